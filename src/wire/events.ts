@@ -1,0 +1,74 @@
+// `<p>/events`: what happened to the robot's own bookkeeping, uploads, clock and health.
+import { z } from 'zod';
+import { envelope, outboxId, range, sequence, wallTime } from './names.ts';
+
+const ranges = z.array(range);
+
+export const EVICTION_REASONS = ['age', 'space', 'poison', 'released'] as const;
+export type EvictionReason = (typeof EVICTION_REASONS)[number];
+
+/** Rows of outbox `of` that will never come: each counts as evicted, unless it is committed after all. */
+export const evicted = z.object({
+  kind: z.literal('evicted'),
+  of: outboxId,
+  ranges,
+  reason: z.enum(EVICTION_REASONS),
+});
+
+/** A damaged outbox file was set aside. `last_seq` null: unknown, the highest `accepted` ever seen stands. */
+export const outboxClosed = z.object({
+  kind: z.literal('outbox_closed'),
+  old: outboxId,
+  last_seq: z.number().int().min(0).nullable(),
+  lost: ranges,
+  successor: outboxId,
+});
+
+/** The clock was set: rows of that boot in `ranges` of outbox `of` happened `offset_ms` later than they say. */
+export const clockSet = z.object({
+  kind: z.literal('clock_set'),
+  of: outboxId,
+  boot: z.number().int(),
+  ranges,
+  offset_ms: z.number().int(),
+});
+
+export const uploaded = z.object({
+  kind: z.literal('uploaded'),
+  upload_id: z.string(),
+  object_key: z.string(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  size: z.number().int().min(0),
+  incident: z.string().optional(),
+});
+
+export const problemEvent = z.object({
+  kind: z.literal('problem'),
+  code: z.string(),
+  severity: z.enum(['info', 'warning', 'error', 'critical']),
+  state: z.enum(['raised', 'cleared']),
+  text: z.string(),
+});
+
+export const lastWords = z.object({
+  kind: z.literal('last_words'),
+  cause: z.string(),
+  queued: z.number().int().min(0),
+  oldest_at: wallTime.nullable(),
+});
+
+export const eventBody = z.discriminatedUnion('kind', [
+  evicted,
+  outboxClosed,
+  clockSet,
+  uploaded,
+  problemEvent,
+  lastWords,
+]);
+export type EventBody = z.infer<typeof eventBody>;
+
+/** The envelope of any event, also of a kind this side does not know yet: it still has a seq that counts. */
+export const eventEnvelope = z
+  .object({ ...envelope, seq: sequence, at: wallTime, kind: z.string().max(40) })
+  .catchall(z.unknown());
+export type EventEnvelope = z.infer<typeof eventEnvelope>;

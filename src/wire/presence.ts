@@ -1,0 +1,29 @@
+// `<p>/presence`: online or not, which outboxes the robot answers for, and which commands it takes. Also the last will.
+import { z } from 'zod';
+import { commandName } from './commands.ts';
+import { mark, outboxId, thingName, wallTime } from './names.ts';
+
+export const announcedCommand = z.object({
+  name: commandName,
+  /** JSON Schema of the arguments. */
+  args: z.unknown(),
+  motion: z.boolean(),
+});
+export type AnnouncedCommand = z.infer<typeof announcedCommand>;
+
+export const presence = z.object({
+  thing: thingName,
+  /** Random, new at each connect. */
+  session: z.string().max(64),
+  online: z.boolean(),
+  /** Not believed in a last will: it was written when the session began. */
+  at: wallTime,
+  mark,
+  version: z.string().max(64).optional(),
+  boot: z.number().int().optional(),
+  reason: z.string().max(100).optional(),
+  /** `[id, accepted]` of each outbox that is still held or not fully covered. */
+  outboxes: z.array(z.tuple([outboxId, z.number().int().min(0)])).optional(),
+  commands: z.array(announcedCommand).optional(),
+});
+export type Presence = z.infer<typeof presence>;

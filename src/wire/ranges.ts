@@ -1,0 +1,59 @@
+// Sets of sequence numbers as sorted, disjoint, inclusive ranges: the arithmetic of receipts and declarations.
+import type { Range } from './names.ts';
+
+/** Sorted, disjoint, not even touching. Every function here takes and gives this form, except {@link normalize}'s input. */
+export type Ranges = Range[];
+
+/** Sorts and merges ranges that overlap or touch. */
+export function normalize(ranges: readonly Range[]): Ranges {
+  const sorted = ranges.filter(([first, last]) => first <= last).sort((a, b) => a[0] - b[0]);
+  const merged: Ranges = [];
+  for (const [first, last] of sorted) {
+    const previous = merged.at(-1);
+    if (previous && first <= previous[1] + 1) previous[1] = Math.max(previous[1], last);
+    else merged.push([first, last]);
+  }
+  return merged;
+}
+
+/** The ranges of a list of sequence numbers, in any order. */
+export function rangesOf(numbers: readonly number[]): Ranges {
+  return normalize(numbers.map((n): Range => [n, n]));
+}
+
+export function union(a: Ranges, b: Ranges): Ranges {
+  return normalize([...a, ...b]);
+}
+
+/** What of `a` is not in `b`. */
+export function subtract(a: Ranges, b: Ranges): Ranges {
+  const rest: Ranges = [];
+  let i = 0;
+  for (const [first, last] of a) {
+    let from = first;
+    while (i > 0 && (b[i - 1]?.[1] ?? 0) >= first) i--;
+    while (i < b.length && (b[i] as Range)[1] < from) i++;
+    for (let k = i; k < b.length; k++) {
+      const [cutFirst, cutLast] = b[k] as Range;
+      if (cutFirst > last) break;
+      if (cutFirst > from) rest.push([from, cutFirst - 1]);
+      from = Math.max(from, cutLast + 1);
+    }
+    if (from <= last) rest.push([from, last]);
+  }
+  return rest;
+}
+
+/** What is in both. */
+export function intersect(a: Ranges, b: Ranges): Ranges {
+  return subtract(a, subtract(a, b));
+}
+
+/** How many numbers a set holds. */
+export function count(ranges: Ranges): number {
+  return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+}
+
+export function includes(ranges: Ranges, n: number): boolean {
+  return ranges.some(([first, last]) => first <= n && n <= last);
+}

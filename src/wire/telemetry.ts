@@ -1,0 +1,49 @@
+// Readings on the wire: `<p>/telemetry` (live state and every alert) and `<p>/backlog` (what waited for the link).
+import { z } from 'zod';
+import { channelName, envelope, sequence, wallTime } from './names.ts';
+
+export const readingValue = z.union([z.boolean(), z.number(), z.string(), z.null()]);
+export type ReadingValue = z.infer<typeof readingValue>;
+
+/** The fifth element of a reading, there only where it says something. */
+export const readingExtra = z.object({
+  alert: z.enum(['raised', 'cleared']).optional(),
+  incident: z.string().max(64).optional(),
+  bad: z.enum(['nan', 'range', 'type']).optional(),
+  clock: z.literal('untrusted').optional(),
+  /** The ROS header's stamp, in milliseconds since 1970. */
+  stamp: z.number().optional(),
+});
+export type ReadingExtra = z.infer<typeof readingExtra>;
+
+/** `[seq, at, channel, value]` and, where it says something, a fifth element. */
+export const reading = z
+  .tuple([sequence, wallTime, channelName, readingValue])
+  .or(z.tuple([sequence, wallTime, channelName, readingValue, readingExtra]));
+export type Reading = z.infer<typeof reading>;
+
+export const telemetryKind = z.enum(['telemetry', 'alert', 'backlog']);
+
+/** The envelope; channels' latest values stand beside these keys and pass through. */
+export const telemetry = z
+  .object({
+    ...envelope,
+    kind: telemetryKind,
+    sent_at: wallTime,
+    state_seq: z.number().int().min(0).optional(),
+    readings: z.array(reading),
+  })
+  .catchall(z.unknown());
+export type Telemetry = z.infer<typeof telemetry>;
+
+/** A readings message in which one bad reading must not cost the others: readings are left to be parsed one by one. */
+export const telemetryEnvelope = telemetry.extend({ readings: z.array(z.unknown()) });
+
+/** The flat state of a telemetry message: every key that is not of the envelope and holds a plain value. */
+export function flatState(message: Record<string, unknown>): Record<string, ReadingValue> {
+  const state: Record<string, ReadingValue> = {};
+  for (const [key, value] of Object.entries(message)) {
+    if (channelName.safeParse(key).success && readingValue.safeParse(value).success) state[key] = value as ReadingValue;
+  }
+  return state;
+}
