@@ -1,0 +1,166 @@
+// From files and environment to a checked configuration. The default configuration lies beneath, the given file above it,
+// the environment on top. An error names file, line, value, what is expected, and the nearest known key.
+import { readFileSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { AgentError, codeOf } from '../errors.ts';
+import { type Config, config as configSchema } from './schema.ts';
+import { nearest } from './suggest.ts';
+
+export const DEFAULT_FILE = fileURLToPath(new URL('../../config/default.yaml', import.meta.url));
+
+/** Names given by the system's specification; a value in the environment wins over the file. */
+const ENVIRONMENT = {
+  AWS_IOT_ENDPOINT: ['mqtt', 'endpoint'],
+  AWS_ROOT_CA: ['mqtt', 'root_ca'],
+  AWS_CERT_FILE: ['mqtt', 'cert_file'],
+  AWS_PRIVATE_KEY: ['mqtt', 'private_key'],
+} as const;
+
+/** Keys that hold a path: relative ones are relative to the file that gives them. */
+const PATHS = [['state_dir'], ['mqtt', 'root_ca'], ['mqtt', 'cert_file'], ['mqtt', 'private_key']] as const;
+
+type Path = readonly (string | number)[];
+type Tree = { [key: string]: unknown };
+
+interface Source {
+  readonly name: string;
+  readonly lines: LineCounter;
+  readonly document: Document;
+}
+
+/**
+ * Reads a configuration file over the default one.
+ * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX or CONFIG_INVALID; its message has one line for each thing wrong.
+ */
+export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv): Config {
+  const sources = [read(DEFAULT_FILE), ...(file === undefined ? [] : [read(resolve(file))])];
+  const merged = sources.reduce<Tree>((below, source) => merge(below, absolutePaths(source)), {});
+  for (const [name, path] of Object.entries(ENVIRONMENT)) {
+    const value = environment[name];
+    if (value) setAt(merged, path, path[1] === 'endpoint' ? value : resolve(value));
+  }
+  const parsed = configSchema.safeParse(merged);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.flatMap((issue) => explain(issue, sources.toReversed(), merged));
+  throw new AgentError('CONFIG_INVALID', lines.join('\n'), { todo: 'config/default.yaml explains every key' });
+}
+
+function read(name: string): Source {
+  let text: string;
+  try {
+    text = readFileSync(name, 'utf8');
+  } catch (error) {
+    const why = codeOf(error) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(error)})`;
+    throw new AgentError('CONFIG_NOT_FOUND', `configuration ${name}: ${why}`, {
+      todo: 'give an existing file with --config FILE',
+      cause: error,
+    });
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [problem] = document.errors;
+  if (problem) {
+    const { line, col } = lines.linePos(problem.pos[0]);
+    throw new AgentError('CONFIG_SYNTAX', `${name}:${line}:${col}: ${problem.message}`, {
+      todo: 'the file has to be YAML: indent with spaces, close quotes and brackets',
+    });
+  }
+  if (document.contents !== null && !isMap(document.contents)) {
+    throw new AgentError('CONFIG_SYNTAX', `${name}:1:1: expected keys and values`, { todo: 'start from config/robot.example.yaml' });
+  }
+  return { name, lines, document };
+}
+
+function absolutePaths(source: Source): Tree {
+  const tree = (source.document.toJS() ?? {}) as Tree;
+  for (const path of PATHS) {
+    const value = valueAt(tree, path);
+    if (typeof value === 'string' && value !== '' && !isAbsolute(value)) {
+      setAt(tree, path, resolve(dirname(source.name), value));
+    }
+  }
+  return tree;
+}
+
+/** Maps merge key by key, anything else replaces; null takes an entry of a map away. */
+function merge(below: Tree, above: Tree): Tree {
+  const merged: Tree = { ...below };
+  for (const [key, value] of Object.entries(above)) {
+    const old = merged[key];
+    if (isTree(old) && isTree(value)) merged[key] = merge(old, value);
+    else if (value === null && isTree(old)) delete merged[key];
+    else merged[key] = value;
+  }
+  return merged;
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function valueAt(tree: unknown, path: Path): unknown {
+  return path.reduce<unknown>((value, key) => (value as Tree | undefined | null)?.[key], tree);
+}
+
+function setAt(tree: Tree, path: Path, value: unknown): void {
+  const [key, ...rest] = path as [string, ...string[]];
+  if (rest.length === 0) tree[key] = value;
+  else setAt((isTree(tree[key]) ? tree[key] : (tree[key] = {})) as Tree, rest, value);
+}
+
+/** One line for each thing that is wrong: file:line:column, which key, what was found, what was expected. */
+function explain(issue: z.core.$ZodIssue, sources: readonly Source[], merged: Tree): string[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(issue.path);
+    return issue.keys.map((key) => {
+      const guess = nearest(key, known);
+      const where = [...issue.path, key].join('.');
+      return `${place([...issue.path, key], sources)}: unknown key ${where}${guess ? `, did you mean ${guess}?` : `; known here: ${known.join(', ')}`}`;
+    });
+  }
+  const found = valueAt(merged, issue.path as Path);
+  const value = found === undefined ? 'nothing' : JSON.stringify(found);
+  return [`${place(issue.path as Path, sources)}: ${issue.path.join('.')} is ${value}: ${expectation(issue)}`];
+}
+
+function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return `expected ${issue.expected}`;
+  if (issue.code === 'invalid_value') return `expected one of ${issue.values.join(', ')}`;
+  if (issue.code === 'invalid_key') return issue.issues.map((inner) => inner.message).join('; ');
+  return issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
+}
+
+/** Where a key stands: in the uppermost file that has it, or else its nearest parent. */
+function place(path: readonly PropertyKey[], sources: readonly Source[]): string {
+  for (let length = path.length; length > 0; length--) {
+    for (const { name, lines, document } of sources) {
+      const parent = document.getIn(path.slice(0, length - 1), true);
+      const pair = isMap(parent) ? parent.items.find((item) => String(item.key) === String(path[length - 1])) : undefined;
+      const start = pair && isNode(pair.key) ? pair.key.range?.[0] : undefined;
+      if (start !== undefined) {
+        const { line, col } = lines.linePos(start);
+        return `${name}:${line}:${col}`;
+      }
+    }
+  }
+  return sources[0]?.name ?? '';
+}
+
+/** The keys the schema knows at a path. */
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  let node: unknown = configSchema;
+  for (const key of path) {
+    const inner = unwrap(node) as { shape?: Tree; valueType?: unknown };
+    node = inner.shape ? inner.shape[String(key)] : inner.valueType;
+  }
+  return Object.keys((unwrap(node) as { shape?: Tree } | undefined)?.shape ?? {});
+}
+
+function unwrap(schema: unknown): unknown {
+  let inner = schema as { unwrap?: () => unknown } | undefined;
+  while (inner && typeof inner.unwrap === 'function') inner = inner.unwrap() as typeof inner;
+  return inner;
+}

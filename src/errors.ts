@@ -1,0 +1,71 @@
+// The one error class. Its code is a stable string, its text says what failed, with which value, and what to do next.
+
+/** Whose fault it is: configuration and environment end a start with exit code 2, the rest with 1. */
+export type Fault = 'configuration' | 'environment' | 'peer' | 'ours';
+
+/** Every code this program can give, and whose fault it is. A retired code is never used again. */
+export const ERROR_CODES = {
+  CONFIG_NOT_FOUND: 'configuration',
+  CONFIG_SYNTAX: 'configuration',
+  CONFIG_INVALID: 'configuration',
+  CERTIFICATE_MISSING: 'configuration',
+  CERTIFICATE_INVALID: 'configuration',
+  KEY_PERMISSIONS: 'configuration',
+  KEY_MISMATCH: 'configuration',
+  STATE_DIR_UNWRITABLE: 'environment',
+  STATE_DIR_LOCKED: 'environment',
+  OUTBOX_NEWER: 'environment',
+  OUTBOX_UNWRITABLE: 'environment',
+  ROS_MISSING: 'environment',
+  ROS_BINARY: 'environment',
+  ROS_TYPE_UNKNOWN: 'configuration',
+  ROS_TOPIC_INVALID: 'configuration',
+  ROS_DOMAIN_INVALID: 'configuration',
+  ROS_MESSAGE_INVALID: 'configuration',
+  AGENT_NOT_RUNNING: 'environment',
+  CLOSED: 'ours',
+} as const satisfies Record<string, Fault>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export interface ErrorDetails {
+  /** What to do next, as a sentence or a command to type. */
+  readonly todo?: string;
+  readonly cause?: unknown;
+  /** More facts for a log line; never a secret. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
+export class AgentError extends Error {
+  readonly code: ErrorCode;
+  readonly todo: string | undefined;
+  readonly fields: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'AgentError';
+    this.code = code;
+    this.todo = details.todo;
+    this.fields = details.fields ?? {};
+  }
+
+  get fault(): Fault {
+    return ERROR_CODES[this.code];
+  }
+
+  /** One line for a person: what failed, then what to do. */
+  get line(): string {
+    return this.todo ? `${this.message}; ${this.todo}` : this.message;
+  }
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Node's code of a system error, such as `ENOENT`, or a library's own. */
+export function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+}
