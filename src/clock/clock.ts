@@ -1,0 +1,43 @@
+// Wall time is data; waiting is on the monotonic clock. Whether the wall clock can be believed is a question of its own:
+// robots without a battery-backed clock start in 1970, or at the time of their last shutdown.
+import { existsSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+
+export interface Clock {
+  /** Milliseconds since 1970 UTC, as the machine believes. */
+  wall(): number;
+  /** Milliseconds since this program started; never jumps, stops only while the machine sleeps. */
+  mono(): number;
+  /** False while the wall clock is known to be wrong, or known not to be synchronised yet. */
+  trusted(): boolean;
+}
+
+/** No machine that runs this program can honestly show an earlier time: the first release. */
+export const BUILD_FLOOR_MS = Date.UTC(2026, 10, 23);
+
+/** systemd-timesyncd makes this folder at boot and the file in it when the time was first synchronised (its man page). */
+const TIMESYNC = { folder: '/run/systemd/timesync', file: '/run/systemd/timesync/synchronized' };
+
+/**
+ * Pure: whether a wall time can be believed.
+ * @param floorMs the latest time known to have passed: the build, the last time this robot wrote down.
+ * @param synchronised undefined where nothing on the machine says.
+ */
+export function isTrusted(wallMs: number, floorMs: number, synchronised: boolean | undefined): boolean {
+  return wallMs >= floorMs && synchronised !== false;
+}
+
+export function systemClock(lastKnownWallMs: number): Clock {
+  const floorMs = Math.max(BUILD_FLOOR_MS, lastKnownWallMs);
+  const startedAt = performance.now();
+  return {
+    wall: () => Date.now(),
+    mono: () => Math.floor(performance.now() - startedAt),
+    trusted: () => isTrusted(Date.now(), floorMs, timeSynchronised()),
+  };
+}
+
+/** What systemd-timesyncd says, where it runs; undefined elsewhere (chrony, ntpd, a container). */
+function timeSynchronised(): boolean | undefined {
+  return existsSync(TIMESYNC.folder) ? existsSync(TIMESYNC.file) : undefined;
+}

@@ -1,0 +1,3 @@
+export { BUILD_FLOOR_MS, type Clock, isTrusted, systemClock } from './clock.ts';
+export { Lifetime, replaceFile } from './lifetime.ts';
+export { every, type Ticker, wait } from './ticker.ts';

@@ -1,0 +1,101 @@
+// What outlives the outbox file, in a small file beside it: which start this is, how long the robot has run in all, the
+// latest time it knew, and whether a cloud has ever sent a receipt. A damaged outbox must not reset any of these.
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { codeOf } from '../errors.ts';
+
+const schema = z.object({
+  /** Counts the starts of the agent; the first half of every mark. */
+  boot: z.int().min(0),
+  /** Milliseconds the agent has run in earlier starts, by the monotonic clock: time off does not count. */
+  ran_ms: z.int().min(0),
+  /** The latest wall time seen. */
+  wall_ms: z.int().min(0),
+  receipts_seen: z.boolean(),
+});
+
+const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false };
+
+export class Lifetime {
+  readonly boot: number;
+  /** Running time before this start, in milliseconds. */
+  readonly ranBeforeMs: number;
+  readonly lastWallMs: number;
+  readonly #file: string;
+  #receiptsSeen: boolean;
+
+  private constructor(file: string, last: z.infer<typeof schema>) {
+    this.#file = file;
+    this.boot = last.boot + 1;
+    this.ranBeforeMs = last.ran_ms;
+    this.lastWallMs = last.wall_ms;
+    this.#receiptsSeen = last.receipts_seen;
+  }
+
+  /** Counts a new start and writes it down before it is used, so that no two starts ever share a number. */
+  static begin(stateDir: string): Lifetime {
+    const file = join(stateDir, 'lifetime.json');
+    const lifetime = new Lifetime(file, readLast(file));
+    lifetime.save(0, lifetime.lastWallMs);
+    return lifetime;
+  }
+
+  get receiptsSeen(): boolean {
+    return this.#receiptsSeen;
+  }
+
+  /** Durable before it returns: from now on only receipts let rows go. */
+  sawReceipt(ranMs: number, wallMs: number): void {
+    if (this.#receiptsSeen) return;
+    this.#receiptsSeen = true;
+    this.save(ranMs, wallMs);
+  }
+
+  /** @param ranMs monotonic time of this start. */
+  save(ranMs: number, wallMs: number): void {
+    const text = JSON.stringify({
+      boot: this.boot,
+      ran_ms: this.ranBeforeMs + ranMs,
+      wall_ms: Math.max(this.lastWallMs, wallMs),
+      receipts_seen: this.#receiptsSeen,
+    } satisfies z.infer<typeof schema>);
+    replaceFile(this.#file, `${text}\n`);
+  }
+}
+
+/** An unreadable file counts from the wall clock, so that a boot number still never comes twice. */
+function readLast(file: string): z.infer<typeof schema> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return FIRST;
+    throw error;
+  }
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return { ...FIRST, boot: Math.floor(Date.now() / 1000) };
+  }
+}
+
+/** Write, fsync, rename, fsync the folder: after a power cut there is the old content or the new, never half of one. */
+export function replaceFile(file: string, text: string, mode = 0o600): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const temporary = `${file}.new`;
+  const descriptor = openSync(temporary, 'w', mode);
+  try {
+    writeSync(descriptor, text);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(temporary, file);
+  const folder = openSync(dirname(file), 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

@@ -1,0 +1,112 @@
+// A certificate authority for the bench, the demo and the tests: broker, cloud and robot certificates made on the spot.
+import 'reflect-metadata';
+import { webcrypto } from 'node:crypto';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as x509 from '@peculiar/x509';
+
+const KEY = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const DAY_MS = 86_400_000;
+
+export interface LeafOptions {
+  /** The common name: the thing name of a robot, a host name of a broker. */
+  readonly name: string;
+  readonly server?: boolean;
+  /** Names and addresses a client may find the server under. */
+  readonly hosts?: readonly string[];
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
+}
+
+export interface IssuedFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export class DevCa {
+  readonly certificatePem: string;
+  readonly #keys: webcrypto.CryptoKeyPair;
+  readonly #certificate: x509.X509Certificate;
+
+  private constructor(keys: webcrypto.CryptoKeyPair, certificate: x509.X509Certificate) {
+    this.#keys = keys;
+    this.#certificate = certificate;
+    this.certificatePem = certificate.toString('pem');
+  }
+
+  static async create(name = 'elderly-bot bench CA'): Promise<DevCa> {
+    x509.cryptoProvider.set(webcrypto);
+    const keys = await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
+    const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+      name: `CN=${name}`,
+      keys,
+      signingAlgorithm: KEY,
+      notBefore: new Date(Date.now() - DAY_MS),
+      notAfter: new Date(Date.now() + 3650 * DAY_MS),
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      ],
+    });
+    return new DevCa(keys, certificate);
+  }
+
+  /** Writes `<folder>/<file>.crt.pem` and `<folder>/<file>.key.pem` (0600). */
+  async issue(folder: string, file: string, options: LeafOptions): Promise<IssuedFiles> {
+    const keys = await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
+    const usage = options.server ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
+    const certificate = await x509.X509CertificateGenerator.create({
+      subject: `CN=${options.name}`,
+      issuer: this.#certificate.subject,
+      publicKey: keys.publicKey,
+      signingKey: this.#keys.privateKey,
+      signingAlgorithm: KEY,
+      notBefore: options.notBefore ?? new Date(Date.now() - DAY_MS),
+      notAfter: options.notAfter ?? new Date(Date.now() + 365 * DAY_MS),
+      extensions: [
+        new x509.BasicConstraintsExtension(false),
+        new x509.ExtendedKeyUsageExtension([usage]),
+        ...(options.hosts
+          ? [new x509.SubjectAlternativeNameExtension(options.hosts.map((value) => ({ type: isAddress(value) ? 'ip' : 'dns', value })))]
+          : []),
+      ],
+    });
+    mkdirSync(folder, { recursive: true });
+    const paths = { cert: join(folder, `${file}.crt.pem`), key: join(folder, `${file}.key.pem`) };
+    writeFileSync(paths.cert, certificate.toString('pem'));
+    const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+    writeFileSync(paths.key, x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'), { mode: 0o600 });
+    chmodSync(paths.key, 0o600);
+    return paths;
+  }
+
+  /** Writes the CA's own certificate (never its key, which lives only as long as this object). */
+  writeCertificate(folder: string, file = 'ca.crt.pem'): string {
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, file);
+    writeFileSync(path, this.certificatePem);
+    return path;
+  }
+}
+
+export interface BenchFiles {
+  readonly ca: string;
+  readonly broker: IssuedFiles;
+  readonly cloud: IssuedFiles;
+  readonly robot: IssuedFiles;
+}
+
+/** Everything a bench needs: a CA, a broker for localhost, the cloud's client and one robot. */
+export async function benchCertificates(folder: string, thing: string): Promise<BenchFiles> {
+  const ca = await DevCa.create();
+  const [broker, cloud, robot] = await Promise.all([
+    ca.issue(folder, 'broker', { name: 'localhost', server: true, hosts: ['localhost', '127.0.0.1'] }),
+    ca.issue(folder, 'cloud', { name: 'elderly-bot-cloud' }),
+    ca.issue(folder, 'robot', { name: thing }),
+  ]);
+  return { ca: ca.writeCertificate(folder), broker, cloud, robot };
+}
+
+function isAddress(host: string): boolean {
+  return /^[0-9.]+$|:/.test(host);
+}

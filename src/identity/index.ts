@@ -1,0 +1,2 @@
+export { type BenchFiles, benchCertificates, DevCa, type IssuedFiles } from './devCa.ts';
+export { type CredentialPaths, type Credentials, readCredentials } from './files.ts';
