@@ -1,0 +1,112 @@
+// The database file: its tables, its numbered migrations, and the settings without which a power cut costs rows.
+import Database from 'better-sqlite3';
+import { AgentError } from '../errors.ts';
+
+export type Db = Database.Database;
+
+/** Each entry brings the file from its index to the next version (`user_version`). Never changed once released. */
+const MIGRATIONS: readonly string[] = [
+  `
+  -- One row for each opening of this file: a rolled-back or restored file never uses a name twice.
+  create table outboxes (
+    ordinal integer primary key,
+    id text not null unique,
+    boot integer not null,
+    opened_at integer not null,
+    accepted integer not null default 0,
+    covered text not null default '[]',
+    gone text not null default '[]'
+  ) strict;
+  create table rows (
+    class integer not null,
+    outbox integer not null,
+    seq integer not null,
+    channel text not null,
+    body text not null,
+    at integer not null,
+    mono integer not null,
+    trusted integer not null,
+    primary key (class, outbox, seq)
+  ) strict, without rowid;
+  -- What the broker acknowledged: every row of the class from first to last. ran_ms is the robot's running time then.
+  create table publications (
+    class integer not null,
+    outbox integer not null,
+    first integer not null,
+    last integer not null,
+    ran_ms integer not null,
+    tries integer not null,
+    primary key (class, outbox, first)
+  ) strict, without rowid;
+  -- Alerts the cloud has, kept a week for the person at the robot.
+  create table delivered_alerts (
+    outbox integer not null,
+    seq integer not null,
+    channel text not null,
+    body text not null,
+    at integer not null,
+    ran_ms integer not null,
+    primary key (outbox, seq)
+  ) strict, without rowid;
+  create table tally (class integer primary key, rows integer not null) strict;
+  insert into tally values (0, 0), (1, 0), (2, 0), (3, 0);
+  -- Command ids that were taken: at most once, also across a crash.
+  create table commands (
+    id text primary key,
+    command text not null,
+    state text not null,
+    started_at integer not null,
+    ran_ms integer not null,
+    result text
+  ) strict, without rowid;
+  create index commands_by_age on commands (ran_ms);
+  `,
+];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** SQLite's own default; every file of ours has it, so that `max_page_count` is a number of bytes. */
+export const PAGE_BYTES = 4096;
+
+/**
+ * Opens or creates the file. `synchronous=FULL` because NORMAL lost committed rows in a power cut (docs/guarantees.md);
+ * better-sqlite3 opens WAL files with NORMAL, so it is set and read back.
+ * @throws AgentError OUTBOX_NEWER for a file of a later version; SQLite's own errors for a damaged one.
+ */
+export function openDatabase(file: string, maxBytes: number): Db {
+  const db = new Database(file, { timeout: 500 });
+  try {
+    const mode = db.pragma('journal_mode = WAL', { simple: true });
+    db.pragma('synchronous = FULL');
+    const synchronous = db.pragma('synchronous', { simple: true });
+    if (mode !== 'wal' || synchronous !== 2) {
+      throw new AgentError('OUTBOX_UNWRITABLE', `${file}: journal_mode is ${mode}, synchronous ${synchronous}, not wal and 2`, {
+        todo: 'put state_dir on a local file system that supports shared memory',
+      });
+    }
+    db.pragma('foreign_keys = ON');
+    // Limits the WAL left behind after a checkpoint; SQLite never shrinks it by itself.
+    db.pragma('journal_size_limit = 16777216');
+    db.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
+    migrate(db, file);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function migrate(db: Db, file: string): void {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version > SCHEMA_VERSION) {
+    throw new AgentError('OUTBOX_NEWER', `${file} was written by a newer elderly-bot (version ${version}, this one knows ${SCHEMA_VERSION})`, {
+      todo: 'install that version again, or move the file away to start with an empty outbox',
+    });
+  }
+  for (let next = version; next < SCHEMA_VERSION; next++) {
+    db.transaction(() => {
+      db.exec(MIGRATIONS[next] ?? '');
+      db.pragma(`user_version = ${next + 1}`);
+    }).immediate();
+  }
+}

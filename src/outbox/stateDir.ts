@@ -1,0 +1,44 @@
+// The state directory: writable, and held by one agent at a time. The lock is SQLite's own file lock on a file of its own,
+// which the kernel takes back however the agent ends; so a second agent is refused, and no stale lock is ever left.
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { AgentError, codeOf, messageOf } from '../errors.ts';
+
+export interface StateLock {
+  release(): void;
+}
+
+/** @throws AgentError STATE_DIR_UNWRITABLE, or STATE_DIR_LOCKED where another agent runs on it. */
+export function lockStateDir(stateDir: string): StateLock {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    accessSync(stateDir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw unwritable(stateDir, error);
+  }
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(join(stateDir, 'agent.lock'), { timeout: 0 });
+    db.pragma('locking_mode = EXCLUSIVE');
+    db.exec('begin exclusive');
+  } catch (error) {
+    db?.close();
+    if (codeOf(error)?.startsWith('SQLITE_BUSY')) {
+      throw new AgentError('STATE_DIR_LOCKED', `state_dir ${stateDir} is in use by another agent`, {
+        todo: 'stop that one first (elderly-bot status shows it), or give this one a state_dir of its own',
+        cause: error,
+      });
+    }
+    throw unwritable(stateDir, error);
+  }
+  const held = db;
+  return { release: () => held.close() };
+}
+
+function unwritable(stateDir: string, error: unknown): AgentError {
+  return new AgentError('STATE_DIR_UNWRITABLE', `state_dir ${stateDir} can't be written: ${messageOf(error)}`, {
+    todo: 'make it a folder that this user may write, with space left on its disk',
+    cause: error,
+  });
+}

@@ -1,0 +1,216 @@
+// The statements behind the outbox: no decisions, only what stands in the tables.
+import type { Statement } from 'better-sqlite3';
+import type { Range, Ranges, ReadingExtra } from '../wire/index.ts';
+import type { Publication } from './lanes.ts';
+import { classNumber, decodeReading, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
+import type { Db } from './schema.ts';
+
+export interface OutboxRecord {
+  readonly ordinal: number;
+  readonly id: string;
+  accepted: number;
+  covered: Ranges;
+  gone: Ranges;
+}
+
+interface NewStoredRow {
+  readonly channel: string;
+  readonly body: string;
+  readonly at: number;
+  readonly mono: number;
+  readonly trusted: boolean;
+}
+
+const ALERT = classNumber('alert');
+const EVENT = classNumber('event');
+
+export class Store {
+  readonly #db: Db;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(db: Db) {
+    this.#db = db;
+  }
+
+  /** All or nothing; a transaction inside one is part of it. */
+  transaction(work: () => void): void {
+    this.#db.transaction(work).immediate();
+  }
+
+  openNew(id: string, boot: number, openedAt: number): OutboxRecord {
+    // An opening that never assigned a number has nothing to answer for.
+    this.#run('delete from outboxes where accepted = 0');
+    const ordinal = Number(this.#value('select coalesce(max(ordinal), 0) + 1 from outboxes'));
+    this.#run('insert into outboxes (ordinal, id, boot, opened_at) values (?, ?, ?, ?)', ordinal, id, boot, openedAt);
+    return { ordinal, id, accepted: 0, covered: [], gone: [] };
+  }
+
+  outboxes(open: OutboxRecord): OutboxRecord[] {
+    const rows = this.#all('select ordinal, id, accepted, covered, gone from outboxes where ordinal < ? order by ordinal', open.ordinal);
+    const earlier = (rows as { ordinal: number; id: string; accepted: number; covered: string; gone: string }[]).map((row) => ({
+      ...row,
+      covered: JSON.parse(row.covered) as Ranges,
+      gone: JSON.parse(row.gone) as Ranges,
+    }));
+    return [...earlier, open];
+  }
+
+  insert(rowClass: number, outbox: number, seq: number, row: NewStoredRow): void {
+    this.#run(
+      'insert into rows (class, outbox, seq, channel, body, at, mono, trusted) values (?, ?, ?, ?, ?, ?, ?, ?)',
+      rowClass,
+      outbox,
+      seq,
+      row.channel,
+      row.body,
+      row.at,
+      row.mono,
+      row.trusted ? 1 : 0,
+    );
+  }
+
+  addToTally(rowClass: number, rows: number): void {
+    this.#run('update tally set rows = rows + ? where class = ?', rows, rowClass);
+  }
+
+  tally(): Record<RowClass, number> {
+    const counts = this.#all('select class, rows from tally order by class') as { class: number; rows: number }[];
+    return Object.fromEntries(ROW_CLASSES.map((name, i) => [name, counts[i]?.rows ?? 0])) as Record<RowClass, number>;
+  }
+
+  setAccepted(ordinal: number, accepted: number): void {
+    this.#run('update outboxes set accepted = ? where ordinal = ?', accepted, ordinal);
+  }
+
+  /** Rows of a class from `first` to `last`, at least one where there is one, within the limits. */
+  rows(rowClass: number, outbox: number, first: number, last: number, limits: { maxRows: number; maxBytes: number }): StoredRow[] {
+    const found = this.#all(
+      'select seq, at, channel, body from rows where class = ? and outbox = ? and seq between ? and ? order by seq limit ?',
+      rowClass,
+      outbox,
+      first,
+      last,
+      limits.maxRows,
+    ) as StoredRow[];
+    let bytes = 0;
+    const fits = found.findIndex((row) => {
+      bytes += Buffer.byteLength(row.body) + row.channel.length + ROW_OVERHEAD_BYTES;
+      return bytes > limits.maxBytes;
+    });
+    return fits === -1 ? found : found.slice(0, Math.max(1, fits));
+  }
+
+  publications(): Publication[] {
+    const rows = this.#all('select class, outbox, first, last, ran_ms as ranMs, tries from publications order by class, outbox, first');
+    return (rows as Omit<Publication, 'due'>[]).map((row) => ({ ...row, due: false }));
+  }
+
+  savePublication(publication: Publication): void {
+    this.#run(
+      'insert or replace into publications (class, outbox, first, last, ran_ms, tries) values (?, ?, ?, ?, ?, ?)',
+      publication.class,
+      publication.outbox,
+      publication.first,
+      publication.last,
+      publication.ranMs,
+      publication.tries,
+    );
+  }
+
+  deletePublication({ class: rowClass, outbox, first }: Publication): void {
+    this.#run('delete from publications where class = ? and outbox = ? and first = ?', rowClass, outbox, first);
+  }
+
+  /** The cloud has them: alerts are kept for a while, the rest goes. */
+  deliver(ordinal: number, delivered: Ranges, covered: Ranges, ranMs: number): void {
+    for (const [first, last] of delivered) {
+      this.#run(
+        `insert or ignore into delivered_alerts (outbox, seq, channel, body, at, ran_ms)
+         select outbox, seq, channel, body, at, ? from rows where class = ${ALERT} and outbox = ? and seq between ? and ?`,
+        ranMs,
+        ordinal,
+        first,
+        last,
+      );
+    }
+    this.#deleteRows(ordinal, delivered);
+    this.#run('update outboxes set covered = ? where ordinal = ?', JSON.stringify(covered), ordinal);
+  }
+
+  /** Given up: rows go, and `gone` remembers which. */
+  remove(ordinal: number, ranges: Ranges, gone: Ranges): void {
+    this.#deleteRows(ordinal, ranges);
+    this.#run('update outboxes set gone = ? where ordinal = ?', JSON.stringify(gone), ordinal);
+  }
+
+  /** What declarations that are still held say about an outbox. */
+  declared(id: string): Ranges {
+    const bodies = this.#all(`select body from rows where class = ${EVENT} and body like '"kind":"evicted"%'`) as { body: string }[];
+    const events = bodies.map(({ body }) => JSON.parse(`{${body}}`) as { of: string; ranges: Range[] });
+    return events.filter((event) => event.of === id).flatMap((event) => event.ranges);
+  }
+
+  /** Numbers of the telemetry rows of an outbox that are older than a wall time, a thousand at most. */
+  olderThan(ordinal: number, at: number): number[] {
+    const oldest = this.#all(
+      `select seq from (select seq, at from rows where class = ${classNumber('telemetry')} and outbox = ? order by seq limit 1000)
+       where at < ?`,
+      ordinal,
+      at,
+    );
+    return (oldest as { seq: number }[]).map(({ seq }) => seq);
+  }
+
+  lastAlerts(): Map<string, ReadingExtra> {
+    const rows = this.#all(
+      `select channel, body from (
+         select channel, body, outbox, seq from rows where class = ${ALERT}
+         union all select channel, body, outbox, seq from delivered_alerts
+       ) order by outbox, seq`,
+    ) as { channel: string; body: string }[];
+    return new Map(rows.map(({ channel, body }) => [channel, decodeReading(body).extra]));
+  }
+
+  dropDeliveredAlerts(beforeRanMs: number): void {
+    this.#run('delete from delivered_alerts where ran_ms < ?', beforeRanMs);
+  }
+
+  /** Empties the WAL into the database when nobody reads it. */
+  checkpoint(): void {
+    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+  }
+
+  #deleteRows(ordinal: number, ranges: Ranges): void {
+    for (const name of ROW_CLASSES) {
+      let deleted = 0;
+      for (const [first, last] of ranges) {
+        const rowClass = classNumber(name);
+        deleted += this.#run('delete from rows where class = ? and outbox = ? and seq between ? and ?', rowClass, ordinal, first, last);
+      }
+      if (deleted > 0) this.addToTally(classNumber(name), -deleted);
+    }
+  }
+
+  #prepare(sql: string): Statement {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    const fresh = this.#db.prepare(sql);
+    this.#statements.set(sql, fresh);
+    return fresh;
+  }
+
+  #run(sql: string, ...values: unknown[]): number {
+    return this.#prepare(sql).run(...values).changes;
+  }
+
+  #all(sql: string, ...values: unknown[]): unknown[] {
+    return this.#prepare(sql).all(...values);
+  }
+
+  #value(sql: string): unknown {
+    return this.#prepare(sql).pluck().get();
+  }
+}
+
+/** Brackets, commas, quotes and the two numbers of a reading on the wire, at most. */
+const ROW_OVERHEAD_BYTES = 40;

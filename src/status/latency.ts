@@ -1,0 +1,19 @@
+// The last latencies of a hop, for percentiles that stay cheap: a ring of the newest, sorted when somebody asks.
+
+const KEPT = 1_000;
+
+export class Latencies {
+  readonly #ring: number[] = [];
+  #next = 0;
+
+  add(ms: number): void {
+    this.#ring[this.#next] = ms;
+    this.#next = (this.#next + 1) % KEPT;
+  }
+
+  /** @param q 0 to 1. @returns null before the first. */
+  quantile(q: number): number | null {
+    const sorted = [...this.#ring].sort((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? null;
+  }
+}

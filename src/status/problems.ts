@@ -1,0 +1,155 @@
+// Everything that is known to go wrong, in one list: a stable code, what it means, and what to do about it.
+
+export type Severity = 'info' | 'warning' | 'error' | 'critical';
+
+export interface ProblemEntry {
+  readonly severity: Severity;
+  readonly title: string;
+  readonly todo: string;
+}
+
+export const PROBLEMS = {
+  broker_name_unknown: {
+    severity: 'error',
+    title: "The broker's name can't be resolved",
+    todo: 'check mqtt.endpoint, the network, and the name server in /etc/resolv.conf',
+  },
+  broker_refused_connection: {
+    severity: 'error',
+    title: 'Nothing listens at the broker’s address',
+    todo: 'check host and port of mqtt.endpoint, and that the broker runs',
+  },
+  broker_unreachable: {
+    severity: 'error',
+    title: 'The broker does not answer',
+    todo: 'check the network and whether a firewall lets port 8883 out',
+  },
+  broker_hung_up: {
+    severity: 'error',
+    title: 'The broker closed the connection without a word',
+    todo: 'look at the broker’s log; IoT Core does this when the certificate is inactive or its policy forbids the connect',
+  },
+  broker_untrusted: {
+    severity: 'error',
+    title: 'The broker’s certificate is not signed by the configured root CA',
+    todo: 'set mqtt.root_ca to the CA of this broker (for AWS: Amazon Root CA 1), or mqtt.endpoint to the right broker',
+  },
+  broker_name_mismatch: {
+    severity: 'error',
+    title: 'The broker’s certificate is for another name',
+    todo: 'use a host name in mqtt.endpoint that is in the broker’s certificate',
+  },
+  broker_certificate_expired: {
+    severity: 'error',
+    title: 'The broker’s certificate is out of date',
+    todo: 'renew the broker’s certificate',
+  },
+  certificate_refused: {
+    severity: 'error',
+    title: 'The broker refused this robot’s certificate',
+    todo: 'use the certificate registered for this thing; in AWS IoT it has to be active and attached to the thing',
+  },
+  certificate_expired: {
+    severity: 'error',
+    title: 'This robot’s certificate has expired',
+    todo: 'issue a new certificate and point mqtt.cert_file and mqtt.private_key at it',
+  },
+  clock_wrong: {
+    severity: 'error',
+    title: 'The clock is wrong, so no certificate can be checked',
+    todo: 'let the clock synchronise (timedatectl); the certificates are probably fine',
+  },
+  not_authorized: {
+    severity: 'error',
+    title: 'The broker does not allow this robot to connect',
+    todo: 'attach the IoT policy that allows iot:Connect for this thing name to its certificate',
+  },
+  client_id_refused: {
+    severity: 'error',
+    title: 'The broker refused the client id',
+    todo: 'use the thing name of the certificate as `thing`',
+  },
+  mqtt_ended: {
+    severity: 'warning',
+    title: 'The connection to the broker ended',
+    todo: 'nothing: it is made again by itself; if it happens all the time, look whether another client uses this thing name',
+  },
+  message_refused: {
+    severity: 'error',
+    title: 'The broker refused a message for good',
+    todo: 'allow this robot’s topics in its policy; the rows were declared as evicted',
+  },
+  receipt_invalid: {
+    severity: 'error',
+    title: 'A receipt came that cannot be true',
+    todo: 'find out who else may publish to this robot’s receipts topic',
+  },
+  ros_unavailable: {
+    severity: 'critical',
+    title: 'ROS 2 is not there, so nothing is sensed',
+    todo: 'install ROS 2, or source it before the start',
+  },
+  channel_unreadable: {
+    severity: 'error',
+    title: 'A channel’s messages can’t be read',
+    todo: 'check type and field of the channel against what `ros2 topic info` says',
+  },
+  outbox_unwritable: {
+    severity: 'critical',
+    title: 'Readings can’t be written to disk',
+    todo: 'free space on the disk of state_dir, or repair it; readings are kept in memory meanwhile',
+  },
+} as const satisfies Record<string, ProblemEntry>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export interface StandingProblem extends ProblemEntry {
+  readonly code: ProblemCode;
+  /** What exactly: a channel, a file, a cause. Several problems of one code differ in it. */
+  readonly subject: string;
+  readonly text: string;
+  readonly sinceMs: number;
+}
+
+/** Called once when a problem begins and once when it ends. */
+export type ProblemListener = (state: 'raised' | 'cleared', problem: StandingProblem) => void;
+
+export class Problems {
+  readonly #standing = new Map<string, StandingProblem>();
+  readonly #now: () => number;
+  readonly #listener: ProblemListener;
+
+  /** @param now monotonic milliseconds. */
+  constructor(now: () => number, listener: ProblemListener) {
+    this.#now = now;
+    this.#listener = listener;
+  }
+
+  /** Raising what stands already says nothing a second time. */
+  raise(code: ProblemCode, text: string, subject = ''): void {
+    const key = `${code}/${subject}`;
+    if (this.#standing.has(key)) return;
+    const problem = { ...PROBLEMS[code], code, subject, text, sinceMs: this.#now() };
+    this.#standing.set(key, problem);
+    this.#listener('raised', problem);
+  }
+
+  clear(code: ProblemCode, subject = ''): void {
+    const key = `${code}/${subject}`;
+    const problem = this.#standing.get(key);
+    if (!problem) return;
+    this.#standing.delete(key);
+    this.#listener('cleared', problem);
+  }
+
+  /** Clears all of these codes but one: of several causes of the same trouble, only the latest stands. */
+  clearOthers(codes: readonly ProblemCode[], except?: ProblemCode): void {
+    for (const { code, subject } of [...this.#standing.values()]) {
+      if (codes.includes(code) && code !== except) this.clear(code, subject);
+    }
+  }
+
+  standing(): StandingProblem[] {
+    return [...this.#standing.values()];
+  }
+}

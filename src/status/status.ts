@@ -1,0 +1,52 @@
+// What `elderly-bot status` shows and `--json` prints: one object, the same on the socket.
+import type { RowClass } from '../outbox/index.ts';
+import type { ProblemCode, Severity } from './problems.ts';
+
+export interface LinkStatus {
+  readonly state: 'connecting' | 'connected' | 'waiting' | 'stopped';
+  readonly since_ms: number;
+  readonly endpoint: string;
+  /** 4 is MQTT 3.1.1. */
+  readonly mqtt_version: 4 | 5 | null;
+  readonly connects: number;
+  readonly failures_in_a_row: number;
+}
+
+export interface ChannelStatus {
+  readonly name: string;
+  readonly topic: string;
+  readonly value: unknown;
+  readonly messages: number;
+  readonly readings: number;
+  /** Milliseconds since the last message; null before the first. */
+  readonly age_ms: number | null;
+  readonly alert: boolean;
+}
+
+export interface Status {
+  readonly thing: string;
+  readonly version: string;
+  readonly boot: number;
+  readonly uptime_ms: number;
+  readonly clock: { readonly at: number; readonly trusted: boolean };
+  readonly link: LinkStatus;
+  readonly outbox: {
+    readonly id: string;
+    readonly accepted: number;
+    readonly unconfirmed: number;
+    readonly held: Readonly<Record<RowClass, number>>;
+    readonly dropped: number;
+    readonly receipts_seen: boolean;
+  };
+  readonly delivered: { readonly acknowledged_rows: number; readonly ack_p50_ms: number | null; readonly ack_p99_ms: number | null };
+  readonly channels: readonly ChannelStatus[];
+  readonly commands: Readonly<Record<string, number>>;
+  readonly problems: readonly {
+    readonly code: ProblemCode;
+    readonly severity: Severity;
+    readonly subject: string;
+    readonly text: string;
+    readonly todo: string;
+    readonly since_ms: number;
+  }[];
+}

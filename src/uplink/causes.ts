@@ -1,0 +1,71 @@
+// Why a connection failed, in one word that has its page in the documentation. Pure.
+import type { ProblemCode } from '../status/index.ts';
+
+/** Node's and OpenSSL's codes, by what they mean for the person who has to mend it. */
+const BY_CODE: Readonly<Record<string, ProblemCode>> = {
+  ENOTFOUND: 'broker_name_unknown',
+  EAI_AGAIN: 'broker_name_unknown',
+  ECONNREFUSED: 'broker_refused_connection',
+  ECONNRESET: 'broker_hung_up',
+  EPIPE: 'broker_hung_up',
+  ETIMEDOUT: 'broker_unreachable',
+  EHOSTUNREACH: 'broker_unreachable',
+  ENETUNREACH: 'broker_unreachable',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'broker_untrusted',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'broker_untrusted',
+  UNABLE_TO_GET_ISSUER_CERT: 'broker_untrusted',
+  SELF_SIGNED_CERT_IN_CHAIN: 'broker_untrusted',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'broker_untrusted',
+  CERT_SIGNATURE_FAILURE: 'broker_untrusted',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'broker_name_mismatch',
+  CERT_HAS_EXPIRED: 'broker_certificate_expired',
+  CERT_NOT_YET_VALID: 'broker_certificate_expired',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'certificate_refused',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'certificate_refused',
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'certificate_refused',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED: 'certificate_refused',
+  ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: 'certificate_refused',
+  ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR: 'certificate_refused',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'certificate_refused',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'certificate_refused',
+  ERR_SSL_TLSV1_ALERT_ACCESS_DENIED: 'certificate_refused',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'certificate_expired',
+};
+
+/** CONNACK codes of MQTT 5 and 3.1.1 (OASIS MQTT 5 3.2.2.2, MQTT 3.1.1 3.2.2.3; IoT Core answers 7 on 3.1.1). */
+const BY_CONNACK: Readonly<Record<number, ProblemCode>> = {
+  2: 'client_id_refused',
+  4: 'not_authorized',
+  5: 'not_authorized',
+  7: 'not_authorized',
+  133: 'client_id_refused',
+  134: 'not_authorized',
+  135: 'not_authorized',
+  138: 'not_authorized',
+};
+
+/** CONNACK codes that say: not this version of MQTT. */
+const VERSION_REFUSED: ReadonlySet<number> = new Set([1, 132]);
+
+export interface ClockView {
+  readonly trusted: boolean;
+  readonly wallMs: number;
+}
+
+export interface OwnCertificate {
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+export function connectCause(code: string | number | undefined, clock: ClockView, own: OwnCertificate): ProblemCode {
+  const cause = typeof code === 'number' ? BY_CONNACK[code] : BY_CODE[code ?? ''];
+  // A clock that is wrong must be called that, and never look like a bad certificate.
+  if (!clock.trusted && (cause === 'broker_certificate_expired' || cause === 'certificate_expired')) return 'clock_wrong';
+  const ownExpired = clock.trusted && clock.wallMs > own.notAfterMs;
+  if (ownExpired && (cause === 'certificate_refused' || cause === 'broker_hung_up')) return 'certificate_expired';
+  return cause ?? 'broker_unreachable';
+}
+
+export function refusesVersion(code: string | number | undefined): boolean {
+  return typeof code === 'number' && VERSION_REFUSED.has(code);
+}

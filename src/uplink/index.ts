@@ -1,0 +1,4 @@
+export { type BackoffLimits, backoffMs } from './backoff.ts';
+export { backlogMessage, liveMessage, singleMessage } from './messages.ts';
+export type { Message } from './session.ts';
+export { Uplink, type UplinkOptions } from './uplink.ts';

@@ -1,0 +1,154 @@
+// One connection to the broker, from its CONNECT to its end. MQTT.js's own queue and its reconnecting are off, and none of its
+// promises is relied on: the outbox is the queue, the uplink reconnects, and what is in doubt ends the connection.
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import type { Credentials } from '../identity/index.ts';
+import { codeOf, messageOf } from '../errors.ts';
+
+export interface Message {
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly retained: boolean;
+  /** The publisher gave the message an expiry, so that the broker itself drops it when it is late (MQTT 5). */
+  readonly expires: boolean;
+}
+
+export interface SessionOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly credentials: Credentials;
+  readonly clientId: string;
+  readonly keepaliveMs: number;
+  readonly connectTimeoutMs: number;
+  readonly version: 4 | 5;
+  readonly will: { readonly topic: string; readonly payload: string };
+  readonly onMessage: (message: Message) => void;
+}
+
+export class ConnectError extends Error {
+  /** A system or TLS error code, or the CONNACK's number. */
+  readonly reason: string | number | undefined;
+
+  constructor(message: string, reason: string | number | undefined) {
+    super(message);
+    this.name = 'ConnectError';
+    this.reason = reason;
+  }
+}
+
+/** Unacknowledged messages the broker may send us at once (MQTT 5 receive maximum). */
+const RECEIVE_MAXIMUM = 20;
+
+export class Session {
+  readonly #client: MqttClient;
+  /** Resolves with the reason once the connection is over, however it ended. */
+  readonly ended: Promise<Error | undefined>;
+  #over = false;
+
+  private constructor(client: MqttClient) {
+    this.#client = client;
+    this.ended = new Promise((resolve) => {
+      let reason: Error | undefined;
+      client.on('error', (error) => {
+        reason ??= error;
+      });
+      client.on('disconnect', (packet) => {
+        reason ??= new ConnectError(`the broker closed the connection with reason ${packet.reasonCode}`, packet.reasonCode);
+      });
+      client.on('close', () => {
+        this.#over = true;
+        resolve(reason);
+      });
+    });
+  }
+
+  /** @throws ConnectError */
+  static connect(options: SessionOptions, signal: AbortSignal): Promise<Session> {
+    const client = mqtt.connect(clientOptions(options));
+    client.on('message', (topic, payload, packet) => {
+      const expires = packet.properties?.messageExpiryInterval !== undefined;
+      options.onMessage({ topic, payload, retained: packet.retain, expires });
+    });
+    return new Promise((resolve, reject) => {
+      const fail = (message: string, reason: string | number | undefined) => {
+        cleanUp();
+        // A late error of a connection that was given up must not become an uncaught exception.
+        client.on('error', () => {});
+        client.end(true);
+        reject(new ConnectError(message, reason));
+      };
+      const deadline = setTimeout(() => fail(`no answer from ${options.host}:${options.port}`, 'ETIMEDOUT'), options.connectTimeoutMs);
+      const onError = (error: Error) => fail(messageOf(error), reasonOf(error));
+      const onClose = () => fail('the broker closed the connection during the handshake', 'ECONNRESET');
+      const onAbort = () => fail('stopped', 'ABORTED');
+      const onConnect = () => {
+        cleanUp();
+        resolve(new Session(client));
+      };
+      const cleanUp = () => {
+        clearTimeout(deadline);
+        client.off('error', onError).off('close', onClose).off('connect', onConnect);
+        signal.removeEventListener('abort', onAbort);
+      };
+      client.on('error', onError).on('close', onClose).on('connect', onConnect);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  /** Calls back once: without an error when the broker acknowledged. Never after the session ended. */
+  publish(topic: string, payload: string | Buffer, done: (error: Error | undefined) => void): void {
+    if (this.#over) return;
+    this.#client.publish(topic, payload, { qos: 1 }, (error) => {
+      if (!this.#over) done(error ?? undefined);
+    });
+  }
+
+  /** @throws ConnectError where the broker refuses one of the topics. */
+  async subscribe(topics: string[]): Promise<void> {
+    const granted = await Promise.race([this.#client.subscribeAsync(topics, { qos: 1 }), this.ended.then(() => [])]);
+    const refused = granted.find(({ qos }) => qos > 2);
+    if (refused) throw new ConnectError(`the broker refused the subscription of ${refused.topic}`, 135);
+    if (granted.length < topics.length) throw new ConnectError('the connection ended while subscribing', 'ECONNRESET');
+  }
+
+  /** Cuts the connection without a DISCONNECT: the last will goes out. */
+  drop(): void {
+    this.#client.end(true);
+    this.#client.stream.destroy();
+  }
+
+  /** A clean DISCONNECT: the last will does not go out. */
+  close(): void {
+    this.#client.end(false);
+  }
+}
+
+function clientOptions(options: SessionOptions): IClientOptions {
+  const { credentials } = options;
+  return {
+    protocol: 'mqtts',
+    host: options.host,
+    port: options.port,
+    servername: options.host,
+    ca: credentials.ca,
+    cert: credentials.cert,
+    key: credentials.key,
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
+    clientId: options.clientId,
+    protocolVersion: options.version,
+    clean: true,
+    keepalive: Math.round(options.keepaliveMs / 1000),
+    connectTimeout: options.connectTimeoutMs,
+    reconnectPeriod: 0,
+    queueQoSZero: false,
+    resubscribe: false,
+    timerVariant: 'native',
+    will: { topic: options.will.topic, payload: Buffer.from(options.will.payload), qos: 1, retain: false },
+    ...(options.version === 5 ? { properties: { sessionExpiryInterval: 0, receiveMaximum: RECEIVE_MAXIMUM } } : {}),
+  };
+}
+
+function reasonOf(error: Error): string | number | undefined {
+  const code: unknown = (error as { code?: unknown }).code;
+  return typeof code === 'number' ? code : codeOf(error);
+}

@@ -1,0 +1,271 @@
+// The link to the broker for as long as the agent lives: connect, say who is here, drain, and when the connection ends for
+// whatever reason, wait with backoff and do it again. It never gives up, and never stops sensing.
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import { type Clock, every, type Lifetime, wait } from '../clock/index.ts';
+import { messageOf } from '../errors.ts';
+import type { Credentials } from '../identity/index.ts';
+import type { Outbox } from '../outbox/index.ts';
+import type { LinkStatus, ProblemCode, Problems } from '../status/index.ts';
+import { type AnnouncedCommand, type Mark, type Presence, receipt as receiptSchema, topicsOf } from '../wire/index.ts';
+import { type BackoffLimits, backoffMs, STABLE_AFTER_MS } from './backoff.ts';
+import { connectCause, refusesVersion } from './causes.ts';
+import { Pump } from './pump.ts';
+import { ConnectError, type Message, Session } from './session.ts';
+
+export interface UplinkOptions {
+  readonly thing: string;
+  readonly topicPrefix: string;
+  readonly host: string;
+  readonly port: number;
+  readonly credentials: Credentials;
+  readonly version: string;
+  readonly intervalMs: number;
+  readonly keepaliveMs: number;
+  readonly connectTimeoutMs: number;
+  readonly ackTimeoutMs: number;
+  readonly window: number;
+  readonly backoff: BackoffLimits;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly lifetime: Lifetime;
+  readonly problems: Problems;
+  readonly log: Logger;
+  readonly commands: readonly AnnouncedCommand[];
+  readonly onCommand: (message: Message) => void;
+  readonly onAck: (latencyMs: number, rows: number) => void;
+}
+
+/** The problems of which one at a time is why there is no link. */
+const LINK_PROBLEMS: readonly ProblemCode[] = [
+  'broker_name_unknown',
+  'broker_refused_connection',
+  'broker_unreachable',
+  'broker_hung_up',
+  'broker_untrusted',
+  'broker_name_mismatch',
+  'broker_certificate_expired',
+  'certificate_refused',
+  'certificate_expired',
+  'clock_wrong',
+  'not_authorized',
+  'client_id_refused',
+  'mqtt_ended',
+];
+
+/** An acknowledged row without a receipt for so long makes the robot say again which outboxes it has (contract, Receipts). */
+const REPEAT_PRESENCE_AFTER_MS = 90_000;
+const REPEAT_PRESENCE_AT_MOST_EVERY_MS = 300_000;
+
+export class Uplink {
+  readonly #options: UplinkOptions;
+  readonly #topics;
+  #version: 4 | 5 = 5;
+  #failures = 0;
+  #connects = 0;
+  #state: { readonly state: LinkStatus['state']; readonly sinceMs: number };
+  #current: { session: Session; pump: Pump; id: string } | undefined;
+  #presenceMs = 0;
+
+  constructor(options: UplinkOptions) {
+    this.#options = options;
+    this.#topics = topicsOf(options.topicPrefix);
+    this.#state = { state: 'stopped', sinceMs: 0 };
+  }
+
+  /** Something may be there to send. */
+  wake(): void {
+    this.#current?.pump.wake();
+  }
+
+  status(): LinkStatus {
+    const { host, port, clock } = this.#options;
+    return {
+      state: this.#state.state,
+      since_ms: clock.mono() - this.#state.sinceMs,
+      endpoint: `${host}:${port}`,
+      mqtt_version: this.#current ? this.#version : null,
+      connects: this.#connects,
+      failures_in_a_row: this.#failures,
+    };
+  }
+
+  /** Runs until the signal fires. Resolves when the last connection is over. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const wentWell = await this.#connectOnce(signal);
+      if (signal.aborted) break;
+      if (wentWell === 'try_other_version') continue;
+      this.#failures = wentWell === 'stable' ? 1 : this.#failures + 1;
+      const ms = backoffMs(this.#failures, this.#options.backoff, Math.random());
+      this.#enter('waiting');
+      await wait(ms, signal);
+    }
+    this.#enter('stopped');
+  }
+
+  /** Sends what is pending, says goodbye and closes; within the deadline in any case. */
+  async finish(deadlineMs: number): Promise<void> {
+    const current = this.#current;
+    if (!current) return;
+    await current.pump.finish(deadlineMs);
+    const { id, session } = current;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.min(deadlineMs, 2_000));
+      const done = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const goodbye = { ...this.#presence(id, this.#mark()), online: false, reason: 'stopped' };
+      session.publish(this.#topics.presence, JSON.stringify(goodbye), done);
+      void session.ended.then(done);
+    });
+    session.close();
+  }
+
+  async #connectOnce(signal: AbortSignal): Promise<'stable' | 'failed' | 'try_other_version'> {
+    const { clock, problems, log } = this.#options;
+    this.#enter('connecting');
+    const id = randomBytes(8).toString('hex');
+    const startedMs = clock.mono();
+    let session: Session | undefined;
+    try {
+      session = await this.#connect(id, signal);
+      await session.subscribe([this.#topics.commands, this.#topics.receipts]);
+    } catch (error) {
+      session?.drop();
+      if (signal.aborted) return 'failed';
+      const reason = error instanceof ConnectError ? error.reason : undefined;
+      if (this.#version === 5 && refusesVersion(reason)) {
+        log.info({ event: 'mqtt5_refused' }, 'the broker speaks no MQTT 5; using 3.1.1');
+        this.#version = 4;
+        return 'try_other_version';
+      }
+      this.#blame(reason, messageOf(error));
+      return 'failed';
+    }
+    this.#connects++;
+    this.#enter('connected');
+    problems.clearOthers(LINK_PROBLEMS);
+    log.info({ event: 'connected', mqtt_version: this.#version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
+    const reason = await this.#serve(session, id, signal);
+    const lastedMs = clock.mono() - this.#state.sinceMs;
+    if (!signal.aborted) {
+      log.warn({ event: 'disconnected', lasted_ms: lastedMs, reason: reason?.message ?? 'closed' }, 'the connection ended');
+      problems.raise('mqtt_ended', `the connection ended after ${Math.round(lastedMs / 1000)} s: ${reason?.message ?? 'closed by the broker'}`);
+    }
+    return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
+  }
+
+  #connect(id: string, signal: AbortSignal): Promise<Session> {
+    const { host, port, credentials, thing, keepaliveMs, connectTimeoutMs } = this.#options;
+    const will: Presence = { thing, session: id, online: false, at: this.#options.clock.wall(), mark: this.#mark() };
+    return Session.connect(
+      {
+        host,
+        port,
+        credentials,
+        clientId: thing,
+        keepaliveMs,
+        connectTimeoutMs,
+        version: this.#version,
+        will: { topic: this.#topics.presence, payload: JSON.stringify(will) },
+        onMessage: (message) => this.#receive(message),
+      },
+      signal,
+    );
+  }
+
+  async #serve(session: Session, id: string, signal: AbortSignal): Promise<Error | undefined> {
+    const { outbox, thing, clock, lifetime, intervalMs, ackTimeoutMs, window, onAck, problems } = this.#options;
+    const pump = new Pump({
+      session,
+      outbox,
+      topics: this.#topics,
+      thing,
+      clock,
+      boot: lifetime.boot,
+      intervalMs,
+      ackTimeoutMs,
+      window,
+      onAck,
+      onPoison: (claim, error) => problems.raise('message_refused', `rows ${claim.first} to ${claim.last} of ${claim.outbox.id}: ${error.message}`),
+    });
+    this.#current = { session, pump, id };
+    this.#sayPresence();
+    pump.start();
+    const repeat = every(REPEAT_PRESENCE_AFTER_MS / 9, () => this.#repeatPresence());
+    const cut = () => session.drop();
+    signal.addEventListener('abort', cut, { once: true });
+    const reason = await session.ended;
+    signal.removeEventListener('abort', cut);
+    repeat.stop();
+    pump.stop();
+    this.#current = undefined;
+    return reason;
+  }
+
+  #sayPresence(): void {
+    if (!this.#current) return;
+    this.#presenceMs = this.#options.clock.mono();
+    const { session, id } = this.#current;
+    session.publish(this.#topics.presence, JSON.stringify(this.#presence(id, this.#mark())), () => {});
+  }
+
+  #repeatPresence(): void {
+    const waited = this.#options.outbox.oldestUncoveredMs() ?? 0;
+    const silent = this.#options.clock.mono() - this.#presenceMs;
+    if (waited > REPEAT_PRESENCE_AFTER_MS && silent > REPEAT_PRESENCE_AT_MOST_EVERY_MS) this.#sayPresence();
+  }
+
+  #presence(session: string, mark: Mark): Presence {
+    const { thing, clock, version, lifetime, outbox, commands } = this.#options;
+    const outboxes = outbox.answeredFor();
+    return { thing, session, online: true, at: clock.wall(), mark, version, boot: lifetime.boot, outboxes, commands: [...commands] };
+  }
+
+  #receive(message: Message): void {
+    if (message.topic === this.#topics.commands) this.#options.onCommand(message);
+    else if (message.topic === this.#topics.receipts) this.#receipt(message.payload);
+  }
+
+  #receipt(payload: Buffer): void {
+    const { outbox, thing, problems, log } = this.#options;
+    const parsed = receiptSchema.safeParse(parseJson(payload));
+    if (!parsed.success || parsed.data.thing !== thing) {
+      problems.raise('receipt_invalid', parsed.success ? `it is for ${parsed.data.thing}` : 'it does not have the shape of a receipt');
+      return;
+    }
+    try {
+      const outcome = outbox.receive(parsed.data);
+      if (outcome === 'applied') problems.clear('receipt_invalid');
+      else problems.raise('receipt_invalid', `${outcome}: outbox ${parsed.data.outbox}, accepted ${parsed.data.accepted}`);
+    } catch (error) {
+      log.error({ event: 'receipt_failed', err: error }, 'a receipt could not be applied; the rows are kept and asked for again');
+    }
+  }
+
+  #blame(reason: string | number | undefined, text: string): void {
+    const { clock, credentials, problems, log, host, port } = this.#options;
+    const cause = connectCause(reason, { trusted: clock.trusted(), wallMs: clock.wall() }, credentials);
+    problems.clearOthers(LINK_PROBLEMS, cause);
+    problems.raise(cause, `${host}:${port}: ${text}`);
+    log.debug({ event: 'connect_failed', cause, reason }, text);
+  }
+
+  #mark(): Mark {
+    return [this.#options.lifetime.boot, this.#options.clock.mono()];
+  }
+
+  #enter(state: LinkStatus['state']): void {
+    this.#state = { state, sinceMs: this.#options.clock.mono() };
+  }
+}
+
+function parseJson(payload: Buffer): unknown {
+  try {
+    return JSON.parse(payload.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
