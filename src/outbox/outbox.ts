@@ -38,6 +38,15 @@ export interface ClaimLimits {
   readonly track?: { readonly kind: 'backlog' | 'live'; readonly cutoff: number };
 }
 
+interface BufferedRow {
+  readonly row: NewRow;
+  readonly body: string;
+  readonly at: number;
+  readonly mono: number;
+  readonly trusted: boolean;
+  readonly within: (() => void) | undefined;
+}
+
 export type ReceiptOutcome = 'applied' | 'unknown_outbox' | 'beyond_accepted';
 
 /** Rows that could not be committed are kept in memory up to this many; then the oldest telemetry is dropped, counted. */
@@ -61,7 +70,7 @@ export class Outbox {
   readonly #maybe = new Set<RowClass>(ROW_CLASSES);
   #records: OutboxRecord[] = [];
   #open!: OutboxRecord;
-  #buffer: { row: NewRow; body: string; at: number; mono: number; trusted: boolean }[] = [];
+  #buffer: BufferedRow[] = [];
   #dirty = new Set<Publication>();
   #removed: Publication[] = [];
   #groupTimer: NodeJS.Timeout | undefined;
@@ -103,12 +112,15 @@ export class Outbox {
     return this.#dropped;
   }
 
-  /** Takes a row. Telemetry is committed within the group time, all else at the end of this turn of the event loop. */
-  append(row: NewRow): void {
+  /**
+   * Takes a row. Telemetry is committed within the group time, all else at the end of this turn of the event loop.
+   * @param within runs inside the row's own transaction; it may be run again where that failed.
+   */
+  append(row: NewRow, within?: () => void): void {
     if (this.#closed) throw new AgentError('CLOSED', 'the outbox is closed');
     const { wall, mono, trusted } = { wall: this.#clock.wall(), mono: this.#clock.mono(), trusted: this.#clock.trusted() };
     const marked = trusted || !('channel' in row) ? row : { ...row, extra: { ...row.extra, clock: 'untrusted' as const } };
-    this.#buffer.push({ row, body: encodeBody(marked), at: wall, mono, trusted });
+    this.#buffer.push({ row, body: encodeBody(marked), at: wall, mono, trusted, within });
     if (row.class !== 'telemetry') this.#urgent ??= setImmediate(() => this.#tryFlush());
     else this.#groupTimer ??= setTimeout(() => this.#tryFlush(), this.#groupMs);
   }
@@ -125,7 +137,8 @@ export class Outbox {
     this.#store.transaction(() => {
       let seq = before;
       const added = new Map<number, number>();
-      for (const { row, body, at, mono, trusted } of rows) {
+      for (const { row, body, at, mono, trusted, within } of rows) {
+        within?.();
         const number = classNumber(row.class);
         const channel = 'channel' in row ? row.channel : '';
         this.#store.insert(number, this.#open.ordinal, ++seq, { channel, body, at, mono, trusted });

@@ -133,7 +133,6 @@ function clientOptions(options: SessionOptions): IClientOptions {
     cert: credentials.cert,
     key: credentials.key,
     rejectUnauthorized: true,
-    minVersion: 'TLSv1.2',
     clientId: options.clientId,
     protocolVersion: options.version,
     clean: true,

@@ -1,0 +1,45 @@
+// The command line. Each command's code is loaded only when it runs, so that --help is quick.
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { VERSION } from '../version.ts';
+import { exitWith } from './exit.ts';
+
+const configOption = {
+  config: { alias: 'c', type: 'string', requiresArg: true, describe: 'Configuration file; config/default.yaml lies beneath it' },
+} as const;
+
+const jsonOption = { json: { type: 'boolean', default: false, describe: 'Print JSON for a program to read' } } as const;
+
+await yargs(hideBin(process.argv))
+  .scriptName('elderly-bot')
+  .usage('$0 <command>\n\nThe edge agent of a robot that watches over an elderly person.')
+  .command('run', 'Run the agent until it is stopped', configOption, async ({ config }) => {
+    const { run } = await import('./run.ts');
+    await exitWith(() => run(config));
+  })
+  .command('status', 'Show what a running agent does and what is wrong', { ...configOption, ...jsonOption }, async ({ config, json }) => {
+    const { status } = await import('./status.ts');
+    await exitWith(() => status(config, json));
+  })
+  .command('config check [file]', 'Say what is wrong with a configuration, as the agent would', (y) => y.positional('file', { type: 'string' }), async ({ file }) => {
+    const { check } = await import('./config.ts');
+    await exitWith(() => check(file));
+  })
+  .command('certs dev-ca <folder>', 'Make a CA with broker, cloud and robot certificates for a bench', (y) =>
+    y.positional('folder', { type: 'string', demandOption: true }).option('thing', { type: 'string', default: 'elderly-bot', describe: 'Thing name in the robot’s certificate' }), async ({ folder, thing }) => {
+    const { devCa } = await import('./certs.ts');
+    await exitWith(() => devCa(folder, thing));
+  })
+  .example('$0 run --config robot.yaml', 'run on a robot')
+  .example('$0 status', 'why is it silent?')
+  .epilogue('Exit codes: 0 done, 1 it failed, 2 something has to be mended first (configuration, certificates, ROS 2, disk).')
+  .demandCommand(1, 'Which command? --help lists them.')
+  .strict()
+  .recommendCommands()
+  .version(VERSION)
+  .wrap(Math.min(120, process.stdout.columns ?? 100))
+  .fail((message, error) => {
+    process.stderr.write(`elderly-bot: ${message ?? error.message}; elderly-bot --help lists what there is\n`);
+    process.exit(2);
+  })
+  .parseAsync();

@@ -1,0 +1,37 @@
+// `elderly-bot status`: what the running agent says of itself, from its socket.
+import { loadConfig } from '../config/index.ts';
+import { askStatus, type Status } from '../status/index.ts';
+
+/** @returns 0 when nothing is wrong, 1 when problems stand. */
+export async function status(file: string | undefined, json: boolean): Promise<number> {
+  const found = await askStatus(loadConfig(file, process.env).state_dir);
+  process.stdout.write(json ? `${JSON.stringify(found)}\n` : describe(found));
+  return found.problems.length === 0 ? 0 : 1;
+}
+
+function describe(found: Status): string {
+  const { link, outbox, delivered } = found;
+  const held = Object.entries(outbox.held).map(([name, rows]) => `${rows} ${name}`);
+  const lines = [
+    `${found.thing}  version ${found.version}, start ${found.boot}, running ${ago(found.uptime_ms)}${found.clock.trusted ? '' : '  CLOCK NOT TRUSTED'}`,
+    `link     ${link.state} for ${ago(link.since_ms)}, ${link.endpoint}${link.mqtt_version ? `, MQTT ${link.mqtt_version === 5 ? '5' : '3.1.1'}` : ''}`,
+    `outbox   ${outbox.accepted} rows taken, ${outbox.unconfirmed} unconfirmed (held: ${held.join(', ')})`,
+    `acks     ${delivered.acknowledged_rows} rows, p50 ${delivered.ack_p50_ms ?? '-'} ms, p99 ${delivered.ack_p99_ms ?? '-'} ms`,
+    ...found.channels.map((channel) => {
+      const age = channel.age_ms === null ? 'never heard' : `${ago(channel.age_ms)} ago`;
+      return `channel  ${channel.name.padEnd(14)} ${String(channel.value).padEnd(10)} ${age}, ${channel.messages} messages${channel.alert ? '  ALERT' : ''}`;
+    }),
+    ...(found.problems.length === 0 ? ['problems none'] : []),
+    ...found.problems.map((problem) => `problem  ${problem.severity} ${problem.code} for ${ago(problem.since_ms)}: ${problem.text}; ${problem.todo}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function ago(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
+}

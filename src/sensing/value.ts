@@ -1,0 +1,41 @@
+// From a field's content to a value for the wire. What cannot be is marked as bad and never sent as truth. Pure.
+import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
+
+export interface ValueRules {
+  readonly scale: number;
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+}
+
+export interface Converted {
+  readonly value: ReadingValue;
+  readonly bad?: NonNullable<ReadingExtra['bad']>;
+}
+
+/** A string longer than this is a mistake, not a reading. */
+export const MAX_STRING_LENGTH = 1_000;
+
+/** Digits a reading keeps: a scaled 0.87 becomes 87, not 86.99999999999999. */
+const SIGNIFICANT_DIGITS = 12;
+
+export function convert(field: unknown, rules: ValueRules): Converted {
+  switch (typeof field) {
+    case 'boolean':
+      return { value: field };
+    case 'bigint':
+      return convertNumber(Number(field), rules);
+    case 'number':
+      return convertNumber(field, rules);
+    case 'string':
+      return field.length > MAX_STRING_LENGTH ? { value: null, bad: 'range' } : { value: field };
+    default:
+      return { value: null, bad: 'type' };
+  }
+}
+
+function convertNumber(field: number, { scale, min, max }: ValueRules): Converted {
+  if (!Number.isFinite(field)) return { value: null, bad: 'nan' };
+  const value = Number((field * scale).toPrecision(SIGNIFICANT_DIGITS));
+  const outside = (min !== undefined && value < min) || (max !== undefined && value > max);
+  return outside ? { value: null, bad: 'range' } : { value };
+}
