@@ -1,0 +1,177 @@
+// CDR bytes into a plain object, as a chain of readers built once a type. Bytes that are no such message end in a RangeError
+// before anything large is allocated: a count is believed only as far as the message has bytes for it. (The reader of
+// @foxglove/rosmsg2-serialization is not used: 12 garbled bytes make it allocate 268 MB.)
+import { type Field, PRIMITIVE_BYTES, type Primitive, type Struct } from './definition.ts';
+import type { RosMessage } from './types.ts';
+
+/** CDR counts alignment from the end of its four-byte header, whose second byte says the byte order. */
+const HEADER_BYTES = 4;
+const CDR_BIG_ENDIAN = 0;
+const CDR_LITTLE_ENDIAN = 1;
+
+export type Decoder = (bytes: Buffer) => RosMessage;
+type Reader = (cursor: Cursor) => unknown;
+
+export function compileDecoder(struct: Struct): Decoder {
+  const read = structReader(struct);
+  return (bytes) => read(new Cursor(bytes)) as RosMessage;
+}
+
+class Cursor {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+  readonly littleEndian: boolean;
+  offset: number;
+
+  constructor(bytes: Buffer) {
+    const kind = bytes[1];
+    if (bytes.length < HEADER_BYTES) throw new RangeError(`${bytes.length} bytes, a message has at least ${HEADER_BYTES}`);
+    if (bytes[0] !== 0 || (kind !== CDR_LITTLE_ENDIAN && kind !== CDR_BIG_ENDIAN)) {
+      throw new RangeError(`encapsulation 0x${bytes.toString('hex', 0, 2)} is not plain CDR`);
+    }
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.littleEndian = kind === CDR_LITTLE_ENDIAN;
+    this.offset = HEADER_BYTES;
+  }
+
+  /** Steps over `size` bytes aligned to a power of two; gives where they start. */
+  take(size: number, alignment: number): number {
+    const start = HEADER_BYTES + ((this.offset - HEADER_BYTES + alignment - 1) & -alignment);
+    if (start + size > this.bytes.length) {
+      throw new RangeError(`${size} bytes expected at ${start}, the message ends at ${this.bytes.length}`);
+    }
+    this.offset = start + size;
+    return start;
+  }
+
+  /** A sequence's count, refused when the rest of the message cannot hold so many of at least `minBytes` each. */
+  count(minBytes: number): number {
+    const count = this.view.getUint32(this.take(4, 4), this.littleEndian);
+    const left = this.bytes.length - this.offset;
+    if (count * minBytes > left) throw new RangeError(`a sequence of ${count} cannot be in the ${left} bytes left`);
+    return count;
+  }
+
+  string(): string {
+    const length = this.view.getUint32(this.take(4, 4), this.littleEndian);
+    const start = this.take(length, 1);
+    // The length counts a closing NUL; some writers send an empty string as length 0.
+    return length <= 1 ? '' : this.bytes.toString('utf8', start, start + length - 1);
+  }
+}
+
+const PRIMITIVE_READERS: Readonly<Record<Primitive, Reader>> = {
+  bool: (cursor) => cursor.bytes[cursor.take(1, 1)] !== 0,
+  int8: (cursor) => cursor.view.getInt8(cursor.take(1, 1)),
+  uint8: (cursor) => cursor.bytes[cursor.take(1, 1)],
+  int16: (cursor) => cursor.view.getInt16(cursor.take(2, 2), cursor.littleEndian),
+  uint16: (cursor) => cursor.view.getUint16(cursor.take(2, 2), cursor.littleEndian),
+  int32: (cursor) => cursor.view.getInt32(cursor.take(4, 4), cursor.littleEndian),
+  uint32: (cursor) => cursor.view.getUint32(cursor.take(4, 4), cursor.littleEndian),
+  int64: (cursor) => exact(cursor.view.getBigInt64(cursor.take(8, 8), cursor.littleEndian)),
+  uint64: (cursor) => exact(cursor.view.getBigUint64(cursor.take(8, 8), cursor.littleEndian)),
+  float32: (cursor) => cursor.view.getFloat32(cursor.take(4, 4), cursor.littleEndian),
+  float64: (cursor) => cursor.view.getFloat64(cursor.take(8, 8), cursor.littleEndian),
+};
+
+/** Views of a message's memory; where CDR's alignment is not the type's own, its bytes are copied (see numbersReader). */
+const TYPED_ARRAYS = {
+  int8: (...at: View) => new Int8Array(...at),
+  uint8: (...at: View) => new Uint8Array(...at),
+  int16: (...at: View) => new Int16Array(...at),
+  uint16: (...at: View) => new Uint16Array(...at),
+  int32: (...at: View) => new Int32Array(...at),
+  uint32: (...at: View) => new Uint32Array(...at),
+  float32: (...at: View) => new Float32Array(...at),
+  float64: (...at: View) => new Float64Array(...at),
+} as const;
+type View = [memory: ArrayBufferLike, start: number, length: number];
+
+function structReader(struct: Struct): Reader {
+  // IDL has no empty struct: ROS 2 puts one uint8 in its place (design.ros2.org, legacy interface definition).
+  if (struct.fields.length === 0) {
+    return (cursor) => {
+      cursor.take(1, 1);
+      return {};
+    };
+  }
+  const readers = struct.fields.map((field) => ({
+    name: field.name,
+    read: fieldReader(field),
+  }));
+  return (cursor) => {
+    const message: Record<string, unknown> = {};
+    for (const { name, read } of readers) message[name] = read(cursor);
+    return message;
+  };
+}
+
+function fieldReader(field: Field): Reader {
+  const read = valueReader(field);
+  if (field.array === undefined) return read;
+  const { length } = field.array;
+  const minBytes = minimumBytes(field);
+  const count = length === undefined ? (cursor: Cursor) => cursor.count(minBytes) : () => length;
+  if (typeof field.type === 'string' && field.type in TYPED_ARRAYS) {
+    return numbersReader(field.type as keyof typeof TYPED_ARRAYS, count);
+  }
+  return (cursor) => {
+    const values: unknown[] = [];
+    for (let left = count(cursor); left > 0; left -= 1) values.push(read(cursor));
+    return values;
+  };
+}
+
+function valueReader(field: Field): Reader {
+  if (typeof field.type !== 'string') return structReader(field.type);
+  if (field.type === 'string') return (cursor) => cursor.string();
+  if (field.type === 'time' || field.type === 'duration') return readStamp;
+  return PRIMITIVE_READERS[field.type];
+}
+
+function readStamp(cursor: Cursor): { sec: number; nanosec: number } {
+  const start = cursor.take(4, 4);
+  const next = cursor.take(4, 4);
+  const { view, littleEndian } = cursor;
+  return {
+    sec: view.getInt32(start, littleEndian),
+    nanosec: view.getUint32(next, littleEndian),
+  };
+}
+
+function numbersReader(type: keyof typeof TYPED_ARRAYS, count: (cursor: Cursor) => number): Reader {
+  const view = TYPED_ARRAYS[type];
+  const size = PRIMITIVE_BYTES[type];
+  const readOne = PRIMITIVE_READERS[type];
+  return (cursor) => {
+    const length = count(cursor);
+    if (length === 0) return view(new ArrayBuffer(0), 0, 0);
+    if (size > 1 && !cursor.littleEndian) {
+      const numbers = view(new ArrayBuffer(length * size), 0, length);
+      for (let i = 0; i < length; i += 1) numbers[i] = readOne(cursor) as number;
+      return numbers;
+    }
+    const start = cursor.bytes.byteOffset + cursor.take(length * size, size);
+    const memory = cursor.bytes.buffer;
+    return start % size === 0 ? view(memory, start, length) : view(memory.slice(start, start + length * size), 0, length);
+  };
+}
+
+/** The fewest bytes one element can take, at least 1: bounds what a sequence's count may claim. */
+function minimumBytes(field: Field): number {
+  if (typeof field.type === 'string') {
+    if (field.type === 'string') return 4;
+    return field.type === 'time' || field.type === 'duration' ? 8 : PRIMITIVE_BYTES[field.type];
+  }
+  const sum = field.type.fields.reduce((bytes, inner) => {
+    if (inner.array === undefined) return bytes + minimumBytes(inner);
+    return bytes + (inner.array.length === undefined ? 4 : inner.array.length * minimumBytes(inner));
+  }, 0);
+  return Math.max(1, sum);
+}
+
+function exact(value: bigint): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}

@@ -1,0 +1,53 @@
+// What becomes of one sample: counted, decoded, handed over. Nothing that goes wrong here leaves here, because it runs
+// inside the executor's callback, where an exception would end the process and a pause would stop every other topic.
+import { AgentError, messageOf } from '../errors.ts';
+import type { Codec } from './codec.ts';
+import type { SubscribeOptions } from './types.ts';
+
+export class Delivery {
+  received = 0;
+  invalid = 0;
+  failed = 0;
+  readonly #options: SubscribeOptions;
+  readonly #codec: Codec;
+
+  constructor(options: SubscribeOptions, codec: Codec) {
+    this.#options = options;
+    this.#codec = codec;
+  }
+
+  sample(bytes: Buffer): void {
+    this.received += 1;
+    let message: ReturnType<Codec['decode']>;
+    try {
+      message = this.#codec.decode(bytes);
+    } catch (error) {
+      this.invalid += 1;
+      this.#report(notThisType(this.#options.topic, this.#codec.type.full, bytes, error));
+      return;
+    }
+    try {
+      this.#options.onMessage(message);
+    } catch (error) {
+      this.failed += 1;
+      this.#report(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #report(error: Error): void {
+    try {
+      if (this.#options.onError === undefined) process.emitWarning(error);
+      else this.#options.onError(error);
+    } catch (worse) {
+      process.emitWarning(worse instanceof Error ? worse : new Error(String(worse)));
+    }
+  }
+}
+
+function notThisType(topic: string, type: string, bytes: Buffer, cause: unknown): AgentError {
+  return new AgentError('ROS_MESSAGE_INVALID', `a sample of ${bytes.length} bytes on ${topic} is no ${type}: ${messageOf(cause)}`, {
+    todo: `check that the publisher was built with the same definition of ${type}`,
+    cause,
+    fields: { topic, type, bytes: bytes.length },
+  });
+}

@@ -1,0 +1,52 @@
+// Where message definitions come from: share/PACKAGE/msg of every prefix in AMENT_PREFIX_PATH. A type that isn't there is
+// an error that says which package to install.
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { AgentError } from '../errors.ts';
+import { parseTypeName, type TypeName } from './names.ts';
+
+/** Gives the text of a .msg file. @throws AgentError ROS_TYPE_UNKNOWN */
+export type DefinitionSource = (type: TypeName) => string;
+
+/** The prefixes of the sourced ROS environment, first wins; empty where none is sourced. */
+export function amentPrefixes(env: NodeJS.ProcessEnv = process.env): string[] {
+  return (env.AMENT_PREFIX_PATH ?? '').split(path.delimiter).filter((prefix) => prefix !== '');
+}
+
+/** @throws AgentError ROS_TYPE_UNKNOWN naming what is missing: the name's form, the package, or the message in it. */
+export function locateMessage(type: string, prefixes: readonly string[], distro = process.env.ROS_DISTRO): string {
+  const { pkg, name, full } = parseTypeName(type);
+  for (const prefix of prefixes) {
+    const file = path.join(prefix, 'share', pkg, 'msg', `${name}.msg`);
+    if (existsSync(file)) return file;
+  }
+  const home = prefixes.find((prefix) => existsSync(path.join(prefix, 'share', pkg)));
+  if (home !== undefined) throw missingMessage(full, pkg, name, home);
+  const where = prefixes.length === 0 ? 'no ROS environment is sourced (AMENT_PREFIX_PATH is empty)' : `in ${prefixes.join(', ')}`;
+  throw unknownType(full, pkg, `package ${pkg} is not installed: ${where}`, distro);
+}
+
+export function installedDefinitions(prefixes: readonly string[]): DefinitionSource {
+  return ({ full }) => readFileSync(locateMessage(full, prefixes), 'utf8');
+}
+
+/** Debian's name of a ROS package: `ros-kilted-sensor-msgs`. */
+export function aptName(pkg: string, distro = process.env.ROS_DISTRO): string {
+  return `ros-${distro || '<distro>'}-${pkg.replaceAll('_', '-')}`;
+}
+
+export function unknownType(type: string, pkg: string, why: string, distro?: string): AgentError {
+  return new AgentError('ROS_TYPE_UNKNOWN', `message type ${type}: ${why}`, {
+    todo: `install it (apt install ${aptName(pkg, distro)}), or source the workspace that builds ${pkg}`,
+    fields: { type, package: pkg },
+  });
+}
+
+function missingMessage(type: string, pkg: string, name: string, home: string): AgentError {
+  const idlOnly = existsSync(path.join(home, 'share', pkg, 'msg', `${name}.idl`));
+  const why = idlOnly ? `${pkg} defines it in IDL only, which is not supported` : `package ${pkg} in ${home} has no message ${name}`;
+  return new AgentError('ROS_TYPE_UNKNOWN', `message type ${type}: ${why}`, {
+    todo: `see which messages it has: ros2 interface package ${pkg}`,
+    fields: { type, package: pkg },
+  });
+}

@@ -1,0 +1,90 @@
+// Which names ROS 2 takes. Pure; each check returns what is wrong as a sentence, or undefined. Rules: the ROS 2 design's
+// topic and service names (design.ros2.org/articles/topic_and_service_names.html) and REP 149's package names.
+import { AgentError } from '../errors.ts';
+
+const TOKEN = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const PACKAGE = /^[a-z][a-z0-9_]*$/;
+const MESSAGE = /^[A-Z][A-Za-z0-9]*$/;
+
+/** rmw's limit for a full topic name, less the `rt` prefix that DDS gets (rmw/validate_full_topic_name.h). */
+const MAX_TOPIC_CHARACTERS = 245;
+
+/** The highest ROS_DOMAIN_ID whose UDP ports fit below 65536 (docs.ros.org, The ROS_DOMAIN_ID). */
+export const MAX_DOMAIN_ID = 232;
+
+export function checkTopicName(name: string): string | undefined {
+  if (!name.startsWith('/')) return `${quote(name)} is not absolute, expected a name such as /gas_detected`;
+  if (name.length > MAX_TOPIC_CHARACTERS) return `${quote(name)} is longer than ${MAX_TOPIC_CHARACTERS} characters`;
+  if (name.includes('__')) return `${quote(name)} holds two underscores in a row, which ROS keeps for itself`;
+  const bad = name
+    .slice(1)
+    .split('/')
+    .find((token) => !TOKEN.test(token));
+  if (bad === undefined) return undefined;
+  if (bad === '') return `${quote(name)} has an empty part, expected a name such as /robot/gas_detected`;
+  return `${quote(name)}: ${quote(bad)} may hold only letters, digits and _, and start with no digit`;
+}
+
+export function checkTypeName(type: string): string | undefined {
+  const parts = type.split('/');
+  const [pkg, middle, name] = parts.length === 2 ? [parts[0], 'msg', parts[1]] : parts;
+  if (parts.length > 3 || pkg === undefined || name === undefined || !PACKAGE.test(pkg) || !MESSAGE.test(name)) {
+    return `${quote(type)} is no message type, expected one such as std_msgs/msg/Bool`;
+  }
+  if (middle !== 'msg') return `${quote(type)} is no message but of kind ${quote(middle ?? '')}, expected ${pkg}/msg/${name}`;
+  return undefined;
+}
+
+export function checkNodeName(name: string): string | undefined {
+  return TOKEN.test(name) ? undefined : `${quote(name)} is no node name, expected letters, digits and _, starting with no digit`;
+}
+
+export interface TypeName {
+  readonly pkg: string;
+  readonly name: string;
+  /** The long form, `std_msgs/msg/Bool`. */
+  readonly full: string;
+}
+
+/** @throws AgentError ROS_TYPE_UNKNOWN where it is no type's name at all. */
+export function parseTypeName(type: string): TypeName {
+  const problem = checkTypeName(type);
+  const parts = type.split('/');
+  const [pkg, name] = [parts[0], parts.at(-1)];
+  if (problem !== undefined || pkg === undefined || name === undefined) {
+    throw new AgentError('ROS_TYPE_UNKNOWN', problem ?? type, {
+      todo: 'write PACKAGE/msg/NAME',
+      fields: { type },
+    });
+  }
+  return { pkg, name, full: `${pkg}/msg/${name}` };
+}
+
+/** @throws AgentError ROS_TOPIC_INVALID */
+export function requireTopicName(topic: string): string {
+  const problem = checkTopicName(topic);
+  if (problem !== undefined)
+    throw new AgentError('ROS_TOPIC_INVALID', `topic ${problem}`, {
+      fields: { topic },
+    });
+  return topic;
+}
+
+/**
+ * The DDS domain to join: what the configuration says, else ROS_DOMAIN_ID, else 0.
+ * @throws AgentError ROS_DOMAIN_INVALID, also for an empty variable: it is a mistake in a script more often than a wish.
+ */
+export function resolveDomainId(configured: number | null | undefined, variable: string | undefined): number {
+  const given = configured ?? variable;
+  if (given === undefined) return 0;
+  const domain = typeof given === 'number' ? given : /^\d{1,3}$/.test(given) ? Number(given) : Number.NaN;
+  if (Number.isInteger(domain) && domain >= 0 && domain <= MAX_DOMAIN_ID) return domain;
+  const source = configured === null || configured === undefined ? 'ROS_DOMAIN_ID' : 'ros.domain_id';
+  throw new AgentError('ROS_DOMAIN_INVALID', `${source} is ${quote(String(given))}, expected a whole number from 0 to ${MAX_DOMAIN_ID}`, {
+    todo: source === 'ROS_DOMAIN_ID' ? 'set it to the number the robot uses, or unset it for 0' : 'correct it in the configuration',
+  });
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
