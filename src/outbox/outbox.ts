@@ -49,6 +49,12 @@ interface BufferedRow {
 
 export type ReceiptOutcome = 'applied' | 'unknown_outbox' | 'beyond_accepted';
 
+/** Acknowledgements ride on the next commit of rows, or on one of their own after this. */
+const ACKS_WITHIN_MS = 500;
+
+/** A commit that failed is tried again after this. */
+const RETRY_MS = 1_000;
+
 /** Rows that could not be committed are kept in memory up to this many; then the oldest telemetry is dropped, counted. */
 const MAX_BUFFERED = 20_000;
 
@@ -122,7 +128,7 @@ export class Outbox {
     const marked = trusted || !('channel' in row) ? row : { ...row, extra: { ...row.extra, clock: 'untrusted' as const } };
     this.#buffer.push({ row, body: encodeBody(marked), at: wall, mono, trusted, within });
     if (row.class !== 'telemetry') this.#urgent ??= setImmediate(() => this.#tryFlush());
-    else this.#groupTimer ??= setTimeout(() => this.#tryFlush(), this.#groupMs);
+    else this.#flushIn(this.#groupMs);
   }
 
   /**
@@ -201,7 +207,7 @@ export class Outbox {
       this.#removed.push({ ...publication });
     }
     for (const publication of [saved, ...added]) this.#dirty.add(publication);
-    this.#groupTimer ??= setTimeout(() => this.#tryFlush(), Math.max(this.#groupMs, 500));
+    this.#flushIn(Math.max(this.#groupMs, ACKS_WITHIN_MS));
   }
 
   /** A claim was not acknowledged: its rows are free again. */
@@ -310,8 +316,12 @@ export class Outbox {
       this.#trouble = true;
       this.#onTrouble(error instanceof Error ? error : new Error(messageOf(error)));
       this.#shed();
-      this.#groupTimer ??= setTimeout(() => this.#tryFlush(), 1_000);
+      this.#flushIn(RETRY_MS);
     }
+  }
+
+  #flushIn(ms: number): void {
+    this.#groupTimer ??= setTimeout(() => this.#tryFlush(), ms).unref();
   }
 
   /** Memory is bounded too: the oldest telemetry that could not be written is dropped, and counted. */

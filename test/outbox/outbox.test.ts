@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { Claim, NewRow, Outbox } from '../../src/outbox/index.ts';
+import type { Range, Receipt } from '../../src/wire/index.ts';
+import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+
+const ALL = { maxRows: 1000, maxBytes: 1_000_000 };
+
+function reading(value: number): NewRow {
+  return { class: 'telemetry', channel: 'temperature', value };
+}
+
+const raised: NewRow = { class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised', incident: 'i1' } };
+
+function append(outbox: Outbox, ...rows: NewRow[]): void {
+  for (const row of rows) outbox.append(row);
+  outbox.flush();
+}
+
+function backlog(outbox: Outbox): Claim | undefined {
+  return outbox.claim('telemetry', { ...ALL, track: { kind: 'backlog', cutoff: outbox.accepted } });
+}
+
+function seqs(claim: Claim | undefined): number[] {
+  return claim?.rows.map(({ seq }) => seq) ?? [];
+}
+
+describe('the outbox', () => {
+  let bench: OutboxBench;
+  beforeEach(() => {
+    bench = outboxBench();
+  });
+  afterEach(() => bench.remove());
+
+  const receipt = (over: Partial<Receipt>): Receipt => ({
+    thing: 'elderly-bot',
+    outbox: bench.outbox.id,
+    at: 0,
+    accepted: bench.outbox.accepted,
+    mark: [bench.lifetime.boot, bench.clock.monoMs],
+    through: 0,
+    after: 0,
+    to: null,
+    also: [],
+    ...over,
+  });
+
+  it('numbers rows without a gap, from 1, whatever their class', () => {
+    append(bench.outbox, reading(1), raised, reading(2));
+    assert.deepEqual(seqs(bench.outbox.claim('alert', ALL)), [2]);
+    assert.deepEqual(seqs(backlog(bench.outbox)), [1, 3]);
+    assert.equal(bench.outbox.accepted, 3);
+  });
+
+  it('writes with synchronous=FULL in WAL mode', () => {
+    assert.equal(bench.db.pragma('synchronous', { simple: true }), 2);
+    assert.equal(bench.db.pragma('journal_mode', { simple: true }), 'wal');
+  });
+
+  it('commits an alert at the end of the turn, without waiting for its group', async () => {
+    const woken = new Promise<void>((resolve) => bench.outbox.wakeOn(resolve));
+    bench.outbox.append(reading(1));
+    bench.outbox.append(raised);
+    assert.equal(bench.outbox.accepted, 0);
+    await woken;
+    assert.equal(bench.outbox.accepted, 2);
+  });
+
+  it('gives a row on its way to nobody else, and again when it failed', () => {
+    append(bench.outbox, reading(1), reading(2));
+    const first = backlog(bench.outbox);
+    assert.deepEqual(seqs(first), [1, 2]);
+    assert.equal(backlog(bench.outbox), undefined);
+    assert.ok(first);
+    bench.outbox.failed(first);
+    assert.deepEqual(seqs(backlog(bench.outbox)), [1, 2]);
+  });
+
+  it('keeps an acknowledged row until a receipt covers it', () => {
+    append(bench.outbox, reading(1), reading(2));
+    const claim = backlog(bench.outbox);
+    assert.ok(claim);
+    bench.outbox.published(claim);
+    assert.equal(backlog(bench.outbox), undefined);
+    assert.equal(bench.outbox.depth().telemetry, 2);
+    assert.equal(bench.outbox.receive(receipt({ through: 1 })), 'applied');
+    assert.equal(bench.outbox.depth().telemetry, 1);
+    assert.equal(bench.outbox.unconfirmed, 1);
+  });
+
+  it('sends a row again that a receipt a minute later does not cover, and not before', () => {
+    append(bench.outbox, reading(1), reading(2), reading(3));
+    const claim = backlog(bench.outbox);
+    assert.ok(claim);
+    bench.outbox.published(claim);
+    bench.clock.advance(50_000);
+    bench.outbox.receive(receipt({ through: 1, also: [[3, 3]] }));
+    assert.equal(backlog(bench.outbox), undefined);
+    bench.clock.advance(20_000);
+    bench.outbox.receive(receipt({ through: 1, also: [[3, 3]] }));
+    assert.deepEqual(seqs(backlog(bench.outbox)), [2]);
+  });
+
+  it('after a restart sends what was not acknowledged, under its own name, and counts a minute from the restart', () => {
+    append(bench.outbox, reading(1));
+    const claim = backlog(bench.outbox);
+    assert.ok(claim);
+    bench.outbox.published(claim);
+    append(bench.outbox, reading(2));
+    const old = bench.outbox.id;
+    const reopened = bench.reopen();
+    const again = backlog(reopened);
+    assert.deepEqual(again?.outbox, { id: old, accepted: 2 });
+    assert.deepEqual(seqs(again), [2]);
+    assert.ok(again);
+    bench.clock.advance(30_000);
+    reopened.published(again);
+    bench.clock.advance(29_000);
+    reopened.receive(receipt({ outbox: old, accepted: 2 }));
+    assert.equal(backlog(reopened), undefined);
+    bench.clock.advance(2_000);
+    reopened.receive(receipt({ outbox: old, accepted: 2 }));
+    assert.deepEqual(seqs(backlog(reopened)), [1]);
+  });
+
+  it('ignores a receipt beyond what it ever assigned, and one for an outbox it never had', () => {
+    append(bench.outbox, reading(1));
+    assert.equal(bench.outbox.receive(receipt({ accepted: 2, through: 2 })), 'beyond_accepted');
+    assert.equal(bench.outbox.receive(receipt({ outbox: 'foreign', through: 1 })), 'unknown_outbox');
+    assert.equal(bench.outbox.depth().telemetry, 1);
+  });
+
+  it('takes the union of receipts that come late and out of order', () => {
+    append(bench.outbox, ...[1, 2, 3, 4].map(reading));
+    const pages: Range[][] = [[[3, 4]], [[1, 1]]];
+    for (const also of pages) bench.outbox.receive(receipt({ also }));
+    assert.deepEqual(seqs(backlog(bench.outbox)), [2]);
+    assert.equal(bench.outbox.unconfirmed, 1);
+  });
+
+  it('declares rows that are too old, and they are what the declaration says', () => {
+    append(bench.outbox, reading(1), reading(2));
+    bench.clock.advance(2 * 86_400_000);
+    append(bench.outbox, reading(3));
+    bench.outbox.tend(86_400_000);
+    bench.outbox.flush();
+    const [event] = bench.outbox.claim('event', ALL)?.rows ?? [];
+    assert.deepEqual(JSON.parse(`{${event?.body}}`), { kind: 'evicted', of: bench.outbox.id, ranges: [[1, 2]], reason: 'age' });
+    assert.deepEqual(seqs(backlog(bench.outbox)), [3]);
+  });
+
+  it('lets acknowledged rows go after a day of running where no receipt ever came, and declares them when one comes', () => {
+    append(bench.outbox, reading(1));
+    const claim = backlog(bench.outbox);
+    assert.ok(claim);
+    bench.outbox.published(claim);
+    bench.clock.advance(25 * 3_600_000);
+    bench.outbox.tend(365 * 86_400_000);
+    bench.outbox.flush();
+    assert.equal(bench.outbox.depth().telemetry, 0);
+    assert.equal(bench.outbox.depth().event, 0);
+    bench.outbox.receive(receipt({}));
+    bench.outbox.flush();
+    const [event] = bench.outbox.claim('event', ALL)?.rows ?? [];
+    assert.deepEqual(JSON.parse(`{${event?.body}}`), { kind: 'evicted', of: bench.outbox.id, ranges: [[1, 1]], reason: 'released' });
+  });
+
+  it('remembers across a restart which alerts stand', () => {
+    append(bench.outbox, raised);
+    bench.outbox.receive(receipt({ through: 1 }));
+    assert.equal(bench.outbox.depth().alert, 0);
+    assert.deepEqual(bench.reopen().lastAlerts(), new Map([['fall', { alert: 'raised', incident: 'i1' }]]));
+  });
+
+  it('shows the latest committed value of each channel and the row it reflects', () => {
+    append(bench.outbox, reading(1), reading(2));
+    bench.outbox.append(reading(3));
+    assert.deepEqual(bench.outbox.latest(), { stateSeq: 2, values: new Map([['temperature', '2']]) });
+  });
+
+  it('marks readings taken while the clock is not trusted', () => {
+    bench.clock.isTrusted = false;
+    append(bench.outbox, reading(1));
+    assert.equal(backlog(bench.outbox)?.rows[0]?.body, '1,{"clock":"untrusted"}');
+  });
+});

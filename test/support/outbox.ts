@@ -1,0 +1,63 @@
+// An outbox on a real file in a folder of its own, with a clock that tests turn by hand.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, Lifetime } from '../../src/clock/index.ts';
+import { type Db, Outbox, openDatabase } from '../../src/outbox/index.ts';
+
+export class ManualClock implements Clock {
+  wallMs = Date.UTC(2027, 0, 1);
+  monoMs = 0;
+  isTrusted = true;
+  wall = () => this.wallMs;
+  mono = () => this.monoMs;
+  trusted = () => this.isTrusted;
+
+  advance(ms: number): void {
+    this.wallMs += ms;
+    this.monoMs += ms;
+  }
+}
+
+export interface OutboxBench {
+  readonly folder: string;
+  readonly clock: ManualClock;
+  outbox: Outbox;
+  db: Db;
+  lifetime: Lifetime;
+  readonly troubles: (Error | undefined)[];
+  /** As after a crash: what was not committed is gone. A new start, a new outbox id. */
+  reopen(): Outbox;
+  remove(): void;
+}
+
+export function outboxBench(maxBytes = 64 * 1024 ** 2): OutboxBench {
+  const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-outbox-'));
+  const clock = new ManualClock();
+  const troubles: (Error | undefined)[] = [];
+  let opened = 0;
+  const open = () => {
+    const lifetime = Lifetime.begin(folder);
+    clock.monoMs = 0;
+    const db = openDatabase(join(folder, 'outbox.db'), maxBytes);
+    const outbox = new Outbox({ db, clock, lifetime, id: `box-${++opened}`, groupMs: 60_000, onTrouble: (error) => troubles.push(error) });
+    outbox.start();
+    return { lifetime, db, outbox };
+  };
+  const bench: OutboxBench = {
+    folder,
+    clock,
+    troubles,
+    ...open(),
+    reopen() {
+      bench.db.close();
+      Object.assign(bench, open());
+      return bench.outbox;
+    },
+    remove() {
+      if (bench.db.open) bench.db.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+  return bench;
+}
