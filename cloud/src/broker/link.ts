@@ -1,0 +1,115 @@
+// Keeps one session with the broker alive: MQTT 5 first, 3.1.1 where the broker refuses 5; after a failure the next try
+// waits, longer each time.
+import type { Logger } from 'pino';
+import { type Backoff, delayMs } from '../backoff.ts';
+import { messageOf } from '../errors.ts';
+import { pause } from '../pause.ts';
+import { type ProtocolVersion, Session, type SessionOptions } from './session.ts';
+
+/** One CONNECT a second is what AWS IoT Core takes from a client. */
+const RECONNECT: Backoff = { firstMs: 1_000, longestMs: 60_000 };
+/** A session that held for so long was a good one: the next failure begins to count anew. */
+const GOOD_SESSION_MS = 30_000;
+
+export interface LinkOptions extends SessionOptions {
+  readonly log: Logger;
+  readonly backoff?: Backoff;
+  readonly random?: () => number;
+}
+
+export type LinkState = 'connecting' | 'subscribed' | 'stopped';
+
+export class BrokerLink {
+  readonly #options: LinkOptions;
+  readonly #stop = new AbortController();
+  #session: Session | null = null;
+  #state: LinkState = 'connecting';
+  #waiting: (() => void)[] = [];
+  #failures = 0;
+  #lastWhy = '';
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  /** Resolves when the first subscription stands, or after `timeoutMs`. */
+  async subscribed(timeoutMs: number): Promise<boolean> {
+    if (this.#state === 'connecting') {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.#waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    return this.#state === 'subscribed';
+  }
+
+  async publish(topic: string, payload: string): Promise<void> {
+    if (!this.#session) throw new Error('not connected to the broker');
+    await this.#session.publish(topic, payload);
+  }
+
+  /** Takes no more messages; what was taken can still be acknowledged until {@link stop}. */
+  async leave(): Promise<void> {
+    this.#stop.abort();
+    await this.#session?.leave();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#session?.end();
+    await this.#running;
+    this.#state = 'stopped';
+  }
+
+  async #run(): Promise<void> {
+    const { backoff = RECONNECT, random = Math.random } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      const startedMs = performance.now();
+      const version = await this.#once(5);
+      if (version === 'refused') await this.#once(4);
+      this.#session = null;
+      this.#state = 'connecting';
+      if (performance.now() - startedMs > GOOD_SESSION_MS) this.#failures = 0;
+      await pause(delayMs(backoff, this.#failures, random()), this.#stop.signal);
+      this.#failures++;
+    }
+  }
+
+  /** One session to its end. */
+  async #once(version: ProtocolVersion): Promise<'ended' | 'refused'> {
+    const { log } = this.#options;
+    const session = new Session(this.#options, version);
+    this.#session = session;
+    if (await session.open()) {
+      this.#state = 'subscribed';
+      const facts = { mqtt: version === 5 ? '5' : '3.1.1', shared: session.shared, failures: this.#failures };
+      log.info({ event: 'broker_subscribed', ...facts }, 'taking messages');
+      this.#lastWhy = '';
+      for (const resolve of this.#waiting.splice(0)) resolve();
+    }
+    await session.closed();
+    if (session.refusedVersion && version === 5) return 'refused';
+    if (!this.#stop.signal.aborted) this.#say(session.error ? messageOf(session.error) : 'the broker closed the connection');
+    return 'ended';
+  }
+
+  /** The same failure is said once. */
+  #say(why: string): void {
+    if (why === this.#lastWhy) return;
+    this.#lastWhy = why;
+    const { endpoint, log } = this.#options;
+    log.warn({ event: 'broker_lost', host: endpoint.host, port: endpoint.port, why }, 'no broker; trying again until there is one');
+  }
+}

@@ -1,0 +1,169 @@
+// One connection to the broker, from CONNECT to its end. It never comes back: a new try is a new session.
+import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
+import type { Incoming } from '../ingest/message.ts';
+import type { Credentials } from './credentials.ts';
+import type { Endpoint } from './endpoint.ts';
+
+export type ProtocolVersion = 5 | 4;
+
+export interface SessionOptions {
+  readonly endpoint: Endpoint;
+  readonly credentials: Credentials | null;
+  readonly clientId: string;
+  /** Without `$share`. */
+  readonly filters: readonly string[];
+  readonly take: (incoming: Incoming) => void;
+  /** Resolves when another message may come. */
+  readonly room: () => Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 20_000;
+const PUBACK_TIMEOUT_MS = 10_000;
+const GOODBYE_MS = 1_000;
+const KEEPALIVE_S = 30;
+/** Messages that may wait for their commit at once. IoT Core allows 100, and says so. */
+const RECEIVE_MAXIMUM = 500;
+/** Well over the 100 KiB of the contract; a broker does not deliver what is larger. */
+const MAX_PACKET_BYTES = 1024 * 1024;
+/** Answers to a CONNECT: 1 in MQTT 3.1.1, 0x84 in MQTT 5. */
+const UNSUPPORTED_VERSION = new Set([0x01, 0x84]);
+const SHARE = '$share/ingest/';
+
+/** Passed to mqtt.js in place of its own acknowledgement: with an error it goes on to the next packet and sends no PUBACK. */
+const ACKNOWLEDGED_LATER = new Error('acknowledged after the commit');
+
+/** mqtt.js has no public way to acknowledge later than in turn; its version is pinned and a test watches this one. */
+interface PacketSender {
+  _sendPacket(packet: { cmd: 'puback'; messageId: number; reasonCode: number }): void;
+}
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #version: ProtocolVersion;
+  readonly #client: MqttClient;
+  readonly #closed = new AbortController();
+  #subscribed: string[] = [];
+  /** Why it ended, where it is known. */
+  error: Error | null = null;
+
+  constructor(options: SessionOptions, version: ProtocolVersion) {
+    this.#options = options;
+    this.#version = version;
+    this.#client = mqtt.connect(clientOptions(options, version));
+    this.#client.handleMessage = (packet, next) => void this.#received(packet, next);
+    this.#client.on('error', (error) => {
+      this.error ??= error;
+    });
+    this.#client.on('close', () => {
+      this.#client.end(true);
+      this.#closed.abort(new Error('the connection to the broker is lost'));
+    });
+  }
+
+  get refusedVersion(): boolean {
+    const code = (this.error as { code?: unknown } | null)?.code;
+    return typeof code === 'number' && UNSUPPORTED_VERSION.has(code);
+  }
+
+  get shared(): boolean {
+    return this.#subscribed.some((filter) => filter.startsWith(SHARE));
+  }
+
+  /** Resolves when the connection has ended, for whatever reason. */
+  closed(): Promise<void> {
+    const { signal } = this.#closed;
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  }
+
+  /** Connects and subscribes. @returns false when the connection ended before. */
+  async open(): Promise<boolean> {
+    const connack = await this.#unlessClosed<IConnackPacket>((resolve) => this.#client.once('connect', resolve));
+    if (!connack) return false;
+    const shares = this.#version === 5 && connack.properties?.sharedSubscriptionAvailable !== false;
+    const filters = this.#options.filters.map((filter) => (shares ? `${SHARE}${filter}` : filter));
+    const failed = await this.#unlessClosed<string>((resolve) => {
+      this.#client.subscribe(filters, { qos: 1 }, (error, granted) => {
+        const refused = granted?.find(({ qos }) => qos >= 0x80);
+        resolve(error ? error.message : refused ? `reason ${refused.qos}` : '');
+      });
+    });
+    if (failed === '') {
+      this.#subscribed = filters;
+      return true;
+    }
+    if (failed !== null) this.error ??= new Error(`the broker refused the subscription to ${filters.join(', ')}: ${failed}`);
+    this.#client.end(true);
+    return false;
+  }
+
+  /** Resolves with the broker's PUBACK. */
+  async publish(topic: string, payload: string): Promise<void> {
+    if (!this.#client.connected) throw new Error('not connected to the broker');
+    const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(PUBACK_TIMEOUT_MS)]);
+    await new Promise<void>((resolve, reject) => {
+      // mqtt.js keeps the callback of a lost connection for ever, so the end of the session has to settle this.
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      this.#client.publish(topic, payload, { qos: 1 }, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  /** Asks for no more messages; those that are here can still be acknowledged. */
+  async leave(): Promise<void> {
+    if (!this.#client.connected || this.#subscribed.length === 0) return;
+    await this.#unlessClosed<true>((resolve) => this.#client.unsubscribe(this.#subscribed, () => resolve(true)));
+  }
+
+  /** Says goodbye where there is a connection. */
+  end(): void {
+    this.#client.end(!this.#client.connected);
+    // mqtt.js waits without end for the PUBACK of what it has published.
+    const timer = setTimeout(() => this.#client.end(true), GOODBYE_MS);
+    void this.closed().then(() => clearTimeout(timer));
+  }
+
+  async #received(packet: IPublishPacket, next: (error?: Error) => void): Promise<void> {
+    const { messageId, topic, qos } = packet;
+    const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
+    this.#options.take({ topic, payload, done: () => this.#acknowledge(qos, messageId) });
+    await this.#options.room();
+    next(qos === 1 ? ACKNOWLEDGED_LATER : undefined);
+  }
+
+  /** The number of a message means nothing in another session, so after the end of this one it is not said. */
+  #acknowledge(qos: number, messageId: number | undefined): void {
+    if (qos !== 1 || messageId === undefined || !this.#client.connected) return;
+    (this.#client as unknown as PacketSender)._sendPacket({ cmd: 'puback', messageId, reasonCode: 0 });
+  }
+
+  /** What `start` resolves with, or null when the session ends first. */
+  #unlessClosed<T>(start: (resolve: (value: T) => void) => void): Promise<T | null> {
+    return new Promise((resolve) => {
+      void this.closed().then(() => resolve(null));
+      start(resolve);
+    });
+  }
+}
+
+function clientOptions({ endpoint, credentials, clientId }: SessionOptions, version: ProtocolVersion): IClientOptions {
+  return {
+    protocol: endpoint.tls ? 'mqtts' : 'mqtt',
+    host: endpoint.host,
+    port: endpoint.port,
+    protocolVersion: version,
+    clientId,
+    clean: true,
+    keepalive: KEEPALIVE_S,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    timerVariant: 'native',
+    ...(version === 5 && {
+      properties: { sessionExpiryInterval: 0, receiveMaximum: RECEIVE_MAXIMUM, maximumPacketSize: MAX_PACKET_BYTES },
+    }),
+    ...(endpoint.tls && credentials && { ...credentials, rejectUnauthorized: true, minVersion: 'TLSv1.2' as const }),
+    // The name under which AWS IoT Core speaks MQTT on the HTTPS port.
+    ...(endpoint.port === 443 && { ALPNProtocols: ['x-amzn-mqtt-ca'] }),
+  };
+}

@@ -1,0 +1,107 @@
+// Joins the parts: broker, ingest, database, receipts, routes. Starts from the database outwards; stops in reverse, so that
+// what was taken from the broker is committed, acknowledged and covered by receipts before its connection goes.
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { BrokerLink } from './broker/link.ts';
+import type { Database } from './database/database.ts';
+import { migrate } from './database/migrate.ts';
+import { pgliteDatabase } from './database/pglite.ts';
+import { postgresDatabase } from './database/postgres.ts';
+import { messageOf } from './errors.ts';
+import { Ingest } from './ingest/ingest.ts';
+import { filtersOf } from './ingest/pattern.ts';
+import { Receipts } from './receipts.ts';
+import { httpServer } from './routes.ts';
+import type { Settings } from './settings.ts';
+
+/** Ready waits so long for the first subscription, and no longer: the family can look while the broker is away. */
+const FIRST_SUBSCRIPTION_MS = 5_000;
+/** Of the 10 s that a stop may take. */
+const DRAIN_MS = 6_000;
+
+const WHAT_TO_CHECK = {
+  postgres: 'check DATABASE_URL, and that PostgreSQL runs there and lets this user create tables',
+  pglite: 'check CLOUD_DATA_DIR',
+} as const;
+
+export interface Cloud {
+  readonly url: string;
+  readonly subscribed: boolean;
+  stop(): Promise<void>;
+}
+
+export async function startCloud(settings: Settings, log: Logger): Promise<Cloud> {
+  const db = await openDatabase(settings, log);
+  try {
+    const steps = await migrate(db).catch((error: unknown) => {
+      throw new Error(`the database can't be used: ${messageOf(error)}; ${WHAT_TO_CHECK[db.kind]}`, { cause: error });
+    });
+    log.info({ event: 'database_open', kind: db.kind, migrated: steps }, 'the database is open');
+    return await startOn(db, settings, log);
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+async function startOn(db: Database, settings: Settings, log: Logger): Promise<Cloud> {
+  const receipts = new Receipts({
+    db,
+    log: log.child({ room: 'receipts' }),
+    intervalMs: settings.receiptIntervalMs,
+    publish: (topic, payload) => link.publish(topic, payload),
+  });
+  const ingest = new Ingest({
+    db,
+    patterns: settings.patterns,
+    log: log.child({ room: 'ingest' }),
+    onCommitted: (messages) => receipts.committed(messages),
+  });
+  const link = new BrokerLink({
+    endpoint: settings.endpoint,
+    credentials: settings.credentials,
+    clientId: `elderly-bot-cloud-${randomBytes(6).toString('hex')}`,
+    filters: filtersOf(settings.patterns),
+    take: (incoming) => ingest.take(incoming),
+    room: () => ingest.room(),
+    log: log.child({ room: 'broker' }),
+  });
+  const { publicTelemetry, defaultThing } = settings;
+  const server = httpServer({ db, log: log.child({ room: 'http' }), broker: () => link.state, publicTelemetry, defaultThing });
+  await listen(server, settings);
+  ingest.start();
+  link.start();
+  return {
+    url: urlOf(server),
+    subscribed: await link.subscribed(FIRST_SUBSCRIPTION_MS),
+    async stop() {
+      await link.leave();
+      await ingest.drain(DRAIN_MS);
+      await receipts.stop();
+      await link.stop();
+      await server.close();
+      await db.close();
+    },
+  };
+}
+
+function openDatabase({ databaseUrl, dataDir }: Settings, log: Logger): Promise<Database> {
+  if (databaseUrl === null) return pgliteDatabase(dataDir);
+  const onIdleError = (error: Error): void => log.warn({ event: 'database_connection_lost', why: error.message }, 'an idle connection broke');
+  return Promise.resolve(postgresDatabase({ url: databaseUrl, onIdleError }));
+}
+
+async function listen(server: FastifyInstance, { host, port }: Settings): Promise<void> {
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    throw new Error(`HOST=${host} PORT=${port}: ${messageOf(error)}; set another PORT, or 0 for any that is free`, { cause: error });
+  }
+}
+
+function urlOf(server: FastifyInstance): string {
+  const { address, family, port } = server.server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}

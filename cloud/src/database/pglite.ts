@@ -1,0 +1,61 @@
+// The database in the process: PostgreSQL 18 as WebAssembly, in a folder or in memory. It writes without fsync: what is
+// committed outlives a kill of the process, but not a power cut. One process a folder; a second one is refused.
+import { createHash } from 'node:crypto';
+import { mkdirSync, realpathSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { PGlite, type Transaction } from '@electric-sql/pglite';
+import type { Database, Param, Sql } from './database.ts';
+import { safeInteger } from './database.ts';
+
+const INT8 = 20;
+
+/** @param folder a path, or `memory:` for a database that ends with the process. */
+export async function pgliteDatabase(folder: string): Promise<Database> {
+  const lock = folder === 'memory:' ? null : await lockFolder(folder);
+  try {
+    const db = await PGlite.create({
+      dataDir: folder === 'memory:' ? 'memory://' : folder,
+      parsers: { [INT8]: safeInteger },
+    });
+    return {
+      kind: 'pglite',
+      ...sqlOn(db),
+      transaction: (work) => db.transaction((tx) => work(sqlOn(tx))),
+      async close() {
+        await db.close();
+        lock?.close();
+      },
+    };
+  } catch (error) {
+    lock?.close();
+    throw error;
+  }
+}
+
+function sqlOn(client: PGlite | Transaction): Sql {
+  return {
+    async query<Row>(text: string, params: readonly Param[] = []): Promise<Row[]> {
+      const { rows } = await client.query<Row>(text, [...params]);
+      return rows;
+    },
+    async script(text) {
+      await client.exec(text);
+    },
+  };
+}
+
+/** PGlite has no lock of its own, and two on one folder destroy it. An abstract socket's name ends with its process. */
+async function lockFolder(folder: string): Promise<Server> {
+  mkdirSync(folder, { recursive: true });
+  const name = createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 32);
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const text = `${folder} is in use by another cloud; stop that one, or give this one a CLOUD_DATA_DIR of its own`;
+      reject(error.code === 'EADDRINUSE' ? new Error(text, { cause: error }) : error);
+    });
+    server.listen(`\0elderly-bot-cloud-${name}`, resolve);
+  });
+  server.unref();
+  return server;
+}

@@ -1,0 +1,81 @@
+// The database on a PostgreSQL server (15 or newer), through a pool. A connection that failed in a transaction is not used again.
+import pg from 'pg';
+import type { Database, Param, Sql } from './database.ts';
+import { safeInteger } from './database.ts';
+
+const INT8 = 20;
+/** A statement that takes longer is given up by the server, one that isn't even answered a while later by us. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 40_000;
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === INT8) return safeInteger;
+    return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text');
+  }) as typeof pg.types.getTypeParser,
+};
+
+export interface PostgresOptions {
+  readonly url: string;
+  /** Most connections at once. */
+  readonly connections?: number;
+  /** Told of a connection that broke while nobody used it. */
+  readonly onIdleError?: (error: Error) => void;
+}
+
+export function postgresDatabase(options: PostgresOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.connections ?? 6,
+    types,
+    application_name: 'elderly-bot-cloud',
+    options: '-c timezone=UTC',
+    connectionTimeoutMillis: 10_000,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    // The locks of an instance that froze in a transaction must not stop the others.
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+  });
+  pool.on('error', (error) => options.onIdleError?.(error));
+  return {
+    kind: 'postgres',
+    ...sqlOn(pool),
+    async transaction(work) {
+      const client = await pool.connect();
+      try {
+        await client.query('begin');
+        const result = await work(sqlOn(client));
+        await client.query('commit');
+        client.release();
+        return result;
+      } catch (error) {
+        client.release(await rollback(client));
+        throw error;
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+function sqlOn(client: pg.Pool | pg.PoolClient): Sql {
+  return {
+    async query<Row>(text: string, params: readonly Param[] = []): Promise<Row[]> {
+      const { rows } = await client.query(text, [...params]);
+      return rows as Row[];
+    },
+    async script(text) {
+      await client.query(text);
+    },
+  };
+}
+
+/** @returns whether the connection is to be thrown away. */
+async function rollback(client: pg.PoolClient): Promise<boolean> {
+  try {
+    await client.query('rollback');
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,59 @@
+// The robot's clock was set: rows that it took before then happened earlier or later than they say. They stay as they are;
+// the corrected time has a column of its own, for rows that are here and for those that come later.
+import { multirange, type OutboxName } from '../coverage.ts';
+import type { Sql } from '../database/database.ts';
+import { normalize, type Range, rangesOf } from '../../../src/wire/index.ts';
+import { ROW_TABLES, type RowsMessage } from './message.ts';
+
+interface Span extends OutboxName {
+  readonly range: Range;
+}
+
+/** @param corrected outboxes of this batch that have corrections, from this batch or an earlier one. */
+export async function correctTimes(sql: Sql, messages: readonly RowsMessage[], corrected: readonly OutboxName[]): Promise<void> {
+  if (corrected.length === 0) return;
+  const declared = await insertCorrections(sql, messages);
+  const keys = new Set(corrected.map(({ thing, outbox }) => `${thing}/${outbox}`));
+  const arrived = messages
+    .filter(({ names }) => keys.has(`${names.thing}/${names.outbox}`))
+    .flatMap(({ names: { thing, outbox, seqs } }) => rangesOf(seqs).map((range): Span => ({ thing, outbox, range })));
+  const spans = [...declared, ...arrived];
+  if (spans.length === 0) return;
+  const params = [
+    spans.map((span) => span.thing),
+    spans.map((span) => span.outbox),
+    spans.map((span) => span.range[0]),
+    spans.map((span) => span.range[1]),
+  ];
+  for (const table of ROW_TABLES) await sql.query(correction(table), params);
+}
+
+async function insertCorrections(sql: Sql, messages: readonly RowsMessage[]): Promise<Span[]> {
+  const spans: Span[] = [];
+  for (const { names, events } of messages) {
+    for (const { seq, known } of events) {
+      if (known?.kind !== 'clock_set') continue;
+      const ranges = normalize(known.ranges as Range[]);
+      await sql.query(
+        `insert into clock_corrections (thing, event_outbox, event_seq, outbox, boot, seqs, offset_ms)
+        values ($1, $2, $3, $4, $5, $6::text::int8multirange, $7) on conflict do nothing`,
+        [names.thing, names.outbox, seq, known.of, known.boot, multirange(ranges), known.offset_ms],
+      );
+      spans.push(...ranges.map((range): Span => ({ thing: names.thing, outbox: known.of, range })));
+    }
+  }
+  return spans;
+}
+
+/** Where two corrections name a row the later one counts: each is the whole difference from what the row says. */
+function correction(table: string): string {
+  return `
+update ${table} as r set corrected_at = late.at from (
+  select distinct on (r.thing, r.outbox, r.seq) r.thing, r.outbox, r.seq, r.at + c.offset_ms as at
+  from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) as n(thing, outbox, first, last)
+  join ${table} r on r.thing = n.thing and r.outbox = n.outbox and r.seq between n.first and n.last
+  join clock_corrections c on c.thing = r.thing and c.outbox = r.outbox and c.seqs @> r.seq
+  order by r.thing, r.outbox, r.seq, c.id desc
+) as late
+where r.thing = late.thing and r.outbox = late.outbox and r.seq = late.seq and r.corrected_at is distinct from late.at`;
+}

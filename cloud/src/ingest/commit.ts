@@ -1,0 +1,22 @@
+// One transaction for a batch of messages. What a message names is covered in the same transaction that inserts its rows, so
+// the coverage never claims a row that a crash took away.
+import { cover } from '../coverage.ts';
+import type { Database } from '../database/database.ts';
+import { outboxChanges } from './changes.ts';
+import { correctTimes } from './clock.ts';
+import { insertPoison, insertRows } from './insert.ts';
+import type { Message, RowsMessage } from './message.ts';
+import { updateRobots } from './robots.ts';
+
+/** May be repeated after any failure, also where it isn't known whether the last commit came through. */
+export async function commit(db: Database, messages: readonly Message[], nowMs: number): Promise<void> {
+  const rows = messages.filter((message): message is RowsMessage => message.kind === 'rows');
+  const changes = outboxChanges(messages);
+  await db.transaction(async (sql) => {
+    const corrected = await cover(sql, changes);
+    await insertRows(sql, rows);
+    await correctTimes(sql, rows, corrected);
+    await updateRobots(sql, messages, nowMs);
+    await insertPoison(sql, messages);
+  });
+}

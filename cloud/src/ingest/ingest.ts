@@ -1,0 +1,152 @@
+// The one queue between the broker and the database. Messages are committed in the order they came, all that have queued up
+// in one transaction, and the broker gets its PUBACK after the commit. A failing database makes it wait; a message that the
+// database refuses is kept as poison, so that it neither stops the others nor comes for ever.
+import type { Logger } from 'pino';
+import { type Backoff, delayMs } from '../backoff.ts';
+import { type Database, refusesData } from '../database/database.ts';
+import { messageOf } from '../errors.ts';
+import { pause } from '../pause.ts';
+import { commit } from './commit.ts';
+import { asPoison, decode } from './decode.ts';
+import type { Incoming, Message } from './message.ts';
+
+/** At most this much in one transaction: it holds locks, and all of it is done again after a failure. */
+const BATCH_MESSAGES = 256;
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+/** Beyond this {@link Ingest.room} waits, and with it the broker. */
+const QUEUE_MESSAGES = 2_000;
+const QUEUE_BYTES = 16 * 1024 * 1024;
+
+const RETRY: Backoff = { firstMs: 100, longestMs: 5_000 };
+
+export interface IngestOptions {
+  readonly db: Database;
+  readonly patterns: readonly string[];
+  readonly log: Logger;
+  /** Wall time, milliseconds since 1970. */
+  readonly nowMs?: () => number;
+  /** Told after each commit, in order: everything that came before these messages is committed too. */
+  readonly onCommitted: (messages: readonly Message[]) => void;
+}
+
+interface Queued {
+  readonly incoming: Incoming;
+  /** Being read while an earlier batch is in the database. */
+  message: Promise<Message>;
+}
+
+export class Ingest {
+  readonly #options: IngestOptions;
+  readonly #queue: Queued[] = [];
+  readonly #abort = new AbortController();
+  #queuedBytes = 0;
+  #draining = false;
+  #wake: () => void = () => {};
+  #waitingForRoom: (() => void)[] = [];
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  take(incoming: Incoming): void {
+    this.#queue.push({ incoming, message: decode(this.#options.patterns, incoming) });
+    this.#queuedBytes += incoming.payload.length;
+    this.#wake();
+  }
+
+  /** Resolves when another message may come. */
+  room(): Promise<void> {
+    if (this.#hasRoom()) return Promise.resolve();
+    return new Promise((resolve) => this.#waitingForRoom.push(resolve));
+  }
+
+  /** Commits what is queued. After `timeoutMs` it gives up what the database doesn't take: the robots still have it. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    this.#wake();
+    const timer = setTimeout(() => this.#abort.abort(), timeoutMs);
+    await this.#running;
+    clearTimeout(timer);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      const batch = this.#next();
+      if (batch.length === 0) {
+        if (this.#draining) return;
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      const messages = await Promise.all(batch.map((queued) => queued.message));
+      const incoming = batch.map((queued) => queued.incoming);
+      if (!(await this.#commit(incoming, messages))) return;
+      for (const { done } of incoming) done();
+      this.#options.onCommitted(messages);
+    }
+  }
+
+  #next(): Queued[] {
+    const batch: Queued[] = [];
+    let bytes = 0;
+    for (let queued = this.#queue[0]; queued && batch.length < BATCH_MESSAGES && bytes < BATCH_BYTES; queued = this.#queue[0]) {
+      this.#queue.shift();
+      batch.push(queued);
+      bytes += queued.incoming.payload.length;
+    }
+    this.#queuedBytes -= bytes;
+    if (this.#hasRoom()) for (const resolve of this.#waitingForRoom.splice(0)) resolve();
+    return batch;
+  }
+
+  #hasRoom(): boolean {
+    return this.#queue.length < QUEUE_MESSAGES && this.#queuedBytes < QUEUE_BYTES;
+  }
+
+  /** Replaces in `messages` what had to become poison. @returns false when it was told to give up. */
+  async #commit(incoming: readonly Incoming[], messages: Message[]): Promise<boolean> {
+    const { db, log, nowMs = Date.now } = this.#options;
+    for (let tries = 0; ; tries++) {
+      try {
+        await commit(db, messages, nowMs());
+        if (tries > 0) log.info({ event: 'database_back', tries }, 'the database takes messages again');
+        return true;
+      } catch (error) {
+        if (refuses(error) && messages.length > 1) return this.#commitOneByOne(incoming, messages);
+        const [only, message] = [incoming[0], messages[0]];
+        const keepsContent = message && (message.kind !== 'poison' || message.names !== null);
+        if (refuses(error) && only && keepsContent) {
+          const why = `it could not be stored: ${messageOf(error)}`;
+          log.error({ event: 'message_refused', topic: only.topic, why }, 'kept as poison');
+          messages[0] = asPoison(only, message, why);
+          continue;
+        }
+        if (tries === 0) {
+          log.warn({ event: 'database_failed', why: messageOf(error) }, 'the database took no messages; trying again until it does');
+        }
+        if (!(await pause(delayMs(RETRY, tries, Math.random()), this.#abort.signal))) return false;
+      }
+    }
+  }
+
+  async #commitOneByOne(incoming: readonly Incoming[], messages: Message[]): Promise<boolean> {
+    for (const [i, message] of messages.entries()) {
+      const one = [message];
+      if (!(await this.#commit(incoming.slice(i, i + 1), one))) return false;
+      messages.splice(i, 1, ...one);
+    }
+    return true;
+  }
+}
+
+/** Also what can't even be written down, such as JSON nested too deeply. */
+function refuses(error: unknown): boolean {
+  return refusesData(error) || error instanceof RangeError;
+}

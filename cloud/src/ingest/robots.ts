@@ -1,0 +1,161 @@
+// One row a robot: its presence, its latest state, and when the two given tables were last filled from it. The rows of a
+// batch are locked, changed in the order of the messages, and written back at once.
+import type { Mark } from '../../../src/wire/index.ts';
+import type { Sql } from '../database/database.ts';
+import { dueRows, type HealthRow, type SafetyWords } from '../monitors.ts';
+import { takePresence } from '../presence.ts';
+import { type StateValues, takeState } from '../state.ts';
+import type { Message, PresenceMessage, RowsMessage } from './message.ts';
+import { storableJson, storableText } from './text.ts';
+
+/** As in the table. */
+interface RobotRow {
+  thing: string;
+  prefix: string;
+  session: string | null;
+  online: boolean;
+  session_boot: number | null;
+  session_ms: number | null;
+  presence_at: number | null;
+  version: string | null;
+  boot: number | null;
+  reason: string | null;
+  commands: unknown;
+  state: StateValues;
+  state_outbox: string | null;
+  state_seq: number | null;
+  state_boot: number | null;
+  state_ms: number | null;
+  safety: SafetyWords | null;
+  safety_filled_ms: number | null;
+  health_filled_ms: number | null;
+}
+
+type RobotMessage = RowsMessage | PresenceMessage;
+
+interface DueRows {
+  readonly safety: SafetyWords[];
+  readonly health: HealthRow[];
+}
+
+const COLUMNS = `thing, prefix, session, online, session_boot, session_ms, presence_at, version, boot, reason, commands,
+  state, state_outbox, state_seq, state_boot, state_ms, safety, safety_filled_ms, health_filled_ms`;
+
+export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs: number): Promise<void> {
+  const speaking = messages.filter((message): message is RobotMessage => message.kind !== 'poison');
+  if (speaking.length === 0) return;
+  const prefixes = new Map(speaking.map((message) => [thingOf(message), message.prefix]));
+  const robots = await lockRobots(sql, prefixes);
+  const due: DueRows = { safety: [], health: [] };
+  for (const message of speaking) {
+    const robot = robots.get(thingOf(message));
+    if (robot) apply(robot, message, nowMs, due);
+  }
+  await writeRobots(sql, [...robots.values()]);
+  await writeDue(sql, due);
+}
+
+function thingOf(message: RobotMessage): string {
+  return message.kind === 'presence' ? message.presence.thing : message.names.thing;
+}
+
+/** In order of name, as every instance does, after the locks of the outboxes. */
+async function lockRobots(sql: Sql, prefixes: ReadonlyMap<string, string>): Promise<Map<string, RobotRow>> {
+  const things = [...prefixes.keys()];
+  const select = (): Promise<RobotRow[]> =>
+    sql.query<RobotRow>(`select ${COLUMNS} from robots where thing = any($1::text[]) order by thing for update`, [things]);
+  let rows = await select();
+  if (rows.length < things.length) {
+    await sql.query(
+      `insert into robots (thing, prefix) select * from unnest($1::text[], $2::text[]) as n(thing, prefix) order by n.thing
+      on conflict do nothing`,
+      [things, [...prefixes.values()]],
+    );
+    rows = await select();
+  }
+  return new Map(rows.map((row) => [row.thing, row]));
+}
+
+function apply(robot: RobotRow, message: RobotMessage, nowMs: number, due: DueRows): void {
+  robot.prefix = message.prefix;
+  if (message.kind === 'presence') applyPresence(robot, message);
+  else applyState(robot, message, nowMs, due);
+}
+
+function applyPresence(robot: RobotRow, { presence }: PresenceMessage): void {
+  const held = robot.session === null ? null : { session: robot.session, online: robot.online, mark: markOf(robot.session_boot, robot.session_ms) };
+  const session = storableText(presence.session);
+  const next = takePresence(held, { ...presence, session });
+  if (!next) return;
+  robot.session = next.session;
+  robot.online = next.online;
+  [robot.session_boot, robot.session_ms] = next.mark;
+  robot.reason = presence.reason === undefined ? null : storableText(presence.reason);
+  if (!presence.online) return;
+  robot.presence_at = presence.at;
+  robot.version = presence.version === undefined ? robot.version : storableText(presence.version);
+  robot.boot = presence.boot ?? robot.boot;
+  robot.commands = presence.commands ?? robot.commands;
+}
+
+function applyState(robot: RobotRow, { state }: RowsMessage, nowMs: number, due: DueRows): void {
+  if (!state) return;
+  const source =
+    robot.state_outbox === null
+      ? null
+      : { outbox: robot.state_outbox, seq: robot.state_seq ?? 0, mark: markOf(robot.state_boot, robot.state_ms) };
+  const next = takeState({ source, values: robot.state }, state);
+  if (!next?.source) return;
+  robot.state = next.values;
+  robot.state_outbox = next.source.outbox;
+  robot.state_seq = next.source.seq;
+  [robot.state_boot, robot.state_ms] = next.source.mark;
+  const filled = { safety: robot.safety, safetyMs: robot.safety_filled_ms, healthMs: robot.health_filled_ms };
+  const rows = dueRows(robot.state, filled, nowMs);
+  if (rows.safety) {
+    due.safety.push(rows.safety);
+    robot.safety = rows.safety;
+    robot.safety_filled_ms = nowMs;
+  }
+  if (rows.health) {
+    due.health.push(rows.health);
+    robot.health_filled_ms = nowMs;
+  }
+}
+
+async function writeRobots(sql: Sql, robots: readonly RobotRow[]): Promise<void> {
+  await sql.query(
+    `update robots as r set prefix = n.prefix, session = n.session, online = n.online, session_boot = n.session_boot,
+      session_ms = n.session_ms, presence_at = n.presence_at, version = n.version, boot = n.boot, reason = n.reason,
+      commands = n.commands, state = n.state, state_outbox = n.state_outbox, state_seq = n.state_seq,
+      state_boot = n.state_boot, state_ms = n.state_ms, safety = n.safety, safety_filled_ms = n.safety_filled_ms,
+      health_filled_ms = n.health_filled_ms, last_message_at = now()
+    from jsonb_to_recordset($1::text::jsonb) as n(thing text, prefix text, session text, online boolean, session_boot bigint,
+      session_ms bigint, presence_at bigint, version text, boot bigint, reason text, commands jsonb, state jsonb,
+      state_outbox text, state_seq bigint, state_boot bigint, state_ms bigint, safety jsonb, safety_filled_ms bigint,
+      health_filled_ms bigint)
+    where r.thing = n.thing`,
+    [storableJson(robots)],
+  );
+}
+
+async function writeDue(sql: Sql, { safety, health }: DueRows): Promise<void> {
+  if (safety.length > 0) {
+    await sql.query(
+      `insert into safety_monitor (gas, fire, fall, stranger)
+      select gas, fire, fall, stranger from jsonb_to_recordset($1::text::jsonb) as n(gas text, fire text, fall text, stranger text)`,
+      [storableJson(safety)],
+    );
+  }
+  if (health.length > 0) {
+    await sql.query(
+      `insert into system_health (power, temperature)
+      select power, temperature from jsonb_to_recordset($1::text::jsonb) as n(power integer, temperature float)`,
+      [storableJson(health)],
+    );
+  }
+}
+
+function markOf(boot: number | null, ms: number | null): Mark {
+  return [boot ?? 0, ms ?? 0];
+}

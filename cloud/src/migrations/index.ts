@@ -1,0 +1,10 @@
+// Every migration in order. One that has been released is never changed: a correction is a new one.
+import { first } from './0001-first.ts';
+
+export interface Migration {
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'first', sql: first }];

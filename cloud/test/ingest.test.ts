@@ -1,0 +1,367 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { deflateSync } from 'node:zlib';
+import { coveredBy } from '../../src/wire/index.ts';
+import { type Account, readAccounts } from '../src/coverage.ts';
+import type { Database } from '../src/database/database.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { Instance } from './support/instance.ts';
+import { event, newThing, presence, readings, telemetry } from './support/robot.ts';
+
+const TELEMETRY = 'elderly_bot/telemetry';
+const BACKLOG = 'elderly_bot/backlog';
+const EVENTS = 'elderly_bot/events';
+const RESULTS = 'elderly_bot/results';
+const PRESENCE = 'elderly_bot/presence';
+
+onEachDatabase('ingest', (db, another) => {
+  test('a row that is delivered twice, alone and among others, is there once', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 5 }, readings([1, 3])));
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 5 }, readings([1, 3])));
+    await cloud.send(BACKLOG, telemetry({ thing, accepted: 5 }, readings([2, 5]), { kind: 'backlog' }));
+    await cloud.stop();
+    assert.deepEqual(await seqsOf(db(), 'readings', thing), [1, 2, 3, 4, 5]);
+    assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 5, committed: 5, evicted: 0, outstanding: 0 });
+  });
+
+  test('a reading comes back with everything that it said', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const extra = { alert: 'raised', incident: 'i-1', clock: 'untrusted', stamp: 1_763_929_000_000.5 };
+    const rows = [
+      [1, 1_763_929_000_001, 'fall', true, extra],
+      [2, 1_763_929_000_002, 'mood', 'fi\0ne "\ud800\\u0000'],
+      [3, 1_763_929_000_003, 'battery', null, { bad: 'nan' }],
+      [4, -1, 'temperature', 41.25],
+    ];
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 4 }, rows));
+    await cloud.stop();
+    const stored = await db().query(
+      'select seq, at, channel, value, alert, incident, bad, clock, stamp from readings where thing = $1 order by seq',
+      [thing],
+    );
+    const plain = { alert: null, incident: null, bad: null, clock: null, stamp: null };
+    assert.deepEqual(stored, [
+      { seq: 1, at: 1_763_929_000_001, channel: 'fall', value: true, bad: null, ...extra },
+      { seq: 2, at: 1_763_929_000_002, channel: 'mood', value: 'fi\uFFFDne "\uFFFD\\u0000', ...plain },
+      { seq: 3, at: 1_763_929_000_003, channel: 'battery', value: null, ...plain, bad: 'nan' },
+      { seq: 4, at: -1, channel: 'temperature', value: 41.25, ...plain },
+    ]);
+  });
+
+  test('rows, results and events of one outbox share its count', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing }, readings([1, 2])));
+    await cloud.send(RESULTS, event({ thing }, 3, { kind: 'result', id: 'c1', command: 'buzzer', status: 'done', applied: { data: true } }));
+    await cloud.send(EVENTS, event({ thing }, 4, { kind: 'problem', code: 'clock_untrusted', severity: 'warning', state: 'raised', text: 'why' }));
+    await cloud.send(EVENTS, event({ thing }, 5, { kind: 'of_a_newer_robot', anything: { goes: [1] } }));
+    await cloud.stop();
+    assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 5, committed: 5, evicted: 0, outstanding: 0 });
+    assert.deepEqual(await db().query('select id, command, status, applied from results where thing = $1', [thing]), [
+      { id: 'c1', command: 'buzzer', status: 'done', applied: { data: true } },
+    ]);
+    assert.deepEqual(await db().query('select kind, body from events where thing = $1 order by seq', [thing]), [
+      { kind: 'problem', body: { code: 'clock_untrusted', severity: 'warning', state: 'raised', text: 'why' } },
+      { kind: 'of_a_newer_robot', body: { anything: { goes: [1] } } },
+    ]);
+  });
+
+  test('one bad reading costs no other, is kept as it came and counts as committed', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const rows = [...readings([1, 1]), [2, 'yesterday', 'gas', true], [3, 5, 'Gas!', { a: '\0' }], ['x', 5, 'gas', true], ...readings([4, 4])];
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 4 }, rows));
+    await cloud.stop();
+    const stored = await db().query<{ seq: number; channel: string | null; raw: string | null }>(
+      'select seq, channel, raw from readings where thing = $1 order by seq',
+      [thing],
+    );
+    assert.deepEqual(stored, [
+      { seq: 1, channel: 'temperature', raw: null },
+      { seq: 2, channel: null, raw: '[2,"yesterday","gas",true]' },
+      { seq: 3, channel: null, raw: '[3,5,"Gas!",{"a":"\\u0000"}]' },
+      { seq: 4, channel: 'temperature', raw: null },
+    ]);
+    assert.equal((await accountOf(db(), thing))?.outstanding, 0);
+    assert.deepEqual(await poisonOf(db(), thing), [{ reason: 'a reading without a seq', text: '["x",5,"gas",true]' }]);
+  });
+
+  test('an event or result that has a name but not the contract’s shape is kept raw and counts as committed', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(EVENTS, event({ thing }, 1, { kind: 'evicted', of: 'box-0', ranges: [[9, 1]], reason: 'age' }));
+    await cloud.send(RESULTS, event({ thing }, 2, { kind: 'result', id: 'no spaces!' }));
+    await cloud.stop();
+    const [bad] = await db().query<{ raw: string; unread: string }>('select raw, unread from events where thing = $1', [thing]);
+    assert.match(bad?.raw ?? '', /\[\[9,1\]\]/);
+    assert.match(bad?.unread ?? '', /ranges/);
+    assert.deepEqual(await readAccounts(db(), thing), [{ outbox: 'box-1', accepted: 2, committed: 2, evicted: 0, outstanding: 0 }]);
+  });
+
+  test('what can’t be read or named is kept as poison with the reason and acknowledged', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const before = await poisonCount(db());
+    await cloud.send(TELEMETRY, '{"thing": "half');
+    await cloud.send(TELEMETRY, Buffer.from([0xff, 0xfe, 0x00]));
+    await cloud.send(TELEMETRY, '7');
+    await cloud.send(TELEMETRY, { thing, outbox: 'not an outbox id!', readings: readings([1, 2]) });
+    await cloud.send(TELEMETRY, { thing, outbox: 'box-1' });
+    await cloud.send(EVENTS, { thing, outbox: 'box-1', seq: 'first' });
+    await cloud.send(PRESENCE, { thing, online: 'yes' });
+    await cloud.send('elderly_bot/telemetry/more', telemetry({ thing }, readings([1, 1])));
+    await cloud.stop();
+    assert.equal((await poisonCount(db())) - before, 8);
+    assert.deepEqual(await readAccounts(db(), thing), []);
+  });
+
+  test('a backlog payload may be deflated, up to 2 MiB inflated and not beyond', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const message = telemetry({ thing, accepted: 200 }, readings([1, 200]), { kind: 'backlog' });
+    await cloud.send(BACKLOG, deflateSync(JSON.stringify(message)));
+    await cloud.send(BACKLOG, deflateSync(Buffer.alloc(50 * 1024 * 1024, ' ')));
+    await cloud.send(BACKLOG, deflateSync(JSON.stringify(message)).subarray(0, 300));
+    await cloud.send(TELEMETRY, deflateSync(JSON.stringify(message)));
+    await cloud.stop();
+    assert.equal((await accountOf(db(), thing))?.committed, 200);
+    const poison = await db().query<{ reason: string }>('select reason from poison_messages order by id desc limit 3');
+    assert.deepEqual(
+      poison.map(({ reason }) => /Cannot create a Buffer larger than 2097152|unexpected end of file|unreadable/.test(reason)),
+      [true, true, true],
+    );
+  });
+
+  test('a thing that doesn’t fit its topic is refused and kept', async () => {
+    const [thing, other] = [newThing(), newThing()];
+    const cloud = new Instance(db(), { patterns: ['fleet/+'] });
+    await cloud.send(`fleet/${thing}/telemetry`, telemetry({ thing }, readings([1, 1])));
+    await cloud.send(`fleet/${thing}/telemetry`, telemetry({ thing: other }, readings([1, 1])));
+    await cloud.send(`fleet/${thing}/presence`, presence({ thing: other }, [['box-1', 1]]));
+    await cloud.stop();
+    assert.equal((await accountOf(db(), thing))?.committed, 1);
+    assert.deepEqual(await readAccounts(db(), other), []);
+    assert.deepEqual(
+      (await poisonOf(db(), other)).map(({ reason }) => reason),
+      [`thing ${other} may not speak on fleet/${thing}/telemetry`, `thing ${other} may not speak on fleet/${thing}/presence`],
+    );
+  });
+
+  test('what the database refuses is kept as poison, covered, and stops no other message', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const deep = `${'['.repeat(20_000)}1${']'.repeat(20_000)}`;
+    const refused = JSON.stringify(event({ thing }, 2, { kind: 'newer', body: 'DEEP' })).replace('"DEEP"', deep);
+    const sent = [
+      cloud.send(TELEMETRY, telemetry({ thing }, readings([1, 1]))),
+      cloud.send(EVENTS, refused),
+      cloud.send(TELEMETRY, telemetry({ thing }, [[3, 1, 'planted', 1]])),
+      cloud.send(TELEMETRY, telemetry({ thing }, readings([4, 4]))),
+    ];
+    await db().script(`alter table readings add constraint planted check (channel <> 'planted')`);
+    await Promise.all(sent);
+    await cloud.send(TELEMETRY, telemetry({ thing }, [[5, 1, 'planted', 1]]));
+    await db().script('alter table readings drop constraint planted');
+    await cloud.stop();
+    assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 5, committed: 5, evicted: 0, outstanding: 0 });
+    const reasons = (await poisonOf(db(), thing)).map(({ reason }) => reason);
+    assert.ok(reasons.some((reason) => /it could not be stored: .*planted/.test(reason)), reasons.join('\n'));
+    assert.ok(reasons.some((reason) => /call stack/.test(reason)), reasons.join('\n'));
+  });
+
+  test('a row that was declared evicted and comes after all counts as committed', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 20 }, readings([1, 4], [16, 19])));
+    await cloud.send(EVENTS, event({ thing }, 20, { kind: 'evicted', of: 'box-1', ranges: [[5, 10]], reason: 'space' }));
+    assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 20, committed: 9, evicted: 6, outstanding: 5 });
+    await cloud.send(BACKLOG, telemetry({ thing, accepted: 20 }, readings([9, 12]), { kind: 'backlog' }));
+    await cloud.stop();
+    assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 20, committed: 13, evicted: 4, outstanding: 3 });
+  });
+
+  test('a closed outbox ends where the robot says, and its lost rows count as evicted', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 8 }, readings([1, 6])));
+    const closed = { kind: 'outbox_closed', old: 'box-1', last_seq: 12, lost: [[7, 12]], successor: 'box-2' };
+    await cloud.send(EVENTS, event({ thing, outbox: 'box-2', mark: [2, 1] }, 1, closed));
+    await cloud.send(TELEMETRY, telemetry({ thing, outbox: 'box-3', accepted: 9, mark: [3, 1] }, readings([1, 2])));
+    const unknown = { kind: 'outbox_closed', old: 'box-3', last_seq: null, lost: [[3, 7]], successor: 'box-4' };
+    await cloud.send(EVENTS, event({ thing, outbox: 'box-4', mark: [4, 1] }, 1, unknown));
+    await cloud.stop();
+    assert.deepEqual(await readAccounts(db(), thing), [
+      { outbox: 'box-4', accepted: 1, committed: 1, evicted: 0, outstanding: 0 },
+      { outbox: 'box-3', accepted: 9, committed: 2, evicted: 5, outstanding: 2 },
+      { outbox: 'box-2', accepted: 1, committed: 1, evicted: 0, outstanding: 0 },
+      { outbox: 'box-1', accepted: 12, committed: 6, evicted: 6, outstanding: 0 },
+    ]);
+  });
+
+  test('a clock that was set corrects the times of rows that are there and of those that come later', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const at = (seq: number): number => 1_763_929_000_000 + seq;
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 9 }, readings([1, 3])));
+    await cloud.send(EVENTS, event({ thing }, 9, { kind: 'clock_set', of: 'box-1', boot: 1, ranges: [[2, 5]], offset_ms: 60_000 }));
+    await cloud.send(BACKLOG, telemetry({ thing, accepted: 9 }, readings([4, 6]), { kind: 'backlog' }));
+    await cloud.send(EVENTS, event({ thing }, 10, { kind: 'clock_set', of: 'box-1', boot: 1, ranges: [[5, 5]], offset_ms: -1_000 }));
+    await cloud.send(EVENTS, event({ thing }, 9, { kind: 'clock_set', of: 'box-1', boot: 1, ranges: [[2, 5]], offset_ms: 60_000 }));
+    await cloud.stop();
+    const rows = await db().query<{ seq: number; at: number; corrected_at: number | null }>(
+      'select seq, at, corrected_at from readings where thing = $1 order by seq',
+      [thing],
+    );
+    assert.deepEqual(
+      rows.map((row) => [row.seq, row.at - at(row.seq), row.corrected_at === null ? null : row.corrected_at - at(row.seq)]),
+      [
+        [1, 0, null],
+        [2, 0, 60_000],
+        [3, 0, 60_000],
+        [4, 0, 60_000],
+        [5, 0, -1_000],
+        [6, 0, null],
+      ],
+    );
+  });
+
+  test('two instances that get the same rows at once keep each row once and lose no coverage', async () => {
+    const thing = newThing();
+    const clouds = [new Instance(db()), new Instance(another())];
+    const messages = Array.from({ length: 60 }, (_, i) => telemetry({ thing, accepted: 660, mark: [1, i] }, readings([1 + i * 10, 15 + i * 10])));
+    await Promise.all(messages.flatMap((message, i) => clouds.map((cloud, k) => cloud.send(BACKLOG, k === 0 ? message : messages[59 - i]))));
+    await Promise.all(clouds.map((cloud) => cloud.stop()));
+    assert.equal((await seqsOf(db(), 'readings', thing)).length, 605);
+    assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 660, committed: 605, evicted: 0, outstanding: 55 });
+  });
+
+  test('two instances that fill two outboxes in opposite order don’t wait for each other', async () => {
+    const [a, b] = [newThing(), newThing()];
+    const clouds = [new Instance(db()), new Instance(another())];
+    await Promise.all(
+      Array.from({ length: 40 }, (_, i) => i + 1).flatMap((seq) =>
+        clouds.flatMap((cloud, k) => (k === 0 ? [a, b] : [b, a]).map((thing) => cloud.send(TELEMETRY, telemetry({ thing }, readings([seq, seq]))))),
+      ),
+    );
+    await Promise.all(clouds.map((cloud) => cloud.stop()));
+    for (const thing of [a, b]) assert.equal((await accountOf(db(), thing))?.committed, 40);
+  });
+});
+
+onEachDatabase('receipts', (db, another) => {
+  test('presence is answered at once with a receipt for each outbox that it names', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 9, mark: [3, 500] }, readings([1, 2], [5, 6], [8, 8])));
+    await cloud.send(PRESENCE, presence({ thing, mark: [3, 900] }, [['box-1', 10], ['box-0', 4]]));
+    const full = await cloud.receipt((receipt) => receipt.outbox === 'box-1' && receipt.mark[1] === 900);
+    const never = await cloud.receipt((receipt) => receipt.outbox === 'box-0');
+    await cloud.stop();
+    const { at: _at, ...rest } = full;
+    assert.deepEqual(rest, { thing, outbox: 'box-1', accepted: 10, mark: [3, 900], through: 2, after: 0, to: null, also: [[5, 6], [8, 8]] });
+    assert.deepEqual([never.accepted, never.through, never.also, never.mark], [4, 0, [], [3, 900]]);
+    assert.equal(cloud.receipts[0]?.topic, 'elderly_bot/receipts');
+  });
+
+  test('a receipt covers what was declared evicted, also of an older outbox', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db(), { receiptIntervalMs: 10 });
+    await cloud.send(EVENTS, event({ thing, outbox: 'box-2' }, 1, { kind: 'evicted', of: 'box-1', ranges: [[1, 7]], reason: 'age' }));
+    const receipt = await cloud.receipt(({ outbox }) => outbox === 'box-1');
+    await cloud.stop();
+    assert.deepEqual([receipt.through, receipt.accepted], [7, 7]);
+  });
+
+  test('an alert is answered within a second, other rows wait for the interval', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 1 }, readings([1, 1])));
+    await cloud.receipt((receipt) => receipt.thing === thing);
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 2 }, readings([2, 2])));
+    const sent = cloud.receipts.length;
+    const startedMs = performance.now();
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 3 }, [[3, 1, 'fall', true, { alert: 'raised' }]], { kind: 'alert' }));
+    const receipt = await cloud.receipt((one) => one.thing === thing, sent);
+    assert.ok(performance.now() - startedMs < 1_000);
+    assert.equal(cloud.receipts.length, sent + 1);
+    assert.equal(receipt.through, 3);
+    await cloud.stop();
+  });
+
+  test('more than 200 ranges go in pages that together say everything', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const odd = Array.from({ length: 450 }, (_, i) => readings([2 * i + 1, 2 * i + 1])).flat();
+    await cloud.send(BACKLOG, telemetry({ thing, accepted: 900 }, odd, { kind: 'backlog' }));
+    const from = cloud.receipts.length;
+    await cloud.send(PRESENCE, presence({ thing, mark: [1, 2_000] }, [['box-1', 900]]));
+    await cloud.receipt((receipt) => receipt.mark[1] === 2_000 && receipt.to === null, from);
+    await cloud.stop();
+    const pages = cloud.receipts.map(({ receipt }) => receipt).filter(({ mark }) => mark[1] === 2_000);
+    assert.equal(pages.length, 3);
+    assert.deepEqual(pages.flatMap(coveredBy).length, 449 + 3);
+    assert.deepEqual(
+      pages.map(({ after, to }) => [after, to]),
+      [
+        [0, 401],
+        [401, 801],
+        [801, null],
+      ],
+    );
+  });
+
+  test('after a restart a receipt says what the instance before had committed', async () => {
+    const thing = newThing();
+    const first = new Instance(db());
+    await first.send(TELEMETRY, telemetry({ thing, accepted: 7, mark: [1, 100] }, readings([1, 7])));
+    await first.stop();
+    const second = new Instance(another());
+    await second.send(PRESENCE, presence({ thing, mark: [1, 200] }, [['box-1', 7]]));
+    const receipt = await second.receipt((one) => one.thing === thing);
+    await second.stop();
+    assert.deepEqual([receipt.through, receipt.accepted, receipt.mark], [7, 7, [1, 200]]);
+  });
+
+  test('a receipt has the mark of what its own instance handled and the rows of both', async () => {
+    const thing = newThing();
+    const [one, two] = [new Instance(db()), new Instance(another())];
+    await one.send(TELEMETRY, telemetry({ thing, accepted: 2, mark: [1, 500] }, readings([2, 2])));
+    await two.send(TELEMETRY, telemetry({ thing, accepted: 1, mark: [1, 400] }, [[1, 1, 'gas', true, { alert: 'raised' }]]));
+    const receipt = await two.receipt((sent) => sent.thing === thing);
+    await Promise.all([one.stop(), two.stop()]);
+    assert.deepEqual([receipt.through, receipt.mark], [2, [1, 400]]);
+  });
+
+  test('a receipt that the broker did not take goes out later', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db(), { receiptIntervalMs: 50 });
+    cloud.connected = false;
+    const offered = cloud.offered();
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 1 }, readings([1, 1])));
+    await offered;
+    cloud.connected = true;
+    assert.equal((await cloud.receipt((receipt) => receipt.thing === thing)).through, 1);
+    await cloud.stop();
+  });
+});
+
+async function accountOf(db: Database, thing: string): Promise<Account | undefined> {
+  return (await readAccounts(db, thing))[0];
+}
+
+async function seqsOf(db: Database, table: string, thing: string): Promise<number[]> {
+  const rows = await db.query<{ seq: number }>(`select seq from ${table} where thing = $1 order by seq`, [thing]);
+  return rows.map(({ seq }) => seq);
+}
+
+async function poisonOf(db: Database, thing: string): Promise<{ reason: string; text: string }[]> {
+  return db.query(`select reason, convert_from(payload, 'UTF8') as text from poison_messages where thing = $1 order by id`, [thing]);
+}
+
+async function poisonCount(db: Database): Promise<number> {
+  const [row] = await db.query<{ count: number }>('select count(*) as count from poison_messages');
+  return row?.count ?? 0;
+}

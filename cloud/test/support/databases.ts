@@ -1,0 +1,51 @@
+// Runs a suite on both databases: a real PostgreSQL server and PGlite in the process. Each suite has an empty database.
+import { after, before, describe } from 'node:test';
+import { findPostgres, Postgres } from '../../../test/support/postgres.ts';
+import { type Database } from '../../src/database/database.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { pgliteDatabase } from '../../src/database/pglite.ts';
+import { postgresDatabase } from '../../src/database/postgres.ts';
+
+export const NO_POSTGRES = findPostgres() === null && 'skipped: PostgreSQL is not installed (apt-get install postgresql)';
+
+/** @param suite gets a function for the open database, and one that opens it a second time, as another instance would. */
+export function onEachDatabase(name: string, suite: (db: () => Database, another: () => Database) => void): void {
+  describe(`${name}, on PostgreSQL`, { skip: NO_POSTGRES }, () => {
+    const opened: Database[] = [];
+    let server: Postgres | null = null;
+    const open = (): Database => {
+      const db = postgresDatabase({ url: server?.url ?? '' });
+      opened.push(db);
+      return db;
+    };
+    before(async () => {
+      server = await Postgres.start();
+      await migrate(open());
+    });
+    after(async () => {
+      await Promise.all(opened.map((db) => db.close()));
+      await server?.stop();
+    });
+    suite(() => first(opened), open);
+  });
+
+  describe(`${name}, on PGlite`, () => {
+    const opened: Database[] = [];
+    before(async () => {
+      const db = await pgliteDatabase('memory:');
+      opened.push(db);
+      await migrate(db);
+    });
+    after(() => opened[0]?.close());
+    suite(
+      () => first(opened),
+      () => first(opened),
+    );
+  });
+}
+
+function first(opened: readonly Database[]): Database {
+  const [db] = opened;
+  if (!db) throw new Error('the database is opened before the first test, not while the suite is built');
+  return db;
+}

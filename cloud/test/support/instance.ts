@@ -1,0 +1,64 @@
+// One instance of the cloud without a broker: messages go in as they would come from one, PUBACKs and receipts are recorded.
+import { pino } from 'pino';
+import { type Receipt, receipt } from '../../../src/wire/index.ts';
+import type { Database } from '../../src/database/database.ts';
+import { Ingest } from '../../src/ingest/ingest.ts';
+import { Receipts } from '../../src/receipts.ts';
+
+export interface InstanceOptions {
+  readonly patterns?: readonly string[];
+  readonly receiptIntervalMs?: number;
+  readonly nowMs?: () => number;
+}
+
+export class Instance {
+  readonly receipts: { readonly topic: string; readonly receipt: Receipt }[] = [];
+  /** False: the broker takes no receipt. */
+  connected = true;
+  readonly #ingest: Ingest;
+  readonly #receipts: Receipts;
+  #waiting: (() => void)[] = [];
+  readonly #offered: (() => void)[] = [];
+
+  constructor(db: Database, { patterns = ['elderly_bot'], receiptIntervalMs = 3_600_000, nowMs = Date.now }: InstanceOptions = {}) {
+    const log = pino({ level: 'silent' });
+    this.#receipts = new Receipts({
+      db,
+      log,
+      intervalMs: receiptIntervalMs,
+      publish: async (topic, payload) => {
+        for (const wake of this.#offered.splice(0)) wake();
+        if (!this.connected) throw new Error('not connected to the broker');
+        this.receipts.push({ topic, receipt: receipt.parse(JSON.parse(payload)) });
+        for (const wake of this.#waiting.splice(0)) wake();
+      },
+    });
+    this.#ingest = new Ingest({ db, patterns, log, nowMs, onCommitted: (messages) => this.#receipts.committed(messages) });
+    this.#ingest.start();
+  }
+
+  /** Resolves with the PUBACK. */
+  send(topic: string, message: unknown): Promise<void> {
+    const payload = message instanceof Uint8Array ? message : Buffer.from(typeof message === 'string' ? message : JSON.stringify(message));
+    return new Promise((done) => this.#ingest.take({ topic, payload, done }));
+  }
+
+  /** The first receipt from `from` on that fits. */
+  async receipt(fits: (receipt: Receipt) => boolean, from = 0): Promise<Receipt> {
+    for (;;) {
+      const found = this.receipts.slice(from).find((sent) => fits(sent.receipt));
+      if (found) return found.receipt;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  /** Resolves when the next receipt is offered to the broker. */
+  offered(): Promise<void> {
+    return new Promise((resolve) => this.#offered.push(resolve));
+  }
+
+  async stop(): Promise<void> {
+    await this.#ingest.drain(5_000);
+    await this.#receipts.stop();
+  }
+}

@@ -1,0 +1,126 @@
+// A real Mosquitto with mutual TLS on a port of its own: MQTT 5, shared subscriptions, a client's name taken from its certificate.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BenchFiles } from '../../src/identity/index.ts';
+import { freePort } from './ports.ts';
+
+const FOLDERS = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/usr/local/sbin'];
+const START_MS = 10_000;
+const TRY_EVERY_MS = 20;
+
+export interface MosquittoOptions {
+  /** Mutual TLS with these; without them plain MQTT. */
+  readonly certificates?: BenchFiles;
+  /** Lines of an access control list, where everybody may not do everything. */
+  readonly acl?: string;
+  /** More lines of mosquitto.conf. */
+  readonly lines?: readonly string[];
+}
+
+/** Mosquitto's program, or null where there is none: a test then says so and is skipped. */
+export function findMosquitto(): string | null {
+  const folder = FOLDERS.find((path) => path !== '' && existsSync(join(path, 'mosquitto')));
+  return folder === undefined ? null : join(folder, 'mosquitto');
+}
+
+export class Mosquitto {
+  readonly port: number;
+  readonly #program: string;
+  readonly #folder: string;
+  readonly #killOnExit = (): void => void this.#child?.kill('SIGKILL');
+  #child: ChildProcess | null = null;
+  #output = '';
+
+  private constructor(program: string, folder: string, port: number) {
+    this.#program = program;
+    this.#folder = folder;
+    this.port = port;
+  }
+
+  static async start(options: MosquittoOptions = {}): Promise<Mosquitto> {
+    const program = findMosquitto();
+    if (!program) throw new Error('Mosquitto is not installed: apt-get install mosquitto');
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-mosquitto-'));
+    const broker = new Mosquitto(program, folder, await freePort());
+    writeFileSync(broker.#config, `${configuration(broker.port, folder, options).join('\n')}\n`);
+    if (options.acl !== undefined) writeFileSync(join(folder, 'acl'), `${options.acl}\n`);
+    process.on('exit', broker.#killOnExit);
+    try {
+      await broker.restart();
+    } catch (error) {
+      await broker.stop();
+      throw error;
+    }
+    return broker;
+  }
+
+  /** Starts it on the same port; resolves when it takes connections. */
+  async restart(): Promise<void> {
+    const child = spawn(this.#program, ['-c', this.#config], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
+    const deadline = performance.now() + START_MS;
+    while (!(await accepts(this.port))) {
+      if (child.exitCode !== null || performance.now() > deadline) throw new Error(`Mosquitto did not start: ${this.#output.trim()}`);
+      await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
+    }
+  }
+
+  /** kill -9; resolves when it is gone. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+    process.off('exit', this.#killOnExit);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** What it has said so far. */
+  get output(): string {
+    return this.#output;
+  }
+
+  get #config(): string {
+    return join(this.#folder, 'mosquitto.conf');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+}
+
+function configuration(port: number, folder: string, { certificates, acl, lines = [] }: MosquittoOptions): string[] {
+  const tls = certificates && [
+    `cafile ${certificates.ca}`,
+    `certfile ${certificates.broker.cert}`,
+    `keyfile ${certificates.broker.key}`,
+    'require_certificate true',
+    'use_identity_as_username true',
+  ];
+  // As root it would change to a user of its own, which can't read the keys.
+  const user = process.getuid?.() === 0 ? ['user root'] : [];
+  const access = acl === undefined ? [] : [`acl_file ${join(folder, 'acl')}`];
+  return ['persistence false', 'log_type warning', 'log_type error', ...user, ...access, `listener ${port} 127.0.0.1`, ...(tls ?? ['allow_anonymous true']), ...lines];
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,165 @@
+// A throw-away PostgreSQL cluster: its own folder, port and user, gone when it is stopped. It listens on loopback only, and
+// without fsync unless a test is about that.
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { freePort } from './ports.ts';
+
+const run = promisify(execFile);
+const NEEDED = ['initdb', 'postgres'];
+/** Debian's pg_wrapper folders, newest first. */
+const DEBIAN = '/usr/lib/postgresql';
+const START_MS = 30_000;
+const TRY_EVERY_MS = 50;
+const OUTPUT_CHARACTERS = 4_000;
+
+export interface PostgresOptions {
+  /** True: what is committed is on the disk, as in a real one. */
+  readonly durable?: boolean;
+  /** More `name=value` settings of the server. */
+  readonly settings?: readonly string[];
+}
+
+/** The folder of PostgreSQL's own programs, or null where there are none: a test then says so and is skipped. */
+export function findPostgres(): string | null {
+  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : [];
+  const folders = [...(process.env.PATH ?? '').split(':'), ...versions.map((version) => join(DEBIAN, version, 'bin'))];
+  return folders.find((folder) => folder !== '' && NEEDED.every((program) => existsSync(join(folder, program)))) ?? null;
+}
+
+export class Postgres {
+  readonly #bin: string;
+  readonly #folder: string;
+  readonly #port: number;
+  readonly #settings: readonly string[];
+  readonly #killOnExit = (): void => void this.#child?.kill('SIGKILL');
+  #child: ChildProcess | null = null;
+  #output = '';
+  #databases = 0;
+
+  private constructor(bin: string, folder: string, port: number, settings: readonly string[]) {
+    this.#bin = bin;
+    this.#folder = folder;
+    this.#port = port;
+    this.#settings = settings;
+  }
+
+  static async start(options: PostgresOptions = {}): Promise<Postgres> {
+    const bin = findPostgres();
+    if (!bin) throw new Error(`PostgreSQL is not installed: no ${NEEDED.join(', ')} in PATH or ${DEBIAN}; apt-get install postgresql`);
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-postgres-'));
+    const durability = options.durable ? [] : ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
+    const server = new Postgres(bin, folder, await freePort(), [...durability, ...(options.settings ?? [])]);
+    try {
+      mkdirSync(server.#data, { mode: 0o700 });
+      const user = serverUser();
+      if (user) for (const path of [folder, server.#data]) chownSync(path, user.uid, user.gid);
+      const options = ['-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'];
+      const [command = '', ...args] = server.#command('initdb', ['-D', server.#data, ...options]);
+      await run(command, args, { cwd: folder });
+      process.on('exit', server.#killOnExit);
+      await server.restart();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  get url(): string {
+    return this.urlOf('postgres');
+  }
+
+  urlOf(database: string): string {
+    return `postgresql://postgres@127.0.0.1:${this.#port}/${database}`;
+  }
+
+  /** A database of its own for one test. */
+  async createDatabase(): Promise<string> {
+    const name = `test_${++this.#databases}`;
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
+    await client.query(`create database ${name}`);
+    await client.end();
+    return this.urlOf(name);
+  }
+
+  /**
+   * Starts it on its old data and port; resolves when it takes connections. It is a child of this process (pg_ctl would detach
+   * it): so it is reaped, and a killed one's number doesn't stand in the way where nobody else reaps.
+   */
+  async restart(): Promise<void> {
+    const settings = [`listen_addresses=127.0.0.1`, `port=${this.#port}`, `unix_socket_directories=${this.#folder}`, ...this.#settings];
+    const [command = '', ...args] = this.#command('postgres', ['-D', this.#data, ...settings.flatMap((setting) => ['-c', setting])]);
+    const deadline = performance.now() + START_MS;
+    let child = this.#spawn(command, args);
+    while (!(await answers(this.url))) {
+      if (performance.now() > deadline) throw new Error(`PostgreSQL did not start: ${this.#output.trim()}`);
+      await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
+      // After a kill the server's other processes take a moment to notice, and hold its memory until then.
+      if (child.exitCode !== null) child = this.#spawn(command, args);
+    }
+  }
+
+  /** kill -9 of the server; its own processes notice and end. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGQUIT');
+    process.off('exit', this.#killOnExit);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #spawn(command: string, args: readonly string[]): ChildProcess {
+    const child = spawn(command, args, { cwd: this.#folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.#output = `${this.#output}${chunk.toString()}`.slice(-OUTPUT_CHARACTERS);
+    });
+    this.#child = child;
+    return child;
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+
+  get #data(): string {
+    return join(this.#folder, 'data');
+  }
+
+  /** PostgreSQL refuses to run as root. */
+  #command(program: string, args: readonly string[]): string[] {
+    const user = serverUser();
+    const prefix = user ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : [];
+    return [...prefix, join(this.#bin, program), ...args];
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function serverUser(): { readonly uid: number; readonly gid: number } | null {
+  if (process.getuid?.() !== 0) return null;
+  const id = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}
