@@ -57,7 +57,7 @@ export class SimulatedRos implements RosNode {
   readonly #codec: (type: string) => Codec;
   readonly #domainId: SimulatedOptions['domainId'];
   #turnDue = false;
-  #stopped = false;
+  #stopping: Promise<void> | undefined;
 
   constructor(options: SimulatedOptions = {}) {
     this.name = options.name ?? 'simulated';
@@ -80,6 +80,7 @@ export class SimulatedRos implements RosNode {
     this.#requireOpen();
     const topic = requireTopicName(options.topic);
     const codec = this.#codec(options.type);
+    this.#requireOneType(topic, codec);
     const delivery = new Delivery(options, codec);
     const reader: Reader = {
       node: this,
@@ -116,6 +117,7 @@ export class SimulatedRos implements RosNode {
     this.#requireOpen();
     requireTopicName(topic);
     const codec = this.#codec(type);
+    this.#requireOneType(topic, codec);
     const writer: Writer = {
       node: this,
       topic,
@@ -178,8 +180,12 @@ export class SimulatedRos implements RosNode {
     });
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
+  stop(): Promise<void> {
+    this.#stopping ??= this.#leave();
+    return this.#stopping;
+  }
+
+  async #leave(): Promise<void> {
     for (const reader of this.#world.readers) {
       if (reader.node !== this) continue;
       reader.closed = true;
@@ -204,7 +210,7 @@ export class SimulatedRos implements RosNode {
   }
 
   #execute(): void {
-    if (this.#stopped) return;
+    if (this.#stopping !== undefined) return;
     this.served += 1;
     for (const reader of this.#world.readers) {
       if (reader.node !== this) continue;
@@ -212,8 +218,16 @@ export class SimulatedRos implements RosNode {
     }
   }
 
+  /** As Fast DDS has it: within one node a topic has one type. */
+  #requireOneType(topic: string, { type }: Codec): void {
+    const ours = [...this.#world.writers, ...this.#world.readers].filter((end) => end.node === this && end.topic === topic);
+    const other = ours.find((end) => end.type !== type.full);
+    if (other === undefined) return;
+    throw new AgentError('ROS_TOPIC_INVALID', `ROS refuses topic ${topic} of type ${type.full}: this node has it as ${other.type}`);
+  }
+
   #requireOpen(): void {
-    if (this.#stopped) throw new AgentError('CLOSED', 'the ROS node is stopped');
+    if (this.#stopping !== undefined) throw new AgentError('CLOSED', 'the ROS node is stopped');
   }
 }
 
