@@ -15,8 +15,11 @@ export interface Converted {
 /** A string longer than this is a mistake, not a reading. */
 export const MAX_STRING_LENGTH = 1_000;
 
-/** Digits a reading keeps: a scaled 0.87 becomes 87, not 86.99999999999999. */
+/** Digits a float64 reading keeps: 0.87 times 100 is 87, not 86.99999999999999. */
 const SIGNIFICANT_DIGITS = 12;
+
+/** Digits a float32 has: its 0.87 arrives as 0.8700000047683716. */
+const FLOAT32_DIGITS = 7;
 
 export function convert(field: unknown, rules: ValueRules): Converted {
   switch (typeof field) {
@@ -35,7 +38,9 @@ export function convert(field: unknown, rules: ValueRules): Converted {
 
 function convertNumber(field: number, { scale, min, max }: ValueRules): Converted {
   if (!Number.isFinite(field)) return { value: null, bad: 'nan' };
-  const value = Number((field * scale).toPrecision(SIGNIFICANT_DIGITS));
+  const isFloat32 = !Number.isInteger(field) && Math.fround(field) === field;
+  const clean = isFloat32 ? Number(field.toPrecision(FLOAT32_DIGITS)) : field;
+  const value = Number((clean * scale).toPrecision(SIGNIFICANT_DIGITS));
   const outside = (min !== undefined && value < min) || (max !== undefined && value > max);
   return outside ? { value: null, bad: 'range' } : { value };
 }

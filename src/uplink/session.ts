@@ -116,9 +116,10 @@ export class Session {
     this.#client.stream.destroy();
   }
 
-  /** A clean DISCONNECT: the last will does not go out. */
-  close(): void {
+  /** A clean DISCONNECT: the last will does not go out. Resolves when the connection is over. */
+  async close(): Promise<void> {
     this.#client.end(false);
+    await this.ended;
   }
 }
 

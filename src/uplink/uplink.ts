@@ -57,6 +57,9 @@ const LINK_PROBLEMS: readonly ProblemCode[] = [
 const REPEAT_PRESENCE_AFTER_MS = 90_000;
 const REPEAT_PRESENCE_AT_MOST_EVERY_MS = 300_000;
 
+/** How long a goodbye may take before the connection is cut. */
+const GOODBYE_MS = 1_500;
+
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #topics;
@@ -110,17 +113,11 @@ export class Uplink {
     if (!current) return;
     await current.pump.finish(deadlineMs);
     const { id, session } = current;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(deadlineMs, 2_000));
-      const done = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      const goodbye = { ...this.#presence(id, this.#mark()), online: false, reason: 'stopped' };
-      session.publish(this.#topics.presence, JSON.stringify(goodbye), done);
-      void session.ended.then(done);
+    const goodbye = { ...this.#presence(id, this.#mark()), online: false, reason: 'stopped' };
+    const said = new Promise<void>((resolve) => {
+      session.publish(this.#topics.presence, JSON.stringify(goodbye), () => resolve());
     });
-    session.close();
+    await Promise.race([said.then(() => session.close()), session.ended, wait(GOODBYE_MS, new AbortController().signal)]);
   }
 
   async #connectOnce(signal: AbortSignal): Promise<'stable' | 'failed' | 'try_other_version'> {

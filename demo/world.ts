@@ -1,0 +1,113 @@
+// Starts the demo's five parts, each a process as in real life: broker, cloud, house, agent, and the cable between.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { benchCertificates, type BenchFiles } from '../src/identity/index.ts';
+import { AGENT, Program, ROOT } from '../test/support/program.ts';
+import { claimDomain, type RosDomain } from '../test/support/domain.ts';
+import { Cable } from './cable.ts';
+
+export const THING = 'elderly-bot';
+
+/** The demo's robot: every message is a reading, so that the count at the end can be exact; live telemetry each second. */
+const ROBOT = `
+state_dir: state
+log_level: warn
+mqtt:
+  interval: 1s
+  keepalive: 5s
+  ack_timeout: 5s
+  connect_timeout: 5s
+  reconnect_min: 500ms
+  reconnect_max: 2s
+`;
+
+export interface World {
+  readonly folder: string;
+  readonly stateDir: string;
+  readonly cloudDir: string;
+  readonly files: BenchFiles;
+  readonly brokerPort: number;
+  readonly cloudUrl: string;
+  readonly cable: Cable;
+  readonly broker: Program;
+  readonly cloud: Program;
+  readonly house: Program;
+  readonly agent: Program;
+  readonly configFile: string;
+  remove(): Promise<void>;
+}
+
+/** @param said called before each part starts. */
+export async function startWorld(said: (step: string) => void, signal: AbortSignal): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-demo-'));
+  const programs: Program[] = [];
+  let domain: RosDomain | undefined;
+  let cable: Cable | undefined;
+  const remove = async () => {
+    await cable?.pull();
+    for (const program of programs.toReversed()) await program.stop();
+    await domain?.release();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const begin = (step: string) => {
+    signal.throwIfAborted();
+    said(step);
+  };
+  try {
+    begin('certificates');
+    domain = await claimDomain();
+    const files = await benchCertificates(join(folder, 'certs'), THING);
+    const program = (name: string, command: string, args: string[], env: NodeJS.ProcessEnv = process.env) => {
+      const started = new Program(name, command, args, env);
+      programs.push(started);
+      return started;
+    };
+    const script = (name: string, ...args: string[]) => program(name, process.execPath, ['--import', 'tsx', `${ROOT}demo/${name}.ts`, ...args]);
+
+    begin('broker (aedes, mutual TLS)');
+    const broker = script('broker', files.ca, files.broker.cert, files.broker.key);
+    const brokerPort = Number((await broker.event('ready')).port);
+    cable = new Cable(brokerPort);
+    await cable.plug();
+
+    begin('cloud (PGlite)');
+    const cloudDir = join(folder, 'cloud');
+    const cloud = program('cloud', process.execPath, [`${ROOT}cloud/dist/cloud/src/main.js`], {
+      PATH: process.env.PATH,
+      AWS_IOT_ENDPOINT: `localhost:${brokerPort}`,
+      AWS_ROOT_CA: files.ca,
+      AWS_CERT_FILE: files.cloud.cert,
+      AWS_PRIVATE_KEY: files.cloud.key,
+      CLOUD_DATA_DIR: cloudDir,
+      PORT: '0',
+      RECEIPT_INTERVAL: '2s',
+    });
+    const cloudUrl = String((await cloud.event('cloud_ready', () => true, 60_000)).url);
+
+    begin('agent');
+    const configFile = join(folder, 'robot.yaml');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(configFile, `${ROBOT}${everyMessage()}`);
+    const agent = program('agent', AGENT, ['run', '--config', configFile], {
+      ...process.env,
+      AWS_IOT_ENDPOINT: `localhost:${cable.port}`,
+      AWS_ROOT_CA: files.ca,
+      AWS_CERT_FILE: files.robot.cert,
+      AWS_PRIVATE_KEY: files.robot.key,
+    });
+
+    begin('house (ROS 2 nodes)');
+    const house = script('house');
+    await house.event('ready', () => true, 60_000);
+    return { folder, stateDir: join(folder, 'state'), cloudDir, files, brokerPort, cloudUrl, cable, broker, cloud, house, agent, configFile, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+function everyMessage(): string {
+  const names = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'];
+  return `channels:\n${names.map((name) => `  ${name}: { report: { on: message, deadband: 0 } }\n`).join('')}`;
+}
