@@ -8,6 +8,8 @@ import { messageOf } from './errors.ts';
 import { givenChannels, type StateValues } from './state.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
+/** Fastify's own limit is below that of a thing's name. */
+const MAX_NAME_LENGTH = 128;
 const LOOPBACK = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
 
 export interface RoutesOptions {
@@ -29,7 +31,12 @@ class HttpError extends Error {
 }
 
 export function httpServer({ db, log, broker, publicTelemetry, defaultThing }: RoutesOptions): FastifyInstance {
-  const server = Fastify({ bodyLimit: MAX_BODY_BYTES, logger: false });
+  const server = Fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    logger: false,
+    routerOptions: { maxParamLength: MAX_NAME_LENGTH },
+    frameworkErrors: (error, request, reply) => void fail(log, error, request, reply),
+  });
   server.setErrorHandler((error, request, reply) => fail(log, error, request, reply));
   server.setNotFoundHandler((request, reply) => reply.code(404).send({ detail: `there is no ${request.method} ${request.url.split('?')[0]}` }));
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import { coveredBy } from '../../src/wire/index.ts';
 import { type Account, readAccounts } from '../src/coverage.ts';
-import type { Database } from '../src/database/database.ts';
+import type { Database, Param } from '../src/database/database.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { event, newThing, presence, readings, telemetry } from './support/robot.ts';
@@ -24,6 +24,39 @@ onEachDatabase('ingest', (db, another) => {
     await cloud.stop();
     assert.deepEqual(await seqsOf(db(), 'readings', thing), [1, 2, 3, 4, 5]);
     assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 5, committed: 5, evicted: 0, outstanding: 0 });
+  });
+
+  test('a message is acknowledged after its commit, not before', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    let acknowledged = false;
+    const sending = await db().transaction(async (sql) => {
+      await sql.query('lock table outboxes in exclusive mode');
+      const sent = cloud.send(TELEMETRY, telemetry({ thing }, readings([1, 1]))).then(() => {
+        acknowledged = true;
+      });
+      await sql.query('select pg_sleep(0.1)');
+      assert.equal(acknowledged, false);
+      return { sent };
+    });
+    await sending.sent;
+    await cloud.stop();
+    assert.deepEqual(await seqsOf(db(), 'readings', thing), [1]);
+  });
+
+  test('coverage comes from the message, duplicates from the rows: either may be missing and is made good', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const message = telemetry({ thing, accepted: 3 }, readings([1, 3]));
+    await cloud.send(TELEMETRY, message);
+    await db().query('delete from outboxes where thing = $1', [thing]);
+    await cloud.send(TELEMETRY, message);
+    assert.equal((await accountOf(db(), thing))?.committed, 3);
+    await db().query('delete from readings where thing = $1 and seq = 2', [thing]);
+    await cloud.send(TELEMETRY, message);
+    await cloud.stop();
+    assert.deepEqual(await seqsOf(db(), 'readings', thing), [1, 2, 3]);
+    assert.equal((await accountOf(db(), thing))?.committed, 3);
   });
 
   test('a reading comes back with everything that it said', async () => {
@@ -333,6 +366,28 @@ onEachDatabase('receipts', (db, another) => {
     const receipt = await two.receipt((sent) => sent.thing === thing);
     await Promise.all([one.stop(), two.stop()]);
     assert.deepEqual([receipt.through, receipt.mark], [2, [1, 400]]);
+  });
+
+  test('a receipt’s mark is from before its coverage was read, whatever is committed in between', async () => {
+    const thing = newThing();
+    let between = (): Promise<void> => Promise.resolve();
+    const watched: Database = {
+      ...db(),
+      async query<Row>(text: string, params?: readonly Param[]): Promise<Row[]> {
+        const rows = await db().query<Row>(text, params);
+        await between();
+        return rows;
+      },
+    };
+    const cloud = new Instance(watched);
+    between = async () => {
+      between = () => Promise.resolve();
+      await cloud.send(TELEMETRY, telemetry({ thing, accepted: 2, mark: [1, 900] }, readings([2, 2])));
+    };
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 1, mark: [1, 500] }, readings([1, 1])));
+    const receipt = await cloud.receipt((sent) => sent.thing === thing);
+    await cloud.stop();
+    assert.deepEqual([receipt.through, receipt.mark], [1, [1, 500]]);
   });
 
   test('a receipt that the broker did not take goes out later', async () => {

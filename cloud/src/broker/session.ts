@@ -1,4 +1,5 @@
 // One connection to the broker, from CONNECT to its end. It never comes back: a new try is a new session.
+import { setMaxListeners } from 'node:events';
 import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
 import type { Incoming } from '../ingest/message.ts';
 import type { Credentials } from './credentials.ts';
@@ -27,6 +28,8 @@ const RECEIVE_MAXIMUM = 500;
 const MAX_PACKET_BYTES = 1024 * 1024;
 /** Answers to a CONNECT: 1 in MQTT 3.1.1, 0x84 in MQTT 5. */
 const UNSUPPORTED_VERSION = new Set([0x01, 0x84]);
+/** AWS IoT Core takes 8 in one request. */
+const SUBSCRIPTIONS_AT_ONCE = 8;
 const SHARE = '$share/ingest/';
 
 /** Passed to mqtt.js in place of its own acknowledgement: with an error it goes on to the next packet and sends no PUBACK. */
@@ -42,7 +45,7 @@ export class Session {
   readonly #version: ProtocolVersion;
   readonly #client: MqttClient;
   readonly #closed = new AbortController();
-  #subscribed: string[] = [];
+  readonly #subscribed: string[] = [];
   /** Why it ended, where it is known. */
   error: Error | null = null;
 
@@ -50,13 +53,14 @@ export class Session {
     this.#options = options;
     this.#version = version;
     this.#client = mqtt.connect(clientOptions(options, version));
+    setMaxListeners(0, this.#closed.signal);
     this.#client.handleMessage = (packet, next) => void this.#received(packet, next);
     this.#client.on('error', (error) => {
       this.error ??= error;
     });
     this.#client.on('close', () => {
       this.#client.end(true);
-      this.#closed.abort(new Error('the connection to the broker is lost'));
+      this.#closed.abort();
     });
   }
 
@@ -82,36 +86,38 @@ export class Session {
     if (!connack) return false;
     const shares = this.#version === 5 && connack.properties?.sharedSubscriptionAvailable !== false;
     const filters = this.#options.filters.map((filter) => (shares ? `${SHARE}${filter}` : filter));
-    const failed = await this.#unlessClosed<string>((resolve) => {
-      this.#client.subscribe(filters, { qos: 1 }, (error, granted) => {
-        const refused = granted?.find(({ qos }) => qos >= 0x80);
-        resolve(error ? error.message : refused ? `reason ${refused.qos}` : '');
-      });
-    });
-    if (failed === '') {
-      this.#subscribed = filters;
-      return true;
+    for (let from = 0; from < filters.length; from += SUBSCRIPTIONS_AT_ONCE) {
+      if (!(await this.#subscribe(filters.slice(from, from + SUBSCRIPTIONS_AT_ONCE)))) return false;
     }
-    if (failed !== null) this.error ??= new Error(`the broker refused the subscription to ${filters.join(', ')}: ${failed}`);
-    this.#client.end(true);
-    return false;
+    return true;
   }
 
   /** Resolves with the broker's PUBACK. */
-  async publish(topic: string, payload: string): Promise<void> {
-    if (!this.#client.connected) throw new Error('not connected to the broker');
-    const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(PUBACK_TIMEOUT_MS)]);
-    await new Promise<void>((resolve, reject) => {
+  publish(topic: string, payload: string): Promise<void> {
+    if (!this.#client.connected) return Promise.reject(new Error('not connected to the broker'));
+    const { signal } = this.#closed;
+    return new Promise((resolve, reject) => {
+      const finish = (error?: Error | null): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', lost);
+        if (error) reject(error);
+        else resolve();
+      };
       // mqtt.js keeps the callback of a lost connection for ever, so the end of the session has to settle this.
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-      this.#client.publish(topic, payload, { qos: 1 }, (error) => (error ? reject(error) : resolve()));
+      const lost = (): void => finish(new Error('the connection to the broker is lost'));
+      const timer = setTimeout(() => finish(new Error('the broker does not acknowledge')), PUBACK_TIMEOUT_MS);
+      signal.addEventListener('abort', lost);
+      this.#client.publish(topic, payload, { qos: 1 }, finish);
     });
   }
 
   /** Asks for no more messages; those that are here can still be acknowledged. */
   async leave(): Promise<void> {
     if (!this.#client.connected || this.#subscribed.length === 0) return;
-    await this.#unlessClosed<true>((resolve) => this.#client.unsubscribe(this.#subscribed, () => resolve(true)));
+    await this.#unlessClosed<true>((resolve) => {
+      setTimeout(() => resolve(true), GOODBYE_MS).unref();
+      this.#client.unsubscribe(this.#subscribed, () => resolve(true));
+    });
   }
 
   /** Says goodbye where there is a connection. */
@@ -120,6 +126,22 @@ export class Session {
     // mqtt.js waits without end for the PUBACK of what it has published.
     const timer = setTimeout(() => this.#client.end(true), GOODBYE_MS);
     void this.closed().then(() => clearTimeout(timer));
+  }
+
+  async #subscribe(filters: string[]): Promise<boolean> {
+    const failed = await this.#unlessClosed<string>((resolve) => {
+      this.#client.subscribe(filters, { qos: 1 }, (error, granted) => {
+        const refused = granted?.find(({ qos }) => qos >= 0x80);
+        resolve(error ? error.message : refused ? `reason ${refused.qos}` : '');
+      });
+    });
+    if (failed === '') {
+      this.#subscribed.push(...filters);
+      return true;
+    }
+    if (failed !== null) this.error ??= new Error(`the broker refused the subscription to ${filters.join(', ')}: ${failed}`);
+    this.#client.end(true);
+    return false;
   }
 
   async #received(packet: IPublishPacket, next: (error?: Error) => void): Promise<void> {

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Postgres } from '../../test/support/postgres.ts';
+import { PlainBroker } from './support/aedes.ts';
+import { NO_POSTGRES } from './support/databases.ts';
+import { CloudProcess } from './support/process.ts';
+import { presence, readings, telemetry } from './support/robot.ts';
+import { RobotClient } from './support/robotClient.ts';
+
+const THING = 'elderly-bot';
+const STOP_MS = 10_000;
+
+let folder = '';
+let broker: PlainBroker;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'elderly-bot-cloud-'));
+  broker = await PlainBroker.start();
+});
+after(async () => {
+  await broker.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const environment = (more: Record<string, string> = {}): Record<string, string> => ({
+  AWS_IOT_ENDPOINT: `mqtt://127.0.0.1:${broker.port}`,
+  CLOUD_DATA_DIR: join(folder, 'data'),
+  PORT: '0',
+  RECEIPT_INTERVAL: '100ms',
+  ...more,
+});
+const robotOptions = (): { host: string; port: number } => ({ host: '127.0.0.1', port: broker.port });
+
+test('settings that can’t work: a line each on stderr, exit code 2', async () => {
+  writeFileSync(join(folder, '.env'), 'RECEIPT_INTERVAL=soon\n');
+  const cloud = new CloudProcess({ PORT: 'http', AWS_IOT_ENDPOINT: '' }, folder);
+  assert.deepEqual(await cloud.ended(), { code: 2, signal: null });
+  assert.deepEqual(
+    cloud.stderr.trim().split('\n').map((line) => line.split(/[= ]/)[0]),
+    ['AWS_IOT_ENDPOINT', 'PORT', 'RECEIPT_INTERVAL'],
+  );
+  rmSync(join(folder, '.env'));
+});
+
+test('a database that isn’t there: a line that says what to check, exit code 1', async () => {
+  const cloud = new CloudProcess(environment({ DATABASE_URL: 'postgresql://u:secret@127.0.0.1:1/db' }), folder);
+  assert.deepEqual(await cloud.ended(), { code: 1, signal: null });
+  assert.match(cloud.stderr, /^the database can't be used: .*ECONNREFUSED.*; check DATABASE_URL.*\n$/);
+  assert.doesNotMatch(cloud.stderr, /secret/);
+});
+
+test('with the database in the process: rows in, receipt out, state shown; killed with -9 it still has them', async () => {
+  const first = new CloudProcess(environment(), folder);
+  await first.said('broker_subscribed');
+  const url = await first.url();
+  const robot = await RobotClient.connect('elderly_bot', robotOptions());
+  const state = { state_seq: 3, gas: false, battery: 87, heart_rate: 70 };
+  await robot.publish('elderly_bot/telemetry', telemetry({ thing: THING, accepted: 3, mark: [1, 10] }, readings([1, 3]), state));
+  const delivered = await robot.receipt(({ through }) => through === 3);
+  assert.deepEqual(delivered.mark, [1, 10]);
+  assert.deepEqual(await json(`${url}/telemetry`), { gas: false, battery: 87 });
+
+  const second = new CloudProcess(environment(), folder);
+  assert.deepEqual(await second.ended(), { code: 1, signal: null });
+  assert.match(second.stderr, /in use by another cloud/);
+
+  first.kill('SIGKILL');
+  await first.ended();
+  const third = new CloudProcess(environment(), folder);
+  await third.said('broker_subscribed');
+  await robot.publish('elderly_bot/presence', presence({ thing: THING, mark: [1, 20] }, [['box-1', 3]]));
+  const again = await robot.receipt(({ mark }) => mark[1] === 20);
+  assert.equal(again.through, 3);
+  const outboxes = [{ outbox: 'box-1', accepted: 3, committed: 3, evicted: 0, outstanding: 0 }];
+  assert.deepEqual(await json(`${await third.url()}/robots/${THING}/accounting`), { thing: THING, outboxes });
+
+  const askedMs = performance.now();
+  third.kill('SIGTERM');
+  assert.deepEqual(await third.ended(), { code: 0, signal: null });
+  assert.ok(performance.now() - askedMs < STOP_MS);
+  assert.ok(third.lines.some(({ event }) => event === 'cloud_stopped'));
+  await robot.end();
+});
+
+test('while the database is away messages wait, and nothing is acknowledged or lost', { skip: NO_POSTGRES }, async () => {
+  const server = await Postgres.start({ durable: true });
+  const cloud = new CloudProcess(environment({ DATABASE_URL: await server.createDatabase() }), folder);
+  await cloud.said('broker_subscribed');
+  const robot = await RobotClient.connect('elderly_bot', robotOptions());
+  await robot.publish('elderly_bot/telemetry', telemetry({ thing: THING, accepted: 6 }, readings([1, 3])));
+  await robot.receipt(({ through }) => through === 3);
+  await server.kill();
+  await robot.publish('elderly_bot/telemetry', telemetry({ thing: THING, accepted: 6 }, readings([4, 6])));
+  await cloud.said('database_failed');
+  assert.equal((await fetch(`${await cloud.url()}/telemetry`)).status, 503);
+  await server.restart();
+  await robot.receipt(({ through }) => through === 6);
+  cloud.kill('SIGTERM');
+  assert.deepEqual(await cloud.ended(), { code: 0, signal: null });
+  await robot.end();
+  await server.stop();
+});
+
+test('a stop that has to wait ends at once on a second signal', { skip: NO_POSTGRES }, async () => {
+  const server = await Postgres.start();
+  const cloud = new CloudProcess(environment({ DATABASE_URL: await server.createDatabase() }), folder);
+  await cloud.said('broker_subscribed');
+  await server.kill();
+  const robot = await RobotClient.connect('elderly_bot', robotOptions());
+  await robot.publish('elderly_bot/telemetry', telemetry({ thing: THING, accepted: 1 }, readings([1, 1])));
+  await cloud.said('database_failed');
+  cloud.kill('SIGTERM');
+  await cloud.said('cloud_stopping');
+  const askedMs = performance.now();
+  cloud.kill('SIGTERM');
+  assert.deepEqual(await cloud.ended(), { code: 1, signal: null });
+  assert.ok(performance.now() - askedMs < 2_000);
+  await robot.end();
+  await server.stop();
+});
+
+async function json(url: string): Promise<unknown> {
+  return (await fetch(url)).json();
+}

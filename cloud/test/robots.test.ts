@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import type { LinkState } from '../src/broker/link.ts';
+import type { Database } from '../src/database/database.ts';
+import { httpServer, type RoutesOptions } from '../src/routes.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { Instance } from './support/instance.ts';
+import { newThing, presence, telemetry } from './support/robot.ts';
+
+const TELEMETRY = 'elderly_bot/telemetry';
+
+onEachDatabase('robots', (db) => {
+  test('before the first robot the telemetry is empty', async () => {
+    assert.deepEqual(await get(db(), '/telemetry'), { status: 200, body: {} });
+  });
+
+  test('the open route shows the latest state of the only robot, or of the one that is asked for', async () => {
+    const [first, second] = [newThing(), newThing()];
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing: first, mark: [1, 5] }, [], { state_seq: 5, gas: true, battery: 87, mood: 'fine' }));
+    await cloud.send(TELEMETRY, telemetry({ thing: first, mark: [1, 4] }, [], { state_seq: 4, gas: false }));
+    assert.deepEqual(await get(db(), '/telemetry'), { status: 200, body: { gas: true, battery: 87 } });
+    await cloud.send(TELEMETRY, telemetry({ thing: second, mark: [1, 1] }, [], { state_seq: 1, fire: false }));
+    await cloud.send('elderly_bot/backlog', telemetry({ thing: second, mark: [1, 2] }, [], { kind: 'backlog', state_seq: 2, fire: true }));
+    await cloud.stop();
+    assert.deepEqual(await get(db(), `/telemetry?thing=${second}`), { status: 200, body: { fire: false } });
+    assert.equal((await get(db(), '/telemetry')).status, 422);
+    assert.deepEqual(await get(db(), '/telemetry', { defaultThing: first }), { status: 200, body: { gas: true, battery: 87 } });
+    assert.equal((await get(db(), '/telemetry?thing=nobody')).status, 404);
+    assert.equal((await get(db(), '/telemetry?thing=a&thing=b')).status, 422);
+    assert.equal((await get(db(), '/telemetry', { publicTelemetry: false })).status, 401);
+  });
+
+  test('telemetry fills the given tables: on a change of safety, and once a minute', async () => {
+    const thing = newThing();
+    let nowMs = 1_763_929_000_000;
+    const cloud = new Instance(db(), { nowMs: () => nowMs });
+    await db().script('truncate safety_monitor, system_health');
+    let seq = 0;
+    const say = async (state: Record<string, unknown>, laterMs: number): Promise<void> => {
+      nowMs += laterMs;
+      seq++;
+      await cloud.send(TELEMETRY, telemetry({ thing, mark: [1, seq] }, [], { state_seq: seq, ...state }));
+    };
+    await say({ gas: false, fire: false, fall: false, stranger: false, battery: 90, temperature: 40.5 }, 0);
+    await say({ battery: 89 }, 10_000);
+    await say({ fall: true }, 10_000);
+    await say({ fall: false, stranger: 'someone at the door' }, 10_000);
+    await say({ battery: 88 }, 30_000);
+    await say({ temperature: 41 }, 30_000);
+    await cloud.stop();
+    const row = { gas: 'Normal', fire: 'None', fall: 'None', stranger: 'None' };
+    assert.deepEqual(await db().query('select gas, fire, fall, stranger from safety_monitor order by id'), [
+      row,
+      { ...row, fall: 'Detected' },
+      { ...row, stranger: 'someone at the door' },
+      { ...row, stranger: 'someone at the door' },
+    ]);
+    assert.deepEqual(await db().query('select power, temperature from system_health order by id'), [
+      { power: 90, temperature: 40.5 },
+      { power: 88, temperature: 40.5 },
+    ]);
+  });
+
+  test('presence says which session is there and what it takes', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const commands = [{ name: 'buzzer', args: { type: 'boolean' }, motion: false }];
+    await cloud.send('elderly_bot/presence', presence({ thing, mark: [4, 10] }, [], { session: 's4', version: '1.2.3', boot: 4, commands }));
+    await cloud.send('elderly_bot/presence', presence({ thing, mark: [3, 10] }, [], { session: 's3', online: false }));
+    const read = 'select session, online, version, boot, commands, reason from robots where thing = $1';
+    assert.deepEqual(await db().query(read, [thing]), [{ session: 's4', online: true, version: '1.2.3', boot: 4, commands, reason: null }]);
+    await cloud.send('elderly_bot/presence', presence({ thing, mark: [4, 10] }, [], { session: 's4', online: false, reason: 'stopped', commands: [] }));
+    await cloud.stop();
+    assert.deepEqual(await db().query(read, [thing]), [{ session: 's4', online: false, version: '1.2.3', boot: 4, commands, reason: 'stopped' }]);
+  });
+
+  test('anyone on the machine may ask for the accounting and the health, nobody else', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 3 }, [[1, 5, 'gas', true]]));
+    await cloud.stop();
+    const outboxes = [{ outbox: 'box-1', accepted: 3, committed: 1, evicted: 0, outstanding: 2 }];
+    assert.deepEqual(await get(db(), `/robots/${thing}/accounting`), { status: 200, body: { thing, outboxes } });
+    assert.equal((await get(db(), '/robots/nobody/accounting')).status, 404);
+    assert.deepEqual(await get(db(), '/healthz'), { status: 200, body: { status: 'ok', database: 'ok', broker: 'subscribed' } });
+    assert.equal((await get(db(), '/healthz', {}, 'connecting')).status, 503);
+    for (const path of [`/robots/${thing}/accounting`, '/healthz']) {
+      assert.equal((await get(db(), path, {}, 'subscribed', { remoteAddress: '192.0.2.7' })).status, 403);
+      assert.equal((await get(db(), path, {}, 'subscribed', { headers: { 'x-forwarded-for': '127.0.0.1' } })).status, 403);
+    }
+  });
+
+  test('every error is a detail', async () => {
+    assert.deepEqual(await get(db(), '/nothing?x=1'), { status: 404, body: { detail: 'there is no GET /nothing' } });
+    assert.deepEqual(await get(db(), '/%'), { status: 400, body: { detail: "'/%' is not a valid url component" } });
+  });
+});
+
+async function get(
+  db: Database,
+  url: string,
+  options: Partial<RoutesOptions> = {},
+  broker: LinkState = 'subscribed',
+  from: { remoteAddress?: string; headers?: Record<string, string> } = {},
+): Promise<{ status: number; body: unknown }> {
+  const server = httpServer({ db, log: pino({ level: 'silent' }), broker: () => broker, publicTelemetry: true, defaultThing: null, ...options });
+  const answer = await server.inject({ method: 'GET', url, ...from });
+  await server.close();
+  return { status: answer.statusCode, body: answer.json() };
+}

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
+import { endpointOf } from '../src/broker/endpoint.ts';
+import { SettingsError } from '../src/errors.ts';
+import { patternProblem, placeOf } from '../src/ingest/pattern.ts';
+import { type Environment, readEnvironment, settingsFrom } from '../src/settings.ts';
+
+const LOCAL = { AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1:1883' };
+let folder = '';
+let files: BenchFiles;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'elderly-bot-settings-'));
+  files = await benchCertificates(folder, 'elderly-bot');
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('what is not set has its default', () => {
+  assert.deepEqual(settingsFrom(LOCAL), {
+    endpoint: { host: '127.0.0.1', port: 1883, tls: false },
+    credentials: null,
+    patterns: ['elderly_bot'],
+    databaseUrl: null,
+    dataDir: './cloud-data',
+    host: '127.0.0.1',
+    port: 8080,
+    publicTelemetry: true,
+    defaultThing: null,
+    receiptIntervalMs: 300_000,
+    logLevel: 'info',
+  });
+});
+
+test('with TLS the three certificate files are read', () => {
+  const settings = settingsFrom(withCertificates());
+  assert.equal(settings.endpoint.port, 8883);
+  assert.match(settings.credentials?.cert.toString() ?? '', /BEGIN CERTIFICATE/);
+});
+
+test('the environment wins over the file, and an empty value doesn’t', () => {
+  const file = join(folder, '.env');
+  writeFileSync(file, 'PORT=1\nHOST="10.0.0.1"\n# a comment\nTOPIC_PATTERN=fleet/+\n');
+  const environment = readEnvironment({ PORT: '2', HOST: '' }, file);
+  assert.deepEqual([environment.PORT, environment.HOST, environment.TOPIC_PATTERN], ['2', '10.0.0.1', 'fleet/+']);
+  assert.deepEqual(readEnvironment({ PORT: '3' }, join(folder, 'missing')), { PORT: '3' });
+});
+
+test('all that is wrong is said at once, a line each, and no secret among it', () => {
+  const lines = linesOf({
+    AWS_IOT_ENDPOINT: 'http://example.org',
+    DATABASE_URL: 'mysql://root:hunter2@host/db',
+    TOPIC_PATTERN: 'fleet/#',
+    PORT: '70000',
+    PUBLIC_TELEMETRY: 'maybe',
+    RECEIPT_INTERVAL: '5',
+    LOG_LEVEL: 'loud',
+  });
+  assert.equal(lines.length, 7);
+  for (const name of ['AWS_IOT_ENDPOINT', 'DATABASE_URL', 'TOPIC_PATTERN', 'PORT', 'PUBLIC_TELEMETRY', 'RECEIPT_INTERVAL', 'LOG_LEVEL']) {
+    assert.equal(lines.filter((line) => line.startsWith(`${name}=`)).length, 1, name);
+  }
+  assert.doesNotMatch(lines.join('\n'), /hunter2/);
+});
+
+test('each thing that is wrong with the certificate files has a line of its own', () => {
+  assert.deepEqual(linesOf({}).map((line) => line.split(':')[0]), ['AWS_IOT_ENDPOINT is not set']);
+  assert.equal(linesOf({ AWS_IOT_ENDPOINT: 'broker.example.org' }).length, 3);
+  assert.match(linesOf(withCertificates({ AWS_ROOT_CA: join(folder, 'gone.pem') })).join(), /^AWS_ROOT_CA .*gone\.pem: no such file; /);
+  assert.match(linesOf(withCertificates({ AWS_PRIVATE_KEY: files.robot.key })).join(), /key.*mismatch/i);
+  assert.match(linesOf(withCertificates({ AWS_CERT_FILE: files.cloud.key })).join(), /AWS_CERT_FILE/);
+  chmodSync(files.cloud.key, 0o644);
+  assert.match(linesOf(withCertificates()).join(), /others can read it; chmod 600/);
+  chmodSync(files.cloud.key, 0o600);
+});
+
+test('an endpoint is a host, a host with port or an mqtts address; without TLS only this machine', () => {
+  assert.deepEqual(endpointOf('a1-ats.iot.eu-west-1.amazonaws.com'), { host: 'a1-ats.iot.eu-west-1.amazonaws.com', port: 8883, tls: true });
+  assert.deepEqual(endpointOf('broker:443'), { host: 'broker', port: 443, tls: true });
+  assert.deepEqual(endpointOf('mqtts://10.0.0.7:8884/'), { host: '10.0.0.7', port: 8884, tls: true });
+  assert.deepEqual(endpointOf('mqtts://[::1]:8884'), { host: '::1', port: 8884, tls: true });
+  for (const bad of ['mqtt://broker.example.org', 'https://broker', 'host:port', 'user@host', 'mqtts://host/path', '']) {
+    assert.equal(typeof endpointOf(bad), 'string', bad);
+  }
+});
+
+test('a pattern’s plus is the robot’s name, and there is one at most', () => {
+  assert.deepEqual(placeOf(['elderly_bot', 'fleet/+'], 'fleet/r2/backlog'), { prefix: 'fleet/r2', room: 'backlog', thing: 'r2' });
+  assert.deepEqual(placeOf(['elderly_bot', 'fleet/+'], 'elderly_bot/events'), { prefix: 'elderly_bot', room: 'events', thing: null });
+  for (const topic of ['fleet/r2/x/backlog', 'fleet/backlog', 'elderly_bot/commands', 'backlog', '/backlog']) {
+    assert.equal(placeOf(['elderly_bot', 'fleet/+'], topic), null, topic);
+  }
+  assert.equal(patternProblem('homes/+/bots'), null);
+  for (const bad of ['', '#', 'a//b', '+/+', 'a/b+', '$share/x']) assert.notEqual(patternProblem(bad), null, bad);
+});
+
+function withCertificates(more: Environment = {}): Environment {
+  const { ca, cloud } = files;
+  return { AWS_IOT_ENDPOINT: 'localhost', AWS_ROOT_CA: ca, AWS_CERT_FILE: cloud.cert, AWS_PRIVATE_KEY: cloud.key, ...more };
+}
+
+function linesOf(environment: Environment): readonly string[] {
+  try {
+    settingsFrom(environment);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.lines;
+    throw error;
+  }
+  return [];
+}

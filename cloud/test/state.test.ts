@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Mark, Presence } from '../../src/wire/index.ts';
+import type { FlatState } from '../src/ingest/message.ts';
+import { dueRows, FILL_EVERY_MS, type Filled } from '../src/monitors.ts';
+import { type HeldPresence, takePresence } from '../src/presence.ts';
+import { givenChannels, type HeldState, takeState } from '../src/state.ts';
+
+const NOTHING: HeldState = { source: null, values: {} };
+const UNFILLED: Filled = { safety: null, safetyMs: null, healthMs: null };
+
+test('in whatever order flat states come, and however often, the last that the robot made is what stays', () => {
+  const made = fc.array(fc.nat(3), { minLength: 1, maxLength: 20 }).map((steps) => {
+    let [boot, seq] = [1, 0];
+    return steps.map((step, i): FlatState => {
+      if (step === 0) [boot, seq] = [boot + 1, 0];
+      return { outbox: `box-${boot}`, seq: ++seq, mark: [boot, i], values: { gas: i } };
+    });
+  });
+  const delivered = made.chain((states) => fc.tuple(fc.constant(states), fc.shuffledSubarray([...states, ...states], { minLength: states.length * 2 })));
+  fc.assert(
+    fc.property(delivered, ([states, order]) => {
+      const held = order.reduce((state, offered) => takeState(state, offered) ?? state, NOTHING);
+      assert.equal(held.values.gas, states.at(-1)?.values.gas);
+    }),
+  );
+});
+
+test('an older outbox’s state is ignored, a channel that is not in the newer one keeps its value', () => {
+  const first = takeState(NOTHING, { outbox: 'a', seq: 90, mark: [1, 900], values: { gas: true, battery: 80 } });
+  const second = first && takeState(first, { outbox: 'b', seq: 2, mark: [2, 10], values: { gas: false } });
+  assert.deepEqual(second?.values, { gas: false, battery: 80 });
+  assert.equal(second && takeState(second, { outbox: 'a', seq: 91, mark: [1, 950], values: { gas: true } }), null);
+  assert.equal(second && takeState(second, { outbox: 'b', seq: 2, mark: [2, 11], values: { gas: true } }), null);
+});
+
+test('the open route shows the six given channels and no others', () => {
+  const values = { temperature: 41.2, mood: 'fine', gas: false, heart_rate: 70, stranger: 'Ann', fire: null };
+  assert.deepEqual(Object.entries(givenChannels(values)), [
+    ['gas', false],
+    ['fire', null],
+    ['stranger', 'Ann'],
+    ['temperature', 41.2],
+  ]);
+});
+
+test('offline counts only for the latest session, by mark', () => {
+  const hello = (session: string, mark: Mark): Presence => ({ thing: 't', session, online: true, at: 0, mark });
+  const will = (session: string, mark: Mark): Presence => ({ ...hello(session, mark), online: false });
+  const after = (...heard: Presence[]): HeldPresence | null => heard.reduce<HeldPresence | null>((held, one) => takePresence(held, one) ?? held, null);
+  assert.equal(after(hello('a', [1, 10]), hello('a', [1, 90]), will('a', [1, 10]))?.online, false);
+  assert.equal(after(hello('a', [1, 10]), hello('b', [1, 50]), will('a', [1, 10]))?.online, true);
+  assert.equal(after(hello('b', [2, 1]), will('a', [1, 99]), hello('a', [1, 99]))?.session, 'b');
+  assert.equal(after(will('a', [1, 10]), hello('a', [1, 10]))?.online, false, 'a session that ended never comes back');
+  assert.equal(after(hello('a', [1, 10]), will('b', [1, 20]))?.online, false, 'the will of a session whose hello is still on its way');
+});
+
+test('a change of safety gives a row at once, everything else one a minute', () => {
+  const calm = { gas: false, fire: false, fall: false, stranger: false, battery: 87.6, temperature: 41.2 };
+  const first = dueRows(calm, UNFILLED, 1_000);
+  const normal = { gas: 'Normal', fire: 'None', fall: 'None', stranger: 'None' };
+  assert.deepEqual(first, { safety: normal, health: { power: 88, temperature: 41.2 } });
+  const filled: Filled = { safety: normal, safetyMs: 1_000, healthMs: 1_000 };
+  assert.deepEqual(dueRows({ ...calm, battery: 1 }, filled, 2_000), { safety: null, health: null });
+  assert.deepEqual(dueRows({ ...calm, fall: true }, filled, 2_000).safety, { ...normal, fall: 'Detected' });
+  const later = dueRows(calm, filled, 1_000 + FILL_EVERY_MS);
+  assert.deepEqual(later, { safety: normal, health: { power: 88, temperature: 41.2 } });
+  assert.notEqual(dueRows(calm, filled, 500).health, null, 'a clock that was set back must not stop the rows');
+});
+
+test('words are cut at 20 characters, what is not known is Unknown, and no row says nothing', () => {
+  assert.deepEqual(dueRows({ stranger: `${'é'.repeat(19)}😀x`, gas: null }, UNFILLED, 0).safety, {
+    gas: 'Unknown',
+    fire: 'Unknown',
+    fall: 'Unknown',
+    stranger: `${'é'.repeat(19)}😀`,
+  });
+  assert.deepEqual(dueRows({ battery: 50 }, UNFILLED, 0), { safety: null, health: null });
+  assert.deepEqual(dueRows({ battery: 300, temperature: -2 }, UNFILLED, 0).health, { power: 100, temperature: -2 });
+});
