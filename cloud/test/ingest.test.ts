@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deflateSync } from 'node:zlib';
-import { coveredBy } from '../../src/wire/index.ts';
-import { type Account, readAccounts } from '../src/coverage.ts';
-import type { Database, Param } from '../src/database/database.ts';
+import { readAccounts } from '../src/coverage.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
+import { accountOf, poisonCount, poisonOf, seqsOf } from './support/ledger.ts';
 import { event, newThing, presence, readings, telemetry } from './support/robot.ts';
 
 const TELEMETRY = 'elderly_bot/telemetry';
@@ -205,62 +204,6 @@ onEachDatabase('ingest', (db, another) => {
     assert.ok(reasons.some((reason) => /call stack/.test(reason)), reasons.join('\n'));
   });
 
-  test('a row that was declared evicted and comes after all counts as committed', async () => {
-    const thing = newThing();
-    const cloud = new Instance(db());
-    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 20 }, readings([1, 4], [16, 19])));
-    await cloud.send(EVENTS, event({ thing }, 20, { kind: 'evicted', of: 'box-1', ranges: [[5, 10]], reason: 'space' }));
-    assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 20, committed: 9, evicted: 6, outstanding: 5 });
-    await cloud.send(BACKLOG, telemetry({ thing, accepted: 20 }, readings([9, 12]), { kind: 'backlog' }));
-    await cloud.stop();
-    assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 20, committed: 13, evicted: 4, outstanding: 3 });
-  });
-
-  test('a closed outbox ends where the robot says, and its lost rows count as evicted', async () => {
-    const thing = newThing();
-    const cloud = new Instance(db());
-    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 8 }, readings([1, 6])));
-    const closed = { kind: 'outbox_closed', old: 'box-1', last_seq: 12, lost: [[7, 12]], successor: 'box-2' };
-    await cloud.send(EVENTS, event({ thing, outbox: 'box-2', mark: [2, 1] }, 1, closed));
-    await cloud.send(TELEMETRY, telemetry({ thing, outbox: 'box-3', accepted: 9, mark: [3, 1] }, readings([1, 2])));
-    const unknown = { kind: 'outbox_closed', old: 'box-3', last_seq: null, lost: [[3, 7]], successor: 'box-4' };
-    await cloud.send(EVENTS, event({ thing, outbox: 'box-4', mark: [4, 1] }, 1, unknown));
-    await cloud.stop();
-    assert.deepEqual(await readAccounts(db(), thing), [
-      { outbox: 'box-4', accepted: 1, committed: 1, evicted: 0, outstanding: 0 },
-      { outbox: 'box-3', accepted: 9, committed: 2, evicted: 5, outstanding: 2 },
-      { outbox: 'box-2', accepted: 1, committed: 1, evicted: 0, outstanding: 0 },
-      { outbox: 'box-1', accepted: 12, committed: 6, evicted: 6, outstanding: 0 },
-    ]);
-  });
-
-  test('a clock that was set corrects the times of rows that are there and of those that come later', async () => {
-    const thing = newThing();
-    const cloud = new Instance(db());
-    const at = (seq: number): number => 1_763_929_000_000 + seq;
-    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 9 }, readings([1, 3])));
-    await cloud.send(EVENTS, event({ thing }, 9, { kind: 'clock_set', of: 'box-1', boot: 1, ranges: [[2, 5]], offset_ms: 60_000 }));
-    await cloud.send(BACKLOG, telemetry({ thing, accepted: 9 }, readings([4, 6]), { kind: 'backlog' }));
-    await cloud.send(EVENTS, event({ thing }, 10, { kind: 'clock_set', of: 'box-1', boot: 1, ranges: [[5, 5]], offset_ms: -1_000 }));
-    await cloud.send(EVENTS, event({ thing }, 9, { kind: 'clock_set', of: 'box-1', boot: 1, ranges: [[2, 5]], offset_ms: 60_000 }));
-    await cloud.stop();
-    const rows = await db().query<{ seq: number; at: number; corrected_at: number | null }>(
-      'select seq, at, corrected_at from readings where thing = $1 order by seq',
-      [thing],
-    );
-    assert.deepEqual(
-      rows.map((row) => [row.seq, row.at - at(row.seq), row.corrected_at === null ? null : row.corrected_at - at(row.seq)]),
-      [
-        [1, 0, null],
-        [2, 0, 60_000],
-        [3, 0, 60_000],
-        [4, 0, 60_000],
-        [5, 0, -1_000],
-        [6, 0, null],
-      ],
-    );
-  });
-
   test('two instances that get the same rows at once keep each row once and lose no coverage', async () => {
     const thing = newThing();
     const clouds = [new Instance(db()), new Instance(another())];
@@ -283,140 +226,3 @@ onEachDatabase('ingest', (db, another) => {
     for (const thing of [a, b]) assert.equal((await accountOf(db(), thing))?.committed, 40);
   });
 });
-
-onEachDatabase('receipts', (db, another) => {
-  test('presence is answered at once with a receipt for each outbox that it names', async () => {
-    const thing = newThing();
-    const cloud = new Instance(db());
-    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 9, mark: [3, 500] }, readings([1, 2], [5, 6], [8, 8])));
-    await cloud.send(PRESENCE, presence({ thing, mark: [3, 900] }, [['box-1', 10], ['box-0', 4]]));
-    const full = await cloud.receipt((receipt) => receipt.outbox === 'box-1' && receipt.mark[1] === 900);
-    const never = await cloud.receipt((receipt) => receipt.outbox === 'box-0');
-    await cloud.stop();
-    const { at: _at, ...rest } = full;
-    assert.deepEqual(rest, { thing, outbox: 'box-1', accepted: 10, mark: [3, 900], through: 2, after: 0, to: null, also: [[5, 6], [8, 8]] });
-    assert.deepEqual([never.accepted, never.through, never.also, never.mark], [4, 0, [], [3, 900]]);
-    assert.equal(cloud.receipts[0]?.topic, 'elderly_bot/receipts');
-  });
-
-  test('a receipt covers what was declared evicted, also of an older outbox', async () => {
-    const thing = newThing();
-    const cloud = new Instance(db(), { receiptIntervalMs: 10 });
-    await cloud.send(EVENTS, event({ thing, outbox: 'box-2' }, 1, { kind: 'evicted', of: 'box-1', ranges: [[1, 7]], reason: 'age' }));
-    const receipt = await cloud.receipt(({ outbox }) => outbox === 'box-1');
-    await cloud.stop();
-    assert.deepEqual([receipt.through, receipt.accepted], [7, 7]);
-  });
-
-  test('an alert is answered within a second, other rows wait for the interval', async () => {
-    const thing = newThing();
-    const cloud = new Instance(db());
-    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 1 }, readings([1, 1])));
-    await cloud.receipt((receipt) => receipt.thing === thing);
-    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 2 }, readings([2, 2])));
-    const sent = cloud.receipts.length;
-    const startedMs = performance.now();
-    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 3 }, [[3, 1, 'fall', true, { alert: 'raised' }]], { kind: 'alert' }));
-    const receipt = await cloud.receipt((one) => one.thing === thing, sent);
-    assert.ok(performance.now() - startedMs < 1_000);
-    assert.equal(cloud.receipts.length, sent + 1);
-    assert.equal(receipt.through, 3);
-    await cloud.stop();
-  });
-
-  test('more than 200 ranges go in pages that together say everything', async () => {
-    const thing = newThing();
-    const cloud = new Instance(db());
-    const odd = Array.from({ length: 450 }, (_, i) => readings([2 * i + 1, 2 * i + 1])).flat();
-    await cloud.send(BACKLOG, telemetry({ thing, accepted: 900 }, odd, { kind: 'backlog' }));
-    const from = cloud.receipts.length;
-    await cloud.send(PRESENCE, presence({ thing, mark: [1, 2_000] }, [['box-1', 900]]));
-    await cloud.receipt((receipt) => receipt.mark[1] === 2_000 && receipt.to === null, from);
-    await cloud.stop();
-    const pages = cloud.receipts.map(({ receipt }) => receipt).filter(({ mark }) => mark[1] === 2_000);
-    assert.equal(pages.length, 3);
-    assert.deepEqual(pages.flatMap(coveredBy).length, 449 + 3);
-    assert.deepEqual(
-      pages.map(({ after, to }) => [after, to]),
-      [
-        [0, 401],
-        [401, 801],
-        [801, null],
-      ],
-    );
-  });
-
-  test('after a restart a receipt says what the instance before had committed', async () => {
-    const thing = newThing();
-    const first = new Instance(db());
-    await first.send(TELEMETRY, telemetry({ thing, accepted: 7, mark: [1, 100] }, readings([1, 7])));
-    await first.stop();
-    const second = new Instance(another());
-    await second.send(PRESENCE, presence({ thing, mark: [1, 200] }, [['box-1', 7]]));
-    const receipt = await second.receipt((one) => one.thing === thing);
-    await second.stop();
-    assert.deepEqual([receipt.through, receipt.accepted, receipt.mark], [7, 7, [1, 200]]);
-  });
-
-  test('a receipt has the mark of what its own instance handled and the rows of both', async () => {
-    const thing = newThing();
-    const [one, two] = [new Instance(db()), new Instance(another())];
-    await one.send(TELEMETRY, telemetry({ thing, accepted: 2, mark: [1, 500] }, readings([2, 2])));
-    await two.send(TELEMETRY, telemetry({ thing, accepted: 1, mark: [1, 400] }, [[1, 1, 'gas', true, { alert: 'raised' }]]));
-    const receipt = await two.receipt((sent) => sent.thing === thing);
-    await Promise.all([one.stop(), two.stop()]);
-    assert.deepEqual([receipt.through, receipt.mark], [2, [1, 400]]);
-  });
-
-  test('a receipt’s mark is from before its coverage was read, whatever is committed in between', async () => {
-    const thing = newThing();
-    let between = (): Promise<void> => Promise.resolve();
-    const watched: Database = {
-      ...db(),
-      async query<Row>(text: string, params?: readonly Param[]): Promise<Row[]> {
-        const rows = await db().query<Row>(text, params);
-        await between();
-        return rows;
-      },
-    };
-    const cloud = new Instance(watched);
-    between = async () => {
-      between = () => Promise.resolve();
-      await cloud.send(TELEMETRY, telemetry({ thing, accepted: 2, mark: [1, 900] }, readings([2, 2])));
-    };
-    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 1, mark: [1, 500] }, readings([1, 1])));
-    const receipt = await cloud.receipt((sent) => sent.thing === thing);
-    await cloud.stop();
-    assert.deepEqual([receipt.through, receipt.mark], [1, [1, 500]]);
-  });
-
-  test('a receipt that the broker did not take goes out later', async () => {
-    const thing = newThing();
-    const cloud = new Instance(db(), { receiptIntervalMs: 50 });
-    cloud.connected = false;
-    const offered = cloud.offered();
-    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 1 }, readings([1, 1])));
-    await offered;
-    cloud.connected = true;
-    assert.equal((await cloud.receipt((receipt) => receipt.thing === thing)).through, 1);
-    await cloud.stop();
-  });
-});
-
-async function accountOf(db: Database, thing: string): Promise<Account | undefined> {
-  return (await readAccounts(db, thing))[0];
-}
-
-async function seqsOf(db: Database, table: string, thing: string): Promise<number[]> {
-  const rows = await db.query<{ seq: number }>(`select seq from ${table} where thing = $1 order by seq`, [thing]);
-  return rows.map(({ seq }) => seq);
-}
-
-async function poisonOf(db: Database, thing: string): Promise<{ reason: string; text: string }[]> {
-  return db.query(`select reason, convert_from(payload, 'UTF8') as text from poison_messages where thing = $1 order by id`, [thing]);
-}
-
-async function poisonCount(db: Database): Promise<number> {
-  const [row] = await db.query<{ count: number }>('select count(*) as count from poison_messages');
-  return row?.count ?? 0;
-}

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { coveredBy } from '../../src/wire/index.ts';
+import type { Database, Param } from '../src/database/database.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { Instance } from './support/instance.ts';
+import { event, newThing, presence, readings, telemetry } from './support/robot.ts';
+
+const TELEMETRY = 'elderly_bot/telemetry';
+const BACKLOG = 'elderly_bot/backlog';
+const EVENTS = 'elderly_bot/events';
+const PRESENCE = 'elderly_bot/presence';
+
+onEachDatabase('receipts', (db, another) => {
+  test('presence is answered at once with a receipt for each outbox that it names', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 9, mark: [3, 500] }, readings([1, 2], [5, 6], [8, 8])));
+    await cloud.send(PRESENCE, presence({ thing, mark: [3, 900] }, [['box-1', 10], ['box-0', 4]]));
+    const full = await cloud.receipt((receipt) => receipt.outbox === 'box-1' && receipt.mark[1] === 900);
+    const never = await cloud.receipt((receipt) => receipt.outbox === 'box-0');
+    await cloud.stop();
+    const { at: _at, ...rest } = full;
+    assert.deepEqual(rest, { thing, outbox: 'box-1', accepted: 10, mark: [3, 900], through: 2, after: 0, to: null, also: [[5, 6], [8, 8]] });
+    assert.deepEqual([never.accepted, never.through, never.also, never.mark], [4, 0, [], [3, 900]]);
+    assert.equal(cloud.receipts[0]?.topic, 'elderly_bot/receipts');
+  });
+
+  test('a receipt covers what was declared evicted, also of an older outbox', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db(), { receiptIntervalMs: 10 });
+    await cloud.send(EVENTS, event({ thing, outbox: 'box-2' }, 1, { kind: 'evicted', of: 'box-1', ranges: [[1, 7]], reason: 'age' }));
+    const receipt = await cloud.receipt(({ outbox }) => outbox === 'box-1');
+    await cloud.stop();
+    assert.deepEqual([receipt.through, receipt.accepted], [7, 7]);
+  });
+
+  test('an alert is answered within a second, other rows wait for the interval', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 1 }, readings([1, 1])));
+    await cloud.receipt((receipt) => receipt.thing === thing);
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 2 }, readings([2, 2])));
+    const sent = cloud.receipts.length;
+    const startedMs = performance.now();
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 3 }, [[3, 1, 'fall', true, { alert: 'raised' }]], { kind: 'alert' }));
+    const receipt = await cloud.receipt((one) => one.thing === thing, sent);
+    assert.ok(performance.now() - startedMs < 1_000);
+    assert.equal(cloud.receipts.length, sent + 1);
+    assert.equal(receipt.through, 3);
+    await cloud.stop();
+  });
+
+  test('more than 200 ranges go in pages that together say everything', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const odd = Array.from({ length: 450 }, (_, i) => readings([2 * i + 1, 2 * i + 1])).flat();
+    await cloud.send(BACKLOG, telemetry({ thing, accepted: 900 }, odd, { kind: 'backlog' }));
+    const from = cloud.receipts.length;
+    await cloud.send(PRESENCE, presence({ thing, mark: [1, 2_000] }, [['box-1', 900]]));
+    await cloud.receipt((receipt) => receipt.mark[1] === 2_000 && receipt.to === null, from);
+    await cloud.stop();
+    const pages = cloud.receipts.map(({ receipt }) => receipt).filter(({ mark }) => mark[1] === 2_000);
+    assert.equal(pages.length, 3);
+    assert.deepEqual(pages.flatMap(coveredBy).length, 449 + 3);
+    assert.deepEqual(
+      pages.map(({ after, to }) => [after, to]),
+      [
+        [0, 401],
+        [401, 801],
+        [801, null],
+      ],
+    );
+  });
+
+  test('after a restart a receipt says what the instance before had committed', async () => {
+    const thing = newThing();
+    const first = new Instance(db());
+    await first.send(TELEMETRY, telemetry({ thing, accepted: 7, mark: [1, 100] }, readings([1, 7])));
+    await first.stop();
+    const second = new Instance(another());
+    await second.send(PRESENCE, presence({ thing, mark: [1, 200] }, [['box-1', 7]]));
+    const receipt = await second.receipt((one) => one.thing === thing);
+    await second.stop();
+    assert.deepEqual([receipt.through, receipt.accepted, receipt.mark], [7, 7, [1, 200]]);
+  });
+
+  test('a receipt has the mark of what its own instance handled and the rows of both', async () => {
+    const thing = newThing();
+    const [one, two] = [new Instance(db()), new Instance(another())];
+    await one.send(TELEMETRY, telemetry({ thing, accepted: 2, mark: [1, 500] }, readings([2, 2])));
+    await two.send(TELEMETRY, telemetry({ thing, accepted: 1, mark: [1, 400] }, [[1, 1, 'gas', true, { alert: 'raised' }]]));
+    const receipt = await two.receipt((sent) => sent.thing === thing);
+    await Promise.all([one.stop(), two.stop()]);
+    assert.deepEqual([receipt.through, receipt.mark], [2, [1, 400]]);
+  });
+
+  test('a receipt’s mark is from before its coverage was read, whatever is committed in between', async () => {
+    const thing = newThing();
+    let between = (): Promise<void> => Promise.resolve();
+    const watched: Database = {
+      ...db(),
+      async query<Row>(text: string, params?: readonly Param[]): Promise<Row[]> {
+        const rows = await db().query<Row>(text, params);
+        await between();
+        return rows;
+      },
+    };
+    const cloud = new Instance(watched);
+    between = async () => {
+      between = () => Promise.resolve();
+      await cloud.send(TELEMETRY, telemetry({ thing, accepted: 2, mark: [1, 900] }, readings([2, 2])));
+    };
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 1, mark: [1, 500] }, readings([1, 1])));
+    const receipt = await cloud.receipt((sent) => sent.thing === thing);
+    await cloud.stop();
+    assert.deepEqual([receipt.through, receipt.mark], [1, [1, 500]]);
+  });
+
+  test('a receipt that the broker did not take goes out later', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db(), { receiptIntervalMs: 50 });
+    cloud.connected = false;
+    const offered = cloud.offered();
+    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 1 }, readings([1, 1])));
+    await offered;
+    cloud.connected = true;
+    assert.equal((await cloud.receipt((receipt) => receipt.thing === thing)).through, 1);
+    await cloud.stop();
+  });
+});
