@@ -1,8 +1,11 @@
 // A message type as a tree of fields, built from .msg texts with all nested types resolved. Built once a type.
-import rosmsg from '@foxglove/rosmsg';
+import { createRequire } from 'node:module';
 import { messageOf } from '../errors.ts';
 import { type DefinitionSource, unknownType } from './installed.ts';
 import { parseTypeName, type TypeName } from './names.ts';
+
+/** By require: as an ES module the same bundle takes 16 ms of every start instead of 8. */
+const rosmsg = createRequire(import.meta.url)('@foxglove/rosmsg') as typeof import('@foxglove/rosmsg');
 
 export const PRIMITIVE_BYTES = {
   bool: 1,

@@ -22,8 +22,8 @@ export function locateMessage(type: string, prefixes: readonly string[], distro 
   }
   const home = prefixes.find((prefix) => existsSync(path.join(prefix, 'share', pkg)));
   if (home !== undefined) throw missingMessage(full, pkg, name, home);
-  const where = prefixes.length === 0 ? 'no ROS environment is sourced (AMENT_PREFIX_PATH is empty)' : `in ${prefixes.join(', ')}`;
-  throw unknownType(full, pkg, `package ${pkg} is not installed: ${where}`, distro);
+  const where = prefixes.length === 0 ? 'no ROS environment is sourced: AMENT_PREFIX_PATH is empty' : `not in ${prefixes.join(', ')}`;
+  throw unknownType(full, pkg, `package ${pkg} is not installed (${where})`, distro);
 }
 
 export function installedDefinitions(prefixes: readonly string[]): DefinitionSource {

@@ -1,0 +1,115 @@
+// What the ROS room costs and carries, measured: bin/with-ros node --import tsx test/ros/measure.ts [rates|idle|start]
+import { execFileSync } from 'node:child_process';
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { SAMPLES_PER_TURN, startRosNode } from '../../src/ros/node.ts';
+import { claimDomain } from '../support/domain.ts';
+import { RosPeer } from '../support/ros.ts';
+
+const SECONDS = 3;
+const IDLE_MS = 20_000;
+const ADDON = fileURLToPath(new URL('../../node_modules/rclnodejs/build/Release/rclnodejs.node', import.meta.url));
+
+/**
+ * Float32 from rclpy at several rates, into a program that makes each turn's samples durable (one write and fdatasync at
+ * its end): taking all waiting samples a wake-up or, as rclnodejs itself does, one.
+ */
+async function rates(): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'ros-rates-'));
+  const file = openSync(path.join(folder, 'rows'), 'a');
+  for (const samplesPerTurn of [SAMPLES_PER_TURN, 1]) {
+    for (const rate of [1000, 4000, 8000, 12_000, 16_000]) {
+      const node = await startRosNode({ name: 'measure', samplesPerTurn });
+      const peer = await RosPeer.start();
+      const topic = `/rate_${rate}`;
+      let rows: unknown[] = [];
+      const subscription = node.subscribe({
+        topic,
+        type: 'std_msgs/msg/Float32',
+        qos: { reliability: 'reliable', durability: 'volatile', depth: 1000 },
+        onMessage: ({ data }) => {
+          if (rows.push(data) > 1) return;
+          setImmediate(() => {
+            writeSync(file, JSON.stringify(rows));
+            fdatasyncSync(file);
+            rows = [];
+          });
+        },
+      });
+      await peer.advertise(topic, 'std_msgs/msg/Float32');
+      await peer.matched(topic);
+      const [cpu, served] = [process.cpuUsage(), node.served];
+      const seconds = await peer.burst(topic, 'std_msgs/msg/Float32', rate * SECONDS, rate);
+      await wait(500);
+      const used = process.cpuUsage(cpu);
+      const turns = node.served - served;
+      report(`${samplesPerTurn === 1 ? 'one a wake-up' : 'all waiting'}, ${rate}/s asked`, {
+        sent_per_s: Math.round((rate * SECONDS) / seconds),
+        lost: rate * SECONDS - subscription.received,
+        cpu_percent: Math.round((used.user + used.system) / seconds / 10_000),
+        samples_per_turn: (subscription.received / turns).toFixed(1),
+      });
+      await peer.close();
+      await node.stop();
+    }
+  }
+  closeSync(file);
+  rmSync(folder, { recursive: true });
+}
+
+async function idle(): Promise<void> {
+  const node = await startRosNode({ name: 'measure' });
+  for (const n of [1, 2, 3, 4, 5, 6]) {
+    node.subscribe({
+      topic: `/idle_${n}`,
+      type: 'std_msgs/msg/Bool',
+      qos: { reliability: 'reliable', durability: 'volatile', depth: 100 },
+      onMessage: () => undefined,
+    });
+  }
+  await wait(2000);
+  const [cpu, at] = [process.cpuUsage(), performance.now()];
+  await wait(IDLE_MS);
+  const used = process.cpuUsage(cpu);
+  const stopAt = performance.now();
+  const rss = process.memoryUsage().rss;
+  await node.stop();
+  report('idle, 6 subscriptions', {
+    cpu_percent: ((used.user + used.system) / (stopAt - at) / 10).toFixed(3),
+    rss_mb: Math.round(rss / 1e6),
+    stop_ms: (performance.now() - stopAt).toFixed(1),
+  });
+}
+
+/** Medians of five, each in a fresh process: what it takes to be ready to make a node. */
+async function start(): Promise<void> {
+  const dlopen = `process.dlopen({exports:{}}, ${JSON.stringify(ADDON)})`;
+  const child = `require('child_process').execFileSync(process.execPath, ['-e', ${JSON.stringify(dlopen)}])`;
+  const ways = { 'load in this process': dlopen, 'check in a child process': child, "import 'rclnodejs'": `await import('rclnodejs')` };
+  for (const [way, code] of Object.entries(ways)) {
+    const program = `const t = performance.now(); ${code}; console.log(performance.now() - t, process.memoryUsage().rss / 1e6)`;
+    const module = code.startsWith('await') ? ['--input-type=module'] : [];
+    const runs = [1, 2, 3, 4, 5].map(() =>
+      execFileSync(process.execPath, [...module, '-e', program], { encoding: 'utf8' })
+        .split(' ')
+        .map(Number),
+    );
+    report(way, { ms: Math.round(median(runs.map(([ms]) => ms ?? 0))), rss_mb: Math.round(median(runs.map(([, mb]) => mb ?? 0))) });
+  }
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function report(what: string, figures: Record<string, unknown>): void {
+  process.stdout.write(`${what}: ${JSON.stringify(figures)}\n`);
+}
+
+const domain = await claimDomain();
+const asked = process.argv[2];
+for (const [name, measure] of Object.entries({ rates, idle, start })) if (asked === undefined || asked === name) await measure();
+await domain.release();

@@ -1,0 +1,106 @@
+// The real node as a citizen of its process: signals, files, stopping, starting again.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type QosProfile, startRosNode } from '../../src/ros/index.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { rosUnavailable } from '../support/ros.ts';
+import { until } from './until.ts';
+
+const DOOR = fileURLToPath(new URL('../../src/ros/index.ts', import.meta.url));
+const TSX = new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href;
+const QOS: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 100 };
+
+describe('the real node in its process', { skip: rosUnavailable() }, () => {
+  let domain: RosDomain;
+  before(async () => {
+    domain = await claimDomain();
+  });
+  after(() => domain.release());
+
+  async function runNode(code: string, env: Readonly<Record<string, string>> = {}) {
+    const program = `import { startRosNode } from ${JSON.stringify(DOOR)};
+      const node = await startRosNode({ name: 'child' });
+      ${code}`;
+    const child = spawn(process.execPath, ['--import', TSX, '--input-type=module', '-e', program], { env: { ...process.env, ...env } });
+    const [out, error, [exitCode, signal]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+    return { out, error, exitCode, signal };
+  }
+
+  test('takes no signal for itself', async () => {
+    const { out, error } = await runNode(
+      `console.log(process.listenerCount('SIGINT'), process.listenerCount('SIGTERM')); await node.stop();`,
+    );
+    assert.equal(out, '0 0\n', error);
+  });
+
+  test('ends by SIGTERM like any program, and by process.exit with the code given', async () => {
+    assert.equal((await runNode(`process.kill(process.pid, 'SIGTERM')`)).signal, 'SIGTERM');
+    assert.equal((await runNode('process.exit(7)')).exitCode, 7);
+  });
+
+  test('keeps its process alive until it is stopped, and no longer', async () => {
+    const { exitCode, out, error } = await runNode(
+      `setTimeout(async () => { await node.stop(); console.log('stopped'); }, 50); process.on('exit', () => console.log('exit'));`,
+    );
+    assert.deepEqual([exitCode, out], [0, 'stopped\nexit\n'], error);
+  });
+
+  test('writes no file and starts where ROS could write none', async () => {
+    const home = mkdtempSync(path.join(tmpdir(), 'ros-home-'));
+    const inHome = await runNode(`await node.stop()`, { HOME: home, ROS_HOME: '', ROS_LOG_DIR: '' });
+    assert.equal(inHome.exitCode, 0, inHome.error);
+    assert.deepEqual(readdirSync(home), []);
+    rmSync(home, { recursive: true });
+    const nowhere = await runNode(`await node.stop()`, { ROS_LOG_DIR: '/proc/none/log' });
+    assert.equal(nowhere.exitCode, 0, nowhere.error);
+  });
+
+  test("a wrong ROS_DOMAIN_ID is our error, not the middleware's", async () => {
+    const { exitCode, error } = await runNode('', { ROS_DOMAIN_ID: 'abc' });
+    assert.equal(exitCode, 1);
+    assert.match(error, /ROS_DOMAIN_ID is "abc", expected a whole number from 0 to 232/);
+  });
+
+  test('a name that is no node or namespace is refused before anything starts', async () => {
+    await assert.rejects(startRosNode({ name: 'my robot' }), { code: 'ROS_TOPIC_INVALID' });
+    await assert.rejects(startRosNode({ name: 'agent', namespace: 'robot' }), { code: 'ROS_TOPIC_INVALID' });
+  });
+
+  test('subscribing, closing and stopping never wait for the idle executor', async () => {
+    const node = await startRosNode({ name: 'idle' });
+    await node.turn();
+    const at = performance.now();
+    for (let n = 0; n < 10; n += 1) {
+      node.subscribe({ topic: `/idle_${n}`, type: 'std_msgs/msg/Bool', qos: QOS, onMessage: () => undefined }).close();
+    }
+    await node.stop();
+    const took = performance.now() - at;
+    assert.ok(took < 500, `${took} ms`);
+  });
+
+  test('stops and starts again ten times under fire', async () => {
+    const sender = await startRosNode({ name: 'sender' });
+    const publisher = sender.advertise('/fire', 'std_msgs/msg/Int32');
+    const fire = setInterval(() => publisher.publish({ data: 1 }), 0);
+    let longest = 0;
+    for (let n = 0; n < 10; n += 1) {
+      const node = await startRosNode({ name: `receiver_${n}` });
+      let received = 0;
+      node.subscribe({ topic: '/fire', type: 'std_msgs/msg/Int32', qos: QOS, onMessage: () => (received += 1) });
+      await until(() => received > 3, 'it hears');
+      const at = performance.now();
+      await node.stop();
+      longest = Math.max(longest, performance.now() - at);
+    }
+    clearInterval(fire);
+    await sender.stop();
+    assert.ok(longest < 300, `the longest stop took ${longest} ms`);
+  });
+});

@@ -1,0 +1,224 @@
+// Against an independent implementation: rclpy, in its own process.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { AgentError } from '../../src/errors.ts';
+import { type QosProfile, type RosMessage, type RosNode, startRosNode } from '../../src/ros/index.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { type Fields, type PeerQos, RosPeer, rosUnavailable } from '../support/ros.ts';
+import { until } from './until.ts';
+
+const RELIABLE: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 1000 };
+
+describe('with rclpy', { skip: rosUnavailable() }, () => {
+  let domain: RosDomain;
+  let node: RosNode;
+  let peer: RosPeer;
+  before(async () => {
+    domain = await claimDomain();
+    node = await startRosNode({ name: 'elderly_bot_agent', namespace: '/robot', domainId: domain.id });
+    peer = await RosPeer.start();
+  });
+  after(async () => {
+    await peer.close();
+    await node.stop();
+    await domain.release();
+  });
+
+  /** Subscribes here, and waits until rclpy's publisher sees it. */
+  async function hear(topic: string, type: string, qos = RELIABLE, peerQos?: PeerQos) {
+    const messages: RosMessage[] = [];
+    const errors: Error[] = [];
+    const subscription = node.subscribe({
+      topic,
+      type,
+      qos,
+      onMessage: (message) => messages.push(message),
+      onError: (error) => errors.push(error),
+    });
+    await peer.advertise(topic, type, peerQos);
+    await peer.matched(topic);
+    return { messages, errors, subscription };
+  }
+
+  /** Makes rclpy subscribe, and waits until our publisher sees it. */
+  async function speak(topic: string, type: string, qos?: QosProfile) {
+    await peer.subscribe(topic, type);
+    const publisher = node.advertise(topic, type, qos);
+    await until(() => publisher.subscribers === 1, `${topic} is matched`);
+    return publisher;
+  }
+
+  test('the sensors of the default robot are read: Bool, BatteryState with NaN, Temperature with its stamp', async () => {
+    const gas = await hear('/gas_detected', 'std_msgs/msg/Bool');
+    const battery = await hear('/battery_state', 'sensor_msgs/msg/BatteryState');
+    const temperature = await hear('/jetson_temperature', 'sensor_msgs/msg/Temperature');
+    await peer.publish('/gas_detected', 'std_msgs/msg/Bool', { data: true });
+    await peer.publish('/gas_detected', 'std_msgs/msg/Bool', { data: false });
+    await peer.publish('/battery_state', 'sensor_msgs/msg/BatteryState', {
+      percentage: 0.87,
+      temperature: 'NaN',
+      capacity: 'Infinity',
+      power_supply_status: 2,
+      present: true,
+      cell_voltage: [4.1, 'NaN'],
+      serial_number: 'Zelle № 7',
+    });
+    await peer.publish('/jetson_temperature', 'sensor_msgs/msg/Temperature', {
+      header: { stamp: { sec: 1_763_929_999, nanosec: 123_456_789 }, frame_id: 'jetson' },
+      temperature: 41.2,
+    });
+    await until(() => gas.messages.length === 2 && battery.messages.length === 1 && temperature.messages.length === 1, 'all are there');
+    assert.deepEqual(gas.messages, [{ data: true }, { data: false }]);
+    assert.deepEqual(temperature.messages, [
+      { header: { stamp: { sec: 1_763_929_999, nanosec: 123_456_789 }, frame_id: 'jetson' }, temperature: 41.2, variance: 0 },
+    ]);
+    const read = battery.messages[0];
+    assert.equal(read?.percentage, Math.fround(0.87));
+    assert.equal(read?.temperature, Number.NaN);
+    assert.equal(read?.capacity, Infinity);
+    assert.equal(read?.power_supply_status, 2);
+    assert.equal(read?.serial_number, 'Zelle № 7');
+    assert.deepEqual(read?.cell_voltage, Float32Array.of(4.1, Number.NaN));
+  });
+
+  test('a command arrives: Bool, text with umlauts, numbers and a nested message', async () => {
+    const buzzer = await speak('/buzzer_command', 'std_msgs/msg/Bool');
+    buzzer.publish({ data: true });
+    assert.deepEqual(await peer.next('/buzzer_command'), { data: true });
+    const speech = await speak('/say', 'std_msgs/msg/String');
+    speech.publish({ data: 'Guten Morgen, Frau Müller 👵' });
+    assert.deepEqual(await peer.next('/say'), { data: 'Guten Morgen, Frau Müller 👵' });
+    const drive = await speak('/cmd_vel', 'geometry_msgs/msg/Twist');
+    drive.publish({ linear: { x: 0.25 }, angular: { z: -Infinity } });
+    assert.deepEqual(await peer.next('/cmd_vel'), { linear: { x: 0.25, y: 0, z: 0 }, angular: { x: 0, y: 0, z: '-Infinity' } });
+  });
+
+  const there = { uint64_value: '18446744073709551615', int64_value: '-9223372036854775808', float32_value: 'NaN', byte_value: 255 };
+  const cases: [type: string, fields: Fields][] = [
+    ['test_msgs/msg/BasicTypes', { ...there, bool_value: true, char_value: 200, int8_value: -128, uint32_value: 4_294_967_295 }],
+    ['test_msgs/msg/Defaults', {}],
+    ['test_msgs/msg/Empty', {}],
+    ['test_msgs/msg/Strings', { string_value: 'häuslich', bounded_string_value: '0123456789012345678901' }],
+    ['test_msgs/msg/Arrays', {}],
+    ['test_msgs/msg/UnboundedSequences', { float64_values: [1.5, 'NaN'], basic_types_values: [there, {}], int64_values: [1, -2] }],
+    ['test_msgs/msg/BoundedSequences', { uint16_values: [1, 2, 65_535], string_values: ['', 'ü'], bool_values: [true] }],
+    ['test_msgs/msg/MultiNested', {}],
+    ['test_msgs/msg/Builtins', { time_value: { sec: -1, nanosec: 999_999_999 }, duration_value: { sec: 5, nanosec: 1 } }],
+    ['diagnostic_msgs/msg/DiagnosticArray', { status: [{ level: 2, name: 'a', values: [{ key: 'k', value: 'v' }] }, {}] }],
+  ];
+  for (const [type, fields] of cases) {
+    test(`${type} goes from rclpy to us and back unchanged`, async () => {
+      const name = type.replaceAll('/', '_').toLowerCase();
+      const back = await speak(`/back_${name}`, type);
+      const { messages } = await hear(`/there_${name}`, type);
+      await peer.subscribe(`/there_${name}`, type);
+      await peer.matched(`/there_${name}`, 2);
+      await peer.publish(`/there_${name}`, type, fields);
+      const original = await peer.next(`/there_${name}`);
+      await until(() => messages.length === 1, 'it is there');
+      back.publish(messages[0] ?? {});
+      assert.deepEqual(await peer.next(`/back_${name}`), original);
+    });
+  }
+
+  test('fields left out get the defaults of the definition, as in rclpy', async () => {
+    for (const type of ['test_msgs/msg/Defaults', 'test_msgs/msg/Arrays', 'test_msgs/msg/Strings', 'test_msgs/msg/BoundedSequences']) {
+      const topic = `/defaults_${type.split('/')[2]}`;
+      const publisher = await speak(topic, type);
+      publisher.publish({});
+      const ours = await peer.next(topic);
+      await peer.publish(topic, type, {});
+      assert.deepEqual(ours, await peer.next(topic), type);
+    }
+  });
+
+  test('bounds of the definition hold', () => {
+    const strings = node.advertise('/bounds_strings', 'test_msgs/msg/Strings');
+    assert.throws(() => strings.publish({ bounded_string_value: 'x'.repeat(23) }), /bounded_string_value is "x+", expected string<=22/);
+    const sequences = node.advertise('/bounds_sequences', 'test_msgs/msg/BoundedSequences');
+    assert.throws(() => sequences.publish({ int8_values: [1, 2, 3, 4] }), /int8_values is an array of 4, expected int8\[<=3\]/);
+    const arrays = node.advertise('/bounds_arrays', 'test_msgs/msg/Arrays');
+    assert.throws(() => arrays.publish({ int8_values: [1, 2] }), /int8_values is an array of 2, expected int8\[3\]/);
+    assert.throws(() => arrays.publish({ basic_types_values: [{}, {}, { int8_value: 128 }] }), /basic_types_values\[2\].int8_value is 128/);
+  });
+
+  test('a best-effort publisher is heard by a best-effort subscription', async () => {
+    const { messages } = await hear(
+      '/vague',
+      'std_msgs/msg/Bool',
+      { ...RELIABLE, reliability: 'best_effort' },
+      { reliability: 'best_effort' },
+    );
+    await peer.publish('/vague', 'std_msgs/msg/Bool', { data: true });
+    await until(() => messages.length === 1, 'it is there');
+    assert.deepEqual(
+      node.publishersOf('/vague').map(({ node: name, type, qos }) => ({ name, type, qos })),
+      [{ name: 'peer', type: 'std_msgs/msg/Bool', qos: { reliability: 'best_effort', durability: 'volatile' } }],
+    );
+  });
+
+  test('what a transient-local publisher said before we came is heard', async () => {
+    const latched = { durability: 'transient_local', depth: 1 } as const;
+    await peer.publish('/door_open', 'std_msgs/msg/Bool', { data: false }, latched);
+    await peer.publish('/door_open', 'std_msgs/msg/Bool', { data: true }, latched);
+    const { messages } = await hear('/door_open', 'std_msgs/msg/Bool', { ...RELIABLE, durability: 'transient_local' }, latched);
+    await until(() => messages.length > 0, 'it is there');
+    assert.deepEqual(messages, [{ data: true }]);
+  });
+
+  test('garbled samples are counted and named, the next good one is read', async () => {
+    const { messages, errors, subscription } = await hear('/garbled', 'std_msgs/msg/String');
+    const garbled = ['00', '00010000', '00010000ffffffff', '00010000ffffff7f6162', '0099000001000000', '0001000005000000616263'];
+    for (const hex of garbled) await peer.publishBytes('/garbled', 'std_msgs/msg/String', Buffer.from(hex, 'hex'));
+    await peer.publish('/garbled', 'std_msgs/msg/String', { data: 'good' });
+    await until(() => messages.length === 1, 'the good one is there');
+    assert.deepEqual(messages, [{ data: 'good' }]);
+    assert.equal(subscription.invalid, garbled.length);
+    assert.equal(subscription.received, garbled.length + 1);
+    assert.equal(errors.length, garbled.length);
+    for (const error of errors) {
+      assert.ok(error instanceof AgentError);
+      assert.equal(error.code, 'ROS_MESSAGE_INVALID');
+      assert.match(error.message, /^a sample of \d+ bytes on \/garbled is no std_msgs\/msg\/String: /);
+    }
+  });
+
+  test('a wstring, whose bytes differ between vendors, is refused at once', () => {
+    assert.throws(
+      () => node.advertise('/wide', 'test_msgs/msg/WStrings'),
+      /WStrings: its field wstring_value is a wstring, which is not supported/,
+    );
+  });
+
+  test('a type that has a definition in IDL only is refused with that reason', () => {
+    assert.throws(() => node.advertise('/keyed', 'test_msgs/msg/KeyedLong'), /KeyedLong: test_msgs defines it in IDL only/);
+  });
+
+  test('12,000 messages a second arrive without loss, though each turn ends with 0.3 ms of other work', async () => {
+    let turnsOfWork = 0;
+    let working = false;
+    let next = 0;
+    node.subscribe({
+      topic: '/flood',
+      type: 'std_msgs/msg/Float32',
+      qos: RELIABLE,
+      onMessage: ({ data }) => {
+        assert.equal(data, next);
+        next += 1;
+        if (working) return;
+        working = true;
+        setImmediate(() => {
+          working = false;
+          turnsOfWork += 1;
+          const until = performance.now() + 0.3;
+          while (performance.now() < until);
+        });
+      },
+    });
+    await peer.advertise('/flood', 'std_msgs/msg/Float32');
+    await peer.matched('/flood');
+    await peer.burst('/flood', 'std_msgs/msg/Float32', 18_000, 12_000);
+    await until(() => next === 18_000, 'all are there');
+    assert.ok(turnsOfWork < 9000, `${turnsOfWork} turns`);
+  });
+});
