@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, test } from 'node:test';
-import { claimDomain } from '../support/domain.ts';
+import { claimDomain, lockPort } from '../support/domain.ts';
 
 const TSX = new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href;
 const SUPPORT = JSON.stringify(new URL('../support/domain.ts', import.meta.url).href);
@@ -18,17 +19,25 @@ describe('ROS domains for tests', () => {
   });
 
   test('a holder that is killed gives its domain back', async () => {
-    const program = `import { claimDomain } from ${SUPPORT};
-      const all = []; for (;;) { try { all.push(await claimDomain()); } catch { break; } }
-      console.log(all.length); setInterval(() => {}, 1000);`;
+    const program = `import { claimDomain } from ${SUPPORT}; console.log((await claimDomain()).id); setInterval(() => {}, 1000);`;
     const child = spawn(process.execPath, ['--import', TSX, '--input-type=module', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    await once(child.stdout, 'data');
-    await assert.rejects(claimDomain(), /all ROS domains from 1 to 101 are taken/);
+    const [id] = await once(child.stdout, 'data');
+    assert.equal(await isHeld(Number(id)), true);
     child.kill('SIGKILL');
     await once(child, 'exit');
-    const domain = await claimDomain();
-    await domain.release();
+    assert.equal(await isHeld(Number(id)), false);
   });
 });
+
+function isHeld(id: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(lockPort(id), '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -7,6 +7,9 @@ import { createServer, type Server } from 'node:net';
 const LAST_DOMAIN = 101;
 const FIRST_PORT = 47_000;
 
+/** The loopback port that is listened on while domain `id` is held. */
+export const lockPort = (id: number): number => FIRST_PORT + id;
+
 export interface RosDomain {
   readonly id: number;
   /** For child processes; this process has them too. */
@@ -18,13 +21,13 @@ export interface RosDomain {
 export async function claimDomain(): Promise<RosDomain> {
   for (let n = 0; n < LAST_DOMAIN; n += 1) {
     const id = 1 + ((process.pid + n) % LAST_DOMAIN);
-    const lock = await listen(FIRST_PORT + id);
+    const lock = await listen(lockPort(id));
     if (lock === undefined) continue;
     const env = { ROS_DOMAIN_ID: String(id), ROS_AUTOMATIC_DISCOVERY_RANGE: 'LOCALHOST' };
     Object.assign(process.env, env);
     return { id, env, release: () => new Promise((resolve) => lock.close(() => resolve())) };
   }
-  throw new Error(`all ROS domains from 1 to ${LAST_DOMAIN} are taken: is another program on loopback ports ${FIRST_PORT} and up?`);
+  throw new Error(`all ROS domains from 1 to ${LAST_DOMAIN} are taken: is another program on loopback ports ${lockPort(1)} and up?`);
 }
 
 /** Undefined where somebody else has the port. */
