@@ -1,0 +1,140 @@
+// The part of the contract that is about callbacks, closing and stopping.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { QosProfile, RosMessage, RosNode, RosPublisher, RosSubscription } from '../../src/ros/index.ts';
+import { until } from './until.ts';
+
+export const RELIABLE: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 100 };
+
+export interface TwoNodes {
+  readonly here: RosNode;
+  readonly there: RosNode;
+}
+
+/** Two nodes that can hear each other, the first listening and the second speaking. */
+export interface Pair {
+  here(): RosNode;
+  hear(topic: string, type: string, qos?: QosProfile): { messages: RosMessage[]; errors: Error[]; subscription: RosSubscription };
+  /** Resolves when `listeners` subscriptions are matched, 1 unless given. */
+  speak(topic: string, type: string, qos?: QosProfile, listeners?: number): Promise<RosPublisher>;
+}
+
+export function lifeContract({ here, hear, speak }: Pair, open: () => Promise<TwoNodes>): void {
+  test('what onMessage throws goes to onError, and this and other topics go on', async () => {
+    const other = hear('/bystander', 'std_msgs/msg/Int32');
+    const errors: Error[] = [];
+    const seen: unknown[] = [];
+    const faulty = here().subscribe({
+      topic: '/faulty',
+      type: 'std_msgs/msg/Int32',
+      qos: RELIABLE,
+      onMessage: ({ data }) => {
+        seen.push(data);
+        if (data === 1) throw new Error('handler broke');
+      },
+      onError: (error) => {
+        errors.push(error);
+        throw new Error('the error handler broke too');
+      },
+    });
+    const warned: Error[] = [];
+    const onWarning = (warning: Error) => warned.push(warning);
+    process.on('warning', onWarning);
+    const publisher = await speak('/faulty', 'std_msgs/msg/Int32');
+    const bystander = await speak('/bystander', 'std_msgs/msg/Int32');
+    for (const data of [0, 1, 2]) publisher.publish({ data });
+    bystander.publish({ data: 7 });
+    await until(() => seen.length === 3 && other.messages.length === 1 && warned.length === 1, 'all are there');
+    process.off('warning', onWarning);
+    assert.deepEqual(seen, [0, 1, 2]);
+    assert.deepEqual(
+      errors.map(({ message }) => message),
+      ['handler broke'],
+    );
+    assert.match(String(warned[0]), /error handler broke too/);
+    assert.deepEqual([faulty.received, faulty.failed, faulty.invalid], [3, 1, 0]);
+  });
+
+  test('what onMessage promises goes on at once, not with the next message', async () => {
+    const { promise, resolve } = withResolvers<number>();
+    here().subscribe({
+      topic: '/promise',
+      type: 'std_msgs/msg/Bool',
+      qos: RELIABLE,
+      onMessage: () => {
+        const at = performance.now();
+        void Promise.resolve().then(() => resolve(performance.now() - at));
+      },
+    });
+    const publisher = await speak('/promise', 'std_msgs/msg/Bool');
+    publisher.publish({ data: true });
+    assert.ok((await promise) < 50);
+  });
+
+  test('a closed subscription hears nothing more, even when it closes itself in the midst', async () => {
+    const seen: unknown[] = [];
+    const subscription = here().subscribe({
+      topic: '/closing',
+      type: 'std_msgs/msg/Int32',
+      qos: RELIABLE,
+      onMessage: ({ data }) => {
+        seen.push(data);
+        if (data === 1) subscription.close();
+      },
+    });
+    const witness = hear('/closing', 'std_msgs/msg/Int32');
+    const publisher = await speak('/closing', 'std_msgs/msg/Int32', RELIABLE, 2);
+    for (const data of [0, 1, 2, 3]) publisher.publish({ data });
+    await until(() => witness.messages.length === 4, 'the witness has all');
+    await until(() => publisher.subscribers === 1, 'it is gone');
+    assert.deepEqual(seen, [0, 1]);
+    subscription.close();
+  });
+
+  test('a closed publisher is gone, and says so when used', async () => {
+    hear('/leaving', 'std_msgs/msg/Bool');
+    const publisher = await speak('/leaving', 'std_msgs/msg/Bool');
+    publisher.close();
+    publisher.close();
+    assert.equal(publisher.subscribers, 0);
+    assert.throws(() => publisher.publish({ data: true }), { code: 'CLOSED' });
+    await until(() => here().publishersOf('/leaving').length === 0, 'it is forgotten');
+  });
+
+  test('a turn is served on demand', async () => {
+    const before = here().served;
+    await here().turn();
+    assert.ok(here().served > before);
+  });
+
+  test('a stop takes less than a second under fire, no callback follows, and what comes after is refused', async (context) => {
+    const { here: receiver, there: sender } = await open();
+    let received = 0;
+    receiver.subscribe({ topic: '/last', type: 'std_msgs/msg/Int32', qos: RELIABLE, onMessage: () => (received += 1) });
+    const publisher = sender.advertise('/last', 'std_msgs/msg/Int32');
+    await until(() => publisher.subscribers === 1, '/last is matched');
+    const fire = setInterval(() => publisher.publish({ data: 1 }), 0);
+    context.after(() => clearInterval(fire));
+    await until(() => received > 10, 'it runs');
+    const at = performance.now();
+    const first = receiver.stop();
+    const heard = received;
+    assert.equal(receiver.stop(), first);
+    await first;
+    assert.ok(performance.now() - at < 1000);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(received, heard);
+    assert.throws(() => receiver.advertise('/last', 'std_msgs/msg/Bool'), { code: 'CLOSED' });
+    assert.throws(() => receiver.topics(), { code: 'CLOSED' });
+    clearInterval(fire);
+    await sender.stop();
+  });
+}
+
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
