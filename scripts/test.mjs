@@ -1,0 +1,37 @@
+// Finds the tests and runs them with node:test and tsx. On Node 20 `node --test DIR` finds no .ts file and passes with none, so
+// the files are named, and none found is a failure. `npm test -- FILE ...` runs only those.
+import { spawn } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const FOLDERS = ['test', 'cloud/test'];
+const AT_ONCE = 2;
+
+/** @param {string} folder @returns {string[]} */
+function testsIn(folder) {
+  return readdirSync(join(ROOT, folder)).flatMap((name) => {
+    const path = join(folder, name);
+    if (statSync(join(ROOT, path)).isDirectory()) return testsIn(path);
+    return name.endsWith('.test.ts') ? [path] : [];
+  });
+}
+
+const given = process.argv.slice(2);
+const files = given.length > 0 ? given : FOLDERS.flatMap(testsIn).sort();
+if (files.length === 0) {
+  process.stderr.write(`no test file found in ${FOLDERS.join(' or ')}\n`);
+  process.exit(1);
+}
+const args = ['--import', 'tsx', '--test', `--test-concurrency=${AT_ONCE}`, '--test-reporter=spec', ...files];
+const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+let end = '';
+child.stdout.on('data', (/** @type {Buffer} */ part) => {
+  process.stdout.write(part);
+  end = `${end}${part}`.slice(-4_000);
+});
+child.once('close', (code) => {
+  const ran = Number(/^ℹ tests (\d+)/m.exec(end)?.[1] ?? 0);
+  process.exitCode = ran === 0 ? 1 : (code ?? 1);
+});
