@@ -1,8 +1,8 @@
 // The demo's broker: aedes in a process of its own, with mutual TLS. It speaks MQTT 3.1.1 only, so the agent and the cloud show
 // their fallback. No root, nothing to install.
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:tls';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:tls';
 import { Aedes } from 'aedes';
 
 const [ca = '', cert = '', key = ''] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 // The network cable between robot and broker: a TCP relay on loopback that can be pulled and plugged in again.
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 export class Cable {
   readonly #target: number;

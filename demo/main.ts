@@ -39,7 +39,8 @@ function readArguments(): { seconds: number | undefined; json: boolean } {
   const match = text === undefined ? undefined : /^(\d+)(s|m)$/.exec(text);
   if (match === null) throw new UsageError(`--for ${text}: expected a time such as 45s or 2m`);
   const seconds = match && Number(match[1]) * (match[2] === 'm' ? 60 : 1);
-  if (seconds !== undefined && seconds < SHORTEST_SECONDS) throw new UsageError(`--for ${text}: at least ${SHORTEST_SECONDS}s, so that the story fits`);
+  if (seconds !== undefined && seconds < SHORTEST_SECONDS)
+    throw new UsageError(`--for ${text}: at least ${SHORTEST_SECONDS}s, so that the story fits`);
   return { seconds, json: values.json === true };
 }
 
@@ -79,12 +80,51 @@ async function play(world: World, caregiver: Caregiver, screen: Screen, seconds:
     caregiver.expect(name, value);
   };
   const plot: [number, () => void | Promise<void>][] = [
-    [PLOT.fall, () => { act = 'she falls'; hazard('fall', true); }],
-    [PLOT.upAgain, () => { act = 'she is up again'; hazard('fall', false); }],
-    [PLOT.cut, async () => { act = 'the link is cut'; cutAt = elapsed(); await world.cable.pull(); }],
-    [PLOT.fire, () => { act = 'a fire breaks out while the link is cut'; hazard('fire', true); }],
-    [PLOT.back, async () => { await world.cable.plug(); act = 'the link is back: the alert first, then the backlog'; outageSeconds = elapsed() - cutAt; caregiver.linkBack(); }],
-    [PLOT.fireOut, () => { act = 'the fire is out'; hazard('fire', false); }],
+    [
+      PLOT.fall,
+      () => {
+        act = 'she falls';
+        hazard('fall', true);
+      },
+    ],
+    [
+      PLOT.upAgain,
+      () => {
+        act = 'she is up again';
+        hazard('fall', false);
+      },
+    ],
+    [
+      PLOT.cut,
+      async () => {
+        act = 'the link is cut';
+        cutAt = elapsed();
+        await world.cable.pull();
+      },
+    ],
+    [
+      PLOT.fire,
+      () => {
+        act = 'a fire breaks out while the link is cut';
+        hazard('fire', true);
+      },
+    ],
+    [
+      PLOT.back,
+      async () => {
+        await world.cable.plug();
+        act = 'the link is back: the alert first, then the backlog';
+        outageSeconds = elapsed() - cutAt;
+        caregiver.linkBack();
+      },
+    ],
+    [
+      PLOT.fireOut,
+      () => {
+        act = 'the fire is out';
+        hazard('fire', false);
+      },
+    ],
   ];
   let lastCommand = 0;
   let buzzer = false;
@@ -98,7 +138,14 @@ async function play(world: World, caregiver: Caregiver, screen: Screen, seconds:
       buzzer = !buzzer;
       caregiver.soundBuzzer(buzzer);
     }
-    screen.draw({ seconds: Math.floor(elapsed()), published: published(world).length, linkCut: world.cable.pulled, act, status, caregiver });
+    screen.draw({
+      seconds: Math.floor(elapsed()),
+      published: published(world).length,
+      linkCut: world.cable.pulled,
+      act,
+      status,
+      caregiver,
+    });
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   if (world.cable.pulled) {
@@ -118,7 +165,12 @@ async function settle(world: World, caregiver: Caregiver, screen: Screen, outage
   const isQuiet = async () => {
     const status = await statusOf(world);
     const heard = status?.channels.reduce((sum, channel) => sum + channel.messages, 0);
-    return heard === published(world).length && status?.outbox.unconfirmed === 0 && caregiver.waitingFor === 0 && caregiver.answered === caregiver.sent.size;
+    return (
+      heard === published(world).length &&
+      status?.outbox.unconfirmed === 0 &&
+      caregiver.waitingFor === 0 &&
+      caregiver.answered === caregiver.sent.size
+    );
   };
   while (!(await isQuiet()) && performance.now() < giveUpMs) await new Promise((resolve) => setTimeout(resolve, 100));
   await world.agent.stop();
@@ -140,12 +192,20 @@ async function settle(world: World, caregiver: Caregiver, screen: Screen, outage
     outage_s: outageS,
   };
   const unanswered = caregiver.sent.size - caregiver.answered;
-  const good = verdict.published === verdict.committed + verdict.held + verdict.evicted && verdict.lost === 0 && verdict.doubled === 0 && unanswered === 0 && caregiver.waitingFor === 0;
+  const good =
+    verdict.published === verdict.committed + verdict.held + verdict.evicted &&
+    verdict.lost === 0 &&
+    verdict.doubled === 0 &&
+    unanswered === 0 &&
+    caregiver.waitingFor === 0;
   screen.say(
     `${report.readings} readings published, ${report.committed} in the database, ${report.held} held, ${report.evicted} evicted, ${report.missing} missing, ${report.duplicates} twice; ` +
       `${report.alerts.count} alerts, p50 ${report.alerts.p50_ms} ms; ${report.commands.done} of ${report.commands.sent} commands done; link cut for ${outageS} s`,
   );
-  if (!good) screen.say(`this is not as it should be: ${[...verdict.examples, unanswered > 0 ? `${unanswered} commands unanswered` : ''].join('; ')}`);
+  if (!good)
+    screen.say(
+      `this is not as it should be: ${[...verdict.examples, unanswered > 0 ? `${unanswered} commands unanswered` : ''].join('; ')}`,
+    );
   if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
   return good ? 0 : 1;
 }
@@ -165,6 +225,10 @@ async function statusOf(world: World): Promise<Status | undefined> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(error instanceof UsageError ? `${error.message}\n${HELP}\n` : `the demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(
+    error instanceof UsageError
+      ? `${error.message}\n${HELP}\n`
+      : `the demo failed: ${error instanceof Error ? error.message : String(error)}\n`,
+  );
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -2,9 +2,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { benchCertificates, type BenchFiles } from '../src/identity/index.ts';
-import { AGENT, Program, ROOT } from '../test/support/program.ts';
+import { type BenchFiles, benchCertificates } from '../src/identity/index.ts';
 import { claimDomain, type RosDomain } from '../test/support/domain.ts';
+import { AGENT, Program, ROOT } from '../test/support/program.ts';
 import { Cable } from './cable.ts';
 
 export const THING = 'elderly-bot';
@@ -63,7 +63,8 @@ export async function startWorld(said: (step: string) => void, signal: AbortSign
       programs.push(started);
       return started;
     };
-    const script = (name: string, ...args: string[]) => program(name, process.execPath, ['--import', 'tsx', `${ROOT}demo/${name}.ts`, ...args]);
+    const script = (name: string, ...args: string[]) =>
+      program(name, process.execPath, ['--import', 'tsx', `${ROOT}demo/${name}.ts`, ...args]);
 
     begin('broker (aedes, mutual TLS)');
     const broker = script('broker', files.ca, files.broker.cert, files.broker.key);
@@ -100,7 +101,21 @@ export async function startWorld(said: (step: string) => void, signal: AbortSign
     begin('house (ROS 2 nodes)');
     const house = script('house');
     await house.event('ready', () => true, 60_000);
-    return { folder, stateDir: join(folder, 'state'), cloudDir, files, brokerPort, cloudUrl, cable, broker, cloud, house, agent, configFile, remove };
+    return {
+      folder,
+      stateDir: join(folder, 'state'),
+      cloudDir,
+      files,
+      brokerPort,
+      cloudUrl,
+      cable,
+      broker,
+      cloud,
+      house,
+      agent,
+      configFile,
+      remove,
+    };
   } catch (error) {
     await remove();
     throw error;

@@ -178,9 +178,7 @@ export class Agent {
 
   /** Publishers exist from the start, so that whoever listens is matched before the first command comes. */
   #advertise(ros: RosNode): Map<string, RosPublisher> {
-    return new Map(
-      Object.entries(this.#config.commands).map(([name, { topic, type, qos }]) => [name, ros.advertise(topic, type, qos)]),
-    );
+    return new Map(Object.entries(this.#config.commands).map(([name, { topic, type, qos }]) => [name, ros.advertise(topic, type, qos)]));
   }
 
   #subscribe(ros: RosNode, outbox: Outbox, clock: Clock, problems: Problems) {

@@ -89,7 +89,8 @@ async function startOn(db: Database, settings: Settings, log: Logger): Promise<C
 
 function openDatabase({ databaseUrl, dataDir }: Settings, log: Logger): Promise<Database> {
   if (databaseUrl === null) return pgliteDatabase(dataDir);
-  const onIdleError = (error: Error): void => log.warn({ event: 'database_connection_lost', why: error.message }, 'an idle connection broke');
+  const onIdleError = (error: Error): void =>
+    log.warn({ event: 'database_connection_lost', why: error.message }, 'an idle connection broke');
   return Promise.resolve(postgresDatabase({ url: databaseUrl, onIdleError }));
 }
 

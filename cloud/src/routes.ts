@@ -38,7 +38,9 @@ export function httpServer({ db, log, broker, publicTelemetry, defaultThing }: R
     frameworkErrors: (error, request, reply) => void fail(log, error, request, reply),
   });
   server.setErrorHandler((error, request, reply) => fail(log, error, request, reply));
-  server.setNotFoundHandler((request, reply) => reply.code(404).send({ detail: `there is no ${request.method} ${request.url.split('?')[0]}` }));
+  server.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ detail: `there is no ${request.method} ${request.url.split('?')[0]}` }),
+  );
 
   server.get<{ Querystring: { thing?: unknown } }>('/telemetry', async (request) => {
     if (!publicTelemetry) throw new HttpError(401, 'this server shows telemetry only to those who are logged in');

@@ -60,7 +60,9 @@ export function settingsFrom(environment: Environment): Settings {
   };
   const endpoint = environment.AWS_IOT_ENDPOINT ? take('AWS_IOT_ENDPOINT', '', wrapped(endpointOf)) : null;
   if (!environment.AWS_IOT_ENDPOINT) {
-    lines.push('AWS_IOT_ENDPOINT is not set: the host name of your AWS IoT Core (aws iot describe-endpoint --endpoint-type iot:Data-ATS) or of another MQTT broker');
+    lines.push(
+      'AWS_IOT_ENDPOINT is not set: the host name of your AWS IoT Core (aws iot describe-endpoint --endpoint-type iot:Data-ATS) or of another MQTT broker',
+    );
   }
   const paths = endpoint?.tls ? pathsFrom(environment, lines) : null;
   const patterns = take('TOPIC_PATTERN', 'elderly_bot', patternsFrom);
@@ -68,7 +70,9 @@ export function settingsFrom(environment: Environment): Settings {
   const port = take('PORT', '8080', portFrom);
   const publicTelemetry = take('PUBLIC_TELEMETRY', 'true', yesOrNo);
   const receiptIntervalMs = take('RECEIPT_INTERVAL', '5m', intervalFrom);
-  const logLevel = take('LOG_LEVEL', 'info', (text) => (LOG_LEVELS.includes(text) ? text : new Wrong(`expected one of ${LOG_LEVELS.join(', ')}`)));
+  const logLevel = take('LOG_LEVEL', 'info', (text) =>
+    LOG_LEVELS.includes(text) ? text : new Wrong(`expected one of ${LOG_LEVELS.join(', ')}`),
+  );
   const credentials = paths ? collecting(lines, () => readCredentials(paths)) : null;
   if (lines.length > 0 || !endpoint || !patterns || port === null || publicTelemetry === null || receiptIntervalMs === null || !logLevel) {
     throw new SettingsError(lines);
@@ -125,7 +129,9 @@ function patternsFrom(text: string): string[] | Wrong {
 
 function databaseUrlFrom(text: string): string | Wrong {
   const valid = URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol);
-  return valid ? text : new Wrong('expected postgresql://user:password@host:5432/database, or nothing for the database in the process', false);
+  return valid
+    ? text
+    : new Wrong('expected postgresql://user:password@host:5432/database, or nothing for the database in the process', false);
 }
 
 function portFrom(text: string): number | Wrong {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pino } from 'pino';
-import { findMosquitto, Mosquitto } from '../../test/support/mosquitto.ts';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
+import { findMosquitto, Mosquitto } from '../../test/support/mosquitto.ts';
 import { type Credentials, readCredentials } from '../src/broker/credentials.ts';
 import type { Endpoint } from '../src/broker/endpoint.ts';
 import { BrokerLink } from '../src/broker/link.ts';
@@ -75,7 +75,10 @@ describe('with Mosquitto and mutual TLS', { skip: NO_MOSQUITTO }, () => {
     for (let n = 0; n < 20; n++) await one.publish('elderly_bot/telemetry', n);
     await Promise.all(takers.map((taker) => taker.has(10)));
     const numbers = takers.flatMap((taker) => taker.taken.map(({ payload }) => Number(payload.toString())));
-    assert.deepEqual(numbers.sort((a, b) => a - b), Array.from({ length: 20 }, (_, n) => n));
+    assert.deepEqual(
+      numbers.sort((a, b) => a - b),
+      Array.from({ length: 20 }, (_, n) => n),
+    );
     await Promise.all([...takers.map((taker) => taker.stop()), one.end()]);
   });
 
@@ -103,7 +106,10 @@ describe('with Mosquitto and mutual TLS', { skip: NO_MOSQUITTO }, () => {
     const again = await robot();
     await again.publish('elderly_bot/events', 2);
     await taker.has(2);
-    assert.deepEqual(taker.taken.map(({ payload }) => payload.toString()), ['1', '2']);
+    assert.deepEqual(
+      taker.taken.map(({ payload }) => payload.toString()),
+      ['1', '2'],
+    );
     await Promise.all([taker.stop(), before.end(), again.end()]);
   });
 

@@ -27,33 +27,49 @@ const change = fc.record({
 onEachDatabase('coverage', (db) => {
   test('any changes in any order and any batches give what plain ranges give', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.uniqueArray(change, { selector: ({ outbox }) => outbox, minLength: 1 }), { maxLength: 12 }), async (batches) => {
-        const thing = newThing();
-        const model = new Map(OUTBOXES.map((outbox) => [outbox, { committed: [] as Ranges, evicted: [] as Ranges, accepted: 0 }]));
-        for (const batch of batches) {
-          await db().transaction((sql) => cover(sql, batch.map((one) => changeOf(thing, one))));
-          for (const { outbox, committed, evicted } of batch) {
-            const known = model.get(outbox);
-            if (!known) continue;
-            known.committed = union(known.committed, rangesOf(committed));
-            known.evicted = union(known.evicted, normalize(evicted));
-            known.accepted = acceptedOf(known.committed, known.evicted);
+      fc.asyncProperty(
+        fc.array(fc.uniqueArray(change, { selector: ({ outbox }) => outbox, minLength: 1 }), { maxLength: 12 }),
+        async (batches) => {
+          const thing = newThing();
+          const model = new Map(OUTBOXES.map((outbox) => [outbox, { committed: [] as Ranges, evicted: [] as Ranges, accepted: 0 }]));
+          for (const batch of batches) {
+            await db().transaction((sql) =>
+              cover(
+                sql,
+                batch.map((one) => changeOf(thing, one)),
+              ),
+            );
+            for (const { outbox, committed, evicted } of batch) {
+              const known = model.get(outbox);
+              if (!known) continue;
+              known.committed = union(known.committed, rangesOf(committed));
+              known.evicted = union(known.evicted, normalize(evicted));
+              known.accepted = acceptedOf(known.committed, known.evicted);
+            }
           }
-        }
-        const coverages = await readCoverage(db(), OUTBOXES.map((outbox) => ({ thing, outbox })));
-        for (const { outbox, accepted, covered } of coverages) {
-          const known = model.get(outbox);
-          assert.ok(known);
-          assert.deepEqual(covered, union(known.committed, known.evicted));
-          assert.equal(accepted, known.accepted);
-        }
-        for (const account of await readAccounts(db(), thing)) {
-          const { committed, evicted, accepted } = model.get(account.outbox) ?? { committed: [], evicted: [], accepted: 0 };
-          const counted = { committed: count(committed), evicted: count(subtract(evicted, committed)) };
-          assert.deepEqual(account, { outbox: account.outbox, accepted, ...counted, outstanding: accepted - counted.committed - counted.evicted });
-        }
-        assert.equal(coverages.length, new Set(batches.flat().map(({ outbox }) => outbox)).size);
-      }),
+          const coverages = await readCoverage(
+            db(),
+            OUTBOXES.map((outbox) => ({ thing, outbox })),
+          );
+          for (const { outbox, accepted, covered } of coverages) {
+            const known = model.get(outbox);
+            assert.ok(known);
+            assert.deepEqual(covered, union(known.committed, known.evicted));
+            assert.equal(accepted, known.accepted);
+          }
+          for (const account of await readAccounts(db(), thing)) {
+            const { committed, evicted, accepted } = model.get(account.outbox) ?? { committed: [], evicted: [], accepted: 0 };
+            const counted = { committed: count(committed), evicted: count(subtract(evicted, committed)) };
+            assert.deepEqual(account, {
+              outbox: account.outbox,
+              accepted,
+              ...counted,
+              outstanding: accepted - counted.committed - counted.evicted,
+            });
+          }
+          assert.equal(coverages.length, new Set(batches.flat().map(({ outbox }) => outbox)).size);
+        },
+      ),
       { numRuns: RUNS },
     );
   });
@@ -61,7 +77,9 @@ onEachDatabase('coverage', (db) => {
   test('changes that come at once lose nothing', async () => {
     const thing = newThing();
     const numbers = Array.from({ length: 120 }, (_, i) => i + 1);
-    await Promise.all(numbers.map((n) => db().transaction((sql) => cover(sql, [changeOf(thing, { outbox: 'box-a', committed: [n], evicted: [] })]))));
+    await Promise.all(
+      numbers.map((n) => db().transaction((sql) => cover(sql, [changeOf(thing, { outbox: 'box-a', committed: [n], evicted: [] })]))),
+    );
     const [coverage] = await readCoverage(db(), [{ thing, outbox: 'box-a' }]);
     assert.deepEqual(coverage?.covered, [[1, 120]]);
   });

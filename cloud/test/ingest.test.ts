@@ -87,8 +87,14 @@ onEachDatabase('ingest', (db, another) => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send(TELEMETRY, telemetry({ thing }, readings([1, 2])));
-    await cloud.send(RESULTS, event({ thing }, 3, { kind: 'result', id: 'c1', command: 'buzzer', status: 'done', applied: { data: true } }));
-    await cloud.send(EVENTS, event({ thing }, 4, { kind: 'problem', code: 'clock_untrusted', severity: 'warning', state: 'raised', text: 'why' }));
+    await cloud.send(
+      RESULTS,
+      event({ thing }, 3, { kind: 'result', id: 'c1', command: 'buzzer', status: 'done', applied: { data: true } }),
+    );
+    await cloud.send(
+      EVENTS,
+      event({ thing }, 4, { kind: 'problem', code: 'clock_untrusted', severity: 'warning', state: 'raised', text: 'why' }),
+    );
     await cloud.send(EVENTS, event({ thing }, 5, { kind: 'of_a_newer_robot', anything: { goes: [1] } }));
     await cloud.stop();
     assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 5, committed: 5, evicted: 0, outstanding: 0 });
@@ -104,7 +110,13 @@ onEachDatabase('ingest', (db, another) => {
   test('one bad reading costs no other, is kept as it came and counts as committed', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
-    const rows = [...readings([1, 1]), [2, 'yesterday', 'gas', true], [3, 5, 'Gas!', { a: '\0' }], ['x', 5, 'gas', true], ...readings([4, 4])];
+    const rows = [
+      ...readings([1, 1]),
+      [2, 'yesterday', 'gas', true],
+      [3, 5, 'Gas!', { a: '\0' }],
+      ['x', 5, 'gas', true],
+      ...readings([4, 4]),
+    ];
     await cloud.send(TELEMETRY, telemetry({ thing, accepted: 4 }, rows));
     await cloud.stop();
     const stored = await db().query<{ seq: number; channel: string | null; raw: string | null }>(
@@ -200,15 +212,25 @@ onEachDatabase('ingest', (db, another) => {
     await cloud.stop();
     assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 5, committed: 5, evicted: 0, outstanding: 0 });
     const reasons = (await poisonOf(db(), thing)).map(({ reason }) => reason);
-    assert.ok(reasons.some((reason) => /it could not be stored: .*planted/.test(reason)), reasons.join('\n'));
-    assert.ok(reasons.some((reason) => /call stack/.test(reason)), reasons.join('\n'));
+    assert.ok(
+      reasons.some((reason) => /it could not be stored: .*planted/.test(reason)),
+      reasons.join('\n'),
+    );
+    assert.ok(
+      reasons.some((reason) => /call stack/.test(reason)),
+      reasons.join('\n'),
+    );
   });
 
   test('two instances that get the same rows at once keep each row once and lose no coverage', async () => {
     const thing = newThing();
     const clouds = [new Instance(db()), new Instance(another())];
-    const messages = Array.from({ length: 60 }, (_, i) => telemetry({ thing, accepted: 660, mark: [1, i] }, readings([1 + i * 10, 15 + i * 10])));
-    await Promise.all(messages.flatMap((message, i) => clouds.map((cloud, k) => cloud.send(BACKLOG, k === 0 ? message : messages[59 - i]))));
+    const messages = Array.from({ length: 60 }, (_, i) =>
+      telemetry({ thing, accepted: 660, mark: [1, i] }, readings([1 + i * 10, 15 + i * 10])),
+    );
+    await Promise.all(
+      messages.flatMap((message, i) => clouds.map((cloud, k) => cloud.send(BACKLOG, k === 0 ? message : messages[59 - i]))),
+    );
     await Promise.all(clouds.map((cloud) => cloud.stop()));
     assert.equal((await seqsOf(db(), 'readings', thing)).length, 605);
     assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 660, committed: 605, evicted: 0, outstanding: 55 });
@@ -219,7 +241,9 @@ onEachDatabase('ingest', (db, another) => {
     const clouds = [new Instance(db()), new Instance(another())];
     await Promise.all(
       Array.from({ length: 40 }, (_, i) => i + 1).flatMap((seq) =>
-        clouds.flatMap((cloud, k) => (k === 0 ? [a, b] : [b, a]).map((thing) => cloud.send(TELEMETRY, telemetry({ thing }, readings([seq, seq]))))),
+        clouds.flatMap((cloud, k) =>
+          (k === 0 ? [a, b] : [b, a]).map((thing) => cloud.send(TELEMETRY, telemetry({ thing }, readings([seq, seq])))),
+        ),
       ),
     );
     await Promise.all(clouds.map((cloud) => cloud.stop()));

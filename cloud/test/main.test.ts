@@ -39,7 +39,10 @@ test('settings that can’t work: a line each on stderr, exit code 2', async () 
   const cloud = new CloudProcess({ PORT: 'http', AWS_IOT_ENDPOINT: '' }, folder);
   assert.deepEqual(await cloud.ended(), { code: 2, signal: null });
   assert.deepEqual(
-    cloud.stderr.trim().split('\n').map((line) => line.split(/[= ]/)[0]),
+    cloud.stderr
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/[= ]/)[0]),
     ['AWS_IOT_ENDPOINT', 'PORT', 'RECEIPT_INTERVAL'],
   );
   rmSync(join(folder, '.env'));

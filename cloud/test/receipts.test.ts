@@ -16,12 +16,30 @@ onEachDatabase('receipts', (db, another) => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send(TELEMETRY, telemetry({ thing, accepted: 9, mark: [3, 500] }, readings([1, 2], [5, 6], [8, 8])));
-    await cloud.send(PRESENCE, presence({ thing, mark: [3, 900] }, [['box-1', 10], ['box-0', 4]]));
+    await cloud.send(
+      PRESENCE,
+      presence({ thing, mark: [3, 900] }, [
+        ['box-1', 10],
+        ['box-0', 4],
+      ]),
+    );
     const full = await cloud.receipt((receipt) => receipt.outbox === 'box-1' && receipt.mark[1] === 900);
     const never = await cloud.receipt((receipt) => receipt.outbox === 'box-0');
     await cloud.stop();
     const { at: _at, ...rest } = full;
-    assert.deepEqual(rest, { thing, outbox: 'box-1', accepted: 10, mark: [3, 900], through: 2, after: 0, to: null, also: [[5, 6], [8, 8]] });
+    assert.deepEqual(rest, {
+      thing,
+      outbox: 'box-1',
+      accepted: 10,
+      mark: [3, 900],
+      through: 2,
+      after: 0,
+      to: null,
+      also: [
+        [5, 6],
+        [8, 8],
+      ],
+    });
     assert.deepEqual([never.accepted, never.through, never.also, never.mark], [4, 0, [], [3, 900]]);
     assert.equal(cloud.receipts[0]?.topic, 'elderly_bot/receipts');
   });

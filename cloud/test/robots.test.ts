@@ -67,13 +67,21 @@ onEachDatabase('robots', (db) => {
     const thing = newThing();
     const cloud = new Instance(db());
     const commands = [{ name: 'buzzer', args: { type: 'boolean' }, motion: false }];
-    await cloud.send('elderly_bot/presence', presence({ thing, mark: [4, 10] }, [], { session: 's4', version: '1.2.3', boot: 4, commands }));
+    await cloud.send(
+      'elderly_bot/presence',
+      presence({ thing, mark: [4, 10] }, [], { session: 's4', version: '1.2.3', boot: 4, commands }),
+    );
     await cloud.send('elderly_bot/presence', presence({ thing, mark: [3, 10] }, [], { session: 's3', online: false }));
     const read = 'select session, online, version, boot, commands, reason from robots where thing = $1';
     assert.deepEqual(await db().query(read, [thing]), [{ session: 's4', online: true, version: '1.2.3', boot: 4, commands, reason: null }]);
-    await cloud.send('elderly_bot/presence', presence({ thing, mark: [4, 10] }, [], { session: 's4', online: false, reason: 'stopped', commands: [] }));
+    await cloud.send(
+      'elderly_bot/presence',
+      presence({ thing, mark: [4, 10] }, [], { session: 's4', online: false, reason: 'stopped', commands: [] }),
+    );
     await cloud.stop();
-    assert.deepEqual(await db().query(read, [thing]), [{ session: 's4', online: false, version: '1.2.3', boot: 4, commands, reason: 'stopped' }]);
+    assert.deepEqual(await db().query(read, [thing]), [
+      { session: 's4', online: false, version: '1.2.3', boot: 4, commands, reason: 'stopped' },
+    ]);
   });
 
   test('anyone on the machine may ask for the accounting and the health, nobody else', async () => {
@@ -105,7 +113,14 @@ async function get(
   broker: LinkState = 'subscribed',
   from: { remoteAddress?: string; headers?: Record<string, string> } = {},
 ): Promise<{ status: number; body: unknown }> {
-  const server = httpServer({ db, log: pino({ level: 'silent' }), broker: () => broker, publicTelemetry: true, defaultThing: null, ...options });
+  const server = httpServer({
+    db,
+    log: pino({ level: 'silent' }),
+    broker: () => broker,
+    publicTelemetry: true,
+    defaultThing: null,
+    ...options,
+  });
   const answer = await server.inject({ method: 'GET', url, ...from });
   await server.close();
   return { status: answer.statusCode, body: answer.json() };

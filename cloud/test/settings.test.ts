@@ -67,7 +67,10 @@ test('all that is wrong is said at once, a line each, and no secret among it', (
 });
 
 test('each thing that is wrong with the certificate files has a line of its own', () => {
-  assert.deepEqual(linesOf({}).map((line) => line.split(':')[0]), ['AWS_IOT_ENDPOINT is not set']);
+  assert.deepEqual(
+    linesOf({}).map((line) => line.split(':')[0]),
+    ['AWS_IOT_ENDPOINT is not set'],
+  );
   assert.equal(linesOf({ AWS_IOT_ENDPOINT: 'broker.example.org' }).length, 3);
   assert.match(linesOf(withCertificates({ AWS_ROOT_CA: join(folder, 'gone.pem') })).join(), /^AWS_ROOT_CA .*gone\.pem: no such file; /);
   assert.match(linesOf(withCertificates({ AWS_PRIVATE_KEY: files.robot.key })).join(), /key.*mismatch/i);

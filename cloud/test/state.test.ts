@@ -18,7 +18,9 @@ test('in whatever order flat states come, and however often, the last that the r
       return { outbox: `box-${boot}`, seq: ++seq, mark: [boot, i], values: { gas: i } };
     });
   });
-  const delivered = made.chain((states) => fc.tuple(fc.constant(states), fc.shuffledSubarray([...states, ...states], { minLength: states.length * 2 })));
+  const delivered = made.chain((states) =>
+    fc.tuple(fc.constant(states), fc.shuffledSubarray([...states, ...states], { minLength: states.length * 2 })),
+  );
   fc.assert(
     fc.property(delivered, ([states, order]) => {
       const held = order.reduce((state, offered) => takeState(state, offered) ?? state, NOTHING);
@@ -48,7 +50,8 @@ test('the open route shows the six given channels and no others', () => {
 test('offline counts only for the latest session, by mark', () => {
   const hello = (session: string, mark: Mark): Presence => ({ thing: 't', session, online: true, at: 0, mark });
   const will = (session: string, mark: Mark): Presence => ({ ...hello(session, mark), online: false });
-  const after = (...heard: Presence[]): HeldPresence | null => heard.reduce<HeldPresence | null>((held, one) => takePresence(held, one) ?? held, null);
+  const after = (...heard: Presence[]): HeldPresence | null =>
+    heard.reduce<HeldPresence | null>((held, one) => takePresence(held, one) ?? held, null);
   assert.equal(after(hello('a', [1, 10]), hello('a', [1, 90]), will('a', [1, 10]))?.online, false);
   assert.equal(after(hello('a', [1, 10]), hello('b', [1, 50]), will('a', [1, 10]))?.online, true);
   assert.equal(after(hello('b', [2, 1]), will('a', [1, 99]), hello('a', [1, 99]))?.session, 'b');

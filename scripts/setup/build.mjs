@@ -1,7 +1,7 @@
 // dist/ and cloud/dist/ from the sources, when a source is newer.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT, run, stamp, STATE } from './context.mjs';
+import { ROOT, run, STATE, stamp } from './context.mjs';
 
 const SOURCES = ['src', 'cloud/src', 'tsconfig.json', 'tsconfig.build.json', 'cloud/tsconfig.build.json'];
 const RESULTS = ['dist/cli/main.js', 'cloud/dist/cloud/src/main.js'];

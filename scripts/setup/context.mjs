@@ -1,7 +1,17 @@
 // What the steps share: where things are, how a command is run, how a failure is told.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -47,7 +57,8 @@ export function succeeds(command, args, env = process.env) {
 }
 
 /** What npm and pip say when the registry can't be reached. */
-const NO_NETWORK = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT|ECONNRESET|Failed to establish a new connection|Temporary failure|Could not resolve|No matching distribution found/;
+const NO_NETWORK =
+  /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT|ECONNRESET|Failed to establish a new connection|Temporary failure|Could not resolve|No matching distribution found/;
 
 /**
  * Runs a command with its output in `.setup/<log>.log`; a failure shows the end of it.
@@ -73,7 +84,10 @@ export async function run(log, command, args, options = {}) {
   if (code === 0) return;
   const text = readFileSync(file, 'utf8');
   if (NO_NETWORK.test(text)) {
-    throw new SetupError(`no network: ${command} ${args[0]} could not reach its registry`, 'connect this machine, or set your proxy or mirror, and run it again: it goes on where it was');
+    throw new SetupError(
+      `no network: ${command} ${args[0]} could not reach its registry`,
+      'connect this machine, or set your proxy or mirror, and run it again: it goes on where it was',
+    );
   }
   process.stderr.write(`${text.trim().split('\n').slice(-25).join('\n')}\n`);
   throw new SetupError(`${command} ${args.join(' ')} failed with ${code}`, `the whole output is in ${file}`);

@@ -1,9 +1,10 @@
 // The setup: works out what is missing, says in one line what it will install, then does it step by step with times. Each step
 // asks for the real result, not for a memory of having run, so that an interrupted setup goes on where it was.
+
+import { build } from './build.mjs';
 import { ROOT, SetupError } from './context.mjs';
 import { withLock } from './lock.mjs';
 import { nodePackages, rclnodejs, sqlite } from './packages.mjs';
-import { build } from './build.mjs';
 import { ros } from './ros.mjs';
 import { system } from './system.mjs';
 

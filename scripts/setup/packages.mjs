@@ -36,7 +36,8 @@ const LOADS = `import('./dist/ros/binding.js').then(({ loadBinding }) => loadBin
 export const rclnodejs = {
   name: 'rclnodejs (compiled against this ROS 2, about a minute)',
   what: () => 'rclnodejs, compiled',
-  done: () => existsSync(join(ROOT, 'dist', 'ros', 'binding.js')) && succeeds(WITH_ROS, [process.execPath, '--input-type=module', '-e', LOADS]),
+  done: () =>
+    existsSync(join(ROOT, 'dist', 'ros', 'binding.js')) && succeeds(WITH_ROS, [process.execPath, '--input-type=module', '-e', LOADS]),
   async run() {
     // node-gyp does not quote its include paths: with a space in ours it is compiled elsewhere and copied.
     if (/\s/.test(ROOT)) await compileElsewhere();

@@ -18,13 +18,20 @@ export const ros = {
   done: () => !usesWheels() || (existsSync(COMPLETE) && readFileSync(COMPLETE, 'utf8') === wanted()),
   check() {
     if (`${process.platform}-${process.arch}` !== PLATFORM) {
-      throw new SetupError(`no ROS 2 in /opt/ros or sourced, and its wheels are for ${PLATFORM} only`, 'install ROS 2 (docs.ros.org), then run it again');
+      throw new SetupError(
+        `no ROS 2 in /opt/ros or sourced, and its wheels are for ${PLATFORM} only`,
+        'install ROS 2 (docs.ros.org), then run it again',
+      );
     }
     if (!python() && !find('apt-get')) throw new SetupError('no Python 3.10 to 3.14 with venv', 'install python3 and python3-venv');
   },
   async run() {
     const interpreter = python();
-    if (!interpreter) throw new SetupError('no Python 3.10 to 3.14 with venv on the PATH', 'install one (apt-get install python3 python3-venv), then run it again');
+    if (!interpreter)
+      throw new SetupError(
+        'no Python 3.10 to 3.14 with venv on the PATH',
+        'install one (apt-get install python3 python3-venv), then run it again',
+      );
     rmSync(PREFIX, { recursive: true, force: true });
     const env = { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: '1' };
     await run('ros-venv', interpreter, ['-m', 'venv', PREFIX], { env });
@@ -45,7 +52,9 @@ function wanted() {
 /** Three of the wheels' libraries ask for Python's generators, which only load inside Python; nothing of theirs is used. */
 function unlinkPython() {
   const folder = join(PREFIX, 'lib');
-  const libraries = readdirSync(folder).filter((name) => name.includes('.so') && !name.endsWith('_generator_py.so') && !lstatSync(join(folder, name)).isSymbolicLink());
+  const libraries = readdirSync(folder).filter(
+    (name) => name.includes('.so') && !name.endsWith('_generator_py.so') && !lstatSync(join(folder, name)).isSymbolicLink(),
+  );
   for (const name of libraries) {
     const file = join(folder, name);
     const dynamic = spawnSync('readelf', ['-d', file], { encoding: 'utf8' }).stdout ?? '';

@@ -10,7 +10,13 @@ function missing() {
     ['mosquitto-clients', () => find('mosquitto_sub')],
     ['postgresql', () => find('initdb')],
     ['build-essential', () => find('make') && find('c++')],
-    ...(usesWheels() ? [['binutils', () => find('readelf')], ['python3', () => find('python3')], ['python3-venv', () => python()]] : []),
+    ...(usesWheels()
+      ? [
+          ['binutils', () => find('readelf')],
+          ['python3', () => find('python3')],
+          ['python3-venv', () => python()],
+        ]
+      : []),
   ];
   return needed.filter(([, there]) => !there()).map(([name]) => name);
 }
@@ -21,8 +27,10 @@ export const system = {
   what: () => `from Debian ${missing().join(', ')}`,
   check() {
     const list = missing().join(' ');
-    if (!find('apt-get')) throw new SetupError(`${list} missing, and there is no apt-get here`, 'install them with your package manager, then run it again');
-    if (installer() === undefined) throw new SetupError(`${list} missing, and this user may not install packages`, `type: sudo apt-get install -y ${list}`);
+    if (!find('apt-get'))
+      throw new SetupError(`${list} missing, and there is no apt-get here`, 'install them with your package manager, then run it again');
+    if (installer() === undefined)
+      throw new SetupError(`${list} missing, and this user may not install packages`, `type: sudo apt-get install -y ${list}`);
   },
   async run() {
     const list = missing();
@@ -33,7 +41,9 @@ export const system = {
     // The tests start brokers and databases of their own: what was just installed need not run as a service.
     const services = ['mosquitto', 'postgresql'].filter((name) => list.includes(name));
     if (services.length > 0 && succeeds('systemctl', ['is-system-running', '--quiet'])) {
-      spawnSync(before.length > 0 ? 'sudo' : 'systemctl', [...(before.length > 0 ? ['systemctl'] : []), 'disable', '--now', ...services], { stdio: 'ignore' });
+      spawnSync(before.length > 0 ? 'sudo' : 'systemctl', [...(before.length > 0 ? ['systemctl'] : []), 'disable', '--now', ...services], {
+        stdio: 'ignore',
+      });
     }
   },
 };

@@ -21,15 +21,27 @@ await yargs(hideBin(process.argv))
     const { status } = await import('./status.ts');
     await exitWith(() => status(config, json));
   })
-  .command('config check [file]', 'Say what is wrong with a configuration, as the agent would', (y) => y.positional('file', { type: 'string' }), async ({ file }) => {
-    const { check } = await import('./config.ts');
-    await exitWith(() => check(file));
-  })
-  .command('certs dev-ca <folder>', 'Make a CA with broker, cloud and robot certificates for a bench', (y) =>
-    y.positional('folder', { type: 'string', demandOption: true }).option('thing', { type: 'string', default: 'elderly-bot', describe: 'Thing name in the robot’s certificate' }), async ({ folder, thing }) => {
-    const { devCa } = await import('./certs.ts');
-    await exitWith(() => devCa(folder, thing));
-  })
+  .command(
+    'config check [file]',
+    'Say what is wrong with a configuration, as the agent would',
+    (y) => y.positional('file', { type: 'string' }),
+    async ({ file }) => {
+      const { check } = await import('./config.ts');
+      await exitWith(() => check(file));
+    },
+  )
+  .command(
+    'certs dev-ca <folder>',
+    'Make a CA with broker, cloud and robot certificates for a bench',
+    (y) =>
+      y
+        .positional('folder', { type: 'string', demandOption: true })
+        .option('thing', { type: 'string', default: 'elderly-bot', describe: 'Thing name in the robot’s certificate' }),
+    async ({ folder, thing }) => {
+      const { devCa } = await import('./certs.ts');
+      await exitWith(() => devCa(folder, thing));
+    },
+  )
   .example('$0 run --config robot.yaml', 'run on a robot')
   .example('$0 status', 'why is it silent?')
   .epilogue('Exit codes: 0 done, 1 it failed, 2 something has to be mended first (configuration, certificates, ROS 2, disk).')

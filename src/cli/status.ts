@@ -22,7 +22,9 @@ function describe(found: Status): string {
       return `channel  ${channel.name.padEnd(14)} ${String(channel.value).padEnd(10)} ${age}, ${channel.messages} messages${channel.alert ? '  ALERT' : ''}`;
     }),
     ...(found.problems.length === 0 ? ['problems none'] : []),
-    ...found.problems.map((problem) => `problem  ${problem.severity} ${problem.code} for ${ago(problem.since_ms)}: ${problem.text}; ${problem.todo}`),
+    ...found.problems.map(
+      (problem) => `problem  ${problem.severity} ${problem.code} for ${ago(problem.since_ms)}: ${problem.text}; ${problem.todo}`,
+    ),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -2,8 +2,8 @@
 import type { CommandConfig } from '../config/index.ts';
 import {
   type Command,
-  command as commandSchema,
   commandId,
+  command as commandSchema,
   EXPIRY_GRACE_MS,
   MAX_COMMAND_BYTES,
   MAX_ISSUED_AHEAD_MS,
@@ -102,7 +102,9 @@ function checkTime(command: Command, config: CommandConfig, arrival: Arrival, fa
     return rejected('malformed', 'id, thing and expires_at are needed');
   }
   if (!facts.clockTrusted) {
-    return arrival.expires ? undefined : rejected('clock_untrusted', 'the robot does not know the time; send it with an MQTT message expiry');
+    return arrival.expires
+      ? undefined
+      : rejected('clock_untrusted', 'the robot does not know the time; send it with an MQTT message expiry');
   }
   if (facts.wallMs > expiresAt + EXPIRY_GRACE_MS) {
     return { verdict: 'refused', status: 'expired', reason: undefined, detail: `${facts.wallMs - expiresAt} ms too late` };

@@ -5,7 +5,7 @@ import type { CommandConfig } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
 import type { AnnouncedCommand, ResultBody } from '../wire/index.ts';
-import { admit, type Admitted, type Arrival, type Refused } from './admit.ts';
+import { type Admitted, type Arrival, admit, type Refused } from './admit.ts';
 import { argumentSchema } from './arguments.ts';
 
 /** What a command's ROS message goes out through; made once, at the start. */
@@ -74,7 +74,8 @@ export class Commands {
       if (id !== undefined && !journal.begin(id, name, clock.wall())) return;
     } catch (error) {
       log.error({ event: 'command_not_recorded', id, command: name, err: error }, 'a command was not run: its start could not be written');
-      if (id !== undefined) this.#answer({ kind: 'result', id, command: name, status: 'failed', detail: 'the robot cannot write to its disk' });
+      if (id !== undefined)
+        this.#answer({ kind: 'result', id, command: name, status: 'failed', detail: 'the robot cannot write to its disk' });
       return;
     }
     const outcome = publish(publishers.get(name), message, clamped);

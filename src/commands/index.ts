@@ -1,2 +1,2 @@
-export { admit, type AdmissionFacts, type Arrival, type Verdict } from './admit.ts';
+export { type AdmissionFacts, type Arrival, admit, type Verdict } from './admit.ts';
 export { announce, type CommandPublisher, Commands } from './commands.ts';

@@ -1,7 +1,10 @@
 // The ROS message of a command: the configuration's template with `$name` replaced by that argument. Pure.
 import type { ArgumentValue } from './arguments.ts';
 
-export function fill(template: Readonly<Record<string, unknown>>, values: Readonly<Record<string, ArgumentValue>>): Record<string, unknown> {
+export function fill(
+  template: Readonly<Record<string, unknown>>,
+  values: Readonly<Record<string, ArgumentValue>>,
+): Record<string, unknown> {
   return Object.fromEntries(Object.entries(template).map(([field, part]) => [field, fillPart(part, values)]));
 }
 

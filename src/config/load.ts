@@ -107,8 +107,14 @@ function valueAt(tree: unknown, path: Path): unknown {
 
 function setAt(tree: Tree, path: Path, value: unknown): void {
   const [key, ...rest] = path as [string, ...string[]];
-  if (rest.length === 0) tree[key] = value;
-  else setAt((isTree(tree[key]) ? tree[key] : (tree[key] = {})) as Tree, rest, value);
+  if (rest.length === 0) {
+    tree[key] = value;
+    return;
+  }
+  const below = tree[key];
+  const inner: Tree = isTree(below) ? below : {};
+  tree[key] = inner;
+  setAt(inner, rest, value);
 }
 
 /** One line for each thing that is wrong: file:line:column, which key, what was found, what was expected. */

@@ -92,7 +92,10 @@ export const config = z.strictObject({
   mqtt: z.strictObject({
     endpoint: z
       .string()
-      .regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/, 'expected HOST or HOST:PORT, such as example-ats.iot.eu-central-1.amazonaws.com'),
+      .regex(
+        /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/,
+        'expected HOST or HOST:PORT, such as example-ats.iot.eu-central-1.amazonaws.com',
+      ),
     root_ca: z.string().min(1),
     cert_file: z.string().min(1),
     private_key: z.string().min(1),
@@ -107,7 +110,9 @@ export const config = z.strictObject({
   }),
   ros: z.strictObject({
     node_name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected a ROS node name: letters, digits and _'),
-    namespace: z.string().regex(/^\/([A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*)?$/, 'expected a ROS namespace such as / or /robot1'),
+    namespace: z
+      .string()
+      .regex(/^\/([A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*)?$/, 'expected a ROS namespace such as / or /robot1'),
     /** Null: what ROS_DOMAIN_ID says, else 0. */
     domain_id: z.int().min(0).max(232).nullable(),
   }),

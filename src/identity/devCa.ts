@@ -90,6 +90,7 @@ export class DevCa {
 }
 
 export interface BenchFiles {
+  readonly authority: DevCa;
   readonly ca: string;
   readonly broker: IssuedFiles;
   readonly cloud: IssuedFiles;
@@ -104,7 +105,7 @@ export async function benchCertificates(folder: string, thing: string): Promise<
     ca.issue(folder, 'cloud', { name: 'elderly-bot-cloud' }),
     ca.issue(folder, 'robot', { name: thing }),
   ]);
-  return { ca: ca.writeCertificate(folder), broker, cloud, robot };
+  return { authority: ca, ca: ca.writeCertificate(folder), broker, cloud, robot };
 }
 
 function isAddress(host: string): boolean {

@@ -1,8 +1,8 @@
 // One connection to the broker, from its CONNECT to its end. MQTT.js's own queue and its reconnecting are off, and none of its
 // promises is relied on: the outbox is the queue, the uplink reconnects, and what is in doubt ends the connection.
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
-import type { Credentials } from '../identity/index.ts';
 import { codeOf, messageOf } from '../errors.ts';
+import type { Credentials } from '../identity/index.ts';
 
 export interface Message {
   readonly topic: string;

@@ -68,7 +68,7 @@ export class Uplink {
   #connects = 0;
   #state: { readonly state: LinkStatus['state']; readonly sinceMs: number };
   #current: { session: Session; pump: Pump; id: string } | undefined;
-  #presenceMs = 0;
+  #repeatedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
@@ -149,7 +149,10 @@ export class Uplink {
     const lastedMs = clock.mono() - this.#state.sinceMs;
     if (!signal.aborted) {
       log.warn({ event: 'disconnected', lasted_ms: lastedMs, reason: reason?.message ?? 'closed' }, 'the connection ended');
-      problems.raise('mqtt_ended', `the connection ended after ${Math.round(lastedMs / 1000)} s: ${reason?.message ?? 'closed by the broker'}`);
+      problems.raise(
+        'mqtt_ended',
+        `the connection ended after ${Math.round(lastedMs / 1000)} s: ${reason?.message ?? 'closed by the broker'}`,
+      );
     }
     return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
   }
@@ -186,7 +189,8 @@ export class Uplink {
       ackTimeoutMs,
       window,
       onAck,
-      onPoison: (claim, error) => problems.raise('message_refused', `rows ${claim.first} to ${claim.last} of ${claim.outbox.id}: ${error.message}`),
+      onPoison: (claim, error) =>
+        problems.raise('message_refused', `rows ${claim.first} to ${claim.last} of ${claim.outbox.id}: ${error.message}`),
     });
     this.#current = { session, pump, id };
     this.#sayPresence();
@@ -204,15 +208,16 @@ export class Uplink {
 
   #sayPresence(): void {
     if (!this.#current) return;
-    this.#presenceMs = this.#options.clock.mono();
     const { session, id } = this.#current;
     session.publish(this.#topics.presence, JSON.stringify(this.#presence(id, this.#mark())), () => {});
   }
 
   #repeatPresence(): void {
     const waited = this.#options.outbox.oldestUncoveredMs() ?? 0;
-    const silent = this.#options.clock.mono() - this.#presenceMs;
-    if (waited > REPEAT_PRESENCE_AFTER_MS && silent > REPEAT_PRESENCE_AT_MOST_EVERY_MS) this.#sayPresence();
+    const now = this.#options.clock.mono();
+    if (waited <= REPEAT_PRESENCE_AFTER_MS || now - this.#repeatedMs < REPEAT_PRESENCE_AT_MOST_EVERY_MS) return;
+    this.#repeatedMs = now;
+    this.#sayPresence();
   }
 
   #presence(session: string, mark: Mark): Presence {

@@ -57,18 +57,9 @@ export const lastWords = z.object({
   oldest_at: wallTime.nullable(),
 });
 
-export const eventBody = z.discriminatedUnion('kind', [
-  evicted,
-  outboxClosed,
-  clockSet,
-  uploaded,
-  problemEvent,
-  lastWords,
-]);
+export const eventBody = z.discriminatedUnion('kind', [evicted, outboxClosed, clockSet, uploaded, problemEvent, lastWords]);
 export type EventBody = z.infer<typeof eventBody>;
 
 /** The envelope of any event, also of a kind this side does not know yet: it still has a seq that counts. */
-export const eventEnvelope = z
-  .object({ ...envelope, seq: sequence, at: wallTime, kind: z.string().max(40) })
-  .catchall(z.unknown());
+export const eventEnvelope = z.object({ ...envelope, seq: sequence, at: wallTime, kind: z.string().max(40) }).catchall(z.unknown());
 export type EventEnvelope = z.infer<typeof eventEnvelope>;

@@ -11,18 +11,7 @@ export const MAX_INFLATED_BYTES = 2 * 1024 * 1024;
 export const METERING_STEP_BYTES = 5 * 1024;
 
 /** The keys of the telemetry envelope: no channel may take one, since channels' latest values stand beside them. */
-export const ENVELOPE_KEYS = [
-  'thing',
-  'outbox',
-  'accepted',
-  'mark',
-  'kind',
-  'sent_at',
-  'state_seq',
-  'readings',
-  'seq',
-  'at',
-] as const;
+export const ENVELOPE_KEYS = ['thing', 'outbox', 'accepted', 'mark', 'kind', 'sent_at', 'state_seq', 'readings', 'seq', 'at'] as const;
 
 /** IoT thing name, also the MQTT client id: at most 128 bytes, and no `+`, `#`, `/` or `$`, which topics and IoT Core reserve. */
 export const thingName = z.string().regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'expected 1 to 128 of A-Z a-z 0-9 _ . : -');

@@ -3,15 +3,7 @@ import { z } from 'zod';
 import { commandId, commandName } from './commands.ts';
 import { envelope, sequence, wallTime } from './names.ts';
 
-export const RESULT_STATUSES = [
-  'done',
-  'no_effect',
-  'rejected',
-  'expired',
-  'duplicate',
-  'failed',
-  'unknown',
-] as const;
+export const RESULT_STATUSES = ['done', 'no_effect', 'rejected', 'expired', 'duplicate', 'failed', 'unknown'] as const;
 export type ResultStatus = (typeof RESULT_STATUSES)[number];
 
 export const RESULT_REASONS = [

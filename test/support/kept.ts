@@ -27,7 +27,10 @@ export interface Queries {
 
 export async function committedReadings(database: Queries): Promise<Kept[]> {
   const { rows } = await database.query('select outbox, seq, channel, value from readings where unread is null');
-  return (rows as { outbox: string; seq: string | number; channel: string; value: ReadingValue }[]).map((row) => ({ ...row, seq: Number(row.seq) }));
+  return (rows as { outbox: string; seq: string | number; channel: string; value: ReadingValue }[]).map((row) => ({
+    ...row,
+    seq: Number(row.seq),
+  }));
 }
 
 /** Rows of any kind that were declared evicted and never committed. */

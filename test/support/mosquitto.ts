@@ -111,7 +111,16 @@ function configuration(port: number, folder: string, { certificates, acl, lines 
   // As root it would change to a user of its own, which can't read the keys.
   const user = process.getuid?.() === 0 ? ['user root'] : [];
   const access = acl === undefined ? [] : [`acl_file ${join(folder, 'acl')}`];
-  return ['persistence false', 'log_type warning', 'log_type error', ...user, ...access, `listener ${port} 127.0.0.1`, ...(tls ?? ['allow_anonymous true']), ...lines];
+  return [
+    'persistence false',
+    'log_type warning',
+    'log_type error',
+    ...user,
+    ...access,
+    `listener ${port} 127.0.0.1`,
+    ...(tls ?? ['allow_anonymous true']),
+    ...lines,
+  ];
 }
 
 function accepts(port: number): Promise<boolean> {

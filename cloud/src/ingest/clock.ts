@@ -1,8 +1,9 @@
 // The robot's clock was set: rows that it took before then happened earlier or later than they say. They stay as they are;
 // the corrected time has a column of its own, for rows that are here and for those that come later.
+
+import { normalize, type Range, rangesOf } from '../../../src/wire/index.ts';
 import { multirange, type OutboxName } from '../coverage.ts';
 import type { Sql } from '../database/database.ts';
-import { normalize, type Range, rangesOf } from '../../../src/wire/index.ts';
 import { ROW_TABLES, type RowsMessage } from './message.ts';
 
 interface Span extends OutboxName {

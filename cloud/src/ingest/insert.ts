@@ -34,12 +34,7 @@ const RESULTS = insertion('results', [
   text('detail'),
   { name: 'applied', type: 'text', cast: 'jsonb' },
 ]);
-const EVENTS = insertion('events', [
-  ...NAME,
-  { name: 'at', type: 'bigint' },
-  text('kind'),
-  { name: 'body', type: 'text', cast: 'jsonb' },
-]);
+const EVENTS = insertion('events', [...NAME, { name: 'at', type: 'bigint' }, text('kind'), { name: 'body', type: 'text', cast: 'jsonb' }]);
 const UNREADS = {
   readings: insertion('readings', UNREAD),
   results: insertion('results', UNREAD),
@@ -59,7 +54,12 @@ export async function insertPoison(sql: Sql, messages: readonly Message[]): Prom
   const whole = messages.filter((message): message is PoisonMessage => message.kind === 'poison');
   const parts = messages.flatMap((message) =>
     message.kind === 'rows'
-      ? message.unnamed.map((raw) => ({ ...message.names, topic: message.topic, why: 'a reading without a seq', payload: Buffer.from(raw) }))
+      ? message.unnamed.map((raw) => ({
+          ...message.names,
+          topic: message.topic,
+          why: 'a reading without a seq',
+          payload: Buffer.from(raw),
+        }))
       : [],
   );
   const rows = [...whole, ...parts];

@@ -14,6 +14,6 @@ export function storableJson(value: unknown): string | null {
   return text.includes('\\u') ? text.replace(/\\(?:\\|u0000|ud[89a-f][0-9a-f]{2})/g, replacement) : text;
 }
 
-function replacement(escape: string): string {
-  return escape === '\\\\' ? escape : '\uFFFD';
+function replacement(sequence: string): string {
+  return sequence === '\\\\' ? sequence : '\uFFFD';
 }

@@ -1,7 +1,7 @@
 // Runs a suite on both databases: a real PostgreSQL server and PGlite in the process. Each suite has an empty database.
 import { after, before, describe } from 'node:test';
 import { findPostgres, Postgres } from '../../../test/support/postgres.ts';
-import { type Database } from '../../src/database/database.ts';
+import type { Database } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { pgliteDatabase } from '../../src/database/pglite.ts';
 import { postgresDatabase } from '../../src/database/postgres.ts';

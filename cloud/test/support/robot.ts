@@ -24,7 +24,16 @@ export function event(said: Said, seq: number, body: Record<string, unknown>): R
 }
 
 export function presence(said: Said, outboxes: [string, number][], more: Partial<Presence> = {}): Record<string, unknown> {
-  return { thing: said.thing, session: 's1', online: true, at: 1_763_929_990_000, mark: said.mark ?? [1, 1_000], outboxes, commands: [], ...more };
+  return {
+    thing: said.thing,
+    session: 's1',
+    online: true,
+    at: 1_763_929_990_000,
+    mark: said.mark ?? [1, 1_000],
+    outboxes,
+    commands: [],
+    ...more,
+  };
 }
 
 /** Readings of one channel, one for each seq. */

@@ -1,0 +1,177 @@
+// The main job, end to end, on real parts: an rclpy program that knows nothing of us, the agent, Mosquitto with mutual TLS, the
+// cloud on PostgreSQL, and mosquitto_sub as an independent witness. In the midst the broker is killed and comes back.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import pg from 'pg';
+import { type Presence, presence, type Result, result, telemetry } from '../../src/wire/index.ts';
+import { Bench, THING } from '../support/bench.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { committedReadings, evictedRows, heldReadings } from '../support/kept.ts';
+import { judge, type Published } from '../support/ledgers.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import { findPostgres, Postgres } from '../support/postgres.ts';
+import type { Program } from '../support/program.ts';
+import { RosPeer, rosUnavailable } from '../support/ros.ts';
+
+const READINGS = 2_000;
+const BROKER_DIES_AT = 700;
+const BROKER_AWAY_MS = 5_000;
+
+/** Where the robot is back at the broker before the cloud, its rows go nowhere; by the contract it asks after 90 s and sends again. */
+const CONFIRMED_WITHIN_MS = 200_000;
+
+const BOOL = 'std_msgs/msg/Bool';
+const CHANNELS = [
+  { channel: 'gas', topic: '/gas_detected', type: BOOL },
+  { channel: 'fire', topic: '/fire_detected', type: BOOL },
+  { channel: 'fall', topic: '/fall_detected', type: BOOL },
+  { channel: 'stranger', topic: '/stranger_detected', type: BOOL },
+  { channel: 'battery', topic: '/battery_state', type: 'sensor_msgs/msg/BatteryState' },
+  { channel: 'temperature', topic: '/jetson_temperature', type: 'sensor_msgs/msg/Temperature' },
+] as const;
+
+const skip =
+  rosUnavailable() ||
+  (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
+  (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
+
+/** What the i-th message says: unique numbers, so that a lost or doubled one is named. */
+function message(i: number): { fields: Record<string, unknown>; value: boolean | number } {
+  const kind = CHANNELS[i % CHANNELS.length]?.channel;
+  if (kind === 'battery') {
+    const percentage = Math.fround((i % 5_000) / 5_000);
+    return { fields: { percentage }, value: Number((Number(percentage.toPrecision(7)) * 100).toPrecision(12)) };
+  }
+  if (kind === 'temperature') return { fields: { temperature: 20 + i / 100 }, value: 20 + i / 100 };
+  const value = Math.floor(i / 60) % 2 === 1;
+  return { fields: { data: value }, value };
+}
+
+describe('the main path on real parts', { skip, timeout: 300_000 }, () => {
+  let domain: RosDomain;
+  let postgres: Postgres;
+  let bench: Bench;
+  let peer: RosPeer;
+  let agent: Program;
+  let witness: Program;
+  let database: pg.Client;
+  const published: Published[] = [];
+
+  const witnessed = <T>(topic: string, parse: (json: unknown) => T): T[] =>
+    witness.lines
+      .map(({ text }) => String(text).split(' '))
+      .filter(([name]) => name === topic)
+      .map(([, ...rest]) => parse(JSON.parse(rest.join(' '))));
+
+  const startWitness = () => {
+    const topics = ['telemetry', 'results', 'presence'].flatMap((name) => ['-t', `elderly_bot/${name}`]);
+    return bench.run('witness', 'mosquitto_sub', [...bench.mosquittoArguments(), '-v', ...topics]);
+  };
+
+  before(async () => {
+    domain = await claimDomain();
+    postgres = await Postgres.start();
+    bench = await Bench.start();
+    peer = await RosPeer.start('house');
+    await bench.cloud({ url: postgres.url });
+    witness = startWitness();
+    for (const { topic, type } of CHANNELS) await peer.advertise(topic, type, { depth: 1_000 });
+    await peer.subscribe('/buzzer_command', BOOL);
+    agent = bench.agent();
+    await agent.event('connected');
+    // The publisher's side is matched a moment before the subscriber's: the first message of each topic says when both are.
+    for (const [i, { channel, topic, type }] of CHANNELS.entries()) {
+      await peer.matched(topic);
+      const { fields, value } = message(i);
+      await peer.publish(topic, type, fields);
+      published.push({ channel, value });
+    }
+    await bench.status(({ channels }) => channels.every(({ messages }) => messages === 1));
+    database = new pg.Client({ connectionString: postgres.url });
+    await database.connect();
+  });
+
+  after(async () => {
+    await database?.end();
+    await peer?.close();
+    await bench?.stop();
+    await postgres?.stop();
+    await domain?.release();
+  });
+
+  it('brings 2,000 readings of six channels to the database once each, while the broker is killed and comes back', async () => {
+    let back: Promise<void> | undefined;
+    for (let i = published.length; i < READINGS; i++) {
+      const { channel, topic, type } = CHANNELS[i % CHANNELS.length] ?? CHANNELS[0];
+      const { fields, value } = message(i);
+      await peer.publish(topic, type, fields);
+      published.push({ channel, value });
+      if (i === BROKER_DIES_AT) {
+        await bench.broker.kill();
+        back = new Promise((resolve) => setTimeout(resolve, BROKER_AWAY_MS)).then(() => bench.broker.restart());
+      }
+    }
+    await back;
+    await bench.status(
+      ({ outbox, channels }) => channels.reduce((sum, { messages }) => sum + messages, 0) === READINGS && outbox.unconfirmed === 0,
+      CONFIRMED_WITHIN_MS,
+    );
+    const verdict = judge(published, [], await committedReadings(database), await evictedRows(database));
+    assert.deepEqual(
+      { lost: verdict.lost, doubled: verdict.doubled, committed: verdict.committed },
+      { lost: 0, doubled: 0, committed: READINGS },
+      verdict.examples.join('; '),
+    );
+  });
+
+  it('turns a command into a ROS message, and answers', async () => {
+    witness = startWitness();
+    await agent.event('connected');
+    await bench.status(({ link }) => link.state === 'connected');
+    const now = Date.now();
+    const command = { id: 'e2e-1', thing: THING, command: 'buzzer', value: true, issued_at: now, expires_at: now + 20_000 };
+    await peer.matched('/buzzer_command');
+    await bench.run('sender', 'mosquitto_pub', [...bench.mosquittoArguments(), '-t', 'elderly_bot/commands', '-m', JSON.stringify(command)])
+      .exited;
+    assert.deepEqual(await peer.next('/buzzer_command'), { data: true });
+    const { rows } = await eventually(
+      () => database.query(`select status, applied from results where id = 'e2e-1'`),
+      ({ rows }) => rows.length > 0,
+    );
+    assert.deepEqual(rows, [{ status: 'done', applied: { data: true } }]);
+    const [answer] = await eventually(
+      () => Promise.resolve(witnessed('elderly_bot/results', (json): Result => result.parse(json))),
+      (all) => all.length > 0,
+    );
+    assert.equal(answer?.status, 'done');
+  });
+
+  it('says goodbye on SIGTERM, exits with 0 and holds nothing', async () => {
+    assert.equal(await agent.stop(), 0);
+    const farewell = await eventually(
+      () => Promise.resolve(witnessed('elderly_bot/presence', (json): Presence => presence.parse(json))),
+      (all) => all.some(({ online }) => !online),
+    );
+    assert.equal(
+      farewell
+        .filter(({ online }) => !online)
+        .map(({ reason }) => reason)
+        .join(),
+      'stopped',
+    );
+    assert.deepEqual(heldReadings(bench.stateDir), []);
+  });
+
+  it('spoke in the contract’s words', () => {
+    for (const one of witnessed('elderly_bot/telemetry', (json) => telemetry.parse(json))) assert.equal(one.thing, THING);
+  });
+});
+
+async function eventually<T>(look: () => Promise<T>, fits: (found: T) => boolean, patienceMs = 20_000): Promise<T> {
+  const untilMs = performance.now() + patienceMs;
+  for (;;) {
+    const found = await look();
+    if (fits(found) || performance.now() > untilMs) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

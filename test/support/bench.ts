@@ -1,0 +1,140 @@
+// The whole path for tests and campaigns: Mosquitto with mutual TLS, the cloud on a database, and the agent, each a process.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BenchFiles, benchCertificates, type IssuedFiles, type LeafOptions } from '../../src/identity/index.ts';
+import { askStatus, type Status } from '../../src/status/index.ts';
+import { Mosquitto } from './mosquitto.ts';
+import { AGENT, Program, ROOT } from './program.ts';
+
+export const THING = 'elderly-bot';
+
+/** Every message is a reading, live telemetry is quick, and reconnecting too: what a test can wait for. */
+const ROBOT = `
+state_dir: state
+mqtt:
+  interval: 200ms
+  keepalive: 5s
+  ack_timeout: 5s
+  connect_timeout: 5s
+  reconnect_min: 200ms
+  reconnect_max: 1s
+channels:
+  gas: { report: { on: message } }
+  fire: { report: { on: message } }
+  fall: { report: { on: message } }
+  stranger: { report: { on: message } }
+  battery: { report: { on: message } }
+  temperature: { report: { on: message } }
+`;
+
+export class Bench {
+  readonly folder: string;
+  readonly files: BenchFiles;
+  readonly broker: Mosquitto;
+  readonly configFile: string;
+  readonly stateDir: string;
+  readonly #programs: Program[] = [];
+
+  private constructor(folder: string, files: BenchFiles, broker: Mosquitto) {
+    this.folder = folder;
+    this.files = files;
+    this.broker = broker;
+    this.configFile = join(folder, 'robot.yaml');
+    this.stateDir = join(folder, 'state');
+    writeFileSync(this.configFile, ROBOT);
+  }
+
+  static async start(): Promise<Bench> {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-e2e-'));
+    mkdirSync(folder, { recursive: true });
+    const files = await benchCertificates(join(folder, 'certs'), THING);
+    return new Bench(folder, files, await Mosquitto.start({ certificates: files }));
+  }
+
+  /** Another client certificate of the bench's own CA. */
+  issue(file: string, options: LeafOptions): Promise<IssuedFiles> {
+    return this.files.authority.issue(join(this.folder, 'certs'), file, options);
+  }
+
+  /** The environment a robot's service file would give: what to connect to, with which files. */
+  robotEnv(over: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      AWS_IOT_ENDPOINT: `localhost:${this.broker.port}`,
+      AWS_ROOT_CA: this.files.ca,
+      AWS_CERT_FILE: this.files.robot.cert,
+      AWS_PRIVATE_KEY: this.files.robot.key,
+      ...over,
+    };
+  }
+
+  agent(over: NodeJS.ProcessEnv = {}): Program {
+    return this.#keep(new Program('agent', AGENT, ['run', '--config', this.configFile], this.robotEnv(over)));
+  }
+
+  /** @param database a PostgreSQL URL, or a folder for PGlite. */
+  async cloud(database: { url: string } | { folder: string }): Promise<Program> {
+    const cloud = new Program('cloud', process.execPath, [`${ROOT}cloud/dist/cloud/src/main.js`], {
+      PATH: process.env.PATH,
+      AWS_IOT_ENDPOINT: `localhost:${this.broker.port}`,
+      AWS_ROOT_CA: this.files.ca,
+      AWS_CERT_FILE: this.files.cloud.cert,
+      AWS_PRIVATE_KEY: this.files.cloud.key,
+      ...('url' in database ? { DATABASE_URL: database.url } : { CLOUD_DATA_DIR: database.folder }),
+      PORT: '0',
+      RECEIPT_INTERVAL: '1s',
+    });
+    this.#keep(cloud);
+    await cloud.event('cloud_ready', () => true, 60_000);
+    return cloud;
+  }
+
+  /** Arguments that let mosquitto_sub and mosquitto_pub in, as the cloud. */
+  mosquittoArguments(): string[] {
+    const { ca, cloud } = this.files;
+    return [
+      '-h',
+      'localhost',
+      '-p',
+      String(this.broker.port),
+      '--cafile',
+      ca,
+      '--cert',
+      cloud.cert,
+      '--key',
+      cloud.key,
+      '-V',
+      '5',
+      '-q',
+      '1',
+    ];
+  }
+
+  run(name: string, command: string, args: string[]): Program {
+    return this.#keep(new Program(name, command, args));
+  }
+
+  /** The agent's status once it fits; looks again every 50 ms. */
+  async status(fits: (status: Status) => boolean, patienceMs = 30_000): Promise<Status> {
+    const untilMs = performance.now() + patienceMs;
+    let last: Status | undefined;
+    for (;;) {
+      last = await askStatus(this.stateDir).catch(() => undefined);
+      if (last && fits(last)) return last;
+      if (performance.now() > untilMs) throw new Error(`the status never fitted within ${patienceMs} ms: ${JSON.stringify(last)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const program of this.#programs.toReversed()) await program.stop();
+    await this.broker.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #keep(program: Program): Program {
+    this.#programs.push(program);
+    return program;
+  }
+}
