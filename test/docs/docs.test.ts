@@ -1,0 +1,118 @@
+// What the documentation says is true: every code, problem, key and command stands there, and the README's commands work.
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { parse } from 'yaml';
+import { ERROR_CODES } from '../../src/errors.ts';
+import { askStatus, PROBLEMS } from '../../src/status/index.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import { freePort } from '../support/ports.ts';
+import { Program, ROOT } from '../support/program.ts';
+import { rosUnavailable } from '../support/ros.ts';
+
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+
+/** The codes in the first column of a page's table. */
+function listed(file: string): string[] {
+  return [...read(file).matchAll(/^\| `([a-zA-Z_]+)` \|/gm)].map(([, code]) => String(code));
+}
+
+function commandsOf(file: string): string[] {
+  const blocks = [...read(file).matchAll(/```\n([\s\S]*?)```/g)].map(([, text]) => String(text));
+  return blocks.flatMap((text) => text.split('\n')).filter((line) => /^(npm|bin\/|mosquitto)/.test(line));
+}
+
+describe('the documentation', () => {
+  it('lists every error code, and no other', () => {
+    assert.deepEqual(listed('docs/errors.md').sort(), Object.keys(ERROR_CODES).sort());
+  });
+
+  it('lists every problem, and no other', () => {
+    assert.deepEqual(listed('docs/problems.md').sort(), Object.keys(PROBLEMS).sort());
+  });
+
+  it('explains every key of the default configuration where it first stands', () => {
+    const lines = read('config/default.yaml').split('\n');
+    const names = parse(read('config/default.yaml')) as { channels: object; commands: object };
+    const seen = new Set([...Object.keys(names.channels), ...Object.keys(names.commands), 'value']);
+    for (const [i, line] of lines.entries()) {
+      const key = /^\s*([a-z_]+):/.exec(line)?.[1];
+      if (key === undefined || seen.has(key)) continue;
+      assert.match(lines[i - 1] ?? '', /^\s*#/, `${key} in line ${i + 1} has no comment above it`);
+      seen.add(key);
+    }
+    assert.ok(seen.has('reconnect_max'));
+  });
+
+  it('links only to files that are there', () => {
+    for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/guarantees.md', 'certs/README.md']) {
+      for (const [, target] of read(file).matchAll(/\]\(([^)#]+)\)/g)) {
+        const folder = file.includes('/') ? file.slice(0, file.lastIndexOf('/') + 1) : '';
+        if (!String(target).startsWith('http')) assert.ok(existsSync(join(ROOT, folder, String(target))), `${file} links to ${target}`);
+      }
+    }
+  });
+
+  it('shows in the README only commands that are run by a test or by .ci/run', () => {
+    const byCi = ['npm run demo', 'npm test', 'bin/setup'];
+    const ci = read('.ci/run');
+    for (const command of byCi) assert.ok(ci.includes(command), `.ci/run runs ${command}`);
+    const here = ['config check config/robot.example.yaml', 'run --config', 'status --config', 'certs dev-ca', 'mosquitto -c'];
+    for (const command of commandsOf('README.md')) {
+      assert.ok(byCi.includes(command) || here.some((part) => command.includes(part)), `nobody runs ${command}`);
+    }
+  });
+});
+
+const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+
+describe('the README’s bench', { skip, timeout: 60_000 }, () => {
+  let folder: string;
+  let domain: RosDomain;
+  const programs: Program[] = [];
+
+  const start = (line: string) => {
+    const [command = '', ...args] = line.split(' ');
+    const path = command === 'mosquitto' ? String(findMosquitto()) : join(ROOT, command);
+    const program = new Program(line, path, args, process.env, folder);
+    programs.push(program);
+    return program;
+  };
+
+  before(async () => {
+    domain = await claimDomain();
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-readme-'));
+    cpSync(join(ROOT, 'config'), join(folder, 'config'), { recursive: true });
+    const port = await freePort();
+    for (const file of ['config/bench.yaml', 'config/mosquitto.bench.conf']) {
+      writeFileSync(join(folder, file), read(file).replaceAll('8883', String(port)));
+    }
+  });
+
+  after(async () => {
+    for (const program of programs.toReversed()) await program.stop();
+    await domain.release();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('works command by command', async () => {
+    const [certs, broker, run] = commandsOf('README.md').slice(-3);
+    assert.equal(await start(String(certs)).exited, 0);
+    start(String(broker));
+    const agent = start(String(run));
+    await agent.event('connected');
+    assert.equal((await askStatus(join(folder, 'bench-state'))).link.state, 'connected');
+    const status = start('bin/elderly-bot status --config config/bench.yaml');
+    assert.equal(await status.exited, 0);
+    assert.match(JSON.stringify(status.lines), /connected for/);
+    assert.equal(await agent.stop(), 0);
+  });
+
+  it('checks the example configuration', async () => {
+    const check = start('bin/elderly-bot config check config/robot.example.yaml');
+    assert.equal(await check.exited, 0);
+  });
+});
