@@ -19,6 +19,7 @@ mqtt:
   ack_timeout: 5s
   connect_timeout: 5s
   reconnect_min: 500ms
+  budget: null
   reconnect_max: 2s
 `;
 

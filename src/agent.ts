@@ -12,10 +12,8 @@ import { CommandJournal, type Db, lockStateDir, Outbox, openDatabase } from './o
 import { type RosNode, type RosPublisher, startRosNode } from './ros/index.ts';
 import { Channel } from './sensing/index.ts';
 import { Latencies, Problems, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
-import { Uplink } from './uplink/index.ts';
+import { Uplink, UplinkMemory } from './uplink/index.ts';
 import { VERSION } from './version.ts';
-
-const DEFAULT_MQTTS_PORT = 8883;
 
 /** How often the outbox is looked after and the lifetime is written down. */
 const TEND_EVERY_MS = 60_000;
@@ -140,6 +138,9 @@ export class Agent {
       connectTimeoutMs: config.mqtt.connect_timeout,
       ackTimeoutMs: config.mqtt.ack_timeout,
       window: config.mqtt.window,
+      quota: { messagesPerSecond: config.mqtt.messages_per_second, bytesPerSecond: config.mqtt.bytes_per_second },
+      budget: config.mqtt.budget,
+      memory: new UplinkMemory(config.state_dir),
       backoff: { minMs: config.mqtt.reconnect_min, maxMs: config.mqtt.reconnect_max },
       outbox,
       clock,
@@ -162,11 +163,12 @@ export class Agent {
         await uplink.finish(Math.max(0, this.#deadline() - 2_000));
         this.#stopping.abort();
         await linked;
+        uplink.save();
       },
     ]);
     yield 'uplink';
 
-    const tending = every(TEND_EVERY_MS, () => this.#tend(outbox, journal, lifetime, clock));
+    const tending = every(TEND_EVERY_MS, () => this.#tend(outbox, journal, lifetime, clock, uplink));
     this.#steps.push(['tending', () => tending.stop()]);
     this.#status = () => this.#describe({ clock, lifetime, outbox, uplink, channels, commands, problems });
     const socket = new StatusSocket(config.state_dir, this.#status);
@@ -212,11 +214,12 @@ export class Agent {
     outbox.append({ class: 'event', body: { kind: 'problem', code, severity, state, text } });
   }
 
-  #tend(outbox: Outbox, journal: CommandJournal, lifetime: Lifetime, clock: Clock): void {
+  #tend(outbox: Outbox, journal: CommandJournal, lifetime: Lifetime, clock: Clock, uplink: Uplink): void {
     try {
       outbox.tend(this.#config.outbox.max_age);
       journal.forgetOld();
       lifetime.save(clock.mono(), trustedWall(clock));
+      uplink.save();
     } catch (error) {
       this.#log.error({ event: 'tending_failed', err: error }, 'the outbox could not be looked after; it is tried again in a minute');
     }
@@ -258,6 +261,7 @@ export class Agent {
         receipts_seen: lifetime.receiptsSeen,
       },
       delivered: { acknowledged_rows: this.#ackedRows, ack_p50_ms: this.#acks.quantile(0.5), ack_p99_ms: this.#acks.quantile(0.99) },
+      budget: uplink.budget(),
       channels: channels.status(),
       commands: commands.counts(),
       problems: problems.standing().map(({ code, severity, subject, text, todo, sinceMs }) => ({
@@ -286,7 +290,7 @@ function newOutboxId(): string {
   return randomBytes(12).toString('base64url');
 }
 
-function endpointOf(endpoint: string): { host: string; port: number } {
+function endpointOf(endpoint: string): { host: string; port: number | undefined } {
   const { hostname, port } = new URL(`mqtts://${endpoint}`);
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? DEFAULT_MQTTS_PORT : Number(port) };
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? undefined : Number(port) };
 }

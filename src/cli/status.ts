@@ -10,13 +10,14 @@ export async function status(file: string | undefined, json: boolean): Promise<n
 }
 
 function describe(found: Status): string {
-  const { link, outbox, delivered } = found;
+  const { link, outbox, delivered, budget } = found;
   const held = Object.entries(outbox.held).map(([name, rows]) => `${rows} ${name}`);
   const lines = [
     `${found.thing}  version ${found.version}, start ${found.boot}, running ${ago(found.uptime_ms)}${found.clock.trusted ? '' : '  CLOCK NOT TRUSTED'}`,
     `link     ${link.state} for ${ago(link.since_ms)}, ${link.endpoint}${link.mqtt_version ? `, MQTT ${link.mqtt_version === 5 ? '5' : '3.1.1'}` : ''}`,
     `outbox   ${outbox.accepted} rows taken, ${outbox.unconfirmed} unconfirmed (held: ${held.join(', ')})`,
     `acks     ${delivered.acknowledged_rows} rows, p50 ${delivered.ack_p50_ms ?? '-'} ms, p99 ${delivered.ack_p99_ms ?? '-'} ms`,
+    `budget   ${budget.spent} of ${budget.budget ?? 'unlimited'} messages this month, forecast ${budget.forecast} ($${budget.forecast_dollars}), telemetry every ${ago(budget.interval_ms)}`,
     ...found.channels.map((channel) => {
       const age = channel.age_ms === null ? 'never heard' : `${ago(channel.age_ms)} ago`;
       return `channel  ${channel.name.padEnd(14)} ${String(channel.value).padEnd(10)} ${age}, ${channel.messages} messages${channel.alert ? '  ALERT' : ''}`;

@@ -105,6 +105,11 @@ export const config = z.strictObject({
     connect_timeout: durationBetween('1s', '5m'),
     ack_timeout: durationBetween('1s', '5m'),
     window: z.int().min(1).max(100),
+    /** Publishes and bytes a second; null: no limit. */
+    messages_per_second: z.number().min(1).max(100).nullable(),
+    bytes_per_second: size.nullable(),
+    /** Metered messages a month; null: no budget. */
+    budget: z.int().min(1_000).nullable(),
     reconnect_min: durationBetween('100ms', '1m'),
     reconnect_max: durationBetween('1s', '1h'),
   }),

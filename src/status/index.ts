@@ -1,4 +1,4 @@
 export { Latencies } from './latency.ts';
 export { PROBLEMS, type ProblemCode, type ProblemListener, Problems, type StandingProblem } from './problems.ts';
 export { askStatus, StatusSocket, socketPath } from './socket.ts';
-export type { ChannelStatus, LinkStatus, Status } from './status.ts';
+export type { BudgetStatus, ChannelStatus, LinkStatus, Status } from './status.ts';

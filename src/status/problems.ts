@@ -69,10 +69,15 @@ export const PROBLEMS = {
     title: 'The broker refused the client id',
     todo: 'use the thing name of the certificate as `thing`',
   },
+  client_id_taken: {
+    severity: 'error',
+    title: 'Another client uses this robot’s name',
+    todo: 'find the second agent, or the bench tool, that connects with this thing name, and stop it',
+  },
   mqtt_ended: {
     severity: 'warning',
     title: 'The connection to the broker ended',
-    todo: 'nothing: it is made again by itself; if it happens all the time, look whether another client uses this thing name',
+    todo: 'nothing: it is made again by itself',
   },
   message_refused: {
     severity: 'error',

@@ -12,6 +12,16 @@ export interface LinkStatus {
   readonly failures_in_a_row: number;
 }
 
+export interface BudgetStatus {
+  /** Metered messages a month; null: none is set. */
+  readonly budget: number | null;
+  readonly spent: number;
+  readonly forecast: number;
+  readonly forecast_dollars: number;
+  /** What telemetry waits now: the configured interval, or longer while the month's share is overspent. */
+  readonly interval_ms: number;
+}
+
 export interface ChannelStatus {
   readonly name: string;
   readonly topic: string;
@@ -39,6 +49,7 @@ export interface Status {
     readonly receipts_seen: boolean;
   };
   readonly delivered: { readonly acknowledged_rows: number; readonly ack_p50_ms: number | null; readonly ack_p99_ms: number | null };
+  readonly budget: BudgetStatus;
   readonly channels: readonly ChannelStatus[];
   readonly commands: Readonly<Record<string, number>>;
   readonly problems: readonly {

@@ -5,6 +5,7 @@ import { every, type Ticker } from '../clock/index.ts';
 import type { Claim, Outbox } from '../outbox/index.ts';
 import { MAX_MESSAGE_BYTES, type Topics } from '../wire/index.ts';
 import { backlogMessage, type EnvelopeFacts, liveMessage, singleMessage } from './messages.ts';
+import type { Quota } from './quota.ts';
 import type { Session } from './session.ts';
 
 export interface PumpOptions {
@@ -14,7 +15,11 @@ export interface PumpOptions {
   readonly thing: string;
   readonly clock: Clock;
   readonly boot: number;
-  readonly intervalMs: number;
+  /** How long until live telemetry goes out again; asked anew each time. */
+  readonly intervalMs: () => number;
+  readonly quota: Quota;
+  /** Every message that left, by its size. */
+  readonly onSent: (bytes: number) => void;
   readonly ackTimeoutMs: number;
   /** Messages on their way without an acknowledgement. */
   readonly window: number;
@@ -49,7 +54,9 @@ export class Pump {
   #liveDue = true;
   #paused = false;
   #turn: NodeJS.Immediate | undefined;
-  #tickers: Ticker[] = [];
+  #mute: Ticker | undefined;
+  #live: NodeJS.Timeout | undefined;
+  #throttled: NodeJS.Timeout | undefined;
   #stopped = false;
   #idle: (() => void) | undefined;
 
@@ -59,13 +66,8 @@ export class Pump {
   }
 
   start(): void {
-    this.#tickers = [
-      every(this.#options.intervalMs, () => {
-        this.#liveDue = true;
-        this.wake();
-      }),
-      every(Math.min(1_000, this.#options.ackTimeoutMs), () => this.#dropIfMute()),
-    ];
+    this.#mute = every(Math.min(1_000, this.#options.ackTimeoutMs), () => this.#dropIfMute());
+    this.#liveIn(this.#options.intervalMs());
     this.wake();
   }
 
@@ -96,14 +98,30 @@ export class Pump {
   stop(): void {
     this.#stopped = true;
     clearImmediate(this.#turn);
-    for (const ticker of this.#tickers) ticker.stop();
+    clearTimeout(this.#live);
+    clearTimeout(this.#throttled);
+    this.#mute?.stop();
     for (const { claim } of this.#inFlight) this.#options.outbox.failed(claim);
     this.#inFlight.clear();
+  }
+
+  #liveIn(ms: number): void {
+    this.#live = setTimeout(() => {
+      this.#liveDue = true;
+      this.wake();
+      this.#liveIn(this.#options.intervalMs());
+    }, ms).unref();
   }
 
   #drain(): void {
     if (this.#stopped || this.#paused) return;
     for (;;) {
+      const waitMs = this.#options.quota.waitMs(this.#options.clock.mono());
+      if (waitMs > 0) {
+        clearTimeout(this.#throttled);
+        this.#throttled = setTimeout(() => this.wake(), waitMs).unref();
+        return;
+      }
       const next = this.#next();
       if (!next) return;
       this.#send(next.topic, next.claim, next.payload);
@@ -134,6 +152,9 @@ export class Pump {
 
   #send(topic: string, claim: Claim, payload: string | Buffer): void {
     const sent: Sent = { claim, sentMs: this.#options.clock.mono() };
+    const bytes = Buffer.byteLength(payload);
+    this.#options.quota.spend(bytes);
+    this.#options.onSent(bytes);
     this.#inFlight.add(sent);
     this.#options.session.publish(topic, payload, (error) => {
       if (!this.#inFlight.delete(sent)) return;

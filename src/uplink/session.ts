@@ -15,6 +15,7 @@ export interface Message {
 export interface SessionOptions {
   readonly host: string;
   readonly port: number;
+  readonly alpn: string | undefined;
   readonly credentials: Credentials;
   readonly clientId: string;
   readonly keepaliveMs: number;
@@ -130,6 +131,7 @@ function clientOptions(options: SessionOptions): IClientOptions {
     host: options.host,
     port: options.port,
     servername: options.host,
+    ...(options.alpn === undefined ? {} : { ALPNProtocols: [options.alpn] }),
     ca: credentials.ca,
     cert: credentials.cert,
     key: credentials.key,

@@ -6,18 +6,24 @@ import { type Clock, every, type Lifetime, wait } from '../clock/index.ts';
 import { messageOf } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { Outbox } from '../outbox/index.ts';
-import type { LinkStatus, ProblemCode, Problems } from '../status/index.ts';
+import type { BudgetStatus, LinkStatus, ProblemCode, Problems } from '../status/index.ts';
 import { type AnnouncedCommand, type Mark, type Presence, receipt as receiptSchema, topicsOf } from '../wire/index.ts';
 import { type BackoffLimits, backoffMs, STABLE_AFTER_MS } from './backoff.ts';
+import { addSpending, DOLLARS_A_MILLION, forecast, metered, monthPassed, stretch } from './budget.ts';
 import { connectCause, refusesVersion } from './causes.ts';
+import type { Remembered, UplinkMemory } from './memory.ts';
 import { Pump } from './pump.ts';
+import { Quota, type QuotaLimits } from './quota.ts';
+import { nextRoute, type Route, routesOf } from './routes.ts';
 import { ConnectError, type Message, Session } from './session.ts';
+import { TAKEOVER_WAIT_MS, TakeoverWatch } from './takeover.ts';
 
 export interface UplinkOptions {
   readonly thing: string;
   readonly topicPrefix: string;
   readonly host: string;
-  readonly port: number;
+  /** Undefined: 8883, and 443 with ALPN where that does not get through. */
+  readonly port: number | undefined;
   readonly credentials: Credentials;
   readonly version: string;
   readonly intervalMs: number;
@@ -26,6 +32,10 @@ export interface UplinkOptions {
   readonly ackTimeoutMs: number;
   readonly window: number;
   readonly backoff: BackoffLimits;
+  readonly quota: QuotaLimits;
+  /** Metered messages a month; null: no budget. */
+  readonly budget: number | null;
+  readonly memory: UplinkMemory;
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
@@ -50,6 +60,7 @@ const LINK_PROBLEMS: readonly ProblemCode[] = [
   'clock_wrong',
   'not_authorized',
   'client_id_refused',
+  'client_id_taken',
   'mqtt_ended',
 ];
 
@@ -63,6 +74,10 @@ const GOODBYE_MS = 1_500;
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #topics;
+  readonly #routes: readonly Route[];
+  readonly #takeovers = new TakeoverWatch();
+  #remembered: Remembered;
+  #route: number;
   #version: 4 | 5 = 5;
   #failures = 0;
   #connects = 0;
@@ -73,6 +88,12 @@ export class Uplink {
   constructor(options: UplinkOptions) {
     this.#options = options;
     this.#topics = topicsOf(options.topicPrefix);
+    this.#routes = routesOf(options.port);
+    this.#remembered = options.memory.load();
+    this.#route = Math.max(
+      0,
+      this.#routes.findIndex(({ port }) => port === this.#remembered.port),
+    );
     this.#state = { state: 'stopped', sinceMs: 0 };
   }
 
@@ -82,15 +103,34 @@ export class Uplink {
   }
 
   status(): LinkStatus {
-    const { host, port, clock } = this.#options;
+    const { clock } = this.#options;
     return {
       state: this.#state.state,
       since_ms: clock.mono() - this.#state.sinceMs,
-      endpoint: `${host}:${port}`,
+      endpoint: this.#endpoint,
       mqtt_version: this.#current ? this.#version : null,
       connects: this.#connects,
       failures_in_a_row: this.#failures,
     };
+  }
+
+  /** What the month has cost so far, and will have cost at this rate. */
+  budget(): BudgetStatus {
+    const { clock, budget } = this.#options;
+    const { messages } = addSpending(this.#remembered.spending, 0, clock.wall());
+    const expected = forecast(messages, monthPassed(clock.wall()));
+    return {
+      budget,
+      spent: messages,
+      forecast: expected,
+      forecast_dollars: Number(((expected * DOLLARS_A_MILLION) / 1e6).toFixed(2)),
+      interval_ms: this.#intervalMs(),
+    };
+  }
+
+  /** Writes down what is remembered across restarts. */
+  save(): void {
+    this.#options.memory.save(this.#remembered);
   }
 
   /** Runs until the signal fires. Resolves when the last connection is over. */
@@ -100,7 +140,7 @@ export class Uplink {
       if (signal.aborted) break;
       if (wentWell === 'try_other_version') continue;
       this.#failures = wentWell === 'stable' ? 1 : this.#failures + 1;
-      const ms = backoffMs(this.#failures, this.#options.backoff, Math.random());
+      const ms = wentWell === 'taken' ? TAKEOVER_WAIT_MS : backoffMs(this.#failures, this.#options.backoff, Math.random());
       this.#enter('waiting');
       await wait(ms, signal);
     }
@@ -120,7 +160,7 @@ export class Uplink {
     await Promise.race([said.then(() => session.close()), session.ended, wait(GOODBYE_MS, new AbortController().signal)]);
   }
 
-  async #connectOnce(signal: AbortSignal): Promise<'stable' | 'failed' | 'try_other_version'> {
+  async #connectOnce(signal: AbortSignal): Promise<'stable' | 'failed' | 'taken' | 'try_other_version'> {
     const { clock, problems, log } = this.#options;
     this.#enter('connecting');
     const id = randomBytes(8).toString('hex');
@@ -143,27 +183,38 @@ export class Uplink {
     }
     this.#connects++;
     this.#enter('connected');
+    this.#remembered = { ...this.#remembered, port: this.#routeNow.port };
     problems.clearOthers(LINK_PROBLEMS);
     log.info({ event: 'connected', mqtt_version: this.#version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
     const reason = await this.#serve(session, id, signal);
     const lastedMs = clock.mono() - this.#state.sinceMs;
-    if (!signal.aborted) {
+    const lossReason = reason instanceof ConnectError ? reason.reason : undefined;
+    const taken = !signal.aborted && this.#takeovers.ended(clock.mono(), lastedMs, lossReason);
+    if (taken) {
+      problems.raise(
+        'client_id_taken',
+        `this connection was taken over again and again; the next try is in ${TAKEOVER_WAIT_MS / 60_000} min`,
+      );
+    } else if (!signal.aborted) {
       log.warn({ event: 'disconnected', lasted_ms: lastedMs, reason: reason?.message ?? 'closed' }, 'the connection ended');
       problems.raise(
         'mqtt_ended',
         `the connection ended after ${Math.round(lastedMs / 1000)} s: ${reason?.message ?? 'closed by the broker'}`,
       );
     }
+    if (taken) return 'taken';
     return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
   }
 
   #connect(id: string, signal: AbortSignal): Promise<Session> {
-    const { host, port, credentials, thing, keepaliveMs, connectTimeoutMs } = this.#options;
+    const { host, credentials, thing, keepaliveMs, connectTimeoutMs } = this.#options;
+    const { port, alpn } = this.#routeNow;
     const will: Presence = { thing, session: id, online: false, at: this.#options.clock.wall(), mark: this.#mark() };
     return Session.connect(
       {
         host,
         port,
+        alpn,
         credentials,
         clientId: thing,
         keepaliveMs,
@@ -177,7 +228,7 @@ export class Uplink {
   }
 
   async #serve(session: Session, id: string, signal: AbortSignal): Promise<Error | undefined> {
-    const { outbox, thing, clock, lifetime, intervalMs, ackTimeoutMs, window, onAck, problems } = this.#options;
+    const { outbox, thing, clock, lifetime, ackTimeoutMs, window, onAck, problems, quota } = this.#options;
     const pump = new Pump({
       session,
       outbox,
@@ -185,7 +236,9 @@ export class Uplink {
       thing,
       clock,
       boot: lifetime.boot,
-      intervalMs,
+      intervalMs: () => this.#intervalMs(),
+      quota: new Quota(quota, clock.mono()),
+      onSent: (bytes) => this.#spend(metered(bytes)),
       ackTimeoutMs,
       window,
       onAck,
@@ -232,6 +285,7 @@ export class Uplink {
   }
 
   #receipt(payload: Buffer): void {
+    this.#spend(metered(payload.length));
     const { outbox, thing, problems, log } = this.#options;
     const parsed = receiptSchema.safeParse(parseJson(payload));
     if (!parsed.success || parsed.data.thing !== thing) {
@@ -248,11 +302,31 @@ export class Uplink {
   }
 
   #blame(reason: string | number | undefined, text: string): void {
-    const { clock, credentials, problems, log, host, port } = this.#options;
+    const { clock, credentials, problems, log } = this.#options;
     const cause = connectCause(reason, { trusted: clock.trusted(), wallMs: clock.wall() }, credentials);
     problems.clearOthers(LINK_PROBLEMS, cause);
-    problems.raise(cause, `${host}:${port}: ${text}`);
+    problems.raise(cause, `${this.#endpoint}: ${text}`);
+    this.#route = nextRoute(this.#routes, this.#route, cause);
     log.debug({ event: 'connect_failed', cause, reason }, text);
+  }
+
+  get #routeNow(): Route {
+    return this.#routes[this.#route] ?? { port: 8883, alpn: undefined };
+  }
+
+  get #endpoint(): string {
+    return `${this.#options.host}:${this.#routeNow.port}`;
+  }
+
+  #intervalMs(): number {
+    const { intervalMs, budget, clock } = this.#options;
+    if (budget === null) return intervalMs;
+    const { messages } = addSpending(this.#remembered.spending, 0, clock.wall());
+    return intervalMs * stretch(messages, budget, monthPassed(clock.wall()));
+  }
+
+  #spend(messages: number): void {
+    this.#remembered = { ...this.#remembered, spending: addSpending(this.#remembered.spending, messages, this.#options.clock.wall()) };
   }
 
   #mark(): Mark {

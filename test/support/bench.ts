@@ -18,6 +18,7 @@ mqtt:
   ack_timeout: 5s
   connect_timeout: 5s
   reconnect_min: 200ms
+  budget: null
   reconnect_max: 1s
 channels:
   gas: { report: { on: message } }

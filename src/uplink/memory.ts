@@ -1,0 +1,36 @@
+// What the uplink remembers across restarts, in a small file in the state directory: which way got through, and what the month
+// has cost so far. Lost or garbled, it starts anew: nothing depends on it but comfort.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { replaceFile } from '../clock/index.ts';
+
+const schema = z.object({
+  /** Port that got through last. */
+  port: z.int().min(1).max(65_535).nullable(),
+  spending: z.object({ month: z.string(), messages: z.int().min(0) }),
+});
+
+export type Remembered = z.infer<typeof schema>;
+
+const NOTHING: Remembered = { port: null, spending: { month: '', messages: 0 } };
+
+export class UplinkMemory {
+  readonly #file: string;
+
+  constructor(stateDir: string) {
+    this.#file = join(stateDir, 'uplink.json');
+  }
+
+  load(): Remembered {
+    try {
+      return schema.parse(JSON.parse(readFileSync(this.#file, 'utf8')));
+    } catch {
+      return NOTHING;
+    }
+  }
+
+  save(remembered: Remembered): void {
+    replaceFile(this.#file, `${JSON.stringify(remembered)}\n`);
+  }
+}
