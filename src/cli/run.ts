@@ -7,9 +7,10 @@ import { createLog } from '../logs/index.ts';
 const STOP_DEADLINE_MS = 8_000;
 
 export async function run(file: string | undefined): Promise<number> {
-  const config = loadConfig(file, process.env);
+  const loaded = loadConfig(file, process.env);
+  const { config } = loaded;
   const log = createLog(config.log_level, { thing: config.thing });
-  const agent = new Agent(config, log);
+  const agent = new Agent(loaded, log);
   const stop = new AbortController();
   const stopped = new Promise<void>((resolve) => {
     const onSignal = (signal: NodeJS.Signals) => {

@@ -4,7 +4,7 @@ import { askStatus, type Status } from '../status/index.ts';
 
 /** @returns 0 when nothing is wrong, 1 when problems stand. */
 export async function status(file: string | undefined, json: boolean): Promise<number> {
-  const found = await askStatus(loadConfig(file, process.env).state_dir);
+  const found = await askStatus(loadConfig(file, process.env).config.state_dir);
   process.stdout.write(json ? `${JSON.stringify(found)}\n` : describe(found));
   return found.problems.length === 0 ? 0 : 1;
 }

@@ -31,11 +31,17 @@ interface Source {
   readonly document: Document;
 }
 
+export interface LoadedConfig {
+  readonly config: Config;
+  /** `file:line:column` of a key, for messages about a value that only turned out wrong later. */
+  readonly place: (path: readonly string[]) => string;
+}
+
 /**
  * Reads a configuration file over the default one.
  * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX or CONFIG_INVALID; its message has one line for each thing wrong.
  */
-export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv): Config {
+export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv): LoadedConfig {
   const sources = [read(DEFAULT_FILE), ...(file === undefined ? [] : [read(resolve(file))])];
   const merged = sources.reduce<Tree>((below, source) => merge(below, absolutePaths(source)), {});
   for (const [name, path] of Object.entries(ENVIRONMENT)) {
@@ -43,8 +49,9 @@ export function loadConfig(file: string | undefined, environment: NodeJS.Process
     if (value) setAt(merged, path, path[1] === 'endpoint' ? value : resolve(value));
   }
   const parsed = configSchema.safeParse(merged);
-  if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.flatMap((issue) => explain(issue, sources.toReversed(), merged));
+  const uppermostFirst = sources.toReversed();
+  if (parsed.success) return { config: parsed.data, place: (path) => place(path, uppermostFirst) };
+  const lines = parsed.error.issues.flatMap((issue) => explain(issue, uppermostFirst, merged));
   throw new AgentError('CONFIG_INVALID', lines.join('\n'), { todo: 'config/default.yaml explains every key' });
 }
 
