@@ -4,12 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
 import { announce, Commands } from './commands/index.ts';
-import type { Config } from './config/index.ts';
+import type { Config, LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
 import { readCredentials } from './identity/index.ts';
 import type { Logger } from './logs/index.ts';
 import { CommandJournal, type Db, lockStateDir, Outbox, openDatabase } from './outbox/index.ts';
-import { type RosNode, type RosPublisher, startRosNode } from './ros/index.ts';
+import { type RosMessage, type RosNode, type RosPublisher, startRosNode } from './ros/index.ts';
 import { Channel } from './sensing/index.ts';
 import { Latencies, Problems, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
 import { Uplink, UplinkMemory } from './uplink/index.ts';
@@ -22,6 +22,7 @@ type Step = readonly [name: string, stop: () => void | Promise<void>];
 
 export class Agent {
   readonly #config: Config;
+  readonly #place: LoadedConfig['place'];
   readonly #log: Logger;
   readonly #steps: Step[] = [];
   readonly #acks = new Latencies();
@@ -29,8 +30,9 @@ export class Agent {
   #ackedRows = 0;
   #status: (() => Status) | undefined;
 
-  constructor(config: Config, log: Logger) {
+  constructor({ config, place }: LoadedConfig, log: Logger) {
     this.#config = config;
+    this.#place = place;
     this.#log = log;
   }
 
@@ -180,7 +182,13 @@ export class Agent {
 
   /** Publishers exist from the start, so that whoever listens is matched before the first command comes. */
   #advertise(ros: RosNode): Map<string, RosPublisher> {
-    return new Map(Object.entries(this.#config.commands).map(([name, { topic, type, qos }]) => [name, ros.advertise(topic, type, qos)]));
+    const commands = Object.entries(this.#config.commands);
+    return new Map(
+      commands.map(([name, { topic, type, qos }]) => [
+        name,
+        this.#configured(['commands', name, 'type'], () => ros.advertise(topic, type, qos)),
+      ]),
+    );
   }
 
   #subscribe(ros: RosNode, outbox: Outbox, clock: Clock, problems: Problems) {
@@ -188,16 +196,13 @@ export class Agent {
     const channels = Object.entries(this.#config.channels).map(([name, config]) => new Channel(name, config, standing.get(name)));
     const subscriptions = channels.map((channel) => {
       const { topic, type, qos } = channel.config;
-      return ros.subscribe({
-        topic,
-        type,
-        qos,
-        onMessage: (message) => {
-          const row = channel.accept(message, clock.mono());
-          if (row) outbox.append(row);
-        },
-        onError: (error) => problems.raise('channel_unreadable', `${channel.name} (${topic}): ${messageOf(error)}`, channel.name),
-      });
+      const onMessage = (message: RosMessage) => {
+        const row = channel.accept(message, clock.mono());
+        if (row) outbox.append(row);
+      };
+      const onError = (error: Error) =>
+        problems.raise('channel_unreadable', `${channel.name} (${topic}): ${messageOf(error)}`, channel.name);
+      return this.#configured(['channels', channel.name, 'type'], () => ros.subscribe({ topic, type, qos, onMessage, onError }));
     });
     return {
       status: () => channels.map((channel) => channel.status(clock.mono())),
@@ -205,6 +210,17 @@ export class Agent {
         for (const subscription of subscriptions) subscription.close();
       },
     };
+  }
+
+  /** What ROS refuses was written in the configuration: the error says where. */
+  #configured<T>(path: readonly string[], create: () => T): T {
+    try {
+      return create();
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      const where = `${this.#place(path)}: ${path.join('.')}: ${error.message}`;
+      throw new AgentError(error.code, where, { ...(error.todo ? { todo: error.todo } : {}), cause: error, fields: error.fields });
+    }
   }
 
   /** Problems are logged, and go to the cloud as events. */
