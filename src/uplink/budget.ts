@@ -1,6 +1,8 @@
 // What the month's messages cost, counted as IoT Core meters: in steps of 5 KiB, and three for each publish that our cloud takes
 // (in, out to the cloud, the cloud's PUBACK) as for each receipt. While the month's share is overspent the interval of telemetry
-// doubles; alerts are never held back. Pure but for the file it is kept in.
+// doubles; alerts are never held back.
+import type { Clock } from '../clock/index.ts';
+import type { BudgetStatus } from '../status/index.ts';
 import { METERING_STEP_BYTES } from '../wire/index.ts';
 
 export interface Spending {
@@ -10,7 +12,7 @@ export interface Spending {
 }
 
 /** IoT Core, first tier, US dollars a million messages (aws.amazon.com/iot-core/pricing). */
-export const DOLLARS_A_MILLION = 1;
+const DOLLARS_A_MILLION = 1;
 
 /** The longest telemetry is stretched: 64 times its interval. */
 const MAX_DOUBLINGS = 6;
@@ -43,7 +45,7 @@ export function stretch(spent: number, budget: number, passed: number): number {
 }
 
 /** What the month will have cost at this rate. */
-export function forecast(spent: number, passed: number): number {
+function forecast(spent: number, passed: number): number {
   return Math.round(spent / Math.max(passed, 0.01));
 }
 
@@ -51,4 +53,55 @@ export function forecast(spent: number, passed: number): number {
 export function addSpending(spending: Spending, messages: number, wallMs: number): Spending {
   const month = monthOf(wallMs);
   return { month, messages: (spending.month === month ? spending.messages : 0) + messages };
+}
+
+/** The running account of one robot. */
+export class Budget {
+  readonly #limit: number | null;
+  readonly #intervalMs: number;
+  readonly #clock: Clock;
+  #spending: Spending;
+
+  /**
+   * @param limit metered messages a month; null: none is set.
+   * @param intervalMs the configured interval of telemetry.
+   * @param spending what an earlier run wrote down.
+   */
+  constructor(limit: number | null, intervalMs: number, clock: Clock, spending: Spending) {
+    this.#limit = limit;
+    this.#intervalMs = intervalMs;
+    this.#clock = clock;
+    this.#spending = spending;
+  }
+
+  /** A publish of ours, or a receipt to us, of so many bytes. */
+  spend(bytes: number): void {
+    this.#spending = addSpending(this.#spending, metered(bytes), this.#clock.wall());
+  }
+
+  get spending(): Spending {
+    return this.#spending;
+  }
+
+  /** What telemetry waits now, in milliseconds. */
+  intervalMs(): number {
+    return this.#limit === null
+      ? this.#intervalMs
+      : this.#intervalMs * stretch(this.#spent(), this.#limit, monthPassed(this.#clock.wall()));
+  }
+
+  status(): BudgetStatus {
+    const expected = forecast(this.#spent(), monthPassed(this.#clock.wall()));
+    return {
+      budget: this.#limit,
+      spent: this.#spent(),
+      forecast: expected,
+      forecast_dollars: Number(((expected * DOLLARS_A_MILLION) / 1e6).toFixed(2)),
+      interval_ms: this.intervalMs(),
+    };
+  }
+
+  #spent(): number {
+    return addSpending(this.#spending, 0, this.#clock.wall()).messages;
+  }
 }

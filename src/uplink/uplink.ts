@@ -7,13 +7,14 @@ import { messageOf } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { Outbox } from '../outbox/index.ts';
 import type { BudgetStatus, LinkStatus, ProblemCode, Problems } from '../status/index.ts';
-import { type AnnouncedCommand, type Mark, type Presence, receipt as receiptSchema, topicsOf } from '../wire/index.ts';
+import { type AnnouncedCommand, type Mark, type Presence, topicsOf } from '../wire/index.ts';
 import { type BackoffLimits, backoffMs, STABLE_AFTER_MS } from './backoff.ts';
-import { addSpending, DOLLARS_A_MILLION, forecast, metered, monthPassed, stretch } from './budget.ts';
+import { Budget } from './budget.ts';
 import { connectCause, refusesVersion } from './causes.ts';
-import type { Remembered, UplinkMemory } from './memory.ts';
+import type { UplinkMemory } from './memory.ts';
 import { Pump } from './pump.ts';
 import { Quota, type QuotaLimits } from './quota.ts';
+import { receiveReceipt } from './receive.ts';
 import { nextRoute, type Route, routesOf } from './routes.ts';
 import { ConnectError, type Message, Session } from './session.ts';
 import { TAKEOVER_WAIT_MS, TakeoverWatch } from './takeover.ts';
@@ -76,7 +77,8 @@ export class Uplink {
   readonly #topics;
   readonly #routes: readonly Route[];
   readonly #takeovers = new TakeoverWatch();
-  #remembered: Remembered;
+  readonly #budget: Budget;
+  #portThatWorked: number | null;
   #route: number;
   #version: 4 | 5 = 5;
   #failures = 0;
@@ -89,10 +91,12 @@ export class Uplink {
     this.#options = options;
     this.#topics = topicsOf(options.topicPrefix);
     this.#routes = routesOf(options.port);
-    this.#remembered = options.memory.load();
+    const { port: portThatWorked, spending } = options.memory.load();
+    this.#portThatWorked = portThatWorked;
+    this.#budget = new Budget(options.budget, options.intervalMs, options.clock, spending);
     this.#route = Math.max(
       0,
-      this.#routes.findIndex(({ port }) => port === this.#remembered.port),
+      this.#routes.findIndex(({ port }) => port === portThatWorked),
     );
     this.#state = { state: 'stopped', sinceMs: 0 };
   }
@@ -116,21 +120,12 @@ export class Uplink {
 
   /** What the month has cost so far, and will have cost at this rate. */
   budget(): BudgetStatus {
-    const { clock, budget } = this.#options;
-    const { messages } = addSpending(this.#remembered.spending, 0, clock.wall());
-    const expected = forecast(messages, monthPassed(clock.wall()));
-    return {
-      budget,
-      spent: messages,
-      forecast: expected,
-      forecast_dollars: Number(((expected * DOLLARS_A_MILLION) / 1e6).toFixed(2)),
-      interval_ms: this.#intervalMs(),
-    };
+    return this.#budget.status();
   }
 
   /** Writes down what is remembered across restarts. */
   save(): void {
-    this.#options.memory.save(this.#remembered);
+    this.#options.memory.save({ port: this.#portThatWorked, spending: this.#budget.spending });
   }
 
   /** Runs until the signal fires. Resolves when the last connection is over. */
@@ -183,7 +178,7 @@ export class Uplink {
     }
     this.#connects++;
     this.#enter('connected');
-    this.#remembered = { ...this.#remembered, port: this.#routeNow.port };
+    this.#portThatWorked = this.#routeNow.port;
     problems.clearOthers(LINK_PROBLEMS);
     log.info({ event: 'connected', mqtt_version: this.#version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
     const reason = await this.#serve(session, id, signal);
@@ -236,9 +231,9 @@ export class Uplink {
       thing,
       clock,
       boot: lifetime.boot,
-      intervalMs: () => this.#intervalMs(),
+      intervalMs: () => this.#budget.intervalMs(),
       quota: new Quota(quota, clock.mono()),
-      onSent: (bytes) => this.#spend(metered(bytes)),
+      onSent: (bytes) => this.#budget.spend(bytes),
       ackTimeoutMs,
       window,
       onAck,
@@ -281,24 +276,9 @@ export class Uplink {
 
   #receive(message: Message): void {
     if (message.topic === this.#topics.commands) this.#options.onCommand(message);
-    else if (message.topic === this.#topics.receipts) this.#receipt(message.payload);
-  }
-
-  #receipt(payload: Buffer): void {
-    this.#spend(metered(payload.length));
-    const { outbox, thing, problems, log } = this.#options;
-    const parsed = receiptSchema.safeParse(parseJson(payload));
-    if (!parsed.success || parsed.data.thing !== thing) {
-      problems.raise('receipt_invalid', parsed.success ? `it is for ${parsed.data.thing}` : 'it does not have the shape of a receipt');
-      return;
-    }
-    try {
-      const outcome = outbox.receive(parsed.data);
-      if (outcome === 'applied') problems.clear('receipt_invalid');
-      else problems.raise('receipt_invalid', `${outcome}: outbox ${parsed.data.outbox}, accepted ${parsed.data.accepted}`);
-    } catch (error) {
-      log.error({ event: 'receipt_failed', err: error }, 'a receipt could not be applied; the rows are kept and asked for again');
-    }
+    if (message.topic !== this.#topics.receipts) return;
+    this.#budget.spend(message.payload.length);
+    receiveReceipt(message.payload, this.#options);
   }
 
   #blame(reason: string | number | undefined, text: string): void {
@@ -318,30 +298,11 @@ export class Uplink {
     return `${this.#options.host}:${this.#routeNow.port}`;
   }
 
-  #intervalMs(): number {
-    const { intervalMs, budget, clock } = this.#options;
-    if (budget === null) return intervalMs;
-    const { messages } = addSpending(this.#remembered.spending, 0, clock.wall());
-    return intervalMs * stretch(messages, budget, monthPassed(clock.wall()));
-  }
-
-  #spend(messages: number): void {
-    this.#remembered = { ...this.#remembered, spending: addSpending(this.#remembered.spending, messages, this.#options.clock.wall()) };
-  }
-
   #mark(): Mark {
     return [this.#options.lifetime.boot, this.#options.clock.mono()];
   }
 
   #enter(state: LinkStatus['state']): void {
     this.#state = { state, sinceMs: this.#options.clock.mono() };
-  }
-}
-
-function parseJson(payload: Buffer): unknown {
-  try {
-    return JSON.parse(payload.toString('utf8'));
-  } catch {
-    return undefined;
   }
 }
