@@ -1,0 +1,80 @@
+// The real uplink with a real outbox, for tests that bring their own broker. Deadlines are short: what is tested is what happens
+// after them.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { type Clock, Lifetime, systemClock } from '../../src/clock/index.ts';
+import { type BenchFiles, readCredentials } from '../../src/identity/index.ts';
+import { Outbox, openDatabase } from '../../src/outbox/index.ts';
+import { Problems } from '../../src/status/index.ts';
+import { Uplink, UplinkMemory, type UplinkOptions } from '../../src/uplink/index.ts';
+
+export interface UplinkBench {
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly uplink: Uplink;
+  readonly problems: Problems;
+  /** Codes of problems in the order in which they were raised. */
+  readonly raised: string[];
+  stop(): Promise<void>;
+}
+
+export function startUplink(files: BenchFiles, port: number, over: Partial<UplinkOptions> = {}): UplinkBench {
+  const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-uplink-'));
+  const lifetime = Lifetime.begin(folder);
+  const clock = systemClock(0);
+  const db = openDatabase(join(folder, 'outbox.db'), 64 * 1024 ** 2);
+  const outbox = new Outbox({ db, clock, lifetime, id: 'box', groupMs: 20, onTrouble: () => {} });
+  outbox.start();
+  const raised: string[] = [];
+  const problems = new Problems(
+    () => clock.mono(),
+    (state, { code }) => {
+      if (state === 'raised') raised.push(code);
+    },
+  );
+  const uplink = new Uplink({
+    thing: 'elderly-bot',
+    topicPrefix: 'elderly_bot',
+    host: 'localhost',
+    port,
+    credentials: readCredentials({ rootCa: files.ca, certFile: files.robot.cert, privateKey: files.robot.key }),
+    version: 'test',
+    intervalMs: 20,
+    keepaliveMs: 2_000,
+    connectTimeoutMs: 400,
+    ackTimeoutMs: 150,
+    window: 20,
+    backoff: { minMs: 5, maxMs: 50 },
+    quota: { messagesPerSecond: null, bytesPerSecond: null },
+    budget: null,
+    memory: new UplinkMemory(folder),
+    outbox,
+    clock,
+    lifetime,
+    problems,
+    log: pino({ level: 'silent' }),
+    commands: [],
+    onCommand: () => {},
+    onAck: () => {},
+    ...over,
+  });
+  outbox.wakeOn(() => uplink.wake());
+  const stopping = new AbortController();
+  const running = uplink.run(stopping.signal);
+  return {
+    outbox,
+    clock,
+    uplink,
+    problems,
+    raised,
+    async stop() {
+      stopping.abort();
+      await running;
+      outbox.close();
+      db.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
