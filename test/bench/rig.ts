@@ -22,9 +22,10 @@ const PAHO_FOLDER = join(ROOT, '.setup', 'bench', PAHO.replace('==', '-'));
 
 const PEERS = fileURLToPath(new URL('peers/', import.meta.url));
 
-/** Every message is a reading; telemetry each second; nothing else differs from a robot's. */
+/** Every message is a reading; telemetry each second; nothing else differs from a robot's, but for the limits that are IoT Core's. */
+const UNLIMITED = 'mqtt: { interval: 1s, messages_per_second: null, bytes_per_second: null, budget: null }';
+const LIMITED = 'mqtt: { interval: 1s }';
 const ROBOT = `
-mqtt: { interval: 1s }
 outbox: { max_size: 4GiB }
 channels:
   gas: null
@@ -95,10 +96,10 @@ export class Rig {
     return { LD_PRELOAD: join(this.folder, 'slowFsync.so'), BENCH_FSYNC_FILE: counterFile, BENCH_FSYNC_US: String(us) };
   }
 
-  /** The agent as a user starts it. @returns it and its state directory. */
-  agent(env: NodeJS.ProcessEnv = {}, stateDir = this.fresh('state')): Program {
+  /** The agent as a user starts it. @param limited with the quotas and the budget that it has by default. */
+  agent(env: NodeJS.ProcessEnv = {}, stateDir = this.fresh('state'), limited = false): Program {
     const config = `${stateDir}.yaml`;
-    writeFileSync(config, `state_dir: ${stateDir}\n${ROBOT}`);
+    writeFileSync(config, `state_dir: ${stateDir}\n${limited ? LIMITED : UNLIMITED}\n${ROBOT}`);
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const { ca, robot } = this.#files;
     const connection = {
@@ -119,6 +120,16 @@ export class Rig {
   python(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
     const path = { PYTHONPATH: [PAHO_FOLDER, process.env.PYTHONPATH].filter(Boolean).join(':') };
     return this.#keep(new Program(file, python(), [join(PEERS, file), ...args], { ...this.#peerEnv(), ...path, ...env }));
+  }
+
+  /** A state directory with a backlog of so many readings. */
+  async fill(rows: number, seed: number): Promise<string> {
+    const stateDir = this.fresh('filled');
+    const fill = fileURLToPath(new URL('fill.ts', import.meta.url));
+    const program = this.#keep(new Program('fill', process.execPath, ['--import', 'tsx', fill, stateDir, String(rows), String(seed)]));
+    await program.event('filled', undefined, 120_000);
+    await this.end(program);
+    return stateDir;
   }
 
   async end(program: Program): Promise<void> {

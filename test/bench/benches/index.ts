@@ -1,5 +1,11 @@
 // Every bench, in the order of `all`.
 import type { Bench } from '../bench.ts';
+import { alertDuringDrain } from './alertDrain.ts';
+import { cpu, fsyncs } from './cpu.ts';
+import { drain } from './drain.ts';
+import { idle } from './idle.ts';
 import { latency, latencySlowFsync } from './latency.ts';
+import { start } from './start.ts';
+import { throughput } from './throughput.ts';
 
-export const BENCHES: readonly Bench[] = [latency, latencySlowFsync];
+export const BENCHES: readonly Bench[] = [latency, latencySlowFsync, throughput, fsyncs, drain, alertDuringDrain, cpu, idle, start];

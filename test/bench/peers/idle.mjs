@@ -1,7 +1,12 @@
-// Node and rclnodejs, spinning as by default over six subscriptions, and nothing else.
+// Node and rclnodejs, spinning as by default over the agent's two subscriptions, and nothing else.
 import { say } from './connect.mjs';
 import { QOS, rosType, startNode } from './ros.mjs';
 
 const node = await startNode('bench_idle');
-for (let n = 0; n < 6; n += 1) node.createSubscription(rosType('bool'), `/bench/idle_${n}`, { qos: QOS }, () => {});
+for (const [topic, type] of [
+  ['/bench/level', 'float'],
+  ['/bench/alarm', 'bool'],
+]) {
+  node.createSubscription(rosType(type), topic, { qos: QOS }, () => {});
+}
 say('connected');

@@ -1,0 +1,32 @@
+// An agent that starts on a full outbox: until when it has drained it, and what that took on the wire.
+import { askStatus } from '../../src/status/index.ts';
+import type { Program } from '../support/program.ts';
+import { bytesSentTo, cpuSeconds } from './process.ts';
+import type { Rig } from './rig.ts';
+
+const LOOK_EVERY_MS = 10;
+const PATIENCE_MS = 120_000;
+
+export interface Drained {
+  readonly seconds: number;
+  readonly wireBytes: number;
+  readonly cpuSeconds: number;
+}
+
+/** Waits until `rows` have been acknowledged, from the connection on. */
+export async function drained(rig: Rig, agent: Program, stateDir: string, rows: number): Promise<Drained> {
+  await agent.event('connected');
+  const beganMs = performance.now();
+  const cpuBefore = cpuSeconds(agent.pid);
+  for (;;) {
+    const status = await askStatus(stateDir).catch(() => undefined);
+    const nowMs = performance.now();
+    if ((status?.delivered.acknowledged_rows ?? 0) >= rows) {
+      const cost = cpuSeconds(agent.pid) - cpuBefore;
+      return { seconds: (nowMs - beganMs) / 1000, wireBytes: bytesSentTo(agent.pid, rig.broker.port), cpuSeconds: cost };
+    }
+    if (nowMs - beganMs > PATIENCE_MS)
+      throw new Error(`only ${status?.delivered.acknowledged_rows} of ${rows} rows drained in ${PATIENCE_MS} ms`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
