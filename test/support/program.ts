@@ -28,7 +28,8 @@ export class Program {
 
   constructor(name: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env, cwd = ROOT) {
     this.name = name;
-    this.#child = spawn(command, args, { env, cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    // A session of its own: Ctrl-C at a terminal is for whoever started it, who then ends it in order.
+    this.#child = spawn(command, args, { env, cwd, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     this.#child.stdin?.on('error', () => {});
     process.on('exit', this.#killOnExit);
     this.exited = once(this.#child, 'close').then(([code]) => code as number | null);
