@@ -45,6 +45,11 @@ export class Program {
     return this.#child.pid ?? 0;
   }
 
+  /** Whether it is over, however it came to that. */
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   get stderr(): string {
     return this.#stderr;
   }

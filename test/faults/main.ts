@@ -1,0 +1,53 @@
+// `npm run faults -- NAME`: does one kind of damage again and again, and counts what was lost or doubled. Progress goes to
+// stderr; with --json the last line of stdout is one object. Exits 1 on any failure, 2 for a wrong command line or a missing part.
+import type { Campaign, Outcome } from './campaign.ts';
+import { CAMPAIGNS } from './campaigns/index.ts';
+import { type Options, readOptions, UsageError } from './options.ts';
+import { seeded } from './random.ts';
+
+const EXAMPLES = 10;
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+async function main(args: readonly string[]): Promise<number> {
+  let options: Options;
+  try {
+    options = readOptions(
+      args,
+      CAMPAIGNS.map(({ name }) => name),
+    );
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    say(`faults: ${error.message}`);
+    return 2;
+  }
+  const campaign = CAMPAIGNS.find(({ name }) => name === options.name);
+  if (!campaign) return 2;
+  const missing = campaign.missing();
+  if (missing) {
+    say(`faults: ${campaign.name} can't run here: ${missing}`);
+    return 2;
+  }
+  return runOne(campaign, options);
+}
+
+async function runOne(campaign: Campaign, { runs = campaign.defaultRuns, seed, json }: Options): Promise<number> {
+  const startedMs = performance.now();
+  say(`faults ${campaign.name}: ${campaign.what} (${runs} runs, seed ${seed})`);
+  let outcome: Outcome;
+  try {
+    outcome = await campaign.run({ runs, random: seeded(seed), say: (text) => say(`  ${text}`) });
+  } catch (reason) {
+    const text = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
+    outcome = { runs, lost: 0, doubled: 0, failures: [`the campaign broke off: ${text}`], figures: { completed: false } };
+  }
+  const { lost, doubled, failures, figures } = outcome;
+  for (const failure of failures) say(`  FAILED: ${failure}`);
+  const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
+  const told = { name: campaign.name, runs: outcome.runs, lost, doubled, failures: failures.length, seed, seconds, ...figures };
+  say(`faults ${campaign.name}: ${lost} lost, ${doubled} doubled, ${failures.length} failures in ${seconds} s`);
+  if (json) process.stdout.write(`${JSON.stringify({ ...told, examples: failures.slice(0, EXAMPLES) })}\n`);
+  return lost + doubled + failures.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));

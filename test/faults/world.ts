@@ -1,0 +1,151 @@
+// The whole path for a campaign, kept from run to run so that a run takes seconds: ROS publisher, Mosquitto with mutual TLS, the
+// cloud on PostgreSQL. Only the agent comes and goes, and after each end of it its outbox file is read and entered in the books.
+import { appendFileSync } from 'node:fs';
+import pg from 'pg';
+import type { Status } from '../../src/status/index.ts';
+import { type Account, account, type Row } from '../support/account.ts';
+import { Bench } from '../support/bench.ts';
+import { cloudEvicted, cloudRows } from '../support/cloudRows.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { committedReadings } from '../support/kept.ts';
+import { judge, type Kept } from '../support/ledgers.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import { type OutboxFile, readOutboxFile } from '../support/outboxFile.ts';
+import { findPostgres, Postgres } from '../support/postgres.ts';
+import type { Program } from '../support/program.ts';
+import { rosUnavailable } from '../support/ros.ts';
+import { Load, temperatureNumber } from './load.ts';
+
+const PER_SECOND = 200;
+
+/** Rows that no receipt covers are asked for after 90 s and sent again after 60 (contract, Receipts). */
+export const CONFIRMED_WITHIN_MS = 240_000;
+const STARTED_WITHIN_MS = 30_000;
+
+export function worldMissing(): string | false {
+  return (
+    rosUnavailable() ||
+    (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
+    (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql')
+  );
+}
+
+export class World {
+  readonly bench: Bench;
+  readonly load: Load;
+  readonly database: pg.Client;
+  readonly accepted = new Map<string, number>();
+  readonly #seen = new Map<string, Row>();
+  readonly #domain: RosDomain;
+  readonly #postgres: Postgres;
+
+  private constructor(parts: { bench: Bench; load: Load; database: pg.Client; domain: RosDomain; postgres: Postgres }) {
+    this.bench = parts.bench;
+    this.load = parts.load;
+    this.database = parts.database;
+    this.#domain = parts.domain;
+    this.#postgres = parts.postgres;
+  }
+
+  /** @param configuration more lines of the robot's configuration, top-level keys that the bench's does not have. */
+  static async start(configuration = '', perSecond = PER_SECOND): Promise<World> {
+    const domain = await claimDomain();
+    const postgres = await Postgres.start();
+    const bench = await Bench.start();
+    appendFileSync(bench.configFile, configuration);
+    const load = await Load.create(perSecond);
+    await bench.cloud({ url: postgres.url });
+    const database = new pg.Client({ connectionString: postgres.url });
+    await database.connect();
+    return new World({ bench, load, database, domain, postgres });
+  }
+
+  /** Starts the agent; resolves when it senses. */
+  async agent(env: NodeJS.ProcessEnv = {}): Promise<Program> {
+    const agent = this.bench.agent(env);
+    await agent.event('started', () => true, STARTED_WITHIN_MS);
+    return agent;
+  }
+
+  /** Until readings of this start arrive. */
+  async sensing(): Promise<void> {
+    await this.bench.status(({ channels }) => channels.some(({ messages }) => messages > 0));
+  }
+
+  /** Enters what a dead agent left behind. */
+  enter(): OutboxFile {
+    const file = readOutboxFile(this.bench.stateDir);
+    for (const [outbox, last] of file.accepted) this.accepted.set(outbox, Math.max(last, this.accepted.get(outbox) ?? 0));
+    for (const row of file.rows) this.#seen.set(`${row.outbox}/${row.seq}`, row);
+    return file;
+  }
+
+  /** Until the cloud has, or was told of, every row. */
+  drained(patienceMs = CONFIRMED_WITHIN_MS): Promise<Status> {
+    return this.bench.status(({ outbox }) => outbox.unconfirmed === 0, patienceMs);
+  }
+
+  /** Load off, an agent that is left alone, everything delivered, a clean stop; then the books are closed. */
+  async settle(env: NodeJS.ProcessEnv = {}): Promise<Settled> {
+    await this.load.pause();
+    const agent = await this.agent(env);
+    const failures: string[] = [];
+    const startedMs = performance.now();
+    await this.drained().catch((error: unknown) => failures.push(error instanceof Error ? error.message : String(error)));
+    const drainMs = Math.round(performance.now() - startedMs);
+    const code = await agent.stop();
+    if (code !== 0) failures.push(`the agent ended with ${code} on SIGTERM: ${agent.stderr.slice(-500)}`);
+    return { ...(await this.close(failures)), drainMs };
+  }
+
+  /** The three ledgers side by side, the agent being stopped. */
+  async close(failures: string[] = []): Promise<Omit<Settled, 'drainMs'>> {
+    const file = this.enter();
+    if (file.integrity !== 'ok') failures.push(`the outbox file: ${file.integrity}`);
+    const committed = await cloudRows(this.database);
+    const books = account({
+      accepted: this.accepted,
+      seen: this.#seen.values(),
+      held: file.rows,
+      committed,
+      evicted: await cloudEvicted(this.database),
+    });
+    const readings = await committedReadings(this.database);
+    const { doubled, examples } = judge(this.load.published, [], readings, 0);
+    const holes = holesOf(readings);
+    failures.push(...books.examples, ...holes.slice(0, 5), ...(doubled > 0 ? examples.filter((text) => text.startsWith('too many')) : []));
+    return { books, doubled: Math.max(books.doubled, doubled), holes: holes.length, failures };
+  }
+
+  async stop(): Promise<void> {
+    await this.load.close();
+    await this.database.end();
+    await this.bench.stop();
+    await this.#postgres.stop();
+    await this.#domain.release();
+  }
+}
+
+export interface Settled {
+  readonly books: Account;
+  /** By the outbox's numbers, or by the values published. */
+  readonly doubled: number;
+  /** Temperatures missing in the midst of what one start of the agent sensed. */
+  readonly holes: number;
+  readonly failures: string[];
+  readonly drainMs: number;
+}
+
+/** Temperatures count up by one: within one opening of the outbox, none may be missing between the first and the last. */
+function holesOf(readings: readonly Kept[]): string[] {
+  const last = new Map<string, number>();
+  const holes: string[] = [];
+  const temperatures = readings.filter(({ channel }) => channel === 'temperature').sort((a, b) => a.seq - b.seq);
+  for (const { outbox, seq, value } of temperatures) {
+    const number = temperatureNumber(Number(value));
+    const before = last.get(outbox);
+    if (before !== undefined && number !== before + 1) holes.push(`${outbox}/${seq}: temperature ${number} came after ${before}`);
+    last.set(outbox, number);
+  }
+  return holes;
+}

@@ -1,0 +1,36 @@
+// The third ledger: every row the cloud's database has, of any kind, and what it was told is gone.
+import type { Range, Ranges, ReadingValue } from '../../src/wire/index.ts';
+import type { Row } from './account.ts';
+import type { Queries } from './kept.ts';
+import { readingContent } from './outboxFile.ts';
+
+interface Found {
+  readonly outbox: string;
+  readonly seq: string | number;
+  readonly channel: string | null;
+  readonly value: ReadingValue;
+}
+
+export async function cloudRows(database: Queries): Promise<Row[]> {
+  const { rows } = await database.query(
+    `select outbox, seq, channel, value from readings
+     union all select outbox, seq, null, null from results
+     union all select outbox, seq, null, null from events`,
+  );
+  return (rows as Found[]).map(({ outbox, seq, channel, value }) => ({
+    outbox,
+    seq: Number(seq),
+    content: channel === null ? '' : readingContent(channel, value),
+  }));
+}
+
+export async function cloudEvicted(database: Queries): Promise<Map<string, Ranges>> {
+  const { rows } = await database.query(
+    'select outbox, lower(r)::int as first, (upper(r) - 1)::int as last from outboxes, unnest(evicted) as r order by outbox, r',
+  );
+  const evicted = new Map<string, Range[]>();
+  for (const { outbox, first, last } of rows as { outbox: string; first: number; last: number }[]) {
+    evicted.set(outbox, [...(evicted.get(outbox) ?? []), [first, last]]);
+  }
+  return evicted;
+}
