@@ -1,4 +1,5 @@
 // Alerts while a million rows of backlog leave over the same connection, against alerts with no backlog at all.
+import { execFileSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import type { Program } from '../../support/program.ts';
 import { drained } from '../backlog.ts';
@@ -18,21 +19,27 @@ interface Alerts {
   readonly lost: number;
 }
 
-/** Alerts from when the agent is matched; those count that were published before `until` resolved. */
+/** Alerts from when the agent is matched; those count that were published while it was connected and before `until` resolved. */
 async function alerts(rig: Rig, stateDir: string, until: (agent: Program) => Promise<number>): Promise<Alerts> {
+  // What copying the backlog left to be written must not stand before the agent's fsyncs.
+  execFileSync('sync');
   const subscriber = rig.node('subscriber.mjs', [ALARM.channel, MQTT_TOPIC]);
   await subscriber.event('connected');
   const load = startLoad(rig, ALARM, { rate: RATE, seconds: SECONDS, more: ['--settle', '0', '--warmup', '0'] });
   await load.program.event('ready');
   const agent = rig.agent({}, stateDir);
-  const [untilNs, done] = await Promise.all([until(agent), load.program.event('done', undefined, 120_000)]);
+  const connected = agent.event('connected').then(() => Number(process.hrtime.bigint()));
+  const [sinceNs, untilNs, done] = await Promise.all([connected, until(agent), load.program.event('done', undefined, 120_000)]);
   await settled(subscriber, Number(done.count));
   const arrivals = await dump(rig, subscriber);
   load.program.order('enough');
   for (const each of [load.program, agent, subscriber]) await rig.end(each);
   const stamps = load.stamps();
   const matched = match(stamps, arrivals, 0, 'order');
-  const during = matched.latenciesMs.filter((_, n) => (stamps[n] ?? Number.POSITIVE_INFINITY) < untilNs);
+  const during = matched.latenciesMs.filter((_, n) => {
+    const ns = stamps[n] ?? Number.NaN;
+    return ns >= sinceNs && ns < untilNs;
+  });
   return { p50Ms: quantile(during, 0.5), p99Ms: quantile(during, 0.99), count: during.length, lost: matched.lost };
 }
 
