@@ -8,7 +8,7 @@ import { Bench } from '../support/bench.ts';
 import { cloudEvicted, cloudRows } from '../support/cloudRows.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { committedReadings } from '../support/kept.ts';
-import { judge, type Kept } from '../support/ledgers.ts';
+import { judge, type Kept, type Published } from '../support/ledgers.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { type OutboxFile, readOutboxFile } from '../support/outboxFile.ts';
 import { findPostgres, Postgres } from '../support/postgres.ts';
@@ -80,6 +80,13 @@ export class World {
     return file;
   }
 
+  /** Enters a row that was acknowledged elsewhere than in the file. */
+  note(row: Row, published: Published): void {
+    this.accepted.set(row.outbox, Math.max(row.seq, this.accepted.get(row.outbox) ?? 0));
+    this.#seen.set(`${row.outbox}/${row.seq}`, row);
+    this.load.published.push(published);
+  }
+
   /** Until the cloud has, or was told of, every row. */
   drained(patienceMs = CONFIRMED_WITHIN_MS): Promise<Status> {
     return this.bench.status(({ outbox }) => outbox.unconfirmed === 0, patienceMs);
@@ -88,7 +95,12 @@ export class World {
   /** Load off, an agent that is left alone, everything delivered, a clean stop; then the books are closed. */
   async settle(env: NodeJS.ProcessEnv = {}): Promise<Settled> {
     await this.load.pause();
-    const agent = await this.agent(env);
+    return this.finish(await this.agent(env));
+  }
+
+  /** The same with the agent that runs. */
+  async finish(agent: Program): Promise<Settled> {
+    await this.load.pause();
     const failures: string[] = [];
     const startedMs = performance.now();
     await this.drained().catch((error: unknown) => failures.push(error instanceof Error ? error.message : String(error)));
@@ -148,4 +160,8 @@ function holesOf(readings: readonly Kept[]): string[] {
     last.set(outbox, number);
   }
   return holes;
+}
+
+export function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -128,8 +128,13 @@ export class Bench {
     }
   }
 
-  async stop(): Promise<void> {
+  /** Ends every program it started; the broker stays. */
+  async endPrograms(): Promise<void> {
     for (const program of this.#programs.toReversed()) await program.stop();
+  }
+
+  async stop(): Promise<void> {
+    await this.endPrograms();
     await this.broker.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -1,4 +1,6 @@
 import type { Campaign } from '../campaign.ts';
+import { broker } from './broker.ts';
 import { kill } from './kill.ts';
+import { powercut } from './powercut.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [kill];
+export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut];

@@ -1,0 +1,68 @@
+// A small file system of its own for the state directory (root): ext4 in an image file, so that its power can be cut, or tmpfs.
+import { execFile } from 'node:child_process';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** FS_IOC_SHUTDOWN with NOLOGFLUSH: the file system stops at once, and nothing that was not on the device gets there. */
+const CUT = 'import fcntl,os,struct,sys;fcntl.ioctl(os.open(sys.argv[1],os.O_RDONLY),0x8004587d,struct.pack("I",2))';
+
+const UNMOUNT_TRIES = 50;
+const TRY_EVERY_MS = 20;
+
+export class Volume {
+  readonly #folder: string;
+  readonly #image: string | undefined;
+  #mounted = false;
+
+  private constructor(folder: string, image?: string) {
+    this.#folder = folder;
+    this.#image = image;
+  }
+
+  /** ext4 in `<folder>.img`, mounted at `folder`. */
+  static async ext4(folder: string, bytes: number): Promise<Volume> {
+    const image = `${folder}.img`;
+    writeFileSync(image, '');
+    truncateSync(image, bytes);
+    await run('mkfs.ext4', ['-q', '-F', '-m', '0', image]);
+    const volume = new Volume(folder, image);
+    await volume.mount();
+    return volume;
+  }
+
+  static async tmpfs(folder: string, bytes: number): Promise<Volume> {
+    mkdirSync(folder, { recursive: true });
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder]);
+    const volume = new Volume(folder);
+    volume.#mounted = true;
+    return volume;
+  }
+
+  async mount(): Promise<void> {
+    if (this.#image === undefined) throw new Error('a tmpfs is gone when it is unmounted');
+    mkdirSync(this.#folder, { recursive: true });
+    await run('mount', ['-o', 'loop', this.#image, this.#folder]);
+    this.#mounted = true;
+  }
+
+  /** As if the power went. What was not synced is gone; the mount point stands until {@link unmount}. */
+  async cut(): Promise<void> {
+    await run('python3', ['-c', CUT, this.#folder]);
+  }
+
+  async unmount(): Promise<void> {
+    if (!this.#mounted) return;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await run('umount', [this.#folder]);
+        this.#mounted = false;
+        return;
+      } catch (error) {
+        if (attempt === UNMOUNT_TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
+      }
+    }
+  }
+}
