@@ -1,14 +1,13 @@
 // One setup at a time in a checkout: a second one waits, and says so; one that was killed leaves nothing to wait for.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { STATE } from './context.mjs';
+import { ROOT, SetupError, STATE } from './context.mjs';
 
 const LOCK = join(STATE, 'lock');
 const LOOK_EVERY_MS = 300;
 
 /** @param {() => Promise<void>} work */
 export async function withLock(work) {
-  mkdirSync(STATE, { recursive: true });
   let said = false;
   while (!take()) {
     if (!said) process.stderr.write('setup: another setup runs in this checkout; waiting for it\n');
@@ -24,10 +23,13 @@ export async function withLock(work) {
 
 function take() {
   try {
+    mkdirSync(STATE, { recursive: true });
     writeFileSync(LOCK, String(process.pid), { flag: 'wx' });
     return true;
   } catch (error) {
-    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;
+    const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (code !== 'EEXIST')
+      throw new SetupError(`${ROOT} can't be written (${code})`, 'run it as the owner of this folder, with space on its disk');
   }
   if (!isAlive(holder())) rmSync(LOCK, { force: true });
   return false;
