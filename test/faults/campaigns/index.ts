@@ -1,6 +1,8 @@
 import type { Campaign } from '../campaign.ts';
 import { broker } from './broker.ts';
+import { corrupt } from './corrupt.ts';
+import { diskFull } from './diskFull.ts';
 import { kill } from './kill.ts';
 import { powercut } from './powercut.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut];
+export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt];

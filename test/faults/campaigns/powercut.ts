@@ -1,6 +1,8 @@
 // The power goes while rows are written: the state directory is an ext4 of its own that is shut down without flushing, then
 // mounted anew. Every row that was acknowledged before has to be there. Most runs cut a small writer on the real outbox room,
 // which says each row it committed; every fifth cuts the whole agent.
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readingContent } from '../../support/outboxFile.ts';
 import { Program } from '../../support/program.ts';
@@ -29,16 +31,23 @@ async function runPowercut({ runs, random, say }: Context): Promise<Outcome> {
     runs_of_the_agent: 0,
     rows_acknowledged_by_the_writer: 0,
     missing_after_a_cut: 0,
-    appended_after_an_unseen_acknowledgement: 0,
+    rows_committed_and_not_yet_said: 0,
+    unsynced_files_gone: 0,
   };
   let volume: Volume | undefined;
   let written = 0;
   const cut = async (program: Program): Promise<void> => {
     await after(random.between(...CUT_AFTER_MS));
+    // A cut that cuts nothing would prove nothing: what was never synced has to be gone.
+    const canary = join(stateDir, 'unsynced');
+    writeFileSync(canary, 'x'.repeat(4_096));
     await volume?.cut();
     await program.kill();
     await volume?.unmount();
     await volume?.mount();
+    if (!existsSync(canary) || statSync(canary).size === 0) tally.unsynced_files_gone++;
+    else failures.push('a file that was never synced outlived the cut, so the cut proves nothing');
+    rmSync(canary, { force: true });
   };
   const cutWriter = async (): Promise<string> => {
     const writer = new Program('writer', process.execPath, ['--import', 'tsx', WRITER, stateDir, String(written)]);
@@ -57,7 +66,7 @@ async function runPowercut({ runs, random, say }: Context): Promise<Outcome> {
     // The cut may fall between a commit and its line: those rows were written too, and their values are used up.
     const unsaid = file.rows.filter(({ outbox, seq }) => outbox === said[0]?.outbox && seq > said.length);
     for (const { seq } of unsaid) world.load.published.push({ channel: 'written', value: written + seq - 1 });
-    tally.appended_after_an_unseen_acknowledgement += unsaid.length;
+    tally.rows_committed_and_not_yet_said += unsaid.length;
     written += said.length + unsaid.length;
     if (file.integrity !== 'ok') failures.push(`the outbox file after the cut: ${file.integrity}`);
     return `the writer, ${said.length} rows acknowledged, ${missing.length} missing`;

@@ -1,0 +1,120 @@
+// Damage to the outbox's files between two starts: the agent starts, says what it found, keeps each row that can be read, sets
+// the damaged file aside, and delivers; no row is missing in silence. Each run holds rows that the cloud has not got.
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { OutboxFile } from '../../support/outboxFile.ts';
+import type { Program } from '../../support/program.ts';
+import type { Campaign, Context, Outcome } from '../campaign.ts';
+import { checkpoint, DAMAGES, type Damage, readableRows } from '../damage.ts';
+import type { Random } from '../random.ts';
+import { after, World, worldMissing } from '../world.ts';
+
+const OFFLINE_MS = [700, 1_500] as const;
+const DRAINED_WITHIN_MS = 30_000;
+/** A port on which nobody listens: the robot is offline. */
+const NOWHERE = { AWS_IOT_ENDPOINT: 'localhost:1' };
+
+export const corrupt: Campaign = {
+  name: 'corrupt',
+  what: `${DAMAGES.length} kinds of damage to the outbox's files between two starts, with rows held`,
+  defaultRuns: DAMAGES.length,
+  missing: worldMissing,
+  run: runCorrupt,
+};
+
+interface Found {
+  readonly refused: boolean;
+  readonly unsaid: number;
+  readonly dropped: number;
+  readonly text: string;
+}
+
+async function runCorrupt({ runs, random, say }: Context): Promise<Outcome> {
+  const world = await World.start();
+  const failures: string[] = [];
+  const tally = { refused_starts: 0, readable_rows_not_kept: 0, rows_gone_without_a_word: 0 };
+  try {
+    for (let run = 1; run <= runs; run++) {
+      const damage = DAMAGES[(run - 1) % DAMAGES.length] as Damage;
+      const file = await hold(world, random);
+      const { refused, unsaid, dropped, text } = await damaged(world, damage, file, random).catch(
+        (error: unknown): Found => ({
+          refused: false,
+          unsaid: 0,
+          dropped: 0,
+          text: error instanceof Error ? error.message : String(error),
+        }),
+      );
+      if (refused) tally.refused_starts++;
+      tally.rows_gone_without_a_word += unsaid;
+      tally.readable_rows_not_kept += dropped;
+      const line = `run ${run}: ${damage.name}, ${file.rows.length} rows held: ${text || 'well'}`;
+      if (text) failures.push(line);
+      say(line);
+    }
+  } finally {
+    await world.stop();
+  }
+  return { runs, lost: tally.readable_rows_not_kept + tally.rows_gone_without_a_word, doubled: 0, failures, figures: tally };
+}
+
+/** An offline robot with rows in its outbox, killed. */
+async function hold(world: World, random: Random): Promise<OutboxFile> {
+  rmSync(world.bench.stateDir, { recursive: true, force: true });
+  world.load.start();
+  const agent = await world.agent(NOWHERE);
+  await world.sensing();
+  await after(random.between(...OFFLINE_MS));
+  await world.load.pause();
+  await agent.kill();
+  return world.enter();
+}
+
+async function damaged(world: World, damage: Damage, before: OutboxFile, random: Random): Promise<Found> {
+  const { stateDir } = world.bench;
+  const file = join(stateDir, 'outbox.db');
+  if (damage.checkpointed) checkpoint(file);
+  damage.apply(file, random);
+  const readable = readableFrom(stateDir);
+  const agent = world.bench.agent();
+  const started = await agent.event('started').then(
+    () => true,
+    () => false,
+  );
+  if (!started) {
+    await agent.kill();
+    return { refused: true, unsaid: 0, dropped: 0, text: `it does not start: ${lastWords(agent)}` };
+  }
+  const wrong: string[] = [];
+  await world.drained(DRAINED_WITHIN_MS).catch(() => wrong.push('not drained'));
+  await agent.stop();
+  const there = await world.rowNames();
+  const missing = before.rows.filter(({ outbox, seq }) => !there.has(`${outbox}/${seq}`));
+  const dropped = missing.filter(({ outbox, seq }) => readable.has(`${outbox}/${seq}`)).length;
+  const said = agent.lines.some(({ level, event, code }) => Number(level) >= 40 && /outbox|damage/.test(`${event} ${code}`));
+  if (dropped > 0) wrong.push(`${dropped} readable rows were not kept`);
+  if (missing.length > 0 && !said) wrong.push(`${missing.length} rows are gone without a word`);
+  const wasThere = damage.name !== 'database and WAL removed';
+  const aside = readdirSync(stateDir).some(
+    (name) => name.startsWith('outbox') && !['outbox.db', 'outbox.db-wal', 'outbox.db-shm'].includes(name),
+  );
+  if (missing.length > 0 && wasThere && !aside) wrong.push('the damaged file was not set aside');
+  return { refused: false, unsaid: said ? 0 : missing.length, dropped, text: wrong.join('; ') };
+}
+
+/** Looked at in a copy: opening a WAL database changes it. */
+function readableFrom(stateDir: string): Set<string> {
+  const copy = mkdtempSync(join(tmpdir(), 'elderly-bot-damaged-'));
+  try {
+    cpSync(stateDir, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+    return readableRows(join(copy, 'outbox.db'));
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+}
+
+function lastWords(agent: Program): string {
+  const line = agent.lines.at(-1);
+  return (agent.stderr.trim() || JSON.stringify(line ?? 'not a word')).slice(-300);
+}
