@@ -23,6 +23,8 @@ export interface Damage {
   /** True: the database is folded into its main file first, so that the damage is not simply undone by the WAL. */
   readonly checkpointed: boolean;
   readonly apply: (file: string, random: Random) => void;
+  /** What a refusal to start has to say, where refusing is right. */
+  readonly refusal?: RegExp;
 }
 
 const damage = (name: string, apply: Damage['apply'], checkpointed = true): Damage => ({ name, checkpointed, apply });
@@ -45,7 +47,7 @@ export const DAMAGES: readonly Damage[] = [
   damage('header zeroed', (file) => overwrite(file, 0, Buffer.alloc(HEADER))),
   damage('magic zeroed', (file) => overwrite(file, 0, Buffer.alloc(16))),
   damage('page size in the header changed', (file) => overwrite(file, 16, Buffer.from([0x20, 0]))),
-  damage('newer user_version', (file) => overwrite(file, 60, Buffer.from([0, 0, 0x27, 0x0f]))),
+  { ...damage('newer user_version', (file) => overwrite(file, 60, Buffer.from([0, 0, 0x27, 0x0f]))), refusal: /written by a newer/ },
   damage('schema page zeroed', (file) => overwrite(file, 0, Buffer.alloc(PAGE))),
   damage('second page zeroed', (file) => overwrite(file, PAGE, Buffer.alloc(PAGE))),
   damage('a page zeroed', (file, random) => overwrite(file, somePage(file, random), Buffer.alloc(PAGE))),

@@ -6,6 +6,7 @@ import { type Options, readOptions, UsageError } from './options.ts';
 import { seeded } from './random.ts';
 
 const EXAMPLES = 10;
+const EXAMPLE_CHARACTERS = 300;
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -46,7 +47,10 @@ async function runOne(campaign: Campaign, { runs = campaign.defaultRuns, seed, j
   const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
   const told = { name: campaign.name, runs: outcome.runs, lost, doubled, failures: failures.length, seed, seconds, ...figures };
   say(`faults ${campaign.name}: ${lost} lost, ${doubled} doubled, ${failures.length} failures in ${seconds} s`);
-  if (json) process.stdout.write(`${JSON.stringify({ ...told, examples: failures.slice(0, EXAMPLES) })}\n`);
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ ...told, examples: failures.slice(0, EXAMPLES).map((text) => text.slice(0, EXAMPLE_CHARACTERS)) })}\n`,
+    );
   return lost + doubled + failures.length === 0 ? 0 : 1;
 }
 

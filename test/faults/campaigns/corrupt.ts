@@ -84,6 +84,7 @@ async function damaged(world: World, damage: Damage, before: OutboxFile, random:
   );
   if (!started) {
     await agent.kill();
+    if (damage.refusal?.test(agent.stderr)) return { refused: false, unsaid: 0, dropped: 0, text: '' };
     return { refused: true, unsaid: 0, dropped: 0, text: `it does not start: ${lastWords(agent)}` };
   }
   const wrong: string[] = [];
@@ -115,6 +116,6 @@ function readableFrom(stateDir: string): Set<string> {
 }
 
 function lastWords(agent: Program): string {
-  const line = agent.lines.at(-1);
-  return (agent.stderr.trim() || JSON.stringify(line ?? 'not a word')).slice(-300);
+  const [first = JSON.stringify(agent.lines.at(-1) ?? 'not a word')] = agent.stderr.split('\n').filter(Boolean);
+  return first.slice(0, 200);
 }

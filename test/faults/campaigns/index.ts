@@ -1,8 +1,9 @@
 import type { Campaign } from '../campaign.ts';
 import { broker } from './broker.ts';
+import { clock } from './clock.ts';
 import { corrupt } from './corrupt.ts';
 import { diskFull } from './diskFull.ts';
 import { kill } from './kill.ts';
 import { powercut } from './powercut.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt];
+export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt, clock];
