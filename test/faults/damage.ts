@@ -25,6 +25,8 @@ export interface Damage {
   readonly apply: (file: string, random: Random) => void;
   /** What a refusal to start has to say, where refusing is right. */
   readonly refusal?: RegExp;
+  /** The end of the WAL no longer adds up: SQLite takes that for a commit that never was, and nobody can tell the difference. */
+  readonly tornWal?: boolean;
 }
 
 const damage = (name: string, apply: Damage['apply'], checkpointed = true): Damage => ({ name, checkpointed, apply });
@@ -65,9 +67,9 @@ export const DAMAGES: readonly Damage[] = [
     mkdirSync(file);
   }),
   inWal('WAL removed', (wal) => rmSync(wal, { force: true })),
-  inWal('WAL cut to half', (wal) => truncateSync(wal, Math.floor(statSync(wal).size / 2))),
+  { ...inWal('WAL cut to half', (wal) => truncateSync(wal, Math.floor(statSync(wal).size / 2))), tornWal: true },
   inWal('WAL header zeroed', (wal) => overwrite(wal, 0, Buffer.alloc(32))),
-  inWal('a bit flipped in the WAL', (wal, random) => flip(wal, random.between(32, statSync(wal).size - 1))),
+  { ...inWal('a bit flipped in the WAL', (wal, random) => flip(wal, random.between(32, statSync(wal).size - 1))), tornWal: true },
   damage('shared-memory file of noise', (file, random) => writeFileSync(`${file}-shm`, noise(32_768, random)), false),
 ];
 
