@@ -72,7 +72,6 @@ export class Lanes {
   /** Puts a publication read from the database back. */
   restore(publication: Publication): void {
     this.#list(publication.class, publication.outbox).push(publication);
-
   }
 
   /** Takes `ranges` out of every publication of an outbox: they are covered or given up. */

@@ -2,7 +2,7 @@
 import type { Clock, Lifetime } from '../clock/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
 import { type Ranges, type ReadingExtra, type Receipt, rangesOf, union } from '../wire/index.ts';
-import { type Publication, Lanes } from './lanes.ts';
+import { Lanes, type Publication } from './lanes.ts';
 import { className, classNumber, encodeBody, type NewRow, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
 import type { Db } from './schema.ts';
 import { settle } from './settle.ts';
@@ -184,7 +184,14 @@ export class Outbox {
         if (last !== undefined) {
           const start = rows[0]?.seq ?? first;
           this.#lanes.take(number, record.ordinal, [start, last]);
-          return { class: rowClass, outbox: { id: record.id, accepted: record.accepted }, ordinal: record.ordinal, first: start, last, rows };
+          return {
+            class: rowClass,
+            outbox: { id: record.id, accepted: record.accepted },
+            ordinal: record.ordinal,
+            first: start,
+            last,
+            rows,
+          };
         }
         if (end >= upTo) break;
         from = end + 1;

@@ -99,9 +99,13 @@ export function openDatabase(file: string, maxBytes: number): Db {
 function migrate(db: Db, file: string): void {
   const version = Number(db.pragma('user_version', { simple: true }));
   if (version > SCHEMA_VERSION) {
-    throw new AgentError('OUTBOX_NEWER', `${file} was written by a newer elderly-bot (version ${version}, this one knows ${SCHEMA_VERSION})`, {
-      todo: 'install that version again, or move the file away to start with an empty outbox',
-    });
+    throw new AgentError(
+      'OUTBOX_NEWER',
+      `${file} was written by a newer elderly-bot (version ${version}, this one knows ${SCHEMA_VERSION})`,
+      {
+        todo: 'install that version again, or move the file away to start with an empty outbox',
+      },
+    );
   }
   for (let next = version; next < SCHEMA_VERSION; next++) {
     db.transaction(() => {
