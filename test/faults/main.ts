@@ -10,7 +10,16 @@ const EXAMPLE_CHARACTERS = 300;
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
+function help(): string {
+  const campaigns = CAMPAIGNS.map(({ name, what, defaultRuns }) => `  ${name.padEnd(10)} ${what}; ${defaultRuns} runs`);
+  return ['npm run faults -- NAME [--runs N] [--seed S] [--json]', ...campaigns].join('\n');
+}
+
 async function main(args: readonly string[]): Promise<number> {
+  if (args.includes('--help')) {
+    process.stdout.write(`${help()}\n`);
+    return 0;
+  }
   let options: Options;
   try {
     options = readOptions(

@@ -1,6 +1,6 @@
 // The whole path for a campaign, kept from run to run so that a run takes seconds: ROS publisher, Mosquitto with mutual TLS, the
 // cloud on PostgreSQL. Only the agent comes and goes, and after each end of it its outbox file is read and entered in the books.
-import { appendFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import pg from 'pg';
 import type { Status } from '../../src/status/index.ts';
 import { intersect, type Ranges } from '../../src/wire/index.ts';
@@ -18,6 +18,7 @@ import { rosUnavailable } from '../support/ros.ts';
 import { Load, temperatureNumber } from './load.ts';
 
 const PER_SECOND = 200;
+const DEPTH = 1_000;
 
 /** Rows that no receipt covers are asked for after 90 s and sent again after 60 (contract, Receipts). */
 export const CONFIRMED_WITHIN_MS = 240_000;
@@ -53,7 +54,12 @@ export class World {
     const domain = await claimDomain();
     const postgres = await Postgres.start();
     const bench = await Bench.start();
-    appendFileSync(bench.configFile, configuration);
+    // ROS keeps the last 10 of a topic by default: a burst on a busy machine overflows that before the agent can have any of it.
+    const deep = readFileSync(bench.configFile, 'utf8').replaceAll(
+      'report: { on: message }',
+      `report: { on: message }, qos: { depth: ${DEPTH} }`,
+    );
+    writeFileSync(bench.configFile, deep + configuration);
     const load = await Load.create(perSecond);
     await bench.cloud({ url: postgres.url });
     const database = new pg.Client({ connectionString: postgres.url });
