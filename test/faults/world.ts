@@ -54,7 +54,8 @@ export class World {
     const domain = await claimDomain();
     const postgres = await Postgres.start();
     const bench = await Bench.start();
-    // ROS keeps the last 10 of a topic by default: a burst on a busy machine overflows that before the agent can have any of it.
+    // The default keeps the last 100 of a topic: after a match, ROS can deliver some seconds of messages at once, and more would be gone
+    // before the agent sees any of it.
     const deep = readFileSync(bench.configFile, 'utf8').replaceAll(
       'report: { on: message }',
       `report: { on: message }, qos: { depth: ${DEPTH} }`,
