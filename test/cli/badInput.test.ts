@@ -1,0 +1,173 @@
+// What a person gets for bad input: one line for each thing that is wrong, with file, line, value and what to do; exit code 2,
+// nothing half started, no stack trace.
+import assert from 'node:assert/strict';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { AGENT, Program, ROOT } from '../support/program.ts';
+import { rosUnavailable } from '../support/ros.ts';
+
+interface Outcome {
+  readonly code: number | null;
+  readonly lines: readonly string[];
+}
+
+describe('elderly-bot run, given bad input', { skip: rosUnavailable(), timeout: 120_000 }, () => {
+  let folder: string;
+  let files: BenchFiles;
+  let domain: RosDomain;
+
+  before(async () => {
+    domain = await claimDomain();
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-bad-'));
+    files = await benchCertificates(join(folder, 'certs'), 'elderly-bot');
+  });
+
+  after(async () => {
+    await domain.release();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const good = (over: Record<string, string> = {}) => {
+    const mqtt = { endpoint: 'localhost:1', root_ca: files.ca, cert_file: files.robot.cert, private_key: files.robot.key, ...over };
+    const keys = Object.entries(mqtt).map(([key, value]) => `  ${key}: ${value}\n`);
+    return `state_dir: ${over.state_dir ?? join(folder, 'state')}\nmqtt:\n${keys.filter((line) => !line.includes('state_dir')).join('')}`;
+  };
+
+  async function run(yaml: string, env: NodeJS.ProcessEnv = process.env, command = AGENT, before: string[] = []): Promise<Outcome> {
+    const file = join(folder, 'robot.yaml');
+    writeFileSync(file, yaml);
+    const program = new Program('agent', command, [...before, 'run', '--config', file], env);
+    const timer = setTimeout(() => program.signal('SIGKILL'), 15_000);
+    const code = await program.exited;
+    clearTimeout(timer);
+    return { code, lines: program.stderr.trim().split('\n') };
+  }
+
+  function refuses({ code, lines }: Outcome, ...patterns: RegExp[]): void {
+    assert.equal(code, 2, lines.join('\n'));
+    assert.equal(lines.length, patterns.length, lines.join('\n'));
+    for (const pattern of patterns)
+      assert.ok(
+        lines.some((line) => pattern.test(line)),
+        `${pattern} in\n${lines.join('\n')}`,
+      );
+  }
+
+  it('an unknown key: where it stands and what was probably meant', async () => {
+    refuses(
+      await run(`${good()}  intervall: 5s\n`),
+      /robot\.yaml:7:3: unknown key mqtt\.intervall, did you mean interval\?.*\[CONFIG_INVALID\]/,
+    );
+  });
+
+  it('wrong values: a line each', async () => {
+    refuses(
+      await run(`thing: "two words"\n${good()}  interval: soon\n`),
+      /:1:1: thing is "two words": expected 1 to 128/,
+      /mqtt\.interval is "soon": expected a duration/,
+    );
+  });
+
+  it('a topic that is no ROS name', async () => {
+    refuses(
+      await run(`${good()}channels:\n  gas: { topic: gas detected }\n`),
+      /channels\.gas\.topic is "gas detected": expected an absolute ROS name/,
+    );
+  });
+
+  it('a message type that is not installed: which package to install', async () => {
+    const yaml = `${good()}channels:\n  smoke:\n    topic: /smoke\n    type: smoke_msgs/msg/Smoke\n`;
+    refuses(
+      await run(yaml),
+      /robot\.yaml:10:5: channels\.smoke\.type: .*smoke_msgs is not installed.*apt install ros-\w+-smoke-msgs.*\[ROS_TYPE_UNKNOWN\]/,
+    );
+  });
+
+  it('a missing certificate file', async () => {
+    refuses(
+      await run(good({ cert_file: '/nowhere/robot.pem' })),
+      /mqtt\.cert_file \/nowhere\/robot\.pem: no such file; .*\[CERTIFICATE_MISSING\]/,
+    );
+  });
+
+  it('a file that is no certificate', async () => {
+    const file = join(folder, 'empty.pem');
+    writeFileSync(file, 'hello\n');
+    refuses(await run(good({ root_ca: file })), /mqtt\.root_ca .*empty\.pem is no PEM certificate/);
+  });
+
+  it('the key of another certificate', async () => {
+    refuses(await run(good({ private_key: files.cloud.key })), /is not the key of .*robot\.crt\.pem.*\[KEY_MISMATCH\]/);
+  });
+
+  it('a key that others can read: how to mend it', async () => {
+    const key = join(folder, 'loose.key.pem');
+    copyFileSync(files.robot.key, key);
+    chmodSync(key, 0o644);
+    refuses(await run(good({ private_key: key })), /mode 0644: others can read it; chmod 600 .*loose\.key\.pem \[KEY_PERMISSIONS\]/);
+  });
+
+  it('a state directory that cannot be written', async () => {
+    const file = join(folder, 'a-file');
+    writeFileSync(file, '');
+    refuses(await run(good({ state_dir: join(file, 'state') })), /state_dir .*a-file.*can't be written.*\[STATE_DIR_UNWRITABLE\]/);
+  });
+
+  it('a second agent on the same state directory', async () => {
+    const state = join(folder, 'shared');
+    mkdirSync(state);
+    const file = join(folder, 'first.yaml');
+    writeFileSync(file, good({ state_dir: state }));
+    const first = new Program('first', AGENT, ['run', '--config', file]);
+    await first.event('started');
+    refuses(await run(good({ state_dir: state })), /in use by another agent; stop that one first.*\[STATE_DIR_LOCKED\]/);
+    assert.equal(await first.stop(), 0);
+  });
+
+  it('a file that is not there, and one that is no YAML', async () => {
+    const program = new Program('agent', AGENT, ['run', '--config', join(folder, 'none.yaml')]);
+    assert.equal(await program.exited, 2);
+    assert.match(program.stderr, /none\.yaml: no such file; give an existing file with --config FILE \[CONFIG_NOT_FOUND\]/);
+    refuses(await run('thing: [\n'), /robot\.yaml:\d+:\d+: .*\[CONFIG_SYNTAX\]/);
+  });
+
+  it('no ROS 2: what to source', async () => {
+    const { AMENT_PREFIX_PATH: _, ...env } = process.env;
+    refuses(await run(good(), env, process.execPath, [join(ROOT, 'dist/cli/main.js')]), /no ROS 2 environment.*\[ROS_MISSING\]/);
+  });
+
+  it('a ROS domain that is none', async () => {
+    refuses(await run(good(), { ...process.env, ROS_DOMAIN_ID: 'abc' }), /ROS_DOMAIN_ID.*\[ROS_DOMAIN_INVALID\]/);
+  });
+});
+
+describe('the command line', { timeout: 30_000 }, () => {
+  const cli = async (...args: string[]) => {
+    const program = new Program('cli', AGENT, args);
+    return { code: await program.exited, stderr: program.stderr.trim(), stdout: program.lines };
+  };
+
+  it('says which command there is for one it does not know', async () => {
+    const { code, stderr } = await cli('stauts');
+    assert.deepEqual([code, stderr.split('\n').length], [2, 1]);
+    assert.match(stderr, /Did you mean status\?/);
+  });
+
+  it('says so where no agent runs', async () => {
+    const { code, stderr } = await cli('status', '--config', join(ROOT, 'config/bench.yaml'));
+    assert.equal(code, 2);
+    assert.match(stderr, /no agent answers at .*agent\.sock.*start it with elderly-bot run.*\[AGENT_NOT_RUNNING\]/);
+  });
+
+  it('runs from a folder with a space and an umlaut, through a link', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rö bot '));
+    const program = new Program('cli', 'sh', ['-c', `ln -s "${AGENT}" bot && ./bot --version`], process.env, folder);
+    assert.equal(await program.exited, 0);
+    assert.equal(program.lines.length, 1);
+    rmSync(folder, { recursive: true });
+  });
+});
