@@ -82,7 +82,7 @@ export class Agent {
 
     const lifetime = Lifetime.begin(config.state_dir);
     const clock = systemClock(lifetime.lastWallMs);
-    this.#steps.push(['lifetime', () => lifetime.save(clock.mono(), trustedWall(clock))]);
+    this.#steps.push(['lifetime', () => lifetime.save(clock.mono())]);
     const db = openDatabase(join(config.state_dir, 'outbox.db'), config.outbox.max_size);
     this.#steps.push(['database', () => closeDatabase(db)]);
     const outbox: Outbox = new Outbox({
@@ -234,7 +234,7 @@ export class Agent {
     try {
       outbox.tend(this.#config.outbox.max_age);
       journal.forgetOld();
-      lifetime.save(clock.mono(), trustedWall(clock));
+      lifetime.save(clock.mono());
       uplink.save();
     } catch (error) {
       this.#log.error({ event: 'tending_failed', err: error }, 'the outbox could not be looked after; it is tried again in a minute');
@@ -290,11 +290,6 @@ export class Agent {
       })),
     };
   }
-}
-
-/** A time that is not trusted must not become the floor of the next start. */
-function trustedWall(clock: Clock): number {
-  return clock.trusted() ? clock.wall() : 0;
 }
 
 function closeDatabase(db: Db): void {

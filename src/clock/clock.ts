@@ -19,21 +19,21 @@ export const BUILD_FLOOR_MS = Date.UTC(2026, 10, 23);
 const TIMESYNC = { folder: '/run/systemd/timesync', file: '/run/systemd/timesync/synchronized' };
 
 /**
- * Pure: whether a wall time can be believed.
- * @param floorMs the latest time known to have passed: the build, the last time this robot wrote down.
+ * Pure: whether a wall time can be believed. What the time service says counts more than what this robot remembers.
+ * @param lastKnownMs the latest time that something outside vouched for in an earlier run.
  * @param synchronised undefined where nothing on the machine says.
  */
-export function isTrusted(wallMs: number, floorMs: number, synchronised: boolean | undefined): boolean {
-  return wallMs >= floorMs && synchronised !== false;
+export function isTrusted(wallMs: number, lastKnownMs: number, synchronised: boolean | undefined): boolean {
+  if (wallMs < BUILD_FLOOR_MS || synchronised === false) return false;
+  return synchronised === true || wallMs >= lastKnownMs;
 }
 
 export function systemClock(lastKnownWallMs: number): Clock {
-  const floorMs = Math.max(BUILD_FLOOR_MS, lastKnownWallMs);
   const startedAt = performance.now();
   return {
     wall: () => Date.now(),
     mono: () => Math.floor(performance.now() - startedAt),
-    trusted: () => isTrusted(Date.now(), floorMs, timeSynchronised()),
+    trusted: () => isTrusted(Date.now(), lastKnownWallMs, timeSynchronised()),
   };
 }
 

@@ -10,7 +10,7 @@ const schema = z.object({
   boot: z.int().min(0),
   /** Milliseconds the agent has run in earlier starts, by the monotonic clock: time off does not count. */
   ran_ms: z.int().min(0),
-  /** The latest wall time seen. */
+  /** The latest wall time that something outside vouched for. */
   wall_ms: z.int().min(0),
   receipts_seen: z.boolean(),
 });
@@ -23,6 +23,7 @@ export class Lifetime {
   readonly ranBeforeMs: number;
   readonly lastWallMs: number;
   readonly #file: string;
+  #vouchedMs = 0;
   #receiptsSeen: boolean;
 
   private constructor(file: string, last: z.infer<typeof schema>) {
@@ -37,7 +38,7 @@ export class Lifetime {
   static begin(stateDir: string): Lifetime {
     const file = join(stateDir, 'lifetime.json');
     const lifetime = new Lifetime(file, readLast(file));
-    lifetime.save(0, lifetime.lastWallMs);
+    lifetime.save(0);
     return lifetime;
   }
 
@@ -46,18 +47,26 @@ export class Lifetime {
   }
 
   /** Durable before it returns: from now on only receipts let rows go. */
-  sawReceipt(ranMs: number, wallMs: number): void {
+  sawReceipt(ranMs: number): void {
     if (this.#receiptsSeen) return;
     this.#receiptsSeen = true;
-    this.save(ranMs, wallMs);
+    this.save(ranMs);
+  }
+
+  /**
+   * Somebody outside agrees with this time: a broker's certificate is valid at it. Only such a time becomes the floor below which
+   * no later start believes its clock; a clock that ran ahead must not make the true time look like the past.
+   */
+  vouch(wallMs: number): void {
+    this.#vouchedMs = wallMs;
   }
 
   /** @param ranMs monotonic time of this start. */
-  save(ranMs: number, wallMs: number): void {
+  save(ranMs: number): void {
     const text = JSON.stringify({
       boot: this.boot,
       ran_ms: this.ranBeforeMs + ranMs,
-      wall_ms: Math.max(this.lastWallMs, wallMs),
+      wall_ms: Math.max(this.lastWallMs, this.#vouchedMs),
       receipts_seen: this.#receiptsSeen,
     } satisfies z.infer<typeof schema>);
     replaceFile(this.#file, `${text}\n`);

@@ -240,7 +240,7 @@ export class Outbox {
     const publications = [...this.#lanes.within(record.ordinal, [[1, Number.MAX_SAFE_INTEGER]])];
     const outcome = settle(book, receipt, now, publications, this.#store.declared(record.id));
     if (!outcome) return 'beyond_accepted';
-    this.#lifetime.sawReceipt(this.#clock.mono(), this.#clock.wall());
+    this.#lifetime.sawReceipt(this.#clock.mono());
     this.#store.transaction(() => {
       this.#store.deliver(record.ordinal, outcome.delivered, outcome.covered, this.#ranMs());
       if (outcome.accepted > record.accepted) this.#store.setAccepted(record.ordinal, outcome.accepted);

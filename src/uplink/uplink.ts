@@ -179,6 +179,7 @@ export class Uplink {
     this.#connects++;
     this.#enter('connected');
     this.#portThatWorked = this.#routeNow.port;
+    this.#options.lifetime.vouch(clock.wall());
     problems.clearOthers(LINK_PROBLEMS);
     log.info({ event: 'connected', mqtt_version: this.#version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
     const reason = await this.#serve(session, id, signal);
