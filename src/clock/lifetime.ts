@@ -85,7 +85,7 @@ function readLast(file: string): z.infer<typeof schema> {
   try {
     return schema.parse(JSON.parse(text));
   } catch {
-    return { ...FIRST, boot: Math.floor(Date.now() / 1000) };
+    return { ...FIRST, boot: Date.now() };
   }
 }
 
