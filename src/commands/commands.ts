@@ -5,7 +5,7 @@ import type { CommandConfig } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
 import type { AnnouncedCommand, ResultBody } from '../wire/index.ts';
-import { type Admitted, type Arrival, admit, type Refused } from './admit.ts';
+import { type Admitted, type Arrival, admit, type Refused, type Verdict } from './admit.ts';
 import { argumentSchema } from './arguments.ts';
 
 /** What a command's ROS message goes out through; made once, at the start. */
@@ -50,8 +50,27 @@ export class Commands {
   }
 
   receive(arrival: Arrival): void {
-    const { thing, commands, clock, journal, log } = this.#options;
-    const verdict = admit(arrival, {
+    const { log } = this.#options;
+    let verdict: Verdict;
+    try {
+      verdict = this.#admit(arrival);
+    } catch (error) {
+      // The journal can't be read: whether this command ran before is in doubt, so it does not run.
+      log.error({ event: 'command_not_checked', err: error }, 'a command was refused: the journal of commands cannot be read');
+      this.#count('failed');
+      return;
+    }
+    if (verdict.verdict === 'admitted') this.#run(verdict);
+    else if (verdict.verdict === 'refused') this.#refuse(verdict);
+    else {
+      this.#count('duplicate');
+      log.info({ event: 'command_duplicate', id: verdict.id }, 'a command came twice and was not run again');
+    }
+  }
+
+  #admit(arrival: Arrival): Verdict {
+    const { thing, commands, clock, journal } = this.#options;
+    return admit(arrival, {
       thing,
       commands,
       wallMs: clock.wall(),
@@ -59,12 +78,6 @@ export class Commands {
       known: (id) => this.#answering.has(id) || journal.find(id) !== undefined,
       recent: (name) => this.#recentOf(name).length,
     });
-    if (verdict.verdict === 'admitted') this.#run(verdict);
-    else if (verdict.verdict === 'refused') this.#refuse(verdict);
-    else {
-      this.#count('duplicate');
-      log.info({ event: 'command_duplicate', id: verdict.id }, 'a command came twice and was not run again');
-    }
   }
 
   #run({ id, name, message, clamped }: Admitted): void {

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { pino } from 'pino';
+import { Commands } from '../../src/commands/index.ts';
+import { configSchema } from '../../src/config/index.ts';
+import { CommandJournal } from '../../src/outbox/index.ts';
+import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+
+const commands = configSchema.shape.commands.parse({
+  buzzer: { topic: '/buzzer_command', type: 'std_msgs/Bool', message: { data: '$value' }, args: { value: { type: 'boolean' } }, rate: 3 },
+});
+
+describe('running commands', () => {
+  let bench: OutboxBench;
+  let published: unknown[];
+  let subscribers: number;
+  let fails: boolean;
+  beforeEach(() => {
+    bench = outboxBench();
+    published = [];
+    subscribers = 1;
+    fails = false;
+  });
+  afterEach(() => bench.remove());
+
+  const start = () => {
+    const publisher = {
+      get subscribers() {
+        return subscribers;
+      },
+      publish(message: unknown) {
+        if (fails) throw new Error('no such field');
+        published.push(message);
+      },
+    };
+    const room = new Commands({
+      thing: 'bot',
+      commands,
+      publishers: new Map([['buzzer', publisher]]),
+      outbox: bench.outbox,
+      journal: new CommandJournal(bench.db, () => bench.clock.mono()),
+      clock: bench.clock,
+      log: pino({ level: 'silent' }),
+    });
+    room.start();
+    return room;
+  };
+  const send = (room: Commands, id: string, over: object = {}) => {
+    const now = bench.clock.wall();
+    const json = { id, thing: 'bot', command: 'buzzer', value: true, issued_at: now, expires_at: now + 5_000, ...over };
+    room.receive({ payload: Buffer.from(JSON.stringify(json)), retained: false, expires: false });
+  };
+  const results = () => {
+    bench.outbox.flush();
+    const found: { id: string; status: string; reason?: string }[] = [];
+    for (;;) {
+      const claim = bench.outbox.claim('result', { maxRows: 1, maxBytes: 100_000 });
+      if (!claim) return found.map(({ id, status, reason }) => (reason ? [id, status, reason] : [id, status]));
+      for (const { body } of claim.rows) found.push(JSON.parse(`{${body}}`));
+    }
+  };
+
+  it('publishes once and answers once, however often the command comes', () => {
+    const room = start();
+    send(room, 'a');
+    send(room, 'a');
+    bench.outbox.flush();
+    send(room, 'a');
+    assert.deepEqual(published, [{ data: true }]);
+    assert.deepEqual(results(), [['a', 'done']]);
+    assert.deepEqual(room.counts(), { done: 1, duplicate: 2 });
+  });
+
+  it('remembers across a restart what it ran', () => {
+    send(start(), 'a');
+    bench.outbox.flush();
+    bench.reopen();
+    send(start(), 'a');
+    assert.equal(published.length, 1);
+    assert.deepEqual(results(), [['a', 'done']]);
+  });
+
+  it('answers unknown for a command it began and a crash ended, and never runs it again', () => {
+    new CommandJournal(bench.db, () => 0).begin('a', 'buzzer', 0);
+    bench.reopen();
+    const room = start();
+    send(room, 'a');
+    assert.deepEqual(published, []);
+    assert.deepEqual(results(), [['a', 'unknown']]);
+  });
+
+  it('answers a refused command once, too', () => {
+    const room = start();
+    send(room, 'a', { value: 'loud' });
+    send(room, 'a', { value: 'loud' });
+    assert.deepEqual(results(), [['a', 'rejected', 'bad_arguments']]);
+  });
+
+  it('says so where nobody on the robot listens, and where ROS refuses the message', () => {
+    const room = start();
+    subscribers = 0;
+    send(room, 'a');
+    fails = true;
+    send(room, 'b');
+    assert.deepEqual(results(), [
+      ['a', 'no_effect'],
+      ['b', 'failed', 'ros_error'],
+    ]);
+  });
+
+  it('refuses more than its rate, and takes them again a minute later', () => {
+    const room = start();
+    for (const id of ['a', 'b', 'c', 'd']) send(room, id);
+    bench.clock.advance(60_001);
+    send(room, 'e');
+    assert.deepEqual(
+      results().map(([, ...rest]) => rest.join(' ')),
+      ['done', 'done', 'done', 'rejected rate_limited', 'done'],
+    );
+  });
+
+  it('runs nothing whose start cannot be written', () => {
+    const room = start();
+    bench.db.close();
+    send(room, 'a');
+    assert.deepEqual(published, []);
+  });
+});
