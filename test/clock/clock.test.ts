@@ -30,7 +30,10 @@ describe('the lifetime file', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   it('counts each start, also one that wrote nothing more', () => {
-    assert.deepEqual([1, 2, 3], [0, 1, 2].map(() => Lifetime.begin(folder).boot));
+    assert.deepEqual(
+      [1, 2, 3],
+      [0, 1, 2].map(() => Lifetime.begin(folder).boot),
+    );
   });
 
   it('adds up the running time', () => {
