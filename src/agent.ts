@@ -8,7 +8,7 @@ import type { Config, LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
 import { readCredentials } from './identity/index.ts';
 import type { Logger } from './logs/index.ts';
-import { CommandJournal, type Db, lockStateDir, Outbox, openDatabase } from './outbox/index.ts';
+import { CommandJournal, type Db, dropBallast, isDiskFull, lockStateDir, Outbox, openDatabase, Space } from './outbox/index.ts';
 import { type RosMessage, type RosNode, type RosPublisher, startRosNode } from './ros/index.ts';
 import { Channel } from './sensing/index.ts';
 import { Latencies, Problems, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
@@ -80,13 +80,14 @@ export class Agent {
     this.#steps.push(['lock', () => lock.release()]);
     yield 'state directory';
 
-    const lifetime = Lifetime.begin(config.state_dir);
+    const lifetime = beginLifetime(config.state_dir);
     const clock = systemClock(lifetime.lastWallMs);
     this.#steps.push(['lifetime', () => lifetime.save(clock.mono())]);
     const db = openDatabase(join(config.state_dir, 'outbox.db'), config.outbox.max_size);
     this.#steps.push(['database', () => closeDatabase(db)]);
     const outbox: Outbox = new Outbox({
       db,
+      space: new Space(db, config.state_dir, config.outbox.max_size),
       clock,
       lifetime,
       id: newOutboxId(),
@@ -273,6 +274,7 @@ export class Agent {
         accepted: outbox.accepted,
         unconfirmed: outbox.unconfirmed,
         held: outbox.depth(),
+        evicted: outbox.evicted,
         dropped: outbox.dropped,
         receipts_seen: lifetime.receiptsSeen,
       },
@@ -289,6 +291,17 @@ export class Agent {
         since_ms: clock.mono() - sinceMs,
       })),
     };
+  }
+}
+
+/** A start on a full disk gives the ballast up first: what it needs to write is small. */
+function beginLifetime(stateDir: string): Lifetime {
+  try {
+    return Lifetime.begin(stateDir);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    dropBallast(stateDir);
+    return Lifetime.begin(stateDir);
   }
 }
 

@@ -2,4 +2,5 @@ export { CommandJournal, type JournalEntry } from './journal.ts';
 export { type Claim, type ClaimLimits, Outbox, type ReceiptOutcome } from './outbox.ts';
 export { type NewRow, ROW_CLASSES, type RowClass, readingText, type StoredRow } from './rows.ts';
 export { type Db, openDatabase } from './schema.ts';
+export { dropBallast, isDiskFull, Space } from './space.ts';
 export { lockStateDir, type StateLock } from './stateDir.ts';

@@ -138,6 +138,15 @@ export class Lanes {
     for (const list of this.#publications.values()) yield* list;
   }
 
+  /** The publication of a class that was acknowledged first. */
+  oldestOf(rowClass: number): Publication | undefined {
+    let oldest: Publication | undefined;
+    for (const publication of this.all()) {
+      if (publication.class === rowClass && (oldest === undefined || publication.ranMs < oldest.ranMs)) oldest = publication;
+    }
+    return oldest;
+  }
+
   /** Running time at the oldest acknowledgement that no receipt has covered yet. */
   oldestRanMs(): number | undefined {
     let oldest: number | undefined;

@@ -1,17 +1,20 @@
 // The one queue through which everything leaves the robot. What it promises stands in README.md beside this file.
 import type { Clock, Lifetime } from '../clock/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
-import { type Ranges, type ReadingExtra, type Receipt, rangesOf, union } from '../wire/index.ts';
+import { count, type Ranges, type ReadingExtra, type Receipt, rangesOf, union } from '../wire/index.ts';
+import { nextEviction } from './eviction.ts';
 import { Lanes, type Publication } from './lanes.ts';
 import { className, classNumber, encodeBody, type NewRow, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
 import type { Db } from './schema.ts';
 import { settle } from './settle.ts';
+import { isDiskFull, type Space } from './space.ts';
 import { type OutboxRecord, Store } from './store.ts';
 
 export interface OutboxOptions {
   readonly db: Db;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
+  readonly space: Space;
   /** The id of this opening, new at each. */
   readonly id: string;
   /** Telemetry is committed in groups this long, in milliseconds. */
@@ -52,6 +55,9 @@ export type ReceiptOutcome = 'applied' | 'unknown_outbox' | 'beyond_accepted';
 /** Acknowledgements ride on the next commit of rows, or on one of their own after this. */
 const ACKS_WITHIN_MS = 500;
 
+/** How often room is made before one commit. */
+const EVICTION_ROUNDS = 8;
+
 /** A commit that failed is tried again after this. */
 const RETRY_MS = 1_000;
 
@@ -67,6 +73,7 @@ const KEEP_ALERTS_MS = 7 * 24 * 3_600_000;
 export class Outbox {
   readonly id: string;
   readonly #store: Store;
+  readonly #space: Space;
   readonly #clock: Clock;
   readonly #lifetime: Lifetime;
   readonly #groupMs: number;
@@ -83,6 +90,7 @@ export class Outbox {
   #urgent: NodeJS.Immediate | undefined;
   #stateSeq = 0;
   #dropped = 0;
+  #evicted = 0;
   #trouble = false;
   #closed = false;
   #wake: () => void = () => {};
@@ -90,6 +98,7 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.id = options.id;
     this.#store = new Store(options.db);
+    this.#space = options.space;
     this.#clock = options.clock;
     this.#lifetime = options.lifetime;
     this.#groupMs = options.groupMs;
@@ -101,6 +110,7 @@ export class Outbox {
     this.#open = this.#store.openNew(this.id, this.#lifetime.boot, this.#clock.wall());
     this.#records = this.#store.outboxes(this.#open);
     for (const publication of this.#store.publications()) this.#lanes.restore(publication);
+    this.#space.restoreBallast();
   }
 
   /** Called after each commit that added rows, and when rows have to be sent again. It carries no data. */
@@ -111,6 +121,11 @@ export class Outbox {
   /** How many rows this outbox has ever assigned a number. */
   get accepted(): number {
     return this.#open.accepted;
+  }
+
+  /** Rows given up since the start because the room was needed. */
+  get evicted(): number {
+    return this.#evicted;
   }
 
   /** Rows dropped before they had a number, because nothing could be written for too long. */
@@ -301,6 +316,7 @@ export class Outbox {
     }
     this.#store.dropDeliveredAlerts(this.#ranMs() - KEEP_ALERTS_MS);
     this.#store.checkpoint();
+    this.#space.restoreBallast();
   }
 
   /** Commits what is left and lets go of the timers. The database itself belongs to the caller. */
@@ -316,7 +332,7 @@ export class Outbox {
 
   #tryFlush(): void {
     try {
-      this.flush();
+      this.#flushMakingRoom();
       if (this.#trouble) this.#onTrouble(undefined);
       this.#trouble = false;
     } catch (error) {
@@ -325,6 +341,31 @@ export class Outbox {
       this.#shed();
       this.#flushIn(RETRY_MS);
     }
+  }
+
+  /** Alerts may use the last of the room; for anything else the oldest goes first. Where the disk itself is full, so does the ballast. */
+  #flushMakingRoom(): void {
+    if (this.#buffer.some(({ row }) => row.class !== 'alert') && this.#space.isNearlyFull()) this.#evict();
+    for (let tries = 0; ; tries++) {
+      try {
+        this.flush();
+        return;
+      } catch (error) {
+        if (!isDiskFull(error) || tries >= EVICTION_ROUNDS) throw error;
+        const helped = this.#space.releaseBallast() || this.#evict();
+        if (!helped) throw error;
+      }
+    }
+  }
+
+  #evict(): boolean {
+    const eviction = nextEviction(this.#store, this.#lanes);
+    if (eviction === undefined || eviction === 'delivered') return eviction !== undefined;
+    const record = this.#records.find(({ ordinal }) => ordinal === eviction.outbox);
+    if (!record) return false;
+    this.#giveUp(record, eviction.ranges, 'space');
+    this.#evicted += count(eviction.ranges);
+    return true;
   }
 
   #flushIn(ms: number): void {
@@ -392,10 +433,9 @@ export class Outbox {
 
 /** How many rows of an outbox are neither covered by receipts nor given up. */
 function outstanding(record: OutboxRecord): number {
-  const settled = union(record.covered, record.gone).reduce((sum, [first, last]) => sum + last - first + 1, 0);
-  return record.accepted - settled;
+  return record.accepted - count(union(record.covered, record.gone));
 }
 
 function isSettled(record: OutboxRecord): boolean {
-  return outstanding(record) === 0 && record.covered.reduce((sum, [first, last]) => sum + last - first + 1, 0) === record.accepted;
+  return outstanding(record) === 0 && count(record.covered) === record.accepted;
 }

@@ -161,6 +161,23 @@ export class Store {
     return (oldest as { seq: number }[]).map(({ seq }) => seq);
   }
 
+  /** Numbers of the oldest rows of a class, by outbox. Declarations of what was evicted go last of all, so they are passed over. */
+  oldest(rowClass: number, limit: number): { outbox: number; seq: number }[] {
+    return this.#all(
+      `select outbox, seq from rows where class = ? and body not like '"kind":"evicted"%' order by outbox, seq limit ?`,
+      rowClass,
+      limit,
+    ) as { outbox: number; seq: number }[];
+  }
+
+  /** @returns how many delivered alerts went. */
+  dropOldestDelivered(limit: number): number {
+    return this.#run(
+      'delete from delivered_alerts where (outbox, seq) in (select outbox, seq from delivered_alerts order by outbox, seq limit ?)',
+      limit,
+    );
+  }
+
   lastAlerts(): Map<string, ReadingExtra> {
     const rows = this.#all(
       `select channel, body from (

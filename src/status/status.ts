@@ -45,6 +45,9 @@ export interface Status {
     readonly accepted: number;
     readonly unconfirmed: number;
     readonly held: Readonly<Record<RowClass, number>>;
+    /** Given up because the room was needed; each is declared to the cloud. */
+    readonly evicted: number;
+    /** Never written, because nothing could be for too long. */
     readonly dropped: number;
     readonly receipts_seen: boolean;
   };

@@ -51,7 +51,7 @@ export function intersect(a: Ranges, b: Ranges): Ranges {
 
 /** How many numbers a set holds. */
 export function count(ranges: Ranges): number {
-  return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+  return ranges.reduce((sum, [first, last]) => sum + (last - first + 1), 0);
 }
 
 export function includes(ranges: Ranges, n: number): boolean {

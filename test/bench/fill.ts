@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Lifetime } from '../../src/clock/index.ts';
-import { Outbox, openDatabase } from '../../src/outbox/index.ts';
+import { Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
 
 const [stateDir = '', count = '', seed = ''] = process.argv.slice(2);
 const ROWS_PER_COMMIT = 1_000;
@@ -24,6 +24,7 @@ const db = openDatabase(join(stateDir, 'outbox.db'), MAX_BYTES);
 const lifetime = Lifetime.begin(stateDir);
 const outbox = new Outbox({
   db,
+  space: new Space(db, stateDir, MAX_BYTES),
   clock,
   lifetime,
   id: `filled${seed}`,

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Lifetime, systemClock } from '../../src/clock/index.ts';
-import { Outbox, openDatabase } from '../../src/outbox/index.ts';
+import { Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
 
 const MAX_BYTES = 64 * 1024 ** 2;
 const GROUP_MS = 60_000;
@@ -17,7 +17,7 @@ const lifetime = Lifetime.begin(stateDir);
 const clock = systemClock(lifetime.lastWallMs);
 const db = openDatabase(join(stateDir, 'outbox.db'), MAX_BYTES);
 const id = randomBytes(12).toString('base64url');
-const outbox = new Outbox({ db, clock, lifetime, id, groupMs: GROUP_MS, onTrouble: () => {} });
+const outbox = new Outbox({ db, space: new Space(db, stateDir, MAX_BYTES), clock, lifetime, id, groupMs: GROUP_MS, onTrouble: () => {} });
 outbox.start();
 let value = Number(firstValue);
 let committed = 0;

@@ -183,4 +183,37 @@ describe('the outbox', () => {
     append(bench.outbox, reading(1));
     assert.equal(backlog(bench.outbox)?.rows[0]?.body, '1,{"clock":"untrusted"}');
   });
+
+  it('makes room by giving the oldest telemetry up, declares it, and keeps every alert', async () => {
+    bench.remove();
+    bench = outboxBench(8 * 1024 ** 2);
+    const committed = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
+    let alerts = 0;
+    const text = 'x'.repeat(900);
+    for (let round = 0; round < 40; round++) {
+      for (let i = 0; i < 500; i++) bench.outbox.append({ class: 'telemetry', channel: 'log', value: text });
+      bench.outbox.append(raised);
+      alerts++;
+      await committed();
+    }
+    assert.deepEqual(
+      bench.troubles.filter((error) => error !== undefined),
+      [],
+    );
+    assert.ok(bench.outbox.evicted > 0);
+    bench.outbox.flush();
+    assert.equal(bench.outbox.depth().alert, alerts);
+    const declared = new Set<number>();
+    for (;;) {
+      const claim = bench.outbox.claim('event', ALL);
+      if (!claim) break;
+      for (const { body } of claim.rows) {
+        const { ranges } = JSON.parse(`{${body}}`) as { ranges: Range[] };
+        for (const [first, last] of ranges) for (let seq = first; seq <= last; seq++) declared.add(seq);
+      }
+    }
+    const { alert, event, telemetry } = bench.outbox.depth();
+    assert.equal(declared.size + alert + event + telemetry, bench.outbox.accepted, 'each row is held or declared');
+    assert.ok(Number(bench.db.pragma('page_count', { simple: true })) * 4096 <= 8 * 1024 ** 2);
+  });
 });

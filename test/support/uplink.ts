@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { type Clock, Lifetime, systemClock } from '../../src/clock/index.ts';
 import { type BenchFiles, readCredentials } from '../../src/identity/index.ts';
-import { Outbox, openDatabase } from '../../src/outbox/index.ts';
+import { Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { Uplink, UplinkMemory, type UplinkOptions } from '../../src/uplink/index.ts';
 
@@ -25,7 +25,15 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
   const lifetime = Lifetime.begin(folder);
   const clock = systemClock(0);
   const db = openDatabase(join(folder, 'outbox.db'), 64 * 1024 ** 2);
-  const outbox = new Outbox({ db, clock, lifetime, id: 'box', groupMs: 20, onTrouble: () => {} });
+  const outbox = new Outbox({
+    db,
+    space: new Space(db, folder, 64 * 1024 ** 2),
+    clock,
+    lifetime,
+    id: 'box',
+    groupMs: 20,
+    onTrouble: () => {},
+  });
   outbox.start();
   const raised: string[] = [];
   const problems = new Problems(

@@ -1,0 +1,86 @@
+// How full the file is, and the ballast: a file of zeros beside the database that is given back to the disk when that is full, so
+// that deleting rows, which needs room in the WAL, still works, and alerts are still written.
+import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { codeOf } from '../errors.ts';
+import { type Db, PAGE_BYTES } from './schema.ts';
+
+/** The last part of the file is for alerts: other rows make room before it is touched. */
+const ALERT_RESERVE = 0.05;
+
+/** The ballast is this part of the file's bound, at most {@link BALLAST_BYTES}: enough for some thousand alerts. */
+const BALLAST_SHARE = 1 / 16;
+const BALLAST_BYTES = 8 * 1024 ** 2;
+const CHUNK = Buffer.alloc(256 * 1024);
+
+export class Space {
+  readonly #db: Db;
+  readonly #ballast: string;
+  readonly #ballastBytes: number;
+
+  /** @param maxBytes the bound of the database file. */
+  constructor(db: Db, stateDir: string, maxBytes: number) {
+    this.#db = db;
+    this.#ballast = ballastFile(stateDir);
+    this.#ballastBytes = Math.floor(Math.min(maxBytes * BALLAST_SHARE, BALLAST_BYTES));
+  }
+
+  /** Only alerts may still be added. */
+  isNearlyFull(): boolean {
+    const pragma = (name: string) => Number(this.#db.pragma(name, { simple: true }));
+    return pragma('page_count') - pragma('freelist_count') > pragma('max_page_count') * (1 - ALERT_RESERVE);
+  }
+
+  /** Bytes of the database file. */
+  get usedBytes(): number {
+    return Number(this.#db.pragma('page_count', { simple: true })) * PAGE_BYTES;
+  }
+
+  /** @returns whether there was ballast to give back. */
+  releaseBallast(): boolean {
+    if (sizeOf(this.#ballast) === 0) return false;
+    rmSync(this.#ballast, { force: true });
+    return true;
+  }
+
+  /** Takes the ballast on board again, where the disk has room for it. Real zeros: a hole in a file reserves nothing. */
+  restoreBallast(): void {
+    if (sizeOf(this.#ballast) === this.#ballastBytes) return;
+    try {
+      const file = openSync(this.#ballast, 'w', 0o600);
+      try {
+        for (let written = 0; written < this.#ballastBytes; ) {
+          written += writeSync(file, CHUNK, 0, Math.min(CHUNK.length, this.#ballastBytes - written));
+        }
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+    } catch {
+      // No room now: half a ballast would only make the disk fuller. It is tried again in a minute.
+      rmSync(this.#ballast, { force: true });
+    }
+  }
+}
+
+function ballastFile(stateDir: string): string {
+  return join(stateDir, 'ballast');
+}
+
+/** For a start on a full disk, before the database is open. */
+export function dropBallast(stateDir: string): void {
+  rmSync(ballastFile(stateDir), { force: true });
+}
+
+export function isDiskFull(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'SQLITE_IOERR_WRITE';
+}
+
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
+  }
+}
