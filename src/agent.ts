@@ -1,14 +1,13 @@
 // The composition root: the only file that joins rooms. It reads as the data goes: ROS, sensing, outbox, uplink; and back:
 // uplink, commands, ROS. start() is that order, stop() the reverse; an error on the way down is kept and the rest goes on.
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
 import { announce, Commands } from './commands/index.ts';
 import type { Config, LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
 import { readCredentials } from './identity/index.ts';
 import type { Logger } from './logs/index.ts';
-import { CommandJournal, type Db, dropBallast, isDiskFull, lockStateDir, Outbox, openDatabase, Space } from './outbox/index.ts';
+import { CommandJournal, dropBallast, isDiskFull, lockStateDir, type Opened, Outbox, openOutboxFile, Space } from './outbox/index.ts';
 import { type RosMessage, type RosNode, type RosPublisher, startRosNode } from './ros/index.ts';
 import { Channel } from './sensing/index.ts';
 import { Latencies, Problems, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
@@ -80,17 +79,24 @@ export class Agent {
     this.#steps.push(['lock', () => lock.release()]);
     yield 'state directory';
 
-    const lifetime = beginLifetime(config.state_dir);
+    const lifetime = withRoom(config.state_dir, () => Lifetime.begin(config.state_dir));
     const clock = systemClock(lifetime.lastWallMs);
     this.#steps.push(['lifetime', () => lifetime.save(clock.mono())]);
-    const db = openDatabase(join(config.state_dir, 'outbox.db'), config.outbox.max_size);
-    this.#steps.push(['database', () => closeDatabase(db)]);
+    const id = newOutboxId();
+    const opened = this.#openOutbox(lifetime, id);
+    const { db } = opened;
+    this.#steps.push([
+      'database',
+      () => {
+        db.close();
+      },
+    ]);
     const outbox: Outbox = new Outbox({
       db,
       space: new Space(db, config.state_dir, config.outbox.max_size),
       clock,
       lifetime,
-      id: newOutboxId(),
+      id,
       groupMs: config.outbox.group,
       onTrouble: (error) => {
         if (error) problems.raise('outbox_unwritable', messageOf(error));
@@ -101,7 +107,12 @@ export class Agent {
       () => clock.mono(),
       (state, problem) => this.#tell(outbox, state, problem),
     );
-    outbox.start();
+    withRoom(config.state_dir, () => {
+      outbox.start();
+      lifetime.openedOutbox(id, clock.mono());
+    });
+    for (const body of opened.closed) outbox.append({ class: 'event', body });
+    if (opened.damage) problems.raise('outbox_damaged', opened.damage);
     this.#steps.push(['outbox', () => outbox.close()]);
     yield 'outbox';
 
@@ -179,6 +190,11 @@ export class Agent {
     this.#steps.push(['sensing', () => channels.stop()]);
     this.#log.info({ event: 'started', version: VERSION, outbox: outbox.id, boot: lifetime.boot }, 'the agent runs');
     yield 'status';
+  }
+
+  #openOutbox(lifetime: Lifetime, id: string): Opened {
+    const { state_dir: stateDir, outbox } = this.#config;
+    return withRoom(stateDir, () => openOutboxFile(stateDir, outbox.max_size, lifetime.lastOutbox, id));
   }
 
   /** Publishers exist from the start, so that whoever listens is matched before the first command comes. */
@@ -295,19 +311,14 @@ export class Agent {
 }
 
 /** A start on a full disk gives the ballast up first: what it needs to write is small. */
-function beginLifetime(stateDir: string): Lifetime {
+function withRoom<T>(stateDir: string, work: () => T): T {
   try {
-    return Lifetime.begin(stateDir);
+    return work();
   } catch (error) {
     if (!isDiskFull(error)) throw error;
     dropBallast(stateDir);
-    return Lifetime.begin(stateDir);
+    return work();
   }
-}
-
-function closeDatabase(db: Db): void {
-  db.pragma('wal_checkpoint(TRUNCATE)');
-  db.close();
 }
 
 function newOutboxId(): string {

@@ -13,9 +13,11 @@ const schema = z.object({
   /** The latest wall time that something outside vouched for. */
   wall_ms: z.int().min(0),
   receipts_seen: z.boolean(),
+  /** The outbox id that was opened last: a file that does not know it has vanished, or is another. */
+  outbox: z.string().nullable().default(null),
 });
 
-const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false };
+const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false, outbox: null };
 
 export class Lifetime {
   readonly boot: number;
@@ -25,6 +27,7 @@ export class Lifetime {
   readonly #file: string;
   #vouchedMs = 0;
   #receiptsSeen: boolean;
+  #outbox: string | null;
 
   private constructor(file: string, last: z.infer<typeof schema>) {
     this.#file = file;
@@ -32,6 +35,7 @@ export class Lifetime {
     this.ranBeforeMs = last.ran_ms;
     this.lastWallMs = last.wall_ms;
     this.#receiptsSeen = last.receipts_seen;
+    this.#outbox = last.outbox;
   }
 
   /** Counts a new start and writes it down before it is used, so that no two starts ever share a number. */
@@ -44,6 +48,17 @@ export class Lifetime {
 
   get receiptsSeen(): boolean {
     return this.#receiptsSeen;
+  }
+
+  /** The outbox id an earlier start, or this one, opened last. */
+  get lastOutbox(): string | null {
+    return this.#outbox;
+  }
+
+  /** Durable before it returns. */
+  openedOutbox(id: string, ranMs: number): void {
+    this.#outbox = id;
+    this.save(ranMs);
   }
 
   /** Durable before it returns: from now on only receipts let rows go. */
@@ -68,6 +83,7 @@ export class Lifetime {
       ran_ms: this.ranBeforeMs + ranMs,
       wall_ms: Math.max(this.lastWallMs, this.#vouchedMs),
       receipts_seen: this.#receiptsSeen,
+      outbox: this.#outbox,
     } satisfies z.infer<typeof schema>);
     replaceFile(this.#file, `${text}\n`);
   }

@@ -88,12 +88,29 @@ export function openDatabase(file: string, maxBytes: number): Db {
     // Limits the WAL left behind after a checkpoint; SQLite never shrinks it by itself.
     db.pragma('journal_size_limit = 16777216');
     db.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
+    check(db);
     migrate(db, file);
     return db;
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+/** The file opens, and is not an outbox, or not a whole one. */
+export class DamagedError extends Error {}
+
+/** Above this a check of every page would delay sensing at the start. */
+const CHECK_UP_TO_BYTES = 64 * 1024 ** 2;
+
+/** @throws DamagedError, or SQLite's own error. */
+function check(db: Db): void {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  const tables = Number(db.prepare('select count(*) from sqlite_schema').pluck().get());
+  if (version === 0 && tables > 0) throw new DamagedError('it is another program’s database');
+  if (Number(db.pragma('page_count', { simple: true })) * PAGE_BYTES > CHECK_UP_TO_BYTES) return;
+  const found = db.pragma('quick_check(1)', { simple: true });
+  if (found !== 'ok') throw new DamagedError(String(found));
 }
 
 function migrate(db: Db, file: string): void {

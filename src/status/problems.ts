@@ -99,6 +99,11 @@ export const PROBLEMS = {
     title: 'A channel’s messages can’t be read',
     todo: 'check type and field of the channel against what `ros2 topic info` says',
   },
+  outbox_damaged: {
+    severity: 'error',
+    title: 'The outbox file was damaged, gone, or not ours',
+    todo: 'nothing for the readings: what could be read was kept, the cloud was told of the rest, and the old file lies beside the new one; check the disk',
+  },
   outbox_unwritable: {
     severity: 'critical',
     title: 'Readings can’t be written to disk',

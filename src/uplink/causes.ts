@@ -61,6 +61,9 @@ export function connectCause(code: string | number | undefined, clock: ClockView
   const cause = typeof code === 'number' ? BY_CONNACK[code] : BY_CODE[code ?? ''];
   // A clock that is wrong must be called that, and never look like a bad certificate.
   if (!clock.trusted && (cause === 'broker_certificate_expired' || cause === 'certificate_expired')) return 'clock_wrong';
+  // Two certificates do not run out together: it is the time that is ahead.
+  const outsideOwn = clock.wallMs > own.notAfterMs || clock.wallMs < own.notBeforeMs;
+  if (cause === 'broker_certificate_expired' && outsideOwn) return 'clock_wrong';
   const ownExpired = clock.trusted && clock.wallMs > own.notAfterMs;
   if (ownExpired && (cause === 'certificate_refused' || cause === 'broker_hung_up')) return 'certificate_expired';
   return cause ?? 'broker_unreachable';

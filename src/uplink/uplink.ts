@@ -85,6 +85,8 @@ export class Uplink {
   #connects = 0;
   #state: { readonly state: LinkStatus['state']; readonly sinceMs: number };
   #current: { session: Session; pump: Pump; id: string } | undefined;
+  /** A clean stop began: the end of the connection is no trouble. */
+  #finishing = false;
   #repeatedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: UplinkOptions) {
@@ -144,6 +146,7 @@ export class Uplink {
 
   /** Sends what is pending, says goodbye and closes; within the deadline in any case. */
   async finish(deadlineMs: number): Promise<void> {
+    this.#finishing = true;
     const current = this.#current;
     if (!current) return;
     await current.pump.finish(deadlineMs);
@@ -185,13 +188,14 @@ export class Uplink {
     const reason = await this.#serve(session, id, signal);
     const lastedMs = clock.mono() - this.#state.sinceMs;
     const lossReason = reason instanceof ConnectError ? reason.reason : undefined;
-    const taken = !signal.aborted && this.#takeovers.ended(clock.mono(), lastedMs, lossReason);
+    const ours = signal.aborted || this.#finishing;
+    const taken = !ours && this.#takeovers.ended(clock.mono(), lastedMs, lossReason);
     if (taken) {
       problems.raise(
         'client_id_taken',
         `this connection was taken over again and again; the next try is in ${TAKEOVER_WAIT_MS / 60_000} min`,
       );
-    } else if (!signal.aborted) {
+    } else if (!ours) {
       log.warn({ event: 'disconnected', lasted_ms: lastedMs, reason: reason?.message ?? 'closed' }, 'the connection ended');
       problems.raise(
         'mqtt_ended',

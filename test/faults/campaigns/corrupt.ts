@@ -94,7 +94,9 @@ async function damaged(world: World, damage: Damage, before: OutboxFile, random:
   const there = await world.rowNames();
   const missing = before.rows.filter(({ outbox, seq }) => !there.has(`${outbox}/${seq}`));
   const dropped = missing.filter(({ outbox, seq }) => readable.has(`${outbox}/${seq}`)).length;
-  const said = agent.lines.some(({ level, event, code }) => Number(level) >= 40 && /outbox|damage/.test(`${event} ${code}`));
+  const said = agent.lines.some(
+    ({ level, event, code }) => ['warn', 'error', 'fatal'].includes(String(level)) && /outbox|damage/.test(`${event} ${code}`),
+  );
   if (dropped > 0) wrong.push(`${dropped} readable rows were not kept`);
   if (missing.length > 0 && !said && !damage.tornWal) wrong.push(`${missing.length} rows are gone without a word`);
   const wasThere = damage.name !== 'database and WAL removed';
