@@ -1,28 +1,37 @@
-// dist/ and cloud/dist/ from the sources, when a source is newer.
+// dist/ and cloud/dist/ from the sources, when one of them has changed.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT, run, STATE, stamp } from './context.mjs';
+import { ROOT } from './context.mjs';
+import { run } from './run.mjs';
+import { hash, stampAfter, stamped } from './stamps.mjs';
 
-const SOURCES = ['src', 'cloud/src', 'tsconfig.json', 'tsconfig.build.json', 'cloud/tsconfig.build.json'];
+const SOURCES = ['src', 'cloud/src', 'tsconfig.json', 'tsconfig.build.json', 'cloud/tsconfig.build.json', 'package-lock.json'];
 const RESULTS = ['dist/cli/main.js', 'cloud/dist/cloud/src/main.js'];
 
-/** @param {string} path @returns {number} newest change below it */
-function newest(path) {
-  const stats = statSync(path);
-  if (!stats.isDirectory()) return stats.mtimeMs;
-  return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
+/** @param {string} path @returns {string[]} each file below it with its time and size */
+function files(path) {
+  const stats = statSync(join(ROOT, path));
+  if (stats.isDirectory()) return readdirSync(join(ROOT, path)).flatMap((name) => files(join(path, name)));
+  return [`${path} ${stats.mtimeMs} ${stats.size}`];
 }
 
+function sources() {
+  return hash(...SOURCES.flatMap(files));
+}
+
+/** @type {import('./context.mjs').Step} */
 export const build = {
   name: 'build',
-  what: () => 'the build in dist/',
-  done() {
-    const built = join(STATE, 'build.stamp');
-    if (!existsSync(built) || RESULTS.some((file) => !existsSync(join(ROOT, file)))) return false;
-    return Math.max(...SOURCES.map((path) => newest(join(ROOT, path)))) <= statSync(built).mtimeMs;
-  },
-  async run() {
-    await run('build', 'npm', ['run', 'build']);
-    stamp('build', new Date().toISOString());
+  what: 'the build in dist/',
+  needs: [],
+  done: () => stamped('build', sources()) && RESULTS.every((file) => existsSync(join(ROOT, file))),
+  run() {
+    // Taken before: what is edited during the build is built the next time.
+    const before = sources();
+    return stampAfter(
+      'build',
+      () => run('build', 'npm', ['run', 'build']),
+      () => before,
+    );
   },
 };

@@ -1,22 +1,21 @@
-// What the steps share: where things are, how a command is run, how a failure is told.
-import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  accessSync,
-  constants,
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+// What the steps share: where things are, how a program is found and asked, how a failure is told.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 export const STATE = join(ROOT, '.setup');
+
+/**
+ * What a step has to have before it begins; preflight asks for all of them before the first step.
+ * @typedef {'compiler' | 'python' | 'readelf'} Need
+ */
+
+/**
+ * `done` asks for the real result, so that an interrupted step is begun again. `check` throws a SetupError where `run` would fail.
+ * @typedef {{ name: string, what: string, needs: Need[], done(): boolean, check?(): Promise<void>, run(): Promise<void> }} Step
+ */
 
 /** Something a person has to mend: one line with what is wrong and what to do. */
 export class SetupError extends Error {
@@ -27,16 +26,15 @@ export class SetupError extends Error {
   }
 }
 
-/** Node's headers lie beside Node itself, so that compiling needs no download. @returns {NodeJS.ProcessEnv} */
-export function compileEnvironment() {
-  const prefix = dirname(dirname(process.execPath));
-  const headers = existsSync(join(prefix, 'include', 'node', 'node_version.h'));
-  return headers ? { ...process.env, npm_config_nodedir: prefix } : { ...process.env };
+/** @param {string} line */
+export function say(line) {
+  process.stderr.write(`setup: ${line}\n`);
 }
 
 /** @param {string} program @returns {string | undefined} its path, also where an ordinary user's PATH does not look */
 export function find(program) {
-  const postgres = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql').map((v) => `/usr/lib/postgresql/${v}/bin`) : [];
+  const debian = '/usr/lib/postgresql';
+  const postgres = existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, 'bin')) : [];
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin', ...postgres];
   return folders.map((folder) => join(folder, program)).find(isProgram);
 }
@@ -51,69 +49,17 @@ function isProgram(file) {
   }
 }
 
-/** @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} [env] */
-export function succeeds(command, args, env = process.env) {
-  return spawnSync(command, args, { cwd: ROOT, env, stdio: 'ignore' }).status === 0;
-}
-
-/** What npm and pip say when the registry can't be reached. */
-const NO_NETWORK =
-  /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT|ECONNRESET|Failed to establish a new connection|Temporary failure|Could not resolve|No matching distribution found/;
-
 /**
- * Runs a command with its output in `.setup/<log>.log`; a failure shows the end of it.
- * @param {string} log @param {string} command @param {string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, cwd?: string }} [options]
- * @returns {Promise<void>}
+ * @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} [env]
+ * @returns {string | undefined} what it printed, undefined where it failed
  */
-export async function run(log, command, args, options = {}) {
-  mkdirSync(STATE, { recursive: true });
-  const file = join(STATE, `${log}.log`);
-  const output = createWriteStream(file);
-  const child = spawn(command, args, { cwd: options.cwd ?? ROOT, env: options.env ?? process.env, stdio: ['ignore', 'pipe', 'pipe'] });
-  child.stdout.pipe(output, { end: false });
-  child.stderr.pipe(output, { end: false });
-  const code = await new Promise((resolve) => {
-    child.once('error', (error) => {
-      output.write(`${error.message}\n`);
-      resolve(127);
-    });
-    child.once('close', resolve);
-  });
-  await new Promise((resolve) => output.end(resolve));
-  if (code === 0) return;
-  const text = readFileSync(file, 'utf8');
-  if (NO_NETWORK.test(text)) {
-    throw new SetupError(
-      `no network: ${command} ${args[0]} could not reach its registry`,
-      'connect this machine, or set your proxy or mirror, and run it again: it goes on where it was',
-    );
-  }
-  process.stderr.write(`${text.trim().split('\n').slice(-25).join('\n')}\n`);
-  throw new SetupError(`${command} ${args.join(' ')} failed with ${code}`, `the whole output is in ${file}`);
+export function answer(command, args, env = process.env) {
+  const { status, stdout } = spawnSync(command, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' });
+  return status === 0 ? stdout : undefined;
 }
 
-/** @param {...string} parts */
-export function hash(...parts) {
-  return createHash('sha256').update(parts.join('\n')).digest('hex');
-}
-
-/** @param {string} file */
+/** @param {string} file @returns {string} its text, empty where there is none */
 export function contents(file) {
   const path = join(ROOT, file);
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
-}
-
-/** A stamp says from what a result was made. @param {string} name @param {string} value */
-export function stamped(name, value) {
-  const file = join(STATE, `${name}.stamp`);
-  return existsSync(file) && readFileSync(file, 'utf8') === value;
-}
-
-/** @param {string} name @param {string} value */
-export function stamp(name, value) {
-  mkdirSync(STATE, { recursive: true });
-  const file = join(STATE, `${name}.stamp`);
-  writeFileSync(`${file}.new`, value);
-  renameSync(`${file}.new`, file);
 }

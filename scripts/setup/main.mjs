@@ -1,45 +1,73 @@
-// The setup: works out what is missing, says in one line what it will install, then does it step by step with times. Each step
-// asks for the real result, not for a memory of having run, so that an interrupted setup goes on where it was.
-
+// The setup: works out what is missing, asks for all it takes before the first change, says in one line what it installs, then does
+// it step by step with times. Each step asks for the real result, not for a memory of having run, so that an interrupted setup
+// goes on where it was. bin/setup starts it, one at a time.
 import { build } from './build.mjs';
-import { ROOT, SetupError } from './context.mjs';
-import { withLock } from './lock.mjs';
-import { nodePackages, rclnodejs, sqlite } from './packages.mjs';
+import { ROOT, SetupError, say } from './context.mjs';
+import { debianPackages } from './debian.mjs';
+import { rclnodejs, sqlite } from './native.mjs';
+import { nodePackages } from './packages.mjs';
 import { ros } from './ros.mjs';
-import { system } from './system.mjs';
 
 /** In this order: each may need those before it. */
-const STEPS = [system, nodePackages, sqlite, ros, build, rclnodejs];
+const STEPS = [ros, nodePackages, sqlite, build, rclnodejs];
 
+/** @returns {Promise<boolean>} whether all that the steps take is there or can be installed */
 async function main() {
   const startedMs = performance.now();
-  const seconds = () => `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
-  await withLock(async () => {
-    const missing = STEPS.filter((step) => !step.done());
-    if (missing.length === 0) return;
-    say(`setup: installs ${missing.map((step) => step.what()).join(', ')} (into ${ROOT}, but for Debian packages)`);
-    for (const step of missing) step.check?.();
-    for (const step of STEPS) {
-      // An earlier step can undo a later one: fresh packages have no compiled parts.
-      if (step.done()) continue;
-      const beganMs = performance.now();
-      process.stderr.write(`setup: ${step.name} ...\n`);
-      await step.run();
-      if (!step.done()) throw new SetupError(`${step.name} ran, and yet it is not there`, 'run bin/setup again; .setup/ has the logs');
-      say(`setup: ${step.name} done in ${((performance.now() - beganMs) / 1000).toFixed(1)} s`);
-    }
-  });
-  say(`setup: all there (${seconds()})`);
+  const missing = STEPS.filter((step) => !step.done());
+  const debian = debianPackages([...new Set(missing.flatMap((step) => step.needs))]);
+  const problems = [...debian.problems(), ...(await checked(missing))];
+  for (const { message, todo } of problems) say(`${message}; ${todo}`);
+  if (problems.length > 0) return false;
+
+  const installs = [...missing.map((step) => step.what), ...(debian.what.length > 0 ? [`from Debian ${debian.what.join(', ')}`] : [])];
+  if (installs.length > 0) say(`installs ${installs.join('; ')} (all but Debian's packages into ${ROOT})`);
+  if (debian.what.length > 0) await timed('Debian packages', debian.install);
+  else await debian.install();
+  for (const step of missing.length > 0 ? STEPS : []) {
+    // An earlier step can undo a later one: fresh packages have no compiled parts.
+    if (step.done()) continue;
+    await timed(step.name, step.run);
+    if (!step.done()) throw new SetupError(`${step.name}: it ran, and yet it does not work`, `run it again; ${ROOT}/.setup/ has the logs`);
+  }
+  say(`all there (${seconds(startedMs)})`);
+  return true;
 }
 
-function say(text) {
-  process.stderr.write(`${text}\n`);
+/** @param {import('./context.mjs').Step[]} steps */
+async function checked(steps) {
+  const asked = await Promise.allSettled(steps.map((step) => step.check?.()));
+  return asked.flatMap((check) => {
+    if (check.status === 'fulfilled') return [];
+    if (check.reason instanceof SetupError) return [check.reason];
+    throw check.reason;
+  });
+}
+
+/** @param {string} name @param {() => Promise<void>} work */
+async function timed(name, work) {
+  const beganMs = performance.now();
+  say(`${name} ...`);
+  await work();
+  say(`${name} done in ${seconds(beganMs)}`);
+}
+
+/** @param {unknown} error */
+function cannotWrite(error) {
+  const { code, path } = /** @type {NodeJS.ErrnoException} */ (error);
+  if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'].includes(code ?? '')) throw error;
+  return new SetupError(`${path ?? ROOT} can't be written (${code})`, 'run it as the owner of this folder, with space on its disk');
+}
+
+/** @param {number} sinceMs */
+function seconds(sinceMs) {
+  return `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`;
 }
 
 try {
-  await main();
+  if (!(await main())) process.exitCode = 2;
 } catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  say(`setup: ${error.message}; ${error.todo}`);
+  const { message, todo } = error instanceof SetupError ? error : cannotWrite(error);
+  say(`${message}; ${todo}`);
   process.exitCode = 2;
 }

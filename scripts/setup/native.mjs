@@ -1,0 +1,107 @@
+// The two npm packages that are compiled here, each asked whether it works by the very code that uses it.
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { answer, ROOT, SetupError, STATE, say } from './context.mjs';
+import { lockHash, MANIFESTS, nodePackages } from './packages.mjs';
+import { python } from './python.mjs';
+import { usesWheels, wheelsStamp } from './ros.mjs';
+import { run, saysNoNetwork } from './run.mjs';
+import { hash, stampAfter, stamped } from './stamps.mjs';
+
+const WITH_ROS = join(ROOT, 'bin', 'with-ros');
+const NODE_PREFIX = dirname(dirname(process.execPath));
+const HAS_HEADERS = existsSync(join(NODE_PREFIX, 'include', 'node', 'node_version.h'));
+
+const OPENS = `new (require('better-sqlite3'))(':memory:').close()`;
+const LOADS = `
+  const { loadBinding } = await import('./dist/ros/binding.js');
+  loadBinding();
+  process.stdout.write(process.env.AMENT_PREFIX_PATH + ' ' + process.env.ROS_DISTRO);
+`;
+
+/** @type {import('./context.mjs').Step} */
+export const sqlite = {
+  name: 'better-sqlite3, compiled (about a minute)',
+  what: 'better-sqlite3, compiled',
+  needs: ['compiler', 'python'],
+  done: () => nodePackages.done() && answer(process.execPath, ['-e', OPENS]) !== undefined,
+  run: () => compile('better-sqlite3', 'npm', ['rebuild', 'better-sqlite3'], ROOT, {}),
+};
+
+/** @type {import('./context.mjs').Step} */
+export const rclnodejs = {
+  name: 'rclnodejs, compiled against this ROS 2 (about a minute)',
+  what: 'rclnodejs, compiled',
+  needs: ['compiler', 'python'],
+  done() {
+    if (!nodePackages.done() || !existsSync(join(ROOT, 'dist', 'ros', 'binding.js'))) return false;
+    const environment = answer(WITH_ROS, [process.execPath, '--input-type=module', '-e', LOADS]);
+    return environment !== undefined && stamped('rclnodejs', madeFrom(environment));
+  },
+  run: () =>
+    stampAfter(
+      'rclnodejs',
+      // node-gyp does not quote its include paths: with a space in ours it is compiled elsewhere and copied.
+      () => (/\s/.test(ROOT) ? compileElsewhere() : compileRclnodejs(ROOT, {})),
+      () => madeFrom(answer(WITH_ROS, ['sh', '-c', 'printf "%s %s" "$AMENT_PREFIX_PATH" "$ROS_DISTRO"']) ?? ''),
+    ),
+};
+
+/** @param {string} environment the ROS prefixes and distribution; the wheels are named by what they are, so that a checkout may move */
+function madeFrom(environment) {
+  return hash(lockHash(), usesWheels() ? wheelsStamp() : environment);
+}
+
+/** @param {string} cwd @param {NodeJS.ProcessEnv} extra */
+async function compileRclnodejs(cwd, extra) {
+  // Its scripts fetch a tool with npx, which would ask first.
+  const script = 'LIBRARY_PATH="$LD_LIBRARY_PATH" exec npm rebuild rclnodejs --foreground-scripts';
+  await compile('rclnodejs', WITH_ROS, ['sh', '-c', script], cwd, { ...extra, npm_config_yes: 'true' });
+  const log = join(STATE, 'rclnodejs.log');
+  // It ends with code 0 all the same.
+  const failed = /^Caught error: .*/m.exec(readFileSync(log, 'utf8'));
+  if (failed) say(`rclnodejs could not generate all its messages, which the agent does not need but the bench's peers do (${log})`);
+}
+
+/** @param {string} log @param {string} command @param {string[]} args @param {string} cwd @param {NodeJS.ProcessEnv} extra */
+async function compile(log, command, args, cwd, extra) {
+  const interpreter = python();
+  const env = {
+    ...process.env,
+    ...extra,
+    ...(interpreter && { npm_config_python: interpreter.path }),
+    // Node's headers lie beside Node itself: nothing to download.
+    ...(HAS_HEADERS && { npm_config_nodedir: NODE_PREFIX }),
+  };
+  try {
+    await run(log, command, args, { cwd, env });
+  } catch (error) {
+    const text = readFileSync(join(STATE, `${log}.log`), 'utf8');
+    if (HAS_HEADERS || !/gyp http/.test(text) || !saysNoNetwork(text)) throw error;
+    throw new SetupError(
+      `no network: Node's headers are not in ${NODE_PREFIX}/include/node, and nodejs.org can't be reached`,
+      'install Node.js with its headers (the archive from nodejs.org has them), or connect this machine, and run it again',
+    );
+  }
+}
+
+async function compileElsewhere() {
+  const parent = [tmpdir(), '/tmp', '/var/tmp', homedir()].find((folder) => !/\s/.test(folder) && existsSync(folder));
+  const folder = mkdtempSync(join(parent ?? '/', 'elderly-bot-build-'));
+  try {
+    mkdirSync(join(folder, 'cloud'));
+    for (const name of MANIFESTS) cpSync(join(ROOT, name), join(folder, name));
+    cpSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), { recursive: true, verbatimSymlinks: true });
+    const link = join(folder, 'ros2');
+    if (usesWheels()) symlinkSync(join(ROOT, '.ros2'), link);
+    await compileRclnodejs(folder, usesWheels() ? { ELDERLY_BOT_ROS_PREFIX: link } : {});
+    const target = join(ROOT, 'node_modules', 'rclnodejs');
+    rmSync(`${target}.new`, { recursive: true, force: true });
+    cpSync(join(folder, 'node_modules', 'rclnodejs'), `${target}.new`, { recursive: true, verbatimSymlinks: true });
+    rmSync(target, { recursive: true, force: true });
+    renameSync(`${target}.new`, target);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

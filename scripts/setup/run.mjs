@@ -1,0 +1,47 @@
+// Runs a step's program with its output in .setup/NAME.log; a failure is told with the end of it, or, where it is one of the known
+// ones, in one line.
+import { spawn } from 'node:child_process';
+import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT, SetupError, STATE } from './context.mjs';
+
+const TAIL_LINES = 25;
+
+/** What npm, pip and apt-get say when they can't reach where they fetch from. */
+const NO_NETWORK =
+  /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ECONNRESET|EIDLETIMEOUT|ERR_SOCKET_TIMEOUT|Failed to establish a new connection|Connection refused|ConnectTimeout|Read timed out|Temporary failure (in name resolution|resolving)|Could not (resolve|connect)/;
+
+export const CONNECT =
+  'connect this machine, or name your proxy or mirror in the program’s own settings, and run it again: it goes on where it was';
+
+/**
+ * @param {string} log @param {string} command @param {string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, fetches?: string }} [options] `fetches`: from where, if it needs the network
+ * @returns {Promise<void>}
+ */
+export async function run(log, command, args, options = {}) {
+  mkdirSync(STATE, { recursive: true });
+  const file = join(STATE, `${log}.log`);
+  const output = createWriteStream(file);
+  const child = spawn(command, args, { cwd: options.cwd ?? ROOT, env: options.env ?? process.env, stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.pipe(output, { end: false });
+  child.stderr.pipe(output, { end: false });
+  const code = await new Promise((resolve) => {
+    child.once('error', (error) => {
+      output.write(`${error.message}\n`);
+      resolve(127);
+    });
+    child.once('close', resolve);
+  });
+  await new Promise((resolve) => output.end(resolve));
+  if (code === 0) return;
+  const text = readFileSync(file, 'utf8');
+  if (options.fetches && saysNoNetwork(text)) throw new SetupError(`no network: ${options.fetches} can't be reached (${file})`, CONNECT);
+  process.stderr.write(`${text.trim().split('\n').slice(-TAIL_LINES).join('\n')}\n`);
+  throw new SetupError(`${command} ${args.join(' ')} failed with ${code}`, `the whole output is in ${file}`);
+}
+
+/** @param {string} text */
+export function saysNoNetwork(text) {
+  return NO_NETWORK.test(text);
+}
