@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type LoadedConfig, loadConfig } from '../../src/config/index.ts';
+import { AgentError } from '../../src/errors.ts';
+
+describe('a configuration', () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-config-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const load = (yaml: string, env: NodeJS.ProcessEnv = {}): LoadedConfig => {
+    const file = join(folder, 'robot.yaml');
+    writeFileSync(file, yaml);
+    return loadConfig(file, env);
+  };
+  const complaint = (yaml: string): string => {
+    try {
+      load(yaml);
+    } catch (error) {
+      assert.ok(error instanceof AgentError);
+      return error.message;
+    }
+    return assert.fail('it was taken');
+  };
+
+  it('without a file is the default one', () => {
+    const { config } = loadConfig(undefined, {});
+    assert.deepEqual(Object.keys(config.channels), ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature']);
+    assert.deepEqual([config.mqtt.interval, config.mqtt.keepalive, config.outbox.max_size], [60_000, 30_000, 256 * 1024 ** 2]);
+    assert.deepEqual(config.commands.buzzer?.message, { data: '$value' });
+  });
+
+  it('replaces what it names, keeps the rest, and takes an entry away with null', () => {
+    const { config } = load('channels:\n  gas: { topic: /kitchen/gas }\n  stranger: null\n');
+    assert.equal(config.channels.gas?.topic, '/kitchen/gas');
+    assert.equal(config.channels.gas?.class, 'alert');
+    assert.equal(config.channels.stranger, undefined);
+  });
+
+  it('yields to the environment', () => {
+    const { config } = load('mqtt: { endpoint: from-the-file }\n', {
+      AWS_IOT_ENDPOINT: 'from-the-environment:8884',
+      AWS_ROOT_CA: '/ca.pem',
+    });
+    assert.deepEqual([config.mqtt.endpoint, config.mqtt.root_ca], ['from-the-environment:8884', '/ca.pem']);
+  });
+
+  it('has its relative paths beside it', () => {
+    assert.equal(load('state_dir: state\n').config.state_dir, join(folder, 'state'));
+  });
+
+  it('knows where a key stands', () => {
+    const { place } = load('thing: bot\nchannels:\n  gas:\n    type: std_msgs/Bool\n');
+    assert.match(place(['channels', 'gas', 'type']), /robot\.yaml:4:5$/);
+    assert.match(place(['channels', 'gas', 'topic']), /default\.yaml:\d+:5$/);
+  });
+
+  it('takes a ROS type in its short form', () => {
+    assert.equal(load('channels: { gas: { type: std_msgs/Bool } }\n').config.channels.gas?.type, 'std_msgs/msg/Bool');
+  });
+
+  const WRONG: readonly [yaml: string, message: RegExp][] = [
+    ['mqtt: { windwo: 5 }', /robot\.yaml:1:9: unknown key mqtt\.windwo, did you mean window\?/],
+    ['channels: { gas: { toppic: /x } }', /unknown key channels\.gas\.toppic, did you mean topic\?/],
+    ['mqtt: { window: 101 }', /mqtt\.window is 101: .*<=100/],
+    ['mqtt: { interval: 60 }', /mqtt\.interval is 60: expected a duration with its unit/],
+    ['mqtt: { interval: 2h }', /mqtt\.interval is "2h": expected a duration from 100ms to 1h/],
+    ['outbox: { max_size: 1MiB }', /outbox\.max_size is "1MiB": expected at least 8MiB/],
+    ['channels: { Gas: { topic: /x, type: a/B } }', /channels\.Gas/],
+    ['channels: { readings: { topic: /x, type: a/B } }', /this name is a key of the message itself/],
+    ['channels: { gas: { topic: gas } }', /expected an absolute ROS name/],
+    ['channels: { gas: { type: Bool } }', /expected a ROS message type such as std_msgs\/msg\/Bool/],
+    ['ros: { domain_id: 233 }', /ros\.domain_id is 233/],
+    ['topic_prefix: "a/#"', /expected an MQTT topic prefix/],
+    ['commands: { buzzer: { ttl: 2h } }', /commands\.buzzer\.ttl is "2h": expected a duration from 1s to 1h/],
+    ['log_level: loud', /log_level is "loud": expected one of trace, debug, info, warn, error/],
+    ['- a\n- b\n', /expected keys and values/],
+    ['a: [', /robot\.yaml:\d+:\d+/],
+  ];
+  for (const [yaml, message] of WRONG) {
+    it(`that says ${yaml.trim().replaceAll('\n', ' ')} is told why not`, () => assert.match(complaint(yaml), message));
+  }
+
+  it('of any text at all is taken, or refused with an error of ours', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.object().map((tree) => JSON.stringify(tree)),
+        ),
+        (text) => {
+          try {
+            load(text);
+          } catch (error) {
+            assert.ok(error instanceof AgentError, String(error));
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
