@@ -9,7 +9,7 @@ import { hash, stampAfter, stamped } from './stamps.mjs';
 export const MANIFESTS = ['package.json', 'package-lock.json', 'cloud/package.json', '.npmrc'];
 
 export function lockHash() {
-  return hash(...MANIFESTS.map(contents), process.versions.modules);
+  return hash(contents('package-lock.json'), contents('.npmrc'), process.versions.modules);
 }
 
 /** @type {import('./context.mjs').Step} */

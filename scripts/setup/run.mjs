@@ -7,6 +7,11 @@ import { ROOT, SetupError, STATE } from './context.mjs';
 
 const TAIL_LINES = 25;
 
+/** bin/setup's lock goes on to what is run here: Node would close it. */
+const LOCK_FD = Number(process.env.SETUP_LOCK_FD ?? 0);
+/** @type {import('node:child_process').StdioOptions} */
+const STDIO = ['ignore', 'pipe', 'pipe', ...(LOCK_FD > 2 ? [...Array(LOCK_FD - 3).fill('ignore'), LOCK_FD] : [])];
+
 /** What npm, pip and apt-get say when they can't reach where they fetch from. */
 const NO_NETWORK =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ECONNRESET|EIDLETIMEOUT|ERR_SOCKET_TIMEOUT|Failed to establish a new connection|Connection refused|ConnectTimeout|Read timed out|Temporary failure (in name resolution|resolving)|Could not (resolve|connect)/;
@@ -23,9 +28,9 @@ export async function run(log, command, args, options = {}) {
   mkdirSync(STATE, { recursive: true });
   const file = join(STATE, `${log}.log`);
   const output = createWriteStream(file);
-  const child = spawn(command, args, { cwd: options.cwd ?? ROOT, env: options.env ?? process.env, stdio: ['ignore', 'pipe', 'pipe'] });
-  child.stdout.pipe(output, { end: false });
-  child.stderr.pipe(output, { end: false });
+  const child = spawn(command, args, { cwd: options.cwd ?? ROOT, env: options.env ?? process.env, stdio: STDIO });
+  child.stdout?.pipe(output, { end: false });
+  child.stderr?.pipe(output, { end: false });
   const code = await new Promise((resolve) => {
     child.once('error', (error) => {
       output.write(`${error.message}\n`);
