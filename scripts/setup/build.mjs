@@ -24,7 +24,7 @@ export const build = {
   name: 'build',
   what: 'the build in dist/',
   needs: [],
-  done: () => stamped('build', sources()) && RESULTS.every((file) => existsSync(join(ROOT, file))),
+  done: () => RESULTS.every((file) => existsSync(join(ROOT, file))) && stamped('build', sources()),
   run() {
     // Taken before: what is edited during the build is built the next time.
     const before = sources();

@@ -33,11 +33,11 @@ function venvPackages() {
   return [`${path.slice('/usr/bin/'.length)}-venv`];
 }
 
-/** @param {import('./context.mjs').Need[]} needs */
-export function debianPackages(needs) {
+/** @param {import('./context.mjs').Need[]} needs @param {boolean} andForTests */
+export function debianPackages(needs, andForTests) {
   const lacking = needs.map((need) => FOR_STEPS[need]).filter(({ there }) => !there());
   const required = lacking.flatMap(({ packages }) => packages());
-  const forTests = FOR_TESTS.filter(({ program }) => !find(program)).map(({ name }) => name);
+  const forTests = FOR_TESTS.filter(({ program }) => andForTests && !find(program)).map(({ name }) => name);
   const installer = required.length + forTests.length > 0 ? rootPrefix() : undefined;
 
   return {

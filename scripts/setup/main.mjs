@@ -1,6 +1,7 @@
 // The setup: works out what is missing, asks for all it takes before the first change, says in one line what it installs, then does
 // it step by step with times. Each step asks for the real result, not for a memory of having run, so that an interrupted setup
-// goes on where it was. bin/setup starts it, one at a time.
+// goes on where it was. bin/setup starts it, one at a time; --check only says what is missing, with exit code 1;
+// --no-ros leaves out what needs ROS 2, and the tests' programs: for a laptop that only needs the command line.
 import { build } from './build.mjs';
 import { ROOT, SetupError, say } from './context.mjs';
 import { debianPackages } from './debian.mjs';
@@ -8,20 +9,24 @@ import { rclnodejs, sqlite } from './native.mjs';
 import { nodePackages } from './packages.mjs';
 import { ros } from './ros.mjs';
 
-/** In this order: each may need those before it. */
-const STEPS = [ros, nodePackages, sqlite, build, rclnodejs];
+const CHECK = process.argv.includes('--check');
+const WITHOUT_ROS = process.argv.includes('--no-ros');
 
-/** @returns {Promise<boolean>} whether all that the steps take is there or can be installed */
+/** In this order: each may need those before it. */
+const STEPS = WITHOUT_ROS ? [nodePackages, sqlite, build] : [ros, nodePackages, sqlite, build, rclnodejs];
+
+/** @returns {Promise<number>} the exit code */
 async function main() {
   const startedMs = performance.now();
   const missing = STEPS.filter((step) => !step.done());
-  const debian = debianPackages([...new Set(missing.flatMap((step) => step.needs))]);
+  const debian = debianPackages([...new Set(missing.flatMap((step) => step.needs))], !WITHOUT_ROS);
   const problems = [...debian.problems(), ...(await checked(missing))];
   for (const { message, todo } of problems) say(`${message}; ${todo}`);
-  if (problems.length > 0) return false;
+  if (problems.length > 0) return 2;
 
   const installs = [...missing.map((step) => step.what), ...(debian.what.length > 0 ? [`from Debian ${debian.what.join(', ')}`] : [])];
-  if (installs.length > 0) say(`installs ${installs.join('; ')} (all but Debian's packages into ${ROOT})`);
+  if (installs.length > 0) say(`${CHECK ? 'would install' : 'installs'} ${installs.join('; ')} (all but Debian's packages into ${ROOT})`);
+  if (CHECK && installs.length > 0) return 1;
   if (debian.what.length > 0) await timed('Debian packages', debian.install);
   else await debian.install();
   for (const step of missing.length > 0 ? STEPS : []) {
@@ -31,7 +36,7 @@ async function main() {
     if (!step.done()) throw new SetupError(`${step.name}: it ran, and yet it does not work`, `run it again; ${ROOT}/.setup/ has the logs`);
   }
   say(`all there (${seconds(startedMs)})`);
-  return true;
+  return 0;
 }
 
 /** @param {import('./context.mjs').Step[]} steps */
@@ -65,7 +70,7 @@ function seconds(sinceMs) {
 }
 
 try {
-  if (!(await main())) process.exitCode = 2;
+  process.exitCode = await main();
 } catch (error) {
   const { message, todo } = error instanceof SetupError ? error : cannotWrite(error);
   say(`${message}; ${todo}`);

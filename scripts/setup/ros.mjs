@@ -18,7 +18,8 @@ const PLATFORM = 'linux-x64';
 
 /** The same choice as bin/with-ros: a sourced ROS, else the newest of /opt/ros, else the wheels. */
 export function usesWheels() {
-  if (process.env.AMENT_PREFIX_PATH) return false;
+  const sourced = process.env.AMENT_PREFIX_PATH;
+  if (sourced) return sourced === PREFIX;
   if (!existsSync('/opt/ros')) return true;
   return !readdirSync('/opt/ros').some(
     (name) => existsSync(`/opt/ros/${name}/setup.sh`) && existsSync(`/opt/ros/${name}/share/ament_index`),
@@ -42,7 +43,7 @@ export const ros = {
     if (here === PLATFORM) return;
     throw new SetupError(
       `no ROS 2 is sourced or in /opt/ros, and its wheels are for ${PLATFORM}, not ${here}`,
-      'install ROS 2 (docs.ros.org), or use what needs no ROS: npm ci && npm run build',
+      'install ROS 2 (docs.ros.org), or take what needs no ROS: bin/setup --no-ros',
     );
   },
   async run() {
