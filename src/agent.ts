@@ -1,15 +1,18 @@
-// The composition root: the only file that joins rooms. It reads as the data goes: ROS, sensing, outbox, uplink; and back:
+// The composition root: with the joints in agent/, the only place where rooms meet. It reads as the data goes: ROS, sensing, outbox, uplink; and back:
 // uplink, commands, ROS. start() is that order, stop() the reverse; an error on the way down is kept and the rest goes on.
 import { randomBytes } from 'node:crypto';
+import { startChannels } from './agent/channels.ts';
+import { describe } from './agent/describe.ts';
+import { advertiseCommands } from './agent/publishers.ts';
+import { withRoom } from './agent/room.ts';
 import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
 import { announce, Commands } from './commands/index.ts';
-import type { Config, LoadedConfig } from './config/index.ts';
+import type { LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
 import { readCredentials } from './identity/index.ts';
 import type { Logger } from './logs/index.ts';
-import { CommandJournal, dropBallast, isDiskFull, lockStateDir, type Opened, Outbox, openOutboxFile, Space } from './outbox/index.ts';
-import { type RosMessage, type RosNode, type RosPublisher, startRosNode } from './ros/index.ts';
-import { Channel } from './sensing/index.ts';
+import { CommandJournal, lockStateDir, type Opened, Outbox, openOutboxFile, Space } from './outbox/index.ts';
+import { startRosNode } from './ros/index.ts';
 import { Latencies, Problems, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
 import { Uplink, UplinkMemory } from './uplink/index.ts';
 import { VERSION } from './version.ts';
@@ -20,8 +23,7 @@ const TEND_EVERY_MS = 60_000;
 type Step = readonly [name: string, stop: () => void | Promise<void>];
 
 export class Agent {
-  readonly #config: Config;
-  readonly #place: LoadedConfig['place'];
+  readonly #loaded: LoadedConfig;
   readonly #log: Logger;
   readonly #steps: Step[] = [];
   readonly #acks = new Latencies();
@@ -29,9 +31,8 @@ export class Agent {
   #ackedRows = 0;
   #status: (() => Status) | undefined;
 
-  constructor({ config, place }: LoadedConfig, log: Logger) {
-    this.#config = config;
-    this.#place = place;
+  constructor(loaded: LoadedConfig, log: Logger) {
+    this.#loaded = loaded;
     this.#log = log;
   }
 
@@ -69,7 +70,8 @@ export class Agent {
 
   /** The start, step by step; each leaves behind how it is undone. */
   async *#starting(): AsyncGenerator<string> {
-    const config = this.#config;
+    const loaded = this.#loaded;
+    const { config } = loaded;
     const credentials = readCredentials({
       rootCa: config.mqtt.root_ca,
       certFile: config.mqtt.cert_file,
@@ -124,7 +126,7 @@ export class Agent {
     this.#steps.push(['ros', () => ros.stop()]);
     yield 'ros';
 
-    const publishers = this.#advertise(ros);
+    const publishers = advertiseCommands(loaded, ros);
     const journal = new CommandJournal(db, () => lifetime.ranBeforeMs + clock.mono());
     const commands = new Commands({
       thing: config.thing,
@@ -136,7 +138,7 @@ export class Agent {
       log: this.#log.child({ room: 'commands' }),
     });
     commands.start();
-    const channels = this.#subscribe(ros, outbox, clock, problems);
+    const channels = startChannels({ loaded, ros, outbox, clock, problems });
     yield 'sensing';
 
     const { host, port } = endpointOf(config.mqtt.endpoint);
@@ -184,7 +186,12 @@ export class Agent {
 
     const tending = every(TEND_EVERY_MS, () => this.#tend(outbox, journal, lifetime, clock, uplink));
     this.#steps.push(['tending', () => tending.stop()]);
-    this.#status = () => this.#describe({ clock, lifetime, outbox, uplink, channels, commands, problems });
+    const delivered = () => ({
+      acknowledged_rows: this.#ackedRows,
+      ack_p50_ms: this.#acks.quantile(0.5),
+      ack_p99_ms: this.#acks.quantile(0.99),
+    });
+    this.#status = () => describe({ thing: config.thing, clock, lifetime, outbox, uplink, channels, commands, problems, delivered });
     const socket = new StatusSocket(config.state_dir, this.#status);
     await this.#startSocket(socket);
     this.#steps.push(['sensing', () => channels.stop()]);
@@ -193,51 +200,8 @@ export class Agent {
   }
 
   #openOutbox(lifetime: Lifetime, id: string): Opened {
-    const { state_dir: stateDir, outbox } = this.#config;
+    const { state_dir: stateDir, outbox } = this.#loaded.config;
     return withRoom(stateDir, () => openOutboxFile(stateDir, outbox.max_size, lifetime.lastOutbox, id));
-  }
-
-  /** Publishers exist from the start, so that whoever listens is matched before the first command comes. */
-  #advertise(ros: RosNode): Map<string, RosPublisher> {
-    const commands = Object.entries(this.#config.commands);
-    return new Map(
-      commands.map(([name, { topic, type, qos }]) => [
-        name,
-        this.#configured(['commands', name, 'type'], () => ros.advertise(topic, type, qos)),
-      ]),
-    );
-  }
-
-  #subscribe(ros: RosNode, outbox: Outbox, clock: Clock, problems: Problems) {
-    const standing = outbox.lastAlerts();
-    const channels = Object.entries(this.#config.channels).map(([name, config]) => new Channel(name, config, standing.get(name)));
-    const subscriptions = channels.map((channel) => {
-      const { topic, type, qos } = channel.config;
-      const onMessage = (message: RosMessage) => {
-        const row = channel.accept(message, clock.mono());
-        if (row) outbox.append(row);
-      };
-      const onError = (error: Error) =>
-        problems.raise('channel_unreadable', `${channel.name} (${topic}): ${messageOf(error)}`, channel.name);
-      return this.#configured(['channels', channel.name, 'type'], () => ros.subscribe({ topic, type, qos, onMessage, onError }));
-    });
-    return {
-      status: () => channels.map((channel) => channel.status(clock.mono())),
-      stop: () => {
-        for (const subscription of subscriptions) subscription.close();
-      },
-    };
-  }
-
-  /** What ROS refuses was written in the configuration: the error says where. */
-  #configured<T>(path: readonly string[], create: () => T): T {
-    try {
-      return create();
-    } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
-      const where = `${this.#place(path)}: ${path.join('.')}: ${error.message}`;
-      throw new AgentError(error.code, where, { ...(error.todo ? { todo: error.todo } : {}), cause: error, fields: error.fields });
-    }
   }
 
   /** Problems are logged, and go to the cloud as events. */
@@ -249,7 +213,7 @@ export class Agent {
 
   #tend(outbox: Outbox, journal: CommandJournal, lifetime: Lifetime, clock: Clock, uplink: Uplink): void {
     try {
-      outbox.tend(this.#config.outbox.max_age);
+      outbox.tend(this.#loaded.config.outbox.max_age);
       journal.forgetOld();
       lifetime.save(clock.mono());
       uplink.save();
@@ -266,58 +230,6 @@ export class Agent {
       const text = error instanceof AgentError ? error.line : messageOf(error);
       this.#log.error({ event: 'no_status_socket' }, `elderly-bot status will not work: ${text}`);
     }
-  }
-
-  #describe(parts: {
-    clock: Clock;
-    lifetime: Lifetime;
-    outbox: Outbox;
-    uplink: Uplink;
-    channels: { status(): Status['channels'] };
-    commands: Commands;
-    problems: Problems;
-  }): Status {
-    const { clock, lifetime, outbox, uplink, channels, commands, problems } = parts;
-    return {
-      thing: this.#config.thing,
-      version: VERSION,
-      boot: lifetime.boot,
-      uptime_ms: clock.mono(),
-      clock: { at: clock.wall(), trusted: clock.trusted() },
-      link: uplink.status(),
-      outbox: {
-        id: outbox.id,
-        accepted: outbox.accepted,
-        unconfirmed: outbox.unconfirmed,
-        held: outbox.depth(),
-        evicted: outbox.evicted,
-        dropped: outbox.dropped,
-        receipts_seen: lifetime.receiptsSeen,
-      },
-      delivered: { acknowledged_rows: this.#ackedRows, ack_p50_ms: this.#acks.quantile(0.5), ack_p99_ms: this.#acks.quantile(0.99) },
-      budget: uplink.budget(),
-      channels: channels.status(),
-      commands: commands.counts(),
-      problems: problems.standing().map(({ code, severity, subject, text, todo, sinceMs }) => ({
-        code,
-        severity,
-        subject,
-        text,
-        todo,
-        since_ms: clock.mono() - sinceMs,
-      })),
-    };
-  }
-}
-
-/** A start on a full disk gives the ballast up first: what it needs to write is small. */
-function withRoom<T>(stateDir: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (!isDiskFull(error)) throw error;
-    dropBallast(stateDir);
-    return work();
   }
 }
 

@@ -105,8 +105,11 @@ const PLANTED: readonly Planted[] = [
   restricted('a window from one folder deeper', 'src/uplink/deep/window.ts', use('../../outbox/store.ts'), WINDOW),
   { what: 'a door from one folder deeper', file: 'src/uplink/deep/door.ts', code: use('../../outbox/index.ts') },
   restricted('a room that joins the agent', 'src/outbox/agent.ts', use('../agent.ts'), STRANGER),
+  restricted('a room that uses a joint', 'src/outbox/joint.ts', use('../agent/room.ts'), STRANGER),
   restricted('a command line that enters by the window', 'src/cli/window.ts', use('../outbox/store.ts'), WINDOW),
   { what: 'a command line that joins rooms', file: 'src/cli/joins.ts', code: use('../uplink/index.ts') },
+  { what: 'a joint that joins rooms', file: 'src/agent/joins.ts', code: use('../uplink/index.ts') },
+  restricted('a joint that enters by the window', 'src/agent/window.ts', use('../outbox/store.ts'), WINDOW),
   {
     what: 'an agent that joins rooms',
     file: 'src/agent.ts',

@@ -1,0 +1,53 @@
+// What `elderly-bot status` asks for, gathered from the rooms at the moment of asking.
+import type { Clock, Lifetime } from '../clock/index.ts';
+import type { Commands } from '../commands/index.ts';
+import type { Outbox } from '../outbox/index.ts';
+import type { Problems, Status } from '../status/index.ts';
+import type { Uplink } from '../uplink/index.ts';
+import { VERSION } from '../version.ts';
+import type { Channels } from './channels.ts';
+
+export interface StatusParts {
+  readonly thing: string;
+  readonly clock: Clock;
+  readonly lifetime: Lifetime;
+  readonly outbox: Outbox;
+  readonly uplink: Uplink;
+  readonly channels: Channels;
+  readonly commands: Commands;
+  readonly problems: Problems;
+  readonly delivered: () => Status['delivered'];
+}
+
+export function describe(parts: StatusParts): Status {
+  const { thing, clock, lifetime, outbox, uplink, channels, commands, problems } = parts;
+  return {
+    thing,
+    version: VERSION,
+    boot: lifetime.boot,
+    uptime_ms: clock.mono(),
+    clock: { at: clock.wall(), trusted: clock.trusted() },
+    link: uplink.status(),
+    outbox: {
+      id: outbox.id,
+      accepted: outbox.accepted,
+      unconfirmed: outbox.unconfirmed,
+      held: outbox.depth(),
+      evicted: outbox.evicted,
+      dropped: outbox.dropped,
+      receipts_seen: lifetime.receiptsSeen,
+    },
+    delivered: parts.delivered(),
+    budget: uplink.budget(),
+    channels: channels.status(),
+    commands: commands.counts(),
+    problems: problems.standing().map(({ code, severity, subject, text, todo, sinceMs }) => ({
+      code,
+      severity,
+      subject,
+      text,
+      todo,
+      since_ms: clock.mono() - sinceMs,
+    })),
+  };
+}
