@@ -27,6 +27,7 @@ export async function correctTimes(sql: Sql, messages: readonly RowsMessage[], c
     spans.map((span) => span.range[1]),
   ];
   for (const table of ROW_TABLES) await sql.query(correction(table), params);
+  await sql.query(ALERTS, params);
 }
 
 async function insertCorrections(sql: Sql, messages: readonly RowsMessage[]): Promise<Span[]> {
@@ -58,3 +59,16 @@ update ${table} as r set corrected_at = late.at from (
 ) as late
 where r.thing = late.thing and r.outbox = late.outbox and r.seq = late.seq and r.corrected_at is distinct from late.at`;
 }
+
+/** An alert has the times of the rows that raised and cleared it. */
+const ALERTS = `
+update alerts as a set raised_at = coalesce(late.raised, a.raised_at), resolved_at = coalesce(late.cleared, a.resolved_at) from (
+  select r.thing, coalesce(r.incident, r.outbox || '/' || r.seq) as incident,
+    max(r.corrected_at) filter (where r.alert = 'raised') as raised,
+    max(r.corrected_at) filter (where r.alert = 'cleared') as cleared
+  from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) as n(thing, outbox, first, last)
+  join readings r on r.thing = n.thing and r.outbox = n.outbox and r.seq between n.first and n.last
+  where r.alert is not null and r.corrected_at is not null
+  group by 1, 2
+) as late
+where a.thing = late.thing and a.incident = late.incident`;

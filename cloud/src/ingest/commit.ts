@@ -1,5 +1,6 @@
 // One transaction for a batch of messages. What a message names is covered in the same transaction that inserts its rows, so
 // the coverage never claims a row that a crash took away.
+import { recordAlerts } from '../alerts/fromRows.ts';
 import { cover } from '../coverage.ts';
 import type { Database } from '../database/database.ts';
 import { outboxChanges } from './changes.ts';
@@ -15,6 +16,7 @@ export async function commit(db: Database, messages: readonly Message[], nowMs: 
   await db.transaction(async (sql) => {
     const corrected = await cover(sql, changes);
     await insertRows(sql, rows);
+    await recordAlerts(sql, rows);
     await correctTimes(sql, rows, corrected);
     await updateRobots(sql, messages, nowMs);
     await insertPoison(sql, messages);

@@ -130,7 +130,7 @@ async function writeRobots(sql: Sql, robots: readonly RobotRow[]): Promise<void>
       session_ms = n.session_ms, presence_at = n.presence_at, version = n.version, boot = n.boot, reason = n.reason,
       commands = n.commands, state = n.state, state_outbox = n.state_outbox, state_seq = n.state_seq,
       state_boot = n.state_boot, state_ms = n.state_ms, safety = n.safety, safety_filled_ms = n.safety_filled_ms,
-      health_filled_ms = n.health_filled_ms, last_message_at = now()
+      health_filled_ms = n.health_filled_ms, last_message_at = clock_timestamp()
     from jsonb_to_recordset($1::text::jsonb) as n(thing text, prefix text, session text, online boolean, session_boot bigint,
       session_ms bigint, presence_at bigint, version text, boot bigint, reason text, commands jsonb, state jsonb,
       state_outbox text, state_seq bigint, state_boot bigint, state_ms bigint, safety jsonb, safety_filled_ms bigint,

@@ -1,5 +1,6 @@
 // Every migration in order. One that has been released is never changed: a correction is a new one.
 import { first } from './0001-first.ts';
+import { alerts } from './0010-alerts.ts';
 
 export interface Migration {
   readonly number: number;
@@ -7,4 +8,7 @@ export interface Migration {
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'first', sql: first }];
+export const MIGRATIONS: readonly Migration[] = [
+  { number: 1, name: 'first', sql: first },
+  { number: 10, name: 'alerts', sql: alerts },
+];

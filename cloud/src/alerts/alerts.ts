@@ -1,0 +1,86 @@
+// What the family does with alerts: sees them, acknowledges them. Each is done once for all instances, and doing it again
+// changes nothing: the first acknowledgement stands.
+import type { Database, Sql } from '../database/database.ts';
+
+export type AlertState = 'committed' | 'seen' | 'acknowledged' | 'resolved';
+
+/** Times are milliseconds since 1970. */
+export interface Alert {
+  readonly id: number;
+  readonly thing: string;
+  readonly incident: string;
+  /** What raised it: a channel, or `robot_silent`. */
+  readonly channel: string;
+  readonly value: unknown;
+  /** The furthest that it got; `raised` is the robot's alone, before its row is here. */
+  readonly state: AlertState;
+  readonly raised_at: number | null;
+  readonly committed_at: number;
+  readonly seen_at: number | null;
+  readonly acknowledged_at: number | null;
+  readonly acknowledged_by: number | null;
+  readonly resolved_at: number | null;
+  /** Who saw it, and when first. */
+  readonly seen_by: readonly { readonly user_id: number; readonly at: number }[];
+}
+
+export interface AlertQuery {
+  readonly thing: string;
+  /** At most so many. */
+  readonly limit: number;
+  /** Only those older than this alert's id; null: from the newest. */
+  readonly before?: number | null;
+}
+
+const COLUMNS = `a.id, a.thing, a.incident, a.channel, a.value, a.state, a.raised_at, a.resolved_at, a.acknowledged_by,
+  (extract(epoch from a.committed_at) * 1000)::bigint as committed_at,
+  (extract(epoch from a.seen_at) * 1000)::bigint as seen_at,
+  (extract(epoch from a.acknowledged_at) * 1000)::bigint as acknowledged_at,
+  coalesce((
+    select jsonb_agg(jsonb_build_object('user_id', v.user_id, 'at', (extract(epoch from v.seen_at) * 1000)::bigint) order by v.seen_at)
+    from alert_views v where v.alert_id = a.id), '[]') as seen_by`;
+
+/** Newest first. */
+export function listAlerts(sql: Sql, { thing, limit, before = null }: AlertQuery): Promise<Alert[]> {
+  return sql.query<Alert>(
+    `select ${COLUMNS} from alerts a where a.thing = $1 and ($2::bigint is null or a.id < $2) order by a.id desc limit $3`,
+    [thing, before, limit],
+  );
+}
+
+export async function readAlert(sql: Sql, id: number): Promise<Alert | null> {
+  const [alert] = await sql.query<Alert>(`select ${COLUMNS} from alerts a where a.id = $1`, [id]);
+  return alert ?? null;
+}
+
+/** Notes that `userId` has these alerts before their eyes. */
+export function markSeen(db: Database, ids: readonly number[], userId: number): Promise<void> {
+  return db.transaction((sql) => see(sql, ids, userId));
+}
+
+/** Whoever acknowledges has also seen it. @returns the alert as it is then, or null where this robot has none of that id. */
+export async function acknowledgeAlert(db: Database, thing: string, id: number, userId: number): Promise<Alert | null> {
+  return db.transaction(async (sql) => {
+    const alert = await readAlert(sql, id);
+    if (alert?.thing !== thing) return null;
+    await see(sql, [id], userId);
+    await sql.query(
+      `update alerts set acknowledged_at = clock_timestamp(), acknowledged_by = $2 where id = $1 and acknowledged_at is null`,
+      [id, userId],
+    );
+    return readAlert(sql, id);
+  });
+}
+
+async function see(sql: Sql, ids: readonly number[], userId: number): Promise<void> {
+  if (ids.length === 0) return;
+  await sql.query(
+    `insert into alert_views (alert_id, user_id) select a.id, $2 from alerts a where a.id = any($1::bigint[]) on conflict do nothing`,
+    [ids, userId],
+  );
+  await sql.query(
+    `update alerts a set seen_at = (select min(v.seen_at) from alert_views v where v.alert_id = a.id)
+    where a.id = any($1::bigint[]) and a.seen_at is null`,
+    [ids],
+  );
+}

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Alert, acknowledgeAlert, listAlerts, markSeen } from '../src/alerts/alerts.ts';
+import type { Database } from '../src/database/database.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { Instance } from './support/instance.ts';
+import { event, newThing, telemetry } from './support/robot.ts';
+
+const TELEMETRY = 'elderly_bot/telemetry';
+const RAISED_AT = 1_763_929_000_001;
+const CLEARED_AT = 1_763_929_060_000;
+
+const raised = (seq: number, incident?: string): unknown[] => [
+  seq,
+  RAISED_AT,
+  'fall',
+  true,
+  { alert: 'raised', ...(incident && { incident }) },
+];
+const cleared = (seq: number, incident?: string): unknown[] => [
+  seq,
+  CLEARED_AT,
+  'fall',
+  false,
+  { alert: 'cleared', ...(incident && { incident }) },
+];
+
+onEachDatabase('alerts', (db, another) => {
+  test('a row that raises an alert makes one, however often and through however many instances it comes', async () => {
+    const thing = newThing();
+    const clouds = [new Instance(db()), new Instance(another())];
+    await Promise.all(clouds.flatMap((cloud) => [1, 2].map(() => cloud.send(TELEMETRY, telemetry({ thing }, [raised(1, 'i-1')])))));
+    await Promise.all(clouds.map((cloud) => cloud.stop()));
+    const [alert, ...more] = await alertsOf(db(), thing);
+    assert.equal(more.length, 0);
+    assert.deepEqual(
+      { state: alert?.state, channel: alert?.channel, value: alert?.value, incident: alert?.incident, at: alert?.raised_at },
+      { state: 'committed', channel: 'fall', value: true, incident: 'i-1', at: RAISED_AT },
+    );
+    assert.equal(alert?.resolved_at, null);
+  });
+
+  test('an end that overtakes its beginning, and both in one message, give the same alert', async () => {
+    const [apart, together] = [newThing(), newThing()];
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing: apart }, [cleared(2, 'i-1')]));
+    assert.deepEqual(
+      (await alertsOf(db(), apart)).map(({ state, raised_at }) => [state, raised_at]),
+      [['resolved', null]],
+    );
+    await cloud.send(TELEMETRY, telemetry({ thing: apart }, [raised(1, 'i-1')]));
+    await cloud.send(TELEMETRY, telemetry({ thing: together }, [raised(1, 'i-1'), cleared(2, 'i-1')]));
+    await cloud.stop();
+    for (const thing of [apart, together]) {
+      const shown = (await alertsOf(db(), thing)).map(({ state, value, raised_at, resolved_at }) => [state, value, raised_at, resolved_at]);
+      assert.deepEqual(shown, [['resolved', true, RAISED_AT, CLEARED_AT]]);
+    }
+  });
+
+  test('rows without an incident: the raising row names the alert, the clearing row ends what is open on its channel', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing }, [raised(7)]));
+    await cloud.send(TELEMETRY, telemetry({ thing }, [cleared(8)]));
+    await cloud.stop();
+    assert.deepEqual(
+      (await alertsOf(db(), thing)).map(({ incident, state, resolved_at }) => [incident, state, resolved_at]),
+      [['box-1/7', 'resolved', CLEARED_AT]],
+    );
+  });
+
+  test('committed, seen, acknowledged, resolved: each by its own time, once', async () => {
+    const thing = newThing();
+    const [ann, bob] = [await newUser(db()), await newUser(db())];
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing }, [raised(1, 'i-1')]));
+    const id = (await alertsOf(db(), thing))[0]?.id ?? 0;
+    await markSeen(db(), [id], ann);
+    await markSeen(db(), [id], ann);
+    const seen = (await alertsOf(db(), thing))[0];
+    assert.equal(seen?.state, 'seen');
+    assert.deepEqual(seen?.seen_by, [{ user_id: ann, at: seen?.seen_at }]);
+    assert.equal((await acknowledgeAlert(db(), thing, id, bob))?.state, 'acknowledged');
+    const first = await acknowledgeAlert(db(), thing, id, ann);
+    assert.equal(first?.acknowledged_by, bob);
+    assert.deepEqual(
+      first?.seen_by.map(({ user_id }) => user_id),
+      [ann, bob],
+    );
+    await cloud.send(TELEMETRY, telemetry({ thing }, [cleared(2, 'i-1')]));
+    await cloud.stop();
+    const [end] = await alertsOf(db(), thing);
+    assert.deepEqual([end?.state, end?.acknowledged_by, end?.resolved_at], ['resolved', bob, CLEARED_AT]);
+    assert.equal(await acknowledgeAlert(db(), 'another-robot', id, bob), null);
+  });
+
+  test('a clock_set corrects the times of an alert with those of its rows, whichever comes first', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const set = event({ thing }, 3, { kind: 'clock_set', of: 'box-1', boot: 1, ranges: [[1, 2]], offset_ms: 1_000 });
+    await cloud.send(TELEMETRY, telemetry({ thing }, [raised(1, 'i-1')]));
+    await cloud.send('elderly_bot/events', set);
+    await cloud.send(TELEMETRY, telemetry({ thing }, [cleared(2, 'i-1')]));
+    await cloud.stop();
+    assert.deepEqual(
+      (await alertsOf(db(), thing)).map(({ raised_at, resolved_at }) => [raised_at, resolved_at]),
+      [[RAISED_AT + 1_000, CLEARED_AT + 1_000]],
+    );
+  });
+
+  test('newest first, in pages', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    for (const seq of [1, 2, 3]) await cloud.send(TELEMETRY, telemetry({ thing }, [raised(seq, `i-${seq}`)]));
+    await cloud.stop();
+    const page = await listAlerts(db(), { thing, limit: 2 });
+    assert.deepEqual(
+      page.map(({ incident }) => incident),
+      ['i-3', 'i-2'],
+    );
+    const rest = await listAlerts(db(), { thing, limit: 2, before: page.at(-1)?.id ?? null });
+    assert.deepEqual(
+      rest.map(({ incident }) => incident),
+      ['i-1'],
+    );
+  });
+
+  test('when a row was received is the time of its insertion, not of the beginning of the transaction', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const { began, sent } = await db().transaction(async (sql) => {
+      await sql.query('lock table outboxes in exclusive mode');
+      const waiting = cloud.send(TELEMETRY, telemetry({ thing }, [raised(1, 'i-1')]));
+      await sql.query('select pg_sleep(0.3)');
+      const [row] = await sql.query<{ began: number }>('select (extract(epoch from clock_timestamp()) * 1000)::bigint as began');
+      return { began: row?.began ?? 0, sent: { waiting } };
+    });
+    await sent.waiting;
+    await cloud.stop();
+    const [row] = await db().query<{ at: number }>(
+      'select (extract(epoch from received_at) * 1000)::bigint as at from readings where thing = $1',
+      [thing],
+    );
+    assert.ok((row?.at ?? 0) >= began, `received at ${row?.at}, though the lock was held until ${began}`);
+  });
+});
+
+function alertsOf(db: Database, thing: string): Promise<Alert[]> {
+  return listAlerts(db, { thing, limit: 10 });
+}
+
+let users = 0;
+
+async function newUser(db: Database): Promise<number> {
+  const [user] = await db.query<{ id: number }>('insert into users (phone, hashed_password) values ($1, $2) returning id', [
+    `${process.pid}-${++users}`,
+    'x',
+  ]);
+  return user?.id ?? 0;
+}
