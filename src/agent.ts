@@ -1,9 +1,9 @@
 // The composition root: with the joints in agent/, the only place where rooms meet. It reads as the data goes: ROS, sensing, outbox, uplink; and back:
 // uplink, commands, ROS. start() is that order, stop() the reverse; an error on the way down is kept and the rest goes on.
 import { randomBytes } from 'node:crypto';
-import { startChannels } from './agent/channels.ts';
+import { type Channels, startChannels } from './agent/channels.ts';
 import { describe } from './agent/describe.ts';
-import { advertiseCommands } from './agent/publishers.ts';
+import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { withRoom } from './agent/room.ts';
 import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
 import { announce, Commands } from './commands/index.ts';
@@ -13,7 +13,7 @@ import { readCredentials } from './identity/index.ts';
 import type { Logger } from './logs/index.ts';
 import { CommandJournal, lockStateDir, type Opened, Outbox, openOutboxFile, Space } from './outbox/index.ts';
 import { startRosNode } from './ros/index.ts';
-import { Latencies, Problems, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
+import { Latencies, type LinkStatus, Problems, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
 import { Uplink, UplinkMemory } from './uplink/index.ts';
 import { VERSION } from './version.ts';
 
@@ -135,14 +135,19 @@ export class Agent {
       outbox,
       journal,
       clock,
+      guard: { missing: 'no guard yet', arm: () => Promise.reject(new Error('no guard yet')), trip: () => {} },
+      own: { ping: () => ({ status: 'done' }) },
+      heard: (channel) => channels.heard(channel),
+      connectedForMs: () => connectedForMs(uplink.status()),
       log: this.#log.child({ room: 'commands' }),
     });
     commands.start();
-    const channels = startChannels({ loaded, ros, outbox, clock, problems });
+    startEvidence({ loaded, ros, problems, onEvidence: (name, value) => commands.evidence(name, value) });
+    const channels: Channels = startChannels({ loaded, ros, outbox, clock, problems });
     yield 'sensing';
 
     const { host, port } = endpointOf(config.mqtt.endpoint);
-    const uplink = new Uplink({
+    const uplink: Uplink = new Uplink({
       thing: config.thing,
       topicPrefix: config.topic_prefix,
       host,
@@ -163,8 +168,9 @@ export class Agent {
       lifetime,
       problems,
       log: this.#log.child({ room: 'uplink' }),
-      commands: announce(config.commands),
+      commands: announce(config.commands, (own) => commands.unable(own)),
       onCommand: (message) => commands.receive(message),
+      onLinkLost: () => commands.halt('the link to the broker was lost'),
       onAck: (latencyMs, rows) => {
         this.#acks.add(latencyMs);
         this.#ackedRows += rows;
@@ -182,6 +188,7 @@ export class Agent {
         uplink.save();
       },
     ]);
+    this.#steps.push(['commands', () => commands.stop()]);
     yield 'uplink';
 
     const tending = every(TEND_EVERY_MS, () => this.#tend(outbox, journal, lifetime, clock, uplink));
@@ -235,6 +242,10 @@ export class Agent {
 
 function newOutboxId(): string {
   return randomBytes(12).toString('base64url');
+}
+
+function connectedForMs({ state, since_ms: sinceMs }: LinkStatus): number | undefined {
+  return state === 'connected' ? sinceMs : undefined;
 }
 
 function endpointOf(endpoint: string): { host: string; port: number | undefined } {

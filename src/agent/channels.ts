@@ -10,6 +10,8 @@ import { configured } from './configured.ts';
 
 export interface Channels {
   status(): Status['channels'];
+  /** A channel's latest reading, and how long ago its last message came. */
+  heard(name: string): { readonly value: unknown; readonly ageMs: number } | undefined;
   stop(): void;
 }
 
@@ -37,6 +39,10 @@ export function startChannels({ loaded, ros, outbox, clock, problems }: ChannelP
   });
   return {
     status: () => channels.map((channel) => channel.status(clock.mono())),
+    heard: (name) => {
+      const { value, age_ms: ageMs } = channels.find((channel) => channel.name === name)?.status(clock.mono()) ?? {};
+      return ageMs === undefined || ageMs === null ? undefined : { value, ageMs };
+    },
     stop: () => {
       for (const subscription of subscriptions) subscription.close();
     },

@@ -1,17 +1,18 @@
-// Whether a command may run: one pure function, with the reason as its result. When in doubt it refuses and says so.
-import type { CommandConfig } from '../config/index.ts';
+// Whether a command may run: one pure function, with the reason as its result. When in doubt it refuses and says so. Only a stop
+// is never in doubt: if it can be read and is not for another robot, it is a stop.
+import { type CommandConfig, DURATION, type OwnCommand, STOP } from '../config/index.ts';
 import {
   type Command,
   commandId,
   command as commandSchema,
-  EXPIRY_GRACE_MS,
   MAX_COMMAND_BYTES,
-  MAX_ISSUED_AHEAD_MS,
   type ResultReason,
   type ResultStatus,
 } from '../wire/index.ts';
-import { checkArguments } from './arguments.ts';
-import { fill } from './template.ts';
+import { type CheckedArguments, checkArguments } from './arguments.ts';
+import { type Heard, unmet } from './conditions.ts';
+import { type ClockFacts, notNow } from './expiry.ts';
+import { type Outgoing, outgoing, type Values } from './template.ts';
 
 export interface Arrival {
   readonly payload: Buffer;
@@ -22,23 +23,36 @@ export interface Arrival {
 
 export interface AdmissionFacts {
   readonly thing: string;
-  readonly wallMs: number;
-  readonly clockTrusted: boolean;
+  readonly clock: ClockFacts;
   readonly commands: Readonly<Record<string, CommandConfig>>;
-  /** Whether this id was taken before. */
+  /** Whether this id was taken before. Never asked for a stop. */
   readonly known: (id: string) => boolean;
-  /** Commands of this name in the last minute. */
+  /** Commands of this name admitted in the last minute. */
   readonly recent: (name: string) => number;
+  readonly heard: (channel: string) => Heard | undefined;
+  /** The command whose motion is under way. */
+  readonly moving: string | undefined;
+  /** Why no motion may begin now, such as a guard that is not there. */
+  readonly noMotion: string | undefined;
+  /** Why the agent can't do this itself. */
+  readonly unable: (own: OwnCommand) => string | undefined;
+  /** More commands wait than are kept: this one is answered and not looked at. */
+  readonly flooded: boolean;
+  /** The agent is on its way down: nothing begins any more. */
+  readonly stopping: boolean;
 }
 
 export interface Admitted {
-  readonly verdict: 'admitted';
-  /** Absent only for a legacy command. */
+  readonly verdict: 'admitted' | 'stop';
+  /** Absent only for a legacy command, and a stop without one. */
   readonly id: string | undefined;
   readonly name: string;
   readonly config: CommandConfig;
-  readonly message: Record<string, unknown>;
+  readonly values: Values;
+  readonly messages: readonly Outgoing[];
   readonly clamped: readonly string[];
+  /** The motion it begins or ends. */
+  readonly motion: { readonly begins: true; readonly durationMs: number } | { readonly begins: false } | undefined;
 }
 
 export interface Refused {
@@ -47,7 +61,7 @@ export interface Refused {
   readonly id: string | undefined;
   readonly name: string | undefined;
   readonly status: Extract<ResultStatus, 'rejected' | 'expired'>;
-  readonly reason: ResultReason | undefined;
+  readonly reason?: ResultReason | undefined;
   readonly detail: string;
 }
 
@@ -65,78 +79,104 @@ export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
     return refuse({}, 'too_large', `${payload.length} bytes, at most ${MAX_COMMAND_BYTES} are read`);
   }
   const json = parse(payload);
-  const names = namesIn(json);
+  const names = namesOf(json);
+  const stop = asStop(names, arrival, facts);
+  if (stop) return stop;
   if (names.id !== undefined && facts.known(names.id)) return { verdict: 'duplicate', id: names.id };
+  if (facts.flooded) return refuse(names, 'rate_limited', 'more commands came at once than the robot looks at');
+  if (facts.stopping) return refuse(names, 'not_allowed', 'the agent is stopping');
   if (arrival.retained) return refuse(names, 'retained', 'a retained command is an old command; publish it without the retain flag');
   const parsed = commandSchema.safeParse(json);
   if (!parsed.success) return refuse(names, 'malformed', parsed.error.issues[0]?.message ?? 'not a JSON object');
   const command = parsed.data;
-  const config = Object.hasOwn(facts.commands, command.command) ? facts.commands[command.command] : undefined;
+  const config = configOf(command.command, facts);
   if (!config) return refuse(names, 'unknown_command', `known: ${Object.keys(facts.commands).join(', ') || 'none'}`);
-  const late = checkTime(command, config, arrival, facts);
-  if (late) return { ...late, id: names.id, name: names.name };
+  return admitKnown(command, config, arrival, facts) ?? admitArguments(command, config, facts);
+}
+
+/** Whether this is a stop, so that it can go ahead of what waits. */
+export function isStop(arrival: Arrival, facts: Pick<AdmissionFacts, 'thing' | 'commands'>): boolean {
+  const { payload } = arrival;
+  // A stop that hides its name behind escapes is found in its turn.
+  if (payload.length > MAX_COMMAND_BYTES || !payload.includes(STOP)) return false;
+  return asStop(namesOf(parse(payload)), arrival, facts) !== undefined;
+}
+
+/** Whether the sender, the moment and the robot's abilities allow it. */
+function admitKnown(command: Command, config: CommandConfig, arrival: Arrival, facts: AdmissionFacts): Refused | undefined {
+  const { id, thing, expires_at: expiresAt } = command;
+  const names = { id, name: command.command };
+  if (thing !== undefined && thing !== facts.thing) return refuse(names, 'wrong_thing', `this is ${facts.thing}`);
+  const isLegacy = config.legacy && id === undefined && thing === undefined && expiresAt === undefined;
+  if (!isLegacy) {
+    if (id === undefined || thing === undefined || expiresAt === undefined) {
+      return refuse(names, 'malformed', 'id, thing and expires_at are needed');
+    }
+    const late = notNow({ ...command, expires_at: expiresAt }, config, arrival.expires, facts.clock);
+    if (late) return { verdict: 'refused', ...names, ...late };
+  }
+  const unable = config.does && facts.unable(config.does);
+  return unable === undefined ? undefined : refuse(names, 'not_allowed', unable);
+}
+
+/** Whether what it carries, how often it came, and the state of the robot allow it. */
+function admitArguments(command: Command, config: CommandConfig, facts: AdmissionFacts): Verdict {
+  const names = { id: command.id, name: command.command };
   const args = checkArguments(command, config);
   if (typeof args === 'string') return refuse(names, 'bad_arguments', args);
-  if (facts.recent(command.command) >= config.rate) {
-    return refuse(names, 'rate_limited', `more than ${config.rate} a minute`);
+  if (facts.recent(names.name) >= config.rate) return refuse(names, 'rate_limited', `more than ${config.rate} a minute`);
+  const motion = motionOf(config, args);
+  if (motion?.begins !== false) {
+    const why = unmet(config.when, config.fresh_within, facts.heard);
+    if (why !== undefined) return refuse(names, 'condition_not_met', why);
   }
-  return {
-    verdict: 'admitted',
-    id: command.id,
-    name: command.command,
-    config,
-    message: fill(config.message, args.values),
-    clamped: args.clamped,
-  };
+  if (motion && facts.moving !== undefined && facts.moving !== names.name) {
+    return refuse(names, 'motion_busy', `${facts.moving} is under way; ${STOP} ends it`);
+  }
+  if (motion?.begins && facts.noMotion !== undefined) return refuse(names, 'not_allowed', facts.noMotion);
+  const { values, clamped } = args;
+  return { verdict: 'admitted', ...names, config, values, messages: outgoing(config, values), clamped, motion };
 }
 
-type Late = Omit<Refused, 'id' | 'name'>;
-
-/** Thing, id and expiry, by a clock that is trusted, or by the broker's own expiry where ours is not. */
-function checkTime(command: Command, config: CommandConfig, arrival: Arrival, facts: AdmissionFacts): Late | undefined {
-  const { id, thing, expires_at: expiresAt, issued_at: issuedAt } = command;
-  const isLegacy = id === undefined && thing === undefined && expiresAt === undefined;
-  if (isLegacy && config.legacy) return undefined;
-  if (thing !== undefined && thing !== facts.thing) return rejected('wrong_thing', `this is ${facts.thing}`);
-  if (id === undefined || thing === undefined || expiresAt === undefined) {
-    return rejected('malformed', 'id, thing and expires_at are needed');
-  }
-  if (!facts.clockTrusted) {
-    return arrival.expires
-      ? undefined
-      : rejected('clock_untrusted', 'the robot does not know the time; send it with an MQTT message expiry');
-  }
-  if (facts.wallMs > expiresAt + EXPIRY_GRACE_MS) {
-    return { verdict: 'refused', status: 'expired', reason: undefined, detail: `${facts.wallMs - expiresAt} ms too late` };
-  }
-  if (issuedAt !== undefined && issuedAt > facts.wallMs + MAX_ISSUED_AHEAD_MS) {
-    return rejected('clock_skew', `issued ${issuedAt - facts.wallMs} ms in the robot's future`);
-  }
-  const lifetimeStart = issuedAt ?? facts.wallMs;
-  if (expiresAt - lifetimeStart > config.ttl) return rejected('not_allowed', `valid for longer than the ${config.ttl} ms allowed`);
-  return undefined;
+/** A command of the same name takes a motion over; with the arguments of `motion_unless` it ends it. */
+function motionOf(config: CommandConfig, { given, values }: CheckedArguments): Admitted['motion'] {
+  if (!config.motion) return undefined;
+  const unless = Object.entries(config.motion_unless ?? {});
+  if (unless.length > 0 && unless.every(([name, value]) => given[name] === value)) return { begins: false };
+  return { begins: true, durationMs: Number(values[DURATION]) };
 }
 
-function rejected(reason: ResultReason, detail: string): Late {
-  return { verdict: 'refused', status: 'rejected', reason, detail };
+/** Clocks, rates, conditions and what it carries beside don't matter: twice or late does no harm, not at all could. */
+function asStop(
+  { id, name, thing }: Names,
+  { retained }: Arrival,
+  facts: Pick<AdmissionFacts, 'thing' | 'commands'>,
+): Admitted | undefined {
+  const config = name === STOP ? configOf(STOP, facts) : undefined;
+  const isOurs = thing === undefined || thing === facts.thing;
+  if (!config || !isOurs || retained) return undefined;
+  return { verdict: 'stop', id, name: STOP, config, values: {}, messages: outgoing(config, {}), clamped: [], motion: undefined };
 }
 
-function refuse(names: Names, reason: ResultReason, detail: string): Refused {
-  return { ...rejected(reason, detail), id: names.id, name: names.name };
+function configOf(name: string, { commands }: Pick<AdmissionFacts, 'commands'>): CommandConfig | undefined {
+  return Object.hasOwn(commands, name) ? commands[name] : undefined;
+}
+
+function refuse({ id, name }: Names, reason: ResultReason, detail: string): Refused {
+  return { verdict: 'refused', id, name, status: 'rejected', reason, detail };
 }
 
 interface Names {
   readonly id?: string | undefined;
   readonly name?: string | undefined;
+  readonly thing?: unknown;
 }
 
-/** Id and name of whatever arrived, so that also a malformed command is answered to the one who sent it. */
-function namesIn(json: unknown): Names {
+/** Id, name and thing of whatever arrived, so that also a malformed command is answered to the one who sent it. */
+function namesOf(json: unknown): Names {
   if (json === null || typeof json !== 'object') return {};
-  const { id, command } = json as { id?: unknown; command?: unknown };
-  const parsedId = commandId.safeParse(id);
-  const parsedName = commandSchema.shape.command.safeParse(command);
-  return { id: parsedId.data, name: parsedName.data };
+  const { id, command, thing } = json as { id?: unknown; command?: unknown; thing?: unknown };
+  return { id: commandId.safeParse(id).data, name: commandSchema.shape.command.safeParse(command).data, thing };
 }
 
 function parse(payload: Buffer): unknown {

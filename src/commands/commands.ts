@@ -1,151 +1,324 @@
-// Runs admitted commands, at most once each: the start is on disk before the ROS message exists. Every id gets one result.
+// Runs admitted commands, at most once each: the start is on disk before the ROS message exists. Every id gets one result. A stop
+// alone goes ahead of everything that waits, is published first and recorded after, and ends every motion.
 import type { Logger } from 'pino';
 import type { Clock } from '../clock/index.ts';
-import type { CommandConfig } from '../config/index.ts';
+import { type CommandConfig, isVelocity, type OwnCommand, STOP } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
-import type { AnnouncedCommand, ResultBody } from '../wire/index.ts';
-import { type Admitted, type Arrival, admit, type Refused, type Verdict } from './admit.ts';
-import { argumentSchema } from './arguments.ts';
+import type { ResultBody } from '../wire/index.ts';
+import { type AdmissionFacts, type Admitted, type Arrival, admit, isStop, type Refused, type Verdict } from './admit.ts';
+import { Answers } from './answers.ts';
+import type { Heard } from './conditions.ts';
+import { Evidence } from './evidence.ts';
+import { Histogram, type HistogramStatus } from './histogram.ts';
+import { Inbox } from './inbox.ts';
+import { Motion, type MotionGuard, type Turn } from './motion.ts';
+import { type CommandPublisher, hasSubscribers, matched, publishAll } from './publish.ts';
+import { Rates } from './rates.ts';
+import { outgoing, type Values } from './template.ts';
 
-/** What a command's ROS message goes out through; made once, at the start. */
-export interface CommandPublisher {
-  publish(message: Readonly<Record<string, unknown>>): void;
-  readonly subscribers: number;
-}
+/** What became of something the agent did itself. */
+export type Outcome = Pick<ResultBody, 'status' | 'reason' | 'detail' | 'applied'>;
+
+/** What the agent itself can do; what is missing here is refused. */
+export type OwnWork = Partial<Record<OwnCommand, (values: Values) => Outcome | Promise<Outcome>>>;
 
 export interface CommandsOptions {
   readonly thing: string;
   readonly commands: Readonly<Record<string, CommandConfig>>;
-  readonly publishers: ReadonlyMap<string, CommandPublisher>;
+  /** For each command its publishers, in the order of its messages. */
+  readonly publishers: ReadonlyMap<string, readonly CommandPublisher[]>;
   readonly outbox: Outbox;
   readonly journal: CommandJournal;
   readonly clock: Clock;
+  readonly guard: MotionGuard;
+  readonly own: OwnWork;
+  /** A channel's latest value. */
+  readonly heard: (channel: string) => Heard | undefined;
+  /** How long the present connection to the broker has lasted; undefined where there is none. */
+  readonly connectedForMs: () => number | undefined;
   readonly log: Logger;
 }
 
-const MINUTE_MS = 60_000;
+interface Job {
+  readonly arrival: Arrival;
+  readonly receivedMs: number;
+  /** How many stops had come before it. */
+  readonly stops: number;
+}
 
 export class Commands {
   readonly #options: CommandsOptions;
-  readonly #recent = new Map<string, number[]>();
-  readonly #counts: Record<string, number> = {};
-  /** Ids whose answer is appended but perhaps not committed yet. */
-  readonly #answering = new Set<string>();
+  readonly #answers: Answers;
+  readonly #motion: Motion;
+  readonly #evidence = new Evidence();
+  readonly #rates: Rates;
+  readonly #latency = new Histogram();
+  readonly #inbox = new Inbox<Job>((job) => this.#handle(job, false));
+  readonly #running = new Set<Promise<void>>();
+  #stops = 0;
+  #stopping = false;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
+    this.#answers = new Answers(options.outbox, options.journal, options.clock);
+    this.#motion = new Motion(options.guard, options.log);
+    this.#rates = new Rates(options.clock);
   }
 
   /** Answers for commands that an earlier run began and never ended: nobody knows, and nobody tries again. */
   start(): void {
     for (const { id, command } of this.#options.journal.unfinished()) {
-      this.#answer({ kind: 'result', id, command, status: 'unknown', detail: 'the agent ended while this command ran' });
+      this.#answers.give(id, { command, status: 'unknown', detail: 'the agent ended while this command ran' });
     }
   }
 
-  /** How many results there were of each status since the start. */
+  /** Ends every motion at once, and answers what waits. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.halt('the agent stops');
+    for (const job of this.#inbox.clear()) this.#handle(job, false);
+    this.#evidence.giveUp('the agent stopped first');
+    await Promise.all(this.#running);
+  }
+
+  /** Ends every motion, such as when the link to the broker is lost: a stop could not come any more. */
+  halt(why: string): void {
+    this.#stops++;
+    const { name } = this.#motion;
+    this.#motion.halt(why);
+    if (name !== undefined) this.#evidence.giveUp(why, name);
+  }
+
   counts(): Readonly<Record<string, number>> {
-    return this.#counts;
+    return this.#answers.counts;
+  }
+
+  /** From the broker's message to the ROS message. */
+  latency(): HistogramStatus {
+    return this.#latency.status();
   }
 
   receive(arrival: Arrival): void {
-    const { log } = this.#options;
-    let verdict: Verdict;
-    try {
-      verdict = this.#admit(arrival);
-    } catch (error) {
-      // The journal can't be read: whether this command ran before is in doubt, so it does not run.
-      log.error({ event: 'command_not_checked', err: error }, 'a command was refused: the journal of commands cannot be read');
-      this.#count('failed');
-      return;
-    }
-    if (verdict.verdict === 'admitted') this.#run(verdict);
-    else if (verdict.verdict === 'refused') this.#refuse(verdict);
-    else {
-      this.#count('duplicate');
-      log.info({ event: 'command_duplicate', id: verdict.id }, 'a command came twice and was not run again');
-    }
+    const job = { arrival, receivedMs: performance.now(), stops: this.#stops };
+    if (isStop(arrival, this.#options)) this.#handle(job, false);
+    else if (!this.#inbox.put(job)) this.#handle(job, true);
   }
 
-  #admit(arrival: Arrival): Verdict {
-    const { thing, commands, clock, journal } = this.#options;
-    return admit(arrival, {
+  /** A value on the topic that shows whether a command worked. */
+  evidence(command: string, value: unknown): void {
+    this.#evidence.saw(command, value);
+  }
+
+  #handle(job: Job, flooded: boolean): 'ran' | 'refused' {
+    let verdict: Verdict;
+    try {
+      verdict = admit(job.arrival, this.#facts(flooded));
+    } catch (error) {
+      // The journal can't be read: whether this command ran before is in doubt, so it does not run.
+      this.#options.log.error({ event: 'command_not_checked', err: error }, 'a command was refused: the journal can’t be read');
+      this.#answers.count('failed');
+      return 'refused';
+    }
+    if (verdict.verdict === 'admitted') this.#run(verdict, job);
+    else if (verdict.verdict === 'stop') this.#runStop(verdict, job);
+    else if (verdict.verdict === 'refused') this.#refuse(verdict);
+    else {
+      this.#answers.count('duplicate');
+      this.#options.log.info({ event: 'command_duplicate', id: verdict.id }, 'a command came twice and was not run again');
+    }
+    return verdict.verdict === 'admitted' ? 'ran' : 'refused';
+  }
+
+  #facts(flooded: boolean): AdmissionFacts {
+    const { thing, commands, clock, heard, connectedForMs } = this.#options;
+    const wallMs = clock.wall();
+    const connectedFor = connectedForMs();
+    return {
       thing,
       commands,
-      wallMs: clock.wall(),
-      clockTrusted: clock.trusted(),
-      known: (id) => this.#answering.has(id) || journal.find(id) !== undefined,
-      recent: (name) => this.#recentOf(name).length,
+      clock: { wallMs, trusted: clock.trusted(), connectedAtMs: connectedFor === undefined ? undefined : wallMs - connectedFor },
+      known: (id) => this.#answers.isTaken(id),
+      recent: (name) => this.#rates.lastMinute(name),
+      heard,
+      moving: this.#motion.name,
+      noMotion: this.#motion.missing,
+      unable: (own) => this.unable(own),
+      flooded,
+      stopping: this.#stopping,
+    };
+  }
+
+  /** Why the agent can't do this itself; undefined when it can. */
+  unable(own: OwnCommand): string | undefined {
+    return this.#options.own[own] ? undefined : `this version of the agent has no ${own} yet`;
+  }
+
+  #runStop(stop: Admitted, { receivedMs }: Job): void {
+    const outcome = this.#publish(stop, receivedMs);
+    this.halt('a stop came');
+    const { id } = stop;
+    let isNew = false;
+    try {
+      isNew = id !== undefined && !this.#answers.isTaken(id);
+    } catch (error) {
+      this.#options.log.error({ event: 'stop_not_recorded', id, err: error }, 'a stop was published, but the journal can’t be read');
+    }
+    if (id === undefined || isNew) this.#answers.give(id, { command: STOP, ...outcome });
+    else this.#answers.count('duplicate');
+  }
+
+  #run(admitted: Admitted, job: Job): void {
+    const { id, name, config } = admitted;
+    this.#rates.count(name);
+    this.#answers.take(id);
+    const publishers = this.#publishers(name);
+    if (!config.does && !admitted.motion && hasSubscribers(publishers)) {
+      this.#publishOnce(admitted, job);
+      return;
+    }
+    const running = this.#runWaiting(admitted, job)
+      .catch((error: unknown) => this.#fail(admitted, error))
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** What has to wait first: for a subscriber, for the guard, or for the agent itself. */
+  async #runWaiting(admitted: Admitted, job: Job): Promise<void> {
+    const { name, config, motion } = admitted;
+    if (config.does) return this.#runOwn(admitted, config.does);
+    if (motion && job.stops !== this.#stops) return this.#turnAway(admitted, 'a stop came after it');
+    const turn = motion?.begins ? this.#motion.claim(name) : undefined;
+    const found = await matched(this.#publishers(name));
+    if (turn && (!found || this.#stopping)) this.#motion.release(turn);
+    if (this.#stopping) return this.#turnAway(admitted, 'the agent is stopping');
+    if (!found) return this.#answer(admitted, { status: 'no_effect', detail: 'nothing on the robot subscribes to its topic' });
+    if (turn && motion?.begins) return this.#move(admitted, job, turn, motion.durationMs);
+    this.#publishOnce(admitted, job);
+    if (motion) this.#motion.over(name);
+  }
+
+  async #runOwn({ id, name, values, clamped }: Admitted, own: OwnCommand): Promise<void> {
+    if (!this.#begin(id, name)) return;
+    const outcome = (await this.#options.own[own]?.(values)) ?? { status: 'failed' as const };
+    this.#answers.give(id, { command: name, ...withClamped(outcome, clamped) });
+  }
+
+  async #move(admitted: Admitted, { receivedMs }: Job, turn: Turn, durationMs: number): Promise<void> {
+    const { id, name, config, messages } = admitted;
+    if (!this.#begin(id, name)) {
+      this.#motion.release(turn);
+      return;
+    }
+    const publishers = this.#publishers(name);
+    const velocity = publishers.filter((_, i) => isVelocity(messages[i]?.type ?? ''));
+    const brakes = {
+      zero: () =>
+        publishAll(
+          velocity,
+          velocity.map(() => ({})),
+        ),
+      stop: () => this.#publishStop(),
+    };
+    let outcome: Outcome | undefined;
+    try {
+      await this.#motion.begin(turn, durationMs, velocity.length > 0, brakes, () => {
+        outcome = this.#publish(admitted, receivedMs);
+        if (outcome.status === 'failed') throw new Error(outcome.detail);
+      });
+    } catch (error) {
+      if (outcome) this.#answer(admitted, outcome);
+      else this.#turnAway(admitted, messageOf(error));
+      return;
+    }
+    this.#conclude(admitted, outcome ?? { status: 'done' }, () => {
+      if (config.confirm) this.#motion.over(name);
     });
   }
 
-  #run({ id, name, message, clamped }: Admitted): void {
-    const { journal, clock, publishers, log } = this.#options;
-    this.#recentOf(name).push(clock.mono());
+  #publishOnce(admitted: Admitted, { receivedMs }: Job): void {
+    const { id, name } = admitted;
+    if (this.#begin(id, name)) this.#conclude(admitted, this.#publish(admitted, receivedMs), () => {});
+  }
+
+  /** Records the start. @returns false where that is impossible: then the command is answered, and must not run. */
+  #begin(id: string | undefined, name: string): boolean {
     try {
-      if (id !== undefined && !journal.begin(id, name, clock.wall())) return;
+      this.#answers.begin(id, name);
+      return true;
     } catch (error) {
+      const { log } = this.#options;
       log.error({ event: 'command_not_recorded', id, command: name, err: error }, 'a command was not run: its start could not be written');
-      if (id !== undefined)
-        this.#answer({ kind: 'result', id, command: name, status: 'failed', detail: 'the robot cannot write to its disk' });
+      this.#answers.give(id, { command: name, status: 'failed', detail: 'the robot can’t write to its disk' });
+      return false;
+    }
+  }
+
+  #publish({ id, name, messages, clamped }: Admitted, receivedMs: number): Outcome {
+    const applied = messages.length === 1 ? messages[0]?.message : messages.map(({ topic, message }) => ({ topic, message }));
+    try {
+      publishAll(
+        this.#publishers(name),
+        messages.map(({ message }) => message),
+      );
+    } catch (error) {
+      return { status: 'failed', reason: 'ros_error', detail: messageOf(error) };
+    }
+    this.#latency.add(performance.now() - receivedMs);
+    this.#options.log.info({ event: 'command', id, command: name }, `command ${name} was published`);
+    return withClamped({ status: 'done', applied }, clamped);
+  }
+
+  /** Answers at once, or once the evidence came or did not. */
+  #conclude({ id, name, config, values }: Admitted, outcome: Outcome, seen: () => void): void {
+    const { confirm } = config;
+    if (!confirm || outcome.status !== 'done') {
+      this.#answers.give(id, { command: name, ...outcome });
       return;
     }
-    const outcome = publish(publishers.get(name), message, clamped);
-    log.info({ event: 'command', id, command: name, status: outcome.status }, `command ${name}: ${outcome.status}`);
-    if (id === undefined) this.#count(outcome.status);
-    else this.#answer({ kind: 'result', id, command: name, ...outcome });
+    this.#evidence.expect(name, confirm, values, (whyNot) => {
+      if (whyNot === undefined) {
+        seen();
+        this.#answers.give(id, { command: name, ...outcome });
+      } else {
+        const status = this.#stopping ? 'unknown' : 'no_effect';
+        this.#answers.give(id, { ...outcome, command: name, status, detail: `published, but ${whyNot}` });
+      }
+    });
+  }
+
+  #publishStop(): void {
+    const stop = this.#options.commands[STOP];
+    if (!stop) return;
+    publishAll(
+      this.#publishers(STOP),
+      outgoing(stop, {}).map(({ message }) => message),
+    );
+  }
+
+  #publishers(name: string): readonly CommandPublisher[] {
+    return this.#options.publishers.get(name) ?? [];
   }
 
   #refuse({ id, name, status, reason, detail }: Refused): void {
     this.#options.log.warn({ event: 'command_refused', id, command: name, status, reason, detail }, 'a command was refused');
-    if (id === undefined) this.#count(status);
-    else this.#answer({ kind: 'result', id, status, ...(name ? { command: name } : {}), ...(reason ? { reason } : {}), detail });
+    this.#answers.give(id, { status, ...(name ? { command: name } : {}), ...(reason ? { reason } : {}), detail });
   }
 
-  /** The result and the journal's entry are one transaction: an id is never answered twice, nor never. */
-  #answer(result: ResultBody): void {
-    const { outbox, journal, clock } = this.#options;
-    this.#count(result.status);
-    this.#answering.add(result.id);
-    outbox.append({ class: 'result', body: result }, () => {
-      journal.begin(result.id, result.command ?? '', clock.wall());
-      journal.end(result.id, result);
-      this.#answering.delete(result.id);
-    });
+  #answer({ id, name }: Admitted, outcome: Outcome): void {
+    this.#answers.give(id, { command: name, ...outcome });
   }
 
-  #recentOf(name: string): number[] {
-    const since = this.#options.clock.mono() - MINUTE_MS;
-    const recent = (this.#recent.get(name) ?? []).filter((ms) => ms > since);
-    this.#recent.set(name, recent);
-    return recent;
+  #turnAway(admitted: Admitted, detail: string): void {
+    this.#answer(admitted, { status: 'rejected', reason: 'not_allowed', detail });
   }
 
-  #count(status: string): void {
-    this.#counts[status] = (this.#counts[status] ?? 0) + 1;
+  #fail({ id, name }: Admitted, error: unknown): void {
+    this.#options.log.error({ event: 'command_failed', id, command: name, err: error }, `command ${name} failed`);
+    this.#answers.give(id, { command: name, status: 'failed', detail: messageOf(error) });
   }
 }
 
-/** What the robot announces in its presence. */
-export function announce(commands: Readonly<Record<string, CommandConfig>>): AnnouncedCommand[] {
-  return Object.entries(commands).map(([name, config]) => ({ name, args: argumentSchema(config), motion: false }));
-}
-
-function publish(
-  publisher: CommandPublisher | undefined,
-  message: Record<string, unknown>,
-  clamped: readonly string[],
-): Pick<ResultBody, 'status' | 'reason' | 'detail' | 'applied'> {
-  if (!publisher) return { status: 'failed', reason: 'ros_error', detail: 'ROS is not there' };
-  try {
-    publisher.publish(message);
-  } catch (error) {
-    return { status: 'failed', reason: 'ros_error', detail: messageOf(error).slice(0, 500) };
-  }
-  if (publisher.subscribers === 0) {
-    return { status: 'no_effect', detail: 'published, but nothing on the robot subscribes to the topic', applied: message };
-  }
-  const detail = clamped.length > 0 ? { detail: `brought back into limits: ${clamped.join(', ')}` } : {};
-  return { status: 'done', ...detail, applied: message };
+function withClamped(outcome: Outcome, clamped: readonly string[]): Outcome {
+  return clamped.length === 0 ? outcome : { ...outcome, detail: `brought back into limits: ${clamped.join(', ')}` };
 }

@@ -1,2 +1,7 @@
 export { type AdmissionFacts, type Arrival, admit, type Verdict } from './admit.ts';
-export { announce, type CommandPublisher, Commands } from './commands.ts';
+export { announce, argumentSchema } from './announce.ts';
+export { Commands, type Outcome, type OwnWork } from './commands.ts';
+export type { Heard } from './conditions.ts';
+export type { HistogramStatus } from './histogram.ts';
+export type { Armed, MotionGuard } from './motion.ts';
+export type { CommandPublisher } from './publish.ts';

@@ -1,19 +1,32 @@
-// The ROS message of a command: the configuration's template with `$name` replaced by that argument. Pure.
-import type { ArgumentValue } from './arguments.ts';
+// The ROS messages of a command: the configuration's templates with `$name` replaced by that argument. Pure.
 
-export function fill(
-  template: Readonly<Record<string, unknown>>,
-  values: Readonly<Record<string, ArgumentValue>>,
-): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(template).map(([field, part]) => [field, fillPart(part, values)]));
+import type { CommandConfig } from '../config/index.ts';
+import { nameIn, type Publication, publicationsOf } from '../config/index.ts';
+
+/** Arguments by name; a chosen name stands for whatever part of a message the configuration gives it. */
+export type Values = Readonly<Record<string, unknown>>;
+
+/** One message of a command, ready to be published. */
+export interface Outgoing {
+  readonly topic: string;
+  readonly type: string;
+  readonly message: Readonly<Record<string, unknown>>;
 }
 
-function fillPart(part: unknown, values: Readonly<Record<string, ArgumentValue>>): unknown {
-  if (typeof part === 'string' && part.startsWith('$')) {
-    const name = part.slice(1);
-    return Object.hasOwn(values, name) ? values[name] : part;
-  }
+export function outgoing(config: CommandConfig, values: Values): Outgoing[] {
+  return publicationsOf(config).map(({ topic, type, message }: Publication) => ({ topic, type, message: fill(message, values) }));
+}
+
+/** A part of a template; undefined where it stands for an argument that was not given. */
+export function fillPart(part: unknown, values: Values): unknown {
+  const name = nameIn(part);
+  if (name !== undefined) return Object.hasOwn(values, name) ? values[name] : undefined;
   if (Array.isArray(part)) return part.map((item) => fillPart(item, values));
-  if (part !== null && typeof part === 'object') return fill(part as Record<string, unknown>, values);
-  return part;
+  return part !== null && typeof part === 'object' ? fill(part as Values, values) : part;
+}
+
+/** A field that stands for an argument that was not given is left out: it keeps ROS's own default. */
+function fill(template: Values, values: Values): Record<string, unknown> {
+  const filled = Object.entries(template).map(([field, part]) => [field, fillPart(part, values)] as const);
+  return Object.fromEntries(filled.filter(([, part]) => part !== undefined));
 }

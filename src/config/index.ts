@@ -1,3 +1,18 @@
+export type { ArgumentConfig } from './arguments.ts';
+export {
+  type CommandConfig,
+  type ConfirmConfig,
+  DURATION,
+  isVelocity,
+  MAX_DRIVE_MS,
+  OWN_COMMANDS,
+  type OwnCommand,
+  type Publication,
+  publicationsOf,
+  STOP,
+} from './commands.ts';
+export type { Condition } from './condition.ts';
 export { DEFAULT_FILE, type LoadedConfig, loadConfig } from './load.ts';
-export type { ArgumentConfig, ChannelConfig, CommandConfig, Config } from './schema.ts';
+export type { ChannelConfig, Config } from './schema.ts';
 export { config as configSchema } from './schema.ts';
+export { nameIn, namesIn } from './templates.ts';

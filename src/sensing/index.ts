@@ -1,1 +1,2 @@
 export { Channel } from './channel.ts';
+export { fieldReader } from './path.ts';

@@ -44,6 +44,8 @@ export interface UplinkOptions {
   readonly log: Logger;
   readonly commands: readonly AnnouncedCommand[];
   readonly onCommand: (message: Message) => void;
+  /** A connection that was up is over, for whatever reason. */
+  readonly onLinkLost: () => void;
   readonly onAck: (latencyMs: number, rows: number) => void;
 }
 
@@ -256,6 +258,7 @@ export class Uplink {
     repeat.stop();
     pump.stop();
     this.#current = undefined;
+    this.#options.onLinkLost();
     return reason;
   }
 

@@ -20,8 +20,23 @@ const commands = configSchema.shape.commands.parse({
 });
 
 function facts(over: Partial<AdmissionFacts> = {}): AdmissionFacts {
-  return { thing: 'bot', wallMs: NOW, clockTrusted: true, commands, known: () => false, recent: () => 0, ...over };
+  return {
+    thing: 'bot',
+    clock: { wallMs: NOW, trusted: true, connectedAtMs: NOW - 60_000 },
+    commands,
+    known: () => false,
+    recent: () => 0,
+    heard: () => undefined,
+    moving: undefined,
+    noMotion: undefined,
+    unable: () => undefined,
+    flooded: false,
+    stopping: false,
+    ...over,
+  };
 }
+
+const untrusted = { clock: { wallMs: NOW, trusted: false, connectedAtMs: undefined } };
 
 function arrival(json: unknown, over: Partial<Arrival> = {}): Arrival {
   const payload = Buffer.from(typeof json === 'string' ? json : JSON.stringify(json));
@@ -45,7 +60,7 @@ const REFUSED: readonly [what: string, reason: string | undefined, arrival: Arri
   ['expired', undefined, arrival({ ...good, issued_at: NOW - 30_000, expires_at: NOW - 2_001 })],
   ['from the future', 'clock_skew', arrival({ ...good, issued_at: NOW + 60_001, expires_at: NOW + 61_000 })],
   ['valid for too long', 'not_allowed', arrival({ ...good, expires_at: NOW + 60_001 })],
-  ['an untrusted clock', 'clock_untrusted', arrival(good), { clockTrusted: false }],
+  ['an untrusted clock', 'clock_untrusted', arrival(good), untrusted],
   ['an unknown argument', 'bad_arguments', arrival({ ...good, value: undefined, args: { value: true, loud: 1 } })],
   ['a missing argument', 'bad_arguments', arrival({ ...good, value: undefined })],
   ['a wrong type', 'bad_arguments', arrival({ ...good, value: 'yes' })],
@@ -58,7 +73,10 @@ describe('a command', () => {
   it('that is all right becomes the configured ROS message', () => {
     const verdict = admit(arrival(good), facts());
     assert.ok(verdict.verdict === 'admitted');
-    assert.deepEqual([verdict.id, verdict.name, verdict.message], ['a1', 'buzzer', { data: true }]);
+    assert.deepEqual(
+      [verdict.id, verdict.name, verdict.messages],
+      ['a1', 'buzzer', [{ topic: '/buzzer_command', type: 'std_msgs/msg/Bool', message: { data: true } }]],
+    );
   });
 
   for (const [what, reason, message, over] of REFUSED) {
@@ -74,7 +92,7 @@ describe('a command', () => {
   });
 
   it('is taken without a trusted clock where the broker itself lets it expire', () => {
-    assert.equal(admit(arrival(good, { expires: true }), facts({ clockTrusted: false })).verdict, 'admitted');
+    assert.equal(admit(arrival(good, { expires: true }), facts(untrusted)).verdict, 'admitted');
   });
 
   it('that was taken before is neither run nor answered again', () => {
@@ -89,7 +107,7 @@ describe('a command', () => {
   it('with a number beyond its limits is brought back into them, and says so', () => {
     const verdict = admit(arrival({ ...good, command: 'dim', value: undefined, args: { level: 7 } }), facts());
     assert.ok(verdict.verdict === 'admitted');
-    assert.deepEqual([verdict.message, verdict.clamped], [{ data: 1 }, ['level']]);
+    assert.deepEqual([verdict.messages[0]?.message, verdict.clamped], [{ data: 1 }, ['level']]);
   });
 
   it('of any shape at all gets a verdict, and only what the configuration allows is admitted', () => {
@@ -121,7 +139,7 @@ describe('a command', () => {
         const verdict = admit(arrival(message, { retained }), facts());
         if (verdict.verdict !== 'admitted') return;
         assert.equal(retained, false);
-        const data: unknown = verdict.message.data;
+        const data: unknown = verdict.messages[0]?.message.data;
         if (verdict.name === 'buzzer') assert.equal(typeof data, 'boolean');
         else if (verdict.name === 'dim') assert.ok(typeof data === 'number' && data >= 0 && data <= 1);
         else assert.ok(verdict.name === 'say' && typeof data === 'string' && data.length <= 5);

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { Commands } from '../../src/commands/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { CommandJournal } from '../../src/outbox/index.ts';
+import { until } from '../ros/until.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 
 const commands = configSchema.shape.commands.parse({
@@ -36,10 +37,14 @@ describe('running commands', () => {
     const room = new Commands({
       thing: 'bot',
       commands,
-      publishers: new Map([['buzzer', publisher]]),
+      publishers: new Map([['buzzer', [publisher]]]),
       outbox: bench.outbox,
       journal: new CommandJournal(bench.db, () => bench.clock.mono()),
       clock: bench.clock,
+      guard: { missing: 'there is none', arm: () => Promise.reject(new Error('there is none')), trip: () => {} },
+      own: {},
+      heard: () => undefined,
+      connectedForMs: () => 60_000,
       log: pino({ level: 'silent' }),
     });
     room.start();
@@ -49,6 +54,7 @@ describe('running commands', () => {
     const now = bench.clock.wall();
     const json = { id, thing: 'bot', command: 'buzzer', value: true, issued_at: now, expires_at: now + 5_000, ...over };
     room.receive({ payload: Buffer.from(JSON.stringify(json)), retained: false, expires: false });
+    return new Promise((resolve) => setImmediate(resolve));
   };
   const results = () => {
     bench.outbox.flush();
@@ -60,69 +66,71 @@ describe('running commands', () => {
     }
   };
 
-  it('publishes once and answers once, however often the command comes', () => {
+  it('publishes once and answers once, however often the command comes', async () => {
     const room = start();
-    send(room, 'a');
-    send(room, 'a');
+    await send(room, 'a');
+    await send(room, 'a');
     bench.outbox.flush();
-    send(room, 'a');
+    await send(room, 'a');
     assert.deepEqual(published, [{ data: true }]);
     assert.deepEqual(results(), [['a', 'done']]);
     assert.deepEqual(room.counts(), { done: 1, duplicate: 2 });
   });
 
-  it('remembers across a restart what it ran', () => {
-    send(start(), 'a');
+  it('remembers across a restart what it ran', async () => {
+    await send(start(), 'a');
     bench.outbox.flush();
     bench.reopen();
-    send(start(), 'a');
+    await send(start(), 'a');
     assert.equal(published.length, 1);
     assert.deepEqual(results(), [['a', 'done']]);
   });
 
-  it('answers unknown for a command it began and a crash ended, and never runs it again', () => {
+  it('answers unknown for a command it began and a crash ended, and never runs it again', async () => {
     new CommandJournal(bench.db, () => 0).begin('a', 'buzzer', 0);
     bench.reopen();
     const room = start();
-    send(room, 'a');
+    await send(room, 'a');
     assert.deepEqual(published, []);
     assert.deepEqual(results(), [['a', 'unknown']]);
   });
 
-  it('answers a refused command once, too', () => {
+  it('answers a refused command once, too', async () => {
     const room = start();
-    send(room, 'a', { value: 'loud' });
-    send(room, 'a', { value: 'loud' });
+    await send(room, 'a', { value: 'loud' });
+    await send(room, 'a', { value: 'loud' });
     assert.deepEqual(results(), [['a', 'rejected', 'bad_arguments']]);
   });
 
-  it('says so where nobody on the robot listens, and where ROS refuses the message', () => {
+  it('says so where nobody on the robot listens, and where ROS refuses the message', async () => {
     const room = start();
     subscribers = 0;
-    send(room, 'a');
+    await send(room, 'a');
+    await until(() => room.counts().no_effect === 1, 'it gave up');
+    subscribers = 1;
     fails = true;
-    send(room, 'b');
+    await send(room, 'b');
     assert.deepEqual(results(), [
       ['a', 'no_effect'],
       ['b', 'failed', 'ros_error'],
     ]);
   });
 
-  it('refuses more than its rate, and takes them again a minute later', () => {
+  it('refuses more than its rate, and takes them again a minute later', async () => {
     const room = start();
-    for (const id of ['a', 'b', 'c', 'd']) send(room, id);
+    for (const id of ['a', 'b', 'c', 'd']) await send(room, id);
     bench.clock.advance(60_001);
-    send(room, 'e');
+    await send(room, 'e');
     assert.deepEqual(
       results().map(([, ...rest]) => rest.join(' ')),
       ['done', 'done', 'done', 'rejected rate_limited', 'done'],
     );
   });
 
-  it('runs nothing whose start cannot be written', () => {
+  it('runs nothing whose start cannot be written', async () => {
     const room = start();
     bench.db.close();
-    send(room, 'a');
+    await send(room, 'a');
     assert.deepEqual(published, []);
   });
 });

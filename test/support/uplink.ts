@@ -65,6 +65,7 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
     log: pino({ level: 'silent' }),
     commands: [],
     onCommand: () => {},
+    onLinkLost: () => {},
     onAck: () => {},
     ...over,
   });

@@ -1,0 +1,33 @@
+// How often something took how long: counts below fixed limits, as Prometheus has them, so that years cost nothing.
+
+/** Upper limits in milliseconds; the last bucket has none. */
+const LIMITS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000] as const;
+
+export interface HistogramStatus {
+  readonly count: number;
+  readonly sum_ms: number;
+  /** `[upper limit in ms, how many took at most that]`, each counting the ones before; `null` is no limit. */
+  readonly at_most_ms: readonly (readonly [limit: number | null, count: number])[];
+}
+
+export class Histogram {
+  readonly #counts = new Array<number>(LIMITS_MS.length + 1).fill(0);
+  #sumMs = 0;
+
+  add(ms: number): void {
+    const bucket = LIMITS_MS.findIndex((limit) => ms <= limit);
+    const at = bucket === -1 ? LIMITS_MS.length : bucket;
+    this.#counts[at] = (this.#counts[at] ?? 0) + 1;
+    this.#sumMs += ms;
+  }
+
+  status(): HistogramStatus {
+    let count = 0;
+    const limits: (number | null)[] = [...LIMITS_MS, null];
+    const atMost = limits.map((limit, i) => {
+      count += this.#counts[i] ?? 0;
+      return [limit, count] as const;
+    });
+    return { count, sum_ms: Math.round(this.#sumMs * 10) / 10, at_most_ms: atMost };
+  }
+}

@@ -1,0 +1,43 @@
+// The last step to ROS: all messages of a command, one after the other, to whoever is matched.
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What a command's ROS message goes out through; made once, at the start. */
+export interface CommandPublisher {
+  publish(message: Readonly<Record<string, unknown>>): void;
+  /** Subscriptions matched at this moment. */
+  readonly subscribers: number;
+}
+
+/** Right after a start of the robot's nodes they may not have found this one yet; what is published then is lost. */
+const MATCHED_WITHIN_MS = 1_000;
+const LOOK_EVERY_MS = 10;
+
+/** Whether somebody listens to the command's first message; what is published beside it may be for nobody. */
+export function hasSubscribers([first]: readonly CommandPublisher[]): boolean {
+  return first !== undefined && first.subscribers > 0;
+}
+
+/** Resolves with whether somebody listens, now or within a second. */
+export async function matched(publishers: readonly CommandPublisher[]): Promise<boolean> {
+  const untilMs = performance.now() + MATCHED_WITHIN_MS;
+  while (!hasSubscribers(publishers)) {
+    if (performance.now() > untilMs) return false;
+    await sleep(LOOK_EVERY_MS);
+  }
+  return true;
+}
+
+/** Publishes what can be, also where one fails. @throws the first error */
+export function publishAll(publishers: readonly CommandPublisher[], messages: readonly Readonly<Record<string, unknown>>[]): void {
+  let first: unknown;
+  for (const [i, message] of messages.entries()) {
+    try {
+      const publisher = publishers[i];
+      if (!publisher) throw new Error('ROS is not there');
+      publisher.publish(message);
+    } catch (error) {
+      first ??= error;
+    }
+  }
+  if (first !== undefined) throw first;
+}

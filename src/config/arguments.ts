@@ -1,0 +1,53 @@
+// What a configuration may say of one argument of a command.
+import { z } from 'zod';
+
+export const argument = z
+  .strictObject({
+    type: z.enum(['boolean', 'number', 'integer', 'string']),
+    /** Left out and without a default: the field of the message keeps ROS's own default. */
+    required: z.boolean().default(true),
+    default: z.union([z.boolean(), z.number(), z.string()]).optional(),
+    /** Numbers: the result says so when a value was brought back into these limits. */
+    min: z.number().optional(),
+    max: z.number().optional(),
+    enum: z.array(z.string()).min(1).optional(),
+    pattern: z.string().optional(),
+    /** Strings: the names that may be given, and the part of the message each stands for, such as a named place's pose. */
+    choices: z.record(z.string().min(1).max(40), z.unknown()).optional(),
+    max_length: z.int().min(1).max(4096).default(256),
+    unit: z.string().max(20).optional(),
+  })
+  .superRefine((rules, context) => {
+    for (const [key, message] of wrongWith(rules)) context.addIssue({ code: 'custom', path: [key], message });
+  });
+export type ArgumentConfig = z.infer<typeof argument>;
+
+function wrongWith(rules: ArgumentConfig): [key: string, text: string][] {
+  const { type, min, max, enum: words, pattern, choices, default: value } = rules;
+  const faults: [string, string][] = [];
+  const isNumber = type === 'number' || type === 'integer';
+  if (!isNumber && (min !== undefined || max !== undefined)) faults.push([min === undefined ? 'max' : 'min', 'expected only for numbers']);
+  if (min !== undefined && max !== undefined && min > max) faults.push(['min', `it is above max (${max})`]);
+  for (const [key, given] of Object.entries({ enum: words, pattern, choices })) {
+    if (given !== undefined && type !== 'string') faults.push([key, 'expected only for strings']);
+  }
+  if (choices && (words || Object.keys(choices).length === 0))
+    faults.push(['choices', 'expected at least one name, and no enum beside it']);
+  if (pattern !== undefined && !isPattern(pattern)) faults.push(['pattern', 'it is no regular expression']);
+  const fits = value === undefined || (type === 'integer' ? Number.isSafeInteger(value) : typeof value === (isNumber ? 'number' : type));
+  if (!fits) faults.push(['default', `expected ${type}`]);
+  if (typeof value === 'number' && (value < (min ?? value) || value > (max ?? value)))
+    faults.push(['default', 'it is outside min and max']);
+  const names = words ?? (choices && Object.keys(choices));
+  if (typeof value === 'string' && names && !names.includes(value)) faults.push(['default', `expected one of ${names.join(', ')}`]);
+  return faults;
+}
+
+function isPattern(text: string): boolean {
+  try {
+    new RegExp(`^(?:${text})$`, 'u');
+    return true;
+  } catch {
+    return false;
+  }
+}
