@@ -111,9 +111,11 @@ export class Agent {
     );
     withRoom(config.state_dir, () => {
       outbox.start();
-      lifetime.openedOutbox(id, clock.mono());
+      // Declared on disk before the lost ones are forgotten: a kill in between must not make them vanish without a word.
+      for (const body of opened.closed) outbox.append({ class: 'event', body });
+      outbox.flush();
+      lifetime.openedOutbox(id, outbox.owed(), clock.mono());
     });
-    for (const body of opened.closed) outbox.append({ class: 'event', body });
     if (opened.damage) problems.raise('outbox_damaged', opened.damage);
     this.#steps.push(['outbox', () => outbox.close()]);
     yield 'outbox';
@@ -208,7 +210,7 @@ export class Agent {
 
   #openOutbox(lifetime: Lifetime, id: string): Opened {
     const { state_dir: stateDir, outbox } = this.#loaded.config;
-    return withRoom(stateDir, () => openOutboxFile(stateDir, outbox.max_size, lifetime.lastOutbox, id));
+    return withRoom(stateDir, () => openOutboxFile(stateDir, outbox.max_size, lifetime.outboxes, id));
   }
 
   /** Problems are logged, and go to the cloud as events. */

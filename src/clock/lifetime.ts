@@ -15,9 +15,11 @@ const schema = z.object({
   receipts_seen: z.boolean(),
   /** The outbox id that was opened last: a file that does not know it has vanished, or is another. */
   outbox: z.string().nullable().default(null),
+  /** Outbox ids of which the cloud still has to hear something: gone with the file, they have to be declared. */
+  owed: z.array(z.string()).default([]),
 });
 
-const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false, outbox: null };
+const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false, outbox: null, owed: [] };
 
 export class Lifetime {
   readonly boot: number;
@@ -28,6 +30,7 @@ export class Lifetime {
   #vouchedMs = 0;
   #receiptsSeen: boolean;
   #outbox: string | null;
+  #owed: readonly string[];
 
   private constructor(file: string, last: z.infer<typeof schema>) {
     this.#file = file;
@@ -36,6 +39,7 @@ export class Lifetime {
     this.lastWallMs = last.wall_ms;
     this.#receiptsSeen = last.receipts_seen;
     this.#outbox = last.outbox;
+    this.#owed = last.owed;
   }
 
   /** Counts a new start and writes it down before it is used, so that no two starts ever share a number. */
@@ -50,14 +54,15 @@ export class Lifetime {
     return this.#receiptsSeen;
   }
 
-  /** The outbox id an earlier start, or this one, opened last. */
-  get lastOutbox(): string | null {
-    return this.#outbox;
+  /** The outbox ids that the file has to know: the one opened last, and those of which the cloud still had to hear something then. */
+  get outboxes(): readonly string[] {
+    return this.#outbox === null ? [] : [...new Set([...this.#owed, this.#outbox])];
   }
 
-  /** Durable before it returns. */
-  openedOutbox(id: string, ranMs: number): void {
+  /** Durable before it returns. @param owed see {@link outboxes}. */
+  openedOutbox(id: string, owed: readonly string[], ranMs: number): void {
     this.#outbox = id;
+    this.#owed = owed;
     this.save(ranMs);
   }
 
@@ -84,6 +89,7 @@ export class Lifetime {
       wall_ms: Math.max(this.lastWallMs, this.#vouchedMs),
       receipts_seen: this.#receiptsSeen,
       outbox: this.#outbox,
+      owed: [...this.#owed],
     } satisfies z.infer<typeof schema>);
     replaceFile(this.#file, `${text}\n`);
   }

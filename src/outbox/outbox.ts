@@ -81,6 +81,8 @@ export class Outbox {
   readonly #lanes = new Lanes();
   readonly #latest = new Map<string, string>();
   readonly #maybe = new Set<RowClass>(ROW_CLASSES);
+  /** Earlier outboxes that may have been more than the file knows, if it fell back: until a receipt says what the cloud saw of them. */
+  readonly #unheard = new Set<string>();
   #records: OutboxRecord[] = [];
   #open!: OutboxRecord;
   #buffer: BufferedRow[] = [];
@@ -107,7 +109,8 @@ export class Outbox {
 
   /** Starts a new outbox id in the file and finds what earlier ones left, without reading any row. */
   start(): void {
-    this.#open = this.#store.openNew(this.id, this.#lifetime.boot, this.#clock.wall());
+    for (const id of this.#lifetime.outboxes) this.#unheard.add(id);
+    this.#open = this.#store.openNew(this.id, this.#lifetime.boot, this.#clock.wall(), [...this.#unheard]);
     this.#records = this.#store.outboxes(this.#open);
     for (const publication of this.#store.publications()) this.#lanes.restore(publication);
     this.#space.restoreBallast();
@@ -258,10 +261,14 @@ export class Outbox {
     this.#lifetime.sawReceipt(this.#clock.mono());
     this.#store.transaction(() => {
       this.#store.deliver(record.ordinal, outcome.delivered, outcome.covered, this.#ranMs());
-      if (outcome.accepted > record.accepted) this.#store.setAccepted(record.ordinal, outcome.accepted);
+      if (outcome.vanished.length > 0) {
+        this.#store.setAccepted(record.ordinal, outcome.accepted);
+        this.#release(record, outcome.vanished);
+      }
       this.#forget(record, outcome.delivered);
     });
     Object.assign(record, { accepted: outcome.accepted, covered: outcome.covered });
+    if (receipt.mark[0] === this.#lifetime.boot) this.#unheard.delete(record.id);
     for (const publication of outcome.resend) {
       publication.due = true;
       this.#maybe.add(className(publication.class));
@@ -272,9 +279,15 @@ export class Outbox {
     return 'applied';
   }
 
-  /** The outboxes a presence names: open, or still held, or not fully covered. */
+  /** The outboxes a presence names: open, or still held, or not fully covered, or not heard of since they were open. */
   answeredFor(): [id: string, accepted: number][] {
-    return this.#records.filter((record) => record === this.#open || !isSettled(record)).map(({ id, accepted }) => [id, accepted]);
+    const named = (record: OutboxRecord) => record === this.#open || this.#unheard.has(record.id) || !isSettled(record);
+    return this.#records.filter(named).map(({ id, accepted }) => [id, accepted]);
+  }
+
+  /** The outboxes of which the cloud still has to hear something. Kept outside the file, so that they can be declared when it is lost. */
+  owed(): string[] {
+    return [...this.answeredFor().map(([id]) => id), ...this.#store.closed()];
   }
 
   /** How long the oldest acknowledged row has waited for a receipt, in milliseconds of running time. */

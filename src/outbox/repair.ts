@@ -20,26 +20,26 @@ export interface Opened {
 const FILE = 'outbox.db';
 
 /**
- * @param lastOutbox the outbox id opened last, known from outside the file; null before the first.
+ * @param expected the outbox ids the file has to know, as remembered outside it; empty before the first start.
  * @param successor the id that will be opened now.
  * @throws AgentError OUTBOX_NEWER, OUTBOX_UNWRITABLE; SQLite's error where the disk is at fault and not the file.
  */
-export function openOutboxFile(stateDir: string, maxBytes: number, lastOutbox: string | null, successor: string): Opened {
+export function openOutboxFile(stateDir: string, maxBytes: number, expected: readonly string[], successor: string): Opened {
   const file = join(stateDir, FILE);
   const existed = existsSync(file) && statSync(file).size > 0;
   // What is left of a file that vanished must not be mixed with the new one.
-  if (!existed && lastOutbox !== null) setAside(file);
+  if (!existed && expected.length > 0) setAside(file);
   const first = attempt(file, maxBytes);
   const { db, error } = first.db ? first : attempt(file, maxBytes);
   if (db) {
-    const knows = lastOutbox === null || db.prepare('select 1 from outboxes where id = ?').get(lastOutbox) !== undefined;
-    if (knows) return { db, closed: [], damage: undefined };
-    const damage = existed ? `${file} does not know the outbox ${lastOutbox} that was open last` : `${file} is gone, or empty`;
-    return { db, closed: [closedEvent(lastOutbox, null, [], successor)], damage };
+    const unknown = unknownTo(db, expected);
+    if (unknown.length === 0) return { db, closed: [], damage: undefined };
+    const damage = existed ? `${file} does not know the outboxes ${unknown.join(', ')} that were open` : `${file} is gone, or empty`;
+    return { db, closed: unknown.map((id) => closedEvent(id, null, [], successor)), damage };
   }
   const aside = setAside(file);
   const fresh = openDatabase(file, maxBytes);
-  const closed = salvage(aside, fresh, lastOutbox, successor);
+  const closed = salvage(aside, fresh, expected, successor);
   return { db: fresh, closed, damage: `${file}: ${messageOf(error)}; it was set aside as ${aside}` };
 }
 
@@ -70,17 +70,24 @@ function setAside(file: string): string {
 }
 
 /** Takes over every row that can be read, with its outbox's name and number. */
-function salvage(aside: string, fresh: Db, lastOutbox: string | null, successor: string): EventBody[] {
+function salvage(aside: string, fresh: Db, expected: readonly string[], successor: string): EventBody[] {
   let damaged: Db | undefined;
+  const closed: EventBody[] = [];
   try {
     damaged = new Database(aside, { fileMustExist: true });
     const source = damaged;
-    return fresh.transaction(() => outboxesOf(source).map((outbox) => takeOver(source, fresh, outbox, successor)))();
+    closed.push(...fresh.transaction(() => outboxesOf(source).map((outbox) => takeOver(source, fresh, outbox, successor)))());
   } catch {
-    return lastOutbox === null ? [] : [closedEvent(lastOutbox, null, [], successor)];
+    // Not even its outboxes can be read: all of them are closed below, with what nobody knows.
   } finally {
     damaged?.close();
   }
+  return [...closed, ...unknownTo(fresh, expected).map((id) => closedEvent(id, null, [], successor))];
+}
+
+function unknownTo(db: Db, ids: readonly string[]): string[] {
+  const known = db.prepare('select 1 from outboxes where id = ?');
+  return ids.filter((id) => known.get(id) === undefined);
 }
 
 interface DamagedOutbox {

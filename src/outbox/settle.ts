@@ -29,6 +29,8 @@ export interface Settlement {
   readonly delivered: Ranges;
   readonly resend: readonly Publication[];
   readonly poison: Ranges;
+  /** The cloud saw these announced, and the file does not know them: it fell back to an earlier state, and they are not held. */
+  readonly vanished: Ranges;
   /** Given up, and the cloud does not know: to be declared as released. */
   readonly undeclared: Ranges;
 }
@@ -51,6 +53,7 @@ export function settle(
   if (book.open && highest > book.accepted) return undefined;
   const accepted = Math.max(book.accepted, highest);
   const covered = union(book.covered, claimed);
+  const vanished: Ranges = accepted > book.accepted ? [[book.accepted + 1, accepted]] : [];
   const span: Ranges = spanOf(receipt, accepted);
   const uncovered = subtract(span, covered);
   const overdue = publications.filter((publication) => touches(publication, uncovered) && isOverdue(publication, receipt.mark, now));
@@ -61,7 +64,8 @@ export function settle(
     delivered: subtract(claimed, book.covered),
     resend: overdue.filter((publication) => publication.tries < MAX_TRIES),
     poison: intersect(normalize(hopeless.map(({ first, last }): Range => [first, last])), uncovered),
-    undeclared: subtract(intersect(uncovered, book.gone), declared),
+    vanished,
+    undeclared: subtract(intersect(uncovered, union(book.gone, vanished)), declared),
   };
 }
 

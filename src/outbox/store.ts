@@ -37,9 +37,10 @@ export class Store {
     this.#db.transaction(work).immediate();
   }
 
-  openNew(id: string, boot: number, openedAt: number): OutboxRecord {
-    // An opening that never assigned a number has nothing to answer for.
-    this.#run('delete from outboxes where accepted = 0');
+  /** @param keep ids that stay known although they never assigned a number, as far as the file knows. */
+  openNew(id: string, boot: number, openedAt: number, keep: readonly string[]): OutboxRecord {
+    // Any other such opening has nothing to answer for.
+    this.#run('delete from outboxes where accepted = 0 and id not in (select value from json_each(?))', JSON.stringify(keep));
     const ordinal = Number(this.#value('select coalesce(max(ordinal), 0) + 1 from outboxes'));
     this.#run('insert into outboxes (ordinal, id, boot, opened_at) values (?, ?, ?, ?)', ordinal, id, boot, openedAt);
     return { ordinal, id, accepted: 0, covered: [], gone: [] };
@@ -145,9 +146,13 @@ export class Store {
 
   /** What declarations that are still held say about an outbox. */
   declared(id: string): Ranges {
-    const bodies = this.#all(`select body from rows where class = ${EVENT} and body like '"kind":"evicted"%'`) as { body: string }[];
-    const events = bodies.map(({ body }) => JSON.parse(`{${body}}`) as { of: string; ranges: Range[] });
+    const events = this.#events('evicted') as { of: string; ranges: Range[] }[];
     return events.filter((event) => event.of === id).flatMap((event) => event.ranges);
+  }
+
+  /** The outboxes that held declarations say were closed. */
+  closed(): string[] {
+    return (this.#events('outbox_closed') as { old: string }[]).map(({ old }) => old);
   }
 
   /** Numbers of the telemetry rows of an outbox that are older than a wall time, a thousand at most. */
@@ -195,6 +200,14 @@ export class Store {
   /** Empties the WAL into the database when nobody reads it. */
   checkpoint(): void {
     this.#db.pragma('wal_checkpoint(TRUNCATE)');
+  }
+
+  /** Held events of a kind. A text that a damaged page took away says nothing. */
+  #events(kind: 'evicted' | 'outbox_closed'): unknown[] {
+    const bodies = this.#all(
+      `select body from rows where class = ${EVENT} and body like '"kind":"${kind}"%' and json_valid('{' || body || '}')`,
+    ) as { body: string }[];
+    return bodies.map(({ body }) => JSON.parse(`{${body}}`));
   }
 
   #deleteRows(ordinal: number, ranges: Ranges): void {

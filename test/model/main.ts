@@ -1,37 +1,49 @@
-// `npm run test:model -- --runs N [--seed S] [--json]`: random histories of the outbox and the world around it.
+// `npm run test:model`: random histories of the outbox and of the receipts, as many as asked for. Exit 1 where one fails.
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/errors.ts';
-import { checkOutbox } from './outbox.ts';
+import { type CampaignReport, MODELS, type ModelName, runCampaign } from './campaign.ts';
 
-const USAGE = 'npm run test:model -- [--runs 10000] [--seed S] [--json]';
+const USAGE = `npm run test:model -- [--model ${MODELS.join('|')}|all] [--runs 10000] [--seed S] [--path P] [--json]`;
 
-function readArguments(): { runs: number; seed: number; json: boolean } {
-  const { values } = parseArgs({ options: { runs: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean' } } });
+interface Arguments {
+  readonly models: readonly ModelName[];
+  readonly runs: number;
+  readonly seed: number;
+  readonly path: string | undefined;
+  readonly json: boolean;
+}
+
+function readArguments(): Arguments {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({ options: { model: text, runs: text, seed: text, path: text, json: { type: 'boolean' } } });
+  const { model = 'all', path, json = false } = values;
+  const models = MODELS.filter((name) => model === 'all' || name === model);
   const runs = Number(values.runs ?? 10_000);
   const seed = Number(values.seed ?? Date.now() % 2 ** 31);
+  if (models.length === 0) throw new Error(`--model ${model}: expected ${MODELS.join(', ')} or all`);
   if (!Number.isSafeInteger(runs) || runs < 1) throw new Error(`--runs ${values.runs}: expected a number from 1`);
   if (!Number.isSafeInteger(seed)) throw new Error(`--seed ${values.seed}: expected a whole number`);
-  return { runs, seed, json: values.json === true };
+  if (path !== undefined && models.length > 1) throw new Error('--path: it belongs to one --model');
+  return { models, runs, seed, path, json };
+}
+
+function sum(reports: readonly CampaignReport[], key: 'runs' | 'failures' | 'seconds' | 'steps'): number {
+  return Math.round(reports.reduce((total, report) => total + report[key], 0) * 10) / 10;
 }
 
 try {
-  const { runs, seed, json } = readArguments();
-  const startedMs = performance.now();
-  process.stderr.write(`${runs} histories of the outbox, seed ${seed}\n`);
-  let failure: string | undefined;
-  try {
-    checkOutbox(runs, seed);
-  } catch (error) {
-    const { cause } = error as { cause?: unknown };
-    failure = `${messageOf(error)}\n${messageOf(cause)}`;
-    process.stderr.write(`${failure}\n`);
+  const { models, runs, seed, path, json } = readArguments();
+  const reports: CampaignReport[] = [];
+  for (const model of models) {
+    process.stderr.write(`${runs} histories of model ${model}, seed ${seed}\n`);
+    const { failure, ...report } = await runCampaign({ model, runs, seed, ...(path === undefined ? {} : { path }) });
+    if (failure) process.stderr.write(`${failure}\n`);
+    reports.push(report);
+    if (!json) process.stdout.write(`${model}: ${report.runs} histories in ${report.seconds} s, ${report.failures} failed\n`);
   }
-  const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
-  const report = { name: 'outbox', runs, failed: failure === undefined ? 0 : 1, seed, seconds };
-  process.stdout.write(
-    json ? `${JSON.stringify(report)}\n` : `${runs} histories in ${seconds} s, ${failure ? 'one failed' : 'none failed'}\n`,
-  );
-  process.exitCode = failure === undefined ? 0 : 1;
+  const [runsDone, failures, seconds, steps] = (['runs', 'failures', 'seconds', 'steps'] as const).map((key) => sum(reports, key));
+  if (json) process.stdout.write(`${JSON.stringify({ name: 'model', runs: runsDone, failures, seed, seconds, steps, models: reports })}\n`);
+  process.exitCode = failures === 0 ? 0 : 1;
 } catch (error) {
   process.stderr.write(`${messageOf(error)}; ${USAGE}\n`);
   process.exitCode = 2;

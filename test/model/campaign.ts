@@ -1,0 +1,58 @@
+// Runs one model for a number of random histories, and says what failed, as short as it gets, and how to see it again.
+import fc from 'fast-check';
+import { messageOf } from '../../src/errors.ts';
+import { outboxProperty } from './outbox.ts';
+import { RobotFolder } from './robot.ts';
+
+export const MODELS = ['outbox'] as const;
+export type ModelName = (typeof MODELS)[number];
+
+export interface Campaign {
+  readonly model: ModelName;
+  readonly runs: number;
+  readonly seed: number;
+  /** Where a failing history was found and shortened to: only that one runs. */
+  readonly path?: string;
+}
+
+export interface CampaignReport {
+  readonly model: ModelName;
+  readonly runs: number;
+  readonly failures: number;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly steps: number;
+  /** For a person: what failed, the shortest history that does it, and the command that replays it. */
+  readonly failure?: string;
+}
+
+export async function runCampaign({ model, runs, seed, path }: Campaign): Promise<CampaignReport> {
+  const folder = new RobotFolder();
+  const startedMs = performance.now();
+  let steps = 0;
+  try {
+    const property = PROPERTIES[model](folder, (taken) => {
+      steps += taken;
+    });
+    const details = await fc.check(property as fc.IRawProperty<[unknown]>, {
+      numRuns: runs,
+      seed,
+      ...(path === undefined ? {} : { path }),
+    });
+    const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
+    const report = { model, runs: details.numRuns, failures: details.failed ? 1 : 0, seed, seconds, steps };
+    return details.failed ? { ...report, failure: describe(model, details) } : report;
+  } finally {
+    folder.remove();
+  }
+}
+
+const PROPERTIES = { outbox: outboxProperty };
+
+function describe(model: ModelName, { errorInstance, counterexample, counterexamplePath, seed }: fc.RunDetails<[unknown]>): string {
+  const error = errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : messageOf(errorInstance);
+  const [history] = counterexample ?? [];
+  const lines = Array.isArray(history) ? history.map((step) => `  ${JSON.stringify(step)}`) : [JSON.stringify(history)];
+  const replay = `npm run test:model -- --model ${model} --runs 1 --seed ${seed} --path ${counterexamplePath}`;
+  return [`model ${model}: ${error}`, 'The shortest history that fails, before the link heals:', ...lines, `Again: ${replay}`].join('\n');
+}
