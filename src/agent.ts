@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Channels, startChannels } from './agent/channels.ts';
 import { describe } from './agent/describe.ts';
+import { startGuard } from './agent/guard.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { withRoom } from './agent/room.ts';
 import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
@@ -130,14 +131,16 @@ export class Agent {
 
     const publishers = advertiseCommands(loaded, ros);
     const journal = new CommandJournal(db, () => lifetime.ranBeforeMs + clock.mono());
-    const commands = new Commands({
+    const { guard, stop: letGoOfGuard } = startGuard({ config, problems, commands: () => commands });
+    this.#steps.push(['guard', letGoOfGuard]);
+    const commands: Commands = new Commands({
       thing: config.thing,
       commands: config.commands,
       publishers,
       outbox,
       journal,
       clock,
-      guard: { missing: 'no guard yet', arm: () => Promise.reject(new Error('no guard yet')), trip: () => {} },
+      guard,
       own: { ping: () => ({ status: 'done' }) },
       heard: (channel) => channels.heard(channel),
       connectedForMs: () => connectedForMs(uplink.status()),

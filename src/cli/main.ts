@@ -17,6 +17,10 @@ await yargs(hideBin(process.argv))
     const { run } = await import('./run.ts');
     await exitWith(() => run(config));
   })
+  .command('guard', 'Run the guard, which stops the robot if the agent dies while it moves', configOption, async ({ config }) => {
+    const { guard } = await import('./guard.ts');
+    await exitWith(() => guard(config));
+  })
   .command('status', 'Show what a running agent does and what is wrong', { ...configOption, ...jsonOption }, async ({ config, json }) => {
     const { status } = await import('./status.ts');
     await exitWith(() => status(config, json));

@@ -12,7 +12,7 @@ import type { Heard } from './conditions.ts';
 import { Evidence } from './evidence.ts';
 import { Histogram, type HistogramStatus } from './histogram.ts';
 import { Inbox } from './inbox.ts';
-import { Motion, type MotionGuard, type Turn } from './motion.ts';
+import { type Brakes, Motion, type MotionGuard, type Turn } from './motion.ts';
 import { type CommandPublisher, hasSubscribers, matched, publishAll } from './publish.ts';
 import { Rates } from './rates.ts';
 import { outgoing, type Values } from './template.ts';
@@ -211,18 +211,19 @@ export class Commands {
       return;
     }
     const publishers = this.#publishers(name);
-    const velocity = publishers.filter((_, i) => isVelocity(messages[i]?.type ?? ''));
-    const brakes = {
+    const velocity = messages.flatMap(({ type, topic }, i) => (isVelocity(type) ? [{ topic, publisher: publishers[i] }] : []));
+    const brakes: Brakes = {
+      topics: velocity.map(({ topic }) => topic),
       zero: () =>
         publishAll(
-          velocity,
+          velocity.flatMap(({ publisher }) => publisher ?? []),
           velocity.map(() => ({})),
         ),
       stop: () => this.#publishStop(),
     };
     let outcome: Outcome | undefined;
     try {
-      await this.#motion.begin(turn, durationMs, velocity.length > 0, brakes, () => {
+      await this.#motion.begin(turn, durationMs, brakes, () => {
         outcome = this.#publish(admitted, receivedMs);
         if (outcome.status === 'failed') throw new Error(outcome.detail);
       });

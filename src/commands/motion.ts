@@ -7,8 +7,8 @@ import { messageOf } from '../errors.ts';
 export interface MotionGuard {
   /** Why no motion may begin: the guard is not there, or hears no robot; undefined when all is well. */
   readonly missing: string | undefined;
-  /** Resolves once the guard watches over a motion of this length in milliseconds; rejects with why it does not. */
-  arm(durationMs: number): Promise<Armed>;
+  /** Resolves once the guard watches over a motion of this length in milliseconds on these topics; rejects with why it does not. */
+  arm(durationMs: number, topics: readonly string[]): Promise<Armed>;
   /** Lets the guard publish the stop now. */
   trip(): void;
 }
@@ -24,6 +24,8 @@ export interface Brakes {
   readonly zero: () => void;
   /** The stop command's messages: zero velocity and the cancelling of goals. */
   readonly stop: () => void;
+  /** The topics zero velocity goes to. Without any the motion is one that the robot plans, and its goal has to be cancelled. */
+  readonly topics: readonly string[];
 }
 
 /** The right to move, from admission on. */
@@ -34,8 +36,6 @@ export interface Turn {
 interface UnderWay extends Turn, Brakes {
   readonly timer: NodeJS.Timeout;
   readonly armed: Armed;
-  /** Ended by zero velocity alone; else its goal has to be cancelled. */
-  readonly byVelocity: boolean;
 }
 
 export class Motion {
@@ -79,11 +79,11 @@ export class Motion {
    * @param begin publishes it.
    * @throws Error with why it did not begin: what the guard says, or that a stop came first; or what `begin` throws.
    */
-  async begin(turn: Turn, durationMs: number, byVelocity: boolean, brakes: Brakes, begin: () => void): Promise<void> {
+  async begin(turn: Turn, durationMs: number, brakes: Brakes, begin: () => void): Promise<void> {
     let armed: Armed;
     const askedMs = performance.now();
     try {
-      armed = await this.#guard.arm(durationMs);
+      armed = await this.#guard.arm(durationMs, brakes.topics);
     } catch (error) {
       this.release(turn);
       throw error;
@@ -95,7 +95,7 @@ export class Motion {
     this.#turn = undefined;
     clearTimeout(this.#underWay?.timer);
     const timer = setTimeout(() => this.#end(), durationMs);
-    this.#underWay = { ...turn, ...brakes, timer, armed, byVelocity };
+    this.#underWay = { ...turn, ...brakes, timer, armed };
     try {
       begin();
     } catch (error) {
@@ -124,7 +124,7 @@ export class Motion {
   #end(): void {
     const motion = this.#underWay;
     if (!motion) return;
-    this.#publish([motion.byVelocity ? motion.zero : motion.stop]);
+    this.#publish([motion.topics.length > 0 ? motion.zero : motion.stop]);
     this.#letGo(motion);
   }
 

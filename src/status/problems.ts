@@ -99,6 +99,11 @@ export const PROBLEMS = {
     title: 'A channel’s messages can’t be read',
     todo: 'check type and field of the channel against what `ros2 topic info` says',
   },
+  guard_missing: {
+    severity: 'error',
+    title: 'The guard is not there, so the robot takes no command that moves it',
+    todo: 'start elderly-bot-guard.service, or `elderly-bot guard` with the same configuration',
+  },
   outbox_damaged: {
     severity: 'error',
     title: 'The outbox file was damaged, gone, or not ours',

@@ -1,0 +1,131 @@
+// The guard's side: it watches over each agent that armed it, and publishes the stop when one is gone, silent or late with a motion
+// under way. It does nothing else, so that nothing keeps it from that.
+import { chmodSync, rmSync } from 'node:fs';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Logger } from 'pino';
+import { AgentError } from '../../errors.ts';
+import { type FromAgent, type FromGuard, fromAgent, MAX_SOCKET_PATH_BYTES, readLine, writeLine } from './protocol.ts';
+import { Watch } from './watch.ts';
+
+/** Published once more, should the first have met a robot that was just busy. */
+const AGAIN_AFTER_MS = 100;
+
+export interface GuardOptions {
+  readonly path: string;
+  /** Zero velocity on every topic that a motion uses, and the stop command's messages. */
+  readonly publishStop: () => void;
+  /** Why the guard could not end a motion on these topics. */
+  readonly blind: (topics: readonly string[]) => string | undefined;
+  readonly log: Logger;
+}
+
+export class GuardServer {
+  readonly #options: GuardOptions;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+  }
+
+  /** @throws AgentError STATE_DIR_UNWRITABLE, STATE_DIR_LOCKED */
+  async start(): Promise<void> {
+    const { path } = this.#options;
+    if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+      throw new AgentError('STATE_DIR_UNWRITABLE', `guard socket ${path}: the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes`, {
+        todo: 'use a shorter state_dir',
+      });
+    }
+    if (await answers(path)) {
+      throw new AgentError('STATE_DIR_LOCKED', `another guard answers at ${path}`, {
+        todo: 'stop it first, or give it a state_dir of its own',
+      });
+    }
+    rmSync(path, { force: true });
+    const server = createServer((socket) => this.#serve(socket));
+    await new Promise<void>((resolve, reject) => {
+      const failed = (cause: Error) =>
+        reject(new AgentError('STATE_DIR_UNWRITABLE', `guard socket ${path}: ${cause.message}`, { todo: 'check the state_dir', cause }));
+      server.once('error', failed).listen(path, resolve);
+    });
+    chmodSync(path, 0o600);
+    this.#server = server;
+  }
+
+  /** Agents see the connection end, and end their motions themselves. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
+
+  #serve(socket: Socket): void {
+    this.#sockets.add(socket);
+    const watch = new Watch();
+    let timer: NodeJS.Timeout | undefined;
+    const say = (message: FromGuard) => socket.writable && socket.write(writeLine(message));
+    const trip = (why: string) => {
+      watch.letGo();
+      this.#trip(why);
+      say({ tripped: why });
+    };
+    const look = () => {
+      clearTimeout(timer);
+      const why = watch.overdue(performance.now());
+      if (why !== undefined) trip(why);
+      const deadlineMs = watch.deadlineMs();
+      if (deadlineMs !== undefined) timer = setTimeout(look, Math.max(1, Math.ceil(deadlineMs - performance.now())));
+    };
+    createInterface(socket).on('line', (line) => {
+      const message = readLine(fromAgent, line);
+      if (message) this.#take(message, watch, say, trip);
+      look();
+    });
+    socket.on('error', () => {});
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      clearTimeout(timer);
+      if (watch.isArmed) trip('the agent is gone');
+    });
+  }
+
+  #take(message: FromAgent, watch: Watch, say: (message: FromGuard) => void, trip: (why: string) => void): void {
+    if ('trip' in message) trip('the agent asked for it');
+    else if ('beat' in message) watch.beat(performance.now());
+    else if ('disarm' in message) watch.disarm(message.disarm);
+    else {
+      const why = this.#options.blind(message.topics);
+      if (why === undefined) watch.arm(message.arm, message.for_ms, performance.now());
+      say(why === undefined ? { armed: message.arm } : { refused: message.arm, why });
+    }
+  }
+
+  #trip(why: string): void {
+    const { log } = this.#options;
+    this.#publish();
+    setTimeout(() => this.#publish(), AGAIN_AFTER_MS);
+    log.error({ event: 'guard_stopped', why }, `the guard published the stop: ${why}`);
+  }
+
+  #publish(): void {
+    try {
+      this.#options.publishStop();
+    } catch (error) {
+      this.#options.log.error({ event: 'guard_stop_failed', err: error }, 'the guard could not publish all of the stop');
+    }
+  }
+}
+
+/** Whether somebody listens there. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

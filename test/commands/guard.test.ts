@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { pino } from 'pino';
+import { Watch } from '../../src/commands/guard/watch.ts';
+import { GuardLink, GuardServer } from '../../src/commands/index.ts';
+import { AgentError } from '../../src/errors.ts';
+import { until } from '../ros/until.ts';
+
+const log = pino({ level: 'silent' });
+
+describe('the watch over a motion', () => {
+  it('stops nothing while the agent is heard and done in its time', () => {
+    const watch = new Watch();
+    watch.arm(1, 500, 0);
+    for (let ms = 50; ms <= 500; ms += 50) {
+      watch.beat(ms);
+      assert.equal(watch.overdue(ms), undefined);
+    }
+    watch.disarm(1);
+    assert.equal(watch.overdue(100_000), undefined);
+    assert.equal(watch.deadlineMs(), undefined);
+  });
+
+  it('stops a motion that lasts 50 ms longer than it may, however lively the agent is', () => {
+    const watch = new Watch();
+    watch.arm(1, 500, 0);
+    for (let ms = 50; ms < 550; ms += 50) watch.beat(ms);
+    assert.equal(watch.overdue(549), undefined);
+    assert.match(String(watch.overdue(550)), /not ended in its time/);
+  });
+
+  it('stops a long motion 400 ms after the agent was last heard', () => {
+    const watch = new Watch();
+    watch.arm(1, 60_000, 0);
+    watch.beat(1_000);
+    assert.equal(watch.deadlineMs(), 1_400);
+    assert.equal(watch.overdue(1_399), undefined);
+    assert.match(String(watch.overdue(1_400)), /not heard/);
+  });
+
+  it('goes by the motion armed last: what an earlier one says is late', () => {
+    const watch = new Watch();
+    watch.arm(1, 500, 0);
+    watch.arm(2, 500, 300);
+    watch.disarm(1);
+    assert.equal(watch.isArmed, true);
+    assert.equal(watch.overdue(600), undefined);
+  });
+});
+
+describe('agent and guard', () => {
+  let folder: string;
+  let path: string;
+  let stops: number[];
+  let blind: string | undefined;
+  let trips: string[];
+  const links: GuardLink[] = [];
+  const servers: GuardServer[] = [];
+
+  const serve = async () => {
+    const mine = stops;
+    const server = new GuardServer({ path, publishStop: () => mine.push(performance.now()), blind: () => blind, log });
+    await server.start();
+    servers.push(server);
+    return server;
+  };
+  const connect = async () => {
+    const link = new GuardLink({ path, onTrip: (why) => trips.push(why), onChange: () => {} });
+    link.start();
+    links.push(link);
+    await until(() => link.missing === undefined, 'the guard answered');
+    return link;
+  };
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-guard-'));
+    path = join(folder, 'guard.sock');
+    [stops, trips, blind] = [[], [], undefined];
+  });
+  afterEach(async () => {
+    for (const link of links.splice(0)) link.stop();
+    for (const server of servers.splice(0)) await server.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('agree on a motion, and it ends without the guard', async () => {
+    await serve();
+    const link = await connect();
+    const armed = await link.arm(100, ['/cmd_vel']);
+    armed.disarm();
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    assert.deepEqual([stops, trips], [[], []]);
+  });
+
+  it('the guard stops what is not ended in its time, twice, and tells the agent', async () => {
+    await serve();
+    const link = await connect();
+    await link.arm(100, ['/cmd_vel']);
+    await until(() => stops.length === 2, 'it stopped twice');
+    assert.match(String(trips), /not ended in its time/);
+  });
+
+  it('the guard stops at once when the agent’s connection ends', async () => {
+    await serve();
+    const link = await connect();
+    await link.arm(10_000, []);
+    link.stop();
+    await until(() => stops.length > 0, 'it stopped');
+  });
+
+  it('the agent ends a motion when the guard is gone, and begins none until one is back', async () => {
+    const server = await serve();
+    const link = await connect();
+    await link.arm(10_000, []);
+    await server.stop();
+    servers.pop();
+    await until(() => trips.length > 0, 'the agent noticed');
+    assert.match(String(trips), /the guard is gone/);
+    await assert.rejects(link.arm(100, []), /guard is not running/);
+    await serve();
+    await until(() => link.missing === undefined, 'it is back');
+    (await link.arm(100, [])).disarm();
+  });
+
+  it('the guard refuses a motion it could not end, and says why', async () => {
+    await serve();
+    const link = await connect();
+    blind = 'nothing on /cmd_vel hears the guard yet';
+    await assert.rejects(link.arm(100, ['/cmd_vel']), /nothing on \/cmd_vel/);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.deepEqual(stops, []);
+  });
+
+  it('the guard stops when the agent asks it to', async () => {
+    await serve();
+    const link = await connect();
+    link.trip();
+    await until(() => stops.length > 0, 'it stopped');
+  });
+
+  it('a second guard is refused, and what a killed one left behind is no hindrance', async () => {
+    await serve();
+    await assert.rejects(serve(), (error) => error instanceof AgentError && error.code === 'STATE_DIR_LOCKED');
+  });
+});
