@@ -1,9 +1,8 @@
 // The agent's side of the guard: a connection that is made again and again. While it is up and a motion is under way, the agent says
 // twenty times a second that it lives; when it ends, the motion ends.
 import { createConnection, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import type { Armed, MotionGuard } from '../motion.ts';
-import { BEAT_EVERY_MS, type FromAgent, type FromGuard, fromGuard, readLine, writeLine } from './protocol.ts';
+import { BEAT_EVERY_MS, type FromAgent, type FromGuard, fromGuard, onMessages, writeLine } from './protocol.ts';
 
 const TRY_EVERY_MS = 500;
 
@@ -48,15 +47,11 @@ export class GuardLink implements MotionGuard {
     this.#socket = socket;
     socket.unref();
     socket.once('connect', () => this.#change(true));
-    socket.on('error', () => {});
     socket.once('close', () => {
       this.#lost();
       if (!this.#stopped) this.#retry = setTimeout(() => this.start(), TRY_EVERY_MS).unref();
     });
-    createInterface(socket).on('line', (line) => {
-      const message = readLine(fromGuard, line);
-      if (message) this.#take(message);
-    });
+    onMessages(socket, fromGuard, (message) => this.#take(message));
   }
 
   stop(): void {

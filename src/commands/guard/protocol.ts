@@ -1,6 +1,8 @@
 // What agent and guard say to each other over a Unix socket: one JSON object a line. A connection that ends says that one of
 // them is gone. All times are lengths, measured by each side's own monotonic clock.
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { z } from 'zod';
 
 /** Linux allows 107 bytes in a socket's path. */
@@ -37,10 +39,20 @@ export const fromGuard = z.union([
 ]);
 export type FromGuard = z.infer<typeof fromGuard>;
 
-/** A line's object; undefined for what is none of ours. */
-export function readLine<T>(schema: z.ZodType<T>, line: string): T | undefined {
+/** Gives each line's object, and nothing for what is none of ours. A broken connection is told by `close`, and is no error. */
+export function onMessages<T>(socket: Socket, schema: z.ZodType<T>, take: (message: T) => void): void {
+  socket.on('error', () => {});
+  // It emits the socket's errors too, and one that nobody listens to ends the process.
+  const lines = createInterface(socket).on('error', () => {});
+  lines.on('line', (line) => {
+    const message = schema.safeParse(parse(line));
+    if (message.success) take(message.data);
+  });
+}
+
+function parse(line: string): unknown {
   try {
-    return schema.safeParse(JSON.parse(line)).data;
+    return JSON.parse(line);
   } catch {
     return undefined;
   }

@@ -2,10 +2,9 @@
 // under way. It does nothing else, so that nothing keeps it from that.
 import { chmodSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import type { Logger } from 'pino';
 import { AgentError } from '../../errors.ts';
-import { type FromAgent, type FromGuard, fromAgent, MAX_SOCKET_PATH_BYTES, readLine, writeLine } from './protocol.ts';
+import { type FromAgent, type FromGuard, fromAgent, MAX_SOCKET_PATH_BYTES, onMessages, writeLine } from './protocol.ts';
 import { Watch } from './watch.ts';
 
 /** Published once more, should the first have met a robot that was just busy. */
@@ -78,12 +77,10 @@ export class GuardServer {
       const deadlineMs = watch.deadlineMs();
       if (deadlineMs !== undefined) timer = setTimeout(look, Math.max(1, Math.ceil(deadlineMs - performance.now())));
     };
-    createInterface(socket).on('line', (line) => {
-      const message = readLine(fromAgent, line);
-      if (message) this.#take(message, watch, say, trip);
+    onMessages(socket, fromAgent, (message) => {
+      this.#take(message, watch, say, trip);
       look();
     });
-    socket.on('error', () => {});
     socket.once('close', () => {
       this.#sockets.delete(socket);
       clearTimeout(timer);
