@@ -1,5 +1,5 @@
 export { type BackoffLimits, backoffMs } from './backoff.ts';
 export { UplinkMemory } from './memory.ts';
 export { backlogMessage, liveMessage, singleMessage } from './messages.ts';
-export type { Message } from './session.ts';
+export { type Connect, ConnectError, type Link, type Message } from './session.ts';
 export { Uplink, type UplinkOptions } from './uplink.ts';

@@ -6,10 +6,10 @@ import type { Claim, Outbox } from '../outbox/index.ts';
 import { MAX_MESSAGE_BYTES, type Topics } from '../wire/index.ts';
 import { backlogMessage, type EnvelopeFacts, liveMessage, singleMessage } from './messages.ts';
 import type { Quota } from './quota.ts';
-import type { Session } from './session.ts';
+import type { Link } from './session.ts';
 
 export interface PumpOptions {
-  readonly session: Session;
+  readonly session: Link;
   readonly outbox: Outbox;
   readonly topics: Topics;
   readonly thing: string;

@@ -36,6 +36,12 @@ export class ConnectError extends Error {
   }
 }
 
+/** What the uplink and the pump know of a connection. */
+export type Link = Pick<Session, 'ended' | 'publish' | 'subscribe' | 'drop' | 'close'>;
+
+/** Makes a connection. @throws ConnectError */
+export type Connect = (options: SessionOptions, signal: AbortSignal) => Promise<Link>;
+
 /** Unacknowledged messages the broker may send us at once (MQTT 5 receive maximum). */
 const RECEIVE_MAXIMUM = 20;
 

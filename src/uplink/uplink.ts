@@ -16,7 +16,7 @@ import { Pump } from './pump.ts';
 import { Quota, type QuotaLimits } from './quota.ts';
 import { receiveReceipt } from './receive.ts';
 import { nextRoute, type Route, routesOf } from './routes.ts';
-import { ConnectError, type Message, Session } from './session.ts';
+import { type Connect, ConnectError, type Link, type Message, Session } from './session.ts';
 import { TAKEOVER_WAIT_MS, TakeoverWatch } from './takeover.ts';
 
 export interface UplinkOptions {
@@ -47,6 +47,8 @@ export interface UplinkOptions {
   /** A connection that was up is over, for whatever reason. */
   readonly onLinkLost: () => void;
   readonly onAck: (latencyMs: number, rows: number) => void;
+  /** How a connection is made; MQTT over TLS where nothing is said. */
+  readonly connect?: Connect;
 }
 
 /** The problems of which one at a time is why there is no link. */
@@ -86,7 +88,7 @@ export class Uplink {
   #failures = 0;
   #connects = 0;
   #state: { readonly state: LinkStatus['state']; readonly sinceMs: number };
-  #current: { session: Session; pump: Pump; id: string } | undefined;
+  #current: { session: Link; pump: Pump; id: string } | undefined;
   /** A clean stop began: the end of the connection is no trouble. */
   #finishing = false;
   #repeatedMs = Number.NEGATIVE_INFINITY;
@@ -165,7 +167,7 @@ export class Uplink {
     this.#enter('connecting');
     const id = randomBytes(8).toString('hex');
     const startedMs = clock.mono();
-    let session: Session | undefined;
+    let session: Link | undefined;
     try {
       session = await this.#connect(id, signal);
       await session.subscribe([this.#topics.commands, this.#topics.receipts]);
@@ -208,11 +210,11 @@ export class Uplink {
     return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
   }
 
-  #connect(id: string, signal: AbortSignal): Promise<Session> {
-    const { host, credentials, thing, keepaliveMs, connectTimeoutMs } = this.#options;
+  #connect(id: string, signal: AbortSignal): Promise<Link> {
+    const { host, credentials, thing, keepaliveMs, connectTimeoutMs, connect = Session.connect } = this.#options;
     const { port, alpn } = this.#routeNow;
     const will: Presence = { thing, session: id, online: false, at: this.#options.clock.wall(), mark: this.#mark() };
-    return Session.connect(
+    return connect(
       {
         host,
         port,
@@ -229,7 +231,7 @@ export class Uplink {
     );
   }
 
-  async #serve(session: Session, id: string, signal: AbortSignal): Promise<Error | undefined> {
+  async #serve(session: Link, id: string, signal: AbortSignal): Promise<Error | undefined> {
     const { outbox, thing, clock, lifetime, ackTimeoutMs, window, onAck, problems, quota } = this.#options;
     const pump = new Pump({
       session,
