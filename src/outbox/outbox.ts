@@ -83,13 +83,15 @@ export class Outbox {
   readonly #maybe = new Set<RowClass>(ROW_CLASSES);
   /** Earlier outboxes that may have been more than the file knows, if it fell back: until a receipt says what the cloud saw of them. */
   readonly #unheard = new Set<string>();
+  /** The cutoff below which no backlog was left: new rows come after it. */
+  #drainedTo: number | undefined;
   #records: OutboxRecord[] = [];
   #open!: OutboxRecord;
   #buffer: BufferedRow[] = [];
   #dirty = new Set<Publication>();
   #removed: Publication[] = [];
   #groupTimer: NodeJS.Timeout | undefined;
-  #urgent: NodeJS.Immediate | undefined;
+  #urgent = false;
   #stateSeq = 0;
   #dropped = 0;
   #evicted = 0;
@@ -145,7 +147,7 @@ export class Outbox {
     const { wall, mono, trusted } = { wall: this.#clock.wall(), mono: this.#clock.mono(), trusted: this.#clock.trusted() };
     const marked = trusted || !('channel' in row) ? row : { ...row, extra: { ...row.extra, clock: 'untrusted' as const } };
     this.#buffer.push({ row, body: encodeBody(marked), at: wall, mono, trusted, within });
-    if (row.class !== 'telemetry') this.#urgent ??= setImmediate(() => this.#tryFlush());
+    if (row.class !== 'telemetry') this.#flushSoon();
     else this.#flushIn(this.#groupMs);
   }
 
@@ -186,7 +188,8 @@ export class Outbox {
 
   /** The next rows of a class that are neither on their way nor acknowledged, oldest first; they count as on their way. */
   claim(rowClass: RowClass, limits: ClaimLimits): Claim | undefined {
-    if (!this.#maybe.has(rowClass)) return undefined;
+    const backlogTo = limits.track?.kind === 'backlog' ? limits.track.cutoff : undefined;
+    if (!this.#maybe.has(rowClass) || (backlogTo !== undefined && backlogTo === this.#drainedTo)) return undefined;
     const number = classNumber(rowClass);
     const live = limits.track?.kind === 'live';
     const records = live ? [this.#open] : this.#records;
@@ -216,6 +219,7 @@ export class Outbox {
       }
     }
     if (limits.track === undefined) this.#maybe.delete(rowClass);
+    else if (backlogTo !== undefined) this.#drainedTo = backlogTo;
     return undefined;
   }
 
@@ -238,7 +242,7 @@ export class Outbox {
   /** A claim was not acknowledged: its rows are free again. */
   failed(claim: Claim): void {
     this.#lanes.release(classNumber(claim.class), claim.ordinal, [claim.first, claim.last]);
-    this.#maybe.add(claim.class);
+    this.#mayClaim(claim.class);
   }
 
   /** The broker will never take a claim's rows: they are given up as poison, and declared. */
@@ -271,7 +275,7 @@ export class Outbox {
     if (receipt.mark[0] === this.#lifetime.boot) this.#unheard.delete(record.id);
     for (const publication of outcome.resend) {
       publication.due = true;
-      this.#maybe.add(className(publication.class));
+      this.#mayClaim(className(publication.class));
     }
     if (outcome.poison.length > 0) this.#giveUp(record, outcome.poison, 'poison');
     if (outcome.undeclared.length > 0) this.#declare(record, outcome.undeclared, 'released');
@@ -381,6 +385,15 @@ export class Outbox {
     return true;
   }
 
+  /** After the callback that is running: all samples of one ROS wake-up share a commit. */
+  #flushSoon(): void {
+    if (this.#urgent) return;
+    this.#urgent = true;
+    queueMicrotask(() => {
+      if (this.#urgent && !this.#closed) this.#tryFlush();
+    });
+  }
+
   #flushIn(ms: number): void {
     this.#groupTimer ??= setTimeout(() => this.#tryFlush(), ms).unref();
   }
@@ -396,9 +409,8 @@ export class Outbox {
 
   #cancelTimers(): void {
     clearTimeout(this.#groupTimer);
-    clearImmediate(this.#urgent);
     this.#groupTimer = undefined;
-    this.#urgent = undefined;
+    this.#urgent = false;
   }
 
   #noteCommitted(rows: readonly { row: NewRow }[]): void {
@@ -408,6 +420,12 @@ export class Outbox {
     }
     this.#stateSeq = this.#open.accepted;
     this.#wake();
+  }
+
+  /** Rows of a class are free again, wherever they stand. */
+  #mayClaim(rowClass: RowClass): void {
+    this.#maybe.add(rowClass);
+    this.#drainedTo = undefined;
   }
 
   #savePublications(): void {

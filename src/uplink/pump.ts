@@ -53,6 +53,7 @@ export class Pump {
   readonly #refused = new Map<string, number>();
   #liveDue = true;
   #paused = false;
+  #soon = false;
   #turn: NodeJS.Immediate | undefined;
   #mute: Ticker | undefined;
   #live: NodeJS.Timeout | undefined;
@@ -71,11 +72,12 @@ export class Pump {
     this.wake();
   }
 
-  /** Something may be there to send. Cheap, and may be called at any time. */
+  /** Something was committed: it goes out before this turn of the event loop ends. Cheap, and may be called at any time. */
   wake(): void {
-    if (this.#stopped) return;
-    this.#turn ??= setImmediate(() => {
-      this.#turn = undefined;
+    if (this.#soon || this.#stopped) return;
+    this.#soon = true;
+    queueMicrotask(() => {
+      this.#soon = false;
       this.#drain();
     });
   }
@@ -129,15 +131,14 @@ export class Pump {
       return;
     }
     this.#send(next.topic, next.claim, next.payload);
-    if (next.claim.class !== 'telemetry') this.wake();
-    else this.#wakeAfterNextTurn();
+    this.#goOn();
   }
 
-  /** Building telemetry takes milliseconds. In the turn between, an alert that came meanwhile is committed: it goes next. */
-  #wakeAfterNextTurn(): void {
+  /** In the next turn: what came in during this one, an alert above all, is taken and committed first. */
+  #goOn(): void {
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined;
-      this.wake();
+      this.#drain();
     });
   }
 
@@ -176,7 +177,7 @@ export class Pump {
         this.#options.outbox.published(claim);
         this.#options.onAck(this.#options.clock.mono() - sent.sentMs, claim.rows.length);
       }
-      this.wake();
+      this.#goOn();
     });
   }
 

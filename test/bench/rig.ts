@@ -12,6 +12,8 @@ import { AGENT, Program, ROOT } from '../support/program.ts';
 
 export const THING = 'elderly-bot';
 export const MQTT_TOPIC = 'elderly_bot/telemetry';
+/** Where the PUBACK part alone is measured (peers/floors.mjs). */
+export const FLOOR_TOPIC = 'elderly_bot/floor';
 export const LEVEL = { topic: '/bench/level', type: 'float', channel: 'level' } as const;
 export const ALARM = { topic: '/bench/alarm', type: 'bool', channel: 'alarm' } as const;
 export type Signal = typeof LEVEL | typeof ALARM;
