@@ -17,6 +17,7 @@ const REAL = {
   clearInterval: globalThis.clearInterval,
   setImmediate: globalThis.setImmediate,
   clearImmediate: globalThis.clearImmediate,
+  queueMicrotask: globalThis.queueMicrotask,
   random: Math.random,
 };
 
@@ -47,6 +48,7 @@ export class VirtualTime {
       clearTimeout: clear,
       clearInterval: clear,
       clearImmediate: clear,
+      queueMicrotask: (work: () => void) => void this.#add(work, 0, undefined),
     });
     Math.random = this.#random;
   }
