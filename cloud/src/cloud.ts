@@ -15,6 +15,8 @@ import { filtersOf } from './ingest/pattern.ts';
 import { Receipts } from './receipts.ts';
 import { httpServer } from './routes.ts';
 import type { Settings } from './settings.ts';
+import { keep } from './upkeep/retention.ts';
+import { Upkeep } from './upkeep/upkeep.ts';
 
 /** Ready waits so long for the first subscription, and no longer: the family can look while the broker is away. */
 const FIRST_SUBSCRIPTION_MS = 5_000;
@@ -35,7 +37,7 @@ export interface Cloud {
 export async function startCloud(settings: Settings, log: Logger): Promise<Cloud> {
   const db = await openDatabase(settings, log);
   try {
-    const steps = await migrate(db).catch((error: unknown) => {
+    const steps = await prepare(db, settings).catch((error: unknown) => {
       throw new Error(`the database can't be used: ${messageOf(error)}; ${WHAT_TO_CHECK[db.kind]}`, { cause: error });
     });
     log.info({ event: 'database_open', kind: db.kind, migrated: steps }, 'the database is open');
@@ -44,6 +46,13 @@ export async function startCloud(settings: Settings, log: Logger): Promise<Cloud
     await db.close();
     throw error;
   }
+}
+
+/** Tables, and the months that rows are about to come for. */
+async function prepare(db: Database, { retention }: Settings): Promise<number[]> {
+  const steps = await migrate(db);
+  await keep(db, retention, Date.now());
+  return steps;
 }
 
 async function startOn(db: Database, settings: Settings, log: Logger): Promise<Cloud> {
@@ -68,15 +77,24 @@ async function startOn(db: Database, settings: Settings, log: Logger): Promise<C
     room: () => ingest.room(),
     log: log.child({ room: 'broker' }),
   });
+  const upkeep = new Upkeep({
+    db,
+    log: log.child({ room: 'upkeep' }),
+    retention: settings.retention,
+    silentAfterMs: settings.silentAfterMs,
+    listening: () => link.state === 'subscribed',
+  });
   const { publicTelemetry, defaultThing } = settings;
   const server = httpServer({ db, log: log.child({ room: 'http' }), broker: () => link.state, publicTelemetry, defaultThing });
   await listen(server, settings);
   ingest.start();
   link.start();
+  upkeep.start();
   return {
     url: urlOf(server),
     subscribed: await link.subscribed(FIRST_SUBSCRIPTION_MS),
     async stop() {
+      await upkeep.stop();
       await link.leave();
       await ingest.drain(DRAIN_MS);
       await receipts.stop();

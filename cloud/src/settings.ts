@@ -6,6 +6,7 @@ import { type CredentialPaths, type Credentials, readCredentials } from './broke
 import { type Endpoint, endpointOf } from './broker/endpoint.ts';
 import { messageOf, SettingsError } from './errors.ts';
 import { patternProblem } from './ingest/pattern.ts';
+import { type Retention, retentionFrom } from './upkeep/retention.ts';
 
 export interface Settings {
   readonly endpoint: Endpoint;
@@ -24,6 +25,10 @@ export interface Settings {
   readonly defaultThing: string | null;
   /** Shortest time between two receipts of one outbox where nothing is urgent. */
   readonly receiptIntervalMs: number;
+  /** How long each table keeps its rows. */
+  readonly retention: Retention;
+  /** How long a robot may be silent before that is an alert; 0: for ever. A robot's own time comes before it. */
+  readonly silentAfterMs: number;
   readonly logLevel: string;
 }
 
@@ -70,11 +75,23 @@ export function settingsFrom(environment: Environment): Settings {
   const port = take('PORT', '8080', portFrom);
   const publicTelemetry = take('PUBLIC_TELEMETRY', 'true', yesOrNo);
   const receiptIntervalMs = take('RECEIPT_INTERVAL', '5m', intervalFrom);
+  const retention = take('RETENTION', 'readings=90d', wrapped(retentionFrom));
+  const silentAfterMs = take('ROBOT_SILENT_AFTER', '15m', silenceFrom);
   const logLevel = take('LOG_LEVEL', 'info', (text) =>
     LOG_LEVELS.includes(text) ? text : new Wrong(`expected one of ${LOG_LEVELS.join(', ')}`),
   );
   const credentials = paths ? collecting(lines, () => readCredentials(paths)) : null;
-  if (lines.length > 0 || !endpoint || !patterns || port === null || publicTelemetry === null || receiptIntervalMs === null || !logLevel) {
+  if (
+    lines.length > 0 ||
+    !endpoint ||
+    !patterns ||
+    port === null ||
+    publicTelemetry === null ||
+    receiptIntervalMs === null ||
+    !retention ||
+    silentAfterMs === null ||
+    !logLevel
+  ) {
     throw new SettingsError(lines);
   }
   return {
@@ -88,6 +105,8 @@ export function settingsFrom(environment: Environment): Settings {
     publicTelemetry,
     defaultThing: environment.DEFAULT_THING || null,
     receiptIntervalMs,
+    retention,
+    silentAfterMs,
     logLevel,
   };
 }
@@ -147,6 +166,14 @@ function intervalFrom(text: string): number | Wrong {
   const match = /^(\d{1,6})(ms|s|m|h)$/.exec(text);
   const ms = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
   return ms > 0 && ms <= MAX_RECEIPT_INTERVAL_MS ? ms : new Wrong('expected a time such as 2s or 5m, at most 1h');
+}
+
+/** A robot is heard once a minute; its telemetry may be halved and halved again where a month's messages run out. */
+function silenceFrom(text: string): number | Wrong {
+  if (text === 'off') return 0;
+  const match = /^(\d{1,4})(m|h)$/.exec(text);
+  const ms = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
+  return ms > 0 ? ms : new Wrong('expected a time such as 10m or 2h, or off');
 }
 
 function collecting<T>(lines: string[], read: () => T): T | null {

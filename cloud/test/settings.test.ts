@@ -8,6 +8,7 @@ import { endpointOf } from '../src/broker/endpoint.ts';
 import { SettingsError } from '../src/errors.ts';
 import { patternProblem, placeOf } from '../src/ingest/pattern.ts';
 import { type Environment, readEnvironment, settingsFrom } from '../src/settings.ts';
+import { DEFAULT_RETENTION } from '../src/upkeep/retention.ts';
 
 const LOCAL = { AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1:1883' };
 let folder = '';
@@ -31,6 +32,8 @@ test('what is not set has its default', () => {
     publicTelemetry: true,
     defaultThing: null,
     receiptIntervalMs: 300_000,
+    retention: DEFAULT_RETENTION,
+    silentAfterMs: 900_000,
     logLevel: 'info',
   });
 });

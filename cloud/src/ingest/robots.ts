@@ -29,6 +29,8 @@ interface RobotRow {
   safety: SafetyWords | null;
   safety_filled_ms: number | null;
   health_filled_ms: number | null;
+  /** In this batch; a last will is the broker speaking. */
+  heard?: boolean;
 }
 
 type RobotMessage = RowsMessage | PresenceMessage;
@@ -78,6 +80,7 @@ async function lockRobots(sql: Sql, prefixes: ReadonlyMap<string, string>): Prom
 
 function apply(robot: RobotRow, message: RobotMessage, nowMs: number, due: DueRows): void {
   robot.prefix = message.prefix;
+  robot.heard ||= message.kind === 'rows' || message.presence.online;
   if (message.kind === 'presence') applyPresence(robot, message);
   else applyState(robot, message, nowMs, due);
 }
@@ -130,11 +133,12 @@ async function writeRobots(sql: Sql, robots: readonly RobotRow[]): Promise<void>
       session_ms = n.session_ms, presence_at = n.presence_at, version = n.version, boot = n.boot, reason = n.reason,
       commands = n.commands, state = n.state, state_outbox = n.state_outbox, state_seq = n.state_seq,
       state_boot = n.state_boot, state_ms = n.state_ms, safety = n.safety, safety_filled_ms = n.safety_filled_ms,
-      health_filled_ms = n.health_filled_ms, last_message_at = clock_timestamp()
+      health_filled_ms = n.health_filled_ms, 
+      last_heard_at = case when n.heard then clock_timestamp() else r.last_heard_at end
     from jsonb_to_recordset($1::text::jsonb) as n(thing text, prefix text, session text, online boolean, session_boot bigint,
       session_ms bigint, presence_at bigint, version text, boot bigint, reason text, commands jsonb, state jsonb,
       state_outbox text, state_seq bigint, state_boot bigint, state_ms bigint, safety jsonb, safety_filled_ms bigint,
-      health_filled_ms bigint)
+      health_filled_ms bigint, heard boolean)
     where r.thing = n.thing`,
     [storableJson(robots)],
   );

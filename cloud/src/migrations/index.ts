@@ -1,6 +1,8 @@
 // Every migration in order. One that has been released is never changed: a correction is a new one.
 import { first } from './0001-first.ts';
 import { alerts } from './0010-alerts.ts';
+import { partitions } from './0011-partitions.ts';
+import { silence } from './0012-silence.ts';
 
 export interface Migration {
   readonly number: number;
@@ -11,4 +13,6 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'first', sql: first },
   { number: 10, name: 'alerts', sql: alerts },
+  { number: 11, name: 'partitions', sql: partitions },
+  { number: 12, name: 'silence', sql: silence },
 ];

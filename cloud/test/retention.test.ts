@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Database } from '../src/database/database.ts';
+import { makeMonths, monthsBetween } from '../src/upkeep/partitions.ts';
+import { DEFAULT_RETENTION, keep, type Retention, retentionFrom } from '../src/upkeep/retention.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { Instance } from './support/instance.ts';
+import { accountOf, seqsOf } from './support/ledger.ts';
+import { newThing, telemetry } from './support/robot.ts';
+
+const DAY_MS = 86_400_000;
+const NOW_MS = Date.UTC(2026, 10, 24, 12);
+const RETENTION: Retention = { ...DEFAULT_RETENTION, readings: 90, system_health: 30 };
+
+test('months begin and end in UTC, also over the turn of a year', () => {
+  const months = monthsBetween(Date.UTC(2026, 11, 31, 23, 59), Date.UTC(2027, 1, 1));
+  assert.deepEqual(
+    months.map(({ name, fromMs, toMs }) => [name, new Date(fromMs).toISOString(), new Date(toMs).toISOString()]),
+    [
+      ['2026_12', '2026-12-01T00:00:00.000Z', '2027-01-01T00:00:00.000Z'],
+      ['2027_01', '2027-01-01T00:00:00.000Z', '2027-02-01T00:00:00.000Z'],
+      ['2027_02', '2027-02-01T00:00:00.000Z', '2027-03-01T00:00:00.000Z'],
+    ],
+  );
+});
+
+test('retention is days or for ever, table by table, and anything else is said', () => {
+  assert.deepEqual(retentionFrom(''), DEFAULT_RETENTION);
+  assert.deepEqual(retentionFrom('readings=7d, events=forever'), { ...DEFAULT_RETENTION, readings: 7, events: null });
+  assert.match(String(retentionFrom('outboxes=7d')), /^outboxes: expected one of readings, results/);
+  for (const wrong of ['readings=0d', 'readings=7', 'readings', 'readings=-1d', 'readings=99999d']) {
+    assert.match(String(retentionFrom(wrong)), /expected days, such as readings=90d/, wrong);
+  }
+});
+
+onEachDatabase('retention', (db, another) => {
+  const send = async (thing: string, rows: readonly (readonly [seq: number, at: number])[]): Promise<void> => {
+    const cloud = new Instance(db());
+    await cloud.send(
+      'elderly_bot/backlog',
+      telemetry(
+        { thing, accepted: 99 },
+        rows.map(([seq, at]) => [seq, at, 'temperature', 20]),
+        { kind: 'backlog' },
+      ),
+    );
+    await cloud.stop();
+  };
+  const partitionOf = (seq: number, thing: string): Promise<string> => where(db(), thing, seq);
+  const received = (thing: string, atMs: number): Promise<unknown> =>
+    db().query('update readings set received_at = to_timestamp($2) where thing = $1', [thing, atMs / 1_000]);
+
+  test('months are made ahead, once, and rows that came before theirs was made move in', async () => {
+    const thing = newThing();
+    await send(thing, [
+      [1, NOW_MS],
+      [2, NOW_MS - 40 * DAY_MS],
+      [3, 0],
+      [4, NOW_MS + 400 * DAY_MS],
+    ]);
+    assert.equal(await partitionOf(1, thing), 'readings_default');
+    const made = await Promise.all([db(), another()].map((one) => makeMonths(one, 'readings', 90 * DAY_MS, NOW_MS)));
+    const months = ['2026_08', '2026_09', '2026_10', '2026_11', '2026_12', '2027_01'].map((name) => `readings_${name}`);
+    assert.deepEqual([...new Set(made.flat())].sort(), months);
+    assert.deepEqual(await makeMonths(db(), 'readings', 90 * DAY_MS, NOW_MS), []);
+    const places = await Promise.all([1, 2, 3, 4].map((seq) => partitionOf(seq, thing)));
+    assert.deepEqual(places, ['readings_2026_11', 'readings_2026_10', 'readings_default', 'readings_default']);
+    await send(thing, [
+      [1, NOW_MS],
+      [5, NOW_MS + DAY_MS],
+    ]);
+    assert.deepEqual(await seqsOf(db(), 'readings', thing), [1, 2, 3, 4, 5]);
+    assert.equal(await partitionOf(5, thing), 'readings_2026_11');
+  });
+
+  test('a month that is over for long enough is dropped whole; coverage stays, and nothing younger goes', async () => {
+    const thing = newThing();
+    await keep(db(), RETENTION, NOW_MS);
+    await send(thing, [
+      [1, NOW_MS - 80 * DAY_MS],
+      [2, NOW_MS],
+    ]);
+    await received(thing, NOW_MS - 80 * DAY_MS);
+    const laterMs = NOW_MS + 30 * DAY_MS;
+    const { made, dropped } = await keep(db(), RETENTION, laterMs);
+    assert.deepEqual([made.includes('readings_2027_02'), dropped.includes('readings_2026_08')], [true, true]);
+    assert.deepEqual(await seqsOf(db(), 'readings', thing), [1, 2]);
+    const { dropped: next } = await keep(db(), RETENTION, NOW_MS + 55 * DAY_MS);
+    assert.ok(next.includes('readings_2026_09'));
+    assert.deepEqual(await seqsOf(db(), 'readings', thing), [2]);
+    assert.equal((await accountOf(db(), thing))?.committed, 2);
+  });
+
+  test('what a robot with a wrong clock sent is kept by the time it was received', async () => {
+    const thing = newThing();
+    const nowMs = NOW_MS + 200 * DAY_MS;
+    await keep(db(), RETENTION, nowMs);
+    await send(thing, [
+      [1, nowMs - 89 * DAY_MS],
+      [2, 5],
+      [3, nowMs + 4_000 * DAY_MS],
+    ]);
+    await received(thing, nowMs + 40 * DAY_MS);
+    await keep(db(), RETENTION, nowMs + 125 * DAY_MS);
+    assert.deepEqual(await seqsOf(db(), 'readings', thing), [1, 2, 3]);
+    assert.equal(await partitionOf(1, thing), 'readings_default');
+    await keep(db(), RETENTION, nowMs + 131 * DAY_MS);
+    assert.deepEqual(await seqsOf(db(), 'readings', thing), []);
+  });
+
+  test('the given tables are kept, but where a time is set for them', async () => {
+    await db().query(`insert into system_health (power, temperature, created_at) values (1, 1, '2020-01-01')`);
+    await db().query(`insert into safety_monitor (gas, fire, fall, stranger, created_at) values ('a', 'b', 'c', 'd', '2020-01-01')`);
+    await keep(db(), RETENTION, NOW_MS);
+    const count = async (table: string): Promise<unknown> =>
+      (await db().query(`select count(*) as n from ${table} where created_at < '2021-01-01'`))[0];
+    assert.deepEqual([await count('system_health'), await count('safety_monitor')], [{ n: 0 }, { n: 1 }]);
+  });
+});
+
+async function where(db: Database, thing: string, seq: number): Promise<string> {
+  const [row] = await db.query<{ name: string }>('select tableoid::regclass::text as name from readings where thing = $1 and seq = $2', [
+    thing,
+    seq,
+  ]);
+  return row?.name ?? '';
+}

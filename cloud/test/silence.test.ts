@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { listAlerts } from '../src/alerts/alerts.ts';
+import { checkSilence, GAP_MS, ROBOT_SILENT, setSilence } from '../src/alerts/silence.ts';
+import { DEFAULT_RETENTION } from '../src/upkeep/retention.ts';
+import { Upkeep } from '../src/upkeep/upkeep.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { Instance } from './support/instance.ts';
+import { newThing, presence, readings, telemetry } from './support/robot.ts';
+
+const TELEMETRY = 'elderly_bot/telemetry';
+const AFTER_MS = 600_000;
+const HOUR_MS = 3_600_000;
+
+onEachDatabase('silence', (db, another) => {
+  /** A robot that spoke once, `agoMs` ago, while somebody listened all the time. */
+  const spoken = async (agoMs: number): Promise<string> => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing }, readings([1, 1])));
+    await cloud.stop();
+    await db().query(`update robots set last_heard_at = clock_timestamp() - $2 * interval '1 ms' where thing = $1`, [thing, agoMs]);
+    await db().query(`update watch set checked_at = clock_timestamp(), listening_since = clock_timestamp() - interval '1 day'`);
+    return thing;
+  };
+  const states = async (thing: string): Promise<string[]> =>
+    (await listAlerts(db(), { thing, limit: 10 })).map(({ channel, state }) => `${channel} ${state}`);
+
+  test('a robot that is silent for longer than it may be becomes one alert, however many instances look and however often', async () => {
+    const [silent, speaking] = [await spoken(AFTER_MS + 1_000), await spoken(AFTER_MS - 60_000)];
+    await Promise.all([db(), another(), db(), another()].map((one) => checkSilence(one, AFTER_MS)));
+    assert.deepEqual(await states(silent), [`${ROBOT_SILENT} committed`]);
+    assert.deepEqual(await states(speaking), []);
+  });
+
+  test('it is resolved when the robot is heard again, and raised anew when it falls silent once more', async () => {
+    const thing = await spoken(HOUR_MS);
+    await checkSilence(db(), AFTER_MS);
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing }, readings([2, 2])));
+    await cloud.stop();
+    const heard = await checkSilence(db(), AFTER_MS);
+    assert.deepEqual(
+      heard.filter((change) => change.thing === thing).map(({ raised }) => raised),
+      [false],
+    );
+    assert.deepEqual(await states(thing), [`${ROBOT_SILENT} resolved`]);
+    await db().query(`update robots set last_heard_at = clock_timestamp() - interval '30 min' where thing = $1`, [thing]);
+    await checkSilence(db(), AFTER_MS);
+    assert.deepEqual(await states(thing), [`${ROBOT_SILENT} committed`, `${ROBOT_SILENT} resolved`]);
+  });
+
+  test('presence alone is not trusted: one that was never said goodbye is silent too, and a last will is not the robot speaking', async () => {
+    const thing = await spoken(0);
+    const cloud = new Instance(db());
+    await cloud.send('elderly_bot/presence', presence({ thing }, [['box-1', 1]]));
+    await db().query(`update robots set last_heard_at = clock_timestamp() - interval '30 min' where thing = $1`, [thing]);
+    await cloud.send('elderly_bot/presence', presence({ thing }, [], { online: false }));
+    await cloud.stop();
+    await checkSilence(db(), AFTER_MS);
+    assert.deepEqual(await states(thing), [`${ROBOT_SILENT} committed`]);
+    const [alert] = await listAlerts(db(), { thing, limit: 1 });
+    assert.match(JSON.stringify(alert?.value), /"online":false/);
+  });
+
+  test('after a time in which nobody listened silence counts from the return; a short restart forgets nothing', async () => {
+    const thing = await spoken(HOUR_MS);
+    await db().query(`update watch set checked_at = clock_timestamp() - $1 * interval '1 ms'`, [GAP_MS + 1_000]);
+    await checkSilence(db(), AFTER_MS);
+    assert.deepEqual(await states(thing), []);
+    await checkSilence(db(), AFTER_MS);
+    assert.deepEqual(await states(thing), []);
+    await db().query(
+      `update watch set checked_at = clock_timestamp() - $1 * interval '1 ms', listening_since = clock_timestamp() - interval '1 day'`,
+      [GAP_MS - 60_000],
+    );
+    await checkSilence(db(), AFTER_MS);
+    assert.deepEqual(await states(thing), [`${ROBOT_SILENT} committed`]);
+  });
+
+  test('a robot’s own time comes before the common one, and 0 is for ever', async () => {
+    const [patient, watched, ignored] = [await spoken(HOUR_MS), await spoken(HOUR_MS), await spoken(HOUR_MS)];
+    await setSilence(db(), patient, 2 * HOUR_MS);
+    await setSilence(db(), watched, 60_000);
+    await setSilence(db(), ignored, 0);
+    await checkSilence(db(), 3 * HOUR_MS);
+    assert.deepEqual([await states(patient), await states(watched), await states(ignored)], [[], [`${ROBOT_SILENT} committed`], []]);
+    assert.equal(await setSilence(db(), 'nobody', 1), false);
+  });
+
+  test('the timer tells, and looks only while messages reach this instance', async () => {
+    const thing = await spoken(HOUR_MS);
+    let listening = false;
+    const upkeep = (): Upkeep => new Upkeep(options);
+    const told: string[] = [];
+    let wake = (): void => {};
+    const options = {
+      db: db(),
+      log: pino({ level: 'silent' }),
+      retention: DEFAULT_RETENTION,
+      silentAfterMs: AFTER_MS,
+      listening: () => listening,
+      onSilence: (changes: readonly { thing: string }[]): void => {
+        told.push(...changes.map((change) => change.thing));
+        wake();
+      },
+      silenceEveryMs: 5,
+    };
+    const deaf = upkeep();
+    deaf.start();
+    await db().query('select pg_sleep(0.1)');
+    await deaf.stop();
+    assert.deepEqual(await states(thing), []);
+    listening = true;
+    const hearing = upkeep();
+    const first = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    hearing.start();
+    await first;
+    await hearing.stop();
+    assert.ok(told.includes(thing));
+    assert.deepEqual(await states(thing), [`${ROBOT_SILENT} committed`]);
+  });
+});
