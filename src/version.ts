@@ -1,6 +1,4 @@
-// The version in package.json, read once.
-import { readFileSync } from 'node:fs';
+// The version in package.json; in the bundle it is a constant.
+import manifest from '../package.json' with { type: 'json' };
 
-const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
-
-export const VERSION = manifest.version;
+export const VERSION: string = manifest.version;

@@ -5,7 +5,15 @@ import { ROOT } from './context.mjs';
 import { run } from './run.mjs';
 import { hash, stampAfter, stamped } from './stamps.mjs';
 
-const SOURCES = ['src', 'cloud/src', 'tsconfig.json', 'tsconfig.build.json', 'cloud/tsconfig.build.json', 'package-lock.json'];
+const SOURCES = [
+  'src',
+  'cloud/src',
+  'scripts/bundle.mjs',
+  'tsconfig.json',
+  'cloud/tsconfig.build.json',
+  'package.json',
+  'package-lock.json',
+];
 const RESULTS = ['dist/cli/main.js', 'cloud/dist/cloud/src/main.js'];
 
 /** @param {string} path @returns {string[]} each file below it with its time and size */

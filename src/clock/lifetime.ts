@@ -2,7 +2,7 @@
 // latest time it knew, and whether a cloud has ever sent a receipt. A damaged outbox must not reset any of these.
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { codeOf } from '../errors.ts';
 
 const schema = z.object({

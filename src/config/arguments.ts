@@ -1,5 +1,5 @@
 // What a configuration may say of one argument of a command.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const argument = z
   .strictObject({

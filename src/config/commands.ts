@@ -1,6 +1,6 @@
 // What a configuration may say of a command. What could hurt is refused here, before the agent starts: an argument a message
 // names and nobody gives, a motion without an end, a motion without a stop, a condition on a channel that is not there.
-import { z } from 'zod';
+import * as z from 'zod';
 import { argument } from './arguments.ts';
 import { condition } from './condition.ts';
 import { fieldPath, qos, rosName, rosType } from './ros.ts';

@@ -1,5 +1,5 @@
 // A condition on a channel, as people write it: `battery > 15`, `fall == false`, `mode == idle`.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const COMPARISONS = ['==', '!=', '<=', '>=', '<', '>'] as const;
 export type Comparison = (typeof COMPARISONS)[number];

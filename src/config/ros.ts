@@ -1,5 +1,5 @@
 // The words of ROS that channels and commands share: names, types, quality of service, field paths.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** REP 144 and the ROS 2 design's topic names: absolute, tokens of letters, digits and `_`, none starting with a digit. */
 export const rosName = z

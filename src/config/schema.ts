@@ -1,6 +1,6 @@
 // What a configuration may say. Values of single keys have their defaults in config/default.yaml, which is read beneath
 // every configuration; what an integrator adds many of (channels, commands) has them here, beside its limits.
-import { z } from 'zod';
+import * as z from 'zod';
 import { channelName, commandName, TOPIC_PREFIX_PATTERN, thingName } from '../wire/index.ts';
 import { commandConfig, wrongTogether } from './commands.ts';
 import { fieldPath, qos, rosName, rosType } from './ros.ts';

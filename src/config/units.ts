@@ -1,5 +1,5 @@
 // Quantities as people write them: `250ms`, `60s`, `7d`; `256MiB`. In the program they are milliseconds and bytes.
-import { z } from 'zod';
+import * as z from 'zod';
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SIZE_UNITS: Readonly<Record<string, number>> = {

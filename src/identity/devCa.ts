@@ -1,9 +1,9 @@
 // A certificate authority for the bench, the demo and the tests: broker, cloud and robot certificates made on the spot.
-import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as x509 from '@peculiar/x509';
+import type { X509Certificate } from '@peculiar/x509';
+import { loadX509, type X509 } from './x509.ts';
 
 const KEY = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
@@ -26,16 +26,18 @@ export interface IssuedFiles {
 export class DevCa {
   readonly certificatePem: string;
   readonly #keys: webcrypto.CryptoKeyPair;
-  readonly #certificate: x509.X509Certificate;
+  readonly #certificate: X509Certificate;
+  readonly #x509: X509;
 
-  private constructor(keys: webcrypto.CryptoKeyPair, certificate: x509.X509Certificate) {
+  private constructor(x509: X509, keys: webcrypto.CryptoKeyPair, certificate: X509Certificate) {
+    this.#x509 = x509;
     this.#keys = keys;
     this.#certificate = certificate;
     this.certificatePem = certificate.toString('pem');
   }
 
   static async create(name = 'elderly-bot bench CA'): Promise<DevCa> {
-    x509.cryptoProvider.set(webcrypto);
+    const x509 = await loadX509();
     const keys = await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       name: `CN=${name}`,
@@ -48,11 +50,12 @@ export class DevCa {
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       ],
     });
-    return new DevCa(keys, certificate);
+    return new DevCa(x509, keys, certificate);
   }
 
   /** Writes `<folder>/<file>.crt.pem` and `<folder>/<file>.key.pem` (0600). */
   async issue(folder: string, file: string, options: LeafOptions): Promise<IssuedFiles> {
+    const x509 = this.#x509;
     const keys = await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
     const usage = options.server ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
     const certificate = await x509.X509CertificateGenerator.create({

@@ -1,6 +1,6 @@
 // The command journal: which command ids were taken, and what became of them. A start is on disk before the command's ROS
 // message exists; what is found started at the next start ended in a way nobody knows, and is never run again.
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ResultBody, resultBody } from '../wire/index.ts';
 import type { Db } from './schema.ts';
 

@@ -2,7 +2,7 @@
 // has cost so far. Lost or garbled, it starts anew: nothing depends on it but comfort.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { replaceFile } from '../clock/index.ts';
 
 const schema = z.object({

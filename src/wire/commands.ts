@@ -1,5 +1,5 @@
 // `<p>/commands`: one command from the cloud. What it may carry stands in the robot's configuration.
-import { z } from 'zod';
+import * as z from 'zod';
 import { thingName, wallTime } from './names.ts';
 
 /** Larger commands are refused unread. */

@@ -1,5 +1,5 @@
 // `<p>/events`: what happened to the robot's own bookkeeping, uploads, clock and health.
-import { z } from 'zod';
+import * as z from 'zod';
 import { envelope, outboxId, range, sequence, wallTime } from './names.ts';
 
 const ranges = z.array(range);

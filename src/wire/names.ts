@@ -1,5 +1,5 @@
 // Names and limits of the contract that more than one message uses.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Largest MQTT message either side sends: below the 128 KiB payload limit of AWS IoT Core, with room for the topic. */
 export const MAX_MESSAGE_BYTES = 100 * 1024;

@@ -1,5 +1,5 @@
 // `<p>/presence`: online or not, which outboxes the robot answers for, and which commands it takes. Also the last will.
-import { z } from 'zod';
+import * as z from 'zod';
 import { commandName } from './commands.ts';
 import { mark, outboxId, thingName, wallTime } from './names.ts';
 

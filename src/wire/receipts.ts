@@ -1,5 +1,5 @@
 // `<p>/receipts`: what the cloud's database has. PUBACK only says that the broker has a row; this says it is delivered.
-import { z } from 'zod';
+import * as z from 'zod';
 import { mark, outboxId, type Range, range, thingName, wallTime } from './names.ts';
 import { normalize, type Ranges } from './ranges.ts';
 

@@ -1,5 +1,5 @@
 // `<p>/results`: what became of a command.
-import { z } from 'zod';
+import * as z from 'zod';
 import { commandId, commandName } from './commands.ts';
 import { envelope, sequence, wallTime } from './names.ts';
 

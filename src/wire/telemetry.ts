@@ -1,5 +1,5 @@
 // Readings on the wire: `<p>/telemetry` (live state and every alert) and `<p>/backlog` (what waited for the link).
-import { z } from 'zod';
+import * as z from 'zod';
 import { channelName, envelope, sequence, wallTime } from './names.ts';
 
 export const readingValue = z.union([z.boolean(), z.number(), z.string(), z.null()]);

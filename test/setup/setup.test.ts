@@ -21,7 +21,6 @@ const COPIED = [
   'package-lock.json',
   '.npmrc',
   'tsconfig.json',
-  'tsconfig.build.json',
 ];
 
 describe('the setup', () => {

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Linux allows 107 bytes in a socket's path. */
 export const MAX_SOCKET_PATH_BYTES = 107;
