@@ -67,6 +67,9 @@ const MAX_BUFFERED = 20_000;
 /** Without any cloud that sends receipts, an acknowledged row is let go after this running time (contract, Receipts). */
 const LET_GO_AFTER_MS = 24 * 3_600_000;
 
+/** What an earlier start sent may reach the cloud so long after this one began: only a receipt from later says how much it was. */
+const UNHEARD_FOR_MS = 300_000;
+
 /** Delivered alerts stay readable on the robot for a week of running time. */
 const KEEP_ALERTS_MS = 7 * 24 * 3_600_000;
 
@@ -111,9 +114,10 @@ export class Outbox {
 
   /** Starts a new outbox id in the file and finds what earlier ones left, without reading any row. */
   start(): void {
-    for (const id of this.#lifetime.outboxes) this.#unheard.add(id);
-    this.#open = this.#store.openNew(this.id, this.#lifetime.boot, this.#clock.wall(), [...this.#unheard]);
+    const expected = this.#lifetime.outboxes;
+    this.#open = this.#store.openNew(this.id, this.#lifetime.boot, this.#clock.wall(), expected);
     this.#records = this.#store.outboxes(this.#open);
+    for (const { id } of this.#records) if (expected.includes(id)) this.#unheard.add(id);
     for (const publication of this.#store.publications()) this.#lanes.restore(publication);
     this.#space.restoreBallast();
   }
@@ -272,7 +276,7 @@ export class Outbox {
       this.#forget(record, outcome.delivered);
     });
     Object.assign(record, { accepted: outcome.accepted, covered: outcome.covered });
-    if (receipt.mark[0] === this.#lifetime.boot) this.#unheard.delete(record.id);
+    if (receipt.mark[0] === this.#lifetime.boot && receipt.mark[1] > UNHEARD_FOR_MS) this.#unheard.delete(record.id);
     for (const publication of outcome.resend) {
       publication.due = true;
       this.#mayClaim(className(publication.class));
@@ -294,10 +298,11 @@ export class Outbox {
     return [...this.answeredFor().map(([id]) => id), ...this.#store.closed()];
   }
 
-  /** How long the oldest acknowledged row has waited for a receipt, in milliseconds of running time. */
+  /** How long the oldest acknowledged row, or an earlier outbox, has waited for a receipt, in milliseconds of running time. */
   oldestUncoveredMs(): number | undefined {
     const oldest = this.#lanes.oldestRanMs();
-    return oldest === undefined ? undefined : this.#ranMs() - oldest;
+    if (oldest !== undefined) return this.#ranMs() - oldest;
+    return this.#unheard.size > 0 ? this.#clock.mono() : undefined;
   }
 
   /** The last alert of each channel, delivered or not: whether it stands after a restart. */

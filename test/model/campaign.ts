@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import { messageOf } from '../../src/errors.ts';
 import { outboxProperty } from './outbox.ts';
+import { receiptsProperty } from './receipts.ts';
 import { RobotFolder } from './robot.ts';
 
-export const MODELS = ['outbox'] as const;
+export const MODELS = ['outbox', 'receipts'] as const;
 export type ModelName = (typeof MODELS)[number];
 
 export interface Campaign {
@@ -47,12 +48,13 @@ export async function runCampaign({ model, runs, seed, path }: Campaign): Promis
   }
 }
 
-const PROPERTIES = { outbox: outboxProperty };
+const PROPERTIES = { outbox: outboxProperty, receipts: receiptsProperty };
 
 function describe(model: ModelName, { errorInstance, counterexample, counterexamplePath, seed }: fc.RunDetails<[unknown]>): string {
   const error = errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : messageOf(errorInstance);
   const [history] = counterexample ?? [];
-  const lines = Array.isArray(history) ? history.map((step) => `  ${JSON.stringify(step)}`) : [JSON.stringify(history)];
+  const { steps = [], ...rest } = Array.isArray(history) ? { steps: history as unknown[] } : (history as { steps?: unknown[] });
+  const lines = [...steps.map((step) => `  ${JSON.stringify(step)}`), ...('seed' in rest ? [`  with chance ${rest.seed}`] : [])];
   const replay = `npm run test:model -- --model ${model} --runs 1 --seed ${seed} --path ${counterexamplePath}`;
   return [`model ${model}: ${error}`, 'The shortest history that fails, before the link heals:', ...lines, `Again: ${replay}`].join('\n');
 }

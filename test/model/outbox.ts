@@ -4,14 +4,13 @@
 // declared, the accounting is exact, and nothing is left that would make the robot ask again.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type Claim, isDiskFull, type NewRow, ROW_CLASSES, type RowClass, type StoredRow } from '../../src/outbox/index.ts';
+import { type Claim, ROW_CLASSES, type RowClass, type StoredRow } from '../../src/outbox/index.ts';
 import { count, normalize, type Range, type Ranges, type Receipt, rangesOf, receiptPages, union } from '../../src/wire/index.ts';
+import { damages, rowOf, whereRoom, YEAR_MS } from './parts.ts';
 import { type Damage, Robot, type RobotFolder } from './robot.ts';
 import { VirtualTime } from './time.ts';
 
 const LIMITS = { maxRows: 7, maxBytes: 100_000 };
-const YEAR_MS = 365 * 24 * 3_600_000;
-const BIG_TEXT = 'x'.repeat(1_500);
 
 export type OutboxStep =
   | { readonly do: 'append'; readonly what: RowClass; readonly big: boolean }
@@ -60,7 +59,7 @@ class World {
     if (step.do === 'append') outbox.append(rowOf(step.what, step.big));
     else if (step.do === 'turn') this.#time.turn();
     else if (step.do === 'wait') this.#time.advance(step.ms);
-    else if (step.do === 'tend') this.#whereRoom(() => this.#robot.tend(step.maxAgeMs));
+    else if (step.do === 'tend') whereRoom(() => this.#robot.tend(step.maxAgeMs));
     else if (step.do === 'claim') this.#claim(step.of);
     else if (step.do === 'commit') this.#commitOne(step.which);
     else if (step.do === 'writeReceipts') this.#writeReceipts();
@@ -172,7 +171,7 @@ class World {
     if (!claim || (what === 'refuse' && claim.rows.some(({ body }) => body.includes('outbox_closed')))) return;
     this.#onTheirWay = this.#onTheirWay.filter((other) => other !== claim);
     if (what !== 'refuse') this.#withBroker.push(claim);
-    if (what === 'refuse') this.#whereRoom(() => this.#robot.outbox.refused(claim));
+    if (what === 'refuse') whereRoom(() => this.#robot.outbox.refused(claim));
     else if (what === 'fail') this.#robot.outbox.failed(claim);
     else this.#robot.outbox.published(claim);
   }
@@ -194,7 +193,7 @@ class World {
     const receipt = this.#chosen(this.#mail, which);
     if (!receipt) return;
     if (!again) this.#mail.splice(this.#mail.indexOf(receipt), 1);
-    this.#whereRoom(() => assert.notEqual(this.#robot.outbox.receive(receipt), 'beyond_accepted'));
+    whereRoom(() => assert.notEqual(this.#robot.outbox.receive(receipt), 'beyond_accepted'));
   }
 
   /** What can't be true must change nothing. */
@@ -203,7 +202,7 @@ class World {
     const mark: [number, number] = [this.#robot.lifetime.boot, this.#robot.clock.mono()];
     const forged = { thing: 'bot', at: 0, mark, after: 0, to: null, also: [] };
     const beyond = accepted + 1_000;
-    this.#whereRoom(() => {
+    whereRoom(() => {
       assert.equal(this.#robot.outbox.receive({ ...forged, outbox: id, accepted: beyond, through: beyond }), 'beyond_accepted');
       assert.equal(this.#robot.outbox.receive({ ...forged, outbox: 'foreign', accepted: 1, through: 1 }), 'unknown_outbox');
     });
@@ -211,19 +210,9 @@ class World {
 
   #kill(damage: Damage | null): void {
     this.#withBroker.push(...this.#onTheirWay.splice(0));
-    this.#time.forget();
     this.#damaged ||= damage !== null;
     this.#robot.kill(damage ?? undefined);
     this.#robot.start();
-  }
-
-  /** A full file refuses until the outbox has made room, in a turn of its own; callers log it and go on. */
-  #whereRoom(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (!isDiskFull(error)) throw error;
-    }
   }
 
   #chosen<T>(from: readonly T[], which: number): T | undefined {
@@ -242,22 +231,8 @@ function isReadable({ body }: StoredRow): boolean {
   return !body.includes('\0');
 }
 
-function rowOf(what: RowClass, big: boolean): NewRow {
-  const text = big ? BIG_TEXT : 'x';
-  if (what === 'alert') return { class: 'alert', channel: 'fall', value: text, extra: { alert: 'raised' } };
-  if (what === 'telemetry') return { class: 'telemetry', channel: 'temperature', value: text };
-  if (what === 'result') return { class: 'result', body: { kind: 'result', id: 'c', status: 'done', detail: text } };
-  return { class: 'event', body: { kind: 'last_words', cause: text, queued: 0, oldest_at: null } };
-}
-
 const which = fc.nat(20);
 const rowClass = fc.constantFrom(...ROW_CLASSES);
-const damage: fc.Arbitrary<Damage> = fc.record({
-  to: fc.constantFrom('file', 'wal'),
-  how: fc.constantFrom('gone', 'truncated', 'zeroed', 'garbled'),
-  at: fc.double({ min: 0, max: 0.999, noNaN: true }),
-});
-
 function step(weight: number, arbitrary: fc.Arbitrary<OutboxStep>): fc.WeightedArbitrary<OutboxStep> {
   return { weight, arbitrary };
 }
@@ -281,7 +256,7 @@ const steps = fc.array(
       2,
       fc.record({
         do: fc.constant('kill'),
-        damage: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: damage }),
+        damage: fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: damages }),
       }),
     ),
   ) as fc.Arbitrary<OutboxStep>,

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, Lifetime } from '../../src/clock/index.ts';
 import { type Db, isDiskFull, Outbox, openDatabase, openOutboxFile, Space } from '../../src/outbox/index.ts';
+import type { Ranges } from '../../src/wire/index.ts';
 import type { VirtualTime } from './time.ts';
 
 /** Room for about a dozen big rows beside the empty tables: room is short in many histories. */
@@ -52,7 +53,7 @@ export class RobotFolder {
 /** One robot's life, over many starts. */
 export class Robot {
   readonly #time: VirtualTime;
-  readonly #folder: string;
+  readonly folder: string;
   #startedMs = 0;
   #skewMs = Date.UTC(2027, 0, 1);
   #trusted = true;
@@ -63,13 +64,13 @@ export class Robot {
 
   constructor(folder: RobotFolder, time: VirtualTime) {
     folder.reset();
-    this.#folder = folder.path;
+    this.folder = folder.path;
     this.#time = time;
     this.start();
   }
 
   readonly clock: Clock = {
-    wall: () => this.#skewMs + this.#time.nowMs,
+    wall: () => Math.floor(this.#skewMs + this.#time.nowMs),
     mono: () => Math.floor(this.#time.nowMs - this.#startedMs),
     trusted: () => this.#trusted,
   };
@@ -83,12 +84,12 @@ export class Robot {
   start(): void {
     this.#startedMs = this.#time.nowMs;
     const id = `box-${++this.#starts}`;
-    this.lifetime = Lifetime.begin(this.#folder);
-    const { db, closed } = openOutboxFile(this.#folder, MAX_BYTES, this.lifetime.outboxes, id);
+    this.lifetime = Lifetime.begin(this.folder);
+    const { db, closed } = openOutboxFile(this.folder, MAX_BYTES, this.lifetime.outboxes, id);
     this.#db = db;
     this.outbox = new Outbox({
       db,
-      space: new Space(db, this.#folder, MAX_BYTES),
+      space: new Space(db, this.folder, MAX_BYTES),
       clock: this.clock,
       lifetime: this.lifetime,
       id,
@@ -109,22 +110,33 @@ export class Robot {
     this.lifetime.save(this.clock.mono());
   }
 
-  /** Killed: what was not committed is gone, and the files are as they were at that moment. Timers have to be forgotten before. */
+  /** Killed: what was not committed is gone, and the files are as they were at that moment. */
   kill(damage?: Damage): void {
-    const files = ['outbox.db', 'outbox.db-wal'].map((name) => join(this.#folder, name));
+    const files = ['outbox.db', 'outbox.db-wal'].map((name) => join(this.folder, name));
     for (const file of files) if (existsSync(file)) copyFileSync(file, `${file}.kept`);
-    this.#db.close();
+    this.close();
     for (const file of files) {
       if (!existsSync(`${file}.kept`)) continue;
       copyFileSync(`${file}.kept`, file);
       rmSync(`${file}.kept`);
     }
-    if (damage) harm(join(this.#folder, damage.to === 'file' ? 'outbox.db' : 'outbox.db-wal'), damage);
+    if (damage) harm(join(this.folder, damage.to === 'file' ? 'outbox.db' : 'outbox.db-wal'), damage);
   }
 
-  /** Also between histories: no file may stay open. */
+  /** What receipts said so far, by outbox id. */
+  covered(): [id: string, covered: Ranges][] {
+    const rows = this.#db.prepare('select id, covered from outboxes').all() as { id: string; covered: string }[];
+    return rows.map(({ id, covered }) => [id, JSON.parse(covered) as Ranges]);
+  }
+
+  /** The file first, so that the outbox's own end only cancels its timers. Also between histories: no file may stay open. */
   close(): void {
-    if (this.#db.open) this.#db.close();
+    this.#db.close();
+    try {
+      this.outbox.close();
+    } catch {
+      // What was not committed can't be any more: that is what a kill means.
+    }
   }
 }
 

@@ -69,11 +69,6 @@ export class VirtualTime {
     this.#add(work, ms, undefined);
   }
 
-  /** Every timer is forgotten, as when the process ends. */
-  forget(): void {
-    this.#timers = [];
-  }
-
   /** Runs what is due now, and what that makes due now. */
   turn(): void {
     this.advance(0);
