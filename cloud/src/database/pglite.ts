@@ -41,6 +41,7 @@ function sqlOn(client: PGlite | Transaction): Sql {
     async script(text) {
       await client.exec(text);
     },
+    copy: null,
   };
 }
 

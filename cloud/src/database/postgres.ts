@@ -1,5 +1,6 @@
 // The database on a PostgreSQL server (15 or newer), through a pool. A connection that failed in a transaction is not used again.
 import pg from 'pg';
+import { copyIn } from './copyIn.ts';
 import type { Database, Param, Sql } from './database.ts';
 import { safeInteger } from './database.ts';
 
@@ -40,12 +41,12 @@ export function postgresDatabase(options: PostgresOptions): Database {
   pool.on('error', (error) => options.onIdleError?.(error));
   return {
     kind: 'postgres',
-    ...sqlOn(pool),
+    ...sqlOn(pool, null),
     async transaction(work) {
       const client = await pool.connect();
       try {
         await client.query('begin');
-        const result = await work(sqlOn(client));
+        const result = await work(sqlOn(client, (statement, pieces) => copyIn(client, statement, pieces)));
         await client.query('commit');
         client.release();
         return result;
@@ -58,8 +59,9 @@ export function postgresDatabase(options: PostgresOptions): Database {
   };
 }
 
-function sqlOn(client: pg.Pool | pg.PoolClient): Sql {
+function sqlOn(client: pg.Pool | pg.PoolClient, copy: Sql['copy']): Sql {
   return {
+    copy,
     async query<Row>(text: string, params: readonly Param[] = []): Promise<Row[]> {
       const { rows } = await client.query(text, [...params]);
       return rows as Row[];

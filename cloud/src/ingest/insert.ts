@@ -1,11 +1,11 @@
 // Rows into their tables, a whole batch in one statement each. A row that is there already is left as it is: a row never
 // changes, so a second delivery is the same row.
 import type { Param, Sql } from '../database/database.ts';
+import { BULK_ROWS, type Cell, copyReadings } from './bulk.ts';
 import type { Message, PoisonMessage, RowsMessage } from './message.ts';
 import { storableJson, storableText } from './text.ts';
 
 type Column = { readonly name: string; readonly type: string; readonly cast?: string };
-type Cell = string | number | null;
 
 const NAME: readonly Column[] = [
   { name: 'thing', type: 'text' },
@@ -13,7 +13,7 @@ const NAME: readonly Column[] = [
   { name: 'seq', type: 'bigint' },
 ];
 const UNREAD = [...NAME, text('raw'), text('unread')];
-const READINGS = insertion('readings', [
+const READING: readonly Column[] = [
   ...NAME,
   { name: 'at', type: 'bigint' },
   text('channel'),
@@ -23,7 +23,9 @@ const READINGS = insertion('readings', [
   text('bad'),
   text('clock'),
   { name: 'stamp', type: 'float8' },
-]);
+];
+const READINGS = insertion('readings', READING);
+const COPIED_READINGS = `copy readings (${READING.map(({ name }) => name).join(', ')}) from stdin`;
 const RESULTS = insertion('results', [
   ...NAME,
   { name: 'at', type: 'bigint' },
@@ -42,7 +44,9 @@ const UNREADS = {
 };
 
 export async function insertRows(sql: Sql, messages: readonly RowsMessage[]): Promise<void> {
-  await insert(sql, READINGS, messages.flatMap(readingRows));
+  const count = messages.reduce((sum, { readings }) => sum + readings.length, 0);
+  if (sql.copy && count >= BULK_ROWS) await copyReadings(sql.copy, sql, COPIED_READINGS, messages, readingRows);
+  else await insert(sql, READINGS, messages.flatMap(readingRows));
   await insert(sql, RESULTS, messages.flatMap(resultRows));
   await insert(sql, EVENTS, messages.flatMap(eventRows));
   const unread = messages.filter((message) => message.unread.length > 0);

@@ -8,7 +8,10 @@ import { type StateValues, takeState } from '../state.ts';
 import type { Message, PresenceMessage, RowsMessage } from './message.ts';
 import { storableJson, storableText } from './text.ts';
 
-/** As in the table. */
+/** A robot that only delivers rows is noted as heard so often (ms), not with each message: its row would be written for nothing else. */
+const HEARD_EVERY_MS = 5_000;
+
+/** As in the table, but for the commands, which are only ever written. */
 interface RobotRow {
   thing: string;
   prefix: string;
@@ -20,6 +23,7 @@ interface RobotRow {
   version: string | null;
   boot: number | null;
   reason: string | null;
+  /** Null: as they were. */
   commands: unknown;
   state: StateValues;
   state_outbox: string | null;
@@ -29,8 +33,8 @@ interface RobotRow {
   safety: SafetyWords | null;
   safety_filled_ms: number | null;
   health_filled_ms: number | null;
-  /** In this batch; a last will is the broker speaking. */
-  heard?: boolean;
+  /** Whether it spoke itself in this batch. */
+  heard: boolean;
 }
 
 type RobotMessage = RowsMessage | PresenceMessage;
@@ -40,16 +44,23 @@ interface DueRows {
   readonly health: HealthRow[];
 }
 
-const COLUMNS = `thing, prefix, session, online, session_boot, session_ms, presence_at, version, boot, reason, commands,
-  state, state_outbox, state_seq, state_boot, state_ms, safety, safety_filled_ms, health_filled_ms`;
+const COLUMNS = `thing, prefix, session, online, session_boot, session_ms, presence_at, version, boot, reason,
+  null::jsonb as commands, false as heard, state, state_outbox, state_seq, state_boot, state_ms, safety, safety_filled_ms, health_filled_ms`;
 
 export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs: number): Promise<void> {
   const speaking = messages.filter((message): message is RobotMessage => message.kind !== 'poison');
-  if (speaking.length === 0) return;
+  const telling = speaking.filter((message) => message.kind === 'presence' || message.state !== null);
+  const told = new Set(telling.map(thingOf));
   const prefixes = new Map(speaking.map((message) => [thingOf(message), message.prefix]));
-  const robots = await lockRobots(sql, prefixes);
+  await insertMissing(sql, prefixes);
+  await noteHeard(
+    sql,
+    [...prefixes.keys()].filter((thing) => !told.has(thing)),
+  );
+  if (told.size === 0) return;
+  const robots = await lockRobots(sql, [...told]);
   const due: DueRows = { safety: [], health: [] };
-  for (const message of speaking) {
+  for (const message of telling) {
     const robot = robots.get(thingOf(message));
     if (robot) apply(robot, message, nowMs, due);
   }
@@ -61,20 +72,28 @@ function thingOf(message: RobotMessage): string {
   return message.kind === 'presence' ? message.presence.thing : message.names.thing;
 }
 
+async function insertMissing(sql: Sql, prefixes: ReadonlyMap<string, string>): Promise<void> {
+  await sql.query(
+    `insert into robots (thing, prefix) select * from unnest($1::text[], $2::text[]) as n(thing, prefix) order by n.thing
+    on conflict do nothing`,
+    [[...prefixes.keys()], [...prefixes.values()]],
+  );
+}
+
+/** Robots of which this batch has nothing but rows. One that another instance has locked is being heard there. */
+async function noteHeard(sql: Sql, things: readonly string[]): Promise<void> {
+  if (things.length === 0) return;
+  await sql.query(
+    `update robots set last_heard_at = clock_timestamp() where thing in (
+      select thing from robots where thing = any($1::text[]) and last_heard_at < clock_timestamp() - $2 * interval '1 ms'
+      for update skip locked)`,
+    [things, HEARD_EVERY_MS],
+  );
+}
+
 /** In order of name, as every instance does, after the locks of the outboxes. */
-async function lockRobots(sql: Sql, prefixes: ReadonlyMap<string, string>): Promise<Map<string, RobotRow>> {
-  const things = [...prefixes.keys()];
-  const select = (): Promise<RobotRow[]> =>
-    sql.query<RobotRow>(`select ${COLUMNS} from robots where thing = any($1::text[]) order by thing for update`, [things]);
-  let rows = await select();
-  if (rows.length < things.length) {
-    await sql.query(
-      `insert into robots (thing, prefix) select * from unnest($1::text[], $2::text[]) as n(thing, prefix) order by n.thing
-      on conflict do nothing`,
-      [things, [...prefixes.values()]],
-    );
-    rows = await select();
-  }
+async function lockRobots(sql: Sql, things: readonly string[]): Promise<Map<string, RobotRow>> {
+  const rows = await sql.query<RobotRow>(`select ${COLUMNS} from robots where thing = any($1::text[]) order by thing for update`, [things]);
   return new Map(rows.map((row) => [row.thing, row]));
 }
 
@@ -131,7 +150,7 @@ async function writeRobots(sql: Sql, robots: readonly RobotRow[]): Promise<void>
   await sql.query(
     `update robots as r set prefix = n.prefix, session = n.session, online = n.online, session_boot = n.session_boot,
       session_ms = n.session_ms, presence_at = n.presence_at, version = n.version, boot = n.boot, reason = n.reason,
-      commands = n.commands, state = n.state, state_outbox = n.state_outbox, state_seq = n.state_seq,
+      commands = coalesce(n.commands, r.commands), state = n.state, state_outbox = n.state_outbox, state_seq = n.state_seq,
       state_boot = n.state_boot, state_ms = n.state_ms, safety = n.safety, safety_filled_ms = n.safety_filled_ms,
       health_filled_ms = n.health_filled_ms, 
       last_heard_at = case when n.heard then clock_timestamp() else r.last_heard_at end

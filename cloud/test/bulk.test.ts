@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BULK_ROWS } from '../src/ingest/bulk.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { Instance } from './support/instance.ts';
+import { accountOf, poisonOf, seqsOf } from './support/ledger.ts';
+import { newThing, readings, telemetry } from './support/robot.ts';
+
+const BACKLOG = 'elderly_bot/backlog';
+const MANY = BULK_ROWS * 3;
+const ODD = ['tab\there', 'line\nbreak\r', '\\N', '\\', '"quoted" {a,b}', 'Müller 💊 ‮', '\u0001\u007f', '', 'NULL', '\\.', '\ud800half'];
+
+onEachDatabase('many rows at once', (db, another) => {
+  const send = (cloud: Instance, thing: string, rows: readonly unknown[]): Promise<void> =>
+    cloud.send(BACKLOG, telemetry({ thing, accepted: MANY }, rows, { kind: 'backlog' }));
+
+  test('are there once, whether they come again whole, in part, among new ones or twice in one message', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await send(cloud, thing, readings([1, MANY - 100]));
+    await send(cloud, thing, readings([1, MANY - 100]));
+    await send(cloud, thing, [...readings([50, MANY]), ...readings([MANY - 200, MANY])]);
+    await cloud.stop();
+    assert.deepEqual(
+      await seqsOf(db(), 'readings', thing),
+      Array.from({ length: MANY }, (_, i) => i + 1),
+    );
+    assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: MANY, committed: MANY, evicted: 0, outstanding: 0 });
+  });
+
+  test('say what they said, also with characters that a text format gives a meaning', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const odd = ODD.map((text, i) => [i + 1, i, 'mood', text, { incident: text, bad: 'range', stamp: 1.5, clock: 'untrusted' }]);
+    await send(cloud, thing, [...odd, ...readings([100, 100 + BULK_ROWS])]);
+    await cloud.stop();
+    const rows = await db().query<{ value: unknown }>(
+      'select at, channel, value, incident, bad, stamp, clock, alert from readings where thing = $1 and seq < 100 order by seq',
+      [thing],
+    );
+    const kept = ODD.map((text) => text.replace('\ud800', '\uFFFD'));
+    assert.deepEqual(
+      rows,
+      kept.map((text, at) => ({
+        at,
+        channel: 'mood',
+        value: text,
+        incident: text,
+        bad: 'range',
+        stamp: 1.5,
+        clock: 'untrusted',
+        alert: null,
+      })),
+    );
+  });
+
+  test('one that the database refuses costs no other', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await db().script(`alter table readings add constraint planted check (channel <> 'planted')`);
+    await Promise.all([
+      send(cloud, thing, readings([1, BULK_ROWS])),
+      send(cloud, thing, [...readings([BULK_ROWS + 1, 2 * BULK_ROWS]), [2 * BULK_ROWS + 1, 1, 'planted', 1]]),
+      send(cloud, thing, readings([2 * BULK_ROWS + 2, MANY])),
+    ]);
+    await db().script('alter table readings drop constraint planted');
+    await cloud.stop();
+    assert.equal((await accountOf(db(), thing))?.committed, MANY);
+    assert.equal((await seqsOf(db(), 'readings', thing)).length, MANY - BULK_ROWS - 1);
+    assert.deepEqual(
+      (await poisonOf(db(), thing)).map(({ reason }) => /planted/.test(reason)),
+      [true],
+    );
+  });
+
+  test('through two instances at once are there once', async () => {
+    const thing = newThing();
+    const clouds = [new Instance(db()), new Instance(another())];
+    await Promise.all(
+      [0, 1, 2, 3].flatMap((part) => clouds.map((cloud) => send(cloud, thing, readings([1 + part * 100, BULK_ROWS + part * 100])))),
+    );
+    await Promise.all(clouds.map((cloud) => cloud.stop()));
+    assert.equal((await seqsOf(db(), 'readings', thing)).length, BULK_ROWS + 300);
+    assert.equal((await accountOf(db(), thing))?.committed, BULK_ROWS + 300);
+  });
+});
