@@ -9,8 +9,8 @@ export interface Sql {
   query<Row>(text: string, params?: readonly Param[]): Promise<Row[]>;
   /** Several statements without parameters. */
   script(text: string): Promise<void>;
-  /** COPY FROM STDIN, several times cheaper than any INSERT of many rows; only in a transaction, and null where there is none of it. */
-  readonly copy: ((statement: string, pieces: Iterable<string>) => Promise<void>) | null;
+  /** COPY FROM STDIN, several times cheaper than any INSERT of many rows; only in a transaction of a PostgreSQL server. */
+  readonly copy?: (statement: string, pieces: Iterable<string>) => Promise<void>;
 }
 
 export interface Database extends Sql {

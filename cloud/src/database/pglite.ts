@@ -41,7 +41,6 @@ function sqlOn(client: PGlite | Transaction): Sql {
     async script(text) {
       await client.exec(text);
     },
-    copy: null,
   };
 }
 

@@ -41,12 +41,12 @@ export function postgresDatabase(options: PostgresOptions): Database {
   pool.on('error', (error) => options.onIdleError?.(error));
   return {
     kind: 'postgres',
-    ...sqlOn(pool, null),
+    ...sqlOn(pool),
     async transaction(work) {
       const client = await pool.connect();
       try {
         await client.query('begin');
-        const result = await work(sqlOn(client, (statement, pieces) => copyIn(client, statement, pieces)));
+        const result = await work({ ...sqlOn(client), copy: (statement, pieces) => copyIn(client, statement, pieces) });
         await client.query('commit');
         client.release();
         return result;
@@ -59,9 +59,8 @@ export function postgresDatabase(options: PostgresOptions): Database {
   };
 }
 
-function sqlOn(client: pg.Pool | pg.PoolClient, copy: Sql['copy']): Sql {
+function sqlOn(client: pg.Pool | pg.PoolClient): Sql {
   return {
-    copy,
     async query<Row>(text: string, params: readonly Param[] = []): Promise<Row[]> {
       const { rows } = await client.query(text, [...params]);
       return rows as Row[];
