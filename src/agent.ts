@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { type Channels, startChannels } from './agent/channels.ts';
 import { describe } from './agent/describe.ts';
 import { startGuard } from './agent/guard.ts';
+import { ownWork } from './agent/ownWork.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { withRoom } from './agent/room.ts';
 import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
@@ -141,7 +142,7 @@ export class Agent {
       journal,
       clock,
       guard,
-      own: { ping: () => ({ status: 'done' }) },
+      own: ownWork(() => uplink),
       heard: (channel) => channels.heard(channel),
       connectedForMs: () => connectedForMs(uplink.status()),
       log: this.#log.child({ room: 'commands' }),

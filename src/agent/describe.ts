@@ -41,6 +41,8 @@ export function describe(parts: StatusParts): Status {
     budget: uplink.budget(),
     channels: channels.status(),
     commands: commands.counts(),
+    command_latency: commands.latency(),
+    moving: commands.moving,
     problems: problems.standing().map(({ code, severity, subject, text, todo, sinceMs }) => ({
       code,
       severity,

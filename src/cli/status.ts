@@ -22,12 +22,25 @@ function describe(found: Status): string {
       const age = channel.age_ms === null ? 'never heard' : `${ago(channel.age_ms)} ago`;
       return `channel  ${channel.name.padEnd(14)} ${String(channel.value).padEnd(10)} ${age}, ${channel.messages} messages${channel.alert ? '  ALERT' : ''}`;
     }),
+    `commands ${counted(found.commands)}; broker to ROS ${quick(found.command_latency)}${found.moving ? `  MOVING: ${found.moving}` : ''}`,
     ...(found.problems.length === 0 ? ['problems none'] : []),
     ...found.problems.map(
       (problem) => `problem  ${problem.severity} ${problem.code} for ${ago(problem.since_ms)}: ${problem.text}; ${problem.todo}`,
     ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function counted(counts: Readonly<Record<string, number>>): string {
+  const each = Object.entries(counts).map(([status, count]) => `${count} ${status}`);
+  return each.join(', ') || 'none';
+}
+
+/** The limits that half and 99 of 100 stayed below. */
+function quick({ count, at_most_ms: buckets }: Status['command_latency']): string {
+  if (count === 0) return '-';
+  const below = (share: number) => buckets.find(([, all]) => all >= share * count)?.[0] ?? 'more';
+  return `p50 <= ${below(0.5)} ms, p99 <= ${below(0.99)} ms`;
 }
 
 function ago(ms: number): string {

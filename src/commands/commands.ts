@@ -5,12 +5,12 @@ import type { Clock } from '../clock/index.ts';
 import { type CommandConfig, isVelocity, type OwnCommand, STOP } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
+import { Histogram, type HistogramStatus } from '../status/index.ts';
 import type { ResultBody } from '../wire/index.ts';
 import { type AdmissionFacts, type Admitted, type Arrival, admit, isStop, type Refused, type Verdict } from './admit.ts';
 import { Answers } from './answers.ts';
 import type { Heard } from './conditions.ts';
 import { Evidence } from './evidence.ts';
-import { Histogram, type HistogramStatus } from './histogram.ts';
 import { Inbox } from './inbox.ts';
 import { type Brakes, Motion, type MotionGuard, type Turn } from './motion.ts';
 import { type CommandPublisher, hasSubscribers, matched, publishAll } from './publish.ts';
@@ -92,6 +92,11 @@ export class Commands {
 
   counts(): Readonly<Record<string, number>> {
     return this.#answers.counts;
+  }
+
+  /** The command that moves the robot, or is about to. */
+  get moving(): string | null {
+    return this.#motion.name ?? null;
   }
 
   /** From the broker's message to the ROS message. */

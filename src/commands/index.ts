@@ -3,6 +3,5 @@ export { announce, argumentSchema } from './announce.ts';
 export { Commands, type Outcome, type OwnWork } from './commands.ts';
 export type { Heard } from './conditions.ts';
 export { GuardLink, GuardServer, guardSocket, NO_MOTION } from './guard/index.ts';
-export type { HistogramStatus } from './histogram.ts';
 export type { Armed, MotionGuard } from './motion.ts';
 export type { CommandPublisher } from './publish.ts';

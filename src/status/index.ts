@@ -1,3 +1,4 @@
+export { Histogram, type HistogramStatus } from './histogram.ts';
 export { Latencies } from './latency.ts';
 export { PROBLEMS, type ProblemCode, type ProblemListener, Problems, type StandingProblem } from './problems.ts';
 export { askStatus, StatusSocket, socketPath } from './socket.ts';

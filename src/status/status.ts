@@ -1,5 +1,6 @@
 // What `elderly-bot status` shows and `--json` prints: one object, the same on the socket.
 import type { RowClass } from '../outbox/index.ts';
+import type { HistogramStatus } from './histogram.ts';
 import type { ProblemCode, Severity } from './problems.ts';
 
 export interface LinkStatus {
@@ -54,7 +55,12 @@ export interface Status {
   readonly delivered: { readonly acknowledged_rows: number; readonly ack_p50_ms: number | null; readonly ack_p99_ms: number | null };
   readonly budget: BudgetStatus;
   readonly channels: readonly ChannelStatus[];
+  /** How many commands ended in each status since the start. */
   readonly commands: Readonly<Record<string, number>>;
+  /** From the broker's message in this process to the ROS message. */
+  readonly command_latency: HistogramStatus;
+  /** The command that moves the robot; null when it stands. */
+  readonly moving: string | null;
   readonly problems: readonly {
     readonly code: ProblemCode;
     readonly severity: Severity;

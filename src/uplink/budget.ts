@@ -58,7 +58,7 @@ export function addSpending(spending: Spending, messages: number, wallMs: number
 /** The running account of one robot. */
 export class Budget {
   readonly #limit: number | null;
-  readonly #intervalMs: number;
+  #intervalMs: number;
   readonly #clock: Clock;
   #spending: Spending;
 
@@ -81,6 +81,11 @@ export class Budget {
 
   get spending(): Spending {
     return this.#spending;
+  }
+
+  /** Another interval of telemetry, in milliseconds, until the next start. */
+  setInterval(ms: number): void {
+    this.#intervalMs = ms;
   }
 
   /** What telemetry waits now, in milliseconds. */

@@ -129,6 +129,11 @@ export class Uplink {
     return this.#budget.status();
   }
 
+  /** Another interval of telemetry, in milliseconds, until the next start; a budget that is overspent still stretches it. */
+  setInterval(ms: number): void {
+    this.#budget.setInterval(ms);
+  }
+
   /** Writes down what is remembered across restarts. */
   save(): void {
     this.#options.memory.save({ port: this.#portThatWorked, spending: this.#budget.spending });

@@ -74,6 +74,10 @@ export class Bench {
     return this.#keep(new Program('agent', AGENT, ['run', '--config', this.configFile], this.robotEnv(over)));
   }
 
+  guard(): Program {
+    return this.#keep(new Program('guard', AGENT, ['guard', '--config', this.configFile], this.robotEnv()));
+  }
+
   /** @param database a PostgreSQL URL, or a folder for PGlite. */
   async cloud(database: { url: string } | { folder: string }): Promise<Program> {
     const cloud = new Program('cloud', process.execPath, [`${ROOT}cloud/dist/cloud/src/main.js`], {

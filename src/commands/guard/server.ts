@@ -1,9 +1,10 @@
 // The guard's side: it watches over each agent that armed it, and publishes the stop when one is gone, silent or late with a motion
 // under way. It does nothing else, so that nothing keeps it from that.
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import type { Logger } from 'pino';
-import { AgentError } from '../../errors.ts';
+import { AgentError, messageOf } from '../../errors.ts';
 import { type FromAgent, type FromGuard, fromAgent, MAX_SOCKET_PATH_BYTES, onMessages, writeLine } from './protocol.ts';
 import { Watch } from './watch.ts';
 
@@ -36,6 +37,7 @@ export class GuardServer {
         todo: 'use a shorter state_dir',
       });
     }
+    prepare(dirname(path));
     if (await answers(path)) {
       throw new AgentError('STATE_DIR_LOCKED', `another guard answers at ${path}`, {
         todo: 'stop it first, or give it a state_dir of its own',
@@ -112,6 +114,15 @@ export class GuardServer {
     } catch (error) {
       this.#options.log.error({ event: 'guard_stop_failed', err: error }, 'the guard could not publish all of the stop');
     }
+  }
+}
+
+/** It may be started before the agent, and so before there is a state directory. */
+function prepare(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new AgentError('STATE_DIR_UNWRITABLE', `${folder}: ${messageOf(cause)}`, { todo: 'create it for the user of the agent', cause });
   }
 }
 

@@ -4,6 +4,7 @@ import { clock } from './clock.ts';
 import { corrupt } from './corrupt.ts';
 import { diskFull } from './diskFull.ts';
 import { kill } from './kill.ts';
+import { motion } from './motion.ts';
 import { powercut } from './powercut.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt, clock];
+export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt, clock, motion];

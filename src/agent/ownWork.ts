@@ -1,0 +1,14 @@
+// What commands let the agent do itself. What is not here is refused, and not announced.
+import type { OwnWork } from '../commands/index.ts';
+import type { Uplink } from '../uplink/index.ts';
+
+export function ownWork(uplink: () => Uplink): OwnWork {
+  return {
+    ping: () => ({ status: 'done' }),
+    set_interval: ({ value }) => {
+      const intervalMs = Number(value) * 1_000;
+      uplink().setInterval(intervalMs);
+      return { status: 'done', applied: { interval_ms: intervalMs } };
+    },
+  };
+}

@@ -1,0 +1,13 @@
+// A short share of `npm run faults -- motion`: each harm once.
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { motion } from './campaigns/motion.ts';
+import { seeded } from './random.ts';
+
+it('a robot that is driven stands in time, whatever happens to agent, broker, guard and clock', {
+  skip: motion.missing(),
+  timeout: 120_000,
+}, async () => {
+  const { failures } = await motion.run({ runs: 1, random: seeded(7), say: () => {} });
+  assert.deepEqual(failures, []);
+});
