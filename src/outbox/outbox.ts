@@ -1,7 +1,7 @@
 // The one queue through which everything leaves the robot. What it promises stands in README.md beside this file.
 import type { Clock, Lifetime } from '../clock/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
-import { count, type Ranges, type ReadingExtra, type Receipt, rangesOf, union } from '../wire/index.ts';
+import { count, intersect, type Ranges, type ReadingExtra, type Receipt, rangesOf, union } from '../wire/index.ts';
 import { nextEviction } from './eviction.ts';
 import { Lanes, type Publication } from './lanes.ts';
 import { className, classNumber, encodeBody, type NewRow, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
@@ -240,7 +240,22 @@ export class Outbox {
       this.#removed.push({ ...publication });
     }
     for (const publication of [saved, ...added]) this.#dirty.add(publication);
+    this.#forgetSettled(claim);
     this.#flushIn(Math.max(this.#groupMs, ACKS_WITHIN_MS));
+  }
+
+  /** Rows that a receipt or an eviction was faster with: no receipt to come would take their publication away. */
+  #forgetSettled({ ordinal, first, last }: Claim): void {
+    const record = this.#records.find((other) => other.ordinal === ordinal);
+    const rows: Ranges = [[first, last]];
+    const settled = record ? union(intersect(rows, record.covered), intersect(rows, record.gone)) : [];
+    if (settled.length === 0) return;
+    const { removed, added } = this.#lanes.forget(ordinal, settled);
+    for (const publication of removed) {
+      this.#dirty.delete(publication);
+      this.#removed.push({ ...publication });
+    }
+    for (const publication of added) this.#dirty.add(publication);
   }
 
   /** A claim was not acknowledged: its rows are free again. */

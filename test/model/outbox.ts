@@ -91,6 +91,7 @@ class World {
     const { outbox } = this.#robot;
     assert.equal(outbox.unconfirmed, 0, 'rows are still outstanding on the robot');
     assert.deepEqual(outbox.depth(), { alert: 0, result: 0, event: 0, telemetry: 0 }, 'rows are still held');
+    assert.equal(outbox.oldestUncoveredMs(), undefined, 'a publication is left: presence would be repeated for ever');
     assert.ok(
       outbox.answeredFor().every(([id]) => id === outbox.id),
       'presence still names outboxes that are settled',
@@ -113,7 +114,7 @@ class World {
 
   #isQuiet(): boolean {
     const { outbox } = this.#robot;
-    if (outbox.unconfirmed > 0 || outbox.answeredFor().length > 1) return false;
+    if (outbox.unconfirmed > 0 || outbox.oldestUncoveredMs() !== undefined || outbox.answeredFor().length > 1) return false;
     return [...this.#accepted].every(([id, accepted]) => {
       const known = this.#cloud.get(id);
       return accepted === 0 || known?.ended || (known && count(union(known.committed, known.declared)) >= accepted);

@@ -110,6 +110,7 @@ class World {
     const { outbox } = this.#robot;
     assert.equal(outbox.unconfirmed, 0, 'rows are still outstanding on the robot');
     assert.deepEqual(outbox.depth(), { alert: 0, result: 0, event: 0, telemetry: 0 }, 'rows are still held');
+    assert.equal(outbox.oldestUncoveredMs(), undefined, 'a publication is left: presence would be repeated for ever');
     for (const account of await this.#accounts()) {
       assert.equal(account.outstanding, 0, `${account.outbox}: the cloud waits for rows that nobody has: ${JSON.stringify(account)}`);
     }
@@ -140,7 +141,13 @@ class World {
   #isQuiet(): boolean {
     const { outbox } = this.#robot;
     if (this.#wrong !== undefined) return true;
-    if (outbox.unconfirmed > 0 || outbox.answeredFor().length > 1 || Object.values(outbox.depth()).some((rows) => rows > 0)) return false;
+    if (
+      outbox.unconfirmed > 0 ||
+      outbox.oldestUncoveredMs() !== undefined ||
+      outbox.answeredFor().length > 1 ||
+      Object.values(outbox.depth()).some((rows) => rows > 0)
+    )
+      return false;
     return [...this.#database.outboxes()].every(({ outbox: id, accepted, closed, lastSeq }) => {
       const known = this.#database.covered(THING, id).reduce((sum, [first, last]) => sum + last - first + 1, 0);
       return known === accepted || (closed && lastSeq === null);
