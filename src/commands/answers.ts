@@ -1,6 +1,7 @@
 // Exactly one answer for each id: the result's row and the journal's entry are one transaction, and an id counts as taken from
 // its admission on, also while its answer is not on disk yet.
 import type { Clock } from '../clock/index.ts';
+import { crashPoint } from '../crashPoint.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
 import type { ResultBody } from '../wire/index.ts';
 
@@ -34,7 +35,9 @@ export class Answers {
 
   /** Durable when it returns: from now on the command is never run again. @throws SQLite's error */
   begin(id: string | undefined, name: string): void {
+    crashPoint('command_before_record');
     if (id !== undefined) this.#journal.begin(id, name, this.#clock.wall());
+    crashPoint('command_recorded');
   }
 
   give(id: string | undefined, result: Omit<ResultBody, 'kind' | 'id'>): void {
@@ -45,8 +48,10 @@ export class Answers {
     this.#outbox.append({ class: 'result', body }, () => {
       this.#journal.begin(id, result.command ?? '', this.#clock.wall());
       this.#journal.end(id, body);
+      crashPoint('command_answer_in_transaction');
       this.#open.delete(id);
     });
+    crashPoint('command_answered');
   }
 
   count(status: string): void {

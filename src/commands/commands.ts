@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock/index.ts';
 import { type CommandConfig, isVelocity, type OwnCommand, STOP } from '../config/index.ts';
+import { crashPoint } from '../crashPoint.ts';
 import { messageOf } from '../errors.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
 import { Histogram, type HistogramStatus } from '../status/index.ts';
@@ -270,6 +271,7 @@ export class Commands {
     } catch (error) {
       return { status: 'failed', reason: 'ros_error', detail: messageOf(error) };
     }
+    crashPoint('command_published');
     this.#latency.add(performance.now() - receivedMs);
     this.#options.log.info({ event: 'command', id, command: name }, `command ${name} was published`);
     return withClamped({ status: 'done', applied }, clamped);

@@ -1,10 +1,11 @@
 import type { Campaign } from '../campaign.ts';
 import { broker } from './broker.ts';
 import { clock } from './clock.ts';
+import { commands } from './commands.ts';
 import { corrupt } from './corrupt.ts';
 import { diskFull } from './diskFull.ts';
 import { kill } from './kill.ts';
 import { motion } from './motion.ts';
 import { powercut } from './powercut.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt, clock, motion];
+export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt, clock, motion, commands];

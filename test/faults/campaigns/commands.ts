@@ -1,0 +1,95 @@
+// kill -9 at each named point between a command's record, its publishing and its result; then the same command comes again, twice.
+// However it died, the ROS message came at most once, and the id has exactly one result.
+import { CRASH_AT, CRASH_POINTS, type CrashPoint } from '../../../src/crashPoint.ts';
+import { THING } from '../../support/bench.ts';
+import type { Campaign, Context, Outcome } from '../campaign.ts';
+import { MovingRobot, movingMissing } from '../moving.ts';
+
+const SPEAK = '/speak';
+/** A second ROS message would come right after the first. */
+const SECOND_WITHIN_MS = 200;
+const DIES_WITHIN_MS = 15_000;
+
+/** What the sender is told after a death at each point, and how often the command may have run: only before the record does it still run. */
+const EXPECTED: Readonly<Record<CrashPoint, { readonly status: string; readonly spoken: number }>> = {
+  command_before_record: { status: 'done', spoken: 1 },
+  command_recorded: { status: 'unknown', spoken: 0 },
+  command_published: { status: 'unknown', spoken: 1 },
+  command_answered: { status: 'unknown', spoken: 1 },
+  command_answer_in_transaction: { status: 'unknown', spoken: 1 },
+};
+
+export const commands: Campaign = {
+  name: 'commands',
+  what: 'kill -9 at each named point between a command’s record, its publishing and its result, and the same command again',
+  defaultRuns: 2,
+  missing: movingMissing,
+  run: runCommands,
+};
+
+async function runCommands({ runs, say }: Context): Promise<Outcome> {
+  const robot = await MovingRobot.start();
+  const failures: string[] = [];
+  const tally = { executed: 0, executed_twice: 0, results_missing: 0, results_twice: 0 };
+  try {
+    await robot.peer.subscribe(SPEAK, 'std_msgs/msg/String');
+    for (let run = 1; run <= runs; run++) {
+      for (const point of CRASH_POINTS) {
+        const found = await crash(robot, point, `${point}-${run}`);
+        const expected = EXPECTED[point];
+        tally.executed += found.spoken;
+        if (found.spoken > 1) tally.executed_twice++;
+        if (found.results === 0) tally.results_missing++;
+        if (found.results > 1) tally.results_twice++;
+        const isRight = found.results === 1 && found.status === expected.status && found.spoken <= expected.spoken;
+        if (!isRight) failures.push(`run ${run}, ${point}: ${JSON.stringify(found)}, expected ${JSON.stringify(expected)} and one result`);
+      }
+      say(`run ${run}: ${CRASH_POINTS.length} points, ${failures.length} failures so far`);
+    }
+  } finally {
+    await robot.stop();
+  }
+  const doubled = tally.executed_twice + tally.results_twice;
+  return {
+    runs,
+    lost: tally.results_missing,
+    doubled,
+    failures,
+    figures: { points: CRASH_POINTS, kills: runs * CRASH_POINTS.length, ...tally },
+  };
+}
+
+interface Found {
+  readonly status: string;
+  readonly results: number;
+  readonly spoken: number;
+}
+
+async function crash(robot: MovingRobot, point: CrashPoint, text: string): Promise<Found> {
+  const { bench, peer, caller } = robot;
+  const now = Date.now();
+  const command = { id: text, thing: THING, command: 'speak', value: text, issued_at: now, expires_at: now + 59_000 };
+  const doomed = bench.agent({ [CRASH_AT]: point });
+  await bench.status(({ link }) => link.state === 'connected');
+  await peer.matched(SPEAK);
+  await caller.sendRaw(JSON.stringify(command));
+  const timer = setTimeout(() => void doomed.kill(), DIES_WITHIN_MS);
+  const code = await doomed.exited;
+  clearTimeout(timer);
+  if (code !== null) throw new Error(`${point}: the agent ended with ${code} in place of dying`);
+  const agent = bench.agent();
+  await bench.status(({ link }) => link.state === 'connected');
+  for (const _again of [1, 2]) await caller.sendRaw(JSON.stringify(command));
+  const { status } = await caller.result(text);
+  const spoken = await heard(robot, text);
+  await agent.stop();
+  return { status, spoken, results: caller.results.filter(({ id }) => id === text).length };
+}
+
+/** How many ROS messages with this text came. */
+async function heard({ peer }: MovingRobot, text: string): Promise<number> {
+  for (let count = 0; ; count++) {
+    const next = await peer.next(SPEAK, ({ data }) => data === text, SECOND_WITHIN_MS).catch(() => undefined);
+    if (!next) return count;
+  }
+}
