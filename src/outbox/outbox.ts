@@ -118,7 +118,10 @@ export class Outbox {
     this.#open = this.#store.openNew(this.id, this.#lifetime.boot, this.#clock.wall(), expected);
     this.#records = this.#store.outboxes(this.#open);
     for (const { id } of this.#records) if (expected.includes(id)) this.#unheard.add(id);
-    for (const publication of this.#store.publications()) this.#lanes.restore(publication);
+    // After a kill the running time may be behind what was written down with a publication: none is from after this start.
+    for (const publication of this.#store.publications()) {
+      this.#lanes.restore({ ...publication, ranMs: Math.min(publication.ranMs, this.#lifetime.ranBeforeMs) });
+    }
     this.#space.restoreBallast();
   }
 
