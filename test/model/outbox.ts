@@ -91,7 +91,7 @@ class World {
     const { outbox } = this.#robot;
     assert.equal(outbox.unconfirmed, 0, 'rows are still outstanding on the robot');
     assert.deepEqual(outbox.depth(), { alert: 0, result: 0, event: 0, telemetry: 0 }, 'rows are still held');
-    assert.equal(outbox.oldestUncoveredMs(), undefined, 'a publication is left: presence would be repeated for ever');
+    assert.equal(outbox.oldestUncoveredMs(), undefined, 'the robot would ask for receipts for ever');
     assert.ok(
       outbox.answeredFor().every(([id]) => id === outbox.id),
       'presence still names outboxes that are settled',

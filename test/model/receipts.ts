@@ -110,7 +110,7 @@ class World {
     const { outbox } = this.#robot;
     assert.equal(outbox.unconfirmed, 0, 'rows are still outstanding on the robot');
     assert.deepEqual(outbox.depth(), { alert: 0, result: 0, event: 0, telemetry: 0 }, 'rows are still held');
-    assert.equal(outbox.oldestUncoveredMs(), undefined, 'a publication is left: presence would be repeated for ever');
+    assert.equal(outbox.oldestUncoveredMs(), undefined, 'the robot would ask for receipts for ever');
     for (const account of await this.#accounts()) {
       assert.equal(account.outstanding, 0, `${account.outbox}: the cloud waits for rows that nobody has: ${JSON.stringify(account)}`);
     }
