@@ -17,6 +17,8 @@ import { httpServer } from './routes.ts';
 import type { Settings } from './settings.ts';
 import { keep } from './upkeep/retention.ts';
 import { Upkeep } from './upkeep/upkeep.ts';
+import { ObjectStore } from './uploads/store.ts';
+import { Uploads } from './uploads/uploads.ts';
 
 /** Ready waits so long for the first subscription, and no longer: the family can look while the broker is away. */
 const FIRST_SUBSCRIPTION_MS = 5_000;
@@ -77,11 +79,14 @@ async function startOn(db: Database, settings: Settings, log: Logger): Promise<C
     room: () => ingest.room(),
     log: log.child({ room: 'broker' }),
   });
+  const store = settings.uploads && new ObjectStore(settings.uploads);
+  const uploads = store && settings.uploads && new Uploads({ db, store, dailyBytes: settings.uploads.dailyBytes });
   const upkeep = new Upkeep({
     db,
     log: log.child({ room: 'upkeep' }),
     retention: settings.retention,
     silentAfterMs: settings.silentAfterMs,
+    uploads,
     listening: () => link.state === 'subscribed',
   });
   const { publicTelemetry, defaultThing } = settings;
@@ -100,6 +105,7 @@ async function startOn(db: Database, settings: Settings, log: Logger): Promise<C
       await receipts.stop();
       await link.stop();
       await server.close();
+      store?.close();
       await db.close();
     },
   };

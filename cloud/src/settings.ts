@@ -29,7 +29,17 @@ export interface Settings {
   readonly retention: Retention;
   /** How long a robot may be silent before that is an alert; 0: for ever. A robot's own time comes before it. */
   readonly silentAfterMs: number;
+  /** Where the robots' uploads are; null: there are none. */
+  readonly uploads: UploadSettings | null;
   readonly logLevel: string;
+}
+
+export interface UploadSettings {
+  readonly bucket: string;
+  /** Null: AWS, with the SDK's own variables. */
+  readonly endpoint: string | null;
+  /** What one robot may announce in a day. */
+  readonly dailyBytes: number;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -37,6 +47,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const CREDENTIALS = { rootCa: 'AWS_ROOT_CA', certFile: 'AWS_CERT_FILE', privateKey: 'AWS_PRIVATE_KEY' } as const;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const GIB = 1_024 ** 3;
 const MAX_RECEIPT_INTERVAL_MS = UNIT_MS.h ?? 0;
 
 /** @param file a `.env` file, which may be missing. */
@@ -77,6 +88,7 @@ export function settingsFrom(environment: Environment): Settings {
   const receiptIntervalMs = take('RECEIPT_INTERVAL', '5m', intervalFrom);
   const retention = take('RETENTION', 'readings=90d', wrapped(retentionFrom));
   const silentAfterMs = take('ROBOT_SILENT_AFTER', '15m', silenceFrom);
+  const dailyBytes = take('UPLOADS_PER_DAY', '1GiB', bytesFrom);
   const logLevel = take('LOG_LEVEL', 'info', (text) =>
     LOG_LEVELS.includes(text) ? text : new Wrong(`expected one of ${LOG_LEVELS.join(', ')}`),
   );
@@ -90,6 +102,7 @@ export function settingsFrom(environment: Environment): Settings {
     receiptIntervalMs === null ||
     !retention ||
     silentAfterMs === null ||
+    dailyBytes === null ||
     !logLevel
   ) {
     throw new SettingsError(lines);
@@ -107,6 +120,9 @@ export function settingsFrom(environment: Environment): Settings {
     receiptIntervalMs,
     retention,
     silentAfterMs,
+    uploads: environment.S3_BUCKET
+      ? { bucket: environment.S3_BUCKET, endpoint: environment.AWS_ENDPOINT_URL_S3 || environment.AWS_ENDPOINT_URL || null, dailyBytes }
+      : null,
     logLevel,
   };
 }
@@ -174,6 +190,12 @@ function silenceFrom(text: string): number | Wrong {
   const match = /^(\d{1,4})(m|h)$/.exec(text);
   const ms = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
   return ms > 0 ? ms : new Wrong('expected a time such as 10m or 2h, or off');
+}
+
+function bytesFrom(text: string): number | Wrong {
+  const match = /^(\d{1,6})(MiB|GiB)$/.exec(text);
+  const bytes = Number(match?.[1]) * (match?.[2] === 'GiB' ? GIB : GIB / 1_024);
+  return bytes > 0 ? bytes : new Wrong('expected an amount such as 500MiB or 1GiB');
 }
 
 function collecting<T>(lines: string[], read: () => T): T | null {

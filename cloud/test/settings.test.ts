@@ -34,6 +34,7 @@ test('what is not set has its default', () => {
     receiptIntervalMs: 300_000,
     retention: DEFAULT_RETENTION,
     silentAfterMs: 900_000,
+    uploads: null,
     logLevel: 'info',
   });
 });

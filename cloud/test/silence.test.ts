@@ -100,6 +100,7 @@ onEachDatabase('silence', (db, another) => {
       log: pino({ level: 'silent' }),
       retention: DEFAULT_RETENTION,
       silentAfterMs: AFTER_MS,
+      uploads: null,
       listening: () => listening,
       onSilence: (changes: readonly { thing: string }[]): void => {
         told.push(...changes.map((change) => change.thing));

@@ -24,6 +24,7 @@ const FOR_TESTS = [
   { name: 'mosquitto-clients', program: 'mosquitto_sub' },
   { name: 'postgresql', program: 'initdb' },
   { name: 'faketime', program: 'faketime' },
+  { name: 'nginx-light', program: 'nginx' },
 ];
 
 /** A Python itself is asked for, not installed: which one is the person's choice. */

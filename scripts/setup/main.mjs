@@ -8,6 +8,7 @@ import { debianPackages } from './debian.mjs';
 import { rclnodejs, sqlite } from './native.mjs';
 import { nodePackages } from './packages.mjs';
 import { ros } from './ros.mjs';
+import { buildVersitygw, versitygw } from './versitygw.mjs';
 
 const CHECK = process.argv.includes('--check');
 const WITHOUT_ROS = process.argv.includes('--no-ros');
@@ -24,7 +25,12 @@ async function main() {
   for (const { message, todo } of problems) say(`${message}; ${todo}`);
   if (problems.length > 0) return 2;
 
-  const installs = [...missing.map((step) => step.what), ...(debian.what.length > 0 ? [`from Debian ${debian.what.join(', ')}`] : [])];
+  const forUploads = WITHOUT_ROS ? undefined : versitygw();
+  const installs = [
+    ...missing.map((step) => step.what),
+    ...(forUploads ? [forUploads] : []),
+    ...(debian.what.length > 0 ? [`from Debian ${debian.what.join(', ')}`] : []),
+  ];
   if (installs.length > 0) say(`${CHECK ? 'would install' : 'installs'} ${installs.join('; ')} (all but Debian's packages into ${ROOT})`);
   if (CHECK && installs.length > 0) return 1;
   if (debian.what.length > 0) await timed('Debian packages', debian.install);
@@ -35,6 +41,7 @@ async function main() {
     await timed(step.name, step.run);
     if (!step.done()) throw new SetupError(`${step.name}: it ran, and yet it does not work`, `run it again; ${ROOT}/.setup/ has the logs`);
   }
+  if (forUploads) await timed('versitygw', buildVersitygw);
   say(`all there (${seconds(startedMs)})`);
   return 0;
 }

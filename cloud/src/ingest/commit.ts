@@ -3,6 +3,7 @@
 import { recordAlerts } from '../alerts/fromRows.ts';
 import { cover } from '../coverage.ts';
 import type { Database } from '../database/database.ts';
+import { claimUploads } from '../uploads/uploads.ts';
 import { outboxChanges } from './changes.ts';
 import { correctTimes } from './clock.ts';
 import { insertPoison, insertRows } from './insert.ts';
@@ -17,6 +18,7 @@ export async function commit(db: Database, messages: readonly Message[], nowMs: 
     const corrected = await cover(sql, changes);
     await insertRows(sql, rows);
     await recordAlerts(sql, rows);
+    await claimUploads(sql, rows, nowMs);
     await correctTimes(sql, rows, corrected);
     await updateRobots(sql, messages, nowMs);
     await insertPoison(sql, messages);

@@ -3,6 +3,7 @@ import { first } from './0001-first.ts';
 import { alerts } from './0010-alerts.ts';
 import { partitions } from './0011-partitions.ts';
 import { silence } from './0012-silence.ts';
+import { uploads } from './0013-uploads.ts';
 
 export interface Migration {
   readonly number: number;
@@ -15,4 +16,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 10, name: 'alerts', sql: alerts },
   { number: 11, name: 'partitions', sql: partitions },
   { number: 12, name: 'silence', sql: silence },
+  { number: 13, name: 'uploads', sql: uploads },
 ];

@@ -1,13 +1,16 @@
-// What has to be done now and then, whoever does it: looking for silent robots, making and dropping months. Several instances may
+// What has to be done now and then, whoever does it: looking for silent robots, asking the store about uploads, making and
+// dropping months. Several instances may
 // do it at once: each step is guarded in the database, so a turn that another one had is no harm. A turn that fails is said once.
 import type { Logger } from 'pino';
 import { checkSilence, type SilenceChange } from '../alerts/silence.ts';
 import type { Database } from '../database/database.ts';
 import { messageOf } from '../errors.ts';
 import { pause } from '../pause.ts';
+import type { Uploads } from '../uploads/uploads.ts';
 import { keep, type Retention } from './retention.ts';
 
 const SILENCE_EVERY_MS = 10_000;
+const UPLOADS_EVERY_MS = 5_000;
 const RETENTION_EVERY_MS = 3_600_000;
 
 export interface UpkeepOptions {
@@ -18,6 +21,8 @@ export interface UpkeepOptions {
   readonly silentAfterMs: number;
   /** Whether messages reach this instance: else it can't know who is silent. */
   readonly listening: () => boolean;
+  /** Null: there is no store. */
+  readonly uploads: Uploads | null;
   /** Told of each robot_silent that began or ended. */
   readonly onSilence?: (changes: readonly SilenceChange[]) => void;
   readonly silenceEveryMs?: number;
@@ -36,9 +41,10 @@ export class Upkeep {
   }
 
   start(): void {
-    const { silenceEveryMs = SILENCE_EVERY_MS } = this.#options;
+    const { silenceEveryMs = SILENCE_EVERY_MS, uploads } = this.#options;
     this.#running = Promise.all([
       this.#every(silenceEveryMs, 'silence', () => this.#silence()),
+      ...(uploads ? [this.#every(UPLOADS_EVERY_MS, 'uploads', async () => void (await uploads.check()))] : []),
       this.#every(RETENTION_EVERY_MS, 'retention', () => this.#retention()),
     ]);
   }

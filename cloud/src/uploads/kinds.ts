@@ -1,0 +1,81 @@
+// What may be uploaded, and how much of it. Pure.
+import { z } from 'zod';
+import { wallTime } from '../../../src/wire/index.ts';
+
+const MIB = 1024 * 1024;
+
+/** Largest object (contract, REST): what is longer comes in slices, each an object of its own. */
+export const MAX_OBJECT_BYTES = 20 * MIB;
+
+interface Kind {
+  /** Of the whole; slices of one log or backup have its `taken_at` in common. */
+  readonly wholeBytes: number;
+  /** Content types, with the ending of the object's name. */
+  readonly types: Readonly<Record<string, string>>;
+}
+
+const DOCUMENTS = { 'application/json': 'json', 'application/gzip': 'gz', 'application/octet-stream': 'bin' } as const;
+
+export const KINDS = {
+  snapshot: { wholeBytes: 5 * MIB, types: { 'image/jpeg': 'jpg', 'image/webp': 'webp', 'image/png': 'png' } },
+  clip: { wholeBytes: 20 * MIB, types: { 'image/webp': 'webp', 'image/gif': 'gif', 'video/mp4': 'mp4', 'video/webm': 'webm' } },
+  log: { wholeBytes: 50 * MIB, types: { ...DOCUMENTS, 'text/plain': 'log' } },
+  backup: { wholeBytes: 200 * MIB, types: DOCUMENTS },
+} as const satisfies Record<string, Kind>;
+
+export type UploadKind = keyof typeof KINDS;
+
+/** The pictures that a member may look at. */
+export const PICTURES = ['snapshot', 'clip'] as const satisfies readonly UploadKind[];
+
+export const uploadRequest = z
+  .object({
+    kind: z.enum(Object.keys(KINDS) as [UploadKind, ...UploadKind[]]),
+    content_type: z.string(),
+    size: z.number().int().min(1),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case'),
+    taken_at: wallTime,
+    incident: z.string().min(1).max(64).nullish(),
+  })
+  .superRefine(({ kind, content_type, size }, context) => {
+    const { wholeBytes, types } = KINDS[kind];
+    const known = Object.keys(types);
+    const most = Math.min(wholeBytes, MAX_OBJECT_BYTES);
+    if (!known.includes(content_type)) {
+      context.addIssue({ code: 'custom', path: ['content_type'], message: `a ${kind} is one of ${known.join(', ')}` });
+    }
+    if (size > most) {
+      const sliced = wholeBytes > most ? '; slice what is longer' : '';
+      context.addIssue({ code: 'custom', path: ['size'], message: `one ${kind} object has at most ${most} bytes${sliced}` });
+    }
+  });
+export type UploadRequest = z.infer<typeof uploadRequest>;
+
+/** The hash is in it, so sending twice stores once. The day is the one on which it was announced, by the cloud's clock. */
+export function objectKey(thing: string, { kind, content_type, sha256 }: UploadRequest, nowMs: number): string {
+  const day = new Date(nowMs).toISOString().slice(0, 10).replaceAll('-', '/');
+  const ending = (KINDS[kind].types as Readonly<Record<string, string>>)[content_type] ?? 'bin';
+  return `${thing}/${kind}/${day}/${sha256}.${ending}`;
+}
+
+/** What a robot has announced already: that day by the cloud's clock, and of the same whole. */
+export interface Announced {
+  readonly dayBytes: number;
+  readonly wholeBytes: number;
+}
+
+/** @returns why not, in whose limit; null where it may. */
+export function overLimit(
+  request: UploadRequest,
+  announced: Announced,
+  dailyBytes: number,
+): { readonly status: 413 | 429; readonly why: string } | null {
+  const whole = KINDS[request.kind].wholeBytes;
+  if (whole > MAX_OBJECT_BYTES && announced.wholeBytes + request.size > whole) {
+    return { status: 413, why: `the slices of one ${request.kind} have at most ${whole} bytes together` };
+  }
+  if (announced.dayBytes + request.size > dailyBytes) {
+    return { status: 429, why: `this robot's ${dailyBytes} bytes of uploads for today are used up` };
+  }
+  return null;
+}

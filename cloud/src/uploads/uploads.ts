@@ -1,0 +1,230 @@
+// The uploads of the robots as rows. Announcing is idempotent by (thing, kind, sha256), across instances and for ever. What a
+// robot says it has uploaded counts only after the store itself was asked; and where the robot's word was lost, the store is
+// asked all the same, once its URL is no longer good.
+import { randomUUID } from 'node:crypto';
+import type { Database, Sql } from '../database/database.ts';
+import { messageOf } from '../errors.ts';
+import type { RowsMessage } from '../ingest/message.ts';
+import { type Announced, objectKey, overLimit, PICTURES, type UploadRequest } from './kinds.ts';
+import { type ObjectStore, type SignedPut, type StoredObject, URL_LIFETIME_S } from './store.ts';
+
+const DAY_MS = 86_400_000;
+/** After the URL has ended, and the PUT that had begun before. */
+const CHECK_AFTER_MS = URL_LIFETIME_S * 1_000 + 300_000;
+/** A store that does not answer, or has not got it yet, is asked again so much later. */
+const AGAIN_MS = 60_000;
+const AT_ONCE = 20;
+
+interface UploadRow {
+  readonly id: string;
+  readonly thing: string;
+  readonly kind: string;
+  readonly sha256: string;
+  readonly size: number;
+  readonly content_type: string;
+  readonly object_key: string;
+  readonly taken_at: number;
+  readonly incident: string | null;
+  readonly state: 'announced' | 'stored' | 'failed';
+  readonly announced_at: number;
+  /** When its last URL was given. */
+  readonly signed_at: number;
+}
+
+interface Found {
+  readonly row: UploadRow;
+  readonly isNew: boolean;
+}
+
+const COLUMNS = 'id, thing, kind, sha256, size, content_type, object_key, taken_at, incident, state, announced_at, signed_at';
+
+export type Announcement =
+  | { readonly upload_id: string; readonly object_key: string; readonly done: true }
+  | ({ readonly upload_id: string; readonly object_key: string; readonly method: 'PUT'; readonly expires_at: number } & SignedPut);
+
+export interface Refusal {
+  readonly status: 409 | 413 | 429;
+  readonly why: string;
+  /** Seconds; only with 429. */
+  readonly retryAfterS?: number;
+}
+
+export interface UploadsOptions {
+  readonly db: Database;
+  readonly store: ObjectStore;
+  /** What one robot may announce in a day (UTC), in bytes. */
+  readonly dailyBytes: number;
+  readonly nowMs?: () => number;
+}
+
+export interface Picture {
+  readonly upload_id: string;
+  readonly kind: string;
+  readonly taken_at: number;
+  readonly incident: string | null;
+  readonly content_type: string;
+  readonly size: number;
+  readonly url: string;
+  readonly expires_at: number;
+}
+
+export class Uploads {
+  readonly #options: UploadsOptions;
+
+  constructor(options: UploadsOptions) {
+    this.#options = options;
+  }
+
+  async announce(thing: string, request: UploadRequest): Promise<Announcement | Refusal> {
+    const found = await this.#rowFor(thing, request);
+    if ('status' in found) return found;
+    const { row, isNew } = found;
+    const { id: upload_id, object_key } = row;
+    if (row.state === 'stored' || (!isNew && (await this.#isStored(row)))) return { upload_id, object_key, done: true };
+    const expires_at = this.#nowMs() + URL_LIFETIME_S * 1_000;
+    return { upload_id, object_key, method: 'PUT', ...(await this.#options.store.signPut(objectOf(row))), expires_at };
+  }
+
+  /** Asks the store about what is due. @returns how many were settled, one way or the other. */
+  async check(): Promise<number> {
+    const { db } = this.#options;
+    const nowMs = this.#nowMs();
+    // Taken by putting the next look off, so that one instance asks about each.
+    const due = await db.query<UploadRow>(
+      `update uploads set check_at = $3 where id in (
+        select id from uploads where check_at <= $1 order by check_at limit $2 for update skip locked) returning ${COLUMNS}`,
+      [nowMs, AT_ONCE, nowMs + AGAIN_MS],
+    );
+    const settled = await Promise.all(due.map((row) => this.#settle(row, nowMs)));
+    return settled.filter(Boolean).length;
+  }
+
+  /** Newest first. @param incident only those of it. */
+  async pictures(
+    thing: string,
+    { limit, incident = null, before = null }: { limit: number; incident?: string | null; before?: number | null },
+  ): Promise<Picture[]> {
+    const rows = await this.#options.db.query<UploadRow>(
+      `select ${COLUMNS} from uploads where thing = $1 and state = 'stored' and kind = any($2::text[])
+        and ($3::text is null or incident = $3) and ($4::bigint is null or taken_at < $4)
+      order by taken_at desc, id limit $5`,
+      [thing, PICTURES, incident, before, limit],
+    );
+    const expires_at = this.#nowMs() + URL_LIFETIME_S * 1_000;
+    return Promise.all(
+      rows.map(async ({ id, kind, taken_at, incident: of, content_type, size, object_key }) => {
+        const url = await this.#options.store.signGet(object_key);
+        return { upload_id: id, kind, taken_at, incident: of, content_type, size, url, expires_at };
+      }),
+    );
+  }
+
+  #rowFor(thing: string, request: UploadRequest): Promise<Found | Refusal> {
+    const nowMs = this.#nowMs();
+    return this.#options.db.transaction(async (sql) => {
+      // Two requests of one robot at once must not both be the last that fits.
+      await sql.query('select pg_advisory_xact_lock(hashtext($1))', [`uploads of ${thing}`]);
+      const [known] = await sql.query<UploadRow>(`select ${COLUMNS} from uploads where thing = $1 and kind = $2 and sha256 = $3`, [
+        thing,
+        request.kind,
+        request.sha256,
+      ]);
+      if (known) return this.#again(sql, known, request, nowMs);
+      const refused = overLimit(request, await announcedBy(sql, thing, request, nowMs), this.#options.dailyBytes);
+      if (refused) return { ...refused, ...(refused.status === 429 && { retryAfterS: Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1_000) }) };
+      const [row] = await sql.query<UploadRow>(
+        `insert into uploads (id, thing, kind, sha256, size, content_type, object_key, taken_at, incident, announced_at, signed_at, check_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) returning ${COLUMNS}`,
+        [
+          randomUUID(),
+          thing,
+          request.kind,
+          request.sha256,
+          request.size,
+          request.content_type,
+          objectKey(thing, request, nowMs),
+          request.taken_at,
+          request.incident ?? null,
+          nowMs,
+          nowMs + CHECK_AFTER_MS,
+        ],
+      );
+      if (!row) throw new Error('the database gave back no row');
+      return { row, isNew: true };
+    });
+  }
+
+  /** The same bytes once more: the same upload. One that was given up gets another chance. */
+  async #again(sql: Sql, known: UploadRow, { size, kind }: UploadRequest, nowMs: number): Promise<Found | Refusal> {
+    if (known.size !== size) {
+      return { status: 409, why: `a ${kind} of this hash was announced with ${known.size} bytes; the same bytes can't be ${size}` };
+    }
+    if (known.state !== 'stored') {
+      await sql.query(`update uploads set state = 'announced', signed_at = $2, check_at = $3 where id = $1`, [
+        known.id,
+        nowMs,
+        nowMs + CHECK_AFTER_MS,
+      ]);
+    }
+    return { row: known, isNew: false };
+  }
+
+  async #isStored(row: UploadRow): Promise<boolean> {
+    const why = await this.#options.store.whyNotStored(objectOf(row));
+    if (why === null) await this.#record(row.id, 'stored', null);
+    return why === null;
+  }
+
+  async #settle(row: UploadRow, nowMs: number): Promise<boolean> {
+    let why: string | null;
+    try {
+      why = await this.#options.store.whyNotStored(objectOf(row));
+    } catch (error) {
+      await this.#options.db.query('update uploads set why = $2 where id = $1', [row.id, messageOf(error)]);
+      return false;
+    }
+    if (why === null) await this.#record(row.id, 'stored', null);
+    else if (nowMs - row.signed_at >= CHECK_AFTER_MS) await this.#record(row.id, 'failed', why);
+    else return false;
+    return true;
+  }
+
+  async #record(id: string, state: 'stored' | 'failed', why: string | null): Promise<void> {
+    await this.#options.db.query(
+      `update uploads set state = $2, why = $3, check_at = null, stored_at = case when $2 = 'stored' then $4::bigint end
+      where id = $1 and state <> 'stored'`,
+      [id, state, why, this.#nowMs()],
+    );
+  }
+
+  #nowMs(): number {
+    return this.#options.nowMs?.() ?? Date.now();
+  }
+}
+
+/** A robot's word that something is uploaded: it has the store asked at once. Called in the transaction that stores the event. */
+export async function claimUploads(sql: Sql, messages: readonly RowsMessage[], nowMs: number): Promise<void> {
+  const claims = messages.flatMap(({ names, events }) =>
+    events.flatMap(({ known }) => (known?.kind === 'uploaded' ? [{ thing: names.thing, id: known.upload_id }] : [])),
+  );
+  if (claims.length === 0) return;
+  await sql.query(
+    `update uploads u set claimed_at = coalesce(u.claimed_at, $3), check_at = $3 from unnest($1::text[], $2::text[]) as n(thing, id)
+    where u.id = n.id and u.thing = n.thing and u.state <> 'stored'`,
+    [claims.map(({ thing }) => thing), claims.map(({ id }) => id), nowMs],
+  );
+}
+
+async function announcedBy(sql: Sql, thing: string, { kind, taken_at }: UploadRequest, nowMs: number): Promise<Announced> {
+  const [row] = await sql.query<{ day: number; whole: number }>(
+    `select coalesce(sum(size) filter (where announced_at >= $2), 0)::bigint as day,
+      coalesce(sum(size) filter (where kind = $3 and taken_at = $4), 0)::bigint as whole
+    from uploads where thing = $1 and (announced_at >= $2 or (kind = $3 and taken_at = $4))`,
+    [thing, nowMs - (nowMs % DAY_MS), kind, taken_at],
+  );
+  return { dayBytes: row?.day ?? 0, wholeBytes: row?.whole ?? 0 };
+}
+
+function objectOf({ object_key, content_type, size, sha256 }: UploadRow): StoredObject {
+  return { key: object_key, contentType: content_type, size, sha256 };
+}

@@ -1,0 +1,141 @@
+// What a presigned URL allows, tried on real stores: exactly the one object it was made for. s3rver checks less than versitygw and
+// AWS do; what it does not look at is not asked of it.
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { request } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { ObjectStore, type SignedPut, type StoredObject } from '../src/uploads/store.ts';
+import { BUCKET, findVersitygw, REGION, startS3rver, startVersitygw, type TestStore } from './support/objectStore.ts';
+
+const NO_VERSITYGW = findVersitygw() === null && 'skipped: versitygw is not built (install Go, run bin/setup)';
+
+interface Change {
+  readonly method?: string;
+  readonly path?: string;
+  readonly query?: readonly [string, string];
+  readonly headers?: Readonly<Record<string, string | null>>;
+  readonly body?: Buffer;
+}
+
+const REFUSED: Readonly<Record<string, (object: StoredObject) => Change>> = {
+  'another method': () => ({ method: 'POST' }),
+  'another key': ({ key }) => ({ path: `/${BUCKET}/${key}.other` }),
+  'another bucket': ({ key }) => ({ path: `/other-bucket/${key}` }),
+  'another signature': () => ({ query: ['X-Amz-Signature', '0'.repeat(64)] }),
+  'a longer lifetime': () => ({ query: ['X-Amz-Expires', '9999'] }),
+  'another type': () => ({ headers: { 'content-type': 'text/html' } }),
+  'no type': () => ({ headers: { 'content-type': null } }),
+  'more bytes': ({ size }) => ({ body: randomBytes(size + 1), headers: { 'content-length': String(size + 1) } }),
+  'fewer bytes': ({ size }) => ({ body: randomBytes(size - 1), headers: { 'content-length': String(size - 1) } }),
+  'another checksum': ({ size }) => ({
+    headers: { 'x-amz-checksum-sha256': createHash('sha256').update(randomBytes(size)).digest('base64') },
+  }),
+  'no checksum': () => ({ headers: { 'x-amz-checksum-sha256': null } }),
+  'other bytes of the same length': ({ size }) => ({ body: randomBytes(size) }),
+  'leave to overwrite': () => ({ headers: { 'if-none-match': null } }),
+};
+
+/** s3rver stores what it is given, whatever hash was announced. */
+const UNCHECKED_BY_S3RVER = new Set(['other bytes of the same length']);
+
+suite('versitygw', NO_VERSITYGW, startVersitygw, new Set());
+suite('s3rver', false, startS3rver, UNCHECKED_BY_S3RVER);
+
+function suite(name: string, skip: string | false, start: () => Promise<TestStore>, unchecked: ReadonlySet<string>): void {
+  describe(`a presigned URL, on ${name}`, { skip }, () => {
+    let server: TestStore;
+    let store: ObjectStore;
+    before(async () => {
+      server = await start();
+      store = new ObjectStore({ bucket: BUCKET, endpoint: server.endpoint, credentials: server.credentials, region: REGION });
+    });
+    after(async () => {
+      store.close();
+      await server.stop();
+    });
+
+    test('stores the one object it was made for, which is then found to be it, and can be fetched', async () => {
+      const { object, body } = made();
+      assert.equal(await store.whyNotStored(object), 'the store has no such object');
+      assert.equal(await put(await store.signPut(object), body), 200);
+      assert.equal(await store.whyNotStored(object), null);
+      const got = await fetch(await store.signGet(object.key));
+      assert.deepEqual([got.status, got.headers.get('content-type')], [200, object.contentType]);
+      assert.ok(body.equals(Buffer.from(await got.arrayBuffer())));
+    });
+
+    for (const [what, change] of Object.entries(REFUSED)) {
+      test(`with ${what}: refused, and nothing is stored`, {
+        skip: unchecked.has(what) && `skipped: ${name} does not check it`,
+      }, async () => {
+        const { object, body } = made();
+        const status = await put(await store.signPut(object), body, change(object));
+        assert.ok(status >= 400 && status < 500, `answered ${status}`);
+        assert.equal(await store.whyNotStored(object), 'the store has no such object');
+      });
+    }
+
+    test('a second time: the store keeps what it has', {
+      skip: name === 's3rver' && 'skipped: s3rver does not know if-none-match',
+    }, async () => {
+      const { object, body } = made();
+      const signed = await store.signPut(object);
+      assert.deepEqual([await put(signed, body), await put(signed, body)], [200, 412]);
+    });
+
+    test('after its time: refused', async () => {
+      const { object, body } = made();
+      const signed = await store.signPut(object, 1);
+      await new Promise((resolve) => setTimeout(resolve, 2_100));
+      assert.equal(await put(signed, body), 403);
+    });
+
+    test('what is there under the key but is not what was announced is told apart', async () => {
+      const { object, body } = made();
+      assert.equal(await put(await store.signPut(object), body), 200);
+      assert.match(String(await store.whyNotStored({ ...object, size: object.size + 1 })), /bytes, announced were/);
+      assert.equal(await store.whyNotStored({ ...object, sha256: '0'.repeat(64) }), 'the store has something of another hash');
+    });
+
+    test('a store that does not answer is an error, not an absence', async () => {
+      const away = new ObjectStore({
+        bucket: BUCKET,
+        endpoint: 'http://127.0.0.1:1',
+        credentials: server.credentials,
+        region: REGION,
+      });
+      await assert.rejects(away.whyNotStored(made().object));
+      away.close();
+    });
+  });
+}
+
+let objects = 0;
+
+function made(): { object: StoredObject; body: Buffer } {
+  const body = randomBytes(1_000);
+  const sha256 = createHash('sha256').update(body).digest('hex');
+  const object = {
+    key: `elderly-bot/snapshot/2026/11/24/${++objects}-${sha256}.jpg`,
+    contentType: 'image/jpeg',
+    size: body.length,
+    sha256,
+  };
+  return { object, body };
+}
+
+/** By node:http, which sends the headers that it is given. @returns the status. */
+function put({ url, headers }: SignedPut, body: Buffer, change: Change = {}): Promise<number> {
+  const target = new URL(url);
+  if (change.path) target.pathname = change.path;
+  if (change.query) target.searchParams.set(...change.query);
+  const sent = Object.entries({ ...headers, ...change.headers }).filter((entry): entry is [string, string] => entry[1] !== null);
+  return new Promise((resolve, reject) => {
+    const outgoing = request(target, { method: change.method ?? 'PUT', headers: Object.fromEntries(sent) }, (response) => {
+      response.resume();
+      response.on('end', () => resolve(response.statusCode ?? 0));
+    });
+    outgoing.on('error', reject);
+    outgoing.end(change.body ?? body);
+  });
+}

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import type { Database } from '../src/database/database.ts';
+import { MAX_OBJECT_BYTES, objectKey, overLimit, type UploadRequest, uploadRequest } from '../src/uploads/kinds.ts';
+import { ObjectStore, URL_LIFETIME_S } from '../src/uploads/store.ts';
+import { type Announcement, type Refusal, Uploads } from '../src/uploads/uploads.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { Instance } from './support/instance.ts';
+import { BUCKET, REGION, startS3rver, type TestStore } from './support/objectStore.ts';
+import { event, newThing } from './support/robot.ts';
+
+const MIB = 1024 * 1024;
+const NOW_MS = Date.UTC(2026, 10, 24, 23, 0);
+const LATER_MS = NOW_MS + 2 * URL_LIFETIME_S * 1_000;
+
+const made = (over: Partial<UploadRequest> = {}): { body: Buffer; request: UploadRequest } => {
+  const body = randomBytes(over.size ?? 500);
+  const sha256 = createHash('sha256').update(body).digest('hex');
+  return { body, request: { kind: 'snapshot', content_type: 'image/jpeg', size: body.length, sha256, taken_at: NOW_MS - 5_000, ...over } };
+};
+
+test('what may be uploaded: each kind has its types and its size, and anything else names the field', () => {
+  const problems = (over: Record<string, unknown>): string[] =>
+    uploadRequest.safeParse({ ...made().request, ...over }).error?.issues.map(({ path }) => path.join('.')) ?? [];
+  assert.deepEqual(problems({}), []);
+  assert.deepEqual(problems({ incident: null }), []);
+  assert.deepEqual(problems({ size: 5 * MIB }), []);
+  assert.deepEqual(problems({ size: 5 * MIB + 1 }), ['size']);
+  assert.deepEqual(problems({ kind: 'clip', content_type: 'image/webp', size: 20 * MIB }), []);
+  assert.deepEqual(problems({ kind: 'clip', content_type: 'image/webp', size: 20 * MIB + 1 }), ['size']);
+  for (const kind of ['log', 'backup']) {
+    assert.deepEqual(problems({ kind, content_type: 'application/gzip', size: MAX_OBJECT_BYTES }), []);
+    assert.deepEqual(problems({ kind, content_type: 'application/gzip', size: MAX_OBJECT_BYTES + 1 }), ['size']);
+  }
+  assert.deepEqual(problems({ content_type: 'text/html' }), ['content_type']);
+  assert.deepEqual(problems({ content_type: 'constructor' }), ['content_type']);
+  assert.deepEqual(problems({ kind: 'film' }), ['kind']);
+  assert.deepEqual(problems({ size: 0 }), ['size']);
+  assert.deepEqual(problems({ sha256: 'A'.repeat(64) }), ['sha256']);
+});
+
+test('the key has robot, kind, day and hash', () => {
+  const { request } = made({ sha256: 'ab'.repeat(32) });
+  assert.equal(objectKey('elderly-bot', request, NOW_MS), `elderly-bot/snapshot/2026/11/24/${'ab'.repeat(32)}.jpg`);
+});
+
+test('the slices of one log or backup have a limit together, snapshots of one moment have none', () => {
+  const log = made({ kind: 'log', content_type: 'application/gzip' }).request;
+  const over = { dayBytes: 0, wholeBytes: 50 * MIB - 499 };
+  assert.equal(overLimit(log, over, 1_000 * MIB)?.status, 413);
+  assert.equal(overLimit(log, { ...over, wholeBytes: 50 * MIB - 500 }, 1_000 * MIB), null);
+  assert.equal(overLimit({ ...log, kind: 'backup' }, over, 1_000 * MIB), null);
+  assert.equal(overLimit(made().request, { dayBytes: 0, wholeBytes: 1_000 * MIB }, 1_000 * MIB), null);
+  assert.equal(overLimit(made().request, { dayBytes: 10_000, wholeBytes: 0 }, 10_499)?.status, 429);
+});
+
+onEachDatabase('uploads', (db, another) => {
+  let server: TestStore;
+  let store: ObjectStore;
+  before(async () => {
+    server = await startS3rver();
+    store = new ObjectStore({ bucket: BUCKET, endpoint: server.endpoint, credentials: server.credentials, region: REGION });
+  });
+  after(async () => {
+    store.close();
+    await server.stop();
+  });
+  const uploads = (nowMs = NOW_MS, dailyBytes = 100 * MIB, on: Database = db()): Uploads =>
+    new Uploads({ db: on, store, dailyBytes, nowMs: () => nowMs });
+  const put = async (answer: Announcement | Refusal, body: Buffer): Promise<number> => {
+    assert.ok('url' in answer, JSON.stringify(answer));
+    return (await fetch(answer.url, { method: answer.method, headers: answer.headers, body: new Uint8Array(body) })).status;
+  };
+  const stateOf = async (sha256: string): Promise<string | undefined> =>
+    (await db().query<{ state: string }>('select state from uploads where sha256 = $1', [sha256]))[0]?.state;
+
+  test('the same bytes are the same upload, asked for at once, again, and through another instance; once there, they are done', async () => {
+    const thing = newThing();
+    const { request, body } = made();
+    const answers = await Promise.all([uploads(), uploads(NOW_MS + 1, 100 * MIB, another())].map((each) => each.announce(thing, request)));
+    const [first] = answers;
+    assert.equal(new Set(answers.map((answer) => 'upload_id' in answer && answer.upload_id)).size, 1);
+    assert.ok(first && 'url' in first);
+    assert.equal(first.expires_at - NOW_MS, URL_LIFETIME_S * 1_000);
+    assert.equal(await put(first, body), 200);
+    const again = await uploads(LATER_MS).announce(thing, request);
+    assert.deepEqual(again, { upload_id: first.upload_id, object_key: first.object_key, done: true });
+    assert.equal(await stateOf(request.sha256), 'stored');
+    const other = await uploads().announce(newThing(), request);
+    assert.ok('upload_id' in other && other.upload_id !== first.upload_id);
+  });
+
+  test('a hash that comes back with another size is refused', async () => {
+    const thing = newThing();
+    const { request } = made();
+    await uploads().announce(thing, request);
+    const refused = await uploads().announce(thing, { ...request, size: request.size + 1 });
+    assert.ok('status' in refused && refused.status === 409);
+  });
+
+  test('a robot’s day has a limit that two requests at once can’t both pass, and tells when it is over', async () => {
+    const thing = newThing();
+    const asked = [made(), made(), made()].map(({ request }) => request);
+    const answers = await Promise.all(asked.map((request, i) => uploads(NOW_MS, 1_000, i % 2 ? another() : db()).announce(thing, request)));
+    const refused = answers.filter((answer) => 'status' in answer);
+    assert.deepEqual(
+      refused.map((answer) => [answer.status, answer.retryAfterS]),
+      [[429, 3_600]],
+    );
+    const known = asked.find((_, i) => 'url' in (answers[i] ?? {}));
+    assert.ok(known && 'url' in (await uploads(NOW_MS, 1_000).announce(thing, known)));
+    assert.ok('url' in (await uploads(NOW_MS + 3_600_000, 1_000).announce(thing, made().request)));
+  });
+
+  test('a robot’s word counts only once the store was asked, and only for its own uploads', async () => {
+    const [thing, other] = [newThing(), newThing()];
+    const { request, body } = made({ incident: 'i-1' });
+    const answer = await uploads().announce(thing, request);
+    assert.ok('upload_id' in answer);
+    const said = (seq: number, who: string): Record<string, unknown> =>
+      event({ thing: who }, seq, {
+        kind: 'uploaded',
+        upload_id: answer.upload_id,
+        object_key: answer.object_key,
+        sha256: request.sha256,
+        size: 500,
+      });
+    const cloud = new Instance(db(), { nowMs: () => NOW_MS });
+    await cloud.send('elderly_bot/events', said(1, other));
+    assert.equal(await uploads().check(), 0);
+    await cloud.send('elderly_bot/events', said(1, thing));
+    assert.equal(await uploads().check(), 0);
+    assert.equal(await stateOf(request.sha256), 'announced');
+    assert.equal(await put(answer, body), 200);
+    await cloud.send('elderly_bot/events', said(2, thing));
+    await cloud.stop();
+    assert.equal(await uploads().check(), 1);
+    assert.equal(await stateOf(request.sha256), 'stored');
+    const [picture, ...more] = await uploads().pictures(thing, { limit: 10, incident: 'i-1' });
+    assert.equal(more.length, 0);
+    const got = await fetch(picture?.url ?? '');
+    assert.ok(body.equals(Buffer.from(await got.arrayBuffer())));
+    assert.deepEqual(await uploads().pictures(other, { limit: 10 }), []);
+  });
+
+  test('a word that was lost is made good when the URL has ended, and what never came is given up, with another chance later', async () => {
+    const thing = newThing();
+    const [sent, unsent] = [made(), made({ taken_at: NOW_MS - 60_000 })];
+    assert.equal(await put(await uploads().announce(thing, sent.request), sent.body), 200);
+    await uploads().announce(thing, unsent.request);
+    assert.equal(await uploads(NOW_MS + 1_000).check(), 0);
+    assert.ok((await uploads(LATER_MS).check()) >= 2);
+    assert.deepEqual([await stateOf(sent.request.sha256), await stateOf(unsent.request.sha256)], ['stored', 'failed']);
+    assert.equal(await put(await uploads(LATER_MS).announce(thing, unsent.request), unsent.body), 200);
+    await uploads(LATER_MS * 2).check();
+    assert.equal(await stateOf(unsent.request.sha256), 'stored');
+    const listed = await uploads().pictures(thing, { limit: 10 });
+    assert.deepEqual(
+      listed.map(({ taken_at }) => taken_at),
+      [NOW_MS - 5_000, NOW_MS - 60_000],
+    );
+    assert.equal((await uploads().pictures(thing, { limit: 10, before: NOW_MS - 5_000 })).length, 1);
+  });
+
+  test('while the store is away nothing is given up', async () => {
+    const thing = newThing();
+    const { request } = made();
+    await uploads().announce(thing, request);
+    const away = new ObjectStore({ bucket: BUCKET, endpoint: 'http://127.0.0.1:1', credentials: server.credentials, region: REGION });
+    await new Uploads({ db: db(), store: away, dailyBytes: 1, nowMs: () => LATER_MS }).check();
+    away.close();
+    assert.equal(await stateOf(request.sha256), 'announced');
+  });
+});
