@@ -9,7 +9,7 @@ import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { withRoom } from './agent/room.ts';
 import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
 import { announce, Commands } from './commands/index.ts';
-import type { LoadedConfig } from './config/index.ts';
+import { endpointOf, type LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
 import { readCredentials } from './identity/index.ts';
 import type { Logger } from './logs/index.ts';
@@ -252,9 +252,4 @@ function newOutboxId(): string {
 
 function connectedForMs({ state, since_ms: sinceMs }: LinkStatus): number | undefined {
   return state === 'connected' ? sinceMs : undefined;
-}
-
-function endpointOf(endpoint: string): { host: string; port: number | undefined } {
-  const { hostname, port } = new URL(`mqtts://${endpoint}`);
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? undefined : Number(port) };
 }

@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   ROS_DOMAIN_INVALID: 'configuration',
   ROS_MESSAGE_INVALID: 'configuration',
   AGENT_NOT_RUNNING: 'environment',
+  BROKER_UNREACHABLE: 'environment',
   CLOSED: 'ours',
 } as const satisfies Record<string, Fault>;
 

@@ -1,8 +1,12 @@
 // What commands let the agent do itself. What is not here is refused, and not announced.
 import type { OwnWork } from '../commands/index.ts';
+import type { OwnCommand } from '../config/index.ts';
 import type { Uplink } from '../uplink/index.ts';
 
-export function ownWork(uplink: () => Uplink): OwnWork {
+/** What this version can do. */
+export const ABLE = ['ping', 'set_interval'] as const satisfies readonly OwnCommand[];
+
+export function ownWork(uplink: () => Uplink): Required<Pick<OwnWork, (typeof ABLE)[number]>> {
   return {
     ping: () => ({ status: 'done' }),
     set_interval: ({ value }) => {

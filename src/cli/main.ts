@@ -35,6 +35,40 @@ await yargs(hideBin(process.argv))
     },
   )
   .command(
+    ['commands [what]'],
+    'List the commands that are configured, or `commands log`: what came and what became of it',
+    (y) =>
+      y
+        .positional('what', { choices: ['list', 'log'] as const, default: 'list' as const })
+        .options({ ...configOption, ...jsonOption })
+        .option('limit', { type: 'number', default: 20, requiresArg: true, describe: 'log: the latest so many' }),
+    async ({ what, config, json, limit }) => {
+      const { commands, log } = await import('./commands.ts');
+      await exitWith(() => (what === 'log' ? log(config, limit, json) : commands(config, json)));
+    },
+  )
+  .command(
+    'send <name> [words..]',
+    'Send a command as the cloud would, and show the result: VALUE, or NAME=VALUE for each argument',
+    (y) =>
+      y
+        .positional('name', { type: 'string', demandOption: true })
+        .positional('words', { type: 'string', array: true, default: [] as string[] })
+        .options({ ...configOption, ...jsonOption })
+        .option('cert', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'The cloud’s certificate; else cloud.crt.pem beside the robot’s own',
+        })
+        .option('key', { type: 'string', requiresArg: true, describe: 'Its private key; else cloud.key.pem there' })
+        .option('ttl', { type: 'number', requiresArg: true, describe: 'Seconds it is valid; else 10, or what the configuration allows' })
+        .option('timeout', { type: 'number', default: 15, requiresArg: true, describe: 'Seconds to wait for the result' }),
+    async ({ config, name, words, cert, key, ttl, timeout, json }) => {
+      const { send } = await import('./send.ts');
+      await exitWith(() => send({ file: config, name, words, cert, key, ttlS: ttl, timeoutS: timeout, json }));
+    },
+  )
+  .command(
     'certs dev-ca <folder>',
     'Make a CA with broker, cloud and robot certificates for a bench',
     (y) =>

@@ -5,6 +5,10 @@ import { crashPoint } from '../crashPoint.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
 import type { ResultBody } from '../wire/index.ts';
 
+/** Refusals answered at once, and then a second: without an end to them a flood of commands would take the outbox from readings. */
+const REFUSALS_AT_ONCE = 20_000;
+const REFUSALS_A_SECOND = 50;
+
 export class Answers {
   readonly #outbox: Outbox;
   readonly #journal: CommandJournal;
@@ -12,6 +16,8 @@ export class Answers {
   readonly #counts: Record<string, number> = {};
   /** Taken, but the journal does not have the answer yet. */
   readonly #open = new Set<string>();
+  #refusalsLeft = REFUSALS_AT_ONCE;
+  #refilledMs = 0;
 
   constructor(outbox: Outbox, journal: CommandJournal, clock: Clock) {
     this.#outbox = outbox;
@@ -52,6 +58,21 @@ export class Answers {
       this.#open.delete(id);
     });
     crashPoint('command_answered');
+  }
+
+  /** The answer to what did not run. @returns false where there were so many that this one gets none. */
+  refuse(id: string | undefined, result: Omit<ResultBody, 'kind' | 'id'>): boolean {
+    const now = this.#clock.mono();
+    const refill = ((now - this.#refilledMs) / 1_000) * REFUSALS_A_SECOND;
+    this.#refusalsLeft = Math.min(REFUSALS_AT_ONCE, this.#refusalsLeft + refill);
+    this.#refilledMs = now;
+    if (this.#refusalsLeft < 1) {
+      this.count('unanswered');
+      return false;
+    }
+    this.#refusalsLeft--;
+    this.give(id, result);
+    return true;
   }
 
   count(status: string): void {

@@ -309,8 +309,9 @@ export class Commands {
   }
 
   #refuse({ id, name, status, reason, detail }: Refused): void {
-    this.#options.log.warn({ event: 'command_refused', id, command: name, status, reason, detail }, 'a command was refused');
-    this.#answers.give(id, { status, ...(name ? { command: name } : {}), ...(reason ? { reason } : {}), detail });
+    const result = { status, ...(name ? { command: name } : {}), ...(reason ? { reason } : {}), detail };
+    const isAnswered = this.#answers.refuse(id, result);
+    this.#options.log[isAnswered ? 'warn' : 'debug']({ event: 'command_refused', id, ...result }, 'a command was refused');
   }
 
   #answer({ id, name }: Admitted, outcome: Outcome): void {

@@ -12,6 +12,7 @@ export {
   STOP,
 } from './commands.ts';
 export type { Condition } from './condition.ts';
+export { type Endpoint, endpointOf } from './endpoint.ts';
 export { DEFAULT_FILE, type LoadedConfig, loadConfig } from './load.ts';
 export type { ChannelConfig, Config } from './schema.ts';
 export { config as configSchema } from './schema.ts';

@@ -1,5 +1,7 @@
 // The command journal: which command ids were taken, and what became of them. A start is on disk before the command's ROS
 // message exists; what is found started at the next start ended in a way nobody knows, and is never run again.
+import { existsSync } from 'node:fs';
+import Database, { type Statement } from 'better-sqlite3';
 import * as z from 'zod';
 import { type ResultBody, resultBody } from '../wire/index.ts';
 import type { Db } from './schema.ts';
@@ -7,18 +9,30 @@ import type { Db } from './schema.ts';
 export interface JournalEntry {
   readonly id: string;
   readonly command: string;
-  readonly state: 'started' | 'ended';
+  /** A command that was refused never ran, so its id is only kept for as long as it could come twice. */
+  readonly state: 'started' | 'ended' | 'refused';
   readonly result: ResultBody | undefined;
 }
 
-const row = z.object({ id: z.string(), command: z.string(), state: z.enum(['started', 'ended']), result: z.string().nullable() });
+const row = z.object({
+  id: z.string(),
+  command: z.string(),
+  state: z.enum(['started', 'ended', 'refused']),
+  result: z.string().nullable(),
+});
 
 /** Ids are kept for a week of running time: far beyond the longest time to live a command may have. */
 export const KEEP_IDS_MS = 7 * 24 * 3_600_000;
 
+/** The longest time to live a configuration may give a command (`ttl`): afterwards it is refused as expired. */
+const KEEP_REFUSED_MS = 3_600_000;
+
+const COLUMNS = 'id, command, state, result';
+
 export class CommandJournal {
   readonly #db: Db;
   readonly #ranMs: () => number;
+  readonly #statements = new Map<string, Statement>();
 
   /** @param ranMs the robot's total running time, in milliseconds. */
   constructor(db: Db, ranMs: () => number) {
@@ -28,28 +42,54 @@ export class CommandJournal {
 
   /** Durable when it returns. @returns false when the id was taken before. */
   begin(id: string, command: string, wallMs: number): boolean {
-    const { changes } = this.#db
-      .prepare(`insert or ignore into commands (id, command, state, started_at, ran_ms) values (?, ?, 'started', ?, ?)`)
-      .run(id, command, wallMs, this.#ranMs());
-    return changes === 1;
+    const insert = `insert or ignore into commands (id, command, state, started_at, ran_ms) values (?, ?, 'started', ?, ?)`;
+    return this.#statement(insert).run(id, command, wallMs, this.#ranMs()).changes === 1;
   }
 
   end(id: string, result: ResultBody): void {
-    this.#db.prepare(`update commands set state = 'ended', result = ? where id = ?`).run(JSON.stringify(result), id);
+    const isRefused = result.status === 'rejected' || result.status === 'expired';
+    const update = 'update commands set state = ?, result = ? where id = ?';
+    this.#statement(update).run(isRefused ? 'refused' : 'ended', JSON.stringify(result), id);
   }
 
   find(id: string): JournalEntry | undefined {
-    const found = this.#db.prepare('select id, command, state, result from commands where id = ?').get(id);
+    const found = this.#statement(`select ${COLUMNS} from commands where id = ?`).get(id);
     return found === undefined ? undefined : entryOf(found);
   }
 
   /** Commands that an earlier run began and never ended. */
   unfinished(): JournalEntry[] {
-    return this.#db.prepare(`select id, command, state, result from commands where state = 'started'`).all().map(entryOf);
+    return this.#db.prepare(`select ${COLUMNS} from commands where state = 'started'`).all().map(entryOf);
   }
 
   forgetOld(): void {
-    this.#db.prepare(`delete from commands where state = 'ended' and ran_ms < ?`).run(this.#ranMs() - KEEP_IDS_MS);
+    const ranMs = this.#ranMs();
+    this.#db.prepare(`delete from commands where state = 'ended' and ran_ms < ?`).run(ranMs - KEEP_IDS_MS);
+    this.#db.prepare(`delete from commands where state = 'refused' and ran_ms < ?`).run(ranMs - KEEP_REFUSED_MS);
+  }
+
+  #statement(sql: string): Statement {
+    const known = this.#statements.get(sql) ?? this.#db.prepare(sql);
+    this.#statements.set(sql, known);
+    return known;
+  }
+}
+
+export interface LoggedCommand extends JournalEntry {
+  /** Wall time of its start, in milliseconds since 1970. */
+  readonly startedAtMs: number;
+}
+
+/** The latest commands of an outbox file, oldest first, beside a running agent: nothing is written. */
+export function readJournal(file: string, limit: number): LoggedCommand[] {
+  if (!existsSync(file)) return [];
+  const db = new Database(file, { readonly: true, timeout: 2_000 });
+  try {
+    const latest = `select ${COLUMNS}, started_at from commands order by ran_ms desc, started_at desc limit ?`;
+    const found = db.prepare(latest).all(limit) as { started_at: number }[];
+    return found.map((each) => ({ ...entryOf(each), startedAtMs: each.started_at })).reverse();
+  } finally {
+    db.close();
   }
 }
 

@@ -17,7 +17,7 @@ export interface Opened {
   readonly damage: string | undefined;
 }
 
-const FILE = 'outbox.db';
+export const OUTBOX_FILE = 'outbox.db';
 
 /**
  * @param expected the outbox ids the file has to know, as remembered outside it; empty before the first start.
@@ -25,7 +25,7 @@ const FILE = 'outbox.db';
  * @throws AgentError OUTBOX_NEWER, OUTBOX_UNWRITABLE; SQLite's error where the disk is at fault and not the file.
  */
 export function openOutboxFile(stateDir: string, maxBytes: number, expected: readonly string[], successor: string): Opened {
-  const file = join(stateDir, FILE);
+  const file = join(stateDir, OUTBOX_FILE);
   const existed = existsSync(file) && statSync(file).size > 0;
   // What is left of a file that vanished must not be mixed with the new one.
   if (!existed && expected.length > 0) setAside(file);

@@ -1,4 +1,5 @@
 export { type BackoffLimits, backoffMs } from './backoff.ts';
+export { call } from './call.ts';
 export { UplinkMemory } from './memory.ts';
 export { backlogMessage, liveMessage, singleMessage } from './messages.ts';
 export { type Connect, ConnectError, type Link, type Message } from './session.ts';

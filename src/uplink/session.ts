@@ -21,7 +21,7 @@ export interface SessionOptions {
   readonly keepaliveMs: number;
   readonly connectTimeoutMs: number;
   readonly version: 4 | 5;
-  readonly will: { readonly topic: string; readonly payload: string };
+  readonly will: { readonly topic: string; readonly payload: string } | undefined;
   readonly onMessage: (message: Message) => void;
 }
 
@@ -101,10 +101,15 @@ export class Session {
     });
   }
 
-  /** Calls back once: without an error when the broker acknowledged. Never after the session ended. */
-  publish(topic: string, payload: string | Buffer, done: (error: Error | undefined) => void): void {
+  /**
+   * Calls back once: without an error when the broker acknowledged. Never after the session ended.
+   * @param expiresInS how long the broker may hold it; MQTT 3.1.1 has no such thing.
+   */
+  publish(topic: string, payload: string | Buffer, done: (error: Error | undefined) => void, expiresInS?: number): void {
     if (this.#over) return;
-    this.#client.publish(topic, payload, { qos: 1 }, (error) => {
+    const isTold = expiresInS !== undefined && this.#client.options.protocolVersion === 5;
+    const properties = isTold ? { properties: { messageExpiryInterval: expiresInS } } : {};
+    this.#client.publish(topic, payload, { qos: 1, ...properties }, (error) => {
       if (!this.#over) done(error ?? undefined);
     });
   }
@@ -151,7 +156,7 @@ function clientOptions(options: SessionOptions): IClientOptions {
     queueQoSZero: false,
     resubscribe: false,
     timerVariant: 'native',
-    will: { topic: options.will.topic, payload: Buffer.from(options.will.payload), qos: 1, retain: false },
+    ...(options.will ? { will: { topic: options.will.topic, payload: Buffer.from(options.will.payload), qos: 1, retain: false } } : {}),
     ...(options.version === 5 ? { properties: { sessionExpiryInterval: 0, receiveMaximum: RECEIVE_MAXIMUM } } : {}),
   };
 }

@@ -102,7 +102,7 @@ export class Broker {
       over = true;
       this.ends++;
       this.#robot = undefined;
-      if (!clean) this.#forward(options.will.topic, Buffer.from(options.will.payload));
+      if (!clean && options.will) this.#forward(options.will.topic, Buffer.from(options.will.payload));
       ended(reason);
     };
     this.#robot = { options, end };

@@ -1,0 +1,102 @@
+// `elderly-bot send NAME ...`: a command as the cloud would send it, with the cloud's certificate, and its result. For a bench.
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type CommandConfig, type Config, endpointOf, loadConfig } from '../config/index.ts';
+import { AgentError } from '../errors.ts';
+import { readCredentials } from '../identity/index.ts';
+import { call } from '../uplink/index.ts';
+import type { Command, Result } from '../wire/index.ts';
+
+const TTL_S = 10;
+
+export interface SendOptions {
+  readonly file: string | undefined;
+  readonly name: string;
+  /** `VALUE`, or `NAME=VALUE` for each of several arguments. */
+  readonly words: readonly string[];
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** Left out: 10, or what the configuration allows. */
+  readonly ttlS: number | undefined;
+  readonly timeoutS: number;
+  readonly json: boolean;
+}
+
+/** @returns 0 when the robot says done, 1 for any other answer and for none. */
+export async function send(options: SendOptions): Promise<number> {
+  const { config } = loadConfig(options.file, process.env);
+  const id = randomBytes(12).toString('base64url');
+  const known = config.commands[options.name];
+  const ttlS = options.ttlS ?? Math.min(TTL_S, (known?.ttl ?? Number.POSITIVE_INFINITY) / 1_000);
+  const now = Date.now();
+  const command: Command = {
+    id,
+    thing: config.thing,
+    command: options.name,
+    ...argumentsOf(options.words, known),
+    issued_at: now,
+    expires_at: now + ttlS * 1_000,
+  };
+  const startedMs = performance.now();
+  const result = await call({
+    ...endpointOf(config.mqtt.endpoint),
+    credentials: readCredentials({ rootCa: config.mqtt.root_ca, ...cloudFiles(config, options) }),
+    topicPrefix: config.topic_prefix,
+    id,
+    payload: JSON.stringify(command),
+    expiresInS: Math.ceil(ttlS),
+    timeoutMs: options.timeoutS * 1_000,
+  });
+  const tookMs = Math.round(performance.now() - startedMs);
+  if (options.json) process.stdout.write(`${JSON.stringify({ command, result: result ?? null, took_ms: tookMs })}\n`);
+  else
+    process.stdout.write(
+      result ? describe(options.name, result, tookMs) : `${options.name} ${id}: no answer within ${options.timeoutS} s\n`,
+    );
+  return result?.status === 'done' ? 0 : 1;
+}
+
+function describe(name: string, { id, status, reason, detail, applied }: Result, tookMs: number): string {
+  const why = [reason, detail].filter(Boolean).join(': ');
+  const published = applied === undefined ? '' : `; applied ${JSON.stringify(applied)}`;
+  return `${name} ${id}: ${status}${why ? ` (${why})` : ''} after ${tookMs} ms${published}\n`;
+}
+
+/** Words as the configuration's types want them; of a command it does not know, as JSON where they are. */
+function argumentsOf(words: readonly string[], command: CommandConfig | undefined): Pick<Command, 'value' | 'args'> {
+  const [word] = words;
+  if (word === undefined) return {};
+  const isText = (name: string) => command?.args[name]?.type === 'string';
+  if (words.length === 1 && (!/^[a-z][a-z0-9_]*=/.test(word) || isText('value'))) return { value: isText('value') ? word : parsed(word) };
+  const args = words.map((each) => {
+    const at = each.indexOf('=');
+    if (at < 1) {
+      throw new AgentError('CONFIG_INVALID', `argument ${each}: expected NAME=VALUE`, {
+        todo: 'elderly-bot commands shows an example of each',
+      });
+    }
+    const [name, text] = [each.slice(0, at), each.slice(at + 1)];
+    return [name, isText(name) ? text : parsed(text)] as const;
+  });
+  return { args: Object.fromEntries(args) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Given, or what `certs dev-ca` put beside the robot's own. */
+function cloudFiles({ mqtt }: Config, { cert, key }: SendOptions): { certFile: string; privateKey: string } {
+  const folder = dirname(mqtt.cert_file);
+  const files = { certFile: cert ?? join(folder, 'cloud.crt.pem'), privateKey: key ?? join(folder, 'cloud.key.pem') };
+  const missing = Object.values(files).find((file) => !existsSync(file));
+  if (missing === undefined) return files;
+  throw new AgentError('CERTIFICATE_MISSING', `the cloud’s certificate or key ${missing}: no such file`, {
+    todo: 'give --cert and --key; a robot’s own certificate may not send commands. On a bench `elderly-bot certs dev-ca` makes them',
+  });
+}

@@ -1,0 +1,78 @@
+// One command as the cloud would send it, and its result: a connection of its own, for a person at a bench.
+import { randomBytes } from 'node:crypto';
+import { AgentError, messageOf } from '../errors.ts';
+import type { Credentials } from '../identity/index.ts';
+import { type Result, result as resultSchema, topicsOf } from '../wire/index.ts';
+import { refusesVersion } from './causes.ts';
+import { routesOf } from './routes.ts';
+import { ConnectError, Session, type SessionOptions } from './session.ts';
+
+export interface CallOptions {
+  readonly host: string;
+  /** Undefined: 8883. */
+  readonly port: number | undefined;
+  readonly credentials: Credentials;
+  readonly topicPrefix: string;
+  readonly id: string;
+  readonly payload: string;
+  /** How long the broker may hold the command, in whole seconds. */
+  readonly expiresInS: number;
+  readonly timeoutMs: number;
+}
+
+/** @returns undefined when no result came in time. @throws AgentError BROKER_UNREACHABLE */
+export async function call(options: CallOptions): Promise<Result | undefined> {
+  const topics = topicsOf(options.topicPrefix);
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  let answered: (result: Result) => void = () => {};
+  const answer = new Promise<Result | undefined>((resolve) => {
+    answered = resolve;
+    deadline.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  const session = await connect(options, deadline, (payload) => {
+    const result = resultIn(payload);
+    if (result?.id === options.id) answered(result);
+  });
+  try {
+    await session.subscribe([topics.results]);
+    session.publish(topics.commands, options.payload, () => {}, options.expiresInS);
+    return await Promise.race([answer, session.ended.then(() => undefined)]);
+  } finally {
+    await session.close();
+  }
+}
+
+async function connect(options: CallOptions, signal: AbortSignal, onPayload: (payload: Buffer) => void): Promise<Session> {
+  const [route] = routesOf(options.port);
+  const port = route?.port ?? 8883;
+  const common = {
+    host: options.host,
+    port,
+    alpn: route?.alpn,
+    credentials: options.credentials,
+    clientId: `elderly-bot-send-${randomBytes(4).toString('hex')}`,
+    keepaliveMs: 30_000,
+    connectTimeoutMs: options.timeoutMs,
+    will: undefined,
+    onMessage: ({ payload }: { payload: Buffer }) => onPayload(payload),
+  } satisfies Omit<SessionOptions, 'version'>;
+  try {
+    return await Session.connect({ ...common, version: 5 }, signal).catch((error: unknown) => {
+      if (!(error instanceof ConnectError) || !refusesVersion(error.reason)) throw error;
+      return Session.connect({ ...common, version: 4 }, signal);
+    });
+  } catch (cause) {
+    throw new AgentError('BROKER_UNREACHABLE', `no connection to ${options.host}:${port}: ${messageOf(cause)}`, {
+      todo: 'check mqtt.endpoint, that the broker runs, and that it knows this certificate',
+      cause,
+    });
+  }
+}
+
+function resultIn(payload: Buffer): Result | undefined {
+  try {
+    return resultSchema.safeParse(JSON.parse(payload.toString('utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}
