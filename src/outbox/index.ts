@@ -1,5 +1,6 @@
 export { CommandJournal, type JournalEntry, type LoggedCommand, readJournal } from './journal.ts';
-export { type Claim, type ClaimLimits, Outbox, type ReceiptOutcome } from './outbox.ts';
+export type { Claim, ClaimLimits } from './ledger.ts';
+export { Outbox, type ReceiptOutcome } from './outbox.ts';
 export { type Opened, OUTBOX_FILE, openOutboxFile } from './repair.ts';
 export { type NewRow, ROW_CLASSES, type RowClass, readingText, type StoredRow } from './rows.ts';
 export { type Db, openDatabase } from './schema.ts';

@@ -23,6 +23,13 @@ export interface Published {
   readonly added: readonly Publication[];
 }
 
+/** What a cut takes away and leaves. */
+export interface Cut {
+  readonly removed: readonly Publication[];
+  readonly added: readonly Publication[];
+  readonly lists: ReadonlyMap<string, Publication[]>;
+}
+
 /** Acknowledgements this close to one another become one publication, so that a thousand alerts a second stay few. */
 const MERGE_WITHIN_MS = 5_000;
 
@@ -46,7 +53,6 @@ export class Lanes {
 
   /** The broker has them. @returns what to write down. */
   publish(rowClass: number, outbox: number, range: Range, ranMs: number): Published {
-    this.release(rowClass, outbox, range);
     const list = this.#list(rowClass, outbox);
     const [first, last] = range;
     const newest = list.at(-1);
@@ -74,10 +80,11 @@ export class Lanes {
     this.#list(publication.class, publication.outbox).push(publication);
   }
 
-  /** Takes `ranges` out of every publication of an outbox: they are covered or given up. */
-  forget(outbox: number, ranges: Ranges): { removed: Publication[]; added: Publication[] } {
+  /** What it would be to take `ranges` out of every publication of an outbox, as they are covered or given up. Changes nothing. */
+  cut(outbox: number, ranges: Ranges): Cut {
     const removed: Publication[] = [];
     const added: Publication[] = [];
+    const lists = new Map<string, Publication[]>();
     for (const [key, list] of this.#publications) {
       if (list[0]?.outbox !== outbox) continue;
       const next = list.flatMap((publication) => {
@@ -87,9 +94,13 @@ export class Lanes {
         added.push(...pieces);
         return pieces;
       });
-      this.#publications.set(key, next);
+      lists.set(key, next);
     }
-    return { removed, added };
+    return { removed, added, lists };
+  }
+
+  apply({ lists }: Cut): void {
+    for (const [key, list] of lists) this.#publications.set(key, list);
   }
 
   /** First row number at or after `from` that is neither on its way nor acknowledged, and how far that freedom reaches. */
@@ -122,16 +133,8 @@ export class Lanes {
     return [first, end];
   }
 
-  /** The publications of an outbox that touch `ranges`. */
-  within(outbox: number, ranges: Ranges): Publication[] {
-    const found: Publication[] = [];
-    for (const list of this.#publications.values()) {
-      if (list[0]?.outbox !== outbox) continue;
-      for (const publication of list) {
-        if (ranges.some(([first, last]) => publication.first <= last && publication.last >= first)) found.push(publication);
-      }
-    }
-    return found;
+  of(outbox: number): Publication[] {
+    return [...this.all()].filter((publication) => publication.outbox === outbox);
   }
 
   *all(): Iterable<Publication> {

@@ -1,6 +1,6 @@
 // What a receipt means for one outbox: which rows are delivered, which have to be sent again, which have to be declared.
 // Pure. The rules stand in the contract under Receipts; a model of them found each one needed.
-import { coveredBy, intersect, type Mark, normalize, type Range, type Ranges, type Receipt, subtract, union } from '../wire/index.ts';
+import { coveredBy, intersect, type Mark, type Ranges, type Receipt, subtract, union } from '../wire/index.ts';
 import type { Publication } from './lanes.ts';
 
 /** A row acknowledged this much before the receipt's mark should have been in the database by then. */
@@ -28,7 +28,8 @@ export interface Settlement {
   /** Newly delivered: these rows may go. */
   readonly delivered: Ranges;
   readonly resend: readonly Publication[];
-  readonly poison: Ranges;
+  /** Published too often in vain: what is held of them is given up as poison. */
+  readonly hopeless: readonly Publication[];
   /** The cloud saw these announced, and the file does not know them: it fell back to an earlier state, and they are not held. */
   readonly vanished: Ranges;
   /** Given up, and the cloud does not know: to be declared as released. */
@@ -57,13 +58,12 @@ export function settle(
   const span: Ranges = spanOf(receipt, accepted);
   const uncovered = subtract(span, covered);
   const overdue = publications.filter((publication) => touches(publication, uncovered) && isOverdue(publication, receipt.mark, now));
-  const hopeless = overdue.filter((publication) => publication.tries >= MAX_TRIES);
   return {
     accepted,
     covered,
     delivered: subtract(claimed, book.covered),
     resend: overdue.filter((publication) => publication.tries < MAX_TRIES),
-    poison: intersect(normalize(hopeless.map(({ first, last }): Range => [first, last])), uncovered),
+    hopeless: overdue.filter((publication) => publication.tries >= MAX_TRIES),
     vanished,
     undeclared: subtract(intersect(uncovered, union(book.gone, vanished)), declared),
   };

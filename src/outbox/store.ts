@@ -101,6 +101,12 @@ export class Store {
     return fits === -1 ? found : found.slice(0, Math.max(1, fits));
   }
 
+  /** The numbers of the rows of a class that are held from `first` to `last`. */
+  numbers(rowClass: number, outbox: number, first: number, last: number): number[] {
+    const found = this.#all('select seq from rows where class = ? and outbox = ? and seq between ? and ?', rowClass, outbox, first, last);
+    return (found as { seq: number }[]).map(({ seq }) => seq);
+  }
+
   publications(): Publication[] {
     const rows = this.#all('select class, outbox, first, last, ran_ms as ranMs, tries from publications order by class, outbox, first');
     return (rows as Omit<Publication, 'due'>[]).map((row) => ({ ...row, due: false }));
@@ -197,9 +203,9 @@ export class Store {
     this.#run('delete from delivered_alerts where ran_ms < ?', beforeRanMs);
   }
 
-  /** Empties the WAL into the database when nobody reads it. */
+  /** Copies the WAL into the database, as far as nobody reads it. The WAL keeps its blocks: writing over them works on a full disk, too. */
   checkpoint(): void {
-    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    this.#db.pragma('wal_checkpoint(PASSIVE)');
   }
 
   /** Held events of a kind. A text that a damaged page took away says nothing. */
