@@ -88,7 +88,9 @@ export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
   if (arrival.retained) return refuse(names, 'retained', 'a retained command is an old command; publish it without the retain flag');
   const parsed = commandSchema.safeParse(json);
   if (!parsed.success) return refuse(names, 'malformed', parsed.error.issues[0]?.message ?? 'not a JSON object');
-  const command = parsed.data;
+  // zod leaves a key `__proto__` out without a word; here it is an argument nobody knows, like any other.
+  const command: Command =
+    parsed.data.args === undefined ? parsed.data : { ...parsed.data, args: (json as { args: Command['args'] }).args };
   const config = configOf(command.command, facts);
   if (!config) return refuse(names, 'unknown_command', `known: ${Object.keys(facts.commands).join(', ') || 'none'}`);
   return admitKnown(command, config, arrival, facts) ?? admitArguments(command, config, facts);

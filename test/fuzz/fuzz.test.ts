@@ -1,0 +1,14 @@
+// A short share of `npm run fuzz:commands`.
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { fuzzCommands } from './fuzz.ts';
+
+it('whatever arrives, only what the configuration allows reaches ROS, and every readable id is answered once', async () => {
+  const { failure, published, answered, statuses } = await fuzzCommands(3_000, 20_261_124);
+  assert.equal(failure, undefined);
+  // It tried everything there is to try.
+  assert.ok(published > 150 && answered > 1_000, JSON.stringify({ published, answered }));
+  for (const status of ['done', 'no_effect', 'expired', 'rejected motion_busy', 'rejected condition_not_met', 'rejected clock_untrusted']) {
+    assert.ok(statuses[status], `${status} never came: ${JSON.stringify(statuses)}`);
+  }
+});

@@ -1,0 +1,214 @@
+// One history: a robot with a real outbox and journal gets what the generator makes of commands; each ROS message it publishes has to
+// be one that the checker allows for something that just arrived, and each readable id gets one answer.
+import { pino } from 'pino';
+import { Commands } from '../../src/commands/index.ts';
+import { publicationsOf } from '../../src/config/index.ts';
+import { CommandJournal } from '../../src/outbox/index.ts';
+import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { allowed, type Delivered, idOf, isStop, RULES } from './checker.ts';
+import { type Draft, damaged, type Step } from './generate.ts';
+import { COMMANDS, THING } from './robot.ts';
+
+export interface Tally {
+  messages: number;
+  published: number;
+  stops: number;
+  answered: number;
+  readonly statuses: Record<string, number>;
+}
+
+interface Published {
+  readonly topic: string;
+  readonly message: Readonly<Record<string, unknown>>;
+}
+
+const MINUTE_MS = 60_000;
+const RATES: Readonly<Record<string, number>> = { buzzer: 60, speak: 20, dim: 600, mode: 30, drive: 300, goto: 30 };
+/** Longer than any evidence is waited for. */
+const ANSWERED_WITHIN_MS = 3_000;
+
+export class History {
+  readonly #bench: OutboxBench = outboxBench();
+  readonly #tally: Tally;
+  readonly #published: Published[] = [];
+  readonly #arrived: Buffer[] = [];
+  readonly #ids = new Set<string>();
+  readonly #when = new Map<string, number[]>();
+  #commands: Commands;
+  #battery: number | undefined;
+  #fall: boolean | undefined = false;
+  #connectedAtMs: number;
+  /** The planned motion that nothing has ended yet. */
+  #goal = false;
+
+  constructor(tally: Tally) {
+    this.#tally = tally;
+    this.#bench.db.pragma('synchronous = OFF');
+    this.#connectedAtMs = this.#bench.clock.wallMs;
+    this.#commands = this.#start();
+  }
+
+  /** @throws Error with what should not have happened. */
+  async run(steps: readonly Step[]): Promise<void> {
+    try {
+      for (const step of steps) await this.#step(step);
+      this.#commands.halt('the history ends');
+      await this.#allAnswered();
+      await this.#commands.stop();
+    } finally {
+      this.#bench.remove();
+    }
+  }
+
+  #start(): Commands {
+    const { outbox, db, clock } = this.#bench;
+    const publishers = Object.entries(COMMANDS).map(([name, config]) => {
+      const each = publicationsOf(config).map(({ topic }) => ({
+        subscribers: 1,
+        publish: (message: Published['message']) => void this.#published.push({ topic, message }),
+      }));
+      return [name, each] as const;
+    });
+    const commands = new Commands({
+      thing: THING,
+      commands: COMMANDS,
+      publishers: new Map(publishers),
+      outbox,
+      journal: new CommandJournal(db, () => clock.mono()),
+      clock,
+      guard: { missing: undefined, arm: () => Promise.resolve({ disarm: () => {} }), trip: () => {} },
+      own: { ping: () => ({ status: 'done' }) },
+      heard: (channel) => {
+        const value = channel === 'battery' ? this.#battery : this.#fall;
+        return value === undefined ? undefined : { value, ageMs: 1_000 };
+      },
+      connectedForMs: () => clock.wallMs - this.#connectedAtMs,
+      log: pino({ level: 'silent' }),
+    });
+    commands.start();
+    return commands;
+  }
+
+  async #step(step: Step): Promise<void> {
+    const { clock } = this.#bench;
+    switch (step.do) {
+      case 'send':
+        return this.#send(step.drafts);
+      case 'wait':
+        return clock.advance(step.ms);
+      case 'clock':
+        clock.isTrusted = step.trusted;
+        return;
+      case 'sense':
+        this.#battery = step.battery;
+        this.#fall = step.fall;
+        return;
+      case 'evidence':
+        return this.#commands.evidence('mode', step.value);
+      case 'link_lost':
+        this.#commands.halt('the link was lost');
+        this.#connectedAtMs = clock.wallMs;
+        return this.#check([]);
+      case 'restart':
+        await this.#commands.stop();
+        this.#bench.outbox.flush();
+        this.#check([]);
+        this.#bench.reopen();
+        this.#bench.db.pragma('synchronous = OFF');
+        // The rates start anew with the agent.
+        this.#when.clear();
+        this.#commands = this.#start();
+    }
+  }
+
+  async #send(drafts: readonly Draft[]): Promise<void> {
+    const delivered = drafts.map((draft) => this.#deliver(draft));
+    const firsts = delivered.filter(({ payload }) => this.#isFirst(payload));
+    for (const { payload, retained, expires } of delivered) this.#commands.receive({ payload, retained, expires });
+    // Each command that runs gives way to the event loop, and a motion asks the guard first.
+    for (let turn = 0; turn < drafts.length + 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+    this.#check(firsts);
+  }
+
+  #deliver({ again, json, damage, retained, expires }: Draft): Delivered {
+    const { clock } = this.#bench;
+    const id = `id-${this.#arrived.length}`;
+    const earlier = again === undefined ? undefined : this.#arrived.at(-again);
+    const payload = earlier ?? damaged(json(clock.wallMs, id), damage);
+    this.#arrived.push(payload);
+    this.#tally.messages++;
+    const [wallMs, trusted, connectedAtMs] = [clock.wallMs, clock.isTrusted, this.#connectedAtMs];
+    return { payload, retained, expires, wallMs, trusted, connectedAtMs, battery: this.#battery, fall: this.#fall };
+  }
+
+  #isFirst(payload: Buffer): boolean {
+    const id = idOf(payload);
+    if (id === undefined) return true;
+    const isFirst = !this.#ids.has(id);
+    this.#ids.add(id);
+    return isFirst;
+  }
+
+  /** Each message is a stop, or what one of these may become; none becomes two. */
+  #check(arrived: readonly Delivered[]): void {
+    const may = arrived.flatMap((delivered) => allowed(delivered) ?? []);
+    for (const { topic, message } of this.#published.splice(0)) {
+      const text = JSON.stringify(message);
+      const at = may.findIndex((each) => each.topic === topic && JSON.stringify(each.message) === text);
+      if (at === -1 && isStop(topic, message)) {
+        this.#goal = false;
+        this.#tally.stops++;
+        continue;
+      }
+      if (at === -1) {
+        const because = arrived.map(({ payload }) => payload.toString('utf8').slice(0, 300)).join('\n');
+        throw new Error(`${topic} ${text} was published, and nothing that arrived allows it:\n${because}`);
+      }
+      may.splice(at, 1);
+      this.#tally.published++;
+      this.#checkRate(topic);
+      if (topic === '/cmd_vel' && this.#goal) throw new Error('a drive began while the robot went to a place');
+      if (topic === '/goal_pose') this.#goal = true;
+    }
+  }
+
+  #checkRate(topic: string): void {
+    const name = Object.keys(RULES).find((each) => RULES[each]?.topic === topic) ?? '';
+    const now = this.#bench.clock.mono();
+    const recent = [...(this.#when.get(name) ?? []).filter((ms) => ms > now - MINUTE_MS), now];
+    this.#when.set(name, recent);
+    if (recent.length > (RATES[name] ?? 0)) throw new Error(`${name} was published ${recent.length} times in a minute`);
+  }
+
+  async #allAnswered(): Promise<void> {
+    const answers = new Map<string, number>();
+    const untilMs = performance.now() + ANSWERED_WITHIN_MS;
+    const missing = () => [...this.#ids].filter((id) => !answers.has(id));
+    for (;;) {
+      this.#bench.outbox.flush();
+      this.#collect(answers);
+      if (missing().length === 0) break;
+      if (performance.now() > untilMs) throw new Error(`no answer to ${missing().slice(0, 5).join(', ')}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const twice = [...answers].find(([, count]) => count > 1);
+    if (twice) throw new Error(`${twice[0]} was answered ${twice[1]} times`);
+    const unasked = [...answers.keys()].find((id) => !this.#ids.has(id));
+    if (unasked !== undefined) throw new Error(`${unasked} was answered and never came`);
+    this.#tally.answered += answers.size;
+  }
+
+  #collect(answers: Map<string, number>): void {
+    for (;;) {
+      const claim = this.#bench.outbox.claim('result', { maxRows: 1_000, maxBytes: 10_000_000 });
+      if (!claim) return;
+      for (const { body } of claim.rows) {
+        const { id, status, reason } = JSON.parse(`{${body}}`) as { id: string; status: string; reason?: string };
+        answers.set(id, (answers.get(id) ?? 0) + 1);
+        const name = reason ? `${status} ${reason}` : status;
+        this.#tally.statuses[name] = (this.#tally.statuses[name] ?? 0) + 1;
+      }
+      this.#bench.outbox.published(claim);
+    }
+  }
+}
