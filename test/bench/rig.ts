@@ -16,6 +16,8 @@ export const MQTT_TOPIC = 'elderly_bot/telemetry';
 export const FLOOR_TOPIC = 'elderly_bot/floor';
 export const LEVEL = { topic: '/bench/level', type: 'float', channel: 'level' } as const;
 export const ALARM = { topic: '/bench/alarm', type: 'bool', channel: 'alarm' } as const;
+/** What the bench's one command is published on. */
+export const COMMAND_TOPIC = '/bench/command';
 export type Signal = typeof LEVEL | typeof ALARM;
 
 /** Only of the benches: the agent needs no Python. */
@@ -38,6 +40,8 @@ channels:
   temperature: null
   level: { topic: ${LEVEL.topic}, type: std_msgs/msg/Float64, qos: { depth: 1000 }, report: { on: message } }
   alarm: { topic: ${ALARM.topic}, type: std_msgs/msg/Bool, class: alert, qos: { depth: 1000 }, report: { on: message } }
+commands:
+  level: { topic: ${COMMAND_TOPIC}, type: std_msgs/msg/Float64, message: { data: $value }, args: { value: { type: number } }, rate: 600 }
 `;
 
 export class Rig {
@@ -132,6 +136,14 @@ export class Rig {
     await program.event('filled', undefined, 120_000);
     await this.end(program);
     return stateDir;
+  }
+
+  /** Entries of the command journal, written and synced at a pace; nothing else runs. */
+  journal(rate: number, count: number): Program {
+    const folder = this.fresh('journal');
+    mkdirSync(folder);
+    const file = fileURLToPath(new URL('journal.ts', import.meta.url));
+    return this.#keep(new Program('journal', process.execPath, ['--import', 'tsx', file, folder, String(rate), String(count)]));
   }
 
   async end(program: Program): Promise<void> {

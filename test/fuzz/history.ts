@@ -54,8 +54,9 @@ export class History {
       for (const step of steps) await this.#step(step);
       this.#commands.halt('the history ends');
       await this.#allAnswered();
-      await this.#commands.stop();
     } finally {
+      await this.#commands.stop();
+      this.#bench.outbox.close();
       this.#bench.remove();
     }
   }
@@ -154,12 +155,13 @@ export class History {
     const may = arrived.flatMap((delivered) => allowed(delivered) ?? []);
     for (const { topic, message } of this.#published.splice(0)) {
       const text = JSON.stringify(message);
-      const at = may.findIndex((each) => each.topic === topic && JSON.stringify(each.message) === text);
-      if (at === -1 && isStop(topic, message)) {
+      // A drive at no speed looks like a stop, and is as harmless.
+      if (isStop(topic, message)) {
         this.#goal = false;
         this.#tally.stops++;
         continue;
       }
+      const at = may.findIndex((each) => each.topic === topic && JSON.stringify(each.message) === text);
       if (at === -1) {
         const because = arrived.map(({ payload }) => payload.toString('utf8').slice(0, 300)).join('\n');
         throw new Error(`${topic} ${text} was published, and nothing that arrived allows it:\n${because}`);

@@ -1,6 +1,7 @@
 // Every bench, in the order of `all`.
 import type { Bench } from '../bench.ts';
 import { alertDuringDrain } from './alertDrain.ts';
+import { commandFlood, commands } from './commands.ts';
 import { cpu, fsyncs } from './cpu.ts';
 import { drain } from './drain.ts';
 import { idle } from './idle.ts';
@@ -8,4 +9,16 @@ import { latency, latencySlowFsync } from './latency.ts';
 import { start } from './start.ts';
 import { throughput } from './throughput.ts';
 
-export const BENCHES: readonly Bench[] = [latency, latencySlowFsync, throughput, fsyncs, drain, alertDuringDrain, cpu, idle, start];
+export const BENCHES: readonly Bench[] = [
+  latency,
+  latencySlowFsync,
+  throughput,
+  fsyncs,
+  drain,
+  alertDuringDrain,
+  cpu,
+  idle,
+  start,
+  commands,
+  commandFlood,
+];

@@ -1,0 +1,19 @@
+// The journal's part of a command alone: an entry of the real journal in a file of its own, durable when it returns, at a steady
+// pace. journal.ts FOLDER RATE COUNT; says `floor` with the microseconds of each.
+import { join } from 'node:path';
+import { CommandJournal, openDatabase } from '../../src/outbox/index.ts';
+
+const [folder = '', rate = '1', count = '1'] = process.argv.slice(2);
+const db = openDatabase(join(folder, 'outbox.db'), 64 * 1024 ** 2);
+const journal = new CommandJournal(db, () => Math.floor(performance.now()));
+const us: number[] = [];
+const startedMs = performance.now();
+for (let n = 0; n < Number(count); n++) {
+  const ahead = startedMs + (n * 1000) / Number(rate) - performance.now();
+  if (ahead > 0) await new Promise((resolve) => setTimeout(resolve, ahead));
+  const began = process.hrtime.bigint();
+  journal.begin(`bench-${n}`, 'level', Date.now());
+  us.push(Number(process.hrtime.bigint() - began) / 1000);
+}
+db.close();
+process.stdout.write(`${JSON.stringify({ event: 'floor', us })}\n`);

@@ -1,0 +1,12 @@
+// What many would write: MQTT.js to rclnodejs, each command published as it comes. Nothing is checked, recorded or answered.
+// commandBridge.mjs ROS_TOPIC
+import { connect, say } from './connect.mjs';
+import { QOS, rosType, startNode } from './ros.mjs';
+
+const [topic = ''] = process.argv.slice(2);
+const client = await connect('bench-command-bridge');
+const node = await startNode('bench_command_bridge');
+const publisher = node.createPublisher(rosType('float'), topic, { qos: QOS });
+client.on('message', (_topic, payload) => publisher.publish({ data: JSON.parse(payload.toString()).value }));
+await client.subscribeAsync('elderly_bot/commands', { qos: 1 });
+say('connected');
