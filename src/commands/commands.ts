@@ -164,13 +164,13 @@ export class Commands {
     const outcome = this.#publish(stop, receivedMs);
     this.halt('a stop came');
     const { id } = stop;
-    let isNew = false;
+    let isNew = true;
     try {
-      isNew = id !== undefined && !this.#answers.isTaken(id);
+      isNew = id === undefined || !this.#answers.isTaken(id);
     } catch (error) {
       this.#options.log.error({ event: 'stop_not_recorded', id, err: error }, 'a stop was published, but the journal can’t be read');
     }
-    if (id === undefined || isNew) this.#answers.give(id, { command: STOP, ...outcome });
+    if (isNew) this.#answers.give(id, { command: STOP, ...outcome });
     else this.#answers.count('duplicate');
   }
 

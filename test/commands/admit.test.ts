@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type AdmissionFacts, type Arrival, admit } from '../../src/commands/index.ts';
+import { type AdmissionFacts, type Arrival, admit, isStop } from '../../src/commands/admit.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { MAX_COMMAND_BYTES } from '../../src/wire/index.ts';
 
@@ -17,6 +17,40 @@ const commands = configSchema.shape.commands.parse({
     args: { value: { type: 'string', max_length: 5 } },
     legacy: true,
   },
+  stop: {
+    topic: '/cmd_vel',
+    type: 'geometry_msgs/Twist',
+    message: { linear: { x: 0 } },
+    also: [{ topic: '/cancel', type: 'std_msgs/Bool', message: { data: true } }],
+  },
+  drive: {
+    topic: '/cmd_vel',
+    type: 'geometry_msgs/Twist',
+    message: { linear: { x: '$linear' } },
+    args: { linear: { type: 'number', min: -0.3, max: 0.3 }, duration_ms: { type: 'integer', min: 50, max: 2000, default: 500 } },
+    motion: true,
+    when: ['battery > 15', 'fall == false'],
+  },
+  patrol: {
+    topic: '/patrol',
+    type: 'std_msgs/String',
+    message: { data: '$value' },
+    args: { value: { type: 'string', enum: ['start', 'stop'] }, duration_ms: { type: 'integer', min: 1000, max: 60000, default: 9000 } },
+    motion: true,
+    motion_unless: { value: 'stop' },
+    when: ['fall == false'],
+  },
+  goto: {
+    topic: '/goal',
+    type: 'geometry_msgs/Pose',
+    message: { position: '$place' },
+    args: {
+      place: { type: 'string', choices: { kitchen: { x: 3 }, bed: { x: -1 } } },
+      duration_ms: { type: 'integer', min: 1000, max: 60000, default: 9000 },
+    },
+    motion: true,
+  },
+  snapshot: { does: 'snapshot' },
 });
 
 function facts(over: Partial<AdmissionFacts> = {}): AdmissionFacts {
@@ -45,6 +79,13 @@ function arrival(json: unknown, over: Partial<Arrival> = {}): Arrival {
 
 const good = { id: 'a1', thing: 'bot', command: 'buzzer', value: true, issued_at: NOW, expires_at: NOW + 10_000 };
 
+const driven = { ...good, command: 'drive', value: undefined, args: { linear: 0.1 } };
+const patrolled = { ...good, command: 'patrol', value: 'stop' };
+const heard = (values: Record<string, unknown>, ageMs = 1_000) => ({
+  heard: (channel: string) => (Object.hasOwn(values, channel) ? { value: values[channel], ageMs } : undefined),
+});
+const allWell = heard({ battery: 80, fall: false });
+
 const REFUSED: readonly [what: string, reason: string | undefined, arrival: Arrival, facts?: Partial<AdmissionFacts>][] = [
   ['no JSON', 'malformed', arrival('{')],
   ['not UTF-8', 'malformed', { payload: Buffer.from([0x7b, 0xff, 0x7d]), retained: false, expires: false }],
@@ -66,6 +107,38 @@ const REFUSED: readonly [what: string, reason: string | undefined, arrival: Arri
   ['a wrong type', 'bad_arguments', arrival({ ...good, value: 'yes' })],
   ['value and args', 'bad_arguments', arrival({ ...good, args: { value: true } })],
   ['a long string', 'bad_arguments', arrival({ ...good, command: 'say', value: 'abcdef' })],
+  ['half a character', 'bad_arguments', arrival({ ...good, command: 'say', value: '\ud800' })],
+  ['a NUL', 'bad_arguments', arrival({ ...good, command: 'say', value: 'a\0b' })],
+  [
+    'an argument __proto__',
+    'bad_arguments',
+    arrival(`{"id":"a1","thing":"bot","command":"buzzer","args":{"value":true,"__proto__":1},"expires_at":${NOW + 9_000}}`),
+  ],
+  ['a place nobody named', 'bad_arguments', arrival({ ...good, command: 'goto', value: undefined, args: { place: 'constructor' } })],
+  [
+    'issued before the connection',
+    'not_allowed',
+    arrival({ ...good, issued_at: NOW - 9_000 }),
+    { clock: { wallMs: NOW, trusted: true, connectedAtMs: NOW } },
+  ],
+  [
+    'beyond what the agent can do',
+    'not_allowed',
+    arrival({ ...good, command: 'snapshot', value: undefined }),
+    { unable: () => 'no camera' },
+  ],
+  ['a channel that was never heard', 'condition_not_met', arrival(driven), heard({ fall: false })],
+  ['a channel whose value is bad', 'condition_not_met', arrival(driven), heard({ battery: null, fall: false })],
+  ['a channel not heard for too long', 'condition_not_met', arrival(driven), heard({ battery: 80, fall: false }, 60_001)],
+  ['a battery at its limit', 'condition_not_met', arrival(driven), heard({ battery: 15, fall: false })],
+  ['somebody who fell', 'condition_not_met', arrival(driven), heard({ battery: 80, fall: true })],
+  ['another motion under way', 'motion_busy', arrival(driven), { ...allWell, moving: 'goto' }],
+  ['no guard', 'not_allowed', arrival(driven), { ...allWell, noMotion: 'the guard is not running' }],
+  ['a motion without a clock', 'clock_untrusted', arrival(driven, { expires: true }), { ...allWell, ...untrusted }],
+  ['a stop that was retained', 'retained', arrival({ ...good, command: 'stop', value: undefined }, { retained: true })],
+  ['a stop for another robot', 'wrong_thing', arrival({ ...good, command: 'stop', thing: 'other', value: undefined })],
+  ['one of too many at once', 'rate_limited', arrival(good), { flooded: true }],
+  ['at an agent that is stopping', 'not_allowed', arrival(good), { stopping: true }],
   ['one too many in a minute', 'rate_limited', arrival(good), { recent: () => 30 }],
 ];
 
@@ -108,6 +181,57 @@ describe('a command', () => {
     const verdict = admit(arrival({ ...good, command: 'dim', value: undefined, args: { level: 7 } }), facts());
     assert.ok(verdict.verdict === 'admitted');
     assert.deepEqual([verdict.messages[0]?.message, verdict.clamped], [{ data: 1 }, ['level']]);
+  });
+
+  it('that begins a motion says how long it lasts, within what is allowed', () => {
+    const of = (args: object) => admit(arrival({ ...driven, args }), facts(allWell));
+    const [usual, long] = [of({ linear: 0.1 }), of({ linear: 9, duration_ms: 60_000 })];
+    assert.ok(usual.verdict === 'admitted' && long.verdict === 'admitted');
+    assert.deepEqual(
+      [usual.motion, long.motion],
+      [
+        { begins: true, durationMs: 500 },
+        { begins: true, durationMs: 2_000 },
+      ],
+    );
+    assert.deepEqual(long.clamped, ['linear', 'duration_ms']);
+  });
+
+  it('takes over the motion of its own name', () => {
+    assert.equal(admit(arrival(driven), facts({ ...allWell, moving: 'drive' })).verdict, 'admitted');
+  });
+
+  it('that ends a motion needs no condition and no guard', () => {
+    const verdict = admit(arrival(patrolled), facts({ ...heard({}), noMotion: 'the guard is not running', moving: 'patrol' }));
+    assert.ok(verdict.verdict === 'admitted');
+    assert.deepEqual(verdict.motion, { begins: false });
+    assert.equal(admit(arrival({ ...patrolled, value: 'start' }), facts(heard({}))).verdict, 'refused');
+  });
+
+  it('with a chosen name becomes what the name stands for', () => {
+    const verdict = admit(arrival({ ...good, command: 'goto', value: undefined, args: { place: 'bed' } }), facts());
+    assert.ok(verdict.verdict === 'admitted');
+    assert.deepEqual(verdict.messages[0]?.message, { position: { x: -1 } });
+  });
+
+  it('to stop is always admitted: late, unasked for, again, without a clock, in a flood, with nonsense beside it', () => {
+    const late = { ...good, command: 'stop', args: { loud: true }, issued_at: 'soon', expires_at: 1 };
+    const worst = {
+      ...untrusted,
+      known: () => assert.fail('the journal is not asked'),
+      recent: () => 1_000,
+      flooded: true,
+      moving: 'goto',
+    };
+    for (const json of [late, { command: 'stop' }, { ...late, id: '?' }]) {
+      const verdict = admit(arrival(json), facts(worst));
+      assert.ok(verdict.verdict === 'stop' && isStop(arrival(json), facts()));
+      assert.deepEqual(
+        verdict.messages.map(({ topic }) => topic),
+        ['/cmd_vel', '/cancel'],
+      );
+    }
+    assert.equal(isStop(arrival({ ...good, value: 'stop' }), facts()), false);
   });
 
   it('of any shape at all gets a verdict, and only what the configuration allows is admitted', () => {

@@ -8,6 +8,16 @@ import { until } from '../ros/until.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 
 const commands = configSchema.shape.commands.parse({
+  stop: { topic: '/cmd_vel', type: 'geometry_msgs/Twist', message: { linear: { x: 0 } } },
+  drive: {
+    topic: '/cmd_vel',
+    type: 'geometry_msgs/Twist',
+    message: { linear: { x: '$linear' } },
+    args: { linear: { type: 'number' }, duration_ms: { type: 'integer', min: 50, max: 2000, default: 2000 } },
+    motion: true,
+    when: [],
+  },
+  ping: { does: 'ping' },
   buzzer: { topic: '/buzzer_command', type: 'std_msgs/Bool', message: { data: '$value' }, args: { value: { type: 'boolean' } }, rate: 3 },
 });
 
@@ -37,12 +47,12 @@ describe('running commands', () => {
     const room = new Commands({
       thing: 'bot',
       commands,
-      publishers: new Map([['buzzer', [publisher]]]),
+      publishers: new Map(['buzzer', 'stop', 'drive'].map((name) => [name, [publisher]])),
       outbox: bench.outbox,
       journal: new CommandJournal(bench.db, () => bench.clock.mono()),
       clock: bench.clock,
-      guard: { missing: 'there is none', arm: () => Promise.reject(new Error('there is none')), trip: () => {} },
-      own: {},
+      guard: { missing: undefined, arm: () => Promise.resolve({ disarm: () => {} }), trip: () => {} },
+      own: { ping: () => Promise.reject(new Error('it broke')) },
       heard: () => undefined,
       connectedForMs: () => 60_000,
       log: pino({ level: 'silent' }),
@@ -125,6 +135,55 @@ describe('running commands', () => {
       results().map(([, ...rest]) => rest.join(' ')),
       ['done', 'done', 'done', 'rejected rate_limited', 'done'],
     );
+  });
+
+  const driven = { command: 'drive', value: undefined, args: { linear: 0.2 } };
+  const zero = { linear: { x: 0 } };
+  const moving = { linear: { x: 0.2 } };
+
+  it('lets a stop go ahead of what waits, and of that runs no motion any more', async () => {
+    const room = start();
+    const sent = [send(room, 'a'), send(room, 'b', driven), send(room, 'c'), send(room, 's', { command: 'stop', value: undefined })];
+    await Promise.all(sent);
+    await until(() => (room.counts().done ?? 0) + (room.counts().rejected ?? 0) === 4, 'all were answered');
+    assert.deepEqual(published, [{ data: true }, zero, { data: true }]);
+    assert.deepEqual(results().sort(), [
+      ['a', 'done'],
+      ['b', 'rejected', 'not_allowed'],
+      ['c', 'done'],
+      ['s', 'done'],
+    ]);
+  });
+
+  it('ends a motion when the link is lost, and when the agent stops', async () => {
+    const room = start();
+    await send(room, 'a', driven);
+    assert.equal(room.moving, 'drive');
+    room.halt('the link to the broker was lost');
+    assert.equal(room.moving, null);
+    await send(room, 'b', driven);
+    await room.stop();
+    assert.equal(room.moving, null);
+    assert.deepEqual(published, [moving, {}, zero, moving, {}, zero]);
+  });
+
+  it('stops where nothing can be written and so nothing else runs, and answers both once it can', async () => {
+    const room = start();
+    bench.db.pragma('query_only = ON');
+    await send(room, 'a', { command: 'stop', value: undefined });
+    await send(room, 'b');
+    assert.deepEqual(published, [zero]);
+    bench.db.pragma('query_only = OFF');
+    assert.deepEqual(results(), [
+      ['a', 'done'],
+      ['b', 'failed'],
+    ]);
+  });
+
+  it('answers failed for what the agent itself could not do', async () => {
+    const room = start();
+    await send(room, 'a', { command: 'ping', value: undefined });
+    assert.deepEqual(results(), [['a', 'failed']]);
   });
 
   it('runs nothing whose start cannot be written', async () => {

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Inbox } from '../../src/commands/inbox.ts';
+import { until } from '../ros/until.ts';
+
+describe('commands that wait', () => {
+  it('run at once when nothing else ran in this turn, and else one a turn, in order', async () => {
+    const done: number[] = [];
+    const inbox = new Inbox<number>((item) => {
+      done.push(item);
+      return 'ran';
+    });
+    for (const item of [1, 2, 3]) inbox.put(item);
+    assert.deepEqual(done, [1]);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(done, [1, 2]);
+    await until(() => done.length === 3, 'the last ran');
+    assert.deepEqual(done, [1, 2, 3]);
+  });
+
+  it('have room for 256 and no more', () => {
+    const inbox = new Inbox<number>(() => 'ran');
+    const taken = Array.from({ length: 300 }, (_, item) => inbox.put(item)).filter(Boolean);
+    assert.equal(taken.length, 257);
+    assert.equal(inbox.clear().length, 256);
+  });
+
+  it('that are refused don’t wait for each other', () => {
+    const done: number[] = [];
+    let isBusy = true;
+    const inbox = new Inbox<number>((item) => {
+      done.push(item);
+      return isBusy ? 'ran' : 'refused';
+    });
+    for (const item of [1, 2, 3]) inbox.put(item);
+    isBusy = false;
+    return until(() => done.length === 3, 'all were refused');
+  });
+});
