@@ -13,7 +13,18 @@ import { endpointOf, type LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
 import { readCredentials } from './identity/index.ts';
 import type { Logger } from './logs/index.ts';
-import { CommandJournal, lockStateDir, type Opened, Outbox, openOutboxFile, Space } from './outbox/index.ts';
+import {
+  CommandJournal,
+  inspectOutboxFile,
+  isCorruption,
+  lockStateDir,
+  type Opened,
+  Outbox,
+  openOutboxFile,
+  Space,
+  suspect,
+  type WaitingRow,
+} from './outbox/index.ts';
 import { startRosNode } from './ros/index.ts';
 import { Latencies, type LinkStatus, Problems, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
 import { Uplink, UplinkMemory } from './uplink/index.ts';
@@ -33,9 +44,25 @@ export class Agent {
   #ackedRows = 0;
   #status: (() => Status) | undefined;
 
-  constructor(loaded: LoadedConfig, log: Logger) {
+  /** Resolves when the outbox file turned out to be damaged: an agent that is started anew mends it. */
+  readonly damaged: Promise<'damaged'>;
+  readonly #adopted: readonly WaitingRow[];
+  #outbox: Outbox | undefined;
+  #becomeDamaged: () => void = () => {};
+
+  /** @param unwritten what an agent before this one could not write any more. */
+  constructor(loaded: LoadedConfig, log: Logger, unwritten: readonly WaitingRow[] = []) {
     this.#loaded = loaded;
     this.#log = log;
+    this.#adopted = unwritten;
+    this.damaged = new Promise((resolve) => {
+      this.#becomeDamaged = () => resolve('damaged');
+    });
+  }
+
+  /** What is in memory only; after a stop, what could not be written any more. */
+  get unwritten(): readonly WaitingRow[] {
+    return this.#outbox?.unwritten ?? this.#adopted;
   }
 
   /** @throws AgentError for what a person has to mend first; nothing is left half started. */
@@ -43,6 +70,7 @@ export class Agent {
     try {
       for await (const _step of this.#starting()) signal.throwIfAborted();
     } catch (error) {
+      if (isCorruption(error)) this.#suspect(messageOf(error));
       await this.stop(2_000).catch(() => {});
       throw error;
     }
@@ -103,7 +131,8 @@ export class Agent {
       id,
       groupMs: config.outbox.group,
       onTrouble: (error) => {
-        if (error) problems.raise('outbox_unwritable', messageOf(error));
+        if (isCorruption(error)) this.#suspect(messageOf(error));
+        else if (error) problems.raise('outbox_unwritable', messageOf(error));
         else problems.clear('outbox_unwritable');
       },
     });
@@ -118,6 +147,8 @@ export class Agent {
       outbox.flush();
       lifetime.openedOutbox(id, outbox.owed(), clock.mono());
     });
+    this.#outbox = outbox;
+    outbox.adopt(this.#adopted);
     if (opened.damage) problems.raise('outbox_damaged', opened.damage);
     this.#steps.push(['outbox', () => outbox.close()]);
     yield 'outbox';
@@ -207,9 +238,34 @@ export class Agent {
     this.#status = () => describe({ thing: config.thing, clock, lifetime, outbox, uplink, channels, commands, problems, delivered });
     const socket = new StatusSocket(config.state_dir, this.#status);
     await this.#startSocket(socket);
+    this.#steps.push(['inspection', this.#inspect()]);
     this.#steps.push(['sensing', () => channels.stop()]);
     this.#log.info({ event: 'started', version: VERSION, outbox: outbox.id, boot: lifetime.boot }, 'the agent runs');
     yield 'status';
+  }
+
+  /** Every page is looked at once the robot senses. @returns how that is ended early. */
+  #inspect(): () => void {
+    const ending = new AbortController();
+    inspectOutboxFile(this.#loaded.config.state_dir, ending.signal).then(
+      (found) => {
+        if (found !== undefined) this.#suspect(found);
+      },
+      (error: unknown) => this.#log.warn({ event: 'inspection_failed', err: error }, 'the outbox file could not be checked'),
+    );
+    return () => ending.abort();
+  }
+
+  /** Written down first, so that the next start, of this process or another, knows. */
+  #suspect(what: string): void {
+    const { state_dir: stateDir } = this.#loaded.config;
+    this.#log.error({ event: 'outbox_suspect' }, `the outbox file in ${stateDir} may be damaged: ${what}; it is checked and mended now`);
+    try {
+      suspect(stateDir, what);
+    } catch (error) {
+      this.#log.error({ event: 'outbox_suspect_unwritten', err: error }, 'that could not be written down');
+    }
+    this.#becomeDamaged();
   }
 
   #openOutbox(lifetime: Lifetime, id: string): Opened {
@@ -231,6 +287,7 @@ export class Agent {
       lifetime.save(clock.mono());
       uplink.save();
     } catch (error) {
+      if (isCorruption(error)) this.#suspect(messageOf(error));
       this.#log.error({ event: 'tending_failed', err: error }, 'the outbox could not be looked after; it is tried again in a minute');
     }
   }

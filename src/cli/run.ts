@@ -1,37 +1,58 @@
 // `elderly-bot run`: the agent in this process, until a signal. The first one stops it cleanly, a second one at once.
+import { once } from 'node:events';
 import { Agent } from '../agent.ts';
-import { loadConfig } from '../config/index.ts';
-import { createLog } from '../logs/index.ts';
+import { type LoadedConfig, loadConfig } from '../config/index.ts';
+import { createLog, type Logger } from '../logs/index.ts';
+import { isCorruption, type WaitingRow } from '../outbox/index.ts';
 
 /** systemd's default is 90 s; a robot that is switched off gives less. */
 const STOP_DEADLINE_MS = 8_000;
 
+/** To mend a damaged outbox nothing has to be said or waited for: sensing begins again the sooner. */
+const MEND_DEADLINE_MS = 500;
+
+/** A file that fails at its opening is checked the first time, set aside the second. */
+const STARTS_AT_MOST = 3;
+
 export async function run(file: string | undefined): Promise<number> {
   const loaded = loadConfig(file, process.env);
-  const { config } = loaded;
-  const log = createLog(config.log_level, { thing: config.thing });
-  const agent = new Agent(loaded, log);
+  const log = createLog(loaded.config.log_level, { thing: loaded.config.thing });
   const stop = new AbortController();
-  const stopped = new Promise<void>((resolve) => {
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (stop.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143);
-      log.info({ event: 'stopping', signal }, 'stopping; a second signal ends it at once');
-      stop.abort();
-      resolve();
-    };
-    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  });
-  try {
-    await agent.start(stop.signal);
-  } catch (error) {
-    if (stop.signal.aborted) return 0;
-    throw error;
-  }
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143);
+    log.info({ event: 'stopping', signal }, 'stopping; a second signal ends it at once');
+    stop.abort();
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   // Every timer of the agent may be unreferenced; this one keeps the process alive until a signal.
   const alive = setInterval(() => {}, 2 ** 30);
-  await stopped;
-  clearInterval(alive);
-  await agent.stop(STOP_DEADLINE_MS);
+  try {
+    await runUntil(stop.signal, loaded, log);
+  } finally {
+    clearInterval(alive);
+  }
   log.info({ event: 'stopped' }, 'stopped');
   return 0;
+}
+
+/** A damaged outbox is mended by starting again, within the process: what was not written yet is not lost, and it takes moments. */
+async function runUntil(signal: AbortSignal, loaded: LoadedConfig, log: Logger): Promise<void> {
+  const stopped = once(signal, 'abort').then(() => 'stopped' as const);
+  let unwritten: readonly WaitingRow[] = [];
+  for (let failed = 0; !signal.aborted; ) {
+    const agent = new Agent(loaded, log, unwritten);
+    try {
+      await agent.start(signal);
+      failed = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isCorruption(error) || ++failed === STARTS_AT_MOST) throw error;
+      continue;
+    }
+    const why = await Promise.race([stopped, agent.damaged]);
+    if (why === 'stopped') return agent.stop(STOP_DEADLINE_MS);
+    // What fails now fails on the damaged file, and is in the log.
+    await agent.stop(MEND_DEADLINE_MS).catch(() => {});
+    unwritten = agent.unwritten;
+  }
 }

@@ -1,3 +1,5 @@
+export { inspectOutboxFile } from './inspect.ts';
+export type { WaitingRow } from './intake.ts';
 export { CommandJournal, type JournalEntry, type LoggedCommand, readJournal } from './journal.ts';
 export type { Claim, ClaimLimits } from './ledger.ts';
 export { Outbox, type ReceiptOutcome } from './outbox.ts';
@@ -6,3 +8,4 @@ export { type NewRow, ROW_CLASSES, type RowClass, readingText, type StoredRow } 
 export { type Db, openDatabase } from './schema.ts';
 export { dropBallast, isDiskFull, Space } from './space.ts';
 export { lockStateDir, type StateLock } from './stateDir.ts';
+export { isCorruption, suspect } from './suspicion.ts';

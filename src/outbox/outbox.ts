@@ -114,6 +114,17 @@ export class Outbox {
     else this.#intake.within(this.#groupMs);
   }
 
+  /** Readings and events that have no number yet. Results are not among them: the command journal answers for theirs. */
+  get unwritten(): readonly WaitingRow[] {
+    return this.#intake.rows.filter(({ row }) => row.class !== 'result').map((waiting) => ({ ...waiting, within: undefined }));
+  }
+
+  /** Takes over what an outbox could not write any more, with its times. */
+  adopt(rows: readonly WaitingRow[]): void {
+    for (const row of rows) this.#intake.add(row);
+    if (rows.length > 0) this.#intake.soon();
+  }
+
   /**
    * Commits everything appended so far, and what was acknowledged since the last commit, in one transaction.
    * @throws SQLite's error; the rows stay in memory and are tried again with the next ones.
@@ -172,26 +183,12 @@ export class Outbox {
   receive(receipt: Receipt): ReceiptOutcome {
     const record = this.#ledger.named(receipt.outbox);
     if (!record) return 'unknown_outbox';
-    this.flush();
-    const book = { ...record, open: record === this.#ledger.open };
-    const now = { boot: this.#lifetime.boot, ranBeforeMs: this.#lifetime.ranBeforeMs };
-    const publications = this.#ledger.lanes.of(record.ordinal);
-    const outcome = settle(book, receipt, now, publications, this.#store.declared(record.id));
-    if (!outcome) return 'beyond_accepted';
-    this.#lifetime.sawReceipt(this.#clock.mono());
-    const poison = subtract(
-      outcome.hopeless.reduce((all: Ranges, publication) => union(all, this.#ledger.rowsOf(publication)), []),
-      outcome.covered,
-    );
-    const declarations = [
-      ...(poison.length > 0 ? [this.#declaration(record, poison, 'poison')] : []),
-      ...(outcome.undeclared.length > 0 ? [this.#declaration(record, outcome.undeclared, 'released')] : []),
-    ];
-    this.#ledger.settle(record, outcome, poison, declarations, this.#ranMs());
-    this.#ledger.heardOf(record, receipt, this.#lifetime.boot);
-    if (declarations.length > 0) this.#noteCommitted(declarations);
-    else if (outcome.resend.length > 0) this.#wake();
-    return 'applied';
+    try {
+      return this.#settle(record, receipt);
+    } catch (error) {
+      this.#troubled(error);
+      throw error;
+    }
   }
 
   /** The outboxes a presence names: open, or still held, or not fully covered, or not heard of since they were open. */
@@ -256,6 +253,29 @@ export class Outbox {
     const trusted = this.#clock.trusted();
     const marked = trusted || !('channel' in row) ? row : { ...row, extra: { ...row.extra, clock: 'untrusted' as const } };
     return { row, body: encodeBody(marked), at: this.#clock.wall(), mono: this.#clock.mono(), trusted, within };
+  }
+
+  #settle(record: OutboxRecord, receipt: Receipt): ReceiptOutcome {
+    this.flush();
+    const book = { ...record, open: record === this.#ledger.open };
+    const now = { boot: this.#lifetime.boot, ranBeforeMs: this.#lifetime.ranBeforeMs };
+    const publications = this.#ledger.lanes.of(record.ordinal);
+    const outcome = settle(book, receipt, now, publications, this.#store.declared(record.id));
+    if (!outcome) return 'beyond_accepted';
+    this.#lifetime.sawReceipt(this.#clock.mono());
+    const poison = subtract(
+      outcome.hopeless.reduce((all: Ranges, publication) => union(all, this.#ledger.rowsOf(publication)), []),
+      outcome.covered,
+    );
+    const declarations = [
+      ...(poison.length > 0 ? [this.#declaration(record, poison, 'poison')] : []),
+      ...(outcome.undeclared.length > 0 ? [this.#declaration(record, outcome.undeclared, 'released')] : []),
+    ];
+    this.#ledger.settle(record, outcome, poison, declarations, this.#ranMs());
+    this.#ledger.heardOf(record, receipt, this.#lifetime.boot);
+    if (declarations.length > 0) this.#noteCommitted(declarations);
+    else if (outcome.resend.length > 0) this.#wake();
+    return 'applied';
   }
 
   #commitDue(): void {

@@ -65,15 +65,19 @@ const MIGRATIONS: readonly string[] = [
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
+/** In every version so far. */
+const TABLES = ['outboxes', 'rows', 'publications', 'delivered_alerts', 'tally', 'commands'];
+
 /** SQLite's own default; every file of ours has it, so that `max_page_count` is a number of bytes. */
 export const PAGE_BYTES = 4096;
 
 /**
  * Opens or creates the file. `synchronous=FULL` because NORMAL lost committed rows in a power cut (docs/guarantees.md);
  * better-sqlite3 opens WAL files with NORMAL, so it is set and read back.
+ * @param thoroughly every page is looked at, however big the file.
  * @throws AgentError OUTBOX_NEWER for a file of a later version; SQLite's own errors for a damaged one.
  */
-export function openDatabase(file: string, maxBytes: number): Db {
+export function openDatabase(file: string, maxBytes: number, thoroughly = false): Db {
   const db = new Database(file, { timeout: 500 });
   try {
     const mode = db.pragma('journal_mode = WAL', { simple: true });
@@ -86,9 +90,10 @@ export function openDatabase(file: string, maxBytes: number): Db {
     }
     db.pragma('foreign_keys = ON');
     // Limits the WAL left behind after a checkpoint; SQLite never shrinks it by itself.
-    db.pragma('journal_size_limit = 16777216');
-    db.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
-    check(db);
+    const walBytes = Math.min(WAL_BYTES, Math.floor(maxBytes / 8));
+    db.pragma(`journal_size_limit = ${walBytes}`);
+    db.pragma(`max_page_count = ${Math.floor((maxBytes - walBytes) / PAGE_BYTES)}`);
+    check(db, thoroughly);
     migrate(db, file);
     return db;
   } catch (error) {
@@ -97,20 +102,31 @@ export function openDatabase(file: string, maxBytes: number): Db {
   }
 }
 
+/** Of the file's bound, what is the WAL's: SQLite checkpoints it at 4 MB, and it grows beyond while somebody reads for long. */
+const WAL_BYTES = 16 * 1024 ** 2;
+
 /** The file opens, and is not an outbox, or not a whole one. */
 export class DamagedError extends Error {}
 
-/** Above this a check of every page would delay sensing at the start. */
-const CHECK_UP_TO_BYTES = 64 * 1024 ** 2;
+/** Above this the check of every page is left to a thread beside the running agent (inspect.ts): it takes 1.5 ms a megabyte. */
+const CHECK_UP_TO_BYTES = 4 * 1024 ** 2;
+
+/** Looks at every page. @returns what is wrong, in SQLite's words; undefined where nothing is. @throws SQLite's own error. */
+export function quickCheck(db: Db): string | undefined {
+  const found = db.pragma('quick_check(1)', { simple: true });
+  return found === 'ok' ? undefined : String(found);
+}
 
 /** @throws DamagedError, or SQLite's own error. */
-function check(db: Db): void {
+function check(db: Db, thoroughly: boolean): void {
   const version = Number(db.pragma('user_version', { simple: true }));
-  const tables = Number(db.prepare('select count(*) from sqlite_schema').pluck().get());
-  if (version === 0 && tables > 0) throw new DamagedError('it is another program’s database');
-  if (Number(db.pragma('page_count', { simple: true })) * PAGE_BYTES > CHECK_UP_TO_BYTES) return;
-  const found = db.pragma('quick_check(1)', { simple: true });
-  if (found !== 'ok') throw new DamagedError(String(found));
+  const tables = new Set(db.prepare(`select name from sqlite_schema where type = 'table'`).pluck().all());
+  if (version === 0 && tables.size > 0) throw new DamagedError('it is another program’s database');
+  const missing = version > 0 ? TABLES.filter((name) => !tables.has(name)) : [];
+  if (missing.length > 0) throw new DamagedError(`it has no table ${missing.join(', ')}`);
+  if (!thoroughly && Number(db.pragma('page_count', { simple: true })) * PAGE_BYTES > CHECK_UP_TO_BYTES) return;
+  const found = quickCheck(db);
+  if (found !== undefined) throw new DamagedError(found);
 }
 
 function migrate(db: Db, file: string): void {

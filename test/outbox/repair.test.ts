@@ -1,0 +1,102 @@
+// A damaged file: noticed while in use, set aside, and read for all it still holds.
+import assert from 'node:assert/strict';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { CommandJournal, inspectOutboxFile, openDatabase, openOutboxFile, suspect } from '../../src/outbox/index.ts';
+import { Ledger } from '../../src/outbox/ledger.ts';
+import { encodeBody } from '../../src/outbox/rows.ts';
+import { Store } from '../../src/outbox/store.ts';
+
+const MAX_BYTES = 256 * 1024 ** 2;
+const ROWS = 150_000;
+const PAGE = 4096;
+
+describe('a damaged outbox file', () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-repair-'));
+    fill(join(folder, 'outbox.db'));
+  });
+
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('is found by the check beside the agent where it is too big for one at the start, and salvaged by the next opening', async () => {
+    overwritePages(join(folder, 'outbox.db'), 400, 20);
+    const first = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
+    assert.equal(first.damage, undefined);
+    first.db.close();
+    const found = await inspectOutboxFile(folder, new AbortController().signal);
+    assert.ok(found);
+    suspect(folder, found);
+
+    const { db, closed, damage } = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
+    assert.match(String(damage), /set aside as .*outbox\.db\.damaged-1/);
+    const [event] = closed;
+    assert.ok(event?.kind === 'outbox_closed');
+    assert.equal(event.last_seq, ROWS);
+    const lost = event.lost.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+    const kept = Number(db.prepare('select count(*) from rows').pluck().get());
+    assert.equal(kept + lost, ROWS);
+    assert.ok(lost > 0 && lost < ROWS / 4, `${lost} lost`);
+    const tally = db.prepare('select sum(rows) from tally').pluck().get();
+    assert.equal(tally, kept);
+    assert.equal(new CommandJournal(db, () => 0).begin('taken', 'buzzer', 0), false);
+    assert.equal(db.prepare('select count(*) from delivered_alerts').pluck().get(), 1);
+    db.close();
+    assert.ok(existsSync(join(folder, 'outbox.db.damaged-1')));
+  });
+
+  it('that only was suspected stays in use the first time, and is not trusted the second', async () => {
+    assert.equal(await inspectOutboxFile(folder, new AbortController().signal), undefined);
+    suspect(folder, 'database disk image is malformed');
+    const first = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
+    assert.equal(first.damage, undefined);
+    first.db.close();
+    suspect(folder, 'database disk image is malformed');
+    const { db, closed, damage } = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
+    assert.match(String(damage), /failed while in use, again/);
+    assert.deepEqual(closed, [{ kind: 'outbox_closed', old: 'old', last_seq: ROWS, lost: [], successor: 'new' }]);
+    assert.equal(db.prepare('select count(*) from rows').pluck().get(), ROWS);
+    db.close();
+    assert.equal(readdirSync(folder).includes('outbox.suspect'), false);
+  });
+
+  it('keeps every other table when one is gone, and declares a row whose text is garbled lost', () => {
+    const file = join(folder, 'outbox.db');
+    const before = openDatabase(file, MAX_BYTES);
+    before.exec(`drop table delivered_alerts; update rows set body = 'fal' where class = 3 and seq = 7`);
+    before.close();
+    const { db, closed, damage } = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
+    assert.match(String(damage), /has no table delivered_alerts/);
+    assert.deepEqual(closed, [{ kind: 'outbox_closed', old: 'old', last_seq: ROWS, lost: [[7, 7]], successor: 'new' }]);
+    assert.equal(new CommandJournal(db, () => 0).begin('taken', 'buzzer', 0), false);
+    db.close();
+  });
+
+  it('is not what a full or locked disk makes of a whole one: such an error is no damage', () => {
+    rmSync(join(folder, 'outbox.db'));
+    assert.throws(() => openOutboxFile(join(folder, 'nowhere'), MAX_BYTES, [], 'new'), /directory|open/);
+  });
+});
+
+/** An outbox of telemetry, a command that was taken and an alert that was delivered. */
+function fill(file: string): void {
+  const db = openDatabase(file, MAX_BYTES);
+  const ledger = new Ledger(new Store(db));
+  ledger.start('old', 1, 0, [], 0);
+  const row = { class: 'telemetry', channel: 'battery', value: 87.5 } as const;
+  ledger.commit(Array.from({ length: ROWS }, (_, i) => ({ row, body: encodeBody(row), at: i, mono: i, trusted: true, within: undefined })));
+  new CommandJournal(db, () => 0).begin('taken', 'buzzer', 0);
+  db.exec(`insert into delivered_alerts values (1, 70000, 'gas', 'true,{"alert":"raised"}', 0, 0)`);
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  db.close();
+}
+
+function overwritePages(file: string, first: number, count: number): void {
+  const descriptor = openSync(file, 'r+');
+  writeSync(descriptor, Buffer.alloc(count * PAGE, 0xa5), 0, count * PAGE, first * PAGE);
+  closeSync(descriptor);
+}
