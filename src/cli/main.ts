@@ -35,6 +35,32 @@ await yargs(hideBin(process.argv))
     },
   )
   .command(
+    'outbox <what> [seq]',
+    'Look into the queue beside a running agent: stats, ls, show SEQ, verify, export (readings as JSON lines)',
+    (y) =>
+      y
+        .positional('what', { choices: ['stats', 'ls', 'show', 'verify', 'export'] as const, demandOption: true })
+        .positional('seq', { type: 'number', describe: 'show: the number of the row' })
+        .options({ ...configOption, ...jsonOption })
+        .option('class', { choices: ['alert', 'result', 'event', 'telemetry'] as const, describe: 'ls, export: only this class' })
+        .option('state', { choices: ['pending', 'sent', 'confirmed'] as const, describe: 'ls, export: only rows in this state' })
+        .option('channel', { type: 'string', requiresArg: true, describe: 'ls, export: only this channel' })
+        .option('outbox', { type: 'string', requiresArg: true, describe: 'ls, show, export: only this outbox id' })
+        .option('after', { type: 'number', requiresArg: true, describe: 'ls, export: only rows numbered beyond this' })
+        .option('limit', { type: 'number', default: 50, requiresArg: true, describe: 'ls: at most so many' })
+        .check(({ what, seq }) => what !== 'show' || Number.isSafeInteger(seq) || 'outbox show needs the number of a row'),
+    async ({ what, seq = 0, config, json, limit, class: rowClass, state, channel, outbox: id, after }) => {
+      const outbox = await import('./outbox.ts');
+      const filter = { class: rowClass, state, channel, outbox: id, after };
+      await exitWith(() => {
+        if (what === 'stats') return outbox.stats(config, json);
+        if (what === 'ls') return outbox.ls(config, json, limit, filter);
+        if (what === 'show') return outbox.show(config, json, seq, id);
+        return what === 'verify' ? outbox.verify(config, json) : outbox.exportReadings(config, filter);
+      });
+    },
+  )
+  .command(
     ['commands [what]'],
     'List the commands that are configured, or `commands log`: what came and what became of it',
     (y) =>
