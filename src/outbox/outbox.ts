@@ -282,6 +282,7 @@ export class Outbox {
     if (this.#closed) return;
     try {
       this.#flushMakingRoom();
+      this.#space.refillBallast(this.#clock.mono());
       if (!this.#trouble) return;
       this.#trouble = false;
       this.#onTrouble(undefined);
@@ -310,9 +311,19 @@ export class Outbox {
         return;
       } catch (error) {
         if (!isDiskFull(error) || tries >= EVICTION_ROUNDS) throw error;
-        const helped = this.#space.releaseBallast() || this.#evict();
+        const helped = tries === 0 || this.#space.releaseBallast() || this.#evict();
         if (!helped) throw error;
+        this.#reuseWal();
       }
+    }
+  }
+
+  /** Once the WAL is copied into the database it is written from its beginning again, over blocks it has: that needs no room. */
+  #reuseWal(): void {
+    try {
+      this.#store.checkpoint();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
     }
   }
 

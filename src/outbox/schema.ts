@@ -94,6 +94,8 @@ export function openDatabase(file: string, maxBytes: number, thoroughly = false)
     db.pragma(`journal_size_limit = ${walBytes}`);
     db.pragma(`max_page_count = ${Math.floor((maxBytes - walBytes) / PAGE_BYTES)}`);
     check(db, thoroughly);
+    // Before the first write, so that it goes over blocks the WAL has: a start must work on a full disk.
+    db.pragma('wal_checkpoint(PASSIVE)');
     migrate(db, file);
     return db;
   } catch (error) {

@@ -11,12 +11,17 @@ const ALERT_RESERVE = 0.05;
 /** The ballast is this part of the file's bound, at most {@link BALLAST_BYTES}: enough for some thousand alerts. */
 const BALLAST_SHARE = 1 / 16;
 const BALLAST_BYTES = 8 * 1024 ** 2;
-const CHUNK = Buffer.alloc(256 * 1024);
+const CHUNK = Buffer.alloc(64 * 1024);
+
+/** Ballast that was given back is looked for again so often. */
+const REFILL_EVERY_MS = 2_000;
 
 export class Space {
   readonly #db: Db;
   readonly #ballast: string;
   readonly #ballastBytes: number;
+  #isWhole = false;
+  #triedMs = 0;
 
   /** @param maxBytes the bound of the database file. */
   constructor(db: Db, stateDir: string, maxBytes: number) {
@@ -40,25 +45,37 @@ export class Space {
   releaseBallast(): boolean {
     if (sizeOf(this.#ballast) === 0) return false;
     rmSync(this.#ballast, { force: true });
+    this.#isWhole = false;
     return true;
   }
 
-  /** Takes the ballast on board again, where the disk has room for it. Real zeros: a hole in a file reserves nothing. */
+  /** As {@link restoreBallast}, where some was given back, and not more often than makes sense. @param nowMs monotonic */
+  refillBallast(nowMs: number): void {
+    if (this.#isWhole || nowMs - this.#triedMs < REFILL_EVERY_MS) return;
+    this.#triedMs = nowMs;
+    this.restoreBallast();
+  }
+
+  /**
+   * Takes the ballast on board again. Real zeros: a hole in a file reserves nothing. Where the disk has room for a part of it, that
+   * part is kept: it is what the next commits, or the next start, will have.
+   */
   restoreBallast(): void {
-    if (sizeOf(this.#ballast) === this.#ballastBytes) return;
+    this.#isWhole = sizeOf(this.#ballast) === this.#ballastBytes;
+    if (this.#isWhole) return;
     try {
       const file = openSync(this.#ballast, 'w', 0o600);
       try {
         for (let written = 0; written < this.#ballastBytes; ) {
           written += writeSync(file, CHUNK, 0, Math.min(CHUNK.length, this.#ballastBytes - written));
         }
-        fsyncSync(file);
+        this.#isWhole = true;
       } finally {
+        fsyncSync(file);
         closeSync(file);
       }
     } catch {
-      // No room now: half a ballast would only make the disk fuller. It is tried again in a minute.
-      rmSync(this.#ballast, { force: true });
+      // No room for all of it now.
     }
   }
 }

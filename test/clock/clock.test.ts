@@ -49,6 +49,8 @@ describe('the lifetime file', () => {
     for (const garbage of ['', '{', '{"boot":-1}', 'null', '\u0000\u0000']) {
       numbers.add(Lifetime.begin(folder).boot);
       writeFileSync(join(folder, 'lifetime.json'), garbage);
+      // No two starts share a millisecond.
+      for (const now = Date.now(); Date.now() === now; );
     }
     const after = Lifetime.begin(folder).boot;
     assert.ok(after > 1_000_000 && !numbers.has(after));
