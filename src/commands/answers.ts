@@ -5,9 +5,14 @@ import { crashPoint } from '../crashPoint.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
 import type { ResultBody } from '../wire/index.ts';
 
-/** Refusals answered at once, and then a second: without an end to them a flood of commands would take the outbox from readings. */
-const REFUSALS_AT_ONCE = 20_000;
-const REFUSALS_A_SECOND = 50;
+/** Answers to refused commands that may leave in one turn of the ticker; the rest waits, so that a flood of them delays no alert. */
+const REFUSALS_A_TURN = 20;
+const TURN_MS = 100;
+
+/** So many refusals wait for their answer, in about 10 MB; without an end a flood would take memory, and the outbox from readings. */
+const MOST_WAITING = 20_000;
+
+type Answer = Omit<ResultBody, 'kind' | 'id'>;
 
 export class Answers {
   readonly #outbox: Outbox;
@@ -16,8 +21,9 @@ export class Answers {
   readonly #counts: Record<string, number> = {};
   /** Taken, but the journal does not have the answer yet. */
   readonly #open = new Set<string>();
-  #refusalsLeft = REFUSALS_AT_ONCE;
-  #refilledMs = 0;
+  #waiting: (readonly [id: string | undefined, result: Answer])[] = [];
+  #refusalsLeft = REFUSALS_A_TURN;
+  #turn: NodeJS.Timeout | undefined;
 
   constructor(outbox: Outbox, journal: CommandJournal, clock: Clock) {
     this.#outbox = outbox;
@@ -46,7 +52,7 @@ export class Answers {
     crashPoint('command_recorded');
   }
 
-  give(id: string | undefined, result: Omit<ResultBody, 'kind' | 'id'>): void {
+  give(id: string | undefined, result: Answer): void {
     this.count(result.status);
     if (id === undefined) return;
     const body: ResultBody = { kind: 'result', id, ...result, ...(result.detail ? { detail: result.detail.slice(0, 500) } : {}) };
@@ -60,22 +66,37 @@ export class Answers {
     crashPoint('command_answered');
   }
 
-  /** The answer to what did not run. @returns false where there were so many that this one gets none. */
-  refuse(id: string | undefined, result: Omit<ResultBody, 'kind' | 'id'>): boolean {
-    const now = this.#clock.mono();
-    const refill = ((now - this.#refilledMs) / 1_000) * REFUSALS_A_SECOND;
-    this.#refusalsLeft = Math.min(REFUSALS_AT_ONCE, this.#refusalsLeft + refill);
-    this.#refilledMs = now;
-    if (this.#refusalsLeft < 1) {
-      this.count('unanswered');
-      return false;
+  /** The answer to what did not run: at once, or in its turn. @returns false where it was not at once. */
+  refuse(id: string | undefined, result: Answer): boolean {
+    this.#turn ??= setTimeout(() => this.#nextTurn(), TURN_MS).unref();
+    if (this.#refusalsLeft > 0) {
+      this.#refusalsLeft--;
+      this.give(id, result);
+      return true;
     }
-    this.#refusalsLeft--;
-    this.give(id, result);
-    return true;
+    if (this.#waiting.length < MOST_WAITING) {
+      this.take(id);
+      this.#waiting.push([id, result]);
+    } else this.count('unanswered');
+    return false;
+  }
+
+  /** Answers everything that waits, before the outbox is closed. */
+  finish(): void {
+    clearTimeout(this.#turn);
+    for (const [id, result] of this.#waiting.splice(0)) this.give(id, result);
   }
 
   count(status: string): void {
     this.#counts[status] = (this.#counts[status] ?? 0) + 1;
+  }
+
+  #nextTurn(): void {
+    this.#turn = undefined;
+    const now = this.#waiting.slice(0, REFUSALS_A_TURN);
+    this.#waiting = this.#waiting.slice(REFUSALS_A_TURN);
+    this.#refusalsLeft = REFUSALS_A_TURN - now.length;
+    for (const [id, result] of now) this.give(id, result);
+    if (this.#waiting.length > 0) this.#turn = setTimeout(() => this.#nextTurn(), TURN_MS).unref();
   }
 }

@@ -81,6 +81,7 @@ export class Commands {
     for (const job of this.#inbox.clear()) this.#handle(job, false);
     this.#evidence.giveUp('the agent stopped first');
     await Promise.all(this.#running);
+    this.#answers.finish();
   }
 
   /** Ends every motion, such as when the link to the broker is lost: a stop could not come any more. */
@@ -310,8 +311,8 @@ export class Commands {
 
   #refuse({ id, name, status, reason, detail }: Refused): void {
     const result = { status, ...(name ? { command: name } : {}), ...(reason ? { reason } : {}), detail };
-    const isAnswered = this.#answers.refuse(id, result);
-    this.#options.log[isAnswered ? 'warn' : 'debug']({ event: 'command_refused', id, ...result }, 'a command was refused');
+    const isAtOnce = this.#answers.refuse(id, result);
+    this.#options.log[isAtOnce ? 'warn' : 'debug']({ event: 'command_refused', id, ...result }, 'a command was refused');
   }
 
   #answer({ id, name }: Admitted, outcome: Outcome): void {
