@@ -10,13 +10,16 @@ const SPEAK = '/speak';
 const SECOND_WITHIN_MS = 200;
 const DIES_WITHIN_MS = 15_000;
 
-/** What the sender is told after a death at each point, and how often the command may have run: only before the record does it still run. */
-const EXPECTED: Readonly<Record<CrashPoint, { readonly status: string; readonly spoken: number }>> = {
-  command_before_record: { status: 'done', spoken: 1 },
-  command_recorded: { status: 'unknown', spoken: 0 },
-  command_published: { status: 'unknown', spoken: 1 },
-  command_answered: { status: 'unknown', spoken: 1 },
-  command_answer_in_transaction: { status: 'unknown', spoken: 1 },
+/**
+ * What the sender may be told after a death at each point. `no_effect`: this robot did not hear the agent within a second of its start, so
+ * that nothing was recorded or published; where that answer was lost in the crash, the command runs when it comes again.
+ */
+const MAY_SAY: Readonly<Record<CrashPoint, readonly string[]>> = {
+  command_before_record: ['done', 'no_effect'],
+  command_recorded: ['unknown', 'no_effect'],
+  command_published: ['unknown', 'no_effect'],
+  command_answered: ['unknown', 'no_effect', 'done'],
+  command_answer_in_transaction: ['unknown', 'no_effect', 'done'],
 };
 
 export const commands: Campaign = {
@@ -30,19 +33,19 @@ export const commands: Campaign = {
 async function runCommands({ runs, say }: Context): Promise<Outcome> {
   const robot = await MovingRobot.start();
   const failures: string[] = [];
-  const tally = { executed: 0, executed_twice: 0, results_missing: 0, results_twice: 0 };
+  const tally = { executed: 0, executed_twice: 0, results_missing: 0, results_twice: 0, statuses: {} as Record<string, number> };
   try {
     await robot.peer.subscribe(SPEAK, 'std_msgs/msg/String');
     for (let run = 1; run <= runs; run++) {
       for (const point of CRASH_POINTS) {
         const found = await crash(robot, point, `${point}-${run}`);
-        const expected = EXPECTED[point];
         tally.executed += found.spoken;
         if (found.spoken > 1) tally.executed_twice++;
         if (found.results === 0) tally.results_missing++;
         if (found.results > 1) tally.results_twice++;
-        const isRight = found.results === 1 && found.status === expected.status && found.spoken <= expected.spoken;
-        if (!isRight) failures.push(`run ${run}, ${point}: ${JSON.stringify(found)}, expected ${JSON.stringify(expected)} and one result`);
+        tally.statuses[found.status] = (tally.statuses[found.status] ?? 0) + 1;
+        const isRight = found.results === 1 && found.spoken <= 1 && MAY_SAY[point].includes(found.status);
+        if (!isRight) failures.push(`run ${run}, ${point}: ${JSON.stringify(found)}, expected one of ${MAY_SAY[point].join(', ')}, once`);
       }
       say(`run ${run}: ${CRASH_POINTS.length} points, ${failures.length} failures so far`);
     }
