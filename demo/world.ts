@@ -1,4 +1,5 @@
 // Starts the demo's five parts, each a process as in real life: broker, cloud, house, agent, and the cable between.
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,6 +84,7 @@ export async function startWorld(said: (step: string) => void, signal: AbortSign
       AWS_PRIVATE_KEY: files.cloud.key,
       CLOUD_DATA_DIR: cloudDir,
       PORT: '0',
+      SECRET_KEY: randomBytes(32).toString('base64url'),
       RECEIPT_INTERVAL: '2s',
     });
     const cloudUrl = String((await cloud.event('cloud_ready', () => true, 60_000)).url);

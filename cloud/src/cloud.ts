@@ -2,18 +2,24 @@
 // what was taken from the broker is committed, acknowledged and covered by receipts before its connection goes.
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { Auth } from './auth/auth.ts';
+import { Devices } from './auth/devices.ts';
+import { AttemptLimits } from './auth/limits.ts';
+import { Passwords } from './auth/passwords.ts';
+import { Tokens } from './auth/tokens.ts';
 import { BrokerLink } from './broker/link.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { pgliteDatabase } from './database/pglite.ts';
 import { postgresDatabase } from './database/postgres.ts';
 import { messageOf } from './errors.ts';
+import type { App } from './http/app.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { filtersOf } from './ingest/pattern.ts';
+import { Metrics } from './metrics.ts';
 import { Receipts } from './receipts.ts';
-import { httpServer } from './routes.ts';
+import { httpServer } from './routes/index.ts';
 import type { Settings } from './settings.ts';
 import { keep } from './upkeep/retention.ts';
 import { Upkeep } from './upkeep/upkeep.ts';
@@ -24,6 +30,7 @@ import { Uploads } from './uploads/uploads.ts';
 const FIRST_SUBSCRIPTION_MS = 5_000;
 /** Of the 10 s that a stop may take. */
 const DRAIN_MS = 6_000;
+const PICTURES_OF_AN_ALERT = 10;
 
 const WHAT_TO_CHECK = {
   postgres: 'check DATABASE_URL, and that PostgreSQL runs there and lets this user create tables',
@@ -58,6 +65,7 @@ async function prepare(db: Database, { retention }: Settings): Promise<number[]>
 }
 
 async function startOn(db: Database, settings: Settings, log: Logger): Promise<Cloud> {
+  const metrics = new Metrics(() => link.state === 'subscribed');
   const receipts = new Receipts({
     db,
     log: log.child({ room: 'receipts' }),
@@ -68,7 +76,10 @@ async function startOn(db: Database, settings: Settings, log: Logger): Promise<C
     db,
     patterns: settings.patterns,
     log: log.child({ room: 'ingest' }),
-    onCommitted: (messages) => receipts.committed(messages),
+    onCommitted: (messages) => {
+      receipts.committed(messages);
+      for (const { kind } of messages) metrics.committed(kind);
+    },
   });
   const link = new BrokerLink({
     endpoint: settings.endpoint,
@@ -90,7 +101,25 @@ async function startOn(db: Database, settings: Settings, log: Logger): Promise<C
     listening: () => link.state === 'subscribed',
   });
   const { publicTelemetry, defaultThing } = settings;
-  const server = httpServer({ db, log: log.child({ room: 'http' }), broker: () => link.state, publicTelemetry, defaultThing });
+  const { secretKey, corsOrigins, publicOrigin, deviceCa, monitorAllow } = settings.http;
+  const tokens = new Tokens(secretKey);
+  const passwords = new Passwords();
+  const attempts = new AttemptLimits(db, secretKey);
+  const devices = new Devices({ db, audience: () => publicOrigin ?? urlOf(server), ca: deviceCa });
+  await passwords.prepare();
+  const server: App = await httpServer({
+    db,
+    log: log.child({ room: 'http' }),
+    auth: new Auth({ db, tokens, devices }),
+    credentials: { tokens, passwords, attempts },
+    broker: () => link.state,
+    metrics,
+    monitorAllow,
+    corsOrigins,
+    publicTelemetry,
+    defaultThing,
+    picturesOf: async (thing, incident) => (await uploads?.pictures(thing, { limit: PICTURES_OF_AN_ALERT, incident })) ?? [],
+  });
   await listen(server, settings);
   ingest.start();
   link.start();
@@ -118,7 +147,7 @@ function openDatabase({ databaseUrl, dataDir }: Settings, log: Logger): Promise<
   return Promise.resolve(postgresDatabase({ url: databaseUrl, onIdleError }));
 }
 
-async function listen(server: FastifyInstance, { host, port }: Settings): Promise<void> {
+async function listen(server: App, { host, port }: Settings): Promise<void> {
   try {
     await server.listen({ host, port });
   } catch (error) {
@@ -126,7 +155,7 @@ async function listen(server: FastifyInstance, { host, port }: Settings): Promis
   }
 }
 
-function urlOf(server: FastifyInstance): string {
+function urlOf(server: App): string {
   const { address, family, port } = server.server.address() as AddressInfo;
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }

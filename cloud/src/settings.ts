@@ -5,6 +5,7 @@ import { parseEnv } from 'node:util';
 import { type CredentialPaths, type Credentials, readCredentials } from './broker/credentials.ts';
 import { type Endpoint, endpointOf } from './broker/endpoint.ts';
 import { messageOf, SettingsError } from './errors.ts';
+import { type HttpSettings, httpSettingsFrom } from './http/settings.ts';
 import { patternProblem } from './ingest/pattern.ts';
 import { type Retention, retentionFrom } from './upkeep/retention.ts';
 
@@ -31,6 +32,7 @@ export interface Settings {
   readonly silentAfterMs: number;
   /** Where the robots' uploads are; null: there are none. */
   readonly uploads: UploadSettings | null;
+  readonly http: HttpSettings;
   readonly logLevel: string;
 }
 
@@ -89,6 +91,7 @@ export function settingsFrom(environment: Environment): Settings {
   const retention = take('RETENTION', 'readings=90d', wrapped(retentionFrom));
   const silentAfterMs = take('ROBOT_SILENT_AFTER', '15m', silenceFrom);
   const dailyBytes = take('UPLOADS_PER_DAY', '1GiB', bytesFrom);
+  const http = httpSettingsFrom(environment, lines);
   const logLevel = take('LOG_LEVEL', 'info', (text) =>
     LOG_LEVELS.includes(text) ? text : new Wrong(`expected one of ${LOG_LEVELS.join(', ')}`),
   );
@@ -123,6 +126,7 @@ export function settingsFrom(environment: Environment): Settings {
     uploads: environment.S3_BUCKET
       ? { bucket: environment.S3_BUCKET, endpoint: environment.AWS_ENDPOINT_URL_S3 || environment.AWS_ENDPOINT_URL || null, dailyBytes }
       : null,
+    http,
     logLevel,
   };
 }

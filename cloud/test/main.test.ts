@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Postgres } from '../../test/support/postgres.ts';
+import { readAccounts } from '../src/coverage.ts';
+import { pgliteDatabase } from '../src/database/pglite.ts';
 import { PlainBroker } from './support/aedes.ts';
 import { NO_POSTGRES } from './support/databases.ts';
 import { CloudProcess } from './support/process.ts';
@@ -36,14 +38,14 @@ const robotOptions = (): { host: string; port: number } => ({ host: '127.0.0.1',
 
 test('settings that can’t work: a line each on stderr, exit code 2', async () => {
   writeFileSync(join(folder, '.env'), 'RECEIPT_INTERVAL=soon\n');
-  const cloud = new CloudProcess({ PORT: 'http', AWS_IOT_ENDPOINT: '' }, folder);
+  const cloud = new CloudProcess({ PORT: 'http', AWS_IOT_ENDPOINT: '', SECRET_KEY: 'short' }, folder);
   assert.deepEqual(await cloud.ended(), { code: 2, signal: null });
   assert.deepEqual(
     cloud.stderr
       .trim()
       .split('\n')
       .map((line) => line.split(/[= ]/)[0]),
-    ['AWS_IOT_ENDPOINT', 'PORT', 'RECEIPT_INTERVAL'],
+    ['AWS_IOT_ENDPOINT', 'PORT', 'RECEIPT_INTERVAL', 'SECRET_KEY'],
   );
   rmSync(join(folder, '.env'));
 });
@@ -77,14 +79,15 @@ test('with the database in the process: rows in, receipt out, state shown; kille
   await robot.publish('elderly_bot/presence', presence({ thing: THING, mark: [1, 20] }, [['box-1', 3]]));
   const again = await robot.receipt(({ mark }) => mark[1] === 20);
   assert.equal(again.through, 3);
-  const outboxes = [{ outbox: 'box-1', accepted: 3, committed: 3, evicted: 0, outstanding: 0 }];
-  assert.deepEqual(await json(`${await third.url()}/robots/${THING}/accounting`), { thing: THING, outboxes });
 
   const askedMs = performance.now();
   third.kill('SIGTERM');
   assert.deepEqual(await third.ended(), { code: 0, signal: null });
   assert.ok(performance.now() - askedMs < STOP_MS);
   assert.ok(third.lines.some(({ event }) => event === 'cloud_stopped'));
+  const db = await pgliteDatabase(join(folder, 'data'));
+  assert.deepEqual(await readAccounts(db, THING), [{ outbox: 'box-1', accepted: 3, committed: 3, evicted: 0, outstanding: 0 }]);
+  await db.close();
   await robot.end();
 });
 

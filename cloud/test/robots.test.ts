@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pino } from 'pino';
-import type { LinkState } from '../src/broker/link.ts';
 import type { Database } from '../src/database/database.ts';
-import { httpServer, type RoutesOptions } from '../src/routes.ts';
+import { Api, type ApiOptions } from './support/api.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { newThing, presence, telemetry } from './support/robot.ts';
@@ -84,19 +82,18 @@ onEachDatabase('robots', (db) => {
     ]);
   });
 
-  test('anyone on the machine may ask for the accounting and the health, nobody else', async () => {
-    const thing = newThing();
-    const cloud = new Instance(db());
-    await cloud.send(TELEMETRY, telemetry({ thing, accepted: 3 }, [[1, 5, 'gas', true]]));
-    await cloud.stop();
-    const outboxes = [{ outbox: 'box-1', accepted: 3, committed: 1, evicted: 0, outstanding: 2 }];
-    assert.deepEqual(await get(db(), `/robots/${thing}/accounting`), { status: 200, body: { thing, outboxes } });
-    assert.equal((await get(db(), '/robots/nobody/accounting')).status, 404);
+  test('the machine and its allow-list may ask for the health and the metrics, nobody else', async () => {
     assert.deepEqual(await get(db(), '/healthz'), { status: 200, body: { status: 'ok', database: 'ok', broker: 'subscribed' } });
-    assert.equal((await get(db(), '/healthz', {}, 'connecting')).status, 503);
-    for (const path of [`/robots/${thing}/accounting`, '/healthz']) {
-      assert.equal((await get(db(), path, {}, 'subscribed', { remoteAddress: '192.0.2.7' })).status, 403);
-      assert.equal((await get(db(), path, {}, 'subscribed', { headers: { 'x-forwarded-for': '127.0.0.1' } })).status, 403);
+    assert.equal((await get(db(), '/healthz', { broker: () => 'connecting' })).status, 503);
+    assert.match(String((await get(db(), '/metrics')).body), /^elderly_bot_cloud_subscribed 1$/m);
+    for (const path of ['/healthz', '/metrics']) {
+      assert.equal((await get(db(), path, {}, { remoteAddress: '192.0.2.7' })).status, 403);
+      assert.equal((await get(db(), path, {}, { headers: { 'x-forwarded-for': '127.0.0.1' } })).status, 403);
+      const allowed = { monitorAllow: ['192.0.2.0/24', '2001:db8::1'] };
+      assert.equal((await get(db(), path, allowed, { remoteAddress: '192.0.2.7' })).status, 200);
+      assert.equal((await get(db(), path, allowed, { remoteAddress: '2001:db8::1' })).status, 200);
+      assert.equal((await get(db(), path, allowed, { headers: { 'x-forwarded-for': '192.0.2.9' } })).status, 200);
+      assert.equal((await get(db(), path, allowed, { headers: { 'x-forwarded-for': '192.0.3.9' } })).status, 403);
     }
   });
 
@@ -109,19 +106,11 @@ onEachDatabase('robots', (db) => {
 async function get(
   db: Database,
   url: string,
-  options: Partial<RoutesOptions> = {},
-  broker: LinkState = 'subscribed',
+  options: ApiOptions = {},
   from: { remoteAddress?: string; headers?: Record<string, string> } = {},
 ): Promise<{ status: number; body: unknown }> {
-  const server = httpServer({
-    db,
-    log: pino({ level: 'silent' }),
-    broker: () => broker,
-    publicTelemetry: true,
-    defaultThing: null,
-    ...options,
-  });
-  const answer = await server.inject({ method: 'GET', url, ...from });
-  await server.close();
-  return { status: answer.statusCode, body: answer.json() };
+  const api = await Api.open(db, options);
+  const { status, body } = await api.ask('GET', url, from);
+  await api.close();
+  return { status, body };
 }

@@ -10,7 +10,8 @@ import { patternProblem, placeOf } from '../src/ingest/pattern.ts';
 import { type Environment, readEnvironment, settingsFrom } from '../src/settings.ts';
 import { DEFAULT_RETENTION } from '../src/upkeep/retention.ts';
 
-const LOCAL = { AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1:1883' };
+const SECRET_KEY = 'a secret of tests, long enough for them';
+const LOCAL = { AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1:1883', SECRET_KEY };
 let folder = '';
 let files: BenchFiles;
 
@@ -35,6 +36,7 @@ test('what is not set has its default', () => {
     retention: DEFAULT_RETENTION,
     silentAfterMs: 900_000,
     uploads: null,
+    http: { secretKey: SECRET_KEY, corsOrigins: [], publicOrigin: null, deviceCa: null, monitorAllow: [] },
     logLevel: 'info',
   });
 });
@@ -104,14 +106,30 @@ test('a pattern’s plus is the robot’s name, and there is one at most', () =>
   for (const bad of ['', '#', 'a//b', '+/+', 'a/b+', '$share/x']) assert.notEqual(patternProblem(bad), null, bad);
 });
 
+test('a secret under 32 characters, an origin with a path and a network that is none are refused, and the secret isn’t shown', () => {
+  const lines = linesOf({
+    ...LOCAL,
+    SECRET_KEY: 'hunter2',
+    CORS_ORIGINS: 'https://a.example.org,https://b.example.org/app',
+    PUBLIC_ORIGIN: 'cloud.example.org',
+    MONITOR_ALLOW: '10.0.0.0/8,10.0.0.0/33',
+    DEVICE_CA: join(folder, 'gone.pem'),
+  });
+  assert.deepEqual(
+    lines.map((line) => line.split(/[= ]/)[0]),
+    ['SECRET_KEY', 'CORS_ORIGINS', 'PUBLIC_ORIGIN', 'MONITOR_ALLOW', 'DEVICE_CA'],
+  );
+  assert.doesNotMatch(lines.join(), /hunter2/);
+});
+
 function withCertificates(more: Environment = {}): Environment {
   const { ca, cloud } = files;
-  return { AWS_IOT_ENDPOINT: 'localhost', AWS_ROOT_CA: ca, AWS_CERT_FILE: cloud.cert, AWS_PRIVATE_KEY: cloud.key, ...more };
+  return { AWS_IOT_ENDPOINT: 'localhost', SECRET_KEY, AWS_ROOT_CA: ca, AWS_CERT_FILE: cloud.cert, AWS_PRIVATE_KEY: cloud.key, ...more };
 }
 
 function linesOf(environment: Environment): readonly string[] {
   try {
-    settingsFrom(environment);
+    settingsFrom({ SECRET_KEY, ...environment });
   } catch (error) {
     if (error instanceof SettingsError) return error.lines;
     throw error;

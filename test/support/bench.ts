@@ -88,6 +88,7 @@ export class Bench {
       AWS_PRIVATE_KEY: this.files.cloud.key,
       ...('url' in database ? { DATABASE_URL: database.url } : { CLOUD_DATA_DIR: database.folder }),
       PORT: '0',
+      SECRET_KEY: 'a secret of tests, long enough for them',
       RECEIPT_INTERVAL: '1s',
     });
     this.#keep(cloud);

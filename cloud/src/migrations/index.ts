@@ -1,5 +1,6 @@
 // Every migration in order. One that has been released is never changed: a correction is a new one.
 import { first } from './0001-first.ts';
+import { auth } from './0002-auth.ts';
 import { alerts } from './0010-alerts.ts';
 import { partitions } from './0011-partitions.ts';
 import { silence } from './0012-silence.ts';
@@ -13,6 +14,7 @@ export interface Migration {
 
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'first', sql: first },
+  { number: 2, name: 'auth', sql: auth },
   { number: 10, name: 'alerts', sql: alerts },
   { number: 11, name: 'partitions', sql: partitions },
   { number: 12, name: 'silence', sql: silence },

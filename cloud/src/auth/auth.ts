@@ -1,0 +1,55 @@
+// What routes ask about whoever calls: which user, which robot of theirs, which device. One door to the files beside it.
+import type { FastifyRequest } from 'fastify';
+import type { Database } from '../database/database.ts';
+import type { Devices } from './devices.ts';
+import { memberRobot, requireUser } from './members.ts';
+import type { Tokens } from './tokens.ts';
+
+export interface AuthOptions {
+  readonly db: Database;
+  readonly tokens: Tokens;
+  readonly devices: Pick<Devices, 'authenticate'>;
+}
+
+type Hook = (request: FastifyRequest) => Promise<void>;
+
+export class Auth {
+  readonly #options: AuthOptions;
+  readonly #users = new WeakMap<FastifyRequest, number>();
+  readonly #things = new WeakMap<FastifyRequest, string>();
+  /** For a route's `onRequest`, so that it comes before the body is even read. */
+  readonly user: Hook;
+  /** The same for a robot. */
+  readonly device: Hook;
+
+  constructor(options: AuthOptions) {
+    this.#options = options;
+    this.user = async (request) => {
+      const userId = await options.tokens.verify(request.headers.authorization);
+      await requireUser(options.db, userId);
+      this.#users.set(request, userId);
+    };
+    this.device = async (request) => {
+      this.#things.set(request, await options.devices.authenticate(request.headers.authorization));
+    };
+  }
+
+  /** Of a route with {@link user}. */
+  userOf(request: FastifyRequest): number {
+    const userId = this.#users.get(request);
+    if (userId === undefined) throw new Error('this route asks for no user');
+    return userId;
+  }
+
+  /** Of a route with {@link device}. */
+  thingOf(request: FastifyRequest): string {
+    const thing = this.#things.get(request);
+    if (thing === undefined) throw new Error('this route asks for no device');
+    return thing;
+  }
+
+  /** The robot that the user of this request means and is a member of. @throws HttpError 403 or 422. */
+  robotOf(request: FastifyRequest, named: string | undefined): Promise<string> {
+    return memberRobot(this.#options.db, this.userOf(request), named);
+  }
+}

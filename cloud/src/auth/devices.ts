@@ -1,0 +1,132 @@
+// Which robot a request comes from. It signs a token with its own X.509 key; the cloud knows its certificates by fingerprint, or,
+// where a CA of devices is set, believes a certificate of that CA that carries the thing's name. A token is good once, for at most
+// 5 minutes; a revoked certificate is never good again, whatever its chain says.
+import { X509Certificate } from 'node:crypto';
+import { decodeProtectedHeader, type JWTPayload, jwtVerify, type ProtectedHeaderParameters } from 'jose';
+import { thingName } from '../../../src/wire/index.ts';
+import type { Database } from '../database/database.ts';
+import { HttpError } from '../http/errors.ts';
+import { chainProblem, fingerprintOf } from './certificates.ts';
+import { bearerOf } from './tokens.ts';
+
+/** The longest that a token may be good for (contract, device auth). */
+export const DEVICE_TOKEN_LIFETIME_S = 300;
+/** How far a robot's clock may be off. One that is further off corrects itself by the answer's Date. */
+export const CLOCK_SKEW_S = 120;
+/** An x5c of more certificates is not looked at. */
+const MAX_CHAIN = 5;
+const ALGORITHMS = ['ES256', 'RS256'];
+const JTI = /^[\x21-\x7e]{8,128}$/;
+
+export interface DevicesOptions {
+  readonly db: Database;
+  /** What a token must be for: PUBLIC_ORIGIN. */
+  readonly audience: () => string;
+  /** The CA of DEVICE_CA; null: only known fingerprints count. */
+  readonly ca: X509Certificate | null;
+  readonly nowMs?: () => number;
+}
+
+interface Identity {
+  readonly certificate: X509Certificate;
+  readonly thing: string;
+}
+
+export class Devices {
+  readonly #options: DevicesOptions;
+
+  constructor(options: DevicesOptions) {
+    this.#options = options;
+  }
+
+  /** @returns the thing's name. @throws HttpError 401 with what is wrong. */
+  async authenticate(authorization: string | undefined): Promise<string> {
+    const token = bearerOf(authorization);
+    const header = headerOf(token);
+    const { certificate, thing } = await this.#identify(header);
+    const payload = await this.#verify(token, certificate);
+    if (payload.iss !== thing || payload.sub !== thing) throw refused(`iss and sub must be ${thing}, whose certificate this is`);
+    const { jti = '' } = payload;
+    if (!JTI.test(jti)) throw refused('jti must be 8 to 128 printable characters');
+    const forgetAt = (payload.exp ?? 0) + CLOCK_SKEW_S;
+    const fresh = await this.#options.db.query(
+      'insert into device_tokens (thing, jti, forget_at) values ($1, $2, to_timestamp($3)) on conflict do nothing returning jti',
+      [thing, jti, forgetAt],
+    );
+    if (fresh.length === 0) throw refused('this token was used before; sign a new one');
+    return thing;
+  }
+
+  /** Deletes what can't be replayed any more. */
+  async forget(): Promise<void> {
+    await this.#options.db.query(`delete from device_tokens where forget_at < clock_timestamp() - interval '10 minutes'`);
+  }
+
+  async #identify(header: ProtectedHeaderParameters): Promise<Identity> {
+    const named = header['x5t#S256'];
+    const sent = chainFrom(header.x5c);
+    const leaf = sent?.[0];
+    const fingerprint = leaf ? fingerprintOf(leaf) : named;
+    if (typeof fingerprint !== 'string') throw refused('the header must name the certificate: x5t#S256');
+    if (named !== undefined && named !== fingerprint) throw refused('x5t#S256 is not the fingerprint of the first certificate in x5c');
+    const [known] = await this.#options.db.query<{ thing: string; certificate: string; revoked: boolean }>(
+      'select thing, certificate, revoked_at is not null as revoked from device_certificates where fingerprint = $1',
+      [fingerprint],
+    );
+    if (known?.revoked) throw refused('this certificate is revoked');
+    if (known) return { certificate: new X509Certificate(known.certificate), thing: known.thing };
+    if (!leaf || !sent || !this.#options.ca) throw refused('this certificate is not known here: elderly-bot-cloud device add');
+    const problem = chainProblem(sent, this.#options.ca, this.#nowMs());
+    if (problem) throw refused(problem);
+    const { CN: name } = leaf.toLegacyObject().subject as { CN?: unknown };
+    if (!thingName.safeParse(name).success) throw refused('the CN of this certificate is no thing');
+    return { certificate: leaf, thing: String(name) };
+  }
+
+  async #verify(token: string, { publicKey, validFrom, validTo }: X509Certificate): Promise<JWTPayload> {
+    const nowMs = this.#nowMs();
+    if (nowMs < Date.parse(validFrom) || nowMs > Date.parse(validTo))
+      throw refused(`this certificate is good from ${validFrom} to ${validTo}`);
+    try {
+      const { payload } = await jwtVerify(token, publicKey, {
+        algorithms: ALGORITHMS,
+        audience: this.#options.audience(),
+        requiredClaims: ['iss', 'sub', 'exp', 'jti'],
+        clockTolerance: CLOCK_SKEW_S,
+        currentDate: new Date(nowMs),
+      });
+      const longestS = nowMs / 1_000 + DEVICE_TOKEN_LIFETIME_S + CLOCK_SKEW_S;
+      if ((payload.exp ?? Number.POSITIVE_INFINITY) > longestS) throw refused('exp is too far ahead: at most 5 minutes');
+      return payload;
+    } catch (error) {
+      if (error instanceof HttpError) throw error;
+      throw refused('the token is not valid: signature, algorithm, aud or exp');
+    }
+  }
+
+  #nowMs(): number {
+    return this.#options.nowMs?.() ?? Date.now();
+  }
+}
+
+function headerOf(token: string): ProtectedHeaderParameters {
+  try {
+    return decodeProtectedHeader(token);
+  } catch {
+    throw refused('this is no JWT');
+  }
+}
+
+function chainFrom(x5c: unknown): X509Certificate[] | null {
+  if (x5c === undefined) return null;
+  if (!Array.isArray(x5c) || x5c.length === 0 || x5c.length > MAX_CHAIN) throw refused(`x5c: expected 1 to ${MAX_CHAIN} certificates`);
+  try {
+    return x5c.map((one) => new X509Certificate(Buffer.from(String(one), 'base64')));
+  } catch {
+    throw refused('x5c: expected certificates, DER in base64');
+  }
+}
+
+function refused(why: string): HttpError {
+  return new HttpError(401, why);
+}

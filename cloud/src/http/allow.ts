@@ -1,0 +1,40 @@
+// Who may look at the machine's own routes: the machine itself, and the addresses on the allow-list. What a proxy passes on comes
+// from the address that it names; a proxy is believed only from loopback.
+import { BlockList, isIP } from 'node:net';
+import type { FastifyRequest } from 'fastify';
+import { HttpError } from './errors.ts';
+
+const LOOPBACK = ['127.0.0.0/8', '::1'];
+
+export type Guard = (request: FastifyRequest, reply: unknown, done: (error?: Error) => void) => void;
+
+/** @returns what is wrong with an entry: an address or a network such as 10.0.0.0/8; null where nothing is. */
+export function allowProblem(entry: string): string | null {
+  const [address = '', bits, more] = entry.split('/');
+  const version = isIP(address);
+  const most = version === 4 ? 32 : 128;
+  const valid = version > 0 && more === undefined && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
+  return valid ? null : `${entry || 'an empty entry'}: expected an address or a network such as 10.0.0.0/8`;
+}
+
+export function onlyFrom(allowed: readonly string[]): Guard {
+  const direct = listOf([...LOOPBACK, ...allowed]);
+  const passedOn = listOf(allowed);
+  return (request, _reply, done) => {
+    const forwarded = request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined;
+    const address = request.ip.replace(/^::ffff:/, '');
+    const may = (forwarded ? passedOn : direct).check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+    done(may ? undefined : new HttpError(403, 'this route answers only on the machine itself and to MONITOR_ALLOW'));
+  };
+}
+
+function listOf(entries: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = '', bits] = entry.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
+  }
+  return list;
+}

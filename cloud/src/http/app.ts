@@ -1,0 +1,72 @@
+// The HTTP server without its routes: zod as the one source of validation, types and OpenAPI; errors as details; limits; headers;
+// a log line a request that names the route and never what was in its URL, headers or body.
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Logger } from 'pino';
+import { fail, HttpError } from './errors.ts';
+import { protect } from './headers.ts';
+import { describeRoutes } from './openapi.ts';
+
+export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
+
+const MAX_BODY_BYTES = 64 * 1024;
+/** A thing's name has at most 128 characters, of which none needs escaping. */
+const MAX_PARAMETER_LENGTH = 128;
+/** For the whole request to arrive; who sends slower holds a connection for nothing. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Longer than nginx keeps a connection to its upstream (60 s), so that it is never the one that closes first under a request. */
+const KEEP_ALIVE_MS = 75_000;
+
+export interface AppOptions {
+  readonly log: Logger;
+  readonly corsOrigins: readonly string[];
+  /** Told of each answer, by route and not by URL. */
+  readonly onAnswer?: (route: string, method: string, status: number, seconds: number) => void;
+}
+
+export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Promise<App> {
+  const app = Fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    logger: false,
+    genReqId: () => randomUUID(),
+    trustProxy: 'loopback',
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
+    // A stop ends idle connections at once and waits for requests.
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => void fail(log, error, request, reply),
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((error, request, reply) => fail(log, error, request, reply));
+  protect(app, corsOrigins);
+  answerUnknown(app, log);
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'none';
+    const ms = Math.round(reply.elapsedTime);
+    log.info({ event: 'request', request_id: request.id, method: request.method, route, status: reply.statusCode, ms }, 'answered');
+    onAnswer?.(route, request.method, reply.statusCode, reply.elapsedTime / 1_000);
+    done();
+  });
+  await describeRoutes(app);
+  return app;
+}
+
+/** 405 with what is allowed where the path is there, else 404. */
+function answerUnknown(app: App, log: Logger): void {
+  const routes: { readonly methods: readonly string[]; readonly path: RegExp }[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    const pattern = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[A-Za-z_]+/g, '[^/]+');
+    routes.push({ methods: [method].flat(), path: new RegExp(`^${pattern}$`) });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const allowed = [...new Set(routes.filter((route) => route.path.test(path)).flatMap((route) => route.methods))];
+    if (allowed.length === 0) return fail(log, new HttpError(404, `there is no ${request.method} ${path}`), request, reply);
+    reply.header('allow', allowed.join(', '));
+    return fail(log, new HttpError(405, `${path} takes ${allowed.join(', ')}`), request, reply);
+  });
+}

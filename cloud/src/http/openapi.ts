@@ -1,0 +1,47 @@
+// OpenAPI 3.1 at /openapi.json, made from the routes' own schemas, and a page of it at /docs: plain HTML, made here, that fetches
+// nothing and runs no script.
+import swagger from '@fastify/swagger';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import type { App } from './app.ts';
+import { type ApiDocument, docsPage } from './docsPage.ts';
+
+const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/** For a route's `security`. */
+export const USER = [{ user: [] }];
+export const DEVICE = [{ device: [] }];
+
+export async function describeRoutes(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'elderly-bot cloud',
+        version: '0.1.0',
+        description: 'What a robot that watches over an elderly person has to tell its family. Errors are {"detail": "what and why"}.',
+      },
+      components: {
+        securitySchemes: {
+          user: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'From /auth/login or /auth/register; lasts 7 days.' },
+          device: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: "Signed with the robot's own X.509 key; lasts at most 5 minutes and is good once.",
+          },
+        },
+      },
+    },
+    transform: jsonSchemaTransform,
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('application/json; charset=utf-8').serializer(JSON.stringify).send(app.swagger()),
+  );
+  app.get('/docs', { schema: { hide: true } }, (_request, reply) =>
+    reply
+      .header('content-security-policy', PAGE_POLICY)
+      .type('text/html; charset=utf-8')
+      .serializer((page: string) => page)
+      .send(docsPage(app.swagger() as unknown as ApiDocument)),
+  );
+}

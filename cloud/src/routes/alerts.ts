@@ -1,0 +1,87 @@
+// GET /alerts and POST /alerts/{id}/acknowledge, for members. Whoever gets the list has the alerts before their eyes, and that is noted.
+import { z } from 'zod';
+import { type Alert, acknowledgeAlert, listAlerts, markSeen, readAlert } from '../alerts/alerts.ts';
+import { errors, HttpError } from '../http/errors.ts';
+import { USER } from '../http/openapi.ts';
+import type { Context } from './context.ts';
+import { limitParameter, thingQuery } from './parameters.ts';
+
+const id = z.number().int();
+const time = z.number().int();
+const alertId = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+const picture = z.object({ upload_id: z.string(), kind: z.string(), taken_at: time, url: z.string(), expires_at: time });
+
+const alert = z.object({
+  id,
+  thing: z.string(),
+  incident: z.string(),
+  channel: z.string().describe('What raised it, or robot_silent'),
+  value: z.json(),
+  state: z.enum(['committed', 'seen', 'acknowledged', 'resolved']),
+  raised_at: time.nullable(),
+  committed_at: time,
+  seen_at: time.nullable(),
+  acknowledged_at: time.nullable(),
+  acknowledged_by: id.nullable(),
+  resolved_at: time.nullable(),
+  seen_by: z.array(z.object({ user_id: id, at: time })),
+});
+
+/** The pictures of an incident, with URLs that are good for minutes; none where the robots upload nothing. */
+export type PicturesOf = (thing: string, incident: string) => Promise<readonly z.infer<typeof picture>[]>;
+
+export function alertRoutes({ app, db, auth }: Context, picturesOf: PicturesOf): void {
+  app.get(
+    '/alerts',
+    {
+      onRequest: auth.user,
+      schema: {
+        summary: 'Alerts, newest first, with their snapshots',
+        security: USER,
+        querystring: thingQuery.extend({ limit: limitParameter, before: alertId.optional().describe('Only those older than this alert') }),
+        response: { 200: z.object({ alerts: z.array(alert.extend({ snapshots: z.array(picture) })) }), ...errors(401, 403, 422) },
+      },
+    },
+    async (request) => {
+      const { limit, before = null } = request.query;
+      const thing = await auth.robotOf(request, request.query.thing);
+      const before_ = await listAlerts(db, { thing, limit, before });
+      const ids = before_.map((one) => one.id);
+      await markSeen(db, ids, auth.userOf(request));
+      const alerts = await listAlerts(db, { thing, limit, before });
+      const shown = await Promise.all(
+        alerts
+          .filter((one) => ids.includes(one.id))
+          .map(async (one) => ({ ...plain(one), snapshots: [...(await picturesOf(thing, one.incident))] })),
+      );
+      return { alerts: shown };
+    },
+  );
+
+  app.post(
+    '/alerts/:id/acknowledge',
+    {
+      onRequest: auth.user,
+      schema: {
+        summary: 'Say that you take care of it',
+        description: 'The first acknowledgement stands; another one changes nothing.',
+        security: USER,
+        params: z.object({ id: alertId }),
+        response: { 200: alert, ...errors(401, 403, 404, 422) },
+      },
+    },
+    async (request) => {
+      const found = await readAlert(db, request.params.id);
+      if (!found) throw new HttpError(404, `there is no alert ${request.params.id} of yours`);
+      // Not 403: a stranger does not learn which numbers are there.
+      const thing = await auth.robotOf(request, found.thing).catch(() => null);
+      const acknowledged = thing && (await acknowledgeAlert(db, thing, found.id, auth.userOf(request)));
+      if (!acknowledged) throw new HttpError(404, `there is no alert ${request.params.id} of yours`);
+      return plain(acknowledged);
+    },
+  );
+}
+
+function plain(one: Alert): z.infer<typeof alert> {
+  return { ...one, value: (one.value ?? null) as z.infer<typeof alert>['value'], seen_by: [...one.seen_by] };
+}

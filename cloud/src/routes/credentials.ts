@@ -1,0 +1,69 @@
+// POST /auth/register and /auth/login: given, and open to everybody. An unknown phone and a wrong password get the same answer in
+// the same time.
+import { z } from 'zod';
+import { type AttemptLimits, type AuthLimits, LOGIN_LIMITS, REGISTER_LIMITS } from '../auth/limits.ts';
+import { addUser, findUser } from '../auth/members.ts';
+import { MAX_PASSWORD_BYTES, type Passwords } from '../auth/passwords.ts';
+import type { Tokens } from '../auth/tokens.ts';
+import { errors, HttpError } from '../http/errors.ts';
+import type { Context } from './context.ts';
+import { printable } from './parameters.ts';
+
+const credentials = z.object({
+  phone: printable(8, 15),
+  password: printable(6, MAX_PASSWORD_BYTES).refine(
+    (password) => Buffer.byteLength(password) <= MAX_PASSWORD_BYTES,
+    `expected at most ${MAX_PASSWORD_BYTES} bytes`,
+  ),
+});
+
+const token = { access_token: z.string(), token_type: z.literal('bearer') };
+
+export interface CredentialOptions {
+  readonly tokens: Tokens;
+  readonly passwords: Passwords;
+  readonly attempts: AttemptLimits;
+  readonly limits?: { readonly login: AuthLimits; readonly register: AuthLimits };
+}
+
+export function credentialRoutes({ app, db }: Context, options: CredentialOptions): void {
+  const { tokens, passwords, attempts, limits = { login: LOGIN_LIMITS, register: REGISTER_LIMITS } } = options;
+
+  app.post(
+    '/auth/register',
+    {
+      schema: {
+        summary: 'Register with a phone number and a password',
+        description: 'Opens the given routes. For pictures, alerts and commands the family of a robot has to invite you.',
+        body: credentials,
+        response: { 200: z.object({ message: z.string(), ...token }), ...errors(400, 413, 415, 422, 429) },
+      },
+    },
+    async (request) => {
+      const { phone, password } = request.body;
+      await attempts.count('register', phone, request.ip, limits.register);
+      const userId = await addUser(db, phone, await passwords.hash(password));
+      if (userId === null) throw new HttpError(400, 'this phone is already registered');
+      return { message: 'registered', access_token: await tokens.issue(userId), token_type: 'bearer' as const };
+    },
+  );
+
+  app.post(
+    '/auth/login',
+    {
+      schema: {
+        summary: 'A token for 7 days',
+        body: credentials,
+        response: { 200: z.object(token), ...errors(401, 413, 415, 422, 429) },
+      },
+    },
+    async (request) => {
+      const { phone, password } = request.body;
+      await attempts.count('login', phone, request.ip, limits.login);
+      const user = await findUser(db, phone);
+      const matches = await passwords.matches(password, user?.hashed_password ?? null);
+      if (!user || !matches) throw new HttpError(401, 'phone or password is wrong');
+      return { access_token: await tokens.issue(user.id), token_type: 'bearer' as const };
+    },
+  );
+}

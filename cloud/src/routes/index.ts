@@ -1,0 +1,44 @@
+// All routes on one server, and what they need.
+
+import type { Logger } from 'pino';
+import type { Auth } from '../auth/auth.ts';
+import type { LinkState } from '../broker/link.ts';
+import type { Database } from '../database/database.ts';
+import { type App, buildApp } from '../http/app.ts';
+import type { Metrics } from '../metrics.ts';
+import { alertRoutes, type PicturesOf } from './alerts.ts';
+import { type CredentialOptions, credentialRoutes } from './credentials.ts';
+import { machineRoutes } from './machine.ts';
+import { monitorRoutes } from './monitors.ts';
+import { robotRoutes } from './robots.ts';
+import { type TelemetryOptions, telemetryRoutes } from './telemetry.ts';
+
+export interface ServerOptions extends TelemetryOptions {
+  readonly db: Database;
+  readonly log: Logger;
+  readonly auth: Auth;
+  readonly credentials: CredentialOptions;
+  readonly broker: () => LinkState;
+  readonly metrics: Metrics;
+  /** Who else may see /healthz and /metrics. */
+  readonly monitorAllow: readonly string[];
+  readonly corsOrigins: readonly string[];
+  readonly picturesOf: PicturesOf;
+}
+
+export async function httpServer(options: ServerOptions): Promise<App> {
+  const { db, log, auth, metrics } = options;
+  const app = await buildApp({
+    log,
+    corsOrigins: options.corsOrigins,
+    onAnswer: (route, method, status, seconds) => metrics.answered(route, method, status, seconds),
+  });
+  const context = { app, db, auth };
+  credentialRoutes(context, options.credentials);
+  monitorRoutes(context);
+  telemetryRoutes(context, options);
+  robotRoutes(context);
+  alertRoutes(context, options.picturesOf);
+  machineRoutes(context, { broker: options.broker, metrics, allowed: options.monitorAllow });
+  return app;
+}

@@ -1,0 +1,103 @@
+// The HTTP side of one instance on a database of a test: asked without a socket, with what real ones get from their settings.
+import { pino } from 'pino';
+import { Auth } from '../../src/auth/auth.ts';
+import { Devices, type DevicesOptions } from '../../src/auth/devices.ts';
+import { AttemptLimits } from '../../src/auth/limits.ts';
+import { invite } from '../../src/auth/members.ts';
+import { Passwords } from '../../src/auth/passwords.ts';
+import { Tokens } from '../../src/auth/tokens.ts';
+import type { Database } from '../../src/database/database.ts';
+import type { App } from '../../src/http/app.ts';
+import { Metrics } from '../../src/metrics.ts';
+import { httpServer, type ServerOptions } from '../../src/routes/index.ts';
+
+export const SECRET_KEY = 'a secret of tests, long enough for them';
+export const ORIGIN = 'https://cloud.example.org';
+/** The least that bcrypt allows: tests of routes are not about its time. */
+const QUICK_COST = 4;
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+export interface Ask {
+  readonly body?: unknown;
+  readonly token?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly remoteAddress?: string;
+}
+
+let phones = 0;
+
+/** A number that no other test has. */
+export function newPhone(): string {
+  return `+39${String(process.pid).padStart(7, '0')}${String(++phones).padStart(4, '0')}`;
+}
+
+export interface ApiOptions extends Partial<ServerOptions> {
+  readonly device?: Partial<DevicesOptions>;
+}
+
+export class Api {
+  readonly app: App;
+  readonly tokens: Tokens;
+  readonly #db: Database;
+
+  private constructor(app: App, tokens: Tokens, db: Database) {
+    this.app = app;
+    this.tokens = tokens;
+    this.#db = db;
+  }
+
+  static async open(db: Database, { device, ...options }: ApiOptions = {}): Promise<Api> {
+    const tokens = new Tokens(SECRET_KEY);
+    const devices = new Devices({ db, audience: () => ORIGIN, ca: null, ...device });
+    const app = await httpServer({
+      db,
+      log: pino({ level: 'silent' }),
+      auth: new Auth({ db, tokens, devices }),
+      credentials: { tokens, passwords: new Passwords(QUICK_COST), attempts: new AttemptLimits(db, SECRET_KEY) },
+      broker: () => 'subscribed',
+      metrics: new Metrics(() => true),
+      monitorAllow: [],
+      corsOrigins: [],
+      publicTelemetry: true,
+      defaultThing: null,
+      picturesOf: () => Promise.resolve([]),
+      ...options,
+    });
+    return new Api(app, tokens, db);
+  }
+
+  async ask(
+    method: 'GET' | 'POST' | 'OPTIONS' | 'DELETE',
+    url: string,
+    { body, token, headers = {}, remoteAddress }: Ask = {},
+  ): Promise<Answer> {
+    const answer = await this.app.inject({
+      method,
+      url,
+      headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers },
+      ...(body === undefined ? {} : { payload: body as object }),
+      ...(remoteAddress === undefined ? {} : { remoteAddress }),
+    });
+    const isJson = String(answer.headers['content-type'] ?? '').includes('json');
+    return { status: answer.statusCode, body: isJson ? answer.json() : answer.body, headers: answer.headers };
+  }
+
+  /** Registers somebody, each from an address of their own, and invites them to `things`. */
+  async register(...things: readonly string[]): Promise<{ readonly phone: string; readonly token: string }> {
+    const phone = newPhone();
+    const remoteAddress = `10.1.${phones >> 8}.${phones & 255}`;
+    const { status, body } = await this.ask('POST', '/auth/register', { body: { phone, password: 'correct horse' }, remoteAddress });
+    if (status !== 200) throw new Error(`registering answered ${status}: ${JSON.stringify(body)}`);
+    for (const thing of things) await invite(this.#db, phone, thing);
+    return { phone, token: (body as { access_token: string }).access_token };
+  }
+
+  async close(): Promise<void> {
+    await this.app.close();
+  }
+}
