@@ -5,6 +5,7 @@ import { commandFlood, commands } from './commands.ts';
 import { cpu, fsyncs } from './cpu.ts';
 import { drain } from './drain.ts';
 import { idle } from './idle.ts';
+import { ingestion } from './ingest.ts';
 import { latency, latencySlowFsync } from './latency.ts';
 import { start } from './start.ts';
 import { throughput } from './throughput.ts';
@@ -21,4 +22,5 @@ export const BENCHES: readonly Bench[] = [
   start,
   commands,
   commandFlood,
+  ingestion,
 ];
