@@ -1,0 +1,148 @@
+// The seven given routes as other people's apps speak them, and that being registered opens nothing more.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { SignJWT, UnsecuredJWT } from 'jose';
+import { revoke } from '../src/auth/members.ts';
+import { Api, newPhone, SECRET_KEY } from './support/api.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { Instance } from './support/instance.ts';
+import { newThing, telemetry } from './support/robot.ts';
+
+onEachDatabase('the routes', (db) => {
+  let api: Api;
+
+  before(async () => {
+    api = await Api.open(db());
+  });
+
+  after(() => api.close());
+
+  const register = (phone: string, password: string, remoteAddress: string) =>
+    api.ask('POST', '/auth/register', { body: { phone, password }, remoteAddress });
+
+  test('a client that knows only the seven registers, logs in, reports and reads', async () => {
+    const phone = newPhone();
+    const registered = await register(phone, 'secret', '10.9.0.1');
+    assert.equal(registered.status, 200);
+    const { message, access_token: first, token_type: type } = registered.body as Record<string, string>;
+    assert.deepEqual([typeof message, typeof first, type], ['string', 'string', 'bearer']);
+    const login = await api.ask('POST', '/auth/login', { body: { phone, password: 'secret' }, remoteAddress: '10.9.0.1' });
+    const { access_token: token = '', ...rest } = login.body as Record<string, string>;
+    assert.deepEqual(rest, { token_type: 'bearer' });
+
+    const power = await api.ask('POST', '/health', { token, body: { power: 87, temperature: 36.5 } });
+    assert.deepEqual([power.status, power.body], [200, { status: 'updated', power: 87, temperature: 36.5 }]);
+    const { created_at: healthAt, ...health } = (await api.ask('GET', '/health', { token })).body as Record<string, unknown>;
+    assert.deepEqual(health, { power: 87, temperature: 36.5 });
+    assert.match(String(healthAt), /^\d{4}-\d\d-\d\dT.*Z$/);
+
+    const safe = await api.ask('POST', '/safety', { token, body: { fall: 'Detected' } });
+    assert.deepEqual(safe.body, { status: 'updated', gas: 'Normal', fire: 'None', fall: 'Detected', stranger: 'None' });
+    const { created_at: _, ...safety } = (await api.ask('GET', '/safety', { token })).body as Record<string, unknown>;
+    assert.deepEqual(safety, { gas: 'Normal', fire: 'None', fall: 'Detected', stranger: 'None' });
+    assert.equal((await api.ask('GET', '/telemetry')).status, 200);
+  });
+
+  test('what is wrong is said as detail, with the right status and the field named', async () => {
+    const { token, phone } = await api.register();
+    assert.equal((await register(phone, 'secret', '10.9.0.2')).status, 400);
+    const short = await register('123', 'secret', '10.9.0.2');
+    assert.equal(short.status, 422);
+    assert.match((short.body as { detail: string }).detail, /phone/);
+    const long = await register(newPhone(), 'ä'.repeat(40), '10.9.0.2');
+    assert.equal(long.status, 422);
+    assert.match((long.body as { detail: string }).detail, /password.*72 bytes/);
+    const hot = await api.ask('POST', '/health', { token, body: { power: 101, temperature: 20 } });
+    assert.equal(hot.status, 422);
+    assert.match((hot.body as { detail: string }).detail, /power/);
+    assert.equal((await api.ask('DELETE', '/health', { token })).status, 405);
+    assert.equal((await api.ask('GET', '/nowhere')).status, 404);
+    const big = await api.ask('POST', '/safety', { token, body: { gas: 'x'.repeat(70_000) } });
+    assert.equal(big.status, 413);
+  });
+
+  test('an unknown phone and a wrong password get the same answer', async () => {
+    const { phone } = await api.register();
+    const wrong = await api.ask('POST', '/auth/login', { body: { phone, password: 'something else' }, remoteAddress: '10.9.0.3' });
+    const unknown = await api.ask('POST', '/auth/login', {
+      body: { phone: newPhone(), password: 'something else' },
+      remoteAddress: '10.9.0.3',
+    });
+    assert.deepEqual([wrong.status, wrong.body], [401, { detail: 'phone or password is wrong' }]);
+    assert.deepEqual([unknown.status, unknown.body], [wrong.status, wrong.body]);
+  });
+
+  test('too many tries of one phone are refused with the time until the next, through any instance', async () => {
+    const { phone } = await api.register();
+    const other = await Api.open(db());
+    try {
+      const tries = await Promise.all(
+        Array.from({ length: 11 }, (_, i) =>
+          (i % 2 ? api : other).ask('POST', '/auth/login', { body: { phone, password: 'wrong one' }, remoteAddress: `10.8.0.${i}` }),
+        ),
+      );
+      const refused = tries.filter(({ status }) => status === 429);
+      assert.equal(refused.length, 1);
+      assert.ok(Number(refused[0]?.headers['retry-after']) > 0);
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('no token but a whole, timely one of ours opens a route', async () => {
+    const key = new TextEncoder().encode(SECRET_KEY);
+    const nowS = Math.floor(Date.now() / 1_000);
+    const signed = (alg: string, claims: Record<string, unknown>, secret = key) =>
+      new SignJWT(claims).setProtectedHeader({ alg }).sign(secret);
+    const tokens = {
+      'no token': null,
+      'alg none': new UnsecuredJWT({ sub: '1', iat: nowS, exp: nowS + 60 }).encode(),
+      'another algorithm': await signed('HS512', { sub: '1', iat: nowS, exp: nowS + 60 }, new TextEncoder().encode(SECRET_KEY.repeat(2))),
+      'another key': await signed('HS256', { sub: '1', iat: nowS, exp: nowS + 60 }, new TextEncoder().encode('x'.repeat(40))),
+      expired: await signed('HS256', { sub: '1', iat: nowS - 700_000, exp: nowS - 1 }),
+      'without an end': await signed('HS256', { sub: '1', iat: nowS }),
+      'of nobody': await signed('HS256', { sub: '999999999', iat: nowS, exp: nowS + 60 }),
+      garbage: 'a.b.c',
+    };
+    for (const [what, token] of Object.entries(tokens)) {
+      const { status, body } = await api.ask('GET', '/health', { token });
+      assert.equal(status, 401, what);
+      assert.equal(typeof (body as { detail: unknown }).detail, 'string', what);
+    }
+  });
+
+  test('a stranger who registers sees no robot; a member sees theirs, until the invitation is revoked', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send('elderly_bot/telemetry', telemetry({ thing }, [[1, 1_763_929_000_001, 'fall', true, { alert: 'raised' }]]));
+    await cloud.stop();
+    const [stranger, member] = [await api.register(), await api.register(thing)];
+    for (const url of [`/robots/${thing}/accounting`, `/alerts?thing=${thing}`]) {
+      assert.equal((await api.ask('GET', url)).status, 401, url);
+      assert.equal((await api.ask('GET', url, { token: stranger.token })).status, 403, url);
+      assert.equal((await api.ask('GET', url, { token: member.token })).status, 200, url);
+    }
+    const listed = await api.ask('GET', '/alerts', { token: member.token });
+    const [alert] = (listed.body as { alerts: { id: number; state: string }[] }).alerts;
+    assert.equal(alert?.state, 'seen');
+    const acknowledge = `/alerts/${alert?.id}/acknowledge`;
+    assert.equal((await api.ask('POST', acknowledge, { token: stranger.token })).status, 404);
+    const taken = await api.ask('POST', acknowledge, { token: member.token });
+    assert.deepEqual([taken.status, (taken.body as { state: string }).state], [200, 'acknowledged']);
+    assert.ok(await revoke(db(), member.phone, thing));
+    assert.equal((await api.ask('GET', `/alerts?thing=${thing}`, { token: member.token })).status, 403);
+  });
+
+  test('the description names every route that a person may use, and answers carry the headers that protect', async () => {
+    const { status, body, headers } = await api.ask('GET', '/openapi.json');
+    assert.equal(status, 200);
+    const { openapi, paths } = body as { openapi: string; paths: Record<string, unknown> };
+    assert.match(openapi, /^3\.1/);
+    for (const path of ['/auth/register', '/auth/login', '/health', '/safety', '/telemetry', '/alerts']) assert.ok(paths[path], path);
+    assert.equal(headers['x-content-type-options'], 'nosniff');
+    assert.equal(headers['access-control-allow-origin'], undefined);
+    assert.equal((await api.ask('GET', '/docs')).status, 200);
+    assert.equal((await api.ask('GET', '/metrics', { remoteAddress: '203.0.113.7' })).status, 403);
+    assert.equal((await api.ask('GET', '/metrics', { remoteAddress: '127.0.0.1' })).status, 200);
+  });
+});
