@@ -1,17 +1,41 @@
-// Named moments at which a fault campaign ends the process as kill -9 would. Nothing happens unless the environment names one.
+// Named moments at which a test ends the process as kill -9 would. Nothing happens unless the environment names one; it is for tests
+// only, and does no more harm than a power cut where somebody sets it by mistake.
 
-export const CRASH_POINTS = [
+export const COMMAND_CRASH_POINTS = [
   'command_before_record',
   'command_recorded',
   'command_published',
   'command_answered',
   'command_answer_in_transaction',
 ] as const;
-export type CrashPoint = (typeof CRASH_POINTS)[number];
+
+/** In the order of a row's life, then those of a file that is mended. */
+export const OUTBOX_CRASH_POINTS = [
+  'row_taken',
+  'commit_begun',
+  'commit_in_transaction',
+  'commit_done',
+  'rows_claimed',
+  'rows_acknowledged',
+  'receipt_read',
+  'receipt_in_transaction',
+  'receipt_applied',
+  'give_up_in_transaction',
+  'given_up',
+  'checkpointed',
+  'salvage_built',
+  'salvage_set_aside',
+  'salvage_done',
+] as const;
+
+export type CrashPoint = (typeof COMMAND_CRASH_POINTS)[number] | (typeof OUTBOX_CRASH_POINTS)[number];
 
 export const CRASH_AT = 'ELDERLY_BOT_CRASH_AT';
 
-/** Does not return where `ELDERLY_BOT_CRASH_AT` is this name. */
+const [AT, NTH = '1'] = (process.env[CRASH_AT] ?? '').split(':');
+let passed = 0;
+
+/** Does not return where `ELDERLY_BOT_CRASH_AT` is this name; with `name:3` the third time. */
 export function crashPoint(name: CrashPoint): void {
-  if (process.env[CRASH_AT] === name) process.kill(process.pid, 'SIGKILL');
+  if (AT === name && ++passed === Number(NTH)) process.kill(process.pid, 'SIGKILL');
 }

@@ -1,5 +1,6 @@
 // What this file knows of every row: which outboxes there are, what is on its way, acknowledged, covered or given up. Memory follows
 // the disk: nothing here changes before its transaction has been committed.
+import { crashPoint } from '../crashPoint.ts';
 import { count, type Range, type Ranges, type Receipt, rangesOf, subtract, union } from '../wire/index.ts';
 import type { WaitingRow } from './intake.ts';
 import { type Cut, Lanes, type Publication } from './lanes.ts';
@@ -94,6 +95,7 @@ export class Ledger {
   /** One transaction: `rows` get their numbers, acknowledgements are written down, and `also` happens. @throws SQLite's error; then nothing did. */
   commit(rows: readonly WaitingRow[], also: () => void = () => {}): void {
     const before = this.#open.accepted;
+    crashPoint('commit_begun');
     this.#store.transaction(() => {
       let seq = before;
       const added = new Map<number, number>();
@@ -109,7 +111,9 @@ export class Ledger {
       for (const publication of this.#removed) this.#store.deletePublication(publication);
       for (const publication of this.#dirty) this.#store.savePublication(publication);
       also();
+      crashPoint('commit_in_transaction');
     });
+    crashPoint('commit_done');
     this.#open.accepted = before + rows.length;
     this.#dirty.clear();
     this.#removed = [];
@@ -145,6 +149,7 @@ export class Ledger {
       }
       for (const publication of [saved, ...added]) this.#dirty.add(publication);
     }
+    crashPoint('rows_acknowledged');
   }
 
   /** Not acknowledged: the claim's rows are free again. */
@@ -160,7 +165,9 @@ export class Ledger {
     this.commit(declaration ? [declaration] : [], () => {
       this.#store.remove(record.ordinal, ranges, gone);
       this.#write(cut);
+      crashPoint('give_up_in_transaction');
     });
+    crashPoint('given_up');
     record.gone = gone;
     this.#lanes.apply(cut);
   }
@@ -174,7 +181,9 @@ export class Ledger {
       this.#store.remove(record.ordinal, union(given, outcome.vanished), gone);
       if (outcome.vanished.length > 0) this.#store.setAccepted(record.ordinal, outcome.accepted);
       this.#write(cut);
+      crashPoint('receipt_in_transaction');
     });
+    crashPoint('receipt_applied');
     Object.assign(record, { accepted: Math.max(record.accepted, outcome.accepted), covered: outcome.covered, gone });
     this.#lanes.apply(cut);
     // Found again by their range: what a cut left of a publication is another.
@@ -221,6 +230,7 @@ export class Ledger {
       const last = rows.at(-1)?.seq;
       if (first !== undefined && last !== undefined) {
         this.#lanes.take(number, record.ordinal, [first, last]);
+        crashPoint('rows_claimed');
         const { id, accepted, ordinal } = record;
         return { class: rowClass, outbox: { id, accepted }, ordinal, first, last, rows };
       }

@@ -1,5 +1,6 @@
 // The one queue through which everything leaves the robot. What it promises stands in README.md beside this file.
 import type { Clock, Lifetime } from '../clock/index.ts';
+import { crashPoint } from '../crashPoint.ts';
 import { AgentError, codeOf } from '../errors.ts';
 import { count, type EventBody, type Ranges, type ReadingExtra, type Receipt, rangesOf, subtract, union } from '../wire/index.ts';
 import { nextEviction } from './eviction.ts';
@@ -110,6 +111,7 @@ export class Outbox {
   append(row: NewRow, within?: () => void): void {
     if (this.#closed) throw new AgentError('CLOSED', 'the outbox is closed');
     this.#intake.add(this.#stamped(row, within));
+    crashPoint('row_taken');
     if (row.class !== 'telemetry') this.#intake.soon();
     else this.#intake.within(this.#groupMs);
   }
@@ -236,6 +238,7 @@ export class Outbox {
     }
     this.#store.dropDeliveredAlerts(this.#ranMs() - KEEP_ALERTS_MS);
     this.#store.checkpoint();
+    crashPoint('checkpointed');
     this.#space.restoreBallast();
   }
 
@@ -262,6 +265,7 @@ export class Outbox {
     const publications = this.#ledger.lanes.of(record.ordinal);
     const outcome = settle(book, receipt, now, publications, this.#store.declared(record.id));
     if (!outcome) return 'beyond_accepted';
+    crashPoint('receipt_read');
     this.#lifetime.sawReceipt(this.#clock.mono());
     const poison = subtract(
       outcome.hopeless.reduce((all: Ranges, publication) => union(all, this.#ledger.rowsOf(publication)), []),

@@ -1,8 +1,9 @@
 // A damaged file is never deleted, never a reason not to start, and never replaced by an empty one without a word. It is opened
 // again first, since SQLITE_CORRUPT can be a passing lie of the disk; if it is truly broken it is renamed aside, the rows that can
 // be read are taken over under their own names, and the cloud is told what is lost.
-import { existsSync, renameSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashPoint } from '../crashPoint.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { EventBody } from '../wire/index.ts';
 import { closedEvent, salvage, unknownTo } from './salvage.ts';
@@ -29,6 +30,9 @@ const BELIEVED_FROM = 2;
  */
 export function openOutboxFile(stateDir: string, maxBytes: number, expected: readonly string[], successor: string): Opened {
   const file = join(stateDir, OUTBOX_FILE);
+  const mended = `${file}.mended`;
+  // The end came between setting the damaged file aside and putting the mended one in its place.
+  if (!existsSync(file) && existsSync(mended)) renameSync(mended, file);
   const existed = existsSync(file) && statSync(file).size > 0;
   // What is left of a file that vanished must not be mixed with the new one.
   if (!existed && expected.length > 0) setAside(file);
@@ -42,12 +46,26 @@ export function openOutboxFile(stateDir: string, maxBytes: number, expected: rea
     return { db, closed: unknown.map((id) => closedEvent(id, null, [], successor)), damage };
   }
   db?.close();
+  const closed = mend(file, mended, maxBytes, expected, successor);
+  crashPoint('salvage_built');
   const aside = setAside(file);
-  const fresh = openDatabase(file, maxBytes);
-  const closed = salvage(aside, fresh, expected, successor);
+  crashPoint('salvage_set_aside');
+  renameSync(mended, file);
+  crashPoint('salvage_done');
   forgetSuspicions(stateDir);
   const why = db ? 'it failed while in use, again' : messageOf(error);
-  return { db: fresh, closed, damage: `${file}: ${why}; it was set aside as ${aside}` };
+  return { db: openDatabase(file, maxBytes), closed, damage: `${file}: ${why}; it was set aside as ${aside}` };
+}
+
+/** What can be read of the damaged file, in a whole one beside it: until that is done nothing is moved, and the end may come. */
+function mend(file: string, mended: string, maxBytes: number, expected: readonly string[], successor: string): EventBody[] {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(`${mended}${suffix}`, { force: true });
+  const fresh = openDatabase(mended, maxBytes);
+  try {
+    return salvage(file, fresh, expected, successor);
+  } finally {
+    fresh.close();
+  }
 }
 
 function attempt(file: string, maxBytes: number, thoroughly: boolean): { db?: Db; error?: unknown } {

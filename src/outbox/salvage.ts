@@ -1,4 +1,4 @@
-// What can still be read of a file that was set aside, taken over into a fresh one: every row under its outbox's name and number,
+// What can still be read of a damaged file, taken over into a fresh one: every row under its outbox's name and number,
 // the command journal, so that no command runs twice, and the delivered alerts. Each table and each outbox by itself, so that a
 // broken one costs nothing but itself.
 import Database from 'better-sqlite3';
@@ -23,9 +23,9 @@ const CHUNK = 10_000;
 const COPIED = { commands: ['id'], delivered_alerts: ['outbox', 'seq'] } as const;
 
 /** @returns what the cloud has to be told about outboxes that are no more. Never throws for what is damaged. */
-export function salvage(aside: string, fresh: Db, expected: readonly string[], successor: string): EventBody[] {
+export function salvage(file: string, fresh: Db, expected: readonly string[], successor: string): EventBody[] {
   const closed: EventBody[] = [];
-  const damaged = reading(() => new Database(aside, { fileMustExist: true }));
+  const damaged = reading(() => new Database(file, { fileMustExist: true }));
   if (damaged) {
     for (const outbox of reading(() => outboxesOf(damaged)) ?? []) {
       const event = reading(() => fresh.transaction(() => takeOver(damaged, fresh, outbox, successor))());

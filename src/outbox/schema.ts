@@ -116,8 +116,17 @@ const CHECK_UP_TO_BYTES = 4 * 1024 ** 2;
 /** Looks at every page. @returns what is wrong, in SQLite's words; undefined where nothing is. @throws SQLite's own error. */
 export function quickCheck(db: Db): string | undefined {
   const found = db.pragma('quick_check(1)', { simple: true });
-  return found === 'ok' ? undefined : String(found);
+  if (found !== 'ok') return String(found);
+  if (Number(db.pragma('user_version', { simple: true })) === 0) return undefined;
+  // Pages of two different commits, each whole: what a garbled WAL makes of a file that was checkpointed before.
+  const mixed = db.prepare(MIXED).pluck().get();
+  return mixed === undefined ? undefined : `its tables are of different times: ${mixed}`;
 }
+
+const MIXED = `
+select 'the tally of class ' || t.class from tally t where t.rows <> (select count(*) from rows r where r.class = t.class)
+union all select 'row ' || r.seq || ' of ' || o.id from rows r join outboxes o on o.ordinal = r.outbox where r.seq > o.accepted
+limit 1`;
 
 /** @throws DamagedError, or SQLite's own error. */
 function check(db: Db, thoroughly: boolean): void {

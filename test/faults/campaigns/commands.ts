@@ -1,9 +1,11 @@
 // kill -9 at each named point between a command's record, its publishing and its result; then the same command comes again, twice.
 // However it died, the ROS message came at most once, and the id has exactly one result.
-import { CRASH_AT, CRASH_POINTS, type CrashPoint } from '../../../src/crashPoint.ts';
+import { COMMAND_CRASH_POINTS, CRASH_AT } from '../../../src/crashPoint.ts';
 import { THING } from '../../support/bench.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { MovingRobot, movingMissing } from '../moving.ts';
+
+type CrashPoint = (typeof COMMAND_CRASH_POINTS)[number];
 
 const SPEAK = '/speak';
 /** A second ROS message would come right after the first. */
@@ -37,7 +39,7 @@ async function runCommands({ runs, say }: Context): Promise<Outcome> {
   try {
     await robot.peer.subscribe(SPEAK, 'std_msgs/msg/String');
     for (let run = 1; run <= runs; run++) {
-      for (const point of CRASH_POINTS) {
+      for (const point of COMMAND_CRASH_POINTS) {
         const found = await crash(robot, point, `${point}-${run}`);
         tally.executed += found.spoken;
         if (found.spoken > 1) tally.executed_twice++;
@@ -47,7 +49,7 @@ async function runCommands({ runs, say }: Context): Promise<Outcome> {
         const isRight = found.results === 1 && found.spoken <= 1 && MAY_SAY[point].includes(found.status);
         if (!isRight) failures.push(`run ${run}, ${point}: ${JSON.stringify(found)}, expected one of ${MAY_SAY[point].join(', ')}, once`);
       }
-      say(`run ${run}: ${CRASH_POINTS.length} points, ${failures.length} failures so far`);
+      say(`run ${run}: ${COMMAND_CRASH_POINTS.length} points, ${failures.length} failures so far`);
     }
   } finally {
     await robot.stop();
@@ -58,7 +60,7 @@ async function runCommands({ runs, say }: Context): Promise<Outcome> {
     lost: tally.results_missing,
     doubled,
     failures,
-    figures: { points: CRASH_POINTS, kills: runs * CRASH_POINTS.length, ...tally },
+    figures: { points: COMMAND_CRASH_POINTS, kills: runs * COMMAND_CRASH_POINTS.length, ...tally },
   };
 }
 

@@ -1,0 +1,52 @@
+// The life of an outbox in a process of its own, for crash.test.ts: crashLife.ts FOLDER [mend]. Says each row number once it is
+// committed, and `alive` at its end.
+import { join } from 'node:path';
+import { Lifetime } from '../../src/clock/index.ts';
+import { Outbox, openOutboxFile, Space } from '../../src/outbox/index.ts';
+import { ManualClock } from '../support/outbox.ts';
+
+const MAX_BYTES = 64 * 1024 ** 2;
+const [folder = '', mend] = process.argv.slice(2);
+const clock = new ManualClock();
+const lifetime = Lifetime.begin(folder);
+const id = `box-${lifetime.boot}`;
+const { db, closed } = openOutboxFile(folder, MAX_BYTES, lifetime.outboxes, id);
+const space = new Space(db, folder, MAX_BYTES);
+const outbox = new Outbox({ db, space, clock, lifetime, id, groupMs: 60_000, onTrouble: () => {} });
+outbox.start();
+for (const body of closed) outbox.append({ class: 'event', body });
+outbox.flush();
+lifetime.openedOutbox(id, outbox.owed(), 0);
+
+if (mend === undefined) {
+  const say = () => process.stdout.write(`${id} ${outbox.accepted}\n`);
+  for (let round = 0; round < 5; round++) {
+    outbox.append({ class: 'alert', channel: 'gas', value: round % 2 === 0, extra: { alert: round % 2 === 0 ? 'raised' : 'cleared' } });
+    for (let n = 0; n < 20; n++) outbox.append({ class: 'telemetry', channel: 'battery', value: n });
+    outbox.flush();
+    say();
+    for (const rowClass of ['alert', 'telemetry'] as const) {
+      const claim = outbox.claim(rowClass, { maxRows: 15, maxBytes: 100_000 });
+      if (claim) outbox.published(claim);
+    }
+    outbox.flush();
+    clock.advance(1_000);
+    const through = Math.max(0, outbox.accepted - 12);
+    const to = {
+      thing: 'elderly-bot',
+      outbox: id,
+      at: 0,
+      accepted: outbox.accepted,
+      mark: [lifetime.boot, clock.mono()] as [number, number],
+    };
+    outbox.receive({ ...to, through, after: 0, to: through, also: [] });
+    if (round === 3) {
+      clock.advance(3_600_000);
+      outbox.tend(1_000);
+      say();
+    }
+  }
+}
+outbox.close();
+db.close();
+process.stdout.write(`alive in ${join(folder, 'outbox.db')}\n`);
