@@ -93,13 +93,18 @@ export async function readCoverage(sql: Sql, outboxes: readonly OutboxName[]): P
   return rows.map((row) => ({ ...row, covered: rangesFrom(row.covered) }));
 }
 
-/** Each seq in 1..accepted is exactly one of committed, evicted or outstanding; committed wins. Latest outbox first. */
+/**
+ * Each seq in 1..accepted is exactly one of committed, evicted or outstanding; committed wins. Latest outbox first. Of an outbox
+ * that was lost with its file (closed, and nobody knows its last number) nothing is outstanding: what never came counts as evicted.
+ */
 export async function readAccounts(sql: Sql, thing: string): Promise<Account[]> {
   return sql.query<Account>(
     `select outbox, accepted, committed, evicted, accepted - committed - evicted as outstanding from (
       select o.outbox, o.accepted, o.first_seen_at, o.mark_boot, o.mark_ms,
         (select coalesce(sum(upper(r) - lower(r)), 0)::bigint from unnest(o.committed) r) as committed,
-        (select coalesce(sum(upper(r) - lower(r)), 0)::bigint from unnest(o.evicted - o.committed) r) as evicted
+        (select coalesce(sum(upper(r) - lower(r)), 0)::bigint from unnest(case
+          when o.closed and o.last_seq is null then o.evicted + int8multirange(int8range(1, o.accepted + 1)) else o.evicted
+        end - o.committed) r) as evicted
       from outboxes o where o.thing = $1
     ) as counts order by mark_boot desc nulls last, mark_ms desc nulls last, first_seen_at desc, outbox`,
     [thing],

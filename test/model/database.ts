@@ -181,8 +181,9 @@ function readCoverage({ outboxes }: State, names: readonly Given[]): unknown[] {
 function accounts({ outboxes }: State, thing: string): unknown[] {
   return [...outboxes.values()]
     .filter((row) => row.thing === thing)
-    .map(({ outbox, accepted, committed, evicted }) => {
-      const [here, gone] = [count(committed), count(subtract(evicted, committed))];
+    .map(({ outbox, accepted, committed, evicted, closed, lastSeq }) => {
+      const lost: Ranges = closed && lastSeq === null && accepted > 0 ? [[1, accepted]] : [];
+      const [here, gone] = [count(committed), count(subtract(union(evicted, lost), committed))];
       return { outbox, accepted, committed: here, evicted: gone, outstanding: accepted - here - gone };
     });
 }
