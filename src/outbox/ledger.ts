@@ -4,7 +4,7 @@ import { crashPoint } from '../crashPoint.ts';
 import { count, type Range, type Ranges, type Receipt, rangesOf, subtract, union } from '../wire/index.ts';
 import type { WaitingRow } from './intake.ts';
 import { type Cut, Lanes, type Publication } from './lanes.ts';
-import { className, classNumber, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
+import { className, classNumber, fitting, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
 import type { Settlement } from './settle.ts';
 import type { OutboxRecord, Store } from './store.ts';
 
@@ -29,11 +29,16 @@ export interface ClaimLimits {
 /** What an earlier start sent may reach the cloud so long after this one began: only a receipt from later says how much it was. */
 const UNHEARD_FOR_MS = 300_000;
 
+/** Rows of a class kept in memory until they are claimed: what a message holds at most. Beyond, they are read back. */
+const MAX_FRESH = 1_000;
+
 export class Ledger {
   readonly #store: Store;
   readonly #lanes = new Lanes();
   /** Classes of which a row may be free. */
   readonly #maybe = new Set<RowClass>(ROW_CLASSES);
+  /** Classes of which the free rows are exactly these, just committed: an alert leaves without being read back. */
+  readonly #fresh = new Map<RowClass, StoredRow[]>();
   /** Earlier outboxes that may have been more than the file knows, if it fell back: until a receipt says what the cloud saw of them. */
   readonly #unheard = new Set<string>();
   /** The cutoff below which no backlog was left: new rows come after it. */
@@ -117,13 +122,17 @@ export class Ledger {
     this.#open.accepted = before + rows.length;
     this.#dirty.clear();
     this.#removed = [];
-    for (const { row } of rows) this.#maybe.add(row.class);
+    rows.forEach((row, i) => {
+      this.#committed(row, before + 1 + i);
+    });
   }
 
   /** The next rows of a class that are neither on their way nor acknowledged, oldest first; they count as on their way. */
   claim(rowClass: RowClass, limits: ClaimLimits): Claim | undefined {
     const backlogTo = limits.track?.kind === 'backlog' ? limits.track.cutoff : undefined;
     if (!this.#maybe.has(rowClass) || (backlogTo !== undefined && backlogTo === this.#drainedTo)) return undefined;
+    const fresh = limits.track === undefined ? this.#claimFresh(rowClass, limits) : undefined;
+    if (fresh) return fresh;
     const live = limits.track?.kind === 'live';
     for (const record of live ? [this.#open] : this.#records) {
       const upTo = backlogTo !== undefined && record === this.#open ? backlogTo : record.accepted;
@@ -168,6 +177,7 @@ export class Ledger {
       crashPoint('give_up_in_transaction');
     });
     crashPoint('given_up');
+    this.#fresh.clear();
     record.gone = gone;
     this.#lanes.apply(cut);
   }
@@ -184,6 +194,7 @@ export class Ledger {
       crashPoint('receipt_in_transaction');
     });
     crashPoint('receipt_applied');
+    this.#fresh.clear();
     Object.assign(record, { accepted: Math.max(record.accepted, outcome.accepted), covered: outcome.covered, gone });
     this.#lanes.apply(cut);
     // Found again by their range: what a cut left of a publication is another.
@@ -220,20 +231,43 @@ export class Ledger {
     return this.#records.reduce((sum, record) => sum + outstanding(record), 0);
   }
 
+  /** Where nothing of its class was free before, a row is all that is. Telemetry waits for its message and is read then. */
+  #committed({ row, body, at }: WaitingRow, seq: number): void {
+    if (row.class !== 'telemetry') {
+      if (!this.#maybe.has(row.class)) this.#fresh.set(row.class, []);
+      const fresh = this.#fresh.get(row.class);
+      if (fresh && fresh.length < MAX_FRESH) fresh.push({ seq, at, channel: 'channel' in row ? row.channel : '', body });
+      else this.#fresh.delete(row.class);
+    }
+    this.#maybe.add(row.class);
+  }
+
+  #claimFresh(rowClass: RowClass, limits: ClaimLimits): Claim | undefined {
+    const fresh = this.#fresh.get(rowClass);
+    if (fresh === undefined) return undefined;
+    this.#fresh.delete(rowClass);
+    const rows = fitting(fresh.slice(0, limits.maxRows), limits.maxBytes);
+    if (rows.length < fresh.length) this.#fresh.set(rowClass, fresh.slice(rows.length));
+    else this.#maybe.delete(rowClass);
+    return this.#take(this.#open, rowClass, rows);
+  }
+
+  #take({ id, accepted, ordinal }: OutboxRecord, rowClass: RowClass, rows: readonly StoredRow[]): Claim | undefined {
+    const [first, last] = [rows[0]?.seq, rows.at(-1)?.seq];
+    if (first === undefined || last === undefined) return undefined;
+    this.#lanes.take(classNumber(rowClass), ordinal, [first, last]);
+    crashPoint('rows_claimed');
+    return { class: rowClass, outbox: { id, accepted }, ordinal, first, last, rows };
+  }
+
   #claimOf(record: OutboxRecord, rowClass: RowClass, [start, upTo]: Range, limits: ClaimLimits): Claim | undefined {
     const number = classNumber(rowClass);
     for (let from = start; ; ) {
       const [free, end] = this.#lanes.nextFree(number, record.ordinal, from);
       if (free > upTo) return undefined;
       const rows = this.#store.rows(number, record.ordinal, free, Math.min(end, upTo), limits);
-      const first = rows[0]?.seq;
-      const last = rows.at(-1)?.seq;
-      if (first !== undefined && last !== undefined) {
-        this.#lanes.take(number, record.ordinal, [first, last]);
-        crashPoint('rows_claimed');
-        const { id, accepted, ordinal } = record;
-        return { class: rowClass, outbox: { id, accepted }, ordinal, first, last, rows };
-      }
+      const claim = this.#take(record, rowClass, rows);
+      if (claim) return claim;
       if (end >= upTo) return undefined;
       from = end + 1;
     }
@@ -246,6 +280,7 @@ export class Ledger {
   /** Rows of a class are free again, wherever they stand. */
   #mayClaim(rowClass: RowClass): void {
     this.#maybe.add(rowClass);
+    this.#fresh.delete(rowClass);
     this.#drainedTo = undefined;
   }
 

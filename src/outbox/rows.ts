@@ -61,3 +61,16 @@ export function decodeReading(body: string): { value: ReadingValue; extra: Readi
   const [value, extra] = JSON.parse(`[${body}]`) as [ReadingValue, ReadingExtra | undefined];
   return { value, extra: extra ?? {} };
 }
+
+/** Brackets, commas, quotes and the two numbers of a reading on the wire, at most. */
+const ROW_OVERHEAD_BYTES = 40;
+
+/** The first rows whose text is at most `maxBytes`, and one in any case. */
+export function fitting(rows: StoredRow[], maxBytes: number): StoredRow[] {
+  let bytes = 0;
+  const fits = rows.findIndex((row) => {
+    bytes += Buffer.byteLength(row.body) + row.channel.length + ROW_OVERHEAD_BYTES;
+    return bytes > maxBytes;
+  });
+  return fits === -1 ? rows : rows.slice(0, Math.max(1, fits));
+}

@@ -2,7 +2,7 @@
 import type { Statement } from 'better-sqlite3';
 import type { Range, Ranges, ReadingExtra } from '../wire/index.ts';
 import type { Publication } from './lanes.ts';
-import { classNumber, decodeReading, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
+import { classNumber, decodeReading, fitting, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
 import type { Db } from './schema.ts';
 
 export interface OutboxRecord {
@@ -93,12 +93,7 @@ export class Store {
       last,
       limits.maxRows,
     ) as StoredRow[];
-    let bytes = 0;
-    const fits = found.findIndex((row) => {
-      bytes += Buffer.byteLength(row.body) + row.channel.length + ROW_OVERHEAD_BYTES;
-      return bytes > limits.maxBytes;
-    });
-    return fits === -1 ? found : found.slice(0, Math.max(1, fits));
+    return fitting(found, limits.maxBytes);
   }
 
   /** The numbers of the rows of a class that are held from `first` to `last`. */
@@ -247,6 +242,3 @@ export class Store {
     return this.#prepare(sql).pluck().get();
   }
 }
-
-/** Brackets, commas, quotes and the two numbers of a reading on the wire, at most. */
-const ROW_OVERHEAD_BYTES = 40;
