@@ -6,7 +6,7 @@ import { inflateSync } from 'node:zlib';
 import { connect, monotonicNs, say } from './connect.mjs';
 
 const [channel = '', ...topics] = process.argv.slice(2);
-const client = await connect('bench-subscriber');
+const client = await connect(`bench-subscriber-${process.pid}`);
 /** @type {[number, Buffer][]} */
 let arrived = [];
 /** Row number, value, nanoseconds. @type {[number, number, number][]} */
