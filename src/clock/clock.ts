@@ -28,12 +28,22 @@ export function isTrusted(wallMs: number, lastKnownMs: number, synchronised: boo
   return synchronised === true || wallMs >= lastKnownMs;
 }
 
+/** Every row and every command asks whether the clock is trusted; the time service is asked at most this often. */
+const ASK_AGAIN_MS = 1_000;
+
 export function systemClock(lastKnownWallMs: number): Clock {
   const startedAt = performance.now();
+  let synchronised = timeSynchronised();
+  let askedMs = startedAt;
+  const isSynchronised = () => {
+    const now = performance.now();
+    if (now - askedMs >= ASK_AGAIN_MS) [synchronised, askedMs] = [timeSynchronised(), now];
+    return synchronised;
+  };
   return {
     wall: () => Date.now(),
     mono: () => Math.floor(performance.now() - startedAt),
-    trusted: () => isTrusted(Date.now(), lastKnownWallMs, timeSynchronised()),
+    trusted: () => isTrusted(Date.now(), lastKnownWallMs, isSynchronised()),
   };
 }
 

@@ -2,8 +2,9 @@
 // is never in doubt: if it can be read and is not for another robot, it is a stop.
 import { type CommandConfig, DURATION, type OwnCommand, STOP } from '../config/index.ts';
 import {
+  COMMAND_ID_PATTERN,
+  COMMAND_NAME_PATTERN,
   type Command,
-  commandId,
   command as commandSchema,
   MAX_COMMAND_BYTES,
   type ResultReason,
@@ -178,12 +179,18 @@ interface Names {
 function namesOf(json: unknown): Names {
   if (json === null || typeof json !== 'object') return {};
   const { id, command, thing } = json as { id?: unknown; command?: unknown; thing?: unknown };
-  return { id: commandId.safeParse(id).data, name: commandSchema.shape.command.safeParse(command).data, thing };
+  return { id: matching(id, COMMAND_ID_PATTERN), name: matching(command, COMMAND_NAME_PATTERN), thing };
 }
+
+function matching(given: unknown, pattern: RegExp): string | undefined {
+  return typeof given === 'string' && pattern.test(given) ? given : undefined;
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 function parse(payload: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    return JSON.parse(UTF8.decode(payload));
   } catch {
     return undefined;
   }

@@ -29,10 +29,16 @@ const KEEP_REFUSED_MS = 3_600_000;
 
 const COLUMNS = 'id, command, state, result';
 
+/** Ids kept in memory (some 2 MB at most), so that a new command need not be looked up: beyond, each is. */
+const REMEMBERED_IDS = 20_000;
+
 export class CommandJournal {
   readonly #db: Db;
   readonly #ranMs: () => number;
   readonly #statements = new Map<string, Statement>();
+  /** At least all ids in the table, undefined where they are not known or too many; what is in here may still not be in the table. */
+  #ids: Set<string> | undefined;
+  #mayKnow = true;
 
   /** @param ranMs the robot's total running time, in milliseconds. */
   constructor(db: Db, ranMs: () => number) {
@@ -42,6 +48,7 @@ export class CommandJournal {
 
   /** Durable when it returns. @returns false when the id was taken before. */
   begin(id: string, command: string, wallMs: number): boolean {
+    this.#remember(id);
     const insert = `insert or ignore into commands (id, command, state, started_at, ran_ms) values (?, ?, 'started', ?, ?)`;
     return this.#statement(insert).run(id, command, wallMs, this.#ranMs()).changes === 1;
   }
@@ -53,6 +60,7 @@ export class CommandJournal {
   }
 
   find(id: string): JournalEntry | undefined {
+    if (this.#known()?.has(id) === false) return undefined;
     const found = this.#statement(`select ${COLUMNS} from commands where id = ?`).get(id);
     return found === undefined ? undefined : entryOf(found);
   }
@@ -64,8 +72,28 @@ export class CommandJournal {
 
   forgetOld(): void {
     const ranMs = this.#ranMs();
+    this.#mayKnow = true;
     this.#db.prepare(`delete from commands where state = 'ended' and ran_ms < ?`).run(ranMs - KEEP_IDS_MS);
     this.#db.prepare(`delete from commands where state = 'refused' and ran_ms < ?`).run(ranMs - KEEP_REFUSED_MS);
+  }
+
+  #known(): Set<string> | undefined {
+    if (this.#ids === undefined && this.#mayKnow) {
+      const ids = this.#db
+        .prepare(`select id from commands limit ${REMEMBERED_IDS + 1}`)
+        .pluck()
+        .all() as string[];
+      this.#mayKnow = ids.length <= REMEMBERED_IDS;
+      if (this.#mayKnow) this.#ids = new Set(ids);
+    }
+    return this.#ids;
+  }
+
+  /** Before it is written: what a failed transaction takes back does no harm here. */
+  #remember(id: string): void {
+    if (!this.#ids) return;
+    this.#ids.add(id);
+    if (this.#ids.size > REMEMBERED_IDS) [this.#ids, this.#mayKnow] = [undefined, false];
   }
 
   #statement(sql: string): Statement {

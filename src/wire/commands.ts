@@ -11,8 +11,10 @@ export const EXPIRY_GRACE_MS = 2_000;
 /** A command issued further ahead than this says that one of the two clocks is wrong. */
 export const MAX_ISSUED_AHEAD_MS = 60_000;
 
-export const commandId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-export const commandName = z.string().regex(/^[a-z][a-z0-9_]{0,39}$/);
+export const COMMAND_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+export const COMMAND_NAME_PATTERN = /^[a-z][a-z0-9_]{0,39}$/;
+export const commandId = z.string().regex(COMMAND_ID_PATTERN);
+export const commandName = z.string().regex(COMMAND_NAME_PATTERN);
 
 export const command = z.object({
   id: commandId.optional(),
