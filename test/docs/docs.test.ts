@@ -48,7 +48,7 @@ describe('the documentation', () => {
   });
 
   it('links only to files that are there', () => {
-    for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/guarantees.md', 'certs/README.md']) {
+    for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/commands.md', 'docs/guarantees.md', 'certs/README.md']) {
       for (const [, target] of read(file).matchAll(/\]\(([^)#]+)\)/g)) {
         const folder = file.includes('/') ? file.slice(0, file.lastIndexOf('/') + 1) : '';
         if (!String(target).startsWith('http')) assert.ok(existsSync(join(ROOT, folder, String(target))), `${file} links to ${target}`);
@@ -114,5 +114,12 @@ describe('the README’s bench', { skip, timeout: 60_000 }, () => {
   it('checks the example configuration', async () => {
     const check = start('bin/elderly-bot config check config/robot.example.yaml');
     assert.equal(await check.exited, 0);
+  });
+
+  it('lists the commands of the example configuration', async () => {
+    const [list] = commandsOf('docs/commands.md');
+    const program = start(String(list));
+    assert.equal(await program.exited, 0);
+    assert.match(JSON.stringify(program.lines), /drive/);
   });
 });
