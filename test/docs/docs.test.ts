@@ -48,7 +48,14 @@ describe('the documentation', () => {
   });
 
   it('links only to files that are there', () => {
-    for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/commands.md', 'docs/guarantees.md', 'certs/README.md']) {
+    for (const file of [
+      'README.md',
+      'CONTRIBUTING.md',
+      'docs/architecture.md',
+      'docs/commands.md',
+      'docs/guarantees.md',
+      'certs/README.md',
+    ]) {
       for (const [, target] of read(file).matchAll(/\]\(([^)#]+)\)/g)) {
         const folder = file.includes('/') ? file.slice(0, file.lastIndexOf('/') + 1) : '';
         if (!String(target).startsWith('http')) assert.ok(existsSync(join(ROOT, folder, String(target))), `${file} links to ${target}`);
