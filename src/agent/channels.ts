@@ -1,12 +1,13 @@
-// The way in: each configured channel's ROS topic through its gate into the outbox.
-import type { Clock } from '../clock/index.ts';
+// The way in: each configured channel's ROS topic through its gate into the outbox, what becomes due by itself, and a look at the
+// graph from time to time. An entry that is wrong disables itself; the rest runs.
+import { type Clock, every } from '../clock/index.ts';
 import type { LoadedConfig } from '../config/index.ts';
-import { messageOf } from '../errors.ts';
-import type { Outbox } from '../outbox/index.ts';
-import type { RosMessage, RosNode } from '../ros/index.ts';
+import type { NewRow, Outbox } from '../outbox/index.ts';
+import { absoluteTopic, type RosNode } from '../ros/index.ts';
 import { Channel } from '../sensing/index.ts';
 import type { Problems, Status } from '../status/index.ts';
-import { configured } from './configured.ts';
+import { Alarm } from './alarm.ts';
+import { ChannelSubscription } from './subscription.ts';
 
 export interface Channels {
   status(): Status['channels'];
@@ -23,28 +24,61 @@ export interface ChannelParts {
   readonly problems: Problems;
 }
 
-/** Subscribes every channel. An alert that stood when the agent ended still stands. @throws AgentError with the entry's place. */
+/** How often the graph is looked at while some channel has nobody to hear, and once all have. */
+const LOOK_EVERY_MS = 1_000;
+const SETTLED_LOOKS = 5;
+
+/** Subscribes every channel. An alert that stood when the agent ended still stands. */
 export function startChannels({ loaded, ros, outbox, clock, problems }: ChannelParts): Channels {
-  const standing = outbox.lastAlerts();
-  const channels = Object.entries(loaded.config.channels).map(([name, config]) => new Channel(name, config, standing.get(name)));
-  const subscriptions = channels.map((channel) => {
-    const { topic, type, qos } = channel.config;
-    const onMessage = (message: RosMessage) => {
-      const row = channel.accept(message, clock.mono());
-      if (row) outbox.append(row);
-    };
-    const onError = (error: Error) => problems.raise('channel_unreadable', `${channel.name} (${topic}): ${messageOf(error)}`, channel.name);
-    const subscribe = () => ros.subscribe({ topic, type, qos, onMessage, onError });
-    return configured(loaded.place, ['channels', channel.name, 'type'], subscribe);
+  const { config, place, off } = loaded;
+  const options = { standing: outbox.lastAlerts(), startMs: clock.mono() };
+  const alarm = new Alarm(
+    () => clock.mono(),
+    () => {
+      for (const one of subscriptions) take(one, one.channel.elapse(clock.mono()));
+    },
+  );
+  const take = ({ channel, whySilent }: ChannelSubscription, rows: readonly NewRow[]) => {
+    for (const row of rows) outbox.append(row);
+    if (rows.length > 0) {
+      if (channel.silent) problems.raise('sensor_silent', `${channel.name}: ${whySilent}`, channel.name);
+      else problems.clear('sensor_silent', channel.name);
+    }
+    alarm.by(channel.dueMs);
+  };
+  const subscriptions = Object.entries(config.channels).map(([name, entry]) => {
+    const channel = new Channel(name, entry, options);
+    const topic = absoluteTopic(entry.topic, config.ros.namespace, config.ros.node_name);
+    const one: ChannelSubscription = new ChannelSubscription({
+      channel,
+      topic,
+      ros,
+      problems,
+      place,
+      onMessage: (message) => take(one, channel.accept(message, clock.mono())),
+    });
+    return one;
+  });
+  for (const { name, text } of off) problems.raise('channel_off', text, name);
+  for (const one of subscriptions) {
+    one.look();
+    alarm.by(one.channel.dueMs);
+  }
+  let looks = 0;
+  const looking = every(LOOK_EVERY_MS, () => {
+    if (subscriptions.every((one) => one.isSettled) && ++looks % SETTLED_LOOKS !== 0) return;
+    for (const one of subscriptions) one.look();
   });
   return {
-    status: () => channels.map((channel) => channel.status(clock.mono())),
+    status: () => subscriptions.map((one) => one.status(clock.mono())),
     heard: (name) => {
-      const { value, age_ms: ageMs } = channels.find((channel) => channel.name === name)?.status(clock.mono()) ?? {};
+      const { value, age_ms: ageMs } = subscriptions.find(({ channel }) => channel.name === name)?.channel.status(clock.mono()) ?? {};
       return ageMs === undefined || ageMs === null ? undefined : { value, ageMs };
     },
     stop: () => {
-      for (const subscription of subscriptions) subscription.close();
+      looking.stop();
+      alarm.stop();
+      for (const one of subscriptions) one.close();
     },
   };
 }

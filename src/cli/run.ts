@@ -15,7 +15,7 @@ const MEND_DEADLINE_MS = 500;
 const STARTS_AT_MOST = 3;
 
 export async function run(file: string | undefined): Promise<number> {
-  const loaded = loadConfig(file, process.env);
+  const loaded = loadConfig(file, process.env, { leaveOut: true });
   const log = createLog(loaded.config.log_level, { thing: loaded.config.thing });
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {

@@ -20,7 +20,9 @@ function describe(found: Status): string {
     `budget   ${budget.spent} of ${budget.budget ?? 'unlimited'} messages this month, forecast ${budget.forecast} ($${budget.forecast_dollars}), telemetry every ${ago(budget.interval_ms)}`,
     ...found.channels.map((channel) => {
       const age = channel.age_ms === null ? 'never heard' : `${ago(channel.age_ms)} ago`;
-      return `channel  ${channel.name.padEnd(14)} ${String(channel.value).padEnd(10)} ${age}, ${channel.messages} messages${channel.alert ? '  ALERT' : ''}`;
+      const surplus = channel.surplus > 0 ? `, ${channel.surplus} beyond max_rate` : '';
+      const marks = `${channel.alert ? '  ALERT' : ''}${channel.silent ? '  SILENT' : ''}${channel.why === null ? '' : `  (${channel.why})`}`;
+      return `channel  ${channel.name.padEnd(14)} ${String(channel.value).padEnd(10)} ${age}, ${channel.messages} messages${surplus}${marks}`;
     }),
     `commands ${counted(found.commands)}; broker to ROS ${quick(found.command_latency)}${found.moving ? `  MOVING: ${found.moving}` : ''}`,
     ...(found.problems.length === 0 ? ['problems none'] : []),

@@ -1,5 +1,5 @@
 // Whether a command's conditions on channels hold. What was not heard from, or not for long enough, meets none. Pure.
-import type { Condition } from '../config/index.ts';
+import { type Condition, holds } from '../config/index.ts';
 
 /** A channel's latest value and how long ago its last message came, in milliseconds. */
 export interface Heard {
@@ -21,15 +21,4 @@ export function unmet(
     if (!holds(condition, latest.value)) return `${text}: ${channel} is ${String(latest.value).slice(0, 40)}`;
   }
   return undefined;
-}
-
-/** Values of different types are never equal and never compare, so that `!=` can't be met by a value that makes no sense. */
-function holds({ is, value }: Condition, found: unknown): boolean {
-  if (typeof found !== typeof value) return false;
-  if (is === '==') return found === value;
-  if (is === '!=') return found !== value;
-  if (typeof found !== 'number' || typeof value !== 'number') return false;
-  if (is === '<') return found < value;
-  if (is === '<=') return found <= value;
-  return is === '>' ? found > value : found >= value;
 }

@@ -1,4 +1,5 @@
 export type { ArgumentConfig } from './arguments.ts';
+export { type AlertWhen, type ChannelConfig, type Deadband, SILENT_SUFFIX } from './channel.ts';
 export {
   type CommandConfig,
   type ConfirmConfig,
@@ -11,9 +12,10 @@ export {
   publicationsOf,
   STOP,
 } from './commands.ts';
-export type { Condition } from './condition.ts';
+export { type Condition, holds } from './condition.ts';
 export { type Endpoint, endpointOf } from './endpoint.ts';
 export { DEFAULT_FILE, type LoadedConfig, loadConfig } from './load.ts';
-export type { ChannelConfig, Config } from './schema.ts';
+export { REDUCERS, type Reducer } from './ros.ts';
+export type { Config } from './schema.ts';
 export { config as configSchema } from './schema.ts';
 export { nameIn, namesIn } from './templates.ts';

@@ -35,24 +35,55 @@ export interface LoadedConfig {
   readonly config: Config;
   /** `file:line:column` of a key, for messages about a value that only turned out wrong later. */
   readonly place: (path: readonly string[]) => string;
+  /** Entries that are wrong and were left out, each with the lines that say why. */
+  readonly off: readonly { readonly name: string; readonly text: string }[];
+}
+
+export interface LoadOptions {
+  /** Leave wrong channels out, and the commands whose conditions need them, in place of refusing the whole. */
+  readonly leaveOut?: boolean;
 }
 
 /**
  * Reads a configuration file over the default one.
  * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX or CONFIG_INVALID; its message has one line for each thing wrong.
  */
-export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv): LoadedConfig {
+export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv, { leaveOut = false }: LoadOptions = {}): LoadedConfig {
   const sources = [read(DEFAULT_FILE), ...(file === undefined ? [] : [read(resolve(file))])];
   const merged = sources.reduce<Tree>((below, source) => merge(below, absolutePaths(source)), {});
   for (const [name, path] of Object.entries(ENVIRONMENT)) {
     const value = environment[name];
     if (value) setAt(merged, path, path[1] === 'endpoint' ? value : resolve(value));
   }
-  const parsed = configSchema.safeParse(merged);
   const uppermostFirst = sources.toReversed();
-  if (parsed.success) return { config: parsed.data, place: (path) => place(path, uppermostFirst) };
-  const lines = parsed.error.issues.flatMap((issue) => explain(issue, uppermostFirst, merged));
+  const off: { name: string; text: string }[] = [];
+  // What is left out first, channels, may be what commands are about: so once more, and then no more.
+  for (const may of leaveOut ? ['channels', 'commands'] : []) off.push(...leaveOutWrong(merged, may, off.length > 0, uppermostFirst));
+  const parsed = configSchema.safeParse(merged);
+  if (parsed.success) return { config: parsed.data, place: (path) => place(path, uppermostFirst), off };
+  const lines = [...off.map(({ text }) => text), ...parsed.error.issues.flatMap((issue) => explain(issue, uppermostFirst, merged))];
   throw new AgentError('CONFIG_INVALID', lines.join('\n'), { todo: 'config/default.yaml explains every key' });
+}
+
+/**
+ * Takes wrong entries of `channels` out of `merged`, or of `commands` those whose conditions are on a channel that was taken out.
+ * @returns what was taken out, and why.
+ */
+function leaveOutWrong(merged: Tree, map: string, isCommandsTurn: boolean, sources: readonly Source[]): { name: string; text: string }[] {
+  if (map === 'commands' && !isCommandsTurn) return [];
+  const issues = configSchema.safeParse(merged).error?.issues ?? [];
+  const ours = issues.filter(({ path }) => path[0] === map && path.length > 1 && (map === 'channels' || path[2] === 'when'));
+  const names = [...new Set(ours.map(({ path }) => String(path[1])))];
+  const found = names.map((name) => ({
+    name,
+    text: ours
+      .filter(({ path }) => String(path[1]) === name)
+      .flatMap((issue) => explain(issue, sources, merged))
+      .join('; '),
+  }));
+  const entries = merged[map];
+  if (isTree(entries)) for (const name of names) delete entries[name];
+  return found;
 }
 
 function read(name: string): Source {
@@ -135,6 +166,11 @@ function explain(issue: z.core.$ZodIssue, sources: readonly Source[], merged: Tr
     });
   }
   const found = valueAt(merged, issue.path as Path);
+  if (issue.code === 'invalid_union' && isTree(found)) {
+    // Of several shapes the one of keys is meant: what is wrong within it helps, that none fits does not.
+    const within = issue.errors.find((branch) => branch.some(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'));
+    if (within) return within.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }, sources, merged));
+  }
   const value = found === undefined ? 'nothing' : JSON.stringify(found);
   return [`${place(issue.path as Path, sources)}: ${issue.path.join('.')} is ${value}: ${expectation(issue)}`];
 }
@@ -173,7 +209,9 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
 }
 
 function unwrap(schema: unknown): unknown {
-  let inner = schema as { unwrap?: () => unknown } | undefined;
-  while (inner && typeof inner.unwrap === 'function') inner = inner.unwrap() as typeof inner;
-  return inner;
+  const inner = schema as { unwrap?: () => unknown; in?: unknown; options?: readonly unknown[] } | undefined;
+  if (typeof inner?.unwrap === 'function') return unwrap(inner.unwrap());
+  // A schema that transforms is a pipe: what may be written is what goes in.
+  if (inner?.in) return unwrap(inner.in);
+  return inner?.options?.map(unwrap).find((option) => (option as { shape?: Tree } | undefined)?.shape) ?? inner;
 }

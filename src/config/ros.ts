@@ -7,6 +7,12 @@ export const rosName = z
   .regex(/^\/[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, 'expected an absolute ROS name such as /gas_detected')
   .refine((name) => !name.includes('__'), 'a ROS name may not hold two underscores in a row');
 
+/** As ROS takes them: absolute, relative to the node's namespace, or `~/` for the node's own. */
+export const topicName = z
+  .string()
+  .regex(/^(~\/|\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, 'expected a ROS topic such as /gas_detected')
+  .refine((name) => !name.includes('__'), 'a ROS name may not hold two underscores in a row');
+
 /** `std_msgs/Bool` and `std_msgs/msg/Bool` are the same; kept in the long form. */
 export const rosType = z
   .string()
@@ -20,6 +26,32 @@ export const qos = z.strictObject({
   depth: z.int().min(1).max(10_000).default(1_000),
 });
 
-export const fieldPath = z
-  .string()
-  .regex(/^[A-Za-z_]\w*(\[\d+\])*(\.[A-Za-z_]\w*(\[\d+\])*)*$/, 'expected a field path such as data or status[0].level');
+/** The profiles that rmw names (rmw/qos_profiles.h), and `latched` for what is published once and kept. */
+const PROFILES = {
+  default: { reliability: 'reliable', durability: 'volatile', depth: 10 },
+  sensor_data: { reliability: 'best_effort', durability: 'volatile', depth: 5 },
+  latched: { reliability: 'reliable', durability: 'transient_local', depth: 1 },
+} as const;
+
+/** `auto` matches the publishers found, a name is a profile, an object its fields. */
+export const channelQos = z.union(
+  [z.literal('auto'), z.enum(['default', 'sensor_data', 'latched']).transform((name) => PROFILES[name]), qos],
+  'expected auto, default, sensor_data, latched, or keys reliability, durability and depth',
+);
+
+/** A small fixed set, each of the elements that `[*]` stands for. Numbers that are none, as a laser's infinities, are passed over. */
+export const REDUCERS = ['min', 'max', 'mean', 'sum', 'count', 'any', 'all'] as const;
+export type Reducer = (typeof REDUCERS)[number];
+
+const FIELD_PATH = /^[A-Za-z_]\w*(\[(\d+|\*)\])*(\.[A-Za-z_]\w*(\[(\d+|\*)\])*)*$/;
+
+/** A path, and after a `|` how the many values of a `[*]` become one. */
+export const fieldPath = z.string().refine(
+  (text) => {
+    const [path = '', reducer, more] = text.split('|').map((part) => part.trim());
+    const many = path.includes('[*]');
+    const reduced = reducer === undefined ? !many : many && REDUCERS.some((known) => known === reducer);
+    return FIELD_PATH.test(path) && reduced && more === undefined;
+  },
+  `expected a field path such as data, status[0].level, or one with [*] and ${REDUCERS.join(', ')}: ranges[*] | min`,
+);

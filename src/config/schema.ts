@@ -2,37 +2,9 @@
 // every configuration; what an integrator adds many of (channels, commands) has them here, beside its limits.
 import * as z from 'zod';
 import { channelName, commandName, TOPIC_PREFIX_PATTERN, thingName } from '../wire/index.ts';
+import { channel, wrongNames } from './channel.ts';
 import { commandConfig, wrongTogether } from './commands.ts';
-import { fieldPath, qos, rosName, rosType } from './ros.ts';
-import { duration, durationBetween, size } from './units.ts';
-
-export const report = z.strictObject({
-  /** `message`: every message is a reading; `change`: only one that differs from the last. */
-  on: z.enum(['change', 'message']).default('change'),
-  /** At most one reading in this time; a change into or out of alert is never held back. */
-  at_most_every: duration.optional(),
-  /** A reading at least this often while messages come, changed or not. */
-  at_least_every: duration.optional(),
-  /** Numbers: a change smaller than this is none. */
-  deadband: z.number().min(0).default(0),
-});
-
-export const channel = z.strictObject({
-  topic: rosName,
-  type: rosType,
-  /** Path of the value in the message, such as `data` or `status[0].level`. */
-  field: fieldPath.default('data'),
-  class: z.enum(['alert', 'telemetry']).default('telemetry'),
-  /** The field's number times this is the reading. */
-  scale: z.number().default(1),
-  unit: z.string().max(20).optional(),
-  /** Numbers outside are marked `bad: range` and sent as null. */
-  min: z.number().optional(),
-  max: z.number().optional(),
-  qos: qos.prefault({}),
-  report: report.prefault({}),
-});
-export type ChannelConfig = z.infer<typeof channel>;
+import { durationBetween, size } from './units.ts';
 
 const fields = z.strictObject({
   thing: thingName,
@@ -84,5 +56,6 @@ const fields = z.strictObject({
 export const config = fields.superRefine(({ commands, channels }, context) => {
   for (const [path, message] of wrongTogether(commands, Object.keys(channels)))
     context.addIssue({ code: 'custom', path: [...path], message });
+  for (const [name, message] of wrongNames(channels)) context.addIssue({ code: 'custom', path: ['channels', name], message });
 });
 export type Config = z.infer<typeof config>;

@@ -2,22 +2,61 @@
 // inside the executor's callback, where an exception would end the process and a pause would stop every other topic.
 import { AgentError, messageOf } from '../errors.ts';
 import type { Codec } from './codec.ts';
+import { RateLimit } from './limit.ts';
 import type { SubscribeOptions } from './types.ts';
 
 export class Delivery {
   received = 0;
   invalid = 0;
   failed = 0;
+  surplus = 0;
   readonly #options: SubscribeOptions;
   readonly #codec: Codec;
+  readonly #limit: RateLimit | undefined;
+  /** Of a flood, the sample that came last: it is looked at when its time has come. */
+  #latest: Buffer | undefined;
+  #later: NodeJS.Timeout | undefined;
 
   constructor(options: SubscribeOptions, codec: Codec) {
     this.#options = options;
     this.#codec = codec;
+    if (options.maxPerSecond !== undefined) this.#limit = new RateLimit(options.maxPerSecond);
   }
 
   sample(bytes: Buffer): void {
     this.received += 1;
+    const waitMs = this.#limit?.take(performance.now()) ?? 0;
+    if (waitMs > 0) this.#putOff(bytes, waitMs);
+    else {
+      this.#forget();
+      this.#deliver(bytes);
+    }
+  }
+
+  /** Nothing comes any more. */
+  close(): void {
+    clearTimeout(this.#later);
+    this.#forget();
+  }
+
+  #putOff(bytes: Buffer, waitMs: number): void {
+    this.#forget();
+    this.#latest = bytes;
+    this.#later ??= setTimeout(() => {
+      this.#later = undefined;
+      const latest = this.#latest;
+      this.#latest = undefined;
+      if (latest) this.#deliver(latest);
+    }, Math.ceil(waitMs)).unref();
+  }
+
+  /** What a later sample made needless. */
+  #forget(): void {
+    if (this.#latest !== undefined) this.surplus += 1;
+    this.#latest = undefined;
+  }
+
+  #deliver(bytes: Buffer): void {
     let message: ReturnType<Codec['decode']>;
     try {
       message = this.#codec.decode(bytes);

@@ -1,5 +1,6 @@
 export { amentPrefixes, aptName, locateMessage } from './installed.ts';
 export {
+  absoluteTopic,
   checkNodeName,
   checkTopicName,
   checkTypeName,

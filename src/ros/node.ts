@@ -134,6 +134,9 @@ class NativeNode implements RosNode {
       get failed() {
         return delivery.failed;
       },
+      get surplus() {
+        return delivery.surplus;
+      },
       close: () => this.#close(taken),
     };
   }
@@ -218,7 +221,10 @@ class NativeNode implements RosNode {
 
   async #shutDown(): Promise<void> {
     const subscriptions = this.#executor._subscriptions;
-    for (const taken of subscriptions) taken.closed = true;
+    for (const taken of subscriptions) {
+      taken.closed = true;
+      taken.delivery.close();
+    }
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, PARK_TIMEOUT_MS);
@@ -246,6 +252,7 @@ class NativeNode implements RosNode {
   #close(taken: Taken): void {
     if (taken.closed) return;
     taken.closed = true;
+    taken.delivery.close();
     this.#setSubscriptions(this.#executor._subscriptions.filter((other) => other !== taken));
     this.#release(taken._handle);
   }

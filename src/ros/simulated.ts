@@ -106,8 +106,12 @@ export class SimulatedRos implements RosNode {
       get failed() {
         return delivery.failed;
       },
+      get surplus() {
+        return delivery.surplus;
+      },
       close: () => {
         reader.closed = true;
+        delivery.close();
         this.#world.readers.delete(reader);
       },
     };
@@ -189,6 +193,7 @@ export class SimulatedRos implements RosNode {
     for (const reader of this.#world.readers) {
       if (reader.node !== this) continue;
       reader.closed = true;
+      reader.delivery.close();
       this.#world.readers.delete(reader);
     }
     for (const writer of this.#world.writers) if (writer.node === this) this.#world.writers.delete(writer);

@@ -25,6 +25,8 @@ export interface SubscribeOptions {
   /** `std_msgs/msg/Bool` or `std_msgs/Bool`. */
   readonly type: string;
   readonly qos: QosProfile;
+  /** Samples a second that are decoded and handed over at most; of more the latest is, the rest counts as surplus. */
+  readonly maxPerSecond?: number;
   /** Called once a sample, in order of arrival. What it throws goes to `onError` and stops nothing. */
   onMessage(message: RosMessage): void;
   /** A sample that is no such message (ROS_MESSAGE_INVALID), or what `onMessage` threw. Without it: a process warning. */
@@ -38,6 +40,8 @@ export interface RosSubscription {
   readonly invalid: number;
   /** Of those, messages for which `onMessage` threw. */
   readonly failed: number;
+  /** Of those, samples beyond `maxPerSecond` that were not looked at. */
+  readonly surplus: number;
   close(): void;
 }
 

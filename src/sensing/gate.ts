@@ -1,28 +1,80 @@
-// Which messages become readings. Pure: state and time in, decision out; a change into or out of alert never comes here.
-import type { ReadingValue } from '../wire/index.ts';
+// Which values become readings. Pure but for its own memory; what goes into or out of alert is told, never asked, so no gate holds it
+// back. A value that comes too soon after the last reading is kept: the last of a burst becomes a reading when its time has come.
+import type { Deadband } from '../config/index.ts';
+import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 
 export interface GateRules {
   readonly on: 'change' | 'message';
-  readonly atMostEveryMs?: number | undefined;
-  readonly atLeastEveryMs?: number | undefined;
-  readonly deadband: number;
+  readonly atMostEveryMs: number | undefined;
+  readonly atLeastEveryMs: number | undefined;
+  readonly deadband: Deadband;
 }
 
-/** The last reading that passed, and when, by the monotonic clock. */
-export interface GateState {
+/** What a message said: a value, or null and why it can't be true. */
+export interface Sample {
   readonly value: ReadingValue;
-  readonly atMs: number;
+  readonly bad?: ReadingExtra['bad'];
+  /** The stamp of the message's header, in milliseconds since 1970. */
+  readonly stamp?: number | undefined;
 }
 
-export function passes(value: ReadingValue, last: GateState | undefined, nowMs: number, rules: GateRules): boolean {
-  if (last === undefined) return true;
-  const sinceMs = nowMs - last.atMs;
-  if (rules.atMostEveryMs !== undefined && sinceMs < rules.atMostEveryMs) return false;
-  if (rules.on === 'message' || changed(value, last.value, rules.deadband)) return true;
-  return rules.atLeastEveryMs !== undefined && sinceMs >= rules.atLeastEveryMs;
+export class Gate {
+  readonly #rules: GateRules;
+  #last: Sample | undefined;
+  #lastMs = 0;
+  #waiting: Sample | undefined;
+
+  constructor(rules: GateRules) {
+    this.#rules = rules;
+  }
+
+  /** The last reading. */
+  get last(): Sample | undefined {
+    return this.#last;
+  }
+
+  /** When the value that waits becomes a reading. */
+  get dueMs(): number | undefined {
+    return this.#waiting === undefined ? undefined : this.#lastMs + (this.#rules.atMostEveryMs ?? 0);
+  }
+
+  /** Whether a message's value is a reading now. */
+  offer(sample: Sample, nowMs: number): boolean {
+    if (!this.#isReading(sample, nowMs)) {
+      this.#waiting = undefined;
+      return false;
+    }
+    const tooSoon = this.#last !== undefined && nowMs - this.#lastMs < (this.#rules.atMostEveryMs ?? 0);
+    if (!tooSoon) this.tell(sample, nowMs);
+    else this.#waiting = sample;
+    return !tooSoon;
+  }
+
+  /** This is a reading, whatever the rules say. */
+  tell(sample: Sample, nowMs: number): void {
+    this.#last = sample;
+    this.#lastMs = nowMs;
+    this.#waiting = undefined;
+  }
+
+  /** The reading that waited, where its time has come. */
+  elapse(nowMs: number): Sample | undefined {
+    const { dueMs } = this;
+    const sample = this.#waiting;
+    if (sample === undefined || dueMs === undefined || nowMs < dueMs) return undefined;
+    this.tell(sample, nowMs);
+    return sample;
+  }
+
+  #isReading(sample: Sample, nowMs: number): boolean {
+    if (this.#last === undefined || this.#rules.on === 'message' || hasChanged(sample, this.#last, this.#rules.deadband)) return true;
+    return this.#rules.atLeastEveryMs !== undefined && nowMs - this.#lastMs >= this.#rules.atLeastEveryMs;
+  }
 }
 
-function changed(value: ReadingValue, last: ReadingValue, deadband: number): boolean {
-  if (typeof value === 'number' && typeof last === 'number') return deadband > 0 ? Math.abs(value - last) >= deadband : value !== last;
-  return value !== last;
+/** With a deadband of nothing any difference is one. */
+export function hasChanged({ value, bad }: Sample, last: Sample, { by, percent }: Deadband): boolean {
+  if (typeof value !== 'number' || typeof last.value !== 'number') return value !== last.value || bad !== last.bad;
+  const least = percent ? (Math.abs(last.value) * by) / 100 : by;
+  return least > 0 ? Math.abs(value - last.value) >= least : value !== last.value;
 }

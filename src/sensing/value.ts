@@ -3,6 +3,8 @@ import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 
 export interface ValueRules {
   readonly scale: number;
+  /** What an alert's condition compares with: a value of another type can't be one. */
+  readonly kind?: 'boolean' | 'number' | 'string' | undefined;
   readonly min?: number | undefined;
   readonly max?: number | undefined;
 }
@@ -22,6 +24,12 @@ const SIGNIFICANT_DIGITS = 12;
 const FLOAT32_DIGITS = 7;
 
 export function convert(field: unknown, rules: ValueRules): Converted {
+  const converted = plainValue(field, rules);
+  const { kind } = rules;
+  return kind === undefined || converted.value === null || typeof converted.value === kind ? converted : { value: null, bad: 'type' };
+}
+
+function plainValue(field: unknown, rules: ValueRules): Converted {
   switch (typeof field) {
     case 'boolean':
       return { value: field };

@@ -94,6 +94,26 @@ export const PROBLEMS = {
     title: 'ROS 2 is not there, so nothing is sensed',
     todo: 'install ROS 2, or source it before the start',
   },
+  channel_off: {
+    severity: 'error',
+    title: 'A channel can’t be subscribed, so what it is for is not sensed',
+    todo: 'mend its entry in the configuration, or install the message package it names; all other channels run',
+  },
+  channel_type_mismatch: {
+    severity: 'error',
+    title: 'A topic carries another message type than its channel expects',
+    todo: 'set the channel’s type to what `ros2 topic info` says, or to auto',
+  },
+  channel_qos_incompatible: {
+    severity: 'error',
+    title: 'A publisher offers less than the channel’s quality of service asks for, so nothing of it arrives',
+    todo: 'set the channel’s qos to auto, or to what the publisher offers',
+  },
+  sensor_silent: {
+    severity: 'critical',
+    title: 'A sensor has been silent for longer than its max_silence: that nothing is reported does not mean that nothing happens',
+    todo: 'look at the sensor, its cable and its ROS node',
+  },
   channel_unreadable: {
     severity: 'error',
     title: 'A channel’s messages can’t be read',

@@ -26,12 +26,22 @@ export interface BudgetStatus {
 export interface ChannelStatus {
   readonly name: string;
   readonly topic: string;
+  /** As it is subscribed; null while nobody publishes and the configuration leaves it open. */
+  readonly type: string | null;
+  /** `waiting`: nobody ever published. `vanished`: its publishers are gone. `off`: it can't be subscribed. */
+  readonly state: 'published' | 'waiting' | 'vanished' | 'off';
+  /** Why nothing is heard; null while it is. */
+  readonly why: string | null;
   readonly value: unknown;
   readonly messages: number;
   readonly readings: number;
   /** Milliseconds since the last message; null before the first. */
   readonly age_ms: number | null;
   readonly alert: boolean;
+  /** No message for longer than max_silence. */
+  readonly silent: boolean;
+  /** Messages beyond max_rate, not looked at. */
+  readonly surplus: number;
 }
 
 export interface Status {

@@ -38,7 +38,7 @@ channels:
   stranger: null
   battery: null
   temperature: null
-  level: { topic: ${LEVEL.topic}, type: std_msgs/msg/Float64, qos: { depth: 1000 }, report: { on: message } }
+  level: { topic: ${LEVEL.topic}, type: std_msgs/msg/Float64, qos: { depth: 1000 }, max_rate: null, report: { on: message } }
   alarm: { topic: ${ALARM.topic}, type: std_msgs/msg/Bool, class: alert, qos: { depth: 1000 }, report: { on: message } }
 commands:
   level: { topic: ${COMMAND_TOPIC}, type: std_msgs/msg/Float64, message: { data: $value }, args: { value: { type: number } }, rate: 600 }

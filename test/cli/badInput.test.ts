@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
+import { askStatus } from '../../src/status/index.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { AGENT, Program, ROOT } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
@@ -72,19 +73,23 @@ describe('elderly-bot run, given bad input', { skip: rosUnavailable(), timeout: 
     );
   });
 
-  it('a topic that is no ROS name', async () => {
-    refuses(
-      await run(`${good()}channels:\n  gas: { topic: gas detected }\n`),
-      /channels\.gas\.topic is "gas detected": expected an absolute ROS name/,
-    );
-  });
-
-  it('a message type that is not installed: which package to install', async () => {
-    const yaml = `${good()}channels:\n  smoke:\n    topic: /smoke\n    type: smoke_msgs/msg/Smoke\n`;
-    refuses(
-      await run(yaml),
-      /robot\.yaml:10:5: channels\.smoke\.type: .*smoke_msgs is not installed.*apt install ros-\w+-smoke-msgs.*\[ROS_TYPE_UNKNOWN\]/,
-    );
+  it('a channel that is wrong disables only itself, and the condition that needs it: the agent runs and says so', async () => {
+    const file = join(folder, 'partly.yaml');
+    const commands =
+      'commands:\n  wave:\n    topic: /wave\n    type: std_msgs/msg/Bool\n    message: { data: true }\n    when: [gas == false]\n';
+    const channels = 'channels:\n  gas: { topic: gas detected }\n  smoke: { topic: /smoke, type: smoke_msgs/msg/Smoke }\n';
+    writeFileSync(file, `${good({ state_dir: join(folder, 'partly') })}${channels}${commands}`);
+    const agent = new Program('agent', AGENT, ['run', '--config', file]);
+    await agent.event('started');
+    const { problems, channels: seen } = await askStatus(join(folder, 'partly'));
+    const off = problems.filter(({ code }) => code === 'channel_off').map(({ subject, text }) => `${subject} ${text}`);
+    assert.equal(off.length, 3, off.join('\n'));
+    assert.match(off.join('\n'), /gas .*partly\.yaml:8:10: channels\.gas\.topic is "gas detected": expected a ROS topic/);
+    assert.match(off.join('\n'), /wave .*gas == false: there is no channel gas/);
+    assert.match(off.join('\n'), /smoke .*partly\.yaml:9:27: channels\.smoke\.type: .*apt install ros-\w+-smoke-msgs/);
+    assert.equal(seen.find(({ name }) => name === 'smoke')?.state, 'off');
+    assert.equal(seen.find(({ name }) => name === 'fire')?.state, 'waiting');
+    assert.equal(await agent.stop(), 0);
   });
 
   it('a missing certificate file', async () => {

@@ -4,8 +4,9 @@ import { messageOf } from '../../src/errors.ts';
 import { outboxProperty } from './outbox.ts';
 import { receiptsProperty } from './receipts.ts';
 import { RobotFolder } from './robot.ts';
+import { sensingProperty } from './sensing.ts';
 
-export const MODELS = ['outbox', 'receipts'] as const;
+export const MODELS = ['outbox', 'receipts', 'sensing'] as const;
 export type ModelName = (typeof MODELS)[number];
 
 export interface Campaign {
@@ -48,7 +49,7 @@ export async function runCampaign({ model, runs, seed, path }: Campaign): Promis
   }
 }
 
-const PROPERTIES = { outbox: outboxProperty, receipts: receiptsProperty };
+const PROPERTIES = { outbox: outboxProperty, receipts: receiptsProperty, sensing: sensingProperty };
 
 function describe(model: ModelName, { errorInstance, counterexample, counterexamplePath, seed }: fc.RunDetails<[unknown]>): string {
   const error = errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : messageOf(errorInstance);
@@ -56,5 +57,5 @@ function describe(model: ModelName, { errorInstance, counterexample, counterexam
   const { steps = [], ...rest } = Array.isArray(history) ? { steps: history as unknown[] } : (history as { steps?: unknown[] });
   const lines = [...steps.map((step) => `  ${JSON.stringify(step)}`), ...('seed' in rest ? [`  with chance ${rest.seed}`] : [])];
   const replay = `npm run test:model -- --model ${model} --runs 1 --seed ${seed} --path ${counterexamplePath}`;
-  return [`model ${model}: ${error}`, 'The shortest history that fails, before the link heals:', ...lines, `Again: ${replay}`].join('\n');
+  return [`model ${model}: ${error}`, 'The shortest history that fails:', ...lines, `Again: ${replay}`].join('\n');
 }

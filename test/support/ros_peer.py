@@ -158,7 +158,8 @@ COMMANDS = ("advertise", "publish", "publish_bytes", "burst", "subscribe", "coun
 
 def main():
     peer = Peer(sys.argv[1])
-    threading.Thread(target=peer.spin, daemon=True).start()
+    spinning = threading.Thread(target=peer.spin, daemon=True)
+    spinning.start()
     say({"ready": True})
     for line in sys.stdin:
         command = json.loads(line)
@@ -168,6 +169,10 @@ def main():
             say({"id": command["id"], **(getattr(peer, command["do"])(command) or {})})
         except Exception as error:
             say({"id": command["id"], "error": f"{type(error).__name__}: {error}"})
+    # Says goodbye: the graph of the others forgets a node that only ends after its lease of 20 s.
+    peer.executor.shutdown()
+    spinning.join()
+    peer.node.destroy_node()
     rclpy.try_shutdown()
 
 

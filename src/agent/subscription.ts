@@ -1,0 +1,124 @@
+// One channel's way from ROS: finds out who publishes, subscribes with what fits them, and again when they change. What is wrong with
+// it disables only itself, is a problem while it lasts, and stands in the status.
+import type { LoadedConfig } from '../config/index.ts';
+import { AgentError, messageOf } from '../errors.ts';
+import type { RosMessage, RosNode, RosSubscription } from '../ros/index.ts';
+import { type Channel, match, type Offer, type Wanted } from '../sensing/index.ts';
+import type { ChannelStatus, Problems } from '../status/index.ts';
+import { configured } from './configured.ts';
+
+export interface SubscriptionParts {
+  readonly channel: Channel;
+  /** Absolute. */
+  readonly topic: string;
+  readonly ros: RosNode;
+  readonly problems: Problems;
+  readonly place: LoadedConfig['place'];
+  readonly onMessage: (message: RosMessage) => void;
+}
+
+export class ChannelSubscription {
+  readonly channel: Channel;
+  readonly #parts: SubscriptionParts;
+  #wanted: Wanted | undefined;
+  #subscription: RosSubscription | undefined;
+  #whyOff: string | undefined;
+  #offers: readonly Offer[] = [];
+  /** Nodes that published and are gone. */
+  #vanished: readonly string[] = [];
+  #surplus = 0;
+
+  constructor(parts: SubscriptionParts) {
+    this.channel = parts.channel;
+    this.#parts = parts;
+  }
+
+  /** Subscribed, and nothing is known to be wrong. */
+  get isSettled(): boolean {
+    return this.#subscription !== undefined && this.#offers.length > 0;
+  }
+
+  /** Compares what is published with what is subscribed. Cheap; called again and again. */
+  look(): void {
+    const { ros, topic, channel } = this.#parts;
+    const offers = ros
+      .publishersOf(topic)
+      .map(({ node, namespace, ...rest }) => ({ node: `${namespace === '/' ? '' : namespace}/${node}`, ...rest }));
+    if (offers.length > 0) this.#vanished = [];
+    else if (this.#offers.length > 0) this.#vanished = this.#offers.map(({ node }) => node);
+    this.#offers = offers;
+    const found = match(channel.config, offers);
+    this.#say('channel_type_mismatch', found.types);
+    this.#say('channel_qos_incompatible', found.qos);
+    if (found.wanted === undefined || (this.#subscription && same(found.wanted, this.#wanted))) return;
+    this.#close();
+    this.#wanted = found.wanted;
+    this.#subscribe(found.wanted);
+  }
+
+  /** Why nothing comes, for a person: nobody ever published, the publisher is gone, or it is there and silent. */
+  get whySilent(): string {
+    const { topic } = this.#parts;
+    if (this.#whyOff !== undefined) return this.#whyOff;
+    if (this.#offers.length > 0)
+      return `${this.#offers.map(({ node }) => node).join(', ')} is there on ${topic} and publishes nothing that is heard`;
+    if (this.#vanished.length > 0) return `${this.#vanished.join(', ')} published on ${topic} and is gone`;
+    return `nobody publishes on ${topic}`;
+  }
+
+  status(nowMs: number): ChannelStatus {
+    const surplus = this.#surplus + (this.#subscription?.surplus ?? 0);
+    const heard = this.channel.status(nowMs);
+    const state =
+      this.#whyOff !== undefined ? 'off' : this.#offers.length > 0 ? 'published' : this.#vanished.length > 0 ? 'vanished' : 'waiting';
+    const isWell = state === 'published' && heard.age_ms !== null && !heard.silent;
+    return { ...heard, type: this.#wanted?.type ?? null, state, why: isWell ? null : this.whySilent, surplus };
+  }
+
+  close(): void {
+    this.#close();
+    for (const code of [
+      'channel_off',
+      'channel_type_mismatch',
+      'channel_qos_incompatible',
+      'channel_unreadable',
+      'sensor_silent',
+    ] as const) {
+      this.#parts.problems.clear(code, this.channel.name);
+    }
+  }
+
+  #subscribe({ type, qos }: Wanted): void {
+    const { channel, topic, ros, place, onMessage } = this.#parts;
+    const { class: of, max_rate: maxRate } = channel.config;
+    const onError = (error: Error) => this.#say('channel_unreadable', messageOf(error));
+    try {
+      this.#subscription = configured(place, ['channels', channel.name, 'type'], () =>
+        ros.subscribe({ topic, type, qos, onMessage, onError, ...(of === 'alert' || maxRate === null ? {} : { maxPerSecond: maxRate }) }),
+      );
+      this.#whyOff = undefined;
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      this.#whyOff = error.line;
+    }
+    this.#say('channel_off', this.#whyOff);
+  }
+
+  #close(): void {
+    this.#surplus += this.#subscription?.surplus ?? 0;
+    this.#subscription?.close();
+    this.#subscription = undefined;
+  }
+
+  #say(code: 'channel_off' | 'channel_type_mismatch' | 'channel_qos_incompatible' | 'channel_unreadable', what: string | undefined): void {
+    const { problems, channel, topic } = this.#parts;
+    if (what === undefined) problems.clear(code, channel.name);
+    else problems.raise(code, `${channel.name} (${topic}): ${what}`, channel.name);
+  }
+}
+
+function same(a: Wanted, b: Wanted | undefined): boolean {
+  return (
+    a.type === b?.type && a.qos.reliability === b.qos.reliability && a.qos.durability === b.qos.durability && a.qos.depth === b.qos.depth
+  );
+}

@@ -1,0 +1,166 @@
+// Channels against real publishers of another make: whatever their type and quality of service, they are heard, or it is said why not.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { type Channels, startChannels } from '../../src/agent/channels.ts';
+import { systemClock } from '../../src/clock/index.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { type RosNode, startRosNode } from '../../src/ros/index.ts';
+import { Problems } from '../../src/status/index.ts';
+import { until } from '../ros/until.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { RosPeer, rosUnavailable } from '../support/ros.ts';
+
+const BOOL = 'std_msgs/msg/Bool';
+const NUMBER = 'std_msgs/msg/Int32';
+
+describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout: 120_000 }, () => {
+  let domain: RosDomain;
+  let ros: RosNode;
+  let peer: RosPeer;
+  let bench: OutboxBench;
+  let channels: Channels;
+  let problems: Problems;
+
+  before(async () => {
+    domain = await claimDomain();
+    ros = await startRosNode({ name: 'elderly_bot_agent', namespace: '/robot', domainId: domain.id });
+    peer = await RosPeer.start();
+  });
+  after(async () => {
+    await peer.close();
+    await ros.stop();
+    await domain.release();
+  });
+  beforeEach(() => {
+    bench = outboxBench();
+    problems = new Problems(
+      () => 0,
+      () => {},
+    );
+  });
+  afterEach(() => {
+    channels.stop();
+    bench.remove();
+  });
+
+  const start = (yaml: string) => {
+    const file = join(bench.folder, 'robot.yaml');
+    const none = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'].map((name) => `  ${name}: null\n`).join('');
+    writeFileSync(file, `ros: { namespace: /robot }\nchannels:\n${none}${yaml}`);
+    const loaded = loadConfig(file, {}, { leaveOut: true });
+    channels = startChannels({ loaded, ros, outbox: bench.outbox, clock: systemClock(0), problems });
+  };
+  const one = (name: string) => {
+    const found = channels.status().find((channel) => channel.name === name);
+    assert.ok(found);
+    return found;
+  };
+  const rows = () => {
+    bench.outbox.flush();
+    return bench.db.prepare('select class, channel, body from rows order by seq').all() as {
+      class: number;
+      channel: string;
+      body: string;
+    }[];
+  };
+  const problem = (code: string) => problems.standing().find((standing) => standing.code === code);
+
+  it('hear best-effort and kept publishers, of a type found on the topic', async () => {
+    await peer.advertise('/quick', NUMBER, { reliability: 'best_effort' });
+    await peer.publish('/kept', BOOL, { data: true }, { durability: 'transient_local' });
+    start('  quick: { topic: /quick, type: auto }\n  kept: { topic: /kept, class: alert }\n  later: { topic: later, type: auto }\n');
+    await until(() => one('kept').value === true, 'what was kept is there');
+    await peer.matched('/quick');
+    await peer.publish('/quick', NUMBER, { data: 7 }, { reliability: 'best_effort' });
+    await until(() => one('quick').value === 7, 'the number is there');
+    assert.equal(one('quick').type, NUMBER);
+    assert.equal(one('later').state, 'waiting');
+    assert.equal(one('later').why, 'nobody publishes on /robot/later');
+    await peer.advertise('/robot/later', BOOL);
+    await peer.matched('/robot/later');
+    await peer.publish('/robot/later', BOOL, { data: true });
+    await until(() => one('later').value === true, 'who came later is heard');
+    const [alert] = rows();
+    assert.match(String(alert?.body), /^true,{"alert":"raised","incident":"[\w-]{12}"}$/);
+  });
+
+  it('tell a publisher that is gone from one that never was, and hear it again when it comes back as another type', async () => {
+    const other = await RosPeer.start('gas_sensor');
+    start('  co: { topic: /co, type: auto, max_silence: 1s }\n  leak: { topic: /leak, type: auto, max_silence: 1s }\n');
+    await other.advertise('/co', BOOL);
+    await other.matched('/co');
+    await other.publish('/co', BOOL, { data: true });
+    await until(() => one('co').value === true, 'it is heard');
+    await other.close();
+    await until(() => one('co').silent && one('leak').silent && one('co').state === 'vanished', 'both are silent');
+    assert.equal(one('co').why, '/gas_sensor published on /co and is gone');
+    const silent = problems.standing().filter(({ code }) => code === 'sensor_silent');
+    assert.deepEqual(silent.map(({ subject }) => subject).sort(), ['co', 'leak']);
+    assert.match(String(silent.find(({ subject }) => subject === 'leak')?.text), /nobody publishes on \/leak/);
+    assert.ok(rows().some((row) => row.channel === 'co_silent' && /^true,{"alert":"raised"/.test(row.body)));
+
+    const again = await RosPeer.start('gas_sensor');
+    await again.advertise('/co', NUMBER);
+    await again.matched('/co');
+    await again.publish('/co', NUMBER, { data: 400 });
+    await until(() => one('co').value === 400, 'it is heard again');
+    assert.ok(!one('co').silent);
+    assert.ok(rows().some((row) => row.channel === 'co_silent' && /^false,{"alert":"cleared"/.test(row.body)));
+    await again.close();
+  });
+
+  it('name both profiles where a publisher offers less than is asked for', async () => {
+    await peer.advertise('/less', BOOL, { reliability: 'best_effort' });
+    start('  less: { topic: /less, type: std_msgs/Bool, qos: { reliability: reliable } }\n');
+    await until(() => problem('channel_qos_incompatible') !== undefined, 'it is noticed');
+    assert.match(
+      String(problem('channel_qos_incompatible')?.text),
+      /^less \(\/less\): \/?peer offers best_effort, volatile; this channel asks for reliable, volatile$/,
+    );
+  });
+
+  it('name the type that is published where another was expected, and the package of one that is not installed', async () => {
+    await peer.advertise('/typed', NUMBER);
+    start(
+      '  typed: { topic: /typed, type: std_msgs/Bool }\n  smoke: { topic: /smoke, type: smoke_msgs/Smoke }\n  well: { topic: /well, type: std_msgs/Bool }\n',
+    );
+    await until(() => problem('channel_type_mismatch') !== undefined, 'it is noticed');
+    assert.match(String(problem('channel_type_mismatch')?.text), /peer publishes std_msgs\/msg\/Int32; expected std_msgs\/msg\/Bool/);
+    assert.match(String(problem('channel_off')?.text), /smoke_msgs is not installed.*apt install ros-\w+-smoke-msgs/);
+    assert.equal(one('smoke').state, 'off');
+    assert.equal(one('well').state, 'waiting');
+  });
+
+  it('read nested arrays, diagnostics and a package beyond the common ones', async () => {
+    start(
+      '  hot: { topic: /diagnostics, diagnostics: { name: motors*, key: temperature }, class: alert, alert_when: "> 60" }\n' +
+        '  near: { topic: /scan, type: auto, field: "ranges[*] | min" }\n' +
+        '  odd: { topic: /odd, type: test_msgs/msg/BasicTypes, field: uint16_value }\n',
+    );
+    await peer.advertise('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray');
+    await peer.advertise('/scan', 'sensor_msgs/msg/LaserScan');
+    await peer.advertise('/odd', 'test_msgs/msg/BasicTypes');
+    for (const topic of ['/diagnostics', '/scan', '/odd']) await peer.matched(topic);
+    await peer.publish('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', {
+      status: [{ name: 'lidar' }, { name: 'motors: left', values: [{ key: 'temperature', value: '61.5' }] }],
+    });
+    await peer.publish('/scan', 'sensor_msgs/msg/LaserScan', { ranges: [1.5, 'Infinity', 0.25] });
+    await peer.publish('/odd', 'test_msgs/msg/BasicTypes', { uint16_value: 513 });
+    await until(() => one('hot').value === 61.5 && one('near').value === 0.25 && one('odd').value === 513, 'all are there');
+    assert.ok(one('hot').alert);
+  });
+
+  it('look at a flood so often as allowed, at its last message in any case, and count the rest', async () => {
+    start('  flood: { topic: /flood, type: std_msgs/Int32, max_rate: 100, report: { on: message } }\n');
+    await peer.advertise('/flood', NUMBER);
+    await peer.matched('/flood');
+    await peer.burst('/flood', NUMBER, 3_000, 3_000);
+    await until(() => one('flood').value === 2_999, 'the last is there');
+    const { messages, surplus } = one('flood');
+    assert.equal(messages + surplus, 3_000);
+    assert.ok(messages < 1_000, `${messages} of 3,000 were looked at`);
+  });
+});
