@@ -24,9 +24,10 @@ export interface ChannelParts {
   readonly problems: Problems;
 }
 
-/** How often the graph is looked at while some channel has nobody to hear, and once all have. */
+/** How often the graph is looked at in the first minute, when the robot's nodes come up, and later. */
 const LOOK_EVERY_MS = 1_000;
-const SETTLED_LOOKS = 5;
+const EAGER_LOOKS = 60;
+const LATER_EVERY_MS = 3_000;
 
 /** Subscribes every channel. An alert that stood when the agent ended still stands. */
 export function startChannels({ loaded, ros, outbox, clock, problems }: ChannelParts): Channels {
@@ -65,10 +66,13 @@ export function startChannels({ loaded, ros, outbox, clock, problems }: ChannelP
     alarm.by(one.channel.dueMs);
   }
   let looks = 0;
-  const looking = every(LOOK_EVERY_MS, () => {
-    if (subscriptions.every((one) => one.isSettled) && ++looks % SETTLED_LOOKS !== 0) return;
+  let looking = every(LOOK_EVERY_MS, look);
+  function look(): void {
     for (const one of subscriptions) one.look();
-  });
+    if (++looks !== EAGER_LOOKS) return;
+    looking.stop();
+    looking = every(LATER_EVERY_MS, look);
+  }
   return {
     status: () => subscriptions.map((one) => one.status(clock.mono())),
     heard: (name) => {

@@ -33,11 +33,6 @@ export class ChannelSubscription {
     this.#parts = parts;
   }
 
-  /** Subscribed, and nothing is known to be wrong. */
-  get isSettled(): boolean {
-    return this.#subscription !== undefined && this.#offers.length > 0;
-  }
-
   /** Compares what is published with what is subscribed. Cheap; called again and again. */
   look(): void {
     const { ros, topic, channel } = this.#parts;

@@ -43,6 +43,8 @@ export class Ledger {
   readonly #unheard = new Set<string>();
   /** The cutoff below which no backlog was left: new rows come after it. */
   #drainedTo: number | undefined;
+  /** How many rows there were when no live one was left. */
+  #liveTo: number | undefined;
   #records: OutboxRecord[] = [];
   #open!: OutboxRecord;
   #dirty = new Set<Publication>();
@@ -134,6 +136,7 @@ export class Ledger {
     const fresh = limits.track === undefined ? this.#claimFresh(rowClass, limits) : undefined;
     if (fresh) return fresh;
     const live = limits.track?.kind === 'live';
+    if (live && this.#liveTo === this.#open.accepted) return undefined;
     for (const record of live ? [this.#open] : this.#records) {
       const upTo = backlogTo !== undefined && record === this.#open ? backlogTo : record.accepted;
       const claim = this.#claimOf(record, rowClass, [live ? limits.track.cutoff + 1 : 1, upTo], limits);
@@ -141,6 +144,7 @@ export class Ledger {
     }
     if (limits.track === undefined) this.#maybe.delete(rowClass);
     else if (backlogTo !== undefined) this.#drainedTo = backlogTo;
+    else this.#liveTo = this.#open.accepted;
     return undefined;
   }
 
@@ -282,6 +286,7 @@ export class Ledger {
     this.#maybe.add(rowClass);
     this.#fresh.delete(rowClass);
     this.#drainedTo = undefined;
+    this.#liveTo = undefined;
   }
 
   #write({ removed, added }: Cut): void {

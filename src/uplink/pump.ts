@@ -1,7 +1,6 @@
 // Drains the outbox over one connection: alerts first and in a slot of their own, then results and events, live readings once
 // in an interval, the backlog with what is left. A pump lives as long as its connection.
 import type { Clock } from '../clock/index.ts';
-import { every, type Ticker } from '../clock/index.ts';
 import type { Claim, Outbox } from '../outbox/index.ts';
 import { MAX_MESSAGE_BYTES, type Topics } from '../wire/index.ts';
 import { backlogMessage, type EnvelopeFacts, liveMessage, singleMessage } from './messages.ts';
@@ -55,7 +54,7 @@ export class Pump {
   #paused = false;
   #soon = false;
   #turn: NodeJS.Immediate | undefined;
-  #mute: Ticker | undefined;
+  #mute: NodeJS.Timeout | undefined;
   #live: NodeJS.Timeout | undefined;
   #throttled: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -67,7 +66,6 @@ export class Pump {
   }
 
   start(): void {
-    this.#mute = every(Math.min(1_000, this.#options.ackTimeoutMs), () => this.#dropIfMute());
     this.#liveIn(this.#options.intervalMs());
     this.wake();
   }
@@ -102,7 +100,7 @@ export class Pump {
     clearImmediate(this.#turn);
     clearTimeout(this.#live);
     clearTimeout(this.#throttled);
-    this.#mute?.stop();
+    clearTimeout(this.#mute);
     for (const { claim } of this.#inFlight) this.#options.outbox.failed(claim);
     this.#inFlight.clear();
     this.#idle?.();
@@ -170,6 +168,7 @@ export class Pump {
     this.#options.quota.spend(bytes);
     this.#options.onSent(bytes);
     this.#inFlight.add(sent);
+    this.#mute ??= setTimeout(() => this.#dropIfMute(), this.#options.ackTimeoutMs).unref();
     this.#options.session.publish(topic, payload, (error) => {
       if (!this.#inFlight.delete(sent)) return;
       if (error) this.#refuse(claim, error);
@@ -202,13 +201,14 @@ export class Pump {
 
   /** Connected, and yet no acknowledgement: only a new connection helps. */
   #dropIfMute(): void {
-    const now = this.#options.clock.mono();
-    for (const { sentMs } of this.#inFlight) {
-      if (now - sentMs > this.#options.ackTimeoutMs) {
-        this.#options.session.drop();
-        return;
-      }
-    }
+    this.#mute = undefined;
+    const { clock, ackTimeoutMs, session } = this.#options;
+    // A set keeps its order: the first is the one that waits longest.
+    const [oldest] = this.#inFlight;
+    if (oldest === undefined) return;
+    const leftMs = oldest.sentMs + ackTimeoutMs - clock.mono();
+    if (leftMs <= 0) session.drop();
+    else this.#mute = setTimeout(() => this.#dropIfMute(), leftMs).unref();
   }
 
   #facts(): EnvelopeFacts {
