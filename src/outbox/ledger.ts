@@ -7,6 +7,7 @@ import { type Cut, Lanes, type Publication } from './lanes.ts';
 import { className, classNumber, fitting, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
 import type { Settlement } from './settle.ts';
 import type { OutboxRecord, Store } from './store.ts';
+import { Untrusted } from './untrusted.ts';
 
 /** Rows on their way: settled exactly once, as published, failed or refused. */
 export interface Claim {
@@ -35,6 +36,8 @@ const MAX_FRESH = 1_000;
 export class Ledger {
   readonly #store: Store;
   readonly #lanes = new Lanes();
+  /** Rows of this opening whose time is to be corrected once the clock is right. */
+  readonly untrusted = new Untrusted();
   /** Classes of which a row may be free. */
   readonly #maybe = new Set<RowClass>(ROW_CLASSES);
   /** Classes of which the free rows are exactly these, just committed: an alert leaves without being read back. */
@@ -126,6 +129,7 @@ export class Ledger {
     this.#removed = [];
     rows.forEach((row, i) => {
       this.#committed(row, before + 1 + i);
+      if (!row.trusted) this.untrusted.add(before + 1 + i, row.at, row.mono);
     });
   }
 

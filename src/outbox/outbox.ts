@@ -138,6 +138,7 @@ export class Outbox {
     this.#ledger.commit(rows);
     this.#intake.committed(rows.length);
     if (rows.length > 0) this.#noteCommitted(rows);
+    if (!this.#ledger.untrusted.isEmpty && this.#clock.trusted() && !this.#closed) this.#tellClockSet();
   }
 
   /** The latest committed value of each channel, as JSON, and the highest row number they reflect. */
@@ -339,6 +340,13 @@ export class Outbox {
     this.#giveUp(record, eviction.ranges, 'space');
     this.#evicted += count(eviction.ranges);
     return true;
+  }
+
+  #tellClockSet(): void {
+    for (const { ranges, offsetMs } of this.#ledger.untrusted.settle(this.#clock.wall(), this.#clock.mono())) {
+      const body: EventBody = { kind: 'clock_set', of: this.id, boot: this.#lifetime.boot, ranges, offset_ms: offsetMs };
+      this.append({ class: 'event', body });
+    }
   }
 
   #noteCommitted(rows: readonly WaitingRow[]): void {

@@ -102,10 +102,16 @@ export class Rig {
     return { LD_PRELOAD: join(this.folder, 'slowFsync.so'), BENCH_FSYNC_FILE: counterFile, BENCH_FSYNC_US: String(us) };
   }
 
-  /** The agent as a user starts it. @param limited with the quotas and the budget that it has by default. */
-  agent(env: NodeJS.ProcessEnv = {}, stateDir = this.fresh('state'), limited = false): Program {
+  /**
+   * The agent as a user starts it.
+   * @param limited with the quotas and the budget that it has by default. @param channels further ones, as lines of YAML.
+   */
+  agent(env: NodeJS.ProcessEnv = {}, stateDir = this.fresh('state'), limited = false, channels = ''): Program {
     const config = `${stateDir}.yaml`;
-    writeFileSync(config, `state_dir: ${stateDir}\n${limited ? LIMITED : UNLIMITED}\n${ROBOT}`);
+    writeFileSync(
+      config,
+      `state_dir: ${stateDir}\n${limited ? LIMITED : UNLIMITED}\n${ROBOT.replace('commands:', () => `${channels}commands:`)}`,
+    );
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const { ca, robot } = this.#files;
     const connection = {

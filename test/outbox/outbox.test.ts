@@ -184,6 +184,36 @@ describe('the outbox', () => {
     assert.equal(backlog(bench.outbox)?.rows[0]?.body, '1,{"clock":"untrusted"}');
   });
 
+  it('says by how much the times of rows were wrong, once the clock is set, for each setting of the wrong clock', () => {
+    const trueMs = bench.clock.wallMs;
+    bench.clock.isTrusted = false;
+    bench.clock.wallMs = 0;
+    append(bench.outbox, reading(1), reading(2));
+    bench.clock.advance(60_000);
+    append(bench.outbox, reading(3));
+    bench.clock.wallMs += 3_600_000;
+    append(bench.outbox, reading(4));
+    bench.clock.advance(1_000);
+    bench.clock.wallMs = trueMs + 61_000;
+    bench.clock.isTrusted = true;
+    append(bench.outbox, reading(5));
+    append(bench.outbox);
+    const told = [
+      bench.outbox.claim('event', { maxRows: 1, maxBytes: 1_000 }),
+      bench.outbox.claim('event', { maxRows: 1, maxBytes: 1_000 }),
+    ];
+    const of = { kind: 'clock_set', of: bench.outbox.id, boot: bench.lifetime.boot };
+    assert.deepEqual(
+      told.map((claim) => JSON.parse(`{${claim?.rows[0]?.body}}`)),
+      [
+        { ...of, ranges: [[1, 3]], offset_ms: trueMs },
+        { ...of, ranges: [[4, 4]], offset_ms: trueMs - 3_600_000 },
+      ],
+    );
+    append(bench.outbox, reading(6));
+    assert.equal(bench.outbox.claim('event', ALL), undefined);
+  });
+
   it('makes room by giving the oldest telemetry up, declares it, and keeps every alert', async () => {
     bench.remove();
     bench = outboxBench(8 * 1024 ** 2);

@@ -1,0 +1,7 @@
+// What an integrator would write: rclnodejs, twenty subscriptions that give objects, and nothing done with them.
+import { say } from './connect.mjs';
+import { QOS, rosType, startNode } from './ros.mjs';
+
+const node = await startNode('bench_twenty');
+for (let n = 0; n < 20; n += 1) node.createSubscription(rosType('float'), `/crowd/c${n}`, { qos: QOS }, () => {});
+say('connected');
