@@ -26,12 +26,17 @@ await yargs(hideBin(process.argv))
     await exitWith(() => status(config, json));
   })
   .command(
-    'config check [file]',
-    'Say what is wrong with a configuration, as the agent would',
-    (y) => y.positional('file', { type: 'string' }),
-    async ({ file }) => {
-      const { check } = await import('./config.ts');
-      await exitWith(() => check(file));
+    'config <what> [file]',
+    'check: what is wrong with a configuration, as the agent would say; show: where each value comes from; schema: for editors',
+    (y) =>
+      y
+        .positional('what', { choices: ['check', 'show', 'schema'] as const, demandOption: true })
+        .positional('file', { type: 'string', describe: 'check, show: the configuration, as --config' })
+        .options({ ...configOption, ...jsonOption })
+        .option('effective', { type: 'boolean', default: true, describe: 'show: all layers as one, which is what runs' }),
+    async ({ what, config, file = config, json }) => {
+      const { check, show, schema } = await import('./config.ts');
+      await exitWith(() => (what === 'check' ? check(file) : what === 'show' ? show(file, json) : schema()));
     },
   )
   .command(

@@ -14,7 +14,8 @@ export {
 } from './commands.ts';
 export { type Condition, holds } from './condition.ts';
 export { type Endpoint, endpointOf } from './endpoint.ts';
-export { DEFAULT_FILE, type LoadedConfig, loadConfig } from './load.ts';
+export { configJsonSchema } from './jsonSchema.ts';
+export { DEFAULT_FILE, type EffectiveValue, effectiveConfig, type LoadedConfig, loadConfig } from './load.ts';
 export { REDUCERS, type Reducer } from './ros.ts';
 export type { Config } from './schema.ts';
 export { config as configSchema } from './schema.ts';

@@ -49,12 +49,7 @@ export interface LoadOptions {
  * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX or CONFIG_INVALID; its message has one line for each thing wrong.
  */
 export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv, { leaveOut = false }: LoadOptions = {}): LoadedConfig {
-  const sources = [read(DEFAULT_FILE), ...(file === undefined ? [] : [read(resolve(file))])];
-  const merged = sources.reduce<Tree>((below, source) => merge(below, absolutePaths(source)), {});
-  for (const [name, path] of Object.entries(ENVIRONMENT)) {
-    const value = environment[name];
-    if (value) setAt(merged, path, path[1] === 'endpoint' ? value : resolve(value));
-  }
+  const { sources, merged } = layers(file, environment);
   const uppermostFirst = sources.toReversed();
   const off: { name: string; text: string }[] = [];
   // What is left out first, channels, may be what commands are about: so once more, and then no more.
@@ -63,6 +58,43 @@ export function loadConfig(file: string | undefined, environment: NodeJS.Process
   if (parsed.success) return { config: parsed.data, place: (path) => place(path, uppermostFirst), off };
   const lines = [...off.map(({ text }) => text), ...parsed.error.issues.flatMap((issue) => explain(issue, uppermostFirst, merged))];
   throw new AgentError('CONFIG_INVALID', lines.join('\n'), { todo: 'config/default.yaml explains every key' });
+}
+
+export interface EffectiveValue {
+  /** `channels.gas.topic` */
+  readonly key: string;
+  readonly value: unknown;
+  /** `default`, `FILE:LINE:COLUMN`, or the name of the environment variable. */
+  readonly from: string;
+}
+
+/** Every value that is given, and where. What is not given anywhere has the default that config/default.yaml explains. @throws as {@link loadConfig} */
+export function effectiveConfig(file: string | undefined, environment: NodeJS.ProcessEnv): EffectiveValue[] {
+  const { sources, merged } = layers(file, environment);
+  const uppermostFirst = sources.toReversed();
+  const variable = (path: Path) =>
+    Object.entries(ENVIRONMENT).find(([name, given]) => environment[name] && given.join('.') === path.join('.'))?.[0];
+  return leaves(merged, []).map(([path, value]) => {
+    const where = place(path, uppermostFirst);
+    return { key: path.join('.'), value, from: variable(path) ?? (where.startsWith(`${DEFAULT_FILE}:`) ? 'default' : where) };
+  });
+}
+
+function leaves(tree: Tree, path: readonly string[]): [path: readonly string[], value: unknown][] {
+  return Object.entries(tree).flatMap(([key, value]) =>
+    isTree(value) && Object.keys(value).length > 0 ? leaves(value, [...path, key]) : [[[...path, key], value] as [string[], unknown]],
+  );
+}
+
+/** The default file, the given one above it, the environment on top. */
+function layers(file: string | undefined, environment: NodeJS.ProcessEnv): { sources: Source[]; merged: Tree } {
+  const sources = [read(DEFAULT_FILE), ...(file === undefined ? [] : [read(resolve(file))])];
+  const merged = sources.reduce<Tree>((below, source) => merge(below, absolutePaths(source)), {});
+  for (const [name, path] of Object.entries(ENVIRONMENT)) {
+    const value = environment[name];
+    if (value) setAt(merged, path, path[1] === 'endpoint' ? value : resolve(value));
+  }
+  return { sources, merged };
 }
 
 /**
@@ -175,8 +207,21 @@ function explain(issue: z.core.$ZodIssue, sources: readonly Source[], merged: Tr
   return [`${place(issue.path as Path, sources)}: ${issue.path.join('.')} is ${value}: ${expectation(issue)}`];
 }
 
+/** As people say them. */
+const TYPES: Readonly<Record<string, string>> = {
+  int: 'a whole number',
+  number: 'a number',
+  string: 'text (in quotes, if it looks like a number)',
+  boolean: 'true or false',
+  object: 'keys and values',
+  record: 'keys and values',
+  array: 'a list',
+};
+
 function expectation(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type') return `expected ${issue.expected}`;
+  if (issue.code === 'invalid_type') return `expected ${TYPES[issue.expected] ?? issue.expected}`;
+  if (issue.code === 'too_small' && issue.origin === 'number') return `expected at least ${issue.minimum}`;
+  if (issue.code === 'too_big' && issue.origin === 'number') return `expected at most ${issue.maximum}`;
   if (issue.code === 'invalid_value') return `expected one of ${issue.values.join(', ')}`;
   if (issue.code === 'invalid_key') return issue.issues.map((inner) => inner.message).join('; ');
   return issue.message.charAt(0).toLowerCase() + issue.message.slice(1);

@@ -5,7 +5,8 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   const ranked = known.map((candidate) => ({ candidate, steps: distance(name, candidate) }));
   ranked.sort((a, b) => a.steps - b.steps);
   const [best] = ranked;
-  return best && best.steps <= Math.max(1, Math.floor(name.length / 3)) ? best.candidate : undefined;
+  if (best && best.steps <= Math.max(1, Math.ceil(name.length / 3))) return best.candidate;
+  return known.find((candidate) => name.length > 2 && candidate.startsWith(name));
 }
 
 /** Levenshtein distance: insertions, deletions and replacements that turn `a` into `b`. */

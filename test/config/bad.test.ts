@@ -1,0 +1,67 @@
+// What a person gets for a broken configuration, word for word: test/config/bad/NAME.yaml and beside it NAME.txt. After a change of
+// words: UPDATE_SNAPSHOTS=1 node scripts/test.mjs test/config/bad.test.ts, and read the difference.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { configJsonSchema, effectiveConfig, loadConfig } from '../../src/config/index.ts';
+import { AgentError } from '../../src/errors.ts';
+import { AGENT, Program } from '../support/program.ts';
+
+const FOLDER = fileURLToPath(new URL('bad/', import.meta.url));
+const NAMES = readdirSync(FOLDER).flatMap((file) => (file.endsWith('.yaml') ? [file.slice(0, -'.yaml'.length)] : []));
+
+function said(name: string): string {
+  try {
+    loadConfig(join(FOLDER, `${name}.yaml`), {});
+  } catch (error) {
+    assert.ok(error instanceof AgentError);
+    return `${error.line}\n`.replaceAll(FOLDER, '');
+  }
+  return assert.fail('it was taken');
+}
+
+describe('the schema for editors', () => {
+  it('is config/config.schema.json, made anew with: bin/elderly-bot config schema > config/config.schema.json', () => {
+    const file = new URL('../../config/config.schema.json', import.meta.url);
+    assert.equal(readFileSync(file, 'utf8'), `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
+  });
+});
+
+describe('the effective configuration', () => {
+  it('says of each value where it comes from', () => {
+    const values = effectiveConfig(join(FOLDER, '../../../config/robot.example.yaml'), { AWS_IOT_ENDPOINT: 'broker.example' });
+    const of = (key: string) => values.find((each) => each.key === key);
+    assert.deepEqual(of('mqtt.endpoint'), { key: 'mqtt.endpoint', value: 'broker.example', from: 'AWS_IOT_ENDPOINT' });
+    assert.deepEqual(of('mqtt.window'), { key: 'mqtt.window', value: 20, from: 'default' });
+    assert.match(String(of('thing')?.from), /config\/robot\.example\.yaml:3:1$/);
+    assert.equal(of('channels.stranger.topic'), undefined);
+  });
+});
+
+describe('a broken configuration', () => {
+  it('is there in forty kinds', () => assert.ok(NAMES.length >= 40, `${NAMES.length}`));
+
+  for (const name of NAMES) {
+    it(`is told as it stands in bad/${name}.txt`, () => {
+      const file = join(FOLDER, `${name}.txt`);
+      if (process.env.UPDATE_SNAPSHOTS) writeFileSync(file, said(name));
+      assert.equal(said(name), readFileSync(file, 'utf8'));
+    });
+  }
+
+  it('is told so by the command line, on stderr, with exit code 2', async () => {
+    for (const name of ['several-at-once', 'tabs', 'min-above-max']) {
+      const check = new Program('check', AGENT, ['config', 'check', join(FOLDER, `${name}.yaml`)]);
+      assert.equal(await check.exited, 2);
+      assert.equal(
+        check.stderr
+          .replaceAll(FOLDER, '')
+          .replace('elderly-bot: ', '')
+          .replace(/ \[CONFIG_\w+\]/, ''),
+        said(name),
+      );
+    }
+  });
+});
