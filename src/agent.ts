@@ -6,6 +6,7 @@ import { describe } from './agent/describe.ts';
 import { startGuard } from './agent/guard.ts';
 import { ownWork } from './agent/ownWork.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
+import { changesOf, describeReload } from './agent/reload.ts';
 import { withRoom } from './agent/room.ts';
 import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
 import { announce, Commands } from './commands/index.ts';
@@ -26,7 +27,7 @@ import {
   type WaitingRow,
 } from './outbox/index.ts';
 import { startRosNode } from './ros/index.ts';
-import { Latencies, type LinkStatus, Problems, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
+import { Latencies, type LinkStatus, Problems, type Reloaded, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
 import { Uplink, UplinkMemory } from './uplink/index.ts';
 import { VERSION } from './version.ts';
 
@@ -36,7 +37,9 @@ const TEND_EVERY_MS = 60_000;
 type Step = readonly [name: string, stop: () => void | Promise<void>];
 
 export class Agent {
-  readonly #loaded: LoadedConfig;
+  #loaded: LoadedConfig;
+  readonly #reread: () => LoadedConfig;
+  #apply: ((next: LoadedConfig, changes: Reloaded) => void) | undefined;
   readonly #log: Logger;
   readonly #steps: Step[] = [];
   readonly #acks = new Latencies();
@@ -50,9 +53,13 @@ export class Agent {
   #outbox: Outbox | undefined;
   #becomeDamaged: () => void = () => {};
 
-  /** @param unwritten what an agent before this one could not write any more. */
-  constructor(loaded: LoadedConfig, log: Logger, unwritten: readonly WaitingRow[] = []) {
+  /**
+   * @param reread reads the same configuration again. @throws AgentError where it is wrong.
+   * @param unwritten what an agent before this one could not write any more.
+   */
+  constructor(loaded: LoadedConfig, reread: () => LoadedConfig, log: Logger, unwritten: readonly WaitingRow[] = []) {
     this.#loaded = loaded;
+    this.#reread = reread;
     this.#log = log;
     this.#adopted = unwritten;
     this.damaged = new Promise((resolve) => {
@@ -90,6 +97,25 @@ export class Agent {
       }
     }
     if (first !== undefined) throw first;
+  }
+
+  /** What it runs with, after reloads too. */
+  get loaded(): LoadedConfig {
+    return this.#loaded;
+  }
+
+  /** Reads the configuration again and applies what changed. @throws AgentError where it is wrong; then nothing is changed. */
+  reload(): Reloaded {
+    if (!this.#apply) throw new AgentError('CLOSED', 'the agent is not up yet');
+    const next = this.#reread();
+    const changes = changesOf(this.#loaded.config, next.config);
+    this.#apply(next, changes);
+    // What needs a restart keeps its value until then, so that a later reload still says so.
+    const { channels, mqtt } = next.config;
+    const config = { ...this.#loaded.config, channels, mqtt: { ...this.#loaded.config.mqtt, interval: mqtt.interval } };
+    this.#loaded = { ...next, config };
+    this.#log.info({ event: 'reloaded', ...changes }, describeReload(changes));
+    return changes;
   }
 
   status(): Status | undefined {
@@ -173,7 +199,10 @@ export class Agent {
       journal,
       clock,
       guard,
-      own: ownWork(() => uplink),
+      own: ownWork(
+        () => uplink,
+        () => this.reload(),
+      ),
       heard: (channel) => channels.heard(channel),
       connectedForMs: () => connectedForMs(uplink.status()),
       log: this.#log.child({ room: 'commands' }),
@@ -236,7 +265,11 @@ export class Agent {
       ack_p99_ms: this.#acks.quantile(0.99),
     });
     this.#status = () => describe({ thing: config.thing, clock, lifetime, outbox, uplink, channels, commands, problems, delivered });
-    const socket = new StatusSocket(config.state_dir, this.#status);
+    this.#apply = (next, changes) => {
+      channels.apply(next, changes);
+      if (changes.applied.includes('mqtt.interval')) uplink.setInterval(next.config.mqtt.interval);
+    };
+    const socket = new StatusSocket(config.state_dir, this.#status, () => this.reload());
     await this.#startSocket(socket);
     this.#steps.push(['inspection', this.#inspect()]);
     this.#steps.push(['sensing', () => channels.stop()]);

@@ -3,14 +3,16 @@
 import { type Clock, every } from '../clock/index.ts';
 import type { LoadedConfig } from '../config/index.ts';
 import type { NewRow, Outbox } from '../outbox/index.ts';
-import { absoluteTopic, type RosNode } from '../ros/index.ts';
+import { absoluteTopic, type RosMessage, type RosNode } from '../ros/index.ts';
 import { Channel } from '../sensing/index.ts';
-import type { Problems, Status } from '../status/index.ts';
+import type { ChannelChanges, Problems, Status } from '../status/index.ts';
 import { Alarm } from './alarm.ts';
 import { ChannelSubscription } from './subscription.ts';
 
 export interface Channels {
   status(): Status['channels'];
+  /** Takes another configuration's channels over: what is the same stays subscribed. */
+  apply(next: LoadedConfig, changes: ChannelChanges): void;
   /** A channel's latest reading, and how long ago its last message came. */
   heard(name: string): { readonly value: unknown; readonly ageMs: number } | undefined;
   stop(): void;
@@ -31,8 +33,7 @@ const LATER_EVERY_MS = 3_000;
 
 /** Subscribes every channel. An alert that stood when the agent ended still stands. */
 export function startChannels({ loaded, ros, outbox, clock, problems }: ChannelParts): Channels {
-  const { config, place, off } = loaded;
-  const options = { standing: outbox.lastAlerts(), startMs: clock.mono() };
+  let subscriptions: readonly ChannelSubscription[] = [];
   const alarm = new Alarm(
     () => clock.mono(),
     () => {
@@ -47,24 +48,26 @@ export function startChannels({ loaded, ros, outbox, clock, problems }: ChannelP
     }
     alarm.by(channel.dueMs);
   };
-  const subscriptions = Object.entries(config.channels).map(([name, entry]) => {
-    const channel = new Channel(name, entry, options);
-    const topic = absoluteTopic(entry.topic, config.ros.namespace, config.ros.node_name);
-    const one: ChannelSubscription = new ChannelSubscription({
-      channel,
-      topic,
-      ros,
-      problems,
-      place,
-      onMessage: (message) => take(one, channel.accept(message, clock.mono())),
+  const start = ({ config, place }: LoadedConfig, names: readonly string[]) => {
+    const { namespace, node_name: nodeName } = config.ros;
+    const options = { standing: outbox.lastAlerts(), startMs: clock.mono() };
+    const fresh = names.flatMap((name) => {
+      const entry = config.channels[name];
+      if (!entry) return [];
+      const channel = new Channel(name, entry, options);
+      const onMessage = (message: RosMessage) => take(one, channel.accept(message, clock.mono()));
+      const topic = absoluteTopic(entry.topic, namespace, nodeName);
+      const one: ChannelSubscription = new ChannelSubscription({ channel, topic, ros, problems, place, onMessage });
+      return [one];
     });
-    return one;
-  });
-  for (const { name, text } of off) problems.raise('channel_off', text, name);
-  for (const one of subscriptions) {
-    one.look();
-    alarm.by(one.channel.dueMs);
-  }
+    for (const one of fresh) {
+      one.look();
+      alarm.by(one.channel.dueMs);
+    }
+    return fresh;
+  };
+  for (const { name, text } of loaded.off) problems.raise('channel_off', text, name);
+  subscriptions = start(loaded, Object.keys(loaded.config.channels));
   let looks = 0;
   let looking = every(LOOK_EVERY_MS, look);
   function look(): void {
@@ -74,6 +77,14 @@ export function startChannels({ loaded, ros, outbox, clock, problems }: ChannelP
     looking = every(LATER_EVERY_MS, look);
   }
   return {
+    apply: (next, { added, removed, changed }) => {
+      const gone = new Set([...removed, ...changed]);
+      // First all that end: within one node a topic has one type.
+      for (const one of subscriptions) if (gone.has(one.channel.name)) one.close();
+      const kept = subscriptions.filter(({ channel }) => !gone.has(channel.name));
+      for (const { name } of loaded.off) problems.clear('channel_off', name);
+      subscriptions = [...kept, ...start(next, [...changed, ...added])];
+    },
     status: () => subscriptions.map((one) => one.status(clock.mono())),
     heard: (name) => {
       const { value, age_ms: ageMs } = subscriptions.find(({ channel }) => channel.name === name)?.channel.status(clock.mono()) ?? {};

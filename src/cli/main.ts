@@ -40,6 +40,15 @@ await yargs(hideBin(process.argv))
     },
   )
   .command(
+    'reload',
+    'Have a running agent read its configuration again: what changed counts at once, a bad file changes nothing',
+    { ...configOption, ...jsonOption },
+    async ({ config, json }) => {
+      const { reload } = await import('./reload.ts');
+      await exitWith(() => reload(config, json));
+    },
+  )
+  .command(
     'outbox <what> [seq]',
     'Look into the queue beside a running agent: stats, ls, show SEQ, verify, export (readings as JSON lines)',
     (y) =>

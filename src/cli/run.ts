@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { Agent } from '../agent.ts';
 import { type LoadedConfig, loadConfig } from '../config/index.ts';
+import { AgentError, messageOf } from '../errors.ts';
 import { createLog, type Logger } from '../logs/index.ts';
 import { isCorruption, type WaitingRow } from '../outbox/index.ts';
 
@@ -16,6 +17,7 @@ const STARTS_AT_MOST = 3;
 
 export async function run(file: string | undefined): Promise<number> {
   const loaded = loadConfig(file, process.env, { leaveOut: true });
+  const reread = () => loadConfig(file, process.env);
   const log = createLog(loaded.config.log_level, { thing: loaded.config.thing });
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
@@ -27,7 +29,7 @@ export async function run(file: string | undefined): Promise<number> {
   // Every timer of the agent may be unreferenced; this one keeps the process alive until a signal.
   const alive = setInterval(() => {}, 2 ** 30);
   try {
-    await runUntil(stop.signal, loaded, log);
+    await runUntil(stop.signal, loaded, reread, log);
   } finally {
     clearInterval(alive);
   }
@@ -36,11 +38,17 @@ export async function run(file: string | undefined): Promise<number> {
 }
 
 /** A damaged outbox is mended by starting again, within the process: what was not written yet is not lost, and it takes moments. */
-async function runUntil(signal: AbortSignal, loaded: LoadedConfig, log: Logger): Promise<void> {
+async function runUntil(signal: AbortSignal, given: LoadedConfig, reread: () => LoadedConfig, log: Logger): Promise<void> {
+  let loaded = given;
+  let running: Agent | undefined;
+  process.on('SIGHUP', () => {
+    if (running) reloadNow(running, log);
+  });
   const stopped = once(signal, 'abort').then(() => 'stopped' as const);
   let unwritten: readonly WaitingRow[] = [];
   for (let failed = 0; !signal.aborted; ) {
-    const agent = new Agent(loaded, log, unwritten);
+    const agent = new Agent(loaded, reread, log, unwritten);
+    running = agent;
     try {
       await agent.start(signal);
       failed = 0;
@@ -50,9 +58,19 @@ async function runUntil(signal: AbortSignal, loaded: LoadedConfig, log: Logger):
       continue;
     }
     const why = await Promise.race([stopped, agent.damaged]);
+    loaded = agent.loaded;
     if (why === 'stopped') return agent.stop(STOP_DEADLINE_MS);
     // What fails now fails on the damaged file, and is in the log.
     await agent.stop(MEND_DEADLINE_MS).catch(() => {});
     unwritten = agent.unwritten;
+  }
+}
+
+/** On SIGHUP nobody waits for an answer, so it is in the log. */
+function reloadNow(agent: Agent, log: Logger): void {
+  try {
+    agent.reload();
+  } catch (error) {
+    log.error({ event: 'reload_failed' }, `nothing was changed: ${error instanceof AgentError ? error.line : messageOf(error)}`);
   }
 }

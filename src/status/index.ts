@@ -1,5 +1,5 @@
 export { Histogram, type HistogramStatus } from './histogram.ts';
 export { Latencies } from './latency.ts';
 export { PROBLEMS, type ProblemCode, type ProblemListener, Problems, type StandingProblem } from './problems.ts';
-export { askStatus, StatusSocket, socketPath } from './socket.ts';
-export type { BudgetStatus, ChannelStatus, LinkStatus, Status } from './status.ts';
+export { askReload, askStatus, StatusSocket, socketPath } from './socket.ts';
+export type { BudgetStatus, ChannelChanges, ChannelStatus, LinkStatus, Reloaded, Status } from './status.ts';

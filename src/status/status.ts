@@ -80,3 +80,17 @@ export interface Status {
     readonly since_ms: number;
   }[];
 }
+
+export interface ChannelChanges {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+}
+
+/** What `elderly-bot reload` answers. */
+export interface Reloaded extends ChannelChanges {
+  /** Other keys that were applied, such as `mqtt.interval`. */
+  readonly applied: readonly string[];
+  /** Keys that differ and count from the next start on. */
+  readonly needs_restart: readonly string[];
+}

@@ -1,7 +1,7 @@
 // What the agent costs while nothing happens, against node with rclnodejs alone at its default spin; side by side, at the same time.
 import type { Bench, Findings } from '../bench.ts';
 import { median } from '../figures.ts';
-import { cpuSeconds, rssMb } from '../process.ts';
+import { rssMb, scheduledSeconds } from '../process.ts';
 
 const SECONDS = 30;
 /** A daemon that runs for years: what its start left to be collected is not idling (the bench `start` has that). */
@@ -21,14 +21,14 @@ export const idle: Bench = {
       const programs = { agent: rig.agent(), rclnodejs_spinning: rig.node('idle.mjs', []) };
       for (const program of Object.values(programs)) await program.event('connected');
       await wait(SETTLE_MS);
-      const before = Object.values(programs).map(({ pid }) => cpuSeconds(pid));
+      const before = Object.values(programs).map(({ pid }) => scheduledSeconds(pid));
       const beganMs = performance.now();
       await wait(SECONDS * 1000);
       const seconds = (performance.now() - beganMs) / 1000;
       for (const [index, [name, program]] of Object.entries(programs).entries()) {
         const cost = {
           rss_mb: rssMb(program.pid),
-          cpu_percent: (100 * (cpuSeconds(program.pid) - (before[index] ?? Number.NaN))) / seconds,
+          cpu_percent: (100 * (scheduledSeconds(program.pid) - (before[index] ?? Number.NaN))) / seconds,
         };
         costs.set(name, [...(costs.get(name) ?? []), cost]);
         say(`round ${round + 1} ${name}: RSS ${cost.rss_mb.toFixed(1)} MB, CPU ${cost.cpu_percent.toFixed(2)} %`);

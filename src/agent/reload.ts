@@ -1,0 +1,57 @@
+// What a new configuration changes in a running agent: channels and the telemetry interval at once, anything else with
+// the next start, and it is said which. Pure.
+import type { Config } from '../config/index.ts';
+import type { ChannelChanges, Reloaded } from '../status/index.ts';
+
+/** Keys beside the channels that a running agent takes over. */
+const AT_ONCE: readonly string[] = ['mqtt.interval'];
+
+type Entries = Readonly<Record<string, unknown>>;
+
+export function channelChanges(before: Entries, after: Entries): ChannelChanges {
+  const differs = (name: string) => JSON.stringify(before[name]) !== JSON.stringify(after[name]);
+  return {
+    added: Object.keys(after).filter((name) => !(name in before)),
+    removed: Object.keys(before).filter((name) => !(name in after)),
+    changed: Object.keys(after).filter((name) => name in before && differs(name)),
+  };
+}
+
+export function changesOf(before: Config, after: Config): Reloaded {
+  const { channels, ...rest } = before;
+  const { channels: channelsAfter, ...restAfter } = after;
+  const keys = differing(rest, restAfter, []);
+  return {
+    ...channelChanges(channels, channelsAfter),
+    applied: keys.filter((key) => AT_ONCE.includes(key)),
+    needs_restart: keys.filter((key) => !AT_ONCE.includes(key)),
+  };
+}
+
+/** Down to single keys, but a command is one: its parts mean nothing alone. */
+function differing(before: Entries, after: Entries, path: readonly string[]): string[] {
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key) => {
+    const [a, b] = [before[key], after[key]];
+    if (JSON.stringify(a) === JSON.stringify(b)) return [];
+    const isSection = path.length === 0 && isEntries(a) && isEntries(b);
+    return isSection ? differing(a, b, [key]) : [[...path, key].join('.')];
+  });
+}
+
+function isEntries(value: unknown): value is Entries {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+/** For a person. */
+export function describeReload({ added, removed, changed, applied, needs_restart: later }: Reloaded): string {
+  const parts = (
+    [
+      ['channels added', added],
+      ['channels removed', removed],
+      ['channels changed', changed],
+      ['applied', applied],
+      ['from the next start on', later],
+    ] as const
+  ).flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${names.join(', ')}`] : []));
+  return parts.join('; ') || 'nothing has changed';
+}

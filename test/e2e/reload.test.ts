@@ -1,0 +1,101 @@
+// A running agent reads its configuration again: by command line and by SIGHUP. What is the same goes on undisturbed.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { changesOf } from '../../src/agent/reload.ts';
+import { configSchema, loadConfig } from '../../src/config/index.ts';
+import { benchCertificates } from '../../src/identity/index.ts';
+import { askStatus } from '../../src/status/index.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { AGENT, Program } from '../support/program.ts';
+import { RosPeer, rosUnavailable } from '../support/ros.ts';
+
+const BOOL = 'std_msgs/msg/Bool';
+
+describe('what a new configuration changes', () => {
+  it('is told by channel, by what counts at once, and by what needs a restart', () => {
+    const { config } = loadConfig(undefined, {});
+    const next = structuredClone(config);
+    const { smoke } = configSchema.shape.channels.parse({ smoke: { topic: '/smoke', type: BOOL } });
+    assert.ok(smoke && next.channels.gas);
+    delete next.channels.fire;
+    next.channels.smoke = smoke;
+    next.channels.gas.hold = 5_000;
+    next.mqtt.interval = 30_000;
+    next.mqtt.window = 10;
+    next.thing = 'other';
+    delete next.commands.ping;
+    assert.deepEqual(changesOf(config, next), {
+      added: ['smoke'],
+      removed: ['fire'],
+      changed: ['gas'],
+      applied: ['mqtt.interval'],
+      needs_restart: ['thing', 'mqtt.window', 'commands.ping'],
+    });
+  });
+});
+
+describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () => {
+  let folder: string;
+  let domain: RosDomain;
+  let peer: RosPeer;
+  let agent: Program;
+  let file: string;
+  let base: string;
+
+  before(async () => {
+    domain = await claimDomain();
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-reload-'));
+    file = join(folder, 'robot.yaml');
+    const { ca, robot } = await benchCertificates(join(folder, 'certs'), 'elderly-bot');
+    base = `state_dir: ${join(folder, 'state')}\nmqtt: { endpoint: "localhost:1", root_ca: ${ca}, cert_file: ${robot.cert}, private_key: ${robot.key} }\n`;
+    peer = await RosPeer.start();
+    writeFileSync(file, base);
+    agent = new Program('agent', AGENT, ['run', '--config', file]);
+    await agent.event('started');
+  });
+  after(async () => {
+    await agent.stop();
+    await peer.close();
+    await domain.release();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const reload = async () => {
+    const program = new Program('reload', AGENT, ['reload', '--config', file]);
+    return { code: await program.exited, stderr: program.stderr, out: JSON.stringify(program.lines) };
+  };
+  const channel = async (name: string) => (await askStatus(join(folder, 'state'))).channels.find((each) => each.name === name);
+
+  it('subscribes what is new, keeps what is the same, and lets go of what is not there any more', async () => {
+    await peer.advertise('/gas_detected', BOOL);
+    await peer.matched('/gas_detected');
+    await peer.publish('/gas_detected', BOOL, { data: false });
+    writeFileSync(file, `${base}channels:\n  fire: null\n  smoke: { topic: /smoke, type: ${BOOL} }\n`);
+    const { code, out, stderr } = await reload();
+    assert.equal(code, 0, stderr);
+    assert.match(out, /channels added: smoke; channels removed: fire/);
+    assert.equal((await channel('gas'))?.messages, 1);
+    assert.equal(await channel('fire'), undefined);
+    await peer.advertise('/smoke', BOOL);
+    await peer.matched('/smoke');
+  });
+
+  it('changes nothing when the file is bad, and says why', async () => {
+    writeFileSync(file, `${base}channels:\n  smoke: { topik: /smoke }\n`);
+    const { code, stderr } = await reload();
+    assert.equal(code, 2);
+    assert.match(stderr, /robot\.yaml:4:12: unknown key channels\.smoke\.topik, did you mean topic\?/);
+    assert.equal((await channel('smoke'))?.topic, '/smoke');
+  });
+
+  it('names what counts only from the next start on; SIGHUP does the same', async () => {
+    writeFileSync(file, `thing: other\n${base}`);
+    agent.signal('SIGHUP');
+    const reloaded = await agent.event('reloaded', ({ added }) => String(added) === 'fire');
+    assert.deepEqual(reloaded.needs_restart, ['thing']);
+    assert.deepEqual([reloaded.added, reloaded.removed], [['fire'], ['smoke']]);
+  });
+});
