@@ -40,6 +40,15 @@ await yargs(hideBin(process.argv))
     },
   )
   .command(
+    'replay <record>',
+    'Show which alerts another configuration (--config) would have made of recorded readings (outbox export; - reads standard input)',
+    (y) => y.positional('record', { type: 'string', demandOption: true }).options({ ...configOption, ...jsonOption }),
+    async ({ record, config, json }) => {
+      const { replay } = await import('./replay.ts');
+      await exitWith(() => replay(record, config, json));
+    },
+  )
+  .command(
     'reload',
     'Have a running agent read its configuration again: what changed counts at once, a bad file changes nothing',
     { ...configOption, ...jsonOption },

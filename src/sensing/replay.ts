@@ -1,0 +1,102 @@
+// Recorded readings through the gates and alert rules of another configuration: which alerts stay, move, vanish or appear. Pure. What
+// the recorded gates held back is not in the record, so a looser gate shows less here than it would on the robot; and as the record
+// has no messages but readings, silence is not judged.
+import type { ChannelConfig } from '../config/index.ts';
+import type { NewRow } from '../outbox/index.ts';
+import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
+import { Channel } from './channel.ts';
+
+export interface RecordedReading {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly channel: string;
+  readonly value: ReadingValue;
+  readonly bad?: ReadingExtra['bad'];
+  readonly stamp?: number | undefined;
+  readonly alert?: ReadingExtra['alert'];
+}
+
+/** From raised to cleared; `cleared` null: it stands at the end of the record. */
+export interface Incident {
+  readonly raised: number;
+  readonly cleared: number | null;
+}
+
+export interface ReplayedAlert {
+  readonly channel: string;
+  readonly change: 'same' | 'moved' | 'vanished' | 'appeared';
+  readonly before: Incident | null;
+  readonly after: Incident | null;
+}
+
+/** An alert that comes so much earlier or later is still the same one, where the two don't overlap anyway. */
+const SAME_WITHIN_MS = 60_000;
+
+/** @param readings in the order they were taken. */
+export function replay(readings: readonly RecordedReading[], channels: Readonly<Record<string, ChannelConfig>>): ReplayedAlert[] {
+  const names = new Set([...Object.keys(channels), ...readings.map(({ channel }) => channel)]);
+  const alerts = [...names].flatMap((name) => {
+    const recorded = readings.filter(({ channel }) => channel === name);
+    const entry = channels[name];
+    // The silence of another channel is no channel of its own, and not judged.
+    if (!entry && recorded.every(({ alert, value }) => alert !== undefined && typeof value === 'boolean') && name.endsWith('_silent'))
+      return [];
+    const before = incidents(recorded.flatMap(({ at, alert }) => (alert ? [{ at, alert }] : [])));
+    return compared(name, before, entry ? incidents(rerun(name, entry, recorded)) : []);
+  });
+  return alerts.sort((a, b) => timeOf(a) - timeOf(b));
+}
+
+interface Change {
+  readonly at: number;
+  readonly alert: 'raised' | 'cleared';
+}
+
+function rerun(name: string, { max_silence: _, ...entry }: ChannelConfig, recorded: readonly RecordedReading[]): Change[] {
+  const channel = new Channel(name, entry);
+  const changes: Change[] = [];
+  const note = (at: number, rows: readonly NewRow[]) => {
+    for (const row of rows) if (row.class === 'alert' && row.extra?.alert) changes.push({ at, alert: row.extra.alert });
+  };
+  let now = Number.NEGATIVE_INFINITY;
+  for (const { at, value, bad, stamp } of recorded) {
+    for (let due = channel.dueMs; due !== undefined && due <= at; due = channel.dueMs) note(due, channel.elapse(due));
+    // A clock that was set back: time goes on, if slowly.
+    now = Math.max(now, at);
+    note(now, channel.sample({ value, stamp, ...(bad ? { bad } : {}) }, now));
+  }
+  const last = channel.dueMs;
+  if (last !== undefined) note(last, channel.elapse(last));
+  return changes;
+}
+
+function incidents(changes: readonly Change[]): Incident[] {
+  const found: { raised: number; cleared: number | null }[] = [];
+  for (const { at, alert } of changes) {
+    const open = found.at(-1);
+    if (alert === 'raised') found.push({ raised: at, cleared: null });
+    else if (open && open.cleared === null) open.cleared = at;
+  }
+  return found;
+}
+
+function compared(channel: string, before: readonly Incident[], after: readonly Incident[]): ReplayedAlert[] {
+  const left = [...after];
+  const known = before.map((old): ReplayedAlert => {
+    const at = left.findIndex((fresh) => isSame(old, fresh));
+    const [fresh] = at === -1 ? [] : left.splice(at, 1);
+    if (!fresh) return { channel, change: 'vanished', before: old, after: null };
+    const stays = fresh.raised === old.raised && fresh.cleared === old.cleared;
+    return { channel, change: stays ? 'same' : 'moved', before: old, after: fresh };
+  });
+  return [...known, ...left.map((fresh): ReplayedAlert => ({ channel, change: 'appeared', before: null, after: fresh }))];
+}
+
+function isSame(a: Incident, b: Incident): boolean {
+  const overlap = a.raised <= (b.cleared ?? Number.POSITIVE_INFINITY) && b.raised <= (a.cleared ?? Number.POSITIVE_INFINITY);
+  return overlap || Math.abs(a.raised - b.raised) <= SAME_WITHIN_MS;
+}
+
+function timeOf({ before, after }: ReplayedAlert): number {
+  return Math.min(before?.raised ?? Number.POSITIVE_INFINITY, after?.raised ?? Number.POSITIVE_INFINITY);
+}

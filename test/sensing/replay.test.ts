@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { configSchema } from '../../src/config/index.ts';
+import { type RecordedReading, replay } from '../../src/sensing/index.ts';
+import { AGENT, Program } from '../support/program.ts';
+
+const START = Date.UTC(2026, 10, 1);
+const reading = (seconds: number, value: RecordedReading['value'], alert?: 'raised' | 'cleared', channel = 'hot'): RecordedReading => ({
+  at: START + seconds * 1_000,
+  channel,
+  value,
+  ...(alert ? { alert } : {}),
+});
+const channels = (hot: object) => configSchema.shape.channels.parse({ hot: { topic: '/hot', class: 'alert', ...hot } });
+
+/** Above 60 from 10 s to 20 s, as it was recorded; above 50 already from 5 s, and once more at 40 s. */
+const RECORD = [reading(0, 20), reading(5, 55), reading(10, 65, 'raised'), reading(20, 40, 'cleared'), reading(40, 55), reading(45, 20)];
+const told = (hot: object) => replay(RECORD, channels(hot)).map(({ change, after }) => [change, after && (after.raised - START) / 1_000]);
+
+describe('recorded readings under another configuration', () => {
+  it('give the same alerts under the same rules', () => assert.deepEqual(told({ alert_when: '> 60' }), [['same', 10]]));
+
+  it('show what moves and what appears', () => {
+    assert.deepEqual(told({ alert_when: '> 50' }), [
+      ['moved', 5],
+      ['appeared', 40],
+    ]);
+    assert.deepEqual(told({ alert_when: '> 60', debounce: '3s' }), [['moved', 13]]);
+  });
+
+  it('show what vanishes, by rules or with its channel', () => {
+    assert.deepEqual(told({ alert_when: '> 90' }), [['vanished', null]]);
+    assert.deepEqual(told({ alert_when: '> 60', debounce: '15s' }), [['vanished', null]]);
+    assert.deepEqual(
+      replay(RECORD, {}).map(({ change }) => change),
+      ['vanished'],
+    );
+  });
+
+  it('don’t take silence for a channel', () => {
+    assert.deepEqual(replay([reading(3, true, 'raised', 'hot_silent')], channels({ alert_when: '> 60', max_silence: '1s' })), []);
+  });
+});
+
+describe('elderly-bot replay', () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-replay-'));
+    writeFileSync(join(folder, 'new.yaml'), 'channels:\n  hot: { topic: /hot, class: alert, alert_when: "> 50" }\n');
+    writeFileSync(join(folder, 'record.jsonl'), RECORD.map((each) => `${JSON.stringify({ outbox: 'o', seq: 1, ...each })}\n`).join(''));
+    writeFileSync(join(folder, 'broken.jsonl'), `${JSON.stringify(RECORD[0])}\n{"at": 1,\n`);
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const run = async (record: string) => {
+    const program = new Program('replay', AGENT, ['replay', join(folder, record), '--config', join(folder, 'new.yaml'), '--json']);
+    return { code: await program.exited, lines: program.lines, stderr: program.stderr };
+  };
+
+  it('reads what the outbox exports, and exits 1 where an alert changes', async () => {
+    const { code, lines } = await run('record.jsonl');
+    assert.equal(code, 1);
+    assert.match(JSON.stringify(lines), /moved.*appeared/);
+  });
+
+  it('says in which line of the record it stumbled', async () => {
+    const { code, stderr } = await run('broken.jsonl');
+    assert.equal(code, 2);
+    assert.match(stderr, /broken\.jsonl:2: it is no JSON; expected a reading a line/);
+    assert.match((await run('none.jsonl')).stderr, /none\.jsonl: no such file/);
+  });
+});
