@@ -40,6 +40,15 @@ await yargs(hideBin(process.argv))
     },
   )
   .command(
+    'topics',
+    'Show what is published on this robot now: type, rate, quality of service, publishers, and which channel takes it',
+    { ...configOption, ...jsonOption, watch: { type: 'boolean', default: false, describe: 'Look again and again, until Ctrl-C' } },
+    async ({ config, json, watch }) => {
+      const { topics } = await import('./topics.ts');
+      await exitWith(() => topics(config, json, watch));
+    },
+  )
+  .command(
     'replay <record>',
     'Show which alerts another configuration (--config) would have made of recorded readings (outbox export; - reads standard input)',
     (y) => y.positional('record', { type: 'string', demandOption: true }).options({ ...configOption, ...jsonOption }),

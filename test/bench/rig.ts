@@ -27,8 +27,12 @@ const PAHO_FOLDER = join(ROOT, '.setup', 'bench', PAHO.replace('==', '-'));
 const PEERS = fileURLToPath(new URL('peers/', import.meta.url));
 
 /** Every message is a reading; telemetry each second; nothing else differs from a robot's, but for the limits that are IoT Core's. */
-const UNLIMITED = 'mqtt: { interval: 1s, messages_per_second: null, bytes_per_second: null, budget: null }';
-const LIMITED = 'mqtt: { interval: 1s }';
+const PACES = {
+  unlimited: 'mqtt: { interval: 1s, messages_per_second: null, bytes_per_second: null, budget: null }',
+  limited: 'mqtt: { interval: 1s }',
+  /** As it is shipped: telemetry once a minute. */
+  shipped: '',
+};
 const ROBOT = `
 outbox: { max_size: 4GiB }
 channels:
@@ -104,14 +108,11 @@ export class Rig {
 
   /**
    * The agent as a user starts it.
-   * @param limited with the quotas and the budget that it has by default. @param channels further ones, as lines of YAML.
+   * @param pace `limited`: with the quotas and the budget that it has by default. @param channels further ones, as lines of YAML.
    */
-  agent(env: NodeJS.ProcessEnv = {}, stateDir = this.fresh('state'), limited = false, channels = ''): Program {
+  agent(env: NodeJS.ProcessEnv = {}, stateDir = this.fresh('state'), pace: keyof typeof PACES = 'unlimited', channels = ''): Program {
     const config = `${stateDir}.yaml`;
-    writeFileSync(
-      config,
-      `state_dir: ${stateDir}\n${limited ? LIMITED : UNLIMITED}\n${ROBOT.replace('commands:', () => `${channels}commands:`)}`,
-    );
+    writeFileSync(config, `state_dir: ${stateDir}\n${PACES[pace]}\n${ROBOT.replace('commands:', () => `${channels}commands:`)}`);
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const { ca, robot } = this.#files;
     const connection = {

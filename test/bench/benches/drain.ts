@@ -16,7 +16,7 @@ interface Flood {
 async function drainOnce(rig: Rig, filled: string, limited: boolean): Promise<Drained> {
   const stateDir = rig.fresh('state');
   cpSync(filled, stateDir, { recursive: true });
-  const agent = rig.agent({}, stateDir, limited);
+  const agent = rig.agent({}, stateDir, limited ? 'limited' : 'unlimited');
   const result = await drained(rig, agent, stateDir, ROWS);
   await rig.end(agent);
   return result;

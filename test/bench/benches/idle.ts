@@ -5,7 +5,7 @@ import { rssMb, scheduledSeconds } from '../process.ts';
 
 const SECONDS = 30;
 /** A daemon that runs for years: what its start left to be collected is not idling (the bench `start` has that). */
-const SETTLE_MS = 45_000;
+const SETTLE_MS = 65_000;
 
 interface Cost {
   readonly rss_mb: number;
@@ -18,7 +18,7 @@ export const idle: Bench = {
   run: async ({ rig, rounds, say }): Promise<Findings> => {
     const costs = new Map<string, Cost[]>();
     for (let round = 0; round < rounds; round++) {
-      const programs = { agent: rig.agent(), rclnodejs_spinning: rig.node('idle.mjs', []) };
+      const programs = { agent: rig.agent({}, undefined, 'shipped'), rclnodejs_spinning: rig.node('idle.mjs', []) };
       for (const program of Object.values(programs)) await program.event('connected');
       await wait(SETTLE_MS);
       const before = Object.values(programs).map(({ pid }) => scheduledSeconds(pid));

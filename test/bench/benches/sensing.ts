@@ -22,7 +22,7 @@ function twenty(report: string): string {
 }
 
 async function cpuOf(rig: Rig, way: Way): Promise<number> {
-  const program = way === 'plain' ? rig.node('twenty.mjs', []) : rig.agent({}, undefined, false, twenty(GATES[way]));
+  const program = way === 'plain' ? rig.node('twenty.mjs', []) : rig.agent({}, undefined, 'unlimited', twenty(GATES[way]));
   await program.event('connected');
   const crowd = rig.python('crowd.py', ['numbers', '--rate', String(TOPIC_RATE), '--seconds', String(SECONDS)]);
   await crowd.event('started', undefined, 30_000);
@@ -51,7 +51,7 @@ async function alertsBeside(rig: Rig, name: Beside): Promise<Alerts> {
   const beside = BESIDE[name];
   const subscriber = rig.node('subscriber.mjs', [ALARM.channel, MQTT_TOPIC]);
   await subscriber.event('connected');
-  const agent = rig.agent({}, undefined, false, beside?.channel ?? '');
+  const agent = rig.agent({}, undefined, 'unlimited', beside?.channel ?? '');
   await agent.event('connected');
   const crowd = beside && rig.python('crowd.py', [name, '--rate', String(beside.rate), '--seconds', String(SECONDS + 4)]);
   await crowd?.event('started', undefined, 30_000);

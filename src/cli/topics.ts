@@ -1,0 +1,102 @@
+// `elderly-bot topics`: what is published on this robot now, how often, with which quality of service, and which channel takes it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Config, loadConfig } from '../config/index.ts';
+import { AgentError } from '../errors.ts';
+import { absoluteTopic, type RosNode, type RosSubscription, startRosNode } from '../ros/index.ts';
+import { match } from '../sensing/index.ts';
+
+export interface SeenTopic {
+  readonly topic: string;
+  readonly types: readonly string[];
+  readonly publishers: readonly { readonly node: string; readonly reliability: string; readonly durability: string }[];
+  /** Messages a second while it was looked; null where it can't be subscribed, such as for want of its message package. */
+  readonly rate: number | null;
+  /** Why there is no rate. */
+  readonly why: string | null;
+  readonly channels: readonly string[];
+}
+
+/** Until DDS has found the others on this machine and its network. */
+const DISCOVERY_MS = 1_000;
+const COUNT_MS = 2_000;
+
+/** Every node has these; they say nothing of the robot. */
+const NODES_OWN = ['/rosout', '/parameter_events'];
+
+/** @returns 0 where something is published, 1 where nothing is. */
+export async function topics(file: string | undefined, json: boolean, watch: boolean): Promise<number> {
+  const { config } = loadConfig(file, process.env, { leaveOut: true });
+  const { namespace, domain_id: domainId } = config.ros;
+  const ros = await startRosNode({ name: 'elderly_bot_topics', namespace, ...(domainId === null ? {} : { domainId }) });
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());
+  try {
+    await pause(DISCOVERY_MS, stop.signal);
+    for (let count = 0; ; ) {
+      const seen = await look(ros, config, stop.signal);
+      count = seen.length;
+      if (watch && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
+      process.stdout.write(json ? `${JSON.stringify(seen)}\n` : describe(seen));
+      if (!watch || stop.signal.aborted) return count > 0 ? 0 : 1;
+    }
+  } finally {
+    await ros.stop();
+  }
+}
+
+async function look(ros: RosNode, config: Config, signal: AbortSignal): Promise<SeenTopic[]> {
+  const found = ros
+    .topics()
+    .filter(({ topic }) => !NODES_OWN.includes(topic) && ros.publishersOf(topic).length > 0)
+    .map(({ topic, types }) => ({ topic, types, counter: counterOf(ros, topic) }));
+  const beganMs = performance.now();
+  await pause(COUNT_MS, signal);
+  const seconds = (performance.now() - beganMs) / 1_000;
+  return found
+    .map(({ topic, types, counter }): SeenTopic => {
+      const publishers = ros
+        .publishersOf(topic)
+        .map(({ node, namespace, qos }) => ({ node: `${namespace === '/' ? '' : namespace}/${node}`, ...qos }));
+      const rate = typeof counter === 'string' ? null : Math.round((10 * counter.received) / seconds) / 10;
+      if (typeof counter !== 'string') counter.close();
+      return { topic, types, publishers, rate, why: typeof counter === 'string' ? counter : null, channels: channelsOn(topic, config) };
+    })
+    .sort((a, b) => a.topic.localeCompare(b.topic));
+}
+
+/** Counts what comes and decodes one message a second at most. @returns why not, where that can't be. */
+function counterOf(ros: RosNode, topic: string): RosSubscription | string {
+  const offers = ros.publishersOf(topic);
+  const { wanted, types } = match({ type: undefined, qos: 'auto' }, offers);
+  if (!wanted) return types ?? 'its type is not known';
+  try {
+    return ros.subscribe({ topic, type: wanted.type, qos: wanted.qos, maxPerSecond: 1, onMessage: () => {}, onError: () => {} });
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    return error.line;
+  }
+}
+
+function channelsOn(topic: string, { channels, ros }: Config): string[] {
+  return Object.entries(channels).flatMap(([name, entry]) =>
+    absoluteTopic(entry.topic, ros.namespace, ros.node_name) === topic ? [name] : [],
+  );
+}
+
+function describe(seen: readonly SeenTopic[]): string {
+  if (seen.length === 0) {
+    return 'nothing is published: is the robot’s software up, is ROS_DOMAIN_ID the same, does ROS_AUTOMATIC_DISCOVERY_RANGE let it be found?\n';
+  }
+  const width = Math.max(...seen.map(({ topic }) => topic.length));
+  const lines = seen.map(({ topic, types, publishers, rate, why, channels }) => {
+    const qos = [...new Set(publishers.map(({ reliability, durability }) => `${reliability}, ${durability}`))].join('; ');
+    const by = publishers.map(({ node }) => node).join(', ');
+    const taken = channels.length > 0 ? `  -> ${channels.join(', ')}` : '';
+    return `${topic.padEnd(width)}  ${rate === null ? `     (${why})` : `${rate.toFixed(1).padStart(7)} Hz`}  ${types.join(' or ')}  by ${by} (${qos})${taken}`;
+  });
+  return `${lines.join('\n')}\n`;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
+}
