@@ -190,12 +190,21 @@ export class Ledger {
     this.#lanes.apply(cut);
   }
 
-  /** Applies what a receipt means, in one transaction with the declarations it calls for. */
-  settle(record: OutboxRecord, outcome: Settlement, given: Ranges, declarations: readonly WaitingRow[], ranMs: number): void {
+  /**
+   * Applies what a receipt means, in one transaction with the declarations it calls for.
+   * @param keepAlertsRanMs running time, for delivered alerts that stay readable; undefined: they go with the rest.
+   */
+  settle(
+    record: OutboxRecord,
+    outcome: Settlement,
+    given: Ranges,
+    declarations: readonly WaitingRow[],
+    keepAlertsRanMs: number | undefined,
+  ): void {
     const gone = union(record.gone, union(given, outcome.vanished));
     const cut = this.#lanes.cut(record.ordinal, union(outcome.delivered, union(given, outcome.vanished)));
     this.commit(declarations, () => {
-      this.#store.deliver(record.ordinal, outcome.delivered, outcome.covered, ranMs);
+      this.#store.deliver(record.ordinal, outcome.delivered, outcome.covered, keepAlertsRanMs);
       this.#store.remove(record.ordinal, union(given, outcome.vanished), gone);
       if (outcome.vanished.length > 0) this.#store.setAccepted(record.ordinal, outcome.accepted);
       this.#write(cut);

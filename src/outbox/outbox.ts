@@ -260,7 +260,8 @@ export class Outbox {
   }
 
   #settle(record: OutboxRecord, receipt: Receipt): ReceiptOutcome {
-    this.flush();
+    // A file full of alerts takes no row, and only what a receipt lets go makes room: so it is applied in any case.
+    whereRoom(() => this.flush());
     const book = { ...record, open: record === this.#ledger.open };
     const now = { boot: this.#lifetime.boot, ranBeforeMs: this.#lifetime.ranBeforeMs };
     const publications = this.#ledger.lanes.of(record.ordinal);
@@ -276,7 +277,8 @@ export class Outbox {
       ...(poison.length > 0 ? [this.#declaration(record, poison, 'poison')] : []),
       ...(outcome.undeclared.length > 0 ? [this.#declaration(record, outcome.undeclared, 'released')] : []),
     ];
-    this.#ledger.settle(record, outcome, poison, declarations, this.#ranMs());
+    const isKept = whereRoom(() => this.#ledger.settle(record, outcome, poison, declarations, this.#ranMs()));
+    if (!isKept) this.#ledger.settle(record, outcome, poison, declarations, undefined);
     this.#ledger.heardOf(record, receipt, this.#lifetime.boot);
     if (declarations.length > 0) this.#noteCommitted(declarations);
     else if (outcome.resend.length > 0) this.#wake();
@@ -365,5 +367,16 @@ export class Outbox {
   #declaration(record: OutboxRecord, ranges: Ranges, reason: 'age' | 'space' | 'poison' | 'released'): WaitingRow {
     const body: EventBody = { kind: 'evicted', of: record.id, ranges, reason };
     return this.#stamped({ class: 'event', body });
+  }
+}
+
+/** @returns false where the disk, or the room the file may take, is full. @throws any other error */
+function whereRoom(work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    return false;
   }
 }

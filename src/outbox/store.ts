@@ -123,13 +123,13 @@ export class Store {
     this.#run('delete from publications where class = ? and outbox = ? and first = ?', rowClass, outbox, first);
   }
 
-  /** The cloud has them: alerts are kept for a while, the rest goes. */
-  deliver(ordinal: number, delivered: Ranges, covered: Ranges, ranMs: number): void {
-    for (const [first, last] of delivered) {
+  /** The cloud has them: alerts are kept for a while where there is room, the rest goes. */
+  deliver(ordinal: number, delivered: Ranges, covered: Ranges, keepAlertsRanMs: number | undefined): void {
+    for (const [first, last] of keepAlertsRanMs === undefined ? [] : delivered) {
       this.#run(
         `insert or ignore into delivered_alerts (outbox, seq, channel, body, at, ran_ms)
          select outbox, seq, channel, body, at, ? from rows where class = ${ALERT} and outbox = ? and seq between ? and ?`,
-        ranMs,
+        keepAlertsRanMs,
         ordinal,
         first,
         last,

@@ -214,6 +214,21 @@ describe('the outbox', () => {
     assert.equal(bench.outbox.claim('event', ALL), undefined);
   });
 
+  it('applies a receipt although the file is so full of alerts that it takes no row any more', () => {
+    bench.remove();
+    bench = outboxBench(1024 ** 2);
+    const alert: NewRow = { ...raised, class: 'alert', value: 'x'.repeat(1_000) };
+    const fill = () => {
+      for (let n = 0; n < 10_000; n++) append(bench.outbox, alert);
+    };
+    assert.throws(fill, /full/);
+    const { accepted } = bench.outbox;
+    assert.equal(bench.outbox.receive(receipt({ through: accepted })), 'applied');
+    bench.outbox.flush();
+    assert.equal(bench.outbox.unconfirmed, bench.outbox.accepted - accepted);
+    assert.ok(bench.outbox.accepted > accepted, 'what waited has found room');
+  });
+
   it('makes room by giving the oldest telemetry up, declares it, and keeps every alert', async () => {
     bench.remove();
     bench = outboxBench(8 * 1024 ** 2);
