@@ -8,6 +8,7 @@ import { ownWork } from './agent/ownWork.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { changesOf, describeReload } from './agent/reload.ts';
 import { withRoom } from './agent/room.ts';
+import { startUploads } from './agent/uploads.ts';
 import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
 import { announce, Commands } from './commands/index.ts';
 import { endpointOf, type LoadedConfig } from './config/index.ts';
@@ -256,6 +257,10 @@ export class Agent {
     ]);
     this.#steps.push(['commands', () => commands.stop()]);
     yield 'uplink';
+
+    const uploads = startUploads({ config, credentials, db, outbox, clock, lifetime, problems });
+    this.#steps.push(['uploads', () => uploads?.stop()]);
+    yield 'uploads';
 
     const tending = every(TEND_EVERY_MS, () => this.#tend(outbox, journal, lifetime, clock, uplink));
     this.#steps.push(['tending', () => tending.stop()]);

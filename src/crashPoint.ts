@@ -28,7 +28,20 @@ export const OUTBOX_CRASH_POINTS = [
   'salvage_done',
 ] as const;
 
-export type CrashPoint = (typeof COMMAND_CRASH_POINTS)[number] | (typeof OUTBOX_CRASH_POINTS)[number];
+/** In the order of an upload's life. */
+export const UPLOAD_CRASH_POINTS = [
+  'spool_written',
+  'spool_renamed',
+  'spool_recorded',
+  'upload_announced',
+  'upload_put',
+  'upload_told',
+] as const;
+
+export type CrashPoint =
+  | (typeof COMMAND_CRASH_POINTS)[number]
+  | (typeof OUTBOX_CRASH_POINTS)[number]
+  | (typeof UPLOAD_CRASH_POINTS)[number];
 
 export const CRASH_AT = 'ELDERLY_BOT_CRASH_AT';
 

@@ -1,3 +1,4 @@
+export { type BackoffLimits, backoffMs, STABLE_AFTER_MS } from './backoff.ts';
 export { BUILD_FLOOR_MS, type Clock, isTrusted, systemClock } from './clock.ts';
 export { Lifetime, replaceFile } from './lifetime.ts';
 export { every, type Ticker, wait } from './ticker.ts';

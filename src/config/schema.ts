@@ -49,6 +49,19 @@ const fields = z.strictObject({
     max_size: size.refine((bytes) => bytes >= 8 * 1024 ** 2, 'expected at least 8MiB'),
     max_age: durationBetween('1h', '3650d'),
   }),
+  uploads: z.strictObject({
+    /** The cloud API's origin; null: nothing is uploaded. */
+    api: z
+      .string()
+      .regex(/^https?:\/\/(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/, 'expected an origin, such as https://cloud.example.org')
+      .nullable(),
+    /** Kilobits a second; null: no limit. */
+    max_kbps: z.number().min(8).nullable(),
+    max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
+    max_age: durationBetween('1h', '3650d'),
+    retry_min: durationBetween('100ms', '1m'),
+    retry_max: durationBetween('1s', '1h'),
+  }),
   channels: z.record(channelName, channel),
   commands: z.record(commandName, commandConfig),
 });

@@ -10,4 +10,5 @@ export { type Db, openDatabase } from './schema.ts';
 export { dropBallast, isDiskFull, Space } from './space.ts';
 export { lockStateDir, type StateLock } from './stateDir.ts';
 export { isCorruption, suspect } from './suspicion.ts';
+export { type UploadRow, UploadRows } from './uploadRows.ts';
 export { verifyOutbox } from './verify.ts';

@@ -61,11 +61,24 @@ const MIGRATIONS: readonly string[] = [
   ) strict, without rowid;
   create index commands_by_age on commands (ran_ms);
   `,
+  `
+  -- Spool files that wait for their upload (spool.ts of the uploads); told: the cloud has it and the event that says so is a row.
+  create table uploads (
+    file text primary key,
+    kind text not null,
+    size integer not null,
+    sha256 text not null,
+    taken_at integer not null,
+    incident text,
+    ran_ms integer not null,
+    told integer not null default 0
+  ) strict, without rowid;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
-/** In every version so far. */
+/** In every version so far; without what later ones added. */
 const TABLES = ['outboxes', 'rows', 'publications', 'delivered_alerts', 'tally', 'commands'];
 
 /** SQLite's own default; every file of ours has it, so that `max_page_count` is a number of bytes. */

@@ -119,6 +119,26 @@ export const PROBLEMS = {
     title: 'A channel’s messages can’t be read',
     todo: 'check type and field of the channel against what `ros2 topic info` says',
   },
+  uploads_failing: {
+    severity: 'warning',
+    title: 'Pictures, logs and backups can’t be uploaded',
+    todo: 'nothing, while the network is down: it is tried for days; else check uploads.api, and that the cloud knows this robot’s certificate',
+  },
+  upload_refused: {
+    severity: 'error',
+    title: 'The cloud will never take a file, so it was given up',
+    todo: 'compare the versions of robot and cloud',
+  },
+  uploads_dropped: {
+    severity: 'warning',
+    title: 'Files that waited for their upload were given up',
+    todo: 'free the way to the cloud, or raise uploads.max_size and uploads.max_age',
+  },
+  clock_differs: {
+    severity: 'warning',
+    title: 'The robot’s clock and the cloud’s differ; uploads go by the cloud’s',
+    todo: 'let the clock synchronise (timedatectl)',
+  },
   guard_missing: {
     severity: 'error',
     title: 'The guard is not there, so the robot takes no command that moves it',

@@ -1,4 +1,3 @@
-export { type BackoffLimits, backoffMs } from './backoff.ts';
 export { call } from './call.ts';
 export { UplinkMemory } from './memory.ts';
 export { backlogMessage, liveMessage, singleMessage } from './messages.ts';

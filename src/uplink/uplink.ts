@@ -2,13 +2,12 @@
 // whatever reason, wait with backoff and do it again. It never gives up, and never stops sensing.
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { type Clock, every, type Lifetime, wait } from '../clock/index.ts';
+import { type BackoffLimits, backoffMs, type Clock, every, type Lifetime, STABLE_AFTER_MS, wait } from '../clock/index.ts';
 import { messageOf } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { Outbox } from '../outbox/index.ts';
 import type { BudgetStatus, LinkStatus, ProblemCode, Problems } from '../status/index.ts';
 import { type AnnouncedCommand, type Mark, type Presence, topicsOf } from '../wire/index.ts';
-import { type BackoffLimits, backoffMs, STABLE_AFTER_MS } from './backoff.ts';
 import { Budget } from './budget.ts';
 import { connectCause, refusesVersion } from './causes.ts';
 import type { UplinkMemory } from './memory.ts';

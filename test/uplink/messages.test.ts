@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inflateSync } from 'node:zlib';
 import fc from 'fast-check';
+import { backoffMs } from '../../src/clock/index.ts';
 import type { Claim, StoredRow } from '../../src/outbox/index.ts';
 import { connectCause } from '../../src/uplink/causes.ts';
-import { backlogMessage, backoffMs, liveMessage, singleMessage } from '../../src/uplink/index.ts';
+import { backlogMessage, liveMessage, singleMessage } from '../../src/uplink/index.ts';
 import { flatState, result, telemetry } from '../../src/wire/index.ts';
 
 const facts = { thing: 'bot', mark: [3, 1234] as [number, number], sentAt: 1_795_000_000_000 };

@@ -1,4 +1,4 @@
-// How long to wait before the next connect. Exponential with full jitter, so that a fleet that lost its broker together does
+// How long to wait before the next try. Exponential with full jitter, so that a fleet that lost its broker together does
 // not come back together (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter).
 
 /** A connection that lasted this long counts as good: the next wait starts small again. */
