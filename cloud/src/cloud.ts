@@ -9,6 +9,7 @@ import { AttemptLimits } from './auth/limits.ts';
 import { Passwords } from './auth/passwords.ts';
 import { Tokens } from './auth/tokens.ts';
 import { BrokerLink } from './broker/link.ts';
+import { Commands } from './commands/commands.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { pgliteDatabase } from './database/pglite.ts';
@@ -118,6 +119,7 @@ async function startOn(db: Database, settings: Settings, log: Logger): Promise<C
     corsOrigins,
     publicTelemetry,
     defaultThing,
+    commands: new Commands({ db, publish: (topic, payload) => link.publish(topic, payload) }),
     picturesOf: async (thing, incident) => (await uploads?.pictures(thing, { limit: PICTURES_OF_AN_ALERT, incident })) ?? [],
   });
   await listen(server, settings);

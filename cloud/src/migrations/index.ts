@@ -5,6 +5,7 @@ import { alerts } from './0010-alerts.ts';
 import { partitions } from './0011-partitions.ts';
 import { silence } from './0012-silence.ts';
 import { uploads } from './0013-uploads.ts';
+import { commands } from './0020-commands.ts';
 
 export interface Migration {
   readonly number: number;
@@ -19,4 +20,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 11, name: 'partitions', sql: partitions },
   { number: 12, name: 'silence', sql: silence },
   { number: 13, name: 'uploads', sql: uploads },
+  { number: 20, name: 'commands', sql: commands },
 ];

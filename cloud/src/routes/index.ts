@@ -3,10 +3,12 @@
 import type { Logger } from 'pino';
 import type { Auth } from '../auth/auth.ts';
 import type { LinkState } from '../broker/link.ts';
+import type { Commands } from '../commands/commands.ts';
 import type { Database } from '../database/database.ts';
 import { type App, buildApp } from '../http/app.ts';
 import type { Metrics } from '../metrics.ts';
 import { alertRoutes, type PicturesOf } from './alerts.ts';
+import { commandRoutes } from './commands.ts';
 import { type CredentialOptions, credentialRoutes } from './credentials.ts';
 import { machineRoutes } from './machine.ts';
 import { monitorRoutes } from './monitors.ts';
@@ -24,6 +26,7 @@ export interface ServerOptions extends TelemetryOptions {
   readonly monitorAllow: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly picturesOf: PicturesOf;
+  readonly commands: Commands;
 }
 
 export async function httpServer(options: ServerOptions): Promise<App> {
@@ -39,6 +42,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
   telemetryRoutes(context, options);
   robotRoutes(context);
   alertRoutes(context, options.picturesOf);
+  commandRoutes(context, options.commands);
   machineRoutes(context, { broker: options.broker, metrics, allowed: options.monitorAllow });
   return app;
 }

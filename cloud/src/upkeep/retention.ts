@@ -8,7 +8,12 @@ const DAY_MS = 86_400_000;
 const MAX_DAYS = 36_500;
 
 /** Tables whose rows go one by one, with the column that says how old they are. */
-const BY_COLUMN = { system_health: 'created_at', safety_monitor: 'created_at', poison_messages: 'received_at' } as const;
+const BY_COLUMN = {
+  system_health: 'created_at',
+  safety_monitor: 'created_at',
+  poison_messages: 'received_at',
+  commands: 'given_at',
+} as const;
 
 export type RetainedTable = (typeof ROW_TABLES)[number] | keyof typeof BY_COLUMN;
 
@@ -19,6 +24,7 @@ export const DEFAULT_RETENTION: Retention = {
   readings: 90,
   results: 365,
   events: 365,
+  commands: 365,
   poison_messages: 90,
   system_health: null,
   safety_monitor: null,

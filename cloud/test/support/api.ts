@@ -6,6 +6,7 @@ import { AttemptLimits } from '../../src/auth/limits.ts';
 import { invite } from '../../src/auth/members.ts';
 import { Passwords } from '../../src/auth/passwords.ts';
 import { Tokens } from '../../src/auth/tokens.ts';
+import { Commands } from '../../src/commands/commands.ts';
 import type { Database } from '../../src/database/database.ts';
 import type { App } from '../../src/http/app.ts';
 import { Metrics } from '../../src/metrics.ts';
@@ -66,6 +67,7 @@ export class Api {
       publicTelemetry: true,
       defaultThing: null,
       picturesOf: () => Promise.resolve([]),
+      commands: new Commands({ db, publish: () => Promise.resolve() }),
       ...options,
     });
     return new Api(app, tokens, db);

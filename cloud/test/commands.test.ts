@@ -1,0 +1,169 @@
+// Commands from a member to the robot's topic, and what became of them.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { command as commandSchema } from '../../src/wire/index.ts';
+import { wrongArgument } from '../src/commands/arguments.ts';
+import { Commands } from '../src/commands/commands.ts';
+import { Api } from './support/api.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { Instance } from './support/instance.ts';
+import { event, newThing, presence } from './support/robot.ts';
+
+const DRIVE = {
+  type: 'object',
+  properties: {
+    speed: { type: 'number', minimum: 0, maximum: 0.5 },
+    steps: { type: 'integer' },
+    to: { type: 'string', enum: ['kitchen', 'bed'], maxLength: 20 },
+  },
+  required: ['speed'],
+  additionalProperties: false,
+};
+const BUZZER = { type: 'object', properties: { value: { type: 'boolean' } }, required: ['value'], additionalProperties: false };
+const ANNOUNCED = [
+  { name: 'buzzer', args: BUZZER, motion: false },
+  { name: 'drive', args: DRIVE, motion: true },
+  { name: 'stop', args: {}, motion: false },
+];
+
+test('arguments are checked by what the robot announced of them, and a wrong one is named', () => {
+  assert.equal(wrongArgument(DRIVE, { speed: 0.5, to: 'bed', steps: 3 }), null);
+  for (const [given, wrong] of [
+    [{}, /^speed: .*missing/],
+    [{ speed: '1' }, /^speed: expected number/],
+    [{ speed: 0.6 }, /^speed: expected at most 0.5/],
+    [{ speed: -1 }, /^speed: expected at least 0/],
+    [{ speed: 0.1, steps: 1.5 }, /^steps: expected integer/],
+    [{ speed: 0.1, to: 'cellar' }, /^to: expected one of kitchen, bed/],
+    [{ speed: 0.1, wheel: 1 }, /^wheel: .*no such argument/],
+    [{ speed: 0.1, constructor: 'x' }, /^constructor: .*no such argument/],
+  ] as const) {
+    assert.match(String(wrongArgument(DRIVE, given)), wrong);
+  }
+  const text = { properties: { text: { type: 'string', maxLength: 3, pattern: '(a+)+$' } } };
+  assert.match(String(wrongArgument(text, { text: 'long' })), /at most 3/);
+  assert.equal(wrongArgument(text, { text: '!' }), null, 'a pattern is the robot’s to judge');
+  for (const unheard of [undefined, null, 'x', [], { properties: 1, required: {} }, { properties: { value: { type: 'colour' } } }]) {
+    assert.equal(wrongArgument(unheard, { value: 'red' }), null);
+  }
+});
+
+onEachDatabase('commands', (db, another) => {
+  let api: Api;
+  let brokerIs: 'there' | 'away' = 'there';
+  let nowMs = Date.UTC(2026, 10, 25);
+  const published: { readonly topic: string; readonly payload: string }[] = [];
+
+  before(async () => {
+    const commands = new Commands({
+      db: db(),
+      nowMs: () => nowMs,
+      publish: async (topic, payload) => {
+        if (brokerIs === 'away') throw new Error('not connected to the broker');
+        published.push({ topic, payload });
+      },
+    });
+    api = await Api.open(db(), { commands });
+  });
+  after(() => api.close());
+
+  const robot = async (): Promise<string> => {
+    const thing = newThing();
+    const cloud = new Instance(db(), { patterns: ['fleet/+'] });
+    await cloud.send(`fleet/${thing}/presence`, presence({ thing }, [], { commands: ANNOUNCED }));
+    await cloud.stop();
+    return thing;
+  };
+  const read = async (id: string, token: string): Promise<Record<string, unknown>> =>
+    (await api.ask('GET', `/commands/${id}`, { token })).body as Record<string, unknown>;
+
+  test('is published on the robot’s own topic as the contract has it, and followed to its result, whichever instance takes that in', async () => {
+    const thing = await robot();
+    const { token } = await api.register(thing);
+    const given = await api.ask('POST', '/commands', { token, body: { command: 'buzzer', value: true, ttl_s: 20 } });
+    assert.equal(given.status, 202);
+    const { id, online } = given.body as { id: string; online: boolean };
+    assert.equal(online, true);
+    const { topic, payload } = published.at(-1) ?? { topic: '', payload: '{}' };
+    assert.equal(topic, `fleet/${thing}/commands`);
+    assert.deepEqual(commandSchema.parse(JSON.parse(payload)), {
+      id,
+      thing,
+      command: 'buzzer',
+      args: { value: true },
+      issued_at: nowMs,
+      expires_at: nowMs + 20_000,
+    });
+    assert.deepEqual([(await read(id, token)).status, (await read(id, token)).result], ['pending', null]);
+    const instance = new Instance(another(), { patterns: ['fleet/+'] });
+    const result = event({ thing }, 1, { kind: 'result', id, command: 'buzzer', status: 'done', applied: { data: true } });
+    await instance.send(`fleet/${thing}/results`, result);
+    await instance.send(`fleet/${thing}/results`, result);
+    const foreign = newThing();
+    await instance.send(`fleet/${foreign}/results`, event({ thing: foreign }, 1, { kind: 'result', id, status: 'failed' }));
+    await instance.stop();
+    const { status, result: told, args } = await read(id, token);
+    assert.deepEqual([status, args], ['done', { value: true }]);
+    assert.deepEqual(told, { status: 'done', reason: null, detail: null, applied: { data: true }, at: 1_763_929_999_000 });
+  });
+
+  test('what the robot has not announced, or not so, is 422 with the field named, and nothing is published', async () => {
+    const thing = await robot();
+    const { token } = await api.register(thing);
+    const before = published.length;
+    for (const [body, wrong] of [
+      [{ command: 'dance' }, /^command: .*it takes buzzer, drive, stop/],
+      [{ command: 'buzzer' }, /^value: .*missing/],
+      [{ command: 'buzzer', value: 'yes' }, /^value: expected boolean/],
+      [{ command: 'drive', args: { speed: 9 } }, /^args\.speed: expected at most/],
+      [{ command: 'drive', args: { speed: 0.1 }, value: 1 }, /^args: give either/],
+      [{ command: 'drive', args: { speed: [0.1] } }, /^args\.speed/],
+      [{ command: 'stop', ttl_s: 0 }, /^ttl_s/],
+      [{ command: 'stop', thing: '#' }, /^thing/],
+      [{}, /^command/],
+    ] as const) {
+      const answer = await api.ask('POST', '/commands', { token, body });
+      assert.equal(answer.status, 422, JSON.stringify(body));
+      assert.match((answer.body as { detail: string }).detail, wrong);
+    }
+    assert.equal(published.length, before);
+  });
+
+  test('nobody but a member of that robot gives or follows one', async () => {
+    const thing = await robot();
+    const [member, stranger] = [await api.register(thing), await api.register()];
+    const body = { thing, command: 'stop' };
+    assert.equal((await api.ask('POST', '/commands', { body })).status, 401);
+    assert.equal((await api.ask('POST', '/commands', { body, token: stranger.token })).status, 403);
+    const given = await api.ask('POST', '/commands', { body, token: member.token });
+    const { id } = given.body as { id: string };
+    assert.equal((await api.ask('GET', `/commands/${id}`, { token: stranger.token })).status, 404);
+    assert.equal((await api.ask('GET', '/commands/no-such-one', { token: member.token })).status, 404);
+    assert.equal((await api.ask('GET', `/commands/${id}`, { token: member.token })).status, 200);
+  });
+
+  test('a robot that was never heard takes none; a broker that is away is said, and the command told from one that was sent', async () => {
+    const unheard = newThing();
+    const nobody = await api.register(unheard);
+    assert.equal((await api.ask('POST', '/commands', { token: nobody.token, body: { command: 'stop' } })).status, 409);
+    const { token } = await api.register(await robot());
+    const sent = (await api.ask('POST', '/commands', { token, body: { command: 'stop' } })).body as { id: string };
+    brokerIs = 'away';
+    const refused = await api.ask('POST', '/commands', { token, body: { command: 'stop' } });
+    brokerIs = 'there';
+    assert.equal(refused.status, 503);
+    const id = /^command (\S+): not connected/.exec((refused.body as { detail: string }).detail)?.[1] ?? '';
+    nowMs += 60_000;
+    assert.deepEqual([(await read(id, token)).status, (await read(sent.id, token)).status], ['not_sent', 'unanswered']);
+  });
+
+  test('what is larger than a robot reads is refused', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send('elderly_bot/presence', presence({ thing }, [], { commands: [{ name: 'say', args: {}, motion: false }] }));
+    await cloud.stop();
+    const { token } = await api.register(thing);
+    const answer = await api.ask('POST', '/commands', { token, body: { command: 'say', args: { text: 'ä'.repeat(5_000) } } });
+    assert.equal(answer.status, 413);
+  });
+});
