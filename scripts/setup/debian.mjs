@@ -24,6 +24,7 @@ const FOR_TESTS = [
   { name: 'mosquitto-clients', program: 'mosquitto_sub' },
   { name: 'postgresql', program: 'initdb' },
   { name: 'faketime', program: 'faketime' },
+  { name: 'openssl', program: 'openssl' },
   { name: 'nginx-light', program: 'nginx' },
 ];
 
