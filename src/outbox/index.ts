@@ -2,6 +2,7 @@ export { inspectOutboxFile } from './inspect.ts';
 export type { WaitingRow } from './intake.ts';
 export { CommandJournal, type JournalEntry, type LoggedCommand, readJournal } from './journal.ts';
 export type { Claim, ClaimLimits } from './ledger.ts';
+export { Notes } from './notes.ts';
 export { Outbox, type ReceiptOutcome } from './outbox.ts';
 export { type OutboxBook, OutboxReader, type OutboxStats, type RowFilter, type ShownRow } from './reader.ts';
 export { type Opened, OUTBOX_FILE, openOutboxFile } from './repair.ts';

@@ -1,6 +1,6 @@
 // What can still be read of a damaged file, taken over into a fresh one: every row under its outbox's name and number,
-// the command journal, so that no command runs twice, and the delivered alerts. Each table and each outbox by itself, so that a
-// broken one costs nothing but itself.
+// the command journal, so that no command runs twice, delivered alerts, waiting uploads and notes. Each table and each outbox by
+// itself, so that a broken one costs nothing but itself.
 import Database from 'better-sqlite3';
 import { type EventBody, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
 import { ROW_CLASSES } from './rows.ts';
@@ -20,7 +20,7 @@ interface DamagedOutbox {
 const CHUNK = 10_000;
 
 /** Tables that are copied as they are, each with the columns that name a row of it. */
-const COPIED = { commands: ['id'], delivered_alerts: ['outbox', 'seq'] } as const;
+const COPIED = { commands: ['id'], delivered_alerts: ['outbox', 'seq'], uploads: ['file'], notes: ['name'] } as const;
 
 /** @returns what the cloud has to be told about outboxes that are no more. Never throws for what is damaged. */
 export function salvage(file: string, fresh: Db, expected: readonly string[], successor: string): EventBody[] {

@@ -74,6 +74,10 @@ const MIGRATIONS: readonly string[] = [
     told integer not null default 0
   ) strict, without rowid;
   `,
+  `
+  -- What rooms remember (notes.ts).
+  create table notes (name text primary key, text text not null) strict, without rowid;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

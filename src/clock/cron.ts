@@ -1,0 +1,40 @@
+// When a cron expression was last due, in UTC. node-cron reads the expression and says whether a day fits; its scheduler is not used:
+// it walks through every moment that a clock was set over, which blocks for seconds when a robot's clock jumps.
+import { createTask, parse } from 'node-cron';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+export interface Cron {
+  /**
+   * The latest moment the expression names that is not after `nowMs`, a full minute.
+   * @param days how many days to look back, today not counted; each costs some 12 µs.
+   */
+  latest(nowMs: number, days: number): number | undefined;
+}
+
+/** @param expression five fields, checked by the configuration. @throws node-cron's error where it is none. */
+export function cronOf(expression: string): Cron {
+  const { hour, minute } = parse(expression);
+  const ofDay = hour.flatMap((h) => minute.map((m) => (h * 60 + m) * MINUTE_MS)).sort((a, b) => b - a);
+  const first = ofDay.at(-1) ?? 0;
+  // Never started: it has no timers, and is asked only whether a moment fits.
+  const task = createTask(expression, () => {}, { timezone: 'UTC' });
+  return {
+    latest: (nowMs, days) => {
+      const today = nowMs - mod(nowMs, DAY_MS);
+      for (let back = 0; back <= days; back++) {
+        const day = today - back * DAY_MS;
+        if (!task.match(new Date(day + first))) continue;
+        const time = ofDay.find((ms) => day + ms <= nowMs);
+        if (time !== undefined) return day + time;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Never negative, also for a clock before 1970. */
+function mod(value: number, by: number): number {
+  return ((value % by) + by) % by;
+}
