@@ -5,6 +5,7 @@ import { type Codec, codecs } from './codec.ts';
 import { Delivery } from './delivery.ts';
 import { checkNodeName, requireTopicName, resolveDomainId } from './names.ts';
 import { matches } from './qos.ts';
+import { type Gathered, Rounds } from './rounds.ts';
 import {
   DEFAULT_QOS,
   type EndpointInfo,
@@ -31,7 +32,7 @@ interface Writer extends Endpoint {
   readonly kept: Buffer[];
 }
 
-interface Reader extends Endpoint {
+interface Reader extends Endpoint, Gathered {
   readonly delivery: Delivery;
   readonly waiting: Buffer[];
   closed: boolean;
@@ -56,6 +57,7 @@ export class SimulatedRos implements RosNode {
   readonly #world: SimulatedWorld;
   readonly #codec: (type: string) => Codec;
   readonly #domainId: SimulatedOptions['domainId'];
+  readonly #rounds = new Rounds(() => this.#wake());
   #turnDue = false;
   #stopping: Promise<void> | undefined;
 
@@ -90,6 +92,9 @@ export class SimulatedRos implements RosNode {
       delivery,
       waiting: [],
       closed: false,
+      everyMs: options.everyMs ?? 0,
+      tookMs: Number.NEGATIVE_INFINITY,
+      look: () => take(reader),
     };
     this.#world.readers.add(reader);
     for (const writer of this.#world.writers) {
@@ -109,11 +114,10 @@ export class SimulatedRos implements RosNode {
       get surplus() {
         return delivery.surplus;
       },
-      close: () => {
-        reader.closed = true;
-        delivery.close();
-        this.#world.readers.delete(reader);
+      look: () => {
+        take(reader);
       },
+      close: () => this.#close(reader),
     };
   }
 
@@ -190,12 +194,7 @@ export class SimulatedRos implements RosNode {
   }
 
   async #leave(): Promise<void> {
-    for (const reader of this.#world.readers) {
-      if (reader.node !== this) continue;
-      reader.closed = true;
-      reader.delivery.close();
-      this.#world.readers.delete(reader);
-    }
+    for (const reader of this.#world.readers) if (reader.node === this) this.#close(reader);
     for (const writer of this.#world.writers) if (writer.node === this) this.#world.writers.delete(writer);
   }
 
@@ -217,10 +216,19 @@ export class SimulatedRos implements RosNode {
   #execute(): void {
     if (this.#stopping !== undefined) return;
     this.served += 1;
+    const nowMs = performance.now();
     for (const reader of this.#world.readers) {
-      if (reader.node !== this) continue;
-      for (const bytes of reader.waiting.splice(0)) if (!reader.closed) reader.delivery.sample(Buffer.from(bytes));
+      if (reader.node !== this || reader.waiting.length === 0 || this.#rounds.has(reader)) continue;
+      if (nowMs - reader.tookMs >= reader.everyMs) reader.look();
+      else this.#rounds.join(reader);
     }
+  }
+
+  #close(reader: Reader): void {
+    reader.closed = true;
+    reader.delivery.close();
+    this.#rounds.leave(reader);
+    this.#world.readers.delete(reader);
   }
 
   /** As Fast DDS has it: within one node a topic has one type. */
@@ -238,6 +246,14 @@ export class SimulatedRos implements RosNode {
 
 function hears(reader: Reader, writer: Writer): boolean {
   return reader.topic === writer.topic && reader.type === writer.type && matches(writer.qos, reader.qos);
+}
+
+function take(reader: Reader): 'nothing' | 'all' {
+  const waiting = reader.waiting.splice(0);
+  if (waiting.length === 0) return 'nothing';
+  reader.tookMs = performance.now();
+  for (const bytes of waiting) if (!reader.closed) reader.delivery.sample(Buffer.from(bytes));
+  return 'all';
 }
 
 /** Keep-last: the oldest gives way. */

@@ -25,6 +25,12 @@ export interface SubscribeOptions {
   /** `std_msgs/msg/Bool` or `std_msgs/Bool`. */
   readonly type: string;
   readonly qos: QosProfile;
+  /**
+   * Milliseconds for which samples may wait. Left out or 0: each is handed over at once. Else a calm topic's still is; where they come more
+   * often, they gather in DDS and are taken so often, all that `qos.depth` kept: with depth 1 the newest only, and the others are dropped
+   * there without having been copied, looked at or counted. For a camera of which a few pictures a second are wanted: depth 1 and 200.
+   */
+  readonly everyMs?: number;
   /** Samples a second that are decoded and handed over at most; of more the latest is, the rest counts as surplus. */
   readonly maxPerSecond?: number;
   /** Called once a sample, in order of arrival. What it throws goes to `onError` and stops nothing. */
@@ -42,6 +48,8 @@ export interface RosSubscription {
   readonly failed: number;
   /** Of those, samples beyond `maxPerSecond` that were not looked at. */
   readonly surplus: number;
+  /** Takes what waits now, and does not wait for its time. */
+  look(): void;
   close(): void;
 }
 

@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { AgentError } from '../../src/errors.ts';
 import type { QosProfile, RosMessage, RosNode } from '../../src/ros/index.ts';
 import { lifeContract, type Pair, RELIABLE, type TwoNodes } from './contractLife.ts';
+import { waitContract } from './contractWait.ts';
 import { until } from './until.ts';
 
 const BEST_EFFORT: QosProfile = { ...RELIABLE, reliability: 'best_effort' };
@@ -43,6 +44,7 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
     };
     const { hear, speak } = pair;
     lifeContract(pair, open);
+    waitContract(pair);
 
     test('a message arrives as it was published, NaN, infinity and umlauts included', async () => {
       const { messages, subscription } = hear('/whole', 'sensor_msgs/BatteryState');

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { SAMPLES_PER_TURN, startRosNode } from '../../src/ros/node.ts';
+import { startRosNode } from '../../src/ros/node.ts';
+import { SAMPLES_PER_TURN } from '../../src/ros/reception.ts';
 import { claimDomain } from '../support/domain.ts';
 import { RosPeer } from '../support/ros.ts';
 

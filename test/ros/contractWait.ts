@@ -1,0 +1,106 @@
+// The part of the contract that is about samples that may wait (`everyMs`), and those beside them that may not.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { QosProfile } from '../../src/ros/index.ts';
+import { type Pair, RELIABLE } from './contractLife.ts';
+import { until } from './until.ts';
+
+const NUMBER = 'std_msgs/msg/Int32';
+const NEWEST: QosProfile = { ...RELIABLE, depth: 1 };
+
+export function waitContract({ here, hear, speak }: Pair): void {
+  /** Numbers heard, in groups that were handed over in one task. */
+  const gather = (topic: string, everyMs: number, qos: QosProfile = RELIABLE) => {
+    const groups: unknown[][] = [];
+    let isOpen = false;
+    const subscription = here().subscribe({
+      topic,
+      type: NUMBER,
+      qos,
+      everyMs,
+      onMessage: ({ data }) => {
+        if (isOpen) groups.at(-1)?.push(data);
+        else groups.push([data]);
+        isOpen = true;
+        setImmediate(() => {
+          isOpen = false;
+        });
+      },
+    });
+    return { groups, subscription };
+  };
+
+  test('samples that may wait come in groups while they are many, all and in order, and at once again when they are few', async () => {
+    const everyMs = 300;
+    const { groups } = gather('/gathered', everyMs);
+    const publisher = await speak('/gathered', NUMBER);
+    publisher.publish({ data: 0 });
+    await until(() => groups.length === 1, 'the first is there');
+    for (let data = 1; data <= 30; data += 1) {
+      publisher.publish({ data });
+      await wait(3);
+    }
+    await until(() => groups.flat().length === 31, 'all are there');
+    assert.deepEqual(
+      groups.flat(),
+      Array.from({ length: 31 }, (_, n) => n),
+    );
+    assert.ok(groups.length < 10, `${groups.length} groups`);
+    await wait(4 * everyMs);
+    const atMs = performance.now();
+    publisher.publish({ data: 31 });
+    await until(() => groups.flat().length === 32, 'the late one is there');
+    assert.ok(performance.now() - atMs < everyMs, `${performance.now() - atMs} ms`);
+  });
+
+  test('with depth 1 only the newest is handed over, and the last in any case', async () => {
+    const { groups, subscription } = gather('/newest', 100, NEWEST);
+    const witness = hear('/newest', NUMBER);
+    const publisher = await speak('/newest', NUMBER, RELIABLE, 2);
+    for (let data = 0; data < 60; data += 1) {
+      publisher.publish({ data });
+      await wait(3);
+    }
+    await until(() => groups.at(-1)?.at(-1) === 59 && witness.messages.length === 60, 'the last is there');
+    assert.ok(
+      groups.every(({ length }) => length === 1),
+      JSON.stringify(groups),
+    );
+    assert.ok(subscription.received < 20, `${subscription.received} were taken`);
+  });
+
+  test('what may not wait does not, beside a busy topic that may', async () => {
+    const { groups } = gather('/slow', 3_000);
+    const urgent = hear('/urgent', NUMBER);
+    const [slow, quick] = [await speak('/slow', NUMBER), await speak('/urgent', NUMBER)];
+    for (let data = 0; data < 20; data += 1) {
+      slow.publish({ data });
+      await wait(1);
+    }
+    const atMs = performance.now();
+    quick.publish({ data: 1 });
+    await until(() => urgent.messages.length === 1, 'it is there');
+    assert.ok(performance.now() - atMs < 500, `${performance.now() - atMs} ms`);
+    assert.ok(groups.flat().length < 20, 'the others wait');
+  });
+
+  test('what waits is taken when it is asked for, and not after closing', async () => {
+    const { groups, subscription } = gather('/asked', 3_000);
+    const witness = hear('/asked', NUMBER);
+    const publisher = await speak('/asked', NUMBER, RELIABLE, 2);
+    for (const data of [0, 1, 2, 3]) {
+      publisher.publish({ data });
+      await until(() => witness.messages.length === data + 1, `${data} is heard`);
+    }
+    assert.deepEqual(groups.flat(), [0]);
+    subscription.look();
+    assert.deepEqual(groups.flat(), [0, 1, 2, 3]);
+    publisher.publish({ data: 4 });
+    await until(() => witness.messages.length === 5, '4 is heard');
+    subscription.close();
+    subscription.look();
+    await here().turn();
+    assert.deepEqual(groups.flat(), [0, 1, 2, 3]);
+  });
+}
