@@ -31,7 +31,6 @@ import { Uploads } from './uploads/uploads.ts';
 const FIRST_SUBSCRIPTION_MS = 5_000;
 /** Of the 10 s that a stop may take. */
 const DRAIN_MS = 6_000;
-const PICTURES_OF_AN_ALERT = 10;
 
 const WHAT_TO_CHECK = {
   postgres: 'check DATABASE_URL, and that PostgreSQL runs there and lets this user create tables',
@@ -120,7 +119,7 @@ async function startOn(db: Database, settings: Settings, log: Logger): Promise<C
     publicTelemetry,
     defaultThing,
     commands: new Commands({ db, publish: (topic, payload) => link.publish(topic, payload) }),
-    picturesOf: async (thing, incident) => (await uploads?.pictures(thing, { limit: PICTURES_OF_AN_ALERT, incident })) ?? [],
+    uploads,
   });
   await listen(server, settings);
   ingest.start();

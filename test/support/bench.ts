@@ -79,7 +79,7 @@ export class Bench {
   }
 
   /** @param database a PostgreSQL URL, or a folder for PGlite. */
-  async cloud(database: { url: string } | { folder: string }): Promise<Program> {
+  async cloud(database: { url: string } | { folder: string }, over: NodeJS.ProcessEnv = {}): Promise<Program> {
     const cloud = new Program('cloud', process.execPath, [`${ROOT}cloud/dist/cloud/src/main.js`], {
       PATH: process.env.PATH,
       AWS_IOT_ENDPOINT: `localhost:${this.broker.port}`,
@@ -90,6 +90,7 @@ export class Bench {
       PORT: '0',
       SECRET_KEY: 'a secret of tests, long enough for them',
       RECEIPT_INTERVAL: '1s',
+      ...over,
     });
     this.#keep(cloud);
     await cloud.event('cloud_ready', () => true, 60_000);

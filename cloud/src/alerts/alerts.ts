@@ -49,8 +49,13 @@ export function listAlerts(sql: Sql, { thing, limit, before = null }: AlertQuery
 }
 
 export async function readAlert(sql: Sql, id: number): Promise<Alert | null> {
-  const [alert] = await sql.query<Alert>(`select ${COLUMNS} from alerts a where a.id = $1`, [id]);
+  const [alert] = await readAlerts(sql, [id]);
   return alert ?? null;
+}
+
+/** Newest first. */
+export function readAlerts(sql: Sql, ids: readonly number[]): Promise<Alert[]> {
+  return sql.query<Alert>(`select ${COLUMNS} from alerts a where a.id = any($1::bigint[]) order by a.id desc`, [ids]);
 }
 
 /** Notes that `userId` has these alerts before their eyes. */

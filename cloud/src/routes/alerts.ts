@@ -1,15 +1,16 @@
 // GET /alerts and POST /alerts/{id}/acknowledge, for members. Whoever gets the list has the alerts before their eyes, and that is noted.
 import { z } from 'zod';
-import { type Alert, acknowledgeAlert, listAlerts, markSeen, readAlert } from '../alerts/alerts.ts';
+import { type Alert, acknowledgeAlert, listAlerts, markSeen, readAlert, readAlerts } from '../alerts/alerts.ts';
 import { errors, HttpError } from '../http/errors.ts';
 import { USER } from '../http/openapi.ts';
+import type { Uploads } from '../uploads/uploads.ts';
 import type { Context } from './context.ts';
 import { limitParameter, thingQuery } from './parameters.ts';
+import { picture, shown } from './uploads.ts';
 
 const id = z.number().int();
 const time = z.number().int();
 const alertId = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
-const picture = z.object({ upload_id: z.string(), kind: z.string(), taken_at: time, url: z.string(), expires_at: time });
 
 const alert = z.object({
   id,
@@ -27,10 +28,8 @@ const alert = z.object({
   seen_by: z.array(z.object({ user_id: id, at: time })),
 });
 
-/** The pictures of an incident, with URLs that are good for minutes; none where the robots upload nothing. */
-export type PicturesOf = (thing: string, incident: string) => Promise<readonly z.infer<typeof picture>[]>;
-
-export function alertRoutes({ app, db, auth }: Context, picturesOf: PicturesOf): void {
+/** @param uploads null: there is no store, and so no picture. */
+export function alertRoutes({ app, db, auth }: Context, uploads: Uploads | null): void {
   app.get(
     '/alerts',
     {
@@ -45,16 +44,13 @@ export function alertRoutes({ app, db, auth }: Context, picturesOf: PicturesOf):
     async (request) => {
       const { limit, before = null } = request.query;
       const thing = await auth.robotOf(request, request.query.thing);
-      const before_ = await listAlerts(db, { thing, limit, before });
-      const ids = before_.map((one) => one.id);
+      const ids = (await listAlerts(db, { thing, limit, before })).map((one) => one.id);
       await markSeen(db, ids, auth.userOf(request));
-      const alerts = await listAlerts(db, { thing, limit, before });
-      const shown = await Promise.all(
-        alerts
-          .filter((one) => ids.includes(one.id))
-          .map(async (one) => ({ ...plain(one), snapshots: [...(await picturesOf(thing, one.incident))] })),
-      );
-      return { alerts: shown };
+      const alerts = await readAlerts(db, ids);
+      const incidents = alerts.map((one) => one.incident);
+      const pictures = (await uploads?.picturesOf(thing, incidents)) ?? [];
+      const of = ({ incident }: Alert) => pictures.filter((one) => one.incident === incident).map(shown);
+      return { alerts: alerts.map((one) => ({ ...plain(one), snapshots: of(one) })) };
     },
   );
 

@@ -7,13 +7,15 @@ import type { Commands } from '../commands/commands.ts';
 import type { Database } from '../database/database.ts';
 import { type App, buildApp } from '../http/app.ts';
 import type { Metrics } from '../metrics.ts';
-import { alertRoutes, type PicturesOf } from './alerts.ts';
+import type { Uploads } from '../uploads/uploads.ts';
+import { alertRoutes } from './alerts.ts';
 import { commandRoutes } from './commands.ts';
 import { type CredentialOptions, credentialRoutes } from './credentials.ts';
 import { machineRoutes } from './machine.ts';
 import { monitorRoutes } from './monitors.ts';
 import { robotRoutes } from './robots.ts';
 import { type TelemetryOptions, telemetryRoutes } from './telemetry.ts';
+import { uploadRoutes } from './uploads.ts';
 
 export interface ServerOptions extends TelemetryOptions {
   readonly db: Database;
@@ -25,7 +27,8 @@ export interface ServerOptions extends TelemetryOptions {
   /** Who else may see /healthz and /metrics. */
   readonly monitorAllow: readonly string[];
   readonly corsOrigins: readonly string[];
-  readonly picturesOf: PicturesOf;
+  /** Null: this cloud has no store. */
+  readonly uploads: Uploads | null;
   readonly commands: Commands;
 }
 
@@ -41,7 +44,8 @@ export async function httpServer(options: ServerOptions): Promise<App> {
   monitorRoutes(context);
   telemetryRoutes(context, options);
   robotRoutes(context);
-  alertRoutes(context, options.picturesOf);
+  alertRoutes(context, options.uploads);
+  uploadRoutes(context, options.uploads);
   commandRoutes(context, options.commands);
   machineRoutes(context, { broker: options.broker, metrics, allowed: options.monitorAllow });
   return app;

@@ -14,11 +14,14 @@ interface Kind {
   readonly types: Readonly<Record<string, string>>;
 }
 
-const DOCUMENTS = { 'application/json': 'json', 'application/gzip': 'gz', 'application/octet-stream': 'bin' } as const;
+/** What a robot has encrypted (age) before it left: nobody here knows what is in it. */
+const ENCRYPTED = 'application/age';
+const SEALED = { [ENCRYPTED]: 'age' } as const;
+const DOCUMENTS = { 'application/json': 'json', 'application/gzip': 'gz', 'application/octet-stream': 'bin', ...SEALED } as const;
 
 export const KINDS = {
-  snapshot: { wholeBytes: 5 * MIB, types: { 'image/jpeg': 'jpg', 'image/webp': 'webp', 'image/png': 'png' } },
-  clip: { wholeBytes: 20 * MIB, types: { 'image/webp': 'webp', 'image/gif': 'gif', 'video/mp4': 'mp4', 'video/webm': 'webm' } },
+  snapshot: { wholeBytes: 5 * MIB, types: { 'image/jpeg': 'jpg', 'image/webp': 'webp', 'image/png': 'png', ...SEALED } },
+  clip: { wholeBytes: 20 * MIB, types: { 'image/webp': 'webp', 'image/gif': 'gif', 'video/mp4': 'mp4', 'video/webm': 'webm', ...SEALED } },
   log: { wholeBytes: 50 * MIB, types: { ...DOCUMENTS, 'text/plain': 'log' } },
   backup: { wholeBytes: 200 * MIB, types: DOCUMENTS },
 } as const satisfies Record<string, Kind>;
@@ -50,6 +53,10 @@ export const uploadRequest = z
     }
   });
 export type UploadRequest = z.infer<typeof uploadRequest>;
+
+export function isEncrypted(contentType: string): boolean {
+  return contentType === ENCRYPTED;
+}
 
 /** The hash is in it, so sending twice stores once. The day is the one on which it was announced, by the cloud's clock. */
 export function objectKey(thing: string, { kind, content_type, sha256 }: UploadRequest, nowMs: number): string {

@@ -14,6 +14,7 @@ const CHECK_AFTER_MS = URL_LIFETIME_S * 1_000 + 300_000;
 /** A store that does not answer, or has not got it yet, is asked again so much later. */
 const AGAIN_MS = 60_000;
 const AT_ONCE = 20;
+const PICTURES_OF_AN_INCIDENT = 10;
 
 interface UploadRow {
   readonly id: string;
@@ -59,7 +60,7 @@ export interface UploadsOptions {
 
 export interface Picture {
   readonly upload_id: string;
-  readonly kind: string;
+  readonly kind: (typeof PICTURES)[number];
   readonly taken_at: number;
   readonly incident: string | null;
   readonly content_type: string;
@@ -110,11 +111,26 @@ export class Uploads {
       order by taken_at desc, id limit $5`,
       [thing, PICTURES, incident, before, limit],
     );
+    return this.#signed(rows);
+  }
+
+  /** The first of each incident, which show how it began; oldest first. */
+  async picturesOf(thing: string, incidents: readonly string[]): Promise<Picture[]> {
+    const rows = await this.#options.db.query<UploadRow>(
+      `select p.* from unnest($2::text[]) as n(name) cross join lateral (
+        select ${COLUMNS} from uploads where thing = $1 and incident = n.name and state = 'stored' and kind = any($3::text[])
+        order by taken_at, id limit $4) as p`,
+      [thing, incidents, PICTURES, PICTURES_OF_AN_INCIDENT],
+    );
+    return this.#signed(rows);
+  }
+
+  #signed(rows: readonly UploadRow[]): Promise<Picture[]> {
     const expires_at = this.#nowMs() + URL_LIFETIME_S * 1_000;
     return Promise.all(
-      rows.map(async ({ id, kind, taken_at, incident: of, content_type, size, object_key }) => {
+      rows.map(async ({ id, kind, taken_at, incident, content_type, size, object_key }) => {
         const url = await this.#options.store.signGet(object_key);
-        return { upload_id: id, kind, taken_at, incident: of, content_type, size, url, expires_at };
+        return { upload_id: id, kind: kind as Picture['kind'], taken_at, incident, content_type, size, url, expires_at };
       }),
     );
   }

@@ -66,7 +66,7 @@ export class Api {
       corsOrigins: [],
       publicTelemetry: true,
       defaultThing: null,
-      picturesOf: () => Promise.resolve([]),
+      uploads: null,
       commands: new Commands({ db, publish: () => Promise.resolve() }),
       ...options,
     });

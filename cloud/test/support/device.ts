@@ -1,0 +1,42 @@
+// A robot as the API knows it: a certificate of a bench CA, and tokens signed with its key.
+import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose';
+import type { DevCa, LeafOptions } from '../../../src/identity/index.ts';
+import { addCertificate, fingerprintOf } from '../../src/auth/certificates.ts';
+import type { Sql } from '../../src/database/database.ts';
+import { ORIGIN } from './api.ts';
+import { newThing } from './robot.ts';
+
+export interface Device {
+  readonly thing: string;
+  readonly certificate: X509Certificate;
+  readonly key: string;
+}
+
+export async function makeDevice(
+  ca: DevCa,
+  { thing = newThing(), ...options }: Partial<LeafOptions> & { thing?: string } = {},
+): Promise<Device> {
+  const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-device-'));
+  const files = await ca.issue(folder, 'robot', { name: thing, ...options });
+  const device = { thing, certificate: new X509Certificate(readFileSync(files.cert)), key: readFileSync(files.key, 'utf8') };
+  rmSync(folder, { recursive: true });
+  return device;
+}
+
+/** As `elderly-bot-cloud device add` does it. */
+export async function addDevice(sql: Sql, { thing, certificate }: Device): Promise<void> {
+  await addCertificate(sql, thing, certificate.toString());
+}
+
+/** A token as the contract has it, but for what is changed. A claim that is undefined is left out. */
+export function deviceToken(by: Device, claims: JWTPayload = {}, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
+  const { thing, certificate, key } = by;
+  const exp = Math.floor(Date.now() / 1_000) + 240;
+  return new SignJWT({ iss: thing, sub: thing, aud: ORIGIN, exp, jti: randomUUID(), ...claims })
+    .setProtectedHeader({ alg: 'ES256', 'x5t#S256': fingerprintOf(certificate), ...header })
+    .sign(createPrivateKey(key));
+}
