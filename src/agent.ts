@@ -13,7 +13,7 @@ import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
 import { announce, Commands } from './commands/index.ts';
 import { endpointOf, type LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
-import { readCredentials } from './identity/index.ts';
+import { identityPaths, readCredentials } from './identity/index.ts';
 import type { Logger } from './logs/index.ts';
 import {
   CommandJournal,
@@ -129,11 +129,7 @@ export class Agent {
   async *#starting(): AsyncGenerator<string> {
     const loaded = this.#loaded;
     const { config } = loaded;
-    const credentials = readCredentials({
-      rootCa: config.mqtt.root_ca,
-      certFile: config.mqtt.cert_file,
-      privateKey: config.mqtt.private_key,
-    });
+    const credentials = readCredentials(identityPaths(config.mqtt, config.state_dir));
     const lock = lockStateDir(config.state_dir);
     this.#steps.push(['lock', () => lock.release()]);
     yield 'state directory';

@@ -38,10 +38,28 @@ export const UPLOAD_CRASH_POINTS = [
   'upload_told',
 ] as const;
 
+/** In the order in which a certificate that was handed over is taken. */
+export const IMPORT_CRASH_POINTS = ['identity_key_written', 'identity_filled', 'identity_taken'] as const;
+
+/** In the order in which the robot gets a certificate by itself. */
+export const PROVISION_CRASH_POINTS = [
+  'provision_key_made',
+  'provision_certificate_answered',
+  'provision_certificate_stored',
+  'provision_pending_stored',
+  'provision_registered',
+  'provision_registration_stored',
+  'provision_proved',
+  'provision_taken',
+  'provision_done',
+] as const;
+
 export type CrashPoint =
   | (typeof COMMAND_CRASH_POINTS)[number]
   | (typeof OUTBOX_CRASH_POINTS)[number]
-  | (typeof UPLOAD_CRASH_POINTS)[number];
+  | (typeof UPLOAD_CRASH_POINTS)[number]
+  | (typeof IMPORT_CRASH_POINTS)[number]
+  | (typeof PROVISION_CRASH_POINTS)[number];
 
 export const CRASH_AT = 'ELDERLY_BOT_CRASH_AT';
 

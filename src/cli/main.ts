@@ -126,18 +126,10 @@ await yargs(hideBin(process.argv))
       await exitWith(() => send({ file: config, name, words, cert, key, ttlS: ttl, timeoutS: timeout, json }));
     },
   )
-  .command(
-    'certs dev-ca <folder>',
-    'Make a CA with broker, cloud and robot certificates for a bench',
-    (y) =>
-      y
-        .positional('folder', { type: 'string', demandOption: true })
-        .option('thing', { type: 'string', default: 'elderly-bot', describe: 'Thing name in the robot’s certificate' }),
-    async ({ folder, thing }) => {
-      const { devCa } = await import('./certs.ts');
-      await exitWith(() => devCa(folder, thing));
-    },
-  )
+  .command('certs', 'Keys and certificates: init, import, provision, rotate, show, verify, dev-ca', async (y) => {
+    const { certsCommands } = await import('./certs/commands.ts');
+    return certsCommands(y);
+  })
   .example('$0 run --config robot.yaml', 'run on a robot')
   .example('$0 status', 'why is it silent?')
   .epilogue('Exit codes: 0 done, 1 it failed, 2 something has to be mended first (configuration, certificates, ROS 2, disk).')

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type CommandConfig, type Config, endpointOf, loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import { readCredentials } from '../identity/index.ts';
+import { type CredentialPaths, identityPaths, readCredentials } from '../identity/index.ts';
 import { call } from '../uplink/index.ts';
 import type { Command, Result } from '../wire/index.ts';
 
@@ -41,7 +41,7 @@ export async function send(options: SendOptions): Promise<number> {
   const startedMs = performance.now();
   const result = await call({
     ...endpointOf(config.mqtt.endpoint),
-    credentials: readCredentials({ rootCa: config.mqtt.root_ca, ...cloudFiles(config, options) }),
+    credentials: readCredentials(cloudFiles(config, options)),
     topicPrefix: config.topic_prefix,
     id,
     payload: JSON.stringify(command),
@@ -91,11 +91,12 @@ function parsed(text: string): unknown {
 }
 
 /** Given, or what `certs dev-ca` put beside the robot's own. */
-function cloudFiles({ mqtt }: Config, { cert, key }: SendOptions): { certFile: string; privateKey: string } {
-  const folder = dirname(mqtt.cert_file);
+function cloudFiles({ mqtt, state_dir: stateDir }: Config, { cert, key }: SendOptions): CredentialPaths {
+  const own = identityPaths(mqtt, stateDir);
+  const folder = dirname(own.certFile);
   const files = { certFile: cert ?? join(folder, 'cloud.crt.pem'), privateKey: key ?? join(folder, 'cloud.key.pem') };
   const missing = Object.values(files).find((file) => !existsSync(file));
-  if (missing === undefined) return files;
+  if (missing === undefined) return { rootCa: own.rootCa, ...files };
   throw new AgentError('CERTIFICATE_MISSING', `the cloud’s certificate or key ${missing}: no such file`, {
     todo: 'give --cert and --key; a robot’s own certificate may not send commands. On a bench `elderly-bot certs dev-ca` makes them',
   });

@@ -19,7 +19,14 @@ const schema = z.object({
   owed: z.array(z.string()).default([]),
 });
 
+const FILE = 'lifetime.json';
+
 const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false, outbox: null, owed: [] };
+
+/** The latest wall time that something outside vouched for, without counting a start; 0 where none has. */
+export function lastKnownWallMs(stateDir: string): number {
+  return readLast(join(stateDir, FILE)).wall_ms;
+}
 
 export class Lifetime {
   readonly boot: number;
@@ -44,7 +51,7 @@ export class Lifetime {
 
   /** Counts a new start and writes it down before it is used, so that no two starts ever share a number. */
   static begin(stateDir: string): Lifetime {
-    const file = join(stateDir, 'lifetime.json');
+    const file = join(stateDir, FILE);
     const lifetime = new Lifetime(file, readLast(file));
     lifetime.save(0);
     return lifetime;

@@ -18,9 +18,11 @@ const fields = z.strictObject({
         /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/,
         'expected HOST or HOST:PORT, such as example-ats.iot.eu-central-1.amazonaws.com',
       ),
-    root_ca: z.string().min(1),
-    cert_file: z.string().min(1),
-    private_key: z.string().min(1),
+    /** Null: what came with the certificate, else Amazon Root CA 1. */
+    root_ca: z.string().min(1).nullable(),
+    /** Both null: what `elderly-bot certs` keeps in the state directory. */
+    cert_file: z.string().min(1).nullable(),
+    private_key: z.string().min(1).nullable(),
     /** Telemetry goes out once in this time; alerts at once. */
     interval: durationBetween('100ms', '1h'),
     keepalive: durationBetween('5s', '20m'),
@@ -66,7 +68,15 @@ const fields = z.strictObject({
   commands: z.record(commandName, commandConfig),
 });
 
-export const config = fields.superRefine(({ commands, channels }, context) => {
+export const config = fields.superRefine(({ commands, channels, mqtt }, context) => {
+  for (const [key, other] of [
+    ['cert_file', 'private_key'],
+    ['private_key', 'cert_file'],
+  ] as const) {
+    if (mqtt[key] === null || mqtt[other] !== null) continue;
+    const message = `expected mqtt.${other} beside it; or leave both out, and elderly-bot certs keeps them`;
+    context.addIssue({ code: 'custom', path: ['mqtt', key], message });
+  }
   for (const [path, message] of wrongTogether(commands, Object.keys(channels)))
     context.addIssue({ code: 'custom', path: [...path], message });
   for (const [name, message] of wrongNames(channels)) context.addIssue({ code: 'custom', path: ['channels', name], message });

@@ -100,11 +100,14 @@ export interface BenchFiles {
   readonly robot: IssuedFiles;
 }
 
-/** Everything a bench needs: a CA, a broker for localhost, the cloud's client and one robot. */
-export async function benchCertificates(folder: string, thing: string): Promise<BenchFiles> {
+/**
+ * Everything a bench needs: a CA, a broker for localhost, the cloud's client and one robot.
+ * @param hosts more names and addresses under which the broker may be found.
+ */
+export async function benchCertificates(folder: string, thing: string, hosts: readonly string[] = []): Promise<BenchFiles> {
   const ca = await DevCa.create();
   const [broker, cloud, robot] = await Promise.all([
-    ca.issue(folder, 'broker', { name: 'localhost', server: true, hosts: ['localhost', '127.0.0.1'] }),
+    ca.issue(folder, 'broker', { name: 'localhost', server: true, hosts: ['localhost', '127.0.0.1', ...hosts] }),
     ca.issue(folder, 'cloud', { name: 'elderly-bot-cloud' }),
     ca.issue(folder, 'robot', { name: thing }),
   ]);

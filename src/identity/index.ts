@@ -1,6 +1,17 @@
 export { type BenchFiles, benchCertificates, DevCa, type IssuedFiles, type LeafOptions } from './devCa.ts';
-export { type CredentialPaths, type Credentials, readCredentials } from './files.ts';
+export {
+  AMAZON_ROOT_CA,
+  type ConfiguredPaths,
+  type CredentialPaths,
+  type Credentials,
+  identityPaths,
+  readCredentials,
+  slotPaths,
+} from './files.ts';
+export { type Chosen, choose, type HandedFile } from './handed.ts';
+export { KEY_KINDS, type KeyKind, newKey, signingRequest } from './keys.ts';
 export { blocksOf, describePem, type PemBlock, type PemKind, pemBlocks } from './pem.ts';
+export { type SlotContent, type SlotName, Slots } from './slots.ts';
 export {
   CHECKS,
   type Check,

@@ -1,5 +1,6 @@
 // The state directory: writable, and held by one agent at a time. The lock is SQLite's own file lock on a file of its own,
-// which the kernel takes back however the agent ends; so a second agent is refused, and no stale lock is ever left.
+// which the kernel takes back however the agent ends; so a second agent is refused, and no stale lock is ever left. What changes
+// keys and certificates beside it has a lock of its own.
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -9,8 +10,19 @@ export interface StateLock {
   release(): void;
 }
 
-/** @throws AgentError STATE_DIR_UNWRITABLE, or STATE_DIR_LOCKED where another agent runs on it. */
-export function lockStateDir(stateDir: string): StateLock {
+const LOCKS = {
+  agent: {
+    file: 'agent.lock',
+    code: 'STATE_DIR_LOCKED',
+    by: 'another agent',
+    todo: 'stop that one first (elderly-bot status shows it), or give this one a state_dir of its own',
+  },
+  certs: { file: 'certs.lock', code: 'CERTS_BUSY', by: 'another elderly-bot certs', todo: 'wait for that one to end' },
+} as const;
+
+/** @throws AgentError STATE_DIR_UNWRITABLE, or STATE_DIR_LOCKED where another agent runs on it, CERTS_BUSY where its certificates are at work on. */
+export function lockStateDir(stateDir: string, what: keyof typeof LOCKS = 'agent'): StateLock {
+  const { file, code, by, todo } = LOCKS[what];
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     accessSync(stateDir, constants.W_OK | constants.X_OK);
@@ -19,16 +31,13 @@ export function lockStateDir(stateDir: string): StateLock {
   }
   let db: Database.Database | undefined;
   try {
-    db = new Database(join(stateDir, 'agent.lock'), { timeout: 0 });
+    db = new Database(join(stateDir, file), { timeout: 0 });
     db.pragma('locking_mode = EXCLUSIVE');
     db.exec('begin exclusive');
   } catch (error) {
     db?.close();
     if (codeOf(error)?.startsWith('SQLITE_BUSY')) {
-      throw new AgentError('STATE_DIR_LOCKED', `state_dir ${stateDir} is in use by another agent`, {
-        todo: 'stop that one first (elderly-bot status shows it), or give this one a state_dir of its own',
-        cause: error,
-      });
+      throw new AgentError(code, `state_dir ${stateDir} is in use by ${by}`, { todo, cause: error });
     }
     throw unwritable(stateDir, error);
   }

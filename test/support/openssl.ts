@@ -105,6 +105,8 @@ export class OpenSsl {
       '-CAcreateserial',
       '-extfile',
       file,
+      '-days',
+      '365',
       '-out',
       cert,
     );

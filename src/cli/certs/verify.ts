@@ -1,0 +1,50 @@
+// `elderly-bot certs verify`: what is wrong with this robot's certificate, each thing by its code.
+import { readFileSync, statSync } from 'node:fs';
+import { AgentError, codeOf, messageOf } from '../../errors.ts';
+import { CHECKS, type CredentialPaths, FINDINGS, type Finding, identityPaths, verifyIdentity } from '../../identity/index.ts';
+import { describeFinding } from './findings.ts';
+import { type Robot, robotOf } from './robot.ts';
+
+/** @returns 1 where an error or a warning was found. */
+export async function verify(file: string | undefined, json: boolean): Promise<number> {
+  const robot = robotOf(file);
+  const paths = identityPaths(robot.config.mqtt, robot.config.state_dir);
+  const findings = await verifyFiles(robot, paths);
+  const ok = findings.every(({ severity }) => severity === 'info');
+  if (json) process.stdout.write(`${JSON.stringify({ ok, cert_file: paths.certFile, root_ca: paths.rootCa, findings })}\n`);
+  else {
+    for (const check of CHECKS) {
+      const ours = findings.filter(({ code }) => FINDINGS[code] === check);
+      process.stdout.write(`${check.padEnd(12)} ${ours.some(({ severity }) => severity !== 'info') ? 'not ok' : 'ok'}\n`);
+      for (const finding of ours) process.stdout.write(`${describeFinding(finding)}\n`);
+    }
+  }
+  return ok ? 0 : 1;
+}
+
+/** @throws AgentError CERTIFICATE_MISSING where a file can't be read. */
+export async function verifyFiles({ config, clock, isIotCore }: Robot, paths: CredentialPaths): Promise<Finding[]> {
+  const mode = () => statSync(paths.privateKey).mode & 0o777;
+  return verifyIdentity({
+    cert: textOf(paths.certFile),
+    key: textOf(paths.privateKey),
+    rootCa: textOf(paths.rootCa),
+    thing: config.thing,
+    isIotCore,
+    nowMs: clock.wall(),
+    isClockTrusted: clock.trusted(),
+    keyFile: { path: paths.privateKey, mode: mode() },
+  });
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    const why = codeOf(cause) === 'ENOENT' ? 'no such file' : messageOf(cause);
+    throw new AgentError('CERTIFICATE_MISSING', `${file}: ${why}`, {
+      todo: 'elderly-bot certs show says what is there; run it as the agent’s user',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,38 @@
+// Keys are made on the robot and never leave it: what leaves is the signing request, which holds the public half.
+import { createPrivateKey, webcrypto } from 'node:crypto';
+import { loadX509 } from './x509.ts';
+
+/** EC P-256 is small and quick; RSA 2048 is for who has to have it. Brokers take both. */
+export const KEY_KINDS = ['ec', 'rsa'] as const;
+export type KeyKind = (typeof KEY_KINDS)[number];
+
+const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const RSA = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2_048, publicExponent: new Uint8Array([1, 0, 1]) } as const;
+
+/** @returns a PKCS#8 PEM. */
+export async function newKey(kind: KeyKind): Promise<string> {
+  const keys = await webcrypto.subtle.generateKey(kind === 'ec' ? EC : RSA, true, ['sign', 'verify']);
+  const x509 = await loadX509();
+  return `${x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY')}\n`;
+}
+
+/**
+ * A signing request (PKCS#10) for this key.
+ * @param key an unencrypted PEM, EC P-256 or RSA.
+ * @param thing becomes the common name.
+ */
+export async function signingRequest(key: string, thing: string): Promise<string> {
+  const x509 = await loadX509();
+  const privateKey = createPrivateKey(key);
+  const algorithm = privateKey.asymmetricKeyType === 'rsa' ? RSA : EC;
+  const der = privateKey.export({ type: 'pkcs8', format: 'der' });
+  const signing = await webcrypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign']);
+  const { d, p, q, dp, dq, qi, ...publicHalf } = await webcrypto.subtle.exportKey('jwk', signing);
+  const verifying = await webcrypto.subtle.importKey('jwk', { ...publicHalf, key_ops: ['verify'] }, algorithm, true, ['verify']);
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: [{ CN: [thing] }],
+    keys: { privateKey: signing, publicKey: verifying },
+    signingAlgorithm: algorithm,
+  });
+  return `${request.toString('pem')}\n`;
+}

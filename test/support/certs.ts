@@ -1,0 +1,46 @@
+// A robot that has nothing yet but a configuration, and `elderly-bot certs` as somebody types it.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from './program.ts';
+
+export interface Ran {
+  readonly code: number;
+  readonly signal: string | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export class CertsBench {
+  readonly folder = mkdtempSync(join(tmpdir(), 'elderly-bot-certs-'));
+  readonly stateDir = join(this.folder, 'state');
+  readonly config = join(this.folder, 'robot.yaml');
+
+  constructor() {
+    this.configure('');
+  }
+
+  /** @param lines YAML beside the state directory. */
+  configure(lines: string): void {
+    writeFileSync(this.config, `state_dir: state\n${lines}\n`);
+  }
+
+  path(...parts: string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+    const words = [join(ROOT, 'dist/cli/main.js'), 'certs', ...args, ...(args[0] === 'dev-ca' ? [] : ['--config', this.config])];
+    return new Promise((resolve) => {
+      execFile(process.execPath, words, { env: { ...process.env, ...env } }, (error, out, err) => {
+        const code = typeof error?.code === 'number' ? error.code : 0;
+        resolve({ code, signal: error?.signal ?? null, out, err });
+      });
+    });
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
