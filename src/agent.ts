@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { type Channels, startChannels } from './agent/channels.ts';
 import { describe } from './agent/describe.ts';
 import { startGuard } from './agent/guard.ts';
+import { openLogFile } from './agent/logs.ts';
 import { ownWork } from './agent/ownWork.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { changesOf, describeReload } from './agent/reload.ts';
@@ -14,7 +15,7 @@ import { announce, Commands } from './commands/index.ts';
 import { endpointOf, type LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
 import { identityPaths, readCredentials } from './identity/index.ts';
-import type { Logger } from './logs/index.ts';
+import type { LogFile, Logger } from './logs/index.ts';
 import {
   CommandJournal,
   inspectOutboxFile,
@@ -42,6 +43,7 @@ export class Agent {
   readonly #reread: () => LoadedConfig;
   #apply: ((next: LoadedConfig, changes: Reloaded) => void) | undefined;
   readonly #log: Logger;
+  readonly #logFile: LogFile;
   readonly #steps: Step[] = [];
   readonly #acks = new Latencies();
   readonly #stopping = new AbortController();
@@ -56,12 +58,14 @@ export class Agent {
 
   /**
    * @param reread reads the same configuration again. @throws AgentError where it is wrong.
+   * @param logFile what `log` writes to besides, to be opened once the state directory is this agent's.
    * @param unwritten what an agent before this one could not write any more.
    */
-  constructor(loaded: LoadedConfig, reread: () => LoadedConfig, log: Logger, unwritten: readonly WaitingRow[] = []) {
+  constructor(loaded: LoadedConfig, reread: () => LoadedConfig, log: Logger, logFile: LogFile, unwritten: readonly WaitingRow[] = []) {
     this.#loaded = loaded;
     this.#reread = reread;
     this.#log = log;
+    this.#logFile = logFile;
     this.#adopted = unwritten;
     this.damaged = new Promise((resolve) => {
       this.#becomeDamaged = () => resolve('damaged');
@@ -137,6 +141,8 @@ export class Agent {
     const lifetime = withRoom(config.state_dir, () => Lifetime.begin(config.state_dir));
     const clock = systemClock(lifetime.lastWallMs);
     this.#steps.push(['lifetime', () => lifetime.save(clock.mono())]);
+    openLogFile(this.#logFile, config, clock, this.#log);
+    this.#steps.push(['log file', () => this.#logFile.close()]);
     const id = newOutboxId();
     const opened = this.#openOutbox(lifetime, id);
     const { db } = opened;
@@ -258,7 +264,12 @@ export class Agent {
     this.#steps.push(['uploads', () => uploads?.stop()]);
     yield 'uploads';
 
-    const tending = every(TEND_EVERY_MS, () => this.#tend(outbox, journal, lifetime, clock, uplink));
+    const tending = every(TEND_EVERY_MS, () => {
+      this.#tend(outbox, journal, lifetime, clock, uplink);
+      this.#logFile.tend();
+      if (this.#logFile.trouble === undefined) problems.clear('logs_unwritable');
+      else problems.raise('logs_unwritable', this.#logFile.trouble);
+    });
     this.#steps.push(['tending', () => tending.stop()]);
     const delivered = () => ({
       acknowledged_rows: this.#ackedRows,

@@ -30,6 +30,8 @@ export const ERROR_CODES = {
   ROS_TOPIC_INVALID: 'configuration',
   ROS_DOMAIN_INVALID: 'configuration',
   ROS_MESSAGE_INVALID: 'configuration',
+  LOGS_MISSING: 'environment',
+  LOGS_SINCE_INVALID: 'configuration',
   AGENT_NOT_RUNNING: 'environment',
   BROKER_UNREACHABLE: 'environment',
   CLOSED: 'ours',

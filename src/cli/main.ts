@@ -67,6 +67,25 @@ await yargs(hideBin(process.argv))
     },
   )
   .command(
+    'logs',
+    'Show what the agent logged, from its files: beside a running agent, or after one that died',
+    {
+      ...configOption,
+      json: { type: 'boolean', default: false, describe: 'Print the lines as they are, in JSON' },
+      follow: { alias: 'f', type: 'boolean', default: false, describe: 'Wait for more, until Ctrl-C' },
+      since: { type: 'string', requiresArg: true, describe: 'Only later lines: 10m, 2h, 3d, or a time such as 2026-11-23T04:00:00Z' },
+      level: {
+        choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const,
+        default: 'trace' as const,
+        describe: 'Only lines of this level and above',
+      },
+    },
+    async ({ config, json, follow, since, level }) => {
+      const { logs } = await import('./logs.ts');
+      await exitWith(() => logs({ file: config, json, follow, since, level }));
+    },
+  )
+  .command(
     'outbox <what> [seq]',
     'Look into the queue beside a running agent: stats, ls, show SEQ, verify, export (readings as JSON lines)',
     (y) =>

@@ -1,8 +1,8 @@
 // `elderly-bot outbox`: what the queue holds, beside a running agent or without one. Nothing is written.
-import { once } from 'node:events';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { decodeReading, OutboxReader, type OutboxStats, type RowFilter, type ShownRow, verifyOutbox } from '../outbox/index.ts';
+import { print } from './print.ts';
 
 async function reading<T>(file: string | undefined, work: (reader: OutboxReader) => T | Promise<T>): Promise<T> {
   const reader = OutboxReader.open(loadConfig(file, process.env).config.state_dir);
@@ -73,15 +73,6 @@ export function exportReadings(file: string | undefined, filter: RowFilter): Pro
     return 0;
   });
 }
-
-/** Waits for a slow reader at the other end of the pipe, and ends quietly with one that has gone. */
-async function print(text: string): Promise<void> {
-  if (!process.stdout.write(`${text}\n`)) await once(process.stdout, 'drain');
-}
-
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
-});
 
 function describe(found: OutboxStats): string {
   const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;

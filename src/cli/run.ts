@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Agent } from '../agent.ts';
 import { type LoadedConfig, loadConfig } from '../config/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
-import { createLog, type Logger } from '../logs/index.ts';
+import { createLog, LogFile, type Logger } from '../logs/index.ts';
 import { isCorruption, type WaitingRow } from '../outbox/index.ts';
 
 /** systemd's default is 90 s; a robot that is switched off gives less. */
@@ -18,7 +18,11 @@ const STARTS_AT_MOST = 3;
 export async function run(file: string | undefined): Promise<number> {
   const loaded = loadConfig(file, process.env, { leaveOut: true });
   const reread = () => loadConfig(file, process.env);
-  const log = createLog(loaded.config.log_level, { thing: loaded.config.thing });
+  const logFile = new LogFile();
+  const log = createLog(loaded.config.log_level, { thing: loaded.config.thing }, logFile);
+  process.on('uncaughtExceptionMonitor', (error) =>
+    log.fatal({ event: 'crashed', err: error }, 'the agent ends: this is an error of its own'),
+  );
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143);
@@ -29,7 +33,7 @@ export async function run(file: string | undefined): Promise<number> {
   // Every timer of the agent may be unreferenced; this one keeps the process alive until a signal.
   const alive = setInterval(() => {}, 2 ** 30);
   try {
-    await runUntil(stop.signal, loaded, reread, log);
+    await runUntil(stop.signal, loaded, reread, log, logFile);
   } finally {
     clearInterval(alive);
   }
@@ -38,7 +42,13 @@ export async function run(file: string | undefined): Promise<number> {
 }
 
 /** A damaged outbox is mended by starting again, within the process: what was not written yet is not lost, and it takes moments. */
-async function runUntil(signal: AbortSignal, given: LoadedConfig, reread: () => LoadedConfig, log: Logger): Promise<void> {
+async function runUntil(
+  signal: AbortSignal,
+  given: LoadedConfig,
+  reread: () => LoadedConfig,
+  log: Logger,
+  logFile: LogFile,
+): Promise<void> {
   let loaded = given;
   let running: Agent | undefined;
   process.on('SIGHUP', () => {
@@ -47,7 +57,7 @@ async function runUntil(signal: AbortSignal, given: LoadedConfig, reread: () => 
   const stopped = once(signal, 'abort').then(() => 'stopped' as const);
   let unwritten: readonly WaitingRow[] = [];
   for (let failed = 0; !signal.aborted; ) {
-    const agent = new Agent(loaded, reread, log, unwritten);
+    const agent = new Agent(loaded, reread, log, logFile, unwritten);
     running = agent;
     try {
       await agent.start(signal);

@@ -64,6 +64,10 @@ const fields = z.strictObject({
     retry_min: durationBetween('100ms', '1m'),
     retry_max: durationBetween('1s', '1h'),
   }),
+  logs: z.strictObject({
+    max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
+    max_age: durationBetween('1h', '3650d'),
+  }),
   channels: z.record(channelName, channel),
   commands: z.record(commandName, commandConfig),
 });

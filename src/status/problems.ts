@@ -134,6 +134,11 @@ export const PROBLEMS = {
     title: 'Files that waited for their upload were given up',
     todo: 'free the way to the cloud, or raise uploads.max_size and uploads.max_age',
   },
+  logs_unwritable: {
+    severity: 'warning',
+    title: 'Log lines can’t be written to their file; standard output has them',
+    todo: 'free space on the disk of state_dir, or repair it',
+  },
   clock_differs: {
     severity: 'warning',
     title: 'The robot’s clock and the cloud’s differ; uploads go by the cloud’s',

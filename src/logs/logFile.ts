@@ -1,0 +1,226 @@
+// The log on disk, beside stdout: bounded in size and age, older files compressed. A line is written before the call that logs it
+// returns, so what came before a crash is there. Nothing about it ever throws into whoever logs: what can't be written is counted,
+// and said once it can be again.
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { messageOf } from '../errors.ts';
+import { COMPRESSED, type LogFileInfo, type LogPosition, logFiles, logPath } from './files.ts';
+
+export interface LogFileOptions {
+  readonly folder: string;
+  /** On disk, all files together. */
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
+  /** Milliseconds since 1970; undefined while the clock can't be believed: then nothing is too old. */
+  readonly nowMs: () => number | undefined;
+}
+
+const MIB = 1024 ** 2;
+/** A file is at most this, so that what is given up goes in small parts. */
+const FILE_BYTES = 4 * MIB;
+const FILES_AT_LEAST = 4;
+const DAY_MS = 86_400_000;
+/** Lines from before it is open, such as what the configuration had to say. */
+const WAITING_LINES = 1_000;
+
+const UNFINISHED = '.part';
+/** What an agent that was stopped in order writes last. */
+const CLOSED = 'log_closed';
+
+/** Pure. @returns files to give up: what is too old, and the oldest while there is too much; never the last, which is written. */
+export function surplusLogs(files: readonly LogFileInfo[], maxBytes: number, oldestMs: number): LogFileInfo[] {
+  let over = files.reduce((sum, { bytes }) => sum + bytes, 0) - maxBytes;
+  return files.slice(0, -1).filter(({ bytes, writtenMs }) => {
+    if (writtenMs >= oldestMs && over <= 0) return false;
+    over -= bytes;
+    return true;
+  });
+}
+
+export class LogFile {
+  #options: LogFileOptions | undefined;
+  #descriptor: number | undefined;
+  #number = 0;
+  #size = 0;
+  #begunMs = 0;
+  #waiting: string[] = [];
+  #isTorn = false;
+  #unwritten = 0;
+  #trouble: string | undefined;
+  #packing: Promise<void> = Promise.resolve();
+
+  /**
+   * Goes on where an earlier agent ended.
+   * @returns whether that one ended without a word.
+   * @throws where the folder can't be used.
+   */
+  open(options: LogFileOptions): { readonly crashed: boolean } {
+    const { folder } = options;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(folder)) if (name.endsWith(UNFINISHED)) rmSync(join(folder, name), { force: true });
+    const last = logFiles(folder).at(-1);
+    const end = last && !last.isCompressed ? endOf(last) : '';
+    const isWhole = last !== undefined && !last.isCompressed && (end === '' || end.endsWith('\n'));
+    this.#options = options;
+    this.#begin(isWhole ? last.number : (last?.number ?? 0) + 1);
+    for (const { number, isCompressed } of logFiles(folder)) if (number < this.#number && !isCompressed) this.#pack(number);
+    this.tend();
+    for (const line of this.#waiting.splice(0)) this.write(line);
+    return { crashed: end !== '' && !end.trimEnd().split('\n').at(-1)?.includes(`"event":"${CLOSED}"`) };
+  }
+
+  /** Where the next line will be. */
+  get end(): LogPosition {
+    return { file: this.#number, offset: this.#size };
+  }
+
+  /** Why lines can't be written just now. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** @param line with its line end. */
+  write(line: string): void {
+    if (this.#descriptor === undefined) {
+      this.#waiting.push(line);
+      if (this.#waiting.length > WAITING_LINES) this.#waiting.shift();
+      return;
+    }
+    try {
+      this.#put(this.#isTorn ? `\n${line}` : line);
+      if (this.#unwritten > 0) this.#recovered();
+      this.#trouble = undefined;
+    } catch (error) {
+      this.#isTorn = true;
+      this.#unwritten++;
+      this.#trouble = messageOf(error);
+    }
+    if (this.#size >= this.#fileBytes()) this.#turnOver();
+  }
+
+  /** What was written until now survives a power cut when it returns. */
+  sync(): void {
+    if (this.#descriptor !== undefined) fsyncSync(this.#descriptor);
+  }
+
+  /** Regular care: at least a file a day, so that age has something to let go; then what is too old or too much goes. */
+  tend(): void {
+    const options = this.#options;
+    if (!options || this.#descriptor === undefined) return;
+    if (this.#size > 0 && performance.now() - this.#begunMs > DAY_MS) this.#turnOver();
+    try {
+      const oldestMs = (options.nowMs() ?? 0) - options.maxAgeMs;
+      for (const { path } of surplusLogs(logFiles(options.folder), options.maxBytes, oldestMs)) rmSync(path, { force: true });
+    } catch (error) {
+      this.#trouble = messageOf(error);
+    }
+  }
+
+  /** Says that this was in order. What is logged afterwards waits for the next opening. */
+  async close(): Promise<void> {
+    if (this.#descriptor === undefined) return;
+    const time = new Date().toISOString();
+    this.write(`{"level":"info","time":"${time}","event":"${CLOSED}","msg":"the agent was stopped in order"}\n`);
+    const descriptor = this.#descriptor;
+    this.#descriptor = undefined;
+    closeSync(descriptor);
+    await this.#packing;
+  }
+
+  #fileBytes(): number {
+    return Math.min(FILE_BYTES, Math.floor((this.#options?.maxBytes ?? 0) / FILES_AT_LEAST));
+  }
+
+  #begin(number: number): void {
+    const path = logPath(this.#options?.folder ?? '', number);
+    this.#descriptor = openSync(path, 'a', 0o600);
+    this.#number = number;
+    this.#size = statSync(path).size;
+    this.#begunMs = performance.now();
+    this.#isTorn = false;
+  }
+
+  #put(text: string): void {
+    const bytes = Buffer.from(text);
+    for (let written = 0; written < bytes.length; ) {
+      const now = writeSync(Number(this.#descriptor), bytes, written);
+      written += now;
+      this.#size += now;
+    }
+    this.#isTorn = false;
+  }
+
+  #recovered(): void {
+    const time = new Date().toISOString();
+    const lines = this.#unwritten;
+    this.#put(
+      `{"level":"warn","time":"${time}","event":"log_lines_lost","lines":${lines},"msg":"${lines} lines before this could not be written"}\n`,
+    );
+    this.#unwritten = 0;
+  }
+
+  /** Where that fails the file grows, and it is tried again with the next line. */
+  #turnOver(): void {
+    const [before, ended] = [this.#descriptor, this.#number];
+    try {
+      this.#begin(ended + 1);
+      if (before !== undefined) closeSync(before);
+    } catch (error) {
+      this.#trouble = messageOf(error);
+      return;
+    }
+    this.#pack(ended);
+    this.tend();
+  }
+
+  /** One after the other, beside the agent; what fails stays as it is, until the next opening. */
+  #pack(number: number): void {
+    const path = logPath(this.#options?.folder ?? '', number);
+    this.#packing = this.#packing.then(() => pack(path)).catch(() => rmSync(path + COMPRESSED + UNFINISHED, { force: true }));
+  }
+}
+
+async function pack(path: string): Promise<void> {
+  const unfinished = path + COMPRESSED + UNFINISHED;
+  await pipeline(createReadStream(path), createGzip(), createWriteStream(unfinished, { mode: 0o600 }));
+  const { atime, mtime } = statSync(path);
+  const handle = await open(unfinished, 'r+');
+  try {
+    // Its age is that of its last line.
+    await handle.utimes(atime, mtime);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(unfinished, path + COMPRESSED);
+  rmSync(path, { force: true });
+}
+
+const END_BYTES = 4_096;
+
+/** The last of a file. */
+function endOf({ path, bytes }: LogFileInfo): string {
+  const length = Math.min(bytes, END_BYTES);
+  const buffer = Buffer.alloc(length);
+  const descriptor = openSync(path, 'r');
+  try {
+    return buffer.toString('utf8', 0, readSync(descriptor, buffer, 0, length, bytes - length));
+  } finally {
+    closeSync(descriptor);
+  }
+}

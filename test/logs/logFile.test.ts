@@ -1,0 +1,146 @@
+// The log's files: bounded, compressed, and whole up to the last line before a crash.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { LogFile, type LogFileOptions, logFiles, readLines } from '../../src/logs/index.ts';
+import { needsRoot } from '../faults/campaign.ts';
+import { Volume } from '../faults/volume.ts';
+
+const HOUR_MS = 3_600_000;
+const LIFE = fileURLToPath(new URL('logLife.ts', import.meta.url));
+
+describe('the log file', () => {
+  let folder: string;
+  let file: LogFile;
+  const opened = (over: Partial<LogFileOptions> = {}) => {
+    file = new LogFile();
+    return file.open({ folder, maxBytes: 1024 ** 2, maxAgeMs: HOUR_MS, nowMs: () => Date.now(), ...over });
+  };
+  const lines = async (from = { file: 0, offset: 0 }) => {
+    const found: string[] = [];
+    for await (const { text } of readLines(folder, from)) found.push(text);
+    return found;
+  };
+  const line = (n: number) => `{"n":${n},"text":"${'x'.repeat(200)}"}\n`;
+
+  beforeEach(() => {
+    folder = join(mkdtempSync(join(tmpdir(), 'elderly-bot-logs-')), 'logs');
+  });
+  afterEach(async () => {
+    await file.close();
+    rmSync(join(folder, '..'), { recursive: true });
+  });
+
+  it('has what was logged before it was open, and goes on in the same file', async () => {
+    file = new LogFile();
+    file.write('{"early":1}\n');
+    file.open({ folder, maxBytes: 1024 ** 2, maxAgeMs: HOUR_MS, nowMs: () => Date.now() });
+    await file.close();
+    assert.equal(opened().crashed, false);
+    file.write('{"late":1}\n');
+    const found = await lines();
+    assert.equal(found[0], '{"early":1}');
+    assert.match(String(found[1]), /log_closed/);
+    assert.equal(found[2], '{"late":1}');
+    assert.deepEqual(readdirSync(folder), ['agent.000001.log']);
+    assert.equal(statSync(join(folder, 'agent.000001.log')).mode & 0o777, 0o600);
+  });
+
+  it('turns over, compresses, stays within its size, and loses no line between', async () => {
+    opened();
+    for (let n = 0; n < 4_000; n++) file.write(line(n));
+    const { end } = file;
+    await file.close();
+    const files = logFiles(folder);
+    assert.ok(end.file > 1 && files.slice(0, -1).every(({ isCompressed }) => isCompressed), `${files.length} files`);
+    const numbers = (await lines()).flatMap((text) => [...text.matchAll(/"n":(\d+)/g)].map(([, n]) => Number(n)));
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 4_000 }, (_, n) => n),
+    );
+    // From any place of it on, in a compressed file too.
+    let place = { file: 0, offset: 0 };
+    let seen = 0;
+    for await (const { next } of readLines(folder, place)) {
+      place = next;
+      if (++seen === 1_500) break;
+    }
+    assert.match(String((await lines(place))[0]), /"n":1500,/);
+  });
+
+  it('gives up the oldest where there is too much, and what is too old', async () => {
+    opened();
+    // What does not compress.
+    for (let n = 0; n < 30; n++) {
+      const text = Array.from({ length: 100_000 }, () => String.fromCharCode(33 + Math.floor(Math.random() * 90))).join('');
+      file.write(`${text}\n`);
+    }
+    await file.close();
+    opened();
+    const bytes = () => logFiles(folder).reduce((sum, one) => sum + one.bytes, 0);
+    assert.ok(bytes() <= 1024 ** 2 && bytes() > 512 * 1024, `${bytes()} bytes`);
+    const [oldest] = logFiles(folder);
+    const before = new Date(Date.now() - 2 * HOUR_MS);
+    utimesSync(String(oldest?.path), before, before);
+    file.tend();
+    assert.ok(!existsSync(String(oldest?.path)));
+  });
+
+  it('lets nothing go for its age while the clock can’t be believed', () => {
+    mkdirSync(folder);
+    for (const number of [1, 2]) writeFileSync(join(folder, `agent.00000${number}.log.gz`), gzipSync('{}\n'));
+    utimesSync(join(folder, 'agent.000001.log.gz'), 0, 0);
+    opened({ nowMs: () => undefined });
+    assert.equal(logFiles(folder).length, 3);
+  });
+
+  it('begins anew after half a line, and ends what was half compressed', async () => {
+    opened();
+    file.write(line(1));
+    await file.close();
+    appendFileSync(join(folder, 'agent.000001.log'), '{"half":');
+    writeFileSync(join(folder, 'agent.000000.log'), line(0));
+    writeFileSync(join(folder, 'agent.000000.log.gz.part'), 'half');
+    assert.equal(opened().crashed, true);
+    file.write(line(2));
+    await file.close();
+    assert.deepEqual(readdirSync(folder).sort(), ['agent.000000.log.gz', 'agent.000001.log.gz', 'agent.000002.log']);
+    assert.deepEqual((await lines()).map((text) => /"n":(\d+)/.exec(text)?.[1]).filter(Boolean), ['0', '1', '2']);
+  });
+
+  it('has every line up to a kill -9, and the next start knows', async () => {
+    const { stdout, signal } = spawnSync(process.execPath, ['--import', 'tsx', LIFE, folder], { encoding: 'utf8', timeout: 30_000 });
+    assert.equal(signal, 'SIGKILL');
+    const logged = stdout.trim().split('\n').length;
+    assert.equal((await lines()).length, logged);
+    assert.match(String((await lines()).at(-1)), /"n":499,.*the last words/);
+    assert.equal(opened().crashed, true);
+  });
+
+  it('says how many lines a full disk cost, once there is room again', { skip: needsRoot() }, async () => {
+    const volume = await Volume.tmpfs(folder, 256 * 1024);
+    try {
+      opened();
+      const filler = join(folder, 'filler');
+      writeFileSync(filler, Buffer.alloc(200 * 1024));
+      for (let n = 0; n < 400; n++) file.write(line(n));
+      assert.match(String(file.trouble), /ENOSPC/);
+      rmSync(filler);
+      file.write(line(400));
+      assert.equal(file.trouble, undefined);
+      const found = await lines();
+      const lost = Number(/"event":"log_lines_lost","lines":(\d+)/.exec(String(found.at(-1)))?.[1]);
+      const whole = found.filter((text) => text.startsWith('{"n":') && text.endsWith('"}'));
+      assert.equal(whole.length + lost, 401);
+      assert.match(String(whole.at(-1)), /"n":400,/);
+      await file.close();
+    } finally {
+      await volume.unmount();
+    }
+  });
+});

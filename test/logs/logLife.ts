@@ -1,0 +1,8 @@
+// A process that logs and is killed in the midst, for logFile.test.ts: logLife.ts FOLDER.
+import { createLog, LogFile } from '../../src/logs/index.ts';
+
+const file = new LogFile();
+const log = createLog('info', { thing: 'robot' }, file);
+file.open({ folder: String(process.argv[2]), maxBytes: 200_000, maxAgeMs: 3_600_000, nowMs: () => Date.now() });
+for (let n = 0; n < 500; n++) log.info({ n }, n < 499 ? 'a line' : 'the last words');
+process.kill(process.pid, 'SIGKILL');
