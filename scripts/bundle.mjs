@@ -20,7 +20,7 @@ await build({
   sourcemap: true,
   keepNames: true,
   logLevel: 'warning',
-  external: ['better-sqlite3', 'rclnodejs'],
+  external: ['better-sqlite3', 'rclnodejs', 'sharp'],
   // CommonJS packages in the bundle call require.
   banner: {
     js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",

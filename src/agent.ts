@@ -1,9 +1,11 @@
 // The composition root: with the joints in agent/, the only place where rooms meet. It reads as the data goes: ROS, sensing, outbox, uplink; and back:
 // uplink, commands, ROS. start() is that order, stop() the reverse; an error on the way down is kept and the rest goes on.
 import { randomBytes } from 'node:crypto';
+import { startCameras } from './agent/cameras.ts';
 import { type Channels, startChannels } from './agent/channels.ts';
 import { describe } from './agent/describe.ts';
 import { startGuard } from './agent/guard.ts';
+import { Incidents } from './agent/incidents.ts';
 import { openLogFile } from './agent/logs.ts';
 import { ownWork } from './agent/ownWork.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
@@ -11,7 +13,7 @@ import { changesOf, describeReload } from './agent/reload.ts';
 import { withRoom } from './agent/room.ts';
 import { startUploads } from './agent/uploads.ts';
 import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
-import { announce, Commands } from './commands/index.ts';
+import { announce, Commands, type Outcome } from './commands/index.ts';
 import { endpointOf, type LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
 import { identityPaths, readCredentials } from './identity/index.ts';
@@ -194,6 +196,9 @@ export class Agent {
     const journal = new CommandJournal(db, () => lifetime.ranBeforeMs + clock.mono());
     const { guard, stop: letGoOfGuard } = startGuard({ config, problems, commands: () => commands });
     this.#steps.push(['guard', letGoOfGuard]);
+    let incidents: Incidents | undefined;
+    const snapshot = async (camera: string | undefined): Promise<Outcome> =>
+      incidents?.snapshot(camera) ?? { status: 'failed', detail: 'pictures could not leave the robot: see uploads_failing in its status' };
     const commands: Commands = new Commands({
       thing: config.thing,
       commands: config.commands,
@@ -202,17 +207,18 @@ export class Agent {
       journal,
       clock,
       guard,
-      own: ownWork(
-        () => uplink,
-        () => this.reload(),
-      ),
+      own: ownWork({
+        uplink: () => uplink,
+        reload: () => this.reload(),
+        snapshot: Object.keys(config.cameras).length > 0 ? snapshot : undefined,
+      }),
       heard: (channel) => channels.heard(channel),
       connectedForMs: () => connectedForMs(uplink.status()),
       log: this.#log.child({ room: 'commands' }),
     });
     commands.start();
     startEvidence({ loaded, ros, problems, onEvidence: (name, value) => commands.evidence(name, value) });
-    const channels: Channels = startChannels({ loaded, ros, outbox, clock, problems });
+    const channels: Channels = startChannels({ loaded, ros, outbox, clock, problems, onRow: (row) => incidents?.onRow(row) });
     yield 'sensing';
 
     const { host, port } = endpointOf(config.mqtt.endpoint);
@@ -264,6 +270,13 @@ export class Agent {
     this.#steps.push(['uploads', () => uploads?.stop()]);
     yield 'uploads';
 
+    const cameras = await startCameras({ loaded, ros, clock, problems });
+    const log = this.#log.child({ room: 'media' });
+    incidents = uploads && new Incidents({ thing: config.thing, cameras: cameras.all, uploads, clock, problems, log });
+    this.#steps.push(['incidents', () => incidents?.stop()]);
+    this.#steps.push(['cameras', () => cameras.stop()]);
+    yield 'cameras';
+
     const tending = every(TEND_EVERY_MS, () => {
       this.#tend(outbox, journal, lifetime, clock, uplink);
       this.#logFile.tend();
@@ -276,7 +289,8 @@ export class Agent {
       ack_p50_ms: this.#acks.quantile(0.5),
       ack_p99_ms: this.#acks.quantile(0.99),
     });
-    this.#status = () => describe({ thing: config.thing, clock, lifetime, outbox, uplink, channels, commands, problems, delivered });
+    this.#status = () =>
+      describe({ thing: config.thing, clock, lifetime, outbox, uplink, channels, cameras, commands, problems, delivered });
     this.#apply = (next, changes) => {
       channels.apply(next, changes);
       if (changes.applied.includes('mqtt.interval')) uplink.setInterval(next.config.mqtt.interval);

@@ -32,6 +32,8 @@ export const ERROR_CODES = {
   ROS_MESSAGE_INVALID: 'configuration',
   LOGS_MISSING: 'environment',
   LOGS_SINCE_INVALID: 'configuration',
+  PICTURE_INVALID: 'peer',
+  PICTURE_MISSING: 'peer',
   AGENT_NOT_RUNNING: 'environment',
   BROKER_UNREACHABLE: 'environment',
   CLOSED: 'ours',

@@ -24,6 +24,8 @@ export interface ChannelParts {
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly problems: Problems;
+  /** Told of each row once it is written. */
+  readonly onRow: (row: NewRow) => void;
 }
 
 /** How often the graph is looked at in the first minute, when the robot's nodes come up, and later. */
@@ -32,7 +34,7 @@ const EAGER_LOOKS = 60;
 const LATER_EVERY_MS = 3_000;
 
 /** Subscribes every channel. An alert that stood when the agent ended still stands. */
-export function startChannels({ loaded, ros, outbox, clock, problems }: ChannelParts): Channels {
+export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: ChannelParts): Channels {
   let subscriptions: readonly ChannelSubscription[] = [];
   const alarm = new Alarm(
     () => clock.mono(),
@@ -41,7 +43,10 @@ export function startChannels({ loaded, ros, outbox, clock, problems }: ChannelP
     },
   );
   const take = ({ channel, whySilent }: ChannelSubscription, rows: readonly NewRow[]) => {
-    for (const row of rows) outbox.append(row);
+    for (const row of rows) {
+      outbox.append(row);
+      onRow(row);
+    }
     if (rows.length > 0) {
       if (channel.silent) problems.raise('sensor_silent', `${channel.name}: ${whySilent}`, channel.name);
       else problems.clear('sensor_silent', channel.name);
@@ -66,7 +71,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems }: ChannelP
     }
     return fresh;
   };
-  for (const { name, text } of loaded.off) problems.raise('channel_off', text, name);
+  for (const { of, name, text } of loaded.off) if (of !== 'cameras') problems.raise('channel_off', text, name);
   subscriptions = start(loaded, Object.keys(loaded.config.channels));
   let looks = 0;
   let looking = every(LOOK_EVERY_MS, look);

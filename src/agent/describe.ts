@@ -5,6 +5,7 @@ import type { Outbox } from '../outbox/index.ts';
 import type { Problems, Status } from '../status/index.ts';
 import type { Uplink } from '../uplink/index.ts';
 import { VERSION } from '../version.ts';
+import type { Cameras } from './cameras.ts';
 import type { Channels } from './channels.ts';
 
 export interface StatusParts {
@@ -14,13 +15,14 @@ export interface StatusParts {
   readonly outbox: Outbox;
   readonly uplink: Uplink;
   readonly channels: Channels;
+  readonly cameras: Cameras;
   readonly commands: Commands;
   readonly problems: Problems;
   readonly delivered: () => Status['delivered'];
 }
 
 export function describe(parts: StatusParts): Status {
-  const { thing, clock, lifetime, outbox, uplink, channels, commands, problems } = parts;
+  const { thing, clock, lifetime, outbox, uplink, channels, cameras, commands, problems } = parts;
   return {
     thing,
     version: VERSION,
@@ -40,6 +42,7 @@ export function describe(parts: StatusParts): Status {
     delivered: parts.delivered(),
     budget: uplink.budget(),
     channels: channels.status(),
+    cameras: cameras.status(),
     commands: commands.counts(),
     command_latency: commands.latency(),
     moving: commands.moving,

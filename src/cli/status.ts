@@ -24,6 +24,11 @@ function describe(found: Status): string {
       const marks = `${channel.alert ? '  ALERT' : ''}${channel.silent ? '  SILENT' : ''}${channel.why === null ? '' : `  (${channel.why})`}`;
       return `channel  ${channel.name.padEnd(14)} ${String(channel.value).padEnd(10)} ${age}, ${channel.messages} messages${surplus}${marks}`;
     }),
+    ...found.cameras.map(({ name, age_ms: age, kept, ring_bytes: bytes, unreadable, privacy }) => {
+      const last = age === null ? 'nothing kept' : `last kept ${ago(age)} ago`;
+      const marks = `${unreadable > 0 ? `, ${unreadable} unreadable` : ''}${privacy === false ? '' : privacy ? '  PRIVACY' : '  PRIVACY UNKNOWN'}`;
+      return `camera   ${name.padEnd(14)} ${last}, ${kept} kept, ${Math.round(bytes / 1024)} KiB in memory${marks}`;
+    }),
     `commands ${counted(found.commands)}; broker to ROS ${quick(found.command_latency)}${found.moving ? `  MOVING: ${found.moving}` : ''}`,
     ...(found.problems.length === 0 ? ['problems none'] : []),
     ...found.problems.map(

@@ -158,7 +158,7 @@ export class Commands {
 
   /** Why the agent can't do this itself; undefined when it can. */
   unable(own: OwnCommand): string | undefined {
-    return this.#options.own[own] ? undefined : `this version of the agent has no ${own} yet`;
+    return this.#options.own[own] ? undefined : `${own} is not set up on this robot`;
   }
 
   #runStop(stop: Admitted, { receivedMs }: Job): void {

@@ -1,4 +1,5 @@
 export type { ArgumentConfig } from './arguments.ts';
+export { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type PrivacyZone } from './camera.ts';
 export { type AlertWhen, type ChannelConfig, type Deadband, SILENT_SUFFIX } from './channel.ts';
 export {
   type CommandConfig,

@@ -8,8 +8,9 @@ type Json = { [key: string]: unknown };
 /** JSON Schema draft 2020-12. */
 export function configJsonSchema(): Json {
   const schema = z.toJSONSchema(config, { io: 'input', unrepresentable: 'any' }) as Json;
-  const { channels, commands } = schema.properties as Record<string, Json>;
-  for (const map of [channels, commands]) if (map) map.additionalProperties = { anyOf: [map.additionalProperties, { type: 'null' }] };
+  const { channels, cameras, commands } = schema.properties as Record<string, Json>;
+  for (const map of [channels, cameras, commands])
+    if (map) map.additionalProperties = { anyOf: [map.additionalProperties, { type: 'null' }] };
   return { ...(withoutRequired(schema) as Json), title: 'elderly-bot configuration' };
 }
 

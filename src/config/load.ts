@@ -36,11 +36,17 @@ export interface LoadedConfig {
   /** `file:line:column` of a key, for messages about a value that only turned out wrong later. */
   readonly place: (path: readonly string[]) => string;
   /** Entries that are wrong and were left out, each with the lines that say why. */
-  readonly off: readonly { readonly name: string; readonly text: string }[];
+  readonly off: readonly LeftOut[];
+}
+
+export interface LeftOut {
+  readonly of: 'channels' | 'cameras' | 'commands';
+  readonly name: string;
+  readonly text: string;
 }
 
 export interface LoadOptions {
-  /** Leave wrong channels out, and the commands whose conditions need them, in place of refusing the whole. */
+  /** Leave wrong channels and cameras out, and the commands whose conditions need them, in place of refusing the whole. */
   readonly leaveOut?: boolean;
 }
 
@@ -51,9 +57,17 @@ export interface LoadOptions {
 export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv, { leaveOut = false }: LoadOptions = {}): LoadedConfig {
   const { sources, merged } = layers(file, environment);
   const uppermostFirst = sources.toReversed();
-  const off: { name: string; text: string }[] = [];
+  const off: LeftOut[] = [];
   // What is left out first, channels, may be what commands are about: so once more, and then no more.
-  for (const may of leaveOut ? ['channels', 'commands'] : []) off.push(...leaveOutWrong(merged, may, off.length > 0, uppermostFirst));
+  for (const may of leaveOut ? (['channels', 'cameras', 'commands'] as const) : [])
+    off.push(
+      ...leaveOutWrong(
+        merged,
+        may,
+        off.some(({ of }) => of === 'channels'),
+        uppermostFirst,
+      ),
+    );
   const parsed = configSchema.safeParse(merged);
   if (parsed.success) return { config: parsed.data, place: (path) => place(path, uppermostFirst), off };
   const lines = [...off.map(({ text }) => text), ...parsed.error.issues.flatMap((issue) => explain(issue, uppermostFirst, merged))];
@@ -98,15 +112,16 @@ function layers(file: string | undefined, environment: NodeJS.ProcessEnv): { sou
 }
 
 /**
- * Takes wrong entries of `channels` out of `merged`, or of `commands` those whose conditions are on a channel that was taken out.
+ * Takes wrong entries of `channels` or `cameras` out of `merged`, or of `commands` those whose conditions are on a channel that was taken out.
  * @returns what was taken out, and why.
  */
-function leaveOutWrong(merged: Tree, map: string, isCommandsTurn: boolean, sources: readonly Source[]): { name: string; text: string }[] {
-  if (map === 'commands' && !isCommandsTurn) return [];
+function leaveOutWrong(merged: Tree, map: LeftOut['of'], hasLeftOut: boolean, sources: readonly Source[]): LeftOut[] {
+  if (map === 'commands' && !hasLeftOut) return [];
   const issues = configSchema.safeParse(merged).error?.issues ?? [];
-  const ours = issues.filter(({ path }) => path[0] === map && path.length > 1 && (map === 'channels' || path[2] === 'when'));
+  const ours = issues.filter(({ path }) => path[0] === map && path.length > 1 && (map !== 'commands' || path[2] === 'when'));
   const names = [...new Set(ours.map(({ path }) => String(path[1])))];
   const found = names.map((name) => ({
+    of: map,
     name,
     text: ours
       .filter(({ path }) => String(path[1]) === name)

@@ -2,6 +2,7 @@
 // every configuration; what an integrator adds many of (channels, commands) has them here, beside its limits.
 import * as z from 'zod';
 import { channelName, commandName, TOPIC_PREFIX_PATTERN, thingName } from '../wire/index.ts';
+import { camera, wrongCameras } from './camera.ts';
 import { channel, wrongNames } from './channel.ts';
 import { commandConfig, wrongTogether } from './commands.ts';
 import { durationBetween, size } from './units.ts';
@@ -69,10 +70,11 @@ const fields = z.strictObject({
     max_age: durationBetween('1h', '3650d'),
   }),
   channels: z.record(channelName, channel),
+  cameras: z.record(channelName, camera),
   commands: z.record(commandName, commandConfig),
 });
 
-export const config = fields.superRefine(({ commands, channels, mqtt }, context) => {
+export const config = fields.superRefine(({ commands, channels, cameras, uploads, mqtt }, context) => {
   for (const [key, other] of [
     ['cert_file', 'private_key'],
     ['private_key', 'cert_file'],
@@ -81,7 +83,7 @@ export const config = fields.superRefine(({ commands, channels, mqtt }, context)
     const message = `expected mqtt.${other} beside it; or leave both out, and elderly-bot certs keeps them`;
     context.addIssue({ code: 'custom', path: ['mqtt', key], message });
   }
-  for (const [path, message] of wrongTogether(commands, Object.keys(channels)))
+  for (const [path, message] of [...wrongTogether(commands, Object.keys(channels)), ...wrongCameras({ cameras, channels, uploads })])
     context.addIssue({ code: 'custom', path: [...path], message });
   for (const [name, message] of wrongNames(channels)) context.addIssue({ code: 'custom', path: ['channels', name], message });
 });

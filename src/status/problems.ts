@@ -119,6 +119,26 @@ export const PROBLEMS = {
     title: 'A channel’s messages can’t be read',
     todo: 'check type and field of the channel against what `ros2 topic info` says',
   },
+  camera_off: {
+    severity: 'error',
+    title: 'A camera can’t be subscribed, or its pictures can’t be made, so nobody sees what happens',
+    todo: 'mend its entry in the configuration, or let its topic carry sensor_msgs/CompressedImage or sensor_msgs/Image; all else runs',
+  },
+  camera_unreadable: {
+    severity: 'error',
+    title: 'A camera’s pictures can’t be read',
+    todo: 'mend what its driver publishes: encoding, width, height, step and data have to fit together',
+  },
+  privacy_unknown: {
+    severity: 'warning',
+    title: 'Nobody has said whether there is privacy, so there is: only what privacy_allows names is pictured',
+    todo: 'let the node that publishes on privacy_topic run, as std_msgs/Bool, latched',
+  },
+  pictures_missing: {
+    severity: 'error',
+    title: 'A picture that was asked for, by an alert or a person, could not be taken or kept',
+    todo: 'look at the camera and its ROS node, and at the space on the disk of state_dir',
+  },
   uploads_failing: {
     severity: 'warning',
     title: 'Pictures, logs and backups can’t be uploaded',

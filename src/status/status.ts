@@ -44,6 +44,21 @@ export interface ChannelStatus {
   readonly surplus: number;
 }
 
+export interface CameraStatus {
+  readonly name: string;
+  readonly topic: string;
+  /** Pictures kept since the start. */
+  readonly kept: number;
+  /** Pictures that were none. */
+  readonly unreadable: number;
+  /** Bytes of small pictures in memory. */
+  readonly ring_bytes: number;
+  /** Whether there is privacy; null: nobody has said, so there is. */
+  readonly privacy: boolean | null;
+  /** Milliseconds since the last picture that was kept; null before the first. */
+  readonly age_ms: number | null;
+}
+
 export interface Status {
   readonly thing: string;
   readonly version: string;
@@ -65,6 +80,7 @@ export interface Status {
   readonly delivered: { readonly acknowledged_rows: number; readonly ack_p50_ms: number | null; readonly ack_p99_ms: number | null };
   readonly budget: BudgetStatus;
   readonly channels: readonly ChannelStatus[];
+  readonly cameras: readonly CameraStatus[];
   /** How many commands ended in each status since the start. */
   readonly commands: Readonly<Record<string, number>>;
   /** From the broker's message in this process to the ROS message. */

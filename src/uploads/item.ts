@@ -6,6 +6,8 @@ import type { UploadRow } from '../outbox/index.ts';
 export const CONTENT_TYPES = {
   'image/jpeg': 'jpg',
   'image/webp': 'webp',
+  /** Encrypted end to end: what is within, only its recipients know. */
+  'application/age': 'age',
   'application/json': 'json',
   'application/gzip': 'gz',
   'application/octet-stream': 'bin',
@@ -30,7 +32,7 @@ export interface NewUpload {
 /** No incident is called so: ids are base64url of 16 characters or more. */
 const NONE = '-';
 
-const NAME = /^(snapshot|clip|log|backup)\.(\d{1,16})\.([A-Za-z0-9_-]{1,64})\.([0-9a-f]{64})\.(jpg|webp|json|gz|bin)$/;
+const NAME = /^(snapshot|clip|log|backup)\.(\d{1,16})\.([A-Za-z0-9_-]{1,64})\.([0-9a-f]{64})\.(jpg|webp|age|json|gz|bin)$/;
 
 export function fileName({ kind, contentType, takenAtMs, incident }: Omit<NewUpload, 'bytes'>, sha256: string): string {
   return `${kind}.${takenAtMs}.${incident ?? NONE}.${sha256}.${CONTENT_TYPES[contentType]}`;

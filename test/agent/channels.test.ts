@@ -51,7 +51,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     const none = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'].map((name) => `  ${name}: null\n`).join('');
     writeFileSync(file, `ros: { namespace: /robot }\nchannels:\n${none}${yaml}`);
     const loaded = loadConfig(file, {}, { leaveOut: true });
-    channels = startChannels({ loaded, ros, outbox: bench.outbox, clock: systemClock(0), problems });
+    channels = startChannels({ loaded, ros, outbox: bench.outbox, clock: systemClock(0), problems, onRow: () => {} });
   };
   const one = (name: string) => {
     const found = channels.status().find((channel) => channel.name === name);

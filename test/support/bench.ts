@@ -46,6 +46,11 @@ export class Bench {
     writeFileSync(this.configFile, ROBOT);
   }
 
+  /** What the robot is configured with from its next start on: more keys, as lines of YAML. */
+  configure(more: string): void {
+    writeFileSync(this.configFile, `${ROBOT}${more}`);
+  }
+
   static async start(): Promise<Bench> {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-e2e-'));
     mkdirSync(folder, { recursive: true });

@@ -65,6 +65,11 @@ export class RosPeer {
     await this.#ask('publish_bytes', { topic, type, hex: bytes.toString('hex'), qos });
   }
 
+  /** The test picture of pictures.py on a topic that was advertised as sensor_msgs/Image. */
+  async picture(topic: string, picture: Fields): Promise<void> {
+    await this.#ask('picture', { topic, picture });
+  }
+
   async advertise(topic: string, type: string, qos?: PeerQos): Promise<void> {
     await this.#ask('advertise', { topic, type, qos });
   }

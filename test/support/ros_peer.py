@@ -2,8 +2,9 @@
 
 Each command has an id and is answered by {"id": ..} or {"id": .., "error": ..}; a message that arrives on a subscribed topic
 is {"topic": .., "message": {..}}. JSON has no NaN, infinities or exact large integers: they are the strings "NaN",
-"Infinity", "-Infinity" and decimal digits, both ways. The program ends when stdin does.
+"Infinity", "-Infinity" and decimal digits, both ways. Bytes may be given as {"hex": ".."}. The program ends when stdin does.
 """
+import array
 import importlib
 import json
 import math
@@ -15,6 +16,8 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosidl_parser.definition import AbstractNestedType, BasicType, NamespacedType
+
+import pictures
 
 SAFE_INTEGER = 2**53 - 1
 output = threading.Lock()
@@ -34,6 +37,8 @@ def message_class(name):
 def to_field(value, kind):
     if isinstance(kind, NamespacedType):
         return fill(message_class("/".join(kind.namespaced_name())), value)
+    if isinstance(kind, AbstractNestedType) and isinstance(value, dict):
+        return array.array("B", bytes.fromhex(value["hex"]))
     if isinstance(kind, AbstractNestedType):
         return [to_field(each, kind.value_type) for each in value]
     if isinstance(kind, BasicType):
@@ -111,6 +116,11 @@ class Peer:
     def publish_bytes(self, command):
         self.publisher(command)[1].publish(bytes.fromhex(command["hex"]))
 
+    def picture(self, command):
+        """The test picture of pictures.py as sensor_msgs/Image."""
+        cls, publisher = self.publisher(command)
+        publisher.publish(fill(cls, pictures.image(**command["picture"])))
+
     def burst(self, command):
         """`count` messages at `rate` a second, the field `data` counting from 0."""
         cls, publisher = self.publisher(command)
@@ -153,7 +163,7 @@ class Peer:
         raise TimeoutError(f"nobody on {topic} after {command['timeout']} s")
 
 
-COMMANDS = ("advertise", "publish", "publish_bytes", "burst", "subscribe", "count", "matched")
+COMMANDS = ("advertise", "publish", "publish_bytes", "picture", "burst", "subscribe", "count", "matched")
 
 
 def main():

@@ -1,5 +1,7 @@
 // The cloud's own routes in this process, on PGlite and an object store, with a proxy between the robot and the store. Tests and
 // campaigns tell both sides what goes wrong.
+import { X509Certificate } from 'node:crypto';
+import { fingerprintOf } from '../../cloud/src/auth/certificates.ts';
 import type { Database } from '../../cloud/src/database/database.ts';
 import { migrate } from '../../cloud/src/database/migrate.ts';
 import { pgliteDatabase } from '../../cloud/src/database/pglite.ts';
@@ -64,6 +66,25 @@ export class UploadCloud {
   /** Whether exactly this is in the bucket; null where it is, else why not. */
   whyNotStored(key: string, size: number, sha256: string): Promise<string | null> {
     return this.#store.whyNotStored({ key, contentType: '', size, sha256 });
+  }
+
+  /** The cloud takes what this certificate signs. */
+  async know(thing: string, certificate: string): Promise<void> {
+    const fingerprint = fingerprintOf(new X509Certificate(certificate));
+    const row = [fingerprint, thing, certificate];
+    await this.db.query('insert into device_certificates (fingerprint, thing, certificate) values ($1, $2, $3)', row);
+  }
+
+  /** What is in the bucket of one kind, newest first: the bytes as they are stored. */
+  async stored(kind: string): Promise<{ readonly incident: string | null; readonly content_type: string; readonly bytes: Buffer }[]> {
+    const query = `select incident, content_type, object_key from uploads where kind = $1 and state = 'stored' order by taken_at desc`;
+    const rows = await this.db.query<{ incident: string | null; content_type: string; object_key: string }>(query, [kind]);
+    return Promise.all(
+      rows.map(async ({ incident, content_type, object_key }) => {
+        const answer = await fetch(await this.#store.signGet(object_key));
+        return { incident, content_type, bytes: Buffer.from(await answer.arrayBuffer()) };
+      }),
+    );
   }
 
   async stop(): Promise<void> {

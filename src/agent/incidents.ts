@@ -1,0 +1,153 @@
+// What the family sees of an alert: a picture of each camera at once, the readings of the last minute beside it, and a clip of what was
+// before and after, all under the incident that the alert's row carries. None of it is on the alert's way: it begins when that is out.
+import type { Clock } from '../clock/index.ts';
+import type { Outcome } from '../commands/index.ts';
+import { AgentError, messageOf } from '../errors.ts';
+import type { Logger } from '../logs/index.ts';
+import type { Camera } from '../media/index.ts';
+import type { NewRow } from '../outbox/index.ts';
+import { Lately, type LatelyReading } from '../sensing/index.ts';
+import type { Problems } from '../status/index.ts';
+import type { NewUpload } from '../uploads/index.ts';
+import type { RunningUploads } from './uploads.ts';
+
+export interface IncidentParts {
+  readonly thing: string;
+  readonly cameras: readonly Camera[];
+  readonly uploads: RunningUploads;
+  readonly clock: Clock;
+  readonly problems: Problems;
+  readonly log: Logger;
+}
+
+interface Incident {
+  readonly id: string;
+  readonly channel: string;
+  readonly value: unknown;
+  /** Wall time in milliseconds. */
+  readonly at: number;
+}
+
+type Upload = Omit<NewUpload, 'incident'>;
+
+/** What became of one picture, or of the record. */
+interface Spooled {
+  readonly camera: string;
+  readonly takenAtMs: number | undefined;
+  readonly why: string | undefined;
+  readonly privacy: boolean;
+}
+
+/** What is remembered for the record of an incident. */
+const RECORD = { ms: 60_000, readingsPerChannel: 600 };
+
+/** A sensor that flaps must not fill the disk with pictures: the alerts beyond are told as ever, without any. */
+const MAX_PER_MINUTE = 12;
+
+export class Incidents {
+  readonly #parts: IncidentParts;
+  readonly #lately = new Lately(RECORD);
+  readonly #stopping = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  #recentMs: number[] = [];
+
+  constructor(parts: IncidentParts) {
+    this.#parts = parts;
+  }
+
+  /** A row was written. Quick, since an alert may be on its way out. */
+  onRow(row: NewRow): void {
+    if (!('channel' in row)) return;
+    const { clock } = this.#parts;
+    const { channel, value, extra } = row;
+    const at = clock.wall();
+    this.#lately.add({ at, channel, value, extra }, clock.mono());
+    if (extra?.alert !== 'raised' || extra.incident === undefined) return;
+    const incident = { id: extra.incident, channel, value, at };
+    setImmediate(() => this.#begin(incident));
+  }
+
+  /** A picture for a person who asks. @param name one camera; undefined: all. */
+  async snapshot(name: string | undefined): Promise<Outcome> {
+    const cameras = this.#parts.cameras.filter((camera) => name === undefined || camera.name === name);
+    if (cameras.length === 0) return { status: 'failed', detail: `there is no camera ${name}` };
+    const taken = await Promise.all(cameras.map((camera) => this.#spool(camera.name, () => camera.snapshot(), null)));
+    const missed = taken.flatMap(({ why }) => why ?? []);
+    const detail = missed.length > 0 ? { detail: missed.join('; ').slice(0, 500) } : {};
+    const pictures = taken.flatMap(({ camera, takenAtMs }) => (takenAtMs === undefined ? [] : [{ camera, taken_at: takenAtMs }]));
+    if (pictures.length > 0) return { status: 'done', applied: { pictures }, ...detail };
+    return taken.every(({ privacy }) => privacy)
+      ? { status: 'rejected', reason: 'not_allowed', ...detail }
+      : { status: 'failed', ...detail };
+  }
+
+  /** Clips end with what they have. Resolves when all is spooled. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#running);
+  }
+
+  #begin(incident: Incident): void {
+    const { clock, cameras, log } = this.#parts;
+    const now = clock.mono();
+    this.#recentMs = this.#recentMs.filter((atMs) => now - atMs < 60_000);
+    if (this.#recentMs.length >= MAX_PER_MINUTE || this.#stopping.signal.aborted) {
+      log.warn(
+        { event: 'incident_without_pictures', incident: incident.id, channel: incident.channel },
+        'alerts come too fast for pictures of each',
+      );
+      return;
+    }
+    this.#recentMs.push(now);
+    const { id, channel } = incident;
+    const { signal } = this.#stopping;
+    // Begun together: the clip takes what was before from this moment.
+    const clips = cameras.map((camera) => this.#spool(camera.name, () => camera.clip(channel, signal), id));
+    const running = Promise.all([this.#first(incident), ...clips]).then(() => {
+      this.#running.delete(running);
+    });
+    this.#running.add(running);
+  }
+
+  /** Pictures of now, and then the record that names them. */
+  async #first(incident: Incident): Promise<void> {
+    const { cameras, clock } = this.#parts;
+    const readings = this.#lately.all(clock.mono());
+    const taken = await Promise.all(
+      cameras.map((camera) => this.#spool(camera.name, () => camera.snapshot(incident.channel), incident.id)),
+    );
+    await this.#spool('record', async () => this.#record(incident, readings, taken), incident.id);
+  }
+
+  #record({ id, channel, value, at }: Incident, readings: readonly LatelyReading[], taken: readonly Spooled[]): Upload {
+    const record = {
+      thing: this.#parts.thing,
+      incident: id,
+      channel,
+      value,
+      at,
+      pictures: taken.map(({ camera, takenAtMs, why }) => ({ camera, taken_at: takenAtMs ?? null, ...(why === undefined ? {} : { why }) })),
+      readings: readings.map((reading) => [reading.at, reading.channel, reading.value, ...(reading.extra ? [reading.extra] : [])]),
+    };
+    return { kind: 'log', contentType: 'application/json', bytes: Buffer.from(`${JSON.stringify(record)}\n`), takenAtMs: at };
+  }
+
+  /** Makes it and puts it into the spool. What goes wrong is said, and ends here. */
+  async #spool(camera: string, make: () => Promise<Upload>, incident: string | null): Promise<Spooled> {
+    const { uploads, problems, log } = this.#parts;
+    try {
+      const upload = await make();
+      if (!(await uploads.add({ ...upload, incident }))) throw new Error('uploads.max_size is used up by what is worth more');
+      const { kind, takenAtMs, bytes } = upload;
+      log.info({ event: 'spooled', camera, kind, incident, bytes: bytes.length }, `${kind} of ${camera}: it waits for its upload`);
+      problems.clear('pictures_missing', camera);
+      return { camera, takenAtMs, why: undefined, privacy: false };
+    } catch (error) {
+      const why = messageOf(error);
+      const privacy = error instanceof AgentError && error.fields.privacy === true;
+      if (privacy) log.info({ event: 'no_picture', camera, incident, why }, `no picture: ${why}`);
+      else problems.raise('pictures_missing', why, camera);
+      return { camera, takenAtMs: undefined, why, privacy };
+    }
+  }
+}

@@ -1,0 +1,86 @@
+// What a configuration may say of one camera: which of its pictures are kept, how large they are, what must never be in them, and who
+// alone may look at them.
+import { bech32 } from '@scure/base';
+import * as z from 'zod';
+import { channelName } from '../wire/index.ts';
+import { rosType, topicName } from './ros.ts';
+import { durationBetween } from './units.ts';
+
+export const IMAGE = 'sensor_msgs/msg/Image';
+export const COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage';
+
+const EXPECTED_TYPE = `expected ${COMPRESSED_IMAGE}, ${IMAGE}, or auto`;
+
+const type = z
+  .union([z.literal('auto').transform(() => undefined), rosType], EXPECTED_TYPE)
+  .refine((name) => name === undefined || name === IMAGE || name === COMPRESSED_IMAGE, EXPECTED_TYPE);
+
+const fraction = z.number().min(0).max(1);
+const share = z.number().gt(0, 'expected more than 0').max(1);
+
+/** In fractions of the picture, so that it still covers the bed when the camera's resolution changes. */
+const zone = z
+  .strictObject({ x: fraction, y: fraction, width: share, height: share })
+  .refine(({ x, width }) => x + width <= 1, {
+    path: ['width'],
+    message: 'it reaches beyond the right edge: expected x + width of at most 1',
+  })
+  .refine(({ y, height }) => y + height <= 1, {
+    path: ['height'],
+    message: 'it reaches beyond the lower edge: expected y + height of at most 1',
+  });
+export type PrivacyZone = z.infer<typeof zone>;
+
+const EXPECTED_RECIPIENT = 'expected an age public key (X25519), such as age1 and 58 more characters, as age-keygen prints it';
+
+/** A mistyped key would make every picture unreadable for ever, so its checksum is looked at. */
+const recipient = z.string().refine(isX25519Recipient, EXPECTED_RECIPIENT);
+
+export const camera = z.strictObject({
+  topic: topicName,
+  /** `auto`: what its publishers have. */
+  type: type.optional(),
+  /** How far back a clip goes; as much is kept in memory, as small pictures. */
+  ring: durationBetween('1s', '60s').prefault('10s'),
+  /** How far a clip goes on after the alert. */
+  after: durationBetween('1s', '60s').prefault('5s'),
+  /** Pictures a second that are kept; the others are not even decoded. */
+  rate: z.number().min(0.1).max(10).default(2),
+  /** Pixels; a smaller picture stays as it is. */
+  width: z.int().min(64).max(1920).default(640),
+  /** Of JPEG. */
+  quality: z.int().min(1).max(95).default(75),
+  zones: z.array(zone).max(32).default([]),
+  /** std_msgs/Bool: true, or not known yet, keeps nothing but what `privacy_allows` names. */
+  privacy_topic: topicName.optional(),
+  /** Channels whose alerts are pictured in privacy too. */
+  privacy_allows: z.array(channelName).max(32).default([]),
+  /** Nobody else can read the pictures, the cloud neither. */
+  recipients: z.array(recipient).max(16).default([]),
+});
+export type CameraConfig = z.infer<typeof camera>;
+
+interface Whole {
+  readonly cameras: Readonly<Record<string, CameraConfig>>;
+  readonly channels: Readonly<Record<string, { readonly class: string }>>;
+  readonly uploads: { readonly api: string | null };
+}
+
+/** What is wrong of cameras beside the rest of the configuration. */
+export function wrongCameras({ cameras, channels, uploads }: Whole): [path: readonly (string | number)[], text: string][] {
+  const alerts = Object.keys(channels).filter((name) => channels[name]?.class === 'alert');
+  return Object.entries(cameras).flatMap(([name, { privacy_topic: topic, privacy_allows: allows }]) => {
+    const at = ['cameras', name];
+    const faults: [readonly (string | number)[], string][] = allows.flatMap((channel, i) =>
+      alerts.includes(channel) ? [] : [[[...at, 'privacy_allows', i], `expected a channel of class alert: ${alerts.join(', ')}`]],
+    );
+    if (uploads.api === null) faults.push([at, 'expected only with uploads.api: its pictures could not leave the robot']);
+    if (allows.length > 0 && topic === undefined) faults.push([[...at, 'privacy_allows'], 'expected only with privacy_topic']);
+    return faults;
+  });
+}
+
+function isX25519Recipient(text: string): boolean {
+  const decoded = bech32.decodeUnsafe(text);
+  return decoded?.prefix === 'age' && bech32.fromWordsUnsafe(decoded.words)?.length === 32;
+}

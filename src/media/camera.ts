@@ -1,0 +1,228 @@
+// One camera: what it saw last is in a ring of small pictures, an alert takes the newest at once and a clip of what was before and
+// after. In privacy nothing is kept, but for an alert that is allowed to; then only what comes from that moment on.
+import { type Clock, wait } from '../clock/index.ts';
+import type { CameraConfig } from '../config/index.ts';
+import { AgentError, messageOf } from '../errors.ts';
+import { type Frame, makeClip } from './clip.ts';
+import type { Jobs } from './jobs.ts';
+import { makePicture, type PictureMessage } from './picture.ts';
+import { Privacy } from './privacy.ts';
+import { Ring } from './ring.ts';
+import { type Seal, sealFor } from './seal.ts';
+import { loadSharp } from './sharp.ts';
+
+export interface Media {
+  readonly kind: 'snapshot' | 'clip';
+  readonly contentType: 'image/jpeg' | 'image/webp' | 'application/age';
+  readonly bytes: Buffer;
+  /** Wall time in milliseconds. */
+  readonly takenAtMs: number;
+}
+
+export interface CameraOptions {
+  readonly name: string;
+  readonly config: CameraConfig;
+  /** Shared by all cameras. */
+  readonly jobs: Jobs;
+  readonly clock: Clock;
+  /** What is wrong with its pictures; undefined when one was well. */
+  readonly onTrouble: (what: string | undefined) => void;
+}
+
+export interface CameraCounts {
+  readonly kept: number;
+  readonly unreadable: number;
+  readonly ring_bytes: number;
+  /** Whether there is privacy; null: nobody has said, so there is. */
+  readonly privacy: boolean | null;
+  /** Milliseconds since the last picture that was kept; null before the first. */
+  readonly age_ms: number | null;
+}
+
+/** Bytes of small pictures that one camera, and one clip of it, may hold. */
+const HELD_BYTES = 16 * 1024 ** 2;
+
+/** A picture that old is not the present any more, whatever the rate. */
+const FRESH_MS = 1_000;
+
+/** A camera that has no fresh picture has so long to come up with one. */
+const PATIENCE_MS = 3_000;
+
+/** Clips that are collected or made at a time: what flaps must not fill the memory. */
+const MAX_CLIPS = 3;
+
+interface Seen {
+  readonly message: PictureMessage;
+  readonly atMs: number;
+  readonly takenAtMs: number;
+}
+
+export class Camera {
+  readonly name: string;
+  readonly #options: CameraOptions;
+  readonly #privacy: Privacy;
+  readonly #ring: Ring<Frame>;
+  /** Who waits for the next picture. */
+  readonly #waiting = new Set<(frame: Frame | undefined) => void>();
+  /** Clips that take what comes. */
+  readonly #collecting = new Set<Ring<Frame>>();
+  #clips = 0;
+  #newest: Seen | undefined;
+  #seal: Seal | undefined;
+  #kept = 0;
+  #unreadable = 0;
+  #lastKeptMs: number | undefined;
+  #closed = false;
+
+  constructor(options: CameraOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#ring = new Ring({ ms: options.config.ring, bytes: HELD_BYTES });
+    this.#privacy = new Privacy(options.config, () => {
+      this.#ring.clear();
+      this.#collecting.clear();
+    });
+  }
+
+  /** Gets ready what takes long the first time. @throws where pictures could not be made, or not be encrypted. */
+  async start(): Promise<void> {
+    const { recipients } = this.#options.config;
+    await loadSharp();
+    if (recipients.length > 0) this.#seal = await sealFor(recipients);
+  }
+
+  /** What was said on the privacy topic. */
+  setPrivacy(isOn: boolean): void {
+    this.#privacy.say(isOn);
+  }
+
+  /** A picture came. It is decoded when its turn comes, unless a newer one is there by then. */
+  see(message: PictureMessage): void {
+    const { clock, jobs } = this.#options;
+    const atMs = clock.mono();
+    if (this.#closed) return;
+    if (!this.#privacy.mayKeep(atMs)) {
+      this.#ring.clear();
+      return;
+    }
+    const isQueued = this.#newest !== undefined;
+    this.#newest = { message, atMs, takenAtMs: clock.wall() };
+    if (!isQueued) void jobs.run(() => this.#keepNewest(), true);
+  }
+
+  /**
+   * The present: the newest picture where it is fresh, else the next.
+   * @param channel whose alert asks; undefined: a person or a schedule.
+   * @throws AgentError PICTURE_MISSING, that says why there is none.
+   */
+  async snapshot(channel?: string): Promise<Media> {
+    const { clock, config } = this.#options;
+    this.#ask(channel);
+    const { newest } = this.#ring;
+    const isFresh = newest && clock.mono() - newest.atMs <= Math.max(FRESH_MS, 2_000 / config.rate);
+    const frame = isFresh ? newest : await this.#next();
+    if (!frame) throw this.#missing(`nothing that could be kept came from ${config.topic} in ${PATIENCE_MS / 1_000} s`);
+    return this.#media('snapshot', 'image/jpeg', frame.jpeg, frame.takenAtMs);
+  }
+
+  /**
+   * What was before, and what comes in the configured time after.
+   * @param signal ends the time after early.
+   * @throws AgentError PICTURE_MISSING, that says why there is none.
+   */
+  async clip(channel: string, signal: AbortSignal): Promise<Media> {
+    const { clock, config, jobs } = this.#options;
+    this.#ask(channel);
+    if (this.#clips >= MAX_CLIPS) throw this.#missing(`${MAX_CLIPS} clips are being made already`);
+    const nowMs = clock.mono();
+    const clip = new Ring<Frame>({ ms: config.ring + config.after, bytes: HELD_BYTES });
+    for (const frame of this.#ring.all(nowMs)) clip.push(frame);
+    this.#clips += 1;
+    this.#collecting.add(clip);
+    try {
+      await wait(config.after, signal);
+      this.#collecting.delete(clip);
+      const frames = clip.all(clock.mono());
+      const [first] = frames;
+      if (!first) throw this.#missing(`no picture came from ${config.topic} in ${config.after / 1_000} s`);
+      return await this.#media('clip', 'image/webp', await jobs.run(() => makeClip(frames), false), first.takenAtMs);
+    } finally {
+      this.#collecting.delete(clip);
+      this.#clips -= 1;
+    }
+  }
+
+  status(): CameraCounts {
+    const nowMs = this.#options.clock.mono();
+    return {
+      kept: this.#kept,
+      unreadable: this.#unreadable,
+      ring_bytes: this.#ring.bytes,
+      privacy: this.#privacy.isKnown ? this.#privacy.isOn : null,
+      age_ms: this.#lastKeptMs === undefined ? null : nowMs - this.#lastKeptMs,
+    };
+  }
+
+  /** Nothing is kept any more, and who waits is let go. */
+  close(): void {
+    this.#closed = true;
+    this.#ring.clear();
+    for (const give of this.#waiting) give(undefined);
+  }
+
+  async #keepNewest(): Promise<void> {
+    const seen = this.#newest;
+    this.#newest = undefined;
+    const { config, onTrouble } = this.#options;
+    if (!seen || !this.#mayKeep(seen)) return;
+    try {
+      const picture = await makePicture(seen.message, config);
+      onTrouble(undefined);
+      if (this.#mayKeep(seen)) this.#keep({ ...picture, atMs: seen.atMs, takenAtMs: seen.takenAtMs });
+    } catch (error) {
+      this.#unreadable += 1;
+      onTrouble(messageOf(error));
+    }
+  }
+
+  #mayKeep({ atMs }: Seen): boolean {
+    return !this.#closed && this.#privacy.mayKeep(atMs);
+  }
+
+  #keep(frame: Frame): void {
+    this.#kept += 1;
+    this.#lastKeptMs = frame.atMs;
+    for (const ring of [this.#ring, ...this.#collecting]) ring.push(frame);
+    for (const give of this.#waiting) give(frame);
+  }
+
+  #ask(channel: string | undefined): void {
+    const { clock, config } = this.#options;
+    if (this.#closed) throw this.#missing('it is closed');
+    if (this.#privacy.ask(channel, clock.mono(), Math.max(config.after, PATIENCE_MS))) return;
+    const why = this.#privacy.isKnown ? 'there is privacy now' : `nothing was heard on ${config.privacy_topic} yet, so there is privacy`;
+    throw this.#missing(why, true);
+  }
+
+  /** The next picture that is kept; undefined where none is in time. */
+  #next(): Promise<Frame | undefined> {
+    return new Promise((resolve) => {
+      const give = (frame: Frame | undefined) => {
+        clearTimeout(timer);
+        this.#waiting.delete(give);
+        resolve(frame);
+      };
+      const timer = setTimeout(() => give(undefined), PATIENCE_MS);
+      this.#waiting.add(give);
+    });
+  }
+
+  async #media(kind: Media['kind'], contentType: Media['contentType'], bytes: Buffer, takenAtMs: number): Promise<Media> {
+    if (!this.#seal) return { kind, contentType, bytes, takenAtMs };
+    return { kind, contentType: 'application/age', bytes: await this.#seal(bytes), takenAtMs };
+  }
+
+  #missing(why: string, privacy = false): AgentError {
+    return new AgentError('PICTURE_MISSING', `${this.name}: ${why}`, { fields: { privacy } });
+  }
+}

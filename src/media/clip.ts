@@ -1,0 +1,52 @@
+// A clip: kept pictures, one after the other, as an animated WebP that any browser plays. As small as a bad link wants it, and never
+// more pixels at once than a small computer has memory for.
+
+import type { Picture } from './picture.ts';
+import { loadSharp, STRICT } from './sharp.ts';
+
+export interface Frame extends Picture {
+  /** Monotonic milliseconds. */
+  readonly atMs: number;
+  /** Wall time in milliseconds. */
+  readonly takenAtMs: number;
+}
+
+/** Of all frames together, three bytes each: longer clips get smaller pictures. */
+const MAX_CLIP_PIXELS = 10_000_000;
+
+const QUALITY = 55;
+/** Of 0 to 6: more costs processor time and saves little on so small pictures (parts.md, 3). */
+const EFFORT = 0;
+
+/** The last frame is shown for so long before it begins anew. */
+const LAST_FRAME_MS = 1_500;
+
+/** @param frames oldest first, at least one; those of another size than the last are left out. */
+export async function makeClip(frames: readonly Frame[]): Promise<Buffer> {
+  const sharp = await loadSharp();
+  const last = frames.at(-1);
+  const same = frames.filter(({ width, height }) => width === last?.width && height === last.height);
+  const jpegs = await shrunk(same);
+  const delay = same.map(({ atMs }, i) => Math.max(1, Math.round((same[i + 1]?.atMs ?? atMs + LAST_FRAME_MS) - atMs)));
+  const [first] = jpegs;
+  // Joining wants two; a clip of one is a picture.
+  const joined = jpegs.length > 1 ? sharp(jpegs, { ...STRICT, join: { animated: true } }) : sharp(first, STRICT);
+  return joined.webp({ quality: QUALITY, effort: EFFORT, delay, loop: 0 }).toBuffer();
+}
+
+async function shrunk(frames: readonly Frame[]): Promise<Buffer[]> {
+  const pixels = frames.reduce((sum, { width, height }) => sum + width * height, 0);
+  const scale = Math.sqrt(MAX_CLIP_PIXELS / pixels);
+  if (scale >= 1) return frames.map(({ jpeg }) => jpeg);
+  const sharp = await loadSharp();
+  const small: Buffer[] = [];
+  // One after the other: one job at a time.
+  for (const { jpeg, width } of frames)
+    small.push(
+      await sharp(jpeg, STRICT)
+        .resize({ width: Math.floor(width * scale) })
+        .jpeg()
+        .toBuffer(),
+    );
+  return small;
+}

@@ -1,0 +1,71 @@
+// The pixel layouts of sensor_msgs/Image that are understood (sensor_msgs/image_encodings.hpp), each as a loop over one row. Pure.
+
+/** A row of `width` pixels from `source` at `from` into `out` at `to`. */
+export type UnpackRow = (source: Uint8Array, from: number, out: Uint8ClampedArray, to: number, width: number) => void;
+
+export interface Encoding {
+  /** In the message. */
+  readonly bytesPerPixel: number;
+  /** In the picture. */
+  readonly channels: 1 | 3 | 4;
+  /** Pixels come in groups of so many, which can't be cut. */
+  readonly group: 1 | 2;
+  /** Left out: the message's bytes are the picture's. */
+  readonly unpack?: UnpackRow;
+  /** Two bytes a pixel, whose order `is_bigendian` tells; `stretched` uses the whole range of grey for what there is. */
+  readonly wide?: 'scaled' | 'stretched';
+}
+
+const asItIs = (channels: 1 | 3 | 4): Encoding => ({ bytesPerPixel: channels, channels, group: 1 });
+const swapped = (bytesPerPixel: 3 | 4): Encoding => ({ bytesPerPixel, channels: 3, group: 1, unpack: swapper(bytesPerPixel) });
+const yuv = (luma: 0 | 1): Encoding => ({ bytesPerPixel: 2, channels: 3, group: 2, unpack: yuvReader(luma) });
+
+const UYVY = yuv(1);
+const YUYV = yuv(0);
+
+export const ENCODINGS: Readonly<Record<string, Encoding>> = {
+  rgb8: asItIs(3),
+  rgba8: asItIs(4),
+  mono8: asItIs(1),
+  bgr8: swapped(3),
+  bgra8: swapped(4),
+  mono16: { bytesPerPixel: 2, channels: 1, group: 1, wide: 'scaled' },
+  /** Mostly a distance in millimetres, 0 where there is none. */
+  '16UC1': { bytesPerPixel: 2, channels: 1, group: 1, wide: 'stretched' },
+  yuv422: UYVY,
+  uyvy: UYVY,
+  yuv422_yuy2: YUYV,
+  yuyv: YUYV,
+};
+
+function swapper(bytesPerPixel: 3 | 4): UnpackRow {
+  return (source, from, out, to, width) => {
+    for (let i = 0, at = from, into = to; i < width; i += 1, at += bytesPerPixel, into += 3) {
+      out[into] = source[at + 2] as number;
+      out[into + 1] = source[at + 1] as number;
+      out[into + 2] = source[at] as number;
+    }
+  };
+}
+
+/** BT.601, studio range, in the usual 8-bit fixed point. @param luma where the first Y is in `Y U Y V` or `U Y V Y`. */
+function yuvReader(luma: 0 | 1): UnpackRow {
+  const chroma = 1 - luma;
+  return (source, from, out, to, width) => {
+    for (let i = 0, at = from, into = to; i < width; i += 2, at += 4, into += 6) {
+      const u = (source[at + chroma] as number) - 128;
+      const v = (source[at + chroma + 2] as number) - 128;
+      const red = 409 * v + 128;
+      const green = 128 - 100 * u - 208 * v;
+      const blue = 516 * u + 128;
+      const first = 298 * ((source[at + luma] as number) - 16);
+      const second = 298 * ((source[at + luma + 2] as number) - 16);
+      out[into] = (first + red) >> 8;
+      out[into + 1] = (first + green) >> 8;
+      out[into + 2] = (first + blue) >> 8;
+      out[into + 3] = (second + red) >> 8;
+      out[into + 4] = (second + green) >> 8;
+      out[into + 5] = (second + blue) >> 8;
+    }
+  };
+}

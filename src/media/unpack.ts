@@ -1,0 +1,113 @@
+// From a sensor_msgs/Image to plain pixels. What the message says of itself is checked against the bytes that are there before
+// anything is allocated, so that a lie costs an error and nothing else. Pure, and in slices: the caller decides what may come between.
+import { AgentError } from '../errors.ts';
+import { ENCODINGS, type Encoding } from './encodings.ts';
+
+/** The fields of sensor_msgs/Image that are used. */
+export interface ImageMessage {
+  readonly width: number;
+  readonly height: number;
+  readonly encoding: string;
+  readonly is_bigendian: number;
+  /** Bytes from a row to the next. */
+  readonly step: number;
+  readonly data: Uint8Array;
+}
+
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3 | 4;
+  /** Rows without gaps; the message's own memory where that is already so. */
+  readonly data: Uint8Array;
+}
+
+/** 4096 x 4096: more than any robot's camera, and 48 MiB at most. */
+export const MAX_PIXELS = 2 ** 24;
+
+/** What is looked at in one go: a fraction of a millisecond. */
+const SLICE_PIXELS = 2 ** 16;
+
+export function invalidPicture(text: string, fields: Readonly<Record<string, unknown>> = {}): AgentError {
+  return new AgentError('PICTURE_INVALID', text, { fields });
+}
+
+/** Yields after each slice. @throws AgentError PICTURE_INVALID, before anything is allocated. */
+export function* unpack(image: ImageMessage): Generator<undefined, Pixels> {
+  const encoding = check(image);
+  const { width, height, step, data } = image;
+  const { channels, bytesPerPixel, unpack: unpackRow, wide } = encoding;
+  if (!unpackRow && !wide && step === width * bytesPerPixel) return { width, height, channels, data };
+  const rowBytes = width * channels;
+  const out = new Uint8ClampedArray(rowBytes * height);
+  const fill: (row: number) => void = wide
+    ? yield* wideRows(image, wide, out)
+    : unpackRow
+      ? (row) => unpackRow(data, row * step, out, row * rowBytes, width)
+      : (row) => out.set(data.subarray(row * step, row * step + rowBytes), row * rowBytes);
+  yield* slices(image, fill);
+  return { width, height, channels, data: new Uint8Array(out.buffer) };
+}
+
+function* slices({ width, height }: ImageMessage, work: (row: number) => void): Generator<undefined, void> {
+  const rows = Math.max(1, Math.floor(SLICE_PIXELS / width));
+  for (let row = 0; row < height; row += 1) {
+    work(row);
+    if ((row + 1) % rows === 0) yield;
+  }
+}
+
+/** Two bytes a pixel become one: by value, or stretched between the smallest and the largest that is not 0. */
+function* wideRows(image: ImageMessage, wide: 'scaled' | 'stretched', out: Uint8ClampedArray): Generator<undefined, (row: number) => void> {
+  const { width, step, data, is_bigendian: isBigEndian } = image;
+  const [high, low] = isBigEndian ? [0, 1] : [1, 0];
+  const at = (row: number, x: number) => {
+    const from = row * step + 2 * x;
+    return ((data[from + high] as number) << 8) | (data[from + low] as number);
+  };
+  if (wide === 'scaled') {
+    return (row) => {
+      for (let x = 0; x < width; x += 1) out[row * width + x] = (at(row, x) * 255) / 65_535;
+    };
+  }
+  let least = 65_535;
+  let most = 0;
+  yield* slices(image, (row) => {
+    for (let x = 0; x < width; x += 1) {
+      const value = at(row, x);
+      if (value > most) most = value;
+      if (value !== 0 && value < least) least = value;
+    }
+  });
+  // 0 stays black, the smallest value is all but black.
+  const scale = most > least ? 254 / (most - least) : 0;
+  return (row) => {
+    for (let x = 0; x < width; x += 1) {
+      const value = at(row, x);
+      out[row * width + x] = value === 0 ? 0 : 1 + (value - least) * scale;
+    }
+  };
+}
+
+function check({ width, height, encoding: name, step, data }: ImageMessage): Encoding {
+  const encoding = Object.hasOwn(ENCODINGS, name) ? ENCODINGS[name] : undefined;
+  if (!encoding) {
+    const known = Object.keys(ENCODINGS).join(', ');
+    throw invalidPicture(`encoding ${JSON.stringify(name.slice(0, 40))} is none of ${known}`, { why: 'encoding' });
+  }
+  if (width === 0 || height === 0) throw invalidPicture(`it is ${width} x ${height} pixels`, { why: 'empty' });
+  if (width * height > MAX_PIXELS) {
+    throw invalidPicture(`it says ${width} x ${height} pixels, more than the ${MAX_PIXELS} that are taken`, { why: 'too_large' });
+  }
+  if (width % encoding.group !== 0) {
+    throw invalidPicture(`it is ${width} pixels wide, and ${name} has them in pairs`, { why: 'odd_width' });
+  }
+  const rowBytes = width * encoding.bytesPerPixel;
+  if (step < rowBytes) {
+    throw invalidPicture(`step is ${step} bytes, a row of ${width} pixels in ${name} has ${rowBytes}`, { why: 'step' });
+  }
+  if (step * height !== data.length) {
+    throw invalidPicture(`it has ${data.length} bytes, step x height is ${step} x ${height} = ${step * height}`, { why: 'size' });
+  }
+  return encoding;
+}

@@ -1,0 +1,165 @@
+// A fall, a real camera (rclpy), the agent as it is started, Mosquitto, the cloud's uploads and an object store: what is in the bucket
+// is looked at, and the alert's row carries the incident it is stored under.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import sharp from 'sharp';
+import { telemetry } from '../../src/wire/index.ts';
+import { Bench, THING } from '../support/bench.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import type { Program } from '../support/program.ts';
+import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { UploadCloud } from '../support/uploadCloud.ts';
+
+const BOOL = 'std_msgs/msg/Bool';
+const COMPRESSED = 'sensor_msgs/msg/CompressedImage';
+
+const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+
+describe('pictures of an alert', { skip, timeout: 120_000 }, () => {
+  let domain: RosDomain;
+  let bench: Bench;
+  let cloud: UploadCloud;
+  let peer: RosPeer;
+  let agent: Program;
+  let witness: Program;
+  let filming: Promise<void> | undefined;
+  let isFilming = false;
+  let frames = 0;
+
+  /** The hall's picture: one colour that changes with time, so that a clip's pictures differ. */
+  const film = async () => {
+    for (; isFilming; frames += 1) {
+      const background = { r: (frames * 16) % 256, g: 90, b: 200 };
+      const jpeg = await sharp({ create: { width: 320, height: 240, channels: 3, background } })
+        .jpeg()
+        .toBuffer();
+      await peer.publish('/hall/image', COMPRESSED, { format: 'jpeg', data: { hex: jpeg.toString('hex') } });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  const say = (topic: string, data: boolean) => peer.publish(topic, BOOL, { data });
+  const eventually = async <T>(look: () => Promise<T>, fits: (found: T) => boolean): Promise<T> => {
+    const untilMs = performance.now() + 20_000;
+    for (;;) {
+      const found = await look();
+      if (fits(found)) return found;
+      assert.ok(
+        performance.now() < untilMs,
+        `${JSON.stringify(found).slice(0, 500)}\n${agent.lines
+          .slice(-5)
+          .map((line) => JSON.stringify(line))
+          .join('\n')}`,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  const incidentOf = async (channel: string) => {
+    const [found] = await eventually(
+      async () =>
+        witness.lines
+          .map((line) => telemetry.parse(line))
+          .flatMap(({ readings }) => readings)
+          .flatMap(([, , name, , extra]) => (name === channel && extra?.alert === 'raised' && extra.incident ? [extra.incident] : [])),
+      (all) => all.length > 0,
+    );
+    return String(found);
+  };
+
+  before(async () => {
+    domain = await claimDomain();
+    bench = await Bench.start();
+    cloud = await UploadCloud.start();
+    await cloud.know(THING, readFileSync(bench.files.robot.cert, 'utf8'));
+    peer = await RosPeer.start('house');
+    for (const topic of ['/fall_detected', '/fire_detected', '/gas_detected']) await peer.advertise(topic, BOOL);
+    await peer.advertise('/privacy', BOOL, { durability: 'transient_local', depth: 1 });
+    await peer.advertise('/hall/image', COMPRESSED, { reliability: 'best_effort', depth: 5 });
+    await say('/privacy', false);
+    const zones = 'zones: [{ x: 0, y: 0, width: 0.5, height: 1 }]';
+    bench.configure(`
+uploads: { api: "${cloud.origin}", retry_min: 100ms }
+cameras:
+  hall: { topic: /hall/image, rate: 5, after: 1s, ring: 5s, ${zones}, privacy_topic: /privacy, privacy_allows: [fall] }
+`);
+    witness = bench.run('witness', 'mosquitto_sub', [...bench.mosquittoArguments(), '-t', 'elderly_bot/telemetry']);
+    agent = bench.agent();
+    await agent.event('connected');
+    isFilming = true;
+    filming = film();
+    await bench.status(({ cameras }) => cameras.some(({ kept, privacy }) => kept > 3 && privacy === false));
+  });
+  after(async () => {
+    isFilming = false;
+    await filming;
+    await peer?.close();
+    await bench?.stop();
+    await cloud?.stop();
+    await domain?.release();
+  });
+
+  it('are in the bucket under the incident of its row: a snapshot, a clip, and the readings before it', async () => {
+    await say('/gas_detected', false);
+    await peer.matched('/fall_detected');
+    await say('/fall_detected', true);
+    const incident = await incidentOf('fall');
+    const [snapshot] = await eventually(
+      () => cloud.stored('snapshot'),
+      (all) => all.length > 0,
+    );
+    assert.deepEqual([snapshot?.incident, snapshot?.content_type], [incident, 'image/jpeg']);
+    const { data, info } = await sharp(snapshot?.bytes).raw().toBuffer({ resolveWithObject: true });
+    assert.deepEqual([info.width, info.height], [320, 240]);
+    const blue = (x: number) => Number(data[(120 * 320 + x) * 3 + 2]);
+    assert.ok(blue(100) < 8 && blue(250) > 180, `the left half is black (${blue(100)}), the right one is not (${blue(250)})`);
+    const [clip] = await eventually(
+      () => cloud.stored('clip'),
+      (all) => all.length > 0,
+    );
+    assert.deepEqual([clip?.incident, clip?.content_type], [incident, 'image/webp']);
+    const { format, pages, loop } = await sharp(clip?.bytes, { animated: true }).metadata();
+    assert.ok(format === 'webp' && Number(pages) > 5 && loop === 0, `${format} of ${pages} pictures`);
+    const [record] = await eventually(
+      () => cloud.stored('log'),
+      (all) => all.length > 0,
+    );
+    const told = JSON.parse(String(record?.bytes)) as Readonly<Record<string, unknown>> & { readings: unknown[][]; pictures: unknown[] };
+    assert.deepEqual([told.thing, told.incident, told.channel, told.value], [THING, incident, 'fall', true]);
+    assert.ok(
+      told.readings.some(([, channel, value]) => channel === 'gas' && value === false),
+      JSON.stringify(told.readings),
+    );
+    assert.equal(told.pictures.length, 1);
+  });
+
+  it('are not taken in privacy, but of what is allowed to', async () => {
+    await say('/privacy', true);
+    await bench.status(({ cameras }) => cameras[0]?.privacy === true && cameras[0].ring_bytes === 0);
+    await say('/gas_detected', true);
+    const why = await agent.event('no_picture', ({ incident }) => incident !== null);
+    assert.match(String(why.why), /there is privacy now/);
+    const known = (await cloud.stored('snapshot')).length;
+    await say('/fall_detected', false);
+    await say('/fall_detected', true);
+    const all = await eventually(
+      () => cloud.stored('snapshot'),
+      (found) => found.length > known,
+    );
+    assert.equal(all.length, known + 1);
+    const gas = await incidentOf('gas');
+    assert.ok(all.every(({ incident }) => incident !== gas));
+    // What was allowed is over after its time, and nothing is left of it in memory.
+    await bench.status(({ cameras }) => cameras[0]?.ring_bytes === 0);
+  });
+
+  it('are said to be missing where the camera is gone', async () => {
+    await say('/privacy', false);
+    isFilming = false;
+    await filming;
+    await bench.status(({ cameras }) => Number(cameras[0]?.age_ms) > 1_500);
+    await say('/fire_detected', true);
+    const problem = await agent.event('problem_raised', ({ code }) => code === 'pictures_missing', 15_000);
+    assert.match(String(problem.msg), /hall: no.* came from \/hall\/image in/);
+  });
+});
