@@ -1,18 +1,20 @@
 // The composition root: with the joints in agent/, the only place where rooms meet. It reads as the data goes: ROS, sensing, outbox, uplink; and back:
 // uplink, commands, ROS. start() is that order, stop() the reverse; an error on the way down is kept and the rest goes on.
 import { randomBytes } from 'node:crypto';
+import { watchBattery } from './agent/battery.ts';
 import { startCameras } from './agent/cameras.ts';
 import { type Channels, startChannels } from './agent/channels.ts';
 import { describe } from './agent/describe.ts';
 import { startGuard } from './agent/guard.ts';
 import { Incidents } from './agent/incidents.ts';
+import { lastEnding, lastWords, pulseOf, tellEnding, thisRun } from './agent/life.ts';
 import { openLogFile } from './agent/logs.ts';
 import { ownWork } from './agent/ownWork.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { changesOf, describeReload } from './agent/reload.ts';
 import { withRoom } from './agent/room.ts';
 import { startUploads } from './agent/uploads.ts';
-import { type Clock, every, Lifetime, systemClock } from './clock/index.ts';
+import { type Clock, every, Lifetime, type Stopped, systemClock } from './clock/index.ts';
 import { announce, Commands, type Outcome } from './commands/index.ts';
 import { endpointOf, type LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
@@ -31,7 +33,16 @@ import {
   type WaitingRow,
 } from './outbox/index.ts';
 import { startRosNode } from './ros/index.ts';
-import { Latencies, type LinkStatus, Problems, type Reloaded, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
+import {
+  Latencies,
+  type LinkStatus,
+  Problems,
+  type Pulse,
+  type Reloaded,
+  type StandingProblem,
+  type Status,
+  StatusSocket,
+} from './status/index.ts';
 import { Uplink, UplinkMemory } from './uplink/index.ts';
 import { VERSION } from './version.ts';
 
@@ -51,6 +62,8 @@ export class Agent {
   readonly #stopping = new AbortController();
   #ackedRows = 0;
   #status: (() => Status) | undefined;
+  #stopped: Stopped = 'asked';
+  #pulse: Pulse | undefined;
 
   /** Resolves when the outbox file turned out to be damaged: an agent that is started anew mends it. */
   readonly damaged: Promise<'damaged'>;
@@ -85,13 +98,14 @@ export class Agent {
       for await (const _step of this.#starting()) signal.throwIfAborted();
     } catch (error) {
       if (isCorruption(error)) this.#suspect(messageOf(error));
-      await this.stop(2_000).catch(() => {});
+      await this.stop(2_000, signal.aborted ? 'asked' : isCorruption(error) ? 'mending' : 'failed').catch(() => {});
       throw error;
     }
   }
 
   /** Stops sensing, sends what is pending, says goodbye, closes the database. Idempotent. @throws the first error met. */
-  async stop(deadlineMs: number): Promise<void> {
+  async stop(deadlineMs: number, why: Stopped = 'asked'): Promise<void> {
+    this.#stopped = why;
     let first: unknown;
     const endMs = performance.now() + deadlineMs;
     this.#deadline = () => Math.max(0, endMs - performance.now());
@@ -129,6 +143,11 @@ export class Agent {
     return this.#status?.();
   }
 
+  /** How to ask whether it hangs, once it is up. */
+  get pulse(): Pulse | undefined {
+    return this.#pulse;
+  }
+
   #deadline: () => number = () => 0;
 
   /** The start, step by step; each leaves behind how it is undone. */
@@ -140,9 +159,11 @@ export class Agent {
     this.#steps.push(['lock', () => lock.release()]);
     yield 'state directory';
 
-    const lifetime = withRoom(config.state_dir, () => Lifetime.begin(config.state_dir));
+    const run = thisRun(process.env);
+    const lifetime = withRoom(config.state_dir, () => Lifetime.begin(config.state_dir, run));
+    const ending = lastEnding(config.state_dir, lifetime, run);
     const clock = systemClock(lifetime.lastWallMs);
-    this.#steps.push(['lifetime', () => lifetime.save(clock.mono())]);
+    this.#steps.push(['lifetime', () => lifetime.end(clock.mono(), this.#stopped)]);
     openLogFile(this.#logFile, config, clock, this.#log);
     this.#steps.push(['log file', () => this.#logFile.close()]);
     const id = newOutboxId();
@@ -181,6 +202,7 @@ export class Agent {
     this.#outbox = outbox;
     outbox.adopt(this.#adopted);
     if (opened.damage) problems.raise('outbox_damaged', opened.damage);
+    tellEnding(ending, { outbox, problems, log: this.#log });
     this.#steps.push(['outbox', () => outbox.close()]);
     yield 'outbox';
 
@@ -256,6 +278,7 @@ export class Agent {
     this.#steps.push([
       'uplink',
       async () => {
+        if (this.#stopped === 'asked') lastWords('stopped', outbox, clock);
         outbox.flush();
         await uplink.finish(Math.max(0, this.#deadline() - 2_000));
         this.#stopping.abort();
@@ -289,13 +312,17 @@ export class Agent {
       ack_p50_ms: this.#acks.quantile(0.5),
       ack_p99_ms: this.#acks.quantile(0.99),
     });
-    this.#status = () =>
-      describe({ thing: config.thing, clock, lifetime, outbox, uplink, channels, cameras, commands, problems, delivered });
+    const status = () =>
+      describe({ thing: config.thing, clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, delivered });
+    this.#status = status;
+    this.#pulse = pulseOf({ ros, outbox, status });
+    const battery = watchBattery({ channels, outbox, clock, lowBelow: config.health.low_battery });
+    this.#steps.push(['battery', () => battery.stop()]);
     this.#apply = (next, changes) => {
       channels.apply(next, changes);
       if (changes.applied.includes('mqtt.interval')) uplink.setInterval(next.config.mqtt.interval);
     };
-    const socket = new StatusSocket(config.state_dir, this.#status, () => this.reload());
+    const socket = new StatusSocket(config.state_dir, status, () => this.reload());
     await this.#startSocket(socket);
     this.#steps.push(['inspection', this.#inspect()]);
     this.#steps.push(['sensing', () => channels.stop()]);

@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   PICTURE_MISSING: 'peer',
   AGENT_NOT_RUNNING: 'environment',
   BROKER_UNREACHABLE: 'environment',
+  SERVICE_FAILED: 'environment',
   CLOSED: 'ours',
 } as const satisfies Record<string, Fault>;
 

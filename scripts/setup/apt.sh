@@ -18,7 +18,7 @@ if [ ! -e "$policy" ] || grep -q "^$mine" "$policy"; then
 #!/bin/sh
 $mine: while it runs, the services that its packages bring are not started
 case \$1 in
-  mosquitto* | nginx* | postgresql*) kill -0 $setup 2>/dev/null && exit 101 ;;
+  mosquitto* | nginx* | postgresql* | prometheus*) kill -0 $setup 2>/dev/null && exit 101 ;;
 esac
 exit 0
 POLICY
@@ -33,7 +33,7 @@ apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
 if [ -d /run/systemd/system ]; then
   for package in "$@"; do
     case $package in
-      mosquitto | nginx-light | postgresql) systemctl disable "${package%-light}" || true ;;
+      mosquitto | nginx-light | postgresql | prometheus) systemctl disable "${package%-light}" || true ;;
     esac
   done
 fi

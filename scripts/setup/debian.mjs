@@ -26,6 +26,9 @@ const FOR_TESTS = [
   { name: 'faketime', program: 'faketime' },
   { name: 'openssl', program: 'openssl' },
   { name: 'nginx-light', program: 'nginx' },
+  { name: 'systemd', program: 'systemd-analyze' },
+  { name: 'dbus', program: 'dbus-daemon' },
+  { name: 'prometheus', program: 'promtool' },
 ];
 
 /** A Python itself is asked for, not installed: which one is the person's choice. */

@@ -5,7 +5,7 @@
 import { build } from './build.mjs';
 import { ROOT, SetupError, say } from './context.mjs';
 import { debianPackages } from './debian.mjs';
-import { rclnodejs, sqlite } from './native.mjs';
+import { datagrams, rclnodejs, sqlite } from './native.mjs';
 import { nodePackages } from './packages.mjs';
 import { ros } from './ros.mjs';
 import { buildVersitygw, versitygw } from './versitygw.mjs';
@@ -14,7 +14,7 @@ const CHECK = process.argv.includes('--check');
 const WITHOUT_ROS = process.argv.includes('--no-ros');
 
 /** In this order: each may need those before it. */
-const STEPS = WITHOUT_ROS ? [nodePackages, sqlite, build] : [ros, nodePackages, sqlite, build, rclnodejs];
+const STEPS = WITHOUT_ROS ? [nodePackages, sqlite, build] : [ros, nodePackages, sqlite, datagrams, build, rclnodejs];
 
 /** @returns {Promise<number>} the exit code */
 async function main() {

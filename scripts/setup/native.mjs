@@ -1,4 +1,4 @@
-// The two npm packages that are compiled here, each asked whether it works by the very code that uses it.
+// The npm packages that are compiled here, each asked whether it works by the very code that uses it.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,6 +14,7 @@ const NODE_PREFIX = dirname(dirname(process.execPath));
 const HAS_HEADERS = existsSync(join(NODE_PREFIX, 'include', 'node', 'node_version.h'));
 
 const OPENS = `new (require('better-sqlite3'))(':memory:').close()`;
+const DATAGRAMS = `require('unix-dgram').createSocket('unix_dgram').close()`;
 const LOADS = `
   const { loadBinding } = await import('./dist/ros/binding.js');
   loadBinding();
@@ -27,6 +28,15 @@ export const sqlite = {
   needs: ['compiler', 'python'],
   done: () => nodePackages.done() && answer(process.execPath, ['-e', OPENS]) !== undefined,
   run: () => compile('better-sqlite3', 'npm', ['rebuild', 'better-sqlite3'], ROOT, {}),
+};
+
+/** @type {import('./context.mjs').Step} */
+export const datagrams = {
+  name: 'unix-dgram, compiled',
+  what: 'unix-dgram, compiled',
+  needs: ['compiler', 'python'],
+  done: () => nodePackages.done() && answer(process.execPath, ['-e', DATAGRAMS]) !== undefined,
+  run: () => compile('unix-dgram', 'npm', ['rebuild', 'unix-dgram'], ROOT, {}),
 };
 
 /** @type {import('./context.mjs').Step} */

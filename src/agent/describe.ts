@@ -1,5 +1,5 @@
 // What `elderly-bot status` asks for, gathered from the rooms at the moment of asking.
-import type { Clock, Lifetime } from '../clock/index.ts';
+import type { Clock, Ending, Lifetime } from '../clock/index.ts';
 import type { Commands } from '../commands/index.ts';
 import type { Outbox } from '../outbox/index.ts';
 import type { Problems, Status } from '../status/index.ts';
@@ -12,6 +12,7 @@ export interface StatusParts {
   readonly thing: string;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
+  readonly ending: Ending | undefined;
   readonly outbox: Outbox;
   readonly uplink: Uplink;
   readonly channels: Channels;
@@ -22,11 +23,12 @@ export interface StatusParts {
 }
 
 export function describe(parts: StatusParts): Status {
-  const { thing, clock, lifetime, outbox, uplink, channels, cameras, commands, problems } = parts;
+  const { thing, clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems } = parts;
   return {
     thing,
     version: VERSION,
     boot: lifetime.boot,
+    last_run: ending ?? null,
     uptime_ms: clock.mono(),
     clock: { at: clock.wall(), trusted: clock.trusted() },
     link: uplink.status(),

@@ -145,6 +145,30 @@ await yargs(hideBin(process.argv))
       await exitWith(() => send({ file: config, name, words, cert, key, ttlS: ttl, timeoutS: timeout, json }));
     },
   )
+  .command(
+    'service <what>',
+    'The agent and its guard as systemd services: install, uninstall (keeps the state), status, logs',
+    (y) =>
+      y
+        .positional('what', { choices: ['install', 'uninstall', 'status', 'logs'] as const, demandOption: true })
+        .options(configOption)
+        .option('user', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'install: who runs it, the user of the robot’s ROS nodes; else who called sudo',
+        })
+        .option('root', { type: 'string', requiresArg: true, describe: 'install, uninstall: only files, below this folder' })
+        .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'logs: go on until Ctrl-C' })
+        .option('lines', { type: 'number', default: 100, requiresArg: true, describe: 'logs: the latest so many' }),
+    async ({ what, config, user, root, follow, lines }) => {
+      const service = await import('./service.ts');
+      await exitWith(async () => {
+        if (what === 'install') return service.install({ config, user, root });
+        if (what === 'uninstall') return service.uninstall(root);
+        return what === 'status' ? service.status() : service.logs(follow, lines);
+      });
+    },
+  )
   .command('certs', 'Keys and certificates: init, import, provision, rotate, show, verify, dev-ca', async (y) => {
     const { certsCommands } = await import('./certs/commands.ts');
     return certsCommands(y);

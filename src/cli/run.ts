@@ -5,6 +5,7 @@ import { type LoadedConfig, loadConfig } from '../config/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
 import { createLog, LogFile, type Logger } from '../logs/index.ts';
 import { isCorruption, type WaitingRow } from '../outbox/index.ts';
+import { Heart, reloading, type ServiceManager, serviceManager } from '../status/index.ts';
 
 /** systemd's default is 90 s; a robot that is switched off gives less. */
 const STOP_DEADLINE_MS = 8_000;
@@ -15,6 +16,12 @@ const MEND_DEADLINE_MS = 500;
 /** A file that fails at its opening is checked the first time, set aside the second. */
 const STARTS_AT_MOST = 3;
 
+interface Told {
+  readonly manager: ServiceManager;
+  readonly heart: Heart;
+  readonly logFile: LogFile;
+}
+
 export async function run(file: string | undefined): Promise<number> {
   const loaded = loadConfig(file, process.env, { leaveOut: true });
   const reread = () => loadConfig(file, process.env);
@@ -23,18 +30,36 @@ export async function run(file: string | undefined): Promise<number> {
   process.on('uncaughtExceptionMonitor', (error) =>
     log.fatal({ event: 'crashed', err: error }, 'the agent ends: this is an error of its own'),
   );
+  const manager = serviceManager(process.env, (error) =>
+    log.error(
+      { event: 'notify_failed', err: error },
+      'systemd can’t be told that the agent runs; run bin/setup, which compiles unix-dgram',
+    ),
+  );
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143);
     log.info({ event: 'stopping', signal }, 'stopping; a second signal ends it at once');
+    manager.tell('STOPPING=1', 'STATUS=stopping');
     stop.abort();
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  const heart = new Heart({
+    manager,
+    now: () => performance.now(),
+    onStall: (why) => {
+      if (why === undefined) log.warn({ event: 'stall_over' }, 'what hung goes on');
+      else log.error({ event: 'stalled', why }, `${why}; unless that ends, systemd starts the agent anew`);
+    },
+  });
+  heart.start();
   // Every timer of the agent may be unreferenced; this one keeps the process alive until a signal.
   const alive = setInterval(() => {}, 2 ** 30);
   try {
-    await runUntil(stop.signal, loaded, reread, log, logFile);
+    await runUntil(stop.signal, loaded, reread, log, { manager, heart, logFile });
   } finally {
+    heart.stop();
+    manager.close();
     clearInterval(alive);
   }
   log.info({ event: 'stopped' }, 'stopped');
@@ -47,21 +72,27 @@ async function runUntil(
   given: LoadedConfig,
   reread: () => LoadedConfig,
   log: Logger,
-  logFile: LogFile,
+  { manager, heart, logFile }: Told,
 ): Promise<void> {
   let loaded = given;
   let running: Agent | undefined;
   process.on('SIGHUP', () => {
-    if (running) reloadNow(running, log);
+    if (!running) return;
+    manager.tell(...reloading());
+    reloadNow(running, log);
+    manager.tell('READY=1');
   });
   const stopped = once(signal, 'abort').then(() => 'stopped' as const);
   let unwritten: readonly WaitingRow[] = [];
   for (let failed = 0; !signal.aborted; ) {
     const agent = new Agent(loaded, reread, log, logFile, unwritten);
     running = agent;
+    heart.of(undefined);
     try {
       await agent.start(signal);
       failed = 0;
+      heart.of(agent.pulse);
+      manager.tell('READY=1', `STATUS=${agent.pulse?.describe()}`);
     } catch (error) {
       if (signal.aborted) return;
       if (!isCorruption(error) || ++failed === STARTS_AT_MOST) throw error;
@@ -69,9 +100,10 @@ async function runUntil(
     }
     const why = await Promise.race([stopped, agent.damaged]);
     loaded = agent.loaded;
+    heart.of(undefined);
     if (why === 'stopped') return agent.stop(STOP_DEADLINE_MS);
     // What fails now fails on the damaged file, and is in the log.
-    await agent.stop(MEND_DEADLINE_MS).catch(() => {});
+    await agent.stop(MEND_DEADLINE_MS, 'mending').catch(() => {});
     unwritten = agent.unwritten;
   }
 }

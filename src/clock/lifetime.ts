@@ -4,6 +4,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, wr
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { codeOf } from '../errors.ts';
+import type { Run, Stopped } from './ending.ts';
 
 const schema = z.object({
   /** Counts the starts of the agent; the first half of every mark. */
@@ -17,11 +18,21 @@ const schema = z.object({
   outbox: z.string().nullable().default(null),
   /** Outbox ids of which the cloud still has to hear something: gone with the file, they have to be declared. */
   owed: z.array(z.string()).default([]),
+  /** What the next start tells its end by. */
+  run: z
+    .object({
+      version: z.string(),
+      boot_id: z.string().nullable(),
+      invocation: z.string().nullable(),
+      stopped: z.enum(['asked', 'failed', 'mending']).nullable(),
+    })
+    .nullable()
+    .default(null),
 });
 
 const FILE = 'lifetime.json';
 
-const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false, outbox: null, owed: [] };
+const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false, outbox: null, owed: [], run: null };
 
 /** The latest wall time that something outside vouched for, without counting a start; 0 where none has. */
 export function lastKnownWallMs(stateDir: string): number {
@@ -33,14 +44,20 @@ export class Lifetime {
   /** Running time before this start, in milliseconds. */
   readonly ranBeforeMs: number;
   readonly lastWallMs: number;
+  /** What the run before this one wrote down of itself; null before the first. */
+  readonly lastRun: Run | null;
   readonly #file: string;
+  readonly #run: Omit<Run, 'stopped'> | null;
+  #stopped: Stopped | null = null;
   #vouchedMs = 0;
   #receiptsSeen: boolean;
   #outbox: string | null;
   #owed: readonly string[];
 
-  private constructor(file: string, last: z.infer<typeof schema>) {
+  private constructor(file: string, last: z.infer<typeof schema>, run: Omit<Run, 'stopped'> | null) {
     this.#file = file;
+    this.#run = run;
+    this.lastRun = last.run;
     this.boot = last.boot + 1;
     this.ranBeforeMs = last.ran_ms;
     this.lastWallMs = last.wall_ms;
@@ -50,9 +67,9 @@ export class Lifetime {
   }
 
   /** Counts a new start and writes it down before it is used, so that no two starts ever share a number. */
-  static begin(stateDir: string): Lifetime {
+  static begin(stateDir: string, run: Omit<Run, 'stopped'> | null = null): Lifetime {
     const file = join(stateDir, FILE);
-    const lifetime = new Lifetime(file, readLast(file));
+    const lifetime = new Lifetime(file, readLast(file), run);
     lifetime.save(0);
     return lifetime;
   }
@@ -88,6 +105,12 @@ export class Lifetime {
     this.#vouchedMs = wallMs;
   }
 
+  /** The last word of a run that comes to an end by itself. */
+  end(ranMs: number, stopped: Stopped): void {
+    this.#stopped = stopped;
+    this.save(ranMs);
+  }
+
   /** @param ranMs monotonic time of this start. */
   save(ranMs: number): void {
     const text = JSON.stringify({
@@ -97,6 +120,7 @@ export class Lifetime {
       receipts_seen: this.#receiptsSeen,
       outbox: this.#outbox,
       owed: [...this.#owed],
+      run: this.#run && { ...this.#run, stopped: this.#stopped },
     } satisfies z.infer<typeof schema>);
     replaceFile(this.#file, `${text}\n`);
   }

@@ -69,6 +69,15 @@ const fields = z.strictObject({
     max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
     max_age: durationBetween('1h', '3650d'),
   }),
+  health: z.strictObject({
+    /** Where /healthz and /metrics answer; null: nowhere. */
+    listen: z
+      .string()
+      .regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'expected HOST:PORT, such as 127.0.0.1:9469')
+      .nullable(),
+    /** Percent; null: no last words before the battery is empty. */
+    low_battery: z.number().min(1).max(90).nullable(),
+  }),
   channels: z.record(channelName, channel),
   cameras: z.record(channelName, camera),
   commands: z.record(commandName, commandConfig),

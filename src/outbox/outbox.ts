@@ -57,6 +57,7 @@ export class Outbox {
   #dropped = 0;
   #evicted = 0;
   #trouble = false;
+  #failingSinceMs: number | undefined;
   #closed = false;
   #wake: () => void = () => {};
 
@@ -97,6 +98,11 @@ export class Outbox {
   /** Rows dropped before they had a number, because nothing could be written for too long. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** For how long the database has refused every write, other than for want of room; undefined while it takes them. */
+  get failingForMs(): number | undefined {
+    return this.#failingSinceMs === undefined ? undefined : this.#clock.mono() - this.#failingSinceMs;
   }
 
   /** Rows neither covered nor given up, over all outboxes. */
@@ -221,6 +227,11 @@ export class Outbox {
     return this.#store.tally();
   }
 
+  /** When the oldest row that is held happened, by the wall clock of then; null where none is held. */
+  oldestAt(): number | null {
+    return this.#store.oldestAt();
+  }
+
   /** Regular care, once a minute: what is too old goes; what only a receipt could confirm goes where none ever came. */
   tend(maxAgeMs: number): void {
     if (!this.#lifetime.receiptsSeen) {
@@ -292,6 +303,7 @@ export class Outbox {
       this.#space.refillBallast(this.#clock.mono());
       if (!this.#trouble) return;
       this.#trouble = false;
+      this.#failingSinceMs = undefined;
       this.#onTrouble(undefined);
       this.#wake();
     } catch (error) {
@@ -304,6 +316,7 @@ export class Outbox {
   #troubled(error: unknown): void {
     if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error))) throw error;
     this.#trouble = true;
+    this.#failingSinceMs = isDiskFull(error) ? undefined : (this.#failingSinceMs ?? this.#clock.mono());
     this.#onTrouble(error);
     this.#intake.within(RETRY_MS);
   }

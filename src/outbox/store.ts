@@ -79,6 +79,15 @@ export class Store {
     return Object.fromEntries(ROW_CLASSES.map((name, i) => [name, counts[i]?.rows ?? 0])) as Record<RowClass, number>;
   }
 
+  /** Of each class the row that comes first, and of those the earliest. */
+  oldestAt(): number | null {
+    const firsts = ROW_CLASSES.map((_, rowClass) =>
+      this.#value('select at from rows where class = ? order by class, outbox, seq limit 1', rowClass),
+    );
+    const times = firsts.flatMap((at) => (typeof at === 'number' ? [at] : []));
+    return times.length === 0 ? null : Math.min(...times);
+  }
+
   setAccepted(ordinal: number, accepted: number): void {
     this.#run('update outboxes set accepted = ? where ordinal = ?', accepted, ordinal);
   }
@@ -238,7 +247,9 @@ export class Store {
     return this.#prepare(sql).all(...values);
   }
 
-  #value(sql: string): unknown {
-    return this.#prepare(sql).pluck().get();
+  #value(sql: string, ...values: unknown[]): unknown {
+    return this.#prepare(sql)
+      .pluck()
+      .get(...values);
   }
 }

@@ -169,6 +169,11 @@ export const PROBLEMS = {
     title: 'The guard is not there, so the robot takes no command that moves it',
     todo: 'start elderly-bot-guard.service, or `elderly-bot guard` with the same configuration',
   },
+  ended_unasked: {
+    severity: 'warning',
+    title: 'The last run of the agent ended without being asked to: a crash, a hang, no memory, or no power',
+    todo: 'nothing, if it was the power; else look at what came before it in the log (journalctl -u elderly-bot). It is over after 10 minutes',
+  },
   outbox_damaged: {
     severity: 'error',
     title: 'The outbox file was damaged, gone, or not ours',

@@ -1,4 +1,5 @@
 // What `elderly-bot status` shows and `--json` prints: one object, the same on the socket.
+import type { Ending } from '../clock/index.ts';
 import type { RowClass } from '../outbox/index.ts';
 import type { HistogramStatus } from './histogram.ts';
 import type { ProblemCode, Severity } from './problems.ts';
@@ -63,6 +64,8 @@ export interface Status {
   readonly thing: string;
   readonly version: string;
   readonly boot: number;
+  /** Why the run before this one ended; null for the first. */
+  readonly last_run: Ending | null;
   readonly uptime_ms: number;
   readonly clock: { readonly at: number; readonly trusted: boolean };
   readonly link: LinkStatus;

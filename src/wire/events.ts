@@ -57,7 +57,14 @@ export const lastWords = z.object({
   oldest_at: wallTime.nullable(),
 });
 
-export const eventBody = z.discriminatedUnion('kind', [evicted, outboxClosed, clockSet, uploaded, problemEvent, lastWords]);
+/** Why the run before this start of the agent ended: `clean`, `crash`, `watchdog`, `power` ... (src/clock/ending.ts). */
+export const restarted = z.object({
+  kind: z.literal('restarted'),
+  cause: z.string(),
+  text: z.string(),
+});
+
+export const eventBody = z.discriminatedUnion('kind', [evicted, outboxClosed, clockSet, uploaded, problemEvent, lastWords, restarted]);
 export type EventBody = z.infer<typeof eventBody>;
 
 /** The envelope of any event, also of a kind this side does not know yet: it still has a seq that counts. */

@@ -17,6 +17,7 @@ const LIBRARIES = [
   { library: 'mqtt', room: 'uplink' },
   { library: 'sharp', room: 'media' },
   { library: 'axios', room: 'uploads' },
+  { library: 'unix-dgram', room: 'status' },
 ];
 
 const LIBRARY = /Only its own room knows this library/;

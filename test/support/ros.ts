@@ -2,7 +2,9 @@
 // matched, so that no test has to sleep.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -24,6 +26,16 @@ export function rosUnavailable(): string | false {
   return false;
 }
 
+/** Another user may not reach this one's Python nor its home. */
+function envOf(user: number, fromWheels: boolean): NodeJS.ProcessEnv {
+  const folder = join(tmpdir(), `elderly-bot-peer-${user}`);
+  mkdirSync(folder, { recursive: true });
+  chownSync(folder, user, user);
+  const wheels = dirname(dirname(WHEELS_PYTHON));
+  const library = readdirSync(join(wheels, 'lib')).find((file) => file.startsWith('python3.')) ?? '';
+  return { HOME: folder, ROS_LOG_DIR: folder, ...(fromWheels ? { PYTHONPATH: join(wheels, 'lib', library, 'site-packages') } : {}) };
+}
+
 interface Expected {
   readonly topic: string;
   readonly wanted: (message: Fields) => boolean;
@@ -42,10 +54,13 @@ export class RosPeer {
     this.#process = child;
   }
 
-  /** Starts the program in the ROS environment of this process (see claimDomain); resolves when its node is there. */
-  static async start(name = 'peer', env: Readonly<Record<string, string>> = {}): Promise<RosPeer> {
+  /** Starts the program in the ROS environment of this process (see claimDomain); resolves when its node is there. @param user whose it is; else this process's. */
+  static async start(name = 'peer', env: Readonly<Record<string, string>> = {}, user?: number): Promise<RosPeer> {
     const fromWheels = existsSync(WHEELS_PYTHON) && (process.env.AMENT_PREFIX_PATH ?? '').includes('.ros2');
-    const child = spawn(fromWheels ? WHEELS_PYTHON : 'python3', [PROGRAM, name], { env: { ...process.env, ...env } });
+    const child =
+      user === undefined
+        ? spawn(fromWheels ? WHEELS_PYTHON : 'python3', [PROGRAM, name], { env: { ...process.env, ...env } })
+        : spawn('/usr/bin/python3', [PROGRAM, name], { env: { ...process.env, ...envOf(user, fromWheels), ...env }, uid: user, gid: user });
     const peer = new RosPeer(child);
     await peer.#listen();
     return peer;

@@ -1,0 +1,68 @@
+// Why the last run ended, from what outlives a process: what it wrote down when it stopped as asked, the kernel's id of the boot it
+// ran in, its version, and what systemd saw of its end. Pure.
+
+/** What a run writes down of itself. */
+export interface Run {
+  readonly version: string;
+  /** The kernel's; null where it can't be read. */
+  readonly boot_id: string | null;
+  /** systemd's id of the start; null where systemd does not run it. */
+  readonly invocation: string | null;
+  /** How it stopped; null while it runs, and for ever where it never got to that. */
+  readonly stopped: Stopped | null;
+}
+
+/** `failed`: its start did. `mending`: to come back at once with a mended outbox. */
+export type Stopped = 'asked' | 'failed' | 'mending';
+
+/** What systemd gives to ExecStopPost= (systemd.exec(5), $SERVICE_RESULT). */
+export interface SeenBySystemd {
+  readonly invocation: string;
+  readonly result: string;
+  readonly status: string;
+}
+
+export const ENDINGS = ['clean', 'upgrade', 'mending', 'failed_start', 'crash', 'watchdog', 'oom', 'power', 'unknown'] as const;
+
+export interface Ending {
+  readonly cause: (typeof ENDINGS)[number];
+  /** For a person. */
+  readonly text: string;
+}
+
+/** Endings that nobody asked for. */
+export function isUnasked({ cause }: Ending): boolean {
+  return cause !== 'clean' && cause !== 'upgrade';
+}
+
+/** @param seen of whichever run; another's does not count. */
+export function whyEnded(last: Run, now: Pick<Run, 'version' | 'boot_id'>, seen: SeenBySystemd | undefined): Ending {
+  if (last.stopped === 'mending') return { cause: 'mending', text: 'it started again to mend its outbox' };
+  if (last.stopped === 'failed') return { cause: 'failed_start', text: 'its start failed' };
+  if (last.stopped === 'asked') {
+    if (last.version !== now.version) return { cause: 'upgrade', text: `${last.version} was stopped and ${now.version} started` };
+    return { cause: 'clean', text: isOtherBoot(last, now) ? 'it was stopped, and the machine started again' : 'it was stopped' };
+  }
+  if (seen && seen.invocation === last.invocation) return endingOf(seen);
+  if (isOtherBoot(last, now)) return { cause: 'power', text: 'the machine went down without stopping it: power, or the kernel' };
+  if (last.boot_id === null || now.boot_id === null) return { cause: 'unknown', text: 'it never stopped: a crash, a kill, or power' };
+  return { cause: 'crash', text: 'it crashed or was killed' };
+}
+
+function isOtherBoot(last: Run, now: Pick<Run, 'boot_id'>): boolean {
+  return last.boot_id !== null && now.boot_id !== null && last.boot_id !== now.boot_id;
+}
+
+function endingOf({ result, status }: SeenBySystemd): Ending {
+  if (result === 'watchdog') return { cause: 'watchdog', text: 'it hung, so systemd ended it' };
+  if (result === 'oom-kill') return { cause: 'oom', text: 'the machine, or its memory limit, had no memory left for it' };
+  if (result === 'timeout') return { cause: 'crash', text: 'it did not start or stop in time, so systemd ended it' };
+  if (result === 'signal' || result === 'core-dump') return { cause: 'crash', text: `signal ${status} ended it` };
+  return { cause: 'crash', text: `it ended by itself with ${status}` };
+}
+
+/** The one line that the unit's ExecStopPost= leaves behind: invocation, result, status. Anything else is nothing. */
+export function parseSeen(line: string): SeenBySystemd | undefined {
+  const [, invocation, result, status] = /^([0-9a-f]{32}) ([a-z-]+) (\S+)\n$/.exec(line) ?? [];
+  return invocation === undefined || result === undefined || status === undefined ? undefined : { invocation, result, status };
+}

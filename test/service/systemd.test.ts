@@ -1,0 +1,129 @@
+// The unit in a real systemd: what ends the agent does not keep it ended, nothing is lost, and the next start says why.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { ServiceBench, STATE, UNIT } from '../support/service.ts';
+import { ROBOT_USER, systemdMissing } from '../support/systemd.ts';
+
+const skip = systemdMissing() || rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const BOOL = 'std_msgs/msg/Bool';
+
+describe('the service in a real systemd', { skip, timeout: 240_000 }, () => {
+  let domain: RosDomain;
+  let bench: ServiceBench;
+  let robot: RosPeer;
+
+  before(async () => {
+    domain = await claimDomain();
+    bench = await ServiceBench.start(domain);
+    robot = await RosPeer.start('robot', domain.env, ROBOT_USER.id);
+  });
+
+  after(async () => {
+    await robot?.close();
+    await bench?.stop();
+    await domain?.release();
+  });
+
+  const properties = (...names: string[]) => bench.lab.properties(UNIT, ...names);
+  const lastRun = async () => (await bench.status(({ last_run: last }) => last !== null)).last_run;
+  const anotherPing = async () => {
+    const pinged = () => properties('WatchdogTimestampMonotonic').WatchdogTimestampMonotonic;
+    const last = pinged();
+    await bench.lab.until(() => pinged() !== last, 10_000);
+  };
+  const rows = async () => (await bench.status(() => true)).outbox;
+
+  it('is installed, started, and ready when it senses', async () => {
+    assert.match(bench.install(), /elderly-bot runs as robot/);
+    assert.equal(properties('ActiveState').ActiveState, 'active');
+    const { link, last_run: last } = await bench.status(({ link: { state } }) => state === 'connected');
+    assert.deepEqual([link.state, last], ['connected', null]);
+    await bench.lab.until(() => /connected, \d+ rows unconfirmed/.test(String(properties('StatusText').StatusText)), 10_000);
+  });
+
+  it('hears nodes of its user through shared memory', async () => {
+    await robot.advertise('/fall_detected', BOOL);
+    await robot.matched('/fall_detected');
+    await robot.publish('/fall_detected', BOOL, { data: true });
+    const { channels } = await bench.status(({ channels: all }) => all.some(({ name, messages }) => name === 'fall' && messages > 0));
+    assert.equal(channels.find(({ name }) => name === 'fall')?.value, true);
+  });
+
+  it('takes a reload, and says of a wrong file that nothing was changed', async () => {
+    bench.configure(`${bench.configuration}  door: { topic: /door, type: ${BOOL}, field: data }\n`);
+    bench.lab.must('systemctl', 'reload', UNIT);
+    assert.ok((await bench.status(() => true)).channels.some(({ name }) => name === 'door'));
+    bench.configure('mqtt: 5\n');
+    assert.notEqual(bench.lab.run('systemctl', 'reload', UNIT).code, 0);
+    assert.equal(properties('ActiveState').ActiveState, 'active');
+    bench.configure(bench.configuration);
+    bench.lab.must('systemctl', 'reload', UNIT);
+  });
+
+  it('is restarted by the watchdog when it hangs, and loses no row', async () => {
+    const { pid } = bench;
+    const { accepted } = await rows();
+    process.kill(pid, 'SIGSTOP');
+    await bench.restartedAfter(pid);
+    assert.equal((await lastRun())?.cause, 'watchdog');
+    const { unconfirmed } = await rows();
+    assert.ok(unconfirmed >= accepted, `${unconfirmed} of ${accepted} rows are still held`);
+  });
+
+  it('is restarted after kill -9, and says so', async () => {
+    const { pid } = bench;
+    process.kill(pid, 'SIGKILL');
+    await bench.restartedAfter(pid);
+    const last = await lastRun();
+    assert.deepEqual([last?.cause, /KILL|9/.test(last?.text ?? '')], ['crash', true]);
+    await bench.status(({ problems }) => problems.some(({ code }) => code === 'ended_unasked'));
+  });
+
+  it('does not restart for a network that is gone', async () => {
+    const { pid } = bench;
+    await bench.broker.kill();
+    await bench.status(({ link: { state } }) => state !== 'connected');
+    for (const _period of ['one', 'two', 'three']) await anotherPing();
+    assert.equal(bench.pid, pid);
+    await bench.broker.restart();
+    await bench.status(({ link: { state } }) => state === 'connected');
+  });
+
+  it('comes back by itself when the cause of a crash loop ends', async () => {
+    const certificate = bench.lab.path('/etc/elderly-bot/certs/robot.crt.pem');
+    renameSync(certificate, `${certificate}.away`);
+    process.kill(bench.pid, 'SIGKILL');
+    await bench.lab.until(() => Number(properties('NRestarts').NRestarts) >= 6, 60_000);
+    renameSync(`${certificate}.away`, certificate);
+    await bench.restartedAfter(0);
+    await bench.status(({ link: { state } }) => state === 'connected');
+  });
+
+  it('stops under load within 10 s, and the next start knows that it was asked to', async () => {
+    await robot.advertise('/steps', 'std_msgs/msg/Int32');
+    await robot.matched('/steps');
+    const burst = robot.burst('/steps', 'std_msgs/msg/Int32', 6_000, 2_000);
+    await bench.status(({ channels }) => channels.some(({ name, messages }) => name === 'steps' && messages > 1_000));
+    const startedMs = performance.now();
+    bench.lab.must('systemctl', 'stop', UNIT);
+    const tookMs = performance.now() - startedMs;
+    assert.ok(tookMs < 10_000, `${tookMs} ms`);
+    await burst;
+    assert.match(readFileSync(bench.lab.path(`${STATE}/last-exit`), 'utf8'), /^[0-9a-f]{32} success 0\n$/);
+    bench.lab.must('systemctl', 'start', UNIT);
+    assert.equal((await lastRun())?.cause, 'clean');
+    assert.ok(!existsSync(bench.lab.path(`${STATE}/last-exit`)));
+  });
+
+  it('is uninstalled, and its state stays', async () => {
+    const { code, text } = bench.lab.run(`${process.cwd()}/bin/elderly-bot`, 'service', 'uninstall');
+    assert.equal(code, 0, text);
+    assert.equal(bench.lab.run('systemctl', 'is-active', UNIT).text.trim(), 'inactive');
+    assert.ok(existsSync(bench.lab.path(`${STATE}/outbox.db`)));
+    assert.ok(!existsSync(bench.lab.path(`/etc/systemd/system/${UNIT}`)));
+  });
+});

@@ -1,0 +1,115 @@
+// The unit files: what systemd itself says of them, and what `service install` makes of them on a robot with other paths.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type Robot, unitFor } from '../../src/status/index.ts';
+import { AGENT, ROOT } from '../support/program.ts';
+
+const UNITS = ['elderly-bot.service', 'elderly-bot-guard.service', 'elderly-bot-cloud.service'];
+const skip = spawnSync('systemd-analyze', ['--version']).status === 0 ? false : 'no systemd-analyze: apt-get install systemd';
+const text = (unit: string) => readFileSync(join(ROOT, 'systemd', unit), 'utf8');
+const ROBOT: Robot = {
+  user: 'turtle',
+  root: '/opt/elderly-bot',
+  config: '/etc/elderly-bot/robot.yaml',
+  stateDir: '/var/lib/elderly-bot',
+  nodeFolder: '/usr/bin',
+  reads: [],
+  env: {},
+};
+const agent = (over: Partial<Robot> = {}) => unitFor(text('elderly-bot.service'), { ...ROBOT, ...over });
+
+describe('the units, as systemd reads them', { skip }, () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-units-'));
+    // systemd asks whether the programs are there.
+    const here = { ...ROBOT, user: 'root', root: ROOT.replace(/\/$/, '') };
+    for (const unit of UNITS) writeFileSync(join(folder, unit), unitFor(text(unit), here));
+    chmodSync(folder, 0o755);
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('have nothing to complain of', () => {
+    const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', ...UNITS.map((unit) => join(folder, unit))], {
+      encoding: 'utf8',
+      env: { ...process.env, SYSTEMD_UNIT_PATH: `${folder}:/lib/systemd/system` },
+    });
+    assert.deepEqual([status, `${stdout}${stderr}`], [0, '']);
+  });
+
+  for (const unit of ['elderly-bot.service', 'elderly-bot-cloud.service']) {
+    it(`leave ${unit} an exposure of at most 1.5`, () => {
+      const { stdout } = spawnSync('systemd-analyze', ['security', '--offline=yes', '--no-pager', join(ROOT, 'systemd', unit)], {
+        encoding: 'utf8',
+      });
+      const [, exposure] = /Overall exposure level for \S+: ([\d.]+)/.exec(stdout) ?? [];
+      assert.ok(Number(exposure) <= 1.5, stdout);
+    });
+  }
+});
+
+describe('service install', () => {
+  it('changes nothing but the user where all is where the package has it', () => {
+    assert.equal(agent().replace('User=turtle', 'User=elderly-bot'), text('elderly-bot.service'));
+  });
+
+  it('takes over another place, state directory, Node and environment', () => {
+    const unit = agent({
+      root: '/srv/bot',
+      stateDir: '/data/bot',
+      nodeFolder: '/usr/local/node/bin',
+      env: { ROS_DOMAIN_ID: '7', SECRET: 'x', AWS_IOT_ENDPOINT: 'a"b%c' },
+    });
+    assert.match(unit, /^ExecStart=\/srv\/bot\/bin\/elderly-bot run/m);
+    assert.match(unit, /^ReadWritePaths=\/data\/bot$/m);
+    assert.match(unit, />"\/data\/bot\/last-exit"/);
+    assert.match(unit, /^Environment="PATH=\/usr\/local\/node\/bin:/m);
+    assert.match(unit, /^Environment="ROS_DOMAIN_ID=7"$/m);
+    assert.match(unit, /^Environment="AWS_IOT_ENDPOINT=a\\"b%%c"$/m);
+    assert.doesNotMatch(unit, /SECRET|^StateDirectory=/m);
+  });
+
+  it('takes over a sourced workspace, and lets the service read a home it lies in', () => {
+    const found = { AMENT_PREFIX_PATH: '/opt/ros/jazzy', LD_LIBRARY_PATH: '/opt/ros/jazzy/lib' };
+    assert.doesNotMatch(agent({ env: found }), /AMENT_PREFIX_PATH|ProtectHome=read-only/);
+    const unit = agent({ env: { ...found, AMENT_PREFIX_PATH: '/home/turtle/ws/install/msgs:/opt/ros/jazzy' } });
+    assert.match(unit, /^Environment="AMENT_PREFIX_PATH=\/home\/turtle\/ws\/install\/msgs:\/opt\/ros\/jazzy"$/m);
+    assert.match(unit, /^Environment="LD_LIBRARY_PATH=/m);
+    assert.match(unit, /^ProtectHome=read-only$/m);
+  });
+
+  it('writes below --root and starts nothing', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-units-'));
+    try {
+      const config = join(folder, 'robot.yaml');
+      writeFileSync(config, 'state_dir: /var/lib/kitchen\n');
+      const run = (...args: string[]) => spawnSync(AGENT, ['service', ...args, '--root', join(folder, 'root')], { encoding: 'utf8' });
+      const { status, stderr } = run('install', '--config', config, '--user', 'turtle');
+      assert.equal(status, 0, stderr);
+      const file = join(folder, 'root/etc/systemd/system/elderly-bot.service');
+      assert.match(readFileSync(file, 'utf8'), /^User=turtle$[\s\S]*^StateDirectory=kitchen$/m);
+      assert.equal(run('uninstall').status, 0);
+      assert.ok(!existsSync(file));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('refuses a path that a unit can’t name, and says where to put it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-units-'));
+    try {
+      mkdirSync(join(folder, 'my robot'));
+      const config = join(folder, 'my robot', 'robot.yaml');
+      writeFileSync(config, 'thing: x\n');
+      const { status, stderr } = spawnSync(AGENT, ['service', 'install', '--config', config, '--root', folder], { encoding: 'utf8' });
+      assert.equal(status, 2);
+      assert.match(stderr, /my robot.*move it.*SERVICE_FAILED/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

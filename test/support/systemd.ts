@@ -1,0 +1,159 @@
+// A real systemd as PID 1 of private namespaces, with a user for the robot's nodes: units are installed, killed and restarted as on a
+// robot, and nothing of it is left on this machine. One at a time: they share the machine's control groups.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { askStatus, type Status } from '../../src/status/index.ts';
+import { ROOT } from './program.ts';
+
+export const ROBOT_USER = { name: 'robot', id: 4242 } as const;
+
+const SYSTEMD = '/lib/systemd/systemd';
+const LOCK = '/tmp/elderly-bot-systemd-lab.lock';
+const UP_WITHIN_MS = 20_000;
+
+/** For a test's `skip`: why no systemd can be started here, or false. */
+export function systemdMissing(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root, for namespaces of its own';
+  if (!existsSync(SYSTEMD) || !existsSync('/usr/bin/dbus-daemon')) return 'no systemd: apt-get install systemd dbus';
+  if (existsSync('/run/systemd/system')) return 'systemd runs this machine: a second one would take its control groups';
+  const { status } = spawnSync('unshare', ['--mount', '--pid', '--fork', '--cgroup', '--uts', '--ipc', '--mount-proc', 'true']);
+  return status === 0 ? false : 'no namespaces here (unshare)';
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly text: string;
+}
+
+export type Properties = Readonly<Record<string, string>>;
+
+export class SystemdLab {
+  readonly folder: string;
+  readonly #outer: ChildProcess;
+  readonly #killOnExit = (): void => void this.#outer.kill('SIGKILL');
+  #pid = 0;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+    const inner = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--cgroup', '--uts', '--ipc', '--mount-proc'];
+    const script = join(ROOT, 'test/support/systemd-lab.sh');
+    const line = [LOCK, ...inner, 'sh', script, folder, ROBOT_USER.name, String(ROBOT_USER.id)];
+    this.#outer = spawn('flock', ['--no-fork', ...line], { stdio: ['ignore', 'ignore', 'pipe'] });
+    process.on('exit', this.#killOnExit);
+  }
+
+  static async start(): Promise<SystemdLab> {
+    const lab = new SystemdLab(mkdtempSync(join(tmpdir(), 'elderly-bot-lab-')));
+    let stderr = '';
+    lab.#outer.stderr?.on('data', (part: Buffer) => {
+      stderr += part.toString();
+    });
+    await lab.until(() => {
+      if (lab.#outer.exitCode !== null) throw new Error(`the lab ended: ${stderr}`);
+      lab.#pid = childOf(lab.#outer.pid);
+      return lab.#pid > 0 && lab.run('systemctl', 'is-active', 'lab.target').code === 0;
+    }, UP_WITHIN_MS);
+    return lab;
+  }
+
+  /** A path of the lab as this process sees it. */
+  path(inLab: string): string {
+    return `/proc/${this.#pid}/root${inLab}`;
+  }
+
+  /** Runs a command in the lab, as root. */
+  run(command: string, ...args: string[]): Ended {
+    return this.runWith({}, command, ...args);
+  }
+
+  runWith(env: NodeJS.ProcessEnv, command: string, ...args: string[]): Ended {
+    const line = ['-t', String(this.#pid), '-m', '-p', '-u', '-i', '-C', '--', command, ...args];
+    const { status, stdout, stderr } = spawnSync('nsenter', line, { encoding: 'utf8', env: { ...process.env, ...env }, cwd: '/' });
+    return { code: status, text: `${stdout}${stderr}` };
+  }
+
+  /** As {@link run}. @throws where it does not end with 0. */
+  must(command: string, ...args: string[]): string {
+    const { code, text } = this.run(command, ...args);
+    if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}: ${text}`);
+    return text;
+  }
+
+  properties(unit: string, ...names: string[]): Properties {
+    const text = this.must('systemctl', 'show', unit, `--property=${names.join(',')}`);
+    return Object.fromEntries(
+      text
+        .trim()
+        .split('\n')
+        .map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]),
+    );
+  }
+
+  /** The main process of a unit as this process sees it; 0 where it has none. */
+  mainPid(unit: string): number {
+    const inner = this.properties(unit, 'MainPID').MainPID;
+    return inner === '0' ? 0 : outerPid(this.#pid, String(inner));
+  }
+
+  journal(unit: string): string {
+    return this.run('journalctl', '--unit', unit, '--output=cat', '--no-pager').text;
+  }
+
+  /** The agent's status once it fits. */
+  async status(stateDir: string, fits: (status: Status) => boolean, patienceMs = 30_000): Promise<Status> {
+    let last: Status | undefined;
+    await this.until(async () => {
+      last = await askStatus(this.path(stateDir)).catch(() => undefined);
+      return last !== undefined && fits(last);
+    }, patienceMs);
+    return last as Status;
+  }
+
+  async until(fits: () => boolean | Promise<boolean>, patienceMs: number): Promise<void> {
+    const endMs = performance.now() + patienceMs;
+    while (!(await fits())) {
+      if (performance.now() > endMs) throw new Error(`not within ${patienceMs} ms: ${fits.toString().slice(0, 200)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async stop(): Promise<void> {
+    const gone = once(this.#outer, 'exit');
+    if (this.#pid > 0) process.kill(this.#pid, 'SIGKILL');
+    else this.#outer.kill('SIGKILL');
+    await gone;
+    process.off('exit', this.#killOnExit);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The one child of `unshare`, which is PID 1 in there. */
+function childOf(pid: number | undefined): number {
+  const file = `/proc/${pid}/task/${pid}/children`;
+  return existsSync(file) ? Number(readFileSync(file, 'utf8').trim().split(' ')[0] ?? 0) : 0;
+}
+
+/** Which process of this machine is `inner` in the lab's PID namespace. */
+function outerPid(init: number, inner: string): number {
+  const space = (pid: string) => readFileSync(`/proc/${pid}/status`, 'utf8').match(/^NSpid:\t\d+\t(\d+)$/m)?.[1];
+  const parents = new Set([init]);
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (space(pid) === inner && isBelow(Number(pid), parents)) return Number(pid);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return 0;
+}
+
+function isBelow(pid: number, roots: ReadonlySet<number>): boolean {
+  for (let at = pid; at > 1; ) {
+    if (roots.has(at)) return true;
+    at = Number(readFileSync(`/proc/${at}/status`, 'utf8').match(/^PPid:\t(\d+)$/m)?.[1] ?? 0);
+  }
+  return false;
+}
