@@ -1,7 +1,7 @@
 // What can still be read of a damaged file, taken over into a fresh one: every row under its outbox's name and number,
 // the command journal, so that no command runs twice, delivered alerts, waiting uploads and notes. Each table and each outbox by
 // itself, so that a broken one costs nothing but itself.
-import Database from 'better-sqlite3';
+import Database, { type Statement } from 'better-sqlite3';
 import { type EventBody, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
 import { ROW_CLASSES } from './rows.ts';
 import type { Db } from './schema.ts';
@@ -63,31 +63,77 @@ function outboxesOf(damaged: Db): DamagedOutbox[] {
 }
 
 function takeOver(damaged: Db, fresh: Db, outbox: DamagedOutbox, successor: string): EventBody {
-  const insert = fresh.prepare('insert into rows (class, outbox, seq, channel, body, at, mono, trusted) values (?, ?, ?, ?, ?, ?, ?, ?)');
-  const read = damaged
-    .prepare('select class, outbox, seq, channel, body, at, mono, trusted from rows where class = ? and outbox = ? and seq between ? and ?')
-    .raw();
-  const kept: number[] = [];
-  for (const [rowClass, name] of ROW_CLASSES.entries()) {
-    let taken = 0;
-    for (let first = 1; first <= outbox.accepted; first += CHUNK) {
-      const last = Math.min(first + CHUNK - 1, outbox.accepted);
-      for (const row of readable((from, to) => read.all(rowClass, outbox.ordinal, from, to) as unknown[][], first, last)) {
-        if (!isWhole(name, String(row[4])) || reading(() => insert.run(...row)) === undefined) continue;
-        kept.push(Number(row[2]));
-        taken++;
-      }
-    }
-    fresh.prepare('update tally set rows = rows + ? where class = ?').run(taken, rowClass);
-  }
   const covered = JSON.parse(outbox.covered) as Ranges;
   const gone = JSON.parse(outbox.gone) as Ranges;
   const all: Ranges = outbox.accepted > 0 ? [[1, outbox.accepted]] : [];
-  const lost = subtract(all, union(union(covered, gone), rangesOf(kept)));
+  const keeper = new Keeper(fresh, outbox);
+  byName(damaged, outbox, keeper);
+  const lost = () => subtract(all, union(union(covered, gone), rangesOf([...keeper.kept])));
+  if (lost().length > 0) byPlace(damaged, keeper);
+  keeper.countUp();
   fresh
     .prepare('insert into outboxes (ordinal, id, boot, opened_at, accepted, covered, gone) values (?, ?, ?, ?, ?, ?, ?)')
-    .run(outbox.ordinal, outbox.id, outbox.boot, outbox.opened_at, outbox.accepted, outbox.covered, JSON.stringify(union(gone, lost)));
-  return closedEvent(outbox.id, outbox.accepted, lost, successor);
+    .run(outbox.ordinal, outbox.id, outbox.boot, outbox.opened_at, outbox.accepted, outbox.covered, JSON.stringify(union(gone, lost())));
+  return closedEvent(outbox.id, outbox.accepted, lost(), successor);
+}
+
+const ROW = 'class, outbox, seq, channel, body, at, mono, trusted';
+
+/** Takes the rows of one outbox that are whole, each number once. */
+class Keeper {
+  readonly kept = new Set<number>();
+  readonly #outbox: DamagedOutbox;
+  readonly #insert: Statement;
+  readonly #add: Statement;
+  readonly #taken = ROW_CLASSES.map(() => 0);
+
+  constructor(fresh: Db, outbox: DamagedOutbox) {
+    this.#outbox = outbox;
+    this.#insert = fresh.prepare(`insert into rows (${ROW}) values (?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#add = fresh.prepare('update tally set rows = rows + ? where class = ?');
+  }
+
+  offer(row: unknown[]): void {
+    const [rowClass, ordinal, seq, , body] = row as [number, number, number, string, string];
+    const name = ROW_CLASSES[rowClass];
+    if (name === undefined || ordinal !== this.#outbox.ordinal || seq < 1 || seq > this.#outbox.accepted || this.kept.has(seq)) return;
+    if (!isWhole(name, String(body)) || reading(() => this.#insert.run(...row)) === undefined) return;
+    this.kept.add(seq);
+    this.#taken[rowClass] = (this.#taken[rowClass] ?? 0) + 1;
+  }
+
+  countUp(): void {
+    for (const [rowClass, rows] of this.#taken.entries()) this.#add.run(rows, rowClass);
+  }
+}
+
+/** Each row looked up by its name: that gets past any broken page but its own and those above it. */
+function byName(damaged: Db, { ordinal, accepted }: DamagedOutbox, keeper: Keeper): void {
+  const read = damaged.prepare(`select ${ROW} from rows where class = ? and outbox = ? and seq between ? and ?`).raw();
+  for (const rowClass of ROW_CLASSES.keys()) {
+    for (let first = 1; first <= accepted; first += CHUNK) {
+      const last = Math.min(first + CHUNK - 1, accepted);
+      const found = readable((from, to) => read.all(rowClass, ordinal, from, to) as unknown[][], first, last);
+      for (const row of found) keeper.offer(row);
+    }
+  }
+}
+
+/** Each row by its place, from both ends: that finds what a garbled key hides from those who look for its name. */
+function byPlace(damaged: Db, keeper: Keeper): void {
+  for (const order of ['asc', 'desc']) {
+    const inOrder = `from rows order by class ${order}, outbox ${order}, seq ${order}`;
+    let reached = 0;
+    reading(() => {
+      for (const _name of damaged.prepare(`select class, outbox, seq ${inOrder}`).raw().iterate()) reached++;
+    });
+    const read = damaged.prepare(`select ${ROW} ${inOrder} limit ? offset ?`).raw();
+    for (let first = 0; first < reached; first += CHUNK) {
+      const last = Math.min(first + CHUNK, reached) - 1;
+      const found = readable((from, to) => read.all(to - from + 1, from) as unknown[][], first, last);
+      for (const row of found) keeper.offer(row);
+    }
+  }
 }
 
 /** A text that a broken page garbled would be poison to the cloud. */

@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import Database from 'better-sqlite3';
+import { classNumber } from '../../src/outbox/rows.ts';
 import type { Random } from './random.ts';
 
 const PAGE = 4_096;
@@ -124,7 +125,26 @@ function overwrite(file: string, at: number, content: Buffer): void {
   closeSync(descriptor);
 }
 
-/** Names of the rows that SQLite itself still reads, from the front and from the back, the WAL included. */
+interface DamagedRow {
+  readonly id: string;
+  readonly seq: number;
+  readonly class: number;
+  readonly body: string;
+}
+
+const ALERT = classNumber('alert');
+const TELEMETRY = classNumber('telemetry');
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Names of the whole rows that SQLite itself still reads, from the front and from the back, the WAL included. A garbled text is none. */
 export function readableRows(file: string): Set<string> {
   const found = new Set<string>();
   if (!existsSync(file)) return found;
@@ -133,9 +153,11 @@ export function readableRows(file: string): Set<string> {
       const db = new Database(file);
       try {
         const rows = db.prepare(
-          `select o.id, r.seq from rows r join outboxes o on o.ordinal = r.outbox order by r.class ${order}, r.outbox ${order}, r.seq ${order}`,
+          `select o.id, r.* from rows r join outboxes o on o.ordinal = r.outbox order by r.class ${order}, r.outbox ${order}, r.seq ${order}`,
         );
-        for (const row of rows.iterate() as Iterable<{ id: string; seq: number }>) found.add(`${row.id}/${row.seq}`);
+        for (const { id, seq, class: rowClass, body } of rows.iterate() as Iterable<DamagedRow>) {
+          if (isJson(rowClass === ALERT || rowClass === TELEMETRY ? `[${body}]` : `{${body}}`)) found.add(`${id}/${seq}`);
+        }
       } finally {
         db.close();
       }
