@@ -8,7 +8,7 @@ import { describe } from './agent/describe.ts';
 import { startGuard } from './agent/guard.ts';
 import { Incidents } from './agent/incidents.ts';
 import { lastEnding, lastWords, pulseOf, tellEnding, thisRun } from './agent/life.ts';
-import { openLogFile } from './agent/logs.ts';
+import { lastLines, openLogFile } from './agent/logs.ts';
 import { ownWork } from './agent/ownWork.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { changesOf, describeReload } from './agent/reload.ts';
@@ -295,7 +295,17 @@ export class Agent {
 
     const cameras = await startCameras({ loaded, ros, clock, problems });
     const log = this.#log.child({ room: 'media' });
-    incidents = uploads && new Incidents({ thing: config.thing, cameras: cameras.all, uploads, clock, problems, log });
+    incidents =
+      uploads &&
+      new Incidents({
+        thing: config.thing,
+        cameras: cameras.all,
+        uploads,
+        clock,
+        problems,
+        log,
+        lastLines: () => lastLines(this.#logFile, config),
+      });
     this.#steps.push(['incidents', () => incidents?.stop()]);
     this.#steps.push(['cameras', () => cameras.stop()]);
     yield 'cameras';

@@ -45,7 +45,7 @@ export async function startCameras({ loaded, ros, clock, problems }: CameraParts
       type: entry.type,
       types: [IMAGE, COMPRESSED_IMAGE],
       depth: 1,
-      maxPerSecond: entry.rate,
+      everyMs: Math.round(1_000 / entry.rate),
       onMessage: (message) => camera.see(message as unknown as PictureMessage),
       onError: (error) => unreadable(messageOf(error)),
       onTrouble: (what) => tell('camera_off', what),

@@ -4,7 +4,7 @@ import { AgentError } from '../errors.ts';
 import type { RosNode, RosSubscription, SubscribeOptions } from '../ros/index.ts';
 import { match, type Wanted } from '../sensing/index.ts';
 
-export interface FollowOptions extends Pick<SubscribeOptions, 'maxPerSecond' | 'onMessage' | 'onError'> {
+export interface FollowOptions extends Pick<SubscribeOptions, 'everyMs' | 'onMessage' | 'onError'> {
   readonly ros: RosNode;
   /** Absolute. */
   readonly topic: string;
@@ -54,7 +54,7 @@ export class Follow {
 
   /** @returns why not. */
   #subscribe({ type, qos }: Wanted): string | undefined {
-    const { ros, topic, depth, maxPerSecond, onMessage, onError } = this.#options;
+    const { ros, topic, depth, everyMs, onMessage, onError } = this.#options;
     try {
       this.#subscription = ros.subscribe({
         topic,
@@ -62,7 +62,7 @@ export class Follow {
         qos: { ...qos, depth },
         onMessage,
         ...(onError ? { onError } : {}),
-        ...(maxPerSecond === undefined ? {} : { maxPerSecond }),
+        ...(everyMs === undefined ? {} : { everyMs }),
       });
       return undefined;
     } catch (error) {

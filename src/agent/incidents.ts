@@ -18,6 +18,8 @@ export interface IncidentParts {
   readonly clock: Clock;
   readonly problems: Problems;
   readonly log: Logger;
+  /** The last lines of the agent's log. */
+  readonly lastLines: () => Promise<string[]>;
 }
 
 interface Incident {
@@ -109,17 +111,22 @@ export class Incidents {
     this.#running.add(running);
   }
 
-  /** Pictures of now, and then the record that names them. */
+  /** Pictures of now, and then the record that names them, with what led to it. */
   async #first(incident: Incident): Promise<void> {
-    const { cameras, clock } = this.#parts;
+    const { cameras, clock, lastLines } = this.#parts;
     const readings = this.#lately.all(clock.mono());
     const taken = await Promise.all(
       cameras.map((camera) => this.#spool(camera.name, () => camera.snapshot(incident.channel), incident.id)),
     );
-    await this.#spool('record', async () => this.#record(incident, readings, taken), incident.id);
+    await this.#spool('record', async () => this.#record(incident, readings, taken, await lastLines()), incident.id);
   }
 
-  #record({ id, channel, value, at }: Incident, readings: readonly LatelyReading[], taken: readonly Spooled[]): Upload {
+  #record(
+    { id, channel, value, at }: Incident,
+    readings: readonly LatelyReading[],
+    taken: readonly Spooled[],
+    log: readonly string[],
+  ): Upload {
     const record = {
       thing: this.#parts.thing,
       incident: id,
@@ -128,6 +135,7 @@ export class Incidents {
       at,
       pictures: taken.map(({ camera, takenAtMs, why }) => ({ camera, taken_at: takenAtMs ?? null, ...(why === undefined ? {} : { why }) })),
       readings: readings.map((reading) => [reading.at, reading.channel, reading.value, ...(reading.extra ? [reading.extra] : [])]),
+      log,
     };
     return { kind: 'log', contentType: 'application/json', bytes: Buffer.from(`${JSON.stringify(record)}\n`), takenAtMs: at };
   }

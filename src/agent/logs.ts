@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../clock/index.ts';
 import type { Config } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
-import type { LogFile, Logger } from '../logs/index.ts';
+import { type LogFile, type Logger, readLog } from '../logs/index.ts';
 
 /** @returns whether the agent before this one ended without a word. */
 export function openLogFile(file: LogFile, { state_dir: stateDir, logs }: Config, clock: Clock, log: Logger): boolean {
@@ -21,4 +21,18 @@ export function openLogFile(file: LogFile, { state_dir: stateDir, logs }: Config
     log.error({ event: 'no_log_file' }, `log lines go to standard output only: ${messageOf(error)}`);
     return false;
   }
+}
+
+/** As much of the log as an incident's record takes. */
+const TAIL_BYTES = 64 * 1024;
+
+/** The last lines of the log, secrets taken out as in all of it. */
+export async function lastLines(file: LogFile, { state_dir: stateDir }: Config): Promise<string[]> {
+  const { file: number, offset } = file.end;
+  const from = Math.max(0, offset - TAIL_BYTES);
+  const chunks: Buffer[] = [];
+  for await (const chunk of readLog(join(stateDir, 'logs'), { file: number, offset: from })) chunks.push(chunk);
+  const lines = Buffer.concat(chunks).toString('utf8').split('\n').slice(0, -1);
+  // The first one is not whole where the log is longer.
+  return from === 0 ? lines : lines.slice(1);
 }

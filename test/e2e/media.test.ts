@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import * as age from 'age-encryption';
 import sharp from 'sharp';
-import { telemetry } from '../../src/wire/index.ts';
+import { result, telemetry } from '../../src/wire/index.ts';
 import { Bench, THING } from '../support/bench.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
@@ -24,6 +25,7 @@ describe('pictures of an alert', { skip, timeout: 120_000 }, () => {
   let peer: RosPeer;
   let agent: Program;
   let witness: Program;
+  let results: Program;
   let filming: Promise<void> | undefined;
   let isFilming = false;
   let frames = 0;
@@ -84,6 +86,7 @@ cameras:
   hall: { topic: /hall/image, rate: 5, after: 1s, ring: 5s, ${zones}, privacy_topic: /privacy, privacy_allows: [fall] }
 `);
     witness = bench.run('witness', 'mosquitto_sub', [...bench.mosquittoArguments(), '-t', 'elderly_bot/telemetry']);
+    results = bench.run('results', 'mosquitto_sub', [...bench.mosquittoArguments(), '-t', 'elderly_bot/results']);
     agent = bench.agent();
     await agent.event('connected');
     isFilming = true;
@@ -124,13 +127,18 @@ cameras:
       () => cloud.stored('log'),
       (all) => all.length > 0,
     );
-    const told = JSON.parse(String(record?.bytes)) as Readonly<Record<string, unknown>> & { readings: unknown[][]; pictures: unknown[] };
+    const told = JSON.parse(String(record?.bytes)) as Readonly<Record<string, unknown>> & {
+      readings: unknown[][];
+      pictures: unknown[];
+      log: string[];
+    };
     assert.deepEqual([told.thing, told.incident, told.channel, told.value], [THING, incident, 'fall', true]);
     assert.ok(
       told.readings.some(([, channel, value]) => channel === 'gas' && value === false),
       JSON.stringify(told.readings),
     );
     assert.equal(told.pictures.length, 1);
+    assert.ok(told.log.some((line) => JSON.parse(line).event === 'connected'));
   });
 
   it('are not taken in privacy, but of what is allowed to', async () => {
@@ -153,13 +161,70 @@ cameras:
     await bench.status(({ cameras }) => cameras[0]?.ring_bytes === 0);
   });
 
-  it('are said to be missing where the camera is gone', async () => {
+  it('come when the family asks, of the camera that is named, and not in privacy', async () => {
+    const ask = async (id: string, value?: string) => {
+      const now = Date.now();
+      const command = { id, thing: THING, command: 'snapshot', ...(value ? { value } : {}), issued_at: now, expires_at: now + 20_000 };
+      const publish = [...bench.mosquittoArguments(), '-t', 'elderly_bot/commands', '-m', JSON.stringify(command)];
+      await bench.run('sender', 'mosquitto_pub', publish).exited;
+      const [answer] = await eventually(
+        async () => results.lines.map((line) => result.parse(line)).filter((one) => one.id === id),
+        (all) => all.length > 0,
+      );
+      return answer ?? assert.fail();
+    };
+    const refused = await ask('in-privacy');
+    assert.deepEqual([refused.status, refused.reason, refused.detail], ['rejected', 'not_allowed', 'hall: there is privacy now']);
     await say('/privacy', false);
+    await bench.status(({ cameras }) => cameras[0]?.privacy === false && cameras[0].ring_bytes > 0);
+    assert.deepEqual((await ask('elsewhere', 'attic')).detail, 'there is no camera attic');
+    const known = (await cloud.stored('snapshot')).length;
+    const { status, applied } = await ask('asked', 'hall');
+    assert.equal(status, 'done');
+    assert.equal((applied as { pictures: { camera: string }[] }).pictures[0]?.camera, 'hall');
+    const [newest] = await eventually(
+      () => cloud.stored('snapshot'),
+      (all) => all.length > known,
+    );
+    assert.equal(newest?.incident, null);
+  });
+
+  it('are said to be missing where the camera is gone', async () => {
     isFilming = false;
     await filming;
     await bench.status(({ cameras }) => Number(cameras[0]?.age_ms) > 1_500);
     await say('/fire_detected', true);
     const problem = await agent.event('problem_raised', ({ code }) => code === 'pictures_missing', 15_000);
     assert.match(String(problem.msg), /hall: no.* came from \/hall\/image in/);
+  });
+
+  it('leave the robot sealed where a camera has recipients: the store holds ciphertext, and only the key opens it', async () => {
+    const identity = await age.generateX25519Identity();
+    const recipient = await age.identityToRecipient(identity);
+    await agent.stop();
+    bench.configure(`
+uploads: { api: "${cloud.origin}", retry_min: 100ms }
+cameras:
+  hall: { topic: /hall/image, rate: 5, after: 1s, recipients: [${recipient}] }
+`);
+    agent = bench.agent();
+    await agent.event('connected');
+    isFilming = true;
+    filming = film();
+    await bench.status(({ cameras }) => Number(cameras[0]?.kept) > 0);
+    await say('/fall_detected', false);
+    await say('/fall_detected', true);
+    const opened = async (kind: string) => {
+      const [found] = await eventually(
+        async () => (await cloud.stored(kind)).filter(({ content_type: type }) => type === 'application/age'),
+        (all) => all.length > 0,
+      );
+      assert.match(String(found?.bytes), /^age-encryption\.org\/v1\n/);
+      const decrypter = new age.Decrypter();
+      decrypter.addIdentity(identity);
+      return sharp(await decrypter.decrypt(found?.bytes ?? Buffer.alloc(0))).metadata();
+    };
+    assert.equal((await opened('snapshot')).format, 'jpeg');
+    assert.equal((await opened('clip')).format, 'webp');
   });
 });
