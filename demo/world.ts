@@ -76,7 +76,7 @@ export async function startWorld(said: (step: string) => void, signal: AbortSign
 
     begin('cloud (PGlite)');
     const cloudDir = join(folder, 'cloud');
-    const cloud = program('cloud', process.execPath, [`${ROOT}cloud/dist/cloud/src/main.js`], {
+    const cloud = program('cloud', process.execPath, [`${ROOT}cloud/dist/cloud/src/main.js`, 'serve'], {
       PATH: process.env.PATH,
       AWS_IOT_ENDPOINT: `localhost:${brokerPort}`,
       AWS_ROOT_CA: files.ca,

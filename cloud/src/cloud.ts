@@ -12,9 +12,8 @@ import { BrokerLink } from './broker/link.ts';
 import { Commands } from './commands/commands.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
-import { pgliteDatabase } from './database/pglite.ts';
-import { postgresDatabase } from './database/postgres.ts';
-import { messageOf } from './errors.ts';
+import { openDatabase, usable } from './database/open.ts';
+import { messageOf, Refusal } from './errors.ts';
 import type { App } from './http/app.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { filtersOf } from './ingest/pattern.ts';
@@ -32,11 +31,6 @@ const FIRST_SUBSCRIPTION_MS = 5_000;
 /** Of the 10 s that a stop may take. */
 const DRAIN_MS = 6_000;
 
-const WHAT_TO_CHECK = {
-  postgres: 'check DATABASE_URL, and that PostgreSQL runs there and lets this user create tables',
-  pglite: 'check CLOUD_DATA_DIR',
-} as const;
-
 export interface Cloud {
   readonly url: string;
   readonly subscribed: boolean;
@@ -46,11 +40,10 @@ export interface Cloud {
 export async function startCloud(settings: Settings, log: Logger): Promise<Cloud> {
   const db = await openDatabase(settings, log);
   try {
-    const steps = await prepare(db, settings).catch((error: unknown) => {
-      throw new Error(`the database can't be used: ${messageOf(error)}; ${WHAT_TO_CHECK[db.kind]}`, { cause: error });
-    });
+    const steps = await usable(db, prepare(db, settings));
     log.info({ event: 'database_open', kind: db.kind, migrated: steps }, 'the database is open');
-    return await startOn(db, settings, log);
+    const { start, stop } = await assemble(db, settings, log);
+    return { ...(await start()), stop };
   } catch (error) {
     await db.close();
     throw error;
@@ -64,7 +57,14 @@ async function prepare(db: Database, { retention }: Settings): Promise<number[]>
   return steps;
 }
 
-async function startOn(db: Database, settings: Settings, log: Logger): Promise<Cloud> {
+export interface Parts {
+  readonly app: App;
+  start(): Promise<Pick<Cloud, 'url' | 'subscribed'>>;
+  stop(): Promise<void>;
+}
+
+/** All of it on an open database, not yet listening to anybody. */
+export async function assemble(db: Database, settings: Settings, log: Logger): Promise<Parts> {
   const metrics = new Metrics(() => link.state === 'subscribed');
   const receipts = new Receipts({
     db,
@@ -105,9 +105,8 @@ async function startOn(db: Database, settings: Settings, log: Logger): Promise<C
   const tokens = new Tokens(secretKey);
   const passwords = new Passwords();
   const attempts = new AttemptLimits(db, secretKey);
-  const devices = new Devices({ db, audience: () => publicOrigin ?? urlOf(server), ca: deviceCa });
-  await passwords.prepare();
-  const server: App = await httpServer({
+  const devices = new Devices({ db, audience: () => publicOrigin ?? urlOf(app), ca: deviceCa });
+  const app: App = await httpServer({
     db,
     log: log.child({ room: 'http' }),
     auth: new Auth({ db, tokens, devices }),
@@ -121,38 +120,34 @@ async function startOn(db: Database, settings: Settings, log: Logger): Promise<C
     commands: new Commands({ db, publish: (topic, payload) => link.publish(topic, payload) }),
     uploads,
   });
-  await listen(server, settings);
-  ingest.start();
-  link.start();
-  upkeep.start();
   return {
-    url: urlOf(server),
-    subscribed: await link.subscribed(FIRST_SUBSCRIPTION_MS),
+    app,
+    async start() {
+      await passwords.prepare();
+      await listen(app, settings);
+      ingest.start();
+      link.start();
+      upkeep.start();
+      return { url: urlOf(app), subscribed: await link.subscribed(FIRST_SUBSCRIPTION_MS) };
+    },
     async stop() {
       await upkeep.stop();
       await link.leave();
       await ingest.drain(DRAIN_MS);
       await receipts.stop();
       await link.stop();
-      await server.close();
+      await app.close();
       store?.close();
       await db.close();
     },
   };
 }
 
-function openDatabase({ databaseUrl, dataDir }: Settings, log: Logger): Promise<Database> {
-  if (databaseUrl === null) return pgliteDatabase(dataDir);
-  const onIdleError = (error: Error): void =>
-    log.warn({ event: 'database_connection_lost', why: error.message }, 'an idle connection broke');
-  return Promise.resolve(postgresDatabase({ url: databaseUrl, onIdleError }));
-}
-
 async function listen(server: App, { host, port }: Settings): Promise<void> {
   try {
     await server.listen({ host, port });
   } catch (error) {
-    throw new Error(`HOST=${host} PORT=${port}: ${messageOf(error)}; set another PORT, or 0 for any that is free`, { cause: error });
+    throw new Refusal(`HOST=${host} PORT=${port}: ${messageOf(error)}; set another PORT, or 0 for any that is free`, { cause: error });
   }
 }
 

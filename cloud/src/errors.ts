@@ -11,6 +11,11 @@ export class SettingsError extends Error {
   }
 }
 
+/** Something stands in the way, and the text says what to do about it; exit code 1. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+}
+
 /** The text of anything that was thrown; of several at once (a host with two addresses) the first. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '' && error.errors.length > 0) return messageOf(error.errors[0]);

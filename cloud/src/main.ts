@@ -1,49 +1,89 @@
-// The cloud as a process. Exit code 2: settings that can't work; 1: surroundings that don't; 0: stopped as asked.
-import { pino } from 'pino';
-import { type Cloud, startCloud } from './cloud.ts';
-import { messageOf, SettingsError } from './errors.ts';
-import { readEnvironment, type Settings, settingsFrom } from './settings.ts';
+// The command line. Each command's code is loaded only when it runs, so that --help is quick.
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { exitWith, print } from './cli/exit.ts';
+import { VERSION } from './version.ts';
 
-/** A stop takes at most 10 s, whatever hangs. */
-const STOP_MS = 9_500;
+const jsonOption = { json: { type: 'boolean', default: false, describe: 'Print JSON for a program to read' } } as const;
+const phone = { type: 'string', demandOption: true, describe: 'As it was registered, such as +391234567' } as const;
+const thing = { type: 'string', demandOption: true, describe: 'The robot, by its thing name' } as const;
 
-async function main(): Promise<void> {
-  const settings = readSettings();
-  const log = pino({ level: settings.logLevel, base: null }, pino.destination({ dest: 1, sync: true }));
-  const stopAsked = new Promise<string>((resolve) => {
-    let asked = false;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        if (asked) process.exit(1);
-        asked = true;
-        resolve(signal);
+await yargs(hideBin(process.argv))
+  .scriptName('elderly-bot-cloud')
+  .usage(
+    '$0 <command>\n\nThe slim cloud API behind elderly-bot. Its settings come from the environment and from .env in the folder it runs in.',
+  )
+  .command('serve', 'Run the cloud until it is stopped', {}, async () => {
+    const { serve } = await import('./cli/serve.ts');
+    await exitWith(serve);
+  })
+  .command('migrate', 'Bring the tables to this version and end; serve does so too', {}, async () => {
+    const { migrateTables } = await import('./cli/migrate.ts');
+    await exitWith(migrateTables);
+  })
+  .command(
+    'invite <phone> <thing>',
+    'Make somebody who has registered a member of a robot: alerts, pictures, commands',
+    (y) => y.positional('phone', phone).positional('thing', thing),
+    async (args) => {
+      const { inviteMember } = await import('./cli/members.ts');
+      await exitWith(() => inviteMember(args.phone, args.thing));
+    },
+  )
+  .command(
+    'revoke <phone> <thing>',
+    'End somebody’s membership of a robot, from their next request on',
+    (y) => y.positional('phone', phone).positional('thing', thing),
+    async (args) => {
+      const { revokeMember } = await import('./cli/members.ts');
+      await exitWith(() => revokeMember(args.phone, args.thing));
+    },
+  )
+  .command(
+    'device <what> [thing] [certificate]',
+    'Robots’ certificates, by which uploads are taken: add THING CERT, revoke THING CERT, list [THING]',
+    (y) =>
+      y
+        .positional('what', { choices: ['add', 'revoke', 'list'] as const, demandOption: true })
+        .positional('thing', { type: 'string', describe: thing.describe })
+        .positional('certificate', { type: 'string', describe: 'add, revoke: its certificate, a PEM file' })
+        .options(jsonOption)
+        .check(({ what, certificate }) => what === 'list' || certificate !== undefined || `device ${what} needs THING and CERT`),
+    async ({ what, thing: name = '', certificate = '', json }) => {
+      const { addDevice, revokeDevice, listDevices } = await import('./cli/device.ts');
+      await exitWith(() => {
+        if (what === 'list') return listDevices(name || undefined, json);
+        return what === 'add' ? addDevice(name, certificate) : revokeDevice(name, certificate);
       });
-    }
-  });
-  let cloud: Cloud;
-  try {
-    cloud = await startCloud(settings, log);
-  } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
-    process.exit(1);
-  }
-  log.info({ event: 'cloud_ready', url: cloud.url, subscribed: cloud.subscribed }, 'the cloud is ready');
-  const signal = await stopAsked;
-  log.info({ event: 'cloud_stopping', signal }, 'finishing what was taken');
-  setTimeout(() => process.exit(0), STOP_MS).unref();
-  await cloud.stop();
-  log.info({ event: 'cloud_stopped' }, 'stopped');
-  process.exit(0);
-}
-
-function readSettings(): Settings {
-  try {
-    return settingsFrom(readEnvironment(process.env, '.env'));
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    process.stderr.write(`${error.lines.join('\n')}\n`);
+    },
+  )
+  .command(
+    'backup <file>',
+    'Write the whole database into a file: what pg_dump writes, or the folder of the database in the process as tar.gz',
+    (y) => y.positional('file', { type: 'string', demandOption: true, describe: 'A new file; it becomes readable by its owner only' }),
+    async ({ file }) => {
+      const { backup } = await import('./cli/backup.ts');
+      await exitWith(() => backup(file));
+    },
+  )
+  .command('openapi', 'Print the OpenAPI 3.1 document of the routes', {}, async () => {
+    const { printOpenApi } = await import('./cli/openapi.ts');
+    await exitWith(printOpenApi);
+  })
+  .command('version', 'Print the version', {}, () => print(VERSION))
+  .example('$0 serve', 'run it')
+  .example('$0 invite +391234567 elderly-bot', 'let somebody see the robot')
+  .example('$0 device add elderly-bot robot.crt.pem', 'take pictures from the robot')
+  .example('$0 backup elderly-bot.dump', 'before an upgrade')
+  .epilogue('Exit codes: 0 done, 1 it failed (database, port, pg_dump), 2 the command line or the settings have to be mended first.')
+  .demandCommand(1, 'Which command? --help lists them.')
+  .strict()
+  .recommendCommands()
+  .parserConfiguration({ 'parse-positional-numbers': false })
+  .version(VERSION)
+  .wrap(Math.min(120, process.stdout.columns ?? 100))
+  .fail((message, error) => {
+    process.stderr.write(`elderly-bot-cloud: ${message ?? error.message}; elderly-bot-cloud --help lists what there is\n`);
     process.exit(2);
-  }
-}
-
-await main();
+  })
+  .parseAsync();

@@ -4,20 +4,17 @@ import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { type CredentialPaths, type Credentials, readCredentials } from './broker/credentials.ts';
 import { type Endpoint, endpointOf } from './broker/endpoint.ts';
+import type { DatabaseSettings } from './database/open.ts';
 import { messageOf, SettingsError } from './errors.ts';
 import { type HttpSettings, httpSettingsFrom } from './http/settings.ts';
 import { patternProblem } from './ingest/pattern.ts';
 import { type Retention, retentionFrom } from './upkeep/retention.ts';
 
-export interface Settings {
+export interface Settings extends DatabaseSettings {
   readonly endpoint: Endpoint;
   readonly credentials: Credentials | null;
   /** Topic prefixes of the robots; one level of each may be `+`. */
   readonly patterns: readonly string[];
-  /** A PostgreSQL URL, or null for PGlite in {@link dataDir}. */
-  readonly databaseUrl: string | null;
-  /** A folder, or `memory:`. */
-  readonly dataDir: string;
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
@@ -49,6 +46,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const CREDENTIALS = { rootCa: 'AWS_ROOT_CA', certFile: 'AWS_CERT_FILE', privateKey: 'AWS_PRIVATE_KEY' } as const;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const DATA_DIR = './cloud-data';
 const GIB = 1_024 ** 3;
 const MAX_RECEIPT_INTERVAL_MS = UNIT_MS.h ?? 0;
 
@@ -115,7 +113,7 @@ export function settingsFrom(environment: Environment): Settings {
     credentials,
     patterns,
     databaseUrl,
-    dataDir: get('CLOUD_DATA_DIR', './cloud-data'),
+    dataDir: get('CLOUD_DATA_DIR', DATA_DIR),
     host: get('HOST', '127.0.0.1'),
     port,
     publicTelemetry,
@@ -129,6 +127,13 @@ export function settingsFrom(environment: Environment): Settings {
     http,
     logLevel,
   };
+}
+
+/** Only what a command needs that speaks with the database alone. @throws SettingsError */
+export function databaseSettingsFrom(environment: Environment): DatabaseSettings {
+  const databaseUrl = environment.DATABASE_URL ? databaseUrlFrom(environment.DATABASE_URL) : null;
+  if (databaseUrl instanceof Wrong) throw new SettingsError([`DATABASE_URL=...: ${databaseUrl.expected}`]);
+  return { databaseUrl, dataDir: environment.CLOUD_DATA_DIR || DATA_DIR };
 }
 
 class Wrong {

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { Postgres } from '../../test/support/postgres.ts';
 import { readAccounts } from '../src/coverage.ts';
+import { migrate } from '../src/database/migrate.ts';
 import { pgliteDatabase } from '../src/database/pglite.ts';
+import { postgresDatabase } from '../src/database/postgres.ts';
 import { PlainBroker } from './support/aedes.ts';
 import { NO_POSTGRES } from './support/databases.ts';
 import { CloudProcess } from './support/process.ts';
@@ -55,6 +57,48 @@ test('a database that isn’t there: a line that says what to check, exit code 1
   assert.deepEqual(await cloud.ended(), { code: 1, signal: null });
   assert.match(cloud.stderr, /^the database can't be used: .*ECONNREFUSED.*; check DATABASE_URL.*\n$/);
   assert.doesNotMatch(cloud.stderr, /secret/);
+});
+
+test('a certificate that isn’t there, a key that others can read: a line that says what to do, exit code 2', async () => {
+  const certificates = { AWS_ROOT_CA: 'gone/ca.pem', AWS_CERT_FILE: 'gone/cloud.pem', AWS_PRIVATE_KEY: 'gone/key.pem' };
+  const cloud = new CloudProcess(environment({ AWS_IOT_ENDPOINT: 'broker.invalid', ...certificates }), folder);
+  assert.deepEqual(await cloud.ended(), { code: 2, signal: null });
+  for (const [name, path] of Object.entries(certificates)) {
+    assert.ok(cloud.stderr.includes(`${name} ${path}: no such file; put the file there, or set ${name} to where it is\n`), cloud.stderr);
+  }
+});
+
+describe('a database that it can’t work with: one line, exit code 1, nothing changed', { skip: NO_POSTGRES }, () => {
+  let server: Postgres;
+  before(async () => {
+    server = await Postgres.start();
+  });
+  after(() => server.stop());
+
+  const refused = async (planted: string): Promise<string> => {
+    const url = await server.createDatabase();
+    const db = postgresDatabase({ url });
+    await migrate(db, []);
+    await db.script(planted);
+    const cloud = new CloudProcess(environment({ DATABASE_URL: url }), folder);
+    assert.deepEqual(await cloud.ended(), { code: 1, signal: null });
+    assert.deepEqual(await db.query('select number from cloud_migrations where number < 9000'), []);
+    await db.close();
+    return cloud.stderr;
+  };
+
+  test('of a newer program', async () => {
+    const said = await refused("insert into cloud_migrations (number, name) values (9999, 'from tomorrow')");
+    assert.match(said, /^the database is at migration 9999, this program knows \d+; start the newer program, or restore a backup[^\n]*\n$/);
+  });
+
+  test('with tables of somebody else', async () => {
+    const said = await refused('create table outboxes (id int)');
+    assert.match(
+      said,
+      /^the database can't be brought to this version, and was left as it is: migration 1 \(first\): [^\n]*outboxes[^\n]*\n$/,
+    );
+  });
 });
 
 test('with the database in the process: rows in, receipt out, state shown; killed with -9 it still has them', async () => {

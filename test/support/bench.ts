@@ -85,7 +85,7 @@ export class Bench {
 
   /** @param database a PostgreSQL URL, or a folder for PGlite. */
   async cloud(database: { url: string } | { folder: string }, over: NodeJS.ProcessEnv = {}): Promise<Program> {
-    const cloud = new Program('cloud', process.execPath, [`${ROOT}cloud/dist/cloud/src/main.js`], {
+    const cloud = new Program('cloud', process.execPath, [`${ROOT}cloud/dist/cloud/src/main.js`, 'serve'], {
       PATH: process.env.PATH,
       AWS_IOT_ENDPOINT: `localhost:${this.broker.port}`,
       AWS_ROOT_CA: this.files.ca,

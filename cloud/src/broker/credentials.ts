@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { messageOf, SettingsError } from '../errors.ts';
+import { whyUnreadable } from '../files.ts';
 
 export interface CredentialPaths {
   readonly rootCa: string;
@@ -45,10 +46,4 @@ export function readCredentials(paths: CredentialPaths): Credentials {
   }
   if (problems.length > 0) throw new SettingsError(problems);
   return credentials;
-}
-
-function whyUnreadable(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return 'no such file';
-  return code === 'EACCES' ? 'no permission to read it' : messageOf(error);
 }

@@ -17,6 +17,8 @@ export interface Database extends Sql {
   readonly kind: 'postgres' | 'pglite';
   /** Commits when `work` resolves, rolls back when it rejects. After it resolves the rows are durable and visible. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** A copy of the whole folder, tar.gz; only where the database is in the process. A server has pg_dump. */
+  readonly dump?: () => Promise<Blob>;
   /** Waits for what is under way. */
   close(): Promise<void>;
 }

@@ -1,37 +1,73 @@
 // Brings the tables to this version's state: numbered steps, each once, all in one transaction under a lock, so that two
 // instances that start together don't race, and a step that fails leaves nothing behind.
+import { messageOf, Refusal } from '../errors.ts';
 import { MIGRATIONS, type Migration } from '../migrations/index.ts';
-import type { Database } from './database.ts';
+import type { Database, Sql } from './database.ts';
 
 /** Any fixed number: every instance of this program takes the same lock. */
 const LOCK_KEY = 7_130_421;
+/** The oldest PostgreSQL that every statement is tested on. */
+const OLDEST_SERVER = 15;
 
-/** @returns the numbers of the steps that were done now. */
+/** @returns the numbers of the steps that were done now. @throws Refusal where the database is of a newer program or too old a server. */
 export async function migrate(db: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<number[]> {
   return db.transaction(async (sql) => {
+    await refuseOldServer(sql);
     await sql.query('select pg_advisory_xact_lock($1)', [LOCK_KEY]);
     await sql.script(`create table if not exists cloud_migrations (
       number integer primary key,
       name text not null,
       applied_at timestamptz not null default now()
     )`);
-    const rows = await sql.query<{ number: number }>('select number from cloud_migrations');
-    const done = new Set(rows.map((row) => row.number));
-    refuseNewer(done, migrations);
-    const pending = migrations.filter((migration) => !done.has(migration.number));
-    for (const { number, name, sql: text } of pending) {
-      await sql.script(text);
-      await sql.query('insert into cloud_migrations (number, name) values ($1, $2)', [number, name]);
-    }
+    const pending = await pendingIn(sql, migrations);
+    for (const step of pending) await apply(sql, step);
     return pending.map((migration) => migration.number);
   });
 }
 
+/** The same without doing it. @returns the steps that are still to be done. */
+export async function pendingMigrations(db: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<readonly Migration[]> {
+  await refuseOldServer(db);
+  const [found] = await db.query<{ there: boolean }>("select to_regclass('cloud_migrations') is not null as there");
+  return found?.there ? pendingIn(db, migrations) : migrations;
+}
+
+async function pendingIn(sql: Sql, migrations: readonly Migration[]): Promise<Migration[]> {
+  const rows = await sql.query<{ number: number }>('select number from cloud_migrations');
+  const done = new Set(rows.map((row) => row.number));
+  refuseNewer(done, migrations);
+  return migrations.filter((migration) => !done.has(migration.number));
+}
+
+async function apply(sql: Sql, { number, name, sql: text }: Migration): Promise<void> {
+  try {
+    await sql.script(text);
+  } catch (error) {
+    const why = `migration ${number} (${name}): ${messageOf(error)}`;
+    throw new Refusal(
+      `the database can't be brought to this version, and was left as it is: ${why}; give the cloud a database of its own`,
+      {
+        cause: error,
+      },
+    );
+  }
+  await sql.query('insert into cloud_migrations (number, name) values ($1, $2)', [number, name]);
+}
+
+async function refuseOldServer(sql: Sql): Promise<void> {
+  const [server] = await sql.query<{ number: number; name: string }>(
+    "select current_setting('server_version_num')::int / 10000 as number, current_setting('server_version') as name",
+  );
+  if (server && server.number < OLDEST_SERVER) {
+    throw new Refusal(`this is PostgreSQL ${server.name}, ${OLDEST_SERVER} or newer is needed; upgrade the server`);
+  }
+}
+
 function refuseNewer(done: ReadonlySet<number>, migrations: readonly Migration[]): void {
-  const known = Math.max(...migrations.map((migration) => migration.number));
+  const known = Math.max(0, ...migrations.map((migration) => migration.number));
   const newest = Math.max(0, ...done);
   if (newest > known) {
-    throw new Error(
+    throw new Refusal(
       `the database is at migration ${newest}, this program knows ${known}; start the newer program, or restore a backup from before it`,
     );
   }

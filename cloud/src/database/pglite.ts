@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
+import { Refusal } from '../errors.ts';
 import type { Database, Param, Sql } from './database.ts';
 import { safeInteger } from './database.ts';
 
@@ -20,6 +21,7 @@ export async function pgliteDatabase(folder: string): Promise<Database> {
     return {
       kind: 'pglite',
       ...sqlOn(db),
+      dump: () => db.dumpDataDir('gzip'),
       transaction: (work) => db.transaction((tx) => work(sqlOn(tx))),
       async close() {
         await db.close();
@@ -52,7 +54,7 @@ async function lockFolder(folder: string): Promise<Server> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const text = `${folder} is in use by another cloud; stop that one, or give this one a CLOUD_DATA_DIR of its own`;
-      reject(error.code === 'EADDRINUSE' ? new Error(text, { cause: error }) : error);
+      reject(error.code === 'EADDRINUSE' ? new Refusal(text, { cause: error }) : error);
     });
     server.listen(`\0elderly-bot-cloud-${name}`, resolve);
   });

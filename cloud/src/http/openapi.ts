@@ -2,6 +2,7 @@
 // nothing and runs no script.
 import swagger from '@fastify/swagger';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { VERSION } from '../version.ts';
 import type { App } from './app.ts';
 import { type ApiDocument, docsPage } from './docsPage.ts';
 
@@ -17,7 +18,7 @@ export async function describeRoutes(app: App): Promise<void> {
       openapi: '3.1.0',
       info: {
         title: 'elderly-bot cloud',
-        version: '0.1.0',
+        version: VERSION,
         description: 'What a robot that watches over an elderly person has to tell its family. Errors are {"detail": "what and why"}.',
       },
       components: {

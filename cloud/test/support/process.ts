@@ -25,7 +25,7 @@ export class CloudProcess {
   /** @param cwd its working directory, where a `.env` may be. */
   constructor(environment: Readonly<Record<string, string>>, cwd: string) {
     const env = { PATH: process.env.PATH ?? '', SECRET_KEY: 'a secret of tests, long enough for them', ...environment };
-    this.#child = spawn(process.execPath, ['--import', TSX, MAIN], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(process.execPath, ['--import', TSX, MAIN, 'serve'], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stdout?.on('data', (chunk: Buffer) => this.#read(chunk.toString()));
     this.#child.stderr?.on('data', (chunk: Buffer) => {
       this.#stderr += chunk.toString();

@@ -1,0 +1,95 @@
+// `backup`: the whole database in one file that only its owner can read. From a server by its own pg_dump, whose custom format
+// pg_restore reads; from the database in the process the folder itself. The file has its name only when it is whole.
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Database } from '../database/database.ts';
+import { Refusal, SettingsError } from '../errors.ts';
+import { whyUnreadable } from '../files.ts';
+import { databaseSettings, onDatabase } from './database.ts';
+import { print } from './exit.ts';
+
+/** Where Debian keeps the programs of each version. */
+const DEBIAN = '/usr/lib/postgresql';
+/** What libpq understands of a URL that node's pg understands too. */
+const LIBPQ_OPTIONS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host', 'port'];
+
+export async function backup(file: string): Promise<number> {
+  if (existsSync(file)) throw new SettingsError([`${file} is there already; name a new file`]);
+  const { databaseUrl } = databaseSettings();
+  const part = `${file}.part`;
+  const target = await createFile(part);
+  try {
+    if (databaseUrl === null) await onDatabase((db) => dumpFolder(db, target));
+    else await pgDump(databaseUrl, target);
+    await target.sync();
+    const { size } = await target.stat();
+    await target.close();
+    await rename(part, file);
+    const restore = databaseUrl === null ? `mkdir FOLDER && tar -xzf ${file} -C FOLDER` : `pg_restore --no-owner -d DATABASE_URL ${file}`;
+    print(`${file}: ${size} bytes; to restore into an empty one: ${restore}`);
+    return 0;
+  } catch (error) {
+    await target.close().catch(() => {});
+    await rm(part, { force: true });
+    throw error;
+  }
+}
+
+async function createFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new SettingsError([
+      code === 'EEXIST' ? `${path} is there already: another backup runs, or was killed; remove it` : `${path}: ${whyUnreadable(error)}`,
+    ]);
+  }
+}
+
+async function dumpFolder(db: Database, target: FileHandle): Promise<void> {
+  if (!db.dump) throw new Refusal('this database gives no copy of its folder');
+  const copy = await db.dump();
+  for await (const chunk of copy.stream()) await target.write(chunk);
+}
+
+async function pgDump(databaseUrl: string, target: FileHandle): Promise<void> {
+  const { url, password } = withoutPassword(databaseUrl);
+  // An argument can be read by everybody on the machine, the environment by its owner only.
+  const env = { ...process.env, ...(password !== null && { PGPASSWORD: password }) };
+  const child = spawn(newestPgDump(), ['--format=custom', '--no-password', `--dbname=${url}`], {
+    env,
+    stdio: ['ignore', target.fd, 'pipe'],
+  });
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said = `${said}${chunk.toString()}`.slice(-2_000);
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'ENOENT' ? new Refusal('no pg_dump here; apt-get install postgresql-client, as new as the server') : error),
+    );
+    child.once('close', resolve);
+  });
+  if (code === 0) return;
+  throw new Refusal(
+    `pg_dump: ${said.trim().replaceAll(/\s*\n\s*/g, ' ') || `ended with ${code}`}; elderly-bot-cloud doctor looks at the database`,
+  );
+}
+
+/** A pg_dump that is older than the server refuses it, a newer one does not. */
+function newestPgDump(): string {
+  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : [];
+  return versions.map((version) => join(DEBIAN, version, 'bin', 'pg_dump')).find((path) => existsSync(path)) ?? 'pg_dump';
+}
+
+function withoutPassword(text: string): { readonly url: string; readonly password: string | null } {
+  const url = new URL(text);
+  const password = url.searchParams.get('password') ?? (url.password === '' ? null : decodeURIComponent(url.password));
+  url.password = '';
+  for (const name of [...url.searchParams.keys()]) if (!LIBPQ_OPTIONS.includes(name)) url.searchParams.delete(name);
+  // Node's own word for TLS whose certificate nobody looks at.
+  if (url.searchParams.get('sslmode') === 'no-verify') url.searchParams.set('sslmode', 'require');
+  return { url: url.toString(), password };
+}

@@ -1,0 +1,19 @@
+// `openapi`: the document of /openapi.json without a server, a database or a broker.
+import { pino } from 'pino';
+import { assemble } from '../cloud.ts';
+import type { Database } from '../database/database.ts';
+import { settingsFrom } from '../settings.ts';
+import { print } from './exit.ts';
+
+/** Enough that every route is there. Nothing connects anywhere before the parts are started, which they never are. */
+const SETTINGS = { AWS_IOT_ENDPOINT: 'mqtt://localhost', SECRET_KEY: 'signs nothing, as nobody is answered', S3_BUCKET: 'none' };
+
+export async function printOpenApi(): Promise<number> {
+  const { app } = await assemble(NO_DATABASE, settingsFrom(SETTINGS), pino({ level: 'silent' }));
+  await app.ready();
+  print(JSON.stringify(app.swagger(), null, 2));
+  return 0;
+}
+
+const refuse = (): Promise<never> => Promise.reject(new Error('there is no database behind the description of the routes'));
+const NO_DATABASE: Database = { kind: 'pglite', query: refuse, script: refuse, transaction: refuse, close: () => Promise.resolve() };

@@ -1,0 +1,35 @@
+// The database that the settings name, and what is to be checked where it can't be used.
+import type { Logger } from 'pino';
+import { messageOf, Refusal } from '../errors.ts';
+import type { Database } from './database.ts';
+import { pgliteDatabase } from './pglite.ts';
+import { postgresDatabase } from './postgres.ts';
+
+export interface DatabaseSettings {
+  /** A PostgreSQL URL, or null for PGlite in {@link dataDir}. */
+  readonly databaseUrl: string | null;
+  /** A folder, or `memory:`. */
+  readonly dataDir: string;
+}
+
+const WHAT_TO_CHECK = {
+  postgres: 'check DATABASE_URL, and that PostgreSQL runs there and lets this user create tables (elderly-bot-cloud doctor)',
+  pglite: 'check CLOUD_DATA_DIR',
+} as const;
+
+export async function openDatabase({ databaseUrl, dataDir }: DatabaseSettings, log?: Logger): Promise<Database> {
+  if (databaseUrl === null) return usable({ kind: 'pglite' }, pgliteDatabase(dataDir));
+  const onIdleError = (error: Error): void =>
+    log?.warn({ event: 'database_connection_lost', why: error.message }, 'an idle connection broke');
+  return postgresDatabase({ url: databaseUrl, onIdleError });
+}
+
+/** What `work` gives, or a rejection that says what to check. */
+export async function usable<T>({ kind }: Pick<Database, 'kind'>, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(`the database can't be used: ${messageOf(error)}; ${WHAT_TO_CHECK[kind]}`, { cause: error });
+  }
+}

@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
+import { Postgres } from '../../test/support/postgres.ts';
+import { addUser } from '../src/auth/members.ts';
+import type { Database } from '../src/database/database.ts';
+import { migrate } from '../src/database/migrate.ts';
+import { openDatabase } from '../src/database/open.ts';
+import { pgliteDatabase } from '../src/database/pglite.ts';
+import { VERSION } from '../src/version.ts';
+import { cloudCommand, type Said } from './support/commandLine.ts';
+import { NO_POSTGRES } from './support/databases.ts';
+
+const run = promisify(execFile);
+const PHONE = '+391234567';
+const THING = 'elderly-bot';
+const MANIFEST = fileURLToPath(new URL('../package.json', import.meta.url));
+
+let folder = '';
+let files: BenchFiles;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'elderly-bot-cli-'));
+  files = await benchCertificates(join(folder, 'certs'), THING);
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a command line that can’t be understood', () => {
+  for (const [line, says] of [
+    ['', /Which command\?/],
+    ['srve', /Did you mean serve\?/],
+    ['device add elderly-bot', /device add needs THING and CERT/],
+    ['invite +391234567 two/things', /two\/things: expected 1 to 128 of/],
+  ] as const) {
+    test(`"${line}": one line on stderr, exit code 2`, async () => {
+      const { code, stdout, stderr } = await command(line, {});
+      assert.equal(code, 2);
+      assert.equal(stdout, '');
+      assert.match(stderr.replaceAll('\n', ' '), says);
+    });
+  }
+});
+
+test('version and --help need nothing, and the version is the package’s', async () => {
+  assert.equal(VERSION, (JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string }).version);
+  assert.deepEqual(await command('version', {}), { code: 0, stdout: `${VERSION}\n`, stderr: '' });
+  const { code, stdout } = await command('--help', {});
+  assert.equal(code, 0);
+  for (const name of ['serve', 'migrate', 'invite', 'revoke', 'device', 'backup', 'openapi', 'version']) {
+    assert.match(stdout, new RegExp(`elderly-bot-cloud ${name} `));
+  }
+});
+
+test('openapi prints the routes’ document without a database or a broker', async () => {
+  const { code, stdout } = await command('openapi', {});
+  assert.equal(code, 0);
+  const { openapi, paths } = JSON.parse(stdout) as { openapi: string; paths: object };
+  assert.equal(openapi, '3.1.0');
+  assert.ok('/auth/login' in paths);
+});
+
+test('where there is no database, no command makes one', async () => {
+  const empty = join(folder, 'empty');
+  mkdirSync(empty);
+  for (const line of [`invite ${PHONE} ${THING}`, 'backup file']) {
+    const { code, stderr } = await cloudCommand(line.split(' '), {}, empty);
+    assert.equal(code, 1);
+    assert.match(stderr, /^no database in \.\/cloud-data: set DATABASE_URL or CLOUD_DATA_DIR/);
+  }
+  assert.equal(existsSync(join(empty, 'cloud-data')), false);
+  assert.equal(existsSync(join(empty, 'file.part')), false);
+});
+
+describe('with the database in the process', () => {
+  const env = (): Record<string, string> => ({ CLOUD_DATA_DIR: join(folder, 'data') });
+  before(async () => {
+    await prepare(await openDatabase({ databaseUrl: null, dataDir: join(folder, 'data') }));
+  });
+
+  test('somebody is invited', async () => {
+    const { code, stdout } = await command(`invite ${PHONE} ${THING}`, env());
+    assert.deepEqual([code, stdout.startsWith(`${PHONE} is a member of ${THING}`)], [0, true]);
+  });
+
+  test('a backup is the folder, and unpacked it is the same database', async () => {
+    const file = join(folder, 'data.tgz');
+    const { code, stdout } = await command(`backup ${file}`, env());
+    assert.equal(code, 0);
+    assert.match(stdout, /bytes; to restore into an empty one: mkdir FOLDER && tar -xzf/);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    const restored = join(folder, 'restored');
+    mkdirSync(restored);
+    await run('tar', ['-xzf', file, '-C', restored]);
+    const db = await pgliteDatabase(restored);
+    assert.deepEqual(await db.query('select phone from users'), [{ phone: PHONE }]);
+    await db.close();
+  });
+
+  test('while another process has the folder, a command says so', async () => {
+    const db = await pgliteDatabase(join(folder, 'data'));
+    const { code, stderr } = await command('device list', env());
+    await db.close();
+    assert.equal(code, 1);
+    assert.match(stderr, /is in use by another cloud/);
+  });
+});
+
+describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
+  let server: Postgres;
+  let url = '';
+  const env = (): Record<string, string> => ({ DATABASE_URL: url });
+  before(async () => {
+    server = await Postgres.start();
+    url = await server.createDatabase();
+    await prepare(await openDatabase({ databaseUrl: url, dataDir: '' }));
+  });
+  after(() => server.stop());
+  test('somebody who has not registered can’t be invited', async () => {
+    const { code, stderr } = await command(`invite +390000000 ${THING}`, env());
+    assert.equal(code, 1);
+    assert.match(stderr, /^nobody has registered with \+390000000 yet; they register first/);
+  });
+
+  test('invited, a member; revoked, none; and each says what it did', async () => {
+    const invited = await command(`invite ${PHONE} ${THING}`, env());
+    assert.deepEqual([invited.code, invited.stderr], [0, '']);
+    assert.equal(invited.stdout, `${PHONE} is a member of ${THING}, a robot that was never heard so far: is its name right?\n`);
+    assert.equal((await command(`revoke ${PHONE} ${THING}`, env())).code, 0);
+    const again = await command(`revoke ${PHONE} ${THING}`, env());
+    assert.deepEqual([again.code, again.stderr], [1, `${PHONE} was no member of ${THING}; nothing changed\n`]);
+  });
+
+  test('a device’s certificate is added, listed, revoked, and never another robot’s', async () => {
+    const certificate = files.robot.cert;
+    assert.match(
+      (await command(`device add ${THING} ${certificate}`, env())).stdout,
+      /^elderly-bot is known by [\w-]{43}, which is good until /,
+    );
+    const other = await command(`device add other-bot ${certificate}`, env());
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /is the certificate of another robot/);
+    assert.match((await command('device list', env())).stdout, /^elderly-bot +[\w-]{43} {2}good until \d{4}-/);
+    assert.equal((await command(`device revoke ${THING} ${certificate}`, env())).code, 0);
+    const [listed] = JSON.parse((await command(`device list ${THING} --json`, env())).stdout) as { revoked_at: string | null }[];
+    assert.ok(listed?.revoked_at);
+  });
+
+  test('what is no certificate is refused with what it is', async () => {
+    const text = join(folder, 'text.pem');
+    writeFileSync(text, 'no certificate');
+    for (const [file, says] of [
+      [text, /is no certificate in PEM/],
+      [files.robot.key, /holds a private key, which is to stay on the robot/],
+      [join(folder, 'nothing.pem'), /no such file/],
+    ] as const) {
+      const { code, stderr } = await command(`device add ${THING} ${file}`, env());
+      assert.equal(code, 2);
+      assert.match(stderr, says);
+    }
+  });
+
+  test('migrate brings an empty database to this version, and does nothing the second time', async () => {
+    const empty = { DATABASE_URL: await server.createDatabase() };
+    const before = await command('device list', empty);
+    assert.deepEqual([before.code, before.stderr], [1, 'the database is not at this version yet: elderly-bot-cloud migrate\n']);
+    assert.match((await command('migrate', empty)).stdout, /^done: \d+ steps, up to \d+\n$/);
+    assert.equal((await command('migrate', empty)).stdout, 'nothing to do\n');
+    assert.equal((await command('device list', empty)).code, 0);
+  });
+
+  test('a backup is what pg_dump writes: pg_restore makes the same database of it', async () => {
+    const file = join(folder, 'server.dump');
+    const { code, stdout } = await command(`backup ${file}`, { DATABASE_URL: url.replace('postgres@', 'postgres:secret@') });
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout, /secret/);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    const target = await server.createDatabase();
+    await run('pg_restore', ['--no-owner', '-d', target, file]);
+    const db = await openDatabase({ databaseUrl: target, dataDir: '' });
+    assert.deepEqual(await db.query('select phone from users'), [{ phone: PHONE }]);
+    assert.deepEqual(await migrate(db), []);
+    await db.close();
+  });
+
+  test('a backup never overwrites a file', async () => {
+    const file = join(folder, 'kept.dump');
+    writeFileSync(file, 'kept');
+    const { code, stderr } = await command(`backup ${file}`, env());
+    assert.deepEqual([code, stderr, readFileSync(file, 'utf8')], [2, `${file} is there already; name a new file\n`, 'kept']);
+  });
+
+  test('a backup that fails leaves no file, and says what pg_dump said in one line without the password', async () => {
+    const file = join(folder, 'none.dump');
+    const { code, stderr } = await command(`backup ${file}`, { DATABASE_URL: 'postgresql://u:secret@127.0.0.1:1/db' });
+    assert.equal(code, 1);
+    assert.match(stderr, /^pg_dump: .*Connection refused.*elderly-bot-cloud doctor looks at the database\n$/);
+    assert.doesNotMatch(stderr, /secret/);
+    assert.equal(existsSync(file) || existsSync(`${file}.part`), false);
+  });
+});
+
+function command(line: string, environment: Record<string, string>): Promise<Said> {
+  return cloudCommand(line.split(' ').filter(Boolean), environment, folder);
+}
+
+async function prepare(db: Database): Promise<void> {
+  await migrate(db);
+  await addUser(db, PHONE, 'no hash');
+  await db.close();
+}
