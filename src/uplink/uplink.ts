@@ -2,14 +2,15 @@
 // whatever reason, wait with backoff and do it again. It never gives up, and never stops sensing.
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { type BackoffLimits, backoffMs, type Clock, every, type Lifetime, STABLE_AFTER_MS, wait } from '../clock/index.ts';
+import { type BackoffLimits, backoffMs, type Clock, type Lifetime, STABLE_AFTER_MS, wait } from '../clock/index.ts';
 import { messageOf } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { Outbox } from '../outbox/index.ts';
 import type { BudgetStatus, LinkStatus, ProblemCode, Problems } from '../status/index.ts';
-import { type AnnouncedCommand, type Mark, type Presence, topicsOf } from '../wire/index.ts';
+import { type AnnouncedCommand, topicsOf } from '../wire/index.ts';
 import { Budget } from './budget.ts';
 import { connectCause, refusesVersion } from './causes.ts';
+import { Greeting } from './greeting.ts';
 import type { UplinkMemory } from './memory.ts';
 import { Pump } from './pump.ts';
 import { Quota, type QuotaLimits } from './quota.ts';
@@ -68,34 +69,28 @@ const LINK_PROBLEMS: readonly ProblemCode[] = [
   'mqtt_ended',
 ];
 
-/** An acknowledged row without a receipt for so long makes the robot say again which outboxes it has (contract, Receipts). */
-const REPEAT_PRESENCE_AFTER_MS = 90_000;
-const REPEAT_PRESENCE_AT_MOST_EVERY_MS = 300_000;
-
-/** How long a goodbye may take before the connection is cut. */
-const GOODBYE_MS = 1_500;
-
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #topics;
   readonly #routes: readonly Route[];
   readonly #takeovers = new TakeoverWatch();
   readonly #budget: Budget;
+  readonly #greeting: Greeting;
   #portThatWorked: number | null;
   #route: number;
   #version: 4 | 5 = 5;
   #failures = 0;
   #connects = 0;
   #state: { readonly state: LinkStatus['state']; readonly sinceMs: number };
-  #current: { session: Link; pump: Pump; id: string } | undefined;
+  #current: { readonly session: Link; readonly pump: Pump; readonly id: string } | undefined;
   /** A clean stop began: the end of the connection is no trouble. */
   #finishing = false;
-  #repeatedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
     this.#topics = topicsOf(options.topicPrefix);
     this.#routes = routesOf(options.port);
+    this.#greeting = new Greeting({ ...options, topic: this.#topics.presence });
     const { port: portThatWorked, spending } = options.memory.load();
     this.#portThatWorked = portThatWorked;
     this.#budget = new Budget(options.budget, options.intervalMs, options.clock, spending);
@@ -158,12 +153,7 @@ export class Uplink {
     const current = this.#current;
     if (!current) return;
     await current.pump.finish(deadlineMs);
-    const { id, session } = current;
-    const goodbye = { ...this.#presence(id, this.#mark()), online: false, reason: 'stopped' };
-    const said = new Promise<void>((resolve) => {
-      session.publish(this.#topics.presence, JSON.stringify(goodbye), () => resolve());
-    });
-    await Promise.race([said.then(() => session.close()), session.ended, wait(GOODBYE_MS, new AbortController().signal)]);
+    await this.#greeting.goodbye(current.session, current.id);
   }
 
   async #connectOnce(signal: AbortSignal): Promise<'stable' | 'failed' | 'taken' | 'try_other_version'> {
@@ -217,7 +207,6 @@ export class Uplink {
   #connect(id: string, signal: AbortSignal): Promise<Link> {
     const { host, credentials, thing, keepaliveMs, connectTimeoutMs, connect = Session.connect } = this.#options;
     const { port, alpn } = this.#routeNow;
-    const will: Presence = { thing, session: id, online: false, at: this.#options.clock.wall(), mark: this.#mark() };
     return connect(
       {
         host,
@@ -228,7 +217,7 @@ export class Uplink {
         keepaliveMs,
         connectTimeoutMs,
         version: this.#version,
-        will: { topic: this.#topics.presence, payload: JSON.stringify(will) },
+        will: { topic: this.#topics.presence, payload: JSON.stringify(this.#greeting.will(id)) },
         onMessage: (message) => this.#receive(message),
       },
       signal,
@@ -254,9 +243,9 @@ export class Uplink {
         problems.raise('message_refused', `rows ${claim.first} to ${claim.last} of ${claim.outbox.id}: ${error.message}`),
     });
     this.#current = { session, pump, id };
-    this.#sayPresence();
+    this.#greeting.say(session, id);
     pump.start();
-    const repeat = every(REPEAT_PRESENCE_AFTER_MS / 9, () => this.#repeatPresence());
+    const repeat = this.#greeting.repeat(session, id);
     const cut = () => session.drop();
     signal.addEventListener('abort', cut, { once: true });
     const reason = await session.ended;
@@ -266,26 +255,6 @@ export class Uplink {
     this.#current = undefined;
     this.#options.onLinkLost();
     return reason;
-  }
-
-  #sayPresence(): void {
-    if (!this.#current) return;
-    const { session, id } = this.#current;
-    session.publish(this.#topics.presence, JSON.stringify(this.#presence(id, this.#mark())), () => {});
-  }
-
-  #repeatPresence(): void {
-    const waited = this.#options.outbox.oldestUncoveredMs() ?? 0;
-    const now = this.#options.clock.mono();
-    if (waited <= REPEAT_PRESENCE_AFTER_MS || now - this.#repeatedMs < REPEAT_PRESENCE_AT_MOST_EVERY_MS) return;
-    this.#repeatedMs = now;
-    this.#sayPresence();
-  }
-
-  #presence(session: string, mark: Mark): Presence {
-    const { thing, clock, version, lifetime, outbox, commands } = this.#options;
-    const outboxes = outbox.answeredFor();
-    return { thing, session, online: true, at: clock.wall(), mark, version, boot: lifetime.boot, outboxes, commands: [...commands] };
   }
 
   #receive(message: Message): void {
@@ -310,10 +279,6 @@ export class Uplink {
 
   get #endpoint(): string {
     return `${this.#options.host}:${this.#routeNow.port}`;
-  }
-
-  #mark(): Mark {
-    return [this.#options.lifetime.boot, this.#options.clock.mono()];
   }
 
   #enter(state: LinkStatus['state']): void {

@@ -1,0 +1,72 @@
+// What the robot says of itself on the presence topic: that it is here, with which outboxes and commands; again while something it
+// sent stays without a receipt; and that it goes. The last will is the same, said by the broker.
+import { type Clock, every, type Lifetime, type Ticker, wait } from '../clock/index.ts';
+import type { Outbox } from '../outbox/index.ts';
+import type { AnnouncedCommand, Mark, Presence } from '../wire/index.ts';
+import type { Link } from './session.ts';
+
+export interface GreetingOptions {
+  readonly thing: string;
+  readonly topic: string;
+  readonly version: string;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly lifetime: Lifetime;
+  readonly commands: readonly AnnouncedCommand[];
+}
+
+/** An acknowledged row without a receipt for so long makes the robot say again which outboxes it has (contract, Receipts). */
+const REPEAT_AFTER_MS = 90_000;
+const REPEAT_AT_MOST_EVERY_MS = 300_000;
+
+/** How long a goodbye may take before the connection is cut. */
+const GOODBYE_MS = 1_500;
+
+export class Greeting {
+  readonly #options: GreetingOptions;
+  #repeatedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: GreetingOptions) {
+    this.#options = options;
+  }
+
+  /** The last will of a session; its time is that of the connect, and nobody believes it. */
+  will(session: string): Presence {
+    const { thing, clock } = this.#options;
+    return { thing, session, online: false, at: clock.wall(), mark: this.#mark() };
+  }
+
+  say(link: Link, session: string): void {
+    link.publish(this.#options.topic, JSON.stringify(this.#presence(session)), () => {});
+  }
+
+  /** Says it again when it is due, until it is stopped. */
+  repeat(link: Link, session: string): Ticker {
+    const { outbox, clock } = this.#options;
+    return every(REPEAT_AFTER_MS / 9, () => {
+      const waitedMs = outbox.oldestUncoveredMs() ?? 0;
+      const now = clock.mono();
+      if (waitedMs <= REPEAT_AFTER_MS || now - this.#repeatedMs < REPEAT_AT_MOST_EVERY_MS) return;
+      this.#repeatedMs = now;
+      this.say(link, session);
+    });
+  }
+
+  /** Says goodbye and closes; at the deadline nobody waits any longer. */
+  async goodbye(link: Link, session: string): Promise<void> {
+    const goodbye = { ...this.#presence(session), online: false, reason: 'stopped' };
+    const said = new Promise<void>((resolve) => link.publish(this.#options.topic, JSON.stringify(goodbye), () => resolve()));
+    await Promise.race([said.then(() => link.close()), link.ended, wait(GOODBYE_MS, new AbortController().signal)]);
+  }
+
+  #presence(session: string): Presence {
+    const { thing, clock, version, lifetime, outbox, commands } = this.#options;
+    const outboxes = outbox.answeredFor();
+    const mark = this.#mark();
+    return { thing, session, online: true, at: clock.wall(), mark, version, boot: lifetime.boot, outboxes, commands: [...commands] };
+  }
+
+  #mark(): Mark {
+    return [this.#options.lifetime.boot, this.#options.clock.mono()];
+  }
+}
