@@ -13,7 +13,7 @@ import { ownWork } from './agent/ownWork.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { changesOf, describeReload } from './agent/reload.ts';
 import { withRoom } from './agent/room.ts';
-import { startUploads } from './agent/uploads.ts';
+import { rowsBytes, startUploads } from './agent/uploads.ts';
 import { type Clock, every, Lifetime, type Stopped, systemClock } from './clock/index.ts';
 import { announce, Commands, type Outcome } from './commands/index.ts';
 import { endpointOf, type LoadedConfig } from './config/index.ts';
@@ -177,7 +177,7 @@ export class Agent {
     ]);
     const outbox: Outbox = new Outbox({
       db,
-      space: new Space(db, config.state_dir, config.outbox.max_size),
+      space: new Space(db, config.state_dir, rowsBytes(config)),
       clock,
       lifetime,
       id,
@@ -365,8 +365,8 @@ export class Agent {
   }
 
   #openOutbox(lifetime: Lifetime, id: string): Opened {
-    const { state_dir: stateDir, outbox } = this.#loaded.config;
-    return withRoom(stateDir, () => openOutboxFile(stateDir, outbox.max_size, lifetime.outboxes, id));
+    const { config } = this.#loaded;
+    return withRoom(config.state_dir, () => openOutboxFile(config.state_dir, rowsBytes(config), lifetime.outboxes, id));
   }
 
   /** Problems are logged, and go to the cloud as events. */

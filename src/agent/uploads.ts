@@ -19,9 +19,18 @@ export interface UploadParts {
 }
 
 export interface RunningUploads {
-  /** Durable when it resolves to true; false where there was no room for it. @throws a full disk's error. */
-  add(upload: NewUpload): Promise<boolean>;
+  /**
+   * Durable when it resolves to true; false where there was no room for it.
+   * @param within runs in the transaction that records it.
+   * @throws a full disk's error.
+   */
+  add(upload: NewUpload, within?: () => void): Promise<boolean>;
   stop(): Promise<void>;
+}
+
+/** What the outbox's file may take: all of its size but the share that waiting files have. */
+export function rowsBytes({ outbox, uploads }: Config): number {
+  return outbox.max_size - (uploads.api === null ? 0 : uploads.max_size);
 }
 
 /** @returns undefined where nothing is to be uploaded. */
@@ -53,7 +62,7 @@ export function startUploads(parts: UploadParts): RunningUploads | undefined {
   const stopping = new AbortController();
   const running = uploads.run(stopping.signal);
   return {
-    add: (upload) => uploads.add(upload),
+    add: (upload, within) => uploads.add(upload, within),
     stop: () => {
       stopping.abort();
       return running;

@@ -7,6 +7,9 @@ import { channel, wrongNames } from './channel.ts';
 import { commandConfig, wrongTogether } from './commands.ts';
 import { durationBetween, size } from './units.ts';
 
+/** What is left of outbox.max_size for its own file. */
+const LEAST_ROWS_BYTES = 8 * 1024 ** 2;
+
 const fields = z.strictObject({
   thing: thingName,
   topic_prefix: z.string().regex(TOPIC_PREFIX_PATTERN, 'expected an MQTT topic prefix without wildcards, at most 6 levels'),
@@ -49,7 +52,7 @@ const fields = z.strictObject({
   outbox: z.strictObject({
     /** Telemetry is committed in groups this long: what a power cut may cost. Alerts, results and events never wait. */
     group: durationBetween('10ms', '10s'),
-    max_size: size.refine((bytes) => bytes >= 8 * 1024 ** 2, 'expected at least 8MiB'),
+    max_size: size.refine((bytes) => bytes >= LEAST_ROWS_BYTES, 'expected at least 8MiB'),
     max_age: durationBetween('1h', '3650d'),
   }),
   uploads: z.strictObject({
@@ -83,7 +86,11 @@ const fields = z.strictObject({
   commands: z.record(commandName, commandConfig),
 });
 
-export const config = fields.superRefine(({ commands, channels, cameras, uploads, mqtt }, context) => {
+export const config = fields.superRefine(({ outbox, commands, channels, cameras, uploads, mqtt }, context) => {
+  if (uploads.api !== null && outbox.max_size < uploads.max_size + LEAST_ROWS_BYTES) {
+    const message = 'expected at least uploads.max_size, its share, and 8MiB for rows';
+    context.addIssue({ code: 'custom', path: ['outbox', 'max_size'], message });
+  }
   for (const [key, other] of [
     ['cert_file', 'private_key'],
     ['private_key', 'cert_file'],

@@ -51,6 +51,12 @@ export class Lanes {
     else this.#inFlight.delete(key);
   }
 
+  /** Whether rows of a class are on their way. */
+  isOnItsWay(rowClass: number): boolean {
+    for (const key of this.#inFlight.keys()) if (key.startsWith(`${rowClass}/`)) return true;
+    return false;
+  }
+
   /** The broker has them. @returns what to write down. */
   publish(rowClass: number, outbox: number, range: Range, ranMs: number): Published {
     const list = this.#list(rowClass, outbox);

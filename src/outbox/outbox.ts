@@ -6,7 +6,7 @@ import { count, type EventBody, type Ranges, type ReadingExtra, type Receipt, ra
 import { nextEviction } from './eviction.ts';
 import { Intake, type WaitingRow } from './intake.ts';
 import { type Claim, type ClaimLimits, Ledger } from './ledger.ts';
-import { encodeBody, type NewRow, type RowClass } from './rows.ts';
+import { classNumber, encodeBody, type NewRow, type RowClass } from './rows.ts';
 import type { Db } from './schema.ts';
 import { settle } from './settle.ts';
 import { isDiskFull, type Space } from './space.ts';
@@ -163,6 +163,11 @@ export class Outbox {
       this.#troubled(error);
       return undefined;
     }
+  }
+
+  /** Whether an alert was given to the link and is not acknowledged yet: nothing else should be in its way. */
+  get alertOnItsWay(): boolean {
+    return this.#ledger.lanes.isOnItsWay(classNumber('alert'));
   }
 
   /** The broker acknowledged a claim. Written down with the next commit: a crash before costs a second delivery. */

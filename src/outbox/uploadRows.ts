@@ -37,11 +37,15 @@ export class UploadRows {
     this.#db = db;
   }
 
-  /** Durable when it returns. */
-  add({ file, kind, size, sha256, takenAtMs, incident, ranMs }: UploadRow): void {
-    this.#db
-      .prepare('insert or ignore into uploads (file, kind, size, sha256, taken_at, incident, ran_ms) values (?, ?, ?, ?, ?, ?, ?)')
-      .run(file, kind, size, sha256, takenAtMs, incident, ranMs);
+  /** Durable when it returns. @param within runs in the same transaction. */
+  add({ file, kind, size, sha256, takenAtMs, incident, ranMs }: UploadRow, within: () => void = () => {}): void {
+    const insert = this.#db.prepare(
+      'insert or ignore into uploads (file, kind, size, sha256, taken_at, incident, ran_ms) values (?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.#db.transaction(() => {
+      insert.run(file, kind, size, sha256, takenAtMs, incident, ranMs);
+      within();
+    })();
   }
 
   /** Oldest first. */

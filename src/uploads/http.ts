@@ -1,8 +1,15 @@
 // The one file that knows axios. No redirects, no proxy, every status is an answer; an error's text never has a URL, a header or a
 // token in it. A transfer ends when it stalls, when it takes too long, or when it is told to.
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import http, { type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import type { AxiosResponse } from 'axios';
+import { wait } from '../clock/index.ts';
 import { messageOf } from '../errors.ts';
+import { Pace } from './pace.ts';
+import { unsentOf } from './unsent.ts';
 
 export interface Answer {
   /** 0: there was none, and `text` says why. */
@@ -22,12 +29,15 @@ export interface FileToPut {
   readonly size: number;
   /** Bytes a second; null: no limit. */
   readonly bytesPerSecond: number | null;
+  /** While it says so, nothing more is given to the link: something more urgent is on its way. */
+  readonly yields: () => boolean;
   readonly signal: AbortSignal;
 }
 
 const ASK_WITHIN_MS = 30_000;
-/** Nothing has moved for so long: the connection is dead. */
+/** Nothing has arrived for so long: the connection is dead. */
 const STALLED_AFTER_MS = 60_000;
+const LOOK_FOR_STALL_MS = 1_000;
 /** A link slower than this is none: a transfer may take a minute and its size at this rate. */
 const SLOWEST_BYTES_PER_SECOND = 512;
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -55,26 +65,73 @@ export async function postJson(url: string, token: string, body: unknown, signal
   );
 }
 
-export async function putFile({ url, headers, path, size, bytesPerSecond, signal }: FileToPut): Promise<Answer> {
+export async function putFile({ url, headers, path, size, bytesPerSecond, yields, signal }: FileToPut): Promise<Answer> {
   const { default: axios } = await import('axios');
+  const pace = new Pace(bytesPerSecond, performance.now());
+  let socket: Socket | undefined;
+  const connection = () => (socket?.connecting === false ? socket : undefined);
   const stalled = new AbortController();
-  const stall = setTimeout(() => stalled.abort(), STALLED_AFTER_MS);
+  const looking = setInterval(() => {
+    const onItsWay = socket && unsentOf(socket);
+    if (onItsWay !== undefined) pace.see(performance.now(), onItsWay);
+    const isKnown = onItsWay !== undefined || !connection();
+    if (isKnown && pace.stalledMs(performance.now()) > STALLED_AFTER_MS) stalled.abort(new Error('nothing has moved for a minute'));
+  }, LOOK_FOR_STALL_MS);
   const deadline = AbortSignal.timeout(STALLED_AFTER_MS + Math.ceil(size / SLOWEST_BYTES_PER_SECOND) * 1_000);
-  const stream = createReadStream(path);
+  const ending = AbortSignal.any([signal, stalled.signal, deadline]);
+  const body = Readable.from(paced({ path, pace, connection, yields, signal: ending }), { objectMode: false, highWaterMark: 1 });
   try {
     return await answering(() =>
-      axios.put(url, stream, {
+      axios.put(url, body, {
         ...PLAIN,
         headers,
         maxBodyLength: size,
-        signal: AbortSignal.any([signal, stalled.signal, deadline]),
-        onUploadProgress: () => stall.refresh(),
-        ...(bytesPerSecond === null ? {} : { maxRate: bytesPerSecond }),
+        signal: ending,
+        transport: {
+          request: (options: RequestOptions, answered: (answer: IncomingMessage) => void) => {
+            const asked = (url.startsWith('https:') ? https : http).request(options, answered);
+            asked.once('socket', (its) => {
+              socket = its.setNoDelay(true);
+            });
+            return asked;
+          },
+        },
       }),
     );
   } finally {
-    clearTimeout(stall);
-    stream.destroy();
+    clearInterval(looking);
+    body.destroy();
+  }
+}
+
+interface Paced {
+  readonly path: string;
+  readonly pace: Pace;
+  /** Once it is up. */
+  readonly connection: () => Socket | undefined;
+  readonly yields: () => boolean;
+  readonly signal: AbortSignal;
+}
+
+/** The file, part by part, each when the pace allows. */
+async function* paced({ path, pace, connection, yields, signal }: Paced): AsyncGenerator<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    while (!signal.aborted) {
+      const socket = connection();
+      const bytes = socket && !yields() ? pace.allows(performance.now(), unsentOf(socket)) : 0;
+      if (bytes === 0) {
+        await wait(pace.lookAgainMs, signal);
+        continue;
+      }
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(bytes), 0, bytes);
+      if (bytesRead === 0) break;
+      pace.gave(bytesRead, performance.now());
+      yield buffer.subarray(0, bytesRead);
+    }
+    pace.gaveAll();
+  } finally {
+    await file.close();
   }
 }
 
@@ -82,14 +139,20 @@ async function answering(ask: () => Promise<AxiosResponse<unknown>>): Promise<An
   try {
     const { status, data, headers } = await ask();
     const date: unknown = headers.date;
-    const seconds = Number(headers['retry-after'] ?? Number.NaN);
     return {
       status,
       text: typeof data === 'string' ? data : '',
       date: typeof date === 'string' ? date : undefined,
-      retryAfterMs: Number.isFinite(seconds) ? Math.min(MAX_RETRY_AFTER_MS, Math.max(0, seconds * 1_000)) : undefined,
+      retryAfterMs: retryAfter(headers['retry-after'], Date.parse(String(date))),
     };
   } catch (error) {
     return { status: 0, text: messageOf(error), date: undefined, retryAfterMs: undefined };
   }
+}
+
+/** Pure. @param value seconds, or a date, which is taken by the clock of who said it. @param saidMs that clock, NaN where it is unknown. */
+export function retryAfter(value: unknown, saidMs: number): number | undefined {
+  const text = String(value ?? '').trim();
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - saidMs;
+  return Number.isFinite(ms) ? Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms)) : undefined;
 }

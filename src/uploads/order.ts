@@ -4,11 +4,22 @@ import type { UploadRow } from '../outbox/index.ts';
 
 type Ranked = Pick<UploadRow, 'kind' | 'incident' | 'takenAtMs' | 'size'>;
 
-/** 0 is the most urgent. */
+/** 0 is the most urgent: what belongs to an incident first, a log's part of it too. */
 export function urgency({ kind, incident }: Pick<Ranked, 'kind' | 'incident'>): number {
-  if (kind === 'snapshot') return incident === null ? 2 : 0;
-  if (kind === 'clip') return incident === null ? 3 : 1;
-  return kind === 'log' ? 4 : 5;
+  const rank = KINDS.indexOf(kind);
+  return incident === null ? rank + KINDS.length : rank;
+}
+
+const KINDS: readonly string[] = ['snapshot', 'clip', 'log', 'backup'];
+
+/** What somebody waits for. */
+export function isPictureOfIncident({ kind, incident }: Pick<Ranked, 'kind' | 'incident'>): boolean {
+  return incident !== null && (kind === 'snapshot' || kind === 'clip');
+}
+
+/** What gives way to such a picture. */
+export function givesWay({ kind }: Pick<Ranked, 'kind'>): boolean {
+  return kind === 'log' || kind === 'backup';
 }
 
 /** 0 is given up first: logs, clips, snapshots of no incident, backups, and an incident's snapshots last. */
@@ -19,10 +30,17 @@ function worth({ kind, incident }: Pick<Ranked, 'kind' | 'incident'>): number {
   return incident === null ? 2 : 4;
 }
 
-/** The most urgent; of equals an incident's newest, else the oldest. */
-export function first<T extends Ranked>(rows: readonly T[]): T | undefined {
-  const newestFirst = (row: T) => (urgency(row) <= 1 ? -row.takenAtMs : row.takenAtMs);
-  return rows.toSorted((a, b) => urgency(a) - urgency(b) || newestFirst(a) - newestFirst(b))[0];
+/** So often a file may fail by itself before it stands behind all others: it must not hold them up for ever. */
+export const PATIENCE = 3;
+
+/**
+ * The most urgent; of equals an incident's newest, else the oldest.
+ * @param failed how often a file failed by itself.
+ */
+export function first<T extends Ranked>(rows: readonly T[], failed: (row: T) => number): T | undefined {
+  const stubborn = (row: T) => (failed(row) >= PATIENCE ? failed(row) : 0);
+  const newestFirst = (row: T) => (isPictureOfIncident(row) ? -row.takenAtMs : row.takenAtMs);
+  return rows.toSorted((a, b) => stubborn(a) - stubborn(b) || urgency(a) - urgency(b) || newestFirst(a) - newestFirst(b))[0];
 }
 
 /**

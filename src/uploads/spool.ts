@@ -1,13 +1,14 @@
-// What waits to be uploaded, on disk: a file that has its name is whole, and has a row, or gets one at the next start; a row without
-// its file is forgotten. Bounded in bytes and age.
+// What waits to be uploaded, on disk: a file that has its name is whole, and has a row. Where the end came between the two, the next
+// start gives a picture its row; a slice of a log or backup goes, since its row would have said how far they are, so that it is cut
+// again. A row without its file is forgotten. Bounded in bytes and age.
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crashPoint } from '../crashPoint.ts';
 import type { UploadRow, UploadRows } from '../outbox/index.ts';
 import { fileName, type NewUpload, rowOf } from './item.ts';
-import { surplus } from './order.ts';
+import { givesWay, surplus } from './order.ts';
 
 export interface SpoolOptions {
   readonly folder: string;
@@ -44,8 +45,8 @@ export class Spool {
     for (const file of there) {
       if (known.has(file)) continue;
       const row = rowOf(file, statSync(join(folder, file)).size, ranMs());
-      if (row) rows.add(row);
-      else if (file.endsWith(UNFINISHED)) rmSync(join(folder, file), { force: true });
+      if (row && !givesWay(row)) rows.add(row);
+      else if (row || file.endsWith(UNFINISHED)) rmSync(join(folder, file), { force: true });
     }
     for (const file of known.keys()) if (!there.has(file)) rows.forget(file);
     this.#rows = rows.waiting();
@@ -60,9 +61,14 @@ export class Spool {
     return join(this.#options.folder, file);
   }
 
-  /** Durable when it resolves. @returns undefined where there was no room for something of so little worth. @throws a full disk's error. */
-  put(upload: NewUpload): Promise<UploadRow | undefined> {
-    const done = this.#writing.then(() => this.#put(upload));
+  /**
+   * Durable when it resolves.
+   * @param within runs in the transaction of the row.
+   * @returns undefined where there was no room for something of so little worth.
+   * @throws a full disk's error.
+   */
+  put(upload: NewUpload, within?: () => void): Promise<UploadRow | undefined> {
+    const done = this.#writing.then(() => this.#put(upload, within));
     this.#writing = done.catch(() => {});
     return done;
   }
@@ -84,13 +90,16 @@ export class Spool {
     this.#remove(row.file);
   }
 
-  async #put(upload: NewUpload): Promise<UploadRow | undefined> {
+  async #put(upload: NewUpload, within?: () => void): Promise<UploadRow | undefined> {
     const { folder, rows, ranMs, maxBytes, onDropped } = this.#options;
     const sha256 = createHash('sha256').update(upload.bytes).digest('hex');
     const { kind, takenAtMs, incident } = upload;
     const row: UploadRow = { file: fileName(upload, sha256), kind, size: upload.bytes.length, sha256, takenAtMs, incident, ranMs: ranMs() };
     const known = this.#rows.find(({ file }) => file === row.file);
-    if (known) return known;
+    if (known) {
+      rows.add(known, within);
+      return known;
+    }
     const over = surplus([...this.#rows, row], maxBytes);
     if (over.includes(row)) {
       onDropped([row], 'space');
@@ -98,9 +107,13 @@ export class Spool {
     }
     this.#drop(over, 'space');
     await this.#write(row.file, upload.bytes);
-    syncFolder(folder);
     crashPoint('spool_renamed');
-    rows.add(row);
+    try {
+      rows.add(row, within);
+    } catch (error) {
+      rmSync(join(folder, row.file), { force: true });
+      throw error;
+    }
     crashPoint('spool_recorded');
     this.#rows.push(row);
     return row;
@@ -119,6 +132,7 @@ export class Spool {
       }
       crashPoint('spool_written');
       await rename(part, join(folder, file));
+      await syncFolder(folder);
     } catch (error) {
       rmSync(part, { force: true });
       throw error;
@@ -138,11 +152,11 @@ export class Spool {
 }
 
 /** A rename is on disk once its folder is. */
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
   try {
-    fsyncSync(handle);
+    await handle.sync();
   } finally {
-    closeSync(handle);
+    await handle.close();
   }
 }

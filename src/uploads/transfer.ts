@@ -1,7 +1,10 @@
 // One upload, from asking for its URL until the cloud says that it has it: the cloud's word counts, not the store's. A URL that has
 // expired is asked for anew, what the store has already is asked about.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import * as z from 'zod';
 import { crashPoint } from '../crashPoint.ts';
+import { messageOf } from '../errors.ts';
 import type { UploadRow } from '../outbox/index.ts';
 import { type Answer, postJson, putFile } from './http.ts';
 import { contentTypeOf } from './item.ts';
@@ -13,12 +16,20 @@ export interface TransferParts {
   readonly tokens: DeviceTokens;
   /** Bytes a second; null: no limit. */
   readonly bytesPerSecond: number | null;
+  /** Whether something more urgent is on the link just now. */
+  readonly yields: () => boolean;
 }
 
 export type Outcome =
   | { readonly is: 'stored'; readonly uploadId: string; readonly objectKey: string }
-  /** To be tried again: `all` where another upload would meet the same. */
-  | { readonly is: 'later'; readonly why: string; readonly all: boolean; readonly afterMs: number | undefined }
+  | {
+      readonly is: 'later';
+      readonly why: string;
+      /** Whose fault it is: another upload would meet the same on the `way`, or this `file` alone did, or it may be either. */
+      readonly fault: 'way' | 'file' | 'either';
+      /** What was asked for. */
+      readonly afterMs: number | undefined;
+    }
   /** The cloud will never take it. */
   | { readonly is: 'refused'; readonly why: string };
 
@@ -34,25 +45,47 @@ const ROUNDS = 3;
 const NEVER = [400, 409, 413, 422];
 
 export async function transfer(row: UploadRow, path: string, parts: TransferParts, signal: AbortSignal): Promise<Outcome> {
+  const missing = await whyNotWhole(row, path);
+  if (missing !== undefined) return { is: 'refused', why: missing };
   let last = 'the store said yes, and the cloud does not find it there';
   for (let round = 0; round < ROUNDS; round++) {
     const asked = await ask(row, parts, signal);
     if (NEVER.includes(asked.status)) return { is: 'refused', why: said('the cloud', asked) };
     if (asked.status !== 200 && asked.status !== 201)
-      return { is: 'later', why: said('the cloud', asked), all: true, afterMs: asked.retryAfterMs };
+      return { is: 'later', why: said('the cloud', asked), fault: 'way', afterMs: asked.retryAfterMs };
     const found = announcement.safeParse(parsed(asked.text)).data;
-    if (!found) return { is: 'later', why: 'the cloud answered something that is no upload', all: true, afterMs: undefined };
+    if (!found) return { is: 'later', why: 'the cloud answered something that is no upload', fault: 'way', afterMs: undefined };
     if ('done' in found) return { is: 'stored', uploadId: found.upload_id, objectKey: found.object_key };
     crashPoint('upload_announced');
     const { url, headers } = found;
-    const put = await putFile({ url, headers, path, size: row.size, bytesPerSecond: parts.bytesPerSecond, signal });
+    const { bytesPerSecond, yields } = parts;
+    const put = await putFile({ url, headers, path, size: row.size, bytesPerSecond, yields, signal });
     crashPoint('upload_put');
     if (isStored(put.status)) continue;
-    // A URL may have expired while the link was slow; a signature that is wrong stays so, and is met again in the next rounds.
-    if (put.status !== 403) return { is: 'later', why: said('the object store', put), all: true, afterMs: put.retryAfterMs };
     last = said('the object store', put);
+    // A URL may have expired while the link was slow; a signature that is wrong stays so, and is met again in the next rounds.
+    if (put.status === 403) continue;
+    // 408, 429, 5xx or nothing: the store or the way to it, or a file that something on the way does not let through.
+    const fault = put.status === 0 || put.status === 408 || put.status === 429 || put.status >= 500 ? 'either' : 'file';
+    return { is: 'later', why: last, fault, afterMs: put.retryAfterMs };
   }
-  return { is: 'later', why: last, all: false, afterMs: undefined };
+  return { is: 'later', why: last, fault: 'file', afterMs: undefined };
+}
+
+/** @returns why the file can never be uploaded; undefined where it is what its row says. */
+async function whyNotWhole({ size, sha256 }: UploadRow, path: string): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  try {
+    for await (const part of createReadStream(path) as AsyncIterable<Buffer>) {
+      bytes += part.length;
+      hash.update(part);
+    }
+  } catch (error) {
+    return `it can't be read: ${messageOf(error)}`;
+  }
+  if (bytes !== size) return `it has ${bytes} bytes on disk, and had ${size}`;
+  return hash.digest('hex') === sha256 ? undefined : 'it has changed on disk';
 }
 
 /** 412: something has that key already, and whether it is this is for the cloud to say. */

@@ -6,7 +6,7 @@ import { messageOf } from '../errors.ts';
 import type { Outbox, UploadRow, UploadRows } from '../outbox/index.ts';
 import type { Problems } from '../status/index.ts';
 import type { NewUpload } from './item.ts';
-import { first, urgency } from './order.ts';
+import { first, givesWay, isPictureOfIncident, PATIENCE } from './order.ts';
 import { Spool, type SpoolOptions } from './spool.ts';
 import { DeviceTokens } from './token.ts';
 import { type Outcome, transfer } from './transfer.ts';
@@ -37,9 +37,11 @@ interface Delay {
   readonly tries: number;
   /** Monotonic milliseconds. */
   readonly untilMs: number;
+  /** Until then because it was asked for. */
+  readonly asked: boolean;
 }
 
-const NO_DELAY: Delay = { tries: 0, untilMs: 0 };
+const NO_DELAY: Delay = { tries: 0, untilMs: 0, asked: false };
 
 export class Uploads {
   readonly #options: UploadsOptions;
@@ -68,45 +70,71 @@ export class Uploads {
     return this.#spool.waiting.length;
   }
 
-  /** Durable when it resolves to true; false where there was no room for it. @throws a full disk's error. */
-  async add(upload: NewUpload): Promise<boolean> {
-    const row = await this.#spool.put(upload);
+  /**
+   * Durable when it resolves to true; false where there was no room for it.
+   * @param within runs in the transaction that records it.
+   * @throws a full disk's error.
+   */
+  async add(upload: NewUpload, within?: () => void): Promise<boolean> {
+    const row = await this.#spool.put(upload, within);
     if (!row) return false;
-    // A log or a backup is begun anew afterwards.
-    if (this.#current && urgency(row) <= 1 && urgency(this.#current.row) > urgency(row)) this.#current.aborting.abort();
-    // Whatever blocks the way: for an incident it is tried once more.
-    if (urgency(row) === 0) this.#delay = { ...this.#delay, untilMs: 0 };
+    if (isPictureOfIncident(row)) {
+      // What gives way is begun anew afterwards.
+      if (this.#current && givesWay(this.#current.row)) this.#current.aborting.abort();
+      // Whatever blocks the way: it is tried once more, unless the cloud asked to be left alone.
+      if (!this.#delay.asked) this.#delay = { ...this.#delay, untilMs: 0 };
+    }
     this.#waiting.abort();
     return true;
   }
 
-  /** Uploads until the signal fires. */
+  /** Uploads until the signal fires. Never throws: what fails, the disk too, is said and tried again. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const now = this.#options.clock.mono();
-      const ready =
-        this.#delay.untilMs > now ? [] : this.#spool.waiting.filter(({ file }) => (this.#delays.get(file)?.untilMs ?? 0) <= now);
-      const row = first(ready);
-      if (row) await this.#upload(row, signal);
-      else await this.#idle(now, signal);
+      try {
+        const row = this.#next();
+        if (row) await this.#upload(row, signal);
+        else await this.#idle(signal);
+      } catch (error) {
+        this.#options.problems.raise('uploads_failing', messageOf(error));
+        this.#delay = this.#longer(this.#delay, undefined);
+      }
     }
   }
 
-  async #idle(now: number, signal: AbortSignal): Promise<void> {
+  /** What is to be uploaded now. While a picture of an incident waits, no log or backup is begun, unless it is that picture's own fault. */
+  #next(): UploadRow | undefined {
+    const now = this.#options.clock.mono();
+    if (this.#delay.untilMs > now) return undefined;
+    const { waiting } = this.#spool;
+    const failed = ({ file }: UploadRow) => this.#delays.get(file)?.tries ?? 0;
+    const isHeld = waiting.some((row) => isPictureOfIncident(row) && failed(row) < PATIENCE);
+    const isReady = (row: UploadRow) => (this.#delays.get(row.file)?.untilMs ?? 0) <= now && !(isHeld && givesWay(row));
+    return first(waiting.filter(isReady), failed);
+  }
+
+  async #idle(signal: AbortSignal): Promise<void> {
+    const now = this.#options.clock.mono();
     this.#spool.trim();
     this.#waiting = new AbortController();
     const due = this.#spool.waiting.map(({ file }) => Math.max(this.#delay.untilMs, this.#delays.get(file)?.untilMs ?? 0));
-    const untilMs = Math.min(now + TRIM_EVERY_MS, ...due);
+    // What is held by another is ready, and waits for that one.
+    const untilMs = Math.min(now + TRIM_EVERY_MS, ...due.filter((ms) => ms > now));
     await wait(Math.max(1, untilMs - now), AbortSignal.any([signal, this.#waiting.signal]));
   }
 
   async #upload(row: UploadRow, signal: AbortSignal): Promise<void> {
     const aborting = new AbortController();
     this.#current = { row, aborting };
-    const { api, maxKbps } = this.#options;
-    const parts = { api, tokens: this.#tokens, bytesPerSecond: maxKbps === null ? null : maxKbps * BYTES_PER_KBIT };
+    const { api, maxKbps, outbox } = this.#options;
+    const parts = {
+      api,
+      tokens: this.#tokens,
+      bytesPerSecond: maxKbps === null ? null : maxKbps * BYTES_PER_KBIT,
+      yields: () => outbox.alertOnItsWay,
+    };
     const outcome = await transfer(row, this.#spool.pathOf(row), parts, AbortSignal.any([signal, aborting.signal])).catch(
-      (error: unknown): Outcome => ({ is: 'later', why: messageOf(error), all: false, afterMs: undefined }),
+      (error: unknown): Outcome => ({ is: 'later', why: messageOf(error), fault: 'file', afterMs: undefined }),
     );
     this.#current = undefined;
     this.#tellClock();
@@ -123,13 +151,13 @@ export class Uploads {
     const body = { kind: 'uploaded' as const, upload_id, object_key, sha256, size, ...(incident === null ? {} : { incident }) };
     this.#delay = NO_DELAY;
     this.#delays.delete(row.file);
-    problems.clear('uploads_failing');
+    for (const over of ['uploads_failing', 'uploads_dropped'] as const) problems.clear(over);
     // The file stays until the event is on disk; where that fails the cloud is asked again, and says that it is done.
     try {
       outbox.append({ class: 'event', body }, () => rows.markTold(row.file));
       outbox.flush();
     } catch {
-      this.#delays.set(row.file, this.#next(NO_DELAY, undefined));
+      this.#delays.set(row.file, this.#longer(NO_DELAY, undefined));
       return;
     }
     crashPoint('upload_told');
@@ -137,19 +165,23 @@ export class Uploads {
   }
 
   #refused(row: UploadRow, why: string): void {
+    this.#delays.delete(row.file);
     this.#options.problems.raise('upload_refused', `${row.file}: ${why}`, row.kind);
     this.#spool.remove(row);
   }
 
-  #later(row: UploadRow, { why, all, afterMs }: Outcome & { is: 'later' }): void {
+  #later(row: UploadRow, { why, fault, afterMs }: Outcome & { is: 'later' }): void {
     this.#options.problems.raise('uploads_failing', `${why}; ${this.waiting} wait`);
-    if (all) this.#delay = this.#next(this.#delay, afterMs);
-    else this.#delays.set(row.file, this.#next(this.#delays.get(row.file) ?? NO_DELAY, afterMs));
+    if (fault !== 'file') this.#delay = this.#longer(this.#delay, afterMs);
+    if (fault === 'way') return;
+    const own = this.#longer(this.#delays.get(row.file) ?? NO_DELAY, afterMs);
+    this.#delays.set(row.file, fault === 'file' ? own : { ...own, untilMs: 0 });
   }
 
-  #next({ tries }: Delay, afterMs: number | undefined): Delay {
+  #longer({ tries }: Delay, afterMs: number | undefined): Delay {
     const { backoff, clock } = this.#options;
-    return { tries: tries + 1, untilMs: clock.mono() + Math.max(afterMs ?? 0, backoffMs(tries + 1, backoff, Math.random())) };
+    const untilMs = clock.mono() + Math.max(afterMs ?? 0, backoffMs(tries + 1, backoff, Math.random()));
+    return { tries: tries + 1, untilMs, asked: afterMs !== undefined };
   }
 
   #tellClock(): void {

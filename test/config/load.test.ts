@@ -32,7 +32,7 @@ describe('a configuration', () => {
   it('without a file is the default one', () => {
     const { config } = loadConfig(undefined, {});
     assert.deepEqual(Object.keys(config.channels), ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature']);
-    assert.deepEqual([config.mqtt.interval, config.mqtt.keepalive, config.outbox.max_size], [60_000, 30_000, 256 * 1024 ** 2]);
+    assert.deepEqual([config.mqtt.interval, config.mqtt.keepalive, config.outbox.max_size], [60_000, 30_000, 512 * 1024 ** 2]);
     assert.deepEqual(config.commands.buzzer?.message, { data: '$value' });
   });
 

@@ -1,6 +1,6 @@
 // The cloud's own routes in this process, on PGlite and an object store, with a proxy between the robot and the store. Tests and
 // campaigns tell both sides what goes wrong.
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { fingerprintOf } from '../../cloud/src/auth/certificates.ts';
 import type { Database } from '../../cloud/src/database/database.ts';
 import { migrate } from '../../cloud/src/database/migrate.ts';
@@ -10,6 +10,11 @@ import { Uploads } from '../../cloud/src/uploads/uploads.ts';
 import { Api } from '../../cloud/test/support/api.ts';
 import { BUCKET, findVersitygw, REGION, startS3rver, startVersitygw, type TestStore } from '../../cloud/test/support/objectStore.ts';
 import { ObjectProxy } from './objectProxy.ts';
+
+/** Hexadecimal. */
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
 
 interface Reply {
   readonly status: number;

@@ -1,0 +1,102 @@
+// How fast a file leaves, so that an alert never waits long behind a picture. What is given to a connection and not yet acknowledged
+// fills the queue of the slowest link on the way, and whatever comes later stands behind it: so only as much is on its way as does not
+// make it slower (the idea of LEDBAT, RFC 6817), and on a slow link that is one packet. Pure: times and counts are passed in.
+
+/** A packet. */
+const SMALLEST_WINDOW = 1_460;
+const LARGEST_WINDOW = 1024 ** 2;
+const LARGEST_STEP = 64 * 1024;
+/** With a limit, what is given at once is at most this part of a second's worth. */
+const STEPS_A_SECOND = 10;
+/** After the queue was felt, so many samples without it before it is tried again. */
+const CALM_SAMPLES = 16;
+/** The way may have become another: the quickest answer is looked for anew. */
+const FORGET_AFTER = 64;
+
+export class Pace {
+  readonly #bytesPerSecond: number | null;
+  #window = SMALLEST_WINDOW;
+  #given = 0;
+  #arrived = 0;
+  #arrivedMs: number;
+  #isAll = false;
+  /** The limit allows more from here on. */
+  #freeMs = 0;
+  #sample: { readonly upTo: number; readonly givenMs: number } | undefined;
+  #samples = 0;
+  #quickestMs = Number.POSITIVE_INFINITY;
+  #calm = 0;
+  #calmNeeded = 0;
+
+  /** @param bytesPerSecond null: no limit. */
+  constructor(bytesPerSecond: number | null, nowMs: number) {
+    this.#bytesPerSecond = bytesPerSecond;
+    this.#arrivedMs = nowMs;
+  }
+
+  /** Of what was given, what may be on its way at once. */
+  get window(): number {
+    return this.#window;
+  }
+
+  /**
+   * @param onItsWay bytes that the other side has not acknowledged; undefined where nobody knows.
+   * @returns bytes that may be given now.
+   */
+  allows(nowMs: number, onItsWay: number | undefined): number {
+    if (onItsWay !== undefined) this.see(nowMs, onItsWay);
+    if (nowMs < this.#freeMs) return 0;
+    const room = onItsWay === undefined ? LARGEST_STEP : this.#window - onItsWay;
+    // Less than a packet is not worth one, unless nothing is on its way.
+    if (room < SMALLEST_WINDOW) return 0;
+    const limit = this.#bytesPerSecond === null ? LARGEST_STEP : Math.ceil(this.#bytesPerSecond / STEPS_A_SECOND);
+    return Math.min(room, limit, LARGEST_STEP);
+  }
+
+  gave(bytes: number, nowMs: number): void {
+    this.#given += bytes;
+    if (this.#bytesPerSecond !== null) this.#freeMs = Math.max(this.#freeMs, nowMs) + (bytes / this.#bytesPerSecond) * 1_000;
+    this.#sample ??= { upTo: this.#given, givenMs: nowMs };
+  }
+
+  /** Nothing more is to be given; an answer has to come. */
+  gaveAll(): void {
+    this.#isAll = true;
+  }
+
+  /** How long nothing has arrived that should have. */
+  stalledMs(nowMs: number): number {
+    return nowMs - this.#arrivedMs;
+  }
+
+  /** When to look again, in milliseconds. */
+  get lookAgainMs(): number {
+    return Math.min(50, Math.max(5, this.#quickestMs / 16));
+  }
+
+  /** Takes note of what has arrived. */
+  see(nowMs: number, onItsWay: number): void {
+    const arrived = this.#given - onItsWay;
+    if (arrived > this.#arrived || (arrived >= this.#given && !this.#isAll)) this.#arrivedMs = nowMs;
+    this.#arrived = Math.max(this.#arrived, arrived);
+    if (!this.#sample || arrived < this.#sample.upTo) return;
+    const tookMs = nowMs - this.#sample.givenMs;
+    this.#sample = undefined;
+    if (++this.#samples % FORGET_AFTER === 0) this.#quickestMs = tookMs;
+    this.#quickestMs = Math.min(this.#quickestMs, tookMs);
+    if (tookMs > this.#quickestMs * 1.5 + 50) this.#shrink();
+    else if (tookMs <= this.#quickestMs * 1.25 + 20) this.#grow();
+  }
+
+  #grow(): void {
+    if (++this.#calm < this.#calmNeeded) return;
+    this.#calm = 0;
+    this.#window = Math.min(LARGEST_WINDOW, this.#window * 2);
+  }
+
+  #shrink(): void {
+    this.#calm = 0;
+    this.#calmNeeded = CALM_SAMPLES;
+    this.#window = Math.max(SMALLEST_WINDOW, Math.floor(this.#window / 2));
+  }
+}

@@ -1,0 +1,26 @@
+// What a connection was given and the other side has not acknowledged, as Linux says it in /proc. Node knows only what it has given to
+// the kernel, which may be megabytes ahead of a slow link.
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+
+const STATES: Readonly<Record<string, string>> = { IPv4: '/proc/self/net/tcp', IPv6: '/proc/self/net/tcp6' };
+
+/** @returns bytes; undefined where the system does not say. */
+export function unsentOf(socket: Socket): number | undefined {
+  const { localPort, remotePort, localFamily } = socket;
+  const file = STATES[localFamily ?? ''];
+  if (file === undefined || localPort === undefined || remotePort === undefined) return undefined;
+  try {
+    const queued = queuedOf(readFileSync(file, 'latin1'), localPort, remotePort);
+    return queued === undefined ? undefined : queued + socket.writableLength;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Pure. @param table as in /proc/net/tcp: number, local address, remote address, state, tx_queue:rx_queue, in hexadecimal. */
+export function queuedOf(table: string, localPort: number, remotePort: number): number | undefined {
+  const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, '0');
+  const found = new RegExp(`:${hex(localPort)} [0-9A-F]+:${hex(remotePort)} [0-9A-F]{2} ([0-9A-F]{8}):`).exec(table)?.[1];
+  return found === undefined ? undefined : Number.parseInt(found, 16);
+}

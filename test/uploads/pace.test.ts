@@ -1,0 +1,92 @@
+// The pace of an upload against links that are played: what arrives, and how long what is more urgent would wait behind it.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { retryAfter } from '../../src/uploads/http.ts';
+import { Pace } from '../../src/uploads/pace.ts';
+import { queuedOf } from '../../src/uploads/unsent.ts';
+
+interface Played {
+  readonly bytes: number;
+  /** The longest that the link's queue was, in milliseconds. */
+  readonly longestQueueMs: number;
+  readonly lastWindow: number;
+}
+
+/** A link of a rate, and a delay each way, for so long. */
+function play(bytesPerSecond: number, delayMs: number, forMs: number, limit: number | null = null): Played {
+  const pace = new Pace(limit, 0);
+  /** When the acknowledgement of each part comes. */
+  const onItsWay: { readonly bytes: number; readonly ackMs: number }[] = [];
+  let [freeMs, bytes, longestQueueMs] = [0, 0, 0];
+  for (let nowMs = 0; nowMs < forMs; nowMs += Math.max(1, Math.round(pace.lookAgainMs))) {
+    while (onItsWay[0] && onItsWay[0].ackMs <= nowMs) bytes += onItsWay.shift()?.bytes ?? 0;
+    const unsent = onItsWay.reduce((sum, part) => sum + part.bytes, 0);
+    const give = pace.allows(nowMs, unsent);
+    if (give === 0) continue;
+    freeMs = Math.max(freeMs, nowMs) + (give / bytesPerSecond) * 1_000;
+    longestQueueMs = Math.max(longestQueueMs, freeMs - nowMs);
+    onItsWay.push({ bytes: give, ackMs: freeMs + 2 * delayMs });
+    pace.gave(give, nowMs);
+  }
+  return { bytes, longestQueueMs, lastWindow: pace.window };
+}
+
+describe('the pace of an upload', () => {
+  it('keeps a slow link busy, and its queue below a second', () => {
+    const { bytes, longestQueueMs } = play(4_000, 30, 60_000);
+    assert.ok(bytes > 60 * 4_000 * 0.7, `${bytes} bytes in a minute`);
+    assert.ok(longestQueueMs <= 1_000, `${longestQueueMs} ms`);
+  });
+
+  it('fills a quick one, and its queue stays short', () => {
+    const { bytes, longestQueueMs } = play(1_000_000, 40, 20_000);
+    assert.ok(bytes > 20 * 1_000_000 * 0.5, `${bytes} bytes in 20 s`);
+    assert.ok(longestQueueMs <= 400, `${longestQueueMs} ms`);
+  });
+
+  it('keeps to its limit', () => {
+    const { bytes } = play(10_000_000, 5, 20_000, 50_000);
+    assert.ok(bytes > 20 * 50_000 * 0.9 && bytes < 20 * 50_000 * 1.05, `${bytes} bytes in 20 s`);
+  });
+
+  it('calls a connection dead when nothing arrives any more, and not while there was nothing to give', () => {
+    const pace = new Pace(null, 0);
+    assert.ok(pace.allows(50_000, 0) > 0);
+    assert.equal(pace.stalledMs(50_000), 0);
+    pace.gave(1_000, 50_000);
+    pace.see(60_000, 400);
+    pace.see(100_000, 400);
+    assert.equal(pace.stalledMs(100_000), 40_000);
+    pace.see(101_000, 0);
+    assert.equal(pace.stalledMs(101_000), 0);
+    pace.see(150_000, 0);
+    assert.equal(pace.stalledMs(150_000), 0);
+    pace.gaveAll();
+    pace.see(170_000, 0);
+    assert.equal(pace.stalledMs(170_000), 20_000, 'the answer is missing');
+  });
+
+  it('goes on where the system does not say what is on its way', () => {
+    assert.ok(new Pace(null, 0).allows(0, undefined) > 0);
+  });
+
+  it('reads what Linux says of a connection', () => {
+    const table = [
+      '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+      '   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1',
+      '   1: 0100007F:C350 0100007F:1F90 01 00012345:00000000 00:00000000 00000000     0        0 2',
+    ].join('\n');
+    assert.equal(queuedOf(table, 0xc350, 0x1f90), 0x12345);
+    assert.equal(queuedOf(table, 0xc351, 0x1f90), undefined);
+  });
+});
+
+describe('Retry-After', () => {
+  it('is seconds, or a date by the clock of who said it; at most a day', () => {
+    assert.equal(retryAfter('120', Number.NaN), 120_000);
+    assert.equal(retryAfter('Wed, 25 Nov 2026 10:00:30 GMT', Date.parse('Wed, 25 Nov 2026 10:00:00 GMT')), 30_000);
+    assert.equal(retryAfter('Wed, 25 Nov 2026 09:00:00 GMT', Date.parse('Wed, 25 Nov 2026 10:00:00 GMT')), 0);
+    assert.equal(retryAfter('999999', Number.NaN), 86_400_000);
+    for (const none of [undefined, '', 'soon', '-1']) assert.equal(retryAfter(none, Number.NaN), undefined);
+  });
+});
