@@ -19,7 +19,6 @@ export function compileDecoder(struct: Struct): Decoder {
 
 class Cursor {
   readonly bytes: Buffer;
-  readonly view: DataView;
   readonly littleEndian: boolean;
   offset: number;
 
@@ -30,7 +29,6 @@ class Cursor {
       throw new RangeError(`encapsulation 0x${bytes.toString('hex', 0, 2)} is not plain CDR`);
     }
     this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.littleEndian = kind === CDR_LITTLE_ENDIAN;
     this.offset = HEADER_BYTES;
   }
@@ -45,35 +43,78 @@ class Cursor {
     return start;
   }
 
+  uint32(): number {
+    const start = this.take(4, 4);
+    return this.littleEndian ? this.bytes.readUInt32LE(start) : this.bytes.readUInt32BE(start);
+  }
+
   /** A sequence's count, refused when the rest of the message cannot hold so many of at least `minBytes` each. */
   count(minBytes: number): number {
-    const count = this.view.getUint32(this.take(4, 4), this.littleEndian);
+    const count = this.uint32();
     const left = this.bytes.length - this.offset;
     if (count * minBytes > left) throw new RangeError(`a sequence of ${count} cannot be in the ${left} bytes left`);
     return count;
   }
 
   string(): string {
-    const length = this.view.getUint32(this.take(4, 4), this.littleEndian);
+    const length = this.uint32();
     const start = this.take(length, 1);
     // The length counts a closing NUL; some writers send an empty string as length 0.
     return length <= 1 ? '' : this.bytes.toString('utf8', start, start + length - 1);
   }
 }
 
+/** Buffer's own readers: a DataView would cost each small message more than all of its decoding. */
 const PRIMITIVE_READERS: Readonly<Record<Primitive, Reader>> = {
   bool: (cursor) => cursor.bytes[cursor.take(1, 1)] !== 0,
-  int8: (cursor) => cursor.view.getInt8(cursor.take(1, 1)),
+  int8: (cursor) => cursor.bytes.readInt8(cursor.take(1, 1)),
   uint8: (cursor) => cursor.bytes[cursor.take(1, 1)],
-  int16: (cursor) => cursor.view.getInt16(cursor.take(2, 2), cursor.littleEndian),
-  uint16: (cursor) => cursor.view.getUint16(cursor.take(2, 2), cursor.littleEndian),
-  int32: (cursor) => cursor.view.getInt32(cursor.take(4, 4), cursor.littleEndian),
-  uint32: (cursor) => cursor.view.getUint32(cursor.take(4, 4), cursor.littleEndian),
-  int64: (cursor) => exact(cursor.view.getBigInt64(cursor.take(8, 8), cursor.littleEndian)),
-  uint64: (cursor) => exact(cursor.view.getBigUint64(cursor.take(8, 8), cursor.littleEndian)),
-  float32: (cursor) => cursor.view.getFloat32(cursor.take(4, 4), cursor.littleEndian),
-  float64: (cursor) => cursor.view.getFloat64(cursor.take(8, 8), cursor.littleEndian),
+  int16: ordered(
+    2,
+    (bytes, at) => bytes.readInt16LE(at),
+    (bytes, at) => bytes.readInt16BE(at),
+  ),
+  uint16: ordered(
+    2,
+    (bytes, at) => bytes.readUInt16LE(at),
+    (bytes, at) => bytes.readUInt16BE(at),
+  ),
+  int32: ordered(
+    4,
+    (bytes, at) => bytes.readInt32LE(at),
+    (bytes, at) => bytes.readInt32BE(at),
+  ),
+  uint32: (cursor) => cursor.uint32(),
+  int64: ordered(
+    8,
+    (bytes, at) => exact(bytes.readBigInt64LE(at)),
+    (bytes, at) => exact(bytes.readBigInt64BE(at)),
+  ),
+  uint64: ordered(
+    8,
+    (bytes, at) => exact(bytes.readBigUInt64LE(at)),
+    (bytes, at) => exact(bytes.readBigUInt64BE(at)),
+  ),
+  float32: ordered(
+    4,
+    (bytes, at) => bytes.readFloatLE(at),
+    (bytes, at) => bytes.readFloatBE(at),
+  ),
+  float64: ordered(
+    8,
+    (bytes, at) => bytes.readDoubleLE(at),
+    (bytes, at) => bytes.readDoubleBE(at),
+  ),
 };
+
+type ReadAt = (bytes: Buffer, at: number) => number | bigint;
+
+function ordered(size: number, little: ReadAt, big: ReadAt): Reader {
+  return (cursor) => {
+    const at = cursor.take(size, size);
+    return cursor.littleEndian ? little(cursor.bytes, at) : big(cursor.bytes, at);
+  };
+}
 
 /** Views of a message's memory; where CDR's alignment is not the type's own, its bytes are copied (see numbersReader). */
 const TYPED_ARRAYS = {
@@ -131,13 +172,7 @@ function valueReader(field: Field): Reader {
 }
 
 function readStamp(cursor: Cursor): { sec: number; nanosec: number } {
-  const start = cursor.take(4, 4);
-  const next = cursor.take(4, 4);
-  const { view, littleEndian } = cursor;
-  return {
-    sec: view.getInt32(start, littleEndian),
-    nanosec: view.getUint32(next, littleEndian),
-  };
+  return { sec: cursor.uint32() | 0, nanosec: cursor.uint32() };
 }
 
 function numbersReader(type: keyof typeof TYPED_ARRAYS, count: (cursor: Cursor) => number): Reader {

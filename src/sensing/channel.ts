@@ -75,7 +75,7 @@ export class Channel {
   accept(message: Message, nowMs: number): readonly NewRow[] {
     const field = this.#read(message);
     if (field === NOTHING) return this.elapse(nowMs);
-    return this.sample({ ...convert(field, this.#rules), stamp: stampOf(message) }, nowMs);
+    return this.sample(convert(field, this.#rules, stampOf(message)), nowMs);
   }
 
   /** The same for a value that was taken out of its message before, as recorded readings are. */

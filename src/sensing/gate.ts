@@ -13,7 +13,7 @@ export interface GateRules {
 /** What a message said: a value, or null and why it can't be true. */
 export interface Sample {
   readonly value: ReadingValue;
-  readonly bad?: ReadingExtra['bad'];
+  readonly bad?: ReadingExtra['bad'] | undefined;
   /** The stamp of the message's header, in milliseconds since 1970. */
   readonly stamp?: number | undefined;
 }

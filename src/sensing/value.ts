@@ -1,5 +1,5 @@
 // From a field's content to a value for the wire. What cannot be is marked as bad and never sent as truth. Pure.
-import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
+import type { Sample } from './gate.ts';
 
 export interface ValueRules {
   readonly scale: number;
@@ -7,11 +7,6 @@ export interface ValueRules {
   readonly kind?: 'boolean' | 'number' | 'string' | undefined;
   readonly min?: number | undefined;
   readonly max?: number | undefined;
-}
-
-export interface Converted {
-  readonly value: ReadingValue;
-  readonly bad?: NonNullable<ReadingExtra['bad']>;
 }
 
 /** A string longer than this is a mistake, not a reading. */
@@ -23,32 +18,32 @@ const SIGNIFICANT_DIGITS = 12;
 /** Digits a float32 has: its 0.87 arrives as 0.8700000047683716. */
 const FLOAT32_DIGITS = 7;
 
-export function convert(field: unknown, rules: ValueRules): Converted {
-  const converted = plainValue(field, rules);
-  const { kind } = rules;
-  return kind === undefined || converted.value === null || typeof converted.value === kind ? converted : { value: null, bad: 'type' };
-}
-
-function plainValue(field: unknown, rules: ValueRules): Converted {
+/** @param stamp of the message's header, in milliseconds since 1970. */
+export function convert(field: unknown, rules: ValueRules, stamp: number | undefined): Sample {
   switch (typeof field) {
     case 'boolean':
-      return { value: field };
+      return ofKind(field, rules, stamp);
     case 'bigint':
-      return convertNumber(Number(field), rules);
+      return convertNumber(Number(field), rules, stamp);
     case 'number':
-      return convertNumber(field, rules);
+      return convertNumber(field, rules, stamp);
     case 'string':
-      return field.length > MAX_STRING_LENGTH ? { value: null, bad: 'range' } : { value: field };
+      return field.length > MAX_STRING_LENGTH ? { value: null, bad: 'range', stamp } : ofKind(field, rules, stamp);
     default:
-      return { value: null, bad: 'type' };
+      return { value: null, bad: 'type', stamp };
   }
 }
 
-function convertNumber(field: number, { scale, min, max }: ValueRules): Converted {
-  if (!Number.isFinite(field)) return { value: null, bad: 'nan' };
+function convertNumber(field: number, rules: ValueRules, stamp: number | undefined): Sample {
+  const { scale, min, max } = rules;
+  if (!Number.isFinite(field)) return { value: null, bad: 'nan', stamp };
   const isFloat32 = !Number.isInteger(field) && Math.fround(field) === field;
   const clean = isFloat32 ? Number(field.toPrecision(FLOAT32_DIGITS)) : field;
   const value = Number((clean * scale).toPrecision(SIGNIFICANT_DIGITS));
   const outside = (min !== undefined && value < min) || (max !== undefined && value > max);
-  return outside ? { value: null, bad: 'range' } : { value };
+  return outside ? { value: null, bad: 'range', stamp } : ofKind(value, rules, stamp);
+}
+
+function ofKind(value: boolean | number | string, { kind }: ValueRules, stamp: number | undefined): Sample {
+  return kind === undefined || typeof value === kind ? { value, bad: undefined, stamp } : { value: null, bad: 'type', stamp };
 }
