@@ -97,8 +97,8 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     },
     stop: () => {
       looking.stop();
-      alarm.stop();
       for (const one of subscriptions) one.close();
+      alarm.stop();
     },
   };
 }

@@ -6,6 +6,7 @@ import type { RosMessage, RosNode, RosSubscription } from '../ros/index.ts';
 import { type Channel, match, type Offer, type Wanted } from '../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../status/index.ts';
 import { configured } from './configured.ts';
+import { LARGE_BYTES, paceOf } from './pace.ts';
 
 export interface SubscriptionParts {
   readonly channel: Channel;
@@ -17,8 +18,8 @@ export interface SubscriptionParts {
   readonly onMessage: (message: RosMessage) => void;
 }
 
-/** How long telemetry of a busy topic may gather before it is looked at: twenty topics at 100 Hz then wake the agent 50 times a second. */
-const GATHER_MS = 20;
+/** What ROS's graph says while a node is just coming or going. */
+const UNNAMED = '_NODE_NAME_UNKNOWN_';
 
 export class ChannelSubscription {
   readonly channel: Channel;
@@ -27,9 +28,12 @@ export class ChannelSubscription {
   #subscription: RosSubscription | undefined;
   #whyOff: string | undefined;
   #offers: readonly Offer[] = [];
+  /** Nodes that published when last their names were known. */
+  #names: readonly string[] = ['somebody'];
   /** Nodes that published and are gone. */
   #vanished: readonly string[] = [];
   #surplus = 0;
+  #isLarge = false;
 
   constructor(parts: SubscriptionParts) {
     this.channel = parts.channel;
@@ -43,14 +47,19 @@ export class ChannelSubscription {
       .publishersOf(topic)
       .map(({ node, namespace, ...rest }) => ({ node: `${namespace === '/' ? '' : namespace}/${node}`, ...rest }));
     if (offers.length > 0) this.#vanished = [];
-    else if (this.#offers.length > 0) this.#vanished = this.#offers.map(({ node }) => node);
+    else if (this.#offers.length > 0) this.#vanished = this.#names;
     this.#offers = offers;
+    const names = offers.map(({ node }) => node).filter((node) => !node.endsWith(UNNAMED));
+    if (names.length > 0) this.#names = names;
     const found = match(channel.config, offers);
     this.#say('channel_type_mismatch', found.types);
     this.#say('channel_qos_incompatible', found.qos);
-    if (found.wanted === undefined || (this.#subscription && same(found.wanted, this.#wanted))) return;
+    if (found.wanted === undefined) return;
+    const isLarge = found.wanted.type === this.#wanted?.type && (this.#isLarge || (this.#subscription?.largest ?? 0) >= LARGE_BYTES);
+    if (this.#subscription && isLarge === this.#isLarge && same(found.wanted, this.#wanted)) return;
     this.#close();
     this.#wanted = found.wanted;
+    this.#isLarge = isLarge;
     this.#subscribe(found.wanted);
   }
 
@@ -88,12 +97,11 @@ export class ChannelSubscription {
 
   #subscribe({ type, qos }: Wanted): void {
     const { channel, topic, ros, place, onMessage } = this.#parts;
-    const { class: of, max_rate: maxRate } = channel.config;
-    const pace = of === 'alert' ? {} : { everyMs: GATHER_MS, ...(maxRate === null ? {} : { maxPerSecond: maxRate }) };
+    const pace = paceOf(channel.config, qos, this.#isLarge);
     const onError = (error: Error) => this.#say('channel_unreadable', messageOf(error));
     try {
       this.#subscription = configured(place, ['channels', channel.name, 'type'], () =>
-        ros.subscribe({ topic, type, qos, onMessage, onError, ...pace }),
+        ros.subscribe({ topic, type, onMessage, onError, ...pace }),
       );
       this.#whyOff = undefined;
     } catch (error) {
@@ -104,6 +112,8 @@ export class ChannelSubscription {
   }
 
   #close(): void {
+    // What gathers is a message like any other.
+    this.#subscription?.look();
     this.#surplus += this.#subscription?.surplus ?? 0;
     this.#subscription?.close();
     this.#subscription = undefined;

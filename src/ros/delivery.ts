@@ -10,6 +10,7 @@ export class Delivery {
   invalid = 0;
   failed = 0;
   surplus = 0;
+  largest = 0;
   readonly #options: SubscribeOptions;
   readonly #codec: Codec;
   readonly #limit: RateLimit | undefined;
@@ -25,6 +26,7 @@ export class Delivery {
 
   sample(bytes: Buffer): void {
     this.received += 1;
+    if (bytes.length > this.largest) this.largest = bytes.length;
     const waitMs = this.#limit?.take(performance.now()) ?? 0;
     if (waitMs > 0) this.#putOff(bytes, waitMs);
     else {

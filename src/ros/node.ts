@@ -102,6 +102,9 @@ class NativeNode implements RosNode {
       get surplus() {
         return delivery.surplus;
       },
+      get largest() {
+        return delivery.largest;
+      },
       look: () => {
         if (this.#stopping === undefined) receiver.look();
       },

@@ -114,6 +114,9 @@ export class SimulatedRos implements RosNode {
       get surplus() {
         return delivery.surplus;
       },
+      get largest() {
+        return delivery.largest;
+      },
       look: () => {
         take(reader);
       },

@@ -48,6 +48,8 @@ export interface RosSubscription {
   readonly failed: number;
   /** Of those, samples beyond `maxPerSecond` that were not looked at. */
   readonly surplus: number;
+  /** Bytes of the largest sample taken. */
+  readonly largest: number;
   /** Takes what waits now, and does not wait for its time. */
   look(): void;
   close(): void;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type Channels, startChannels } from '../../src/agent/channels.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
@@ -162,5 +163,38 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     const { messages, surplus } = one('flood');
     assert.equal(messages + surplus, 3_000);
     assert.ok(messages < 1_000, `${messages} of 3,000 were looked at`);
+  });
+
+  it('keep twenty topics at 100 Hz beside each other, every message of each a reading, in order', async () => {
+    const names = Array.from({ length: 20 }, (_, n) => `c${n}`);
+    const count = 200;
+    start(names.map((name) => `  ${name}: { topic: /many/${name}, type: std_msgs/Int32, report: { on: message } }\n`).join(''));
+    const topics = names.map((name) => `/many/${name}`);
+    for (const topic of topics) await peer.advertise(topic, NUMBER);
+    for (const topic of topics) await peer.matched(topic);
+    await peer.burst(topics, NUMBER, count, 100);
+    await until(() => names.every((name) => one(name).value === count - 1), 'the last of each is there');
+    const read = new Map<string, string[]>(names.map((name) => [name, []]));
+    for (const { channel, body } of rows()) read.get(channel)?.push(body);
+    const all = Array.from({ length: count }, (_, n) => String(n));
+    for (const name of names) assert.deepEqual(read.get(name), all, name);
+    assert.ok(names.every((name) => one(name).messages === count && one(name).surplus === 0));
+  });
+
+  it('take of pictures the newest only, once it is seen that they are large, and the last in any case', async () => {
+    const picture = (first: number) => ({ data: [first, ...new Array(40_000).fill(0)] });
+    const type = 'std_msgs/msg/UInt8MultiArray';
+    start('  picture: { topic: /picture, type: auto, field: "data[0]", report: { on: message } }\n');
+    await peer.advertise('/picture', type);
+    await peer.matched('/picture');
+    await peer.publish('/picture', type, picture(1));
+    await until(() => one('picture').value === 1, 'the first is there');
+    const count = 60;
+    for (let n = 2; n <= count; n += 1) {
+      await peer.publish('/picture', type, picture(n));
+      await wait(25);
+    }
+    await until(() => one('picture').value === count, 'the last is there');
+    assert.ok(one('picture').messages < 50, `${one('picture').messages} of ${count} were looked at`);
   });
 });

@@ -89,9 +89,9 @@ export class RosPeer {
     await this.#ask('advertise', { topic, type, qos });
   }
 
-  /** `count` messages at `rate` a second, their field `data` counting from 0; gives how long it took. */
-  async burst(topic: string, type: string, count: number, rate: number, qos?: PeerQos): Promise<number> {
-    return Number((await this.#ask('burst', { topic, type, count, rate, qos })).seconds);
+  /** `count` messages at `rate` a second, on one topic or on each of several, their field `data` counting from 0; gives how long it took. */
+  async burst(topic: string | readonly string[], type: string, count: number, rate: number, qos?: PeerQos): Promise<number> {
+    return Number((await this.#ask('burst', { topics: [topic].flat(), type, count, rate, qos })).seconds);
   }
 
   async subscribe(topic: string, type: string, qos?: PeerQos): Promise<void> {
