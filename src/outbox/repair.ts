@@ -1,7 +1,7 @@
 // A damaged file is never deleted, never a reason not to start, and never replaced by an empty one without a word. It is opened
 // again first, since SQLITE_CORRUPT can be a passing lie of the disk; if it is truly broken it is renamed aside, the rows that can
 // be read are taken over under their own names, and the cloud is told what is lost.
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../crashPoint.ts';
 import { codeOf, messageOf } from '../errors.ts';
@@ -36,12 +36,13 @@ export function openOutboxFile(stateDir: string, maxBytes: number, expected: rea
   const existed = existsSync(file) && statSync(file).size > 0;
   // What is left of a file that vanished must not be mixed with the new one.
   if (!existed && expected.length > 0) setAside(file);
+  const lostWal = setForeignWalAside(file);
   const suspected = suspicions(stateDir);
   const first = attempt(file, maxBytes, suspected > 0);
   const { db, error } = first.db ? first : attempt(file, maxBytes, suspected > 0);
   if (db && suspected < BELIEVED_FROM) {
     const unknown = unknownTo(db, expected);
-    if (unknown.length === 0) return { db, closed: [], damage: undefined };
+    if (unknown.length === 0) return { db, closed: [], damage: lostWal };
     const damage = existed ? `${file} does not know the outboxes ${unknown.join(', ')} that were open` : `${file} is gone, or empty`;
     return { db, closed: unknown.map((id) => closedEvent(id, null, [], successor)), damage };
   }
@@ -85,10 +86,37 @@ function isDamage(error: unknown, file: string): boolean {
   return code.startsWith('SQLITE_CANTOPEN') && existsSync(file) && statSync(file).isDirectory();
 }
 
+/** First bytes of a WAL, in either byte order of its checksums (SQLite's file format, 4.1). */
+const WAL_MAGIC = [0x377f0682, 0x377f0683];
+const WAL_HEADER_BYTES = 32;
+
+/** SQLite writes over a WAL whose header it does not know: the frames behind it are kept for a person. @returns what happened. */
+function setForeignWalAside(file: string): string | undefined {
+  const wal = `${file}-wal`;
+  if (!existsSync(wal) || statSync(wal).size <= WAL_HEADER_BYTES) return undefined;
+  const descriptor = openSync(wal, 'r');
+  const header = Buffer.alloc(4);
+  try {
+    readSync(descriptor, header, 0, 4, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  if (WAL_MAGIC.includes(header.readUInt32BE())) return undefined;
+  const aside = `${freeName(file)}-wal`;
+  renameSync(wal, aside);
+  return `${wal} does not begin as a WAL does; it was set aside as ${aside}`;
+}
+
+function freeName(file: string): string {
+  for (let n = 1; ; n++) {
+    const name = `${file}.damaged-${n}`;
+    if (['', '-wal'].every((suffix) => !existsSync(`${name}${suffix}`))) return name;
+  }
+}
+
 /** With its WAL, so that what it held can still be read. @returns the new name. */
 function setAside(file: string): string {
-  let aside = '';
-  for (let n = 1; aside === '' || existsSync(aside); n++) aside = `${file}.damaged-${n}`;
+  const aside = freeName(file);
   for (const suffix of ['', '-wal', '-shm']) {
     if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
   }

@@ -26,6 +26,8 @@ export interface Damage {
   readonly apply: (file: string, random: Random) => void;
   /** What a refusal to start has to say, where refusing is right. */
   readonly refusal?: RegExp;
+  /** What held the rows is gone: nothing is left that could be set aside. */
+  readonly removesWal?: boolean;
   /** The end of the WAL no longer adds up: SQLite takes that for a commit that never was, and nobody can tell the difference. */
   readonly tornWal?: boolean;
 }
@@ -37,7 +39,7 @@ const inWal = (name: string, apply: (wal: string, random: Random) => void): Dama
 export const DAMAGES: readonly Damage[] = [
   damage('nothing (the control)', () => {}, false),
   damage('database removed, WAL left', (file) => rmSync(file), false),
-  damage('database and WAL removed', removeAll, false),
+  { ...damage('database and WAL removed', removeAll, false), removesWal: true },
   damage('database of no bytes', (file) => truncateSync(file, 0)),
   damage('database of no bytes, WAL left', (file) => truncateSync(file, 0), false),
   damage('cut to half a header', (file) => truncateSync(file, 50)),
@@ -67,7 +69,7 @@ export const DAMAGES: readonly Damage[] = [
     removeAll(file);
     mkdirSync(file);
   }),
-  inWal('WAL removed', (wal) => rmSync(wal, { force: true })),
+  { ...inWal('WAL removed', (wal) => rmSync(wal, { force: true })), removesWal: true },
   { ...inWal('WAL cut to half', (wal) => truncateSync(wal, Math.floor(statSync(wal).size / 2))), tornWal: true },
   inWal('WAL header zeroed', (wal) => overwrite(wal, 0, Buffer.alloc(32))),
   { ...inWal('a bit flipped in the WAL', (wal, random) => flip(wal, random.between(32, statSync(wal).size - 1))), tornWal: true },

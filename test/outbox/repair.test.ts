@@ -1,6 +1,6 @@
 // A damaged file: noticed while in use, set aside, and read for all it still holds.
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -74,6 +74,15 @@ describe('a damaged outbox file', () => {
     assert.deepEqual(closed, [{ kind: 'outbox_closed', old: 'old', last_seq: ROWS, lost: [[7, 7]], successor: 'new' }]);
     assert.equal(new CommandJournal(db, () => 0).begin('taken', 'buzzer', 0), false);
     db.close();
+  });
+
+  it('keeps a WAL that SQLite would write over, for a person to look at', () => {
+    const wal = join(folder, 'outbox.db-wal');
+    writeFileSync(wal, Buffer.alloc(3 * PAGE));
+    const { db, damage } = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
+    db.close();
+    assert.match(String(damage), /does not begin as a WAL does; it was set aside as .*damaged-1-wal/);
+    assert.equal(statSync(join(folder, 'outbox.db.damaged-1-wal')).size, 3 * PAGE);
   });
 
   it('is not what a full or locked disk makes of a whole one: such an error is no damage', () => {

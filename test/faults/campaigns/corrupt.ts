@@ -99,7 +99,7 @@ async function damaged(world: World, damage: Damage, before: OutboxFile, random:
   );
   if (dropped > 0) wrong.push(`${dropped} readable rows were not kept`);
   if (missing.length > 0 && !said && !damage.tornWal) wrong.push(`${missing.length} rows are gone without a word`);
-  const wasThere = damage.name !== 'database and WAL removed';
+  const wasThere = !damage.removesWal;
   const aside = readdirSync(stateDir).some(
     (name) => name.startsWith('outbox') && !['outbox.db', 'outbox.db-wal', 'outbox.db-shm'].includes(name),
   );
