@@ -5,10 +5,12 @@ import { watchBattery } from './agent/battery.ts';
 import { startCameras } from './agent/cameras.ts';
 import { type Channels, startChannels } from './agent/channels.ts';
 import { describe } from './agent/describe.ts';
+import { Figures } from './agent/figures.ts';
 import { startGuard } from './agent/guard.ts';
 import { Incidents } from './agent/incidents.ts';
 import { lastEnding, lastWords, pulseOf, tellEnding, thisRun } from './agent/life.ts';
 import { lastLines, openLogFile } from './agent/logs.ts';
+import { startMonitor } from './agent/monitor.ts';
 import { ownWork } from './agent/ownWork.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { changesOf, describeReload } from './agent/reload.ts';
@@ -33,16 +35,7 @@ import {
   type WaitingRow,
 } from './outbox/index.ts';
 import { startRosNode } from './ros/index.ts';
-import {
-  Latencies,
-  type LinkStatus,
-  Problems,
-  type Pulse,
-  type Reloaded,
-  type StandingProblem,
-  type Status,
-  StatusSocket,
-} from './status/index.ts';
+import { type LinkStatus, Problems, type Pulse, type Reloaded, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
 import { Uplink, UplinkMemory } from './uplink/index.ts';
 import { VERSION } from './version.ts';
 
@@ -58,9 +51,8 @@ export class Agent {
   readonly #log: Logger;
   readonly #logFile: LogFile;
   readonly #steps: Step[] = [];
-  readonly #acks = new Latencies();
+  readonly #figures = new Figures();
   readonly #stopping = new AbortController();
-  #ackedRows = 0;
   #status: (() => Status) | undefined;
   #stopped: Stopped = 'asked';
   #pulse: Pulse | undefined;
@@ -182,6 +174,7 @@ export class Agent {
       lifetime,
       id,
       groupMs: config.outbox.group,
+      figures: this.#figures,
       onTrouble: (error) => {
         if (isCorruption(error)) this.#suspect(messageOf(error));
         else if (error) problems.raise('outbox_unwritable', messageOf(error));
@@ -268,17 +261,14 @@ export class Agent {
       commands: announce(config.commands, (own) => commands.unable(own)),
       onCommand: (message) => commands.receive(message),
       onLinkLost: () => commands.halt('the link to the broker was lost'),
-      onAck: (latencyMs, rows) => {
-        this.#acks.add(latencyMs);
-        this.#ackedRows += rows;
-      },
+      onAck: (latencyMs, rows) => this.#figures.acked(latencyMs, rows),
     });
     outbox.wakeOn(() => uplink.wake());
     const linked = uplink.run(this.#stopping.signal);
     this.#steps.push([
       'uplink',
       async () => {
-        if (this.#stopped === 'asked') lastWords('stopped', outbox, clock);
+        if (this.#stopped === 'asked') lastWords('stopped', outbox);
         outbox.flush();
         await uplink.finish(Math.max(0, this.#deadline() - 2_000));
         this.#stopping.abort();
@@ -317,16 +307,13 @@ export class Agent {
       else problems.raise('logs_unwritable', this.#logFile.trouble);
     });
     this.#steps.push(['tending', () => tending.stop()]);
-    const delivered = () => ({
-      acknowledged_rows: this.#ackedRows,
-      ack_p50_ms: this.#acks.quantile(0.5),
-      ack_p99_ms: this.#acks.quantile(0.99),
-    });
     const status = () =>
-      describe({ thing: config.thing, clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, delivered });
+      describe({ clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, figures: this.#figures, config, uploads });
     this.#status = status;
-    this.#pulse = pulseOf({ ros, outbox, status });
-    const battery = watchBattery({ channels, outbox, clock, lowBelow: config.health.low_battery });
+    const pulse = pulseOf({ ros, outbox, status });
+    this.#pulse = pulse;
+    this.#steps.push(['monitor', await startMonitor({ config, pulse, status, log: this.#log })]);
+    const battery = watchBattery({ channels, outbox, lowBelow: config.health.low_battery });
     this.#steps.push(['battery', () => battery.stop()]);
     this.#apply = (next, changes) => {
       channels.apply(next, changes);

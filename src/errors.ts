@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   AGENT_NOT_RUNNING: 'environment',
   BROKER_UNREACHABLE: 'environment',
   SERVICE_FAILED: 'environment',
+  LISTEN_FAILED: 'environment',
   CLOSED: 'ours',
 } as const satisfies Record<string, Fault>;
 

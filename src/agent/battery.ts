@@ -1,5 +1,5 @@
 // Before the battery is empty the robot says what is still on it: after that its silence is the power's, not the network's.
-import { type Clock, every, type Ticker } from '../clock/index.ts';
+import { every, type Ticker } from '../clock/index.ts';
 import type { Outbox } from '../outbox/index.ts';
 import type { Channels } from './channels.ts';
 import { lastWords } from './life.ts';
@@ -15,7 +15,6 @@ const GAP_PERCENT = 5;
 export interface BatteryParts {
   readonly channels: Channels;
   readonly outbox: Outbox;
-  readonly clock: Clock;
   /** Percent; null: never. */
   readonly lowBelow: number | null;
 }
@@ -26,12 +25,12 @@ export function isLow(percent: unknown, lowBelow: number, wasLow: boolean): bool
   return percent < lowBelow + (wasLow ? GAP_PERCENT : 0);
 }
 
-export function watchBattery({ channels, outbox, clock, lowBelow }: BatteryParts): Ticker {
+export function watchBattery({ channels, outbox, lowBelow }: BatteryParts): Ticker {
   if (lowBelow === null) return { stop: () => {} };
   let low = false;
   return every(LOOK_EVERY_MS, () => {
     const wasLow = low;
     low = isLow(channels.heard(CHANNEL)?.value, lowBelow, wasLow);
-    if (low && !wasLow) lastWords('battery', outbox, clock);
+    if (low && !wasLow) lastWords('battery', outbox);
   });
 }

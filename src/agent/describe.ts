@@ -1,15 +1,18 @@
 // What `elderly-bot status` asks for, gathered from the rooms at the moment of asking.
 import type { Clock, Ending, Lifetime } from '../clock/index.ts';
 import type { Commands } from '../commands/index.ts';
-import type { Outbox } from '../outbox/index.ts';
+import type { Config } from '../config/index.ts';
+import type { Outbox, RowClass } from '../outbox/index.ts';
 import type { Problems, Status } from '../status/index.ts';
 import type { Uplink } from '../uplink/index.ts';
 import { VERSION } from '../version.ts';
 import type { Cameras } from './cameras.ts';
 import type { Channels } from './channels.ts';
+import type { Figures } from './figures.ts';
+import type { RunningUploads } from './uploads.ts';
 
 export interface StatusParts {
-  readonly thing: string;
+  readonly config: Config;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
   readonly ending: Ending | undefined;
@@ -19,13 +22,14 @@ export interface StatusParts {
   readonly cameras: Cameras;
   readonly commands: Commands;
   readonly problems: Problems;
-  readonly delivered: () => Status['delivered'];
+  readonly figures: Figures;
+  readonly uploads: RunningUploads | undefined;
 }
 
 export function describe(parts: StatusParts): Status {
-  const { thing, clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems } = parts;
+  const { config, clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, figures, uploads } = parts;
   return {
-    thing,
+    thing: config.thing,
     version: VERSION,
     boot: lifetime.boot,
     last_run: ending ?? null,
@@ -37,11 +41,17 @@ export function describe(parts: StatusParts): Status {
       accepted: outbox.accepted,
       unconfirmed: outbox.unconfirmed,
       held: outbox.depth(),
+      oldest_ms: agesOf(outbox.oldestAt(), clock.wall()),
+      confirmed: outbox.confirmed,
       evicted: outbox.evicted,
+      evicted_by: outbox.evictedBy,
       dropped: outbox.dropped,
       receipts_seen: lifetime.receiptsSeen,
     },
-    delivered: parts.delivered(),
+    delivered: figures.delivered(),
+    alert_latency: figures.alertLatency(),
+    uploads_waiting: uploads?.waiting ?? null,
+    wear: figures.wear(clock.mono(), config.health.disk_endurance),
     budget: uplink.budget(),
     channels: channels.status(),
     cameras: cameras.status(),
@@ -57,4 +67,10 @@ export function describe(parts: StatusParts): Status {
       since_ms: clock.mono() - sinceMs,
     })),
   };
+}
+
+/** Rows are dated by the wall clock of then: one that was set since can make them younger than now. */
+function agesOf(times: Record<RowClass, number | null>, wallMs: number): Record<RowClass, number | null> {
+  const ages = Object.entries(times).map(([name, at]) => [name, at === null ? null : Math.max(0, wallMs - at)]);
+  return Object.fromEntries(ages) as Record<RowClass, number | null>;
 }

@@ -1,7 +1,7 @@
 // What the agent says of its own life: why the run before it ended, whether it hangs, and what is left in the queue when it goes.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Clock, type Ending, isUnasked, type Lifetime, parseSeen, type Run, type SeenBySystemd, whyEnded } from '../clock/index.ts';
+import { type Ending, isUnasked, type Lifetime, parseSeen, type Run, type SeenBySystemd, whyEnded } from '../clock/index.ts';
 import { codeOf } from '../errors.ts';
 import type { Logger } from '../logs/index.ts';
 import type { Outbox } from '../outbox/index.ts';
@@ -90,8 +90,10 @@ function oneLine({ link, outbox, problems }: Status): string {
 }
 
 /** The last rows of a run, and the first to leave: what is still on the robot, and since when. */
-export function lastWords(cause: 'stopped' | 'battery', outbox: Outbox, clock: Clock): void {
+export function lastWords(cause: 'stopped' | 'battery', outbox: Outbox): void {
   const queued = outbox.unconfirmed;
   if (queued === 0) return;
-  outbox.append({ class: 'event', body: { kind: 'last_words', cause, queued, oldest_at: outbox.oldestAt() ?? clock.wall() } });
+  const times = Object.values(outbox.oldestAt()).filter((at) => at !== null);
+  const oldest = times.length === 0 ? null : Math.min(...times);
+  outbox.append({ class: 'event', body: { kind: 'last_words', cause, queued, oldest_at: oldest } });
 }

@@ -25,6 +25,8 @@ export interface RunningUploads {
    * @throws a full disk's error.
    */
   add(upload: NewUpload, within?: () => void): Promise<boolean>;
+  /** Files that are not uploaded yet. */
+  readonly waiting: number;
   stop(): Promise<void>;
 }
 
@@ -63,6 +65,9 @@ export function startUploads(parts: UploadParts): RunningUploads | undefined {
   const running = uploads.run(stopping.signal);
   return {
     add: (upload, within) => uploads.add(upload, within),
+    get waiting() {
+      return uploads.waiting;
+    },
     stop: () => {
       stopping.abort();
       return running;

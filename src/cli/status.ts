@@ -18,6 +18,8 @@ function describe(found: Status): string {
     `outbox   ${outbox.accepted} rows taken, ${outbox.unconfirmed} unconfirmed (held: ${held.join(', ')})`,
     `acks     ${delivered.acknowledged_rows} rows, p50 ${delivered.ack_p50_ms ?? '-'} ms, p99 ${delivered.ack_p99_ms ?? '-'} ms`,
     `budget   ${budget.spent} of ${budget.budget ?? 'unlimited'} messages this month, forecast ${budget.forecast} ($${budget.forecast_dollars}), telemetry every ${ago(budget.interval_ms)}`,
+    `disk     ${written(found.wear)}`,
+    ...(found.last_run === null ? [] : [`last run ${found.last_run.cause}: ${found.last_run.text}`]),
     ...found.channels.map((channel) => {
       const age = channel.age_ms === null ? 'never heard' : `${ago(channel.age_ms)} ago`;
       const surplus = channel.surplus > 0 ? `, ${channel.surplus} beyond max_rate` : '';
@@ -36,6 +38,14 @@ function describe(found: Status): string {
     ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** What the card's life goes by. */
+function written({ written_bytes: bytes, bytes_per_day: perDay, commits, commits_per_day: commitsPerDay, years }: Status['wear']): string {
+  const mib = (sum: number) => `${Math.round(sum / 1024 ** 2)} MiB`;
+  const sofar = `${bytes === null ? 'unknown' : mib(bytes)} written, ${commits.count} transactions`;
+  if (perDay === null) return sofar;
+  return `${sofar}; a day ${mib(perDay)}, ${commitsPerDay} transactions${years === null ? '' : `: the disk lasts ${years} years`}`;
 }
 
 function counted(counts: Readonly<Record<string, number>>): string {

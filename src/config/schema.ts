@@ -80,6 +80,8 @@ const fields = z.strictObject({
       .nullable(),
     /** Percent; null: no last words before the battery is empty. */
     low_battery: z.number().min(1).max(90).nullable(),
+    /** Bytes the disk of state_dir takes in its life; null: not known. */
+    disk_endurance: size.nullable(),
   }),
   channels: z.record(channelName, channel),
   cameras: z.record(channelName, camera),

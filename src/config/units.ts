@@ -7,9 +7,11 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   KB: 1_000,
   MB: 1_000_000,
   GB: 1_000_000_000,
+  TB: 1_000_000_000_000,
   KiB: 1024,
   MiB: 1024 ** 2,
   GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
 };
 
 function quantity(units: Readonly<Record<string, number>>, text: string): number | undefined {

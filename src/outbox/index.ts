@@ -1,3 +1,4 @@
+export { ALERT_HOPS, type AlertHop, type OutboxFigures } from './figures.ts';
 export { inspectOutboxFile } from './inspect.ts';
 export type { WaitingRow } from './intake.ts';
 export { CommandJournal, type JournalEntry, type LoggedCommand, readJournal } from './journal.ts';

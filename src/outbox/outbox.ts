@@ -2,8 +2,19 @@
 import type { Clock, Lifetime } from '../clock/index.ts';
 import { crashPoint } from '../crashPoint.ts';
 import { AgentError, codeOf } from '../errors.ts';
-import { count, type EventBody, type Ranges, type ReadingExtra, type Receipt, rangesOf, subtract, union } from '../wire/index.ts';
+import {
+  count,
+  type EventBody,
+  type EvictionReason,
+  type Ranges,
+  type ReadingExtra,
+  type Receipt,
+  rangesOf,
+  subtract,
+  union,
+} from '../wire/index.ts';
 import { nextEviction } from './eviction.ts';
+import { type OutboxFigures, UNCOUNTED } from './figures.ts';
 import { Intake, type WaitingRow } from './intake.ts';
 import { type Claim, type ClaimLimits, Ledger } from './ledger.ts';
 import { classNumber, encodeBody, type NewRow, type RowClass } from './rows.ts';
@@ -23,6 +34,7 @@ export interface OutboxOptions {
   readonly groupMs: number;
   /** Told when the database failed, and when it worked again. */
   readonly onTrouble: (error: Error | undefined) => void;
+  readonly figures?: OutboxFigures;
 }
 
 export type ReceiptOutcome = 'applied' | 'unknown_outbox' | 'beyond_accepted';
@@ -55,7 +67,9 @@ export class Outbox {
   readonly #latest = new Map<string, string>();
   #stateSeq = 0;
   #dropped = 0;
-  #evicted = 0;
+  readonly #evictedBy: Record<EvictionReason, number> = { age: 0, space: 0, poison: 0, released: 0 };
+  readonly #figures: OutboxFigures;
+  #confirmed = 0;
   #trouble = false;
   #failingSinceMs: number | undefined;
   #closed = false;
@@ -63,7 +77,8 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.id = options.id;
-    this.#store = new Store(options.db);
+    this.#figures = options.figures ?? UNCOUNTED;
+    this.#store = new Store(options.db, (ms) => this.#figures.commit(ms));
     this.#ledger = new Ledger(this.#store);
     this.#intake = new Intake(() => this.#commitDue());
     this.#space = options.space;
@@ -92,7 +107,17 @@ export class Outbox {
 
   /** Rows given up since the start because the room was needed. */
   get evicted(): number {
-    return this.#evicted;
+    return this.#evictedBy.space;
+  }
+
+  /** Rows given up since the start, by the reason that the cloud was told. */
+  get evictedBy(): Readonly<Record<EvictionReason, number>> {
+    return { ...this.#evictedBy };
+  }
+
+  /** Rows that a receipt of this start said to be in the cloud's database. */
+  get confirmed(): number {
+    return this.#confirmed;
   }
 
   /** Rows dropped before they had a number, because nothing could be written for too long. */
@@ -143,6 +168,7 @@ export class Outbox {
     if (rows.length === 0 && !this.#ledger.isDirty) return;
     this.#ledger.commit(rows);
     this.#intake.committed(rows.length);
+    this.#countCommitted(rows);
     if (rows.length > 0) this.#noteCommitted(rows);
     if (!this.#ledger.untrusted.isEmpty && this.#clock.trusted() && !this.#closed) this.#tellClockSet();
   }
@@ -173,6 +199,11 @@ export class Outbox {
   /** The broker acknowledged a claim. Written down with the next commit: a crash before costs a second delivery. */
   published(claim: Claim): void {
     this.#ledger.published(claim, this.#ranMs());
+    if (claim.class === 'alert')
+      this.#came(
+        'puback',
+        claim.rows.map(({ at }) => at),
+      );
     this.#intake.within(Math.max(this.#groupMs, ACKS_WITHIN_MS));
   }
 
@@ -232,8 +263,8 @@ export class Outbox {
     return this.#store.tally();
   }
 
-  /** When the oldest row that is held happened, by the wall clock of then; null where none is held. */
-  oldestAt(): number | null {
+  /** When the oldest row that is held of each class happened, by the wall clock of then; null where none is held. */
+  oldestAt(): Record<RowClass, number | null> {
     return this.#store.oldestAt();
   }
 
@@ -293,8 +324,14 @@ export class Outbox {
       ...(poison.length > 0 ? [this.#declaration(record, poison, 'poison')] : []),
       ...(outcome.undeclared.length > 0 ? [this.#declaration(record, outcome.undeclared, 'released')] : []),
     ];
+    const alerts = this.#store.alertTimes(record.ordinal, outcome.delivered);
+    const confirmed = subtract(outcome.delivered, record.gone);
     const isKept = whereRoom(() => this.#ledger.settle(record, outcome, poison, declarations, this.#ranMs()));
     if (!isKept) this.#ledger.settle(record, outcome, poison, declarations, undefined);
+    this.#confirmed += count(confirmed);
+    this.#evictedBy.poison += count(poison);
+    this.#evictedBy.released += count(outcome.undeclared);
+    this.#came('receipt', alerts);
     this.#ledger.heardOf(record, receipt, this.#lifetime.boot);
     if (declarations.length > 0) this.#noteCommitted(declarations);
     else if (outcome.resend.length > 0) this.#wake();
@@ -358,7 +395,6 @@ export class Outbox {
     const record = this.#ledger.at(eviction.outbox);
     if (!record) return false;
     this.#giveUp(record, eviction.ranges, 'space');
-    this.#evicted += count(eviction.ranges);
     return true;
   }
 
@@ -367,6 +403,20 @@ export class Outbox {
       const body: EventBody = { kind: 'clock_set', of: this.id, boot: this.#lifetime.boot, ranges, offset_ms: offsetMs };
       this.append({ class: 'event', body });
     }
+  }
+
+  #countCommitted(rows: readonly WaitingRow[]): void {
+    const now = this.#clock.mono();
+    for (const { row, at, mono } of rows) {
+      if (row.class !== 'alert') continue;
+      if (row.extra?.stamp !== undefined) this.#figures.alert('stamp', at - row.extra.stamp);
+      this.#figures.alert('commit', now - mono);
+    }
+  }
+
+  #came(hop: 'puback' | 'receipt', times: readonly number[]): void {
+    const now = this.#clock.wall();
+    for (const at of times) this.#figures.alert(hop, now - at);
   }
 
   #noteCommitted(rows: readonly WaitingRow[]): void {
@@ -379,6 +429,7 @@ export class Outbox {
   #giveUp(record: OutboxRecord, ranges: Ranges, reason: 'age' | 'space' | 'poison'): void {
     const declaration = this.#declaration(record, ranges, reason);
     this.#ledger.giveUp(record, ranges, declaration);
+    this.#evictedBy[reason] += count(ranges);
     this.#noteCommitted([declaration]);
   }
 

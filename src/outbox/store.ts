@@ -26,15 +26,21 @@ const EVENT = classNumber('event');
 
 export class Store {
   readonly #db: Db;
+  readonly #onCommit: (ms: number) => void;
   readonly #statements = new Map<string, Statement>();
 
-  constructor(db: Db) {
+  /** @param onCommit told how long each transaction took, in milliseconds. */
+  constructor(db: Db, onCommit: (ms: number) => void = () => {}) {
     this.#db = db;
+    this.#onCommit = onCommit;
   }
 
   /** All or nothing; a transaction inside one is part of it. */
   transaction(work: () => void): void {
+    const isWhole = !this.#db.inTransaction;
+    const beganMs = performance.now();
     this.#db.transaction(work).immediate();
+    if (isWhole) this.#onCommit(performance.now() - beganMs);
   }
 
   /** @param keep ids that stay known although they never assigned a number, as far as the file knows. */
@@ -79,13 +85,19 @@ export class Store {
     return Object.fromEntries(ROW_CLASSES.map((name, i) => [name, counts[i]?.rows ?? 0])) as Record<RowClass, number>;
   }
 
-  /** Of each class the row that comes first, and of those the earliest. */
-  oldestAt(): number | null {
-    const firsts = ROW_CLASSES.map((_, rowClass) =>
-      this.#value('select at from rows where class = ? order by class, outbox, seq limit 1', rowClass),
-    );
-    const times = firsts.flatMap((at) => (typeof at === 'number' ? [at] : []));
-    return times.length === 0 ? null : Math.min(...times);
+  /** Wall time of the row of each class that leaves first; null where there is none. */
+  oldestAt(): Record<RowClass, number | null> {
+    const first = (rowClass: number) =>
+      (this.#value('select at from rows where class = ? order by class, outbox, seq limit 1', rowClass) as number | undefined) ?? null;
+    return Object.fromEntries(ROW_CLASSES.map((name, rowClass) => [name, first(rowClass)])) as Record<RowClass, number | null>;
+  }
+
+  /** Wall times of the alerts of an outbox that are held in `ranges`. */
+  alertTimes(ordinal: number, ranges: Ranges): number[] {
+    return ranges.flatMap(([first, last]) => {
+      const found = this.#all(`select at from rows where class = ${ALERT} and outbox = ? and seq between ? and ?`, ordinal, first, last);
+      return (found as { at: number }[]).map(({ at }) => at);
+    });
   }
 
   setAccepted(ordinal: number, accepted: number): void {

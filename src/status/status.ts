@@ -1,6 +1,7 @@
 // What `elderly-bot status` shows and `--json` prints: one object, the same on the socket.
 import type { Ending } from '../clock/index.ts';
-import type { RowClass } from '../outbox/index.ts';
+import type { AlertHop, RowClass } from '../outbox/index.ts';
+import type { EvictionReason } from '../wire/index.ts';
 import type { HistogramStatus } from './histogram.ts';
 import type { ProblemCode, Severity } from './problems.ts';
 
@@ -74,13 +75,38 @@ export interface Status {
     readonly accepted: number;
     readonly unconfirmed: number;
     readonly held: Readonly<Record<RowClass, number>>;
+    /** Age of the oldest row of each class. */
+    readonly oldest_ms: Readonly<Record<RowClass, number | null>>;
+    /** Rows that receipts of this start said to be in the cloud's database. */
+    readonly confirmed: number;
     /** Given up because the room was needed; each is declared to the cloud. */
     readonly evicted: number;
+    readonly evicted_by: Readonly<Record<EvictionReason, number>>;
     /** Never written, because nothing could be for too long. */
     readonly dropped: number;
     readonly receipts_seen: boolean;
   };
-  readonly delivered: { readonly acknowledged_rows: number; readonly ack_p50_ms: number | null; readonly ack_p99_ms: number | null };
+  readonly delivered: {
+    readonly acknowledged_rows: number;
+    readonly ack_p50_ms: number | null;
+    readonly ack_p99_ms: number | null;
+    readonly ack_latency: HistogramStatus;
+  };
+  /** How long alerts took to get so far: stamp to callback, callback to commit, to PUBACK, to receipt. */
+  readonly alert_latency: Readonly<Record<AlertHop, HistogramStatus>>;
+  /** Files that are not uploaded yet; null where nothing is. */
+  readonly uploads_waiting: number | null;
+  readonly wear: {
+    /** What this process made the kernel write to disk; null where it does not say. */
+    readonly written_bytes: number | null;
+    /** As a day of it; null in the first ten minutes. */
+    readonly bytes_per_day: number | null;
+    /** Transactions of the outbox, each with an fsync. */
+    readonly commits: HistogramStatus;
+    readonly commits_per_day: number | null;
+    /** How long health.disk_endurance lasts at this rate. */
+    readonly years: number | null;
+  };
   readonly budget: BudgetStatus;
   readonly channels: readonly ChannelStatus[];
   readonly cameras: readonly CameraStatus[];

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { ERROR_CODES } from '../../src/errors.ts';
-import { askStatus, PROBLEMS } from '../../src/status/index.ts';
+import { askStatus, METRICS, PROBLEMS } from '../../src/status/index.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
@@ -32,6 +32,10 @@ describe('the documentation', () => {
 
   it('lists every problem, and no other', () => {
     assert.deepEqual(listed('docs/problems.md').sort(), Object.keys(PROBLEMS).sort());
+  });
+
+  it('lists every metric, and no other', () => {
+    assert.deepEqual(listed('docs/metrics.md').sort(), Object.keys(METRICS).sort());
   });
 
   it('explains every key of the default configuration where it first stands', () => {
