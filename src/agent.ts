@@ -7,6 +7,7 @@ import { type Channels, startChannels } from './agent/channels.ts';
 import { describe } from './agent/describe.ts';
 import { Figures } from './agent/figures.ts';
 import { startGuard } from './agent/guard.ts';
+import { LiveCredentials, type RunningIdentity, watchIdentity } from './agent/identity.ts';
 import { Incidents } from './agent/incidents.ts';
 import { lastEnding, lastWords, pulseOf, tellEnding, thisRun } from './agent/life.ts';
 import { lastLines, openLogFile } from './agent/logs.ts';
@@ -56,6 +57,7 @@ export class Agent {
   #status: (() => Status) | undefined;
   #stopped: Stopped = 'asked';
   #pulse: Pulse | undefined;
+  #identity: RunningIdentity | undefined;
 
   /** Resolves when the outbox file turned out to be damaged: an agent that is started anew mends it. */
   readonly damaged: Promise<'damaged'>;
@@ -121,8 +123,10 @@ export class Agent {
   reload(): Reloaded {
     if (!this.#apply) throw new AgentError('CLOSED', 'the agent is not up yet');
     const next = this.#reread();
-    const changes = changesOf(this.#loaded.config, next.config);
+    const certificate = this.#identity?.fresh();
+    const changes = changesOf(this.#loaded.config, next.config, certificate ? ['certificate'] : []);
     this.#apply(next, changes);
+    if (certificate) this.#identity?.tryOut(certificate);
     // What needs a restart keeps its value until then, so that a later reload still says so.
     const { channels, mqtt } = next.config;
     const config = { ...this.#loaded.config, channels, mqtt: { ...this.#loaded.config.mqtt, interval: mqtt.interval } };
@@ -146,7 +150,7 @@ export class Agent {
   async *#starting(): AsyncGenerator<string> {
     const loaded = this.#loaded;
     const { config } = loaded;
-    const credentials = readCredentials(identityPaths(config.mqtt, config.state_dir));
+    const credentials = new LiveCredentials(readCredentials(identityPaths(config.mqtt, config.state_dir)));
     const lock = lockStateDir(config.state_dir);
     this.#steps.push(['lock', () => lock.release()]);
     yield 'state directory';
@@ -319,7 +323,16 @@ export class Agent {
       channels.apply(next, changes);
       if (changes.applied.includes('mqtt.interval')) uplink.setInterval(next.config.mqtt.interval);
     };
-    const socket = new StatusSocket(config.state_dir, status, () => this.reload());
+    const identity = watchIdentity({ config, live: credentials, uplink, clock, problems, log: this.#log.child({ room: 'identity' }) });
+    this.#identity = identity;
+    this.#steps.push(['identity', () => identity.stop()]);
+    const socket = new StatusSocket(config.state_dir, status, {
+      reload: () => this.reload(),
+      rotate: async () => {
+        const { slot, certificateId } = await identity.rotate();
+        return { slot, certificate_id: certificateId };
+      },
+    });
     await this.#startSocket(socket);
     this.#steps.push(['inspection', this.#inspect()]);
     this.#steps.push(['sensing', () => channels.stop()]);

@@ -17,13 +17,14 @@ export function channelChanges(before: Entries, after: Entries): ChannelChanges 
   };
 }
 
-export function changesOf(before: Config, after: Config): Reloaded {
+/** @param others what else is taken over at once, such as a certificate that lies in the same place. */
+export function changesOf(before: Config, after: Config, others: readonly string[] = []): Reloaded {
   const { channels, ...rest } = before;
   const { channels: channelsAfter, ...restAfter } = after;
   const keys = differing(rest, restAfter, []);
   return {
     ...channelChanges(channels, channelsAfter),
-    applied: keys.filter((key) => AT_ONCE.includes(key)),
+    applied: [...keys.filter((key) => AT_ONCE.includes(key)), ...others],
     needs_restart: keys.filter((key) => !AT_ONCE.includes(key)),
   };
 }

@@ -20,7 +20,14 @@ const ENVIRONMENT = {
 } as const;
 
 /** Keys that hold a path: relative ones are relative to the file that gives them. */
-const PATHS = [['state_dir'], ['mqtt', 'root_ca'], ['mqtt', 'cert_file'], ['mqtt', 'private_key']] as const;
+const PATHS = [
+  ['state_dir'],
+  ['mqtt', 'root_ca'],
+  ['mqtt', 'cert_file'],
+  ['mqtt', 'private_key'],
+  ['provisioning', 'claim_cert'],
+  ['provisioning', 'claim_key'],
+] as const;
 
 type Path = readonly (string | number)[];
 type Tree = { [key: string]: unknown };

@@ -41,6 +41,19 @@ const fields = z.strictObject({
     reconnect_min: durationBetween('100ms', '1m'),
     reconnect_max: durationBetween('1s', '1h'),
   }),
+  provisioning: z.strictObject({
+    /** AWS takes letters, digits, _ and -, at most 36; null: none. */
+    template: z
+      .string()
+      .regex(/^[0-9A-Za-z_-]{1,36}$/, 'expected the name of a provisioning template: 1 to 36 of A-Z a-z 0-9 _ -')
+      .nullable(),
+    claim_cert: z.string().min(1).nullable(),
+    claim_key: z.string().min(1).nullable(),
+    /** Beside ThingName; null takes that one away. */
+    parameters: z.record(z.string().min(1), z.string().nullable()),
+    key: z.enum(['ec', 'rsa']),
+    rotate_before: durationBetween('1d', '3650d').nullable(),
+  }),
   ros: z.strictObject({
     node_name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected a ROS node name: letters, digits and _'),
     namespace: z

@@ -2,7 +2,7 @@
 import { webcrypto } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { X509Certificate } from '@peculiar/x509';
+import type { PublicKeyType, X509Certificate } from '@peculiar/x509';
 import { loadX509, type X509 } from './x509.ts';
 
 const KEY = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
@@ -57,11 +57,24 @@ export class DevCa {
   async issue(folder: string, file: string, options: LeafOptions): Promise<IssuedFiles> {
     const x509 = this.#x509;
     const keys = await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
+    const certificate = await this.certify(keys.publicKey, options);
+    mkdirSync(folder, { recursive: true });
+    const paths = { cert: join(folder, `${file}.crt.pem`), key: join(folder, `${file}.key.pem`) };
+    writeFileSync(paths.cert, certificate);
+    const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+    writeFileSync(paths.key, x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'), { mode: 0o600 });
+    chmodSync(paths.key, 0o600);
+    return paths;
+  }
+
+  /** A certificate for somebody's key, as PEM. @param key also what a signing request holds. */
+  async certify(key: PublicKeyType, options: LeafOptions): Promise<string> {
+    const x509 = this.#x509;
     const usage = options.server ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
     const certificate = await x509.X509CertificateGenerator.create({
       subject: `CN=${options.name}`,
       issuer: this.#certificate.subject,
-      publicKey: keys.publicKey,
+      publicKey: key,
       signingKey: this.#keys.privateKey,
       signingAlgorithm: KEY,
       notBefore: options.notBefore ?? new Date(Date.now() - DAY_MS),
@@ -74,13 +87,7 @@ export class DevCa {
           : []),
       ],
     });
-    mkdirSync(folder, { recursive: true });
-    const paths = { cert: join(folder, `${file}.crt.pem`), key: join(folder, `${file}.key.pem`) };
-    writeFileSync(paths.cert, certificate.toString('pem'));
-    const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-    writeFileSync(paths.key, x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'), { mode: 0o600 });
-    chmodSync(paths.key, 0o600);
-    return paths;
+    return certificate.toString('pem');
   }
 
   /** Writes the CA's own certificate (never its key, which lives only as long as this object). */

@@ -12,8 +12,8 @@ export interface CredentialPaths {
   readonly rootCa: string;
   readonly certFile: string;
   readonly privateKey: string;
-  /** The slot they are in; undefined: paths of the configuration. */
-  readonly slot?: SlotName | undefined;
+  /** Whose they are, such as `slot a`; undefined: the robot's own, by paths of the configuration. */
+  readonly of?: string;
 }
 
 export interface Credentials {
@@ -48,7 +48,7 @@ export function identityPaths(given: ConfiguredPaths, stateDir: string): Credent
 export function slotPaths(slots: Slots, slot: SlotName, rootCa: string | null): CredentialPaths {
   const own = slots.path(slot, 'rootCa');
   const root = rootCa ?? (existsSync(own) ? own : AMAZON_ROOT_CA);
-  return { rootCa: root, certFile: slots.path(slot, 'cert'), privateKey: slots.path(slot, 'key'), slot };
+  return { rootCa: root, certFile: slots.path(slot, 'cert'), privateKey: slots.path(slot, 'key'), of: `slot ${slot}` };
 }
 
 function currentOf(slots: Slots): SlotName {
@@ -73,7 +73,7 @@ function currentOf(slots: Slots): SlotName {
 
 /** @throws AgentError CERTIFICATE_MISSING, CERTIFICATE_INVALID, KEY_PERMISSIONS or KEY_MISMATCH. */
 export function readCredentials(paths: CredentialPaths): Credentials {
-  const where = (key: string, file: string) => (paths.slot === undefined ? `mqtt.${key} ${file}` : `${key} of slot ${paths.slot}, ${file}`);
+  const where = (key: string, file: string) => (paths.of === undefined ? `mqtt.${key} ${file}` : `${key} of ${paths.of}, ${file}`);
   const [caName, certName, keyName] = [
     where('root_ca', paths.rootCa),
     where('cert_file', paths.certFile),

@@ -1,4 +1,5 @@
 export { type BenchFiles, benchCertificates, DevCa, type IssuedFiles, type LeafOptions } from './devCa.ts';
+export { EXPIRY_STAGES, type ExpiryStage, expiryStage, isRotationDue } from './expiry.ts';
 export {
   AMAZON_ROOT_CA,
   type ConfiguredPaths,
@@ -11,6 +12,15 @@ export {
 export { type Chosen, choose, type HandedFile } from './handed.ts';
 export { KEY_KINDS, type KeyKind, newKey, signingRequest } from './keys.ts';
 export { blocksOf, describePem, type PemBlock, type PemKind, pemBlocks } from './pem.ts';
+export {
+  CREATE_TOPIC,
+  isProvisioning,
+  type Provisioned,
+  type ProvisionOptions,
+  provision,
+  provisionTopic,
+  tidy,
+} from './provision.ts';
 export { type SlotContent, type SlotName, Slots } from './slots.ts';
 export {
   CHECKS,

@@ -52,7 +52,22 @@ export const PROBLEMS = {
   certificate_expired: {
     severity: 'error',
     title: 'This robot’s certificate has expired',
-    todo: 'issue a new certificate and point mqtt.cert_file and mqtt.private_key at it',
+    todo: 'get a new one: elderly-bot certs provision, or certs init and import (docs/certificates.md)',
+  },
+  certificate_expires: {
+    severity: 'warning',
+    title: 'This robot’s certificate ends within 30 days',
+    todo: 'renew it: elderly-bot certs rotate, or certs init and import (docs/certificates.md)',
+  },
+  certificate_expires_soon: {
+    severity: 'error',
+    title: 'This robot’s certificate ends within 7 days, or has ended',
+    todo: 'renew it now: elderly-bot certs rotate, or certs init and import (docs/certificates.md)',
+  },
+  rotation_failed: {
+    severity: 'warning',
+    title: 'A new certificate did not work, or did not come; the old one is used',
+    todo: 'nothing at first: it is tried again in six hours; else elderly-bot certs rotate, and what it says',
   },
   clock_wrong: {
     severity: 'error',

@@ -1,29 +1,37 @@
 // The status socket: HTTP on a Unix socket in the state directory, so that nobody outside the machine and no other user of it
-// can ask. GET / answers with the status object, POST /reload reads the configuration again.
+// can ask. GET / answers with the status object, POST /reload reads the configuration again, POST /rotate gets another certificate.
 import { rmSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { join } from 'node:path';
-import { AgentError, messageOf } from '../errors.ts';
-import type { Reloaded, Status } from './status.ts';
+import { AgentError, type ErrorCode, messageOf } from '../errors.ts';
+import type { Reloaded, Rotated, Status } from './status.ts';
 
 /** Linux allows 107 bytes in a socket's path; a deeper state directory gets none, and says so. */
 const MAX_SOCKET_PATH_BYTES = 107;
+
+const ANSWERS_WITHIN_MS = 5_000;
+const ROTATES_WITHIN_MS = 10 * 60_000;
 
 export function socketPath(stateDir: string): string {
   return join(stateDir, 'agent.sock');
 }
 
+/** What may be ordered. Each throws an AgentError where nothing was changed. */
+export interface Orders {
+  readonly reload: () => Reloaded;
+  readonly rotate: () => Promise<Rotated>;
+}
+
 export class StatusSocket {
   readonly #path: string;
   readonly #status: () => Status;
-  readonly #reload: () => Reloaded;
+  readonly #orders: Orders;
   #server: Server | undefined;
 
-  /** @param reload throws an AgentError where nothing was changed. */
-  constructor(stateDir: string, status: () => Status, reload: () => Reloaded) {
+  constructor(stateDir: string, status: () => Status, orders: Orders) {
     this.#path = socketPath(stateDir);
     this.#status = status;
-    this.#reload = reload;
+    this.#orders = orders;
   }
 
   /** @throws AgentError STATE_DIR_UNWRITABLE; the agent goes on without its socket. */
@@ -36,8 +44,11 @@ export class StatusSocket {
     // The state directory's lock is ours, so a socket that is there already was left by an agent that was killed.
     rmSync(this.#path, { force: true });
     const server = createServer(({ method, url }, response) => {
-      const [status, answer] = method === 'POST' && url === '/reload' ? this.#reloaded() : [200, this.#status()];
-      response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(answer)}\n`);
+      const order = method === 'POST' ? this.#orders[url?.slice(1) as keyof Orders] : undefined;
+      const answered = order ? carriedOut(order) : Promise.resolve([200, this.#status()] as const);
+      void answered.then(([status, answer]) => {
+        response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(answer)}\n`);
+      });
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(this.#path, resolve);
@@ -46,20 +57,20 @@ export class StatusSocket {
     this.#server = server;
   }
 
-  #reloaded(): [status: number, answer: unknown] {
-    try {
-      return [200, this.#reload()];
-    } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
-      return [422, { detail: error.message }];
-    }
-  }
-
   async stop(): Promise<void> {
     const server = this.#server;
     if (!server) return;
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+async function carriedOut(order: () => unknown): Promise<readonly [status: number, answer: unknown]> {
+  try {
+    return [200, await order()];
+  } catch (error) {
+    const { code, todo } = error instanceof AgentError ? error : { code: undefined, todo: undefined };
+    return [422, { detail: messageOf(error), code, todo }];
   }
 }
 
@@ -77,7 +88,20 @@ export async function askReload(stateDir: string): Promise<Reloaded> {
   });
 }
 
-function ask(stateDir: string, method: 'GET' | 'POST', route: string): Promise<{ status: number | undefined; answer: unknown }> {
+/** Has a running agent get another certificate, which takes up to minutes. @throws AgentError AGENT_NOT_RUNNING, or what the agent said */
+export async function askRotate(stateDir: string): Promise<Rotated> {
+  const { status, answer } = await ask(stateDir, 'POST', '/rotate', ROTATES_WITHIN_MS);
+  if (status === 200) return answer as Rotated;
+  const { detail, code = 'PROVISIONING_FAILED', todo } = answer as { detail: string; code?: ErrorCode; todo?: string };
+  throw new AgentError(code, detail, todo === undefined ? {} : { todo });
+}
+
+function ask(
+  stateDir: string,
+  method: 'GET' | 'POST',
+  route: string,
+  withinMs = ANSWERS_WITHIN_MS,
+): Promise<{ status: number | undefined; answer: unknown }> {
   const path = socketPath(stateDir);
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) =>
@@ -87,14 +111,14 @@ function ask(stateDir: string, method: 'GET' | 'POST', route: string): Promise<{
           cause,
         }),
       );
-    const asking = request({ socketPath: path, method, path: route, timeout: 5_000 }, (response) => {
+    const asking = request({ socketPath: path, method, path: route, timeout: withinMs }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (part: string) => {
         text += part;
       });
       response.on('end', () => resolve({ status: response.statusCode, answer: JSON.parse(text) as unknown }));
     });
-    asking.on('timeout', () => asking.destroy(new Error('no answer in 5 s')));
+    asking.on('timeout', () => asking.destroy(new Error(`no answer in ${withinMs / 1_000} s`)));
     asking.on('error', fail).end();
   });
 }

@@ -139,3 +139,9 @@ export interface Reloaded extends ChannelChanges {
   /** Keys that differ and count from the next start on. */
   readonly needs_restart: readonly string[];
 }
+
+/** What `elderly-bot certs rotate` answers. */
+export interface Rotated {
+  readonly slot: string;
+  readonly certificate_id: string;
+}

@@ -3,13 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { AgentError, messageOf } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
 import { type Result, result as resultSchema, topicsOf } from '../wire/index.ts';
-import { refusesVersion } from './causes.ts';
-import { routesOf } from './routes.ts';
-import { ConnectError, Session, type SessionOptions } from './session.ts';
+import { dial } from './dial.ts';
+import type { Session } from './session.ts';
 
 export interface CallOptions {
   readonly host: string;
-  /** Undefined: 8883. */
+  /** Undefined: 8883, or 443. */
   readonly port: number | undefined;
   readonly credentials: Credentials;
   readonly topicPrefix: string;
@@ -43,26 +42,12 @@ export async function call(options: CallOptions): Promise<Result | undefined> {
 }
 
 async function connect(options: CallOptions, signal: AbortSignal, onPayload: (payload: Buffer) => void): Promise<Session> {
-  const [route] = routesOf(options.port);
-  const port = route?.port ?? 8883;
-  const common = {
-    host: options.host,
-    port,
-    alpn: route?.alpn,
-    credentials: options.credentials,
-    clientId: `elderly-bot-send-${randomBytes(4).toString('hex')}`,
-    keepaliveMs: 30_000,
-    connectTimeoutMs: options.timeoutMs,
-    will: undefined,
-    onMessage: ({ payload }: { payload: Buffer }) => onPayload(payload),
-  } satisfies Omit<SessionOptions, 'version'>;
+  const { host, port } = options;
+  const clientId = `elderly-bot-send-${randomBytes(4).toString('hex')}`;
   try {
-    return await Session.connect({ ...common, version: 5 }, signal).catch((error: unknown) => {
-      if (!(error instanceof ConnectError) || !refusesVersion(error.reason)) throw error;
-      return Session.connect({ ...common, version: 4 }, signal);
-    });
+    return await dial({ ...options, clientId, onMessage: ({ payload }) => onPayload(payload) }, signal);
   } catch (cause) {
-    throw new AgentError('BROKER_UNREACHABLE', `no connection to ${options.host}:${port}: ${messageOf(cause)}`, {
+    throw new AgentError('BROKER_UNREACHABLE', `no connection to ${host}${port === undefined ? '' : `:${port}`}: ${messageOf(cause)}`, {
       todo: 'check mqtt.endpoint, that the broker runs, and that it knows this certificate',
       cause,
     });

@@ -36,8 +36,9 @@ export class Greeting {
     return { thing, session, online: false, at: clock.wall(), mark: this.#mark() };
   }
 
-  say(link: Link, session: string): void {
-    link.publish(this.#options.topic, JSON.stringify(this.#presence(session)), () => {});
+  /** @param said the broker acknowledged it, or refused it. */
+  say(link: Link, session: string, said: (error: Error | undefined) => void = () => {}): void {
+    link.publish(this.#options.topic, JSON.stringify(this.#presence(session)), said);
   }
 
   /** Says it again when it is due, until it is stopped. */

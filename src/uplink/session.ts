@@ -46,6 +46,10 @@ export type Connect = (options: SessionOptions, signal: AbortSignal) => Promise<
 /** Unacknowledged messages the broker may send us at once (MQTT 5 receive maximum). */
 const RECEIVE_MAXIMUM = 20;
 
+/** Reason codes of a SUBACK from here on are refusals (MQTT 5, 3.9.3; 3.1.1 has only this one); 135 is not authorized. */
+const REFUSED_FROM = 0x80;
+const NOT_AUTHORIZED = 135;
+
 export class Session {
   readonly #client: MqttClient;
   /** Resolves with the reason once the connection is over, however it ended. */
@@ -119,10 +123,21 @@ export class Session {
 
   /** @throws ConnectError where the broker refuses one of the topics. */
   async subscribe(topics: string[]): Promise<void> {
-    const granted = await Promise.race([this.#client.subscribeAsync(topics, { qos: 1 }), this.ended.then(() => [])]);
-    const refused = granted.find(({ qos }) => qos > 2);
-    if (refused) throw new ConnectError(`the broker refused the subscription of ${refused.topic}`, 135);
-    if (granted.length < topics.length) throw new ConnectError('the connection ended while subscribing', 'ECONNRESET');
+    const refused = await Promise.race([this.#refusedOf(topics), this.ended.then(() => 'ended' as const)]);
+    if (refused === 'ended') throw new ConnectError('the connection ended while subscribing', 'ECONNRESET');
+    if (refused !== undefined) throw new ConnectError(`the broker refused the subscription of ${refused}`, NOT_AUTHORIZED);
+  }
+
+  /** MQTT.js throws where one of several was refused, without saying which. */
+  async #refusedOf(topics: string[]): Promise<string | undefined> {
+    try {
+      const granted = await this.#client.subscribeAsync(topics, { qos: 1 });
+      return granted.find(({ qos }) => qos >= REFUSED_FROM)?.topic;
+    } catch (error) {
+      const codes = (error as { packet?: { granted?: readonly number[] } }).packet?.granted;
+      if (codes === undefined) throw error;
+      return topics[codes.findIndex((code) => code >= REFUSED_FROM)] ?? topics.join(', ');
+    }
   }
 
   /** Cuts the connection without a DISCONNECT: the last will goes out. */

@@ -8,16 +8,19 @@ import type { Credentials } from '../identity/index.ts';
 import type { Outbox } from '../outbox/index.ts';
 import type { BudgetStatus, LinkStatus, ProblemCode, Problems } from '../status/index.ts';
 import { type AnnouncedCommand, topicsOf } from '../wire/index.ts';
+import { type Answer, Asker } from './asking.ts';
 import { Budget } from './budget.ts';
 import { connectCause, refusesVersion } from './causes.ts';
 import { Greeting } from './greeting.ts';
 import type { UplinkMemory } from './memory.ts';
+import type { Proof } from './prove.ts';
 import { Pump } from './pump.ts';
 import { Quota, type QuotaLimits } from './quota.ts';
 import { receiveReceipt } from './receive.ts';
 import { nextRoute, type Route, routesOf } from './routes.ts';
 import { type Connect, ConnectError, type Link, type Message, Session } from './session.ts';
 import { TAKEOVER_WAIT_MS, TakeoverWatch } from './takeover.ts';
+import { Trial } from './trial.ts';
 
 export interface UplinkOptions {
   readonly thing: string;
@@ -82,12 +85,17 @@ export class Uplink {
   #failures = 0;
   #connects = 0;
   #state: { readonly state: LinkStatus['state']; readonly sinceMs: number };
-  #current: { readonly session: Link; readonly pump: Pump; readonly id: string } | undefined;
+  #current: { readonly session: Link; readonly pump: Pump; readonly asker: Asker; readonly id: string } | undefined;
+  #credentials: Credentials;
+  /** Other credentials that are tried with the next connection. */
+  #trial: Trial | undefined;
+  #waiting = new AbortController();
   /** A clean stop began: the end of the connection is no trouble. */
   #finishing = false;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
+    this.#credentials = options.credentials;
     this.#topics = topicsOf(options.topicPrefix);
     this.#routes = routesOf(options.port);
     this.#greeting = new Greeting({ ...options, topic: this.#topics.presence });
@@ -128,6 +136,25 @@ export class Uplink {
     this.#budget.setInterval(ms);
   }
 
+  /** Asks over the connection there is. @throws ConnectError where there is none, it may not be asked, or no answer comes in time. */
+  async ask(topic: string, body: object, timeoutMs: number): Promise<Answer> {
+    if (!this.#current) throw new ConnectError('not connected to the broker', undefined);
+    return this.#current.asker.ask(topic, body, timeoutMs);
+  }
+
+  /**
+   * Connects anew with these credentials, subscribes and publishes. Where any of it fails, for whatever reason, the ones before are
+   * used again at once.
+   */
+  change(credentials: Credentials): Promise<Proof> {
+    this.#trial?.fail('connect', new ConnectError('others were to be tried before it came to that', undefined), this.#clockView());
+    const trial = new Trial(credentials);
+    this.#trial = trial;
+    this.#current?.session.close().catch(() => {});
+    this.#waiting.abort();
+    return trial.proof;
+  }
+
   /** Writes down what is remembered across restarts. */
   save(): void {
     this.#options.memory.save({ port: this.#portThatWorked, spending: this.#budget.spending });
@@ -139,11 +166,17 @@ export class Uplink {
       const wentWell = await this.#connectOnce(signal);
       if (signal.aborted) break;
       if (wentWell === 'try_other_version') continue;
+      if (wentWell === 'back_again' || this.#trial) {
+        await wait(this.#options.backoff.minMs, signal);
+        continue;
+      }
       this.#failures = wentWell === 'stable' ? 1 : this.#failures + 1;
       const ms = wentWell === 'taken' ? TAKEOVER_WAIT_MS : backoffMs(this.#failures, this.#options.backoff, Math.random());
       this.#enter('waiting');
-      await wait(ms, signal);
+      this.#waiting = new AbortController();
+      await wait(ms, AbortSignal.any([signal, this.#waiting.signal]));
     }
+    this.#trial?.fail('connect', new ConnectError('the agent was stopped', undefined), this.#clockView());
     this.#enter('stopped');
   }
 
@@ -156,11 +189,12 @@ export class Uplink {
     await this.#greeting.goodbye(current.session, current.id);
   }
 
-  async #connectOnce(signal: AbortSignal): Promise<'stable' | 'failed' | 'taken' | 'try_other_version'> {
+  async #connectOnce(signal: AbortSignal): Promise<'stable' | 'failed' | 'taken' | 'try_other_version' | 'back_again'> {
     const { clock, problems, log } = this.#options;
     this.#enter('connecting');
     const id = randomBytes(8).toString('hex');
     const startedMs = clock.mono();
+    const trial = this.#trial;
     let session: Link | undefined;
     try {
       session = await this.#connect(id, signal);
@@ -174,6 +208,10 @@ export class Uplink {
         this.#version = 4;
         return 'try_other_version';
       }
+      if (this.#trial) {
+        this.#endTrial(session ? 'subscribe' : 'connect', error);
+        return 'back_again';
+      }
       this.#blame(reason, messageOf(error));
       return 'failed';
     }
@@ -184,9 +222,10 @@ export class Uplink {
     problems.clearOthers(LINK_PROBLEMS);
     log.info({ event: 'connected', mqtt_version: this.#version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
     const reason = await this.#serve(session, id, signal);
+    if (trial && trial.credentials !== this.#credentials) return 'back_again';
     const lastedMs = clock.mono() - this.#state.sinceMs;
     const lossReason = reason instanceof ConnectError ? reason.reason : undefined;
-    const ours = signal.aborted || this.#finishing;
+    const ours = signal.aborted || this.#finishing || this.#trial !== undefined;
     const taken = !ours && this.#takeovers.ended(clock.mono(), lastedMs, lossReason);
     if (taken) {
       problems.raise(
@@ -205,7 +244,8 @@ export class Uplink {
   }
 
   #connect(id: string, signal: AbortSignal): Promise<Link> {
-    const { host, credentials, thing, keepaliveMs, connectTimeoutMs, connect = Session.connect } = this.#options;
+    const { host, thing, keepaliveMs, connectTimeoutMs, connect = Session.connect } = this.#options;
+    const credentials = this.#trial?.credentials ?? this.#credentials;
     const { port, alpn } = this.#routeNow;
     return connect(
       {
@@ -242,13 +282,16 @@ export class Uplink {
       onPoison: (claim, error) =>
         problems.raise('message_refused', `rows ${claim.first} to ${claim.last} of ${claim.outbox.id}: ${error.message}`),
     });
-    this.#current = { session, pump, id };
-    this.#greeting.say(session, id);
+    this.#current = { session, pump, asker: new Asker(session), id };
+    const trial = this.#trial;
+    this.#greeting.say(session, id, (error) => this.#endTrial('publish', error, trial));
     pump.start();
     const repeat = this.#greeting.repeat(session, id);
     const cut = () => session.drop();
     signal.addEventListener('abort', cut, { once: true });
     const reason = await session.ended;
+    // Still under way: it ended before its first message was acknowledged.
+    if (trial) this.#endTrial('publish', reason ?? new ConnectError('the broker closed the connection', 'ECONNRESET'), trial);
     signal.removeEventListener('abort', cut);
     repeat.stop();
     pump.stop();
@@ -257,7 +300,26 @@ export class Uplink {
     return reason;
   }
 
+  /** Of the credentials that are tried, and of no others. @param error undefined where they have done all that they must. */
+  #endTrial(step: 'connect' | 'subscribe' | 'publish', error: unknown, trial = this.#trial): void {
+    if (!trial || trial !== this.#trial) return;
+    this.#trial = undefined;
+    if (error === undefined) {
+      this.#credentials = trial.credentials;
+      trial.pass();
+      return;
+    }
+    trial.fail(step, error, this.#clockView());
+    this.#current?.session.drop();
+  }
+
+  #clockView(): { trusted: boolean; wallMs: number } {
+    const { clock } = this.#options;
+    return { trusted: clock.trusted(), wallMs: clock.wall() };
+  }
+
   #receive(message: Message): void {
+    if (this.#current?.asker.receive(message)) return;
     if (message.topic === this.#topics.commands) this.#options.onCommand(message);
     if (message.topic !== this.#topics.receipts) return;
     this.#budget.spend(message.payload.length);
@@ -265,8 +327,8 @@ export class Uplink {
   }
 
   #blame(reason: string | number | undefined, text: string): void {
-    const { clock, credentials, problems, log } = this.#options;
-    const cause = connectCause(reason, { trusted: clock.trusted(), wallMs: clock.wall() }, credentials);
+    const { problems, log } = this.#options;
+    const cause = connectCause(reason, this.#clockView(), this.#credentials);
     problems.clearOthers(LINK_PROBLEMS, cause);
     problems.raise(cause, `${this.#endpoint}: ${text}`);
     this.#route = nextRoute(this.#routes, this.#route, cause);

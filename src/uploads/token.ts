@@ -4,9 +4,8 @@ import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
 
 export interface DeviceTokensOptions {
   readonly thing: string;
-  /** PEM: the certificate, and what follows it in the file. */
-  readonly cert: string;
-  readonly key: string;
+  /** PEM: the certificate, and what follows it in the file; its key. Looked at for each token, since it may be renewed. */
+  readonly credentials: { readonly cert: string; readonly key: string };
   /** The API's origin. */
   readonly audience: string;
   readonly wallMs: () => number;
@@ -38,7 +37,8 @@ export class DeviceTokens {
 
   async sign(): Promise<string> {
     const { SignJWT } = await import('jose');
-    const { thing, cert, key, audience, wallMs } = this.#options;
+    const { thing, credentials, audience, wallMs } = this.#options;
+    const { cert, key } = credentials;
     const chain = (cert.match(PEM) ?? []).map((pem) => new X509Certificate(pem));
     const leaf = chain[0]?.raw ?? Buffer.alloc(0);
     const privateKey = createPrivateKey(key);

@@ -56,7 +56,7 @@ export class Uploads {
   constructor(options: UploadsOptions) {
     const { thing, credentials, api: audience, clock } = options;
     this.#options = options;
-    this.#tokens = new DeviceTokens({ thing, ...credentials, audience, wallMs: () => clock.wall() });
+    this.#tokens = new DeviceTokens({ thing, credentials, audience, wallMs: () => clock.wall() });
     this.#spool = new Spool({ ...options, onDropped: (rows, why) => this.#tellDropped(rows, why) });
   }
 

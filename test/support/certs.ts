@@ -13,12 +13,19 @@ export interface Ran {
 }
 
 export class CertsBench {
-  readonly folder = mkdtempSync(join(tmpdir(), 'elderly-bot-certs-'));
-  readonly stateDir = join(this.folder, 'state');
-  readonly config = join(this.folder, 'robot.yaml');
+  readonly folder: string;
+  readonly stateDir: string;
+  readonly config: string;
 
-  constructor() {
+  constructor(folder = CertsBench.newFolder()) {
+    this.folder = folder;
+    this.stateDir = join(folder, 'state');
+    this.config = join(folder, 'robot.yaml');
     this.configure('');
+  }
+
+  static newFolder(): string {
+    return mkdtempSync(join(tmpdir(), 'elderly-bot-certs-'));
   }
 
   /** @param lines YAML beside the state directory. */

@@ -9,6 +9,7 @@ const config = {
   describe: 'Configuration file; config/default.yaml lies beneath it',
 } as const;
 const json = { type: 'boolean', default: false, describe: 'Print JSON for a program to read' } as const;
+const timeout = { type: 'number', default: 30, requiresArg: true, describe: 'Seconds to wait for each answer of the broker' } as const;
 const key = { choices: ['ec', 'rsa'] as const, default: 'ec' as const, describe: 'Kind of the key: EC P-256 or RSA 2048' };
 
 export function certsCommands(y: Argv): Argv {
@@ -41,6 +42,28 @@ export function certsCommands(y: Argv): Argv {
       },
     )
     .command(
+      'provision',
+      'Get a certificate by AWS fleet provisioning, with the claim certificate of the configuration; killed and called again it goes on',
+      (each) =>
+        each
+          .options({ config, json, timeout })
+          .option('again', { type: 'boolean', default: false, describe: 'Another one, though there is one' })
+          .example('$0 certs provision', 'once, when a robot is set up'),
+      async (given) => {
+        const { provisionCommand } = await import('./provision.ts');
+        await exitWith(() => provisionCommand({ file: given.config, anew: given.again, timeoutS: given.timeout, json: given.json }));
+      },
+    )
+    .command(
+      'rotate',
+      'Get another certificate with the one there is; the old one stays until the new has connected, subscribed and published',
+      (each) => each.options({ config, json, timeout }).example('$0 certs rotate', 'beside a running agent, or without one'),
+      async (given) => {
+        const { rotate } = await import('./rotate.ts');
+        await exitWith(() => rotate(given.config, given.timeout, given.json));
+      },
+    )
+    .command(
       'show',
       'Show which certificate this robot has, and until when',
       (each) => each.options({ config, json }).example('$0 certs show --json', 'for a program'),
@@ -51,11 +74,15 @@ export function certsCommands(y: Argv): Argv {
     )
     .command(
       'verify',
-      'Check chain, key, dates, name, purpose and permissions. Exits 1 where something is wrong',
-      (each) => each.options({ config, json }).example('$0 certs verify', 'is it the certificate?'),
+      'Check chain, key, dates, name, purpose and permissions; with --online, at the broker. Exits 1 where something is wrong',
+      (each) =>
+        each
+          .options({ config, json, timeout })
+          .option('online', { type: 'boolean', default: false, describe: 'Connect, subscribe and publish as this robot, or ask its agent' })
+          .example('$0 certs verify --online', 'is it the certificate?'),
       async (given) => {
         const { verify } = await import('./verify.ts');
-        await exitWith(() => verify(given.config, given.json));
+        await exitWith(() => verify(given.config, given.online ? given.timeout * 1_000 : undefined, given.json));
       },
     )
     .command(

@@ -3,23 +3,42 @@ import { readFileSync, statSync } from 'node:fs';
 import { AgentError, codeOf, messageOf } from '../../errors.ts';
 import { CHECKS, type CredentialPaths, FINDINGS, type Finding, identityPaths, verifyIdentity } from '../../identity/index.ts';
 import { describeFinding } from './findings.ts';
+import { verifyOnline } from './online.ts';
 import { type Robot, robotOf } from './robot.ts';
 
-/** @returns 1 where an error or a warning was found. */
-export async function verify(file: string | undefined, json: boolean): Promise<number> {
+/**
+ * @param onlineMs tries it against the broker, for so long at most; undefined: files only.
+ * @returns 1 where an error or a warning was found.
+ */
+export async function verify(file: string | undefined, onlineMs: number | undefined, json: boolean): Promise<number> {
   const robot = robotOf(file);
   const paths = identityPaths(robot.config.mqtt, robot.config.state_dir);
   const findings = await verifyFiles(robot, paths);
-  const ok = findings.every(({ severity }) => severity === 'info');
-  if (json) process.stdout.write(`${JSON.stringify({ ok, cert_file: paths.certFile, root_ca: paths.rootCa, findings })}\n`);
+  // What the files tell comes first: with a key that is not the certificate's nothing can be tried.
+  const canTry = findings.every(({ severity, code }) => severity !== 'error' || FINDINGS[code] === 'dates');
+  const online = onlineMs === undefined || !canTry ? undefined : await verifyOnline(robot, paths, onlineMs);
+  const ok = findings.every(({ severity }) => severity === 'info') && (online?.ok ?? true);
+  if (json)
+    process.stdout.write(`${JSON.stringify({ ok, cert_file: paths.certFile, root_ca: paths.rootCa, findings, online: online ?? null })}\n`);
   else {
     for (const check of CHECKS) {
       const ours = findings.filter(({ code }) => FINDINGS[code] === check);
-      process.stdout.write(`${check.padEnd(12)} ${ours.some(({ severity }) => severity !== 'info') ? 'not ok' : 'ok'}\n`);
+      say(
+        check,
+        ours.every(({ severity }) => severity === 'info'),
+      );
       for (const finding of ours) process.stdout.write(`${describeFinding(finding)}\n`);
+    }
+    if (online) {
+      say('online', online.ok);
+      process.stdout.write(online.ok ? `  ${online.seen}\n` : `  ${online.code ?? 'unknown'}: ${online.seen}; ${online.todo}\n`);
     }
   }
   return ok ? 0 : 1;
+}
+
+function say(check: string, isOk: boolean): void {
+  process.stdout.write(`${check.padEnd(12)} ${isOk ? 'ok' : 'not ok'}\n`);
 }
 
 /** @throws AgentError CERTIFICATE_MISSING where a file can't be read. */

@@ -1,0 +1,232 @@
+// AWS fleet provisioning: the key is made here, IoT Core signs it, a template makes the thing and lets the certificate work, and only a
+// certificate that has proved itself is used. Each step is written down before the next begins, so that a kill between any two costs at
+// most a certificate that was never let to work, which IoT Core itself forgets after an hour. The transport is passed in.
+import { X509Certificate } from 'node:crypto';
+import * as z from 'zod';
+import { crashPoint } from '../crashPoint.ts';
+import { AgentError } from '../errors.ts';
+import { type KeyKind, newKey, signingRequest } from './keys.ts';
+import { blocksOf } from './pem.ts';
+import type { SlotName, Slots } from './slots.ts';
+import { privateKeyIn } from './verify.ts';
+
+export const CREATE_TOPIC = '$aws/certificates/create-from-csr/json';
+
+export function provisionTopic(template: string): string {
+  return `$aws/provisioning-templates/${template}/provision/json`;
+}
+
+export interface ProvisionOptions {
+  readonly slots: Slots;
+  readonly thing: string;
+  readonly template: string;
+  /** What the template wants to know. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly kind: KeyKind;
+  /** What signed the broker, to be kept with the certificate; null: Amazon's. */
+  readonly rootCa: string | null;
+  /** Asks, and waits for the answer. @throws where none comes */
+  readonly ask: (topic: string, body: object) => Promise<{ readonly accepted: boolean; readonly body: unknown }>;
+  /**
+   * Connects, subscribes and publishes with what is in the slot.
+   * @returns undefined where that works, else why not; `refused` where the certificate is to blame, and not the way or the clock.
+   */
+  readonly prove: (slot: SlotName) => Promise<{ readonly refused: boolean; readonly text: string; readonly todo: string } | undefined>;
+  /** Waits before the try after `failures` failures. */
+  readonly pause: (failures: number) => Promise<void>;
+  readonly say: (step: string) => void;
+}
+
+export interface Provisioned {
+  readonly slot: SlotName;
+  readonly certificateId: string;
+}
+
+/** What is under way; beside the key and the certificate in the spare slot. The token is a secret for an hour. */
+const pendingSchema = z.object({
+  token: z.string().min(1),
+  certificate_id: z.string().min(1),
+  template: z.string(),
+  thing: z.string(),
+  /** The thing that the template made, once it has. */
+  registered: z.string().nullable(),
+});
+type Pending = z.infer<typeof pendingSchema>;
+
+const created = z.object({
+  certificateOwnershipToken: z.string().min(1),
+  certificateId: z.string().min(1),
+  certificatePem: z.string().min(1),
+});
+const registered = z.object({ thingName: z.string().min(1) });
+const refusal = z.object({ statusCode: z.number().optional(), errorCode: z.string().optional(), errorMessage: z.string().optional() });
+
+/** How often something that may pass is tried: throttling, an error of AWS's own, a certificate that is not let in yet. */
+const TRIES = 5;
+
+/** @throws AgentError PROVISIONING_REFUSED or PROVISIONING_FAILED; the same call again goes on where this one ended. */
+export async function provision(options: ProvisionOptions): Promise<Provisioned> {
+  const { slots, say } = options;
+  const slot = slots.spare;
+  let pending = readPending(options, slot) ?? (await create(options, slot));
+  if (pending.registered === null) {
+    const thing = await register(options, slot, pending);
+    if (thing === undefined) {
+      say('that certificate can’t be registered any more; another is asked for');
+      pending = await create(options, slot);
+      const again = await register(options, slot, pending);
+      if (again === undefined) throw failed('IoT Core does not take the ownership token it has just given', 'try again later');
+      pending = note(slots, slot, { ...pending, registered: again });
+    } else pending = note(slots, slot, { ...pending, registered: thing });
+    crashPoint('provision_registration_stored');
+  }
+  if (pending.registered !== options.thing) {
+    throw failed(
+      `template ${options.template} made the thing ${pending.registered}, and this robot is ${options.thing}`,
+      `set thing: ${pending.registered} in the configuration and call this again, or have the template take the parameter ThingName`,
+    );
+  }
+  say('trying it: connect, subscribe, publish');
+  await proveOrFail(options, slot);
+  crashPoint('provision_proved');
+  slots.use(slot);
+  crashPoint('provision_taken');
+  tidy(slots, slot);
+  crashPoint('provision_done');
+  return { slot, certificateId: pending.certificate_id };
+}
+
+/** What a provisioning that was killed at its very end left beside an identity that is in use. */
+export function tidy(slots: Slots, slot: SlotName): void {
+  slots.remove(slot, 'pending');
+  slots.remove(slot, 'request');
+}
+
+/** Whether one was begun and not ended. */
+export function isProvisioning(slots: Slots): boolean {
+  return slots.read(slots.spare, 'pending') !== undefined;
+}
+
+/** Undefined where nothing is under way that fits: then it begins anew. */
+function readPending({ slots, template, thing }: ProvisionOptions, slot: SlotName): Pending | undefined {
+  const text = slots.read(slot, 'pending');
+  const [cert, key] = [slots.read(slot, 'cert'), slots.read(slot, 'key')];
+  if (text === undefined || cert === undefined || key === undefined || !isFor(cert, key)) return undefined;
+  const parsed = pendingSchema.safeParse(parseJson(text));
+  if (!parsed.success || parsed.data.template !== template) return undefined;
+  // The thing may have been corrected since, to what the template made.
+  return parsed.data.thing === thing || parsed.data.registered === thing ? parsed.data : undefined;
+}
+
+async function create(options: ProvisionOptions, slot: SlotName): Promise<Pending> {
+  const { slots, thing, template, kind, rootCa, say } = options;
+  let key = slots.waitingKey;
+  if (key === undefined || privateKeyIn(key) === undefined) {
+    key = await newKey(kind);
+    slots.empty(slot);
+    slots.write(slot, 'key', key);
+  }
+  crashPoint('provision_key_made');
+  slots.remove(slot, 'pending');
+  say('asking for a certificate');
+  const request = await signingRequest(key, thing);
+  const answer = await insist(options, CREATE_TOPIC, { certificateSigningRequest: request });
+  if (answer.refused) throw refused('to sign this robot’s key', CREATE_TOPIC, answer.refused);
+  const parsed = created.safeParse(answer.body);
+  if (!parsed.success) throw failed(`the answer on ${CREATE_TOPIC}/accepted has no certificate in it`, 'try again');
+  const { certificateOwnershipToken: token, certificateId, certificatePem } = parsed.data;
+  if (!isFor(certificatePem, key)) throw failed('the certificate that came is for another key', 'try again');
+  crashPoint('provision_certificate_answered');
+  slots.write(slot, 'cert', blocksOf(certificatePem, 'certificate').join(''));
+  if (rootCa !== null) slots.write(slot, 'rootCa', rootCa);
+  crashPoint('provision_certificate_stored');
+  const pending = note(slots, slot, { token, certificate_id: certificateId, template, thing, registered: null });
+  crashPoint('provision_pending_stored');
+  return pending;
+}
+
+/** @returns the thing's name; undefined where the token counts no more and the certificate does not work either. */
+async function register(options: ProvisionOptions, slot: SlotName, pending: Pending): Promise<string | undefined> {
+  const { template, parameters, thing, say } = options;
+  const topic = provisionTopic(template);
+  say(`registering ${thing} by the template ${template}`);
+  const answer = await insist(options, topic, { certificateOwnershipToken: pending.token, parameters });
+  if (answer.refused) {
+    if (!/OwnershipToken/.test(answer.refused.errorCode ?? '')) throw refused('to register this robot', topic, answer.refused);
+    // It may have been registered before, by a call whose answer never came.
+    const why = await options.prove(slot);
+    if (why === undefined) return thing;
+    if (!why.refused) throw failed(`whether the certificate works can’t be told: ${why.text}`, why.todo);
+    return undefined;
+  }
+  const parsed = registered.safeParse(answer.body);
+  if (!parsed.success) throw failed(`the answer on ${topic}/accepted names no thing`, 'try again');
+  crashPoint('provision_registered');
+  return parsed.data.thingName;
+}
+
+/** IoT Core lets a new certificate in only after moments. */
+async function proveOrFail({ prove, pause }: ProvisionOptions, slot: SlotName): Promise<void> {
+  for (let failures = 1; ; failures++) {
+    const why = await prove(slot);
+    if (why === undefined) return;
+    if (!why.refused || failures === TRIES) throw failed(`the new certificate does not work: ${why.text}`, why.todo);
+    await pause(failures);
+  }
+}
+
+type Insisted = { readonly body: unknown; readonly refused?: z.infer<typeof refusal> };
+
+/** Asks again what may pass. */
+async function insist({ ask, pause, say }: ProvisionOptions, topic: string, body: object): Promise<Insisted> {
+  for (let failures = 1; ; failures++) {
+    const answer = await ask(topic, body);
+    if (answer.accepted) return answer;
+    const refusedBy = refusal.safeParse(answer.body).data ?? {};
+    const passes = refusedBy.statusCode === 429 || (refusedBy.statusCode ?? 0) >= 500;
+    if (!passes || failures === TRIES) return { body: answer.body, refused: refusedBy };
+    say(`${refusedBy.statusCode} ${refusedBy.errorCode ?? ''}: ${refusedBy.errorMessage ?? ''}; trying again`);
+    await pause(failures);
+  }
+}
+
+function note(slots: Slots, slot: SlotName, pending: Pending): Pending {
+  slots.write(slot, 'pending', `${JSON.stringify(pending)}\n`);
+  return pending;
+}
+
+function isFor(cert: string, key: string): boolean {
+  const [pem] = blocksOf(cert, 'certificate');
+  const privateKey = privateKeyIn(key);
+  try {
+    return pem !== undefined && privateKey !== undefined && new X509Certificate(pem).checkPrivateKey(privateKey);
+  } catch {
+    return false;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const TODO: Readonly<Record<number, string>> = {
+  400: 'compare the parameters of the template with provisioning.parameters',
+  403: 'allow it in the policy of the certificate that asks, and look at the template’s role and its pre-provisioning hook',
+  404: 'check provisioning.template, and that the template is in the region of mqtt.endpoint and enabled',
+  429: 'AWS is asked too often: try again later',
+};
+
+function refused(what: string, topic: string, { statusCode, errorCode, errorMessage }: z.infer<typeof refusal>): AgentError {
+  const words = [statusCode, errorCode, errorMessage].filter((part) => part !== undefined).join(' ') || 'without a reason';
+  const todo =
+    TODO[statusCode ?? 0] ?? ((statusCode ?? 0) >= 500 ? 'AWS has a trouble of its own: try again later' : 'look at it in the AWS console');
+  return new AgentError('PROVISIONING_REFUSED', `AWS refused ${what}: ${words} (${topic})`, { todo, fields: { statusCode, errorCode } });
+}
+
+function failed(text: string, todo: string): AgentError {
+  return new AgentError('PROVISIONING_FAILED', text, { todo });
+}

@@ -1,0 +1,72 @@
+// Questions over MQTT as AWS has them: what is asked on a topic is answered on its `/accepted` or its `/rejected`.
+import { type DialOptions, dial } from './dial.ts';
+import { ConnectError, type Link, type Message } from './session.ts';
+
+export interface Answer {
+  readonly accepted: boolean;
+  /** Parsed JSON; undefined where it is none. */
+  readonly body: unknown;
+}
+
+export class Asker {
+  readonly #link: Pick<Link, 'subscribe' | 'publish' | 'ended'>;
+  readonly #waiting = new Map<string, (message: Message) => void>();
+
+  constructor(link: Pick<Link, 'subscribe' | 'publish' | 'ended'>) {
+    this.#link = link;
+  }
+
+  /** @returns whether the message was an answer. */
+  receive(message: Message): boolean {
+    const take = this.#waiting.get(message.topic);
+    take?.(message);
+    return take !== undefined;
+  }
+
+  /** One question at a time on a topic. @throws ConnectError where it may not be asked, or no answer comes in time. */
+  async ask(topic: string, body: object, timeoutMs: number): Promise<Answer> {
+    const [accepted, rejected] = [`${topic}/accepted`, `${topic}/rejected`];
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      // An answer to a question that was asked before it was listened for is lost.
+      await this.#link.subscribe([accepted, rejected]);
+      return await new Promise<Answer>((resolve, reject) => {
+        timer = setTimeout(() => reject(new ConnectError(`no answer on ${topic} within ${timeoutMs / 1_000} s`, 'NO_ANSWER')), timeoutMs);
+        this.#waiting.set(accepted, ({ payload }) => resolve({ accepted: true, body: parsed(payload) }));
+        this.#waiting.set(rejected, ({ payload }) => resolve({ accepted: false, body: parsed(payload) }));
+        void this.#link.ended.then(() =>
+          reject(new ConnectError(`the broker closed the connection when ${topic} was asked`, 'NOT_ALLOWED')),
+        );
+        this.#link.publish(topic, JSON.stringify(body), (error) => {
+          if (error) reject(new ConnectError(`the broker refused what was asked on ${topic}: ${error.message}`, 'NOT_ALLOWED'));
+        });
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(accepted);
+      this.#waiting.delete(rejected);
+    }
+  }
+}
+
+export interface AskingConnection {
+  ask(topic: string, body: object): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+/** A connection of its own for questions. @throws ConnectError */
+export async function dialToAsk(options: Omit<DialOptions, 'onMessage'>, signal: AbortSignal): Promise<AskingConnection> {
+  let receive: (message: Message) => void = () => {};
+  const session = await dial({ ...options, onMessage: (message) => receive(message) }, signal);
+  const asker = new Asker(session);
+  receive = (message) => void asker.receive(message);
+  return { ask: (topic, body) => asker.ask(topic, body, options.timeoutMs), close: () => session.close() };
+}
+
+function parsed(payload: Buffer): unknown {
+  try {
+    return JSON.parse(payload.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,203 @@
+// What of AWS IoT Core a robot meets when it is provisioned, played over mutual TLS: certificates that are pending, active or gone,
+// ownership tokens that are good once and for an hour, templates, rights by certificate. As documented (Device provisioning MQTT API), and
+// it closes the connection on what is not allowed, as IoT Core does. A script can have it answer anything else.
+import 'reflect-metadata';
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { Pkcs10CertificateRequest } from '@peculiar/x509';
+import mqttPacket, { type IPublishPacket, type Packet } from 'mqtt-packet';
+import { type BenchFiles, CREATE_TOPIC, type IssuedFiles, provisionTopic } from '../../src/identity/index.ts';
+
+export interface Rejection {
+  readonly statusCode: number;
+  readonly errorCode: string;
+  readonly errorMessage: string;
+}
+
+/** `silence`: no answer. `cut`: the connection is closed. `garbage`: an accepted answer that is no JSON. */
+export type Reply = 'accept' | 'silence' | 'cut' | 'garbage' | 'empty' | Rejection;
+
+export interface IotScript {
+  /** The answer to each request, by how many there were on its topic. */
+  readonly create?: (nth: number) => Reply;
+  readonly provision?: (nth: number) => Reply;
+  /** What a template makes of the parameters; the thing's name. */
+  readonly thingFor?: (parameters: Readonly<Record<string, string>>) => string;
+  /** Connects with a new certificate that are not let in yet. */
+  readonly slowActivations?: number;
+  /** Topics that a robot may not publish or subscribe. */
+  readonly forbidden?: readonly string[];
+}
+
+interface Known {
+  readonly pem: string;
+  readonly token: string;
+  status: 'pending' | 'active' | 'inactive';
+  thing: string | null;
+  tokenUsed: boolean;
+  refusals: number;
+}
+
+export const TEMPLATE = 'elderly-bot';
+
+export class IotCore {
+  readonly certificates = new Map<string, Known>();
+  readonly things = new Set<string>();
+  /** Client ids in the order in which they were let in. */
+  readonly connected: string[] = [];
+  readonly published: string[] = [];
+  creates = 0;
+  provisions = 0;
+  readonly #files: BenchFiles;
+  readonly #claim: string;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #tokensExpired = new Set<string>();
+  #script: IotScript = {};
+
+  private constructor(files: BenchFiles, claim: IssuedFiles) {
+    this.#files = files;
+    this.#claim = fingerprint(new X509Certificate(readFileSync(claim.cert)).raw);
+    const [ca, cert, key] = [files.ca, files.broker.cert, files.broker.key].map((file) => readFileSync(file));
+    this.#server = createServer({ ca, cert, key, requestCert: true }, (socket) => this.#serve(socket));
+    this.#server.on('tlsClientError', () => {});
+  }
+
+  static async start(files: BenchFiles, claim: IssuedFiles): Promise<IotCore> {
+    const core = new IotCore(files, claim);
+    await new Promise<void>((resolve) => core.#server.listen(0, '127.0.0.1', resolve));
+    return core;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  behave(script: IotScript): void {
+    this.#script = script;
+  }
+
+  /** An hour passes: every token given so far is over, and what was not registered is gone. */
+  passHour(): void {
+    for (const [id, known] of this.certificates) {
+      this.#tokensExpired.add(known.token);
+      if (known.status === 'pending') this.certificates.delete(id);
+    }
+  }
+
+  /** As a person would in the console. */
+  register(certPem: string, thing: string): void {
+    const id = fingerprint(new X509Certificate(certPem).raw);
+    this.certificates.set(id, { pem: certPem, token: '', status: 'active', thing, tokenUsed: true, refusals: 0 });
+  }
+
+  get active(): Known[] {
+    return [...this.certificates.values()].filter(({ status }) => status === 'active');
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #serve(socket: TLSSocket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket));
+    const id = fingerprint(socket.getPeerCertificate().raw);
+    const parser = mqttPacket.parser({ protocolVersion: 5 });
+    const send = (packet: Packet) => {
+      if (!socket.destroyed) socket.write(mqttPacket.generate(packet, { protocolVersion: 5 }));
+    };
+    parser.on('packet', (packet: Packet) => {
+      if (packet.cmd === 'connect') {
+        if (!this.#lets(id, packet.clientId)) return socket.destroy();
+        this.connected.push(packet.clientId);
+        return send({ cmd: 'connack', reasonCode: 0, sessionPresent: false });
+      }
+      if (packet.cmd === 'subscribe') {
+        const granted = packet.subscriptions.map(({ topic }) => (this.#may(id, topic) ? 1 : 135));
+        return send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted });
+      }
+      if (packet.cmd === 'pingreq') return send({ cmd: 'pingresp' });
+      if (packet.cmd !== 'publish') return;
+      if (!this.#may(id, packet.topic)) return socket.destroy();
+      send({ cmd: 'puback', messageId: packet.messageId ?? 0, reasonCode: 0 });
+      void this.#take(packet, socket, send);
+    });
+    socket.on('data', (bytes) => parser.parse(bytes));
+  }
+
+  #lets(id: string, clientId: string): boolean {
+    if (id === this.#claim) return true;
+    const known = this.certificates.get(id);
+    if (known?.status !== 'active' || known.thing !== clientId) return false;
+    return known.refusals++ >= (this.#script.slowActivations ?? 0);
+  }
+
+  /** A claim may ask for a certificate and nothing else; a robot that too, since it has to renew its own. */
+  #may(id: string, topic: string): boolean {
+    if (this.#script.forbidden?.some((each) => topic.startsWith(each))) return false;
+    return topic.startsWith('$aws/') || id !== this.#claim;
+  }
+
+  async #take({ topic, payload }: IPublishPacket, socket: TLSSocket, send: (packet: Packet) => void): Promise<void> {
+    this.published.push(topic);
+    const reply = this.#scripted(topic);
+    if (!topic.startsWith('$aws/') || reply === 'silence') return;
+    if (reply === 'cut') {
+      socket.destroy();
+      return;
+    }
+    const answer = (which: 'accepted' | 'rejected', body: string) =>
+      send({ cmd: 'publish', topic: `${topic}/${which}`, payload: body, qos: 0, dup: false, retain: false });
+    if (reply === 'garbage') return answer('accepted', 'accepted!');
+    if (reply === 'empty') return answer('accepted', '{}');
+    if (typeof reply === 'object') return answer('rejected', JSON.stringify(reply));
+    const body = JSON.parse(payload.toString()) as Record<string, unknown>;
+    const outcome = topic === CREATE_TOPIC ? await this.#create(body) : this.#provision(topic, body);
+    answer('statusCode' in outcome ? 'rejected' : 'accepted', JSON.stringify(outcome));
+  }
+
+  #scripted(topic: string): Reply | undefined {
+    const { create, provision } = this.#script;
+    if (topic === CREATE_TOPIC) {
+      this.creates++;
+      return create?.(this.creates);
+    }
+    if (topic !== provisionTopic(TEMPLATE)) return undefined;
+    this.provisions++;
+    return provision?.(this.provisions);
+  }
+
+  async #create({ certificateSigningRequest }: Record<string, unknown>): Promise<object> {
+    const request = new Pkcs10CertificateRequest(String(certificateSigningRequest));
+    if (!(await request.verify()))
+      return { statusCode: 400, errorCode: 'InvalidCSR', errorMessage: 'The CSR is not signed by its own key' };
+    const pem = `${await this.#files.authority.certify(request.publicKey, { name: 'AWS IoT Certificate' })}\n`;
+    const id = fingerprint(new X509Certificate(pem).raw);
+    const token = `token-${id}`;
+    this.certificates.set(id, { pem, token, status: 'pending', thing: null, tokenUsed: false, refusals: 0 });
+    return { certificateOwnershipToken: token, certificateId: id, certificatePem: pem };
+  }
+
+  #provision(topic: string, { certificateOwnershipToken: token, parameters }: Record<string, unknown>): object {
+    if (topic !== provisionTopic(TEMPLATE)) return { statusCode: 404, errorCode: 'ResourceNotFound', errorMessage: 'No such template' };
+    const known = [...this.certificates.values()].find((each) => each.token === token);
+    if (!known || known.tokenUsed || this.#tokensExpired.has(known.token)) {
+      return { statusCode: 400, errorCode: 'InvalidCertificateOwnershipToken', errorMessage: 'Certificate ownership token is invalid' };
+    }
+    const given = (parameters ?? {}) as Record<string, string>;
+    const thing = this.#script.thingFor?.(given) ?? given.ThingName;
+    if (thing === undefined)
+      return { statusCode: 400, errorCode: 'InvalidParameters', errorMessage: 'Missing required parameter ThingName' };
+    [known.status, known.thing, known.tokenUsed] = ['active', thing, true];
+    this.things.add(thing);
+    return { deviceConfiguration: {}, thingName: thing };
+  }
+}
+
+function fingerprint(der: Uint8Array): string {
+  return createHash('sha256').update(der).digest('hex');
+}
