@@ -16,6 +16,7 @@ import { ownWork } from './agent/ownWork.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { changesOf, describeReload } from './agent/reload.ts';
 import { withRoom } from './agent/room.ts';
+import { startUpkeep, type Upkeep } from './agent/upkeep.ts';
 import { rowsBytes, startUploads } from './agent/uploads.ts';
 import { type Clock, every, Lifetime, type Stopped, systemClock } from './clock/index.ts';
 import { announce, Commands, type Outcome } from './commands/index.ts';
@@ -28,6 +29,7 @@ import {
   inspectOutboxFile,
   isCorruption,
   lockStateDir,
+  type NewRow,
   type Opened,
   Outbox,
   openOutboxFile,
@@ -160,7 +162,7 @@ export class Agent {
     const ending = lastEnding(config.state_dir, lifetime, run);
     const clock = systemClock(lifetime.lastWallMs);
     this.#steps.push(['lifetime', () => lifetime.end(clock.mono(), this.#stopped)]);
-    openLogFile(this.#logFile, config, clock, this.#log);
+    const crashed = openLogFile(this.#logFile, config, clock, this.#log);
     this.#steps.push(['log file', () => this.#logFile.close()]);
     const id = newOutboxId();
     const opened = this.#openOutbox(lifetime, id);
@@ -216,6 +218,7 @@ export class Agent {
     const { guard, stop: letGoOfGuard } = startGuard({ config, problems, commands: () => commands });
     this.#steps.push(['guard', letGoOfGuard]);
     let incidents: Incidents | undefined;
+    let upkeep: Upkeep | undefined;
     const snapshot = async (camera: string | undefined): Promise<Outcome> =>
       incidents?.snapshot(camera) ?? { status: 'failed', detail: 'pictures could not leave the robot: see uploads_failing in its status' };
     const commands: Commands = new Commands({
@@ -230,6 +233,8 @@ export class Agent {
         uplink: () => uplink,
         reload: () => this.reload(),
         snapshot: Object.keys(config.cameras).length > 0 ? snapshot : undefined,
+        shipLogs:
+          config.uploads.api === null ? undefined : () => upkeep?.shipLogs() ?? Promise.reject(new Error('the agent is not up yet')),
       }),
       heard: (channel) => channels.heard(channel),
       connectedForMs: () => connectedForMs(uplink.status()),
@@ -237,7 +242,11 @@ export class Agent {
     });
     commands.start();
     startEvidence({ loaded, ros, problems, onEvidence: (name, value) => commands.evidence(name, value) });
-    const channels: Channels = startChannels({ loaded, ros, outbox, clock, problems, onRow: (row) => incidents?.onRow(row) });
+    const onRow = (row: NewRow) => {
+      incidents?.onRow(row);
+      upkeep?.onRow(row);
+    };
+    const channels: Channels = startChannels({ loaded, ros, outbox, clock, problems, onRow });
     yield 'sensing';
 
     const { host, port } = endpointOf(config.mqtt.endpoint);
@@ -285,6 +294,8 @@ export class Agent {
 
     const uploads = startUploads({ config, credentials, db, outbox, clock, lifetime, problems });
     this.#steps.push(['uploads', () => uploads?.stop()]);
+    upkeep = startUpkeep({ config, db, clock, log: this.#log, logFile: this.#logFile, uploads, crashed });
+    this.#steps.push(['upkeep', () => upkeep?.stop()]);
     yield 'uploads';
 
     const cameras = await startCameras({ loaded, ros, clock, problems });

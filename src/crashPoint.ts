@@ -38,6 +38,9 @@ export const UPLOAD_CRASH_POINTS = [
   'upload_told',
 ] as const;
 
+/** In the order in which a log or a backup is cut and spooled. */
+export const SLICE_CRASH_POINTS = ['slice_cut', 'slice_spooled'] as const;
+
 /** In the order in which a certificate that was handed over is taken. */
 export const IMPORT_CRASH_POINTS = ['identity_key_written', 'identity_filled', 'identity_taken'] as const;
 
@@ -58,6 +61,7 @@ export type CrashPoint =
   | (typeof COMMAND_CRASH_POINTS)[number]
   | (typeof OUTBOX_CRASH_POINTS)[number]
   | (typeof UPLOAD_CRASH_POINTS)[number]
+  | (typeof SLICE_CRASH_POINTS)[number]
   | (typeof IMPORT_CRASH_POINTS)[number]
   | (typeof PROVISION_CRASH_POINTS)[number];
 

@@ -4,9 +4,10 @@ import type { OwnCommand } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
 import type { Reloaded } from '../status/index.ts';
 import type { Uplink } from '../uplink/index.ts';
+import type { Sent } from '../uploads/index.ts';
 
 /** What this version can do. */
-export const ABLE = ['ping', 'set_interval', 'reload', 'snapshot'] as const satisfies readonly OwnCommand[];
+export const ABLE = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const satisfies readonly OwnCommand[];
 
 export interface OwnWorkParts {
   readonly uplink: () => Uplink;
@@ -14,11 +15,14 @@ export interface OwnWorkParts {
   readonly reload: () => Reloaded;
   /** A picture of the named camera, or of all; undefined where the robot has no camera. */
   readonly snapshot: ((camera: string | undefined) => Promise<Outcome>) | undefined;
+  /** Hands the log over for its upload; undefined where nothing is uploaded. */
+  readonly shipLogs: (() => Promise<Sent>) | undefined;
 }
 
-export function ownWork({ uplink, reload, snapshot }: OwnWorkParts): Pick<OwnWork, (typeof ABLE)[number]> {
+export function ownWork({ uplink, reload, snapshot, shipLogs }: OwnWorkParts): Pick<OwnWork, (typeof ABLE)[number]> {
   return {
     ...(snapshot ? { snapshot: ({ value }) => snapshot(value === undefined ? undefined : String(value)) } : {}),
+    ...(shipLogs ? { ship_logs: () => shipped(shipLogs) } : {}),
     ping: () => ({ status: 'done' }),
     set_interval: ({ value }) => {
       const intervalMs = Number(value) * 1_000;
@@ -33,4 +37,16 @@ export function ownWork({ uplink, reload, snapshot }: OwnWorkParts): Pick<OwnWor
       }
     },
   };
+}
+
+async function shipped(ship: () => Promise<Sent>): Promise<Outcome> {
+  try {
+    const { slices, size, whole } = await ship();
+    const applied = { slices, size };
+    return whole
+      ? { status: 'done', applied }
+      : { status: 'failed', detail: 'no room among what waits for its upload: see uploads.max_size' };
+  } catch (error) {
+    return { status: 'failed', detail: messageOf(error) };
+  }
 }

@@ -5,6 +5,7 @@ import { channelName, commandName, TOPIC_PREFIX_PATTERN, thingName } from '../wi
 import { camera, wrongCameras } from './camera.ts';
 import { channel, wrongNames } from './channel.ts';
 import { commandConfig, wrongTogether } from './commands.ts';
+import { cron } from './cron.ts';
 import { durationBetween, size } from './units.ts';
 
 /** What is left of outbox.max_size for its own file. */
@@ -84,6 +85,9 @@ const fields = z.strictObject({
   logs: z.strictObject({
     max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
     max_age: durationBetween('1h', '3650d'),
+    /** When they are shipped; null: not by themselves. */
+    ship: cron.nullable(),
+    ship_on_alert: z.boolean(),
   }),
   health: z.strictObject({
     /** Where /healthz and /metrics answer; null: nowhere. */

@@ -17,6 +17,11 @@ export function isPictureOfIncident({ kind, incident }: Pick<Ranked, 'kind' | 'i
   return incident !== null && (kind === 'snapshot' || kind === 'clip');
 }
 
+/** A part of what is longer than one object, and of which the robot remembers how far it is sent. */
+export function isSlice({ kind, incident }: Pick<Ranked, 'kind' | 'incident'>): boolean {
+  return incident === null && (kind === 'log' || kind === 'backup');
+}
+
 /** What gives way to such a picture. */
 export function givesWay({ kind }: Pick<Ranked, 'kind'>): boolean {
   return kind === 'log' || kind === 'backup';

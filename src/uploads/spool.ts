@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { crashPoint } from '../crashPoint.ts';
 import type { UploadRow, UploadRows } from '../outbox/index.ts';
 import { fileName, type NewUpload, rowOf } from './item.ts';
-import { givesWay, surplus } from './order.ts';
+import { isSlice, surplus } from './order.ts';
 
 export interface SpoolOptions {
   readonly folder: string;
@@ -45,7 +45,7 @@ export class Spool {
     for (const file of there) {
       if (known.has(file)) continue;
       const row = rowOf(file, statSync(join(folder, file)).size, ranMs());
-      if (row && !givesWay(row)) rows.add(row);
+      if (row && !isSlice(row)) rows.add(row);
       else if (row || file.endsWith(UNFINISHED)) rmSync(join(folder, file), { force: true });
     }
     for (const file of known.keys()) if (!there.has(file)) rows.forget(file);

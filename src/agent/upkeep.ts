@@ -1,0 +1,47 @@
+// What is done from time to time: the log is shipped.
+import type { Clock } from '../clock/index.ts';
+import type { Config } from '../config/index.ts';
+import type { LogFile, Logger } from '../logs/index.ts';
+import { type Db, type NewRow, Notes } from '../outbox/index.ts';
+import type { Sent } from '../uploads/index.ts';
+import { schedulesOn } from './jobs.ts';
+import { LogShipping } from './logShipping.ts';
+import type { RunningUploads } from './uploads.ts';
+
+export interface UpkeepParts {
+  readonly config: Config;
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly logFile: LogFile;
+  /** Undefined where nothing is uploaded. */
+  readonly uploads: RunningUploads | undefined;
+  /** The agent before this one ended without a word. */
+  readonly crashed: boolean;
+}
+
+export interface Upkeep {
+  /** A row was written. */
+  onRow(row: NewRow): void;
+  /** @throws where nothing can be uploaded, or a full disk's error. */
+  shipLogs(): Promise<Sent>;
+  stop(): Promise<void>;
+}
+
+export function startUpkeep({ config, db, clock, log, logFile, uploads, crashed }: UpkeepParts): Upkeep {
+  const notes = new Notes(db);
+  const schedules = schedulesOn(notes, clock, log);
+  const shipping = uploads && new LogShipping({ config, logFile, uploads, notes, clock, log: log.child({ room: 'logs' }) });
+  if (shipping && config.logs.ship !== null)
+    schedules.add('ship_logs', config.logs.ship, async () => void (await shipping.ship('schedule')));
+  shipping?.start(crashed);
+  const ticker = schedules.start();
+  return {
+    onRow: (row) => shipping?.onRow(row),
+    shipLogs: () => shipping?.ship('command') ?? Promise.reject(new Error('uploads do not work: see uploads_failing in the status')),
+    stop: async () => {
+      ticker.stop();
+      await shipping?.stop();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+// The log of the agent as it is started, in the bucket: on command, and after a kill with its last lines.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { result } from '../../src/wire/index.ts';
+import { Bench, THING } from '../support/bench.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import type { Program } from '../support/program.ts';
+import { rosUnavailable } from '../support/ros.ts';
+import { UploadCloud } from '../support/uploadCloud.ts';
+
+const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+
+describe('the agent’s log', { skip, timeout: 120_000 }, () => {
+  let domain: RosDomain;
+  let bench: Bench;
+  let cloud: UploadCloud;
+  let agent: Program;
+  let results: Program;
+
+  const shipped = async (wanted: (lines: readonly string[]) => boolean) => {
+    for (const untilMs = performance.now() + 20_000; ; ) {
+      const objects = await cloud.stored('log');
+      const lines = objects.reverse().flatMap(({ bytes }) => gunzipSync(bytes).toString().trimEnd().split('\n'));
+      if (wanted(lines)) return lines;
+      assert.ok(performance.now() < untilMs, `${lines.length} lines are there, the last ${lines.at(-1)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+
+  before(async () => {
+    domain = await claimDomain();
+    bench = await Bench.start();
+    cloud = await UploadCloud.start();
+    await cloud.know(THING, readFileSync(bench.files.robot.cert, 'utf8'));
+    bench.configure(`\nuploads: { api: "${cloud.origin}", retry_min: 100ms }\n`);
+    results = bench.run('results', 'mosquitto_sub', [...bench.mosquittoArguments(), '-t', 'elderly_bot/results']);
+    agent = bench.agent();
+    await agent.event('connected');
+  });
+  after(async () => {
+    await bench?.stop();
+    await cloud?.stop();
+    await domain?.release();
+  });
+
+  it('is shipped on command', async () => {
+    const now = Date.now();
+    const command = { id: 'ship-1', thing: THING, command: 'ship_logs', issued_at: now, expires_at: now + 20_000 };
+    const publish = [...bench.mosquittoArguments(), '-t', 'elderly_bot/commands', '-m', JSON.stringify(command)];
+    await bench.run('sender', 'mosquitto_pub', publish).exited;
+    const lines = await shipped((all) => all.length > 0 && results.lines.length > 0);
+    assert.ok(lines.some((line) => line.includes('"event":"started"')));
+    const answer = result.parse(results.lines[0]);
+    assert.deepEqual([answer.status, (answer.applied as { slices: number }).slices], ['done', 1]);
+  });
+
+  it('is in the next start’s upload up to the last line before a kill, and no line of it twice', async () => {
+    await agent.kill();
+    const last = JSON.stringify(agent.lines.at(-1));
+    agent = bench.agent();
+    await agent.event('crashed_before');
+    const lines = await shipped((all) => all.includes(last));
+    const twice = lines.filter((line, i) => lines.indexOf(line) !== i);
+    assert.deepEqual(twice, []);
+    assert.equal(await agent.stop(), 0);
+    agent = bench.agent();
+    await agent.event('connected');
+    assert.ok(!agent.lines.some(({ event }) => event === 'crashed_before'), 'it was stopped in order');
+  });
+});
