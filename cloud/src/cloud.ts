@@ -21,6 +21,7 @@ import { Metrics } from './metrics.ts';
 import { Receipts } from './receipts.ts';
 import { httpServer } from './routes/index.ts';
 import type { Settings } from './settings.ts';
+import { changedBy, Wakes } from './stream/wakes.ts';
 import { keep } from './upkeep/retention.ts';
 import { Upkeep } from './upkeep/upkeep.ts';
 import { ObjectStore } from './uploads/store.ts';
@@ -66,6 +67,7 @@ export interface Parts {
 /** All of it on an open database, not yet listening to anybody. */
 export async function assemble(db: Database, settings: Settings, log: Logger): Promise<Parts> {
   const metrics = new Metrics(() => link.state === 'subscribed');
+  const wakes = new Wakes(db, log.child({ room: 'stream' }));
   const receipts = new Receipts({
     db,
     log: log.child({ room: 'receipts' }),
@@ -79,6 +81,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     onCommitted: (messages) => {
       receipts.committed(messages);
       for (const { kind } of messages) metrics.committed(kind);
+      wakes.changed(changedBy(messages));
     },
   });
   const link = new BrokerLink({
@@ -99,6 +102,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     silentAfterMs: settings.silentAfterMs,
     uploads,
     listening: () => link.state === 'subscribed',
+    onSilence: (changes) => wakes.changed(changes.map(({ thing }) => thing)),
   });
   const { publicTelemetry, defaultThing } = settings;
   const { secretKey, corsOrigins, publicOrigin, deviceCa, monitorAllow } = settings.http;
@@ -117,6 +121,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     corsOrigins,
     publicTelemetry,
     defaultThing,
+    wakes,
     commands: new Commands({ db, publish: (topic, payload) => link.publish(topic, payload) }),
     uploads,
   });
@@ -124,6 +129,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     app,
     async start() {
       await passwords.prepare();
+      await wakes.start();
       await listen(app, settings);
       ingest.start();
       link.start();
@@ -137,6 +143,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
       await receipts.stop();
       await link.stop();
       await app.close();
+      await wakes.stop();
       store?.close();
       await db.close();
     },

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
 import { fingerprintOf } from '../../cloud/src/auth/certificates.ts';
+import { EventStream } from '../../cloud/test/support/eventStream.ts';
 import { BUCKET, findVersitygw, REGION, startVersitygw, type TestStore } from '../../cloud/test/support/objectStore.ts';
 import { Bench, THING } from '../support/bench.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
@@ -116,6 +117,18 @@ describe('the family’s side on real parts', { skip, timeout: 120_000 }, () => 
     );
     assert.deepEqual(rows, [{ size: String(picture.length) }]);
     assert.deepEqual(readdirSync(join(bench.stateDir, 'uploads')), []);
+  });
+
+  it('streams an alert to a member as it happens, and its end', async () => {
+    const stream = await EventStream.open(`${origin}/telemetry/stream`, token);
+    await peer.advertise('/fall_detected', BOOL);
+    await peer.matched('/fall_detected');
+    await peer.publish('/fall_detected', BOOL, { data: true });
+    const { data } = await stream.event('alert', ({ channel }) => channel === 'fall');
+    await peer.publish('/fall_detected', BOOL, { data: false });
+    await stream.event('alert', ({ id, state }) => id === data.id && state === 'resolved');
+    await stream.event('state', ({ state }) => (state as { fall: boolean }).fall === false);
+    await stream.leave();
   });
 
   it('has a member’s command become a ROS message, and tells what became of it', async () => {

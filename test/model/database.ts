@@ -85,7 +85,13 @@ export class MemoryDatabase {
     };
     const visible = () => (this.#dirtyReads && this.#staged) || this.#state;
     return {
-      database: { kind: 'pglite', ...sqlOn(visible), transaction, close: () => Promise.resolve() },
+      database: {
+        kind: 'pglite',
+        ...sqlOn(visible),
+        transaction,
+        listen: () => Promise.resolve(() => Promise.resolve()),
+        close: () => Promise.resolve(),
+      },
       cut: () => {
         alive = false;
         this.#leave(who);

@@ -58,8 +58,8 @@ export function readAlerts(sql: Sql, ids: readonly number[]): Promise<Alert[]> {
   return sql.query<Alert>(`select ${COLUMNS} from alerts a where a.id = any($1::bigint[]) order by a.id desc`, [ids]);
 }
 
-/** Notes that `userId` has these alerts before their eyes. */
-export function markSeen(db: Database, ids: readonly number[], userId: number): Promise<void> {
+/** Notes that `userId` has these alerts before their eyes. @returns whether any was not seen by anybody before. */
+export function markSeen(db: Database, ids: readonly number[], userId: number): Promise<boolean> {
   return db.transaction((sql) => see(sql, ids, userId));
 }
 
@@ -77,15 +77,16 @@ export async function acknowledgeAlert(db: Database, thing: string, id: number, 
   });
 }
 
-async function see(sql: Sql, ids: readonly number[], userId: number): Promise<void> {
-  if (ids.length === 0) return;
+async function see(sql: Sql, ids: readonly number[], userId: number): Promise<boolean> {
+  if (ids.length === 0) return false;
   await sql.query(
     `insert into alert_views (alert_id, user_id) select a.id, $2 from alerts a where a.id = any($1::bigint[]) on conflict do nothing`,
     [ids, userId],
   );
-  await sql.query(
+  const first = await sql.query(
     `update alerts a set seen_at = (select min(v.seen_at) from alert_views v where v.alert_id = a.id)
-    where a.id = any($1::bigint[]) and a.seen_at is null`,
+    where a.id = any($1::bigint[]) and a.seen_at is null returning a.id`,
     [ids],
   );
+  return first.length > 0;
 }

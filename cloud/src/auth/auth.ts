@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Database } from '../database/database.ts';
 import type { Devices } from './devices.ts';
 import { memberRobot, requireUser } from './members.ts';
-import type { Tokens } from './tokens.ts';
+import type { Bearer, Tokens } from './tokens.ts';
 
 export interface AuthOptions {
   readonly db: Database;
@@ -15,7 +15,7 @@ type Hook = (request: FastifyRequest) => Promise<void>;
 
 export class Auth {
   readonly #options: AuthOptions;
-  readonly #users = new WeakMap<FastifyRequest, number>();
+  readonly #users = new WeakMap<FastifyRequest, Bearer>();
   readonly #things = new WeakMap<FastifyRequest, string>();
   /** For a route's `onRequest`, so that it comes before the body is even read. */
   readonly user: Hook;
@@ -25,9 +25,9 @@ export class Auth {
   constructor(options: AuthOptions) {
     this.#options = options;
     this.user = async (request) => {
-      const userId = await options.tokens.verify(request.headers.authorization);
-      await requireUser(options.db, userId);
-      this.#users.set(request, userId);
+      const bearer = await options.tokens.verify(request.headers.authorization);
+      await requireUser(options.db, bearer.userId);
+      this.#users.set(request, bearer);
     };
     this.device = async (request) => {
       this.#things.set(request, await options.devices.authenticate(request.headers.authorization));
@@ -36,9 +36,12 @@ export class Auth {
 
   /** Of a route with {@link user}. */
   userOf(request: FastifyRequest): number {
-    const userId = this.#users.get(request);
-    if (userId === undefined) throw new Error('this route asks for no user');
-    return userId;
+    return this.#bearerOf(request).userId;
+  }
+
+  /** Until when the token of {@link userOf} is good, in milliseconds since 1970. */
+  expiresMs(request: FastifyRequest): number {
+    return this.#bearerOf(request).expiresMs;
   }
 
   /** Of a route with {@link device}. */
@@ -51,5 +54,11 @@ export class Auth {
   /** The robot that the user of this request means and is a member of. @throws HttpError 403 or 422. */
   robotOf(request: FastifyRequest, named: string | undefined): Promise<string> {
     return memberRobot(this.#options.db, this.userOf(request), named);
+  }
+
+  #bearerOf(request: FastifyRequest): Bearer {
+    const bearer = this.#users.get(request);
+    if (!bearer) throw new Error('this route asks for no user');
+    return bearer;
   }
 }

@@ -5,6 +5,12 @@ import { HttpError } from '../http/errors.ts';
 export const TOKEN_LIFETIME_S = 7 * 24 * 3_600;
 const ALGORITHM = 'HS256';
 
+export interface Bearer {
+  readonly userId: number;
+  /** Milliseconds since 1970. */
+  readonly expiresMs: number;
+}
+
 export class Tokens {
   readonly #key: Uint8Array;
 
@@ -23,13 +29,13 @@ export class Tokens {
       .sign(this.#key);
   }
 
-  /** @returns the user's id. @throws HttpError 401. */
-  async verify(authorization: string | undefined): Promise<number> {
+  /** @throws HttpError 401. */
+  async verify(authorization: string | undefined): Promise<Bearer> {
     const token = bearerOf(authorization);
     try {
       const { payload } = await jwtVerify(token, this.#key, { algorithms: [ALGORITHM], requiredClaims: ['sub', 'exp', 'iat'] });
       if (!/^[1-9]\d{0,9}$/.test(payload.sub ?? '')) throw new Error('sub is no user');
-      return Number(payload.sub);
+      return { userId: Number(payload.sub), expiresMs: Number(payload.exp) * 1_000 };
     } catch (error) {
       const expired = (error as { code?: unknown }).code === 'ERR_JWT_EXPIRED';
       throw new HttpError(401, expired ? 'the token has expired; log in again' : 'the token is not valid; log in again');

@@ -19,6 +19,11 @@ export interface Database extends Sql {
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   /** A copy of the whole folder, tar.gz; only where the database is in the process. A server has pg_dump. */
   readonly dump?: () => Promise<Blob>;
+  /**
+   * Hears what `pg_notify` says on a channel, an SQL identifier, through whichever instance. Words may be lost; an empty one says that
+   * some may have been. @returns what ends it.
+   */
+  listen(channel: string, heard: (word: string) => void): Promise<() => Promise<void>>;
   /** Waits for what is under way. */
   close(): Promise<void>;
 }

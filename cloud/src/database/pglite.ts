@@ -23,6 +23,12 @@ export async function pgliteDatabase(folder: string): Promise<Database> {
       ...sqlOn(db),
       dump: () => db.dumpDataDir('gzip'),
       transaction: (work) => db.transaction((tx) => work(sqlOn(tx))),
+      async listen(channel, heard) {
+        const end = await db.listen(channel, heard);
+        return async () => {
+          if (!db.closed) await end();
+        };
+      },
       async close() {
         await db.close();
         lock?.close();

@@ -3,11 +3,13 @@ import pg from 'pg';
 import { copyIn } from './copyIn.ts';
 import type { Database, Param, Sql } from './database.ts';
 import { safeInteger } from './database.ts';
+import { listenTo } from './listen.ts';
 
 const INT8 = 20;
 /** A statement that takes longer is given up by the server, one that isn't even answered a while later by us. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 const ANSWER_TIMEOUT_MS = 40_000;
+const KEEPALIVE_MS = 10_000;
 
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
@@ -25,10 +27,8 @@ export interface PostgresOptions {
 }
 
 export function postgresDatabase(options: PostgresOptions): Database {
-  const pool = new pg.Pool({
+  const connection: pg.ClientConfig = {
     connectionString: options.url,
-    max: options.connections ?? 6,
-    types,
     application_name: 'elderly-bot-cloud',
     options: '-c timezone=UTC',
     connectionTimeoutMillis: 10_000,
@@ -37,7 +37,9 @@ export function postgresDatabase(options: PostgresOptions): Database {
     // The locks of an instance that froze in a transaction must not stop the others.
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     keepAlive: true,
-  });
+    keepAliveInitialDelayMillis: KEEPALIVE_MS,
+  };
+  const pool = new pg.Pool({ ...connection, types, max: options.connections ?? 6 });
   pool.on('error', (error) => options.onIdleError?.(error));
   return {
     kind: 'postgres',
@@ -55,6 +57,7 @@ export function postgresDatabase(options: PostgresOptions): Database {
         throw error;
       }
     },
+    listen: (channel, heard) => Promise.resolve(listenTo(connection, channel, heard)),
     close: () => pool.end(),
   };
 }

@@ -35,7 +35,6 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
-    // A stop ends idle connections at once and waits for requests.
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => void fail(log, error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
@@ -44,6 +43,7 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
   app.setErrorHandler((error, request, reply) => fail(log, error, request, reply));
   protect(app, corsOrigins);
   answerUnknown(app, log);
+  endConnections(app);
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'none';
     const ms = Math.round(reply.elapsedTime);
@@ -53,6 +53,30 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
   });
   await describeRoutes(app);
   return app;
+}
+
+/**
+ * A stop waits for requests, and for nothing else: a connection on which nothing was ever asked (browsers open some ahead) is not idle
+ * for Node, and would be waited for until it times out.
+ */
+function endConnections(app: App): void {
+  let answering = 0;
+  let closing = false;
+  const endIfDone = (): void => {
+    if (closing && answering === 0) app.server.closeAllConnections();
+  };
+  app.server.on('request', (_request, response) => {
+    answering++;
+    response.once('close', () => {
+      answering--;
+      endIfDone();
+    });
+  });
+  app.addHook('preClose', (done) => {
+    closing = true;
+    endIfDone();
+    done();
+  });
 }
 
 /** 405 with what is allowed where the path is there, else 404. */

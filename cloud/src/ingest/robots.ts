@@ -152,7 +152,8 @@ async function writeRobots(sql: Sql, robots: readonly RobotRow[]): Promise<void>
       session_ms = n.session_ms, presence_at = n.presence_at, version = n.version, boot = n.boot, reason = n.reason,
       commands = coalesce(n.commands, r.commands), state = n.state, state_outbox = n.state_outbox, state_seq = n.state_seq,
       state_boot = n.state_boot, state_ms = n.state_ms, safety = n.safety, safety_filled_ms = n.safety_filled_ms,
-      health_filled_ms = n.health_filled_ms, 
+      health_filled_ms = n.health_filled_ms,
+      state_xid = case when r.state is distinct from n.state then pg_current_xact_id() else r.state_xid end,
       last_heard_at = case when n.heard then clock_timestamp() else r.last_heard_at end
     from jsonb_to_recordset($1::text::jsonb) as n(thing text, prefix text, session text, online boolean, session_boot bigint,
       session_ms bigint, presence_at bigint, version text, boot bigint, reason text, commands jsonb, state jsonb,

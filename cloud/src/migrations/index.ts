@@ -6,6 +6,7 @@ import { partitions } from './0011-partitions.ts';
 import { silence } from './0012-silence.ts';
 import { uploads } from './0013-uploads.ts';
 import { commands } from './0020-commands.ts';
+import { changes } from './0021-changes.ts';
 
 export interface Migration {
   readonly number: number;
@@ -21,4 +22,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 12, name: 'silence', sql: silence },
   { number: 13, name: 'uploads', sql: uploads },
   { number: 20, name: 'commands', sql: commands },
+  { number: 21, name: 'changes', sql: changes },
 ];

@@ -29,7 +29,7 @@ const alert = z.object({
 });
 
 /** @param uploads null: there is no store, and so no picture. */
-export function alertRoutes({ app, db, auth }: Context, uploads: Uploads | null): void {
+export function alertRoutes({ app, db, auth, wakes }: Context, uploads: Uploads | null): void {
   app.get(
     '/alerts',
     {
@@ -45,7 +45,7 @@ export function alertRoutes({ app, db, auth }: Context, uploads: Uploads | null)
       const { limit, before = null } = request.query;
       const thing = await auth.robotOf(request, request.query.thing);
       const ids = (await listAlerts(db, { thing, limit, before })).map((one) => one.id);
-      await markSeen(db, ids, auth.userOf(request));
+      if (await markSeen(db, ids, auth.userOf(request))) wakes.changed([thing]);
       const alerts = await readAlerts(db, ids);
       const incidents = alerts.map((one) => one.incident);
       const pictures = (await uploads?.picturesOf(thing, incidents)) ?? [];
@@ -73,6 +73,7 @@ export function alertRoutes({ app, db, auth }: Context, uploads: Uploads | null)
       const thing = await auth.robotOf(request, found.thing).catch(() => null);
       const acknowledged = thing && (await acknowledgeAlert(db, thing, found.id, auth.userOf(request)));
       if (!acknowledged) throw new HttpError(404, `there is no alert ${request.params.id} of yours`);
+      wakes.changed([found.thing]);
       return plain(acknowledged);
     },
   );

@@ -7,6 +7,7 @@ import type { Commands } from '../commands/commands.ts';
 import type { Database } from '../database/database.ts';
 import { type App, buildApp } from '../http/app.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Wakes } from '../stream/wakes.ts';
 import type { Uploads } from '../uploads/uploads.ts';
 import { alertRoutes } from './alerts.ts';
 import { commandRoutes } from './commands.ts';
@@ -14,6 +15,7 @@ import { type CredentialOptions, credentialRoutes } from './credentials.ts';
 import { machineRoutes } from './machine.ts';
 import { monitorRoutes } from './monitors.ts';
 import { robotRoutes } from './robots.ts';
+import { type StreamRouteOptions, streamRoutes } from './stream.ts';
 import { type TelemetryOptions, telemetryRoutes } from './telemetry.ts';
 import { uploadRoutes } from './uploads.ts';
 
@@ -30,6 +32,8 @@ export interface ServerOptions extends TelemetryOptions {
   /** Null: this cloud has no store. */
   readonly uploads: Uploads | null;
   readonly commands: Commands;
+  readonly wakes: Wakes;
+  readonly stream?: StreamRouteOptions;
 }
 
 export async function httpServer(options: ServerOptions): Promise<App> {
@@ -39,10 +43,11 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     corsOrigins: options.corsOrigins,
     onAnswer: (route, method, status, seconds) => metrics.answered(route, method, status, seconds),
   });
-  const context = { app, db, auth };
+  const context = { app, db, auth, wakes: options.wakes };
   credentialRoutes(context, options.credentials);
   monitorRoutes(context);
   telemetryRoutes(context, options);
+  streamRoutes(context, options.stream);
   robotRoutes(context);
   alertRoutes(context, options.uploads);
   uploadRoutes(context, options.uploads);

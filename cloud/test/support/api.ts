@@ -11,6 +11,7 @@ import type { Database } from '../../src/database/database.ts';
 import type { App } from '../../src/http/app.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { httpServer, type ServerOptions } from '../../src/routes/index.ts';
+import { Wakes } from '../../src/stream/wakes.ts';
 
 export const SECRET_KEY = 'a secret of tests, long enough for them';
 export const ORIGIN = 'https://cloud.example.org';
@@ -44,17 +45,21 @@ export interface ApiOptions extends Partial<ServerOptions> {
 export class Api {
   readonly app: App;
   readonly tokens: Tokens;
+  readonly wakes: Wakes;
   readonly #db: Database;
 
-  private constructor(app: App, tokens: Tokens, db: Database) {
+  private constructor(app: App, tokens: Tokens, db: Database, wakes: Wakes) {
     this.app = app;
     this.tokens = tokens;
+    this.wakes = wakes;
     this.#db = db;
   }
 
   static async open(db: Database, { device, ...options }: ApiOptions = {}): Promise<Api> {
     const tokens = new Tokens(SECRET_KEY);
     const devices = new Devices({ db, audience: () => ORIGIN, ca: null, ...device });
+    const wakes = new Wakes(db, pino({ level: 'silent' }));
+    await wakes.start();
     const app = await httpServer({
       db,
       log: pino({ level: 'silent' }),
@@ -67,10 +72,11 @@ export class Api {
       publicTelemetry: true,
       defaultThing: null,
       uploads: null,
+      wakes,
       commands: new Commands({ db, publish: () => Promise.resolve() }),
       ...options,
     });
-    return new Api(app, tokens, db);
+    return new Api(app, tokens, db, wakes);
   }
 
   async ask(
@@ -101,5 +107,6 @@ export class Api {
 
   async close(): Promise<void> {
     await this.app.close();
+    await this.wakes.stop();
   }
 }

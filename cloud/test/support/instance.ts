@@ -3,12 +3,15 @@ import { pino } from 'pino';
 import { type Receipt, receipt } from '../../../src/wire/index.ts';
 import type { Database } from '../../src/database/database.ts';
 import { Ingest } from '../../src/ingest/ingest.ts';
+import type { Message } from '../../src/ingest/message.ts';
 import { Receipts } from '../../src/receipts.ts';
 
 export interface InstanceOptions {
   readonly patterns?: readonly string[];
   readonly receiptIntervalMs?: number;
   readonly nowMs?: () => number;
+  /** Told as receipts are, after each commit. */
+  readonly onCommitted?: (messages: readonly Message[]) => void;
 }
 
 export class Instance {
@@ -20,7 +23,10 @@ export class Instance {
   #waiting: (() => void)[] = [];
   readonly #offered: (() => void)[] = [];
 
-  constructor(db: Database, { patterns = ['elderly_bot'], receiptIntervalMs = 3_600_000, nowMs = Date.now }: InstanceOptions = {}) {
+  constructor(
+    db: Database,
+    { patterns = ['elderly_bot'], receiptIntervalMs = 3_600_000, nowMs = Date.now, onCommitted }: InstanceOptions = {},
+  ) {
     const log = pino({ level: 'silent' });
     this.#receipts = new Receipts({
       db,
@@ -33,7 +39,16 @@ export class Instance {
         for (const wake of this.#waiting.splice(0)) wake();
       },
     });
-    this.#ingest = new Ingest({ db, patterns, log, nowMs, onCommitted: (messages) => this.#receipts.committed(messages) });
+    this.#ingest = new Ingest({
+      db,
+      patterns,
+      log,
+      nowMs,
+      onCommitted: (messages) => {
+        this.#receipts.committed(messages);
+        onCommitted?.(messages);
+      },
+    });
     this.#ingest.start();
   }
 

@@ -1,0 +1,44 @@
+// LISTEN on a connection of its own, which is made anew when it breaks. What was said meanwhile is lost, so the listener gets an empty
+// word each time that a connection stands.
+import pg from 'pg';
+import { type Backoff, delayMs } from '../backoff.ts';
+import { pause } from '../pause.ts';
+
+const RECONNECT: Backoff = { firstMs: 500, longestMs: 15_000 };
+
+/** @param channel as an SQL identifier. @returns what ends it. */
+export function listenTo(config: pg.ClientConfig, channel: string, heard: (word: string) => void): () => Promise<void> {
+  const stop = new AbortController();
+  const run = async (): Promise<void> => {
+    for (let failures = 0; !stop.signal.aborted; failures++) {
+      if (await session(config, channel, heard, stop.signal)) failures = 0;
+      await pause(delayMs(RECONNECT, failures, Math.random()), stop.signal);
+    }
+  };
+  const running = run();
+  return () => {
+    stop.abort();
+    return running;
+  };
+}
+
+/** One connection to its end. @returns whether it ever stood. */
+async function session(config: pg.ClientConfig, channel: string, heard: (word: string) => void, signal: AbortSignal): Promise<boolean> {
+  const client = new pg.Client(config);
+  client.on('notification', ({ payload = '' }) => heard(payload));
+  const ended = new Promise<void>((resolve) => {
+    for (const event of ['error', 'end'] as const) client.on(event, () => resolve());
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  try {
+    await client.connect();
+    await client.query(`listen ${channel}`);
+    heard('');
+    await ended;
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}

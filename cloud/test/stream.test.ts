@@ -1,0 +1,234 @@
+// The stream of one robot: what stands, what is new as it commits, what was missed; through any instance, and never without end.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import { pino } from 'pino';
+import { listAlerts, markSeen } from '../src/alerts/alerts.ts';
+import { revoke } from '../src/auth/members.ts';
+import type { Database } from '../src/database/database.ts';
+import { events } from '../src/stream/events.ts';
+import { changedBy, Wakes } from '../src/stream/wakes.ts';
+import { Api } from './support/api.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { EventStream } from './support/eventStream.ts';
+import { Instance } from './support/instance.ts';
+import { event, newThing, telemetry } from './support/robot.ts';
+
+const BEAT_MS = 100;
+const AT = 1_763_929_000_000;
+
+const raised = (seq: number): unknown[] => [seq, AT + seq, 'fall', true, { alert: 'raised', incident: `i-${seq}` }];
+const incident = (name: string) => (data: Record<string, unknown>) => data.incident === name;
+
+onEachDatabase('the stream', (db, another) => {
+  let api: Api;
+  let url = '';
+  /** Of another instance: it shares nothing with the API's but the database. */
+  let wakes: Wakes;
+  let cloud: Instance;
+  let marks = 0;
+
+  before(async () => {
+    api = await Api.open(db(), { stream: { heartbeatMs: BEAT_MS, limits: { all: 100, perUser: 3 } } });
+    url = await api.app.listen({ host: '127.0.0.1', port: 0 });
+    const other = another();
+    wakes = new Wakes(other, pino({ level: 'silent' }));
+    await wakes.start();
+    cloud = new Instance(other, { onCommitted: (messages) => wakes.changed(changedBy(messages)) });
+  });
+  after(async () => {
+    await cloud.stop();
+    await api.close();
+    await wakes.stop();
+  });
+
+  const say = (thing: string, rows: unknown[], state: Record<string, unknown> = {}): Promise<void> =>
+    cloud.send('elderly_bot/telemetry', telemetry({ thing, mark: [1, ++marks] }, rows, { state_seq: marks, ...state }));
+  const open = (thing: string, token: string | null, lastId?: string): Promise<EventStream> =>
+    EventStream.open(`${url}/telemetry/stream?thing=${thing}`, token, lastId);
+
+  test('begins with what stands, goes on with what commits through another instance, and lives by a heartbeat', async () => {
+    const thing = newThing();
+    await say(thing, [raised(1), [2, AT, 'fall', false, { alert: 'cleared', incident: 'i-1' }], raised(3)], { fall: true, battery: 80 });
+    const { token } = await api.register(thing);
+    const stream = await open(thing, token);
+    assert.deepEqual([stream.status, stream.headers.get('content-type')], [200, 'text/event-stream; charset=utf-8']);
+    assert.deepEqual((await stream.event('state')).data, { thing, state: { fall: true, battery: 80 } });
+    assert.deepEqual(
+      stream.events.map(({ name, data }) => [name, data.incident]),
+      [
+        ['alert', 'i-3'],
+        ['state', undefined],
+      ],
+    );
+    await say(thing, [raised(4)], { battery: 79 });
+    assert.equal((await stream.event('alert', incident('i-4'))).data.state, 'committed');
+    await stream.event('state', ({ state }) => (state as { battery: number }).battery === 79);
+    const answer = event({ thing }, 5, { kind: 'result', id: 'c1', command: 'buzzer', status: 'done', applied: { data: true } });
+    await cloud.send('elderly_bot/results', answer);
+    assert.deepEqual((await stream.event('result')).data, {
+      thing,
+      id: 'c1',
+      command: 'buzzer',
+      status: 'done',
+      reason: null,
+      detail: null,
+      applied: { data: true },
+      at: 1_763_929_999_000,
+    });
+    const id = (await stream.event('alert', incident('i-4'))).data.id;
+    await api.ask('POST', `/alerts/${id}/acknowledge`, { token });
+    await stream.event('alert', (data) => data.id === id && data.state === 'acknowledged');
+    while (stream.beats === 0) await new Promise((resolve) => setTimeout(resolve, BEAT_MS));
+    await stream.leave();
+  });
+
+  test('goes on where it was left: all that was missed, nothing else, also by another instance', async () => {
+    const thing = newThing();
+    await say(thing, [raised(1)], { fall: true });
+    const { token } = await api.register(thing);
+    const stream = await open(thing, token);
+    await stream.event('state');
+    await stream.leave();
+    await say(thing, [raised(2)]);
+    await say(thing, [[3, AT, 'fall', false, { alert: 'cleared', incident: 'i-1' }]]);
+    const again = await open(thing, token, stream.lastId);
+    await again.event('alert', incident('i-2'));
+    await again.event('alert', (data) => data.incident === 'i-1' && data.state === 'resolved');
+    assert.equal(again.events.length, 2, JSON.stringify(again.events));
+    await again.leave();
+    const third = await open(thing, token, again.lastId);
+    await new Promise((resolve) => setTimeout(resolve, 2 * BEAT_MS));
+    assert.deepEqual(third.events, []);
+    await third.leave();
+  });
+
+  test('an id that is none, or ahead of a database that was restored, begins anew', async () => {
+    const thing = newThing();
+    await say(thing, [raised(1)], { fall: true });
+    const { token } = await api.register(thing);
+    for (const id of ['nonsense', '9:5:', '1:2:9', '9000000000000000000:9000000000000000000:', '']) {
+      const stream = await open(thing, token, id);
+      await stream.event('state');
+      assert.equal(stream.events.length, 2, id);
+      await stream.leave();
+    }
+  });
+
+  test('nothing is read for a client that takes nothing, and then it gets all', async () => {
+    const thing = newThing();
+    let reads = 0;
+    const counting: Database = {
+      ...db(),
+      query: (text, params) => {
+        reads++;
+        return db().query(text, params);
+      },
+    };
+    const stopping = new AbortController();
+    const stream = events({ db: counting, wakes, thing, since: null, allowed: () => Promise.resolve(true), signal: stopping.signal });
+    await stream.next();
+    await say(thing, [raised(1)], { fall: true });
+    const first = await stream.next();
+    const before = reads;
+    for (let seq = 2; seq <= 60; seq++) await say(thing, [raised(seq)], { battery: seq });
+    assert.equal(reads, before);
+    const second = await stream.next();
+    assert.match(String(first.value), /"i-1"/);
+    for (let seq = 2; seq <= 60; seq++) assert.ok(String(second.value).includes(`"i-${seq}"`));
+    assert.ok(String(second.value).includes('"battery":60'));
+    stopping.abort();
+    assert.equal((await stream.next()).done, true);
+  });
+
+  test('more than it sends at once is said to be a gap, with the newest', async () => {
+    const thing = newThing();
+    await say(thing, [], { fall: true });
+    const { token } = await api.register(thing);
+    const stream = await open(thing, token);
+    await stream.event('state');
+    await stream.leave();
+    for (let from = 0; from < 300; from += 100)
+      await say(
+        thing,
+        Array.from({ length: 100 }, (_, i) => raised(1_000 + from + i)),
+      );
+    const again = await open(thing, token, stream.lastId);
+    await again.event('gap');
+    await again.event('alert', incident('i-1299'));
+    assert.equal(again.events.filter(({ name }) => name === 'alert').length, 200);
+    await again.leave();
+  });
+
+  test('is for members with a token in the header, for three at once, and only as long as they are members', async () => {
+    const thing = newThing();
+    await say(thing, [], { fall: true });
+    const [member, stranger] = [await api.register(thing), await api.register()];
+    for (const [status, stream] of [
+      [401, await open(thing, null)],
+      [401, await EventStream.open(`${url}/telemetry/stream?thing=${thing}&token=${member.token}`, null)],
+      [403, await open(thing, stranger.token)],
+    ] as const) {
+      assert.equal(stream.status, status);
+      await stream.leave();
+    }
+    const streams = await Promise.all([1, 2, 3].map(() => open(thing, member.token)));
+    const fourth = await open(thing, member.token);
+    assert.deepEqual([fourth.status, fourth.headers.has('retry-after')], [429, true]);
+    await streams[0]?.leave();
+    await revoke(db(), member.phone, thing);
+    await Promise.all(streams.map(({ ended }) => ended));
+  });
+
+  test('a stop ends it in order, and waits for nothing, not for a connection on which nothing was asked either', async () => {
+    const thing = newThing();
+    const own = await Api.open(db());
+    const at = await own.app.listen({ host: '127.0.0.1', port: 0 });
+    const { token } = await own.register(thing);
+    const stream = await EventStream.open(`${at}/telemetry/stream?thing=${thing}`, token);
+    const silent = connect(Number(new URL(at).port), '127.0.0.1');
+    await once(silent, 'connect');
+    const [startedMs, gone] = [performance.now(), once(silent, 'close')];
+    await own.close();
+    await Promise.all([stream.ended, gone]);
+    assert.ok(performance.now() - startedMs < 2_000);
+  });
+});
+
+onEachDatabase('a moment', (db, another) => {
+  test('is no number: what began before it and commits after it is new, and later what committed before is not', async (t) => {
+    if (db().kind === 'pglite') return t.skip('skipped: PGlite has one connection, so nothing commits out of order');
+    const thing = newThing();
+    const cloud = new Instance(db());
+    for (const seq of [1, 2]) await cloud.send('elderly_bot/telemetry', telemetry({ thing }, [raised(seq)]));
+    await cloud.stop();
+    const [second, first] = await listAlerts(db(), { thing, limit: 2 });
+    const stopping = new AbortController();
+    const wakes = new Wakes(db(), pino({ level: 'silent' }));
+    const streamed = (since: string | null) =>
+      events({ db: db(), wakes, thing, since, allowed: () => Promise.resolve(true), signal: stopping.signal });
+    const next = async (since: string | null): Promise<string> => {
+      const stream = streamed(since);
+      await stream.next();
+      return String((await stream.next()).value);
+    };
+    let moment = '';
+    await another().transaction(async (sql) => {
+      await sql.query('update alerts set seen_at = now() where id = $1', [first?.id ?? 0]);
+      await markSeen(db(), [second?.id ?? 0], await newUser(db()));
+      moment = /^id: (\S+)$/m.exec(await next(null))?.[1] ?? '';
+    });
+    const late = await next(moment);
+    assert.ok(late.includes('"i-1"') && !late.includes('"i-2"'), late);
+    stopping.abort();
+  });
+});
+
+async function newUser(db: Database): Promise<number> {
+  const [user] = await db.query<{ id: number }>('insert into users (phone, hashed_password) values ($1, $2) returning id', [
+    `stream-${process.pid}`,
+    'x',
+  ]);
+  return user?.id ?? 0;
+}

@@ -1,0 +1,78 @@
+// A client of server-sent events that remembers all it got, as a browser's EventSource would with an Authorization header.
+export interface StreamEvent {
+  readonly id: string | null;
+  readonly name: string;
+  readonly data: Record<string, unknown>;
+}
+
+export class EventStream {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly events: StreamEvent[] = [];
+  /** Comments: the heartbeats. */
+  beats = 0;
+  /** Resolves when the other side has ended it. */
+  readonly ended: Promise<void>;
+  readonly #leaving: AbortController;
+  #waiting: (() => void)[] = [];
+
+  private constructor(answer: Response, leaving: AbortController) {
+    this.status = answer.status;
+    this.headers = answer.headers;
+    this.#leaving = leaving;
+    this.ended = this.#read(answer);
+  }
+
+  static async open(url: string, token: string | null, lastEventId?: string): Promise<EventStream> {
+    const leaving = new AbortController();
+    const headers = {
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
+    };
+    return new EventStream(await fetch(url, { headers, signal: leaving.signal }), leaving);
+  }
+
+  get lastId(): string {
+    return this.events.findLast(({ id }) => id !== null)?.id ?? '';
+  }
+
+  /** The first event, past or to come, that fits. */
+  async event(name: string, fits: (data: Record<string, unknown>) => boolean = () => true): Promise<StreamEvent> {
+    for (;;) {
+      const found = this.events.find((one) => one.name === name && fits(one.data));
+      if (found) return found;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  async leave(): Promise<void> {
+    this.#leaving.abort();
+    await this.ended;
+  }
+
+  async #read(answer: Response): Promise<void> {
+    const decoder = new TextDecoder();
+    let text = '';
+    try {
+      for await (const chunk of answer.body ?? []) {
+        text += decoder.decode(chunk as Uint8Array, { stream: true });
+        const blocks = text.split('\n\n');
+        text = blocks.pop() ?? '';
+        for (const block of blocks) this.#take(block);
+        for (const wake of this.#waiting.splice(0)) wake();
+      }
+    } catch (error) {
+      if (!this.#leaving.signal.aborted) throw error;
+    }
+  }
+
+  #take(block: string): void {
+    if (block.startsWith(':')) this.beats++;
+    const fields = new Map(
+      block.split('\n').map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+    );
+    const data = fields.get('data');
+    if (data === undefined) return;
+    this.events.push({ id: fields.get('id') ?? null, name: fields.get('event') ?? '', data: JSON.parse(data) as StreamEvent['data'] });
+  }
+}
