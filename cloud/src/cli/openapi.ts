@@ -16,4 +16,11 @@ export async function printOpenApi(): Promise<number> {
 }
 
 const refuse = (): Promise<never> => Promise.reject(new Error('there is no database behind the description of the routes'));
-const NO_DATABASE: Database = { kind: 'pglite', query: refuse, script: refuse, transaction: refuse, close: () => Promise.resolve() };
+const NO_DATABASE: Database = {
+  kind: 'pglite',
+  query: refuse,
+  script: refuse,
+  transaction: refuse,
+  listen: refuse,
+  close: () => Promise.resolve(),
+};
