@@ -66,7 +66,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
       return [one];
     });
     for (const one of fresh) {
-      one.look();
+      one.look(clock.mono());
       alarm.by(one.channel.dueMs);
     }
     return fresh;
@@ -76,7 +76,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
   let looks = 0;
   let looking = every(LOOK_EVERY_MS, look);
   function look(): void {
-    for (const one of subscriptions) one.look();
+    for (const one of subscriptions) one.look(clock.mono());
     if (++looks !== EAGER_LOOKS) return;
     looking.stop();
     looking = every(LATER_EVERY_MS, look);

@@ -3,7 +3,7 @@
 import type { LoadedConfig } from '../config/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
 import type { RosMessage, RosNode, RosSubscription } from '../ros/index.ts';
-import { type Channel, match, type Offer, type Wanted } from '../sensing/index.ts';
+import { type Channel, match, type Offer, Rate, type Wanted } from '../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../status/index.ts';
 import { configured } from './configured.ts';
 import { LARGE_BYTES, paceOf } from './pace.ts';
@@ -34,6 +34,7 @@ export class ChannelSubscription {
   #vanished: readonly string[] = [];
   #surplus = 0;
   #isLarge = false;
+  readonly #rate = new Rate();
 
   constructor(parts: SubscriptionParts) {
     this.channel = parts.channel;
@@ -41,7 +42,8 @@ export class ChannelSubscription {
   }
 
   /** Compares what is published with what is subscribed. Cheap; called again and again. */
-  look(): void {
+  look(nowMs: number): void {
+    this.#rate.look(nowMs, this.channel.messages);
     const { ros, topic, channel } = this.#parts;
     const offers = ros
       .publishersOf(topic)
@@ -79,7 +81,7 @@ export class ChannelSubscription {
     const state =
       this.#whyOff !== undefined ? 'off' : this.#offers.length > 0 ? 'published' : this.#vanished.length > 0 ? 'vanished' : 'waiting';
     const isWell = state === 'published' && heard.age_ms !== null && !heard.silent;
-    return { ...heard, type: this.#wanted?.type ?? null, state, why: isWell ? null : this.whySilent, surplus };
+    return { ...heard, rate_hz: this.#rate.hz, type: this.#wanted?.type ?? null, state, why: isWell ? null : this.whySilent, surplus };
   }
 
   close(): void {

@@ -5,7 +5,7 @@ import type { Config } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
 import { type Db, type Outbox, UploadRows } from '../outbox/index.ts';
-import type { Problems } from '../status/index.ts';
+import type { Problems, UploadsStatus } from '../status/index.ts';
 import { type NewUpload, Uploads } from '../uploads/index.ts';
 
 export interface UploadParts {
@@ -25,8 +25,7 @@ export interface RunningUploads {
    * @throws a full disk's error.
    */
   add(upload: NewUpload, within?: () => void): Promise<boolean>;
-  /** Files that are not uploaded yet. */
-  readonly waiting: number;
+  status(): UploadsStatus;
   stop(): Promise<void>;
 }
 
@@ -65,9 +64,7 @@ export function startUploads(parts: UploadParts): RunningUploads | undefined {
   const running = uploads.run(stopping.signal);
   return {
     add: (upload, within) => uploads.add(upload, within),
-    get waiting() {
-      return uploads.waiting;
-    },
+    status: () => uploads.status(),
     stop: () => {
       stopping.abort();
       return running;

@@ -21,10 +21,26 @@ await yargs(hideBin(process.argv))
     const { guard } = await import('./guard.ts');
     await exitWith(() => guard(config));
   })
-  .command('status', 'Show what a running agent does and what is wrong', { ...configOption, ...jsonOption }, async ({ config, json }) => {
-    const { status } = await import('./status.ts');
-    await exitWith(() => status(config, json));
-  })
+  .command(
+    'status',
+    'Show what a running agent does and what is wrong',
+    { ...configOption, ...jsonOption, watch: { alias: 'w', type: 'boolean', default: false, describe: 'Look each second, until Ctrl-C' } },
+    async ({ config, json, watch: again }) => {
+      const { status, watch } = await import('./status.ts');
+      await exitWith(() => (again ? watch(config, json) : status(config, json)));
+    },
+  )
+  .command(
+    'doctor',
+    'Find out what is wrong: every part from ROS 2 to the cloud, the cause first, with what to do',
+    { ...configOption, ...jsonOption, all: { type: 'boolean', default: false, describe: 'Also show what is fine' } },
+    async ({ config, json, all }) => {
+      const { doctor } = await import('./doctor.ts');
+      await exitWith(() => doctor(config, json, all));
+      // A disk or a name server that never answers would keep the process.
+      process.exit();
+    },
+  )
   .command(
     'config <what> [file]',
     'check: what is wrong with a configuration, as the agent would say; show: where each value comes from; schema: for editors',

@@ -1,7 +1,7 @@
 // The state directory: writable, and held by one agent at a time. The lock is SQLite's own file lock on a file of its own,
 // which the kernel takes back however the agent ends; so a second agent is refused, and no stale lock is ever left. What changes
 // keys and certificates beside it has a lock of its own.
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { AgentError, codeOf, messageOf } from '../errors.ts';
@@ -43,6 +43,25 @@ export function lockStateDir(stateDir: string, what: keyof typeof LOCKS = 'agent
   }
   const held = db;
   return { release: () => held.close() };
+}
+
+/**
+ * The process that holds the lock of a state directory, asked of the kernel without touching the lock: to take it even for a moment
+ * could make an agent's start fail. Undefined where none does, or where the kernel can't be asked.
+ */
+export function lockHolder(stateDir: string): number | undefined {
+  try {
+    const { ino } = statSync(join(stateDir, LOCKS.agent.file));
+    // proc_locks(5): NUMBER: POSIX ADVISORY WRITE PID MAJOR:MINOR:INODE START END. On overlays and btrfs the device is another than
+    // stat says, so only the inode is compared.
+    for (const line of readFileSync('/proc/locks', 'utf8').split('\n')) {
+      const [, kind, , access, pid, place = ''] = line.split(/\s+/);
+      if (kind === 'POSIX' && access === 'WRITE' && Number(place.split(':')[2]) === ino) return Number(pid);
+    }
+  } catch {
+    // No such lock, or no /proc.
+  }
+  return undefined;
 }
 
 function unwritable(stateDir: string, error: unknown): AgentError {

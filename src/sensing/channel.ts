@@ -114,6 +114,11 @@ export class Channel {
     return rows;
   }
 
+  /** Messages so far. */
+  get messages(): number {
+    return this.#messages;
+  }
+
   status(nowMs: number) {
     return {
       name: this.name,

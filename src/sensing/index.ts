@@ -3,4 +3,5 @@ export type { Sample } from './gate.ts';
 export { Lately, type LatelyReading } from './lately.ts';
 export { type Match, match, type Offer, type Wanted } from './match.ts';
 export { fieldReader } from './path.ts';
+export { Rate } from './rate.ts';
 export { type Incident, type RecordedReading, type ReplayedAlert, replay } from './replay.ts';

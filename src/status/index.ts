@@ -1,3 +1,16 @@
+export {
+  aclLines,
+  CHECKS,
+  type Check,
+  type CheckCode,
+  type CheckResult,
+  examine,
+  exitCodeOf,
+  type Finding,
+  type FindingStatus,
+  policyStatement,
+  type Right,
+} from './doctor/index.ts';
 export { Heart, type HeartOptions, type Pulse } from './heart.ts';
 export { Histogram, type HistogramStatus } from './histogram.ts';
 export { Latencies } from './latency.ts';
@@ -5,6 +18,16 @@ export { EXPOSITION_TYPE, exposition, METRICS, type ProcessFacts } from './metri
 export { Monitor, type MonitorOptions } from './monitor.ts';
 export { PROBLEMS, type ProblemCode, type ProblemListener, Problems, type StandingProblem } from './problems.ts';
 export { askReload, askRotate, askStatus, type Orders, StatusSocket, socketPath } from './socket.ts';
-export type { BudgetStatus, CameraStatus, ChannelChanges, ChannelStatus, LinkStatus, Reloaded, Rotated, Status } from './status.ts';
+export type {
+  BudgetStatus,
+  CameraStatus,
+  ChannelChanges,
+  ChannelStatus,
+  LinkStatus,
+  Reloaded,
+  Rotated,
+  Status,
+  UploadsStatus,
+} from './status.ts';
 export { reloading, type ServiceManager, serviceManager } from './systemd.ts';
 export { type Robot, unitFor } from './unit.ts';

@@ -134,7 +134,7 @@ export const METRICS = {
   elderly_bot_uploads_waiting: {
     type: 'gauge',
     help: 'Files that wait for their upload; none where nothing is uploaded',
-    samples: ({ status }) => known([[{}, status.uploads_waiting]]),
+    samples: ({ status }) => known([[{}, status.uploads?.waiting ?? null]]),
   },
 
   elderly_bot_alert_seconds: {

@@ -13,6 +13,9 @@ export interface LinkStatus {
   readonly mqtt_version: 4 | 5 | null;
   readonly connects: number;
   readonly failures_in_a_row: number;
+  /** Topics on which the broker acknowledged something since the start, and those on which it refused the last. */
+  readonly acknowledged: readonly string[];
+  readonly refused: readonly string[];
 }
 
 export interface BudgetStatus {
@@ -37,6 +40,8 @@ export interface ChannelStatus {
   readonly value: unknown;
   readonly messages: number;
   readonly readings: number;
+  /** Messages a second over the last ten seconds; null until it was looked at twice. */
+  readonly rate_hz: number | null;
   /** Milliseconds since the last message; null before the first. */
   readonly age_ms: number | null;
   readonly alert: boolean;
@@ -61,6 +66,15 @@ export interface CameraStatus {
   readonly age_ms: number | null;
 }
 
+export interface UploadsStatus {
+  /** Files that wait, of them pictures and clips of an incident, and their bytes. */
+  readonly waiting: number;
+  readonly of_incidents: number;
+  readonly bytes: number;
+  /** Milliseconds since the oldest was spooled, in running time; null where none waits. */
+  readonly oldest_ms: number | null;
+}
+
 export interface Status {
   readonly thing: string;
   readonly version: string;
@@ -74,6 +88,8 @@ export interface Status {
     readonly id: string;
     readonly accepted: number;
     readonly unconfirmed: number;
+    /** Milliseconds of running time; null where all is confirmed. */
+    readonly oldest_unconfirmed_ms: number | null;
     readonly held: Readonly<Record<RowClass, number>>;
     /** Age of the oldest row of each class. */
     readonly oldest_ms: Readonly<Record<RowClass, number | null>>;
@@ -94,8 +110,6 @@ export interface Status {
   };
   /** How long alerts took to get so far: stamp to callback, callback to commit, to PUBACK, to receipt. */
   readonly alert_latency: Readonly<Record<AlertHop, HistogramStatus>>;
-  /** Files that are not uploaded yet; null where nothing is. */
-  readonly uploads_waiting: number | null;
   readonly wear: {
     /** What this process made the kernel write to disk; null where it does not say. */
     readonly written_bytes: number | null;
@@ -110,6 +124,8 @@ export interface Status {
   readonly budget: BudgetStatus;
   readonly channels: readonly ChannelStatus[];
   readonly cameras: readonly CameraStatus[];
+  /** Null where `uploads.api` is not set. */
+  readonly uploads: UploadsStatus | null;
   /** How many commands ended in each status since the start. */
   readonly commands: Readonly<Record<string, number>>;
   /** From the broker's message in this process to the ROS message. */

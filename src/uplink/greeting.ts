@@ -13,6 +13,8 @@ export interface GreetingOptions {
   readonly clock: Clock;
   readonly lifetime: Lifetime;
   readonly commands: readonly AnnouncedCommand[];
+  /** Without an error: acknowledged. */
+  readonly onAnswer: (topic: string, error: Error | undefined) => void;
 }
 
 /** An acknowledged row without a receipt for so long makes the robot say again which outboxes it has (contract, Receipts). */
@@ -38,7 +40,11 @@ export class Greeting {
 
   /** @param said the broker acknowledged it, or refused it. */
   say(link: Link, session: string, said: (error: Error | undefined) => void = () => {}): void {
-    link.publish(this.#options.topic, JSON.stringify(this.#presence(session)), said);
+    const { topic, onAnswer } = this.#options;
+    link.publish(topic, JSON.stringify(this.#presence(session)), (error) => {
+      onAnswer(topic, error);
+      said(error);
+    });
   }
 
   /** Says it again when it is due, until it is stopped. */

@@ -1,7 +1,10 @@
 export { type Answer, Asker, type AskingConnection, dialToAsk } from './asking.ts';
 export { call } from './call.ts';
+export { connectCause } from './causes.ts';
 export { UplinkMemory } from './memory.ts';
 export { backlogMessage, liveMessage, singleMessage } from './messages.ts';
+export { type Probed, type ProbeOptions, probe } from './probe.ts';
 export { type Proof, type ProveOptions, prove, whyNot } from './prove.ts';
+export { type Route, routesOf } from './routes.ts';
 export { type Connect, ConnectError, type Link, type Message } from './session.ts';
 export { Uplink, type UplinkOptions } from './uplink.ts';

@@ -25,6 +25,8 @@ export interface PumpOptions {
   readonly onAck: (latencyMs: number, rows: number) => void;
   /** The broker refused a message for good; its rows were declared as poison. */
   readonly onPoison: (claim: Claim, error: Error) => void;
+  /** Without an error: acknowledged. */
+  readonly onAnswer: (topic: string, error: Error | undefined) => void;
 }
 
 interface Sent {
@@ -171,6 +173,7 @@ export class Pump {
     this.#mute ??= setTimeout(() => this.#dropIfMute(), this.#options.ackTimeoutMs).unref();
     this.#options.session.publish(topic, payload, (error) => {
       if (!this.#inFlight.delete(sent)) return;
+      this.#options.onAnswer(topic, error);
       if (error) this.#refuse(claim, error);
       else {
         this.#options.outbox.published(claim);

@@ -20,6 +20,7 @@ import { receiveReceipt } from './receive.ts';
 import { nextRoute, type Route, routesOf } from './routes.ts';
 import { type Connect, ConnectError, type Link, type Message, Session } from './session.ts';
 import { TAKEOVER_WAIT_MS, TakeoverWatch } from './takeover.ts';
+import { TopicAnswers } from './topicAnswers.ts';
 import { Trial } from './trial.ts';
 
 export interface UplinkOptions {
@@ -77,6 +78,7 @@ export class Uplink {
   readonly #topics;
   readonly #routes: readonly Route[];
   readonly #takeovers = new TakeoverWatch();
+  readonly #answers = new TopicAnswers();
   readonly #budget: Budget;
   readonly #greeting: Greeting;
   #portThatWorked: number | null;
@@ -98,7 +100,11 @@ export class Uplink {
     this.#credentials = options.credentials;
     this.#topics = topicsOf(options.topicPrefix);
     this.#routes = routesOf(options.port);
-    this.#greeting = new Greeting({ ...options, topic: this.#topics.presence });
+    this.#greeting = new Greeting({
+      ...options,
+      topic: this.#topics.presence,
+      onAnswer: (topic, error) => this.#answers.note(topic, error),
+    });
     const { port: portThatWorked, spending } = options.memory.load();
     this.#portThatWorked = portThatWorked;
     this.#budget = new Budget(options.budget, options.intervalMs, options.clock, spending);
@@ -123,6 +129,7 @@ export class Uplink {
       mqtt_version: this.#current ? this.#version : null,
       connects: this.#connects,
       failures_in_a_row: this.#failures,
+      ...this.#answers.status(),
     };
   }
 
@@ -279,6 +286,7 @@ export class Uplink {
       ackTimeoutMs,
       window,
       onAck,
+      onAnswer: (topic, error) => this.#answers.note(topic, error),
       onPoison: (claim, error) =>
         problems.raise('message_refused', `rows ${claim.first} to ${claim.last} of ${claim.outbox.id}: ${error.message}`),
     });

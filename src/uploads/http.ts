@@ -41,6 +41,7 @@ const LOOK_FOR_STALL_MS = 1_000;
 /** A link slower than this is none: a transfer may take a minute and its size at this rate. */
 const SLOWEST_BYTES_PER_SECOND = 512;
 const MAX_ANSWER_BYTES = 64 * 1024;
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 /** A Retry-After of more is not believed. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 
@@ -63,6 +64,11 @@ export async function postJson(url: string, token: string, body: unknown, signal
       headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     }),
   );
+}
+
+export async function getPage(url: string, signal: AbortSignal): Promise<Answer> {
+  const { default: axios } = await import('axios');
+  return answering(() => axios.get(url, { ...PLAIN, maxContentLength: MAX_PAGE_BYTES, signal }));
 }
 
 export async function putFile({ url, headers, path, size, bytesPerSecond, yields, signal }: FileToPut): Promise<Answer> {

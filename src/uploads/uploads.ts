@@ -4,7 +4,7 @@ import { type BackoffLimits, backoffMs, type Clock, wait } from '../clock/index.
 import { crashPoint } from '../crashPoint.ts';
 import { messageOf } from '../errors.ts';
 import type { Outbox, UploadRow, UploadRows } from '../outbox/index.ts';
-import type { Problems } from '../status/index.ts';
+import type { Problems, UploadsStatus } from '../status/index.ts';
 import type { NewUpload } from './item.ts';
 import { first, givesWay, isPictureOfIncident, PATIENCE } from './order.ts';
 import { Spool, type SpoolOptions } from './spool.ts';
@@ -68,6 +68,17 @@ export class Uploads {
   /** Files that wait. */
   get waiting(): number {
     return this.#spool.waiting.length;
+  }
+
+  status(): UploadsStatus {
+    const { waiting } = this.#spool;
+    const oldest = Math.min(...waiting.map(({ ranMs }) => ranMs));
+    return {
+      waiting: waiting.length,
+      of_incidents: waiting.filter(({ incident }) => incident !== null).length,
+      bytes: waiting.reduce((all, { size }) => all + size, 0),
+      oldest_ms: waiting.length === 0 ? null : this.#options.ranMs() - oldest,
+    };
   }
 
   /**

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { ERROR_CODES } from '../../src/errors.ts';
-import { askStatus, METRICS, PROBLEMS } from '../../src/status/index.ts';
+import { askStatus, CHECKS, METRICS, PROBLEMS } from '../../src/status/index.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
@@ -38,6 +38,10 @@ describe('the documentation', () => {
     assert.deepEqual(listed('docs/metrics.md').sort(), Object.keys(METRICS).sort());
   });
 
+  it('lists every check of the doctor, and no other', () => {
+    assert.deepEqual(listed('docs/doctor.md').sort(), Object.keys(CHECKS).sort());
+  });
+
   it('explains every key of the default configuration where it first stands', () => {
     const lines = read('config/default.yaml').split('\n');
     const names = parse(read('config/default.yaml')) as { channels: object; commands: object };
@@ -57,6 +61,7 @@ describe('the documentation', () => {
       'CONTRIBUTING.md',
       'docs/architecture.md',
       'docs/commands.md',
+      'docs/doctor.md',
       'docs/guarantees.md',
       'certs/README.md',
     ]) {

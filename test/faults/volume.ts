@@ -47,6 +47,11 @@ export class Volume {
     this.#mounted = true;
   }
 
+  /** As the kernel leaves a file system after an error of its disk. */
+  async makeReadOnly(): Promise<void> {
+    await run('mount', ['-o', 'remount,ro', this.#folder]);
+  }
+
   /** As if the power went. What was not synced is gone; the mount point stands until {@link unmount}. */
   async cut(): Promise<void> {
     await run('python3', ['-c', CUT, this.#folder]);

@@ -55,6 +55,11 @@ export class Ingest {
   }
 
   take(incoming: Incoming): void {
+    if (incoming.payload.length === 0) {
+      // A robot's doctor asks whether it may publish here; there is nothing in it.
+      incoming.done();
+      return;
+    }
     this.#queue.push({ incoming, message: decode(this.#options.patterns, incoming) });
     this.#queuedBytes += incoming.payload.length;
     this.#wake();

@@ -1,0 +1,77 @@
+// The list of all checks for one robot, and how a configuration that can't be read leaves only those that need none.
+import { AgentError } from '../../errors.ts';
+import type { Check, Finding } from '../../status/index.ts';
+import { agent, guard, problemChecks } from './agent.ts';
+import { clock, clockSkew } from './clock.ts';
+import { cloudApi, uploads } from './cloud.ts';
+import { certificate, key } from './identity.ts';
+import { brokerCertificate, certificateAccepted, dns, network, tcp } from './link.ts';
+import { node, service, versions } from './machine.ts';
+import { mqtt, publishRights, receipts, subscribeRights } from './mqtt.ts';
+import { ok, type Patient, patientOf, type RobotCheck, skipped } from './patient.ts';
+import { channelChecks, graph, messageTypes, ros } from './ros.ts';
+import { diskLatency, diskSpace, diskWear, outboxBacklog, outboxFile, stateDir } from './storage.ts';
+
+const OF_A_ROBOT: readonly RobotCheck[] = [
+  clock,
+  clockSkew,
+  stateDir,
+  diskSpace,
+  diskLatency,
+  diskWear,
+  outboxFile,
+  ros,
+  messageTypes,
+  graph,
+  guard,
+  key,
+  certificate,
+  network,
+  dns,
+  tcp,
+  brokerCertificate,
+  certificateAccepted,
+  mqtt,
+  subscribeRights,
+  publishRights,
+  receipts,
+  outboxBacklog,
+  cloudApi,
+  uploads,
+  service,
+  agent,
+  versions,
+];
+
+/** Never throws for what is wrong with the robot: that is what the checks are for. */
+export async function checksFor(file: string | undefined): Promise<Check[]> {
+  let patient: Patient;
+  try {
+    patient = patientOf(file);
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const unread = { code: 'configuration', deadlineMs: 1_000, run: async () => wrong(error, file) } as const;
+    const later: Finding = { ...skipped('needs the configuration'), because: ['configuration'] };
+    return [node, unread, ...OF_A_ROBOT.map(({ code, deadlineMs }) => ({ code, deadlineMs, run: async () => later }))];
+  }
+  const status = await patient.agent;
+  const checks = [
+    { code: 'configuration', deadlineMs: 1_000, run: configuration } as const,
+    ...OF_A_ROBOT,
+    ...channelChecks(patient.config),
+    ...(status ? problemChecks(status, patient) : []),
+  ];
+  return [node, ...checks.map((check): Check => ({ ...check, run: async (signal) => check.run(patient, signal) }))];
+}
+
+function configuration({ file, loaded, flag }: Patient): Finding {
+  const name = file ?? 'config/default.yaml alone (give yours with --config)';
+  if (loaded.off.length === 0) return ok(`${name} is good`);
+  const seen = loaded.off.map(({ text }) => text).join('; ');
+  return { status: 'error', seen, do: 'mend these entries; all others run without them', command: `elderly-bot config check${flag}` };
+}
+
+function wrong(error: AgentError, file: string | undefined): Finding {
+  const flag = file === undefined ? '' : ` --config ${file}`;
+  return { status: 'error', seen: error.message, do: error.todo ?? 'mend it', command: `elderly-bot config check${flag}` };
+}

@@ -1,0 +1,137 @@
+// What a person and a program see of a running agent, and the screen that --watch borrows.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, describe, it } from 'node:test';
+import { shown } from '../../src/cli/statusText.ts';
+import { painter } from '../../src/cli/terminal.ts';
+import { Rate } from '../../src/sensing/index.ts';
+import type { Status } from '../../src/status/index.ts';
+import { Bench } from '../support/bench.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import { AGENT, Program, ROOT } from '../support/program.ts';
+import { RosPeer, rosUnavailable } from '../support/ros.ts';
+
+const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const noTerminal = existsSync('/usr/bin/script') ? false : 'no script: apt-get install bsdutils';
+
+describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
+  let domain: RosDomain;
+  let bench: Bench;
+  let peer: RosPeer;
+  let status: Status;
+
+  before(async () => {
+    domain = await claimDomain();
+    bench = await Bench.start();
+    const agent = bench.agent();
+    await agent.event('connected');
+    peer = await RosPeer.start('house');
+    await peer.advertise('/fire_detected', 'std_msgs/msg/Bool');
+    await peer.matched('/fire_detected');
+    await peer.publish('/fire_detected', 'std_msgs/msg/Bool', { data: true });
+    status = await bench.status(
+      ({ channels, outbox }) =>
+        channels.some(({ alert, state }) => alert && state === 'published') && outbox.oldest_unconfirmed_ms !== null,
+    );
+  });
+  after(async () => {
+    await peer?.close();
+    await bench?.stop();
+    await domain?.release();
+  });
+
+  it('shows alerts, the oldest unconfirmed row, rates and uploads', async () => {
+    const program = new Program('status', AGENT, ['status', '--config', bench.configFile]);
+    assert.equal(await program.exited, 0);
+    const text = program.lines.map((line) => String(line.text)).join('\n');
+    assert.match(
+      text,
+      /^elderly-bot {2}version \S+, start 1, running \d+ s\nproblems none\nlink {5}connected for \d+ s, localhost:\d+, MQTT 5\n/,
+    );
+    assert.match(text, /\noutbox {3}\d+ rows taken, \d+ unconfirmed, the oldest for \d+ s \(held: /);
+    assert.match(text, /\nalerts {3}fire\n/);
+    assert.match(text, /\nchannel {2}fire {9,}true {7}\d+ s ago, [0-9.]+ Hz, 1 messages {2}ALERT\n/);
+    assert.match(text, /\nuploads {2}off/);
+    assert.ok(!text.includes('\x1b'));
+  });
+
+  it('has every field of --json in docs/status.md', () => {
+    const page = readFileSync(join(ROOT, 'docs/status.md'), 'utf8');
+    const missing = keysOf(status).filter((key) => !page.includes(`\`${key}\``) && !page.includes(`\`${key.split(/\.|\[\]\./).at(-1)}\``));
+    assert.deepEqual(missing, []);
+  });
+
+  it('with --watch borrows the screen of a terminal and gives it back at Ctrl-C', { skip: noTerminal }, async () => {
+    const command = `${AGENT} status --watch --config ${bench.configFile}`;
+    const child = spawn('script', ['-qefc', command, '/dev/null'], { env: { ...process.env, TERM: 'xterm' } });
+    let seen = '';
+    let isAsked = false;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      seen += text;
+      // Twice: it looks again by itself.
+      if (!isAsked && seen.split('\x1b[H').length > 3) child.stdin.write('\x03');
+      isAsked ||= seen.split('\x1b[H').length > 3;
+    });
+    await once(child, 'close');
+    assert.ok(seen.startsWith('\x1b[?1049h\x1b[?25l'), JSON.stringify(seen.slice(0, 40)));
+    assert.ok(seen.trimEnd().endsWith('\x1b[?25h\x1b[?1049l'), JSON.stringify(seen.slice(-40)));
+    assert.ok(seen.includes('alerts   \x1b[31mfire'), 'the alert is red');
+  });
+
+  it('with --watch --json is a line a second, for a program', async () => {
+    const child = spawn(AGENT, ['status', '--watch', '--json', '--config', bench.configFile]);
+    const lines: Status[] = [];
+    for await (const line of createInterface(child.stdout)) {
+      lines.push(JSON.parse(line) as Status);
+      if (lines.length === 2) child.kill('SIGTERM');
+    }
+    const [first, second] = lines;
+    assert.ok(first && second && second.uptime_ms >= first.uptime_ms + 900, `${first?.uptime_ms} and ${second?.uptime_ms}`);
+  });
+
+  it('puts problems first, in colour only on a terminal that wants it', () => {
+    const broken: Status = {
+      ...status,
+      problems: [{ code: 'mqtt_ended', severity: 'warning', subject: '', text: 'it ended', todo: 'nothing', since_ms: 5_000 }],
+    };
+    const plain = [painter({ isTTY: false }, {}), painter({ isTTY: true }, { NO_COLOR: '1' }), painter({ isTTY: true }, { TERM: 'dumb' })];
+    for (const paint of plain) assert.match(shown(broken, paint).split('\n')[1] ?? '', /^problem {2}warning mqtt_ended for 5 s: it ended$/);
+    assert.ok(shown(broken, painter({ isTTY: true }, {})).includes('\x1b[33mproblem  warning mqtt_ended\x1b[0m for 5 s'));
+  });
+});
+
+describe('a rate', () => {
+  it('is of the last ten seconds, and null before there are two looks', () => {
+    const rate = new Rate();
+    assert.equal(rate.hz, null);
+    for (let s = 0; s <= 20; s++) rate.look(s * 1_000, s <= 10 ? s * 100 : 1_000);
+    assert.equal(rate.hz, 0);
+    rate.look(21_000, 1_050);
+    assert.equal(rate.hz, 5);
+  });
+});
+
+function keysOf(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return path === 'channels' || path === 'problems' ? keysOf(value[0], `${path}[]`) : [];
+  if (value === null || typeof value !== 'object') return path === '' ? [] : [path];
+  // Names of classes, statuses and limits are not fields.
+  if (
+    [
+      'outbox.held',
+      'outbox.oldest_ms',
+      'outbox.evicted_by',
+      'commands',
+      'command_latency',
+      'alert_latency',
+      'delivered.ack_latency',
+      'wear.commits',
+    ].includes(path)
+  )
+    return [path];
+  return Object.entries(value).flatMap(([key, inner]) => keysOf(inner, path === '' ? key : `${path}.${key}`));
+}

@@ -1,0 +1,114 @@
+// The doctor's pure parts: side by side, each with its deadline, consequences under their cause, what a right needs, what wear says.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { wearOf } from '../../src/cli/doctor/wear.ts';
+import {
+  aclLines,
+  CHECKS,
+  type Check,
+  type CheckCode,
+  examine,
+  exitCodeOf,
+  type Finding,
+  policyStatement,
+} from '../../src/status/index.ts';
+
+const check = (code: CheckCode, finding: Partial<Finding> = {}, subject?: string): Check => ({
+  code,
+  ...(subject === undefined ? {} : { subject }),
+  deadlineMs: 1_000,
+  run: async () => ({ status: 'ok', seen: code, ...finding }),
+});
+const hiders = async (...checks: Check[]) => Object.fromEntries((await examine(checks)).map((one) => [one.code, one.hidden_by]));
+
+describe('examine', () => {
+  it('puts what follows from an error under it, down to the root, and tells the root first', async () => {
+    const error = { status: 'error' } as const;
+    const results = await examine([check('mqtt', error), check('tcp', error), check('dns', error), check('node')]);
+    assert.deepEqual(
+      results.map(({ code, hidden_by: by }) => [code, by]),
+      [
+        ['dns', null],
+        ['node', null],
+        ['tcp', 'dns'],
+        ['mqtt', 'dns'],
+      ],
+    );
+  });
+
+  it('lets a finding say what alone can explain it', async () => {
+    const narrow = { status: 'error', because: ['clock'] } as const;
+    assert.deepEqual(await hiders(check('tcp', { status: 'error' }), check('broker_certificate', narrow)), {
+      tcp: null,
+      broker_certificate: null,
+    });
+  });
+
+  it('explains nothing by a warning, nor by one of several channels', async () => {
+    assert.deepEqual(await hiders(check('ros', { status: 'warning' }), check('channel', { status: 'error' }, 'gas')), {
+      ros: null,
+      'channel.gas': null,
+    });
+  });
+
+  it('ends a check at its deadline while the others go on', async () => {
+    const late: Check = { code: 'dns', deadlineMs: 20, run: () => new Promise(() => {}) };
+    const [first, second] = await examine([check('node'), late]);
+    assert.deepEqual([first?.code, first?.status, first?.seen], ['dns', 'error', 'no answer within 0.02 s']);
+    assert.equal(second?.status, 'ok');
+  });
+
+  it('says of a check that throws that it could not be carried out, and ends with 2 where nothing was found', async () => {
+    const broken: Check = { code: 'disk_wear', deadlineMs: 1_000, run: () => Promise.reject(new Error('odd')) };
+    const results = await examine([broken, check('node')]);
+    assert.deepEqual([results[0]?.status, results[0]?.seen], ['unknown', 'the check itself failed: odd']);
+    assert.equal(exitCodeOf(results), 2);
+    assert.equal(exitCodeOf(await examine([broken, check('dns', { status: 'warning' })])), 1);
+    assert.equal(exitCodeOf(await examine([check('node'), check('guard', { status: 'skipped' })])), 0);
+  });
+
+  it('has causes that are checks themselves, and no check is its own', () => {
+    const causesOf = (code: string): readonly string[] => CHECKS[code as CheckCode].because;
+    const above = (code: string, seen: readonly string[]): void => {
+      assert.ok(!seen.includes(code), `${[...seen, code].join(' <- ')}`);
+      for (const cause of causesOf(code)) above(cause, [...seen, code]);
+    };
+    for (const code of Object.keys(CHECKS)) above(code, []);
+  });
+});
+
+describe('a refused right', () => {
+  it('is an IoT policy statement with the endpoint’s region', () => {
+    assert.deepEqual(JSON.parse(policyStatement('publish', ['a/events'], 'x-ats.iot.eu-central-1.amazonaws.com')), {
+      Effect: 'Allow',
+      Action: 'iot:Publish',
+      Resource: ['arn:aws:iot:eu-central-1:ACCOUNT:topic/a/events'],
+    });
+  });
+
+  it('is two statements for a subscription', () => {
+    const statements = JSON.parse(`[${policyStatement('subscribe', ['a/receipts'], 'localhost')}]`) as { Action: string }[];
+    assert.deepEqual(
+      statements.map(({ Action }) => Action),
+      ['iot:Subscribe', 'iot:Receive'],
+    );
+  });
+
+  it('is lines of a Mosquitto access list', () => {
+    assert.equal(aclLines('subscribe', ['a/receipts'], 'bot'), 'user bot\ntopic read a/receipts');
+  });
+});
+
+describe('wear', () => {
+  it('is what an eMMC says of both its kinds of cells', () => {
+    assert.deepEqual(wearOf('0x01 0x02', '0x01'), { text: 'the disk has used up to 20 % of its life', isWorn: false, isOver: false });
+    assert.equal(wearOf('0x09 0x01', '0x01')?.isWorn, true);
+    assert.equal(wearOf('0x0b 0x01', '0x01')?.isOver, true);
+    assert.match(String(wearOf('0x01 0x01', '0x03')?.text), /nearly no spare blocks/);
+  });
+
+  it('is nothing where the disk does not say', () => {
+    assert.equal(wearOf(undefined, undefined), undefined);
+    assert.equal(wearOf('0x00 0x00', '0x00'), undefined);
+  });
+});

@@ -1,0 +1,93 @@
+// A robot that is well: the doctor finds nothing, beside its running agent too, and leaves that alone.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { after, before, describe, it } from 'node:test';
+import { askStatus, type Status } from '../../src/status/index.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import { AGENT, Program } from '../support/program.ts';
+import { rosUnavailable } from '../support/ros.ts';
+import { type TestPatient, Ward } from './ward.ts';
+
+const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+
+describe('the doctor, where nothing is broken', { skip, timeout: 120_000 }, () => {
+  let ward: Ward;
+  let patient: TestPatient;
+  const programs: Program[] = [];
+
+  before(async () => {
+    ward = await Ward.open();
+    patient = await ward.admit({ config: 'mqtt: { interval: 200ms }\n' });
+  });
+  after(async () => {
+    for (const program of programs) await program.stop();
+    await ward?.close();
+  });
+
+  it('finds only that no agent runs, and has tried every right with the robot’s own name', async () => {
+    const { code, told, checks, stderr } = await patient.examine();
+    assert.deepEqual([told.map((one) => one.code), code, stderr], [['agent'], 1, '']);
+    const seen = Object.fromEntries(checks.map((one) => [one.code, one.seen]));
+    assert.match(String(seen.mqtt), new RegExp(`connected as ${patient.name} to localhost:`));
+    assert.match(String(seen.publish_rights), /may publish .*telemetry.*backlog.*results.*events.*presence/);
+    assert.match(String(seen['channel.gas']), /\/gas_detected by \/house, [1-9]/);
+    const keys = ['code', 'title', 'status', 'seen', 'do', 'command', 'hidden_by', 'ms'];
+    for (const check of checks) assert.deepEqual(Object.keys(check), keys);
+  });
+
+  it('finds nothing beside a running agent, asks it, and does not throw it off', async () => {
+    const agent = new Program('agent', AGENT, ['run', '--config', patient.configFile], patient.env());
+    programs.push(agent);
+    await agent.event('connected');
+    const { code, told, checks } = await patient.examine();
+    assert.deepEqual([told, code], [[], 0]);
+    const seen = Object.fromEntries(checks.map((one) => [one.code, one.seen]));
+    assert.match(String(seen.mqtt), /the running agent is connected to localhost/);
+    assert.match(String(seen.publish_rights), /acknowledged .*\/presence/);
+    const { link } = await askStatus(patient.stateDir);
+    assert.deepEqual([link.connects, link.state], [1, 'connected']);
+  });
+
+  it('puts the running agent’s complaint under the cause that it finds itself', async () => {
+    const [agent] = programs;
+    await ward.broker.kill();
+    await agent?.event('problem_raised', (line) => line.code === 'broker_refused_connection');
+    const { told, checks } = await patient.examine();
+    assert.deepEqual(
+      told.map((one) => one.code),
+      ['tcp'],
+    );
+    const complaint = checks.find((one) => one.code === 'problem.broker_refused_connection');
+    assert.equal(complaint?.hidden_by, 'tcp');
+    await ward.broker.restart();
+  });
+
+  it('says in words what an agent of another version is', async () => {
+    const other = await ward.admit();
+    other.makeStateDir();
+    const status = await askStatus(patient.stateDir);
+    const old = { ...status, version: '0.0.9', problems: [], link: { ...status.link, state: 'connected' } } satisfies Status;
+    const server = createServer((_, answer) => answer.end(JSON.stringify(old)));
+    await new Promise<void>((resolve) => server.listen(`${other.stateDir}/agent.sock`, resolve));
+    const { told } = await other.examine();
+    server.close();
+    server.closeAllConnections();
+    assert.deepEqual(
+      told.map(({ code, seen }) => [code, /0\.0\.9/.test(seen)]),
+      [['versions', true]],
+    );
+  });
+
+  it('prints the cause with what to type, without colour in a pipe', async () => {
+    writeFileSync(`${patient.folder}/bad.yaml`, 'thing: [\n');
+    const program = new Program('doctor', AGENT, ['doctor', '--config', `${patient.folder}/bad.yaml`], patient.env());
+    assert.equal(await program.exited, 1);
+    const text = program.lines.map((line) => String(line.text)).join('\n');
+    assert.match(
+      text,
+      /^✗ Configuration {2}\[configuration\]\n.*bad\.yaml.*\n {4}do: .*\n {4}\$ elderly-bot config check --config .*bad\.yaml\n {4}follows from it: clock, /,
+    );
+    assert.ok(!text.includes('\x1b'));
+  });
+});
