@@ -294,7 +294,7 @@ export class Agent {
 
     const uploads = startUploads({ config, credentials, db, outbox, clock, lifetime, problems });
     this.#steps.push(['uploads', () => uploads?.stop()]);
-    upkeep = startUpkeep({ config, db, clock, log: this.#log, logFile: this.#logFile, uploads, crashed });
+    upkeep = startUpkeep({ loaded: () => this.#loaded, db, clock, log: this.#log, logFile: this.#logFile, uploads, crashed });
     this.#steps.push(['upkeep', () => upkeep?.stop()]);
     yield 'uploads';
 

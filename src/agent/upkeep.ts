@@ -1,15 +1,17 @@
-// What is done from time to time: the log is shipped.
+// What is done from time to time: the log is shipped, and backups are made.
 import type { Clock } from '../clock/index.ts';
-import type { Config } from '../config/index.ts';
+import type { LoadedConfig } from '../config/index.ts';
 import type { LogFile, Logger } from '../logs/index.ts';
 import { type Db, type NewRow, Notes } from '../outbox/index.ts';
 import type { Sent } from '../uploads/index.ts';
+import { Backups } from './backups.ts';
 import { schedulesOn } from './jobs.ts';
 import { LogShipping } from './logShipping.ts';
 import type { RunningUploads } from './uploads.ts';
 
 export interface UpkeepParts {
-  readonly config: Config;
+  /** As it is now. */
+  readonly loaded: () => LoadedConfig;
   readonly db: Db;
   readonly clock: Clock;
   readonly log: Logger;
@@ -28,20 +30,24 @@ export interface Upkeep {
   stop(): Promise<void>;
 }
 
-export function startUpkeep({ config, db, clock, log, logFile, uploads, crashed }: UpkeepParts): Upkeep {
+export function startUpkeep({ loaded, db, clock, log, logFile, uploads, crashed }: UpkeepParts): Upkeep {
+  const { config } = loaded();
   const notes = new Notes(db);
   const schedules = schedulesOn(notes, clock, log);
   const shipping = uploads && new LogShipping({ config, logFile, uploads, notes, clock, log: log.child({ room: 'logs' }) });
   if (shipping && config.logs.ship !== null)
     schedules.add('ship_logs', config.logs.ship, async () => void (await shipping.ship('schedule')));
   shipping?.start(crashed);
+  const backups = new Backups({ loaded, db, notes, uploads, clock, log: log.child({ room: 'backups' }) });
+  if (config.backups.schedule !== null) schedules.add('backup', config.backups.schedule, () => backups.make());
+  backups.start();
   const ticker = schedules.start();
   return {
     onRow: (row) => shipping?.onRow(row),
     shipLogs: () => shipping?.ship('command') ?? Promise.reject(new Error('uploads do not work: see uploads_failing in the status')),
     stop: async () => {
       ticker.stop();
-      await shipping?.stop();
+      await Promise.all([shipping?.stop(), backups.stop()]);
     },
   };
 }

@@ -6,7 +6,7 @@ import { messageOf } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
 import { type Db, type Outbox, UploadRows } from '../outbox/index.ts';
 import type { Problems, UploadsStatus } from '../status/index.ts';
-import { type NewUpload, Uploads } from '../uploads/index.ts';
+import { type NewUpload, type UploadKind, Uploads } from '../uploads/index.ts';
 
 export interface UploadParts {
   readonly config: Config;
@@ -26,6 +26,8 @@ export interface RunningUploads {
    */
   add(upload: NewUpload, within?: () => void): Promise<boolean>;
   status(): UploadsStatus;
+  /** How many files of a kind wait. */
+  waitingOf(kind: UploadKind): number;
   stop(): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export function startUploads(parts: UploadParts): RunningUploads | undefined {
   return {
     add: (upload, within) => uploads.add(upload, within),
     status: () => uploads.status(),
+    waitingOf: (kind) => uploads.waitingOf(kind),
     stop: () => {
       stopping.abort();
       return running;

@@ -102,6 +102,15 @@ await yargs(hideBin(process.argv))
     },
   )
   .command(
+    'restore <backup>',
+    'Put a backup (a file, or latest: the newest in state_dir/backups) in the outbox’s place; what is there is set aside. Stop the agent first',
+    (y) => y.positional('backup', { type: 'string', demandOption: true }).options(configOption),
+    async ({ config, backup }) => {
+      const { restore } = await import('./restore.ts');
+      await exitWith(() => restore(config, backup));
+    },
+  )
+  .command(
     'outbox <what> [seq]',
     'Look into the queue beside a running agent: stats, ls, show SEQ, verify, export (readings as JSON lines)',
     (y) =>

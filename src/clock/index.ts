@@ -1,6 +1,6 @@
 export { type BackoffLimits, backoffMs, STABLE_AFTER_MS } from './backoff.ts';
 export { BUILD_FLOOR_MS, type Clock, isTrusted, systemClock } from './clock.ts';
 export { ENDINGS, type Ending, isUnasked, parseSeen, type Run, type SeenBySystemd, type Stopped, whyEnded } from './ending.ts';
-export { Lifetime, lastKnownWallMs, replaceFile } from './lifetime.ts';
+export { LIFETIME_FILE, Lifetime, lastKnownWallMs, replaceFile, restoreLifetime } from './lifetime.ts';
 export { type JobMemory, type JobStore, Schedules, type SchedulesOptions } from './schedule.ts';
 export { every, type Ticker, wait } from './ticker.ts';

@@ -1,6 +1,6 @@
 // What outlives the outbox file, in a small file beside it: which start this is, how long the robot has run in all, the
 // latest time it knew, and whether a cloud has ever sent a receipt. A damaged outbox must not reset any of these.
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { codeOf } from '../errors.ts';
@@ -30,13 +30,14 @@ const schema = z.object({
     .default(null),
 });
 
-const FILE = 'lifetime.json';
+/** Its name in the state directory. */
+export const LIFETIME_FILE = 'lifetime.json';
 
 const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false, outbox: null, owed: [], run: null };
 
 /** The latest wall time that something outside vouched for, without counting a start; 0 where none has. */
 export function lastKnownWallMs(stateDir: string): number {
-  return readLast(join(stateDir, FILE)).wall_ms;
+  return readLast(join(stateDir, LIFETIME_FILE)).wall_ms;
 }
 
 export class Lifetime {
@@ -68,7 +69,7 @@ export class Lifetime {
 
   /** Counts a new start and writes it down before it is used, so that no two starts ever share a number. */
   static begin(stateDir: string, run: Omit<Run, 'stopped'> | null = null): Lifetime {
-    const file = join(stateDir, FILE);
+    const file = join(stateDir, LIFETIME_FILE);
     const lifetime = new Lifetime(file, readLast(file), run);
     lifetime.save(0);
     return lifetime;
@@ -135,6 +136,18 @@ export class Lifetime {
   }
 }
 
+/**
+ * For a state directory that has none, such as a new robot's: as a backup had it, but counted on from the wall clock, since nobody knows
+ * how many starts there were afterwards, and no two may ever share a number.
+ * @param text what the file said when the backup was made.
+ */
+export function restoreLifetime(stateDir: string, text: string, nowMs: number): void {
+  const file = join(stateDir, LIFETIME_FILE);
+  if (existsSync(file)) return;
+  const then = parsed(text) ?? FIRST;
+  replaceFile(file, `${JSON.stringify({ ...then, boot: Math.max(then.boot, nowMs), run: null })}\n`);
+}
+
 /** An unreadable file counts from the wall clock, so that a boot number still never comes twice. */
 function readLast(file: string): z.infer<typeof schema> {
   let text: string;
@@ -144,10 +157,14 @@ function readLast(file: string): z.infer<typeof schema> {
     if (codeOf(error) === 'ENOENT') return FIRST;
     throw error;
   }
+  return parsed(text) ?? { ...FIRST, boot: Date.now() };
+}
+
+function parsed(text: string): z.infer<typeof schema> | undefined {
   try {
     return schema.parse(JSON.parse(text));
   } catch {
-    return { ...FIRST, boot: Date.now() };
+    return undefined;
   }
 }
 

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, LineCounter, parseDocument, stringify } from 'yaml';
 import type { z } from 'zod';
 import { AgentError, codeOf } from '../errors.ts';
 import { type Config, config as configSchema } from './schema.ts';
@@ -44,6 +44,8 @@ export interface LoadedConfig {
   readonly place: (path: readonly string[]) => string;
   /** Entries that are wrong and were left out, each with the lines that say why. */
   readonly off: readonly LeftOut[];
+  /** All layers as one, as YAML that can be read again. Files of keys are named in it, keys are not. */
+  readonly text: () => string;
 }
 
 export interface LeftOut {
@@ -76,7 +78,7 @@ export function loadConfig(file: string | undefined, environment: NodeJS.Process
       ),
     );
   const parsed = configSchema.safeParse(merged);
-  if (parsed.success) return { config: parsed.data, place: (path) => place(path, uppermostFirst), off };
+  if (parsed.success) return { config: parsed.data, place: (path) => place(path, uppermostFirst), off, text: () => stringify(merged) };
   const lines = [...off.map(({ text }) => text), ...parsed.error.issues.flatMap((issue) => explain(issue, uppermostFirst, merged))];
   throw new AgentError('CONFIG_INVALID', lines.join('\n'), { todo: 'config/default.yaml explains every key' });
 }

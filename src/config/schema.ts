@@ -89,6 +89,11 @@ const fields = z.strictObject({
     ship: cron.nullable(),
     ship_on_alert: z.boolean(),
   }),
+  backups: z.strictObject({
+    /** Null: none by themselves. */
+    schedule: cron.nullable(),
+    keep: z.int().min(1).max(20),
+  }),
   health: z.strictObject({
     /** Where /healthz and /metrics answer; null: nowhere. */
     listen: z

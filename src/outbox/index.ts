@@ -1,3 +1,4 @@
+export { backupsFolder, backupsIn, makeBackup, type Restored, restoreBackup } from './backup.ts';
 export { ALERT_HOPS, type AlertHop, type OutboxFigures } from './figures.ts';
 export { inspectOutboxFile } from './inspect.ts';
 export type { WaitingRow } from './intake.ts';

@@ -11,6 +11,9 @@ export const SLICE_BYTES = 8 * 1024 ** 2;
 /** What the cloud takes of one log or backup: its slices have their `taken_at` in common. */
 const WHOLE_BYTES = { log: 40 * 1024 ** 2, backup: 190 * 1024 ** 2 } as const;
 
+/** A slice of a log can be read by itself; one of a backup is a part of a compressed file. */
+const CONTENT_TYPES = { log: 'application/gzip', backup: 'application/octet-stream' } as const;
+
 export interface Slice {
   /** At most {@link SLICE_BYTES}. */
   readonly bytes: Buffer;
@@ -77,7 +80,7 @@ export class Slices {
       const next: Progress['open'] = { ...open, slices: [...open.slices, known] };
       const isAlone = slice.isLast && next.slices.length === 1;
       crashPoint('slice_cut');
-      const upload = { contentType: 'application/gzip' as const, bytes: slice.bytes, takenAtMs: open.taken_at };
+      const upload = { contentType: CONTENT_TYPES[this.#options.kind], bytes: slice.bytes, takenAtMs: open.taken_at };
       if (!(await this.#add(upload, { position: slice.next, open: isAlone ? null : next }))) return { slices, size, whole: false };
       crashPoint('slice_spooled');
       position = slice.next;

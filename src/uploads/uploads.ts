@@ -5,7 +5,7 @@ import { crashPoint } from '../crashPoint.ts';
 import { messageOf } from '../errors.ts';
 import type { Outbox, UploadRow, UploadRows } from '../outbox/index.ts';
 import type { Problems, UploadsStatus } from '../status/index.ts';
-import type { NewUpload } from './item.ts';
+import type { NewUpload, UploadKind } from './item.ts';
 import { first, givesWay, isPictureOfIncident, PATIENCE } from './order.ts';
 import { Spool, type SpoolOptions } from './spool.ts';
 import { DeviceTokens } from './token.ts';
@@ -79,6 +79,11 @@ export class Uploads {
       bytes: waiting.reduce((all, { size }) => all + size, 0),
       oldest_ms: waiting.length === 0 ? null : this.#options.ranMs() - oldest,
     };
+  }
+
+  /** How many of one kind wait. */
+  waitingOf(kind: UploadKind): number {
+    return this.#spool.waiting.filter((row) => row.kind === kind).length;
   }
 
   /**

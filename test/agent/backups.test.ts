@@ -1,0 +1,151 @@
+// A backup on its way to the cloud in slices, cut off and gone on with; joined again, it is put back by the command line.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Backups } from '../../src/agent/backups.ts';
+import { startUploads } from '../../src/agent/uploads.ts';
+import { systemClock } from '../../src/clock/index.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { type BenchFiles, benchCertificates, readCredentials } from '../../src/identity/index.ts';
+import { createLog } from '../../src/logs/index.ts';
+import { backupsFolder, backupsIn, lockStateDir, Notes, OutboxReader, verifyOutbox } from '../../src/outbox/index.ts';
+import { Problems } from '../../src/status/index.ts';
+import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { AGENT } from '../support/program.ts';
+import { UploadCloud } from '../support/uploadCloud.ts';
+
+const THING = 'elderly-bot';
+const MIB = 1024 ** 2;
+
+describe('backups', { timeout: 120_000 }, () => {
+  let bench: OutboxBench;
+  let cloud: UploadCloud;
+  let folder: string;
+  let files: BenchFiles;
+  let configFile: string;
+
+  const running = () => {
+    const loaded = loadConfig(configFile, process.env);
+    const clock = systemClock(0);
+    const said: string[] = [];
+    const problems = new Problems(
+      () => clock.mono(),
+      (state, { code, text }) => said.push(`${state} ${code}: ${text}`),
+    );
+    const { db, outbox, lifetime } = bench;
+    const credentials = readCredentials({ rootCa: files.ca, certFile: files.robot.cert, privateKey: files.robot.key });
+    const uploads = startUploads({ config: loaded.config, credentials, db, outbox, clock, lifetime, problems });
+    const backups = new Backups({ loaded: () => loaded, db, notes: new Notes(db), uploads, clock, log: createLog('silent') });
+    const stop = async () => {
+      await backups.stop();
+      await uploads?.stop();
+    };
+    return { backups, uploads, stop };
+  };
+
+  const restore = (what: string) => {
+    const { stdout, stderr, status } = spawnSync(AGENT, ['restore', what, '--config', configFile], { encoding: 'utf8' });
+    return { stdout, stderr, status };
+  };
+
+  interface Manifest {
+    readonly why: string;
+    readonly slices: readonly { readonly sha256: string; readonly size: number; readonly offset: number }[];
+  }
+  const eventually = async <T>(look: () => Promise<T | undefined>): Promise<T> => {
+    for (const untilMs = performance.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+      const found = await look();
+      if (found !== undefined) return found;
+      assert.ok(performance.now() < untilMs, 'it did not come to pass within a minute');
+    }
+  };
+  const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+  before(async () => {
+    bench = outboxBench(256 * MIB);
+    cloud = await UploadCloud.start();
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-backups-'));
+    files = await benchCertificates(join(folder, 'certs'), THING);
+    await cloud.know(THING, readFileSync(files.robot.cert, 'utf8'));
+    configFile = join(folder, 'robot.yaml');
+    writeFileSync(configFile, `state_dir: ${bench.folder}\nuploads: { api: "${cloud.origin}", max_kbps: null, retry_min: 100ms }\n`);
+    for (let n = 0; n < 250; n++) {
+      bench.outbox.append({ class: 'telemetry', channel: 'noise', value: randomBytes(60_000).toString('base64') });
+      if (n % 50 === 0) bench.outbox.flush();
+    }
+    bench.outbox.flush();
+  });
+  after(async () => {
+    await cloud?.stop();
+    bench?.remove();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('go to the cloud in slices that make the file again, also when the robot ends in the midst', async () => {
+    const first = running();
+    await first.backups.make();
+    await eventually(async () => ((await cloud.stored('backup')).length > 0 ? true : undefined));
+    await first.stop();
+    const second = running();
+    second.backups.start();
+    const objects = await eventually(async () => {
+      const all = await cloud.stored('backup');
+      return all.some(({ content_type }) => content_type === 'application/json') ? all : undefined;
+    });
+    await second.stop();
+    const [manifest] = objects
+      .filter(({ content_type }) => content_type === 'application/json')
+      .map(({ bytes }) => JSON.parse(bytes.toString()) as Manifest);
+    const slices = manifest?.slices ?? [];
+    assert.ok(slices.length >= 2, `${slices.length} slices`);
+    assert.equal(objects.length, slices.length + 1, 'nothing is there twice');
+    const parts = slices.map(
+      (slice) => objects.find(({ bytes }) => sha256(bytes) === slice.sha256)?.bytes ?? assert.fail('a slice is missing'),
+    );
+    const [name] = backupsIn(backupsFolder(bench.folder));
+    assert.equal(manifest?.why, name);
+    const whole = Buffer.concat(parts);
+    assert.ok(whole.equals(readFileSync(join(backupsFolder(bench.folder), String(name)))));
+    writeFileSync(join(folder, 'joined.db.gz'), whole);
+  });
+
+  it('are not put back while the agent runs', () => {
+    const lock = lockStateDir(bench.folder);
+    const { stderr, status } = restore('latest');
+    lock.release();
+    assert.equal(status, 2);
+    assert.match(stderr, /is in use by another agent; stop that one first/);
+  });
+
+  it('are put back from a file or from the robot’s own latest, with the configuration beside, and nothing is deleted', () => {
+    bench.outbox.close();
+    bench.db.close();
+    const before = readdirSync(bench.folder);
+    const joined = restore(join(folder, 'joined.db.gz'));
+    assert.equal(joined.status, 0, joined.stderr);
+    assert.match(joined.stdout, /: 250 rows the cloud may not have\nthe file that was there is .*outbox\.db\.before-restore-1\n/);
+    const reader = OutboxReader.open(bench.folder);
+    assert.deepEqual(verifyOutbox(reader), []);
+    reader.close();
+    const configuration = readFileSync(join(bench.folder, 'restored-config.yaml'), 'utf8');
+    assert.ok(!configuration.includes('PRIVATE KEY'));
+    copyFileSync(join(bench.folder, 'restored-config.yaml'), join(folder, 'again.yaml'));
+    assert.equal(loadConfig(join(folder, 'again.yaml'), process.env).config.uploads.api, cloud.origin);
+    assert.match(restore('latest').stdout, /outbox\.db\.before-restore-2\n/);
+    const after = readdirSync(bench.folder);
+    for (const name of before) assert.ok(after.includes(name) || /-(wal|shm)$/.test(name), `${name} is still there`);
+  });
+
+  it('are asked for where there are none', () => {
+    rmSync(backupsFolder(bench.folder), { recursive: true });
+    mkdirSync(backupsFolder(bench.folder));
+    const { stderr, status } = restore('latest');
+    assert.equal(status, 2);
+    assert.match(stderr, /there is no backup in .*; fetch one from the bucket/);
+    assert.match(restore(configFile).stderr, /robot\.yaml is no backup that can be restored/);
+  });
+});
