@@ -2,26 +2,18 @@
 import type { Clock, Lifetime } from '../clock/index.ts';
 import { crashPoint } from '../crashPoint.ts';
 import { AgentError, codeOf } from '../errors.ts';
-import {
-  count,
-  type EventBody,
-  type EvictionReason,
-  type Ranges,
-  type ReadingExtra,
-  type Receipt,
-  rangesOf,
-  subtract,
-  union,
-} from '../wire/index.ts';
-import { nextEviction } from './eviction.ts';
-import { type OutboxFigures, UNCOUNTED } from './figures.ts';
+import { type EventBody, type EvictionReason, type ReadingExtra, type Receipt, rangesOf } from '../wire/index.ts';
+import { applyReceipt } from './apply.ts';
+import { type Parts, takeCare } from './care.ts';
+import { Counts, type OutboxFigures, UNCOUNTED } from './figures.ts';
+import { GivingUp } from './givingUp.ts';
 import { Intake, type WaitingRow } from './intake.ts';
 import { type Claim, type ClaimLimits, Ledger } from './ledger.ts';
+import { Room, whereRoom } from './room.ts';
 import { classNumber, encodeBody, type NewRow, type RowClass } from './rows.ts';
 import type { Db } from './schema.ts';
-import { settle } from './settle.ts';
 import { isDiskFull, type Space } from './space.ts';
-import { type OutboxRecord, Store } from './store.ts';
+import { Store } from './store.ts';
 
 export interface OutboxOptions {
   readonly db: Db;
@@ -42,23 +34,17 @@ export type ReceiptOutcome = 'applied' | 'unknown_outbox' | 'beyond_accepted';
 /** Acknowledgements ride on the next commit of rows, or on one of their own after this. */
 const ACKS_WITHIN_MS = 500;
 
-/** How often room is made before one commit. */
-const EVICTION_ROUNDS = 8;
-
 /** What failed is tried again after this. */
 const RETRY_MS = 1_000;
-
-/** Without any cloud that sends receipts, an acknowledged row is let go after this running time (contract, Receipts). */
-const LET_GO_AFTER_MS = 24 * 3_600_000;
-
-/** Delivered alerts stay readable on the robot for a week of running time. */
-const KEEP_ALERTS_MS = 7 * 24 * 3_600_000;
 
 export class Outbox {
   readonly id: string;
   readonly #store: Store;
   readonly #ledger: Ledger;
   readonly #intake: Intake;
+  readonly #counts: Counts;
+  readonly #givingUp: GivingUp;
+  readonly #room: Room;
   readonly #space: Space;
   readonly #clock: Clock;
   readonly #lifetime: Lifetime;
@@ -67,9 +53,6 @@ export class Outbox {
   readonly #latest = new Map<string, string>();
   #stateSeq = 0;
   #dropped = 0;
-  readonly #evictedBy: Record<EvictionReason, number> = { age: 0, space: 0, poison: 0, released: 0 };
-  readonly #figures: OutboxFigures;
-  #confirmed = 0;
   #trouble = false;
   #failingSinceMs: number | undefined;
   #closed = false;
@@ -77,10 +60,18 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.id = options.id;
-    this.#figures = options.figures ?? UNCOUNTED;
-    this.#store = new Store(options.db, (ms) => this.#figures.commit(ms));
+    const figures = options.figures ?? UNCOUNTED;
+    this.#counts = new Counts(figures, options.clock);
+    this.#store = new Store(options.db, (ms) => figures.commit(ms));
     this.#ledger = new Ledger(this.#store);
     this.#intake = new Intake(() => this.#commitDue());
+    this.#givingUp = new GivingUp(
+      this.#ledger,
+      this.#counts,
+      (row) => this.#stamped(row),
+      (rows) => this.#noteCommitted(rows),
+    );
+    this.#room = new Room(this.#store, this.#ledger, options.space, this.#givingUp);
     this.#space = options.space;
     this.#clock = options.clock;
     this.#lifetime = options.lifetime;
@@ -107,17 +98,17 @@ export class Outbox {
 
   /** Rows given up since the start because the room was needed. */
   get evicted(): number {
-    return this.#evictedBy.space;
+    return this.#counts.evictedBy.space;
   }
 
   /** Rows given up since the start, by the reason that the cloud was told. */
   get evictedBy(): Readonly<Record<EvictionReason, number>> {
-    return { ...this.#evictedBy };
+    return { ...this.#counts.evictedBy };
   }
 
   /** Rows that a receipt of this start said to be in the cloud's database. */
   get confirmed(): number {
-    return this.#confirmed;
+    return this.#counts.confirmed;
   }
 
   /** Rows dropped before they had a number, because nothing could be written for too long. */
@@ -168,7 +159,7 @@ export class Outbox {
     if (rows.length === 0 && !this.#ledger.isDirty) return;
     this.#ledger.commit(rows);
     this.#intake.committed(rows.length);
-    this.#countCommitted(rows);
+    this.#counts.committed(rows);
     if (rows.length > 0) this.#noteCommitted(rows);
     if (!this.#ledger.untrusted.isEmpty && this.#clock.trusted() && !this.#closed) this.#tellClockSet();
   }
@@ -200,7 +191,7 @@ export class Outbox {
   published(claim: Claim): void {
     this.#ledger.published(claim, this.#ranMs());
     if (claim.class === 'alert')
-      this.#came(
+      this.#counts.alertsCame(
         'puback',
         claim.rows.map(({ at }) => at),
       );
@@ -218,7 +209,7 @@ export class Outbox {
     const record = this.#ledger.at(claim.ordinal);
     if (!record) return;
     try {
-      this.#giveUp(record, rangesOf(claim.rows.map(({ seq }) => seq)), 'poison');
+      this.#givingUp.now(record, rangesOf(claim.rows.map(({ seq }) => seq)), 'poison');
     } catch (error) {
       this.#troubled(error);
     }
@@ -229,7 +220,13 @@ export class Outbox {
     const record = this.#ledger.named(receipt.outbox);
     if (!record) return 'unknown_outbox';
     try {
-      return this.#settle(record, receipt);
+      // A file full of alerts takes no row, and only what a receipt lets go makes room: so it is applied in any case.
+      whereRoom(() => this.flush());
+      const applied = applyReceipt(this.#parts, record, receipt);
+      if (!applied) return 'beyond_accepted';
+      if (applied.declarations.length > 0) this.#noteCommitted(applied.declarations);
+      else if (applied.resends) this.#wake();
+      return 'applied';
     } catch (error) {
       this.#troubled(error);
       throw error;
@@ -268,25 +265,9 @@ export class Outbox {
     return this.#store.oldestAt();
   }
 
-  /** Regular care, once a minute: what is too old goes; what only a receipt could confirm goes where none ever came. */
+  /** Regular care, once a minute. @param maxAgeMs of a row, by its wall time. @throws SQLite's error */
   tend(maxAgeMs: number): void {
-    if (!this.#lifetime.receiptsSeen) {
-      const before = this.#ranMs() - LET_GO_AFTER_MS;
-      for (const publication of [...this.#ledger.lanes.all()]) {
-        const record = this.#ledger.at(publication.outbox);
-        if (record && publication.ranMs < before) this.#ledger.giveUp(record, this.#ledger.rowsOf(publication));
-      }
-    }
-    if (this.#clock.trusted()) {
-      const before = this.#clock.wall() - maxAgeMs;
-      for (const record of this.#ledger.records()) {
-        const old = this.#store.olderThan(record.ordinal, before);
-        if (old.length > 0) this.#giveUp(record, rangesOf(old), 'age');
-      }
-    }
-    this.#store.dropDeliveredAlerts(this.#ranMs() - KEEP_ALERTS_MS);
-    this.#store.checkpoint();
-    crashPoint('checkpointed');
+    takeCare(this.#parts, maxAgeMs);
     this.#space.restoreBallast();
   }
 
@@ -294,6 +275,11 @@ export class Outbox {
   close(): void {
     this.#closed = true;
     this.flush();
+  }
+
+  get #parts(): Parts {
+    const [store, ledger, givingUp, counts] = [this.#store, this.#ledger, this.#givingUp, this.#counts];
+    return { store, ledger, givingUp, counts, clock: this.#clock, lifetime: this.#lifetime };
   }
 
   #ranMs(): number {
@@ -306,42 +292,12 @@ export class Outbox {
     return { row, body: encodeBody(marked), at: this.#clock.wall(), mono: this.#clock.mono(), trusted, within };
   }
 
-  #settle(record: OutboxRecord, receipt: Receipt): ReceiptOutcome {
-    // A file full of alerts takes no row, and only what a receipt lets go makes room: so it is applied in any case.
-    whereRoom(() => this.flush());
-    const book = { ...record, open: record === this.#ledger.open };
-    const now = { boot: this.#lifetime.boot, ranBeforeMs: this.#lifetime.ranBeforeMs };
-    const publications = this.#ledger.lanes.of(record.ordinal);
-    const outcome = settle(book, receipt, now, publications, this.#store.declared(record.id));
-    if (!outcome) return 'beyond_accepted';
-    crashPoint('receipt_read');
-    this.#lifetime.sawReceipt(this.#clock.mono());
-    const poison = subtract(
-      outcome.hopeless.reduce((all: Ranges, publication) => union(all, this.#ledger.rowsOf(publication)), []),
-      outcome.covered,
-    );
-    const declarations = [
-      ...(poison.length > 0 ? [this.#declaration(record, poison, 'poison')] : []),
-      ...(outcome.undeclared.length > 0 ? [this.#declaration(record, outcome.undeclared, 'released')] : []),
-    ];
-    const alerts = this.#store.alertTimes(record.ordinal, outcome.delivered);
-    const confirmed = subtract(outcome.delivered, record.gone);
-    const isKept = whereRoom(() => this.#ledger.settle(record, outcome, poison, declarations, this.#ranMs()));
-    if (!isKept) this.#ledger.settle(record, outcome, poison, declarations, undefined);
-    this.#confirmed += count(confirmed);
-    this.#evictedBy.poison += count(poison);
-    this.#evictedBy.released += count(outcome.undeclared);
-    this.#came('receipt', alerts);
-    this.#ledger.heardOf(record, receipt, this.#lifetime.boot);
-    if (declarations.length > 0) this.#noteCommitted(declarations);
-    else if (outcome.resend.length > 0) this.#wake();
-    return 'applied';
-  }
-
   #commitDue(): void {
     if (this.#closed) return;
     try {
-      this.#flushMakingRoom();
+      this.#intake.begun();
+      const onlyAlerts = this.#intake.rows.every(({ row }) => row.class === 'alert');
+      this.#room.commit(onlyAlerts, () => this.flush());
       this.#space.refillBallast(this.#clock.mono());
       if (!this.#trouble) return;
       this.#trouble = false;
@@ -363,41 +319,6 @@ export class Outbox {
     this.#intake.within(RETRY_MS);
   }
 
-  /** Alerts may use the last of the room; for anything else the oldest goes first. Where the disk itself is full, so does the ballast. */
-  #flushMakingRoom(): void {
-    this.#intake.begun();
-    if (this.#intake.rows.some(({ row }) => row.class !== 'alert') && this.#space.isNearlyFull()) this.#evict();
-    for (let tries = 0; ; tries++) {
-      try {
-        this.flush();
-        return;
-      } catch (error) {
-        if (!isDiskFull(error) || tries >= EVICTION_ROUNDS) throw error;
-        const helped = tries === 0 || this.#space.releaseBallast() || this.#evict();
-        if (!helped) throw error;
-        this.#reuseWal();
-      }
-    }
-  }
-
-  /** Once the WAL is copied into the database it is written from its beginning again, over blocks it has: that needs no room. */
-  #reuseWal(): void {
-    try {
-      this.#store.checkpoint();
-    } catch (error) {
-      if (!isDiskFull(error)) throw error;
-    }
-  }
-
-  #evict(): boolean {
-    const eviction = nextEviction(this.#store, this.#ledger);
-    if (eviction === undefined || eviction === 'delivered') return eviction !== undefined;
-    const record = this.#ledger.at(eviction.outbox);
-    if (!record) return false;
-    this.#giveUp(record, eviction.ranges, 'space');
-    return true;
-  }
-
   #tellClockSet(): void {
     for (const { ranges, offsetMs } of this.#ledger.untrusted.settle(this.#clock.wall(), this.#clock.mono())) {
       const body: EventBody = { kind: 'clock_set', of: this.id, boot: this.#lifetime.boot, ranges, offset_ms: offsetMs };
@@ -405,47 +326,9 @@ export class Outbox {
     }
   }
 
-  #countCommitted(rows: readonly WaitingRow[]): void {
-    const now = this.#clock.mono();
-    for (const { row, at, mono } of rows) {
-      if (row.class !== 'alert') continue;
-      if (row.extra?.stamp !== undefined) this.#figures.alert('stamp', at - row.extra.stamp);
-      this.#figures.alert('commit', now - mono);
-    }
-  }
-
-  #came(hop: 'puback' | 'receipt', times: readonly number[]): void {
-    const now = this.#clock.wall();
-    for (const at of times) this.#figures.alert(hop, now - at);
-  }
-
   #noteCommitted(rows: readonly WaitingRow[]): void {
     for (const { row } of rows) if ('channel' in row) this.#latest.set(row.channel, JSON.stringify(row.value));
     this.#stateSeq = this.accepted;
     this.#wake();
-  }
-
-  /** Rows go undelivered, and in the same transaction stands which. */
-  #giveUp(record: OutboxRecord, ranges: Ranges, reason: 'age' | 'space' | 'poison'): void {
-    const declaration = this.#declaration(record, ranges, reason);
-    this.#ledger.giveUp(record, ranges, declaration);
-    this.#evictedBy[reason] += count(ranges);
-    this.#noteCommitted([declaration]);
-  }
-
-  #declaration(record: OutboxRecord, ranges: Ranges, reason: 'age' | 'space' | 'poison' | 'released'): WaitingRow {
-    const body: EventBody = { kind: 'evicted', of: record.id, ranges, reason };
-    return this.#stamped({ class: 'event', body });
-  }
-}
-
-/** @returns false where the disk, or the room the file may take, is full. @throws any other error */
-function whereRoom(work: () => void): boolean {
-  try {
-    work();
-    return true;
-  } catch (error) {
-    if (!isDiskFull(error)) throw error;
-    return false;
   }
 }
