@@ -52,6 +52,7 @@ export class Incidents {
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
   #recentMs: number[] = [];
+  #unpictured = 0;
 
   constructor(parts: IncidentParts) {
     this.#parts = parts;
@@ -93,18 +94,20 @@ export class Incidents {
     const { clock, cameras, log } = this.#parts;
     const now = clock.mono();
     this.#recentMs = this.#recentMs.filter((atMs) => now - atMs < 60_000);
-    if (this.#recentMs.length >= MAX_PER_MINUTE || this.#stopping.signal.aborted) {
-      log.warn(
-        { event: 'incident_without_pictures', incident: incident.id, channel: incident.channel },
-        'alerts come too fast for pictures of each',
-      );
+    if (this.#stopping.signal.aborted) return;
+    if (this.#recentMs.length >= MAX_PER_MINUTE) {
+      if (this.#unpictured++ === 0)
+        log.warn({ event: 'alerts_too_fast', channel: incident.channel }, 'alerts come too fast for pictures of each');
       return;
     }
+    if (this.#unpictured > 0)
+      log.info({ event: 'alerts_pictured_again', without: this.#unpictured }, `${this.#unpictured} alerts had no pictures`);
+    this.#unpictured = 0;
     this.#recentMs.push(now);
     const { id, channel } = incident;
     const { signal } = this.#stopping;
     // Begun together: the clip takes what was before from this moment.
-    const clips = cameras.map((camera) => this.#spool(camera.name, () => camera.clip(channel, signal), id));
+    const clips = cameras.map((camera) => this.#spool(camera.name, () => camera.clip({ channel, incident: id }, signal), id));
     const running = Promise.all([this.#first(incident), ...clips]).then(() => {
       this.#running.delete(running);
     });
@@ -114,10 +117,9 @@ export class Incidents {
   /** Pictures of now, and then the record that names them, with what led to it. */
   async #first(incident: Incident): Promise<void> {
     const { cameras, clock, lastLines } = this.#parts;
+    const alert = { channel: incident.channel, incident: incident.id };
     const readings = this.#lately.all(clock.mono());
-    const taken = await Promise.all(
-      cameras.map((camera) => this.#spool(camera.name, () => camera.snapshot(incident.channel), incident.id)),
-    );
+    const taken = await Promise.all(cameras.map((camera) => this.#spool(camera.name, () => camera.snapshot(alert), incident.id)));
     await this.#spool('record', async () => this.#record(incident, readings, taken, await lastLines()), incident.id);
   }
 

@@ -4,6 +4,7 @@ import { type Clock, wait } from '../clock/index.ts';
 import type { CameraConfig } from '../config/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
 import { type Frame, makeClip } from './clip.ts';
+import { type Inscription, inscribeJpeg } from './inscribe.ts';
 import type { Jobs } from './jobs.ts';
 import { makePicture, type PictureMessage } from './picture.ts';
 import { Privacy } from './privacy.ts';
@@ -17,6 +18,12 @@ export interface Media {
   readonly bytes: Buffer;
   /** Wall time in milliseconds. */
   readonly takenAtMs: number;
+}
+
+/** Of which pictures are wanted. */
+export interface Alert {
+  readonly channel: string;
+  readonly incident: string;
 }
 
 export interface CameraOptions {
@@ -55,6 +62,8 @@ interface Seen {
   readonly message: PictureMessage;
   readonly atMs: number;
   readonly takenAtMs: number;
+  /** How often privacy had begun by then. */
+  readonly privacies: number;
 }
 
 export class Camera {
@@ -67,6 +76,7 @@ export class Camera {
   /** Clips that take what comes. */
   readonly #collecting = new Set<Ring<Frame>>();
   #clips = 0;
+  #privacies = 0;
   #newest: Seen | undefined;
   #seal: Seal | undefined;
   #kept = 0;
@@ -79,6 +89,7 @@ export class Camera {
     this.#options = options;
     this.#ring = new Ring({ ms: options.config.ring, bytes: HELD_BYTES });
     this.#privacy = new Privacy(options.config, () => {
+      this.#privacies += 1;
       this.#ring.clear();
       this.#collecting.clear();
     });
@@ -106,23 +117,24 @@ export class Camera {
       return;
     }
     const isQueued = this.#newest !== undefined;
-    this.#newest = { message, atMs, takenAtMs: clock.wall() };
+    this.#newest = { message, atMs, takenAtMs: clock.wall(), privacies: this.#privacies };
     if (!isQueued) void jobs.run(() => this.#keepNewest(), true);
   }
 
   /**
    * The present: the newest picture where it is fresh, else the next.
-   * @param channel whose alert asks; undefined: a person or a schedule.
+   * @param alert that asks; undefined: a person or a schedule does.
    * @throws AgentError PICTURE_MISSING, that says why there is none.
    */
-  async snapshot(channel?: string): Promise<Media> {
+  async snapshot(alert?: Alert): Promise<Media> {
     const { clock, config } = this.#options;
-    this.#ask(channel);
+    this.#ask(alert?.channel);
     const { newest } = this.#ring;
     const isFresh = newest && clock.mono() - newest.atMs <= Math.max(FRESH_MS, 2_000 / config.rate);
     const frame = isFresh ? newest : await this.#next();
     if (!frame) throw this.#missing(`nothing that could be kept came from ${config.topic} in ${PATIENCE_MS / 1_000} s`);
-    return this.#media('snapshot', 'image/jpeg', frame.jpeg, frame.takenAtMs);
+    const bytes = inscribeJpeg(frame.jpeg, this.#inscription(frame, alert));
+    return this.#media('snapshot', 'image/jpeg', bytes, frame.takenAtMs);
   }
 
   /**
@@ -130,9 +142,9 @@ export class Camera {
    * @param signal ends the time after early.
    * @throws AgentError PICTURE_MISSING, that says why there is none.
    */
-  async clip(channel: string, signal: AbortSignal): Promise<Media> {
+  async clip(alert: Alert, signal: AbortSignal): Promise<Media> {
     const { clock, config, jobs } = this.#options;
-    this.#ask(channel);
+    this.#ask(alert.channel);
     if (this.#clips >= MAX_CLIPS) throw this.#missing(`${MAX_CLIPS} clips are being made already`);
     const nowMs = clock.mono();
     const clip = new Ring<Frame>({ ms: config.ring + config.after, bytes: HELD_BYTES });
@@ -145,7 +157,8 @@ export class Camera {
       const frames = clip.all(clock.mono());
       const [first] = frames;
       if (!first) throw this.#missing(`no picture came from ${config.topic} in ${config.after / 1_000} s`);
-      return await this.#media('clip', 'image/webp', await jobs.run(() => makeClip(frames), false), first.takenAtMs);
+      const bytes = await jobs.run(() => makeClip(frames, this.#inscription(first, alert)), false);
+      return await this.#media('clip', 'image/webp', bytes, first.takenAtMs);
     } finally {
       this.#collecting.delete(clip);
       this.#clips -= 1;
@@ -185,8 +198,9 @@ export class Camera {
     }
   }
 
-  #mayKeep({ atMs }: Seen): boolean {
-    return !this.#closed && this.#privacy.mayKeep(atMs);
+  /** A picture of before privacy began is not kept after it, whoever may be pictured then. */
+  #mayKeep({ atMs, privacies }: Seen): boolean {
+    return !this.#closed && privacies === this.#privacies && this.#privacy.mayKeep(atMs);
   }
 
   #keep(frame: Frame): void {
@@ -220,6 +234,10 @@ export class Camera {
   async #media(kind: Media['kind'], contentType: Media['contentType'], bytes: Buffer, takenAtMs: number): Promise<Media> {
     if (!this.#seal) return { kind, contentType, bytes, takenAtMs };
     return { kind, contentType: 'application/age', bytes: await this.#seal(bytes), takenAtMs };
+  }
+
+  #inscription({ takenAtMs }: Frame, alert: Alert | undefined): Inscription {
+    return { camera: this.name, taken: new Date(takenAtMs).toISOString(), incident: alert?.incident ?? null };
   }
 
   #missing(why: string, privacy = false): AgentError {

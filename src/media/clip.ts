@@ -1,6 +1,7 @@
 // A clip: kept pictures, one after the other, as an animated WebP that any browser plays. As small as a bad link wants it, and never
 // more pixels at once than a small computer has memory for.
 
+import type { Inscription } from './inscribe.ts';
 import type { Picture } from './picture.ts';
 import { loadSharp, STRICT } from './sharp.ts';
 
@@ -22,7 +23,7 @@ const EFFORT = 0;
 const LAST_FRAME_MS = 1_500;
 
 /** @param frames oldest first, at least one; those of another size than the last are left out. */
-export async function makeClip(frames: readonly Frame[]): Promise<Buffer> {
+export async function makeClip(frames: readonly Frame[], inscription: Inscription): Promise<Buffer> {
   const sharp = await loadSharp();
   const last = frames.at(-1);
   const same = frames.filter(({ width, height }) => width === last?.width && height === last.height);
@@ -31,7 +32,8 @@ export async function makeClip(frames: readonly Frame[]): Promise<Buffer> {
   const [first] = jpegs;
   // Joining wants two; a clip of one is a picture.
   const joined = jpegs.length > 1 ? sharp(jpegs, { ...STRICT, join: { animated: true } }) : sharp(first, STRICT);
-  return joined.webp({ quality: QUALITY, effort: EFFORT, delay, loop: 0 }).toBuffer();
+  const exif = { IFD0: { ImageDescription: JSON.stringify(inscription) } };
+  return joined.withExif(exif).webp({ quality: QUALITY, effort: EFFORT, delay, loop: 0 }).toBuffer();
 }
 
 async function shrunk(frames: readonly Frame[]): Promise<Buffer[]> {

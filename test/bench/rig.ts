@@ -101,6 +101,11 @@ export class Rig {
     return { file, read: () => Number(readFileSync(file).readBigUInt64LE()) };
   }
 
+  /** The robot's certificate, for a cloud to know. */
+  get certificate(): string {
+    return readFileSync(this.#files.robot.cert, 'utf8');
+  }
+
   /** The environment that makes a program's fsyncs counted and, by `us`, slower. */
   shimEnv(counterFile: string, us: number): NodeJS.ProcessEnv {
     return { LD_PRELOAD: join(this.folder, 'slowFsync.so'), BENCH_FSYNC_FILE: counterFile, BENCH_FSYNC_US: String(us) };

@@ -11,6 +11,8 @@ export class ObjectProxy {
   readonly #troubles: Trouble[] = [];
   /** The status of each PUT, 0 where there was none. */
   readonly answered: number[] = [];
+  /** What the store took: the path, and when it had said so, in nanoseconds of CLOCK_MONOTONIC. */
+  readonly stored: { readonly path: string; readonly ns: number }[] = [];
 
   private constructor(server: Server) {
     this.#server = server;
@@ -32,6 +34,9 @@ export class ObjectProxy {
       }
       const passed = request({ hostname, port, path: asked.url, method: asked.method, headers: asked.headers }, (from) => {
         if (asked.method === 'PUT') proxy.answered.push(trouble === 'lost' ? 0 : Number(from.statusCode));
+        if (asked.method === 'PUT' && from.statusCode === 200) {
+          proxy.stored.push({ path: String(asked.url).split('?')[0] ?? '', ns: Number(process.hrtime.bigint()) });
+        }
         if (trouble === 'lost') return void from.resume().once('end', () => asked.socket.destroy());
         answer.writeHead(Number(from.statusCode), from.headers);
         from.pipe(answer);

@@ -1,6 +1,8 @@
 // The cloud's own routes in this process, on PGlite and an object store, with a proxy between the robot and the store. Tests and
 // campaigns tell both sides what goes wrong.
 import { createHash, X509Certificate } from 'node:crypto';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { fingerprintOf } from '../../cloud/src/auth/certificates.ts';
 import type { Database } from '../../cloud/src/database/database.ts';
 import { migrate } from '../../cloud/src/database/migrate.ts';
@@ -78,6 +80,12 @@ export class UploadCloud {
     const fingerprint = fingerprintOf(new X509Certificate(certificate));
     const row = [fingerprint, thing, certificate];
     await this.db.query('insert into device_certificates (fingerprint, thing, certificate) values ($1, $2, $3)', row);
+  }
+
+  /** A URL for a PUT as anybody would sign it: nothing but the key. */
+  plainPut(key: string): Promise<string> {
+    const client = new S3Client({ endpoint: this.proxy.url, region: REGION, forcePathStyle: true, credentials: this.#objects.credentials });
+    return getSignedUrl(client, new PutObjectCommand({ Bucket: BUCKET, Key: key }), { expiresIn: 3_600 });
   }
 
   /** What is in the bucket of one kind, newest first: the bytes as they are stored. */

@@ -7,6 +7,7 @@ import { drain } from './drain.ts';
 import { idle } from './idle.ts';
 import { ingestion } from './ingest.ts';
 import { latency, latencySlowFsync } from './latency.ts';
+import { media } from './media.ts';
 import { sensing } from './sensing.ts';
 import { start } from './start.ts';
 import { throughput } from './throughput.ts';
@@ -22,6 +23,7 @@ export const BENCHES: readonly Bench[] = [
   idle,
   start,
   sensing,
+  media,
   commands,
   commandFlood,
   ingestion,

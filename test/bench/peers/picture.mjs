@@ -1,0 +1,25 @@
+// What an integrator would write for a picture of an alert: the newest picture is kept as it came, and when the alert is true it is
+// encoded and put to a URL that was signed before. Nothing is on disk, nothing is asked, nothing is tried again.
+// picture.mjs CAMERA_TOPIC ALERT_TOPIC FILE_OF_URLS
+import { readFileSync } from 'node:fs';
+import sharp from 'sharp';
+import { say } from './connect.mjs';
+import { QOS, startNode } from './ros.mjs';
+
+const [camera = '', alert = '', file = ''] = process.argv.slice(2);
+const urls = readFileSync(file, 'utf8').split('\n');
+const node = await startNode('bench_picture');
+/** @type {{ width: number, height: number, data: Uint8Array } | undefined} */
+let newest;
+node.createSubscription('sensor_msgs/msg/Image', camera, { qos: QOS }, (message) => {
+  newest = message;
+});
+node.createSubscription('std_msgs/msg/Bool', alert, { qos: QOS }, async ({ data }) => {
+  if (!data || !newest) return;
+  const { width, height, data: pixels } = newest;
+  const body = await sharp(pixels, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 75 })
+    .toBuffer();
+  await fetch(urls.shift() ?? '', { method: 'PUT', body });
+});
+say('connected');

@@ -1,0 +1,8 @@
+// What is the least that a camera's pictures cost in Node: rclnodejs, one raw subscription, nothing done with them. rawCamera.mjs ROS_TOPIC
+import { say } from './connect.mjs';
+import { QOS, startNode } from './ros.mjs';
+
+const [topic = ''] = process.argv.slice(2);
+const node = await startNode('bench_raw_camera');
+node.createSubscription('sensor_msgs/msg/Image', topic, { qos: QOS, isRaw: true }, () => {});
+say('connected');

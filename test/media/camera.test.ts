@@ -1,0 +1,283 @@
+// A camera by itself: what is kept and forgotten, what a snapshot and a clip are made of, and whose turn it is.
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import fc from 'fast-check';
+import sharp from 'sharp';
+import { systemClock } from '../../src/clock/index.ts';
+import type { CameraConfig } from '../../src/config/index.ts';
+import { Camera } from '../../src/media/camera.ts';
+import { Jobs } from '../../src/media/jobs.ts';
+import type { PictureMessage } from '../../src/media/picture.ts';
+import { Privacy } from '../../src/media/privacy.ts';
+import { Ring } from '../../src/media/ring.ts';
+
+const CONFIG: CameraConfig = {
+  topic: '/hall/image',
+  type: undefined,
+  ring: 10_000,
+  after: 150,
+  rate: 2,
+  width: 640,
+  quality: 75,
+  zones: [],
+  privacy_allows: [],
+  recipients: [],
+};
+
+/** A picture of one colour. */
+const grey = (value: number, width = 40, height = 30): PictureMessage => ({
+  encoding: 'mono8',
+  width,
+  height,
+  step: width,
+  is_bigendian: 0,
+  data: new Uint8Array(width * height).fill(value),
+});
+
+const greyOf = async (bytes: Buffer, page = 0) => Number((await sharp(bytes, { page }).greyscale().raw().toBuffer())[0]);
+
+describe('a camera', { timeout: 20_000 }, () => {
+  let camera: Camera;
+  let troubles: (string | undefined)[];
+  const ALERT = { channel: 'fall', incident: 'incident-1' };
+  const never = new AbortController().signal;
+
+  const open = (over: Partial<CameraConfig> = {}, jobs = new Jobs()) => {
+    troubles = [];
+    const onTrouble = (what: string | undefined) => void troubles.push(what);
+    camera = new Camera({ name: 'hall', config: { ...CONFIG, ...over }, jobs, clock: systemClock(0), onTrouble });
+  };
+  const decoded = async (count: number) => {
+    for (const untilMs = performance.now() + 5_000; troubles.length < count; ) {
+      assert.ok(performance.now() < untilMs, `${troubles.length} of ${count} decoded`);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  };
+  /** Shown, and decoded. */
+  const show = async (message: PictureMessage) => {
+    const seen = troubles.length;
+    camera.see(message);
+    await decoded(seen + 1);
+  };
+
+  beforeEach(() => open());
+  afterEach(() => camera.close());
+
+  it('gives the newest picture, with its camera, time and incident in it', async () => {
+    for (const value of [10, 90, 200]) await show(grey(value));
+    const { kind, contentType, bytes, takenAtMs } = await camera.snapshot(ALERT);
+    assert.deepEqual([kind, contentType], ['snapshot', 'image/jpeg']);
+    assert.ok(Math.abs((await greyOf(bytes)) - 200) <= 2);
+    const comment = bytes.toString('latin1', 6, 2 + 2 + bytes.readUInt16BE(4));
+    assert.deepEqual(JSON.parse(comment), { camera: 'hall', taken: new Date(takenAtMs).toISOString(), incident: 'incident-1' });
+  });
+
+  it('gives two incidents of the same picture files of their own', async () => {
+    await show(grey(0));
+    const [one, other] = [await camera.snapshot(ALERT), await camera.snapshot({ ...ALERT, incident: 'incident-2' })];
+    assert.ok(!one.bytes.equals(other.bytes));
+  });
+
+  it('waits for the next picture where it has none', async () => {
+    const snapshot = camera.snapshot();
+    await show(grey(70));
+    assert.ok(Math.abs((await greyOf((await snapshot).bytes)) - 70) <= 2);
+  });
+
+  it('makes a clip of what was before and what comes after, each as long as it was', async () => {
+    await show(grey(20));
+    await show(grey(60));
+    const clip = camera.clip(ALERT, never);
+    await show(grey(120));
+    await show(grey(180));
+    const { kind, contentType, bytes } = await clip;
+    const { pages, delay } = await sharp(bytes, { animated: true }).metadata();
+    assert.deepEqual([kind, contentType, pages, delay?.length], ['clip', 'image/webp', 4, 4]);
+    for (const [page, value] of [20, 60, 120, 180].entries()) {
+      const found = await greyOf(bytes, page);
+      assert.ok(Math.abs(found - value) <= 4, `picture ${page} is ${found}`);
+    }
+  });
+
+  it('makes a clip of one picture, and of those alone that have the last one’s size', async () => {
+    await show(grey(20, 60, 20));
+    const clip = camera.clip(ALERT, never);
+    await show(grey(60));
+    const { width, height, pages = 1 } = await sharp((await clip).bytes, { animated: true }).metadata();
+    assert.deepEqual([width, height, pages], [40, 30, 1]);
+  });
+
+  it('makes smaller pictures of a clip that would be too large', async () => {
+    open({ width: 1_920 });
+    for (const value of [20, 60, 100, 140, 180, 220]) await show(grey(value, 1_920, 1_080));
+    const clip = camera.clip(ALERT, AbortSignal.abort());
+    const { width = 0, pages = 0, pageHeight = 0 } = await sharp((await clip).bytes, { animated: true }).metadata();
+    assert.equal(pages, 6);
+    assert.ok(width < 1_920 && width * pageHeight * pages <= 10_000_000, `${width} x ${pageHeight} x ${pages}`);
+  });
+
+  it('makes three clips at a time, no more', async () => {
+    await show(grey(20));
+    const clips = ['a', 'b', 'c'].map((incident) => camera.clip({ ...ALERT, incident }, never));
+    await assert.rejects(camera.clip(ALERT, never), /3 clips are being made already/);
+    assert.equal((await Promise.all(clips)).length, 3);
+    await camera.clip(ALERT, AbortSignal.abort());
+  });
+
+  it('decodes the newest of what came while it was busy, and only that', async () => {
+    const jobs = new Jobs();
+    let release = () => {};
+    const busy = jobs.run(() => new Promise<void>((resolve) => (release = resolve)), true);
+    open({}, jobs);
+    for (const value of [10, 20, 30, 40]) camera.see(grey(value));
+    release();
+    await busy;
+    await decoded(1);
+    assert.equal(camera.status().kept, 1);
+    assert.ok(Math.abs((await greyOf((await camera.snapshot()).bytes)) - 40) <= 2);
+  });
+
+  it('says what is wrong with a picture, counts it, and goes on', async () => {
+    await show({ ...grey(1), step: 3 } as PictureMessage);
+    assert.match(String(troubles.at(-1)), /step is 3 bytes, a row of 40 pixels in mono8 has 40/);
+    await show(grey(90));
+    assert.deepEqual([troubles.at(-1), camera.status().unreadable, camera.status().kept], [undefined, 1, 1]);
+  });
+
+  it('forgets all when privacy begins, also what is being decoded, and ends clips there', async () => {
+    open({ privacy_topic: '/privacy', privacy_allows: ['fall'] });
+    camera.setPrivacy(false);
+    await show(grey(20));
+    const stranger = camera.clip({ channel: 'stranger', incident: 'incident-0' }, never);
+    camera.see(grey(200));
+    camera.setPrivacy(true);
+    await assert.rejects(camera.snapshot(), { code: 'PICTURE_MISSING', message: 'hall: there is privacy now' });
+    // A fall opens the camera, but not for the clip of before, and not for the picture of before.
+    const fall = camera.snapshot(ALERT);
+    await decoded(2);
+    assert.equal(camera.status().ring_bytes, 0);
+    await show(grey(120));
+    assert.ok(Math.abs((await greyOf((await fall).bytes)) - 120) <= 2);
+    assert.equal((await sharp((await stranger).bytes, { animated: true }).metadata()).pages ?? 1, 1);
+    assert.ok(Math.abs((await greyOf((await stranger).bytes)) - 20) <= 2);
+  });
+
+  it('has privacy until somebody says that there is none', async () => {
+    open({ privacy_topic: '/privacy' });
+    camera.see(grey(20));
+    assert.equal(camera.status().privacy, null);
+    await assert.rejects(camera.snapshot(ALERT), /nothing was heard on \/privacy yet, so there is privacy/);
+  });
+
+  it('that is closed lets go who waits', async () => {
+    const waiting = camera.snapshot();
+    camera.close();
+    await assert.rejects(waiting, { code: 'PICTURE_MISSING' });
+    camera.see(grey(20));
+    assert.equal(camera.status().ring_bytes, 0);
+  });
+});
+
+describe('the ring', () => {
+  it('is never older or larger than it may be, and forgets nothing else', () => {
+    const frame = fc.record({ after: fc.nat(400), size: fc.nat(300) });
+    fc.assert(
+      fc.property(
+        fc.array(frame, { maxLength: 60 }),
+        fc.integer({ min: 1, max: 1_000 }),
+        fc.integer({ min: 300, max: 2_000 }),
+        (frames, ms, bytes) => {
+          const ring = new Ring<{ jpeg: { length: number }; atMs: number }>({ ms, bytes });
+          const pushed: { jpeg: { length: number }; atMs: number }[] = [];
+          let atMs = 0;
+          for (const { after, size } of frames) {
+            atMs += after;
+            pushed.push({ jpeg: { length: size }, atMs });
+            ring.push({ jpeg: { length: size }, atMs });
+            // The longest end of what was pushed that fits both limits.
+            let from = pushed.length;
+            let held = 0;
+            while (from > 0) {
+              const { jpeg, atMs: then } = pushed[from - 1] ?? { jpeg: { length: 0 }, atMs: 0 };
+              if (atMs - then > ms || held + jpeg.length > bytes) break;
+              held += jpeg.length;
+              from -= 1;
+            }
+            assert.deepEqual(ring.all(atMs), pushed.slice(from));
+            assert.equal(ring.bytes, held);
+          }
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe('privacy', () => {
+  it('keeps nothing while it is on, but what an allowed alert opened, and only for its time', () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constant('say' as const), isOn: fc.boolean() }),
+      fc.record({
+        do: fc.constant('ask' as const),
+        channel: fc.constantFrom('fall', 'gas', undefined),
+        forMs: fc.integer({ min: 1, max: 50 }),
+      }),
+      fc.record({ do: fc.constant('wait' as const), ms: fc.nat(60) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        let begun = 0;
+        const privacy = new Privacy({ privacy_topic: '/privacy', privacy_allows: ['fall'] }, () => begun++);
+        let [nowMs, isOn, openUntilMs, begins] = [0, true, -1, 0];
+        for (const each of steps) {
+          if (each.do === 'wait') nowMs += each.ms;
+          if (each.do === 'say') {
+            begins += each.isOn && !isOn ? 1 : 0;
+            isOn = each.isOn;
+            openUntilMs = -1;
+            privacy.say(isOn);
+          }
+          if (each.do === 'ask') {
+            const may = !isOn || each.channel === 'fall';
+            assert.equal(privacy.ask(each.channel, nowMs, each.forMs), may);
+            if (isOn && may) openUntilMs = Math.max(openUntilMs, nowMs + each.forMs);
+          }
+          assert.deepEqual([privacy.isOn, privacy.mayKeep(nowMs), begun], [isOn, !isOn || nowMs <= openUntilMs, begins]);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe('jobs', () => {
+  it('run one at a time, a picture before a clip, else in order, and one that fails stops none', async () => {
+    const jobs = new Jobs();
+    const order: string[] = [];
+    let running = 0;
+    const job = (name: string, urgent: boolean) =>
+      jobs.run(async () => {
+        running += 1;
+        assert.equal(running, 1);
+        await new Promise((resolve) => setImmediate(resolve));
+        running -= 1;
+        order.push(name);
+        if (name === 'fails') throw new Error('on purpose');
+        return name;
+      }, urgent);
+    const all = [
+      job('first', false),
+      job('clip 1', false),
+      job('picture 1', true),
+      job('fails', true),
+      job('clip 2', false),
+      job('picture 2', true),
+    ];
+    const ends = await Promise.allSettled(all);
+    assert.deepEqual(order, ['first', 'picture 1', 'fails', 'picture 2', 'clip 1', 'clip 2']);
+    assert.deepEqual(
+      ends.map(({ status }) => status),
+      ['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+    );
+  });
+});
