@@ -95,21 +95,22 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
   });
   const store = settings.uploads && new ObjectStore(settings.uploads);
   const uploads = store && settings.uploads && new Uploads({ db, store, dailyBytes: settings.uploads.dailyBytes });
-  const upkeep = new Upkeep({
-    db,
-    log: log.child({ room: 'upkeep' }),
-    retention: settings.retention,
-    silentAfterMs: settings.silentAfterMs,
-    uploads,
-    listening: () => link.state === 'subscribed',
-    onSilence: (changes) => wakes.changed(changes.map(({ thing }) => thing)),
-  });
   const { publicTelemetry, defaultThing } = settings;
   const { secretKey, corsOrigins, publicOrigin, deviceCa, monitorAllow } = settings.http;
   const tokens = new Tokens(secretKey);
   const passwords = new Passwords();
   const attempts = new AttemptLimits(db, secretKey);
   const devices = new Devices({ db, audience: () => publicOrigin ?? urlOf(app), ca: deviceCa });
+  const upkeep = new Upkeep({
+    db,
+    log: log.child({ room: 'upkeep' }),
+    retention: settings.retention,
+    silentAfterMs: settings.silentAfterMs,
+    uploads,
+    forgetful: [attempts, devices],
+    listening: () => link.state === 'subscribed',
+    onSilence: (changes) => wakes.changed(changes.map(({ thing }) => thing)),
+  });
   const app: App = await httpServer({
     db,
     log: log.child({ room: 'http' }),

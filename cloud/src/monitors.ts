@@ -8,6 +8,9 @@ export const FILL_EVERY_MS = 60_000;
 /** Their columns are varchar(20). */
 const MAX_WORD_LENGTH = 20;
 
+export const MONITOR_TABLES = ['system_health', 'safety_monitor'] as const;
+export type MonitorTable = (typeof MONITOR_TABLES)[number];
+
 export const SAFETY_CHANNELS = ['gas', 'fire', 'fall', 'stranger'] as const;
 export type SafetyWords = Readonly<Record<(typeof SAFETY_CHANNELS)[number], string>>;
 

@@ -4,7 +4,7 @@ import { BULK_ROWS } from '../src/ingest/bulk.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { accountOf, poisonOf, seqsOf } from './support/ledger.ts';
-import { newThing, readings, telemetry } from './support/robot.ts';
+import { event, newThing, readings, telemetry } from './support/robot.ts';
 
 const BACKLOG = 'elderly_bot/backlog';
 const MANY = BULK_ROWS * 3;
@@ -52,6 +52,33 @@ onEachDatabase('many rows at once', (db, another) => {
         alert: null,
       })),
     );
+  });
+
+  test('a row that comes again with another time is the same row, in few or in many, also in another month', async () => {
+    const first = Date.UTC(2026, 9, 31, 23, 59);
+    const second = Date.UTC(2026, 10, 1);
+    for (const count of [3, BULK_ROWS + 1]) {
+      const thing = newThing();
+      const cloud = new Instance(db());
+      const rows = (at: number): unknown[] => Array.from({ length: count }, (_, i) => [i + 1, at, 'temperature', 20]);
+      await send(cloud, thing, rows(first));
+      await send(cloud, thing, rows(second));
+      await send(cloud, thing, [...rows(second).slice(0, 2), [count + 1, first, 'gas', true], [count + 1, second, 'gas', true]]);
+      for (const at of [first, second]) {
+        await cloud.send('elderly_bot/events', { ...event({ thing }, count + 2, { kind: 'new_kind' }), at });
+        await cloud.send('elderly_bot/results', { ...event({ thing }, count + 3, { kind: 'result', id: 'c', status: 'done' }), at });
+      }
+      await cloud.stop();
+      assert.deepEqual(
+        await seqsOf(db(), 'readings', thing),
+        Array.from({ length: count + 1 }, (_, i) => i + 1),
+      );
+      for (const table of ['events', 'results'] as const) {
+        assert.deepEqual(await db().query(`select at from ${table} where thing = $1`, [thing]), [{ at: first }], table);
+      }
+      const times = await db().query('select distinct at from readings where thing = $1', [thing]);
+      assert.deepEqual(times, [{ at: first }]);
+    }
   });
 
   test('one that the database refuses costs no other', async () => {

@@ -43,6 +43,37 @@ onEachDatabase('the routes', (db) => {
     assert.equal((await api.ask('GET', '/telemetry')).status, 200);
   });
 
+  test('?thing= is one robot’s; what was reported of none counts where none is named', async () => {
+    const { token } = await api.register();
+    const [one, two] = [newThing(), newThing()];
+    const cloud = new Instance(db());
+    for (const [thing, battery] of [
+      [one, 41],
+      [two, 42],
+    ] as const) {
+      const state = { state_seq: 1, gas: false, fall: true, battery, temperature: 30 };
+      await cloud.send('elderly_bot/telemetry', telemetry({ thing }, [], state));
+    }
+    await cloud.stop();
+    const power = async (query: string): Promise<unknown> =>
+      ((await api.ask('GET', `/health${query}`, { token })).body as { power: number }).power;
+    assert.deepEqual([await power(`?thing=${one}`), await power(`?thing=${two}`)], [41, 42]);
+    const safety = (await api.ask('GET', `/safety?thing=${one}`, { token })).body as Record<string, string>;
+    assert.deepEqual([safety.gas, safety.fall, safety.fire], ['Normal', 'Detected', 'Unknown']);
+    await api.ask('POST', '/health', { token, body: { power: 7, temperature: 20 } });
+    await api.ask('POST', `/health?thing=${one}`, { token, body: { power: 9, temperature: 20 } });
+    await api.ask('POST', `/safety?thing=${one}`, { token, body: { gas: 'leak' } });
+    assert.deepEqual([await power(`?thing=${one}`), await power(`?thing=${two}`), await power('')], [9, 42, 9]);
+    const withDefault = await Api.open(db(), { defaultThing: two });
+    assert.equal(((await withDefault.ask('GET', '/health', { token })).body as { power: number }).power, 7);
+    await withDefault.close();
+    assert.equal(((await api.ask('GET', `/safety?thing=${one}`, { token })).body as { gas: string }).gas, 'leak');
+    for (const method of ['GET', 'POST'] as const) {
+      const body = method === 'POST' ? { power: 1, temperature: 1 } : undefined;
+      assert.equal((await api.ask(method, '/health?thing=nobody-here', { token, body })).status, 404);
+    }
+  });
+
   test('what is wrong is said as detail, with the right status and the field named', async () => {
     const { token, phone } = await api.register();
     assert.equal((await register(phone, 'secret', '10.9.0.2')).status, 400);

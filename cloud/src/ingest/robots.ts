@@ -2,7 +2,7 @@
 // batch are locked, changed in the order of the messages, and written back at once.
 import type { Mark } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/database.ts';
-import { dueRows, type HealthRow, type SafetyWords } from '../monitors.ts';
+import { dueRows, type HealthRow, type MonitorTable, type SafetyWords } from '../monitors.ts';
 import { takePresence } from '../presence.ts';
 import { type StateValues, takeState } from '../state.ts';
 import type { Message, PresenceMessage, RowsMessage } from './message.ts';
@@ -40,8 +40,8 @@ interface RobotRow {
 type RobotMessage = RowsMessage | PresenceMessage;
 
 interface DueRows {
-  readonly safety: SafetyWords[];
-  readonly health: HealthRow[];
+  readonly safety: (SafetyWords & { readonly thing: string })[];
+  readonly health: (HealthRow & { readonly thing: string })[];
 }
 
 const COLUMNS = `thing, prefix, session, online, session_boot, session_ms, presence_at, version, boot, reason,
@@ -136,12 +136,12 @@ function applyState(robot: RobotRow, { state }: RowsMessage, nowMs: number, due:
   const filled = { safety: robot.safety, safetyMs: robot.safety_filled_ms, healthMs: robot.health_filled_ms };
   const rows = dueRows(robot.state, filled, nowMs);
   if (rows.safety) {
-    due.safety.push(rows.safety);
+    due.safety.push({ thing: robot.thing, ...rows.safety });
     robot.safety = rows.safety;
     robot.safety_filled_ms = nowMs;
   }
   if (rows.health) {
-    due.health.push(rows.health);
+    due.health.push({ thing: robot.thing, ...rows.health });
     robot.health_filled_ms = nowMs;
   }
 }
@@ -166,19 +166,37 @@ async function writeRobots(sql: Sql, robots: readonly RobotRow[]): Promise<void>
 
 async function writeDue(sql: Sql, { safety, health }: DueRows): Promise<void> {
   if (safety.length > 0) {
-    await sql.query(
+    const ids = await sql.query<{ id: number }>(
       `insert into safety_monitor (gas, fire, fall, stranger)
-      select gas, fire, fall, stranger from jsonb_to_recordset($1::text::jsonb) as n(gas text, fire text, fall text, stranger text)`,
+      select gas, fire, fall, stranger from jsonb_to_recordset($1::text::jsonb) as n(gas text, fire text, fall text, stranger text) returning id`,
       [storableJson(safety)],
     );
+    await nameRows(sql, 'safety_monitor', ids, safety);
   }
   if (health.length > 0) {
-    await sql.query(
+    const ids = await sql.query<{ id: number }>(
       `insert into system_health (power, temperature)
-      select power, temperature from jsonb_to_recordset($1::text::jsonb) as n(power integer, temperature float)`,
+      select power, temperature from jsonb_to_recordset($1::text::jsonb) as n(power integer, temperature float) returning id`,
       [storableJson(health)],
     );
+    await nameRows(sql, 'system_health', ids, health);
   }
+}
+
+/** Rows get their numbers in the order in which they were given. */
+async function nameRows(
+  sql: Sql,
+  table: MonitorTable,
+  ids: readonly { readonly id: number }[],
+  rows: readonly { readonly thing: string }[],
+): Promise<void> {
+  const inOrder = ids.map(({ id }) => id).sort((a, b) => a - b);
+  const things = rows.map(({ thing }) => thing);
+  await sql.query(
+    `insert into ${table}_of (id, thing) select * from unnest($1::integer[], $2::text[])
+    on conflict (id) do update set thing = excluded.thing`,
+    [inOrder, things],
+  );
 }
 
 function markOf(boot: number | null, ms: number | null): Mark {

@@ -7,6 +7,7 @@ import { silence } from './0012-silence.ts';
 import { uploads } from './0013-uploads.ts';
 import { commands } from './0020-commands.ts';
 import { changes } from './0021-changes.ts';
+import { monitors } from './0022-monitors.ts';
 
 export interface Migration {
   readonly number: number;
@@ -23,4 +24,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 13, name: 'uploads', sql: uploads },
   { number: 20, name: 'commands', sql: commands },
   { number: 21, name: 'changes', sql: changes },
+  { number: 22, name: 'monitors', sql: monitors },
 ];

@@ -45,7 +45,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
   });
   const context = { app, db, auth, wakes: options.wakes };
   credentialRoutes(context, options.credentials);
-  monitorRoutes(context);
+  monitorRoutes(context, options.defaultThing);
   telemetryRoutes(context, options);
   streamRoutes(context, options.stream);
   robotRoutes(context);

@@ -35,6 +35,22 @@ export function telemetryRoutes({ app, db, auth }: Context, { publicTelemetry, d
 async function latestState(sql: Sql, thing: string | null): Promise<StateValues> {
   const rows = await sql.query<{ state: StateValues }>('select state from robots where $1::text is null or thing = $1 limit 2', [thing]);
   if (rows.length > 1) throw new HttpError(422, 'thing: there are several robots; say which with ?thing=');
-  if (rows.length === 0 && thing !== null) throw new HttpError(404, `no robot ${thing} has spoken yet`);
+  if (rows.length === 0 && thing !== null) throw notHeard(thing);
   return rows[0]?.state ?? {};
+}
+
+/** Null where there is none, or several. */
+export async function onlyRobot(sql: Sql): Promise<string | null> {
+  const [only, another] = await sql.query<{ thing: string }>('select thing from robots limit 2');
+  return only && !another ? only.thing : null;
+}
+
+/** @throws HttpError 404. */
+export async function knownRobot(sql: Sql, thing: string): Promise<void> {
+  const rows = await sql.query('select 1 from robots where thing = $1', [thing]);
+  if (rows.length === 0) throw notHeard(thing);
+}
+
+function notHeard(thing: string): HttpError {
+  return new HttpError(404, `no robot ${thing} has spoken yet`);
 }

@@ -2,6 +2,7 @@
 // and so do the tables that the system's specification gives, unless a time is set for them.
 import type { Database } from '../database/database.ts';
 import { ROW_TABLES } from '../ingest/message.ts';
+import { MONITOR_TABLES } from '../monitors.ts';
 import { deleteOlder, dropMonths, makeMonths } from './partitions.ts';
 
 const DAY_MS = 86_400_000;
@@ -61,5 +62,6 @@ export async function keep(db: Database, retention: Retention, nowMs: number): P
     const days = retention[table as keyof typeof BY_COLUMN];
     if (days !== null) await deleteOlder(db, table, column, nowMs - days * DAY_MS);
   }
+  for (const table of MONITOR_TABLES) await db.query(`delete from ${table}_of where id < (select min(id) from ${table})`);
   return { made, dropped };
 }

@@ -1,6 +1,5 @@
 // What has to be done now and then, whoever does it: looking for silent robots, asking the store about uploads, making and
-// dropping months. Several instances may
-// do it at once: each step is guarded in the database, so a turn that another one had is no harm. A turn that fails is said once.
+// dropping months, forgetting what no longer counts. Several instances may do it at once: each step is guarded in the database, so a turn that another one had is no harm. A turn that fails is said once.
 import type { Logger } from 'pino';
 import { checkSilence, type SilenceChange } from '../alerts/silence.ts';
 import type { Database } from '../database/database.ts';
@@ -12,6 +11,12 @@ import { keep, type Retention } from './retention.ts';
 const SILENCE_EVERY_MS = 10_000;
 const UPLOADS_EVERY_MS = 5_000;
 const RETENTION_EVERY_MS = 3_600_000;
+const FORGET_EVERY_MS = 600_000;
+
+interface Forgetful {
+  /** Deletes what no longer counts. */
+  forget(): Promise<void>;
+}
 
 export interface UpkeepOptions {
   readonly db: Database;
@@ -23,6 +28,8 @@ export interface UpkeepOptions {
   readonly listening: () => boolean;
   /** Null: there is no store. */
   readonly uploads: Uploads | null;
+  /** Tables that fill with every request: counted tries, tokens that were used. */
+  readonly forgetful: readonly Forgetful[];
   /** Told of each robot_silent that began or ended. */
   readonly onSilence?: (changes: readonly SilenceChange[]) => void;
   readonly silenceEveryMs?: number;
@@ -41,11 +48,14 @@ export class Upkeep {
   }
 
   start(): void {
-    const { silenceEveryMs = SILENCE_EVERY_MS, uploads } = this.#options;
+    const { silenceEveryMs = SILENCE_EVERY_MS, uploads, forgetful } = this.#options;
     this.#running = Promise.all([
       this.#every(silenceEveryMs, 'silence', () => this.#silence()),
       ...(uploads ? [this.#every(UPLOADS_EVERY_MS, 'uploads', async () => void (await uploads.check()))] : []),
       this.#every(RETENTION_EVERY_MS, 'retention', () => this.#retention()),
+      this.#every(FORGET_EVERY_MS, 'forgetting', async () => {
+        for (const one of forgetful) await one.forget();
+      }),
     ]);
   }
 
