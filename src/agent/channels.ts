@@ -42,13 +42,14 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
       for (const one of subscriptions) take(one, one.channel.elapse(clock.mono()));
     },
   );
-  const take = ({ channel, whySilent }: ChannelSubscription, rows: readonly NewRow[]) => {
+  const take = (one: ChannelSubscription, rows: readonly NewRow[]) => {
+    const { channel } = one;
     for (const row of rows) {
       outbox.append(row);
       onRow(row);
     }
     if (rows.length > 0) {
-      if (channel.silent) problems.raise('sensor_silent', `${channel.name}: ${whySilent}`, channel.name);
+      if (channel.silent) problems.raise('sensor_silent', `${channel.name}: ${one.whySilent}`, channel.name);
       else problems.clear('sensor_silent', channel.name);
     }
     alarm.by(channel.dueMs);

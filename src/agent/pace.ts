@@ -4,8 +4,11 @@ import type { ChannelConfig } from '../config/index.ts';
 import type { SubscribeOptions } from '../ros/index.ts';
 import type { Wanted } from '../sensing/index.ts';
 
-/** How long telemetry of a busy topic may gather before it is looked at: twenty topics at 100 Hz then wake the agent 50 times a second. */
-const GATHER_MS = 20;
+/** How long telemetry of a busy topic may gather before it is looked at: twenty topics at 100 Hz then wake the agent 20 times a second. */
+const GATHER_MS = 50;
+
+/** What gathers needs room, also where a profile such as sensor_data keeps five: 2 kHz. */
+const GATHER_DEPTH = 100;
 
 /** Messages a second looked at, where the configuration does not say. */
 const MAX_RATE = 1_000;
@@ -23,8 +26,10 @@ export type Pace = Pick<SubscribeOptions, 'everyMs' | 'maxPerSecond'> & { readon
 export function paceOf(channel: Pick<ChannelConfig, 'class' | 'max_rate' | 'max_silence'>, qos: Wanted['qos'], isLarge: boolean): Pace {
   const { class: of, max_rate: maxRate, max_silence: maxSilence = Number.POSITIVE_INFINITY } = channel;
   if (of === 'alert') return { qos };
-  if (maxRate === null) return { qos, everyMs: GATHER_MS };
-  if (!isLarge) return { qos, everyMs: GATHER_MS, maxPerSecond: maxRate ?? MAX_RATE };
+  // What a latched publisher kept is another matter: a late subscriber gets so many of it.
+  const depth = qos.durability === 'volatile' ? Math.max(qos.depth, GATHER_DEPTH) : qos.depth;
+  if (maxRate === null) return { qos: { ...qos, depth }, everyMs: GATHER_MS };
+  if (!isLarge) return { qos: { ...qos, depth }, everyMs: GATHER_MS, maxPerSecond: maxRate ?? MAX_RATE };
   // Looked at often enough that what is not taken is not taken for silence.
   const everyMs = Math.max(GATHER_MS, Math.min(1_000 / (maxRate ?? MAX_RATE_OF_LARGE), maxSilence / 2));
   return { qos: { ...qos, depth: 1 }, everyMs };
