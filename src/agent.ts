@@ -294,8 +294,6 @@ export class Agent {
 
     const uploads = startUploads({ config, credentials, db, outbox, clock, lifetime, problems });
     this.#steps.push(['uploads', () => uploads?.stop()]);
-    upkeep = startUpkeep({ loaded: () => this.#loaded, db, clock, log: this.#log, logFile: this.#logFile, uploads, crashed });
-    this.#steps.push(['upkeep', () => upkeep?.stop()]);
     yield 'uploads';
 
     const cameras = await startCameras({ loaded, ros, clock, problems });
@@ -314,6 +312,10 @@ export class Agent {
     this.#steps.push(['incidents', () => incidents?.stop()]);
     this.#steps.push(['cameras', () => cameras.stop()]);
     yield 'cameras';
+
+    upkeep = startUpkeep({ loaded: () => this.#loaded, db, clock, log: this.#log, logFile: this.#logFile, uploads, crashed, snapshot });
+    this.#steps.push(['upkeep', () => upkeep?.stop()]);
+    yield 'upkeep';
 
     const tending = every(TEND_EVERY_MS, () => {
       this.#tend(outbox, journal, lifetime, clock, uplink);

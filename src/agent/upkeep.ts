@@ -1,4 +1,4 @@
-// What is done from time to time: the log is shipped, and backups are made.
+// What is done from time to time: the log is shipped, backups are made, cameras take a picture.
 import type { Clock } from '../clock/index.ts';
 import type { LoadedConfig } from '../config/index.ts';
 import type { LogFile, Logger } from '../logs/index.ts';
@@ -20,6 +20,8 @@ export interface UpkeepParts {
   readonly uploads: RunningUploads | undefined;
   /** The agent before this one ended without a word. */
   readonly crashed: boolean;
+  /** Takes a picture of the named camera; what goes wrong is said there. */
+  readonly snapshot: (camera: string) => Promise<unknown>;
 }
 
 export interface Upkeep {
@@ -30,7 +32,7 @@ export interface Upkeep {
   stop(): Promise<void>;
 }
 
-export function startUpkeep({ loaded, db, clock, log, logFile, uploads, crashed }: UpkeepParts): Upkeep {
+export function startUpkeep({ loaded, db, clock, log, logFile, uploads, crashed, snapshot }: UpkeepParts): Upkeep {
   const { config } = loaded();
   const notes = new Notes(db);
   const schedules = schedulesOn(notes, clock, log);
@@ -41,6 +43,9 @@ export function startUpkeep({ loaded, db, clock, log, logFile, uploads, crashed 
   const backups = new Backups({ loaded, db, notes, uploads, clock, log: log.child({ room: 'backups' }) });
   if (config.backups.schedule !== null) schedules.add('backup', config.backups.schedule, () => backups.make());
   backups.start();
+  for (const [name, { schedule }] of Object.entries(config.cameras)) {
+    if (uploads && schedule !== undefined) schedules.add(`snapshot ${name}`, schedule, async () => void (await snapshot(name)));
+  }
   const ticker = schedules.start();
   return {
     onRow: (row) => shipping?.onRow(row),

@@ -3,6 +3,7 @@
 import { bech32 } from '@scure/base';
 import * as z from 'zod';
 import { channelName } from '../wire/index.ts';
+import { cron } from './cron.ts';
 import { rosType, topicName } from './ros.ts';
 import { durationBetween } from './units.ts';
 
@@ -51,6 +52,8 @@ export const camera = z.strictObject({
   /** Of JPEG. */
   quality: z.int().min(1).max(95).default(75),
   zones: z.array(zone).max(32).default([]),
+  /** When a picture is taken without an alert; left out: never. */
+  schedule: cron.optional(),
   /** std_msgs/Bool: true, or not known yet, keeps nothing but what `privacy_allows` names. */
   privacy_topic: topicName.optional(),
   /** Channels whose alerts are pictured in privacy too. */

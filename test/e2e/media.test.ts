@@ -2,8 +2,10 @@
 // is looked at, and the alert's row carries the incident it is stored under.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as age from 'age-encryption';
+import Database from 'better-sqlite3';
 import sharp from 'sharp';
 import { result, telemetry } from '../../src/wire/index.ts';
 import { Bench, THING } from '../support/bench.ts';
@@ -196,6 +198,31 @@ cameras:
     await say('/fire_detected', true);
     const problem = await agent.event('problem_raised', ({ code }) => code === 'pictures_missing', 15_000);
     assert.match(String(problem.msg), /hall: no.* came from \/hall\/image in/);
+  });
+
+  it('are taken by schedule, and what was missed while the robot was off once', async () => {
+    await agent.stop();
+    // As if it had been off for a day: every midnight was missed.
+    const db = new Database(join(bench.stateDir, 'outbox.db'));
+    db.prepare('insert or replace into notes (name, text) values (?, ?)').run('job snapshot hall', '{"from":0,"ran":[]}');
+    db.close();
+    bench.configure(`
+uploads: { api: "${cloud.origin}", retry_min: 100ms }
+cameras:
+  hall: { topic: /hall/image, rate: 5, schedule: "0 0 * * *" }
+`);
+    const known = (await cloud.stored('snapshot')).length;
+    isFilming = true;
+    filming = film();
+    agent = bench.agent();
+    const spooled = await agent.event('spooled', ({ kind }) => kind === 'snapshot');
+    assert.deepEqual([spooled.camera, spooled.incident], ['hall', null]);
+    await eventually(
+      () => cloud.stored('snapshot'),
+      (all) => all.length === known + 1,
+    );
+    isFilming = false;
+    await filming;
   });
 
   it('leave the robot sealed where a camera has recipients: the store holds ciphertext, and only the key opens it', async () => {
