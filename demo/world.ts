@@ -69,7 +69,7 @@ export async function startWorld(said: (step: string) => void, signal: AbortSign
       program(name, process.execPath, ['--import', 'tsx', `${ROOT}demo/${name}.ts`, ...args]);
 
     begin('broker (aedes, mutual TLS)');
-    const broker = script('broker', files.ca, files.broker.cert, files.broker.key);
+    const broker = script('broker', files.ca, files.broker.cert, files.broker.key, THING);
     const brokerPort = Number((await broker.event('ready')).port);
     cable = new Cable(brokerPort);
     await cable.plug();

@@ -9,6 +9,7 @@ import { AttemptLimits } from './auth/limits.ts';
 import { Passwords } from './auth/passwords.ts';
 import { Tokens } from './auth/tokens.ts';
 import { BrokerLink } from './broker/link.ts';
+import { CLIENT_ID_PREFIX } from './broker/names.ts';
 import { Commands } from './commands/commands.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
@@ -87,7 +88,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
   const link = new BrokerLink({
     endpoint: settings.endpoint,
     credentials: settings.credentials,
-    clientId: `elderly-bot-cloud-${randomBytes(6).toString('hex')}`,
+    clientId: `${CLIENT_ID_PREFIX}${randomBytes(6).toString('hex')}`,
     filters: filtersOf(settings.patterns),
     take: (incoming) => ingest.take(incoming),
     room: () => ingest.room(),

@@ -66,6 +66,31 @@ await yargs(hideBin(process.argv))
       await exitWith(() => backup(file));
     },
   )
+  .command(
+    'policies <who>',
+    'Print what robot and cloud may do at the broker: an AWS IoT policy, or an access control list for Mosquitto',
+    (y) =>
+      y
+        .positional('who', { choices: ['robot', 'cloud', 'mosquitto'] as const, demandOption: true })
+        .option('prefix', {
+          type: 'string',
+          default: 'elderly_bot',
+          requiresArg: true,
+          describe: 'TOPIC_PATTERN; fleet/+ for several robots',
+        })
+        .option('region', { type: 'string', default: 'REGION', requiresArg: true, describe: 'robot, cloud: of your AWS IoT Core' })
+        .option('account', { type: 'string', default: 'ACCOUNT', requiresArg: true, describe: 'robot, cloud: your AWS account' })
+        .option('thing', {
+          type: 'string',
+          default: 'elderly-bot',
+          requiresArg: true,
+          describe: 'mosquitto: the robot, where the prefix has no +',
+        }),
+    async ({ who, prefix, region, account, thing: name }) => {
+      const { printPolicy } = await import('./cli/policies.ts');
+      await exitWith(() => printPolicy(who, { prefix, region, account, thing: name }));
+    },
+  )
   .command('openapi', 'Print the OpenAPI 3.1 document of the routes', {}, async () => {
     const { printOpenApi } = await import('./cli/openapi.ts');
     await exitWith(printOpenApi);
@@ -74,6 +99,7 @@ await yargs(hideBin(process.argv))
   .example('$0 serve', 'run it')
   .example('$0 invite +391234567 elderly-bot', 'let somebody see the robot')
   .example('$0 device add elderly-bot robot.crt.pem', 'take pictures from the robot')
+  .example('$0 policies robot --region eu-central-1 --account 123456789012', 'the policy to attach to robots’ certificates')
   .example('$0 backup elderly-bot.dump', 'before an upgrade')
   .epilogue('Exit codes: 0 done, 1 it failed (database, port, pg_dump), 2 the command line or the settings have to be mended first.')
   .demandCommand(1, 'Which command? --help lists them.')

@@ -6,5 +6,6 @@ export * from './presence.ts';
 export * from './ranges.ts';
 export * from './receipts.ts';
 export * from './results.ts';
+export * from './rights.ts';
 export * from './telemetry.ts';
 export * from './topics.ts';

@@ -101,7 +101,7 @@ describe('the README’s bench', { skip, timeout: 60_000 }, () => {
   before(async () => {
     domain = await claimDomain();
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-readme-'));
-    cpSync(join(ROOT, 'config'), join(folder, 'config'), { recursive: true });
+    for (const part of ['config', 'cloud/aws']) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
     const port = await freePort();
     for (const file of ['config/bench.yaml', 'config/mosquitto.bench.conf']) {
       writeFileSync(join(folder, file), read(file).replaceAll('8883', String(port)));

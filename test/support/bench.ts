@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mosquittoAcl } from '../../cloud/src/rights/policies.ts';
 import { type BenchFiles, benchCertificates, type IssuedFiles, type LeafOptions } from '../../src/identity/index.ts';
 import { askStatus, type Status } from '../../src/status/index.ts';
 import { Mosquitto } from './mosquitto.ts';
@@ -55,7 +56,8 @@ export class Bench {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-e2e-'));
     mkdirSync(folder, { recursive: true });
     const files = await benchCertificates(join(folder, 'certs'), THING);
-    return new Bench(folder, files, await Mosquitto.start({ certificates: files }));
+    const acl = mosquittoAcl({ prefix: 'elderly_bot', thing: THING });
+    return new Bench(folder, files, await Mosquitto.start({ certificates: files, acl }));
   }
 
   /** Another client certificate of the bench's own CA. */

@@ -23,10 +23,20 @@ export class Program {
   readonly exited: Promise<number | null>;
   readonly #child: ChildProcess;
   readonly #awaited = new Set<Awaited>();
+  readonly #heard: (line: LogLine) => void;
   readonly #killOnExit = (): void => void this.#child.kill('SIGKILL');
   #stderr = '';
 
-  constructor(name: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env, cwd = ROOT) {
+  /** @param heard told of each line as it comes. */
+  constructor(
+    name: string,
+    command: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = process.env,
+    cwd = ROOT,
+    heard: (line: LogLine) => void = () => {},
+  ) {
+    this.#heard = heard;
     this.name = name;
     // A session of its own: Ctrl-C at a terminal is for whoever started it, who then ends it in order.
     this.#child = spawn(command, args, { env, cwd, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
@@ -112,6 +122,7 @@ export class Program {
       line = { text };
     }
     this.lines.push(line);
+    this.#heard(line);
     if (this.lines.length > KEPT_LINES) this.lines.shift();
     for (const awaited of [...this.#awaited]) {
       if (!awaited.wanted(line)) continue;

@@ -4,6 +4,7 @@ import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, ty
 import type { Incoming } from '../ingest/message.ts';
 import type { Credentials } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
+import { SHARE } from './names.ts';
 
 export type ProtocolVersion = 5 | 4;
 
@@ -30,7 +31,6 @@ const MAX_PACKET_BYTES = 1024 * 1024;
 const UNSUPPORTED_VERSION = new Set([0x01, 0x84]);
 /** AWS IoT Core takes 8 in one request. */
 const SUBSCRIPTIONS_AT_ONCE = 8;
-const SHARE = '$share/ingest/';
 
 /** Passed to mqtt.js in place of its own acknowledgement: with an error it goes on to the next packet and sends no PUBACK. */
 const ACKNOWLEDGED_LATER = new Error('acknowledged after the commit');

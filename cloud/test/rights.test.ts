@@ -1,0 +1,233 @@
+// Who may do what, as a table that was written by hand, held against both languages: AWS IoT policies, evaluated as AWS does, and a
+// real Mosquitto under the access control list.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import mqtt, { type MqttClient } from 'mqtt';
+import { type BenchFiles, benchCertificates, type IssuedFiles } from '../../src/identity/index.ts';
+import { findMosquitto, Mosquitto } from '../../test/support/mosquitto.ts';
+import { cloudPolicy, mosquittoAcl, type Policy, robotPolicy } from '../src/rights/policies.ts';
+
+const FOLDER = fileURLToPath(new URL('../aws/policies/', import.meta.url));
+const NO_MOSQUITTO = findMosquitto() === null && 'skipped: Mosquitto is not installed (apt-get install mosquitto)';
+const ROOMS = ['telemetry', 'backlog', 'results', 'events', 'presence', 'commands', 'receipts'] as const;
+const UP = ['telemetry', 'backlog', 'results', 'events', 'presence'];
+const DOWN = ['commands', 'receipts'];
+const WHO = ['elderly-bot', 'elderly-bot-cloud', 'other-bot', 'stranger'] as const;
+type Who = (typeof WHO)[number];
+
+const PREFIXES = ['elderly_bot', 'fleet/elderly-bot', 'fleet/other-bot', 'fleet', 'fleet/a/b', 'else'];
+const TOPICS = [
+  ...PREFIXES.flatMap((prefix) => ROOMS.map((room) => `${prefix}/${room}`)),
+  'elderly_bot',
+  'elderly_bot/telemetry/more',
+  'x',
+];
+
+/** One robot on the prefix of its own: nobody else has anything. */
+const ONE: Readonly<Record<Who, { publish: string[]; hear: string[] }>> = {
+  'elderly-bot': { publish: UP.map((room) => `elderly_bot/${room}`), hear: DOWN.map((room) => `elderly_bot/${room}`) },
+  'elderly-bot-cloud': { publish: DOWN.map((room) => `elderly_bot/${room}`), hear: UP.map((room) => `elderly_bot/${room}`) },
+  'other-bot': { publish: [], hear: [] },
+  stranger: { publish: [], hear: [] },
+};
+
+describe('AWS IoT policies', () => {
+  const where = { region: 'eu-central-1', account: '123456789012' };
+  const one = { robot: robotPolicy({ ...where, prefix: 'elderly_bot' }), cloud: cloudPolicy({ ...where, prefix: 'elderly_bot' }) };
+  const fleet = { robot: robotPolicy({ ...where, prefix: 'fleet/+' }), cloud: cloudPolicy({ ...where, prefix: 'fleet/+' }) };
+  const may = (policy: Policy, action: string, kind: string, name: string, thing = ''): boolean =>
+    allows(policy, action, `arn:aws:iot:eu-central-1:123456789012:${kind}/${name}`, thing);
+  const all = (policy: Policy, action: string, kind: string, thing: string, share = ''): string[] =>
+    TOPICS.filter((topic) => may(policy, action, kind, `${share}${topic}`, thing));
+
+  test('one robot: exactly the table', () => {
+    const { publish, hear } = ONE['elderly-bot'];
+    assert.deepEqual(all(one.robot, 'iot:Publish', 'topic', 'elderly-bot'), publish);
+    assert.deepEqual(all(one.robot, 'iot:Subscribe', 'topicfilter', 'elderly-bot'), hear);
+    assert.deepEqual(all(one.robot, 'iot:Receive', 'topic', 'elderly-bot'), hear);
+    assert.deepEqual(all(one.robot, 'iot:Subscribe', 'topicfilter', 'elderly-bot', '$share/ingest/'), []);
+    const cloud = ONE['elderly-bot-cloud'];
+    assert.deepEqual(all(one.cloud, 'iot:Publish', 'topic', ''), cloud.publish);
+    assert.deepEqual(all(one.cloud, 'iot:Receive', 'topic', ''), cloud.hear);
+    assert.deepEqual(all(one.cloud, 'iot:Subscribe', 'topicfilter', '', '$share/ingest/'), cloud.hear);
+    assert.deepEqual(all(one.cloud, 'iot:Subscribe', 'topicfilter', '', '$share/other/'), []);
+    assert.deepEqual(all(one.cloud, 'iot:Subscribe', 'topicfilter', ''), []);
+  });
+
+  test('a fleet: a robot reaches its own topics, the cloud those of every robot', () => {
+    const own = (rooms: string[]): string[] => rooms.map((room) => `fleet/elderly-bot/${room}`);
+    assert.deepEqual(all(fleet.robot, 'iot:Publish', 'topic', 'elderly-bot'), own(UP));
+    assert.deepEqual(all(fleet.robot, 'iot:Subscribe', 'topicfilter', 'elderly-bot'), own(DOWN));
+    assert.deepEqual(all(fleet.robot, 'iot:Receive', 'topic', 'elderly-bot'), own(DOWN));
+    for (const room of UP) {
+      assert.ok(may(fleet.cloud, 'iot:Subscribe', 'topicfilter', `$share/ingest/fleet/+/${room}`));
+      assert.ok(may(fleet.cloud, 'iot:Receive', 'topic', `fleet/other-bot/${room}`));
+      assert.ok(!may(fleet.cloud, 'iot:Publish', 'topic', `fleet/other-bot/${room}`));
+    }
+    for (const filter of ['#', 'fleet/#', '+/+', '$share/ingest/#', '$share/ingest/fleet/+/commands']) {
+      assert.ok(!may(fleet.cloud, 'iot:Subscribe', 'topicfilter', filter), filter);
+      assert.ok(!may(fleet.robot, 'iot:Subscribe', 'topicfilter', filter, 'elderly-bot'), filter);
+    }
+  });
+
+  test('a robot connects as the thing of its certificate only, and not at all where there is none; the cloud under its own names', () => {
+    for (const policy of [one.robot, fleet.robot]) {
+      assert.ok(may(policy, 'iot:Connect', 'client', 'elderly-bot', 'elderly-bot'));
+      assert.ok(!may(policy, 'iot:Connect', 'client', 'other-bot', 'elderly-bot'));
+      assert.ok(!may(policy, 'iot:Connect', 'client', 'elderly-bot', ''));
+      assert.ok(!may(policy, 'iot:Connect', 'client', 'elderly-bot-cloud-1', 'elderly-bot'));
+    }
+    assert.ok(may(one.cloud, 'iot:Connect', 'client', 'elderly-bot-cloud-0a1b2c'));
+    assert.ok(!may(one.cloud, 'iot:Connect', 'client', 'elderly-bot'));
+  });
+
+  test('nothing else is allowed, such as retained messages, shadows or jobs, and AWS takes the size', () => {
+    for (const policy of [one.robot, one.cloud, fleet.robot, fleet.cloud]) {
+      const actions = policy.Statement.map(({ Action }) => Action);
+      assert.deepEqual(actions, ['iot:Connect', 'iot:Publish', 'iot:Subscribe', 'iot:Receive']);
+      assert.ok(JSON.stringify(policy).length <= 2_048);
+    }
+  });
+
+  test('the files are what the table gives', () => {
+    const placeholders = { region: 'REGION', account: 'ACCOUNT' };
+    for (const [name, prefix] of [
+      ['', 'elderly_bot'],
+      ['fleet-', 'fleet/+'],
+    ] as const) {
+      const read = (file: string): string => readFileSync(join(FOLDER, `${name}${file}`), 'utf8');
+      assert.deepEqual(JSON.parse(read('robot.json')), robotPolicy({ ...placeholders, prefix }));
+      assert.deepEqual(JSON.parse(read('cloud.json')), cloudPolicy({ ...placeholders, prefix }));
+      assert.equal(read('mosquitto.acl'), mosquittoAcl({ prefix, thing: 'elderly-bot' }));
+    }
+  });
+});
+
+describe('Mosquitto under the access control list', { skip: NO_MOSQUITTO }, () => {
+  let folder = '';
+  let files: BenchFiles;
+  const issued = new Map<Who | 'everything', IssuedFiles>();
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-rights-'));
+    files = await benchCertificates(folder, 'elderly-bot');
+    for (const name of [...WHO, 'everything'] as const) issued.set(name, await files.authority.issue(folder, name, { name }));
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const connect = (port: number, who: Who | 'everything', will?: string): Promise<MqttClient> => {
+    const own = issued.get(who);
+    return mqtt.connectAsync({
+      protocol: 'mqtts',
+      host: 'localhost',
+      port,
+      protocolVersion: 5,
+      reconnectPeriod: 0,
+      ca: readFileSync(files.ca),
+      cert: readFileSync(own?.cert ?? ''),
+      key: readFileSync(own?.key ?? ''),
+      ...(will === undefined ? {} : { will: { topic: will, payload: Buffer.from('gone'), qos: 1 as const, retain: false } }),
+    });
+  };
+
+  /** What each of `who` may publish and hear, asked of the broker, topic by topic. */
+  const asked = async (t: TestContext, acl: string): Promise<Record<string, { publish: string[]; hear: string[] }>> => {
+    const broker = await Mosquitto.start({ certificates: files, acl: `${acl}\nuser everything\ntopic readwrite #` });
+    t.after(() => broker.stop());
+    const everything = await connect(broker.port, 'everything');
+    t.after(() => everything.endAsync(true));
+    const found: Record<string, { publish: string[]; hear: string[] }> = {};
+    for (const who of WHO) {
+      const client = await connect(broker.port, who);
+      const publish: string[] = [];
+      const hear: string[] = [];
+      client.on('message', (topic) => hear.push(topic));
+      await client.subscribeAsync(TOPICS, { qos: 1, nl: true });
+      for (const topic of TOPICS) {
+        if (await accepted(client, topic)) publish.push(topic);
+      }
+      for (const topic of TOPICS) await everything.publishAsync(topic, 'x', { qos: 1 });
+      // The broker answers in order: what was to come has come.
+      await client.subscribeAsync('barrier', { qos: 1 });
+      found[who] = { publish, hear };
+      await client.endAsync();
+    }
+    return found;
+  };
+
+  test('one robot: exactly the table; a stranger hears nothing, nobody but the cloud publishes a receipt', async (t) => {
+    assert.deepEqual(await asked(t, mosquittoAcl({ prefix: 'elderly_bot', thing: 'elderly-bot' })), ONE);
+  });
+
+  test('a fleet: each robot its own topics, the cloud all of them', async (t) => {
+    const of = (rooms: string[], ...names: string[]): string[] => names.flatMap((name) => rooms.map((room) => `fleet/${name}/${room}`));
+    const both = ['elderly-bot', 'other-bot'];
+    assert.deepEqual(await asked(t, mosquittoAcl({ prefix: 'fleet/+', thing: 'unused' })), {
+      'elderly-bot': { publish: of(UP, 'elderly-bot'), hear: of(DOWN, 'elderly-bot') },
+      'elderly-bot-cloud': { publish: of(DOWN, ...both), hear: of(UP, ...both) },
+      'other-bot': { publish: of(UP, 'other-bot'), hear: of(DOWN, 'other-bot') },
+      stranger: { publish: [], hear: [] },
+    });
+  });
+
+  test('a last will needs the right too: the robot’s own presence comes through, a receipt or a stranger’s word does not', async (t) => {
+    const acl = mosquittoAcl({ prefix: 'elderly_bot', thing: 'elderly-bot' });
+    const broker = await Mosquitto.start({ certificates: files, acl: `${acl}\nuser everything\ntopic readwrite #` });
+    t.after(() => broker.stop());
+    const everything = await connect(broker.port, 'everything');
+    t.after(() => everything.endAsync(true));
+    const heard: string[] = [];
+    const presence = new Promise<void>((resolve) => {
+      everything.on('message', (topic) => {
+        heard.push(topic);
+        if (topic === 'elderly_bot/presence') resolve();
+      });
+    });
+    await everything.subscribeAsync('#', { qos: 1 });
+    for (const [who, topic] of [
+      ['elderly-bot', 'elderly_bot/receipts'],
+      ['stranger', 'elderly_bot/presence/2'],
+      ['stranger', 'elderly_bot/receipts'],
+      ['elderly-bot', 'elderly_bot/presence'],
+    ] as const) {
+      const client = await connect(broker.port, who, topic);
+      const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+      client.stream.destroy();
+      await closed;
+      // The broker has seen the end before it answers somebody who comes later.
+      await (await connect(broker.port, 'everything')).endAsync();
+    }
+    await presence;
+    assert.deepEqual(heard, ['elderly_bot/presence']);
+  });
+});
+
+async function accepted(client: MqttClient, topic: string): Promise<boolean> {
+  try {
+    await client.publishAsync(topic, 'x', { qos: 1 });
+    return true;
+  } catch (error) {
+    assert.match(String(error), /Not authorized/);
+    return false;
+  }
+}
+
+/** What AWS IoT says: `*` and `?` are wildcards, a variable without a value matches nothing, what is not allowed is denied. */
+function allows({ Statement }: Policy, action: string, resource: string, thing: string): boolean {
+  return Statement.some(({ Action, Resource, Condition }) => {
+    if (Action !== action || (Condition !== undefined && thing === '')) return false;
+    return Resource.some((one) => {
+      const named = one.replaceAll(`\${iot:Connection.Thing.ThingName}`, thing);
+      if (thing === '' && named !== one) return false;
+      const pattern = named
+        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+        .replaceAll('*', '.*')
+        .replaceAll('?', '.');
+      return new RegExp(`^${pattern}$`).test(resource);
+    });
+  });
+}

@@ -1,0 +1,134 @@
+// `npm run cloud`: the cloud as one command straight after a clone. What is missing is made: a SECRET_KEY in .env, certificates in
+// bench-certs/, a broker with mutual TLS in a process of its own, and the embedded database in cloud-data/. What .env or the
+// environment names (AWS_IOT_ENDPOINT, DATABASE_URL, ...) is taken instead. Ctrl-C ends it; everything that was made stays.
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { SettingsError } from '../cloud/src/errors.ts';
+import { type Environment, readEnvironment } from '../cloud/src/settings.ts';
+import { benchCertificates } from '../src/identity/index.ts';
+import { type LogLine, Program, ROOT } from '../test/support/program.ts';
+import { THING } from './world.ts';
+
+const HELP = `npm run cloud -- [--port 8080] [--broker-port 8883]
+  --port         of the API (else PORT, else 8080; 0: any that is free)
+  --broker-port  of the embedded broker (0: any that is free)`;
+
+const CERTIFICATES = 'bench-certs';
+const NAMES = ['ca', 'broker', 'cloud', 'robot'] as const;
+const READY_MS = 90_000;
+/** Pino's number of the level warn. */
+const WARN = 40;
+const MOST_DAYS_MS = 86_400_000;
+
+const say = (text: string): void => void process.stderr.write(`cloud: ${text}\n`);
+
+interface Asked {
+  readonly port: string | undefined;
+  readonly brokerPort: string;
+}
+
+function readArguments(): Asked {
+  try {
+    const options = { port: { type: 'string' }, 'broker-port': { type: 'string', default: '8883' }, help: { type: 'boolean' } } as const;
+    const { values } = parseArgs({ options });
+    if (values.help) {
+      process.stdout.write(`${HELP}\n`);
+      process.exit(0);
+    }
+    return { port: values.port, brokerPort: values['broker-port'] };
+  } catch (error) {
+    throw new SettingsError([error instanceof Error ? error.message : String(error), HELP]);
+  }
+}
+
+/** @returns what had to be made, in words, and what the cloud is to be started with. */
+async function prepare(given: Environment): Promise<{ readonly made: string[]; readonly secretKey: string }> {
+  const made: string[] = [];
+  let secretKey = given.SECRET_KEY ?? '';
+  if (!secretKey) {
+    secretKey = randomBytes(48).toString('base64');
+    const begun = existsSync('.env') && !readFileSync('.env', 'utf8').endsWith('\n') ? '\n' : '';
+    appendFileSync('.env', `${begun}SECRET_KEY=${secretKey}\n`, { mode: 0o600 });
+    made.push('a SECRET_KEY (.env)');
+  }
+  if (!given.AWS_IOT_ENDPOINT && !certificatesAreGood()) {
+    await benchCertificates(CERTIFICATES, THING);
+    made.push(`certificates of broker, cloud and robot (${CERTIFICATES}/)`);
+  }
+  const dataDir = given.CLOUD_DATA_DIR || './cloud-data';
+  if (!given.DATABASE_URL && !existsSync(join(dataDir, 'PG_VERSION'))) made.push(`an embedded PostgreSQL (${dataDir}/)`);
+  return { made, secretKey };
+}
+
+function certificatesAreGood(): boolean {
+  const files = NAMES.map((name) => join(CERTIFICATES, `${name}.crt.pem`));
+  const keys = NAMES.slice(1).map((name) => join(CERTIFICATES, `${name}.key.pem`));
+  if (![...files, ...keys].every((file) => existsSync(file))) return false;
+  return files.every((file) => Date.parse(new X509Certificate(readFileSync(file)).validTo) > Date.now() + MOST_DAYS_MS);
+}
+
+const certificate = (name: string): string => join(CERTIFICATES, `${name}.crt.pem`);
+const keyOf = (name: string): string => join(CERTIFICATES, `${name}.key.pem`);
+
+async function startBroker(port: string): Promise<Program> {
+  const args = [certificate('ca'), certificate('broker'), keyOf('broker'), THING, port];
+  return new Program(
+    'broker',
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), `${ROOT}demo/broker.ts`, ...args],
+    process.env,
+    process.cwd(),
+  );
+}
+
+/** The cloud's warnings, as a person reads them. */
+function tell(line: LogLine): void {
+  if (Number(line.level) < WARN) return;
+  say([line.msg, line.why].filter(Boolean).join(': '));
+}
+
+async function main(): Promise<number> {
+  const { port, brokerPort } = readArguments();
+  const given = readEnvironment(process.env, '.env');
+  const stopAsked = new Promise<void>((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
+  const { made, secretKey } = await prepare(given);
+  say(made.length > 0 ? `made ${made.join(', ')}` : 'all there already');
+  const programs: Program[] = [];
+  const endpoint: Record<string, string> = {};
+  try {
+    if (!given.AWS_IOT_ENDPOINT) {
+      say('starting the broker ...');
+      const broker = await startBroker(brokerPort);
+      programs.push(broker);
+      endpoint.AWS_IOT_ENDPOINT = `localhost:${(await broker.event('ready')).port}`;
+      Object.assign(endpoint, { AWS_ROOT_CA: certificate('ca'), AWS_CERT_FILE: certificate('cloud'), AWS_PRIVATE_KEY: keyOf('cloud') });
+    }
+    say('starting the cloud ...');
+    const env = { ...process.env, SECRET_KEY: secretKey, ...endpoint, ...(port !== undefined && { PORT: port }) };
+    const cloud = new Program('cloud', process.execPath, [`${ROOT}cloud/dist/cloud/src/main.js`, 'serve'], env, process.cwd(), tell);
+    programs.push(cloud);
+    const { url } = await cloud.event('cloud_ready', () => true, READY_MS);
+    say(`${url}/docs has the routes; the broker is ${endpoint.AWS_IOT_ENDPOINT ?? given.AWS_IOT_ENDPOINT}; Ctrl-C ends it`);
+    if (endpoint.AWS_IOT_ENDPOINT === 'localhost:8883') say('a robot for it: bin/elderly-bot run --config config/bench.yaml');
+    const ended = await Promise.race([stopAsked.then(() => null), ...programs.map((program) => program.exited.then(() => program))]);
+    if (ended === null) return 0;
+    say(`${ended.name} ended by itself: ${ended.stderr.trim()}`);
+    return 1;
+  } catch (error) {
+    const dead = programs.find((program) => program.ended);
+    say(dead ? dead.stderr.trim() || `${dead.name} did not start` : String(error));
+    return 1;
+  } finally {
+    for (const program of programs.toReversed()) await program.stop();
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof SettingsError)) throw error;
+  for (const line of error.lines) say(line);
+  process.exitCode = 2;
+}
