@@ -7,5 +7,6 @@ import { diskFull } from './diskFull.ts';
 import { kill } from './kill.ts';
 import { motion } from './motion.ts';
 import { powercut } from './powercut.ts';
+import { systemd } from './systemd.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt, clock, motion, commands];
+export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt, clock, motion, commands, systemd];
