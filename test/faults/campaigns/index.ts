@@ -6,7 +6,8 @@ import { corrupt } from './corrupt.ts';
 import { diskFull } from './diskFull.ts';
 import { kill } from './kill.ts';
 import { motion } from './motion.ts';
+import { debianPackage } from './package.ts';
 import { powercut } from './powercut.ts';
 import { systemd } from './systemd.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt, clock, motion, commands, systemd];
+export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt, clock, motion, commands, systemd, debianPackage];

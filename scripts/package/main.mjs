@@ -1,0 +1,56 @@
+// `npm run package [-- --arch amd64 --arch arm64 --out packages]`: a Debian package for each processor, from what is built here.
+// What is compiled stands in its description: rclnodejs comes prebuilt for Ubuntu's ROS 2, sharp for both processors; better-sqlite3 and
+// unix-dgram are taken from here for this machine's processor, and compiled at the installation for another, or for another Node.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT, SetupError, say } from '../setup/context.mjs';
+import { control } from './control.mjs';
+import { stage } from './stage.mjs';
+
+const ARCHITECTURES = /** @type {const} */ (['amd64', 'arm64']);
+
+/** @typedef {(typeof ARCHITECTURES)[number]} Architecture */
+
+/** @param {string[]} args */
+function options(args) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      arch: { type: 'string', multiple: true, default: [...ARCHITECTURES] },
+      out: { type: 'string', default: 'packages' },
+      version: { type: 'string' },
+    },
+  });
+  const wrong = values.arch.find((arch) => !ARCHITECTURES.some((known) => known === arch));
+  if (wrong !== undefined) throw new SetupError(`--arch ${wrong}`, `it is one of ${ARCHITECTURES.join(', ')}`);
+  return { ...values, arch: ARCHITECTURES.filter((arch) => values.arch.includes(arch)) };
+}
+
+/** @param {Architecture} arch @param {string} out @param {string | undefined} version */
+function packageFor(arch, out, version) {
+  const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-package-'));
+  try {
+    const staged = stage(folder, arch, version);
+    control(folder, arch, staged);
+    const file = join(out, `elderly-bot_${staged.version}_${arch}.deb`);
+    const built = spawnSync('dpkg-deb', ['--root-owner-group', '-Zgzip', '--build', folder, file], { encoding: 'utf8' });
+    if (built.status !== 0) throw new SetupError(`dpkg-deb: ${built.error?.message ?? built.stderr.trim()}`, 'apt-get install dpkg');
+    process.stdout.write(`${file}\n`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+try {
+  const { arch, out, version } = options(process.argv.slice(2));
+  const folder = resolve(ROOT, out);
+  mkdirSync(folder, { recursive: true });
+  for (const each of arch) packageFor(each, folder, version);
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  say(`${error.message}; ${error.todo}`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,183 @@
+// The files of the package, as they lie on a robot: the program in /usr/lib/elderly-bot, the units where systemd looks.
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { ROOT, SetupError } from '../setup/context.mjs';
+
+/** Where the program lies; systemd/ names another place, for a checkout. */
+const HOME = 'usr/lib/elderly-bot';
+const UNITS_HOME = '/opt/elderly-bot';
+
+const CPU = { amd64: 'x64', arm64: 'arm64' };
+
+/** @param {string} file @returns {any} */
+const json = (file) => JSON.parse(readFileSync(file, 'utf8'));
+
+/**
+ * @param {string} folder @param {import('./main.mjs').Architecture} arch @param {string | undefined} asVersion
+ * @returns {{ version: string, compiled: boolean }} whether the parts that depend on Node's own version are in it, compiled
+ */
+export function stage(folder, arch, asVersion) {
+  const manifest = json(join(ROOT, 'package.json'));
+  const version = asVersion ?? manifest.version;
+  const home = join(folder, HOME);
+  for (const part of ['bin', 'dist', 'config', 'certs/AmazonRootCA1.pem']) put(join(ROOT, part), join(home, part));
+  // Of a checkout only, and of a server.
+  for (const file of ['setup', 'elderly-bot-cloud']) rmSync(join(home, 'bin', file), { force: true });
+  for (const file of files(join(home, 'dist')).filter((path) => path.endsWith('.map'))) rmSync(file);
+  const { name, license, type, engines } = manifest;
+  write(join(home, 'package.json'), `${JSON.stringify({ name, version, license, type, engines }, null, 2)}\n`);
+  // The bundle has the version of the sources in it.
+  if (asVersion !== undefined) renameVersion(join(home, 'dist'), manifest.version, asVersion);
+  const compiled = modules(join(home, 'node_modules'), arch);
+
+  mkdirSync(join(folder, 'usr/bin'), { recursive: true });
+  symlinkSync('../lib/elderly-bot/bin/elderly-bot', join(folder, 'usr/bin/elderly-bot'));
+  // `elderly-bot service install` looks for them beside the program.
+  for (const unit of ['elderly-bot.service', 'elderly-bot-guard.service']) {
+    const text = readFileSync(join(ROOT, 'systemd', unit), 'utf8');
+    write(join(home, 'systemd', unit), text);
+    const here = text.replaceAll(`${UNITS_HOME}/docs/`, '/usr/share/doc/elderly-bot/').replaceAll(`${UNITS_HOME}/bin/`, '/usr/bin/');
+    write(join(folder, 'lib/systemd/system', unit), here);
+  }
+  for (const kind of ['sysusers', 'tmpfiles']) {
+    put(join(ROOT, `systemd/elderly-bot.${kind}.conf`), join(folder, `usr/lib/${kind}.d/elderly-bot.conf`));
+  }
+  documents(folder, version);
+  normalise(folder);
+  return { version, compiled };
+}
+
+/** @param {string} folder @param {string} version */
+function documents(folder, version) {
+  const docs = join(folder, 'usr/share/doc/elderly-bot');
+  put(join(ROOT, 'docs'), docs);
+  put(join(ROOT, 'config/robot.example.yaml'), join(docs, 'examples/robot.yaml'));
+  put(join(ROOT, 'scripts/package/debian/copyright'), join(docs, 'copyright'));
+  const entry = `elderly-bot (${version}) stable; urgency=medium\n\n  * CHANGELOG.md in this folder has what is new.\n\n`;
+  const signed = `${entry} -- The elderly-bot authors <authors@elderly-bot.dev>  ${new Date(lastChange()).toUTCString().replace('GMT', '+0000')}\n`;
+  mkdirSync(docs, { recursive: true });
+  writeFileSync(join(docs, 'changelog.gz'), gzipSync(signed, { level: 9 }));
+  put(join(ROOT, 'CHANGELOG.md'), join(docs, 'CHANGELOG.md'));
+  put(join(ROOT, 'scripts/package/debian/lintian-overrides'), join(folder, 'usr/share/lintian/overrides/elderly-bot'));
+}
+
+/** The same sources give the same package. */
+function lastChange() {
+  const { stdout } = spawnSync('git', ['log', '-1', '--format=%cI'], { cwd: ROOT, encoding: 'utf8' });
+  return stdout.trim() || statSync(join(ROOT, 'package.json')).mtime.toISOString();
+}
+
+/** Of those modules, what only their authors use. */
+const NOT_NEEDED = [
+  'better-sqlite3/deps/download.sh',
+  'nan/tools',
+  'nan/doc',
+  'semver/bin',
+  'file-uri-to-path/.npmignore',
+  'file-uri-to-path/test',
+];
+
+/**
+ * What the bundle leaves outside, and what that needs.
+ * @param {string} target @param {import('./main.mjs').Architecture} arch
+ */
+function modules(target, arch) {
+  const from = join(ROOT, 'node_modules');
+  const isOurs = CPU[arch] === process.arch;
+  const prebuilds = `prebuilds/linux-${CPU[arch]}`;
+  for (const part of ['package.json', 'LICENSE']) put(join(from, 'rclnodejs', part), join(target, 'rclnodejs', part));
+  for (const file of readdirSync(join(from, 'rclnodejs', prebuilds)).filter((name) => name.endsWith('-node-rclnodejs.node'))) {
+    put(join(from, 'rclnodejs', prebuilds, file), join(target, 'rclnodejs', prebuilds, file));
+  }
+  // Sources too: an installation with another Node compiles them.
+  for (const name of ['better-sqlite3', 'unix-dgram', 'bindings', 'file-uri-to-path', 'nan']) put(join(from, name), join(target, name));
+  for (const name of ['better-sqlite3', 'unix-dgram']) keepCompiled(join(target, name), isOurs);
+  for (const name of ['sharp', '@img/colour', 'detect-libc', 'semver']) put(join(from, name), join(target, name));
+  for (const part of NOT_NEEDED) rmSync(join(target, part), { recursive: true, force: true });
+  for (const name of [`@img/sharp-linux-${CPU[arch]}`, `@img/sharp-libvips-linux-${CPU[arch]}`]) {
+    if (isOurs) put(join(from, name), join(target, name));
+    else fetch(name, json(join(from, name.replace(`-${CPU[arch]}`, `-${process.arch}`), 'package.json')).version, join(target, name));
+  }
+  return isOurs;
+}
+
+/** Of a build only its result, and only where it is for this processor. @param {string} folder @param {boolean} isOurs */
+function keepCompiled(folder, isOurs) {
+  const release = join(folder, 'build/Release');
+  const results = isOurs && existsSync(release) ? readdirSync(release).filter((file) => file.endsWith('.node')) : [];
+  const kept = results.filter((file) => file !== 'test_extension.node').map((file) => ({ file, bytes: readFileSync(join(release, file)) }));
+  rmSync(join(folder, 'build'), { recursive: true, force: true });
+  for (const { file, bytes } of kept) {
+    mkdirSync(release, { recursive: true });
+    writeFileSync(join(release, file), bytes);
+    spawnSync('strip', ['--strip-unneeded', join(release, file)]);
+  }
+}
+
+/** @param {string} name @param {string} version @param {string} target */
+function fetch(name, version, target) {
+  const folder = mkdtempSync(`${dirname(dirname(target))}/.fetch-`);
+  try {
+    const packed = spawnSync('npm', ['pack', '--silent', `${name}@${version}`], { cwd: folder, encoding: 'utf8' });
+    if (packed.status !== 0)
+      throw new SetupError(`${name} for the other processor can't be fetched`, 'connect this machine, or --arch its own');
+    mkdirSync(target, { recursive: true });
+    spawnSync('tar', ['-xzf', packed.stdout.trim(), '-C', target, '--strip-components=1'], { cwd: folder });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @param {string} dist @param {string} from @param {string} to */
+function renameVersion(dist, from, to) {
+  for (const file of files(dist).filter((path) => path.endsWith('.js'))) {
+    const text = readFileSync(file, 'utf8');
+    const other = text.replaceAll(`version: "${from}"`, `version: "${to}"`);
+    if (other !== text) writeFileSync(file, other);
+  }
+}
+
+/** Modes as Debian has them, whoever's umask this is. @param {string} folder */
+function normalise(folder) {
+  for (const file of files(folder)) {
+    const isProgram = /\/usr\/lib\/elderly-bot\/bin\/(elderly-bot|with-ros)$/.test(file);
+    chmodSync(file, isProgram ? 0o755 : 0o644);
+  }
+  spawnSync('find', [folder, '-type', 'd', '-exec', 'chmod', '0755', '{}', '+']);
+}
+
+/** @param {string} folder @returns {string[]} */
+function files(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return files(path);
+    return entry.isFile() ? [path] : [];
+  });
+}
+
+/** @param {string} from @param {string} to */
+function put(from, to) {
+  if (!existsSync(from)) throw new SetupError(`${from} is not there`, 'run bin/setup first');
+  mkdirSync(dirname(to), { recursive: true });
+  cpSync(from, to, { recursive: true, dereference: true });
+}
+
+/** @param {string} file @param {string} text */
+function write(file, text) {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}

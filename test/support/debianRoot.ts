@@ -1,0 +1,87 @@
+// A clean Debian in a folder, by debootstrap, with this machine's Node.js as its package nodejs: what a robot has before the installation.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { needsRoot } from '../faults/campaign.ts';
+
+const SUITE = 'bookworm';
+
+export function debianMissing(): string | false {
+  const programs = ['debootstrap', 'dpkg-deb', 'unshare', 'chroot'];
+  const missing = programs.find((program) => spawnSync('sh', ['-c', `PATH=$PATH:/usr/sbin command -v ${program}`]).status !== 0);
+  return needsRoot() || (missing === undefined ? false : `no ${missing}: apt-get install debootstrap dpkg util-linux`);
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly text: string;
+}
+
+export class DebianRoot {
+  readonly folder = mkdtempSync(join(tmpdir(), 'elderly-bot-debian-'));
+
+  /** @param packages what is in it beside the essential ones. Takes some two minutes and the Debian mirror. */
+  constructor(packages: readonly string[]) {
+    const args = ['--variant=minbase', `--include=${packages.join(',')}`, SUITE, this.folder];
+    const { status, stdout, stderr } = spawnSync('debootstrap', args, { encoding: 'utf8', env: withSbin() });
+    if (status !== 0) throw new Error(`debootstrap: ${stdout.slice(-500)}${stderr}`);
+    this.#giveNode();
+  }
+
+  path(inside: string): string {
+    return join(this.folder, inside);
+  }
+
+  /** In the root, with a /proc of its own and without network. */
+  run(...command: string[]): Ended {
+    const script = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"';
+    const line = ['--mount', '--net', '--pid', '--fork', 'sh', '-c', script, this.folder, ...command];
+    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
+    const { status, stdout, stderr } = spawnSync('unshare', line, { encoding: 'utf8', env });
+    return { code: status, text: `${stdout}${stderr}` };
+  }
+
+  /** Copies a package into the root. @returns where it is there. */
+  bring(deb: string): string {
+    cpSync(deb, this.path(`root/${basename(deb)}`));
+    return `/root/${basename(deb)}`;
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** As nodesource's package has it: node, its headers, and npm with node-gyp. */
+  #giveNode(): void {
+    const node = process.execPath;
+    const prefix = dirname(dirname(node));
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-node-'));
+    try {
+      for (const part of ['include/node', 'lib/node_modules/npm']) {
+        cpSync(join(prefix, part), join(folder, 'usr', part), { recursive: true, verbatimSymlinks: true });
+      }
+      mkdirSync(join(folder, 'usr/bin'));
+      cpSync(node, join(folder, 'usr/bin/node'));
+      mkdirSync(join(folder, 'DEBIAN'));
+      const control = [
+        'Package: nodejs',
+        `Version: ${process.versions.node}`,
+        'Architecture: all',
+        'Maintainer: nobody <nobody@localhost>',
+      ];
+      writeFileSync(join(folder, 'DEBIAN/control'), `${[...control, 'Description: Node.js of the machine that tests'].join('\n')}\n`);
+      const deb = this.path('root/nodejs.deb');
+      const built = spawnSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', folder, deb], { encoding: 'utf8' });
+      if (built.status !== 0) throw new Error(`dpkg-deb: ${built.stderr}`);
+      const { code, text } = this.run('dpkg', '--install', '/root/nodejs.deb');
+      if (code !== 0 || statSync(this.path('usr/bin/node')).size === 0) throw new Error(`nodejs: ${text}`);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+function withSbin(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+}
