@@ -11,13 +11,19 @@ const [ca = '', cert = '', key = '', thing = '', port = '0'] = process.argv.slic
 const TOPICS = topicsOf('elderly_bot');
 const RIGHTS: Readonly<Record<string, Rights>> = { [thing]: ROBOT_RIGHTS, 'elderly-bot-cloud': CLOUD_RIGHTS };
 
+/** Taken when a client connects: a connection that is cut no longer says whose it was, and its last will is still to be judged. */
+const names = new WeakMap<Client, string>();
+
 function may(client: Client | null, what: keyof Rights, topic: string): boolean {
-  const socket = client?.conn;
-  const name = socket instanceof TLSSocket ? String(socket.getPeerCertificate().subject?.CN) : '';
-  return RIGHTS[name]?.[what].some((room) => TOPICS[room] === topic) ?? false;
+  const name = client ? names.get(client) : undefined;
+  return RIGHTS[name ?? '']?.[what].some((room) => TOPICS[room] === topic) ?? false;
 }
 
 const broker = await Aedes.createBroker({
+  authenticate: (client, _username, _password, done) => {
+    if (client.conn instanceof TLSSocket) names.set(client, String(client.conn.getPeerCertificate().subject?.CN));
+    done(null, names.has(client));
+  },
   authorizePublish: (client, { topic }, done) => done(may(client, 'publish', topic) ? null : new Error(`no right to publish ${topic}`)),
   authorizeSubscribe: (client, subscription, done) => done(null, may(client, 'hear', subscription.topic) ? subscription : null),
 });
