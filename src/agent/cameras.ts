@@ -25,6 +25,9 @@ const BOOL = 'std_msgs/msg/Bool';
 /** How often it is looked who publishes pictures. */
 const LOOK_EVERY_MS = 1_000;
 
+/** Better known before a fall than after it. */
+const SILENT_MS = 60_000;
+
 export async function startCameras({ loaded, ros, clock, problems }: CameraParts): Promise<Cameras> {
   const { config, off } = loaded;
   const { namespace, node_name: nodeName } = config.ros;
@@ -32,7 +35,7 @@ export async function startCameras({ loaded, ros, clock, problems }: CameraParts
   for (const { of, name, text } of off) if (of === 'cameras') problems.raise('camera_off', text, name);
   const jobs = new Jobs();
   const begin = async (name: string, entry: CameraConfig) => {
-    const tell = (code: 'camera_off' | 'camera_unreadable' | 'privacy_unknown', what: string | undefined) => {
+    const tell = (code: 'camera_off' | 'camera_silent' | 'camera_unreadable' | 'privacy_unknown', what: string | undefined) => {
       if (what === undefined) problems.clear(code, name);
       else problems.raise(code, `${name} (${entry.topic}): ${what}`, name);
     };
@@ -50,7 +53,9 @@ export async function startCameras({ loaded, ros, clock, problems }: CameraParts
       onError: (error) => unreadable(messageOf(error)),
       onTrouble: (what) => tell('camera_off', what),
     });
-    return { camera, name, topic: entry.topic, follows: [pictures, ...privacyOf(camera, entry, tell)] };
+    const lookAfter = () =>
+      tell('camera_silent', camera.silentMs > SILENT_MS ? `nothing came for ${Math.round(camera.silentMs / 1_000)} s` : undefined);
+    return { camera, name, topic: entry.topic, lookAfter, follows: [pictures, ...privacyOf(camera, entry, tell)] };
   };
   const privacyOf = (
     camera: Camera,
@@ -68,7 +73,10 @@ export async function startCameras({ loaded, ros, clock, problems }: CameraParts
   };
   const running = await Promise.all(Object.entries(config.cameras).map(([name, entry]) => begin(name, entry)));
   const look = () => {
-    for (const { follows } of running) for (const follow of follows) follow.look();
+    for (const { follows, lookAfter } of running) {
+      for (const follow of follows) follow.look();
+      lookAfter();
+    }
   };
   look();
   const looking = every(LOOK_EVERY_MS, look);

@@ -1,4 +1,4 @@
-// `elderly-bot topics`: what is published on this robot now, how often, with which quality of service, and which channel takes it.
+// `elderly-bot topics`: what is published on this robot now, how often, with which quality of service, and which channel or camera takes it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
@@ -14,6 +14,7 @@ export interface SeenTopic {
   /** Why there is no rate. */
   readonly why: string | null;
   readonly channels: readonly string[];
+  readonly cameras: readonly string[];
 }
 
 /** Until DDS has found the others on this machine and its network. */
@@ -59,7 +60,9 @@ async function look(ros: RosNode, config: Config, signal: AbortSignal): Promise<
         .map(({ node, namespace, qos }) => ({ node: `${namespace === '/' ? '' : namespace}/${node}`, ...qos }));
       const rate = typeof counter === 'string' ? null : Math.round((10 * counter.received) / seconds) / 10;
       if (typeof counter !== 'string') counter.close();
-      return { topic, types, publishers, rate, why: typeof counter === 'string' ? counter : null, channels: channelsOn(topic, config) };
+      const why = typeof counter === 'string' ? counter : null;
+      const [channels, cameras] = [takenBy(config.channels, topic, config), takenBy(config.cameras, topic, config)];
+      return { topic, types, publishers, rate, why, channels, cameras };
     })
     .sort((a, b) => a.topic.localeCompare(b.topic));
 }
@@ -77,8 +80,8 @@ function counterOf(ros: RosNode, topic: string): RosSubscription | string {
   }
 }
 
-function channelsOn(topic: string, { channels, ros }: Config): string[] {
-  return Object.entries(channels).flatMap(([name, entry]) =>
+function takenBy(entries: Readonly<Record<string, { readonly topic: string }>>, topic: string, { ros }: Config): string[] {
+  return Object.entries(entries).flatMap(([name, entry]) =>
     absoluteTopic(entry.topic, ros.namespace, ros.node_name) === topic ? [name] : [],
   );
 }
@@ -88,10 +91,11 @@ function describe(seen: readonly SeenTopic[]): string {
     return 'nothing is published: is the robot’s software up, is ROS_DOMAIN_ID the same, does ROS_AUTOMATIC_DISCOVERY_RANGE let it be found?\n';
   }
   const width = Math.max(...seen.map(({ topic }) => topic.length));
-  const lines = seen.map(({ topic, types, publishers, rate, why, channels }) => {
+  const lines = seen.map(({ topic, types, publishers, rate, why, channels, cameras }) => {
     const qos = [...new Set(publishers.map(({ reliability, durability }) => `${reliability}, ${durability}`))].join('; ');
     const by = publishers.map(({ node }) => node).join(', ');
-    const taken = channels.length > 0 ? `  -> ${channels.join(', ')}` : '';
+    const takers = [...channels, ...cameras.map((name) => `camera ${name}`)];
+    const taken = takers.length > 0 ? `  -> ${takers.join(', ')}` : '';
     return `${topic.padEnd(width)}  ${rate === null ? `     (${why})` : `${rate.toFixed(1).padStart(7)} Hz`}  ${types.join(' or ')}  by ${by} (${qos})${taken}`;
   });
   return `${lines.join('\n')}\n`;

@@ -82,11 +82,13 @@ export class Camera {
   #kept = 0;
   #unreadable = 0;
   #lastKeptMs: number | undefined;
+  #lastSeenMs: number;
   #closed = false;
 
   constructor(options: CameraOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#lastSeenMs = options.clock.mono();
     this.#ring = new Ring({ ms: options.config.ring, bytes: HELD_BYTES });
     this.#privacy = new Privacy(options.config, () => {
       this.#privacies += 1;
@@ -111,6 +113,7 @@ export class Camera {
   see(message: PictureMessage): void {
     const { clock, jobs } = this.#options;
     const atMs = clock.mono();
+    this.#lastSeenMs = atMs;
     if (this.#closed) return;
     if (!this.#privacy.mayKeep(atMs)) {
       this.#ring.clear();
@@ -163,6 +166,11 @@ export class Camera {
       this.#collecting.delete(clip);
       this.#clips -= 1;
     }
+  }
+
+  /** Since anything came, kept or not, or since the start. */
+  get silentMs(): number {
+    return this.#options.clock.mono() - this.#lastSeenMs;
   }
 
   status(): CameraCounts {

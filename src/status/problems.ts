@@ -144,6 +144,11 @@ export const PROBLEMS = {
     title: 'A camera’s pictures can’t be read',
     todo: 'mend what its driver publishes: encoding, width, height, step and data have to fit together',
   },
+  camera_silent: {
+    severity: 'error',
+    title: 'A camera publishes nothing, so nobody would see what happens',
+    todo: 'look at the camera, its cable and its ROS node',
+  },
   privacy_unknown: {
     severity: 'warning',
     title: 'Nobody has said whether there is privacy, so there is: only what privacy_allows names is pictured',
