@@ -14,7 +14,7 @@ const CHECK = process.argv.includes('--check');
 const WITHOUT_ROS = process.argv.includes('--no-ros');
 
 /** In this order: each may need those before it. */
-const STEPS = WITHOUT_ROS ? [nodePackages, sqlite, build] : [ros, nodePackages, sqlite, datagrams, build, rclnodejs];
+const STEPS = WITHOUT_ROS ? [nodePackages, sqlite, datagrams, build] : [ros, nodePackages, sqlite, datagrams, build, rclnodejs];
 
 /** @returns {Promise<number>} the exit code */
 async function main() {

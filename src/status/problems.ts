@@ -6,6 +6,10 @@ export interface ProblemEntry {
   readonly severity: Severity;
   readonly title: string;
   readonly todo: string;
+  /** Mere consequences: neither said nor shown while this stands. */
+  readonly hides?: readonly string[];
+  /** Said and shown once it has stood for so long, in milliseconds: what mends itself sooner is nobody's concern. */
+  readonly shownAfterMs?: number;
 }
 
 export const PROBLEMS = {
@@ -13,6 +17,7 @@ export const PROBLEMS = {
     severity: 'error',
     title: "The broker's name can't be resolved",
     todo: 'check mqtt.endpoint, the network, and the name server in /etc/resolv.conf',
+    hides: ['uploads_failing'],
   },
   broker_refused_connection: {
     severity: 'error',
@@ -23,6 +28,7 @@ export const PROBLEMS = {
     severity: 'error',
     title: 'The broker does not answer',
     todo: 'check the network and whether a firewall lets port 8883 out',
+    hides: ['uploads_failing'],
   },
   broker_hung_up: {
     severity: 'error',
@@ -53,6 +59,7 @@ export const PROBLEMS = {
     severity: 'error',
     title: 'This robot’s certificate has expired',
     todo: 'get a new one: elderly-bot certs provision, or certs init and import (docs/certificates.md)',
+    hides: ['certificate_expires', 'certificate_expires_soon'],
   },
   certificate_expires: {
     severity: 'warning',
@@ -73,6 +80,7 @@ export const PROBLEMS = {
     severity: 'error',
     title: 'The clock is wrong, so no certificate can be checked',
     todo: 'let the clock synchronise (timedatectl); the certificates are probably fine',
+    hides: ['clock_differs', 'uploads_failing'],
   },
   not_authorized: {
     severity: 'error',
@@ -88,11 +96,13 @@ export const PROBLEMS = {
     severity: 'error',
     title: 'Another client uses this robot’s name',
     todo: 'find the second agent, or the bench tool, that connects with this thing name, and stop it',
+    hides: ['mqtt_ended'],
   },
   mqtt_ended: {
     severity: 'warning',
     title: 'The connection to the broker ended',
     todo: 'nothing: it is made again by itself',
+    shownAfterMs: 5_000,
   },
   message_refused: {
     severity: 'error',
@@ -188,6 +198,7 @@ export const PROBLEMS = {
     severity: 'error',
     title: 'The guard is not there, so the robot takes no command that moves it',
     todo: 'start elderly-bot-guard.service, or `elderly-bot guard` with the same configuration',
+    shownAfterMs: 3_000,
   },
   ended_unasked: {
     severity: 'warning',
@@ -203,6 +214,7 @@ export const PROBLEMS = {
     severity: 'critical',
     title: 'Readings can’t be written to disk',
     todo: 'free space on the disk of state_dir, or repair it; readings are kept in memory meanwhile',
+    hides: ['logs_unwritable'],
   },
 } as const satisfies Record<string, ProblemEntry>;
 
@@ -216,13 +228,15 @@ export interface StandingProblem extends ProblemEntry {
   readonly sinceMs: number;
 }
 
-/** Called once when a problem begins and once when it ends. */
+/** Called once when a problem is first shown, and once when it ends, if it ever was. */
 export type ProblemListener = (state: 'raised' | 'cleared', problem: StandingProblem) => void;
 
 export class Problems {
   readonly #standing = new Map<string, StandingProblem>();
+  readonly #said = new Set<string>();
   readonly #now: () => number;
   readonly #listener: ProblemListener;
+  #timer: NodeJS.Timeout | undefined;
 
   /** @param now monotonic milliseconds. */
   constructor(now: () => number, listener: ProblemListener) {
@@ -234,9 +248,8 @@ export class Problems {
   raise(code: ProblemCode, text: string, subject = ''): void {
     const key = `${code}/${subject}`;
     if (this.#standing.has(key)) return;
-    const problem = { ...PROBLEMS[code], code, subject, text, sinceMs: this.#now() };
-    this.#standing.set(key, problem);
-    this.#listener('raised', problem);
+    this.#standing.set(key, { ...PROBLEMS[code], code, subject, text, sinceMs: this.#now() });
+    this.#look();
   }
 
   clear(code: ProblemCode, subject = ''): void {
@@ -244,7 +257,8 @@ export class Problems {
     const problem = this.#standing.get(key);
     if (!problem) return;
     this.#standing.delete(key);
-    this.#listener('cleared', problem);
+    if (this.#said.delete(key)) this.#listener('cleared', problem);
+    this.#look();
   }
 
   /** Clears all of these codes but one: of several causes of the same trouble, only the latest stands. */
@@ -254,7 +268,29 @@ export class Problems {
     }
   }
 
+  /** What is to be shown now. */
   standing(): StandingProblem[] {
-    return [...this.#standing.values()];
+    return [...this.#standing.values()].filter((problem) => this.#waitMs(problem) === 0);
+  }
+
+  /** Says what is to be shown and was not yet, and looks again when more is. What was said once is said to end, hidden or not. */
+  #look(): void {
+    let soonestMs = Number.POSITIVE_INFINITY;
+    for (const [key, problem] of this.#standing) {
+      if (this.#said.has(key)) continue;
+      const waitMs = this.#waitMs(problem);
+      if (waitMs) soonestMs = Math.min(soonestMs, waitMs);
+      if (waitMs !== 0) continue;
+      this.#said.add(key);
+      this.#listener('raised', problem);
+    }
+    clearTimeout(this.#timer);
+    if (soonestMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#look(), soonestMs).unref();
+  }
+
+  /** @returns how long until it is to be shown; undefined where another hides it, however long that stands. */
+  #waitMs({ code, sinceMs, shownAfterMs = 0 }: StandingProblem): number | undefined {
+    const isHidden = [...this.#standing.values()].some(({ hides }) => hides?.includes(code));
+    return isHidden ? undefined : Math.max(0, sinceMs + shownAfterMs - this.#now());
   }
 }

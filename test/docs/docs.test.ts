@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { ERROR_CODES } from '../../src/errors.ts';
-import { askStatus, CHECKS, METRICS, PROBLEMS } from '../../src/status/index.ts';
+import { askStatus, CHECKS, METRICS, PROBLEMS, type ProblemEntry } from '../../src/status/index.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
@@ -32,6 +32,17 @@ describe('the documentation', () => {
 
   it('lists every problem, and no other', () => {
     assert.deepEqual(listed('docs/problems.md').sort(), Object.keys(PROBLEMS).sort());
+  });
+
+  it('says of each problem what it hides, and after how long it is shown', () => {
+    for (const [code, entry] of Object.entries<ProblemEntry>(PROBLEMS)) {
+      const hides = (entry.hides ?? []).map((hidden) => `\`${hidden}\``).join(', ');
+      const after = entry.shownAfterMs === undefined ? '' : `${entry.shownAfterMs / 1_000} s`;
+      const row = read('docs/problems.md')
+        .split('\n')
+        .find((line) => line.startsWith(`| \`${code}\` |`));
+      assert.ok(row?.endsWith(`| ${hides} | ${after} |`), `${code}: ${row}`);
+    }
   });
 
   it('lists every metric, and no other', () => {

@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { type Clock, Lifetime, systemClock } from '../../src/clock/index.ts';
 import { type BenchFiles, readCredentials } from '../../src/identity/index.ts';
 import { Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
-import { Problems } from '../../src/status/index.ts';
+import { type ProblemCode, Problems } from '../../src/status/index.ts';
 import { Uplink, UplinkMemory, type UplinkOptions } from '../../src/uplink/index.ts';
 
 export interface UplinkBench {
@@ -36,11 +36,16 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
   });
   outbox.start();
   const raised: string[] = [];
-  const problems = new Problems(
+  // Also what would be shown only if it stood for longer.
+  class Raised extends Problems {
+    override raise(code: ProblemCode, text: string, subject?: string): void {
+      raised.push(code);
+      super.raise(code, text, subject);
+    }
+  }
+  const problems = new Raised(
     () => clock.mono(),
-    (state, { code }) => {
-      if (state === 'raised') raised.push(code);
-    },
+    () => {},
   );
   const uplink = new Uplink({
     thing: 'elderly-bot',

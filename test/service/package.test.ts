@@ -1,0 +1,88 @@
+// What is handed out: the Debian package of this processor and the npm package, each unpacked into an empty folder and run from there.
+// `npm run faults -- package` installs, upgrades, removes and purges the first in a clean Debian.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { VERSION } from '../../src/version.ts';
+import { ROOT } from '../support/program.ts';
+
+const ARCH = process.arch === 'x64' ? 'amd64' : process.arch;
+const skip = spawnSync('dpkg-deb', ['--version']).status === 0 ? false : 'no dpkg-deb: this is no Debian';
+const skipLintian = spawnSync('lintian', ['--version']).status === 0 ? false : 'no lintian: apt-get install lintian';
+
+function run(command: string, args: readonly string[], cwd: string): { readonly status: number | null; readonly text: string } {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });
+  return { status, text: `${stdout}${stderr}`.trim() };
+}
+
+/** @returns what is wrong, or nothing. */
+function worksFrom(program: string, folder: string): void {
+  mkdirSync(folder);
+  assert.deepEqual(run(program, ['--version'], folder), { status: 0, text: VERSION });
+  writeFileSync(join(folder, 'robot.yaml'), 'thing: kitchen-bot\nstate_dir: state\n');
+  const stats = run(program, ['outbox', 'stats', '--config', 'robot.yaml'], folder);
+  assert.match(stats.text, /OUTBOX_MISSING/);
+  const installed = run(program, ['service', 'install', '--config', 'robot.yaml', '--user', 'robot', '--root', 'root'], folder);
+  assert.equal(installed.status, 0, installed.text);
+  assert.ok(existsSync(join(folder, 'root/etc/systemd/system/elderly-bot.service')));
+}
+
+describe('what is handed out', { timeout: 240_000 }, () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-package-'));
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  describe('the Debian package', { skip }, () => {
+    let deb: string;
+    let root: string;
+    before(() => {
+      const made = run(process.execPath, ['scripts/package/main.mjs', '--arch', ARCH, '--out', folder], ROOT);
+      assert.equal(made.status, 0, made.text);
+      deb = made.text.split('\n').at(-1) ?? '';
+      root = join(folder, 'root');
+      assert.equal(run('dpkg-deb', ['--extract', deb, root], folder).status, 0);
+    });
+
+    it('runs from where it is unpacked', () => worksFrom(join(root, 'usr/bin/elderly-bot'), join(folder, 'elsewhere')));
+
+    it('has what this processor needs, compiled, and nothing of another', () => {
+      const modules = join(root, 'usr/lib/elderly-bot/node_modules');
+      const compiled = (readdirSync(modules, { recursive: true }) as string[]).filter((name) => name.endsWith('.node'));
+      const has = (part: string) => compiled.some((name) => name.includes(part));
+      for (const part of ['better_sqlite3.node', 'unix_dgram.node', 'sharp-linux', 'jazzy-noble', 'kilted-noble'])
+        assert.ok(has(part), part);
+      assert.ok(!has(process.arch === 'x64' ? 'arm64' : 'x64'), compiled.join('\n'));
+    });
+
+    it('has units that name its own program, the sysusers and tmpfiles', () => {
+      const unit = readFileSync(join(root, 'lib/systemd/system/elderly-bot.service'), 'utf8');
+      assert.match(unit, /^ExecStart=\/usr\/bin\/elderly-bot run/m);
+      assert.doesNotMatch(unit, /\/opt\//);
+      for (const kind of ['sysusers', 'tmpfiles']) assert.ok(existsSync(join(root, `usr/lib/${kind}.d/elderly-bot.conf`)));
+    });
+
+    it('is without an error to lintian', { skip: skipLintian }, () => {
+      const { status, text } = run('lintian', ['--allow-root', '--fail-on', 'error', deb], folder);
+      assert.equal(status, 0, text);
+    });
+  });
+
+  it('as an npm package has the program and no more, and runs from an empty folder', () => {
+    const packed = run('npm', ['pack', '--silent', '--pack-destination', folder], ROOT);
+    assert.equal(packed.status, 0, packed.text);
+    const unpacked = join(folder, 'npm');
+    mkdirSync(unpacked);
+    const file = join(folder, packed.text.split('\n').at(-1) ?? '');
+    assert.equal(run('tar', ['-xzf', file, '-C', unpacked, '--strip-components=1'], folder).status, 0);
+    const there = new Set(readdirSync(unpacked));
+    for (const name of ['src', 'test', 'cloud', 'scripts', '.setup', 'demo']) assert.ok(!there.has(name), name);
+    // What npm would install beside it.
+    symlinkSync(join(ROOT, 'node_modules'), join(unpacked, 'node_modules'));
+    worksFrom(join(unpacked, 'bin/elderly-bot'), join(folder, 'empty'));
+  });
+});
