@@ -3,23 +3,19 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock/index.ts';
 import { type CommandConfig, isVelocity, type OwnCommand, STOP } from '../config/index.ts';
-import { crashPoint } from '../crashPoint.ts';
 import { messageOf } from '../errors.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
-import { Histogram, type HistogramStatus } from '../status/index.ts';
-import type { ResultBody } from '../wire/index.ts';
+import type { HistogramStatus } from '../status/index.ts';
 import { type AdmissionFacts, type Admitted, type Arrival, admit, isStop, type Refused, type Verdict } from './admit.ts';
 import { Answers } from './answers.ts';
 import type { Heard } from './conditions.ts';
 import { Evidence } from './evidence.ts';
 import { Inbox } from './inbox.ts';
 import { type Brakes, Motion, type MotionGuard, type Turn } from './motion.ts';
+import { type Outcome, Outlets, withClamped } from './outlets.ts';
 import { type CommandPublisher, hasSubscribers, matched, publishAll } from './publish.ts';
 import { Rates } from './rates.ts';
-import { outgoing, type Values } from './template.ts';
-
-/** What became of something the agent did itself. */
-export type Outcome = Pick<ResultBody, 'status' | 'reason' | 'detail' | 'applied'>;
+import type { Values } from './template.ts';
 
 /** What the agent itself can do; what is missing here is refused. */
 export type OwnWork = Partial<Record<OwnCommand, (values: Values) => Outcome | Promise<Outcome>>>;
@@ -51,10 +47,10 @@ interface Job {
 export class Commands {
   readonly #options: CommandsOptions;
   readonly #answers: Answers;
+  readonly #outlets: Outlets;
   readonly #motion: Motion;
   readonly #evidence = new Evidence();
   readonly #rates: Rates;
-  readonly #latency = new Histogram();
   readonly #inbox = new Inbox<Job>((job) => this.#handle(job, false));
   readonly #running = new Set<Promise<void>>();
   #stops = 0;
@@ -62,6 +58,7 @@ export class Commands {
 
   constructor(options: CommandsOptions) {
     this.#options = options;
+    this.#outlets = new Outlets(options.publishers, options.commands[STOP], options.log);
     this.#answers = new Answers(options.outbox, options.journal, options.clock);
     this.#motion = new Motion(options.guard, options.log);
     this.#rates = new Rates(options.clock);
@@ -103,7 +100,7 @@ export class Commands {
 
   /** From the broker's message to the ROS message. */
   latency(): HistogramStatus {
-    return this.#latency.status();
+    return this.#outlets.latency();
   }
 
   receive(arrival: Arrival): void {
@@ -162,7 +159,7 @@ export class Commands {
   }
 
   #runStop(stop: Admitted, { receivedMs }: Job): void {
-    const outcome = this.#publish(stop, receivedMs);
+    const outcome = this.#outlets.publish(stop, receivedMs);
     this.halt('a stop came');
     const { id } = stop;
     let isNew = true;
@@ -179,7 +176,7 @@ export class Commands {
     const { id, name, config } = admitted;
     this.#rates.count(name);
     this.#answers.take(id);
-    const publishers = this.#publishers(name);
+    const publishers = this.#outlets.of(name);
     if (!config.does && !admitted.motion && hasSubscribers(publishers)) {
       this.#publishOnce(admitted, job);
       return;
@@ -196,7 +193,7 @@ export class Commands {
     if (config.does) return this.#runOwn(admitted, config.does);
     if (motion && job.stops !== this.#stops) return this.#turnAway(admitted, 'a stop came after it');
     const turn = motion?.begins ? this.#motion.claim(name) : undefined;
-    const found = await matched(this.#publishers(name));
+    const found = await matched(this.#outlets.of(name));
     if (turn && (!found || this.#stopping)) this.#motion.release(turn);
     if (this.#stopping) return this.#turnAway(admitted, 'the agent is stopping');
     if (!found) return this.#answer(admitted, { status: 'no_effect', detail: 'nothing on the robot subscribes to its topic' });
@@ -217,7 +214,7 @@ export class Commands {
       this.#motion.release(turn);
       return;
     }
-    const publishers = this.#publishers(name);
+    const publishers = this.#outlets.of(name);
     const velocity = messages.flatMap(({ type, topic }, i) => (isVelocity(type) ? [{ topic, publisher: publishers[i] }] : []));
     const brakes: Brakes = {
       topics: velocity.map(({ topic }) => topic),
@@ -226,12 +223,12 @@ export class Commands {
           velocity.flatMap(({ publisher }) => publisher ?? []),
           velocity.map(() => ({})),
         ),
-      stop: () => this.#publishStop(),
+      stop: () => this.#outlets.publishStop(),
     };
     let outcome: Outcome | undefined;
     try {
       await this.#motion.begin(turn, durationMs, brakes, () => {
-        outcome = this.#publish(admitted, receivedMs);
+        outcome = this.#outlets.publish(admitted, receivedMs);
         if (outcome.status === 'failed') throw new Error(outcome.detail);
       });
     } catch (error) {
@@ -246,7 +243,7 @@ export class Commands {
 
   #publishOnce(admitted: Admitted, { receivedMs }: Job): void {
     const { id, name } = admitted;
-    if (this.#begin(id, name)) this.#conclude(admitted, this.#publish(admitted, receivedMs), () => {});
+    if (this.#begin(id, name)) this.#conclude(admitted, this.#outlets.publish(admitted, receivedMs), () => {});
   }
 
   /** Records the start. @returns false where that is impossible: then the command is answered, and must not run. */
@@ -260,22 +257,6 @@ export class Commands {
       this.#answers.give(id, { command: name, status: 'failed', detail: 'the robot can’t write to its disk' });
       return false;
     }
-  }
-
-  #publish({ id, name, messages, clamped }: Admitted, receivedMs: number): Outcome {
-    const applied = messages.length === 1 ? messages[0]?.message : messages.map(({ topic, message }) => ({ topic, message }));
-    try {
-      publishAll(
-        this.#publishers(name),
-        messages.map(({ message }) => message),
-      );
-    } catch (error) {
-      return { status: 'failed', reason: 'ros_error', detail: messageOf(error) };
-    }
-    crashPoint('command_published');
-    this.#latency.add(performance.now() - receivedMs);
-    this.#options.log.info({ event: 'command', id, command: name }, `command ${name} was published`);
-    return withClamped({ status: 'done', applied }, clamped);
   }
 
   /** Answers at once, or once the evidence came or did not. */
@@ -296,19 +277,6 @@ export class Commands {
     });
   }
 
-  #publishStop(): void {
-    const stop = this.#options.commands[STOP];
-    if (!stop) return;
-    publishAll(
-      this.#publishers(STOP),
-      outgoing(stop, {}).map(({ message }) => message),
-    );
-  }
-
-  #publishers(name: string): readonly CommandPublisher[] {
-    return this.#options.publishers.get(name) ?? [];
-  }
-
   #refuse({ id, name, status, reason, detail }: Refused): void {
     const result = { status, ...(name ? { command: name } : {}), ...(reason ? { reason } : {}), detail };
     const isAtOnce = this.#answers.refuse(id, result);
@@ -327,8 +295,4 @@ export class Commands {
     this.#options.log.error({ event: 'command_failed', id, command: name, err: error }, `command ${name} failed`);
     this.#answers.give(id, { command: name, status: 'failed', detail: messageOf(error) });
   }
-}
-
-function withClamped(outcome: Outcome, clamped: readonly string[]): Outcome {
-  return clamped.length === 0 ? outcome : { ...outcome, detail: `brought back into limits: ${clamped.join(', ')}` };
 }
