@@ -91,12 +91,22 @@ await yargs(hideBin(process.argv))
       await exitWith(() => printPolicy(who, { prefix, region, account, thing: name }));
     },
   )
+  .command(
+    'doctor',
+    'Look for what is wrong, and say what to do: settings, certificates, database, broker, nginx, bucket',
+    jsonOption,
+    async ({ json }) => {
+      const { doctor } = await import('./cli/doctor.ts');
+      await exitWith(() => doctor(json));
+    },
+  )
   .command('openapi', 'Print the OpenAPI 3.1 document of the routes', {}, async () => {
     const { printOpenApi } = await import('./cli/openapi.ts');
     await exitWith(printOpenApi);
   })
   .command('version', 'Print the version', {}, () => print(VERSION))
   .example('$0 serve', 'run it')
+  .example('$0 doctor', 'why does it not work?')
   .example('$0 invite +391234567 elderly-bot', 'let somebody see the robot')
   .example('$0 device add elderly-bot robot.crt.pem', 'take pictures from the robot')
   .example('$0 policies robot --region eu-central-1 --account 123456789012', 'the policy to attach to robots’ certificates')

@@ -1,0 +1,47 @@
+// `doctor`: what is wrong with this cloud, and what to do. It changes nothing, and takes no message from the robots.
+import { checkBroker } from '../doctor/broker.ts';
+import { type Check, exitCodeOf, type Finding, runChecks, skipped } from '../doctor/check.ts';
+import { checkDatabase } from '../doctor/database.ts';
+import { checkInstance, checkOrigin } from '../doctor/http.ts';
+import { checkCertificate, checkSettings } from '../doctor/settings.ts';
+import { checkStore } from '../doctor/store.ts';
+import { SettingsError } from '../errors.ts';
+import { databaseSettingsFrom, type Environment, readEnvironment } from '../settings.ts';
+import { print } from './exit.ts';
+
+const QUICK_MS = 2_000;
+const NETWORK_MS = 20_000;
+
+export async function doctor(json: boolean): Promise<number> {
+  const findings = await runChecks(checksOf(readEnvironment(process.env, '.env')));
+  if (json) print(JSON.stringify({ checks: findings }));
+  else for (const finding of findings) print(lineOf(finding));
+  return exitCodeOf(findings);
+}
+
+function checksOf(environment: Environment): Check[] {
+  return [
+    { name: 'settings', deadlineMs: QUICK_MS, run: () => checkSettings(environment) },
+    { name: 'certificate', deadlineMs: QUICK_MS, run: () => checkCertificate(environment, Date.now()) },
+    { name: 'database', deadlineMs: NETWORK_MS, run: () => databaseOf(environment) },
+    { name: 'broker', deadlineMs: NETWORK_MS, run: () => checkBroker(environment) },
+    { name: 'instance', deadlineMs: NETWORK_MS, run: () => checkInstance(environment) },
+    { name: 'origin', deadlineMs: NETWORK_MS, run: () => checkOrigin(environment) },
+    { name: 'store', deadlineMs: NETWORK_MS, run: () => checkStore(environment) },
+  ];
+}
+
+async function databaseOf(environment: Environment): Promise<readonly Finding[]> {
+  try {
+    return await checkDatabase(databaseSettingsFrom(environment));
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    return [skipped('database', 'DATABASE_URL can’t be used')];
+  }
+}
+
+const SIGNS = { ok: 'ok', warning: 'warning', error: 'ERROR', skipped: '-', unknown: '?' } as const;
+
+function lineOf({ code, status, seen, do: todo }: Finding): string {
+  return `${SIGNS[status].padEnd(8)} ${seen}${todo === null ? '' : `; ${todo} [${code}]`}`;
+}

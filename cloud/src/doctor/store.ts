@@ -1,0 +1,40 @@
+// The bucket: whether it answers these credentials. Nothing is written.
+import { messageOf } from '../errors.ts';
+import type { Environment } from '../settings.ts';
+import { ObjectStore } from '../uploads/store.ts';
+import { type Finding, ok, problem, skipped } from './check.ts';
+import { reachOf } from './network.ts';
+
+const NOTHING = { key: 'elderly-bot-cloud-doctor', contentType: 'text/plain', size: 0, sha256: '' };
+
+export async function checkStore({ S3_BUCKET: bucket, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL }: Environment): Promise<Finding[]> {
+  if (!bucket) return [skipped('store', 'S3_BUCKET is not set: robots can upload nothing')];
+  const store = new ObjectStore({ bucket, endpoint: AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL || null });
+  try {
+    await store.whyNotStored(NOTHING);
+    return [ok('store', `${bucket} answers`)];
+  } catch (error) {
+    return [whyNot(bucket, error)];
+  } finally {
+    store.close();
+  }
+}
+
+function whyNot(bucket: string, error: unknown): Finding {
+  const { name = '', $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
+  const seen = `${bucket}: ${messageOf(error)}`;
+  if (/Credentials|Region/.test(name) || /region is missing/i.test(seen))
+    return problem(
+      'store_credentials',
+      seen,
+      'set AWS_REGION, and AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or give the machine a role',
+    );
+  if ($metadata?.httpStatusCode === 403)
+    return problem('store_denied', seen, 'the role needs s3:GetObject, s3:PutObject and s3:ListBucket on this bucket');
+  const reach = reachOf(error);
+  return problem(
+    'store_unreachable',
+    seen,
+    reach === 'name' ? 'check AWS_REGION or AWS_ENDPOINT_URL_S3' : 'look at the network between here and the store',
+  );
+}

@@ -1,0 +1,251 @@
+// Systems that are broken on purpose: doctor names exactly what was broken, with what to do.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttp } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
+import { findMosquitto, Mosquitto } from '../../test/support/mosquitto.ts';
+import { freePort } from '../../test/support/ports.ts';
+import { Postgres } from '../../test/support/postgres.ts';
+import { migrate } from '../src/database/migrate.ts';
+import { postgresDatabase } from '../src/database/postgres.ts';
+import { checkBroker } from '../src/doctor/broker.ts';
+import { exitCodeOf, type Finding, ok, problem, runChecks, warning } from '../src/doctor/check.ts';
+import { checkDatabase } from '../src/doctor/database.ts';
+import { checkInstance, checkOrigin } from '../src/doctor/http.ts';
+import { checkCertificate, checkSettings } from '../src/doctor/settings.ts';
+import { cloudCommand } from './support/commandLine.ts';
+import { NO_POSTGRES } from './support/databases.ts';
+
+const NO_MOSQUITTO = findMosquitto() === null && 'skipped: Mosquitto is not installed (apt-get install mosquitto)';
+const DAY_MS = 86_400_000;
+const SECRET_KEY = 'a secret of tests, long enough for them';
+
+let folder = '';
+let files: BenchFiles;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'elderly-bot-doctor-'));
+  files = await benchCertificates(folder, 'elderly-bot');
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const codes = (findings: readonly Finding[]): string[] => findings.filter(({ status }) => status !== 'ok').map(({ code }) => code);
+
+test('checks run side by side; one that hangs or throws hides no other, and each problem says what to do', async () => {
+  const never = new Promise<Finding[]>(() => {});
+  const findings = await runChecks([
+    { name: 'hangs', deadlineMs: 50, run: () => never },
+    { name: 'throws', deadlineMs: 50, run: () => Promise.reject(new Error('ours')) },
+    { name: 'fine', deadlineMs: 50, run: () => Promise.resolve([ok('fine', 'seen')]) },
+  ]);
+  assert.deepEqual(
+    findings.map(({ code, status }) => [code, status]),
+    [
+      ['hangs_timeout', 'error'],
+      ['throws', 'unknown'],
+      ['fine', 'ok'],
+    ],
+  );
+});
+
+test('exit codes: 0 nothing to do, 1 problems, 2 a check that could not be carried out', () => {
+  const unknown: Finding = { code: 'x', status: 'unknown', seen: '', do: null };
+  assert.equal(exitCodeOf([ok('a', '')]), 0);
+  assert.equal(exitCodeOf([ok('a', ''), warning('b', '', '')]), 1);
+  assert.equal(exitCodeOf([unknown, problem('b', '', '')]), 1);
+  assert.equal(exitCodeOf([unknown, ok('a', '')]), 2);
+});
+
+test('each setting that can’t be used has a code of its own', async () => {
+  const findings = await checkSettings({
+    AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1',
+    SECRET_KEY: 'short',
+    PORT: 'http',
+    DATABASE_URL: 'mysql://x',
+  });
+  assert.deepEqual(codes(findings).sort(), ['setting_database_url', 'setting_port', 'setting_secret_key']);
+  assert.deepEqual(codes(await checkSettings({ AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1', SECRET_KEY })), []);
+});
+
+test('the cloud’s certificate: good, ending soon, over, of tomorrow', async () => {
+  const issue = (file: string, from: number, to: number): Promise<{ cert: string }> =>
+    files.authority.issue(folder, file, {
+      name: 'elderly-bot-cloud',
+      notBefore: new Date(Date.now() + from),
+      notAfter: new Date(Date.now() + to),
+    });
+  for (const [name, from, to, expected] of [
+    ['good', -DAY_MS, 60 * DAY_MS, []],
+    ['soon', -DAY_MS, 5 * DAY_MS, ['certificate_expires']],
+    ['over', -9 * DAY_MS, -DAY_MS, ['certificate_expired']],
+    ['tomorrow', DAY_MS, 60 * DAY_MS, ['certificate_not_yet_valid']],
+  ] as const) {
+    const { cert } = await issue(name, from, to);
+    assert.deepEqual(codes(await checkCertificate({ AWS_CERT_FILE: cert }, Date.now())), expected);
+  }
+});
+
+describe('the database', { skip: NO_POSTGRES }, () => {
+  let server: Postgres;
+  let url = '';
+  before(async () => {
+    server = await Postgres.start();
+    url = await server.createDatabase();
+  });
+  after(() => server.stop());
+  const look = async (databaseUrl: string): Promise<string[]> => codes(await checkDatabase({ databaseUrl, dataDir: '' }));
+
+  test('behind, then of this version, then of a newer program', async () => {
+    assert.deepEqual(await look(url), ['database_behind']);
+    const db = postgresDatabase({ url });
+    await migrate(db);
+    assert.deepEqual(await look(url), []);
+    await db.query("insert into cloud_migrations (number, name) values (9999, 'from tomorrow')");
+    await db.close();
+    assert.deepEqual(await look(url), ['database_version']);
+  });
+
+  test('no such database, no such user, nobody there, no such host, no TLS where TLS is asked for', async () => {
+    assert.deepEqual(await look(server.urlOf('nothing')), ['database_missing']);
+    assert.deepEqual(await look(url.replace('postgres@', 'nobody@')), ['database_login']);
+    assert.deepEqual(await look(`postgresql://u:secret@127.0.0.1:${await freePort()}/db`), ['database_refused']);
+    assert.deepEqual(await look('postgresql://u:secret@database.invalid/db'), ['database_name']);
+    assert.deepEqual(await look(`${url}?sslmode=verify-full`), ['database_tls']);
+  });
+
+  test('a connect that nobody answers is a firewall or a security group, and no password is shown', async () => {
+    const silent = await listening(createServer());
+    const findings = await checkDatabase({ databaseUrl: `postgresql://u:secret@127.0.0.1:${silent.port}/db`, dataDir: '' });
+    await silent.stop();
+    assert.deepEqual(codes(findings), ['database_timeout']);
+    assert.match(String(findings[0]?.do), /security group/);
+    assert.doesNotMatch(JSON.stringify(findings), /secret/);
+  });
+});
+
+test('the database in the process: none yet, or in memory', async () => {
+  assert.deepEqual(codes(await checkDatabase({ databaseUrl: null, dataDir: join(folder, 'none') })), ['database_empty']);
+  assert.deepEqual(codes(await checkDatabase({ databaseUrl: null, dataDir: 'memory:' })), ['database_in_memory']);
+});
+
+describe('the broker', { skip: NO_MOSQUITTO }, () => {
+  let broker: Mosquitto;
+  before(async () => {
+    broker = await Mosquitto.start({ certificates: files });
+  });
+  after(() => broker.stop());
+  const settings = (more: Record<string, string> = {}): Record<string, string> => ({
+    AWS_IOT_ENDPOINT: `localhost:${broker.port}`,
+    AWS_ROOT_CA: files.ca,
+    AWS_CERT_FILE: files.cloud.cert,
+    AWS_PRIVATE_KEY: files.cloud.key,
+    ...more,
+  });
+
+  test('lets it in', async () => {
+    assert.deepEqual(codes(await checkBroker(settings())), []);
+  });
+
+  test('has a certificate of another CA, is not there, has no name, can’t be asked', async () => {
+    const other = await benchCertificates(join(folder, 'other'), 'elderly-bot');
+    assert.deepEqual(codes(await checkBroker(settings({ AWS_ROOT_CA: other.ca }))), ['broker_tls']);
+    assert.deepEqual(codes(await checkBroker(settings({ AWS_IOT_ENDPOINT: `localhost:${await freePort()}` }))), ['broker_refused']);
+    assert.deepEqual(codes(await checkBroker(settings({ AWS_IOT_ENDPOINT: 'broker.invalid' }))), ['broker_name']);
+    assert.deepEqual(codes(await checkBroker(settings({ AWS_CERT_FILE: 'gone.pem' }))), ['broker']);
+  });
+
+  test('closes after the handshake, or refuses: certificate or policy', async () => {
+    const hangsUp = await listening(createServer((socket) => socket.once('data', () => socket.destroy())));
+    assert.deepEqual(codes(await checkBroker({ AWS_IOT_ENDPOINT: `mqtt://127.0.0.1:${hangsUp.port}` })), ['broker_closed']);
+    await hangsUp.stop();
+    const closed = await Mosquitto.start({ lines: ['allow_anonymous false'] });
+    const findings = await checkBroker({ AWS_IOT_ENDPOINT: `mqtt://127.0.0.1:${closed.port}` });
+    await closed.stop();
+    assert.deepEqual(codes(findings), ['broker_not_authorized']);
+    assert.match(String(findings[0]?.do), /cloud\/aws\/policies\/README\.md/);
+  });
+});
+
+describe('HTTP', () => {
+  const answering = (status: number, body: unknown): Promise<Listening> =>
+    listening(createHttp((_request, response) => response.writeHead(status).end(JSON.stringify(body))));
+
+  test('the instance on this machine: ok, degraded, not running, something else on its port', async () => {
+    for (const [status, body, expected] of [
+      [200, { status: 'ok', database: 'ok', broker: 'subscribed' }, []],
+      [503, { status: 'degraded', database: 'ok', broker: 'connecting' }, ['instance_degraded']],
+      [404, 'nothing here', ['port_taken']],
+    ] as const) {
+      const instance = await answering(status, body);
+      assert.deepEqual(codes(await checkInstance({ PORT: String(instance.port) })), expected);
+      await instance.stop();
+    }
+    assert.deepEqual(codes(await checkInstance({ PORT: String(await freePort()) })), ['instance_not_running']);
+  });
+
+  test('the public address: nginx without an instance, no nginx, no name, not set', async () => {
+    const gateway = await answering(502, 'Bad Gateway');
+    assert.deepEqual(codes(await checkOrigin({ PUBLIC_ORIGIN: `http://127.0.0.1:${gateway.port}` })), ['origin_bad_gateway']);
+    await gateway.stop();
+    assert.deepEqual(codes(await checkOrigin({ PUBLIC_ORIGIN: `http://127.0.0.1:${await freePort()}` })), ['origin_refused']);
+    assert.deepEqual(codes(await checkOrigin({ PUBLIC_ORIGIN: 'https://cloud.invalid' })), ['origin_name']);
+    assert.deepEqual(codes(await checkOrigin({})), ['origin']);
+  });
+
+  test('the public address with a certificate that is over is called that', async () => {
+    const over = await files.authority.issue(folder, 'site', {
+      name: 'localhost',
+      server: true,
+      hosts: ['localhost'],
+      notBefore: new Date(Date.now() - 9 * DAY_MS),
+      notAfter: new Date(Date.now() - DAY_MS),
+    });
+    const site = await listening(createHttps({ cert: readFileSync(over.cert), key: readFileSync(over.key) }));
+    const findings = await checkOrigin({ PUBLIC_ORIGIN: `https://localhost:${site.port}` });
+    await site.stop();
+    assert.deepEqual(codes(findings), ['origin_certificate_expired']);
+    assert.match(String(findings[0]?.do), /certbot renew/);
+  });
+});
+
+test('as a command: a line a finding, the same as JSON, exit code 1 where something is wrong', async () => {
+  writeFileSync(
+    join(folder, '.env'),
+    `AWS_IOT_ENDPOINT=mqtt://127.0.0.1:${await freePort()}\nSECRET_KEY=short\nPORT=${await freePort()}\n`,
+  );
+  const said = await cloudCommand(['doctor'], {}, folder);
+  assert.equal(said.code, 1);
+  assert.match(
+    said.stdout,
+    /^ERROR {4}SECRET_KEY has 5 characters: .*; set SECRET_KEY in the environment or in \.env.* \[setting_secret_key\]$/m,
+  );
+  assert.match(said.stdout, /^ERROR .* nobody listens there; start the broker.* \[broker_refused\]$/m);
+  const { checks } = JSON.parse((await cloudCommand(['doctor', '--json'], {}, folder)).stdout) as { checks: Finding[] };
+  assert.deepEqual(codes(checks), ['setting_secret_key', 'database_empty', 'broker_refused', 'instance_not_running', 'origin', 'store']);
+});
+
+interface Listening {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+async function listening(server: Server): Promise<Listening> {
+  const sockets = new Set<import('node:net').Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async stop() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
