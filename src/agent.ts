@@ -52,6 +52,7 @@ export class Agent {
   readonly #reread: () => LoadedConfig;
   #apply: ((next: LoadedConfig, changes: Reloaded) => void) | undefined;
   readonly #log: Logger;
+  readonly #startRos: typeof startRosNode;
   readonly #logFile: LogFile;
   readonly #steps: Step[] = [];
   readonly #figures = new Figures();
@@ -71,8 +72,17 @@ export class Agent {
    * @param reread reads the same configuration again. @throws AgentError where it is wrong.
    * @param logFile what `log` writes to besides, to be opened once the state directory is this agent's.
    * @param unwritten what an agent before this one could not write any more.
+   * @param startRos gives the node in place of the real one.
    */
-  constructor(loaded: LoadedConfig, reread: () => LoadedConfig, log: Logger, logFile: LogFile, unwritten: readonly WaitingRow[] = []) {
+  constructor(
+    loaded: LoadedConfig,
+    reread: () => LoadedConfig,
+    log: Logger,
+    logFile: LogFile,
+    unwritten: readonly WaitingRow[] = [],
+    startRos: typeof startRosNode = startRosNode,
+  ) {
+    this.#startRos = startRos;
     this.#loaded = loaded;
     this.#reread = reread;
     this.#log = log;
@@ -205,7 +215,7 @@ export class Agent {
     this.#steps.push(['outbox', () => outbox.close()]);
     yield 'outbox';
 
-    const ros = await startRosNode({
+    const ros = await this.#startRos({
       name: config.ros.node_name,
       namespace: config.ros.namespace,
       ...(config.ros.domain_id === null ? {} : { domainId: config.ros.domain_id }),

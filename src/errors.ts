@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   CONFIG_NOT_FOUND: 'configuration',
   CONFIG_SYNTAX: 'configuration',
   CONFIG_INVALID: 'configuration',
+  FILE_EXISTS: 'configuration',
   CERTIFICATE_MISSING: 'configuration',
   CERTIFICATE_INVALID: 'configuration',
   KEY_PERMISSIONS: 'configuration',

@@ -198,8 +198,32 @@ await yargs(hideBin(process.argv))
     const { certsCommands } = await import('./certs/commands.ts');
     return certsCommands(y);
   })
+  .command(
+    'simulate',
+    'A house for any configuration: plausible sensors, faults by key or script; without ROS 2 (--no-ros) the agent runs in it',
+    {
+      ...configOption,
+      ...jsonOption,
+      ros: { type: 'boolean', default: true, describe: 'Publish on ROS 2; --no-ros: the agent in this process, on a ROS in memory' },
+      script: { type: 'string', requiresArg: true, describe: 'What happens when: lines such as `5s fall on`, `20s gas mute`, `1m stop`' },
+    },
+    async ({ config, json, ros, script }) => {
+      const { simulate } = await import('./simulate.ts');
+      await exitWith(() => simulate({ file: config, ros, script, json }));
+    },
+  )
+  .command('bench', 'What this link can do: latency, throughput, outage; `bench mosquitto` makes a broker for a bench', async (y) => {
+    const { benchCommands } = await import('./benchCommands.ts');
+    return benchCommands(y);
+  })
+  .command('version', 'The versions of everything a bug report needs', jsonOption, async ({ json }) => {
+    const { version } = await import('./version.ts');
+    await exitWith(() => version(json));
+  })
+  .completion('completion', 'Print a script for bash or zsh that completes commands and options')
   .example('$0 run --config robot.yaml', 'run on a robot')
-  .example('$0 status', 'why is it silent?')
+  .example('$0 doctor', 'why is it silent?')
+  .example('$0 completion >> ~/.bashrc', 'complete commands with the tab key')
   .epilogue('Exit codes: 0 done, 1 it failed, 2 something has to be mended first (configuration, certificates, ROS 2, disk).')
   .demandCommand(1, 'Which command? --help lists them.')
   .strict()

@@ -5,6 +5,7 @@ import { type LoadedConfig, loadConfig } from '../config/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
 import { createLog, LogFile, type Logger } from '../logs/index.ts';
 import { isCorruption, type WaitingRow } from '../outbox/index.ts';
+import type { startRosNode } from '../ros/index.ts';
 import { Heart, reloading, type ServiceManager, serviceManager } from '../status/index.ts';
 
 /** systemd's default is 90 s; a robot that is switched off gives less. */
@@ -20,9 +21,17 @@ interface Told {
   readonly manager: ServiceManager;
   readonly heart: Heart;
   readonly logFile: LogFile;
+  readonly startRos: typeof startRosNode | undefined;
 }
 
-export async function run(file: string | undefined): Promise<number> {
+export interface RunOptions {
+  /** Gives the node in place of the real one. */
+  readonly startRos?: typeof startRosNode;
+  /** Ends it as a signal of the system does. */
+  readonly until?: AbortSignal;
+}
+
+export async function run(file: string | undefined, { startRos, until }: RunOptions = {}): Promise<number> {
   const loaded = loadConfig(file, process.env, { leaveOut: true });
   const reread = () => loadConfig(file, process.env);
   const logFile = new LogFile();
@@ -37,6 +46,7 @@ export async function run(file: string | undefined): Promise<number> {
     ),
   );
   const stop = new AbortController();
+  until?.addEventListener('abort', () => stop.abort(), { once: true });
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143);
     log.info({ event: 'stopping', signal }, 'stopping; a second signal ends it at once');
@@ -56,7 +66,7 @@ export async function run(file: string | undefined): Promise<number> {
   // Every timer of the agent may be unreferenced; this one keeps the process alive until a signal.
   const alive = setInterval(() => {}, 2 ** 30);
   try {
-    await runUntil(stop.signal, loaded, reread, log, { manager, heart, logFile });
+    await runUntil(stop.signal, loaded, reread, log, { manager, heart, logFile, startRos });
   } finally {
     heart.stop();
     manager.close();
@@ -72,7 +82,7 @@ async function runUntil(
   given: LoadedConfig,
   reread: () => LoadedConfig,
   log: Logger,
-  { manager, heart, logFile }: Told,
+  { manager, heart, logFile, startRos }: Told,
 ): Promise<void> {
   let loaded = given;
   let running: Agent | undefined;
@@ -85,7 +95,7 @@ async function runUntil(
   const stopped = once(signal, 'abort').then(() => 'stopped' as const);
   let unwritten: readonly WaitingRow[] = [];
   for (let failed = 0; !signal.aborted; ) {
-    const agent = new Agent(loaded, reread, log, logFile, unwritten);
+    const agent = new Agent(loaded, reread, log, logFile, unwritten, startRos);
     running = agent;
     heart.of(undefined);
     try {

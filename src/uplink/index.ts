@@ -1,6 +1,7 @@
 export { type Answer, Asker, type AskingConnection, dialToAsk } from './asking.ts';
 export { call } from './call.ts';
 export { connectCause } from './causes.ts';
+export { type Measured, type MeasureOptions, measure } from './measure.ts';
 export { UplinkMemory } from './memory.ts';
 export { backlogMessage, liveMessage, singleMessage } from './messages.ts';
 export { type Probed, type ProbeOptions, probe } from './probe.ts';

@@ -1,0 +1,167 @@
+// What a link can do, measured on a topic of its own that nobody else listens to: how long a message takes there and back, how many get
+// acknowledged a second, and how long it takes after a cut until one is acknowledged again. Its client id is its own, so an agent may run.
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Credentials } from '../identity/index.ts';
+import { refusesVersion } from './causes.ts';
+import { routesOf } from './routes.ts';
+import { ConnectError, Session, type SessionOptions } from './session.ts';
+
+export interface MeasureOptions {
+  readonly host: string;
+  /** Undefined: 8883. */
+  readonly port: number | undefined;
+  readonly credentials: Credentials;
+  /** Where it publishes to itself. */
+  readonly topic: string;
+  /** How long throughput is measured. */
+  readonly seconds: number;
+  readonly onStep: (what: string) => void;
+}
+
+export interface Measured {
+  readonly mqtt_version: 4 | 5;
+  readonly connect_ms: number;
+  /** Publish to PUBACK, and publish to the message's return, one after the other, in milliseconds. */
+  readonly ack_ms: readonly number[];
+  readonly round_trip_ms: readonly number[];
+  readonly payload_bytes: number;
+  readonly window: number;
+  /** Acknowledged in each whole second. */
+  readonly per_second: readonly number[];
+  /** A cut without a word, until the next message is acknowledged on a new connection. */
+  readonly outage_ms: readonly number[];
+}
+
+/** One metering step of IoT Core. */
+const PAYLOAD_BYTES = 5 * 1024;
+const SMALL_BYTES = 200;
+const PINGS = 200;
+const PINGS_AT_MOST_MS = 10_000;
+const WINDOW = 20;
+const CUTS = 5;
+const ANSWER_WITHIN_MS = 10_000;
+
+/** @throws ConnectError where there is no connection, or the topic is refused. */
+export async function measure(options: MeasureOptions, signal: AbortSignal): Promise<Measured> {
+  let returned: () => void = () => {};
+  const onMessage = () => returned();
+  options.onStep('connecting');
+  const startedMs = performance.now();
+  const { session: first, version } = await connectEither(options, onMessage, signal);
+  const connectMs = performance.now() - startedMs;
+  let session = first;
+  try {
+    await session.subscribe([options.topic]);
+    const [acks, trips]: [number[], number[]] = [[], []];
+    const untilMs = performance.now() + PINGS_AT_MOST_MS;
+    for (let i = 0; i < PINGS && performance.now() < untilMs; i++) {
+      options.onStep(`latency ${i + 1} of ${PINGS}`);
+      const sentMs = performance.now();
+      const back = new Promise<void>((resolve) => {
+        returned = resolve;
+      });
+      await acknowledged(session, options.topic, randomBytes(SMALL_BYTES), signal);
+      acks.push(performance.now() - sentMs);
+      await within(back, signal);
+      trips.push(performance.now() - sentMs);
+    }
+    await session.close();
+    // A subscriber of the same program would halve it.
+    session = await connect(options, version, () => {}, signal);
+    const perSecond = await flood(session, options, signal);
+    const outages: number[] = [];
+    for (let i = 0; i < CUTS; i++) {
+      options.onStep(`outage ${i + 1} of ${CUTS}`);
+      session.drop();
+      await session.ended;
+      const cutMs = performance.now();
+      session = await connect(options, version, () => {}, signal);
+      await acknowledged(session, options.topic, randomBytes(SMALL_BYTES), signal);
+      outages.push(performance.now() - cutMs);
+    }
+    return {
+      mqtt_version: version,
+      connect_ms: connectMs,
+      ack_ms: acks,
+      round_trip_ms: trips,
+      payload_bytes: PAYLOAD_BYTES,
+      window: WINDOW,
+      per_second: perSecond,
+      outage_ms: outages,
+    };
+  } finally {
+    await session.close();
+  }
+}
+
+/** Keeps a window of messages on their way. @returns how many were acknowledged in each second. */
+async function flood(session: Session, { topic, seconds, onStep }: MeasureOptions, signal: AbortSignal): Promise<number[]> {
+  const payload = randomBytes(PAYLOAD_BYTES);
+  const counts = Array.from({ length: seconds }, () => 0);
+  const startedMs = performance.now();
+  const second = () => Math.floor((performance.now() - startedMs) / 1_000);
+  const oneByOne = async () => {
+    while (second() < seconds) {
+      await acknowledged(session, topic, payload, signal);
+      const now = second();
+      if (now < seconds) counts[now] = (counts[now] ?? 0) + 1;
+    }
+  };
+  const told = setInterval(() => onStep(`throughput, second ${second() + 1} of ${seconds}`), 1_000);
+  try {
+    await Promise.all(Array.from({ length: WINDOW }, oneByOne));
+  } finally {
+    clearInterval(told);
+  }
+  return counts;
+}
+
+/** @throws ConnectError where the broker refuses it, or does not answer. */
+function acknowledged(session: Session, topic: string, payload: Buffer, signal: AbortSignal): Promise<void> {
+  const answer = new Promise<void>((resolve, reject) => {
+    session.publish(topic, payload, (error) => (error ? reject(new ConnectError(error.message, 135)) : resolve()));
+    void session.ended.then((reason) => reject(reason ?? new ConnectError('the broker closed the connection', 'ECONNRESET')));
+  });
+  return within(answer, signal);
+}
+
+async function within(what: Promise<void>, signal: AbortSignal): Promise<void> {
+  const ending = new AbortController();
+  const late = sleep(ANSWER_WITHIN_MS, undefined, { signal: AbortSignal.any([signal, ending.signal]) }).then(() => {
+    throw new ConnectError(`no answer within ${ANSWER_WITHIN_MS / 1_000} s`, 'ETIMEDOUT');
+  });
+  late.catch(() => {});
+  await Promise.race([what, late]);
+  ending.abort();
+}
+
+async function connectEither(
+  options: MeasureOptions,
+  onMessage: () => void,
+  signal: AbortSignal,
+): Promise<{ session: Session; version: 4 | 5 }> {
+  try {
+    return { session: await connect(options, 5, onMessage, signal), version: 5 };
+  } catch (error) {
+    if (!(error instanceof ConnectError) || !refusesVersion(error.reason)) throw error;
+    return { session: await connect(options, 4, onMessage, signal), version: 4 };
+  }
+}
+
+function connect(options: MeasureOptions, version: 4 | 5, onMessage: () => void, signal: AbortSignal): Promise<Session> {
+  const [route] = routesOf(options.port);
+  const session: SessionOptions = {
+    host: options.host,
+    port: route?.port ?? 8883,
+    alpn: route?.alpn,
+    credentials: options.credentials,
+    clientId: `elderly-bot-bench-${randomBytes(4).toString('hex')}`,
+    keepaliveMs: 30_000,
+    connectTimeoutMs: ANSWER_WITHIN_MS,
+    version,
+    will: undefined,
+    onMessage,
+  };
+  return Session.connect(session, signal);
+}

@@ -1,0 +1,131 @@
+// A broker for the bench that works as it is written, and what its link can do.
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { bars, histogram, quantile } from '../../src/cli/bench/figures.ts';
+import type { BenchResult } from '../../src/cli/bench.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import { freePort } from '../support/ports.ts';
+import { AGENT } from '../support/program.ts';
+
+const program = findMosquitto();
+
+describe('elderly-bot bench', { skip: program ? false : 'no Mosquitto: apt-get install mosquitto', timeout: 60_000 }, () => {
+  let folder: string;
+  let port: number;
+  let config: string;
+  let stop: () => Promise<void> = async () => {};
+
+  const run = (...args: string[]) =>
+    new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+      execFile(AGENT, ['bench', ...args], (error, stdout, stderr) =>
+        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+      );
+    });
+
+  before(async () => {
+    folder = join(mkdtempSync(join(tmpdir(), 'elderly-bot-bench-')), 'bench');
+    config = join(folder, 'robot.yaml');
+    port = await freePort();
+  });
+  after(async () => {
+    await stop();
+    rmSync(join(folder, '..'), { recursive: true });
+  });
+
+  it('says that no broker is there, with exit code 2', async () => {
+    const made = await run('mosquitto', folder, '--port', String(port), '--json');
+    assert.equal(made.code, 0, made.stderr);
+    assert.equal((JSON.parse(made.stdout) as { robot: string }).robot, config);
+    assert.equal(statSync(join(folder, 'certs/robot.key.pem')).mode & 0o777, 0o600);
+    const { code, stderr } = await run('--config', config);
+    assert.equal(code, 2);
+    assert.match(stderr, /ECONNREFUSED.* \[BROKER_UNREACHABLE\]/);
+  });
+
+  it('measures the Mosquitto it wrote, for a program and as a page', async () => {
+    const broker = spawn(String(program), ['-c', join(folder, 'mosquitto.conf')], { stdio: 'ignore' });
+    stop = async () => {
+      const gone = once(broker, 'exit');
+      broker.kill();
+      await gone;
+    };
+    await listening(port);
+    const html = join(folder, 'report.html');
+    const { code, stdout, stderr } = await run('--config', config, '--seconds', '1', '--json', '--html', html);
+    assert.equal(code, 0, stderr);
+    const found = JSON.parse(stdout) as BenchResult;
+    assert.equal(found.ack_ms.length, 200);
+    assert.equal(found.outage_ms.length, 5);
+    assert.equal(found.per_second.length, 1);
+    assert.ok(found.messages_per_second > 0 && found.ack_p50_ms > 0 && found.round_trip_p50_ms >= found.ack_p50_ms / 2);
+    assert.ok(found.ack_p99_ms >= found.ack_p50_ms);
+    const page = readFileSync(html, 'utf8');
+    assert.equal(page.match(/<svg /g)?.length, 3);
+    assert.ok(!page.includes('http://') && !page.includes('<script'), 'it needs nothing else');
+  });
+
+  it('tells a person with a chart', async () => {
+    const { stdout } = await run('--config', config, '--seconds', '1');
+    assert.match(
+      stdout,
+      /^localhost:\d+, MQTT 5, connected in \d+ ms\n\nlatency .*\n( +[0-9.]+ ms +\d+ ?█?.*\n){10}\nthroughput {2}\d+ messages of 5 KiB a second/,
+    );
+    assert.match(stdout, /\noutage {6}acknowledged again \d+ ms after a cut/);
+  });
+
+  it('writes over nothing', async () => {
+    const { code, stderr } = await run('mosquitto', folder);
+    assert.equal(code, 2);
+    assert.match(stderr, /mosquitto\.conf is there already.* \[FILE_EXISTS\]/);
+  });
+});
+
+describe('figures', () => {
+  it('take the nearest rank', () => {
+    assert.deepEqual(
+      [0, 0.5, 0.99, 1].map((share) => quantile([3, 1, 2, 4], share)),
+      [1, 2, 4, 4],
+    );
+  });
+
+  it('put every value into a bin, the far ones into the last', () => {
+    const bins = histogram([1, 1, 1, 2, 1_000]);
+    assert.equal(bins.length, 10);
+    assert.equal(
+      bins.reduce((all, [, count]) => all + count, 0),
+      5,
+    );
+    assert.equal(bins.at(-1)?.[1], 1);
+    assert.equal(
+      histogram([5]).reduce((all, [, count]) => all + count, 0),
+      1,
+    );
+  });
+
+  it('draw bars as long as their values', () => {
+    assert.deepEqual(
+      bars([
+        ['a', 2],
+        ['bb', 1],
+        ['c', 0],
+      ]),
+      [` a 2 ${'█'.repeat(50)}`, `bb 1 ${'█'.repeat(25)}`, ' c 0'],
+    );
+  });
+});
+
+async function listening(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const is = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false);
+    socket.destroy();
+    if (is) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
