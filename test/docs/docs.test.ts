@@ -73,6 +73,8 @@ describe('the documentation', () => {
       'docs/architecture.md',
       'docs/commands.md',
       'docs/doctor.md',
+      'docs/status.md',
+      'docs/tour.md',
       'docs/guarantees.md',
       'certs/README.md',
     ]) {

@@ -1,0 +1,24 @@
+// The tour's page shows what the commands really print.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { findMosquitto } from '../support/mosquitto.ts';
+import { ROOT } from '../support/program.ts';
+import { rosUnavailable } from '../support/ros.ts';
+import { normalised, tour } from './tour.ts';
+
+const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+
+describe('docs/tour.md', { skip, timeout: 120_000 }, () => {
+  it('shows ten commands and what they print, but for numbers, ids and paths (npm run tour writes it anew)', async () => {
+    const page = readFileSync(join(ROOT, 'docs/tour.md'), 'utf8');
+    assert.equal(page.match(/^\$ /gm)?.length, 10);
+    assert.equal(normalised(await tour()), normalised(page));
+  });
+
+  it('would notice another word', () => {
+    assert.notEqual(normalised('link     connected for 6 s'), normalised('link     waiting for 6 s'));
+    assert.equal(normalised('link     connected for 6 s'), normalised('link     connected for 12 s'));
+  });
+});

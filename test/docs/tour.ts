@@ -1,0 +1,138 @@
+// The tour: ten commands that a newcomer types, run for real, with what they print. `npm run tour` writes docs/tour.md anew; a test runs
+// it too and compares, so that the page can't tell of a command line that is not there any more.
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { askStatus, type Status } from '../../src/status/index.ts';
+import { claimDomain } from '../support/domain.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import { freePort } from '../support/ports.ts';
+import { ROOT } from '../support/program.ts';
+
+interface Step {
+  readonly says: string;
+  readonly command: string;
+  /** It goes on in the background, into this file, until this is so. */
+  readonly behind?: { readonly log: string; readonly until: (status: Status | undefined) => boolean };
+}
+
+const CONFIG = '--config bench/robot.yaml';
+const SCRIPT = '1s fall on\n';
+const PATIENCE_MS = 30_000;
+
+const isUp = (status: Status | undefined) => status?.link.state === 'connected';
+const isAllHeard = (status: Status | undefined) =>
+  isUp(status) &&
+  (status?.channels.every(({ why, rate_hz: rate }) => why === null && (rate ?? 0) > 0) ?? false) &&
+  (status?.channels.some(({ name, alert }) => name === 'fall' && alert) ?? false);
+
+const STEPS: readonly Step[] = [
+  { says: 'A bench: a broker with certificates, and a robot that knows it.', command: 'elderly-bot bench mosquitto bench' },
+  {
+    says: 'Is the robot’s configuration good? A wrong one is told with file, line, and what was probably meant.',
+    command: 'elderly-bot config check bench/robot.yaml',
+  },
+  {
+    says: 'The broker, in a terminal of its own.',
+    command: 'mosquitto -c bench/mosquitto.conf',
+    behind: { log: 'mosquitto.log', until: () => true },
+  },
+  { says: 'The agent, in another one.', command: `elderly-bot run ${CONFIG}`, behind: { log: 'agent.log', until: isUp } },
+  {
+    says: 'A house with sensors, in a third. Its script has a person fall after a second; without one, keys do.',
+    command: `elderly-bot simulate ${CONFIG} --script script`,
+    behind: { log: 'house.log', until: isAllHeard },
+  },
+  {
+    says: 'What the agent does now, and what is wrong: nothing is. `--watch` stays and looks each second.',
+    command: `elderly-bot status ${CONFIG}`,
+  },
+  { says: 'What is published on this robot, and which channel takes it.', command: `elderly-bot topics ${CONFIG}` },
+  { says: 'A command, as the cloud would send it.', command: `elderly-bot send buzzer true ${CONFIG}` },
+  {
+    says: 'The queue on disk. There is no cloud on this bench, so nothing is confirmed and everything is kept.',
+    command: `elderly-bot outbox stats ${CONFIG}`,
+  },
+  { says: 'And whenever something is silent: every part from sensor to cloud, the cause first.', command: `elderly-bot doctor ${CONFIG}` },
+];
+
+const HEAD = `# A tour
+
+Ten commands on a bench, as a newcomer types them, and what they print. Needed are Mosquitto and ROS 2 (without it: \`simulate --no-ros\`).
+Written by \`npm run tour\`; a test runs it again and compares.
+`;
+
+/** @returns the page. */
+export async function tour(): Promise<string> {
+  const domain = await claimDomain();
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'elderly-bot-tour-')));
+  const port = String(await freePort());
+  const path = [join(ROOT, 'bin'), dirname(String(findMosquitto())), process.env.PATH].join(':');
+  const env = { ...process.env, ...domain.env, PATH: path, NO_COLOR: '1' };
+  const running: { end(): Promise<void> }[] = [];
+  const asShown = (text: string) => text.replaceAll(folder, '/home/me').replaceAll(port, '8883').trimEnd();
+  try {
+    writeFileSync(join(folder, 'script'), SCRIPT);
+    const parts: string[] = [HEAD];
+    for (const { says, command, behind } of STEPS) {
+      const typed = command.startsWith('elderly-bot bench') ? `${command} --port ${port}` : command;
+      if (behind) {
+        running.push(start(typed, folder, behind.log, env));
+        await until(join(folder, 'bench/state'), behind.until);
+        parts.push(`${says}\n\n\`\`\`console\n$ ${command}\n\`\`\`\n`);
+      } else {
+        const text = asShown(await output(typed, folder, env));
+        parts.push(`${says}\n\n\`\`\`console\n$ ${command}\n${text}\n\`\`\`\n`);
+      }
+    }
+    return parts.join('\n');
+  } finally {
+    for (const program of running.toReversed()) await program.end();
+    await domain.release();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What differs from run to run: numbers, ids, times, and the padding they bring with them. */
+export function normalised(page: string): string {
+  return page
+    .replace(/(buzzer|outbox) [\w-]{16}:/g, '$1 ID:')
+    .replace(/\d+([.,:]\d+)*/g, '0')
+    .replace(/ +/g, ' ');
+}
+
+function start(command: string, cwd: string, log: string, env: NodeJS.ProcessEnv): { end(): Promise<void> } {
+  const file = openSync(join(cwd, log), 'w');
+  const [program = '', ...args] = command.split(' ');
+  const child = spawn(program, args, { cwd, env, stdio: ['ignore', file, file] });
+  closeSync(file);
+  const gone = once(child, 'exit');
+  return {
+    end: async () => {
+      child.kill('SIGTERM');
+      await gone;
+    },
+  };
+}
+
+async function output(command: string, cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const [program = '', ...args] = command.split(' ');
+  const { stdout, stderr } = await promisify(execFile)(program, args, { cwd, env });
+  return stdout + stderr;
+}
+
+async function until(stateDir: string, isSo: (status: Status | undefined) => boolean): Promise<void> {
+  const endMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const status = await askStatus(stateDir).catch(() => undefined);
+    if (isSo(status)) return;
+    if (performance.now() > endMs) throw new Error(`the tour waits in vain: ${JSON.stringify(status)}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(ROOT, 'docs/tour.md'), await tour());
