@@ -20,7 +20,7 @@ import type { ProblemCode, Problems } from '../status/index.ts';
 import type { Proof, Uplink } from '../uplink/index.ts';
 import { isRefusal, provisionOver, refuseOwnPaths } from './provision.ts';
 
-const LOOK_EVERY_MS = 10_000;
+const LOOK_EVERY_MS = 5_000;
 
 /** A rotation that failed is tried again after so long: there are weeks for it. */
 const AGAIN_AFTER_MS = 6 * 3_600_000;

@@ -54,6 +54,7 @@ export class IotCore {
   readonly #claim: string;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #byName = new Map<string, Socket>();
   #tokensExpired = new Set<string>();
   #script: IotScript = {};
 
@@ -90,7 +91,11 @@ export class IotCore {
   /** As a person would in the console. */
   register(certPem: string, thing: string): void {
     const id = fingerprint(new X509Certificate(certPem).raw);
-    this.certificates.set(id, { pem: certPem, token: '', status: 'active', thing, tokenUsed: true, refusals: 0 });
+    this.certificates.set(id, { pem: certPem, token: '', status: 'active', thing, tokenUsed: true, refusals: Number.POSITIVE_INFINITY });
+  }
+
+  registerFile(cert: string, thing: string): void {
+    this.register(readFileSync(cert, 'utf8'), thing);
   }
 
   get active(): Known[] {
@@ -114,6 +119,9 @@ export class IotCore {
       if (packet.cmd === 'connect') {
         if (!this.#lets(id, packet.clientId)) return socket.destroy();
         this.connected.push(packet.clientId);
+        // Of two connections of one name the newer stays.
+        this.#byName.get(packet.clientId)?.destroy();
+        this.#byName.set(packet.clientId, socket);
         return send({ cmd: 'connack', reasonCode: 0, sessionPresent: false });
       }
       if (packet.cmd === 'subscribe') {

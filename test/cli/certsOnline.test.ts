@@ -1,0 +1,154 @@
+// `elderly-bot certs verify --online` against a real Mosquitto with mutual TLS and an access control list, with certificates of
+// OpenSSL's making: whether it is the certificate, and whose fault it is when it is not.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { type BenchFiles, DevCa } from '../../src/identity/index.ts';
+import { FakeClock, fakeClockMissing } from '../faults/fakeClock.ts';
+import { CertsBench } from '../support/certs.ts';
+import { findMosquitto, Mosquitto } from '../support/mosquitto.ts';
+import { type Authority, type KeyShape, OpenSsl, opensslMissing, type Pair } from '../support/openssl.ts';
+
+const THING = 'elderly-bot';
+const RIGHTS = ['readwrite elderly_bot/#'];
+const skip = opensslMissing() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+
+interface Told {
+  readonly ok: boolean;
+  readonly findings: readonly { readonly code: string }[];
+  readonly online: { readonly ok: boolean; readonly code: string | null; readonly seen: string; readonly todo: string } | null;
+}
+
+describe('elderly-bot certs verify --online', { skip, timeout: 120_000 }, () => {
+  let made: CertsBench;
+  let openssl: OpenSsl;
+  let ca: Authority;
+  let files: BenchFiles;
+  let broker: Mosquitto;
+  let bench: CertsBench;
+
+  const acl = (lines: readonly string[]) => [`user ${THING}`, ...lines.map((line) => `topic ${line}`)].join('\n');
+
+  before(async () => {
+    made = new CertsBench();
+    openssl = new OpenSsl(made.path('openssl'));
+    ca = openssl.authority();
+    const server = openssl.pair(ca, { name: 'localhost', hosts: ['localhost', '127.0.0.1'], extensions: ['extendedKeyUsage=serverAuth'] });
+    const robot = openssl.pair(ca);
+    files = { authority: await DevCa.create(), ca: ca.cert, broker: server, cloud: robot, robot };
+    broker = await Mosquitto.start({ certificates: files, acl: acl(RIGHTS) });
+  });
+
+  after(async () => {
+    await broker?.stop();
+    made?.remove();
+  });
+
+  beforeEach(() => {
+    bench = new CertsBench();
+    configure();
+  });
+
+  afterEach(() => bench.remove());
+
+  function configure(pair: Pair = files.robot, { root = ca.cert, host = 'localhost', port = broker.port, thing = THING } = {}): void {
+    const mqtt = { endpoint: `${host}:${port}`, root_ca: root, cert_file: pair.cert, private_key: pair.key };
+    bench.configure(`thing: ${thing}\ntopic_prefix: elderly_bot\nmqtt: ${JSON.stringify(mqtt)}`);
+  }
+
+  async function told(env: NodeJS.ProcessEnv = {}): Promise<Told> {
+    const { code, out, err } = await bench.run(['verify', '--online', '--json', '--timeout', '5'], env);
+    assert.equal(err, '');
+    const answer = JSON.parse(out) as Told;
+    assert.equal(code, answer.ok ? 0 : 1);
+    return answer;
+  }
+
+  for (const shape of ['ec-pkcs8', 'ec-sec1', 'rsa-pkcs8', 'rsa-pkcs1'] as const satisfies readonly KeyShape[]) {
+    it(`a good one connects, subscribes and publishes: ${shape}`, async () => {
+      configure(openssl.pair(ca, { shape }));
+      assert.equal((await told()).online?.ok, true);
+    });
+  }
+
+  it('files with the line ends of Windows', async () => {
+    const pair = openssl.pair(ca, { shape: 'rsa-pkcs1' });
+    const crlf = { cert: openssl.withCrlf(pair.cert), key: openssl.withCrlf(pair.key) };
+    configure(crlf, { root: openssl.withCrlf(ca.cert) });
+    assert.equal((await told()).online?.ok, true);
+  });
+
+  it('a certificate that was made here and imported', async () => {
+    bench.configure(`mqtt: { endpoint: "localhost:${broker.port}" }`);
+    await bench.run(['init', '--out', bench.path('robot.csr')]);
+    const taken = await bench.run(['import', openssl.sign(ca, bench.path('robot.csr')), ca.cert]);
+    assert.equal(taken.code, 0, taken.err);
+    assert.equal((await told()).online?.ok, true);
+  });
+
+  it('one that has expired', async () => {
+    configure(openssl.pair(ca, { days: -1 }));
+    const { findings, online } = await told();
+    assert.deepEqual(
+      findings.map(({ code }) => code),
+      ['cert_expired'],
+    );
+    assert.equal(online?.code, 'certificate_expired');
+  });
+
+  it('one of another CA, and a broker of another CA', async () => {
+    const other = openssl.authority('/CN=another CA');
+    configure(openssl.pair(other));
+    const refused = await told();
+    assert.equal(refused.findings[0]?.code, 'issuer_unknown');
+    assert.equal(refused.online?.code, 'certificate_refused');
+    configure(files.robot, { root: other.cert });
+    const untrusted = await told();
+    assert.equal(untrusted.online?.code, 'broker_untrusted');
+    assert.match(String(untrusted.online?.todo), /mqtt\.root_ca/);
+  });
+
+  it('with the key of another, nothing is tried', async () => {
+    configure({ ...files.robot, key: openssl.key('ec-pkcs8') });
+    const { findings, online } = await told();
+    assert.equal(findings[0]?.code, 'key_mismatch');
+    assert.equal(online, null);
+  });
+
+  it('a broker under another name, and one that is not there', async () => {
+    const server = openssl.pair(ca, { name: 'elsewhere', hosts: ['elsewhere.example'], extensions: ['extendedKeyUsage=serverAuth'] });
+    const elsewhere = await Mosquitto.start({ certificates: { ...files, broker: server } });
+    configure(files.robot, { port: elsewhere.port });
+    assert.equal((await told()).online?.code, 'broker_name_mismatch');
+    await elsewhere.stop();
+    assert.equal((await told()).online?.code, 'broker_refused_connection');
+  });
+
+  it('a certificate for another name, to which the broker gives no rights', async () => {
+    configure(openssl.pair(ca, { name: 'kitchen-bot' }));
+    const { findings, online } = await told();
+    assert.equal(findings[0]?.code, 'name_differs');
+    assert.equal(online?.code, 'not_authorized');
+  });
+
+  it('one that may not publish: the topic is named', async () => {
+    const narrow = await Mosquitto.start({ certificates: files, acl: acl(['read elderly_bot/#']) });
+    configure(files.robot, { port: narrow.port });
+    const { online } = await told();
+    await narrow.stop();
+    assert.equal(online?.code, 'not_authorized');
+    assert.match(String(online?.seen), /publish: .*elderly_bot\/presence/);
+  });
+
+  it('in 1970 and years ahead the clock is called wrong', { skip: fakeClockMissing() }, async () => {
+    const clock = new FakeClock(bench.path('clock'));
+    clock.set(-Math.round(Date.now() / 1_000));
+    const past = await told(clock.env());
+    assert.deepEqual(
+      past.findings.map(({ code }) => code),
+      ['clock_wrong'],
+    );
+    assert.equal(past.online?.code, 'clock_wrong');
+    clock.set(20 * 365 * 86_400);
+    assert.equal((await told(clock.env())).online?.code, 'clock_wrong');
+  });
+});

@@ -1,0 +1,131 @@
+// A new certificate while the agent runs: got over its own connection, tried by it, and the old one stays until the new one works.
+import assert from 'node:assert/strict';
+import { copyFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { askReload, askStatus, type Status } from '../../src/status/index.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { AGENT, Program } from '../support/program.ts';
+import { ProvisioningBench } from '../support/provisioning.ts';
+import { rosUnavailable } from '../support/ros.ts';
+
+const DAY_MS = 86_400_000;
+const inDays = (days: number) => new Date(Date.now() + days * DAY_MS);
+
+describe('the certificate of a running agent', { skip: rosUnavailable(), timeout: 120_000 }, () => {
+  let domain: RosDomain;
+  let bench: ProvisioningBench;
+  let agent: Program | undefined;
+
+  before(async () => {
+    domain = await claimDomain();
+  });
+
+  after(() => domain.release());
+
+  beforeEach(async () => {
+    bench = await ProvisioningBench.start();
+  });
+
+  afterEach(async () => {
+    await agent?.stop();
+    agent = undefined;
+    await bench.stop();
+  });
+
+  async function run(): Promise<Program> {
+    agent = new Program('agent', AGENT, ['run', '--config', bench.config]);
+    await agent.event('connected');
+    return agent;
+  }
+
+  async function isConnected(): Promise<void> {
+    while ((await askStatus(bench.stateDir)).link.state !== 'connected') await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+
+  const codes = ({ problems }: Status) => problems.map(({ code, subject }) => `${code} ${subject}`.trim());
+
+  it('is renewed by itself in time, and the problem ends', async () => {
+    await bench.handOver('short', inDays(20));
+    bench.configureRobot({ rotate_before: '30d' });
+    const old = bench.inUse()?.cert;
+    const running = await run();
+    await running.event('problem_raised', ({ code }) => code === 'certificate_expires');
+    await running.event('rotated');
+    await running.event('problem_cleared', ({ code }) => code === 'certificate_expires');
+    assert.notEqual(bench.inUse()?.cert, old);
+    assert.ok(!existsSync(bench.slots.path(bench.slots.spare, 'key')));
+    assert.equal((await askStatus(bench.stateDir)).link.state, 'connected');
+    assert.equal(bench.core.active.length, 2);
+    assert.equal(await running.stop(), 0);
+    await run();
+  });
+
+  it('is renewed by `certs rotate`, which asks the agent; a new one that does not work changes nothing', async () => {
+    await bench.handOver('own');
+    await run();
+    const old = bench.inUse()?.cert;
+    bench.core.behave({ slowActivations: 1_000 });
+    const refused = await bench.run(['rotate']);
+    assert.equal(refused.code, 2, refused.out);
+    assert.match(refused.err, /the new certificate does not work: connect: .*PROVISIONING_FAILED/);
+    assert.equal(bench.inUse()?.cert, old);
+    await isConnected();
+    bench.core.behave({});
+    const rotated = await bench.run(['rotate', '--json']);
+    assert.equal(rotated.code, 0, rotated.err);
+    assert.notEqual(bench.inUse()?.cert, old);
+    // The one that did not work before was kept, and works now.
+    assert.equal(bench.core.creates, 1);
+    assert.deepEqual(JSON.parse(rotated.out).slot, bench.slots.current);
+    const verified = await bench.run(['verify', '--online']);
+    assert.match(verified.out, /online {7}ok\n {2}the running agent is connected/);
+  });
+
+  it('is refused by AWS: the agent says so and goes on with the old one', async () => {
+    await bench.handOver('short', inDays(3));
+    bench.configureRobot({ rotate_before: '30d' });
+    bench.core.behave({ create: () => ({ statusCode: 403, errorCode: 'AccessDenied', errorMessage: 'no' }) });
+    const running = await run();
+    await running.event('problem_raised', ({ code }) => code === 'rotation_failed');
+    const status = await askStatus(bench.stateDir);
+    assert.deepEqual(codes(status).sort(), ['certificate_expires_soon 7d', 'rotation_failed']);
+    assert.equal(status.link.state, 'connected');
+    assert.equal(bench.core.creates, 1);
+  });
+
+  it('is taken from an import by `reload`; one that the broker refuses is switched back', async () => {
+    await bench.handOver('own');
+    const running = await run();
+    const own = bench.inUse()?.cert;
+    const files = async (name: string) => {
+      const pair = await bench.files.authority.issue(bench.path('certs'), name, { name: 'elderly-bot' });
+      return { args: ['import', pair.cert, pair.key], cert: pair.cert };
+    };
+    const unknown = await files('unknown');
+    assert.equal((await bench.run(unknown.args)).code, 0);
+    assert.deepEqual((await askReload(bench.stateDir)).applied, ['certificate']);
+    await running.event('problem_raised', ({ code }) => code === 'rotation_failed');
+    assert.equal(bench.inUse()?.cert, own);
+    const known = await files('known');
+    bench.core.registerFile(known.cert, 'elderly-bot');
+    assert.equal((await bench.run(known.args)).code, 0);
+    await askReload(bench.stateDir);
+    await running.event('certificate_changed');
+    assert.deepEqual(codes(await askStatus(bench.stateDir)), []);
+    assert.equal(await running.stop(), 0);
+  });
+
+  it('with paths of the configuration too: a file that was replaced is taken by `reload`', async () => {
+    const issue = (name: string) => bench.files.authority.issue(bench.path('certs'), name, { name: 'elderly-bot' });
+    const [first, second] = [await issue('first'), await issue('second')];
+    for (const { cert } of [first, second]) bench.core.registerFile(cert, 'elderly-bot');
+    const env = { ...process.env, AWS_CERT_FILE: first.cert, AWS_PRIVATE_KEY: first.key };
+    agent = new Program('agent', AGENT, ['run', '--config', bench.config], env);
+    await agent.event('connected');
+    for (const file of ['cert', 'key'] as const) copyFileSync(second[file], first[file]);
+    await askReload(bench.stateDir);
+    await agent.event('certificate_changed');
+    assert.ok(!existsSync(join(bench.stateDir, 'identity')));
+  });
+});
