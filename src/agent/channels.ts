@@ -4,7 +4,7 @@ import { type Clock, every } from '../clock/index.ts';
 import type { LoadedConfig } from '../config/index.ts';
 import type { NewRow, Outbox } from '../outbox/index.ts';
 import { absoluteTopic, type RosMessage, type RosNode } from '../ros/index.ts';
-import { Channel } from '../sensing/index.ts';
+import { Channel, endedAlerts } from '../sensing/index.ts';
 import type { ChannelChanges, Problems, Status } from '../status/index.ts';
 import { Alarm } from './alarm.ts';
 import { ChannelSubscription } from './subscription.ts';
@@ -42,20 +42,27 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
       for (const one of subscriptions) take(one, one.channel.elapse(clock.mono()));
     },
   );
-  const take = (one: ChannelSubscription, rows: readonly NewRow[]) => {
-    const { channel } = one;
+  const write = (rows: readonly NewRow[]) => {
     for (const row of rows) {
       outbox.append(row);
       onRow(row);
     }
+  };
+  const take = (one: ChannelSubscription, rows: readonly NewRow[]) => {
+    const { channel } = one;
+    write(rows);
     if (rows.length > 0) {
       if (channel.silent) problems.raise('sensor_silent', `${channel.name}: ${one.whySilent}`, channel.name);
       else problems.clear('sensor_silent', channel.name);
     }
     alarm.by(channel.dueMs);
   };
-  const start = ({ config, place }: LoadedConfig, names: readonly string[]) => {
+  let channelsNow: LoadedConfig['config']['channels'] = {};
+  const start = ({ config, off, place }: LoadedConfig, names: readonly string[]) => {
     const { namespace, node_name: nodeName } = config.ros;
+    const disabled = off.flatMap(({ of, name }) => (of === 'channels' ? [name] : []));
+    write(endedAlerts(outbox.lastAlerts(), channelsNow, config.channels, disabled));
+    channelsNow = config.channels;
     const options = { standing: outbox.lastAlerts(), startMs: clock.mono() };
     const fresh = names.flatMap((name) => {
       const entry = config.channels[name];

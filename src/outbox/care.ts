@@ -11,7 +11,7 @@ import type { Store } from './store.ts';
 /** Without any cloud that sends receipts, an acknowledged row is let go after this running time (contract, Receipts). */
 const LET_GO_AFTER_MS = 24 * 3_600_000;
 
-/** Delivered alerts stay readable on the robot for a week of running time. */
+/** Delivered alerts stay readable on the robot for a week of running time; those that stand, as long as they do. */
 const KEEP_ALERTS_MS = 7 * 24 * 3_600_000;
 
 export interface Parts {

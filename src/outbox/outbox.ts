@@ -250,9 +250,11 @@ export class Outbox {
     return this.#ledger.hasUnheard ? this.#clock.mono() : undefined;
   }
 
-  /** The last alert of each channel, delivered or not: whether it stands after a restart. */
+  /** The last alert of each channel, written or not yet, delivered or not: whether it stands. */
   lastAlerts(): Map<string, ReadingExtra> {
-    return this.#store.lastAlerts();
+    const last = this.#store.lastAlerts();
+    for (const { row } of this.#intake.rows) if (row.class === 'alert') last.set(row.channel, row.extra ?? {});
+    return last;
   }
 
   /** Rows held, by class: pending, and acknowledged but not yet confirmed. */

@@ -215,8 +215,13 @@ export class Store {
     return new Map(rows.map(({ channel, body }) => [channel, decodeReading(body).extra]));
   }
 
+  /** An alert that stands is kept, however old: a restart has to know of it. */
   dropDeliveredAlerts(beforeRanMs: number): void {
-    this.#run('delete from delivered_alerts where ran_ms < ?', beforeRanMs);
+    this.#run(
+      `delete from delivered_alerts as old where ran_ms < ? and (body not like '%"alert":"raised"%' or exists (
+         select 1 from delivered_alerts later where later.channel = old.channel and (later.outbox, later.seq) > (old.outbox, old.seq)))`,
+      beforeRanMs,
+    );
   }
 
   /** Copies the WAL into the database, as far as nobody reads it. The WAL keeps its blocks: writing over them works on a full disk, too. */

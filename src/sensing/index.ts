@@ -1,4 +1,5 @@
 export { Channel } from './channel.ts';
+export { endedAlerts } from './ended.ts';
 export type { Sample } from './gate.ts';
 export { Lately, type LatelyReading } from './lately.ts';
 export { type Match, match, type Offer, type Wanted } from './match.ts';

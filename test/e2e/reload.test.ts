@@ -8,6 +8,7 @@ import { changesOf } from '../../src/agent/reload.ts';
 import { configSchema, loadConfig } from '../../src/config/index.ts';
 import { benchCertificates } from '../../src/identity/index.ts';
 import { askStatus } from '../../src/status/index.ts';
+import { until } from '../ros/until.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { AGENT, Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
@@ -81,6 +82,35 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     assert.equal(await channel('fire'), undefined);
     await peer.advertise('/smoke', BOOL);
     await peer.matched('/smoke');
+  });
+
+  it('ends the alert of a channel that goes, and lets one stand whose channel stays, also over a restart', async () => {
+    const alerts = async () => {
+      const program = new Program('export', AGENT, ['outbox', 'export', '--class', 'alert', '--config', file]);
+      assert.equal(await program.exited, 0, program.stderr);
+      return program.lines.map(({ channel: name, value, alert, incident }) => ({ name, value, alert, incident }));
+    };
+    writeFileSync(file, `${base}channels:\n  fire: null\n  smoke: { topic: /smoke, type: ${BOOL}, class: alert }\n`);
+    assert.equal((await reload()).code, 0);
+    for (const topic of ['/gas_detected', '/smoke']) {
+      await peer.matched(topic);
+      await peer.publish(topic, BOOL, { data: true });
+    }
+    await until(async () => (await channel('gas'))?.alert === true && (await channel('smoke'))?.alert === true, 'both stand');
+    writeFileSync(file, `${base}channels:\n  gas: { hold: 1s }\n  fire: null\n`);
+    assert.equal((await reload()).code, 0);
+    const [gas, smoke, cleared, ...more] = await alerts();
+    assert.deepEqual([gas?.name, gas?.alert, smoke?.name, smoke?.alert, more.length], ['gas', 'raised', 'smoke', 'raised', 0]);
+    assert.deepEqual(cleared, { name: 'smoke', value: null, alert: 'cleared', incident: smoke?.incident });
+    assert.equal((await channel('gas'))?.alert, true);
+
+    await agent.stop();
+    writeFileSync(file, `${base}channels:\n  gas: null\n`);
+    agent = new Program('agent', AGENT, ['run', '--config', file]);
+    await agent.event('started');
+    assert.deepEqual((await alerts()).slice(3), [{ name: 'gas', value: null, alert: 'cleared', incident: gas?.incident }]);
+    writeFileSync(file, `${base}channels:\n  fire: null\n  smoke: { topic: /smoke, type: ${BOOL} }\n`);
+    assert.equal((await reload()).code, 0);
   });
 
   it('changes nothing when the file is bad, and says why', async () => {

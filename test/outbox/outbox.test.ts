@@ -172,6 +172,17 @@ describe('the outbox', () => {
     assert.deepEqual(bench.reopen().lastAlerts(), new Map([['fall', { alert: 'raised', incident: 'i1' }]]));
   });
 
+  it('knows of an alert before it is on disk, and of one that stands as long as it does', () => {
+    const week = 7 * 86_400_000;
+    append(bench.outbox, raised, { ...raised, channel: 'gas' }, { ...raised, channel: 'gas', extra: { alert: 'cleared', incident: 'i1' } });
+    bench.outbox.receive(receipt({ through: 3 }));
+    bench.clock.advance(week + 60_000);
+    bench.outbox.tend(365 * 86_400_000);
+    assert.deepEqual(bench.reopen().lastAlerts(), new Map([['fall', { alert: 'raised', incident: 'i1' }]]));
+    bench.outbox.append({ ...raised, extra: { alert: 'cleared', incident: 'i1' } });
+    assert.deepEqual(bench.outbox.lastAlerts(), new Map([['fall', { alert: 'cleared', incident: 'i1' }]]));
+  });
+
   it('shows the latest committed value of each channel and the row it reflects', () => {
     append(bench.outbox, reading(1), reading(2));
     bench.outbox.append(reading(3));

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { configSchema } from '../../src/config/index.ts';
+import { endedAlerts } from '../../src/sensing/index.ts';
+
+const channels = (given: Record<string, Record<string, unknown>>) => configSchema.shape.channels.parse(given);
+const ALERT = { topic: '/gas', class: 'alert' };
+const standing = (...names: string[]) => new Map(names.map((name) => [name, { alert: 'raised', incident: `of ${name}` } as const]));
+
+describe('alerts that end with their channel', () => {
+  it('are those of channels that are gone, or alerts no more, and of a silence nobody waits for', () => {
+    const after = channels({ gas: ALERT, fire: { ...ALERT, class: 'telemetry' } });
+    const rows = endedAlerts(standing('gas', 'fire', 'fall', 'gas_silent'), {}, after);
+    assert.deepEqual(
+      rows.map((row) => 'channel' in row && row.channel),
+      ['fire', 'fall', 'gas_silent'],
+    );
+    assert.deepEqual(rows[1], { class: 'alert', channel: 'fall', value: null, extra: { alert: 'cleared', incident: 'of fall' } });
+  });
+
+  it('are none whose channel goes on, changed or not, nor of one that is wrong and will be mended', () => {
+    const before = channels({ gas: { ...ALERT, max_silence: '5s' } });
+    const after = channels({ gas: { ...ALERT, max_silence: '9s', hold: '3s', alert_when: false } });
+    assert.deepEqual(endedAlerts(standing('gas', 'gas_silent', 'fall', 'fall_silent'), before, after, ['fall']), []);
+  });
+
+  it('are those of a channel that listens to another source now', () => {
+    const rows = endedAlerts(standing('gas'), channels({ gas: ALERT }), channels({ gas: { ...ALERT, topic: '/sensors/gas' } }));
+    assert.equal(rows.length, 1);
+  });
+
+  it('are over once they were cleared', () => {
+    assert.deepEqual(endedAlerts(new Map([['gas', { alert: 'cleared', incident: 'i' }]]), {}, {}), []);
+  });
+});
