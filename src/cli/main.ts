@@ -43,16 +43,26 @@ await yargs(hideBin(process.argv))
   )
   .command(
     'config <what> [file]',
-    'check: what is wrong with a configuration, as the agent would say; show: where each value comes from; schema: for editors',
+    'init: write one from what is published; check: what is wrong with it; show: where each value comes from; schema: for editors',
     (y) =>
       y
-        .positional('what', { choices: ['check', 'show', 'schema'] as const, demandOption: true })
-        .positional('file', { type: 'string', describe: 'check, show: the configuration, as --config' })
+        .positional('what', { choices: ['init', 'check', 'show', 'schema'] as const, demandOption: true })
+        .positional('file', { type: 'string', describe: 'check, show: the configuration, as --config; init: the new file' })
         .options({ ...configOption, ...jsonOption })
-        .option('effective', { type: 'boolean', default: true, describe: 'show: all layers as one, which is what runs' }),
-    async ({ what, config, file = config, json }) => {
+        .option('effective', { type: 'boolean', default: true, describe: 'show: all layers as one, which is what runs' })
+        .option('thing', { type: 'string', default: 'elderly-bot', requiresArg: true, describe: 'init: this robot’s thing name' })
+        .option('endpoint', { type: 'string', default: 'localhost', requiresArg: true, describe: 'init: the broker, HOST or HOST:PORT' })
+        .check(
+          ({ what, file, config }) =>
+            what !== 'init' || file !== undefined || config !== undefined || 'config init needs the name of a new file',
+        ),
+    async ({ what, config, file = config, json, thing, endpoint }) => {
+      if (what === 'init') {
+        const { init } = await import('./configInit.ts');
+        return exitWith(() => init({ file: file ?? '', thing, endpoint, json }));
+      }
       const { check, show, schema } = await import('./config.ts');
-      await exitWith(() => (what === 'check' ? check(file) : what === 'show' ? show(file, json) : schema()));
+      return exitWith(() => (what === 'check' ? check(file) : what === 'show' ? show(file, json) : schema()));
     },
   )
   .command(

@@ -87,20 +87,40 @@ export interface EffectiveValue {
   /** `channels.gas.topic` */
   readonly key: string;
   readonly value: unknown;
-  /** `default`, `FILE:LINE:COLUMN`, or the name of the environment variable. */
+  /** `default`, `FILE:LINE:COLUMN`, the name of the environment variable, or `schema`: what an entry has without being told. */
   readonly from: string;
 }
 
-/** Every value that is given, and where. What is not given anywhere has the default that config/default.yaml explains. @throws as {@link loadConfig} */
+/** Every value, and where it is given; what entries of channels, commands and cameras have without being told too. @throws as {@link loadConfig} */
 export function effectiveConfig(file: string | undefined, environment: NodeJS.ProcessEnv): EffectiveValue[] {
   const { sources, merged } = layers(file, environment);
   const uppermostFirst = sources.toReversed();
   const variable = (path: Path) =>
     Object.entries(ENVIRONMENT).find(([name, given]) => environment[name] && given.join('.') === path.join('.'))?.[0];
-  return leaves(merged, []).map(([path, value]) => {
+  const given = leaves(merged, []).map(([path, value]) => {
     const where = place(path, uppermostFirst);
     return { key: path.join('.'), value, from: variable(path) ?? (where.startsWith(`${DEFAULT_FILE}:`) ? 'default' : where) };
   });
+  return byEntry([...given, ...untold(merged, given)]);
+}
+
+/** In the program's units: milliseconds and bytes. Nothing where the configuration is wrong, since then it is not known what it means. */
+function untold(merged: Tree, given: readonly EffectiveValue[]): EffectiveValue[] {
+  const parsed = configSchema.safeParse(merged).data;
+  if (!parsed) return [];
+  // A value that was given in short, such as a profile's name, is not told again in its parts.
+  const told = new Set(given.map(({ key }) => key));
+  const isTold = (path: readonly string[]) => path.some((_, i) => told.has(path.slice(0, i + 1).join('.')));
+  return leaves(parsed as Tree, [])
+    .filter(([path, value]) => value !== undefined && !isTold(path))
+    .map(([path, value]) => ({ key: path.join('.'), value, from: 'schema' }));
+}
+
+/** Each entry's values stand together, in the order of the entries. */
+function byEntry(values: readonly EffectiveValue[]): EffectiveValue[] {
+  const entry = ({ key }: EffectiveValue) => key.split('.').slice(0, 2).join('.');
+  const order = [...new Set(values.map(entry))];
+  return [...values].sort((a, b) => order.indexOf(entry(a)) - order.indexOf(entry(b)));
 }
 
 function leaves(tree: Tree, path: readonly string[]): [path: readonly string[], value: unknown][] {
