@@ -2,7 +2,7 @@
 // a log line a request that names the route and never what was in its URL, headers or body.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import { fail, HttpError } from './errors.ts';
@@ -86,11 +86,14 @@ function answerUnknown(app: App, log: Logger): void {
     const pattern = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[A-Za-z_]+/g, '[^/]+');
     routes.push({ methods: [method].flat(), path: new RegExp(`^${pattern}$`) });
   });
-  app.setNotFoundHandler((request, reply) => {
+  const answer = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const path = request.url.split('?')[0] ?? '';
     const allowed = [...new Set(routes.filter((route) => route.path.test(path)).flatMap((route) => route.methods))];
     if (allowed.length === 0) return fail(log, new HttpError(404, `there is no ${request.method} ${path}`), request, reply);
     reply.header('allow', allowed.join(', '));
     return fail(log, new HttpError(405, `${path} takes ${allowed.join(', ')}`), request, reply);
-  });
+  };
+  app.setNotFoundHandler(answer);
+  // Before its body is looked at, which could be wrong in ways of its own.
+  app.addHook('onRequest', async (request, reply) => (request.is404 ? answer(request, reply) : undefined));
 }

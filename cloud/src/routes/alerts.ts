@@ -17,7 +17,7 @@ const alert = z.object({
   thing: z.string(),
   incident: z.string(),
   channel: z.string().describe('What raised it, or robot_silent'),
-  value: z.json(),
+  value: z.unknown(),
   state: z.enum(['committed', 'seen', 'acknowledged', 'resolved']),
   raised_at: time.nullable(),
   committed_at: time,
@@ -80,5 +80,5 @@ export function alertRoutes({ app, db, auth, wakes }: Context, uploads: Uploads 
 }
 
 function plain(one: Alert): z.infer<typeof alert> {
-  return { ...one, value: (one.value ?? null) as z.infer<typeof alert>['value'], seen_by: [...one.seen_by] };
+  return { ...one, seen_by: [...one.seen_by] };
 }

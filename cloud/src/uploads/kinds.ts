@@ -31,11 +31,13 @@ export type UploadKind = keyof typeof KINDS;
 /** The pictures that a member may look at. */
 export const PICTURES = ['snapshot', 'clip'] as const satisfies readonly UploadKind[];
 
+const TYPES = [...new Set(Object.values(KINDS).flatMap(({ types }) => Object.keys(types)))];
+
 export const uploadRequest = z
   .object({
     kind: z.enum(Object.keys(KINDS) as [UploadKind, ...UploadKind[]]),
-    content_type: z.string(),
-    size: z.number().int().min(1),
+    content_type: z.enum(TYPES),
+    size: z.number().int().min(1).max(MAX_OBJECT_BYTES, `one object has at most ${MAX_OBJECT_BYTES} bytes; slice what is longer`),
     sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case'),
     taken_at: wallTime,
     incident: z.string().min(1).max(64).nullish(),
@@ -47,9 +49,8 @@ export const uploadRequest = z
     if (!known.includes(content_type)) {
       context.addIssue({ code: 'custom', path: ['content_type'], message: `a ${kind} is one of ${known.join(', ')}` });
     }
-    if (size > most) {
-      const sliced = wholeBytes > most ? '; slice what is longer' : '';
-      context.addIssue({ code: 'custom', path: ['size'], message: `one ${kind} object has at most ${most} bytes${sliced}` });
+    if (size > most && size <= MAX_OBJECT_BYTES) {
+      context.addIssue({ code: 'custom', path: ['size'], message: `one ${kind} has at most ${most} bytes` });
     }
   });
 export type UploadRequest = z.infer<typeof uploadRequest>;
