@@ -1,109 +1,167 @@
 // Who a robot is: by its certificate's fingerprint or a CA's word, by a token that is good once and not for long.
 import assert from 'node:assert/strict';
-import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { randomUUID, X509Certificate } from 'node:crypto';
+import { before, test } from 'node:test';
 import { type JWTHeaderParameters, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { DevCa } from '../../src/identity/index.ts';
-import { fingerprintOf } from '../src/auth/certificates.ts';
+import { fingerprintOf, revokeCertificate } from '../src/auth/certificates.ts';
 import { Devices } from '../src/auth/devices.ts';
 import { ORIGIN } from './support/api.ts';
 import { onEachDatabase } from './support/databases.ts';
+import { addDevice, type Device, deviceToken, makeDevice } from './support/device.ts';
 import { newThing } from './support/robot.ts';
 
-interface Robot {
-  readonly thing: string;
-  readonly certificate: X509Certificate;
-  readonly key: string;
+const DAY_MS = 86_400_000;
+const MINUTE_S = 60;
+
+const nowS = (): number => Math.floor(Date.now() / 1_000);
+const x5c = (...chain: readonly (Device | X509Certificate)[]): Partial<JWTHeaderParameters> => ({
+  x5c: chain.map((one) => ('certificate' in one ? one.certificate : one).raw.toString('base64')),
+});
+const claimsOf = ({ thing }: Device): JWTPayload => ({ iss: thing, sub: thing, aud: ORIGIN, exp: nowS() + 240, jti: randomUUID() });
+
+interface Known {
+  readonly robot: Device;
+  readonly other: Device;
+  readonly unknown: Device;
+  readonly chained: Device;
+  readonly foreign: Device;
+  readonly revoked: Device;
+  readonly expired: Device;
+  readonly early: Device;
+  readonly ca: X509Certificate;
 }
 
-onEachDatabase('a robot’s token', (db) => {
-  let folder: string;
-  let ca: DevCa;
+/** What is refused, each with a word of the answer that says why. */
+const REFUSED: Readonly<Record<string, readonly [(known: Known) => Promise<string> | string, RegExp]>> = {
+  'no JWT': [() => 'a.b.c', /no JWT/],
+  'alg none': [({ robot }) => new UnsecuredJWT(claimsOf(robot)).encode(), /x5t#S256|no JWT/],
+  'alg none with a certificate’s name': [({ robot }) => unsigned(robot), /not valid/],
+  'the certificate as an HMAC key': [({ robot }) => hmac(robot), /not valid/],
+  'another algorithm than its key is of': [
+    async ({ robot }) => {
+      const [, ...rest] = (await deviceToken(robot)).split('.');
+      const header = { alg: 'RS256', 'x5t#S256': fingerprintOf(robot.certificate) };
+      return [Buffer.from(JSON.stringify(header)).toString('base64url'), ...rest].join('.');
+    },
+    /not valid/,
+  ],
+  'another robot’s key': [({ robot, other }) => deviceToken({ ...robot, key: other.key }), /not valid/],
+  'a changed claim': [
+    async ({ robot, other }) => {
+      const [header, , signature] = (await deviceToken(robot)).split('.');
+      return [header, Buffer.from(JSON.stringify(claimsOf(other))).toString('base64url'), signature].join('.');
+    },
+    /not valid/,
+  ],
+  'another thing as sub': [({ robot, other }) => deviceToken(robot, { sub: other.thing }), /iss and sub must be/],
+  'another thing as iss': [({ robot, other }) => deviceToken(robot, { iss: other.thing }), /iss and sub must be/],
+  'another thing altogether': [({ robot, other }) => deviceToken(robot, { iss: other.thing, sub: other.thing }), /iss and sub must be/],
+  'another thing than the CN of its chain': [
+    ({ chained }) => deviceToken({ ...chained, thing: newThing() }, {}, x5c(chained)),
+    /iss and sub must be/,
+  ],
+  'another origin': [({ robot }) => deviceToken(robot, { aud: 'https://elsewhere.example' }), /not valid/],
+  'no origin': [({ robot }) => deviceToken(robot, { aud: undefined }), /not valid/],
+  'its time over by more than two minutes': [({ robot }) => deviceToken(robot, { exp: nowS() - 2 * MINUTE_S - 10 }), /not valid/],
+  'a time further ahead than five minutes and two': [
+    ({ robot }) => deviceToken(robot, { exp: nowS() + 7 * MINUTE_S + 10 }),
+    /too far ahead/,
+  ],
+  'a beginning further ahead than two minutes': [({ robot }) => deviceToken(robot, { nbf: nowS() + 2 * MINUTE_S + 10 }), /not valid/],
+  'no end': [({ robot }) => deviceToken(robot, { exp: undefined }), /not valid/],
+  'no jti': [({ robot }) => deviceToken(robot, { jti: undefined }), /not valid/],
+  'a jti that is short': [({ robot }) => deviceToken(robot, { jti: 'short' }), /jti/],
+  'a certificate nobody added': [({ unknown }) => deviceToken(unknown), /not known here/],
+  'the chain of another CA': [({ foreign }) => deviceToken(foreign, {}, x5c(foreign)), /does not lead to the CA/],
+  'the chain of another CA with ours at its end': [
+    ({ foreign, ca }) => deviceToken(foreign, {}, x5c(foreign, ca)),
+    /does not lead to the CA/,
+  ],
+  'a chain through a robot’s own certificate': [
+    ({ foreign, chained }) => deviceToken(foreign, {}, x5c(foreign, chained)),
+    /signed by one that is no CA|does not lead to the CA/,
+  ],
+  'another’s chain': [({ foreign, chained }) => deviceToken(foreign, {}, x5c(chained)), /x5t#S256 is not/],
+  'no certificates in its chain': [({ chained }) => deviceToken(chained, {}, { x5c: ['AAAA'] }), /x5c/],
+  'a revoked certificate': [({ revoked }) => deviceToken(revoked), /revoked/],
+  'a revoked certificate with its chain': [({ revoked }) => deviceToken(revoked, {}, x5c(revoked)), /revoked/],
+  'a certificate that has expired': [({ expired }) => deviceToken(expired), /is good from/],
+  'a chain that has expired': [
+    ({ expired }) => deviceToken({ ...expired, thing: expired.thing }, {}, x5c(expired)),
+    /is good from|expired/,
+  ],
+  'a certificate that is not good yet': [({ early }) => deviceToken(early), /is good from/],
+};
+
+onEachDatabase('a robot’s token', (db, another) => {
+  let known: Known;
   let devices: Devices;
-  let chained: Devices;
-  let robot: Robot;
-
-  const make = async (authority: DevCa, thing = newThing()): Promise<Robot> => {
-    const files = await authority.issue(join(folder, thing), 'robot', { name: thing });
-    return { thing, certificate: new X509Certificate(readFileSync(files.cert)), key: readFileSync(files.key, 'utf8') };
-  };
-
-  const add = ({ thing, certificate }: Robot) =>
-    db().query('insert into device_certificates (fingerprint, thing, certificate) values ($1, $2, $3)', [
-      fingerprintOf(certificate),
-      thing,
-      certificate.toString(),
-    ]);
-
-  const sign = (by: Robot, claims: JWTPayload = {}, header: Partial<JWTHeaderParameters> = {}) => {
-    const nowS = Math.floor(Date.now() / 1_000);
-    const { thing, certificate, key } = by;
-    return new SignJWT({ iss: thing, sub: thing, aud: ORIGIN, exp: nowS + 240, jti: randomUUID(), ...claims })
-      .setProtectedHeader({ alg: 'ES256', 'x5t#S256': fingerprintOf(certificate), ...header })
-      .sign(createPrivateKey(key));
-  };
-
-  const refuses = async (token: string, why: RegExp, by = devices) =>
-    assert.rejects(by.authenticate(`Bearer ${token}`), (error: Error & { status?: number }) => {
-      assert.match(error.message, why);
-      return true;
-    });
 
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-devices-'));
-    ca = await DevCa.create();
-    devices = new Devices({ db: db(), audience: () => ORIGIN, ca: null });
-    chained = new Devices({ db: db(), audience: () => ORIGIN, ca: new X509Certificate(ca.certificatePem) });
-    robot = await make(ca);
-    await add(robot);
+    const [ours, theirs] = [await DevCa.create(), await DevCa.create('somebody else')];
+    const ca = new X509Certificate(ours.certificatePem);
+    const past = { notBefore: new Date(Date.now() - 2 * DAY_MS), notAfter: new Date(Date.now() - DAY_MS) };
+    const future = { notBefore: new Date(Date.now() + DAY_MS), notAfter: new Date(Date.now() + 2 * DAY_MS) };
+    const [robot, other, unknown, chained, revoked] = await Promise.all([1, 2, 3, 4, 5].map(() => makeDevice(ours)));
+    assert.ok(robot && other && unknown && chained && revoked);
+    const foreign = await makeDevice(theirs);
+    const [expired, early] = [await makeDevice(ours, past), await makeDevice(ours, future)];
+    for (const device of [robot, other, revoked, expired, early]) await addDevice(db(), device);
+    await revokeCertificate(db(), revoked.thing, revoked.certificate.toString());
+    known = { robot, other, unknown, chained, foreign, revoked, expired, early, ca };
+    devices = new Devices({ db: db(), audience: () => ORIGIN, ca });
   });
 
-  after(() => rmSync(folder, { recursive: true }));
+  for (const [what, [token, why]] of Object.entries(REFUSED)) {
+    test(`with ${what} is refused`, async () => {
+      const authorization = `Bearer ${await token(known)}`;
+      await assert.rejects(devices.authenticate(authorization), (error: Error & { statusCode?: number }) => {
+        assert.equal(error.statusCode, 401);
+        assert.match(error.message, why);
+        return true;
+      });
+    });
+  }
 
-  test('of a known certificate names its thing, once', async () => {
-    const token = await sign(robot);
-    assert.equal(await devices.authenticate(`Bearer ${token}`), robot.thing);
-    await refuses(token, /used before/);
+  test('of a known certificate, or of the CA with its chain, names its thing', async () => {
+    const { robot, chained, ca } = known;
+    assert.equal(await devices.authenticate(`Bearer ${await deviceToken(robot)}`), robot.thing);
+    assert.equal(await devices.authenticate(`Bearer ${await deviceToken(robot, {}, x5c(robot))}`), robot.thing);
+    for (const chain of [x5c(chained), x5c(chained, ca)]) {
+      assert.equal(await devices.authenticate(`Bearer ${await deviceToken(chained, {}, chain)}`), chained.thing);
+    }
+    const without = new Devices({ db: db(), audience: () => ORIGIN, ca: null });
+    await assert.rejects(without.authenticate(`Bearer ${await deviceToken(chained, {}, x5c(chained))}`), /not known here/);
   });
 
-  test('is good with a clock two minutes off, and not with more', async () => {
-    const nowS = Math.floor(Date.now() / 1_000);
-    assert.equal(await devices.authenticate(`Bearer ${await sign(robot, { exp: nowS - 110 })}`), robot.thing);
-    assert.equal(await devices.authenticate(`Bearer ${await sign(robot, { exp: nowS + 300 + 110 })}`), robot.thing);
-    await refuses(await sign(robot, { exp: nowS - 130 }), /not valid/);
-    await refuses(await sign(robot, { exp: nowS + 300 + 130 }), /too far ahead/);
+  test('is good with a clock two minutes off, either way', async () => {
+    const { robot } = known;
+    for (const claims of [{ exp: nowS() - 2 * MINUTE_S + 10 }, { exp: nowS() + 7 * MINUTE_S - 10 }, { nbf: nowS() + 2 * MINUTE_S - 10 }]) {
+      assert.equal(await devices.authenticate(`Bearer ${await deviceToken(robot, claims)}`), robot.thing);
+    }
   });
 
-  test('of another thing, for another origin, unsigned or signed by another key is refused', async () => {
-    const other = await make(ca);
-    await refuses(await sign(robot, { sub: 'somebody' }), /iss and sub must be/);
-    await refuses(await sign(robot, { aud: 'https://elsewhere.example' }), /not valid/);
-    await refuses(await sign({ ...robot, key: other.key }), /not valid/);
-    await refuses(await sign(robot, { jti: 'short' }), /jti/);
-    await refuses(new UnsecuredJWT({ iss: robot.thing, sub: robot.thing, aud: ORIGIN }).encode(), /x5t#S256|no JWT/);
-    const nowS = Math.floor(Date.now() / 1_000);
-    const hmac = await new SignJWT({ iss: robot.thing, sub: robot.thing, aud: ORIGIN, exp: nowS + 60, jti: randomUUID() })
-      .setProtectedHeader({ alg: 'HS256', 'x5t#S256': fingerprintOf(robot.certificate) })
-      .sign(Buffer.from(robot.certificate.toString()));
-    await refuses(hmac, /not valid/);
-    await refuses(await sign(other), /not known here/);
-  });
-
-  test('of a CA that is trusted is believed with its chain, of another it is not', async () => {
-    const [ours, foreign] = [await make(ca), await make(await DevCa.create('somebody else'))];
-    const x5c = ({ certificate }: Robot) => ({ x5c: [certificate.raw.toString('base64')] });
-    assert.equal(await chained.authenticate(`Bearer ${await sign(ours, {}, x5c(ours))}`), ours.thing);
-    await refuses(await sign(foreign, {}, x5c(foreign)), /./, chained);
-    await refuses(await sign(foreign, {}, x5c(ours)), /x5t#S256 is not/, chained);
-  });
-
-  test('of a revoked certificate is never good again, whatever its chain says', async () => {
-    const gone = await make(ca);
-    await add(gone);
-    await db().query('update device_certificates set revoked_at = now() where fingerprint = $1', [fingerprintOf(gone.certificate)]);
-    await refuses(await sign(gone, {}, { x5c: [gone.certificate.raw.toString('base64')] }), /revoked/, chained);
+  test('is good once, also at once through two instances; the same jti of another robot is another', async () => {
+    const { robot, other } = known;
+    const elsewhere = new Devices({ db: another(), audience: () => ORIGIN, ca: null });
+    const jti = randomUUID();
+    const token = `Bearer ${await deviceToken(robot, { jti })}`;
+    const tries = await Promise.allSettled([devices, elsewhere, devices, elsewhere].map((one) => one.authenticate(token)));
+    assert.deepEqual(tries.map(({ status }) => status).sort(), ['fulfilled', 'rejected', 'rejected', 'rejected']);
+    await assert.rejects(elsewhere.authenticate(`Bearer ${await deviceToken(robot, { jti, exp: nowS() + 200 })}`), /used before/);
+    assert.equal(await devices.authenticate(`Bearer ${await deviceToken(other, { jti })}`), other.thing);
   });
 });
+
+function unsigned(robot: Device): string {
+  const header = { alg: 'none', 'x5t#S256': fingerprintOf(robot.certificate) };
+  return `${[header, claimsOf(robot)].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
+}
+
+/** RFC 8725, 2.1: whoever verifies with "the key" whatever the algorithm takes the public key for a shared secret. */
+function hmac(robot: Device): Promise<string> {
+  return new SignJWT(claimsOf(robot))
+    .setProtectedHeader({ alg: 'HS256', 'x5t#S256': fingerprintOf(robot.certificate) })
+    .sign(Buffer.from(robot.certificate.publicKey.export({ type: 'spki', format: 'pem' })));
+}

@@ -32,11 +32,13 @@ export async function addDevice(sql: Sql, { thing, certificate }: Device): Promi
   await addCertificate(sql, thing, certificate.toString());
 }
 
+type ChangedClaims = { readonly [Claim in keyof JWTPayload]?: JWTPayload[Claim] | undefined };
+
 /** A token as the contract has it, but for what is changed. A claim that is undefined is left out. */
-export function deviceToken(by: Device, claims: JWTPayload = {}, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
+export function deviceToken(by: Device, claims: ChangedClaims = {}, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
   const { thing, certificate, key } = by;
   const exp = Math.floor(Date.now() / 1_000) + 240;
-  return new SignJWT({ iss: thing, sub: thing, aud: ORIGIN, exp, jti: randomUUID(), ...claims })
+  return new SignJWT({ iss: thing, sub: thing, aud: ORIGIN, exp, jti: randomUUID(), ...claims } as JWTPayload)
     .setProtectedHeader({ alg: 'ES256', 'x5t#S256': fingerprintOf(certificate), ...header })
     .sign(createPrivateKey(key));
 }

@@ -1,0 +1,72 @@
+// Whether time tells who is registered: 200 logins of unknown phones and 200 with a wrong password, in turns, so that whatever else
+// the machine does meets both alike; their medians are compared. A login that hashes only for known phones is found by the same.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { AttemptLimits, type AuthLimits } from '../src/auth/limits.ts';
+import { Passwords } from '../src/auth/passwords.ts';
+import { Tokens } from '../src/auth/tokens.ts';
+import type { Database } from '../src/database/database.ts';
+import { migrate } from '../src/database/migrate.ts';
+import { pgliteDatabase } from '../src/database/pglite.ts';
+import { Api, newPhone, SECRET_KEY } from './support/api.ts';
+
+const EACH = 200;
+/** A difference that is there shows in fewer. */
+const FEW = 40;
+/** So that the hash is most of the time of a login, as it is at cost 12, and the test takes seconds. */
+const COST = 7;
+/** A share of the median: medians of 200 differ by a few percent where there is nothing to tell. */
+const NOISE = 0.2;
+const NO_LIMIT: AuthLimits = { perPhone: { tries: 1e6, windowS: 900 }, perAddress: { tries: 1e6, windowS: 900 } };
+
+/** What a login must not be: nothing to compare with, so no time spent. */
+class HastyPasswords extends Passwords {
+  override matches(password: string, hash: string | null): Promise<boolean> {
+    return hash === null ? Promise.resolve(false) : super.matches(password, hash);
+  }
+}
+
+describe('the time of a login', () => {
+  let db: Database;
+
+  before(async () => {
+    db = await pgliteDatabase('memory:');
+    await migrate(db);
+  });
+  after(() => db.close());
+
+  /** By how much the medians differ, as a share of the greater. */
+  const difference = async (passwords: Passwords, each: number): Promise<number> => {
+    await passwords.prepare();
+    const attempts = new AttemptLimits(db, SECRET_KEY);
+    const limits = { login: NO_LIMIT, register: NO_LIMIT };
+    const api = await Api.open(db, { credentials: { tokens: new Tokens(SECRET_KEY), passwords, attempts, limits } });
+    const { phone } = await api.register();
+    const times: Record<'unknown' | 'wrong', number[]> = { unknown: [], wrong: [] };
+    for (let i = 0; i < 2 * each; i++) {
+      const kind = i % 2 ? 'unknown' : 'wrong';
+      const body = { phone: kind === 'wrong' ? phone : newPhone(), password: 'not this one' };
+      const startedMs = performance.now();
+      const { status } = await api.ask('POST', '/auth/login', { body });
+      times[kind].push(performance.now() - startedMs);
+      assert.equal(status, 401);
+    }
+    await api.close();
+    const [unknown, wrong] = [median(times.unknown), median(times.wrong)];
+    return Math.abs(unknown - wrong) / Math.max(unknown, wrong);
+  };
+
+  test(`of ${EACH} unknown phones and of ${EACH} wrong passwords is the same within noise`, async () => {
+    const share = await difference(new Passwords(COST), EACH);
+    assert.ok(share < NOISE, `the medians differ by ${Math.round(share * 100)} %`);
+  });
+
+  test('would tell where nothing was hashed for an unknown phone', async () => {
+    const share = await difference(new HastyPasswords(COST), FEW);
+    assert.ok(share > NOISE, `the medians differ by ${Math.round(share * 100)} % only`);
+  });
+});
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+}
