@@ -72,6 +72,7 @@ describe('the documentation', () => {
       'CONTRIBUTING.md',
       'docs/architecture.md',
       'docs/commands.md',
+      'docs/certificates.md',
       'docs/doctor.md',
       'docs/status.md',
       'docs/tour.md',

@@ -8,6 +8,19 @@ import { kill } from './kill.ts';
 import { motion } from './motion.ts';
 import { debianPackage } from './package.ts';
 import { powercut } from './powercut.ts';
+import { provisioning } from './provisioning.ts';
 import { systemd } from './systemd.ts';
 
-export const CAMPAIGNS: readonly Campaign[] = [kill, broker, powercut, diskFull, corrupt, clock, motion, commands, systemd, debianPackage];
+export const CAMPAIGNS: readonly Campaign[] = [
+  kill,
+  broker,
+  powercut,
+  diskFull,
+  corrupt,
+  clock,
+  motion,
+  commands,
+  provisioning,
+  systemd,
+  debianPackage,
+];

@@ -1,0 +1,82 @@
+// docs/certificates.md, command by command, against a stand-in for IoT Core: somebody who types what stands there gets a robot that talks.
+import assert from 'node:assert/strict';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { parse } from 'yaml';
+import { FINDINGS } from '../../src/identity/index.ts';
+import { TEMPLATE } from '../support/iotCore.ts';
+import { OpenSsl, opensslMissing } from '../support/openssl.ts';
+import { Program, ROOT } from '../support/program.ts';
+import { ProvisioningBench } from '../support/provisioning.ts';
+
+const PAGE = readFileSync(join(ROOT, 'docs/certificates.md'), 'utf8');
+const COMMANDS = [...PAGE.matchAll(/^ *(bin\/elderly-bot certs .*)$/gm)].map(([, line]) => String(line));
+
+describe('docs/certificates.md', () => {
+  it('names every finding, and no other', () => {
+    const rows = [...PAGE.matchAll(/^\| (`[a-z_`, ]+`) \|/gm)].flatMap(([, cell]) =>
+      [...String(cell).matchAll(/`([a-z_]+)`/g)].map(([, code]) => code),
+    );
+    assert.deepEqual(rows.sort(), Object.keys(FINDINGS).sort());
+  });
+
+  it('links only to files that are there', () => {
+    for (const [, target] of PAGE.matchAll(/\]\(([^)#]+)\)/g)) assert.ok(existsSync(join(ROOT, 'docs', String(target))), target);
+  });
+});
+
+describe('the commands of docs/certificates.md', { skip: opensslMissing(), timeout: 120_000 }, () => {
+  let bench: ProvisioningBench;
+
+  before(async () => {
+    bench = await ProvisioningBench.start();
+  });
+
+  after(() => bench.stop());
+
+  async function type(line: string): Promise<string> {
+    const [command = '', ...args] = line.split(' ');
+    const program = new Program(line, join(ROOT, command), args, process.env, bench.folder);
+    const code = await program.exited;
+    assert.equal(code, 0, `${line}: ${JSON.stringify(program.lines)}${program.stderr}`);
+    return JSON.stringify(program.lines);
+  }
+
+  /** What a person has done before typing a command, by the words it begins with. */
+  const prepared: Readonly<Record<string, () => Promise<void>>> = {
+    'certs import Downloads': async () => {
+      const pair = await bench.files.authority.issue(bench.path('console'), 'x', { name: 'AWS IoT Certificate' });
+      mkdirSync(bench.path('Downloads'));
+      copyFileSync(pair.cert, bench.path('Downloads/0815-certificate.pem.crt'));
+      copyFileSync(pair.key, bench.path('Downloads/0815-private.pem.key'));
+      copyFileSync(bench.files.ca, bench.path('Downloads/AmazonRootCA1.pem'));
+      bench.core.registerFile(pair.cert, 'elderly-bot');
+    },
+    'certs import robot-certificate': async () => {
+      const openssl = new OpenSsl(bench.path('openssl'));
+      const cert = openssl.sign(openssl.authority(), bench.path('robot.csr'));
+      copyFileSync(cert, bench.path('robot-certificate.pem.crt'));
+    },
+    'certs provision': async () => {
+      rmSync(bench.stateDir, { recursive: true });
+      const block = /```yaml\n(provisioning:[\s\S]*?)```/.exec(PAGE)?.[1];
+      const { provisioning } = parse(String(block)) as { provisioning: Record<string, string> };
+      assert.equal(provisioning.template, TEMPLATE);
+      bench.configureRobot(provisioning);
+    },
+  };
+
+  it('work one after the other', async () => {
+    assert.ok(COMMANDS.length >= 9, COMMANDS.join('\n'));
+    for (const line of COMMANDS) {
+      const found = Object.entries(prepared).find(([words]) => line.includes(words));
+      await found?.[1]();
+      const said = await type(line);
+      if (line.includes('verify')) assert.doesNotMatch(said, /not ok/);
+      if (line.includes('--online')) assert.match(said, /subscribed and published/);
+    }
+    assert.equal(bench.core.active.length, 3);
+    assert.equal(bench.inUse()?.cert.trim(), bench.core.active.at(-1)?.pem.trim());
+  });
+});
