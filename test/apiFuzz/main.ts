@@ -71,6 +71,8 @@ async function main(): Promise<number> {
       PYTHONDONTWRITEBYTECODE: '1',
     };
     const child = spawn(PROGRAM, [...args, ...out, ...checks, ...more], { cwd: folder, env, stdio: ['ignore', 2, 2] });
+    // It ends what it started: the database and the store are ended below.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill(signal));
     const [code] = (await once(child, 'exit')) as [number | null];
     const seconds = Math.round((performance.now() - startedMs) / 1_000);
     for (const failure of cloud.failures.slice(0, 20)) process.stderr.write(`${failure}\n`);
