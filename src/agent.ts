@@ -306,7 +306,7 @@ export class Agent {
     this.#steps.push(['uploads', () => uploads?.stop()]);
     yield 'uploads';
 
-    const cameras = await startCameras({ loaded, ros, clock, problems });
+    const cameras = await startCameras({ loaded, clock, problems });
     const log = this.#log.child({ room: 'media' });
     incidents =
       uploads &&

@@ -3,13 +3,12 @@ import { type Clock, every } from '../clock/index.ts';
 import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type LoadedConfig } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
 import { Camera, Jobs, type PictureMessage } from '../media/index.ts';
-import { absoluteTopic, type RosNode } from '../ros/index.ts';
+import { absoluteTopic, startRosNode } from '../ros/index.ts';
 import type { CameraStatus, Problems } from '../status/index.ts';
 import { Follow } from './follow.ts';
 
 export interface CameraParts {
   readonly loaded: LoadedConfig;
-  readonly ros: RosNode;
   readonly clock: Clock;
   readonly problems: Problems;
 }
@@ -17,8 +16,10 @@ export interface CameraParts {
 export interface Cameras {
   readonly all: readonly Camera[];
   status(): readonly CameraStatus[];
-  stop(): void;
+  stop(): Promise<void>;
 }
+
+const NONE: Cameras = { all: [], status: () => [], stop: async () => {} };
 
 const BOOL = 'std_msgs/msg/Bool';
 
@@ -28,11 +29,17 @@ const LOOK_EVERY_MS = 1_000;
 /** Better known before a fall than after it. */
 const SILENT_MS = 60_000;
 
-export async function startCameras({ loaded, ros, clock, problems }: CameraParts): Promise<Cameras> {
+/**
+ * Cameras have a ROS node of their own: what a participant of DDS receives is received by one thread, and an alert must not stand behind
+ * the fragments of a picture.
+ */
+export async function startCameras({ loaded, clock, problems }: CameraParts): Promise<Cameras> {
   const { config, off } = loaded;
-  const { namespace, node_name: nodeName } = config.ros;
+  const { namespace, node_name: nodeName, domain_id: domainId } = config.ros;
   const absolute = (topic: string) => absoluteTopic(topic, namespace, nodeName);
   for (const { of, name, text } of off) if (of === 'cameras') problems.raise('camera_off', text, name);
+  if (Object.keys(config.cameras).length === 0) return NONE;
+  const ros = await startRosNode({ name: `${nodeName}_cameras`, namespace, ...(domainId === null ? {} : { domainId }) });
   const jobs = new Jobs();
   const begin = async (name: string, entry: CameraConfig) => {
     const tell = (code: 'camera_off' | 'camera_silent' | 'camera_unreadable' | 'privacy_unknown', what: string | undefined) => {
@@ -83,12 +90,13 @@ export async function startCameras({ loaded, ros, clock, problems }: CameraParts
   return {
     all: running.map(({ camera }) => camera),
     status: () => running.map(({ camera, name, topic }) => ({ name, topic, ...camera.status() })),
-    stop: () => {
+    stop: async () => {
       looking.stop();
       for (const { camera, follows } of running) {
         for (const follow of follows) follow.close();
         camera.close();
       }
+      await ros.stop();
     },
   };
 }

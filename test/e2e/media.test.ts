@@ -200,7 +200,7 @@ cameras:
     assert.match(String(problem.msg), /hall: no.* came from \/hall\/image in/);
   });
 
-  it('are taken by schedule, and what was missed while the robot was off once', async () => {
+  it('are taken by schedule, and what was missed while the robot was off once; a camera that is none is said to be', async () => {
     await agent.stop();
     // As if it had been off for a day: every midnight was missed.
     const db = new Database(join(bench.stateDir, 'outbox.db'));
@@ -210,6 +210,7 @@ cameras:
 uploads: { api: "${cloud.origin}", retry_min: 100ms }
 cameras:
   hall: { topic: /hall/image, rate: 5, schedule: "0 0 * * *" }
+  attic: { topic: /gas_detected }
 `);
     const known = (await cloud.stored('snapshot')).length;
     isFilming = true;
@@ -217,6 +218,9 @@ cameras:
     agent = bench.agent();
     const spooled = await agent.event('spooled', ({ kind }) => kind === 'snapshot');
     assert.deepEqual([spooled.camera, spooled.incident], ['hall', null]);
+    const { msg, subject } = await agent.event('problem_raised', ({ code }) => code === 'camera_off');
+    assert.equal(subject, 'attic');
+    assert.match(String(msg), /std_msgs\/msg\/Bool is published on \/gas_detected, expected sensor_msgs\/msg\/Image or/);
     await eventually(
       () => cloud.stored('snapshot'),
       (all) => all.length === known + 1,
