@@ -229,8 +229,11 @@ export class Agent {
     this.#steps.push(['guard', letGoOfGuard]);
     let incidents: Incidents | undefined;
     let upkeep: Upkeep | undefined;
-    const snapshot = async (camera: string | undefined): Promise<Outcome> =>
-      incidents?.snapshot(camera) ?? { status: 'failed', detail: 'pictures could not leave the robot: see uploads_failing in its status' };
+    const snapshot = async (camera: string | undefined, patienceMs?: number): Promise<Outcome> =>
+      incidents?.snapshot(camera, patienceMs) ?? {
+        status: 'failed',
+        detail: 'pictures could not leave the robot: see uploads_failing in its status',
+      };
     const commands: Commands = new Commands({
       thing: config.thing,
       commands: config.commands,

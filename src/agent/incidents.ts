@@ -70,11 +70,11 @@ export class Incidents {
     setImmediate(() => this.#begin(incident));
   }
 
-  /** A picture for a person who asks. @param name one camera; undefined: all. */
-  async snapshot(name: string | undefined): Promise<Outcome> {
+  /** A picture without an alert. @param name one camera; undefined: all. @param patienceMs left out: a person waits for it. */
+  async snapshot(name: string | undefined, patienceMs?: number): Promise<Outcome> {
     const cameras = this.#parts.cameras.filter((camera) => name === undefined || camera.name === name);
     if (cameras.length === 0) return { status: 'failed', detail: `there is no camera ${name}` };
-    const taken = await Promise.all(cameras.map((camera) => this.#spool(camera.name, () => camera.snapshot(), null)));
+    const taken = await Promise.all(cameras.map((camera) => this.#spool(camera.name, () => camera.snapshot(undefined, patienceMs), null)));
     const missed = taken.flatMap(({ why }) => why ?? []);
     const detail = missed.length > 0 ? { detail: missed.join('; ').slice(0, 500) } : {};
     const pictures = taken.flatMap(({ camera, takenAtMs }) => (takenAtMs === undefined ? [] : [{ camera, taken_at: takenAtMs }]));

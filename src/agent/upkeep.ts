@@ -9,6 +9,9 @@ import { schedulesOn } from './jobs.ts';
 import { LogShipping } from './logShipping.ts';
 import type { RunningUploads } from './uploads.ts';
 
+/** A robot that has just been switched on may need so long until its camera is up. */
+const CAMERA_PATIENCE_MS = 120_000;
+
 export interface UpkeepParts {
   /** As it is now. */
   readonly loaded: () => LoadedConfig;
@@ -21,7 +24,7 @@ export interface UpkeepParts {
   /** The agent before this one ended without a word. */
   readonly crashed: boolean;
   /** Takes a picture of the named camera; what goes wrong is said there. */
-  readonly snapshot: (camera: string) => Promise<unknown>;
+  readonly snapshot: (camera: string, patienceMs: number) => Promise<unknown>;
 }
 
 export interface Upkeep {
@@ -44,7 +47,8 @@ export function startUpkeep({ loaded, db, clock, log, logFile, uploads, crashed,
   if (config.backups.schedule !== null) schedules.add('backup', config.backups.schedule, () => backups.make());
   backups.start();
   for (const [name, { schedule }] of Object.entries(config.cameras)) {
-    if (uploads && schedule !== undefined) schedules.add(`snapshot ${name}`, schedule, async () => void (await snapshot(name)));
+    if (uploads && schedule !== undefined)
+      schedules.add(`snapshot ${name}`, schedule, async () => void (await snapshot(name, CAMERA_PATIENCE_MS)));
   }
   const ticker = schedules.start();
   return {

@@ -127,15 +127,16 @@ export class Camera {
   /**
    * The present: the newest picture where it is fresh, else the next.
    * @param alert that asks; undefined: a person or a schedule does.
+   * @param patienceMs how long the next one may take.
    * @throws AgentError PICTURE_MISSING, that says why there is none.
    */
-  async snapshot(alert?: Alert): Promise<Media> {
+  async snapshot(alert?: Alert, patienceMs = PATIENCE_MS): Promise<Media> {
     const { clock, config } = this.#options;
     this.#ask(alert?.channel);
     const { newest } = this.#ring;
     const isFresh = newest && clock.mono() - newest.atMs <= Math.max(FRESH_MS, 2_000 / config.rate);
-    const frame = isFresh ? newest : await this.#next();
-    if (!frame) throw this.#missing(`nothing that could be kept came from ${config.topic} in ${PATIENCE_MS / 1_000} s`);
+    const frame = isFresh ? newest : await this.#next(patienceMs);
+    if (!frame) throw this.#missing(`nothing that could be kept came from ${config.topic} in ${patienceMs / 1_000} s`);
     const bytes = inscribeJpeg(frame.jpeg, this.#inscription(frame, alert));
     return this.#media('snapshot', 'image/jpeg', bytes, frame.takenAtMs);
   }
@@ -227,14 +228,14 @@ export class Camera {
   }
 
   /** The next picture that is kept; undefined where none is in time. */
-  #next(): Promise<Frame | undefined> {
+  #next(patienceMs: number): Promise<Frame | undefined> {
     return new Promise((resolve) => {
       const give = (frame: Frame | undefined) => {
         clearTimeout(timer);
         this.#waiting.delete(give);
         resolve(frame);
       };
-      const timer = setTimeout(() => give(undefined), PATIENCE_MS);
+      const timer = setTimeout(() => give(undefined), patienceMs);
       this.#waiting.add(give);
     });
   }

@@ -216,7 +216,7 @@ cameras:
     isFilming = true;
     filming = film();
     agent = bench.agent();
-    const spooled = await agent.event('spooled', ({ kind }) => kind === 'snapshot');
+    const spooled = await agent.event('spooled', ({ kind }) => kind === 'snapshot', 60_000);
     assert.deepEqual([spooled.camera, spooled.incident], ['hall', null]);
     const { msg, subject } = await agent.event('problem_raised', ({ code }) => code === 'camera_off');
     assert.equal(subject, 'attic');
