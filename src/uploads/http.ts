@@ -36,9 +36,11 @@ export interface FileToPut {
 
 const ASK_WITHIN_MS = 30_000;
 /** Nothing has arrived for so long: the connection is dead. */
-const STALLED_AFTER_MS = 60_000;
+const STALLED_AFTER_MS = 120_000;
+/** What may stand in front of the store when all was given, and has to get through before it answers. */
+const BUFFERED_BYTES = 256 * 1024;
 const LOOK_FOR_STALL_MS = 1_000;
-/** A link slower than this is none: a transfer may take a minute and its size at this rate. */
+/** A link slower than this is none. */
 const SLOWEST_BYTES_PER_SECOND = 512;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
@@ -81,9 +83,10 @@ export async function putFile({ url, headers, path, size, bytesPerSecond, yields
     const onItsWay = socket && unsentOf(socket);
     if (onItsWay !== undefined) pace.see(performance.now(), onItsWay);
     const isKnown = onItsWay !== undefined || !connection();
-    if (isKnown && pace.stalledMs(performance.now()) > STALLED_AFTER_MS) stalled.abort(new Error('nothing has moved for a minute'));
+    const patienceMs = pace.isAll ? STALLED_AFTER_MS + slowestMs(Math.min(size, BUFFERED_BYTES)) : STALLED_AFTER_MS;
+    if (isKnown && pace.stalledMs(performance.now()) > patienceMs) stalled.abort();
   }, LOOK_FOR_STALL_MS);
-  const deadline = AbortSignal.timeout(STALLED_AFTER_MS + Math.ceil(size / SLOWEST_BYTES_PER_SECOND) * 1_000);
+  const deadline = AbortSignal.timeout(STALLED_AFTER_MS + slowestMs(size));
   const ending = AbortSignal.any([signal, stalled.signal, deadline]);
   const body = Readable.from(paced({ path, pace, connection, yields, signal: ending }), { objectMode: false, highWaterMark: 1 });
   try {
@@ -108,6 +111,10 @@ export async function putFile({ url, headers, path, size, bytesPerSecond, yields
     clearInterval(looking);
     body.destroy();
   }
+}
+
+function slowestMs(bytes: number): number {
+  return Math.ceil(bytes / SLOWEST_BYTES_PER_SECOND) * 1_000;
 }
 
 interface Paced {

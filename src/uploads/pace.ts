@@ -64,6 +64,10 @@ export class Pace {
     this.#isAll = true;
   }
 
+  get isAll(): boolean {
+    return this.#isAll;
+  }
+
   /** How long nothing has arrived that should have. */
   stalledMs(nowMs: number): number {
     return nowMs - this.#arrivedMs;

@@ -108,9 +108,10 @@ export class Uploads {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        const row = this.#next();
+        const now = this.#options.clock.mono();
+        const row = this.#next(now);
         if (row) await this.#upload(row, signal);
-        else await this.#idle(signal);
+        else await this.#idle(now, signal);
       } catch (error) {
         this.#options.problems.raise('uploads_failing', messageOf(error));
         this.#delay = this.#longer(this.#delay, undefined);
@@ -119,8 +120,7 @@ export class Uploads {
   }
 
   /** What is to be uploaded now. While a picture of an incident waits, no log or backup is begun, unless it is that picture's own fault. */
-  #next(): UploadRow | undefined {
-    const now = this.#options.clock.mono();
+  #next(now: number): UploadRow | undefined {
     if (this.#delay.untilMs > now) return undefined;
     const { waiting } = this.#spool;
     const failed = ({ file }: UploadRow) => this.#delays.get(file)?.tries ?? 0;
@@ -129,12 +129,12 @@ export class Uploads {
     return first(waiting.filter(isReady), failed);
   }
 
-  async #idle(signal: AbortSignal): Promise<void> {
-    const now = this.#options.clock.mono();
+  /** @param now when nothing was found to do: what has become due since is waited for not at all. */
+  async #idle(now: number, signal: AbortSignal): Promise<void> {
     this.#spool.trim();
     this.#waiting = new AbortController();
     const due = this.#spool.waiting.map(({ file }) => Math.max(this.#delay.untilMs, this.#delays.get(file)?.untilMs ?? 0));
-    // What is held by another is ready, and waits for that one.
+    // What was ready then is held by another, and waits for that one.
     const untilMs = Math.min(now + TRIM_EVERY_MS, ...due.filter((ms) => ms > now));
     await wait(Math.max(1, untilMs - now), AbortSignal.any([signal, this.#waiting.signal]));
   }

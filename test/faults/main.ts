@@ -12,7 +12,7 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 function help(): string {
   const campaigns = CAMPAIGNS.map(({ name, what, defaultRuns }) => `  ${name.padEnd(10)} ${what}; ${defaultRuns} runs`);
-  return ['npm run faults -- NAME [--runs N] [--seed S] [--json]', ...campaigns].join('\n');
+  return ['npm run faults -- NAME [--runs N, or --each N] [--seed S] [--json]', ...campaigns].join('\n');
 }
 
 async function main(args: readonly string[]): Promise<number> {

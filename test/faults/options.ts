@@ -5,7 +5,7 @@ export interface Options {
   readonly name: string;
   readonly json: boolean;
   readonly seed: number;
-  /** Undefined: as many as the campaign does by itself. */
+  /** Of each kind, where a campaign has several: --each says the same. Undefined: as many as the campaign does by itself. */
   readonly runs: number | undefined;
 }
 
@@ -23,7 +23,7 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
     name,
     json: values.json ?? false,
     seed: count('seed', values.seed ?? String(Date.now() % 1_000_000), 0),
-    runs: values.runs === undefined ? undefined : count('runs', values.runs, 1),
+    runs: values.runs !== undefined ? count('runs', values.runs, 1) : values.each !== undefined ? count('each', values.each, 1) : undefined,
   };
 }
 
@@ -32,7 +32,7 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { json: { type: 'boolean' }, seed: { type: 'string' }, runs: { type: 'string' } },
+      options: { json: { type: 'boolean' }, seed: { type: 'string' }, runs: { type: 'string' }, each: { type: 'string' } },
     });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message.replaceAll('\n', ' ') : String(error));

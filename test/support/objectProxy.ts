@@ -1,14 +1,20 @@
 // A way to an object store that goes wrong as it is told: it stands where the URLs point to, and passes on what it is not told about.
-import { createServer, request, type Server } from 'node:http';
+import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { pipeline } from 'node:stream';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 
-/** An answer in the store's place, a reset at half, or the store's own answer lost. */
-export type Trouble = { readonly status: number; readonly code?: string } | 'reset' | 'lost';
+/** An answer in the store's place, a reset at half, the store's own answer lost, or passed on at so many bytes a second. */
+export type Trouble =
+  | { readonly status: number; readonly code?: string; readonly retryAfterS?: number }
+  | { readonly bytesPerSecond: number }
+  | 'reset'
+  | 'lost';
 
 export class ObjectProxy {
   readonly #server: Server;
   readonly #troubles: Trouble[] = [];
+  readonly #planned = new Map<string, Trouble[]>();
   /** The status of each PUT, 0 where there was none. */
   readonly answered: number[] = [];
   /** What the store took: the path, and when it had said so, in nanoseconds of CLOCK_MONOTONIC. */
@@ -21,15 +27,17 @@ export class ObjectProxy {
   static async start(store: string): Promise<ObjectProxy> {
     const { hostname, port } = new URL(store);
     const server = createServer((asked, answer) => {
-      const trouble = asked.method === 'PUT' ? proxy.#troubles.shift() : undefined;
+      const trouble = asked.method === 'PUT' ? proxy.#trouble(asked) : undefined;
       if (trouble === 'reset') {
         proxy.answered.push(0);
-        asked.once('data', () => asked.socket.destroy());
+        resetAtHalf(asked);
         return;
       }
-      if (typeof trouble === 'object') {
-        proxy.answered.push(trouble.status);
-        asked.resume().once('end', () => answer.writeHead(trouble.status).end(`<Error><Code>${trouble.code ?? 'None'}</Code></Error>`));
+      if (typeof trouble === 'object' && 'status' in trouble) {
+        const { status, code = 'None', retryAfterS } = trouble;
+        proxy.answered.push(status);
+        const headers = retryAfterS === undefined ? {} : { 'retry-after': String(retryAfterS) };
+        asked.resume().once('end', () => answer.writeHead(status, headers).end(`<Error><Code>${code}</Code></Error>`));
         return;
       }
       const passed = request({ hostname, port, path: asked.url, method: asked.method, headers: asked.headers }, (from) => {
@@ -43,7 +51,8 @@ export class ObjectProxy {
       });
       passed.on('error', () => asked.socket.destroy());
       // Where the robot gives up in the midst, so does this: the store would wait for ever.
-      pipeline(asked, passed, () => {});
+      const slow = typeof trouble === 'object' ? [slowly(trouble.bytesPerSecond)] : [];
+      pipeline([asked, ...slow, passed]).catch(() => {});
     });
     const proxy = new ObjectProxy(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -59,8 +68,49 @@ export class ObjectProxy {
     this.#troubles.push(...troubles);
   }
 
+  /** What becomes of the next PUTs of one object. */
+  plan(sha256: string, ...troubles: Trouble[]): void {
+    this.#planned.set(sha256, troubles);
+  }
+
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
+
+  #trouble({ url }: IncomingMessage): Trouble | undefined {
+    const sha256 = /[0-9a-f]{64}/.exec(url ?? '')?.[0] ?? '';
+    return this.#planned.get(sha256)?.shift() ?? this.#troubles.shift();
+  }
+}
+
+function resetAtHalf(asked: IncomingMessage): void {
+  let left = Number(asked.headers['content-length']) / 2;
+  asked.on('data', (part: Buffer) => {
+    left -= part.length;
+    if (left <= 0) asked.socket.resetAndDestroy();
+  });
+}
+
+const SLICES_A_SECOND = 10;
+
+function slowly(bytesPerSecond: number): Transform {
+  const most = Math.max(1, Math.floor(bytesPerSecond / SLICES_A_SECOND));
+  const slow = new Transform({
+    readableHighWaterMark: most,
+    writableHighWaterMark: most,
+    transform(part: Buffer, _encoding, done) {
+      const give = (rest: Buffer): void => {
+        if (slow.destroyed) return;
+        if (rest.length === 0) {
+          done();
+          return;
+        }
+        slow.push(rest.subarray(0, most));
+        setTimeout(() => give(rest.subarray(most)), 1_000 / SLICES_A_SECOND);
+      };
+      give(part);
+    },
+  });
+  return slow;
 }

@@ -1,7 +1,7 @@
 // The cloud's own routes in this process, on PGlite and an object store, with a proxy between the robot and the store. Tests and
 // campaigns tell both sides what goes wrong.
-import { createHash, X509Certificate } from 'node:crypto';
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { X509Certificate } from 'node:crypto';
+import { PutObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { fingerprintOf } from '../../cloud/src/auth/certificates.ts';
 import type { Database } from '../../cloud/src/database/database.ts';
@@ -12,11 +12,6 @@ import { Uploads } from '../../cloud/src/uploads/uploads.ts';
 import { Api } from '../../cloud/test/support/api.ts';
 import { BUCKET, findVersitygw, REGION, startS3rver, startVersitygw, type TestStore } from '../../cloud/test/support/objectStore.ts';
 import { ObjectProxy } from './objectProxy.ts';
-
-/** Hexadecimal. */
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
 
 interface Reply {
   readonly status: number;
@@ -98,6 +93,29 @@ export class UploadCloud {
         return { incident, content_type, bytes: Buffer.from(await answer.arrayBuffer()) };
       }),
     );
+  }
+
+  /** The names of all that is in the bucket. */
+  async names(): Promise<string[]> {
+    const client = new S3Client({
+      region: REGION,
+      endpoint: this.#objects.endpoint,
+      credentials: this.#objects.credentials,
+      forcePathStyle: true,
+    });
+    try {
+      const names: string[] = [];
+      for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: BUCKET }))
+        names.push(...Contents.map(({ Key }) => String(Key)));
+      return names;
+    } finally {
+      client.destroy();
+    }
+  }
+
+  /** What the bucket has under a name. */
+  async bytesOf(name: string): Promise<Buffer> {
+    return Buffer.from(await (await fetch(await this.#store.signGet(name))).arrayBuffer());
   }
 
   async stop(): Promise<void> {

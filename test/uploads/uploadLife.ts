@@ -7,7 +7,7 @@ import { Lifetime, systemClock } from '../../src/clock/index.ts';
 import { Outbox, openOutboxFile, Space, UploadRows } from '../../src/outbox/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { Uploads } from '../../src/uploads/index.ts';
-import { sha256Of } from '../support/uploadCloud.ts';
+import { sha256Of } from '../support/hash.ts';
 
 const MAX_BYTES = 64 * 1024 ** 2;
 const PICTURE_BYTES = 30_000;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { fingerprintOf } from '../../cloud/src/auth/certificates.ts';
-import { systemClock } from '../../src/clock/index.ts';
+import { type Clock, systemClock } from '../../src/clock/index.ts';
 import { benchCertificates, readCredentials } from '../../src/identity/index.ts';
 import { UploadRows } from '../../src/outbox/index.ts';
 import { Problems } from '../../src/status/index.ts';
@@ -25,15 +25,15 @@ interface Told {
   readonly incident?: string;
 }
 
-describe('uploads', { timeout: 60_000 }, () => {
+describe('uploads', { timeout: 120_000 }, () => {
   let cloud: UploadCloud;
   let bench: OutboxBench;
   let credentials: { readonly cert: string; readonly key: string };
   let running: { readonly uploads: Uploads; readonly problems: string[]; stop(): Promise<void> }[] = [];
 
-  const begin = (over: { maxBytes?: number; maxKbps?: number | null } = {}) => {
+  const begin = (over: { maxBytes?: number; maxKbps?: number | null; clock?: Clock } = {}) => {
     const said: string[] = [];
-    const clock = systemClock(0);
+    const clock = over.clock ?? systemClock(0);
     const problems = new Problems(
       () => clock.mono(),
       (state, { code, text }) => said.push(`${state} ${code}: ${text}`),
@@ -90,11 +90,11 @@ describe('uploads', { timeout: 60_000 }, () => {
   const spooled = () => readdirSync(join(bench.folder, 'uploads'));
 
   const until = async (what: () => boolean) => {
-    const endMs = performance.now() + 5_000;
+    const endMs = performance.now() + 20_000;
     while (!what()) {
       assert.ok(
         performance.now() < endMs,
-        `it did not come to pass within 5 s: ${JSON.stringify(running.map(({ problems }) => problems))}`,
+        `it did not come to pass within 20 s: ${JSON.stringify(running.map(({ problems }) => problems))}`,
       );
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -144,6 +144,55 @@ describe('uploads', { timeout: 60_000 }, () => {
     assert.deepEqual(robot.problems, []);
   });
 
+  it('keeps to its kilobits a second', async () => {
+    const robot = begin({ maxKbps: 400 });
+    const one = picture({ bytes: randomBytes(100_000) });
+    await robot.uploads.add(one);
+    const startedMs = performance.now();
+    robot.go();
+    await until(() => robot.uploads.waiting === 0);
+    const seconds = (performance.now() - startedMs) / 1_000;
+    assert.ok(seconds >= 1.8, `100 kB at 50 kB/s took ${seconds} s`);
+    await isInBucket(one);
+  });
+
+  it('gives up a file that has changed on disk, and goes on', async () => {
+    const robot = begin();
+    const [spoilt, one] = [picture(), picture()];
+    await robot.uploads.add(spoilt);
+    const [file] = spooled();
+    writeFileSync(join(bench.folder, 'uploads', String(file)), randomBytes(50_000));
+    await robot.uploads.add(one);
+    robot.go();
+    await until(() => robot.uploads.waiting === 0);
+    await isInBucket(one);
+    assert.match(robot.problems.join('\n'), /raised upload_refused: .*it has changed on disk/);
+  });
+
+  it('holds no other picture up for one that the store never takes', async () => {
+    const robot = begin();
+    const [stubborn, one] = [picture(), picture({ takenAtMs: Date.now() - 1_000 })];
+    cloud.proxy.plan(createHash('sha256').update(stubborn.bytes).digest('hex'), ...Array.from({ length: 200 }, () => ({ status: 400 })));
+    await robot.uploads.add(stubborn);
+    await robot.uploads.add(one);
+    robot.go();
+    await until(() => robot.uploads.waiting === 1);
+    await isInBucket(one);
+  });
+
+  it('leaves the cloud alone for as long as it asks, for an incident too', async () => {
+    cloud.proxy.next({ status: 503, retryAfterS: 1 });
+    const robot = begin();
+    await robot.uploads.add(picture());
+    robot.go();
+    await until(() => cloud.proxy.answered.at(-1) === 503);
+    const asked = cloud.asked;
+    await robot.uploads.add(picture());
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.equal(cloud.asked, asked);
+    await until(() => robot.uploads.waiting === 0);
+  });
+
   for (const [name, troubles] of [
     ['a reset at half', ['reset']],
     ['an answer that is lost on the way', ['lost']],
@@ -181,6 +230,18 @@ describe('uploads', { timeout: 60_000 }, () => {
       robot.problems.join('\n'),
       /^raised uploads_failing: the cloud answered 503: maintenance; 2 wait\ncleared uploads_failing[^\n]*$/,
     );
+  });
+
+  it('goes on with what became due while it looked', async () => {
+    let asked = 0;
+    const { wall, mono, trusted } = systemClock(0);
+    const robot = begin({ clock: { wall, mono: () => mono() + 3 * asked++, trusted } });
+    cloud.proxy.next(...Array.from({ length: 6 }, () => ({ status: 500 })));
+    const one = picture();
+    await robot.uploads.add(one);
+    robot.go();
+    await until(() => robot.uploads.waiting === 0);
+    await isInBucket(one);
   });
 
   it('goes by the cloud’s clock where its own is an hour off, and names it', async () => {

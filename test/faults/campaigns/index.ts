@@ -9,6 +9,7 @@ import { motion } from './motion.ts';
 import { debianPackage } from './package.ts';
 import { powercut } from './powercut.ts';
 import { provisioning } from './provisioning.ts';
+import { s3 } from './s3.ts';
 import { systemd } from './systemd.ts';
 
 export const CAMPAIGNS: readonly Campaign[] = [
@@ -21,6 +22,7 @@ export const CAMPAIGNS: readonly Campaign[] = [
   motion,
   commands,
   provisioning,
+  s3,
   systemd,
   debianPackage,
 ];

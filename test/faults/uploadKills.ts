@@ -1,0 +1,69 @@
+// A robot that takes pictures and is killed at a named step, again and again on one state directory, and then left alone.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { build } from 'esbuild';
+import { CRASH_AT, type UPLOAD_CRASH_POINTS } from '../../src/crashPoint.ts';
+import { ROOT } from '../support/program.ts';
+
+export interface KilledRobotOptions {
+  readonly folder: string;
+  readonly origin: string;
+  readonly files: { readonly cert: string; readonly key: string };
+}
+
+const WITHIN_MS = 60_000;
+
+/** Bundled, since reading its sources would take most of each start. It lies where its native modules are found. */
+export async function bundleLife(): Promise<{ readonly file: string; remove(): void }> {
+  mkdirSync(join(ROOT, '.setup'), { recursive: true });
+  const folder = mkdtempSync(join(ROOT, '.setup', 'life-'));
+  const file = join(folder, 'uploadLife.mjs');
+  await build({
+    entryPoints: [join(ROOT, 'test/uploads/uploadLife.ts')],
+    outfile: file,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    mainFields: ['module', 'main'],
+    external: ['better-sqlite3'],
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    logLevel: 'error',
+  });
+  return { file, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+export class KilledRobot {
+  readonly folder: string;
+  readonly #options: KilledRobotOptions;
+  readonly #life: string;
+  /** Hashes of what it said was kept. */
+  readonly kept: string[] = [];
+  kills = 0;
+
+  constructor(life: string, options: KilledRobotOptions) {
+    this.#life = life;
+    this.#options = options;
+    this.folder = options.folder;
+    mkdirSync(options.folder, { recursive: true });
+  }
+
+  /** One life. @param point where it is killed; undefined: it is left alone until nothing waits. @throws where it ends in another way. */
+  async live(pictures: number, point?: (typeof UPLOAD_CRASH_POINTS)[number], nth = 1): Promise<void> {
+    const { folder, origin, files } = this.#options;
+    const child = spawn(process.execPath, [this.#life, folder, origin, files.cert, files.key, String(pictures)], {
+      env: { ...process.env, [CRASH_AT]: point === undefined ? '' : `${point}:${nth}` },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const timer = setTimeout(() => child.kill('SIGKILL'), WITHIN_MS);
+    const exited = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+    const [said, stderr, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
+    clearTimeout(timer);
+    this.kept.push(...[...said.matchAll(/^kept (\w+)$/gm)].map(([, sha256]) => String(sha256)));
+    if (signal === 'SIGKILL' && point !== undefined) this.kills++;
+    else if (code !== 0) throw new Error(`it ended with ${code ?? signal}: ${said.slice(-300)} ${stderr.slice(-500)}`);
+  }
+}

@@ -1,0 +1,100 @@
+// A robot's uploads in this process, on an outbox of their own: pictures are kept, and what it told stands in its file afterwards.
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { Lifetime, systemClock } from '../../src/clock/index.ts';
+import { Outbox, openOutboxFile, Space, UploadRows } from '../../src/outbox/index.ts';
+import { Problems } from '../../src/status/index.ts';
+import { Uploads } from '../../src/uploads/index.ts';
+import type { UploadCloud } from '../support/uploadCloud.ts';
+
+const MAX_BYTES = 64 * 1024 ** 2;
+
+export interface UploadRobotOptions {
+  readonly folder: string;
+  readonly thing: string;
+  readonly cloud: UploadCloud;
+  readonly credentials: { readonly cert: string; readonly key: string };
+}
+
+export class UploadRobot {
+  readonly folder: string;
+  readonly #uploads: Uploads;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  readonly #close: () => void;
+  readonly said: string[] = [];
+  #pictures = 0;
+
+  constructor({ folder, thing, cloud, credentials }: UploadRobotOptions) {
+    this.folder = folder;
+    mkdirSync(folder, { recursive: true });
+    const lifetime = Lifetime.begin(folder);
+    const clock = systemClock(0);
+    const { db } = openOutboxFile(folder, MAX_BYTES, [], 'box');
+    const space = new Space(db, folder, MAX_BYTES);
+    const outbox = new Outbox({ db, space, clock, lifetime, id: 'box', groupMs: 50, onTrouble: () => {} });
+    outbox.start();
+    this.#uploads = new Uploads({
+      thing,
+      credentials,
+      api: cloud.origin,
+      maxKbps: null,
+      folder: join(folder, 'uploads'),
+      maxBytes: MAX_BYTES,
+      maxAgeMs: 86_400_000,
+      ranMs: () => clock.mono(),
+      backoff: { minMs: 10, maxMs: 200 },
+      rows: new UploadRows(db),
+      outbox,
+      clock,
+      problems: new Problems(
+        () => clock.mono(),
+        (state, { code, text }) => this.said.push(`${state} ${code}: ${text}`),
+      ),
+    });
+    this.#uploads.start();
+    this.#running = this.#uploads.run(this.#stopping.signal);
+    this.#close = () => {
+      outbox.close();
+      db.close();
+    };
+  }
+
+  /** @returns whether it will be uploaded. @throws a full disk's error. */
+  keep(bytes: Buffer): Promise<boolean> {
+    const incident = `incident-${++this.#pictures}`;
+    return this.#uploads.add({ kind: 'snapshot', contentType: 'image/jpeg', bytes, takenAtMs: Date.now(), incident });
+  }
+
+  /** Resolves when nothing waits any more. */
+  async done(patienceMs: number): Promise<void> {
+    for (const untilMs = performance.now() + patienceMs; this.#uploads.waiting > 0; ) {
+      if (performance.now() > untilMs) throw new Error(`${this.#uploads.waiting} still wait; it said ${this.said.slice(-3).join(' | ')}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+    this.#close();
+  }
+}
+
+/** The hashes that a robot which runs no more told as uploaded, each as often as it did. */
+export function toldBy(folder: string): string[] {
+  const db = new Database(join(folder, 'outbox.db'), { readonly: true });
+  try {
+    const bodies = db.prepare(`select body from rows where body like '"kind":"uploaded"%'`).pluck().all() as string[];
+    return bodies.map((body) => (JSON.parse(`{${body}}`) as { sha256: string }).sha256);
+  } finally {
+    db.close();
+  }
+}
+
+/** What is left in its spool. */
+export function leftIn(folder: string): string[] {
+  const spool = join(folder, 'uploads');
+  return existsSync(spool) ? readdirSync(spool) : [];
+}
