@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -152,6 +154,27 @@ test('while the database is away messages wait, and nothing is acknowledged or l
   assert.deepEqual(await cloud.ended(), { code: 0, signal: null });
   await robot.end();
   await server.stop();
+});
+
+test('a stop finishes the request that has begun, and then takes no other', async () => {
+  const cloud = new CloudProcess(environment({ CLOUD_DATA_DIR: 'memory:' }), folder);
+  const url = await cloud.url();
+  const body = JSON.stringify({ phone: '+391234567', password: 'correct horse' });
+  const headers = { 'content-type': 'application/json', 'content-length': String(body.length), expect: '100-continue' };
+  const asked = request(`${url}/auth/register`, { method: 'POST', headers });
+  const answered = once(asked, 'response') as Promise<[IncomingMessage]>;
+  asked.flushHeaders();
+  // The server has the head of it.
+  await once(asked, 'continue');
+  cloud.kill('SIGTERM');
+  await cloud.said('cloud_stopping');
+  asked.end(body);
+  const [answer] = await answered;
+  assert.equal(answer.statusCode, 200);
+  answer.resume();
+  assert.deepEqual(await cloud.ended(), { code: 0, signal: null });
+  assert.ok(cloud.lines.some(({ event }) => event === 'cloud_stopped'));
+  await assert.rejects(fetch(`${url}/telemetry`));
 });
 
 test('a stop that has to wait ends at once on a second signal', { skip: NO_POSTGRES }, async () => {

@@ -12,7 +12,7 @@ import { committedReadings } from '../support/kept.ts';
 import { judge, type Kept, type Published } from '../support/ledgers.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { type OutboxFile, readOutboxFile } from '../support/outboxFile.ts';
-import { findPostgres, Postgres } from '../support/postgres.ts';
+import { findPostgres, Postgres, type PostgresOptions } from '../support/postgres.ts';
 import type { Program } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { Load, temperatureNumber } from './load.ts';
@@ -35,24 +35,28 @@ export function worldMissing(): string | false {
 export class World {
   readonly bench: Bench;
   readonly load: Load;
-  readonly database: pg.Client;
+  readonly database: pg.Pool;
+  readonly postgres: Postgres;
+  /** The first instance. */
+  readonly cloud: Program;
   readonly accepted = new Map<string, number>();
   readonly #seen = new Map<string, Row>();
   readonly #domain: RosDomain;
-  readonly #postgres: Postgres;
 
-  private constructor(parts: { bench: Bench; load: Load; database: pg.Client; domain: RosDomain; postgres: Postgres }) {
+  private constructor(parts: { bench: Bench; load: Load; database: pg.Pool; domain: RosDomain; postgres: Postgres; cloud: Program }) {
     this.bench = parts.bench;
     this.load = parts.load;
     this.database = parts.database;
     this.#domain = parts.domain;
-    this.#postgres = parts.postgres;
+    this.postgres = parts.postgres;
+    this.cloud = parts.cloud;
   }
 
-  /** @param configuration more lines of the robot's configuration, top-level keys that the bench's does not have. */
-  static async start(configuration = '', perSecond = PER_SECOND): Promise<World> {
+  /** @param configuration more lines of the robot's configuration, top-level keys that the bench's does not have.
+   * @param database what the server is to be like; by default quick and not durable. */
+  static async start(configuration = '', perSecond = PER_SECOND, database: PostgresOptions = {}): Promise<World> {
     const domain = await claimDomain();
-    const postgres = await Postgres.start();
+    const postgres = await Postgres.start(database);
     const bench = await Bench.start();
     // The default keeps the last 100 of a topic: after a match, ROS can deliver some seconds of messages at once, and more would be gone
     // before the agent sees any of it.
@@ -62,10 +66,11 @@ export class World {
     );
     writeFileSync(bench.configFile, deep + configuration);
     const load = await Load.create(perSecond);
-    await bench.cloud({ url: postgres.url });
-    const database = new pg.Client({ connectionString: postgres.url });
-    await database.connect();
-    return new World({ bench, load, database, domain, postgres });
+    const cloud = await bench.cloud({ url: postgres.url });
+    const pool = new pg.Pool({ connectionString: postgres.url, max: 2 });
+    // A campaign may take the server away.
+    pool.on('error', () => {});
+    return new World({ bench, load, database: pool, domain, postgres, cloud });
   }
 
   /** Starts the agent; resolves when it senses. */
@@ -141,7 +146,7 @@ export class World {
     await this.load.close();
     await this.database.end();
     await this.bench.stop();
-    await this.#postgres.stop();
+    await this.postgres.stop();
     await this.#domain.release();
   }
 }

@@ -26,9 +26,10 @@ export function listenTo(config: pg.ClientConfig, channel: string, heard: (word:
 async function session(config: pg.ClientConfig, channel: string, heard: (word: string) => void, signal: AbortSignal): Promise<boolean> {
   const client = new pg.Client(config);
   client.on('notification', ({ payload = '' }) => heard(payload));
+  const over = new AbortController();
   const ended = new Promise<void>((resolve) => {
     for (const event of ['error', 'end'] as const) client.on(event, () => resolve());
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    signal.addEventListener('abort', () => resolve(), { once: true, signal: over.signal });
   });
   try {
     await client.connect();
@@ -39,6 +40,7 @@ async function session(config: pg.ClientConfig, channel: string, heard: (word: s
   } catch {
     return false;
   } finally {
+    over.abort();
     await client.end().catch(() => {});
   }
 }

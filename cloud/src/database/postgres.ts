@@ -46,14 +46,20 @@ export function postgresDatabase(options: PostgresOptions): Database {
     ...sqlOn(pool),
     async transaction(work) {
       const client = await pool.connect();
+      // A connection that breaks between two statements says so by an event, which would end the process; the next statement fails by it.
+      client.on('error', ignore);
+      const release = (broken: boolean): void => {
+        client.off('error', ignore);
+        client.release(broken);
+      };
       try {
         await client.query('begin');
         const result = await work({ ...sqlOn(client), copy: (statement, pieces) => copyIn(client, statement, pieces) });
         await client.query('commit');
-        client.release();
+        release(false);
         return result;
       } catch (error) {
-        client.release(await rollback(client));
+        release(await rollback(client));
         throw error;
       }
     },
@@ -73,6 +79,8 @@ function sqlOn(client: pg.Pool | pg.PoolClient): Sql {
     },
   };
 }
+
+function ignore(): void {}
 
 /** @returns whether the connection is to be thrown away. */
 async function rollback(client: pg.PoolClient): Promise<boolean> {

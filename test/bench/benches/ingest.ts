@@ -110,6 +110,14 @@ async function check(db: Database): Promise<void> {
   throw new Error(`${stored?.n} of ${ROWS} rows are stored, and of the last robot ${account?.committed} are covered`);
 }
 
+/** With its index, just after it was written: nothing is compressed or vacuumed. */
+async function storedBytes(db: Database): Promise<number> {
+  const [stored] = await db.query<{ bytes: number }>(
+    "select sum(pg_total_relation_size(inhrelid))::bigint as bytes from pg_inherits where inhparent = 'readings'::regclass",
+  );
+  return (stored?.bytes ?? Number.NaN) / ROWS;
+}
+
 async function run({ rounds, say }: Context): Promise<Findings> {
   const server = await Postgres.start({ durable: true });
   const db = postgresDatabase({ url: server.url });
@@ -127,6 +135,7 @@ async function run({ rounds, say }: Context): Promise<Findings> {
       runs.push(one);
       say(`COPY ${copied.at(-1)?.toFixed(0)} rows/s, ingest ${one.rowsPerS.toFixed(0)} rows/s in ${one.commits} commits`);
     }
+    const bytesPerRow = await storedBytes(db);
     const ratio = median(runs.map(({ rowsPerS }, i) => rowsPerS / (copied[i] ?? Number.NaN)));
     return {
       figures: {
@@ -137,6 +146,7 @@ async function run({ rounds, say }: Context): Promise<Findings> {
         ingest_rows_per_s: median(runs.map(({ rowsPerS }) => rowsPerS)),
         commits: median(runs.map(({ commits }) => commits)),
         node_cpu_us_a_row: median(runs.map(({ cpuUsPerRow }) => cpuUsPerRow)),
+        disk_bytes_a_row: bytesPerRow,
         each_round: { copy: copied, ingest: runs.map(({ rowsPerS }) => rowsPerS) },
       },
       targets: [{ name: 'rows a second / COPY', value: ratio, atLeast: 0.25, stretch: 0.5 }],

@@ -1,6 +1,7 @@
 import type { Campaign } from '../campaign.ts';
 import { broker } from './broker.ts';
 import { clock } from './clock.ts';
+import { cloud } from './cloud.ts';
 import { commands } from './commands.ts';
 import { corrupt } from './corrupt.ts';
 import { diskFull } from './diskFull.ts';
@@ -15,6 +16,7 @@ import { systemd } from './systemd.ts';
 export const CAMPAIGNS: readonly Campaign[] = [
   kill,
   broker,
+  cloud,
   powercut,
   diskFull,
   corrupt,
