@@ -48,7 +48,12 @@ export async function startCameras({ loaded, clock, problems }: CameraParts): Pr
     };
     const unreadable = (what: string | undefined) => tell('camera_unreadable', what);
     const camera = new Camera({ name, config: entry, jobs, clock, onTrouble: unreadable });
-    await camera.start().catch((error: unknown) => tell('camera_off', messageOf(error)));
+    try {
+      await camera.start();
+    } catch (error) {
+      tell('camera_off', messageOf(error));
+      return { camera, name, topic: entry.topic, lookAfter: () => {}, follows: [] };
+    }
     const pictures = new Follow({
       ros,
       topic: absolute(entry.topic),

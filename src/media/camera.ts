@@ -241,7 +241,9 @@ export class Camera {
   }
 
   async #media(kind: Media['kind'], contentType: Media['contentType'], bytes: Buffer, takenAtMs: number): Promise<Media> {
-    if (!this.#seal) return { kind, contentType, bytes, takenAtMs };
+    if (this.#options.config.recipients.length === 0) return { kind, contentType, bytes, takenAtMs };
+    // Never in the clear what was to be sealed.
+    if (!this.#seal) throw this.#missing('it can’t be encrypted for its recipients');
     return { kind, contentType: 'application/age', bytes: await this.#seal(bytes), takenAtMs };
   }
 

@@ -169,6 +169,14 @@ describe('a camera', { timeout: 20_000 }, () => {
     await assert.rejects(camera.snapshot(ALERT), /nothing was heard on \/privacy yet, so there is privacy/);
   });
 
+  it('gives nothing in the clear where it has recipients and can’t encrypt', async () => {
+    open({ recipients: ['age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'] });
+    await show(grey(20));
+    await assert.rejects(camera.snapshot(ALERT), /can’t be encrypted/);
+    await camera.start();
+    assert.equal((await camera.snapshot(ALERT)).contentType, 'application/age');
+  });
+
   it('that is closed lets go who waits', async () => {
     const waiting = camera.snapshot();
     camera.close();
