@@ -181,6 +181,44 @@ onEachDatabase('the stream', (db, another) => {
     await Promise.all(streams.map(({ ended }) => ended));
   });
 
+  test('a client that leaves while it is being let in leaves nothing behind', async () => {
+    const thing = newThing();
+    const { token } = await api.register(thing);
+    for (let ms = 0; ms < 12; ms++) {
+      const leaving = new AbortController();
+      const headers = { authorization: `Bearer ${token}` };
+      const asked = fetch(`${url}/telemetry/stream?thing=${thing}`, { headers, signal: leaving.signal }).catch(() => null);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      leaving.abort();
+      await asked;
+    }
+    for (const endMs = performance.now() + 5_000; ; ) {
+      const stream = await open(thing, token);
+      await stream.leave();
+      if (stream.status === 200) break;
+      assert.ok(performance.now() < endMs, `answered ${stream.status} for 5 s`);
+    }
+  });
+
+  test('a socket that stands still for a while holds nobody up, and has the newest state afterwards', async () => {
+    const thing = newThing();
+    await say(thing, [], { fall: true });
+    const { token } = await api.register(thing);
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.pause();
+    socket.write(`GET /telemetry/stream?thing=${thing} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n\r\n`);
+    const text = 'x'.repeat(60_000);
+    for (let i = 0; i < 60; i++) await say(thing, [], { note: `${i}${text}` });
+    socket.resume();
+    let got = '';
+    for await (const part of socket) {
+      got += String(part);
+      if (got.includes(`"note":"59x`)) break;
+    }
+    socket.destroy();
+    assert.match(got, /^HTTP\/1.1 200/);
+  });
+
   test('a stop ends it in order, and waits for nothing, not for a connection on which nothing was asked either', async () => {
     const thing = newThing();
     const own = await Api.open(db());

@@ -1,6 +1,6 @@
 // GET /telemetry/stream, for members: server-sent events of one robot's state, alerts and results.
 import type { ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import { finished, Readable } from 'node:stream';
 import { z } from 'zod';
 import { robotsOf } from '../auth/members.ts';
 import { errors, HttpError } from '../http/errors.ts';
@@ -49,7 +49,8 @@ export function streamRoutes({ app, db, auth, wakes }: Context, { limits = LIMIT
     const stream = new AbortController();
     open.set(stream, userId);
     const expires = setTimeout(() => stream.abort(), expiresMs - Date.now());
-    response.once('close', () => {
+    // Also of a client that left while it was being let in.
+    finished(response, () => {
       clearTimeout(expires);
       open.delete(stream);
       stream.abort();
