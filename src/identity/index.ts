@@ -9,6 +9,7 @@ export {
   readCredentials,
   slotPaths,
 } from './files.ts';
+export { CHECKS, type Check, FINDINGS, type Finding, type FindingCode } from './findings.ts';
 export { type Chosen, choose, type HandedFile } from './handed.ts';
 export { KEY_KINDS, type KeyKind, newKey, signingRequest } from './keys.ts';
 export { blocksOf, describePem, type PemBlock, type PemKind, pemBlocks } from './pem.ts';
@@ -23,14 +24,9 @@ export {
 } from './provision.ts';
 export { type SlotContent, type SlotName, Slots } from './slots.ts';
 export {
-  CHECKS,
-  type Check,
   commonName,
   DAY_MS,
   EXPIRES_SOON_MS,
-  FINDINGS,
-  type Finding,
-  type FindingCode,
   type Identity,
   isIotCoreHost,
   privateKeyIn,

@@ -204,7 +204,7 @@ export class Uplink {
     const trial = this.#trial;
     let session: Link | undefined;
     try {
-      session = await this.#connect(id, signal);
+      session = await this.#connect(id, signal, trial);
       await session.subscribe([this.#topics.commands, this.#topics.receipts]);
     } catch (error) {
       session?.drop();
@@ -215,8 +215,8 @@ export class Uplink {
         this.#version = 4;
         return 'try_other_version';
       }
-      if (this.#trial) {
-        this.#endTrial(session ? 'subscribe' : 'connect', error);
+      if (trial) {
+        this.#endTrial(trial, session ? 'subscribe' : 'connect', error);
         return 'back_again';
       }
       this.#blame(reason, messageOf(error));
@@ -228,7 +228,7 @@ export class Uplink {
     this.#options.lifetime.vouch(clock.wall());
     problems.clearOthers(LINK_PROBLEMS);
     log.info({ event: 'connected', mqtt_version: this.#version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
-    const reason = await this.#serve(session, id, signal);
+    const reason = await this.#serve(session, id, signal, trial);
     if (trial && trial.credentials !== this.#credentials) return 'back_again';
     const lastedMs = clock.mono() - this.#state.sinceMs;
     const lossReason = reason instanceof ConnectError ? reason.reason : undefined;
@@ -250,9 +250,9 @@ export class Uplink {
     return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
   }
 
-  #connect(id: string, signal: AbortSignal): Promise<Link> {
+  #connect(id: string, signal: AbortSignal, trial: Trial | undefined): Promise<Link> {
     const { host, thing, keepaliveMs, connectTimeoutMs, connect = Session.connect } = this.#options;
-    const credentials = this.#trial?.credentials ?? this.#credentials;
+    const credentials = trial?.credentials ?? this.#credentials;
     const { port, alpn } = this.#routeNow;
     return connect(
       {
@@ -271,7 +271,7 @@ export class Uplink {
     );
   }
 
-  async #serve(session: Link, id: string, signal: AbortSignal): Promise<Error | undefined> {
+  async #serve(session: Link, id: string, signal: AbortSignal, trial: Trial | undefined): Promise<Error | undefined> {
     const { outbox, thing, clock, lifetime, ackTimeoutMs, window, onAck, problems, quota } = this.#options;
     const pump = new Pump({
       session,
@@ -291,15 +291,18 @@ export class Uplink {
         problems.raise('message_refused', `rows ${claim.first} to ${claim.last} of ${claim.outbox.id}: ${error.message}`),
     });
     this.#current = { session, pump, asker: new Asker(session), id };
-    const trial = this.#trial;
-    this.#greeting.say(session, id, (error) => this.#endTrial('publish', error, trial));
+    this.#greeting.say(session, id, (error) => {
+      if (trial) this.#endTrial(trial, 'publish', error);
+    });
+    // Others were to be tried while this connection was being made.
+    if (this.#trial !== trial) session.close().catch(() => {});
     pump.start();
     const repeat = this.#greeting.repeat(session, id);
     const cut = () => session.drop();
     signal.addEventListener('abort', cut, { once: true });
     const reason = await session.ended;
     // Still under way: it ended before its first message was acknowledged.
-    if (trial) this.#endTrial('publish', reason ?? new ConnectError('the broker closed the connection', 'ECONNRESET'), trial);
+    if (trial) this.#endTrial(trial, 'publish', reason ?? new ConnectError('the broker closed the connection', 'ECONNRESET'));
     signal.removeEventListener('abort', cut);
     repeat.stop();
     pump.stop();
@@ -309,8 +312,8 @@ export class Uplink {
   }
 
   /** Of the credentials that are tried, and of no others. @param error undefined where they have done all that they must. */
-  #endTrial(step: 'connect' | 'subscribe' | 'publish', error: unknown, trial = this.#trial): void {
-    if (!trial || trial !== this.#trial) return;
+  #endTrial(trial: Trial, step: 'connect' | 'subscribe' | 'publish', error: unknown): void {
+    if (trial !== this.#trial) return;
     this.#trial = undefined;
     if (error === undefined) {
       this.#credentials = trial.credentials;
