@@ -35,6 +35,8 @@ describe('the service in a real systemd', { skip, timeout: 240_000 }, () => {
     const last = pinged();
     await bench.lab.until(() => pinged() !== last, 10_000);
   };
+  const messagesOf = async (channel: string) =>
+    (await bench.status(() => true)).channels.find(({ name }) => name === channel)?.messages ?? 0;
   const rows = async () => (await bench.status(() => true)).outbox;
 
   it('is installed, started, and ready when it senses', async () => {
@@ -51,6 +53,20 @@ describe('the service in a real systemd', { skip, timeout: 240_000 }, () => {
     await robot.publish('/fall_detected', BOOL, { data: true });
     const { channels } = await bench.status(({ channels: all }) => all.some(({ name, messages }) => name === 'fall' && messages > 0));
     assert.equal(channels.find(({ name }) => name === 'fall')?.value, true);
+  });
+
+  it('hears nodes of another user, and none of root’s, whose shared memory it may not open', async () => {
+    const heard = async (user: number | undefined): Promise<number> => {
+      const before = await messagesOf('steps');
+      const peer = await RosPeer.start('other', domain.env, user);
+      await peer.advertise('/steps', 'std_msgs/msg/Int32');
+      await peer.matched('/steps');
+      await peer.burst('/steps', 'std_msgs/msg/Int32', 20, 20);
+      await peer.close();
+      return (await messagesOf('steps')) - before;
+    };
+    assert.equal(await heard(ROBOT_USER.id + 1), 20);
+    assert.equal(await heard(undefined), 0);
   });
 
   it('takes a reload, and says of a wrong file that nothing was changed', async () => {
