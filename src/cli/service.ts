@@ -62,9 +62,10 @@ export function uninstall(root: string | undefined): number {
   return 0;
 }
 
-/** @returns systemctl's own code: 0 where all runs, 3 where something does not. */
+/** @returns 0 where the agent runs, 3 where it does not; a guard that has nothing to guard has ended. */
 export function status(): number {
-  return through('systemctl', ['status', '--no-pager', '--lines=5', ...UNITS]);
+  through('systemctl', ['status', '--no-pager', '--lines=5', ...UNITS]);
+  return through('systemctl', ['is-active', '--quiet', 'elderly-bot.service']);
 }
 
 export function logs(follow: boolean, lines: number): number {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
+import { AGENT } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { ServiceBench, STATE, UNIT } from '../support/service.ts';
 import { ROBOT_USER, systemdMissing } from '../support/systemd.ts';
@@ -45,6 +46,12 @@ describe('the service in a real systemd', { skip, timeout: 240_000 }, () => {
     const { link, last_run: last } = await bench.status(({ link: { state } }) => state === 'connected');
     assert.deepEqual([link.state, last], ['connected', null]);
     await bench.lab.until(() => /connected, \d+ rows unconfirmed/.test(String(properties('StatusText').StatusText)), 10_000);
+  });
+
+  it('is shown with its log', () => {
+    const elderlyBot = (...args: string[]) => bench.lab.run(AGENT, 'service', ...args);
+    assert.deepEqual([elderlyBot('status').code, /Status: "connected/.test(elderlyBot('status').text)], [0, true]);
+    assert.match(elderlyBot('logs', '--lines', '50').text, /"event":"started"/);
   });
 
   it('hears nodes of its user through shared memory', async () => {
@@ -136,7 +143,7 @@ describe('the service in a real systemd', { skip, timeout: 240_000 }, () => {
   });
 
   it('is uninstalled, and its state stays', async () => {
-    const { code, text } = bench.lab.run(`${process.cwd()}/bin/elderly-bot`, 'service', 'uninstall');
+    const { code, text } = bench.lab.run(AGENT, 'service', 'uninstall');
     assert.equal(code, 0, text);
     assert.equal(bench.lab.run('systemctl', 'is-active', UNIT).text.trim(), 'inactive');
     assert.ok(existsSync(bench.lab.path(`${STATE}/outbox.db`)));
