@@ -3,13 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credentials } from '../identity/index.ts';
-import { refusesVersion } from './causes.ts';
-import { routesOf } from './routes.ts';
-import { ConnectError, Session, type SessionOptions } from './session.ts';
+import { dial } from './dial.ts';
+import { ConnectError, type Session } from './session.ts';
 
 export interface MeasureOptions {
   readonly host: string;
-  /** Undefined: 8883. */
+  /** Undefined: 8883, then 443 with ALPN. */
   readonly port: number | undefined;
   readonly credentials: Credentials;
   /** Where it publishes to itself. */
@@ -48,9 +47,9 @@ export async function measure(options: MeasureOptions, signal: AbortSignal): Pro
   const onMessage = () => returned();
   options.onStep('connecting');
   const startedMs = performance.now();
-  const { session: first, version } = await connectEither(options, onMessage, signal);
+  let session = await connect(options, onMessage, signal);
+  const { version } = session;
   const connectMs = performance.now() - startedMs;
-  let session = first;
   try {
     await session.subscribe([options.topic]);
     const [acks, trips]: [number[], number[]] = [[], []];
@@ -68,7 +67,7 @@ export async function measure(options: MeasureOptions, signal: AbortSignal): Pro
     }
     await session.close();
     // A subscriber of the same program would halve it.
-    session = await connect(options, version, () => {}, signal);
+    session = await connect(options, () => {}, signal);
     const perSecond = await flood(session, options, signal);
     const outages: number[] = [];
     for (let i = 0; i < CUTS; i++) {
@@ -76,7 +75,7 @@ export async function measure(options: MeasureOptions, signal: AbortSignal): Pro
       session.drop();
       await session.ended;
       const cutMs = performance.now();
-      session = await connect(options, version, () => {}, signal);
+      session = await connect(options, () => {}, signal);
       await acknowledged(session, options.topic, randomBytes(SMALL_BYTES), signal);
       outages.push(performance.now() - cutMs);
     }
@@ -136,32 +135,7 @@ async function within(what: Promise<void>, signal: AbortSignal): Promise<void> {
   ending.abort();
 }
 
-async function connectEither(
-  options: MeasureOptions,
-  onMessage: () => void,
-  signal: AbortSignal,
-): Promise<{ session: Session; version: 4 | 5 }> {
-  try {
-    return { session: await connect(options, 5, onMessage, signal), version: 5 };
-  } catch (error) {
-    if (!(error instanceof ConnectError) || !refusesVersion(error.reason)) throw error;
-    return { session: await connect(options, 4, onMessage, signal), version: 4 };
-  }
-}
-
-function connect(options: MeasureOptions, version: 4 | 5, onMessage: () => void, signal: AbortSignal): Promise<Session> {
-  const [route] = routesOf(options.port);
-  const session: SessionOptions = {
-    host: options.host,
-    port: route?.port ?? 8883,
-    alpn: route?.alpn,
-    credentials: options.credentials,
-    clientId: `elderly-bot-bench-${randomBytes(4).toString('hex')}`,
-    keepaliveMs: 30_000,
-    connectTimeoutMs: ANSWER_WITHIN_MS,
-    version,
-    will: undefined,
-    onMessage,
-  };
-  return Session.connect(session, signal);
+function connect({ host, port, credentials }: MeasureOptions, onMessage: () => void, signal: AbortSignal): Promise<Session> {
+  const clientId = `elderly-bot-bench-${randomBytes(4).toString('hex')}`;
+  return dial({ host, port, credentials, clientId, timeoutMs: ANSWER_WITHIN_MS, onMessage }, signal);
 }

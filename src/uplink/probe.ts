@@ -2,9 +2,8 @@
 // What is published is empty: the cloud drops it, and no row, no receipt and no presence comes of it.
 import type { Credentials } from '../identity/index.ts';
 import { topicsOf, UPWARD } from '../wire/index.ts';
-import { refusesVersion } from './causes.ts';
-import { nextRoute, routesOf } from './routes.ts';
-import { ConnectError, Session, type SessionOptions } from './session.ts';
+import { dial } from './dial.ts';
+import type { Session } from './session.ts';
 
 export interface ProbeOptions {
   readonly host: string;
@@ -30,66 +29,29 @@ const DOWNWARD = ['commands', 'receipts'] as const;
 /** @throws ConnectError where there is no connection. */
 export async function probe(options: ProbeOptions, signal: AbortSignal): Promise<Probed> {
   const topics = topicsOf(options.topicPrefix);
-  const refused = { subscriptions: [] as string[], publications: [] as string[] };
+  const refusedSubscriptions: string[] = [];
+  const refusedPublications: string[] = [];
+  const connect = () => dial({ ...options, clientId: options.thing, onMessage: () => {} }, signal);
   const startedMs = performance.now();
-  const first = await connect(options, signal);
-  const connectMs = Math.round(performance.now() - startedMs);
   // IoT Core ends the connection of a client that asks for what it may not: then the next topic gets a new one.
-  let session: Session | undefined = first.session;
-  const again = () => Session.connect({ ...sessionOptions(options, first.route), version: first.version }, signal);
+  let session: Session | undefined = await connect();
+  const connectMs = Math.round(performance.now() - startedMs);
+  const { port, version } = session;
   try {
     for (const room of DOWNWARD) {
-      session ??= await again();
-      if (await isRefused(session.subscribe([topics[room]]))) refused.subscriptions.push(topics[room]);
+      session ??= await connect();
+      if (await isRefused(session.subscribe([topics[room]]))) refusedSubscriptions.push(topics[room]);
       session = await stillThere(session);
     }
     for (const room of UPWARD) {
-      session ??= await again();
-      if (await isRefused(published(session, topics[room], options.timeoutMs))) refused.publications.push(topics[room]);
+      session ??= await connect();
+      if (await isRefused(published(session, topics[room], options.timeoutMs))) refusedPublications.push(topics[room]);
       session = await stillThere(session);
     }
   } finally {
     await session?.close();
   }
-  const { route, version } = first;
-  return { port: route.port, version, connectMs, refusedSubscriptions: refused.subscriptions, refusedPublications: refused.publications };
-}
-
-type Route = ReturnType<typeof routesOf>[number];
-
-async function connect(options: ProbeOptions, signal: AbortSignal): Promise<{ session: Session; route: Route; version: 4 | 5 }> {
-  const routes = routesOf(options.port);
-  let failure: unknown;
-  for (let i = 0; i < routes.length; i++) {
-    const route = routes[i];
-    if (!route) break;
-    for (const version of [5, 4] as const) {
-      try {
-        return { session: await Session.connect({ ...sessionOptions(options, route), version }, signal), route, version };
-      } catch (error) {
-        // What the usual port says is told; the other one is only tried.
-        failure ??= error;
-        if (!(error instanceof ConnectError) || !refusesVersion(error.reason)) break;
-      }
-    }
-    const blocked = failure instanceof ConnectError && ['ETIMEDOUT', 'ECONNREFUSED', 'ECONNRESET'].includes(String(failure.reason));
-    if (!blocked || nextRoute(routes, i, 'broker_unreachable') === 0) break;
-  }
-  throw failure;
-}
-
-function sessionOptions(options: ProbeOptions, { port, alpn }: Route): Omit<SessionOptions, 'version'> {
-  return {
-    host: options.host,
-    port,
-    alpn,
-    credentials: options.credentials,
-    clientId: options.thing,
-    keepaliveMs: 30_000,
-    connectTimeoutMs: options.timeoutMs,
-    will: undefined,
-    onMessage: () => {},
-  };
+  return { port, version, connectMs, refusedSubscriptions, refusedPublications };
 }
 
 /** An answer that says no, or a connection that ends in its place. */

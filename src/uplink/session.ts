@@ -73,6 +73,15 @@ export class Session {
     });
   }
 
+  /** 4 is MQTT 3.1.1. */
+  get version(): 4 | 5 {
+    return this.#client.options.protocolVersion === 5 ? 5 : 4;
+  }
+
+  get port(): number {
+    return this.#client.options.port ?? 0;
+  }
+
   /** @throws ConnectError */
   static connect(options: SessionOptions, signal: AbortSignal): Promise<Session> {
     const client = mqtt.connect(clientOptions(options));
