@@ -33,10 +33,20 @@ await yargs(hideBin(process.argv))
   .command(
     'doctor',
     'Find out what is wrong: every part from ROS 2 to the cloud, the cause first, with what to do',
-    { ...configOption, ...jsonOption, all: { type: 'boolean', default: false, describe: 'Also show what is fine' } },
-    async ({ config, json, all }) => {
-      const { doctor } = await import('./doctor.ts');
-      await exitWith(() => doctor(config, json, all));
+    {
+      ...configOption,
+      ...jsonOption,
+      all: { type: 'boolean', default: false, describe: 'Also show what is fine' },
+      'ros-look': { type: 'boolean', default: false, hidden: true },
+    },
+    async ({ config, json, all, rosLook }) => {
+      if (rosLook) {
+        const { lookAndTell } = await import('./doctor/rosLook.ts');
+        await exitWith(() => lookAndTell(config));
+      } else {
+        const { doctor } = await import('./doctor.ts');
+        await exitWith(() => doctor(config, json, all));
+      }
       // A disk or a name server that never answers would keep the process.
       process.exit();
     },

@@ -1,133 +1,57 @@
 // ROS 2 as the agent meets it: does it start, are the message types there, and what comes on each configured topic while it is
-// looked at. The doctor has a node of its own beside a running agent, subscribes, and publishes nothing.
+// looked at, by a process of its own.
+import { fork } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelConfig, type Config, publicationsOf } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
-import {
-  absoluteTopic,
-  amentPrefixes,
-  locateMessage,
-  type RosMessage,
-  type RosNode,
-  type RosSubscription,
-  startRosNode,
-} from '../../ros/index.ts';
-import { fieldReader, match, type Offer } from '../../sensing/index.ts';
+import { amentPrefixes, locateMessage } from '../../ros/index.ts';
 import type { Finding, Status } from '../../status/index.ts';
 import { ok, type Patient, type RobotCheck, robotCheck, skipped } from './patient.ts';
+import type { Heard, RosLook, Trouble } from './rosLook.ts';
 
-/** DDS finds the others within this time on a machine that is busy; where all are found, there is no need to wait. */
-const DISCOVERY_MS = 6_000;
-const LOOK_EVERY_MS = 100;
-/** What rmw says while it knows the publisher and not yet whose it is. */
-const UNNAMED = '_NODE_NAME_UNKNOWN_';
-const LISTEN_MS = 3_000;
-/** A publisher that is there and was not heard gets more time: on a busy machine the two ends take a while to match. */
-const LISTEN_LONGER_MS = 7_000;
-const ROS_WITHIN_MS = 20_000;
+const ROS_WITHIN_MS = 30_000;
+const LOOK_WITHIN_MS = 25_000;
 /** A header's time further away than this is not of now. */
 const STALE_MS = 10_000;
-const NODES_OWN = ['/rosout', '/parameter_events'];
 const SHARED_MEMORY = '/dev/shm';
 
-interface Heard {
-  readonly topic: string;
-  readonly offers: readonly Offer[];
-  readonly types: string | undefined;
-  readonly qos: string | undefined;
-  /** Why it could not be subscribed. */
-  readonly off: AgentError | undefined;
-  readonly received: number;
-  readonly last: RosMessage | undefined;
+const looks = new WeakMap<Patient, Promise<RosLook | Trouble | Crash>>();
+
+/** The look ended without a word. */
+interface Crash {
+  readonly crash: string;
 }
 
-interface RosLook {
-  readonly seconds: number;
-  readonly topics: readonly string[];
-  readonly channels: Readonly<Record<string, Heard>>;
-}
-
-const looks = new WeakMap<Patient, Promise<RosLook | AgentError>>();
-
-function look(patient: Patient): Promise<RosLook | AgentError> {
-  const found = looks.get(patient) ?? lookOnce(patient.config);
+function look(patient: Patient): Promise<RosLook | Trouble | Crash> {
+  const found = looks.get(patient) ?? lookElsewhere(patient.file);
   looks.set(patient, found);
   return found;
 }
 
-async function lookOnce(config: Config): Promise<RosLook | AgentError> {
-  const { namespace, domain_id: domainId } = config.ros;
-  let node: RosNode;
-  try {
-    node = await startRosNode({ name: 'elderly_bot_doctor', namespace, ...(domainId === null ? {} : { domainId }) });
-  } catch (error) {
-    if (error instanceof AgentError) return error;
-    throw error;
-  }
-  try {
-    await discovered(node, config);
-    const listening = Object.entries(config.channels).map(([name, channel]) => [name, listen(node, channel, config)] as const);
-    const startedMs = performance.now();
-    await sleep(LISTEN_MS);
-    const isSilent = ([, heard]: (typeof listening)[number]) => heard().offers.length > 0 && heard().received === 0;
-    while (listening.some(isSilent) && performance.now() - startedMs < LISTEN_LONGER_MS) await sleep(LOOK_EVERY_MS);
-    const seconds = (performance.now() - startedMs) / 1_000;
-    const topics = node.topics().map(({ topic }) => topic);
-    const published = topics.filter((topic) => !NODES_OWN.includes(topic) && node.publishersOf(topic).length > 0);
-    return { seconds, topics: published, channels: Object.fromEntries(listening.map(([name, heard]) => [name, heard()])) };
-  } finally {
-    await node.stop();
-  }
-}
-
-async function discovered(node: RosNode, { channels, ros }: Config): Promise<void> {
-  const wanted = Object.values(channels).map(({ topic }) => absoluteTopic(topic, ros.namespace, ros.node_name));
-  for (const untilMs = performance.now() + DISCOVERY_MS; performance.now() < untilMs; await sleep(LOOK_EVERY_MS)) {
-    const offers = wanted.map((topic) => offersOn(node, topic));
-    if (offers.every((each) => each.length > 0 && each.every(({ node: name }) => !name.endsWith(UNNAMED)))) return;
-  }
-}
-
-function listen(node: RosNode, channel: ChannelConfig, { ros }: Config): () => Heard {
-  const topic = absoluteTopic(channel.topic, ros.namespace, ros.node_name);
-  const { wanted } = match(channel, offersOn(node, topic));
-  let last: RosMessage | undefined;
-  let subscription: RosSubscription | undefined;
-  let off: AgentError | undefined;
-  try {
-    if (wanted) {
-      const onMessage = (message: RosMessage) => {
-        last = message;
-      };
-      subscription = node.subscribe({ topic, ...wanted, maxPerSecond: 2, onMessage, onError: () => {} });
-    }
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    off = error;
-  }
-  return () => {
-    const offers = offersOn(node, topic);
-    const { types, qos } = match(channel, offers);
-    return { topic, offers, types, qos, off, received: subscription?.received ?? 0, last };
-  };
-}
-
-function offersOn(node: RosNode, topic: string): Offer[] {
-  return node
-    .publishersOf(topic)
-    .map(({ node: name, namespace, ...rest }) => ({ node: `${namespace === '/' ? '' : namespace}/${name}`, ...rest }));
+function lookElsewhere(file: string | undefined): Promise<RosLook | Trouble | Crash> {
+  const args = ['doctor', '--ros-look', ...(file === undefined ? [] : ['--config', file])];
+  const child = fork(process.argv[1] ?? '', args, {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    timeout: LOOK_WITHIN_MS,
+    killSignal: 'SIGKILL',
+  });
+  return new Promise((resolve) => {
+    child.once('message', (answer) => resolve(answer as RosLook | Trouble));
+    child.once('error', ({ message }) => resolve({ crash: message }));
+    child.once('exit', (code, signal) => resolve({ crash: signal === null ? `exit code ${code}` : signal }));
+  });
 }
 
 export const ros = robotCheck('ros', ROS_WITHIN_MS, async (patient): Promise<Finding> => {
   const found = await look(patient);
-  if (found instanceof AgentError) {
-    return {
-      status: 'error',
-      seen: found.message,
-      do: found.todo ?? 'see the documentation of this code',
-      command: `bin/with-ros elderly-bot doctor${patient.flag}`,
-    };
+  if ('crash' in found) {
+    const seen = `ROS 2 ended the process that looked at it (${found.crash})`;
+    const command = `ros2 topic list`;
+    return { status: 'error', seen, do: 'try this in the same environment', command, because: ['clock', 'node'] };
+  }
+  if (!('topics' in found)) {
+    const command = `bin/with-ros elderly-bot doctor${patient.flag}`;
+    return { status: 'error', seen: found.message, do: found.todo ?? 'see the documentation of this code', command };
   }
   const { ROS_DISTRO: distro, ROS_DOMAIN_ID: domain } = process.env;
   return ok(`ROS 2 ${distro ?? ''} starts, domain ${patient.config.ros.domain_id ?? domain ?? 0}`);
@@ -164,7 +88,7 @@ export const messageTypes = robotCheck('message_types', 5_000, ({ config }): Fin
 
 export const graph = robotCheck('graph', ROS_WITHIN_MS, async (patient): Promise<Finding> => {
   const found = await look(patient);
-  if (found instanceof AgentError) return { ...skipped('needs ROS 2'), because: ['ros'] };
+  if (!('topics' in found)) return { ...skipped('needs ROS 2'), because: ['ros'] };
   if (found.topics.length > 0) return ok(`${found.topics.length} topics are published`);
   const domain = patient.config.ros.domain_id ?? process.env.ROS_DOMAIN_ID ?? 0;
   return {
@@ -183,7 +107,7 @@ export function channelChecks(config: Config): RobotCheck[] {
     deadlineMs: ROS_WITHIN_MS,
     run: async (patient) => {
       const found = await look(patient);
-      if (found instanceof AgentError) return { ...skipped('needs ROS 2'), because: ['ros'] };
+      if (!('topics' in found)) return { ...skipped('needs ROS 2'), because: ['ros'] };
       const heard = found.channels[name];
       if (!heard) return skipped('it is not subscribed');
       return channelFinding({ name, channel, heard, seconds: found.seconds, agent: await patient.agent, flag: patient.flag });
@@ -201,7 +125,7 @@ interface ChannelLook {
 }
 
 function channelFinding({ name, channel, heard, seconds, agent, flag }: ChannelLook): Finding {
-  const { topic, offers, types, qos, off, received, last } = heard;
+  const { topic, offers, types, qos, off, received, hasField, stamp } = heard;
   const see = `ros2 topic info --verbose ${topic}`;
   const error = (seen: string, todo: string, command = see): Finding => ({ status: 'error', seen: `${topic}: ${seen}`, do: todo, command });
   if (off) return { ...error(off.message, off.todo ?? 'mend its entry'), because: ['message_types', 'ros'] };
@@ -213,10 +137,10 @@ function channelFinding({ name, channel, heard, seconds, agent, flag }: ChannelL
   if (qos !== undefined) return error(qos, 'set the channel’s qos to auto, or to what the publisher offers');
   const complaint = agent?.problems.find(({ subject }) => subject === name);
   if (complaint) return { status: 'error', seen: complaint.text, do: complaint.todo, command: `elderly-bot status${flag}` };
-  if (last !== undefined && !channel.diagnostics && fieldReader(channel.field)(last) === undefined) {
+  if (hasField === false) {
     return error(`its messages have no field ${channel.field}`, 'set the channel’s field', `ros2 interface show ${offers[0]?.type ?? ''}`);
   }
-  const stale = staleness(last, Date.now());
+  const stale = staleness(stamp, Date.now());
   if (stale !== undefined) {
     return {
       status: 'warning',
@@ -253,12 +177,10 @@ function nothingHeard(given: {
   return { status: 'warning', seen, do: 'look at the sensor and its node: it is there and silent', command: `ros2 topic hz ${topic}` };
 }
 
-function staleness(message: RosMessage | undefined, nowMs: number): string | undefined {
-  const stamp = (message?.header as { stamp?: { sec?: unknown; nanosec?: unknown } } | undefined)?.stamp;
-  const seconds = Number(stamp?.sec ?? 0);
-  // Zero: whoever publishes it does not stamp.
-  if (!(seconds > 0)) return undefined;
-  const apart = nowMs - seconds * 1_000;
+/** @param stamp seconds since 1970; 0: there is none. */
+function staleness(stamp: number, nowMs: number): string | undefined {
+  if (!(stamp > 0)) return undefined;
+  const apart = nowMs - stamp * 1_000;
   return Math.abs(apart) > STALE_MS
     ? `its stamps are ${Math.round(Math.abs(apart) / 1_000)} s ${apart > 0 ? 'old' : 'in the future'}`
     : undefined;

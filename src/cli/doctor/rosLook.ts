@@ -1,0 +1,127 @@
+// The doctor's look at ROS 2, in a process of its own: ROS ends its process over what it does not like, and then the doctor still has
+// something to say. It subscribes to each channel's topic for some seconds and publishes nothing.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ChannelConfig, type Config, loadConfig } from '../../config/index.ts';
+import { AgentError, type ErrorCode } from '../../errors.ts';
+import { absoluteTopic, type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
+import { fieldReader, match, type Offer } from '../../sensing/index.ts';
+
+/** DDS finds the others within this time on a machine that is busy; where all are found, there is no need to wait. */
+const DISCOVERY_MS = 6_000;
+const LOOK_EVERY_MS = 100;
+/** What rmw says while it knows the publisher and not yet whose it is. */
+const UNNAMED = '_NODE_NAME_UNKNOWN_';
+const LISTEN_MS = 3_000;
+/** A publisher that is there and was not heard gets more time: on a busy machine the two ends take a while to match. */
+const LISTEN_LONGER_MS = 7_000;
+const NODES_OWN = ['/rosout', '/parameter_events'];
+
+/** What is said of an error across the processes. */
+export interface Trouble {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly todo: string | undefined;
+}
+
+export interface Heard {
+  readonly topic: string;
+  readonly offers: readonly Offer[];
+  readonly types?: string | undefined;
+  readonly qos?: string | undefined;
+  /** Why it could not be subscribed. */
+  readonly off?: Trouble | undefined;
+  readonly received: number;
+  /** Of the last message: whether it has the configured field; left out where none came. */
+  readonly hasField?: boolean | undefined;
+  /** Seconds since 1970 of its header; 0 where it has none. */
+  readonly stamp: number;
+}
+
+export interface RosLook {
+  readonly seconds: number;
+  readonly topics: readonly string[];
+  readonly channels: Readonly<Record<string, Heard>>;
+}
+
+/** The whole work of the process: looks, and sends what it saw. */
+export async function lookAndTell(file: string | undefined): Promise<number> {
+  const { config } = loadConfig(file, process.env, { leaveOut: true });
+  const answer = await look(config).catch((error: unknown): Trouble => {
+    if (error instanceof AgentError) return troubleOf(error);
+    throw error;
+  });
+  await new Promise<void>((resolve) => {
+    if (process.send) process.send(answer, () => resolve());
+    else resolve();
+  });
+  return 0;
+}
+
+/** @throws AgentError where ROS does not start */
+async function look(config: Config): Promise<RosLook> {
+  const { namespace, domain_id: domainId } = config.ros;
+  const node = await startRosNode({ name: 'elderly_bot_doctor', namespace, ...(domainId === null ? {} : { domainId }) });
+  try {
+    await discovered(node, config);
+    const listening = Object.entries(config.channels).map(([name, channel]) => [name, listen(node, channel, config)] as const);
+    const startedMs = performance.now();
+    await sleep(LISTEN_MS);
+    const isSilent = ([, heard]: (typeof listening)[number]) => heard().offers.length > 0 && heard().received === 0;
+    while (listening.some(isSilent) && performance.now() - startedMs < LISTEN_LONGER_MS) await sleep(LOOK_EVERY_MS);
+    const seconds = (performance.now() - startedMs) / 1_000;
+    const topics = node.topics().map(({ topic }) => topic);
+    const published = topics.filter((topic) => !NODES_OWN.includes(topic) && node.publishersOf(topic).length > 0);
+    return { seconds, topics: published, channels: Object.fromEntries(listening.map(([name, heard]) => [name, heard()])) };
+  } finally {
+    await node.stop();
+  }
+}
+
+async function discovered(node: RosNode, { channels, ros }: Config): Promise<void> {
+  const wanted = Object.values(channels).map(({ topic }) => absoluteTopic(topic, ros.namespace, ros.node_name));
+  for (const untilMs = performance.now() + DISCOVERY_MS; performance.now() < untilMs; await sleep(LOOK_EVERY_MS)) {
+    const offers = wanted.map((topic) => offersOn(node, topic));
+    if (offers.every((each) => each.length > 0 && each.every(({ node: name }) => !name.endsWith(UNNAMED)))) return;
+  }
+}
+
+function listen(node: RosNode, channel: ChannelConfig, { ros }: Config): () => Heard {
+  const topic = absoluteTopic(channel.topic, ros.namespace, ros.node_name);
+  const { wanted } = match(channel, offersOn(node, topic));
+  let last: RosMessage | undefined;
+  let subscription: RosSubscription | undefined;
+  let off: Trouble | undefined;
+  try {
+    if (wanted) {
+      const onMessage = (message: RosMessage) => {
+        last = message;
+      };
+      subscription = node.subscribe({ topic, ...wanted, maxPerSecond: 2, onMessage, onError: () => {} });
+    }
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    off = troubleOf(error);
+  }
+  return () => {
+    const offers = offersOn(node, topic);
+    const { types, qos } = match(channel, offers);
+    const hasField = last === undefined || channel.diagnostics ? undefined : fieldReader(channel.field)(last) !== undefined;
+    return { topic, offers, types, qos, off, received: subscription?.received ?? 0, hasField, stamp: stampOf(last) };
+  };
+}
+
+function offersOn(node: RosNode, topic: string): Offer[] {
+  return node
+    .publishersOf(topic)
+    .map(({ node: name, namespace, ...rest }) => ({ node: `${namespace === '/' ? '' : namespace}/${name}`, ...rest }));
+}
+
+/** Zero: whoever publishes it does not stamp. */
+function stampOf(message: RosMessage | undefined): number {
+  const stamp = (message?.header as { stamp?: { sec?: unknown } } | undefined)?.stamp;
+  return Number(stamp?.sec ?? 0);
+}
+
+function troubleOf({ code, message, todo }: AgentError): Trouble {
+  return { code, message, todo };
+}
