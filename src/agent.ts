@@ -1,49 +1,37 @@
 // The composition root: with the joints in agent/, the only place where rooms meet. It reads as the data goes: ROS, sensing, outbox, uplink; and back:
 // uplink, commands, ROS. start() is that order, stop() the reverse; an error on the way down is kept and the rest goes on.
-import { randomBytes } from 'node:crypto';
 import { watchBattery } from './agent/battery.ts';
 import { startCameras } from './agent/cameras.ts';
 import { type Channels, startChannels } from './agent/channels.ts';
+import { DamageWatch } from './agent/damage.ts';
 import { describe } from './agent/describe.ts';
 import { Figures } from './agent/figures.ts';
 import { startGuard } from './agent/guard.ts';
 import { LiveCredentials, type RunningIdentity, watchIdentity } from './agent/identity.ts';
 import { Incidents } from './agent/incidents.ts';
 import { lastEnding, lastWords, pulseOf, tellEnding, thisRun } from './agent/life.ts';
+import { connectedForMs, makeUplink } from './agent/link.ts';
 import { lastLines, openLogFile } from './agent/logs.ts';
 import { startMonitor } from './agent/monitor.ts';
 import { ownWork } from './agent/ownWork.ts';
 import { advertiseCommands, startEvidence } from './agent/publishers.ts';
+import { openQueue } from './agent/queue.ts';
 import { changesOf, describeReload } from './agent/reload.ts';
 import { withRoom } from './agent/room.ts';
+import { startTending } from './agent/tend.ts';
 import { startUpkeep, type Upkeep } from './agent/upkeep.ts';
-import { rowsBytes, startUploads } from './agent/uploads.ts';
-import { type Clock, every, Lifetime, type Stopped, systemClock } from './clock/index.ts';
-import { announce, Commands, type Outcome } from './commands/index.ts';
-import { endpointOf, type LoadedConfig } from './config/index.ts';
+import { startUploads } from './agent/uploads.ts';
+import { Lifetime, type Stopped, systemClock } from './clock/index.ts';
+import { Commands, type Outcome } from './commands/index.ts';
+import type { LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
 import { identityPaths, readCredentials } from './identity/index.ts';
 import type { LogFile, Logger } from './logs/index.ts';
-import {
-  CommandJournal,
-  inspectOutboxFile,
-  isCorruption,
-  lockStateDir,
-  type NewRow,
-  type Opened,
-  Outbox,
-  openOutboxFile,
-  Space,
-  suspect,
-  type WaitingRow,
-} from './outbox/index.ts';
+import { CommandJournal, isCorruption, lockStateDir, type NewRow, type Outbox, type WaitingRow } from './outbox/index.ts';
 import { startRosNode } from './ros/index.ts';
-import { type LinkStatus, Problems, type Pulse, type Reloaded, type StandingProblem, type Status, StatusSocket } from './status/index.ts';
-import { Uplink, UplinkMemory } from './uplink/index.ts';
+import { type Pulse, type Reloaded, type Status, StatusSocket } from './status/index.ts';
+import type { Uplink } from './uplink/index.ts';
 import { VERSION } from './version.ts';
-
-/** How often the outbox is looked after and the lifetime is written down. */
-const TEND_EVERY_MS = 60_000;
 
 type Step = readonly [name: string, stop: () => void | Promise<void>];
 
@@ -66,7 +54,7 @@ export class Agent {
   readonly damaged: Promise<'damaged'>;
   readonly #adopted: readonly WaitingRow[];
   #outbox: Outbox | undefined;
-  #becomeDamaged: () => void = () => {};
+  readonly #damage: DamageWatch;
 
   /**
    * @param reread reads the same configuration again. @throws AgentError where it is wrong.
@@ -88,9 +76,11 @@ export class Agent {
     this.#log = log;
     this.#logFile = logFile;
     this.#adopted = unwritten;
+    let becomeDamaged = () => {};
     this.damaged = new Promise((resolve) => {
-      this.#becomeDamaged = () => resolve('damaged');
+      becomeDamaged = () => resolve('damaged');
     });
+    this.#damage = new DamageWatch(loaded.config.state_dir, log, becomeDamaged);
   }
 
   /** What is in memory only; after a stop, what could not be written any more. */
@@ -103,7 +93,7 @@ export class Agent {
     try {
       for await (const _step of this.#starting()) signal.throwIfAborted();
     } catch (error) {
-      if (isCorruption(error)) this.#suspect(messageOf(error));
+      this.#damage.sees(error);
       await this.stop(2_000, signal.aborted ? 'asked' : isCorruption(error) ? 'mending' : 'failed').catch(() => {});
       throw error;
     }
@@ -174,43 +164,22 @@ export class Agent {
     this.#steps.push(['lifetime', () => lifetime.end(clock.mono(), this.#stopped)]);
     const crashed = openLogFile(this.#logFile, config, clock, this.#log);
     this.#steps.push(['log file', () => this.#logFile.close()]);
-    const id = newOutboxId();
-    const opened = this.#openOutbox(lifetime, id);
-    const { db } = opened;
+    const { db, outbox, problems } = openQueue({
+      config,
+      clock,
+      lifetime,
+      figures: this.#figures,
+      damage: this.#damage,
+      log: this.#log,
+      adopted: this.#adopted,
+    });
+    this.#outbox = outbox;
     this.#steps.push([
       'database',
       () => {
         db.close();
       },
     ]);
-    const outbox: Outbox = new Outbox({
-      db,
-      space: new Space(db, config.state_dir, rowsBytes(config)),
-      clock,
-      lifetime,
-      id,
-      groupMs: config.outbox.group,
-      figures: this.#figures,
-      onTrouble: (error) => {
-        if (isCorruption(error)) this.#suspect(messageOf(error));
-        else if (error) problems.raise('outbox_unwritable', messageOf(error));
-        else problems.clear('outbox_unwritable');
-      },
-    });
-    const problems = new Problems(
-      () => clock.mono(),
-      (state, problem) => this.#tell(outbox, state, problem),
-    );
-    withRoom(config.state_dir, () => {
-      outbox.start();
-      // Declared on disk before the lost ones are forgotten: a kill in between must not make them vanish without a word.
-      for (const body of opened.closed) outbox.append({ class: 'event', body });
-      outbox.flush();
-      lifetime.openedOutbox(id, outbox.owed(), clock.mono());
-    });
-    this.#outbox = outbox;
-    outbox.adopt(this.#adopted);
-    if (opened.damage) problems.raise('outbox_damaged', opened.damage);
     tellEnding(ending, { outbox, problems, log: this.#log });
     this.#steps.push(['outbox', () => outbox.close()]);
     yield 'outbox';
@@ -262,33 +231,8 @@ export class Agent {
     const channels: Channels = startChannels({ loaded, ros, outbox, clock, problems, onRow });
     yield 'sensing';
 
-    const { host, port } = endpointOf(config.mqtt.endpoint);
-    const uplink: Uplink = new Uplink({
-      thing: config.thing,
-      topicPrefix: config.topic_prefix,
-      host,
-      port,
-      credentials,
-      version: VERSION,
-      intervalMs: config.mqtt.interval,
-      keepaliveMs: config.mqtt.keepalive,
-      connectTimeoutMs: config.mqtt.connect_timeout,
-      ackTimeoutMs: config.mqtt.ack_timeout,
-      window: config.mqtt.window,
-      quota: { messagesPerSecond: config.mqtt.messages_per_second, bytesPerSecond: config.mqtt.bytes_per_second },
-      budget: config.mqtt.budget,
-      memory: new UplinkMemory(config.state_dir),
-      backoff: { minMs: config.mqtt.reconnect_min, maxMs: config.mqtt.reconnect_max },
-      outbox,
-      clock,
-      lifetime,
-      problems,
-      log: this.#log.child({ room: 'uplink' }),
-      commands: announce(config.commands, (own) => commands.unable(own)),
-      onCommand: (message) => commands.receive(message),
-      onLinkLost: () => commands.halt('the link to the broker was lost'),
-      onAck: (latencyMs, rows) => this.#figures.acked(latencyMs, rows),
-    });
+    const onAck = (latencyMs: number, rows: number) => this.#figures.acked(latencyMs, rows);
+    const uplink: Uplink = makeUplink({ config, credentials, outbox, clock, lifetime, problems, commands, log: this.#log, onAck });
     outbox.wakeOn(() => uplink.wake());
     const linked = uplink.run(this.#stopping.signal);
     this.#steps.push([
@@ -330,12 +274,8 @@ export class Agent {
     this.#steps.push(['upkeep', () => upkeep?.stop()]);
     yield 'upkeep';
 
-    const tending = every(TEND_EVERY_MS, () => {
-      this.#tend(outbox, journal, lifetime, clock, uplink);
-      this.#logFile.tend();
-      if (this.#logFile.trouble === undefined) problems.clear('logs_unwritable');
-      else problems.raise('logs_unwritable', this.#logFile.trouble);
-    });
+    const tended = { config, outbox, journal, lifetime, clock, uplink, problems, logFile: this.#logFile, damage: this.#damage };
+    const tending = startTending({ ...tended, log: this.#log });
     this.#steps.push(['tending', () => tending.stop()]);
     const status = () =>
       describe({ clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, figures: this.#figures, config, uploads });
@@ -360,58 +300,10 @@ export class Agent {
       },
     });
     await this.#startSocket(socket);
-    this.#steps.push(['inspection', this.#inspect()]);
+    this.#steps.push(['inspection', this.#damage.inspect()]);
     this.#steps.push(['sensing', () => channels.stop()]);
     this.#log.info({ event: 'started', version: VERSION, outbox: outbox.id, boot: lifetime.boot }, 'the agent runs');
     yield 'status';
-  }
-
-  /** Every page is looked at once the robot senses. @returns how that is ended early. */
-  #inspect(): () => void {
-    const ending = new AbortController();
-    inspectOutboxFile(this.#loaded.config.state_dir, ending.signal).then(
-      (found) => {
-        if (found !== undefined) this.#suspect(found);
-      },
-      (error: unknown) => this.#log.warn({ event: 'inspection_failed', err: error }, 'the outbox file could not be checked'),
-    );
-    return () => ending.abort();
-  }
-
-  /** Written down first, so that the next start, of this process or another, knows. */
-  #suspect(what: string): void {
-    const { state_dir: stateDir } = this.#loaded.config;
-    this.#log.error({ event: 'outbox_suspect' }, `the outbox file in ${stateDir} may be damaged: ${what}; it is checked and mended now`);
-    try {
-      suspect(stateDir, what);
-    } catch (error) {
-      this.#log.error({ event: 'outbox_suspect_unwritten', err: error }, 'that could not be written down');
-    }
-    this.#becomeDamaged();
-  }
-
-  #openOutbox(lifetime: Lifetime, id: string): Opened {
-    const { config } = this.#loaded;
-    return withRoom(config.state_dir, () => openOutboxFile(config.state_dir, rowsBytes(config), lifetime.outboxes, id));
-  }
-
-  /** Problems are logged, and go to the cloud as events. */
-  #tell(outbox: Outbox, state: 'raised' | 'cleared', { code, severity, text, todo, subject }: StandingProblem): void {
-    const level = state === 'cleared' ? 'info' : severity === 'warning' || severity === 'info' ? 'warn' : 'error';
-    this.#log[level]({ event: `problem_${state}`, code, subject, todo }, state === 'raised' ? `${text}; ${todo}` : `over: ${text}`);
-    outbox.append({ class: 'event', body: { kind: 'problem', code, severity, state, text } });
-  }
-
-  #tend(outbox: Outbox, journal: CommandJournal, lifetime: Lifetime, clock: Clock, uplink: Uplink): void {
-    try {
-      outbox.tend(this.#loaded.config.outbox.max_age);
-      journal.forgetOld();
-      lifetime.save(clock.mono());
-      uplink.save();
-    } catch (error) {
-      if (isCorruption(error)) this.#suspect(messageOf(error));
-      this.#log.error({ event: 'tending_failed', err: error }, 'the outbox could not be looked after; it is tried again in a minute');
-    }
   }
 
   async #startSocket(socket: StatusSocket): Promise<void> {
@@ -423,12 +315,4 @@ export class Agent {
       this.#log.error({ event: 'no_status_socket' }, `elderly-bot status will not work: ${text}`);
     }
   }
-}
-
-function newOutboxId(): string {
-  return randomBytes(12).toString('base64url');
-}
-
-function connectedForMs({ state, since_ms: sinceMs }: LinkStatus): number | undefined {
-  return state === 'connected' ? sinceMs : undefined;
 }
