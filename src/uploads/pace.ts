@@ -2,8 +2,8 @@
 // fills the queue of the slowest link on the way, and whatever comes later stands behind it: so only as much is on its way as does not
 // make it slower (the idea of LEDBAT, RFC 6817), and on a slow link that is one packet. Pure: times and counts are passed in.
 
-/** A packet. */
-const SMALLEST_WINDOW = 1_460;
+/** A small packet: at 32 kbit/s what comes behind it waits a seventh of a second. */
+const SMALLEST_WINDOW = 576;
 const LARGEST_WINDOW = 1024 ** 2;
 const LARGEST_STEP = 64 * 1024;
 /** With a limit, what is given at once is at most this part of a second's worth. */
@@ -11,7 +11,7 @@ const STEPS_A_SECOND = 10;
 /** After the queue was felt, so many samples without it before it is tried again. */
 const CALM_SAMPLES = 16;
 /** The way may have become another: the quickest answer is looked for anew. */
-const FORGET_AFTER = 64;
+const FORGET_AFTER = 1_024;
 
 export class Pace {
   readonly #bytesPerSecond: number | null;

@@ -6,14 +6,13 @@ import { Lifetime, systemClock } from '../../src/clock/index.ts';
 import { Outbox, openOutboxFile, Space, UploadRows } from '../../src/outbox/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { Uploads } from '../../src/uploads/index.ts';
-import type { UploadCloud } from '../support/uploadCloud.ts';
 
 const MAX_BYTES = 64 * 1024 ** 2;
 
 export interface UploadRobotOptions {
   readonly folder: string;
   readonly thing: string;
-  readonly cloud: UploadCloud;
+  readonly cloud: { readonly origin: string };
   readonly credentials: { readonly cert: string; readonly key: string };
 }
 
@@ -65,6 +64,10 @@ export class UploadRobot {
   keep(bytes: Buffer): Promise<boolean> {
     const incident = `incident-${++this.#pictures}`;
     return this.#uploads.add({ kind: 'snapshot', contentType: 'image/jpeg', bytes, takenAtMs: Date.now(), incident });
+  }
+
+  get waiting(): number {
+    return this.#uploads.waiting;
   }
 
   /** Resolves when nothing waits any more. */

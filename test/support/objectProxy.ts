@@ -13,6 +13,7 @@ export type Trouble =
 
 export class ObjectProxy {
   readonly #server: Server;
+  readonly #host: string;
   readonly #troubles: Trouble[] = [];
   readonly #planned = new Map<string, Trouble[]>();
   /** The status of each PUT, 0 where there was none. */
@@ -20,11 +21,13 @@ export class ObjectProxy {
   /** What the store took: the path, and when it had said so, in nanoseconds of CLOCK_MONOTONIC. */
   readonly stored: { readonly path: string; readonly ns: number }[] = [];
 
-  private constructor(server: Server) {
+  private constructor(server: Server, host: string) {
     this.#server = server;
+    this.#host = host;
   }
 
-  static async start(store: string): Promise<ObjectProxy> {
+  /** @param host where the robot reaches it. */
+  static async start(store: string, host = '127.0.0.1'): Promise<ObjectProxy> {
     const { hostname, port } = new URL(store);
     const server = createServer((asked, answer) => {
       const trouble = asked.method === 'PUT' ? proxy.#trouble(asked) : undefined;
@@ -54,13 +57,13 @@ export class ObjectProxy {
       const slow = typeof trouble === 'object' ? [slowly(trouble.bytesPerSecond)] : [];
       pipeline([asked, ...slow, passed]).catch(() => {});
     });
-    const proxy = new ObjectProxy(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const proxy = new ObjectProxy(server, host);
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
     return proxy;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `http://${this.#host}:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** What becomes of the next PUTs. */

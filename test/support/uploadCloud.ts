@@ -41,11 +41,12 @@ export class UploadCloud {
     this.#api = api;
   }
 
-  static async start(): Promise<UploadCloud> {
+  /** @param host where robots reach it. */
+  static async start(host = '127.0.0.1'): Promise<UploadCloud> {
     const objects = await (findVersitygw() ? startVersitygw() : startS3rver());
     const db = await pgliteDatabase('memory:');
     await migrate(db);
-    const proxy = await ObjectProxy.start(objects.endpoint);
+    const proxy = await ObjectProxy.start(objects.endpoint, host);
     const store = new ObjectStore({ bucket: BUCKET, endpoint: proxy.url, credentials: objects.credentials, region: REGION });
     const api = await Api.open(db, {
       uploads: new Uploads({ db, store, dailyBytes: DAILY_BYTES }),
@@ -57,7 +58,7 @@ export class UploadCloud {
       reply.header('date', new Date(Date.now() + cloud.aheadMs).toUTCString());
       return cloud.outage ? reply.code(cloud.outage.status).send(cloud.outage.body) : undefined;
     });
-    cloud.#origin = await api.app.listen({ host: '127.0.0.1', port: 0 });
+    cloud.#origin = await api.app.listen({ host, port: 0 });
     return cloud;
   }
 

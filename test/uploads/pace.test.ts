@@ -32,15 +32,15 @@ function play(bytesPerSecond: number, delayMs: number, forMs: number, limit: num
 }
 
 describe('the pace of an upload', () => {
-  it('keeps a slow link busy, and its queue below a second', () => {
+  it('keeps a slow link mostly busy, and its queue below a third of a second', () => {
     const { bytes, longestQueueMs } = play(4_000, 30, 60_000);
-    assert.ok(bytes > 60 * 4_000 * 0.7, `${bytes} bytes in a minute`);
-    assert.ok(longestQueueMs <= 1_000, `${longestQueueMs} ms`);
+    assert.ok(bytes > 60 * 4_000 * 0.6, `${bytes} bytes in a minute`);
+    assert.ok(longestQueueMs <= 350, `${longestQueueMs} ms`);
   });
 
-  it('fills a quick one, and its queue stays short', () => {
+  it('takes nearly half of a quick one, and its queue stays short', () => {
     const { bytes, longestQueueMs } = play(1_000_000, 40, 20_000);
-    assert.ok(bytes > 20 * 1_000_000 * 0.5, `${bytes} bytes in 20 s`);
+    assert.ok(bytes > 20 * 1_000_000 * 0.4, `${bytes} bytes in 20 s`);
     assert.ok(longestQueueMs <= 400, `${longestQueueMs} ms`);
   });
 

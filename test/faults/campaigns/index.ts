@@ -7,6 +7,7 @@ import { corrupt } from './corrupt.ts';
 import { diskFull } from './diskFull.ts';
 import { kill } from './kill.ts';
 import { motion } from './motion.ts';
+import { narrow } from './narrow.ts';
 import { debianPackage } from './package.ts';
 import { powercut } from './powercut.ts';
 import { provisioning } from './provisioning.ts';
@@ -25,6 +26,7 @@ export const CAMPAIGNS: readonly Campaign[] = [
   commands,
   provisioning,
   s3,
+  narrow,
   systemd,
   debianPackage,
 ];
