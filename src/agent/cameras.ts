@@ -3,7 +3,7 @@ import { type Clock, every } from '../clock/index.ts';
 import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type LoadedConfig } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
 import { Camera, Jobs, type PictureMessage } from '../media/index.ts';
-import { absoluteTopic, startRosNode } from '../ros/index.ts';
+import { startRosNode } from '../ros/index.ts';
 import type { CameraStatus, Problems } from '../status/index.ts';
 import { Follow } from './follow.ts';
 
@@ -36,7 +36,6 @@ const SILENT_MS = 60_000;
 export async function startCameras({ loaded, clock, problems }: CameraParts): Promise<Cameras> {
   const { config, off } = loaded;
   const { namespace, node_name: nodeName, domain_id: domainId } = config.ros;
-  const absolute = (topic: string) => absoluteTopic(topic, namespace, nodeName);
   for (const { of, name, text } of off) if (of === 'cameras') problems.raise('camera_off', text, name);
   if (Object.keys(config.cameras).length === 0) return NONE;
   const ros = await startRosNode({ name: `${nodeName}_cameras`, namespace, ...(domainId === null ? {} : { domainId }) });
@@ -56,7 +55,7 @@ export async function startCameras({ loaded, clock, problems }: CameraParts): Pr
     }
     const pictures = new Follow({
       ros,
-      topic: absolute(entry.topic),
+      topic: entry.topic,
       type: entry.type,
       types: [IMAGE, COMPRESSED_IMAGE],
       depth: 1,
@@ -81,7 +80,7 @@ export async function startCameras({ loaded, clock, problems }: CameraParts): Pr
       tell('privacy_unknown', undefined);
     };
     const onTrouble = (what: string | undefined) => what !== undefined && tell('privacy_unknown', what);
-    return [new Follow({ ros, topic: absolute(topic), type: BOOL, types: [BOOL], depth: 10, onMessage, onTrouble })];
+    return [new Follow({ ros, topic, type: BOOL, types: [BOOL], depth: 10, onMessage, onTrouble })];
   };
   const running = await Promise.all(Object.entries(config.cameras).map(([name, entry]) => begin(name, entry)));
   const look = () => {

@@ -3,7 +3,7 @@
 import { type Clock, every } from '../clock/index.ts';
 import type { LoadedConfig } from '../config/index.ts';
 import type { NewRow, Outbox } from '../outbox/index.ts';
-import { absoluteTopic, type RosMessage, type RosNode } from '../ros/index.ts';
+import type { RosMessage, RosNode } from '../ros/index.ts';
 import { Channel, endedAlerts } from '../sensing/index.ts';
 import type { ChannelChanges, Problems, Status } from '../status/index.ts';
 import { Alarm } from './alarm.ts';
@@ -59,7 +59,6 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
   };
   let channelsNow: LoadedConfig['config']['channels'] = {};
   const start = ({ config, off, place }: LoadedConfig, names: readonly string[]) => {
-    const { namespace, node_name: nodeName } = config.ros;
     const disabled = off.flatMap(({ of, name }) => (of === 'channels' ? [name] : []));
     write(endedAlerts(outbox.lastAlerts(), channelsNow, config.channels, disabled));
     channelsNow = config.channels;
@@ -69,8 +68,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
       if (!entry) return [];
       const channel = new Channel(name, entry, options);
       const onMessage = (message: RosMessage) => take(one, channel.accept(message, clock.mono()));
-      const topic = absoluteTopic(entry.topic, namespace, nodeName);
-      const one: ChannelSubscription = new ChannelSubscription({ channel, topic, ros, problems, place, onMessage });
+      const one: ChannelSubscription = new ChannelSubscription({ channel, topic: entry.topic, ros, problems, place, onMessage });
       return [one];
     });
     for (const one of fresh) {

@@ -1,14 +1,22 @@
 // `elderly-bot doctor`: what is wrong with this robot, from the cause down, with what to do and what to type.
+import type { Remap } from '../config/index.ts';
 import { examine, exitCodeOf } from '../status/index.ts';
 import { checksFor } from './doctor/checks.ts';
 import { printed } from './doctor/print.ts';
 import { painter, progress } from './terminal.ts';
 
+export interface DoctorOptions {
+  readonly json: boolean;
+  /** Also what is fine. */
+  readonly all: boolean;
+  readonly remap: Remap;
+}
+
 /** @returns 0: nothing to do; 1: problems; 2: a check could not be carried out. */
-export async function doctor(file: string | undefined, json: boolean, all: boolean): Promise<number> {
+export async function doctor(file: string | undefined, { json, all, remap }: DoctorOptions): Promise<number> {
   const line = progress();
   line.say('looking at the agent');
-  const checks = await checksFor(file);
+  const checks = await checksFor(file, remap);
   line.say(`${checks.length} checks run`);
   const results = await examine(checks, (left) => line.say(`${checks.length} checks, ${left} still run`));
   line.end();

@@ -2,7 +2,7 @@
 // ROS node of its own, and of the rest of the program only what it needs for that.
 
 import { GuardServer, guardSocket } from '../commands/index.ts';
-import { type CommandConfig, type Config, isVelocity, loadConfig, publicationsOf, STOP } from '../config/index.ts';
+import { type CommandConfig, type Config, isVelocity, loadConfig, publicationsOf, type Remap, STOP } from '../config/index.ts';
 import { createLog } from '../logs/index.ts';
 import { type RosNode, type RosPublisher, startRosNode } from '../ros/index.ts';
 
@@ -14,8 +14,8 @@ interface Brake {
 }
 
 /** @returns 0 at once where no configured command moves the robot. */
-export async function guard(file: string | undefined): Promise<number> {
-  const { config } = loadConfig(file, process.env);
+export async function guard(file: string | undefined, remap: Remap): Promise<number> {
+  const { config } = loadConfig(file, process.env, { remap });
   const log = createLog(config.log_level, { thing: config.thing, process: 'guard' });
   const motions = Object.values(config.commands).filter(({ motion }) => motion);
   if (motions.length === 0) {

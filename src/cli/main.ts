@@ -2,7 +2,8 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { VERSION } from '../version.ts';
-import { exitWith } from './exit.ts';
+import { exitWith, report } from './exit.ts';
+import { type RosArguments, takeRosArguments } from './rosArguments.ts';
 
 const configOption = {
   config: { alias: 'c', type: 'string', requiresArg: true, describe: 'Configuration file; config/default.yaml lies beneath it' },
@@ -10,16 +11,19 @@ const configOption = {
 
 const jsonOption = { json: { type: 'boolean', default: false, describe: 'Print JSON for a program to read' } } as const;
 
-await yargs(hideBin(process.argv))
+const { words, remap, unused } = rosArguments();
+if (unused.length > 0) process.stderr.write(`elderly-bot: no use for ${unused.join(', ')}\n`);
+
+await yargs(words)
   .scriptName('elderly-bot')
   .usage('$0 <command>\n\nThe edge agent of a robot that watches over an elderly person.')
   .command('run', 'Run the agent until it is stopped', configOption, async ({ config }) => {
     const { run } = await import('./run.ts');
-    await exitWith(() => run(config));
+    await exitWith(() => run(config, { remap }));
   })
   .command('guard', 'Run the guard, which stops the robot if the agent dies while it moves', configOption, async ({ config }) => {
     const { guard } = await import('./guard.ts');
-    await exitWith(() => guard(config));
+    await exitWith(() => guard(config, remap));
   })
   .command(
     'status',
@@ -42,10 +46,10 @@ await yargs(hideBin(process.argv))
     async ({ config, json, all, rosLook }) => {
       if (rosLook) {
         const { lookAndTell } = await import('./doctor/rosLook.ts');
-        await exitWith(() => lookAndTell(config));
+        await exitWith(() => lookAndTell(config, remap));
       } else {
         const { doctor } = await import('./doctor.ts');
-        await exitWith(() => doctor(config, json, all));
+        await exitWith(() => doctor(config, { json, all, remap }));
       }
       // A disk or a name server that never answers would keep the process.
       process.exit();
@@ -81,7 +85,7 @@ await yargs(hideBin(process.argv))
     { ...configOption, ...jsonOption, watch: { type: 'boolean', default: false, describe: 'Look again and again, until Ctrl-C' } },
     async ({ config, json, watch }) => {
       const { topics } = await import('./topics.ts');
-      await exitWith(() => topics(config, json, watch));
+      await exitWith(() => topics(config, { json, watch, remap }));
     },
   )
   .command(
@@ -244,7 +248,9 @@ await yargs(hideBin(process.argv))
   .example('$0 run --config robot.yaml', 'run on a robot')
   .example('$0 doctor', 'why is it silent?')
   .example('$0 completion >> ~/.bashrc', 'complete commands with the tab key')
-  .epilogue('Exit codes: 0 done, 1 it failed, 2 something has to be mended first (configuration, certificates, ROS 2, disk).')
+  .epilogue(
+    '--ros-args -r FROM:=TO at the end remaps topics, __node and __ns, as for any ROS node (run, guard, topics, doctor).\n\nExit codes: 0 done, 1 it failed, 2 something has to be mended first (configuration, certificates, ROS 2, disk).',
+  )
   .demandCommand(1, 'Which command? --help lists them.')
   .strict()
   .recommendCommands()
@@ -255,3 +261,11 @@ await yargs(hideBin(process.argv))
     process.exit(2);
   })
   .parseAsync();
+
+function rosArguments(): RosArguments {
+  try {
+    return takeRosArguments(hideBin(process.argv));
+  } catch (error) {
+    process.exit(report(error));
+  }
+}

@@ -1,7 +1,7 @@
 // `elderly-bot run`: the agent in this process, until a signal. The first one stops it cleanly, a second one at once.
 import { once } from 'node:events';
 import { Agent } from '../agent.ts';
-import { type LoadedConfig, loadConfig } from '../config/index.ts';
+import { type LoadedConfig, loadConfig, type Remap } from '../config/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
 import { createLog, LogFile, type Logger } from '../logs/index.ts';
 import { isCorruption, type WaitingRow } from '../outbox/index.ts';
@@ -29,11 +29,13 @@ export interface RunOptions {
   readonly startRos?: typeof startRosNode;
   /** Ends it as a signal of the system does. */
   readonly until?: AbortSignal;
+  /** ROS's remapping rules from the command line. */
+  readonly remap?: Remap;
 }
 
-export async function run(file: string | undefined, { startRos, until }: RunOptions = {}): Promise<number> {
-  const loaded = loadConfig(file, process.env, { leaveOut: true });
-  const reread = () => loadConfig(file, process.env);
+export async function run(file: string | undefined, { startRos, until, remap }: RunOptions = {}): Promise<number> {
+  const loaded = loadConfig(file, process.env, { leaveOut: true, remap });
+  const reread = () => loadConfig(file, process.env, { remap });
   const logFile = new LogFile();
   const log = createLog(loaded.config.log_level, { thing: loaded.config.thing }, logFile);
   process.on('uncaughtExceptionMonitor', (error) =>

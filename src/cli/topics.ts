@@ -1,9 +1,10 @@
 // `elderly-bot topics`: what is published on this robot now, how often, with which quality of service, and which channel or camera takes it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Config, loadConfig } from '../config/index.ts';
+import { type Config, loadConfig, type Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import { absoluteTopic, type RosNode, type RosSubscription, startRosNode } from '../ros/index.ts';
+import { type RosNode, type RosSubscription, startRosNode, type TopicInfo } from '../ros/index.ts';
 import { match } from '../sensing/index.ts';
+import { fullScreen } from './terminal.ts';
 
 export interface SeenTopic {
   readonly topic: string;
@@ -17,39 +18,47 @@ export interface SeenTopic {
   readonly cameras: readonly string[];
 }
 
-/** Until DDS has found the others on this machine and its network. */
+export interface TopicsOptions {
+  readonly json: boolean;
+  readonly watch: boolean;
+  readonly remap: Remap;
+}
+
+/** Until DDS has found the others on this machine and its network; where it found nobody, a busy machine is given more. */
 const DISCOVERY_MS = 1_000;
+const DISCOVERY_AT_MOST_MS = 5_000;
 const COUNT_MS = 2_000;
 
 /** Every node has these; they say nothing of the robot. */
 const NODES_OWN = ['/rosout', '/parameter_events'];
 
-/** @returns 0 where something is published, 1 where nothing is. */
-export async function topics(file: string | undefined, json: boolean, watch: boolean): Promise<number> {
-  const { config } = loadConfig(file, process.env, { leaveOut: true });
+/** @returns 0 where something is published, 1 where nothing is; 0 where it was watched until a signal. */
+export async function topics(file: string | undefined, { json, watch, remap }: TopicsOptions): Promise<number> {
+  const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
   const { namespace, domain_id: domainId } = config.ros;
   const ros = await startRosNode({ name: 'elderly_bot_topics', namespace, ...(domainId === null ? {} : { domainId }) });
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
+  const screen = fullScreen(json || !watch);
   try {
-    await pause(DISCOVERY_MS, stop.signal);
-    for (let count = 0; ; ) {
+    const untilMs = performance.now() + DISCOVERY_AT_MOST_MS;
+    do await pause(DISCOVERY_MS, stop.signal);
+    while (!stop.signal.aborted && published(ros).length === 0 && performance.now() < untilMs);
+    for (;;) {
       const seen = await look(ros, config, stop.signal);
-      count = seen.length;
-      if (watch && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
-      process.stdout.write(json ? `${JSON.stringify(seen)}\n` : describe(seen));
-      if (!watch || stop.signal.aborted) return count > 0 ? 0 : 1;
+      // A look that was cut short counted nothing: what was shown last stays true.
+      if (stop.signal.aborted) return watch ? 0 : 1;
+      screen.show(json ? `${JSON.stringify(seen)}\n` : describe(seen));
+      if (!watch) return seen.length > 0 ? 0 : 1;
     }
   } finally {
+    screen.end();
     await ros.stop();
   }
 }
 
 async function look(ros: RosNode, config: Config, signal: AbortSignal): Promise<SeenTopic[]> {
-  const found = ros
-    .topics()
-    .filter(({ topic }) => !NODES_OWN.includes(topic) && ros.publishersOf(topic).length > 0)
-    .map(({ topic, types }) => ({ topic, types, counter: counterOf(ros, topic) }));
+  const found = published(ros).map(({ topic, types }) => ({ topic, types, counter: counterOf(ros, topic) }));
   const beganMs = performance.now();
   await pause(COUNT_MS, signal);
   const seconds = (performance.now() - beganMs) / 1_000;
@@ -61,10 +70,14 @@ async function look(ros: RosNode, config: Config, signal: AbortSignal): Promise<
       const rate = typeof counter === 'string' ? null : Math.round((10 * counter.received) / seconds) / 10;
       if (typeof counter !== 'string') counter.close();
       const why = typeof counter === 'string' ? counter : null;
-      const [channels, cameras] = [takenBy(config.channels, topic, config), takenBy(config.cameras, topic, config)];
+      const [channels, cameras] = [takenBy(config.channels, topic), takenBy(config.cameras, topic)];
       return { topic, types, publishers, rate, why, channels, cameras };
     })
     .sort((a, b) => a.topic.localeCompare(b.topic));
+}
+
+function published(ros: RosNode): TopicInfo[] {
+  return ros.topics().filter(({ topic }) => !NODES_OWN.includes(topic) && ros.publishersOf(topic).length > 0);
 }
 
 /** Counts what comes and decodes one message a second at most. @returns why not, where that can't be. */
@@ -80,10 +93,8 @@ function counterOf(ros: RosNode, topic: string): RosSubscription | string {
   }
 }
 
-function takenBy(entries: Readonly<Record<string, { readonly topic: string }>>, topic: string, { ros }: Config): string[] {
-  return Object.entries(entries).flatMap(([name, entry]) =>
-    absoluteTopic(entry.topic, ros.namespace, ros.node_name) === topic ? [name] : [],
-  );
+function takenBy(entries: Readonly<Record<string, { readonly topic: string }>>, topic: string): string[] {
+  return Object.entries(entries).flatMap(([name, entry]) => (entry.topic === topic ? [name] : []));
 }
 
 function describe(seen: readonly SeenTopic[]): string {

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { type Document, isMap, isNode, LineCounter, parseDocument, stringify } from 'yaml';
 import type { z } from 'zod';
 import { AgentError, codeOf } from '../errors.ts';
+import { withRosNames } from './names.ts';
+import type { Remap } from './ros.ts';
 import { type Config, config as configSchema } from './schema.ts';
 import { nearest } from './suggest.ts';
 
@@ -39,6 +41,7 @@ interface Source {
 }
 
 export interface LoadedConfig {
+  /** Its topics, node name and namespace are those ROS has in the end, after `ros.remap`. */
   readonly config: Config;
   /** `file:line:column` of a key, for messages about a value that only turned out wrong later. */
   readonly place: (path: readonly string[]) => string;
@@ -57,14 +60,22 @@ export interface LeftOut {
 export interface LoadOptions {
   /** Leave wrong channels and cameras out, and the commands whose conditions need them, in place of refusing the whole. */
   readonly leaveOut?: boolean;
+  /** ROS's remapping rules from the command line; they come before those of `ros.remap`. */
+  readonly remap?: Remap | undefined;
 }
 
 /**
  * Reads a configuration file over the default one.
  * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX or CONFIG_INVALID; its message has one line for each thing wrong.
  */
-export function loadConfig(file: string | undefined, environment: NodeJS.ProcessEnv, { leaveOut = false }: LoadOptions = {}): LoadedConfig {
+export function loadConfig(
+  file: string | undefined,
+  environment: NodeJS.ProcessEnv,
+  { leaveOut = false, remap = {} }: LoadOptions = {},
+): LoadedConfig {
   const { sources, merged } = layers(file, environment);
+  const rules = valueAt(merged, ['ros', 'remap']);
+  if (isTree(rules)) setAt(merged, ['ros', 'remap'], { ...remap, ...rules, ...remap });
   const uppermostFirst = sources.toReversed();
   const off: LeftOut[] = [];
   // What is left out first, channels, may be what commands are about: so once more, and then no more.
@@ -78,7 +89,8 @@ export function loadConfig(file: string | undefined, environment: NodeJS.Process
       ),
     );
   const parsed = configSchema.safeParse(merged);
-  if (parsed.success) return { config: parsed.data, place: (path) => place(path, uppermostFirst), off, text: () => stringify(merged) };
+  if (parsed.success)
+    return { config: withRosNames(parsed.data), place: (path) => place(path, uppermostFirst), off, text: () => stringify(merged) };
   const lines = [...off.map(({ text }) => text), ...parsed.error.issues.flatMap((issue) => explain(issue, uppermostFirst, merged))];
   throw new AgentError('CONFIG_INVALID', lines.join('\n'), { todo: 'config/default.yaml explains every key' });
 }

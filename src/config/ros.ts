@@ -13,6 +13,28 @@ export const topicName = z
   .regex(/^(~\/|\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, 'expected a ROS topic such as /gas_detected')
   .refine((name) => !name.includes('__'), 'a ROS name may not hold two underscores in a row');
 
+export const nodeName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected a ROS node name: letters, digits and _');
+
+export const namespace = z
+  .string()
+  .regex(/^\/([A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*)?$/, 'expected a ROS namespace such as / or /robot1');
+
+const REMAPPED =
+  /^([A-Za-z_][A-Za-z0-9_]*:)?(__node|__name|__ns|(rostopic:\/\/)?(~\/|\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*)$/;
+
+/** Rules as after `-r`, `from` to `to`: of a topic, `__node` or `__ns`, each also as `node:from`. */
+export const remap = z
+  .record(z.string().regex(REMAPPED, 'expected a topic, __node or __ns, such as /gas_detected, or NODE:/gas_detected'), z.string())
+  .superRefine((rules, context) => {
+    for (const [from, to] of Object.entries(rules)) {
+      const of = from.split(':').at(-1) ?? '';
+      const kind = of === '__ns' ? namespace : of === '__node' || of === '__name' ? nodeName : topicName;
+      const message = kind.safeParse(to).error?.issues[0]?.message;
+      if (message !== undefined) context.addIssue({ code: 'custom', path: [from], message });
+    }
+  });
+export type Remap = z.infer<typeof remap>;
+
 /** `std_msgs/Bool` and `std_msgs/msg/Bool` are the same; kept in the long form. */
 export const rosType = z
   .string()

@@ -6,6 +6,7 @@ import { camera, wrongCameras } from './camera.ts';
 import { channel, wrongNames } from './channel.ts';
 import { commandConfig, wrongTogether } from './commands.ts';
 import { cron } from './cron.ts';
+import { namespace, nodeName, remap } from './ros.ts';
 import { durationBetween, size } from './units.ts';
 
 /** What is left of outbox.max_size for its own file. */
@@ -56,12 +57,11 @@ const fields = z.strictObject({
     rotate_before: durationBetween('1d', '3650d').nullable(),
   }),
   ros: z.strictObject({
-    node_name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected a ROS node name: letters, digits and _'),
-    namespace: z
-      .string()
-      .regex(/^\/([A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*)?$/, 'expected a ROS namespace such as / or /robot1'),
+    node_name: nodeName,
+    namespace,
     /** Null: what ROS_DOMAIN_ID says, else 0. */
     domain_id: z.int().min(0).max(232).nullable(),
+    remap,
   }),
   outbox: z.strictObject({
     /** Telemetry is committed in groups this long: what a power cut may cost. Alerts, results and events never wait. */

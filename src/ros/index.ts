@@ -3,7 +3,6 @@
 // DDS and gives way there; its numeric arrays are views of the one copy made. `look()` takes the newest at once.
 export { amentPrefixes, aptName, locateMessage } from './installed.ts';
 export {
-  absoluteTopic,
   checkNodeName,
   checkTopicName,
   checkTypeName,

@@ -60,13 +60,6 @@ export function parseTypeName(type: string): TypeName {
   return { pkg, name, full: `${pkg}/msg/${name}` };
 }
 
-/** As rcl expands it (design.ros2.org, topic names): `/` is absolute, `~/` begins with the node's name, anything else is in the namespace. */
-export function absoluteTopic(topic: string, namespace: string, nodeName: string): string {
-  if (topic.startsWith('/')) return topic;
-  const base = namespace === '/' ? '' : namespace;
-  return topic.startsWith('~/') ? `${base}/${nodeName}${topic.slice(1)}` : `${base}/${topic}`;
-}
-
 /** @throws AgentError ROS_TOPIC_INVALID */
 export function requireTopicName(topic: string): string {
   const problem = checkTopicName(topic);

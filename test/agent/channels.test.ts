@@ -47,10 +47,10 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     bench.remove();
   });
 
-  const start = (yaml: string) => {
+  const start = (yaml: string, more = '') => {
     const file = join(bench.folder, 'robot.yaml');
     const none = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'].map((name) => `  ${name}: null\n`).join('');
-    writeFileSync(file, `ros: { namespace: /robot }\nchannels:\n${none}${yaml}`);
+    writeFileSync(file, `ros: { namespace: /robot${more} }\nchannels:\n${none}${yaml}`);
     const loaded = loadConfig(file, {}, { leaveOut: true });
     channels = startChannels({ loaded, ros, outbox: bench.outbox, clock: systemClock(0), problems, onRow: () => {} });
   };
@@ -86,6 +86,17 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await until(() => one('later').value === true, 'who came later is heard');
     const [alert] = rows();
     assert.match(String(alert?.body), /^true,{"alert":"raised","incident":"[\w-]{12}"}$/);
+  });
+
+  it('are heard on the topic that the robot’s remapping rules give, and name that one', async () => {
+    start('  leak: { topic: leak, type: std_msgs/Bool, max_silence: 1s }\n', ', remap: { leak: /sensors/leak }');
+    await until(() => one('leak').silent, 'it is silent');
+    assert.match(String(problem('sensor_silent')?.text), /nobody publishes on \/sensors\/leak/);
+    await peer.advertise('/sensors/leak', BOOL);
+    await peer.matched('/sensors/leak');
+    await peer.publish('/sensors/leak', BOOL, { data: true });
+    await until(() => one('leak').value === true, 'it is heard');
+    assert.equal(one('leak').topic, '/sensors/leak');
   });
 
   it('tell a publisher that is gone from one that never was, and hear it again when it comes back as another type', async () => {

@@ -4,8 +4,26 @@ import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import type { SeenTopic } from '../../src/cli/topics.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
-import { AGENT } from '../support/program.ts';
+import { AGENT, Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
+
+/** Runs a program on a terminal, presses Ctrl-C once it has shown /level twice, and tells what came. */
+const PTY = `
+import json, os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
+text, pressed = b'', False
+while True:
+    try: more = os.read(terminal, 65536)
+    except OSError: break
+    if not more: break
+    text += more
+    if text.count(b'/level') >= 2 and not pressed:
+        pressed = True
+        os.write(terminal, b'\\x03')
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+print(json.dumps({'event': 'ended', 'looks': text.count(b'/level'), 'code': code, 'text': text.decode()}))
+`;
 
 describe('elderly-bot topics', { skip: rosUnavailable(), timeout: 60_000 }, () => {
   let domain: RosDomain;
@@ -47,8 +65,26 @@ describe('elderly-bot topics', { skip: rosUnavailable(), timeout: 60_000 }, () =
       rate: 0,
       why: null,
       channels: ['gas'],
+      cameras: [],
     });
     assert.ok(level?.rate !== undefined && level.rate !== null && level.rate > 5, `${level?.rate} Hz`);
     assert.deepEqual(level.channels, []);
+  });
+
+  it('knows the channel by the name that remapping gives its topic', async () => {
+    const { code, text } = await run('--json', '--ros-args', '-r', '/gas_detected:=/level', '-r', '__ns:=/home');
+    assert.equal(code, 0);
+    const seen = JSON.parse(text) as SeenTopic[];
+    assert.deepEqual(seen.find(({ topic }) => topic === '/level')?.channels, ['gas']);
+    assert.deepEqual(seen.find(({ topic }) => topic === '/gas_detected')?.channels, []);
+  });
+
+  it('shows it again and again on a screen of its own, and gives the terminal back at Ctrl-C', async () => {
+    const terminal = new Program('topics', 'python3', ['-c', PTY, AGENT, 'topics', '--watch']);
+    const { looks, code, text } = await terminal.event('ended');
+    assert.deepEqual([looks, code], [2, 0], String(text));
+    assert.ok(String(text).startsWith('\x1b[?1049h\x1b[?25l'));
+    assert.ok(String(text).endsWith('\x1b[?25h\x1b[?1049l'));
+    await terminal.exited;
   });
 });

@@ -1,4 +1,5 @@
 // The list of all checks for one robot, and how a configuration that can't be read leaves only those that need none.
+import type { Remap } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import type { Check, Finding } from '../../status/index.ts';
 import { agent, guard, problemChecks } from './agent.ts';
@@ -44,10 +45,10 @@ const OF_A_ROBOT: readonly RobotCheck[] = [
 ];
 
 /** Never throws for what is wrong with the robot: that is what the checks are for. */
-export async function checksFor(file: string | undefined): Promise<Check[]> {
+export async function checksFor(file: string | undefined, remap: Remap): Promise<Check[]> {
   let patient: Patient;
   try {
-    patient = patientOf(file);
+    patient = patientOf(file, remap);
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     const unread = { code: 'configuration', deadlineMs: 1_000, run: async () => wrong(error, file) } as const;

@@ -1,6 +1,6 @@
 // Whom the doctor looks at: the configuration, the agent if one runs, the certificates. What several checks need is looked at once;
 // each of them awaits it.
-import { type Config, endpointOf, type LoadedConfig, loadConfig } from '../../config/index.ts';
+import { type Config, endpointOf, type LoadedConfig, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { AMAZON_ROOT_CA, type CredentialPaths, type Credentials, identityPaths, readCredentials } from '../../identity/index.ts';
 import { lockHolder } from '../../outbox/index.ts';
@@ -29,8 +29,8 @@ export interface Patient {
 }
 
 /** @throws AgentError where the configuration can't be read at all; wrong channels alone are left out, as the agent does. */
-export function patientOf(file: string | undefined): Patient {
-  const loaded = loadConfig(file, process.env, { leaveOut: true });
+export function patientOf(file: string | undefined, remap: Remap): Patient {
+  const loaded = loadConfig(file, process.env, { leaveOut: true, remap });
   const { config } = loaded;
   const { host, port } = endpointOf(config.mqtt.endpoint);
   const paths = pathsOf(config);

@@ -23,13 +23,14 @@ interface Crash {
 }
 
 function look(patient: Patient): Promise<RosLook | Trouble | Crash> {
-  const found = looks.get(patient) ?? lookElsewhere(patient.file);
+  const found = looks.get(patient) ?? lookElsewhere(patient);
   looks.set(patient, found);
   return found;
 }
 
-function lookElsewhere(file: string | undefined): Promise<RosLook | Trouble | Crash> {
-  const args = ['doctor', '--ros-look', ...(file === undefined ? [] : ['--config', file])];
+function lookElsewhere({ file, config }: Patient): Promise<RosLook | Trouble | Crash> {
+  const rules = Object.entries(config.ros.remap).flatMap(([from, to]) => ['-r', `${from}:=${to}`]);
+  const args = ['doctor', '--ros-look', ...(file === undefined ? [] : ['--config', file]), '--ros-args', ...rules];
   const child = fork(process.argv[1] ?? '', args, {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     timeout: LOOK_WITHIN_MS,

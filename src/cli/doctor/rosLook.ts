@@ -1,9 +1,9 @@
 // The doctor's look at ROS 2, in a process of its own: ROS ends its process over what it does not like, and then the doctor still has
 // something to say. It subscribes to each channel's topic for some seconds and publishes nothing.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ChannelConfig, type Config, loadConfig } from '../../config/index.ts';
+import { type ChannelConfig, type Config, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError, type ErrorCode } from '../../errors.ts';
-import { absoluteTopic, type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
+import { type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
 import { fieldReader, match, type Offer } from '../../sensing/index.ts';
 
 /** DDS finds the others within this time on a machine that is busy; where all are found, there is no need to wait. */
@@ -44,8 +44,8 @@ export interface RosLook {
 }
 
 /** The whole work of the process: looks, and sends what it saw. */
-export async function lookAndTell(file: string | undefined): Promise<number> {
-  const { config } = loadConfig(file, process.env, { leaveOut: true });
+export async function lookAndTell(file: string | undefined, remap: Remap): Promise<number> {
+  const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
   const answer = await look(config).catch((error: unknown): Trouble => {
     if (error instanceof AgentError) return troubleOf(error);
     throw error;
@@ -63,7 +63,7 @@ async function look(config: Config): Promise<RosLook> {
   const node = await startRosNode({ name: 'elderly_bot_doctor', namespace, ...(domainId === null ? {} : { domainId }) });
   try {
     await discovered(node, config);
-    const listening = Object.entries(config.channels).map(([name, channel]) => [name, listen(node, channel, config)] as const);
+    const listening = Object.entries(config.channels).map(([name, channel]) => [name, listen(node, channel)] as const);
     const startedMs = performance.now();
     await sleep(LISTEN_MS);
     const isSilent = ([, heard]: (typeof listening)[number]) => heard().offers.length > 0 && heard().received === 0;
@@ -77,16 +77,16 @@ async function look(config: Config): Promise<RosLook> {
   }
 }
 
-async function discovered(node: RosNode, { channels, ros }: Config): Promise<void> {
-  const wanted = Object.values(channels).map(({ topic }) => absoluteTopic(topic, ros.namespace, ros.node_name));
+async function discovered(node: RosNode, { channels }: Config): Promise<void> {
+  const wanted = Object.values(channels).map(({ topic }) => topic);
   for (const untilMs = performance.now() + DISCOVERY_MS; performance.now() < untilMs; await sleep(LOOK_EVERY_MS)) {
     const offers = wanted.map((topic) => offersOn(node, topic));
     if (offers.every((each) => each.length > 0 && each.every(({ node: name }) => !name.endsWith(UNNAMED)))) return;
   }
 }
 
-function listen(node: RosNode, channel: ChannelConfig, { ros }: Config): () => Heard {
-  const topic = absoluteTopic(channel.topic, ros.namespace, ros.node_name);
+function listen(node: RosNode, channel: ChannelConfig): () => Heard {
+  const { topic } = channel;
   const { wanted } = match(channel, offersOn(node, topic));
   let last: RosMessage | undefined;
   let subscription: RosSubscription | undefined;

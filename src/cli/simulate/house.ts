@@ -1,7 +1,7 @@
 // A house of simulated sensors on a ROS node, real or in memory: each configured channel's topic gets plausible messages, and what the
 // agent commands is heard and said. Faults are events that are on, and sensors that are mute.
 import { type Config, publicationsOf } from '../../config/index.ts';
-import { absoluteTopic, type RosNode, type RosPublisher } from '../../ros/index.ts';
+import type { RosNode, RosPublisher } from '../../ros/index.ts';
 import type { Fault } from './script.ts';
 import { type Sensor, sensorOf } from './sensor.ts';
 
@@ -32,8 +32,7 @@ export class House {
         say({ event: 'not_simulated', channel: name });
         continue;
       }
-      const topic = absoluteTopic(channel.topic, config.ros.namespace, config.ros.node_name);
-      this.#placed.set(name, { sensor, publisher: node.advertise(topic, sensor.type), isOn: false, isMute: false });
+      this.#placed.set(name, { sensor, publisher: node.advertise(channel.topic, sensor.type), isOn: false, isMute: false });
     }
     const heard = new Set<string>();
     for (const command of Object.values(config.commands)) {

@@ -1,0 +1,119 @@
+// Remapping as ROS does it: by hand what is promised, and against rcl itself what it means.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { takeRosArguments } from '../../src/cli/rosArguments.ts';
+import { loadConfig, type Remap, rosNames } from '../../src/config/index.ts';
+import { AgentError } from '../../src/errors.ts';
+import { loadBinding, type NativeBinding, type NativeHandle } from '../../src/ros/binding.ts';
+import { rosUnavailable } from '../support/ros.ts';
+
+const names = (remap: Remap, namespace = '/') => rosNames({ node_name: 'agent', namespace, remap });
+
+describe('names', () => {
+  it('are absolute, in the namespace, or the node’s own', () => {
+    const { topic } = names({}, '/robot');
+    assert.deepEqual(['/gas', 'gas', '~/gas'].map(topic), ['/gas', '/robot/gas', '/robot/agent/gas']);
+  });
+
+  it('are remapped once, by the first rule that fits this node', () => {
+    const { topic } = names({ 'other:/a': '/no', '/a': '/b', '/b': '/a', 'agent:/c': 'd' });
+    assert.deepEqual(['/a', '/b', '/c', '/d'].map(topic), ['/b', '/a', '/d', '/d']);
+  });
+
+  it('are in the namespace and of the node that rules give', () => {
+    const { nodeName, namespace, topic } = names({ __node: 'watch', __ns: '/home', 'watch:gas': '~/gas' });
+    assert.deepEqual([nodeName, namespace, topic('gas'), topic('/gas')], ['watch', '/home', '/home/watch/gas', '/gas']);
+  });
+
+  it('stand in the loaded configuration as ROS has them: channels, cameras and commands; the command line comes first', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-names-'));
+    const file = join(folder, 'robot.yaml');
+    writeFileSync(
+      file,
+      'ros: { namespace: /robot, remap: { /gas_detected: /sensors/gas, privacy: /house/privacy, /speech: /say, /fire_detected: /x } }\n' +
+        'uploads: { api: https://cloud.example }\ncameras: { hall: { topic: hall, privacy_topic: privacy } }\n' +
+        'commands: { say: { topic: /speech, type: std_msgs/String, message: { data: hello }, also: [{ topic: /speech, type: std_msgs/String, message: {} }] } }\n',
+    );
+    const { config } = loadConfig(file, {}, { remap: { '/fire_detected': '/fire' } });
+    rmSync(folder, { recursive: true });
+    const { channels, cameras, commands } = config;
+    assert.deepEqual([channels.gas?.topic, channels.fire?.topic], ['/sensors/gas', '/fire']);
+    assert.deepEqual([cameras.hall?.topic, cameras.hall?.privacy_topic], ['/robot/hall', '/house/privacy']);
+    assert.deepEqual([commands.say?.topic, commands.say?.also[0]?.topic], ['/say', '/say']);
+  });
+});
+
+describe('--ros-args', () => {
+  it('end with the line or with --, and what they say is taken', () => {
+    const line = ['run', '--ros-args', '-r', '/a:=/b', '--remap', '__ns:=/home', '-r', '/a:=/c', '-p', 'x:=1', '--', '--config', 'f'];
+    assert.deepEqual(takeRosArguments(line), {
+      words: ['run', '--config', 'f'],
+      remap: { '/a': '/b', __ns: '/home' },
+      unused: ['-p x:=1'],
+    });
+  });
+
+  it('are refused with what is wrong', () => {
+    const said = (...more: string[]) => {
+      try {
+        takeRosArguments(['run', '--ros-args', ...more]);
+      } catch (error) {
+        assert.ok(error instanceof AgentError);
+        return error.message;
+      }
+      return assert.fail('it was taken');
+    };
+    assert.match(said('-r', '/a'), /-r \/a: expected FROM:=TO/);
+    assert.match(said('-r', '/a:=b c'), /expected a ROS topic/);
+    assert.match(said('-r', '/*:=/b'), /expected a topic, __node or __ns/);
+    assert.match(said('-r', '__ns:=home'), /expected a ROS namespace/);
+    assert.match(said('-e', '/enclave'), /--ros-args -e: expected -r FROM:=TO/);
+  });
+});
+
+describe('rcl', { skip: rosUnavailable() }, () => {
+  it('gives the same names, whatever the rules', () => {
+    const binding = loadBinding() as NativeBinding & {
+      getNodeName(node: NativeHandle): string;
+      getNamespace(node: NativeHandle): string;
+      resolveName(node: NativeHandle, topic: string, onlyExpand: boolean, isService: boolean): string;
+    };
+    const context = binding.createContext();
+    binding.init(context, ['--ros-args', '--disable-external-lib-logs', '--disable-rosout-logs'], 0n);
+    const word = fc.constantFrom('a', 'b', 'agent');
+    const topic = fc
+      .tuple(fc.constantFrom('/', '~/', ''), fc.array(word, { minLength: 1, maxLength: 2 }))
+      .map(([root, words]) => root + words.join('/'));
+    const node = fc.constantFrom('', '', 'agent:', 'a:', 'b:');
+    const rule = fc.oneof(
+      fc.tuple(node, topic, topic).map(([of, from, to]) => [of + from, to] as const),
+      fc.tuple(node, topic, topic).map(([of, from, to]) => [`${of}rostopic://${from}`, to] as const),
+      fc.tuple(node, fc.constantFrom('__node', '__name'), word).map(([of, from, to]) => [of + from, to] as const),
+      fc.tuple(node, fc.constantFrom('/', '/a', '/a/b')).map(([of, to]) => [`${of}__ns`, to] as const),
+    );
+    const isSame = (rules: (readonly [string, string])[], namespace: string, topics: string[]): void => {
+      const args = ['--ros-args', ...rules.flatMap(([from, to]) => ['-r', `${from}:=${to}`])];
+      const handle = binding.createNode('agent', namespace, context, args, false, null);
+      try {
+        const ours = names(Object.fromEntries(rules), namespace);
+        assert.equal(ours.nodeName, binding.getNodeName(handle));
+        assert.equal(ours.namespace, binding.getNamespace(handle));
+        for (const each of topics) assert.equal(ours.topic(each), binding.resolveName(handle, each, false, false), each);
+      } finally {
+        handle.release();
+      }
+    };
+    const rules = fc.uniqueArray(rule, { maxLength: 6, selector: ([from]) => from });
+    const topics = fc.array(topic, { minLength: 1, maxLength: 8 });
+    try {
+      fc.assert(fc.property(rules, fc.constantFrom('/', '/a', '/b'), topics, isSame), { numRuns: 300 });
+    } finally {
+      binding.shutdown(context);
+      context.release();
+    }
+  });
+});
