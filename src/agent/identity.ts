@@ -5,6 +5,7 @@ import type { Config } from '../config/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
 import {
   type Credentials,
+  DAY_MS,
   EXPIRY_STAGES,
   type ExpiryStage,
   expiryStage,
@@ -27,8 +28,6 @@ const AGAIN_AFTER_MS = 6 * 3_600_000;
 
 /** An answer of IoT Core. */
 const ANSWER_WITHIN_MS = 30_000;
-
-const DAY_MS = 86_400_000;
 
 /** The credentials in use, whichever they are when somebody looks. */
 export class LiveCredentials implements Credentials {
