@@ -28,7 +28,10 @@ export interface ChannelParts {
   readonly onRow: (row: NewRow) => void;
 }
 
-/** How often the graph is looked at in the first minute, when the robot's nodes come up, and later. */
+/**
+ * How often the graph is looked at in the first minute, when the robot's nodes come up, and later. It also is what tells of an incompatible
+ * quality of service, so that much later: DDS's own event says that there is one, and not whose.
+ */
 const LOOK_EVERY_MS = 1_000;
 const EAGER_LOOKS = 60;
 const LATER_EVERY_MS = 3_000;
@@ -48,13 +51,14 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
       onRow(row);
     }
   };
+  const tellSilence = ({ channel, whySilent }: ChannelSubscription) => {
+    if (channel.silent) problems.raise('sensor_silent', `${channel.name}: ${whySilent}`, channel.name);
+    else problems.clear('sensor_silent', channel.name);
+  };
   const take = (one: ChannelSubscription, rows: readonly NewRow[]) => {
     const { channel } = one;
     write(rows);
-    if (rows.length > 0) {
-      if (channel.silent) problems.raise('sensor_silent', `${channel.name}: ${one.whySilent}`, channel.name);
-      else problems.clear('sensor_silent', channel.name);
-    }
+    if (rows.length > 0) tellSilence(one);
     alarm.by(channel.dueMs);
   };
   let channelsNow: LoadedConfig['config']['channels'] = {};
@@ -73,6 +77,8 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     });
     for (const one of fresh) {
       one.look(clock.mono());
+      // One that was silent when the agent ended still is, and so it says.
+      if (one.channel.silent) tellSilence(one);
       alarm.by(one.channel.dueMs);
     }
     return fresh;

@@ -124,6 +124,20 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await again.close();
   });
 
+  it('say of a silence that stood before a restart that it stands, until the first message', async () => {
+    bench.outbox.append({ class: 'alert', channel: 'mute_silent', value: true, extra: { alert: 'raised', incident: 'i1' } });
+    start('  mute: { topic: /mute, type: std_msgs/Bool, max_silence: 1h }\n');
+    assert.match(String(problem('sensor_silent')?.text), /^mute: nobody publishes on \/mute$/);
+    await peer.advertise('/mute', BOOL);
+    await peer.matched('/mute');
+    await peer.publish('/mute', BOOL, { data: true });
+    await until(() => problem('sensor_silent') === undefined, 'it is heard again');
+    assert.deepEqual(
+      rows().flatMap(({ channel, body }) => (channel === 'mute_silent' ? [body] : [])),
+      ['true,{"alert":"raised","incident":"i1"}', 'false,{"alert":"cleared","incident":"i1"}'],
+    );
+  });
+
   it('name both profiles where a publisher offers less than is asked for', async () => {
     await peer.advertise('/less', BOOL, { reliability: 'best_effort' });
     start('  less: { topic: /less, type: std_msgs/Bool, qos: { reliability: reliable } }\n');
