@@ -46,7 +46,7 @@ export async function checkUpload({ thing, credentials, api }: UploadCheck, sign
     writeFileSync(path, bytes);
     const tokens = new DeviceTokens({ thing, credentials, audience: api, wallMs: Date.now });
     const row = { kind: 'log', file, size: bytes.length, sha256, takenAtMs, incident: null, ranMs: 0 };
-    return await transfer(row, path, { api, tokens, bytesPerSecond: null, yields: () => false }, signal);
+    return await transfer(row, path, { api, tokens, bytesPerSecond: null, way: {}, yields: () => false }, signal);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import type { AxiosResponse } from 'axios';
 import { wait } from '../clock/index.ts';
 import { messageOf } from '../errors.ts';
-import { Pace } from './pace.ts';
+import { Pace, type Way } from './pace.ts';
 import { unsentOf } from './unsent.ts';
 
 export interface Answer {
@@ -29,6 +29,7 @@ export interface FileToPut {
   readonly size: number;
   /** Bytes a second; null: no limit. */
   readonly bytesPerSecond: number | null;
+  readonly way: Way;
   /** While it says so, nothing more is given to the link: something more urgent is on its way. */
   readonly yields: () => boolean;
   readonly signal: AbortSignal;
@@ -73,9 +74,9 @@ export async function getPage(url: string, signal: AbortSignal): Promise<Answer>
   return answering(() => axios.get(url, { ...PLAIN, maxContentLength: MAX_PAGE_BYTES, signal }));
 }
 
-export async function putFile({ url, headers, path, size, bytesPerSecond, yields, signal }: FileToPut): Promise<Answer> {
+export async function putFile({ url, headers, path, size, bytesPerSecond, way, yields, signal }: FileToPut): Promise<Answer> {
   const { default: axios } = await import('axios');
-  const pace = new Pace(bytesPerSecond, performance.now());
+  const pace = new Pace(bytesPerSecond, performance.now(), way);
   let socket: Socket | undefined;
   const connection = () => (socket?.connecting === false ? socket : undefined);
   const stalled = new AbortController();

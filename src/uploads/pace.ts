@@ -1,11 +1,20 @@
 // How fast a file leaves, so that an alert never waits long behind a picture. What is given to a connection and not yet acknowledged
 // fills the queue of the slowest link on the way, and whatever comes later stands behind it: so only as much is on its way as does not
-// make it slower (the idea of LEDBAT, RFC 6817), and on a slow link that is one packet. Pure: times and counts are passed in.
+// make it slower (the idea of LEDBAT, RFC 6817), and on a slow link that is one packet. Never less than what the link has just carried
+// in a tenth of a second: what takes long then is not this queue. Pure: times and counts are passed in.
 
 /** A small packet: at 32 kbit/s what comes behind it waits a seventh of a second. */
 const SMALLEST_WINDOW = 576;
 const LARGEST_WINDOW = 1024 ** 2;
 const LARGEST_STEP = 64 * 1024;
+/** A queue of so long delays no alert that anybody would notice (LEDBAT's target, RFC 6817). */
+const UNFELT_MS = 100;
+/** Whatever the quickest answer was: one so late stood in a queue. */
+const LATE_MS = 500;
+/** The best of so many samples says what the link carries. */
+const RATE_SAMPLES = 4;
+/** What the kernel itself sends at once on a new connection (RFC 6928): no upload begins with more, whatever the last one found. */
+const LARGEST_START = 10 * 1_460;
 /** With a limit, what is given at once is at most this part of a second's worth. */
 const STEPS_A_SECOND = 10;
 /** After the queue was felt, so many samples without it before it is tried again. */
@@ -13,24 +22,37 @@ const CALM_SAMPLES = 16;
 /** The way may have become another: the quickest answer is looked for anew. */
 const FORGET_AFTER = 1_024;
 
+/** What is remembered of the way from one upload to the next. */
+export interface Way {
+  window?: number;
+}
+
 export class Pace {
   readonly #bytesPerSecond: number | null;
-  #window = SMALLEST_WINDOW;
+  readonly #way: Way;
+  #window: number;
   #given = 0;
   #arrived = 0;
   #arrivedMs: number;
   #isAll = false;
   /** The limit allows more from here on. */
   #freeMs = 0;
-  #sample: { readonly upTo: number; readonly givenMs: number } | undefined;
+  #sample: { readonly upTo: number; readonly bytes: number; readonly givenMs: number } | undefined;
+  /** Bytes a millisecond, of the latest samples. */
+  #rates: readonly number[] = [];
   #samples = 0;
   #quickestMs = Number.POSITIVE_INFINITY;
   #calm = 0;
   #calmNeeded = 0;
 
-  /** @param bytesPerSecond null: no limit. */
-  constructor(bytesPerSecond: number | null, nowMs: number) {
+  /**
+   * @param bytesPerSecond null: no limit.
+   * @param way of which this upload learns, and which learns of it.
+   */
+  constructor(bytesPerSecond: number | null, nowMs: number, way: Way = {}) {
     this.#bytesPerSecond = bytesPerSecond;
+    this.#way = way;
+    this.#window = Math.min(LARGEST_START, way.window ?? SMALLEST_WINDOW);
     this.#arrivedMs = nowMs;
   }
 
@@ -56,7 +78,7 @@ export class Pace {
   gave(bytes: number, nowMs: number): void {
     this.#given += bytes;
     if (this.#bytesPerSecond !== null) this.#freeMs = Math.max(this.#freeMs, nowMs) + (bytes / this.#bytesPerSecond) * 1_000;
-    this.#sample ??= { upTo: this.#given, givenMs: nowMs };
+    this.#sample ??= { upTo: this.#given, bytes: this.#given - this.#arrived, givenMs: nowMs };
   }
 
   /** Nothing more is to be given; an answer has to come. */
@@ -85,11 +107,14 @@ export class Pace {
     this.#arrived = Math.max(this.#arrived, arrived);
     if (!this.#sample || arrived < this.#sample.upTo) return;
     const tookMs = nowMs - this.#sample.givenMs;
+    this.#rates = [...this.#rates, this.#sample.bytes / Math.max(1, tookMs)].slice(-RATE_SAMPLES);
     this.#sample = undefined;
     if (++this.#samples % FORGET_AFTER === 0) this.#quickestMs = tookMs;
     this.#quickestMs = Math.min(this.#quickestMs, tookMs);
-    if (tookMs > this.#quickestMs * 1.5 + 50) this.#shrink();
+    if (tookMs > Math.min(LATE_MS, this.#quickestMs * 1.5 + 50)) this.#shrink();
     else if (tookMs <= this.#quickestMs * 1.25 + 20) this.#grow();
+    this.#window = Math.min(LARGEST_WINDOW, Math.max(this.#window, Math.floor(Math.max(...this.#rates) * UNFELT_MS)));
+    this.#way.window = this.#window;
   }
 
   #grow(): void {

@@ -8,6 +8,7 @@ import { messageOf } from '../errors.ts';
 import type { UploadRow } from '../outbox/index.ts';
 import { type Answer, postJson, putFile } from './http.ts';
 import { contentTypeOf } from './item.ts';
+import type { Way } from './pace.ts';
 import type { DeviceTokens } from './token.ts';
 
 export interface TransferParts {
@@ -16,6 +17,8 @@ export interface TransferParts {
   readonly tokens: DeviceTokens;
   /** Bytes a second; null: no limit. */
   readonly bytesPerSecond: number | null;
+  /** The same for all uploads of one way. */
+  readonly way: Way;
   /** Whether something more urgent is on the link just now. */
   readonly yields: () => boolean;
 }
@@ -58,8 +61,8 @@ export async function transfer(row: UploadRow, path: string, parts: TransferPart
     if ('done' in found) return { is: 'stored', uploadId: found.upload_id, objectKey: found.object_key };
     crashPoint('upload_announced');
     const { url, headers } = found;
-    const { bytesPerSecond, yields } = parts;
-    const put = await putFile({ url, headers, path, size: row.size, bytesPerSecond, yields, signal });
+    const { bytesPerSecond, way, yields } = parts;
+    const put = await putFile({ url, headers, path, size: row.size, bytesPerSecond, way, yields, signal });
     crashPoint('upload_put');
     if (isStored(put.status)) continue;
     last = said('the object store', put);

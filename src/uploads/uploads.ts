@@ -7,6 +7,7 @@ import type { Outbox, UploadRow, UploadRows } from '../outbox/index.ts';
 import type { Problems, UploadsStatus } from '../status/index.ts';
 import type { NewUpload, UploadKind } from './item.ts';
 import { first, givesWay, isPictureOfIncident, PATIENCE } from './order.ts';
+import type { Way } from './pace.ts';
 import { Spool, type SpoolOptions } from './spool.ts';
 import { DeviceTokens } from './token.ts';
 import { type Outcome, transfer } from './transfer.ts';
@@ -46,6 +47,7 @@ const NO_DELAY: Delay = { tries: 0, untilMs: 0, asked: false };
 export class Uploads {
   readonly #options: UploadsOptions;
   readonly #spool: Spool;
+  readonly #way: Way = {};
   readonly #tokens: DeviceTokens;
   /** While the way is blocked for all. */
   #delay = NO_DELAY;
@@ -147,6 +149,7 @@ export class Uploads {
       api,
       tokens: this.#tokens,
       bytesPerSecond: maxKbps === null ? null : maxKbps * BYTES_PER_KBIT,
+      way: this.#way,
       yields: () => outbox.alertOnItsWay,
     };
     const outcome = await transfer(row, this.#spool.pathOf(row), parts, AbortSignal.any([signal, aborting.signal])).catch(

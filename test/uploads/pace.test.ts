@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { retryAfter } from '../../src/uploads/http.ts';
-import { Pace } from '../../src/uploads/pace.ts';
+import { Pace, type Way } from '../../src/uploads/pace.ts';
 import { queuedOf } from '../../src/uploads/unsent.ts';
+import { seeded } from '../faults/random.ts';
 
 interface Played {
   readonly bytes: number;
@@ -12,9 +13,17 @@ interface Played {
   readonly lastWindow: number;
 }
 
-/** A link of a rate, and a delay each way, for so long. */
-function play(bytesPerSecond: number, delayMs: number, forMs: number, limit: number | null = null): Played {
-  const pace = new Pace(limit, 0);
+interface Link {
+  readonly bytesPerSecond: number;
+  /** One way. */
+  readonly delayMs: number;
+  /** More, for no reason of ours, in milliseconds. */
+  readonly jitterMs?: () => number;
+}
+
+/** So long over a link. */
+function play({ bytesPerSecond, delayMs, jitterMs = () => 0 }: Link, forMs: number, limit: number | null = null, way: Way = {}): Played {
+  const pace = new Pace(limit, 0, way);
   /** When the acknowledgement of each part comes. */
   const onItsWay: { readonly bytes: number; readonly ackMs: number }[] = [];
   let [freeMs, bytes, longestQueueMs] = [0, 0, 0];
@@ -25,7 +34,7 @@ function play(bytesPerSecond: number, delayMs: number, forMs: number, limit: num
     if (give === 0) continue;
     freeMs = Math.max(freeMs, nowMs) + (give / bytesPerSecond) * 1_000;
     longestQueueMs = Math.max(longestQueueMs, freeMs - nowMs);
-    onItsWay.push({ bytes: give, ackMs: freeMs + 2 * delayMs });
+    onItsWay.push({ bytes: give, ackMs: freeMs + 2 * delayMs + jitterMs() });
     pace.gave(give, nowMs);
   }
   return { bytes, longestQueueMs, lastWindow: pace.window };
@@ -33,19 +42,34 @@ function play(bytesPerSecond: number, delayMs: number, forMs: number, limit: num
 
 describe('the pace of an upload', () => {
   it('keeps a slow link mostly busy, and its queue below a third of a second', () => {
-    const { bytes, longestQueueMs } = play(4_000, 30, 60_000);
+    const { bytes, longestQueueMs } = play({ bytesPerSecond: 4_000, delayMs: 30 }, 60_000);
     assert.ok(bytes > 60 * 4_000 * 0.6, `${bytes} bytes in a minute`);
     assert.ok(longestQueueMs <= 350, `${longestQueueMs} ms`);
   });
 
   it('takes nearly half of a quick one, and its queue stays short', () => {
-    const { bytes, longestQueueMs } = play(1_000_000, 40, 20_000);
+    const { bytes, longestQueueMs } = play({ bytesPerSecond: 1_000_000, delayMs: 40 }, 20_000);
     assert.ok(bytes > 20 * 1_000_000 * 0.4, `${bytes} bytes in 20 s`);
     assert.ok(longestQueueMs <= 400, `${longestQueueMs} ms`);
   });
 
+  it('does not take jitter for its own queue', () => {
+    const random = seeded(7);
+    const jittery = { bytesPerSecond: 1_000_000, delayMs: 5, jitterMs: () => random.between(0, 150) };
+    const { bytes } = play(jittery, 20_000);
+    assert.ok(bytes > 20 * 1_000_000 * 0.3, `${bytes} bytes in 20 s`);
+  });
+
+  it('begins where the one before ended, with no more than TCP itself begins with', () => {
+    const way: Way = {};
+    play({ bytesPerSecond: 1_000_000, delayMs: 40 }, 20_000, null, way);
+    assert.equal(new Pace(null, 0, way).window, 14_600);
+    play({ bytesPerSecond: 4_000, delayMs: 30 }, 60_000, null, way);
+    assert.ok(new Pace(null, 0, way).window <= 2_000, 'half a second of a slow link');
+  });
+
   it('keeps to its limit', () => {
-    const { bytes } = play(10_000_000, 5, 20_000, 50_000);
+    const { bytes } = play({ bytesPerSecond: 10_000_000, delayMs: 5 }, 20_000, 50_000);
     assert.ok(bytes > 20 * 50_000 * 0.9 && bytes < 20 * 50_000 * 1.05, `${bytes} bytes in 20 s`);
   });
 
