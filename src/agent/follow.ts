@@ -1,7 +1,7 @@
 // Follows one topic as its publishers change: subscribed with what fits them, and again when they are others. For what is no channel:
 // cameras, and what tells of privacy.
 import { AgentError } from '../errors.ts';
-import type { RosNode, RosSubscription, SubscribeOptions } from '../ros/index.ts';
+import { fullName, type RosNode, type RosSubscription, type SubscribeOptions } from '../ros/index.ts';
 import { match, type Wanted } from '../sensing/index.ts';
 
 export interface FollowOptions extends Pick<SubscribeOptions, 'everyMs' | 'onMessage' | 'onError'> {
@@ -30,9 +30,7 @@ export class Follow {
   /** Compares what is published with what is subscribed. Cheap; called again and again. */
   look(): void {
     const { ros, topic, type, types, onTrouble } = this.#options;
-    const offers = ros
-      .publishersOf(topic)
-      .map(({ node, namespace, ...rest }) => ({ node: `${namespace === '/' ? '' : namespace}/${node}`, ...rest }));
+    const offers = ros.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
     const { wanted, types: strange, qos } = match({ type, qos: 'auto' }, offers);
     if (wanted && !types.includes(wanted.type)) {
       onTrouble(`${wanted.type} is published on ${topic}, expected ${types.join(' or ')}`);

@@ -2,7 +2,7 @@
 // it disables only itself, is a problem while it lasts, and stands in the status.
 import type { LoadedConfig } from '../config/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
-import type { RosMessage, RosNode, RosSubscription } from '../ros/index.ts';
+import { fullName, type RosMessage, type RosNode, type RosSubscription } from '../ros/index.ts';
 import { type Channel, match, type Offer, Rate, type Wanted } from '../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../status/index.ts';
 import { configured } from './configured.ts';
@@ -45,9 +45,7 @@ export class ChannelSubscription {
   look(nowMs: number): void {
     this.#rate.look(nowMs, this.channel.messages);
     const { ros, topic, channel } = this.#parts;
-    const offers = ros
-      .publishersOf(topic)
-      .map(({ node, namespace, ...rest }) => ({ node: `${namespace === '/' ? '' : namespace}/${node}`, ...rest }));
+    const offers = ros.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
     if (offers.length > 0) this.#vanished = [];
     else if (this.#offers.length > 0) this.#vanished = this.#names;
     this.#offers = offers;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import { type RosNode, startRosNode } from '../ros/index.ts';
+import { fullName, type RosNode, startRosNode } from '../ros/index.ts';
 import { type FoundTopic, proposal } from './configProposal.ts';
 import { progress } from './terminal.ts';
 
@@ -68,7 +68,7 @@ async function published(ros: RosNode): Promise<FoundTopic[]> {
       .map(({ topic, offers }) => ({
         topic,
         types: [...new Set(offers.map(({ type }) => type))],
-        nodes: [...new Set(offers.map(({ node, namespace }) => `${namespace === '/' ? '' : namespace}/${node}`))],
+        nodes: [...new Set(offers.map(fullName))],
       }));
     if (JSON.stringify(now) !== JSON.stringify(found)) changed.atMs = performance.now();
     found = now;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, loadConfig, type Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import { type RosNode, type RosSubscription, startRosNode, type TopicInfo } from '../ros/index.ts';
+import { fullName, type RosNode, type RosSubscription, startRosNode, type TopicInfo } from '../ros/index.ts';
 import { match } from '../sensing/index.ts';
 import { fullScreen } from './terminal.ts';
 
@@ -64,9 +64,7 @@ async function look(ros: RosNode, config: Config, signal: AbortSignal): Promise<
   const seconds = (performance.now() - beganMs) / 1_000;
   return found
     .map(({ topic, types, counter }): SeenTopic => {
-      const publishers = ros
-        .publishersOf(topic)
-        .map(({ node, namespace, qos }) => ({ node: `${namespace === '/' ? '' : namespace}/${node}`, ...qos }));
+      const publishers = ros.publishersOf(topic).map((endpoint) => ({ node: fullName(endpoint), ...endpoint.qos }));
       const rate = typeof counter === 'string' ? null : Math.round((10 * counter.received) / seconds) / 10;
       if (typeof counter !== 'string') counter.close();
       const why = typeof counter === 'string' ? counter : null;

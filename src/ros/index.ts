@@ -6,6 +6,7 @@ export {
   checkNodeName,
   checkTopicName,
   checkTypeName,
+  fullName,
   MAX_DOMAIN_ID,
   resolveDomainId,
 } from './names.ts';

@@ -60,6 +60,11 @@ export function parseTypeName(type: string): TypeName {
   return { pkg, name, full: `${pkg}/msg/${name}` };
 }
 
+/** A node as people write it: `/robot/gas_sensor`. */
+export function fullName({ node, namespace }: { readonly node: string; readonly namespace: string }): string {
+  return `${namespace === '/' ? '' : namespace}/${node}`;
+}
+
 /** @throws AgentError ROS_TOPIC_INVALID */
 export function requireTopicName(topic: string): string {
   const problem = checkTopicName(topic);

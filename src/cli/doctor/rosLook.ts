@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelConfig, type Config, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError, type ErrorCode } from '../../errors.ts';
-import { type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
+import { fullName, type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
 import { fieldReader, match, type Offer } from '../../sensing/index.ts';
 
 /** DDS finds the others within this time on a machine that is busy; where all are found, there is no need to wait. */
@@ -111,9 +111,7 @@ function listen(node: RosNode, channel: ChannelConfig): () => Heard {
 }
 
 function offersOn(node: RosNode, topic: string): Offer[] {
-  return node
-    .publishersOf(topic)
-    .map(({ node: name, namespace, ...rest }) => ({ node: `${namespace === '/' ? '' : namespace}/${name}`, ...rest }));
+  return node.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
 }
 
 /** Zero: whoever publishes it does not stamp. */
