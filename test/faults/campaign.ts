@@ -3,6 +3,8 @@ import type { Random } from './random.ts';
 
 export interface Context {
   readonly runs: number;
+  /** Of a campaign that goes by time; 0 for the others. */
+  readonly forMs: number;
   readonly random: Random;
   /** A line of progress. */
   readonly say: (text: string) => void;
@@ -23,6 +25,8 @@ export interface Campaign {
   readonly name: string;
   readonly what: string;
   readonly defaultRuns: number;
+  /** It goes by time, this long if not told: --for. */
+  readonly defaultForMs?: number;
   /** The part of this machine it can't do without, or false. */
   readonly missing: () => string | false;
   readonly run: (context: Context) => Promise<Outcome>;

@@ -11,7 +11,10 @@ const EXAMPLE_CHARACTERS = 300;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 function help(): string {
-  const campaigns = CAMPAIGNS.map(({ name, what, defaultRuns }) => `  ${name.padEnd(10)} ${what}; ${defaultRuns} runs`);
+  const campaigns = CAMPAIGNS.map(({ name, what, defaultRuns, defaultForMs }) => {
+    const amount = defaultForMs === undefined ? `${defaultRuns} runs` : `for ${defaultForMs / 60_000} minutes (--for 90s, 30m or 2h)`;
+    return `  ${name.padEnd(10)} ${what}; ${amount}`;
+  });
   return ['npm run faults -- NAME [--runs N, or --each N] [--seed S] [--json]', ...campaigns].join('\n');
 }
 
@@ -33,6 +36,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const campaign = CAMPAIGNS.find(({ name }) => name === options.name);
   if (!campaign) return 2;
+  const goesByTime = campaign.defaultForMs !== undefined;
+  if (goesByTime ? options.runs !== undefined : options.forMs !== undefined) {
+    say(`faults: ${campaign.name} goes by ${goesByTime ? 'time: --for 30m, not --runs' : 'runs: --runs N, not --for'}`);
+    return 2;
+  }
   const missing = campaign.missing();
   if (missing) {
     say(`faults: ${campaign.name} can't run here: ${missing}`);
@@ -41,12 +49,16 @@ async function main(args: readonly string[]): Promise<number> {
   return runOne(campaign, options);
 }
 
-async function runOne(campaign: Campaign, { runs = campaign.defaultRuns, seed, json }: Options): Promise<number> {
+async function runOne(
+  campaign: Campaign,
+  { runs = campaign.defaultRuns, forMs = campaign.defaultForMs ?? 0, seed, json }: Options,
+): Promise<number> {
   const startedMs = performance.now();
-  say(`faults ${campaign.name}: ${campaign.what} (${runs} runs, seed ${seed})`);
+  const amount = forMs > 0 ? `${forMs / 1000} s` : `${runs} runs`;
+  say(`faults ${campaign.name}: ${campaign.what} (${amount}, seed ${seed})`);
   let outcome: Outcome;
   try {
-    outcome = await campaign.run({ runs, random: seeded(seed), say: (text) => say(`  ${text}`) });
+    outcome = await campaign.run({ runs, forMs, random: seeded(seed), say: (text) => say(`  ${text}`) });
   } catch (reason) {
     const text = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
     outcome = { runs, lost: 0, doubled: 0, failures: [`the campaign broke off: ${text}`], figures: { completed: false } };

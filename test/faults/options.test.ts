@@ -12,7 +12,9 @@ describe('the command line of the fault campaigns', () => {
       json: true,
       seed: 7,
       runs: 300,
+      forMs: undefined,
     });
+    assert.equal(readOptions(['kill', '--for', '2h'], KNOWN).forMs, 7_200_000);
   });
 
   it('says in one line what is wrong with it', () => {
@@ -21,6 +23,7 @@ describe('the command line of the fault campaigns', () => {
     assert.throws(() => readOptions(['kill', '--runs', '0'], KNOWN), /--runs 0: expected a whole number of at least 1/);
     assert.throws(() => readOptions(['kill', 'broker'], KNOWN), /one campaign at a time/);
     assert.throws(() => readOptions(['kill', '--fast'], KNOWN), /--fast/);
+    assert.throws(() => readOptions(['kill', '--for', '30'], KNOWN), /--for 30: expected a time such as 90s, 30m or 2h/);
   });
 
   it('does the same with the same seed', () => {

@@ -1,6 +1,7 @@
 // A small file system of its own for the state directory (root): ext4 in an image file, so that its power can be cut, or tmpfs.
 import { execFile } from 'node:child_process';
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -69,5 +70,25 @@ export class Volume {
         await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
       }
     }
+  }
+}
+
+/** A file that takes what room there is, to the last block. */
+export function fillUp(folder: string): string {
+  const file = join(folder, 'filler');
+  const descriptor = openSync(file, 'w');
+  try {
+    for (let bytes = 1024 ** 2; bytes >= 4_096; bytes /= 4) writeUntilFull(descriptor, Buffer.alloc(bytes, 1));
+  } finally {
+    closeSync(descriptor);
+  }
+  return file;
+}
+
+function writeUntilFull(descriptor: number, block: Buffer): void {
+  try {
+    while (writeSync(descriptor, block) === block.length);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
   }
 }

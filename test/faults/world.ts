@@ -13,7 +13,7 @@ import { judge, type Kept, type Published } from '../support/ledgers.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { type OutboxFile, readOutboxFile } from '../support/outboxFile.ts';
 import { findPostgres, Postgres, type PostgresOptions } from '../support/postgres.ts';
-import type { Program } from '../support/program.ts';
+import type { LogLine, Program } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { Load, temperatureNumber } from './load.ts';
 
@@ -53,8 +53,14 @@ export class World {
   }
 
   /** @param configuration more lines of the robot's configuration, top-level keys that the bench's does not have.
-   * @param database what the server is to be like; by default quick and not durable. */
-  static async start(configuration = '', perSecond = PER_SECOND, database: PostgresOptions = {}): Promise<World> {
+   * @param database what the server is to be like; by default quick and not durable.
+   * @param settings more of the cloud's. */
+  static async start(
+    configuration = '',
+    perSecond = PER_SECOND,
+    database: PostgresOptions = {},
+    settings: NodeJS.ProcessEnv = {},
+  ): Promise<World> {
     const domain = await claimDomain();
     const postgres = await Postgres.start(database);
     const bench = await Bench.start();
@@ -66,7 +72,7 @@ export class World {
     );
     writeFileSync(bench.configFile, deep + configuration);
     const load = await Load.create(perSecond);
-    const cloud = await bench.cloud({ url: postgres.url });
+    const cloud = await bench.cloud({ url: postgres.url }, settings);
     const pool = new pg.Pool({ connectionString: postgres.url, max: 2 });
     // A campaign may take the server away.
     pool.on('error', () => {});
@@ -74,8 +80,8 @@ export class World {
   }
 
   /** Starts the agent; resolves when it senses. */
-  async agent(env: NodeJS.ProcessEnv = {}): Promise<Program> {
-    const agent = this.bench.agent(env);
+  async agent(env: NodeJS.ProcessEnv = {}, heard?: (line: LogLine) => void): Promise<Program> {
+    const agent = this.bench.agent(env, heard);
     await agent.event('started', () => true, STARTED_WITHIN_MS);
     return agent;
   }
@@ -119,7 +125,7 @@ export class World {
     await this.drained().catch((error: unknown) => failures.push(error instanceof Error ? error.message : String(error)));
     const drainMs = Math.round(performance.now() - startedMs);
     const code = await agent.stop();
-    if (code !== 0) failures.push(`the agent ended with ${code} on SIGTERM: ${agent.stderr.slice(-500)}`);
+    if (code !== 0) failures.push(`the agent ended with ${code} on SIGTERM: ${agent.stderr.slice(-500)} ${lastOf(agent)}`);
     return { ...(await this.close(failures)), drainMs };
   }
 
@@ -130,7 +136,8 @@ export class World {
     const committed = await cloudRows(this.database);
     const evicted = await cloudEvicted(this.database);
     const books = account({ accepted: this.accepted, seen: this.#seen.values(), held: file.rows, committed, evicted });
-    const readings = await committedReadings(this.database);
+    // A sensor's silence is the agent's own alert, which nobody published.
+    const readings = (await committedReadings(this.database)).filter(({ channel }) => !channel.endsWith('_silent'));
     const { doubled, examples } = judge(this.load.published, [], readings, 0);
     const holes = holesOf(readings, evicted);
     failures.push(...books.examples, ...holes.slice(0, 5), ...(doubled > 0 ? examples.filter((text) => text.startsWith('too many')) : []));
@@ -182,4 +189,12 @@ function holesOf(readings: readonly Kept[], evicted: ReadonlyMap<string, Ranges>
 
 export function after(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The last lines of its log. */
+export function lastOf({ lines }: Program): string {
+  return lines
+    .slice(-5)
+    .map((line) => JSON.stringify(line))
+    .join('\n');
 }

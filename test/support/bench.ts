@@ -6,7 +6,7 @@ import { mosquittoAcl } from '../../cloud/src/rights/policies.ts';
 import { type BenchFiles, benchCertificates, type IssuedFiles, type LeafOptions } from '../../src/identity/index.ts';
 import { askStatus, type Status } from '../../src/status/index.ts';
 import { Mosquitto } from './mosquitto.ts';
-import { AGENT, Program, ROOT } from './program.ts';
+import { AGENT, type LogLine, Program, ROOT } from './program.ts';
 
 export const THING = 'elderly-bot';
 
@@ -77,8 +77,9 @@ export class Bench {
     };
   }
 
-  agent(over: NodeJS.ProcessEnv = {}): Program {
-    return this.#keep(new Program('agent', AGENT, ['run', '--config', this.configFile], this.robotEnv(over)));
+  /** @param heard told of each line of its log as it comes. */
+  agent(over: NodeJS.ProcessEnv = {}, heard?: (line: LogLine) => void): Program {
+    return this.#keep(new Program('agent', AGENT, ['run', '--config', this.configFile], this.robotEnv(over), ROOT, heard));
   }
 
   guard(): Program {

@@ -1,8 +1,8 @@
 // A way to an object store that goes wrong as it is told: it stands where the URLs point to, and passes on what it is not told about.
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { slowly } from './slowly.ts';
 
 /** An answer in the store's place, a reset at half, the store's own answer lost, or passed on at so many bytes a second. */
 export type Trouble =
@@ -93,27 +93,4 @@ function resetAtHalf(asked: IncomingMessage): void {
     left -= part.length;
     if (left <= 0) asked.socket.resetAndDestroy();
   });
-}
-
-const SLICES_A_SECOND = 10;
-
-function slowly(bytesPerSecond: number): Transform {
-  const most = Math.max(1, Math.floor(bytesPerSecond / SLICES_A_SECOND));
-  const slow = new Transform({
-    readableHighWaterMark: most,
-    writableHighWaterMark: most,
-    transform(part: Buffer, _encoding, done) {
-      const give = (rest: Buffer): void => {
-        if (slow.destroyed) return;
-        if (rest.length === 0) {
-          done();
-          return;
-        }
-        slow.push(rest.subarray(0, most));
-        setTimeout(() => give(rest.subarray(most)), 1_000 / SLICES_A_SECOND);
-      };
-      give(part);
-    },
-  });
-  return slow;
 }

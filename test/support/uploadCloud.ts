@@ -1,7 +1,7 @@
 // The cloud's own routes in this process, on PGlite and an object store, with a proxy between the robot and the store. Tests and
 // campaigns tell both sides what goes wrong.
 import { X509Certificate } from 'node:crypto';
-import { PutObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { fingerprintOf } from '../../cloud/src/auth/certificates.ts';
 import type { Database } from '../../cloud/src/database/database.ts';
@@ -10,7 +10,15 @@ import { pgliteDatabase } from '../../cloud/src/database/pglite.ts';
 import { ObjectStore } from '../../cloud/src/uploads/store.ts';
 import { Uploads } from '../../cloud/src/uploads/uploads.ts';
 import { Api } from '../../cloud/test/support/api.ts';
-import { BUCKET, findVersitygw, REGION, startS3rver, startVersitygw, type TestStore } from '../../cloud/test/support/objectStore.ts';
+import {
+  BUCKET,
+  findVersitygw,
+  namesIn,
+  REGION,
+  startS3rver,
+  startVersitygw,
+  type TestStore,
+} from '../../cloud/test/support/objectStore.ts';
 import { ObjectProxy } from './objectProxy.ts';
 
 interface Reply {
@@ -97,21 +105,8 @@ export class UploadCloud {
   }
 
   /** The names of all that is in the bucket. */
-  async names(): Promise<string[]> {
-    const client = new S3Client({
-      region: REGION,
-      endpoint: this.#objects.endpoint,
-      credentials: this.#objects.credentials,
-      forcePathStyle: true,
-    });
-    try {
-      const names: string[] = [];
-      for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: BUCKET }))
-        names.push(...Contents.map(({ Key }) => String(Key)));
-      return names;
-    } finally {
-      client.destroy();
-    }
+  names(): Promise<string[]> {
+    return namesIn(this.#objects);
   }
 
   /** What the bucket has under a name. */

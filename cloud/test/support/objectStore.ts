@@ -7,6 +7,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import S3rver from '@20minutes/s3rver';
+import { paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
 import { freePort } from '../../../test/support/ports.ts';
 import { ROOT } from '../../../test/support/program.ts';
 
@@ -19,6 +20,19 @@ export interface TestStore {
   readonly endpoint: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly stop: () => Promise<void>;
+}
+
+/** The names of all that is in the bucket. */
+export async function namesIn({ endpoint, credentials }: TestStore): Promise<string[]> {
+  const client = new S3Client({ region: REGION, endpoint, credentials, forcePathStyle: true });
+  try {
+    const names: string[] = [];
+    for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: BUCKET }))
+      names.push(...Contents.map(({ Key }) => String(Key)));
+    return names;
+  } finally {
+    client.destroy();
+  }
 }
 
 /** versitygw's program, or null where the setup could not build it: a test then says so and is skipped. */

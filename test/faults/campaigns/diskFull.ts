@@ -1,10 +1,9 @@
 // The disk of the state directory fills up under load and is freed again: the agent goes on, answers, stays small, still gets
 // alerts through, and afterwards everything is delivered. Every third run it is killed and started while the disk is full.
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, rmSync } from 'node:fs';
 import type { Program } from '../../support/program.ts';
 import { type Campaign, type Context, needsRoot, type Outcome } from '../campaign.ts';
-import { Volume } from '../volume.ts';
+import { fillUp, Volume } from '../volume.ts';
 import { after, World, worldMissing } from '../world.ts';
 
 const DISK_BYTES = 48 * 1024 ** 2;
@@ -42,7 +41,7 @@ async function runDiskFull({ runs, random, say }: Context): Promise<Outcome> {
       await world.sensing();
       const bytesBefore = memoryBytes(agent);
       const fullMs = random.between(...FULL_MS);
-      const filler = fill(world.bench.stateDir);
+      const filler = fillUp(world.bench.stateDir);
       await after(500);
       const alertsBefore = await alerts();
       await after(fullMs);
@@ -88,26 +87,6 @@ async function runDiskFull({ runs, random, say }: Context): Promise<Outcome> {
     await world.bench.endPrograms();
     await volume?.unmount();
     await world.stop();
-  }
-}
-
-/** A file that takes what room there is, to the last block. */
-function fill(folder: string): string {
-  const file = join(folder, 'filler');
-  const descriptor = openSync(file, 'w');
-  try {
-    for (let bytes = 1024 ** 2; bytes >= 4_096; bytes /= 4) writeUntilFull(descriptor, Buffer.alloc(bytes, 1));
-  } finally {
-    closeSync(descriptor);
-  }
-  return file;
-}
-
-function writeUntilFull(descriptor: number, block: Buffer): void {
-  try {
-    while (writeSync(descriptor, block) === block.length);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
   }
 }
 

@@ -12,6 +12,7 @@ import { debianPackage } from './package.ts';
 import { powercut } from './powercut.ts';
 import { provisioning } from './provisioning.ts';
 import { s3 } from './s3.ts';
+import { soak } from './soak.ts';
 import { systemd } from './systemd.ts';
 
 export const CAMPAIGNS: readonly Campaign[] = [
@@ -29,4 +30,5 @@ export const CAMPAIGNS: readonly Campaign[] = [
   narrow,
   systemd,
   debianPackage,
+  soak,
 ];

@@ -1,0 +1,42 @@
+// What must not grow: memory and open files of the robot's agent, and its disk. Looked at between faults, when all is well again.
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { rssMb } from '../../bench/process.ts';
+
+export interface Sample {
+  /** Hours since the soak began. */
+  readonly atH: number;
+  /** Of one life of the agent. */
+  readonly pid: number;
+  readonly rssMb: number;
+  readonly fds: number;
+  readonly diskMb: number;
+}
+
+export function sampled(atH: number, pid: number, folder: string): Sample {
+  return { atH, pid, rssMb: rssMb(pid), fds: readdirSync(`/proc/${pid}/fd`).length, diskMb: bytesIn(folder) / 1024 ** 2 };
+}
+
+/** Least squares: what it grows by in an hour. Null for less than three points. */
+export function slopePerHour(points: readonly (readonly [atH: number, value: number])[]): number | null {
+  if (points.length < 3) return null;
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [atMean, valueMean] = [mean(points.map(([atH]) => atH)), mean(points.map(([, value]) => value))];
+  let [together, alone] = [0, 0];
+  for (const [atH, value] of points) {
+    together += (atH - atMean) * (value - valueMean);
+    alone += (atH - atMean) ** 2;
+  }
+  return alone === 0 ? null : together / alone;
+}
+
+/** Blocks as the disk counts them. */
+function bytesIn(folder: string): number {
+  let bytes = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) bytes += bytesIn(path);
+    else bytes += (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+  }
+  return bytes;
+}

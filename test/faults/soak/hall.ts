@@ -1,0 +1,60 @@
+// A ROS program of the hall, with a sensor and a camera, that can die at any moment and be started again.
+import sharp from 'sharp';
+import type { Published } from '../../support/ledgers.ts';
+import { RosPeer } from '../../support/ros.ts';
+
+export const HUMIDITY = '/hall/humidity';
+const NUMBER = 'std_msgs/msg/Float64';
+const IMAGE = '/hall/image';
+const COMPRESSED = 'sensor_msgs/msg/CompressedImage';
+const EVERY_MS = 500;
+
+export class Hall {
+  readonly #published: Published[];
+  #peer: RosPeer | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #count = 0;
+
+  /** @param published where what it says is written down. */
+  constructor(published: Published[]) {
+    this.#published = published;
+  }
+
+  async start(): Promise<void> {
+    const peer = await RosPeer.start('hall');
+    await peer.advertise(HUMIDITY, NUMBER, { depth: 1_000 });
+    await peer.advertise(IMAGE, COMPRESSED, { reliability: 'best_effort', depth: 5 });
+    this.#peer = peer;
+    // What it was asked when it died stays unanswered.
+    this.#running = this.#run(peer).catch(() => {});
+  }
+
+  /** kill -9: ROS is not told goodbye. */
+  async kill(): Promise<void> {
+    const peer = this.#peer;
+    this.#peer = undefined;
+    if (peer?.pid !== undefined) process.kill(peer.pid, 'SIGKILL');
+    await this.#running;
+  }
+
+  async stop(): Promise<void> {
+    const peer = this.#peer;
+    this.#peer = undefined;
+    await this.#running;
+    await peer?.close();
+  }
+
+  async #run(peer: RosPeer): Promise<void> {
+    while (this.#peer === peer) {
+      const data = ++this.#count;
+      this.#published.push({ channel: 'humidity', value: data });
+      await peer.publish(HUMIDITY, NUMBER, { data });
+      const background = { r: (data * 16) % 256, g: (data >> 4) % 256, b: 200 };
+      const jpeg = await sharp({ create: { width: 160, height: 120, channels: 3, background } })
+        .jpeg()
+        .toBuffer();
+      await peer.publish(IMAGE, COMPRESSED, { format: 'jpeg', data: { hex: jpeg.toString('hex') } });
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    }
+  }
+}
