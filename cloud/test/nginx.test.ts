@@ -5,13 +5,13 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, request } from 'node:http';
 import { Agent, request as secureRequest } from 'node:https';
-import { type AddressInfo, connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
-import { freePort } from '../../test/support/ports.ts';
+import { accepts, freePort } from '../../test/support/ports.ts';
 import { Postgres } from '../../test/support/postgres.ts';
 import { invite } from '../src/auth/members.ts';
 import { postgresDatabase } from '../src/database/postgres.ts';
@@ -240,15 +240,4 @@ class Nginx {
     this.#child.kill('SIGTERM');
     await ended;
   }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

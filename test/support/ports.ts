@@ -1,5 +1,5 @@
-// A port that nobody listens on, for programs that can't pick one themselves.
-import { type AddressInfo, createServer } from 'node:net';
+// A port that nobody listens on, for programs that can't pick one themselves; and whether they listen by now.
+import { type AddressInfo, connect, createServer } from 'node:net';
 
 export async function freePort(): Promise<number> {
   const server = createServer();
@@ -10,4 +10,16 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise<void>((resolve) => server.close(() => resolve()));
   return port;
+}
+
+/** Whether somebody listens on this port of the loopback. */
+export function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
