@@ -16,6 +16,8 @@ import { ROOT } from '../support/program.ts';
 interface Step {
   readonly says: string;
   readonly command: string;
+  /** ROS nodes find each other one by one: it is typed again until it shows this. */
+  readonly shows?: RegExp;
   /** It goes on in the background, into this file, until this is so. */
   readonly behind?: { readonly log: string; readonly until: (status: Status | undefined) => boolean };
 }
@@ -51,7 +53,11 @@ const STEPS: readonly Step[] = [
     says: 'What the agent does now, and what is wrong: nothing is. `--watch` stays and looks each second.',
     command: `elderly-bot status ${CONFIG}`,
   },
-  { says: 'What is published on this robot, and which channel takes it.', command: `elderly-bot topics ${CONFIG}` },
+  {
+    says: 'What is published on this robot, and which channel takes it.',
+    command: `elderly-bot topics ${CONFIG}`,
+    shows: /simulated_house[\s\S]*\/speak .* by \/elderly_bot_agent/,
+  },
   { says: 'A command, as the cloud would send it.', command: `elderly-bot send buzzer true ${CONFIG}` },
   {
     says: 'The queue on disk. There is no cloud on this bench, so nothing is confirmed and everything is kept.',
@@ -78,14 +84,14 @@ export async function tour(): Promise<string> {
   try {
     writeFileSync(join(folder, 'script'), SCRIPT);
     const parts: string[] = [HEAD];
-    for (const { says, command, behind } of STEPS) {
+    for (const { says, command, behind, shows } of STEPS) {
       const typed = command.startsWith('elderly-bot bench') ? `${command} --port ${port}` : command;
       if (behind) {
         running.push(start(typed, folder, behind.log, env));
         await until(join(folder, 'bench/state'), behind.until);
         parts.push(`${says}\n\n\`\`\`console\n$ ${command}\n\`\`\`\n`);
       } else {
-        const text = asShown(await output(typed, folder, env));
+        const text = asShown(await outputWith(shows, typed, folder, env));
         parts.push(`${says}\n\n\`\`\`console\n$ ${command}\n${text}\n\`\`\`\n`);
       }
     }
@@ -94,6 +100,14 @@ export async function tour(): Promise<string> {
     for (const program of running.toReversed()) await program.end();
     await domain.release();
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The command's output, the first that shows this, or the last within the patience. */
+async function outputWith(shows: RegExp | undefined, command: string, cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
+  for (const untilMs = performance.now() + PATIENCE_MS; ; ) {
+    const text = await output(command, cwd, env);
+    if (!shows || shows.test(text) || performance.now() > untilMs) return text;
   }
 }
 
