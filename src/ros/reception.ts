@@ -2,6 +2,7 @@
 // that wait, because one sample a wake-up loses messages at rates a robot reaches. Subscriptions whose samples may wait leave the wait set
 // while their topic is busy (rounds.ts), so that those that may not are woken by themselves alone. The wait is long (an idle robot costs
 // next to nothing), and a guard condition cuts it short whenever something has to change: stopping or subscribing never waits for it.
+import { stat } from 'node:fs/promises';
 import type { NativeBinding, NativeExecutor, NativeHandle } from './binding.ts';
 import type { Delivery } from './delivery.ts';
 import { type Gathered, Rounds } from './rounds.ts';
@@ -118,6 +119,9 @@ export class Reception {
     });
     await Promise.race([this.nextTurn(), tooLong]);
     clearTimeout(timer);
+    // It turns libuv's loop within itself until a handle is closed. In the midst of immediates that would run those behind it, and Node,
+    // coming back, would go round the last of them for ever. A file's answer comes in the loop's own turn, with no immediate under way.
+    await stat('/');
     this.#executor.stop();
   }
 

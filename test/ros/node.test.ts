@@ -28,7 +28,11 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
     const program = `import { startRosNode } from ${JSON.stringify(DOOR)};
       const node = await startRosNode({ name: 'child' });
       ${code}`;
-    const child = spawn(process.execPath, ['--import', TSX, '--input-type=module', '-e', program], { env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, ['--import', TSX, '--input-type=module', '-e', program], {
+      env: { ...process.env, ...env },
+      timeout: 30_000,
+      killSignal: 'SIGKILL',
+    });
     const [out, error, [exitCode, signal]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
     return { out, error, exitCode, signal };
   }
@@ -83,6 +87,20 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
     await node.stop();
     const took = performance.now() - at;
     assert.ok(took < 500, `${took} ms`);
+  });
+
+  test('stops where other immediates stand behind its own, as they do where much is to be sent', async () => {
+    const { exitCode, out, error } = await runNode(
+      `const { setImmediate: real } = globalThis;
+      globalThis.setImmediate = (...given) => {
+        const immediate = real(...given);
+        real(() => {});
+        return immediate;
+      };
+      await node.stop();
+      console.log('stopped');`,
+    );
+    assert.deepEqual([exitCode, out], [0, 'stopped\n'], error);
   });
 
   test('stops and starts again ten times under fire', async () => {
