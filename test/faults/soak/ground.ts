@@ -70,8 +70,6 @@ export class Ground {
   }
 
   static async start(): Promise<Ground> {
-    // Fast DDS's shared memory compares the wall clocks of those who share it, which have but one in life.
-    process.env.FASTDDS_BUILTIN_TRANSPORTS = 'UDPv4';
     const store = await startVersitygw();
     const toStore = new Cable(Number(new URL(store.endpoint).port));
     await toStore.plug();
