@@ -1,6 +1,6 @@
 // The cloud's unit in a real systemd: a user and keys of its own, settings that only root can read, and it answers.
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -8,7 +8,7 @@ import { benchCertificates } from '../../src/identity/index.ts';
 import { findMosquitto, Mosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
 import { ROOT } from '../support/program.ts';
-import { SystemdLab, systemdMissing } from '../support/systemd.ts';
+import { LAB_ROOT, SystemdLab, systemdMissing } from '../support/systemd.ts';
 
 const skip = systemdMissing() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 const UNIT = 'elderly-bot-cloud.service';
@@ -26,7 +26,7 @@ describe('the cloud as a service', { skip, timeout: 120_000 }, () => {
     broker = await Mosquitto.start({ certificates: files });
     port = await freePort();
     lab = await SystemdLab.start();
-    lab.must('systemd-sysusers', join(ROOT, 'systemd/elderly-bot-cloud.sysusers.conf'));
+    lab.must('systemd-sysusers', `${LAB_ROOT}/systemd/elderly-bot-cloud.sysusers.conf`);
     mkdirSync(lab.path(FOLDER));
     for (const [from, name] of [
       [files.ca, 'ca.pem'],
@@ -46,8 +46,7 @@ describe('the cloud as a service', { skip, timeout: 120_000 }, () => {
       `SECRET_KEY=${'s'.repeat(40)}`,
     ];
     writeFileSync(lab.path(`${FOLDER}/env`), `${settings.join('\n')}\n`, { mode: 0o600 });
-    const unit = readFileSync(join(ROOT, 'systemd', UNIT), 'utf8').replaceAll('/opt/elderly-bot', ROOT.replace(/\/$/, ''));
-    writeFileSync(lab.path(`/etc/systemd/system/${UNIT}`), unit);
+    cpSync(join(ROOT, 'systemd', UNIT), lab.path(`/etc/systemd/system/${UNIT}`));
     lab.must('systemctl', 'daemon-reload');
   });
 

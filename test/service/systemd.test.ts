@@ -4,10 +4,9 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
-import { AGENT } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { ServiceBench, STATE, UNIT } from '../support/service.ts';
-import { ROBOT_USER, systemdMissing } from '../support/systemd.ts';
+import { LAB_AGENT, ROBOT_USER, systemdMissing } from '../support/systemd.ts';
 
 const skip = systemdMissing() || rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 const BOOL = 'std_msgs/msg/Bool';
@@ -49,7 +48,7 @@ describe('the service in a real systemd', { skip, timeout: 240_000 }, () => {
   });
 
   it('is shown with its log', () => {
-    const elderlyBot = (...args: string[]) => bench.lab.run(AGENT, 'service', ...args);
+    const elderlyBot = (...args: string[]) => bench.lab.run(LAB_AGENT, 'service', ...args);
     assert.deepEqual([elderlyBot('status').code, /Status: "connected/.test(elderlyBot('status').text)], [0, true]);
     assert.match(elderlyBot('logs', '--lines', '50').text, /"event":"started"/);
   });
@@ -143,7 +142,7 @@ describe('the service in a real systemd', { skip, timeout: 240_000 }, () => {
   });
 
   it('is uninstalled, and its state stays', async () => {
-    const { code, text } = bench.lab.run(AGENT, 'service', 'uninstall');
+    const { code, text } = bench.lab.run(LAB_AGENT, 'service', 'uninstall');
     assert.equal(code, 0, text);
     assert.equal(bench.lab.run('systemctl', 'is-active', UNIT).text.trim(), 'inactive');
     assert.ok(existsSync(bench.lab.path(`${STATE}/outbox.db`)));

@@ -6,8 +6,7 @@ import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts'
 import type { Status } from '../../src/status/index.ts';
 import type { RosDomain } from './domain.ts';
 import { Mosquitto } from './mosquitto.ts';
-import { AGENT } from './program.ts';
-import { ROBOT_USER, SystemdLab } from './systemd.ts';
+import { LAB_AGENT, ROBOT_USER, SystemdLab } from './systemd.ts';
 
 export const UNIT = 'elderly-bot.service';
 const CONFIG = '/etc/elderly-bot/robot.yaml';
@@ -85,7 +84,7 @@ export class ServiceBench {
     const folder = this.lab.path(`/etc/systemd/system/${UNIT}.d`);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'quick.conf'), DROP_IN);
-    const { code, text } = this.lab.runWith(this.#domain.env, AGENT, 'service', 'install', '--config', CONFIG, '--user', user);
+    const { code, text } = this.lab.runWith(this.#domain.env, LAB_AGENT, 'service', 'install', '--config', CONFIG, '--user', user);
     if (code !== 0) throw new Error(`service install ended with ${code}: ${text}\n${this.lab.journal(UNIT).slice(-3_000)}`);
     return text;
   }

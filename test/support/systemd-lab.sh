@@ -1,12 +1,14 @@
 #!/bin/sh
-# PID 1 of private namespaces: a folder of its own above /etc and /var, empty /run and /tmp, and then the distribution's systemd.
-# $1: the lab's folder. $2, $3: name and number of the user that runs the robot's nodes.
+# PID 1 of private namespaces: a folder of its own above /etc, /opt and /var, empty /run and /tmp, and then the distribution's systemd.
+# $1: the lab's folder. $2, $3: name and number of the user that runs the robot's nodes. $4: the checkout, which is /opt/elderly-bot here.
 set -e
 mount --make-rprivate /
-for part in etc var; do
+for part in etc opt var; do
   mkdir -p "$1/$part" "$1/work-$part"
   mount -t overlay "lab-$part" -o "lowerdir=/$part,upperdir=$1/$part,workdir=$1/work-$part" "/$part"
 done
+mkdir -p /opt/elderly-bot
+mount --bind "$4" /opt/elderly-bot
 mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/system /run/lab
 mount --bind "$1" /run/lab

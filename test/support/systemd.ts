@@ -10,6 +10,10 @@ import { ROOT } from './program.ts';
 
 export const ROBOT_USER = { name: 'robot', id: 4242 } as const;
 
+/** This checkout as the lab sees it: where the units expect it, and whatever folder it is in here. */
+export const LAB_ROOT = '/opt/elderly-bot';
+export const LAB_AGENT = `${LAB_ROOT}/bin/elderly-bot`;
+
 const SYSTEMD = '/lib/systemd/systemd';
 const LOCK = '/tmp/elderly-bot-systemd-lab.lock';
 const UP_WITHIN_MS = 20_000;
@@ -40,7 +44,7 @@ export class SystemdLab {
     this.folder = folder;
     const inner = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--cgroup', '--uts', '--ipc', '--mount-proc'];
     const script = join(ROOT, 'test/support/systemd-lab.sh');
-    const line = [LOCK, ...inner, 'sh', script, folder, ROBOT_USER.name, String(ROBOT_USER.id)];
+    const line = [LOCK, ...inner, 'sh', script, folder, ROBOT_USER.name, String(ROBOT_USER.id), ROOT];
     this.#outer = spawn('flock', ['--no-fork', ...line], { stdio: ['ignore', 'ignore', 'pipe'] });
     process.on('exit', this.#killOnExit);
   }
