@@ -106,6 +106,8 @@ cameras:
 
   it('are in the bucket under the incident of its row: a snapshot, a clip, and the readings before it', async () => {
     await say('/gas_detected', false);
+    // What two topics say at one moment comes in any order.
+    await bench.status(({ channels }) => channels.some(({ name, readings }) => name === 'gas' && readings > 0));
     await peer.matched('/fall_detected');
     await say('/fall_detected', true);
     const incident = await incidentOf('fall');

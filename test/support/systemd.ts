@@ -75,7 +75,10 @@ export class SystemdLab {
 
   runWith(env: NodeJS.ProcessEnv, command: string, ...args: string[]): Ended {
     const line = ['-t', String(this.#pid), '-m', '-p', '-u', '-i', '-C', '--', command, ...args];
-    const { status, stdout, stderr } = spawnSync('nsenter', line, { encoding: 'utf8', env: { ...process.env, ...env }, cwd: '/' });
+    const all = { ...process.env, ...env };
+    // The launcher finds the checkout's ROS by itself; where it is here may not be there.
+    if (all.AMENT_PREFIX_PATH?.startsWith(ROOT)) for (const name of ['AMENT_PREFIX_PATH', 'LD_LIBRARY_PATH']) delete all[name];
+    const { status, stdout, stderr } = spawnSync('nsenter', line, { encoding: 'utf8', env: all, cwd: '/' });
     return { code: status, text: `${stdout}${stderr}` };
   }
 
