@@ -1,5 +1,4 @@
 // One page of a receipt, applied in one transaction: what it covers goes, what is hopeless or unknown is declared.
-import type { Clock } from '../clock/index.ts';
 import { crashPoint } from '../crashPoint.ts';
 import { count, type Ranges, type Receipt, subtract, union } from '../wire/index.ts';
 import type { Parts } from './care.ts';
@@ -17,7 +16,7 @@ export interface Applied {
 
 /** @returns undefined where it speaks of rows beyond those accepted. @throws SQLite's error; then nothing is applied. */
 export function applyReceipt(
-  { store, ledger, givingUp, counts, clock, lifetime }: Parts,
+  { store, ledger, givingUp, counts, clock, lifetime, ranMs }: Parts,
   record: OutboxRecord,
   receipt: Receipt,
 ): Applied | undefined {
@@ -35,7 +34,7 @@ export function applyReceipt(
   ];
   const alerts = store.alertTimes(record.ordinal, outcome.delivered);
   const confirmed = subtract(outcome.delivered, record.gone);
-  const isKept = whereRoom(() => ledger.settle(record, outcome, poison, declarations, ranMs(lifetime, clock)));
+  const isKept = whereRoom(() => ledger.settle(record, outcome, poison, declarations, ranMs));
   // Delivered alerts are kept where there is room; without, they go with the rest.
   if (!isKept) ledger.settle(record, outcome, poison, declarations, undefined);
   counts.confirmed += count(confirmed);
@@ -44,8 +43,4 @@ export function applyReceipt(
   counts.alertsCame('receipt', alerts);
   ledger.heardOf(record, receipt, lifetime.boot);
   return { declarations, resends: outcome.resend.length > 0 };
-}
-
-function ranMs(lifetime: Parts['lifetime'], clock: Clock): number {
-  return lifetime.ranBeforeMs + clock.mono();
 }

@@ -21,11 +21,12 @@ export interface Parts {
   readonly counts: Counts;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
+  /** The robot's total running time, in milliseconds. */
+  readonly ranMs: number;
 }
 
 /** @param maxAgeMs of a row, by its wall time. @throws SQLite's error */
-export function takeCare({ store, ledger, givingUp, clock, lifetime }: Parts, maxAgeMs: number): void {
-  const ranMs = lifetime.ranBeforeMs + clock.mono();
+export function takeCare({ store, ledger, givingUp, clock, lifetime, ranMs }: Parts, maxAgeMs: number): void {
   if (!lifetime.receiptsSeen) {
     for (const publication of [...ledger.lanes.all()]) {
       const record = ledger.at(publication.outbox);

@@ -281,7 +281,7 @@ export class Outbox {
 
   get #parts(): Parts {
     const [store, ledger, givingUp, counts] = [this.#store, this.#ledger, this.#givingUp, this.#counts];
-    return { store, ledger, givingUp, counts, clock: this.#clock, lifetime: this.#lifetime };
+    return { store, ledger, givingUp, counts, clock: this.#clock, lifetime: this.#lifetime, ranMs: this.#ranMs() };
   }
 
   #ranMs(): number {

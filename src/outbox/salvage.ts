@@ -68,13 +68,17 @@ function takeOver(damaged: Db, fresh: Db, outbox: DamagedOutbox, successor: stri
   const all: Ranges = outbox.accepted > 0 ? [[1, outbox.accepted]] : [];
   const keeper = new Keeper(fresh, outbox);
   byName(damaged, outbox, keeper);
-  const lost = () => subtract(all, union(union(covered, gone), rangesOf([...keeper.kept])));
-  if (lost().length > 0) byPlace(damaged, keeper);
+  const missing = () => subtract(all, union(union(covered, gone), rangesOf([...keeper.kept])));
+  let lost = missing();
+  if (lost.length > 0) {
+    byPlace(damaged, keeper);
+    lost = missing();
+  }
   keeper.countUp();
   fresh
     .prepare('insert into outboxes (ordinal, id, boot, opened_at, accepted, covered, gone) values (?, ?, ?, ?, ?, ?, ?)')
-    .run(outbox.ordinal, outbox.id, outbox.boot, outbox.opened_at, outbox.accepted, outbox.covered, JSON.stringify(union(gone, lost())));
-  return closedEvent(outbox.id, outbox.accepted, lost(), successor);
+    .run(outbox.ordinal, outbox.id, outbox.boot, outbox.opened_at, outbox.accepted, outbox.covered, JSON.stringify(union(gone, lost)));
+  return closedEvent(outbox.id, outbox.accepted, lost, successor);
 }
 
 const ROW = 'class, outbox, seq, channel, body, at, mono, trusted';
