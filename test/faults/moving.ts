@@ -12,6 +12,9 @@ export const CMD_VEL = '/cmd_vel';
 const TWIST = 'geometry_msgs/msg/Twist';
 const CONFIGURATION = `
 commands:
+  speak:
+    # Sent before a start that takes longer than the grace, it is still to be taken.
+    queue_offline: true
   drive:
     topic: ${CMD_VEL}
     type: ${TWIST}

@@ -66,6 +66,8 @@ async function runCommands({ runs, say }: Context): Promise<Outcome> {
 
 interface Found {
   readonly status: string;
+  /** The result's own words, for who reads a failure. */
+  readonly detail: string | undefined;
   readonly results: number;
   readonly spoken: number;
 }
@@ -85,10 +87,10 @@ async function crash(robot: MovingRobot, point: CrashPoint, text: string): Promi
   const agent = bench.agent();
   await bench.status(({ link }) => link.state === 'connected');
   for (const _again of [1, 2]) await caller.sendRaw(JSON.stringify(command));
-  const { status } = await caller.result(text);
+  const { status, detail } = await caller.result(text);
   const spoken = await heard(robot, text);
   await agent.stop();
-  return { status, spoken, results: caller.results.filter(({ id }) => id === text).length };
+  return { status, detail, spoken, results: caller.results.filter(({ id }) => id === text).length };
 }
 
 /** How many ROS messages with this text came. */
