@@ -14,9 +14,11 @@ export {
   STOP,
 } from './commands.ts';
 export { type Condition, holds } from './condition.ts';
+export { type EffectiveValue, effectiveConfig } from './effective.ts';
 export { type Endpoint, endpointOf } from './endpoint.ts';
 export { configJsonSchema } from './jsonSchema.ts';
-export { DEFAULT_FILE, type EffectiveValue, effectiveConfig, type LoadedConfig, loadConfig } from './load.ts';
+export { DEFAULT_FILE } from './layers.ts';
+export { type LoadedConfig, loadConfig } from './load.ts';
 export { rosNames } from './names.ts';
 export { REDUCERS, type Reducer, type Remap, remap } from './ros.ts';
 export type { Config } from './schema.ts';

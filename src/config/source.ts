@@ -1,0 +1,53 @@
+// One file of the configuration, as it was written: what it says, and where each key stands in it.
+import { readFileSync } from 'node:fs';
+import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
+import { AgentError, codeOf } from '../errors.ts';
+
+export interface Source {
+  readonly name: string;
+  readonly lines: LineCounter;
+  readonly document: Document;
+}
+
+/** @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX */
+export function readSource(name: string): Source {
+  let text: string;
+  try {
+    text = readFileSync(name, 'utf8');
+  } catch (error) {
+    const why = codeOf(error) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(error)})`;
+    throw new AgentError('CONFIG_NOT_FOUND', `configuration ${name}: ${why}`, {
+      todo: 'give an existing file with --config FILE',
+      cause: error,
+    });
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [problem] = document.errors;
+  if (problem) {
+    const { line, col } = lines.linePos(problem.pos[0]);
+    throw new AgentError('CONFIG_SYNTAX', `${name}:${line}:${col}: ${problem.message}`, {
+      todo: 'the file has to be YAML: indent with spaces, close quotes and brackets',
+    });
+  }
+  if (document.contents !== null && !isMap(document.contents)) {
+    throw new AgentError('CONFIG_SYNTAX', `${name}:1:1: expected keys and values`, { todo: 'start from config/robot.example.yaml' });
+  }
+  return { name, lines, document };
+}
+
+/** Where a key stands: in the uppermost file that has it, or else its nearest parent. */
+export function placeOf(path: readonly PropertyKey[], sources: readonly Source[]): string {
+  for (let length = path.length; length > 0; length--) {
+    for (const { name, lines, document } of sources) {
+      const parent = document.getIn(path.slice(0, length - 1), true);
+      const pair = isMap(parent) ? parent.items.find((item) => String(item.key) === String(path[length - 1])) : undefined;
+      const start = pair && isNode(pair.key) ? pair.key.range?.[0] : undefined;
+      if (start !== undefined) {
+        const { line, col } = lines.linePos(start);
+        return `${name}:${line}:${col}`;
+      }
+    }
+  }
+  return sources[0]?.name ?? '';
+}

@@ -1,0 +1,43 @@
+// A configuration before it is checked: a tree of keys and values, as YAML gives it.
+
+export type Path = readonly (string | number)[];
+export type Tree = { [key: string]: unknown };
+
+export function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function valueAt(tree: unknown, path: Path): unknown {
+  return path.reduce<unknown>((value, key) => (value as Tree | undefined | null)?.[key], tree);
+}
+
+export function setAt(tree: Tree, path: Path, value: unknown): void {
+  const [key, ...rest] = path as [string, ...string[]];
+  if (rest.length === 0) {
+    tree[key] = value;
+    return;
+  }
+  const below = tree[key];
+  const inner: Tree = isTree(below) ? below : {};
+  tree[key] = inner;
+  setAt(inner, rest, value);
+}
+
+/** Maps merge key by key, anything else replaces; null takes an entry of a map away. */
+export function merge(below: Tree, above: Tree): Tree {
+  const merged: Tree = { ...below };
+  for (const [key, value] of Object.entries(above)) {
+    const old = merged[key];
+    if (isTree(old) && isTree(value)) merged[key] = merge(old, value);
+    else if (value === null && isTree(old)) delete merged[key];
+    else merged[key] = value;
+  }
+  return merged;
+}
+
+/** Every value that has none below it. */
+export function leaves(tree: Tree, path: readonly string[]): [path: readonly string[], value: unknown][] {
+  return Object.entries(tree).flatMap(([key, value]) =>
+    isTree(value) && Object.keys(value).length > 0 ? leaves(value, [...path, key]) : [[[...path, key], value] as [string[], unknown]],
+  );
+}
