@@ -3,6 +3,7 @@
 import { watchBattery } from './agent/battery.ts';
 import { startCameras } from './agent/cameras.ts';
 import { type Channels, startChannels } from './agent/channels.ts';
+import { watchClock } from './agent/clockWatch.ts';
 import { DamageWatch } from './agent/damage.ts';
 import { describe } from './agent/describe.ts';
 import { Figures } from './agent/figures.ts';
@@ -283,6 +284,8 @@ export class Agent {
     const pulse = pulseOf({ ros, outbox, status });
     this.#pulse = pulse;
     this.#steps.push(['monitor', await startMonitor({ config, pulse, status, log: this.#log })]);
+    const clockWatch = watchClock(clock, problems);
+    this.#steps.push(['clock watch', () => clockWatch.stop()]);
     const battery = watchBattery({ channels, outbox, lowBelow: config.health.low_battery });
     this.#steps.push(['battery', () => battery.stop()]);
     this.#apply = (next, changes) => {

@@ -3,4 +3,5 @@ export { BUILD_FLOOR_MS, type Clock, isTrusted, systemClock } from './clock.ts';
 export { ENDINGS, type Ending, isUnasked, parseSeen, type Run, type SeenBySystemd, type Stopped, whyEnded } from './ending.ts';
 export { LIFETIME_FILE, Lifetime, lastKnownWallMs, replaceFile, restoreLifetime } from './lifetime.ts';
 export { type JobMemory, type JobStore, Schedules, type SchedulesOptions } from './schedule.ts';
+export { type ClockLook, ClockSteps } from './steps.ts';
 export { every, type Ticker, wait } from './ticker.ts';

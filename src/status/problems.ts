@@ -80,7 +80,7 @@ export const PROBLEMS = {
     severity: 'error',
     title: 'The clock is wrong, so no certificate can be checked',
     todo: 'let the clock synchronise (timedatectl); the certificates are probably fine',
-    hides: ['clock_differs', 'uploads_failing'],
+    hides: ['clock_differs', 'clock_stepped', 'uploads_failing'],
   },
   not_authorized: {
     severity: 'error',
@@ -193,6 +193,12 @@ export const PROBLEMS = {
     severity: 'warning',
     title: 'The robot’s clock and the cloud’s differ; uploads go by the cloud’s',
     todo: 'let the clock synchronise (timedatectl)',
+    hides: ['clock_stepped'],
+  },
+  clock_stepped: {
+    severity: 'warning',
+    title: 'The robot’s clock was set while the agent ran, and nobody could say yet whether rightly',
+    todo: 'see timedatectl; where the time service did it, nothing: readings carry the running time too',
   },
   guard_missing: {
     severity: 'error',

@@ -9,6 +9,8 @@ export interface DeviceTokensOptions {
   /** The API's origin. */
   readonly audience: string;
   readonly wallMs: () => number;
+  /** An answer told the cloud's time: by how much it is ahead of this robot's. */
+  readonly onTime?: (aheadMs: number) => void;
 }
 
 /** Less than the 5 minutes the cloud allows. */
@@ -18,21 +20,19 @@ const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
 export class DeviceTokens {
   readonly #options: DeviceTokensOptions;
+  /** How much the cloud's clock is ahead of this robot's, as far as it ever said. */
   #aheadMs = 0;
 
   constructor(options: DeviceTokensOptions) {
     this.#options = options;
   }
 
-  /** How much the cloud's clock is ahead of this robot's, as far as it ever said. */
-  get aheadMs(): number {
-    return this.#aheadMs;
-  }
-
   /** @param date the `Date` of an answer. */
   learn(date: string | undefined): void {
     const toldMs = Date.parse(date ?? '');
-    if (Number.isFinite(toldMs)) this.#aheadMs = toldMs - this.#options.wallMs();
+    if (!Number.isFinite(toldMs)) return;
+    this.#aheadMs = toldMs - this.#options.wallMs();
+    this.#options.onTime?.(this.#aheadMs);
   }
 
   async sign(): Promise<string> {

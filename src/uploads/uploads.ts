@@ -58,7 +58,7 @@ export class Uploads {
   constructor(options: UploadsOptions) {
     const { thing, credentials, api: audience, clock } = options;
     this.#options = options;
-    this.#tokens = new DeviceTokens({ thing, credentials, audience, wallMs: () => clock.wall() });
+    this.#tokens = new DeviceTokens({ thing, credentials, audience, wallMs: () => clock.wall(), onTime: (ms) => this.#tellClock(ms) });
     this.#spool = new Spool({ ...options, onDropped: (rows, why) => this.#tellDropped(rows, why) });
   }
 
@@ -156,7 +156,6 @@ export class Uploads {
       (error: unknown): Outcome => ({ is: 'later', why: messageOf(error), fault: 'file', afterMs: undefined }),
     );
     this.#current = undefined;
-    this.#tellClock();
     // What was spooled and dropped meanwhile has no row to end.
     if (!this.#spool.waiting.includes(row)) return;
     if (outcome.is === 'stored') this.#stored(row, outcome);
@@ -203,11 +202,11 @@ export class Uploads {
     return { tries: tries + 1, untilMs, asked: afterMs !== undefined };
   }
 
-  #tellClock(): void {
+  #tellClock(aheadMs: number): void {
     const { problems } = this.#options;
-    const { aheadMs } = this.#tokens;
     if (Math.abs(aheadMs) < CLOCK_DIFFERS_MS) {
       problems.clear('clock_differs');
+      problems.clear('clock_stepped');
       return;
     }
     const seconds = Math.round(Math.abs(aheadMs) / 1_000);
