@@ -6,6 +6,7 @@ import { type Channels, startChannels } from './agent/channels.ts';
 import { watchClock } from './agent/clockWatch.ts';
 import { DamageWatch } from './agent/damage.ts';
 import { describe } from './agent/describe.ts';
+import { watchDisk } from './agent/diskWatch.ts';
 import { Figures } from './agent/figures.ts';
 import { startGuard } from './agent/guard.ts';
 import { LiveCredentials, type RunningIdentity, watchIdentity } from './agent/identity.ts';
@@ -284,8 +285,13 @@ export class Agent {
     const pulse = pulseOf({ ros, outbox, status });
     this.#pulse = pulse;
     this.#steps.push(['monitor', await startMonitor({ config, pulse, status, log: this.#log })]);
-    const clockWatch = watchClock(clock, problems);
-    this.#steps.push(['clock watch', () => clockWatch.stop()]);
+    const watches = [watchClock(clock, problems), watchDisk(config.state_dir, problems)];
+    this.#steps.push([
+      'watches',
+      () => {
+        for (const watch of watches) watch.stop();
+      },
+    ]);
     const battery = watchBattery({ channels, outbox, lowBelow: config.health.low_battery });
     this.#steps.push(['battery', () => battery.stop()]);
     this.#apply = (next, changes) => {

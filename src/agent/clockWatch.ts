@@ -4,13 +4,14 @@ import type { Problems } from '../status/index.ts';
 
 const LOOK_EVERY_MS = 5_000;
 
-/** What the cloud's own time says afterwards counts more (uploads): it clears this, or raises `clock_differs`, which hides it. */
+/** What the cloud's own time says afterwards counts more: uploads clear this, and raise `clock_differs` where it does. */
 export function watchClock(clock: Clock, problems: Problems): Ticker {
   const steps = new ClockSteps();
   const look = () => {
     const stepMs = steps.look({ wallMs: clock.wall(), monoMs: clock.mono(), trusted: clock.trusted() });
-    if (stepMs === 0) problems.clear('clock_stepped');
-    else if (stepMs !== undefined) {
+    if (stepMs === undefined) return;
+    problems.clear('clock_stepped');
+    if (stepMs !== 0) {
       const way = stepMs > 0 ? 'ahead' : 'back';
       problems.raise('clock_stepped', `the clock was set ${way} by ${Math.round(Math.abs(stepMs) / 1_000)} s while the agent ran`);
     }

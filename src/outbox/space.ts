@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { codeOf } from '../errors.ts';
 import { type Db, PAGE_BYTES } from './schema.ts';
 
+/** With less free on its disk the outbox soon can't write: twice what its ballast takes, so that that has room beside a WAL of its size. */
+export const LEAST_FREE_BYTES = 16 * 1024 ** 2;
+
 /** The last part of the file is for alerts: other rows make room before it is touched. */
 const ALERT_RESERVE = 0.05;
 

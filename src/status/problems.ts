@@ -193,7 +193,6 @@ export const PROBLEMS = {
     severity: 'warning',
     title: 'The robot’s clock and the cloud’s differ; uploads go by the cloud’s',
     todo: 'let the clock synchronise (timedatectl)',
-    hides: ['clock_stepped'],
   },
   clock_stepped: {
     severity: 'warning',
@@ -215,6 +214,11 @@ export const PROBLEMS = {
     severity: 'error',
     title: 'The outbox file was damaged, gone, or not ours',
     todo: 'nothing for the readings: what could be read was kept, the cloud was told of the rest, and the old file lies beside the new one; check the disk',
+  },
+  disk_low: {
+    severity: 'error',
+    title: 'The disk is nearly full, so soon nothing can be kept',
+    todo: 'free space on the disk of state_dir (df -h, journalctl --vacuum-size=50M)',
   },
   outbox_unwritable: {
     severity: 'critical',

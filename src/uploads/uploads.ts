@@ -204,9 +204,9 @@ export class Uploads {
 
   #tellClock(aheadMs: number): void {
     const { problems } = this.#options;
+    problems.clear('clock_stepped');
     if (Math.abs(aheadMs) < CLOCK_DIFFERS_MS) {
       problems.clear('clock_differs');
-      problems.clear('clock_stepped');
       return;
     }
     const seconds = Math.round(Math.abs(aheadMs) / 1_000);

@@ -5,14 +5,12 @@ import { constants, type Stats } from 'node:fs';
 import { access, open, readFile, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf } from '../../errors.ts';
-import { inspectOutboxFile, OUTBOX_FILE, OutboxReader } from '../../outbox/index.ts';
+import { inspectOutboxFile, LEAST_FREE_BYTES, OUTBOX_FILE, OutboxReader } from '../../outbox/index.ts';
 import type { Finding } from '../../status/index.ts';
 import { ok, robotCheck, skipped } from './patient.ts';
 import { wearOf } from './wear.ts';
 
 const MIB = 1024 ** 2;
-/** Less than this, and the next commits fail. */
-const LEAST_FREE_BYTES = 16 * MIB;
 const SYNCS = 20;
 const SLOW_MS = 100;
 const TOO_SLOW_MS = 1_000;

@@ -3,7 +3,7 @@
 // at the end the ledgers are compared, and what must not grow has not grown.
 //
 // Kills come in the first half only, so that one life of the agent is long enough to see it grow.
-import { PROBLEMS, type ProblemCode } from '../../../src/status/index.ts';
+import { askStatus, PROBLEMS, type ProblemCode } from '../../../src/status/index.ts';
 import type { Program } from '../../support/program.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { chosen, type Fault } from '../soak/faults.ts';
@@ -210,7 +210,11 @@ class Soak {
         ({ link, problems }) => link.state === 'connected' && problems.every(({ code }) => code === 'ended_unasked'),
         WELL_WITHIN_MS,
       )
-      .catch((error: unknown) => this.#fail(`not well again: ${/"problems":.*/.exec(String(error))?.[0] ?? String(error)}`));
+      .catch(async (error: unknown) => {
+        const status = await askStatus(this.#ground.world.bench.stateDir).catch(() => undefined);
+        const what = status?.problems.map(({ code, text }) => `${code}: ${text}`).join('; ') ?? String(error);
+        this.#fail(`not well again: ${what}; link ${status?.link.state}`);
+      });
   }
 
   async #start(): Promise<Program> {

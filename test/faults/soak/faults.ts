@@ -63,7 +63,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'disk_full',
-    named: ['outbox_unwritable', 'logs_unwritable', 'pictures_missing'],
+    named: ['disk_low', 'outbox_unwritable', 'logs_unwritable', 'pictures_missing'],
     harm: async ({ world }) => {
       const filler = fillUp(world.bench.stateDir);
       return () => rmSync(filler);
