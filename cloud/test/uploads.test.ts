@@ -52,7 +52,24 @@ test('the slices of one log or backup have a limit together, snapshots of one mo
   assert.equal(overLimit(log, { ...over, wholeBytes: 50 * MIB - 500 }, 1_000 * MIB), null);
   assert.equal(overLimit({ ...log, kind: 'backup' }, over, 1_000 * MIB), null);
   assert.equal(overLimit(made().request, { dayBytes: 0, wholeBytes: 1_000 * MIB }, 1_000 * MIB), null);
-  assert.equal(overLimit(made().request, { dayBytes: 10_000, wholeBytes: 0 }, 10_499)?.status, 429);
+});
+
+test('a quarter of the day’s bytes is for pictures of incidents', () => {
+  const picture = { ...made().request, incident: 'i-1' };
+  const others = [
+    { ...picture, incident: null },
+    { ...made({ kind: 'log', content_type: 'application/gzip' }).request, incident: 'i-1' },
+  ];
+  const statusAt = (request: UploadRequest, dayBytes: number) => overLimit(request, { dayBytes, wholeBytes: 0 }, 10_000)?.status;
+  for (const other of others)
+    assert.deepEqual(
+      [7_000, 7_001].map((bytes) => statusAt(other, bytes)),
+      [undefined, 429],
+    );
+  assert.deepEqual(
+    [9_500, 9_501].map((bytes) => statusAt(picture, bytes)),
+    [undefined, 429],
+  );
 });
 
 onEachDatabase('uploads', (db, another) => {
@@ -102,15 +119,15 @@ onEachDatabase('uploads', (db, another) => {
   test('a robot’s day has a limit that two requests at once can’t both pass, and tells when it is over', async () => {
     const thing = newThing();
     const asked = [made(), made(), made()].map(({ request }) => request);
-    const answers = await Promise.all(asked.map((request, i) => uploads(NOW_MS, 1_000, i % 2 ? another() : db()).announce(thing, request)));
+    const answers = await Promise.all(asked.map((request, i) => uploads(NOW_MS, 1_400, i % 2 ? another() : db()).announce(thing, request)));
     const refused = answers.filter((answer) => 'status' in answer);
     assert.deepEqual(
       refused.map((answer) => [answer.status, answer.retryAfterS]),
       [[429, 3_600]],
     );
     const known = asked.find((_, i) => 'url' in (answers[i] ?? {}));
-    assert.ok(known && 'url' in (await uploads(NOW_MS, 1_000).announce(thing, known)));
-    assert.ok('url' in (await uploads(NOW_MS + 3_600_000, 1_000).announce(thing, made().request)));
+    assert.ok(known && 'url' in (await uploads(NOW_MS, 1_400).announce(thing, known)));
+    assert.ok('url' in (await uploads(NOW_MS + 3_600_000, 1_400).announce(thing, made().request)));
   });
 
   test('a robot’s word counts only once the store was asked, and only for its own uploads', async () => {

@@ -28,8 +28,11 @@ export type Outcome =
   | {
       readonly is: 'later';
       readonly why: string;
-      /** Whose fault it is: another upload would meet the same on the `way`, or this `file` alone did, or it may be either. */
-      readonly fault: 'way' | 'file' | 'either';
+      /**
+       * Whose fault it is: another upload would meet the same on the `way`, or this `file` alone did, or it may be `either`; `share`: what the
+       * cloud takes of this robot is used up, for all that is not more urgent than this.
+       */
+      readonly fault: 'way' | 'file' | 'either' | 'share';
       /** What was asked for. */
       readonly afterMs: number | undefined;
     }
@@ -55,7 +58,7 @@ export async function transfer(row: UploadRow, path: string, parts: TransferPart
     const asked = await ask(row, parts, signal);
     if (NEVER.includes(asked.status)) return { is: 'refused', why: said('the cloud', asked) };
     if (asked.status !== 200 && asked.status !== 201)
-      return { is: 'later', why: said('the cloud', asked), fault: 'way', afterMs: asked.retryAfterMs };
+      return { is: 'later', why: said('the cloud', asked), fault: asked.status === 429 ? 'share' : 'way', afterMs: asked.retryAfterMs };
     const found = announcement.safeParse(parsed(asked.text)).data;
     if (!found) return { is: 'later', why: 'the cloud answered something that is no upload', fault: 'way', afterMs: undefined };
     if ('done' in found) return { is: 'stored', uploadId: found.upload_id, objectKey: found.object_key };

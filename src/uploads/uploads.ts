@@ -51,6 +51,8 @@ export class Uploads {
   readonly #tokens: DeviceTokens;
   /** While the way is blocked for all. */
   #delay = NO_DELAY;
+  /** While the cloud takes nothing but pictures of incidents: the day's share has a reserve for them. */
+  #shareDelay = NO_DELAY;
   readonly #delays = new Map<string, Delay>();
   #waiting = new AbortController();
   #current: { readonly row: UploadRow; readonly aborting: AbortController } | undefined;
@@ -127,15 +129,21 @@ export class Uploads {
     const { waiting } = this.#spool;
     const failed = ({ file }: UploadRow) => this.#delays.get(file)?.tries ?? 0;
     const isHeld = waiting.some((row) => isPictureOfIncident(row) && failed(row) < PATIENCE);
-    const isReady = (row: UploadRow) => (this.#delays.get(row.file)?.untilMs ?? 0) <= now && !(isHeld && givesWay(row));
+    const isReady = (row: UploadRow) => this.#dueMs(row) <= now && !(isHeld && givesWay(row));
     return first(waiting.filter(isReady), failed);
+  }
+
+  /** Monotonic milliseconds. */
+  #dueMs(row: UploadRow): number {
+    const share = isPictureOfIncident(row) ? 0 : this.#shareDelay.untilMs;
+    return Math.max(this.#delay.untilMs, share, this.#delays.get(row.file)?.untilMs ?? 0);
   }
 
   /** @param now when nothing was found to do: what has become due since is waited for not at all. */
   async #idle(now: number, signal: AbortSignal): Promise<void> {
     this.#spool.trim();
     this.#waiting = new AbortController();
-    const due = this.#spool.waiting.map(({ file }) => Math.max(this.#delay.untilMs, this.#delays.get(file)?.untilMs ?? 0));
+    const due = this.#spool.waiting.map((row) => this.#dueMs(row));
     // What was ready then is held by another, and waits for that one.
     const untilMs = Math.min(now + TRIM_EVERY_MS, ...due.filter((ms) => ms > now));
     await wait(Math.max(1, untilMs - now), AbortSignal.any([signal, this.#waiting.signal]));
@@ -164,12 +172,14 @@ export class Uploads {
   }
 
   #stored(row: UploadRow, { uploadId: upload_id, objectKey: object_key }: Outcome & { is: 'stored' }): void {
-    const { outbox, rows, problems } = this.#options;
+    const { outbox, rows, problems, clock } = this.#options;
     const { sha256, size, incident } = row;
     const body = { kind: 'uploaded' as const, upload_id, object_key, sha256, size, ...(incident === null ? {} : { incident }) };
     this.#delay = NO_DELAY;
+    if (!isPictureOfIncident(row)) this.#shareDelay = NO_DELAY;
     this.#delays.delete(row.file);
-    for (const over of ['uploads_failing', 'uploads_dropped'] as const) problems.clear(over);
+    problems.clear('uploads_dropped');
+    if (this.#shareDelay.untilMs <= clock.mono()) problems.clear('uploads_failing');
     // The file stays until the event is on disk; where that fails the cloud is asked again, and says that it is done.
     try {
       outbox.append({ class: 'event', body }, () => rows.markTold(row.file));
@@ -190,8 +200,12 @@ export class Uploads {
 
   #later(row: UploadRow, { why, fault, afterMs }: Outcome & { is: 'later' }): void {
     this.#options.problems.raise('uploads_failing', `${why}; ${this.waiting} wait`);
+    if (fault === 'share' && !isPictureOfIncident(row)) {
+      this.#shareDelay = this.#longer(this.#shareDelay, afterMs);
+      return;
+    }
     if (fault !== 'file') this.#delay = this.#longer(this.#delay, afterMs);
-    if (fault === 'way') return;
+    if (fault === 'way' || fault === 'share') return;
     const own = this.#longer(this.#delays.get(row.file) ?? NO_DELAY, afterMs);
     this.#delays.set(row.file, fault === 'file' ? own : { ...own, untilMs: 0 });
   }

@@ -17,6 +17,8 @@ import { Postgres } from '../support/postgres.ts';
 const THING = 'elderly-bot';
 /** More than can be announced in a run: the day's share has tests of its own. */
 const DAILY_BYTES = 2 ** 50;
+/** Limits of how often have tests of their own. */
+const UNLIMITED = { tries: Number.MAX_SAFE_INTEGER, windowS: 60 };
 const COMMANDS = [
   { name: 'buzzer', args: { type: 'object', properties: { value: { type: 'boolean' } }, additionalProperties: false }, motion: false },
   { name: 'stop', args: {}, motion: false },
@@ -29,7 +31,8 @@ export interface FuzzedCloud {
   readonly deviceTokens: string;
   /** Answers with a status of 500 and more, by route. */
   readonly failures: readonly string[];
-  readonly answers: ReadonlyMap<string, number>;
+  /** How many of which status, by route. */
+  readonly answers: Readonly<Record<string, Readonly<Record<number, number>>>>;
   stop(): Promise<void>;
 }
 
@@ -45,12 +48,15 @@ export async function startFuzzedCloud(): Promise<FuzzedCloud> {
   await instance.send('elderly_bot/telemetry', telemetry({ thing: THING, accepted: 5 }, rows, { state_seq: 5, fall: true, battery: 80 }));
   await instance.stop();
   const store = new ObjectStore({ bucket: BUCKET, endpoint: objects.endpoint, credentials: objects.credentials, region: REGION });
-  const api = await Api.open(db, { uploads: new Uploads({ db, store, dailyBytes: DAILY_BYTES }) });
+  const perBoth = { perPhone: UNLIMITED, perAddress: UNLIMITED };
+  const limits = { login: perBoth, register: perBoth };
+  const api = await Api.open(db, { limits, uploads: new Uploads({ db, store, dailyBytes: DAILY_BYTES }) });
   const failures: string[] = [];
-  const answers = new Map<string, number>();
+  const answers: Record<string, Record<number, number>> = {};
   api.app.addHook('onSend', async (request, reply, payload) => {
     const route = `${request.method} ${request.routeOptions.url ?? 'none'}`;
-    answers.set(route, (answers.get(route) ?? 0) + 1);
+    const statuses = answers[route] ?? {};
+    answers[route] = { ...statuses, [reply.statusCode]: (statuses[reply.statusCode] ?? 0) + 1 };
     if (reply.statusCode >= 500) failures.push(`${route}: ${reply.statusCode} ${String(payload)}`);
   });
   const { token: userToken } = await api.register(THING);

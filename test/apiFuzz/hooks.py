@@ -1,6 +1,6 @@
-"""What schemathesis has to know of this API: who asks, and that nobody is stopped by a limit of how often."""
+"""What schemathesis has to know of this API: who asks, and which commands there are."""
 import os
-import random
+import re
 import urllib.request
 
 import schemathesis
@@ -20,9 +20,10 @@ class Bearer:
         case.headers["Authorization"] = f"Bearer {data}"
 
 
-@schemathesis.hook
-def before_call(context, case, kwargs):
-    """Each try of /auth from another address: the limits have tests of their own."""
-    if case.operation.path.startswith("/auth/"):
-        case.headers = case.headers or {}
-        case.headers["X-Forwarded-For"] = ".".join(str(random.randrange(1, 255)) for _ in range(4))
+@schemathesis.hook.apply_to(method="POST", path="/commands")
+def map_body(context, body):
+    """Every other command is one that the robot has announced, which the schema can't say: all would be refused for their name."""
+    name = body.get("command") if isinstance(body, dict) else None
+    if isinstance(name, str) and re.fullmatch("[a-z][a-z0-9_]{0,39}", name) and len(name) % 2:
+        return {**body, "command": "buzzer"}
+    return body

@@ -26,7 +26,7 @@ interface Reply {
   readonly body: unknown;
 }
 
-const DAILY_BYTES = 1024 ** 3;
+export const DAILY_BYTES = 1024 ** 3;
 
 export class UploadCloud {
   readonly db: Database;

@@ -12,7 +12,7 @@ import { UploadRows } from '../../src/outbox/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { type NewUpload, Uploads } from '../../src/uploads/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
-import { UploadCloud } from '../support/uploadCloud.ts';
+import { DAILY_BYTES, UploadCloud } from '../support/uploadCloud.ts';
 
 const THING = 'elderly-bot';
 const HOUR_MS = 3_150_000;
@@ -191,6 +191,30 @@ describe('uploads', { timeout: 120_000 }, () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     assert.equal(cloud.asked, asked);
     await until(() => robot.uploads.waiting === 0);
+  });
+
+  it('sends an incident’s picture while the day’s share is used up for logs, which wait', async () => {
+    const used = 'quota-used-up';
+    await cloud.db.query(
+      `insert into uploads (id, thing, kind, sha256, size, content_type, object_key, taken_at, announced_at, signed_at, check_at)
+      values ($1, $2, 'backup', $1, $3, 'application/gzip', $1, 0, $4, $4, null)`,
+      [used, THING, (DAILY_BYTES * 3) / 4, Date.now()],
+    );
+    try {
+      const robot = begin();
+      const log = picture({ kind: 'log', contentType: 'application/gzip', incident: null });
+      await robot.uploads.add(log);
+      robot.go();
+      await until(() => robot.problems.length > 0);
+      const [first, second] = [picture(), picture({ kind: 'clip', contentType: 'image/webp' })];
+      for (const one of [first, second]) await robot.uploads.add(one);
+      await until(() => robot.uploads.waiting === 1);
+      for (const one of [first, second]) await isInBucket(one);
+      assert.deepEqual([robot.uploads.waitingOf('log'), robot.problems.length], [1, 1]);
+      assert.match(robot.problems[0] ?? '', /raised uploads_failing: the cloud answered 429: .*the rest is for pictures of incidents/);
+    } finally {
+      await cloud.db.query('delete from uploads where id = $1', [used]);
+    }
   });
 
   for (const [name, troubles] of [

@@ -66,6 +66,9 @@ export function objectKey(thing: string, { kind, content_type, sha256 }: UploadR
   return `${thing}/${kind}/${day}/${sha256}.${ending}`;
 }
 
+/** Of a day's bytes this part is for incidents' pictures alone: whatever else a robot has sent, the family sees what happened. */
+const RESERVE = 1 / 4;
+
 /** What a robot has announced already: that day by the cloud's clock, and of the same whole. */
 export interface Announced {
   readonly dayBytes: number;
@@ -82,8 +85,11 @@ export function overLimit(
   if (whole > MAX_OBJECT_BYTES && announced.wholeBytes + request.size > whole) {
     return { status: 413, why: `the slices of one ${request.kind} have at most ${whole} bytes together` };
   }
-  if (announced.dayBytes + request.size > dailyBytes) {
-    return { status: 429, why: `this robot's ${dailyBytes} bytes of uploads for today are used up` };
+  const isAwaited = Boolean(request.incident) && (PICTURES as readonly UploadKind[]).includes(request.kind);
+  const bytes = isAwaited ? dailyBytes : Math.floor(dailyBytes * (1 - RESERVE));
+  if (announced.dayBytes + request.size > bytes) {
+    const rest = isAwaited ? '' : '; the rest is for pictures of incidents';
+    return { status: 429, why: `this robot's ${bytes} bytes of uploads for today are used up${rest}` };
   }
   return null;
 }

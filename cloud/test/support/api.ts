@@ -2,7 +2,7 @@
 import { pino } from 'pino';
 import { Auth } from '../../src/auth/auth.ts';
 import { Devices, type DevicesOptions } from '../../src/auth/devices.ts';
-import { AttemptLimits } from '../../src/auth/limits.ts';
+import { AttemptLimits, type AuthLimits } from '../../src/auth/limits.ts';
 import { invite } from '../../src/auth/members.ts';
 import { Passwords } from '../../src/auth/passwords.ts';
 import { Tokens } from '../../src/auth/tokens.ts';
@@ -40,6 +40,8 @@ export function newPhone(): string {
 
 export interface ApiOptions extends Partial<ServerOptions> {
   readonly device?: Partial<DevicesOptions>;
+  /** How often somebody may try to register and to log in. */
+  readonly limits?: { readonly login: AuthLimits; readonly register: AuthLimits };
 }
 
 export class Api {
@@ -55,7 +57,7 @@ export class Api {
     this.#db = db;
   }
 
-  static async open(db: Database, { device, ...options }: ApiOptions = {}): Promise<Api> {
+  static async open(db: Database, { device, limits, ...options }: ApiOptions = {}): Promise<Api> {
     const tokens = new Tokens(SECRET_KEY);
     const devices = new Devices({ db, audience: () => ORIGIN, ca: null, ...device });
     const wakes = new Wakes(db, pino({ level: 'silent' }));
@@ -64,7 +66,12 @@ export class Api {
       db,
       log: pino({ level: 'silent' }),
       auth: new Auth({ db, tokens, devices }),
-      credentials: { tokens, passwords: new Passwords(QUICK_COST), attempts: new AttemptLimits(db, SECRET_KEY) },
+      credentials: {
+        tokens,
+        passwords: new Passwords(QUICK_COST),
+        attempts: new AttemptLimits(db, SECRET_KEY),
+        ...(limits && { limits }),
+      },
       broker: () => 'subscribed',
       metrics: new Metrics(() => true),
       monitorAllow: [],
