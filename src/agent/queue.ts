@@ -52,13 +52,12 @@ export function openQueue({ config, clock, lifetime, figures, damage, log, adopt
       () => clock.mono(),
       (state, problem) => tell({ outbox, log }, state, problem),
     );
-    withRoom(stateDir, () => {
-      outbox.start();
-      // Declared on disk before the lost ones are forgotten: a kill in between must not make them vanish without a word.
-      for (const body of opened.closed) outbox.append({ class: 'event', body });
-      outbox.flush();
-      lifetime.openedOutbox(id, outbox.owed(), clock.mono());
-    });
+    withRoom(stateDir, () => outbox.start());
+    // Declared on disk before the lost ones are forgotten: a kill in between must not make them vanish without a word.
+    for (const body of opened.closed) outbox.append({ class: 'event', body });
+    withRoom(stateDir, () => outbox.settle());
+    withRoom(stateDir, () => lifetime.openedOutbox(id, outbox.owed(), clock.mono()));
+    outbox.keepBallast();
     outbox.adopt(adopted);
     if (opened.damage) problems.raise('outbox_damaged', opened.damage);
     return { db, outbox, problems };

@@ -79,10 +79,17 @@ export class Outbox {
     this.#onTrouble = options.onTrouble;
   }
 
-  /** Starts a new outbox id in the file and finds what earlier ones left, without reading any row. */
+  /**
+   * Starts a new outbox id in the file and finds what earlier ones left, without reading any row.
+   * @throws SQLite's error; where that was for want of room it may be called again.
+   */
   start(): void {
     const { boot, outboxes, ranBeforeMs } = this.#lifetime;
     this.#ledger.start(this.id, boot, this.#clock.wall(), outboxes, ranBeforeMs);
+  }
+
+  /** Takes the ballast on board: once what a start has to write is written. */
+  keepBallast(): void {
     this.#space.restoreBallast();
   }
 
@@ -162,6 +169,11 @@ export class Outbox {
     this.#counts.committed(rows);
     if (rows.length > 0) this.#noteCommitted(rows);
     if (!this.#ledger.untrusted.isEmpty && this.#clock.trusted() && !this.#closed) this.#tellClockSet();
+  }
+
+  /** As {@link flush}; where the file or the disk is full, room is made for it first. @throws SQLite's error where that does not help */
+  settle(): void {
+    this.#room.commit(false, () => this.flush());
   }
 
   /** The latest committed value of each channel, as JSON, and the highest row number they reflect. */

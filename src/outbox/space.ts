@@ -16,6 +16,9 @@ const BALLAST_SHARE = 1 / 16;
 const BALLAST_BYTES = 8 * 1024 ** 2;
 const CHUNK = Buffer.alloc(64 * 1024);
 
+/** The last is what opening a database in WAL mode finds where its index in shared memory has no room. */
+const FULL = ['SQLITE_FULL', 'ENOSPC', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE'];
+
 /** Ballast that was given back is looked for again so often. */
 const REFILL_EVERY_MS = 2_000;
 
@@ -94,7 +97,7 @@ export function dropBallast(stateDir: string): void {
 
 export function isDiskFull(error: unknown): boolean {
   const code = codeOf(error);
-  return code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'SQLITE_IOERR_WRITE';
+  return FULL.some((each) => each === code);
 }
 
 function sizeOf(file: string): number {

@@ -1,0 +1,103 @@
+// A start where there is hardly any room: whatever is left of the disk, of the ballast or of the file's own bound.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { pino } from 'pino';
+import { DamageWatch } from '../../src/agent/damage.ts';
+import { openQueue, type Queue } from '../../src/agent/queue.ts';
+import { withRoom } from '../../src/agent/room.ts';
+import { Lifetime, systemClock } from '../../src/clock/index.ts';
+import { type Config, loadConfig } from '../../src/config/index.ts';
+import type { NewRow } from '../../src/outbox/index.ts';
+import { needsRoot } from '../faults/campaign.ts';
+import { fillUp, Volume } from '../faults/volume.ts';
+
+const KIB = 1024;
+const MIB = 1024 ** 2;
+const DISK_BYTES = 24 * MIB;
+/** The least that is allowed. */
+const FILE_BYTES = 8 * MIB;
+const MOST_ROOM_BYTES = 256 * KIB;
+const STEP_BYTES = 16 * KIB;
+
+const log = pino({ level: 'silent' });
+
+function configured(stateDir: string): Config {
+  const { config } = loadConfig(undefined, {});
+  return { ...config, state_dir: stateDir, outbox: { ...config.outbox, max_size: FILE_BYTES }, uploads: { ...config.uploads, api: null } };
+}
+
+/** As the agent does it, up to the outbox. */
+function opened(stateDir: string): Queue & { readonly lifetime: Lifetime } {
+  const lifetime = withRoom(stateDir, () => Lifetime.begin(stateDir));
+  const queue = openQueue({
+    config: configured(stateDir),
+    clock: systemClock(lifetime.lastWallMs),
+    lifetime,
+    figures: { commit: () => {}, alert: () => {} },
+    damage: new DamageWatch(stateDir, log, () => {}),
+    log,
+    adopted: [],
+  });
+  return { ...queue, lifetime };
+}
+
+const alert = (value: string): NewRow => ({ class: 'alert', channel: 'gas', value });
+
+/** As kill -9 leaves it: nothing is flushed, nothing is closed in order. */
+const killed = ({ db }: Queue) => {
+  db.close();
+};
+
+describe('a start with hardly any room', { skip: needsRoot() }, () => {
+  const onDisk = async (work: (folder: string) => void) => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-queue-'));
+    const volume = await Volume.tmpfs(folder, DISK_BYTES);
+    try {
+      work(folder);
+    } finally {
+      await volume.unmount();
+      rmdirSync(folder);
+    }
+  };
+
+  it('opens its outbox, however little the disk has left', async () => {
+    for (let room = 0; room <= MOST_ROOM_BYTES; room += STEP_BYTES) {
+      await onDisk((folder) => {
+        killed(opened(folder));
+        const rest = join(folder, 'rest');
+        writeFileSync(rest, Buffer.alloc(room));
+        fillUp(folder);
+        rmSync(rest);
+        const second = opened(folder);
+        assert.equal(second.lifetime.outboxes.at(-1), second.outbox.id, `${room} bytes`);
+        killed(second);
+      });
+    }
+  });
+
+  it('opens its outbox, however full the file is of alerts, and takes the next one', async () => {
+    await onDisk((folder) => {
+      const first = opened(folder);
+      assert.throws(() => {
+        for (;;) {
+          for (let i = 0; i < 50; i++) first.outbox.append(alert('x'.repeat(1_000)));
+          first.outbox.flush();
+        }
+      }, /full/);
+      const claim = first.outbox.claim('alert', { maxRows: 20, maxBytes: MIB });
+      assert.ok(claim);
+      first.outbox.published(claim);
+      killed(first);
+      for (let start = 1; start <= 3; start++) {
+        const next = opened(folder);
+        assert.equal(next.lifetime.outboxes.at(-1), next.outbox.id);
+        next.outbox.append(alert('y'));
+        next.outbox.settle();
+        killed(next);
+      }
+    });
+  });
+});
