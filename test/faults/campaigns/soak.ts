@@ -67,6 +67,8 @@ class Soak {
   #agent: Program | undefined;
   #round = 0;
   #spooled = 0;
+  /** Whether the clock was set in this life of the agent. */
+  #wasStepped = false;
   /** Problems raised since the round began, of every life of the agent. */
   #raised: { readonly code: ProblemCode; readonly atMs: number }[] = [];
 
@@ -131,9 +133,9 @@ class Soak {
   async #turn(): Promise<void> {
     const { random, say, forMs } = this.#context;
     const faults = chosen(random.between(1, MOST_AT_ONCE), random);
-    // Publishers whose clock is right are not heard any more once an agent was started ahead of them and killed (docs/reliability.md).
-    const isApart = faults.some(({ name }) => name === 'clock_stepped');
-    const mayKill = this.#elapsedMs < forMs / 2 && !isApart;
+    const isStepped = faults.some(({ name }) => name === 'clock_stepped');
+    this.#wasStepped ||= isStepped;
+    const mayKill = this.#elapsedMs < forMs / 2 && !isStepped;
     const blow = random.pick(mayKill ? BLOWS : BLOWS.filter((each) => each !== 'kill'));
     this.#raised = [];
     const mends: { readonly name: string; readonly mend: () => unknown }[] = [];
@@ -222,10 +224,16 @@ class Soak {
       if (event === 'problem_raised') this.#raised.push({ code: code as ProblemCode, atMs: performance.now() });
     });
     this.#agent = agent;
+    this.#wasStepped = false;
     return agent;
   }
 
+  /** A life whose clock was set is ended in order first: publishers may not be heard any more where it is killed (docs/reliability.md). */
   async #kill(): Promise<void> {
+    if (this.#wasStepped) {
+      await this.#agent?.stop();
+      await this.#again();
+    }
     await this.#agent?.kill();
     await this.#again();
   }
