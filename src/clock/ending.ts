@@ -20,6 +20,8 @@ export interface SeenBySystemd {
   readonly invocation: string;
   readonly result: string;
   readonly status: string;
+  /** How often the kernel ended a process of the unit for want of memory, where its control group says. */
+  readonly oomKills?: number;
 }
 
 export const ENDINGS = ['clean', 'upgrade', 'mending', 'failed_start', 'crash', 'watchdog', 'oom', 'power', 'unknown'] as const;
@@ -53,16 +55,19 @@ function isOtherBoot(last: Run, now: Pick<Run, 'boot_id'>): boolean {
   return last.boot_id !== null && now.boot_id !== null && last.boot_id !== now.boot_id;
 }
 
-function endingOf({ result, status }: SeenBySystemd): Ending {
+function endingOf({ result, status, oomKills = 0 }: SeenBySystemd): Ending {
   if (result === 'watchdog') return { cause: 'watchdog', text: 'it hung, so systemd ended it' };
-  if (result === 'oom-kill') return { cause: 'oom', text: 'the machine, or its memory limit, had no memory left for it' };
+  // systemd hears of such a kill late, or with control groups of version 1 never: then it saw a SIGKILL.
+  if (result === 'oom-kill' || (oomKills > 0 && result === 'signal' && status === 'KILL'))
+    return { cause: 'oom', text: 'the machine, or its memory limit, had no memory left for it' };
   if (result === 'timeout') return { cause: 'crash', text: 'it did not start or stop in time, so systemd ended it' };
   if (result === 'signal' || result === 'core-dump') return { cause: 'crash', text: `signal ${status} ended it` };
   return { cause: 'crash', text: `it ended by itself with ${status}` };
 }
 
-/** The one line that the unit's ExecStopPost= leaves behind: invocation, result, status. Anything else is nothing. */
+/** The one line that the unit's ExecStopPost= leaves behind: invocation, result, status, and the kernel's count of kills. Anything else is nothing. */
 export function parseSeen(line: string): SeenBySystemd | undefined {
-  const [, invocation, result, status] = /^([0-9a-f]{32}) ([a-z-]+) (\S+)\n$/.exec(line) ?? [];
-  return invocation === undefined || result === undefined || status === undefined ? undefined : { invocation, result, status };
+  const [, invocation, result, status, oomKills] = /^([0-9a-f]{32}) ([a-z-]+) (\S+)(?: (\d+))?\n$/.exec(line) ?? [];
+  if (invocation === undefined || result === undefined || status === undefined) return undefined;
+  return { invocation, result, status, ...(oomKills === undefined ? {} : { oomKills: Number(oomKills) }) };
 }

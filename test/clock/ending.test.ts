@@ -4,7 +4,12 @@ import { type Ending, isUnasked, parseSeen, type Run, type SeenBySystemd, whyEnd
 
 const INVOCATION = '0123456789abcdef0123456789abcdef';
 const RUN: Run = { version: '1.0.0', boot_id: 'a', invocation: INVOCATION, stopped: null };
-const seen = (result: string, status = 'KILL'): SeenBySystemd => ({ invocation: INVOCATION, result, status });
+const seen = (result: string, status = 'KILL', oomKills?: number): SeenBySystemd => ({
+  invocation: INVOCATION,
+  result,
+  status,
+  ...(oomKills === undefined ? {} : { oomKills }),
+});
 const cause = (last: Partial<Run>, systemd?: SeenBySystemd, now: Partial<Run> = {}): Ending['cause'] =>
   whyEnded({ ...RUN, ...last }, { version: '1.0.0', boot_id: 'a', ...now }, systemd).cause;
 
@@ -21,6 +26,14 @@ describe('why the last run ended', () => {
     assert.equal(cause({}, seen('watchdog')), 'watchdog');
     assert.equal(cause({}, seen('oom-kill')), 'oom');
     for (const result of ['signal', 'core-dump', 'exit-code', 'timeout', 'protocol']) assert.equal(cause({}, seen(result)), 'crash');
+  });
+
+  it('is want of memory, where the kernel counted a kill and systemd saw only the signal', () => {
+    assert.equal(cause({}, seen('signal', 'KILL', 1)), 'oom');
+    assert.equal(cause({}, seen('signal', 'KILL', 0)), 'crash');
+    assert.equal(cause({}, seen('signal', 'SEGV', 1)), 'crash');
+    assert.equal(cause({}, seen('exit-code', '1', 1)), 'crash');
+    assert.equal(cause({}, seen('watchdog', 'ABRT', 1)), 'watchdog');
   });
 
   it('does not take what systemd saw of another run', () => {
@@ -43,6 +56,7 @@ describe('why the last run ended', () => {
 
   it('reads the unit’s line whole or not at all', () => {
     assert.deepEqual(parseSeen(`${INVOCATION} oom-kill KILL\n`), seen('oom-kill'));
+    assert.deepEqual(parseSeen(`${INVOCATION} signal KILL 2\n`), seen('signal', 'KILL', 2));
     for (const torn of ['', `${INVOCATION}`, `${INVOCATION} watchdog`, `${INVOCATION} watchdog ABRT`, '  \n']) {
       assert.equal(parseSeen(torn), undefined);
     }

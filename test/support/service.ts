@@ -56,7 +56,11 @@ export class ServiceBench {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-service-'));
     const files = await benchCertificates(join(folder, 'certs'), thing);
     const broker = await Mosquitto.start({ certificates: files });
-    const lab = await SystemdLab.start();
+    // A broker that was left behind would keep the test from ending.
+    const lab = await SystemdLab.start().catch(async (error: unknown) => {
+      await broker.stop();
+      throw error;
+    });
     const bench = new ServiceBench({ lab, broker, files, folder, domain });
     mkdirSync(lab.path('/etc/elderly-bot'));
     cpSync(join(folder, 'certs'), lab.path(CERTS), { recursive: true });

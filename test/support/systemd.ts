@@ -1,5 +1,5 @@
 // A real systemd as PID 1 of private namespaces, with a user for the robot's nodes: units are installed, killed and restarted as on a
-// robot, and nothing of it is left on this machine. One at a time: they share the machine's control groups.
+// robot, the power is cut, and nothing of it is left on this machine. One at a time: they share the machine's control groups.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -35,32 +35,31 @@ export interface Ended {
 export type Properties = Readonly<Record<string, string>>;
 
 export class SystemdLab {
-  readonly folder: string;
-  readonly #outer: ChildProcess;
-  readonly #killOnExit = (): void => void this.#outer.kill('SIGKILL');
+  readonly folder = mkdtempSync(join(tmpdir(), 'elderly-bot-lab-'));
+  readonly #killOnExit = (): void => void this.#outer?.kill('SIGKILL');
+  #outer: ChildProcess | undefined;
   #pid = 0;
 
-  private constructor(folder: string) {
-    this.folder = folder;
-    const inner = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--cgroup', '--uts', '--ipc', '--mount-proc'];
-    const script = join(ROOT, 'test/support/systemd-lab.sh');
-    const line = [LOCK, ...inner, 'sh', script, folder, ROBOT_USER.name, String(ROBOT_USER.id), ROOT];
-    this.#outer = spawn('flock', ['--no-fork', ...line], { stdio: ['ignore', 'ignore', 'pipe'] });
+  private constructor() {
     process.on('exit', this.#killOnExit);
   }
 
   static async start(): Promise<SystemdLab> {
-    const lab = new SystemdLab(mkdtempSync(join(tmpdir(), 'elderly-bot-lab-')));
-    let stderr = '';
-    lab.#outer.stderr?.on('data', (part: Buffer) => {
-      stderr += part.toString();
-    });
-    await lab.until(() => {
-      if (lab.#outer.exitCode !== null) throw new Error(`the lab ended: ${stderr}`);
-      lab.#pid = childOf(lab.#outer.pid);
-      return lab.#pid > 0 && lab.run('systemctl', 'is-active', 'lab.target').code === 0;
-    }, UP_WITHIN_MS);
+    const lab = new SystemdLab();
+    try {
+      await lab.#boot('lab.target');
+      await lab.until(() => lab.run('systemctl', 'is-active', 'lab.target').code === 0, UP_WITHIN_MS);
+    } catch (error) {
+      await lab.stop();
+      throw error;
+    }
     return lab;
+  }
+
+  /** The power goes, with all that runs, and comes back. Resolves when systemd answers, whatever of `unit` is up by then. */
+  async powerCut(unit: string): Promise<void> {
+    await this.#end();
+    await this.#boot(unit);
   }
 
   /** A path of the lab as this process sees it. */
@@ -105,6 +104,18 @@ export class SystemdLab {
     return inner === '0' ? 0 : outerPid(this.#pid, String(inner));
   }
 
+  /** A process moves into the unit's control group and takes all memory that it may have, so that the kernel ends the agent. Resolves when that process is gone too. */
+  async takeMemoryOf(unit: string): Promise<void> {
+    const pid = String(this.properties(unit, 'MainPID').MainPID);
+    const hog = spawn('nsenter', ['-t', String(this.#pid), '-m', '-p', '--', '/usr/bin/python3', `${LAB_ROOT}/test/support/hog.py`, pid]);
+    let stderr = '';
+    hog.stderr.on('data', (part: Buffer) => {
+      stderr += part.toString();
+    });
+    await once(hog, 'exit');
+    if (stderr !== '') throw new Error(`hog.py: ${stderr}`);
+  }
+
   journal(unit: string): string {
     return this.run('journalctl', '--unit', unit, '--output=cat', '--no-pager').text;
   }
@@ -128,12 +139,35 @@ export class SystemdLab {
   }
 
   async stop(): Promise<void> {
-    const gone = once(this.#outer, 'exit');
-    if (this.#pid > 0) process.kill(this.#pid, 'SIGKILL');
-    else this.#outer.kill('SIGKILL');
-    await gone;
+    await this.#end();
     process.off('exit', this.#killOnExit);
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #boot(unit: string): Promise<void> {
+    const inner = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--cgroup', '--uts', '--ipc', '--mount-proc'];
+    const script = join(ROOT, 'test/support/systemd-lab.sh');
+    const line = [LOCK, ...inner, 'sh', script, this.folder, ROBOT_USER.name, String(ROBOT_USER.id), ROOT, unit];
+    const outer = spawn('flock', ['--no-fork', ...line], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#outer = outer;
+    let stderr = '';
+    outer.stderr?.on('data', (part: Buffer) => {
+      stderr += part.toString();
+    });
+    await this.until(() => {
+      if (outer.exitCode !== null) throw new Error(`the lab ended: ${stderr}`);
+      this.#pid = childOf(outer.pid);
+      return this.#pid > 0 && this.run('systemctl', 'show', '--property=Version').code === 0;
+    }, UP_WITHIN_MS);
+  }
+
+  async #end(): Promise<void> {
+    const outer = this.#outer;
+    if (outer === undefined || outer.exitCode !== null || outer.signalCode !== null) return;
+    const gone = once(outer, 'exit');
+    if (this.#pid > 0) process.kill(this.#pid, 'SIGKILL');
+    else outer.kill('SIGKILL');
+    await gone;
   }
 }
 
