@@ -20,7 +20,7 @@ export function applyReceipt(
   record: OutboxRecord,
   receipt: Receipt,
 ): Applied | undefined {
-  const book = { ...record, open: record === ledger.open };
+  const book = { ...record, open: record === ledger.records.open };
   const now = { boot: lifetime.boot, ranBeforeMs: lifetime.ranBeforeMs };
   const outcome = settle(book, receipt, now, ledger.lanes.of(record.ordinal), store.declared(record.id));
   if (!outcome) return undefined;
@@ -41,6 +41,6 @@ export function applyReceipt(
   counts.evictedBy.poison += count(poison);
   counts.evictedBy.released += count(outcome.undeclared);
   counts.alertsCame('receipt', alerts);
-  ledger.heardOf(record, receipt, lifetime.boot);
+  ledger.records.heardOf(record, receipt, lifetime.boot);
   return { declarations, resends: outcome.resend.length > 0 };
 }

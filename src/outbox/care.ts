@@ -29,12 +29,12 @@ export interface Parts {
 export function takeCare({ store, ledger, givingUp, clock, lifetime, ranMs }: Parts, maxAgeMs: number): void {
   if (!lifetime.receiptsSeen) {
     for (const publication of [...ledger.lanes.all()]) {
-      const record = ledger.at(publication.outbox);
+      const record = ledger.records.at(publication.outbox);
       if (record && publication.ranMs < ranMs - LET_GO_AFTER_MS) ledger.giveUp(record, ledger.rowsOf(publication));
     }
   }
   if (clock.trusted()) {
-    for (const record of ledger.records()) {
+    for (const record of ledger.records.all) {
       const old = store.olderThan(record.ordinal, clock.wall() - maxAgeMs);
       if (old.length > 0) givingUp.now(record, rangesOf(old), 'age');
     }

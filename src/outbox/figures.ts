@@ -21,6 +21,8 @@ export class Counts {
   readonly evictedBy: Record<EvictionReason, number> = { age: 0, space: 0, poison: 0, released: 0 };
   /** Rows that a receipt said to be in the cloud's database. */
   confirmed = 0;
+  /** Rows dropped before they had a number, because nothing could be written for too long. */
+  dropped = 0;
   readonly #figures: OutboxFigures;
   readonly #clock: Clock;
 

@@ -1,21 +1,21 @@
 // Rows that will never be delivered go in the one transaction in which it is written which, so that the cloud hears of each.
+import type { Clock } from '../clock/index.ts';
 import { count, type EventBody, type EvictionReason, type Ranges } from '../wire/index.ts';
 import type { Counts } from './figures.ts';
-import type { WaitingRow } from './intake.ts';
+import { stamped, type WaitingRow } from './intake.ts';
 import type { Ledger } from './ledger.ts';
-import type { NewRow } from './rows.ts';
 import type { OutboxRecord } from './store.ts';
 
 export class GivingUp {
   readonly #ledger: Ledger;
   readonly #counts: Counts;
-  readonly #stamped: (row: NewRow) => WaitingRow;
+  readonly #clock: Clock;
   readonly #committed: (rows: readonly WaitingRow[]) => void;
 
-  constructor(ledger: Ledger, counts: Counts, stamped: (row: NewRow) => WaitingRow, committed: (rows: readonly WaitingRow[]) => void) {
+  constructor(ledger: Ledger, counts: Counts, clock: Clock, committed: (rows: readonly WaitingRow[]) => void) {
     this.#ledger = ledger;
     this.#counts = counts;
-    this.#stamped = stamped;
+    this.#clock = clock;
     this.#committed = committed;
   }
 
@@ -29,6 +29,6 @@ export class GivingUp {
 
   declaration(record: OutboxRecord, ranges: Ranges, reason: EvictionReason): WaitingRow {
     const body: EventBody = { kind: 'evicted', of: record.id, ranges, reason };
-    return this.#stamped({ class: 'event', body });
+    return stamped({ class: 'event', body }, this.#clock);
   }
 }

@@ -1,9 +1,9 @@
 export { backupsFolder, backupsIn, makeBackup, type Restored, restoreBackup } from './backup.ts';
+export type { Claim, ClaimLimits } from './claims.ts';
 export { ALERT_HOPS, type AlertHop, type OutboxFigures } from './figures.ts';
 export { inspectOutboxFile } from './inspect.ts';
 export type { WaitingRow } from './intake.ts';
 export { CommandJournal, type JournalEntry, type LoggedCommand, readJournal } from './journal.ts';
-export type { Claim, ClaimLimits } from './ledger.ts';
 export { Notes } from './notes.ts';
 export { Outbox, type ReceiptOutcome } from './outbox.ts';
 export { type OutboxBook, OutboxReader, type OutboxStats, type RowFilter, type ShownRow } from './reader.ts';

@@ -1,6 +1,7 @@
 // Rows that have no number yet: in memory until their commit, which comes at the end of the running callback or with their group,
 // and bounded where nothing can be written for long.
-import type { NewRow } from './rows.ts';
+import type { Clock } from '../clock/index.ts';
+import { encodeBody, type NewRow } from './rows.ts';
 
 export interface WaitingRow {
   readonly row: NewRow;
@@ -9,6 +10,13 @@ export interface WaitingRow {
   readonly mono: number;
   readonly trusted: boolean;
   readonly within: (() => void) | undefined;
+}
+
+/** A row as it is now: with its text and its times, and marked where the clock can't be trusted. */
+export function stamped(row: NewRow, clock: Clock, within?: () => void): WaitingRow {
+  const trusted = clock.trusted();
+  const marked = trusted || !('channel' in row) ? row : { ...row, extra: { ...row.extra, clock: 'untrusted' as const } };
+  return { row, body: encodeBody(marked), at: clock.wall(), mono: clock.mono(), trusted, within };
 }
 
 /** Rows that could not be committed are kept up to this many (some 5 MB); then the oldest telemetry is dropped, counted. */

@@ -1,19 +1,21 @@
 // The one queue through which everything leaves the robot. What it promises stands in README.md beside this file.
 import type { Clock, Lifetime } from '../clock/index.ts';
-import { crashPoint } from '../crashPoint.ts';
-import { AgentError, codeOf } from '../errors.ts';
-import { type EventBody, type EvictionReason, type ReadingExtra, type Receipt, rangesOf } from '../wire/index.ts';
+import { type EvictionReason, type ReadingExtra, type Receipt, rangesOf } from '../wire/index.ts';
 import { applyReceipt } from './apply.ts';
 import { type Parts, takeCare } from './care.ts';
+import type { Claim, ClaimLimits } from './claims.ts';
 import { Counts, type OutboxFigures, UNCOUNTED } from './figures.ts';
 import { GivingUp } from './givingUp.ts';
-import { Intake, type WaitingRow } from './intake.ts';
-import { type Claim, type ClaimLimits, Ledger } from './ledger.ts';
+import type { WaitingRow } from './intake.ts';
+import { Latest, type LatestValues } from './latest.ts';
+import { Ledger } from './ledger.ts';
 import { Room, whereRoom } from './room.ts';
-import { classNumber, encodeBody, type NewRow, type RowClass } from './rows.ts';
+import { classNumber, type NewRow, type RowClass } from './rows.ts';
 import type { Db } from './schema.ts';
-import { isDiskFull, type Space } from './space.ts';
+import type { Space } from './space.ts';
 import { Store } from './store.ts';
+import { Trouble } from './trouble.ts';
+import { Writer } from './writer.ts';
 
 export interface OutboxOptions {
   readonly db: Db;
@@ -31,52 +33,38 @@ export interface OutboxOptions {
 
 export type ReceiptOutcome = 'applied' | 'unknown_outbox' | 'beyond_accepted';
 
-/** Acknowledgements ride on the next commit of rows, or on one of their own after this. */
-const ACKS_WITHIN_MS = 500;
-
-/** What failed is tried again after this. */
-const RETRY_MS = 1_000;
-
 export class Outbox {
   readonly id: string;
   readonly #store: Store;
   readonly #ledger: Ledger;
-  readonly #intake: Intake;
   readonly #counts: Counts;
   readonly #givingUp: GivingUp;
-  readonly #room: Room;
   readonly #space: Space;
   readonly #clock: Clock;
   readonly #lifetime: Lifetime;
-  readonly #groupMs: number;
-  readonly #onTrouble: OutboxOptions['onTrouble'];
-  readonly #latest = new Map<string, string>();
-  #stateSeq = 0;
-  #dropped = 0;
-  #trouble = false;
-  #failingSinceMs: number | undefined;
-  #closed = false;
+  readonly #trouble: Trouble;
+  readonly #writer: Writer;
+  readonly #latest = new Latest();
   #wake: () => void = () => {};
 
-  constructor(options: OutboxOptions) {
-    this.id = options.id;
-    const figures = options.figures ?? UNCOUNTED;
-    this.#counts = new Counts(figures, options.clock);
-    this.#store = new Store(options.db, (ms) => figures.commit(ms));
-    this.#ledger = new Ledger(this.#store);
-    this.#intake = new Intake(() => this.#commitDue());
-    this.#givingUp = new GivingUp(
-      this.#ledger,
-      this.#counts,
-      (row) => this.#stamped(row),
-      (rows) => this.#noteCommitted(rows),
-    );
-    this.#room = new Room(this.#store, this.#ledger, options.space, this.#givingUp);
-    this.#space = options.space;
-    this.#clock = options.clock;
-    this.#lifetime = options.lifetime;
-    this.#groupMs = options.groupMs;
-    this.#onTrouble = options.onTrouble;
+  constructor({ db, clock, lifetime, space, id, groupMs, onTrouble, figures = UNCOUNTED }: OutboxOptions) {
+    this.id = id;
+    this.#space = space;
+    this.#clock = clock;
+    this.#lifetime = lifetime;
+    const onCommitted = (rows: readonly WaitingRow[]) => this.#committed(rows);
+    const counts = new Counts(figures, clock);
+    const store = new Store(db, (ms) => figures.commit(ms));
+    const ledger = new Ledger(store);
+    const trouble = new Trouble(clock, onTrouble);
+    const givingUp = new GivingUp(ledger, counts, clock, onCommitted);
+    const room = new Room(store, ledger, space, givingUp);
+    this.#counts = counts;
+    this.#store = store;
+    this.#ledger = ledger;
+    this.#trouble = trouble;
+    this.#givingUp = givingUp;
+    this.#writer = new Writer({ clock, lifetime, ledger, counts, room, space, trouble, groupMs, onCommitted });
   }
 
   /**
@@ -100,7 +88,7 @@ export class Outbox {
 
   /** How many rows this outbox has ever assigned a number. */
   get accepted(): number {
-    return this.#ledger.open.accepted;
+    return this.#ledger.records.open.accepted;
   }
 
   /** Rows given up since the start because the room was needed. */
@@ -120,17 +108,17 @@ export class Outbox {
 
   /** Rows dropped before they had a number, because nothing could be written for too long. */
   get dropped(): number {
-    return this.#dropped;
+    return this.#counts.dropped;
   }
 
   /** For how long the database has refused every write, other than for want of room; undefined while it takes them. */
   get failingForMs(): number | undefined {
-    return this.#failingSinceMs === undefined ? undefined : this.#clock.mono() - this.#failingSinceMs;
+    return this.#trouble.failingForMs;
   }
 
   /** Rows neither covered nor given up, over all outboxes. */
   get unconfirmed(): number {
-    return this.#ledger.unconfirmed;
+    return this.#ledger.records.unconfirmed;
   }
 
   /**
@@ -138,22 +126,17 @@ export class Outbox {
    * @param within runs inside the row's own transaction; it may be run again where that failed.
    */
   append(row: NewRow, within?: () => void): void {
-    if (this.#closed) throw new AgentError('CLOSED', 'the outbox is closed');
-    this.#intake.add(this.#stamped(row, within));
-    crashPoint('row_taken');
-    if (row.class !== 'telemetry') this.#intake.soon();
-    else this.#intake.within(this.#groupMs);
+    this.#writer.append(row, within);
   }
 
   /** Readings and events that have no number yet. Results are not among them: the command journal answers for theirs. */
   get unwritten(): readonly WaitingRow[] {
-    return this.#intake.rows.filter(({ row }) => row.class !== 'result').map((waiting) => ({ ...waiting, within: undefined }));
+    return this.#writer.unwritten;
   }
 
   /** Takes over what an outbox could not write any more, with its times. */
   adopt(rows: readonly WaitingRow[]): void {
-    for (const row of rows) this.#intake.add(row);
-    if (rows.length > 0) this.#intake.soon();
+    this.#writer.adopt(rows);
   }
 
   /**
@@ -161,24 +144,17 @@ export class Outbox {
    * @throws SQLite's error; the rows stay in memory and are tried again with the next ones.
    */
   flush(): void {
-    this.#intake.begun();
-    const { rows } = this.#intake;
-    if (rows.length === 0 && !this.#ledger.isDirty) return;
-    this.#ledger.commit(rows);
-    this.#intake.committed(rows.length);
-    this.#counts.committed(rows);
-    if (rows.length > 0) this.#noteCommitted(rows);
-    if (!this.#ledger.untrusted.isEmpty && this.#clock.trusted() && !this.#closed) this.#tellClockSet();
+    this.#writer.flush();
   }
 
   /** As {@link flush}; where the file or the disk is full, room is made for it first. @throws SQLite's error where that does not help */
   settle(): void {
-    this.#room.commit(false, () => this.flush());
+    this.#writer.settle();
   }
 
-  /** The latest committed value of each channel, as JSON, and the highest row number they reflect. */
-  latest(): { stateSeq: number; values: ReadonlyMap<string, string> } {
-    return { stateSeq: this.#stateSeq, values: this.#latest };
+  latest(): LatestValues {
+    const { stateSeq, values } = this.#latest;
+    return { stateSeq, values };
   }
 
   /**
@@ -187,9 +163,9 @@ export class Outbox {
    */
   claim(rowClass: RowClass, limits: ClaimLimits): Claim | undefined {
     try {
-      return this.#ledger.claim(rowClass, limits);
+      return this.#ledger.claims.next(rowClass, limits);
     } catch (error) {
-      this.#troubled(error);
+      this.#writer.troubled(error);
       return undefined;
     }
   }
@@ -207,7 +183,7 @@ export class Outbox {
         'puback',
         claim.rows.map(({ at }) => at),
       );
-    this.#intake.within(Math.max(this.#groupMs, ACKS_WITHIN_MS));
+    this.#writer.acknowledged();
   }
 
   /** A claim was not acknowledged: its rows are free again. */
@@ -218,36 +194,36 @@ export class Outbox {
   /** The broker will never take a claim's rows: they are given up as poison, and declared. */
   refused(claim: Claim): void {
     this.#ledger.free(claim);
-    const record = this.#ledger.at(claim.ordinal);
+    const record = this.#ledger.records.at(claim.ordinal);
     if (!record) return;
     try {
       this.#givingUp.now(record, rangesOf(claim.rows.map(({ seq }) => seq)), 'poison');
     } catch (error) {
-      this.#troubled(error);
+      this.#writer.troubled(error);
     }
   }
 
   /** Applies one page of a receipt, durably, before it returns. @throws SQLite's error; then nothing is applied. */
   receive(receipt: Receipt): ReceiptOutcome {
-    const record = this.#ledger.named(receipt.outbox);
+    const record = this.#ledger.records.named(receipt.outbox);
     if (!record) return 'unknown_outbox';
     try {
       // A file full of alerts takes no row, and only what a receipt lets go makes room: so it is applied in any case.
       whereRoom(() => this.flush());
       const applied = applyReceipt(this.#parts, record, receipt);
       if (!applied) return 'beyond_accepted';
-      if (applied.declarations.length > 0) this.#noteCommitted(applied.declarations);
+      if (applied.declarations.length > 0) this.#committed(applied.declarations);
       else if (applied.resends) this.#wake();
       return 'applied';
     } catch (error) {
-      this.#troubled(error);
+      this.#writer.troubled(error);
       throw error;
     }
   }
 
   /** The outboxes a presence names: open, or still held, or not fully covered, or not heard of since they were open. */
   answeredFor(): [id: string, accepted: number][] {
-    return this.#ledger.answeredFor();
+    return this.#ledger.records.answeredFor();
   }
 
   /** The outboxes of which the cloud still has to hear something. Kept outside the file, so that they can be declared when it is lost. */
@@ -259,13 +235,13 @@ export class Outbox {
   oldestUncoveredMs(): number | undefined {
     const oldest = this.#ledger.lanes.oldestRanMs();
     if (oldest !== undefined) return this.#ranMs() - oldest;
-    return this.#ledger.hasUnheard ? this.#clock.mono() : undefined;
+    return this.#ledger.records.hasUnheard ? this.#clock.mono() : undefined;
   }
 
   /** The last alert of each channel, written or not yet, delivered or not: whether it stands. */
   lastAlerts(): Map<string, ReadingExtra> {
     const last = this.#store.lastAlerts();
-    for (const { row } of this.#intake.rows) if (row.class === 'alert') last.set(row.channel, row.extra ?? {});
+    for (const { row } of this.#writer.waiting) if (row.class === 'alert') last.set(row.channel, row.extra ?? {});
     return last;
   }
 
@@ -287,8 +263,7 @@ export class Outbox {
 
   /** Commits what is left and lets go of the timers. The database itself belongs to the caller. */
   close(): void {
-    this.#closed = true;
-    this.flush();
+    this.#writer.close();
   }
 
   get #parts(): Parts {
@@ -300,49 +275,8 @@ export class Outbox {
     return this.#lifetime.ranBeforeMs + this.#clock.mono();
   }
 
-  #stamped(row: NewRow, within?: () => void): WaitingRow {
-    const trusted = this.#clock.trusted();
-    const marked = trusted || !('channel' in row) ? row : { ...row, extra: { ...row.extra, clock: 'untrusted' as const } };
-    return { row, body: encodeBody(marked), at: this.#clock.wall(), mono: this.#clock.mono(), trusted, within };
-  }
-
-  #commitDue(): void {
-    if (this.#closed) return;
-    try {
-      this.#intake.begun();
-      const onlyAlerts = this.#intake.rows.every(({ row }) => row.class === 'alert');
-      this.#room.commit(onlyAlerts, () => this.flush());
-      this.#space.refillBallast(this.#clock.mono());
-      if (!this.#trouble) return;
-      this.#trouble = false;
-      this.#failingSinceMs = undefined;
-      this.#onTrouble(undefined);
-      this.#wake();
-    } catch (error) {
-      this.#troubled(error);
-      this.#dropped += this.#intake.shed();
-    }
-  }
-
-  /** Said, and tried again. @throws what is no error of the database. */
-  #troubled(error: unknown): void {
-    if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error))) throw error;
-    this.#trouble = true;
-    this.#failingSinceMs = isDiskFull(error) ? undefined : (this.#failingSinceMs ?? this.#clock.mono());
-    this.#onTrouble(error);
-    this.#intake.within(RETRY_MS);
-  }
-
-  #tellClockSet(): void {
-    for (const { ranges, offsetMs } of this.#ledger.untrusted.settle(this.#clock.wall(), this.#clock.mono())) {
-      const body: EventBody = { kind: 'clock_set', of: this.id, boot: this.#lifetime.boot, ranges, offset_ms: offsetMs };
-      this.append({ class: 'event', body });
-    }
-  }
-
-  #noteCommitted(rows: readonly WaitingRow[]): void {
-    for (const { row } of rows) if ('channel' in row) this.#latest.set(row.channel, JSON.stringify(row.value));
-    this.#stateSeq = this.accepted;
+  #committed(rows: readonly WaitingRow[]): void {
+    this.#latest.committed(rows, this.accepted);
     this.#wake();
   }
 }

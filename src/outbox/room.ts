@@ -42,7 +42,7 @@ export class Room {
   #evict(): boolean {
     const eviction = nextEviction(this.#store, this.#ledger);
     if (eviction === undefined || eviction === 'delivered') return eviction !== undefined;
-    const record = this.#ledger.at(eviction.outbox);
+    const record = this.#ledger.records.at(eviction.outbox);
     if (!record) return false;
     this.#givingUp.now(record, eviction.ranges, 'space');
     return true;

@@ -1,0 +1,40 @@
+// The database refuses what it should take or give. Its owner is told, each time and when it works again; what is no error of the
+// database goes on as it came.
+import type { Clock } from '../clock/index.ts';
+import { codeOf } from '../errors.ts';
+import { isDiskFull } from './space.ts';
+
+export class Trouble {
+  readonly #clock: Clock;
+  readonly #told: (error: Error | undefined) => void;
+  #lasts = false;
+  #failingSinceMs: number | undefined;
+
+  /** @param told with the error, and with undefined once it is over. */
+  constructor(clock: Clock, told: (error: Error | undefined) => void) {
+    this.#clock = clock;
+    this.#told = told;
+  }
+
+  /** @throws what is no error of the database. */
+  met(error: unknown): void {
+    if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error))) throw error;
+    this.#lasts = true;
+    this.#failingSinceMs = isDiskFull(error) ? undefined : (this.#failingSinceMs ?? this.#clock.mono());
+    this.#told(error);
+  }
+
+  /** A commit went through. @returns whether there was trouble until now. */
+  isOver(): boolean {
+    if (!this.#lasts) return false;
+    this.#lasts = false;
+    this.#failingSinceMs = undefined;
+    this.#told(undefined);
+    return true;
+  }
+
+  /** For how long every write has failed, other than for want of room; undefined while they don't. */
+  get failingForMs(): number | undefined {
+    return this.#failingSinceMs === undefined ? undefined : this.#clock.mono() - this.#failingSinceMs;
+  }
+}

@@ -1,0 +1,131 @@
+// The way in: rows wait in memory for their commit, alerts and all that is prompt until the end of the running callback, telemetry for
+// its group. What could not be committed is tried again with the rows after it.
+import type { Clock, Lifetime } from '../clock/index.ts';
+import { crashPoint } from '../crashPoint.ts';
+import { AgentError } from '../errors.ts';
+import type { EventBody } from '../wire/index.ts';
+import type { Counts } from './figures.ts';
+import { Intake, stamped, type WaitingRow } from './intake.ts';
+import type { Ledger } from './ledger.ts';
+import type { Room } from './room.ts';
+import type { NewRow } from './rows.ts';
+import type { Space } from './space.ts';
+import type { Trouble } from './trouble.ts';
+
+/** Acknowledgements ride on the next commit of rows, or on one of their own after this. */
+const ACKS_WITHIN_MS = 500;
+
+/** What failed is tried again after this. */
+const RETRY_MS = 1_000;
+
+export interface WriterParts {
+  readonly clock: Clock;
+  readonly lifetime: Lifetime;
+  readonly ledger: Ledger;
+  readonly counts: Counts;
+  readonly room: Room;
+  readonly space: Space;
+  readonly trouble: Trouble;
+  readonly groupMs: number;
+  /** After each commit that added rows; none, when writing works again. */
+  readonly onCommitted: (rows: readonly WaitingRow[]) => void;
+}
+
+export class Writer {
+  readonly #parts: WriterParts;
+  readonly #intake = new Intake(() => this.#commitDue());
+  #closed = false;
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes a row. Telemetry is committed within the group time, all else at the end of the running callback.
+   * @param within runs inside the row's own transaction; it may be run again where that failed.
+   */
+  append(row: NewRow, within?: () => void): void {
+    if (this.#closed) throw new AgentError('CLOSED', 'the outbox is closed');
+    this.#intake.add(stamped(row, this.#parts.clock, within));
+    crashPoint('row_taken');
+    if (row.class !== 'telemetry') this.#intake.soon();
+    else this.#intake.within(this.#parts.groupMs);
+  }
+
+  /** What has no number yet. */
+  get waiting(): readonly WaitingRow[] {
+    return this.#intake.rows;
+  }
+
+  /** Readings and events that have no number yet. Results are not among them: the command journal answers for theirs. */
+  get unwritten(): readonly WaitingRow[] {
+    return this.waiting.filter(({ row }) => row.class !== 'result').map((waiting) => ({ ...waiting, within: undefined }));
+  }
+
+  /** Takes over what an outbox could not write any more, with its times. */
+  adopt(rows: readonly WaitingRow[]): void {
+    for (const row of rows) this.#intake.add(row);
+    if (rows.length > 0) this.#intake.soon();
+  }
+
+  /**
+   * Commits everything appended so far, and what was acknowledged since the last commit, in one transaction.
+   * @throws SQLite's error; the rows stay in memory and are tried again with the next ones.
+   */
+  flush(): void {
+    const { ledger, counts, clock, onCommitted } = this.#parts;
+    this.#intake.begun();
+    const { rows } = this.#intake;
+    if (rows.length === 0 && !ledger.isDirty) return;
+    ledger.commit(rows);
+    this.#intake.committed(rows.length);
+    counts.committed(rows);
+    if (rows.length > 0) onCommitted(rows);
+    if (!ledger.untrusted.isEmpty && clock.trusted() && !this.#closed) this.#tellClockSet();
+  }
+
+  /** As {@link flush}; where the file or the disk is full, room is made for it first. @throws SQLite's error where that does not help */
+  settle(): void {
+    this.#parts.room.commit(false, () => this.flush());
+  }
+
+  /** What was acknowledged is written down with the next commit, or soon. */
+  acknowledged(): void {
+    this.#intake.within(Math.max(this.#parts.groupMs, ACKS_WITHIN_MS));
+  }
+
+  /** What the database refused is said, and tried again. @throws what is no error of the database. */
+  troubled(error: unknown): void {
+    this.#parts.trouble.met(error);
+    this.#intake.within(RETRY_MS);
+  }
+
+  /** Commits what is left. Nothing is taken after it. */
+  close(): void {
+    this.#closed = true;
+    this.flush();
+  }
+
+  #commitDue(): void {
+    if (this.#closed) return;
+    const { room, space, clock, trouble, counts, onCommitted } = this.#parts;
+    try {
+      this.#intake.begun();
+      const onlyAlerts = this.#intake.rows.every(({ row }) => row.class === 'alert');
+      room.commit(onlyAlerts, () => this.flush());
+      space.refillBallast(clock.mono());
+      if (trouble.isOver()) onCommitted([]);
+    } catch (error) {
+      this.troubled(error);
+      counts.dropped += this.#intake.shed();
+    }
+  }
+
+  #tellClockSet(): void {
+    const { clock, ledger, lifetime } = this.#parts;
+    for (const { ranges, offsetMs } of ledger.untrusted.settle(clock.wall(), clock.mono())) {
+      const body: EventBody = { kind: 'clock_set', of: ledger.records.open.id, boot: lifetime.boot, ranges, offset_ms: offsetMs };
+      this.append({ class: 'event', body });
+    }
+  }
+}
