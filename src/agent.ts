@@ -4,53 +4,47 @@ import { watchBattery } from './agent/battery.ts';
 import { startCameras } from './agent/cameras.ts';
 import { type Channels, startChannels } from './agent/channels.ts';
 import { watchClock } from './agent/clockWatch.ts';
+import { startCommands } from './agent/commands.ts';
 import { DamageWatch } from './agent/damage.ts';
 import { describe } from './agent/describe.ts';
 import { watchDisk } from './agent/diskWatch.ts';
 import { Figures } from './agent/figures.ts';
-import { startGuard } from './agent/guard.ts';
-import { LiveCredentials, type RunningIdentity, watchIdentity } from './agent/identity.ts';
+import { LiveCredentials, watchIdentity } from './agent/identity.ts';
 import { Incidents } from './agent/incidents.ts';
 import { lastEnding, lastWords, pulseOf, tellEnding, thisRun } from './agent/life.ts';
-import { connectedForMs, makeUplink } from './agent/link.ts';
+import { makeUplink } from './agent/link.ts';
+import { LiveConfig } from './agent/liveConfig.ts';
 import { lastLines, openLogFile } from './agent/logs.ts';
 import { startMonitor } from './agent/monitor.ts';
-import { ownWork } from './agent/ownWork.ts';
-import { advertiseCommands, startEvidence } from './agent/publishers.ts';
 import { openQueue } from './agent/queue.ts';
-import { changesOf, describeReload } from './agent/reload.ts';
 import { withRoom } from './agent/room.ts';
+import { Steps } from './agent/steps.ts';
 import { startTending } from './agent/tend.ts';
 import { startUpkeep, type Upkeep } from './agent/upkeep.ts';
 import { startUploads } from './agent/uploads.ts';
 import { Lifetime, type Stopped, systemClock } from './clock/index.ts';
-import { Commands, type Outcome } from './commands/index.ts';
+import type { Outcome } from './commands/index.ts';
 import type { LoadedConfig } from './config/index.ts';
 import { AgentError, messageOf } from './errors.ts';
 import { identityPaths, readCredentials } from './identity/index.ts';
 import type { LogFile, Logger } from './logs/index.ts';
-import { CommandJournal, isCorruption, lockStateDir, type NewRow, type Outbox, type WaitingRow } from './outbox/index.ts';
+import { isCorruption, lockStateDir, type NewRow, type Outbox, type WaitingRow } from './outbox/index.ts';
 import { startRosNode } from './ros/index.ts';
 import { type Pulse, type Reloaded, type Status, StatusSocket } from './status/index.ts';
 import type { Uplink } from './uplink/index.ts';
 import { VERSION } from './version.ts';
 
-type Step = readonly [name: string, stop: () => void | Promise<void>];
-
 export class Agent {
-  #loaded: LoadedConfig;
-  readonly #reread: () => LoadedConfig;
-  #apply: ((next: LoadedConfig, changes: Reloaded) => void) | undefined;
+  readonly #live: LiveConfig;
   readonly #log: Logger;
   readonly #startRos: typeof startRosNode;
   readonly #logFile: LogFile;
-  readonly #steps: Step[] = [];
+  readonly #steps: Steps;
   readonly #figures = new Figures();
   readonly #stopping = new AbortController();
   #status: (() => Status) | undefined;
   #stopped: Stopped = 'asked';
   #pulse: Pulse | undefined;
-  #identity: RunningIdentity | undefined;
 
   /** Resolves when the outbox file turned out to be damaged: an agent that is started anew mends it. */
   readonly damaged: Promise<'damaged'>;
@@ -73,8 +67,8 @@ export class Agent {
     startRos: typeof startRosNode = startRosNode,
   ) {
     this.#startRos = startRos;
-    this.#loaded = loaded;
-    this.#reread = reread;
+    this.#live = new LiveConfig(loaded, reread, log);
+    this.#steps = new Steps(log);
     this.#log = log;
     this.#logFile = logFile;
     this.#adopted = unwritten;
@@ -104,39 +98,17 @@ export class Agent {
   /** Stops sensing, sends what is pending, says goodbye, closes the database. Idempotent. @throws the first error met. */
   async stop(deadlineMs: number, why: Stopped = 'asked'): Promise<void> {
     this.#stopped = why;
-    let first: unknown;
-    const endMs = performance.now() + deadlineMs;
-    this.#deadline = () => Math.max(0, endMs - performance.now());
-    for (const [name, stop] of this.#steps.splice(0).reverse()) {
-      try {
-        await stop();
-      } catch (error) {
-        first ??= error;
-        this.#log.error({ event: 'stop_failed', step: name, err: error }, `stopping ${name} failed`);
-      }
-    }
-    if (first !== undefined) throw first;
+    await this.#steps.undo(deadlineMs);
   }
 
   /** What it runs with, after reloads too. */
   get loaded(): LoadedConfig {
-    return this.#loaded;
+    return this.#live.loaded;
   }
 
   /** Reads the configuration again and applies what changed. @throws AgentError where it is wrong; then nothing is changed. */
   reload(): Reloaded {
-    if (!this.#apply) throw new AgentError('CLOSED', 'the agent is not up yet');
-    const next = this.#reread();
-    const certificate = this.#identity?.fresh();
-    const changes = changesOf(this.#loaded.config, next.config, certificate ? ['certificate'] : []);
-    this.#apply(next, changes);
-    if (certificate) this.#identity?.tryOut(certificate);
-    // What needs a restart keeps its value until then, so that a later reload still says so.
-    const { channels, mqtt } = next.config;
-    const config = { ...this.#loaded.config, channels, mqtt: { ...this.#loaded.config.mqtt, interval: mqtt.interval } };
-    this.#loaded = { ...next, config };
-    this.#log.info({ event: 'reloaded', ...changes }, describeReload(changes));
-    return changes;
+    return this.#live.reload();
   }
 
   status(): Status | undefined {
@@ -148,24 +120,22 @@ export class Agent {
     return this.#pulse;
   }
 
-  #deadline: () => number = () => 0;
-
   /** The start, step by step; each leaves behind how it is undone. */
   async *#starting(): AsyncGenerator<string> {
-    const loaded = this.#loaded;
+    const { loaded } = this.#live;
     const { config } = loaded;
     const credentials = new LiveCredentials(readCredentials(identityPaths(config.mqtt, config.state_dir)));
     const lock = lockStateDir(config.state_dir);
-    this.#steps.push(['lock', () => lock.release()]);
+    this.#steps.add('lock', () => lock.release());
     yield 'state directory';
 
     const run = thisRun(process.env);
     const lifetime = withRoom(config.state_dir, () => Lifetime.begin(config.state_dir, run));
     const ending = lastEnding(config.state_dir, lifetime, run);
     const clock = systemClock(lifetime.lastWallMs);
-    this.#steps.push(['lifetime', () => lifetime.end(clock.mono(), this.#stopped)]);
+    this.#steps.add('lifetime', () => lifetime.end(clock.mono(), this.#stopped));
     const crashed = openLogFile(this.#logFile, config, clock, this.#log);
-    this.#steps.push(['log file', () => this.#logFile.close()]);
+    this.#steps.add('log file', () => this.#logFile.close());
     const { db, outbox, problems } = openQueue({
       config,
       clock,
@@ -176,14 +146,11 @@ export class Agent {
       adopted: this.#adopted,
     });
     this.#outbox = outbox;
-    this.#steps.push([
-      'database',
-      () => {
-        db.close();
-      },
-    ]);
+    this.#steps.add('database', () => {
+      db.close();
+    });
     tellEnding(ending, { outbox, problems, log: this.#log });
-    this.#steps.push(['outbox', () => outbox.close()]);
+    this.#steps.add('outbox', () => outbox.close());
     yield 'outbox';
 
     const ros = await this.#startRos({
@@ -191,13 +158,9 @@ export class Agent {
       namespace: config.ros.namespace,
       ...(config.ros.domain_id === null ? {} : { domainId: config.ros.domain_id }),
     });
-    this.#steps.push(['ros', () => ros.stop()]);
+    this.#steps.add('ros', () => ros.stop());
     yield 'ros';
 
-    const publishers = advertiseCommands(loaded, ros);
-    const journal = new CommandJournal(db, () => lifetime.ranBeforeMs + clock.mono());
-    const { guard, stop: letGoOfGuard } = startGuard({ config, problems, commands: () => commands });
-    this.#steps.push(['guard', letGoOfGuard]);
     let incidents: Incidents | undefined;
     let upkeep: Upkeep | undefined;
     const snapshot = async (camera: string | undefined, patienceMs?: number): Promise<Outcome> =>
@@ -205,27 +168,25 @@ export class Agent {
         status: 'failed',
         detail: 'pictures could not leave the robot: see uploads_failing in its status',
       };
-    const commands: Commands = new Commands({
-      thing: config.thing,
-      commands: config.commands,
-      publishers,
+    const { commands, journal } = startCommands({
+      loaded,
+      ros,
+      db,
       outbox,
-      journal,
       clock,
-      guard,
-      own: ownWork({
+      lifetime,
+      problems,
+      log: this.#log.child({ room: 'commands' }),
+      channels: () => channels,
+      own: {
         uplink: () => uplink,
         reload: () => this.reload(),
         snapshot: Object.keys(config.cameras).length > 0 ? snapshot : undefined,
         shipLogs:
           config.uploads.api === null ? undefined : () => upkeep?.shipLogs() ?? Promise.reject(new Error('the agent is not up yet')),
-      }),
-      heard: (channel) => channels.heard(channel),
-      connectedForMs: () => connectedForMs(uplink.status()),
-      log: this.#log.child({ room: 'commands' }),
+      },
+      steps: this.#steps,
     });
-    commands.start();
-    startEvidence({ loaded, ros, problems, onEvidence: (name, value) => commands.evidence(name, value) });
     const onRow = (row: NewRow) => {
       incidents?.onRow(row);
       upkeep?.onRow(row);
@@ -237,22 +198,19 @@ export class Agent {
     const uplink: Uplink = makeUplink({ config, credentials, outbox, clock, lifetime, problems, commands, log: this.#log, onAck });
     outbox.wakeOn(() => uplink.wake());
     const linked = uplink.run(this.#stopping.signal);
-    this.#steps.push([
-      'uplink',
-      async () => {
-        if (this.#stopped === 'asked') lastWords('stopped', outbox);
-        outbox.flush();
-        await uplink.finish(Math.max(0, this.#deadline() - 2_000));
-        this.#stopping.abort();
-        await linked;
-        uplink.save();
-      },
-    ]);
-    this.#steps.push(['commands', () => commands.stop()]);
+    this.#steps.add('uplink', async () => {
+      if (this.#stopped === 'asked') lastWords('stopped', outbox);
+      outbox.flush();
+      await uplink.finish(Math.max(0, this.#steps.leftMs - 2_000));
+      this.#stopping.abort();
+      await linked;
+      uplink.save();
+    });
+    this.#steps.add('commands', () => commands.stop());
     yield 'uplink';
 
     const uploads = startUploads({ config, credentials, db, outbox, clock, lifetime, problems });
-    this.#steps.push(['uploads', () => uploads?.stop()]);
+    this.#steps.add('uploads', () => uploads?.stop());
     yield 'uploads';
 
     const cameras = await startCameras({ loaded, clock, problems });
@@ -268,39 +226,41 @@ export class Agent {
         log,
         lastLines: () => lastLines(this.#logFile, config),
       });
-    this.#steps.push(['incidents', () => incidents?.stop()]);
-    this.#steps.push(['cameras', () => cameras.stop()]);
+    this.#steps.add('incidents', () => incidents?.stop());
+    this.#steps.add('cameras', () => cameras.stop());
     yield 'cameras';
 
-    upkeep = startUpkeep({ loaded: () => this.#loaded, db, clock, log: this.#log, logFile: this.#logFile, uploads, crashed, snapshot });
-    this.#steps.push(['upkeep', () => upkeep?.stop()]);
+    upkeep = startUpkeep({
+      loaded: () => this.#live.loaded,
+      db,
+      clock,
+      log: this.#log,
+      logFile: this.#logFile,
+      uploads,
+      crashed,
+      snapshot,
+    });
+    this.#steps.add('upkeep', () => upkeep?.stop());
     yield 'upkeep';
 
     const tended = { config, outbox, journal, lifetime, clock, uplink, problems, logFile: this.#logFile, damage: this.#damage };
     const tending = startTending({ ...tended, log: this.#log });
-    this.#steps.push(['tending', () => tending.stop()]);
+    this.#steps.add('tending', () => tending.stop());
     const status = () =>
       describe({ clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, figures: this.#figures, config, uploads });
     this.#status = status;
     const pulse = pulseOf({ ros, outbox, status });
     this.#pulse = pulse;
-    this.#steps.push(['monitor', await startMonitor({ config, pulse, status, log: this.#log })]);
+    this.#steps.add('monitor', await startMonitor({ config, pulse, status, log: this.#log }));
     const watches = [watchClock(clock, problems), watchDisk(config.state_dir, problems)];
-    this.#steps.push([
-      'watches',
-      () => {
-        for (const watch of watches) watch.stop();
-      },
-    ]);
+    this.#steps.add('watches', () => {
+      for (const watch of watches) watch.stop();
+    });
     const battery = watchBattery({ channels, outbox, lowBelow: config.health.low_battery });
-    this.#steps.push(['battery', () => battery.stop()]);
-    this.#apply = (next, changes) => {
-      channels.apply(next, changes);
-      if (changes.applied.includes('mqtt.interval')) uplink.setInterval(next.config.mqtt.interval);
-    };
+    this.#steps.add('battery', () => battery.stop());
     const identity = watchIdentity({ config, live: credentials, uplink, clock, problems, log: this.#log.child({ room: 'identity' }) });
-    this.#identity = identity;
-    this.#steps.push(['identity', () => identity.stop()]);
+    this.#live.followedBy({ channels, uplink, identity });
+    this.#steps.add('identity', () => identity.stop());
     const socket = new StatusSocket(config.state_dir, status, {
       reload: () => this.reload(),
       rotate: async () => {
@@ -309,8 +269,8 @@ export class Agent {
       },
     });
     await this.#startSocket(socket);
-    this.#steps.push(['inspection', this.#damage.inspect()]);
-    this.#steps.push(['sensing', () => channels.stop()]);
+    this.#steps.add('inspection', this.#damage.inspect());
+    this.#steps.add('sensing', () => channels.stop());
     this.#log.info({ event: 'started', version: VERSION, outbox: outbox.id, boot: lifetime.boot }, 'the agent runs');
     yield 'status';
   }
@@ -318,7 +278,7 @@ export class Agent {
   async #startSocket(socket: StatusSocket): Promise<void> {
     try {
       await socket.start();
-      this.#steps.push(['status socket', () => socket.stop()]);
+      this.#steps.add('status socket', () => socket.stop());
     } catch (error) {
       const text = error instanceof AgentError ? error.line : messageOf(error);
       this.#log.error({ event: 'no_status_socket' }, `elderly-bot status will not work: ${text}`);

@@ -1,0 +1,60 @@
+// The configuration that the agent runs with, read again while it runs: what changed reaches those who can take it over at once.
+import type { LoadedConfig } from '../config/index.ts';
+import { AgentError } from '../errors.ts';
+import type { Logger } from '../logs/index.ts';
+import type { Reloaded } from '../status/index.ts';
+import type { Uplink } from '../uplink/index.ts';
+import type { Channels } from './channels.ts';
+import type { RunningIdentity } from './identity.ts';
+import { changesOf, describeReload } from './reload.ts';
+
+export interface Followers {
+  readonly channels: Channels;
+  readonly uplink: Uplink;
+  readonly identity: RunningIdentity;
+}
+
+export class LiveConfig {
+  readonly #reread: () => LoadedConfig;
+  readonly #log: Logger;
+  #loaded: LoadedConfig;
+  #followers: Followers | undefined;
+
+  /** @param reread reads the same configuration again. @throws AgentError where it is wrong. */
+  constructor(loaded: LoadedConfig, reread: () => LoadedConfig, log: Logger) {
+    this.#loaded = loaded;
+    this.#reread = reread;
+    this.#log = log;
+  }
+
+  /** What the agent runs with, after reloads too. */
+  get loaded(): LoadedConfig {
+    return this.#loaded;
+  }
+
+  /** They are up: from now on they can follow. */
+  followedBy(followers: Followers): void {
+    this.#followers = followers;
+  }
+
+  /** @throws AgentError where the configuration is wrong; then nothing is changed. */
+  reload(): Reloaded {
+    if (!this.#followers) throw new AgentError('CLOSED', 'the agent is not up yet');
+    const { channels, uplink, identity } = this.#followers;
+    const next = this.#reread();
+    const certificate = identity.fresh();
+    const changes = changesOf(this.#loaded.config, next.config, certificate ? ['certificate'] : []);
+    channels.apply(next, changes);
+    if (changes.applied.includes('mqtt.interval')) uplink.setInterval(next.config.mqtt.interval);
+    if (certificate) identity.tryOut(certificate);
+    this.#loaded = { ...next, config: this.#taken(next) };
+    this.#log.info({ event: 'reloaded', ...changes }, describeReload(changes));
+    return changes;
+  }
+
+  /** What needs a restart keeps its value until then, so that a later reload still says so. */
+  #taken({ config: { channels, mqtt } }: LoadedConfig): LoadedConfig['config'] {
+    const { config } = this.#loaded;
+    return { ...config, channels, mqtt: { ...config.mqtt, interval: mqtt.interval } };
+  }
+}
