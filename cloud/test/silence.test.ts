@@ -51,6 +51,34 @@ onEachDatabase('silence', (db, another) => {
     assert.deepEqual(await states(thing), [`${ROBOT_SILENT} committed`, `${ROBOT_SILENT} resolved`]);
   });
 
+  test('a robot that says that it speaks more rarely may be silent for two of its intervals, and never for longer than two days', async () => {
+    const say = async (thing: string, everyMs: number): Promise<void> => {
+      const cloud = new Instance(db());
+      await cloud.send('elderly_bot/presence', presence({ thing }, [], { telemetry_every_ms: everyMs }));
+      await cloud.stop();
+    };
+    const heardAgo = (thing: string, ms: number) =>
+      db().query(`update robots set last_heard_at = clock_timestamp() - $2 * interval '1 ms' where thing = $1`, [thing, ms]);
+    const [stretched, over, quick, absurd] = [await spoken(0), await spoken(0), await spoken(0), await spoken(0)];
+    for (const thing of [stretched, over]) await say(thing, HOUR_MS);
+    await say(quick, 1_000);
+    await say(absurd, 1_000 * HOUR_MS);
+    await heardAgo(stretched, 2 * HOUR_MS - 60_000);
+    await heardAgo(over, 2 * HOUR_MS + 60_000);
+    await heardAgo(quick, AFTER_MS - 60_000);
+    await heardAgo(absurd, 49 * HOUR_MS);
+    await db().query(`update watch set checked_at = clock_timestamp(), listening_since = clock_timestamp() - interval '9 days'`);
+    await checkSilence(db(), AFTER_MS);
+    assert.deepEqual(await states(stretched), []);
+    assert.deepEqual(await states(over), [`${ROBOT_SILENT} committed`]);
+    assert.deepEqual(await states(quick), []);
+    assert.deepEqual(await states(absurd), [`${ROBOT_SILENT} committed`]);
+    await say(stretched, 1_000);
+    await heardAgo(stretched, 2 * HOUR_MS - 60_000);
+    await checkSilence(db(), AFTER_MS);
+    assert.deepEqual(await states(stretched), [`${ROBOT_SILENT} committed`]);
+  });
+
   test('presence alone is not trusted: one that was never said goodbye is silent too, and a last will is not the robot speaking', async () => {
     const thing = await spoken(0);
     const cloud = new Instance(db());

@@ -1,5 +1,6 @@
-// What the robot says of itself on the presence topic: that it is here, with which outboxes and commands; again while something it
-// sent stays without a receipt; and that it goes. The last will is the same, said by the broker.
+// What the robot says of itself on the presence topic: that it is here, with which outboxes and commands, and how often it speaks;
+// again while something it sent stays without a receipt, and when it is about to speak more rarely; and that it goes. The last will
+// is the same, said by the broker.
 import { type Clock, every, type Lifetime, type Ticker, wait } from '../clock/index.ts';
 import type { Outbox } from '../outbox/index.ts';
 import type { AnnouncedCommand, Mark, Presence } from '../wire/index.ts';
@@ -13,6 +14,8 @@ export interface GreetingOptions {
   readonly clock: Clock;
   readonly lifetime: Lifetime;
   readonly commands: readonly AnnouncedCommand[];
+  /** How long live telemetry waits now, in milliseconds. */
+  readonly telemetryEveryMs: () => number;
   /** Without an error: acknowledged. */
   readonly onAnswer: (topic: string, error: Error | undefined) => void;
 }
@@ -20,6 +23,7 @@ export interface GreetingOptions {
 /** An acknowledged row without a receipt for so long makes the robot say again which outboxes it has (contract, Receipts). */
 const REPEAT_AFTER_MS = 90_000;
 const REPEAT_AT_MOST_EVERY_MS = 300_000;
+const LOOK_EVERY_MS = 10_000;
 
 /** How long a goodbye may take before the connection is cut. */
 const GOODBYE_MS = 1_500;
@@ -27,6 +31,7 @@ const GOODBYE_MS = 1_500;
 export class Greeting {
   readonly #options: GreetingOptions;
   #repeatedMs = Number.NEGATIVE_INFINITY;
+  #saidEveryMs = 0;
 
   constructor(options: GreetingOptions) {
     this.#options = options;
@@ -47,14 +52,16 @@ export class Greeting {
     });
   }
 
-  /** Says it again when it is due, until it is stopped. */
-  repeat(link: Link, session: string): Ticker {
-    const { outbox, clock } = this.#options;
-    return every(REPEAT_AFTER_MS / 9, () => {
+  /** Says it again when it is due, until it is stopped. @param lookEveryMs how often that is looked at. */
+  repeat(link: Link, session: string, lookEveryMs = LOOK_EVERY_MS): Ticker {
+    const { outbox, clock, telemetryEveryMs } = this.#options;
+    return every(lookEveryMs, () => {
       const waitedMs = outbox.oldestUncoveredMs() ?? 0;
       const now = clock.mono();
-      if (waitedMs <= REPEAT_AFTER_MS || now - this.#repeatedMs < REPEAT_AT_MOST_EVERY_MS) return;
-      this.#repeatedMs = now;
+      const isUncovered = waitedMs > REPEAT_AFTER_MS && now - this.#repeatedMs >= REPEAT_AT_MOST_EVERY_MS;
+      // That it speaks more often again is told with the next presence: nobody misses a robot that speaks.
+      if (!isUncovered && telemetryEveryMs() <= this.#saidEveryMs) return;
+      if (isUncovered) this.#repeatedMs = now;
       this.say(link, session);
     });
   }
@@ -67,10 +74,20 @@ export class Greeting {
   }
 
   #presence(session: string): Presence {
-    const { thing, clock, version, lifetime, outbox, commands } = this.#options;
-    const outboxes = outbox.answeredFor();
-    const mark = this.#mark();
-    return { thing, session, online: true, at: clock.wall(), mark, version, boot: lifetime.boot, outboxes, commands: [...commands] };
+    const { thing, clock, version, lifetime, outbox, commands, telemetryEveryMs } = this.#options;
+    this.#saidEveryMs = telemetryEveryMs();
+    return {
+      thing,
+      session,
+      online: true,
+      at: clock.wall(),
+      mark: this.#mark(),
+      version,
+      boot: lifetime.boot,
+      outboxes: outbox.answeredFor(),
+      commands: [...commands],
+      telemetry_every_ms: this.#saidEveryMs,
+    };
   }
 
   #mark(): Mark {

@@ -54,6 +54,7 @@ export class Uplink {
     this.#greeting = new Greeting({
       ...options,
       topic: this.#topics.presence,
+      telemetryEveryMs: () => this.#budget.intervalMs(),
       onAnswer: (topic, error) => this.#answers.note(topic, error),
     });
   }

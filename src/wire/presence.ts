@@ -25,5 +25,7 @@ export const presence = z.object({
   /** `[id, accepted]` of each outbox that is still held or not fully covered. */
   outboxes: z.array(z.tuple([outboxId, z.number().int().min(0)])).optional(),
   commands: z.array(announcedCommand).optional(),
+  /** How long live telemetry waits, in milliseconds: its interval, stretched where the budget asks for it. */
+  telemetry_every_ms: z.number().int().min(0).optional(),
 });
 export type Presence = z.infer<typeof presence>;

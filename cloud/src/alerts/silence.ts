@@ -5,6 +5,11 @@ import type { Database } from '../database/database.ts';
 
 export const ROBOT_SILENT = 'robot_silent';
 
+/** So many of its own intervals may be silent: one message may be late, or lost and sent again. */
+const INTERVALS = 2;
+/** A robot that speaks more rarely than this (ms) is a silent one, whatever it says of itself. */
+const MAX_EVERY_MS = 86_400_000;
+
 /** Looks further apart than this (ms) mean that nobody listened in between. */
 export const GAP_MS = 120_000;
 
@@ -16,7 +21,8 @@ export interface SilenceChange {
 
 /**
  * Called every few seconds by an instance that is subscribed at the broker; one that is not can't know who is silent.
- * @param afterMs how long a robot may be silent that has no `silent_after_ms` of its own; 0: for ever.
+ * @param afterMs how long a robot may be silent that has no `silent_after_ms` of its own; 0: for ever. One that says that it speaks more
+ * rarely may be silent for longer.
  */
 export async function checkSilence(db: Database, afterMs: number): Promise<SilenceChange[]> {
   return db.transaction(async (sql) => {
@@ -38,10 +44,11 @@ export async function checkSilence(db: Database, afterMs: number): Promise<Silen
         jsonb_build_object('last_heard_at', (extract(epoch from r.last_heard_at) * 1000)::bigint, 'online', r.online, 'reason', r.reason),
         (extract(epoch from clock_timestamp()) * 1000)::bigint
       from robots r cross join lateral (select coalesce(r.silent_after_ms, $2::bigint) as after_ms) as may
-      where may.after_ms > 0 and clock_timestamp() - greatest(r.last_heard_at, $3::timestamptz) > may.after_ms * interval '1 ms'
+      where may.after_ms > 0 and clock_timestamp() - greatest(r.last_heard_at, $3::timestamptz)
+        > greatest(may.after_ms, least(coalesce(r.telemetry_every_ms, 0), $4::bigint) * $5::bigint) * interval '1 ms'
       order by r.thing
       on conflict (thing, incident) do nothing returning id, thing`,
-      [ROBOT_SILENT, afterMs, watch?.since ?? null],
+      [ROBOT_SILENT, afterMs, watch?.since ?? null, MAX_EVERY_MS, INTERVALS],
     );
     return [...resolved.map((row) => ({ ...row, raised: false })), ...raised.map((row) => ({ ...row, raised: true }))];
   });

@@ -22,6 +22,7 @@ interface RobotRow {
   presence_at: number | null;
   version: string | null;
   boot: number | null;
+  telemetry_every_ms: number | null;
   reason: string | null;
   /** Null: as they were. */
   commands: unknown;
@@ -44,7 +45,7 @@ interface DueRows {
   readonly health: (HealthRow & { readonly thing: string })[];
 }
 
-const COLUMNS = `thing, prefix, session, online, session_boot, session_ms, presence_at, version, boot, reason,
+const COLUMNS = `thing, prefix, session, online, session_boot, session_ms, presence_at, version, boot, telemetry_every_ms, reason,
   null::jsonb as commands, false as heard, state, state_outbox, state_seq, state_boot, state_ms, safety, safety_filled_ms, health_filled_ms`;
 
 export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs: number): Promise<void> {
@@ -118,6 +119,7 @@ function applyPresence(robot: RobotRow, { presence }: PresenceMessage): void {
   robot.presence_at = presence.at;
   robot.version = presence.version === undefined ? robot.version : storableText(presence.version);
   robot.boot = presence.boot ?? robot.boot;
+  robot.telemetry_every_ms = presence.telemetry_every_ms ?? null;
   robot.commands = presence.commands ?? robot.commands;
 }
 
@@ -149,14 +151,15 @@ function applyState(robot: RobotRow, { state }: RowsMessage, nowMs: number, due:
 async function writeRobots(sql: Sql, robots: readonly RobotRow[]): Promise<void> {
   await sql.query(
     `update robots as r set prefix = n.prefix, session = n.session, online = n.online, session_boot = n.session_boot,
-      session_ms = n.session_ms, presence_at = n.presence_at, version = n.version, boot = n.boot, reason = n.reason,
+      session_ms = n.session_ms, presence_at = n.presence_at, version = n.version, boot = n.boot,
+      telemetry_every_ms = n.telemetry_every_ms, reason = n.reason,
       commands = coalesce(n.commands, r.commands), state = n.state, state_outbox = n.state_outbox, state_seq = n.state_seq,
       state_boot = n.state_boot, state_ms = n.state_ms, safety = n.safety, safety_filled_ms = n.safety_filled_ms,
       health_filled_ms = n.health_filled_ms,
       state_xid = case when r.state is distinct from n.state then pg_current_xact_id() else r.state_xid end,
       last_heard_at = case when n.heard then clock_timestamp() else r.last_heard_at end
     from jsonb_to_recordset($1::text::jsonb) as n(thing text, prefix text, session text, online boolean, session_boot bigint,
-      session_ms bigint, presence_at bigint, version text, boot bigint, reason text, commands jsonb, state jsonb,
+      session_ms bigint, presence_at bigint, version text, boot bigint, telemetry_every_ms bigint, reason text, commands jsonb, state jsonb,
       state_outbox text, state_seq bigint, state_boot bigint, state_ms bigint, safety jsonb, safety_filled_ms bigint,
       health_filled_ms bigint, heard boolean)
     where r.thing = n.thing`,

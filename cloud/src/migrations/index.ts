@@ -8,6 +8,7 @@ import { uploads } from './0013-uploads.ts';
 import { commands } from './0020-commands.ts';
 import { changes } from './0021-changes.ts';
 import { monitors } from './0022-monitors.ts';
+import { pace } from './0023-pace.ts';
 
 export interface Migration {
   readonly number: number;
@@ -25,4 +26,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 20, name: 'commands', sql: commands },
   { number: 21, name: 'changes', sql: changes },
   { number: 22, name: 'monitors', sql: monitors },
+  { number: 23, name: 'pace', sql: pace },
 ];
