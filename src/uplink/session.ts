@@ -183,6 +183,8 @@ function clientOptions(options: SessionOptions): IClientOptions {
     queueQoSZero: false,
     resubscribe: false,
     timerVariant: 'native',
+    // Else mqtt-packet keeps a buffer of each 16-bit number: 65,536 objects, 7 MB.
+    writeCache: false,
     ...(options.will ? { will: { topic: options.will.topic, payload: Buffer.from(options.will.payload), qos: 1, retain: false } } : {}),
     ...(options.version === 5 ? { properties: { sessionExpiryInterval: 0, receiveMaximum: RECEIVE_MAXIMUM } } : {}),
   };
