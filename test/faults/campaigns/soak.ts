@@ -6,7 +6,7 @@
 import { askStatus, PROBLEMS, type ProblemCode } from '../../../src/status/index.ts';
 import type { Program } from '../../support/program.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
-import { chosen, type Fault } from '../soak/faults.ts';
+import { chosen, excuse, type Named } from '../soak/faults.ts';
 import { type Sample, sampled, slopePerHour } from '../soak/gauges.ts';
 import { Ground, groundMissing, MOST_BYTES } from '../soak/ground.ts';
 import { judgePictures } from '../soak/pictures.ts';
@@ -27,12 +27,12 @@ const WARM_H = 60_000 / HOUR_MS;
 const MOST_GROWN = { rssMb: 48, fds: 10 } as const;
 
 const BLOWS = ['none', 'kill', 'halt'] as const;
-const HALTED: Pick<Fault, 'name' | 'named' | 'unless'> = {
+const HALTED: Named = {
   name: 'halted',
   named: ['mqtt_ended', 'broker_hung_up'],
   unless: 'a halted process says nothing; systemd’s watchdog ends it, and the next start says `ended_unasked` (faults -- systemd)',
 };
-const KILLED: Pick<Fault, 'name' | 'named' | 'unless'> = { name: 'killed', named: ['ended_unasked'] };
+const KILLED: Named = { name: 'killed', named: ['ended_unasked'] };
 
 export const soak: Campaign = {
   name: 'soak',
@@ -139,10 +139,10 @@ class Soak {
     const blow = random.pick(mayKill ? BLOWS : BLOWS.filter((each) => each !== 'kill'));
     this.#raised = [];
     const mends: { readonly name: string; readonly mend: () => unknown }[] = [];
-    const begun: { readonly fault: Pick<Fault, 'name' | 'named' | 'unless'>; readonly fromMs: number }[] = [];
+    const begun: { readonly fault: Named; readonly fromMs: number }[] = [];
     for (const fault of faults) {
       await after(random.between(...APART_MS));
-      begun.push({ fault, fromMs: performance.now() });
+      begun.push({ fault: { ...fault, unless: excuse(fault, faults) }, fromMs: performance.now() });
       mends.push({ name: fault.name, mend: await fault.harm(this.#ground, random) });
     }
     if (blow === 'kill') {
@@ -166,7 +166,7 @@ class Soak {
   }
 
   /** Waits until it is, where it has to be. */
-  async #named({ name, named, unless }: Pick<Fault, 'name' | 'named' | 'unless'>, fromMs: number): Promise<string> {
+  async #named({ name, named, unless }: Named, fromMs: number): Promise<string> {
     const tally = this.#tally.get(name) ?? { injected: 0, named: 0, unnamed: 0, slowest_name_ms: 0 };
     this.#tally.set(name, tally);
     tally.injected++;

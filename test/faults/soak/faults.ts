@@ -7,12 +7,18 @@ import type { Ground } from './ground.ts';
 
 const LINK = ['broker_refused_connection', 'broker_unreachable', 'broker_hung_up', 'mqtt_ended'] as const satisfies readonly ProblemCode[];
 
+/** What is noticed by the next picture that is to be uploaded. */
+const BY_UPLOADS = ['uploads_failing'] as const satisfies readonly ProblemCode[];
+
+/** What is told of a fault, whoever did it. */
+export type Named = Pick<Fault, 'name' | 'named' | 'unless'>;
+
 export interface Fault {
   readonly name: string;
   /** Any of these names it. */
   readonly named: readonly ProblemCode[];
   /** Why the robot may be unable to name it; it is asked all the same. */
-  readonly unless?: string;
+  readonly unless?: string | undefined;
   /** @returns what mends it. */
   readonly harm: (ground: Ground, random: Random) => Promise<() => unknown>;
 }
@@ -89,7 +95,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'store_down',
-    named: ['uploads_failing'],
+    named: BY_UPLOADS,
     harm: async ({ toStore }) => {
       await toStore.pull();
       return () => toStore.plug();
@@ -97,7 +103,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'cloud_killed',
-    named: ['uploads_failing'],
+    named: BY_UPLOADS,
     harm: async (ground) => {
       await ground.cloud.kill();
       return () => ground.startCloud();
@@ -105,7 +111,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'database_killed',
-    named: ['uploads_failing'],
+    named: BY_UPLOADS,
     harm: async ({ world }) => {
       await world.postgres.kill();
       return () => world.postgres.restart();
@@ -118,6 +124,13 @@ const APART: readonly (readonly string[])[] = [
   ['network_cut', 'network_dead', 'network_slow', 'broker_killed'],
   ['cloud_killed', 'database_killed', 'broker_killed'],
 ];
+
+/** Why the robot may be unable to name this one beside the others. */
+export function excuse({ named, unless }: Fault, others: readonly Fault[]): string | undefined {
+  if (unless !== undefined) return unless;
+  const isFull = others.some(({ name }) => name === 'disk_full');
+  return isFull && named === BY_UPLOADS ? 'a full disk takes no picture, so there is nothing to upload' : undefined;
+}
 
 /** So many that can be together, in a random order. */
 export function chosen(count: number, random: Random): Fault[] {
