@@ -258,7 +258,8 @@ export class Agent {
     });
     const battery = watchBattery({ channels, outbox, lowBelow: config.health.low_battery });
     this.#steps.add('battery', () => battery.stop());
-    const identity = watchIdentity({ config, live: credentials, uplink, clock, problems, log: this.#log.child({ room: 'identity' }) });
+    const ownLog = this.#log.child({ room: 'identity' });
+    const identity = watchIdentity({ config, live: credentials, uplink, outbox, clock, problems, log: ownLog });
     this.#live.followedBy({ channels, uplink, identity });
     this.#steps.add('identity', () => identity.stop());
     const socket = new StatusSocket(config.state_dir, status, {

@@ -92,6 +92,14 @@ onEachDatabase('the routes', (db) => {
     assert.equal(big.status, 413);
   });
 
+  test('unknown fields are ignored, whatever they are called', async () => {
+    const { token } = await api.register();
+    const payload = '{"power": 50, "__proto__": {"power": 1}, "constructor": {"prototype": {}}, "temperature": 20, "more": [1]}';
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const { statusCode, body } = await api.app.inject({ method: 'POST', url: '/health', headers, payload });
+    assert.deepEqual([statusCode, JSON.parse(body)], [200, { status: 'updated', power: 50, temperature: 20 }]);
+  });
+
   test('an unknown phone and a wrong password get the same answer', async () => {
     const { phone } = await api.register();
     const wrong = await api.ask('POST', '/auth/login', { body: { phone, password: 'something else' }, remoteAddress: '10.9.0.3' });

@@ -4,6 +4,7 @@ import { type Clock, every } from '../clock/index.ts';
 import type { Config } from '../config/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
 import {
+  announcementOf,
   type Credentials,
   DAY_MS,
   EXPIRY_STAGES,
@@ -16,7 +17,7 @@ import {
   Slots,
 } from '../identity/index.ts';
 import type { Logger } from '../logs/index.ts';
-import { lockStateDir } from '../outbox/index.ts';
+import { lockStateDir, type Outbox } from '../outbox/index.ts';
 import type { ProblemCode, Problems } from '../status/index.ts';
 import type { Proof, Uplink } from '../uplink/index.ts';
 import { isRefusal, provisionOver, refuseOwnPaths } from './provision.ts';
@@ -73,6 +74,8 @@ export interface IdentityParts {
   readonly clock: Clock;
   readonly problems: Problems;
   readonly log: Logger;
+  /** Takes the announcements of new certificates. */
+  readonly outbox: Outbox;
 }
 
 export interface RunningIdentity {
@@ -86,9 +89,11 @@ export interface RunningIdentity {
 }
 
 export function watchIdentity(parts: IdentityParts): RunningIdentity {
-  const { config, live, uplink, clock, problems, log } = parts;
+  const { config, live, uplink, clock, problems, log, outbox } = parts;
   const slots = new Slots(config.state_dir);
   const say = (step: string) => log.info({ event: 'rotation' }, step);
+  /** Given to the outbox, which keeps what it could not write yet. */
+  const announced = new Set<string>();
   let isAtWork = false;
   let notBeforeMs = 0;
 
@@ -111,8 +116,35 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
     }
   };
 
+  const fresh = (): Credentials | undefined => {
+    const next = readCredentials(identityPaths(config.mqtt, config.state_dir));
+    return next.cert === live.cert && next.key === live.key && next.ca === live.ca ? undefined : next;
+  };
+
+  const tell = (announcement: string | undefined) => {
+    if (announcement !== undefined) outbox.append({ class: 'event', body: { kind: 'certificate_next', announcement } });
+  };
+
+  const announce = () => {
+    const { announcements } = slots;
+    if (isAtWork || announcements.isEmpty || uplink.status().state !== 'connected') return;
+    try {
+      // What was taken and not tried yet may still be refused.
+      if (fresh()) return;
+      for (const announcement of announcements.leadingTo(live.cert)) {
+        if (!announced.has(announcement)) tell(announcement);
+        announced.add(announcement);
+      }
+      outbox.flush();
+      announcements.forget();
+    } catch {
+      // A disk that takes nothing, or files that can't be read, are told by those who need them more: it is tried again.
+    }
+  };
+
   const look = () => {
     sayExpiry(problems, live, clock);
+    announce();
     const isDue = isRotationDue(live.notAfterMs, clock.wall(), clock.trusted(), config.provisioning.rotate_before);
     if (!isDue || isAtWork || config.mqtt.cert_file !== null || clock.mono() < notBeforeMs || uplink.status().state !== 'connected') return;
     notBeforeMs = clock.mono() + AGAIN_AFTER_MS;
@@ -125,6 +157,8 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
 
   const settle = (next: Credentials, proof: Proof) => {
     if (proof.works) {
+      // Of the slots it was signed when the other one was taken.
+      if (config.mqtt.cert_file !== null) tell(announcementOf(config.thing, live, next.cert));
       live.replace(next);
       slots.retire();
       problems.clear('rotation_failed');
@@ -132,7 +166,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
       return sayExpiry(problems, live, clock);
     }
     const isBack = isRefusal(proof) && config.mqtt.cert_file === null && slots.canGoBack;
-    if (isBack) slots.use(slots.spare);
+    if (isBack) slots.goBack();
     const what = isBack ? 'the one before is used again' : 'the one before is used until the next start';
     problems.raise('rotation_failed', `the certificate on disk does not work (${proof.step}: ${proof.text}); ${what}`);
   };
@@ -141,10 +175,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
   look();
   return {
     rotate,
-    fresh: () => {
-      const next = readCredentials(identityPaths(config.mqtt, config.state_dir));
-      return next.cert === live.cert && next.key === live.key && next.ca === live.ca ? undefined : next;
-    },
+    fresh,
     tryOut: (next) => {
       uplink.change(next).then(
         (proof) => settle(next, proof),

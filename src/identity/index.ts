@@ -1,3 +1,4 @@
+export { Announcements, announcementOf } from './announcements.ts';
 export { type BenchFiles, benchCertificates, DevCa, type IssuedFiles, type LeafOptions } from './devCa.ts';
 export { EXPIRY_STAGES, type ExpiryStage, expiryStage, isRotationDue } from './expiry.ts';
 export {

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { replaceFile } from '../clock/index.ts';
 import { crashPoint } from '../crashPoint.ts';
 import { codeOf } from '../errors.ts';
+import { Announcements, announcementOf } from './announcements.ts';
 
 export type SlotName = 'a' | 'b';
 
@@ -31,9 +32,11 @@ type SlotFile = keyof typeof FILES;
 
 export class Slots {
   readonly folder: string;
+  readonly announcements: Announcements;
 
   constructor(stateDir: string) {
     this.folder = join(stateDir, 'identity');
+    this.announcements = new Announcements(this.folder);
   }
 
   /** The slot in use; undefined before there is a certificate. */
@@ -98,16 +101,35 @@ export class Slots {
     return slot;
   }
 
-  /** From now on this slot counts; the other one, if it served, can be gone back to. */
-  use(slot: SlotName): void {
+  /** From now on this slot counts, which the old key tells the cloud; the other one, if it served, can be gone back to. */
+  use(slot: SlotName, thing: string): void {
     const { current } = this.#pointer();
     if (current === slot) return;
+    if (current !== null) this.announcements.add(this.#announcement(thing, current, slot));
     this.#point({ current: slot, can_go_back: current !== null });
+  }
+
+  /** To what served before: the new one is refused. */
+  goBack(): void {
+    if (this.canGoBack) this.#point({ current: this.spare, can_go_back: true });
   }
 
   /** The new one has proved itself: the old key is removed. */
   retire(): void {
     if (this.canGoBack) this.empty(this.spare);
+  }
+
+  /** An old identity that can't be used any more says nothing, and stands in no way: then a person tells the cloud. */
+  #announcement(thing: string, before: SlotName, next: SlotName): string | undefined {
+    try {
+      return announcementOf(
+        thing,
+        { cert: this.read(before, 'cert') ?? '', key: this.read(before, 'key') ?? '' },
+        this.read(next, 'cert') ?? '',
+      );
+    } catch {
+      return undefined;
+    }
   }
 
   /** Said before the old one is touched. */

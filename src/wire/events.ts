@@ -64,7 +64,25 @@ export const restarted = z.object({
   text: z.string(),
 });
 
-export const eventBody = z.discriminatedUnion('kind', [evicted, outboxClosed, clockSet, uploaded, problemEvent, lastWords, restarted]);
+/** The `typ` of an announcement: nothing else that a robot signs can be taken for one. */
+export const CERTIFICATE_NEXT_TYP = 'elderly-bot-certificate-next+jwt';
+
+/** The next certificate of this robot, said with the key of the one before: a JWS of `{iss, next}` (contract, device auth). */
+export const certificateNext = z.object({
+  kind: z.literal('certificate_next'),
+  announcement: z.string().max(20_000),
+});
+
+export const eventBody = z.discriminatedUnion('kind', [
+  evicted,
+  outboxClosed,
+  clockSet,
+  uploaded,
+  problemEvent,
+  lastWords,
+  restarted,
+  certificateNext,
+]);
 export type EventBody = z.infer<typeof eventBody>;
 
 /** The envelope of any event, also of a kind this side does not know yet: it still has a seq that counts. */

@@ -1,8 +1,14 @@
 // A new certificate while the agent runs: got over its own connection, tried by it, and the old one stays until the new one works.
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { decodeJwt } from 'jose';
+import { addCertificate } from '../../cloud/src/auth/certificates.ts';
+import { migrate } from '../../cloud/src/database/migrate.ts';
+import { pgliteDatabase } from '../../cloud/src/database/pglite.ts';
+import { Instance } from '../../cloud/test/support/instance.ts';
 import { askReload, askStatus, type Status } from '../../src/status/index.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { AGENT, Program } from '../support/program.ts';
@@ -43,6 +49,20 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
     while ((await askStatus(bench.stateDir)).link.state !== 'connected') await new Promise((resolve) => setTimeout(resolve, 50));
   }
 
+  /** Events that announce a certificate, as the cloud gets them: each by the certificate that it names as the next. */
+  const announced = () =>
+    bench.core.published
+      .filter(({ topic, text }) => topic === 'elderly_bot/events' && text.includes('"certificate_next"'))
+      .map(({ text }) => {
+        const { announcement } = JSON.parse(text) as { announcement: string };
+        const { next } = decodeJwt<{ next: string }>(announcement);
+        return { text, cert: new X509Certificate(Buffer.from(next, 'base64')).toString().trim() };
+      });
+
+  const isAnnounced = async (cert: string | undefined) => {
+    while (!announced().some((one) => one.cert === cert?.trim())) await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+
   const codes = ({ problems }: Status) => problems.map(({ code, subject }) => `${code} ${subject}`.trim());
 
   it('is renewed by itself in time, and the problem ends', async () => {
@@ -80,6 +100,35 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
     assert.deepEqual(JSON.parse(rotated.out).slot, bench.slots.current);
     const verified = await bench.run(['verify', '--online']);
     assert.match(verified.out, /online {7}ok\n {2}the running agent is connected/);
+    await isAnnounced(bench.inUse()?.cert);
+  });
+
+  it('is announced to a cloud that knew the one before: after `rotate` without an agent, once, by the next agent', async () => {
+    await bench.handOver('own');
+    const db = await pgliteDatabase('memory:');
+    try {
+      await migrate(db);
+      await addCertificate(db, 'elderly-bot', bench.inUse()?.cert ?? '');
+      assert.equal((await bench.run(['rotate'])).code, 0);
+      assert.equal((await bench.run(['rotate'])).code, 0);
+      const last = bench.inUse()?.cert;
+      const running = await run();
+      await isAnnounced(last);
+      assert.equal(await running.stop(), 0);
+      assert.equal(announced().length, 2);
+      const cloud = new Instance(db);
+      for (const { text } of announced()) await cloud.send('elderly_bot/events', text);
+      await cloud.stop();
+      const known = await db.query<{ certificate: string }>('select certificate from device_certificates order by added_at');
+      assert.equal(known.length, 3);
+      assert.equal(known.at(-1)?.certificate.trim(), last?.trim());
+      const again = await run();
+      await again.event('started');
+      assert.equal(await again.stop(), 0);
+      assert.equal(announced().length, 2);
+    } finally {
+      await db.close();
+    }
   });
 
   it('is refused by AWS: the agent says so and goes on with the old one', async () => {
@@ -113,6 +162,8 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
     await askReload(bench.stateDir);
     await running.event('certificate_changed');
     assert.deepEqual(codes(await askStatus(bench.stateDir)), []);
+    await isAnnounced(bench.inUse()?.cert);
+    assert.equal(announced().length, 1, 'the one that was refused is not announced');
     assert.equal(await running.stop(), 0);
   });
 
@@ -126,6 +177,7 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
     for (const file of ['cert', 'key'] as const) copyFileSync(second[file], first[file]);
     await askReload(bench.stateDir);
     await agent.event('certificate_changed');
+    await isAnnounced(readFileSync(second.cert, 'utf8'));
     assert.ok(!existsSync(join(bench.stateDir, 'identity')));
   });
 });

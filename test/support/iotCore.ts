@@ -47,7 +47,7 @@ export class IotCore {
   readonly things = new Set<string>();
   /** Client ids in the order in which they were let in. */
   readonly connected: string[] = [];
-  readonly published: string[] = [];
+  readonly published: { readonly topic: string; readonly text: string }[] = [];
   creates = 0;
   provisions = 0;
   readonly #files: BenchFiles;
@@ -151,7 +151,7 @@ export class IotCore {
   }
 
   async #take({ topic, payload }: IPublishPacket, socket: TLSSocket, send: (packet: Packet) => void): Promise<void> {
-    this.published.push(topic);
+    this.published.push({ topic, text: payload.toString() });
     const reply = this.#scripted(topic);
     if (!topic.startsWith('$aws/') || reply === 'silence') return;
     if (reply === 'cut') {

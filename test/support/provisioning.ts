@@ -81,6 +81,7 @@ export class ProvisioningBench extends CertsBench {
         key: readFileSync(pair.key, 'utf8'),
         rootCa: readFileSync(this.files.ca, 'utf8'),
       }),
+      'elderly-bot',
     );
     slots.retire();
     this.core.register(readFileSync(pair.cert, 'utf8'), 'elderly-bot');

@@ -38,13 +38,15 @@ interface Device {
   readonly fingerprint: string;
   readonly added_at: Date;
   readonly revoked_at: Date | null;
+  /** The fingerprint of the certificate before it; null: it was added here. */
+  readonly announced_by: string | null;
   readonly certificate: string;
 }
 
 export function listDevices(thing: string | undefined, json: boolean): Promise<number> {
   return onDatabase(async (db) => {
     const devices = await db.query<Device>(
-      `select thing, fingerprint, added_at, revoked_at, certificate from device_certificates
+      `select thing, fingerprint, added_at, revoked_at, announced_by, certificate from device_certificates
       where $1::text is null or thing = $1 order by thing, added_at`,
       [thing ?? null],
     );

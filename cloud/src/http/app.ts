@@ -34,6 +34,9 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
     trustProxy: 'loopback',
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    // An unknown field is ignored, whatever its name (contract, conventions).
+    onProtoPoisoning: 'remove',
+    onConstructorPoisoning: 'remove',
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => void fail(log, error, request, reply),

@@ -1,6 +1,7 @@
 // One transaction for a batch of messages. What a message names is covered in the same transaction that inserts its rows, so
 // the coverage never claims a row that a crash took away.
 import { recordAlerts } from '../alerts/fromRows.ts';
+import { type Announced, takeAnnouncements } from '../auth/successors.ts';
 import { cover } from '../coverage.ts';
 import type { Database } from '../database/database.ts';
 import { claimUploads } from '../uploads/uploads.ts';
@@ -10,11 +11,14 @@ import { insertPoison, insertRows } from './insert.ts';
 import type { Message, RowsMessage } from './message.ts';
 import { updateRobots } from './robots.ts';
 
-/** May be repeated after any failure, also where it isn't known whether the last commit came through. */
-export async function commit(db: Database, messages: readonly Message[], nowMs: number): Promise<void> {
+/**
+ * May be repeated after any failure, also where it isn't known whether the last commit came through.
+ * @returns what became of the certificates that were announced.
+ */
+export async function commit(db: Database, messages: readonly Message[], nowMs: number): Promise<Announced[]> {
   const rows = messages.filter((message): message is RowsMessage => message.kind === 'rows');
   const changes = outboxChanges(messages);
-  await db.transaction(async (sql) => {
+  return db.transaction(async (sql) => {
     const corrected = await cover(sql, changes);
     await insertRows(sql, rows);
     await recordAlerts(sql, rows);
@@ -22,5 +26,6 @@ export async function commit(db: Database, messages: readonly Message[], nowMs: 
     await correctTimes(sql, rows, corrected);
     await updateRobots(sql, messages, nowMs);
     await insertPoison(sql, messages);
+    return takeAnnouncements(sql, rows, nowMs);
   });
 }

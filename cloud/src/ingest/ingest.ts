@@ -120,7 +120,10 @@ export class Ingest {
     const { db, log, nowMs = Date.now } = this.#options;
     for (let tries = 0; ; tries++) {
       try {
-        await commit(db, messages, nowMs());
+        for (const { thing, refused } of await commit(db, messages, nowMs())) {
+          if (refused === null) log.info({ event: 'certificate_announced', thing }, 'a robot has another certificate');
+          else log.warn({ event: 'certificate_refused', thing, why: refused }, 'a certificate that a robot announced is not taken');
+        }
         if (tries > 0) log.info({ event: 'database_back', tries }, 'the database takes messages again');
         return true;
       } catch (error) {

@@ -9,6 +9,7 @@ import { commands } from './0020-commands.ts';
 import { changes } from './0021-changes.ts';
 import { monitors } from './0022-monitors.ts';
 import { pace } from './0023-pace.ts';
+import { successors } from './0024-successors.ts';
 
 export interface Migration {
   readonly number: number;
@@ -27,4 +28,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 21, name: 'changes', sql: changes },
   { number: 22, name: 'monitors', sql: monitors },
   { number: 23, name: 'pace', sql: pace },
+  { number: 24, name: 'successors', sql: successors },
 ];

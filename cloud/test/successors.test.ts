@@ -1,0 +1,151 @@
+// A robot's next certificate, announced by the one it has: known from then on, once, and by nobody else's word.
+import assert from 'node:assert/strict';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { before, test } from 'node:test';
+import { type JWTHeaderParameters, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import { announcementOf, DevCa } from '../../src/identity/index.ts';
+import { CERTIFICATE_NEXT_TYP } from '../../src/wire/index.ts';
+import { fingerprintOf, revokeCertificate } from '../src/auth/certificates.ts';
+import { Devices } from '../src/auth/devices.ts';
+import { ORIGIN } from './support/api.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { addDevice, type Device, deviceToken, makeDevice } from './support/device.ts';
+import { Instance } from './support/instance.ts';
+import { event } from './support/robot.ts';
+
+const DAY_MS = 86_400_000;
+
+const derOf = ({ raw }: X509Certificate): string => raw.toString('base64');
+
+/** As the robot says it. */
+function announced(by: Device, next: Device): string {
+  const said = announcementOf(by.thing, { cert: by.certificate.toString(), key: by.key }, next.certificate.toString());
+  assert.ok(said);
+  return said;
+}
+
+/** As the contract has it, but for what is changed. */
+function changed(by: Device, next: Device, claims: JWTPayload = {}, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
+  return new SignJWT({ iss: by.thing, next: derOf(next.certificate), ...claims })
+    .setProtectedHeader({ alg: 'ES256', typ: CERTIFICATE_NEXT_TYP, 'x5t#S256': fingerprintOf(by.certificate), ...header })
+    .sign(createPrivateKey(by.key));
+}
+
+interface Known {
+  /** Known, and what it announces: another certificate of the same robot. */
+  readonly robot: Device;
+  readonly next: Device;
+  readonly other: Device;
+  readonly unknown: Device;
+  readonly revoked: Device;
+  readonly ended: Device;
+  readonly endedNext: Device;
+  readonly ca: X509Certificate;
+}
+
+/** What is refused; nothing of it makes `next` known. */
+const REFUSED: Readonly<Record<string, (known: Known) => Promise<string> | string>> = {
+  'no JWS': () => 'a.b.c',
+  'alg none': ({ robot, next }) => new UnsecuredJWT({ iss: robot.thing, next: derOf(next.certificate) }).encode(),
+  'another robot’s key': ({ robot, next, other }) => announced({ ...robot, key: other.key }, next),
+  'another robot’s certificate': ({ other, next }) => announced(other, next),
+  'another robot’s certificate with this robot’s name': ({ robot, other, next }) => changed(other, next, { iss: robot.thing }),
+  'another robot’s name': ({ robot, other, next }) => changed(robot, next, { iss: other.thing }),
+  'a certificate that is not known': ({ unknown, next }) => announced(unknown, next),
+  'a certificate that is revoked': ({ revoked, next }) => announced(revoked, next),
+  'a certificate that has ended': ({ ended, next }) => announced(ended, next),
+  'the next one’s own key': ({ robot, next }) => announced({ ...robot, key: next.key }, next),
+  'a token for uploads': ({ robot, next }) => deviceToken(robot, { next: derOf(next.certificate) }),
+  'another typ': ({ robot, next }) => changed(robot, next, {}, { typ: 'JWT' }),
+  'no certificate': ({ robot, next }) => changed(robot, next, { next: 'AAAA' }),
+  'a CA': ({ robot, next, ca }) => changed(robot, next, { next: derOf(ca) }),
+  'a certificate that has ended already': ({ robot, endedNext }) => announced(robot, endedNext),
+  'another robot’s known certificate': ({ robot, other }) => announced(robot, other),
+};
+
+onEachDatabase('announced certificates', (db) => {
+  let ca: DevCa;
+  before(async () => {
+    ca = await DevCa.create();
+  });
+
+  const isKnown = async (device: Device): Promise<boolean> => {
+    const devices = new Devices({ db: db(), audience: () => ORIGIN, ca: null });
+    const authorization = `Bearer ${await deviceToken(device)}`;
+    return devices.authenticate(authorization).then(
+      (thing) => thing === device.thing,
+      () => false,
+    );
+  };
+
+  let seq = 0;
+  const say = async (thing: string, ...announcements: readonly string[]): Promise<void> => {
+    const cloud = new Instance(db());
+    for (const announcement of announcements)
+      await cloud.send('elderly_bot/events', event({ thing }, ++seq, { kind: 'certificate_next', announcement }));
+    await cloud.stop();
+  };
+
+  const robotWithNext = async () => {
+    const robot = await makeDevice(ca);
+    await addDevice(db(), robot);
+    return { robot, next: await makeDevice(ca, { thing: robot.thing }) };
+  };
+
+  test('what the key of a known certificate announces is known from then on, and so is what that announces', async () => {
+    const { robot, next } = await robotWithNext();
+    const third = await makeDevice(ca, { thing: robot.thing });
+    assert.equal(await isKnown(next), false);
+    await say(robot.thing, announced(robot, next), announced(next, third));
+    assert.deepEqual([await isKnown(robot), await isKnown(next), await isKnown(third)], [true, true, true]);
+  });
+
+  for (const [what, announcement] of Object.entries(REFUSED)) {
+    test(`refused: ${what}`, async () => {
+      const { robot, next } = await robotWithNext();
+      const { thing } = robot;
+      const past = new Date(Date.now() - DAY_MS);
+      const [other, unknown, revoked, ended, endedNext] = await Promise.all([
+        makeDevice(ca),
+        makeDevice(ca, { thing }),
+        makeDevice(ca, { thing }),
+        makeDevice(ca, { thing, notAfter: past }),
+        makeDevice(ca, { thing, notAfter: past }),
+      ]);
+      for (const known of [other, revoked, ended]) await addDevice(db(), known);
+      await revokeCertificate(db(), thing, revoked.certificate.toString());
+      const certificates = async () => (await db().query('select 1 from device_certificates')).length;
+      const before = await certificates();
+      const said = await announcement({
+        robot,
+        next,
+        other,
+        unknown,
+        revoked,
+        ended,
+        endedNext,
+        ca: new X509Certificate(ca.certificatePem),
+      });
+      await say(thing, said);
+      assert.equal(await certificates(), before);
+      assert.deepEqual([await isKnown(robot), await isKnown(next), await isKnown(other)], [true, false, true]);
+    });
+  }
+
+  test('another robot that repeats it is not believed', async () => {
+    const [{ robot, next }, { robot: other }] = [await robotWithNext(), await robotWithNext()];
+    await say(other.thing, announced(robot, next));
+    assert.equal(await isKnown(next), false);
+  });
+
+  test('a certificate announces one successor; the same again changes nothing, and gives nothing back that was revoked', async () => {
+    const { robot, next } = await robotWithNext();
+    const another = await makeDevice(ca, { thing: robot.thing });
+    const announcement = announced(robot, next);
+    await say(robot.thing, announcement, announced(robot, another), announcement);
+    assert.deepEqual([await isKnown(next), await isKnown(another)], [true, false]);
+    await revokeCertificate(db(), robot.thing, next.certificate.toString());
+    await say(robot.thing, announcement);
+    assert.equal(await isKnown(next), false);
+  });
+});
