@@ -103,6 +103,8 @@ function modules(target, arch) {
   for (const file of readdirSync(join(from, 'rclnodejs', prebuilds)).filter((name) => name.endsWith('-node-rclnodejs.node'))) {
     put(join(from, 'rclnodejs', prebuilds, file), join(target, 'rclnodejs', prebuilds, file));
   }
+  for (const part of ['package.json', 'LICENSE', 'dist/index.js'])
+    put(join(from, '@foxglove/rosmsg', part), join(target, '@foxglove/rosmsg', part));
   // Sources too: an installation with another Node compiles them.
   for (const name of ['better-sqlite3', 'unix-dgram', 'bindings', 'file-uri-to-path', 'nan']) put(join(from, name), join(target, name));
   for (const name of ['better-sqlite3', 'unix-dgram']) keepCompiled(join(target, name), isOurs);

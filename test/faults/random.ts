@@ -21,3 +21,8 @@ export function seeded(seed: number): Random {
   const pick = <T>(list: readonly T[]): T => list[between(0, list.length - 1)] as T;
   return { next, between, pick };
 }
+
+export function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const left = [...items];
+  return items.flatMap(() => left.splice(random.between(0, left.length - 1), 1));
+}

@@ -13,8 +13,13 @@ const ARCH = process.arch === 'x64' ? 'amd64' : process.arch;
 const skip = spawnSync('dpkg-deb', ['--version']).status === 0 ? false : 'no dpkg-deb: this is no Debian';
 const skipLintian = spawnSync('lintian', ['--version']).status === 0 ? false : 'no lintian: apt-get install lintian';
 
-function run(command: string, args: readonly string[], cwd: string): { readonly status: number | null; readonly text: string } {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });
+interface Ran {
+  readonly status: number | null;
+  readonly text: string;
+}
+
+function run(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = process.env): Ran {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', env });
   return { status, text: `${stdout}${stderr}`.trim() };
 }
 
@@ -25,6 +30,10 @@ function worksFrom(program: string, folder: string): void {
   writeFileSync(join(folder, 'robot.yaml'), 'thing: kitchen-bot\nstate_dir: state\n');
   const stats = run(program, ['outbox', 'stats', '--config', 'robot.yaml'], folder);
   assert.match(stats.text, /OUTBOX_MISSING/);
+  // All that talks to ROS is loaded by then, and finds no ROS.
+  const { AMENT_PREFIX_PATH: _, ...env } = process.env;
+  const topics = run(program, ['topics', '--config', 'robot.yaml'], folder, { ...env, ELDERLY_BOT_ROS_PREFIX: '/nonexistent' });
+  if (!existsSync('/opt/ros')) assert.match(topics.text, /ROS_MISSING/);
   const installed = run(program, ['service', 'install', '--config', 'robot.yaml', '--user', 'robot', '--root', 'root'], folder);
   assert.equal(installed.status, 0, installed.text);
   assert.ok(existsSync(join(folder, 'root/etc/systemd/system/elderly-bot.service')));

@@ -84,11 +84,11 @@ export class ServiceBench {
   }
 
   /** Installs as a user would, the waits shortened. @returns what it printed. */
-  install(user: string = ROBOT_USER.name): string {
+  install(user: string = ROBOT_USER.name, program: string = LAB_AGENT): string {
     const folder = this.lab.path(`/etc/systemd/system/${UNIT}.d`);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'quick.conf'), DROP_IN);
-    const { code, text } = this.lab.runWith(this.#domain.env, LAB_AGENT, 'service', 'install', '--config', CONFIG, '--user', user);
+    const { code, text } = this.lab.runWith(this.#domain.env, program, 'service', 'install', '--config', CONFIG, '--user', user);
     if (code !== 0) throw new Error(`service install ended with ${code}: ${text}\n${this.lab.journal(UNIT).slice(-3_000)}`);
     return text;
   }

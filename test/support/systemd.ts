@@ -2,7 +2,7 @@
 // robot, the power is cut, and nothing of it is left on this machine. One at a time: they share the machine's control groups.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askStatus, type Status } from '../../src/status/index.ts';
@@ -41,6 +41,8 @@ export class SystemdLab {
   #pid = 0;
 
   private constructor() {
+    // Others than root look into it in the lab.
+    chmodSync(this.folder, 0o711);
     process.on('exit', this.#killOnExit);
   }
 

@@ -1,0 +1,103 @@
+// The robot of the systemd campaign: the agent as its package installs it, in a systemd of its own, and the node that publishes beside it.
+import { basename, join } from 'node:path';
+import { claimDomain, type RosDomain } from '../../support/domain.ts';
+import { robotPackage } from '../../support/robotPackage.ts';
+import { RosPeer } from '../../support/ros.ts';
+import { ServiceBench, STATE, UNIT } from '../../support/service.ts';
+import { LAB_ROOT, type Properties, ROBOT_USER } from '../../support/systemd.ts';
+
+const LOAD = { topic: '/steps', type: 'std_msgs/msg/Int32', perSecond: 500 };
+const VERSIONS = ['1.0.0', '1.1.0'] as const;
+
+/** The package's launcher looks for ROS in /opt/ros, and then here. */
+const ENVIRONMENT = `ELDERLY_BOT_ROS_PREFIX=${LAB_ROOT}/.ros2\n`;
+
+export class Robot {
+  readonly bench: ServiceBench;
+  readonly #domain: RosDomain;
+  readonly #packages: readonly string[];
+  #node: RosPeer | undefined;
+
+  private constructor(bench: ServiceBench, domain: RosDomain, packages: readonly string[], node: RosPeer) {
+    this.bench = bench;
+    this.#domain = domain;
+    this.#packages = packages;
+    this.#node = node;
+  }
+
+  static async start(): Promise<Robot> {
+    const domain = await claimDomain();
+    const bench = await ServiceBench.start(domain);
+    try {
+      const packages = VERSIONS.map((version) => basename(robotPackage(join(bench.lab.folder, 'packages'), version)));
+      const robot = new Robot(bench, domain, packages, await nodeIn(domain));
+      robot.setEnvironment('');
+      robot.installPackage(0);
+      bench.install(ROBOT_USER.name, '/usr/bin/elderly-bot');
+      return robot;
+    } catch (error) {
+      await bench.stop();
+      throw error;
+    }
+  }
+
+  /** Lines of the unit's environment file. */
+  setEnvironment(lines: string): void {
+    this.bench.setEnvironment(ENVIRONMENT + lines);
+  }
+
+  /** One of two versions, over what is there. */
+  installPackage(which: number): void {
+    // Node.js is this machine's, and no package.
+    this.bench.lab.must('dpkg', '--force-depends', '--install', `/run/lab/packages/${this.#packages[which]}`);
+  }
+
+  async endNode(): Promise<void> {
+    await this.#node?.close();
+    this.#node = undefined;
+  }
+
+  /** Where there is none. */
+  async startNode(): Promise<void> {
+    this.#node ??= await nodeIn(this.#domain);
+  }
+
+  /** Resolves when somebody hears the node. */
+  async heard(): Promise<void> {
+    await this.#node?.matched(LOAD.topic);
+  }
+
+  /** Publishes for a second. */
+  async publish(): Promise<void> {
+    await this.#node?.burst(LOAD.topic, LOAD.type, LOAD.perSecond, LOAD.perSecond);
+  }
+
+  /** Why the agent says that its last run ended. */
+  async cause(): Promise<string> {
+    return String((await this.bench.status(({ last_run: last }) => last !== null)).last_run?.cause);
+  }
+
+  properties(...names: string[]): Properties {
+    return this.bench.lab.properties(UNIT, ...names);
+  }
+
+  systemctl(...args: string[]): void {
+    this.bench.lab.must('systemctl', ...args);
+  }
+
+  get stateDir(): string {
+    return this.bench.lab.path(STATE);
+  }
+
+  async stop(): Promise<void> {
+    await this.endNode();
+    await this.bench.stop();
+    await this.#domain.release();
+  }
+}
+
+async function nodeIn({ env }: RosDomain): Promise<RosPeer> {
+  const node = await RosPeer.start('robot', env, ROBOT_USER.id);
+  await node.advertise(LOAD.topic, LOAD.type);
+  return node;
+}

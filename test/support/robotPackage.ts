@@ -1,0 +1,36 @@
+// The Debian package as `npm run package` makes it, for this processor; with the rclnodejs that was built on this machine beside the ones
+// that are prebuilt for Ubuntu, so that it runs where there is no Ubuntu.
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { ROOT } from './program.ts';
+
+const ARCH = process.arch === 'x64' ? 'amd64' : process.arch;
+const BUILT = 'node_modules/rclnodejs/build/Release/rclnodejs.node';
+
+/** @returns the package's file in `folder`. */
+export function robotPackage(folder: string, version: string): string {
+  must(process.execPath, join(ROOT, 'scripts/package/main.mjs'), '--arch', ARCH, '--version', version, '--out', folder);
+  const deb = join(folder, `elderly-bot_${version}_${ARCH}.deb`);
+  if (existsSync(join(ROOT, BUILT))) withBuilt(deb);
+  return deb;
+}
+
+function withBuilt(deb: string): void {
+  const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-deb-'));
+  try {
+    must('dpkg-deb', '--raw-extract', deb, folder);
+    const target = join(folder, 'usr/lib/elderly-bot', BUILT);
+    mkdirSync(dirname(target), { recursive: true });
+    cpSync(join(ROOT, BUILT), target);
+    must('dpkg-deb', '--root-owner-group', '-Znone', '--build', folder, deb);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function must(command: string, ...args: string[]): void {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stdout}${stderr}`);
+}
