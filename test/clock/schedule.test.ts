@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import { createTask } from 'node-cron';
 import { cronOf } from '../../src/clock/cron.ts';
 import { type JobMemory, type JobStore, Schedules } from '../../src/clock/index.ts';
 import { decide } from '../../src/clock/schedule.ts';
@@ -36,6 +37,26 @@ describe('a cron expression', () => {
     assert.equal(sundays.latest(SUNDAY_MS + 5 * DAY_MS, 3), undefined);
     assert.equal(cronOf('*/15 * * * *').latest(SUNDAY_MS + 44 * MINUTE_MS, 0), SUNDAY_MS + 30 * MINUTE_MS);
     assert.equal(cronOf('0 0 L * *').latest(Date.UTC(2028, 2, 5), 31), Date.UTC(2028, 1, 29));
+  });
+
+  it('names the days that node-cron names', () => {
+    const field = (min: number, max: number) =>
+      fc.oneof(
+        fc.constant('*'),
+        fc.integer({ min, max }).map(String),
+        fc.integer({ min: 2, max: 5 }).map((step) => `*/${step}`),
+        fc.tuple(fc.integer({ min, max }), fc.integer({ min, max })).map(([a, b]) => `${Math.min(a, b)}-${Math.max(a, b)}`),
+        fc.uniqueArray(fc.integer({ min, max }), { minLength: 1, maxLength: 4 }).map((values) => values.join(',')),
+      );
+    fc.assert(
+      fc.property(field(1, 28), field(1, 12), field(0, 7), fc.integer({ min: -30_000, max: 60_000 }), (day, month, weekday, days) => {
+        const expression = `30 4 ${day} ${month} ${weekday}`;
+        const moment = days * DAY_MS + 4.5 * HOUR_MS;
+        const isNamed = cronOf(expression).latest(moment, 0) === moment;
+        assert.equal(isNamed, createTask(expression, () => {}, { timezone: 'UTC' }).match(new Date(moment)), expression);
+      }),
+      { numRuns: 1_000 },
+    );
   });
 
   for (const wrong of ['', 'now', '* * * *', '0 0 * * * *', '61 * * * *', '0 3 30 2 *', '@weekly', '* * * * 9']) {
