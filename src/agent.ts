@@ -1,5 +1,6 @@
 // The composition root: with the joints in agent/, the only place where rooms meet. It reads as the data goes: ROS, sensing, outbox, uplink; and back:
 // uplink, commands, ROS. start() is that order, stop() the reverse; an error on the way down is kept and the rest goes on.
+import { join } from 'node:path';
 import { watchBattery } from './agent/battery.ts';
 import { startCameras } from './agent/cameras.ts';
 import { type Channels, startChannels } from './agent/channels.ts';
@@ -29,7 +30,7 @@ import { AgentError, messageOf } from './errors.ts';
 import { identityPaths, readCredentials } from './identity/index.ts';
 import type { LogFile, Logger } from './logs/index.ts';
 import { isCorruption, lockStateDir, type NewRow, type Outbox, type WaitingRow } from './outbox/index.ts';
-import { startRosNode } from './ros/index.ts';
+import { SharedPorts, startRosNode } from './ros/index.ts';
 import { type Pulse, type Reloaded, type Status, StatusSocket } from './status/index.ts';
 import type { Uplink } from './uplink/index.ts';
 import { VERSION } from './version.ts';
@@ -153,7 +154,9 @@ export class Agent {
     this.#steps.add('outbox', () => outbox.close());
     yield 'outbox';
 
+    const ports = new SharedPorts(join(config.state_dir, 'ros-ports.json'));
     const ros = await this.#startRos({
+      ports,
       name: config.ros.node_name,
       namespace: config.ros.namespace,
       ...(config.ros.domain_id === null ? {} : { domainId: config.ros.domain_id }),
@@ -213,7 +216,7 @@ export class Agent {
     this.#steps.add('uploads', () => uploads?.stop());
     yield 'uploads';
 
-    const cameras = await startCameras({ loaded, clock, problems });
+    const cameras = await startCameras({ loaded, ports, clock, problems });
     const log = this.#log.child({ room: 'media' });
     incidents =
       uploads &&

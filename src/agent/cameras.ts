@@ -3,12 +3,13 @@ import { type Clock, every } from '../clock/index.ts';
 import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type LoadedConfig } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
 import { Camera, Jobs, type PictureMessage } from '../media/index.ts';
-import { startRosNode } from '../ros/index.ts';
+import { type SharedPorts, startRosNode } from '../ros/index.ts';
 import type { CameraStatus, Problems } from '../status/index.ts';
 import { Follow } from './follow.ts';
 
 export interface CameraParts {
   readonly loaded: LoadedConfig;
+  readonly ports: SharedPorts;
   readonly clock: Clock;
   readonly problems: Problems;
 }
@@ -33,12 +34,12 @@ const SILENT_MS = 60_000;
  * Cameras have a ROS node of their own: what a participant of DDS receives is received by one thread, and an alert must not stand behind
  * the fragments of a picture.
  */
-export async function startCameras({ loaded, clock, problems }: CameraParts): Promise<Cameras> {
+export async function startCameras({ loaded, ports, clock, problems }: CameraParts): Promise<Cameras> {
   const { config, off } = loaded;
   const { namespace, node_name: nodeName, domain_id: domainId } = config.ros;
   for (const { of, name, text } of off) if (of === 'cameras') problems.raise('camera_off', text, name);
   if (Object.keys(config.cameras).length === 0) return NONE;
-  const ros = await startRosNode({ name: `${nodeName}_cameras`, namespace, ...(domainId === null ? {} : { domainId }) });
+  const ros = await startRosNode({ name: `${nodeName}_cameras`, namespace, ports, ...(domainId === null ? {} : { domainId }) });
   const jobs = new Jobs();
   const begin = async (name: string, entry: CameraConfig) => {
     const tell = (code: 'camera_off' | 'camera_silent' | 'camera_unreadable' | 'privacy_unknown', what: string | undefined) => {

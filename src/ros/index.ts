@@ -11,6 +11,7 @@ export {
   resolveDomainId,
 } from './names.ts';
 export { startRosNode } from './node.ts';
+export { SharedPorts } from './sharedPorts.ts';
 export {
   type SimulatedOptions,
   SimulatedRos,

@@ -7,6 +7,7 @@ import { amentPrefixes, installedDefinitions, unknownType } from './installed.ts
 import { checkNodeName, requireTopicName, resolveDomainId } from './names.ts';
 import { fromNativeQos, toNativeQos } from './qos.ts';
 import { Receiver, Reception, SAMPLES_PER_TURN } from './reception.ts';
+import type { SharedPorts } from './sharedPorts.ts';
 import {
   DEFAULT_QOS,
   type EndpointInfo,
@@ -23,6 +24,8 @@ import {
 /** No log file (rcl ends the process where it can't write one) and no /rosout: our own log says it all. */
 const ROS_ARGUMENTS = ['--ros-args', '--disable-external-lib-logs', '--disable-rosout-logs'];
 
+const NOTE_EVERY_MS = 10_000;
+
 /** @throws AgentError ROS_MISSING, ROS_BINARY, ROS_DOMAIN_INVALID, ROS_TOPIC_INVALID */
 export async function startRosNode(options: RosNodeOptions & { readonly samplesPerTurn?: number }): Promise<RosNode> {
   const domainId = resolveDomainId(options.domainId, process.env.ROS_DOMAIN_ID);
@@ -31,12 +34,13 @@ export async function startRosNode(options: RosNodeOptions & { readonly samplesP
   if (problem !== undefined) throw new AgentError('ROS_TOPIC_INVALID', problem);
   if (namespace !== '/') requireTopicName(namespace);
   const binding = loadBinding();
+  options.ports?.bury();
   try {
     const context = binding.createContext();
     binding.init(context, ROS_ARGUMENTS, BigInt(domainId));
     const handle = binding.createNode(options.name, namespace, context, [], false, null);
     const node = new NativeNode(binding, context, handle, options.samplesPerTurn ?? SAMPLES_PER_TURN);
-    node.start();
+    node.start(options.ports);
     return node;
   } catch (error) {
     throw new AgentError('ROS_MISSING', `ROS 2 does not start in domain ${domainId}: ${messageOf(error)}`, {
@@ -56,6 +60,7 @@ class NativeNode implements RosNode {
   readonly #publishers = new Set<NativeHandle>();
   /** The addon may still hold a closed handle in its list of ready ones, so none is given to the garbage collector. */
   readonly #released: NativeHandle[] = [];
+  #noting: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(binding: NativeBinding, context: NativeHandle, node: NativeHandle, samplesPerTurn: number) {
@@ -67,9 +72,13 @@ class NativeNode implements RosNode {
     this.#reception = new Reception(binding, context);
   }
 
-  start(): void {
+  start(ports: SharedPorts | undefined): void {
     this.#reception.start();
     RUNNING.add(this);
+    if (ports === undefined) return;
+    ports.note();
+    this.#noting = setInterval(() => ports.note(), NOTE_EVERY_MS);
+    this.#noting.unref();
   }
 
   get served(): number {
@@ -165,6 +174,7 @@ class NativeNode implements RosNode {
   }
 
   async #shutDown(): Promise<void> {
+    clearInterval(this.#noting);
     await this.#reception.stop();
     RUNNING.delete(this);
     for (const handle of this.#reception.handles()) this.#release(handle);

@@ -1,5 +1,6 @@
 // What the rest of the program knows of ROS 2: topics, types and plain objects. Nothing here names a ROS library.
 import type { AgentError } from '../errors.ts';
+import type { SharedPorts } from './sharedPorts.ts';
 
 export interface RosStamp {
   readonly sec: number;
@@ -99,6 +100,8 @@ export interface RosNodeOptions {
   readonly namespace?: string | undefined;
   /** 0 to 232; null or left out: ROS_DOMAIN_ID, else 0. */
   readonly domainId?: number | null | undefined;
+  /** For a program that has to be heard at once after it was killed. */
+  readonly ports?: SharedPorts | undefined;
 }
 
 export const DEFAULT_QOS: QosProfile = {
