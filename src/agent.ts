@@ -249,13 +249,27 @@ export class Agent {
     const tended = { config, outbox, journal, lifetime, clock, uplink, problems, logFile: this.#logFile, damage: this.#damage };
     const tending = startTending({ ...tended, log: this.#log });
     this.#steps.add('tending', () => tending.stop());
-    const status = () =>
-      describe({ clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, figures: this.#figures, config, uploads });
+    const disk = watchDisk(config.state_dir, problems);
+    const parts = {
+      clock,
+      lifetime,
+      ending,
+      outbox,
+      uplink,
+      channels,
+      cameras,
+      commands,
+      problems,
+      figures: this.#figures,
+      config,
+      uploads,
+    };
+    const status = () => describe({ ...parts, disk: disk.free });
     this.#status = status;
     const pulse = pulseOf({ ros, outbox, status });
     this.#pulse = pulse;
     this.#steps.add('monitor', await startMonitor({ config, pulse, status, log: this.#log }));
-    const watches = [watchClock(clock, problems), watchDisk(config.state_dir, problems)];
+    const watches = [watchClock(clock, problems), disk];
     this.#steps.add('watches', () => {
       for (const watch of watches) watch.stop();
     });

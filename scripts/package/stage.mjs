@@ -146,11 +146,16 @@ function fetch(name, version, target) {
 
 /** @param {string} dist @param {string} from @param {string} to */
 function renameVersion(dist, from, to) {
+  const named = new RegExp(`\\bversion:\\s*"${from.replaceAll('.', '\\.')}"`, 'g');
+  let renamed = 0;
   for (const file of files(dist).filter((path) => path.endsWith('.js'))) {
     const text = readFileSync(file, 'utf8');
-    const other = text.replaceAll(`version: "${from}"`, `version: "${to}"`);
-    if (other !== text) writeFileSync(file, other);
+    const other = text.replaceAll(named, `version:"${to}"`);
+    if (other === text) continue;
+    writeFileSync(file, other);
+    renamed += 1;
   }
+  if (renamed === 0) throw new SetupError(`the bundle in ${dist} does not say that it is ${from}`, 'run npm run build');
 }
 
 /** Modes as Debian has them, whoever's umask this is. @param {string} folder */

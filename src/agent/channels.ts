@@ -61,6 +61,10 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     if (rows.length > 0) tellSilence(one);
     alarm.by(channel.dueMs);
   };
+  const end = (one: ChannelSubscription) => {
+    one.close();
+    write(one.channel.end(clock.mono()));
+  };
   let channelsNow: LoadedConfig['config']['channels'] = {};
   const start = ({ config, off, place }: LoadedConfig, names: readonly string[]) => {
     const disabled = off.flatMap(({ of, name }) => (of === 'channels' ? [name] : []));
@@ -97,7 +101,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     apply: (next, { added, removed, changed }) => {
       const gone = new Set([...removed, ...changed]);
       // First all that end: within one node a topic has one type.
-      for (const one of subscriptions) if (gone.has(one.channel.name)) one.close();
+      for (const one of subscriptions) if (gone.has(one.channel.name)) end(one);
       const kept = subscriptions.filter(({ channel }) => !gone.has(channel.name));
       for (const { name } of loaded.off) problems.clear('channel_off', name);
       subscriptions = [...kept, ...start(next, [...changed, ...added])];
@@ -109,7 +113,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     },
     stop: () => {
       looking.stop();
-      for (const one of subscriptions) one.close();
+      for (const one of subscriptions) end(one);
       alarm.stop();
     },
   };

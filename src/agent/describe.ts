@@ -23,11 +23,12 @@ export interface StatusParts {
   readonly commands: Commands;
   readonly problems: Problems;
   readonly figures: Figures;
+  readonly disk: Status['disk'];
   readonly uploads: RunningUploads | undefined;
 }
 
 export function describe(parts: StatusParts): Status {
-  const { config, clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, figures, uploads } = parts;
+  const { config, clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, figures, disk, uploads } = parts;
   return {
     thing: config.thing,
     version: VERSION,
@@ -51,6 +52,7 @@ export function describe(parts: StatusParts): Status {
     },
     delivered: figures.delivered(),
     alert_latency: figures.alertLatency(),
+    disk,
     wear: figures.wear(clock.mono(), config.health.disk_endurance),
     budget: uplink.budget(),
     channels: channels.status(),

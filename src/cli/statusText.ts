@@ -29,7 +29,7 @@ function problems({ problems: standing }: Status, paint: Paint): string[] {
   });
 }
 
-function link({ link: one, outbox, delivered, budget, wear }: Status, paint: Paint): string[] {
+function link({ link: one, outbox, delivered, budget, disk, wear }: Status, paint: Paint): string[] {
   const state = paint(one.state === 'connected' ? 'green' : 'yellow', one.state);
   const version = one.mqtt_version ? `, MQTT ${one.mqtt_version === 5 ? '5' : '3.1.1'}` : '';
   const failures = one.failures_in_a_row > 0 && one.state !== 'connected' ? `, ${one.failures_in_a_row} failures in a row` : '';
@@ -41,13 +41,16 @@ function link({ link: one, outbox, delivered, budget, wear }: Status, paint: Pai
     `outbox   ${outbox.accepted} rows taken, ${outbox.unconfirmed} unconfirmed${oldest} (held: ${held.join(', ')})${gone}`,
     `acks     ${delivered.acknowledged_rows} rows, p50 ${delivered.ack_p50_ms ?? '-'} ms, p99 ${delivered.ack_p99_ms ?? '-'} ms`,
     `budget   ${budget.spent} of ${budget.budget ?? 'unlimited'} messages this month, forecast ${budget.forecast} ($${budget.forecast_dollars}), telemetry every ${ago(budget.interval_ms)}`,
-    `disk     ${written(wear)}`,
+    `disk     ${disk.free_bytes === null ? '' : `${mib(disk.free_bytes)} free; `}${written(wear)}`,
   ];
+}
+
+function mib(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MiB`;
 }
 
 /** What the card's life goes by. */
 function written({ written_bytes: bytes, bytes_per_day: perDay, commits, commits_per_day: commitsPerDay, years }: Status['wear']): string {
-  const mib = (sum: number) => `${Math.round(sum / 1024 ** 2)} MiB`;
   const sofar = `${bytes === null ? 'unknown' : mib(bytes)} written, ${commits.count} transactions`;
   if (perDay === null) return sofar;
   return `${sofar}; a day ${mib(perDay)}, ${commitsPerDay} transactions${years === null ? '' : `: the disk lasts ${years} years`}`;

@@ -10,7 +10,7 @@ export { type OutboxBook, OutboxReader, type OutboxStats, type RowFilter, type S
 export { type Opened, OUTBOX_FILE, openOutboxFile } from './repair.ts';
 export { decodeReading, type NewRow, ROW_CLASSES, type RowClass, readingText, type StoredRow } from './rows.ts';
 export { type Db, openDatabase } from './schema.ts';
-export { dropBallast, isDiskFull, LEAST_FREE_BYTES, Space } from './space.ts';
+export { dropBallast, isDiskFull, LEAST_FREE_BYTES, LEAST_FREE_FILES, Space } from './space.ts';
 export { lockHolder, lockStateDir, type StateLock } from './stateDir.ts';
 export { isCorruption, suspect } from './suspicion.ts';
 export { type UploadRow, UploadRows } from './uploadRows.ts';

@@ -8,6 +8,9 @@ import { type Db, PAGE_BYTES } from './schema.ts';
 /** With less free on its disk the outbox soon can't write: twice what its ballast takes, so that that has room beside a WAL of its size. */
 export const LEAST_FREE_BYTES = 16 * 1024 ** 2;
 
+/** As many files as mke2fs plans for so many bytes (inode_ratio of /etc/mke2fs.conf): a new log, picture or WAL needs an inode. */
+export const LEAST_FREE_FILES = LEAST_FREE_BYTES / 16_384;
+
 /** The last part of the file is for alerts: other rows make room before it is touched. */
 const ALERT_RESERVE = 0.05;
 

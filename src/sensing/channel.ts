@@ -114,6 +114,13 @@ export class Channel {
     return rows;
   }
 
+  /** The channel goes: what waited for its time is told now, or nobody would ever know the last of a burst. */
+  end(nowMs: number): readonly NewRow[] {
+    const rows = this.elapse(nowMs);
+    const waited = this.#gate.flush(nowMs);
+    return waited ? [...rows, this.#row(waited, undefined)] : rows;
+  }
+
   /** Messages so far. */
   get messages(): number {
     return this.#messages;

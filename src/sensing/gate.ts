@@ -60,9 +60,13 @@ export class Gate {
   /** The reading that waited, where its time has come. */
   elapse(nowMs: number): Sample | undefined {
     const { dueMs } = this;
+    return dueMs === undefined || nowMs < dueMs ? undefined : this.flush(nowMs);
+  }
+
+  /** The reading that waits, before its time. */
+  flush(nowMs: number): Sample | undefined {
     const sample = this.#waiting;
-    if (sample === undefined || dueMs === undefined || nowMs < dueMs) return undefined;
-    this.tell(sample, nowMs);
+    if (sample !== undefined) this.tell(sample, nowMs);
     return sample;
   }
 

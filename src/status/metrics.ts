@@ -152,6 +152,16 @@ export const METRICS = {
     help: 'A transaction of the outbox, which ends with an fsync',
     samples: ({ status }) => [[{}, status.wear.commits]],
   },
+  elderly_bot_disk_free_bytes: {
+    type: 'gauge',
+    help: 'Free on the disk of state_dir',
+    samples: ({ status }) => known([[{}, status.disk.free_bytes]]),
+  },
+  elderly_bot_disk_free_files: {
+    type: 'gauge',
+    help: 'Files that can still be made there (inodes); none where the file system does not say',
+    samples: ({ status }) => known([[{}, status.disk.free_files]]),
+  },
   elderly_bot_disk_written_bytes_total: {
     type: 'counter',
     help: 'What this process made the kernel write to disk, since its start',

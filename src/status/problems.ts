@@ -218,7 +218,7 @@ export const PROBLEMS = {
   disk_low: {
     severity: 'error',
     title: 'The disk is nearly full, so soon nothing can be kept',
-    todo: 'free space on the disk of state_dir (df -h, journalctl --vacuum-size=50M)',
+    todo: 'free space on the disk of state_dir (df -h, df -i, journalctl --vacuum-size=50M)',
   },
   outbox_unwritable: {
     severity: 'critical',

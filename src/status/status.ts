@@ -110,6 +110,8 @@ export interface Status {
   };
   /** How long alerts took to get so far: stamp to callback, callback to commit, to PUBACK, to receipt. */
   readonly alert_latency: Readonly<Record<AlertHop, HistogramStatus>>;
+  /** What is free on the disk of state_dir, at the last look; null where the file system does not say. */
+  readonly disk: { readonly free_bytes: number | null; readonly free_files: number | null };
   readonly wear: {
     /** What this process made the kernel write to disk; null where it does not say. */
     readonly written_bytes: number | null;

@@ -16,11 +16,17 @@ describe('the disk', () => {
     let short = false;
     assert.deepEqual(
       free.map((mib) => {
-        short = isShort(mib * MIB, short);
+        short = isShort({ free_bytes: mib * MIB, free_files: null }, short);
         return short;
       }),
       [false, true, true, true, false, false],
     );
+  });
+
+  it('is short of files below 1,024, whatever is free; what it does not say is enough', () => {
+    const short = (files: number | null, was = false) => isShort({ free_bytes: 100 * MIB, free_files: files }, was);
+    assert.deepEqual([short(1_023), short(1_024), short(1_024, true), short(1_536, true), short(null)], [true, false, true, false, false]);
+    assert.equal(isShort({ free_bytes: null, free_files: null }, true), false);
   });
 
   it('is named by what is free on it', { skip: needsRoot() }, async (t) => {
@@ -39,6 +45,6 @@ describe('the disk', () => {
       t.after(() => watch.stop());
     });
     assert.match(raised, /disk_low/);
-    assert.match(raised, /8\.0 MiB free at /);
+    assert.match(raised, /8\.0 MiB free, and inodes for \d+ more files, at /);
   });
 });

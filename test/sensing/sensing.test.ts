@@ -111,6 +111,16 @@ describe('the gate', () => {
     assert.equal(one.dueMs, undefined);
   });
 
+  it('tells the last of a burst at once when the channel goes', () => {
+    const one = channel({ report: { at_most_every: '1h' } });
+    assert.deepEqual(values(one, [number(0, 1), number(10, 2), number(20, 3)]), [1]);
+    assert.deepEqual(one.end(30), [{ class: 'telemetry', channel: 'c', value: 3, extra: {} }]);
+    assert.deepEqual(one.end(40), []);
+    const quiet = channel({ report: { at_most_every: '1h' } });
+    assert.deepEqual(values(quiet, [number(0, 1), number(10, 2), number(20, 1)]), [1]);
+    assert.deepEqual(quiet.end(30), []);
+  });
+
   it('does not keep what went back to what was last said', () => {
     const one = channel({ report: { at_most_every: '1s' } });
     assert.deepEqual(values(one, [number(0, 1), number(10, 2), number(20, 1)]), [1]);

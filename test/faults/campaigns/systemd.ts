@@ -32,6 +32,7 @@ async function runSystemd({ runs, random, say }: Context): Promise<Outcome> {
         const wrong = await once(robot, each.kind, random);
         if (wrong === undefined) each.well += 1;
         else failures.push(`run ${run}, ${each.name}: ${wrong}`);
+        if (wrong !== undefined) say(String(failures.at(-1)));
         each.slowestMs = Math.max(each.slowestMs, Math.round(performance.now() - startedMs));
       }
       robot.systemctl('stop', UNIT);

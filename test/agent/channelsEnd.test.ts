@@ -1,0 +1,71 @@
+// What a channel still held back is told when it goes: by a reload that changes or removes it, or because the agent stops.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { type Channels, startChannels } from '../../src/agent/channels.ts';
+import { systemClock } from '../../src/clock/index.ts';
+import { type LoadedConfig, loadConfig } from '../../src/config/index.ts';
+import { SimulatedRos } from '../../src/ros/index.ts';
+import { Problems } from '../../src/status/index.ts';
+import { until } from '../ros/until.ts';
+import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+
+const NUMBER = 'std_msgs/msg/Int32';
+const STEPS = `  steps: { topic: /steps, type: ${NUMBER}, report: { at_most_every: 1h } }\n`;
+
+describe('a reading that waits for its time', () => {
+  let bench: OutboxBench;
+  let ros: SimulatedRos;
+  let channels: Channels;
+
+  const loaded = (entries: string): LoadedConfig => {
+    const file = join(bench.folder, 'robot.yaml');
+    const none = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'].map((name) => `  ${name}: null\n`).join('');
+    writeFileSync(file, `channels:\n${none}${entries}`);
+    return loadConfig(file, {});
+  };
+  const values = () => {
+    bench.outbox.flush();
+    return (bench.db.prepare("select body from rows where channel = 'steps' order by seq").all() as { body: string }[]).map(
+      ({ body }) => JSON.parse(`[${body}]`)[0] as number,
+    );
+  };
+
+  beforeEach(async () => {
+    bench = outboxBench();
+    ros = new SimulatedRos().start();
+    const problems = new Problems(
+      () => 0,
+      () => {},
+    );
+    const publisher = ros.advertise('/steps', NUMBER);
+    channels = startChannels({ loaded: loaded(STEPS), ros, outbox: bench.outbox, clock: systemClock(0), problems, onRow: () => {} });
+    for (const data of [1, 2, 3]) publisher.publish({ data });
+    await until(() => channels.status()[0]?.messages === 3);
+    assert.deepEqual(values(), [1]);
+  });
+  afterEach(async () => {
+    channels.stop();
+    await ros.stop();
+    bench.remove();
+  });
+
+  it('is told when the agent stops', () => {
+    channels.stop();
+    assert.deepEqual(values(), [1, 3]);
+  });
+
+  it('is told when its channel is removed', () => {
+    channels.apply(loaded(''), { added: [], removed: ['steps'], changed: [] });
+    assert.deepEqual(values(), [1, 3]);
+  });
+
+  it('is told when its channel is changed, and not again by the next', () => {
+    const next = loaded(STEPS.replace('1h', '2h'));
+    channels.apply(next, { added: [], removed: [], changed: ['steps'] });
+    assert.deepEqual(values(), [1, 3]);
+    channels.stop();
+    assert.deepEqual(values(), [1, 3]);
+  });
+});
