@@ -24,7 +24,8 @@ import {
 /** No log file (rcl ends the process where it can't write one) and no /rosout: our own log says it all. */
 const ROS_ARGUMENTS = ['--ros-args', '--disable-external-lib-logs', '--disable-rosout-logs'];
 
-const NOTE_EVERY_MS = 10_000;
+/** Shared memory is looked at. Without it a port whose reader died is known within three seconds, where the clock was not set back. */
+const TEND_EVERY_MS = 5_000;
 
 /** @throws AgentError ROS_MISSING, ROS_BINARY, ROS_DOMAIN_INVALID, ROS_TOPIC_INVALID */
 export async function startRosNode(options: RosNodeOptions & { readonly samplesPerTurn?: number }): Promise<RosNode> {
@@ -60,7 +61,8 @@ class NativeNode implements RosNode {
   readonly #publishers = new Set<NativeHandle>();
   /** The addon may still hold a closed handle in its list of ready ones, so none is given to the garbage collector. */
   readonly #released: NativeHandle[] = [];
-  #noting: NodeJS.Timeout | undefined;
+  #ports: SharedPorts | undefined;
+  #tending: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(binding: NativeBinding, context: NativeHandle, node: NativeHandle, samplesPerTurn: number) {
@@ -76,9 +78,14 @@ class NativeNode implements RosNode {
     this.#reception.start();
     RUNNING.add(this);
     if (ports === undefined) return;
-    ports.note();
-    this.#noting = setInterval(() => ports.note(), NOTE_EVERY_MS);
-    this.#noting.unref();
+    this.#ports = ports;
+    const tend = () => {
+      ports.note();
+      ports.letGo();
+    };
+    tend();
+    this.#tending = setInterval(tend, TEND_EVERY_MS);
+    this.#tending.unref();
   }
 
   get served(): number {
@@ -174,7 +181,8 @@ class NativeNode implements RosNode {
   }
 
   async #shutDown(): Promise<void> {
-    clearInterval(this.#noting);
+    clearInterval(this.#tending);
+    this.#ports?.close();
     await this.#reception.stop();
     RUNNING.delete(this);
     for (const handle of this.#reception.handles()) this.#release(handle);

@@ -1,42 +1,24 @@
-// What this program's nodes leave in the shared memory of Fast DDS when they are killed, and what its next life does about it.
+// The shared memory of Fast DDS, where somebody was killed.
 //
-// A node reads from ports, files in /dev/shm that the nodes it hears write to. When it dies they write on for some seconds, to nobody,
-// until they see that the port is not read any more; the next life mostly has the same port numbers, and is not heard so long. They look a
-// second after they looked last, by the wall clock: where that was set back by an hour since, they look again after that hour, and the
-// next life is matched with everybody and hears nothing (Fast DDS 2.6 to 3.6, SharedMemGlobal.hpp). So each life notes its ports, and the
-// next one says in them what the others would find out: that they are dead. They then open them anew with their next message. No other
-// program's port is ever touched: the one noted is known by the random id that it was made with.
-import {
-  closeSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  readSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
-import { endianness } from 'node:os';
+// A node reads from ports, files in /dev/shm that those it hears write to. When it dies they write on for some seconds, to nobody, until
+// they see that the port is not read any more; its next life mostly has the same port numbers, and is not heard so long. They look a second
+// after they looked last, by the wall clock: where that was set back by an hour since, they look again after that hour, and the next life is
+// matched with everybody and hears nothing. So each life notes its ports, and the next one says in them what the others would find out:
+// that they are dead. And where another program died, and the next has taken its port's file away, we would go on writing to the file that
+// is gone: so that is dead too. No port that anybody reads is ever touched.
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { codeOf } from '../errors.ts';
+import { PORT, portIn, withPort } from './portFile.ts';
 
 /** Held open, and locked, by whoever reads from the port. */
-const LOCK = /^\/dev\/shm\/fast(?:dds|rtps)_port\d+_el$/;
+const LOCK = new RegExp(`^${PORT.source}_el$`);
 const LOCK_ENDING = '_el';
 const OWN_FILES = '/proc/self/fd';
-
-/** A port's file begins with its allocator and the node (at 256 in Fast DDS 3.2). */
-const LOOKED_AT_BYTES = 4_096;
-const ALIGNED_BYTES = 8;
-/** Where what is in a node, all uint32 but the id. Bit 0 of the flags: the port is in order. */
-const NODE = { portId: 20, lookEveryMs: 28, waitMs: 32, flags: 44, uuid: 48, bytes: 56 } as const;
-const IN_ORDER = 1;
+const OWN_MEMORY = '/proc/self/maps';
 
 interface Port {
   readonly file: string;
-  /** Given to the port when it was made. */
   readonly uuid: string;
   /** The lock's inode: who ends in order takes the lock away, and who has the port after that has a lock of its own. */
   readonly lock: number;
@@ -50,6 +32,8 @@ interface Life {
 /** One for each program that has to be heard from its start on; its nodes share it. */
 export class SharedPorts {
   readonly #file: string;
+  /** By inode. */
+  readonly #open = new Map<number, { readonly fd: number; readonly file: string }>();
   #isBuried = false;
   #said: string | undefined;
 
@@ -68,13 +52,13 @@ export class SharedPorts {
   }
 
   /**
-   * After each node of this life, and again from time to time: a program that was halted may be thought dead, and then gets another port.
-   * That it can't be done is no reason not to run.
+   * After each node of this life. That it can't be done is no reason not to run.
+   * Again from time to time: a program that was halted may be thought dead, and then gets other ports.
    */
   note(): void {
     const ports = locksHeld().flatMap((held) => {
       const file = held.slice(0, -LOCK_ENDING.length);
-      const uuid = withNode(file, 'r', (_fd, head, at) => uuidAt(head, at));
+      const uuid = withPort(file, 'r', (port) => port.uuid);
       const lock = lockOf(file);
       return uuid === undefined || lock === undefined ? [] : [{ file, uuid, lock }];
     });
@@ -86,6 +70,40 @@ export class SharedPorts {
       this.#said = text;
     } catch {
       // A full disk: the next life may hear nothing for some seconds, as without all this.
+    }
+  }
+
+  /** From time to time: lets go of ports that this program writes to and whose file is gone. @returns how many. */
+  letGo(): number {
+    const mapped = portsMapped();
+    let gone = 0;
+    for (const [inode, { fd, file }] of this.#open) {
+      const isGone = mapped.get(inode)?.isGone;
+      if (isGone === false) continue;
+      if (isGone) {
+        portIn(fd, file)?.markDead();
+        gone++;
+      }
+      closeSync(fd);
+      this.#open.delete(inode);
+    }
+    for (const [inode, { file, isGone }] of mapped) if (!isGone && !this.#open.has(inode)) this.#hold(file, inode);
+    return gone;
+  }
+
+  close(): void {
+    for (const { fd } of this.#open.values()) closeSync(fd);
+    this.#open.clear();
+  }
+
+  /** Once the file is gone it can't be opened any more. */
+  #hold(file: string, inode: number): void {
+    try {
+      const fd = openSync(file, 'r+');
+      if (fstatSync(fd).ino === inode) this.#open.set(inode, { fd, file });
+      else closeSync(fd);
+    } catch {
+      // Another user's, or gone in this moment.
     }
   }
 
@@ -127,51 +145,28 @@ function locksHeld(): readonly string[] {
   return links.filter((link) => LOCK.test(link));
 }
 
+/** Ports that this process has in its memory, by inode. */
+function portsMapped(): Map<number, { readonly file: string; readonly isGone: boolean }> {
+  const found = new Map<number, { file: string; isGone: boolean }>();
+  for (const line of readOrNone(OWN_MEMORY).split('\n')) {
+    // proc_pid_maps(5): ADDRESS PERMISSIONS OFFSET DEVICE INODE PATH
+    const port = new RegExp(` (\\d+) +(${PORT.source})( \\(deleted\\))?$`).exec(line);
+    if (port) found.set(Number(port[1]), { file: String(port[2]), isGone: port[4] !== undefined });
+  }
+  return found;
+}
+
 function markDead({ file, uuid, lock }: Port): boolean {
-  const isMarked = withNode(file, 'r+', (fd, head, at) => {
-    if (uuidAt(head, at) !== uuid || lockOf(file) !== lock) return false;
-    const flags = Buffer.alloc(4);
-    flags.writeUInt32LE((head.readUInt32LE(at + NODE.flags) & ~IN_ORDER) >>> 0);
-    return writeSync(fd, flags, 0, flags.length, at + NODE.flags) === flags.length;
+  const isMarked = withPort(file, 'r+', (port) => {
+    if (port.uuid !== uuid || lockOf(file) !== lock) return false;
+    port.markDead();
+    return true;
   });
   return isMarked === true;
 }
 
-/** Undefined where the file is not there, is another user's, or is not of the make that is known here. */
-function withNode<T>(file: string, mode: 'r' | 'r+', use: (fd: number, head: Buffer, at: number) => T): T | undefined {
-  if (endianness() !== 'LE') return undefined;
-  let fd: number | undefined;
-  try {
-    fd = openSync(file, mode);
-    const head = Buffer.alloc(LOOKED_AT_BYTES);
-    const at = nodeIn(head.subarray(0, readSync(fd, head, 0, LOOKED_AT_BYTES, 0)), Number(/\d+$/.exec(file)?.[0]));
-    return at === undefined ? undefined : use(fd, head, at);
-  } catch {
-    return undefined;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
-
-/** Known by its port's number, and by two times of which Fast DDS makes one a third of the other. */
-function nodeIn(head: Buffer, portId: number): number | undefined {
-  for (let at = 0; at + NODE.bytes <= head.length; at += ALIGNED_BYTES) {
-    const lookEveryMs = head.readUInt32LE(at + NODE.lookEveryMs);
-    const isNode =
-      head.readUInt32LE(at + NODE.portId) === portId &&
-      lookEveryMs > 0 &&
-      head.readUInt32LE(at + NODE.waitMs) === Math.floor(lookEveryMs / 3);
-    if (isNode) return at;
-  }
-  return undefined;
-}
-
 function lockOf(file: string): number | undefined {
   return statSync(file + LOCK_ENDING, { throwIfNoEntry: false })?.ino;
-}
-
-function uuidAt(head: Buffer, at: number): string {
-  return head.toString('hex', at + NODE.uuid, at + NODE.bytes);
 }
 
 function readdirOrNone(folder: string): readonly string[] {
@@ -179,5 +174,13 @@ function readdirOrNone(folder: string): readonly string[] {
     return readdirSync(folder);
   } catch {
     return [];
+  }
+}
+
+function readOrNone(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
   }
 }

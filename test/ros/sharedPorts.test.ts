@@ -8,9 +8,10 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { SharedPorts } from '../../src/ros/index.ts';
+import { SharedPorts, startRosNode } from '../../src/ros/index.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { until } from './until.ts';
 
 const DOOR = fileURLToPath(new URL('../../src/ros/index.ts', import.meta.url));
 const TSX = new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href;
@@ -121,6 +122,33 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
     } finally {
       clearInterval(timer);
       await peer.close();
+    }
+  });
+
+  test('a robot’s node that died after the clock was set back hears this one again in its next life', async () => {
+    const ports = new SharedPorts(path.join(folder, 'speaker.json'));
+    const node = await startRosNode({ name: 'speaker', ports });
+    const publisher = node.advertise(TOPIC, NUMBER);
+    let data = 0;
+    const timer = setInterval(() => publisher.publish({ data: data++ }), 50);
+    const letGo = setInterval(() => ports.letGo(), 200);
+    const peers: RosPeer[] = [];
+    try {
+      for (const life of [1, 2]) {
+        const peer = await RosPeer.start();
+        peers.push(peer);
+        await peer.subscribe(TOPIC, NUMBER);
+        await peer.next(TOPIC);
+        if (life === 2) break;
+        setAhead(process.pid, DAY_MS);
+        process.kill(peer.pid ?? 0, 'SIGKILL');
+        await until(() => peer.ended, 'it is dead');
+      }
+    } finally {
+      clearInterval(timer);
+      clearInterval(letGo);
+      for (const peer of peers) await peer.close();
+      await node.stop();
     }
   });
 });

@@ -70,6 +70,10 @@ export class RosPeer {
     return this.#process.pid;
   }
 
+  get ended(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
   /** Numbers JSON cannot say are given and read as "NaN", "Infinity", "-Infinity" or decimal digits. */
   async publish(topic: string, type: string, fields: Fields, qos?: PeerQos): Promise<void> {
     await this.#ask('publish', { topic, type, fields, qos });
@@ -131,7 +135,7 @@ export class RosPeer {
   }
 
   async close(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    if (this.ended) return;
     const gone = once(this.#process, 'exit');
     this.#process.stdin.end();
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), PATIENCE_MS);
