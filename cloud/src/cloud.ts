@@ -11,6 +11,7 @@ import { Tokens } from './auth/tokens.ts';
 import { BrokerLink } from './broker/link.ts';
 import { CLIENT_ID_PREFIX } from './broker/names.ts';
 import { Commands } from './commands/commands.ts';
+import { BesideSocket } from './database/beside.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { openDatabase, usable } from './database/open.ts';
@@ -127,6 +128,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     commands: new Commands({ db, publish: (topic, payload) => link.publish(topic, payload) }),
     uploads,
   });
+  const beside = db.kind === 'pglite' && settings.dataDir !== 'memory:' ? new BesideSocket(db, settings.dataDir) : null;
   return {
     app,
     async start() {
@@ -136,6 +138,9 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
       ingest.start();
       link.start();
       upkeep.start();
+      await beside?.start().catch((error: unknown) => {
+        log.warn({ event: 'no_socket', why: messageOf(error) }, 'invite, device, silence and backup work only while this cloud is stopped');
+      });
       return { url: urlOf(app), subscribed: await link.subscribed(FIRST_SUBSCRIPTION_MS) };
     },
     async stop() {
@@ -147,6 +152,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
       await app.close();
       await wakes.stop();
       store?.close();
+      await beside?.stop();
       await db.close();
     },
   };

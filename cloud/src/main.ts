@@ -58,6 +58,18 @@ await yargs(hideBin(process.argv))
     },
   )
   .command(
+    'silence <thing> <time>',
+    'How long this robot may be silent before that is an alert',
+    (y) =>
+      y
+        .positional('thing', thing)
+        .positional('time', { type: 'string', demandOption: true, describe: 'Such as 45m or 2h; off; default: ROBOT_SILENT_AFTER' }),
+    async ({ thing: name, time }) => {
+      const { silenceAfter } = await import('./cli/silence.ts');
+      await exitWith(() => silenceAfter(name, time));
+    },
+  )
+  .command(
     'backup <file>',
     'Write the whole database into a file: what pg_dump writes, or the folder of the database in the process as tar.gz',
     (y) => y.positional('file', { type: 'string', demandOption: true, describe: 'A new file; it becomes readable by its owner only' }),

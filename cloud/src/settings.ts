@@ -63,6 +63,13 @@ export function readEnvironment(environment: Environment, file: string): Environ
   return { ...parseEnv(text), ...Object.fromEntries(given) };
 }
 
+/** The AWS SDK reads its variables from the process's environment alone: what `.env` says of them goes there. */
+export function giveToSdk(environment: Environment): void {
+  for (const [name, value] of Object.entries(environment)) {
+    if (name.startsWith('AWS_') && value !== undefined && value !== '') process.env[name] ||= value;
+  }
+}
+
 /** @throws SettingsError with a line for each value that can't be used. */
 export function settingsFrom(environment: Environment): Settings {
   const lines: string[] = [];
@@ -136,7 +143,7 @@ export function databaseSettingsFrom(environment: Environment): DatabaseSettings
   return { databaseUrl, dataDir: environment.CLOUD_DATA_DIR || DATA_DIR };
 }
 
-class Wrong {
+export class Wrong {
   readonly expected: string;
   /** False where the value may hold a secret. */
   readonly shows: boolean;
@@ -193,8 +200,8 @@ function intervalFrom(text: string): number | Wrong {
   return ms > 0 && ms <= MAX_RECEIPT_INTERVAL_MS ? ms : new Wrong('expected a time such as 2s or 5m, at most 1h');
 }
 
-/** A robot is heard once a minute; its telemetry may be halved and halved again where a month's messages run out. */
-function silenceFrom(text: string): number | Wrong {
+/** A robot is heard once a minute. @returns milliseconds, 0 for off. */
+export function silenceFrom(text: string): number | Wrong {
   if (text === 'off') return 0;
   const match = /^(\d{1,4})(m|h)$/.exec(text);
   const ms = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { Postgres } from '../../test/support/postgres.ts';
 import { addUser } from '../src/auth/members.ts';
+import { BesideSocket, besidePath } from '../src/database/beside.ts';
 import type { Database } from '../src/database/database.ts';
 import { migrate } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
@@ -102,12 +103,73 @@ describe('with the database in the process', () => {
     await db.close();
   });
 
-  test('while another process has the folder, a command says so', async () => {
+  test('while another process has the folder and gives no way in, a command says so', async () => {
     const db = await pgliteDatabase(join(folder, 'data'));
     const { code, stderr } = await command('device list', env());
     await db.close();
     assert.equal(code, 1);
     assert.match(stderr, /is in use by another cloud/);
+  });
+
+  describe('beside the cloud that has it', () => {
+    let db: Database;
+    let socket: BesideSocket;
+    before(async () => {
+      db = await pgliteDatabase(join(folder, 'data'));
+      // One that was killed left its own.
+      writeFileSync(besidePath(join(folder, 'data')), '');
+      socket = new BesideSocket(db, join(folder, 'data'));
+      await socket.start();
+    });
+    after(async () => {
+      await socket.stop();
+      await db.close();
+    });
+
+    test('nobody but its owner may connect', () => {
+      assert.equal(statSync(besidePath(join(folder, 'data'))).mode & 0o777, 0o600);
+    });
+
+    test('members, certificates and times of silence are set by it, and read with their types', async () => {
+      const done = async (line: string): Promise<string> => {
+        const { code, stdout, stderr } = await command(line, env());
+        assert.equal(code, 0, `${line}: ${stderr}`);
+        return stdout;
+      };
+      await done(`invite ${PHONE} another-bot`);
+      assert.deepEqual(await db.query('select thing from members where thing = $1', ['another-bot']), [{ thing: 'another-bot' }]);
+      await done(`device add ${THING} ${files.robot.cert}`);
+      const [listed] = JSON.parse(await done('device list --json')) as { thing: string; added_at: string; revoked_at: unknown }[];
+      assert.deepEqual([listed?.thing, listed?.revoked_at, Date.parse(listed?.added_at ?? '') > 0], [THING, null, true]);
+      await db.query('insert into robots (thing, prefix) values ($1, $2)', [THING, 'elderly_bot']);
+      for (const [time, ms] of [
+        ['2h', 7_200_000],
+        ['off', 0],
+        ['default', null],
+      ] as const) {
+        await done(`silence ${THING} ${time}`);
+        assert.deepEqual(await db.query('select silent_after_ms from robots where thing = $1', [THING]), [{ silent_after_ms: ms }]);
+      }
+    });
+
+    test('what it refuses is said as without it', async () => {
+      const { code, stderr } = await command(`invite +390000000 ${THING}`, env());
+      assert.deepEqual([code, stderr.startsWith('nobody has registered with +390000000 yet')], [1, true]);
+      assert.match((await command(`silence nobody 2h`, env())).stderr, /^no robot nobody has spoken yet/);
+      const wrong = await command(`silence ${THING} soon`, env());
+      assert.deepEqual([wrong.code, wrong.stderr], [2, 'soon: expected a time such as 10m or 2h, or off, or default\n']);
+    });
+
+    test('a backup is taken while it runs, and is the same database', async () => {
+      const file = join(folder, 'beside.tgz');
+      assert.equal((await command(`backup ${file}`, env())).code, 0);
+      const restored = join(folder, 'beside');
+      mkdirSync(restored);
+      await run('tar', ['-xzf', file, '-C', restored]);
+      const copy = await pgliteDatabase(restored);
+      assert.deepEqual(await copy.query('select phone from users'), [{ phone: PHONE }]);
+      await copy.close();
+    });
   });
 });
 

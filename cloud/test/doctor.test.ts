@@ -1,12 +1,13 @@
 // Systems that are broken on purpose: doctor names exactly what was broken, with what to do.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { findMosquitto, Mosquitto } from '../../test/support/mosquitto.ts';
 import { freePort } from '../../test/support/ports.ts';
@@ -18,10 +19,17 @@ import { exitCodeOf, type Finding, ok, problem, runChecks, warning } from '../sr
 import { checkDatabase } from '../src/doctor/database.ts';
 import { checkInstance, checkOrigin } from '../src/doctor/http.ts';
 import { checkCertificate, checkSettings } from '../src/doctor/settings.ts';
+import { checkStore } from '../src/doctor/store.ts';
+import { type Environment, giveToSdk } from '../src/settings.ts';
 import { cloudCommand } from './support/commandLine.ts';
 import { NO_POSTGRES } from './support/databases.ts';
+import { BUCKET, findVersitygw, REGION, startVersitygw, type TestStore } from './support/objectStore.ts';
 
 const NO_MOSQUITTO = findMosquitto() === null && 'skipped: Mosquitto is not installed (apt-get install mosquitto)';
+const SOURCES = fileURLToPath(new URL('../src/doctor', import.meta.url));
+const README = fileURLToPath(new URL('../README.md', import.meta.url));
+/** The other store of tests answers 403 to every question for a bucket. */
+const NO_VERSITYGW = findVersitygw() === null && 'skipped: versitygw is not there (Go, and bin/setup again)';
 const DAY_MS = 86_400_000;
 const SECRET_KEY = 'a secret of tests, long enough for them';
 
@@ -211,6 +219,96 @@ describe('HTTP', () => {
     assert.deepEqual(codes(findings), ['origin_certificate_expired']);
     assert.match(String(findings[0]?.do), /certbot renew/);
   });
+});
+
+describe('the bucket', { skip: NO_VERSITYGW }, () => {
+  let server: TestStore;
+  before(async () => {
+    server = await startVersitygw();
+  });
+  after(() => server.stop());
+
+  /** The SDK reads its own variables from the process. */
+  const look = async (over: Environment = {}): Promise<string[]> => {
+    const { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY } = server.credentials;
+    const defaults = {
+      S3_BUCKET: BUCKET,
+      AWS_ENDPOINT_URL_S3: server.endpoint,
+      AWS_REGION: REGION,
+      AWS_ACCESS_KEY_ID,
+      AWS_SECRET_ACCESS_KEY,
+    };
+    const none = { AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null' };
+    const environment: Environment = { ...none, ...defaults, ...over };
+    const before = { ...process.env };
+    for (const [name, value] of Object.entries(environment)) if (value === undefined) delete process.env[name];
+    giveToSdk(environment);
+    try {
+      return codes(await checkStore(environment));
+    } finally {
+      for (const name of Object.keys(environment)) delete process.env[name];
+      Object.assign(process.env, before);
+    }
+  };
+
+  test('answers; is not there; refuses the key; there is no key', async () => {
+    assert.deepEqual(await look(), []);
+    assert.deepEqual(await look({ S3_BUCKET: 'no-such-bucket' }), ['store_missing']);
+    assert.deepEqual(await look({ AWS_SECRET_ACCESS_KEY: 'another' }), ['store_denied']);
+    assert.deepEqual(await look({ AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined }), ['store_credentials']);
+    assert.deepEqual(await look({ AWS_REGION: undefined }), ['store_credentials']);
+  });
+
+  test('is in another region, or of a store that is not there', async () => {
+    const elsewhere = createHttp((_request, response) => response.writeHead(301).end());
+    await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
+      assert.deepEqual(await look({ AWS_ENDPOINT_URL_S3: url }), ['store_region']);
+    } finally {
+      elsewhere.close();
+    }
+    assert.deepEqual(await look({ AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${await freePort()}` }), ['store_unreachable']);
+    assert.deepEqual(await look({ AWS_ENDPOINT_URL_S3: 'http://store.invalid' }), ['store_unreachable']);
+  });
+
+  test('is looked at with what .env says, as serve does it', async () => {
+    const cwd = mkdtempSync(join(folder, 'bucket-'));
+    const { accessKeyId, secretAccessKey } = server.credentials;
+    const lines = {
+      S3_BUCKET: BUCKET,
+      AWS_ENDPOINT_URL_S3: server.endpoint,
+      AWS_REGION: REGION,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    };
+    writeFileSync(
+      join(cwd, '.env'),
+      Object.entries(lines)
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join(''),
+    );
+    const { stdout } = await cloudCommand(['doctor', '--json'], { AWS_EC2_METADATA_DISABLED: 'true' }, cwd);
+    const { checks } = JSON.parse(stdout) as { checks: Finding[] };
+    assert.deepEqual(
+      checks.filter(({ code }) => code.startsWith('store')),
+      [{ code: 'store', status: 'ok', seen: `${BUCKET} answers`, do: null }],
+    );
+  });
+});
+
+test('the README has every code, and no other', () => {
+  const sources = readdirSync(SOURCES).map((name) => readFileSync(join(SOURCES, name), 'utf8'));
+  const inCode = sources.flatMap((text) => [...text.matchAll(/(?:problem|warning)\(\s*'([a-z_]+)'/g)].map(([, code]) => code));
+  const [, listed = ''] = /Its codes:([\s\S]*?)It changes nothing/.exec(readFileSync(README, 'utf8')) ?? [];
+  let group = '';
+  const inReadme = [...listed.matchAll(/`([a-z_]+)`/g)].map(([, code = '']) => {
+    if (!code.startsWith('_')) group = code.split('_')[0] ?? '';
+    return code.startsWith('_') ? `${group}${code}` : code;
+  });
+  // Of a setting its name follows; a check that hangs has its own name.
+  const whole = inReadme.filter((code) => !['setting_', 'store_timeout'].includes(code));
+  assert.deepEqual([...new Set(whole)].sort(), [...new Set(inCode)].sort());
 });
 
 test('as a command: a line a finding, the same as JSON, exit code 1 where something is wrong', async () => {

@@ -1,7 +1,7 @@
 // Raises `robot_silent` for a robot that was not heard for longer than it may be, and resolves it when it is heard again. All it
 // knows is in the database, so a restart forgets nothing; one instance acts at a time, by the row lock of `watch`. While nobody
 // listened, because all instances or the database were away, no robot is called silent: its silence counts from the return.
-import type { Database } from '../database/database.ts';
+import type { Database, Sql } from '../database/database.ts';
 
 export const ROBOT_SILENT = 'robot_silent';
 
@@ -55,7 +55,7 @@ export async function checkSilence(db: Database, afterMs: number): Promise<Silen
 }
 
 /** @param afterMs how long this robot may be silent; 0: for ever; null: as long as any other. @returns false where it is unknown. */
-export async function setSilence(db: Database, thing: string, afterMs: number | null): Promise<boolean> {
-  const rows = await db.query('update robots set silent_after_ms = $2 where thing = $1 returning thing', [thing, afterMs]);
+export async function setSilence(sql: Sql, thing: string, afterMs: number | null): Promise<boolean> {
+  const rows = await sql.query('update robots set silent_after_ms = $2 where thing = $1 returning thing', [thing, afterMs]);
   return rows.length > 0;
 }

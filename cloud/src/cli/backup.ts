@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Database } from '../database/database.ts';
+import type { BesideDatabase } from '../database/beside.ts';
 import { Refusal, SettingsError } from '../errors.ts';
 import { whyUnreadable } from '../files.ts';
 import { databaseSettings, onDatabase } from './database.ts';
@@ -48,7 +48,7 @@ async function createFile(path: string): Promise<FileHandle> {
   }
 }
 
-async function dumpFolder(db: Database, target: FileHandle): Promise<void> {
+async function dumpFolder(db: BesideDatabase, target: FileHandle): Promise<void> {
   if (!db.dump) throw new Refusal('this database gives no copy of its folder');
   const copy = await db.dump();
   for await (const chunk of copy.stream()) await target.write(chunk);

@@ -1,7 +1,7 @@
 // What the commands share that work on the database beside a running cloud: the same settings, an open database, tables of this version.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Database } from '../database/database.ts';
+import { type BesideDatabase, besideDatabase } from '../database/beside.ts';
 import { pendingMigrations } from '../database/migrate.ts';
 import { type DatabaseSettings, openDatabase, usable } from '../database/open.ts';
 import { Refusal } from '../errors.ts';
@@ -11,14 +11,17 @@ export function databaseSettings(): DatabaseSettings {
   return databaseSettingsFrom(readEnvironment(process.env, '.env'));
 }
 
-/** @param work gets a database whose tables are of this version. @throws Refusal where they are not, or there is none. */
-export async function onDatabase<T>(work: (db: Database) => Promise<T>): Promise<T> {
+/**
+ * @param work gets a database whose tables are of this version; one in the process through the cloud that has it, where one runs.
+ * @throws Refusal where they are not, or there is none.
+ */
+export async function onDatabase<T>(work: (db: BesideDatabase) => Promise<T>): Promise<T> {
   const settings = databaseSettings();
   const { databaseUrl, dataDir } = settings;
   if (databaseUrl === null && !existsSync(join(dataDir, 'PG_VERSION'))) {
     throw new Refusal(`no database in ${dataDir}: set DATABASE_URL or CLOUD_DATA_DIR, or run this in the folder of the cloud's .env`);
   }
-  const db = await openDatabase(settings);
+  const db = (databaseUrl === null ? await besideDatabase(dataDir) : null) ?? (await openDatabase(settings));
   try {
     const pending = await usable(db, pendingMigrations(db));
     if (pending.length > 0) throw new Refusal(`the database is not at this version yet: elderly-bot-cloud migrate`);

@@ -6,14 +6,16 @@ import { checkInstance, checkOrigin } from '../doctor/http.ts';
 import { checkCertificate, checkSettings } from '../doctor/settings.ts';
 import { checkStore } from '../doctor/store.ts';
 import { SettingsError } from '../errors.ts';
-import { databaseSettingsFrom, type Environment, readEnvironment } from '../settings.ts';
+import { databaseSettingsFrom, type Environment, giveToSdk, readEnvironment } from '../settings.ts';
 import { print } from './exit.ts';
 
 const QUICK_MS = 2_000;
 const NETWORK_MS = 20_000;
 
 export async function doctor(json: boolean): Promise<number> {
-  const findings = await runChecks(checksOf(readEnvironment(process.env, '.env')));
+  const environment = readEnvironment(process.env, '.env');
+  giveToSdk(environment);
+  const findings = await runChecks(checksOf(environment));
   if (json) print(JSON.stringify({ checks: findings }));
   else for (const finding of findings) print(lineOf(finding));
   return exitCodeOf(findings);

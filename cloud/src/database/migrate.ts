@@ -26,7 +26,7 @@ export async function migrate(db: Database, migrations: readonly Migration[] = M
 }
 
 /** The same without doing it. @returns the steps that are still to be done. */
-export async function pendingMigrations(db: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<readonly Migration[]> {
+export async function pendingMigrations(db: Sql, migrations: readonly Migration[] = MIGRATIONS): Promise<readonly Migration[]> {
   await refuseOldServer(db);
   const [found] = await db.query<{ there: boolean }>("select to_regclass('cloud_migrations') is not null as there");
   return found?.there ? pendingIn(db, migrations) : migrations;

@@ -1,4 +1,4 @@
-// The bucket: whether it answers these credentials. Nothing is written.
+// The bucket: whether it is there and answers these credentials. Nothing is written.
 import { messageOf } from '../errors.ts';
 import type { Environment } from '../settings.ts';
 import { ObjectStore } from '../uploads/store.ts';
@@ -11,6 +11,7 @@ export async function checkStore({ S3_BUCKET: bucket, AWS_ENDPOINT_URL_S3, AWS_E
   if (!bucket) return [skipped('store', 'S3_BUCKET is not set: robots can upload nothing')];
   const store = new ObjectStore({ bucket, endpoint: AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL || null });
   try {
+    await store.look();
     await store.whyNotStored(NOTHING);
     return [ok('store', `${bucket} answers`)];
   } catch (error) {
@@ -22,15 +23,18 @@ export async function checkStore({ S3_BUCKET: bucket, AWS_ENDPOINT_URL_S3, AWS_E
 
 function whyNot(bucket: string, error: unknown): Finding {
   const { name = '', $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
-  const seen = `${bucket}: ${messageOf(error)}`;
+  const status = $metadata?.httpStatusCode;
+  // To a HEAD there is no text in the answer.
+  const seen = `${bucket}: ${status === undefined ? messageOf(error) : `the store answered ${status}`}`;
   if (/Credentials|Region/.test(name) || /region is missing/i.test(seen))
     return problem(
       'store_credentials',
       seen,
       'set AWS_REGION, and AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or give the machine a role',
     );
-  if ($metadata?.httpStatusCode === 403)
-    return problem('store_denied', seen, 'the role needs s3:GetObject, s3:PutObject and s3:ListBucket on this bucket');
+  if (status === 403) return problem('store_denied', seen, 'the role needs s3:GetObject, s3:PutObject and s3:ListBucket on this bucket');
+  if (status === 404) return problem('store_missing', seen, 'make the bucket, or correct S3_BUCKET');
+  if (status === 301) return problem('store_region', seen, 'the bucket is in another region: set AWS_REGION to that one');
   const reach = reachOf(error);
   return problem(
     'store_unreachable',

@@ -2,7 +2,7 @@
 // signature all that may vary: method, key, type, length, hash, and that nothing is there yet. Whoever has it can store exactly
 // that one object.
 import { createHash } from 'node:crypto';
-import { GetObjectCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 
 /** How long a URL is good for. It dies earlier with temporary credentials that it was signed by. */
@@ -85,6 +85,11 @@ export class ObjectStore {
       if (isMissing(error)) return 'the store has no such object';
       throw error;
     }
+  }
+
+  /** Whether there is this bucket, for these credentials. @throws the SDK's error where not. */
+  async look(): Promise<void> {
+    await this.#client.send(new HeadBucketCommand({ Bucket: this.#bucket }));
   }
 
   close(): void {

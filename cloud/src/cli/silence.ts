@@ -1,0 +1,24 @@
+// `silence`: how long one robot may be silent before that is an alert, where ROBOT_SILENT_AFTER does not fit it.
+import { setSilence } from '../alerts/silence.ts';
+import { Refusal, SettingsError } from '../errors.ts';
+import { silenceFrom, Wrong } from '../settings.ts';
+import { onDatabase } from './database.ts';
+import { print } from './exit.ts';
+import { requireThing } from './members.ts';
+
+/** @param time such as 2h; `off`: for ever; `default`: as long as any other. */
+export async function silenceAfter(thing: string, time: string): Promise<number> {
+  requireThing(thing);
+  const afterMs = time === 'default' ? null : silenceFrom(time);
+  if (afterMs instanceof Wrong) throw new SettingsError([`${time}: ${afterMs.expected}, or default`]);
+  return onDatabase(async (db) => {
+    if (!(await setSilence(db, thing, afterMs))) throw new Refusal(`no robot ${thing} has spoken yet; nothing changed`);
+    print(`${thing} ${WORDS[time] ?? `is an alert when it is silent for longer than ${time}`}`);
+    return 0;
+  });
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  off: 'may be silent for ever',
+  default: 'is an alert when it is silent for longer than ROBOT_SILENT_AFTER',
+};
