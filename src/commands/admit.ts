@@ -54,6 +54,8 @@ export interface Admitted {
   readonly clamped: readonly string[];
   /** The motion it begins or ends. */
   readonly motion: { readonly begins: true; readonly durationMs: number } | { readonly begins: false } | undefined;
+  /** How long it still comes from now, by a clock that is trusted. */
+  readonly validMs?: number | undefined;
 }
 
 export interface Refused {
@@ -138,7 +140,9 @@ function admitArguments(command: Command, config: CommandConfig, facts: Admissio
   }
   if (motion?.begins && facts.noMotion !== undefined) return refuse(names, 'not_allowed', facts.noMotion);
   const { values, clamped } = args;
-  return { verdict: 'admitted', ...names, config, values, messages: outgoing(config, values), clamped, motion };
+  const { trusted, wallMs } = facts.clock;
+  const validMs = trusted && command.expires_at !== undefined ? command.expires_at - wallMs : undefined;
+  return { verdict: 'admitted', ...names, config, values, messages: outgoing(config, values), clamped, motion, validMs };
 }
 
 /** A command of the same name takes a motion over; with the arguments of `motion_unless` it ends it. */

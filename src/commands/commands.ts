@@ -13,7 +13,7 @@ import { Evidence } from './evidence.ts';
 import { Inbox } from './inbox.ts';
 import { type Brakes, Motion, type MotionGuard, type Turn } from './motion.ts';
 import { type Outcome, Outlets, withClamped } from './outlets.ts';
-import { type CommandPublisher, hasSubscribers, matched, publishAll } from './publish.ts';
+import { type CommandPublisher, hasSubscribers, matched, patienceMs, publishAll } from './publish.ts';
 import { Rates } from './rates.ts';
 import type { Values } from './template.ts';
 
@@ -53,11 +53,13 @@ export class Commands {
   readonly #rates: Rates;
   readonly #inbox = new Inbox<Job>((job) => this.#handle(job, false));
   readonly #running = new Set<Promise<void>>();
+  readonly #startedMs: number;
   #stops = 0;
   #stopping = false;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
+    this.#startedMs = options.clock.mono();
     this.#outlets = new Outlets(options.publishers, options.commands[STOP], options.log);
     this.#answers = new Answers(options.outbox, options.journal, options.clock);
     this.#motion = new Motion(options.guard, options.log);
@@ -98,7 +100,6 @@ export class Commands {
     return this.#motion.name ?? null;
   }
 
-  /** From the broker's message to the ROS message. */
   latency(): HistogramStatus {
     return this.#outlets.latency();
   }
@@ -109,7 +110,7 @@ export class Commands {
     else if (!this.#inbox.put(job)) this.#handle(job, true);
   }
 
-  /** A value on the topic that shows whether a command worked. */
+  /** What shows whether a command worked. */
   evidence(command: string, value: unknown): void {
     this.#evidence.saw(command, value);
   }
@@ -193,7 +194,8 @@ export class Commands {
     if (config.does) return this.#runOwn(admitted, config.does);
     if (motion && job.stops !== this.#stops) return this.#turnAway(admitted, 'a stop came after it');
     const turn = motion?.begins ? this.#motion.claim(name) : undefined;
-    const found = await matched(this.#outlets.of(name));
+    const withinMs = patienceMs(admitted, this.#options.clock.mono() - this.#startedMs);
+    const found = await matched(this.#outlets.of(name), withinMs, () => this.#stopping);
     if (turn && (!found || this.#stopping)) this.#motion.release(turn);
     if (this.#stopping) return this.#turnAway(admitted, 'the agent is stopping');
     if (!found) return this.#answer(admitted, { status: 'no_effect', detail: 'nothing on the robot subscribes to its topic' });

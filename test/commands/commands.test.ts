@@ -114,6 +114,7 @@ describe('running commands', () => {
 
   it('says so where nobody on the robot listens, and where ROS refuses the message', async () => {
     const room = start();
+    bench.clock.advance(10_000);
     subscribers = 0;
     await send(room, 'a');
     await until(() => room.counts().no_effect === 1, 'it gave up');
@@ -124,6 +125,35 @@ describe('running commands', () => {
       ['a', 'no_effect'],
       ['b', 'failed', 'ros_error'],
     ]);
+  });
+
+  it('waits right after the start until ROS has found who listens, unless it would move the robot or be too late', async () => {
+    const room = start();
+    subscribers = 0;
+    const beganMs = performance.now();
+    await send(room, 'a');
+    await send(room, 'soon-over', { expires_at: bench.clock.wall() + 1_200 });
+    await send(room, 'moves', { command: 'drive', value: undefined, args: { linear: 1 } });
+    await until(() => room.counts().no_effect === 2, 'two gave up');
+    assert.ok(performance.now() - beganMs < 2_500, 'at their own time');
+    subscribers = 1;
+    await until(() => room.counts().done === 1, 'it ran');
+    assert.deepEqual(results().toSorted(), [
+      ['a', 'done'],
+      ['moves', 'no_effect'],
+      ['soon-over', 'no_effect'],
+    ]);
+    assert.deepEqual(published, [{ data: true }]);
+  });
+
+  it('does not hold up a stop of the agent while it waits for who listens', async () => {
+    const room = start();
+    subscribers = 0;
+    await send(room, 'a');
+    const beganMs = performance.now();
+    await room.stop();
+    assert.ok(performance.now() - beganMs < 500);
+    assert.deepEqual(results(), [['a', 'rejected', 'not_allowed']]);
   });
 
   it('refuses more than its rate, and takes them again a minute later', async () => {

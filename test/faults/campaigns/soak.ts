@@ -67,8 +67,6 @@ class Soak {
   #agent: Program | undefined;
   #round = 0;
   #spooled = 0;
-  /** Whether the clock was set in this life of the agent. */
-  #wasStepped = false;
   /** Problems raised since the round began, of every life of the agent. */
   #raised: { readonly code: ProblemCode; readonly atMs: number }[] = [];
 
@@ -133,10 +131,10 @@ class Soak {
   async #turn(): Promise<void> {
     const { random, say, forMs } = this.#context;
     const faults = chosen(random.between(1, MOST_AT_ONCE), random);
-    const isStepped = faults.some(({ name }) => name === 'clock_stepped');
-    this.#wasStepped ||= isStepped;
-    const mayKill = this.#elapsedMs < forMs / 2 && !isStepped;
+    const mayKill = this.#elapsedMs < forMs / 2;
     const blow = random.pick(mayKill ? BLOWS : BLOWS.filter((each) => each !== 'kill'));
+    // A life that began with a wrong clock can't say that it was set. Killed right after it was set back, the next one may hear nothing.
+    const killsLate = blow === 'kill' && faults.some(({ name }) => name === 'clock_stepped');
     this.#raised = [];
     const mends: { readonly name: string; readonly mend: () => unknown }[] = [];
     const begun: { readonly fault: Named; readonly fromMs: number }[] = [];
@@ -145,7 +143,7 @@ class Soak {
       begun.push({ fault: { ...fault, unless: excuse(fault, faults) }, fromMs: performance.now() });
       mends.push({ name: fault.name, mend: await fault.harm(this.#ground, random) });
     }
-    if (blow === 'kill') {
+    if (blow === 'kill' && !killsLate) {
       begun.push({ fault: KILLED, fromMs: performance.now() });
       await this.#kill();
     } else if (blow === 'halt') {
@@ -161,6 +159,11 @@ class Soak {
     while (mends.length > 0) {
       const [one] = mends.splice(random.between(0, mends.length - 1), 1);
       await one?.mend();
+    }
+    if (killsLate) {
+      const fromMs = performance.now();
+      await this.#kill();
+      told.push(await this.#named(KILLED, fromMs));
     }
     say(`round ${this.#round}, ${Math.round(this.#elapsedMs / 1000)} s: ${told.join('; ')}`);
   }
@@ -224,16 +227,10 @@ class Soak {
       if (event === 'problem_raised') this.#raised.push({ code: code as ProblemCode, atMs: performance.now() });
     });
     this.#agent = agent;
-    this.#wasStepped = false;
     return agent;
   }
 
-  /** A life whose clock was set is ended in order first: publishers may not be heard any more where it is killed (docs/reliability.md). */
   async #kill(): Promise<void> {
-    if (this.#wasStepped) {
-      await this.#agent?.stop();
-      await this.#again();
-    }
     await this.#agent?.kill();
     await this.#again();
   }
