@@ -2,7 +2,7 @@
 // cameras, and what tells of privacy.
 import { AgentError } from '../errors.ts';
 import { fullName, type RosNode, type RosSubscription, type SubscribeOptions } from '../ros/index.ts';
-import { match, type Wanted } from '../sensing/index.ts';
+import { isSame, match, type Wanted } from '../sensing/index.ts';
 
 export interface FollowOptions extends Pick<SubscribeOptions, 'everyMs' | 'onMessage' | 'onError'> {
   readonly ros: RosNode;
@@ -36,7 +36,7 @@ export class Follow {
       onTrouble(`${wanted.type} is published on ${topic}, expected ${types.join(' or ')}`);
       return;
     }
-    if (wanted === undefined || (this.#subscription && same(wanted, this.#wanted))) {
+    if (wanted === undefined || (this.#subscription && isSame(wanted, this.#wanted))) {
       onTrouble(strange ?? qos);
       return;
     }
@@ -68,8 +68,4 @@ export class Follow {
       return error.line;
     }
   }
-}
-
-function same(a: Wanted, b: Wanted | undefined): boolean {
-  return a.type === b?.type && a.qos.reliability === b.qos.reliability && a.qos.durability === b.qos.durability;
 }

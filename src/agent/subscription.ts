@@ -3,7 +3,7 @@
 import type { LoadedConfig } from '../config/index.ts';
 import { AgentError, messageOf } from '../errors.ts';
 import { fullName, type RosMessage, type RosNode, type RosSubscription } from '../ros/index.ts';
-import { type Channel, match, type Offer, Rate, type Wanted } from '../sensing/index.ts';
+import { type Channel, isSame, match, type Offer, Rate, type Wanted } from '../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../status/index.ts';
 import { configured } from './configured.ts';
 import { LARGE_BYTES, paceOf } from './pace.ts';
@@ -56,7 +56,7 @@ export class ChannelSubscription {
     this.#say('channel_qos_incompatible', found.qos);
     if (found.wanted === undefined) return;
     const isLarge = found.wanted.type === this.#wanted?.type && (this.#isLarge || (this.#subscription?.largest ?? 0) >= LARGE_BYTES);
-    if (this.#subscription && isLarge === this.#isLarge && same(found.wanted, this.#wanted)) return;
+    if (this.#subscription && isLarge === this.#isLarge && isSame(found.wanted, this.#wanted)) return;
     this.#close();
     this.#wanted = found.wanted;
     this.#isLarge = isLarge;
@@ -124,10 +124,4 @@ export class ChannelSubscription {
     if (what === undefined) problems.clear(code, channel.name);
     else problems.raise(code, `${channel.name} (${topic}): ${what}`, channel.name);
   }
-}
-
-function same(a: Wanted, b: Wanted | undefined): boolean {
-  return (
-    a.type === b?.type && a.qos.reliability === b.qos.reliability && a.qos.durability === b.qos.durability && a.qos.depth === b.qos.depth
-  );
 }

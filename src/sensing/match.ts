@@ -48,6 +48,13 @@ export function match({ type: configured, qos }: Pick<ChannelConfig, 'type' | 'q
   };
 }
 
+/** Whether a subscription to the one is as good as to the other. */
+export function isSame(a: Wanted, b: Wanted | undefined): boolean {
+  return (
+    a.type === b?.type && a.qos.reliability === b.qos.reliability && a.qos.durability === b.qos.durability && a.qos.depth === b.qos.depth
+  );
+}
+
 /** The most that all of them offer: what one offers less of, none can be asked for. */
 function suitable(offers: readonly Offer[]): Wanted['qos'] {
   const reliable = offers.every(({ qos }) => qos.reliability !== 'best_effort');

@@ -4,11 +4,10 @@
 import 'reflect-metadata';
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { AddressInfo, Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { Pkcs10CertificateRequest } from '@peculiar/x509';
-import mqttPacket, { type IPublishPacket, type Packet } from 'mqtt-packet';
+import type { IPublishPacket, Packet } from 'mqtt-packet';
 import { type BenchFiles, CREATE_TOPIC, type IssuedFiles, provisionTopic } from '../../src/identity/index.ts';
+import { PacketServer, type Wire } from './packetServer.ts';
 
 export interface Rejection {
   readonly statusCode: number;
@@ -52,28 +51,24 @@ export class IotCore {
   provisions = 0;
   readonly #files: BenchFiles;
   readonly #claim: string;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  readonly #byName = new Map<string, Socket>();
+  #server: PacketServer | undefined;
+  readonly #byName = new Map<string, Wire>();
   #tokensExpired = new Set<string>();
   #script: IotScript = {};
 
   private constructor(files: BenchFiles, claim: IssuedFiles) {
     this.#files = files;
     this.#claim = fingerprint(new X509Certificate(readFileSync(claim.cert)).raw);
-    const [ca, cert, key] = [files.ca, files.broker.cert, files.broker.key].map((file) => readFileSync(file));
-    this.#server = createServer({ ca, cert, key, requestCert: true }, (socket) => this.#serve(socket));
-    this.#server.on('tlsClientError', () => {});
   }
 
   static async start(files: BenchFiles, claim: IssuedFiles): Promise<IotCore> {
     const core = new IotCore(files, claim);
-    await new Promise<void>((resolve) => core.#server.listen(0, '127.0.0.1', resolve));
+    core.#server = await PacketServer.start(files, (wire) => core.#serve(wire));
     return core;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#server?.port ?? 0;
   }
 
   behave(script: IotScript): void {
@@ -103,38 +98,30 @@ export class IotCore {
   }
 
   async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await this.#server?.stop();
   }
 
-  #serve(socket: TLSSocket): void {
-    this.#sockets.add(socket);
-    socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket));
-    const id = fingerprint(socket.getPeerCertificate().raw);
-    const parser = mqttPacket.parser({ protocolVersion: 5 });
-    const send = (packet: Packet) => {
-      if (!socket.destroyed) socket.write(mqttPacket.generate(packet, { protocolVersion: 5 }));
-    };
-    parser.on('packet', (packet: Packet) => {
+  #serve(wire: Wire): (packet: Packet) => void {
+    const id = fingerprint(wire.certificate);
+    return (packet) => {
       if (packet.cmd === 'connect') {
-        if (!this.#lets(id, packet.clientId)) return socket.destroy();
+        if (!this.#lets(id, packet.clientId)) return wire.cut();
         this.connected.push(packet.clientId);
         // Of two connections of one name the newer stays.
-        this.#byName.get(packet.clientId)?.destroy();
-        this.#byName.set(packet.clientId, socket);
-        return send({ cmd: 'connack', reasonCode: 0, sessionPresent: false });
+        this.#byName.get(packet.clientId)?.cut();
+        this.#byName.set(packet.clientId, wire);
+        return wire.send({ cmd: 'connack', reasonCode: 0, sessionPresent: false });
       }
       if (packet.cmd === 'subscribe') {
         const granted = packet.subscriptions.map(({ topic }) => (this.#may(id, topic) ? 1 : 135));
-        return send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted });
+        return wire.send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted });
       }
-      if (packet.cmd === 'pingreq') return send({ cmd: 'pingresp' });
+      if (packet.cmd === 'pingreq') return wire.send({ cmd: 'pingresp' });
       if (packet.cmd !== 'publish') return;
-      if (!this.#may(id, packet.topic)) return socket.destroy();
-      send({ cmd: 'puback', messageId: packet.messageId ?? 0, reasonCode: 0 });
-      void this.#take(packet, socket, send);
-    });
-    socket.on('data', (bytes) => parser.parse(bytes));
+      if (!this.#may(id, packet.topic)) return wire.cut();
+      wire.send({ cmd: 'puback', messageId: packet.messageId ?? 0, reasonCode: 0 });
+      void this.#take(packet, wire);
+    };
   }
 
   #lets(id: string, clientId: string): boolean {
@@ -150,16 +137,16 @@ export class IotCore {
     return topic.startsWith('$aws/') || id !== this.#claim;
   }
 
-  async #take({ topic, payload }: IPublishPacket, socket: TLSSocket, send: (packet: Packet) => void): Promise<void> {
+  async #take({ topic, payload }: IPublishPacket, wire: Wire): Promise<void> {
     this.published.push({ topic, text: payload.toString() });
     const reply = this.#scripted(topic);
     if (!topic.startsWith('$aws/') || reply === 'silence') return;
     if (reply === 'cut') {
-      socket.destroy();
+      wire.cut();
       return;
     }
     const answer = (which: 'accepted' | 'rejected', body: string) =>
-      send({ cmd: 'publish', topic: `${topic}/${which}`, payload: body, qos: 0, dup: false, retain: false });
+      wire.send({ cmd: 'publish', topic: `${topic}/${which}`, payload: body, qos: 0, dup: false, retain: false });
     if (reply === 'garbage') return answer('accepted', 'accepted!');
     if (reply === 'empty') return answer('accepted', '{}');
     if (typeof reply === 'object') return answer('rejected', JSON.stringify(reply));

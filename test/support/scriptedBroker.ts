@@ -1,19 +1,9 @@
 // A broker that misbehaves on purpose, packet by packet: what AWS IoT Core is documented to do, and what bad networks do. TLS with
 // the bench's certificates, MQTT 5. It keeps a ledger of every row it acknowledged.
-import { readFileSync } from 'node:fs';
-import type { AddressInfo, Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { inflateSync } from 'node:zlib';
-import mqttPacket, { type IPublishPacket, type Packet } from 'mqtt-packet';
+import type { IPublishPacket, Packet } from 'mqtt-packet';
 import type { BenchFiles } from '../../src/identity/index.ts';
-
-export interface Wire {
-  send(packet: Packet): void;
-  /** Cuts the connection without a word. */
-  cut(): void;
-  /** Goes on accepting bytes and never answers again. */
-  mute(): void;
-}
+import { PacketServer, type Wire } from './packetServer.ts';
 
 export interface Script {
   /** Replaces the CONNACK; return false to send none. */
@@ -29,25 +19,21 @@ export class ScriptedBroker {
   connects = 0;
   published = 0;
   mostInFlight = 0;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  #server: PacketServer | undefined;
   #script: Script;
 
-  private constructor(files: BenchFiles, script: Script) {
+  private constructor(script: Script) {
     this.#script = script;
-    const [ca, cert, key] = [files.ca, files.broker.cert, files.broker.key].map((file) => readFileSync(file));
-    this.#server = createServer({ ca, cert, key, requestCert: true }, (socket) => this.#serve(socket));
-    this.#server.on('tlsClientError', () => {});
   }
 
   static async start(files: BenchFiles, script: Script = {}): Promise<ScriptedBroker> {
-    const broker = new ScriptedBroker(files, script);
-    await new Promise<void>((resolve) => broker.#server.listen(0, '127.0.0.1', resolve));
+    const broker = new ScriptedBroker(script);
+    broker.#server = await PacketServer.start(files, (wire) => broker.#serve(wire));
     return broker;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#server?.port ?? 0;
   }
 
   /** From now on it behaves like this; `{}` is a good broker. */
@@ -56,27 +42,19 @@ export class ScriptedBroker {
   }
 
   async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await this.#server?.stop();
   }
 
-  #serve(socket: TLSSocket): void {
-    this.#sockets.add(socket);
-    socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket));
-    const parser = mqttPacket.parser({ protocolVersion: 5 });
-    let muted = false;
+  #serve(raw: Wire): (packet: Packet) => void {
     let inFlight = 0;
     const wire: Wire = {
+      ...raw,
       send: (packet) => {
         if (packet.cmd === 'puback') inFlight--;
-        if (!socket.destroyed && !muted) socket.write(mqttPacket.generate(packet, { protocolVersion: 5 }));
-      },
-      cut: () => socket.destroy(),
-      mute: () => {
-        muted = true;
+        raw.send(packet);
       },
     };
-    parser.on('packet', (packet: Packet) => {
+    return (packet) => {
       if (packet.cmd === 'connect') {
         this.connects++;
         if (this.#script.onConnect?.(wire, this.connects) !== false) wire.send({ cmd: 'connack', reasonCode: 0, sessionPresent: false });
@@ -92,10 +70,7 @@ export class ScriptedBroker {
         this.#take(packet);
         wire.send({ cmd: 'puback', messageId: packet.messageId ?? 0, reasonCode: 0 });
       }
-    });
-    socket.on('data', (bytes) => {
-      if (!muted) parser.parse(bytes);
-    });
+    };
   }
 
   #take(packet: IPublishPacket): void {

@@ -1,0 +1,68 @@
+// MQTT 5 over mutual TLS with the bench's certificates, packet by packet: what every broker has that plays a part in a test.
+import { readFileSync } from 'node:fs';
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import mqttPacket, { type Packet } from 'mqtt-packet';
+import type { BenchFiles } from '../../src/identity/index.ts';
+
+const VERSION = { protocolVersion: 5 } as const;
+
+export interface Wire {
+  /** The client's certificate, DER. */
+  readonly certificate: Uint8Array;
+  send(packet: Packet): void;
+  /** Cuts the connection without a word. */
+  cut(): void;
+  /** Goes on accepting bytes and never answers again. */
+  mute(): void;
+}
+
+/** @returns what is done with each packet of this connection. */
+export type Accept = (wire: Wire) => (packet: Packet) => void;
+
+export class PacketServer {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor({ ca, broker }: BenchFiles, accept: Accept) {
+    const [caPem, cert, key] = [ca, broker.cert, broker.key].map((file) => readFileSync(file));
+    this.#server = createServer({ ca: caPem, cert, key, requestCert: true }, (socket) => this.#serve(socket, accept));
+    this.#server.on('tlsClientError', () => {});
+  }
+
+  static async start(files: BenchFiles, accept: Accept): Promise<PacketServer> {
+    const server = new PacketServer(files, accept);
+    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
+    return server;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #serve(socket: TLSSocket, accept: Accept): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket));
+    let isMuted = false;
+    const take = accept({
+      certificate: socket.getPeerCertificate().raw,
+      send: (packet) => {
+        if (!socket.destroyed && !isMuted) socket.write(mqttPacket.generate(packet, VERSION));
+      },
+      cut: () => socket.destroy(),
+      mute: () => {
+        isMuted = true;
+      },
+    });
+    const parser = mqttPacket.parser(VERSION);
+    parser.on('packet', take);
+    socket.on('data', (bytes) => {
+      if (!isMuted) parser.parse(bytes);
+    });
+  }
+}
