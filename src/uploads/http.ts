@@ -1,13 +1,13 @@
 // The one file that knows axios. No redirects, no proxy, every status is an answer; an error's text never has a URL, a header or a
 // token in it. A transfer ends when it stalls, when it takes too long, or when it is told to.
 import { open } from 'node:fs/promises';
-import http, { type IncomingMessage, type RequestOptions } from 'node:http';
-import https from 'node:https';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import type { AxiosResponse } from 'axios';
+import type { AxiosResponse, AxiosStatic } from 'axios';
 import { wait } from '../clock/index.ts';
-import { messageOf } from '../errors.ts';
+import { codeOf, messageOf } from '../errors.ts';
+import { Connection } from './connection.ts';
 import { Pace, type Way } from './pace.ts';
 import { unsentOf } from './unsent.ts';
 
@@ -24,7 +24,8 @@ export interface FileToPut {
   readonly url: string;
   /** Sent exactly so: they are signed. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly path: string;
+  /** A path, or the bytes themselves. */
+  readonly source: string | Buffer;
   /** Bytes. */
   readonly size: number;
   /** Bytes a second; null: no limit. */
@@ -57,12 +58,18 @@ const PLAIN = {
   transformResponse: (text: unknown) => text,
 } as const;
 
+/** Gets ready what takes long the first time. */
+export async function loadHttp(): Promise<void> {
+  await import('axios');
+}
+
 export async function postJson(url: string, token: string, body: unknown, signal: AbortSignal): Promise<Answer> {
   const { default: axios } = await import('axios');
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(ASK_WITHIN_MS)]);
-  return answering(() =>
+  return answering((connection) =>
     axios.post(url, JSON.stringify(body), {
       ...PLAIN,
+      transport: transportOf(connection),
       signal: deadline,
       headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     }),
@@ -71,43 +78,37 @@ export async function postJson(url: string, token: string, body: unknown, signal
 
 export async function getPage(url: string, signal: AbortSignal): Promise<Answer> {
   const { default: axios } = await import('axios');
-  return answering(() => axios.get(url, { ...PLAIN, maxContentLength: MAX_PAGE_BYTES, signal }));
+  return answering((connection) =>
+    axios.get(url, { ...PLAIN, transport: transportOf(connection), maxContentLength: MAX_PAGE_BYTES, signal }),
+  );
 }
 
-export async function putFile({ url, headers, path, size, bytesPerSecond, way, yields, signal }: FileToPut): Promise<Answer> {
+export async function putFile(file: FileToPut): Promise<Answer> {
   const { default: axios } = await import('axios');
+  return answering((connection) => put(axios, connection, file));
+}
+
+async function put(axios: AxiosStatic, connection: Connection, file: FileToPut): Promise<AxiosResponse<unknown>> {
+  const { url, headers, source, size, bytesPerSecond, way, yields, signal } = file;
   const pace = new Pace(bytesPerSecond, performance.now(), way);
-  let socket: Socket | undefined;
-  const connection = () => (socket?.connecting === false ? socket : undefined);
   const stalled = new AbortController();
-  const looking = setInterval(() => {
-    const onItsWay = socket && unsentOf(socket);
+  const look = async () => {
+    const { socket } = connection;
+    const onItsWay = socket && (await unsentOf(socket));
     if (onItsWay !== undefined) pace.see(performance.now(), onItsWay);
-    const isKnown = onItsWay !== undefined || !connection();
+    const isKnown = onItsWay !== undefined || socket?.connecting !== false;
     const patienceMs = pace.isAll ? STALLED_AFTER_MS + slowestMs(Math.min(size, BUFFERED_BYTES)) : STALLED_AFTER_MS;
     if (isKnown && pace.stalledMs(performance.now()) > patienceMs) stalled.abort();
-  }, LOOK_FOR_STALL_MS);
+  };
+  const looking = setInterval(() => void look(), LOOK_FOR_STALL_MS);
   const deadline = AbortSignal.timeout(STALLED_AFTER_MS + slowestMs(size));
   const ending = AbortSignal.any([signal, stalled.signal, deadline]);
-  const body = Readable.from(paced({ path, pace, connection, yields, signal: ending }), { objectMode: false, highWaterMark: 1 });
+  const body = Readable.from(paced({ source, size, pace, up: connection.up, yields, signal: ending }), {
+    objectMode: false,
+    highWaterMark: 1,
+  });
   try {
-    return await answering(() =>
-      axios.put(url, body, {
-        ...PLAIN,
-        headers,
-        maxBodyLength: size,
-        signal: ending,
-        transport: {
-          request: (options: RequestOptions, answered: (answer: IncomingMessage) => void) => {
-            const asked = (url.startsWith('https:') ? https : http).request(options, answered);
-            asked.once('socket', (its) => {
-              socket = its.setNoDelay(true);
-            });
-            return asked;
-          },
-        },
-      }),
-    );
+    return await axios.put(url, body, { ...PLAIN, transport: transportOf(connection), headers, maxBodyLength: size, signal: ending });
   } finally {
     clearInterval(looking);
     body.destroy();
@@ -118,30 +119,36 @@ function slowestMs(bytes: number): number {
   return Math.ceil(bytes / SLOWEST_BYTES_PER_SECOND) * 1_000;
 }
 
+function transportOf(connection: Connection) {
+  return {
+    request: (options: RequestOptions, answered: (answer: IncomingMessage) => void) => connection.request(options, answered),
+  };
+}
+
 interface Paced {
-  readonly path: string;
+  readonly source: string | Buffer;
+  readonly size: number;
   readonly pace: Pace;
-  /** Once it is up. */
-  readonly connection: () => Socket | undefined;
+  readonly up: Promise<Socket>;
   readonly yields: () => boolean;
   readonly signal: AbortSignal;
 }
 
 /** The file, part by part, each when the pace allows. */
-async function* paced({ path, pace, connection, yields, signal }: Paced): AsyncGenerator<Buffer> {
-  const file = await open(path, 'r');
+async function* paced({ source, size, pace, up, yields, signal }: Paced): AsyncGenerator<Buffer> {
+  const [socket, file] = await Promise.all([unlessEnded(up, signal), opened(source)]);
   try {
-    while (!signal.aborted) {
-      const socket = connection();
-      const bytes = socket && !yields() ? pace.allows(performance.now(), unsentOf(socket)) : 0;
+    while (socket && !signal.aborted && pace.given < size) {
+      const onItsWay = pace.given === 0 ? 0 : await unsentOf(socket);
+      const bytes = yields() ? 0 : pace.allows(performance.now(), onItsWay);
       if (bytes === 0) {
-        await wait(pace.lookAgainMs, signal);
+        await wait(pace.lookAgainMs(performance.now()), signal);
         continue;
       }
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(bytes), 0, bytes);
-      if (bytesRead === 0) break;
-      pace.gave(bytesRead, performance.now());
-      yield buffer.subarray(0, bytesRead);
+      const part = await file.read(bytes);
+      if (part.length === 0) break;
+      pace.gave(part.length, performance.now());
+      yield part;
     }
     pace.gaveAll();
   } finally {
@@ -149,9 +156,45 @@ async function* paced({ path, pace, connection, yields, signal }: Paced): AsyncG
   }
 }
 
-async function answering(ask: () => Promise<AxiosResponse<unknown>>): Promise<Answer> {
+interface Opened {
+  /** The next ones; none at the end. */
+  read(bytes: number): Promise<Buffer>;
+  close(): Promise<void>;
+}
+
+async function opened(source: string | Buffer): Promise<Opened> {
+  if (typeof source !== 'string') {
+    let rest = source;
+    const read = async (bytes: number) => {
+      const part = rest.subarray(0, bytes);
+      rest = rest.subarray(bytes);
+      return part;
+    };
+    return { read, close: async () => {} };
+  }
+  const file = await open(source, 'r');
+  const read = async (bytes: number) => {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(bytes), 0, bytes);
+    return buffer.subarray(0, bytesRead);
+  };
+  return { read, close: () => file.close() };
+}
+
+/** Undefined where the signal fires first. */
+function unlessEnded<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return Promise.race([
+    awaited,
+    new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true })),
+  ]);
+}
+
+/** A kept connection may have been closed by the other side just then: that is no failure, and it is asked once more on another. */
+const CLOSED = ['ECONNRESET', 'EPIPE'];
+
+async function answering(ask: (connection: Connection) => Promise<AxiosResponse<unknown>>): Promise<Answer> {
+  const connection = new Connection();
   try {
-    const { status, data, headers } = await ask();
+    const { status, data, headers } = await ask(connection);
     const date: unknown = headers.date;
     return {
       status,
@@ -160,6 +203,7 @@ async function answering(ask: () => Promise<AxiosResponse<unknown>>): Promise<An
       retryAfterMs: retryAfter(headers['retry-after'], Date.parse(String(date))),
     };
   } catch (error) {
+    if (connection.wasKept && CLOSED.includes(codeOf(error) ?? '')) return answering(ask);
     return { status: 0, text: messageOf(error), date: undefined, retryAfterMs: undefined };
   }
 }

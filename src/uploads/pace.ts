@@ -13,18 +13,30 @@ const UNFELT_MS = 100;
 const LATE_MS = 500;
 /** The best of so many samples says what the link carries. */
 const RATE_SAMPLES = 4;
-/** What the kernel itself sends at once on a new connection (RFC 6928): no upload begins with more, whatever the last one found. */
+/** What the kernel itself sends at once on a new connection (RFC 6928): no upload begins with more, whatever an earlier one found ... */
 const LARGEST_START = 10 * 1_460;
+/** ... unless that was just now: then one picture may go in one go. */
+const LARGEST_NEXT_START = 64 * 1024;
+const JUST_NOW_MS = 60_000;
 /** With a limit, what is given at once is at most this part of a second's worth. */
 const STEPS_A_SECOND = 10;
 /** After the queue was felt, so many samples without it before it is tried again. */
 const CALM_SAMPLES = 16;
+const LOOK_AT_LEAST_MS = 1;
+const LOOK_AT_MOST_MS = 50;
 /** The way may have become another: the quickest answer is looked for anew. */
 const FORGET_AFTER = 1_024;
 
 /** What is remembered of the way from one upload to the next. */
 export interface Way {
   window?: number;
+  /** When that was found, in monotonic milliseconds. */
+  atMs?: number;
+}
+
+/** Whether a question that is asked may hold up an alert for longer than anybody would notice; where nothing is known it may. */
+export function isNarrow({ window }: Way): boolean {
+  return window === undefined || window < LARGEST_START;
 }
 
 export class Pace {
@@ -34,6 +46,7 @@ export class Pace {
   #given = 0;
   #arrived = 0;
   #arrivedMs: number;
+  #gaveMs: number;
   #isAll = false;
   /** The limit allows more from here on. */
   #freeMs = 0;
@@ -52,8 +65,10 @@ export class Pace {
   constructor(bytesPerSecond: number | null, nowMs: number, way: Way = {}) {
     this.#bytesPerSecond = bytesPerSecond;
     this.#way = way;
-    this.#window = Math.min(LARGEST_START, way.window ?? SMALLEST_WINDOW);
+    const isFresh = way.atMs !== undefined && nowMs - way.atMs < JUST_NOW_MS;
+    this.#window = Math.min(isFresh ? LARGEST_NEXT_START : LARGEST_START, way.window ?? SMALLEST_WINDOW);
     this.#arrivedMs = nowMs;
+    this.#gaveMs = nowMs;
   }
 
   /** Of what was given, what may be on its way at once. */
@@ -77,8 +92,14 @@ export class Pace {
 
   gave(bytes: number, nowMs: number): void {
     this.#given += bytes;
+    this.#gaveMs = nowMs;
     if (this.#bytesPerSecond !== null) this.#freeMs = Math.max(this.#freeMs, nowMs) + (bytes / this.#bytesPerSecond) * 1_000;
     this.#sample ??= { upTo: this.#given, bytes: this.#given - this.#arrived, givenMs: nowMs };
+  }
+
+  /** Bytes until now. */
+  get given(): number {
+    return this.#given;
   }
 
   /** Nothing more is to be given; an answer has to come. */
@@ -95,9 +116,10 @@ export class Pace {
     return nowMs - this.#arrivedMs;
   }
 
-  /** When to look again, in milliseconds. */
-  get lookAgainMs(): number {
-    return Math.min(50, Math.max(5, this.#quickestMs / 16));
+  /** When to look again, in milliseconds: the longer nothing came, the later, as on a quick link every look counts. */
+  lookAgainMs(nowMs: number): number {
+    const quarter = Math.min((nowMs - this.#gaveMs) / 4, this.#quickestMs / 16);
+    return Math.max(this.#freeMs - nowMs, Math.min(LOOK_AT_MOST_MS, Math.max(LOOK_AT_LEAST_MS, quarter)));
   }
 
   /** Takes note of what has arrived. */
@@ -114,7 +136,7 @@ export class Pace {
     if (tookMs > Math.min(LATE_MS, this.#quickestMs * 1.5 + 50)) this.#shrink();
     else if (tookMs <= this.#quickestMs * 1.25 + 20) this.#grow();
     this.#window = Math.min(LARGEST_WINDOW, Math.max(this.#window, Math.floor(Math.max(...this.#rates) * UNFELT_MS)));
-    this.#way.window = this.#window;
+    Object.assign(this.#way, { window: this.#window, atMs: nowMs });
   }
 
   #grow(): void {

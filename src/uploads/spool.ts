@@ -64,11 +64,12 @@ export class Spool {
   /**
    * Durable when it resolves.
    * @param within runs in the transaction of the row.
+   * @param onBegun told of it when it is about to be written.
    * @returns undefined where there was no room for something of so little worth.
    * @throws a full disk's error.
    */
-  put(upload: NewUpload, within?: () => void): Promise<UploadRow | undefined> {
-    const done = this.#writing.then(() => this.#put(upload, within));
+  put(upload: NewUpload, within?: () => void, onBegun?: (row: UploadRow) => void): Promise<UploadRow | undefined> {
+    const done = this.#writing.then(() => this.#put(upload, within, onBegun));
     this.#writing = done.catch(() => {});
     return done;
   }
@@ -90,7 +91,7 @@ export class Spool {
     this.#remove(row.file);
   }
 
-  async #put(upload: NewUpload, within?: () => void): Promise<UploadRow | undefined> {
+  async #put(upload: NewUpload, within?: () => void, onBegun?: (row: UploadRow) => void): Promise<UploadRow | undefined> {
     const { folder, rows, ranMs, maxBytes, onDropped } = this.#options;
     const sha256 = createHash('sha256').update(upload.bytes).digest('hex');
     const { kind, takenAtMs, incident } = upload;
@@ -106,6 +107,7 @@ export class Spool {
       return undefined;
     }
     this.#drop(over, 'space');
+    onBegun?.(row);
     await this.#write(row.file, upload.bytes);
     crashPoint('spool_renamed');
     try {

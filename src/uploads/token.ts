@@ -1,6 +1,6 @@
 // The robot says who it is with its own X.509 key: a token for the cloud's API, good once and for minutes (contract, device auth).
 // Its time is the cloud's, once the cloud has told it: a wrong clock must not stop pictures.
-import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, type KeyObject, randomUUID, X509Certificate } from 'node:crypto';
 
 export interface DeviceTokensOptions {
   readonly thing: string;
@@ -18,17 +18,30 @@ const LIFETIME_S = 240;
 
 const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
+/** Read once, until they are renewed. */
+interface Signer {
+  readonly cert: string;
+  readonly key: string;
+  readonly privateKey: KeyObject;
+  readonly fingerprint: string;
+  /** Of base64: a kilobyte and more, which most clouds need not be told, since they know the fingerprint. */
+  readonly chain: string[];
+}
+
 export class DeviceTokens {
   readonly #options: DeviceTokensOptions;
   /** How much the cloud's clock is ahead of this robot's, as far as it ever said. */
   #aheadMs = 0;
+  #isChainSent = false;
+  #signer: Signer | undefined;
 
   constructor(options: DeviceTokensOptions) {
     this.#options = options;
   }
 
-  /** @param date the `Date` of an answer. */
-  learn(date: string | undefined): void {
+  /** The cloud knew no better. From now on tokens have its time, and the certificate itself. @param date the `Date` of its answer. */
+  refused(date: string | undefined): void {
+    this.#isChainSent = true;
     const toldMs = Date.parse(date ?? '');
     if (!Number.isFinite(toldMs)) return;
     this.#aheadMs = toldMs - this.#options.wallMs();
@@ -38,18 +51,23 @@ export class DeviceTokens {
   async sign(): Promise<string> {
     const { SignJWT } = await import('jose');
     const { thing, credentials, audience, wallMs } = this.#options;
-    const { cert, key } = credentials;
-    const chain = (cert.match(PEM) ?? []).map((pem) => new X509Certificate(pem));
-    const leaf = chain[0]?.raw ?? Buffer.alloc(0);
-    const privateKey = createPrivateKey(key);
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(leaf)));
+    if (this.#signer?.cert !== credentials.cert || this.#signer.key !== credentials.key) this.#signer = signerOf(credentials);
+    const { privateKey, fingerprint, chain } = this.#signer;
     const expiresS = Math.floor((wallMs() + this.#aheadMs) / 1_000) + LIFETIME_S;
     return new SignJWT({ iss: thing, sub: thing, aud: audience, exp: expiresS, jti: randomUUID() })
       .setProtectedHeader({
         alg: privateKey.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256',
-        'x5t#S256': Buffer.from(digest).toString('base64url'),
-        x5c: chain.map(({ raw }) => raw.toString('base64')),
+        'x5t#S256': fingerprint,
+        ...(this.#isChainSent ? { x5c: chain } : {}),
       })
       .sign(privateKey);
   }
+}
+
+function signerOf({ cert, key }: DeviceTokensOptions['credentials']): Signer {
+  const chain = (cert.match(PEM) ?? []).map((pem) => new X509Certificate(pem).raw);
+  const fingerprint = createHash('sha256')
+    .update(chain[0] ?? '')
+    .digest('base64url');
+  return { cert, key, privateKey: createPrivateKey(key), fingerprint, chain: chain.map((raw) => raw.toString('base64')) };
 }

@@ -3,24 +3,25 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import * as z from 'zod';
+import { wait } from '../clock/index.ts';
 import { crashPoint } from '../crashPoint.ts';
 import { messageOf } from '../errors.ts';
 import type { UploadRow } from '../outbox/index.ts';
 import { type Answer, postJson, putFile } from './http.ts';
 import { contentTypeOf } from './item.ts';
-import type { Way } from './pace.ts';
+import { isNarrow, type Way } from './pace.ts';
 import type { DeviceTokens } from './token.ts';
 
 export interface TransferParts {
   /** The API's origin. */
   readonly api: string;
   readonly tokens: DeviceTokens;
-  /** Bytes a second; null: no limit. */
-  readonly bytesPerSecond: number | null;
   /** The same for all uploads of one way. */
   readonly way: Way;
   /** Whether something more urgent is on the link just now. */
   readonly yields: () => boolean;
+  /** Bytes a second; null: no limit. */
+  readonly bytesPerSecond: number | null;
 }
 
 export type Outcome =
@@ -47,11 +48,14 @@ const announcement = z.union([
 /** Asked, put, asked whether it is there; and once more for a URL that had expired. */
 const ROUNDS = 3;
 
+const LOOK_AGAIN_MS = 5;
+
 /** These say that the request itself is wrong, whenever it is made. */
 const NEVER = [400, 409, 413, 422];
 
-export async function transfer(row: UploadRow, path: string, parts: TransferParts, signal: AbortSignal): Promise<Outcome> {
-  const missing = await whyNotWhole(row, path);
+/** @param source the file's path, or what it has, which then need not be on disk yet. */
+export async function transfer(row: UploadRow, source: string | Buffer, parts: TransferParts, signal: AbortSignal): Promise<Outcome> {
+  const missing = typeof source === 'string' ? await whyNotWhole(row, source) : undefined;
   if (missing !== undefined) return { is: 'refused', why: missing };
   let last = 'the store said yes, and the cloud does not find it there';
   for (let round = 0; round < ROUNDS; round++) {
@@ -65,7 +69,7 @@ export async function transfer(row: UploadRow, path: string, parts: TransferPart
     crashPoint('upload_announced');
     const { url, headers } = found;
     const { bytesPerSecond, way, yields } = parts;
-    const put = await putFile({ url, headers, path, size: row.size, bytesPerSecond, way, yields, signal });
+    const put = await putFile({ url, headers, source, size: row.size, bytesPerSecond, way, yields, signal });
     crashPoint('upload_put');
     if (isStored(put.status)) continue;
     last = said('the object store', put);
@@ -99,13 +103,15 @@ function isStored(status: number): boolean {
   return status === 200 || status === 412;
 }
 
-async function ask(row: UploadRow, { api, tokens }: TransferParts, signal: AbortSignal): Promise<Answer> {
+/** Asks for a URL, or whether it is there already. On a narrow link not while an alert is on its way. */
+async function ask(row: UploadRow, { api, tokens, way, yields }: TransferParts, signal: AbortSignal): Promise<Answer> {
+  while (isNarrow(way) && yields() && !signal.aborted) await wait(LOOK_AGAIN_MS, signal);
   const { kind, size, sha256, takenAtMs: taken_at, incident } = row;
   const body = { kind, content_type: contentTypeOf(row.file), size, sha256, taken_at, incident };
   const send = async () => postJson(`${api}/uploads`, await tokens.sign(), body, signal);
   const answer = await send();
   if (answer.status !== 401) return answer;
-  tokens.learn(answer.date);
+  tokens.refused(answer.date);
   return send();
 }
 

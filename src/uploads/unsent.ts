@@ -1,17 +1,18 @@
 // What a connection was given and the other side has not acknowledged, as Linux says it in /proc. Node knows only what it has given to
-// the kernel, which may be megabytes ahead of a slow link.
-import { readFileSync } from 'node:fs';
+// the kernel, which may be megabytes ahead of a slow link. The table takes milliseconds to read where the kernel has room for many
+// connections, so it is read beside the event loop.
+import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
 const STATES: Readonly<Record<string, string>> = { IPv4: '/proc/self/net/tcp', IPv6: '/proc/self/net/tcp6' };
 
 /** @returns bytes; undefined where the system does not say. */
-export function unsentOf(socket: Socket): number | undefined {
+export async function unsentOf(socket: Socket): Promise<number | undefined> {
   const { localPort, remotePort, localFamily } = socket;
   const file = STATES[localFamily ?? ''];
   if (file === undefined || localPort === undefined || remotePort === undefined) return undefined;
   try {
-    const queued = queuedOf(readFileSync(file, 'latin1'), localPort, remotePort);
+    const queued = queuedOf(await readFile(file, 'latin1'), localPort, remotePort);
     return queued === undefined ? undefined : queued + socket.writableLength;
   } catch {
     return undefined;

@@ -5,6 +5,7 @@ import { crashPoint } from '../crashPoint.ts';
 import { messageOf } from '../errors.ts';
 import type { Outbox, UploadRow, UploadRows } from '../outbox/index.ts';
 import type { Problems, UploadsStatus } from '../status/index.ts';
+import { loadHttp } from './http.ts';
 import type { NewUpload, UploadKind } from './item.ts';
 import { first, givesWay, isPictureOfIncident, PATIENCE } from './order.ts';
 import type { Way } from './pace.ts';
@@ -44,6 +45,12 @@ interface Delay {
 
 const NO_DELAY: Delay = { tries: 0, untilMs: 0, asked: false };
 
+interface Sending {
+  readonly row: UploadRow;
+  readonly aborting: AbortController;
+  readonly outcome: Promise<Outcome>;
+}
+
 export class Uploads {
   readonly #options: UploadsOptions;
   readonly #spool: Spool;
@@ -55,7 +62,10 @@ export class Uploads {
   #shareDelay = NO_DELAY;
   readonly #delays = new Map<string, Delay>();
   #waiting = new AbortController();
-  #current: { readonly row: UploadRow; readonly aborting: AbortController } | undefined;
+  /** While it runs. */
+  #signal: AbortSignal | undefined;
+  /** What is being sent. */
+  #current: Sending | undefined;
 
   constructor(options: UploadsOptions) {
     const { thing, credentials, api: audience, clock } = options;
@@ -96,7 +106,7 @@ export class Uploads {
    * @throws a full disk's error.
    */
   async add(upload: NewUpload, within?: () => void): Promise<boolean> {
-    const row = await this.#spool.put(upload, within);
+    const row = await this.#put(upload, within);
     if (!row) return false;
     if (isPictureOfIncident(row)) {
       // What gives way is begun anew afterwards.
@@ -110,6 +120,11 @@ export class Uploads {
 
   /** Uploads until the signal fires. Never throws: what fails, the disk too, is said and tried again. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    // What takes long the first time, not in the middle of an alert.
+    await Promise.all([loadHttp(), this.#tokens.sign()]).catch((error: unknown) =>
+      this.#options.problems.raise('uploads_failing', messageOf(error)),
+    );
     while (!signal.aborted) {
       try {
         const now = this.#options.clock.mono();
@@ -127,10 +142,53 @@ export class Uploads {
   #next(now: number): UploadRow | undefined {
     if (this.#delay.untilMs > now) return undefined;
     const { waiting } = this.#spool;
-    const failed = ({ file }: UploadRow) => this.#delays.get(file)?.tries ?? 0;
+    if (this.#current) return waiting.find((row) => row === this.#current?.row);
+    const failed = this.#failed;
     const isHeld = waiting.some((row) => isPictureOfIncident(row) && failed(row) < PATIENCE);
     const isReady = (row: UploadRow) => this.#dueMs(row) <= now && !(isHeld && givesWay(row));
     return first(waiting.filter(isReady), failed);
+  }
+
+  readonly #failed = ({ file }: UploadRow): number => this.#delays.get(file)?.tries ?? 0;
+
+  /** Into the spool. A picture that is the next one is sent while it is being written: syncing takes a card as long as sending a link. */
+  async #put(upload: NewUpload, within?: () => void): Promise<UploadRow | undefined> {
+    let ahead: Sending | undefined;
+    let row: UploadRow | undefined;
+    try {
+      row = await this.#spool.put(upload, within, (begun) => {
+        const isNext = isPictureOfIncident(begun) && first([...this.#spool.waiting, begun], this.#failed) === begun;
+        const isFree = !this.#current && this.#delay.untilMs <= this.#options.clock.mono();
+        if (!this.#signal || this.#signal.aborted || !isNext || !isFree) return;
+        ahead = this.#send(begun, upload.bytes, this.#signal);
+        this.#current = ahead;
+      });
+    } finally {
+      if (ahead && !row) this.#breakOff(ahead);
+    }
+    return row;
+  }
+
+  #breakOff(sending: Sending): void {
+    sending.aborting.abort();
+    if (this.#current === sending) this.#current = undefined;
+    this.#waiting.abort();
+  }
+
+  #send(row: UploadRow, source: string | Buffer, signal: AbortSignal): Sending {
+    const { api, maxKbps, outbox } = this.#options;
+    const aborting = new AbortController();
+    const parts = {
+      api,
+      tokens: this.#tokens,
+      bytesPerSecond: maxKbps === null ? null : maxKbps * BYTES_PER_KBIT,
+      way: this.#way,
+      yields: () => outbox.alertOnItsWay,
+    };
+    const outcome = transfer(row, source, parts, AbortSignal.any([signal, aborting.signal])).catch(
+      (error: unknown): Outcome => ({ is: 'later', why: messageOf(error), fault: 'file', afterMs: undefined }),
+    );
+    return { row, aborting, outcome };
   }
 
   /** Monotonic milliseconds. */
@@ -150,25 +208,15 @@ export class Uploads {
   }
 
   async #upload(row: UploadRow, signal: AbortSignal): Promise<void> {
-    const aborting = new AbortController();
-    this.#current = { row, aborting };
-    const { api, maxKbps, outbox } = this.#options;
-    const parts = {
-      api,
-      tokens: this.#tokens,
-      bytesPerSecond: maxKbps === null ? null : maxKbps * BYTES_PER_KBIT,
-      way: this.#way,
-      yields: () => outbox.alertOnItsWay,
-    };
-    const outcome = await transfer(row, this.#spool.pathOf(row), parts, AbortSignal.any([signal, aborting.signal])).catch(
-      (error: unknown): Outcome => ({ is: 'later', why: messageOf(error), fault: 'file', afterMs: undefined }),
-    );
-    this.#current = undefined;
+    const current = this.#current ?? this.#send(row, this.#spool.pathOf(row), signal);
+    this.#current = current;
+    const outcome = await current.outcome;
+    if (this.#current === current) this.#current = undefined;
     // What was spooled and dropped meanwhile has no row to end.
     if (!this.#spool.waiting.includes(row)) return;
     if (outcome.is === 'stored') this.#stored(row, outcome);
     else if (outcome.is === 'refused') this.#refused(row, outcome.why);
-    else if (!signal.aborted && !aborting.signal.aborted) this.#later(row, outcome);
+    else if (!signal.aborted && !current.aborting.signal.aborted) this.#later(row, outcome);
   }
 
   #stored(row: UploadRow, { uploadId: upload_id, objectKey: object_key }: Outcome & { is: 'stored' }): void {
@@ -229,6 +277,7 @@ export class Uploads {
 
   #tellDropped(rows: readonly UploadRow[], why: 'space' | 'age'): void {
     for (const { file } of rows) this.#delays.delete(file);
+    if (this.#current && rows.includes(this.#current.row)) this.#breakOff(this.#current);
     const limit = why === 'space' ? 'uploads.max_size' : 'uploads.max_age';
     this.#options.problems.raise('uploads_dropped', `${rows.length} (${[...new Set(rows.map(({ kind }) => kind))].join(', ')}): ${limit}`);
   }

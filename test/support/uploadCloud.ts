@@ -7,6 +7,7 @@ import { fingerprintOf } from '../../cloud/src/auth/certificates.ts';
 import type { Database } from '../../cloud/src/database/database.ts';
 import { migrate } from '../../cloud/src/database/migrate.ts';
 import { pgliteDatabase } from '../../cloud/src/database/pglite.ts';
+import { postgresDatabase } from '../../cloud/src/database/postgres.ts';
 import { ObjectStore } from '../../cloud/src/uploads/store.ts';
 import { Uploads } from '../../cloud/src/uploads/uploads.ts';
 import { Api } from '../../cloud/test/support/api.ts';
@@ -49,10 +50,10 @@ export class UploadCloud {
     this.#api = api;
   }
 
-  /** @param host where robots reach it. */
-  static async start(host = '127.0.0.1'): Promise<UploadCloud> {
+  /** @param host where robots reach it. @param databaseUrl of a PostgreSQL server; left out: PGlite. */
+  static async start(host = '127.0.0.1', databaseUrl?: string): Promise<UploadCloud> {
     const objects = await (findVersitygw() ? startVersitygw() : startS3rver());
-    const db = await pgliteDatabase('memory:');
+    const db = databaseUrl === undefined ? await pgliteDatabase('memory:') : postgresDatabase({ url: databaseUrl });
     await migrate(db);
     const proxy = await ObjectProxy.start(objects.endpoint, host);
     const store = new ObjectStore({ bucket: BUCKET, endpoint: proxy.url, credentials: objects.credentials, region: REGION });

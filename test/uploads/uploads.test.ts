@@ -144,6 +144,20 @@ describe('uploads', { timeout: 120_000 }, () => {
     assert.deepEqual(robot.problems, []);
   });
 
+  it('a picture that could not be kept is no upload, and holds up no other', async () => {
+    const robot = begin();
+    robot.go();
+    const folder = join(bench.folder, 'uploads');
+    renameSync(folder, `${folder}-away`);
+    await assert.rejects(robot.uploads.add(picture()), { code: 'ENOENT' });
+    renameSync(`${folder}-away`, folder);
+    const one = picture();
+    assert.equal(await robot.uploads.add(one), true);
+    await until(() => robot.uploads.waiting === 0);
+    await isInBucket(one);
+    assert.equal(told().length, 1);
+  });
+
   it('keeps to its kilobits a second', async () => {
     const robot = begin({ maxKbps: 400 });
     const one = picture({ bytes: randomBytes(100_000) });

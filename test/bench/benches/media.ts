@@ -2,6 +2,7 @@
 // of a camera that publishes 60 MB a second.
 import { writeFileSync } from 'node:fs';
 import sharp from 'sharp';
+import { findPostgres, Postgres } from '../../support/postgres.ts';
 import type { Program } from '../../support/program.ts';
 import { UploadCloud } from '../../support/uploadCloud.ts';
 import type { Bench, Findings } from '../bench.ts';
@@ -127,7 +128,9 @@ export const media: Bench = {
   name: 'media',
   what: 'a fall until its snapshot is in the bucket, keeping a camera, and alerts beside 60 MB of pictures a second',
   run: async ({ rig, rounds, seed, say }): Promise<Findings> => {
-    const cloud = await UploadCloud.start();
+    // As it is deployed, but without syncing: its disk is not this one.
+    const postgres = findPostgres() ? await Postgres.start() : undefined;
+    const cloud = await UploadCloud.start(undefined, postgres?.url);
     try {
       await cloud.know(THING, rig.certificate);
       const large = await largePicture(rig);
@@ -157,6 +160,7 @@ export const media: Bench = {
       return judged(took, cpu, beside);
     } finally {
       await cloud.stop();
+      await postgres?.stop();
     }
   },
 };

@@ -1,0 +1,52 @@
+// The connection of one request. It is kept for the next one: on a narrow link a handshake takes longer than a picture's question, and
+// on a quick one as long as its bytes.
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
+import type { Socket } from 'node:net';
+
+/** A robot may be on another network by then, where nobody hears what this one says. */
+const KEPT_MS = 10_000;
+/** The cloud's and the store's. */
+const KEPT = 2;
+
+const OPTIONS = { keepAlive: true, timeout: KEPT_MS, maxFreeSockets: KEPT };
+const AGENTS = { http: new http.Agent(OPTIONS), https: new https.Agent(OPTIONS) };
+
+export class Connection {
+  /** Resolves when something can be sent on it. */
+  readonly up: Promise<Socket>;
+  #isUp: (socket: Socket) => void = () => {};
+  #socket: Socket | undefined;
+  #request: ClientRequest | undefined;
+
+  constructor() {
+    this.up = new Promise((resolve) => {
+      this.#isUp = resolve;
+    });
+  }
+
+  /** Whether an earlier request had made it. */
+  get wasKept(): boolean {
+    return this.#request?.reusedSocket ?? false;
+  }
+
+  /** From the moment on that it is being made. */
+  get socket(): Socket | undefined {
+    return this.#socket;
+  }
+
+  /** In place of Node's own. */
+  request(options: RequestOptions, answered: (answer: IncomingMessage) => void): ClientRequest {
+    const isSecure = options.protocol === 'https:';
+    const request = isSecure
+      ? https.request({ ...options, agent: AGENTS.https }, answered)
+      : http.request({ ...options, agent: AGENTS.http }, answered);
+    this.#request = request;
+    request.once('socket', (socket) => {
+      this.#socket = socket.setNoDelay(true);
+      if (request.reusedSocket) this.#isUp(socket);
+      else socket.once(isSecure ? 'secureConnect' : 'connect', () => this.#isUp(socket));
+    });
+    return request;
+  }
+}

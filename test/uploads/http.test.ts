@@ -1,0 +1,70 @@
+// Connections that are kept between requests, against a server that ends them as it likes; and what a token says of its certificate.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, it } from 'node:test';
+import { decodeProtectedHeader } from 'jose';
+import { benchCertificates, readCredentials } from '../../src/identity/index.ts';
+import { postJson } from '../../src/uploads/http.ts';
+import { DeviceTokens } from '../../src/uploads/token.ts';
+
+describe('a connection of the uploads', () => {
+  let server: Server;
+  const { signal } = new AbortController();
+  const sockets: Socket[] = [];
+
+  /** @param isAnswered whether the nth request is, or its connection reset. */
+  const serve = async (isAnswered: (nth: number) => boolean): Promise<string> => {
+    let requests = 0;
+    sockets.length = 0;
+    server = createServer((request, answer) => {
+      sockets.push(request.socket);
+      if (isAnswered(++requests)) request.resume().once('end', () => answer.end('yes'));
+      else request.socket.resetAndDestroy();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it('is kept for the next request', async () => {
+    const url = await serve(() => true);
+    for (let n = 0; n < 3; n++) assert.equal((await postJson(url, 'token', {}, signal)).status, 200);
+    assert.equal(new Set(sockets).size, 1);
+  });
+
+  it('that was kept and is ended by the other side just then is no failure: it is asked once more on a new one', async () => {
+    const url = await serve((nth) => nth !== 2);
+    for (let n = 0; n < 2; n++) assert.equal((await postJson(url, 'token', {}, signal)).status, 200);
+    assert.equal(sockets.length, 3);
+  });
+
+  it('that is ended right after it was made is a failure', async () => {
+    const url = await serve(() => false);
+    const { status, text } = await postJson(url, 'token', {}, signal);
+    assert.deepEqual([status, sockets.length], [0, 1]);
+    assert.match(text, /ECONNRESET|hang up/);
+  });
+});
+
+describe('a robot’s token', () => {
+  it('names its certificate by the fingerprint, and carries it only once the cloud refused that', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-token-'));
+    const { ca, robot } = await benchCertificates(folder, 'elderly-bot');
+    const credentials = readCredentials({ rootCa: ca, certFile: robot.cert, privateKey: robot.key });
+    rmSync(folder, { recursive: true });
+    const tokens = new DeviceTokens({ thing: 'elderly-bot', credentials, audience: 'https://cloud.example', wallMs: Date.now });
+    const header = async () => decodeProtectedHeader(await tokens.sign()) as { x5c?: string[]; 'x5t#S256'?: string };
+    assert.match((await header())['x5t#S256'] ?? '', /^[A-Za-z0-9_-]{43}$/);
+    assert.equal((await header()).x5c, undefined);
+    tokens.refused(undefined);
+    assert.equal(Buffer.from((await header()).x5c?.[0] ?? '', 'base64').equals(credentials.certificate.raw), true);
+  });
+});
