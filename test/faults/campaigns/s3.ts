@@ -8,6 +8,7 @@ import { UPLOAD_CRASH_POINTS } from '../../../src/crashPoint.ts';
 import { type BenchFiles, benchCertificates } from '../../../src/identity/index.ts';
 import { sha256Of } from '../../support/hash.ts';
 import type { Trouble } from '../../support/objectProxy.ts';
+import { findPostgres, Postgres } from '../../support/postgres.ts';
 import { UploadCloud } from '../../support/uploadCloud.ts';
 import { type Campaign, type Context, needsRoot, type Outcome } from '../campaign.ts';
 import type { Random } from '../random.ts';
@@ -31,13 +32,13 @@ const SMALL_DISK_BYTES = 256 * 1024;
 const TROUBLES: Readonly<Record<string, (random: Random) => readonly Trouble[]>> = {
   nothing: () => [],
   'slow, 1 KB/s': () => [{ bytesPerSecond: 1_000 }],
-  'reset at half': (random) => repeat(random.between(1, 2), 'reset'),
-  '500': (random) => repeat(random.between(1, 3), { status: 500, code: 'InternalError' }),
+  'reset at half': (random) => repeat(random.between(1, 2), () => 'reset' as const),
+  '500': (random) => repeat(random.between(1, 3), () => ({ status: 500, code: 'InternalError' })),
   '503': () => [{ status: 503, code: 'SlowDown', retryAfterS: 1 }],
-  '403 expired': (random) => repeat(random.between(1, 2), { status: 403, code: 'AccessDenied' }),
-  '403 signature': (random) => repeat(random.between(1, 7), { status: 403, code: 'SignatureDoesNotMatch' }),
+  '403 expired': (random) => repeat(random.between(1, 2), () => ({ status: 403, code: 'AccessDenied' })),
+  '403 signature': (random) => repeat(random.between(1, 7), () => ({ status: 403, code: 'SignatureDoesNotMatch' })),
   '412, and it is not there': () => [{ status: 412, code: 'PreconditionFailed' }],
-  '200 lost on the way': (random) => repeat(random.between(1, 2), 'lost'),
+  '200 lost on the way': (random) => repeat(random.between(1, 2), () => 'lost' as const),
   '200 lost, then 412': () => ['lost', { status: 412, code: 'PreconditionFailed' }],
 };
 
@@ -48,12 +49,15 @@ export const s3: Campaign = {
   missing: () => (findVersitygw() ? false : 'no versitygw: install Go and run bin/setup again'),
   run: async (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-s3-'));
-    const cloud = await UploadCloud.start();
+    // In a process of its own, where there is one: the cloud, the store's proxy and most robots share this one.
+    const postgres = findPostgres() ? await Postgres.start() : undefined;
+    const cloud = await UploadCloud.start(undefined, postgres?.url);
     const campaign = new S3(context, cloud, folder, await benchCertificates(join(folder, 'certs'), THING));
     try {
       return await campaign.run();
     } finally {
       await cloud.stop();
+      await postgres?.stop();
       rmSync(folder, { recursive: true, force: true });
     }
   },
@@ -103,32 +107,38 @@ class S3 {
     await this.#end(robots);
   }
 
-  /** Each point has a robot of its own, which is killed there in each of its lives. */
+  /** Each point has a robot of its own, which is killed there in each of its lives; all side by side. */
   async #kills(): Promise<number> {
     const { runs, random } = this.#context;
     const life = await bundleLife();
-    let kills = 0;
     try {
-      const robots = UPLOAD_CRASH_POINTS.map((point) => {
-        const folder = join(this.#folder, `killed-at-${point}`);
-        return [point, new KilledRobot(life.file, { folder, origin: this.#cloud.origin, files: this.#files.robot })] as const;
-      });
-      for (const [point, robot] of robots) {
-        this.#robots.push(robot.folder);
-        try {
-          for (let run = 0; run < runs; run++) await robot.live(2, point, random.between(1, 2));
-          await robot.live(0);
-        } catch (error) {
-          this.#failures.push(`killed at ${point}: ${error instanceof Error ? error.message : String(error)}`);
-        }
-        if (robot.kills < runs) this.#failures.push(`killed at ${point}: the point was passed only ${robot.kills} times`);
-        for (const sha256 of robot.kept) this.#kept.set(sha256, `killed at ${point}`);
-        kills += robot.kills;
-      }
+      const lives = UPLOAD_CRASH_POINTS.map((point) =>
+        this.#killsAt(
+          point,
+          life.file,
+          repeat(runs, () => random.between(1, 2)),
+        ),
+      );
+      return (await Promise.all(lives)).reduce((sum, kills) => sum + kills, 0);
     } finally {
       life.remove();
     }
-    return kills;
+  }
+
+  /** @param nths at which passing of the point each of its lives ends. */
+  async #killsAt(point: (typeof UPLOAD_CRASH_POINTS)[number], life: string, nths: readonly number[]): Promise<number> {
+    const folder = join(this.#folder, `killed-at-${point}`);
+    const robot = new KilledRobot(life, { folder, origin: this.#cloud.origin, files: this.#files.robot });
+    this.#robots.push(folder);
+    try {
+      for (const nth of nths) await robot.live(2, point, nth);
+      await robot.live(0);
+    } catch (error) {
+      this.#failures.push(`killed at ${point}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    if (robot.kills < nths.length) this.#failures.push(`killed at ${point}: the point was passed only ${robot.kills} times`);
+    for (const sha256 of robot.kept) this.#kept.set(sha256, `killed at ${point}`);
+    return robot.kills;
   }
 
   async #apiAway(): Promise<void> {
@@ -235,6 +245,6 @@ class S3 {
   }
 }
 
-function repeat(times: number, trouble: Trouble): Trouble[] {
-  return Array.from({ length: times }, () => trouble);
+function repeat<T>(times: number, make: () => T): T[] {
+  return Array.from({ length: times }, make);
 }
