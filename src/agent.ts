@@ -222,7 +222,7 @@ export class Agent {
       uploads &&
       new Incidents({
         thing: config.thing,
-        cameras: cameras.all,
+        cameras: () => cameras.all,
         uploads,
         clock,
         problems,
@@ -277,7 +277,7 @@ export class Agent {
     this.#steps.add('battery', () => battery.stop());
     const ownLog = this.#log.child({ room: 'identity' });
     const identity = watchIdentity({ config, live: credentials, uplink, outbox, clock, problems, log: ownLog });
-    this.#live.followedBy({ channels, uplink, identity });
+    this.#live.followedBy({ channels, cameras, upkeep, uplink, identity });
     this.#steps.add('identity', () => identity.stop());
     const socket = new StatusSocket(config.state_dir, status, {
       reload: () => this.reload(),

@@ -1,10 +1,10 @@
 // The cameras: each one's topic, and what tells of privacy, into its ring of small pictures. One that is wrong disables only itself.
-import { type Clock, every } from '../clock/index.ts';
+import { type Clock, every, type Ticker } from '../clock/index.ts';
 import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type LoadedConfig } from '../config/index.ts';
 import { messageOf } from '../errors.ts';
 import { Camera, Jobs, type PictureMessage } from '../media/index.ts';
-import { type SharedPorts, startRosNode } from '../ros/index.ts';
-import type { CameraStatus, Problems } from '../status/index.ts';
+import { type RosNode, type SharedPorts, startRosNode } from '../ros/index.ts';
+import type { CameraStatus, ProblemCode, Problems } from '../status/index.ts';
 import { Follow } from './follow.ts';
 
 export interface CameraParts {
@@ -14,13 +14,12 @@ export interface CameraParts {
   readonly problems: Problems;
 }
 
-export interface Cameras {
-  readonly all: readonly Camera[];
-  status(): readonly CameraStatus[];
-  stop(): Promise<void>;
+interface Running {
+  readonly name: string;
+  readonly entry: CameraConfig;
+  readonly camera: Camera;
+  readonly follows: readonly Follow[];
 }
-
-const NONE: Cameras = { all: [], status: () => [], stop: async () => {} };
 
 const BOOL = 'std_msgs/msg/Bool';
 
@@ -30,29 +29,100 @@ const LOOK_EVERY_MS = 1_000;
 /** Better known before a fall than after it. */
 const SILENT_MS = 60_000;
 
+/** What is said of a camera, and is over when it goes. */
+const PROBLEMS = [
+  'camera_off',
+  'camera_silent',
+  'camera_unreadable',
+  'privacy_unknown',
+  'pictures_missing',
+] as const satisfies readonly ProblemCode[];
+
+/** @throws AgentError where ROS refuses its node. */
+export async function startCameras(parts: CameraParts): Promise<Cameras> {
+  const { config, off } = parts.loaded;
+  for (const { of, name, text } of off) if (of === 'cameras') parts.problems.raise('camera_off', text, name);
+  const cameras = new Cameras(parts);
+  await cameras.begin(config.cameras);
+  return cameras;
+}
+
 /**
  * Cameras have a ROS node of their own: what a participant of DDS receives is received by one thread, and an alert must not stand behind
- * the fragments of a picture.
+ * the fragments of a picture. It begins with the first of them.
  */
-export async function startCameras({ loaded, ports, clock, problems }: CameraParts): Promise<Cameras> {
-  const { config, off } = loaded;
-  const { namespace, node_name: nodeName, domain_id: domainId } = config.ros;
-  for (const { of, name, text } of off) if (of === 'cameras') problems.raise('camera_off', text, name);
-  if (Object.keys(config.cameras).length === 0) return NONE;
-  const ros = await startRosNode({ name: `${nodeName}_cameras`, namespace, ports, ...(domainId === null ? {} : { domainId }) });
-  const jobs = new Jobs();
-  const begin = async (name: string, entry: CameraConfig) => {
-    const tell = (code: 'camera_off' | 'camera_silent' | 'camera_unreadable' | 'privacy_unknown', what: string | undefined) => {
-      if (what === undefined) problems.clear(code, name);
-      else problems.raise(code, `${name} (${entry.topic}): ${what}`, name);
-    };
-    const unreadable = (what: string | undefined) => tell('camera_unreadable', what);
-    const camera = new Camera({ name, config: entry, jobs, clock, onTrouble: unreadable });
+export class Cameras {
+  readonly #parts: CameraParts;
+  readonly #jobs = new Jobs();
+  #running: readonly Running[] = [];
+  #ros: RosNode | undefined;
+  #looking: Ticker | undefined;
+  #changing: Promise<void> = Promise.resolve();
+
+  constructor(parts: CameraParts) {
+    this.#parts = parts;
+  }
+
+  get all(): readonly Camera[] {
+    return this.#running.map(({ camera }) => camera);
+  }
+
+  status(): readonly CameraStatus[] {
+    return this.#running.map(({ name, entry, camera }) => ({ name, topic: entry.topic, ...camera.status() }));
+  }
+
+  /** @throws AgentError where ROS refuses the node. */
+  async begin(entries: Readonly<Record<string, CameraConfig>>): Promise<void> {
+    const fresh = Object.entries(entries);
+    if (fresh.length === 0) return;
+    const { loaded, ports } = this.#parts;
+    const { namespace, node_name: nodeName, domain_id: domainId } = loaded.config.ros;
+    this.#ros ??= await startRosNode({ name: `${nodeName}_cameras`, namespace, ports, ...(domainId === null ? {} : { domainId }) });
+    const ros = this.#ros;
+    const begun = await Promise.all(fresh.map(([name, entry]) => this.#begin(ros, name, entry)));
+    this.#running = [...this.#running, ...begun];
+    this.#look();
+    this.#looking ??= every(LOOK_EVERY_MS, () => this.#look());
+  }
+
+  /** Takes another configuration's cameras over: what is the same goes on, and what it has seen stays. */
+  apply({ config: { cameras } }: LoadedConfig): void {
+    const { problems } = this.#parts;
+    const isSame = ({ name, entry }: Running) => JSON.stringify(cameras[name]) === JSON.stringify(entry);
+    this.#changing = this.#changing
+      .then(async () => {
+        const gone = this.#running.filter((one) => !isSame(one));
+        this.#running = this.#running.filter(isSame);
+        for (const one of gone) this.#end(one);
+        // What was off was wrong in its file, and that file was taken.
+        for (const { of, name } of this.#parts.loaded.off) if (of === 'cameras') problems.clear('camera_off', name);
+        const kept = new Set(this.#running.map(({ name }) => name));
+        await this.begin(Object.fromEntries(Object.entries(cameras).filter(([name]) => !kept.has(name))));
+      })
+      .catch((error: unknown) => {
+        for (const name of Object.keys(cameras)) problems.raise('camera_off', messageOf(error), name);
+      });
+  }
+
+  async stop(): Promise<void> {
+    await this.#changing;
+    this.#looking?.stop();
+    for (const { camera, follows } of this.#running) {
+      for (const follow of follows) follow.close();
+      camera.close();
+    }
+    await this.#ros?.stop();
+  }
+
+  async #begin(ros: RosNode, name: string, entry: CameraConfig): Promise<Running> {
+    const { clock } = this.#parts;
+    const unreadable = (what: string | undefined) => this.#tell('camera_unreadable', name, entry, what);
+    const camera = new Camera({ name, config: entry, jobs: this.#jobs, clock, onTrouble: unreadable });
     try {
       await camera.start();
     } catch (error) {
-      tell('camera_off', messageOf(error));
-      return { camera, name, topic: entry.topic, lookAfter: () => {}, follows: [] };
+      this.#tell('camera_off', name, entry, messageOf(error));
+      return { name, entry, camera, follows: [] };
     }
     const pictures = new Follow({
       ros,
@@ -63,45 +133,42 @@ export async function startCameras({ loaded, ports, clock, problems }: CameraPar
       everyMs: Math.round(1_000 / entry.rate),
       onMessage: (message) => camera.see(message as unknown as PictureMessage),
       onError: (error) => unreadable(messageOf(error)),
-      onTrouble: (what) => tell('camera_off', what),
+      onTrouble: (what) => this.#tell('camera_off', name, entry, what),
     });
-    const lookAfter = () =>
-      tell('camera_silent', camera.silentMs > SILENT_MS ? `nothing came for ${Math.round(camera.silentMs / 1_000)} s` : undefined);
-    return { camera, name, topic: entry.topic, lookAfter, follows: [pictures, ...privacyOf(camera, entry, tell)] };
-  };
-  const privacyOf = (
-    camera: Camera,
-    { privacy_topic: topic }: CameraConfig,
-    tell: (code: 'privacy_unknown', what: string | undefined) => void,
-  ) => {
+    return { name, entry, camera, follows: [pictures, ...this.#privacyOf(ros, camera, entry)] };
+  }
+
+  #privacyOf(ros: RosNode, camera: Camera, entry: CameraConfig): Follow[] {
+    const { privacy_topic: topic } = entry;
     if (topic === undefined) return [];
-    tell('privacy_unknown', `nothing was heard on ${topic} yet`);
+    const tell = (what: string | undefined) => this.#tell('privacy_unknown', camera.name, entry, what);
+    tell(`nothing was heard on ${topic} yet`);
     const onMessage = ({ data }: Readonly<Record<string, unknown>>) => {
       camera.setPrivacy(data !== false);
-      tell('privacy_unknown', undefined);
+      tell(undefined);
     };
-    const onTrouble = (what: string | undefined) => what !== undefined && tell('privacy_unknown', what);
+    const onTrouble = (what: string | undefined) => what !== undefined && tell(what);
     return [new Follow({ ros, topic, type: BOOL, types: [BOOL], depth: 10, onMessage, onTrouble })];
-  };
-  const running = await Promise.all(Object.entries(config.cameras).map(([name, entry]) => begin(name, entry)));
-  const look = () => {
-    for (const { follows, lookAfter } of running) {
+  }
+
+  #end({ name, camera, follows }: Running): void {
+    for (const follow of follows) follow.close();
+    camera.close();
+    for (const code of PROBLEMS) this.#parts.problems.clear(code, name);
+  }
+
+  #look(): void {
+    for (const { name, entry, camera, follows } of this.#running) {
       for (const follow of follows) follow.look();
-      lookAfter();
+      if (follows.length === 0) continue;
+      const isSilent = camera.silentMs > SILENT_MS;
+      this.#tell('camera_silent', name, entry, isSilent ? `nothing came for ${Math.round(camera.silentMs / 1_000)} s` : undefined);
     }
-  };
-  look();
-  const looking = every(LOOK_EVERY_MS, look);
-  return {
-    all: running.map(({ camera }) => camera),
-    status: () => running.map(({ camera, name, topic }) => ({ name, topic, ...camera.status() })),
-    stop: async () => {
-      looking.stop();
-      for (const { camera, follows } of running) {
-        for (const follow of follows) follow.close();
-        camera.close();
-      }
-      await ros.stop();
-    },
-  };
+  }
+
+  #tell(code: (typeof PROBLEMS)[number], name: string, { topic }: CameraConfig, what: string | undefined): void {
+    const { problems } = this.#parts;
+    if (what === undefined) problems.clear(code, name);
+    else problems.raise(code, `${name} (${topic}): ${what}`, name);
+  }
 }

@@ -8,12 +8,13 @@ import type { Camera } from '../media/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import { Lately, type LatelyReading } from '../sensing/index.ts';
 import type { Problems } from '../status/index.ts';
-import type { NewUpload } from '../uploads/index.ts';
+import type { NewUpload, UploadKind } from '../uploads/index.ts';
 import type { RunningUploads } from './uploads.ts';
 
 export interface IncidentParts {
   readonly thing: string;
-  readonly cameras: readonly Camera[];
+  /** As they are now. */
+  readonly cameras: () => readonly Camera[];
   readonly uploads: RunningUploads;
   readonly clock: Clock;
   readonly problems: Problems;
@@ -43,6 +44,8 @@ interface Spooled {
 /** What is remembered for the record of an incident. */
 const RECORD = { ms: 60_000, readingsPerChannel: 600 };
 
+const KINDS = ['snapshot', 'clip', 'log'] as const satisfies readonly UploadKind[];
+
 /** A sensor that flaps must not fill the disk with pictures: the alerts beyond are told as ever, without any. */
 const MAX_PER_MINUTE = 12;
 
@@ -53,6 +56,8 @@ export class Incidents {
   readonly #running = new Set<Promise<void>>();
   #recentMs: number[] = [];
   #unpictured = 0;
+  /** Which kinds of which camera failed the last time: a snapshot that is well does not mean that clips are. */
+  readonly #missing = new Set<string>();
 
   constructor(parts: IncidentParts) {
     this.#parts = parts;
@@ -72,9 +77,10 @@ export class Incidents {
 
   /** A picture without an alert. @param name one camera; undefined: all. @param patienceMs left out: a person waits for it. */
   async snapshot(name: string | undefined, patienceMs?: number): Promise<Outcome> {
-    const cameras = this.#parts.cameras.filter((camera) => name === undefined || camera.name === name);
+    const cameras = this.#parts.cameras().filter((camera) => name === undefined || camera.name === name);
     if (cameras.length === 0) return { status: 'failed', detail: `there is no camera ${name}` };
-    const taken = await Promise.all(cameras.map((camera) => this.#spool(camera.name, () => camera.snapshot(undefined, patienceMs), null)));
+    const take = (camera: Camera) => this.#spool(camera.name, 'snapshot', () => camera.snapshot(undefined, patienceMs), null);
+    const taken = await Promise.all(cameras.map(take));
     const missed = taken.flatMap(({ why }) => why ?? []);
     const detail = missed.length > 0 ? { detail: missed.join('; ').slice(0, 500) } : {};
     const pictures = taken.flatMap(({ camera, takenAtMs }) => (takenAtMs === undefined ? [] : [{ camera, taken_at: takenAtMs }]));
@@ -107,7 +113,8 @@ export class Incidents {
     const { id, channel } = incident;
     const { signal } = this.#stopping;
     // Begun together: the clip takes what was before from this moment.
-    const clips = cameras.map((camera) => this.#spool(camera.name, () => camera.clip({ channel, incident: id }, signal), id));
+    const clip = (camera: Camera) => this.#spool(camera.name, 'clip', () => camera.clip({ channel, incident: id }, signal), id);
+    const clips = cameras().map(clip);
     const running = Promise.all([this.#first(incident), ...clips]).then(() => {
       this.#running.delete(running);
     });
@@ -119,8 +126,9 @@ export class Incidents {
     const { cameras, clock, lastLines } = this.#parts;
     const alert = { channel: incident.channel, incident: incident.id };
     const readings = this.#lately.all(clock.mono());
-    const taken = await Promise.all(cameras.map((camera) => this.#spool(camera.name, () => camera.snapshot(alert), incident.id)));
-    await this.#spool('record', async () => this.#record(incident, readings, taken, await lastLines()), incident.id);
+    const take = (camera: Camera) => this.#spool(camera.name, 'snapshot', () => camera.snapshot(alert), incident.id);
+    const taken = await Promise.all(cameras().map(take));
+    await this.#spool('record', 'log', async () => this.#record(incident, readings, taken, await lastLines()), incident.id);
   }
 
   #record(
@@ -143,21 +151,26 @@ export class Incidents {
   }
 
   /** Makes it and puts it into the spool. What goes wrong is said, and ends here. */
-  async #spool(camera: string, make: () => Promise<Upload>, incident: string | null): Promise<Spooled> {
+  async #spool(camera: string, kind: UploadKind, make: () => Promise<Upload>, incident: string | null): Promise<Spooled> {
     const { uploads, problems, log } = this.#parts;
     try {
       const upload = await make();
       if (!(await uploads.add({ ...upload, incident }))) throw new Error('uploads.max_size is used up by what is worth more');
-      const { kind, takenAtMs, bytes } = upload;
+      const { takenAtMs, bytes } = upload;
       log.info({ event: 'spooled', camera, kind, incident, bytes: bytes.length }, `${kind} of ${camera}: it waits for its upload`);
-      problems.clear('pictures_missing', camera);
+      this.#missing.delete(`${kind} of ${camera}`);
+      if (!KINDS.some((each) => this.#missing.has(`${each} of ${camera}`))) problems.clear('pictures_missing', camera);
       return { camera, takenAtMs, why: undefined, privacy: false };
     } catch (error) {
       const why = messageOf(error);
-      const privacy = error instanceof AgentError && error.fields.privacy === true;
-      if (privacy) log.info({ event: 'no_picture', camera, incident, why }, `no picture: ${why}`);
-      else problems.raise('pictures_missing', why, camera);
-      return { camera, takenAtMs: undefined, why, privacy };
+      const because = error instanceof AgentError ? error.fields.because : undefined;
+      if (because === 'privacy' || because === 'busy') {
+        log.info({ event: 'no_picture', camera, kind, incident, why }, `no picture: ${why}`);
+      } else {
+        this.#missing.add(`${kind} of ${camera}`);
+        problems.raise('pictures_missing', why, camera);
+      }
+      return { camera, takenAtMs: undefined, why, privacy: because === 'privacy' };
     }
   }
 }

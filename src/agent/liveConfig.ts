@@ -4,12 +4,16 @@ import { AgentError } from '../errors.ts';
 import type { Logger } from '../logs/index.ts';
 import type { Reloaded } from '../status/index.ts';
 import type { Uplink } from '../uplink/index.ts';
+import type { Cameras } from './cameras.ts';
 import type { Channels } from './channels.ts';
 import type { RunningIdentity } from './identity.ts';
-import { changesOf, describeReload } from './reload.ts';
+import { changesOf, describeReload, runningWith } from './reload.ts';
+import type { Upkeep } from './upkeep.ts';
 
 export interface Followers {
   readonly channels: Channels;
+  readonly cameras: Cameras;
+  readonly upkeep: Upkeep;
   readonly uplink: Uplink;
   readonly identity: RunningIdentity;
 }
@@ -40,21 +44,17 @@ export class LiveConfig {
   /** @throws AgentError where the configuration is wrong; then nothing is changed. */
   reload(): Reloaded {
     if (!this.#followers) throw new AgentError('CLOSED', 'the agent is not up yet');
-    const { channels, uplink, identity } = this.#followers;
+    const { channels, cameras, upkeep, uplink, identity } = this.#followers;
     const next = this.#reread();
     const certificate = identity.fresh();
     const changes = changesOf(this.#loaded.config, next.config, certificate ? ['certificate'] : []);
     channels.apply(next, changes);
+    cameras.apply(next);
+    upkeep.apply(next);
     if (changes.applied.includes('mqtt.interval')) uplink.setInterval(next.config.mqtt.interval);
     if (certificate) identity.tryOut(certificate);
-    this.#loaded = { ...next, config: this.#taken(next) };
+    this.#loaded = { ...next, config: runningWith(this.#loaded.config, next.config) };
     this.#log.info({ event: 'reloaded', ...changes }, describeReload(changes));
     return changes;
-  }
-
-  /** What needs a restart keeps its value until then, so that a later reload still says so. */
-  #taken({ config: { channels, mqtt } }: LoadedConfig): LoadedConfig['config'] {
-    const { config } = this.#loaded;
-    return { ...config, channels, mqtt: { ...config.mqtt, interval: mqtt.interval } };
   }
 }

@@ -9,7 +9,8 @@ import { type Sent, SLICE_BYTES, Slices } from '../uploads/index.ts';
 import type { RunningUploads } from './uploads.ts';
 
 export interface LogShippingParts {
-  readonly config: Config;
+  /** As it is now. */
+  readonly config: () => Config;
   readonly logFile: LogFile;
   readonly uploads: RunningUploads;
   readonly notes: Notes;
@@ -41,7 +42,7 @@ export class LogShipping {
 
   /** A row was written. */
   onRow(row: NewRow): void {
-    if (!('channel' in row) || row.extra?.alert !== 'raised' || !this.#parts.config.logs.ship_on_alert || this.#afterAlert) return;
+    if (!('channel' in row) || row.extra?.alert !== 'raised' || !this.#parts.config().logs.ship_on_alert || this.#afterAlert) return;
     const sinceMs = this.#parts.clock.mono() - this.#alertMs;
     const inMs = Math.max(AFTER_ALERT_MS, BETWEEN_ALERTS_MS - sinceMs);
     this.#afterAlert = setTimeout(() => {
@@ -69,7 +70,7 @@ export class LogShipping {
     // A place that is remembered must not be lost in a power cut that the lines before it did not survive.
     logFile.sync();
     const { end } = logFile;
-    const folder = join(config.state_dir, 'logs');
+    const folder = join(config().state_dir, 'logs');
     const sent = await this.#slices.send(why, (from) => logSlices(folder, from, end, SLICE_BYTES));
     if (!sent.whole)
       log.warn({ event: 'logs_not_shipped', why }, 'no room for the log among what waits for its upload; it goes the next time');

@@ -1,10 +1,11 @@
-// What a new configuration changes in a running agent: channels and the telemetry interval at once, anything else with
-// the next start, and it is said which. Pure.
+// What a new configuration changes in a running agent: channels, cameras, times of schedules and the telemetry interval at once, anything
+// else with the next start, and it is said which. Pure.
 import type { Config } from '../config/index.ts';
 import type { ChannelChanges, Reloaded } from '../status/index.ts';
 
-/** Keys beside the channels that a running agent takes over. */
-const AT_ONCE: readonly string[] = ['mqtt.interval'];
+/** Keys beside the channels that a running agent takes over; a camera as a whole. */
+const AT_ONCE: readonly string[] = ['mqtt.interval', 'logs.ship', 'logs.ship_on_alert', 'backups.schedule', 'backups.keep'];
+const isAtOnce = (key: string): boolean => AT_ONCE.includes(key) || key.startsWith('cameras.');
 
 type Entries = Readonly<Record<string, unknown>>;
 
@@ -21,12 +22,29 @@ export function channelChanges(before: Entries, after: Entries): ChannelChanges 
 export function changesOf(before: Config, after: Config, others: readonly string[] = []): Reloaded {
   const { channels, ...rest } = before;
   const { channels: channelsAfter, ...restAfter } = after;
-  const keys = differing(rest, restAfter, []);
+  const keys = [...differing(rest, restAfter, []), ...announcedAnew(before, after)];
   return {
     ...channelChanges(channels, channelsAfter),
-    applied: [...keys.filter((key) => AT_ONCE.includes(key)), ...others],
-    needs_restart: keys.filter((key) => !AT_ONCE.includes(key)),
+    applied: [...keys.filter(isAtOnce), ...others],
+    needs_restart: keys.filter((key) => !isAtOnce(key)),
   };
+}
+
+/** What it runs with after a reload: what needs a restart keeps its value until then, so that a later reload still says so. */
+export function runningWith(before: Config, { channels, cameras, mqtt, logs, backups }: Config): Config {
+  const { interval } = mqtt;
+  const { ship, ship_on_alert } = logs;
+  return { ...before, channels, cameras, backups, mqtt: { ...before.mqtt, interval }, logs: { ...before.logs, ship, ship_on_alert } };
+}
+
+/** The cloud is told when the agent connects whether there is a camera to take a picture with. */
+function announcedAnew(before: Config, after: Config): string[] {
+  const hasCamera = ({ cameras }: Config) => Object.keys(cameras).length > 0;
+  const isSnapshot = ([, command]: [string, Config['commands'][string]]) => 'does' in command && command.does === 'snapshot';
+  if (hasCamera(before) === hasCamera(after)) return [];
+  return Object.entries(before.commands)
+    .filter(isSnapshot)
+    .map(([name]) => `commands.${name}`);
 }
 
 /** Down to single keys, but a command is one: its parts mean nothing alone. */

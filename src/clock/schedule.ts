@@ -55,6 +55,7 @@ export interface SchedulesOptions {
 
 interface Job {
   readonly name: string;
+  readonly expression: string;
   readonly cron: Cron;
   readonly work: () => Promise<void>;
   memory: JobMemory | undefined;
@@ -63,7 +64,7 @@ interface Job {
 
 export class Schedules {
   readonly #options: SchedulesOptions;
-  readonly #jobs: Job[] = [];
+  #jobs: Job[] = [];
 
   constructor(options: SchedulesOptions) {
     this.#options = options;
@@ -72,7 +73,16 @@ export class Schedules {
   /** @param name what it is remembered by. @param expression five cron fields, UTC. */
   add(name: string, expression: string, work: () => Promise<void>): void {
     const memory = this.#options.store.read(name);
-    this.#jobs.push({ name, cron: cronOf(expression), work, memory, isRunning: false });
+    this.#jobs.push({ name, expression, cron: cronOf(expression), work, memory, isRunning: false });
+  }
+
+  /** Gives a job another time, while they run: what was due before counts no more. @param expression null: there is no such job any more. */
+  set(name: string, expression: string | null, work: () => Promise<void>): void {
+    if (this.#jobs.some((job) => job.name === name && job.expression === expression)) return;
+    this.#jobs = this.#jobs.filter((job) => job.name !== name);
+    if (expression === null) return;
+    this.#jobs.push({ name, expression, cron: cronOf(expression), work, memory: undefined, isRunning: false });
+    this.look();
   }
 
   /** Looks now, and a moment after each minute begins. */

@@ -20,6 +20,9 @@ export interface Media {
   readonly takenAtMs: number;
 }
 
+/** Of a picture that there is none of: the house wants it so, as many as there may be are being made, or something is wrong. */
+export type Because = 'privacy' | 'busy' | 'trouble';
+
 /** Of which pictures are wanted. */
 export interface Alert {
   readonly channel: string;
@@ -149,7 +152,7 @@ export class Camera {
   async clip(alert: Alert, signal: AbortSignal): Promise<Media> {
     const { clock, config, jobs } = this.#options;
     this.#ask(alert.channel);
-    if (this.#clips >= MAX_CLIPS) throw this.#missing(`${MAX_CLIPS} clips are being made already`);
+    if (this.#clips >= MAX_CLIPS) throw this.#missing(`${MAX_CLIPS} clips are being made already`, 'busy');
     const nowMs = clock.mono();
     const clip = new Ring<Frame>({ ms: config.ring + config.after, bytes: HELD_BYTES });
     for (const frame of this.#ring.all(nowMs)) clip.push(frame);
@@ -224,7 +227,7 @@ export class Camera {
     if (this.#closed) throw this.#missing('it is closed');
     if (this.#privacy.ask(channel, clock.mono(), Math.max(config.after, PATIENCE_MS))) return;
     const why = this.#privacy.isKnown ? 'there is privacy now' : `nothing was heard on ${config.privacy_topic} yet, so there is privacy`;
-    throw this.#missing(why, true);
+    throw this.#missing(why, 'privacy');
   }
 
   /** The next picture that is kept; undefined where none is in time. */
@@ -251,7 +254,7 @@ export class Camera {
     return { camera: this.name, taken: new Date(takenAtMs).toISOString(), incident: alert?.incident ?? null };
   }
 
-  #missing(why: string, privacy = false): AgentError {
-    return new AgentError('PICTURE_MISSING', `${this.name}: ${why}`, { fields: { privacy } });
+  #missing(why: string, because: Because = 'trouble'): AgentError {
+    return new AgentError('PICTURE_MISSING', `${this.name}: ${why}`, { fields: { because } });
   }
 }

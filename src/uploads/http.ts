@@ -8,7 +8,7 @@ import type { AxiosResponse, AxiosStatic } from 'axios';
 import { wait } from '../clock/index.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import { Connection } from './connection.ts';
-import { Pace, type Way } from './pace.ts';
+import { isNarrow, Pace, type Way } from './pace.ts';
 import { unsentOf } from './unsent.ts';
 
 export interface Answer {
@@ -103,7 +103,7 @@ async function put(axios: AxiosStatic, connection: Connection, file: FileToPut):
   const looking = setInterval(() => void look(), LOOK_FOR_STALL_MS);
   const deadline = AbortSignal.timeout(STALLED_AFTER_MS + slowestMs(size));
   const ending = AbortSignal.any([signal, stalled.signal, deadline]);
-  const body = Readable.from(paced({ source, size, pace, up: connection.up, yields, signal: ending }), {
+  const body = Readable.from(paced({ source, size, pace, way, up: connection.up, yields, signal: ending }), {
     objectMode: false,
     highWaterMark: 1,
   });
@@ -129,17 +129,19 @@ interface Paced {
   readonly source: string | Buffer;
   readonly size: number;
   readonly pace: Pace;
+  readonly way: Way;
   readonly up: Promise<Socket>;
   readonly yields: () => boolean;
   readonly signal: AbortSignal;
 }
 
 /** The file, part by part, each when the pace allows. */
-async function* paced({ source, size, pace, up, yields, signal }: Paced): AsyncGenerator<Buffer> {
+async function* paced({ source, size, pace, way, up, yields, signal }: Paced): AsyncGenerator<Buffer> {
   const [socket, file] = await Promise.all([unlessEnded(up, signal), opened(source)]);
   try {
     while (socket && !signal.aborted && pace.given < size) {
-      const onItsWay = pace.given === 0 ? 0 : await unsentOf(socket);
+      // On a quick link nobody has to wait for what is the request's head, and may be on its way.
+      const onItsWay = pace.given === 0 && !isNarrow(way) ? 0 : await unsentOf(socket);
       const bytes = yields() ? 0 : pace.allows(performance.now(), onItsWay);
       if (bytes === 0) {
         await wait(pace.lookAgainMs(performance.now()), signal);

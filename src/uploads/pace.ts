@@ -7,11 +7,11 @@
 const SMALLEST_WINDOW = 576;
 const LARGEST_WINDOW = 1024 ** 2;
 const LARGEST_STEP = 64 * 1024;
-/** A queue of so long delays no alert that anybody would notice (LEDBAT's target, RFC 6817). */
-const UNFELT_MS = 100;
+/** A queue of so long delays no alert that anybody would notice; LEDBAT's target (RFC 6817), and half as much for a way's own jitter. */
+const UNFELT_MS = 150;
 /** Whatever the quickest answer was: one so late stood in a queue. */
 const LATE_MS = 500;
-/** The best of so many samples says what the link carries. */
+/** So many samples together say what the link carries: the first packets may only fill what a router or a modem lends. */
 const RATE_SAMPLES = 4;
 /** What the kernel itself sends at once on a new connection (RFC 6928): no upload begins with more, whatever an earlier one found ... */
 const LARGEST_START = 10 * 1_460;
@@ -51,8 +51,8 @@ export class Pace {
   /** The limit allows more from here on. */
   #freeMs = 0;
   #sample: { readonly upTo: number; readonly bytes: number; readonly givenMs: number } | undefined;
-  /** Bytes a millisecond, of the latest samples. */
-  #rates: readonly number[] = [];
+  /** The latest samples. */
+  #carried: readonly { readonly bytes: number; readonly ms: number }[] = [];
   #samples = 0;
   #quickestMs = Number.POSITIVE_INFINITY;
   #calm = 0;
@@ -129,14 +129,21 @@ export class Pace {
     this.#arrived = Math.max(this.#arrived, arrived);
     if (!this.#sample || arrived < this.#sample.upTo) return;
     const tookMs = nowMs - this.#sample.givenMs;
-    this.#rates = [...this.#rates, this.#sample.bytes / Math.max(1, tookMs)].slice(-RATE_SAMPLES);
+    this.#carried = [...this.#carried, { bytes: this.#sample.bytes, ms: Math.max(1, tookMs) }].slice(-RATE_SAMPLES);
     this.#sample = undefined;
     if (++this.#samples % FORGET_AFTER === 0) this.#quickestMs = tookMs;
     this.#quickestMs = Math.min(this.#quickestMs, tookMs);
     if (tookMs > Math.min(LATE_MS, this.#quickestMs * 1.5 + 50)) this.#shrink();
     else if (tookMs <= this.#quickestMs * 1.25 + 20) this.#grow();
-    this.#window = Math.min(LARGEST_WINDOW, Math.max(this.#window, Math.floor(Math.max(...this.#rates) * UNFELT_MS)));
+    this.#window = Math.min(LARGEST_WINDOW, Math.max(this.#window, this.#unfelt()));
     Object.assign(this.#way, { window: this.#window, atMs: nowMs });
+  }
+
+  /** What the link carries in a time that nobody feels; 0 while that is not known. */
+  #unfelt(): number {
+    if (this.#carried.length < RATE_SAMPLES) return 0;
+    const [bytes, ms] = this.#carried.reduce(([b, m], one) => [b + one.bytes, m + one.ms], [0, 0]);
+    return Math.floor((bytes / ms) * UNFELT_MS);
   }
 
   #grow(): void {

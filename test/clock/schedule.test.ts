@@ -103,6 +103,23 @@ describe('a schedule', () => {
     assert.deepEqual(runs, [woken]);
   });
 
+  it('that gets another time while it runs waits for that, makes up for nothing, and ends where there is none', async () => {
+    const { clock, runs, begin } = setUp();
+    const schedules = begin();
+    const work = () => Promise.resolve(void runs.push(clock.wall()));
+    await at(schedules, clock, SUNDAY_MS - DAY_MS);
+    schedules.set('job', SUNDAYS, work);
+    await at(schedules, clock, SUNDAY_MS);
+    assert.deepEqual(runs, [SUNDAY_MS]);
+    schedules.set('job', '* * * * *', work);
+    assert.deepEqual(runs, [SUNDAY_MS], 'this minute had begun before');
+    await at(schedules, clock, SUNDAY_MS + MINUTE_MS);
+    assert.deepEqual(runs, [SUNDAY_MS, SUNDAY_MS + MINUTE_MS]);
+    schedules.set('job', null, work);
+    await at(schedules, clock, SUNDAY_MS + DAY_MS);
+    assert.equal(runs.length, 2);
+  });
+
   it('stays quiet while the clock can’t be believed', async () => {
     const { clock, runs, begin } = setUp('* * * * *');
     const schedules = begin();

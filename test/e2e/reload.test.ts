@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { changesOf } from '../../src/agent/reload.ts';
+import sharp from 'sharp';
+import { changesOf, runningWith } from '../../src/agent/reload.ts';
 import { configSchema, loadConfig } from '../../src/config/index.ts';
 import { benchCertificates } from '../../src/identity/index.ts';
 import { askStatus } from '../../src/status/index.ts';
@@ -14,6 +15,7 @@ import { AGENT, Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 
 const BOOL = 'std_msgs/msg/Bool';
+const COMPRESSED = 'sensor_msgs/msg/CompressedImage';
 
 describe('what a new configuration changes', () => {
   it('is told by channel, by what counts at once, and by what needs a restart', () => {
@@ -36,6 +38,21 @@ describe('what a new configuration changes', () => {
       needs_restart: ['thing', 'mqtt.window', 'commands.ping'],
     });
   });
+
+  it('a camera and times of schedules count at once, and what the cloud is told of commands with the next start', () => {
+    const { config } = loadConfig(undefined, {});
+    const next = structuredClone(config);
+    next.cameras = configSchema.shape.cameras.parse({ hall: { topic: '/hall/image' } });
+    next.logs.ship = '5 * * * *';
+    next.backups.schedule = null;
+    next.logs.max_size = 9_000_000;
+    const { applied, needs_restart } = changesOf(config, next);
+    assert.deepEqual([...applied].sort(), ['backups.schedule', 'cameras.hall', 'logs.ship']);
+    assert.deepEqual(needs_restart, ['logs.max_size', 'commands.snapshot']);
+    const running = runningWith(config, next);
+    assert.deepEqual(changesOf(running, next).needs_restart, ['logs.max_size'], 'said again by a later reload');
+    assert.deepEqual(changesOf(running, next).applied, []);
+  });
 });
 
 describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () => {
@@ -51,7 +68,7 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-reload-'));
     file = join(folder, 'robot.yaml');
     const { ca, robot } = await benchCertificates(join(folder, 'certs'), 'elderly-bot');
-    base = `state_dir: ${join(folder, 'state')}\nmqtt: { endpoint: "localhost:1", root_ca: ${ca}, cert_file: ${robot.cert}, private_key: ${robot.key} }\n`;
+    base = `state_dir: ${join(folder, 'state')}\nuploads: { api: "http://localhost:1" }\nmqtt: { endpoint: "localhost:1", root_ca: ${ca}, cert_file: ${robot.cert}, private_key: ${robot.key} }\n`;
     peer = await RosPeer.start();
     writeFileSync(file, base);
     agent = new Program('agent', AGENT, ['run', '--config', file]);
@@ -64,8 +81,8 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const reload = async () => {
-    const program = new Program('reload', AGENT, ['reload', '--config', file]);
+  const reload = async (...more: string[]) => {
+    const program = new Program('reload', AGENT, ['reload', '--config', file, ...more]);
     return { code: await program.exited, stderr: program.stderr, out: JSON.stringify(program.lines) };
   };
   const channel = async (name: string) => (await askStatus(join(folder, 'state'))).channels.find((each) => each.name === name);
@@ -113,11 +130,47 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     assert.equal((await reload()).code, 0);
   });
 
+  it('takes cameras over: one that is new is seen, one that stays keeps what it saw, one that changed begins anew, one that goes is gone', async () => {
+    const cameras = async () => (await askStatus(join(folder, 'state'))).cameras;
+    const keeps = (name: string) =>
+      until(async () => Number((await cameras()).find((each) => each.name === name)?.kept) > 0, `${name} keeps pictures`);
+    const jpeg = await sharp({ create: { width: 64, height: 48, channels: 3, background: 'grey' } })
+      .jpeg()
+      .toBuffer();
+    const smoking = `${base}channels:\n  fire: null\n  smoke: { topic: /smoke, type: ${BOOL} }\n`;
+    let isFilming = true;
+    const filming = (async () => {
+      for (; isFilming; await new Promise((resolve) => setTimeout(resolve, 100)))
+        for (const topic of ['/hall/image', '/kitchen/image'])
+          await peer.publish(topic, COMPRESSED, { format: 'jpeg', data: { hex: jpeg.toString('hex') } });
+    })();
+    const hall = 'hall: { topic: /hall/image, rate: 5 }';
+    writeFileSync(file, `${smoking}cameras: { ${hall} }\n`);
+    const { out, stderr } = await reload('--json');
+    assert.equal(stderr, '');
+    assert.match(out, /cameras\.hall/);
+    assert.match(out, /"needs_restart":\["commands\.snapshot"\]/);
+    await keeps('hall');
+    const before = (await cameras())[0]?.kept ?? 0;
+    writeFileSync(file, `${smoking}cameras: { ${hall}, kitchen: { topic: /kitchen/image, rate: 5 } }\n`);
+    await reload();
+    await keeps('kitchen');
+    assert.ok(((await cameras()).find(({ name }) => name === 'hall')?.kept ?? 0) >= before);
+    writeFileSync(file, `${smoking}cameras: { ${hall}, kitchen: { topic: /nobody/image } }\n`);
+    await reload();
+    await until(async () => (await cameras()).some(({ topic, kept }) => topic === '/nobody/image' && kept === 0), 'the kitchen is another');
+    writeFileSync(file, smoking);
+    await reload();
+    await until(async () => (await cameras()).length === 0, 'there is no camera');
+    isFilming = false;
+    await filming;
+  });
+
   it('changes nothing when the file is bad, and says why', async () => {
     writeFileSync(file, `${base}channels:\n  smoke: { topik: /smoke }\n`);
     const { code, stderr } = await reload();
     assert.equal(code, 2);
-    assert.match(stderr, /robot\.yaml:4:12: unknown key channels\.smoke\.topik, did you mean topic\?/);
+    assert.match(stderr, /robot\.yaml:5:12: unknown key channels\.smoke\.topik, did you mean topic\?/);
     assert.equal((await channel('smoke'))?.topic, '/smoke');
   });
 

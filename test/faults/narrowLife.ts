@@ -1,33 +1,56 @@
-// A robot on a narrow link, for the campaign narrow: narrowLife.ts FOLDER API CERT KEY HOST PORT PICTURES MS. Each second a message of
-// an alert's size goes to an echo, beside so many pictures that wait for their upload; prints how long each took there and back, and how
-// many pictures were through at the end.
+// A whole agent on a narrow link, with ROS in memory, for the campaign narrow: narrowLife.ts CONFIG PICTURES ALERTS. So many pictures of
+// incidents wait in its spool; once it is connected an alert comes each second. Says `narrow` with when each alert was published, in
+// nanoseconds of CLOCK_MONOTONIC.
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { UploadRobot } from './uploadRobot.ts';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../../src/cli/run.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { OUTBOX_FILE, openDatabase, UploadRows } from '../../src/outbox/index.ts';
+import { SimulatedRos, SimulatedWorld } from '../../src/ros/index.ts';
+import { askStatus, type Status } from '../../src/status/index.ts';
+import { Spool } from '../../src/uploads/spool.ts';
 
 const EVERY_MS = 1_000;
-const ALERT_BYTES = 600;
+const LOOK_EVERY_MS = 100;
+/** What is said at a connect is longer than alerts, and has gone out by then. */
+const SETTLED_MS = 10_000;
 const PICTURE_BYTES = 20_000;
-const [folder = '', api = '', cert = '', key = '', host = '', port = '0', pictures = '0', ms = '0'] = process.argv.slice(2);
+const [file = '', pictures = '0', alerts = '0'] = process.argv.slice(2);
+const { config } = loadConfig(file, process.env);
+const { state_dir: stateDir } = config;
 
-const credentials = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
-const robot = new UploadRobot({ folder, thing: 'elderly-bot', cloud: { origin: api }, credentials });
-for (let n = 0; n < Number(pictures); n++) await robot.keep(randomBytes(PICTURE_BYTES));
-
-const socket = connect(Number(port), host).setNoDelay(true);
-const sentMs: number[] = [];
-const tookMs: number[] = [];
-let received = 0;
-socket.on('data', (part) => {
-  received += part.length;
-  while (received >= (tookMs.length + 1) * ALERT_BYTES) tookMs.push(Math.round(performance.now() - (sentMs[tookMs.length] ?? 0)));
+mkdirSync(stateDir, { recursive: true });
+const db = openDatabase(join(stateDir, OUTBOX_FILE), config.outbox.max_size);
+const spool = new Spool({
+  folder: join(stateDir, 'uploads'),
+  rows: new UploadRows(db),
+  maxBytes: config.uploads.max_size,
+  maxAgeMs: config.uploads.max_age,
+  ranMs: () => 0,
+  onDropped: () => {},
 });
-for (const endMs = performance.now() + Number(ms); performance.now() < endMs; ) {
-  sentMs.push(performance.now());
-  socket.write(Buffer.alloc(ALERT_BYTES, 'a'));
-  await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+spool.open();
+for (let n = 0; n < Number(pictures); n++) {
+  const incident = `incident-${n}-of-before`;
+  await spool.put({ kind: 'snapshot', contentType: 'image/jpeg', bytes: randomBytes(PICTURE_BYTES), takenAtMs: Date.now(), incident });
 }
-process.stdout.write(`${JSON.stringify({ tookMs, sent: sentMs.length, through: Number(pictures) - robot.waiting })}\n`, () =>
-  process.exit(0),
-);
+db.close();
+
+const world = new SimulatedWorld();
+const publisher = new SimulatedRos({ name: 'sensor', world }).start().advertise('/fall_detected', 'std_msgs/msg/Bool');
+const until = new AbortController();
+const running = run(file, { startRos: async (options) => new SimulatedRos({ ...options, world }).start(), until: until.signal });
+const next = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const status = (): Promise<Status | undefined> => askStatus(stateDir).catch(() => undefined);
+while ((await status())?.link.state !== 'connected') await next(LOOK_EVERY_MS);
+await next(SETTLED_MS);
+const publishedNs: number[] = [];
+for (let n = 0; n < Number(alerts); n++) {
+  publishedNs.push(Number(process.hrtime.bigint()));
+  publisher.publish({ data: n % 2 === 0 });
+  await next(EVERY_MS);
+}
+process.stdout.write(`${JSON.stringify({ event: 'narrow', publishedNs })}\n`);
+until.abort();
+await running;

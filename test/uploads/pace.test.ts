@@ -19,22 +19,30 @@ interface Link {
   readonly delayMs: number;
   /** More, for no reason of ours, in milliseconds. */
   readonly jitterMs?: () => number;
+  /** What a token bucket lends, when it is full. */
+  readonly burstBytes?: number;
 }
 
 /** So long over a link. */
-function play({ bytesPerSecond, delayMs, jitterMs = () => 0 }: Link, forMs: number, limit: number | null = null, way: Way = {}): Played {
+function play(
+  { bytesPerSecond, delayMs, jitterMs = () => 0, burstBytes = 0 }: Link,
+  forMs: number,
+  limit: number | null = null,
+  way: Way = {},
+): Played {
   const pace = new Pace(limit, 0, way);
   /** When the acknowledgement of each part comes. */
   const onItsWay: { readonly bytes: number; readonly ackMs: number }[] = [];
-  let [freeMs, bytes, longestQueueMs] = [0, 0, 0];
+  const lentMs = (burstBytes / bytesPerSecond) * 1_000;
+  let [freeMs, bytes, longestQueueMs] = [-lentMs, 0, 0];
   for (let nowMs = 0; nowMs < forMs; nowMs += Math.max(1, Math.round(pace.lookAgainMs(nowMs)))) {
     while (onItsWay[0] && onItsWay[0].ackMs <= nowMs) bytes += onItsWay.shift()?.bytes ?? 0;
     const unsent = onItsWay.reduce((sum, part) => sum + part.bytes, 0);
     const give = pace.allows(nowMs, unsent);
     if (give === 0) continue;
-    freeMs = Math.max(freeMs, nowMs) + (give / bytesPerSecond) * 1_000;
+    freeMs = Math.max(freeMs, nowMs - lentMs) + (give / bytesPerSecond) * 1_000;
     longestQueueMs = Math.max(longestQueueMs, freeMs - nowMs);
-    onItsWay.push({ bytes: give, ackMs: freeMs + 2 * delayMs + jitterMs() });
+    onItsWay.push({ bytes: give, ackMs: Math.max(nowMs, freeMs) + 2 * delayMs + jitterMs() });
     pace.gave(give, nowMs);
   }
   return { bytes, longestQueueMs, lastWindow: pace.window };
@@ -44,6 +52,11 @@ describe('the pace of an upload', () => {
   it('keeps a slow link mostly busy, and its queue below a third of a second', () => {
     const { bytes, longestQueueMs } = play({ bytesPerSecond: 4_000, delayMs: 30 }, 60_000);
     assert.ok(bytes > 60 * 4_000 * 0.6, `${bytes} bytes in a minute`);
+    assert.ok(longestQueueMs <= 350, `${longestQueueMs} ms`);
+  });
+
+  it('does not take what a token bucket lends for what the link carries', () => {
+    const { longestQueueMs } = play({ bytesPerSecond: 4_000, delayMs: 1, burstBytes: 1_600 }, 60_000);
     assert.ok(longestQueueMs <= 350, `${longestQueueMs} ms`);
   });
 
