@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Postgres } from '../../test/support/postgres.ts';
 import type { Database } from '../src/database/database.ts';
 import { migrate } from '../src/database/migrate.ts';
@@ -7,6 +9,7 @@ import { postgresDatabase } from '../src/database/postgres.ts';
 import { MIGRATIONS } from '../src/migrations/index.ts';
 import { NO_POSTGRES, onEachDatabase } from './support/databases.ts';
 
+const README = fileURLToPath(new URL('../README.md', import.meta.url));
 const NUMBERS = MIGRATIONS.map(({ number }) => number);
 
 test('instances that start at once on an empty database do each step once', { skip: NO_POSTGRES }, async () => {
@@ -42,6 +45,17 @@ onEachDatabase('migrations', (db) => {
 
   test('a database of a newer program is refused with what to do', async () => {
     await assert.rejects(migrate(db()), /the database is at migration 1001, this program knows \d+; start the newer program/);
+  });
+
+  test('the README has every table, and no other', async () => {
+    const rows = await db().query<{ name: string }>(
+      `select relname as name from pg_class join pg_namespace n on n.oid = relnamespace
+      where n.nspname = 'public' and relkind in ('r', 'p') and not relispartition and relname <> 'planted'`,
+    );
+    const [, section = ''] = /## Tables([\s\S]*?)## Tests/.exec(readFileSync(README, 'utf8')) ?? [];
+    const firstCells = [...section.matchAll(/^\|([^|]*)\|/gm)].map(([, cell = '']) => cell);
+    const listed = firstCells.flatMap((cell) => [...cell.matchAll(/`([a-z_]+)`/g)].map(([, name]) => name));
+    assert.deepEqual(listed.sort(), rows.map(({ name }) => name).sort());
   });
 
   test('the given tables have the given columns', async () => {
