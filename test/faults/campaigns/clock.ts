@@ -1,6 +1,7 @@
 // The wall clock is wrong at the start, or jumps under load: a year each way, and to 1970. Nothing is lost, the event loop does
 // not stand still, a link that fails for it is named clock_wrong, no command runs on a clock that can't be believed, and once
-// the time is right again everything works as before.
+// the time is right again everything works as before. Where the agent is killed after its clock was ahead, the next one is heard of by
+// the robot's nodes all the same.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +27,8 @@ interface Scenario {
   readonly offsetSeconds: () => number;
   /** Wrong from the start, from the start to the stop, or from some moment under load. */
   readonly at: 'start' | 'start to stop' | 'load';
+  /** By kill -9, in place of a stop. */
+  readonly killed?: true;
 }
 
 const to1970 = (): number => DAY_S - Math.floor(Date.now() / 1000);
@@ -38,6 +41,8 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'jumps to 1970 under load', offsetSeconds: to1970, at: 'load' },
   { name: 'jumps a year behind under load', offsetSeconds: () => -YEAR_S, at: 'load' },
   { name: 'jumps a year ahead under load', offsetSeconds: () => YEAR_S, at: 'load' },
+  { name: 'is a year ahead from start to kill -9', offsetSeconds: () => YEAR_S, at: 'start to stop', killed: true },
+  { name: 'starts a year ahead, is set right, and is killed', offsetSeconds: () => YEAR_S, at: 'start', killed: true },
 ];
 
 export const clock: Campaign = {
@@ -109,10 +114,16 @@ class Trial {
     if (at === 'load') await this.#jump(agent);
     else await this.#linkNamed();
     if (at !== 'start to stop') await this.#setRight(agent);
-    const code = await agent.stop();
-    if (code !== 0) this.wrong.push(`it ended with ${code}`);
+    if (this.#scenario.killed) {
+      await agent.kill();
+      this.#world.enter();
+    } else {
+      const code = await agent.stop();
+      if (code !== 0) this.wrong.push(`it ended with ${code}`);
+    }
     this.#time.set(0);
     const next = await this.#world.agent();
+    await this.#world.sensing();
     await bench.status(({ link }) => link.state === 'connected');
     await this.#commandWorks('after the next start');
     await next.stop();
