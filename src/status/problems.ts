@@ -137,7 +137,7 @@ export const PROBLEMS = {
   sensor_silent: {
     severity: 'critical',
     title: 'A sensor has been silent for longer than its max_silence: that nothing is reported does not mean that nothing happens',
-    todo: 'look at the sensor, its cable and its ROS node',
+    todo: 'look at the sensor, its cable and its ROS node; where `ros2 topic echo` hears it and the agent does not, start that node anew',
   },
   channel_unreadable: {
     severity: 'error',
