@@ -19,6 +19,7 @@ import { lastLines, openLogFile } from './agent/logs.ts';
 import { startMonitor } from './agent/monitor.ts';
 import { openQueue } from './agent/queue.ts';
 import { withRoom } from './agent/room.ts';
+import { startSocket } from './agent/socket.ts';
 import { Steps } from './agent/steps.ts';
 import { startTending } from './agent/tend.ts';
 import { startUpkeep, type Upkeep } from './agent/upkeep.ts';
@@ -26,12 +27,11 @@ import { startUploads } from './agent/uploads.ts';
 import { Lifetime, type Stopped, systemClock } from './clock/index.ts';
 import type { Outcome } from './commands/index.ts';
 import type { LoadedConfig } from './config/index.ts';
-import { AgentError, messageOf } from './errors.ts';
 import { identityPaths, readCredentials } from './identity/index.ts';
 import type { LogFile, Logger } from './logs/index.ts';
 import { isCorruption, lockStateDir, type NewRow, type Outbox, type WaitingRow } from './outbox/index.ts';
 import { SharedPorts, startRosNode } from './ros/index.ts';
-import { type Pulse, type Reloaded, type Status, StatusSocket } from './status/index.ts';
+import type { Pulse, Reloaded, Status } from './status/index.ts';
 import type { Uplink } from './uplink/index.ts';
 import { VERSION } from './version.ts';
 
@@ -279,27 +279,11 @@ export class Agent {
     const identity = watchIdentity({ config, live: credentials, uplink, outbox, clock, problems, log: ownLog });
     this.#live.followedBy({ channels, cameras, upkeep, uplink, identity });
     this.#steps.add('identity', () => identity.stop());
-    const socket = new StatusSocket(config.state_dir, status, {
-      reload: () => this.reload(),
-      rotate: async () => {
-        const { slot, certificateId } = await identity.rotate();
-        return { slot, certificate_id: certificateId };
-      },
-    });
-    await this.#startSocket(socket);
+    const reload = () => this.reload();
+    this.#steps.add('status socket', await startSocket({ stateDir: config.state_dir, status, reload, identity, log: this.#log }));
     this.#steps.add('inspection', this.#damage.inspect());
     this.#steps.add('sensing', () => channels.stop());
     this.#log.info({ event: 'started', version: VERSION, outbox: outbox.id, boot: lifetime.boot }, 'the agent runs');
     yield 'status';
-  }
-
-  async #startSocket(socket: StatusSocket): Promise<void> {
-    try {
-      await socket.start();
-      this.#steps.add('status socket', () => socket.stop());
-    } catch (error) {
-      const text = error instanceof AgentError ? error.line : messageOf(error);
-      this.#log.error({ event: 'no_status_socket' }, `elderly-bot status will not work: ${text}`);
-    }
   }
 }

@@ -3,7 +3,7 @@
 import { AgentError, messageOf } from '../errors.ts';
 import type { Codec } from './codec.ts';
 import { RateLimit } from './limit.ts';
-import type { SubscribeOptions } from './types.ts';
+import type { RosSubscription, SubscribeOptions } from './types.ts';
 
 export class Delivery {
   received = 0;
@@ -91,4 +91,27 @@ function notThisType(topic: string, type: string, bytes: Buffer, cause: unknown)
     cause,
     fields: { topic, type, bytes: bytes.length },
   });
+}
+
+/** A subscription as its owner sees it. */
+export function subscriptionOf(delivery: Delivery, { look, close }: Pick<RosSubscription, 'look' | 'close'>): RosSubscription {
+  return {
+    get received() {
+      return delivery.received;
+    },
+    get invalid() {
+      return delivery.invalid;
+    },
+    get failed() {
+      return delivery.failed;
+    },
+    get surplus() {
+      return delivery.surplus;
+    },
+    get largest() {
+      return delivery.largest;
+    },
+    look,
+    close,
+  };
 }

@@ -2,7 +2,7 @@
 import { AgentError, messageOf } from '../errors.ts';
 import { loadBinding, type NativeBinding, type NativeHandle } from './binding.ts';
 import { type Codec, codecs } from './codec.ts';
-import { Delivery } from './delivery.ts';
+import { Delivery, subscriptionOf } from './delivery.ts';
 import { amentPrefixes, installedDefinitions, unknownType } from './installed.ts';
 import { checkNodeName, requireTopicName, resolveDomainId } from './names.ts';
 import { fromNativeQos, toNativeQos } from './qos.ts';
@@ -105,22 +105,7 @@ class NativeNode implements RosNode {
     const delivery = new Delivery(options, codec);
     const receiver = new Receiver(this.#binding, handle, delivery, options.everyMs ?? 0, this.#samplesPerTurn);
     this.#reception.add(receiver);
-    return {
-      get received() {
-        return delivery.received;
-      },
-      get invalid() {
-        return delivery.invalid;
-      },
-      get failed() {
-        return delivery.failed;
-      },
-      get surplus() {
-        return delivery.surplus;
-      },
-      get largest() {
-        return delivery.largest;
-      },
+    return subscriptionOf(delivery, {
       look: () => {
         if (this.#stopping === undefined) receiver.look();
       },
@@ -129,7 +114,7 @@ class NativeNode implements RosNode {
         this.#reception.remove(receiver);
         this.#release(handle);
       },
-    };
+    });
   }
 
   advertise(topic: string, type: string, qos: QosProfile = DEFAULT_QOS): RosPublisher {

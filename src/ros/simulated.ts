@@ -2,7 +2,7 @@
 // errors, CDR bytes and rules of matching as the real node. Nodes that share a world hear each other.
 import { AgentError } from '../errors.ts';
 import { type Codec, codecs } from './codec.ts';
-import { Delivery } from './delivery.ts';
+import { Delivery, subscriptionOf } from './delivery.ts';
 import { checkNodeName, requireTopicName, resolveDomainId } from './names.ts';
 import { matches } from './qos.ts';
 import { type Gathered, Rounds } from './rounds.ts';
@@ -101,27 +101,12 @@ export class SimulatedRos implements RosNode {
       if (!hears(reader, writer) || reader.qos.durability !== 'transient_local') continue;
       for (const bytes of writer.kept) this.#offer(reader, bytes);
     }
-    return {
-      get received() {
-        return delivery.received;
-      },
-      get invalid() {
-        return delivery.invalid;
-      },
-      get failed() {
-        return delivery.failed;
-      },
-      get surplus() {
-        return delivery.surplus;
-      },
-      get largest() {
-        return delivery.largest;
-      },
+    return subscriptionOf(delivery, {
       look: () => {
         take(reader);
       },
       close: () => this.#close(reader),
-    };
+    });
   }
 
   advertise(topic: string, type: string, qos: QosProfile = DEFAULT_QOS): RosPublisher {

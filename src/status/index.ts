@@ -16,7 +16,8 @@ export { Histogram, type HistogramStatus } from './histogram.ts';
 export { Latencies } from './latency.ts';
 export { EXPOSITION_TYPE, exposition, METRICS, type ProcessFacts } from './metrics.ts';
 export { Monitor, type MonitorOptions } from './monitor.ts';
-export { PROBLEMS, type ProblemCode, type ProblemEntry, type ProblemListener, Problems, type StandingProblem } from './problems.ts';
+export { PROBLEMS, type ProblemCode, type ProblemEntry } from './problemList.ts';
+export { type ProblemListener, Problems, type StandingProblem } from './problems.ts';
 export { askReload, askRotate, askStatus, type Orders, StatusSocket, socketPath } from './socket.ts';
 export type {
   BudgetStatus,

@@ -3,7 +3,7 @@ import type { Ending } from '../clock/index.ts';
 import type { AlertHop, RowClass } from '../outbox/index.ts';
 import type { EvictionReason } from '../wire/index.ts';
 import type { HistogramStatus } from './histogram.ts';
-import type { ProblemCode, Severity } from './problems.ts';
+import type { ProblemCode, Severity } from './problemList.ts';
 
 export interface LinkStatus {
   readonly state: 'connecting' | 'connected' | 'waiting' | 'stopped';

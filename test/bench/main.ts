@@ -1,10 +1,11 @@
 // `npm run bench -- NAME`: measures, compares with what others would write in the same run, and judges. Progress goes to stderr;
 // with --json the last lines of stdout are one object a bench. Exits 1 where a target is missed, 2 for a wrong command line.
 import { loadavg } from 'node:os';
+import { UsageError } from '../support/commandLine.ts';
 import type { Bench } from './bench.ts';
 import { BENCHES } from './benches/index.ts';
 import { type Judged, judge, rounded } from './figures.ts';
-import { type Options, readOptions, UsageError } from './options.ts';
+import { type Options, readOptions } from './options.ts';
 import { Rig } from './rig.ts';
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);

@@ -1,8 +1,10 @@
 // `npm run faults -- NAME`: does one kind of damage again and again, and counts what was lost or doubled. Progress goes to
 // stderr; with --json the last line of stdout is one object. Exits 1 on any failure, 2 for a wrong command line or a missing part.
+
+import { UsageError } from '../support/commandLine.ts';
 import type { Campaign, Outcome } from './campaign.ts';
 import { CAMPAIGNS } from './campaigns/index.ts';
-import { type Options, readOptions, UsageError } from './options.ts';
+import { type Options, readOptions } from './options.ts';
 import { seeded } from './random.ts';
 
 const EXAMPLES = 10;

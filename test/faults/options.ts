@@ -1,5 +1,5 @@
 // The command line of the fault campaigns. Pure: a mistake is one line that says what is there.
-import { parseArgs } from 'node:util';
+import { readArguments, readCount, UsageError } from '../support/commandLine.ts';
 
 export interface Options {
   readonly name: string;
@@ -11,11 +11,17 @@ export interface Options {
   readonly forMs: number | undefined;
 }
 
-export class UsageError extends Error {}
+const OPTIONS = {
+  json: { type: 'boolean' },
+  seed: { type: 'string' },
+  runs: { type: 'string' },
+  each: { type: 'string' },
+  for: { type: 'string' },
+} as const;
 
 /** @throws UsageError */
 export function readOptions(args: readonly string[], known: readonly string[]): Options {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = readArguments(args, OPTIONS);
   const [name, ...more] = positionals;
   const list = known.join(', ');
   if (name === undefined) throw new UsageError(`name a campaign: ${list}`);
@@ -24,34 +30,15 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
   return {
     name,
     json: values.json ?? false,
-    seed: count('seed', values.seed ?? String(Date.now() % 1_000_000), 0),
-    runs: values.runs !== undefined ? count('runs', values.runs, 1) : values.each !== undefined ? count('each', values.each, 1) : undefined,
+    seed: readCount('seed', values.seed ?? String(Date.now() % 1_000_000), 0),
+    runs:
+      values.runs !== undefined
+        ? readCount('runs', values.runs, 1)
+        : values.each !== undefined
+          ? readCount('each', values.each, 1)
+          : undefined,
     forMs: values.for === undefined ? undefined : milliseconds(values.for),
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        json: { type: 'boolean' },
-        seed: { type: 'string' },
-        runs: { type: 'string' },
-        each: { type: 'string' },
-        for: { type: 'string' },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.replaceAll('\n', ' ') : String(error));
-  }
-}
-
-function count(name: string, text: string, least: number): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new UsageError(`--${name} ${text}: expected a whole number of at least ${least}`);
 }
 
 function milliseconds(text: string): number {
