@@ -29,6 +29,8 @@ const FOR_TESTS = [
   { name: 'systemd', program: 'systemd-analyze' },
   { name: 'dbus', program: 'dbus-daemon' },
   { name: 'prometheus', program: 'promtool' },
+  { name: 'lintian', program: 'lintian' },
+  { name: 'debootstrap', program: 'debootstrap' },
 ];
 
 /** A Python itself is asked for, not installed: which one is the person's choice. */

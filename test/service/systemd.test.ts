@@ -2,14 +2,28 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { Caller } from '../support/caller.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
-import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { type Fields, RosPeer, rosUnavailable } from '../support/ros.ts';
 import { ServiceBench, STATE, UNIT } from '../support/service.ts';
 import { LAB_AGENT, ROBOT_USER, systemdMissing } from '../support/systemd.ts';
 
 const skip = systemdMissing() || rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 const BOOL = 'std_msgs/msg/Bool';
+const TWIST = 'geometry_msgs/msg/Twist';
+const GUARD = 'elderly-bot-guard.service';
+const MOVES = `
+commands:
+  drive:
+    topic: /cmd_vel
+    type: ${TWIST}
+    message: { linear: { x: $linear } }
+    args:
+      linear: { type: number, min: -0.3, max: 0.3, default: 0 }
+      duration_ms: { type: integer, min: 50, max: 60000, default: 500 }
+    motion: true
+`;
 
 describe('the service in a real systemd', { skip, timeout: 240_000 }, () => {
   let domain: RosDomain;
@@ -84,6 +98,27 @@ describe('the service in a real systemd', { skip, timeout: 240_000 }, () => {
     assert.equal(properties('ActiveState').ActiveState, 'active');
     bench.configure(bench.configuration);
     bench.lab.must('systemctl', 'reload', UNIT);
+  });
+
+  it('is watched over, where a command moves the robot, by a guard of its own in the same sandbox', async () => {
+    bench.configure(`${bench.configuration}${MOVES}`);
+    bench.lab.must('systemctl', 'restart', GUARD, UNIT);
+    await bench.status(({ link, problems }) => link.state === 'connected' && problems.every(({ code }) => code !== 'guard_missing'));
+    await robot.subscribe('/cmd_vel', TWIST);
+    await robot.matched('/cmd_vel', 4);
+    const caller = await Caller.connect(bench.broker.port, bench.files);
+    const speed = (message: Fields) => (message.linear as { x: number }).x;
+    const moving = robot.next('/cmd_vel', (message) => speed(message) > 0);
+    await caller.send('drive', { args: { linear: 0.2, duration_ms: 60_000 } });
+    await moving;
+    await caller.close();
+    const { pid } = bench;
+    const stands = robot.next('/cmd_vel', (message) => speed(message) === 0, 1_000);
+    process.kill(pid, 'SIGKILL');
+    await stands;
+    await bench.restartedAfter(pid);
+    bench.configure(bench.configuration);
+    bench.lab.must('systemctl', 'restart', GUARD, UNIT);
   });
 
   it('is restarted by the watchdog when it hangs, and loses no row', async () => {

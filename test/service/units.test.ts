@@ -41,7 +41,7 @@ describe('the units, as systemd reads them', { skip }, () => {
     assert.deepEqual([status, `${stdout}${stderr}`], [0, '']);
   });
 
-  for (const unit of ['elderly-bot.service', 'elderly-bot-cloud.service']) {
+  for (const unit of UNITS) {
     it(`leave ${unit} an exposure of at most 1.5`, () => {
       const { stdout } = spawnSync('systemd-analyze', ['security', '--offline=yes', '--no-pager', join(ROOT, 'systemd', unit)], {
         encoding: 'utf8',

@@ -8,8 +8,16 @@ import { postgresDatabase } from '../../src/database/postgres.ts';
 
 export const NO_POSTGRES = findPostgres() === null && 'skipped: PostgreSQL is not installed (apt-get install postgresql)';
 
+type Suite = (db: () => Database, another: () => Database) => void;
+
 /** @param suite gets a function for the open database, and one that opens it a second time, as another instance would. */
-export function onEachDatabase(name: string, suite: (db: () => Database, another: () => Database) => void): void {
+export function onEachDatabase(name: string, suite: Suite): void {
+  onPostgres(name, suite);
+  onPglite(name, suite);
+}
+
+/** For what a database with one connection can't show. */
+export function onPostgres(name: string, suite: Suite): void {
   describe(`${name}, on PostgreSQL`, { skip: NO_POSTGRES }, () => {
     const opened: Database[] = [];
     let server: Postgres | null = null;
@@ -28,7 +36,9 @@ export function onEachDatabase(name: string, suite: (db: () => Database, another
     });
     suite(() => first(opened), open);
   });
+}
 
+function onPglite(name: string, suite: Suite): void {
   describe(`${name}, on PGlite`, () => {
     const opened: Database[] = [];
     before(async () => {
