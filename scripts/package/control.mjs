@@ -41,7 +41,7 @@ export function control(folder, arch, { version, compiled }) {
     cpSync(join(SCRIPTS, script), join(target, script));
     chmodSync(join(target, script), 0o755);
   }
-  const sums = spawnSync('sh', ['-c', 'find usr lib -type f -print0 | sort -z | xargs -0 md5sum'], { cwd: folder, encoding: 'utf8' });
+  const sums = spawnSync('sh', ['-c', 'find usr -type f -print0 | sort -z | xargs -0 md5sum'], { cwd: folder, encoding: 'utf8' });
   writeFileSync(join(target, 'md5sums'), sums.stdout);
 }
 

@@ -51,7 +51,7 @@ export function stage(folder, arch, asVersion) {
     const text = readFileSync(join(ROOT, 'systemd', unit), 'utf8');
     write(join(home, 'systemd', unit), text);
     const here = text.replaceAll(`${UNITS_HOME}/docs/`, '/usr/share/doc/elderly-bot/').replaceAll(`${UNITS_HOME}/bin/`, '/usr/bin/');
-    write(join(folder, 'lib/systemd/system', unit), here);
+    write(join(folder, 'usr/lib/systemd/system', unit), here);
   }
   for (const kind of ['sysusers', 'tmpfiles']) {
     put(join(ROOT, `systemd/elderly-bot.${kind}.conf`), join(folder, `usr/lib/${kind}.d/elderly-bot.conf`));

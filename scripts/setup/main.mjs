@@ -5,6 +5,7 @@
 import { build } from './build.mjs';
 import { ROOT, SetupError, say } from './context.mjs';
 import { debianPackages } from './debian.mjs';
+import { hadolint, installHadolint } from './hadolint.mjs';
 import { datagrams, rclnodejs, sqlite } from './native.mjs';
 import { nodePackages } from './packages.mjs';
 import { ros } from './ros.mjs';
@@ -16,6 +17,12 @@ const WITHOUT_ROS = process.argv.includes('--no-ros');
 /** In this order: each may need those before it. */
 const STEPS = WITHOUT_ROS ? [nodePackages, sqlite, datagrams, build] : [ros, nodePackages, sqlite, datagrams, build, rclnodejs];
 
+/** Without these, tests are skipped and say so. */
+const FOR_TESTS = [
+  { name: 'versitygw', what: versitygw, get: buildVersitygw },
+  { name: 'hadolint', what: hadolint, get: installHadolint },
+];
+
 /** @returns {Promise<number>} the exit code */
 async function main() {
   const startedMs = performance.now();
@@ -25,10 +32,10 @@ async function main() {
   for (const { message, todo } of problems) say(`${message}; ${todo}`);
   if (problems.length > 0) return 2;
 
-  const forUploads = WITHOUT_ROS ? undefined : versitygw();
+  const forTests = WITHOUT_ROS ? [] : FOR_TESTS.map((part) => ({ ...part, what: part.what() })).filter(({ what }) => what !== undefined);
   const installs = [
     ...missing.map((step) => step.what),
-    ...(forUploads ? [forUploads] : []),
+    ...forTests.map(({ what }) => what),
     ...(debian.what.length > 0 ? [`from Debian ${debian.what.join(', ')}`] : []),
   ];
   if (installs.length > 0) say(`${CHECK ? 'would install' : 'installs'} ${installs.join('; ')} (all but Debian's packages into ${ROOT})`);
@@ -41,7 +48,7 @@ async function main() {
     await timed(step.name, step.run);
     if (!step.done()) throw new SetupError(`${step.name}: it ran, and yet it does not work`, `run it again; ${ROOT}/.setup/ has the logs`);
   }
-  if (forUploads) await timed('versitygw', buildVersitygw);
+  for (const { name, get } of forTests) await timed(name, get);
   say(`all there (${seconds(startedMs)})`);
   return 0;
 }

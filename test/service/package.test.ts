@@ -69,7 +69,7 @@ describe('what is handed out', { timeout: 240_000 }, () => {
     });
 
     it('has units that name its own program, the sysusers and tmpfiles', () => {
-      const unit = readFileSync(join(root, 'lib/systemd/system/elderly-bot.service'), 'utf8');
+      const unit = readFileSync(join(root, 'usr/lib/systemd/system/elderly-bot.service'), 'utf8');
       assert.match(unit, /^ExecStart=\/usr\/bin\/elderly-bot run/m);
       assert.doesNotMatch(unit, /\/opt\//);
       for (const kind of ['sysusers', 'tmpfiles']) assert.ok(existsSync(join(root, `usr/lib/${kind}.d/elderly-bot.conf`)));

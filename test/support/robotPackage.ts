@@ -1,9 +1,9 @@
 // The Debian package as `npm run package` makes it, for this processor; with the rclnodejs that was built on this machine beside the ones
 // that are prebuilt for Ubuntu, so that it runs where there is no Ubuntu.
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { must } from './must.ts';
 import { ROOT } from './program.ts';
 
 const ARCH = process.arch === 'x64' ? 'amd64' : process.arch;
@@ -11,7 +11,7 @@ const BUILT = 'node_modules/rclnodejs/build/Release/rclnodejs.node';
 
 /** @returns the package's file in `folder`. */
 export function robotPackage(folder: string, version: string): string {
-  must(process.execPath, join(ROOT, 'scripts/package/main.mjs'), '--arch', ARCH, '--version', version, '--out', folder);
+  must(process.execPath, 'scripts/package/main.mjs', '--arch', ARCH, '--version', version, '--out', folder);
   const deb = join(folder, `elderly-bot_${version}_${ARCH}.deb`);
   if (existsSync(join(ROOT, BUILT))) withBuilt(deb);
   return deb;
@@ -28,9 +28,4 @@ function withBuilt(deb: string): void {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function must(command: string, ...args: string[]): void {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stdout}${stderr}`);
 }

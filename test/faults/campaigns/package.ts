@@ -1,12 +1,12 @@
 // The Debian package in a clean Debian: installed, upgraded over a full outbox, removed, purged; and lintian's word on both processors'.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DebianRoot, debianMissing } from '../../support/debianRoot.ts';
-import { type OutboxFile, readOutboxFile } from '../../support/outboxFile.ts';
-import { ROOT } from '../../support/program.ts';
+import { debianMissing } from '../../support/debianRoot.ts';
+import { must } from '../../support/must.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
+import { lifeOf, VERSIONS } from '../service/debianLife.ts';
 
 export const debianPackage: Campaign = {
   name: 'package',
@@ -16,17 +16,13 @@ export const debianPackage: Campaign = {
   run: runPackage,
 };
 
-const VERSIONS = ['1.0.0', '1.1.0'] as const;
-const ROWS = 50_000;
-const STATE = 'var/lib/elderly-bot';
-
 async function runPackage({ runs, say }: Context): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-packages-'));
   const failures: string[] = [];
   let lost = 0;
   let figures: Record<string, unknown> = {};
   try {
-    for (const version of VERSIONS) must(process.execPath, [join(ROOT, 'scripts/package/main.mjs'), '--out', folder, '--version', version]);
+    for (const version of VERSIONS) must(process.execPath, 'scripts/package/main.mjs', '--out', folder, '--version', version);
     const debs = readdirSync(folder).map((name) => join(folder, name));
     say(`made ${debs.length} packages`);
     failures.push(...lintian(debs));
@@ -46,90 +42,4 @@ function lintian(debs: readonly string[]): string[] {
   const { error, status, stdout } = spawnSync('lintian', ['--allow-root', '--fail-on', 'error', ...debs], { encoding: 'utf8' });
   if (error) return ['lintian is not here: apt-get install lintian'];
   return status === 0 ? [] : stdout.split('\n').filter((line) => line.startsWith('E:'));
-}
-
-/** From the first installation to the purge. */
-function lifeOf(debs: string, say: Context['say']): { failures: string[]; lost: number; figures: Record<string, unknown> } {
-  const failures: string[] = [];
-  const arch = process.arch === 'x64' ? 'amd64' : process.arch;
-  const root = new DebianRoot(['systemd', 'libstdc++6']);
-  let lost = 0;
-  let rows = 0;
-  const expect = (what: string, isSo: boolean, text = '') => {
-    if (!isSo) failures.push(`${what}: ${text.trim().slice(-400)}`);
-    say(`${isSo ? 'ok' : 'FAILED'}: ${what}`);
-  };
-  try {
-    const before = leftovers(root);
-    const [first, second] = VERSIONS.map((version) => root.bring(join(debs, `elderly-bot_${version}_${arch}.deb`)));
-    const installed = root.run('dpkg', '--install', String(first));
-    expect('it is installed', installed.code === 0, installed.text);
-    const version = () => root.run('elderly-bot', '--version').text.trim();
-    expect(`it is version ${VERSIONS[0]}`, version() === VERSIONS[0], version());
-    const noRos = root.run('elderly-bot', 'run', '--config', '/usr/share/doc/elderly-bot/examples/robot.yaml');
-    expect('without certificates it says what to do, with code 2', noRos.code === 2 && noRos.text.includes(';'), noRos.text);
-
-    const filled = fill(root);
-    rows = filled.rows.length;
-    const stats = root.run('elderly-bot', 'outbox', 'stats', '--json');
-    expect('it reads a full outbox', stats.code === 0 && stats.text.includes(String(rows)), stats.text);
-    const upgraded = root.run('dpkg', '--install', String(second));
-    expect('it is upgraded', upgraded.code === 0 && version() === VERSIONS[1], upgraded.text + version());
-    const kept = readOutboxFile(root.path(STATE));
-    lost = rows - kept.rows.length;
-    expect('the upgrade keeps every row', lost === 0 && kept.integrity === 'ok', `${kept.rows.length} of ${rows}, ${kept.integrity}`);
-    const verified = root.run('elderly-bot', 'outbox', 'verify');
-    expect('the new version finds the outbox sound', verified.code === 0, verified.text);
-
-    const removed = root.run('dpkg', '--remove', 'elderly-bot');
-    expect('it is removed', removed.code === 0 && !existsSync(root.path('usr/lib/elderly-bot')), removed.text);
-    expect('the removal keeps the state', readOutboxFile(root.path(STATE)).rows.length === rows);
-    const purged = root.run('dpkg', '--purge', 'elderly-bot');
-    const left = leftovers(root).filter((path) => !before.includes(path));
-    expect('the purge leaves nothing', purged.code === 0 && left.length === 0, `${purged.text} ${left.join(' ')}`);
-    const users = root.run('getent', 'passwd', 'elderly-bot');
-    expect('the purge leaves no user', users.code !== 0, users.text);
-  } finally {
-    root.remove();
-  }
-  return { failures, lost, figures: { rows } };
-}
-
-/** As an agent that never had a link leaves it. */
-function fill(root: DebianRoot): OutboxFile {
-  const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-fill-'));
-  try {
-    must(process.execPath, ['--import', 'tsx', join(ROOT, 'test/bench/fill.ts'), folder, String(ROWS), '7']);
-    cpSync(folder, root.path(STATE), { recursive: true });
-    root.run('chown', '-R', 'elderly-bot:elderly-bot', `/${STATE}`);
-    return readOutboxFile(root.path(STATE));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Every path that bears the name, but the packages themselves and dpkg's memory of them. */
-function leftovers(root: DebianRoot): string[] {
-  const { text } = root.run(
-    'find',
-    '/',
-    '-xdev',
-    '-path',
-    '/proc',
-    '-prune',
-    '-o',
-    '-path',
-    '/root',
-    '-prune',
-    '-o',
-    '-name',
-    '*elderly*',
-    '-print',
-  );
-  return text.split('\n').filter(Boolean);
-}
-
-function must(command: string, args: readonly string[]): void {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stdout}${stderr}`);
 }

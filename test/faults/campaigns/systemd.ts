@@ -60,9 +60,10 @@ async function once(robot: Robot, { does, causes }: Kind, random: Context['rando
   try {
     await robot.heard();
     const load = robot.publish().catch(() => {});
-    const cause = await does(robot, random);
+    const ending = await does(robot, random);
     await load;
-    return cause === undefined || causes.includes(cause) ? undefined : `its last run was ${cause}`;
+    if (ending === undefined || causes.includes(ending.cause)) return undefined;
+    return `its last run was ${ending.cause}: ${ending.text}\n${robot.bench.lab.journal(UNIT).slice(-3_000)}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Ending } from '../../../src/clock/index.ts';
 import { UNIT } from '../../support/service.ts';
 import { FakeClock } from '../fakeClock.ts';
 import { type Random, shuffled } from '../random.ts';
@@ -25,7 +26,7 @@ function late(target: string, file: string): string {
 /** As a computer without a battery for its clock starts. */
 const IN_1970 = (): number => 86_400 - Math.floor(Date.now() / 1_000);
 
-export async function boot(robot: Robot, random: Random): Promise<string> {
+export async function boot(robot: Robot, random: Random): Promise<Ending> {
   const { bench } = robot;
   const files = join(bench.lab.folder, 'boot');
   rmSync(files, { recursive: true, force: true });
@@ -40,7 +41,7 @@ export async function boot(robot: Robot, random: Random): Promise<string> {
   await bench.broker.kill();
   await bench.lab.powerCut(TARGET);
   try {
-    const cause = await upAlone(robot);
+    const ending = await upAlone(robot);
     const comes: Readonly<Record<string, () => Promise<void>>> = {
       nodes: () => nodesCome(robot),
       network: async () => {
@@ -55,7 +56,7 @@ export async function boot(robot: Robot, random: Random): Promise<string> {
     for (const what of shuffled(Object.keys(comes), random)) await comes[what]?.();
     await bench.status(({ link, clock }) => link.state === 'connected' && clock.trusted, UP_WITHIN_MS);
     await bench.lab.until(() => bench.lab.run('systemctl', 'is-active', TARGET).code === 0, UP_WITHIN_MS);
-    return cause;
+    return ending;
   } finally {
     robot.setEnvironment(lines(id));
     robot.systemctl('restart', UNIT);
@@ -66,7 +67,7 @@ export async function boot(robot: Robot, random: Random): Promise<string> {
 }
 
 /** @returns why its last run ended. @throws where it waited for something, or believes a clock in 1970 */
-async function upAlone(robot: Robot): Promise<string> {
+async function upAlone(robot: Robot): Promise<Ending> {
   const { lab } = robot.bench;
   await lab.until(() => robot.properties('ActiveState').ActiveState === 'active', UP_WITHIN_MS);
   for (const target of ['network-online.target', 'time-sync.target']) {
@@ -74,7 +75,7 @@ async function upAlone(robot: Robot): Promise<string> {
   }
   const { clock } = await robot.bench.status(() => true);
   if (clock.trusted) throw new Error(`its clock says ${new Date(clock.at).toISOString()}, and is believed`);
-  return robot.cause();
+  return robot.ending();
 }
 
 async function nodesCome(robot: Robot): Promise<void> {

@@ -1,5 +1,6 @@
 // The robot of the systemd campaign: the agent as its package installs it, in a systemd of its own, and the node that publishes beside it.
 import { basename, join } from 'node:path';
+import type { Ending } from '../../../src/clock/index.ts';
 import { claimDomain, type RosDomain } from '../../support/domain.ts';
 import { robotPackage } from '../../support/robotPackage.ts';
 import { RosPeer } from '../../support/ros.ts';
@@ -73,8 +74,9 @@ export class Robot {
   }
 
   /** Why the agent says that its last run ended. */
-  async cause(): Promise<string> {
-    return String((await this.bench.status(({ last_run: last }) => last !== null)).last_run?.cause);
+  async ending(): Promise<Ending> {
+    const { last_run: last } = await this.bench.status((status) => status.last_run !== null);
+    return last ?? { cause: 'unknown', text: 'it says nothing' };
   }
 
   properties(...names: string[]): Properties {
