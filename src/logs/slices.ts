@@ -1,4 +1,5 @@
-// The log from a place on, as slices of whole lines, each compressed by itself: whoever has one can read it without the others.
+// The log from a place on, as slices of whole lines, each compressed by itself: whoever has one can read it without the others. Lines
+// that were given up on disk before their turn came leave a line that says so in their place.
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import * as z from 'zod';
@@ -22,10 +23,13 @@ const position = z.object({ file: z.int().min(0), offset: z.int().min(0) });
  */
 export async function* logSlices(folder: string, from: unknown, end: LogPosition, sliceBytes: number): AsyncGenerator<LogSlice> {
   const known = position.safeParse(from).data;
+  const oldest = { file: logFiles(folder)[0]?.number ?? 0, offset: 0 };
   // A place beyond the end is one of files that are gone.
-  let start = known && !isBeyond(known, end) ? known : { file: logFiles(folder)[0]?.number ?? 0, offset: 0 };
+  const begun = known && !isBeyond(known, end) ? known : oldest;
+  const isGone = begun.file < oldest.file;
+  let start = isGone ? oldest : begun;
   let next = start;
-  let texts: string[] = [];
+  let texts: string[] = isGone ? [givenUp(begun, oldest)] : [];
   let bytes = 0;
   const slice = async (isLast: boolean): Promise<LogSlice> => {
     const about = { from: start, to: next, lines: texts.length };
@@ -42,6 +46,11 @@ export async function* logSlices(folder: string, from: unknown, end: LogPosition
     next = line.next;
   }
   if (texts.length > 0) yield await slice(true);
+}
+
+function givenUp(from: LogPosition, to: LogPosition): string {
+  const msg = 'lines between these places were given up on disk before they were shipped: logs.max_size, logs.max_age';
+  return `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), event: 'log_lines_given_up', from, to, msg })}\n`;
 }
 
 function isBeyond(one: LogPosition, other: LogPosition): boolean {

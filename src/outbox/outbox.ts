@@ -170,9 +170,9 @@ export class Outbox {
     }
   }
 
-  /** Whether an alert was given to the link and is not acknowledged yet: nothing else should be in its way. */
-  get alertOnItsWay(): boolean {
-    return this.#ledger.lanes.isOnItsWay(classNumber('alert'));
+  /** Whether a row of this class was given to the link and is not acknowledged yet. */
+  isOnItsWay(rowClass: RowClass): boolean {
+    return this.#ledger.lanes.isOnItsWay(classNumber(rowClass));
   }
 
   /** The broker acknowledged a claim. Written down with the next commit: a crash before costs a second delivery. */

@@ -183,7 +183,8 @@ export class Uploads {
       tokens: this.#tokens,
       bytesPerSecond: maxKbps === null ? null : maxKbps * BYTES_PER_KBIT,
       way: this.#way,
-      yields: () => outbox.alertOnItsWay,
+      // Nothing should be in an alert's way; and two messages at once stand before the next one.
+      yields: () => outbox.isOnItsWay('alert') || outbox.isOnItsWay('event'),
     };
     const outcome = transfer(row, source, parts, AbortSignal.any([signal, aborting.signal])).catch(
       (error: unknown): Outcome => ({ is: 'later', why: messageOf(error), fault: 'file', afterMs: undefined }),

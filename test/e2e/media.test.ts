@@ -245,7 +245,14 @@ cameras:
     isFilming = true;
     filming = film();
     await bench.status(({ cameras }) => Number(cameras[0]?.kept) > 0);
-    await say('/fall_detected', false);
+    // The camera's node was found, the agent's may not be: what a sensor says until then is lost.
+    await eventually(
+      async () => {
+        await say('/fall_detected', false);
+        return (await bench.status(() => true)).channels;
+      },
+      (channels) => channels.some(({ name, value }) => name === 'fall' && value === false),
+    );
     await say('/fall_detected', true);
     const opened = async (kind: string) => {
       const [found] = await eventually(

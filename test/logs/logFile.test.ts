@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
-import { LogFile, type LogFileOptions, logFiles, readLines } from '../../src/logs/index.ts';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { LogFile, type LogFileOptions, type LogSlice, logFiles, logSlices, readLines } from '../../src/logs/index.ts';
 import { needsRoot } from '../faults/campaign.ts';
 import { Volume } from '../faults/volume.ts';
 
@@ -89,6 +89,29 @@ describe('the log file', () => {
     utimesSync(String(oldest?.path), before, before);
     file.tend();
     assert.ok(!existsSync(String(oldest?.path)));
+  });
+
+  it('that gave up lines before they were shipped says so in their place, once', async () => {
+    opened();
+    const ship = async (from: unknown) => {
+      const slices: LogSlice[] = [];
+      for await (const slice of logSlices(folder, from, file.end, 8 * 1024 ** 2)) slices.push(slice);
+      const texts = slices.flatMap(({ bytes }) => gunzipSync(bytes).toString().trimEnd().split('\n'));
+      return { texts, next: slices.at(-1)?.next };
+    };
+    file.write(line(0));
+    const first = await ship(undefined);
+    assert.equal(first.texts.length, 1);
+    for (let n = 1; n < 3_000; n++) file.write(line(n));
+    const oldest = logFiles(folder)[0];
+    rmSync(String(oldest?.path));
+    const { texts, next } = await ship(first.next);
+    const [gap, second] = texts.map((text) => JSON.parse(text) as Record<string, unknown>);
+    const to = { file: Number(oldest?.number) + 1, offset: 0 };
+    assert.deepEqual([gap?.event, gap?.from, gap?.to], ['log_lines_given_up', first.next, to]);
+    assert.ok(Number(second?.n) > 1 && texts.length === 3_000 - Number(second?.n) + 1, 'all that is there comes after it');
+    file.write(line(3_000));
+    assert.deepEqual((await ship(next)).texts, [line(3_000).trimEnd()]);
   });
 
   it('lets nothing go for its age while the clock can’t be believed', () => {

@@ -1,0 +1,102 @@
+// A backup of the agent as it is started, by schedule: from its disk into the bucket, and from the bucket into an empty state directory,
+// where the next start goes on with its rows and knows which commands it ran.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import Database from 'better-sqlite3';
+import { Notes, OutboxReader, verifyOutbox } from '../../src/outbox/index.ts';
+import { result } from '../../src/wire/index.ts';
+import { Bench, THING } from '../support/bench.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import { AGENT, type Program } from '../support/program.ts';
+import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { UploadCloud } from '../support/uploadCloud.ts';
+
+const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const BOOL = 'std_msgs/msg/Bool';
+
+describe('a backup by schedule', { skip, timeout: 120_000 }, () => {
+  let domain: RosDomain;
+  let bench: Bench;
+  let cloud: UploadCloud;
+  let peer: RosPeer;
+  let agent: Program;
+  let results: Program;
+
+  const until = async <T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> => {
+    for (const untilMs = performance.now() + 20_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+      const found = await look();
+      if (found !== undefined) return found;
+      assert.ok(performance.now() < untilMs, JSON.stringify(agent.lines.slice(-5)));
+    }
+  };
+  const answersTo = (id: string) => results.lines.map((line) => result.parse(line)).filter((answer) => answer.id === id);
+  const send = async (id: string) => {
+    const now = Date.now();
+    const command = { id, thing: THING, command: 'ping', issued_at: now, expires_at: now + 60_000 };
+    const publish = [...bench.mosquittoArguments(), '-t', 'elderly_bot/commands', '-m', JSON.stringify(command)];
+    await bench.run('sender', 'mosquitto_pub', publish).exited;
+  };
+
+  before(async () => {
+    domain = await claimDomain();
+    bench = await Bench.start();
+    cloud = await UploadCloud.start();
+    await cloud.know(THING, readFileSync(bench.files.robot.cert, 'utf8'));
+    peer = await RosPeer.start('house');
+    await peer.advertise('/gas_detected', BOOL);
+    bench.configure(`\nuploads: { api: "${cloud.origin}", retry_min: 100ms }\nbackups: { schedule: "0 0 * * *" }\n`);
+    results = bench.run('results', 'mosquitto_sub', [...bench.mosquittoArguments(), '-t', 'elderly_bot/results']);
+  });
+  after(async () => {
+    await peer?.close();
+    await bench?.stop();
+    await cloud?.stop();
+    await domain?.release();
+  });
+
+  it('is in the bucket, and gives an empty robot back its rows and its journal', async () => {
+    agent = bench.agent();
+    await agent.event('connected');
+    await send('before-the-backup');
+    await until(() => answersTo('before-the-backup')[0]);
+    await peer.matched('/gas_detected');
+    await peer.publish('/gas_detected', BOOL, { data: true });
+    await bench.status(({ channels }) => channels.some(({ name, value }) => name === 'gas' && value === true));
+    await agent.stop();
+    // As if it had been off for a day: midnight was missed.
+    const db = new Database(join(bench.stateDir, 'outbox.db'));
+    new Notes(db).write('job backup', '{"from":0,"ran":[]}');
+    db.close();
+    agent = bench.agent();
+    await agent.event('backup_made');
+    const [stored] = await until(async () => {
+      const all = await cloud.stored('backup');
+      return all.length > 0 ? all : undefined;
+    });
+    await agent.stop();
+
+    const file = join(bench.folder, 'from-the-bucket.db.gz');
+    writeFileSync(file, stored?.bytes ?? Buffer.alloc(0));
+    rmSync(bench.stateDir, { recursive: true });
+    const restore = ['restore', file, '--config', bench.configFile];
+    const { status, stdout, stderr } = spawnSync(AGENT, restore, { encoding: 'utf8', env: bench.robotEnv() });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^restored .*from-the-bucket\.db\.gz, taken /);
+    const reader = OutboxReader.open(bench.stateDir);
+    assert.deepEqual(verifyOutbox(reader), []);
+    assert.ok([...reader.rows({ class: 'alert', channel: 'gas' })].length > 0, 'the alert of before is in it');
+    reader.close();
+
+    agent = bench.agent();
+    await agent.event('connected');
+    await send('before-the-backup');
+    await send('after-it');
+    await until(() => answersTo('after-it')[0]);
+    assert.equal(answersTo('before-the-backup').length, 1, 'it knows that this ran');
+    assert.ok(readdirSync(bench.stateDir).includes('restored-config.yaml'));
+  });
+});
