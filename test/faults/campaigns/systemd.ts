@@ -26,6 +26,7 @@ async function runSystemd({ runs, random, say }: Context): Promise<Outcome> {
   const kinds = Object.entries(KINDS).map(([name, kind]) => ({ name, kind, well: 0, slowestMs: 0 }));
   let ledger: Ledger = { accepted: 0, lost: 0, doubled: 0, integrity: 'ok' };
   try {
+    await robot.heard();
     for (let run = 1; run <= runs; run++) {
       for (const each of shuffled(kinds, random)) {
         const startedMs = performance.now();
@@ -58,10 +59,10 @@ async function runSystemd({ runs, random, say }: Context): Promise<Outcome> {
 /** @returns what went wrong. */
 async function once(robot: Robot, { does, causes }: Kind, random: Context['random']): Promise<string | undefined> {
   try {
-    await robot.heard();
     const load = robot.publish().catch(() => {});
     const ending = await does(robot, random);
     await load;
+    await robot.heard();
     if (ending === undefined || causes.includes(ending.cause)) return undefined;
     return `its last run was ${ending.cause}: ${ending.text}\n${robot.bench.lab.journal(UNIT).slice(-3_000)}`;
   } catch (error) {

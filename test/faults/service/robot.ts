@@ -8,6 +8,8 @@ import { ServiceBench, STATE, UNIT } from '../../support/service.ts';
 import { LAB_ROOT, type Properties, ROBOT_USER } from '../../support/systemd.ts';
 
 const LOAD = { topic: '/steps', type: 'std_msgs/msg/Int32', perSecond: 500 };
+/** ROS's nodes mostly find each other within a second. */
+const HEARD_WITHIN_MS = 30_000;
 const VERSIONS = ['1.0.0', '1.1.0'] as const;
 
 /** The package's launcher looks for ROS in /opt/ros, and then here. */
@@ -63,9 +65,19 @@ export class Robot {
     this.#node ??= await nodeIn(this.#domain);
   }
 
-  /** Resolves when somebody hears the node. */
+  /** Resolves when the agent hears the node: after a kill the node may still know the dead one only. */
   async heard(): Promise<void> {
-    await this.#node?.matched(LOAD.topic);
+    const before = await this.messages();
+    await this.bench.lab.until(async () => {
+      await this.#node?.publish(LOAD.topic, LOAD.type, { data: 0 });
+      return (await this.messages()) > before;
+    }, HEARD_WITHIN_MS);
+  }
+
+  /** What the agent has heard of the node since its start. */
+  async messages(): Promise<number> {
+    const { channels } = await this.bench.status(() => true);
+    return channels.find(({ topic }) => topic === LOAD.topic)?.messages ?? 0;
   }
 
   /** Publishes for a second. */
