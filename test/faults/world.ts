@@ -22,6 +22,8 @@ const DEPTH = 1_000;
 
 /** Rows that no receipt covers are asked for after 90 s and sent again after 60 (contract, Receipts). */
 export const CONFIRMED_WITHIN_MS = 240_000;
+/** And a robot that ran on may have asked just before: it asks at most so often. */
+const ASKS_EVERY_MS = 300_000;
 const STARTED_WITHIN_MS = 30_000;
 
 export function worldMissing(): string | false {
@@ -114,15 +116,15 @@ export class World {
   /** Load off, an agent that is left alone, everything delivered, a clean stop; then the books are closed. */
   async settle(env: NodeJS.ProcessEnv = {}): Promise<Settled> {
     await this.load.pause();
-    return this.finish(await this.agent(env));
+    return this.finish(await this.agent(env), CONFIRMED_WITHIN_MS);
   }
 
   /** The same with the agent that runs. */
-  async finish(agent: Program): Promise<Settled> {
+  async finish(agent: Program, patienceMs = CONFIRMED_WITHIN_MS + ASKS_EVERY_MS): Promise<Settled> {
     await this.load.pause();
     const failures: string[] = [];
     const startedMs = performance.now();
-    await this.drained().catch((error: unknown) => failures.push(error instanceof Error ? error.message : String(error)));
+    await this.drained(patienceMs).catch((error: unknown) => failures.push(error instanceof Error ? error.message : String(error)));
     const drainMs = Math.round(performance.now() - startedMs);
     const code = await agent.stop();
     if (code !== 0) failures.push(`the agent ended with ${code} on SIGTERM: ${agent.stderr.slice(-500)} ${lastOf(agent)}`);
