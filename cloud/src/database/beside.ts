@@ -13,6 +13,9 @@ export type BesideDatabase = Sql & Pick<Database, 'kind' | 'dump' | 'close'>;
 /** Linux allows 107 bytes in a socket's path. */
 const MAX_PATH_BYTES = 107;
 
+/** A copy of a large folder takes a while; a cloud that hangs is said in the end. */
+const ANSWERS_WITHIN_MS = 300_000;
+
 const [QUERY, SCRIPT, DUMP] = ['/query', '/script', '/dump'];
 
 export function besidePath(folder: string): string {
@@ -92,7 +95,9 @@ async function isAnswered(path: string): Promise<boolean> {
 
 async function ask(socketPath: string, path: string, body: Uint8Array = new Uint8Array()): Promise<Buffer> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    request({ socketPath, path, method: 'POST', agent: false }, resolve).once('error', reject).end(body);
+    const asked = request({ socketPath, path, method: 'POST', agent: false, timeout: ANSWERS_WITHIN_MS }, resolve);
+    asked.once('timeout', () => asked.destroy(new Refusal(`the cloud behind ${socketPath} does not answer; look at its log, restart it`)));
+    asked.once('error', reject).end(body);
   });
   const bytes = await buffer(answer);
   if (answer.statusCode !== 200) throw new Error(bytes.toString());
