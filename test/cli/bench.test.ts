@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { bars, histogram, quantile } from '../../src/cli/bench/figures.ts';
-import type { BenchResult } from '../../src/cli/bench.ts';
+import type { BenchResult } from '../../src/cli/bench/result.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
 import { AGENT } from '../support/program.ts';

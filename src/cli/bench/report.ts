@@ -1,6 +1,6 @@
 // The bench as one page of HTML with pictures, which needs nothing else: no script, no network. Pure.
-import type { BenchResult } from '../bench.ts';
 import { type Bar, histogram } from './figures.ts';
+import type { BenchResult } from './result.ts';
 
 const [WIDTH, HEIGHT, GAP, FOOT] = [640, 200, 4, 22];
 
