@@ -114,11 +114,6 @@ export const PROBLEMS = {
     title: 'A receipt came that cannot be true',
     todo: 'find out who else may publish to this robot’s receipts topic',
   },
-  ros_unavailable: {
-    severity: 'critical',
-    title: 'ROS 2 is not there, so nothing is sensed',
-    todo: 'install ROS 2, or source it before the start',
-  },
   channel_off: {
     severity: 'error',
     title: 'A channel can’t be subscribed, so what it is for is not sensed',
