@@ -16,6 +16,8 @@ const LOCK = new RegExp(`^${PORT.source}_el$`);
 const LOCK_ENDING = '_el';
 const OWN_FILES = '/proc/self/fd';
 const OWN_MEMORY = '/proc/self/maps';
+/** proc_pid_maps(5): ADDRESS PERMISSIONS OFFSET DEVICE INODE PATH */
+const MAPPED = new RegExp(` (\\d+) +(${PORT.source})( \\(deleted\\))?$`, 'gm');
 
 interface Port {
   readonly file: string;
@@ -148,10 +150,8 @@ function locksHeld(): readonly string[] {
 /** Ports that this process has in its memory, by inode. */
 function portsMapped(): Map<number, { readonly file: string; readonly isGone: boolean }> {
   const found = new Map<number, { file: string; isGone: boolean }>();
-  for (const line of readOrNone(OWN_MEMORY).split('\n')) {
-    // proc_pid_maps(5): ADDRESS PERMISSIONS OFFSET DEVICE INODE PATH
-    const port = new RegExp(` (\\d+) +(${PORT.source})( \\(deleted\\))?$`).exec(line);
-    if (port) found.set(Number(port[1]), { file: String(port[2]), isGone: port[4] !== undefined });
+  for (const [, inode, file = '', , gone] of readOrNone(OWN_MEMORY).matchAll(MAPPED)) {
+    found.set(Number(inode), { file, isGone: gone !== undefined });
   }
   return found;
 }
