@@ -12,16 +12,13 @@ const SPEAK = '/speak';
 const SECOND_WITHIN_MS = 200;
 const DIES_WITHIN_MS = 15_000;
 
-/**
- * What the sender may be told after a death at each point. `no_effect`: this robot did not hear the agent within a second of its start, so
- * that nothing was recorded or published; where that answer was lost in the crash, the command runs when it comes again.
- */
+/** What the sender may be told after a death at each point; that this robot did not hear the agent in time is nothing of it. */
 const MAY_SAY: Readonly<Record<CrashPoint, readonly string[]>> = {
-  command_before_record: ['done', 'no_effect'],
-  command_recorded: ['unknown', 'no_effect'],
-  command_published: ['unknown', 'no_effect'],
-  command_answered: ['unknown', 'no_effect', 'done'],
-  command_answer_in_transaction: ['unknown', 'no_effect', 'done'],
+  command_before_record: ['done'],
+  command_recorded: ['unknown'],
+  command_published: ['unknown'],
+  command_answered: ['unknown', 'done'],
+  command_answer_in_transaction: ['unknown', 'done'],
 };
 
 export const commands: Campaign = {
