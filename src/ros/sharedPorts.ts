@@ -82,10 +82,7 @@ export class SharedPorts {
     for (const [inode, { fd, file }] of this.#open) {
       const isGone = mapped.get(inode)?.isGone;
       if (isGone === false) continue;
-      if (isGone) {
-        portIn(fd, file)?.markDead();
-        gone++;
-      }
+      if (isGone && markGone(fd, file)) gone++;
       closeSync(fd);
       this.#open.delete(inode);
     }
@@ -163,6 +160,16 @@ function markDead({ file, uuid, lock }: Port): boolean {
     return true;
   });
   return isMarked === true;
+}
+
+function markGone(fd: number, file: string): boolean {
+  try {
+    const port = portIn(fd, file);
+    port?.markDead();
+    return port !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function lockOf(file: string): number | undefined {
