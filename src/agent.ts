@@ -269,7 +269,7 @@ export class Agent {
     const pulse = pulseOf({ ros, outbox, status });
     this.#pulse = pulse;
     this.#steps.add('monitor', await startMonitor({ config, pulse, status, log: this.#log }));
-    const watches = [watchClock(clock, problems), disk];
+    const watches = [watchClock(clock, problems, () => uploads?.tellClock()), disk];
     this.#steps.add('watches', () => {
       for (const watch of watches) watch.stop();
     });

@@ -4,8 +4,8 @@ import type { Problems } from '../status/index.ts';
 
 const LOOK_EVERY_MS = 5_000;
 
-/** What the cloud's own time says afterwards counts more: uploads clear this, and raise `clock_differs` where it does. */
-export function watchClock(clock: Clock, problems: Problems): Ticker {
+/** @param onStep asks who knows the cloud's time: that counts more, clears this, and raises `clock_differs` where it does. */
+export function watchClock(clock: Clock, problems: Problems, onStep: () => void): Ticker {
   const steps = new ClockSteps();
   const look = () => {
     const stepMs = steps.look({ wallMs: clock.wall(), monoMs: clock.mono(), trusted: clock.trusted() });
@@ -15,6 +15,7 @@ export function watchClock(clock: Clock, problems: Problems): Ticker {
       const way = stepMs > 0 ? 'ahead' : 'back';
       problems.raise('clock_stepped', `the clock was set ${way} by ${Math.round(Math.abs(stepMs) / 1_000)} s while the agent ran`);
     }
+    onStep();
   };
   look();
   return every(LOOK_EVERY_MS, look);

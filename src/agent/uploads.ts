@@ -28,6 +28,8 @@ export interface RunningUploads {
   status(): UploadsStatus;
   /** How many files of a kind wait. */
   waitingOf(kind: UploadKind): number;
+  /** The clock was set: whether it is the cloud's now. */
+  tellClock(): void;
   stop(): Promise<void>;
 }
 
@@ -68,6 +70,7 @@ export function startUploads(parts: UploadParts): RunningUploads | undefined {
     add: (upload, within) => uploads.add(upload, within),
     status: () => uploads.status(),
     waitingOf: (kind) => uploads.waitingOf(kind),
+    tellClock: () => uploads.tellClock(),
     stop: () => {
       stopping.abort();
       return running;

@@ -44,7 +44,7 @@ export async function checkUpload({ thing, credentials, api }: UploadCheck, sign
     const file = fileName({ kind: 'log', contentType: 'application/gzip', takenAtMs, incident: null }, sha256);
     const path = join(folder, file);
     writeFileSync(path, bytes);
-    const tokens = new DeviceTokens({ thing, credentials, audience: api, wallMs: Date.now });
+    const tokens = new DeviceTokens({ thing, credentials, audience: api, clock: { wall: Date.now, mono: () => performance.now() } });
     const row = { kind: 'log', file, size: bytes.length, sha256, takenAtMs, incident: null, ranMs: 0 };
     return await transfer(row, path, { api, tokens, bytesPerSecond: null, way: {}, yields: () => false }, signal);
   } finally {

@@ -1,6 +1,7 @@
 // The robot says who it is with its own X.509 key: a token for the cloud's API, good once and for minutes (contract, device auth).
 // Its time is the cloud's, once the cloud has told it: a wrong clock must not stop pictures.
 import { createHash, createPrivateKey, type KeyObject, randomUUID, X509Certificate } from 'node:crypto';
+import type { Clock } from '../clock/index.ts';
 
 export interface DeviceTokensOptions {
   readonly thing: string;
@@ -8,9 +9,7 @@ export interface DeviceTokensOptions {
   readonly credentials: { readonly cert: string; readonly key: string };
   /** The API's origin. */
   readonly audience: string;
-  readonly wallMs: () => number;
-  /** An answer told the cloud's time: by how much it is ahead of this robot's. */
-  readonly onTime?: (aheadMs: number) => void;
+  readonly clock: Pick<Clock, 'wall' | 'mono'>;
 }
 
 /** Less than the 5 minutes the cloud allows. */
@@ -30,8 +29,8 @@ interface Signer {
 
 export class DeviceTokens {
   readonly #options: DeviceTokensOptions;
-  /** How much the cloud's clock is ahead of this robot's, as far as it ever said. */
-  #aheadMs = 0;
+  /** The cloud's time when this robot's monotonic clock was at 0: however the wall clock is set afterwards. */
+  #cloudAtZeroMs: number | undefined;
   #isChainSent = false;
   #signer: Signer | undefined;
 
@@ -39,21 +38,29 @@ export class DeviceTokens {
     this.#options = options;
   }
 
-  /** The cloud knew no better. From now on tokens have its time, and the certificate itself. @param date the `Date` of its answer. */
-  refused(date: string | undefined): void {
-    this.#isChainSent = true;
+  /** By how many milliseconds the cloud's clock is ahead of this robot's; undefined until it told its time. */
+  get aheadMs(): number | undefined {
+    const { clock } = this.#options;
+    return this.#cloudAtZeroMs === undefined ? undefined : this.#cloudAtZeroMs + clock.mono() - clock.wall();
+  }
+
+  /** From now on tokens have the cloud's time. @param date the `Date` of any of its answers. */
+  heard(date: string | undefined): void {
     const toldMs = Date.parse(date ?? '');
-    if (!Number.isFinite(toldMs)) return;
-    this.#aheadMs = toldMs - this.#options.wallMs();
-    this.#options.onTime?.(this.#aheadMs);
+    if (Number.isFinite(toldMs)) this.#cloudAtZeroMs = toldMs - this.#options.clock.mono();
+  }
+
+  /** The cloud knew no better: from now on tokens have the certificate itself. */
+  refused(): void {
+    this.#isChainSent = true;
   }
 
   async sign(): Promise<string> {
     const { SignJWT } = await import('jose');
-    const { thing, credentials, audience, wallMs } = this.#options;
+    const { thing, credentials, audience, clock } = this.#options;
     if (this.#signer?.cert !== credentials.cert || this.#signer.key !== credentials.key) this.#signer = signerOf(credentials);
     const { privateKey, fingerprint, chain } = this.#signer;
-    const expiresS = Math.floor((wallMs() + this.#aheadMs) / 1_000) + LIFETIME_S;
+    const expiresS = Math.floor((clock.wall() + (this.aheadMs ?? 0)) / 1_000) + LIFETIME_S;
     return new SignJWT({ iss: thing, sub: thing, aud: audience, exp: expiresS, jti: randomUUID() })
       .setProtectedHeader({
         alg: privateKey.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256',

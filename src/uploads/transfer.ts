@@ -108,10 +108,14 @@ async function ask(row: UploadRow, { api, tokens, way, yields }: TransferParts, 
   while (isNarrow(way) && yields() && !signal.aborted) await wait(LOOK_AGAIN_MS, signal);
   const { kind, size, sha256, takenAtMs: taken_at, incident } = row;
   const body = { kind, content_type: contentTypeOf(row.file), size, sha256, taken_at, incident };
-  const send = async () => postJson(`${api}/uploads`, await tokens.sign(), body, signal);
+  const send = async () => {
+    const answer = await postJson(`${api}/uploads`, await tokens.sign(), body, signal);
+    tokens.heard(answer.date);
+    return answer;
+  };
   const answer = await send();
   if (answer.status !== 401) return answer;
-  tokens.refused(answer.date);
+  tokens.refused();
   return send();
 }
 

@@ -70,7 +70,7 @@ export class Uploads {
   constructor(options: UploadsOptions) {
     const { thing, credentials, api: audience, clock } = options;
     this.#options = options;
-    this.#tokens = new DeviceTokens({ thing, credentials, audience, wallMs: () => clock.wall(), onTime: (ms) => this.#tellClock(ms) });
+    this.#tokens = new DeviceTokens({ thing, credentials, audience, clock });
     this.#spool = new Spool({ ...options, onDropped: (rows, why) => this.#tellDropped(rows, why) });
   }
 
@@ -186,9 +186,9 @@ export class Uploads {
       // Nothing should be in an alert's way; and two messages at once stand before the next one.
       yields: () => outbox.isOnItsWay('alert') || outbox.isOnItsWay('event'),
     };
-    const outcome = transfer(row, source, parts, AbortSignal.any([signal, aborting.signal])).catch(
-      (error: unknown): Outcome => ({ is: 'later', why: messageOf(error), fault: 'file', afterMs: undefined }),
-    );
+    const outcome = transfer(row, source, parts, AbortSignal.any([signal, aborting.signal]))
+      .catch((error: unknown): Outcome => ({ is: 'later', why: messageOf(error), fault: 'file', afterMs: undefined }))
+      .finally(() => this.tellClock());
     return { row, aborting, outcome };
   }
 
@@ -265,8 +265,11 @@ export class Uploads {
     return { tries: tries + 1, untilMs, asked: afterMs !== undefined };
   }
 
-  #tellClock(aheadMs: number): void {
+  /** Says whether this robot's clock and the cloud's differ, where the cloud ever told its time. */
+  tellClock(): void {
     const { problems } = this.#options;
+    const { aheadMs } = this.#tokens;
+    if (aheadMs === undefined) return;
     problems.clear('clock_stepped');
     if (Math.abs(aheadMs) < CLOCK_DIFFERS_MS) {
       problems.clear('clock_differs');

@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import { decodeProtectedHeader } from 'jose';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { benchCertificates, readCredentials } from '../../src/identity/index.ts';
 import { postJson } from '../../src/uploads/http.ts';
 import { DeviceTokens } from '../../src/uploads/token.ts';
@@ -55,16 +55,48 @@ describe('a connection of the uploads', () => {
 });
 
 describe('a robot’s token', () => {
+  it('has the cloud’s time once that was told, however the robot’s clock is set afterwards', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-token-'));
+    const { ca, robot } = await benchCertificates(folder, 'elderly-bot');
+    const credentials = readCredentials({ rootCa: ca, certFile: robot.cert, privateKey: robot.key });
+    rmSync(folder, { recursive: true });
+    const now = { wall: 0, mono: 5_000 };
+    const tokens = new DeviceTokens({
+      thing: 'elderly-bot',
+      credentials,
+      audience: 'a',
+      clock: { wall: () => now.wall, mono: () => now.mono },
+    });
+    assert.equal(tokens.aheadMs, undefined);
+    tokens.heard('no date');
+    assert.equal(tokens.aheadMs, undefined);
+    const told = 'Wed, 25 Nov 2026 20:00:00 GMT';
+    const toldMs = Date.parse(told);
+    tokens.heard(told);
+    assert.equal(tokens.aheadMs, toldMs);
+    now.mono += 60_000;
+    now.wall = toldMs + 60_000;
+    assert.equal(tokens.aheadMs, 0);
+    now.wall -= 3_600_000;
+    assert.equal(tokens.aheadMs, 3_600_000);
+    assert.equal(decodeJwt(await tokens.sign()).exp, (toldMs + 60_000) / 1_000 + 240);
+  });
+
   it('names its certificate by the fingerprint, and carries it only once the cloud refused that', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-token-'));
     const { ca, robot } = await benchCertificates(folder, 'elderly-bot');
     const credentials = readCredentials({ rootCa: ca, certFile: robot.cert, privateKey: robot.key });
     rmSync(folder, { recursive: true });
-    const tokens = new DeviceTokens({ thing: 'elderly-bot', credentials, audience: 'https://cloud.example', wallMs: Date.now });
+    const tokens = new DeviceTokens({
+      thing: 'elderly-bot',
+      credentials,
+      audience: 'https://cloud.example',
+      clock: { wall: Date.now, mono: () => performance.now() },
+    });
     const header = async () => decodeProtectedHeader(await tokens.sign()) as { x5c?: string[]; 'x5t#S256'?: string };
     assert.match((await header())['x5t#S256'] ?? '', /^[A-Za-z0-9_-]{43}$/);
     assert.equal((await header()).x5c, undefined);
-    tokens.refused(undefined);
+    tokens.refused();
     assert.equal(Buffer.from((await header()).x5c?.[0] ?? '', 'base64').equals(credentials.certificate.raw), true);
   });
 });
