@@ -94,7 +94,10 @@ async function put(axios: AxiosStatic, connection: Connection, file: FileToPut):
   const stalled = new AbortController();
   const look = async () => {
     const { socket } = connection;
+    const { given } = pace;
     const onItsWay = socket && (await unsentOf(socket));
+    // What was given meanwhile is not in that number.
+    if (pace.given !== given) return;
     if (onItsWay !== undefined) pace.see(performance.now(), onItsWay);
     const isKnown = onItsWay !== undefined || socket?.connecting !== false;
     const patienceMs = pace.isAll ? STALLED_AFTER_MS + slowestMs(Math.min(size, BUFFERED_BYTES)) : STALLED_AFTER_MS;

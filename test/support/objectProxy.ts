@@ -49,7 +49,9 @@ export class ObjectProxy {
           proxy.stored.push({ path: String(asked.url).split('?')[0] ?? '', ns: Number(process.hrtime.bigint()) });
         }
         if (trouble === 'lost') return void from.resume().once('end', () => asked.socket.destroy());
-        answer.writeHead(Number(from.statusCode), from.headers);
+        // Whether a connection is kept is between its two ends (RFC 9110, 7.6.1): S3 keeps them, this store does not.
+        const { connection: _, ...headers } = from.headers;
+        answer.writeHead(Number(from.statusCode), headers);
         from.pipe(answer);
       });
       passed.on('error', () => asked.socket.destroy());

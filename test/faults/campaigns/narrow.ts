@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectAsync } from 'mqtt';
+import { connectAsync, type MqttClient } from 'mqtt';
 import { findVersitygw } from '../../../cloud/test/support/objectStore.ts';
 import { benchCertificates } from '../../../src/identity/index.ts';
 import { findMosquitto, Mosquitto } from '../../support/mosquitto.ts';
@@ -50,7 +50,7 @@ async function runNarrow({ runs, random, say }: Context): Promise<Outcome> {
   const failures: string[] = [];
   const figures: Record<string, unknown> = { rate_kbit: RATE_KBIT, floor_ms: FLOOR_MS };
   ip('netns', 'add', space);
-  let [cloud, broker]: [UploadCloud?, Mosquitto?] = [];
+  let [cloud, broker, witness]: [UploadCloud?, Mosquitto?, MqttClient?] = [];
   try {
     ip('link', 'add', `ebn${id}a`, 'type', 'veth', 'peer', 'name', `ebn${id}b`, 'netns', space);
     ip('addr', 'add', `${here}/30`, 'dev', `ebn${id}a`);
@@ -73,11 +73,12 @@ async function runNarrow({ runs, random, say }: Context): Promise<Outcome> {
       'set_tcp_nodelay true',
     ];
     broker = await Mosquitto.start({ certificates: files, lines: robots });
-    const witness = await connectAsync(`mqtts://localhost:${broker.port}`, {
+    const hearer = await connectAsync(`mqtts://localhost:${broker.port}`, {
       ca: readFileSync(files.ca),
       cert: readFileSync(files.cloud.cert),
       key: readFileSync(files.cloud.key),
     });
+    witness = hearer;
     const { origin, proxy } = cloud;
     const snapshots = () => proxy.stored.filter(({ path }) => path.includes('/snapshot/')).length;
     const measure = async (name: string, pictures: number): Promise<Measured> => {
@@ -99,13 +100,13 @@ async function runNarrow({ runs, random, say }: Context): Promise<Outcome> {
         const { readings = [] } = JSON.parse(payload.toString()) as { readings?: [number, number, string][] };
         for (const [, , channel] of readings) if (channel === 'fall') arrived.push({ ns, bytes: payload.length });
       };
-      witness.on('message', hear);
-      await witness.subscribeAsync('elderly_bot/telemetry', { qos: 1 });
+      hearer.on('message', hear);
+      await hearer.subscribeAsync('elderly_bot/telemetry', { qos: 1 });
       const life = [join(ROOT, 'test/faults/narrowLife.ts'), config, String(pictures), String(ALERTS)];
       const robot = new Program(name, 'ip', ['netns', 'exec', space, process.execPath, '--import', 'tsx', ...life], env);
       const { publishedNs } = (await robot.event('narrow', undefined, 180_000)) as unknown as { publishedNs: readonly number[] };
       await robot.exited;
-      witness.off('message', hear);
+      hearer.off('message', hear);
       if (arrived.length !== ALERTS) throw new Error(`${name}: ${arrived.length} of ${ALERTS} alerts arrived: ${robot.stderr.slice(-500)}`);
       const tookMs = arrived.map(({ ns }, n) => Math.round((ns - (publishedNs[n] ?? 0)) / 1e6));
       return { tookMs, bytes: Math.max(...arrived.map(({ bytes }) => bytes)), through: pictures === 0 ? 0 : snapshots() };
@@ -126,8 +127,8 @@ async function runNarrow({ runs, random, say }: Context): Promise<Outcome> {
       if (busyMs > idleMs + FLOOR_MS + MORE_MS) failures.push(`run ${run}: p99 is ${busyMs} ms beside the pictures, ${idleMs} ms without`);
       if (busy.through === 0) failures.push(`run ${run}: no picture got through`);
     }
-    await witness.endAsync();
   } finally {
+    await witness?.endAsync();
     await broker?.stop();
     await cloud?.stop();
     ip('netns', 'delete', space);
