@@ -63,12 +63,12 @@ export class ChannelSubscription {
     this.#subscribe(found.wanted);
   }
 
-  /** Why nothing comes, for a person: nobody ever published, the publisher is gone, or it is there and silent. */
+  /** Why nothing comes, for a person: nobody ever published, the publisher is gone, or it is there and silent (DDS misses the dead after 20 s). */
   get whySilent(): string {
     const { topic } = this.#parts;
     if (this.#whyOff !== undefined) return this.#whyOff;
     if (this.#offers.length > 0)
-      return `${this.#offers.map(({ node }) => node).join(', ')} is there on ${topic} and publishes nothing that is heard`;
+      return `${this.#offers.map(({ node }) => node).join(', ')} is there on ${topic}, or died in the last 20 s, and nothing of it is heard`;
     if (this.#vanished.length > 0) return `${this.#vanished.join(', ')} published on ${topic} and is gone`;
     return `nobody publishes on ${topic}`;
   }
