@@ -49,6 +49,9 @@ const KINDS = ['snapshot', 'clip', 'log'] as const satisfies readonly UploadKind
 /** A sensor that flaps must not fill the disk with pictures: the alerts beyond are told as ever, without any. */
 const MAX_PER_MINUTE = 12;
 
+/** Where no alert comes that could show it is well again, a picture that was missed is a problem for so long, as an unasked end is. */
+const MISSED_FOR_MS = 10 * 60_000;
+
 export class Incidents {
   readonly #parts: IncidentParts;
   readonly #lately = new Lately(RECORD);
@@ -57,7 +60,7 @@ export class Incidents {
   #recentMs: number[] = [];
   #unpictured = 0;
   /** Which kinds of which camera failed the last time: a snapshot that is well does not mean that clips are. */
-  readonly #missing = new Set<string>();
+  readonly #missing = new Map<string, NodeJS.Timeout>();
 
   constructor(parts: IncidentParts) {
     this.#parts = parts;
@@ -94,6 +97,7 @@ export class Incidents {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#running);
+    for (const timer of this.#missing.values()) clearTimeout(timer);
   }
 
   #begin(incident: Incident): void {
@@ -152,14 +156,13 @@ export class Incidents {
 
   /** Makes it and puts it into the spool. What goes wrong is said, and ends here. */
   async #spool(camera: string, kind: UploadKind, make: () => Promise<Upload>, incident: string | null): Promise<Spooled> {
-    const { uploads, problems, log } = this.#parts;
+    const { uploads, log } = this.#parts;
     try {
       const upload = await make();
       if (!(await uploads.add({ ...upload, incident }))) throw new Error('uploads.max_size is used up by what is worth more');
       const { takenAtMs, bytes } = upload;
       log.info({ event: 'spooled', camera, kind, incident, bytes: bytes.length }, `${kind} of ${camera}: it waits for its upload`);
-      this.#missing.delete(`${kind} of ${camera}`);
-      if (!KINDS.some((each) => this.#missing.has(`${each} of ${camera}`))) problems.clear('pictures_missing', camera);
+      this.#isWell(camera, kind);
       return { camera, takenAtMs, why: undefined, privacy: false };
     } catch (error) {
       const why = messageOf(error);
@@ -167,10 +170,23 @@ export class Incidents {
       if (because === 'privacy' || because === 'busy') {
         log.info({ event: 'no_picture', camera, kind, incident, why }, `no picture: ${why}`);
       } else {
-        this.#missing.add(`${kind} of ${camera}`);
-        problems.raise('pictures_missing', why, camera);
+        this.#isMissing(camera, kind, why);
       }
       return { camera, takenAtMs: undefined, why, privacy: because === 'privacy' };
     }
+  }
+
+  #isMissing(camera: string, kind: UploadKind, why: string): void {
+    const key = `${kind} of ${camera}`;
+    clearTimeout(this.#missing.get(key));
+    this.#missing.set(key, setTimeout(() => this.#isWell(camera, kind), MISSED_FOR_MS).unref());
+    this.#parts.problems.raise('pictures_missing', why, camera);
+  }
+
+  #isWell(camera: string, kind: UploadKind): void {
+    const key = `${kind} of ${camera}`;
+    clearTimeout(this.#missing.get(key));
+    this.#missing.delete(key);
+    if (!KINDS.some((each) => this.#missing.has(`${each} of ${camera}`))) this.#parts.problems.clear('pictures_missing', camera);
   }
 }

@@ -94,4 +94,16 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
     await until(() => of('clip') === 1);
     assert.deepEqual(hall().slice(1).sort(), ['cleared hall: ', 'cleared record: ']);
   });
+
+  it('that were missed are over after ten minutes, where no alert comes to show it', async (t) => {
+    camera.see(PICTURE);
+    await until(() => camera.status().kept === 1);
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    isFull = true;
+    await incidents.snapshot(undefined);
+    t.mock.timers.tick(599_000);
+    assert.deepEqual(said, ['raised hall: uploads.max_size is used up by what is worth more']);
+    t.mock.timers.tick(2_000);
+    assert.deepEqual(said.slice(1), ['cleared hall: ']);
+  });
 });
