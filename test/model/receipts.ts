@@ -7,14 +7,14 @@ import fc from 'fast-check';
 import { type Account, readAccounts } from '../../cloud/src/coverage.ts';
 import type { Credentials } from '../../src/identity/index.ts';
 import { createLog } from '../../src/logs/index.ts';
-import { ROW_CLASSES, type RowClass } from '../../src/outbox/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { Uplink, UplinkMemory } from '../../src/uplink/index.ts';
 import { count, type Mark, type Receipt, subtract } from '../../src/wire/index.ts';
 import { Broker, FAIR, type Weather } from './broker.ts';
 import { CloudInstance } from './cloud.ts';
 import { type DatabaseWeather, MemoryDatabase } from './database.ts';
-import { damages, rowOf, whereRoom, YEAR_MS } from './parts.ts';
+import { rowOf, whereRoom } from './parts.ts';
+import { type ReceiptHistory, type ReceiptStep, receiptHistories } from './receiptHistory.ts';
 import { Resends } from './resends.ts';
 import { type Damage, Robot, type RobotFolder } from './robot.ts';
 import { VirtualTime } from './time.ts';
@@ -26,22 +26,6 @@ const CREDENTIALS = { ca: '', cert: '', key: '', notBeforeMs: 0, notAfterMs: Num
 /** Ten tries with doubling patience take four hours and some. */
 const HEALS_WITHIN_MS = 6 * 3_600_000;
 const LOOK_EVERY_MS = 10_000;
-
-export type ReceiptStep =
-  | { readonly do: 'append'; readonly what: RowClass; readonly big: boolean }
-  | { readonly do: 'wait'; readonly ms: number }
-  | { readonly do: 'weather'; readonly broker: Weather; readonly database: DatabaseWeather }
-  | { readonly do: 'cut' }
-  | { readonly do: 'down'; readonly ms: number }
-  | { readonly do: 'tend'; readonly maxAgeMs: number }
-  | { readonly do: 'clock'; readonly whose: 0 | 1 | 2; readonly ms: number; readonly trusted: boolean }
-  | { readonly do: 'kill'; readonly damage: Damage | null; readonly offMs: number }
-  | { readonly do: 'killCloud'; readonly which: 0 | 1; readonly offMs: number };
-
-export interface ReceiptHistory {
-  readonly seed: number;
-  readonly steps: readonly ReceiptStep[];
-}
 
 /** Faults on purpose: what the model must be able to find. */
 export interface Plants {
@@ -238,54 +222,13 @@ class World {
   }
 }
 
-const part = fc.oneof(fc.constant(0), fc.constantFrom(0.05, 0.3, 0.9));
-const weather: fc.Arbitrary<Weather> = fc.record({
-  lost: part,
-  unacknowledged: part,
-  doubled: part,
-  refused: fc.constantFrom(0, 0, 0, 0.3),
-  lateMs: fc.constantFrom(50, 2_000, 30_000, 100_000),
-});
-const databaseWeather: fc.Arbitrary<DatabaseWeather> = fc.record({ slowMs: fc.constantFrom(0, 0, 200, 30_000), failing: part });
-const offMs = fc.oneof(fc.integer({ min: 0, max: 5_000 }), fc.integer({ min: 0, max: 3_600_000 }));
-const damage = fc.oneof({ weight: 4, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: damages });
-
-function step(weight: number, arbitrary: fc.Arbitrary<ReceiptStep>): fc.WeightedArbitrary<ReceiptStep> {
-  return { weight, arbitrary };
-}
-
-const steps = fc.array(
-  fc.oneof(
-    step(8, fc.record({ do: fc.constant('append'), what: fc.constantFrom(...ROW_CLASSES), big: fc.nat(3).map((n) => n === 3) })),
-    step(4, fc.record({ do: fc.constant('wait'), ms: fc.integer({ min: 1, max: 2_000 }) })),
-    step(3, fc.record({ do: fc.constant('wait'), ms: fc.integer({ min: 1, max: 120_000 }) })),
-    step(1, fc.record({ do: fc.constant('wait'), ms: fc.integer({ min: 1, max: 2 * 3_600_000 }) })),
-    step(3, fc.record({ do: fc.constant('weather'), broker: weather, database: databaseWeather })),
-    step(1, fc.record({ do: fc.constant('cut') })),
-    step(1, fc.record({ do: fc.constant('down'), ms: offMs })),
-    step(1, fc.record({ do: fc.constant('tend'), maxAgeMs: fc.constantFrom(1_000, 3_600_000, YEAR_MS) })),
-    step(
-      1,
-      fc.record({
-        do: fc.constant('clock'),
-        whose: fc.constantFrom(0, 1, 2),
-        ms: fc.constantFrom(-30 * YEAR_MS, -60_000, 60_000, YEAR_MS),
-        trusted: fc.boolean(),
-      }),
-    ),
-    step(2, fc.record({ do: fc.constant('kill'), damage, offMs })),
-    step(1, fc.record({ do: fc.constant('killCloud'), which: fc.constantFrom(0, 1), offMs })),
-  ) as fc.Arbitrary<ReceiptStep>,
-  { maxLength: 40, size: 'max' },
-);
-
 /** @param onSteps told how many steps each history took. */
 export function receiptsProperty(
   folder: RobotFolder,
   onSteps: (count: number) => void,
   plants: Plants = {},
 ): fc.IAsyncProperty<[ReceiptHistory]> {
-  return fc.asyncProperty(fc.record({ seed: fc.integer(), steps }), async (history) => {
+  return fc.asyncProperty(receiptHistories, async (history) => {
     const time = new VirtualTime(history.seed);
     time.install();
     const world = new World(folder, time, plants);
