@@ -6,11 +6,19 @@ import { basename, dirname, join } from 'node:path';
 import { needsRoot } from '../faults/campaign.ts';
 
 const SUITE = 'bookworm';
+const MIRROR = 'http://deb.debian.org/debian';
 
 export function debianMissing(): string | false {
   const programs = ['debootstrap', 'dpkg-deb', 'unshare', 'chroot'];
   const missing = programs.find((program) => spawnSync('sh', ['-c', `PATH=$PATH:/usr/sbin command -v ${program}`]).status !== 0);
-  return needsRoot() || (missing === undefined ? false : `no ${missing}: apt-get install debootstrap dpkg util-linux`);
+  if (missing !== undefined) return needsRoot() || `no ${missing}: apt-get install debootstrap dpkg util-linux`;
+  return needsRoot() || mirrorMissing();
+}
+
+/** Asked as debootstrap asks. */
+function mirrorMissing(): string | false {
+  const { status } = spawnSync('wget', ['--quiet', '--spider', '--timeout=10', '--tries=1', `${MIRROR}/dists/${SUITE}/InRelease`]);
+  return status === 0 ? false : `${MIRROR} can't be reached`;
 }
 
 export interface Ended {
@@ -23,7 +31,7 @@ export class DebianRoot {
 
   /** @param packages what is in it beside the essential ones. Takes some two minutes and the Debian mirror. */
   constructor(packages: readonly string[]) {
-    const args = ['--variant=minbase', `--include=${packages.join(',')}`, SUITE, this.folder];
+    const args = ['--variant=minbase', `--include=${packages.join(',')}`, SUITE, this.folder, MIRROR];
     const { status, stdout, stderr } = spawnSync('debootstrap', args, { encoding: 'utf8', env: withSbin() });
     if (status !== 0) throw new Error(`debootstrap: ${stdout.slice(-500)}${stderr}`);
     this.#giveNode();
