@@ -29,6 +29,7 @@ const FOR_TESTS = [
   { name: 'systemd', program: 'systemd-analyze' },
   { name: 'dbus', program: 'dbus-daemon' },
   { name: 'prometheus', program: 'promtool' },
+  { name: 'iproute2', program: 'ip' },
   { name: 'lintian', program: 'lintian' },
   { name: 'debootstrap', program: 'debootstrap' },
 ];

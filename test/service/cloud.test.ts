@@ -14,7 +14,7 @@ const skip = systemdMissing() || (findMosquitto() ? false : 'no Mosquitto: apt-g
 const UNIT = 'elderly-bot-cloud.service';
 const FOLDER = '/etc/elderly-bot-cloud';
 
-describe('the cloud as a service', { skip, timeout: 120_000 }, () => {
+describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
   let lab: SystemdLab;
   let broker: Mosquitto;
   let folder: string;

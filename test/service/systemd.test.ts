@@ -25,7 +25,7 @@ commands:
     motion: true
 `;
 
-describe('the service in a real systemd', { skip, timeout: 240_000 }, () => {
+describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
   let domain: RosDomain;
   let bench: ServiceBench;
   let robot: RosPeer;

@@ -1,0 +1,49 @@
+// Run in a network namespace of its own, by reception.test.ts: how many of 40 messages the agent hears of nodes of its user, of another and
+// of root, in each discovery range. Prints one JSON object.
+import { RosPeer } from '../support/ros.ts';
+import { ServiceBench, UNIT } from '../support/service.ts';
+import { ROBOT_USER } from '../support/systemd.ts';
+
+const MESSAGES = 40;
+const TYPE = 'std_msgs/msg/Int32';
+const UDP = 'FASTDDS_BUILTIN_TRANSPORTS=UDPv4';
+const PUBLISHERS = { same: ROBOT_USER.id, other: ROBOT_USER.id + 1, root: undefined };
+/** The last: what docs/service.md says to set. */
+const RANGES = [
+  ['LOCALHOST', ''],
+  ['LOCALHOST', UDP],
+  ['SUBNET', ''],
+  ['SUBNET', UDP],
+] as const;
+
+const id = Number(process.env.ROS_DOMAIN_ID);
+const rosEnv = (range: string) => ({ ROS_DOMAIN_ID: String(id), ROS_AUTOMATIC_DISCOVERY_RANGE: range });
+const bench = await ServiceBench.start({ id, env: rosEnv('LOCALHOST'), release: async () => {} });
+const heard = async (): Promise<number> => {
+  const { channels } = await bench.status(() => true);
+  return channels.find(({ name }) => name === 'steps')?.messages ?? 0;
+};
+const table: Record<string, number> = {};
+try {
+  bench.setEnvironment('');
+  bench.install();
+  for (const [range, transport] of RANGES) {
+    bench.setEnvironment(`ROS_AUTOMATIC_DISCOVERY_RANGE=${range}\n${transport}\n`);
+    bench.lab.must('systemctl', 'restart', UNIT);
+    for (const [who, user] of Object.entries(PUBLISHERS)) {
+      const before = await heard();
+      const peer = await RosPeer.start('publisher', rosEnv(range), user);
+      await peer.advertise('/steps', TYPE);
+      await peer.matched('/steps');
+      await bench.status(({ channels }) => channels.some(({ name, state }) => name === 'steps' && state === 'published'));
+      await peer.burst('/steps', TYPE, MESSAGES, MESSAGES);
+      // What is heard at all is heard by then.
+      await bench.lab.until(async () => (await heard()) > before, 1_000).catch(() => {});
+      table[[who, range, ...(transport ? ['UDPv4'] : [])].join(' ')] = (await heard()) - before;
+      await peer.close();
+    }
+  }
+} finally {
+  await bench.stop();
+}
+process.stdout.write(`${JSON.stringify(table)}\n`);
