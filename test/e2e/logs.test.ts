@@ -1,8 +1,11 @@
 // The log of the agent as it is started, in the bucket: on command, and after a kill with its last lines.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import Database from 'better-sqlite3';
+import { Notes } from '../../src/outbox/index.ts';
 import { result } from '../../src/wire/index.ts';
 import { Bench, THING } from '../support/bench.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
@@ -69,5 +72,16 @@ describe('the agent’s log', { skip, timeout: 120_000 }, () => {
     agent = bench.agent();
     await agent.event('connected');
     assert.ok(!agent.lines.some(({ event }) => event === 'crashed_before'), 'it was stopped in order');
+  });
+
+  it('is shipped by schedule, and what was missed while the robot was off is made up for once', async () => {
+    assert.equal(await agent.stop(), 0);
+    const db = new Database(join(bench.stateDir, 'outbox.db'));
+    new Notes(db).write('job ship_logs', '{"from":0,"ran":[]}');
+    db.close();
+    agent = bench.agent();
+    await agent.event('logs_shipped', ({ why }) => why === 'schedule');
+    await shipped((all) => all.some((line) => line.includes('"log_closed"')));
+    assert.equal(agent.lines.filter(({ event }) => event === 'logs_shipped').length, 1);
   });
 });
