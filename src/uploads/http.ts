@@ -187,10 +187,9 @@ async function opened(source: string | Buffer): Promise<Opened> {
 
 /** Undefined where the signal fires first. */
 function unlessEnded<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  return Promise.race([
-    awaited,
-    new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true })),
-  ]);
+  if (signal.aborted) return Promise.resolve(undefined);
+  const ended = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
+  return Promise.race([awaited, ended]);
 }
 
 /** A kept connection may have been closed by the other side just then: that is no failure, and it is asked once more on another. */
