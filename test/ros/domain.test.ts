@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { claimDomain, lockPort } from '../support/domain.ts';
@@ -28,6 +29,25 @@ describe('ROS domains for tests', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     assert.equal(await isHeld(Number(id)), false);
+  });
+
+  test('what a program with a faked clock left in shared memory is gone, and nothing else', async () => {
+    const file = (port: number) => `/dev/shm/fastdds_port${port}`;
+    const leave = (port: number, seenMs: number) => {
+      const bytes = Buffer.alloc(512);
+      bytes.writeBigInt64LE(BigInt(seenMs), 256);
+      writeFileSync(file(port), bytes);
+    };
+    // No domain has these.
+    const [ahead, now] = [1_000_000 + process.pid, 5_000_000 + process.pid];
+    leave(ahead, Date.now() + 86_400_000);
+    leave(now, Date.now());
+    try {
+      await (await claimDomain()).release();
+      assert.deepEqual([existsSync(file(ahead)), existsSync(file(now))], [false, true]);
+    } finally {
+      rmSync(file(now));
+    }
   });
 });
 

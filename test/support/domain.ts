@@ -2,6 +2,7 @@
 // each other. A domain is held by listening on its loopback port: taken or free is decided by the kernel, and a process that
 // dies, however, gives it back at once.
 import { createServer, type Server } from 'node:net';
+import { forgetTheFuture } from './sharedMemory.ts';
 
 /** Above 101 the ports of DDS can collide with the ephemeral ones of Linux (docs.ros.org, The ROS_DOMAIN_ID). */
 const LAST_DOMAIN = 101;
@@ -19,6 +20,7 @@ export interface RosDomain {
 
 /** Takes a free domain and points this process at it. Nodes started before keep theirs. */
 export async function claimDomain(): Promise<RosDomain> {
+  forgetTheFuture();
   for (let n = 0; n < LAST_DOMAIN; n += 1) {
     const id = 1 + ((process.pid + n) % LAST_DOMAIN);
     const lock = await listen(lockPort(id));
