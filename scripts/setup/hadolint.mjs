@@ -2,23 +2,25 @@
 // it: where it can't be had that test is skipped, and says so.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { find, ROOT, STATE, say } from './context.mjs';
+import { ROOT, STATE, say } from './context.mjs';
 import { run } from './run.mjs';
 
 const FOLDER = join(STATE, 'hadolint');
 const PYTHON = join(ROOT, '.ros2/bin/python');
 const REQUIREMENTS = 'scripts/setup/hadolint-requirements.txt';
 
-/** What will be installed, for the line that says so; undefined where nothing is. */
+/** What will be installed, for the line that says so; undefined where nothing is: on a robot with a ROS of its own there is no Python of ours. */
 export function hadolint() {
-  return !existsSync(join(FOLDER, 'bin/hadolint')) && find('python3') ? 'hadolint, from PyPI, for the test of the Dockerfile' : undefined;
+  const isThere = existsSync(join(FOLDER, 'bin/hadolint'));
+  return isThere || existsSync('/opt/ros') ? undefined : 'hadolint, from PyPI, for the test of the Dockerfile';
 }
 
-/** After ROS: on a robot with a ROS of its own there is no Python of ours. */
+/** After ROS. Where PyPI can't be reached that is known at once: it is tried again at every setup. */
 export async function installHadolint() {
-  const args = ['-m', 'pip', 'install', '-q', '--no-deps', '--require-hashes', '--only-binary', ':all:', '--target', FOLDER];
+  const args = ['-m', 'pip', 'install', '-q', '--retries', '0', '--timeout', '10'];
+  const exactly = ['--no-deps', '--require-hashes', '--only-binary', ':all:', '--target', FOLDER, '-r', REQUIREMENTS];
   try {
-    await run('hadolint', existsSync(PYTHON) ? PYTHON : 'python3', [...args, '-r', REQUIREMENTS], { fetches: 'PyPI' });
+    await run('hadolint', PYTHON, [...args, ...exactly], { fetches: 'PyPI' });
   } catch {
     say('hadolint could not be installed, so the Dockerfile is not linted');
   }
