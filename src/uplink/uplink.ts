@@ -145,6 +145,8 @@ export class Uplink {
     try {
       session = await this.#connect(id, signal, trial);
       await session.subscribe([this.#topics.commands, this.#topics.receipts]);
+      // A stop meanwhile is not said again: the connection would be served for ever.
+      signal.throwIfAborted();
     } catch (error) {
       session?.drop();
       return signal.aborted ? 'failed' : this.#notConnected(error, session ? 'subscribe' : 'connect', trial);
