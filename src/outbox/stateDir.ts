@@ -32,6 +32,8 @@ export function lockStateDir(stateDir: string, what: keyof typeof LOCKS = 'agent
   let db: Database.Database | undefined;
   try {
     db = new Database(join(stateDir, file), { timeout: 0 });
+    // Nothing is ever written, so no journal is: a full disk has no room for one.
+    db.pragma('journal_mode = MEMORY');
     db.pragma('locking_mode = EXCLUSIVE');
     db.exec('begin exclusive');
   } catch (error) {

@@ -10,7 +10,7 @@ import { openQueue, type Queue } from '../../src/agent/queue.ts';
 import { withRoom } from '../../src/agent/room.ts';
 import { Lifetime, systemClock } from '../../src/clock/index.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
-import type { NewRow } from '../../src/outbox/index.ts';
+import { lockStateDir, type NewRow, type StateLock } from '../../src/outbox/index.ts';
 import { needsRoot } from '../faults/campaign.ts';
 import { fillUp, Volume } from '../faults/volume.ts';
 
@@ -29,8 +29,14 @@ function configured(stateDir: string): Config {
   return { ...config, state_dir: stateDir, outbox: { ...config.outbox, max_size: FILE_BYTES }, uploads: { ...config.uploads, api: null } };
 }
 
+interface Opened extends Queue {
+  readonly lifetime: Lifetime;
+  readonly lock: StateLock;
+}
+
 /** As the agent does it, up to the outbox. */
-function opened(stateDir: string): Queue & { readonly lifetime: Lifetime } {
+function opened(stateDir: string): Opened {
+  const lock = lockStateDir(stateDir);
   const lifetime = withRoom(stateDir, () => Lifetime.begin(stateDir));
   const queue = openQueue({
     config: configured(stateDir),
@@ -41,14 +47,15 @@ function opened(stateDir: string): Queue & { readonly lifetime: Lifetime } {
     log,
     adopted: [],
   });
-  return { ...queue, lifetime };
+  return { ...queue, lifetime, lock };
 }
 
 const alert = (value: string): NewRow => ({ class: 'alert', channel: 'gas', value });
 
 /** As kill -9 leaves it: nothing is flushed, nothing is closed in order. */
-const killed = ({ db }: Queue) => {
+const killed = ({ db, lock }: Opened) => {
   db.close();
+  lock.release();
 };
 
 describe('a start with hardly any room', { skip: needsRoot() }, () => {
