@@ -170,6 +170,13 @@ export class Outbox {
     }
   }
 
+  /** Whether a row of this class is neither on its way nor acknowledged. */
+  hasFree(rowClass: RowClass): boolean {
+    const claim = this.claim(rowClass, { maxRows: 1, maxBytes: 1 });
+    if (claim) this.failed(claim);
+    return claim !== undefined;
+  }
+
   /** Whether a row of this class was given to the link and is not acknowledged yet. */
   isOnItsWay(rowClass: RowClass): boolean {
     return this.#ledger.lanes.isOnItsWay(classNumber(rowClass));

@@ -95,7 +95,7 @@ export const PROBLEMS = {
   client_id_taken: {
     severity: 'error',
     title: 'Another client uses this robot’s name',
-    todo: 'find the second agent, or the bench tool, that connects with this thing name, and stop it',
+    todo: 'find the second agent (a cloned card?), or the bench tool, that connects with this thing name, and stop it; each robot needs a name and a certificate of its own',
     hides: ['mqtt_ended'],
   },
   mqtt_ended: {

@@ -55,6 +55,7 @@ export class Session {
   /** Resolves with the reason once the connection is over, however it ended. */
   readonly ended: Promise<Error | undefined>;
   #over = false;
+  #cut = false;
 
   private constructor(client: MqttClient) {
     this.#client = client;
@@ -68,7 +69,7 @@ export class Session {
       });
       client.on('close', () => {
         this.#over = true;
-        resolve(reason);
+        resolve(reason ?? (this.#cut ? new ConnectError('cut by the robot: no answer from the broker in time', 'ETIMEDOUT') : undefined));
       });
     });
   }
@@ -151,6 +152,7 @@ export class Session {
 
   /** Cuts the connection without a DISCONNECT: the last will goes out. */
   drop(): void {
+    this.#cut = true;
     this.#client.end(true);
     this.#client.stream.destroy();
   }

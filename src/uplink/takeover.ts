@@ -1,5 +1,5 @@
 // Two clients with one id throw each other off for ever: the broker gives the session to the newest. Recognised, named, and damped
-// by a long wait. MQTT 5 says so (reason 0x8E); a 3.1.1 broker just closes, so there it is told by its rhythm. Pure.
+// by a long wait. MQTT 5 may say so (reason 0x8E); Mosquitto 2.0 and a 3.1.1 broker just close, so there it is told by its rhythm. Pure.
 
 /** Session taken over (OASIS MQTT 5, 3.14.2.1). */
 export const SESSION_TAKEN_OVER = 0x8e;
@@ -8,21 +8,53 @@ export const SESSION_TAKEN_OVER = 0x8e;
 const LOSSES = 3;
 const WINDOW_MS = 10 * 60_000;
 
-/** A connection that ended sooner was ended by somebody, where the broker gave no reason. */
-const SHORT_MS = 5_000;
-const SHORT_LOSSES = 6;
+/**
+ * A connection that came about at once and was closed so soon, without a word, was ended by somebody. The other client backs off as
+ * we do, so that the fifth of ours lasts about 16 s.
+ */
+const SHORT_MS = 30_000;
+const SHORT_LOSSES = 5;
 
-/** Where another client has this id, each further connect throws it off: rarely is kind to both. */
-export const TAKEOVER_WAIT_MS = 5 * 60_000;
+/** Where another client has this id, each further connect throws it off: rarely is kind to both. A guess costs less than what was told. */
+const TOLD_WAIT_MS = 5 * 60_000;
+const GUESSED_WAIT_MS = 60_000;
+
+/** The other comes back after its own wait: a connection that lasted this long has nobody against it. */
+export const CALM_MS = 2 * TOLD_WAIT_MS;
+
+export interface Takeover {
+  /** The broker said so; else it is told by the rhythm. */
+  readonly told: boolean;
+  readonly waitMs: number;
+}
 
 export class TakeoverWatch {
   #losses: { readonly atMs: number; readonly told: boolean }[] = [];
+  #taken = false;
 
-  /** @returns whether another client seems to use this id. */
-  ended(nowMs: number, lastedMs: number, reason: string | number | undefined): boolean {
+  /** Another client seems to use this id, connected or not. */
+  get isTaken(): boolean {
+    return this.#taken;
+  }
+
+  /**
+   * A connection is over.
+   * @param reason undefined: the broker closed it without a word.
+   * @returns what is to be done where another client seems to use this id.
+   */
+  ended(nowMs: number, lastedMs: number, reason: string | number | undefined): Takeover | undefined {
     const told = reason === SESSION_TAKEN_OVER;
-    if (!told && (lastedMs > SHORT_MS || reason !== undefined)) return false;
+    if (!told && (reason !== undefined || lastedMs > (this.#taken ? CALM_MS : SHORT_MS))) return undefined;
     this.#losses = [...this.#losses.filter(({ atMs }) => nowMs - atMs < WINDOW_MS), { atMs: nowMs, told }];
-    return this.#losses.filter((loss) => loss.told).length >= LOSSES || this.#losses.length >= SHORT_LOSSES;
+    const tolds = this.#losses.filter((loss) => loss.told).length;
+    this.#taken ||= tolds >= LOSSES || this.#losses.length >= SHORT_LOSSES;
+    if (!this.#taken) return undefined;
+    return { told: tolds > 0, waitMs: tolds > 0 ? TOLD_WAIT_MS : GUESSED_WAIT_MS };
+  }
+
+  /** A connection has lasted, or the broker itself could not be reached: that is another trouble. */
+  over(): void {
+    this.#losses = [];
+    this.#taken = false;
   }
 }

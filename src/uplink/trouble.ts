@@ -1,7 +1,7 @@
 // Why there is no link, as the one problem of it that a person sees at a time.
 import type { Logger } from 'pino';
 import type { ProblemCode, Problems } from '../status/index.ts';
-import { TAKEOVER_WAIT_MS } from './takeover.ts';
+import type { Takeover } from './takeover.ts';
 
 /** The problems of which one at a time is why there is no link. */
 const LINK_PROBLEMS: readonly ProblemCode[] = [
@@ -30,9 +30,9 @@ export class LinkTrouble {
     this.#log = log;
   }
 
-  /** There is a link. */
-  none(): void {
-    this.#problems.clearOthers(LINK_PROBLEMS);
+  /** There is a link. @param isTaken another client seems to have this robot's name, and will end this connection too. */
+  none(isTaken: boolean): void {
+    this.#problems.clearOthers(LINK_PROBLEMS, isTaken ? 'client_id_taken' : undefined);
   }
 
   /** No connection came about. @param reason the code it is known by. */
@@ -52,10 +52,11 @@ export class LinkTrouble {
   }
 
   /** Another client has this robot's name. */
-  taken(): void {
-    this.#problems.raise(
-      'client_id_taken',
-      `this connection was taken over again and again; the next try is in ${TAKEOVER_WAIT_MS / 60_000} min`,
-    );
+  taken(thing: string, { told, waitMs }: Takeover, lastedMs: number): void {
+    const how = told
+      ? `the broker says that another client took over the connection of ${thing}, again and again`
+      : `the broker closes the connections of ${thing} again and again soon after they came about, without a word, as it does when another client connects with this name`;
+    this.#log.warn({ event: 'disconnected', lasted_ms: lastedMs, told, next_ms: waitMs }, how);
+    this.#problems.raise('client_id_taken', `${how}; tried again each ${waitMs / 60_000} min, and for an alert at once`);
   }
 }

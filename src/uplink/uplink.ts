@@ -2,9 +2,9 @@
 // whatever reason, wait with backoff and do it again. It never gives up, and never stops sensing.
 import { randomBytes } from 'node:crypto';
 import { backoffMs, STABLE_AFTER_MS, wait } from '../clock/index.ts';
-import { messageOf } from '../errors.ts';
+import { codeOf, messageOf } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
-import type { BudgetStatus, LinkStatus } from '../status/index.ts';
+import type { BudgetStatus, LinkStatus, ProblemCode } from '../status/index.ts';
 import { topicsOf } from '../wire/index.ts';
 import type { Answer } from './asking.ts';
 import { Budget } from './budget.ts';
@@ -15,15 +15,18 @@ import type { UplinkOptions } from './options.ts';
 import type { Proof } from './prove.ts';
 import { receiveReceipt } from './receive.ts';
 import { ConnectError, type Link, type Message, Session } from './session.ts';
-import { TAKEOVER_WAIT_MS, TakeoverWatch } from './takeover.ts';
+import { CALM_MS, type Takeover, TakeoverWatch } from './takeover.ts';
 import { TopicAnswers } from './topicAnswers.ts';
 import type { Trial } from './trial.ts';
 import { Trials } from './trials.ts';
 import { LinkTrouble } from './trouble.ts';
 import { Way } from './way.ts';
 
+/** What speaks for a trouble of the broker or the way there, and against another client. */
+const NOT_REACHED: readonly ProblemCode[] = ['broker_name_unknown', 'broker_refused_connection', 'broker_unreachable'];
+
 /** How one try went: `failed` before it was stable, `again` for a reason that calls for no backoff. */
-type Ending = 'stable' | 'failed' | 'taken' | 'again' | 'try_other_version';
+type Ending = 'stable' | 'failed' | 'again' | 'try_other_version' | Takeover;
 
 export class Uplink {
   readonly #options: UplinkOptions;
@@ -40,6 +43,8 @@ export class Uplink {
   #state: { readonly state: LinkStatus['state']; readonly sinceMs: number } = { state: 'stopped', sinceMs: 0 };
   #connection: Connection | undefined;
   #waiting = new AbortController();
+  /** The wait is for the sake of another client; an alert does not wait for it. */
+  #yielding = false;
   /** A clean stop began: the end of the connection is no trouble. */
   #finishing = false;
 
@@ -62,6 +67,7 @@ export class Uplink {
   /** Something may be there to send. */
   wake(): void {
     this.#connection?.wake();
+    if (this.#yielding && this.#alertWaits()) this.#waiting.abort();
   }
 
   status(): LinkStatus {
@@ -119,10 +125,13 @@ export class Uplink {
         continue;
       }
       this.#failures = ending === 'stable' ? 1 : this.#failures + 1;
-      const ms = ending === 'taken' ? TAKEOVER_WAIT_MS : backoffMs(this.#failures, this.#options.backoff, Math.random());
+      this.#yielding = typeof ending === 'object' && !this.#alertWaits();
+      const backoff = backoffMs(this.#failures, this.#options.backoff, Math.random());
       this.#enter('waiting');
       this.#waiting = new AbortController();
+      const ms = this.#yielding && typeof ending === 'object' ? ending.waitMs : backoff;
       await wait(ms, AbortSignal.any([signal, this.#waiting.signal]));
+      this.#yielding = false;
     }
     this.#trials.abandon('the agent was stopped');
     this.#enter('stopped');
@@ -155,9 +164,11 @@ export class Uplink {
     this.#enter('connected');
     this.#way.worked();
     lifetime.vouch(clock.wall());
-    this.#trouble.none();
+    this.#trouble.none(this.#takeovers.isTaken);
+    const calm = setTimeout(() => this.#calm(), CALM_MS).unref();
     log.info({ event: 'connected', mqtt_version: this.#way.version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
     const reason = await this.#serve(session, id, signal, trial);
+    clearTimeout(calm);
     if (trial && trial.credentials !== this.#trials.current) return 'again';
     return this.#ended(reason, signal.aborted);
   }
@@ -191,6 +202,7 @@ export class Uplink {
       return 'again';
     }
     const cause = connectCause(reason, this.#clockView(), this.#trials.current);
+    if (NOT_REACHED.includes(cause)) this.#takeovers.over();
     this.#trouble.refused(cause, reason, `${this.#way.endpoint}: ${messageOf(error)}`);
     this.#way.failed(cause);
     return 'failed';
@@ -216,13 +228,26 @@ export class Uplink {
   #ended(reason: Error | undefined, isAborted: boolean): Ending {
     const lastedMs = this.#sinceMs;
     const isOurs = isAborted || this.#finishing || this.#trials.running !== undefined;
-    const code = reason instanceof ConnectError ? reason.reason : undefined;
-    if (!isOurs && this.#takeovers.ended(this.#options.clock.mono(), lastedMs, code)) {
-      this.#trouble.taken();
-      return 'taken';
+    if (!isOurs) {
+      const code = reason instanceof ConnectError ? reason.reason : reason && (codeOf(reason) ?? reason.name);
+      const takeover = this.#takeovers.ended(this.#options.clock.mono(), lastedMs, code);
+      if (takeover) {
+        this.#trouble.taken(this.#options.thing, takeover, lastedMs);
+        return takeover;
+      }
+      this.#trouble.ended(lastedMs, reason);
     }
-    if (!isOurs) this.#trouble.ended(lastedMs, reason);
     return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
+  }
+
+  /** Nobody ended this connection. */
+  #calm(): void {
+    this.#takeovers.over();
+    this.#trouble.none(false);
+  }
+
+  #alertWaits(): boolean {
+    return this.#options.outbox.hasFree('alert');
   }
 
   #receive(message: Message): void {

@@ -85,25 +85,37 @@ describe('the way to the broker', () => {
 });
 
 describe('the takeover watch', () => {
+  const told = { told: true, waitMs: 300_000 };
+  const guessed = { told: false, waitMs: 60_000 };
+
   it('sees a loop in three losses of which the broker says why', () => {
     const watch = new TakeoverWatch();
     assert.deepEqual(
       [0, 1, 2].map((i) => watch.ended(i * 60_000, 30_000, SESSION_TAKEN_OVER)),
-      [false, false, true],
+      [undefined, undefined, told],
     );
   });
 
-  it('sees one in the rhythm where the broker says nothing', () => {
+  it('sees one in the rhythm where the broker says nothing, though each backs off and lasts longer', () => {
     const watch = new TakeoverWatch();
     assert.deepEqual(
-      [0, 1, 2, 3, 4, 5].map((i) => watch.ended(i * 10_000, 1_000, undefined)),
-      [false, false, false, false, false, true],
+      [1, 3, 5, 9, 16].map((s) => watch.ended(s * 10_000, s * 1_000, undefined)),
+      [undefined, undefined, undefined, undefined, guessed],
     );
+  });
+
+  it('goes on seeing it at the pace of the long wait, until a connection has lasted', () => {
+    const watch = new TakeoverWatch();
+    for (let i = 0; i < 5; i++) watch.ended(i * 10_000, 1_000, undefined);
+    assert.deepEqual(watch.ended(360_000, 300_000, undefined), guessed);
+    watch.over();
+    assert.equal(watch.isTaken, false);
+    assert.equal(watch.ended(360_000, 1_000, undefined), undefined);
   });
 
   it('takes a bad link for what it is', () => {
     const watch = new TakeoverWatch();
-    for (let i = 0; i < 50; i++) assert.equal(watch.ended(i * 10_000, 1_000, 'ECONNRESET'), false);
-    for (let i = 0; i < 50; i++) assert.equal(watch.ended(i * 60_000, 50_000, undefined), false);
+    for (let i = 0; i < 50; i++) assert.equal(watch.ended(i * 10_000, 1_000, 'ECONNRESET'), undefined);
+    for (let i = 0; i < 50; i++) assert.equal(watch.ended(i * 60_000, 50_000, undefined), undefined);
   });
 });

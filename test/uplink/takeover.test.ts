@@ -1,0 +1,65 @@
+// Two agents with one thing name, as a cloned SD card makes them, on a real Mosquitto: 2.0 throws the older off without a word.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
+import { findMosquitto, Mosquitto } from '../support/mosquitto.ts';
+import { ScriptedBroker } from '../support/scriptedBroker.ts';
+import { startUplink, type UplinkBench } from '../support/uplink.ts';
+
+const skip = findMosquitto() ? false : 'Mosquitto is not installed';
+
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (const endMs = performance.now() + 20_000; !isSo(); await new Promise((resolve) => setTimeout(resolve, 5))) {
+    assert.ok(performance.now() < endMs, `${what}: not within 20 s`);
+  }
+}
+
+const codes = ({ problems }: UplinkBench) => problems.standing().map(({ code }) => code);
+
+describe('two agents with one thing name', { timeout: 120_000 }, () => {
+  let folder: string;
+  let files: BenchFiles;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-takeover-'));
+    files = await benchCertificates(folder, 'elderly-bot');
+  });
+
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('are named and keep off, also while connected, and an alert does not wait for that', { skip }, async () => {
+    const broker = await Mosquitto.start({ certificates: files });
+    const [one, other] = [startUplink(files, broker.port), startUplink(files, broker.port)];
+    try {
+      await until('one of them yields', () => [one, other].some((bench) => codes(bench).includes('client_id_taken')));
+      const [yielding, staying] = codes(one).includes('client_id_taken') ? [one, other] : [other, one];
+      assert.match(yielding.problems.standing()[0]?.text ?? '', /connections of elderly-bot .* another client connects with this name/);
+      await until('it waits', () => yielding.uplink.status().state === 'waiting');
+      await until('the other has the name', () => staying.uplink.status().state === 'connected');
+
+      yielding.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
+      yielding.outbox.flush();
+      await until('the alert is delivered', () => !yielding.outbox.hasFree('alert') && !yielding.outbox.isOnItsWay('alert'));
+      assert.ok(codes(yielding).includes('client_id_taken'), 'a connection that came about does not end it');
+    } finally {
+      await Promise.all([one.stop(), other.stop()]);
+      await broker.stop();
+    }
+  });
+
+  it('a broker that does not answer in time is not taken for one', async () => {
+    const broker = await ScriptedBroker.start(files, { onPublish: () => false });
+    const bench = startUplink(files, broker.port);
+    try {
+      bench.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
+      await until('seven connections', () => broker.connects > 7);
+      assert.ok(!bench.raised.includes('client_id_taken'), bench.raised.join(', '));
+    } finally {
+      await bench.stop();
+      await broker.stop();
+    }
+  });
+});
