@@ -93,6 +93,9 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
   let looking = every(LOOK_EVERY_MS, look);
   function look(): void {
     for (const one of subscriptions) one.look(clock.mono());
+    const isDeaf = subscriptions.length > 0 && subscriptions.every(({ isPublished }) => !isPublished);
+    if (isDeaf) problems.raise('nothing_published', subscriptions.map(({ whySilent }) => whySilent).join('; '));
+    else problems.clear('nothing_published');
     if (++looks !== EAGER_LOOKS) return;
     looking.stop();
     looking = every(LATER_EVERY_MS, look);

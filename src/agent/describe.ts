@@ -3,6 +3,7 @@ import type { Clock, Ending, Lifetime } from '../clock/index.ts';
 import type { Commands } from '../commands/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Outbox, RowClass } from '../outbox/index.ts';
+import { resolveDomainId } from '../ros/index.ts';
 import type { Problems, Status } from '../status/index.ts';
 import type { Uplink } from '../uplink/index.ts';
 import { VERSION } from '../version.ts';
@@ -36,6 +37,7 @@ export function describe(parts: StatusParts): Status {
     last_run: ending ?? null,
     uptime_ms: clock.mono(),
     clock: { at: clock.wall(), trusted: clock.trusted() },
+    ros: { domain_id: resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID) },
     link: uplink.status(),
     outbox: {
       id: outbox.id,

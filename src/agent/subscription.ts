@@ -63,6 +63,11 @@ export class ChannelSubscription {
     this.#subscribe(found.wanted);
   }
 
+  /** Whether anybody published at the last look. */
+  get isPublished(): boolean {
+    return this.#offers.length > 0;
+  }
+
   /** Why nothing comes, for a person: nobody ever published, the publisher is gone, or it is there and silent (DDS misses the dead after 20 s). */
   get whySilent(): string {
     const { topic } = this.#parts;

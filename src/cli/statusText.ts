@@ -1,5 +1,5 @@
 // A running agent's status for a person: what is wrong first, then the way of the data.
-import type { Status } from '../status/index.ts';
+import { isOverdue, type Status } from '../status/index.ts';
 import { ago } from './ago.ts';
 import type { Paint } from './terminal.ts';
 
@@ -7,6 +7,7 @@ export function shown(found: Status, paint: Paint): string {
   const lines = [
     head(found, paint),
     ...problems(found, paint),
+    ...warnings(found, paint),
     ...link(found, paint),
     ...channels(found, paint),
     ...cameras(found),
@@ -27,6 +28,21 @@ function problems({ problems: standing }: Status, paint: Paint): string[] {
     const colour = severity === 'critical' || severity === 'error' ? 'red' : 'yellow';
     return [`${paint(colour, `problem  ${severity} ${code}`)} for ${ago(since)}: ${text}`, `         do: ${todo}`];
   });
+}
+
+/** What is no problem, as a sensor may speak only when something happens, and may be none the less. */
+function warnings({ channels: all }: Status, paint: Paint): string[] {
+  const unheard = all.filter(({ age_ms: age }) => age === null).map(({ name }) => name);
+  const overdue = all.filter(isOverdue).map(({ name, age_ms: age, longest_gap_ms: gap }) => {
+    return `${name} is quiet for ${ago(age ?? 0)}, and never was for longer than ${ago(gap ?? 0)}`;
+  });
+  const lines = [
+    ...(unheard.length === 0
+      ? []
+      : [`${unheard.length} of ${all.length} channels were never heard since the start: ${unheard.join(', ')}`]),
+    ...overdue,
+  ];
+  return lines.map((text) => `${paint('yellow', 'warning ')} ${text} (elderly-bot doctor says more)`);
 }
 
 function link({ link: one, outbox, delivered, budget, disk, wear }: Status, paint: Paint): string[] {

@@ -42,6 +42,7 @@ export class Channel {
   #messages = 0;
   #readings = 0;
   #lastMessageMs: number | undefined;
+  #longestGapMs: number | undefined;
 
   constructor(name: string, config: ChannelConfig, { standing, startMs = 0, newIncident = mintIncident }: ChannelOptions = {}) {
     const { on, at_most_every: atMostEveryMs, at_least_every: atLeastEveryMs, deadband } = config.report;
@@ -82,6 +83,7 @@ export class Channel {
   sample(sample: Sample, nowMs: number): readonly NewRow[] {
     const rows = this.elapse(nowMs);
     this.#messages++;
+    if (this.#lastMessageMs !== undefined) this.#longestGapMs = Math.max(this.#longestGapMs ?? 0, nowMs - this.#lastMessageMs);
     this.#lastMessageMs = nowMs;
     const awake = this.#silence?.heard(nowMs) ? [this.#silenceRow('cleared')] : NO_ROWS;
     this.#sample = sample;
@@ -134,6 +136,7 @@ export class Channel {
       messages: this.#messages,
       readings: this.#readings,
       age_ms: this.#lastMessageMs === undefined ? null : nowMs - this.#lastMessageMs,
+      longest_gap_ms: this.#longestGapMs ?? null,
       alert: this.#incident !== undefined,
       silent: this.silent,
     };

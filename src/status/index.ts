@@ -18,6 +18,7 @@ export { EXPOSITION_TYPE, exposition, METRICS, type ProcessFacts } from './metri
 export { Monitor, type MonitorOptions } from './monitor.ts';
 export { PROBLEMS, type ProblemCode, type ProblemEntry } from './problemList.ts';
 export { type ProblemListener, Problems, type StandingProblem } from './problems.ts';
+export { isOverdue } from './quiet.ts';
 export { askReload, askRotate, askStatus, type Orders, StatusSocket, socketPath } from './socket.ts';
 export type {
   BudgetStatus,

@@ -129,6 +129,12 @@ export const PROBLEMS = {
     title: 'A publisher offers less than the channel’s quality of service asks for, so nothing of it arrives',
     todo: 'set the channel’s qos to auto, or to what the publisher offers',
   },
+  nothing_published: {
+    severity: 'critical',
+    title: 'Nobody publishes on the topic of any channel, so nothing is sensed',
+    todo: 'start the robot’s ROS nodes; if they run, elderly-bot doctor finds out why they are not found here',
+    shownAfterMs: 300_000,
+  },
   sensor_silent: {
     severity: 'critical',
     title: 'A sensor has been silent for longer than its max_silence: that nothing is reported does not mean that nothing happens',

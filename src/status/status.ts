@@ -44,6 +44,8 @@ export interface ChannelStatus {
   readonly rate_hz: number | null;
   /** Milliseconds since the last message; null before the first. */
   readonly age_ms: number | null;
+  /** The longest that was between two messages; null before the second. */
+  readonly longest_gap_ms: number | null;
   readonly alert: boolean;
   /** No message for longer than max_silence. */
   readonly silent: boolean;
@@ -83,6 +85,7 @@ export interface Status {
   readonly last_run: Ending | null;
   readonly uptime_ms: number;
   readonly clock: { readonly at: number; readonly trusted: boolean };
+  readonly ros: { readonly domain_id: number };
   readonly link: LinkStatus;
   readonly outbox: {
     readonly id: string;

@@ -24,6 +24,8 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
   let bench: OutboxBench;
   let channels: Channels;
   let problems: Problems;
+  /** How much later it is each time somebody asks. */
+  let perLookMs = 0;
 
   before(async () => {
     domain = await claimDomain();
@@ -37,8 +39,10 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
   });
   beforeEach(() => {
     bench = outboxBench();
+    let nowMs = 0;
+    perLookMs = 0;
     problems = new Problems(
-      () => 0,
+      () => (nowMs += perLookMs),
       () => {},
     );
   });
@@ -122,6 +126,15 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     assert.ok(!one('co').silent);
     assert.ok(rows().some((row) => row.channel === 'co_silent' && /^false,{"alert":"cleared"/.test(row.body)));
     await again.close();
+  });
+
+  it('say after five minutes that nobody publishes on any of them, and no longer when somebody does', async () => {
+    start('  attic: { topic: /attic, type: std_msgs/Bool }\n  cellar: { topic: /cellar, type: std_msgs/Bool }\n');
+    perLookMs = 100_000;
+    await until(() => problem('nothing_published') !== undefined, 'it is said');
+    assert.equal(problem('nothing_published')?.text, 'nobody publishes on /attic; nobody publishes on /cellar');
+    await peer.advertise('/cellar', BOOL);
+    await until(() => problem('nothing_published') === undefined, 'one of them is published');
   });
 
   it('say of a silence that stood before a restart that it stands, until the first message', async () => {

@@ -51,7 +51,7 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     const text = program.lines.map((line) => String(line.text)).join('\n');
     assert.match(
       text,
-      /^elderly-bot {2}version \S+, start 1, running \d+ s\nproblems none\nlink {5}connected for \d+ s, localhost:\d+, MQTT 5\n/,
+      /^elderly-bot {2}version \S+, start 1, running \d+ s\nproblems none\nwarning {2}5 of 6 channels were never heard since the start: gas, fall, .* \(elderly-bot doctor says more\)\nlink {5}connected for \d+ s, localhost:\d+, MQTT 5\n/,
     );
     assert.match(text, /\noutbox {3}\d+ rows taken, \d+ unconfirmed, the oldest for \d+ s \(held: /);
     assert.match(text, /\nalerts {3}fire\n/);
@@ -92,6 +92,19 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     }
     const [first, second] = lines;
     assert.ok(first && second && second.uptime_ms >= first.uptime_ms + 900, `${first?.uptime_ms} and ${second?.uptime_ms}`);
+  });
+
+  it('warns of a channel that was heard regularly and is quiet, and of none that speaks rarely', () => {
+    const [one] = status.channels;
+    assert.ok(one);
+    const quietFor = (age: number, gap: number) => ({ ...one, messages: 100, age_ms: age, longest_gap_ms: gap });
+    const text = (age: number, gap: number) => shown({ ...status, channels: [quietFor(age, gap)] }, painter({ isTTY: false }, {}));
+    assert.match(text(102_000, 600), /\nwarning {2}gas is quiet for 102 s, and never was for longer than 1 s \(/);
+    for (const [age, gap] of [
+      [29_000, 600],
+      [102_000, 60_000],
+    ] as const)
+      assert.ok(!text(age, gap).includes('warning'));
   });
 
   it('puts problems first, in colour only on a terminal that wants it', () => {

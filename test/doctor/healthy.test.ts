@@ -7,7 +7,8 @@ import { askStatus, type Status } from '../../src/status/index.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { AGENT, Program } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
-import { type TestPatient, Ward } from './ward.ts';
+import { names } from './names.ts';
+import { type Diagnosis, type TestPatient, Ward } from './ward.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 
@@ -63,16 +64,59 @@ describe('the doctor, where nothing is broken', { skip, timeout: 120_000 }, () =
     await ward.broker.restart();
   });
 
-  it('says in words what an agent of another version is', async () => {
-    const other = await ward.admit();
+  /** What the doctor says beside an agent that answers so. */
+  async function besideAgent(over: (status: Status) => Partial<Status>, config?: string): Promise<Diagnosis> {
+    const other = await ward.admit(config === undefined ? {} : { config });
     other.makeStateDir();
     const status = await askStatus(patient.stateDir);
-    const old = { ...status, version: '0.0.9', problems: [], link: { ...status.link, state: 'connected' } } satisfies Status;
-    const server = createServer((_, answer) => answer.end(JSON.stringify(old)));
+    const answered = { ...status, problems: [], link: { ...status.link, state: 'connected' }, ...over(status) } satisfies Status;
+    const server = createServer((_, answer) => answer.end(JSON.stringify(answered)));
     await new Promise<void>((resolve) => server.listen(`${other.stateDir}/agent.sock`, resolve));
-    const { told } = await other.examine();
-    server.close();
-    server.closeAllConnections();
+    try {
+      return await other.examine();
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  }
+
+  it('says that the running agent listens in another ROS domain, and nothing of the channels', async () => {
+    const unheard = ({ channels }: Status) => channels.map((one) => ({ ...one, age_ms: null, messages: 0 }));
+    const found = await besideAgent((status) => ({ ros: { domain_id: 99 }, channels: unheard(status) }));
+    names(
+      found,
+      'graph',
+      /the running agent listens in ROS domain 99, where it heard 0 of 6 channels; this look was in domain \d+, where \d+ topics/,
+    );
+    assert.match(String(found.told[0]?.command), /^ROS_DOMAIN_ID=99 elderly-bot doctor/);
+    const channels = found.checks.filter(({ code }) => code.startsWith('channel.'));
+    assert.deepEqual(new Set(channels.map(({ status, hidden_by: by }) => `${status} ${by}`)), new Set(['skipped graph']));
+  });
+
+  it('says that a channel which is published here was never heard by the running agent', async () => {
+    const deaf =
+      (name: string) =>
+      ({ channels }: Status) =>
+        channels.map((one) => (one.name === name ? { ...one, age_ms: null } : one));
+    const found = await besideAgent((status) => ({ uptime_ms: 60_000, channels: deaf('gas')(status) }));
+    names(found, 'channel.gas', /\/gas_detected: comes here from \/house, and the running agent never heard it/);
+  });
+
+  it('warns of a sensor that the running agent heard regularly and that is silent now', async () => {
+    ward.advertise('/quiet', 'std_msgs/msg/Bool');
+    const quiet = ({ channels }: Status) =>
+      channels.map((one) => (one.name === 'gas' ? { ...one, messages: 200, longest_gap_ms: 600, age_ms: 102_000 } : one));
+    const found = await besideAgent((status) => ({ channels: quiet(status) }), 'channels: { gas: { topic: /quiet } }\n');
+    names(
+      found,
+      'channel.gas',
+      /nothing came in \d+ s; the running agent heard 200 messages, never more than 1 s apart, the last 102 s ago/,
+    );
+    assert.equal(found.told[0]?.status, 'warning');
+  });
+
+  it('says in words what an agent of another version is', async () => {
+    const { told } = await besideAgent(() => ({ version: '0.0.9' }));
     assert.deepEqual(
       told.map(({ code, seen }) => [code, /0\.0\.9/.test(seen)]),
       [['versions', true]],

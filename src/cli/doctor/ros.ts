@@ -4,8 +4,9 @@ import { fork } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { type ChannelConfig, type Config, publicationsOf } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
-import { amentPrefixes, locateMessage } from '../../ros/index.ts';
-import type { Finding, Status } from '../../status/index.ts';
+import { amentPrefixes, locateMessage, resolveDomainId } from '../../ros/index.ts';
+import { type ChannelStatus, type Finding, isOverdue, type Status } from '../../status/index.ts';
+import { ago } from '../ago.ts';
 import { ok, type Patient, type RobotCheck, robotCheck, skipped } from './patient.ts';
 import type { Heard, RosLook, Trouble } from './rosLook.ts';
 
@@ -13,6 +14,8 @@ const ROS_WITHIN_MS = 30_000;
 const LOOK_WITHIN_MS = 25_000;
 /** A header's time further away than this is not of now. */
 const STALE_MS = 10_000;
+/** By then an agent has heard whoever publishes all the time. */
+const SETTLED_AFTER_MS = 30_000;
 const SHARED_MEMORY = '/dev/shm';
 
 const looks = new WeakMap<Patient, Promise<RosLook | Trouble | Crash>>();
@@ -54,8 +57,7 @@ export const ros = robotCheck('ros', ROS_WITHIN_MS, async (patient): Promise<Fin
     const command = `bin/with-ros elderly-bot doctor${patient.flag}`;
     return { status: 'error', seen: found.message, do: found.todo ?? 'see the documentation of this code', command };
   }
-  const { ROS_DISTRO: distro, ROS_DOMAIN_ID: domain } = process.env;
-  return ok(`ROS 2 ${distro ?? ''} starts, domain ${patient.config.ros.domain_id ?? domain ?? 0}`);
+  return ok(`ROS 2 ${process.env.ROS_DISTRO ?? ''} starts, domain ${domainOf(patient)}`);
 });
 
 export const messageTypes = robotCheck('message_types', 5_000, ({ config }): Finding => {
@@ -90,15 +92,39 @@ export const messageTypes = robotCheck('message_types', 5_000, ({ config }): Fin
 export const graph = robotCheck('graph', ROS_WITHIN_MS, async (patient): Promise<Finding> => {
   const found = await look(patient);
   if (!('topics' in found)) return { ...skipped('needs ROS 2'), because: ['ros'] };
+  const elsewhere = await elsewhereThan(patient, found);
+  if (elsewhere) return elsewhere;
   if (found.topics.length > 0) return ok(`${found.topics.length} topics are published`);
-  const domain = patient.config.ros.domain_id ?? process.env.ROS_DOMAIN_ID ?? 0;
   return {
     status: 'error',
-    seen: `nothing at all is published in ROS domain ${domain}`,
+    seen: `nothing at all is published in ROS domain ${domainOf(patient)}`,
     do: 'start the robot’s nodes; if they run, compare ROS_DOMAIN_ID and ROS_AUTOMATIC_DISCOVERY_RANGE with theirs',
     command: `elderly-bot topics${patient.flag}`,
   };
 });
+
+function domainOf({ config }: Patient): number {
+  return resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID);
+}
+
+/** What is found in one ROS domain says nothing of an agent that listens in another. */
+async function elsewhereThan(patient: Patient, { topics }: RosLook): Promise<Finding | undefined> {
+  const agent = await patient.agent;
+  const here = domainOf(patient);
+  if (agent === undefined || agent.ros.domain_id === here) return undefined;
+  const there = agent.ros.domain_id;
+  const heard = agent.channels.filter(({ age_ms: age }) => age !== null).length;
+  return {
+    status: 'error',
+    seen: `the running agent listens in ROS domain ${there}, where it heard ${heard} of ${agent.channels.length} channels; this look was in domain ${here}, where ${topics.length} topics are published`,
+    do:
+      patient.config.ros.domain_id === null
+        ? `look in the agent’s domain; if ${here} is the robot’s, set ros.domain_id to it and start the agent anew`
+        : 'start the agent anew: ros.domain_id was changed since',
+    command:
+      patient.config.ros.domain_id === null ? `ROS_DOMAIN_ID=${there} elderly-bot doctor${patient.flag}` : `elderly-bot run${patient.flag}`,
+  };
+}
 
 /** One check for each configured channel. */
 export function channelChecks(config: Config): RobotCheck[] {
@@ -111,7 +137,11 @@ export function channelChecks(config: Config): RobotCheck[] {
       if (!('topics' in found)) return { ...skipped('needs ROS 2'), because: ['ros'] };
       const heard = found.channels[name];
       if (!heard) return skipped('it is not subscribed');
-      return channelFinding({ name, channel, heard, seconds: found.seconds, agent: await patient.agent, flag: patient.flag });
+      const agent = await patient.agent;
+      if (agent && agent.ros.domain_id !== domainOf(patient)) {
+        return { ...skipped('looked at in another ROS domain than the agent’s'), because: ['graph'] };
+      }
+      return channelFinding({ name, channel, heard, seconds: found.seconds, agent, flag: patient.flag });
     },
   }));
 }
@@ -150,9 +180,15 @@ function channelFinding({ name, channel, heard, seconds, agent, flag }: ChannelL
       command: `ros2 topic echo --once ${topic}`,
     };
   }
+  const told = agent?.channels.find((each) => each.name === name);
+  if (received > 0 && agent && told?.age_ms === null && agent.uptime_ms > SETTLED_AFTER_MS) {
+    const seen = `comes here from ${by}, and the running agent never heard it`;
+    const todo = 'run agent, robot and this shell as one user, with one RMW_IMPLEMENTATION and one ROS_AUTOMATIC_DISCOVERY_RANGE';
+    return error(seen, todo, `elderly-bot status${flag}`);
+  }
   const rate = `${Math.round((10 * received) / seconds) / 10} Hz`;
   if (received > 0) return ok(`${topic} by ${by}, ${rate}`);
-  return nothingHeard({ topic, by, channel, seconds, agentAgeMs: agent?.channels.find((each) => each.name === name)?.age_ms ?? undefined });
+  return nothingHeard({ topic, by, channel, seconds, told });
 }
 
 function nothingHeard(given: {
@@ -160,11 +196,20 @@ function nothingHeard(given: {
   by: string;
   channel: ChannelConfig;
   seconds: number;
-  agentAgeMs: number | undefined;
+  /** What the running agent says of it. */
+  told: ChannelStatus | undefined;
 }): Finding {
-  const { topic, by, channel, seconds, agentAgeMs } = given;
+  const { topic, by, channel, seconds, told } = given;
   const seen = `${topic}: ${by} is there, and nothing came in ${Math.round(seconds)} s`;
-  if (agentAgeMs !== undefined) return ok(`${seen}; the running agent heard it ${Math.round(agentAgeMs / 1_000)} s ago`);
+  if (told && isOverdue(told)) {
+    return {
+      status: 'warning',
+      seen: `${seen}; the running agent heard ${told.messages} messages, never more than ${ago(told.longest_gap_ms ?? 0)} apart, the last ${ago(told.age_ms ?? 0)} ago`,
+      do: 'look at the sensor and its node: it is there and silent; with max_silence its silence is an alert',
+      command: `ros2 topic hz ${topic}`,
+    };
+  }
+  if (told && told.age_ms !== null) return ok(`${seen}; the running agent heard it ${ago(told.age_ms)} ago`);
   const others = othersSharedMemory();
   if (others !== undefined) {
     return {
