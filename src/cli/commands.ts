@@ -4,6 +4,7 @@ import { ABLE } from '../agent/ownWork.ts';
 import { argumentSchema } from '../commands/index.ts';
 import { type ArgumentConfig, type CommandConfig, loadConfig, publicationsOf } from '../config/index.ts';
 import { type LoggedCommand, OUTBOX_FILE, readJournal } from '../outbox/index.ts';
+import { salvaged } from './salvaged.ts';
 
 export async function commands(file: string | undefined, json: boolean): Promise<number> {
   const { config } = loadConfig(file, process.env);
@@ -22,7 +23,7 @@ export async function commands(file: string | undefined, json: boolean): Promise
 }
 
 export async function log(file: string | undefined, limit: number, json: boolean): Promise<number> {
-  const { config } = loadConfig(file, process.env);
+  const config = salvaged(file);
   const entries = readJournal(join(config.state_dir, OUTBOX_FILE), limit);
   if (json) process.stdout.write(`${JSON.stringify(entries)}\n`);
   else process.stdout.write(entries.length === 0 ? `no commands yet in ${config.state_dir}\n` : entries.map(line).join(''));

@@ -1,10 +1,10 @@
 // `elderly-bot logs`: what the agent logged, from its files: beside a running agent, or after one that died.
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { loadConfig } from '../config/index.ts';
 import { AgentError, codeOf, messageOf } from '../errors.ts';
 import { type LogPosition, logFiles, readLines } from '../logs/index.ts';
 import { print } from './print.ts';
+import { salvaged } from './salvaged.ts';
 
 export interface LogsOptions {
   readonly file: string | undefined;
@@ -26,7 +26,7 @@ interface Line {
 }
 
 export async function logs({ file, json, follow, since, level }: LogsOptions): Promise<number> {
-  const folder = join(loadConfig(file, process.env).config.state_dir, 'logs');
+  const folder = join(salvaged(file).state_dir, 'logs');
   const sinceMs = since === undefined ? undefined : sinceOf(since);
   let position = startOf(folder, sinceMs);
   const stopped = new AbortController();

@@ -1,11 +1,11 @@
 // `elderly-bot outbox`: what the queue holds, beside a running agent or without one. Nothing is written.
-import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { decodeReading, OutboxReader, type OutboxStats, type RowFilter, type ShownRow, verifyOutbox } from '../outbox/index.ts';
 import { print } from './print.ts';
+import { salvaged } from './salvaged.ts';
 
 async function reading<T>(file: string | undefined, work: (reader: OutboxReader) => T | Promise<T>): Promise<T> {
-  const reader = OutboxReader.open(loadConfig(file, process.env).config.state_dir);
+  const reader = OutboxReader.open(salvaged(file).state_dir);
   try {
     return await work(reader);
   } finally {

@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type CommandConfig, type Config, endpointOf, loadConfig } from '../config/index.ts';
+import { type CommandConfig, type Config, endpointOf } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type CredentialPaths, identityPaths, readCredentials } from '../identity/index.ts';
 import { call } from '../uplink/index.ts';
 import type { Command, Result } from '../wire/index.ts';
+import { salvaged } from './salvaged.ts';
 
 const TTL_S = 10;
 
@@ -25,7 +26,7 @@ export interface SendOptions {
 
 /** @returns 0 when the robot says done, 1 for any other answer and for none. */
 export async function send(options: SendOptions): Promise<number> {
-  const { config } = loadConfig(options.file, process.env);
+  const config = salvaged(options.file);
   const id = randomBytes(12).toString('base64url');
   const known = config.commands[options.name];
   const ttlS = options.ttlS ?? Math.min(TTL_S, (known?.ttl ?? Number.POSITIVE_INFINITY) / 1_000);

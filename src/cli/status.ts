@@ -1,8 +1,8 @@
 // `elderly-bot status`: what the running agent says of itself, from its socket; once, or again and again.
 import { wait } from '../clock/index.ts';
-import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { askStatus } from '../status/index.ts';
+import { salvaged } from './salvaged.ts';
 import { shown } from './statusText.ts';
 import { fullScreen, painter } from './terminal.ts';
 
@@ -10,14 +10,14 @@ const EVERY_MS = 1_000;
 
 /** @returns 0 when nothing is wrong, 1 when problems stand. */
 export async function status(file: string | undefined, json: boolean): Promise<number> {
-  const found = await askStatus(loadConfig(file, process.env).config.state_dir);
+  const found = await askStatus(salvaged(file).state_dir);
   process.stdout.write(json ? `${JSON.stringify(found)}\n` : shown(found, painter()));
   return found.problems.length === 0 ? 0 : 1;
 }
 
 /** Looks once a second until a signal. On a terminal it is one screen, which is given back as it was; with `json` a line each time. */
 export async function watch(file: string | undefined, json: boolean): Promise<number> {
-  const stateDir = loadConfig(file, process.env).config.state_dir;
+  const stateDir = salvaged(file).state_dir;
   const paint = painter();
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());

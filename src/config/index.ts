@@ -21,6 +21,7 @@ export { DEFAULT_FILE } from './layers.ts';
 export { type LoadedConfig, loadConfig } from './load.ts';
 export { rosNames } from './names.ts';
 export { REDUCERS, type Reducer, type Remap, remap } from './ros.ts';
+export { type SalvagedConfig, salvageConfig } from './salvage.ts';
 export type { Config } from './schema.ts';
 export { config as configSchema } from './schema.ts';
 export { nameIn, namesIn } from './templates.ts';

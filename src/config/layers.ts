@@ -1,8 +1,9 @@
 // What a configuration is made of, lowest first: the default file, the given one, the environment.
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { AgentError } from '../errors.ts';
 import { readSource, type Source } from './source.ts';
-import { merge, type Path, setAt, type Tree, valueAt } from './tree.ts';
+import { isTree, merge, type Path, setAt, type Tree, valueAt } from './tree.ts';
 
 export const DEFAULT_FILE = fileURLToPath(new URL('../../config/default.yaml', import.meta.url));
 
@@ -30,9 +31,9 @@ export interface Layers {
   readonly merged: Tree;
 }
 
-/** The default file, the given one above it, the environment on top. */
-export function layersOf(file: string | undefined, environment: NodeJS.ProcessEnv): Layers {
-  const sources = [readSource(DEFAULT_FILE), ...(file === undefined ? [] : [readSource(resolve(file))])];
+/** The default file, the given one above it, the environment on top. @param wrong as `readSource` has it. */
+export function layersOf(file: string | undefined, environment: NodeJS.ProcessEnv, wrong?: (error: AgentError) => void): Layers {
+  const sources = [readSource(DEFAULT_FILE), ...(file === undefined ? [] : [readSource(resolve(file), wrong)])];
   const merged = sources.reduce<Tree>((below, source) => merge(below, absolutePaths(source)), {});
   for (const [name, path] of Object.entries(ENVIRONMENT)) {
     const value = environment[name];
@@ -47,7 +48,7 @@ export function variableOf(path: Path, environment: NodeJS.ProcessEnv): string |
 }
 
 function absolutePaths(source: Source): Tree {
-  const tree = (source.document.toJS() ?? {}) as Tree;
+  const tree = treeOf(source);
   for (const path of PATHS) {
     const value = valueAt(tree, path);
     if (typeof value === 'string' && value !== '' && !isAbsolute(value)) {
@@ -55,4 +56,9 @@ function absolutePaths(source: Source): Tree {
     }
   }
   return tree;
+}
+
+function treeOf({ document }: Source): Tree {
+  const tree: unknown = document.toJS();
+  return isTree(tree) ? tree : {};
 }

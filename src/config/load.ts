@@ -8,8 +8,8 @@ import { type LeftOut, leaveOutWrong } from './leaveOut.ts';
 import { withRosNames } from './names.ts';
 import type { Remap } from './ros.ts';
 import { type Config, config as configSchema } from './schema.ts';
-import { placeOf } from './source.ts';
-import { isTree, setAt, valueAt } from './tree.ts';
+import { placeOf, type Source } from './source.ts';
+import { isTree, setAt, type Tree, valueAt } from './tree.ts';
 
 export interface LoadedConfig {
   /** Its topics, node name and namespace are those ROS has in the end, after `ros.remap`. */
@@ -43,8 +43,11 @@ export function loadConfig(
   if (isTree(rules)) setAt(merged, ['ros', 'remap'], { ...remap, ...rules, ...remap });
   const off = leaveOut ? leaveOutWrong(merged, sources) : [];
   const parsed = configSchema.safeParse(merged);
-  if (parsed.success)
-    return { config: withRosNames(parsed.data), place: (path) => placeOf(path, sources), off, text: () => stringify(merged) };
+  if (parsed.success) return loadedOf(parsed.data, sources, merged, off);
   const lines = [...off.map(({ text }) => text), ...parsed.error.issues.flatMap((issue) => explain(issue, sources, merged))];
   throw new AgentError('CONFIG_INVALID', lines.join('\n'), { todo: 'config/default.yaml explains every key' });
+}
+
+export function loadedOf(config: Config, sources: readonly Source[], merged: Tree, off: readonly LeftOut[]): LoadedConfig {
+  return { config: withRosNames(config), place: (path) => placeOf(path, sources), off, text: () => stringify(merged) };
 }

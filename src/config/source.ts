@@ -9,8 +9,15 @@ export interface Source {
   readonly document: Document;
 }
 
-/** @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX */
-export function readSource(name: string): Source {
+function refuse(error: AgentError): void {
+  throw error;
+}
+
+/**
+ * @param wrong is told what is no good YAML; where it does not throw, the document is what can be read all the same.
+ * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX
+ */
+export function readSource(name: string, wrong: (error: AgentError) => void = refuse): Source {
   let text: string;
   try {
     text = readFileSync(name, 'utf8');
@@ -26,12 +33,11 @@ export function readSource(name: string): Source {
   const [problem] = document.errors;
   if (problem) {
     const { line, col } = lines.linePos(problem.pos[0]);
-    throw new AgentError('CONFIG_SYNTAX', `${name}:${line}:${col}: ${problem.message}`, {
-      todo: 'the file has to be YAML: indent with spaces, close quotes and brackets',
-    });
+    const text = `${name}:${line}:${col}: ${problem.message}`;
+    wrong(new AgentError('CONFIG_SYNTAX', text, { todo: 'the file has to be YAML: indent with spaces, close quotes and brackets' }));
   }
   if (document.contents !== null && !isMap(document.contents)) {
-    throw new AgentError('CONFIG_SYNTAX', `${name}:1:1: expected keys and values`, { todo: 'start from config/robot.example.yaml' });
+    wrong(new AgentError('CONFIG_SYNTAX', `${name}:1:1: expected keys and values`, { todo: 'start from config/robot.example.yaml' }));
   }
   return { name, lines, document };
 }

@@ -23,6 +23,12 @@ export function setAt(tree: Tree, path: Path, value: unknown): void {
   setAt(inner, rest, value);
 }
 
+export function deleteAt(tree: Tree, path: readonly PropertyKey[]): void {
+  const above = valueAt(tree, path.slice(0, -1).map(String));
+  const last = path.at(-1);
+  if (isTree(above) && last !== undefined) delete above[String(last)];
+}
+
 /** Maps merge key by key, anything else replaces; null takes an entry of a map away. */
 export function merge(below: Tree, above: Tree): Tree {
   const merged: Tree = { ...below };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
@@ -58,6 +58,17 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     assert.match(text, /\nchannel {2}fire {9,}true {7}\d+ s ago, [0-9.]+ Hz, 1 messages {2}ALERT\n/);
     assert.match(text, /\nuploads {2}off/);
     assert.ok(!text.includes('\x1b'));
+  });
+
+  it('is there with a warning when the file is broken while the agent runs well, and stop, logs and outbox work', async () => {
+    const broken = `${bench.configFile}.broken.yaml`;
+    writeFileSync(broken, `${readFileSync(bench.configFile, 'utf8')}\nfoo: [\n`);
+    for (const words of [['status'], ['logs'], ['outbox', 'stats'], ['send', 'stop']]) {
+      const program = new Program(words.join(' '), AGENT, [...words, '--config', broken], bench.robotEnv());
+      const code = await program.exited;
+      assert.equal(code, 0, `${words.join(' ')}: ${program.stderr}`);
+      assert.match(program.stderr, /warning: .*broken\.yaml:\d+:\d+: .* \[CONFIG_SYNTAX\]\n.*used is what can be read of it/);
+    }
   });
 
   it('has every field of --json in docs/status.md', () => {

@@ -4,6 +4,7 @@ import { type Clock, lastKnownWallMs, systemClock } from '../../clock/index.ts';
 import { type Config, type Endpoint, endpointOf, loadConfig } from '../../config/index.ts';
 import { isIotCoreHost, Slots } from '../../identity/index.ts';
 import { lockStateDir } from '../../outbox/index.ts';
+import { salvaged } from '../salvaged.ts';
 
 export interface Robot {
   readonly config: Config;
@@ -15,7 +16,15 @@ export interface Robot {
 
 /** @throws AgentError where the configuration is wrong; wrong channels don't matter here. */
 export function robotOf(file: string | undefined): Robot {
-  const { config } = loadConfig(file, process.env, { leaveOut: true });
+  return robotWith(loadConfig(file, process.env, { leaveOut: true }).config);
+}
+
+/** For who only looks. */
+export function robotSeen(file: string | undefined): Robot {
+  return robotWith(salvaged(file));
+}
+
+function robotWith(config: Config): Robot {
   const endpoint = endpointOf(config.mqtt.endpoint);
   return {
     config,

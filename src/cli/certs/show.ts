@@ -11,7 +11,7 @@ import {
   slotPaths,
   validity,
 } from '../../identity/index.ts';
-import { hasOwnPaths, type Robot, robotOf } from './robot.ts';
+import { hasOwnPaths, type Robot, robotSeen } from './robot.ts';
 
 interface Shown {
   readonly use: 'current' | 'spare' | 'paths';
@@ -30,7 +30,7 @@ interface Shown {
 }
 
 export async function show(file: string | undefined, json: boolean): Promise<number> {
-  const robot = robotOf(file);
+  const robot = robotSeen(file);
   const shown = all(robot);
   if (json)
     process.stdout.write(`${JSON.stringify({ thing: robot.config.thing, clock_trusted: robot.clock.trusted(), identities: shown })}\n`);

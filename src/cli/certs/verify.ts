@@ -4,14 +4,14 @@ import { AgentError, codeOf, messageOf } from '../../errors.ts';
 import { CHECKS, type CredentialPaths, FINDINGS, type Finding, identityPaths, verifyIdentity } from '../../identity/index.ts';
 import { describeFinding } from './findings.ts';
 import { verifyOnline } from './online.ts';
-import { type Robot, robotOf } from './robot.ts';
+import { type Robot, robotSeen } from './robot.ts';
 
 /**
  * @param onlineMs tries it against the broker, for so long at most; undefined: files only.
  * @returns 1 where an error or a warning was found.
  */
 export async function verify(file: string | undefined, onlineMs: number | undefined, json: boolean): Promise<number> {
-  const robot = robotOf(file);
+  const robot = robotSeen(file);
   const paths = identityPaths(robot.config.mqtt, robot.config.state_dir);
   const findings = await verifyFiles(robot, paths);
   // What the files tell comes first: with a key that is not the certificate's nothing can be tried.

@@ -44,6 +44,9 @@ const OF_A_ROBOT: readonly RobotCheck[] = [
   versions,
 ];
 
+/** They ask another process that reads the configuration, or look at what channels and commands need. */
+const NEED_ALL_OF_IT: ReadonlySet<RobotCheck> = new Set([ros, messageTypes, graph, guard]);
+
 /** Never throws for what is wrong with the robot: that is what the checks are for. */
 export async function checksFor(file: string | undefined, remap: Remap): Promise<Check[]> {
   let patient: Patient;
@@ -56,10 +59,12 @@ export async function checksFor(file: string | undefined, remap: Remap): Promise
     return [node, unread, ...OF_A_ROBOT.map(({ code, deadlineMs }) => ({ code, deadlineMs, run: async () => later }))];
   }
   const status = await patient.agent;
+  const later: Finding = { ...skipped('needs a good configuration'), because: ['configuration'] };
+  const robot = patient.loaded.wrong ? OF_A_ROBOT.map((one) => (NEED_ALL_OF_IT.has(one) ? { ...one, run: () => later } : one)) : OF_A_ROBOT;
   const checks = [
     { code: 'configuration', deadlineMs: 1_000, run: configuration } as const,
-    ...OF_A_ROBOT,
-    ...channelChecks(patient.config),
+    ...robot,
+    ...(patient.loaded.wrong ? [] : channelChecks(patient.config)),
     ...(status ? problemChecks(status, patient) : []),
   ];
   return [node, ...checks.map((check): Check => ({ ...check, run: async (signal) => check.run(patient, signal) }))];
@@ -67,6 +72,7 @@ export async function checksFor(file: string | undefined, remap: Remap): Promise
 
 function configuration({ file, loaded, flag }: Patient): Finding {
   const name = file ?? 'config/default.yaml alone (give yours with --config)';
+  if (loaded.wrong) return wrong(loaded.wrong, file);
   if (loaded.off.length === 0) return ok(`${name} is good`);
   const seen = loaded.off.map(({ text }) => text).join('; ');
   return { status: 'error', seen, do: 'mend these entries; all others run without them', command: `elderly-bot config check${flag}` };

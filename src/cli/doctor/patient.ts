@@ -1,6 +1,6 @@
 // Whom the doctor looks at: the configuration, the agent if one runs, the certificates. What several checks need is looked at once;
 // each of them awaits it.
-import { type Config, endpointOf, type LoadedConfig, loadConfig, type Remap } from '../../config/index.ts';
+import { type Config, endpointOf, type Remap, type SalvagedConfig, salvageConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { AMAZON_ROOT_CA, type CredentialPaths, type Credentials, identityPaths, readCredentials } from '../../identity/index.ts';
 import { lockHolder } from '../../outbox/index.ts';
@@ -10,7 +10,7 @@ import { lookAtTls, type TlsLook } from './tls.ts';
 
 export interface Patient {
   readonly file: string | undefined;
-  readonly loaded: LoadedConfig;
+  readonly loaded: SalvagedConfig;
   readonly config: Config;
   readonly host: string;
   /** As configured; undefined: 8883, then 443. */
@@ -28,9 +28,9 @@ export interface Patient {
   readonly flag: string;
 }
 
-/** @throws AgentError where the configuration can't be read at all; wrong channels alone are left out, as the agent does. */
+/** Wrong channels alone are left out, as the agent does. @throws AgentError where nothing can be read of the configuration */
 export function patientOf(file: string | undefined, remap: Remap): Patient {
-  const loaded = loadConfig(file, process.env, { leaveOut: true, remap });
+  const loaded = salvageConfig(file, process.env, { remap });
   const { config } = loaded;
   const { host, port } = endpointOf(config.mqtt.endpoint);
   const paths = pathsOf(config);
