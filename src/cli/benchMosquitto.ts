@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { AgentError } from '../errors.ts';
 import { benchCertificates } from '../identity/index.ts';
 import { topicsOf, UPWARD } from '../wire/index.ts';
+import { quoted } from './shell.ts';
 
 export interface BenchBroker {
   readonly folder: string;
@@ -32,10 +33,10 @@ export async function benchMosquitto({ folder: given, thing, port, json }: Bench
   if (json) process.stdout.write(`${JSON.stringify({ ...files, certs: join(folder, 'certs') })}\n`);
   else {
     const next = [
-      `mosquitto -c ${files.mosquitto}`,
-      `elderly-bot run --config ${files.robot}`,
-      `elderly-bot simulate --config ${files.robot}`,
-      `elderly-bot bench --config ${files.robot}`,
+      `mosquitto -c ${quoted(files.mosquitto)}`,
+      `elderly-bot run --config ${quoted(files.robot)}`,
+      `elderly-bot simulate --config ${quoted(files.robot)}`,
+      `elderly-bot bench --config ${quoted(files.robot)}`,
     ];
     process.stdout.write(
       `wrote ${Object.values(files).join(', ')} and certificates; now, each in a terminal of its own:\n  ${next.join('\n  ')}\n`,

@@ -5,10 +5,11 @@ import { argumentSchema } from '../commands/index.ts';
 import { type ArgumentConfig, type CommandConfig, loadConfig, publicationsOf } from '../config/index.ts';
 import { type LoggedCommand, OUTBOX_FILE, readJournal } from '../outbox/index.ts';
 import { salvaged } from './salvaged.ts';
+import { configFlag } from './shell.ts';
 
 export async function commands(file: string | undefined, json: boolean): Promise<number> {
   const { config } = loadConfig(file, process.env);
-  const flag = file === undefined ? '' : ` --config ${file}`;
+  const flag = configFlag(file);
   const listed = Object.entries(config.commands).map(([name, command]) => ({
     name,
     args: argumentSchema(command),

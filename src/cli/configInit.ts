@@ -7,6 +7,7 @@ import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { fullName, type RosNode, startRosNode } from '../ros/index.ts';
 import { type FoundTopic, proposal } from './configProposal.ts';
+import { configFlag } from './shell.ts';
 import { progress } from './terminal.ts';
 
 export interface InitOptions {
@@ -49,7 +50,7 @@ export async function init({ file, thing, endpoint, json }: InitOptions): Promis
   else {
     const others = left.length > 0 ? `; for you to decide, as comments: ${left.join(', ')}` : '';
     process.stdout.write(
-      `wrote ${file}: channels ${channels.join(', ')}${others}\nnext: elderly-bot certs import FOLDER --config ${file}, then elderly-bot doctor --config ${file}\n`,
+      `wrote ${file}: channels ${channels.join(', ')}${others}\nnext: elderly-bot certs import FOLDER${configFlag(file)}, then elderly-bot doctor${configFlag(file)}\n`,
     );
   }
   return found.length > 0 ? 0 : 1;

@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { VERSION } from '../version.ts';
 import { exitWith, report } from './exit.ts';
+import { maybeWhole, whole } from './numbers.ts';
 import { type RosArguments, takeRosArguments } from './rosArguments.ts';
 
 const configOption = {
@@ -140,14 +141,19 @@ await yargs(words)
     (y) =>
       y
         .positional('what', { choices: ['stats', 'ls', 'show', 'verify', 'export'] as const, demandOption: true })
-        .positional('seq', { type: 'number', describe: 'show: the number of the row' })
+        .positional('seq', { type: 'number', describe: 'show: the number of the row', coerce: maybeWhole('seq', 0) })
         .options({ ...configOption, ...jsonOption })
         .option('class', { choices: ['alert', 'result', 'event', 'telemetry'] as const, describe: 'ls, export: only this class' })
         .option('state', { choices: ['pending', 'sent', 'confirmed'] as const, describe: 'ls, export: only rows in this state' })
         .option('channel', { type: 'string', requiresArg: true, describe: 'ls, export: only this channel' })
         .option('outbox', { type: 'string', requiresArg: true, describe: 'ls, show, export: only this outbox id' })
-        .option('after', { type: 'number', requiresArg: true, describe: 'ls, export: only rows numbered beyond this' })
-        .option('limit', { type: 'number', default: 50, requiresArg: true, describe: 'ls: at most so many' })
+        .option('after', {
+          type: 'number',
+          requiresArg: true,
+          describe: 'ls, export: only rows numbered beyond this',
+          coerce: maybeWhole('--after', 0),
+        })
+        .option('limit', { type: 'number', default: 50, requiresArg: true, describe: 'ls: at most so many', coerce: whole('--limit', 1) })
         .check(({ what, seq }) => what !== 'show' || Number.isSafeInteger(seq) || 'outbox show needs the number of a row'),
     async ({ what, seq = 0, config, json, limit, class: rowClass, state, channel, outbox: id, after }) => {
       const outbox = await import('./outbox.ts');
@@ -167,7 +173,13 @@ await yargs(words)
       y
         .positional('what', { choices: ['list', 'log'] as const, default: 'list' as const })
         .options({ ...configOption, ...jsonOption })
-        .option('limit', { type: 'number', default: 20, requiresArg: true, describe: 'log: the latest so many' }),
+        .option('limit', {
+          type: 'number',
+          default: 20,
+          requiresArg: true,
+          describe: 'log: the latest so many',
+          coerce: whole('--limit', 1),
+        }),
     async ({ what, config, json, limit }) => {
       const { commands, log } = await import('./commands.ts');
       await exitWith(() => (what === 'log' ? log(config, limit, json) : commands(config, json)));
@@ -187,8 +199,19 @@ await yargs(words)
           describe: 'The cloud’s certificate; else cloud.crt.pem beside the robot’s own',
         })
         .option('key', { type: 'string', requiresArg: true, describe: 'Its private key; else cloud.key.pem there' })
-        .option('ttl', { type: 'number', requiresArg: true, describe: 'Seconds it is valid; else 10, or what the configuration allows' })
-        .option('timeout', { type: 'number', default: 15, requiresArg: true, describe: 'Seconds to wait for the result' }),
+        .option('ttl', {
+          type: 'number',
+          requiresArg: true,
+          describe: 'Seconds it is valid; else 10, or what the configuration allows',
+          coerce: maybeWhole('--ttl', 1),
+        })
+        .option('timeout', {
+          type: 'number',
+          default: 15,
+          requiresArg: true,
+          describe: 'Seconds to wait for the result',
+          coerce: whole('--timeout', 1, 3_600),
+        }),
     async ({ config, name, words, cert, key, ttl, timeout, json }) => {
       const { send } = await import('./send.ts');
       await exitWith(() => send({ file: config, name, words, cert, key, ttlS: ttl, timeoutS: timeout, json }));
@@ -208,7 +231,13 @@ await yargs(words)
         })
         .option('root', { type: 'string', requiresArg: true, describe: 'install, uninstall: only files, below this folder' })
         .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'logs: go on until Ctrl-C' })
-        .option('lines', { type: 'number', default: 100, requiresArg: true, describe: 'logs: the latest so many' }),
+        .option('lines', {
+          type: 'number',
+          default: 100,
+          requiresArg: true,
+          describe: 'logs: the latest so many',
+          coerce: whole('--lines', 0),
+        }),
     async ({ what, config, user, root, follow, lines }) => {
       const service = await import('./service.ts');
       await exitWith(async () => {
@@ -251,13 +280,13 @@ await yargs(words)
   .epilogue(
     '--ros-args -r FROM:=TO at the end remaps topics, __node and __ns, as for any ROS node (run, guard, topics, doctor).\n\nExit codes: 0 done, 1 it failed, 2 something has to be mended first (configuration, certificates, ROS 2, disk).',
   )
-  .demandCommand(1, 'Which command? --help lists them.')
+  .demandCommand(1, 'Which command?')
   .strict()
   .recommendCommands()
   .version(VERSION)
   .wrap(Math.min(120, process.stdout.columns ?? 100))
-  .fail((message, error) => {
-    process.stderr.write(`elderly-bot: ${message ?? error.message}; elderly-bot --help lists what there is\n`);
+  .fail((message, error, at) => {
+    process.stderr.write(`elderly-bot: ${misuse(message ?? error.message, String(at.help()))}\n`);
     process.exit(2);
   })
   .parseAsync();
@@ -268,4 +297,14 @@ function rosArguments(): RosArguments {
   } catch (error) {
     process.exit(report(error));
   }
+}
+
+/** What was wrong, and where the command that was meant is explained: the first line of its help is how it is called. */
+function misuse(message: string, help: string): string {
+  const usage = help.split('\n')[0]?.replace(/ {2,}.*$/, '') ?? '';
+  const isOfCommand = usage.startsWith('elderly-bot ') && !usage.startsWith('elderly-bot <command>');
+  const path = isOfCommand ? usage.replace(/ [<[].*$/, '') : 'elderly-bot';
+  if (!message.startsWith('Not enough non-option arguments'))
+    return `${message.replaceAll(/\s+/g, ' ')}; ${path} --help lists what there is`;
+  return `something is missing: ${usage}; ${path} --help says what`;
 }

@@ -94,7 +94,7 @@ export function loadBinding(env: NodeJS.ProcessEnv = process.env, packageFolder?
     throw new AgentError('ROS_BINARY', `cannot load ${file}: ${messageOf(error)}`, {
       todo: /cannot open shared object/.test(messageOf(error))
         ? 'start through bin/elderly-bot or in a shell that has sourced ROS, so that LD_LIBRARY_PATH names its libraries'
-        : 'run npm run setup to build it for this machine, ROS and Node',
+        : 'run bin/setup to build it for this machine, ROS and Node',
       cause: error,
       fields: { file },
     });
@@ -105,8 +105,8 @@ export function loadBinding(env: NodeJS.ProcessEnv = process.env, packageFolder?
 
 function requireEnvironment(env: NodeJS.ProcessEnv): void {
   if (amentPrefixes(env).length === 0) {
-    throw new AgentError('ROS_MISSING', 'no ROS 2 environment: AMENT_PREFIX_PATH is not set', {
-      todo: 'start through bin/elderly-bot, or source /opt/ros/<distro>/setup.sh first',
+    throw new AgentError('ROS_MISSING', 'no ROS 2 environment: none is sourced, and bin/elderly-bot found none in /opt/ros or .ros2', {
+      todo: 'run bin/setup in the checkout, which installs one, or install ROS 2; where it lies elsewhere, source its setup.sh first',
     });
   }
   const rmw = env.RMW_IMPLEMENTATION;
@@ -124,7 +124,7 @@ function rclnodejsFolder(): string {
     return path.dirname(createRequire(import.meta.url).resolve('rclnodejs/package.json'));
   } catch (error) {
     throw new AgentError('ROS_MISSING', 'rclnodejs is not installed', {
-      todo: 'run npm run setup in an environment with ROS 2',
+      todo: 'run bin/setup in an environment with ROS 2',
       cause: error,
     });
   }
@@ -144,7 +144,7 @@ function binaryOf(folder: string, env: NodeJS.ProcessEnv): string {
   const file = [prebuilt, built].find((candidate) => existsSync(candidate));
   if (file !== undefined) return file;
   throw new AgentError('ROS_BINARY', `rclnodejs has no binary for ROS ${distro} on ${system} ${process.arch}, and ${built} is not there`, {
-    todo: 'run npm run setup to build it',
+    todo: 'run bin/setup to build it',
   });
 }
 
@@ -160,6 +160,6 @@ function requireFunctions(exports: unknown, file: string): NativeBinding {
   const missing = USED.filter((name) => typeof (exports as Partial<Record<string, unknown>>)[name] !== 'function');
   if (missing.length === 0) return exports as NativeBinding;
   throw new AgentError('ROS_BINARY', `${file} has no ${missing.join(', ')}: it is not of rclnodejs 2.2.0`, {
-    todo: 'run npm ci, then npm run setup',
+    todo: 'run npm ci, then bin/setup',
   });
 }

@@ -1,7 +1,8 @@
 // The command line itself: help, completion, versions, what is mistyped; where its output goes, and with which code it ends.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { configFlag, quoted } from '../../src/cli/shell.ts';
 import { AGENT } from '../support/program.ts';
 
 const run = (...args: string[]) =>
@@ -54,6 +55,41 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
     assert.match(String(found['better-sqlite3']), /^\d+\./);
     const { stdout: text } = await run('version');
     for (const name of Object.keys(found)) assert.match(text, new RegExp(`^${name} +\\S`, 'm'));
+  });
+
+  it('says how a command is called that lacks an argument, and where it is explained', async () => {
+    const missing = [
+      [['config'], /^elderly-bot: something is missing: elderly-bot config <what> \[file\]; elderly-bot config --help says what\n$/],
+      [['certs', 'import'], /elderly-bot certs import <files\.\.>; elderly-bot certs import --help says what\n$/],
+    ] as const;
+    for (const [args, expected] of missing) {
+      const { code, stderr } = await run(...args);
+      assert.equal(code, 2);
+      assert.match(stderr, expected);
+    }
+  });
+
+  it('takes no number that is none, or out of its range', async () => {
+    const wrong = [
+      [['outbox', 'ls', '--limit', 'abc'], '--limit: expected a whole number of at least 1; elderly-bot outbox --help'],
+      [['outbox', 'ls', '--limit', '-1'], '--limit: expected a whole number of at least 1'],
+      [['commands', 'log', '--limit', '0'], '--limit: expected a whole number of at least 1'],
+      [['send', 'ping', '--ttl', 'abc'], '--ttl: expected a whole number of at least 1'],
+      [['bench', '--seconds', '601'], '--seconds: expected a whole number from 1 to 600'],
+      [['certs', 'verify', '--timeout', '1.5'], '--timeout: expected a whole number from 1 to 3600'],
+    ] as const;
+    for (const [args, expected] of wrong) {
+      const { code, stdout, stderr } = await run(...args);
+      assert.deepEqual([code, stdout], [2, ''], stderr);
+      assert.ok(stderr.startsWith(`elderly-bot: ${expected}`), stderr);
+    }
+  });
+
+  it('names a path in a command to type as one word for a shell', () => {
+    for (const path of ['/etc/robot.yaml', '/home/me/my röbot/it’s.yaml', "a'b", '~/x', '$HOME', '-'])
+      assert.equal(execFileSync('sh', ['-c', `printf %s ${quoted(path)}`], { encoding: 'utf8' }), path);
+    assert.equal(configFlag('my robot.yaml'), " --config 'my robot.yaml'");
+    assert.equal(configFlag('robot.yaml'), ' --config robot.yaml');
   });
 
   it('guesses what was meant, on stderr, with code 2', async () => {

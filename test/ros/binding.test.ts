@@ -49,7 +49,7 @@ describe("rclnodejs' binary", () => {
     assert.equal(error.code, 'ROS_MISSING');
     assert.equal(
       error.line,
-      'no ROS 2 environment: AMENT_PREFIX_PATH is not set; start through bin/elderly-bot, or source /opt/ros/<distro>/setup.sh first',
+      'no ROS 2 environment: none is sourced, and bin/elderly-bot found none in /opt/ros or .ros2; run bin/setup in the checkout, which installs one, or install ROS 2; where it lies elsewhere, source its setup.sh first',
     );
   });
 
@@ -64,7 +64,7 @@ describe("rclnodejs' binary", () => {
     assert.equal(error.code, 'ROS_BINARY');
     assert.match(
       error.line,
-      /rclnodejs has no binary for ROS kilted on \S+ \S+, and .*rclnodejs.node is not there; run npm run setup to build it/,
+      /rclnodejs has no binary for ROS kilted on \S+ \S+, and .*rclnodejs.node is not there; run bin\/setup to build it/,
     );
   });
 
@@ -73,7 +73,7 @@ describe("rclnodejs' binary", () => {
     writeFileSync(file, 'no library');
     const broken = failure(SOURCED, folder);
     assert.equal(broken.code, 'ROS_BINARY');
-    assert.match(broken.line, /cannot load .*rclnodejs.node: .*(file too short|invalid ELF header); run npm run setup/);
+    assert.match(broken.line, /cannot load .*rclnodejs.node: .*(file too short|invalid ELF header); run bin\/setup/);
     assert.equal(readFileSync(file, 'utf8'), 'no library');
     rmSync(file);
     copyFileSync(path.join(ROOT, 'node_modules/better-sqlite3/build/Release/better_sqlite3.node'), file);
@@ -92,7 +92,7 @@ describe("rclnodejs' binary", () => {
     }
     assert.deepEqual(await failureInProcess(room, { ...SOURCED, PATH: process.env.PATH }), {
       code: 'ROS_MISSING',
-      line: 'rclnodejs is not installed; run npm run setup in an environment with ROS 2',
+      line: 'rclnodejs is not installed; run bin/setup in an environment with ROS 2',
     });
   });
 

@@ -34,6 +34,16 @@ describe('the launcher', () => {
     assert.deepEqual(JSON.parse(stdout), { argv: ['a b', '*', ''], cwd: checkout.path('some where') });
   });
 
+  it('explains the setup, or refuses what it does not know, and sets nothing up', () => {
+    const env = { PATH: checkout.only([]) };
+    const setup = (word: string) => checkout.run(`${checkout.root}/bin/setup`, [word], env);
+    const help = setup('--help');
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /^bin\/setup \[--check\] \[--no-ros\]\n/);
+    const { code, lines } = setup('--nope');
+    assert.deepEqual({ code, lines }, { code: 2, lines: ['setup: no such option: --nope; bin/setup --help lists what there is'] });
+  });
+
   for (const { version, said } of [
     { version: 'v18.20.4', said: 'this is Node.js 18.20.4; 20.20 or newer is needed: install it and put it first on the PATH' },
     { version: 'v20.19.5', said: 'this is Node.js 20.19.5; 20.20 or newer is needed: install it and put it first on the PATH' },

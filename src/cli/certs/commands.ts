@@ -1,6 +1,7 @@
 // `elderly-bot certs ...` as the command line knows it; what each does is loaded when it runs.
 import type { Argv } from 'yargs';
 import { exitWith } from '../exit.ts';
+import { whole } from '../numbers.ts';
 
 const config = {
   alias: 'c',
@@ -9,7 +10,13 @@ const config = {
   describe: 'Configuration file; config/default.yaml lies beneath it',
 } as const;
 const json = { type: 'boolean', default: false, describe: 'Print JSON for a program to read' } as const;
-const timeout = { type: 'number', default: 30, requiresArg: true, describe: 'Seconds to wait for each answer of the broker' } as const;
+const timeout = {
+  type: 'number',
+  default: 30,
+  requiresArg: true,
+  describe: 'Seconds to wait for each answer of the broker',
+  coerce: whole('--timeout', 1, 3_600),
+} as const;
 const key = { choices: ['ec', 'rsa'] as const, default: 'ec' as const, describe: 'Kind of the key: EC P-256 or RSA 2048' };
 
 export function certsCommands(y: Argv): Argv {
@@ -106,5 +113,5 @@ export function certsCommands(y: Argv): Argv {
         await exitWith(() => devCa(given.folder, given.thing, given.host, given.json));
       },
     )
-    .demandCommand(1, 'Which of certs? elderly-bot certs --help lists them');
+    .demandCommand(1, 'Which of certs?');
 }

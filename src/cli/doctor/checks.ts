@@ -2,6 +2,7 @@
 import type { Remap } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import type { Check, Finding } from '../../status/index.ts';
+import { configFlag } from '../shell.ts';
 import { agent, guard, problemChecks } from './agent.ts';
 import { clock, clockSkew } from './clock.ts';
 import { cloudApi, uploads } from './cloud.ts';
@@ -79,6 +80,5 @@ function configuration({ file, loaded, flag }: Patient): Finding {
 }
 
 function wrong(error: AgentError, file: string | undefined): Finding {
-  const flag = file === undefined ? '' : ` --config ${file}`;
-  return { status: 'error', seen: error.message, do: error.todo ?? 'mend it', command: `elderly-bot config check${flag}` };
+  return { status: 'error', seen: error.message, do: error.todo ?? 'mend it', command: `elderly-bot config check${configFlag(file)}` };
 }

@@ -1,6 +1,7 @@
 // The cloud API: whether it answers, and whether a file gets all the way into the object store.
 import type { Finding } from '../../status/index.ts';
 import { type ApiAnswer, checkApi, checkUpload } from '../../uploads/index.ts';
+import { quoted } from '../shell.ts';
 import { ok, type Patient, robotCheck, skipped } from './patient.ts';
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -35,7 +36,7 @@ export const uploads = robotCheck('uploads', 60_000, async ({ config, credential
   if (outcome.is === 'stored') return ok(`stored as ${outcome.objectKey}`);
   const seen = outcome.why;
   if (/the cloud answered 40[13]/.test(seen)) {
-    const command = `elderly-bot-cloud device add ${config.thing} ${paths instanceof Error ? 'CERT' : paths.certFile}`;
+    const command = `elderly-bot-cloud device add ${config.thing} ${paths instanceof Error ? 'CERT' : quoted(paths.certFile)}`;
     return { status: 'error', seen, do: 'make this robot’s certificate known to the cloud, there', command };
   }
   const todo = seen.startsWith('the object store')

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { type AgentError, codeOf, messageOf } from '../../errors.ts';
 import { type CredentialPaths, FINDINGS, isIotCoreHost, type Finding as Seen, verifyIdentity } from '../../identity/index.ts';
 import type { CheckCode, Finding } from '../../status/index.ts';
+import { quoted } from '../shell.ts';
 import { isClockTrusted } from './clock.ts';
 import { ok, type Patient, robotCheck, skipped } from './patient.ts';
 
@@ -63,20 +64,25 @@ export const key = robotCheck('key', 10_000, async (patient): Promise<Finding> =
   if (missing) return missing.file === 'privateKey' ? absent(missing) : { ...skipped('needs the other files'), because: ['certificate'] };
   const [worst] = (await identityFindings(patient)).filter(isAboutKey);
   if (!worst) return ok(`${file} is this certificate’s, and only its owner reads it`);
-  return told(worst, worst.code === 'key_permissions' ? `chmod 600 ${file}` : `openssl pkey -noout -in ${file}`, file);
+  return told(worst, worst.code === 'key_permissions' ? `chmod 600 ${quoted(file)}` : `openssl pkey -noout -in ${quoted(file)}`, file);
 });
 
 export const certificate = robotCheck('certificate', 10_000, async (patient): Promise<Finding> => {
   const { paths } = patient;
   if (paths instanceof Error)
-    return { status: 'error', seen: paths.message, do: paths.todo ?? 'make one', command: `elderly-bot certs init${patient.flag}` };
+    return {
+      status: 'error',
+      seen: paths.message,
+      do: paths.todo ?? 'make one',
+      command: `elderly-bot certs import FOLDER${patient.flag}`,
+    };
   const { certFile: file, rootCa, privateKey: keyFile } = paths;
   const { missing } = filesOf(paths);
   if (missing) return missing.file === 'privateKey' ? { ...skipped(`needs ${keyFile}`), because: ['key'] } : absent(missing);
   const found = (await identityFindings(patient)).filter((one) => !isAboutKey(one));
   const worst = found.find(({ severity }) => severity === 'error') ?? found.find(({ severity }) => severity === 'warning');
   const isRoot = worst?.code.startsWith('root_ca') ?? false;
-  const command = `openssl x509 -noout -subject -issuer -dates -in ${isRoot ? rootCa : file}`;
+  const command = `openssl x509 -noout -subject -issuer -dates -in ${quoted(isRoot ? rootCa : file)}`;
   if (worst) return told(worst, command, isRoot ? rootCa : file);
   const { credentials } = patient;
   if (credentials instanceof Error && isOfKey(credentials)) return { ...skipped('needs its key'), because: ['key'] };
@@ -103,7 +109,12 @@ function told({ code, severity, seen, todo }: Seen, command: string, file: strin
 }
 
 function absent({ seen, path }: { readonly seen: string; readonly path: string }): Finding {
-  return { status: 'error', seen, do: 'put the file there, or point the configuration or the environment at it', command: `ls -l ${path}` };
+  return {
+    status: 'error',
+    seen,
+    do: 'put the file there, or point the configuration or the environment at it',
+    command: `ls -l ${quoted(path)}`,
+  };
 }
 
 function isOfKey({ code, message }: AgentError): boolean {

@@ -2,6 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { type Finding, PROBLEMS, type ProblemCode } from '../../status/index.ts';
 import { connectCause } from '../../uplink/index.ts';
+import { quoted } from '../shell.ts';
 import { ok, type Patient, robotCheck, rootCaOf, skipped } from './patient.ts';
 import type { ShownCertificate, TlsLook } from './tls.ts';
 
@@ -88,6 +89,6 @@ function described({ subject, issuer, notAfterMs, names }: ShownCertificate): st
 }
 
 function command({ host, paths, port, config }: Patient): string {
-  const own = paths instanceof Error ? '' : ` -cert ${paths.certFile} -key ${paths.privateKey}`;
-  return `openssl s_client -connect ${host}:${port ?? 8883} -servername ${host} -CAfile ${rootCaOf(paths, config)}${own} </dev/null`;
+  const own = paths instanceof Error ? '' : ` -cert ${quoted(paths.certFile)} -key ${quoted(paths.privateKey)}`;
+  return `openssl s_client -connect ${host}:${port ?? 8883} -servername ${host} -CAfile ${quoted(rootCaOf(paths, config))}${own} </dev/null`;
 }

@@ -5,6 +5,7 @@ import { AgentError } from '../../errors.ts';
 import { AMAZON_ROOT_CA, type CredentialPaths, type Credentials, identityPaths, readCredentials } from '../../identity/index.ts';
 import { lockHolder } from '../../outbox/index.ts';
 import { askStatus, type Check, type CheckCode, type Finding, type Status } from '../../status/index.ts';
+import { configFlag } from '../shell.ts';
 import { type Reached, reachBroker } from './reach.ts';
 import { lookAtTls, type TlsLook } from './tls.ts';
 
@@ -49,7 +50,7 @@ export function patientOf(file: string | undefined, remap: Remap): Patient {
     holder: lockHolder(config.state_dir),
     reached,
     tls,
-    flag: file === undefined ? '' : ` --config ${file}`,
+    flag: configFlag(file),
   };
 }
 

@@ -7,6 +7,7 @@ import { AgentError } from '../../errors.ts';
 import { amentPrefixes, locateMessage, resolveDomainId } from '../../ros/index.ts';
 import { type ChannelStatus, type Finding, isOverdue, type Status } from '../../status/index.ts';
 import { ago } from '../ago.ts';
+import { quoted, setupProgram } from '../shell.ts';
 import { ok, type Patient, type RobotCheck, robotCheck, skipped } from './patient.ts';
 import type { Heard, RosLook, Trouble } from './rosLook.ts';
 
@@ -54,7 +55,8 @@ export const ros = robotCheck('ros', ROS_WITHIN_MS, async (patient): Promise<Fin
     return { status: 'error', seen, do: 'try this in the same environment', command, because: ['clock', 'node'] };
   }
   if (!('topics' in found)) {
-    const command = `bin/with-ros elderly-bot doctor${patient.flag}`;
+    const setup = /bin\/setup/.test(found.todo ?? '') ? setupProgram() : undefined;
+    const command = setup === undefined ? "env | grep -E '^(AMENT|RMW|ROS)_'" : quoted(setup);
     return { status: 'error', seen: found.message, do: found.todo ?? 'see the documentation of this code', command };
   }
   return ok(`ROS 2 ${process.env.ROS_DISTRO ?? ''} starts, domain ${domainOf(patient)}`);

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { codeOf, messageOf } from '../../errors.ts';
 import { inspectOutboxFile, LEAST_FREE_BYTES, OUTBOX_FILE, OutboxReader } from '../../outbox/index.ts';
 import type { Finding } from '../../status/index.ts';
+import { quoted } from '../shell.ts';
 import { ok, robotCheck, skipped } from './patient.ts';
 import { wearOf } from './wear.ts';
 
@@ -37,11 +38,11 @@ export const stateDir = robotCheck('state_dir', 10_000, async ({ config }): Prom
       return ok(`${path} is not there yet; the agent makes it`);
     }
     if (!folder.isDirectory())
-      return { status: 'error', seen: `${path} is no folder`, do: 'give state_dir a folder of its own', command: `ls -ld ${path}` };
+      return { status: 'error', seen: `${path} is no folder`, do: 'give state_dir a folder of its own', command: `ls -ld ${quoted(path)}` };
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
     if (folder.mode & 0o022) {
       const seen = `${path} has mode 0${(folder.mode & 0o777).toString(8)}: others can change what is in it`;
-      return { status: 'warning', seen, do: 'keep it to the agent’s user', command: `chmod go-w ${path}` };
+      return { status: 'warning', seen, do: 'keep it to the agent’s user', command: `chmod go-w ${quoted(path)}` };
     }
     return ok(`${path}, mode 0${(folder.mode & 0o777).toString(8)}, owner ${folder.uid}`);
   } catch (error) {
@@ -81,14 +82,14 @@ export const diskSpace = robotCheck('disk_space', 10_000, async ({ config }): Pr
   const used = (await found(join(config.state_dir, OUTBOX_FILE)))?.size ?? 0;
   const wanted = Math.max(0, config.outbox.max_size - used) + (config.uploads.api === null ? 0 : config.uploads.max_size);
   const seen = `${size(free)} free at ${path}`;
-  const command = `df -h ${path}`;
+  const command = `df -h ${quoted(path)}`;
   if (free < LEAST_FREE_BYTES) return { status: 'error', seen, do: 'free space on this disk', command };
   if (files > 0 && ffree === 0)
     return {
       status: 'error',
       seen: `no file can be made at ${path}: all ${files} inodes are used`,
       do: 'remove files',
-      command: `df -i ${path}`,
+      command: `df -i ${quoted(path)}`,
     };
   if (free < wanted) {
     return {
@@ -123,7 +124,7 @@ export const diskLatency = robotCheck('disk_latency', 30_000, async ({ config })
       status: 'error',
       seen: `a file can’t be written in ${path}: ${messageOf(error)}`,
       do: 'mend the disk, or its space and rights',
-      command: `df -h ${path}`,
+      command: `df -h ${quoted(path)}`,
     };
   } finally {
     await rm(file, { force: true }).catch(() => {});
@@ -170,7 +171,7 @@ export const diskWear = robotCheck('disk_wear', 5_000, async ({ config }): Promi
   return skipped('the disk does not say');
 });
 
-export const outboxFile = robotCheck('outbox_file', 120_000, async ({ config }, signal): Promise<Finding> => {
+export const outboxFile = robotCheck('outbox_file', 120_000, async ({ config, flag }, signal): Promise<Finding> => {
   const path = join(config.state_dir, OUTBOX_FILE);
   const file = await found(path).catch(() => undefined);
   if (!file) return skipped(`there is no ${path} yet`);
@@ -182,7 +183,7 @@ export const outboxFile = robotCheck('outbox_file', 120_000, async ({ config }, 
       status: 'error',
       seen: `${path} is damaged: ${damaged.replaceAll('\n', '; ').slice(0, 200)}`,
       do: todo,
-      command: `elderly-bot outbox verify`,
+      command: `elderly-bot outbox verify${flag}`,
     };
   }
   return ok(`${path}, ${size(file.size)}, every page is whole`);
