@@ -33,7 +33,7 @@ const server = createServer(
 );
 server.on('tlsClientError', () => {});
 server.on('error', (error) => {
-  process.stderr.write(`${error.message}; give it another port (0: any that is free)\n`);
+  process.stderr.write(`${error.message}; another program has that port: end it, or npm run cloud -- --broker-port 0 (any that is free)\n`);
   process.exit(1);
 });
 server.listen(Number(port), '127.0.0.1', () => {

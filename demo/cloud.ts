@@ -112,8 +112,15 @@ async function main(): Promise<number> {
     const { url } = await cloud.event('cloud_ready', () => true, READY_MS);
     say(`${url}/docs has the routes; the broker is ${endpoint.AWS_IOT_ENDPOINT ?? given.AWS_IOT_ENDPOINT}; Ctrl-C ends it`);
     if (endpoint.AWS_IOT_ENDPOINT === 'localhost:8883') say('a robot for it: bin/elderly-bot run --config config/bench.yaml');
+    if (endpoint.AWS_IOT_ENDPOINT !== undefined) {
+      const given = Object.entries(endpoint).map(([name, value]) => `${name}=${value}`);
+      say(`its doctor: ${given.join(' ')} bin/elderly-bot-cloud doctor`);
+    }
     const ended = await Promise.race([stopAsked.then(() => null), ...programs.map((program) => program.exited.then(() => program))]);
-    if (ended === null) return 0;
+    if (ended === null) {
+      say('asked to end: what was made stays');
+      return 0;
+    }
     say(`${ended.name} ended by itself: ${ended.stderr.trim()}`);
     return 1;
   } catch (error) {

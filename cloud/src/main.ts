@@ -130,8 +130,17 @@ await yargs(hideBin(process.argv))
   .parserConfiguration({ 'parse-positional-numbers': false })
   .version(VERSION)
   .wrap(Math.min(120, process.stdout.columns ?? 100))
-  .fail((message, error) => {
-    process.stderr.write(`elderly-bot-cloud: ${message ?? error.message}; elderly-bot-cloud --help lists what there is\n`);
+  .fail((message, error, at) => {
+    process.stderr.write(`elderly-bot-cloud: ${misuse(message ?? error.message, String(at.help()))}\n`);
     process.exit(2);
   })
   .parseAsync();
+
+/** What was wrong, and how the command that was meant is called: the first line of its help. */
+function misuse(message: string, help: string): string {
+  const usage = help.split('\n')[0]?.replace(/ {2,}.*$/, '') ?? '';
+  const path = /^elderly-bot-cloud [a-z]/.test(usage) ? usage.replace(/ [<[].*$/, '') : 'elderly-bot-cloud';
+  if (!message.startsWith('Not enough non-option arguments'))
+    return `${message.replaceAll(/\s+/g, ' ')}; ${path} --help lists what there is`;
+  return `something is missing: ${usage}; ${path} --help says what`;
+}

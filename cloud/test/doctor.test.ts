@@ -194,6 +194,8 @@ describe('HTTP', () => {
       await instance.stop();
     }
     assert.deepEqual(codes(await checkInstance({ PORT: String(await freePort()) })), ['instance_not_running']);
+    const [unreadable] = await checkInstance({ PORT: 'abc' });
+    assert.deepEqual([unreadable?.status, unreadable?.do], ['skipped', null]);
   });
 
   test('the public address: nginx without an instance, no nginx, no name, not set', async () => {

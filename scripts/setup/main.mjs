@@ -2,6 +2,7 @@
 // it step by step with times. Each step asks for the real result, not for a memory of having run, so that an interrupted setup
 // goes on where it was. bin/setup starts it, one at a time; --check only says what is missing, with exit code 1;
 // --no-ros leaves out what needs ROS 2, and the tests' programs: for a laptop that only needs the command line.
+import { join } from 'node:path';
 import { build } from './build.mjs';
 import { ROOT, SetupError, say } from './context.mjs';
 import { debianPackages } from './debian.mjs';
@@ -50,7 +51,15 @@ async function main() {
   }
   for (const { name, get } of forTests) await timed(name, get);
   say(`all there (${seconds(startedMs)})`);
+  if (installs.length > 0) hints();
   return 0;
+}
+
+/** What a newcomer would trip over next. */
+function hints() {
+  const bin = join(ROOT, 'bin');
+  if (!(process.env.PATH ?? '').split(':').includes(bin)) say(`the documentation’s commands are in ${bin}: export PATH="${bin}:$PATH"`);
+  if (!/^[\w./@%$:+,=~-]+$/.test(ROOT)) say(`${ROOT} has spaces or other letters: all works but \`elderly-bot service install\``);
 }
 
 /** @param {import('./context.mjs').Step[]} steps */

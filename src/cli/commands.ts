@@ -1,8 +1,10 @@
 // `elderly-bot commands`: what the configuration lets the cloud do, each with a line to paste. `commands log`: the journal.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ABLE } from '../agent/ownWork.ts';
 import { argumentSchema } from '../commands/index.ts';
 import { type ArgumentConfig, type CommandConfig, loadConfig, publicationsOf } from '../config/index.ts';
+import { AgentError } from '../errors.ts';
 import { type LoggedCommand, OUTBOX_FILE, readJournal } from '../outbox/index.ts';
 import { salvaged } from './salvaged.ts';
 import { configFlag } from './shell.ts';
@@ -25,7 +27,13 @@ export async function commands(file: string | undefined, json: boolean): Promise
 
 export async function log(file: string | undefined, limit: number, json: boolean): Promise<number> {
   const config = salvaged(file);
-  const entries = readJournal(join(config.state_dir, OUTBOX_FILE), limit);
+  const journal = join(config.state_dir, OUTBOX_FILE);
+  if (!existsSync(journal)) {
+    throw new AgentError('OUTBOX_MISSING', `there is no outbox in state_dir ${config.state_dir}`, {
+      todo: 'give the configuration the agent runs with (--config), as the user it runs as',
+    });
+  }
+  const entries = readJournal(journal, limit);
   if (json) process.stdout.write(`${JSON.stringify(entries)}\n`);
   else process.stdout.write(entries.length === 0 ? `no commands yet in ${config.state_dir}\n` : entries.map(line).join(''));
   return 0;

@@ -1,6 +1,7 @@
 // The configuration for a command that looks at a robot, or stops it: a mistake in the file must not blind the operator while the
 // agent runs well. What is wrong is told on stderr.
 import { type Config, salvageConfig } from '../config/index.ts';
+import { configFlag } from './shell.ts';
 
 /** @throws AgentError CONFIG_NOT_FOUND */
 export function salvaged(file: string | undefined): Config {
@@ -8,10 +9,9 @@ export function salvaged(file: string | undefined): Config {
   if (wrong) {
     const { thing, state_dir: stateDir, mqtt } = config;
     const used = `thing ${thing}, state_dir ${stateDir}, endpoint ${mqtt.endpoint}`;
-    const flag = file === undefined ? '' : ` --config ${file}`;
     process.stderr.write(
       `elderly-bot: warning: ${wrong.message} [${wrong.code}]\n` +
-        `elderly-bot: warning: used is what can be read of it, and defaults for the rest: ${used}; mend it, then: elderly-bot config check${flag}\n`,
+        `elderly-bot: warning: used is what can be read of it, and defaults for the rest: ${used}; mend it, then: elderly-bot config check${configFlag(file)}\n`,
     );
   }
   return config;

@@ -69,6 +69,11 @@ export function status(): number {
 }
 
 export function logs(follow: boolean, lines: number): number {
+  if (!existsSync('/run/systemd/system')) {
+    throw new AgentError('SERVICE_FAILED', 'systemd does not run on this machine, so it has no log of a service', {
+      todo: 'elderly-bot logs shows what the agent itself wrote',
+    });
+  }
   const units = UNITS.flatMap((unit) => ['--unit', unit]);
   return through('journalctl', [...units, '--output=cat', '--no-pager', `--lines=${lines}`, ...(follow ? ['--follow'] : [])]);
 }

@@ -1,6 +1,9 @@
 // The command line itself: help, completion, versions, what is mistyped; where its output goes, and with which code it ends.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { configFlag, quoted } from '../../src/cli/shell.ts';
 import { AGENT } from '../support/program.ts';
@@ -90,6 +93,29 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
       assert.equal(execFileSync('sh', ['-c', `printf %s ${quoted(path)}`], { encoding: 'utf8' }), path);
     assert.equal(configFlag('my robot.yaml'), " --config 'my robot.yaml'");
     assert.equal(configFlag('robot.yaml'), ' --config robot.yaml');
+  });
+
+  it('says what a configuration leaves to the defaults that no two robots share, and where it is wrong', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-line-'));
+    const written = (text: string) => {
+      writeFileSync(join(folder, 'my robot.yaml'), text);
+      return join(folder, 'my robot.yaml');
+    };
+    const empty = await run('config', 'check', written(''));
+    assert.equal(empty.code, 0);
+    assert.match(
+      empty.stderr,
+      /^elderly-bot: not given, so the default: thing \(elderly-bot\) and mqtt\.endpoint \(localhost.*\); a robot/,
+    );
+    const given = await run('config', 'check', written('thing: kitchen\nmqtt: { endpoint: broker.example }\n'));
+    assert.deepEqual([given.code, given.stderr], [0, '']);
+    const wrong = await run('config', 'show', written('thing: 5\n'));
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /would not take all of it: elderly-bot config check --config '.*my robot\.yaml' says why\n$/);
+    const none = await run('commands', 'log', '--config', written(`state_dir: ${join(folder, 'none')}\n`));
+    assert.equal(none.code, 2);
+    assert.match(none.stderr, /there is no outbox in state_dir .*none; .*\[OUTBOX_MISSING\]/);
+    rmSync(folder, { recursive: true });
   });
 
   it('guesses what was meant, on stderr, with code 2', async () => {

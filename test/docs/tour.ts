@@ -69,6 +69,7 @@ const STEPS: readonly Step[] = [
 const HEAD = `# A tour
 
 Ten commands on a bench, as a newcomer types them, and what they print. Needed are Mosquitto and ROS 2 (without it: \`simulate --no-ros\`).
+In a checkout the program is \`bin/elderly-bot\`; \`export PATH="$PWD/bin:$PATH"\` lets you type it as here.
 Written by \`npm run tour\`; a test runs it again and compares.
 `;
 

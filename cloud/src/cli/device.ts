@@ -56,7 +56,8 @@ export function listDevices(thing: string | undefined, json: boolean): Promise<n
     }));
     if (json) print(JSON.stringify(listed));
     else for (const device of listed) print(lineOf(device));
-    if (!json && listed.length === 0) print('no certificates are known: elderly-bot-cloud device add THING CERT');
+    if (!json && listed.length === 0)
+      print(`no certificates ${thing === undefined ? '' : `of ${thing} `}are known: elderly-bot-cloud device add ${thing ?? 'THING'} CERT`);
     return 0;
   });
 }

@@ -14,6 +14,7 @@ export async function checkInstance({ HOST = '127.0.0.1', PORT = '8080' }: Envir
   if (PORT === '0') return [skipped('instance', 'PORT=0: where it listens is in its log line cloud_ready')];
   const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${PORT}/healthz`;
+  if (!URL.canParse(url)) return [skipped('instance', `${url} is no address: PORT and HOST have to be mended first`)];
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
     const health = (await answer.json().catch(() => null)) as { status?: string; database?: string; broker?: string } | null;
