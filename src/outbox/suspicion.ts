@@ -33,8 +33,8 @@ export function forgetSuspicions(stateDir: string): void {
   rmSync(fileIn(stateDir), { force: true });
 }
 
-/** SQLite found a page that cannot be right. */
+/** SQLite found a page that cannot be right, or the end of the file where one should be. */
 export function isCorruption(error: unknown): boolean {
   const code = codeOf(error) ?? '';
-  return code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB');
+  return ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_IOERR_SHORT_READ'].some((each) => code.startsWith(each));
 }
