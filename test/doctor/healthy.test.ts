@@ -130,7 +130,7 @@ describe('the doctor, where nothing is broken', { skip, timeout: 120_000 }, () =
     const text = program.lines.map((line) => String(line.text)).join('\n');
     assert.match(
       text,
-      /^✗ Configuration {2}\[configuration\]\n.*bad\.yaml.*\n {4}do: .*\n {4}\$ elderly-bot config check --config .*bad\.yaml\n {4}follows from it: clock, /,
+      /^✗ Configuration {2}\[configuration\]\n.*bad\.yaml.*\n {4}do: .*\n {4}\$ elderly-bot config check --config .*bad\.yaml\n {4}follows from it: agent, clock_skew, /,
     );
     assert.ok(!text.includes('\x1b'));
   });
