@@ -13,7 +13,7 @@ import { Figures } from './agent/figures.ts';
 import { LiveCredentials, watchIdentity } from './agent/identity.ts';
 import { Incidents } from './agent/incidents.ts';
 import { lastEnding, lastWords, pulseOf, tellEnding, thisRun } from './agent/life.ts';
-import { makeUplink } from './agent/link.ts';
+import { makeUplink, saveUplink } from './agent/link.ts';
 import { LiveConfig } from './agent/liveConfig.ts';
 import { lastLines, openLogFile } from './agent/logs.ts';
 import { startMonitor } from './agent/monitor.ts';
@@ -207,7 +207,7 @@ export class Agent {
       await uplink.finish(Math.max(0, this.#steps.leftMs - 2_000));
       this.#stopping.abort();
       await linked;
-      uplink.save();
+      saveUplink(uplink, this.#log);
     });
     this.#steps.add('commands', () => commands.stop());
     yield 'uplink';

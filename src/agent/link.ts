@@ -2,6 +2,7 @@
 import type { Clock, Lifetime } from '../clock/index.ts';
 import { announce, type Commands } from '../commands/index.ts';
 import { type Config, endpointOf } from '../config/index.ts';
+import { messageOf } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { Logger } from '../logs/index.ts';
 import type { Outbox } from '../outbox/index.ts';
@@ -49,4 +50,16 @@ export function makeUplink({ config, commands, log, ...parts }: LinkParts): Upli
 /** How long the present connection has lasted; undefined where there is none. */
 export function connectedForMs({ state, since_ms: sinceMs }: LinkStatus): number | undefined {
   return state === 'connected' ? sinceMs : undefined;
+}
+
+/** At the stop. What is lost with it is comfort: on a full disk that is no reason for a stop to fail. */
+export function saveUplink(uplink: Uplink, log: Logger): void {
+  try {
+    uplink.save();
+  } catch (error) {
+    log.warn(
+      { event: 'uplink_unsaved', reason: messageOf(error) },
+      'the way to the broker and the month’s count of messages are as last saved',
+    );
+  }
 }

@@ -3,9 +3,13 @@
 import { type Config, salvageConfig } from '../config/index.ts';
 import { configFlag } from './shell.ts';
 
-/** @throws AgentError CONFIG_NOT_FOUND */
-export function salvaged(file: string | undefined): Config {
-  const { config, wrong } = salvageConfig(file, process.env);
+/**
+ * @param needs sections or keys that the command acts by: no default may stand for these.
+ * @throws AgentError CONFIG_NOT_FOUND; where what is needed is wrong itself, CONFIG_INVALID
+ */
+export function salvaged(file: string | undefined, needs: readonly string[] = ['state_dir']): Config {
+  const { config, wrong, mended } = salvageConfig(file, process.env);
+  if (wrong && mended.some((key) => needs.some((need) => key === need || key.startsWith(`${need}.`)))) throw wrong;
   if (wrong) {
     const { thing, state_dir: stateDir, mqtt } = config;
     const used = `thing ${thing}, state_dir ${stateDir}, endpoint ${mqtt.endpoint}`;

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { type CommandConfig, type Config, endpointOf } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type CredentialPaths, identityPaths, readCredentials } from '../identity/index.ts';
+import { lockHolder } from '../outbox/index.ts';
 import { call } from '../uplink/index.ts';
 import type { Command, Result } from '../wire/index.ts';
 import { salvaged } from './salvaged.ts';
@@ -26,7 +27,7 @@ export interface SendOptions {
 
 /** @returns 0 when the robot says done, 1 for any other answer and for none. */
 export async function send(options: SendOptions): Promise<number> {
-  const config = salvaged(options.file);
+  const config = salvaged(options.file, ['thing', 'topic_prefix', 'mqtt']);
   const id = randomBytes(12).toString('base64url');
   const known = config.commands[options.name];
   const ttlS = options.ttlS ?? Math.min(TTL_S, (known?.ttl ?? Number.POSITIVE_INFINITY) / 1_000);
@@ -55,7 +56,16 @@ export async function send(options: SendOptions): Promise<number> {
     process.stdout.write(
       result ? describe(options.name, result, tookMs) : `${options.name} ${id}: no answer within ${options.timeoutS} s\n`,
     );
+  if (!result) process.stderr.write(`elderly-bot: ${whyNone(config, options.file)}\n`);
   return result?.status === 'done' ? 0 : 1;
+}
+
+/** A command that nobody answers: from here it can only be seen whether the agent is on this machine. */
+function whyNone({ thing, state_dir: stateDir }: Config, file: string | undefined): string {
+  const flag = file === undefined ? '' : ` --config ${file}`;
+  return lockHolder(stateDir) === undefined
+    ? `no agent runs on this machine’s ${stateDir}; start it: elderly-bot run${flag} (of a robot elsewhere, see that ${thing} is its name)`
+    : `the agent here runs; whether it is connected: elderly-bot status${flag}, and why not: elderly-bot doctor${flag}`;
 }
 
 function describe(name: string, { id, status, reason, detail, applied }: Result, tookMs: number): string {

@@ -50,7 +50,9 @@ function link({ link: one, outbox, delivered, budget, disk, wear }: Status, pain
   const version = one.mqtt_version ? `, MQTT ${one.mqtt_version === 5 ? '5' : '3.1.1'}` : '';
   const failures = one.failures_in_a_row > 0 && one.state !== 'connected' ? `, ${one.failures_in_a_row} failures in a row` : '';
   const held = Object.entries(outbox.held).map(([name, rows]) => `${rows} ${name}`);
-  const oldest = outbox.oldest_unconfirmed_ms === null ? '' : `, the oldest for ${ago(outbox.oldest_unconfirmed_ms)}`;
+  // Since it was taken, by the clock: running time leaves out the hours without power.
+  const ages = [outbox.oldest_unconfirmed_ms, ...Object.values(outbox.oldest_ms)].filter((ms) => ms !== null);
+  const oldest = outbox.unconfirmed === 0 || ages.length === 0 ? '' : `, the oldest for ${ago(Math.max(...ages))}`;
   const gone = `${outbox.evicted > 0 ? `, ${outbox.evicted} given up` : ''}${outbox.dropped > 0 ? `, ${outbox.dropped} never written` : ''}`;
   return [
     `link     ${state} for ${ago(one.since_ms)}, ${one.endpoint}${version}${failures}`,

@@ -32,15 +32,19 @@ export interface Ending {
   readonly text: string;
 }
 
-/** Endings that nobody asked for. */
+/** Endings that nobody asked for. A start that failed said so itself, and is mended by the one that tells of it. */
 export function isUnasked({ cause }: Ending): boolean {
-  return cause !== 'clean' && cause !== 'upgrade';
+  return cause !== 'clean' && cause !== 'upgrade' && cause !== 'failed_start';
 }
 
 /** @param seen of whichever run; another's does not count. */
 export function whyEnded(last: Run, now: Pick<Run, 'version' | 'boot_id'>, seen: SeenBySystemd | undefined): Ending {
   if (last.stopped === 'mending') return { cause: 'mending', text: 'it started again to mend its outbox' };
-  if (last.stopped === 'failed') return { cause: 'failed_start', text: 'its start failed' };
+  if (last.stopped === 'failed')
+    return {
+      cause: 'failed_start',
+      text: 'its start failed, and it said why where it was started (the terminal, or journalctl -u elderly-bot)',
+    };
   if (last.stopped === 'asked') {
     if (last.version !== now.version) return { cause: 'upgrade', text: `${last.version} was stopped and ${now.version} started` };
     return { cause: 'clean', text: isOtherBoot(last, now) ? 'it was stopped, and the machine started again' : 'it was stopped' };

@@ -10,6 +10,8 @@ import { deleteAt, isTree, setAt, type Tree, valueAt } from './tree.ts';
 export interface SalvagedConfig extends LoadedConfig {
   /** Why the configuration would be refused; undefined where it is good, but for entries that the agent leaves out too (`off`). */
   readonly wrong: AgentError | undefined;
+  /** Keys whose value was wrong, and is the default now, or gone. */
+  readonly mended: readonly string[];
 }
 
 /** Maps of which a wrong entry is taken out as a whole. */
@@ -21,15 +23,17 @@ const ROUNDS = 5;
 /** @throws AgentError CONFIG_NOT_FOUND, and where nothing can be made of the rest. */
 export function salvageConfig(file: string | undefined, environment: NodeJS.ProcessEnv, options: LoadOptions = {}): SalvagedConfig {
   try {
-    return { ...loadConfig(file, environment, { ...options, leaveOut: true }), wrong: undefined };
+    return { ...loadConfig(file, environment, { ...options, leaveOut: true }), wrong: undefined, mended: [] };
   } catch (error) {
     if (!(error instanceof AgentError) || error.code === 'CONFIG_NOT_FOUND') throw error;
     const { sources, merged } = layersOf(file, environment, () => {});
     const defaults = readSource(DEFAULT_FILE).document.toJS() as Tree;
+    const mended: string[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const parsed = configSchema.safeParse(merged);
-      if (parsed.success) return { ...loadedOf(parsed.data, sources, merged, []), wrong: error };
+      if (parsed.success) return { ...loadedOf(parsed.data, sources, merged, []), wrong: error, mended };
       for (const issue of parsed.error.issues) {
+        mended.push(issue.path.join('.'));
         if (issue.code === 'unrecognized_keys') for (const key of issue.keys) deleteAt(merged, [...issue.path, key]);
         else mend(merged, issue.path, defaults);
       }

@@ -107,6 +107,9 @@ export interface BenchFiles {
   readonly robot: IssuedFiles;
 }
 
+/** What `benchCertificates` writes. */
+export const BENCH_FILES = ['ca.crt.pem', ...['broker', 'cloud', 'robot'].flatMap((who) => [`${who}.crt.pem`, `${who}.key.pem`])];
+
 /**
  * Everything a bench needs: a CA, a broker for localhost, the cloud's client and one robot.
  * @param hosts more names and addresses under which the broker may be found.

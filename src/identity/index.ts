@@ -1,5 +1,5 @@
 export { Announcements, announcementOf } from './announcements.ts';
-export { type BenchFiles, benchCertificates, DevCa, type IssuedFiles, type LeafOptions } from './devCa.ts';
+export { BENCH_FILES, type BenchFiles, benchCertificates, DevCa, type IssuedFiles, type LeafOptions } from './devCa.ts';
 export { EXPIRY_STAGES, type ExpiryStage, expiryStage, isRotationDue } from './expiry.ts';
 export {
   AMAZON_ROOT_CA,

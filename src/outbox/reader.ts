@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { AgentError, messageOf } from '../errors.ts';
+import { AgentError, codeOf, messageOf } from '../errors.ts';
 import { count, type Ranges, union } from '../wire/index.ts';
 import { OUTBOX_FILE } from './repair.ts';
 import { className, classNumber, ROW_CLASSES, type RowClass } from './rows.ts';
@@ -107,7 +107,7 @@ export class OutboxReader {
       db?.close();
       if (error instanceof AgentError) throw error;
       throw new AgentError('OUTBOX_UNREADABLE', `${file} can't be read: ${messageOf(error)}`, {
-        todo: 'run this as the agent’s user; a damaged file is mended by the agent at its next start',
+        todo: todoOf(error),
         cause: error,
       });
     }
@@ -225,4 +225,12 @@ function* merged(sources: readonly Generator<RawRow>[]): Generator<RawRow> {
 
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** A reader beside nobody needs a shared-memory file, for which a full disk has no room. */
+function todoOf(error: unknown): string {
+  const code = codeOf(error) ?? '';
+  if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_FULL'))
+    return 'make room on the disk (df shows it), or start the agent, which gets along on a full one; else the disk itself is failing (dmesg)';
+  return 'run this as the agent’s user; a damaged file is mended by the agent at its next start';
 }

@@ -4,6 +4,7 @@
 import { accessSync, constants, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { nearestCause } from '../clock/index.ts';
 import { AgentError, codeOf, messageOf } from '../errors.ts';
 
 export interface StateLock {
@@ -27,7 +28,7 @@ export function lockStateDir(stateDir: string, what: keyof typeof LOCKS = 'agent
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     accessSync(stateDir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw unwritable(stateDir, error);
+    throw unwritable(stateDir, nearestCause(error, stateDir));
   }
   let db: Database.Database | undefined;
   try {

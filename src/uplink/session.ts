@@ -99,7 +99,7 @@ export class Session {
         reject(new ConnectError(message, reason));
       };
       const deadline = setTimeout(() => fail(`no answer from ${options.host}:${options.port}`, 'ETIMEDOUT'), options.connectTimeoutMs);
-      const onError = (error: Error) => fail(messageOf(error), reasonOf(error));
+      const onError = (error: Error) => fail(sentenceOf(error), reasonOf(error));
       const onClose = () => fail('the broker closed the connection during the handshake', 'ECONNRESET');
       const onAbort = () => fail('stopped', 'ABORTED');
       const onConnect = () => {
@@ -195,4 +195,10 @@ function clientOptions(options: SessionOptions): IClientOptions {
 function reasonOf(error: Error): string | number | undefined {
   const code: unknown = (error as { code?: unknown }).code;
   return typeof code === 'number' ? code : codeOf(error);
+}
+
+/** OpenSSL's own text is a line of numbers with a line break; its reason is what a person can look up. */
+function sentenceOf(error: Error): string {
+  const { library, reason } = error as { library?: unknown; reason?: unknown };
+  return typeof library === 'string' && typeof reason === 'string' ? `the TLS handshake failed: ${reason}` : messageOf(error);
 }

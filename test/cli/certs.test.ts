@@ -122,6 +122,15 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     assert.match(taken.out, /robot\.crt\.pem, .*robot\.key\.pem, .*ca\.crt\.pem/);
   });
 
+  it('a bench’s keys are not written over', async () => {
+    assert.equal((await bench.run(['dev-ca', bench.path('twice')])).code, 0);
+    const key = read(join(bench.path('twice'), 'robot.key.pem'));
+    const again = await bench.run(['dev-ca', bench.path('twice')]);
+    assert.equal(again.code, 2);
+    assert.match(again.err, /twice\/ca\.crt\.pem is there already; .*\[FILE_EXISTS\]/);
+    assert.equal(read(join(bench.path('twice'), 'robot.key.pem')), key);
+  });
+
   it('what can’t be this robot’s is refused by name, and what was there stays', async () => {
     const pair = openssl.pair(ca);
     await bench.run(['import', download(pair)]);

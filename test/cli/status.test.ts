@@ -71,6 +71,14 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     }
   });
 
+  it('a command without an answer says that no agent runs here, and how to start it', async () => {
+    const other = `${bench.configFile}.other.yaml`;
+    writeFileSync(other, `${readFileSync(bench.configFile, 'utf8')}\nstate_dir: ${bench.folder}/nobody\ntopic_prefix: nobody\n`);
+    const program = new Program('send', AGENT, ['send', 'ping', '--timeout', '1', '--config', other], bench.robotEnv());
+    assert.equal(await program.exited, 1);
+    assert.match(program.stderr, /no agent runs on this machine’s .*nobody; start it: elderly-bot run --config /);
+  });
+
   it('has every field of --json in docs/status.md', () => {
     const page = readFileSync(join(ROOT, 'docs/status.md'), 'utf8');
     const missing = keysOf(status).filter((key) => !page.includes(`\`${key}\``) && !page.includes(`\`${key.split(/\.|\[\]\./).at(-1)}\``));
@@ -116,6 +124,20 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
       [102_000, 60_000],
     ] as const)
       assert.ok(!text(age, gap).includes('warning'));
+  });
+
+  it('says how long the oldest row waits by the clock, hours without power too, and nothing where none waits', () => {
+    const text = (unconfirmed: number) => {
+      const outbox = {
+        ...status.outbox,
+        unconfirmed,
+        oldest_unconfirmed_ms: 20_000,
+        oldest_ms: { ...status.outbox.oldest_ms, event: 172_800_000 },
+      };
+      return shown({ ...status, outbox }, painter({ isTTY: false }, {}));
+    };
+    assert.match(text(258), / 258 unconfirmed, the oldest for 2 days \(held/);
+    assert.match(text(0), / 0 unconfirmed \(held/);
   });
 
   it('puts problems first, in colour only on a terminal that wants it', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Ending, isUnasked, parseSeen, type Run, type SeenBySystemd, whyEnded } from '../../src/clock/index.ts';
+import { ENDINGS, type Ending, isUnasked, parseSeen, type Run, type SeenBySystemd, whyEnded } from '../../src/clock/index.ts';
 
 const INVOCATION = '0123456789abcdef0123456789abcdef';
 const RUN: Run = { version: '1.0.0', boot_id: 'a', invocation: INVOCATION, stopped: null };
@@ -47,11 +47,9 @@ describe('why the last run ended', () => {
     assert.equal(cause({ boot_id: null }), 'unknown');
   });
 
-  it('is unasked but for a stop and an upgrade', () => {
-    const asked = (['clean', 'upgrade', 'crash', 'power', 'watchdog', 'oom', 'unknown'] as const).filter(
-      (each) => !isUnasked({ cause: each, text: '' }),
-    );
-    assert.deepEqual(asked, ['clean', 'upgrade']);
+  it('is unasked but for a stop, an upgrade, and a start that failed and said so', () => {
+    const asked = ENDINGS.filter((each) => !isUnasked({ cause: each, text: '' }));
+    assert.deepEqual(asked, ['clean', 'upgrade', 'failed_start']);
   });
 
   it('reads the unit’s line whole or not at all', () => {

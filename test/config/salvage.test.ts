@@ -53,8 +53,9 @@ describe('what is salvaged of a wrong configuration', () => {
   });
 
   it('is a default where it is itself what is wrong, and the rest as given', () => {
-    const { config, wrong } = salvage(`${GOOD.replace('anna-1', '5')}`);
+    const { config, wrong, mended } = salvage(`${GOOD.replace('anna-1', '5')}`);
     assert.match(wrong?.message ?? '', /thing is 5/);
+    assert.deepEqual(mended, ['thing']);
     assert.equal(config.state_dir, '/var/lib/anna');
   });
 

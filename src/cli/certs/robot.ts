@@ -21,7 +21,7 @@ export function robotOf(file: string | undefined): Robot {
 
 /** For who only looks. */
 export function robotSeen(file: string | undefined): Robot {
-  return robotWith(salvaged(file));
+  return robotWith(salvaged(file, ['thing', 'state_dir', 'mqtt']));
 }
 
 function robotWith(config: Config): Robot {

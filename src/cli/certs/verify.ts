@@ -29,6 +29,7 @@ export async function verify(file: string | undefined, onlineMs: number | undefi
       );
       for (const finding of ours) process.stdout.write(`${describeFinding(finding)}\n`);
     }
+    if (onlineMs !== undefined && !online) process.stdout.write('online not tried: with these files no connection can come about\n');
     if (online) {
       say('online', online.ok);
       process.stdout.write(online.ok ? `  ${online.seen}\n` : `  ${online.code ?? 'unknown'}: ${online.seen}; ${online.todo}\n`);

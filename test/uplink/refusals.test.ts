@@ -1,0 +1,31 @@
+// What a person reads where the broker refuses: a sentence, on one line.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { benchCertificates, readCredentials } from '../../src/identity/index.ts';
+import { findMosquitto, Mosquitto } from '../support/mosquitto.ts';
+import { startUplink } from '../support/uplink.ts';
+
+describe('a certificate of another CA', { skip: findMosquitto() ? false : 'Mosquitto is not installed', timeout: 60_000 }, () => {
+  it('is refused in words, without OpenSSL’s numbers', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-refusals-'));
+    const files = await benchCertificates(join(folder, 'ours'), 'elderly-bot');
+    const { robot } = await benchCertificates(join(folder, 'theirs'), 'elderly-bot');
+    const broker = await Mosquitto.start({ certificates: files });
+    const credentials = readCredentials({ rootCa: files.ca, certFile: robot.cert, privateKey: robot.key });
+    const bench = startUplink(files, broker.port, { credentials });
+    try {
+      const endMs = performance.now() + 20_000;
+      while (bench.raised.length === 0 && performance.now() < endMs) await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.ok(bench.raised.includes('certificate_refused'), bench.raised.join(', '));
+      const [problem] = bench.problems.standing();
+      assert.match(problem?.text ?? '', /^localhost:\d+: the TLS handshake failed: [a-z0-9 ]+$/);
+    } finally {
+      await bench.stop();
+      await broker.stop();
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
