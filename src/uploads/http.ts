@@ -91,7 +91,8 @@ export async function putFile(file: FileToPut): Promise<Answer> {
 async function put(axios: AxiosStatic, connection: Connection, file: FileToPut): Promise<AxiosResponse<unknown>> {
   const { url, headers, source, size, bytesPerSecond, way, yields, signal } = file;
   const pace = new Pace(bytesPerSecond, performance.now(), way);
-  const stalled = new AbortController();
+  /** It stalled, or is over: what still waits for its connection lets go of the file. */
+  const over = new AbortController();
   const look = async () => {
     const { socket } = connection;
     const { given } = pace;
@@ -101,11 +102,11 @@ async function put(axios: AxiosStatic, connection: Connection, file: FileToPut):
     if (onItsWay !== undefined) pace.see(performance.now(), onItsWay);
     const isKnown = onItsWay !== undefined || socket?.connecting !== false;
     const patienceMs = pace.isAll ? STALLED_AFTER_MS + slowestMs(Math.min(size, BUFFERED_BYTES)) : STALLED_AFTER_MS;
-    if (isKnown && pace.stalledMs(performance.now()) > patienceMs) stalled.abort();
+    if (isKnown && pace.stalledMs(performance.now()) > patienceMs) over.abort();
   };
   const looking = setInterval(() => void look(), LOOK_FOR_STALL_MS);
   const deadline = AbortSignal.timeout(STALLED_AFTER_MS + slowestMs(size));
-  const ending = AbortSignal.any([signal, stalled.signal, deadline]);
+  const ending = AbortSignal.any([signal, over.signal, deadline]);
   const body = Readable.from(paced({ source, size, pace, way, up: connection.up, yields, signal: ending }), {
     objectMode: false,
     highWaterMark: 1,
@@ -114,6 +115,7 @@ async function put(axios: AxiosStatic, connection: Connection, file: FileToPut):
     return await axios.put(url, body, { ...PLAIN, transport: transportOf(connection), headers, maxBodyLength: size, signal: ending });
   } finally {
     clearInterval(looking);
+    over.abort();
     body.destroy();
   }
 }

@@ -1,15 +1,17 @@
 // Connections that are kept between requests, against a server that ends them as it likes; and what a token says of its certificate.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { benchCertificates, readCredentials } from '../../src/identity/index.ts';
-import { postJson } from '../../src/uploads/http.ts';
+import { postJson, putFile } from '../../src/uploads/http.ts';
 import { DeviceTokens } from '../../src/uploads/token.ts';
+import { freePort } from '../support/ports.ts';
 
 describe('a connection of the uploads', () => {
   let server: Server;
@@ -53,6 +55,29 @@ describe('a connection of the uploads', () => {
     assert.match(text, /ECONNRESET|hang up/);
   });
 });
+
+describe('a file whose connection is refused', () => {
+  it('is let go of with the request, and not at some deadline of minutes', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-put-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const source = join(folder, 'log');
+    writeFileSync(source, 'lines');
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const { signal } = new AbortController();
+    const isOpen = () => readdirSync('/proc/self/fd').some((fd) => linkOf(`/proc/self/fd/${fd}`) === source);
+    const put = { url, headers: {}, source, size: 5, bytesPerSecond: null, way: {}, yields: () => false, signal };
+    assert.equal((await putFile(put)).status, 0);
+    for (const untilMs = performance.now() + 5_000; isOpen(); await nextTurn()) assert.ok(performance.now() < untilMs, 'it is still open');
+  });
+});
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
 
 describe('a robot’s token', () => {
   it('has the cloud’s time once that was told, however the robot’s clock is set afterwards', async () => {
