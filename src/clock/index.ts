@@ -4,5 +4,5 @@ export { ENDINGS, type Ending, isUnasked, parseSeen, type Run, type SeenBySystem
 export { LIFETIME_FILE, Lifetime, lastKnownWallMs, replaceFile, restoreLifetime } from './lifetime.ts';
 export { nearestCause } from './nearestCause.ts';
 export { type JobMemory, type JobStore, Schedules, type SchedulesOptions } from './schedule.ts';
-export { type ClockLook, ClockSteps } from './steps.ts';
+export { CLOCKS_DIFFER_MS, type ClockLook, ClockSteps } from './steps.ts';
 export { every, type Ticker, wait } from './ticker.ts';

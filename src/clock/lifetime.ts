@@ -75,15 +75,6 @@ export class Lifetime {
     return lifetime;
   }
 
-  /** The latest time that something outside vouched for, without counting a start; 0 where nothing is known. */
-  static lastWallMs(stateDir: string): number {
-    try {
-      return schema.parse(JSON.parse(readFileSync(join(stateDir, 'lifetime.json'), 'utf8'))).wall_ms;
-    } catch {
-      return 0;
-    }
-  }
-
   get receiptsSeen(): boolean {
     return this.#receiptsSeen;
   }

@@ -1,7 +1,7 @@
 // Whether the wall clock was set while the program ran: it moved against the monotonic one. Pure.
 
-/** Less is what a time service slews, and what two well-kept clocks may differ (uploads: the cloud's and ours). */
-const STEP_MS = 120_000;
+/** How far two clocks may differ without a word: what the cloud allows a token. Less is also what a time service slews. */
+export const CLOCKS_DIFFER_MS = 120_000;
 
 export interface ClockLook {
   readonly wallMs: number;
@@ -34,5 +34,5 @@ export class ClockSteps {
 }
 
 function isStep(ms: number): boolean {
-  return Math.abs(ms) >= STEP_MS;
+  return Math.abs(ms) >= CLOCKS_DIFFER_MS;
 }

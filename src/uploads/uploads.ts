@@ -1,6 +1,6 @@
 // Uploads, one at a time, the most urgent first: a file that was spooled is in the store and the cloud has said so, or it still
 // waits; then an event says it. Trying goes on for days; an incident's picture takes the link from a log.
-import { type BackoffLimits, backoffMs, type Clock, wait } from '../clock/index.ts';
+import { type BackoffLimits, backoffMs, CLOCKS_DIFFER_MS, type Clock, wait } from '../clock/index.ts';
 import { crashPoint } from '../crashPoint.ts';
 import { messageOf } from '../errors.ts';
 import type { Outbox, UploadRow, UploadRows } from '../outbox/index.ts';
@@ -26,9 +26,6 @@ export interface UploadsOptions extends Pick<SpoolOptions, 'folder' | 'maxBytes'
   readonly clock: Clock;
   readonly problems: Problems;
 }
-
-/** How far the clocks may differ without a word: what the cloud allows a token. */
-const CLOCK_DIFFERS_MS = 120_000;
 
 const BYTES_PER_KBIT = 125;
 
@@ -271,7 +268,7 @@ export class Uploads {
     const { aheadMs } = this.#tokens;
     if (aheadMs === undefined) return;
     problems.clear('clock_stepped');
-    if (Math.abs(aheadMs) < CLOCK_DIFFERS_MS) {
+    if (Math.abs(aheadMs) < CLOCKS_DIFFER_MS) {
       problems.clear('clock_differs');
       return;
     }

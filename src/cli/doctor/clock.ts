@@ -1,5 +1,5 @@
 // The clock: whether it can be believed at all, and how far it is from the cloud's. A wrong clock makes every certificate look bad.
-import { BUILD_FLOOR_MS, Lifetime, systemClock } from '../../clock/index.ts';
+import { BUILD_FLOOR_MS, lastKnownWallMs, systemClock } from '../../clock/index.ts';
 import type { Finding } from '../../status/index.ts';
 import { apiAnswer } from './cloud.ts';
 import { ok, type Patient, robotCheck, skipped } from './patient.ts';
@@ -9,13 +9,22 @@ const SKEW_MS = 60_000;
 
 const SET = { do: 'let the clock synchronise; certificates are checked against it', command: 'sudo timedatectl set-ntp true' };
 
+/** 0 where it can't be read: that is the state directory's matter. */
+function knownWallMs(stateDir: string): number {
+  try {
+    return lastKnownWallMs(stateDir);
+  } catch {
+    return 0;
+  }
+}
+
 export function isClockTrusted(stateDir: string): boolean {
-  return systemClock(Lifetime.lastWallMs(stateDir)).trusted();
+  return systemClock(knownWallMs(stateDir)).trusted();
 }
 
 export const clock = robotCheck('clock', 10_000, async (patient): Promise<Finding> => {
   const now = Date.now();
-  const lastMs = Lifetime.lastWallMs(patient.config.state_dir);
+  const lastMs = knownWallMs(patient.config.state_dir);
   if (now < BUILD_FLOOR_MS) return wrong(`it shows ${at(now)}, which is before this program was released`);
   if (!systemClock(lastMs).trusted()) {
     return wrong(now < lastMs ? `it shows ${at(now)}, and ${at(lastMs)} has been` : `it shows ${at(now)} and is not synchronised yet`);
