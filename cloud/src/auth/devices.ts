@@ -16,6 +16,8 @@ export const CLOCK_SKEW_S = 120;
 /** An x5c of more certificates is not looked at. */
 const MAX_CHAIN = 5;
 const ALGORITHMS = ['ES256', 'RS256'];
+/** Read certificates that are kept: reading one, and making its key ready to verify, takes longer than the rest. */
+const KEPT_CERTIFICATES = 1_000;
 const JTI = /^[\x21-\x7e]{8,128}$/;
 
 export interface DevicesOptions {
@@ -34,6 +36,8 @@ interface Identity {
 
 export class Devices {
   readonly #options: DevicesOptions;
+  /** By their text, so that what the database says of them counts each time. */
+  readonly #read = new Map<string, X509Certificate>();
 
   constructor(options: DevicesOptions) {
     this.#options = options;
@@ -74,13 +78,20 @@ export class Devices {
       [fingerprint],
     );
     if (known?.revoked) throw refused('this certificate is revoked');
-    if (known) return { certificate: new X509Certificate(known.certificate), thing: known.thing };
+    if (known) return { certificate: this.#certificateOf(known.certificate), thing: known.thing };
     if (!leaf || !sent || !this.#options.ca) throw refused('this certificate is not known here: elderly-bot-cloud device add');
     const problem = chainProblem(sent, this.#options.ca, this.#nowMs());
     if (problem) throw refused(problem);
     const { CN: name } = leaf.toLegacyObject().subject as { CN?: unknown };
     if (!thingName.safeParse(name).success) throw refused('the CN of this certificate is no thing');
     return { certificate: leaf, thing: String(name) };
+  }
+
+  #certificateOf(pem: string): X509Certificate {
+    const certificate = this.#read.get(pem) ?? new X509Certificate(pem);
+    if (this.#read.size >= KEPT_CERTIFICATES) this.#read.clear();
+    this.#read.set(pem, certificate);
+    return certificate;
   }
 
   async #verify(token: string, { publicKey, validFrom, validTo }: X509Certificate): Promise<JWTPayload> {

@@ -77,13 +77,21 @@ export class Uploads {
   }
 
   async announce(thing: string, request: UploadRequest): Promise<Announcement | Refusal> {
-    const found = await this.#rowFor(thing, request);
+    const nowMs = this.#nowMs();
+    const object: StoredObject = {
+      key: objectKey(thing, request, nowMs),
+      contentType: request.content_type,
+      size: request.size,
+      sha256: request.sha256,
+    };
+    // Signed while the database is asked: nearly always it is this one, and somebody waits to see what happened.
+    const [found, signed] = await Promise.all([this.#rowFor(thing, request, object.key, nowMs), this.#options.store.signPut(object)]);
     if ('status' in found) return found;
     const { row, isNew } = found;
     const { id: upload_id, object_key } = row;
     if (row.state === 'stored' || (!isNew && (await this.#isStored(row)))) return { upload_id, object_key, done: true };
-    const expires_at = this.#nowMs() + URL_LIFETIME_S * 1_000;
-    return { upload_id, object_key, method: 'PUT', ...(await this.#options.store.signPut(objectOf(row))), expires_at };
+    const put = isNew ? signed : await this.#options.store.signPut(objectOf(row));
+    return { upload_id, object_key, method: 'PUT', ...put, expires_at: nowMs + URL_LIFETIME_S * 1_000 };
   }
 
   /** Asks the store about what is due. @returns how many were settled, one way or the other. */
@@ -135,8 +143,7 @@ export class Uploads {
     );
   }
 
-  #rowFor(thing: string, request: UploadRequest): Promise<Found | Refusal> {
-    const nowMs = this.#nowMs();
+  #rowFor(thing: string, request: UploadRequest, key: string, nowMs: number): Promise<Found | Refusal> {
     return this.#options.db.transaction(async (sql) => {
       // Two requests of one robot at once must not both be the last that fits.
       await sql.query('select pg_advisory_xact_lock(hashtext($1))', [`uploads of ${thing}`]);
@@ -158,7 +165,7 @@ export class Uploads {
           request.sha256,
           request.size,
           request.content_type,
-          objectKey(thing, request, nowMs),
+          key,
           request.taken_at,
           request.incident ?? null,
           nowMs,
