@@ -10,6 +10,7 @@ import { changes } from './0021-changes.ts';
 import { monitors } from './0022-monitors.ts';
 import { pace } from './0023-pace.ts';
 import { successors } from './0024-successors.ts';
+import { announcing } from './0025-announcing.ts';
 
 export interface Migration {
   readonly number: number;
@@ -29,4 +30,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 22, name: 'monitors', sql: monitors },
   { number: 23, name: 'pace', sql: pace },
   { number: 24, name: 'successors', sql: successors },
+  { number: 25, name: 'announcing', sql: announcing },
 ];

@@ -75,21 +75,29 @@ export interface Announced {
   readonly wholeBytes: number;
 }
 
+/** What may be announced of this: on one day together, and of the same whole; null where a whole is one object. */
+export function limitsOf({ kind, incident }: UploadRequest, dailyBytes: number): { dayBytes: number; wholeBytes: number | null } {
+  const whole = KINDS[kind].wholeBytes;
+  const isAwaited = Boolean(incident) && (PICTURES as readonly UploadKind[]).includes(kind);
+  return {
+    dayBytes: isAwaited ? dailyBytes : Math.floor(dailyBytes * (1 - RESERVE)),
+    wholeBytes: whole > MAX_OBJECT_BYTES ? whole : null,
+  };
+}
+
 /** @returns why not, in whose limit; null where it may. */
 export function overLimit(
   request: UploadRequest,
   announced: Announced,
   dailyBytes: number,
 ): { readonly status: 413 | 429; readonly why: string } | null {
-  const whole = KINDS[request.kind].wholeBytes;
-  if (whole > MAX_OBJECT_BYTES && announced.wholeBytes + request.size > whole) {
-    return { status: 413, why: `the slices of one ${request.kind} have at most ${whole} bytes together` };
+  const { dayBytes, wholeBytes } = limitsOf(request, dailyBytes);
+  if (wholeBytes !== null && announced.wholeBytes + request.size > wholeBytes) {
+    return { status: 413, why: `the slices of one ${request.kind} have at most ${wholeBytes} bytes together` };
   }
-  const isAwaited = Boolean(request.incident) && (PICTURES as readonly UploadKind[]).includes(request.kind);
-  const bytes = isAwaited ? dailyBytes : Math.floor(dailyBytes * (1 - RESERVE));
-  if (announced.dayBytes + request.size > bytes) {
-    const rest = isAwaited ? '' : '; the rest is for pictures of incidents';
-    return { status: 429, why: `this robot's ${bytes} bytes of uploads for today are used up${rest}` };
+  if (announced.dayBytes + request.size > dayBytes) {
+    const rest = dayBytes === dailyBytes ? '' : '; the rest is for pictures of incidents';
+    return { status: 429, why: `this robot's ${dayBytes} bytes of uploads for today are used up${rest}` };
   }
   return null;
 }

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { Database, Sql } from '../database/database.ts';
 import { messageOf } from '../errors.ts';
 import type { RowsMessage } from '../ingest/message.ts';
-import { type Announced, objectKey, overLimit, PICTURES, type UploadRequest } from './kinds.ts';
+import { limitsOf, objectKey, overLimit, PICTURES, type UploadRequest } from './kinds.ts';
 import { type ObjectStore, type SignedPut, type StoredObject, URL_LIFETIME_S } from './store.ts';
 
 const DAY_MS = 86_400_000;
@@ -143,53 +143,34 @@ export class Uploads {
     );
   }
 
-  #rowFor(thing: string, request: UploadRequest, key: string, nowMs: number): Promise<Found | Refusal> {
-    return this.#options.db.transaction(async (sql) => {
-      // Two requests of one robot at once must not both be the last that fits.
-      await sql.query('select pg_advisory_xact_lock(hashtext($1))', [`uploads of ${thing}`]);
-      const [known] = await sql.query<UploadRow>(`select ${COLUMNS} from uploads where thing = $1 and kind = $2 and sha256 = $3`, [
-        thing,
-        request.kind,
-        request.sha256,
-      ]);
-      if (known) return this.#again(sql, known, request, nowMs);
-      const refused = overLimit(request, await announcedBy(sql, thing, request, nowMs), this.#options.dailyBytes);
-      if (refused) return { ...refused, ...(refused.status === 429 && { retryAfterS: Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1_000) }) };
-      const [row] = await sql.query<UploadRow>(
-        `insert into uploads (id, thing, kind, sha256, size, content_type, object_key, taken_at, incident, announced_at, signed_at, check_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) returning ${COLUMNS}`,
-        [
-          randomUUID(),
-          thing,
-          request.kind,
-          request.sha256,
-          request.size,
-          request.content_type,
-          key,
-          request.taken_at,
-          request.incident ?? null,
-          nowMs,
-          nowMs + CHECK_AFTER_MS,
-        ],
-      );
-      if (!row) throw new Error('the database gave back no row');
-      return { row, isNew: true };
-    });
-  }
-
-  /** The same bytes once more: the same upload. One that was given up gets another chance. */
-  async #again(sql: Sql, known: UploadRow, { size, kind }: UploadRequest, nowMs: number): Promise<Found | Refusal> {
-    if (known.size !== size) {
-      return { status: 409, why: `a ${kind} of this hash was announced with ${known.size} bytes; the same bytes can't be ${size}` };
+  /** In one statement: what it takes is on the way to the first picture of a fall. */
+  async #rowFor(thing: string, request: UploadRequest, object_key: string, nowMs: number): Promise<Found | Refusal> {
+    const { dailyBytes, db } = this.#options;
+    const fresh = {
+      ...request,
+      id: randomUUID(),
+      thing,
+      object_key,
+      state: 'announced',
+      announced_at: nowMs,
+      signed_at: nowMs,
+      check_at: nowMs + CHECK_AFTER_MS,
+    };
+    const { dayBytes, wholeBytes } = limitsOf(request, dailyBytes);
+    const [answer] = await db.query<{ upload: UploadRow | null; is_new: boolean; day: number | null; whole: number | null }>(
+      `select case when (upload).id is not null then to_jsonb(upload) end as upload, is_new, day, whole
+      from announce_upload($1::jsonb, $2, $3, $4)`,
+      [JSON.stringify(fresh), nowMs - (nowMs % DAY_MS), dayBytes, wholeBytes],
+    );
+    const row = answer?.upload;
+    if (row && row.size !== request.size) {
+      const why = `a ${request.kind} of this hash was announced with ${row.size} bytes; the same bytes can't be ${request.size}`;
+      return { status: 409, why };
     }
-    if (known.state !== 'stored') {
-      await sql.query(`update uploads set state = 'announced', signed_at = $2, check_at = $3 where id = $1`, [
-        known.id,
-        nowMs,
-        nowMs + CHECK_AFTER_MS,
-      ]);
-    }
-    return { row: known, isNew: false };
+    if (row) return { row, isNew: answer.is_new };
+    const refused = overLimit(request, { dayBytes: answer?.day ?? 0, wholeBytes: answer?.whole ?? 0 }, dailyBytes);
+    if (!refused) throw new Error('the database gave back no row');
+    return { ...refused, ...(refused.status === 429 && { retryAfterS: Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1_000) }) };
   }
 
   async #isStored(row: UploadRow): Promise<boolean> {
@@ -236,16 +217,6 @@ export async function claimUploads(sql: Sql, messages: readonly RowsMessage[], n
     where u.id = n.id and u.thing = n.thing and u.state <> 'stored'`,
     [claims.map(({ thing }) => thing), claims.map(({ id }) => id), nowMs],
   );
-}
-
-async function announcedBy(sql: Sql, thing: string, { kind, taken_at }: UploadRequest, nowMs: number): Promise<Announced> {
-  const [row] = await sql.query<{ day: number; whole: number }>(
-    `select coalesce(sum(size) filter (where announced_at >= $2), 0)::bigint as day,
-      coalesce(sum(size) filter (where kind = $3 and taken_at = $4), 0)::bigint as whole
-    from uploads where thing = $1 and (announced_at >= $2 or (kind = $3 and taken_at = $4))`,
-    [thing, nowMs - (nowMs % DAY_MS), kind, taken_at],
-  );
-  return { dayBytes: row?.day ?? 0, wholeBytes: row?.whole ?? 0 };
 }
 
 function objectOf({ object_key, content_type, size, sha256 }: UploadRow): StoredObject {
