@@ -43,7 +43,10 @@ function lookElsewhere({ file, config }: Patient): Promise<RosLook | Trouble | C
   return new Promise((resolve) => {
     child.once('message', (answer) => resolve(answer as RosLook | Trouble));
     child.once('error', ({ message }) => resolve({ crash: message }));
-    child.once('exit', (code, signal) => resolve({ crash: signal === null ? `exit code ${code}` : signal }));
+    child.once('exit', (code, signal) => {
+      if (signal === null) resolve({ crash: `exit code ${code}` });
+      else resolve({ crash: child.killed ? `no answer in ${LOOK_WITHIN_MS / 1_000} s` : signal });
+    });
   });
 }
 

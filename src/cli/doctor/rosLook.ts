@@ -43,38 +43,47 @@ export interface RosLook {
   readonly channels: Readonly<Record<string, Heard>>;
 }
 
-/** The whole work of the process: looks, and sends what it saw. */
+/**
+ * The whole work of the process: looks, and sends what it saw, or why ROS does not start. That is sent before ROS is left: a ROS that
+ * starts and then does not end takes nothing of it away.
+ */
 export async function lookAndTell(file: string | undefined, remap: Remap): Promise<number> {
   const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
-  const answer = await look(config).catch((error: unknown): Trouble => {
-    if (error instanceof AgentError) return troubleOf(error);
-    throw error;
-  });
-  await new Promise<void>((resolve) => {
-    if (process.send) process.send(answer, () => resolve());
-    else resolve();
-  });
-  return 0;
-}
-
-/** @throws AgentError where ROS does not start */
-async function look(config: Config): Promise<RosLook> {
   const { namespace, domain_id: domainId } = config.ros;
-  const node = await startRosNode({ name: 'elderly_bot_doctor', namespace, ...(domainId === null ? {} : { domainId }) });
+  let node: RosNode;
   try {
-    await discovered(node, config);
-    const listening = Object.entries(config.channels).map(([name, channel]) => [name, listen(node, channel)] as const);
-    const startedMs = performance.now();
-    await sleep(LISTEN_MS);
-    const isSilent = ([, heard]: (typeof listening)[number]) => heard().offers.length > 0 && heard().received === 0;
-    while (listening.some(isSilent) && performance.now() - startedMs < LISTEN_LONGER_MS) await sleep(LOOK_EVERY_MS);
-    const seconds = (performance.now() - startedMs) / 1_000;
-    const topics = node.topics().map(({ topic }) => topic);
-    const published = topics.filter((topic) => !NODES_OWN.includes(topic) && node.publishersOf(topic).length > 0);
-    return { seconds, topics: published, channels: Object.fromEntries(listening.map(([name, heard]) => [name, heard()])) };
+    node = await startRosNode({ name: 'elderly_bot_doctor', namespace, ...(domainId === null ? {} : { domainId }) });
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    await tell(troubleOf(error));
+    return 0;
+  }
+  try {
+    await tell(await look(node, config));
   } finally {
     await node.stop();
   }
+  return 0;
+}
+
+function tell(answer: RosLook | Trouble): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send) process.send(answer, () => resolve());
+    else resolve();
+  });
+}
+
+async function look(node: RosNode, config: Config): Promise<RosLook> {
+  await discovered(node, config);
+  const listening = Object.entries(config.channels).map(([name, channel]) => [name, listen(node, channel)] as const);
+  const startedMs = performance.now();
+  await sleep(LISTEN_MS);
+  const isSilent = ([, heard]: (typeof listening)[number]) => heard().offers.length > 0 && heard().received === 0;
+  while (listening.some(isSilent) && performance.now() - startedMs < LISTEN_LONGER_MS) await sleep(LOOK_EVERY_MS);
+  const seconds = (performance.now() - startedMs) / 1_000;
+  const topics = node.topics().map(({ topic }) => topic);
+  const published = topics.filter((topic) => !NODES_OWN.includes(topic) && node.publishersOf(topic).length > 0);
+  return { seconds, topics: published, channels: Object.fromEntries(listening.map(([name, heard]) => [name, heard()])) };
 }
 
 async function discovered(node: RosNode, { channels }: Config): Promise<void> {
