@@ -273,7 +273,9 @@ export class Agent {
     this.#steps.add('watches', () => {
       for (const watch of watches) watch.stop();
     });
-    const battery = watchBattery({ channels, outbox, lowBelow: config.health.low_battery });
+    const battery = watchBattery({ channels, outbox, clock, lowBelow: config.health.low_battery }, (power) =>
+      uplink.tellPower(power, commands.moving !== null),
+    );
     this.#steps.add('battery', () => battery.stop());
     const ownLog = this.#log.child({ room: 'identity' });
     const identity = watchIdentity({ config, live: credentials, uplink, outbox, clock, problems, log: ownLog });

@@ -92,6 +92,48 @@ onEachDatabase('silence', (db, another) => {
     assert.match(JSON.stringify(alert?.value), /"online":false/);
   });
 
+  test('the alert says why, in words: an empty battery, a lost network, a shutdown, or a robot that says nothing', async () => {
+    const low = { battery: 7.6, low: true, at: Date.UTC(2026, 10, 25, 14, 3) };
+    const full = { ...low, battery: 80, low: false };
+    const [gone, stopped] = [{ online: false }, { online: false, reason: 'stopped' }];
+    const told = async (...said: readonly Record<string, unknown>[]): Promise<unknown> => {
+      const thing = await spoken(0);
+      const cloud = new Instance(db());
+      for (const [i, one] of said.entries()) await cloud.send('elderly_bot/presence', presence({ thing, mark: [1, 1_000 + i] }, [], one));
+      await cloud.stop();
+      await db().query(`update robots set last_heard_at = clock_timestamp() - interval '30 min' where thing = $1`, [thing]);
+      await checkSilence(db(), AFTER_MS);
+      const [alert] = await listAlerts(db(), { thing, limit: 1 });
+      return (alert?.value as { text?: unknown }).text;
+    };
+    assert.equal(await told({ power: low }, { ...gone, power: low }), 'probably its battery: 8 % at 2026-11-25 14:03 UTC');
+    assert.equal(await told({ power: low }), 'probably its battery: 8 % at 2026-11-25 14:03 UTC');
+    assert.equal(await told({ ...stopped, power: low }), 'probably its battery: 8 % at 2026-11-25 14:03 UTC, and then it was shut down');
+    assert.equal(await told({ ...gone, power: full }), 'its network, or its power, was cut; its battery was at 80 % at 2026-11-25 14:03 UTC');
+    assert.equal(await told({}, gone), 'its network, or its power, was cut');
+    assert.equal(await told(stopped), 'it was shut down, or its program was ended');
+    assert.equal(await told({}), 'it is connected, and says nothing');
+    // It was loaded in the meantime, and a new session says so.
+    assert.match(String(await told({ power: low }, { session: 's2', power: full }, { ...gone, session: 's2', power: full })), /^its network/);
+    // An odd time is no reason to say nothing.
+    assert.equal(await told({ power: { ...low, at: 9e15 } }), 'probably its battery: 8 % at a time unknown');
+  });
+
+  test('a last will that knew less than its session says nothing about the power; one that overtook it does', async () => {
+    const power = { battery: 8, low: true, at: 1 };
+    const after = async (...said: readonly Record<string, unknown>[]): Promise<unknown> => {
+      const thing = newThing();
+      const cloud = new Instance(db());
+      for (const one of said) await cloud.send('elderly_bot/presence', { ...presence({ thing }, []), ...one });
+      await cloud.stop();
+      return (await db().query<{ power: unknown }>('select power from robots where thing = $1', [thing]))[0]?.power;
+    };
+    const will = { online: false, mark: [1, 1_000] };
+    assert.deepEqual(await after({ mark: [1, 2_000], power }, will), power);
+    assert.deepEqual(await after({ ...will, power }), power);
+    assert.deepEqual(await after({ ...will, power }, { mark: [1, 2_000] }), null);
+  });
+
   test('after a time in which nobody listened silence counts from the return; a short restart forgets nothing', async () => {
     const thing = await spoken(HOUR_MS);
     await db().query(`update watch set checked_at = clock_timestamp() - $1 * interval '1 ms'`, [GAP_MS + 1_000]);

@@ -1,6 +1,8 @@
-// Before the battery is empty the robot says what is still on it: after that its silence is the power's, not the network's.
-import { every, type Ticker } from '../clock/index.ts';
+// Before the battery is empty the robot says what is still on it, and that its power is going: after that its silence is the power's, not
+// the network's.
+import { type Clock, every, type Ticker } from '../clock/index.ts';
 import type { Outbox } from '../outbox/index.ts';
+import type { Power } from '../wire/index.ts';
 import type { Channels } from './channels.ts';
 import { lastWords } from './life.ts';
 
@@ -13,8 +15,9 @@ const CHANNEL = 'battery';
 const GAP_PERCENT = 5;
 
 export interface BatteryParts {
-  readonly channels: Channels;
+  readonly channels: Pick<Channels, 'heard'>;
   readonly outbox: Outbox;
+  readonly clock: Clock;
   /** Percent; null: never. */
   readonly lowBelow: number | null;
 }
@@ -25,12 +28,29 @@ export function isLow(percent: unknown, lowBelow: number, wasLow: boolean): bool
   return percent < lowBelow + (wasLow ? GAP_PERCENT : 0);
 }
 
-export function watchBattery({ channels, outbox, lowBelow }: BatteryParts): Ticker {
-  if (lowBelow === null) return { stop: () => {} };
-  let low = false;
-  return every(LOOK_EVERY_MS, () => {
-    const wasLow = low;
-    low = isLow(channels.heard(CHANNEL)?.value, lowBelow, wasLow);
+export class Battery {
+  readonly #parts: BatteryParts;
+  #power: Power | undefined;
+
+  constructor(parts: BatteryParts) {
+    this.#parts = parts;
+  }
+
+  /** @returns what is known of the power now; undefined where nothing is. A battery that became low has its last words said. */
+  look(): Power | undefined {
+    const { channels, outbox, clock, lowBelow } = this.#parts;
+    const heard = lowBelow === null ? undefined : channels.heard(CHANNEL);
+    if (lowBelow === null || heard === undefined || typeof heard.value !== 'number') return this.#power;
+    const wasLow = this.#power?.low ?? false;
+    const low = isLow(heard.value, lowBelow, wasLow);
+    this.#power = { battery: heard.value, low, at: clock.wall() - Math.round(heard.ageMs) };
     if (low && !wasLow) lastWords('battery', outbox);
-  });
+    return this.#power;
+  }
+}
+
+/** @param tell what is known, after each look. */
+export function watchBattery(parts: BatteryParts, tell: (power: Power | undefined) => void): Ticker {
+  const battery = new Battery(parts);
+  return every(LOOK_EVERY_MS, () => tell(battery.look()));
 }

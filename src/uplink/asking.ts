@@ -16,6 +16,11 @@ export class Asker {
     this.#link = link;
   }
 
+  /** Whether an answer is waited for. */
+  get isAsking(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   /** @returns whether the message was an answer. */
   receive(message: Message): boolean {
     const take = this.#waiting.get(message.topic);

@@ -1,9 +1,10 @@
 // What the robot says of itself on the presence topic: that it is here, with which outboxes and commands, and how often it speaks;
-// again while something it sent stays without a receipt, and when it is about to speak more rarely; and that it goes. The last will
-// is the same, said by the broker.
+// again while something it sent stays without a receipt, when it is about to speak more rarely, and when its battery becomes low or no
+// longer is; and that it goes. The last will is the same, said by the broker.
 import { type Clock, every, type Lifetime, type Ticker, wait } from '../clock/index.ts';
 import type { Outbox } from '../outbox/index.ts';
-import type { AnnouncedCommand, Mark, Presence } from '../wire/index.ts';
+import type { AnnouncedCommand, Mark, Power, Presence } from '../wire/index.ts';
+import { LastWill } from './lastWill.ts';
 import type { Link } from './session.ts';
 
 export interface GreetingOptions {
@@ -32,6 +33,8 @@ export class Greeting {
   readonly #options: GreetingOptions;
   #repeatedMs = Number.NEGATIVE_INFINITY;
   #saidEveryMs = 0;
+  #saidLow: boolean | undefined;
+  readonly #lastWill = new LastWill();
 
   constructor(options: GreetingOptions) {
     this.#options = options;
@@ -40,7 +43,22 @@ export class Greeting {
   /** The last will of a session; its time is that of the connect, and nobody believes it. */
   will(session: string): Presence {
     const { thing, clock } = this.#options;
-    return { thing, session, online: false, at: clock.wall(), mark: this.#mark() };
+    return { thing, session, online: false, at: clock.wall(), mark: this.#mark(), ...this.#lastWill.set() };
+  }
+
+  /** What is known of the power; undefined: as before. */
+  know(power: Power | undefined): void {
+    this.#lastWill.know(power);
+  }
+
+  /** Whether the last will says of the power what is no longer so, and another session is to say otherwise. */
+  get isWillDue(): boolean {
+    return this.#lastWill.isDue(this.#options.clock.mono());
+  }
+
+  /** This session ends, and another begins at once. */
+  willRenewed(): void {
+    this.#lastWill.renewed(this.#options.clock.mono());
   }
 
   /** @param said the broker acknowledged it, or refused it. */
@@ -50,6 +68,11 @@ export class Greeting {
       onAnswer(topic, error);
       said(error);
     });
+  }
+
+  /** Says it again where the battery became low, or no longer is. */
+  sayPower(link: Link, session: string): void {
+    if (this.#lastWill.power?.low !== this.#saidLow) this.say(link, session);
   }
 
   /** Says it again when it is due, until it is stopped. @param lookEveryMs how often that is looked at. */
@@ -75,7 +98,9 @@ export class Greeting {
 
   #presence(session: string): Presence {
     const { thing, clock, version, lifetime, outbox, commands, telemetryEveryMs } = this.#options;
+    const { power } = this.#lastWill;
     this.#saidEveryMs = telemetryEveryMs();
+    this.#saidLow = power?.low;
     return {
       thing,
       session,
@@ -87,6 +112,7 @@ export class Greeting {
       outboxes: outbox.answeredFor(),
       commands: [...commands],
       telemetry_every_ms: this.#saidEveryMs,
+      ...(power ? { power } : {}),
     };
   }
 

@@ -5,7 +5,7 @@ import { backoffMs, STABLE_AFTER_MS, wait } from '../clock/index.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { BudgetStatus, LinkStatus, ProblemCode } from '../status/index.ts';
-import { topicsOf } from '../wire/index.ts';
+import { type Power, topicsOf } from '../wire/index.ts';
 import type { Answer } from './asking.ts';
 import { Budget } from './budget.ts';
 import { type ClockView, connectCause } from './causes.ts';
@@ -25,8 +25,8 @@ import { Way } from './way.ts';
 /** What speaks for a trouble of the broker or the way there, and against another client. */
 const NOT_REACHED: readonly ProblemCode[] = ['broker_name_unknown', 'broker_refused_connection', 'broker_unreachable'];
 
-/** How one try went: `failed` before it was stable, `again` for a reason that calls for no backoff. */
-type Ending = 'stable' | 'failed' | 'again' | 'try_other_version' | Takeover;
+/** How one try went: `failed` before it was stable, `again` and `at_once` for a reason that calls for no backoff, or for no wait at all. */
+type Ending = 'stable' | 'failed' | 'again' | 'at_once' | Takeover;
 
 export class Uplink {
   readonly #options: UplinkOptions;
@@ -45,6 +45,8 @@ export class Uplink {
   #waiting = new AbortController();
   /** The wait is for the sake of another client; an alert does not wait for it. */
   #yielding = false;
+  /** The connection ends so that the next one has another last will. */
+  #renewing = false;
   /** A clean stop began: the end of the connection is no trouble. */
   #finishing = false;
 
@@ -109,6 +111,18 @@ export class Uplink {
     return proof;
   }
 
+  /**
+   * What is known of the robot's power; to be told again and again, changed or not. Once its battery is low, or no longer, the cloud is told
+   * and a moment is looked for in which another session, whose last will says so, delays nothing.
+   * @param isBusy a lost link would stop a motion.
+   */
+  tellPower(power: Power | undefined, isBusy: boolean): void {
+    this.#greeting.know(power);
+    this.#connection?.sayPower();
+    if (isBusy || this.#renewing || this.#finishing || this.#trials.running) return;
+    this.#renewing = this.#connection?.renewWill() ?? false;
+  }
+
   /** Writes down what is remembered across restarts. */
   save(): void {
     this.#options.memory.save({ port: this.#way.portThatWorked, spending: this.#budget.spending });
@@ -119,7 +133,7 @@ export class Uplink {
     while (!signal.aborted) {
       const ending = await this.#try(signal);
       if (signal.aborted) break;
-      if (ending === 'try_other_version') continue;
+      if (ending === 'at_once') continue;
       if (ending === 'again' || this.#trials.running) {
         await wait(this.#options.backoff.minMs, signal);
         continue;
@@ -170,6 +184,11 @@ export class Uplink {
     const reason = await this.#serve(session, id, signal, trial);
     clearTimeout(calm);
     if (trial && trial.credentials !== this.#trials.current) return 'again';
+    if (this.#renewing) {
+      this.#renewing = false;
+      log.info({ event: 'will_renewed' }, 'connecting anew: the last will says what the battery is now');
+      return 'at_once';
+    }
     return this.#ended(reason, signal.aborted);
   }
 
@@ -195,7 +214,7 @@ export class Uplink {
     const reason = error instanceof ConnectError ? error.reason : undefined;
     if (this.#way.takesOlder(reason)) {
       this.#options.log.info({ event: 'mqtt5_refused' }, 'the broker speaks no MQTT 5; using 3.1.1');
-      return 'try_other_version';
+      return 'at_once';
     }
     if (trial) {
       this.#trials.end(trial, step, error);

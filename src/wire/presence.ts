@@ -11,6 +11,10 @@ export const announcedCommand = z.object({
 });
 export type AnnouncedCommand = z.infer<typeof announcedCommand>;
 
+/** What the robot knew of its power when it said so: its battery's percent, of what time, and whether that is low for it. */
+export const power = z.object({ battery: z.number(), low: z.boolean(), at: wallTime });
+export type Power = z.infer<typeof power>;
+
 export const presence = z.object({
   thing: thingName,
   /** Random, new at each connect. */
@@ -27,5 +31,7 @@ export const presence = z.object({
   commands: z.array(announcedCommand).optional(),
   /** How long live telemetry waits, in milliseconds: its interval, stretched where the budget asks for it. */
   telemetry_every_ms: z.number().int().min(0).optional(),
+  /** Left out: not known. In a last will, of when the session began; a robot whose battery becomes low, or no longer is, begins another. */
+  power: power.optional(),
 });
 export type Presence = z.infer<typeof presence>;

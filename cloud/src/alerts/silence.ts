@@ -2,6 +2,7 @@
 // knows is in the database, so a restart forgets nothing; one instance acts at a time, by the row lock of `watch`. While nobody
 // listened, because all instances or the database were away, no robot is called silent: its silence counts from the return.
 import type { Database, Sql } from '../database/database.ts';
+import { type SilentRobot, whySilent } from './whySilent.ts';
 
 export const ROBOT_SILENT = 'robot_silent';
 
@@ -12,6 +13,13 @@ const MAX_EVERY_MS = 86_400_000;
 
 /** Looks further apart than this (ms) mean that nobody listened in between. */
 export const GAP_MS = 120_000;
+
+/** Not heard for too long, and no alert yet. */
+interface NewlySilent extends SilentRobot {
+  readonly thing: string;
+  readonly incident: string;
+  readonly last_heard_at: number;
+}
 
 export interface SilenceChange {
   readonly id: number;
@@ -38,20 +46,31 @@ export async function checkSilence(db: Database, afterMs: number): Promise<Silen
         and r.last_heard_at > to_timestamp(a.raised_at / 1000.0) returning a.id, a.thing`,
       [ROBOT_SILENT],
     );
-    const raised = await sql.query<{ id: number; thing: string }>(
-      `insert into alerts (thing, incident, channel, value, raised_at)
-      select r.thing, $1 || '/' || (extract(epoch from r.last_heard_at) * 1000)::bigint, $1,
-        jsonb_build_object('last_heard_at', (extract(epoch from r.last_heard_at) * 1000)::bigint, 'online', r.online, 'reason', r.reason),
-        (extract(epoch from clock_timestamp()) * 1000)::bigint
+    const silent = await sql.query<NewlySilent>(
+      `select r.thing, heard.incident, heard.at as last_heard_at, r.online, r.reason, r.power
       from robots r cross join lateral (select coalesce(r.silent_after_ms, $2::bigint) as after_ms) as may
+      cross join lateral (select (extract(epoch from r.last_heard_at) * 1000)::bigint as ms) as last
+      cross join lateral (select last.ms as at, $1 || '/' || last.ms as incident) as heard
       where may.after_ms > 0 and clock_timestamp() - greatest(r.last_heard_at, $3::timestamptz)
         > greatest(may.after_ms, least(coalesce(r.telemetry_every_ms, 0), $4::bigint) * $5::bigint) * interval '1 ms'
-      order by r.thing
-      on conflict (thing, incident) do nothing returning id, thing`,
+        and not exists (select from alerts a where a.thing = r.thing and a.incident = heard.incident)
+      order by r.thing`,
       [ROBOT_SILENT, afterMs, watch?.since ?? null, MAX_EVERY_MS, INTERVALS],
     );
+    const raised = silent.length === 0 ? [] : await raise(sql, silent);
     return [...resolved.map((row) => ({ ...row, raised: false })), ...raised.map((row) => ({ ...row, raised: true }))];
   });
+}
+
+function raise(sql: Sql, silent: readonly NewlySilent[]): Promise<{ id: number; thing: string }[]> {
+  const alerts = silent.map(({ thing, incident, ...value }) => ({ thing, incident, value: { ...value, text: whySilent(value) } }));
+  return sql.query(
+    `insert into alerts (thing, incident, channel, value, raised_at)
+    select n.thing, n.incident, $1, n.value, (extract(epoch from clock_timestamp()) * 1000)::bigint
+    from jsonb_to_recordset($2::text::jsonb) as n(thing text, incident text, value jsonb) order by n.thing
+    on conflict (thing, incident) do nothing returning id, thing`,
+    [ROBOT_SILENT, JSON.stringify(alerts)],
+  );
 }
 
 /** @param afterMs how long this robot may be silent; 0: for ever; null: as long as any other. @returns false where it is unknown. */

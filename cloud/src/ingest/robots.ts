@@ -1,6 +1,6 @@
 // One row a robot: its presence, its latest state, and when the two given tables were last filled from it. The rows of a
 // batch are locked, changed in the order of the messages, and written back at once.
-import type { Mark } from '../../../src/wire/index.ts';
+import type { Mark, Power } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/database.ts';
 import { dueRows, type HealthRow, type MonitorTable, type SafetyWords } from '../monitors.ts';
 import { takePresence } from '../presence.ts';
@@ -23,6 +23,7 @@ interface RobotRow {
   version: string | null;
   boot: number | null;
   telemetry_every_ms: number | null;
+  power: Power | null;
   reason: string | null;
   /** Null: as they were. */
   commands: unknown;
@@ -45,7 +46,7 @@ interface DueRows {
   readonly health: (HealthRow & { readonly thing: string })[];
 }
 
-const COLUMNS = `thing, prefix, session, online, session_boot, session_ms, presence_at, version, boot, telemetry_every_ms, reason,
+const COLUMNS = `thing, prefix, session, online, session_boot, session_ms, presence_at, version, boot, telemetry_every_ms, power, reason,
   null::jsonb as commands, false as heard, state, state_outbox, state_seq, state_boot, state_ms, safety, safety_filled_ms, health_filled_ms`;
 
 export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs: number): Promise<void> {
@@ -106,13 +107,14 @@ function apply(robot: RobotRow, message: RobotMessage, nowMs: number, due: DueRo
 }
 
 function applyPresence(robot: RobotRow, { presence }: PresenceMessage): void {
-  const held =
-    robot.session === null ? null : { session: robot.session, online: robot.online, mark: markOf(robot.session_boot, robot.session_ms) };
+  const { online, power } = robot;
+  const held = robot.session === null ? null : { session: robot.session, online, power, mark: markOf(robot.session_boot, robot.session_ms) };
   const session = storableText(presence.session);
   const next = takePresence(held, { ...presence, session });
   if (!next) return;
   robot.session = next.session;
   robot.online = next.online;
+  robot.power = next.power;
   [robot.session_boot, robot.session_ms] = next.mark;
   robot.reason = presence.reason === undefined ? null : storableText(presence.reason);
   if (!presence.online) return;
@@ -152,14 +154,14 @@ async function writeRobots(sql: Sql, robots: readonly RobotRow[]): Promise<void>
   await sql.query(
     `update robots as r set prefix = n.prefix, session = n.session, online = n.online, session_boot = n.session_boot,
       session_ms = n.session_ms, presence_at = n.presence_at, version = n.version, boot = n.boot,
-      telemetry_every_ms = n.telemetry_every_ms, reason = n.reason,
+      telemetry_every_ms = n.telemetry_every_ms, power = n.power, reason = n.reason,
       commands = coalesce(n.commands, r.commands), state = n.state, state_outbox = n.state_outbox, state_seq = n.state_seq,
       state_boot = n.state_boot, state_ms = n.state_ms, safety = n.safety, safety_filled_ms = n.safety_filled_ms,
       health_filled_ms = n.health_filled_ms,
       state_xid = case when r.state is distinct from n.state then pg_current_xact_id() else r.state_xid end,
       last_heard_at = case when n.heard then clock_timestamp() else r.last_heard_at end
     from jsonb_to_recordset($1::text::jsonb) as n(thing text, prefix text, session text, online boolean, session_boot bigint,
-      session_ms bigint, presence_at bigint, version text, boot bigint, telemetry_every_ms bigint, reason text, commands jsonb, state jsonb,
+      session_ms bigint, presence_at bigint, version text, boot bigint, telemetry_every_ms bigint, power jsonb, reason text, commands jsonb, state jsonb,
       state_outbox text, state_seq bigint, state_boot bigint, state_ms bigint, safety jsonb, safety_filled_ms bigint,
       health_filled_ms bigint, heard boolean)
     where r.thing = n.thing`,

@@ -11,6 +11,7 @@ import { monitors } from './0022-monitors.ts';
 import { pace } from './0023-pace.ts';
 import { successors } from './0024-successors.ts';
 import { announcing } from './0025-announcing.ts';
+import { power } from './0026-power.ts';
 
 export interface Migration {
   readonly number: number;
@@ -31,4 +32,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 23, name: 'pace', sql: pace },
   { number: 24, name: 'successors', sql: successors },
   { number: 25, name: 'announcing', sql: announcing },
+  { number: 26, name: 'power', sql: power },
 ];

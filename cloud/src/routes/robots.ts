@@ -1,6 +1,6 @@
 // GET /robots and /robots/{thing}/accounting, for members: whether a robot is there, and what became of every row it ever made.
 import { z } from 'zod';
-import { announcedCommand } from '../../../src/wire/index.ts';
+import { announcedCommand, power } from '../../../src/wire/index.ts';
 import { readAccounts } from '../coverage.ts';
 import { errors } from '../http/errors.ts';
 import { USER } from '../http/openapi.ts';
@@ -13,6 +13,7 @@ const robot = z.object({
   reason: z.string().nullable().describe('Why it is not there, where it said so'),
   presence_at: z.number().int().nullable(),
   last_heard_at: z.number().int().nullable().describe('By the clock of the cloud'),
+  power: power.nullable().describe('Its battery in percent, whether that is low for it, and when, as it last said, or its last will for it'),
   version: z.string().nullable(),
   commands: z.array(announcedCommand),
 });
@@ -28,7 +29,7 @@ export function robotRoutes({ app, db, auth }: Context): void {
     },
     async (request) => {
       const robots = await db.query<z.infer<typeof robot>>(
-        `select m.thing, coalesce(r.online, false) as online, r.reason, r.presence_at,
+        `select m.thing, coalesce(r.online, false) as online, r.reason, r.presence_at, r.power,
           (extract(epoch from r.last_heard_at) * 1000)::bigint as last_heard_at, r.version, coalesce(r.commands, '[]') as commands
         from members m left join robots r using (thing) where m.user_id = $1 order by m.thing`,
         [auth.userOf(request)],

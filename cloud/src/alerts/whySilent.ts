@@ -1,0 +1,26 @@
+// Why a robot is probably silent, in a sentence for its family: by what its latest presence, or its last will, says of itself.
+import type { Power } from '../../../src/wire/index.ts';
+
+export interface SilentRobot {
+  readonly online: boolean;
+  /** Why it went, where it said so: `stopped`. */
+  readonly reason: string | null;
+  /** Null: not known, as of a robot without a battery, or of an older version. */
+  readonly power: Power | null;
+}
+
+/** Pure. A low battery goes first: before it is empty a robot may well be shut down in order. */
+export function whySilent({ online, reason, power }: SilentRobot): string {
+  const battery = power && `${Math.round(power.battery)} % at ${timeOf(power.at)}`;
+  if (power?.low) return `probably its battery: ${battery}${reason === null ? '' : ', and then it was shut down'}`;
+  const notThat = battery ? `; its battery was at ${battery}` : '';
+  if (reason !== null) return `it was shut down, or its program was ended${notThat}`;
+  if (online) return `it is connected, and says nothing${notThat}`;
+  return `its network, or its power, was cut${notThat}`;
+}
+
+/** Whoever shows it can say it in a time zone of their own by the alert's `power.at`. */
+function timeOf(at: number): string {
+  const time = new Date(at);
+  return Number.isNaN(time.getTime()) ? 'a time unknown' : `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
