@@ -109,12 +109,18 @@ onEachDatabase('silence', (db, another) => {
     assert.equal(await told({ power: low }, { ...gone, power: low }), 'probably its battery: 8 % at 2026-11-25 14:03 UTC');
     assert.equal(await told({ power: low }), 'probably its battery: 8 % at 2026-11-25 14:03 UTC');
     assert.equal(await told({ ...stopped, power: low }), 'probably its battery: 8 % at 2026-11-25 14:03 UTC, and then it was shut down');
-    assert.equal(await told({ ...gone, power: full }), 'its network, or its power, was cut; its battery was at 80 % at 2026-11-25 14:03 UTC');
+    assert.equal(
+      await told({ ...gone, power: full }),
+      'its network, or its power, was cut; its battery was at 80 % at 2026-11-25 14:03 UTC',
+    );
     assert.equal(await told({}, gone), 'its network, or its power, was cut');
     assert.equal(await told(stopped), 'it was shut down, or its program was ended');
     assert.equal(await told({}), 'it is connected, and says nothing');
     // It was loaded in the meantime, and a new session says so.
-    assert.match(String(await told({ power: low }, { session: 's2', power: full }, { ...gone, session: 's2', power: full })), /^its network/);
+    assert.match(
+      String(await told({ power: low }, { session: 's2', power: full }, { ...gone, session: 's2', power: full })),
+      /^its network/,
+    );
     // An odd time is no reason to say nothing.
     assert.equal(await told({ power: { ...low, at: 9e15 } }), 'probably its battery: 8 % at a time unknown');
   });

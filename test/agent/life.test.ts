@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
-import { isLow } from '../../src/agent/battery.ts';
+import { Battery, isLow } from '../../src/agent/battery.ts';
 import { lastEnding, lastWords, pulseOf, tellEnding, thisRun } from '../../src/agent/life.ts';
 import { Lifetime } from '../../src/clock/index.ts';
 import { SimulatedRos } from '../../src/ros/index.ts';
@@ -89,6 +89,33 @@ describe('last words', () => {
       if (low && !was) said.push(percent);
     }
     assert.deepEqual(said, [9, 9]);
+  });
+});
+
+describe('what is known of the battery', () => {
+  it('is what was heard last, and of when; nothing where it was never heard, or nobody is to say when it is low', () => {
+    const bench = outboxBench();
+    const { outbox, clock } = bench;
+    let heard: { value: unknown; ageMs: number } | undefined;
+    const channels = { heard: (name: string) => (name === 'battery' ? heard : undefined) };
+    const battery = new Battery({ channels, outbox, clock, lowBelow: 10 });
+    assert.equal(battery.look(), undefined);
+    heard = { value: 50, ageMs: 2_000 };
+    const full = { battery: 50, low: false, at: clock.wall() - 2_000 };
+    assert.deepEqual(battery.look(), full);
+    assert.equal(new Battery({ channels, outbox, clock, lowBelow: null }).look(), undefined);
+    heard = { value: null, ageMs: 0 };
+    assert.deepEqual(battery.look(), full);
+    for (const [percent, low] of [
+      [9, true],
+      [14, true],
+      [15, false],
+      [10, false],
+    ] as const) {
+      heard = { value: percent, ageMs: 0 };
+      assert.deepEqual(battery.look(), { battery: percent, low, at: clock.wall() });
+    }
+    bench.remove();
   });
 });
 

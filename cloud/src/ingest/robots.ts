@@ -108,7 +108,8 @@ function apply(robot: RobotRow, message: RobotMessage, nowMs: number, due: DueRo
 
 function applyPresence(robot: RobotRow, { presence }: PresenceMessage): void {
   const { online, power } = robot;
-  const held = robot.session === null ? null : { session: robot.session, online, power, mark: markOf(robot.session_boot, robot.session_ms) };
+  const held =
+    robot.session === null ? null : { session: robot.session, online, power, mark: markOf(robot.session_boot, robot.session_ms) };
   const session = storableText(presence.session);
   const next = takePresence(held, { ...presence, session });
   if (!next) return;

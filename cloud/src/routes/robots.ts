@@ -13,7 +13,9 @@ const robot = z.object({
   reason: z.string().nullable().describe('Why it is not there, where it said so'),
   presence_at: z.number().int().nullable(),
   last_heard_at: z.number().int().nullable().describe('By the clock of the cloud'),
-  power: power.nullable().describe('Its battery in percent, whether that is low for it, and when, as it last said, or its last will for it'),
+  power: power
+    .nullable()
+    .describe('Its battery in percent, whether that is low for it, and when, as it last said, or its last will for it'),
   version: z.string().nullable(),
   commands: z.array(announcedCommand),
 });
