@@ -104,7 +104,8 @@ onEachDatabase('silence', (db, another) => {
       await db().query(`update robots set last_heard_at = clock_timestamp() - interval '30 min' where thing = $1`, [thing]);
       await checkSilence(db(), AFTER_MS);
       const [alert] = await listAlerts(db(), { thing, limit: 1 });
-      return (alert?.value as { text?: unknown }).text;
+      assert.ok(alert);
+      return (alert.value as { text?: unknown }).text;
     };
     assert.equal(await told({ power: low }, { ...gone, power: low }), 'probably its battery: 8 % at 2026-11-25 14:03 UTC');
     assert.equal(await told({ power: low }), 'probably its battery: 8 % at 2026-11-25 14:03 UTC');
