@@ -20,6 +20,14 @@ const ALGORITHMS = ['ES256', 'RS256'];
 const KEPT_CERTIFICATES = 1_000;
 const JTI = /^[\x21-\x7e]{8,128}$/;
 
+/** What the database says of who signed. */
+interface Standing {
+  readonly thing: string | null;
+  readonly isRevoked: boolean;
+  /** The token was not used before. */
+  readonly isFresh: boolean;
+}
+
 export interface DevicesOptions {
   readonly db: Database;
   /** What a token must be for: PUBLIC_ORIGIN. */
@@ -29,14 +37,16 @@ export interface DevicesOptions {
   readonly nowMs?: () => number;
 }
 
-interface Identity {
+interface Claimed {
+  readonly fingerprint: string;
   readonly certificate: X509Certificate;
-  readonly thing: string;
+  /** By its own name, where only its chain speaks for it. */
+  readonly named: string | null;
 }
 
 export class Devices {
   readonly #options: DevicesOptions;
-  /** By their text, so that what the database says of them counts each time. */
+  /** Known ones, by fingerprint: what the database says of one counts each time, what is in it never changes. */
   readonly #read = new Map<string, X509Certificate>();
 
   constructor(options: DevicesOptions) {
@@ -46,18 +56,15 @@ export class Devices {
   /** @returns the thing's name. @throws HttpError 401 with what is wrong. */
   async authenticate(authorization: string | undefined): Promise<string> {
     const token = bearerOf(authorization);
-    const header = headerOf(token);
-    const { certificate, thing } = await this.#identify(header);
-    const payload = await this.#verify(token, certificate);
-    if (payload.iss !== thing || payload.sub !== thing) throw refused(`iss and sub must be ${thing}, whose certificate this is`);
+    const claimed = await this.#claimed(headerOf(token));
+    const payload = await this.#verify(token, claimed.certificate);
     const { jti = '' } = payload;
     if (!JTI.test(jti)) throw refused('jti must be 8 to 128 printable characters');
-    const forgetAt = (payload.exp ?? 0) + CLOCK_SKEW_S;
-    const fresh = await this.#options.db.query(
-      'insert into device_tokens (thing, jti, forget_at) values ($1, $2, to_timestamp($3)) on conflict do nothing returning jti',
-      [thing, jti, forgetAt],
-    );
-    if (fresh.length === 0) throw refused('this token was used before; sign a new one');
+    const { thing, isRevoked, isFresh } = await this.#use(claimed, jti, (payload.exp ?? 0) + CLOCK_SKEW_S);
+    if (isRevoked) throw refused('this certificate is revoked');
+    if (thing === null) throw unknown();
+    if (payload.iss !== thing || payload.sub !== thing) throw refused(`iss and sub must be ${thing}, whose certificate this is`);
+    if (!isFresh) throw refused('this token was used before; sign a new one');
     return thing;
   }
 
@@ -66,32 +73,47 @@ export class Devices {
     await this.#options.db.query(`delete from device_tokens where forget_at < clock_timestamp() - interval '10 minutes'`);
   }
 
-  async #identify(header: ProtectedHeaderParameters): Promise<Identity> {
+  async #claimed(header: ProtectedHeaderParameters): Promise<Claimed> {
     const named = header['x5t#S256'];
     const sent = chainFrom(header.x5c);
     const leaf = sent?.[0];
     const fingerprint = leaf ? fingerprintOf(leaf) : named;
     if (typeof fingerprint !== 'string') throw refused('the header must name the certificate: x5t#S256');
     if (named !== undefined && named !== fingerprint) throw refused('x5t#S256 is not the fingerprint of the first certificate in x5c');
-    const [known] = await this.#options.db.query<{ thing: string; certificate: string; revoked: boolean }>(
-      'select thing, certificate, revoked_at is not null as revoked from device_certificates where fingerprint = $1',
-      [fingerprint],
-    );
-    if (known?.revoked) throw refused('this certificate is revoked');
-    if (known) return { certificate: this.#certificateOf(known.certificate), thing: known.thing };
-    if (!leaf || !sent || !this.#options.ca) throw refused('this certificate is not known here: elderly-bot-cloud device add');
+    const known = this.#read.get(fingerprint) ?? (await this.#readCertificate(fingerprint));
+    if (known) return { fingerprint, certificate: known, named: null };
+    if (!leaf || !sent || !this.#options.ca) throw unknown();
     const problem = chainProblem(sent, this.#options.ca, this.#nowMs());
     if (problem) throw refused(problem);
     const { CN: name } = leaf.toLegacyObject().subject as { CN?: unknown };
     if (!thingName.safeParse(name).success) throw refused('the CN of this certificate is no thing');
-    return { certificate: leaf, thing: String(name) };
+    return { fingerprint, certificate: leaf, named: String(name) };
   }
 
-  #certificateOf(pem: string): X509Certificate {
-    const certificate = this.#read.get(pem) ?? new X509Certificate(pem);
+  async #readCertificate(fingerprint: string): Promise<X509Certificate | undefined> {
+    const [known] = await this.#options.db.query<{ certificate: string }>(
+      'select certificate from device_certificates where fingerprint = $1',
+      [fingerprint],
+    );
+    if (!known) return undefined;
+    const certificate = new X509Certificate(known.certificate);
     if (this.#read.size >= KEPT_CERTIFICATES) this.#read.clear();
-    this.#read.set(pem, certificate);
+    this.#read.set(fingerprint, certificate);
     return certificate;
+  }
+
+  /** Uses up a token whose signature is good; in one statement, since somebody waits to see what happened. */
+  async #use({ fingerprint, named }: Claimed, jti: string, forgetAtS: number): Promise<Standing> {
+    const [standing] = await this.#options.db.query<Standing>(
+      `with device as (select thing, revoked_at is not null as revoked from device_certificates where fingerprint = $1),
+        holder as (select coalesce((select thing from device), $2) as thing, coalesce((select revoked from device), false) as revoked),
+        used as (insert into device_tokens (thing, jti, forget_at) select thing, $3, to_timestamp($4) from holder
+          where thing is not null and not revoked on conflict do nothing returning jti)
+      select thing, revoked as "isRevoked", exists (select from used) as "isFresh" from holder`,
+      [fingerprint, named, jti, forgetAtS],
+    );
+    if (!standing) throw new Error('the database gave back no row');
+    return standing;
   }
 
   async #verify(token: string, { publicKey, validFrom, validTo }: X509Certificate): Promise<JWTPayload> {
@@ -136,6 +158,10 @@ function chainFrom(x5c: unknown): X509Certificate[] | null {
   } catch {
     throw refused('x5c: expected certificates, DER in base64');
   }
+}
+
+function unknown(): HttpError {
+  return refused('this certificate is not known here: elderly-bot-cloud device add');
 }
 
 function refused(why: string): HttpError {
