@@ -14,6 +14,10 @@ export interface DeviceTokensOptions {
 
 /** Less than the 5 minutes the cloud allows. */
 const LIFETIME_S = 240;
+/** One made ahead is good this long: half of its life is left for its way, and for a clock that is off. */
+const AHEAD_MS = (LIFETIME_S / 2) * 1_000;
+/** As often one is made ahead, so that there always is one. */
+export const PREPARE_EVERY_MS = AHEAD_MS / 2;
 
 const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
@@ -33,6 +37,8 @@ export class DeviceTokens {
   #cloudAtZeroMs: number | undefined;
   #isChainSent = false;
   #signer: Signer | undefined;
+  /** Signed while there was time for it. */
+  #ahead: { readonly token: Promise<string>; readonly madeMs: number; readonly cert: string } | undefined;
 
   constructor(options: DeviceTokensOptions) {
     this.#options = options;
@@ -46,21 +52,44 @@ export class DeviceTokens {
 
   /** From now on tokens have the cloud's time. @param date the `Date` of any of its answers. */
   heard(date: string | undefined): void {
+    this.#ahead = undefined;
     const toldMs = Date.parse(date ?? '');
     if (Number.isFinite(toldMs)) this.#cloudAtZeroMs = toldMs - this.#options.clock.mono();
   }
 
   /** The cloud knew no better: from now on tokens have the certificate itself. */
   refused(): void {
+    this.#ahead = undefined;
     this.#isChainSent = true;
   }
 
-  async sign(): Promise<string> {
-    const { SignJWT } = await import('jose');
+  /** Makes the next token ahead, unless there is one: after a fall a millisecond counts, and before it there is time. */
+  prepare(): void {
+    if (this.#age() < PREPARE_EVERY_MS) return;
+    const token = this.#make();
+    // Whoever asks for it hears of it.
+    token.catch(() => {});
+    this.#ahead = { token, madeMs: this.#options.clock.mono(), cert: this.#options.credentials.cert };
+  }
+
+  sign(): Promise<string> {
+    const token = this.#age() < AHEAD_MS ? this.#ahead?.token : undefined;
+    this.#ahead = undefined;
+    return token ?? this.#make();
+  }
+
+  /** In milliseconds, of what was made ahead with the certificate of now. */
+  #age(): number {
+    const { clock, credentials } = this.#options;
+    return this.#ahead?.cert === credentials.cert ? clock.mono() - this.#ahead.madeMs : Number.POSITIVE_INFINITY;
+  }
+
+  async #make(): Promise<string> {
     const { thing, credentials, audience, clock } = this.#options;
+    const expiresS = Math.floor((clock.wall() + (this.aheadMs ?? 0)) / 1_000) + LIFETIME_S;
+    const { SignJWT } = await import('jose');
     if (this.#signer?.cert !== credentials.cert || this.#signer.key !== credentials.key) this.#signer = signerOf(credentials);
     const { privateKey, fingerprint, chain } = this.#signer;
-    const expiresS = Math.floor((clock.wall() + (this.aheadMs ?? 0)) / 1_000) + LIFETIME_S;
     return new SignJWT({ iss: thing, sub: thing, aud: audience, exp: expiresS, jti: randomUUID() })
       .setProtectedHeader({
         alg: privateKey.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256',

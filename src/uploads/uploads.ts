@@ -10,7 +10,7 @@ import type { NewUpload, UploadKind } from './item.ts';
 import { first, givesWay, isPictureOfIncident, PATIENCE } from './order.ts';
 import type { Way } from './pace.ts';
 import { Spool, type SpoolOptions } from './spool.ts';
-import { DeviceTokens } from './token.ts';
+import { DeviceTokens, PREPARE_EVERY_MS } from './token.ts';
 import { type Outcome, transfer } from './transfer.ts';
 
 export interface UploadsOptions extends Pick<SpoolOptions, 'folder' | 'maxBytes' | 'maxAgeMs' | 'ranMs'> {
@@ -28,9 +28,6 @@ export interface UploadsOptions extends Pick<SpoolOptions, 'folder' | 'maxBytes'
 }
 
 const BYTES_PER_KBIT = 125;
-
-/** Age and size are looked after this often while nothing is uploaded. */
-const TRIM_EVERY_MS = 3_600_000;
 
 interface Delay {
   readonly tries: number;
@@ -198,10 +195,11 @@ export class Uploads {
   /** @param now when nothing was found to do: what has become due since is waited for not at all. */
   async #idle(now: number, signal: AbortSignal): Promise<void> {
     this.#spool.trim();
+    this.#tokens.prepare();
     this.#waiting = new AbortController();
     const due = this.#spool.waiting.map((row) => this.#dueMs(row));
     // What was ready then is held by another, and waits for that one.
-    const untilMs = Math.min(now + TRIM_EVERY_MS, ...due.filter((ms) => ms > now));
+    const untilMs = Math.min(now + PREPARE_EVERY_MS, ...due.filter((ms) => ms > now));
     await wait(Math.max(1, untilMs - now), AbortSignal.any([signal, this.#waiting.signal]));
   }
 

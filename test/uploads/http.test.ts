@@ -1,5 +1,6 @@
 // Connections that are kept between requests, against a server that ends them as it likes; and what a token says of its certificate.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -105,6 +106,42 @@ describe('a robot’s token', () => {
     now.wall -= 3_600_000;
     assert.equal(tokens.aheadMs, 3_600_000);
     assert.equal(decodeJwt(await tokens.sign()).exp, (toldMs + 60_000) / 1_000 + 240);
+  });
+
+  it('is made ahead, for one use, and anew where it is old, the clock was told or the certificate renewed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-token-'));
+    const first = await benchCertificates(join(folder, 'first'), 'elderly-bot');
+    const second = await benchCertificates(join(folder, 'second'), 'elderly-bot');
+    const [old, renewed] = [first, second].map(({ ca, robot }) =>
+      readCredentials({ rootCa: ca, certFile: robot.cert, privateKey: robot.key }),
+    );
+    rmSync(folder, { recursive: true });
+    assert.ok(old && renewed);
+    const credentials = { cert: old.cert, key: old.key };
+    const now = { wall: 1_000_000_000, mono: 0 };
+    const clock = { wall: () => now.wall, mono: () => now.mono };
+    const tokens = new DeviceTokens({ thing: 'elderly-bot', credentials, audience: 'a', clock });
+    const madeS = async () => Number(decodeJwt(await tokens.sign()).exp) - 240;
+    tokens.prepare();
+    now.wall += 60_000;
+    assert.equal(await madeS(), 1_000_000, 'the one made ahead');
+    assert.equal(await madeS(), 1_000_060, 'which is used once');
+    tokens.prepare();
+    now.mono += 59_000;
+    now.wall += 59_000;
+    tokens.prepare();
+    assert.equal(await madeS(), 1_000_060, 'which stays while it is young');
+    tokens.prepare();
+    now.mono += 120_000;
+    now.wall += 120_000;
+    assert.equal(await madeS(), 1_000_239, 'old');
+    tokens.prepare();
+    tokens.heard('Wed, 25 Nov 2026 20:00:00 GMT');
+    assert.equal(await madeS(), Date.parse('2026-11-25T20:00:00Z') / 1_000, 'the cloud told its time');
+    tokens.prepare();
+    Object.assign(credentials, { cert: renewed.cert, key: renewed.key });
+    const { 'x5t#S256': named } = decodeProtectedHeader(await tokens.sign()) as { 'x5t#S256'?: string };
+    assert.equal(named, createHash('sha256').update(renewed.certificate.raw).digest('base64url'), 'the certificate was renewed');
   });
 
   it('names its certificate by the fingerprint, and carries it only once the cloud refused that', async () => {
