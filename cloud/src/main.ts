@@ -22,6 +22,26 @@ await yargs(hideBin(process.argv))
     await exitWith(migrateTables);
   })
   .command(
+    'service <what>',
+    'The cloud as a systemd service on this server: install, uninstall (keeps settings and database), status, logs',
+    (y) =>
+      y
+        .positional('what', { choices: ['install', 'uninstall', 'status', 'logs'] as const, demandOption: true })
+        .option('user', { type: 'string', default: 'elderly-bot-cloud', requiresArg: true, describe: 'install: who runs it' })
+        .option('root', { type: 'string', requiresArg: true, describe: 'install, uninstall: only files, below this folder' })
+        .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'logs: go on until Ctrl-C' })
+        .option('lines', { type: 'number', default: 100, requiresArg: true, describe: 'logs: the latest so many' })
+        .check(({ lines }) => (Number.isSafeInteger(lines) && lines >= 0) || '--lines: expected a whole number of at least 0'),
+    async ({ what, user, root, follow, lines }) => {
+      const service = await import('./cli/service.ts');
+      await exitWith(async () => {
+        if (what === 'install') return service.install({ user, root });
+        if (what === 'uninstall') return service.uninstall(root);
+        return what === 'status' ? service.status() : service.logs(follow, lines);
+      });
+    },
+  )
+  .command(
     'invite <phone> <thing>',
     'Make somebody who has registered a member of a robot: alerts, pictures, commands',
     (y) => y.positional('phone', phone).positional('thing', thing),
@@ -119,6 +139,7 @@ await yargs(hideBin(process.argv))
   .command('version', 'Print the version', {}, () => print(VERSION))
   .example('$0 serve', 'run it')
   .example('$0 doctor', 'why does it not work?')
+  .example('sudo $0 service install', 'let systemd run it')
   .example('$0 invite +391234567 elderly-bot', 'let somebody see the robot')
   .example('$0 device add elderly-bot robot.crt.pem', 'take pictures from the robot')
   .example('$0 policies robot --region eu-central-1 --account 123456789012', 'the policy to attach to robots’ certificates')

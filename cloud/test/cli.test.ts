@@ -53,7 +53,20 @@ test('version and --help need nothing, and the version is the package’s', asyn
   assert.deepEqual(await command('version', {}), { code: 0, stdout: `${VERSION}\n`, stderr: '' });
   const { code, stdout } = await command('--help', {});
   assert.equal(code, 0);
-  for (const name of ['serve', 'migrate', 'invite', 'revoke', 'device', 'silence', 'backup', 'policies', 'doctor', 'openapi', 'version']) {
+  for (const name of [
+    'serve',
+    'migrate',
+    'service',
+    'invite',
+    'revoke',
+    'device',
+    'silence',
+    'backup',
+    'policies',
+    'doctor',
+    'openapi',
+    'version',
+  ]) {
     assert.match(stdout, new RegExp(`elderly-bot-cloud ${name} `));
   }
 });

@@ -1,13 +1,12 @@
-// The cloud's unit in a real systemd: a user and keys of its own, settings that only root can read, and it answers.
+// `elderly-bot-cloud service` in a real systemd: a user and keys of its own, settings that only root can read, and it answers.
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { benchCertificates } from '../../src/identity/index.ts';
+import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { findMosquitto, Mosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
-import { ROOT } from '../support/program.ts';
 import { LAB_ROOT, SystemdLab, systemdMissing } from '../support/systemd.ts';
 
 const skip = systemdMissing() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
@@ -17,17 +16,35 @@ const FOLDER = '/etc/elderly-bot-cloud';
 describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
   let lab: SystemdLab;
   let broker: Mosquitto;
+  let files: BenchFiles;
   let folder: string;
   let port: number;
 
+  const service = (...args: string[]) => lab.run(`${LAB_ROOT}/bin/elderly-bot-cloud`, 'service', ...args);
+
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-cloud-unit-'));
-    const files = await benchCertificates(folder, 'elderly-bot');
+    files = await benchCertificates(folder, 'elderly-bot');
     broker = await Mosquitto.start({ certificates: files });
     port = await freePort();
     lab = await SystemdLab.start();
-    lab.must('systemd-sysusers', `${LAB_ROOT}/systemd/elderly-bot-cloud.sysusers.conf`);
-    mkdirSync(lab.path(FOLDER));
+  });
+
+  after(async () => {
+    await lab?.stop();
+    await broker?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('is not started before its settings can work, which are made once and say what is missing', () => {
+    const { code, text } = service('install');
+    assert.deepEqual([code, /env: AWS_IOT_ENDPOINT is not set[\s\S]*nothing was started/.test(text)], [2, true], text);
+    assert.equal(lab.must('stat', '-c', '%a %U', `${FOLDER}/env`), '600 root\n');
+    assert.equal(lab.must('id', '-un', 'elderly-bot-cloud'), 'elderly-bot-cloud\n');
+    assert.notEqual(service('status').code, 0);
+  });
+
+  it('starts, subscribes and answers, and keeps its database where only it can look', async () => {
     for (const [from, name] of [
       [files.ca, 'ca.pem'],
       [files.cloud.cert, 'cloud.crt.pem'],
@@ -37,30 +54,26 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
       chmodSync(lab.path(`${FOLDER}/${name}`), 0o600);
       lab.must('chown', 'elderly-bot-cloud:', `${FOLDER}/${name}`);
     }
-    const settings = [
-      `AWS_IOT_ENDPOINT=localhost:${broker.port}`,
-      `AWS_ROOT_CA=${FOLDER}/ca.pem`,
-      `AWS_CERT_FILE=${FOLDER}/cloud.crt.pem`,
-      `AWS_PRIVATE_KEY=${FOLDER}/cloud.key.pem`,
-      `PORT=${port}`,
-      `SECRET_KEY=${'s'.repeat(40)}`,
-    ];
-    writeFileSync(lab.path(`${FOLDER}/env`), `${settings.join('\n')}\n`, { mode: 0o600 });
-    cpSync(join(ROOT, 'systemd', UNIT), lab.path(`/etc/systemd/system/${UNIT}`));
-    lab.must('systemctl', 'daemon-reload');
-  });
-
-  after(async () => {
-    await lab?.stop();
-    await broker?.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  it('starts, subscribes and answers, and keeps its database where only it can look', async () => {
-    lab.must('systemctl', 'start', UNIT);
+    const settings = [`AWS_IOT_ENDPOINT=localhost:${broker.port}`, `AWS_ROOT_CA=${FOLDER}/ca.pem`, `PORT=${port}`];
+    const env = lab.path(`${FOLDER}/env`);
+    writeFileSync(env, `${readFileSync(env, 'utf8')}\n${settings.join('\n')}\n`);
+    const { code, text } = service('install');
+    assert.deepEqual([code, /runs as elderly-bot-cloud, and answers at http/.test(text)], [0, true], `${text}${lab.journal(UNIT)}`);
     const healthy = () => fetch(`http://127.0.0.1:${port}/healthz`).then(({ status }) => status === 200);
     await lab.until(() => healthy().catch(() => false), 60_000).catch((error: unknown) => assert.fail(`${error} ${lab.journal(UNIT)}`));
     assert.match(lab.must('stat', '-L', '-c', '%a', '/var/lib/elderly-bot-cloud'), /^700$/m);
+    assert.equal(service('status').code, 0);
+    assert.match(service('logs').text, /cloud_ready/);
+  });
+
+  it('says where the log is when it does not come up', () => {
+    const env = lab.path(`${FOLDER}/env`);
+    const good = readFileSync(env, 'utf8');
+    writeFileSync(env, `${good}CLOUD_DATA_DIR=/proc/nowhere\n`);
+    const { code, text } = service('install');
+    assert.deepEqual([code, /nothing answers at http.*service logs.* says why/.test(text)], [1, true], text);
+    writeFileSync(env, good);
+    assert.equal(service('install').code, 0);
   });
 
   it('stops as asked within its time', () => {
@@ -68,5 +81,13 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
     lab.must('systemctl', 'stop', UNIT);
     assert.ok(performance.now() - startedMs < 12_000);
     assert.equal(lab.properties(UNIT, 'Result').Result, 'success');
+  });
+
+  it('is gone after uninstall, but for settings and database', () => {
+    assert.equal(service('uninstall').code, 0);
+    assert.equal(lab.run('systemctl', 'cat', UNIT).code, 1);
+    assert.notEqual(service('status').code, 0);
+    lab.must('test', '-f', `${FOLDER}/env`);
+    lab.must('test', '-d', '/var/lib/elderly-bot-cloud/cloud-data');
   });
 });

@@ -1,0 +1,99 @@
+// The cloud as a service: what is made of the unit and of the example, and what is refused. In a real systemd: test/service/cloud.test.ts.
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { parseEnv } from 'node:util';
+import { SettingsError } from '../src/errors.ts';
+import { settingsFileFrom, settingsOf } from '../src/service/settingsFile.ts';
+import { isPlainPath, type Server, unitFor } from '../src/service/unit.ts';
+import { cloudCommand } from './support/commandLine.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TEMPLATE = readFileSync(join(ROOT, 'systemd/elderly-bot-cloud.service'), 'utf8');
+const EXAMPLE = readFileSync(join(ROOT, 'cloud/.env.example'), 'utf8');
+const SERVER: Server = { user: 'elderly-bot-cloud', root: '/opt/elderly-bot', nodeFolder: '/usr/bin', reads: [] };
+const unit = (over: Partial<Server>) => unitFor(TEMPLATE, { ...SERVER, ...over });
+
+describe('the unit', () => {
+  test('is as it stands where all is where it says', () => {
+    assert.equal(unit({}), TEMPLATE);
+  });
+
+  test('takes over another place, user and Node, and may read a home where something of it lies', () => {
+    const other = unit({ user: 'web', root: '/srv/bot', nodeFolder: '/usr/local/node/bin' });
+    assert.match(other, /^ExecStart=\/srv\/bot\/bin\/elderly-bot-cloud serve$/m);
+    assert.match(other, /^User=web$/m);
+    assert.match(other, /^Environment=PATH=\/usr\/local\/node\/bin:/m);
+    assert.match(other, /^ProtectHome=yes$/m);
+    assert.match(unit({ reads: ['/home/web/cloud.key.pem'] }), /^ProtectHome=read-only$/m);
+  });
+
+  test('can name plain paths only', () => {
+    assert.deepEqual(['/srv/bot-1.0', '/srv/a b', '/srv/%h', '/srv/"x"', 'srv'].map(isPlainPath), [true, false, false, false, false]);
+  });
+});
+
+describe('the settings file', () => {
+  const text = settingsFileFrom(EXAMPLE, { root: '/opt/elderly-bot', folder: '/etc/elderly-bot-cloud', secret: 's'.repeat(64) });
+
+  test('is the example, with paths that hold and a secret', () => {
+    const [made, example] = [parseEnv(text), parseEnv(EXAMPLE)];
+    assert.deepEqual(Object.keys(made), Object.keys(example));
+    assert.equal(made.AWS_ROOT_CA, '/opt/elderly-bot/certs/AmazonRootCA1.pem');
+    assert.equal(made.AWS_PRIVATE_KEY, '/etc/elderly-bot-cloud/cloud.key.pem');
+    assert.equal(made.SECRET_KEY, 's'.repeat(64));
+  });
+
+  test('says what is still missing, and refuses a path that depends on the folder', () => {
+    assert.throws(
+      () => settingsOf(text),
+      ({ lines }: SettingsError) => /^AWS_IOT_ENDPOINT is not set/.test(lines[0] ?? ''),
+    );
+    assert.throws(
+      () => settingsOf(text.replace('=/etc/elderly-bot-cloud/cloud.key.pem', '=certs/cloud.key.pem')),
+      new SettingsError(['AWS_PRIVATE_KEY=certs/cloud.key.pem: expected a path from the root, since a service has its own folder']),
+    );
+  });
+});
+
+describe('service on the command line', () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-cloud-service-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+  const service = (...args: string[]) => cloudCommand(['service', ...args], {}, folder);
+
+  test('install --root writes unit and settings, keeps settings that are there, and uninstall leaves them', async () => {
+    const below = ['--root', join(folder, 'root')];
+    const [env, file] = ['root/etc/elderly-bot-cloud/env', 'root/etc/systemd/system/elderly-bot-cloud.service'].map((path) =>
+      join(folder, path),
+    );
+    assert.ok(env && file);
+    const { code, stdout, stderr } = await service('install', ...below);
+    assert.deepEqual([code, stderr], [0, '']);
+    const secret = parseEnv(readFileSync(env, 'utf8')).SECRET_KEY ?? '';
+    assert.ok(secret.length >= 64);
+    assert.equal(statSync(env).mode & 0o777, 0o600);
+    const written = readFileSync(file, 'utf8');
+    assert.ok(written.includes(`ExecStart=${dirname(join(ROOT, 'x'))}/bin/elderly-bot-cloud serve`));
+    assert.ok(!written.includes(secret) && !stdout.includes(secret));
+    writeFileSync(env, 'SECRET_KEY=mine\n');
+    assert.equal((await service('install', ...below)).code, 0);
+    assert.equal(readFileSync(env, 'utf8'), 'SECRET_KEY=mine\n');
+    assert.equal((await service('uninstall', ...below)).code, 0);
+    assert.deepEqual([existsSync(file), existsSync(env)], [false, true]);
+    assert.match((await service('uninstall', ...below)).stdout, /nothing to uninstall/);
+  });
+
+  test('what can’t be done here is one line, exit code 2', { skip: existsSync('/run/systemd/system') && 'systemd runs here' }, async () => {
+    for (const args of [['install'], ['status'], ['logs'], ['logs', '--lines', '-1'], ['instal']]) {
+      const { code, stdout, stderr } = await service(...args);
+      assert.deepEqual([code, stdout], [2, ''], args.join(' '));
+      assert.match(stderr, /^.*(systemd does not run|only root|--lines: expected|Invalid values).*\n$/);
+    }
+  });
+});
