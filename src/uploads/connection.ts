@@ -3,6 +3,7 @@
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
+import { type Gate, setGate } from './gate.ts';
 
 /** A robot may be on another network by then, where nobody hears what this one says. */
 const KEPT_MS = 10_000;
@@ -13,16 +14,13 @@ const OPTIONS = { keepAlive: true, timeout: KEPT_MS, maxFreeSockets: KEPT };
 const AGENTS = { http: new http.Agent(OPTIONS), https: new https.Agent(OPTIONS) };
 
 export class Connection {
-  /** Resolves when something can be sent on it. */
-  readonly up: Promise<Socket>;
-  #isUp: (socket: Socket) => void = () => {};
+  readonly #gate: Omit<Gate, 'up'>;
   #socket: Socket | undefined;
   #request: ClientRequest | undefined;
 
-  constructor() {
-    this.up = new Promise((resolve) => {
-      this.#isUp = resolve;
-    });
+  /** @param gate that all it sends goes through. */
+  constructor(gate: Omit<Gate, 'up'>) {
+    this.#gate = gate;
   }
 
   /** Whether an earlier request had made it. */
@@ -44,9 +42,17 @@ export class Connection {
     this.#request = request;
     request.once('socket', (socket) => {
       this.#socket = socket.setNoDelay(true);
-      if (request.reusedSocket) this.#isUp(socket);
-      else socket.once(isSecure ? 'secureConnect' : 'connect', () => this.#isUp(socket));
+      const up = request.reusedSocket
+        ? Promise.resolve()
+        : new Promise((resolve) => socket.once(isSecure ? 'secureConnect' : 'connect', resolve));
+      setGate(socket, { ...this.#gate, up });
     });
+    request.once('finish', () => this.#gate.pace.gaveAll());
     return request;
+  }
+
+  /** Nothing more is sent: where an answer came before all was, the rest would go on in the way of others. */
+  end(): void {
+    if (!this.#request?.writableFinished) this.#request?.destroy();
   }
 }

@@ -1,27 +1,36 @@
-// How fast a file leaves, so that an alert never waits long behind a picture. What is given to a connection and not yet acknowledged
-// fills the queue of the slowest link on the way, and whatever comes later stands behind it: so only as much is on its way as does not
-// make it slower (the idea of LEDBAT, RFC 6817), and on a slow link that is one packet. Never less than what the link has just carried
-// in a tenth of a second: what takes long then is not this queue. Pure: times and counts are passed in.
+// How fast a request leaves, head and body, so that an alert never waits long behind a picture. What is given to a connection and not yet
+// acknowledged fills the queue of the slowest link on the way, and whatever comes later stands behind it: so only as much is on its way as
+// does not make it slower (the idea of LEDBAT, RFC 6817), and on a slow link that is one small packet. Where the link carries a whole one
+// in a seventh of a second, never less than that: what takes long then is not this queue. Pure: times and counts are passed in.
 
-/** A small packet: at 32 kbit/s what comes behind it waits a seventh of a second. */
-const SMALLEST_WINDOW = 576;
+/** With its headers a twelfth of a second at 32 kbit/s; four fifths of what then goes over the link are the file. */
+const SMALLEST_WINDOW = 256;
+/** Where answers take long whatever is sent, a packet is so large that this many bytes a second get through ... */
+const LEAST_BYTES_PER_SECOND = 768;
+/** ... up to what any network takes in one piece (RFC 791). */
+const SMALL_PACKET = 576;
+const LARGE_PACKET = 1_460;
 const LARGEST_WINDOW = 1024 ** 2;
 const LARGEST_STEP = 64 * 1024;
 /** A queue of so long delays no alert that anybody would notice; LEDBAT's target (RFC 6817), and half as much for a way's own jitter. */
 const UNFELT_MS = 150;
 /** Whatever the quickest answer was: one so late stood in a queue. */
 const LATE_MS = 500;
-/** So many samples together say what the link carries: the first packets may only fill what a router or a modem lends. */
+/** So many samples, of so many bytes, say together what the link carries: the first ones may only fill what a router or a modem lends. */
 const RATE_SAMPLES = 4;
+const RATE_BYTES = 3_000;
 /** What the kernel itself sends at once on a new connection (RFC 6928): no upload begins with more, whatever an earlier one found ... */
-const LARGEST_START = 10 * 1_460;
+const LARGEST_START = 10 * LARGE_PACKET;
 /** ... unless that was just now: then one picture may go in one go. */
 const LARGEST_NEXT_START = 64 * 1024;
 const JUST_NOW_MS = 60_000;
 /** With a limit, what is given at once is at most this part of a second's worth. */
 const STEPS_A_SECOND = 10;
-/** After the queue was felt, so many samples without it before it is tried again. */
-const CALM_SAMPLES = 16;
+/** So many samples together say whether a window is too large. */
+const FELT_SAMPLES = 5;
+/** After the queue was felt, so many samples without it before it is tried again; twice as many each time it is felt then, up to a limit. */
+const CALM_SAMPLES = 4;
+const MOST_CALM_SAMPLES = 1_024;
 const LOOK_AT_LEAST_MS = 1;
 const LOOK_AT_MOST_MS = 50;
 /** The way may have become another: the quickest answer is looked for anew. */
@@ -32,11 +41,14 @@ export interface Way {
   window?: number;
   /** When that was found, in monotonic milliseconds. */
   atMs?: number;
+  /** So many samples without a queue are needed before a larger one is tried, and so many of them are still missing. */
+  calmNeeded?: number;
+  calmMissing?: number;
 }
 
-/** Whether a question that is asked may hold up an alert for longer than anybody would notice; where nothing is known it may. */
-export function isNarrow({ window }: Way): boolean {
-  return window === undefined || window < LARGEST_START;
+interface Carried {
+  readonly bytes: number;
+  readonly ms: number;
 }
 
 export class Pace {
@@ -52,11 +64,13 @@ export class Pace {
   #freeMs = 0;
   #sample: { readonly upTo: number; readonly bytes: number; readonly givenMs: number } | undefined;
   /** The latest samples. */
-  #carried: readonly { readonly bytes: number; readonly ms: number }[] = [];
+  #carried: readonly Carried[] = [];
   #samples = 0;
   #quickestMs = Number.POSITIVE_INFINITY;
-  #calm = 0;
+  /** Of the latest samples of this window. */
+  #tookMs: readonly number[] = [];
   #calmNeeded = 0;
+  #calmMissing = 0;
 
   /**
    * @param bytesPerSecond null: no limit.
@@ -67,6 +81,7 @@ export class Pace {
     this.#way = way;
     const isFresh = way.atMs !== undefined && nowMs - way.atMs < JUST_NOW_MS;
     this.#window = Math.min(isFresh ? LARGEST_NEXT_START : LARGEST_START, way.window ?? SMALLEST_WINDOW);
+    if (isFresh) [this.#calmNeeded, this.#calmMissing] = [way.calmNeeded ?? 0, way.calmMissing ?? 0];
     this.#arrivedMs = nowMs;
     this.#gaveMs = nowMs;
   }
@@ -83,7 +98,9 @@ export class Pace {
   allows(nowMs: number, onItsWay: number | undefined): number {
     if (onItsWay !== undefined) this.see(nowMs, onItsWay);
     if (nowMs < this.#freeMs) return 0;
-    const room = onItsWay === undefined ? LARGEST_STEP : this.#window - onItsWay;
+    // How long a small one takes is what all others are compared with.
+    const window = this.#samples === 0 && this.isNarrow ? SMALLEST_WINDOW : this.#window;
+    const room = onItsWay === undefined ? LARGEST_STEP : window - onItsWay;
     // Less than a packet is not worth one, unless nothing is on its way.
     if (room < SMALLEST_WINDOW) return 0;
     const limit = this.#bytesPerSecond === null ? LARGEST_STEP : Math.ceil(this.#bytesPerSecond / STEPS_A_SECOND);
@@ -102,7 +119,22 @@ export class Pace {
     return this.#given;
   }
 
-  /** Nothing more is to be given; an answer has to come. */
+  /** Of them, those that were on their way when that was last seen. */
+  get onItsWay(): number {
+    return this.#given - this.#arrived;
+  }
+
+  /** Whether no more was given than TCP itself begins with. */
+  get isBeginning(): boolean {
+    return this.#given < LARGEST_START;
+  }
+
+  /** Whether what is given may hold up an alert for longer than anybody would notice. */
+  get isNarrow(): boolean {
+    return this.#window < LARGEST_START;
+  }
+
+  /** Nothing more is to be given; an answer has to come, and nobody looks at every moment. */
   gaveAll(): void {
     this.#isAll = true;
   }
@@ -127,34 +159,69 @@ export class Pace {
     const arrived = this.#given - onItsWay;
     if (arrived > this.#arrived || (arrived >= this.#given && !this.#isAll)) this.#arrivedMs = nowMs;
     this.#arrived = Math.max(this.#arrived, arrived);
-    if (!this.#sample || arrived < this.#sample.upTo) return;
-    const tookMs = nowMs - this.#sample.givenMs;
-    this.#carried = [...this.#carried, { bytes: this.#sample.bytes, ms: Math.max(1, tookMs) }].slice(-RATE_SAMPLES);
+    if (!this.#sample) return;
+    const { upTo, bytes, givenMs } = this.#sample;
+    const tookMs = nowMs - givenMs;
+    const hasArrived = arrived >= upTo;
+    // Once all is given nobody looks at every moment: what has arrived by now may have done so long ago.
+    if (this.#isAll ? hasArrived || tookMs <= LATE_MS : !hasArrived) return;
     this.#sample = undefined;
-    if (++this.#samples % FORGET_AFTER === 0) this.#quickestMs = tookMs;
-    this.#quickestMs = Math.min(this.#quickestMs, tookMs);
-    if (tookMs > Math.min(LATE_MS, this.#quickestMs * 1.5 + 50)) this.#shrink();
-    else if (tookMs <= this.#quickestMs * 1.25 + 20) this.#grow();
+    if (hasArrived) this.#note(bytes, Math.max(1, tookMs));
+    if (tookMs > LATE_MS) this.#shrink();
+    // Less than a window says nothing of whether a window is too much.
+    else if (bytes * 2 > this.#window) this.#judge(tookMs);
+    if (this.#samples === FORGET_AFTER) [this.#samples, this.#quickestMs] = [0, Number.POSITIVE_INFINITY];
     this.#window = Math.min(LARGEST_WINDOW, Math.max(this.#window, this.#unfelt()));
-    Object.assign(this.#way, { window: this.#window, atMs: nowMs });
+    Object.assign(this.#way, { window: this.#window, atMs: nowMs, calmNeeded: this.#calmNeeded, calmMissing: this.#calmMissing });
   }
 
-  /** What the link carries in a time that nobody feels; 0 while that is not known. */
+  #note(bytes: number, tookMs: number): void {
+    this.#carried = latest([...this.#carried, { bytes, ms: tookMs }]);
+    this.#samples++;
+    this.#quickestMs = Math.min(this.#quickestMs, tookMs);
+  }
+
+  /** Whether this window is one too large, or may be larger. One answer may be late for reasons of its own, several in a row are not. */
+  #judge(tookMs: number): void {
+    this.#tookMs = [...this.#tookMs, tookMs].slice(-FELT_SAMPLES);
+    const isFelt = Math.min(...this.#tookMs) > this.#quickestMs * 1.25 + 40;
+    if (isFelt && this.#tookMs.length === FELT_SAMPLES) this.#shrink();
+    else if (tookMs <= this.#quickestMs * 1.25 + 20) this.#grow();
+  }
+
+  /** What the link carries in a time that nobody feels; 0 while that is not known, or no whole packet. */
   #unfelt(): number {
-    if (this.#carried.length < RATE_SAMPLES) return 0;
-    const [bytes, ms] = this.#carried.reduce(([b, m], one) => [b + one.bytes, m + one.ms], [0, 0]);
-    return Math.floor((bytes / ms) * UNFELT_MS);
+    if (!isRate(this.#carried)) return 0;
+    const unfelt = Math.floor((sumOf(this.#carried, 'bytes') / sumOf(this.#carried, 'ms')) * UNFELT_MS);
+    return unfelt < LARGE_PACKET ? 0 : unfelt;
   }
 
   #grow(): void {
-    if (++this.#calm < this.#calmNeeded) return;
-    this.#calm = 0;
+    if (this.#calmMissing-- > 0) return;
+    this.#tookMs = [];
+    this.#calmMissing = this.#calmNeeded;
     this.#window = Math.min(LARGEST_WINDOW, this.#window * 2);
   }
 
   #shrink(): void {
-    this.#calm = 0;
-    this.#calmNeeded = CALM_SAMPLES;
-    this.#window = Math.max(SMALLEST_WINDOW, Math.floor(this.#window / 2));
+    this.#tookMs = [];
+    this.#calmNeeded = Math.min(MOST_CALM_SAMPLES, Math.max(CALM_SAMPLES, this.#calmNeeded * 2));
+    this.#calmMissing = this.#calmNeeded;
+    const smallest = Math.max(SMALLEST_WINDOW, Math.min(SMALL_PACKET, Math.ceil((this.#quickestMs / 1_000) * LEAST_BYTES_PER_SECOND)));
+    this.#window = Math.max(smallest, Math.floor(this.#window / 2));
   }
+}
+
+/** Whether they are enough to say what the link carries. */
+function isRate(carried: readonly Carried[]): boolean {
+  return carried.length >= RATE_SAMPLES && sumOf(carried, 'bytes') >= RATE_BYTES;
+}
+
+/** Of them, the last ones that are enough. */
+function latest(carried: readonly Carried[]): readonly Carried[] {
+  return isRate(carried.slice(1)) ? latest(carried.slice(1)) : carried;
+}
+
+function sumOf(carried: readonly Carried[], key: keyof Carried): number {
+  return carried.reduce((sum, one) => sum + one[key], 0);
 }

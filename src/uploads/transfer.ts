@@ -3,13 +3,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import * as z from 'zod';
-import { wait } from '../clock/index.ts';
 import { crashPoint } from '../crashPoint.ts';
 import { messageOf } from '../errors.ts';
 import type { UploadRow } from '../outbox/index.ts';
 import { type Answer, postJson, putFile } from './http.ts';
 import { contentTypeOf } from './item.ts';
-import { isNarrow, type Way } from './pace.ts';
+import type { Way } from './pace.ts';
 import type { DeviceTokens } from './token.ts';
 
 export interface TransferParts {
@@ -47,8 +46,6 @@ const announcement = z.union([
 
 /** Asked, put, asked whether it is there; and once more for a URL that had expired. */
 const ROUNDS = 3;
-
-const LOOK_AGAIN_MS = 5;
 
 /** These say that the request itself is wrong, whenever it is made. */
 const NEVER = [400, 409, 413, 422];
@@ -103,13 +100,12 @@ function isStored(status: number): boolean {
   return status === 200 || status === 412;
 }
 
-/** Asks for a URL, or whether it is there already. On a narrow link not while an alert is on its way. */
-async function ask(row: UploadRow, { api, tokens, way, yields }: TransferParts, signal: AbortSignal): Promise<Answer> {
-  while (isNarrow(way) && yields() && !signal.aborted) await wait(LOOK_AGAIN_MS, signal);
+/** Asks for a URL, or whether it is there already. */
+async function ask(row: UploadRow, { api, tokens, ...manner }: TransferParts, signal: AbortSignal): Promise<Answer> {
   const { kind, size, sha256, takenAtMs: taken_at, incident } = row;
   const body = { kind, content_type: contentTypeOf(row.file), size, sha256, taken_at, incident };
   const send = async () => {
-    const answer = await postJson(`${api}/uploads`, await tokens.sign(), body, signal);
+    const answer = await postJson(`${api}/uploads`, await tokens.sign(), body, { ...manner, signal });
     tokens.heard(answer.date);
     return answer;
   };

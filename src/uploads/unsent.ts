@@ -1,6 +1,6 @@
-// What a connection was given and the other side has not acknowledged, as Linux says it in /proc. Node knows only what it has given to
-// the kernel, which may be megabytes ahead of a slow link. The table takes milliseconds to read where the kernel has room for many
-// connections, so it is read beside the event loop.
+// What the kernel was given for a connection and the other side has not acknowledged, as Linux says it in /proc: Node does not know it, and
+// it may be megabytes ahead of a slow link. The table takes milliseconds to read where the kernel has room for many connections, so it is
+// read beside the event loop.
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
@@ -12,8 +12,7 @@ export async function unsentOf(socket: Socket): Promise<number | undefined> {
   const file = STATES[localFamily ?? ''];
   if (file === undefined || localPort === undefined || remotePort === undefined) return undefined;
   try {
-    const queued = queuedOf(await readFile(file, 'latin1'), localPort, remotePort);
-    return queued === undefined ? undefined : queued + socket.writableLength;
+    return queuedOf(await readFile(file, 'latin1'), localPort, remotePort);
   } catch {
     return undefined;
   }

@@ -16,7 +16,7 @@ import { freePort } from '../support/ports.ts';
 
 describe('a connection of the uploads', () => {
   let server: Server;
-  const { signal } = new AbortController();
+  const manner = { way: {}, yields: () => false, bytesPerSecond: null, signal: new AbortController().signal };
   const sockets: Socket[] = [];
 
   /** @param isAnswered whether the nth request is, or its connection reset. */
@@ -39,21 +39,52 @@ describe('a connection of the uploads', () => {
 
   it('is kept for the next request', async () => {
     const url = await serve(() => true);
-    for (let n = 0; n < 3; n++) assert.equal((await postJson(url, 'token', {}, signal)).status, 200);
+    for (let n = 0; n < 3; n++) assert.equal((await postJson(url, 'token', {}, manner)).status, 200);
     assert.equal(new Set(sockets).size, 1);
   });
 
   it('that was kept and is ended by the other side just then is no failure: it is asked once more on a new one', async () => {
     const url = await serve((nth) => nth !== 2);
-    for (let n = 0; n < 2; n++) assert.equal((await postJson(url, 'token', {}, signal)).status, 200);
+    for (let n = 0; n < 2; n++) assert.equal((await postJson(url, 'token', {}, manner)).status, 200);
     assert.equal(sockets.length, 3);
   });
 
   it('that is ended right after it was made is a failure', async () => {
     const url = await serve(() => false);
-    const { status, text } = await postJson(url, 'token', {}, signal);
+    const { status, text } = await postJson(url, 'token', {}, manner);
     assert.deepEqual([status, sockets.length], [0, 1]);
     assert.match(text, /ECONNRESET|hang up/);
+  });
+});
+
+describe('a file that is answered before all of it was sent', () => {
+  it('is sent no further, and the next one goes on another connection', async () => {
+    const lengths: number[] = [];
+    const server = createServer((request, answer) => {
+      const nth = lengths.push(0) - 1;
+      request.on('data', (bytes: Buffer) => {
+        lengths[nth] = (lengths[nth] ?? 0) + bytes.length;
+      });
+      if (nth === 0) answer.writeHead(403).end('expired');
+      else request.once('end', () => answer.end());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const { signal } = new AbortController();
+      const source = Buffer.alloc(50_000, 'x');
+      const headers = { 'content-length': String(source.length) };
+      // The head gets through, the rest is held up by something more urgent.
+      const put = { url, headers, source, size: source.length, bytesPerSecond: null, way: {}, signal };
+      const refused = await putFile({ ...put, yields: () => lengths.length === 1 });
+      assert.deepEqual([refused.status, refused.text], [403, 'expired']);
+      assert.equal((await putFile({ ...put, yields: () => false })).status, 200);
+      assert.ok((lengths[0] ?? 0) < source.length, `${lengths[0]} bytes after it was refused`);
+      assert.equal(lengths[1], source.length);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 });
 
