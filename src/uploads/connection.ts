@@ -28,7 +28,7 @@ export class Connection {
     return this.#request?.reusedSocket ?? false;
   }
 
-  /** From the moment on that it is being made. */
+  /** Once something can be sent on it. */
   get socket(): Socket | undefined {
     return this.#socket;
   }
@@ -41,10 +41,15 @@ export class Connection {
       : http.request({ ...options, agent: AGENTS.http }, answered);
     this.#request = request;
     request.once('socket', (socket) => {
-      this.#socket = socket.setNoDelay(true);
-      const up = request.reusedSocket
-        ? Promise.resolve()
-        : new Promise((resolve) => socket.once(isSecure ? 'secureConnect' : 'connect', resolve));
+      socket.setNoDelay(true);
+      const up = new Promise<void>((resolve) => {
+        const isUp = () => {
+          this.#socket = socket;
+          resolve();
+        };
+        if (request.reusedSocket) isUp();
+        else socket.once(isSecure ? 'secureConnect' : 'connect', isUp);
+      });
       setGate(socket, { ...this.#gate, up });
     });
     request.once('finish', () => this.#gate.pace.gaveAll());

@@ -43,7 +43,7 @@ const STALLED_AFTER_MS = 120_000;
 const UNANSWERED_AFTER_MS = 30_000;
 /** What may stand in front of the store when all was given, and has to get through before it answers. */
 const BUFFERED_BYTES = 256 * 1024;
-const LOOK_FOR_STALL_MS = 1_000;
+const LOOK_FOR_STALL_MS = 500;
 /** A link slower than this is none. */
 const SLOWEST_BYTES_PER_SECOND = 512;
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -125,15 +125,15 @@ async function exchanged(manner: Manner, size: number, patienceMs: number, ask: 
   }
 }
 
-/** Whether nothing of what was given has arrived for so long. */
+/** Whether nothing of what was given has arrived for so long, or nothing could be given. */
 async function isDead({ socket }: Connection, pace: Pace, patienceMs: number): Promise<boolean> {
+  if (!socket) return pace.stalledMs(performance.now()) > patienceMs;
   const { given } = pace;
-  const onItsWay = socket && (await unsentOf(socket));
-  // What was given meanwhile is not in that number.
-  if (pace.given !== given) return false;
-  if (onItsWay !== undefined) pace.see(performance.now(), onItsWay);
-  const isKnown = onItsWay !== undefined || socket?.connecting !== false;
-  return isKnown && pace.stalledMs(performance.now()) > patienceMs;
+  const onItsWay = await unsentOf(socket);
+  // Where nobody knows, the deadline ends it. What was given meanwhile is not in that number.
+  if (onItsWay === undefined || pace.given !== given) return false;
+  pace.see(performance.now(), onItsWay);
+  return pace.stalledMs(performance.now()) > patienceMs;
 }
 
 function slowestMs(bytes: number): number {

@@ -1,6 +1,6 @@
 // Two hundred incidents at once behind a link of 32 kbit/s (a token bucket on a veth of a network namespace, with the deep queue of a
 // cheap router): a whole agent's alert, one each second beside their pictures, is at the broker nearly as soon as on the idle link. What it
-// has to wait for at most is what the link had begun: a packet of a picture, or the head of a request.
+// has to wait for at most is what the link had begun: one small packet of a question, a head or a picture.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,10 +20,10 @@ const RATE_KBIT = 32;
 /** What stands in the router's queue before it drops. */
 const QUEUE = '65536';
 const ALERTS = 60;
-/** The most that is sent in one go, the head of a PUT with its signed URL, and then the alert, each with its headers, at that rate. */
-const FLOOR_MS = ((1_300 + 66) * 8 + (240 + 100) * 8) / RATE_KBIT;
-/** What the kernel and a busy machine add. */
-const MORE_MS = 150;
+/** The most that is sent in one go, the larger packet that is tried now and then, and then the alert, each with its headers, at that rate. */
+const FLOOR_MS = ((512 + 66) * 8 + (240 + 100) * 8) / RATE_KBIT;
+/** An event that is told just then, the kernel, and a busy machine. */
+const MORE_MS = 100;
 
 export const narrow: Campaign = {
   name: 'narrow',
