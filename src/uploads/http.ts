@@ -19,6 +19,7 @@ export interface Answer {
 
 /** How a request leaves. */
 export interface Manner {
+  /** The same for all that goes one way. */
   readonly way: Way;
   /** While it says so, nothing more is given to the link: something more urgent is on its way. */
   readonly yields: () => boolean;
@@ -75,7 +76,7 @@ export async function postJson(url: string, token: string, body: unknown, manner
 export async function getPage(url: string, signal: AbortSignal): Promise<Answer> {
   const { default: axios } = await import('axios');
   const manner = { way: {}, yields: () => false, bytesPerSecond: null, signal };
-  return exchanged(manner, 0, UNANSWERED_AFTER_MS, (config) => axios.get(url, { ...config, maxContentLength: MAX_PAGE_BYTES }));
+  return exchanged(manner, 0, STALLED_AFTER_MS, (config) => axios.get(url, { ...config, maxContentLength: MAX_PAGE_BYTES }));
 }
 
 export async function putFile({ url, headers, source, size, ...manner }: FileToPut): Promise<Answer> {

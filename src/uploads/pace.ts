@@ -6,7 +6,7 @@
 /** With its headers a twelfth of a second at 32 kbit/s; four fifths of what then goes over the link are the file. */
 const SMALLEST_WINDOW = 256;
 /** Where answers take long whatever is sent, a packet is so large that this many bytes a second get through ... */
-const LEAST_BYTES_PER_SECOND = 768;
+const LEAST_BYTES_PER_SECOND = 1_024;
 /** ... up to what any network takes in one piece (RFC 791). */
 const SMALL_PACKET = 576;
 const LARGE_PACKET = 1_460;

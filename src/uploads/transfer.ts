@@ -6,21 +6,14 @@ import * as z from 'zod';
 import { crashPoint } from '../crashPoint.ts';
 import { messageOf } from '../errors.ts';
 import type { UploadRow } from '../outbox/index.ts';
-import { type Answer, postJson, putFile } from './http.ts';
+import { type Answer, type Manner, postJson, putFile } from './http.ts';
 import { contentTypeOf } from './item.ts';
-import type { Way } from './pace.ts';
 import type { DeviceTokens } from './token.ts';
 
-export interface TransferParts {
+export interface TransferParts extends Omit<Manner, 'signal'> {
   /** The API's origin. */
   readonly api: string;
   readonly tokens: DeviceTokens;
-  /** The same for all uploads of one way. */
-  readonly way: Way;
-  /** Whether something more urgent is on the link just now. */
-  readonly yields: () => boolean;
-  /** Bytes a second; null: no limit. */
-  readonly bytesPerSecond: number | null;
 }
 
 export type Outcome =

@@ -79,7 +79,7 @@ describe('the pace of an upload', () => {
 
   it('gets more than the least through a link whose answers take long', () => {
     const { bytes } = play({ bytesPerSecond: 4_000, delayMs: 300 }, 60_000);
-    assert.ok(bytes > 60 * 600, `${bytes} bytes in a minute`);
+    assert.ok(bytes > 60 * 700, `${bytes} bytes in a minute`);
   });
 
   it('takes nearly half of a quick one, and its queue stays short', () => {
