@@ -69,7 +69,7 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
   it('says where the log is when it does not come up', () => {
     const env = lab.path(`${FOLDER}/env`);
     const good = readFileSync(env, 'utf8');
-    writeFileSync(env, `${good}CLOUD_DATA_DIR=/proc/nowhere\n`);
+    writeFileSync(env, `${good}CLOUD_DATA_DIR=/usr/nowhere\n`);
     const { code, text } = service('install');
     assert.deepEqual([code, /nothing answers at http.*service logs.* says why/.test(text)], [1, true], text);
     writeFileSync(env, good);

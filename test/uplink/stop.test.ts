@@ -1,0 +1,66 @@
+// A stop ends the link in whichever moment it comes.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
+import { type Connect, type Link, Session } from '../../src/uplink/session.ts';
+import { ScriptedBroker } from '../support/scriptedBroker.ts';
+import { startUplink, type UplinkBench } from '../support/uplink.ts';
+
+const STOPPED_WITHIN_MS = 5_000;
+
+const MOMENTS = ['the connection was made', 'the subscription was answered'] as const;
+
+describe('a stop', { timeout: 60_000 }, () => {
+  let folder: string;
+  let files: BenchFiles;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-stop-'));
+    files = await benchCertificates(folder, 'elderly-bot');
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  for (const moment of MOMENTS) {
+    it(`when ${moment}, before anybody heard of it, ends the link at once`, async () => {
+      const broker = await ScriptedBroker.start(files);
+      let bench: UplinkBench | undefined;
+      let link: Link | undefined;
+      let stopped: Promise<void> | undefined;
+      let begun = () => {};
+      const began = new Promise<void>((resolve) => (begun = resolve));
+      const now = (at: (typeof MOMENTS)[number]) => {
+        if (at !== moment) return;
+        stopped = bench?.stop();
+        begun();
+      };
+      const connect: Connect = async (options, signal) => {
+        const session = await Session.connect(options, signal);
+        now('the connection was made');
+        link = {
+          ended: session.ended,
+          drop: () => session.drop(),
+          close: () => session.close(),
+          subscribe: async (topics) => {
+            await session.subscribe(topics);
+            now('the subscription was answered');
+          },
+          publish: (...message) => session.publish(...message),
+        };
+        return link;
+      };
+      try {
+        bench = startUplink(files, broker.port, { connect });
+        await began;
+        const cut = setTimeout(() => link?.drop(), STOPPED_WITHIN_MS);
+        const startedMs = performance.now();
+        await stopped;
+        clearTimeout(cut);
+        assert.ok(performance.now() - startedMs < STOPPED_WITHIN_MS, 'it served the connection until that was cut');
+      } finally {
+        await broker.stop();
+      }
+    });
+  }
+});
