@@ -279,7 +279,7 @@ export class Agent {
     this.#steps.add('battery', () => battery.stop());
     const ownLog = this.#log.child({ room: 'identity' });
     const identity = watchIdentity({ config, live: credentials, uplink, outbox, clock, problems, log: ownLog });
-    this.#live.followedBy({ channels, cameras, upkeep, uplink, identity });
+    this.#live.followedBy({ channels, cameras, upkeep, uplink, identity, problems });
     this.#steps.add('identity', () => identity.stop());
     const reload = () => this.reload();
     this.#steps.add('status socket', await startSocket({ stateDir: config.state_dir, status, reload, identity, log: this.#log }));

@@ -200,6 +200,11 @@ export const PROBLEMS = {
     title: 'The robot’s clock was set while the agent ran, and nobody could say yet whether rightly',
     todo: 'see timedatectl; where the time service did it, nothing: readings carry the running time too',
   },
+  reload_refused: {
+    severity: 'error',
+    title: 'The configuration was to be read again and is wrong, so the agent goes on with the one before',
+    todo: 'mend that line (elderly-bot config check says the same), then elderly-bot reload; a restart before that refuses it, or leaves out what is wrong',
+  },
   guard_missing: {
     severity: 'error',
     title: 'The guard is not there, so the robot takes no command that moves it',

@@ -174,6 +174,20 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     assert.equal((await channel('smoke'))?.topic, '/smoke');
   });
 
+  it('lets that stand as a problem, which names the line, after a SIGHUP too, until a file is taken', async () => {
+    const refused = async () => (await askStatus(join(folder, 'state'))).problems.filter(({ code }) => code === 'reload_refused');
+    const [stands, ...others] = await refused();
+    assert.equal(others.length, 0);
+    assert.match(stands?.text ?? '', /robot\.yaml:5:12: unknown key channels\.smoke\.topik, did you mean topic\?$/);
+    writeFileSync(file, `${base}log_level: loud\n`);
+    agent.signal('SIGHUP');
+    await agent.event('problem_raised', ({ code, msg }) => code === 'reload_refused' && /log_level/.test(String(msg)));
+    assert.match((await refused())[0]?.text ?? '', /robot\.yaml:4:1: log_level/);
+    writeFileSync(file, `${base}channels:\n  fire: null\n  smoke: { topic: /smoke, type: ${BOOL} }\n`);
+    assert.equal((await reload()).code, 0);
+    assert.deepEqual(await refused(), []);
+  });
+
   it('names what counts only from the next start on; SIGHUP does the same', async () => {
     writeFileSync(file, `thing: other\n${base}`);
     agent.signal('SIGHUP');
