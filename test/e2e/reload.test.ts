@@ -183,6 +183,12 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     agent.signal('SIGHUP');
     await agent.event('problem_raised', ({ code, msg }) => code === 'reload_refused' && /log_level/.test(String(msg)));
     assert.match((await refused())[0]?.text ?? '', /robot\.yaml:4:1: log_level/);
+    // A file that the command line itself can't take is refused by the agent too.
+    writeFileSync(file, `${base}topic_prefix: 5\n`);
+    assert.equal((await reload()).code, 2);
+    assert.match((await refused())[0]?.text ?? '', /topic_prefix/);
+    writeFileSync(file, `${base}: nothing\n`);
+    assert.equal((await reload()).code, 2);
     writeFileSync(file, `${base}channels:\n  fire: null\n  smoke: { topic: /smoke, type: ${BOOL} }\n`);
     assert.equal((await reload()).code, 0);
     assert.deepEqual(await refused(), []);
