@@ -15,7 +15,7 @@ import { Incidents } from './agent/incidents.ts';
 import { lastEnding, lastWords, pulseOf, tellEnding, thisRun } from './agent/life.ts';
 import { makeUplink, saveUplink } from './agent/link.ts';
 import { LiveConfig } from './agent/liveConfig.ts';
-import { lastLines, openLogFile } from './agent/logs.ts';
+import { lastLines, openLogFile, tellFailedStart } from './agent/logs.ts';
 import { startMonitor } from './agent/monitor.ts';
 import { openQueue } from './agent/queue.ts';
 import { withRoom } from './agent/room.ts';
@@ -91,6 +91,7 @@ export class Agent {
       for await (const _step of this.#starting()) signal.throwIfAborted();
     } catch (error) {
       this.#damage.sees(error);
+      if (!signal.aborted) tellFailedStart(error, this.#logFile, this.#log);
       await this.stop(2_000, signal.aborted ? 'asked' : isCorruption(error) ? 'mending' : 'failed').catch(() => {});
       throw error;
     }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../clock/index.ts';
 import type { Config } from '../config/index.ts';
-import { messageOf } from '../errors.ts';
+import { AgentError, messageOf } from '../errors.ts';
 import { type LogFile, type Logger, readLog } from '../logs/index.ts';
 
 /** @returns whether the agent before this one ended without a word. */
@@ -21,6 +21,13 @@ export function openLogFile(file: LogFile, { state_dir: stateDir, logs }: Config
     log.error({ event: 'no_log_file' }, `log lines go to standard output only: ${messageOf(error)}`);
     return false;
   }
+}
+
+/** Whoever started it is told on stderr; here is who looks later. Before the file is open there is nobody to look into it. */
+export function tellFailedStart(error: unknown, file: LogFile, log: Logger): void {
+  if (!file.isOpen) return;
+  const code = error instanceof AgentError ? error.code : undefined;
+  log.error({ event: 'start_failed', code }, `it did not start: ${error instanceof AgentError ? error.line : messageOf(error)}`);
 }
 
 /** As much of the log as an incident's record takes. */

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { AgentError, codeOf, messageOf } from '../errors.ts';
 import { type LogPosition, logFiles, readLines } from '../logs/index.ts';
+import { askStatus } from '../status/index.ts';
 import { print } from './print.ts';
 import { salvaged } from './salvaged.ts';
+import { configFlag } from './shell.ts';
 
 export interface LogsOptions {
   readonly file: string | undefined;
@@ -26,7 +28,8 @@ interface Line {
 }
 
 export async function logs({ file, json, follow, since, level }: LogsOptions): Promise<number> {
-  const folder = join(salvaged(file).state_dir, 'logs');
+  const stateDir = salvaged(file).state_dir;
+  const folder = join(stateDir, 'logs');
   const sinceMs = since === undefined ? undefined : sinceOf(since);
   let position = startOf(folder, sinceMs);
   const stopped = new AbortController();
@@ -39,7 +42,20 @@ export async function logs({ file, json, follow, since, level }: LogsOptions): P
     }
     if (follow) await after(LOOK_EVERY_MS, undefined, { signal: stopped.signal }).catch(() => {});
   } while (follow && !stopped.signal.aborted);
+  if (!follow && !json) await sayWhereElse(stateDir, file);
   return 0;
+}
+
+/** An agent that does not get as far as its log file says why on stderr alone. */
+async function sayWhereElse(stateDir: string, file: string | undefined): Promise<void> {
+  const runs = await askStatus(stateDir).then(
+    () => true,
+    () => false,
+  );
+  if (runs) return;
+  process.stderr.write(
+    `elderly-bot: no agent runs with this state_dir now; why one did not start is also in \`elderly-bot service logs\`, and \`elderly-bot doctor${configFlag(file)}\` says what to do\n`,
+  );
 }
 
 /** @returns milliseconds since 1970. @throws AgentError for what is neither a duration nor a time. */

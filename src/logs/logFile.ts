@@ -84,6 +84,10 @@ export class LogFile {
     return { crashed: end !== '' && !end.trimEnd().split('\n').at(-1)?.includes(`"event":"${CLOSED}"`) };
   }
 
+  get isOpen(): boolean {
+    return this.#descriptor !== undefined;
+  }
+
   /** Where the next line will be. */
   get end(): LogPosition {
     return { file: this.#number, offset: this.#size };

@@ -5,8 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { benchCertificates } from '../../src/identity/index.ts';
 import { LogFile } from '../../src/logs/index.ts';
 import { AGENT, Program } from '../support/program.ts';
+import { rosUnavailable } from '../support/ros.ts';
 
 describe('elderly-bot logs', () => {
   let folder: string;
@@ -42,8 +44,13 @@ describe('elderly-bot logs', () => {
     log('info', Date.now() - 7_200_000, 'long_ago');
     log('info', Date.now() - 1_000, 'quiet');
     log('error', Date.now() - 500, 'loud');
-    const { lines } = show();
+    const { lines, stderr } = show();
     assert.equal(lines.length, 3);
+    assert.match(
+      stderr,
+      /^elderly-bot: no agent runs with this state_dir now; .*service logs.*doctor --config .*robot\.yaml.* says what to do\n$/,
+    );
+    assert.equal(show('--json').stderr, '');
     assert.match(String(lines[2]), /^20\d\d-\S+Z error uplink: it happened {2}\{"event":"loud"\}$/);
     assert.deepEqual(
       show('--json', '--since', '1h').lines.map((line) => (JSON.parse(line) as { event: string }).event),
@@ -62,5 +69,23 @@ describe('elderly-bot logs', () => {
     assert.equal(program.lines.filter(({ event }) => event === 'many').length, 3_000);
     program.signal('SIGINT');
     assert.equal(await program.exited, 0);
+  });
+
+  it('says why a start failed, where the agent got as far as its log file', { skip: rosUnavailable() }, async () => {
+    const { ca, robot } = await benchCertificates(join(folder, 'certs'), 'elderly-bot');
+    const failing = join(folder, 'failing.yaml');
+    writeFileSync(
+      failing,
+      `state_dir: failed\nmqtt: { endpoint: "localhost:1", root_ca: ${ca}, cert_file: ${robot.cert}, private_key: ${robot.key} }\n`,
+    );
+    const env = { ...process.env, RMW_IMPLEMENTATION: 'rmw_none_cpp' };
+    const { status, stderr } = spawnSync(AGENT, ['run', '--config', failing], { encoding: 'utf8', env });
+    assert.equal(status, 2);
+    const { stdout } = spawnSync(AGENT, ['logs', '--config', failing, '--level', 'error'], { encoding: 'utf8' });
+    assert.match(
+      stdout,
+      /^\S+ error it did not start: RMW_IMPLEMENTATION is "rmw_none_cpp".*\{"event":"start_failed","code":"ROS_MISSING"\}\n$/,
+    );
+    assert.match(stderr, /RMW_IMPLEMENTATION is "rmw_none_cpp".*\[ROS_MISSING\]/);
   });
 });

@@ -59,6 +59,7 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   outbox_unwritable: ['disk_space', 'state_dir', 'disk_latency'],
   outbox_damaged: ['outbox_file'],
   guard_missing: ['guard'],
+  reload_refused: ['configuration'],
   nothing_published: ['graph', 'ros'],
 };
 
