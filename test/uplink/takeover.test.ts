@@ -32,7 +32,9 @@ describe('two agents with one thing name', { timeout: 120_000 }, () => {
 
   it('are named and keep off, also while connected, and an alert does not wait for that', { skip }, async () => {
     const broker = await Mosquitto.start({ certificates: files });
-    const [one, other] = [startUplink(files, broker.port), startUplink(files, broker.port)];
+    // A connection that takes long on a busy machine would be another trouble.
+    const patient = { connectTimeoutMs: 20_000, ackTimeoutMs: 20_000 };
+    const [one, other] = [startUplink(files, broker.port, patient), startUplink(files, broker.port, patient)];
     try {
       await until('one of them yields', () => [one, other].some((bench) => codes(bench).includes('client_id_taken')));
       const [yielding, staying] = codes(one).includes('client_id_taken') ? [one, other] : [other, one];
