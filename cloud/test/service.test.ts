@@ -47,6 +47,11 @@ describe('the settings file', () => {
     assert.equal(made.SECRET_KEY, 's'.repeat(64));
   });
 
+  test('refuses a port that nobody knows before', () => {
+    const settings = `${text}\nPORT=0\nAWS_IOT_ENDPOINT=mqtt://localhost`;
+    assert.throws(() => settingsOf(settings), new SettingsError(['PORT=0: expected a port of its own, that nginx can be told']));
+  });
+
   test('says what is still missing, and refuses a path that depends on the folder', () => {
     assert.throws(
       () => settingsOf(text),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
+import type { Mark } from '../../src/wire/index.ts';
 import { listAlerts } from '../src/alerts/alerts.ts';
 import { checkSilence, GAP_MS, ROBOT_SILENT, setSilence } from '../src/alerts/silence.ts';
 import { DEFAULT_RETENTION } from '../src/upkeep/retention.ts';
@@ -99,7 +100,15 @@ onEachDatabase('silence', (db, another) => {
     const told = async (...said: readonly Record<string, unknown>[]): Promise<unknown> => {
       const thing = await spoken(0);
       const cloud = new Instance(db());
-      for (const [i, one] of said.entries()) await cloud.send('elderly_bot/presence', presence({ thing, mark: [1, 1_000 + i] }, [], one));
+      for (const [i, one] of said.entries()) {
+        const mark: Mark = [1, 1_000 + i];
+        const seq = 10 + i;
+        if (!('minutes' in one)) await cloud.send('elderly_bot/presence', presence({ thing, mark }, [], one));
+        else {
+          const reading = [seq, low.at + Number(one.minutes) * 60_000, 'battery', one.battery];
+          await cloud.send(TELEMETRY, telemetry({ thing, mark, accepted: seq }, [reading], { state_seq: seq, battery: one.battery }));
+        }
+      }
       await cloud.stop();
       await db().query(`update robots set last_heard_at = clock_timestamp() - interval '30 min' where thing = $1`, [thing]);
       await checkSilence(db(), AFTER_MS);
@@ -121,6 +130,19 @@ onEachDatabase('silence', (db, another) => {
     assert.match(
       String(await told({ power: low }, { session: 's2', power: full }, { ...gone, session: 's2', power: full })),
       /^its network/,
+    );
+    // The battery's last reading is later than what its session began with.
+    assert.equal(
+      await told({ power: low }, { battery: 3, minutes: 7 }, { ...gone, power: low }),
+      'probably its battery: 3 % at 2026-11-25 14:10 UTC',
+    );
+    assert.equal(
+      await told({ power: low }, { battery: 9, minutes: -7 }, { ...gone, power: low }),
+      'probably its battery: 8 % at 2026-11-25 14:03 UTC',
+    );
+    assert.equal(
+      await told({ battery: 55, minutes: 0 }, { battery: null, minutes: 1 }, gone),
+      'its network, or its power, was cut; its battery was at 55 % at 2026-11-25 14:03 UTC',
     );
     // An odd time is no reason to say nothing.
     assert.equal(await told({ power: { ...low, at: 9e15 } }), 'probably its battery: 8 % at a time unknown');

@@ -11,6 +11,9 @@ const INTERVALS = 2;
 /** A robot that speaks more rarely than this (ms) is a silent one, whatever it says of itself. */
 const MAX_EVERY_MS = 86_400_000;
 
+/** The newest rows of a robot among which its battery's last reading is looked for. */
+const LAST_ROWS = 20_000;
+
 /** Looks further apart than this (ms) mean that nobody listened in between. */
 export const GAP_MS = 120_000;
 
@@ -47,15 +50,20 @@ export async function checkSilence(db: Database, afterMs: number): Promise<Silen
       [ROBOT_SILENT],
     );
     const silent = await sql.query<NewlySilent>(
-      `select r.thing, heard.incident, heard.at as last_heard_at, r.online, r.reason, r.power
+      `select r.thing, heard.incident, heard.at as last_heard_at, r.online, r.reason, r.power, b.battery
       from robots r cross join lateral (select coalesce(r.silent_after_ms, $2::bigint) as after_ms) as may
       cross join lateral (select (extract(epoch from r.last_heard_at) * 1000)::bigint as ms) as last
       cross join lateral (select last.ms as at, $1 || '/' || last.ms as incident) as heard
+      left join lateral (
+        select jsonb_build_object('percent', n.value, 'at', coalesce(n.corrected_at, n.at)) as battery from readings n
+        where n.thing = r.thing and n.outbox = r.state_outbox and n.seq > r.state_seq - $6::bigint
+          and n.channel = 'battery' and jsonb_typeof(n.value) = 'number'
+        order by n.seq desc limit 1) as b on true
       where may.after_ms > 0 and clock_timestamp() - greatest(r.last_heard_at, $3::timestamptz)
         > greatest(may.after_ms, least(coalesce(r.telemetry_every_ms, 0), $4::bigint) * $5::bigint) * interval '1 ms'
         and not exists (select from alerts a where a.thing = r.thing and a.incident = heard.incident)
       order by r.thing`,
-      [ROBOT_SILENT, afterMs, watch?.since ?? null, MAX_EVERY_MS, INTERVALS],
+      [ROBOT_SILENT, afterMs, watch?.since ?? null, MAX_EVERY_MS, INTERVALS, LAST_ROWS],
     );
     const raised = silent.length === 0 ? [] : await raise(sql, silent);
     return [...resolved.map((row) => ({ ...row, raised: false })), ...raised.map((row) => ({ ...row, raised: true }))];

@@ -39,5 +39,7 @@ export function settingsOf(text: string): { settings: Settings; reads: readonly 
       relative.map((name) => `${name}=${environment[name]}: expected a path from the root, since a service has its own folder`),
     );
   }
-  return { settings: settingsFrom(environment), reads };
+  const settings = settingsFrom(environment);
+  if (settings.port === 0) throw new SettingsError(['PORT=0: expected a port of its own, that nginx can be told']);
+  return { settings, reads };
 }
