@@ -222,6 +222,8 @@ export class Uplink {
     }
     const cause = connectCause(reason, this.#clockView(), this.#trials.current);
     if (NOT_REACHED.includes(cause)) this.#takeovers.over();
+    // Thrown off before it was of use: the other client is quick, and it is no trouble of the broker's.
+    if (this.#takeovers.isTaken && cause === 'broker_hung_up') return this.#thrownOff(0, undefined) ?? 'failed';
     this.#trouble.refused(cause, reason, `${this.#way.endpoint}: ${messageOf(error)}`);
     this.#way.failed(cause);
     return 'failed';
@@ -249,14 +251,19 @@ export class Uplink {
     const isOurs = isAborted || this.#finishing || this.#trials.running !== undefined;
     if (!isOurs) {
       const code = reason instanceof ConnectError ? reason.reason : reason && (codeOf(reason) ?? reason.name);
-      const takeover = this.#takeovers.ended(this.#options.clock.mono(), lastedMs, code);
-      if (takeover) {
-        this.#trouble.taken(this.#options.thing, takeover, lastedMs);
-        return takeover;
-      }
+      const takeover = this.#thrownOff(lastedMs, code);
+      if (takeover) return takeover;
       this.#trouble.ended(lastedMs, reason);
     }
     return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
+  }
+
+  /** @returns what is to be done where another client seems to have this name. */
+  #thrownOff(lastedMs: number, reason: string | number | undefined): Takeover | undefined {
+    const { clock, thing } = this.#options;
+    const takeover = this.#takeovers.ended(clock.mono(), lastedMs, reason);
+    if (takeover) this.#trouble.taken(thing, takeover, lastedMs);
+    return takeover;
   }
 
   /** Nobody ended this connection. */

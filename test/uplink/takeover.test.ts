@@ -52,6 +52,35 @@ describe('two agents with one thing name', { timeout: 120_000 }, () => {
     }
   });
 
+  it('stay named where one is thrown off before its subscription is answered', async () => {
+    const broker = await ScriptedBroker.start(files, {
+      onPublish: (_packet, wire) => {
+        wire.cut();
+        return false;
+      },
+    });
+    const bench = startUplink(files, broker.port, { connectTimeoutMs: 20_000 });
+    try {
+      await until('it is named', () => codes(bench).includes('client_id_taken'));
+      let thrownOff = 0;
+      broker.behave({
+        onConnect: (wire) => {
+          thrownOff++;
+          wire.send({ cmd: 'connack', reasonCode: 0, sessionPresent: false });
+          wire.cut();
+          return false;
+        },
+      });
+      bench.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
+      bench.outbox.flush();
+      await until('it tried for the alert, and waits', () => thrownOff > 0 && bench.uplink.status().state === 'waiting');
+      assert.deepEqual(codes(bench), ['client_id_taken']);
+    } finally {
+      await bench.stop();
+      await broker.stop();
+    }
+  });
+
   it('a broker that does not answer in time is not taken for one', async () => {
     const broker = await ScriptedBroker.start(files, { onPublish: () => false });
     const bench = startUplink(files, broker.port);
