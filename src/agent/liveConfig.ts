@@ -60,6 +60,7 @@ export class LiveConfig {
     this.#log.info({ event: 'reloaded', ...changes }, describeReload(changes));
     return changes;
   }
+
   /** Whoever asked by a signal gets no answer, and whoever looks later should see it too. */
   #read({ identity, problems }: Followers) {
     try {

@@ -11,6 +11,7 @@ export interface Answer {
 export class Asker {
   readonly #link: Pick<Link, 'subscribe' | 'publish' | 'ended'>;
   readonly #waiting = new Map<string, (message: Message) => void>();
+  #asked = 0;
 
   constructor(link: Pick<Link, 'subscribe' | 'publish' | 'ended'>) {
     this.#link = link;
@@ -18,7 +19,7 @@ export class Asker {
 
   /** Whether an answer is waited for. */
   get isAsking(): boolean {
-    return this.#waiting.size > 0;
+    return this.#asked > 0;
   }
 
   /** @returns whether the message was an answer. */
@@ -32,6 +33,7 @@ export class Asker {
   async ask(topic: string, body: object, timeoutMs: number): Promise<Answer> {
     const [accepted, rejected] = [`${topic}/accepted`, `${topic}/rejected`];
     let timer: NodeJS.Timeout | undefined;
+    this.#asked++;
     try {
       // An answer to a question that was asked before it was listened for is lost.
       await this.#link.subscribe([accepted, rejected]);
@@ -47,6 +49,7 @@ export class Asker {
         });
       });
     } finally {
+      this.#asked--;
       clearTimeout(timer);
       this.#waiting.delete(accepted);
       this.#waiting.delete(rejected);

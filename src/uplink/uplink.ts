@@ -186,6 +186,8 @@ export class Uplink {
     if (trial && trial.credentials !== this.#trials.current) return 'again';
     if (this.#renewing) {
       this.#renewing = false;
+      // What failed before this connection came about is no reason to wait long for the next.
+      this.#failures = 0;
       log.info({ event: 'will_renewed' }, 'connecting anew: the last will says what the battery is now');
       return 'at_once';
     }
