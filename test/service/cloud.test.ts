@@ -66,6 +66,21 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
     assert.match(service('logs').text, /cloud_ready/);
   });
 
+  it('is started again after kill -9', async () => {
+    const pid = lab.mainPid(UNIT);
+    process.kill(pid, 'SIGKILL');
+    const isBack = async () => lab.mainPid(UNIT) !== pid && (await fetch(`http://127.0.0.1:${port}/healthz`)).status === 200;
+    await lab.until(() => isBack().catch(() => false), 60_000);
+  });
+
+  it('keeps its secret out of the unit and the log', () => {
+    const [, secret = ''] = /^SECRET_KEY=(.{40,})$/m.exec(readFileSync(lab.path(`${FOLDER}/env`), 'utf8')) ?? [];
+    assert.notEqual(secret, '');
+    for (const text of [lab.must('systemctl', 'cat', UNIT), lab.must('systemctl', 'show', UNIT), lab.journal(UNIT)]) {
+      assert.ok(!text.includes(secret));
+    }
+  });
+
   it('says where the log is when it does not come up', () => {
     const env = lab.path(`${FOLDER}/env`);
     const good = readFileSync(env, 'utf8');
