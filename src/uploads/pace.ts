@@ -1,7 +1,8 @@
 // How fast a request leaves, head and body, so that an alert never waits long behind a picture. What is given to a connection and not yet
 // acknowledged fills the queue of the slowest link on the way, and whatever comes later stands behind it: so only as much is on its way as
-// does not make it slower (the idea of LEDBAT, RFC 6817), and on a slow link that is one small packet. Where the link carries a whole one
-// in a seventh of a second, never less than that: what takes long then is not this queue. Pure: times and counts are passed in.
+// does not make it slower (the idea of LEDBAT, RFC 6817), and on a slow link that is one small packet. Never less than what the link has
+// just carried in a seventh of a second, if that is a whole packet: what takes long then is not this queue. Pure: times and counts are
+// passed in.
 
 /** With its headers a twelfth of a second at 32 kbit/s; four fifths of what then goes over the link are the file. */
 const SMALLEST_WINDOW = 256;
@@ -26,11 +27,13 @@ const LARGEST_NEXT_START = 64 * 1024;
 const JUST_NOW_MS = 60_000;
 /** With a limit, what is given at once is at most this part of a second's worth. */
 const STEPS_A_SECOND = 10;
+/** On a narrow way so many small packets go first: how long they take is what all others are compared with, and one may stand behind others'. */
+const SMALL_FIRST = 2;
 /** So many samples together say whether a window is too large. */
-const FELT_SAMPLES = 5;
-/** After the queue was felt, so many samples without it before it is tried again; twice as many each time it is felt then, up to a limit. */
-const CALM_SAMPLES = 4;
-const MOST_CALM_SAMPLES = 1_024;
+const FELT_SAMPLES = 12;
+/** After a window was too large, so many samples before it is tried again; twice as many each time, up to a limit. */
+const LEAST_PATIENCE = 4;
+const MOST_PATIENCE = 1_024;
 const LOOK_AT_LEAST_MS = 1;
 const LOOK_AT_MOST_MS = 50;
 /** The way may have become another: the quickest answer is looked for anew. */
@@ -41,9 +44,9 @@ export interface Way {
   window?: number;
   /** When that was found, in monotonic milliseconds. */
   atMs?: number;
-  /** So many samples without a queue are needed before a larger one is tried, and so many of them are still missing. */
-  calmNeeded?: number;
-  calmMissing?: number;
+  /** So many samples there are to be before a larger window is tried, and so many of them are still missing. */
+  patience?: number;
+  missing?: number;
 }
 
 interface Carried {
@@ -69,8 +72,8 @@ export class Pace {
   #quickestMs = Number.POSITIVE_INFINITY;
   /** Of the latest samples of this window. */
   #tookMs: readonly number[] = [];
-  #calmNeeded = 0;
-  #calmMissing = 0;
+  #patience = 0;
+  #missing = 0;
 
   /**
    * @param bytesPerSecond null: no limit.
@@ -81,7 +84,7 @@ export class Pace {
     this.#way = way;
     const isFresh = way.atMs !== undefined && nowMs - way.atMs < JUST_NOW_MS;
     this.#window = Math.min(isFresh ? LARGEST_NEXT_START : LARGEST_START, way.window ?? SMALLEST_WINDOW);
-    if (isFresh) [this.#calmNeeded, this.#calmMissing] = [way.calmNeeded ?? 0, way.calmMissing ?? 0];
+    if (isFresh) [this.#patience, this.#missing] = [way.patience ?? 0, way.missing ?? 0];
     this.#arrivedMs = nowMs;
     this.#gaveMs = nowMs;
   }
@@ -98,8 +101,7 @@ export class Pace {
   allows(nowMs: number, onItsWay: number | undefined): number {
     if (onItsWay !== undefined) this.see(nowMs, onItsWay);
     if (nowMs < this.#freeMs) return 0;
-    // How long a small one takes is what all others are compared with.
-    const window = this.#samples === 0 && this.isNarrow ? SMALLEST_WINDOW : this.#window;
+    const window = this.#samples < SMALL_FIRST && this.isNarrow ? SMALLEST_WINDOW : this.#window;
     const room = onItsWay === undefined ? LARGEST_STEP : window - onItsWay;
     // Less than a packet is not worth one, unless nothing is on its way.
     if (room < SMALLEST_WINDOW) return 0;
@@ -172,7 +174,7 @@ export class Pace {
     else if (bytes * 2 > this.#window) this.#judge(tookMs);
     if (this.#samples === FORGET_AFTER) [this.#samples, this.#quickestMs] = [0, Number.POSITIVE_INFINITY];
     this.#window = Math.min(LARGEST_WINDOW, Math.max(this.#window, this.#unfelt()));
-    Object.assign(this.#way, { window: this.#window, atMs: nowMs, calmNeeded: this.#calmNeeded, calmMissing: this.#calmMissing });
+    Object.assign(this.#way, { window: this.#window, atMs: nowMs, patience: this.#patience, missing: this.#missing });
   }
 
   #note(bytes: number, tookMs: number): void {
@@ -181,12 +183,13 @@ export class Pace {
     this.#quickestMs = Math.min(this.#quickestMs, tookMs);
   }
 
-  /** Whether this window is one too large, or may be larger. One answer may be late for reasons of its own, several in a row are not. */
+  /** Whether this window is too large, or may be larger. One answer may be late for reasons of its own, several in a row are not. */
   #judge(tookMs: number): void {
     this.#tookMs = [...this.#tookMs, tookMs].slice(-FELT_SAMPLES);
+    this.#missing--;
     const isFelt = Math.min(...this.#tookMs) > this.#quickestMs * 1.25 + 40;
     if (isFelt && this.#tookMs.length === FELT_SAMPLES) this.#shrink();
-    else if (tookMs <= this.#quickestMs * 1.25 + 20) this.#grow();
+    else if (this.#missing < 0 && tookMs <= this.#quickestMs * 1.25 + 20) this.#grow();
   }
 
   /** What the link carries in a time that nobody feels; 0 while that is not known, or no whole packet. */
@@ -197,18 +200,21 @@ export class Pace {
   }
 
   #grow(): void {
-    if (this.#calmMissing-- > 0) return;
     this.#tookMs = [];
-    this.#calmMissing = this.#calmNeeded;
+    this.#missing = this.#patience;
     this.#window = Math.min(LARGEST_WINDOW, this.#window * 2);
   }
 
   #shrink(): void {
     this.#tookMs = [];
-    this.#calmNeeded = Math.min(MOST_CALM_SAMPLES, Math.max(CALM_SAMPLES, this.#calmNeeded * 2));
-    this.#calmMissing = this.#calmNeeded;
-    const smallest = Math.max(SMALLEST_WINDOW, Math.min(SMALL_PACKET, Math.ceil((this.#quickestMs / 1_000) * LEAST_BYTES_PER_SECOND)));
-    this.#window = Math.max(smallest, Math.floor(this.#window / 2));
+    const least = Math.ceil((this.#quickestMs / 1_000) * LEAST_BYTES_PER_SECOND);
+    const smaller = Math.max(SMALLEST_WINDOW, Math.min(SMALL_PACKET, least), Math.floor(this.#window / 2));
+    // Where it can't be smaller, nothing larger was tried either.
+    if (smaller < this.#window) {
+      this.#patience = Math.min(MOST_PATIENCE, Math.max(LEAST_PATIENCE, this.#patience * 2));
+      this.#missing = this.#patience;
+    }
+    this.#window = smaller;
   }
 }
 
