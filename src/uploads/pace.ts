@@ -29,8 +29,9 @@ const JUST_NOW_MS = 60_000;
 const STEPS_A_SECOND = 10;
 /** On a narrow way so many small packets go first: how long they take is what all others are compared with, and one may stand behind others'. */
 const SMALL_FIRST = 2;
-/** So many samples together say whether a window is too large. */
+/** So many samples together say whether a window is too large, and so many whether it is much too large. */
 const FELT_SAMPLES = 12;
+const MUCH_FELT_SAMPLES = 4;
 /** After a window was too large, so many samples before it is tried again; twice as many each time, up to a limit. */
 const LEAST_PATIENCE = 4;
 const MOST_PATIENCE = 1_024;
@@ -187,8 +188,9 @@ export class Pace {
   #judge(tookMs: number): void {
     this.#tookMs = [...this.#tookMs, tookMs].slice(-FELT_SAMPLES);
     this.#missing--;
-    const isFelt = Math.min(...this.#tookMs) > this.#quickestMs * 1.25 + 40;
-    if (isFelt && this.#tookMs.length === FELT_SAMPLES) this.#shrink();
+    const [samples, leastMs] = [this.#tookMs.length, Math.min(...this.#tookMs)];
+    const isFelt = samples === FELT_SAMPLES && leastMs > this.#quickestMs * 1.25 + 40;
+    if (isFelt || (samples >= MUCH_FELT_SAMPLES && leastMs > this.#quickestMs + UNFELT_MS)) this.#shrink();
     else if (this.#missing < 0 && tookMs <= this.#quickestMs * 1.25 + 20) this.#grow();
   }
 
