@@ -59,8 +59,8 @@ async function allowedBy(socket: Socket, { pace, yields, signal }: Gate): Promis
     const begun = pace.isBeginning && !pace.isNarrow ? pace.allows(performance.now(), pace.onItsWay) : 0;
     if (begun > 0) return begun;
     const onItsWay = await unsentOf(socket);
-    const allowed = yields() ? 0 : pace.allows(performance.now(), onItsWay);
-    if (allowed > 0) return allowed;
+    const allowed = pace.allows(performance.now(), onItsWay);
+    if (allowed > 0 && !yields()) return allowed;
     await wait(pace.lookAgainMs(performance.now()), signal);
   }
   return 0;
