@@ -10,7 +10,7 @@ const WINDOW_MS = 10 * 60_000;
 
 /**
  * A connection that came about at once and was closed so soon, without a word, was ended by somebody. The other client backs off as
- * we do, so that the fifth of ours lasts about 16 s.
+ * we do, so that the fifth of ours lasts about 16 s. After a keepalive the broker may have ended it for what a slow link held up.
  */
 const SHORT_MS = 30_000;
 const SHORT_LOSSES = 5;
@@ -29,8 +29,13 @@ export interface Takeover {
 }
 
 export class TakeoverWatch {
+  readonly #shortMs: number;
   #losses: { readonly atMs: number; readonly told: boolean }[] = [];
   #taken = false;
+
+  constructor(keepaliveMs: number) {
+    this.#shortMs = Math.min(SHORT_MS, keepaliveMs);
+  }
 
   /** Another client seems to use this id, connected or not. */
   get isTaken(): boolean {
@@ -44,7 +49,7 @@ export class TakeoverWatch {
    */
   ended(nowMs: number, lastedMs: number, reason: string | number | undefined): Takeover | undefined {
     const told = reason === SESSION_TAKEN_OVER;
-    if (!told && (reason !== undefined || lastedMs > (this.#taken ? CALM_MS : SHORT_MS))) return undefined;
+    if (!told && (reason !== undefined || lastedMs > (this.#taken ? CALM_MS : this.#shortMs))) return undefined;
     this.#losses = [...this.#losses.filter(({ atMs }) => nowMs - atMs < WINDOW_MS), { atMs: nowMs, told }];
     const tolds = this.#losses.filter((loss) => loss.told).length;
     this.#taken ||= tolds >= LOSSES || this.#losses.length >= SHORT_LOSSES;

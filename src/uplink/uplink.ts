@@ -34,7 +34,7 @@ export class Uplink {
   readonly #way: Way;
   readonly #trials: Trials;
   readonly #trouble: LinkTrouble;
-  readonly #takeovers = new TakeoverWatch();
+  readonly #takeovers: TakeoverWatch;
   readonly #answers = new TopicAnswers();
   readonly #budget: Budget;
   readonly #greeting: Greeting;
@@ -57,6 +57,7 @@ export class Uplink {
     this.#way = new Way(options.host, options.port, portThatWorked);
     this.#trials = new Trials(options.credentials, () => this.#clockView());
     this.#trouble = new LinkTrouble(options.problems, options.log);
+    this.#takeovers = new TakeoverWatch(options.keepaliveMs);
     this.#budget = new Budget(options.budget, options.intervalMs, options.clock, spending);
     this.#greeting = new Greeting({
       ...options,

@@ -2,7 +2,7 @@
 // without fsync unless a test is about that.
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -105,9 +105,11 @@ export class Postgres {
     }
   }
 
-  /** kill -9 of the server; its own processes notice and end. */
+  /** kill -9 of the server and of its own processes: one of them that hangs on a client would hold its memory, and no other server start. */
   async kill(): Promise<void> {
+    const own = childrenOf(this.#child?.pid);
     await this.#end('SIGKILL');
+    for (const pid of own) killIfThere(pid);
   }
 
   async stop(): Promise<void> {
@@ -143,6 +145,19 @@ export class Postgres {
     const user = serverUser();
     const prefix = user ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : [];
     return [...prefix, join(this.#bin, program), ...args];
+  }
+}
+
+function childrenOf(pid: number | undefined): number[] {
+  const file = `/proc/${pid}/task/${pid}/children`;
+  return existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ').filter(Boolean).map(Number) : [];
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended with the server.
   }
 }
 

@@ -89,7 +89,7 @@ describe('the takeover watch', () => {
   const guessed = { told: false, waitMs: 60_000 };
 
   it('sees a loop in three losses of which the broker says why', () => {
-    const watch = new TakeoverWatch();
+    const watch = new TakeoverWatch(30_000);
     assert.deepEqual(
       [0, 1, 2].map((i) => watch.ended(i * 60_000, 30_000, SESSION_TAKEN_OVER)),
       [undefined, undefined, told],
@@ -97,7 +97,7 @@ describe('the takeover watch', () => {
   });
 
   it('sees one in the rhythm where the broker says nothing, though each backs off and lasts longer', () => {
-    const watch = new TakeoverWatch();
+    const watch = new TakeoverWatch(30_000);
     assert.deepEqual(
       [1, 3, 5, 9, 16].map((s) => watch.ended(s * 10_000, s * 1_000, undefined)),
       [undefined, undefined, undefined, undefined, guessed],
@@ -105,7 +105,7 @@ describe('the takeover watch', () => {
   });
 
   it('goes on seeing it at the pace of the long wait, until a connection has lasted', () => {
-    const watch = new TakeoverWatch();
+    const watch = new TakeoverWatch(30_000);
     for (let i = 0; i < 5; i++) watch.ended(i * 10_000, 1_000, undefined);
     assert.deepEqual(watch.ended(360_000, 300_000, undefined), guessed);
     watch.over();
@@ -114,8 +114,11 @@ describe('the takeover watch', () => {
   });
 
   it('takes a bad link for what it is', () => {
-    const watch = new TakeoverWatch();
+    const watch = new TakeoverWatch(30_000);
     for (let i = 0; i < 50; i++) assert.equal(watch.ended(i * 10_000, 1_000, 'ECONNRESET'), undefined);
     for (let i = 0; i < 50; i++) assert.equal(watch.ended(i * 60_000, 50_000, undefined), undefined);
+    const impatient = new TakeoverWatch(5_000);
+    const ended = Array.from({ length: 50 }, (_, i) => impatient.ended(i * 10_000, 7_500, undefined));
+    assert.deepEqual(new Set(ended), new Set([undefined]), 'a slow link held the keepalive up, and the broker hung up');
   });
 });

@@ -128,8 +128,11 @@ const APART: readonly (readonly string[])[] = [
 /** Why the robot may be unable to name this one beside the others. */
 export function excuse({ named, unless }: Fault, others: readonly Fault[]): string | undefined {
   if (unless !== undefined) return unless;
-  const isFull = others.some(({ name }) => name === 'disk_full');
-  return isFull && named === BY_UPLOADS ? 'a full disk takes no picture, so there is nothing to upload' : undefined;
+  if (named !== BY_UPLOADS) return undefined;
+  const hasOther = (wanted: string) => others.some(({ name }) => name === wanted);
+  if (hasOther('disk_full')) return 'a full disk takes no picture, so there is nothing to upload';
+  if (hasOther('ros_node_died')) return 'the camera died, maybe before there was another picture to upload';
+  return undefined;
 }
 
 /** So many that can be together, in a random order. */
