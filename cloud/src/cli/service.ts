@@ -50,7 +50,10 @@ export async function install({ user, root: below }: InstallOptions): Promise<nu
   for (const path of looked.reads) warnOfUnreadable(user, path);
   run('systemctl', 'daemon-reload');
   run('systemctl', 'enable', UNIT);
-  run('systemctl', 'restart', UNIT);
+  run('systemctl', 'stop', UNIT);
+  // How often it was tried again counts from here: systemd forgets that at a stop only where it ran. It is not always loaded; then there is nothing.
+  spawnSync('systemctl', ['reset-failed', UNIT]);
+  run('systemctl', 'start', UNIT);
   return await tellWhetherUp(looked.settings, user);
 }
 
