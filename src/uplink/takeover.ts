@@ -1,5 +1,9 @@
 // Two clients with one id throw each other off for ever: the broker gives the session to the newest. Recognised, named, and damped
 // by a long wait. MQTT 5 may say so (reason 0x8E); Mosquitto 2.0 and a 3.1.1 broker just close, so there it is told by its rhythm. Pure.
+import type { ProblemCode } from '../status/index.ts';
+
+/** What speaks for a trouble of the broker or the way there, and against another client. */
+const NOT_REACHED: readonly ProblemCode[] = ['broker_name_unknown', 'broker_refused_connection', 'broker_unreachable'];
 
 /** Session taken over (OASIS MQTT 5, 3.14.2.1). */
 export const SESSION_TAKEN_OVER = 0x8e;
@@ -55,6 +59,16 @@ export class TakeoverWatch {
     this.#taken ||= tolds >= LOSSES || this.#losses.length >= SHORT_LOSSES;
     if (!this.#taken) return undefined;
     return { told: tolds > 0, waitMs: tolds > 0 ? TOLD_WAIT_MS : GUESSED_WAIT_MS };
+  }
+
+  /**
+   * No connection came about. Where another client is known to use this id, one that the broker hung up on was thrown off before it was of
+   * use: that client is quick, and it is no trouble of the broker's.
+   * @returns what is to be done then.
+   */
+  refused(nowMs: number, cause: ProblemCode): Takeover | undefined {
+    if (NOT_REACHED.includes(cause)) this.over();
+    return this.#taken && cause === 'broker_hung_up' ? this.ended(nowMs, 0, undefined) : undefined;
   }
 
   /** A connection has lasted, or the broker itself could not be reached: that is another trouble. */

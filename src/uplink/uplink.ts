@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { backoffMs, STABLE_AFTER_MS, wait } from '../clock/index.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
-import type { BudgetStatus, LinkStatus, ProblemCode } from '../status/index.ts';
+import type { BudgetStatus, LinkStatus } from '../status/index.ts';
 import { type Power, topicsOf } from '../wire/index.ts';
 import type { Answer } from './asking.ts';
 import { Budget } from './budget.ts';
@@ -21,9 +21,6 @@ import type { Trial } from './trial.ts';
 import { Trials } from './trials.ts';
 import { LinkTrouble } from './trouble.ts';
 import { Way } from './way.ts';
-
-/** What speaks for a trouble of the broker or the way there, and against another client. */
-const NOT_REACHED: readonly ProblemCode[] = ['broker_name_unknown', 'broker_refused_connection', 'broker_unreachable'];
 
 /** How one try went: `failed` before it was stable, `again` and `at_once` for a reason that calls for no backoff, or for no wait at all. */
 type Ending = 'stable' | 'failed' | 'again' | 'at_once' | Takeover;
@@ -224,9 +221,8 @@ export class Uplink {
       return 'again';
     }
     const cause = connectCause(reason, this.#clockView(), this.#trials.current);
-    if (NOT_REACHED.includes(cause)) this.#takeovers.over();
-    // Thrown off before it was of use: the other client is quick, and it is no trouble of the broker's.
-    if (this.#takeovers.isTaken && cause === 'broker_hung_up') return this.#thrownOff(0, undefined) ?? 'failed';
+    const takeover = this.#takeovers.refused(this.#options.clock.mono(), cause);
+    if (takeover) return this.#taken(takeover, 0);
     this.#trouble.refused(cause, reason, `${this.#way.endpoint}: ${messageOf(error)}`);
     this.#way.failed(cause);
     return 'failed';
@@ -254,18 +250,15 @@ export class Uplink {
     const isOurs = isAborted || this.#finishing || this.#trials.running !== undefined;
     if (!isOurs) {
       const code = reason instanceof ConnectError ? reason.reason : reason && (codeOf(reason) ?? reason.name);
-      const takeover = this.#thrownOff(lastedMs, code);
-      if (takeover) return takeover;
+      const takeover = this.#takeovers.ended(this.#options.clock.mono(), lastedMs, code);
+      if (takeover) return this.#taken(takeover, lastedMs);
       this.#trouble.ended(lastedMs, reason);
     }
     return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
   }
 
-  /** @returns what is to be done where another client seems to have this name. */
-  #thrownOff(lastedMs: number, reason: string | number | undefined): Takeover | undefined {
-    const { clock, thing } = this.#options;
-    const takeover = this.#takeovers.ended(clock.mono(), lastedMs, reason);
-    if (takeover) this.#trouble.taken(thing, takeover, lastedMs);
+  #taken(takeover: Takeover, lastedMs: number): Takeover {
+    this.#trouble.taken(this.#options.thing, takeover, lastedMs);
     return takeover;
   }
 
