@@ -77,14 +77,3 @@ export class AgentError extends Error {
     return this.todo ? `${this.message}; ${this.todo}` : this.message;
   }
 }
-
-/** The text of anything that was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Node's code of a system error, such as `ENOENT`, or a library's own. */
-export function codeOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' ? code : undefined;
-}

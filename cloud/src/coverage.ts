@@ -2,8 +2,7 @@
 // declared evicted: PostgreSQL merges and compares them exactly, one statement serves a whole batch, and the row's lock is the
 // lock of the outbox. Rows of ranges would need several statements for each gap that closes, and a lock of their own.
 
-import type { Mark } from '../../src/wire/index.ts';
-import { normalize, type Range, type Ranges, rangesOf } from '../../src/wire/index.ts';
+import { type Mark, normalize, type Range, type Ranges, rangesOf } from '../../src/wire/index.ts';
 import type { Sql } from './database/database.ts';
 
 export interface OutboxName {

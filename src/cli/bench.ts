@@ -1,8 +1,9 @@
 // `elderly-bot bench`: what the way to the configured broker can do, in three figures and a chart.
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { messageOf } from '../base/index.ts';
 import { endpointOf, loadConfig } from '../config/index.ts';
-import { AgentError, messageOf } from '../errors.ts';
+import { AgentError } from '../errors.ts';
 import { identityPaths, readCredentials } from '../identity/index.ts';
 import { type Measured, measure } from '../uplink/index.ts';
 import { reportOf } from './bench/report.ts';

@@ -2,10 +2,10 @@
 // configuration for the robot.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { quoted } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { benchCertificates } from '../identity/index.ts';
 import { topicsOf, UPWARD } from '../wire/index.ts';
-import { quoted } from './shell.ts';
 
 export interface BenchBroker {
   readonly folder: string;

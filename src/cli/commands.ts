@@ -1,13 +1,13 @@
 // `elderly-bot commands`: what the configuration lets the cloud do, each with a line to paste. `commands log`: the journal.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ABLE } from '../agent/ownWork.ts';
+import { ABLE } from '../agent/commands/builtin.ts';
+import { configFlag } from '../base/index.ts';
 import { argumentSchema } from '../commands/index.ts';
 import { type ArgumentConfig, type CommandConfig, loadConfig, publicationsOf } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type LoggedCommand, OUTBOX_FILE, readJournal } from '../outbox/index.ts';
 import { salvaged } from './salvaged.ts';
-import { configFlag } from './shell.ts';
 
 export async function commands(file: string | undefined, json: boolean): Promise<number> {
   const { config } = loadConfig(file, process.env);

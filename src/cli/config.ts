@@ -1,7 +1,8 @@
 // `elderly-bot config`: what the daemon would say of a configuration, where each value comes from, and what editors need to know.
+
+import { configFlag } from '../base/index.ts';
 import { configJsonSchema, effectiveConfig, loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import { configFlag } from './shell.ts';
 
 /** What no two robots, or no two homes, share. */
 const MINE = ['thing', 'mqtt.endpoint'];

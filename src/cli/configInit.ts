@@ -3,11 +3,11 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { configFlag } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { fullName, type RosNode, startRosNode } from '../ros/index.ts';
 import { type FoundTopic, proposal } from './configProposal.ts';
-import { configFlag } from './shell.ts';
 import { progress } from './terminal.ts';
 
 export interface InitOptions {

@@ -1,8 +1,7 @@
 // `elderly-bot doctor`: what is wrong with this robot, from the cause down, with what to do and what to type.
 import type { Remap } from '../config/index.ts';
-import { examine, exitCodeOf } from '../status/index.ts';
-import { checksFor } from './doctor/checks.ts';
-import { printed } from './doctor/print.ts';
+import { checksFor, examine, exitCodeOf } from '../doctor/index.ts';
+import { printed } from './doctorReport.ts';
 import { painter, progress } from './terminal.ts';
 
 export interface DoctorOptions {

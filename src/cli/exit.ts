@@ -1,6 +1,7 @@
 // How a command ends: exit code 0, 1 for a failure, 2 for what somebody has to mend first; errors as one line on stderr.
-import { nearestCause } from '../clock/index.ts';
-import { AgentError, messageOf } from '../errors.ts';
+
+import { messageOf, nearestCause } from '../base/index.ts';
+import { AgentError } from '../errors.ts';
 
 export async function exitWith(work: () => Promise<number | undefined>): Promise<void> {
   try {

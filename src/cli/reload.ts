@@ -1,6 +1,6 @@
 // `elderly-bot reload`: a running agent reads its configuration again. A bad file changes nothing; the agent is asked all the same, so that
 // it stands among its problems too.
-import { describeReload } from '../agent/reload.ts';
+import { describeReload } from '../agent/config/reload.ts';
 import { salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { askReload } from '../status/index.ts';

@@ -1,8 +1,9 @@
 // `elderly-bot replay`: what another configuration would have made of recorded readings. Nothing runs and nothing is sent.
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
+import { codeOf } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
-import { AgentError, codeOf } from '../errors.ts';
+import { AgentError } from '../errors.ts';
 import { type Incident, type RecordedReading, type ReplayedAlert, replay as rerun } from '../sensing/index.ts';
 import { readingExtra, readingValue } from '../wire/index.ts';
 

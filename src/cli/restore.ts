@@ -1,11 +1,11 @@
 // `elderly-bot restore`: a backup in the place of the outbox's file, while no agent runs. What was there is set aside, never deleted.
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { rowsBytes } from '../agent/uploads.ts';
-import { restoreLifetime } from '../clock/index.ts';
+import { rowsBytes } from '../agent/uploads/uploads.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import { backupsFolder, backupsIn, lockStateDir, restoreBackup } from '../outbox/index.ts';
+import { backupsFolder, backupsIn, restoreBackup } from '../outbox/index.ts';
+import { lockStateDir, restoreLifetime } from '../state/index.ts';
 import { print } from './print.ts';
 
 /** @param what a file, or `latest`. */

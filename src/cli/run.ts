@@ -1,12 +1,13 @@
 // `elderly-bot run`: the agent in this process, until a signal. The first one stops it cleanly, a second one at once.
 import { once } from 'node:events';
 import { Agent } from '../agent.ts';
+import { messageOf } from '../base/index.ts';
 import { type LoadedConfig, loadConfig, type Remap } from '../config/index.ts';
-import { AgentError, messageOf } from '../errors.ts';
+import { AgentError } from '../errors.ts';
 import { createLog, LogFile, type Logger } from '../logs/index.ts';
 import { isCorruption, type WaitingRow } from '../outbox/index.ts';
 import type { startRosNode } from '../ros/index.ts';
-import { Heart, reloading, type ServiceManager, serviceManager } from '../status/index.ts';
+import { Heart, reloading, type ServiceManager, serviceManager } from '../service/index.ts';
 
 /** systemd's default is 90 s; a robot that is switched off gives less. */
 const STOP_DEADLINE_MS = 8_000;

@@ -1,7 +1,8 @@
 // The configuration for a command that looks at a robot, or stops it: a mistake in the file must not blind the operator while the
 // agent runs well. What is wrong is told on stderr.
+
+import { configFlag } from '../base/index.ts';
 import { type Config, salvageConfig } from '../config/index.ts';
-import { configFlag } from './shell.ts';
 
 /**
  * @param needs sections or keys that the command acts by: no default may stand for these.

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { type CommandConfig, type Config, endpointOf } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type CredentialPaths, identityPaths, readCredentials } from '../identity/index.ts';
-import { lockHolder } from '../outbox/index.ts';
+import { lockHolder } from '../state/index.ts';
 import { call } from '../uplink/index.ts';
 import type { Command, Result } from '../wire/index.ts';
 import { salvaged } from './salvaged.ts';

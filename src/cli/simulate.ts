@@ -2,8 +2,9 @@
 // process, on a ROS in memory, and everything behind it is real: outbox, certificates, broker, cloud.
 import { readFileSync } from 'node:fs';
 import { emitKeypressEvents } from 'node:readline';
+import { codeOf } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
-import { AgentError, codeOf } from '../errors.ts';
+import { AgentError } from '../errors.ts';
 import { type RosNode, SimulatedRos, SimulatedWorld, startRosNode } from '../ros/index.ts';
 import { run } from './run.ts';
 import { House } from './simulate/house.ts';

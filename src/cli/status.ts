@@ -1,5 +1,6 @@
 // `elderly-bot status`: what the running agent says of itself, from its socket; once, or again and again.
-import { wait } from '../clock/index.ts';
+
+import { wait } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { askStatus } from '../status/index.ts';
 import { salvaged } from './salvaged.ts';

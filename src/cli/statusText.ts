@@ -1,6 +1,7 @@
 // A running agent's status for a person: what is wrong first, then the way of the data.
+
+import { ago } from '../base/index.ts';
 import { isOverdue, type Status } from '../status/index.ts';
-import { ago } from './ago.ts';
 import type { Paint } from './terminal.ts';
 
 export function shown(found: Status, paint: Paint): string {

@@ -1,5 +1,5 @@
 // `elderly-bot version`: the versions of everything a bug report needs.
-import { versions } from './versions.ts';
+import { versions } from '../service/index.ts';
 
 export async function version(json: boolean): Promise<number> {
   const all = versions();

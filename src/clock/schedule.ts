@@ -1,10 +1,10 @@
 // Jobs at times of the wall clock, on a ticker of monotonic time. Whatever the clock does: a look at it takes the same moment, no job
 // begins more than once for the same minute of the calendar, none is begun more than once at a look, and none stands still until a
 // clock that was set back has caught up. What was missed (the robot was off, the clock was set over it) is made up for once.
-import { messageOf } from '../errors.ts';
+
+import { messageOf, type Ticker } from '../base/index.ts';
 import type { Clock } from './clock.ts';
 import { type Cron, cronOf } from './cron.ts';
-import type { Ticker } from './ticker.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -1,7 +1,7 @@
 // One motion at a time, and each has an end: its duration, a stop, a lost link, the agent's own end, or the guard's. A motion begins
 // only once the guard, a process of its own, has confirmed that it will end it if this one can't.
 import type { Logger } from 'pino';
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../base/index.ts';
 
 /** The process that publishes the stop when this one dies, is halted or stalls with a motion under way. */
 export interface MotionGuard {

@@ -1,9 +1,9 @@
 // Runs what was admitted, at most once each: the start is on disk before the ROS message exists, and every run ends in one result. A stop
 // alone is published first and recorded after, and ends every motion.
 import type { Logger } from 'pino';
+import { messageOf } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import { isVelocity, type OwnCommand, STOP } from '../config/index.ts';
-import { messageOf } from '../errors.ts';
 import type { Admitted } from './admit.ts';
 import type { Answers } from './answers.ts';
 import { Evidence } from './evidence.ts';

@@ -1,7 +1,6 @@
 // The ROS messages of a command: the configuration's templates with `$name` replaced by that argument. Pure.
 
-import type { CommandConfig } from '../config/index.ts';
-import { nameIn, type Publication, publicationsOf } from '../config/index.ts';
+import { type CommandConfig, nameIn, type Publication, publicationsOf } from '../config/index.ts';
 
 /** Arguments by name; a chosen name stands for whatever part of a message the configuration gives it. */
 export type Values = Readonly<Record<string, unknown>>;

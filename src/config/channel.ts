@@ -120,7 +120,7 @@ const fields = z.strictObject({
   min: z.number().optional(),
   max: z.number().optional(),
   qos: channelQos.prefault('auto'),
-  /** Most messages a second that are looked at (src/agent/pace.ts). Null: all. An alert's are all looked at. */
+  /** Most messages a second that are looked at (src/agent/sensing/pace.ts). Null: all. An alert's are all looked at. */
   max_rate: z.int().min(1).max(100_000).nullable().optional(),
   report: report.prefault({}),
   /** What is an alert, for channels of class alert. */

@@ -1,7 +1,8 @@
 // One file of the configuration, as it was written: what it says, and where each key stands in it.
 import { readFileSync } from 'node:fs';
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
-import { AgentError, codeOf } from '../errors.ts';
+import { codeOf } from '../base/index.ts';
+import { AgentError } from '../errors.ts';
 
 export interface Source {
   readonly name: string;

@@ -3,7 +3,7 @@
 import { createHash, createPrivateKey, sign, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { replaceFile } from '../clock/index.ts';
+import { replaceFile } from '../base/index.ts';
 import { CERTIFICATE_NEXT_TYP } from '../wire/index.ts';
 
 /** PEM. */

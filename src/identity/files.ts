@@ -3,7 +3,8 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { AgentError, codeOf, messageOf } from '../errors.ts';
+import { codeOf, messageOf } from '../base/index.ts';
+import { AgentError } from '../errors.ts';
 import { blocksOf, describePem } from './pem.ts';
 import { type SlotName, Slots } from './slots.ts';
 import { privateKeyIn, validity } from './verify.ts';

@@ -3,9 +3,8 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { replaceFile } from '../clock/index.ts';
-import { crashPoint } from '../crashPoint.ts';
-import { codeOf } from '../errors.ts';
+import { crashPoint } from '../base/crashPoint.ts';
+import { codeOf, replaceFile } from '../base/index.ts';
 import { Announcements, announcementOf } from './announcements.ts';
 
 export type SlotName = 'a' | 'b';

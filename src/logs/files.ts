@@ -3,7 +3,7 @@
 import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
-import { codeOf } from '../errors.ts';
+import { codeOf } from '../base/index.ts';
 
 export interface LogPosition {
   readonly file: number;

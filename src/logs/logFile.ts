@@ -18,7 +18,7 @@ import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../base/index.ts';
 import { COMPRESSED, type LogFileInfo, type LogPosition, logFiles, logPath } from './files.ts';
 
 export interface LogFileOptions {

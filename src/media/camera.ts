@@ -1,8 +1,10 @@
 // One camera: what it saw last is in a ring of small pictures, an alert takes the newest at once and a clip of what was before and
 // after. In privacy nothing is kept, but for an alert that is allowed to; then only what comes from that moment on.
-import { type Clock, wait } from '../clock/index.ts';
+
+import { messageOf, wait } from '../base/index.ts';
+import type { Clock } from '../clock/index.ts';
 import type { CameraConfig } from '../config/index.ts';
-import { AgentError, messageOf } from '../errors.ts';
+import { AgentError } from '../errors.ts';
 import { type Frame, makeClip } from './clip.ts';
 import { type Inscription, inscribeJpeg } from './inscribe.ts';
 import type { Jobs } from './jobs.ts';

@@ -2,8 +2,9 @@
 // libvips' thread; what this room's own loops do comes in slices, so that an alert never waits for a picture.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Sharp } from 'sharp';
+import { messageOf } from '../base/index.ts';
 import type { CameraConfig } from '../config/index.ts';
-import { AgentError, messageOf } from '../errors.ts';
+import { AgentError } from '../errors.ts';
 import { loadSharp, STRICT } from './sharp.ts';
 import { type ImageMessage, invalidPicture, type Pixels, unpack } from './unpack.ts';
 import { blackOut } from './zones.ts';

@@ -18,7 +18,8 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import Database from 'better-sqlite3';
-import { AgentError, messageOf } from '../errors.ts';
+import { messageOf } from '../base/index.ts';
+import { AgentError } from '../errors.ts';
 import { OUTBOX_FILE } from './repair.ts';
 import { type Db, openDatabase, PAGE_BYTES } from './schema.ts';
 

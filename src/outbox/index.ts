@@ -11,7 +11,6 @@ export { type Opened, OUTBOX_FILE, openOutboxFile } from './repair.ts';
 export { decodeReading, type NewRow, ROW_CLASSES, type RowClass, readingText, type StoredRow } from './rows.ts';
 export { type Db, openDatabase } from './schema.ts';
 export { dropBallast, isDiskFull, LEAST_FREE_BYTES, LEAST_FREE_FILES, Space } from './space.ts';
-export { lockHolder, lockStateDir, type StateLock } from './stateDir.ts';
 export { isCorruption, suspect } from './suspicion.ts';
 export { type UploadRow, UploadRows } from './uploadRows.ts';
 export { verifyOutbox } from './verify.ts';

@@ -1,7 +1,7 @@
 // A worker's whole program: looks at every page of an outbox file, read-only, and says what it found.
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../base/index.ts';
 import { quickCheck } from './schema.ts';
 
 const { file } = workerData as { file: string };

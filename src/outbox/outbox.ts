@@ -1,5 +1,6 @@
 // The one queue through which everything leaves the robot. What it promises stands in README.md beside this file.
-import type { Clock, Lifetime } from '../clock/index.ts';
+import type { Clock } from '../clock/index.ts';
+import type { Lifetime } from '../state/index.ts';
 import { type EvictionReason, type ReadingExtra, type Receipt, rangesOf } from '../wire/index.ts';
 import { applyReceipt } from './apply.ts';
 import { type Parts, takeCare } from './care.ts';

@@ -3,7 +3,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { AgentError, codeOf, messageOf } from '../errors.ts';
+import { codeOf, messageOf } from '../base/index.ts';
+import { AgentError } from '../errors.ts';
 import { count, type Ranges, union } from '../wire/index.ts';
 import { OUTBOX_FILE } from './repair.ts';
 import { className, classNumber, ROW_CLASSES, type RowClass } from './rows.ts';

@@ -2,7 +2,7 @@
 // that deleting rows, which needs room in the WAL, still works, and alerts are still written.
 import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '../errors.ts';
+import { codeOf } from '../base/index.ts';
 import { type Db, PAGE_BYTES } from './schema.ts';
 
 /** With less free on its disk the outbox soon can't write: twice what its ballast takes, so that that has room beside a WAL of its size. */

@@ -2,8 +2,7 @@
 // the file again. SQLITE_CORRUPT can be a passing lie of the disk, so the first time the check decides; a second time it is believed.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { replaceFile } from '../clock/index.ts';
-import { codeOf } from '../errors.ts';
+import { codeOf, replaceFile } from '../base/index.ts';
 
 function fileIn(stateDir: string): string {
   return join(stateDir, 'outbox.suspect');

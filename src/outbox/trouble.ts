@@ -1,7 +1,8 @@
 // The database refuses what it should take or give. Its owner is told, each time and when it works again; what is no error of the
 // database goes on as it came.
+
+import { codeOf } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
-import { codeOf } from '../errors.ts';
 import { isDiskFull } from './space.ts';
 
 export class Trouble {

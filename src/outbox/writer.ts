@@ -1,8 +1,10 @@
 // The way in: rows wait in memory for their commit, alerts and all that is prompt until the end of the running callback, telemetry for
 // its group. What could not be committed is tried again with the rows after it.
-import type { Clock, Lifetime } from '../clock/index.ts';
-import { crashPoint } from '../crashPoint.ts';
+
+import { crashPoint } from '../base/crashPoint.ts';
+import type { Clock } from '../clock/index.ts';
 import { AgentError } from '../errors.ts';
+import type { Lifetime } from '../state/index.ts';
 import type { EventBody } from '../wire/index.ts';
 import type { Counts } from './figures.ts';
 import { Intake, stamped, type WaitingRow } from './intake.ts';

@@ -5,7 +5,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { AgentError, messageOf } from '../errors.ts';
+import { messageOf } from '../base/index.ts';
+import { AgentError } from '../errors.ts';
 import { amentPrefixes, aptName } from './installed.ts';
 import type { NativeQos } from './qos.ts';
 

@@ -1,6 +1,6 @@
 // A message type as a tree of fields, built from .msg texts with all nested types resolved. Built once a type.
 import { createRequire } from 'node:module';
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../base/index.ts';
 import { type DefinitionSource, unknownType } from './installed.ts';
 import { parseTypeName, type TypeName } from './names.ts';
 

@@ -1,6 +1,8 @@
 // What becomes of one sample: counted, decoded, handed over. Nothing that goes wrong here leaves here, because it runs
 // inside the executor's callback, where an exception would end the process and a pause would stop every other topic.
-import { AgentError, messageOf } from '../errors.ts';
+
+import { messageOf } from '../base/index.ts';
+import { AgentError } from '../errors.ts';
 import type { Codec } from './codec.ts';
 import { RateLimit } from './limit.ts';
 import type { RosSubscription, SubscribeOptions } from './types.ts';

@@ -1,5 +1,7 @@
 // The real ROS node: what it subscribes and publishes, and what it knows of the graph.
-import { AgentError, messageOf } from '../errors.ts';
+
+import { messageOf } from '../base/index.ts';
+import { AgentError } from '../errors.ts';
 import { loadBinding, type NativeBinding, type NativeHandle } from './binding.ts';
 import { type Codec, codecs } from './codec.ts';
 import { Delivery, subscriptionOf } from './delivery.ts';

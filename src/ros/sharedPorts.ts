@@ -8,7 +8,7 @@
 // is gone: so that is dead too. No port that anybody reads is ever touched.
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { codeOf } from '../errors.ts';
+import { codeOf } from '../base/index.ts';
 import { PORT, portIn, withPort } from './portFile.ts';
 
 /** Held open, and locked, by whoever reads from the port. */

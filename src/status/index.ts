@@ -1,17 +1,3 @@
-export {
-  aclLines,
-  CHECKS,
-  type Check,
-  type CheckCode,
-  type CheckResult,
-  examine,
-  exitCodeOf,
-  type Finding,
-  type FindingStatus,
-  policyStatement,
-  type Right,
-} from './doctor/index.ts';
-export { Heart, type HeartOptions, type Pulse } from './heart.ts';
 export { Histogram, type HistogramStatus } from './histogram.ts';
 export { Latencies } from './latency.ts';
 export { EXPOSITION_TYPE, exposition, METRICS, type ProcessFacts } from './metrics.ts';
@@ -31,5 +17,3 @@ export type {
   Status,
   UploadsStatus,
 } from './status.ts';
-export { reloading, type ServiceManager, serviceManager } from './systemd.ts';
-export { type Robot, unitFor } from './unit.ts';

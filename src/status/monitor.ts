@@ -1,7 +1,8 @@
 // For machines that watch the robot: GET /healthz and GET /metrics over HTTP, on the address the configuration names. Whoever can connect
 // may ask, so it belongs on loopback; nothing here can be changed and nothing is secret.
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import { AgentError, messageOf } from '../errors.ts';
+import { messageOf } from '../base/index.ts';
+import { AgentError } from '../errors.ts';
 import { EXPOSITION_TYPE } from './metrics.ts';
 
 export interface MonitorOptions {

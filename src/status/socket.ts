@@ -3,7 +3,8 @@
 import { rmSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { join } from 'node:path';
-import { AgentError, type ErrorCode, messageOf } from '../errors.ts';
+import { messageOf } from '../base/index.ts';
+import { AgentError, type ErrorCode } from '../errors.ts';
 import type { Reloaded, Rotated, Status } from './status.ts';
 
 /** Linux allows 107 bytes in a socket's path; a deeper state directory gets none, and says so. */

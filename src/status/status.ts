@@ -1,6 +1,6 @@
 // What `elderly-bot status` shows and `--json` prints: one object, the same on the socket.
-import type { Ending } from '../clock/index.ts';
 import type { AlertHop, RowClass } from '../outbox/index.ts';
+import type { Ending } from '../service/index.ts';
 import type { EvictionReason } from '../wire/index.ts';
 import type { HistogramStatus } from './histogram.ts';
 import type { ProblemCode, Severity } from './problemList.ts';

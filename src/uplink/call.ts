@@ -1,6 +1,7 @@
 // One command as the cloud would send it, and its result: a connection of its own, for a person at a bench.
 import { randomBytes } from 'node:crypto';
-import { AgentError, messageOf } from '../errors.ts';
+import { messageOf } from '../base/index.ts';
+import { AgentError } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
 import { type Result, result as resultSchema, topicsOf } from '../wire/index.ts';
 import { dial } from './dial.ts';

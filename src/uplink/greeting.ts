@@ -1,8 +1,11 @@
 // What the robot says of itself on the presence topic: that it is here, with which outboxes and commands, and how often it speaks;
 // again while something it sent stays without a receipt, when it is about to speak more rarely, and when its battery becomes low or no
 // longer is; and that it goes. The last will is the same, said by the broker.
-import { type Clock, every, type Lifetime, type Ticker, wait } from '../clock/index.ts';
+
+import { every, type Ticker, wait } from '../base/index.ts';
+import type { Clock } from '../clock/index.ts';
 import type { Outbox } from '../outbox/index.ts';
+import type { Lifetime } from '../state/index.ts';
 import type { AnnouncedCommand, Mark, Power, Presence } from '../wire/index.ts';
 import { LastWill } from './lastWill.ts';
 import type { Link } from './session.ts';

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { replaceFile } from '../clock/index.ts';
+import { replaceFile } from '../base/index.ts';
 
 const schema = z.object({
   /** Port that got through last. */

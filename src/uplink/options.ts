@@ -1,8 +1,10 @@
 // What an uplink is given: whom to reach as whom, its limits, and the rooms it works for.
 import type { Logger } from 'pino';
-import type { BackoffLimits, Clock, Lifetime } from '../clock/index.ts';
+import type { BackoffLimits } from '../base/index.ts';
+import type { Clock } from '../clock/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { Outbox } from '../outbox/index.ts';
+import type { Lifetime } from '../state/index.ts';
 import type { Problems } from '../status/index.ts';
 import type { AnnouncedCommand } from '../wire/index.ts';
 import type { UplinkMemory } from './memory.ts';

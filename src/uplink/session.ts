@@ -2,7 +2,7 @@
 // promises is relied on: the outbox is the queue, the uplink reconnects, and what is in doubt ends the connection.
 import type { Socket } from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
-import { codeOf, messageOf } from '../errors.ts';
+import { codeOf, messageOf } from '../base/index.ts';
 import type { Credentials } from '../identity/index.ts';
 
 export interface Message {

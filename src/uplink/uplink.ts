@@ -1,8 +1,7 @@
 // The link to the broker for as long as the agent lives: connect, say who is here, drain, and when the connection ends for
 // whatever reason, wait with backoff and do it again. It never gives up, and never stops sensing.
 import { randomBytes } from 'node:crypto';
-import { backoffMs, STABLE_AFTER_MS, wait } from '../clock/index.ts';
-import { codeOf, messageOf } from '../errors.ts';
+import { backoffMs, codeOf, messageOf, STABLE_AFTER_MS, wait } from '../base/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { BudgetStatus, LinkStatus } from '../status/index.ts';
 import { type Power, topicsOf } from '../wire/index.ts';

@@ -2,7 +2,7 @@
 // allows and nothing more urgent is on its way. It takes the place of the socket's own `_write` and `_writev`, which Node documents for
 // who makes a stream: order, back pressure, `finish` and errors stay the stream's. Over TLS each piece is a record of its own.
 import type { Socket } from 'node:net';
-import { wait } from '../clock/index.ts';
+import { wait } from '../base/index.ts';
 import type { Pace } from './pace.ts';
 import { unsentOf } from './unsent.ts';
 

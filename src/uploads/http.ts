@@ -3,7 +3,7 @@
 import { open } from 'node:fs/promises';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import type { AxiosRequestConfig, AxiosResponse } from 'axios';
-import { codeOf, messageOf } from '../errors.ts';
+import { codeOf, messageOf } from '../base/index.ts';
 import { Connection } from './connection.ts';
 import { Pace, type Way } from './pace.ts';
 import { unsentOf } from './unsent.ts';

@@ -57,7 +57,7 @@ export const lastWords = z.object({
   oldest_at: wallTime.nullable(),
 });
 
-/** Why the run before this start of the agent ended: `clean`, `crash`, `watchdog`, `power` ... (src/clock/ending.ts). */
+/** Why the run before this start of the agent ended: `clean`, `crash`, `watchdog`, `power` ... (src/service/ending.ts). */
 export const restarted = z.object({
   kind: z.literal('restarted'),
   cause: z.string(),

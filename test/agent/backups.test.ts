@@ -6,13 +6,14 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Backups } from '../../src/agent/backups.ts';
-import { startUploads } from '../../src/agent/uploads.ts';
+import { Backups } from '../../src/agent/uploads/backups.ts';
+import { startUploads } from '../../src/agent/uploads/uploads.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type BenchFiles, benchCertificates, readCredentials } from '../../src/identity/index.ts';
 import { createLog } from '../../src/logs/index.ts';
-import { backupsFolder, backupsIn, lockStateDir, Notes, OutboxReader, verifyOutbox } from '../../src/outbox/index.ts';
+import { backupsFolder, backupsIn, Notes, OutboxReader, verifyOutbox } from '../../src/outbox/index.ts';
+import { lockStateDir } from '../../src/state/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { AGENT } from '../support/program.ts';

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Channels, startChannels } from '../../src/agent/channels.ts';
+import { type Channels, startChannels } from '../../src/agent/sensing/channels.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type RosNode, startRosNode } from '../../src/ros/index.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { type Channels, startChannels } from '../../src/agent/channels.ts';
+import { type Channels, startChannels } from '../../src/agent/sensing/channels.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { type LoadedConfig, loadConfig } from '../../src/config/index.ts';
 import { SimulatedRos } from '../../src/ros/index.ts';

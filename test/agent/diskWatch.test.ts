@@ -3,7 +3,7 @@ import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { isShort, watchDisk } from '../../src/agent/diskWatch.ts';
+import { isShort, watchDisk } from '../../src/agent/health/diskWatch.ts';
 import { Problems } from '../../src/status/index.ts';
 import { needsRoot } from '../faults/campaign.ts';
 import { Volume } from '../faults/volume.ts';

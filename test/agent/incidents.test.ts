@@ -1,7 +1,7 @@
 // Alerts' pictures with a real camera: what is a problem and what is not, whatever comes at once.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { Incidents } from '../../src/agent/incidents.ts';
+import { Incidents } from '../../src/agent/media/incidents.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { createLog } from '../../src/logs/index.ts';
 import { Camera, Jobs } from '../../src/media/index.ts';

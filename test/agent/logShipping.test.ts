@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { LogShipping } from '../../src/agent/logShipping.ts';
+import { LogShipping } from '../../src/agent/uploads/logShipping.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
 import { createLog, LogFile } from '../../src/logs/index.ts';
 import { type NewRow, Notes } from '../../src/outbox/index.ts';

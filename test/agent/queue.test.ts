@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { pino } from 'pino';
-import { DamageWatch } from '../../src/agent/damage.ts';
-import { openQueue, type Queue } from '../../src/agent/queue.ts';
-import { withRoom } from '../../src/agent/room.ts';
-import { Lifetime, systemClock } from '../../src/clock/index.ts';
+import { withRoom } from '../../src/agent/outbox/ballast.ts';
+import { DamageWatch } from '../../src/agent/outbox/damage.ts';
+import { openQueue, type Queue } from '../../src/agent/outbox/queue.ts';
+import { systemClock } from '../../src/clock/index.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
-import { lockStateDir, type NewRow, type StateLock } from '../../src/outbox/index.ts';
+import type { NewRow } from '../../src/outbox/index.ts';
+import { Lifetime, lockStateDir, type StateLock } from '../../src/state/index.ts';
 import { needsRoot } from '../faults/campaign.ts';
 import { fillUp, Volume } from '../faults/volume.ts';
 

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { messageOf } from '../../src/errors.ts';
+import { messageOf } from '../../src/base/index.ts';
 import { ROOT } from '../support/program.ts';
 import { startFuzzedCloud } from './cloud.ts';
 

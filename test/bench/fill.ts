@@ -2,8 +2,8 @@
 // fill.ts STATE_DIR COUNT SEED
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Lifetime } from '../../src/clock/index.ts';
 import { Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
 
 const [stateDir = '', count = '', seed = ''] = process.argv.slice(2);
 const ROWS_PER_COMMIT = 1_000;

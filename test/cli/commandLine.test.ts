@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { configFlag, quoted } from '../../src/cli/shell.ts';
+import { configFlag, quoted } from '../../src/base/index.ts';
 import { AGENT } from '../support/program.ts';
 
 const run = (...args: string[]) =>

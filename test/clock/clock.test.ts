@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { BUILD_FLOOR_MS, isTrusted, Lifetime, replaceFile, wait } from '../../src/clock/index.ts';
+import { replaceFile, wait } from '../../src/base/index.ts';
+import { BUILD_FLOOR_MS, isTrusted } from '../../src/clock/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -14,9 +14,9 @@ import { freePort } from '../support/ports.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { ScriptedBroker } from '../support/scriptedBroker.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
+import { type Diagnosis, type TestPatient, Ward } from './fixtures.ts';
 import { names } from './names.ts';
 import { RefusingBroker } from './refusingBroker.ts';
-import { type Diagnosis, type TestPatient, Ward } from './ward.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 const DAY_MS = 86_400_000;

@@ -12,9 +12,9 @@ import { findMosquitto } from '../support/mosquitto.ts';
 import { OpenSsl, opensslMissing } from '../support/openssl.ts';
 import { ROOT } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
+import { Ward } from './fixtures.ts';
 import { damageOutbox, leaveOutbox } from './leftOutbox.ts';
 import { names } from './names.ts';
-import { Ward } from './ward.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 const asRoot = process.getuid?.() === 0 ? false : 'needs root';

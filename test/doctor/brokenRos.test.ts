@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
+import { Ward } from './fixtures.ts';
 import { names } from './names.ts';
-import { Ward } from './ward.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 

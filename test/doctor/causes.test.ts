@@ -1,7 +1,7 @@
 // The doctor's pure parts: side by side, each with its deadline, consequences under their cause, what a right needs, what wear says.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { wearOf } from '../../src/cli/doctor/wear.ts';
+import { wearOf } from '../../src/doctor/checks/wear.ts';
 import {
   aclLines,
   CHECKS,
@@ -11,7 +11,7 @@ import {
   exitCodeOf,
   type Finding,
   policyStatement,
-} from '../../src/status/index.ts';
+} from '../../src/doctor/index.ts';
 
 const check = (code: CheckCode, finding: Partial<Finding> = {}, subject?: string): Check => ({
   code,

@@ -7,8 +7,8 @@ import { askStatus, type Status } from '../../src/status/index.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { AGENT, Program } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
+import { type Diagnosis, type TestPatient, Ward } from './fixtures.ts';
 import { names } from './names.ts';
-import { type Diagnosis, type TestPatient, Ward } from './ward.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 

@@ -1,8 +1,8 @@
 // An outbox file as an agent left it, with one alert in it; and what a bad disk makes of it.
 import { closeSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { Lifetime } from '../../src/clock/index.ts';
 import { OUTBOX_FILE, Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
 
 const MAX_BYTES = 64 * 1024 ** 2;
 const READINGS = 2_000;

@@ -1,6 +1,6 @@
 // What every test of one broken thing expects of the doctor.
 import assert from 'node:assert/strict';
-import type { Diagnosis } from './ward.ts';
+import type { Diagnosis } from './fixtures.ts';
 
 /** The one cause, first and alone: what else is told can only be that no agent runs here. */
 export function names({ told, code, checks }: Diagnosis, cause: string, seen: RegExp): void {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
-import { changesOf, runningWith } from '../../src/agent/reload.ts';
+import { changesOf, runningWith } from '../../src/agent/config/reload.ts';
 import { configSchema, loadConfig } from '../../src/config/index.ts';
 import { benchCertificates } from '../../src/identity/index.ts';
 import { askStatus } from '../../src/status/index.ts';

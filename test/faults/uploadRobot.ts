@@ -2,8 +2,9 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { Lifetime, systemClock } from '../../src/clock/index.ts';
+import { systemClock } from '../../src/clock/index.ts';
 import { Outbox, openOutboxFile, Space, UploadRows } from '../../src/outbox/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { Uploads } from '../../src/uploads/index.ts';
 

@@ -3,8 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { Lifetime, systemClock } from '../../src/clock/index.ts';
+import { systemClock } from '../../src/clock/index.ts';
 import { Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
 
 const MAX_BYTES = 64 * 1024 ** 2;
 const GROUP_MS = 60_000;

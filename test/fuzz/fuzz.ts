@@ -1,6 +1,6 @@
 // Histories by the thousand, each shrunk by fast-check to the shortest that still fails.
 import fc from 'fast-check';
-import { messageOf } from '../../src/errors.ts';
+import { messageOf } from '../../src/base/index.ts';
 import { STEP } from './generate.ts';
 import { History, type Tally } from './history.ts';
 

@@ -1,8 +1,7 @@
 // A broker as bad as the contract allows: it loses messages before and after its PUBACK, delivers them twice and out of order, keeps
 // no session, refuses some for good, and goes away. The robot's real uplink and the real cloud speak through it.
 import { inflateSync } from 'node:zlib';
-import type { Link } from '../../src/uplink/index.ts';
-import { type Connect, ConnectError } from '../../src/uplink/index.ts';
+import { type Connect, ConnectError, type Link } from '../../src/uplink/index.ts';
 import type { VirtualTime } from './time.ts';
 
 /** Parts from 0 to 1 of the messages that meet that fate, each time they cross. */

@@ -1,6 +1,6 @@
 // Runs one model for a number of random histories, and says what failed, as short as it gets, and how to see it again.
 import fc from 'fast-check';
-import { messageOf } from '../../src/errors.ts';
+import { messageOf } from '../../src/base/index.ts';
 import { outboxProperty } from './outbox.ts';
 import { receiptsProperty } from './receipts.ts';
 import { RobotFolder } from './robot.ts';

@@ -1,6 +1,6 @@
 // `npm run test:model`: random histories of the outbox and of the receipts, as many as asked for. Exit 1 where one fails.
 import { parseArgs } from 'node:util';
-import { messageOf } from '../../src/errors.ts';
+import { messageOf } from '../../src/base/index.ts';
 import { type CampaignReport, MODELS, type ModelName, runCampaign } from './campaign.ts';
 
 const USAGE = `npm run test:model -- [--model ${MODELS.join('|')}|all] [--runs 10000] [--seed S] [--path P] [--json]`;

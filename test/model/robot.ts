@@ -14,8 +14,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, Lifetime } from '../../src/clock/index.ts';
+import type { Clock } from '../../src/clock/index.ts';
 import { type Db, isDiskFull, Outbox, openDatabase, openOutboxFile, Space } from '../../src/outbox/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
 import type { Ranges } from '../../src/wire/index.ts';
 import type { VirtualTime } from './time.ts';
 

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { Lifetime, restoreLifetime } from '../../src/clock/index.ts';
 import {
   backupsFolder,
   backupsIn,
@@ -17,6 +16,7 @@ import {
   restoreBackup,
   verifyOutbox,
 } from '../../src/outbox/index.ts';
+import { Lifetime, restoreLifetime } from '../../src/state/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 
 const MAX_BYTES = 64 * 1024 ** 2;

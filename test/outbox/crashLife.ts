@@ -1,8 +1,8 @@
 // The life of an outbox in a process of its own, for crash.test.ts: crashLife.ts FOLDER [mend]. Says each row number once it is
 // committed, and `alive` at its end.
 import { join } from 'node:path';
-import { Lifetime } from '../../src/clock/index.ts';
 import { Outbox, openOutboxFile, Space } from '../../src/outbox/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
 import { ManualClock } from '../support/outbox.ts';
 
 const MAX_BYTES = 64 * 1024 ** 2;

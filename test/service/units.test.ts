@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Robot, unitFor } from '../../src/status/index.ts';
+import { type Robot, unitFor } from '../../src/service/index.ts';
 import { AGENT, ROOT } from '../support/program.ts';
 
 const UNITS = ['elderly-bot.service', 'elderly-bot-guard.service', 'elderly-bot-cloud.service'];

@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, Lifetime } from '../../src/clock/index.ts';
+import type { Clock } from '../../src/clock/index.ts';
 import { type Db, Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
 
 export class ManualClock implements Clock {
   wallMs = Date.UTC(2027, 0, 1);

@@ -1,7 +1,7 @@
 // A robot with a claim certificate, and the IoT Core it is to get its own from.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AloneParts, provisionByClaim } from '../../src/agent/provision.ts';
+import { type AloneParts, provisionByClaim } from '../../src/agent/identity/provision.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import {

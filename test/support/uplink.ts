@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { type Clock, Lifetime, systemClock } from '../../src/clock/index.ts';
+import { type Clock, systemClock } from '../../src/clock/index.ts';
 import { type BenchFiles, readCredentials } from '../../src/identity/index.ts';
 import { Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
 import { type ProblemCode, Problems } from '../../src/status/index.ts';
 import { Uplink, UplinkMemory, type UplinkOptions } from '../../src/uplink/index.ts';
 

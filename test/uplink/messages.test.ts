@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inflateSync } from 'node:zlib';
 import fc from 'fast-check';
-import { backoffMs } from '../../src/clock/index.ts';
+import { backoffMs } from '../../src/base/index.ts';
 import type { Claim, StoredRow } from '../../src/outbox/index.ts';
 import { connectCause } from '../../src/uplink/causes.ts';
 import { backlogMessage, liveMessage, singleMessage } from '../../src/uplink/index.ts';

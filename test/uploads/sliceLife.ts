@@ -1,9 +1,10 @@
 // A robot that logs and ships its log, for slices.test.ts: sliceLife.ts FOLDER LINES SPOOL_BYTES. Lines are numbered on from the last
 // start; slices are small.
 import { join } from 'node:path';
-import { Lifetime, systemClock } from '../../src/clock/index.ts';
+import { systemClock } from '../../src/clock/index.ts';
 import { LogFile, logSlices, readLines } from '../../src/logs/index.ts';
 import { Notes, openOutboxFile, UploadRows } from '../../src/outbox/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
 import { Slices } from '../../src/uploads/index.ts';
 import { Spool } from '../../src/uploads/spool.ts';
 

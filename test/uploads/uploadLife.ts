@@ -3,8 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Lifetime, systemClock } from '../../src/clock/index.ts';
+import { systemClock } from '../../src/clock/index.ts';
 import { Outbox, openOutboxFile, Space, UploadRows } from '../../src/outbox/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { Uploads } from '../../src/uploads/index.ts';
 import { sha256Of } from '../support/hash.ts';

@@ -5,8 +5,7 @@ import { mkdirSync, realpathSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
 import { Refusal } from '../errors.ts';
-import type { Database, Param, Sql } from './database.ts';
-import { safeInteger } from './database.ts';
+import { type Database, type Param, type Sql, safeInteger } from './database.ts';
 
 const INT8 = 20;
 

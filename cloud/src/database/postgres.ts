@@ -1,8 +1,7 @@
 // The database on a PostgreSQL server (15 or newer), through a pool. A connection that failed in a transaction is not used again.
 import pg from 'pg';
 import { copyIn } from './copyIn.ts';
-import type { Database, Param, Sql } from './database.ts';
-import { safeInteger } from './database.ts';
+import { type Database, type Param, type Sql, safeInteger } from './database.ts';
 import { listenTo } from './listen.ts';
 
 const INT8 = 20;

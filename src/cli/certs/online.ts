@@ -1,8 +1,8 @@
 // Whether the certificate works against the broker. A running agent is asked, as a second connection of its name would throw it off.
-import { proveAlone } from '../../agent/provision.ts';
+import { proveAlone } from '../../agent/identity/provision.ts';
 import { AgentError } from '../../errors.ts';
 import { type CredentialPaths, readCredentials } from '../../identity/index.ts';
-import { lockStateDir } from '../../outbox/index.ts';
+import { lockStateDir } from '../../state/index.ts';
 import { askStatus, type Status } from '../../status/index.ts';
 import type { Robot } from './robot.ts';
 

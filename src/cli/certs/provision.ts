@@ -1,7 +1,7 @@
 // `elderly-bot certs provision`: a certificate from AWS fleet provisioning. Killed at any moment and called again, it goes on.
-import { provisionByClaim, refuseOwnPaths } from '../../agent/provision.ts';
+import { provisionByClaim, refuseOwnPaths } from '../../agent/identity/provision.ts';
 import { isProvisioning, readCredentials, slotPaths, tidy } from '../../identity/index.ts';
-import { lockStateDir } from '../../outbox/index.ts';
+import { lockStateDir } from '../../state/index.ts';
 import { changing, robotOf } from './robot.ts';
 
 export interface ProvisionCommand {

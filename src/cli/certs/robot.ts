@@ -1,9 +1,9 @@
 // What every `certs` command works on: the robot its configuration describes, and the time.
 import { existsSync, statSync } from 'node:fs';
-import { type Clock, lastKnownWallMs, systemClock } from '../../clock/index.ts';
+import { type Clock, systemClock } from '../../clock/index.ts';
 import { type Config, type Endpoint, endpointOf, loadConfig } from '../../config/index.ts';
 import { isIotCoreHost, Slots } from '../../identity/index.ts';
-import { lockStateDir } from '../../outbox/index.ts';
+import { lastKnownWallMs, lockStateDir } from '../../state/index.ts';
 import { salvaged } from '../salvaged.ts';
 
 export interface Robot {

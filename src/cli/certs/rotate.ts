@@ -1,8 +1,8 @@
 // `elderly-bot certs rotate`: another certificate, got with the one there is. A running agent does it over its own connection; else it
 // is done here. The old one stays until the new has connected, subscribed and published.
-import { provisionAsItself, refuseOwnPaths } from '../../agent/provision.ts';
+import { provisionAsItself, refuseOwnPaths } from '../../agent/identity/provision.ts';
 import { AgentError } from '../../errors.ts';
-import { lockStateDir } from '../../outbox/index.ts';
+import { lockStateDir } from '../../state/index.ts';
 import { askRotate, type Rotated } from '../../status/index.ts';
 import { changing, type Robot, robotOf } from './robot.ts';
 

@@ -1,6 +1,7 @@
 // `elderly-bot certs verify`: what is wrong with this robot's certificate, each thing by its code.
 import { readFileSync, statSync } from 'node:fs';
-import { AgentError, codeOf, messageOf } from '../../errors.ts';
+import { codeOf, messageOf } from '../../base/index.ts';
+import { AgentError } from '../../errors.ts';
 import { CHECKS, type CredentialPaths, FINDINGS, type Finding, identityPaths, verifyIdentity } from '../../identity/index.ts';
 import { describeFinding } from './findings.ts';
 import { verifyOnline } from './online.ts';

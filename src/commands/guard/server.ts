@@ -4,7 +4,8 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
-import { AgentError, messageOf } from '../../errors.ts';
+import { messageOf } from '../../base/index.ts';
+import { AgentError } from '../../errors.ts';
 import { type FromAgent, type FromGuard, fromAgent, MAX_SOCKET_PATH_BYTES, onMessages, writeLine } from './protocol.ts';
 import { Watch } from './watch.ts';
 

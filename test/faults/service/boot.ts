@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Ending } from '../../../src/clock/index.ts';
+import type { Ending } from '../../../src/service/index.ts';
 import { UNIT } from '../../support/service.ts';
 import { FakeClock } from '../fakeClock.ts';
 import { type Random, shuffled } from '../random.ts';

@@ -1,6 +1,6 @@
 // What is done to the service, one thing each. Each ends with the agent running again.
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import type { Ending } from '../../../src/clock/index.ts';
+import type { Ending } from '../../../src/service/index.ts';
 import { UNIT } from '../../support/service.ts';
 import type { Random } from '../random.ts';
 import { boot } from './boot.ts';

@@ -1,6 +1,6 @@
 // The robot of the systemd campaign: the agent as its package installs it, in a systemd of its own, and the node that publishes beside it.
 import { basename, join } from 'node:path';
-import type { Ending } from '../../../src/clock/index.ts';
+import type { Ending } from '../../../src/service/index.ts';
 import { claimDomain, type RosDomain } from '../../support/domain.ts';
 import { robotPackage } from '../../support/robotPackage.ts';
 import { RosPeer } from '../../support/ros.ts';

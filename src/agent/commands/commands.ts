@@ -1,0 +1,61 @@
+// Commands, joined to what they need: the topics they may reach, the guard, the journal, and what the agent itself can do for them.
+import type { Clock } from '../../clock/index.ts';
+import { Commands } from '../../commands/index.ts';
+import type { LoadedConfig } from '../../config/index.ts';
+import type { Logger } from '../../logs/index.ts';
+import { CommandJournal, type Db, type Outbox } from '../../outbox/index.ts';
+import type { RosNode } from '../../ros/index.ts';
+import type { Lifetime } from '../../state/index.ts';
+import type { Problems } from '../../status/index.ts';
+import type { Steps } from '../lifecycle/shutdown.ts';
+import type { Channels } from '../sensing/channels.ts';
+import { advertiseCommands, startEvidence } from '../sensing/publishers.ts';
+import { connectedForMs } from '../uplink/link.ts';
+import { type OwnWorkParts, ownWork } from './builtin.ts';
+import { startGuard } from './guard.ts';
+
+export interface CommandParts {
+  readonly loaded: LoadedConfig;
+  readonly ros: RosNode;
+  readonly db: Db;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly lifetime: Lifetime;
+  readonly problems: Problems;
+  readonly log: Logger;
+  /** They start after the commands. */
+  readonly channels: () => Channels;
+  readonly own: OwnWorkParts;
+  readonly steps: Steps;
+}
+
+export interface RunningCommands {
+  readonly commands: Commands;
+  readonly journal: CommandJournal;
+}
+
+/** @throws AgentError with the place of an entry that ROS does not take. */
+export function startCommands(parts: CommandParts): RunningCommands {
+  const { loaded, ros, db, outbox, clock, lifetime, problems, log, channels, own, steps } = parts;
+  const { config } = loaded;
+  const publishers = advertiseCommands(loaded, ros);
+  const journal = new CommandJournal(db, () => lifetime.ranBeforeMs + clock.mono());
+  const { guard, stop } = startGuard({ config, problems, commands: () => commands });
+  steps.add('guard', stop);
+  const commands: Commands = new Commands({
+    thing: config.thing,
+    commands: config.commands,
+    publishers,
+    outbox,
+    journal,
+    clock,
+    guard,
+    own: ownWork(own),
+    heard: (channel) => channels().heard(channel),
+    connectedForMs: () => connectedForMs(own.uplink().status()),
+    log,
+  });
+  commands.start();
+  startEvidence({ loaded, ros, problems, onEvidence: (name, value) => commands.evidence(name, value) });
+  return { commands, journal };
+}

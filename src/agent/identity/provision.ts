@@ -1,0 +1,156 @@
+// Provisioning as a robot does it: the questions over MQTT, the steps from the identity room, the proof by a connection as the thing.
+import { randomBytes } from 'node:crypto';
+import { backoffMs, wait } from '../../base/index.ts';
+import type { Clock } from '../../clock/index.ts';
+import { type Config, endpointOf } from '../../config/index.ts';
+import { AgentError } from '../../errors.ts';
+import {
+  type Credentials,
+  identityPaths,
+  type Provisioned,
+  provision,
+  readCredentials,
+  type Slots,
+  slotPaths,
+} from '../../identity/index.ts';
+import type { ProblemCode } from '../../status/index.ts';
+import { type Answer, dialToAsk, type Proof, prove, whyNot } from '../../uplink/index.ts';
+
+export interface ProvisionParts {
+  readonly config: Config;
+  readonly slots: Slots;
+  readonly clock: Clock;
+  readonly say: (step: string) => void;
+}
+
+/** Of a robot whose agent does not run: it makes its own connections. */
+export interface AloneParts extends ProvisionParts {
+  readonly timeoutMs: number;
+}
+
+/** Causes for which the certificate is to blame, or what IoT Core knows of it. */
+const REFUSED: ReadonlySet<ProblemCode> = new Set([
+  'certificate_refused',
+  'certificate_expired',
+  'not_authorized',
+  'client_id_refused',
+  'broker_hung_up',
+]);
+
+/** A person waits. */
+const PAUSE_AT_MOST_MS = 30_000;
+
+/** A connection for questions. @throws AgentError PROVISIONING_FAILED */
+async function asking(parts: AloneParts, credentials: Credentials, clientId: string) {
+  const { config, clock, timeoutMs } = parts;
+  try {
+    return await dialToAsk({ ...endpointOf(config.mqtt.endpoint), credentials, clientId, timeoutMs }, AbortSignal.timeout(2 * timeoutMs));
+  } catch (error) {
+    const { text, todo } = whyNot(error, clockView(clock), credentials);
+    throw new AgentError('PROVISIONING_FAILED', `no connection to ${config.mqtt.endpoint}: ${text}`, { todo, cause: error });
+  }
+}
+
+/** With the claim certificate of the configuration, under a name of its own. @throws AgentError */
+export async function provisionByClaim(parts: AloneParts): Promise<Provisioned> {
+  const { template, claim_cert: certFile, claim_key: privateKey } = parts.config.provisioning;
+  if (template === null || certFile === null || privateKey === null) throw unset('template, claim_cert and claim_key');
+  const { rootCa } = slotPaths(parts.slots, parts.slots.current ?? parts.slots.spare, parts.config.mqtt.root_ca);
+  const claim = readCredentials({ rootCa, certFile, privateKey, of: 'the claim' });
+  const connection = await asking(parts, claim, `elderly-bot-claim-${randomBytes(6).toString('hex')}`);
+  try {
+    return await provisionOver(parts, connection.ask, (credentials) => proveAlone(parts, credentials));
+  } finally {
+    await connection.close();
+  }
+}
+
+/** With the certificate the robot has, as itself: a connection for each question, as the proof throws off what came before. @throws AgentError */
+export async function provisionAsItself(parts: AloneParts): Promise<Provisioned> {
+  const { config, slots } = parts;
+  const own = readCredentials(identityPaths(config.mqtt, config.state_dir));
+  const ask = async (topic: string, body: object) => {
+    const connection = await asking(parts, own, config.thing);
+    try {
+      return await connection.ask(topic, body);
+    } finally {
+      await connection.close();
+    }
+  };
+  const done = await provisionOver(parts, ask, (credentials) => proveAlone(parts, credentials));
+  slots.retire();
+  return done;
+}
+
+/** @throws AgentError PROVISIONING_UNSET where the configuration has paths of its own. */
+export function refuseOwnPaths({ mqtt }: Config): void {
+  if (mqtt.cert_file === null) return;
+  throw new AgentError('PROVISIONING_UNSET', 'mqtt.cert_file is set, so what is in the slots would not be used', {
+    todo: 'take mqtt.cert_file and mqtt.private_key (AWS_CERT_FILE and AWS_PRIVATE_KEY) out first',
+  });
+}
+
+/** Whether the certificate is to blame, and not the way or the clock. */
+export function isRefusal(proof: Proof): boolean {
+  return !proof.works && REFUSED.has(proof.cause);
+}
+
+/** Over any connection that may ask. @throws AgentError */
+export function provisionOver(
+  { config, slots, clock, say }: ProvisionParts,
+  ask: (topic: string, body: object) => Promise<Answer>,
+  tryOut: (credentials: Credentials) => Promise<Proof>,
+): Promise<Provisioned> {
+  const { template, parameters, key: kind } = config.provisioning;
+  if (template === null) throw unset('template');
+  const { current } = slots;
+  const limits = { minMs: config.mqtt.reconnect_min, maxMs: Math.min(PAUSE_AT_MOST_MS, config.mqtt.reconnect_max) };
+  const given = Object.entries({ ThingName: config.thing, ...parameters });
+  return provision({
+    slots,
+    thing: config.thing,
+    template,
+    parameters: Object.fromEntries(given.flatMap(([name, value]) => (value === null ? [] : [[name, value]]))),
+    kind,
+    rootCa: (current === undefined ? undefined : slots.read(current, 'rootCa')) ?? null,
+    ask: async (topic, body) => {
+      try {
+        return await ask(topic, body);
+      } catch (error) {
+        if (error instanceof AgentError) throw error;
+        const { text, todo } = whyNot(error, clockView(clock), { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY });
+        throw new AgentError('PROVISIONING_FAILED', text, { todo, cause: error });
+      }
+    },
+    prove: async (slot) => {
+      const proof = await tryOut(readCredentials(slotPaths(slots, slot, config.mqtt.root_ca)));
+      if (proof.works) return undefined;
+      return { refused: isRefusal(proof), text: `${proof.step}: ${proof.text}`, todo: proof.todo };
+    },
+    pause: (failures) => wait(backoffMs(failures, limits, Math.random()), new AbortController().signal),
+    say,
+  });
+}
+
+/** For a robot whose agent does not run. */
+export function proveAlone(
+  { config, clock, timeoutMs }: Pick<AloneParts, 'config' | 'clock' | 'timeoutMs'>,
+  credentials: Credentials,
+): Promise<Proof> {
+  const { thing, topic_prefix: topicPrefix, mqtt } = config;
+  return prove({ ...endpointOf(mqtt.endpoint), credentials, thing, topicPrefix, timeoutMs, clock: clockView(clock) });
+}
+
+function clockView(clock: Clock) {
+  return { trusted: clock.trusted(), wallMs: clock.wall() };
+}
+
+function unset(what: string): AgentError {
+  return new AgentError(
+    'PROVISIONING_UNSET',
+    `this robot is not set up to get a certificate by itself: provisioning.${what} in the configuration`,
+    {
+      todo: 'docs/certificates.md, Fleet provisioning, has what to set there and in AWS; or elderly-bot certs init and import',
+    },
+  );
+}

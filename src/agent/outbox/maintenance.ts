@@ -1,0 +1,48 @@
+// Once a minute: the outbox and the journal let go of what is too old, and what outlives this process is written down.
+
+import { every, type Ticker } from '../../base/index.ts';
+import type { Clock } from '../../clock/index.ts';
+import type { Config } from '../../config/index.ts';
+import type { LogFile, Logger } from '../../logs/index.ts';
+import type { CommandJournal, Outbox } from '../../outbox/index.ts';
+import type { Lifetime } from '../../state/index.ts';
+import type { Problems } from '../../status/index.ts';
+import type { Uplink } from '../../uplink/index.ts';
+import type { DamageWatch } from './damage.ts';
+
+const EVERY_MS = 60_000;
+
+export interface Tended {
+  readonly config: Config;
+  readonly outbox: Outbox;
+  readonly journal: CommandJournal;
+  readonly lifetime: Lifetime;
+  readonly clock: Clock;
+  readonly uplink: Uplink;
+  readonly problems: Problems;
+  readonly logFile: LogFile;
+  readonly damage: DamageWatch;
+  readonly log: Logger;
+}
+
+export function startTending(parts: Tended): Ticker {
+  return every(EVERY_MS, () => {
+    tend(parts);
+    const { logFile, problems } = parts;
+    logFile.tend();
+    if (logFile.trouble === undefined) problems.clear('logs_unwritable');
+    else problems.raise('logs_unwritable', logFile.trouble);
+  });
+}
+
+function tend({ config, outbox, journal, lifetime, clock, uplink, damage, log }: Tended): void {
+  try {
+    outbox.tend(config.outbox.max_age);
+    journal.forgetOld();
+    lifetime.save(clock.mono());
+    uplink.save();
+  } catch (error) {
+    damage.sees(error);
+    log.error({ event: 'tending_failed', err: error }, 'the outbox could not be looked after; it is tried again in a minute');
+  }
+}

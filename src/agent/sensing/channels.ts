@@ -1,0 +1,125 @@
+// The way in: each configured channel's ROS topic through its gate into the outbox, what becomes due by itself, and a look at the
+// graph from time to time. An entry that is wrong disables itself; the rest runs.
+
+import { every } from '../../base/index.ts';
+import type { Clock } from '../../clock/index.ts';
+import type { LoadedConfig } from '../../config/index.ts';
+import type { NewRow, Outbox } from '../../outbox/index.ts';
+import type { RosMessage, RosNode } from '../../ros/index.ts';
+import { Channel, endedAlerts } from '../../sensing/index.ts';
+import type { ChannelChanges, Problems, Status } from '../../status/index.ts';
+import { Alarm } from './alarm.ts';
+import { ChannelSubscription } from './subscription.ts';
+
+export interface Channels {
+  status(): Status['channels'];
+  /** Takes another configuration's channels over: what is the same stays subscribed. */
+  apply(next: LoadedConfig, changes: ChannelChanges): void;
+  /** A channel's latest reading, and how long ago its last message came. */
+  heard(name: string): { readonly value: unknown; readonly ageMs: number } | undefined;
+  stop(): void;
+}
+
+export interface ChannelParts {
+  readonly loaded: LoadedConfig;
+  readonly ros: RosNode;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly problems: Problems;
+  /** Told of each row once it is written. */
+  readonly onRow: (row: NewRow) => void;
+}
+
+/**
+ * How often the graph is looked at in the first minute, when the robot's nodes come up, and later. It also is what tells of an incompatible
+ * quality of service, so that much later: DDS's own event says that there is one, and not whose.
+ */
+const LOOK_EVERY_MS = 1_000;
+const EAGER_LOOKS = 60;
+const LATER_EVERY_MS = 3_000;
+
+/** Subscribes every channel. An alert that stood when the agent ended still stands. */
+export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: ChannelParts): Channels {
+  let subscriptions: readonly ChannelSubscription[] = [];
+  const alarm = new Alarm(
+    () => clock.mono(),
+    () => {
+      for (const one of subscriptions) take(one, one.channel.elapse(clock.mono()));
+    },
+  );
+  const write = (rows: readonly NewRow[]) => {
+    for (const row of rows) {
+      outbox.append(row);
+      onRow(row);
+    }
+  };
+  const tellSilence = ({ channel, whySilent }: ChannelSubscription) => {
+    if (channel.silent) problems.raise('sensor_silent', `${channel.name}: ${whySilent}`, channel.name);
+    else problems.clear('sensor_silent', channel.name);
+  };
+  const take = (one: ChannelSubscription, rows: readonly NewRow[]) => {
+    const { channel } = one;
+    write(rows);
+    if (rows.length > 0) tellSilence(one);
+    alarm.by(channel.dueMs);
+  };
+  const end = (one: ChannelSubscription) => {
+    one.close();
+    write(one.channel.end(clock.mono()));
+  };
+  let channelsNow: LoadedConfig['config']['channels'] = {};
+  const start = ({ config, off, place }: LoadedConfig, names: readonly string[]) => {
+    const disabled = off.flatMap(({ of, name }) => (of === 'channels' ? [name] : []));
+    write(endedAlerts(outbox.lastAlerts(), channelsNow, config.channels, disabled));
+    channelsNow = config.channels;
+    const options = { standing: outbox.lastAlerts(), startMs: clock.mono() };
+    const fresh = names.flatMap((name) => {
+      const entry = config.channels[name];
+      if (!entry) return [];
+      const channel = new Channel(name, entry, options);
+      const onMessage = (message: RosMessage) => take(one, channel.accept(message, clock.mono()));
+      const one: ChannelSubscription = new ChannelSubscription({ channel, topic: entry.topic, ros, problems, place, onMessage });
+      return [one];
+    });
+    for (const one of fresh) {
+      one.look(clock.mono());
+      // One that was silent when the agent ended still is, and so it says.
+      if (one.channel.silent) tellSilence(one);
+      alarm.by(one.channel.dueMs);
+    }
+    return fresh;
+  };
+  for (const { of, name, text } of loaded.off) if (of !== 'cameras') problems.raise('channel_off', text, name);
+  subscriptions = start(loaded, Object.keys(loaded.config.channels));
+  let looks = 0;
+  let looking = every(LOOK_EVERY_MS, look);
+  function look(): void {
+    for (const one of subscriptions) one.look(clock.mono());
+    const isDeaf = subscriptions.length > 0 && subscriptions.every(({ isPublished }) => !isPublished);
+    if (isDeaf) problems.raise('nothing_published', subscriptions.map(({ whySilent }) => whySilent).join('; '));
+    else problems.clear('nothing_published');
+    if (++looks !== EAGER_LOOKS) return;
+    looking.stop();
+    looking = every(LATER_EVERY_MS, look);
+  }
+  return {
+    apply: (next, { added, removed, changed }) => {
+      const gone = new Set([...removed, ...changed]);
+      // First all that end: within one node a topic has one type.
+      for (const one of subscriptions) if (gone.has(one.channel.name)) end(one);
+      const kept = subscriptions.filter(({ channel }) => !gone.has(channel.name));
+      for (const { name } of loaded.off) problems.clear('channel_off', name);
+      subscriptions = [...kept, ...start(next, [...changed, ...added])];
+    },
+    status: () => subscriptions.map((one) => one.status(clock.mono())),
+    heard: (name) => {
+      const { value, age_ms: ageMs } = subscriptions.find(({ channel }) => channel.name === name)?.channel.status(clock.mono()) ?? {};
+      return ageMs === undefined || ageMs === null ? undefined : { value, ageMs };
+    },
+    stop: () => {
+      looking.stop();
+      for (const one of subscriptions) end(one);
+      alarm.stop();
+    },
+  };
+}

@@ -1,0 +1,47 @@
+// The cloud API: whether it answers, and whether a file gets all the way into the object store.
+
+import { quoted } from '../../base/index.ts';
+import { type ApiAnswer, checkApi, checkUpload } from '../../uploads/index.ts';
+import type { Finding } from '../check.ts';
+import { ok, type Patient, robotCheck, skipped } from '../context.ts';
+
+const ANSWER_WITHIN_MS = 10_000;
+
+const asked = new WeakMap<Patient, Promise<ApiAnswer>>();
+
+/** Asked once, for two checks. Undefined where no API is configured. */
+export function apiAnswer(patient: Patient): Promise<ApiAnswer> | undefined {
+  const { api } = patient.config.uploads;
+  if (api === null) return undefined;
+  const answer = asked.get(patient) ?? checkApi(api, AbortSignal.timeout(ANSWER_WITHIN_MS));
+  asked.set(patient, answer);
+  return answer;
+}
+
+export const cloudApi = robotCheck('cloud_api', 15_000, async (patient): Promise<Finding> => {
+  const { api } = patient.config.uploads;
+  const answer = await apiAnswer(patient);
+  if (!answer || api === null) return skipped('uploads.api is not set: pictures, logs and backups stay here');
+  const { status, text } = answer;
+  const command = `curl -sS -o /dev/null -w '%{http_code}\\n' ${api}/openapi.json`;
+  if (status === 0) return { status: 'error', seen: `${api}: ${text}`, do: 'check uploads.api, and that the cloud runs', command };
+  if (status >= 500) return { status: 'error', seen: `${api} answers ${status}`, do: 'look at the cloud’s log and its database', command };
+  return ok(`${api} answers ${status}`);
+});
+
+export const uploads = robotCheck('uploads', 60_000, async ({ config, credentials, paths, flag }, signal): Promise<Finding> => {
+  const { api } = config.uploads;
+  if (api === null) return skipped('uploads.api is not set');
+  if (credentials instanceof Error) return skipped('needs certificate and key');
+  const outcome = await checkUpload({ thing: config.thing, credentials, api }, signal);
+  if (outcome.is === 'stored') return ok(`stored as ${outcome.objectKey}`);
+  const seen = outcome.why;
+  if (/the cloud answered 40[13]/.test(seen)) {
+    const command = `elderly-bot-cloud device add ${config.thing} ${paths instanceof Error ? 'CERT' : quoted(paths.certFile)}`;
+    return { status: 'error', seen, do: 'make this robot’s certificate known to the cloud, there', command };
+  }
+  const todo = seen.startsWith('the object store')
+    ? 'look at the bucket: its name, its rights, and that the cloud’s S3_BUCKET and credentials are of the same account'
+    : 'look at the cloud’s log';
+  return { status: 'error', seen, do: todo, command: `elderly-bot doctor${flag}` };
+});

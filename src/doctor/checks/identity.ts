@@ -1,0 +1,127 @@
+// The robot's certificate and key, as files: there, a pair, kept from others, in their time, and for this purpose.
+import { readFileSync, statSync } from 'node:fs';
+import { codeOf, messageOf, quoted } from '../../base/index.ts';
+import type { AgentError } from '../../errors.ts';
+import { type CredentialPaths, FINDINGS, isIotCoreHost, type Finding as Seen, verifyIdentity } from '../../identity/index.ts';
+import type { CheckCode } from '../catalogue.ts';
+import type { Finding } from '../check.ts';
+import { ok, type Patient, robotCheck, skipped } from '../context.ts';
+import { isClockTrusted } from './clock.ts';
+
+interface Files {
+  readonly texts: { readonly ca: string; readonly cert: string; readonly key: string; readonly mode: number } | undefined;
+  /** The first file that can't be read, by its key in the configuration. */
+  readonly missing: { readonly file: keyof CredentialPaths; readonly seen: string; readonly path: string } | undefined;
+}
+
+const looks = new WeakMap<Patient, Promise<readonly Seen[]>>();
+
+/** What is wrong with the files; nothing where one of them is missing. */
+export function identityFindings(patient: Patient): Promise<readonly Seen[]> {
+  const found = looks.get(patient) ?? look(patient);
+  looks.set(patient, found);
+  return found;
+}
+
+async function look({ config, host, paths }: Patient): Promise<readonly Seen[]> {
+  const { texts } = paths instanceof Error ? { texts: undefined } : filesOf(paths);
+  if (!texts) return [];
+  const { ca, cert, key, mode } = texts;
+  return verifyIdentity({
+    cert,
+    key,
+    rootCa: ca,
+    thing: config.thing,
+    isIotCore: isIotCoreHost(host),
+    nowMs: Date.now(),
+    isClockTrusted: isClockTrusted(config.state_dir),
+    ...(paths instanceof Error ? {} : { keyFile: { path: paths.privateKey, mode } }),
+  });
+}
+
+function filesOf(paths: CredentialPaths): Files {
+  let file: keyof CredentialPaths = 'rootCa';
+  try {
+    const ca = readFileSync(paths.rootCa, 'utf8');
+    file = 'certFile';
+    const cert = readFileSync(paths.certFile, 'utf8');
+    file = 'privateKey';
+    const texts = { ca, cert, key: readFileSync(paths.privateKey, 'utf8'), mode: statSync(paths.privateKey).mode & 0o777 };
+    return { texts, missing: undefined };
+  } catch (error) {
+    const code = codeOf(error);
+    const why = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'this user may not read it' : messageOf(error);
+    return { texts: undefined, missing: { file, path: paths[file], seen: `mqtt.${CONFIGURED_AS[file]} ${paths[file]}: ${why}` } };
+  }
+}
+
+const CONFIGURED_AS = { rootCa: 'root_ca', certFile: 'cert_file', privateKey: 'private_key' } as const;
+
+export const key = robotCheck('key', 10_000, async (patient): Promise<Finding> => {
+  const { paths } = patient;
+  if (paths instanceof Error) return { ...skipped('there is none yet'), because: ['certificate'] };
+  const { privateKey: file } = paths;
+  const { missing } = filesOf(paths);
+  if (missing) return missing.file === 'privateKey' ? absent(missing) : { ...skipped('needs the other files'), because: ['certificate'] };
+  const [worst] = (await identityFindings(patient)).filter(isAboutKey);
+  if (!worst) return ok(`${file} is this certificate’s, and only its owner reads it`);
+  return told(worst, worst.code === 'key_permissions' ? `chmod 600 ${quoted(file)}` : `openssl pkey -noout -in ${quoted(file)}`, file);
+});
+
+export const certificate = robotCheck('certificate', 10_000, async (patient): Promise<Finding> => {
+  const { paths } = patient;
+  if (paths instanceof Error)
+    return {
+      status: 'error',
+      seen: paths.message,
+      do: paths.todo ?? 'make one',
+      command: `elderly-bot certs import FOLDER${patient.flag}`,
+    };
+  const { certFile: file, rootCa, privateKey: keyFile } = paths;
+  const { missing } = filesOf(paths);
+  if (missing) return missing.file === 'privateKey' ? { ...skipped(`needs ${keyFile}`), because: ['key'] } : absent(missing);
+  const found = (await identityFindings(patient)).filter((one) => !isAboutKey(one));
+  const worst = found.find(({ severity }) => severity === 'error') ?? found.find(({ severity }) => severity === 'warning');
+  const isRoot = worst?.code.startsWith('root_ca') ?? false;
+  const command = `openssl x509 -noout -subject -issuer -dates -in ${quoted(isRoot ? rootCa : file)}`;
+  if (worst) return told(worst, command, isRoot ? rootCa : file);
+  const { credentials } = patient;
+  if (credentials instanceof Error && isOfKey(credentials)) return { ...skipped('needs its key'), because: ['key'] };
+  if (credentials instanceof Error) return { status: 'error', seen: credentials.message, do: credentials.todo ?? 'mend it', command };
+  const infos = found.map(({ seen }) => `; ${seen}`).join('');
+  return ok(`${file}, valid until ${new Date(credentials.notAfterMs).toISOString().slice(0, 10)}${infos}`);
+});
+
+/** What explains a finding that may be nobody's fault here. */
+const BECAUSE: Partial<Record<Seen['code'], readonly CheckCode[]>> = {
+  clock_wrong: ['clock'],
+  cert_not_yet_valid: ['clock'],
+  cert_expired: ['clock'],
+  root_ca_expired: ['clock'],
+  issuer_unknown: ['broker_certificate', 'certificate_accepted'],
+  name_differs: ['mqtt'],
+};
+
+function told({ code, severity, seen, todo }: Seen, command: string, file: string): Finding {
+  const because = BECAUSE[code];
+  const status = severity === 'error' ? 'error' : 'warning';
+  const text = seen.includes(file) ? seen : `${file}: ${seen}`;
+  return { status, seen: text, do: todo, command, ...(because ? { because } : { because: [] }) };
+}
+
+function absent({ seen, path }: { readonly seen: string; readonly path: string }): Finding {
+  return {
+    status: 'error',
+    seen,
+    do: 'put the file there, or point the configuration or the environment at it',
+    command: `ls -l ${quoted(path)}`,
+  };
+}
+
+function isOfKey({ code, message }: AgentError): boolean {
+  return code.startsWith('KEY_') || message.startsWith('mqtt.private_key');
+}
+
+function isAboutKey({ code }: Seen): boolean {
+  return FINDINGS[code] === 'key' || FINDINGS[code] === 'permissions';
+}

@@ -1,0 +1,95 @@
+// The way to the broker, step by step: network, name, port, TLS from both sides. Each says whose fault it is.
+import { networkInterfaces } from 'node:os';
+import { quoted } from '../../base/index.ts';
+import { PROBLEMS, type ProblemCode } from '../../status/index.ts';
+import { connectCause } from '../../uplink/index.ts';
+import type { Finding } from '../check.ts';
+import { ok, type Patient, robotCheck, rootCaOf, skipped } from '../context.ts';
+import type { ShownCertificate, TlsLook } from './tls.ts';
+
+const LOOPBACK = /^(localhost|127\.[0-9.]+|::1)$/;
+
+export const network = robotCheck('network', 5_000, ({ host }): Finding => {
+  const outside = Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    addresses.filter(({ internal, address }) => !internal && !address.startsWith('fe80')).map(({ address }) => `${name} ${address}`),
+  );
+  if (outside.length > 0) return ok(outside.join(', '));
+  if (LOOPBACK.test(host)) return ok('no address but loopback, which is where the broker is');
+  return { status: 'error', seen: 'no interface has an address', do: 'bring the network up: cable, Wi-Fi, modem', command: 'ip address' };
+});
+
+export const dns = robotCheck('dns', 10_000, async ({ host, reached }): Promise<Finding> => {
+  const { addresses, nameError } = await reached;
+  if (nameError === undefined) return ok(`${host} is ${addresses.join(', ')}`);
+  return { status: 'error', seen: nameError, do: PROBLEMS.broker_name_unknown.todo, command: `getent hosts ${host}` };
+});
+
+export const tcp = robotCheck('tcp', 15_000, async ({ host, reached }): Promise<Finding> => {
+  const { tried, route, nameError } = await reached;
+  if (nameError !== undefined) return { ...skipped('needs the address'), because: ['dns'] };
+  const said = tried.map(({ port, error, ms }) => `port ${port} ${error ?? `open after ${ms} ms`}`).join(', ');
+  if (route) return ok(`${host}: ${said}`);
+  const [first] = tried;
+  const isRefused = first?.code === 'ECONNREFUSED';
+  const todo = (isRefused ? PROBLEMS.broker_refused_connection : PROBLEMS.broker_unreachable).todo;
+  return { status: 'error', seen: `${host}: ${said}`, do: todo, command: `nc -vz ${host} ${first?.port ?? 8883}` };
+});
+
+export const brokerCertificate = robotCheck('broker_certificate', 20_000, async (patient): Promise<Finding> => {
+  const look = await patient.tls;
+  if (!look) return { ...skipped('needs a connection'), because: ['tcp', 'dns'] };
+  const shown = look.chain.map(described).join(' <- ');
+  if (look.chain.length === 0) {
+    const seen = `no TLS: ${look.refused?.text ?? 'the connection ended'}`;
+    return {
+      status: 'error',
+      seen,
+      do: 'check the port: MQTT without TLS, or something else, may listen there',
+      command: command(patient),
+    };
+  }
+  if (look.untrusted === undefined) return ok(`${look.protocol ?? 'TLS'}; ${shown}`);
+  const cause = causeOf(look.untrusted, patient);
+  const seen = `${PROBLEMS[cause].title} (${look.untrusted}): it showed ${shown}; the root CA given is ${rootCaOf(patient.paths, patient.config)}`;
+  const byClock = cause === 'clock_wrong' || cause === 'broker_certificate_expired';
+  return {
+    status: 'error',
+    seen,
+    do: PROBLEMS[cause].todo,
+    command: command(patient),
+    because: byClock ? ['clock', 'tcp'] : ['tcp', 'certificate'],
+  };
+});
+
+export const certificateAccepted = robotCheck('certificate_accepted', 20_000, async (patient): Promise<Finding> => {
+  const look = await patient.tls;
+  if (!look) return { ...skipped('needs a connection'), because: ['tcp', 'dns'] };
+  if (look.chain.length === 0) return { ...skipped('there was no handshake'), because: ['broker_certificate'] };
+  if (!look.refused) return ok('the broker takes it');
+  const cause = causeOf(look.refused.code, patient);
+  const seen = `the broker ended the connection over this robot’s certificate: ${alertOf(look)}`;
+  const because = cause === 'clock_wrong' ? (['clock'] as const) : (['key', 'certificate', 'tcp'] as const);
+  const todo = cause === 'certificate_expired' ? PROBLEMS.certificate_expired.todo : PROBLEMS.certificate_refused.todo;
+  return { status: 'error', seen, do: todo, command: command(patient), because };
+});
+
+export function causeOf(code: string | number | undefined, { credentials }: Patient): ProblemCode {
+  const own = credentials instanceof Error ? { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY } : credentials;
+  // Whether the clock is right is a check of its own.
+  return connectCause(code, { trusted: true, wallMs: Date.now() }, own);
+}
+
+/** OpenSSL's `...:SSL alert number 48`, and its words before. */
+function alertOf({ refused }: TlsLook): string {
+  const words = /SSL routines:[^:]*:([^:]+):.*?(SSL alert number \d+)/.exec(refused?.text ?? '');
+  return words ? `${words[1]} (${words[2]})` : (refused?.code ?? refused?.text ?? '');
+}
+
+function described({ subject, issuer, notAfterMs, names }: ShownCertificate): string {
+  return `${subject}${names ? ` [${names}]` : ''} by ${issuer} until ${new Date(notAfterMs).toISOString().slice(0, 10)}`;
+}
+
+function command({ host, paths, port, config }: Patient): string {
+  const own = paths instanceof Error ? '' : ` -cert ${quoted(paths.certFile)} -key ${quoted(paths.privateKey)}`;
+  return `openssl s_client -connect ${host}:${port ?? 8883} -servername ${host} -CAfile ${quoted(rootCaOf(paths, config))}${own} </dev/null`;
+}

@@ -1,0 +1,66 @@
+// The machine: Node and what is installed beside it, and whether systemd looks after the agent.
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { versions as findVersions } from '../../service/index.ts';
+import { VERSION } from '../../version.ts';
+import type { Check, Finding } from '../check.ts';
+import { ok, robotCheck, skipped } from '../context.ts';
+
+const run = promisify(execFile);
+const OLDEST_NODE = [20, 20] as const;
+const UNIT = 'elderly-bot.service';
+
+export const node: Check = {
+  code: 'node',
+  deadlineMs: 5_000,
+  run: async (): Promise<Finding> => {
+    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+    const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
+    if (isOld)
+      return { status: 'error', seen: `Node.js ${process.versions.node}`, do: 'install Node.js 20.20 or newer', command: 'node --version' };
+    return ok(`Node.js ${process.versions.node}, elderly-bot ${VERSION}, on ${process.platform} ${process.arch}`);
+  },
+};
+
+export const versions = robotCheck('versions', 10_000, async ({ agent }): Promise<Finding> => {
+  const running = (await agent)?.version;
+  if (running !== undefined && running !== VERSION) {
+    const seen = `the running agent is version ${running}, this program ${VERSION}`;
+    return { status: 'warning', seen, do: 'start the agent anew', command: `sudo systemctl restart ${UNIT}` };
+  }
+  const all = Object.entries(findVersions()).map(([name, version]) => `${name} ${version ?? 'none'}`);
+  return ok(all.join(', '));
+});
+
+export const service = robotCheck('service', 10_000, async ({ agent, holder }): Promise<Finding> => {
+  if (!existsSync('/run/systemd/system')) return skipped('this machine is not run by systemd');
+  const { LoadState: load, ActiveState: active, UnitFileState: enabled, Result: result } = await properties();
+  if (load !== 'loaded') return skipped(`${UNIT} is not installed`);
+  if (active === 'failed') {
+    return { status: 'error', seen: `${UNIT} has failed (${result})`, do: 'see why', command: `journalctl -u ${UNIT} -n 50 --no-pager` };
+  }
+  const runsElsewhere = active !== 'active' && ((await agent) !== undefined || holder !== undefined);
+  if (runsElsewhere) return ok(`${UNIT} is ${active}; the agent was started by hand`);
+  if (active !== 'active')
+    return { status: 'error', seen: `${UNIT} is ${active}`, do: 'start it', command: `sudo systemctl start ${UNIT}` };
+  if (enabled === 'disabled') {
+    return {
+      status: 'warning',
+      seen: `${UNIT} runs, and would not after a reboot`,
+      do: 'enable it',
+      command: `sudo systemctl enable ${UNIT}`,
+    };
+  }
+  return ok(`${UNIT} is ${active}, ${enabled}`);
+});
+
+async function properties(): Promise<Readonly<Record<string, string>>> {
+  const { stdout } = await run('systemctl', ['show', UNIT, '--property=LoadState,ActiveState,UnitFileState,Result']);
+  return Object.fromEntries(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+}

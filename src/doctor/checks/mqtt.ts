@@ -1,0 +1,124 @@
+// MQTT with the robot's own client id: an agent that runs is asked, since a second connection of that name would throw it off.
+
+import { codeOf, messageOf } from '../../base/index.ts';
+import { AgentError } from '../../errors.ts';
+import { isIotCoreHost } from '../../identity/index.ts';
+import { PROBLEMS, type Status } from '../../status/index.ts';
+import { ConnectError, type Probed, probe } from '../../uplink/index.ts';
+import { topicsOf } from '../../wire/index.ts';
+import type { Finding } from '../check.ts';
+import { ok, type Patient, robotCheck, skipped } from '../context.ts';
+import { aclLines, policyStatement, type Right } from '../rights.ts';
+import { causeOf } from './link.ts';
+
+const ANSWER_WITHIN_MS = 8_000;
+/** Receipts come at most every 5 minutes, and for an alert at once. */
+const RECEIPT_LATE_MS = 10 * 60_000;
+const FIRST_RECEIPT_MS = 60_000;
+
+type Asked = { readonly agent: Status } | { readonly probed: Probed } | { readonly failed: unknown } | { readonly skip: string };
+
+const asked = new WeakMap<Patient, Promise<Asked>>();
+
+function ask(patient: Patient): Promise<Asked> {
+  const answer = asked.get(patient) ?? askOnce(patient);
+  asked.set(patient, answer);
+  return answer;
+}
+
+async function askOnce({ agent, holder, credentials, config, host, port, reached }: Patient): Promise<Asked> {
+  const status = await agent;
+  if (status) return { agent: status };
+  if (holder !== undefined) return { skip: `process ${holder} holds ${config.state_dir} and does not answer; it may be connected` };
+  if (credentials instanceof AgentError) return { skip: 'needs certificate and key' };
+  if (!(await reached).route) return { skip: 'needs a connection' };
+  const options = { host, port, credentials, thing: config.thing, topicPrefix: config.topic_prefix, timeoutMs: ANSWER_WITHIN_MS };
+  try {
+    return { probed: await probe(options, AbortSignal.timeout(6 * ANSWER_WITHIN_MS)) };
+  } catch (error) {
+    return { failed: error };
+  }
+}
+
+export const mqtt = robotCheck('mqtt', 60_000, async (patient): Promise<Finding> => {
+  const answer = await ask(patient);
+  const retry = `elderly-bot doctor${patient.flag}`;
+  if ('skip' in answer) return skipped(answer.skip);
+  if ('probed' in answer) {
+    const { version, port, connectMs } = answer.probed;
+    return ok(`connected as ${patient.config.thing} to ${patient.host}:${port} in ${connectMs} ms, MQTT ${version === 5 ? '5' : '3.1.1'}`);
+  }
+  if ('failed' in answer) {
+    const reason = answer.failed instanceof ConnectError ? answer.failed.reason : codeOf(answer.failed);
+    const cause = PROBLEMS[causeOf(reason, patient)];
+    return { status: 'error', seen: `${cause.title}: ${messageOf(answer.failed)}`, do: cause.todo, command: retry };
+  }
+  const { link, problems } = answer.agent;
+  const since = `${Math.round(link.since_ms / 1_000)} s`;
+  if (link.state === 'connected') return ok(`the running agent is connected to ${link.endpoint} for ${since}`);
+  const why = problems.map(({ text }) => text).find((text) => text.startsWith(link.endpoint));
+  const seen = `the running agent is ${link.state} for ${since}, ${link.failures_in_a_row} failures in a row${why ? `: ${why}` : ''}`;
+  return {
+    status: 'error',
+    seen,
+    do: 'mend what else is said here; it connects again by itself',
+    command: `elderly-bot status${patient.flag}`,
+  };
+});
+
+export const subscribeRights = robotCheck('subscribe_rights', 60_000, async (patient): Promise<Finding> => {
+  const answer = await ask(patient);
+  const { commands, receipts } = topicsOf(patient.config.topic_prefix);
+  if ('probed' in answer) return rights('subscribe', answer.probed.refusedSubscriptions, [commands, receipts], patient);
+  if ('agent' in answer && answer.agent.link.state === 'connected') return ok('the running agent’s subscriptions were granted');
+  return { ...skipped('needs a connection'), because: ['mqtt'] };
+});
+
+export const publishRights = robotCheck('publish_rights', 60_000, async (patient): Promise<Finding> => {
+  const answer = await ask(patient);
+  const { telemetry, backlog, results, events, presence } = topicsOf(patient.config.topic_prefix);
+  if ('probed' in answer) {
+    const found = rights('publish', answer.probed.refusedPublications, [telemetry, backlog, results, events, presence], patient);
+    const blind = answer.probed.version === 4 && found.status === 'ok';
+    return blind ? ok(`${found.seen}; over MQTT 3.1.1 a broker may refuse without saying so`) : found;
+  }
+  if (!('agent' in answer) || answer.agent.link.state !== 'connected') return { ...skipped('needs a connection'), because: ['mqtt'] };
+  const { refused, acknowledged } = answer.agent.link;
+  if (refused.length > 0) return rights('publish', refused, [], patient);
+  return ok(`the broker acknowledged what the running agent published on ${acknowledged.join(', ') || 'nothing yet'}`);
+});
+
+function rights(right: Right, refused: readonly string[], all: readonly string[], { host, config }: Patient): Finding {
+  if (refused.length === 0) return ok(`may ${right} ${all.join(', ')}`);
+  const statement = policyStatement(right, refused, host);
+  return {
+    status: 'error',
+    seen: `the broker refuses to let ${config.thing} ${right} ${refused.join(', ')}`,
+    do: `add to the IoT policy of this robot’s certificate, with your account: ${statement}`,
+    command: isIotCoreHost(host) ? 'aws sts get-caller-identity --query Account --output text' : aclLines(right, refused, config.thing),
+  };
+}
+
+export const receipts = robotCheck('receipts', 60_000, async (patient): Promise<Finding> => {
+  const answer = await ask(patient);
+  if (!('agent' in answer)) return skipped('only a running agent gets them');
+  const { outbox, delivered, link } = answer.agent;
+  if (link.state !== 'connected') return { ...skipped('needs a connection'), because: ['mqtt'] };
+  const todo = 'check that the cloud runs, is subscribed to this robot’s topics, and may publish its receipts';
+  const command = `elderly-bot status${patient.flag}`;
+  const waitedMs = outbox.oldest_unconfirmed_ms ?? 0;
+  if (!outbox.receipts_seen) {
+    if (delivered.acknowledged_rows === 0 || waitedMs < FIRST_RECEIPT_MS) return ok('none was due yet');
+    const seen = `none ever came; the broker has taken ${delivered.acknowledged_rows} rows, the oldest ${Math.round(waitedMs / 1_000)} s ago`;
+    return {
+      status: 'warning',
+      seen,
+      do: `${todo}; a backend that sends none is fine, then rows are let go a day after the broker took them`,
+      command,
+    };
+  }
+  if (waitedMs < RECEIPT_LATE_MS)
+    return ok(outbox.unconfirmed === 0 ? 'everything is confirmed' : `${outbox.unconfirmed} rows wait for one`);
+  const seen = `the oldest of ${outbox.unconfirmed} rows waits for ${Math.round(waitedMs / 60_000)} minutes while connected`;
+  return { status: 'error', seen, do: todo, command };
+});

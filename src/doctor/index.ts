@@ -1,0 +1,5 @@
+export { CHECKS, type CheckCode } from './catalogue.ts';
+export type { Check, CheckResult, Finding, FindingStatus } from './check.ts';
+export { checksFor } from './checks.ts';
+export { examine, exitCodeOf } from './examine.ts';
+export { aclLines, policyStatement, type Right } from './rights.ts';

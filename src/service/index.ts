@@ -1,0 +1,6 @@
+export { ENDINGS, type Ending, isUnasked, parseSeen, type SeenBySystemd, whyEnded } from './ending.ts';
+export { type InstallOptions, install, logs, status, uninstall } from './install.ts';
+export { reloading, type ServiceManager, serviceManager } from './notify.ts';
+export { type Robot, unitFor } from './unit.ts';
+export { type Versions, versions } from './versions.ts';
+export { Heart, type HeartOptions, type Pulse } from './watchdog.ts';

@@ -1,4 +1,0 @@
-export { CHECKS, type CheckCode } from './catalogue.ts';
-export type { Check, CheckResult, Finding, FindingStatus } from './check.ts';
-export { examine, exitCodeOf } from './examine.ts';
-export { aclLines, policyStatement, type Right } from './policy.ts';

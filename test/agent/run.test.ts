@@ -1,0 +1,138 @@
+// What the agent says of its own life: the end of the run before, and what is left in the queue when it goes.
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { pino } from 'pino';
+import { Battery, isLow } from '../../src/agent/health/battery.ts';
+import { lastEnding, lastWords, pulseOf, tellEnding, thisRun } from '../../src/agent/lifecycle/run.ts';
+import { SimulatedRos } from '../../src/ros/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
+import { Problems, type Status } from '../../src/status/index.ts';
+import { outboxBench } from '../support/outbox.ts';
+
+const INVOCATION = '0123456789abcdef0123456789abcdef';
+const limits = { maxRows: 10, maxBytes: 10_000 };
+
+describe('the end of the run before', () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-life-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const start = (env: NodeJS.ProcessEnv) => {
+    const run = thisRun(env);
+    const lifetime = Lifetime.begin(folder, run);
+    return { lifetime, ending: lastEnding(folder, lifetime, run) };
+  };
+
+  it('is nothing before the first, then what systemd saw, once, then what it wrote down itself', () => {
+    const env = { ELDERLY_BOT_BOOT_ID: 'a', INVOCATION_ID: INVOCATION };
+    assert.equal(start(env).ending, undefined);
+    writeFileSync(join(folder, 'last-exit'), `${INVOCATION} watchdog ABRT\n`);
+    assert.equal(start({ ...env, INVOCATION_ID: 'f'.repeat(32) }).ending?.cause, 'watchdog');
+    assert.ok(!existsSync(join(folder, 'last-exit')));
+    const third = start(env);
+    assert.equal(third.ending?.cause, 'crash');
+    third.lifetime.end(5, 'asked');
+    assert.equal(start({ ...env, ELDERLY_BOT_BOOT_ID: 'b' }).ending?.cause, 'clean');
+    assert.equal(start({ ...env, ELDERLY_BOT_BOOT_ID: 'c' }).ending?.cause, 'power');
+  });
+
+  it('is an event, and a problem where nobody asked for it', () => {
+    const bench = outboxBench();
+    const problems = new Problems(
+      () => 0,
+      () => {},
+    );
+    const parts = { outbox: bench.outbox, problems, log: pino({ level: 'silent' }) };
+    tellEnding({ cause: 'clean', text: 'it was stopped' }, parts);
+    assert.deepEqual(problems.standing(), []);
+    tellEnding({ cause: 'power', text: 'no power' }, parts);
+    bench.outbox.flush();
+    const bodies = bench.outbox.claim('event', limits)?.rows.map(({ body }) => body);
+    assert.deepEqual(bodies?.at(-1), '"kind":"restarted","cause":"power","text":"no power"');
+    assert.deepEqual(
+      problems.standing().map(({ code }) => code),
+      ['ended_unasked'],
+    );
+    bench.remove();
+  });
+});
+
+describe('last words', () => {
+  it('say how much is queued and since when, and are not said of an empty queue', () => {
+    const bench = outboxBench();
+    lastWords('stopped', bench.outbox);
+    bench.outbox.flush();
+    assert.equal(bench.outbox.claim('event', limits), undefined);
+    const at = bench.clock.wall();
+    bench.outbox.append({ class: 'telemetry', channel: 'battery', value: 9 });
+    bench.clock.advance(1_000);
+    bench.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
+    bench.outbox.flush();
+    lastWords('battery', bench.outbox);
+    bench.outbox.flush();
+    const [row] = bench.outbox.claim('event', limits)?.rows ?? [];
+    assert.equal(row?.body, `"kind":"last_words","cause":"battery","queued":2,"oldest_at":${at}`);
+    bench.remove();
+  });
+
+  it('are said once for a battery that swings about the limit, and an unknown one changes nothing', () => {
+    let low = false;
+    const said: unknown[] = [];
+    for (const percent of [50, 9, 12, 14, 9, undefined, 15, 14, 9]) {
+      const was = low;
+      low = isLow(percent, 10, was);
+      if (low && !was) said.push(percent);
+    }
+    assert.deepEqual(said, [9, 9]);
+  });
+});
+
+describe('what is known of the battery', () => {
+  it('is what was heard last, and of when; nothing where it was never heard, or nobody is to say when it is low', () => {
+    const bench = outboxBench();
+    const { outbox, clock } = bench;
+    let heard: { value: unknown; ageMs: number } | undefined;
+    const channels = { heard: (name: string) => (name === 'battery' ? heard : undefined) };
+    const battery = new Battery({ channels, outbox, clock, lowBelow: 10 });
+    assert.equal(battery.look(), undefined);
+    heard = { value: 50, ageMs: 2_000 };
+    const full = { battery: 50, low: false, at: clock.wall() - 2_000 };
+    assert.deepEqual(battery.look(), full);
+    assert.equal(new Battery({ channels, outbox, clock, lowBelow: null }).look(), undefined);
+    heard = { value: null, ageMs: 0 };
+    assert.deepEqual(battery.look(), full);
+    for (const [percent, low] of [
+      [9, true],
+      [14, true],
+      [15, false],
+      [10, false],
+    ] as const) {
+      heard = { value: percent, ageMs: 0 };
+      assert.deepEqual(battery.look(), { battery: percent, low, at: clock.wall() });
+    }
+    bench.remove();
+  });
+});
+
+describe('the pulse', () => {
+  it('says that the database has taken nothing for long', async () => {
+    const bench = outboxBench();
+    const ros = new SimulatedRos();
+    const pulse = pulseOf({ ros, outbox: bench.outbox, status: () => ({}) as Status });
+    assert.equal(await pulse.ask(), undefined);
+    bench.db.exec('drop table tally');
+    bench.outbox.append({ class: 'alert', channel: 'fall', value: true });
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(await pulse.ask(), undefined);
+    bench.clock.advance(121_000);
+    assert.match(String(await pulse.ask()), /refused every write for 121 s/);
+    await ros.stop();
+    bench.db.close();
+    rmSync(bench.folder, { recursive: true });
+  });
+});

@@ -1,0 +1,139 @@
+// Where the doctor's patients lie: certificates, a Mosquitto, a house of ROS 2 nodes that publishes all the time. Each patient has a
+// name, a certificate and a state directory of its own, so that several can be looked at at once.
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CheckResult } from '../../src/doctor/index.ts';
+import { type BenchFiles, benchCertificates, type IssuedFiles, type LeafOptions } from '../../src/identity/index.ts';
+import { type QosProfile, type RosMessage, type RosNode, startRosNode } from '../../src/ros/index.ts';
+import { claimDomain, type RosDomain } from '../support/domain.ts';
+import { Mosquitto } from '../support/mosquitto.ts';
+import { AGENT } from '../support/program.ts';
+
+export interface Diagnosis {
+  readonly code: number;
+  readonly checks: readonly CheckResult[];
+  /** Errors and warnings that nothing else explains, in order. */
+  readonly told: readonly CheckResult[];
+  readonly stderr: string;
+}
+
+export interface PatientOptions {
+  /** Lines of its configuration, over a healthy one. */
+  readonly config?: string;
+  readonly certificate?: Omit<LeafOptions, 'name'>;
+}
+
+/** What every healthy robot's sensors publish. */
+const HOUSE: readonly (readonly [topic: string, type: string, message: () => RosMessage])[] = [
+  ...['gas', 'fire', 'fall', 'stranger'].map((name) => [`/${name}_detected`, 'std_msgs/msg/Bool', () => ({ data: false })] as const),
+  ['/battery_state', 'sensor_msgs/msg/BatteryState', () => ({ percentage: 0.8 })],
+  ['/jetson_temperature', 'sensor_msgs/msg/Temperature', () => ({ temperature: 41.5 })],
+];
+const RELIABLE = { reliability: 'reliable', durability: 'volatile', depth: 10 } as const;
+const EVERY_MS = 250;
+
+export class Ward {
+  readonly folder: string;
+  readonly files: BenchFiles;
+  readonly broker: Mosquitto;
+  readonly domain: RosDomain;
+  readonly #house: RosNode;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #admitted = 0;
+
+  private constructor(folder: string, files: BenchFiles, broker: Mosquitto, domain: RosDomain, house: RosNode) {
+    this.folder = folder;
+    this.files = files;
+    this.broker = broker;
+    this.domain = domain;
+    this.#house = house;
+  }
+
+  static async open(): Promise<Ward> {
+    const domain = await claimDomain();
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-doctor-'));
+    const files = await benchCertificates(join(folder, 'certs'), 'elderly-bot');
+    const ward = new Ward(folder, files, await Mosquitto.start({ certificates: files }), domain, await startRosNode({ name: 'house' }));
+    for (const [topic, type, message] of HOUSE) ward.publish(topic, type, message);
+    return ward;
+  }
+
+  /** From now on and again and again. */
+  publish(topic: string, type: string, message: () => RosMessage, qos: QosProfile = RELIABLE): void {
+    const publisher = this.#house.advertise(topic, type, qos);
+    this.#timers.push(setInterval(() => publisher.publish(message()), EVERY_MS));
+  }
+
+  /** Is there and says nothing. */
+  advertise(topic: string, type: string): void {
+    this.#house.advertise(topic, type, RELIABLE);
+  }
+
+  async admit(options: PatientOptions = {}): Promise<TestPatient> {
+    const name = `patient-${++this.#admitted}`;
+    const folder = join(this.folder, name);
+    mkdirSync(folder);
+    const files = await this.files.authority.issue(folder, 'robot', { ...options.certificate, name });
+    return new TestPatient(this, name, folder, files, options.config ?? '');
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#house.stop();
+    await this.broker.stop();
+    await this.domain.release();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export class TestPatient {
+  readonly name: string;
+  readonly folder: string;
+  readonly files: IssuedFiles;
+  readonly stateDir: string;
+  readonly configFile: string;
+  readonly #ward: Ward;
+
+  constructor(ward: Ward, name: string, folder: string, files: IssuedFiles, config: string) {
+    this.#ward = ward;
+    this.name = name;
+    this.folder = folder;
+    this.files = files;
+    this.stateDir = join(folder, 'state');
+    this.configFile = join(folder, 'robot.yaml');
+    writeFileSync(this.configFile, `thing: ${name}\ntopic_prefix: fleet/${name}\nstate_dir: state\n${config}`);
+  }
+
+  env(over: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      AWS_IOT_ENDPOINT: `localhost:${this.#ward.broker.port}`,
+      AWS_ROOT_CA: this.#ward.files.ca,
+      AWS_CERT_FILE: this.files.cert,
+      AWS_PRIVATE_KEY: this.files.key,
+      ...over,
+    };
+  }
+
+  makeStateDir(): void {
+    mkdirSync(this.stateDir, { recursive: true, mode: 0o700 });
+  }
+
+  /** Runs the doctor as somebody at the robot would. */
+  examine(over: NodeJS.ProcessEnv = {}, ...more: string[]): Promise<Diagnosis> {
+    const args = ['doctor', '--json', '--config', this.configFile, ...more];
+    return new Promise((resolve, reject) => {
+      execFile(AGENT, args, { env: this.env(over), timeout: 120_000 }, (error, stdout, stderr) => {
+        try {
+          const { checks } = JSON.parse(stdout) as { checks: CheckResult[] };
+          const told = checks.filter(({ status, hidden_by: by }) => by === null && (status === 'error' || status === 'warning'));
+          resolve({ code: error === null ? 0 : Number(error.code), checks, told, stderr });
+        } catch (cause) {
+          reject(new Error(`no diagnosis: ${stdout}${stderr}`, { cause }));
+        }
+      });
+    });
+  }
+}

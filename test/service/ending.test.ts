@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ENDINGS, type Ending, isUnasked, parseSeen, type SeenBySystemd, whyEnded } from '../../src/service/index.ts';
+import type { Run } from '../../src/state/index.ts';
+
+const INVOCATION = '0123456789abcdef0123456789abcdef';
+const RUN: Run = { version: '1.0.0', boot_id: 'a', invocation: INVOCATION, stopped: null };
+const seen = (result: string, status = 'KILL', oomKills?: number): SeenBySystemd => ({
+  invocation: INVOCATION,
+  result,
+  status,
+  ...(oomKills === undefined ? {} : { oomKills }),
+});
+const cause = (last: Partial<Run>, systemd?: SeenBySystemd, now: Partial<Run> = {}): Ending['cause'] =>
+  whyEnded({ ...RUN, ...last }, { version: '1.0.0', boot_id: 'a', ...now }, systemd).cause;
+
+describe('why the last run ended', () => {
+  it('is what it wrote down itself, where it got to that', () => {
+    assert.equal(cause({ stopped: 'asked' }), 'clean');
+    assert.equal(cause({ stopped: 'asked' }, undefined, { version: '1.1.0' }), 'upgrade');
+    assert.equal(cause({ stopped: 'asked' }, undefined, { boot_id: 'b' }), 'clean');
+    assert.equal(cause({ stopped: 'failed' }), 'failed_start');
+    assert.equal(cause({ stopped: 'mending' }, seen('watchdog')), 'mending');
+  });
+
+  it('is else what systemd saw', () => {
+    assert.equal(cause({}, seen('watchdog')), 'watchdog');
+    assert.equal(cause({}, seen('oom-kill')), 'oom');
+    for (const result of ['signal', 'core-dump', 'exit-code', 'timeout', 'protocol']) assert.equal(cause({}, seen(result)), 'crash');
+  });
+
+  it('is want of memory, where the kernel counted a kill and systemd saw only the signal', () => {
+    assert.equal(cause({}, seen('signal', 'KILL', 1)), 'oom');
+    assert.equal(cause({}, seen('signal', 'KILL', 0)), 'crash');
+    assert.equal(cause({}, seen('signal', 'SEGV', 1)), 'crash');
+    assert.equal(cause({}, seen('exit-code', '1', 1)), 'crash');
+    assert.equal(cause({}, seen('watchdog', 'ABRT', 1)), 'watchdog');
+  });
+
+  it('does not take what systemd saw of another run', () => {
+    assert.equal(cause({ invocation: 'f'.repeat(32) }, seen('watchdog')), 'crash');
+    assert.equal(cause({ invocation: null }, seen('watchdog'), { boot_id: 'b' }), 'power');
+  });
+
+  it('is else power, where the machine started anew, and a crash where it did not', () => {
+    assert.equal(cause({}, undefined, { boot_id: 'b' }), 'power');
+    assert.equal(cause({}), 'crash');
+    assert.equal(cause({ boot_id: null }), 'unknown');
+  });
+
+  it('is unasked but for a stop, an upgrade, and a start that failed and said so', () => {
+    const asked = ENDINGS.filter((each) => !isUnasked({ cause: each, text: '' }));
+    assert.deepEqual(asked, ['clean', 'upgrade', 'failed_start']);
+  });
+
+  it('reads the unit’s line whole or not at all', () => {
+    assert.deepEqual(parseSeen(`${INVOCATION} oom-kill KILL\n`), seen('oom-kill'));
+    assert.deepEqual(parseSeen(`${INVOCATION} signal KILL 2\n`), seen('signal', 'KILL', 2));
+    for (const torn of ['', `${INVOCATION}`, `${INVOCATION} watchdog`, `${INVOCATION} watchdog ABRT`, '  \n']) {
+      assert.equal(parseSeen(torn), undefined);
+    }
+  });
+});
