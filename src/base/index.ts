@@ -1,5 +1,16 @@
 export { ago } from './ago.ts';
 export { type BackoffLimits, backoffMs, STABLE_AFTER_MS } from './backoff.ts';
+export {
+  COMMAND_CRASH_POINTS,
+  CRASH_AT,
+  type CrashPoint,
+  crashPoint,
+  IMPORT_CRASH_POINTS,
+  OUTBOX_CRASH_POINTS,
+  PROVISION_CRASH_POINTS,
+  SLICE_CRASH_POINTS,
+  UPLOAD_CRASH_POINTS,
+} from './crashPoint.ts';
 export { codeOf, messageOf } from './errors.ts';
 export { nearestCause } from './nearestCause.ts';
 export { replaceFile } from './replaceFile.ts';

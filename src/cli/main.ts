@@ -46,7 +46,7 @@ await yargs(words)
     },
     async ({ config, json, all, rosLook }) => {
       if (rosLook) {
-        const { lookAndTell } = await import('../doctor/checks/rosLook.ts');
+        const { lookAndTell } = await import('../doctor/index.ts');
         await exitWith(() => lookAndTell(config, remap));
       } else {
         const { doctor } = await import('./doctor.ts');
@@ -239,7 +239,7 @@ await yargs(words)
           coerce: whole('--lines', 0),
         }),
     async ({ what, config, user, root, follow, lines }) => {
-      const service = await import('../service/install.ts');
+      const service = await import('../service/index.ts');
       await exitWith(async () => {
         if (what === 'install') return service.install({ config, user, root });
         if (what === 'uninstall') return service.uninstall(root);

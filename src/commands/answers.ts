@@ -1,7 +1,7 @@
 // Exactly one answer for each id: the result's row and the journal's entry are one transaction, and an id counts as taken from
 // its admission on, also while its answer is not on disk yet.
 
-import { crashPoint } from '../base/crashPoint.ts';
+import { crashPoint } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
 import type { ResultBody } from '../wire/index.ts';

@@ -1,7 +1,6 @@
 // Where admitted commands leave for ROS, and how long each took from the broker's message on.
 import type { Logger } from 'pino';
-import { crashPoint } from '../base/crashPoint.ts';
-import { messageOf } from '../base/index.ts';
+import { crashPoint, messageOf } from '../base/index.ts';
 import { type CommandConfig, STOP } from '../config/index.ts';
 import { Histogram, type HistogramStatus } from '../status/index.ts';
 import type { ResultBody } from '../wire/index.ts';

@@ -3,8 +3,7 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { crashPoint } from '../base/crashPoint.ts';
-import { codeOf, replaceFile } from '../base/index.ts';
+import { codeOf, crashPoint, replaceFile } from '../base/index.ts';
 import { Announcements, announcementOf } from './announcements.ts';
 
 export type SlotName = 'a' | 'b';

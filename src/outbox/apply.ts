@@ -1,5 +1,6 @@
 // One page of a receipt, applied in one transaction: what it covers goes, what is hopeless or unknown is declared.
-import { crashPoint } from '../base/crashPoint.ts';
+
+import { crashPoint } from '../base/index.ts';
 import { count, type Ranges, type Receipt, subtract, union } from '../wire/index.ts';
 import type { Parts } from './care.ts';
 import type { WaitingRow } from './intake.ts';

@@ -1,7 +1,7 @@
 // What is done once a minute: rows that are too old go, what only a receipt could confirm goes where none ever came, and the WAL
 // is copied into the database.
 
-import { crashPoint } from '../base/crashPoint.ts';
+import { crashPoint } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Lifetime } from '../state/index.ts';
 import { rangesOf } from '../wire/index.ts';

@@ -1,6 +1,7 @@
 // Which rows leave next: of a class the oldest that are neither on their way nor acknowledged. What was just committed leaves without
 // being read back, and what is known to be empty is not looked at.
-import { crashPoint } from '../base/crashPoint.ts';
+
+import { crashPoint } from '../base/index.ts';
 import type { Range } from '../wire/index.ts';
 import type { WaitingRow } from './intake.ts';
 import type { Lanes } from './lanes.ts';

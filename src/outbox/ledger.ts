@@ -1,6 +1,7 @@
 // What this file knows of every row: which outboxes there are, what is on its way, acknowledged, covered or given up. Memory follows
 // the disk: nothing here changes before its transaction has been committed.
-import { crashPoint } from '../base/crashPoint.ts';
+
+import { crashPoint } from '../base/index.ts';
 import { type Range, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
 import { type Claim, Claims } from './claims.ts';
 import type { WaitingRow } from './intake.ts';

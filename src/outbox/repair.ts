@@ -3,8 +3,7 @@
 // be read are taken over under their own names, and the cloud is told what is lost.
 import { closeSync, existsSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { crashPoint } from '../base/crashPoint.ts';
-import { codeOf, messageOf } from '../base/index.ts';
+import { codeOf, crashPoint, messageOf } from '../base/index.ts';
 import type { EventBody } from '../wire/index.ts';
 import { closedEvent, salvage, unknownTo } from './salvage.ts';
 import { DamagedError, type Db, openDatabase } from './schema.ts';

@@ -1,7 +1,7 @@
 // The way in: rows wait in memory for their commit, alerts and all that is prompt until the end of the running callback, telemetry for
 // its group. What could not be committed is tried again with the rows after it.
 
-import { crashPoint } from '../base/crashPoint.ts';
+import { crashPoint } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import { AgentError } from '../errors.ts';
 import type { Lifetime } from '../state/index.ts';

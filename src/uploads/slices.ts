@@ -2,7 +2,7 @@
 // that a kill costs at most the slice that was being cut, and nothing is sent twice or left out. More than one get a manifest.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { crashPoint } from '../base/crashPoint.ts';
+import { crashPoint } from '../base/index.ts';
 import type { Notes } from '../outbox/index.ts';
 import type { NewUpload } from './item.ts';
 

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crashPoint } from '../base/crashPoint.ts';
+import { crashPoint } from '../base/index.ts';
 import type { UploadRow, UploadRows } from '../outbox/index.ts';
 import { fileName, type NewUpload, rowOf } from './item.ts';
 import { isSlice, surplus } from './order.ts';

@@ -3,8 +3,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import * as z from 'zod';
-import { crashPoint } from '../base/crashPoint.ts';
-import { messageOf } from '../base/index.ts';
+import { crashPoint, messageOf } from '../base/index.ts';
 import type { UploadRow } from '../outbox/index.ts';
 import { type Answer, type Manner, postJson, putFile } from './http.ts';
 import { contentTypeOf } from './item.ts';

@@ -1,8 +1,7 @@
 // Uploads, one at a time, the most urgent first: a file that was spooled is in the store and the cloud has said so, or it still
 // waits; then an event says it. Trying goes on for days; an incident's picture takes the link from a log.
 
-import { crashPoint } from '../base/crashPoint.ts';
-import { type BackoffLimits, backoffMs, messageOf, wait } from '../base/index.ts';
+import { type BackoffLimits, backoffMs, crashPoint, messageOf, wait } from '../base/index.ts';
 import { CLOCKS_DIFFER_MS, type Clock } from '../clock/index.ts';
 import type { Outbox, UploadRow, UploadRows } from '../outbox/index.ts';
 import type { Problems, UploadsStatus } from '../status/index.ts';

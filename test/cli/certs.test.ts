@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { CRASH_AT, IMPORT_CRASH_POINTS } from '../../src/base/crashPoint.ts';
+import { CRASH_AT, IMPORT_CRASH_POINTS } from '../../src/base/index.ts';
 import { AMAZON_ROOT_CA, readCredentials, Slots, slotPaths } from '../../src/identity/index.ts';
 import { FakeClock, fakeClockMissing } from '../faults/fakeClock.ts';
 import { CertsBench } from '../support/certs.ts';

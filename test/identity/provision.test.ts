@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { CRASH_AT, PROVISION_CRASH_POINTS } from '../../src/base/crashPoint.ts';
+import { CRASH_AT, PROVISION_CRASH_POINTS } from '../../src/base/index.ts';
 import { AgentError } from '../../src/errors.ts';
 import { FakeClock, fakeClockMissing } from '../faults/fakeClock.ts';
 import type { Rejection } from '../support/iotCore.ts';

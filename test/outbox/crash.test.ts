@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { CRASH_AT, OUTBOX_CRASH_POINTS } from '../../src/base/crashPoint.ts';
+import { CRASH_AT, OUTBOX_CRASH_POINTS } from '../../src/base/index.ts';
 import { OutboxReader, verifyOutbox } from '../../src/outbox/index.ts';
 
 const LIFE = fileURLToPath(new URL('crashLife.ts', import.meta.url));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { CRASH_AT, UPLOAD_CRASH_POINTS } from '../../src/base/crashPoint.ts';
+import { CRASH_AT, UPLOAD_CRASH_POINTS } from '../../src/base/index.ts';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { OutboxReader, verifyOutbox } from '../../src/outbox/index.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';

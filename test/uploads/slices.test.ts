@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import Database from 'better-sqlite3';
-import { CRASH_AT, SLICE_CRASH_POINTS } from '../../src/base/crashPoint.ts';
+import { CRASH_AT, SLICE_CRASH_POINTS } from '../../src/base/index.ts';
 
 const LIFE = fileURLToPath(new URL('sliceLife.ts', import.meta.url));
 

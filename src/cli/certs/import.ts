@@ -2,8 +2,7 @@
 // taken in one step: after a kill the robot has the old identity or the new one.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { crashPoint } from '../../base/crashPoint.ts';
-import { messageOf } from '../../base/index.ts';
+import { crashPoint, messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import { AMAZON_ROOT_CA, choose, type Finding, type HandedFile, type SlotContent, verifyIdentity } from '../../identity/index.ts';
 import { describeFinding } from './findings.ts';

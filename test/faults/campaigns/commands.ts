@@ -1,6 +1,7 @@
 // kill -9 at each named point between a command's record, its publishing and its result; then the same command comes again, twice.
 // However it died, the ROS message came at most once, and the id has exactly one result.
-import { COMMAND_CRASH_POINTS, CRASH_AT } from '../../../src/base/crashPoint.ts';
+
+import { COMMAND_CRASH_POINTS, CRASH_AT } from '../../../src/base/index.ts';
 import { THING } from '../../support/bench.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { MovingRobot, movingMissing } from '../moving.ts';

@@ -1,6 +1,7 @@
 // kill -9 at each named point of a fleet provisioning, and the same command again. However often it was killed, there is one thing, the
 // robot uses a certificate that is active, and nothing is left under way.
-import { CRASH_AT, PROVISION_CRASH_POINTS } from '../../../src/base/crashPoint.ts';
+
+import { CRASH_AT, PROVISION_CRASH_POINTS } from '../../../src/base/index.ts';
 import { ProvisioningBench } from '../../support/provisioning.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findVersitygw } from '../../../cloud/test/support/objectStore.ts';
-import { UPLOAD_CRASH_POINTS } from '../../../src/base/crashPoint.ts';
+import { UPLOAD_CRASH_POINTS } from '../../../src/base/index.ts';
 import { type BenchFiles, benchCertificates } from '../../../src/identity/index.ts';
 import { sha256Of } from '../../support/hash.ts';
 import type { Trouble } from '../../support/objectProxy.ts';
