@@ -1,18 +1,18 @@
-// What a configuration may say of one argument of a command.
+// Schema of one command argument.
 import * as z from 'zod';
 
 export const argument = z
   .strictObject({
     type: z.enum(['boolean', 'number', 'integer', 'string']),
-    /** Left out and without a default: the field of the message keeps ROS's own default. */
+    /** If false and without a default, the message field keeps ROS's own default. */
     required: z.boolean().default(true),
     default: z.union([z.boolean(), z.number(), z.string()]).optional(),
-    /** Numbers: the result says so when a value was brought back into these limits. */
+    /** Limits of a number. A value outside is clamped, and the result says so. */
     min: z.number().optional(),
     max: z.number().optional(),
     enum: z.array(z.string()).min(1).optional(),
     pattern: z.string().optional(),
-    /** Strings: the names that may be given, and the part of the message each stands for, such as a named place's pose. */
+    /** Strings: allowed names, each with the message part that it stands for, such as the pose of a named place. */
     choices: z.record(z.string().min(1).max(40), z.unknown()).optional(),
     max_length: z.int().min(1).max(4096).default(256),
     unit: z.string().max(20).optional(),
@@ -27,17 +27,17 @@ function wrongWith(rules: ArgumentConfig): [key: string, text: string][] {
   const faults: [string, string][] = [];
   const isNumber = type === 'number' || type === 'integer';
   if (!isNumber && (min !== undefined || max !== undefined)) faults.push([min === undefined ? 'max' : 'min', 'expected only for numbers']);
-  if (min !== undefined && max !== undefined && min > max) faults.push(['min', `it is above max (${max})`]);
+  if (min !== undefined && max !== undefined && min > max) faults.push(['min', `expected at most max (${max})`]);
   for (const [key, given] of Object.entries({ enum: words, pattern, choices })) {
     if (given !== undefined && type !== 'string') faults.push([key, 'expected only for strings']);
   }
   if (choices && (words || Object.keys(choices).length === 0))
     faults.push(['choices', 'expected at least one name, and no enum beside it']);
-  if (pattern !== undefined && !isPattern(pattern)) faults.push(['pattern', 'it is no regular expression']);
+  if (pattern !== undefined && !isPattern(pattern)) faults.push(['pattern', 'expected a valid regular expression']);
   const fits = value === undefined || (type === 'integer' ? Number.isSafeInteger(value) : typeof value === (isNumber ? 'number' : type));
   if (!fits) faults.push(['default', `expected ${type}`]);
   if (typeof value === 'number' && (value < (min ?? value) || value > (max ?? value)))
-    faults.push(['default', 'it is outside min and max']);
+    faults.push(['default', 'expected a value between min and max']);
   const names = words ?? (choices && Object.keys(choices));
   if (typeof value === 'string' && names && !names.includes(value)) faults.push(['default', `expected one of ${names.join(', ')}`]);
   return faults;

@@ -1,5 +1,4 @@
-// What a configuration may say of one camera: which of its pictures are kept, how large they are, what must never be in them, and who
-// alone may look at them.
+// Schema of one camera: which pictures are kept, their size, the zones that are blacked out, and who can decrypt them.
 import { bech32 } from '@scure/base';
 import * as z from 'zod';
 import { channelName } from '../wire/index.ts';
@@ -19,46 +18,46 @@ const type = z
 const fraction = z.number().min(0).max(1);
 const share = z.number().gt(0, 'expected more than 0').max(1);
 
-/** In fractions of the picture, so that it still covers the bed when the camera's resolution changes. */
+/** In fractions of the picture, so a zone still covers the bed when the camera's resolution changes. */
 const zone = z
   .strictObject({ x: fraction, y: fraction, width: share, height: share })
   .refine(({ x, width }) => x + width <= 1, {
     path: ['width'],
-    message: 'it reaches beyond the right edge: expected x + width of at most 1',
+    message: 'expected x + width of at most 1: the zone reaches beyond the right edge',
   })
   .refine(({ y, height }) => y + height <= 1, {
     path: ['height'],
-    message: 'it reaches beyond the lower edge: expected y + height of at most 1',
+    message: 'expected y + height of at most 1: the zone reaches beyond the lower edge',
   });
 export type PrivacyZone = z.infer<typeof zone>;
 
 const EXPECTED_RECIPIENT = 'expected an age public key (X25519), such as age1 and 58 more characters, as age-keygen prints it';
 
-/** A mistyped key would make every picture unreadable for ever, so its checksum is looked at. */
+/** A mistyped key would make every picture unreadable for ever, so the schema checks the key's checksum. */
 const recipient = z.string().refine(isX25519Recipient, EXPECTED_RECIPIENT);
 
 export const camera = z.strictObject({
   topic: topicName,
-  /** `auto`: what its publishers have. */
+  /** `auto`: the type of the publishers. */
   type: type.optional(),
-  /** How far back a clip goes; as much is kept in memory, as small pictures. */
+  /** How far back a clip goes. This much is kept in memory, as small pictures. */
   ring: durationBetween('1s', '60s').prefault('10s'),
-  /** How far a clip goes on after the alert. */
+  /** How long a clip continues after the alert. */
   after: durationBetween('1s', '60s').prefault('5s'),
-  /** Pictures a second that are kept; the others are not even decoded. */
+  /** Pictures per second that are kept; the others are not decoded. */
   rate: z.number().min(0.1).max(10).default(2),
-  /** Pixels; a smaller picture stays as it is. */
+  /** Pixels. A narrower picture keeps its size. */
   width: z.int().min(64).max(1920).default(640),
-  /** Of JPEG. */
+  /** JPEG quality in percent. */
   quality: z.int().min(1).max(95).default(75),
   zones: z.array(zone).max(32).default([]),
-  /** When a picture is taken without an alert; left out: never. */
+  /** When a picture is taken without an alert. Absent: never. */
   schedule: cron.optional(),
-  /** std_msgs/Bool: true, or not known yet, keeps nothing but what `privacy_allows` names. */
+  /** A std_msgs/Bool topic. While it is true or not yet known, only the channels in `privacy_allows` get pictures. */
   privacy_topic: topicName.optional(),
-  /** Channels whose alerts are pictured in privacy too. */
+  /** Channels whose alerts get pictures even in privacy. */
   privacy_allows: z.array(channelName).max(32).default([]),
-  /** Nobody else can read the pictures, the cloud neither. */
+  /** age public keys. Nobody else can read the pictures, not even the cloud. */
   recipients: z.array(recipient).max(16).default([]),
 });
 export type CameraConfig = z.infer<typeof camera>;
@@ -69,15 +68,15 @@ interface Whole {
   readonly uploads: { readonly api: string | null };
 }
 
-/** What is wrong of cameras beside the rest of the configuration. */
-export function wrongCameras({ cameras, channels, uploads }: Whole): [path: readonly (string | number)[], text: string][] {
+/** Faults of cameras that only show beside the rest of the configuration. */
+export function cameraFaults({ cameras, channels, uploads }: Whole): [path: readonly (string | number)[], text: string][] {
   const alerts = Object.keys(channels).filter((name) => channels[name]?.class === 'alert');
   return Object.entries(cameras).flatMap(([name, { privacy_topic: topic, privacy_allows: allows }]) => {
     const at = ['cameras', name];
     const faults: [readonly (string | number)[], string][] = allows.flatMap((channel, i) =>
       alerts.includes(channel) ? [] : [[[...at, 'privacy_allows', i], `expected a channel of class alert: ${alerts.join(', ')}`]],
     );
-    if (uploads.api === null) faults.push([at, 'expected only with uploads.api: its pictures could not leave the robot']);
+    if (uploads.api === null) faults.push([at, 'expected only with uploads.api: without it the pictures cannot leave the robot']);
     if (allows.length > 0 && topic === undefined) faults.push([[...at, 'privacy_allows'], 'expected only with privacy_topic']);
     return faults;
   });

@@ -1,4 +1,4 @@
-// A condition on a channel, as people write it: `battery > 15`, `fall == false`, `mode == idle`.
+// Parser of conditions on a channel: `battery > 15`, `fall == false`, `mode == idle`.
 import * as z from 'zod';
 
 export const COMPARISONS = ['==', '!=', '<=', '>=', '<', '>'] as const;
@@ -6,9 +6,9 @@ export type Comparison = (typeof COMPARISONS)[number];
 
 export interface Condition {
   readonly channel: string;
-  readonly is: Comparison;
+  readonly comparison: Comparison;
   readonly value: boolean | number | string;
-  /** As it was written. */
+  /** The condition as the file has it. */
   readonly text: string;
 }
 
@@ -27,25 +27,25 @@ export const condition = z.string().transform((written, context): Condition => {
   return { channel, ...comparison, text };
 });
 
-/** `> 15`, `== idle`, `!= "not there"`; undefined for anything else. Order is for numbers only. */
-export function parseComparison(text: string): Pick<Condition, 'is' | 'value'> | undefined {
-  const [, comparison, literal] = COMPARISON.exec(text.trim()) ?? [];
-  const is = COMPARISONS.find((each) => each === comparison);
-  if (is === undefined || literal === undefined) return undefined;
+/** Parses `> 15`, `== idle` or `!= "not there"`; undefined for anything else. Only numbers have an order. */
+export function parseComparison(text: string): Pick<Condition, 'comparison' | 'value'> | undefined {
+  const [, operator, literal] = COMPARISON.exec(text.trim()) ?? [];
+  const comparison = COMPARISONS.find((each) => each === operator);
+  if (comparison === undefined || literal === undefined) return undefined;
   const value = literalValue(literal);
-  const ordered = is !== '==' && is !== '!=';
-  return ordered && typeof value !== 'number' ? undefined : { is, value };
+  const ordered = comparison !== '==' && comparison !== '!=';
+  return ordered && typeof value !== 'number' ? undefined : { comparison, value };
 }
 
-/** Values of different types are never equal and never compare, so that `!=` can't be met by a value that makes no sense. */
-export function holds({ is, value }: Pick<Condition, 'is' | 'value'>, found: unknown): boolean {
+/** Values of different types never match, not even with `!=`: a value of the wrong type must not meet a condition. */
+export function holds({ comparison, value }: Pick<Condition, 'comparison' | 'value'>, found: unknown): boolean {
   if (typeof found !== typeof value) return false;
-  if (is === '==') return found === value;
-  if (is === '!=') return found !== value;
+  if (comparison === '==') return found === value;
+  if (comparison === '!=') return found !== value;
   if (typeof found !== 'number' || typeof value !== 'number') return false;
-  if (is === '<') return found < value;
-  if (is === '<=') return found <= value;
-  return is === '>' ? found > value : found >= value;
+  if (comparison === '<') return found < value;
+  if (comparison === '<=') return found <= value;
+  return comparison === '>' ? found > value : found >= value;
 }
 
 function literalValue(literal: string): boolean | number | string {

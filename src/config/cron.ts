@@ -1,4 +1,4 @@
-// Times as cron writes them: minute, hour, day of month, month, day of week, all in UTC.
+// Schema of a cron expression: minute, hour, day of month, month, day of week, all in UTC.
 import { validate } from 'node-cron';
 import * as z from 'zod';
 

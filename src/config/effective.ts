@@ -1,4 +1,4 @@
-// Every value of a configuration, and where it is given: what `config show` prints.
+// Every value of a configuration with its origin, for `config show`.
 import { DEFAULT_FILE, layersOf, variableOf } from './layers.ts';
 import { config as configSchema } from './schema.ts';
 import { placeOf } from './source.ts';
@@ -8,11 +8,11 @@ export interface EffectiveValue {
   /** `channels.gas.topic` */
   readonly key: string;
   readonly value: unknown;
-  /** `default`, `FILE:LINE:COLUMN`, the name of the environment variable, or `schema`: what an entry has without being told. */
+  /** `default`, `FILE:LINE:COLUMN`, the name of the environment variable, or `schema` for a default inside an entry. */
   readonly from: string;
 }
 
-/** Every value, and where it is given; what entries of channels, commands and cameras have without being told too. @throws as loadConfig does */
+/** Every value with its origin, including the defaults inside channels, commands and cameras. @throws as loadConfig does */
 export function effectiveConfig(file: string | undefined, environment: NodeJS.ProcessEnv): EffectiveValue[] {
   const { sources, merged } = layersOf(file, environment);
   const given = leaves(merged, []).map(([path, value]) => {
@@ -23,22 +23,22 @@ export function effectiveConfig(file: string | undefined, environment: NodeJS.Pr
       from: variableOf(path, environment) ?? (where.startsWith(`${DEFAULT_FILE}:`) ? 'default' : where),
     };
   });
-  return byEntry([...given, ...untold(merged, given)]);
+  return byEntry([...given, ...schemaDefaults(merged, given)]);
 }
 
-/** In the program's units: milliseconds and bytes. Nothing where the configuration is wrong, since then it is not known what it means. */
-function untold(merged: Tree, given: readonly EffectiveValue[]): EffectiveValue[] {
+/** In the program's units: milliseconds and bytes. Empty if the configuration is invalid, since defaults depend on a valid entry. */
+function schemaDefaults(merged: Tree, given: readonly EffectiveValue[]): EffectiveValue[] {
   const parsed = configSchema.safeParse(merged).data;
   if (!parsed) return [];
-  // A value that was given in short, such as a profile's name, is not told again in its parts.
-  const told = new Set(given.map(({ key }) => key));
-  const isTold = (path: readonly string[]) => path.some((_, i) => told.has(path.slice(0, i + 1).join('.')));
+  // A value in short form, such as a profile's name, is not repeated as its parts.
+  const listed = new Set(given.map(({ key }) => key));
+  const isListed = (path: readonly string[]) => path.some((_, i) => listed.has(path.slice(0, i + 1).join('.')));
   return leaves(parsed as Tree, [])
-    .filter(([path, value]) => value !== undefined && !isTold(path))
+    .filter(([path, value]) => value !== undefined && !isListed(path))
     .map(([path, value]) => ({ key: path.join('.'), value, from: 'schema' }));
 }
 
-/** Each entry's values stand together, in the order of the entries. */
+/** Groups the values of each entry, in the order of the entries. */
 function byEntry(values: readonly EffectiveValue[]): EffectiveValue[] {
   const entry = ({ key }: EffectiveValue) => key.split('.').slice(0, 2).join('.');
   const order = [...new Set(values.map(entry))];

@@ -1,8 +1,8 @@
-// The broker's address as the configuration says it: HOST or HOST:PORT, an IPv6 address in brackets.
+// The broker's address in the configuration: HOST or HOST:PORT, an IPv6 address in brackets.
 
 export interface Endpoint {
   readonly host: string;
-  /** Undefined where none is given. */
+  /** Undefined if the address has none. */
   readonly port: number | undefined;
 }
 

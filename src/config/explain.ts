@@ -1,11 +1,11 @@
-// What the schema has against a configuration, for a person: one line for each thing wrong, with file, line, value and what is expected.
+// Turns the schema's findings into lines for a person: file, line, key, found value, expected value.
 import type { z } from 'zod';
 import { config as configSchema } from './schema.ts';
 import { placeOf, type Source } from './source.ts';
 import { nearest } from './suggest.ts';
 import { isTree, type Path, type Tree, valueAt } from './tree.ts';
 
-/** One line for each thing that is wrong: file:line:column, which key, what was found, what was expected. */
+/** One line per fault, as `file:line:column: key is value: expected ...`. */
 export function explain(issue: z.core.$ZodIssue, sources: readonly Source[], merged: Tree): string[] {
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(issue.path);
@@ -17,7 +17,7 @@ export function explain(issue: z.core.$ZodIssue, sources: readonly Source[], mer
   }
   const found = valueAt(merged, issue.path as Path);
   if (issue.code === 'invalid_union' && isTree(found)) {
-    // Of several shapes the one of keys is meant: what is wrong within it helps, that none fits does not.
+    // A fault inside the shape with keys helps a person; "no shape fits" does not.
     const within = issue.errors.find((branch) => branch.some(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'));
     if (within) return within.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }, sources, merged));
   }
@@ -25,7 +25,7 @@ export function explain(issue: z.core.$ZodIssue, sources: readonly Source[], mer
   return [`${placeOf(issue.path as Path, sources)}: ${issue.path.join('.')} is ${value}: ${expectation(issue)}`];
 }
 
-/** As people say them. */
+/** Types in a person's words. */
 const TYPES: Readonly<Record<string, string>> = {
   int: 'a whole number',
   number: 'a number',
@@ -45,7 +45,7 @@ function expectation(issue: z.core.$ZodIssue): string {
   return issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
 }
 
-/** The keys the schema knows at a path. */
+/** The keys that the schema allows at a path. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
   let node: unknown = configSchema;
   for (const key of path) {
@@ -58,7 +58,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
 function unwrap(schema: unknown): unknown {
   const inner = schema as { unwrap?: () => unknown; in?: unknown; options?: readonly unknown[] } | undefined;
   if (typeof inner?.unwrap === 'function') return unwrap(inner.unwrap());
-  // A schema that transforms is a pipe: what may be written is what goes in.
+  // A schema that transforms is a pipe; its input side says which keys a file may have.
   if (inner?.in) return unwrap(inner.in);
   return inner?.options?.map(unwrap).find((option) => (option as { shape?: Tree } | undefined)?.shape) ?? inner;
 }

@@ -1,5 +1,5 @@
-// The schema of a configuration file for editors, so that they complete and check keys. A file says only what differs from the default
-// one, so nothing is required, and null takes an entry away.
+// JSON Schema of a configuration file, so that editors complete and check keys. A file lists only differences from the default file:
+// no key is required, and null removes an entry.
 import * as z from 'zod';
 import { config } from './schema.ts';
 

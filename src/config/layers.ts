@@ -1,4 +1,4 @@
-// What a configuration is made of, lowest first: the default file, the given one, the environment.
+// The layers of a configuration, lowest first: the default file, the given file, the environment.
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AgentError } from '../errors.ts';
@@ -7,7 +7,7 @@ import { isTree, merge, type Path, setAt, type Tree, valueAt } from './tree.ts';
 
 export const DEFAULT_FILE = fileURLToPath(new URL('../../config/default.yaml', import.meta.url));
 
-/** Names given by the system's specification; a value in the environment wins over the file. */
+/** Names from docs/reference/protocol.md (Inherited interface). A value in the environment overrides the file. */
 const ENVIRONMENT = {
   AWS_IOT_ENDPOINT: ['mqtt', 'endpoint'],
   AWS_ROOT_CA: ['mqtt', 'root_ca'],
@@ -15,7 +15,7 @@ const ENVIRONMENT = {
   AWS_PRIVATE_KEY: ['mqtt', 'private_key'],
 } as const;
 
-/** Keys that hold a path: relative ones are relative to the file that gives them. */
+/** Keys that hold a path. A relative path is resolved against the folder of its file. */
 const PATHS = [
   ['state_dir'],
   ['mqtt', 'root_ca'],
@@ -26,14 +26,14 @@ const PATHS = [
 ] as const;
 
 export interface Layers {
-  /** Uppermost first. */
+  /** Highest layer first. */
   readonly sources: readonly Source[];
   readonly merged: Tree;
 }
 
-/** The default file, the given one above it, the environment on top. @param wrong as `readSource` has it. */
-export function layersOf(file: string | undefined, environment: NodeJS.ProcessEnv, wrong?: (error: AgentError) => void): Layers {
-  const sources = [readSource(DEFAULT_FILE), ...(file === undefined ? [] : [readSource(resolve(file), wrong)])];
+/** The default file, the given file above it, the environment on top. @param onSyntaxError as in `readSource` */
+export function layersOf(file: string | undefined, environment: NodeJS.ProcessEnv, onSyntaxError?: (error: AgentError) => void): Layers {
+  const sources = [readSource(DEFAULT_FILE), ...(file === undefined ? [] : [readSource(resolve(file), onSyntaxError)])];
   const merged = sources.reduce<Tree>((below, source) => merge(below, absolutePaths(source)), {});
   for (const [name, path] of Object.entries(ENVIRONMENT)) {
     const value = environment[name];
@@ -42,7 +42,7 @@ export function layersOf(file: string | undefined, environment: NodeJS.ProcessEn
   return { sources: sources.reverse(), merged };
 }
 
-/** The environment's variable that gives this value, where one does. */
+/** The environment variable that sets this value, if one does. */
 export function variableOf(path: Path, environment: NodeJS.ProcessEnv): string | undefined {
   return Object.entries(ENVIRONMENT).find(([name, given]) => environment[name] && given.join('.') === path.join('.'))?.[0];
 }

@@ -1,39 +1,39 @@
-// One wrong channel or camera must not keep the robot from watching with all the others: wrong entries are taken out, each with why.
+// Removes invalid channels and cameras, each with its reason: one invalid entry must not stop the robot from watching with the others.
 import { explain } from './explain.ts';
 import { config as configSchema } from './schema.ts';
 import type { Source } from './source.ts';
 import { isTree, type Tree } from './tree.ts';
 
 export interface LeftOut {
-  readonly of: 'channels' | 'cameras' | 'commands';
+  readonly section: 'channels' | 'cameras' | 'commands';
   readonly name: string;
   readonly text: string;
 }
 
-/** Takes them out of `merged`: channels and cameras, then the commands whose conditions need a channel that is gone. */
-export function leaveOutWrong(merged: Tree, sources: readonly Source[]): LeftOut[] {
-  const channels = wrongOf(merged, 'channels', sources);
-  const cameras = wrongOf(merged, 'cameras', sources);
-  return [...channels, ...cameras, ...(channels.length > 0 ? wrongOf(merged, 'commands', sources) : [])];
+/** Removes from `merged`: invalid channels and cameras, then the commands whose conditions need a removed channel. */
+export function leaveOutInvalid(merged: Tree, sources: readonly Source[]): LeftOut[] {
+  const channels = leaveOut(merged, 'channels', sources);
+  const cameras = leaveOut(merged, 'cameras', sources);
+  return [...channels, ...cameras, ...(channels.length > 0 ? leaveOut(merged, 'commands', sources) : [])];
 }
 
 /**
- * Takes wrong entries of `channels` or `cameras` out of `merged`, or of `commands` those whose conditions are on a channel that was taken out.
- * @returns what was taken out, and why.
+ * Removes invalid entries of one section. In `commands`, only a condition on a removed channel counts.
+ * @returns the removed entries with their reasons.
  */
-function wrongOf(merged: Tree, map: LeftOut['of'], sources: readonly Source[]): LeftOut[] {
+function leaveOut(merged: Tree, section: LeftOut['section'], sources: readonly Source[]): LeftOut[] {
   const issues = configSchema.safeParse(merged).error?.issues ?? [];
-  const ours = issues.filter(({ path }) => path[0] === map && path.length > 1 && (map !== 'commands' || path[2] === 'when'));
+  const ours = issues.filter(({ path }) => path[0] === section && path.length > 1 && (section !== 'commands' || path[2] === 'when'));
   const names = [...new Set(ours.map(({ path }) => String(path[1])))];
   const found = names.map((name) => ({
-    of: map,
+    section,
     name,
     text: ours
       .filter(({ path }) => String(path[1]) === name)
       .flatMap((issue) => explain(issue, sources, merged))
       .join('; '),
   }));
-  const entries = merged[map];
+  const entries = merged[section];
   if (isTree(entries)) for (const name of names) delete entries[name];
   return found;
 }

@@ -1,10 +1,9 @@
-// From files and environment to a checked configuration: the layers as one, names as ROS has them in the end, and entries that are
-// wrong refused or left out.
+// Loads a configuration: merges files and environment, resolves ROS names, and refuses or leaves out invalid entries.
 import { stringify } from 'yaml';
 import { AgentError } from '../errors.ts';
 import { explain } from './explain.ts';
 import { layersOf } from './layers.ts';
-import { type LeftOut, leaveOutWrong } from './leaveOut.ts';
+import { type LeftOut, leaveOutInvalid } from './leaveOut.ts';
 import { withRosNames } from './names.ts';
 import type { Remap } from './ros.ts';
 import { type Config, config as configSchema } from './schema.ts';
@@ -12,26 +11,26 @@ import { placeOf, type Source } from './source.ts';
 import { isTree, setAt, type Tree, valueAt } from './tree.ts';
 
 export interface LoadedConfig {
-  /** Its topics, node name and namespace are those ROS has in the end, after `ros.remap`. */
+  /** Topics, node name and namespace are final: `ros.remap` is applied. */
   readonly config: Config;
-  /** `file:line:column` of a key, for messages about a value that only turned out wrong later. */
+  /** `file:line:column` of a key, for messages about a value that turns out wrong at run time. */
   readonly place: (path: readonly string[]) => string;
-  /** Entries that are wrong and were left out, each with the lines that say why. */
+  /** Invalid entries that were left out, each with its reason. */
   readonly off: readonly LeftOut[];
-  /** All layers as one, as YAML that can be read again. Files of keys are named in it, keys are not. */
+  /** The merged layers as YAML that can be loaded again. It names key files and contains no keys. */
   readonly text: () => string;
 }
 
 export interface LoadOptions {
-  /** Leave wrong channels and cameras out, and the commands whose conditions need them, in place of refusing the whole. */
+  /** Leave out invalid channels and cameras, and the commands whose conditions need them, instead of refusing the file. */
   readonly leaveOut?: boolean;
-  /** ROS's remapping rules from the command line; they come before those of `ros.remap`. */
+  /** Remapping rules from the command line. They take precedence over `ros.remap`. */
   readonly remap?: Remap | undefined;
 }
 
 /**
- * Reads a configuration file over the default one.
- * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX or CONFIG_INVALID; its message has one line for each thing wrong.
+ * Loads a configuration file on top of the default file.
+ * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX or CONFIG_INVALID; its message has one line per fault.
  */
 export function loadConfig(
   file: string | undefined,
@@ -41,7 +40,7 @@ export function loadConfig(
   const { sources, merged } = layersOf(file, environment);
   const rules = valueAt(merged, ['ros', 'remap']);
   if (isTree(rules)) setAt(merged, ['ros', 'remap'], { ...remap, ...rules, ...remap });
-  const off = leaveOut ? leaveOutWrong(merged, sources) : [];
+  const off = leaveOut ? leaveOutInvalid(merged, sources) : [];
   const parsed = configSchema.safeParse(merged);
   if (parsed.success) return loadedOf(parsed.data, sources, merged, off);
   const lines = [...off.map(({ text }) => text), ...parsed.error.issues.flatMap((issue) => explain(issue, sources, merged))];

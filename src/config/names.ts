@@ -1,6 +1,5 @@
-// Names as ROS has them: the node's own and those of its topics, expanded and sent through the robot's remapping rules as rcl does it
-// (design.ros2.org, remapping names; a test compares with rcl itself). What is loaded has only such names: nobody asks again, and the
-// guard, the doctor and `topics`, which have nodes of their own, mean the same topics as the agent. Pure.
+// Expands and remaps ROS names of the node and its topics, as rcl does (design.ros2.org, remapping names; a test compares with rcl).
+// A loaded configuration has only final names, so guard, doctor and `topics`, which have nodes of their own, use the agent's topics. Pure.
 import type { Config } from './schema.ts';
 
 type Ros = Pick<Config['ros'], 'node_name' | 'namespace' | 'remap'>;
@@ -8,22 +7,22 @@ type Ros = Pick<Config['ros'], 'node_name' | 'namespace' | 'remap'>;
 export interface RosNames {
   readonly nodeName: string;
   readonly namespace: string;
-  /** The absolute name of a topic that is written absolute, relative to the namespace, or with `~/` for the node's own. */
+  /** The absolute name of a topic that is absolute, relative to the namespace, or starts with `~/` for the node's own namespace. */
   topic(written: string): string;
 }
 
 interface Rule {
-  /** Only for the node of this name. */
+  /** Applies only to the node of this name; undefined: to every node. */
   readonly node: string | undefined;
   readonly from: string;
   readonly to: string;
 }
 
-/** Of several rules that fit, the first counts, and what it gives is not looked at again. */
+/** The first matching rule counts, and no rule applies to its result. */
 export function rosNames({ node_name: given, namespace: givenNamespace, remap }: Ros): RosNames {
   const rules = Object.entries(remap).map(([from, to]) => ruleOf(from, to));
-  const first = (isMeant: (from: string) => boolean, node: string) =>
-    rules.find((rule) => isMeant(rule.from) && (rule.node === undefined || rule.node === node))?.to;
+  const first = (matches: (from: string) => boolean, node: string) =>
+    rules.find((rule) => matches(rule.from) && (rule.node === undefined || rule.node === node))?.to;
   const nodeName = first((from) => from === '__node' || from === '__name', given) ?? given;
   const namespace = first((from) => from === '__ns', nodeName) ?? givenNamespace;
   const absolute = (topic: string) => absoluteTopic(topic, namespace, nodeName);
@@ -37,7 +36,7 @@ export function rosNames({ node_name: given, namespace: givenNamespace, remap }:
   };
 }
 
-/** The configuration with the names that ROS has in the end. */
+/** The configuration with final ROS names. */
 export function withRosNames(config: Config): Config {
   const names = rosNames(config.ros);
   const named = <T extends { readonly topic: string }>(entry: T): T => ({ ...entry, topic: names.topic(entry.topic) });
@@ -58,17 +57,17 @@ export function withRosNames(config: Config): Config {
   };
 }
 
-function mapped<T>(entries: Readonly<Record<string, T>>, of: (entry: T) => T): Record<string, T> {
-  return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, of(entry)]));
+function mapped<T>(entries: Readonly<Record<string, T>>, change: (entry: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, change(entry)]));
 }
 
-/** `from`, or `node:from`; `rostopic://` says what is meant here anyway. */
+/** Parses `from` or `node:from`. The prefix `rostopic://` adds nothing here, since only topics are remapped. */
 function ruleOf(written: string, to: string): Rule {
   const [, node, from = ''] = /^(?:([^:/]+):(?!\/\/))?(?:rostopic:\/\/)?(.*)$/.exec(written) ?? [];
   return { node, from, to };
 }
 
-/** As rcl expands it (design.ros2.org, topic names): `/` is absolute, `~/` begins with the node's name, anything else is in the namespace. */
+/** Expansion by rcl's rules (design.ros2.org, topic names): `/` is absolute, `~/` starts with the node's name, any other name is in the namespace. */
 function absoluteTopic(topic: string, namespace: string, nodeName: string): string {
   if (topic.startsWith('/')) return topic;
   const base = namespace === '/' ? '' : namespace;

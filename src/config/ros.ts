@@ -1,4 +1,4 @@
-// The words of ROS that channels and commands share: names, types, quality of service, field paths.
+// ROS schemas that channels, cameras and commands share: names, types, quality of service, field paths.
 import * as z from 'zod';
 
 /** REP 144 and the ROS 2 design's topic names: absolute, tokens of letters, digits and `_`, none starting with a digit. */
@@ -7,7 +7,7 @@ export const rosName = z
   .regex(/^\/[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, 'expected an absolute ROS name such as /gas_detected')
   .refine((name) => !name.includes('__'), 'a ROS name may not hold two underscores in a row');
 
-/** As ROS takes them: absolute, relative to the node's namespace, or `~/` for the node's own. */
+/** Absolute, relative to the node's namespace, or `~/` for the node's own namespace. */
 export const topicName = z
   .string()
   .regex(/^(~\/|\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, 'expected a ROS topic such as /gas_detected')
@@ -22,20 +22,20 @@ export const namespace = z
 const REMAPPED =
   /^([A-Za-z_][A-Za-z0-9_]*:)?(__node|__name|__ns|(rostopic:\/\/)?(~\/|\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*)$/;
 
-/** Rules as after `-r`, `from` to `to`: of a topic, `__node` or `__ns`, each also as `node:from`. */
+/** Remapping rules as after `-r`, from a topic, `__node` or `__ns` to its new name. `node:` may precede each key. */
 export const remap = z
   .record(z.string().regex(REMAPPED, 'expected a topic, __node or __ns, such as /gas_detected, or NODE:/gas_detected'), z.string())
   .superRefine((rules, context) => {
     for (const [from, to] of Object.entries(rules)) {
-      const of = from.split(':').at(-1) ?? '';
-      const kind = of === '__ns' ? namespace : of === '__node' || of === '__name' ? nodeName : topicName;
+      const name = from.split(':').at(-1) ?? '';
+      const kind = name === '__ns' ? namespace : name === '__node' || name === '__name' ? nodeName : topicName;
       const message = kind.safeParse(to).error?.issues[0]?.message;
       if (message !== undefined) context.addIssue({ code: 'custom', path: [from], message });
     }
   });
 export type Remap = z.infer<typeof remap>;
 
-/** `std_msgs/Bool` and `std_msgs/msg/Bool` are the same; kept in the long form. */
+/** `std_msgs/Bool` and `std_msgs/msg/Bool` name one type; the result is the long form. */
 export const rosType = z
   .string()
   .regex(/^[a-z][a-z0-9_]*\/(msg\/)?[A-Z][A-Za-z0-9]*$/, 'expected a ROS message type such as std_msgs/msg/Bool')
@@ -48,26 +48,26 @@ export const qos = z.strictObject({
   depth: z.int().min(1).max(10_000).default(1_000),
 });
 
-/** The profiles that rmw names (rmw/qos_profiles.h), and `latched` for what is published once and kept. */
+/** Profiles by rmw's names (rmw/qos_profiles.h), and `latched` for a topic that is published once and kept. */
 const PROFILES = {
   default: { reliability: 'reliable', durability: 'volatile', depth: 10 },
   sensor_data: { reliability: 'best_effort', durability: 'volatile', depth: 5 },
   latched: { reliability: 'reliable', durability: 'transient_local', depth: 1 },
 } as const;
 
-/** `auto` matches the publishers found, a name is a profile, an object its fields. */
+/** `auto` matches the publishers, a name selects a profile, an object gives single fields. */
 export const channelQos = z.union(
   [z.literal('auto'), z.enum(['default', 'sensor_data', 'latched']).transform((name) => PROFILES[name]), qos],
   'expected auto, default, sensor_data, latched, or keys reliability, durability and depth',
 );
 
-/** A small fixed set, each of the elements that `[*]` stands for. Numbers that are none, as a laser's infinities, are passed over. */
+/** Reducers over the elements of `[*]`. Elements that are not finite, such as a laser's infinities, are skipped. */
 export const REDUCERS = ['min', 'max', 'mean', 'sum', 'count', 'any', 'all'] as const;
 export type Reducer = (typeof REDUCERS)[number];
 
 const FIELD_PATH = /^[A-Za-z_]\w*(\[(\d+|\*)\])*(\.[A-Za-z_]\w*(\[(\d+|\*)\])*)*$/;
 
-/** A path, and after a `|` how the many values of a `[*]` become one. */
+/** A path; after `|`, the reducer that turns the values of `[*]` into one. */
 export const fieldPath = z.string().refine(
   (text) => {
     const [path = '', reducer, more] = text.split('|').map((part) => part.trim());

@@ -1,5 +1,5 @@
-// What can be read of a configuration that is wrong, for those who only look at an agent that runs, or stop its robot: the agent
-// itself goes on with what it read when it was still good.
+// Reads as much as possible of an invalid configuration, for commands that only inspect a running agent or stop its robot. The agent
+// itself keeps the last valid configuration.
 import { AgentError } from '../errors.ts';
 import { DEFAULT_FILE, layersOf } from './layers.ts';
 import { type LoadedConfig, type LoadOptions, loadConfig, loadedOf } from './load.ts';
@@ -8,42 +8,42 @@ import { readSource } from './source.ts';
 import { deleteAt, isTree, setAt, type Tree, valueAt } from './tree.ts';
 
 export interface SalvagedConfig extends LoadedConfig {
-  /** Why the configuration would be refused; undefined where it is good, but for entries that the agent leaves out too (`off`). */
-  readonly wrong: AgentError | undefined;
-  /** Keys whose value was wrong, and is the default now, or gone. */
-  readonly mended: readonly string[];
+  /** Why the agent would refuse the configuration. Undefined if it is valid apart from entries that the agent leaves out too (`off`). */
+  readonly invalid: AgentError | undefined;
+  /** Keys with an invalid value that was replaced by the default or removed. */
+  readonly repaired: readonly string[];
 }
 
-/** Maps of which a wrong entry is taken out as a whole. */
+/** Maps from which an invalid entry is removed as a whole. */
 const ENTRIES: ReadonlySet<PropertyKey> = new Set(['channels', 'cameras', 'commands']);
 
-/** Each round mends what the round before brought to light. */
+/** Each round repairs the faults that the round before revealed. */
 const ROUNDS = 5;
 
-/** @throws AgentError CONFIG_NOT_FOUND, and where nothing can be made of the rest. */
+/** @throws AgentError CONFIG_NOT_FOUND, or the first error if no valid configuration remains. */
 export function salvageConfig(file: string | undefined, environment: NodeJS.ProcessEnv, options: LoadOptions = {}): SalvagedConfig {
   try {
-    return { ...loadConfig(file, environment, { ...options, leaveOut: true }), wrong: undefined, mended: [] };
+    return { ...loadConfig(file, environment, { ...options, leaveOut: true }), invalid: undefined, repaired: [] };
   } catch (error) {
     if (!(error instanceof AgentError) || error.code === 'CONFIG_NOT_FOUND') throw error;
     const { sources, merged } = layersOf(file, environment, () => {});
     const defaults = readSource(DEFAULT_FILE).document.toJS() as Tree;
-    const mended: string[] = [];
+    const repaired: string[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const parsed = configSchema.safeParse(merged);
-      if (parsed.success) return { ...loadedOf(parsed.data, sources, merged, []), wrong: error, mended };
+      if (parsed.success) return { ...loadedOf(parsed.data, sources, merged, []), invalid: error, repaired };
       for (const issue of parsed.error.issues) {
-        mended.push(issue.path.join('.'));
+        repaired.push(issue.path.join('.'));
         if (issue.code === 'unrecognized_keys') for (const key of issue.keys) deleteAt(merged, [...issue.path, key]);
-        else mend(merged, issue.path, defaults);
+        else repair(merged, issue.path, defaults);
       }
     }
     throw error;
   }
 }
 
-/** A wrong entry goes; a wrong value becomes the default, as does the nearest that has one above it. */
-function mend(merged: Tree, path: readonly PropertyKey[], defaults: Tree): void {
+/** Removes an invalid entry. Replaces an invalid value by its default, or its nearest parent that has a default. */
+function repair(merged: Tree, path: readonly PropertyKey[], defaults: Tree): void {
   const keys = path.map(String);
   const [first = ''] = keys;
   const isEntry = ENTRIES.has(first) && keys.length > 1 && isTree(merged[first]);

@@ -1,4 +1,4 @@
-// One file of the configuration, as it was written: what it says, and where each key stands in it.
+// One file of the configuration: its content, and the position of each key.
 import { readFileSync } from 'node:fs';
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import { codeOf } from '../base/index.ts';
@@ -15,10 +15,10 @@ function refuse(error: AgentError): void {
 }
 
 /**
- * @param wrong is told what is no good YAML; where it does not throw, the document is what can be read all the same.
+ * @param onSyntaxError is called with invalid YAML. If it does not throw, the document has whatever could be parsed.
  * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX
  */
-export function readSource(name: string, wrong: (error: AgentError) => void = refuse): Source {
+export function readSource(name: string, onSyntaxError: (error: AgentError) => void = refuse): Source {
   let text: string;
   try {
     text = readFileSync(name, 'utf8');
@@ -35,15 +35,17 @@ export function readSource(name: string, wrong: (error: AgentError) => void = re
   if (problem) {
     const { line, col } = lines.linePos(problem.pos[0]);
     const text = `${name}:${line}:${col}: ${problem.message}`;
-    wrong(new AgentError('CONFIG_SYNTAX', text, { todo: 'the file has to be YAML: indent with spaces, close quotes and brackets' }));
+    onSyntaxError(new AgentError('CONFIG_SYNTAX', text, { todo: 'the file must be YAML: indent with spaces, close quotes and brackets' }));
   }
   if (document.contents !== null && !isMap(document.contents)) {
-    wrong(new AgentError('CONFIG_SYNTAX', `${name}:1:1: expected keys and values`, { todo: 'start from config/robot.example.yaml' }));
+    onSyntaxError(
+      new AgentError('CONFIG_SYNTAX', `${name}:1:1: expected keys and values`, { todo: 'start from config/robot.example.yaml' }),
+    );
   }
   return { name, lines, document };
 }
 
-/** Where a key stands: in the uppermost file that has it, or else its nearest parent. */
+/** Position of a key as `file:line:column`, in the highest layer that has it, or else of its nearest parent. */
 export function placeOf(path: readonly PropertyKey[], sources: readonly Source[]): string {
   for (let length = path.length; length > 0; length--) {
     for (const { name, lines, document } of sources) {

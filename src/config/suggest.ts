@@ -1,6 +1,6 @@
-// The known name that somebody most likely meant.
+// Finds the known name behind a typing error.
 
-/** @returns the nearest of `known` when it is near enough to be a slip of the keyboard. */
+/** @returns the nearest of `known` if it is near enough to be a typing error. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const ranked = known.map((candidate) => ({ candidate, steps: distance(name, candidate) }));
   ranked.sort((a, b) => a.steps - b.steps);

@@ -1,11 +1,11 @@
-// Templates of messages: a string `$name` stands for that argument. Pure.
+// Message templates, in which a string `$name` stands for that argument. Pure.
 
-/** The argument a part of a template stands for. */
+/** The argument that a part of a template stands for; undefined if it is a plain value. */
 export function nameIn(part: unknown): string | undefined {
   return typeof part === 'string' && part.startsWith('$') ? part.slice(1) : undefined;
 }
 
-/** Every argument that a template names, at any depth. */
+/** Names of all arguments in a template, at any depth. */
 export function namesIn(part: unknown): string[] {
   const name = nameIn(part);
   if (name !== undefined) return [name];

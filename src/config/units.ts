@@ -1,4 +1,4 @@
-// Quantities as people write them: `250ms`, `60s`, `7d`; `256MiB`. In the program they are milliseconds and bytes.
+// Parses durations such as `250ms`, `60s`, `7d` into milliseconds, and sizes such as `256MiB` into bytes.
 import * as z from 'zod';
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -37,7 +37,7 @@ export const duration = unitSchema(DURATION_UNITS, 'expected a duration with its
 /** A size with its unit, in bytes. */
 export const size = unitSchema(SIZE_UNITS, 'expected a size with its unit, such as 64KiB, 256MiB or 1GB');
 
-/** The same as {@link duration}, within limits. */
+/** A {@link duration} within limits, both included. */
 export function durationBetween(min: string, max: string) {
   const [low, high] = [quantity(DURATION_UNITS, min) ?? 0, quantity(DURATION_UNITS, max) ?? 0];
   return duration.refine((ms) => ms >= low && ms <= high, `expected a duration from ${min} to ${max}`);

@@ -62,11 +62,13 @@ export async function checksFor(file: string | undefined, remap: Remap): Promise
   }
   const status = await patient.agent;
   const later: Finding = { ...skipped('needs a good configuration'), because: ['configuration'] };
-  const robot = patient.loaded.wrong ? OF_A_ROBOT.map((one) => (NEED_ALL_OF_IT.has(one) ? { ...one, run: () => later } : one)) : OF_A_ROBOT;
+  const robot = patient.loaded.invalid
+    ? OF_A_ROBOT.map((one) => (NEED_ALL_OF_IT.has(one) ? { ...one, run: () => later } : one))
+    : OF_A_ROBOT;
   const checks = [
     { code: 'configuration', deadlineMs: 1_000, run: configuration } as const,
     ...robot,
-    ...(patient.loaded.wrong ? [] : channelChecks(patient.config)),
+    ...(patient.loaded.invalid ? [] : channelChecks(patient.config)),
     ...(status ? problemChecks(status, patient) : []),
   ];
   return [node, ...checks.map((check): Check => ({ ...check, run: async (signal) => check.run(patient, signal) }))];
@@ -74,7 +76,7 @@ export async function checksFor(file: string | undefined, remap: Remap): Promise
 
 function configuration({ file, loaded, flag }: Patient): Finding {
   const name = file ?? 'config/default.yaml alone (give yours with --config)';
-  if (loaded.wrong) return wrong(loaded.wrong, file);
+  if (loaded.invalid) return wrong(loaded.invalid, file);
   if (loaded.off.length === 0) return ok(`${name} is good`);
   const seen = loaded.off.map(({ text }) => text).join('; ');
   return { status: 'error', seen, do: 'mend these entries; all others run without them', command: `elderly-bot config check${flag}` };

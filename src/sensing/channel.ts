@@ -182,9 +182,9 @@ export class Channel {
   #trueMeans(): boolean | undefined {
     const { alert_when: when } = this.config;
     if (when === undefined) return true;
-    const { is, value } = when.raise;
+    const { comparison, value } = when.raise;
     if (typeof value !== 'boolean') return undefined;
-    return is === '!=' ? !value : value;
+    return comparison === '!=' ? !value : value;
   }
 
   #alertChange(): Change | undefined {

@@ -1,5 +1,5 @@
-// What a person gets for a broken configuration, word for word: test/config/bad/NAME.yaml and beside it NAME.txt. After a change of
-// words: UPDATE_SNAPSHOTS=1 node scripts/test.mjs test/config/bad.test.ts, and read the difference.
+// Compares the messages for invalid configurations word for word: test/config/bad/NAME.yaml and NAME.txt beside it. After a change of
+// words run: UPDATE_SNAPSHOTS=1 node scripts/test.mjs test/config/bad.test.ts, and read the difference.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,25 +12,25 @@ import { AGENT, Program } from '../support/program.ts';
 const FOLDER = fileURLToPath(new URL('bad/', import.meta.url));
 const NAMES = readdirSync(FOLDER).flatMap((file) => (file.endsWith('.yaml') ? [file.slice(0, -'.yaml'.length)] : []));
 
-function said(name: string): string {
+function messageOf(name: string): string {
   try {
     loadConfig(join(FOLDER, `${name}.yaml`), {});
   } catch (error) {
     assert.ok(error instanceof AgentError);
     return `${error.line}\n`.replaceAll(FOLDER, '');
   }
-  return assert.fail('it was taken');
+  return assert.fail('the configuration was accepted');
 }
 
 describe('the schema for editors', () => {
-  it('is config/config.schema.json, made anew with: bin/elderly-bot config schema > config/config.schema.json', () => {
+  it('equals config/config.schema.json; update with: bin/elderly-bot config schema > config/config.schema.json', () => {
     const file = new URL('../../config/config.schema.json', import.meta.url);
     assert.equal(readFileSync(file, 'utf8'), `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
   });
 });
 
 describe('the effective configuration', () => {
-  it('says of each value where it comes from', () => {
+  it('gives the origin of each value', () => {
     const values = effectiveConfig(join(FOLDER, '../../../config/robot.example.yaml'), { AWS_IOT_ENDPOINT: 'broker.example' });
     const of = (key: string) => values.find((each) => each.key === key);
     assert.deepEqual(of('mqtt.endpoint'), { key: 'mqtt.endpoint', value: 'broker.example', from: 'AWS_IOT_ENDPOINT' });
@@ -40,18 +40,18 @@ describe('the effective configuration', () => {
   });
 });
 
-describe('a broken configuration', () => {
-  it('is there in forty kinds', () => assert.ok(NAMES.length >= 40, `${NAMES.length}`));
+describe('an invalid configuration', () => {
+  it('has at least forty examples', () => assert.ok(NAMES.length >= 40, `${NAMES.length}`));
 
   for (const name of NAMES) {
-    it(`is told as it stands in bad/${name}.txt`, () => {
+    it(`prints the text of bad/${name}.txt`, () => {
       const file = join(FOLDER, `${name}.txt`);
-      if (process.env.UPDATE_SNAPSHOTS) writeFileSync(file, said(name));
-      assert.equal(said(name), readFileSync(file, 'utf8'));
+      if (process.env.UPDATE_SNAPSHOTS) writeFileSync(file, messageOf(name));
+      assert.equal(messageOf(name), readFileSync(file, 'utf8'));
     });
   }
 
-  it('is told so by the command line, on stderr, with exit code 2', async () => {
+  it('makes the command line print the text on stderr and exit with code 2', async () => {
     for (const name of ['several-at-once', 'tabs', 'min-above-max']) {
       const check = new Program('check', AGENT, ['config', 'check', join(FOLDER, `${name}.yaml`)]);
       assert.equal(await check.exited, 2);
@@ -60,7 +60,7 @@ describe('a broken configuration', () => {
           .replaceAll(FOLDER, '')
           .replace('elderly-bot: ', '')
           .replace(/ \[CONFIG_\w+\]/, ''),
-        said(name),
+        messageOf(name),
       );
     }
   });

@@ -1,4 +1,4 @@
-// What of a command's configuration could hurt is refused before the agent starts, with the place and what was expected.
+// Dangerous configurations of commands are refused before the agent starts, with their place and the expected value.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,9 +13,9 @@ const DURATION = 'duration_ms: { type: integer, min: 50, max: 2000, default: 500
 const drive = (more: string, args = `${X}, ${DURATION}`) => `{ ${TWIST}, args: { ${args} }, motion: true, ${more} }`;
 
 const REFUSED: readonly [what: string, commands: string, told: RegExp][] = [
-  ['a message that names an argument nobody gives', `go: { ${TWIST}, args: {} }`, /\$x is no argument of this command/],
+  ['a message with an undefined argument', `go: { ${TWIST}, args: {} }`, /\$x is not an argument of this command/],
   ['a topic without a message', 'go: { topic: /go, type: std_msgs/msg/Bool }', /expected topic, type and message, or does/],
-  ['work of the agent that also publishes', `go: { does: ping, ${TWIST}, args: { ${X} } }`, /expected either does, or topic/],
+  ['an action of the agent that also publishes', `go: { does: ping, ${TWIST}, args: { ${X} } }`, /expected either does, or topic/],
   ['a motion without a duration', `go: ${drive('', X)}`, /a motion needs the argument duration_ms/],
   [
     'a drive for longer than 2 s',
@@ -23,26 +23,34 @@ const REFUSED: readonly [what: string, commands: string, told: RegExp][] = [
     /max: 2000 or less/,
   ],
   ['a duration without a default', `go: ${drive('', `${X}, duration_ms: { type: integer, min: 1, max: 2000 }`)}`, /default: \.\.\./],
-  ['a motion that older clients may start', `go: ${drive('legacy: true')}`, /a motion needs id and expiry/],
-  ['a motion that waits for the link', `go: ${drive('queue_offline: true')}`, /asked for while offline must not run later/],
-  ['a motion where there is no stop', `stop: null\n  go: ${drive('')}`, /needs the command stop/],
-  ['a condition on a channel that is not there', `go: ${drive('when: [mood > 3]')}`, /mood > 3: there is no channel mood/],
-  ['a condition that is none', `go: ${drive('when: [battery high]')}`, /when/],
+  ['a motion that older clients may start', `go: ${drive('legacy: true')}`, /a motion needs an id and an expiry/],
+  ['a motion that waits for the link', `go: ${drive('queue_offline: true')}`, /issued while the robot was offline must not run later/],
+  ['a motion without a stop command', `stop: null\n  go: ${drive('')}`, /expected a command stop/],
+  ['a condition on an unknown channel', `go: ${drive('when: [mood > 3]')}`, /mood > 3: no channel is called mood/],
+  ['an invalid condition', `go: ${drive('when: [battery high]')}`, /when/],
   ['a stop with conditions', 'stop: { when: [battery > 15] }', /stop is always admitted/],
-  ['a stop with arguments', 'stop: { message: { linear: { x: $x } }, args: { x: { type: number } } }', /stop takes no arguments/],
-  ['an end of a motion that is none', `go: { ${TWIST}, args: { ${X} }, motion_unless: { x: 0 } }`, /only where motion is true/],
-  ['an end by an argument nobody gives', `go: ${drive('motion_unless: { y: 0 }')}`, /motion_unless.*no argument of this command/s],
   [
-    'evidence that is both a value and a change',
+    'a stop with arguments',
+    'stop: { message: { linear: { x: $x } }, args: { x: { type: number } } }',
+    /expected no arguments in the message of stop/,
+  ],
+  ['motion_unless without motion', `go: { ${TWIST}, args: { ${X} }, motion_unless: { x: 0 } }`, /only with motion: true/],
+  [
+    'motion_unless with an undefined argument',
+    `go: ${drive('motion_unless: { y: 0 }')}`,
+    /motion_unless.*name of an argument of this command/s,
+  ],
+  [
+    'a confirmation by both a value and a change',
     `go: ${drive('confirm: { topic: /odom, equals: 1, changes: true }')}`,
     /either equals or changes/,
   ],
-  ['evidence for what the agent does itself', 'go: { does: ping, confirm: { topic: /odom, changes: true } }', /needs no evidence/],
-  ['more commands a minute than the agent takes', `go: ${drive('rate: 601')}`, /rate.*600/s],
+  ['a confirmation of an action of the agent', 'go: { does: ping, confirm: { topic: /odom, changes: true } }', /only with a ROS message/],
+  ['more than 600 commands per minute', `go: ${drive('rate: 601')}`, /rate.*600/s],
   ['a time to live of a day', `go: ${drive('ttl: 1d')}`, /ttl/],
 ];
 
-describe('a command that could hurt', () => {
+describe('a dangerous command', () => {
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-commands-'));
@@ -56,7 +64,7 @@ describe('a command that could hurt', () => {
   };
 
   for (const [what, commands, told] of REFUSED) {
-    it(`is not configured: ${what}`, () => {
+    it(`is refused: ${what}`, () => {
       assert.throws(
         () => load(commands),
         (error: unknown) => {
@@ -69,7 +77,7 @@ describe('a command that could hurt', () => {
     });
   }
 
-  it('is taken once nothing of that is wrong', () => {
+  it('is accepted when every fault is corrected', () => {
     const { config } = load(`go: ${drive('when: [battery > 15]')}`);
     assert.equal(config.commands.go?.motion, true);
   });

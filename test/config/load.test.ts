@@ -29,21 +29,21 @@ describe('a configuration', () => {
     return assert.fail('it was taken');
   };
 
-  it('without a file is the default one', () => {
+  it('is the default without a file', () => {
     const { config } = loadConfig(undefined, {});
     assert.deepEqual(Object.keys(config.channels), ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature']);
     assert.deepEqual([config.mqtt.interval, config.mqtt.keepalive, config.outbox.max_size], [60_000, 30_000, 512 * 1024 ** 2]);
     assert.deepEqual(config.commands.buzzer?.message, { data: '$value' });
   });
 
-  it('replaces what it names, keeps the rest, and takes an entry away with null', () => {
+  it('replaces its keys, keeps all others, and removes an entry with null', () => {
     const { config } = load('channels:\n  gas: { topic: /kitchen/gas }\n  stranger: null\n');
     assert.equal(config.channels.gas?.topic, '/kitchen/gas');
     assert.equal(config.channels.gas?.class, 'alert');
     assert.equal(config.channels.stranger, undefined);
   });
 
-  it('yields to the environment', () => {
+  it('is overridden by the environment', () => {
     const { config } = load('mqtt: { endpoint: from-the-file }\n', {
       AWS_IOT_ENDPOINT: 'from-the-environment:8884',
       AWS_ROOT_CA: '/ca.pem',
@@ -51,17 +51,17 @@ describe('a configuration', () => {
     assert.deepEqual([config.mqtt.endpoint, config.mqtt.root_ca], ['from-the-environment:8884', '/ca.pem']);
   });
 
-  it('has its relative paths beside it', () => {
+  it('resolves relative paths against its own folder', () => {
     assert.equal(load('state_dir: state\n').config.state_dir, join(folder, 'state'));
   });
 
-  it('knows where a key stands', () => {
+  it('knows the position of a key', () => {
     const { place } = load('thing: bot\nchannels:\n  gas:\n    type: std_msgs/Bool\n');
     assert.match(place(['channels', 'gas', 'type']), /robot\.yaml:4:5$/);
     assert.match(place(['channels', 'gas', 'topic']), /default\.yaml:\d+:5$/);
   });
 
-  it('takes a ROS type in its short form', () => {
+  it('accepts the short form of a ROS type', () => {
     assert.equal(load('channels: { gas: { type: std_msgs/Bool } }\n').config.channels.gas?.type, 'std_msgs/msg/Bool');
   });
 
@@ -83,7 +83,7 @@ describe('a configuration', () => {
     ['channels: { gas: { alert_when: { raise: "> 5", clear: "> 3" } } }', /expected to hold only where raise does not/],
     ['channels: { gas: { field: "ranges[*]" } }', /expected a field path.*min, max, mean/],
     ['channels: { gas: { max_silence: 1ms } }', /expected a duration from 100ms to 30d/],
-    ['channels: { gas: { max_silence: 5s }, gas_silent: { topic: /x, type: a/B } }', /the silence of gas is told under this name/],
+    ['channels: { gas: { max_silence: 5s }, gas_silent: { topic: /x, type: a/B } }', /gas reports its silence under this name/],
     ['ros: { domain_id: 233 }', /ros\.domain_id is 233/],
     ['topic_prefix: "a/#"', /expected an MQTT topic prefix/],
     ['commands: { buzzer: { ttl: 2h } }', /commands\.buzzer\.ttl is "2h": expected a duration from 1s to 1h/],
@@ -92,10 +92,10 @@ describe('a configuration', () => {
     ['a: [', /robot\.yaml:\d+:\d+/],
   ];
   for (const [yaml, message] of WRONG) {
-    it(`that says ${yaml.trim().replaceAll('\n', ' ')} is told why not`, () => assert.match(complaint(yaml), message));
+    it(`that says ${yaml.trim().replaceAll('\n', ' ')} is refused with its reason`, () => assert.match(complaint(yaml), message));
   }
 
-  it('of any text at all is taken, or refused with an error of ours', () => {
+  it('with random text is accepted or refused with an AgentError', () => {
     fc.assert(
       fc.property(
         fc.oneof(

@@ -14,22 +14,22 @@ import { rosUnavailable } from '../support/ros.ts';
 const names = (remap: Remap, namespace = '/') => rosNames({ node_name: 'agent', namespace, remap });
 
 describe('names', () => {
-  it('are absolute, in the namespace, or the node’s own', () => {
+  it('are absolute, relative to the namespace, or relative to the node', () => {
     const { topic } = names({}, '/robot');
     assert.deepEqual(['/gas', 'gas', '~/gas'].map(topic), ['/gas', '/robot/gas', '/robot/agent/gas']);
   });
 
-  it('are remapped once, by the first rule that fits this node', () => {
+  it('are remapped once, by the first rule that matches this node', () => {
     const { topic } = names({ 'other:/a': '/no', '/a': '/b', '/b': '/a', 'agent:/c': 'd' });
     assert.deepEqual(['/a', '/b', '/c', '/d'].map(topic), ['/b', '/a', '/d', '/d']);
   });
 
-  it('are in the namespace and of the node that rules give', () => {
+  it('use the namespace and node name of the rules', () => {
     const { nodeName, namespace, topic } = names({ __node: 'watch', __ns: '/home', 'watch:gas': '~/gas' });
     assert.deepEqual([nodeName, namespace, topic('gas'), topic('/gas')], ['watch', '/home', '/home/watch/gas', '/gas']);
   });
 
-  it('stand in the loaded configuration as ROS has them: channels, cameras and commands; the command line comes first', () => {
+  it('are final in the loaded configuration: channels, cameras and commands; the command line takes precedence', () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-names-'));
     const file = join(folder, 'robot.yaml');
     writeFileSync(
@@ -48,7 +48,7 @@ describe('names', () => {
 });
 
 describe('--ros-args', () => {
-  it('end with the line or with --, and what they say is taken', () => {
+  it('end with the line or with --, and set remapping rules', () => {
     const line = ['run', '--ros-args', '-r', '/a:=/b', '--remap', '__ns:=/home', '-r', '/a:=/c', '-p', 'x:=1', '--', '--config', 'f'];
     assert.deepEqual(takeRosArguments(line), {
       words: ['run', '--config', 'f'],
@@ -57,7 +57,7 @@ describe('--ros-args', () => {
     });
   });
 
-  it('are refused with what is wrong', () => {
+  it('are refused with a reason if invalid', () => {
     const said = (...more: string[]) => {
       try {
         takeRosArguments(['run', '--ros-args', ...more]);
@@ -76,7 +76,7 @@ describe('--ros-args', () => {
 });
 
 describe('rcl', { skip: rosUnavailable() }, () => {
-  it('gives the same names, whatever the rules', () => {
+  it('gives the same names for random rules', () => {
     const binding = loadBinding() as NativeBinding & {
       getNodeName(node: NativeHandle): string;
       getNamespace(node: NativeHandle): string;

@@ -1,4 +1,4 @@
-// A mistake in the file does not blind whoever looks at a robot, or stops it.
+// A mistake in the file must not blind an operator who inspects a robot or stops it.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { salvageConfig } from '../../src/config/index.ts';
 const GOOD =
   'thing: anna-1\nstate_dir: /var/lib/anna\nmqtt:\n  endpoint: broker.example:8883\n  cert_file: /keys/anna.pem\n  private_key: /keys/anna.key\n';
 
-describe('what is salvaged of a wrong configuration', () => {
+describe('a salvaged configuration', () => {
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-salvage-'));
@@ -36,9 +36,9 @@ describe('what is salvaged of a wrong configuration', () => {
   ];
 
   for (const [what, text, code] of WRONG) {
-    it(`is who and where it is, of ${what}`, () => {
-      const { config, wrong } = salvage(text);
-      assert.equal(wrong?.code, code);
+    it(`keeps identity, state directory and broker: ${what}`, () => {
+      const { config, invalid } = salvage(text);
+      assert.equal(invalid?.code, code);
       assert.equal(config.thing, 'anna-1');
       assert.equal(config.state_dir, '/var/lib/anna');
       assert.equal(config.mqtt.endpoint, 'broker.example:8883');
@@ -46,20 +46,20 @@ describe('what is salvaged of a wrong configuration', () => {
     });
   }
 
-  it('is all of a good one, and nothing is wrong', () => {
-    const { config, wrong } = salvage(GOOD);
-    assert.equal(wrong, undefined);
+  it('is the whole configuration if it is valid', () => {
+    const { config, invalid } = salvage(GOOD);
+    assert.equal(invalid, undefined);
     assert.equal(config.thing, 'anna-1');
   });
 
-  it('is a default where it is itself what is wrong, and the rest as given', () => {
-    const { config, wrong, mended } = salvage(`${GOOD.replace('anna-1', '5')}`);
-    assert.match(wrong?.message ?? '', /thing is 5/);
-    assert.deepEqual(mended, ['thing']);
+  it('replaces an invalid value by its default and keeps the others', () => {
+    const { config, invalid, repaired } = salvage(`${GOOD.replace('anna-1', '5')}`);
+    assert.match(invalid?.message ?? '', /thing is 5/);
+    assert.deepEqual(repaired, ['thing']);
     assert.equal(config.state_dir, '/var/lib/anna');
   });
 
-  it('is nothing where there is no such file', () => {
+  it('is refused if the file does not exist', () => {
     assert.throws(() => salvageConfig(join(folder, 'none.yaml'), {}), { code: 'CONFIG_NOT_FOUND' });
   });
 });

@@ -42,7 +42,7 @@ const PROBLEMS = [
 /** @throws AgentError where ROS refuses its node. */
 export async function startCameras(parts: CameraParts): Promise<Cameras> {
   const { config, off } = parts.loaded;
-  for (const { of, name, text } of off) if (of === 'cameras') parts.problems.raise('camera_off', text, name);
+  for (const { section, name, text } of off) if (section === 'cameras') parts.problems.raise('camera_off', text, name);
   const cameras = new Cameras(parts);
   await cameras.begin(config.cameras);
   return cameras;
@@ -96,7 +96,7 @@ export class Cameras {
         this.#running = this.#running.filter(isSame);
         for (const one of gone) this.#end(one);
         // What was off was wrong in its file, and that file was taken.
-        for (const { of, name } of this.#parts.loaded.off) if (of === 'cameras') problems.clear('camera_off', name);
+        for (const { section, name } of this.#parts.loaded.off) if (section === 'cameras') problems.clear('camera_off', name);
         const kept = new Set(this.#running.map(({ name }) => name));
         await this.begin(Object.fromEntries(Object.entries(cameras).filter(([name]) => !kept.has(name))));
       })

@@ -69,7 +69,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
   };
   let channelsNow: LoadedConfig['config']['channels'] = {};
   const start = ({ config, off, place }: LoadedConfig, names: readonly string[]) => {
-    const disabled = off.flatMap(({ of, name }) => (of === 'channels' ? [name] : []));
+    const disabled = off.flatMap(({ section, name }) => (section === 'channels' ? [name] : []));
     write(endedAlerts(outbox.lastAlerts(), channelsNow, config.channels, disabled));
     channelsNow = config.channels;
     const options = { standing: outbox.lastAlerts(), startMs: clock.mono() };
@@ -89,7 +89,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     }
     return fresh;
   };
-  for (const { of, name, text } of loaded.off) if (of !== 'cameras') problems.raise('channel_off', text, name);
+  for (const { section, name, text } of loaded.off) if (section !== 'cameras') problems.raise('channel_off', text, name);
   subscriptions = start(loaded, Object.keys(loaded.config.channels));
   let looks = 0;
   let looking = every(LOOK_EVERY_MS, look);

@@ -30,14 +30,14 @@ export function sensorOf(name: string, channel: ChannelConfig): Sensor | undefin
   return { name, type, isAlert, message: (isOn, nowMs) => messageWith(path, value(isOn, nowMs)) };
 }
 
-/** A value that is an alert, and one that is none. */
+/** A value that raises the alert, or one that clears it. */
 function eventOf({ alert_when: when, scale }: ChannelConfig, isOn: boolean): unknown {
-  const { raise, clear } = when ?? { raise: { is: '==', value: true } as const };
-  const { is, value } = raise;
-  if (typeof value === 'boolean') return (is === '==') === isOn ? value : !value;
-  if (typeof value === 'string') return (is === '==') === isOn ? value : `not ${value}`;
-  if (is === '==' || is === '!=') return ((is === '==') === isOn ? value : value + 1) / scale;
-  const beyond = is.startsWith('>') ? 1 : -1;
+  const { raise, clear } = when ?? { raise: { comparison: '==', value: true } as const };
+  const { comparison, value } = raise;
+  if (typeof value === 'boolean') return (comparison === '==') === isOn ? value : !value;
+  if (typeof value === 'string') return (comparison === '==') === isOn ? value : `not ${value}`;
+  if (comparison === '==' || comparison === '!=') return ((comparison === '==') === isOn ? value : value + 1) / scale;
+  const beyond = comparison.startsWith('>') ? 1 : -1;
   const calm = typeof clear?.value === 'number' ? clear.value : value;
   return (isOn ? value + beyond : calm - beyond) / scale;
 }
