@@ -98,7 +98,7 @@ describe('a database that it can’t work with: one line, exit code 1, nothing c
     const said = await refused('create table outboxes (id int)');
     assert.match(
       said,
-      /^the database can't be brought to this version, and was left as it is: migration 1 \(first\): [^\n]*outboxes[^\n]*\n$/,
+      /^the database can't be brought to this version, and was left as it is: migration 1 \(schema\): [^\n]*outboxes[^\n]*\n$/,
     );
   });
 });
