@@ -16,7 +16,7 @@ import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { openDatabase, usable } from './database/open.ts';
 import { messageOf, Refusal } from './errors.ts';
-import type { App } from './http/app.ts';
+import type { App } from './http/types.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { filtersOf } from './ingest/pattern.ts';
 import { Metrics } from './metrics.ts';

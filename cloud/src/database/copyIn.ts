@@ -1,63 +1,15 @@
-// COPY FROM STDIN as a query of pg, which has the messages for it but no query of its own: the rows as text, in pieces.
+// COPY FROM STDIN on a PostgreSQL server: the rows as text, in pieces.
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
+import { from } from 'pg-copy-streams';
 
-/** What pg asks of a query that is not its own; its version is pinned and the ingest's tests run through this one. */
-interface Connection {
-  query(text: string): void;
-  sendCopyFromChunk(chunk: Buffer): void;
-  sendCopyFail(why: string): void;
-  endCopyFrom(): void;
-}
-
-class CopyIn {
-  readonly #statement: string;
-  readonly #pieces: Iterable<string>;
-  /** Called once; pg wraps it for its time-outs. */
-  callback: (error: Error | null) => void;
-  #failed = false;
-  /** By the making of a piece: it says more than the server's answer to it. */
-  #thrown: unknown = null;
-
-  constructor(statement: string, pieces: Iterable<string>, callback: (error: Error | null) => void) {
-    this.#statement = statement;
-    this.#pieces = pieces;
-    this.callback = callback;
-  }
-
-  submit(connection: Connection): void {
-    connection.query(this.#statement);
-  }
-
-  handleCopyInResponse(connection: Connection): void {
-    try {
-      for (const piece of this.#pieces) connection.sendCopyFromChunk(Buffer.from(piece));
-      connection.endCopyFrom();
-    } catch (error) {
-      this.#thrown = error;
-      connection.sendCopyFail('the rows could not be written down');
-    }
-  }
-
-  handleError(error: Error): void {
-    this.#failed = true;
-    this.callback(this.#thrown instanceof Error ? this.#thrown : error);
-  }
-
-  handleReadyForQuery(): void {
-    if (!this.#failed) this.callback(null);
-  }
-
-  handleCommandComplete(): void {}
-  handleEmptyQuery(): void {}
-  handleRowDescription(): void {}
-  handleDataRow(): void {}
-}
-
-/** @param pieces whole lines of COPY's text format, made while the server is at work on those before. */
-export function copyIn(client: pg.PoolClient, statement: string, pieces: Iterable<string>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    client.query(new CopyIn(statement, pieces, (error) => (error ? reject(error) : resolve())) as unknown as pg.Submittable);
-  });
+/**
+ * @param pieces whole lines of COPY's text format, made while the server stores the lines before them.
+ * @throws the server's error, or the error that making a piece threw. The transaction can then only be rolled back.
+ */
+export async function copyIn(client: pg.PoolClient, statement: string, pieces: Iterable<string>): Promise<void> {
+  await pipeline(Readable.from(pieces), client.query(from(statement)));
 }
 
 /** One value in COPY's text format. */

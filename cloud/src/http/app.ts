@@ -1,15 +1,13 @@
 // The HTTP server without its routes: zod as the one source of validation, types and OpenAPI; errors as details; limits; headers;
 // a log line a request that names the route and never what was in its URL, headers or body.
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import { fail, HttpError } from './errors.ts';
 import { protect } from './headers.ts';
 import { describeRoutes } from './openapi.ts';
-
-export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
+import type { App } from './types.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 /** A thing's name has at most 128 characters, of which none needs escaping. */
@@ -44,7 +42,7 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => fail(log, error, request, reply));
-  protect(app, corsOrigins);
+  await protect(app, corsOrigins);
   answerUnknown(app, log);
   endConnections(app);
   app.addHook('onResponse', (request, reply, done) => {

@@ -1,7 +1,7 @@
 // What every file of routes gets.
 import type { Auth } from '../auth/auth.ts';
 import type { Database } from '../database/database.ts';
-import type { App } from '../http/app.ts';
+import type { App } from '../http/types.ts';
 import type { Wakes } from '../stream/wakes.ts';
 
 export interface Context {

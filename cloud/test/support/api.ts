@@ -8,7 +8,7 @@ import { Passwords } from '../../src/auth/passwords.ts';
 import { Tokens } from '../../src/auth/tokens.ts';
 import { Commands } from '../../src/commands/commands.ts';
 import type { Database } from '../../src/database/database.ts';
-import type { App } from '../../src/http/app.ts';
+import type { App } from '../../src/http/types.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { httpServer, type ServerOptions } from '../../src/routes/index.ts';
 import { Wakes } from '../../src/stream/wakes.ts';
