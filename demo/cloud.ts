@@ -86,7 +86,7 @@ async function startBroker(port: string): Promise<Program> {
 /** The cloud's warnings, as a person reads them. */
 function tell(line: LogLine): void {
   if (Number(line.level) < WARN) return;
-  say([line.msg, line.why].filter(Boolean).join(': '));
+  say([line.msg, line.reason].filter(Boolean).join(': '));
 }
 
 async function main(): Promise<number> {

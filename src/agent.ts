@@ -182,7 +182,7 @@ export class Agent {
       clock,
       lifetime,
       problems,
-      log: this.#log.child({ room: 'commands' }),
+      log: this.#log.child({ module: 'commands' }),
       channels: () => channels,
       own: {
         uplink: () => uplink,
@@ -220,7 +220,7 @@ export class Agent {
     yield 'uploads';
 
     const cameras = await startCameras({ loaded, ports, clock, problems });
-    const log = this.#log.child({ room: 'media' });
+    const log = this.#log.child({ module: 'media' });
     incidents =
       uploads &&
       new Incidents({
@@ -280,7 +280,7 @@ export class Agent {
       uplink.tellPower(power, commands.moving !== null),
     );
     this.#steps.add('battery', () => battery.stop());
-    const ownLog = this.#log.child({ room: 'identity' });
+    const ownLog = this.#log.child({ module: 'identity' });
     const identity = watchIdentity({ config, live: credentials, uplink, outbox, clock, problems, log: ownLog });
     this.#live.followedBy({ channels, cameras, upkeep, uplink, identity, problems });
     this.#steps.add('identity', () => identity.stop());

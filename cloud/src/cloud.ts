@@ -69,17 +69,17 @@ export interface Parts {
 /** All of it on an open database, not yet listening to anybody. */
 export async function assemble(db: Database, settings: Settings, log: Logger): Promise<Parts> {
   const metrics = new Metrics(() => link.state === 'subscribed');
-  const wakes = new Wakes(db, log.child({ room: 'stream' }));
+  const wakes = new Wakes(db, log.child({ module: 'stream' }));
   const receipts = new Receipts({
     db,
-    log: log.child({ room: 'receipts' }),
+    log: log.child({ module: 'receipts' }),
     intervalMs: settings.receiptIntervalMs,
     publish: (topic, payload) => link.publish(topic, payload),
   });
   const ingest = new Ingest({
     db,
     patterns: settings.patterns,
-    log: log.child({ room: 'ingest' }),
+    log: log.child({ module: 'ingest' }),
     onCommitted: (messages) => {
       receipts.committed(messages);
       for (const { kind } of messages) metrics.committed(kind);
@@ -93,7 +93,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     filters: filtersOf(settings.patterns),
     take: (incoming) => ingest.take(incoming),
     room: () => ingest.room(),
-    log: log.child({ room: 'broker' }),
+    log: log.child({ module: 'broker' }),
   });
   const store = settings.uploads && new ObjectStore(settings.uploads);
   const uploads = store && settings.uploads && new Uploads({ db, store, dailyBytes: settings.uploads.dailyBytes });
@@ -105,7 +105,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
   const devices = new Devices({ db, audience: () => publicOrigin ?? urlOf(app), ca: deviceCa });
   const upkeep = new Upkeep({
     db,
-    log: log.child({ room: 'upkeep' }),
+    log: log.child({ module: 'maintenance' }),
     retention: settings.retention,
     silentAfterMs: settings.silentAfterMs,
     uploads,
@@ -115,7 +115,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
   });
   const app: App = await httpServer({
     db,
-    log: log.child({ room: 'http' }),
+    log: log.child({ module: 'http' }),
     auth: new Auth({ db, tokens, devices }),
     credentials: { tokens, passwords, attempts },
     broker: () => link.state,
@@ -139,7 +139,10 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
       link.start();
       upkeep.start();
       await beside?.start().catch((error: unknown) => {
-        log.warn({ event: 'no_socket', why: messageOf(error) }, 'invite, device, silence and backup work only while this cloud is stopped');
+        log.warn(
+          { event: 'no_socket', reason: messageOf(error) },
+          'invite, device, silence and backup work only while this cloud is stopped',
+        );
       });
       return { url: urlOf(app), subscribed: await link.subscribed(FIRST_SUBSCRIPTION_MS) };
     },

@@ -124,10 +124,10 @@ export class Receipts {
     try {
       const coverages = await readCoverage(db, due);
       await Promise.all(coverages.flatMap((coverage) => this.#pages(coverage, marks.get(coverage.thing) ?? [0, 0])));
-      if (this.#failing) log.info({ event: 'receipts_back' }, 'receipts go out again');
+      if (this.#failing) log.info({ event: 'receipts_recovered' }, 'receipts go out again');
       this.#failing = false;
     } catch (error) {
-      if (!this.#failing) log.warn({ event: 'receipts_failed', why: messageOf(error) }, 'receipts will be tried again');
+      if (!this.#failing) log.warn({ event: 'receipts_failed', reason: messageOf(error) }, 'receipts will be tried again');
       this.#failing = true;
       const againMs = this.#nowMs() + Math.min(RETRY_MS, this.#options.intervalMs);
       for (const name of due) this.#schedule(name, againMs);

@@ -118,7 +118,7 @@ describe('with Mosquitto and mutual TLS', { skip: NO_MOSQUITTO }, () => {
     const wrong = { ...credentials, ca: readFileSync(other.ca) };
     const taker = new Taker(endpoint(), wrong);
     const lost = await taker.said('broker_lost', 1);
-    assert.match(String(lost.why), /certificate/);
+    assert.match(String(lost.reason), /certificate/);
     assert.equal(taker.link.state, 'connecting');
     await taker.stop();
   });

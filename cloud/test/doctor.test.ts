@@ -62,7 +62,7 @@ test('checks run side by side; one that hangs or throws hides no other, and each
 });
 
 test('exit codes: 0 nothing to do, 1 problems, 2 a check that could not be carried out', () => {
-  const unknown: Finding = { code: 'x', status: 'unknown', seen: '', do: null };
+  const unknown: Finding = { code: 'x', status: 'unknown', observed: '', remedy: null };
   assert.equal(exitCodeOf([ok('a', '')]), 0);
   assert.equal(exitCodeOf([ok('a', ''), warning('b', '', '')]), 1);
   assert.equal(exitCodeOf([unknown, problem('b', '', '')]), 1);
@@ -131,7 +131,7 @@ describe('the database', { skip: NO_POSTGRES }, () => {
     const findings = await checkDatabase({ databaseUrl: `postgresql://u:secret@127.0.0.1:${silent.port}/db`, dataDir: '' });
     await silent.stop();
     assert.deepEqual(codes(findings), ['database_timeout']);
-    assert.match(String(findings[0]?.do), /security group/);
+    assert.match(String(findings[0]?.remedy), /security group/);
     assert.doesNotMatch(JSON.stringify(findings), /secret/);
   });
 });
@@ -175,7 +175,7 @@ describe('the broker', { skip: NO_MOSQUITTO }, () => {
     const findings = await checkBroker({ AWS_IOT_ENDPOINT: `mqtt://127.0.0.1:${closed.port}` });
     await closed.stop();
     assert.deepEqual(codes(findings), ['broker_not_authorized']);
-    assert.match(String(findings[0]?.do), /cloud\/aws\/policies\/README\.md/);
+    assert.match(String(findings[0]?.remedy), /cloud\/aws\/policies\/README\.md/);
   });
 });
 
@@ -195,7 +195,7 @@ describe('HTTP', () => {
     }
     assert.deepEqual(codes(await checkInstance({ PORT: String(await freePort()) })), ['instance_not_running']);
     const [unreadable] = await checkInstance({ PORT: 'abc' });
-    assert.deepEqual([unreadable?.status, unreadable?.do], ['skipped', null]);
+    assert.deepEqual([unreadable?.status, unreadable?.remedy], ['skipped', null]);
   });
 
   test('the public address: nginx without an instance, no nginx, no name, not set', async () => {
@@ -219,7 +219,7 @@ describe('HTTP', () => {
     const findings = await checkOrigin({ PUBLIC_ORIGIN: `https://localhost:${site.port}` });
     await site.stop();
     assert.deepEqual(codes(findings), ['origin_certificate_expired']);
-    assert.match(String(findings[0]?.do), /certbot renew/);
+    assert.match(String(findings[0]?.remedy), /certbot renew/);
   });
 });
 
@@ -294,7 +294,7 @@ describe('the bucket', { skip: NO_VERSITYGW }, () => {
     const { checks } = JSON.parse(stdout) as { checks: Finding[] };
     assert.deepEqual(
       checks.filter(({ code }) => code.startsWith('store')),
-      [{ code: 'store', status: 'ok', seen: `${BUCKET} answers`, do: null }],
+      [{ code: 'store', status: 'ok', observed: `${BUCKET} answers`, remedy: null }],
     );
   });
 });

@@ -67,7 +67,7 @@ onEachDatabase('the log of requests', (db) => {
       const { status, body } = await api.ask('POST', '/auth/login', { body: { phone, password: SECRETS.password } });
       assert.deepEqual([status, body], [503, { detail: 'this did not work now; try again later' }]);
       const [line] = lines.map((text) => JSON.parse(text) as Record<string, string>);
-      assert.deepEqual([line?.event, line?.route, line?.why], ['request_failed', '/auth/login', 'the database is away']);
+      assert.deepEqual([line?.event, line?.route, line?.reason], ['request_failed', '/auth/login', 'the database is away']);
       assert.match(line?.request_id ?? '', UUID);
       assert.ok(!lines.join('').includes(phone));
     } finally {

@@ -46,7 +46,7 @@ export async function init({ file, thing, endpoint, json }: InitOptions): Promis
   writeFileSync(file, text, { flag: 'wx' });
   // What this program wrote, it has to take.
   loadConfig(file, {});
-  if (json) process.stdout.write(`${JSON.stringify({ file: resolve(file), topics: found, channels, left })}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ file: resolve(file), topics: found, channels, skipped: left })}\n`);
   else {
     const others = left.length > 0 ? `; for you to decide, as comments: ${left.join(', ')}` : '';
     process.stdout.write(

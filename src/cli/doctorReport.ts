@@ -11,8 +11,8 @@ export function printed(results: readonly CheckResult[], paint: Paint, all: bool
   const lines: string[] = [];
   for (const one of open.filter(({ status }) => status === 'error' || status === 'warning' || status === 'unknown')) {
     const colour = one.status === 'error' ? 'red' : 'yellow';
-    lines.push(`${paint(colour, `${MARKS[one.status]} ${one.title}`)}  [${one.code}]`, indented('', one.seen));
-    if (one.do !== null) lines.push(indented('do: ', one.do));
+    lines.push(`${paint(colour, `${MARKS[one.status]} ${one.title}`)}  [${one.code}]`, indented('', one.observed));
+    if (one.remedy !== null) lines.push(indented('do: ', one.remedy));
     if (one.command !== null) lines.push(indented('$ ', one.command));
     const hidden = results.filter(({ hidden_by: by }) => by === one.code).map(({ code }) => code);
     if (hidden.length > 0) lines.push(paint('dim', indented('', `follows from it: ${hidden.join(', ')}`)));
@@ -23,7 +23,7 @@ export function printed(results: readonly CheckResult[], paint: Paint, all: bool
   if (all) {
     for (const one of [...fine, ...skipped]) {
       const mark = one.status === 'ok' ? paint('green', MARKS.ok) : MARKS.skipped;
-      lines.push(`${mark} ${one.title}  [${one.code}]  ${paint('dim', `${one.seen} (${one.ms} ms)`)}`);
+      lines.push(`${mark} ${one.title}  [${one.code}]  ${paint('dim', `${one.observed} (${one.ms} ms)`)}`);
     }
   } else {
     lines.push(

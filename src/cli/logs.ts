@@ -23,7 +23,7 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 interface Line {
   readonly level?: unknown;
   readonly time?: unknown;
-  readonly room?: unknown;
+  readonly module?: unknown;
   readonly msg?: unknown;
 }
 
@@ -94,11 +94,11 @@ function isShown(text: string, sinceMs: number | undefined, least: number): bool
 
 /** What is no line of ours, such as half of one from a full disk, is shown as it stands. */
 function shown(text: string): string {
-  const { level, time, room, msg, ...rest } = parsed(text) as Line & { thing?: unknown };
+  const { level, time, module, msg, ...rest } = parsed(text) as Line & { thing?: unknown };
   if (level === undefined) return text;
   const { thing: _, ...facts } = rest;
   const more = Object.keys(facts).length > 0 ? `  ${JSON.stringify(facts)}` : '';
-  return `${String(time)} ${String(level).padEnd(5)} ${room === undefined ? '' : `${String(room)}: `}${String(msg ?? '')}${more}`;
+  return `${String(time)} ${String(level).padEnd(5)} ${module === undefined ? '' : `${String(module)}: `}${String(msg ?? '')}${more}`;
 }
 
 function parsed(text: string): Line {

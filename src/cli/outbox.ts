@@ -55,7 +55,7 @@ export function show(file: string | undefined, json: boolean, seq: number, outbo
 export function verify(file: string | undefined, json: boolean): Promise<number> {
   return reading(file, async (reader) => {
     const found = verifyOutbox(reader);
-    if (json) await print(JSON.stringify({ ok: found.length === 0, found }));
+    if (json) await print(JSON.stringify({ ok: found.length === 0, findings: found }));
     else for (const each of found.length > 0 ? found : ['ok: every page, every number']) await print(each);
     return found.length === 0 ? 0 : 1;
   });
@@ -83,8 +83,8 @@ function describe(found: OutboxStats): string {
       return `${name.padEnd(10)} ${pending} pending, ${sent} sent${confirmed > 0 ? `, ${confirmed} confirmed` : ''}${oldest}`;
     }),
     ...found.outboxes.map(
-      ({ id, accepted, covered, given_up, outstanding }) =>
-        `outbox ${id}: ${accepted} accepted = ${covered} covered by receipts, ${given_up} given up, ${outstanding} outstanding`,
+      ({ id, accepted, covered, evicted, outstanding }) =>
+        `outbox ${id}: ${accepted} accepted = ${covered} covered by receipts, ${evicted} evicted, ${outstanding} outstanding`,
     ),
   ];
   return `${lines.join('\n')}\n`;

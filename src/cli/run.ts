@@ -62,7 +62,7 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
     now: () => performance.now(),
     onStall: (why) => {
       if (why === undefined) log.warn({ event: 'stall_over' }, 'what hung goes on');
-      else log.error({ event: 'stalled', why }, `${why}; unless that ends, systemd starts the agent anew`);
+      else log.error({ event: 'stalled', reason: why }, `${why}; unless that ends, systemd starts the agent anew`);
     },
   });
   heart.start();

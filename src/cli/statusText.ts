@@ -25,9 +25,9 @@ function head({ thing, version, boot, uptime_ms: uptime, clock, last_run: last }
 
 function problems({ problems: standing }: Status, paint: Paint): string[] {
   if (standing.length === 0) return [`problems ${paint('green', 'none')}`];
-  return standing.flatMap(({ severity, code, since_ms: since, text, todo }) => {
+  return standing.flatMap(({ severity, code, since_ms: since, text, remedy }) => {
     const colour = severity === 'critical' || severity === 'error' ? 'red' : 'yellow';
-    return [`${paint(colour, `problem  ${severity} ${code}`)} for ${ago(since)}: ${text}`, `         do: ${todo}`];
+    return [`${paint(colour, `problem  ${severity} ${code}`)} for ${ago(since)}: ${text}`, `         do: ${remedy}`];
   });
 }
 
@@ -83,9 +83,9 @@ function channels({ channels: all }: Status, paint: Paint): string[] {
     ...all.map((one) => {
       const age = one.age_ms === null ? 'never heard' : `${ago(one.age_ms)} ago`;
       const rate = one.rate_hz === null ? '' : `, ${one.rate_hz.toFixed(1)} Hz`;
-      const surplus = one.surplus > 0 ? `, ${one.surplus} beyond max_rate` : '';
-      const marks = `${one.alert ? paint('red', '  ALERT') : ''}${one.silent ? paint('red', '  SILENT') : ''}${one.why === null ? '' : paint('yellow', `  (${one.why})`)}`;
-      return `channel  ${one.name.padEnd(width)}  ${String(one.value).padEnd(10)} ${age}${rate}, ${one.messages} messages${surplus}${marks}`;
+      const dropped = one.dropped > 0 ? `, ${one.dropped} beyond max_rate` : '';
+      const marks = `${one.alert ? paint('red', '  ALERT') : ''}${one.silent ? paint('red', '  SILENT') : ''}${one.reason === null ? '' : paint('yellow', `  (${one.reason})`)}`;
+      return `channel  ${one.name.padEnd(width)}  ${String(one.value).padEnd(10)} ${age}${rate}, ${one.messages} messages${dropped}${marks}`;
     }),
   ];
 }

@@ -13,7 +13,7 @@ export interface SeenTopic {
   /** Messages a second while it was looked; null where it can't be subscribed, such as for want of its message package. */
   readonly rate: number | null;
   /** Why there is no rate. */
-  readonly why: string | null;
+  readonly reason: string | null;
   readonly channels: readonly string[];
   readonly cameras: readonly string[];
 }
@@ -67,9 +67,9 @@ async function look(ros: RosNode, config: Config, signal: AbortSignal): Promise<
       const publishers = ros.publishersOf(topic).map((endpoint) => ({ node: fullName(endpoint), ...endpoint.qos }));
       const rate = typeof counter === 'string' ? null : Math.round((10 * counter.received) / seconds) / 10;
       if (typeof counter !== 'string') counter.close();
-      const why = typeof counter === 'string' ? counter : null;
+      const reason = typeof counter === 'string' ? counter : null;
       const [channels, cameras] = [takenBy(config.channels, topic), takenBy(config.cameras, topic)];
-      return { topic, types, publishers, rate, why, channels, cameras };
+      return { topic, types, publishers, rate, reason, channels, cameras };
     })
     .sort((a, b) => a.topic.localeCompare(b.topic));
 }
@@ -78,7 +78,7 @@ function published(ros: RosNode): TopicInfo[] {
   return ros.topics().filter(({ topic }) => !NODES_OWN.includes(topic) && ros.publishersOf(topic).length > 0);
 }
 
-/** Counts what comes and decodes one message a second at most. @returns why not, where that can't be. */
+/** Counts what comes and decodes one message a second at most. @returns the reason, where that can't be. */
 function counterOf(ros: RosNode, topic: string): RosSubscription | string {
   const offers = ros.publishersOf(topic);
   const { wanted, types } = match({ type: undefined, qos: 'auto' }, offers);
@@ -100,12 +100,12 @@ function describe(seen: readonly SeenTopic[]): string {
     return 'nothing is published: is the robot’s software up, is ROS_DOMAIN_ID the same, does ROS_AUTOMATIC_DISCOVERY_RANGE let it be found?\n';
   }
   const width = Math.max(...seen.map(({ topic }) => topic.length));
-  const lines = seen.map(({ topic, types, publishers, rate, why, channels, cameras }) => {
+  const lines = seen.map(({ topic, types, publishers, rate, reason, channels, cameras }) => {
     const qos = [...new Set(publishers.map(({ reliability, durability }) => `${reliability}, ${durability}`))].join('; ');
     const by = publishers.map(({ node }) => node).join(', ');
     const takers = [...channels, ...cameras.map((name) => `camera ${name}`)];
     const taken = takers.length > 0 ? `  -> ${takers.join(', ')}` : '';
-    return `${topic.padEnd(width)}  ${rate === null ? `     (${why})` : `${rate.toFixed(1).padStart(7)} Hz`}  ${types.join(' or ')}  by ${by} (${qos})${taken}`;
+    return `${topic.padEnd(width)}  ${rate === null ? `     (${reason})` : `${rate.toFixed(1).padStart(7)} Hz`}  ${types.join(' or ')}  by ${by} (${qos})${taken}`;
   });
   return `${lines.join('\n')}\n`;
 }

@@ -116,7 +116,7 @@ export class Motion {
     this.#turn = undefined;
     const motion = this.#underWay;
     if (!motion) return;
-    this.#log.warn({ event: 'motion_halted', command: motion.name, why }, `${motion.name} was ended: ${why}`);
+    this.#log.warn({ event: 'motion_halted', command: motion.name, reason: why }, `${motion.name} was ended: ${why}`);
     this.#publish([motion.zero, motion.stop]);
     this.#letGo(motion);
   }

@@ -8,8 +8,8 @@ export type FindingStatus = 'ok' | 'warning' | 'error' | 'skipped';
 export interface Finding {
   readonly status: FindingStatus;
   /** What was found, with its values. */
-  readonly seen: string;
-  readonly do?: string;
+  readonly observed: string;
+  readonly remedy?: string;
   /** To be typed exactly so. */
   readonly command?: string;
   /** Where given, only these can explain it, in place of all that the catalogue names. */
@@ -31,8 +31,8 @@ export interface CheckResult {
   readonly title: string;
   /** `unknown`: the check itself failed. */
   readonly status: FindingStatus | 'unknown';
-  readonly seen: string;
-  readonly do: string | null;
+  readonly observed: string;
+  readonly remedy: string | null;
   readonly command: string | null;
   /** The code of the check that explains this one. */
   readonly hidden_by: string | null;

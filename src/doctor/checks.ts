@@ -78,10 +78,20 @@ function configuration({ file, loaded, flag }: Patient): Finding {
   const name = file ?? 'config/default.yaml alone (give yours with --config)';
   if (loaded.invalid) return wrong(loaded.invalid, file);
   if (loaded.off.length === 0) return ok(`${name} is good`);
-  const seen = loaded.off.map(({ text }) => text).join('; ');
-  return { status: 'error', seen, do: 'mend these entries; all others run without them', command: `elderly-bot config check${flag}` };
+  const observed = loaded.off.map(({ text }) => text).join('; ');
+  return {
+    status: 'error',
+    observed,
+    remedy: 'mend these entries; all others run without them',
+    command: `elderly-bot config check${flag}`,
+  };
 }
 
 function wrong(error: AgentError, file: string | undefined): Finding {
-  return { status: 'error', seen: error.message, do: error.todo ?? 'mend it', command: `elderly-bot config check${configFlag(file)}` };
+  return {
+    status: 'error',
+    observed: error.message,
+    remedy: error.todo ?? 'mend it',
+    command: `elderly-bot config check${configFlag(file)}`,
+  };
 }

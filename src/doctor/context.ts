@@ -66,8 +66,8 @@ export function robotCheck(code: CheckCode, deadlineMs: number, run: RobotCheck[
   return { code, deadlineMs, run };
 }
 
-export const ok = (seen: string): Finding => ({ status: 'ok', seen });
-export const skipped = (seen: string): Finding => ({ status: 'skipped', seen });
+export const ok = (observed: string): Finding => ({ status: 'ok', observed });
+export const skipped = (observed: string): Finding => ({ status: 'skipped', observed });
 
 /** The CA is there before a robot has a certificate. */
 export function rootCaOf(paths: Patient['paths'], { mqtt }: Config): string {

@@ -25,8 +25,8 @@ export async function examine(checks: readonly Check[], onDone: (left: number) =
       code: nameOf(check),
       title: check.subject === undefined ? CHECKS[check.code].title : `${CHECKS[check.code].title} ${check.subject}`,
       status: failed ? 'unknown' : finding.status,
-      seen: finding.seen,
-      do: finding.do ?? null,
+      observed: finding.observed,
+      remedy: finding.remedy ?? null,
       command: finding.command ?? null,
       hidden_by: cause ? nameOf(cause.check) : null,
       ms,
@@ -60,14 +60,14 @@ async function answerOf(check: Check): Promise<{ finding: Finding; failed: boole
   const late = new Promise<Finding>((resolve) => {
     timer = setTimeout(() => {
       ending.abort();
-      resolve({ status: 'error', seen: `no answer within ${check.deadlineMs / 1_000} s` });
+      resolve({ status: 'error', observed: `no answer within ${check.deadlineMs / 1_000} s` });
     }, check.deadlineMs);
   });
   try {
     return { finding: await Promise.race([check.run(ending.signal), late]), failed: false };
   } catch (error) {
-    const seen = `the check itself failed: ${messageOf(error)}`;
-    return { finding: { status: 'skipped', seen, do: 'report it: this is ours' }, failed: true };
+    const observed = `the check itself failed: ${messageOf(error)}`;
+    return { finding: { status: 'skipped', observed, remedy: 'report it: this is ours' }, failed: true };
   } finally {
     clearTimeout(timer);
   }

@@ -32,7 +32,7 @@ export interface Finding {
   /** `error`: it can't work. `warning`: it may not, or not for long. `info`: worth knowing. */
   readonly severity: 'error' | 'warning' | 'info';
   /** What was seen, with the values. */
-  readonly seen: string;
+  readonly observed: string;
   /** What to do about it, as a sentence or a command to type. */
-  readonly todo: string;
+  readonly remedy: string;
 }

@@ -77,32 +77,32 @@ function parse(text: string): X509Certificate[] {
 
 function unreadable(code: 'cert_unreadable' | 'root_ca_unreadable', what: string, text: string): Finding {
   const is = describePem(text);
-  const seen = is === 'a certificate' ? `${what} is damaged: it begins as one, but can't be read` : `${what} is ${is}`;
-  return { code, severity: 'error', seen, todo: 'give the PEM file that starts with -----BEGIN CERTIFICATE-----' };
+  const observed = is === 'a certificate' ? `${what} is damaged: it begins as one, but can't be read` : `${what} is ${is}`;
+  return { code, severity: 'error', observed, remedy: 'give the PEM file that starts with -----BEGIN CERTIFICATE-----' };
 }
 
 function rootFindings(text: string, roots: readonly X509Certificate[]): Finding[] {
   if (roots.length === 0) return [unreadable('root_ca_unreadable', 'the root CA', text)];
   const leaf = roots.find(({ ca }) => !ca);
   if (!leaf) return [];
-  const seen = `what is given as root CA is no CA but ${oneLine(leaf.subject)}`;
+  const observed = `what is given as root CA is no CA but ${oneLine(leaf.subject)}`;
   return [
     {
       code: 'root_ca_not_ca',
       severity: 'error',
-      seen,
-      todo: 'give the CA that signed the broker’s certificate; for AWS, AmazonRootCA1.pem',
+      observed,
+      remedy: 'give the CA that signed the broker’s certificate; for AWS, AmazonRootCA1.pem',
     },
   ];
 }
 
 /** Each certificate of the file has to be signed by the one behind it, and the last by a root of its issuer's name, if there is one. */
 function chainFindings(chain: readonly X509Certificate[], roots: readonly X509Certificate[], { isIotCore }: Identity): Finding[] {
-  const broken = (of: X509Certificate, seen: string): Finding => ({
+  const broken = (of: X509Certificate, observed: string): Finding => ({
     code: 'chain_broken',
     severity: 'error',
-    seen: `${oneLine(of.subject)} ${seen}`,
-    todo: 'give certificate and CA that were made together; a CA that was made anew under its old name signs nothing of before',
+    observed: `${oneLine(of.subject)} ${observed}`,
+    remedy: 'give certificate and CA that were made together; a CA that was made anew under its old name signs nothing of before',
   });
   for (const [i, each] of chain.entries()) {
     const next = chain[i + 1];
@@ -115,13 +115,23 @@ function chainFindings(chain: readonly X509Certificate[], roots: readonly X509Ce
   if (named.length > 0)
     return [broken(last, `names ${oneLine(last.issuer)} as its issuer, but was not signed by the root CA of that name`)];
   if (roots.length === 0) return [];
-  const seen = `signed by ${oneLine(last.issuer)}, which is not the root CA given`;
+  const observed = `signed by ${oneLine(last.issuer)}, which is not the root CA given`;
   if (isIotCore)
     return [
-      { code: 'issuer_unknown', severity: 'info', seen, todo: 'nothing: IoT Core signs robots with another CA than its own endpoints' },
+      {
+        code: 'issuer_unknown',
+        severity: 'info',
+        observed,
+        remedy: 'nothing: IoT Core signs robots with another CA than its own endpoints',
+      },
     ];
   return [
-    { code: 'issuer_unknown', severity: 'warning', seen, todo: 'make sure that the broker knows that CA, or it will refuse this robot' },
+    {
+      code: 'issuer_unknown',
+      severity: 'warning',
+      observed,
+      remedy: 'make sure that the broker knows that CA, or it will refuse this robot',
+    },
   ];
 }
 
@@ -132,25 +142,26 @@ function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): bool
 function keyFindings(text: string | undefined, certificate: X509Certificate | undefined): Finding[] {
   if (text === undefined) return certificate ? kindFindings(certificate.publicKey, 'the certificate’s key') : [];
   if (blocksOf(text, 'encrypted_key').length > 0) {
-    const todo = 'a robot has nobody to type it: take it off with openssl pkey -in KEY -out NEWKEY';
-    return [{ code: 'key_encrypted', severity: 'error', seen: 'the private key has a passphrase', todo }];
+    const remedy = 'a robot has nobody to type it: take it off with openssl pkey -in KEY -out NEWKEY';
+    return [{ code: 'key_encrypted', severity: 'error', observed: 'the private key has a passphrase', remedy }];
   }
   const key = privateKeyIn(text);
   if (!key) {
     const is = describePem(text);
-    const seen = is === 'a private key' ? 'the private key is damaged: it begins as one, but can’t be read' : `the private key is ${is}`;
+    const observed =
+      is === 'a private key' ? 'the private key is damaged: it begins as one, but can’t be read' : `the private key is ${is}`;
     return [
       {
         code: 'key_unreadable',
         severity: 'error',
-        seen,
-        todo: 'give the PEM file with -----BEGIN PRIVATE KEY-----, or the same with RSA or EC',
+        observed,
+        remedy: 'give the PEM file with -----BEGIN PRIVATE KEY-----, or the same with RSA or EC',
       },
     ];
   }
   if (certificate && !certificate.checkPrivateKey(key)) {
-    const todo = 'give the pair that was made together; in AWS both file names begin with the same id';
-    return [{ code: 'key_mismatch', severity: 'error', seen: 'the private key is not the certificate’s', todo }];
+    const remedy = 'give the pair that was made together; in AWS both file names begin with the same id';
+    return [{ code: 'key_mismatch', severity: 'error', observed: 'the private key is not the certificate’s', remedy }];
   }
   return kindFindings(key, 'the key');
 }
@@ -172,9 +183,9 @@ function kindFindings({ asymmetricKeyType: type, asymmetricKeyDetails: details }
   const isEc = type === 'ec' && CURVES.has(details?.namedCurve ?? '');
   if (isRsa || isEc) return [];
   const size = details?.modulusLength ?? details?.namedCurve;
-  const seen = `${what} is ${type ?? 'of no known kind'}${size === undefined ? '' : ` ${size}`}`;
-  const todo = 'brokers take EC P-256, P-384, P-521 and RSA from 2048 bits: make a new one with elderly-bot certs init';
-  return [{ code: 'key_kind', severity: 'error', seen, todo }];
+  const observed = `${what} is ${type ?? 'of no known kind'}${size === undefined ? '' : ` ${size}`}`;
+  const remedy = 'brokers take EC P-256, P-384, P-521 and RSA from 2048 bits: make a new one with elderly-bot certs init';
+  return [{ code: 'key_kind', severity: 'error', observed, remedy }];
 }
 
 function dateFindings(certificate: X509Certificate, roots: readonly X509Certificate[], { nowMs, isClockTrusted }: Identity): Finding[] {
@@ -184,36 +195,46 @@ function dateFindings(certificate: X509Certificate, roots: readonly X509Certific
   const rootsAreOver = roots.length > 0 && roots.every((root) => nowMs > validity(root)[1]);
   // Two certificates do not run out together, and none is used before it is made: it is the time that is wrong.
   if (isOutside && (!isClockTrusted || (nowMs > to && rootsAreOver))) {
-    const seen = `${clock}, the certificate is valid from ${day(from)} to ${day(to)}`;
-    const todo = 'set the clock first (timedatectl), then look again; the certificate is probably fine';
-    return [{ code: 'clock_wrong', severity: 'error', seen, todo }];
+    const observed = `${clock}, the certificate is valid from ${day(from)} to ${day(to)}`;
+    const remedy = 'set the clock first (timedatectl), then look again; the certificate is probably fine';
+    return [{ code: 'clock_wrong', severity: 'error', observed, remedy }];
   }
   const found: Finding[] = [];
   if (!isClockTrusted) {
     found.push({
       code: 'clock_untrusted',
       severity: 'info',
-      seen: `${clock} and is not synchronised yet`,
-      todo: 'look at the dates again once it is',
+      observed: `${clock} and is not synchronised yet`,
+      remedy: 'look at the dates again once it is',
     });
   }
   if (nowMs < from) {
-    const todo = 'compare the clock first (timedatectl): a certificate is usually valid from the moment it was made';
-    found.push({ code: 'cert_not_yet_valid', severity: 'error', seen: `${clock}, the certificate is valid only from ${day(from)}`, todo });
+    const remedy = 'compare the clock first (timedatectl): a certificate is usually valid from the moment it was made';
+    found.push({
+      code: 'cert_not_yet_valid',
+      severity: 'error',
+      observed: `${clock}, the certificate is valid only from ${day(from)}`,
+      remedy,
+    });
   } else if (nowMs > to) {
-    const seen = `${clock}, the certificate was valid until ${day(to)}`;
-    found.push({ code: 'cert_expired', severity: 'error', seen, todo: 'get a new one: elderly-bot certs provision, or init and import' });
+    const observed = `${clock}, the certificate was valid until ${day(to)}`;
+    found.push({
+      code: 'cert_expired',
+      severity: 'error',
+      observed,
+      remedy: 'get a new one: elderly-bot certs provision, or init and import',
+    });
   } else if (isClockTrusted && to - nowMs < EXPIRES_SOON_MS) {
-    const seen = `valid until ${day(to)}, ${Math.floor((to - nowMs) / DAY_MS)} days from now`;
-    found.push({ code: 'cert_expires', severity: 'warning', seen, todo: 'renew it: elderly-bot certs rotate, or init and import' });
+    const observed = `valid until ${day(to)}, ${Math.floor((to - nowMs) / DAY_MS)} days from now`;
+    found.push({ code: 'cert_expires', severity: 'warning', observed, remedy: 'renew it: elderly-bot certs rotate, or init and import' });
   }
   if (rootsAreOver) {
     const ends = Math.max(...roots.map((root) => validity(root)[1]));
     found.push({
       code: 'root_ca_expired',
       severity: 'error',
-      seen: `the root CA was valid until ${day(ends)}`,
-      todo: 'give the CA the broker has now',
+      observed: `the root CA was valid until ${day(ends)}`,
+      remedy: 'give the CA the broker has now',
     });
   }
   return found;
@@ -227,45 +248,49 @@ export function validity(certificate: X509Certificate): readonly [fromMs: number
 function nameFindings(certificate: X509Certificate, { thing, isIotCore }: Identity): Finding[] {
   const name = commonName(certificate);
   if (name === thing || name === IOT_CORE_NAME) return [];
-  const seen =
+  const observed =
     name === undefined
       ? `the certificate carries no name, this robot is ${thing}`
       : `the certificate is for ${name}, this robot is ${thing}`;
   if (isIotCore)
-    return [{ code: 'name_differs', severity: 'info', seen, todo: 'nothing, where it is attached to the thing of this name in IoT Core' }];
+    return [
+      { code: 'name_differs', severity: 'info', observed, remedy: 'nothing, where it is attached to the thing of this name in IoT Core' },
+    ];
   return [
     {
       code: 'name_differs',
       severity: 'warning',
-      seen,
-      todo: 'set `thing` to that name, or get a certificate for this one: brokers go by it',
+      observed,
+      remedy: 'set `thing` to that name, or get a certificate for this one: brokers go by it',
     },
   ];
 }
 
 async function purposeFindings(certificate: X509Certificate): Promise<Finding[]> {
   if (certificate.ca) {
-    const todo = 'give the robot’s own certificate; a CA’s is for root_ca';
-    return [{ code: 'cert_is_ca', severity: 'error', seen: `${oneLine(certificate.subject)} is a CA, not a robot`, todo }];
+    const remedy = 'give the robot’s own certificate; a CA’s is for root_ca';
+    return [{ code: 'cert_is_ca', severity: 'error', observed: `${oneLine(certificate.subject)} is a CA, not a robot`, remedy }];
   }
-  const todo = 'have it made for TLS clients (extended key usage clientAuth, key usage digitalSignature)';
+  const remedy = 'have it made for TLS clients (extended key usage clientAuth, key usage digitalSignature)';
   // Node says keyUsage where it means the extended one.
   const purposes: readonly string[] = certificate.keyUsage ?? [];
   if (purposes.length > 0 && !purposes.includes(CLIENT_AUTH) && !purposes.includes(ANY_PURPOSE)) {
     const isServer = purposes.includes('1.3.6.1.5.5.7.3.1');
-    const seen = isServer ? 'the certificate is for servers, a broker’s, and not for clients' : 'the certificate is not for TLS clients';
-    return [{ code: 'cert_purpose', severity: 'error', seen, todo }];
+    const observed = isServer
+      ? 'the certificate is for servers, a broker’s, and not for clients'
+      : 'the certificate is not for TLS clients';
+    return [{ code: 'cert_purpose', severity: 'error', observed, remedy }];
   }
   const x509 = await loadX509();
   const usage = new x509.X509Certificate(certificate.raw).getExtension(x509.KeyUsagesExtension);
   if (!usage || usage.usages & x509.KeyUsageFlags.digitalSignature) return [];
-  return [{ code: 'cert_purpose', severity: 'error', seen: 'the certificate’s key may not sign, which TLS needs', todo }];
+  return [{ code: 'cert_purpose', severity: 'error', observed: 'the certificate’s key may not sign, which TLS needs', remedy }];
 }
 
 function permissionFindings(file: Identity['keyFile']): Finding[] {
   if (!file || (file.mode & 0o077) === 0) return [];
-  const seen = `the private key ${file.path} has mode 0${file.mode.toString(8)}: others can read it`;
-  return [{ code: 'key_permissions', severity: 'error', seen, todo: `chmod 600 ${file.path}` }];
+  const observed = `the private key ${file.path} has mode 0${file.mode.toString(8)}: others can read it`;
+  return [{ code: 'key_permissions', severity: 'error', observed, remedy: `chmod 600 ${file.path}` }];
 }
 
 function oneLine(name: string): string {

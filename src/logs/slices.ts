@@ -50,7 +50,7 @@ export async function* logSlices(folder: string, from: unknown, end: LogPosition
 
 function givenUp(from: LogPosition, to: LogPosition): string {
   const msg = 'lines between these places were given up on disk before they were shipped: logs.max_size, logs.max_age';
-  return `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), event: 'log_lines_given_up', from, to, msg })}\n`;
+  return `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), event: 'log_lines_dropped', from, to, msg })}\n`;
 }
 
 function isBeyond(one: LogPosition, other: LogPosition): boolean {

@@ -43,7 +43,7 @@ export interface OutboxStats {
   readonly ballast_bytes: number;
   readonly free_bytes: number;
   readonly classes: Readonly<Record<RowClass, { pending: number; sent: number; confirmed: number; oldest_at: number | null }>>;
-  readonly outboxes: readonly { id: string; accepted: number; covered: number; given_up: number; outstanding: number }[];
+  readonly outboxes: readonly { id: string; accepted: number; covered: number; evicted: number; outstanding: number }[];
 }
 
 export interface OutboxBook {
@@ -152,7 +152,7 @@ export class OutboxReader {
         id,
         accepted,
         covered: count(covered),
-        given_up: count(gone),
+        evicted: count(gone),
         outstanding: accepted - count(union(covered, gone)),
       })),
     };

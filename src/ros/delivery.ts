@@ -11,7 +11,7 @@ export class Delivery {
   received = 0;
   invalid = 0;
   failed = 0;
-  surplus = 0;
+  dropped = 0;
   largest = 0;
   readonly #options: SubscribeOptions;
   readonly #codec: Codec;
@@ -56,7 +56,7 @@ export class Delivery {
 
   /** What a later sample made needless. */
   #forget(): void {
-    if (this.#latest !== undefined) this.surplus += 1;
+    if (this.#latest !== undefined) this.dropped += 1;
     this.#latest = undefined;
   }
 
@@ -107,8 +107,8 @@ export function subscriptionOf(delivery: Delivery, { look, close }: Pick<RosSubs
     get failed() {
       return delivery.failed;
     },
-    get surplus() {
-      return delivery.surplus;
+    get dropped() {
+      return delivery.dropped;
     },
     get largest() {
       return delivery.largest;

@@ -32,7 +32,7 @@ export interface SubscribeOptions {
    * there without having been copied, looked at or counted. For a camera of which a few pictures a second are wanted: depth 1 and 200.
    */
   readonly everyMs?: number;
-  /** Samples a second that are decoded and handed over at most; of more the latest is, the rest counts as surplus. */
+  /** Samples a second that are decoded and handed over at most; of more the latest is, the rest counts as dropped. */
   readonly maxPerSecond?: number;
   /** Called once a sample, in order of arrival. What it throws goes to `onError` and stops nothing. */
   onMessage(message: RosMessage): void;
@@ -48,7 +48,7 @@ export interface RosSubscription {
   /** Of those, messages for which `onMessage` threw. */
   readonly failed: number;
   /** Of those, samples beyond `maxPerSecond` that were not looked at. */
-  readonly surplus: number;
+  readonly dropped: number;
   /** Bytes of the largest sample taken. */
   readonly largest: number;
   /** Takes what waits now, and does not wait for its time. */

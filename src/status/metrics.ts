@@ -79,9 +79,9 @@ export const METRICS = {
     help: 'Metered messages of this month: spent, forecast, and the limit where one is set',
     samples: ({ status: { budget } }) =>
       known([
-        [{ what: 'spent' }, budget.spent],
-        [{ what: 'forecast' }, budget.forecast],
-        [{ what: 'limit' }, budget.budget],
+        [{ kind: 'spent' }, budget.spent],
+        [{ kind: 'forecast' }, budget.forecast],
+        [{ kind: 'limit' }, budget.budget],
       ]),
   },
   elderly_bot_telemetry_interval_seconds: {
@@ -193,10 +193,10 @@ export const METRICS = {
     help: 'Readings made of them',
     samples: ({ status }) => status.channels.map(({ name, readings }) => [{ channel: name }, readings]),
   },
-  elderly_bot_channel_surplus_total: {
+  elderly_bot_channel_dropped_total: {
     type: 'counter',
     help: 'ROS messages beyond max_rate, not looked at',
-    samples: ({ status }) => status.channels.map(({ name, surplus }) => [{ channel: name }, surplus]),
+    samples: ({ status }) => status.channels.map(({ name, dropped }) => [{ channel: name }, dropped]),
   },
   elderly_bot_channel_age_seconds: {
     type: 'gauge',

@@ -36,7 +36,7 @@ export interface ChannelStatus {
   /** `waiting`: nobody ever published. `vanished`: its publishers are gone. `off`: it can't be subscribed. */
   readonly state: 'published' | 'waiting' | 'vanished' | 'off';
   /** Why nothing is heard; null while it is. */
-  readonly why: string | null;
+  readonly reason: string | null;
   readonly value: unknown;
   readonly messages: number;
   readonly readings: number;
@@ -50,7 +50,7 @@ export interface ChannelStatus {
   /** No message for longer than max_silence. */
   readonly silent: boolean;
   /** Messages beyond max_rate, not looked at. */
-  readonly surplus: number;
+  readonly dropped: number;
 }
 
 export interface CameraStatus {
@@ -142,7 +142,7 @@ export interface Status {
     readonly severity: Severity;
     readonly subject: string;
     readonly text: string;
-    readonly todo: string;
+    readonly remedy: string;
     readonly since_ms: number;
   }[];
 }

@@ -51,7 +51,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
 export function whyNot(error: unknown, clock: ClockView, own: Pick<Credentials, 'notBeforeMs' | 'notAfterMs'>) {
   const reason = error instanceof ConnectError ? error.reason : undefined;
   const cause = reason === 'NOT_ALLOWED' ? 'not_authorized' : connectCause(reason, clock, own);
-  return { cause, text: error instanceof Error ? error.message : String(error), todo: PROBLEMS[cause].todo };
+  return { cause, text: error instanceof Error ? error.message : String(error), todo: PROBLEMS[cause].remedy };
 }
 
 /** True of a robot whose agent does not run, and with the lowest mark there is, so that nothing later is taken back by it. */

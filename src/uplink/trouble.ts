@@ -56,7 +56,7 @@ export class LinkTrouble {
     const how = told
       ? `the broker says that another client took over the connection of ${thing}, again and again`
       : `the broker closes the connections of ${thing} again and again soon after they came about, without a word, as it does when another client connects with this name`;
-    this.#log.warn({ event: 'disconnected', lasted_ms: lastedMs, told, next_ms: waitMs }, how);
+    this.#log.warn({ event: 'disconnected', lasted_ms: lastedMs, reported: told, next_ms: waitMs }, how);
     this.#problems.raise('client_id_taken', `${how}; tried again each ${waitMs / 60_000} min, and for an alert at once`);
   }
 }

@@ -83,7 +83,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await until(() => one('quick').value === 7, 'the number is there');
     assert.equal(one('quick').type, NUMBER);
     assert.equal(one('later').state, 'waiting');
-    assert.equal(one('later').why, 'nobody publishes on /robot/later');
+    assert.equal(one('later').reason, 'nobody publishes on /robot/later');
     await peer.advertise('/robot/later', BOOL);
     await peer.matched('/robot/later');
     await peer.publish('/robot/later', BOOL, { data: true });
@@ -112,7 +112,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await until(() => one('co').value === true, 'it is heard');
     await other.close();
     await until(() => one('co').silent && one('leak').silent && one('co').state === 'vanished', 'both are silent');
-    assert.equal(one('co').why, '/gas_sensor published on /co and is gone');
+    assert.equal(one('co').reason, '/gas_sensor published on /co and is gone');
     const silent = problems.standing().filter(({ code }) => code === 'sensor_silent');
     assert.deepEqual(silent.map(({ subject }) => subject).sort(), ['co', 'leak']);
     assert.match(String(silent.find(({ subject }) => subject === 'leak')?.text), /nobody publishes on \/leak/);
@@ -198,8 +198,8 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await peer.matched('/flood');
     await peer.burst('/flood', NUMBER, 3_000, 3_000);
     await until(() => one('flood').value === 2_999, 'the last is there');
-    const { messages, surplus } = one('flood');
-    assert.equal(messages + surplus, 3_000);
+    const { messages, dropped } = one('flood');
+    assert.equal(messages + dropped, 3_000);
     assert.ok(messages < 1_000, `${messages} of 3,000 were looked at`);
   });
 
@@ -216,7 +216,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     for (const { channel, body } of rows()) read.get(channel)?.push(body);
     const all = Array.from({ length: count }, (_, n) => String(n));
     for (const name of names) assert.deepEqual(read.get(name), all, name);
-    assert.ok(names.every((name) => one(name).messages === count && one(name).surplus === 0));
+    assert.ok(names.every((name) => one(name).messages === count && one(name).dropped === 0));
   });
 
   it('take of pictures the newest only, once it is seen that they are large, and the last in any case', async () => {

@@ -15,7 +15,7 @@ const skip = opensslMissing() || (findMosquitto() ? false : 'no Mosquitto: apt-g
 interface Told {
   readonly ok: boolean;
   readonly findings: readonly { readonly code: string }[];
-  readonly online: { readonly ok: boolean; readonly code: string | null; readonly seen: string; readonly todo: string } | null;
+  readonly online: { readonly ok: boolean; readonly code: string | null; readonly observed: string; readonly remedy: string } | null;
 }
 
 describe('elderly-bot certs verify --online', { skip, timeout: 120_000 }, () => {
@@ -104,7 +104,7 @@ describe('elderly-bot certs verify --online', { skip, timeout: 120_000 }, () => 
     configure(files.robot, { root: other.cert });
     const untrusted = await told();
     assert.equal(untrusted.online?.code, 'broker_untrusted');
-    assert.match(String(untrusted.online?.todo), /mqtt\.root_ca/);
+    assert.match(String(untrusted.online?.remedy), /mqtt\.root_ca/);
   });
 
   it('with the key of another, nothing is tried', async () => {
@@ -136,7 +136,7 @@ describe('elderly-bot certs verify --online', { skip, timeout: 120_000 }, () => 
     const { online } = await told();
     await narrow.stop();
     assert.equal(online?.code, 'not_authorized');
-    assert.match(String(online?.seen), /publish: .*elderly_bot\/presence/);
+    assert.match(String(online?.observed), /publish: .*elderly_bot\/presence/);
   });
 
   it('in 1970 and years ahead the clock is called wrong', { skip: fakeClockMissing() }, async () => {

@@ -16,7 +16,7 @@ describe('elderly-bot logs', () => {
   const file = new LogFile();
   const log = (level: string, atMs: number, event: string) =>
     file.write(
-      `${JSON.stringify({ level, time: new Date(atMs).toISOString(), thing: 'robot', room: 'uplink', event, msg: 'it happened' })}\n`,
+      `${JSON.stringify({ level, time: new Date(atMs).toISOString(), thing: 'robot', module: 'uplink', event, msg: 'it happened' })}\n`,
     );
   const show = (...args: string[]) => {
     const { stdout, stderr, status } = spawnSync(AGENT, ['logs', '--config', config, ...args], { encoding: 'utf8' });

@@ -41,7 +41,7 @@ describe('elderly-bot outbox, beside a writer', () => {
     assert.equal(classes.alert.sent, 1);
     assert.equal(classes.telemetry.pending, 2_500);
     assert.equal(classes.event.pending, 1);
-    assert.deepEqual(outboxes, [{ id: 'box-1', accepted: 2_502, covered: 0, given_up: 0, outstanding: 2_502 }]);
+    assert.deepEqual(outboxes, [{ id: 'box-1', accepted: 2_502, covered: 0, evicted: 0, outstanding: 2_502 }]);
     assert.ok(bytes > 0);
     assert.match((await run(['stats'])).out, /telemetry {2}2500 pending, 0 sent/);
   });

@@ -143,7 +143,7 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
   it('puts problems first, in colour only on a terminal that wants it', () => {
     const broken: Status = {
       ...status,
-      problems: [{ code: 'mqtt_ended', severity: 'warning', subject: '', text: 'it ended', todo: 'nothing', since_ms: 5_000 }],
+      problems: [{ code: 'mqtt_ended', severity: 'warning', subject: '', text: 'it ended', remedy: 'nothing', since_ms: 5_000 }],
     };
     const plain = [painter({ isTTY: false }, {}), painter({ isTTY: true }, { NO_COLOR: '1' }), painter({ isTTY: true }, { TERM: 'dumb' })];
     for (const paint of plain) assert.match(shown(broken, paint).split('\n')[1] ?? '', /^problem {2}warning mqtt_ended for 5 s: it ended$/);

@@ -63,7 +63,7 @@ describe('elderly-bot topics', { skip: rosUnavailable(), timeout: 60_000 }, () =
       types: ['std_msgs/msg/Bool'],
       publishers: [{ node: '/house', reliability: 'best_effort', durability: 'volatile' }],
       rate: 0,
-      why: null,
+      reason: null,
       channels: ['gas'],
       cameras: [],
     });

@@ -29,7 +29,7 @@ const PATIENCE_MS = 30_000;
 const isUp = (status: Status | undefined) => status?.link.state === 'connected';
 const isAllHeard = (status: Status | undefined) =>
   isUp(status) &&
-  (status?.channels.every(({ why, rate_hz: rate }) => why === null && (rate ?? 0) > 0) ?? false) &&
+  (status?.channels.every(({ reason, rate_hz: rate }) => reason === null && (rate ?? 0) > 0) ?? false) &&
   (status?.channels.some(({ name, alert }) => name === 'fall' && alert) ?? false);
 
 const STEPS: readonly Step[] = [

@@ -95,7 +95,7 @@ describe('the doctor, where one thing on the way to the cloud is broken', { skip
       const found = await patient.examine({ AWS_IOT_ENDPOINT: `localhost:${broker.port}` });
       names(found, 'publish_rights', new RegExp(`publish fleet/${patient.name}/events$`));
       assert.match(
-        String(found.told[0]?.do),
+        String(found.told[0]?.remedy),
         /"Action":"iot:Publish","Resource":\["arn:aws:iot:REGION:ACCOUNT:topic\/fleet\/patient-\d+\/events"\]/,
       );
       assert.equal(found.told[0]?.command, `user ${patient.name}\ntopic write fleet/${patient.name}/events`);
@@ -110,7 +110,7 @@ describe('the doctor, where one thing on the way to the cloud is broken', { skip
     const found = await patient.examine({ AWS_IOT_ENDPOINT: `localhost:${broker.port}` });
     await broker.stop();
     names(found, 'subscribe_rights', new RegExp(`subscribe fleet/${patient.name}/receipts$`));
-    assert.match(String(found.told[0]?.do), /iot:Subscribe.*topicfilter\/fleet.*iot:Receive/);
+    assert.match(String(found.told[0]?.remedy), /iot:Subscribe.*topicfilter\/fleet.*iot:Receive/);
   });
 
   it('the policy does not let this client connect', async () => {

@@ -17,7 +17,7 @@ const check = (code: CheckCode, finding: Partial<Finding> = {}, subject?: string
   code,
   ...(subject === undefined ? {} : { subject }),
   deadlineMs: 1_000,
-  run: async () => ({ status: 'ok', seen: code, ...finding }),
+  run: async () => ({ status: 'ok', observed: code, ...finding }),
 });
 const hiders = async (...checks: Check[]) => Object.fromEntries((await examine(checks)).map((one) => [one.code, one.hidden_by]));
 
@@ -54,14 +54,14 @@ describe('examine', () => {
   it('ends a check at its deadline while the others go on', async () => {
     const late: Check = { code: 'dns', deadlineMs: 20, run: () => new Promise(() => {}) };
     const [first, second] = await examine([check('node'), late]);
-    assert.deepEqual([first?.code, first?.status, first?.seen], ['dns', 'error', 'no answer within 0.02 s']);
+    assert.deepEqual([first?.code, first?.status, first?.observed], ['dns', 'error', 'no answer within 0.02 s']);
     assert.equal(second?.status, 'ok');
   });
 
   it('says of a check that throws that it could not be carried out, and ends with 2 where nothing was found', async () => {
     const broken: Check = { code: 'disk_wear', deadlineMs: 1_000, run: () => Promise.reject(new Error('odd')) };
     const results = await examine([broken, check('node')]);
-    assert.deepEqual([results[0]?.status, results[0]?.seen], ['unknown', 'the check itself failed: odd']);
+    assert.deepEqual([results[0]?.status, results[0]?.observed], ['unknown', 'the check itself failed: odd']);
     assert.equal(exitCodeOf(results), 2);
     assert.equal(exitCodeOf(await examine([broken, check('dns', { status: 'warning' })])), 1);
     assert.equal(exitCodeOf(await examine([check('node'), check('guard', { status: 'skipped' })])), 0);
@@ -69,9 +69,9 @@ describe('examine', () => {
 
   it('has causes that are checks themselves, and no check is its own', () => {
     const causesOf = (code: string): readonly string[] => CHECKS[code as CheckCode].because;
-    const above = (code: string, seen: readonly string[]): void => {
-      assert.ok(!seen.includes(code), `${[...seen, code].join(' <- ')}`);
-      for (const cause of causesOf(code)) above(cause, [...seen, code]);
+    const above = (code: string, path: readonly string[]): void => {
+      assert.ok(!path.includes(code), `${[...path, code].join(' <- ')}`);
+      for (const cause of causesOf(code)) above(cause, [...path, code]);
     };
     for (const code of Object.keys(CHECKS)) above(code, []);
   });

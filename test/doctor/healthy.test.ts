@@ -29,11 +29,11 @@ describe('the doctor, where nothing is broken', { skip, timeout: 120_000 }, () =
   it('finds only that no agent runs, and has tried every right with the robot’s own name', async () => {
     const { code, told, checks, stderr } = await patient.examine();
     assert.deepEqual([told.map((one) => one.code), code, stderr], [['agent'], 1, '']);
-    const seen = Object.fromEntries(checks.map((one) => [one.code, one.seen]));
-    assert.match(String(seen.mqtt), new RegExp(`connected as ${patient.name} to localhost:`));
-    assert.match(String(seen.publish_rights), /may publish .*telemetry.*backlog.*results.*events.*presence/);
-    assert.match(String(seen['channel.gas']), /\/gas_detected by \/house, [1-9]/);
-    const keys = ['code', 'title', 'status', 'seen', 'do', 'command', 'hidden_by', 'ms'];
+    const observed = Object.fromEntries(checks.map((one) => [one.code, one.observed]));
+    assert.match(String(observed.mqtt), new RegExp(`connected as ${patient.name} to localhost:`));
+    assert.match(String(observed.publish_rights), /may publish .*telemetry.*backlog.*results.*events.*presence/);
+    assert.match(String(observed['channel.gas']), /\/gas_detected by \/house, [1-9]/);
+    const keys = ['code', 'title', 'status', 'observed', 'remedy', 'command', 'hidden_by', 'ms'];
     for (const check of checks) assert.deepEqual(Object.keys(check), keys);
   });
 
@@ -43,9 +43,9 @@ describe('the doctor, where nothing is broken', { skip, timeout: 120_000 }, () =
     await agent.event('connected');
     const { code, told, checks } = await patient.examine();
     assert.deepEqual([told, code], [[], 0]);
-    const seen = Object.fromEntries(checks.map((one) => [one.code, one.seen]));
-    assert.match(String(seen.mqtt), /the running agent is connected to localhost/);
-    assert.match(String(seen.publish_rights), /acknowledged .*\/presence/);
+    const observed = Object.fromEntries(checks.map((one) => [one.code, one.observed]));
+    assert.match(String(observed.mqtt), /the running agent is connected to localhost/);
+    assert.match(String(observed.publish_rights), /acknowledged .*\/presence/);
     const { link } = await askStatus(patient.stateDir);
     assert.deepEqual([link.connects, link.state], [1, 'connected']);
   });
@@ -118,7 +118,7 @@ describe('the doctor, where nothing is broken', { skip, timeout: 120_000 }, () =
   it('says in words what an agent of another version is', async () => {
     const { told } = await besideAgent(() => ({ version: '0.0.9' }));
     assert.deepEqual(
-      told.map(({ code, seen }) => [code, /0\.0\.9/.test(seen)]),
+      told.map(({ code, observed }) => [code, /0\.0\.9/.test(observed)]),
       [['versions', true]],
     );
   });

@@ -158,7 +158,7 @@ cameras:
     await bench.status(({ cameras }) => cameras[0]?.privacy === true && cameras[0].ring_bytes === 0);
     await say('/gas_detected', true);
     const why = await agent.event('no_picture', ({ incident }) => incident !== null);
-    assert.match(String(why.why), /there is privacy now/);
+    assert.match(String(why.reason), /there is privacy now/);
     const known = (await cloud.stored('snapshot')).length;
     await say('/fall_detected', false);
     await say('/fall_detected', true);

@@ -29,7 +29,7 @@ describe('verifying an identity', { skip: opensslMissing() }, () => {
   async function found(pair: Pair, over: Partial<Identity> = {}): Promise<string[]> {
     const given = { cert: read(pair.cert), key: read(pair.key), rootCa: read(ca.cert), thing: 'elderly-bot', isIotCore: false };
     const findings = await verifyIdentity({ ...given, nowMs: Date.now() + 60_000, isClockTrusted: true, ...over });
-    for (const { seen, todo } of findings) assert.ok(seen.length > 10 && todo.length > 10);
+    for (const { observed, remedy } of findings) assert.ok(observed.length > 10 && remedy.length > 10);
     return findings.map(({ code, severity }) => `${severity} ${code}`);
   }
 

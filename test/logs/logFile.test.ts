@@ -108,7 +108,7 @@ describe('the log file', () => {
     const { texts, next } = await ship(first.next);
     const [gap, second] = texts.map((text) => JSON.parse(text) as Record<string, unknown>);
     const to = { file: Number(oldest?.number) + 1, offset: 0 };
-    assert.deepEqual([gap?.event, gap?.from, gap?.to], ['log_lines_given_up', first.next, to]);
+    assert.deepEqual([gap?.event, gap?.from, gap?.to], ['log_lines_dropped', first.next, to]);
     assert.ok(Number(second?.n) > 1 && texts.length === 3_000 - Number(second?.n) + 1, 'all that is there comes after it');
     file.write(line(3_000));
     assert.deepEqual((await ship(next)).texts, [line(3_000).trimEnd()]);

@@ -75,7 +75,7 @@ describe('health over HTTP', { skip, timeout: 90_000 }, () => {
     bench = await Bench.start();
     writeFileSync(bench.configFile, `${readFileSync(bench.configFile, 'utf8')}health: { listen: "127.0.0.1:0" }\n`);
     const agent = bench.agent();
-    url = `http://${String((await agent.event('monitor_listens')).where)}`;
+    url = `http://${String((await agent.event('monitor_listening')).address)}`;
     await agent.event('connected');
     const robot = await RosPeer.start('robot');
     await robot.advertise('/fall_detected', BOOL);
@@ -108,7 +108,7 @@ describe('health over HTTP', { skip, timeout: 90_000 }, () => {
   });
 
   it('takes any text as a label', () => {
-    const problem = { code: 'channel_off', severity: 'error', text: '', todo: '', since_ms: 0 } as const;
+    const problem = { code: 'channel_off', severity: 'error', text: '', remedy: '', since_ms: 0 } as const;
     const facts = { residentBytes: 1, cpuSeconds: 1, openFiles: 1, loopLag: new Histogram().status() };
     const text = exposition({ status: { ...status, problems: [{ ...problem, subject: 'a "b"\\c\nd' }] }, process: facts });
     assert.match(text, /^elderly_bot_problem\{code="channel_off",severity="error",subject="a \\"b\\"\\\\c\\nd"\} 1$/m);

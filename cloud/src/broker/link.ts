@@ -110,6 +110,6 @@ export class BrokerLink {
     if (why === this.#lastWhy) return;
     this.#lastWhy = why;
     const { endpoint, log } = this.#options;
-    log.warn({ event: 'broker_lost', host: endpoint.host, port: endpoint.port, why }, 'no broker; trying again until there is one');
+    log.warn({ event: 'broker_lost', host: endpoint.host, port: endpoint.port, reason: why }, 'no broker; trying again until there is one');
   }
 }

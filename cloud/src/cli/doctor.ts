@@ -44,6 +44,6 @@ async function databaseOf(environment: Environment): Promise<readonly Finding[]>
 
 const SIGNS = { ok: 'ok', warning: 'warning', error: 'ERROR', skipped: '-', unknown: '?' } as const;
 
-function lineOf({ code, status, seen, do: todo }: Finding): string {
-  return `${SIGNS[status].padEnd(8)} ${seen}${todo === null ? '' : `; ${todo} [${code}]`}`;
+function lineOf({ code, status, observed, remedy }: Finding): string {
+  return `${SIGNS[status].padEnd(8)} ${observed}${remedy === null ? '' : `; ${remedy} [${code}]`}`;
 }

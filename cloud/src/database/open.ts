@@ -20,7 +20,7 @@ const WHAT_TO_CHECK = {
 export async function openDatabase({ databaseUrl, dataDir }: DatabaseSettings, log?: Logger): Promise<Database> {
   if (databaseUrl === null) return usable({ kind: 'pglite' }, pgliteDatabase(dataDir));
   const onIdleError = (error: Error): void =>
-    log?.warn({ event: 'database_connection_lost', why: error.message }, 'an idle connection broke');
+    log?.warn({ event: 'database_connection_lost', reason: error.message }, 'an idle connection broke');
   return postgresDatabase({ url: databaseUrl, onIdleError });
 }
 

@@ -10,9 +10,9 @@ export interface Finding {
   /** unknown: the check itself could not be carried out. */
   readonly status: Status;
   /** With the value. */
-  readonly seen: string;
+  readonly observed: string;
   /** What to do next; null where nothing is to be done. */
-  readonly do: string | null;
+  readonly remedy: string | null;
 }
 
 export interface Check {
@@ -21,10 +21,10 @@ export interface Check {
   readonly run: () => Promise<readonly Finding[]>;
 }
 
-export const ok = (code: string, seen: string): Finding => ({ code, status: 'ok', seen, do: null });
-export const skipped = (code: string, seen: string): Finding => ({ code, status: 'skipped', seen, do: null });
-export const warning = (code: string, seen: string, todo: string): Finding => ({ code, status: 'warning', seen, do: todo });
-export const problem = (code: string, seen: string, todo: string): Finding => ({ code, status: 'error', seen, do: todo });
+export const ok = (code: string, observed: string): Finding => ({ code, status: 'ok', observed, remedy: null });
+export const skipped = (code: string, observed: string): Finding => ({ code, status: 'skipped', observed, remedy: null });
+export const warning = (code: string, observed: string, remedy: string): Finding => ({ code, status: 'warning', observed, remedy });
+export const problem = (code: string, observed: string, remedy: string): Finding => ({ code, status: 'error', observed, remedy });
 
 /** In the order of the checks, whichever ends first. */
 export async function runChecks(checks: readonly Check[]): Promise<Finding[]> {
@@ -34,13 +34,13 @@ export async function runChecks(checks: readonly Check[]): Promise<Finding[]> {
 async function runOne({ name, deadlineMs, run }: Check): Promise<readonly Finding[]> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<readonly Finding[]>((resolve) => {
-    const seen = `no answer within ${deadlineMs / 1_000} s`;
-    timer = setTimeout(() => resolve([problem(`${name}_timeout`, seen, 'look at the network between here and there')]), deadlineMs);
+    const observed = `no answer within ${deadlineMs / 1_000} s`;
+    timer = setTimeout(() => resolve([problem(`${name}_timeout`, observed, 'look at the network between here and there')]), deadlineMs);
   });
   try {
     return await Promise.race([run(), late]);
   } catch (error) {
-    return [{ code: name, status: 'unknown', seen: messageOf(error), do: 'report it: this is ours' }];
+    return [{ code: name, status: 'unknown', observed: messageOf(error), remedy: 'report it: this is ours' }];
   } finally {
     clearTimeout(timer);
   }

@@ -69,8 +69,8 @@ function inTheClear(hostname: string, where: string, tls: boolean): Finding[] {
 
 function clockOf(skewMs: number): Finding[] {
   if (Math.abs(skewMs) < SKEW_MS) return [];
-  const seen = `this machine's clock is ${Math.abs(Math.round(skewMs / 1_000))} s ${skewMs > 0 ? 'behind' : 'ahead of'} the database's`;
-  return [problem('clock', seen, 'let both take the time from the network (timedatectl set-ntp true)')];
+  const observed = `this machine's clock is ${Math.abs(Math.round(skewMs / 1_000))} s ${skewMs > 0 ? 'behind' : 'ahead of'} the database's`;
+  return [problem('clock', observed, 'let both take the time from the network (timedatectl set-ntp true)')];
 }
 
 function whyNot(error: unknown, where: string): Finding {

@@ -25,20 +25,21 @@ function whyNot(bucket: string, error: unknown): Finding {
   const { name = '', $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
   const status = $metadata?.httpStatusCode;
   // To a HEAD there is no text in the answer.
-  const seen = `${bucket}: ${status === undefined ? messageOf(error) : `the store answered ${status}`}`;
-  if (/Credentials|Region/.test(name) || /region is missing/i.test(seen))
+  const observed = `${bucket}: ${status === undefined ? messageOf(error) : `the store answered ${status}`}`;
+  if (/Credentials|Region/.test(name) || /region is missing/i.test(observed))
     return problem(
       'store_credentials',
-      seen,
+      observed,
       'set AWS_REGION, and AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or give the machine a role',
     );
-  if (status === 403) return problem('store_denied', seen, 'the role needs s3:GetObject, s3:PutObject and s3:ListBucket on this bucket');
-  if (status === 404) return problem('store_missing', seen, 'make the bucket, or correct S3_BUCKET');
-  if (status === 301) return problem('store_region', seen, 'the bucket is in another region: set AWS_REGION to that one');
+  if (status === 403)
+    return problem('store_denied', observed, 'the role needs s3:GetObject, s3:PutObject and s3:ListBucket on this bucket');
+  if (status === 404) return problem('store_missing', observed, 'make the bucket, or correct S3_BUCKET');
+  if (status === 301) return problem('store_region', observed, 'the bucket is in another region: set AWS_REGION to that one');
   const reach = reachOf(error);
   return problem(
     'store_unreachable',
-    seen,
+    observed,
     reach === 'name' ? 'check AWS_REGION or AWS_ENDPOINT_URL_S3' : 'look at the network between here and the store',
   );
 }

@@ -50,7 +50,7 @@ export function fail(log: Logger, error: unknown, request: FastifyRequest, reply
   if (status === 401) reply.header('www-authenticate', 'Bearer');
   if (status === 503 && !(error instanceof HttpError)) {
     const why = isResponseSerializationError(error) ? `the answer does not fit its schema: ${messageOf(error.cause)}` : messageOf(error);
-    log.error({ event: 'request_failed', request_id: request.id, route: request.routeOptions.url, why }, 'answered 503');
+    log.error({ event: 'request_failed', request_id: request.id, route: request.routeOptions.url, reason: why }, 'answered 503');
   }
   return reply
     .code(status)

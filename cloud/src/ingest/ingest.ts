@@ -122,9 +122,9 @@ export class Ingest {
       try {
         for (const { thing, refused } of await commit(db, messages, nowMs())) {
           if (refused === null) log.info({ event: 'certificate_announced', thing }, 'a robot has another certificate');
-          else log.warn({ event: 'certificate_refused', thing, why: refused }, 'a certificate that a robot announced is not taken');
+          else log.warn({ event: 'certificate_refused', thing, reason: refused }, 'a certificate that a robot announced is not taken');
         }
-        if (tries > 0) log.info({ event: 'database_back', tries }, 'the database takes messages again');
+        if (tries > 0) log.info({ event: 'database_recovered', tries }, 'the database takes messages again');
         return true;
       } catch (error) {
         if (refuses(error) && messages.length > 1) return this.#commitOneByOne(incoming, messages);
@@ -132,12 +132,12 @@ export class Ingest {
         const keepsContent = message && (message.kind !== 'poison' || message.names !== null);
         if (refuses(error) && only && keepsContent) {
           const why = `it could not be stored: ${messageOf(error)}`;
-          log.error({ event: 'message_refused', topic: only.topic, why }, 'kept as poison');
+          log.error({ event: 'message_refused', topic: only.topic, reason: why }, 'kept as poison');
           messages[0] = asPoison(only, message, why);
           continue;
         }
         if (tries === 0) {
-          log.warn({ event: 'database_failed', why: messageOf(error) }, 'the database took no messages; trying again until it does');
+          log.warn({ event: 'database_failed', reason: messageOf(error) }, 'the database took no messages; trying again until it does');
         }
         if (!(await pause(delayMs(RETRY, tries, Math.random()), this.#abort.signal))) return false;
       }

@@ -62,7 +62,7 @@ export class Wakes {
     const word = Buffer.byteLength(things) > MAX_WORD_BYTES ? ALL : things;
     this.#saying = this.#db.query('select pg_notify($1, $2)', [CHANNEL, word]).then(
       () => {},
-      (error: unknown) => this.#log.debug({ event: 'change_not_said', why: messageOf(error) }, 'streams find it by themselves'),
+      (error: unknown) => this.#log.debug({ event: 'change_not_notified', reason: messageOf(error) }, 'streams find it by themselves'),
     );
   }
 

@@ -69,9 +69,10 @@ export class Upkeep {
     do {
       try {
         await work();
-        if (this.#failing.delete(what)) log.info({ event: 'upkeep_back', what }, 'it works again');
+        if (this.#failing.delete(what)) log.info({ event: 'maintenance_recovered', task: what }, 'it works again');
       } catch (error) {
-        if (!this.#failing.has(what)) log.warn({ event: 'upkeep_failed', what, why: messageOf(error) }, 'tried again at its next turn');
+        if (!this.#failing.has(what))
+          log.warn({ event: 'maintenance_failed', task: what, reason: messageOf(error) }, 'tried again at its next turn');
         this.#failing.add(what);
       }
     } while (await pause(ms, this.#stop.signal));

@@ -65,12 +65,12 @@ export function describe(parts: StatusParts): Status {
     commands: commands.counts(),
     command_latency: commands.latency(),
     moving: commands.moving,
-    problems: problems.standing().map(({ code, severity, subject, text, todo, sinceMs }) => ({
+    problems: problems.standing().map(({ code, severity, subject, text, remedy, sinceMs }) => ({
       code,
       severity,
       subject,
       text,
-      todo,
+      remedy,
       since_ms: clock.mono() - sinceMs,
     })),
   };

@@ -30,7 +30,7 @@ export async function startMonitor({ config, pulse, status, log }: MonitorParts)
   });
   try {
     const where = await monitor.start();
-    log.info({ event: 'monitor_listens', where }, `/healthz and /metrics answer at http://${where}`);
+    log.info({ event: 'monitor_listening', address: where }, `/healthz and /metrics answer at http://${where}`);
   } catch (error) {
     log.error({ event: 'no_monitor' }, error instanceof AgentError ? error.line : messageOf(error));
     return async () => {};

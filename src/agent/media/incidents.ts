@@ -109,11 +109,11 @@ export class Incidents {
     if (this.#stopping.signal.aborted) return;
     if (this.#recentMs.length >= MAX_PER_MINUTE) {
       if (this.#unpictured++ === 0)
-        log.warn({ event: 'alerts_too_fast', channel: incident.channel }, 'alerts come too fast for pictures of each');
+        log.warn({ event: 'alert_pictures_paused', channel: incident.channel }, 'alerts come too fast for pictures of each');
       return;
     }
     if (this.#unpictured > 0)
-      log.info({ event: 'alerts_pictured_again', without: this.#unpictured }, `${this.#unpictured} alerts had no pictures`);
+      log.info({ event: 'alert_pictures_resumed', without: this.#unpictured }, `${this.#unpictured} alerts had no pictures`);
     this.#unpictured = 0;
     this.#recentMs.push(now);
     const { id, channel } = incident;
@@ -170,7 +170,7 @@ export class Incidents {
       const why = messageOf(error);
       const because = error instanceof AgentError ? error.fields.because : undefined;
       if (because === 'privacy' || because === 'busy') {
-        log.info({ event: 'no_picture', camera, kind, incident, why }, `no picture: ${why}`);
+        log.info({ event: 'no_picture', camera, kind, incident, reason: why }, `no picture: ${why}`);
       } else {
         this.#isMissing(camera, kind, why);
       }

@@ -43,6 +43,6 @@ function tend({ config, outbox, journal, lifetime, clock, uplink, damage, log }:
     uplink.save();
   } catch (error) {
     damage.sees(error);
-    log.error({ event: 'tending_failed', err: error }, 'the outbox could not be looked after; it is tried again in a minute');
+    log.error({ event: 'maintenance_failed', err: error }, 'the outbox could not be looked after; it is tried again in a minute');
   }
 }

@@ -70,8 +70,8 @@ export function openQueue({ config, clock, lifetime, figures, damage, log, adopt
 
 /** Problems are logged, and go to the cloud as events. */
 function tell({ outbox, log }: { outbox: Outbox; log: Logger }, state: 'raised' | 'cleared', problem: StandingProblem): void {
-  const { code, severity, text, todo, subject } = problem;
+  const { code, severity, text, remedy, subject } = problem;
   const level = state === 'cleared' ? 'info' : severity === 'warning' || severity === 'info' ? 'warn' : 'error';
-  log[level]({ event: `problem_${state}`, code, subject, todo }, state === 'raised' ? `${text}; ${todo}` : `over: ${text}`);
+  log[level]({ event: `problem_${state}`, code, subject, remedy }, state === 'raised' ? `${text}; ${remedy}` : `over: ${text}`);
   outbox.append({ class: 'event', body: { kind: 'problem', code, severity, state, text } });
 }

@@ -34,7 +34,7 @@ export class ChannelSubscription {
   #names: readonly string[] = ['somebody'];
   /** Nodes that published and are gone. */
   #vanished: readonly string[] = [];
-  #surplus = 0;
+  #dropped = 0;
   #isLarge = false;
   readonly #rate = new Rate();
 
@@ -81,12 +81,12 @@ export class ChannelSubscription {
   }
 
   status(nowMs: number): ChannelStatus {
-    const surplus = this.#surplus + (this.#subscription?.surplus ?? 0);
+    const dropped = this.#dropped + (this.#subscription?.dropped ?? 0);
     const heard = this.channel.status(nowMs);
     const state =
       this.#whyOff !== undefined ? 'off' : this.#offers.length > 0 ? 'published' : this.#vanished.length > 0 ? 'vanished' : 'waiting';
     const isWell = state === 'published' && heard.age_ms !== null && !heard.silent;
-    return { ...heard, rate_hz: this.#rate.hz, type: this.#wanted?.type ?? null, state, why: isWell ? null : this.whySilent, surplus };
+    return { ...heard, rate_hz: this.#rate.hz, type: this.#wanted?.type ?? null, state, reason: isWell ? null : this.whySilent, dropped };
   }
 
   close(): void {
@@ -121,7 +121,7 @@ export class ChannelSubscription {
   #close(): void {
     // What gathers is a message like any other.
     this.#subscription?.look();
-    this.#surplus += this.#subscription?.surplus ?? 0;
+    this.#dropped += this.#subscription?.dropped ?? 0;
     this.#subscription?.close();
     this.#subscription = undefined;
   }

@@ -42,7 +42,7 @@ export function makeUplink({ config, commands, log, ...parts }: LinkParts): Upli
     budget: config.mqtt.budget,
     memory: new UplinkMemory(config.state_dir),
     backoff: { minMs: config.mqtt.reconnect_min, maxMs: config.mqtt.reconnect_max },
-    log: log.child({ room: 'uplink' }),
+    log: log.child({ module: 'uplink' }),
     commands: announce(config.commands, (own) => commands.unable(own)),
     onCommand: (message) => commands.receive(message),
     onLinkLost: () => commands.halt('the link to the broker was lost'),

@@ -73,14 +73,14 @@ export class LogShipping {
     const folder = join(config().state_dir, 'logs');
     const sent = await this.#slices.send(why, (from) => logSlices(folder, from, end, SLICE_BYTES));
     if (!sent.whole)
-      log.warn({ event: 'logs_not_shipped', why }, 'no room for the log among what waits for its upload; it goes the next time');
-    else if (sent.slices > 0) log.info({ event: 'logs_shipped', why, ...sent }, 'the log was handed over for its upload');
+      log.warn({ event: 'logs_not_shipped', reason: why }, 'no room for the log among what waits for its upload; it goes the next time');
+    else if (sent.slices > 0) log.info({ event: 'logs_shipped', reason: why, ...sent }, 'the log was handed over for its upload');
     return sent;
   }
 
   #begin(why: string): void {
     this.ship(why).catch((error: unknown) =>
-      this.#parts.log.error({ event: 'logs_not_shipped', why }, `the log could not be handed over: ${messageOf(error)}`),
+      this.#parts.log.error({ event: 'logs_not_shipped', reason: why }, `the log could not be handed over: ${messageOf(error)}`),
     );
   }
 }

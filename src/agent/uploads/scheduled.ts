@@ -48,9 +48,9 @@ export function startUpkeep({ loaded, db, clock, log, logFile, uploads, crashed,
   const notes = new Notes(db);
   const schedules = schedulesOn(notes, clock, log);
   const shipping =
-    uploads && new LogShipping({ config: () => loaded().config, logFile, uploads, notes, clock, log: log.child({ room: 'logs' }) });
+    uploads && new LogShipping({ config: () => loaded().config, logFile, uploads, notes, clock, log: log.child({ module: 'logs' }) });
   shipping?.start(crashed);
-  const backups = new Backups({ loaded, db, notes, uploads, clock, log: log.child({ room: 'backups' }) });
+  const backups = new Backups({ loaded, db, notes, uploads, clock, log: log.child({ module: 'backups' }) });
   backups.start();
   const jobsOf = ({ logs, backups: { schedule }, cameras }: Config): Job[] => [
     ...(shipping ? [{ name: 'ship_logs', at: logs.ship, work: async () => void (await shipping.ship('schedule')) }] : []),

@@ -83,8 +83,8 @@ async function check({ config, clock, isIotCore }: Robot, { cert, key, rootCa }:
   const errors = findings.filter(({ severity, code }) => severity === 'error' && code !== 'clock_wrong');
   if (errors.length === 0) return findings;
   const [first] = errors;
-  throw new AgentError('CERTIFICATE_UNFIT', `nothing was taken: ${errors.map(({ seen }) => seen).join('; ')}`, {
-    todo: first?.todo ?? '',
+  throw new AgentError('CERTIFICATE_UNFIT', `nothing was taken: ${errors.map(({ observed }) => observed).join('; ')}`, {
+    todo: first?.remedy ?? '',
     fields: { findings: errors },
   });
 }

@@ -12,8 +12,8 @@ export interface Online {
   readonly by: 'command' | 'agent';
   /** The problem of that name, see docs/problems.md; null where it works. */
   readonly code: string | null;
-  readonly seen: string;
-  readonly todo: string;
+  readonly observed: string;
+  readonly remedy: string;
 }
 
 export async function verifyOnline({ config, clock }: Robot, paths: CredentialPaths, timeoutMs: number): Promise<Online> {
@@ -22,9 +22,9 @@ export async function verifyOnline({ config, clock }: Robot, paths: CredentialPa
   const lock = lockStateDir(config.state_dir);
   try {
     const proof = await proveAlone({ config, clock, timeoutMs }, readCredentials(paths));
-    if (!proof.works) return { ok: false, by: 'command', code: proof.cause, seen: `${proof.step}: ${proof.text}`, todo: proof.todo };
-    const seen = `connected to ${config.mqtt.endpoint} as ${config.thing}, subscribed and published`;
-    return { ok: true, by: 'command', code: null, seen, todo: '' };
+    if (!proof.works) return { ok: false, by: 'command', code: proof.cause, observed: `${proof.step}: ${proof.text}`, remedy: proof.todo };
+    const observed = `connected to ${config.mqtt.endpoint} as ${config.thing}, subscribed and published`;
+    return { ok: true, by: 'command', code: null, observed, remedy: '' };
   } finally {
     lock.release();
   }
@@ -32,15 +32,15 @@ export async function verifyOnline({ config, clock }: Robot, paths: CredentialPa
 
 function byAgent({ link, problems }: Status): Online {
   if (link.state === 'connected') {
-    return { ok: true, by: 'agent', code: null, seen: `the running agent is connected to ${link.endpoint}`, todo: '' };
+    return { ok: true, by: 'agent', code: null, observed: `the running agent is connected to ${link.endpoint}`, remedy: '' };
   }
   const [problem] = problems.filter(({ severity }) => severity === 'error' || severity === 'critical');
   return {
     ok: false,
     by: 'agent',
     code: problem?.code ?? null,
-    seen: `the running agent is ${link.state}: ${problem?.text ?? 'it has not been connected yet'}`,
-    todo: problem?.todo ?? 'elderly-bot status says more in a moment',
+    observed: `the running agent is ${link.state}: ${problem?.text ?? 'it has not been connected yet'}`,
+    remedy: problem?.remedy ?? 'elderly-bot status says more in a moment',
   };
 }
 

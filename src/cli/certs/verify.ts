@@ -33,7 +33,7 @@ export async function verify(file: string | undefined, onlineMs: number | undefi
     if (onlineMs !== undefined && !online) process.stdout.write('online not tried: with these files no connection can come about\n');
     if (online) {
       say('online', online.ok);
-      process.stdout.write(online.ok ? `  ${online.seen}\n` : `  ${online.code ?? 'unknown'}: ${online.seen}; ${online.todo}\n`);
+      process.stdout.write(online.ok ? `  ${online.observed}\n` : `  ${online.code ?? 'unknown'}: ${online.observed}; ${online.remedy}\n`);
     }
   }
   return ok ? 0 : 1;

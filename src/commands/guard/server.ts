@@ -106,7 +106,7 @@ export class GuardServer {
     const { log } = this.#options;
     this.#publish();
     setTimeout(() => this.#publish(), AGAIN_AFTER_MS);
-    log.error({ event: 'guard_stopped', why }, `the guard published the stop: ${why}`);
+    log.error({ event: 'guard_stopped', reason: why }, `the guard published the stop: ${why}`);
   }
 
   #publish(): void {

@@ -10,23 +10,23 @@ export const agent = robotCheck('agent', 10_000, async ({ agent: asked, holder, 
   const status = await asked;
   if (status) return ok(`runs for ${Math.round(status.uptime_ms / 1_000)} s, version ${status.version}, start ${status.boot}`);
   if (holder !== undefined) {
-    const seen = `process ${holder} holds ${config.state_dir} and does not answer on its socket`;
+    const observed = `process ${holder} holds ${config.state_dir} and does not answer on its socket`;
     return {
       status: 'error',
-      seen,
-      do: 'it starts, stops, or hangs; look at its log, then start it anew',
+      observed,
+      remedy: 'it starts, stops, or hangs; look at its log, then start it anew',
       command: `ps -o pid,stat,etime,cmd -p ${holder}`,
     };
   }
-  return { status: 'warning', seen: `no agent runs on ${config.state_dir}`, do: 'start it', command: `elderly-bot run${flag}` };
+  return { status: 'warning', observed: `no agent runs on ${config.state_dir}`, remedy: 'start it', command: `elderly-bot run${flag}` };
 });
 
 export const guard = robotCheck('guard', 5_000, async ({ config, flag }): Promise<Finding> => {
   const motions = Object.entries(config.commands).flatMap(([name, { motion }]) => (motion ? [name] : []));
-  if (motions.length === 0) return { status: 'skipped', seen: 'no configured command moves the robot' };
+  if (motions.length === 0) return { status: 'skipped', observed: 'no configured command moves the robot' };
   if (await answers(guardSocket(config.state_dir))) return ok(`watches over ${motions.join(', ')}`);
-  const seen = `it does not run, so ${motions.join(', ')} are refused`;
-  return { status: 'warning', seen, do: 'start it beside the agent', command: `elderly-bot guard${flag}` };
+  const observed = `it does not run, so ${motions.join(', ')} are refused`;
+  return { status: 'warning', observed, remedy: 'start it beside the agent', command: `elderly-bot guard${flag}` };
 });
 
 function answers(path: string): Promise<boolean> {
@@ -69,14 +69,14 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
 export function problemChecks(status: Status, { flag, config }: Patient): RobotCheck[] {
   return status.problems
     .filter(({ subject }) => !(subject in config.channels))
-    .map(({ code, subject, severity, text, todo }) => ({
+    .map(({ code, subject, severity, text, remedy }) => ({
       code: 'problem',
       subject: subject === '' ? code : `${code}.${subject}`,
       deadlineMs: 1_000,
       run: () => ({
         status: severity === 'info' ? 'ok' : severity === 'warning' ? 'warning' : 'error',
-        seen: text,
-        do: todo,
+        observed: text,
+        remedy,
         command: `elderly-bot status${flag}`,
         because: EXPLAINED_BY[code] ?? [],
       }),

@@ -8,7 +8,7 @@ import { apiAnswer } from './cloud.ts';
 /** What the cloud's device tokens and commands stand (contract: `issued_at` at most 60 s ahead). */
 const SKEW_MS = 60_000;
 
-const SET = { do: 'let the clock synchronise; certificates are checked against it', command: 'sudo timedatectl set-ntp true' };
+const SET = { remedy: 'let the clock synchronise; certificates are checked against it', command: 'sudo timedatectl set-ntp true' };
 
 /** 0 where it can't be read: that is the state directory's matter. */
 function knownWallMs(stateDir: string): number {
@@ -48,12 +48,17 @@ export const clockSkew = robotCheck('clock_skew', 20_000, async (patient): Promi
   if (aheadMs === undefined) return skipped('the cloud API does not say what time it is');
   const seconds = Math.round(Math.abs(aheadMs) / 1_000);
   if (Math.abs(aheadMs) <= SKEW_MS) return ok(seconds <= 1 ? 'the same, to a second' : `${seconds} s apart`);
-  const seen = `this robot’s clock is ${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} the cloud’s`;
-  return { status: 'error', seen, ...SET, do: 'let the clock synchronise, here and in the cloud: commands come expired, times are wrong' };
+  const observed = `this robot’s clock is ${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} the cloud’s`;
+  return {
+    status: 'error',
+    observed,
+    ...SET,
+    remedy: 'let the clock synchronise, here and in the cloud: commands come expired, times are wrong',
+  };
 });
 
-function wrong(seen: string): Finding {
-  return { status: 'error', seen, ...SET };
+function wrong(observed: string): Finding {
+  return { status: 'error', observed, ...SET };
 }
 
 function at(ms: number): string {

@@ -24,8 +24,9 @@ export const cloudApi = robotCheck('cloud_api', 15_000, async (patient): Promise
   if (!answer || api === null) return skipped('uploads.api is not set: pictures, logs and backups stay here');
   const { status, text } = answer;
   const command = `curl -sS -o /dev/null -w '%{http_code}\\n' ${api}/openapi.json`;
-  if (status === 0) return { status: 'error', seen: `${api}: ${text}`, do: 'check uploads.api, and that the cloud runs', command };
-  if (status >= 500) return { status: 'error', seen: `${api} answers ${status}`, do: 'look at the cloud’s log and its database', command };
+  if (status === 0) return { status: 'error', observed: `${api}: ${text}`, remedy: 'check uploads.api, and that the cloud runs', command };
+  if (status >= 500)
+    return { status: 'error', observed: `${api} answers ${status}`, remedy: 'look at the cloud’s log and its database', command };
   return ok(`${api} answers ${status}`);
 });
 
@@ -35,13 +36,13 @@ export const uploads = robotCheck('uploads', 60_000, async ({ config, credential
   if (credentials instanceof Error) return skipped('needs certificate and key');
   const outcome = await checkUpload({ thing: config.thing, credentials, api }, signal);
   if (outcome.is === 'stored') return ok(`stored as ${outcome.objectKey}`);
-  const seen = outcome.why;
-  if (/the cloud answered 40[13]/.test(seen)) {
+  const observed = outcome.why;
+  if (/the cloud answered 40[13]/.test(observed)) {
     const command = `elderly-bot-cloud device add ${config.thing} ${paths instanceof Error ? 'CERT' : quoted(paths.certFile)}`;
-    return { status: 'error', seen, do: 'make this robot’s certificate known to the cloud, there', command };
+    return { status: 'error', observed, remedy: 'make this robot’s certificate known to the cloud, there', command };
   }
-  const todo = seen.startsWith('the object store')
+  const remedy = observed.startsWith('the object store')
     ? 'look at the bucket: its name, its rights, and that the cloud’s S3_BUCKET and credentials are of the same account'
     : 'look at the cloud’s log';
-  return { status: 'error', seen, do: todo, command: `elderly-bot doctor${flag}` };
+  return { status: 'error', observed, remedy, command: `elderly-bot doctor${flag}` };
 });

@@ -11,7 +11,7 @@ import { isClockTrusted } from './clock.ts';
 interface Files {
   readonly texts: { readonly ca: string; readonly cert: string; readonly key: string; readonly mode: number } | undefined;
   /** The first file that can't be read, by its key in the configuration. */
-  readonly missing: { readonly file: keyof CredentialPaths; readonly seen: string; readonly path: string } | undefined;
+  readonly missing: { readonly file: keyof CredentialPaths; readonly observed: string; readonly path: string } | undefined;
 }
 
 const looks = new WeakMap<Patient, Promise<readonly Seen[]>>();
@@ -51,7 +51,7 @@ function filesOf(paths: CredentialPaths): Files {
   } catch (error) {
     const code = codeOf(error);
     const why = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'this user may not read it' : messageOf(error);
-    return { texts: undefined, missing: { file, path: paths[file], seen: `mqtt.${CONFIGURED_AS[file]} ${paths[file]}: ${why}` } };
+    return { texts: undefined, missing: { file, path: paths[file], observed: `mqtt.${CONFIGURED_AS[file]} ${paths[file]}: ${why}` } };
   }
 }
 
@@ -73,8 +73,8 @@ export const certificate = robotCheck('certificate', 10_000, async (patient): Pr
   if (paths instanceof Error)
     return {
       status: 'error',
-      seen: paths.message,
-      do: paths.todo ?? 'make one',
+      observed: paths.message,
+      remedy: paths.todo ?? 'make one',
       command: `elderly-bot certs import FOLDER${patient.flag}`,
     };
   const { certFile: file, rootCa, privateKey: keyFile } = paths;
@@ -87,8 +87,9 @@ export const certificate = robotCheck('certificate', 10_000, async (patient): Pr
   if (worst) return told(worst, command, isRoot ? rootCa : file);
   const { credentials } = patient;
   if (credentials instanceof Error && isOfKey(credentials)) return { ...skipped('needs its key'), because: ['key'] };
-  if (credentials instanceof Error) return { status: 'error', seen: credentials.message, do: credentials.todo ?? 'mend it', command };
-  const infos = found.map(({ seen }) => `; ${seen}`).join('');
+  if (credentials instanceof Error)
+    return { status: 'error', observed: credentials.message, remedy: credentials.todo ?? 'mend it', command };
+  const infos = found.map(({ observed }) => `; ${observed}`).join('');
   return ok(`${file}, valid until ${new Date(credentials.notAfterMs).toISOString().slice(0, 10)}${infos}`);
 });
 
@@ -102,18 +103,18 @@ const BECAUSE: Partial<Record<Seen['code'], readonly CheckCode[]>> = {
   name_differs: ['mqtt'],
 };
 
-function told({ code, severity, seen, todo }: Seen, command: string, file: string): Finding {
+function told({ code, severity, observed, remedy }: Seen, command: string, file: string): Finding {
   const because = BECAUSE[code];
   const status = severity === 'error' ? 'error' : 'warning';
-  const text = seen.includes(file) ? seen : `${file}: ${seen}`;
-  return { status, seen: text, do: todo, command, ...(because ? { because } : { because: [] }) };
+  const text = observed.includes(file) ? observed : `${file}: ${observed}`;
+  return { status, observed: text, remedy, command, ...(because ? { because } : { because: [] }) };
 }
 
-function absent({ seen, path }: { readonly seen: string; readonly path: string }): Finding {
+function absent({ observed, path }: { readonly observed: string; readonly path: string }): Finding {
   return {
     status: 'error',
-    seen,
-    do: 'put the file there, or point the configuration or the environment at it',
+    observed,
+    remedy: 'put the file there, or point the configuration or the environment at it',
     command: `ls -l ${quoted(path)}`,
   };
 }

@@ -15,13 +15,18 @@ export const network = robotCheck('network', 5_000, ({ host }): Finding => {
   );
   if (outside.length > 0) return ok(outside.join(', '));
   if (LOOPBACK.test(host)) return ok('no address but loopback, which is where the broker is');
-  return { status: 'error', seen: 'no interface has an address', do: 'bring the network up: cable, Wi-Fi, modem', command: 'ip address' };
+  return {
+    status: 'error',
+    observed: 'no interface has an address',
+    remedy: 'bring the network up: cable, Wi-Fi, modem',
+    command: 'ip address',
+  };
 });
 
 export const dns = robotCheck('dns', 10_000, async ({ host, reached }): Promise<Finding> => {
   const { addresses, nameError } = await reached;
   if (nameError === undefined) return ok(`${host} is ${addresses.join(', ')}`);
-  return { status: 'error', seen: nameError, do: PROBLEMS.broker_name_unknown.todo, command: `getent hosts ${host}` };
+  return { status: 'error', observed: nameError, remedy: PROBLEMS.broker_name_unknown.remedy, command: `getent hosts ${host}` };
 });
 
 export const tcp = robotCheck('tcp', 15_000, async ({ host, reached }): Promise<Finding> => {
@@ -31,8 +36,8 @@ export const tcp = robotCheck('tcp', 15_000, async ({ host, reached }): Promise<
   if (route) return ok(`${host}: ${said}`);
   const [first] = tried;
   const isRefused = first?.code === 'ECONNREFUSED';
-  const todo = (isRefused ? PROBLEMS.broker_refused_connection : PROBLEMS.broker_unreachable).todo;
-  return { status: 'error', seen: `${host}: ${said}`, do: todo, command: `nc -vz ${host} ${first?.port ?? 8883}` };
+  const remedy = (isRefused ? PROBLEMS.broker_refused_connection : PROBLEMS.broker_unreachable).remedy;
+  return { status: 'error', observed: `${host}: ${said}`, remedy, command: `nc -vz ${host} ${first?.port ?? 8883}` };
 });
 
 export const brokerCertificate = robotCheck('broker_certificate', 20_000, async (patient): Promise<Finding> => {
@@ -40,22 +45,22 @@ export const brokerCertificate = robotCheck('broker_certificate', 20_000, async 
   if (!look) return { ...skipped('needs a connection'), because: ['tcp', 'dns'] };
   const shown = look.chain.map(described).join(' <- ');
   if (look.chain.length === 0) {
-    const seen = `no TLS: ${look.refused?.text ?? 'the connection ended'}`;
+    const observed = `no TLS: ${look.refused?.text ?? 'the connection ended'}`;
     return {
       status: 'error',
-      seen,
-      do: 'check the port: MQTT without TLS, or something else, may listen there',
+      observed,
+      remedy: 'check the port: MQTT without TLS, or something else, may listen there',
       command: command(patient),
     };
   }
   if (look.untrusted === undefined) return ok(`${look.protocol ?? 'TLS'}; ${shown}`);
   const cause = causeOf(look.untrusted, patient);
-  const seen = `${PROBLEMS[cause].title} (${look.untrusted}): it showed ${shown}; the root CA given is ${rootCaOf(patient.paths, patient.config)}`;
+  const observed = `${PROBLEMS[cause].title} (${look.untrusted}): it showed ${shown}; the root CA given is ${rootCaOf(patient.paths, patient.config)}`;
   const byClock = cause === 'clock_wrong' || cause === 'broker_certificate_expired';
   return {
     status: 'error',
-    seen,
-    do: PROBLEMS[cause].todo,
+    observed,
+    remedy: PROBLEMS[cause].remedy,
     command: command(patient),
     because: byClock ? ['clock', 'tcp'] : ['tcp', 'certificate'],
   };
@@ -67,10 +72,10 @@ export const certificateAccepted = robotCheck('certificate_accepted', 20_000, as
   if (look.chain.length === 0) return { ...skipped('there was no handshake'), because: ['broker_certificate'] };
   if (!look.refused) return ok('the broker takes it');
   const cause = causeOf(look.refused.code, patient);
-  const seen = `the broker ended the connection over this robot’s certificate: ${alertOf(look)}`;
+  const observed = `the broker ended the connection over this robot’s certificate: ${alertOf(look)}`;
   const because = cause === 'clock_wrong' ? (['clock'] as const) : (['key', 'certificate', 'tcp'] as const);
-  const todo = cause === 'certificate_expired' ? PROBLEMS.certificate_expired.todo : PROBLEMS.certificate_refused.todo;
-  return { status: 'error', seen, do: todo, command: command(patient), because };
+  const remedy = cause === 'certificate_expired' ? PROBLEMS.certificate_expired.remedy : PROBLEMS.certificate_refused.remedy;
+  return { status: 'error', observed, remedy, command: command(patient), because };
 });
 
 export function causeOf(code: string | number | undefined, { credentials }: Patient): ProblemCode {

@@ -18,7 +18,12 @@ export const node: Check = {
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
     const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
     if (isOld)
-      return { status: 'error', seen: `Node.js ${process.versions.node}`, do: 'install Node.js 20.20 or newer', command: 'node --version' };
+      return {
+        status: 'error',
+        observed: `Node.js ${process.versions.node}`,
+        remedy: 'install Node.js 20.20 or newer',
+        command: 'node --version',
+      };
     return ok(`Node.js ${process.versions.node}, elderly-bot ${VERSION}, on ${process.platform} ${process.arch}`);
   },
 };
@@ -26,8 +31,8 @@ export const node: Check = {
 export const versions = robotCheck('versions', 10_000, async ({ agent }): Promise<Finding> => {
   const running = (await agent)?.version;
   if (running !== undefined && running !== VERSION) {
-    const seen = `the running agent is version ${running}, this program ${VERSION}`;
-    return { status: 'warning', seen, do: 'start the agent anew', command: `sudo systemctl restart ${UNIT}` };
+    const observed = `the running agent is version ${running}, this program ${VERSION}`;
+    return { status: 'warning', observed, remedy: 'start the agent anew', command: `sudo systemctl restart ${UNIT}` };
   }
   const all = Object.entries(findVersions()).map(([name, version]) => `${name} ${version ?? 'none'}`);
   return ok(all.join(', '));
@@ -38,17 +43,22 @@ export const service = robotCheck('service', 10_000, async ({ agent, holder }): 
   const { LoadState: load, ActiveState: active, UnitFileState: enabled, Result: result } = await properties();
   if (load !== 'loaded') return skipped(`${UNIT} is not installed`);
   if (active === 'failed') {
-    return { status: 'error', seen: `${UNIT} has failed (${result})`, do: 'see why', command: `journalctl -u ${UNIT} -n 50 --no-pager` };
+    return {
+      status: 'error',
+      observed: `${UNIT} has failed (${result})`,
+      remedy: 'see why',
+      command: `journalctl -u ${UNIT} -n 50 --no-pager`,
+    };
   }
   const runsElsewhere = active !== 'active' && ((await agent) !== undefined || holder !== undefined);
   if (runsElsewhere) return ok(`${UNIT} is ${active}; the agent was started by hand`);
   if (active !== 'active')
-    return { status: 'error', seen: `${UNIT} is ${active}`, do: 'start it', command: `sudo systemctl start ${UNIT}` };
+    return { status: 'error', observed: `${UNIT} is ${active}`, remedy: 'start it', command: `sudo systemctl start ${UNIT}` };
   if (enabled === 'disabled') {
     return {
       status: 'warning',
-      seen: `${UNIT} runs, and would not after a reboot`,
-      do: 'enable it',
+      observed: `${UNIT} runs, and would not after a reboot`,
+      remedy: 'enable it',
       command: `sudo systemctl enable ${UNIT}`,
     };
   }

@@ -51,17 +51,17 @@ export const mqtt = robotCheck('mqtt', 60_000, async (patient): Promise<Finding>
   if ('failed' in answer) {
     const reason = answer.failed instanceof ConnectError ? answer.failed.reason : codeOf(answer.failed);
     const cause = PROBLEMS[causeOf(reason, patient)];
-    return { status: 'error', seen: `${cause.title}: ${messageOf(answer.failed)}`, do: cause.todo, command: retry };
+    return { status: 'error', observed: `${cause.title}: ${messageOf(answer.failed)}`, remedy: cause.remedy, command: retry };
   }
   const { link, problems } = answer.agent;
   const since = `${Math.round(link.since_ms / 1_000)} s`;
   if (link.state === 'connected') return ok(`the running agent is connected to ${link.endpoint} for ${since}`);
   const why = problems.map(({ text }) => text).find((text) => text.startsWith(link.endpoint));
-  const seen = `the running agent is ${link.state} for ${since}, ${link.failures_in_a_row} failures in a row${why ? `: ${why}` : ''}`;
+  const observed = `the running agent is ${link.state} for ${since}, ${link.failures_in_a_row} failures in a row${why ? `: ${why}` : ''}`;
   return {
     status: 'error',
-    seen,
-    do: 'mend what else is said here; it connects again by itself',
+    observed,
+    remedy: 'mend what else is said here; it connects again by itself',
     command: `elderly-bot status${patient.flag}`,
   };
 });
@@ -80,7 +80,7 @@ export const publishRights = robotCheck('publish_rights', 60_000, async (patient
   if ('probed' in answer) {
     const found = rights('publish', answer.probed.refusedPublications, [telemetry, backlog, results, events, presence], patient);
     const blind = answer.probed.version === 4 && found.status === 'ok';
-    return blind ? ok(`${found.seen}; over MQTT 3.1.1 a broker may refuse without saying so`) : found;
+    return blind ? ok(`${found.observed}; over MQTT 3.1.1 a broker may refuse without saying so`) : found;
   }
   if (!('agent' in answer) || answer.agent.link.state !== 'connected') return { ...skipped('needs a connection'), because: ['mqtt'] };
   const { refused, acknowledged } = answer.agent.link;
@@ -93,8 +93,8 @@ function rights(right: Right, refused: readonly string[], all: readonly string[]
   const statement = policyStatement(right, refused, host);
   return {
     status: 'error',
-    seen: `the broker refuses to let ${config.thing} ${right} ${refused.join(', ')}`,
-    do: `add to the IoT policy of this robot’s certificate, with your account: ${statement}`,
+    observed: `the broker refuses to let ${config.thing} ${right} ${refused.join(', ')}`,
+    remedy: `add to the IoT policy of this robot’s certificate, with your account: ${statement}`,
     command: isIotCoreHost(host) ? 'aws sts get-caller-identity --query Account --output text' : aclLines(right, refused, config.thing),
   };
 }
@@ -104,21 +104,21 @@ export const receipts = robotCheck('receipts', 60_000, async (patient): Promise<
   if (!('agent' in answer)) return skipped('only a running agent gets them');
   const { outbox, delivered, link } = answer.agent;
   if (link.state !== 'connected') return { ...skipped('needs a connection'), because: ['mqtt'] };
-  const todo = 'check that the cloud runs, is subscribed to this robot’s topics, and may publish its receipts';
+  const remedy = 'check that the cloud runs, is subscribed to this robot’s topics, and may publish its receipts';
   const command = `elderly-bot status${patient.flag}`;
   const waitedMs = outbox.oldest_unconfirmed_ms ?? 0;
   if (!outbox.receipts_seen) {
     if (delivered.acknowledged_rows === 0 || waitedMs < FIRST_RECEIPT_MS) return ok('none was due yet');
-    const seen = `none ever came; the broker has taken ${delivered.acknowledged_rows} rows, the oldest ${Math.round(waitedMs / 1_000)} s ago`;
+    const observed = `none ever came; the broker has taken ${delivered.acknowledged_rows} rows, the oldest ${Math.round(waitedMs / 1_000)} s ago`;
     return {
       status: 'warning',
-      seen,
-      do: `${todo}; a backend that sends none is fine, then rows are let go a day after the broker took them`,
+      observed,
+      remedy: `${remedy}; a backend that sends none is fine, then rows are let go a day after the broker took them`,
       command,
     };
   }
   if (waitedMs < RECEIPT_LATE_MS)
     return ok(outbox.unconfirmed === 0 ? 'everything is confirmed' : `${outbox.unconfirmed} rows wait for one`);
-  const seen = `the oldest of ${outbox.unconfirmed} rows waits for ${Math.round(waitedMs / 60_000)} minutes while connected`;
-  return { status: 'error', seen, do: todo, command };
+  const observed = `the oldest of ${outbox.unconfirmed} rows waits for ${Math.round(waitedMs / 60_000)} minutes while connected`;
+  return { status: 'error', observed, remedy, command };
 });

@@ -53,14 +53,14 @@ function lookElsewhere({ file, config }: Patient): Promise<RosLook | Trouble | C
 export const ros = robotCheck('ros', ROS_WITHIN_MS, async (patient): Promise<Finding> => {
   const found = await look(patient);
   if ('crash' in found) {
-    const seen = `ROS 2 ended the process that looked at it (${found.crash})`;
+    const observed = `ROS 2 ended the process that looked at it (${found.crash})`;
     const command = `ros2 topic list`;
-    return { status: 'error', seen, do: 'try this in the same environment', command, because: ['clock', 'node'] };
+    return { status: 'error', observed, remedy: 'try this in the same environment', command, because: ['clock', 'node'] };
   }
   if (!('topics' in found)) {
     const setup = /bin\/setup/.test(found.todo ?? '') ? setupProgram() : undefined;
     const command = setup === undefined ? "env | grep -E '^(AMENT|RMW|ROS)_'" : quoted(setup);
-    return { status: 'error', seen: found.message, do: found.todo ?? 'see the documentation of this code', command };
+    return { status: 'error', observed: found.message, remedy: found.todo ?? 'see the documentation of this code', command };
   }
   return ok(`ROS 2 ${process.env.ROS_DISTRO ?? ''} starts, domain ${domainOf(patient)}`);
 });
@@ -88,8 +88,8 @@ export const messageTypes = robotCheck('message_types', 5_000, ({ config }): Fin
   const command = /\(([^)]*apt install [^)]*)\)/.exec(first.error.todo ?? '')?.[1];
   return {
     status: 'error',
-    seen: missing.map(({ error, who }) => `${who}: ${error.message}`).join('; '),
-    do: first.error.todo ?? 'install it',
+    observed: missing.map(({ error, who }) => `${who}: ${error.message}`).join('; '),
+    remedy: first.error.todo ?? 'install it',
     ...(command === undefined ? {} : { command: `sudo ${command}` }),
   };
 });
@@ -102,8 +102,8 @@ export const graph = robotCheck('graph', ROS_WITHIN_MS, async (patient): Promise
   if (found.topics.length > 0) return ok(`${found.topics.length} topics are published`);
   return {
     status: 'error',
-    seen: `nothing at all is published in ROS domain ${domainOf(patient)}`,
-    do: 'start the robot’s nodes; if they run, compare ROS_DOMAIN_ID and ROS_AUTOMATIC_DISCOVERY_RANGE with theirs',
+    observed: `nothing at all is published in ROS domain ${domainOf(patient)}`,
+    remedy: 'start the robot’s nodes; if they run, compare ROS_DOMAIN_ID and ROS_AUTOMATIC_DISCOVERY_RANGE with theirs',
     command: `elderly-bot topics${patient.flag}`,
   };
 });
@@ -121,8 +121,8 @@ async function elsewhereThan(patient: Patient, { topics }: RosLook): Promise<Fin
   const heard = agent.channels.filter(({ age_ms: age }) => age !== null).length;
   return {
     status: 'error',
-    seen: `the running agent listens in ROS domain ${there}, where it heard ${heard} of ${agent.channels.length} channels; this look was in domain ${here}, where ${topics.length} topics are published`,
-    do:
+    observed: `the running agent listens in ROS domain ${there}, where it heard ${heard} of ${agent.channels.length} channels; this look was in domain ${here}, where ${topics.length} topics are published`,
+    remedy:
       patient.config.ros.domain_id === null
         ? `look in the agent’s domain; if ${here} is the robot’s, set ros.domain_id to it and start the agent anew`
         : 'start the agent anew: ros.domain_id was changed since',
@@ -163,7 +163,12 @@ interface ChannelLook {
 function channelFinding({ name, channel, heard, seconds, agent, flag }: ChannelLook): Finding {
   const { topic, offers, types, qos, off, received, hasField, stamp } = heard;
   const see = `ros2 topic info --verbose ${topic}`;
-  const error = (seen: string, todo: string, command = see): Finding => ({ status: 'error', seen: `${topic}: ${seen}`, do: todo, command });
+  const error = (observed: string, remedy: string, command = see): Finding => ({
+    status: 'error',
+    observed: `${topic}: ${observed}`,
+    remedy,
+    command,
+  });
   if (off) return { ...error(off.message, off.todo ?? 'mend its entry'), because: ['message_types', 'ros'] };
   if (offers.length === 0) {
     return error('nobody publishes it', 'start the node that does, or give the topic’s right name', `elderly-bot topics${flag}`);
@@ -172,7 +177,7 @@ function channelFinding({ name, channel, heard, seconds, agent, flag }: ChannelL
   if (types !== undefined) return error(types, 'set the channel’s type to what is published, or to auto');
   if (qos !== undefined) return error(qos, 'set the channel’s qos to auto, or to what the publisher offers');
   const complaint = agent?.problems.find(({ subject }) => subject === name);
-  if (complaint) return { status: 'error', seen: complaint.text, do: complaint.todo, command: `elderly-bot status${flag}` };
+  if (complaint) return { status: 'error', observed: complaint.text, remedy: complaint.remedy, command: `elderly-bot status${flag}` };
   if (hasField === false) {
     return error(`its messages have no field ${channel.field}`, 'set the channel’s field', `ros2 interface show ${offers[0]?.type ?? ''}`);
   }
@@ -180,16 +185,16 @@ function channelFinding({ name, channel, heard, seconds, agent, flag }: ChannelL
   if (stale !== undefined) {
     return {
       status: 'warning',
-      seen: `${topic}: ${stale}`,
-      do: 'compare the clocks; a recording that is played has old times',
+      observed: `${topic}: ${stale}`,
+      remedy: 'compare the clocks; a recording that is played has old times',
       command: `ros2 topic echo --once ${topic}`,
     };
   }
   const told = agent?.channels.find((each) => each.name === name);
   if (received > 0 && agent && told?.age_ms === null && agent.uptime_ms > SETTLED_AFTER_MS) {
-    const seen = `comes here from ${by}, and the running agent never heard it`;
-    const todo = 'run agent, robot and this shell as one user, with one RMW_IMPLEMENTATION and one ROS_AUTOMATIC_DISCOVERY_RANGE';
-    return error(seen, todo, `elderly-bot status${flag}`);
+    const observed = `comes here from ${by}, and the running agent never heard it`;
+    const remedy = 'run agent, robot and this shell as one user, with one RMW_IMPLEMENTATION and one ROS_AUTOMATIC_DISCOVERY_RANGE';
+    return error(observed, remedy, `elderly-bot status${flag}`);
   }
   const rate = `${Math.round((10 * received) / seconds) / 10} Hz`;
   if (received > 0) return ok(`${topic} by ${by}, ${rate}`);
@@ -205,27 +210,33 @@ function nothingHeard(given: {
   told: ChannelStatus | undefined;
 }): Finding {
   const { topic, by, channel, seconds, told } = given;
-  const seen = `${topic}: ${by} is there, and nothing came in ${Math.round(seconds)} s`;
+  const observed = `${topic}: ${by} is there, and nothing came in ${Math.round(seconds)} s`;
   if (told && isOverdue(told)) {
     return {
       status: 'warning',
-      seen: `${seen}; the running agent heard ${told.messages} messages, never more than ${ago(told.longest_gap_ms ?? 0)} apart, the last ${ago(told.age_ms ?? 0)} ago`,
-      do: 'look at the sensor and its node: it is there and silent; with max_silence its silence is an alert',
+      observed: `${observed}; the running agent heard ${told.messages} messages, never more than ${ago(told.longest_gap_ms ?? 0)} apart, the last ${ago(told.age_ms ?? 0)} ago`,
+      remedy: 'look at the sensor and its node: it is there and silent; with max_silence its silence is an alert',
       command: `ros2 topic hz ${topic}`,
     };
   }
-  if (told && told.age_ms !== null) return ok(`${seen}; the running agent heard it ${ago(told.age_ms)} ago`);
+  if (told && told.age_ms !== null) return ok(`${observed}; the running agent heard it ${ago(told.age_ms)} ago`);
   const others = othersSharedMemory();
   if (others !== undefined) {
     return {
       status: 'error',
-      seen: `${seen}; user ${others} has shared memory for it that this user can’t open`,
-      do: 'run agent and robot as one user, or let both use the network',
+      observed: `${observed}; user ${others} has shared memory for it that this user can’t open`,
+      remedy: 'run agent and robot as one user, or let both use the network',
       command: 'export FASTDDS_BUILTIN_TRANSPORTS=UDPv4',
     };
   }
-  if (channel.class === 'alert' && channel.max_silence === undefined) return ok(`${seen}, as it may be where only changes are published`);
-  return { status: 'warning', seen, do: 'look at the sensor and its node: it is there and silent', command: `ros2 topic hz ${topic}` };
+  if (channel.class === 'alert' && channel.max_silence === undefined)
+    return ok(`${observed}, as it may be where only changes are published`);
+  return {
+    status: 'warning',
+    observed,
+    remedy: 'look at the sensor and its node: it is there and silent',
+    command: `ros2 topic hz ${topic}`,
+  };
 }
 
 /** @param stamp seconds since 1970; 0: there is none. */

@@ -37,11 +37,16 @@ export const stateDir = robotCheck('state_dir', 10_000, async ({ config }): Prom
       return ok(`${path} is not there yet; the agent makes it`);
     }
     if (!folder.isDirectory())
-      return { status: 'error', seen: `${path} is no folder`, do: 'give state_dir a folder of its own', command: `ls -ld ${quoted(path)}` };
+      return {
+        status: 'error',
+        observed: `${path} is no folder`,
+        remedy: 'give state_dir a folder of its own',
+        command: `ls -ld ${quoted(path)}`,
+      };
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
     if (folder.mode & 0o022) {
-      const seen = `${path} has mode 0${(folder.mode & 0o777).toString(8)}: others can change what is in it`;
-      return { status: 'warning', seen, do: 'keep it to the agent’s user', command: `chmod go-w ${quoted(path)}` };
+      const observed = `${path} has mode 0${(folder.mode & 0o777).toString(8)}: others can change what is in it`;
+      return { status: 'warning', observed, remedy: 'keep it to the agent’s user', command: `chmod go-w ${quoted(path)}` };
     }
     return ok(`${path}, mode 0${(folder.mode & 0o777).toString(8)}, owner ${folder.uid}`);
   } catch (error) {
@@ -49,21 +54,21 @@ export const stateDir = robotCheck('state_dir', 10_000, async ({ config }): Prom
     if (code === 'EROFS')
       return {
         status: 'error',
-        seen: `${path} is on a file system that can only be read`,
-        do: 'mount it writable; after errors the kernel does this by itself, so check the disk',
+        observed: `${path} is on a file system that can only be read`,
+        remedy: 'mount it writable; after errors the kernel does this by itself, so check the disk',
         command: 'dmesg | tail',
       };
     if (code === 'EACCES')
       return {
         status: 'error',
-        seen: `user ${process.getuid?.() ?? '?'} may not write ${path}`,
-        do: 'run this as the agent’s user, or give that user the folder',
+        observed: `user ${process.getuid?.() ?? '?'} may not write ${path}`,
+        remedy: 'run this as the agent’s user, or give that user the folder',
         command: own,
       };
     return {
       status: 'error',
-      seen: `${path}: ${messageOf(error)}`,
-      do: 'give state_dir a folder that can be made and written',
+      observed: `${path}: ${messageOf(error)}`,
+      remedy: 'give state_dir a folder that can be made and written',
       command: own,
     };
   }
@@ -80,25 +85,25 @@ export const diskSpace = robotCheck('disk_space', 10_000, async ({ config }): Pr
   const free = bavail * bsize;
   const used = (await found(join(config.state_dir, OUTBOX_FILE)))?.size ?? 0;
   const wanted = Math.max(0, config.outbox.max_size - used) + (config.uploads.api === null ? 0 : config.uploads.max_size);
-  const seen = `${size(free)} free at ${path}`;
+  const observed = `${size(free)} free at ${path}`;
   const command = `df -h ${quoted(path)}`;
-  if (free < LEAST_FREE_BYTES) return { status: 'error', seen, do: 'free space on this disk', command };
+  if (free < LEAST_FREE_BYTES) return { status: 'error', observed, remedy: 'free space on this disk', command };
   if (files > 0 && ffree === 0)
     return {
       status: 'error',
-      seen: `no file can be made at ${path}: all ${files} inodes are used`,
-      do: 'remove files',
+      observed: `no file can be made at ${path}: all ${files} inodes are used`,
+      remedy: 'remove files',
       command: `df -i ${quoted(path)}`,
     };
   if (free < wanted) {
     return {
       status: 'warning',
-      seen: `${seen}; outbox and uploads may take ${size(wanted)} more`,
-      do: 'free space, or lower outbox.max_size and uploads.max_size',
+      observed: `${observed}; outbox and uploads may take ${size(wanted)} more`,
+      remedy: 'free space, or lower outbox.max_size and uploads.max_size',
       command,
     };
   }
-  return ok(seen);
+  return ok(observed);
 });
 
 export const diskLatency = robotCheck('disk_latency', 30_000, async ({ config }): Promise<Finding> => {
@@ -121,8 +126,8 @@ export const diskLatency = robotCheck('disk_latency', 30_000, async ({ config })
   } catch (error) {
     return {
       status: 'error',
-      seen: `a file can’t be written in ${path}: ${messageOf(error)}`,
-      do: 'mend the disk, or its space and rights',
+      observed: `a file can’t be written in ${path}: ${messageOf(error)}`,
+      remedy: 'mend the disk, or its space and rights',
       command: `df -h ${quoted(path)}`,
     };
   } finally {
@@ -130,17 +135,22 @@ export const diskLatency = robotCheck('disk_latency', 30_000, async ({ config })
   }
   took.sort((a, b) => a - b);
   const [middle = 0, worst = 0] = [took[Math.floor(took.length / 2)], took.at(-1)];
-  const seen = `a synced write takes ${middle.toFixed(1)} ms, at worst ${worst.toFixed(1)} ms of ${SYNCS}`;
+  const observed = `a synced write takes ${middle.toFixed(1)} ms, at worst ${worst.toFixed(1)} ms of ${SYNCS}`;
   if (middle > TOO_SLOW_MS)
-    return { status: 'error', seen, do: 'look for what else writes to this disk, or replace a worn card', command: 'iostat -x 1 5' };
+    return {
+      status: 'error',
+      observed,
+      remedy: 'look for what else writes to this disk, or replace a worn card',
+      command: 'iostat -x 1 5',
+    };
   if (middle > SLOW_MS)
     return {
       status: 'warning',
-      seen: `${seen}; an alert waits for one`,
-      do: 'look for what else writes to this disk',
+      observed: `${observed}; an alert waits for one`,
+      remedy: 'look for what else writes to this disk',
       command: 'iostat -x 1 5',
     };
-  return ok(seen);
+  return ok(observed);
 });
 
 export const diskWear = robotCheck('disk_wear', 5_000, async ({ config }): Promise<Finding> => {
@@ -161,8 +171,8 @@ export const diskWear = robotCheck('disk_wear', 5_000, async ({ config }): Promi
     if (wear.isWorn)
       return {
         status: wear.isOver ? 'error' : 'warning',
-        seen: wear.text,
-        do: 'replace the card or disk before it fails',
+        observed: wear.text,
+        remedy: 'replace the card or disk before it fails',
         command: `cat ${disk}/device/life_time`,
       };
     return ok(wear.text);
@@ -176,12 +186,12 @@ export const outboxFile = robotCheck('outbox_file', 120_000, async ({ config, fl
   if (!file) return skipped(`there is no ${path} yet`);
   const damaged = await inspectOutboxFile(config.state_dir, signal).catch(messageOf);
   if (damaged !== undefined) {
-    const todo =
+    const remedy =
       'start the agent: it saves what can be read, tells the cloud of the rest, and keeps the old file beside; then check the disk';
     return {
       status: 'error',
-      seen: `${path} is damaged: ${damaged.replaceAll('\n', '; ').slice(0, 200)}`,
-      do: todo,
+      observed: `${path} is damaged: ${damaged.replaceAll('\n', '; ').slice(0, 200)}`,
+      remedy,
       command: `elderly-bot outbox verify${flag}`,
     };
   }
@@ -201,27 +211,27 @@ export const outboxBacklog = robotCheck('outbox_backlog', 20_000, async ({ confi
     const { classes } = reader.stats();
     const held = Object.entries(classes).map(([name, { pending, sent }]) => `${pending + sent} ${name}`);
     const age = (at: number | null) => (at === null ? 0 : Date.now() - at);
-    const seen = `held: ${held.join(', ')}`;
+    const observed = `held: ${held.join(', ')}`;
     const command = `elderly-bot outbox stats${flag}`;
     const oldest = Math.max(...Object.values(classes).map(({ oldest_at: at }) => age(at)));
     const alertMs = age(classes.alert.oldest_at);
     if (alertMs > ALERTS_LATE_MS) {
       return {
         status: 'error',
-        seen: `${seen}; an alert waits for ${Math.round(alertMs / 60_000)} minutes`,
-        do: 'mend the way to the cloud; nothing is lost meanwhile',
+        observed: `${observed}; an alert waits for ${Math.round(alertMs / 60_000)} minutes`,
+        remedy: 'mend the way to the cloud; nothing is lost meanwhile',
         command,
       };
     }
     if (oldest > LATE_MS) {
       return {
         status: 'warning',
-        seen: `${seen}; the oldest waits for ${Math.round(oldest / 3_600_000)} hours`,
-        do: 'mend the way to the cloud; nothing is lost meanwhile',
+        observed: `${observed}; the oldest waits for ${Math.round(oldest / 3_600_000)} hours`,
+        remedy: 'mend the way to the cloud; nothing is lost meanwhile',
         command,
       };
     }
-    return ok(oldest > 0 ? `${seen}; the oldest waits for ${Math.round(oldest / 1_000)} s` : seen);
+    return ok(oldest > 0 ? `${observed}; the oldest waits for ${Math.round(oldest / 1_000)} s` : observed);
   } catch (error) {
     return { ...skipped(messageOf(error)), because: ['outbox_file'] };
   } finally {
