@@ -1,6 +1,7 @@
 // The command line. Each command's code is loaded only when it runs, so that --help is quick.
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { misuse } from '../../src/base/index.ts';
 import { exitWith, print } from './cli/exit.ts';
 import { VERSION } from './version.ts';
 
@@ -152,16 +153,7 @@ await yargs(hideBin(process.argv))
   .version(VERSION)
   .wrap(Math.min(120, process.stdout.columns ?? 100))
   .fail((message, error, at) => {
-    process.stderr.write(`elderly-bot-cloud: ${misuse(message ?? error.message, String(at.help()))}\n`);
+    process.stderr.write(`elderly-bot-cloud: ${misuse('elderly-bot-cloud', message ?? error.message, String(at.help()))}\n`);
     process.exit(2);
   })
   .parseAsync();
-
-/** What was wrong, and how the command that was meant is called: the first line of its help. */
-function misuse(message: string, help: string): string {
-  const usage = help.split('\n')[0]?.replace(/ {2,}.*$/, '') ?? '';
-  const path = /^elderly-bot-cloud [a-z]/.test(usage) ? usage.replace(/ [<[].*$/, '') : 'elderly-bot-cloud';
-  if (!message.startsWith('Not enough non-option arguments'))
-    return `${message.replaceAll(/\s+/g, ' ')}; ${path} --help lists what there is`;
-  return `something is missing: ${usage}; ${path} --help says what`;
-}

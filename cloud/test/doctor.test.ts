@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { exitCodeOf } from '../../src/base/index.ts';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { findMosquitto, Mosquitto } from '../../test/support/mosquitto.ts';
 import { freePort } from '../../test/support/ports.ts';
@@ -15,7 +16,7 @@ import { Postgres } from '../../test/support/postgres.ts';
 import { migrate } from '../src/database/migrate.ts';
 import { postgresDatabase } from '../src/database/postgres.ts';
 import { checkBroker } from '../src/doctor/broker.ts';
-import { exitCodeOf, type Finding, ok, problem, runChecks, warning } from '../src/doctor/check.ts';
+import { type Finding, findingsOf, ok, problem, warning } from '../src/doctor/check.ts';
 import { checkDatabase } from '../src/doctor/database.ts';
 import { checkInstance, checkOrigin } from '../src/doctor/http.ts';
 import { checkCertificate, checkSettings } from '../src/doctor/settings.ts';
@@ -46,7 +47,7 @@ const codes = (findings: readonly Finding[]): string[] => findings.filter(({ sta
 
 test('checks run side by side; one that hangs or throws hides no other, and each problem says what to do', async () => {
   const never = new Promise<Finding[]>(() => {});
-  const findings = await runChecks([
+  const findings = await findingsOf([
     { name: 'hangs', deadlineMs: 50, run: () => never },
     { name: 'throws', deadlineMs: 50, run: () => Promise.reject(new Error('ours')) },
     { name: 'fine', deadlineMs: 50, run: () => Promise.resolve([ok('fine', 'seen')]) },

@@ -6,9 +6,10 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
+import { isPlainPath } from '../../src/base/index.ts';
 import { SettingsError } from '../src/errors.ts';
 import { settingsFileFrom, settingsOf } from '../src/service/settingsFile.ts';
-import { isPlainPath, type Server, unitFor } from '../src/service/unit.ts';
+import { type Server, unitFor } from '../src/service/unit.ts';
 import { cloudCommand } from './support/commandLine.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -26,7 +27,7 @@ describe('the unit', () => {
     const other = unit({ user: 'web', root: '/srv/bot', nodeFolder: '/usr/local/node/bin' });
     assert.match(other, /^ExecStart=\/srv\/bot\/bin\/elderly-bot-cloud serve$/m);
     assert.match(other, /^User=web$/m);
-    assert.match(other, /^Environment=PATH=\/usr\/local\/node\/bin:/m);
+    assert.match(other, /^Environment="PATH=\/usr\/local\/node\/bin:/m);
     assert.match(other, /^ProtectHome=yes$/m);
     assert.match(unit({ reads: ['/home/web/cloud.key.pem'] }), /^ProtectHome=read-only$/m);
   });

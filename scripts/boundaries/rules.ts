@@ -20,6 +20,7 @@ export function overrides(): Override[] {
   return [
     rule(['src/*.ts'], [libraries('src'), forbidden(['./'], [...NAMES, 'agent', 'cli'], BOUNDARY)]),
     ...NAMES.filter((name) => name !== 'wire').map((name) => rule([`src/${name}/**`], moduleRules(name))),
+    rule(['src/base/*/**'], moduleRules('base', '../errors.ts')),
     rule(['src/agent.ts'], [libraries('agent'), ...joins('./', COMPOSITION), forbidden(['./'], ['doctor', 'cli'], BOUNDARY)]),
     rule(['src/agent/**'], [libraries('agent'), ...joins('../../', COMPOSITION), forbidden(['../../'], ['doctor', 'cli'], BOUNDARY)]),
     rule(['src/cli/**'], [libraries('cli'), ...joins('../', NAMES), ...joins('../../', NAMES)]),
@@ -37,14 +38,15 @@ export function overrides(): Override[] {
   ];
 }
 
-function moduleRules(name: string): Pattern[] {
+/** @param ownErrors the path from a file of `base` to its errors.ts, which is not src/errors.ts. */
+function moduleRules(name: string, ownErrors = './errors.ts'): Pattern[] {
   const allowed = [...(ROBOT[name] ?? []), ...(name === 'base' ? [] : ['base'])];
   const others = [...NAMES, 'agent', 'cli'].filter((other) => other !== name && !allowed.includes(other));
   const prefixes = ['../', '../../'];
   return [
     libraries(name),
     { group: prefixes.flatMap((prefix) => [...others.map((other) => `${prefix}${other}/**`), `${prefix}agent.ts`]), message: BOUNDARY },
-    ...(name === 'base' ? [{ group: ['**/errors.ts', '!./errors.ts'], message: BOUNDARY }] : []),
+    ...(name === 'base' ? [{ group: ['**/errors.ts', `!${ownErrors}`], message: BOUNDARY }] : []),
     ...prefixes.flatMap((prefix) => joins(prefix, allowed)),
   ];
 }

@@ -1,5 +1,7 @@
 export { ago } from './ago.ts';
 export { type BackoffLimits, backoffMs, STABLE_AFTER_MS } from './backoff.ts';
+export { exitWith, misuse } from './cli/exit.ts';
+export { print } from './cli/print.ts';
 export {
   COMMAND_CRASH_POINTS,
   CRASH_AT,
@@ -11,8 +13,11 @@ export {
   SLICE_CRASH_POINTS,
   UPLOAD_CRASH_POINTS,
 } from './crashPoint.ts';
+export { type Answer, type CheckRun, type CheckStatus, exitCodeOf, type Runnable, runChecks } from './doctor/checks.ts';
 export { codeOf, messageOf } from './errors.ts';
 export { nearestCause } from './nearestCause.ts';
 export { replaceFile } from './replaceFile.ts';
 export { configFlag, quoted, setupProgram } from './shell.ts';
+export { Services, type ServicesOptions, type SystemdFailure } from './systemd/services.ts';
+export { isPlainPath, renderUnit, type UnitValues } from './systemd/unit.ts';
 export { every, type Ticker, wait } from './waiting.ts';

@@ -1,6 +1,7 @@
 // `elderly-bot doctor`: what is wrong with this robot, from the cause down, with what to do and what to type.
+import { exitCodeOf } from '../base/index.ts';
 import type { Remap } from '../config/index.ts';
-import { checksFor, examine, exitCodeOf } from '../doctor/index.ts';
+import { checksFor, examine } from '../doctor/index.ts';
 import { printed } from './doctorReport.ts';
 import { painter, progress } from './terminal.ts';
 

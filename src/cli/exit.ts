@@ -1,14 +1,10 @@
 // How a command ends: exit code 0, 1 for a failure, 2 for what somebody has to mend first; errors as one line on stderr.
 
-import { messageOf, nearestCause } from '../base/index.ts';
+import { exitWith as finishWith, messageOf, nearestCause } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 
-export async function exitWith(work: () => Promise<number | undefined>): Promise<void> {
-  try {
-    process.exitCode = (await work()) ?? 0;
-  } catch (error) {
-    process.exitCode = report(error);
-  }
+export function exitWith(work: () => Promise<number | undefined>): Promise<void> {
+  return finishWith(work, report);
 }
 
 /** Prints an error for a person. @returns the exit code. */

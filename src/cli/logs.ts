@@ -1,11 +1,10 @@
 // `elderly-bot logs`: what the agent logged, from its files: beside a running agent, or after one that died.
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { codeOf, configFlag, messageOf } from '../base/index.ts';
+import { codeOf, configFlag, messageOf, print } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { type LogPosition, logFiles, readLines } from '../logs/index.ts';
 import { askStatus } from '../status/index.ts';
-import { print } from './print.ts';
 import { salvaged } from './salvaged.ts';
 
 export interface LogsOptions {

@@ -1,6 +1,7 @@
 // The command line. Each command's code is loaded only when it runs, so that --help is quick.
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { misuse } from '../base/index.ts';
 import { VERSION } from '../version.ts';
 import { exitWith, report } from './exit.ts';
 import { maybeWhole, whole } from './numbers.ts';
@@ -286,7 +287,7 @@ await yargs(words)
   .version(VERSION)
   .wrap(Math.min(120, process.stdout.columns ?? 100))
   .fail((message, error, at) => {
-    process.stderr.write(`elderly-bot: ${misuse(message ?? error.message, String(at.help()))}\n`);
+    process.stderr.write(`elderly-bot: ${misuse('elderly-bot', message ?? error.message, String(at.help()))}\n`);
     process.exit(2);
   })
   .parseAsync();
@@ -297,14 +298,4 @@ function rosArguments(): RosArguments {
   } catch (error) {
     process.exit(report(error));
   }
-}
-
-/** What was wrong, and where the command that was meant is explained: the first line of its help is how it is called. */
-function misuse(message: string, help: string): string {
-  const usage = help.split('\n')[0]?.replace(/ {2,}.*$/, '') ?? '';
-  const isOfCommand = usage.startsWith('elderly-bot ') && !usage.startsWith('elderly-bot <command>');
-  const path = isOfCommand ? usage.replace(/ [<[].*$/, '') : 'elderly-bot';
-  if (!message.startsWith('Not enough non-option arguments'))
-    return `${message.replaceAll(/\s+/g, ' ')}; ${path} --help lists what there is`;
-  return `something is missing: ${usage}; ${path} --help says what`;
 }

@@ -1,7 +1,7 @@
 // `elderly-bot outbox`: what the queue holds, beside a running agent or without one. Nothing is written.
+import { print } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { decodeReading, OutboxReader, type OutboxStats, type RowFilter, type ShownRow, verifyOutbox } from '../outbox/index.ts';
-import { print } from './print.ts';
 import { salvaged } from './salvaged.ts';
 
 async function reading<T>(file: string | undefined, work: (reader: OutboxReader) => T | Promise<T>): Promise<T> {

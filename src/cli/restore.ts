@@ -2,11 +2,11 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { rowsBytes } from '../agent/uploads/uploads.ts';
+import { print } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { backupsFolder, backupsIn, restoreBackup } from '../outbox/index.ts';
 import { lockStateDir, restoreLifetime } from '../state/index.ts';
-import { print } from './print.ts';
 
 /** @param what a file, or `latest`. */
 export async function restore(configFile: string | undefined, what: string): Promise<number> {

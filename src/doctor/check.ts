@@ -1,36 +1,32 @@
-// What the doctor's checks are and what they answer. A check looks at one thing and says what it saw; whether that is a consequence
-// of something else is decided for all of them together (causes.ts).
+// The checks of the doctor and their answers. A check looks at one thing and reports its state; causes.ts decides for all of them
+// together which finding is a consequence of another one.
+import type { CheckStatus, Runnable } from '../base/index.ts';
 import type { CheckCode } from './catalogue.ts';
 
-/** `warning`: something is to be done, and has not hurt yet. `skipped`: there is nothing to look at here, or it can't be reached. */
-export type FindingStatus = 'ok' | 'warning' | 'error' | 'skipped';
-
 export interface Finding {
-  readonly status: FindingStatus;
-  /** What was found, with its values. */
+  /** `warning`: something has to be done, and nothing has failed yet. `skipped`: nothing to look at, or out of reach. `unknown`: the check failed. */
+  readonly status: CheckStatus;
+  /** The state that was found, with its values. */
   readonly observed: string;
   readonly remedy?: string;
-  /** To be typed exactly so. */
+  /** A command line to type exactly like this. */
   readonly command?: string;
-  /** Where given, only these can explain it, in place of all that the catalogue names. */
+  /** The only checks that can explain this finding, in place of those in the catalogue. */
   readonly because?: readonly CheckCode[];
 }
 
-export interface Check {
+/** `run` never changes the thing that it looks at. An error that it throws becomes the status `unknown`. */
+export interface Check extends Runnable<Finding> {
   readonly code: CheckCode;
-  /** Which one of several, such as a channel: its code is then `channel.gas`. */
+  /** One of several things of a kind, such as a channel; the code in the output is then `channel.gas`. */
   readonly subject?: string;
-  readonly deadlineMs: number;
-  /** Never changes what it looks at. What it throws becomes a check that could not be carried out. */
-  run(signal: AbortSignal): Promise<Finding>;
 }
 
-/** One line of `elderly-bot doctor --json`. */
+/** One entry of `elderly-bot doctor --json`. */
 export interface CheckResult {
   readonly code: string;
   readonly title: string;
-  /** `unknown`: the check itself failed. */
-  readonly status: FindingStatus | 'unknown';
+  readonly status: CheckStatus;
   readonly observed: string;
   readonly remedy: string | null;
   readonly command: string | null;

@@ -1,20 +1,29 @@
-// `elderly-bot service`: the agent and its guard as systemd services on this robot, under the user its ROS nodes run as.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// `elderly-bot service`: the agent and its guard as systemd services on this robot, under the user that the robot's ROS nodes run as.
+import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Services } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type Robot, unitFor } from './unit.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const UNITS = ['elderly-bot-guard.service', 'elderly-bot.service'] as const;
-const FOLDER = '/etc/systemd/system';
 const DEFAULT_CONFIG = '/etc/elderly-bot/robot.yaml';
+
+const services = new Services({
+  units: UNITS,
+  main: 'elderly-bot.service',
+  error: (_kind, text, todo, cause) => new AgentError('SERVICE_FAILED', text, { todo, cause }),
+  withoutSystemd: {
+    start: 'start `elderly-bot run` with this machine’s own service manager',
+    logs: '`elderly-bot logs` shows the log that the agent itself wrote',
+  },
+});
 
 export interface InstallOptions {
   readonly config: string | undefined;
-  /** Else who called sudo. */
+  /** Undefined: the user that called sudo. */
   readonly user: string | undefined;
   /** Writes the units below this folder and starts nothing. */
   readonly root: string | undefined;
@@ -26,110 +35,48 @@ export function install({ config: given = DEFAULT_CONFIG, user: asked, root }: I
   const user = asked ?? process.env.SUDO_USER ?? 'elderly-bot';
   const reads = [mqtt.root_ca, mqtt.cert_file, mqtt.private_key].filter((path) => path !== null);
   const robot: Robot = { user, root: ROOT, config, stateDir, nodeFolder: dirname(process.execPath), reads, env: process.env };
-  for (const path of [ROOT, config, stateDir]) requirePlain(path);
-  if (root === undefined) requireReady(user);
-  const folder = join(root ?? '/', FOLDER);
+  services.requirePlain([ROOT, config, stateDir]);
+  if (root === undefined) {
+    services.requireRoot();
+    services.requireSystemd();
+    services.requireUser(user, 'give --user with the user that the robot’s ROS nodes run as');
+  }
   for (const unit of UNITS) {
-    const text = unitFor(readFileSync(join(ROOT, 'systemd', unit), 'utf8'), robot);
-    write(folder, unit, text);
-    say(`wrote ${join(folder, unit)}`);
+    const file = services.fileOf(unit, root);
+    services.write(file, unitFor(readFileSync(join(ROOT, 'systemd', unit), 'utf8'), robot));
+    print(`wrote ${file}`);
   }
   if (root !== undefined) return 0;
-  // A state directory that systemd does not make.
-  if (!stateDir.startsWith('/var/lib/')) run('install', ['-d', '-m', '0700', '-o', user, stateDir]);
-  warnOfUnreadable(user, reads);
-  systemctl('daemon-reload');
-  systemctl('enable', ...UNITS);
-  systemctl('restart', ...UNITS);
-  say(`elderly-bot runs as ${user}; \`elderly-bot service status\` and \`elderly-bot status\` say how it is`);
+  // systemd makes only a state directory below /var/lib.
+  if (!stateDir.startsWith('/var/lib/')) services.run('install', '-d', '-m', '0700', '-o', user, stateDir);
+  for (const line of services.unreadable(user, reads)) print(line);
+  services.run('systemctl', 'daemon-reload');
+  services.run('systemctl', 'enable', ...UNITS);
+  services.run('systemctl', 'restart', ...UNITS);
+  print(`elderly-bot runs as ${user}; \`elderly-bot service status\` and \`elderly-bot status\` show its state`);
   return 0;
 }
 
 /** The state directory stays: alerts may wait in it. */
 export function uninstall(root: string | undefined): number {
-  const files = UNITS.map((unit) => join(root ?? '/', FOLDER, unit)).filter((file) => existsSync(file));
-  if (files.length === 0) {
-    say('there is nothing to uninstall');
-    return 0;
-  }
-  if (root === undefined) {
-    requireReady(undefined);
-    systemctl('disable', '--now', ...UNITS);
-  }
-  for (const file of files) rmSync(file);
-  if (root === undefined) systemctl('daemon-reload');
-  say('uninstalled; its state directory with whatever still waits for the cloud is left where it is');
+  const isDone = services.uninstall(root);
+  print(
+    isDone
+      ? 'uninstalled; the state directory stays where it is, with all rows and uploads that still wait for the cloud'
+      : 'there is nothing to uninstall',
+  );
   return 0;
 }
 
-/** @returns 0 where the agent runs, 3 where it does not; a guard that has nothing to guard has ended. */
+/** @returns 0 if the agent runs, 3 if it does not; a guard that has nothing to guard has ended. */
 export function status(): number {
-  through('systemctl', ['status', '--no-pager', '--lines=5', ...UNITS]);
-  return through('systemctl', ['is-active', '--quiet', 'elderly-bot.service']);
+  return services.status();
 }
 
 export function logs(follow: boolean, lines: number): number {
-  if (!existsSync('/run/systemd/system')) {
-    throw new AgentError('SERVICE_FAILED', 'systemd does not run on this machine, so it has no log of a service', {
-      todo: 'elderly-bot logs shows what the agent itself wrote',
-    });
-  }
-  const units = UNITS.flatMap((unit) => ['--unit', unit]);
-  return through('journalctl', [...units, '--output=cat', '--no-pager', `--lines=${lines}`, ...(follow ? ['--follow'] : [])]);
+  return services.logs(follow, lines);
 }
 
-/** systemd would read a space as an end; no robot needs one here. */
-function requirePlain(path: string): void {
-  if (/^[\w./@%$:+,=~-]+$/.test(path)) return;
-  throw new AgentError('SERVICE_FAILED', `${path}: a systemd unit can’t name a path with spaces, quotes or other letters`, {
-    todo: 'move it, for example to /opt/elderly-bot, /etc/elderly-bot or /var/lib/elderly-bot',
-  });
-}
-
-function requireReady(user: string | undefined): void {
-  if (process.getuid?.() !== 0) throw new AgentError('SERVICE_FAILED', 'only root may do that', { todo: 'call it with sudo' });
-  if (!existsSync('/run/systemd/system')) {
-    throw new AgentError('SERVICE_FAILED', 'systemd does not run on this machine', { todo: 'start `elderly-bot run` by what does' });
-  }
-  if (user === undefined || spawnSync('id', [user]).status === 0) return;
-  throw new AgentError('SERVICE_FAILED', `there is no user ${user}`, { todo: 'give --user with the one the robot’s ROS nodes run as' });
-}
-
-function warnOfUnreadable(user: string, files: readonly string[]): void {
-  for (const file of files) {
-    const isReadable = spawnSync('runuser', ['-u', user, '--', 'test', '-r', file]).status === 0;
-    if (!isReadable) say(`${file} can’t be read by ${user}: chown ${user} ${file} (a key keeps mode 0600)`);
-  }
-}
-
-function write(folder: string, unit: string, text: string): void {
-  const file = join(folder, unit);
-  try {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(file, text);
-  } catch (cause) {
-    throw new AgentError('SERVICE_FAILED', `${file} can’t be written`, { todo: 'call it with sudo, or give --root', cause });
-  }
-}
-
-function systemctl(...args: string[]): void {
-  run('systemctl', args);
-}
-
-function run(command: string, args: readonly string[]): void {
-  const { status: code, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
-  if (code === 0) return;
-  throw new AgentError('SERVICE_FAILED', `${command} ${args.join(' ')}: ${error?.message ?? stderr.trim()}`, {
-    todo: 'look at `systemctl status elderly-bot` and `journalctl -u elderly-bot`',
-  });
-}
-
-function through(command: string, args: readonly string[]): number {
-  const { status: code, error } = spawnSync(command, args, { stdio: 'inherit' });
-  if (error) throw new AgentError('SERVICE_FAILED', `${command}: ${error.message}`, { todo: 'systemd has to be on this machine' });
-  return code ?? 1;
-}
-
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }

@@ -1,17 +1,9 @@
 // The doctor's pure parts: side by side, each with its deadline, consequences under their cause, what a right needs, what wear says.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { exitCodeOf } from '../../src/base/index.ts';
 import { wearOf } from '../../src/doctor/checks/wear.ts';
-import {
-  aclLines,
-  CHECKS,
-  type Check,
-  type CheckCode,
-  examine,
-  exitCodeOf,
-  type Finding,
-  policyStatement,
-} from '../../src/doctor/index.ts';
+import { aclLines, CHECKS, type Check, type CheckCode, examine, type Finding, policyStatement } from '../../src/doctor/index.ts';
 
 const check = (code: CheckCode, finding: Partial<Finding> = {}, subject?: string): Check => ({
   code,

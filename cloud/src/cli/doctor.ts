@@ -1,6 +1,7 @@
-// `doctor`: what is wrong with this cloud, and what to do. It changes nothing, and takes no message from the robots.
+// `doctor`: finds what is wrong with this cloud and says what to do. It changes nothing and takes no message from the robots.
+import { exitCodeOf } from '../../../src/base/index.ts';
 import { checkBroker } from '../doctor/broker.ts';
-import { type Check, exitCodeOf, type Finding, runChecks, skipped } from '../doctor/check.ts';
+import { type Check, type Finding, findingsOf, skipped } from '../doctor/check.ts';
 import { checkDatabase } from '../doctor/database.ts';
 import { checkInstance, checkOrigin } from '../doctor/http.ts';
 import { checkCertificate, checkSettings } from '../doctor/settings.ts';
@@ -15,7 +16,7 @@ const NETWORK_MS = 20_000;
 export async function doctor(json: boolean): Promise<number> {
   const environment = readEnvironment(process.env, '.env');
   giveToSdk(environment);
-  const findings = await runChecks(checksOf(environment));
+  const findings = await findingsOf(checksOf(environment));
   if (json) print(JSON.stringify({ checks: findings }));
   else for (const finding of findings) print(lineOf(finding));
   return exitCodeOf(findings);

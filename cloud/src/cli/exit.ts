@@ -1,13 +1,10 @@
 // How a command ends: exit code 0, 1 where it failed, 2 where the command line or the settings have to be mended first. What went wrong
 // is said on stderr, a line each.
+import { exitWith as finishWith } from '../../../src/base/index.ts';
 import { messageOf, SettingsError } from '../errors.ts';
 
-export async function exitWith(work: () => Promise<number>): Promise<void> {
-  try {
-    process.exitCode = await work();
-  } catch (error) {
-    process.exitCode = report(error);
-  }
+export function exitWith(work: () => Promise<number>): Promise<void> {
+  return finishWith(work, report);
 }
 
 /** @returns the exit code. */

@@ -1,24 +1,21 @@
-// What a check is, and how they are run: all at once, each with its own deadline, so that one that hangs hides no other.
-import { messageOf } from '../errors.ts';
+// The checks of the cloud's doctor and their findings. The engine that runs them is the same as the robot's.
+import { type Answer, type CheckStatus, type Runnable, runChecks } from '../../../src/base/index.ts';
 
-export type Status = 'ok' | 'warning' | 'error' | 'skipped' | 'unknown';
-
-/** One thing that was looked at. */
+/** One entry of `elderly-bot-cloud doctor --json`. */
 export interface Finding {
-  /** Stable, for programs; where nothing is wrong it is the name of the check. */
+  /** Stable, for programs. If nothing is wrong, the code is the name of the check. */
   readonly code: string;
-  /** unknown: the check itself could not be carried out. */
-  readonly status: Status;
-  /** With the value. */
+  /** `unknown`: the check itself failed. */
+  readonly status: CheckStatus;
+  /** The state that was found, with its values. */
   readonly observed: string;
-  /** What to do next; null where nothing is to be done. */
+  /** Null if nothing has to be done. */
   readonly remedy: string | null;
 }
 
-export interface Check {
+/** One check may find several things. */
+export interface Check extends Runnable<readonly Finding[]> {
   readonly name: string;
-  readonly deadlineMs: number;
-  readonly run: () => Promise<readonly Finding[]>;
 }
 
 export const ok = (code: string, observed: string): Finding => ({ code, status: 'ok', observed, remedy: null });
@@ -26,28 +23,15 @@ export const skipped = (code: string, observed: string): Finding => ({ code, sta
 export const warning = (code: string, observed: string, remedy: string): Finding => ({ code, status: 'warning', observed, remedy });
 export const problem = (code: string, observed: string, remedy: string): Finding => ({ code, status: 'error', observed, remedy });
 
-/** In the order of the checks, whichever ends first. */
-export async function runChecks(checks: readonly Check[]): Promise<Finding[]> {
-  return (await Promise.all(checks.map(runOne))).flat();
+/** @returns the findings in the order of the checks, whichever ends first. */
+export async function findingsOf(checks: readonly Check[]): Promise<Finding[]> {
+  const runs = await runChecks<readonly Finding[], Check>(checks);
+  return runs.flatMap(({ check: { name }, answer }) => findingsIn(name, answer));
 }
 
-async function runOne({ name, deadlineMs, run }: Check): Promise<readonly Finding[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly Finding[]>((resolve) => {
-    const observed = `no answer within ${deadlineMs / 1_000} s`;
-    timer = setTimeout(() => resolve([problem(`${name}_timeout`, observed, 'look at the network between here and there')]), deadlineMs);
-  });
-  try {
-    return await Promise.race([run(), late]);
-  } catch (error) {
-    return [{ code: name, status: 'unknown', observed: messageOf(error), remedy: 'report it: this is ours' }];
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** As of `elderly-bot doctor`: 0 nothing to do, 1 problems, 2 a check could not be carried out. */
-export function exitCodeOf(findings: readonly Finding[]): number {
-  if (findings.some(({ status }) => status === 'error' || status === 'warning')) return 1;
-  return findings.some(({ status }) => status === 'unknown') ? 2 : 0;
+function findingsIn(name: string, answer: Answer<readonly Finding[]>): readonly Finding[] {
+  if (answer.kind === 'answered') return answer.value;
+  if (answer.kind === 'late')
+    return [problem(`${name}_timeout`, answer.observed, 'look at the network between this machine and the other')];
+  return [{ code: name, status: 'unknown', observed: answer.observed, remedy: answer.remedy }];
 }
