@@ -14,7 +14,7 @@ await build({
   splitting: true,
   format: 'esm',
   platform: 'node',
-  target: 'node20',
+  target: 'node24',
   // A CommonJS package behind a dynamic import would come with nothing but its default export.
   mainFields: ['module', 'main'],
   // V8 keeps the text of what it runs: without comments it is half, and where one of them is not Latin-1, a quarter.

@@ -11,10 +11,9 @@ export function control(folder, arch, { version, compiled }) {
   const target = join(folder, 'DEBIAN');
   mkdirSync(target);
   const inside = compiled
-    ? 'Its SQLite and systemd bindings are compiled for Node.js 20; with another Node.js they are compiled at the installation.'
-    : 'Its SQLite and systemd bindings are compiled at the installation, which takes some minutes.';
-  const compiler = ['g++', 'make', 'python3'];
-  const needs = ['nodejs (>= 20.20)', 'libc6 (>= 2.34)', 'libstdc++6 (>= 11)', 'systemd', ...(compiled ? [] : compiler)];
+    ? 'It brings the Node.js that it runs on; an installed one is neither needed nor used.'
+    : 'It brings the Node.js that it runs on; its systemd binding is compiled at the installation.';
+  const needs = ['libc6 (>= 2.34)', 'libstdc++6 (>= 11)', 'systemd', ...(compiled ? [] : ['g++ (>= 4:10)'])];
   const lines = [
     'Package: elderly-bot',
     `Version: ${version}`,
@@ -24,7 +23,6 @@ export function control(folder, arch, { version, compiled }) {
     'Maintainer: The elderly-bot authors <authors@elderly-bot.dev>',
     `Installed-Size: ${kibibytes(folder)}`,
     `Depends: ${needs.join(', ')}`,
-    ...(compiled ? [`Recommends: ${compiler.join(', ')}`] : []),
     'Suggests: ros-kilted-ros-base | ros-jazzy-ros-base | ros-humble-ros-base',
     'Description: edge agent of a robot that watches over an elderly person',
     ' It listens to ROS 2 topics, keeps every reading in an outbox on disk, and',

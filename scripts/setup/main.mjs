@@ -7,7 +7,7 @@ import { build } from './build.mjs';
 import { ROOT, SetupError, say } from './context.mjs';
 import { debianPackages } from './debian.mjs';
 import { hadolint, installHadolint } from './hadolint.mjs';
-import { datagrams, rclnodejs, sqlite } from './native.mjs';
+import { datagrams, rclnodejs } from './native.mjs';
 import { nodePackages } from './packages.mjs';
 import { ros } from './ros.mjs';
 import { buildVersitygw, versitygw } from './versitygw.mjs';
@@ -16,7 +16,7 @@ const CHECK = process.argv.includes('--check');
 const WITHOUT_ROS = process.argv.includes('--no-ros');
 
 /** In this order: each may need those before it. */
-const STEPS = WITHOUT_ROS ? [nodePackages, sqlite, datagrams, build] : [ros, nodePackages, sqlite, datagrams, build, rclnodejs];
+const STEPS = WITHOUT_ROS ? [nodePackages, datagrams, build] : [ros, nodePackages, datagrams, build, rclnodejs];
 
 /** Without these, tests are skipped and say so. */
 const FOR_TESTS = [

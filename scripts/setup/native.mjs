@@ -1,19 +1,16 @@
 // The npm packages that are compiled here, each asked whether it works by the very code that uses it.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { answer, ROOT, SetupError, STATE, say } from './context.mjs';
+import { join } from 'node:path';
+import { answer, ROOT, STATE, say } from './context.mjs';
 import { lockHash, MANIFESTS, nodePackages } from './packages.mjs';
+import { NODE, NODE_PREFIX } from './pinnedNode.mjs';
 import { python } from './python.mjs';
 import { usesWheels, wheelsStamp } from './ros.mjs';
-import { run, saysNoNetwork } from './run.mjs';
+import { run } from './run.mjs';
 import { hash, stampAfter, stamped } from './stamps.mjs';
 
 const WITH_ROS = join(ROOT, 'bin', 'with-ros');
-const NODE_PREFIX = dirname(dirname(process.execPath));
-const HAS_HEADERS = existsSync(join(NODE_PREFIX, 'include', 'node', 'node_version.h'));
-
-const OPENS = `new (require('better-sqlite3'))(':memory:').close()`;
 const DATAGRAMS = `require('unix-dgram').createSocket('unix_dgram').close()`;
 const LOADS = `
   const { loadBinding } = await import('./dist/ros/binding.js');
@@ -22,20 +19,11 @@ const LOADS = `
 `;
 
 /** @type {import('./context.mjs').Step} */
-export const sqlite = {
-  name: 'better-sqlite3, compiled (about a minute)',
-  what: 'better-sqlite3, compiled',
-  needs: ['compiler', 'python'],
-  done: () => nodePackages.done() && answer(process.execPath, ['-e', OPENS]) !== undefined,
-  run: () => compile('better-sqlite3', 'npm', ['rebuild', 'better-sqlite3'], ROOT, {}),
-};
-
-/** @type {import('./context.mjs').Step} */
 export const datagrams = {
   name: 'unix-dgram, compiled',
   what: 'unix-dgram, compiled',
   needs: ['compiler', 'python'],
-  done: () => nodePackages.done() && answer(process.execPath, ['-e', DATAGRAMS]) !== undefined,
+  done: () => nodePackages.done() && answer(NODE, ['-e', DATAGRAMS]) !== undefined,
   run: () => compile('unix-dgram', 'npm', ['rebuild', 'unix-dgram'], ROOT, {}),
 };
 
@@ -46,7 +34,7 @@ export const rclnodejs = {
   needs: ['compiler', 'python'],
   done() {
     if (!nodePackages.done() || !existsSync(join(ROOT, 'dist', 'ros', 'binding.js'))) return false;
-    const environment = answer(WITH_ROS, [process.execPath, '--input-type=module', '-e', LOADS]);
+    const environment = answer(WITH_ROS, [NODE, '--input-type=module', '-e', LOADS]);
     return environment !== undefined && stamped('rclnodejs', madeFrom(environment));
   },
   run: () =>
@@ -81,19 +69,10 @@ async function compile(log, command, args, cwd, extra) {
     ...process.env,
     ...extra,
     ...(interpreter && { npm_config_python: interpreter.path }),
-    // Node's headers lie beside Node itself: nothing to download.
-    ...(HAS_HEADERS && { npm_config_nodedir: NODE_PREFIX }),
+    // The headers of the pinned Node.js lie beside it: nothing to download, and the machine's Node.js has others.
+    npm_config_nodedir: NODE_PREFIX,
   };
-  try {
-    await run(log, command, args, { cwd, env });
-  } catch (error) {
-    const text = readFileSync(join(STATE, `${log}.log`), 'utf8');
-    if (HAS_HEADERS || !/gyp http/.test(text) || !saysNoNetwork(text)) throw error;
-    throw new SetupError(
-      `no network: Node's headers are not in ${NODE_PREFIX}/include/node, and nodejs.org can't be reached`,
-      'install Node.js with its headers (the archive from nodejs.org has them), or connect this machine, and run it again',
-    );
-  }
+  await run(log, command, args, { cwd, env });
 }
 
 async function compileElsewhere() {

@@ -1,15 +1,18 @@
-// npm packages, exactly as the lock file says and without their scripts: npm leaves rclnodejs out, silently, where its scripts fail.
+// npm packages, the pinned Node.js among them, exactly as the lock file says and without their scripts: npm leaves rclnodejs out,
+// silently, if its scripts fail.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { contents, find, ROOT, SetupError } from './context.mjs';
+import { hasPinnedNode, pinnedVersion } from './pinnedNode.mjs';
 import { CONNECT, run, saysNoNetwork } from './run.mjs';
 import { hash, stampAfter, stamped } from './stamps.mjs';
 
 export const MANIFESTS = ['package.json', 'package-lock.json', 'cloud/package.json', '.npmrc'];
 
+/** The lock file names the pinned Node.js too, which the native modules are compiled for. */
 export function lockHash() {
-  return hash(contents('package-lock.json'), contents('.npmrc'), process.versions.modules);
+  return hash(contents('package-lock.json'), contents('.npmrc'));
 }
 
 /** @type {import('./context.mjs').Step} */
@@ -17,8 +20,14 @@ export const nodePackages = {
   name: 'npm packages',
   what: 'npm packages',
   needs: [],
-  done: () => stamped('npm', lockHash()) && isWhole(),
+  done: () => stamped('npm', lockHash()) && isWhole() && hasPinnedNode(),
   async check() {
+    if (pinnedVersion() === undefined) {
+      throw new SetupError(
+        `there is no pinned Node.js for ${process.platform}-${process.arch}`,
+        'take a machine with Linux on an x64 or arm64 processor',
+      );
+    }
     if (!find('npm'))
       throw new SetupError('no npm on the PATH', 'install the one that comes with Node.js (on Debian: apt-get install npm)');
     // `npm ci` deletes what is there before it fetches.

@@ -76,7 +76,7 @@ describe("rclnodejs' binary", () => {
     assert.match(broken.line, /cannot load .*rclnodejs.node: .*(file too short|invalid ELF header); run bin\/setup/);
     assert.equal(readFileSync(file, 'utf8'), 'no library');
     rmSync(file);
-    copyFileSync(path.join(ROOT, 'node_modules/better-sqlite3/build/Release/better_sqlite3.node'), file);
+    copyFileSync(path.join(ROOT, 'node_modules/unix-dgram/build/Release/unix_dgram.node'), file);
     const other = failure(SOURCED, folder);
     assert.equal(other.code, 'ROS_BINARY');
     assert.match(other.line, /rclnodejs.node has no ShadowNode, createContext, .*: it is not of rclnodejs 2.2.0; run npm ci/);

@@ -59,11 +59,21 @@ describe('what is handed out', { timeout: 240_000 }, () => {
 
     it('runs from where it is unpacked', () => worksFrom(join(root, 'usr/bin/elderly-bot'), join(folder, 'elsewhere')));
 
+    it('runs on the Node.js that it brings, whatever is on the PATH', () => {
+      const bin = join(folder, 'another-node');
+      mkdirSync(bin);
+      writeFileSync(join(bin, 'node'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+      const env = { ...process.env, PATH: `${bin}:/usr/bin:/bin` };
+      const { text } = run(join(root, 'usr/lib/elderly-bot/bin/with-ros'), ['node', '--version'], folder, env);
+      assert.equal(text, process.version);
+      assert.deepEqual(run(join(root, 'usr/bin/elderly-bot'), ['--version'], folder, env), { status: 0, text: VERSION });
+    });
+
     it('has what this processor needs, compiled, and nothing of another', () => {
       const modules = join(root, 'usr/lib/elderly-bot/node_modules');
       const compiled = (readdirSync(modules, { recursive: true }) as string[]).filter((name) => name.endsWith('.node'));
       const has = (part: string) => compiled.some((name) => name.includes(part));
-      for (const part of ['better_sqlite3.node', 'unix_dgram.node', 'sharp-linux', 'jazzy-noble', 'kilted-noble'])
+      for (const part of ['better-sqlite3/prebuilds/linux-', 'unix_dgram.node', 'sharp-linux', 'jazzy-noble', 'kilted-noble'])
         assert.ok(has(part), part);
       assert.ok(!has(process.arch === 'x64' ? 'arm64' : 'x64'), compiled.join('\n'));
     });

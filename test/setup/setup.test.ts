@@ -58,14 +58,14 @@ describe('the setup', () => {
   it('without Node says which to install', () => {
     const { status, lines } = setup();
     assert.deepEqual([status, lines.length], [2, 1], lines.join('\n'));
-    assert.match(lines[0] ?? '', /setup: .*Node\.js.*20\.20/);
+    assert.match(lines[0] ?? '', /setup: .*Node\.js.*20\.20\.2/);
   });
 
   it('with an old Node says which it found and which is needed', () => {
     node('#!/bin/sh\necho 18.19.0\n');
     const { status, lines } = setup();
     assert.deepEqual([status, lines.length], [2, 1], lines.join('\n'));
-    assert.match(lines[0] ?? '', /setup: .*18\.19\.0.*20\.20/);
+    assert.match(lines[0] ?? '', /setup: .*18\.19\.0.*20\.20\.2/);
   });
 
   it('where a part is missing says which and what to do, and starts nothing', () => {
