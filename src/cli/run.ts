@@ -7,7 +7,7 @@ import { AgentError } from '../errors.ts';
 import { createLog, LogFile, type Logger } from '../logs/index.ts';
 import { isCorruption, type WaitingRow } from '../outbox/index.ts';
 import type { startRosNode } from '../ros/index.ts';
-import { Heart, reloading, type ServiceManager, serviceManager } from '../service/index.ts';
+import { reloading, type ServiceManager, serviceManager, Watchdog } from '../service/index.ts';
 
 /** systemd's default is 90 s; a robot that is switched off gives less. */
 const STOP_DEADLINE_MS = 8_000;
@@ -20,7 +20,7 @@ const STARTS_AT_MOST = 3;
 
 interface Told {
   readonly manager: ServiceManager;
-  readonly heart: Heart;
+  readonly watchdog: Watchdog;
   readonly logFile: LogFile;
   readonly startRos: typeof startRosNode | undefined;
 }
@@ -53,11 +53,11 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143);
     log.info({ event: 'stopping', signal }, 'stopping; a second signal ends it at once');
-    manager.tell('STOPPING=1', 'STATUS=stopping');
+    manager.notify('STOPPING=1', 'STATUS=stopping');
     stop.abort();
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  const heart = new Heart({
+  const watchdog = new Watchdog({
     manager,
     now: () => performance.now(),
     onStall: (why) => {
@@ -65,13 +65,13 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
       else log.error({ event: 'stalled', reason: why }, `${why}; unless that ends, systemd starts the agent anew`);
     },
   });
-  heart.start();
+  watchdog.start();
   // Every timer of the agent may be unreferenced; this one keeps the process alive until a signal.
   const alive = setInterval(() => {}, 2 ** 30);
   try {
-    await runUntil(stop.signal, loaded, reread, log, { manager, heart, logFile, startRos });
+    await runUntil(stop.signal, loaded, reread, log, { manager, watchdog, logFile, startRos });
   } finally {
-    heart.stop();
+    watchdog.stop();
     manager.close();
     clearInterval(alive);
   }
@@ -85,27 +85,27 @@ async function runUntil(
   given: LoadedConfig,
   reread: () => LoadedConfig,
   log: Logger,
-  { manager, heart, logFile, startRos }: Told,
+  { manager, watchdog, logFile, startRos }: Told,
 ): Promise<void> {
   let loaded = given;
   let running: Agent | undefined;
   process.on('SIGHUP', () => {
     if (!running) return;
-    manager.tell(...reloading());
+    manager.notify(...reloading());
     reloadNow(running, log);
-    manager.tell('READY=1');
+    manager.notify('READY=1');
   });
   const stopped = once(signal, 'abort').then(() => 'stopped' as const);
   let unwritten: readonly WaitingRow[] = [];
   for (let failed = 0; !signal.aborted; ) {
     const agent = new Agent(loaded, reread, log, logFile, unwritten, startRos);
     running = agent;
-    heart.of(undefined);
+    watchdog.watch(undefined);
     try {
       await agent.start(signal);
       failed = 0;
-      heart.of(agent.pulse);
-      manager.tell('READY=1', `STATUS=${agent.pulse?.describe()}`);
+      watchdog.watch(agent.probe);
+      manager.notify('READY=1', `STATUS=${agent.probe?.describe()}`);
     } catch (error) {
       if (signal.aborted) return;
       if (!isCorruption(error) || ++failed === STARTS_AT_MOST) throw error;
@@ -113,7 +113,7 @@ async function runUntil(
     }
     const why = await Promise.race([stopped, agent.damaged]);
     loaded = agent.loaded;
-    heart.of(undefined);
+    watchdog.watch(undefined);
     if (why === 'stopped') return agent.stop(STOP_DEADLINE_MS);
     // What fails now fails on the damaged file, and is in the log.
     await agent.stop(MEND_DEADLINE_MS, 'mending').catch(() => {});

@@ -3,4 +3,4 @@ export { type InstallOptions, install, logs, status, uninstall } from './install
 export { reloading, type ServiceManager, serviceManager } from './notify.ts';
 export { type Robot, unitFor } from './unit.ts';
 export { type Versions, versions } from './versions.ts';
-export { Heart, type HeartOptions, type Pulse } from './watchdog.ts';
+export { type HealthProbe, Watchdog, type WatchdogOptions } from './watchdog.ts';

@@ -1,62 +1,62 @@
-// Whether the agent is alive, and the ping that says so. A ping goes out only when the loop turned, ROS callbacks were served and the
-// database takes writes; who misses two in a row is restarted by systemd. A dead network or a full disk is no reason: a new
-// process would not mend them, and would forget what is only in memory.
+// Pings systemd's watchdog while the agent is alive: a ping goes out only if the event loop turned, ROS callbacks were served and the
+// database takes writes. systemd restarts an agent that misses two pings in a row. A dead network or a full disk does not stop the pings:
+// a new process would not repair them, and would forget the rows that are only in memory.
 import { every, type Ticker } from '../base/index.ts';
 import type { ServiceManager } from './notify.ts';
 
-/** Pings in one watchdog period: one that is lost or late does no harm. */
-const BEATS_A_PERIOD = 3;
+/** Pings in one watchdog period: a lost or late ping does no harm. */
+const PINGS_PER_PERIOD = 3;
 
-/** How long a start, or the mending of a damaged outbox, may take without the agent being asked. */
+/** How long a start, or the repair of a damaged outbox, may take while there is no agent to probe. */
 const START_PATIENCE_MS = 300_000;
 
-export interface Pulse {
-  /** Resolves to undefined where all is well, else to what hangs. While it does not resolve nothing is said either. */
+export interface HealthProbe {
+  /** Resolves to undefined if the agent is healthy, else to the reason why it is not. As long as it does not resolve, no ping goes out. */
   ask(): Promise<string | undefined>;
   /** One line for `systemctl status`. */
   describe(): string;
 }
 
-export interface HeartOptions {
+export interface WatchdogOptions {
   readonly manager: ServiceManager;
   /** Monotonic milliseconds. */
   readonly now: () => number;
-  /** Told once for each stall, with what hangs, and once with undefined when it is over. */
-  readonly onStall: (why: string | undefined) => void;
+  /** Called once for each stall with its reason, and once with undefined when the stall ends. */
+  readonly onStall: (reason: string | undefined) => void;
 }
 
-export class Heart {
-  readonly #options: HeartOptions;
-  #pulse: Pulse | undefined;
+export class Watchdog {
+  readonly #options: WatchdogOptions;
+  #probe: HealthProbe | undefined;
   #asking = false;
   #stalled = false;
-  #emptySinceMs: number;
+  #unprobedSinceMs: number;
   #ticker: Ticker | undefined;
 
-  constructor(options: HeartOptions) {
+  constructor(options: WatchdogOptions) {
     this.#options = options;
-    this.#emptySinceMs = options.now();
+    this.#unprobedSinceMs = options.now();
   }
 
-  /** Begins to ping, where somebody listens. */
+  /** Starts to ping, if the service manager watches. */
   start(): void {
     const { watchdogMs } = this.#options.manager;
-    if (watchdogMs !== undefined) this.#ticker = every(watchdogMs / BEATS_A_PERIOD, () => this.beat());
+    if (watchdogMs !== undefined) this.#ticker = every(watchdogMs / PINGS_PER_PERIOD, () => this.ping());
   }
 
-  /** Whose pulse is taken from now on; undefined while an agent starts. */
-  of(pulse: Pulse | undefined): void {
-    this.#pulse = pulse;
+  /** @param probe of the agent that runs from now on; undefined while an agent starts. */
+  watch(probe: HealthProbe | undefined): void {
+    this.#probe = probe;
     this.#asking = false;
-    this.#emptySinceMs = this.#options.now();
+    this.#unprobedSinceMs = this.#options.now();
   }
 
-  /** One look. A question still open since the last one is the stall itself. */
-  beat(): void {
-    const pulse = this.#pulse;
-    if (pulse === undefined) {
-      if (this.#options.now() - this.#emptySinceMs < START_PATIENCE_MS) this.#options.manager.tell('WATCHDOG=1');
-      else this.#stall('the agent has not come up');
+  /** Probes once and pings if the agent is healthy. A probe that is still open since the last call is a stall. */
+  ping(): void {
+    const probe = this.#probe;
+    if (probe === undefined) {
+      if (this.#options.now() - this.#unprobedSinceMs < START_PATIENCE_MS) this.#options.manager.notify('WATCHDOG=1');
+      else this.#stall(`the agent has not started within ${START_PATIENCE_MS / 1_000} s`);
       return;
     }
     if (this.#asking) {
@@ -64,9 +64,9 @@ export class Heart {
       return;
     }
     this.#asking = true;
-    pulse.ask().then(
-      (why) => this.#answered(pulse, why),
-      (error: unknown) => this.#answered(pulse, String(error)),
+    probe.ask().then(
+      (reason) => this.#answered(probe, reason),
+      (error: unknown) => this.#answered(probe, String(error)),
     );
   }
 
@@ -74,20 +74,20 @@ export class Heart {
     this.#ticker?.stop();
   }
 
-  #answered(pulse: Pulse, why: string | undefined): void {
-    if (pulse !== this.#pulse) return;
+  #answered(probe: HealthProbe, reason: string | undefined): void {
+    if (probe !== this.#probe) return;
     this.#asking = false;
-    if (why !== undefined) {
-      this.#stall(why);
+    if (reason !== undefined) {
+      this.#stall(reason);
       return;
     }
     if (this.#stalled) this.#options.onStall(undefined);
     this.#stalled = false;
-    this.#options.manager.tell('WATCHDOG=1', `STATUS=${pulse.describe()}`);
+    this.#options.manager.notify('WATCHDOG=1', `STATUS=${probe.describe()}`);
   }
 
-  #stall(why: string): void {
-    if (!this.#stalled) this.#options.onStall(why);
+  #stall(reason: string): void {
+    if (!this.#stalled) this.#options.onStall(reason);
     this.#stalled = true;
   }
 }

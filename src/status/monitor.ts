@@ -9,7 +9,7 @@ export interface MonitorOptions {
   /** HOST:PORT; port 0 takes any that is free. */
   readonly listen: string;
   /** What hangs, or undefined; as long as it does not resolve, something hangs. */
-  readonly pulse: () => Promise<string | undefined>;
+  readonly probe: () => Promise<string | undefined>;
   /** Codes of the problems that stand. */
   readonly problems: () => readonly string[];
   readonly metrics: () => string;
@@ -65,7 +65,7 @@ export class Monitor {
     const late = new Promise<string>((resolve) => {
       timer = setTimeout(() => resolve('ROS callbacks are not served'), PULSE_WITHIN_MS);
     });
-    const why = await Promise.race([this.#options.pulse().catch(messageOf), late]);
+    const why = await Promise.race([this.#options.probe().catch(messageOf), late]);
     clearTimeout(timer);
     return [why === undefined ? 200 : 503, { alive: why === undefined, why: why ?? null, problems: this.#options.problems() }];
   }

@@ -43,7 +43,7 @@ function opened(stateDir: string): Opened {
     config: configured(stateDir),
     clock: systemClock(lifetime.lastWallMs),
     lifetime,
-    figures: { commit: () => {}, alert: () => {} },
+    metrics: { commit: () => {}, alert: () => {} },
     damage: new DamageWatch(stateDir, log, () => {}),
     log,
     adopted: [],

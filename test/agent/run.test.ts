@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
 import { Battery, isLow } from '../../src/agent/health/battery.ts';
-import { lastEnding, lastWords, pulseOf, tellEnding, thisRun } from '../../src/agent/lifecycle/run.ts';
+import { healthProbe, lastEnding, lastWords, reportEnding, thisRun } from '../../src/agent/lifecycle/run.ts';
 import { SimulatedRos } from '../../src/ros/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 import { Problems, type Status } from '../../src/status/index.ts';
@@ -48,9 +48,9 @@ describe('the end of the run before', () => {
       () => {},
     );
     const parts = { outbox: bench.outbox, problems, log: pino({ level: 'silent' }) };
-    tellEnding({ cause: 'clean', text: 'it was stopped' }, parts);
+    reportEnding({ cause: 'clean', text: 'it was stopped' }, parts);
     assert.deepEqual(problems.standing(), []);
-    tellEnding({ cause: 'power', text: 'no power' }, parts);
+    reportEnding({ cause: 'power', text: 'no power' }, parts);
     bench.outbox.flush();
     const bodies = bench.outbox.claim('event', limits)?.rows.map(({ body }) => body);
     assert.deepEqual(bodies?.at(-1), '"kind":"restarted","cause":"power","text":"no power"');
@@ -119,18 +119,18 @@ describe('what is known of the battery', () => {
   });
 });
 
-describe('the pulse', () => {
+describe('the health probe', () => {
   it('says that the database has taken nothing for long', async () => {
     const bench = outboxBench();
     const ros = new SimulatedRos();
-    const pulse = pulseOf({ ros, outbox: bench.outbox, status: () => ({}) as Status });
-    assert.equal(await pulse.ask(), undefined);
+    const probe = healthProbe({ ros, outbox: bench.outbox, status: () => ({}) as Status });
+    assert.equal(await probe.ask(), undefined);
     bench.db.exec('drop table tally');
     bench.outbox.append({ class: 'alert', channel: 'fall', value: true });
     await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(await pulse.ask(), undefined);
+    assert.equal(await probe.ask(), undefined);
     bench.clock.advance(121_000);
-    assert.match(String(await pulse.ask()), /refused every write for 121 s/);
+    assert.match(String(await probe.ask()), /refused every write for 121 s/);
     await ros.stop();
     bench.db.close();
     rmSync(bench.folder, { recursive: true });

@@ -1,82 +1,82 @@
-// Who is asked, and when nothing is said: the watchdog's pings.
+// The watchdog's pings: when one goes out, and when none does.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Heart, type Pulse, serviceManager } from '../../src/service/index.ts';
+import { type HealthProbe, serviceManager, Watchdog } from '../../src/service/index.ts';
 
 const unexpected = (error: unknown): never => assert.fail(String(error));
 
-function world(pulse?: Partial<Pulse>) {
-  const told: (readonly string[])[] = [];
+function fixture(probe?: Partial<HealthProbe>) {
+  const sent: (readonly string[])[] = [];
   const stalls: (string | undefined)[] = [];
   let nowMs = 0;
-  const heart = new Heart({
-    manager: { watchdogMs: 30_000, tell: (...lines) => void told.push(lines), close: () => {} },
+  const watchdog = new Watchdog({
+    manager: { watchdogMs: 30_000, notify: (...lines) => void sent.push(lines), close: () => {} },
     now: () => nowMs,
-    onStall: (why) => void stalls.push(why),
+    onStall: (reason) => void stalls.push(reason),
   });
-  if (pulse) heart.of({ ask: () => Promise.resolve(undefined), describe: () => 'fine', ...pulse });
-  const beat = async (ms = 10_000) => {
+  if (probe) watchdog.watch({ ask: () => Promise.resolve(undefined), describe: () => 'fine', ...probe });
+  const ping = async (ms = 10_000) => {
     nowMs += ms;
-    heart.beat();
+    watchdog.ping();
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { heart, told, stalls, beat };
+  return { watchdog, sent, stalls, ping };
 }
 
 describe('the watchdog’s ping', () => {
-  it('goes out with a line for a person while all is well', async () => {
-    const { told, beat } = world({});
-    await beat();
-    assert.deepEqual(told, [['WATCHDOG=1', 'STATUS=fine']]);
+  it('goes out with a status line while the agent is healthy', async () => {
+    const { sent, ping } = fixture({});
+    await ping();
+    assert.deepEqual(sent, [['WATCHDOG=1', 'STATUS=fine']]);
   });
 
-  it('stays away while ROS callbacks are not served, however often it is asked for', async () => {
-    const { told, stalls, beat } = world({ ask: () => new Promise(() => {}) });
-    for (let n = 0; n < 4; n++) await beat();
-    assert.deepEqual([told, stalls], [[], ['ROS callbacks are not served']]);
+  it('does not go out while ROS callbacks are not served, and reports one stall', async () => {
+    const { sent, stalls, ping } = fixture({ ask: () => new Promise(() => {}) });
+    for (let n = 0; n < 4; n++) await ping();
+    assert.deepEqual([sent, stalls], [[], ['ROS callbacks are not served']]);
   });
 
-  it('stays away while something says why it hangs, and comes back when that is over', async () => {
-    let why: string | undefined = 'the database';
-    const { told, stalls, beat } = world({ ask: () => Promise.resolve(why) });
-    await beat();
-    await beat();
-    why = undefined;
-    await beat();
-    assert.deepEqual([told.length, stalls], [1, ['the database', undefined]]);
+  it('does not go out while the probe gives a reason, and goes out again after that', async () => {
+    let reason: string | undefined = 'the database';
+    const { sent, stalls, ping } = fixture({ ask: () => Promise.resolve(reason) });
+    await ping();
+    await ping();
+    reason = undefined;
+    await ping();
+    assert.deepEqual([sent.length, stalls], [1, ['the database', undefined]]);
   });
 
-  it('goes out during a start, but not for ever', async () => {
-    const { told, stalls, beat } = world();
-    for (let n = 0; n < 40; n++) await beat();
-    assert.deepEqual([told.length, stalls], [29, ['the agent has not come up']]);
+  it('goes out during a start, but for at most 300 s', async () => {
+    const { sent, stalls, ping } = fixture();
+    for (let n = 0; n < 40; n++) await ping();
+    assert.deepEqual([sent.length, stalls], [29, ['the agent has not started within 300 s']]);
   });
 
-  it('does not take the answer of an agent that is gone', async () => {
-    let answer: (why: undefined) => void = () => {};
-    const { heart, told, beat } = world({ ask: () => new Promise((resolve) => (answer = resolve)) });
-    await beat();
-    heart.of({ ask: () => new Promise(() => {}), describe: () => 'new' });
+  it('ignores the answer of an agent that has stopped', async () => {
+    let answer: (reason: undefined) => void = () => {};
+    const { watchdog, sent, ping } = fixture({ ask: () => new Promise((resolve) => (answer = resolve)) });
+    await ping();
+    watchdog.watch({ ask: () => new Promise(() => {}), describe: () => 'new' });
     answer(undefined);
-    await beat();
-    assert.deepEqual(told, []);
+    await ping();
+    assert.deepEqual(sent, []);
   });
 });
 
 describe('the service manager', () => {
-  it('is silent where there is none, or where the address is none', () => {
+  it('does nothing without a notify socket or with an address that is not a Unix socket', () => {
     for (const NOTIFY_SOCKET of [undefined, '', 'vsock:2:9']) {
       const manager = serviceManager({ NOTIFY_SOCKET, WATCHDOG_USEC: '1000000' }, unexpected);
-      manager.tell('READY=1');
+      manager.notify('READY=1');
       assert.equal(manager.watchdogMs, undefined);
     }
   });
 
-  it('does not mind one that is gone, and knows whom the watchdog is for', () => {
+  it('ignores a socket that does not exist, and watches only the process in WATCHDOG_PID', () => {
     const env = { NOTIFY_SOCKET: '/nonexistent/notify', WATCHDOG_USEC: '3000000' };
     const mine = serviceManager({ ...env, WATCHDOG_PID: String(process.pid) }, unexpected);
     const parents = serviceManager({ ...env, WATCHDOG_PID: '1' }, unexpected);
-    mine.tell('READY=1');
+    mine.notify('READY=1');
     assert.deepEqual([mine.watchdogMs, parents.watchdogMs], [3_000, undefined]);
     mine.close();
     parents.close();

@@ -4,30 +4,28 @@ import { messageOf } from '../../base/index.ts';
 import type { Outcome, OwnWork } from '../../commands/index.ts';
 import type { OwnCommand } from '../../config/index.ts';
 import type { Reloaded } from '../../status/index.ts';
-import type { Uplink } from '../../uplink/index.ts';
-import type { Sent } from '../../uploads/index.ts';
+import type { Running } from '../lifecycle/running.ts';
 
 /** What this version can do. */
 export const ABLE = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const satisfies readonly OwnCommand[];
 
 export interface OwnWorkParts {
-  readonly uplink: () => Uplink;
-  /** @throws where the configuration is wrong and nothing was changed. */
+  readonly running: Running;
+  /** @throws if the configuration is wrong; then nothing was changed. */
   readonly reload: () => Reloaded;
-  /** A picture of the named camera, or of all; undefined where the robot has no camera. */
-  readonly snapshot: ((camera: string | undefined) => Promise<Outcome>) | undefined;
-  /** Hands the log over for its upload; undefined where nothing is uploaded. */
-  readonly shipLogs: (() => Promise<Sent>) | undefined;
+  readonly hasCameras: boolean;
+  /** Whether the configuration names an API for uploads. */
+  readonly hasUploads: boolean;
 }
 
-export function ownWork({ uplink, reload, snapshot, shipLogs }: OwnWorkParts): Pick<OwnWork, (typeof ABLE)[number]> {
+export function ownWork({ running, reload, hasCameras, hasUploads }: OwnWorkParts): Pick<OwnWork, (typeof ABLE)[number]> {
   return {
-    ...(snapshot ? { snapshot: ({ value }) => snapshot(value === undefined ? undefined : String(value)) } : {}),
-    ...(shipLogs ? { ship_logs: () => shipped(shipLogs) } : {}),
+    ...(hasCameras ? { snapshot: ({ value }) => running.snapshot(value === undefined ? undefined : String(value)) } : {}),
+    ...(hasUploads ? { ship_logs: () => shipped(running) } : {}),
     ping: () => ({ status: 'done' }),
     set_interval: ({ value }) => {
       const intervalMs = Number(value) * 1_000;
-      uplink().setInterval(intervalMs);
+      running.get('uplink').setInterval(intervalMs);
       return { status: 'done', applied: { interval_ms: intervalMs } };
     },
     reload: () => {
@@ -40,9 +38,9 @@ export function ownWork({ uplink, reload, snapshot, shipLogs }: OwnWorkParts): P
   };
 }
 
-async function shipped(ship: () => Promise<Sent>): Promise<Outcome> {
+async function shipped(running: Running): Promise<Outcome> {
   try {
-    const { slices, size, whole } = await ship();
+    const { slices, size, whole } = await running.shipLogs();
     const applied = { slices, size };
     return whole
       ? { status: 'done', applied }

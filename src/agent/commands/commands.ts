@@ -7,8 +7,7 @@ import { CommandJournal, type Db, type Outbox } from '../../outbox/index.ts';
 import type { RosNode } from '../../ros/index.ts';
 import type { Lifetime } from '../../state/index.ts';
 import type { Problems } from '../../status/index.ts';
-import type { Steps } from '../lifecycle/shutdown.ts';
-import type { Channels } from '../sensing/channels.ts';
+import type { ShutdownStack } from '../lifecycle/shutdown.ts';
 import { advertiseCommands, startEvidence } from '../sensing/publishers.ts';
 import { connectedForMs } from '../uplink/link.ts';
 import { type OwnWorkParts, ownWork } from './builtin.ts';
@@ -23,10 +22,8 @@ export interface CommandParts {
   readonly lifetime: Lifetime;
   readonly problems: Problems;
   readonly log: Logger;
-  /** They start after the commands. */
-  readonly channels: () => Channels;
   readonly own: OwnWorkParts;
-  readonly steps: Steps;
+  readonly shutdown: ShutdownStack;
 }
 
 export interface RunningCommands {
@@ -36,12 +33,12 @@ export interface RunningCommands {
 
 /** @throws AgentError with the place of an entry that ROS does not take. */
 export function startCommands(parts: CommandParts): RunningCommands {
-  const { loaded, ros, db, outbox, clock, lifetime, problems, log, channels, own, steps } = parts;
+  const { loaded, ros, db, outbox, clock, lifetime, problems, log, own, shutdown } = parts;
   const { config } = loaded;
   const publishers = advertiseCommands(loaded, ros);
   const journal = new CommandJournal(db, () => lifetime.ranBeforeMs + clock.mono());
   const { guard, stop } = startGuard({ config, problems, commands: () => commands });
-  steps.add('guard', stop);
+  shutdown.add('guard', stop);
   const commands: Commands = new Commands({
     thing: config.thing,
     commands: config.commands,
@@ -51,8 +48,8 @@ export function startCommands(parts: CommandParts): RunningCommands {
     clock,
     guard,
     own: ownWork(own),
-    heard: (channel) => channels().heard(channel),
-    connectedForMs: () => connectedForMs(own.uplink().status()),
+    heard: (channel) => own.running.get('channels').heard(channel),
+    connectedForMs: () => connectedForMs(own.running.get('uplink').status()),
     log,
   });
   commands.start();

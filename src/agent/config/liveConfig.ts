@@ -9,13 +9,13 @@ import type { Uplink } from '../../uplink/index.ts';
 import type { RunningIdentity } from '../identity/watch.ts';
 import type { Cameras } from '../media/cameras.ts';
 import type { Channels } from '../sensing/channels.ts';
-import type { Upkeep } from '../uploads/scheduled.ts';
+import type { Scheduled } from '../uploads/scheduled.ts';
 import { changesOf, describeReload, runningWith } from './reload.ts';
 
 export interface Followers {
   readonly channels: Channels;
   readonly cameras: Cameras;
-  readonly upkeep: Upkeep;
+  readonly scheduled: Scheduled;
   readonly uplink: Uplink;
   readonly identity: RunningIdentity;
   readonly problems: Problems;
@@ -50,12 +50,12 @@ export class LiveConfig {
   /** @throws AgentError where the configuration is wrong; then nothing is changed, and that stands as a problem until one is right. */
   reload(): Reloaded {
     if (!this.#followers) throw new AgentError('CLOSED', 'the agent is not up yet');
-    const { channels, cameras, upkeep, uplink, identity } = this.#followers;
+    const { channels, cameras, scheduled, uplink, identity } = this.#followers;
     const { next, certificate } = this.#read(this.#followers);
     const changes = changesOf(this.#loaded.config, next.config, certificate ? ['certificate'] : []);
     channels.apply(next, changes);
     cameras.apply(next);
-    upkeep.apply(next);
+    scheduled.apply(next);
     if (changes.applied.includes('mqtt.interval')) uplink.setInterval(next.config.mqtt.interval);
     if (certificate) identity.tryOut(certificate);
     this.#loaded = { ...next, config: runningWith(this.#loaded.config, next.config) };

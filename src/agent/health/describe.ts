@@ -1,4 +1,4 @@
-// What `elderly-bot status` asks for, gathered from the rooms at the moment of asking.
+// The answer to `elderly-bot status`, collected from all modules at the moment of the request.
 import type { Clock } from '../../clock/index.ts';
 import type { Commands } from '../../commands/index.ts';
 import type { Config } from '../../config/index.ts';
@@ -12,7 +12,7 @@ import { VERSION } from '../../version.ts';
 import type { Cameras } from '../media/cameras.ts';
 import type { Channels } from '../sensing/channels.ts';
 import type { RunningUploads } from '../uploads/uploads.ts';
-import type { Figures } from './figures.ts';
+import type { Metrics } from './metrics.ts';
 
 export interface StatusParts {
   readonly config: Config;
@@ -25,13 +25,13 @@ export interface StatusParts {
   readonly cameras: Cameras;
   readonly commands: Commands;
   readonly problems: Problems;
-  readonly figures: Figures;
+  readonly metrics: Metrics;
   readonly disk: Status['disk'];
   readonly uploads: RunningUploads | undefined;
 }
 
 export function describe(parts: StatusParts): Status {
-  const { config, clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, figures, disk, uploads } = parts;
+  const { config, clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, metrics, disk, uploads } = parts;
   return {
     thing: config.thing,
     version: VERSION,
@@ -54,10 +54,10 @@ export function describe(parts: StatusParts): Status {
       dropped: outbox.dropped,
       receipts_seen: lifetime.receiptsSeen,
     },
-    delivered: figures.delivered(),
-    alert_latency: figures.alertLatency(),
+    delivered: metrics.delivered(),
+    alert_latency: metrics.alertLatency(),
     disk,
-    wear: figures.wear(clock.mono(), config.health.disk_endurance),
+    wear: metrics.wear(clock.mono(), config.health.disk_endurance),
     budget: uplink.budget(),
     channels: channels.status(),
     cameras: cameras.status(),
@@ -76,7 +76,7 @@ export function describe(parts: StatusParts): Status {
   };
 }
 
-/** Rows are dated by the wall clock of then: one that was set since can make them younger than now. */
+/** Rows carry the wall time of their writing. If the clock was set back since, a row can lie in the future; its age is then 0. */
 function agesOf(times: Record<RowClass, number | null>, wallMs: number): Record<RowClass, number | null> {
   const ages = Object.entries(times).map(([name, at]) => [name, at === null ? null : Math.max(0, wallMs - at)]);
   return Object.fromEntries(ages) as Record<RowClass, number | null>;

@@ -1,30 +1,30 @@
-// /healthz and /metrics, where the configuration asks for them. A port that is taken costs the figures, never the start.
+// /healthz and /metrics, if the configuration sets health.listen. The agent starts even if the port is taken.
 import { readdirSync } from 'node:fs';
 import { memoryUsage } from 'node:process';
 import { every, messageOf } from '../../base/index.ts';
 import type { Config } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import type { Logger } from '../../logs/index.ts';
-import type { Pulse } from '../../service/index.ts';
+import type { HealthProbe } from '../../service/index.ts';
 import { exposition, Histogram, Monitor, type ProcessFacts, type Status } from '../../status/index.ts';
 
 const LAG_EVERY_MS = 1_000;
 
 export interface MonitorParts {
   readonly config: Config;
-  readonly pulse: Pulse;
+  readonly probe: HealthProbe;
   readonly status: () => Status;
   readonly log: Logger;
 }
 
-/** @returns how it is ended. */
-export async function startMonitor({ config, pulse, status, log }: MonitorParts): Promise<() => Promise<void>> {
+/** @returns ends the monitor. */
+export async function startMonitor({ config, probe, status, log }: MonitorParts): Promise<() => Promise<void>> {
   const { listen } = config.health;
   if (listen === null) return async () => {};
   const lag = new Histogram();
   const monitor = new Monitor({
     listen,
-    pulse: () => pulse.ask(),
+    probe: () => probe.ask(),
     problems: () => status().problems.map(({ code }) => code),
     metrics: () => exposition({ status: status(), process: processFacts(lag) }),
   });

@@ -25,7 +25,7 @@ export function openLogFile(file: LogFile, { state_dir: stateDir, logs }: Config
 }
 
 /** Whoever started it is told on stderr; here is who looks later. Before the file is open there is nobody to look into it. */
-export function tellFailedStart(error: unknown, file: LogFile, log: Logger): void {
+export function logFailedStart(error: unknown, file: LogFile, log: Logger): void {
   if (!file.isOpen) return;
   const code = error instanceof AgentError ? error.code : undefined;
   log.error({ event: 'start_failed', code }, `it did not start: ${error instanceof AgentError ? error.line : messageOf(error)}`);

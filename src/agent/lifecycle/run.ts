@@ -5,7 +5,7 @@ import { codeOf } from '../../base/index.ts';
 import type { Logger } from '../../logs/index.ts';
 import type { Outbox } from '../../outbox/index.ts';
 import type { RosNode } from '../../ros/index.ts';
-import { type Ending, isUnasked, type Pulse, parseSeen, type SeenBySystemd, whyEnded } from '../../service/index.ts';
+import { type Ending, type HealthProbe, isUnasked, parseSeen, type SeenBySystemd, whyEnded } from '../../service/index.ts';
 import type { Lifetime, Run } from '../../state/index.ts';
 import type { Problems, Status } from '../../status/index.ts';
 import { VERSION } from '../../version.ts';
@@ -59,7 +59,7 @@ export interface EndingParts {
 }
 
 /** As an event and in the log; an end that nobody asked for stands as a problem for a while. */
-export function tellEnding(ending: Ending | undefined, { outbox, problems, log }: EndingParts): void {
+export function reportEnding(ending: Ending | undefined, { outbox, problems, log }: EndingParts): void {
   if (ending === undefined) return;
   outbox.append({ class: 'event', body: { kind: 'restarted', ...ending } });
   log.info({ event: 'last_run', ...ending }, `the last run: ${ending.text}`);
@@ -68,13 +68,13 @@ export function tellEnding(ending: Ending | undefined, { outbox, problems, log }
   setTimeout(() => problems.clear('ended_unasked'), ENDING_STANDS_MS).unref();
 }
 
-export interface PulseParts {
+export interface ProbeParts {
   readonly ros: RosNode;
   readonly outbox: Outbox;
   readonly status: () => Status;
 }
 
-export function pulseOf({ ros, outbox, status }: PulseParts): Pulse {
+export function healthProbe({ ros, outbox, status }: ProbeParts): HealthProbe {
   return {
     ask: async () => {
       await ros.turn();

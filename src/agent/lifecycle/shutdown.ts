@@ -1,9 +1,9 @@
-// What was started and how each is undone: in reverse, past errors, within one deadline.
+// Undoes the steps of the start in reverse order, past errors, within one deadline.
 import type { Logger } from '../../logs/index.ts';
 
 type Undo = () => void | Promise<void>;
 
-export class Steps {
+export class ShutdownStack {
   readonly #log: Logger;
   readonly #done: (readonly [name: string, undo: Undo])[] = [];
   #endMs = 0;
@@ -16,12 +16,12 @@ export class Steps {
     this.#done.push([name, undo]);
   }
 
-  /** What is left of the deadline while they are undone, in milliseconds. */
+  /** Milliseconds that are left of the deadline while the steps are undone. */
   get leftMs(): number {
     return Math.max(0, this.#endMs - performance.now());
   }
 
-  /** Undone once. An error is kept and the rest goes on. @throws the first error met. */
+  /** Undoes each step once. An error does not stop the rest. @throws the first error, at the end. */
   async undo(deadlineMs: number): Promise<void> {
     this.#endMs = performance.now() + deadlineMs;
     let first: unknown;

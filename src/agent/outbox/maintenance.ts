@@ -12,7 +12,7 @@ import type { DamageWatch } from './damage.ts';
 
 const EVERY_MS = 60_000;
 
-export interface Tended {
+export interface MaintenanceParts {
   readonly config: Config;
   readonly outbox: Outbox;
   readonly journal: CommandJournal;
@@ -25,9 +25,9 @@ export interface Tended {
   readonly log: Logger;
 }
 
-export function startTending(parts: Tended): Ticker {
+export function startMaintenance(parts: MaintenanceParts): Ticker {
   return every(EVERY_MS, () => {
-    tend(parts);
+    maintain(parts);
     const { logFile, problems } = parts;
     logFile.tend();
     if (logFile.trouble === undefined) problems.clear('logs_unwritable');
@@ -35,7 +35,7 @@ export function startTending(parts: Tended): Ticker {
   });
 }
 
-function tend({ config, outbox, journal, lifetime, clock, uplink, damage, log }: Tended): void {
+function maintain({ config, outbox, journal, lifetime, clock, uplink, damage, log }: MaintenanceParts): void {
   try {
     outbox.tend(config.outbox.max_age);
     journal.forgetOld();

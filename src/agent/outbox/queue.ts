@@ -15,7 +15,7 @@ export interface QueueParts {
   readonly config: Config;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
-  readonly figures: OutboxFigures;
+  readonly metrics: OutboxFigures;
   readonly damage: DamageWatch;
   readonly log: Logger;
   /** What an agent before this one could not write any more. */
@@ -29,7 +29,7 @@ export interface Queue {
 }
 
 /** @throws AgentError where the file can't be opened, mended or written. */
-export function openQueue({ config, clock, lifetime, figures, damage, log, adopted }: QueueParts): Queue {
+export function openQueue({ config, clock, lifetime, metrics, damage, log, adopted }: QueueParts): Queue {
   const { state_dir: stateDir } = config;
   const id = randomBytes(12).toString('base64url');
   const opened = withRoom(stateDir, () => openOutboxFile(stateDir, rowsBytes(config), lifetime.outboxes, id));
@@ -42,7 +42,7 @@ export function openQueue({ config, clock, lifetime, figures, damage, log, adopt
       lifetime,
       id,
       groupMs: config.outbox.group,
-      figures,
+      figures: metrics,
       onTrouble: (error) => {
         if (damage.sees(error)) return;
         if (error) problems.raise('outbox_unwritable', messageOf(error));

@@ -12,7 +12,7 @@ import type { RunningUploads } from './uploads.ts';
 /** A robot that has just been switched on may need so long until its camera is up. */
 const CAMERA_PATIENCE_MS = 120_000;
 
-export interface UpkeepParts {
+export interface ScheduledParts {
   /** As it is now. */
   readonly loaded: () => LoadedConfig;
   readonly db: Db;
@@ -34,7 +34,7 @@ interface Job {
   readonly work: () => Promise<void>;
 }
 
-export interface Upkeep {
+export interface Scheduled {
   /** A row was written. */
   onRow(row: NewRow): void;
   /** @throws where nothing can be uploaded, or a full disk's error. */
@@ -44,7 +44,7 @@ export interface Upkeep {
   stop(): Promise<void>;
 }
 
-export function startUpkeep({ loaded, db, clock, log, logFile, uploads, crashed, snapshot }: UpkeepParts): Upkeep {
+export function startScheduled({ loaded, db, clock, log, logFile, uploads, crashed, snapshot }: ScheduledParts): Scheduled {
   const notes = new Notes(db);
   const schedules = schedulesOn(notes, clock, log);
   const shipping =

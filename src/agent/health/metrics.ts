@@ -1,4 +1,4 @@
-// What is counted where two rooms meet: acknowledgements, an alert's way hop by hop, and what the disk is made to write.
+// Counts that need more than one module: acknowledgements, an alert's latency hop by hop, and the bytes that go to disk.
 import { readFileSync } from 'node:fs';
 import { codeOf } from '../../base/index.ts';
 import { ALERT_HOPS, type AlertHop, type OutboxFigures } from '../../outbox/index.ts';
@@ -7,10 +7,10 @@ import { Histogram, Latencies, type Status } from '../../status/index.ts';
 const DAY_MS = 86_400_000;
 const DAYS_A_YEAR = 365;
 
-/** A rate of the first moments says nothing: the start itself writes most then. */
+/** A rate of the first ten minutes means nothing: most of it is the writes of the start. */
 const RATE_AFTER_MS = 600_000;
 
-export class Figures implements OutboxFigures {
+export class Metrics implements OutboxFigures {
   readonly #acks = new Latencies();
   readonly #ackHistogram = new Histogram();
   readonly #commits = new Histogram();
@@ -28,7 +28,7 @@ export class Figures implements OutboxFigures {
   }
 
   alert(hop: AlertHop, ms: number): void {
-    // A clock that was set between the two says nothing about the way.
+    // Negative: the clock was set between the two times.
     if (ms >= 0) this.#alerts[hop].add(ms);
   }
 
@@ -46,7 +46,7 @@ export class Figures implements OutboxFigures {
     return Object.fromEntries(hops) as Status['alert_latency'];
   }
 
-  /** @param enduranceBytes what may be written in all; null: not known. */
+  /** @param enduranceBytes bytes that the disk takes in its life; null: unknown. */
   wear(uptimeMs: number, enduranceBytes: number | null): Status['wear'] {
     const commits = this.#commits.status();
     const written = writtenBytes();
@@ -62,7 +62,7 @@ export class Figures implements OutboxFigures {
   }
 }
 
-/** What the kernel counts of this process (proc(5), /proc/pid/io); null where it does not say. */
+/** Bytes that the kernel wrote to disk for this process (proc(5), /proc/pid/io); null if it does not count them. */
 function writtenBytes(): number | null {
   try {
     const [, bytes] = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8')) ?? [];
