@@ -2,6 +2,7 @@ import type { Campaign } from '../campaign.ts';
 import { broker } from './broker.ts';
 import { clock } from './clock.ts';
 import { cloud } from './cloud.ts';
+import { collect } from './collect.ts';
 import { commands } from './commands.ts';
 import { corrupt } from './corrupt.ts';
 import { diskFull } from './diskFull.ts';
@@ -26,6 +27,7 @@ export const CAMPAIGNS: readonly Campaign[] = [
   motion,
   commands,
   provisioning,
+  collect,
   s3,
   narrow,
   systemd,
