@@ -1,4 +1,4 @@
-// Everything that is known to go wrong, in one list: a stable code, what it means, and what to do about it.
+// All known problems: a stable code, its meaning and its remedy. docs lists the same texts in problems.md; a test compares them.
 
 export type Severity = 'info' | 'warning' | 'error' | 'critical';
 
@@ -6,16 +6,16 @@ export interface ProblemEntry {
   readonly severity: Severity;
   readonly title: string;
   readonly remedy: string;
-  /** Mere consequences: neither said nor shown while this stands. */
+  /** Codes of consequences: they are neither reported nor shown while this problem stands. */
   readonly hides?: readonly string[];
-  /** Said and shown once it has stood for so long, in milliseconds: what mends itself sooner is nobody's concern. */
+  /** Milliseconds that the problem has to stand before it is reported and shown; a shorter one is not worth attention. */
   readonly shownAfterMs?: number;
 }
 
 export const PROBLEMS = {
   broker_name_unknown: {
     severity: 'error',
-    title: "The broker's name can't be resolved",
+    title: 'The broker’s host name cannot be resolved',
     remedy: 'check mqtt.endpoint, the network, and the name server in /etc/resolv.conf',
     hides: ['uploads_failing'],
   },
@@ -27,13 +27,13 @@ export const PROBLEMS = {
   broker_unreachable: {
     severity: 'error',
     title: 'The broker does not answer',
-    remedy: 'check the network and whether a firewall lets port 8883 out',
+    remedy: 'check the network, and that no firewall blocks port 8883',
     hides: ['uploads_failing'],
   },
   broker_hung_up: {
     severity: 'error',
-    title: 'The broker closed the connection without a word',
-    remedy: 'look at the broker’s log; IoT Core does this when the certificate is inactive or its policy forbids the connect',
+    title: 'The broker closed the connection without a reason',
+    remedy: 'look at the broker’s log; IoT Core closes the connection if the certificate is inactive or its policy forbids the connect',
   },
   broker_untrusted: {
     severity: 'error',
@@ -42,199 +42,198 @@ export const PROBLEMS = {
   },
   broker_name_mismatch: {
     severity: 'error',
-    title: 'The broker’s certificate is for another name',
-    remedy: 'use a host name in mqtt.endpoint that is in the broker’s certificate',
+    title: 'The broker’s certificate is for another host name',
+    remedy: 'set mqtt.endpoint to a host name that is in the broker’s certificate',
   },
   broker_certificate_expired: {
     severity: 'error',
-    title: 'The broker’s certificate is out of date',
+    title: 'The broker’s certificate has expired',
     remedy: 'renew the broker’s certificate',
   },
   certificate_refused: {
     severity: 'error',
     title: 'The broker refused this robot’s certificate',
-    remedy: 'use the certificate registered for this thing; in AWS IoT it has to be active and attached to the thing',
+    remedy: 'use the certificate that is registered for this thing; in AWS IoT it has to be active and attached to the thing',
   },
   certificate_expired: {
     severity: 'error',
     title: 'This robot’s certificate has expired',
-    remedy: 'get a new one: elderly-bot certs provision, or certs init and import (docs/certificates.md)',
+    remedy: 'get a new certificate: elderly-bot certs provision, or certs init and import (docs/certificates.md)',
     hides: ['certificate_expires', 'certificate_expires_soon'],
   },
   certificate_expires: {
     severity: 'warning',
-    title: 'This robot’s certificate ends within 30 days',
-    remedy: 'renew it: elderly-bot certs rotate, or certs init and import (docs/certificates.md)',
+    title: 'This robot’s certificate expires within 30 days',
+    remedy: 'renew the certificate: elderly-bot certs rotate, or certs init and import (docs/certificates.md)',
   },
   certificate_expires_soon: {
     severity: 'error',
-    title: 'This robot’s certificate ends within 7 days, or has ended',
-    remedy: 'renew it now: elderly-bot certs rotate, or certs init and import (docs/certificates.md)',
+    title: 'This robot’s certificate expires within 7 days, or has expired',
+    remedy: 'renew the certificate now: elderly-bot certs rotate, or certs init and import (docs/certificates.md)',
   },
   rotation_failed: {
     severity: 'warning',
-    title: 'A new certificate did not work, or did not come; the old one is used',
-    remedy: 'nothing at first: it is tried again in six hours; else elderly-bot certs rotate, and what it says',
+    title: 'A new certificate did not work or did not arrive; the agent uses the old one',
+    remedy: 'wait for the next attempt in six hours, or run elderly-bot certs rotate, which shows the reason',
   },
   clock_wrong: {
     severity: 'error',
     title: 'The clock is wrong, so no certificate can be checked',
-    remedy: 'let the clock synchronise (timedatectl); the certificates are probably fine',
+    remedy: 'let the clock synchronise (timedatectl); the certificates are probably valid',
     hides: ['clock_differs', 'clock_stepped', 'uploads_failing'],
   },
   not_authorized: {
     severity: 'error',
     title: 'The broker does not allow this robot to connect',
-    remedy: 'attach the IoT policy that allows iot:Connect for this thing name to its certificate',
+    remedy: 'attach the IoT policy that allows iot:Connect for this thing name to the certificate',
   },
   client_id_refused: {
     severity: 'error',
     title: 'The broker refused the client id',
-    remedy: 'use the thing name of the certificate as `thing`',
+    remedy: 'set `thing` to the thing name of the certificate',
   },
   client_id_taken: {
     severity: 'error',
     title: 'Another client uses this robot’s name',
     remedy:
-      'find the second agent (a cloned card?), or the bench tool, that connects with this thing name, and stop it; each robot needs a name and a certificate of its own',
+      'find the second agent (a cloned card?) or bench tool that connects with this thing name, and stop it; each robot needs its own name and certificate',
     hides: ['mqtt_ended'],
   },
   mqtt_ended: {
     severity: 'warning',
     title: 'The connection to the broker ended',
-    remedy: 'nothing: it is made again by itself',
+    remedy: 'nothing; the agent reconnects by itself',
     shownAfterMs: 5_000,
   },
   message_refused: {
     severity: 'error',
     title: 'The broker refused a message for good',
-    remedy: 'allow this robot’s topics in its policy; the rows were declared as evicted',
+    remedy: 'allow this robot’s topics in its policy; the rows of the message were evicted',
   },
   receipt_invalid: {
     severity: 'error',
-    title: 'A receipt came that cannot be true',
-    remedy: 'find out who else may publish to this robot’s receipts topic',
+    title: 'A receipt confirms rows that were never sent',
+    remedy: 'find out who else may publish on this robot’s receipts topic',
   },
   channel_off: {
     severity: 'error',
-    title: 'A channel can’t be subscribed, so what it is for is not sensed',
-    remedy: 'mend its entry in the configuration, or install the message package it names; all other channels run',
+    title: 'A channel cannot be subscribed, so its topic is not sensed',
+    remedy: 'correct the entry in the configuration, or install the message package that the text names',
   },
   channel_type_mismatch: {
     severity: 'error',
     title: 'A topic carries another message type than its channel expects',
-    remedy: 'set the channel’s type to what `ros2 topic info` says, or to auto',
+    remedy: 'set the channel’s type to the type that `ros2 topic info` shows, or to auto',
   },
   channel_qos_incompatible: {
     severity: 'error',
-    title: 'A publisher offers less than the channel’s quality of service asks for, so nothing of it arrives',
-    remedy: 'set the channel’s qos to auto, or to what the publisher offers',
+    title: 'A publisher’s quality of service is incompatible with the channel’s, so none of its messages arrive',
+    remedy: 'set the channel’s qos to auto, or to the publisher’s',
   },
   nothing_published: {
     severity: 'critical',
-    title: 'Nobody publishes on the topic of any channel, so nothing is sensed',
-    remedy: 'start the robot’s ROS nodes; if they run, elderly-bot doctor finds out why they are not found here',
+    title: 'No channel’s topic has a publisher, so nothing is sensed',
+    remedy: 'start the robot’s ROS nodes; if they run, elderly-bot doctor shows why the agent does not discover them',
     shownAfterMs: 300_000,
   },
   sensor_silent: {
     severity: 'critical',
-    title: 'A sensor has been silent for longer than its max_silence: that nothing is reported does not mean that nothing happens',
-    remedy: 'look at the sensor, its cable and its ROS node; where `ros2 topic echo` hears it and the agent does not, start that node anew',
+    title: 'A sensor has been silent for longer than its max_silence, so an event may go unnoticed',
+    remedy:
+      'check the sensor, its cable and its ROS node; if `ros2 topic echo` receives messages and the agent does not, restart that node',
   },
   channel_unreadable: {
     severity: 'error',
-    title: 'A channel’s messages can’t be read',
-    remedy: 'check type and field of the channel against what `ros2 topic info` says',
+    title: 'A channel’s messages cannot be read',
+    remedy: 'compare type and field of the channel with the output of `ros2 topic info`',
   },
   camera_off: {
     severity: 'error',
-    title: 'A camera can’t be subscribed, or its pictures can’t be made, so nobody sees what happens',
-    remedy: 'mend its entry in the configuration, or let its topic carry sensor_msgs/CompressedImage or sensor_msgs/Image; all else runs',
+    title: 'A camera cannot be subscribed or its pictures cannot be made, so nobody sees an incident',
+    remedy: 'correct the entry in the configuration, or let the topic carry sensor_msgs/CompressedImage or sensor_msgs/Image',
   },
   camera_unreadable: {
     severity: 'error',
-    title: 'A camera’s pictures can’t be read',
-    remedy: 'mend what its driver publishes: encoding, width, height, step and data have to fit together',
+    title: 'A camera’s images cannot be read',
+    remedy: 'correct the camera driver: encoding, width, height, step and data have to fit together',
   },
   camera_silent: {
     severity: 'error',
-    title: 'A camera publishes nothing, so nobody would see what happens',
-    remedy: 'look at the camera, its cable and its ROS node',
+    title: 'A camera publishes nothing, so nobody would see an incident',
+    remedy: 'check the camera, its cable and its ROS node',
   },
   privacy_unknown: {
     severity: 'warning',
-    title: 'Nobody has said whether there is privacy, so there is: only what privacy_allows names is pictured',
-    remedy: 'let the node that publishes on privacy_topic run, as std_msgs/Bool, latched',
+    title: 'No node has published the privacy state, so the agent assumes privacy: it takes pictures only of the alerts in privacy_allows',
+    remedy: 'start the node that publishes on privacy_topic, as a latched std_msgs/Bool',
   },
   pictures_missing: {
     severity: 'error',
-    title: 'A picture that was asked for, by an alert or a person, could not be taken or kept',
-    remedy: 'look at the camera and its ROS node, and at the space on the disk of state_dir',
+    title: 'A picture for an alert or a command could not be taken or stored',
+    remedy: 'check the camera and its ROS node, and the free space on the disk of state_dir',
   },
   uploads_failing: {
     severity: 'warning',
-    title: 'Pictures, logs and backups can’t be uploaded',
+    title: 'Pictures, logs and backups cannot be uploaded',
     remedy:
-      'nothing, while the network is down: it is tried for days; else check uploads.api, and that the cloud knows this robot’s certificate',
+      'nothing while the network is down, the agent retries for days; else check uploads.api, and that the cloud knows this robot’s certificate',
   },
   upload_refused: {
     severity: 'error',
-    title: 'The cloud will never take a file, so it was given up',
+    title: 'The cloud refused a file for good, so the agent dropped it',
     remedy: 'compare the versions of robot and cloud',
   },
   uploads_dropped: {
     severity: 'warning',
-    title: 'Files that waited for their upload were given up',
-    remedy: 'free the way to the cloud, or raise uploads.max_size and uploads.max_age',
+    title: 'Files that waited for their upload were dropped',
+    remedy: 'make the connection to the cloud faster, or raise uploads.max_size and uploads.max_age',
   },
   logs_unwritable: {
     severity: 'warning',
-    title: 'Log lines can’t be written to their file; standard output has them',
-    remedy: 'free space on the disk of state_dir, or repair it',
+    title: 'Log lines cannot be written to their file; standard output has them',
+    remedy: 'free space on the disk of state_dir, or repair the disk',
   },
   clock_differs: {
     severity: 'warning',
-    title: 'The robot’s clock and the cloud’s differ; uploads go by the cloud’s',
+    title: 'The robot’s clock differs from the cloud’s; uploads use the cloud’s time',
     remedy: 'let the clock synchronise (timedatectl)',
   },
   clock_stepped: {
     severity: 'warning',
-    title: 'The robot’s clock was set while the agent ran, and nobody could say yet whether rightly',
-    remedy: 'see timedatectl; where the time service did it, nothing: readings carry the running time too',
+    title: 'The robot’s clock was set while the agent ran, and the cloud has not confirmed the new time',
+    remedy: 'look at timedatectl; nothing if the time service set the clock, readings also carry the running time',
   },
   reload_refused: {
     severity: 'error',
-    title: 'The configuration was to be read again and is wrong, so the agent goes on with the one before',
+    title: 'The configuration is invalid, so the agent did not reload it and uses the previous one',
     remedy:
-      'mend that line (elderly-bot config check says the same), then elderly-bot reload; a restart before that refuses it, or leaves out what is wrong',
+      'correct the line that the text names (elderly-bot config check shows it too), then run elderly-bot reload; a restart before that fails or leaves the invalid entries out',
   },
   guard_missing: {
     severity: 'error',
-    title: 'The guard is not there, so the robot takes no command that moves it',
+    title: 'The guard does not answer, so the robot refuses commands that move it',
     remedy: 'start elderly-bot-guard.service, or `elderly-bot guard` with the same configuration',
     shownAfterMs: 3_000,
   },
   ended_unasked: {
     severity: 'warning',
-    title: 'The last run of the agent ended without being asked to: a crash, a hang, no memory, or no power',
-    remedy:
-      'nothing, if it was the power; else look at what came before it in the log (journalctl -u elderly-bot). It is over after 10 minutes',
+    title: 'The last run of the agent ended unexpectedly: a crash, a hang, no memory, or no power',
+    remedy: 'nothing after a power cut; else read the log before that time (journalctl -u elderly-bot)',
   },
   outbox_damaged: {
     severity: 'error',
-    title: 'The outbox file was damaged, gone, or not ours',
-    remedy:
-      'nothing for the readings: what could be read was kept, the cloud was told of the rest, and the old file lies beside the new one; check the disk',
+    title: 'The outbox file was damaged, missing, or not an outbox',
+    remedy: 'check the disk; the agent kept all readable rows, declared the others to the cloud, and moved the old file beside the new one',
   },
   disk_low: {
     severity: 'error',
-    title: 'The disk is nearly full, so soon nothing can be kept',
+    title: 'The disk is nearly full, so the agent will soon be unable to write',
     remedy: 'free space on the disk of state_dir (df -h, df -i, journalctl --vacuum-size=50M)',
   },
   outbox_unwritable: {
     severity: 'critical',
-    title: 'Readings can’t be written to disk',
-    remedy: 'free space on the disk of state_dir, or repair it; readings are kept in memory meanwhile',
+    title: 'Readings cannot be written to disk; the agent keeps them in memory',
+    remedy: 'free space on the disk of state_dir, or repair the disk',
     hides: ['logs_unwritable'],
   },
 } as const satisfies Record<string, ProblemEntry>;

@@ -31,7 +31,7 @@ describe('the documentation', () => {
     assert.deepEqual(listed('docs/errors.md').sort(), Object.keys(ERROR_CODES).sort());
   });
 
-  it('has a section for each problem, with all that the list says of it, and no other', () => {
+  it('has a section for each problem, with the same title, remedy and consequences as the list, and no other', () => {
     const sections = new Map(
       read('docs/problems.md')
         .split('\n### `')
@@ -39,9 +39,10 @@ describe('the documentation', () => {
         .map((text) => text.split(/`\n(.*)/s, 2) as [string, string]),
     );
     assert.deepEqual([...sections.keys()].sort(), Object.keys(PROBLEMS).sort());
-    for (const [code, { severity, hides = [], shownAfterMs }] of Object.entries<ProblemEntry>(PROBLEMS)) {
+    for (const [code, { severity, title, remedy, hides = [], shownAfterMs }] of Object.entries<ProblemEntry>(PROBLEMS)) {
       const text = sections.get(code) ?? '';
-      assert.match(text, new RegExp(`^\\n\\*\\*${severity}\\*\\*: .+\\n\\n- To do: .+\\n- Meanwhile: .+\\n`), code);
+      assert.ok(text.startsWith(`\n**${severity}**: ${title}.\n\n- Remedy: ${remedy}.\n- Meanwhile: `), code);
+      assert.match(text, /^- Meanwhile: .+\.$/m, code);
       const [, hidden = ''] = /^- Hides: (.+)$/m.exec(text) ?? [];
       assert.equal(hidden, hides.map((other) => `\`${other}\``).join(', '), code);
       const [, after] = /^- Shown after: (.+)$/m.exec(text) ?? [];
@@ -49,11 +50,11 @@ describe('the documentation', () => {
     }
   });
 
-  it('has no problem that no room raises', () => {
-    const rooms = (readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }) as string[]).filter(
+  it('has no problem that no module raises', () => {
+    const files = (readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }) as string[]).filter(
       (file) => file.endsWith('.ts') && !/^(status|cli)\//.test(file),
     );
-    const text = rooms.map((file) => read(`src/${file}`)).join('\n');
+    const text = files.map((file) => read(`src/${file}`)).join('\n');
     assert.deepEqual(
       Object.keys(PROBLEMS).filter((code) => !text.includes(`'${code}'`)),
       [],

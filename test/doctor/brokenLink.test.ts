@@ -58,7 +58,7 @@ describe('the doctor, where one thing on the way to the cloud is broken', { skip
       hosts: ['localhost'],
       ...dates,
     });
-    await withBroker(patient, { ...ward.files, broker }, (found) => names(found, 'broker_certificate', /out of date/));
+    await withBroker(patient, { ...ward.files, broker }, (found) => names(found, 'broker_certificate', /expired/));
   });
 
   it('the broker does not know who signed this robot’s certificate', async () => {
