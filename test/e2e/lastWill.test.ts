@@ -1,7 +1,7 @@
 // The last will after kill -9, as after an empty battery or a pulled plug: the cloud can tell the two apart.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type HeldPresence, takePresence } from '../../cloud/src/presence.ts';
+import { type HeldPresence, takePresence } from '../../cloud/src/robots/presence.ts';
 import { type Presence, presence } from '../../src/wire/index.ts';
 import { Bench } from '../support/bench.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
