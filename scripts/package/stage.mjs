@@ -16,6 +16,7 @@ import {
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ROOT, SetupError } from '../setup/context.mjs';
+import { npmEnvironment } from '../setup/pinnedNode.mjs';
 
 /** Where the program lies; systemd/ names another place, for a checkout. */
 const HOME = 'usr/lib/elderly-bot';
@@ -144,7 +145,7 @@ function keepCompiled(folder, isOurs) {
 function fetch(name, version, target) {
   const folder = mkdtempSync(`${dirname(dirname(target))}/.fetch-`);
   try {
-    const packed = spawnSync('npm', ['pack', '--silent', `${name}@${version}`], { cwd: folder, encoding: 'utf8' });
+    const packed = spawnSync('npm', ['pack', '--silent', `${name}@${version}`], { cwd: folder, env: npmEnvironment(), encoding: 'utf8' });
     if (packed.status !== 0)
       throw new SetupError(`${name} for the other processor can't be fetched`, 'connect this machine, or --arch its own');
     mkdirSync(target, { recursive: true });

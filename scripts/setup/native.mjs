@@ -4,7 +4,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { answer, ROOT, STATE, say } from './context.mjs';
 import { lockHash, MANIFESTS, nodePackages } from './packages.mjs';
-import { NODE, NODE_PREFIX } from './pinnedNode.mjs';
+import { NODE, NODE_PREFIX, npmEnvironment } from './pinnedNode.mjs';
 import { python } from './python.mjs';
 import { usesWheels, wheelsStamp } from './ros.mjs';
 import { run } from './run.mjs';
@@ -66,7 +66,7 @@ async function compileRclnodejs(cwd, extra) {
 async function compile(log, command, args, cwd, extra) {
   const interpreter = python();
   const env = {
-    ...process.env,
+    ...npmEnvironment(),
     ...extra,
     ...(interpreter && { npm_config_python: interpreter.path }),
     // The headers of the pinned Node.js lie beside it: nothing to download, and the machine's Node.js has others.

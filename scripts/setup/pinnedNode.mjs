@@ -1,7 +1,7 @@
 // The Node.js that agent, cloud, demo and tests run on: an npm package for this processor with the program and its headers, pinned in
 // package.json. The Node.js that runs the setup itself is the machine's own, and may be another.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { answer, contents, ROOT } from './context.mjs';
 
 const PACKAGE = `node-linux-${process.arch}`;
@@ -21,4 +21,16 @@ export function pinnedVersion() {
 /** Whether the pinned version is there and runs. */
 export function hasPinnedNode() {
   return existsSync(NODE) && answer(NODE, ['--version'])?.trim() === `v${pinnedVersion()}`;
+}
+
+/**
+ * For an npm that may run on the pinned Node.js: npm looks for the machine's settings (a proxy, a mirror, certificates) in a folder beside
+ * the Node.js that runs npm, and beside the pinned one there are none.
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function npmEnvironment() {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const PATH = folders.filter((folder) => !/\/node_modules\/(\.bin|node-linux-[^/]+\/bin)$/.test(folder)).join(delimiter);
+  const settings = answer('npm', ['config', 'get', 'globalconfig'], { ...process.env, PATH })?.trim();
+  return { ...process.env, ...(settings && { npm_config_globalconfig: settings }) };
 }
