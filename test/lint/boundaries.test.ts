@@ -20,7 +20,7 @@ interface Planted {
   readonly what: string;
   readonly file: string;
   readonly code: string;
-  /** Undefined where it has to pass. */
+  /** Undefined if the linter has to accept the code. */
   readonly rule?: string;
   readonly message?: RegExp;
 }

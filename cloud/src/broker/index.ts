@@ -1,2 +1,0 @@
-export { BrokerLink, type LinkState } from './link.ts';
-export { Session } from './session.ts';

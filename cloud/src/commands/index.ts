@@ -1,1 +1,0 @@
-export { type Command, Commands } from './commands.ts';

@@ -1,2 +1,0 @@
-export { Refusal, SettingsError } from './errors.ts';
-export { whyUnreadable } from './whyUnreadable.ts';

@@ -1,1 +1,0 @@
-export { Ingest } from './ingest.ts';

@@ -1,2 +1,0 @@
-export { Upkeep } from './maintenance.ts';
-export { keep } from './retention.ts';

@@ -1,3 +1,0 @@
-export { outboxChanges } from './changes.ts';
-export { cover, multirange, readAccounts } from './coverage.ts';
-export { Receipts } from './receipts.ts';

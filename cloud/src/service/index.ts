@@ -1,2 +1,0 @@
-export { settingsFileFrom, settingsOf } from './settingsFile.ts';
-export { unitFor } from './unit.ts';

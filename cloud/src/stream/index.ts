@@ -1,3 +1,0 @@
-export { changedBy, Wakes } from './changeNotifier.ts';
-export { momentFrom } from './changes.ts';
-export { events } from './events.ts';
