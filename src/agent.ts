@@ -263,9 +263,7 @@ export class Agent {
     this.#shutdown.add('watches', () => {
       for (const watch of watches) watch.stop();
     });
-    const battery = watchBattery({ channels, outbox, clock, lowBelow: config.health.low_battery }, (power) =>
-      uplink.tellPower(power, commands.moving !== null),
-    );
+    const battery = watchBattery({ channels, outbox, clock, lowBelow: config.health.low_battery }, (power) => uplink.reportPower(power));
     this.#shutdown.add('battery', () => battery.stop());
     const ownLog = this.#log.child({ module: 'identity' });
     const identity = watchIdentity({ config, live: credentials, uplink, outbox, clock, problems, log: ownLog });

@@ -1,33 +1,27 @@
 // Joins the parts: broker, ingest, database, receipts, routes. Starts from the database outwards; stops in reverse, so that
 // what was taken from the broker is committed, acknowledged and covered by receipts before its connection goes.
+
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
-import { Auth } from './auth/auth.ts';
-import { Devices } from './auth/devices.ts';
-import { AttemptLimits } from './auth/limits.ts';
-import { Passwords } from './auth/passwords.ts';
-import { Tokens } from './auth/tokens.ts';
-import { BrokerLink } from './broker/link.ts';
-import { CLIENT_ID_PREFIX } from './broker/names.ts';
-import { Commands } from './commands/commands.ts';
-import { BesideSocket } from './database/beside.ts';
-import type { Database } from './database/database.ts';
-import { migrate } from './database/migrate.ts';
-import { openDatabase, usable } from './database/open.ts';
-import { messageOf, Refusal } from './errors.ts';
-import type { App } from './http/types.ts';
-import { Ingest } from './ingest/ingest.ts';
-import { filtersOf } from './ingest/pattern.ts';
-import { Metrics } from './metrics.ts';
-import { Receipts } from './receipts.ts';
+import { messageOf } from '../../src/base/index.ts';
+import { AttemptLimits, Auth, Devices, Passwords, Tokens } from './auth/index.ts';
+import { BrokerLink } from './broker/index.ts';
+import { Commands } from './commands/index.ts';
+import type { Database } from './database/index.ts';
+import { BesideSocket, migrate, openDatabase, usable } from './database/index.ts';
+import { Refusal } from './errors/index.ts';
+import type { App } from './http/index.ts';
+import { Ingest } from './ingest/index.ts';
+import { keep, Upkeep } from './maintenance/index.ts';
+import { filtersOf } from './messages/index.ts';
+import { Metrics } from './metrics/index.ts';
+import { Receipts } from './receipts/index.ts';
+import { CLIENT_ID_PREFIX } from './rights/index.ts';
 import { httpServer } from './routes/index.ts';
-import type { Settings } from './settings.ts';
-import { changedBy, Wakes } from './stream/wakes.ts';
-import { keep } from './upkeep/retention.ts';
-import { Upkeep } from './upkeep/upkeep.ts';
-import { ObjectStore } from './uploads/store.ts';
-import { Uploads } from './uploads/uploads.ts';
+import type { Settings } from './settings/index.ts';
+import { changedBy, Wakes } from './stream/index.ts';
+import { ObjectStore, Uploads } from './uploads/index.ts';
 
 /** Ready waits so long for the first subscription, and no longer: the family can look while the broker is away. */
 const FIRST_SUBSCRIPTION_MS = 5_000;

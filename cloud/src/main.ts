@@ -3,7 +3,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { misuse } from '../../src/base/index.ts';
 import { exitWith, print } from './cli/exit.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from './version/index.ts';
 
 const jsonOption = { json: { type: 'boolean', default: false, describe: 'Print JSON for a program to read' } } as const;
 const phone = { type: 'string', demandOption: true, describe: 'As it was registered, such as +391234567' } as const;

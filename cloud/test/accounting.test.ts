@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readAccounts } from '../src/coverage.ts';
+import { readAccounts } from '../src/receipts/coverage.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { accountOf } from './support/ledger.ts';

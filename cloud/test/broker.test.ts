@@ -6,10 +6,10 @@ import { after, before, describe, test } from 'node:test';
 import { pino } from 'pino';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { findMosquitto, Mosquitto } from '../../test/support/mosquitto.ts';
-import { type Credentials, readCredentials } from '../src/broker/credentials.ts';
-import type { Endpoint } from '../src/broker/endpoint.ts';
 import { BrokerLink } from '../src/broker/link.ts';
-import type { Incoming } from '../src/ingest/message.ts';
+import type { Incoming } from '../src/messages/message.ts';
+import { type Credentials, readCredentials } from '../src/settings/credentials.ts';
+import type { Endpoint } from '../src/settings/endpoint.ts';
 import { PlainBroker } from './support/aedes.ts';
 import { RobotClient } from './support/robotClient.ts';
 
@@ -150,7 +150,7 @@ class Taker {
       take: (incoming) => this.#note(() => this.taken.push(incoming)),
       room: () => Promise.resolve(),
       log,
-      backoff: { firstMs: 20, longestMs: 100 },
+      backoff: { minMs: 20, maxMs: 100 },
     });
     this.link.start();
   }

@@ -9,12 +9,12 @@ import { promisify } from 'node:util';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { Postgres } from '../../test/support/postgres.ts';
 import { addUser } from '../src/auth/members.ts';
-import { BesideSocket, besidePath } from '../src/database/beside.ts';
 import type { Database } from '../src/database/database.ts';
 import { migrate } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
 import { pgliteDatabase } from '../src/database/pglite.ts';
-import { VERSION } from '../src/version.ts';
+import { BesideSocket, besidePath } from '../src/database/socket.ts';
+import { VERSION } from '../src/version/index.ts';
 import { cloudCommand, type Said } from './support/commandLine.ts';
 import { NO_POSTGRES } from './support/databases.ts';
 

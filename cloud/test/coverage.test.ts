@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { count, normalize, type Range, type Ranges, rangesOf, subtract, union } from '../../src/wire/index.ts';
-import { cover, multirange, type OutboxChange, rangesFrom, readAccounts, readCoverage } from '../src/coverage.ts';
+import { cover, multirange, type OutboxChange, rangesFrom, readAccounts, readCoverage } from '../src/receipts/coverage.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { newThing } from './support/robot.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deflateSync } from 'node:zlib';
-import { readAccounts } from '../src/coverage.ts';
+import { readAccounts } from '../src/receipts/coverage.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { accountOf, poisonCount, poisonOf, seqsOf } from './support/ledger.ts';

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Database } from '../src/database/database.ts';
-import { makeMonths, monthsBetween } from '../src/upkeep/partitions.ts';
-import { DEFAULT_RETENTION, keep, type Retention, retentionFrom } from '../src/upkeep/retention.ts';
+import { makeMonths, monthsBetween } from '../src/maintenance/partitions.ts';
+import { keep } from '../src/maintenance/retention.ts';
+import { DEFAULT_RETENTION, type Retention, retentionFrom } from '../src/settings/retention.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { accountOf, seqsOf } from './support/ledger.ts';

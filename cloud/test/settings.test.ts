@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
-import { endpointOf } from '../src/broker/endpoint.ts';
-import { SettingsError } from '../src/errors.ts';
-import { patternProblem, placeOf } from '../src/ingest/pattern.ts';
-import { type Environment, readEnvironment, settingsFrom } from '../src/settings.ts';
-import { DEFAULT_RETENTION } from '../src/upkeep/retention.ts';
+import { SettingsError } from '../src/errors/errors.ts';
+import { patternProblem, placeOf } from '../src/messages/pattern.ts';
+import { endpointOf } from '../src/settings/endpoint.ts';
+import { DEFAULT_RETENTION } from '../src/settings/retention.ts';
+import { type Environment, readEnvironment, settingsFrom } from '../src/settings/settings.ts';
 
 const SECRET_KEY = 'a secret of tests, long enough for them';
 const LOCAL = { AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1:1883', SECRET_KEY };

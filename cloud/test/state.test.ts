@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Mark, Presence } from '../../src/wire/index.ts';
-import type { FlatState } from '../src/ingest/message.ts';
-import { dueRows, FILL_EVERY_MS, type Filled } from '../src/monitors.ts';
-import { type HeldPresence, takePresence } from '../src/presence.ts';
-import { givenChannels, type HeldState, takeState } from '../src/state.ts';
+import type { FlatState } from '../src/messages/message.ts';
+import { dueRows, FILL_EVERY_MS, type Filled } from '../src/robots/monitors.ts';
+import { type HeldPresence, takePresence } from '../src/robots/presence.ts';
+import { givenChannels, type HeldState, takeState } from '../src/robots/state.ts';
 
 const NOTHING: HeldState = { source: null, values: {} };
 const UNFILLED: Filled = { safety: null, safetyMs: null, healthMs: null };

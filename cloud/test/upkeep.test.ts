@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { Devices } from '../src/auth/devices.ts';
 import { AttemptLimits } from '../src/auth/limits.ts';
-import { DEFAULT_RETENTION } from '../src/upkeep/retention.ts';
-import { Upkeep } from '../src/upkeep/upkeep.ts';
+import { Upkeep } from '../src/maintenance/maintenance.ts';
+import { DEFAULT_RETENTION } from '../src/settings/retention.ts';
 import { ORIGIN, SECRET_KEY } from './support/api.ts';
 import { onEachDatabase } from './support/databases.ts';
 

@@ -11,15 +11,9 @@ export interface Answer {
 export class Asker {
   readonly #link: Pick<Link, 'subscribe' | 'publish' | 'ended'>;
   readonly #waiting = new Map<string, (message: Message) => void>();
-  #asked = 0;
 
   constructor(link: Pick<Link, 'subscribe' | 'publish' | 'ended'>) {
     this.#link = link;
-  }
-
-  /** Whether an answer is waited for. */
-  get isAsking(): boolean {
-    return this.#asked > 0;
   }
 
   /** @returns whether the message was an answer. */
@@ -33,7 +27,6 @@ export class Asker {
   async ask(topic: string, body: object, timeoutMs: number): Promise<Answer> {
     const [accepted, rejected] = [`${topic}/accepted`, `${topic}/rejected`];
     let timer: NodeJS.Timeout | undefined;
-    this.#asked++;
     try {
       // An answer to a question that was asked before it was listened for is lost.
       await this.#link.subscribe([accepted, rejected]);
@@ -49,7 +42,6 @@ export class Asker {
         });
       });
     } finally {
-      this.#asked--;
       clearTimeout(timer);
       this.#waiting.delete(accepted);
       this.#waiting.delete(rejected);

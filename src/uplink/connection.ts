@@ -20,9 +20,6 @@ export interface ConnectionParts
   readonly greeting: Greeting;
 }
 
-/** How long a session may take to end in order, for the sake of another. */
-const CLOSE_MS = 1_500;
-
 export class Connection {
   readonly #session: Link;
   readonly #id: string;
@@ -80,24 +77,9 @@ export class Connection {
     return this.#asker.receive(message);
   }
 
-  /** Says what changed of the power, in the session that there is. */
-  sayPower(): void {
-    this.#greeting.sayPower(this.#session, this.#id);
-  }
-
-  /**
-   * Ends cleanly, so that another session has another last will. Not while anything but telemetry waits or is on its way: what may be in
-   * doubt at the end is sent again.
-   * @returns whether it does.
-   */
-  renewWill(): boolean {
-    if (!this.#greeting.isWillDue || this.#asker.isAsking || !this.#pump.isCalm) return false;
-    this.#greeting.willRenewed();
-    this.#pump.stop();
-    this.close();
-    const cut = setTimeout(() => this.#session.drop(), CLOSE_MS);
-    void this.#session.ended.then(() => clearTimeout(cut));
-    return true;
+  /** Publishes the presence again if the battery became low or is no longer low. */
+  publishPower(): void {
+    this.#greeting.publishPower(this.#session, this.#id);
   }
 
   /** A clean end, so that another can be made. */

@@ -7,7 +7,6 @@ import type { Clock } from '../clock/index.ts';
 import type { Outbox } from '../outbox/index.ts';
 import type { Lifetime } from '../state/index.ts';
 import type { AnnouncedCommand, Mark, Power, Presence } from '../wire/index.ts';
-import { LastWill } from './lastWill.ts';
 import type { Link } from './session.ts';
 
 export interface GreetingOptions {
@@ -37,31 +36,21 @@ export class Greeting {
   #repeatedMs = Number.NEGATIVE_INFINITY;
   #saidEveryMs = 0;
   #saidLow: boolean | undefined;
-  readonly #lastWill = new LastWill();
+  #power: Power | undefined;
 
   constructor(options: GreetingOptions) {
     this.#options = options;
   }
 
-  /** The last will of a session; its time is that of the connect, and nobody believes it. */
+  /** The last will of a session: its time and its power are those of the connect. The cloud ignores the time. */
   will(session: string): Presence {
     const { thing, clock } = this.#options;
-    return { thing, session, online: false, at: clock.wall(), mark: this.#mark(), ...this.#lastWill.set() };
+    return { thing, session, online: false, at: clock.wall(), mark: this.#mark(), ...this.#powerField() };
   }
 
-  /** What is known of the power; undefined: as before. */
-  know(power: Power | undefined): void {
-    this.#lastWill.know(power);
-  }
-
-  /** Whether the last will says of the power what is no longer so, and another session is to say otherwise. */
-  get isWillDue(): boolean {
-    return this.#lastWill.isDue(this.#options.clock.mono());
-  }
-
-  /** This session ends, and another begins at once. */
-  willRenewed(): void {
-    this.#lastWill.renewed(this.#options.clock.mono());
+  /** @param power undefined: unknown, the last known value stays. */
+  setPower(power: Power | undefined): void {
+    this.#power = power ?? this.#power;
   }
 
   /** @param said the broker acknowledged it, or refused it. */
@@ -73,9 +62,9 @@ export class Greeting {
     });
   }
 
-  /** Says it again where the battery became low, or no longer is. */
-  sayPower(link: Link, session: string): void {
-    if (this.#lastWill.power?.low !== this.#saidLow) this.say(link, session);
+  /** Publishes the presence again if the battery became low or is no longer low. */
+  publishPower(link: Link, session: string): void {
+    if (this.#power?.low !== this.#saidLow) this.say(link, session);
   }
 
   /** Says it again when it is due, until it is stopped. @param lookEveryMs how often that is looked at. */
@@ -101,9 +90,8 @@ export class Greeting {
 
   #presence(session: string): Presence {
     const { thing, clock, version, lifetime, outbox, commands, telemetryEveryMs } = this.#options;
-    const { power } = this.#lastWill;
     this.#saidEveryMs = telemetryEveryMs();
-    this.#saidLow = power?.low;
+    this.#saidLow = this.#power?.low;
     return {
       thing,
       session,
@@ -115,8 +103,12 @@ export class Greeting {
       outboxes: outbox.answeredFor(),
       commands: [...commands],
       telemetry_every_ms: this.#saidEveryMs,
-      ...(power ? { power } : {}),
+      ...this.#powerField(),
     };
+  }
+
+  #powerField(): { readonly power?: Power } {
+    return this.#power ? { power: this.#power } : {};
   }
 
   #mark(): Mark {

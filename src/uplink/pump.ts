@@ -96,12 +96,6 @@ export class Pump {
     });
   }
 
-  /** Whether nothing but telemetry waits, or is on its way. */
-  get isCalm(): boolean {
-    const { outbox } = this.#options;
-    return (['alert', 'result', 'event'] as const).every((one) => !outbox.hasFree(one) && !outbox.isOnItsWay(one));
-  }
-
   /** Gives back what was not acknowledged: the next connection sends it again. */
   stop(): void {
     this.#stopped = true;

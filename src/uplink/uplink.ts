@@ -41,8 +41,6 @@ export class Uplink {
   #waiting = new AbortController();
   /** The wait is for the sake of another client; an alert does not wait for it. */
   #yielding = false;
-  /** The connection ends so that the next one has another last will. */
-  #renewing = false;
   /** A clean stop began: the end of the connection is no trouble. */
   #finishing = false;
 
@@ -109,15 +107,12 @@ export class Uplink {
   }
 
   /**
-   * What is known of the robot's power; to be told again and again, changed or not. Once its battery is low, or no longer, the cloud is told
-   * and a moment is looked for in which another session, whose last will says so, delays nothing.
-   * @param isBusy a lost link would stop a motion.
+   * Publishes the presence again if the battery became low or is no longer low. The next session's last will carries this power.
+   * @param power undefined: unknown, the last known value stays.
    */
-  tellPower(power: Power | undefined, isBusy: boolean): void {
-    this.#greeting.know(power);
-    this.#connection?.sayPower();
-    if (isBusy || this.#renewing || this.#finishing || this.#trials.running) return;
-    this.#renewing = this.#connection?.renewWill() ?? false;
+  reportPower(power: Power | undefined): void {
+    this.#greeting.setPower(power);
+    this.#connection?.publishPower();
   }
 
   /** Writes down what is remembered across restarts. */
@@ -181,13 +176,6 @@ export class Uplink {
     const reason = await this.#serve(session, id, signal, trial);
     clearTimeout(calm);
     if (trial && trial.credentials !== this.#trials.current) return 'again';
-    if (this.#renewing) {
-      this.#renewing = false;
-      // What failed before this connection came about is no reason to wait long for the next.
-      this.#failures = 0;
-      log.info({ event: 'will_renewed' }, 'connecting anew: the last will says what the battery is now');
-      return 'at_once';
-    }
     return this.#ended(reason, signal.aborted);
   }
 

@@ -31,7 +31,7 @@ export const presence = z.object({
   commands: z.array(announcedCommand).optional(),
   /** How long live telemetry waits, in milliseconds: its interval, stretched where the budget asks for it. */
   telemetry_every_ms: z.number().int().min(0).optional(),
-  /** Left out: not known. In a last will, of when the session began; a robot whose battery becomes low, or no longer is, begins another. */
+  /** Left out: not known. In a last will: the power when the session began, with the mark of that time. */
   power: power.optional(),
 });
 export type Presence = z.infer<typeof presence>;

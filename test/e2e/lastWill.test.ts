@@ -1,6 +1,7 @@
-// kill -9, as an empty battery or a pulled plug does: the last will tells the one from the other.
+// The last will after kill -9, as after an empty battery or a pulled plug: the cloud can tell the two apart.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { type HeldPresence, takePresence } from '../../cloud/src/robots/presence.ts';
 import { type Presence, presence } from '../../src/wire/index.ts';
 import { Bench } from '../support/bench.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
@@ -13,7 +14,7 @@ const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-g
 const TOPIC = '/battery_state';
 const TYPE = 'sensor_msgs/msg/BatteryState';
 
-/** The battery is looked at each 10 s. */
+/** The agent reads the battery every 10 s. */
 const PATIENCE_MS = 40_000;
 
 describe('the last will of a killed robot', { skip, timeout: 120_000 }, () => {
@@ -36,10 +37,10 @@ describe('the last will of a killed robot', { skip, timeout: 120_000 }, () => {
     await domain?.release();
   });
 
-  /** mosquitto_sub's lines are JSON, each a line. */
+  /** mosquitto_sub prints one JSON message a line. */
   const heard = (): Presence[] => witness.lines.map((line) => presence.parse(line));
 
-  const presenceThat = async (fits: (one: Presence) => boolean): Promise<Presence> => {
+  const presenceThat = async (fits: (message: Presence) => boolean): Promise<Presence> => {
     for (const endMs = performance.now() + PATIENCE_MS; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
       const found = heard().find(fits);
       if (found) return found;
@@ -47,34 +48,30 @@ describe('the last will of a killed robot', { skip, timeout: 120_000 }, () => {
     }
   };
 
-  /** Again and again: a killed agent counts as a subscriber for a while. */
-  const says = async (percentage: number): Promise<void> => {
+  /** Publishes until the agent has read a value: ROS counts a killed agent as a subscriber for a while. */
+  const publishBattery = async (percentage: number): Promise<void> => {
     const isHeard = bench.status(({ channels }) => channels.some(({ name, messages }) => name === 'battery' && messages > 0));
     const publishing = setInterval(() => void peer.publish(TOPIC, TYPE, { percentage }), 200);
     await isHeard.finally(() => clearInterval(publishing));
   };
 
-  it('says that the battery was low where it was, and nothing of that where it was not', async () => {
-    const full = bench.agent();
-    await full.event('connected');
-    await says(0.5);
-    const { session } = await presenceThat(({ power }) => power?.battery === 50);
-    await full.kill();
-    const cut = await presenceThat(({ online }) => !online);
-    assert.deepEqual([cut.session, cut.power?.low ?? false], [session, false]);
+  /** Presences of the latest session heard. */
+  const inLatestSession = (): Presence[] => heard().filter(({ session }) => session === heard().at(-1)?.session);
 
-    const empty = bench.agent();
-    await empty.event('connected');
-    await says(0.08);
-    await empty.event('will_renewed', () => true, PATIENCE_MS);
-    const renewed = await presenceThat((one) => one.power?.low === true && one.session !== session && one.online && isLast(one));
-    await empty.kill();
-    const will = await presenceThat(({ online, session: of }) => !online && of === renewed.session);
-    assert.deepEqual([will.power?.low, will.power?.battery, will.reason], [true, 8, undefined]);
-    // The session before it ended in order.
-    assert.equal(heard().filter(({ online }) => !online).length, 2);
+  it('ends a session without a reason, and the cloud keeps the power that the robot reported last', async () => {
+    for (const [percentage, battery, isLow] of [
+      [0.5, 50, false],
+      [0.08, 8, true],
+    ] as const) {
+      const agent = bench.agent();
+      await agent.event('connected');
+      await publishBattery(percentage);
+      const { session } = await presenceThat(({ power }) => power?.battery === battery && power.low === isLow);
+      await agent.kill();
+      const will = await presenceThat((message) => !message.online && message.session === session);
+      assert.equal(will.reason, undefined);
+      const held = inLatestSession().reduce<HeldPresence | null>((before, message) => takePresence(before, message) ?? before, null);
+      assert.deepEqual([held?.online, held?.power?.battery, held?.power?.low], [false, battery, isLow]);
+    }
   });
-
-  /** Of the sessions heard so far the latest, which is the third. */
-  const isLast = ({ session }: Presence) => [...new Set(heard().map((one) => one.session))][2] === session;
 });

@@ -1,6 +1,6 @@
 // One instance of the cloud: its real way in and its real receipts, on the model's broker and database, with a clock of its own.
 import { Ingest } from '../../cloud/src/ingest/ingest.ts';
-import { Receipts } from '../../cloud/src/receipts.ts';
+import { Receipts } from '../../cloud/src/receipts/receipts.ts';
 import { createLog } from '../../src/logs/index.ts';
 import type { Receipt } from '../../src/wire/index.ts';
 import type { Broker } from './broker.ts';

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { cover, type OutboxChange, readAccounts, readCoverage } from '../../cloud/src/coverage.ts';
 import type { Database } from '../../cloud/src/database/database.ts';
 import { migrate } from '../../cloud/src/database/migrate.ts';
 import { pgliteDatabase } from '../../cloud/src/database/pglite.ts';
+import { cover, type OutboxChange, readAccounts, readCoverage } from '../../cloud/src/receipts/coverage.ts';
 import { MemoryDatabase } from './database.ts';
 import { VirtualTime } from './time.ts';
 

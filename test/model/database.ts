@@ -1,8 +1,9 @@
 // A stand-in for the cloud's database in which only the coverage and the names of rows are kept: PGlite would take minutes for what
 // this does in a second. It answers the cloud's own statements; database.test.ts holds its answers against PGlite's. Transactions
 // run one after the other, readers see what is committed, and a commit may be slow, fail, or come through without anybody knowing.
-import type { OutboxName } from '../../cloud/src/coverage.ts';
+
 import type { Database, Param, Sql } from '../../cloud/src/database/database.ts';
+import type { OutboxName } from '../../cloud/src/messages/message.ts';
 import { compareMarks, count, type Mark, type Ranges, rangesOf, subtract, union } from '../../src/wire/index.ts';
 import type { VirtualTime } from './time.ts';
 

@@ -4,7 +4,7 @@
 // or declared and the accounting is exact.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type Account, readAccounts } from '../../cloud/src/coverage.ts';
+import { type Account, readAccounts } from '../../cloud/src/receipts/coverage.ts';
 import type { Credentials } from '../../src/identity/index.ts';
 import { createLog } from '../../src/logs/index.ts';
 import { Problems } from '../../src/status/index.ts';

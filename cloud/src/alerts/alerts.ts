@@ -1,6 +1,6 @@
 // What the family does with alerts: sees them, acknowledges them. Each is done once for all instances, and doing it again
 // changes nothing: the first acknowledgement stands.
-import type { Database, Sql } from '../database/database.ts';
+import type { Database, Sql } from '../database/index.ts';
 
 export type AlertState = 'committed' | 'seen' | 'acknowledged' | 'resolved';
 

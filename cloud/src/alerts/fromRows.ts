@@ -1,10 +1,9 @@
 // Alerts from the robot's own rows. The row that raises an alert and the one that clears it may come twice, in either order and
 // through two instances: each fills in its own time, and what is filled in stays.
 import type { Reading } from '../../../src/wire/index.ts';
-import type { OutboxName } from '../coverage.ts';
-import type { Sql } from '../database/database.ts';
-import type { RowsMessage } from '../ingest/message.ts';
-import { storableJson, storableText } from '../ingest/text.ts';
+import type { Sql } from '../database/index.ts';
+import { storableJson, storableText } from '../database/index.ts';
+import type { OutboxName, RowsMessage } from '../messages/index.ts';
 
 interface Change extends OutboxName {
   readonly incident: string;

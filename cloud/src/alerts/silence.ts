@@ -1,7 +1,7 @@
 // Raises `robot_silent` for a robot that was not heard for longer than it may be, and resolves it when it is heard again. All it
 // knows is in the database, so a restart forgets nothing; one instance acts at a time, by the row lock of `watch`. While nobody
 // listened, because all instances or the database were away, no robot is called silent: its silence counts from the return.
-import type { Database, Sql } from '../database/database.ts';
+import type { Database, Sql } from '../database/index.ts';
 import { type SilentRobot, whySilent } from './whySilent.ts';
 
 export const ROBOT_SILENT = 'robot_silent';

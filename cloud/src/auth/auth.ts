@@ -1,6 +1,6 @@
 // What routes ask about whoever calls: which user, which robot of theirs, which device. One door to the files beside it.
 import type { FastifyRequest } from 'fastify';
-import type { Database } from '../database/database.ts';
+import type { Database } from '../database/index.ts';
 import type { Devices } from './devices.ts';
 import { memberRobot, requireUser } from './members.ts';
 import type { Bearer, Tokens } from './tokens.ts';

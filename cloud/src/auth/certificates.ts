@@ -1,6 +1,6 @@
 // Robots' certificates: which the cloud knows, and whether one comes from a CA.
 import { createHash, X509Certificate } from 'node:crypto';
-import type { Sql } from '../database/database.ts';
+import type { Sql } from '../database/index.ts';
 
 /** SHA-256 of the certificate (DER), base64url: `x5t#S256` of RFC 7515. */
 export function fingerprintOf({ raw }: X509Certificate): string {

@@ -4,8 +4,8 @@
 import { X509Certificate } from 'node:crypto';
 import { decodeProtectedHeader, type JWTPayload, jwtVerify, type ProtectedHeaderParameters } from 'jose';
 import { thingName } from '../../../src/wire/index.ts';
-import type { Database } from '../database/database.ts';
-import { HttpError } from '../http/errors.ts';
+import type { Database } from '../database/index.ts';
+import { HttpError } from '../http/index.ts';
 import { chainProblem, fingerprintOf } from './certificates.ts';
 import { bearerOf } from './tokens.ts';
 

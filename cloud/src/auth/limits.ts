@@ -2,8 +2,8 @@
 // A window begins with the first try and ends by the database's clock.
 import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { Database } from '../database/database.ts';
-import { HttpError } from '../http/errors.ts';
+import type { Database } from '../database/index.ts';
+import { HttpError } from '../http/index.ts';
 
 export interface Limit {
   readonly tries: number;

@@ -1,6 +1,6 @@
 // Users, and which robots they are members of. Registration is open and gives none; only an invitation does.
-import type { Sql } from '../database/database.ts';
-import { HttpError } from '../http/errors.ts';
+import type { Sql } from '../database/index.ts';
+import { HttpError } from '../http/index.ts';
 
 export interface User {
   readonly id: number;

@@ -3,8 +3,8 @@
 import { X509Certificate } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { CERTIFICATE_NEXT_TYP } from '../../../src/wire/index.ts';
-import type { Sql } from '../database/database.ts';
-import type { RowsMessage } from '../ingest/message.ts';
+import type { Sql } from '../database/index.ts';
+import type { RowsMessage } from '../messages/index.ts';
 import { fingerprintOf } from './certificates.ts';
 
 export interface Announced {

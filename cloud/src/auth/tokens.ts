@@ -1,6 +1,6 @@
 // The user's token: a JWT, HS256, that says who until when and nothing else.
 import { jwtVerify, SignJWT } from 'jose';
-import { HttpError } from '../http/errors.ts';
+import { HttpError } from '../http/index.ts';
 
 export const TOKEN_LIFETIME_S = 7 * 24 * 3_600;
 const ALGORITHM = 'HS256';

@@ -1,19 +1,18 @@
 // Keeps one session with the broker alive: MQTT 5 first, 3.1.1 where the broker refuses 5; after a failure the next try
 // waits, longer each time.
+
 import type { Logger } from 'pino';
-import { type Backoff, delayMs } from '../backoff.ts';
-import { messageOf } from '../errors.ts';
-import { pause } from '../pause.ts';
+import { type BackoffLimits, backoffMs, messageOf, wait } from '../../../src/base/index.ts';
 import { type ProtocolVersion, Session, type SessionOptions } from './session.ts';
 
 /** One CONNECT a second is what AWS IoT Core takes from a client. */
-const RECONNECT: Backoff = { firstMs: 1_000, longestMs: 60_000 };
+const RECONNECT: BackoffLimits = { minMs: 1_000, maxMs: 60_000 };
 /** A session that held for so long was a good one: the next failure begins to count anew. */
 const GOOD_SESSION_MS = 30_000;
 
 export interface LinkOptions extends SessionOptions {
   readonly log: Logger;
-  readonly backoff?: Backoff;
+  readonly backoff?: BackoffLimits;
   readonly random?: () => number;
 }
 
@@ -82,8 +81,8 @@ export class BrokerLink {
       this.#session = null;
       this.#state = 'connecting';
       if (performance.now() - startedMs > GOOD_SESSION_MS) this.#failures = 0;
-      await pause(delayMs(backoff, this.#failures, random()), this.#stop.signal);
       this.#failures++;
+      await wait(backoffMs(this.#failures, backoff, random()), this.#stop.signal);
     }
   }
 

@@ -1,10 +1,9 @@
 // One connection to the broker, from CONNECT to its end. It never comes back: a new try is a new session.
 import { setMaxListeners } from 'node:events';
 import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
-import type { Incoming } from '../ingest/message.ts';
-import type { Credentials } from './credentials.ts';
-import type { Endpoint } from './endpoint.ts';
-import { SHARE } from './names.ts';
+import type { Incoming } from '../messages/index.ts';
+import { SHARE } from '../rights/index.ts';
+import type { Credentials, Endpoint } from '../settings/index.ts';
 
 export type ProtocolVersion = 5 | 4;
 

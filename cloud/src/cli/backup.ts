@@ -4,9 +4,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BesideDatabase } from '../database/beside.ts';
-import { Refusal, SettingsError } from '../errors.ts';
-import { whyUnreadable } from '../files.ts';
+import type { BesideDatabase } from '../database/index.ts';
+import { Refusal, SettingsError, whyUnreadable } from '../errors/index.ts';
 import { databaseSettings, onDatabase } from './database.ts';
 import { print } from './exit.ts';
 

@@ -1,11 +1,9 @@
 // What the commands share that work on the database beside a running cloud: the same settings, an open database, tables of this version.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BesideDatabase, besideDatabase } from '../database/beside.ts';
-import { pendingMigrations } from '../database/migrate.ts';
-import { type DatabaseSettings, openDatabase, usable } from '../database/open.ts';
-import { Refusal } from '../errors.ts';
-import { databaseSettingsFrom, readEnvironment } from '../settings.ts';
+import { type BesideDatabase, besideDatabase, type DatabaseSettings, openDatabase, pendingMigrations, usable } from '../database/index.ts';
+import { Refusal } from '../errors/index.ts';
+import { databaseSettingsFrom, readEnvironment } from '../settings/index.ts';
 
 export function databaseSettings(): DatabaseSettings {
   return databaseSettingsFrom(readEnvironment(process.env, '.env'));

@@ -2,9 +2,8 @@
 // the robot.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { addCertificate, revokeCertificate } from '../auth/certificates.ts';
-import { Refusal, SettingsError } from '../errors.ts';
-import { whyUnreadable } from '../files.ts';
+import { addCertificate, revokeCertificate } from '../auth/index.ts';
+import { Refusal, SettingsError, whyUnreadable } from '../errors/index.ts';
 import { onDatabase } from './database.ts';
 import { print } from './exit.ts';
 import { requireThing } from './members.ts';

@@ -1,13 +1,20 @@
 // `doctor`: finds what is wrong with this cloud and says what to do. It changes nothing and takes no message from the robots.
 import { exitCodeOf } from '../../../src/base/index.ts';
-import { checkBroker } from '../doctor/broker.ts';
-import { type Check, type Finding, findingsOf, skipped } from '../doctor/check.ts';
-import { checkDatabase } from '../doctor/database.ts';
-import { checkInstance, checkOrigin } from '../doctor/http.ts';
-import { checkCertificate, checkSettings } from '../doctor/settings.ts';
-import { checkStore } from '../doctor/store.ts';
-import { SettingsError } from '../errors.ts';
-import { databaseSettingsFrom, type Environment, giveToSdk, readEnvironment } from '../settings.ts';
+import {
+  type Check,
+  checkBroker,
+  checkCertificate,
+  checkDatabase,
+  checkInstance,
+  checkOrigin,
+  checkSettings,
+  checkStore,
+  type Finding,
+  findingsOf,
+  skipped,
+} from '../doctor/index.ts';
+import { SettingsError } from '../errors/index.ts';
+import { databaseSettingsFrom, type Environment, giveToSdk, readEnvironment } from '../settings/index.ts';
 import { print } from './exit.ts';
 
 const QUICK_MS = 2_000;

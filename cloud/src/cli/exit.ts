@@ -1,7 +1,7 @@
 // How a command ends: exit code 0, 1 where it failed, 2 where the command line or the settings have to be mended first. What went wrong
 // is said on stderr, a line each.
-import { exitWith as finishWith } from '../../../src/base/index.ts';
-import { messageOf, SettingsError } from '../errors.ts';
+import { exitWith as finishWith, messageOf } from '../../../src/base/index.ts';
+import { SettingsError } from '../errors/index.ts';
 
 export function exitWith(work: () => Promise<number>): Promise<void> {
   return finishWith(work, report);

@@ -1,8 +1,8 @@
 // `invite` and `revoke`: who belongs to a robot's family. Registration is open to everybody; only this shows them the robot.
 import { thingName } from '../../../src/wire/index.ts';
-import { invite, revoke } from '../auth/members.ts';
-import type { Sql } from '../database/database.ts';
-import { Refusal, SettingsError } from '../errors.ts';
+import { invite, revoke } from '../auth/index.ts';
+import type { Sql } from '../database/index.ts';
+import { Refusal, SettingsError } from '../errors/index.ts';
 import { onDatabase } from './database.ts';
 import { print } from './exit.ts';
 

@@ -1,6 +1,5 @@
 // `migrate`: brings the tables to this version, and nothing else. `serve` does it too; this is for who wants to see it done first.
-import { migrate } from '../database/migrate.ts';
-import { openDatabase, usable } from '../database/open.ts';
+import { migrate, openDatabase, usable } from '../database/index.ts';
 import { databaseSettings } from './database.ts';
 import { print } from './exit.ts';
 

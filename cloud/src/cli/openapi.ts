@@ -1,8 +1,8 @@
 // `openapi`: the document of /openapi.json without a server, a database or a broker.
 import { pino } from 'pino';
 import { assemble } from '../cloud.ts';
-import type { Database } from '../database/database.ts';
-import { settingsFrom } from '../settings.ts';
+import type { Database } from '../database/index.ts';
+import { settingsFrom } from '../settings/index.ts';
 import { print } from './exit.ts';
 
 /** Enough that every route is there. Nothing connects anywhere before the parts are started, which they never are. */

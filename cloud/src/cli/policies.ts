@@ -1,7 +1,7 @@
 // `policies`: the rights of robot and cloud, for AWS IoT Core or Mosquitto.
-import { SettingsError } from '../errors.ts';
-import { patternProblem } from '../ingest/pattern.ts';
-import { cloudPolicy, mosquittoAcl, type Policy, type PolicyOptions, robotPolicy } from '../rights/policies.ts';
+import { SettingsError } from '../errors/index.ts';
+import { patternProblem } from '../messages/index.ts';
+import { cloudPolicy, mosquittoAcl, type Policy, type PolicyOptions, robotPolicy } from '../rights/index.ts';
 import { print } from './exit.ts';
 
 /** Of AWS IoT's CreatePolicy, without white space. */

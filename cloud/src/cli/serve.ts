@@ -1,7 +1,7 @@
 // `serve`: the cloud as a process, until SIGTERM or SIGINT. It stops within 10 s, whatever hangs; a second signal ends it at once.
 import { pino } from 'pino';
 import { startCloud } from '../cloud.ts';
-import { giveToSdk, readEnvironment, settingsFrom } from '../settings.ts';
+import { giveToSdk, readEnvironment, settingsFrom } from '../settings/index.ts';
 
 const STOP_MS = 9_500;
 

@@ -1,16 +1,15 @@
 // `service`: the cloud as a systemd service on this server, as a user of its own. The settings, secrets among them, are in a file with mode
 // 0600 that systemd reads as root, never in the unit.
+
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Services } from '../../../src/base/index.ts';
-import { Refusal, SettingsError } from '../errors.ts';
-import { pause } from '../pause.ts';
-import { settingsFileFrom, settingsOf } from '../service/settingsFile.ts';
-import { unitFor } from '../service/unit.ts';
-import type { Settings } from '../settings.ts';
+import { Services, wait } from '../../../src/base/index.ts';
+import { Refusal, SettingsError } from '../errors/index.ts';
+import { settingsFileFrom, settingsOf, unitFor } from '../service/index.ts';
+import type { Settings } from '../settings/index.ts';
 import { print } from './exit.ts';
 
 const UNIT = 'elderly-bot-cloud.service';
@@ -117,7 +116,7 @@ async function tellWhetherUp({ host, port }: Settings, user: string): Promise<nu
     if (hasFallen()) break;
     if (answer && wrong === undefined) untilMs = performance.now() + CONNECTED_WITHIN_MS;
     wrong = (await answer?.text()) ?? wrong;
-    await pause(LOOK_EVERY_MS, new AbortController().signal);
+    await wait(LOOK_EVERY_MS, new AbortController().signal);
   }
   if (wrong === undefined)
     throw new Refusal(`${UNIT} was started, and nothing answers at ${url}: \`elderly-bot-cloud service logs\` says why`);

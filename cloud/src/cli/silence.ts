@@ -1,7 +1,7 @@
 // `silence`: how long one robot may be silent before that is an alert, where ROBOT_SILENT_AFTER does not fit it.
-import { setSilence } from '../alerts/silence.ts';
-import { Refusal, SettingsError } from '../errors.ts';
-import { silenceFrom, Wrong } from '../settings.ts';
+import { setSilence } from '../alerts/index.ts';
+import { Refusal, SettingsError } from '../errors/index.ts';
+import { silenceFrom, Wrong } from '../settings/index.ts';
 import { onDatabase } from './database.ts';
 import { print } from './exit.ts';
 import { requireThing } from './members.ts';

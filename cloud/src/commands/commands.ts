@@ -1,6 +1,8 @@
 // From a member's wish to a message for their robot, and what became of it. The row is committed before anything is published, so
 // a command that a robot may have got is never unknown here; any instance may give it, and any may take in the result.
+
 import { randomUUID } from 'node:crypto';
+import { messageOf } from '../../../src/base/index.ts';
 import {
   type AnnouncedCommand,
   type Command as CommandMessage,
@@ -10,10 +12,9 @@ import {
   type ResultStatus,
   topicsOf,
 } from '../../../src/wire/index.ts';
-import type { Database } from '../database/database.ts';
-import { messageOf } from '../errors.ts';
-import { HttpError } from '../http/errors.ts';
-import { storableJson } from '../ingest/text.ts';
+import type { Database } from '../database/index.ts';
+import { storableJson } from '../database/index.ts';
+import { HttpError } from '../http/index.ts';
 import { type Arguments, wrongArgument } from './arguments.ts';
 
 /** A robot answers at once, and the way there and back takes moments. */

@@ -1,10 +1,10 @@
 // LISTEN on a connection of its own, which is made anew when it breaks. What was said meanwhile is lost, so the listener gets an empty
 // word each time that a connection stands.
-import pg from 'pg';
-import { type Backoff, delayMs } from '../backoff.ts';
-import { pause } from '../pause.ts';
 
-const RECONNECT: Backoff = { firstMs: 500, longestMs: 15_000 };
+import pg from 'pg';
+import { type BackoffLimits, backoffMs, wait } from '../../../src/base/index.ts';
+
+const RECONNECT: BackoffLimits = { minMs: 500, maxMs: 15_000 };
 
 /** @param channel as an SQL identifier. @returns what ends it. */
 export function listenTo(config: pg.ClientConfig, channel: string, heard: (word: string) => void): () => Promise<void> {
@@ -12,7 +12,7 @@ export function listenTo(config: pg.ClientConfig, channel: string, heard: (word:
   const run = async (): Promise<void> => {
     for (let failures = 0; !stop.signal.aborted; failures++) {
       if (await session(config, channel, heard, stop.signal)) failures = 0;
-      await pause(delayMs(RECONNECT, failures, Math.random()), stop.signal);
+      await wait(backoffMs(failures + 1, RECONNECT, Math.random()), stop.signal);
     }
   };
   const running = run();

@@ -1,6 +1,7 @@
 // Brings the tables to this version's state: numbered steps, each once, all in one transaction under a lock, so that two
 // instances that start together don't race, and a step that fails leaves nothing behind.
-import { messageOf, Refusal } from '../errors.ts';
+import { messageOf } from '../../../src/base/index.ts';
+import { Refusal } from '../errors/index.ts';
 import { MIGRATIONS, type Migration } from '../migrations/index.ts';
 import type { Database, Sql } from './database.ts';
 

@@ -1,6 +1,8 @@
 // The database that the settings name, and what is to be checked where it can't be used.
+
 import type { Logger } from 'pino';
-import { messageOf, Refusal } from '../errors.ts';
+import { messageOf } from '../../../src/base/index.ts';
+import { Refusal } from '../errors/index.ts';
 import type { Database } from './database.ts';
 import { pgliteDatabase } from './pglite.ts';
 import { postgresDatabase } from './postgres.ts';

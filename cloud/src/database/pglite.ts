@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
-import { Refusal } from '../errors.ts';
+import { Refusal } from '../errors/index.ts';
 import { type Database, type Param, type Sql, safeInteger } from './database.ts';
 
 const INT8 = 20;

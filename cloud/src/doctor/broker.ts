@@ -1,12 +1,13 @@
 // The broker: reached, its certificate from our root, let in. It does not subscribe: a guest in the group that shares the robots'
 // messages would take some of them away.
+
 import { randomBytes } from 'node:crypto';
-import { readCredentials } from '../broker/credentials.ts';
-import { endpointOf } from '../broker/endpoint.ts';
-import { CLIENT_ID_PREFIX } from '../broker/names.ts';
-import { Session } from '../broker/session.ts';
-import { messageOf, SettingsError } from '../errors.ts';
-import type { Environment } from '../settings.ts';
+import { messageOf } from '../../../src/base/index.ts';
+import { Session } from '../broker/index.ts';
+import { SettingsError } from '../errors/index.ts';
+import { CLIENT_ID_PREFIX } from '../rights/index.ts';
+import type { Environment } from '../settings/index.ts';
+import { endpointOf, readCredentials } from '../settings/index.ts';
 import { type Finding, ok, problem, skipped } from './check.ts';
 import { reachOf } from './network.ts';
 

@@ -1,11 +1,12 @@
 // The database: reached, encrypted, let in, of this version, and its clock beside ours.
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { pendingMigrations } from '../database/migrate.ts';
-import type { DatabaseSettings } from '../database/open.ts';
-import { postgresDatabase } from '../database/postgres.ts';
-import { messageOf, Refusal } from '../errors.ts';
+import { messageOf } from '../../../src/base/index.ts';
+import type { DatabaseSettings } from '../database/index.ts';
+import { pendingMigrations, postgresDatabase } from '../database/index.ts';
+import { Refusal } from '../errors/index.ts';
 import { type Finding, ok, problem, warning } from './check.ts';
 import { reachOf } from './network.ts';
 

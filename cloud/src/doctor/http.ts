@@ -1,7 +1,8 @@
 // The HTTP side: an instance on this machine by its own /healthz, and the address that robots and families use, through nginx.
+
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { messageOf } from '../errors.ts';
-import type { Environment } from '../settings.ts';
+import { messageOf } from '../../../src/base/index.ts';
+import type { Environment } from '../settings/index.ts';
 import { type Finding, ok, problem, skipped, warning } from './check.ts';
 import { reachOf } from './network.ts';
 

@@ -1,8 +1,8 @@
 // The settings as `serve` would read them, and the cloud's own certificate.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { SettingsError } from '../errors.ts';
-import { type Environment, settingsFrom } from '../settings.ts';
+import { SettingsError } from '../errors/index.ts';
+import { type Environment, settingsFrom } from '../settings/index.ts';
 import { type Finding, ok, problem, warning } from './check.ts';
 
 const DAY_MS = 86_400_000;

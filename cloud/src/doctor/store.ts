@@ -1,7 +1,7 @@
 // The bucket: whether it is there and answers these credentials. Nothing is written.
-import { messageOf } from '../errors.ts';
-import type { Environment } from '../settings.ts';
-import { ObjectStore } from '../uploads/store.ts';
+import { messageOf } from '../../../src/base/index.ts';
+import type { Environment } from '../settings/index.ts';
+import { ObjectStore } from '../uploads/index.ts';
 import { type Finding, ok, problem, skipped } from './check.ts';
 import { reachOf } from './network.ts';
 

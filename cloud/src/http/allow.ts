@@ -8,15 +8,6 @@ const LOOPBACK = ['127.0.0.0/8', '::1'];
 
 export type Guard = (request: FastifyRequest, reply: unknown, done: (error?: Error) => void) => void;
 
-/** @returns what is wrong with an entry: an address or a network such as 10.0.0.0/8; null where nothing is. */
-export function allowProblem(entry: string): string | null {
-  const [address = '', bits, more] = entry.split('/');
-  const version = isIP(address);
-  const most = version === 4 ? 32 : 128;
-  const valid = version > 0 && more === undefined && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
-  return valid ? null : `${entry || 'an empty entry'}: expected an address or a network such as 10.0.0.0/8`;
-}
-
 export function onlyFrom(allowed: readonly string[]): Guard {
   const direct = listOf([...LOOPBACK, ...allowed]);
   const passedOn = listOf(allowed);

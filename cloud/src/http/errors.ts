@@ -1,11 +1,12 @@
 // Every answer that is no success: `{"detail": "what and why"}` with the right status. What only we can repair is a 503 that
 // says nothing of the inside; the log has it, with the request's id.
+
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { refusesData } from '../database/database.ts';
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../../../src/base/index.ts';
+import { refusesData } from '../database/index.ts';
 
 /** Long enough for every text of ours; what a caller sent is cut. */
 const MAX_DETAIL_CHARACTERS = 500;

@@ -2,7 +2,7 @@
 // nothing and runs no script.
 import swagger from '@fastify/swagger';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../version/index.ts';
 import { type ApiDocument, docsPage } from './docsPage.ts';
 import type { App } from './types.ts';
 

@@ -2,9 +2,9 @@
 // and writes its log row by row. COPY knows no conflict, so what is there already is asked for first. That is exact, since a row is
 // only ever inserted under the lock of its outbox, which the batch holds by then; and the primary key still stands behind it.
 import { type Range, rangesOf } from '../../../src/wire/index.ts';
-import { copyCell } from '../database/copyIn.ts';
-import type { Sql } from '../database/database.ts';
-import type { RowsMessage } from './message.ts';
+import type { Sql } from '../database/index.ts';
+import { copyCell } from '../database/index.ts';
+import type { RowsMessage } from '../messages/index.ts';
 
 /** Below this one statement is quicker: asking first is another round trip. */
 export const BULK_ROWS = 200;

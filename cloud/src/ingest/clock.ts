@@ -2,9 +2,9 @@
 // the corrected time has a column of its own, for rows that are here and for those that come later.
 
 import { normalize, type Range, rangesOf } from '../../../src/wire/index.ts';
-import { multirange, type OutboxName } from '../coverage.ts';
-import type { Sql } from '../database/database.ts';
-import { ROW_TABLES, type RowsMessage } from './message.ts';
+import type { Sql } from '../database/index.ts';
+import { type OutboxName, ROW_TABLES, type RowsMessage } from '../messages/index.ts';
+import { multirange } from '../receipts/index.ts';
 
 interface Span extends OutboxName {
   readonly range: Range;

@@ -1,15 +1,14 @@
 // One transaction for a batch of messages. What a message names is covered in the same transaction that inserts its rows, so
 // the coverage never claims a row that a crash took away.
-import { recordAlerts } from '../alerts/fromRows.ts';
-import { type Announced, takeAnnouncements } from '../auth/successors.ts';
-import { cover } from '../coverage.ts';
-import type { Database } from '../database/database.ts';
-import { claimUploads } from '../uploads/uploads.ts';
-import { outboxChanges } from './changes.ts';
+import { recordAlerts } from '../alerts/index.ts';
+import { type Announced, takeAnnouncements } from '../auth/index.ts';
+import type { Database } from '../database/index.ts';
+import type { Message, RowsMessage } from '../messages/index.ts';
+import { cover, outboxChanges } from '../receipts/index.ts';
+import { updateRobots } from '../robots/index.ts';
+import { claimUploads } from '../uploads/index.ts';
 import { correctTimes } from './clock.ts';
 import { insertPoison, insertRows } from './insert.ts';
-import type { Message, RowsMessage } from './message.ts';
-import { updateRobots } from './robots.ts';
 
 /**
  * May be repeated after any failure, also where it isn't known whether the last commit came through.

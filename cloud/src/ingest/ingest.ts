@@ -1,14 +1,13 @@
 // The one queue between the broker and the database. Messages are committed in the order they came, all that have queued up
 // in one transaction, and the broker gets its PUBACK after the commit. A failing database makes it wait; a message that the
 // database refuses is kept as poison, so that it neither stops the others nor comes for ever.
+
 import type { Logger } from 'pino';
-import { type Backoff, delayMs } from '../backoff.ts';
-import { type Database, refusesData } from '../database/database.ts';
-import { messageOf } from '../errors.ts';
-import { pause } from '../pause.ts';
+import { type BackoffLimits, backoffMs, messageOf, wait } from '../../../src/base/index.ts';
+import { type Database, refusesData } from '../database/index.ts';
+import type { Incoming, Message } from '../messages/index.ts';
+import { asPoison, decode } from '../messages/index.ts';
 import { commit } from './commit.ts';
-import { asPoison, decode } from './decode.ts';
-import type { Incoming, Message } from './message.ts';
 
 /** At most this much in one transaction: it holds locks, and all of it is done again after a failure. */
 const BATCH_MESSAGES = 256;
@@ -18,7 +17,7 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 const QUEUE_MESSAGES = 2_000;
 const QUEUE_BYTES = 16 * 1024 * 1024;
 
-const RETRY: Backoff = { firstMs: 100, longestMs: 5_000 };
+const RETRY: BackoffLimits = { minMs: 100, maxMs: 5_000 };
 
 export interface IngestOptions {
   readonly db: Database;
@@ -139,7 +138,8 @@ export class Ingest {
         if (tries === 0) {
           log.warn({ event: 'database_failed', reason: messageOf(error) }, 'the database took no messages; trying again until it does');
         }
-        if (!(await pause(delayMs(RETRY, tries, Math.random()), this.#abort.signal))) return false;
+        await wait(backoffMs(tries + 1, RETRY, Math.random()), this.#abort.signal);
+        if (this.#abort.signal.aborted) return false;
       }
     }
   }

@@ -2,10 +2,10 @@
 // changes, so a second delivery is the same row. It is looked for by its name alone, in every month: the primary key of a partitioned
 // table has to hold `at` too, and a robot with a fault (or a forger) may say another. That is exact, since a row is only ever inserted
 // under the lock of its outbox, which the batch holds by then; of two in one batch the first counts.
-import type { Param, Sql } from '../database/database.ts';
+import type { Param, Sql } from '../database/index.ts';
+import { storableJson, storableText } from '../database/index.ts';
+import type { Message, PoisonMessage, RowsMessage } from '../messages/index.ts';
 import { BULK_ROWS, type Cell, copyReadings } from './bulk.ts';
-import type { Message, PoisonMessage, RowsMessage } from './message.ts';
-import { storableJson, storableText } from './text.ts';
 
 type Column = { readonly name: string; readonly type: string; readonly cast?: string };
 

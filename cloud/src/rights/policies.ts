@@ -1,7 +1,7 @@
 // The rights of robot and cloud in two languages: AWS IoT policies and Mosquitto's access control list. A prefix with `+` in it has a
 // robot's name there; AWS puts it in for the certificate's thing, Mosquitto for the certificate's common name.
 import { CLOUD_RIGHTS, type Rights, ROBOT_RIGHTS, type Topics } from '../../../src/wire/index.ts';
-import { CLIENT_ID_PREFIX, SHARE } from '../broker/names.ts';
+import { CLIENT_ID_PREFIX, SHARE } from './names.ts';
 
 /** The thing that a certificate is attached to. Nothing is allowed where it is attached to none. */
 const THING = `\${iot:Connection.Thing.ThingName}`;

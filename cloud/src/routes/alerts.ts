@@ -1,9 +1,8 @@
 // GET /alerts and POST /alerts/{id}/acknowledge, for members. Whoever gets the list has the alerts before their eyes, and that is noted.
 import { z } from 'zod';
-import { type Alert, acknowledgeAlert, listAlerts, markSeen, readAlert, readAlerts } from '../alerts/alerts.ts';
-import { errors, HttpError } from '../http/errors.ts';
-import { USER } from '../http/openapi.ts';
-import type { Uploads } from '../uploads/uploads.ts';
+import { type Alert, acknowledgeAlert, listAlerts, markSeen, readAlert, readAlerts } from '../alerts/index.ts';
+import { errors, HttpError, USER } from '../http/index.ts';
+import type { Uploads } from '../uploads/index.ts';
 import type { Context } from './context.ts';
 import { limitParameter, thingQuery } from './parameters.ts';
 import { picture, shown } from './uploads.ts';

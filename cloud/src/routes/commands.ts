@@ -1,9 +1,8 @@
 // POST /commands and GET /commands/{id}, for members.
 import { z } from 'zod';
 import { COMMAND_ID_PATTERN, commandName, RESULT_REASONS, RESULT_STATUSES } from '../../../src/wire/index.ts';
-import type { Command, Commands } from '../commands/commands.ts';
-import { errors, HttpError } from '../http/errors.ts';
-import { USER } from '../http/openapi.ts';
+import type { Command, Commands } from '../commands/index.ts';
+import { errors, HttpError, USER } from '../http/index.ts';
 import type { Context } from './context.ts';
 import { thingParameter } from './parameters.ts';
 

@@ -1,8 +1,8 @@
 // What every file of routes gets.
-import type { Auth } from '../auth/auth.ts';
-import type { Database } from '../database/database.ts';
-import type { App } from '../http/types.ts';
-import type { Wakes } from '../stream/wakes.ts';
+import type { Auth } from '../auth/index.ts';
+import type { Database } from '../database/index.ts';
+import type { App } from '../http/index.ts';
+import type { Wakes } from '../stream/index.ts';
 
 export interface Context {
   readonly app: App;

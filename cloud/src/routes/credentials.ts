@@ -1,11 +1,18 @@
 // POST /auth/register and /auth/login: given, and open to everybody. An unknown phone and a wrong password get the same answer in
 // the same time.
 import { z } from 'zod';
-import { type AttemptLimits, type AuthLimits, LOGIN_LIMITS, REGISTER_LIMITS } from '../auth/limits.ts';
-import { addUser, findUser } from '../auth/members.ts';
-import { MAX_PASSWORD_BYTES, type Passwords } from '../auth/passwords.ts';
-import type { Tokens } from '../auth/tokens.ts';
-import { errors, HttpError } from '../http/errors.ts';
+import type { Tokens } from '../auth/index.ts';
+import {
+  type AttemptLimits,
+  type AuthLimits,
+  addUser,
+  findUser,
+  LOGIN_LIMITS,
+  MAX_PASSWORD_BYTES,
+  type Passwords,
+  REGISTER_LIMITS,
+} from '../auth/index.ts';
+import { errors, HttpError } from '../http/index.ts';
 import type { Context } from './context.ts';
 import { printable } from './parameters.ts';
 

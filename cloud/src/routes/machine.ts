@@ -1,10 +1,10 @@
 // GET /healthz and /metrics: for the machine and its allow-list only.
+
 import { z } from 'zod';
-import type { LinkState } from '../broker/link.ts';
-import { messageOf } from '../errors.ts';
-import { onlyFrom } from '../http/allow.ts';
-import { errors } from '../http/errors.ts';
-import type { Metrics } from '../metrics.ts';
+import { messageOf } from '../../../src/base/index.ts';
+import type { LinkState } from '../broker/index.ts';
+import { errors, onlyFrom } from '../http/index.ts';
+import type { Metrics } from '../metrics/index.ts';
 import type { Context } from './context.ts';
 
 const health = z.object({

@@ -1,10 +1,9 @@
 // GET and POST /health and /safety: given. The latest row of two given tables, which the robot's telemetry fills too. Which robot a row
 // is of stands beside them; what was reported of none counts for whichever is meant where none is named.
 import { z } from 'zod';
-import type { Param, Sql } from '../database/database.ts';
-import { errors } from '../http/errors.ts';
-import { USER } from '../http/openapi.ts';
-import { type MonitorTable, SAFETY_CHANNELS } from '../monitors.ts';
+import type { Param, Sql } from '../database/index.ts';
+import { errors, USER } from '../http/index.ts';
+import { type MonitorTable, SAFETY_CHANNELS } from '../robots/index.ts';
 import type { Context } from './context.ts';
 import { printable, thingParameter } from './parameters.ts';
 import { knownRobot, onlyRobot } from './telemetry.ts';

@@ -1,9 +1,8 @@
 // GET /robots and /robots/{thing}/accounting, for members: whether a robot is there, and what became of every row it ever made.
 import { z } from 'zod';
 import { announcedCommand, power } from '../../../src/wire/index.ts';
-import { readAccounts } from '../coverage.ts';
-import { errors } from '../http/errors.ts';
-import { USER } from '../http/openapi.ts';
+import { errors, USER } from '../http/index.ts';
+import { readAccounts } from '../receipts/index.ts';
 import type { Context } from './context.ts';
 import { thingPath } from './parameters.ts';
 

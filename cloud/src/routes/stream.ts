@@ -2,11 +2,9 @@
 import type { ServerResponse } from 'node:http';
 import { finished, Readable } from 'node:stream';
 import { z } from 'zod';
-import { robotsOf } from '../auth/members.ts';
-import { errors, HttpError } from '../http/errors.ts';
-import { USER } from '../http/openapi.ts';
-import { momentFrom } from '../stream/changes.ts';
-import { events } from '../stream/events.ts';
+import { robotsOf } from '../auth/index.ts';
+import { errors, HttpError, USER } from '../http/index.ts';
+import { events, momentFrom } from '../stream/index.ts';
 import type { Context } from './context.ts';
 import { thingQuery } from './parameters.ts';
 

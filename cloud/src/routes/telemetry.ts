@@ -1,10 +1,9 @@
 // GET /telemetry: given. The latest flat state of the six given channels and nothing else, for everybody unless PUBLIC_TELEMETRY=false.
 import { z } from 'zod';
 import { readingValue } from '../../../src/wire/index.ts';
-import type { Sql } from '../database/database.ts';
-import { errors, HttpError } from '../http/errors.ts';
-import { USER } from '../http/openapi.ts';
-import { GIVEN_CHANNELS, givenChannels, type StateValues } from '../state.ts';
+import type { Sql } from '../database/index.ts';
+import { errors, HttpError, USER } from '../http/index.ts';
+import { GIVEN_CHANNELS, givenChannels, type StateValues } from '../robots/index.ts';
 import type { Context } from './context.ts';
 import { thingParameter } from './parameters.ts';
 

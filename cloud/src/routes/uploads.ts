@@ -1,9 +1,8 @@
 // POST /uploads, for robots: leave to put one object into the store. GET /snapshots, for members: what they put there.
 import { z } from 'zod';
-import { errors, HttpError } from '../http/errors.ts';
-import { DEVICE, USER } from '../http/openapi.ts';
-import { isEncrypted, PICTURES, uploadRequest } from '../uploads/kinds.ts';
-import type { Picture, Uploads } from '../uploads/uploads.ts';
+import { DEVICE, errors, HttpError, USER } from '../http/index.ts';
+import type { Picture, Uploads } from '../uploads/index.ts';
+import { isEncrypted, PICTURES, uploadRequest } from '../uploads/index.ts';
 import type { Context } from './context.ts';
 import { limitParameter, thingQuery } from './parameters.ts';
 

@@ -2,8 +2,8 @@
 // systemd would start one that can't work again and again.
 import { isAbsolute } from 'node:path';
 import { parseEnv } from 'node:util';
-import { SettingsError } from '../errors.ts';
-import { type Environment, type Settings, settingsFrom } from '../settings.ts';
+import { SettingsError } from '../errors/index.ts';
+import { type Environment, type Settings, settingsFrom } from '../settings/index.ts';
 
 const PATHS = ['AWS_ROOT_CA', 'AWS_CERT_FILE', 'AWS_PRIVATE_KEY'] as const;
 

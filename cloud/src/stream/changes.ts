@@ -1,8 +1,8 @@
 // What is new of a robot since a moment, where a moment is a snapshot of the database: a row is new if the transaction that wrote it
 // is not in that snapshot. A number or a time could not say it: what commits later may have the smaller one.
-import { type Alert, readAlerts } from '../alerts/alerts.ts';
-import { type Database, refusesData } from '../database/database.ts';
-import type { StateValues } from '../state.ts';
+import { type Alert, readAlerts } from '../alerts/index.ts';
+import { type Database, refusesData } from '../database/index.ts';
+import type { StateValues } from '../robots/index.ts';
 
 /** More than this of one kind is not sent one by one. */
 export const MOST = 200;

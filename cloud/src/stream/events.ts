@@ -1,9 +1,9 @@
 // One member's stream as server-sent events. It is pulled: as long as a client has not taken what it got, nothing more is read for it,
 // so a slow one costs a bounded piece of memory. What a client missed it gets by the id of the last event it has: a moment of the database.
-import type { Database } from '../database/database.ts';
-import { pause } from '../pause.ts';
+import { wait } from '../../../src/base/index.ts';
+import type { Database } from '../database/index.ts';
+import type { Wakes } from './changeNotifier.ts';
 import { type Changes, type Moment, readChanges } from './changes.ts';
-import type { Wakes } from './wakes.ts';
 
 /** Proxies and phones give up a silent connection after 30 to 60 s. Membership is looked at as often. */
 const HEARTBEAT_MS = 15_000;
@@ -42,7 +42,7 @@ export async function* events(options: StreamOptions): AsyncGenerator<string> {
       if (beats) beatMs = performance.now() + heartbeatMs;
       since = changes.moment;
       await ear.wait(Math.max(0, beatMs - performance.now()), signal);
-      await pause(readMs + PACE_MS - performance.now(), signal);
+      await wait(readMs + PACE_MS - performance.now(), signal);
     }
   } finally {
     ear.close();

@@ -1,10 +1,11 @@
 // The uploads of the robots as rows. Announcing is idempotent by (thing, kind, sha256), across instances and for ever. What a
 // robot says it has uploaded counts only after the store itself was asked; and where the robot's word was lost, the store is
 // asked all the same, once its URL is no longer good.
+
 import { randomUUID } from 'node:crypto';
-import type { Database, Sql } from '../database/database.ts';
-import { messageOf } from '../errors.ts';
-import type { RowsMessage } from '../ingest/message.ts';
+import { messageOf } from '../../../src/base/index.ts';
+import type { Database, Sql } from '../database/index.ts';
+import type { RowsMessage } from '../messages/index.ts';
 import { limitsOf, objectKey, overLimit, PICTURES, type UploadRequest } from './kinds.ts';
 import { type ObjectStore, type SignedPut, type StoredObject, URL_LIFETIME_S } from './store.ts';
 

@@ -9,9 +9,9 @@ import { Tokens } from '../../src/auth/tokens.ts';
 import { Commands } from '../../src/commands/commands.ts';
 import type { Database } from '../../src/database/database.ts';
 import type { App } from '../../src/http/types.ts';
-import { Metrics } from '../../src/metrics.ts';
-import { httpServer, type ServerOptions } from '../../src/routes/index.ts';
-import { Wakes } from '../../src/stream/wakes.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
+import { httpServer, type ServerOptions } from '../../src/routes/server.ts';
+import { Wakes } from '../../src/stream/changeNotifier.ts';
 
 export const SECRET_KEY = 'a secret of tests, long enough for them';
 export const ORIGIN = 'https://cloud.example.org';

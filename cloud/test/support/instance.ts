@@ -3,8 +3,8 @@ import { pino } from 'pino';
 import { type Receipt, receipt } from '../../../src/wire/index.ts';
 import type { Database } from '../../src/database/database.ts';
 import { Ingest } from '../../src/ingest/ingest.ts';
-import type { Message } from '../../src/ingest/message.ts';
-import { Receipts } from '../../src/receipts.ts';
+import type { Message } from '../../src/messages/message.ts';
+import { Receipts } from '../../src/receipts/receipts.ts';
 
 export interface InstanceOptions {
   readonly patterns?: readonly string[];

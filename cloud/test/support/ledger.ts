@@ -1,6 +1,7 @@
 // What the database has of one robot.
-import { type Account, readAccounts } from '../../src/coverage.ts';
+
 import type { Database } from '../../src/database/database.ts';
+import { type Account, readAccounts } from '../../src/receipts/coverage.ts';
 
 export async function accountOf(db: Database, thing: string): Promise<Account | undefined> {
   return (await readAccounts(db, thing))[0];

@@ -2,13 +2,14 @@
 // partitions reaches in the same run, on a PostgreSQL that syncs. Messages are what a broker would deliver: as many as its window
 // lets through wait for their PUBACK.
 import { pino } from 'pino';
-import { readAccounts } from '../../../cloud/src/coverage.ts';
 import type { Database } from '../../../cloud/src/database/database.ts';
 import { migrate } from '../../../cloud/src/database/migrate.ts';
 import { postgresDatabase } from '../../../cloud/src/database/postgres.ts';
 import { Ingest } from '../../../cloud/src/ingest/ingest.ts';
-import { monthsBetween } from '../../../cloud/src/upkeep/partitions.ts';
-import { DEFAULT_RETENTION, keep } from '../../../cloud/src/upkeep/retention.ts';
+import { monthsBetween } from '../../../cloud/src/maintenance/partitions.ts';
+import { keep } from '../../../cloud/src/maintenance/retention.ts';
+import { readAccounts } from '../../../cloud/src/receipts/coverage.ts';
+import { DEFAULT_RETENTION } from '../../../cloud/src/settings/retention.ts';
 import { Postgres } from '../../support/postgres.ts';
 import type { Bench, Context, Findings } from '../bench.ts';
 import { median } from '../figures.ts';

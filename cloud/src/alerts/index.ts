@@ -1,0 +1,3 @@
+export { type Alert, acknowledgeAlert, listAlerts, markSeen, readAlert, readAlerts } from './alerts.ts';
+export { recordAlerts } from './fromRows.ts';
+export { checkSilence, type SilenceChange, setSilence } from './silence.ts';

@@ -1,0 +1,2 @@
+export { BrokerLink, type LinkState } from './link.ts';
+export { Session } from './session.ts';

@@ -1,0 +1,2 @@
+export { Refusal, SettingsError } from './errors.ts';
+export { whyUnreadable } from './whyUnreadable.ts';

@@ -1,8 +1,0 @@
-// Why a file can't be used, in words.
-import { messageOf } from './errors.ts';
-
-export function whyUnreadable(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return 'no such file';
-  return code === 'EACCES' ? 'no permission' : messageOf(error);
-}

@@ -1,0 +1,2 @@
+export { Upkeep } from './maintenance.ts';
+export { keep } from './retention.ts';

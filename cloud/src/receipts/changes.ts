@@ -1,0 +1,62 @@
+// What a batch of messages changes in the coverage: taken from the rows in the messages, not from those that turn out to
+// be new, since a row that the database has already is covered just the same.
+import { compareMarks, type Mark, type Range } from '../../../src/wire/index.ts';
+import type { EventRow, Message } from '../messages/index.ts';
+import type { OutboxChange } from './coverage.ts';
+
+export function outboxChanges(messages: readonly Message[]): OutboxChange[] {
+  const changes = new Map<string, OutboxChange>();
+  const changeOf = (thing: string, outbox: string): OutboxChange => {
+    const key = `${thing}/${outbox}`;
+    let change = changes.get(key);
+    if (!change) {
+      change = { thing, outbox, accepted: 0, mark: null, committed: [], evicted: [], corrected: false, closed: null };
+      changes.set(key, change);
+    }
+    return change;
+  };
+  for (const message of messages) {
+    if (message.kind === 'presence') {
+      const { thing, mark, outboxes = [] } = message.presence;
+      for (const [outbox, accepted] of outboxes) announce(changeOf(thing, outbox), accepted, mark);
+      continue;
+    }
+    if (!message.names) continue;
+    const { thing, outbox, accepted, mark, seqs } = message.names;
+    const change = changeOf(thing, outbox);
+    announce(change, accepted, mark);
+    for (const seq of seqs) {
+      change.committed.push(seq);
+      change.accepted = Math.max(change.accepted, seq);
+    }
+    if (message.kind === 'rows') for (const event of message.events) declare(event, (of) => changeOf(thing, of));
+  }
+  return [...changes.values()];
+}
+
+function announce(change: OutboxChange, accepted: number, mark: Mark | null): void {
+  change.accepted = Math.max(change.accepted, accepted);
+  if (mark && (!change.mark || compareMarks(mark, change.mark) > 0)) change.mark = mark;
+}
+
+/** What an event says of other rows, which may be those of an older outbox. */
+function declare({ known }: EventRow, changeOf: (outbox: string) => OutboxChange): void {
+  if (known?.kind === 'evicted') {
+    evict(changeOf(known.of), known.ranges);
+  } else if (known?.kind === 'outbox_closed') {
+    const change = changeOf(known.old);
+    change.accepted = Math.max(change.accepted, known.last_seq ?? 0);
+    change.closed = { lastSeq: known.last_seq, successor: known.successor };
+    evict(change, known.lost);
+  } else if (known?.kind === 'clock_set') {
+    changeOf(known.of).corrected = true;
+  }
+}
+
+/** A row that was evicted was once accepted, even where the cloud has never heard of it. */
+function evict(change: OutboxChange, ranges: readonly Range[]): void {
+  for (const [first, last] of ranges) {
+    change.evicted.push([first, last]);
+    change.accepted = Math.max(change.accepted, last);
+  }
+}

@@ -1,0 +1,117 @@
+// What the database has of each outbox, as ranges. One row an outbox with two multiranges, what is committed and what is
+// declared evicted: PostgreSQL merges and compares them exactly, one statement serves a whole batch, and the row's lock is the
+// lock of the outbox. Rows of ranges would need several statements for each gap that closes, and a lock of their own.
+
+import { type Mark, normalize, type Range, type Ranges, rangesOf } from '../../../src/wire/index.ts';
+import type { Sql } from '../database/index.ts';
+import type { OutboxName } from '../messages/index.ts';
+
+/** What one batch says about one outbox. It only ever adds. */
+export interface OutboxChange extends OutboxName {
+  accepted: number;
+  mark: Mark | null;
+  readonly committed: number[];
+  readonly evicted: Range[];
+  corrected: boolean;
+  closed: { readonly lastSeq: number | null; readonly successor: string } | null;
+}
+
+export interface Coverage extends OutboxName {
+  readonly accepted: number;
+  /** Committed or declared evicted. */
+  readonly covered: Ranges;
+}
+
+export interface Account {
+  readonly outbox: string;
+  readonly accepted: number;
+  readonly committed: number;
+  readonly evicted: number;
+  readonly outstanding: number;
+}
+
+/**
+ * Adds to the coverage, and holds the lock of every outbox in `changes` until the transaction ends. It has to be the first
+ * statement: rows are inserted under the lock of their outbox. Locks are taken in order of name, so that two instances
+ * can't wait for each other.
+ * @returns the outboxes whose times are corrected.
+ */
+export async function cover(sql: Sql, changes: readonly OutboxChange[]): Promise<OutboxName[]> {
+  if (changes.length === 0) return [];
+  const rows = await sql.query<{ thing: string; outbox: string; corrected: boolean }>(COVER, [
+    changes.map((change) => change.thing),
+    changes.map((change) => change.outbox),
+    changes.map((change) => change.accepted),
+    changes.map((change) => multirange(rangesOf(change.committed))),
+    changes.map((change) => multirange(normalize(change.evicted))),
+    changes.map((change) => change.mark?.[0] ?? null),
+    changes.map((change) => change.mark?.[1] ?? null),
+    changes.map((change) => change.corrected),
+    changes.map((change) => change.closed !== null),
+    changes.map((change) => change.closed?.lastSeq ?? null),
+    changes.map((change) => change.closed?.successor ?? null),
+  ]);
+  return rows.filter((row) => row.corrected).map(({ thing, outbox }) => ({ thing, outbox }));
+}
+
+const COVER = `
+insert into outboxes as o
+  (thing, outbox, accepted, committed, evicted, mark_boot, mark_ms, corrected, closed, last_seq, successor)
+select n.thing, n.outbox, n.accepted, n.committed::int8multirange, n.evicted::int8multirange,
+  n.mark_boot, n.mark_ms, n.corrected, n.closed, n.last_seq, n.successor
+from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::boolean[],
+  $9::boolean[], $10::bigint[], $11::text[])
+  as n(thing, outbox, accepted, committed, evicted, mark_boot, mark_ms, corrected, closed, last_seq, successor)
+order by n.thing, n.outbox
+on conflict (thing, outbox) do update set
+  accepted = greatest(o.accepted, excluded.accepted),
+  committed = o.committed + excluded.committed,
+  evicted = o.evicted + excluded.evicted,
+  mark_boot = greatest(o.mark_boot, excluded.mark_boot),
+  mark_ms = case
+    when o.mark_boot is null or excluded.mark_boot > o.mark_boot then excluded.mark_ms
+    when excluded.mark_boot = o.mark_boot then greatest(o.mark_ms, excluded.mark_ms)
+    else o.mark_ms end,
+  corrected = o.corrected or excluded.corrected,
+  closed = o.closed or excluded.closed,
+  last_seq = coalesce(o.last_seq, excluded.last_seq),
+  successor = coalesce(o.successor, excluded.successor)
+returning o.thing, o.outbox, o.corrected`;
+
+/** Only what is committed: never call it in a transaction that has changed something. */
+export async function readCoverage(sql: Sql, outboxes: readonly OutboxName[]): Promise<Coverage[]> {
+  const rows = await sql.query<{ thing: string; outbox: string; accepted: number; covered: string }>(
+    `select o.thing, o.outbox, o.accepted, (o.committed + o.evicted)::text as covered
+    from outboxes o join unnest($1::text[], $2::text[]) as n(thing, outbox) using (thing, outbox)`,
+    [outboxes.map((name) => name.thing), outboxes.map((name) => name.outbox)],
+  );
+  return rows.map((row) => ({ ...row, covered: rangesFrom(row.covered) }));
+}
+
+/**
+ * Each seq in 1..accepted is exactly one of committed, evicted or outstanding; committed wins. Latest outbox first. Of an outbox
+ * that was lost with its file (closed, and nobody knows its last number) nothing is outstanding: what never came counts as evicted.
+ */
+export async function readAccounts(sql: Sql, thing: string): Promise<Account[]> {
+  return sql.query<Account>(
+    `select outbox, accepted, committed, evicted, accepted - committed - evicted as outstanding from (
+      select o.outbox, o.accepted, o.first_seen_at, o.mark_boot, o.mark_ms,
+        (select coalesce(sum(upper(r) - lower(r)), 0)::bigint from unnest(o.committed) r) as committed,
+        (select coalesce(sum(upper(r) - lower(r)), 0)::bigint from unnest(case
+          when o.closed and o.last_seq is null then o.evicted + int8multirange(int8range(1, o.accepted + 1)) else o.evicted
+        end - o.committed) r) as evicted
+      from outboxes o where o.thing = $1
+    ) as counts order by mark_boot desc nulls last, mark_ms desc nulls last, first_seen_at desc, outbox`,
+    [thing],
+  );
+}
+
+/** In PostgreSQL's notation, bounds included: `{[1,5],[9,9]}`. */
+export function multirange(ranges: Ranges): string {
+  return `{${ranges.map(([first, last]) => `[${first},${last}]`).join(',')}}`;
+}
+
+/** From PostgreSQL's own form, upper bounds excluded: `{[1,6),[9,10)}`. */
+export function rangesFrom(text: string): Ranges {
+  return [...text.matchAll(/\[(\d+),(\d+)\)/g)].map((match): Range => [Number(match[1]), Number(match[2]) - 1]);
+}

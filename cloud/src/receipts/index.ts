@@ -1,0 +1,3 @@
+export { outboxChanges } from './changes.ts';
+export { cover, multirange, readAccounts } from './coverage.ts';
+export { Receipts } from './receipts.ts';

@@ -1,0 +1,159 @@
+// Tells each robot what the database has. In this order, always:
+//   1. a batch is committed, and only then the marks of its messages count as handled;
+//   2. the handled mark is taken;
+//   3. the coverage is read, in a statement of its own that sees only what is committed;
+//   4. the receipt goes out with that mark.
+// So a receipt never claims more than is committed: the read sees no open transaction, also not one of another instance. And
+// whatever this instance handled up to the mark is in the coverage it read afterwards; were the mark taken later, a message
+// committed in between could be called uncovered. A row that another instance is still committing may look uncovered: the
+// robot sends again only what it published over 60 s before the mark, and a row that comes twice is found to be the same.
+
+import type { Logger } from 'pino';
+import { messageOf } from '../../../src/base/index.ts';
+import { compareMarks, type Mark, type Receipt, receiptPages, topicsOf } from '../../../src/wire/index.ts';
+import type { Database } from '../database/index.ts';
+import type { Message, OutboxName } from '../messages/index.ts';
+import { outboxChanges } from './changes.ts';
+import { type Coverage, readCoverage } from './coverage.ts';
+
+/** Alerts of one outbox share a receipt when they come faster than this; the contract allows a second. */
+const URGENT_EVERY_MS = 500;
+const RETRY_MS = 5_000;
+/** Outboxes in one read of the coverage. */
+const READ_AT_ONCE = 500;
+
+export interface ReceiptsOptions {
+  readonly db: Database;
+  readonly log: Logger;
+  /** Shortest time between two receipts of one outbox where nothing is urgent. */
+  readonly intervalMs: number;
+  /** Resolves with the broker's PUBACK. */
+  readonly publish: (topic: string, payload: string) => Promise<void>;
+  readonly monotonicMs?: () => number;
+}
+
+interface Robot {
+  prefix: string;
+  mark: Mark;
+}
+
+export class Receipts {
+  readonly #options: ReceiptsOptions;
+  readonly #robots = new Map<string, Robot>();
+  readonly #due = new Map<string, OutboxName & { readonly dueMs: number }>();
+  readonly #sentMs = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  readonly #sending = new Set<Promise<void>>();
+  #failing = false;
+  #stopped = false;
+
+  constructor(options: ReceiptsOptions) {
+    this.#options = options;
+  }
+
+  /** Called after each commit, in order. */
+  committed(messages: readonly Message[]): void {
+    for (const message of messages) this.#handled(message);
+    const atOnce = new Set<string>();
+    const urgent = new Set<string>();
+    for (const message of messages) {
+      if (message.kind === 'presence' && message.presence.online) {
+        for (const [outbox] of message.presence.outboxes ?? []) atOnce.add(`${message.presence.thing}/${outbox}`);
+      } else if (message.kind === 'rows' && message.alert) {
+        urgent.add(`${message.names.thing}/${message.names.outbox}`);
+      }
+    }
+    const nowMs = this.#nowMs();
+    for (const name of outboxChanges(messages)) {
+      const key = `${name.thing}/${name.outbox}`;
+      const sentMs = this.#sentMs.get(key) ?? Number.NEGATIVE_INFINITY;
+      const afterMs = urgent.has(key) ? URGENT_EVERY_MS : this.#options.intervalMs;
+      this.#schedule(name, atOnce.has(key) ? nowMs : Math.max(nowMs, sentMs + Math.min(afterMs, this.#options.intervalMs)));
+    }
+    this.#arm();
+  }
+
+  /** What is under way goes out; what is due later is another instance's, or waits for the robot's next presence. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await Promise.all(this.#sending);
+  }
+
+  #handled(message: Message): void {
+    const names = message.kind === 'presence' ? message.presence : message.names;
+    if (!names || !message.prefix) return;
+    const robot = this.#robots.get(names.thing) ?? { prefix: message.prefix, mark: [0, 0] };
+    robot.prefix = message.prefix;
+    if (names.mark && compareMarks(names.mark, robot.mark) > 0) robot.mark = names.mark;
+    this.#robots.set(names.thing, robot);
+  }
+
+  #schedule({ thing, outbox }: OutboxName, dueMs: number): void {
+    const key = `${thing}/${outbox}`;
+    const known = this.#due.get(key);
+    if (!known || dueMs < known.dueMs) this.#due.set(key, { thing, outbox, dueMs });
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped || this.#due.size === 0) return;
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const { dueMs } of this.#due.values()) firstMs = Math.min(firstMs, dueMs);
+    this.#timer = setTimeout(() => this.#sendDue(), Math.max(0, firstMs - this.#nowMs()));
+  }
+
+  #sendDue(): void {
+    const nowMs = this.#nowMs();
+    const due = [...this.#due.values()].filter(({ dueMs }) => dueMs <= nowMs).slice(0, READ_AT_ONCE);
+    for (const { thing, outbox } of due) {
+      this.#due.delete(`${thing}/${outbox}`);
+      this.#sentMs.set(`${thing}/${outbox}`, nowMs);
+    }
+    if (due.length > 0) {
+      const sending = this.#send(due).finally(() => this.#sending.delete(sending));
+      this.#sending.add(sending);
+    }
+    this.#forget(nowMs);
+    this.#arm();
+  }
+
+  /** Doesn't wait for earlier receipts: one that the broker is slow to take must not delay an alert's. */
+  async #send(due: readonly OutboxName[]): Promise<void> {
+    const { db, log } = this.#options;
+    const marks = new Map(due.map(({ thing }): [string, Mark] => [thing, this.#robots.get(thing)?.mark ?? [0, 0]]));
+    try {
+      const coverages = await readCoverage(db, due);
+      await Promise.all(coverages.flatMap((coverage) => this.#pages(coverage, marks.get(coverage.thing) ?? [0, 0])));
+      if (this.#failing) log.info({ event: 'receipts_recovered' }, 'receipts go out again');
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) log.warn({ event: 'receipts_failed', reason: messageOf(error) }, 'receipts will be tried again');
+      this.#failing = true;
+      const againMs = this.#nowMs() + Math.min(RETRY_MS, this.#options.intervalMs);
+      for (const name of due) this.#schedule(name, againMs);
+      this.#arm();
+    }
+  }
+
+  #pages({ thing, outbox, accepted, covered }: Coverage, mark: Mark): Promise<void>[] {
+    const prefix = this.#robots.get(thing)?.prefix;
+    if (prefix === undefined) return [];
+    const { receipts } = topicsOf(prefix);
+    return receiptPages(covered).map((page) => {
+      const receipt: Receipt = { thing, outbox, at: Date.now(), accepted, mark, ...page };
+      return this.#options.publish(receipts, JSON.stringify(receipt));
+    });
+  }
+
+  /** When the last receipt went matters only until the next may go. */
+  #forget(nowMs: number): void {
+    for (const [key, sentMs] of this.#sentMs) {
+      if (nowMs - sentMs > this.#options.intervalMs) this.#sentMs.delete(key);
+    }
+  }
+
+  #nowMs(): number {
+    return this.#options.monotonicMs?.() ?? performance.now();
+  }
+}

@@ -1,0 +1,2 @@
+export { settingsFileFrom, settingsOf } from './settingsFile.ts';
+export { unitFor } from './unit.ts';
