@@ -1,7 +1,7 @@
 // `elderly-bot commands`: what the configuration lets the cloud do, each with a line to paste. `commands log`: the journal.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ABLE } from '../agent/commands/builtin.ts';
+import { ACTIONS } from '../agent/commands/builtin.ts';
 import { configFlag } from '../base/index.ts';
 import { argumentSchema } from '../commands/index.ts';
 import { type ArgumentConfig, type CommandConfig, loadConfig, publicationsOf } from '../config/index.ts';
@@ -40,7 +40,7 @@ export async function log(file: string | undefined, limit: number, json: boolean
 }
 
 function isAvailable({ does }: CommandConfig): boolean {
-  return does === undefined || (ABLE as readonly string[]).includes(does);
+  return does === undefined || (ACTIONS as readonly string[]).includes(does);
 }
 
 function describe(name: string, command: CommandConfig): string {

@@ -35,7 +35,7 @@ export async function guard(file: string | undefined, remap: Remap): Promise<num
   const publishStop = () => {
     for (const { publisher, message } of brakes) publisher.publish(message);
   };
-  const server = new GuardServer({ path: guardSocket(config.state_dir), publishStop, blind: (topics) => blind(brakes, topics), log });
+  const server = new GuardServer({ path: guardSocket(config.state_dir), publishStop, unable: (topics) => blind(brakes, topics), log });
   try {
     await server.start();
     log.info({ event: 'guard_ready', topics: brakes.map(({ topic }) => topic) }, 'the guard watches');
@@ -63,7 +63,7 @@ function brakesOf({ commands }: Config, motions: readonly CommandConfig[], ros: 
 /** Why a motion on these topics could not be ended; without topics, one that the robot plans itself. */
 function blind(brakes: readonly Brake[], topics: readonly string[]): string | undefined {
   if (topics.length === 0) {
-    return brakes.some(({ publisher }) => publisher.subscribers > 0) ? undefined : 'nothing on the robot hears the guard’s stop';
+    return brakes.some(({ publisher }) => publisher.subscribers > 0) ? undefined : 'no node on the robot subscribes to the guard’s stop';
   }
   for (const topic of topics) {
     const found = brakes.find((brake) => brake.topic === topic && brake.isVelocity);

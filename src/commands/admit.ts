@@ -1,6 +1,6 @@
-// Whether a command may run: one pure function, with the reason as its result. When in doubt it refuses and says so. Only a stop
-// is never in doubt: if it can be read and is not for another robot, it is a stop.
-import { type CommandConfig, DURATION, type OwnCommand, STOP } from '../config/index.ts';
+// Decides whether a command may run. Pure; the reason is part of the result. Doubt means refusal. Only a stop is never in doubt: any
+// readable stop for this robot is admitted.
+import { type BuiltinCommand, type CommandConfig, DURATION, STOP } from '../config/index.ts';
 import {
   COMMAND_ID_PATTERN,
   COMMAND_NAME_PATTERN,
@@ -11,14 +11,14 @@ import {
   type ResultStatus,
 } from '../wire/index.ts';
 import { type CheckedArguments, checkArguments } from './arguments.ts';
-import { type Heard, unmet } from './conditions.ts';
-import { type ClockFacts, notNow } from './expiry.ts';
-import { type Outgoing, outgoing, type Values } from './template.ts';
+import { type ChannelValue, unmet } from './conditions.ts';
+import { type CommandMessage, messagesFor, type Values } from './template.ts';
+import { type ClockFacts, checkTime } from './validity.ts';
 
 export interface Arrival {
   readonly payload: Buffer;
   readonly retained: boolean;
-  /** The message itself expires at the broker (MQTT 5), so its age is bounded without our clock. */
+  /** The message has an MQTT 5 expiry, so the broker bounds its age and the robot's clock does not matter. */
   readonly expires: boolean;
 }
 
@@ -26,20 +26,20 @@ export interface AdmissionFacts {
   readonly thing: string;
   readonly clock: ClockFacts;
   readonly commands: Readonly<Record<string, CommandConfig>>;
-  /** Whether this id was taken before. Never asked for a stop. */
+  /** Whether this id was accepted before. Never called for a stop. */
   readonly known: (id: string) => boolean;
-  /** Commands of this name admitted in the last minute. */
+  /** Number of commands of this name admitted in the last minute. */
   readonly recent: (name: string) => number;
-  readonly heard: (channel: string) => Heard | undefined;
-  /** The command whose motion is under way. */
+  readonly latestValue: (channel: string) => ChannelValue | undefined;
+  /** The command whose motion runs. */
   readonly moving: string | undefined;
-  /** Why no motion may begin now, such as a guard that is not there. */
+  /** Why no motion may start now, such as a missing guard. */
   readonly noMotion: string | undefined;
-  /** Why the agent can't do this itself. */
-  readonly unable: (own: OwnCommand) => string | undefined;
-  /** More commands wait than are kept: this one is answered and not looked at. */
+  /** Why the agent can't execute this built-in command. */
+  readonly unable: (own: BuiltinCommand) => string | undefined;
+  /** The inbox is full: this command is refused without a check. */
   readonly flooded: boolean;
-  /** The agent is on its way down: nothing begins any more. */
+  /** The agent is stopping: no command starts. */
   readonly stopping: boolean;
 }
 
@@ -50,17 +50,17 @@ export interface Admitted {
   readonly name: string;
   readonly config: CommandConfig;
   readonly values: Values;
-  readonly messages: readonly Outgoing[];
+  readonly messages: readonly CommandMessage[];
   readonly clamped: readonly string[];
-  /** The motion it begins or ends. */
+  /** The motion that the command starts or ends. */
   readonly motion: { readonly begins: true; readonly durationMs: number } | { readonly begins: false } | undefined;
-  /** How long it still comes from now, by a clock that is trusted. */
+  /** Time until the command expires, in milliseconds; undefined without a trusted clock. */
   readonly validMs?: number | undefined;
 }
 
 export interface Refused {
   readonly verdict: 'refused';
-  /** Absent where none could be read: then there is nobody to answer. */
+  /** Absent if the payload has no readable id; then there is no result. */
   readonly id: string | undefined;
   readonly name: string | undefined;
   readonly status: Extract<ResultStatus, 'rejected' | 'expired'>;
@@ -68,7 +68,7 @@ export interface Refused {
   readonly detail: string;
 }
 
-/** Taken before: already answered, so neither run nor answered again. */
+/** Accepted before: the command has its result, so it neither runs nor gets another result. */
 export interface Duplicate {
   readonly verdict: 'duplicate';
   readonly id: string;
@@ -76,22 +76,24 @@ export interface Duplicate {
 
 export type Verdict = Admitted | Refused | Duplicate;
 
+/** @returns the command with its messages, the reason of a refusal, or a duplicate's id */
+/** @returns the command with its messages, the reason of a refusal, or a duplicate's id */
 export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
   const { payload } = arrival;
   if (payload.length > MAX_COMMAND_BYTES) {
-    return refuse({}, 'too_large', `${payload.length} bytes, at most ${MAX_COMMAND_BYTES} are read`);
+    return refuse({}, 'too_large', `${payload.length} bytes; at most ${MAX_COMMAND_BYTES} are allowed`);
   }
   const json = parse(payload);
   const names = namesOf(json);
   const stop = asStop(names, arrival, facts);
   if (stop) return stop;
   if (names.id !== undefined && facts.known(names.id)) return { verdict: 'duplicate', id: names.id };
-  if (facts.flooded) return refuse(names, 'rate_limited', 'more commands came at once than the robot looks at');
+  if (facts.flooded) return refuse(names, 'rate_limited', 'too many commands arrived at once');
   if (facts.stopping) return refuse(names, 'not_allowed', 'the agent is stopping');
   if (arrival.retained) return refuse(names, 'retained', 'a retained command is an old command; publish it without the retain flag');
   const parsed = commandSchema.safeParse(json);
   if (!parsed.success) return refuse(names, 'malformed', parsed.error.issues[0]?.message ?? 'not a JSON object');
-  // zod leaves a key `__proto__` out without a word; here it is an argument nobody knows, like any other.
+  // zod silently drops a key `__proto__`; here it must be refused as an unknown argument like any other.
   const command: Command =
     parsed.data.args === undefined ? parsed.data : { ...parsed.data, args: (json as { args: Command['args'] }).args };
   const config = configOf(command.command, facts);
@@ -99,15 +101,15 @@ export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
   return admitKnown(command, config, arrival, facts) ?? admitArguments(command, config, facts);
 }
 
-/** Whether this is a stop, so that it can go ahead of what waits. */
+/** Whether this is a stop, which overtakes all waiting commands. */
 export function isStop(arrival: Arrival, facts: Pick<AdmissionFacts, 'thing' | 'commands'>): boolean {
   const { payload } = arrival;
-  // A stop that hides its name behind escapes is found in its turn.
+  // A stop whose name is written with JSON escapes is found later, in order.
   if (payload.length > MAX_COMMAND_BYTES || !payload.includes(STOP)) return false;
   return asStop(namesOf(parse(payload)), arrival, facts) !== undefined;
 }
 
-/** Whether the sender, the moment and the robot's abilities allow it. */
+/** Checks sender, time and the robot's abilities. */
 function admitKnown(command: Command, config: CommandConfig, arrival: Arrival, facts: AdmissionFacts): Refused | undefined {
   const { id, thing, expires_at: expiresAt } = command;
   const names = { id, name: command.command };
@@ -115,37 +117,37 @@ function admitKnown(command: Command, config: CommandConfig, arrival: Arrival, f
   const isLegacy = config.legacy && id === undefined && thing === undefined && expiresAt === undefined;
   if (!isLegacy) {
     if (id === undefined || thing === undefined || expiresAt === undefined) {
-      return refuse(names, 'malformed', 'id, thing and expires_at are needed');
+      return refuse(names, 'malformed', 'id, thing and expires_at are required');
     }
-    const late = notNow({ ...command, expires_at: expiresAt }, config, arrival.expires, facts.clock);
+    const late = checkTime({ ...command, expires_at: expiresAt }, config, arrival.expires, facts.clock);
     if (late) return { verdict: 'refused', ...names, ...late };
   }
   const unable = config.does && facts.unable(config.does);
   return unable === undefined ? undefined : refuse(names, 'not_allowed', unable);
 }
 
-/** Whether what it carries, how often it came, and the state of the robot allow it. */
+/** Checks arguments, rate and the robot's state. */
 function admitArguments(command: Command, config: CommandConfig, facts: AdmissionFacts): Verdict {
   const names = { id: command.id, name: command.command };
   const args = checkArguments(command, config);
   if (typeof args === 'string') return refuse(names, 'bad_arguments', args);
-  if (facts.recent(names.name) >= config.rate) return refuse(names, 'rate_limited', `more than ${config.rate} a minute`);
+  if (facts.recent(names.name) >= config.rate) return refuse(names, 'rate_limited', `more than ${config.rate} per minute`);
   const motion = motionOf(config, args);
   if (motion?.begins !== false) {
-    const why = unmet(config.when, config.fresh_within, facts.heard);
+    const why = unmet(config.when, config.fresh_within, facts.latestValue);
     if (why !== undefined) return refuse(names, 'condition_not_met', why);
   }
   if (motion && facts.moving !== undefined && facts.moving !== names.name) {
-    return refuse(names, 'motion_busy', `${facts.moving} is under way; ${STOP} ends it`);
+    return refuse(names, 'motion_busy', `${facts.moving} is running; ${STOP} ends it`);
   }
   if (motion?.begins && facts.noMotion !== undefined) return refuse(names, 'not_allowed', facts.noMotion);
   const { values, clamped } = args;
   const { trusted, wallMs } = facts.clock;
   const validMs = trusted && command.expires_at !== undefined ? command.expires_at - wallMs : undefined;
-  return { verdict: 'admitted', ...names, config, values, messages: outgoing(config, values), clamped, motion, validMs };
+  return { verdict: 'admitted', ...names, config, values, messages: messagesFor(config, values), clamped, motion, validMs };
 }
 
-/** A command of the same name takes a motion over; with the arguments of `motion_unless` it ends it. */
+/** A command replaces a running motion of the same name; with the arguments of `motion_unless` it ends the motion. */
 function motionOf(config: CommandConfig, { given, values }: CheckedArguments): Admitted['motion'] {
   if (!config.motion) return undefined;
   const unless = Object.entries(config.motion_unless ?? {});
@@ -153,7 +155,7 @@ function motionOf(config: CommandConfig, { given, values }: CheckedArguments): A
   return { begins: true, durationMs: Number(values[DURATION]) };
 }
 
-/** Clocks, rates, conditions and what it carries beside don't matter: twice or late does no harm, not at all could. */
+/** Ignores clock, rate, conditions and other fields: a stop that comes twice or late does no harm, a refused stop could. */
 function asStop(
   { id, name, thing }: Names,
   { retained }: Arrival,
@@ -162,7 +164,7 @@ function asStop(
   const config = name === STOP ? configOf(STOP, facts) : undefined;
   const isOurs = thing === undefined || thing === facts.thing;
   if (!config || !isOurs || retained) return undefined;
-  return { verdict: 'stop', id, name: STOP, config, values: {}, messages: outgoing(config, {}), clamped: [], motion: undefined };
+  return { verdict: 'stop', id, name: STOP, config, values: {}, messages: messagesFor(config, {}), clamped: [], motion: undefined };
 }
 
 function configOf(name: string, { commands }: Pick<AdmissionFacts, 'commands'>): CommandConfig | undefined {
@@ -179,7 +181,7 @@ interface Names {
   readonly thing?: unknown;
 }
 
-/** Id, name and thing of whatever arrived, so that also a malformed command is answered to the one who sent it. */
+/** Id, name and thing of any payload, so that even a malformed command gets a result. */
 function namesOf(json: unknown): Names {
   if (json === null || typeof json !== 'object') return {};
   const { id, command, thing } = json as { id?: unknown; command?: unknown; thing?: unknown };

@@ -1,18 +1,18 @@
-// A command's arguments against what the configuration allows. Pure.
+// Checks a command's arguments against its configuration. Pure.
 import type { ArgumentConfig, CommandConfig } from '../config/index.ts';
 import type { Command } from '../wire/index.ts';
 import type { Values } from './template.ts';
 
 export interface CheckedArguments {
-  /** As they were given, or the default: a chosen name is the name. */
+  /** Given or default values; a choice is its name. */
   readonly given: Values;
-  /** As they go into the message: within limits, and a chosen name is what it stands for. */
+  /** Values for the message: clamped to their limits, and a choice is the message part that it stands for. */
   readonly values: Values;
-  /** Names of numbers that were brought back into their limits. */
+  /** Names of the clamped numbers. */
   readonly clamped: readonly string[];
 }
 
-/** @returns the arguments, or a sentence on what is wrong with them. */
+/** @returns the arguments, or the reason why they are invalid. */
 export function checkArguments(command: Command, config: CommandConfig): CheckedArguments | string {
   const arrived = givenArguments(command);
   if (typeof arrived === 'string') return arrived;
@@ -27,8 +27,8 @@ export function checkArguments(command: Command, config: CommandConfig): Checked
       if (rules.required) return `argument ${name} is missing`;
       continue;
     }
-    const wrong = wrongWith(value, rules);
-    if (wrong !== undefined) return `argument ${name}: ${wrong}`;
+    const fault = faultOf(value, rules);
+    if (fault !== undefined) return `argument ${name}: ${fault}`;
     const kept = typeof value === 'number' ? clamp(value, rules) : value;
     if (kept !== value) clamped.push(name);
     given[name] = kept;
@@ -43,19 +43,19 @@ function givenArguments(command: Command): Map<string, unknown> | string {
   return new Map(command.value === undefined ? [] : [['value', command.value]]);
 }
 
-function wrongWith(value: unknown, rules: ArgumentConfig): string | undefined {
+function faultOf(value: unknown, rules: ArgumentConfig): string | undefined {
   if (rules.type === 'integer' ? !Number.isSafeInteger(value) : typeof value !== rules.type) return `expected ${rules.type}`;
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'expected a finite number';
-  return typeof value === 'string' ? wrongWithText(value, rules) : undefined;
+  return typeof value === 'string' ? textFaultOf(value, rules) : undefined;
 }
 
-function wrongWithText(value: string, rules: ArgumentConfig): string | undefined {
-  if (value.length > rules.max_length) return `longer than ${rules.max_length} characters`;
+function textFaultOf(value: string, rules: ArgumentConfig): string | undefined {
+  if (value.length > rules.max_length) return `expected at most ${rules.max_length} characters`;
   const names = rules.enum ?? (rules.choices && Object.keys(rules.choices));
   if (names && !names.includes(value)) return `expected one of ${names.join(', ')}`;
   if (rules.pattern && !new RegExp(`^(?:${rules.pattern})$`, 'u').test(value)) return `expected to match ${rules.pattern}`;
-  // A ROS string ends at NUL for C++ subscribers, and half a surrogate pair is no text.
-  return /\0|\p{Surrogate}/u.test(value) ? 'expected text without NUL and without half characters' : undefined;
+  // A ROS string ends at NUL for C++ subscribers, and a lone surrogate is not valid text.
+  return /\0|\p{Surrogate}/u.test(value) ? 'expected text without NUL and lone surrogates' : undefined;
 }
 
 function clamp(value: number, { min, max }: ArgumentConfig): number {

@@ -1,101 +1,101 @@
-// Commands from their arrival to their answer: each is admitted or refused, what is admitted runs, every id gets one result. A stop
-// goes ahead of everything that waits.
+// Takes each command from arrival to result: it is admitted or refused, an admitted command runs, every id gets one result. A stop
+// overtakes all waiting commands.
 import type { Logger } from 'pino';
 import type { Clock } from '../clock/index.ts';
-import { type CommandConfig, type OwnCommand, STOP } from '../config/index.ts';
+import { type BuiltinCommand, type CommandConfig, STOP } from '../config/index.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
 import type { HistogramStatus } from '../status/index.ts';
 import { type AdmissionFacts, type Arrival, admit, isStop, type Refused, type Verdict } from './admit.ts';
-import { Answers } from './answers.ts';
-import type { Heard } from './conditions.ts';
+import type { ChannelValue } from './conditions.ts';
+import { type BuiltinActions, Executor, type Timing } from './executor.ts';
 import { Inbox } from './inbox.ts';
 import { Motion, type MotionGuard } from './motion.ts';
-import { Outlets } from './outlets.ts';
-import type { CommandPublisher } from './publish.ts';
-import { Rates } from './rates.ts';
-import { type Order, type OwnWork, Runs } from './runs.ts';
+import type { CommandPublisher } from './publication.ts';
+import { CommandPublishers } from './publishers.ts';
+import { RateLimiter } from './rateLimiter.ts';
+import { Results } from './results.ts';
 
 export interface CommandsOptions {
   readonly thing: string;
   readonly commands: Readonly<Record<string, CommandConfig>>;
-  /** For each command its publishers, in the order of its messages. */
+  /** The publishers of each command, in the order of its messages. */
   readonly publishers: ReadonlyMap<string, readonly CommandPublisher[]>;
   readonly outbox: Outbox;
   readonly journal: CommandJournal;
   readonly clock: Clock;
   readonly guard: MotionGuard;
-  readonly own: OwnWork;
+  readonly builtin: BuiltinActions;
   /** A channel's latest value. */
-  readonly heard: (channel: string) => Heard | undefined;
-  /** How long the present connection to the broker has lasted; undefined where there is none. */
+  readonly latestValue: (channel: string) => ChannelValue | undefined;
+  /** Age of the current connection to the broker; undefined without a connection. */
   readonly connectedForMs: () => number | undefined;
   readonly log: Logger;
 }
 
-interface Job extends Order {
+interface Job extends Timing {
   readonly arrival: Arrival;
 }
 
 export class Commands {
   readonly #options: CommandsOptions;
-  readonly #answers: Answers;
-  readonly #outlets: Outlets;
+  readonly #results: Results;
+  readonly #publishers: CommandPublishers;
   readonly #motion: Motion;
-  readonly #runs: Runs;
-  readonly #rates: Rates;
+  readonly #executor: Executor;
+  readonly #rateLimiter: RateLimiter;
   readonly #inbox = new Inbox<Job>((job) => this.#handle(job, false));
 
   constructor(options: CommandsOptions) {
     this.#options = options;
-    this.#outlets = new Outlets(options.publishers, options.commands[STOP], options.log);
-    this.#answers = new Answers(options.outbox, options.journal, options.clock);
+    this.#publishers = new CommandPublishers(options.publishers, options.commands[STOP], options.log);
+    this.#results = new Results(options.outbox, options.journal, options.clock);
     this.#motion = new Motion(options.guard, options.log);
-    this.#rates = new Rates(options.clock);
-    this.#runs = new Runs({ ...options, answers: this.#answers, outlets: this.#outlets, motion: this.#motion });
+    this.#rateLimiter = new RateLimiter(options.clock);
+    this.#executor = new Executor({ ...options, results: this.#results, publishers: this.#publishers, motion: this.#motion });
   }
 
-  /** Answers for commands that an earlier run began and never ended: nobody knows, and nobody tries again. */
+  /** Reports `unknown` for commands that an earlier run began and never ended: their effect is unknown, and they must not run again. */
   start(): void {
     for (const { id, command } of this.#options.journal.unfinished()) {
-      this.#answers.give(id, { command, status: 'unknown', detail: 'the agent ended while this command ran' });
+      this.#results.add(id, { command, status: 'unknown', detail: 'the agent ended while this command ran' });
     }
   }
 
-  /** Ends every motion at once, and answers what waits. */
+  /** Ends every motion at once, and gives waiting commands their results. */
   async stop(): Promise<void> {
-    this.#runs.beginStopping('the agent stops');
+    this.#executor.beginStopping('the agent stops');
     for (const job of this.#inbox.clear()) this.#handle(job, false);
-    await this.#runs.ended();
-    this.#answers.finish();
+    await this.#executor.ended();
+    this.#results.finish();
   }
 
-  /** Ends every motion, such as when the link to the broker is lost: a stop could not come any more. */
+  /** Ends every motion, for example when the link to the broker is lost and no stop could arrive. */
   halt(why: string): void {
-    this.#runs.halt(why);
+    this.#executor.halt(why);
   }
 
   counts(): Readonly<Record<string, number>> {
-    return this.#answers.counts;
+    return this.#results.counts;
   }
 
-  /** The command that moves the robot, or is about to. */
+  /** The command that moves the robot or is about to. */
   get moving(): string | null {
     return this.#motion.name ?? null;
   }
 
   latency(): HistogramStatus {
-    return this.#outlets.latency();
+    return this.#publishers.latency();
   }
 
   receive(arrival: Arrival): void {
-    const job = { arrival, receivedMs: performance.now(), stops: this.#runs.stops };
+    const job = { arrival, receivedMs: performance.now(), stops: this.#executor.stops };
     if (isStop(arrival, this.#options)) this.#handle(job, false);
     else if (!this.#inbox.put(job)) this.#handle(job, true);
   }
 
-  /** What shows whether a command worked. */
-  evidence(command: string, value: unknown): void {
-    this.#runs.evidence(command, value);
+  /** A value on the confirmation topic of a command. */
+  confirm(command: string, value: unknown): void {
+    this.#executor.confirm(command, value);
   }
 
   #handle(job: Job, flooded: boolean): 'ran' | 'refused' {
@@ -103,50 +103,50 @@ export class Commands {
     try {
       verdict = admit(job.arrival, this.#facts(flooded));
     } catch (error) {
-      // The journal can't be read: whether this command ran before is in doubt, so it does not run.
-      this.#options.log.error({ event: 'command_not_checked', err: error }, 'a command was refused: the journal can’t be read');
-      this.#answers.count('failed');
+      // Without the journal nobody knows whether this command ran before, so it must not run.
+      this.#options.log.error({ event: 'command_not_checked', err: error }, 'a command was refused because the journal can’t be read');
+      this.#results.count('failed');
       return 'refused';
     }
     if (verdict.verdict === 'admitted') {
-      this.#rates.count(verdict.name);
-      this.#runs.begin(verdict, job);
-    } else if (verdict.verdict === 'stop') this.#runs.stop(verdict, job);
+      this.#rateLimiter.count(verdict.name);
+      this.#executor.begin(verdict, job);
+    } else if (verdict.verdict === 'stop') this.#executor.stop(verdict, job);
     else if (verdict.verdict === 'refused') this.#refuse(verdict);
     else {
-      this.#answers.count('duplicate');
-      this.#options.log.info({ event: 'command_duplicate', id: verdict.id }, 'a command came twice and was not run again');
+      this.#results.count('duplicate');
+      this.#options.log.info({ event: 'command_duplicate', id: verdict.id }, 'a repeated command was not run again');
     }
     return verdict.verdict === 'admitted' ? 'ran' : 'refused';
   }
 
   #facts(flooded: boolean): AdmissionFacts {
-    const { thing, commands, clock, heard, connectedForMs } = this.#options;
+    const { thing, commands, clock, latestValue, connectedForMs } = this.#options;
     const wallMs = clock.wall();
     const connectedFor = connectedForMs();
     return {
       thing,
       commands,
       clock: { wallMs, trusted: clock.trusted(), connectedAtMs: connectedFor === undefined ? undefined : wallMs - connectedFor },
-      known: (id) => this.#answers.isTaken(id),
-      recent: (name) => this.#rates.lastMinute(name),
-      heard,
+      known: (id) => this.#results.isAccepted(id),
+      recent: (name) => this.#rateLimiter.lastMinute(name),
+      latestValue,
       moving: this.#motion.name,
       noMotion: this.#motion.missing,
-      unable: (own) => this.unable(own),
+      unable: (name) => this.unable(name),
       flooded,
-      stopping: this.#runs.isStopping,
+      stopping: this.#executor.isStopping,
     };
   }
 
-  /** Why the agent can't do this itself; undefined when it can. */
-  unable(own: OwnCommand): string | undefined {
-    return this.#options.own[own] ? undefined : `${own} is not set up on this robot`;
+  /** Why the agent can't execute this built-in command; undefined if it can. */
+  unable(name: BuiltinCommand): string | undefined {
+    return this.#options.builtin[name] ? undefined : `${name} is not set up on this robot`;
   }
 
   #refuse({ id, name, status, reason, detail }: Refused): void {
     const result = { status, ...(name ? { command: name } : {}), ...(reason ? { reason } : {}), detail };
-    const isAtOnce = this.#answers.refuse(id, result);
-    this.#options.log[isAtOnce ? 'warn' : 'debug']({ event: 'command_refused', id, ...result }, 'a command was refused');
+    const isAdded = this.#results.refuse(id, result);
+    this.#options.log[isAdded ? 'warn' : 'debug']({ event: 'command_refused', id, ...result }, 'a command was refused');
   }
 }

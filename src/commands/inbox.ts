@@ -1,11 +1,11 @@
-// Commands that came and were not looked at yet. One that ran gives way to the event loop before the next, so that a stop behind
-// twenty others in one packet is found after the first; the room is bounded, and what finds none is told so at once.
+// Queue of commands that arrived and were not handled yet. After a command ran, the event loop gets a turn, so a stop behind twenty
+// other commands in one packet is found after the first. The queue is bounded; a command that does not fit is refused at once.
 
-/** A broker has at most 20 unacknowledged messages on their way to us; the rest of the room is for a loop that was busy. */
-const ROOM = 256;
+/** A broker has at most 20 unacknowledged messages in flight; the rest is reserve for a busy event loop. */
+const CAPACITY = 256;
 
-/** Refusals cost microseconds; after this many the rest of the program has its turn. */
-const REFUSALS_A_TURN = 64;
+/** Refusals cost microseconds each; after this many the event loop gets a turn. */
+const REFUSALS_PER_TURN = 64;
 
 export class Inbox<T> {
   readonly #waiting: T[] = [];
@@ -16,15 +16,15 @@ export class Inbox<T> {
     this.#handle = handle;
   }
 
-  /** Handles it now where nothing else was handled in this turn of the event loop. @returns false where there is no room. */
+  /** Handles the item now if nothing else was handled in this turn of the event loop. @returns false if the queue is full. */
   put(item: T): boolean {
-    if (this.#waiting.length >= ROOM) return false;
+    if (this.#waiting.length >= CAPACITY) return false;
     this.#waiting.push(item);
     if (this.#turn === undefined) this.#work();
     return true;
   }
 
-  /** Takes out everything that waits. */
+  /** Removes and returns all waiting items. */
   clear(): T[] {
     clearImmediate(this.#turn);
     this.#turn = undefined;
@@ -36,7 +36,7 @@ export class Inbox<T> {
       this.#turn = undefined;
       if (this.#waiting.length > 0) this.#work();
     });
-    for (let n = 0; n < REFUSALS_A_TURN; n++) {
+    for (let n = 0; n < REFUSALS_PER_TURN; n++) {
       const item = this.#waiting.shift();
       if (item === undefined || this.#handle(item) === 'ran') return;
     }

@@ -1,39 +1,39 @@
-// One motion at a time, and each has an end: its duration, a stop, a lost link, the agent's own end, or the guard's. A motion begins
-// only once the guard, a process of its own, has confirmed that it will end it if this one can't.
+// One motion at a time. Each motion ends: by its duration, a stop, a lost link, the agent's end, or the guard. A motion starts only
+// after the guard, a process of its own, confirmed that it will end the motion if this process can't.
 import type { Logger } from 'pino';
 import { messageOf } from '../base/index.ts';
 
-/** The process that publishes the stop when this one dies, is halted or stalls with a motion under way. */
+/** The process that publishes the stop if this one dies, is suspended or stalls during a motion. */
 export interface MotionGuard {
-  /** Why no motion may begin: the guard is not there, or hears no robot; undefined when all is well. */
+  /** Why no motion may start: the guard is missing, or finds no subscriber; undefined if it is ready. */
   readonly missing: string | undefined;
-  /** Resolves once the guard watches over a motion of this length in milliseconds on these topics; rejects with why it does not. */
+  /** Resolves once the guard supervises a motion of this length in milliseconds on these topics; rejects with the reason if it refuses. */
   arm(durationMs: number, topics: readonly string[]): Promise<Armed>;
-  /** Lets the guard publish the stop now. */
+  /** Makes the guard publish the stop now. */
   trip(): void;
 }
 
 export interface Armed {
-  /** The motion is over; nothing happens where a later one was armed meanwhile. */
+  /** Reports the end of the motion; has no effect if a later motion was armed meanwhile. */
   disarm(): void;
 }
 
-/** How a motion that runs is ended. */
+/** Ways to end a running motion. */
 export interface Brakes {
-  /** Zero velocity on the motion's own topics; nothing for a motion that the robot plans itself. */
+  /** Publishes zero velocity on the motion's topics; does nothing for a motion that the robot plans itself. */
   readonly zero: () => void;
-  /** The stop command's messages: zero velocity and the cancelling of goals. */
+  /** Publishes the stop command's messages: zero velocity, and the cancellation of goals. */
   readonly stop: () => void;
-  /** The topics zero velocity goes to. Without any the motion is one that the robot plans, and its goal has to be cancelled. */
+  /** Topics for zero velocity. Empty for a motion that the robot plans itself, whose goal must be cancelled. */
   readonly topics: readonly string[];
 }
 
-/** The right to move, from admission on. */
-export interface Turn {
+/** The right to move, held from admission on. */
+export interface MotionClaim {
   readonly name: string;
 }
 
-interface UnderWay extends Turn, Brakes {
+interface RunningMotion extends MotionClaim, Brakes {
   readonly timer: NodeJS.Timeout;
   readonly armed: Armed;
 }
@@ -41,45 +41,45 @@ interface UnderWay extends Turn, Brakes {
 export class Motion {
   readonly #guard: MotionGuard;
   readonly #log: Logger;
-  #turn: Turn | undefined;
-  #underWay: UnderWay | undefined;
+  #claim: MotionClaim | undefined;
+  #running: RunningMotion | undefined;
 
   constructor(guard: MotionGuard, log: Logger) {
     this.#guard = guard;
     this.#log = log;
   }
 
-  /** The command that moves the robot, or is about to. */
+  /** The command that moves the robot or is about to. */
   get name(): string | undefined {
-    return this.#turn?.name ?? this.#underWay?.name;
+    return this.#claim?.name ?? this.#running?.name;
   }
 
   get missing(): string | undefined {
     return this.#guard.missing;
   }
 
-  /** Takes the right to move; an earlier command of the same name that has not begun loses it. */
-  claim(name: string): Turn {
+  /** Takes the right to move; an earlier command of the same name that has not started loses it. */
+  claim(name: string): MotionClaim {
     const turn = { name };
-    this.#turn = turn;
+    this.#claim = turn;
     return turn;
   }
 
-  isCurrent(turn: Turn): boolean {
-    return this.#turn === turn;
+  isCurrent(turn: MotionClaim): boolean {
+    return this.#claim === turn;
   }
 
-  /** The command ends without having moved anything. */
-  release(turn: Turn): void {
-    if (this.#turn === turn) this.#turn = undefined;
+  /** The command ends without a motion. */
+  release(turn: MotionClaim): void {
+    if (this.#claim === turn) this.#claim = undefined;
   }
 
   /**
-   * Begins the motion in place of the one of the same name that is under way.
-   * @param begin publishes it.
-   * @throws Error with why it did not begin: what the guard says, or that a stop came first; or what `begin` throws.
+   * Starts the motion; it replaces a running one of the same name.
+   * @param begin publishes the motion.
+   * @throws Error with the reason if the guard refuses or a stop came first; or the error of `begin`.
    */
-  async begin(turn: Turn, durationMs: number, brakes: Brakes, begin: () => void): Promise<void> {
+  async begin(turn: MotionClaim, durationMs: number, brakes: Brakes, begin: () => void): Promise<void> {
     let armed: Armed;
     const askedMs = performance.now();
     try {
@@ -88,47 +88,47 @@ export class Motion {
       this.release(turn);
       throw error;
     }
-    if (this.#turn !== turn) {
-      if (!this.#underWay) armed.disarm();
-      throw new Error('it was stopped, or taken over, before it began');
+    if (this.#claim !== turn) {
+      if (!this.#running) armed.disarm();
+      throw new Error('it was stopped or replaced before it started');
     }
-    this.#turn = undefined;
-    clearTimeout(this.#underWay?.timer);
+    this.#claim = undefined;
+    clearTimeout(this.#running?.timer);
     const timer = setTimeout(() => this.#end(), durationMs);
-    this.#underWay = { ...turn, ...brakes, timer, armed };
+    this.#running = { ...turn, ...brakes, timer, armed };
     try {
       begin();
     } catch (error) {
       this.halt('it could not be published');
       throw error;
     }
-    // This process stood still between the guard's word and the motion: the guard has already ended it, and watches no longer.
-    if (performance.now() - askedMs > durationMs) this.halt('the agent stood still while it began');
+    // If this process stalled between the guard's answer and the motion, the guard's supervision has already ended.
+    if (performance.now() - askedMs > durationMs) this.halt('the agent stalled while the motion started');
   }
 
-  /** The robot was told by the command itself that this motion is over, or evidence says that it is. */
+  /** The motion is over: its command ended it, or a confirmation shows its end. */
   over(name: string): void {
-    if (this.#underWay?.name === name) this.#letGo(this.#underWay);
+    if (this.#running?.name === name) this.#finish(this.#running);
   }
 
-  /** Ends whatever moves, and whatever is about to. */
+  /** Ends the running motion, and revokes the claim of one that is about to start. */
   halt(why: string): void {
-    this.#turn = undefined;
-    const motion = this.#underWay;
+    this.#claim = undefined;
+    const motion = this.#running;
     if (!motion) return;
     this.#log.warn({ event: 'motion_halted', command: motion.name, reason: why }, `${motion.name} was ended: ${why}`);
     this.#publish([motion.zero, motion.stop]);
-    this.#letGo(motion);
+    this.#finish(motion);
   }
 
   #end(): void {
-    const motion = this.#underWay;
+    const motion = this.#running;
     if (!motion) return;
     this.#publish([motion.topics.length > 0 ? motion.zero : motion.stop]);
-    this.#letGo(motion);
+    this.#finish(motion);
   }
 
-  /** What ROS refuses here, the guard's own node has to do. */
+  /** If publishing fails here, the guard's own node must do it. */
   #publish(brakes: readonly (() => void)[]): void {
     for (const brake of brakes) {
       try {
@@ -140,9 +140,9 @@ export class Motion {
     }
   }
 
-  #letGo(motion: UnderWay): void {
+  #finish(motion: RunningMotion): void {
     clearTimeout(motion.timer);
-    this.#underWay = undefined;
+    this.#running = undefined;
     motion.armed.disarm();
   }
 }

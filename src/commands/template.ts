@@ -1,22 +1,21 @@
-// The ROS messages of a command: the configuration's templates with `$name` replaced by that argument. Pure.
-
+// Builds a command's ROS messages: the configuration's templates with each `$name` replaced by that argument. Pure.
 import { type CommandConfig, nameIn, type Publication, publicationsOf } from '../config/index.ts';
 
-/** Arguments by name; a chosen name stands for whatever part of a message the configuration gives it. */
+/** Arguments by name; a choice is already replaced by its message part. */
 export type Values = Readonly<Record<string, unknown>>;
 
-/** One message of a command, ready to be published. */
-export interface Outgoing {
+/** A ROS message of a command, ready to publish. */
+export interface CommandMessage {
   readonly topic: string;
   readonly type: string;
   readonly message: Readonly<Record<string, unknown>>;
 }
 
-export function outgoing(config: CommandConfig, values: Values): Outgoing[] {
+export function messagesFor(config: CommandConfig, values: Values): CommandMessage[] {
   return publicationsOf(config).map(({ topic, type, message }: Publication) => ({ topic, type, message: fill(message, values) }));
 }
 
-/** A part of a template; undefined where it stands for an argument that was not given. */
+/** Fills a part of a template; undefined if its argument was not given. */
 export function fillPart(part: unknown, values: Values): unknown {
   const name = nameIn(part);
   if (name !== undefined) return Object.hasOwn(values, name) ? values[name] : undefined;
@@ -24,7 +23,7 @@ export function fillPart(part: unknown, values: Values): unknown {
   return part !== null && typeof part === 'object' ? fill(part as Values, values) : part;
 }
 
-/** A field that stands for an argument that was not given is left out: it keeps ROS's own default. */
+/** A field whose argument was not given is omitted, so it keeps ROS's own default. */
 function fill(template: Values, values: Values): Record<string, unknown> {
   const filled = Object.entries(template).map(([field, part]) => [field, fillPart(part, values)] as const);
   return Object.fromEntries(filled.filter(([, part]) => part !== undefined));

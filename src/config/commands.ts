@@ -8,8 +8,8 @@ import { namesIn } from './templates.ts';
 import { durationBetween } from './units.ts';
 
 /** Commands that the agent executes itself; all others publish a ROS message. */
-export const OWN_COMMANDS = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const;
-export type OwnCommand = (typeof OWN_COMMANDS)[number];
+export const BUILTIN_COMMANDS = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const;
+export type BuiltinCommand = (typeof BUILTIN_COMMANDS)[number];
 
 /** The command of this name is always admitted, is published before it is recorded, and ends every motion. */
 export const STOP = 'stop';
@@ -55,7 +55,7 @@ export type ConfirmConfig = z.infer<typeof confirm>;
 export const commandConfig = z
   .strictObject({
     /** An action of the agent itself, instead of a ROS message. */
-    does: z.enum(OWN_COMMANDS).optional(),
+    does: z.enum(BUILTIN_COMMANDS).optional(),
     topic: rosName.optional(),
     type: rosType.optional(),
     /** Template of the ROS message: a string `$name` is replaced by that argument. A single argument is called `value`. */

@@ -2,13 +2,13 @@ export type { ArgumentConfig } from './arguments.ts';
 export { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type PrivacyZone } from './camera.ts';
 export { type AlertWhen, type ChannelConfig, type Deadband, SILENT_SUFFIX } from './channel.ts';
 export {
+  BUILTIN_COMMANDS,
+  type BuiltinCommand,
   type CommandConfig,
   type ConfirmConfig,
   DURATION,
   isVelocity,
   MAX_DRIVE_MS,
-  OWN_COMMANDS,
-  type OwnCommand,
   type Publication,
   publicationsOf,
   STOP,

@@ -1,4 +1,4 @@
-// Channels against real publishers of another make: whatever their type and quality of service, they are heard, or it is said why not.
+// Channels against real publishers of another make: whatever their type and quality of service, they are latestValue, or it is said why not.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -87,19 +87,19 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await peer.advertise('/robot/later', BOOL);
     await peer.matched('/robot/later');
     await peer.publish('/robot/later', BOOL, { data: true });
-    await until(() => one('later').value === true, 'who came later is heard');
+    await until(() => one('later').value === true, 'who came later is latestValue');
     const [alert] = rows();
     assert.match(String(alert?.body), /^true,{"alert":"raised","incident":"[\w-]{12}"}$/);
   });
 
-  it('are heard on the topic that the robot’s remapping rules give, and name that one', async () => {
+  it('are latestValue on the topic that the robot’s remapping rules give, and name that one', async () => {
     start('  leak: { topic: leak, type: std_msgs/Bool, max_silence: 1s }\n', ', remap: { leak: /sensors/leak }');
     await until(() => one('leak').silent, 'it is silent');
     assert.match(String(problem('sensor_silent')?.text), /nobody publishes on \/sensors\/leak/);
     await peer.advertise('/sensors/leak', BOOL);
     await peer.matched('/sensors/leak');
     await peer.publish('/sensors/leak', BOOL, { data: true });
-    await until(() => one('leak').value === true, 'it is heard');
+    await until(() => one('leak').value === true, 'it is latestValue');
     assert.equal(one('leak').topic, '/sensors/leak');
   });
 
@@ -109,7 +109,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await other.advertise('/co', BOOL);
     await other.matched('/co');
     await other.publish('/co', BOOL, { data: true });
-    await until(() => one('co').value === true, 'it is heard');
+    await until(() => one('co').value === true, 'it is latestValue');
     await other.close();
     await until(() => one('co').silent && one('leak').silent && one('co').state === 'vanished', 'both are silent');
     assert.equal(one('co').reason, '/gas_sensor published on /co and is gone');
@@ -122,7 +122,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await again.advertise('/co', NUMBER);
     await again.matched('/co');
     await again.publish('/co', NUMBER, { data: 400 });
-    await until(() => one('co').value === 400, 'it is heard again');
+    await until(() => one('co').value === 400, 'it is latestValue again');
     assert.ok(!one('co').silent);
     assert.ok(rows().some((row) => row.channel === 'co_silent' && /^false,{"alert":"cleared"/.test(row.body)));
     await again.close();
@@ -144,7 +144,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await peer.advertise('/mute', BOOL);
     await peer.matched('/mute');
     await peer.publish('/mute', BOOL, { data: true });
-    await until(() => problem('sensor_silent') === undefined, 'it is heard again');
+    await until(() => problem('sensor_silent') === undefined, 'it is latestValue again');
     assert.deepEqual(
       rows().flatMap(({ channel, body }) => (channel === 'mute_silent' ? [body] : [])),
       ['true,{"alert":"raised","incident":"i1"}', 'false,{"alert":"cleared","incident":"i1"}'],

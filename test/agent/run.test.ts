@@ -93,18 +93,18 @@ describe('last words', () => {
 });
 
 describe('what is known of the battery', () => {
-  it('is what was heard last, and of when; nothing where it was never heard, or nobody is to say when it is low', () => {
+  it('is what was latestValue last, and of when; nothing where it was never latestValue, or nobody is to say when it is low', () => {
     const bench = outboxBench();
     const { outbox, clock } = bench;
-    let heard: { value: unknown; ageMs: number } | undefined;
-    const channels = { heard: (name: string) => (name === 'battery' ? heard : undefined) };
+    let latestValue: { value: unknown; ageMs: number } | undefined;
+    const channels = { latestValue: (name: string) => (name === 'battery' ? latestValue : undefined) };
     const battery = new Battery({ channels, outbox, clock, lowBelow: 10 });
     assert.equal(battery.look(), undefined);
-    heard = { value: 50, ageMs: 2_000 };
+    latestValue = { value: 50, ageMs: 2_000 };
     const full = { battery: 50, low: false, at: clock.wall() - 2_000 };
     assert.deepEqual(battery.look(), full);
     assert.equal(new Battery({ channels, outbox, clock, lowBelow: null }).look(), undefined);
-    heard = { value: null, ageMs: 0 };
+    latestValue = { value: null, ageMs: 0 };
     assert.deepEqual(battery.look(), full);
     for (const [percent, low] of [
       [9, true],
@@ -112,7 +112,7 @@ describe('what is known of the battery', () => {
       [15, false],
       [10, false],
     ] as const) {
-      heard = { value: percent, ageMs: 0 };
+      latestValue = { value: percent, ageMs: 0 };
       assert.deepEqual(battery.look(), { battery: percent, low, at: clock.wall() });
     }
     bench.remove();

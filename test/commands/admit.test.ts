@@ -60,7 +60,7 @@ function facts(over: Partial<AdmissionFacts> = {}): AdmissionFacts {
     commands,
     known: () => false,
     recent: () => 0,
-    heard: () => undefined,
+    latestValue: () => undefined,
     moving: undefined,
     noMotion: undefined,
     unable: () => undefined,
@@ -81,10 +81,10 @@ const good = { id: 'a1', thing: 'bot', command: 'buzzer', value: true, issued_at
 
 const driven = { ...good, command: 'drive', value: undefined, args: { linear: 0.1 } };
 const patrolled = { ...good, command: 'patrol', value: 'stop' };
-const heard = (values: Record<string, unknown>, ageMs = 1_000) => ({
-  heard: (channel: string) => (Object.hasOwn(values, channel) ? { value: values[channel], ageMs } : undefined),
+const latestValue = (values: Record<string, unknown>, ageMs = 1_000) => ({
+  latestValue: (channel: string) => (Object.hasOwn(values, channel) ? { value: values[channel], ageMs } : undefined),
 });
-const allWell = heard({ battery: 80, fall: false });
+const allWell = latestValue({ battery: 80, fall: false });
 
 const REFUSED: readonly [what: string, reason: string | undefined, arrival: Arrival, facts?: Partial<AdmissionFacts>][] = [
   ['no JSON', 'malformed', arrival('{')],
@@ -127,11 +127,11 @@ const REFUSED: readonly [what: string, reason: string | undefined, arrival: Arri
     arrival({ ...good, command: 'snapshot', value: undefined }),
     { unable: () => 'no camera' },
   ],
-  ['a channel that was never heard', 'condition_not_met', arrival(driven), heard({ fall: false })],
-  ['a channel whose value is bad', 'condition_not_met', arrival(driven), heard({ battery: null, fall: false })],
-  ['a channel not heard for too long', 'condition_not_met', arrival(driven), heard({ battery: 80, fall: false }, 60_001)],
-  ['a battery at its limit', 'condition_not_met', arrival(driven), heard({ battery: 15, fall: false })],
-  ['somebody who fell', 'condition_not_met', arrival(driven), heard({ battery: 80, fall: true })],
+  ['a channel that was never received', 'condition_not_met', arrival(driven), latestValue({ fall: false })],
+  ['a channel whose value is bad', 'condition_not_met', arrival(driven), latestValue({ battery: null, fall: false })],
+  ['a channel not latestValue for too long', 'condition_not_met', arrival(driven), latestValue({ battery: 80, fall: false }, 60_001)],
+  ['a battery at its limit', 'condition_not_met', arrival(driven), latestValue({ battery: 15, fall: false })],
+  ['somebody who fell', 'condition_not_met', arrival(driven), latestValue({ battery: 80, fall: true })],
   ['another motion under way', 'motion_busy', arrival(driven), { ...allWell, moving: 'goto' }],
   ['no guard', 'not_allowed', arrival(driven), { ...allWell, noMotion: 'the guard is not running' }],
   ['a motion without a clock', 'clock_untrusted', arrival(driven, { expires: true }), { ...allWell, ...untrusted }],
@@ -143,7 +143,7 @@ const REFUSED: readonly [what: string, reason: string | undefined, arrival: Arri
 ];
 
 describe('a command', () => {
-  it('that is all right becomes the configured ROS message', () => {
+  it('becomes the configured ROS message if it is valid', () => {
     const verdict = admit(arrival(good), facts());
     assert.ok(verdict.verdict === 'admitted');
     assert.deepEqual(
@@ -153,37 +153,37 @@ describe('a command', () => {
   });
 
   for (const [what, reason, message, over] of REFUSED) {
-    it(`that is or has ${what} is refused: ${reason ?? 'expired'}`, () => {
+    it(`is refused as ${reason ?? 'expired'}: ${what}`, () => {
       const verdict = admit(message, facts(over));
       assert.ok(verdict.verdict === 'refused');
       assert.deepEqual([verdict.reason, verdict.status], [reason, reason ? 'rejected' : 'expired']);
     });
   }
 
-  it('is valid for two seconds beyond its expiry: what two good clocks may differ', () => {
+  it('is valid for two seconds beyond its expiry, the tolerance between two good clocks', () => {
     assert.equal(admit(arrival({ ...good, issued_at: NOW - 9_000, expires_at: NOW - 2_000 }), facts()).verdict, 'admitted');
   });
 
-  it('is taken without a trusted clock where the broker itself lets it expire', () => {
+  it('is admitted without a trusted clock if it has an MQTT expiry', () => {
     assert.equal(admit(arrival(good, { expires: true }), facts(untrusted)).verdict, 'admitted');
   });
 
-  it('that was taken before is neither run nor answered again', () => {
+  it('is a duplicate if its id was accepted before', () => {
     assert.deepEqual(admit(arrival(good), facts({ known: (id) => id === 'a1' })), { verdict: 'duplicate', id: 'a1' });
   });
 
-  it('of an older client is taken only where its configuration says so', () => {
+  it('of an older client is admitted only with legacy: true', () => {
     assert.equal(admit(arrival({ command: 'say', value: 'hi' }), facts()).verdict, 'admitted');
     assert.equal(admit(arrival({ command: 'buzzer', value: true }), facts()).verdict, 'refused');
   });
 
-  it('with a number beyond its limits is brought back into them, and says so', () => {
+  it('with a number beyond its limits is clamped and reports it', () => {
     const verdict = admit(arrival({ ...good, command: 'dim', value: undefined, args: { level: 7 } }), facts());
     assert.ok(verdict.verdict === 'admitted');
     assert.deepEqual([verdict.messages[0]?.message, verdict.clamped], [{ data: 1 }, ['level']]);
   });
 
-  it('that begins a motion says how long it lasts, within what is allowed', () => {
+  it('that starts a motion gives a duration within the limits', () => {
     const of = (args: object) => admit(arrival({ ...driven, args }), facts(allWell));
     const [usual, long] = [of({ linear: 0.1 }), of({ linear: 9, duration_ms: 60_000 })];
     assert.ok(usual.verdict === 'admitted' && long.verdict === 'admitted');
@@ -197,24 +197,24 @@ describe('a command', () => {
     assert.deepEqual(long.clamped, ['linear', 'duration_ms']);
   });
 
-  it('takes over the motion of its own name', () => {
+  it('replaces a motion of its own name', () => {
     assert.equal(admit(arrival(driven), facts({ ...allWell, moving: 'drive' })).verdict, 'admitted');
   });
 
   it('that ends a motion needs no condition and no guard', () => {
-    const verdict = admit(arrival(patrolled), facts({ ...heard({}), noMotion: 'the guard is not running', moving: 'patrol' }));
+    const verdict = admit(arrival(patrolled), facts({ ...latestValue({}), noMotion: 'the guard is not running', moving: 'patrol' }));
     assert.ok(verdict.verdict === 'admitted');
     assert.deepEqual(verdict.motion, { begins: false });
-    assert.equal(admit(arrival({ ...patrolled, value: 'start' }), facts(heard({}))).verdict, 'refused');
+    assert.equal(admit(arrival({ ...patrolled, value: 'start' }), facts(latestValue({}))).verdict, 'refused');
   });
 
-  it('with a chosen name becomes what the name stands for', () => {
+  it('with a choice gets the message part of that choice', () => {
     const verdict = admit(arrival({ ...good, command: 'goto', value: undefined, args: { place: 'bed' } }), facts());
     assert.ok(verdict.verdict === 'admitted');
     assert.deepEqual(verdict.messages[0]?.message, { position: { x: -1 } });
   });
 
-  it('to stop is always admitted: late, unasked for, again, without a clock, in a flood, with nonsense beside it', () => {
+  it('to stop is always admitted: late, repeated, without a clock, in a flood, with extra fields', () => {
     const late = { ...good, command: 'stop', args: { loud: true }, issued_at: 'soon', expires_at: 1 };
     const worst = {
       ...untrusted,
@@ -234,7 +234,7 @@ describe('a command', () => {
     assert.equal(isStop(arrival({ ...good, value: 'stop' }), facts()), false);
   });
 
-  it('of any shape at all gets a verdict, and only what the configuration allows is admitted', () => {
+  it('of any shape gets a verdict, and only commands of the configuration are admitted', () => {
     const mutated = fc.record(
       {
         id: fc.oneof(fc.constant('a1'), fc.anything()),

@@ -52,8 +52,8 @@ describe('running commands', () => {
       journal: new CommandJournal(bench.db, () => bench.clock.mono()),
       clock: bench.clock,
       guard: { missing: undefined, arm: () => Promise.resolve({ disarm: () => {} }), trip: () => {} },
-      own: { ping: () => Promise.reject(new Error('it broke')) },
-      heard: () => undefined,
+      builtin: { ping: () => Promise.reject(new Error('it broke')) },
+      latestValue: () => undefined,
       connectedForMs: () => 60_000,
       log: pino({ level: 'silent' }),
     });
@@ -76,7 +76,7 @@ describe('running commands', () => {
     }
   };
 
-  it('publishes once and answers once, however often the command comes', async () => {
+  it('publishes once and gives one result, however often the command arrives', async () => {
     const room = start();
     await send(room, 'a');
     await send(room, 'a');
@@ -87,7 +87,7 @@ describe('running commands', () => {
     assert.deepEqual(room.counts(), { done: 1, duplicate: 2 });
   });
 
-  it('remembers across a restart what it ran', async () => {
+  it('remembers executed commands across a restart', async () => {
     await send(start(), 'a');
     bench.outbox.flush();
     bench.reopen();
@@ -96,7 +96,7 @@ describe('running commands', () => {
     assert.deepEqual(results(), [['a', 'done']]);
   });
 
-  it('answers unknown for a command it began and a crash ended, and never runs it again', async () => {
+  it('reports unknown for a command that a crash interrupted, and never runs it again', async () => {
     new CommandJournal(bench.db, () => 0).begin('a', 'buzzer', 0);
     bench.reopen();
     const room = start();
@@ -105,14 +105,14 @@ describe('running commands', () => {
     assert.deepEqual(results(), [['a', 'unknown']]);
   });
 
-  it('answers a refused command once, too', async () => {
+  it('gives a refused command one result', async () => {
     const room = start();
     await send(room, 'a', { value: 'loud' });
     await send(room, 'a', { value: 'loud' });
     assert.deepEqual(results(), [['a', 'rejected', 'bad_arguments']]);
   });
 
-  it('says so where nobody on the robot listens, and where ROS refuses the message', async () => {
+  it('reports a missing subscriber, and a message that ROS refuses', async () => {
     const room = start();
     bench.clock.advance(10_000);
     subscribers = 0;
@@ -127,7 +127,7 @@ describe('running commands', () => {
     ]);
   });
 
-  it('waits right after the start until ROS has found who listens, unless it would move the robot or be too late', async () => {
+  it('waits after the start until ROS discovers a subscriber, except for motions and expired commands', async () => {
     const room = start();
     subscribers = 0;
     const beganMs = performance.now();
@@ -146,7 +146,7 @@ describe('running commands', () => {
     assert.deepEqual(published, [{ data: true }]);
   });
 
-  it('does not hold up a stop of the agent while it waits for who listens', async () => {
+  it('does not delay the agent’s stop while it waits for a subscriber', async () => {
     const room = start();
     subscribers = 0;
     await send(room, 'a');
@@ -156,7 +156,7 @@ describe('running commands', () => {
     assert.deepEqual(results(), [['a', 'rejected', 'not_allowed']]);
   });
 
-  it('refuses more than its rate, and takes them again a minute later', async () => {
+  it('refuses commands above the rate, and admits them again a minute later', async () => {
     const room = start();
     for (const id of ['a', 'b', 'c', 'd']) await send(room, id);
     bench.clock.advance(60_001);
@@ -171,7 +171,7 @@ describe('running commands', () => {
   const zero = { linear: { x: 0 } };
   const moving = { linear: { x: 0.2 } };
 
-  it('lets a stop go ahead of what waits, and of that runs no motion any more', async () => {
+  it('lets a stop overtake waiting commands, and then runs none of the waiting motions', async () => {
     const room = start();
     const sent = [send(room, 'a'), send(room, 'b', driven), send(room, 'c'), send(room, 's', { command: 'stop', value: undefined })];
     await Promise.all(sent);
@@ -185,7 +185,7 @@ describe('running commands', () => {
     ]);
   });
 
-  it('ends a motion when the link is lost, and when the agent stops', async () => {
+  it('ends a motion when the link is lost and when the agent stops', async () => {
     const room = start();
     await send(room, 'a', driven);
     assert.equal(room.moving, 'drive');
@@ -197,7 +197,7 @@ describe('running commands', () => {
     assert.deepEqual(published, [moving, {}, zero, moving, {}, zero]);
   });
 
-  it('stops where nothing can be written and so nothing else runs, and answers both once it can', async () => {
+  it('publishes a stop although the disk is full, and gives both results once it can write', async () => {
     const room = start();
     bench.db.pragma('query_only = ON');
     await send(room, 'a', { command: 'stop', value: undefined });
@@ -210,13 +210,13 @@ describe('running commands', () => {
     ]);
   });
 
-  it('answers failed for what the agent itself could not do', async () => {
+  it('reports failed if a built-in action fails', async () => {
     const room = start();
     await send(room, 'a', { command: 'ping', value: undefined });
     assert.deepEqual(results(), [['a', 'failed']]);
   });
 
-  it('runs nothing whose start cannot be written', async () => {
+  it('does not run a command whose start can’t be recorded', async () => {
     const room = start();
     bench.db.close();
     await send(room, 'a');

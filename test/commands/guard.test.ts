@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { pino } from 'pino';
-import { Watch } from '../../src/commands/guard/watch.ts';
+import { Supervision } from '../../src/commands/guard/supervision.ts';
 import { GuardLink, GuardServer } from '../../src/commands/index.ts';
 import { AgentError } from '../../src/errors.ts';
 import { until } from '../ros/until.ts';
 
 const log = pino({ level: 'silent' });
 
-describe('the watch over a motion', () => {
-  it('stops nothing while the agent is heard and done in its time', () => {
-    const watch = new Watch();
+describe('the supervision of a motion', () => {
+  it('stops nothing while the agent sends pings and ends in time', () => {
+    const watch = new Supervision();
     watch.arm(1, 500, 0);
     for (let ms = 50; ms <= 500; ms += 50) {
-      watch.beat(ms);
+      watch.ping(ms);
       assert.equal(watch.overdue(ms), undefined);
     }
     watch.disarm(1);
@@ -24,25 +24,25 @@ describe('the watch over a motion', () => {
     assert.equal(watch.deadlineMs(), undefined);
   });
 
-  it('stops a motion that lasts 50 ms longer than it may, however lively the agent is', () => {
-    const watch = new Watch();
+  it('stops a motion that is 50 ms late, even if the agent sends pings', () => {
+    const watch = new Supervision();
     watch.arm(1, 500, 0);
-    for (let ms = 50; ms < 550; ms += 50) watch.beat(ms);
+    for (let ms = 50; ms < 550; ms += 50) watch.ping(ms);
     assert.equal(watch.overdue(549), undefined);
-    assert.match(String(watch.overdue(550)), /not ended in its time/);
+    assert.match(String(watch.overdue(550)), /did not end the motion in time/);
   });
 
-  it('stops a long motion 400 ms after the agent was last heard', () => {
-    const watch = new Watch();
+  it('stops a long motion 400 ms after the last ping', () => {
+    const watch = new Supervision();
     watch.arm(1, 60_000, 0);
-    watch.beat(1_000);
+    watch.ping(1_000);
     assert.equal(watch.deadlineMs(), 1_400);
     assert.equal(watch.overdue(1_399), undefined);
-    assert.match(String(watch.overdue(1_400)), /not heard/);
+    assert.match(String(watch.overdue(1_400)), /sent no ping/);
   });
 
-  it('goes by the motion armed last: what an earlier one says is late', () => {
-    const watch = new Watch();
+  it('follows the last armed motion and ignores a late disarm of an earlier one', () => {
+    const watch = new Supervision();
     watch.arm(1, 500, 0);
     watch.arm(2, 500, 300);
     watch.disarm(1);
@@ -55,14 +55,14 @@ describe('agent and guard', () => {
   let folder: string;
   let path: string;
   let stops: number[];
-  let blind: string | undefined;
+  let unable: string | undefined;
   let trips: string[];
   const links: GuardLink[] = [];
   const servers: GuardServer[] = [];
 
   const serve = async () => {
     const mine = stops;
-    const server = new GuardServer({ path, publishStop: () => mine.push(performance.now()), blind: () => blind, log });
+    const server = new GuardServer({ path, publishStop: () => mine.push(performance.now()), unable: () => unable, log });
     await server.start();
     servers.push(server);
     return server;
@@ -78,7 +78,7 @@ describe('agent and guard', () => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-guard-'));
     path = join(folder, 'guard.sock');
-    [stops, trips, blind] = [[], [], undefined];
+    [stops, trips, unable] = [[], [], undefined];
   });
   afterEach(async () => {
     for (const link of links.splice(0)) link.stop();
@@ -86,7 +86,7 @@ describe('agent and guard', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('agree on a motion, and it ends without the guard', async () => {
+  it('agree on a motion that ends without the guard', async () => {
     await serve();
     const link = await connect();
     const armed = await link.arm(100, ['/cmd_vel']);
@@ -95,12 +95,12 @@ describe('agent and guard', () => {
     assert.deepEqual([stops, trips], [[], []]);
   });
 
-  it('the guard stops what is not ended in its time, twice, and tells the agent', async () => {
+  it('the guard publishes the stop of an overdue motion twice, and informs the agent', async () => {
     await serve();
     const link = await connect();
     await link.arm(100, ['/cmd_vel']);
     await until(() => stops.length === 2, 'it stopped twice');
-    assert.match(String(trips), /not ended in its time/);
+    assert.match(String(trips), /did not end the motion in time/);
   });
 
   it('the guard stops at once when the agent’s connection ends', async () => {
@@ -111,37 +111,37 @@ describe('agent and guard', () => {
     await until(() => stops.length > 0, 'it stopped');
   });
 
-  it('the agent ends a motion when the guard is gone, and begins none until one is back', async () => {
+  it('the agent ends a motion when the guard disconnects, and starts none until the guard is back', async () => {
     const server = await serve();
     const link = await connect();
     await link.arm(10_000, []);
     await server.stop();
     servers.pop();
     await until(() => trips.length > 0, 'the agent noticed');
-    assert.match(String(trips), /the guard is gone/);
+    assert.match(String(trips), /the guard disconnected/);
     await assert.rejects(link.arm(100, []), /guard is not running/);
     await serve();
     await until(() => link.missing === undefined, 'it is back');
     (await link.arm(100, [])).disarm();
   });
 
-  it('the guard refuses a motion it could not end, and says why', async () => {
+  it('the guard refuses a motion that it could not end, with the reason', async () => {
     await serve();
     const link = await connect();
-    blind = 'nothing on /cmd_vel hears the guard yet';
+    unable = 'nothing on /cmd_vel hears the guard yet';
     await assert.rejects(link.arm(100, ['/cmd_vel']), /nothing on \/cmd_vel/);
     await new Promise((resolve) => setTimeout(resolve, 200));
     assert.deepEqual(stops, []);
   });
 
-  it('the guard stops when the agent asks it to', async () => {
+  it('the guard publishes the stop on the agent’s request', async () => {
     await serve();
     const link = await connect();
     link.trip();
     await until(() => stops.length > 0, 'it stopped');
   });
 
-  it('a second guard is refused, and what a killed one left behind is no hindrance', async () => {
+  it('a second guard is refused, and the socket of a killed one is replaced', async () => {
     await serve();
     await assert.rejects(serve(), (error) => error instanceof AgentError && error.code === 'STATE_DIR_LOCKED');
   });

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { Inbox } from '../../src/commands/inbox.ts';
 import { until } from '../ros/until.ts';
 
-describe('commands that wait', () => {
-  it('run at once when nothing else ran in this turn, and else one a turn, in order', async () => {
+describe('waiting commands', () => {
+  it('run at once if nothing else ran in this turn, else one per turn, in order', async () => {
     const done: number[] = [];
     const inbox = new Inbox<number>((item) => {
       done.push(item);
@@ -18,14 +18,14 @@ describe('commands that wait', () => {
     assert.deepEqual(done, [1, 2, 3]);
   });
 
-  it('have room for 256 and no more', () => {
+  it('fill a queue of 256', () => {
     const inbox = new Inbox<number>(() => 'ran');
     const taken = Array.from({ length: 300 }, (_, item) => inbox.put(item)).filter(Boolean);
     assert.equal(taken.length, 257);
     assert.equal(inbox.clear().length, 256);
   });
 
-  it('that are refused don’t wait for each other', () => {
+  it('do not wait for refused ones', () => {
     const done: number[] = [];
     let isBusy = true;
     const inbox = new Inbox<number>((item) => {

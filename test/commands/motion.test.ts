@@ -29,7 +29,7 @@ describe('a motion', () => {
     motion = new Motion(guard, log);
   });
 
-  it('begins only when the guard has said so, and ends after its duration with zero velocity', async () => {
+  it('starts only after the guard’s confirmation, and ends after its duration with zero velocity', async () => {
     const began = begin('a', 30);
     assert.deepEqual([did, motion.name], [[], 'drive']);
     asked[0]?.resolve(armed('a'));
@@ -39,7 +39,7 @@ describe('a motion', () => {
     assert.deepEqual(did, ['begin a', 'zero a', 'disarm a']);
   });
 
-  it('that the robot plans itself is ended by cancelling its goal', async () => {
+  it('that the robot plans itself ends by cancelling its goal', async () => {
     const began = begin('goal', 30, []);
     asked[0]?.resolve(armed('goal'));
     await began;
@@ -47,7 +47,7 @@ describe('a motion', () => {
     assert.deepEqual(did, ['begin goal', 'stop goal', 'disarm goal']);
   });
 
-  it('that evidence shows to be over is not cancelled', async () => {
+  it('that a confirmation shows to be over is not cancelled', async () => {
     const began = begin('goal', 10_000, []);
     asked[0]?.resolve(armed('goal'));
     await began;
@@ -55,7 +55,7 @@ describe('a motion', () => {
     assert.deepEqual([did, motion.name], [['begin goal', 'disarm goal'], undefined]);
   });
 
-  it('that is halted stops at once, by velocity and by cancelling', async () => {
+  it('stops at once when it is halted, by zero velocity and cancellation', async () => {
     const began = begin('a');
     asked[0]?.resolve(armed('a'));
     await began;
@@ -63,22 +63,22 @@ describe('a motion', () => {
     assert.deepEqual(did, ['begin a', 'zero a', 'stop a', 'disarm a']);
   });
 
-  it('does not begin when a stop came while the guard was asked', async () => {
+  it('does not start if a stop arrived during the guard’s answer', async () => {
     const began = begin('a');
     motion.halt('a stop came');
     asked[0]?.resolve(armed('a'));
-    await assert.rejects(began, /stopped, or taken over/);
+    await assert.rejects(began, /stopped or replaced/);
     assert.deepEqual(did, ['disarm a']);
   });
 
-  it('does not begin when the guard refuses, and frees the robot for the next', async () => {
+  it('does not start if the guard refuses, and frees the robot for the next one', async () => {
     const began = begin('a');
     asked[0]?.reject(new Error('nothing hears the guard yet'));
     await assert.rejects(began, /nothing hears the guard yet/);
     assert.deepEqual([did, motion.name], [[], undefined]);
   });
 
-  it('is taken over by the next of its name, which alone ends it', async () => {
+  it('is replaced by the next one of its name, which alone ends it', async () => {
     const first = begin('a', 40);
     asked[0]?.resolve(armed('a'));
     await first;
@@ -89,7 +89,7 @@ describe('a motion', () => {
     assert.deepEqual(did, ['begin a', 'begin b', 'zero b', 'disarm b']);
   });
 
-  it('that could not be published is halted, and what ROS refuses then the guard has to do', async () => {
+  it('is halted if it can’t be published, and the guard does what ROS refuses', async () => {
     const brakes = { ...drive('a'), zero: () => assert.fail('ROS is gone') };
     const began = motion.begin(motion.claim('drive'), 10_000, brakes, () => assert.fail('no such field'));
     asked[0]?.resolve(armed('a'));
@@ -97,7 +97,7 @@ describe('a motion', () => {
     assert.deepEqual(did, ['trip', 'stop a', 'disarm a']);
   });
 
-  it('that begins after its own end, because the agent stood still, is halted in the same breath', async () => {
+  it('is halted at once if the agent stalled until after its end', async () => {
     const began = begin('late', 20);
     await new Promise((resolve) => setTimeout(resolve, 40));
     asked[0]?.resolve(armed('late'));

@@ -75,7 +75,7 @@ describe('commands on real parts', { skip: movingMissing(), timeout: 120_000 }, 
     const { result } = await send('drive', 'linear=5', 'duration_ms=100');
     assert.equal(result?.status, 'done');
     assert.deepEqual(result?.applied, { linear: { x: 0.3 }, angular: { z: 0 } });
-    assert.match(String(result?.detail), /brought back into limits: linear/);
+    assert.match(String(result?.detail), /clamped to limits: linear/);
     assert.equal(((await moved).linear as { x: number }).x, 0.3);
   });
 
@@ -137,7 +137,7 @@ describe('commands on real parts', { skip: movingMissing(), timeout: 120_000 }, 
     const listed = await cli('commands');
     assert.match(JSON.stringify(listed.lines), /elderly-bot send drive linear=0.3/);
     const logged = await cli('commands', 'log', '--limit', '100');
-    assert.match(JSON.stringify(logged.lines), /drive .*done, brought back into limits: linear/);
+    assert.match(JSON.stringify(logged.lines), /drive .*done, clamped to limits: linear/);
     assert.match(JSON.stringify(logged.lines), /unknown_command/);
     const { command_latency: latency, commands } = await askStatus(robot.bench.stateDir);
     assert.ok(latency.count >= 4 && commands.done && commands.rejected);

@@ -1,5 +1,5 @@
-// What a ROS message may be, and because of which command: written by hand from the meaning of test/fuzz/robot.ts, and from none of
-// the code that admits, checks or fills. Everything it does not know is wrong.
+// Allowed ROS messages and the commands that may cause them. Written by hand from the meaning of test/fuzz/robot.ts, independent of the
+// code that admits, checks or fills. Any other message is a failure.
 
 /** What the broker delivered, and what the robot knew then. */
 export interface Delivered {

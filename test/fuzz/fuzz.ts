@@ -1,4 +1,4 @@
-// Histories by the thousand, each shrunk by fast-check to the shortest that still fails.
+// Runs thousands of random histories; fast-check shrinks a failing one to the shortest that still fails.
 import fc from 'fast-check';
 import { messageOf } from '../../src/base/index.ts';
 import { STEP } from './generate.ts';

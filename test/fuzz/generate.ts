@@ -1,4 +1,4 @@
-// What arrives at the robot: valid commands, and what becomes of them in bad hands and on bad networks.
+// Generates arrivals: valid commands, and their mutations by hostile senders and bad networks.
 import fc from 'fast-check';
 
 export interface Draft {

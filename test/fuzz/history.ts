@@ -1,5 +1,5 @@
-// One history: a robot with a real outbox and journal gets what the generator makes of commands; each ROS message it publishes has to
-// be one that the checker allows for something that just arrived, and each readable id gets one answer.
+// One history: a robot with a real outbox and journal receives generated commands. The checker must allow each published ROS message
+// for a recent arrival, and each readable id gets one result.
 import { pino } from 'pino';
 import { Commands } from '../../src/commands/index.ts';
 import { publicationsOf } from '../../src/config/index.ts';
@@ -78,8 +78,8 @@ export class History {
       journal: new CommandJournal(db, () => clock.mono()),
       clock,
       guard: { missing: undefined, arm: () => Promise.resolve({ disarm: () => {} }), trip: () => {} },
-      own: { ping: () => ({ status: 'done' }) },
-      heard: (channel) => {
+      builtin: { ping: () => ({ status: 'done' }) },
+      latestValue: (channel) => {
         const value = channel === 'battery' ? this.#battery : this.#fall;
         return value === undefined ? undefined : { value, ageMs: 1_000 };
       },
@@ -105,7 +105,7 @@ export class History {
         this.#fall = step.fall;
         return;
       case 'evidence':
-        return this.#commands.evidence('mode', step.value);
+        return this.#commands.confirm('mode', step.value);
       case 'link_lost':
         this.#commands.halt('the link was lost');
         this.#connectedAtMs = clock.wallMs;

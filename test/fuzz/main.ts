@@ -1,5 +1,5 @@
 // `npm run fuzz:commands -- --runs N`: N messages at the robot's commands, valid, mutated and hostile. Progress and failures go to
-// stderr; with --json the last line of stdout is one object. Exits 1 where something happened that should not, 2 for a wrong command line.
+// stderr; with --json the last line of stdout is one object. Exits with 1 after a failure, 2 for a wrong command line.
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/base/index.ts';
 import { fuzzCommands } from './fuzz.ts';

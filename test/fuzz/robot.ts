@@ -1,4 +1,4 @@
-// The robot of the fuzzing: commands of every kind a configuration knows.
+// The robot under test: a configuration with every kind of command.
 import { parse } from 'yaml';
 import { configSchema } from '../../src/config/index.ts';
 

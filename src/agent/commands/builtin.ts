@@ -1,15 +1,14 @@
-// What commands let the agent do itself. What is not here is refused, and not announced.
-
+// Actions of the agent itself behind commands. A command whose action is absent is refused and not announced.
 import { messageOf } from '../../base/index.ts';
-import type { Outcome, OwnWork } from '../../commands/index.ts';
-import type { OwnCommand } from '../../config/index.ts';
+import type { BuiltinActions, Outcome } from '../../commands/index.ts';
+import type { BuiltinCommand } from '../../config/index.ts';
 import type { Reloaded } from '../../status/index.ts';
 import type { Running } from '../lifecycle/running.ts';
 
-/** What this version can do. */
-export const ABLE = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const satisfies readonly OwnCommand[];
+/** The actions of this version. */
+export const ACTIONS = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const satisfies readonly BuiltinCommand[];
 
-export interface OwnWorkParts {
+export interface BuiltinParts {
   readonly running: Running;
   /** @throws if the configuration is wrong; then nothing was changed. */
   readonly reload: () => Reloaded;
@@ -18,7 +17,7 @@ export interface OwnWorkParts {
   readonly hasUploads: boolean;
 }
 
-export function ownWork({ running, reload, hasCameras, hasUploads }: OwnWorkParts): Pick<OwnWork, (typeof ABLE)[number]> {
+export function builtinActions({ running, reload, hasCameras, hasUploads }: BuiltinParts): Pick<BuiltinActions, (typeof ACTIONS)[number]> {
   return {
     ...(hasCameras ? { snapshot: ({ value }) => running.snapshot(value === undefined ? undefined : String(value)) } : {}),
     ...(hasUploads ? { ship_logs: () => shipped(running) } : {}),
@@ -42,9 +41,7 @@ async function shipped(running: Running): Promise<Outcome> {
   try {
     const { slices, size, whole } = await running.shipLogs();
     const applied = { slices, size };
-    return whole
-      ? { status: 'done', applied }
-      : { status: 'failed', detail: 'no room among what waits for its upload: see uploads.max_size' };
+    return whole ? { status: 'done', applied } : { status: 'failed', detail: 'the upload queue is full: see uploads.max_size' };
   } catch (error) {
     return { status: 'failed', detail: messageOf(error) };
   }

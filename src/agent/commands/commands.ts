@@ -1,4 +1,4 @@
-// Commands, joined to what they need: the topics they may reach, the guard, the journal, and what the agent itself can do for them.
+// Joins commands to their topics, the guard, the journal and the agent's built-in actions.
 import type { Clock } from '../../clock/index.ts';
 import { Commands } from '../../commands/index.ts';
 import type { LoadedConfig } from '../../config/index.ts';
@@ -8,9 +8,9 @@ import type { RosNode } from '../../ros/index.ts';
 import type { Lifetime } from '../../state/index.ts';
 import type { Problems } from '../../status/index.ts';
 import type { ShutdownStack } from '../lifecycle/shutdown.ts';
-import { advertiseCommands, startEvidence } from '../sensing/publishers.ts';
+import { advertiseCommands, subscribeConfirmations } from '../sensing/publishers.ts';
 import { connectedForMs } from '../uplink/link.ts';
-import { type OwnWorkParts, ownWork } from './builtin.ts';
+import { type BuiltinParts, builtinActions } from './builtin.ts';
 import { startGuard } from './guard.ts';
 
 export interface CommandParts {
@@ -22,7 +22,7 @@ export interface CommandParts {
   readonly lifetime: Lifetime;
   readonly problems: Problems;
   readonly log: Logger;
-  readonly own: OwnWorkParts;
+  readonly own: BuiltinParts;
   readonly shutdown: ShutdownStack;
 }
 
@@ -31,7 +31,7 @@ export interface RunningCommands {
   readonly journal: CommandJournal;
 }
 
-/** @throws AgentError with the place of an entry that ROS does not take. */
+/** @throws AgentError with the file position of an entry that ROS refuses. */
 export function startCommands(parts: CommandParts): RunningCommands {
   const { loaded, ros, db, outbox, clock, lifetime, problems, log, own, shutdown } = parts;
   const { config } = loaded;
@@ -47,12 +47,12 @@ export function startCommands(parts: CommandParts): RunningCommands {
     journal,
     clock,
     guard,
-    own: ownWork(own),
-    heard: (channel) => own.running.get('channels').heard(channel),
+    builtin: builtinActions(own),
+    latestValue: (channel) => own.running.get('channels').latestValue(channel),
     connectedForMs: () => connectedForMs(own.running.get('uplink').status()),
     log,
   });
   commands.start();
-  startEvidence({ loaded, ros, problems, onEvidence: (name, value) => commands.evidence(name, value) });
+  subscribeConfirmations({ loaded, ros, problems, onConfirmation: (name, value) => commands.confirm(name, value) });
   return { commands, journal };
 }

@@ -1,4 +1,4 @@
-// The agent's side of the guard, where a configured command moves the robot. Without one motions are refused, and everybody is told.
+// Connects to the guard if a configured command moves the robot. Without a guard, motions are refused and a problem is raised.
 import { type Commands, GuardLink, guardSocket, type MotionGuard, NO_MOTION } from '../../commands/index.ts';
 import type { Config } from '../../config/index.ts';
 import type { Problems } from '../../status/index.ts';
@@ -9,7 +9,7 @@ export interface GuardParts {
   readonly commands: () => Commands;
 }
 
-/** @returns the guard as commands know it, and how it is let go. */
+/** @returns the guard for the commands, and how to disconnect from it. */
 export function startGuard({ config, problems, commands }: GuardParts): { readonly guard: MotionGuard; stop(): void } {
   const moves = Object.entries(config.commands).filter(([, { motion }]) => motion);
   if (moves.length === 0) return { guard: NO_MOTION, stop: () => {} };
@@ -17,8 +17,8 @@ export function startGuard({ config, problems, commands }: GuardParts): { readon
   const guard = new GuardLink({
     path: guardSocket(config.state_dir),
     onTrip: (why) => commands().halt(why),
-    onChange: (isThere) => {
-      if (isThere) problems.clear('guard_missing');
+    onChange: (isConnected) => {
+      if (isConnected) problems.clear('guard_missing');
       else problems.raise('guard_missing', `${names}: nothing answers at ${guardSocket(config.state_dir)}`);
     },
   });

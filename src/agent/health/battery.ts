@@ -17,7 +17,7 @@ const CHANNEL = 'battery';
 const GAP_PERCENT = 5;
 
 export interface BatteryParts {
-  readonly channels: Pick<Channels, 'heard'>;
+  readonly channels: Pick<Channels, 'latestValue'>;
   readonly outbox: Outbox;
   readonly clock: Clock;
   /** Percent; null: never. */
@@ -41,11 +41,11 @@ export class Battery {
   /** @returns what is known of the power now; undefined where nothing is. A battery that became low has its last words said. */
   look(): Power | undefined {
     const { channels, outbox, clock, lowBelow } = this.#parts;
-    const heard = lowBelow === null ? undefined : channels.heard(CHANNEL);
-    if (lowBelow === null || heard === undefined || typeof heard.value !== 'number') return this.#power;
+    const latestValue = lowBelow === null ? undefined : channels.latestValue(CHANNEL);
+    if (lowBelow === null || latestValue === undefined || typeof latestValue.value !== 'number') return this.#power;
     const wasLow = this.#power?.low ?? false;
-    const low = isLow(heard.value, lowBelow, wasLow);
-    this.#power = { battery: heard.value, low, at: clock.wall() - Math.round(heard.ageMs) };
+    const low = isLow(latestValue.value, lowBelow, wasLow);
+    this.#power = { battery: latestValue.value, low, at: clock.wall() - Math.round(latestValue.ageMs) };
     if (low && !wasLow) lastWords('battery', outbox);
     return this.#power;
   }

@@ -143,7 +143,7 @@ export class Cameras {
     const { privacy_topic: topic } = entry;
     if (topic === undefined) return [];
     const tell = (what: string | undefined) => this.#tell('privacy_unknown', camera.name, entry, what);
-    tell(`nothing was heard on ${topic} yet`);
+    tell(`nothing was latestValue on ${topic} yet`);
     const onMessage = ({ data }: Readonly<Record<string, unknown>>) => {
       camera.setPrivacy(data !== false);
       tell(undefined);

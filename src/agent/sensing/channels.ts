@@ -16,7 +16,7 @@ export interface Channels {
   /** Takes another configuration's channels over: what is the same stays subscribed. */
   apply(next: LoadedConfig, changes: ChannelChanges): void;
   /** A channel's latest reading, and how long ago its last message came. */
-  heard(name: string): { readonly value: unknown; readonly ageMs: number } | undefined;
+  latestValue(name: string): { readonly value: unknown; readonly ageMs: number } | undefined;
   stop(): void;
 }
 
@@ -112,7 +112,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
       subscriptions = [...kept, ...start(next, [...changed, ...added])];
     },
     status: () => subscriptions.map((one) => one.status(clock.mono())),
-    heard: (name) => {
+    latestValue: (name) => {
       const { value, age_ms: ageMs } = subscriptions.find(({ channel }) => channel.name === name)?.channel.status(clock.mono()) ?? {};
       return ageMs === undefined || ageMs === null ? undefined : { value, ageMs };
     },

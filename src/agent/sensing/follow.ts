@@ -14,7 +14,7 @@ export interface FollowOptions extends Pick<SubscribeOptions, 'everyMs' | 'onMes
   readonly types: readonly string[];
   /** Samples that DDS keeps while the agent is busy. */
   readonly depth: number;
-  /** Why it can't be heard, one sentence; undefined when it can, or nobody publishes. */
+  /** Why it can't be latestValue, one sentence; undefined when it can, or nobody publishes. */
   readonly onTrouble: (what: string | undefined) => void;
 }
 

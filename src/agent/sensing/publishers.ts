@@ -25,11 +25,11 @@ export interface EvidenceParts {
   readonly loaded: LoadedConfig;
   readonly ros: RosNode;
   readonly problems: Problems;
-  readonly onEvidence: (command: string, value: unknown) => void;
+  readonly onConfirmation: (command: string, value: unknown) => void;
 }
 
 /** Subscribes what shows that a command worked. @throws AgentError with the entry's place. */
-export function startEvidence({ loaded, ros, problems, onEvidence }: EvidenceParts): void {
+export function subscribeConfirmations({ loaded, ros, problems, onConfirmation }: EvidenceParts): void {
   for (const [name, command] of Object.entries(loaded.config.commands)) {
     const { confirm } = command;
     const type = confirm?.type ?? command.type;
@@ -41,7 +41,7 @@ export function startEvidence({ loaded, ros, problems, onEvidence }: EvidencePar
         topic,
         type,
         qos,
-        onMessage: (message) => onEvidence(name, read(message)),
+        onMessage: (message) => onConfirmation(name, read(message)),
         onError: (error) => problems.raise('channel_unreadable', `confirm of ${name} (${topic}): ${messageOf(error)}`, `confirm ${name}`),
       }),
     );

@@ -1,37 +1,37 @@
-// The agent's side of the guard: a connection that is made again and again. While it is up and a motion is under way, the agent says
-// twenty times a second that it lives; when it ends, the motion ends.
+// The agent's connection to the guard, with reconnects. During a motion the agent sends twenty pings per second; if the connection
+// ends, the motion ends.
 import { createConnection, type Socket } from 'node:net';
 import type { Armed, MotionGuard } from '../motion.ts';
-import { BEAT_EVERY_MS, type FromAgent, type FromGuard, fromGuard, onMessages, writeLine } from './protocol.ts';
+import { type FromAgent, type FromGuard, fromGuard, onMessages, PING_EVERY_MS, writeLine } from './protocol.ts';
 
 const TRY_EVERY_MS = 500;
 
-/** An answer takes under a millisecond; a guard that is slower could not end a motion in time either. */
+/** An answer takes under a millisecond; a slower guard could not end a motion in time either. */
 const ANSWER_WITHIN_MS = 200;
 
 const NOT_RUNNING = 'the guard is not running; start elderly-bot-guard.service, or elderly-bot guard beside the agent';
 
 export interface GuardLinkOptions {
   readonly path: string;
-  /** The guard published the stop, or is gone with a motion under way. */
+  /** The guard published the stop, or disconnected. */
   readonly onTrip: (why: string) => void;
-  /** Whether the guard is there; said once at each change. */
-  readonly onChange: (isThere: boolean) => void;
+  /** Called once per change of the connection. */
+  readonly onChange: (isConnected: boolean) => void;
 }
 
-interface Asked {
+interface ArmRequest {
   readonly ticket: number;
-  readonly settle: (why: string | undefined) => void;
+  readonly answer: (why: string | undefined) => void;
 }
 
 export class GuardLink implements MotionGuard {
   readonly #options: GuardLinkOptions;
   #socket: Socket | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #beats: NodeJS.Timeout | undefined;
-  #asked: Asked | undefined;
+  #pings: NodeJS.Timeout | undefined;
+  #request: ArmRequest | undefined;
   #ticket = 0;
-  #isThere: boolean | undefined;
+  #isConnected: boolean | undefined;
   #stopped = false;
 
   constructor(options: GuardLinkOptions) {
@@ -39,7 +39,7 @@ export class GuardLink implements MotionGuard {
   }
 
   get missing(): string | undefined {
-    return this.#isThere ? undefined : NOT_RUNNING;
+    return this.#isConnected ? undefined : NOT_RUNNING;
   }
 
   start(): void {
@@ -57,78 +57,78 @@ export class GuardLink implements MotionGuard {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#retry);
-    clearInterval(this.#beats);
+    clearInterval(this.#pings);
     this.#socket?.end();
   }
 
   arm(durationMs: number, topics: readonly string[]): Promise<Armed> {
-    this.#asked?.settle('a later motion was armed');
+    this.#request?.answer('a later motion was armed');
     const ticket = ++this.#ticket;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#asked?.settle(`the guard did not answer within ${ANSWER_WITHIN_MS} ms`), ANSWER_WITHIN_MS);
-      this.#asked = {
+      const timer = setTimeout(() => this.#request?.answer(`the guard did not answer within ${ANSWER_WITHIN_MS} ms`), ANSWER_WITHIN_MS);
+      this.#request = {
         ticket,
-        settle: (why) => {
+        answer: (why) => {
           clearTimeout(timer);
-          this.#asked = undefined;
+          this.#request = undefined;
           if (why !== undefined) {
             this.#disarm(ticket);
             reject(new Error(why));
             return;
           }
-          this.#beat();
+          this.#startPings();
           resolve({ disarm: () => this.#disarm(ticket) });
         },
       };
-      if (this.#isThere) this.#say({ arm: ticket, for_ms: durationMs, topics: [...topics] });
-      else this.#asked.settle(NOT_RUNNING);
+      if (this.#isConnected) this.#send({ arm: ticket, for_ms: durationMs, topics: [...topics] });
+      else this.#request.answer(NOT_RUNNING);
     });
   }
 
   trip(): void {
-    this.#say({ trip: true });
+    this.#send({ trip: true });
   }
 
   #take(message: FromGuard): void {
-    if ('tripped' in message) this.#tripped(`the guard stopped it: ${message.tripped}`);
-    else if ('armed' in message && message.armed === this.#asked?.ticket) this.#asked.settle(undefined);
-    else if ('refused' in message && message.refused === this.#asked?.ticket) this.#asked.settle(message.why);
+    if ('tripped' in message) this.#onTripped(`the guard stopped the motion: ${message.tripped}`);
+    else if ('armed' in message && message.armed === this.#request?.ticket) this.#request.answer(undefined);
+    else if ('refused' in message && message.refused === this.#request?.ticket) this.#request.answer(message.why);
   }
 
-  #beat(): void {
-    clearInterval(this.#beats);
-    this.#beats = setInterval(() => this.#say({ beat: true }), BEAT_EVERY_MS);
+  #startPings(): void {
+    clearInterval(this.#pings);
+    this.#pings = setInterval(() => this.#send({ ping: true }), PING_EVERY_MS);
   }
 
   #disarm(ticket: number): void {
-    this.#say({ disarm: ticket });
-    if (ticket === this.#ticket) clearInterval(this.#beats);
+    this.#send({ disarm: ticket });
+    if (ticket === this.#ticket) clearInterval(this.#pings);
   }
 
-  #tripped(why: string): void {
-    clearInterval(this.#beats);
+  #onTripped(why: string): void {
+    clearInterval(this.#pings);
     this.#options.onTrip(why);
   }
 
   #lost(): void {
-    const wasThere = this.#isThere === true;
+    const wasConnected = this.#isConnected === true;
     this.#change(false);
-    this.#asked?.settle(NOT_RUNNING);
-    if (wasThere) this.#tripped('the guard is gone');
+    this.#request?.answer(NOT_RUNNING);
+    if (wasConnected) this.#onTripped('the guard disconnected');
   }
 
-  #change(isThere: boolean): void {
-    if (this.#isThere === isThere || this.#stopped) return;
-    this.#isThere = isThere;
-    this.#options.onChange(isThere);
+  #change(isConnected: boolean): void {
+    if (this.#isConnected === isConnected || this.#stopped) return;
+    this.#isConnected = isConnected;
+    this.#options.onChange(isConnected);
   }
 
-  #say(message: FromAgent): void {
+  #send(message: FromAgent): void {
     if (this.#socket?.writable) this.#socket.write(writeLine(message));
   }
 }
 
-/** Where no command moves the robot there is nothing to guard. */
+/** The guard of a robot without motion commands. */
 export const NO_MOTION: MotionGuard = {
   missing: 'no motion is configured',
   arm: () => Promise.reject(new Error('no motion is configured')),

@@ -1,20 +1,20 @@
-// What agent and guard say to each other over a Unix socket: one JSON object a line. A connection that ends says that one of
-// them is gone. All times are lengths, measured by each side's own monotonic clock.
+// Protocol between agent and guard on a Unix socket: one JSON object per line. A closed connection means that the other process is
+// gone. All times are durations, measured by each side's monotonic clock.
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as z from 'zod';
 
-/** Linux allows 107 bytes in a socket's path. */
+/** Linux' limit for the path of a Unix socket, in bytes. */
 export const MAX_SOCKET_PATH_BYTES = 107;
 
-/** How often the agent says that it lives, while a motion is under way. */
-export const BEAT_EVERY_MS = 50;
+/** Interval of the agent's pings during a motion. */
+export const PING_EVERY_MS = 50;
 
-/** An agent not heard from for longer has stalled; an SD card's fsync seldom takes so long. */
-export const BEAT_WITHIN_MS = 400;
+/** After this time without a ping the agent counts as stalled. An SD card's fsync rarely takes this long. */
+export const PING_WITHIN_MS = 400;
 
-/** The agent ends a motion itself; only when it is this late does the guard. */
+/** The agent ends a motion itself; the guard does so if the agent is this late. */
 export const GRACE_MS = 50;
 
 export function guardSocket(stateDir: string): string {
@@ -22,10 +22,10 @@ export function guardSocket(stateDir: string): string {
 }
 
 export const fromAgent = z.union([
-  /** Watch over a motion of so many milliseconds on these topics; an earlier one is replaced. */
+  /** Supervise a motion of `for_ms` milliseconds on these topics; it replaces an earlier one. */
   z.object({ arm: z.int(), for_ms: z.int().min(1), topics: z.array(z.string()) }),
-  z.object({ beat: z.literal(true) }),
-  /** The motion is over; without meaning where a later one was armed. */
+  z.object({ ping: z.literal(true) }),
+  /** The motion is over; ignored if a later one was armed. */
   z.object({ disarm: z.int() }),
   /** Publish the stop now. */
   z.object({ trip: z.literal(true) }),
@@ -39,10 +39,10 @@ export const fromGuard = z.union([
 ]);
 export type FromGuard = z.infer<typeof fromGuard>;
 
-/** Gives each line's object, and nothing for what is none of ours. A broken connection is told by `close`, and is no error. */
+/** Passes each valid message to `take` and ignores other lines. A broken connection is not an error; the socket emits `close`. */
 export function onMessages<T>(socket: Socket, schema: z.ZodType<T>, take: (message: T) => void): void {
   socket.on('error', () => {});
-  // It emits the socket's errors too, and one that nobody listens to ends the process.
+  // readline emits the socket's errors again; without a listener they would end the process.
   const lines = createInterface(socket).on('error', () => {});
   lines.on('line', (line) => {
     const message = schema.safeParse(parse(line));

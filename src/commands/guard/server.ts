@@ -1,5 +1,5 @@
-// The guard's side: it watches over each agent that armed it, and publishes the stop when one is gone, silent or late with a motion
-// under way. It does nothing else, so that nothing keeps it from that.
+// The guard process: it supervises each agent that armed it, and publishes the stop if an agent is gone, silent or late during a
+// motion. It does nothing else, so nothing can delay the stop.
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -7,17 +7,17 @@ import type { Logger } from 'pino';
 import { messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import { type FromAgent, type FromGuard, fromAgent, MAX_SOCKET_PATH_BYTES, onMessages, writeLine } from './protocol.ts';
-import { Watch } from './watch.ts';
+import { Supervision } from './supervision.ts';
 
-/** Published once more, should the first have met a robot that was just busy. */
+/** The stop is repeated once, in case the robot missed the first one. */
 const AGAIN_AFTER_MS = 100;
 
 export interface GuardOptions {
   readonly path: string;
-  /** Zero velocity on every topic that a motion uses, and the stop command's messages. */
+  /** Publishes zero velocity on every topic of a motion, and the stop command's messages. */
   readonly publishStop: () => void;
-  /** Why the guard could not end a motion on these topics. */
-  readonly blind: (topics: readonly string[]) => string | undefined;
+  /** Why the guard could not end a motion on these topics; undefined if it can. */
+  readonly unable: (topics: readonly string[]) => string | undefined;
   readonly log: Logger;
 }
 
@@ -39,7 +39,7 @@ export class GuardServer {
       });
     }
     prepare(dirname(path));
-    if (await answers(path)) {
+    if (await isListening(path)) {
       throw new AgentError('STATE_DIR_LOCKED', `another guard answers at ${path}`, {
         todo: 'stop it first, or give it a state_dir of its own',
       });
@@ -55,7 +55,7 @@ export class GuardServer {
     this.#server = server;
   }
 
-  /** Agents see the connection end, and end their motions themselves. */
+  /** Closes all connections; agents then end their motions themselves. */
   async stop(): Promise<void> {
     const server = this.#server;
     if (!server) return;
@@ -65,40 +65,40 @@ export class GuardServer {
 
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
-    const watch = new Watch();
+    const supervision = new Supervision();
     let timer: NodeJS.Timeout | undefined;
-    const say = (message: FromGuard) => socket.writable && socket.write(writeLine(message));
+    const send = (message: FromGuard) => socket.writable && socket.write(writeLine(message));
     const trip = (why: string) => {
-      watch.letGo();
+      supervision.reset();
       this.#trip(why);
-      say({ tripped: why });
+      send({ tripped: why });
     };
     const look = () => {
       clearTimeout(timer);
-      const why = watch.overdue(performance.now());
+      const why = supervision.overdue(performance.now());
       if (why !== undefined) trip(why);
-      const deadlineMs = watch.deadlineMs();
+      const deadlineMs = supervision.deadlineMs();
       if (deadlineMs !== undefined) timer = setTimeout(look, Math.max(1, Math.ceil(deadlineMs - performance.now())));
     };
     onMessages(socket, fromAgent, (message) => {
-      this.#take(message, watch, say, trip);
+      this.#take(message, supervision, send, trip);
       look();
     });
     socket.once('close', () => {
       this.#sockets.delete(socket);
       clearTimeout(timer);
-      if (watch.isArmed) trip('the agent is gone');
+      if (supervision.isArmed) trip('the agent disconnected');
     });
   }
 
-  #take(message: FromAgent, watch: Watch, say: (message: FromGuard) => void, trip: (why: string) => void): void {
-    if ('trip' in message) trip('the agent asked for it');
-    else if ('beat' in message) watch.beat(performance.now());
-    else if ('disarm' in message) watch.disarm(message.disarm);
+  #take(message: FromAgent, supervision: Supervision, send: (message: FromGuard) => void, trip: (why: string) => void): void {
+    if ('trip' in message) trip('the agent requested it');
+    else if ('ping' in message) supervision.ping(performance.now());
+    else if ('disarm' in message) supervision.disarm(message.disarm);
     else {
-      const why = this.#options.blind(message.topics);
-      if (why === undefined) watch.arm(message.arm, message.for_ms, performance.now());
-      say(why === undefined ? { armed: message.arm } : { refused: message.arm, why });
+      const why = this.#options.unable(message.topics);
+      if (why === undefined) supervision.arm(message.arm, message.for_ms, performance.now());
+      send(why === undefined ? { armed: message.arm } : { refused: message.arm, why });
     }
   }
 
@@ -113,12 +113,12 @@ export class GuardServer {
     try {
       this.#options.publishStop();
     } catch (error) {
-      this.#options.log.error({ event: 'guard_stop_failed', err: error }, 'the guard could not publish all of the stop');
+      this.#options.log.error({ event: 'guard_stop_failed', err: error }, 'the guard could not publish the whole stop');
     }
   }
 }
 
-/** It may be started before the agent, and so before there is a state directory. */
+/** The guard may start before the agent, and so before the state directory exists. */
 function prepare(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -127,8 +127,8 @@ function prepare(folder: string): void {
   }
 }
 
-/** Whether somebody listens there. */
-function answers(path: string): Promise<boolean> {
+/** Whether a process listens on the socket. */
+function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(path);
     socket.once('connect', () => {

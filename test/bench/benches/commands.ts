@@ -81,7 +81,7 @@ export const commands: Bench = {
 const ALERTS_PER_S = 100;
 const SECONDS = 10;
 const COMMANDS_PER_S = 1_000;
-/** Answers to ten thousand commands leave after the flood. */
+/** Results to ten thousand commands leave after the flood. */
 const ANSWERED_WITHIN_MS = 60_000;
 
 interface Flooded {

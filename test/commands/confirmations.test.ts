@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Evidence } from '../../src/commands/evidence.ts';
+import { Confirmations } from '../../src/commands/confirmations.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { until } from '../ros/until.ts';
 
@@ -11,59 +11,59 @@ function confirmOf(confirm: object) {
   return commands.lamp?.confirm ?? assert.fail('it has none');
 }
 
-describe('the evidence that a command worked', () => {
-  it('is the value that was asked for, and one that came before does not count', () => {
-    const evidence = new Evidence();
+describe('the confirmation of a command', () => {
+  it('is the expected value, and an earlier one does not count', () => {
+    const evidence = new Confirmations();
     const ends: (string | undefined)[] = [];
-    evidence.saw('lamp', true);
+    evidence.add('lamp', true);
     evidence.expect('lamp', confirmOf({ topic: '/state', equals: '$value' }), { value: true }, (why) => ends.push(why));
-    evidence.saw('other', true);
-    evidence.saw('lamp', false);
+    evidence.add('other', true);
+    evidence.add('lamp', false);
     assert.deepEqual(ends, []);
-    evidence.saw('lamp', true);
-    evidence.saw('lamp', true);
+    evidence.add('lamp', true);
+    evidence.add('lamp', true);
     assert.deepEqual(ends, [undefined]);
   });
 
-  it('is any change against the last value before, or against the first where there was none', () => {
-    const evidence = new Evidence();
+  it('is any change from the last value before the command, or from the first value after it', () => {
+    const evidence = new Confirmations();
     const ends: string[] = [];
     const isEnded = (...names: string[]) => assert.deepEqual(ends, names);
     const confirm = confirmOf({ topic: '/state', changes: true });
     evidence.expect('lamp', confirm, {}, () => ends.push('first'));
-    evidence.saw('lamp', 1);
-    evidence.saw('lamp', 1);
+    evidence.add('lamp', 1);
+    evidence.add('lamp', 1);
     isEnded();
-    evidence.saw('lamp', 2);
+    evidence.add('lamp', 2);
     evidence.expect('lamp', confirm, {}, () => ends.push('second'));
-    evidence.saw('lamp', 2);
-    evidence.saw('lamp', 3);
+    evidence.add('lamp', 2);
+    evidence.add('lamp', 3);
     isEnded('first', 'second');
   });
 
-  it('compares numbers as a float32 field holds them', () => {
-    const evidence = new Evidence();
+  it('compares numbers with float32 precision', () => {
+    const evidence = new Confirmations();
     const ends: unknown[] = [];
     evidence.expect('lamp', confirmOf({ topic: '/state', equals: 0.1 }), {}, (why) => ends.push(why));
-    evidence.saw('lamp', Math.fround(0.1));
+    evidence.add('lamp', Math.fround(0.1));
     assert.deepEqual(ends, [undefined]);
   });
 
-  it('that does not come in time is none, and says where it was looked for', async () => {
-    const evidence = new Evidence();
+  it('fails after its deadline with the name of the topic', async () => {
+    const evidence = new Confirmations();
     const ends: (string | undefined)[] = [];
     evidence.expect('lamp', confirmOf({ topic: '/state', equals: true, within: '100ms' }), {}, (why) => ends.push(why));
     await until(() => ends.length > 0, 'it gave up');
-    evidence.saw('lamp', true);
-    assert.deepEqual(ends, ['/state did not show it within 100 ms']);
+    evidence.add('lamp', true);
+    assert.deepEqual(ends, ['/state did not confirm it within 100 ms']);
   });
 
-  it('is given up when the command is stopped', () => {
-    const evidence = new Evidence();
+  it('is cancelled when the command is stopped', () => {
+    const evidence = new Confirmations();
     const ends: (string | undefined)[] = [];
     evidence.expect('lamp', confirmOf({ topic: '/state', equals: true }), {}, (why) => ends.push(why));
-    evidence.giveUp('a stop came', 'other');
-    evidence.giveUp('a stop came', 'lamp');
+    evidence.cancel('a stop came', 'other');
+    evidence.cancel('a stop came', 'lamp');
     assert.deepEqual(ends, ['a stop came']);
   });
 });

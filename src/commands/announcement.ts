@@ -1,11 +1,11 @@
-// What the robot says in its presence of the commands it takes: their names, and JSON Schemas of their arguments.
-import type { ArgumentConfig, CommandConfig, OwnCommand } from '../config/index.ts';
+// Lists the robot's commands in its presence: names, and JSON Schemas of their arguments.
+import type { ArgumentConfig, BuiltinCommand, CommandConfig } from '../config/index.ts';
 import type { AnnouncedCommand } from '../wire/index.ts';
 
-/** @param unable why the agent can't do this itself; such a command is not announced. */
+/** @param unable why the agent can't execute a built-in command; such a command is not announced. */
 export function announce(
   commands: Readonly<Record<string, CommandConfig>>,
-  unable: (own: OwnCommand) => string | undefined,
+  unable: (own: BuiltinCommand) => string | undefined,
 ): AnnouncedCommand[] {
   return Object.entries(commands)
     .filter(([, { does }]) => does === undefined || unable(does) === undefined)

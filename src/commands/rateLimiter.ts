@@ -1,9 +1,9 @@
-// How many commands of a name were admitted in the last minute of monotonic time.
+// Counts admitted commands per name in the last minute of monotonic time.
 import type { Clock } from '../clock/index.ts';
 
 const MINUTE_MS = 60_000;
 
-export class Rates {
+export class RateLimiter {
   readonly #clock: Clock;
   readonly #recent = new Map<string, number[]>();
 
@@ -19,7 +19,7 @@ export class Rates {
     return this.#within(name).length;
   }
 
-  /** The configuration's highest rate bounds it: 600 a minute. */
+  /** At most 600 entries, the highest rate that the configuration allows per minute. */
   #within(name: string): number[] {
     const since = this.#clock.mono() - MINUTE_MS;
     return (this.#recent.get(name) ?? []).filter((ms) => ms > since);

@@ -1,0 +1,103 @@
+// Gives each command id exactly one result. The result's row and the journal's entry are one transaction. An id counts as accepted from
+// its admission on, even while its result is not on disk yet.
+
+import { crashPoint } from '../base/index.ts';
+import type { Clock } from '../clock/index.ts';
+import type { CommandJournal, Outbox } from '../outbox/index.ts';
+import type { ResultBody } from '../wire/index.ts';
+
+/** Results of refused commands per tick; the rest waits, so a flood of refusals delays no alert. */
+const REFUSALS_PER_TICK = 20;
+const TICK_MS = 100;
+
+/** Waiting refusals, about 10 MB. Without a bound a flood would use up memory, and the outbox space that readings need. */
+const MAX_WAITING = 20_000;
+
+type Result = Omit<ResultBody, 'kind' | 'id'>;
+
+export class Results {
+  readonly #outbox: Outbox;
+  readonly #journal: CommandJournal;
+  readonly #clock: Clock;
+  readonly #counts: Record<string, number> = {};
+  /** Accepted ids whose result is not in the journal yet. */
+  readonly #open = new Set<string>();
+  #waiting: (readonly [id: string | undefined, result: Result])[] = [];
+  #refusalsLeft = REFUSALS_PER_TICK;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(outbox: Outbox, journal: CommandJournal, clock: Clock) {
+    this.#outbox = outbox;
+    this.#journal = journal;
+    this.#clock = clock;
+  }
+
+  /** Number of results per status since the start. */
+  get counts(): Readonly<Record<string, number>> {
+    return this.#counts;
+  }
+
+  /** @throws SQLite's error if the journal can't be read. */
+  isAccepted(id: string): boolean {
+    return this.#open.has(id) || this.#journal.find(id) !== undefined;
+  }
+
+  accept(id: string | undefined): void {
+    if (id !== undefined) this.#open.add(id);
+  }
+
+  /** Records the start durably: from now on the command never runs again. @throws SQLite's error */
+  begin(id: string | undefined, name: string): void {
+    crashPoint('command_before_record');
+    if (id !== undefined) this.#journal.begin(id, name, this.#clock.wall());
+    crashPoint('command_recorded');
+  }
+
+  add(id: string | undefined, result: Result): void {
+    this.count(result.status);
+    if (id === undefined) return;
+    const body: ResultBody = { kind: 'result', id, ...result, ...(result.detail ? { detail: result.detail.slice(0, 500) } : {}) };
+    this.#open.add(id);
+    this.#outbox.append({ class: 'result', body }, () => {
+      this.#journal.begin(id, result.command ?? '', this.#clock.wall());
+      this.#journal.end(id, body);
+      crashPoint('command_answer_in_transaction');
+      this.#open.delete(id);
+    });
+    crashPoint('command_answered');
+  }
+
+  /** Adds the result of a refused command, now or in a later tick. @returns whether it was added now. */
+  refuse(id: string | undefined, result: Result): boolean {
+    this.#timer ??= setTimeout(() => this.#tick(), TICK_MS).unref();
+    if (this.#refusalsLeft > 0) {
+      this.#refusalsLeft--;
+      this.add(id, result);
+      return true;
+    }
+    if (this.#waiting.length < MAX_WAITING) {
+      this.accept(id);
+      this.#waiting.push([id, result]);
+    } else this.count('unanswered');
+    return false;
+  }
+
+  /** Adds all waiting results, before the outbox is closed. */
+  finish(): void {
+    clearTimeout(this.#timer);
+    for (const [id, result] of this.#waiting.splice(0)) this.add(id, result);
+  }
+
+  count(status: string): void {
+    this.#counts[status] = (this.#counts[status] ?? 0) + 1;
+  }
+
+  #tick(): void {
+    this.#timer = undefined;
+    const now = this.#waiting.slice(0, REFUSALS_PER_TICK);
+    this.#waiting = this.#waiting.slice(REFUSALS_PER_TICK);
+    this.#refusalsLeft = REFUSALS_PER_TICK - now.length;
+    for (const [id, result] of now) this.add(id, result);
+    if (this.#waiting.length > 0) this.#timer = setTimeout(() => this.#tick(), TICK_MS).unref();
+  }
+}
