@@ -1,12 +1,12 @@
-// How often something took how long: counts below fixed limits, as Prometheus has them, so that years cost nothing.
+// A histogram of durations with fixed buckets, as in Prometheus: its size does not grow with time.
 
-/** Upper limits in milliseconds; the last bucket has none. */
+/** Upper limits in milliseconds; one more bucket without a limit follows. */
 const LIMITS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000] as const;
 
 export interface HistogramStatus {
   readonly count: number;
   readonly sum_ms: number;
-  /** `[upper limit in ms, how many took at most that]`, each counting the ones before; `null` is no limit. */
+  /** `[upper limit in ms, count up to that limit]`, cumulative; `null` is no limit. */
   readonly at_most_ms: readonly (readonly [limit: number | null, count: number])[];
 }
 

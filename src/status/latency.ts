@@ -1,4 +1,4 @@
-// The last latencies of a hop, for percentiles that stay cheap: a ring of the newest, sorted when somebody asks.
+// Percentiles of recent latencies: a ring of the newest values, sorted on request.
 
 const KEPT = 1_000;
 
@@ -11,7 +11,7 @@ export class Latencies {
     this.#next = (this.#next + 1) % KEPT;
   }
 
-  /** @param q 0 to 1. @returns null before the first. */
+  /** @param q 0 to 1. @returns milliseconds; null before the first value. */
   quantile(q: number): number | null {
     const sorted = [...this.#ring].sort((a, b) => a - b);
     return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? null;

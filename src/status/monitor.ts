@@ -1,22 +1,22 @@
-// For machines that watch the robot: GET /healthz and GET /metrics over HTTP, on the address the configuration names. Whoever can connect
-// may ask, so it belongs on loopback; nothing here can be changed and nothing is secret.
+// GET /healthz and GET /metrics over HTTP for monitoring, on the address in health.listen. There is no login, so the address should be
+// on loopback. The server only answers GET and returns no secret.
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { EXPOSITION_TYPE } from './metrics.ts';
 
 export interface MonitorOptions {
-  /** HOST:PORT; port 0 takes any that is free. */
+  /** HOST:PORT; port 0 takes any free port. */
   readonly listen: string;
-  /** What hangs, or undefined; as long as it does not resolve, something hangs. */
+  /** Resolves to the reason why the agent is not healthy, or to undefined. A probe that does not resolve means that the agent hangs. */
   readonly probe: () => Promise<string | undefined>;
-  /** Codes of the problems that stand. */
+  /** Codes of the standing problems. */
   readonly problems: () => readonly string[];
   readonly metrics: () => string;
 }
 
-/** Whoever asks waits no longer. */
-const PULSE_WITHIN_MS = 2_000;
+/** /healthz answers within this time. */
+const PROBE_WITHIN_MS = 2_000;
 
 export class Monitor {
   readonly #options: MonitorOptions;
@@ -26,7 +26,7 @@ export class Monitor {
     this.#options = options;
   }
 
-  /** @returns where it listens. @throws AgentError LISTEN_FAILED; the agent goes on without it. */
+  /** @returns the address in use. @throws AgentError LISTEN_FAILED; the agent works without the monitor. */
   async start(): Promise<string> {
     const { listen } = this.#options;
     const at = listen.lastIndexOf(':');
@@ -35,14 +35,14 @@ export class Monitor {
       const path = (url ?? '').split('?')[0];
       if (method !== 'GET') return answer(response, 405, 'text/plain', 'only GET\n');
       if (path === '/metrics') return answer(response, 200, EXPOSITION_TYPE, this.#options.metrics());
-      if (path !== '/healthz') return answer(response, 404, 'text/plain', 'there is /healthz and /metrics\n');
+      if (path !== '/healthz') return answer(response, 404, 'text/plain', 'this server has /healthz and /metrics\n');
       void this.#health().then(([status, body]) => answer(response, status, 'application/json', `${JSON.stringify(body)}\n`));
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen({ host, port }, resolve);
     }).catch((cause: unknown) => {
       throw new AgentError('LISTEN_FAILED', `health.listen: ${listen}: ${messageOf(cause)}`, {
-        todo: 'take an address of this machine and a port that is free',
+        todo: 'set an address of this machine and a free port',
         cause,
       });
     });
@@ -59,15 +59,15 @@ export class Monitor {
     await new Promise((resolve) => server.close(resolve));
   }
 
-  /** Alive or not is the status; what is wrong beside that does not make it dead. */
+  /** The HTTP status says whether the agent is alive; standing problems do not change it. */
   async #health(): Promise<[status: number, body: unknown]> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve('ROS callbacks are not served'), PULSE_WITHIN_MS);
+      timer = setTimeout(() => resolve('ROS callbacks are not served'), PROBE_WITHIN_MS);
     });
-    const why = await Promise.race([this.#options.probe().catch(messageOf), late]);
+    const reason = await Promise.race([this.#options.probe().catch(messageOf), late]);
     clearTimeout(timer);
-    return [why === undefined ? 200 : 503, { alive: why === undefined, why: why ?? null, problems: this.#options.problems() }];
+    return [reason === undefined ? 200 : 503, { alive: reason === undefined, reason: reason ?? null, problems: this.#options.problems() }];
   }
 }
 

@@ -42,7 +42,7 @@ export const PROBLEMS = {
   },
   broker_name_mismatch: {
     severity: 'error',
-    title: 'The broker’s certificate is for another host name',
+    title: 'The broker’s certificate is for another name',
     remedy: 'set mqtt.endpoint to a host name that is in the broker’s certificate',
   },
   broker_certificate_expired: {

@@ -1,5 +1,5 @@
-// The status socket: HTTP on a Unix socket in the state directory, so that nobody outside the machine and no other user of it
-// can ask. GET / answers with the status object, POST /reload reads the configuration again, POST /rotate gets another certificate.
+// The status socket: HTTP on a Unix socket in the state directory, out of reach for other machines and other users. GET / returns the
+// status object, POST /reload reads the configuration again, POST /rotate gets another certificate.
 import { rmSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { join } from 'node:path';
@@ -7,17 +7,17 @@ import { messageOf } from '../base/index.ts';
 import { AgentError, type ErrorCode } from '../errors.ts';
 import type { Reloaded, Rotated, Status } from './status.ts';
 
-/** Linux allows 107 bytes in a socket's path; a deeper state directory gets none, and says so. */
+/** Linux allows 107 bytes in the path of a socket. An agent with a longer path has no socket. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
-const ANSWERS_WITHIN_MS = 5_000;
-const ROTATES_WITHIN_MS = 10 * 60_000;
+const ANSWER_MS = 5_000;
+const ROTATION_MS = 10 * 60_000;
 
 export function socketPath(stateDir: string): string {
   return join(stateDir, 'agent.sock');
 }
 
-/** What may be ordered. Each throws an AgentError where nothing was changed. */
+/** Requests that change something. Each throws an AgentError if nothing was changed. */
 export interface Orders {
   readonly reload: () => Reloaded;
   readonly rotate: () => Promise<Rotated>;
@@ -35,18 +35,18 @@ export class StatusSocket {
     this.#orders = orders;
   }
 
-  /** @throws AgentError STATE_DIR_UNWRITABLE; the agent goes on without its socket. */
+  /** @throws AgentError STATE_DIR_UNWRITABLE; the agent works without its socket. */
   async start(): Promise<void> {
     if (Buffer.byteLength(this.#path) > MAX_SOCKET_PATH_BYTES) {
       throw new AgentError('STATE_DIR_UNWRITABLE', `status socket ${this.#path}: the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes`, {
         todo: 'use a shorter state_dir',
       });
     }
-    // The state directory's lock is ours, so a socket that is there already was left by an agent that was killed.
+    // This agent holds the lock of the state directory, so an existing socket belongs to an agent that was killed.
     rmSync(this.#path, { force: true });
     const server = createServer(({ method, url }, response) => {
       const order = method === 'POST' ? this.#orders[url?.slice(1) as keyof Orders] : undefined;
-      const answered = order ? carriedOut(order) : Promise.resolve([200, this.#status()] as const);
+      const answered = order ? answerTo(order) : Promise.resolve([200, this.#status()] as const);
       void answered.then(([status, answer]) => {
         response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(answer)}\n`);
       });
@@ -66,7 +66,7 @@ export class StatusSocket {
   }
 }
 
-async function carriedOut(order: () => unknown): Promise<readonly [status: number, answer: unknown]> {
+async function answerTo(order: () => unknown): Promise<readonly [status: number, answer: unknown]> {
   try {
     return [200, await order()];
   } catch (error) {
@@ -80,18 +80,18 @@ export async function askStatus(stateDir: string): Promise<Status> {
   return (await ask(stateDir, 'GET', '/')).answer as Status;
 }
 
-/** Has a running agent read its configuration again. @throws AgentError AGENT_NOT_RUNNING, CONFIG_INVALID with what the agent said */
+/** Makes a running agent read its configuration again. @throws AgentError AGENT_NOT_RUNNING, or CONFIG_INVALID with the agent's text */
 export async function askReload(stateDir: string): Promise<Reloaded> {
   const { status, answer } = await ask(stateDir, 'POST', '/reload');
   if (status === 200) return answer as Reloaded;
   throw new AgentError('CONFIG_INVALID', `${(answer as { detail: string }).detail}`, {
-    todo: 'mend it and reload again; nothing was changed',
+    todo: 'correct the configuration and reload again; nothing was changed',
   });
 }
 
-/** Has a running agent get another certificate, which takes up to minutes. @throws AgentError AGENT_NOT_RUNNING, or what the agent said */
+/** Makes a running agent get another certificate, which takes up to minutes. @throws AgentError AGENT_NOT_RUNNING, or the agent's own error */
 export async function askRotate(stateDir: string): Promise<Rotated> {
-  const { status, answer } = await ask(stateDir, 'POST', '/rotate', ROTATES_WITHIN_MS);
+  const { status, answer } = await ask(stateDir, 'POST', '/rotate', ROTATION_MS);
   if (status === 200) return answer as Rotated;
   const { detail, code = 'PROVISIONING_FAILED', todo } = answer as { detail: string; code?: ErrorCode; todo?: string };
   throw new AgentError(code, detail, todo === undefined ? {} : { todo });
@@ -101,14 +101,14 @@ function ask(
   stateDir: string,
   method: 'GET' | 'POST',
   route: string,
-  withinMs = ANSWERS_WITHIN_MS,
+  withinMs = ANSWER_MS,
 ): Promise<{ status: number | undefined; answer: unknown }> {
   const path = socketPath(stateDir);
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) =>
       reject(
         new AgentError('AGENT_NOT_RUNNING', `no agent answers at ${path} (${messageOf(cause)})`, {
-          todo: 'start it with elderly-bot run, or give --config with the state_dir of the one that runs',
+          todo: 'start one with elderly-bot run, or give --config with the state_dir of the agent that runs',
           cause,
         }),
       );
@@ -119,7 +119,7 @@ function ask(
       });
       response.on('end', () => resolve({ status: response.statusCode, answer: JSON.parse(text) as unknown }));
     });
-    asking.on('timeout', () => asking.destroy(new Error(`no answer in ${withinMs / 1_000} s`)));
+    asking.on('timeout', () => asking.destroy(new Error(`no answer within ${withinMs / 1_000} s`)));
     asking.on('error', fail).end();
   });
 }

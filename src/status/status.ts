@@ -1,4 +1,4 @@
-// What `elderly-bot status` shows and `--json` prints: one object, the same on the socket.
+// The status object of a running agent: the answer of the status socket and the output of `elderly-bot status --json`.
 import type { AlertHop, RowClass } from '../outbox/index.ts';
 import type { Ending } from '../service/index.ts';
 import type { EvictionReason } from '../wire/index.ts';
@@ -13,67 +13,67 @@ export interface LinkStatus {
   readonly mqtt_version: 4 | 5 | null;
   readonly connects: number;
   readonly failures_in_a_row: number;
-  /** Topics on which the broker acknowledged something since the start, and those on which it refused the last. */
+  /** Topics on which the broker acknowledged a message since the start, and topics on which it refused the last message. */
   readonly acknowledged: readonly string[];
   readonly refused: readonly string[];
 }
 
 export interface BudgetStatus {
-  /** Metered messages a month; null: none is set. */
+  /** Metered messages per month; null: no limit. */
   readonly budget: number | null;
   readonly spent: number;
   readonly forecast: number;
   readonly forecast_dollars: number;
-  /** What telemetry waits now: the configured interval, or longer while the month's share is overspent. */
+  /** The interval of telemetry: as configured, or longer while the month's share is overspent. */
   readonly interval_ms: number;
 }
 
 export interface ChannelStatus {
   readonly name: string;
   readonly topic: string;
-  /** As it is subscribed; null while nobody publishes and the configuration leaves it open. */
+  /** The subscribed type; null if the configuration says auto and the topic has no publisher. */
   readonly type: string | null;
-  /** `waiting`: nobody ever published. `vanished`: its publishers are gone. `off`: it can't be subscribed. */
+  /** `waiting`: the topic never had a publisher. `vanished`: all publishers have gone. `off`: the topic cannot be subscribed. */
   readonly state: 'published' | 'waiting' | 'vanished' | 'off';
-  /** Why nothing is heard; null while it is. */
+  /** Why no messages arrive; null while they do. */
   readonly reason: string | null;
   readonly value: unknown;
   readonly messages: number;
   readonly readings: number;
-  /** Messages a second over the last ten seconds; null until it was looked at twice. */
+  /** Messages per second over the last ten seconds; null before the second look. */
   readonly rate_hz: number | null;
-  /** Milliseconds since the last message; null before the first. */
+  /** Milliseconds since the last message; null before the first message. */
   readonly age_ms: number | null;
-  /** The longest that was between two messages; null before the second. */
+  /** The longest time between two messages; null before the second message. */
   readonly longest_gap_ms: number | null;
   readonly alert: boolean;
   /** No message for longer than max_silence. */
   readonly silent: boolean;
-  /** Messages beyond max_rate, not looked at. */
+  /** Messages above max_rate, which were not processed. */
   readonly dropped: number;
 }
 
 export interface CameraStatus {
   readonly name: string;
   readonly topic: string;
-  /** Pictures kept since the start. */
+  /** Pictures stored in memory since the start. */
   readonly kept: number;
-  /** Pictures that were none. */
+  /** Messages that were not readable as a picture. */
   readonly unreadable: number;
   /** Bytes of small pictures in memory. */
   readonly ring_bytes: number;
-  /** Whether there is privacy; null: nobody has said, so there is. */
+  /** The privacy state; null: unknown, which counts as privacy. */
   readonly privacy: boolean | null;
-  /** Milliseconds since the last picture that was kept; null before the first. */
+  /** Milliseconds since the last stored picture; null before the first. */
   readonly age_ms: number | null;
 }
 
 export interface UploadsStatus {
-  /** Files that wait, of them pictures and clips of an incident, and their bytes. */
+  /** Files that wait; of these the pictures and clips of incidents; bytes of all. */
   readonly waiting: number;
   readonly of_incidents: number;
   readonly bytes: number;
-  /** Milliseconds since the oldest was spooled, in running time; null where none waits. */
+  /** Milliseconds of running time since the oldest file was spooled; null if none waits. */
   readonly oldest_ms: number | null;
 }
 
@@ -91,17 +91,17 @@ export interface Status {
     readonly id: string;
     readonly accepted: number;
     readonly unconfirmed: number;
-    /** Milliseconds of running time; null where all is confirmed. */
+    /** Milliseconds of running time; null if all rows are confirmed. */
     readonly oldest_unconfirmed_ms: number | null;
     readonly held: Readonly<Record<RowClass, number>>;
     /** Age of the oldest row of each class. */
     readonly oldest_ms: Readonly<Record<RowClass, number | null>>;
-    /** Rows that receipts of this start said to be in the cloud's database. */
+    /** Rows that receipts confirmed since the start. */
     readonly confirmed: number;
-    /** Given up because the room was needed; each is declared to the cloud. */
+    /** Rows that were evicted to free space; each is declared to the cloud. */
     readonly evicted: number;
     readonly evicted_by: Readonly<Record<EvictionReason, number>>;
-    /** Never written, because nothing could be for too long. */
+    /** Rows that were never written, because writing failed for too long. */
     readonly dropped: number;
     readonly receipts_seen: boolean;
   };
@@ -111,14 +111,14 @@ export interface Status {
     readonly ack_p99_ms: number | null;
     readonly ack_latency: HistogramStatus;
   };
-  /** How long alerts took to get so far: stamp to callback, callback to commit, to PUBACK, to receipt. */
+  /** Latency of alerts by hop: stamp to callback, and from the callback to the commit, the PUBACK and the receipt. */
   readonly alert_latency: Readonly<Record<AlertHop, HistogramStatus>>;
-  /** What is free on the disk of state_dir, at the last look; null where the file system does not say. */
+  /** Free space on the disk of state_dir at the last look; null if the file system does not report it. */
   readonly disk: { readonly free_bytes: number | null; readonly free_files: number | null };
   readonly wear: {
-    /** What this process made the kernel write to disk; null where it does not say. */
+    /** Bytes that the kernel wrote to disk for this process; null if it does not report them. */
     readonly written_bytes: number | null;
-    /** As a day of it; null in the first ten minutes. */
+    /** The same per day; null in the first ten minutes. */
     readonly bytes_per_day: number | null;
     /** Transactions of the outbox, each with an fsync. */
     readonly commits: HistogramStatus;
@@ -129,9 +129,9 @@ export interface Status {
   readonly budget: BudgetStatus;
   readonly channels: readonly ChannelStatus[];
   readonly cameras: readonly CameraStatus[];
-  /** Null where `uploads.api` is not set. */
+  /** Null if `uploads.api` is not set. */
   readonly uploads: UploadsStatus | null;
-  /** How many commands ended in each status since the start. */
+  /** Commands since the start by their final status. */
   readonly commands: Readonly<Record<string, number>>;
   /** From the broker's message in this process to the ROS message. */
   readonly command_latency: HistogramStatus;
@@ -153,15 +153,15 @@ export interface ChannelChanges {
   readonly changed: readonly string[];
 }
 
-/** What `elderly-bot reload` answers. */
+/** The answer to `elderly-bot reload`. */
 export interface Reloaded extends ChannelChanges {
   /** Other keys that were applied, such as `mqtt.interval`. */
   readonly applied: readonly string[];
-  /** Keys that differ and count from the next start on. */
+  /** Changed keys that take effect at the next start. */
   readonly needs_restart: readonly string[];
 }
 
-/** What `elderly-bot certs rotate` answers. */
+/** The answer to `elderly-bot certs rotate`. */
 export interface Rotated {
   readonly slot: string;
   readonly certificate_id: string;

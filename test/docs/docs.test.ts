@@ -61,8 +61,12 @@ describe('the documentation', () => {
     );
   });
 
-  it('lists every metric, and no other', () => {
-    assert.deepEqual(listed('docs/metrics.md').sort(), Object.keys(METRICS).sort());
+  it('lists every metric with its type and help, and no other', () => {
+    const rows = [...read('docs/metrics.md').matchAll(/^\| `([a-z_]+)` \| (\w+) \| [^|]*\| (.+) \|$/gm)].map(([, ...row]) => row);
+    assert.deepEqual(
+      rows,
+      Object.entries(METRICS).map(([name, { type, help }]) => [name, type, help]),
+    );
   });
 
   it('lists every check of the doctor, and no other', () => {

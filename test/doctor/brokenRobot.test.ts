@@ -151,7 +151,7 @@ describe('the doctor, where one thing on the robot is broken', { skip, timeout: 
   it('something holds the state directory and does not answer', async () => {
     const patient = await ward.admit();
     mkdirSync(patient.stateDir, { recursive: true });
-    const program = `const { lockStateDir } = await import('./src/outbox/index.ts'); const lock = lockStateDir(${JSON.stringify(patient.stateDir)}); console.log('held'); setInterval(() => lock, 1e6);`;
+    const program = `const { lockStateDir } = await import('./src/state/index.ts'); const lock = lockStateDir(${JSON.stringify(patient.stateDir)}); console.log('held'); setInterval(() => lock, 1e6);`;
     const holder = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -92,7 +92,7 @@ describe('health over HTTP', { skip, timeout: 90_000 }, () => {
 
   it('says that it is alive', async () => {
     const response = await fetch(`${url}/healthz`);
-    assert.deepEqual([response.status, await response.json()], [200, { alive: true, why: null, problems: [] }]);
+    assert.deepEqual([response.status, await response.json()], [200, { alive: true, reason: null, problems: [] }]);
     assert.equal((await fetch(`${url}/healthz`, { method: 'POST' })).status, 405);
     assert.equal((await fetch(`${url}/status`)).status, 404);
   });
