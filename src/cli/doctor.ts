@@ -1,4 +1,4 @@
-// `elderly-bot doctor`: what is wrong with this robot, from the cause down, with what to do and what to type.
+// `elderly-bot doctor`: finds what is wrong with this robot, causes first, each with its remedy and a command to type.
 import { exitCodeOf } from '../base/index.ts';
 import type { Remap } from '../config/index.ts';
 import { checksFor, examine } from '../doctor/index.ts';
@@ -7,7 +7,7 @@ import { painter, progress } from './terminal.ts';
 
 export interface DoctorOptions {
   readonly json: boolean;
-  /** Also what is fine. */
+  /** Also shows the checks that found nothing. */
   readonly all: boolean;
   readonly remap: Remap;
 }

@@ -1,11 +1,11 @@
-// What the doctor says to a person: causes first, each with what to do and what to type; what followed from them in one line.
+// The doctor's report for a person: causes first, each with its remedy and a command to type; consequences in one line.
 
 import type { CheckResult } from '../doctor/index.ts';
 import type { Paint } from './terminal.ts';
 
 const MARKS = { error: '✗', warning: '!', unknown: '?', ok: '✓', skipped: '-' } as const;
 
-/** @param all also shows each check that found nothing, with what it saw. */
+/** @param all also shows each check that found nothing, with its observation. */
 export function printed(results: readonly CheckResult[], paint: Paint, all: boolean): string {
   const open = results.filter(({ hidden_by: hidden }) => hidden === null);
   const lines: string[] = [];

@@ -47,8 +47,8 @@ await yargs(words)
     },
     async ({ config, json, all, rosLook }) => {
       if (rosLook) {
-        const { lookAndTell } = await import('../doctor/index.ts');
-        await exitWith(() => lookAndTell(config, remap));
+        const { lookAndReport } = await import('../doctor/index.ts');
+        await exitWith(() => lookAndReport(config, remap));
       } else {
         const { doctor } = await import('./doctor.ts');
         await exitWith(() => doctor(config, { json, all, remap }));

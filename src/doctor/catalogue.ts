@@ -1,8 +1,8 @@
-// Every check there is, in the order in which its finding is told, and what can explain it: causes come before their consequences.
+// All checks, in the order in which their findings are shown, and the checks that can explain them. Causes come before consequences.
 
 export interface CatalogueEntry {
   readonly title: string;
-  /** Checks whose error may be the reason for this one's. */
+  /** Checks whose error may be the cause of this check's finding. */
   readonly because: readonly string[];
 }
 
@@ -10,11 +10,11 @@ export const CHECKS = {
   node: { title: 'Node.js and the program', because: [] },
   configuration: { title: 'Configuration', because: [] },
   clock: { title: 'Clock', because: [] },
-  clock_skew: { title: 'Clock against the cloud’s', because: ['clock', 'configuration', 'cloud_api'] },
+  clock_skew: { title: 'Difference from the cloud’s clock', because: ['clock', 'configuration', 'cloud_api'] },
   state_dir: { title: 'State directory', because: ['configuration'] },
-  disk_space: { title: 'Space on disk', because: ['state_dir', 'configuration'] },
-  disk_latency: { title: 'How long the disk takes to keep something', because: ['state_dir', 'disk_space', 'configuration'] },
-  disk_wear: { title: 'Wear of the disk', because: ['state_dir', 'configuration'] },
+  disk_space: { title: 'Free disk space', because: ['state_dir', 'configuration'] },
+  disk_latency: { title: 'Latency of synced writes', because: ['state_dir', 'disk_space', 'configuration'] },
+  disk_wear: { title: 'Disk wear', because: ['state_dir', 'configuration'] },
   outbox_file: { title: 'Outbox file', because: ['state_dir', 'disk_space', 'configuration'] },
   ros: { title: 'ROS 2', because: ['node', 'configuration'] },
   message_types: { title: 'Message types', because: ['ros', 'configuration'] },
@@ -24,11 +24,11 @@ export const CHECKS = {
   key: { title: 'Private key', because: ['configuration'] },
   certificate: { title: 'Certificate', because: ['clock', 'configuration'] },
   network: { title: 'Network', because: [] },
-  dns: { title: 'The broker’s name', because: ['network', 'configuration'] },
-  tcp: { title: 'Way to the broker', because: ['dns', 'network', 'configuration'] },
-  broker_certificate: { title: 'The broker’s certificate', because: ['tcp', 'certificate', 'configuration'] },
+  dns: { title: 'Host name of the broker', because: ['network', 'configuration'] },
+  tcp: { title: 'TCP connection to the broker', because: ['dns', 'network', 'configuration'] },
+  broker_certificate: { title: 'Certificate of the broker', because: ['tcp', 'certificate', 'configuration'] },
   certificate_accepted: {
-    title: 'What the broker says of this robot’s certificate',
+    title: 'This robot’s certificate at the broker',
     because: ['tcp', 'key', 'certificate', 'configuration'],
   },
   mqtt: {
@@ -39,7 +39,7 @@ export const CHECKS = {
   publish_rights: { title: 'Rights to publish', because: ['mqtt', 'configuration'] },
   receipts: { title: 'Receipts from the cloud', because: ['mqtt', 'subscribe_rights', 'publish_rights', 'configuration'] },
   outbox_backlog: {
-    title: 'What waits in the outbox',
+    title: 'Rows that wait in the outbox',
     because: ['outbox_file', 'mqtt', 'publish_rights', 'receipts', 'agent', 'configuration'],
   },
   cloud_api: { title: 'Cloud API', because: ['network', 'configuration'] },
@@ -49,7 +49,7 @@ export const CHECKS = {
     title: 'Running agent',
     because: ['node', 'configuration', 'state_dir', 'disk_space', 'outbox_file', 'ros', 'key', 'certificate', 'service'],
   },
-  problem: { title: 'What the agent complains of', because: [] },
+  problem: { title: 'Problem of the running agent', because: [] },
   versions: { title: 'Versions', because: ['agent'] },
 } as const satisfies Record<string, CatalogueEntry>;
 

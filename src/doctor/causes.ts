@@ -1,8 +1,8 @@
-// Which finding explains which: somebody 300 km away wants the cause, not the twelve things that followed from it. Pure.
+// Finds which finding explains which: a person 300 km away needs the cause, not its twelve consequences. Pure.
 import { CHECKS, type CheckCode } from './catalogue.ts';
 import type { Finding } from './check.ts';
 
-export interface Told {
+export interface Outcome {
   readonly code: CheckCode;
   readonly subject?: string;
   readonly finding: Pick<Finding, 'status' | 'because'>;
@@ -10,24 +10,29 @@ export interface Told {
 
 const ORDER = Object.keys(CHECKS) as CheckCode[];
 
-/** @returns for each of `told` the index of the finding that explains it, as near to the root as there is one. */
-export function explain(told: readonly Told[]): (number | undefined)[] {
+/** @returns for each outcome the index of the outcome that explains it: the root of the chain of causes. */
+export function explain(outcomes: readonly Outcome[]): (number | undefined)[] {
   const errors = new Map<CheckCode, number>();
-  for (const [index, { code, subject, finding }] of told.entries()) {
-    // One channel's error is no reason for anything else.
+  for (const [index, { code, subject, finding }] of outcomes.entries()) {
+    // An error of one channel explains nothing else.
     if (finding.status === 'error' && subject === undefined) errors.set(code, index);
   }
-  return told.map((one) => (one.finding.status === 'ok' ? undefined : rootOf(one, told, errors, new Set())));
+  return outcomes.map((outcome) => (outcome.finding.status === 'ok' ? undefined : rootOf(outcome, outcomes, errors, new Set())));
 }
 
-function rootOf(one: Told, told: readonly Told[], errors: ReadonlyMap<CheckCode, number>, seen: Set<CheckCode>): number | undefined {
-  const because: readonly CheckCode[] = one.finding.because ?? (CHECKS[one.code].because as readonly CheckCode[]);
+function rootOf(
+  outcome: Outcome,
+  outcomes: readonly Outcome[],
+  errors: ReadonlyMap<CheckCode, number>,
+  visited: Set<CheckCode>,
+): number | undefined {
+  const because: readonly CheckCode[] = outcome.finding.because ?? (CHECKS[outcome.code].because as readonly CheckCode[]);
   for (const code of [...because].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))) {
     const index = errors.get(code);
-    const cause = index === undefined ? undefined : told[index];
-    if (!cause || cause === one || seen.has(code)) continue;
-    seen.add(code);
-    return rootOf(cause, told, errors, seen) ?? index;
+    const cause = index === undefined ? undefined : outcomes[index];
+    if (!cause || cause === outcome || visited.has(code)) continue;
+    visited.add(code);
+    return rootOf(cause, outcomes, errors, visited) ?? index;
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-// The list of all checks for one robot, and how a configuration that can't be read leaves only those that need none.
+// The list of all checks for one robot. An unreadable configuration leaves only the checks that do not need it.
 
 import { configFlag } from '../base/index.ts';
 import type { Remap } from '../config/index.ts';
@@ -13,9 +13,9 @@ import { node, service, versions } from './checks/machine.ts';
 import { mqtt, publishRights, receipts, subscribeRights } from './checks/mqtt.ts';
 import { channelChecks, graph, messageTypes, ros } from './checks/ros.ts';
 import { diskLatency, diskSpace, diskWear, outboxBacklog, outboxFile, stateDir } from './checks/storage.ts';
-import { ok, type Patient, patientOf, type RobotCheck, skipped } from './context.ts';
+import { type DoctorContext, ok, openContext, type RobotCheck, skipped } from './context.ts';
 
-const OF_A_ROBOT: readonly RobotCheck[] = [
+const ROBOT_CHECKS: readonly RobotCheck[] = [
   clock,
   clockSkew,
   stateDir,
@@ -46,43 +46,43 @@ const OF_A_ROBOT: readonly RobotCheck[] = [
   versions,
 ];
 
-/** They ask another process that reads the configuration, or look at what channels and commands need. */
-const NEED_ALL_OF_IT: ReadonlySet<RobotCheck> = new Set([ros, messageTypes, graph, guard]);
+/** Checks that start a process which reads the configuration, or that look at the needs of channels and commands. */
+const NEED_VALID_CONFIG: ReadonlySet<RobotCheck> = new Set([ros, messageTypes, graph, guard]);
 
-/** Never throws for what is wrong with the robot: that is what the checks are for. */
+/** Does not throw for a fault of the robot: the checks report it. */
 export async function checksFor(file: string | undefined, remap: Remap): Promise<Check[]> {
-  let patient: Patient;
+  let context: DoctorContext;
   try {
-    patient = patientOf(file, remap);
+    context = openContext(file, remap);
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     const unread = { code: 'configuration', deadlineMs: 1_000, run: async () => wrong(error, file) } as const;
     const later: Finding = { ...skipped('needs the configuration'), because: ['configuration'] };
-    return [node, unread, ...OF_A_ROBOT.map(({ code, deadlineMs }) => ({ code, deadlineMs, run: async () => later }))];
+    return [node, unread, ...ROBOT_CHECKS.map(({ code, deadlineMs }) => ({ code, deadlineMs, run: async () => later }))];
   }
-  const status = await patient.agent;
-  const later: Finding = { ...skipped('needs a good configuration'), because: ['configuration'] };
-  const robot = patient.loaded.invalid
-    ? OF_A_ROBOT.map((one) => (NEED_ALL_OF_IT.has(one) ? { ...one, run: () => later } : one))
-    : OF_A_ROBOT;
+  const status = await context.agent;
+  const later: Finding = { ...skipped('needs a valid configuration'), because: ['configuration'] };
+  const robot = context.loaded.invalid
+    ? ROBOT_CHECKS.map((check) => (NEED_VALID_CONFIG.has(check) ? { ...check, run: () => later } : check))
+    : ROBOT_CHECKS;
   const checks = [
     { code: 'configuration', deadlineMs: 1_000, run: configuration } as const,
     ...robot,
-    ...(patient.loaded.invalid ? [] : channelChecks(patient.config)),
-    ...(status ? problemChecks(status, patient) : []),
+    ...(context.loaded.invalid ? [] : channelChecks(context.config)),
+    ...(status ? problemChecks(status, context) : []),
   ];
-  return [node, ...checks.map((check): Check => ({ ...check, run: async (signal) => check.run(patient, signal) }))];
+  return [node, ...checks.map((check): Check => ({ ...check, run: async (signal) => check.run(context, signal) }))];
 }
 
-function configuration({ file, loaded, flag }: Patient): Finding {
-  const name = file ?? 'config/default.yaml alone (give yours with --config)';
+function configuration({ file, loaded, flag }: DoctorContext): Finding {
+  const name = file ?? 'config/default.yaml alone (name your file with --config)';
   if (loaded.invalid) return wrong(loaded.invalid, file);
-  if (loaded.off.length === 0) return ok(`${name} is good`);
+  if (loaded.off.length === 0) return ok(`${name} is valid`);
   const observed = loaded.off.map(({ text }) => text).join('; ');
   return {
     status: 'error',
     observed,
-    remedy: 'mend these entries; all others run without them',
+    remedy: 'correct these entries; all others work without them',
     command: `elderly-bot config check${flag}`,
   };
 }
@@ -91,7 +91,7 @@ function wrong(error: AgentError, file: string | undefined): Finding {
   return {
     status: 'error',
     observed: error.message,
-    remedy: error.todo ?? 'mend it',
+    remedy: error.todo ?? 'correct the file',
     command: `elderly-bot config check${configFlag(file)}`,
   };
 }

@@ -1,5 +1,5 @@
-// Whom the doctor looks at: the configuration, the agent if one runs, the certificates. What several checks need is looked at once;
-// each of them awaits it.
+// The robot that the doctor examines: its configuration, certificates and running agent. Facts that several checks need are looked up once,
+// as promises that each of them awaits.
 
 import { configFlag } from '../base/index.ts';
 import { type Config, endpointOf, type Remap, type SalvagedConfig, salvageConfig } from '../config/index.ts';
@@ -12,28 +12,28 @@ import type { Check, Finding } from './check.ts';
 import { type Reached, reachBroker } from './checks/reach.ts';
 import { lookAtTls, type TlsLook } from './checks/tls.ts';
 
-export interface Patient {
+export interface DoctorContext {
   readonly file: string | undefined;
   readonly loaded: SalvagedConfig;
   readonly config: Config;
   readonly host: string;
-  /** As configured; undefined: 8883, then 443. */
+  /** The configured port; undefined: 8883, then 443. */
   readonly port: number | undefined;
-  /** The three files, as configured or of the slot that counts; an error where there are none yet. */
+  /** The three files, as configured or from the current slot; an error if there are none yet. */
   readonly paths: CredentialPaths | AgentError;
   readonly credentials: Credentials | AgentError;
-  /** What the running agent says; undefined where none answers. */
+  /** The status of the running agent; undefined if none answers. */
   readonly agent: Promise<Status | undefined>;
   /** The process that holds the state directory. */
   readonly holder: number | undefined;
   readonly reached: Promise<Reached>;
   readonly tls: Promise<TlsLook | undefined>;
-  /** What is given to other commands so that they mean the same robot. */
+  /** The flag that lets other commands use the same configuration. */
   readonly flag: string;
 }
 
-/** Wrong channels alone are left out, as the agent does. @throws AgentError where nothing can be read of the configuration */
-export function patientOf(file: string | undefined, remap: Remap): Patient {
+/** Leaves out invalid channels, as the agent does. @throws AgentError if the configuration cannot be read at all */
+export function openContext(file: string | undefined, remap: Remap): DoctorContext {
   const loaded = salvageConfig(file, process.env, { remap });
   const { config } = loaded;
   const { host, port } = endpointOf(config.mqtt.endpoint);
@@ -59,7 +59,7 @@ export function patientOf(file: string | undefined, remap: Remap): Patient {
 
 /** A check of one robot. */
 export interface RobotCheck extends Omit<Check, 'run'> {
-  run(patient: Patient, signal: AbortSignal): Promise<Finding> | Finding;
+  run(context: DoctorContext, signal: AbortSignal): Promise<Finding> | Finding;
 }
 
 export function robotCheck(code: CheckCode, deadlineMs: number, run: RobotCheck['run']): RobotCheck {
@@ -69,8 +69,8 @@ export function robotCheck(code: CheckCode, deadlineMs: number, run: RobotCheck[
 export const ok = (observed: string): Finding => ({ status: 'ok', observed });
 export const skipped = (observed: string): Finding => ({ status: 'skipped', observed });
 
-/** The CA is there before a robot has a certificate. */
-export function rootCaOf(paths: Patient['paths'], { mqtt }: Config): string {
+/** A robot has the CA's file before it has a certificate. */
+export function rootCaOf(paths: DoctorContext['paths'], { mqtt }: Config): string {
   return paths instanceof AgentError ? (mqtt.root_ca ?? AMAZON_ROOT_CA) : paths.rootCa;
 }
 

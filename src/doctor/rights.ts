@@ -1,10 +1,10 @@
-// What a refused right wants: the statement of an AWS IoT policy, and the lines of a Mosquitto ACL. Pure.
+// The rights to add after a refusal: a statement for an AWS IoT policy, and lines for a Mosquitto ACL. Pure.
 
 export type Right = 'publish' | 'subscribe';
 
 /**
- * A subscription needs two rights in IoT: to subscribe to the filter, and to receive from the topic.
- * @param host the broker's; of an endpoint of AWS IoT Core it names the region.
+ * In IoT a subscription needs two rights: to subscribe to the filter, and to receive from the topic.
+ * @param host the broker's host name; an endpoint of AWS IoT Core contains the region.
  */
 export function policyStatement(right: Right, topics: readonly string[], host: string): string {
   const region = regionOf(host) ?? 'REGION';

@@ -1,5 +1,5 @@
-// Systems broken on purpose, each in one way and with real parts: the doctor names exactly that, first, with what to do and what to
-// type, and puts all that follows from it under it. Here: what is on the robot.
+// Each system is broken on purpose in one way, with real parts. The doctor shows exactly this cause first, with a remedy and a command,
+// and puts all consequences under it. This file: the robot itself.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { findMosquitto } from '../support/mosquitto.ts';
 import { OpenSsl, opensslMissing } from '../support/openssl.ts';
 import { ROOT } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
-import { Ward } from './fixtures.ts';
+import { Fixtures } from './fixtures.ts';
 import { damageOutbox, leaveOutbox } from './leftOutbox.ts';
 import { names } from './names.ts';
 
@@ -20,21 +20,21 @@ const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-g
 const asRoot = process.getuid?.() === 0 ? false : 'needs root';
 const DAY_MS = 86_400_000;
 
-describe('the doctor, where one thing on the robot is broken', { skip, timeout: 300_000, concurrency: 4 }, () => {
-  let ward: Ward;
+describe('the doctor, if one thing on the robot is broken', { skip, timeout: 300_000, concurrency: 4 }, () => {
+  let fixtures: Fixtures;
 
   before(async () => {
-    ward = await Ward.open();
+    fixtures = await Fixtures.open();
   });
 
-  after(() => ward?.close());
+  after(() => fixtures?.close());
 
-  const config = (text: string) => ward.admit({ config: text });
+  const config = (text: string) => fixtures.addRobot({ config: text });
 
-  it('the configuration is not there', async () => {
-    const patient = await ward.admit();
-    rmSync(patient.configFile);
-    names(await patient.examine(), 'configuration', /robot\.yaml: no such file/);
+  it('the configuration does not exist', async () => {
+    const robot = await fixtures.addRobot();
+    rmSync(robot.configFile);
+    names(await robot.examine(), 'configuration', /robot\.yaml: no such file/);
   });
 
   it('a key of the configuration is unknown', async () => {
@@ -50,114 +50,114 @@ describe('the doctor, where one thing on the robot is broken', { skip, timeout: 
   });
 
   it('the private key can be read by others', async () => {
-    const patient = await ward.admit();
-    chmodSync(patient.files.key, 0o644);
-    const found = await patient.examine();
+    const robot = await fixtures.addRobot();
+    chmodSync(robot.files.key, 0o644);
+    const found = await robot.examine();
     names(found, 'key', /mode 0644/);
-    assert.equal(found.told[0]?.command, `chmod 600 ${patient.files.key}`);
+    assert.equal(found.causes[0]?.command, `chmod 600 ${robot.files.key}`);
   });
 
   it('the private key is another certificate’s', async () => {
-    const [patient, other] = [await ward.admit(), await ward.admit()];
-    names(await patient.examine({ AWS_PRIVATE_KEY: other.files.key }), 'key', /not the certificate’s/);
+    const [robot, other] = [await fixtures.addRobot(), await fixtures.addRobot()];
+    names(await robot.examine({ AWS_PRIVATE_KEY: other.files.key }), 'key', /not the certificate’s/);
   });
 
   it('the private key has a passphrase', { skip: opensslMissing() }, async () => {
-    const patient = await ward.admit();
-    const key = new OpenSsl(join(patient.folder, 'openssl')).key('rsa-encrypted');
-    names(await patient.examine({ AWS_PRIVATE_KEY: key }), 'key', /passphrase/);
+    const robot = await fixtures.addRobot();
+    const key = new OpenSsl(join(robot.folder, 'openssl')).key('rsa-encrypted');
+    names(await robot.examine({ AWS_PRIVATE_KEY: key }), 'key', /passphrase/);
   });
 
-  it('the certificate is not there', async () => {
-    const patient = await ward.admit();
-    rmSync(patient.files.cert);
-    names(await patient.examine(), 'certificate', /cert_file .*: no such file/);
+  it('the certificate does not exist', async () => {
+    const robot = await fixtures.addRobot();
+    rmSync(robot.files.cert);
+    names(await robot.examine(), 'certificate', /cert_file .*: no such file/);
   });
 
-  it('the root CA is not there', async () => {
-    const patient = await ward.admit();
-    names(await patient.examine({ AWS_ROOT_CA: join(patient.folder, 'none.pem') }), 'certificate', /root_ca .*none\.pem: no such file/);
+  it('the root CA does not exist', async () => {
+    const robot = await fixtures.addRobot();
+    names(await robot.examine({ AWS_ROOT_CA: join(robot.folder, 'none.pem') }), 'certificate', /root_ca .*none\.pem: no such file/);
   });
 
   it('the certificate has expired', async () => {
     const over = { notBefore: new Date(Date.now() - 9 * DAY_MS), notAfter: new Date(Date.now() - DAY_MS) };
-    names(await (await ward.admit({ certificate: over })).examine(), 'certificate', /was valid until/);
+    names(await (await fixtures.addRobot({ certificate: over })).examine(), 'certificate', /was valid until/);
   });
 
-  it('the certificate ends soon', async () => {
+  it('the certificate expires soon', async () => {
     const soon = { notAfter: new Date(Date.now() + 5.5 * DAY_MS) };
-    names(await (await ward.admit({ certificate: soon })).examine(), 'certificate', /5 days from now/);
+    names(await (await fixtures.addRobot({ certificate: soon })).examine(), 'certificate', /5 days from now/);
   });
 
   it('the certificate is a server’s', async () => {
-    names(await (await ward.admit({ certificate: { server: true } })).examine(), 'certificate', /is for servers/);
+    names(await (await fixtures.addRobot({ certificate: { server: true } })).examine(), 'certificate', /is for servers/);
   });
 
   for (const [year, seen] of [
     [1970, /shows 1970-01-01.* before this program was released/],
     [2028, /this robot’s certificate and the broker’s have both run out/],
   ] as const) {
-    it(`the clock stands in ${year}`, { skip: fakeClockMissing() }, async () => {
-      const patient = await ward.admit();
-      const clock = new FakeClock(join(patient.folder, 'clock'));
+    it(`the clock shows the year ${year}`, { skip: fakeClockMissing() }, async () => {
+      const robot = await fixtures.addRobot();
+      const clock = new FakeClock(join(robot.folder, 'clock'));
       clock.set(Math.round((Date.UTC(year, 0, 1, 12) - Date.now()) / 1_000));
-      const found = await patient.examine(clock.env());
+      const found = await robot.examine(clock.env());
       names(found, 'clock', seen);
     });
   }
 
   it('the outbox file is damaged', async () => {
-    const patient = await ward.admit();
-    leaveOutbox(patient.stateDir, 0);
-    damageOutbox(patient.stateDir);
-    names(await patient.examine(), 'outbox_file', /is damaged/);
+    const robot = await fixtures.addRobot();
+    leaveOutbox(robot.stateDir, 0);
+    damageOutbox(robot.stateDir);
+    names(await robot.examine(), 'outbox_file', /is damaged/);
   });
 
   it('an alert has waited for hours', async () => {
-    const patient = await ward.admit();
-    leaveOutbox(patient.stateDir, 3 * 3_600_000);
-    names(await patient.examine(), 'outbox_backlog', /an alert waits for 180 minutes/);
+    const robot = await fixtures.addRobot();
+    leaveOutbox(robot.stateDir, 3 * 3_600_000);
+    names(await robot.examine(), 'outbox_backlog', /an alert waits for 180 minutes/);
   });
 
   it('the state directory is a file', async () => {
-    const patient = await ward.admit();
-    writeFileSync(patient.stateDir, '');
-    names(await patient.examine(), 'state_dir', /is no folder/);
+    const robot = await fixtures.addRobot();
+    writeFileSync(robot.stateDir, '');
+    names(await robot.examine(), 'state_dir', /is not a folder/);
   });
 
   it('the disk is full', { skip: asRoot }, async () => {
-    const patient = await ward.admit();
-    const volume = await Volume.tmpfs(patient.stateDir, 1024 ** 2);
+    const robot = await fixtures.addRobot();
+    const volume = await Volume.tmpfs(robot.stateDir, 1024 ** 2);
     try {
-      chmodSync(patient.stateDir, 0o700);
-      writeFileSync(join(patient.stateDir, 'film'), Buffer.alloc(1024 ** 2));
-      names(await patient.examine(), 'disk_space', /^0 MiB free/);
+      chmodSync(robot.stateDir, 0o700);
+      writeFileSync(join(robot.stateDir, 'film'), Buffer.alloc(1024 ** 2));
+      names(await robot.examine(), 'disk_space', /^0 MiB free/);
     } finally {
       await volume.unmount();
     }
   });
 
-  it('the state directory can only be read', { skip: asRoot }, async () => {
-    const patient = await ward.admit();
-    const volume = await Volume.tmpfs(patient.stateDir, 64 * 1024 ** 2);
+  it('the state directory is on a read-only file system', { skip: asRoot }, async () => {
+    const robot = await fixtures.addRobot();
+    const volume = await Volume.tmpfs(robot.stateDir, 64 * 1024 ** 2);
     try {
       await volume.makeReadOnly();
-      names(await patient.examine(), 'state_dir', /can only be read/);
+      names(await robot.examine(), 'state_dir', /is on a read-only file system/);
     } finally {
       await volume.unmount();
     }
   });
 
-  it('something holds the state directory and does not answer', async () => {
-    const patient = await ward.admit();
-    mkdirSync(patient.stateDir, { recursive: true });
-    const program = `const { lockStateDir } = await import('./src/state/index.ts'); const lock = lockStateDir(${JSON.stringify(patient.stateDir)}); console.log('held'); setInterval(() => lock, 1e6);`;
+  it('a process holds the state directory and does not answer', async () => {
+    const robot = await fixtures.addRobot();
+    mkdirSync(robot.stateDir, { recursive: true });
+    const program = `const { lockStateDir } = await import('./src/state/index.ts'); const lock = lockStateDir(${JSON.stringify(robot.stateDir)}); console.log('held'); setInterval(() => lock, 1e6);`;
     const holder = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(holder.stdout, 'data');
-    const found = await patient.examine();
+    const found = await robot.examine();
     holder.kill('SIGKILL');
     names(found, 'agent', new RegExp(`process ${holder.pid} holds`));
   });

@@ -1,46 +1,46 @@
-// Systems broken on purpose, each in one way and with real parts: the doctor names exactly that, first, with what to do and what to
-// type, and puts all that follows from it under it. Here: ROS 2 and those who publish.
+// Each system is broken on purpose in one way, with real parts. The doctor shows exactly this cause first, with a remedy and a command,
+// and puts all consequences under it. This file: ROS 2 and the publishers.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
-import { Ward } from './fixtures.ts';
+import { Fixtures } from './fixtures.ts';
 import { names } from './names.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 
-describe('the doctor, where one thing of ROS 2 is broken', { skip, timeout: 300_000, concurrency: 4 }, () => {
-  let ward: Ward;
+describe('the doctor, if one thing of ROS 2 is broken', { skip, timeout: 300_000, concurrency: 4 }, () => {
+  let fixtures: Fixtures;
 
   before(async () => {
-    ward = await Ward.open();
-    ward.publish('/best_effort', 'std_msgs/msg/Bool', () => ({ data: false }), {
+    fixtures = await Fixtures.open();
+    fixtures.publish('/best_effort', 'std_msgs/msg/Bool', () => ({ data: false }), {
       reliability: 'best_effort',
       durability: 'volatile',
       depth: 5,
     });
-    ward.publish('/level', 'std_msgs/msg/Int32', () => ({ data: 3 }));
-    ward.publish('/recorded', 'sensor_msgs/msg/Temperature', () => ({
+    fixtures.publish('/level', 'std_msgs/msg/Int32', () => ({ data: 3 }));
+    fixtures.publish('/recorded', 'sensor_msgs/msg/Temperature', () => ({
       temperature: 20,
       header: { stamp: { sec: 1_600_000_000, nanosec: 0 } },
     }));
-    ward.advertise('/mute', 'std_msgs/msg/Bool');
+    fixtures.advertise('/mute', 'std_msgs/msg/Bool');
   });
 
-  after(() => ward?.close());
+  after(() => fixtures?.close());
 
-  const config = (text: string) => ward.admit({ config: text });
+  const config = (text: string) => fixtures.addRobot({ config: text });
 
   it('there is no ROS 2', async () => {
-    const patient = await ward.admit();
-    const found = await patient.examine({ AMENT_PREFIX_PATH: '', ELDERLY_BOT_ROS_PREFIX: join(patient.folder, 'none') });
+    const robot = await fixtures.addRobot();
+    const found = await robot.examine({ AMENT_PREFIX_PATH: '', ELDERLY_BOT_ROS_PREFIX: join(robot.folder, 'none') });
     names(found, 'ros', /no ROS 2 environment/);
-    assert.ok(found.checks.filter(({ hidden_by: by }) => by === 'ros').length >= 8, 'channels are under it');
+    assert.ok(found.checks.filter(({ hidden_by: by }) => by === 'ros').length >= 8, 'the channels are consequences');
   });
 
-  it('the ROS middleware that is asked for is not installed', async () => {
-    names(await (await ward.admit()).examine({ RMW_IMPLEMENTATION: 'rmw_none_cpp' }), 'ros', /rmw_none_cpp/);
+  it('the requested ROS middleware is not installed', async () => {
+    names(await (await fixtures.addRobot()).examine({ RMW_IMPLEMENTATION: 'rmw_none_cpp' }), 'ros', /rmw_none_cpp/);
   });
 
   it('a message package is missing', async () => {
@@ -52,7 +52,7 @@ describe('the doctor, where one thing of ROS 2 is broken', { skip, timeout: 300_
     names(await (await config('ros: { domain_id: 231 }\n')).examine(), 'graph', /nothing at all is published in ROS domain 231/);
   });
 
-  it('nobody publishes on a channel’s topic', async () => {
+  it('a channel’s topic has no publisher', async () => {
     names(await (await config('channels: { gas: { topic: /gaz_detected } }\n')).examine(), 'channel.gas', /nobody publishes/);
   });
 
@@ -64,7 +64,7 @@ describe('the doctor, where one thing of ROS 2 is broken', { skip, timeout: 300_
     );
   });
 
-  it('the publisher offers less than the channel asks for', async () => {
+  it('the publisher’s quality of service is lower than the channel’s', async () => {
     const found = await (await config('channels: { gas: { topic: /best_effort, qos: default } }\n')).examine();
     names(found, 'channel.gas', /\/house offers best_effort, volatile; this channel asks for reliable/);
   });
@@ -73,7 +73,7 @@ describe('the doctor, where one thing of ROS 2 is broken', { skip, timeout: 300_
     names(await (await config('channels: { gas: { field: state } }\n')).examine(), 'channel.gas', /no field state/);
   });
 
-  it('the stamps are of long ago', async () => {
+  it('the stamps are old', async () => {
     names(
       await (await config('channels: { temperature: { topic: /recorded } }\n')).examine(),
       'channel.temperature',
@@ -81,11 +81,11 @@ describe('the doctor, where one thing of ROS 2 is broken', { skip, timeout: 300_
     );
   });
 
-  it('a sensor that may not be silent is there and silent', async () => {
+  it('a sensor with max_silence is there and silent', async () => {
     names(
       await (await config('channels: { gas: { topic: /mute, max_silence: 30s } }\n')).examine(),
       'channel.gas',
-      /is there, and nothing came/,
+      /is there, and no message came/,
     );
   });
 });

@@ -1,4 +1,4 @@
-// The doctor's pure parts: side by side, each with its deadline, consequences under their cause, what a right needs, what wear says.
+// The doctor's pure parts: checks side by side with their deadlines, consequences under their cause, missing rights, disk wear.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { exitCodeOf } from '../../src/base/index.ts';
@@ -14,7 +14,7 @@ const check = (code: CheckCode, finding: Partial<Finding> = {}, subject?: string
 const hiders = async (...checks: Check[]) => Object.fromEntries((await examine(checks)).map((one) => [one.code, one.hidden_by]));
 
 describe('examine', () => {
-  it('puts what follows from an error under it, down to the root, and tells the root first', async () => {
+  it('puts consequences under the root cause and shows the root first', async () => {
     const error = { status: 'error' } as const;
     const results = await examine([check('mqtt', error), check('tcp', error), check('dns', error), check('node')]);
     assert.deepEqual(
@@ -28,7 +28,7 @@ describe('examine', () => {
     );
   });
 
-  it('lets a finding say what alone can explain it', async () => {
+  it('lets a finding name the only checks that can explain it', async () => {
     const narrow = { status: 'error', because: ['clock'] } as const;
     assert.deepEqual(await hiders(check('tcp', { status: 'error' }), check('broker_certificate', narrow)), {
       tcp: null,
@@ -36,21 +36,21 @@ describe('examine', () => {
     });
   });
 
-  it('explains nothing by a warning, nor by one of several channels', async () => {
+  it('explains nothing by a warning or by one of several channels', async () => {
     assert.deepEqual(await hiders(check('ros', { status: 'warning' }), check('channel', { status: 'error' }, 'gas')), {
       ros: null,
       'channel.gas': null,
     });
   });
 
-  it('ends a check at its deadline while the others go on', async () => {
+  it('ends a check at its deadline while the others continue', async () => {
     const late: Check = { code: 'dns', deadlineMs: 20, run: () => new Promise(() => {}) };
     const [first, second] = await examine([check('node'), late]);
     assert.deepEqual([first?.code, first?.status, first?.observed], ['dns', 'error', 'no answer within 0.02 s']);
     assert.equal(second?.status, 'ok');
   });
 
-  it('says of a check that throws that it could not be carried out, and ends with 2 where nothing was found', async () => {
+  it('reports a check that throws as unknown, and exits with 2 if no problem was found', async () => {
     const broken: Check = { code: 'disk_wear', deadlineMs: 1_000, run: () => Promise.reject(new Error('odd')) };
     const results = await examine([broken, check('node')]);
     assert.deepEqual([results[0]?.status, results[0]?.observed], ['unknown', 'the check itself failed: odd']);
@@ -59,7 +59,7 @@ describe('examine', () => {
     assert.equal(exitCodeOf(await examine([check('node'), check('guard', { status: 'skipped' })])), 0);
   });
 
-  it('has causes that are checks themselves, and no check is its own', () => {
+  it('has causes that are checks, and no circle of causes', () => {
     const causesOf = (code: string): readonly string[] => CHECKS[code as CheckCode].because;
     const above = (code: string, path: readonly string[]): void => {
       assert.ok(!path.includes(code), `${[...path, code].join(' <- ')}`);
@@ -69,7 +69,7 @@ describe('examine', () => {
   });
 });
 
-describe('a refused right', () => {
+describe('the remedy for a refused right', () => {
   it('is an IoT policy statement with the endpoint’s region', () => {
     assert.deepEqual(JSON.parse(policyStatement('publish', ['a/events'], 'x-ats.iot.eu-central-1.amazonaws.com')), {
       Effect: 'Allow',
@@ -92,14 +92,14 @@ describe('a refused right', () => {
 });
 
 describe('wear', () => {
-  it('is what an eMMC says of both its kinds of cells', () => {
+  it('is the higher estimate of an eMMC’s two cell types', () => {
     assert.deepEqual(wearOf('0x01 0x02', '0x01'), { text: 'the disk has used up to 20 % of its life', isWorn: false, isOver: false });
     assert.equal(wearOf('0x09 0x01', '0x01')?.isWorn, true);
     assert.equal(wearOf('0x0b 0x01', '0x01')?.isOver, true);
     assert.match(String(wearOf('0x01 0x01', '0x03')?.text), /nearly no spare blocks/);
   });
 
-  it('is nothing where the disk does not say', () => {
+  it('is undefined if the disk reports nothing', () => {
     assert.equal(wearOf(undefined, undefined), undefined);
     assert.equal(wearOf('0x00 0x00', '0x00'), undefined);
   });

@@ -1,5 +1,5 @@
-// Where the doctor's patients lie: certificates, a Mosquitto, a house of ROS 2 nodes that publishes all the time. Each patient has a
-// name, a certificate and a state directory of its own, so that several can be looked at at once.
+// Fixtures of the doctor's tests: certificates, a Mosquitto, and ROS 2 nodes that publish all the time. Each robot has its own name,
+// certificate and state directory, so that several can be examined at once.
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,17 +15,17 @@ export interface Diagnosis {
   readonly code: number;
   readonly checks: readonly CheckResult[];
   /** Errors and warnings that nothing else explains, in order. */
-  readonly told: readonly CheckResult[];
+  readonly causes: readonly CheckResult[];
   readonly stderr: string;
 }
 
-export interface PatientOptions {
-  /** Lines of its configuration, over a healthy one. */
+export interface RobotOptions {
+  /** Lines to append to a healthy configuration. */
   readonly config?: string;
   readonly certificate?: Omit<LeafOptions, 'name'>;
 }
 
-/** What every healthy robot's sensors publish. */
+/** The topics of every healthy robot's sensors. */
 const HOUSE: readonly (readonly [topic: string, type: string, message: () => RosMessage])[] = [
   ...['gas', 'fire', 'fall', 'stranger'].map((name) => [`/${name}_detected`, 'std_msgs/msg/Bool', () => ({ data: false })] as const),
   ['/battery_state', 'sensor_msgs/msg/BatteryState', () => ({ percentage: 0.8 })],
@@ -34,14 +34,14 @@ const HOUSE: readonly (readonly [topic: string, type: string, message: () => Ros
 const RELIABLE = { reliability: 'reliable', durability: 'volatile', depth: 10 } as const;
 const EVERY_MS = 250;
 
-export class Ward {
+export class Fixtures {
   readonly folder: string;
   readonly files: BenchFiles;
   readonly broker: Mosquitto;
   readonly domain: RosDomain;
   readonly #house: RosNode;
   readonly #timers: NodeJS.Timeout[] = [];
-  #admitted = 0;
+  #robots = 0;
 
   private constructor(folder: string, files: BenchFiles, broker: Mosquitto, domain: RosDomain, house: RosNode) {
     this.folder = folder;
@@ -51,32 +51,38 @@ export class Ward {
     this.#house = house;
   }
 
-  static async open(): Promise<Ward> {
+  static async open(): Promise<Fixtures> {
     const domain = await claimDomain();
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-doctor-'));
     const files = await benchCertificates(join(folder, 'certs'), 'elderly-bot');
-    const ward = new Ward(folder, files, await Mosquitto.start({ certificates: files }), domain, await startRosNode({ name: 'house' }));
-    for (const [topic, type, message] of HOUSE) ward.publish(topic, type, message);
-    return ward;
+    const fixtures = new Fixtures(
+      folder,
+      files,
+      await Mosquitto.start({ certificates: files }),
+      domain,
+      await startRosNode({ name: 'house' }),
+    );
+    for (const [topic, type, message] of HOUSE) fixtures.publish(topic, type, message);
+    return fixtures;
   }
 
-  /** From now on and again and again. */
+  /** Publishes every 250 ms from now on. */
   publish(topic: string, type: string, message: () => RosMessage, qos: QosProfile = RELIABLE): void {
     const publisher = this.#house.advertise(topic, type, qos);
     this.#timers.push(setInterval(() => publisher.publish(message()), EVERY_MS));
   }
 
-  /** Is there and says nothing. */
+  /** Adds a publisher that publishes nothing. */
   advertise(topic: string, type: string): void {
     this.#house.advertise(topic, type, RELIABLE);
   }
 
-  async admit(options: PatientOptions = {}): Promise<TestPatient> {
-    const name = `patient-${++this.#admitted}`;
+  async addRobot(options: RobotOptions = {}): Promise<TestRobot> {
+    const name = `robot-${++this.#robots}`;
     const folder = join(this.folder, name);
     mkdirSync(folder);
     const files = await this.files.authority.issue(folder, 'robot', { ...options.certificate, name });
-    return new TestPatient(this, name, folder, files, options.config ?? '');
+    return new TestRobot(this, name, folder, files, options.config ?? '');
   }
 
   async close(): Promise<void> {
@@ -88,16 +94,16 @@ export class Ward {
   }
 }
 
-export class TestPatient {
+export class TestRobot {
   readonly name: string;
   readonly folder: string;
   readonly files: IssuedFiles;
   readonly stateDir: string;
   readonly configFile: string;
-  readonly #ward: Ward;
+  readonly #fixtures: Fixtures;
 
-  constructor(ward: Ward, name: string, folder: string, files: IssuedFiles, config: string) {
-    this.#ward = ward;
+  constructor(fixtures: Fixtures, name: string, folder: string, files: IssuedFiles, config: string) {
+    this.#fixtures = fixtures;
     this.name = name;
     this.folder = folder;
     this.files = files;
@@ -109,8 +115,8 @@ export class TestPatient {
   env(over: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
     return {
       ...process.env,
-      AWS_IOT_ENDPOINT: `localhost:${this.#ward.broker.port}`,
-      AWS_ROOT_CA: this.#ward.files.ca,
+      AWS_IOT_ENDPOINT: `localhost:${this.#fixtures.broker.port}`,
+      AWS_ROOT_CA: this.#fixtures.files.ca,
       AWS_CERT_FILE: this.files.cert,
       AWS_PRIVATE_KEY: this.files.key,
       ...over,
@@ -121,15 +127,15 @@ export class TestPatient {
     mkdirSync(this.stateDir, { recursive: true, mode: 0o700 });
   }
 
-  /** Runs the doctor as somebody at the robot would. */
+  /** Runs the doctor's command line. */
   examine(over: NodeJS.ProcessEnv = {}, ...more: string[]): Promise<Diagnosis> {
     const args = ['doctor', '--json', '--config', this.configFile, ...more];
     return new Promise((resolve, reject) => {
       execFile(AGENT, args, { env: this.env(over), timeout: 120_000 }, (error, stdout, stderr) => {
         try {
           const { checks } = JSON.parse(stdout) as { checks: CheckResult[] };
-          const told = checks.filter(({ status, hidden_by: by }) => by === null && (status === 'error' || status === 'warning'));
-          resolve({ code: error === null ? 0 : Number(error.code), checks, told, stderr });
+          const causes = checks.filter(({ status, hidden_by: by }) => by === null && (status === 'error' || status === 'warning'));
+          resolve({ code: error === null ? 0 : Number(error.code), checks, causes, stderr });
         } catch (cause) {
           reject(new Error(`no diagnosis: ${stdout}${stderr}`, { cause }));
         }

@@ -1,4 +1,4 @@
-// A robot that is well: the doctor finds nothing, beside its running agent too, and leaves that alone.
+// A healthy robot: the doctor finds nothing, with a running agent too, and does not disturb the agent.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -7,68 +7,68 @@ import { askStatus, type Status } from '../../src/status/index.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { AGENT, Program } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
-import { type Diagnosis, type TestPatient, Ward } from './fixtures.ts';
+import { type Diagnosis, Fixtures, type TestRobot } from './fixtures.ts';
 import { names } from './names.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 
-describe('the doctor, where nothing is broken', { skip, timeout: 120_000 }, () => {
-  let ward: Ward;
-  let patient: TestPatient;
+describe('the doctor, if nothing is broken', { skip, timeout: 120_000 }, () => {
+  let fixtures: Fixtures;
+  let robot: TestRobot;
   const programs: Program[] = [];
 
   before(async () => {
-    ward = await Ward.open();
-    patient = await ward.admit({ config: 'mqtt: { interval: 200ms }\n' });
+    fixtures = await Fixtures.open();
+    robot = await fixtures.addRobot({ config: 'mqtt: { interval: 200ms }\n' });
   });
   after(async () => {
     for (const program of programs) await program.stop();
-    await ward?.close();
+    await fixtures?.close();
   });
 
-  it('finds only that no agent runs, and has tried every right with the robot’s own name', async () => {
-    const { code, told, checks, stderr } = await patient.examine();
-    assert.deepEqual([told.map((one) => one.code), code, stderr], [['agent'], 1, '']);
+  it('finds only that no agent runs, and tries every right with the robot’s own name', async () => {
+    const { code, causes, checks, stderr } = await robot.examine();
+    assert.deepEqual([causes.map((one) => one.code), code, stderr], [['agent'], 1, '']);
     const observed = Object.fromEntries(checks.map((one) => [one.code, one.observed]));
-    assert.match(String(observed.mqtt), new RegExp(`connected as ${patient.name} to localhost:`));
+    assert.match(String(observed.mqtt), new RegExp(`connected as ${robot.name} to localhost:`));
     assert.match(String(observed.publish_rights), /may publish .*telemetry.*backlog.*results.*events.*presence/);
     assert.match(String(observed['channel.gas']), /\/gas_detected by \/house, [1-9]/);
     const keys = ['code', 'title', 'status', 'observed', 'remedy', 'command', 'hidden_by', 'ms'];
     for (const check of checks) assert.deepEqual(Object.keys(check), keys);
   });
 
-  it('finds nothing beside a running agent, asks it, and does not throw it off', async () => {
-    const agent = new Program('agent', AGENT, ['run', '--config', patient.configFile], patient.env());
+  it('finds nothing while an agent runs, asks that agent, and does not disconnect it', async () => {
+    const agent = new Program('agent', AGENT, ['run', '--config', robot.configFile], robot.env());
     programs.push(agent);
     await agent.event('connected');
-    const { code, told, checks } = await patient.examine();
-    assert.deepEqual([told, code], [[], 0]);
+    const { code, causes, checks } = await robot.examine();
+    assert.deepEqual([causes, code], [[], 0]);
     const observed = Object.fromEntries(checks.map((one) => [one.code, one.observed]));
     assert.match(String(observed.mqtt), /the running agent is connected to localhost/);
     assert.match(String(observed.publish_rights), /acknowledged .*\/presence/);
-    const { link } = await askStatus(patient.stateDir);
+    const { link } = await askStatus(robot.stateDir);
     assert.deepEqual([link.connects, link.state], [1, 'connected']);
   });
 
-  it('puts the running agent’s complaint under the cause that it finds itself', async () => {
+  it('puts the running agent’s problem under the cause that the doctor finds', async () => {
     const [agent] = programs;
-    await ward.broker.kill();
+    await fixtures.broker.kill();
     await agent?.event('problem_raised', (line) => line.code === 'broker_refused_connection');
-    const { told, checks } = await patient.examine();
+    const { causes, checks } = await robot.examine();
     assert.deepEqual(
-      told.map((one) => one.code),
+      causes.map((one) => one.code),
       ['tcp'],
     );
     const complaint = checks.find((one) => one.code === 'problem.broker_refused_connection');
     assert.equal(complaint?.hidden_by, 'tcp');
-    await ward.broker.restart();
+    await fixtures.broker.restart();
   });
 
-  /** What the doctor says beside an agent that answers so. */
+  /** Runs the doctor while an agent answers with this status. */
   async function besideAgent(over: (status: Status) => Partial<Status>, config?: string): Promise<Diagnosis> {
-    const other = await ward.admit(config === undefined ? {} : { config });
+    const other = await fixtures.addRobot(config === undefined ? {} : { config });
     other.makeStateDir();
-    const status = await askStatus(patient.stateDir);
+    const status = await askStatus(robot.stateDir);
     const answered = { ...status, problems: [], link: { ...status.link, state: 'connected' }, ...over(status) } satisfies Status;
     const server = createServer((_, answer) => answer.end(JSON.stringify(answered)));
     await new Promise<void>((resolve) => server.listen(`${other.stateDir}/agent.sock`, resolve));
@@ -80,7 +80,7 @@ describe('the doctor, where nothing is broken', { skip, timeout: 120_000 }, () =
     }
   }
 
-  it('says that the running agent listens in another ROS domain, and nothing of the channels', async () => {
+  it('reports that the running agent listens in another ROS domain, and skips the channels', async () => {
     const unheard = ({ channels }: Status) => channels.map((one) => ({ ...one, age_ms: null, messages: 0 }));
     const found = await besideAgent((status) => ({ ros: { domain_id: 99 }, channels: unheard(status) }));
     names(
@@ -88,44 +88,44 @@ describe('the doctor, where nothing is broken', { skip, timeout: 120_000 }, () =
       'graph',
       /the running agent listens in ROS domain 99, where it heard 0 of 6 channels; this look was in domain \d+, where \d+ topics/,
     );
-    assert.match(String(found.told[0]?.command), /^ROS_DOMAIN_ID=99 elderly-bot doctor/);
+    assert.match(String(found.causes[0]?.command), /^ROS_DOMAIN_ID=99 elderly-bot doctor/);
     const channels = found.checks.filter(({ code }) => code.startsWith('channel.'));
     assert.deepEqual(new Set(channels.map(({ status, hidden_by: by }) => `${status} ${by}`)), new Set(['skipped graph']));
   });
 
-  it('says that a channel which is published here was never heard by the running agent', async () => {
-    const deaf =
+  it('reports that the running agent never heard a channel which is published here', async () => {
+    const unheard =
       (name: string) =>
       ({ channels }: Status) =>
         channels.map((one) => (one.name === name ? { ...one, age_ms: null } : one));
-    const found = await besideAgent((status) => ({ uptime_ms: 60_000, channels: deaf('gas')(status) }));
+    const found = await besideAgent((status) => ({ uptime_ms: 60_000, channels: unheard('gas')(status) }));
     names(found, 'channel.gas', /\/gas_detected: comes here from \/house, and the running agent never heard it/);
   });
 
   it('warns of a sensor that the running agent heard regularly and that is silent now', async () => {
-    ward.advertise('/quiet', 'std_msgs/msg/Bool');
+    fixtures.advertise('/quiet', 'std_msgs/msg/Bool');
     const quiet = ({ channels }: Status) =>
       channels.map((one) => (one.name === 'gas' ? { ...one, messages: 200, longest_gap_ms: 600, age_ms: 102_000 } : one));
     const found = await besideAgent((status) => ({ channels: quiet(status) }), 'channels: { gas: { topic: /quiet } }\n');
     names(
       found,
       'channel.gas',
-      /nothing came in \d+ s; the running agent heard 200 messages, never more than 1 s apart, the last 102 s ago/,
+      /no message came in \d+ s; the running agent heard 200 messages, never more than 1 s apart, the last 102 s ago/,
     );
-    assert.equal(found.told[0]?.status, 'warning');
+    assert.equal(found.causes[0]?.status, 'warning');
   });
 
-  it('says in words what an agent of another version is', async () => {
-    const { told } = await besideAgent(() => ({ version: '0.0.9' }));
+  it('reports an agent of another version', async () => {
+    const { causes } = await besideAgent(() => ({ version: '0.0.9' }));
     assert.deepEqual(
-      told.map(({ code, observed }) => [code, /0\.0\.9/.test(observed)]),
+      causes.map(({ code, observed }) => [code, /0\.0\.9/.test(observed)]),
       [['versions', true]],
     );
   });
 
-  it('prints the cause with what to type, without colour in a pipe', async () => {
-    writeFileSync(`${patient.folder}/bad.yaml`, 'thing: [\n');
-    const program = new Program('doctor', AGENT, ['doctor', '--config', `${patient.folder}/bad.yaml`], patient.env());
+  it('prints the cause with a command to type, without colour in a pipe', async () => {
+    writeFileSync(`${robot.folder}/bad.yaml`, 'thing: [\n');
+    const program = new Program('doctor', AGENT, ['doctor', '--config', `${robot.folder}/bad.yaml`], robot.env());
     assert.equal(await program.exited, 1);
     const text = program.lines.map((line) => String(line.text)).join('\n');
     assert.match(

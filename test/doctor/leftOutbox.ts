@@ -1,4 +1,4 @@
-// An outbox file as an agent left it, with one alert in it; and what a bad disk makes of it.
+// An outbox file as an agent left it, with one alert; and the same file on a bad disk.
 import { closeSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { OUTBOX_FILE, Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
@@ -8,7 +8,7 @@ const MAX_BYTES = 64 * 1024 ** 2;
 const READINGS = 2_000;
 const PAGE = 4_096;
 
-/** @param alertAgeMs how long ago the alert was, by the wall clock. */
+/** @param alertAgeMs age of the alert by the wall clock. */
 export function leaveOutbox(stateDir: string, alertAgeMs: number): void {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const lifetime = Lifetime.begin(stateDir);
@@ -29,7 +29,7 @@ export function leaveOutbox(stateDir: string, alertAgeMs: number): void {
   db.close();
 }
 
-/** Noise over the pages in the middle. */
+/** Overwrites the pages in the middle with noise. */
 export function damageOutbox(stateDir: string): void {
   const file = join(stateDir, OUTBOX_FILE);
   const pages = Math.floor(statSync(file).size / PAGE);

@@ -1,4 +1,4 @@
-// A broker of MQTT 3.1.1 with mutual TLS (aedes) that grants what it is told to: Mosquitto's access lists grant every subscription.
+// A broker of MQTT 3.1.1 with mutual TLS (aedes) that refuses chosen subscriptions: Mosquitto's access lists grant every subscription.
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:tls';

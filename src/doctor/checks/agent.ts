@@ -1,10 +1,10 @@
-// The agent itself, if one runs here: what it complains of, and the guard beside it.
+// The running agent, its standing problems, and the guard beside it.
 import { connect } from 'node:net';
 import { guardSocket } from '../../commands/index.ts';
 import type { ProblemCode, Status } from '../../status/index.ts';
 import type { CheckCode } from '../catalogue.ts';
 import type { Finding } from '../check.ts';
-import { ok, type Patient, type RobotCheck, robotCheck } from '../context.ts';
+import { type DoctorContext, ok, type RobotCheck, robotCheck } from '../context.ts';
 
 export const agent = robotCheck('agent', 10_000, async ({ agent: asked, holder, config, flag }): Promise<Finding> => {
   const status = await asked;
@@ -14,33 +14,38 @@ export const agent = robotCheck('agent', 10_000, async ({ agent: asked, holder, 
     return {
       status: 'error',
       observed,
-      remedy: 'it starts, stops, or hangs; look at its log, then start it anew',
+      remedy: 'it starts, stops, or hangs; look at its log, then restart it',
       command: `ps -o pid,stat,etime,cmd -p ${holder}`,
     };
   }
-  return { status: 'warning', observed: `no agent runs on ${config.state_dir}`, remedy: 'start it', command: `elderly-bot run${flag}` };
+  return {
+    status: 'warning',
+    observed: `no agent runs on ${config.state_dir}`,
+    remedy: 'start the agent',
+    command: `elderly-bot run${flag}`,
+  };
 });
 
 export const guard = robotCheck('guard', 5_000, async ({ config, flag }): Promise<Finding> => {
   const motions = Object.entries(config.commands).flatMap(([name, { motion }]) => (motion ? [name] : []));
   if (motions.length === 0) return { status: 'skipped', observed: 'no configured command moves the robot' };
-  if (await answers(guardSocket(config.state_dir))) return ok(`watches over ${motions.join(', ')}`);
-  const observed = `it does not run, so ${motions.join(', ')} are refused`;
-  return { status: 'warning', observed, remedy: 'start it beside the agent', command: `elderly-bot guard${flag}` };
+  if (await answers(guardSocket(config.state_dir))) return ok(`the guard watches ${motions.join(', ')}`);
+  const observed = `the guard does not run, so the agent refuses ${motions.join(', ')}`;
+  return { status: 'warning', observed, remedy: 'start the guard beside the agent', command: `elderly-bot guard${flag}` };
 });
 
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
-    const end = (is: boolean) => {
+    const end = (isAnswered: boolean) => {
       socket.destroy();
-      resolve(is);
+      resolve(isAnswered);
     };
     socket.once('connect', () => end(true)).once('error', () => end(false));
   });
 }
 
-/** What each complaint of the agent comes from, where that is a check too. Those of channels are told with their channel. */
+/** The checks that can find the cause of a problem. Problems of channels are shown with their channel. */
 const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   broker_name_unknown: ['dns', 'network'],
   broker_refused_connection: ['tcp', 'dns', 'network'],
@@ -65,8 +70,8 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   nothing_published: ['graph', 'ros'],
 };
 
-/** One check for each complaint that stands. */
-export function problemChecks(status: Status, { flag, config }: Patient): RobotCheck[] {
+/** One check for each standing problem of the running agent. */
+export function problemChecks(status: Status, { flag, config }: DoctorContext): RobotCheck[] {
   return status.problems
     .filter(({ subject }) => !(subject in config.channels))
     .map(({ code, subject, severity, text, remedy }) => ({

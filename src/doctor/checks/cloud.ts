@@ -1,26 +1,26 @@
-// The cloud API: whether it answers, and whether a file gets all the way into the object store.
+// The cloud API: whether it answers, and whether a file reaches the object store.
 
 import { quoted } from '../../base/index.ts';
 import { type ApiAnswer, checkApi, checkUpload } from '../../uploads/index.ts';
 import type { Finding } from '../check.ts';
-import { ok, type Patient, robotCheck, skipped } from '../context.ts';
+import { type DoctorContext, ok, robotCheck, skipped } from '../context.ts';
 
 const ANSWER_WITHIN_MS = 10_000;
 
-const asked = new WeakMap<Patient, Promise<ApiAnswer>>();
+const asked = new WeakMap<DoctorContext, Promise<ApiAnswer>>();
 
-/** Asked once, for two checks. Undefined where no API is configured. */
-export function apiAnswer(patient: Patient): Promise<ApiAnswer> | undefined {
-  const { api } = patient.config.uploads;
+/** One request for two checks. @returns undefined if no API is configured. */
+export function apiAnswer(context: DoctorContext): Promise<ApiAnswer> | undefined {
+  const { api } = context.config.uploads;
   if (api === null) return undefined;
-  const answer = asked.get(patient) ?? checkApi(api, AbortSignal.timeout(ANSWER_WITHIN_MS));
-  asked.set(patient, answer);
+  const answer = asked.get(context) ?? checkApi(api, AbortSignal.timeout(ANSWER_WITHIN_MS));
+  asked.set(context, answer);
   return answer;
 }
 
-export const cloudApi = robotCheck('cloud_api', 15_000, async (patient): Promise<Finding> => {
-  const { api } = patient.config.uploads;
-  const answer = await apiAnswer(patient);
+export const cloudApi = robotCheck('cloud_api', 15_000, async (context): Promise<Finding> => {
+  const { api } = context.config.uploads;
+  const answer = await apiAnswer(context);
   if (!answer || api === null) return skipped('uploads.api is not set: pictures, logs and backups stay here');
   const { status, text } = answer;
   const command = `curl -sS -o /dev/null -w '%{http_code}\\n' ${api}/openapi.json`;
@@ -39,10 +39,10 @@ export const uploads = robotCheck('uploads', 60_000, async ({ config, credential
   const observed = outcome.why;
   if (/the cloud answered 40[13]/.test(observed)) {
     const command = `elderly-bot-cloud device add ${config.thing} ${paths instanceof Error ? 'CERT' : quoted(paths.certFile)}`;
-    return { status: 'error', observed, remedy: 'make this robot’s certificate known to the cloud, there', command };
+    return { status: 'error', observed, remedy: 'register this robot’s certificate, on the cloud’s server', command };
   }
   const remedy = observed.startsWith('the object store')
-    ? 'look at the bucket: its name, its rights, and that the cloud’s S3_BUCKET and credentials are of the same account'
+    ? 'check the bucket’s name and rights, and that the cloud’s S3_BUCKET and credentials belong to the same account'
     : 'look at the cloud’s log';
   return { status: 'error', observed, remedy, command: `elderly-bot doctor${flag}` };
 });

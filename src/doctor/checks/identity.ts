@@ -1,29 +1,29 @@
-// The robot's certificate and key, as files: there, a pair, kept from others, in their time, and for this purpose.
+// The robot's certificate and key files: present, a pair, private, valid now, and for this purpose.
 import { readFileSync, statSync } from 'node:fs';
 import { codeOf, messageOf, quoted } from '../../base/index.ts';
 import type { AgentError } from '../../errors.ts';
-import { type CredentialPaths, FINDINGS, isIotCoreHost, type Finding as Seen, verifyIdentity } from '../../identity/index.ts';
+import { type CredentialPaths, FINDINGS, type Finding as IdentityFinding, isIotCoreHost, verifyIdentity } from '../../identity/index.ts';
 import type { CheckCode } from '../catalogue.ts';
 import type { Finding } from '../check.ts';
-import { ok, type Patient, robotCheck, skipped } from '../context.ts';
+import { type DoctorContext, ok, robotCheck, skipped } from '../context.ts';
 import { isClockTrusted } from './clock.ts';
 
 interface Files {
   readonly texts: { readonly ca: string; readonly cert: string; readonly key: string; readonly mode: number } | undefined;
-  /** The first file that can't be read, by its key in the configuration. */
+  /** The first file that cannot be read, by its key in the configuration. */
   readonly missing: { readonly file: keyof CredentialPaths; readonly observed: string; readonly path: string } | undefined;
 }
 
-const looks = new WeakMap<Patient, Promise<readonly Seen[]>>();
+const looks = new WeakMap<DoctorContext, Promise<readonly IdentityFinding[]>>();
 
-/** What is wrong with the files; nothing where one of them is missing. */
-export function identityFindings(patient: Patient): Promise<readonly Seen[]> {
-  const found = looks.get(patient) ?? look(patient);
-  looks.set(patient, found);
+/** @returns the findings about the files; none if a file is missing. */
+export function identityFindings(context: DoctorContext): Promise<readonly IdentityFinding[]> {
+  const found = looks.get(context) ?? look(context);
+  looks.set(context, found);
   return found;
 }
 
-async function look({ config, host, paths }: Patient): Promise<readonly Seen[]> {
+async function look({ config, host, paths }: DoctorContext): Promise<readonly IdentityFinding[]> {
   const { texts } = paths instanceof Error ? { texts: undefined } : filesOf(paths);
   if (!texts) return [];
   const { ca, cert, key, mode } = texts;
@@ -57,44 +57,44 @@ function filesOf(paths: CredentialPaths): Files {
 
 const CONFIGURED_AS = { rootCa: 'root_ca', certFile: 'cert_file', privateKey: 'private_key' } as const;
 
-export const key = robotCheck('key', 10_000, async (patient): Promise<Finding> => {
-  const { paths } = patient;
-  if (paths instanceof Error) return { ...skipped('there is none yet'), because: ['certificate'] };
+export const key = robotCheck('key', 10_000, async (context): Promise<Finding> => {
+  const { paths } = context;
+  if (paths instanceof Error) return { ...skipped('there is no key yet'), because: ['certificate'] };
   const { privateKey: file } = paths;
   const { missing } = filesOf(paths);
   if (missing) return missing.file === 'privateKey' ? absent(missing) : { ...skipped('needs the other files'), because: ['certificate'] };
-  const [worst] = (await identityFindings(patient)).filter(isAboutKey);
-  if (!worst) return ok(`${file} is this certificate’s, and only its owner reads it`);
-  return told(worst, worst.code === 'key_permissions' ? `chmod 600 ${quoted(file)}` : `openssl pkey -noout -in ${quoted(file)}`, file);
+  const [worst] = (await identityFindings(context)).filter(isAboutKey);
+  if (!worst) return ok(`${file} belongs to this certificate, and only its owner can read it`);
+  return described(worst, worst.code === 'key_permissions' ? `chmod 600 ${quoted(file)}` : `openssl pkey -noout -in ${quoted(file)}`, file);
 });
 
-export const certificate = robotCheck('certificate', 10_000, async (patient): Promise<Finding> => {
-  const { paths } = patient;
+export const certificate = robotCheck('certificate', 10_000, async (context): Promise<Finding> => {
+  const { paths } = context;
   if (paths instanceof Error)
     return {
       status: 'error',
       observed: paths.message,
-      remedy: paths.todo ?? 'make one',
-      command: `elderly-bot certs import FOLDER${patient.flag}`,
+      remedy: paths.todo ?? 'get a certificate',
+      command: `elderly-bot certs import FOLDER${context.flag}`,
     };
   const { certFile: file, rootCa, privateKey: keyFile } = paths;
   const { missing } = filesOf(paths);
   if (missing) return missing.file === 'privateKey' ? { ...skipped(`needs ${keyFile}`), because: ['key'] } : absent(missing);
-  const found = (await identityFindings(patient)).filter((one) => !isAboutKey(one));
+  const found = (await identityFindings(context)).filter((one) => !isAboutKey(one));
   const worst = found.find(({ severity }) => severity === 'error') ?? found.find(({ severity }) => severity === 'warning');
   const isRoot = worst?.code.startsWith('root_ca') ?? false;
   const command = `openssl x509 -noout -subject -issuer -dates -in ${quoted(isRoot ? rootCa : file)}`;
-  if (worst) return told(worst, command, isRoot ? rootCa : file);
-  const { credentials } = patient;
-  if (credentials instanceof Error && isOfKey(credentials)) return { ...skipped('needs its key'), because: ['key'] };
+  if (worst) return described(worst, command, isRoot ? rootCa : file);
+  const { credentials } = context;
+  if (credentials instanceof Error && isOfKey(credentials)) return { ...skipped('needs the key'), because: ['key'] };
   if (credentials instanceof Error)
-    return { status: 'error', observed: credentials.message, remedy: credentials.todo ?? 'mend it', command };
+    return { status: 'error', observed: credentials.message, remedy: credentials.todo ?? 'correct the file', command };
   const infos = found.map(({ observed }) => `; ${observed}`).join('');
   return ok(`${file}, valid until ${new Date(credentials.notAfterMs).toISOString().slice(0, 10)}${infos}`);
 });
 
-/** What explains a finding that may be nobody's fault here. */
-const BECAUSE: Partial<Record<Seen['code'], readonly CheckCode[]>> = {
+/** The checks that can explain a finding about the files. */
+const BECAUSE: Partial<Record<IdentityFinding['code'], readonly CheckCode[]>> = {
   clock_wrong: ['clock'],
   cert_not_yet_valid: ['clock'],
   cert_expired: ['clock'],
@@ -103,7 +103,7 @@ const BECAUSE: Partial<Record<Seen['code'], readonly CheckCode[]>> = {
   name_differs: ['mqtt'],
 };
 
-function told({ code, severity, observed, remedy }: Seen, command: string, file: string): Finding {
+function described({ code, severity, observed, remedy }: IdentityFinding, command: string, file: string): Finding {
   const because = BECAUSE[code];
   const status = severity === 'error' ? 'error' : 'warning';
   const text = observed.includes(file) ? observed : `${file}: ${observed}`;
@@ -123,6 +123,6 @@ function isOfKey({ code, message }: AgentError): boolean {
   return code.startsWith('KEY_') || message.startsWith('mqtt.private_key');
 }
 
-function isAboutKey({ code }: Seen): boolean {
+function isAboutKey({ code }: IdentityFinding): boolean {
   return FINDINGS[code] === 'key' || FINDINGS[code] === 'permissions';
 }

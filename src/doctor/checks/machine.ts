@@ -1,4 +1,4 @@
-// The machine: Node and what is installed beside it, and whether systemd looks after the agent.
+// The machine: Node.js, installed versions, and whether systemd runs the agent.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -31,34 +31,34 @@ export const node: Check = {
 export const versions = robotCheck('versions', 10_000, async ({ agent }): Promise<Finding> => {
   const running = (await agent)?.version;
   if (running !== undefined && running !== VERSION) {
-    const observed = `the running agent is version ${running}, this program ${VERSION}`;
-    return { status: 'warning', observed, remedy: 'start the agent anew', command: `sudo systemctl restart ${UNIT}` };
+    const observed = `the running agent is version ${running}, this program is version ${VERSION}`;
+    return { status: 'warning', observed, remedy: 'restart the agent', command: `sudo systemctl restart ${UNIT}` };
   }
   const all = Object.entries(findVersions()).map(([name, version]) => `${name} ${version ?? 'none'}`);
   return ok(all.join(', '));
 });
 
 export const service = robotCheck('service', 10_000, async ({ agent, holder }): Promise<Finding> => {
-  if (!existsSync('/run/systemd/system')) return skipped('this machine is not run by systemd');
+  if (!existsSync('/run/systemd/system')) return skipped('this machine does not run systemd');
   const { LoadState: load, ActiveState: active, UnitFileState: enabled, Result: result } = await properties();
   if (load !== 'loaded') return skipped(`${UNIT} is not installed`);
   if (active === 'failed') {
     return {
       status: 'error',
       observed: `${UNIT} has failed (${result})`,
-      remedy: 'see why',
+      remedy: 'look at its log',
       command: `journalctl -u ${UNIT} -n 50 --no-pager`,
     };
   }
   const runsElsewhere = active !== 'active' && ((await agent) !== undefined || holder !== undefined);
   if (runsElsewhere) return ok(`${UNIT} is ${active}; the agent was started by hand`);
   if (active !== 'active')
-    return { status: 'error', observed: `${UNIT} is ${active}`, remedy: 'start it', command: `sudo systemctl start ${UNIT}` };
+    return { status: 'error', observed: `${UNIT} is ${active}`, remedy: 'start the service', command: `sudo systemctl start ${UNIT}` };
   if (enabled === 'disabled') {
     return {
       status: 'warning',
-      observed: `${UNIT} runs, and would not after a reboot`,
-      remedy: 'enable it',
+      observed: `${UNIT} runs, but does not start after a reboot`,
+      remedy: 'enable the service',
       command: `sudo systemctl enable ${UNIT}`,
     };
   }

@@ -1,4 +1,4 @@
-// The way to the broker as far as TCP: its name, and a port of it that takes connections.
+// The connection to the broker up to TCP: its host name, and a port that accepts connections.
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { codeOf, messageOf } from '../../base/index.ts';
@@ -6,14 +6,14 @@ import { type Route, routesOf } from '../../uplink/index.ts';
 
 export interface Reached {
   readonly addresses: readonly string[];
-  /** Why the name has none. */
+  /** Why the name has no address. */
   readonly nameError: string | undefined;
   readonly tried: readonly { readonly port: number; readonly error: string | undefined; readonly code: string | undefined; ms: number }[];
-  /** The first that took a connection. */
+  /** The first route that accepted a connection. */
   readonly route: Route | undefined;
 }
 
-const CONNECT_WITHIN_MS = 5_000;
+const CONNECT_MS = 5_000;
 
 /** @param port undefined: 8883 and then 443, as the agent does. */
 export async function reachBroker(host: string, port: number | undefined): Promise<Reached> {
@@ -25,9 +25,9 @@ export async function reachBroker(host: string, port: number | undefined): Promi
   }
   const tried = [];
   for (const route of routesOf(port)) {
-    const one = await tryPort(host, route.port);
-    tried.push(one);
-    if (one.error === undefined) return { addresses, nameError: undefined, tried, route };
+    const result = await tryPort(host, route.port);
+    tried.push(result);
+    if (result.error === undefined) return { addresses, nameError: undefined, tried, route };
   }
   return { addresses, nameError: undefined, tried, route: undefined };
 }
@@ -36,18 +36,18 @@ async function tryPort(host: string, port: number): Promise<Reached['tried'][num
   const startedMs = performance.now();
   const took = () => Math.round(performance.now() - startedMs);
   return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: CONNECT_WITHIN_MS });
+    const socket = connect({ host, port, timeout: CONNECT_MS });
     const end = (error: string | undefined, code: string | undefined) => {
       socket.destroy();
       resolve({ port, error, code, ms: took() });
     };
     socket.once('connect', () => end(undefined, undefined));
-    socket.once('timeout', () => end(`no answer within ${CONNECT_WITHIN_MS / 1_000} s`, 'ETIMEDOUT'));
+    socket.once('timeout', () => end(`no answer within ${CONNECT_MS / 1_000} s`, 'ETIMEDOUT'));
     socket.once('error', (error) => end(reasonOf(error), codeOf(error) ?? reasonOf(error)));
   });
 }
 
-/** Of several addresses Node gives an error of errors. */
+/** For a name with several addresses Node throws an error that contains one error per address. */
 function reasonOf(error: Error): string {
   const inner: unknown = (error as { errors?: readonly unknown[] }).errors?.[0];
   return codeOf(inner) ?? codeOf(error) ?? messageOf(error);

@@ -1,22 +1,22 @@
-// The doctor's look at ROS 2, in a process of its own: ROS ends its process over what it does not like, and then the doctor still has
-// something to say. It subscribes to each channel's topic for some seconds and publishes nothing.
+// The doctor's look at ROS 2, in a process of its own: ROS ends its process on some errors, and the doctor has to survive that. The look
+// subscribes to each channel's topic for some seconds and publishes nothing.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelConfig, type Config, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError, type ErrorCode } from '../../errors.ts';
 import { fullName, type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
 import { fieldReader, match, type Offer } from '../../sensing/index.ts';
 
-/** DDS finds the others within this time on a machine that is busy; where all are found, there is no need to wait. */
+/** Discovery takes at most this long on a busy machine. The look starts earlier if all publishers are found. */
 const DISCOVERY_MS = 6_000;
 const LOOK_EVERY_MS = 100;
-/** What rmw says while it knows the publisher and not yet whose it is. */
+/** The name that rmw gives to a publisher whose node it does not know yet. */
 const UNNAMED = '_NODE_NAME_UNKNOWN_';
 const LISTEN_MS = 3_000;
-/** A publisher that is there and was not heard gets more time: on a busy machine the two ends take a while to match. */
+/** A discovered publisher without a message gets more time: on a busy machine matching takes a while. */
 const LISTEN_LONGER_MS = 7_000;
 const NODES_OWN = ['/rosout', '/parameter_events'];
 
-/** What is said of an error across the processes. */
+/** An error, as one process sends it to the other. */
 export interface Trouble {
   readonly code: ErrorCode;
   readonly message: string;
@@ -28,12 +28,12 @@ export interface Heard {
   readonly offers: readonly Offer[];
   readonly types?: string | undefined;
   readonly qos?: string | undefined;
-  /** Why it could not be subscribed. */
+  /** Why the topic could not be subscribed. */
   readonly off?: Trouble | undefined;
   readonly received: number;
-  /** Of the last message: whether it has the configured field; left out where none came. */
+  /** Whether the last message has the configured field; undefined without a message. */
   readonly hasField?: boolean | undefined;
-  /** Seconds since 1970 of its header; 0 where it has none. */
+  /** The stamp of the last message in seconds since 1970; 0 if there is none. */
   readonly stamp: number;
 }
 
@@ -44,10 +44,10 @@ export interface RosLook {
 }
 
 /**
- * The whole work of the process: looks, and sends what it saw, or why ROS does not start. That is sent before ROS is left: a ROS that
- * starts and then does not end takes nothing of it away.
+ * The whole work of the process: looks, and sends the result or the reason why ROS does not start. The process sends it before it stops ROS,
+ * because ROS may hang when it stops.
  */
-export async function lookAndTell(file: string | undefined, remap: Remap): Promise<number> {
+export async function lookAndReport(file: string | undefined, remap: Remap): Promise<number> {
   const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
   const { namespace, domain_id: domainId } = config.ros;
   let node: RosNode;
@@ -55,18 +55,18 @@ export async function lookAndTell(file: string | undefined, remap: Remap): Promi
     node = await startRosNode({ name: 'elderly_bot_doctor', namespace, ...(domainId === null ? {} : { domainId }) });
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    await tell(troubleOf(error));
+    await send(troubleOf(error));
     return 0;
   }
   try {
-    await tell(await look(node, config));
+    await send(await look(node, config));
   } finally {
     await node.stop();
   }
   return 0;
 }
 
-function tell(answer: RosLook | Trouble): Promise<void> {
+function send(answer: RosLook | Trouble): Promise<void> {
   return new Promise((resolve) => {
     if (process.send) process.send(answer, () => resolve());
     else resolve();
@@ -123,7 +123,7 @@ function offersOn(node: RosNode, topic: string): Offer[] {
   return node.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
 }
 
-/** Zero: whoever publishes it does not stamp. */
+/** @returns 0 for a message without a stamp. */
 function stampOf(message: RosMessage | undefined): number {
   const stamp = (message?.header as { stamp?: { sec?: unknown } } | undefined)?.stamp;
   return Number(stamp?.sec ?? 0);

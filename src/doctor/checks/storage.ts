@@ -1,5 +1,5 @@
-// Where the agent keeps things: the state directory, its disk, the outbox file. Nothing of it is changed but a small file that is
-// written, synced and removed again.
+// The agent's storage: the state directory, its disk, the outbox file. The checks change nothing but a small file, which they write, sync
+// and remove again.
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { access, open, readFile, realpath, rm, stat, statfs } from 'node:fs/promises';
@@ -34,19 +34,19 @@ export const stateDir = robotCheck('state_dir', 10_000, async ({ config }): Prom
     if (!folder) {
       const parent = await nearest(path);
       await access(parent, constants.W_OK | constants.X_OK);
-      return ok(`${path} is not there yet; the agent makes it`);
+      return ok(`${path} does not exist yet; the agent creates it`);
     }
     if (!folder.isDirectory())
       return {
         status: 'error',
-        observed: `${path} is no folder`,
-        remedy: 'give state_dir a folder of its own',
+        observed: `${path} is not a folder`,
+        remedy: 'set state_dir to a folder of its own',
         command: `ls -ld ${quoted(path)}`,
       };
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
     if (folder.mode & 0o022) {
-      const observed = `${path} has mode 0${(folder.mode & 0o777).toString(8)}: others can change what is in it`;
-      return { status: 'warning', observed, remedy: 'keep it to the agent’s user', command: `chmod go-w ${quoted(path)}` };
+      const observed = `${path} has mode 0${(folder.mode & 0o777).toString(8)}: other users can change its content`;
+      return { status: 'warning', observed, remedy: 'let only the agent’s user change it', command: `chmod go-w ${quoted(path)}` };
     }
     return ok(`${path}, mode 0${(folder.mode & 0o777).toString(8)}, owner ${folder.uid}`);
   } catch (error) {
@@ -54,21 +54,21 @@ export const stateDir = robotCheck('state_dir', 10_000, async ({ config }): Prom
     if (code === 'EROFS')
       return {
         status: 'error',
-        observed: `${path} is on a file system that can only be read`,
-        remedy: 'mount it writable; after errors the kernel does this by itself, so check the disk',
+        observed: `${path} is on a read-only file system`,
+        remedy: 'mount it writable; the kernel makes a file system read-only after errors, so check the disk',
         command: 'dmesg | tail',
       };
     if (code === 'EACCES')
       return {
         status: 'error',
         observed: `user ${process.getuid?.() ?? '?'} may not write ${path}`,
-        remedy: 'run this as the agent’s user, or give that user the folder',
+        remedy: 'run this as the agent’s user, or give the folder to that user',
         command: own,
       };
     return {
       status: 'error',
       observed: `${path}: ${messageOf(error)}`,
-      remedy: 'give state_dir a folder that can be made and written',
+      remedy: 'set state_dir to a folder that can be created and written',
       command: own,
     };
   }
@@ -91,7 +91,7 @@ export const diskSpace = robotCheck('disk_space', 10_000, async ({ config }): Pr
   if (files > 0 && ffree === 0)
     return {
       status: 'error',
-      observed: `no file can be made at ${path}: all ${files} inodes are used`,
+      observed: `no file can be created at ${path}: all ${files} inodes are used`,
       remedy: 'remove files',
       command: `df -i ${quoted(path)}`,
     };
@@ -108,7 +108,7 @@ export const diskSpace = robotCheck('disk_space', 10_000, async ({ config }): Pr
 
 export const diskLatency = robotCheck('disk_latency', 30_000, async ({ config }): Promise<Finding> => {
   const path = config.state_dir;
-  if (!(await found(path))) return skipped(`${path} is not there yet`);
+  if (!(await found(path))) return skipped(`${path} does not exist yet`);
   const file = join(path, `doctor-${randomBytes(6).toString('hex')}.tmp`);
   const took: number[] = [];
   try {
@@ -126,8 +126,8 @@ export const diskLatency = robotCheck('disk_latency', 30_000, async ({ config })
   } catch (error) {
     return {
       status: 'error',
-      observed: `a file can’t be written in ${path}: ${messageOf(error)}`,
-      remedy: 'mend the disk, or its space and rights',
+      observed: `a file cannot be written in ${path}: ${messageOf(error)}`,
+      remedy: 'check the disk, its free space and the rights of the folder',
       command: `df -h ${quoted(path)}`,
     };
   } finally {
@@ -140,14 +140,14 @@ export const diskLatency = robotCheck('disk_latency', 30_000, async ({ config })
     return {
       status: 'error',
       observed,
-      remedy: 'look for what else writes to this disk, or replace a worn card',
+      remedy: 'find other programs that write to this disk, or replace a worn card',
       command: 'iostat -x 1 5',
     };
   if (middle > SLOW_MS)
     return {
       status: 'warning',
-      observed: `${observed}; an alert waits for one`,
-      remedy: 'look for what else writes to this disk',
+      observed: `${observed}; each alert waits for such a write`,
+      remedy: 'find other programs that write to this disk',
       command: 'iostat -x 1 5',
     };
   return ok(observed);
@@ -162,8 +162,8 @@ export const diskWear = robotCheck('disk_wear', 5_000, async ({ config }): Promi
       () => undefined,
     );
   const real = await realpath(device).catch(() => undefined);
-  if (real === undefined) return skipped('the disk does not say');
-  // A partition's folder lies in its disk's.
+  if (real === undefined) return skipped('the disk does not report its wear');
+  // The folder of a partition is in the folder of its disk.
   const disks = [real, dirname(real)];
   for (const disk of disks) {
     const wear = wearOf(await read(join(disk, 'device/life_time')), await read(join(disk, 'device/pre_eol_info')));
@@ -177,7 +177,7 @@ export const diskWear = robotCheck('disk_wear', 5_000, async ({ config }): Promi
       };
     return ok(wear.text);
   }
-  return skipped('the disk does not say');
+  return skipped('the disk does not report its wear');
 });
 
 export const outboxFile = robotCheck('outbox_file', 120_000, async ({ config, flag }, signal): Promise<Finding> => {
@@ -187,7 +187,7 @@ export const outboxFile = robotCheck('outbox_file', 120_000, async ({ config, fl
   const damaged = await inspectOutboxFile(config.state_dir, signal).catch(messageOf);
   if (damaged !== undefined) {
     const remedy =
-      'start the agent: it saves what can be read, tells the cloud of the rest, and keeps the old file beside; then check the disk';
+      'start the agent: it saves all readable rows, declares the others to the cloud, and keeps the old file beside the new one; then check the disk';
     return {
       status: 'error',
       observed: `${path} is damaged: ${damaged.replaceAll('\n', '; ').slice(0, 200)}`,
@@ -219,7 +219,7 @@ export const outboxBacklog = robotCheck('outbox_backlog', 20_000, async ({ confi
       return {
         status: 'error',
         observed: `${observed}; an alert waits for ${Math.round(alertMs / 60_000)} minutes`,
-        remedy: 'mend the way to the cloud; nothing is lost meanwhile',
+        remedy: 'repair the connection to the cloud; nothing is lost meanwhile',
         command,
       };
     }
@@ -227,7 +227,7 @@ export const outboxBacklog = robotCheck('outbox_backlog', 20_000, async ({ confi
       return {
         status: 'warning',
         observed: `${observed}; the oldest waits for ${Math.round(oldest / 3_600_000)} hours`,
-        remedy: 'mend the way to the cloud; nothing is lost meanwhile',
+        remedy: 'repair the connection to the cloud; nothing is lost meanwhile',
         command,
       };
     }

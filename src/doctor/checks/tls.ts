@@ -1,5 +1,5 @@
-// A TLS handshake with the broker, only to look: whose certificate it shows, what is wrong with it, and whether it takes ours.
-// The handshake goes on past a certificate that can't be trusted, since its chain is what has to be seen; nothing is ever sent over it.
+// A TLS handshake with the broker, to inspect the broker's certificate and to learn whether it accepts ours. The handshake continues
+// past an untrusted certificate, because the check needs its chain. No data is ever sent over this connection.
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
@@ -13,29 +13,29 @@ export interface ShownCertificate {
   readonly issuer: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  /** DNS names and addresses it is for. */
+  /** DNS names and addresses in the certificate. */
   readonly names: string;
 }
 
 export interface TlsLook {
   readonly protocol: string | undefined;
-  /** From the broker's own to the last it sent. */
+  /** From the broker's own certificate to the last one that it sent. */
   readonly chain: readonly ShownCertificate[];
-  /** OpenSSL's code of what is wrong with that; undefined where it can be trusted. */
+  /** OpenSSL's error code for the chain; undefined if it is trusted. */
   readonly untrusted: string | undefined;
-  /** What ended the handshake, or the connection right after it: the broker's no to our certificate. */
+  /** The error that ended the handshake or the connection right after it: the broker refuses our certificate. */
   readonly refused: { readonly code: string | undefined; readonly text: string } | undefined;
 }
 
-const HANDSHAKE_WITHIN_MS = 6_000;
-/** TLS 1.3 tells a client only after the handshake that its certificate is refused. A session ticket says that it was taken. */
-const VERDICT_WITHIN_MS = 1_000;
+const HANDSHAKE_MS = 6_000;
+/** With TLS 1.3 a refusal of the client's certificate arrives after the handshake. A session ticket means that the broker accepted it. */
+const VERDICT_MS = 1_000;
 
 export interface LookOptions {
   readonly host: string;
   readonly route: Route;
   readonly credentials: Credentials | AgentError;
-  /** The CA's file, for when the other two files are what is wrong. */
+  /** The file of the CA, used if certificate or key cannot be read. */
   readonly rootCa: string;
 }
 
@@ -57,8 +57,8 @@ export function lookAtTls({ host, route, credentials, rootCa }: LookOptions): Pr
       socket.destroy();
       resolve({ ...look, refused });
     };
-    const late = () => end({ code: 'ETIMEDOUT', text: `no handshake within ${HANDSHAKE_WITHIN_MS / 1_000} s` });
-    let timer = setTimeout(late, HANDSHAKE_WITHIN_MS);
+    const late = () => end({ code: 'ETIMEDOUT', text: `no handshake within ${HANDSHAKE_MS / 1_000} s` });
+    let timer = setTimeout(late, HANDSHAKE_MS);
     socket.once('secureConnect', () => {
       look = {
         protocol: socket.getProtocol() ?? undefined,
@@ -67,7 +67,7 @@ export function lookAtTls({ host, route, credentials, rootCa }: LookOptions): Pr
       };
       clearTimeout(timer);
       if (look.protocol !== 'TLSv1.3') return end(undefined);
-      timer = setTimeout(() => end(undefined), VERDICT_WITHIN_MS);
+      timer = setTimeout(() => end(undefined), VERDICT_MS);
       socket.once('session', () => end(undefined));
     });
     socket.once('error', (error) => end({ code: codeOf(error), text: messageOf(error) }));
@@ -85,18 +85,18 @@ function caOf(file: string): ConnectionOptions {
 
 function chainOf(socket: TLSSocket): ShownCertificate[] {
   const chain: ShownCertificate[] = [];
-  let one: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
-  while (one?.subject) {
+  let shown: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (shown?.subject) {
     chain.push({
-      subject: nameOf(one.subject),
-      issuer: nameOf(one.issuer),
-      notBeforeMs: Date.parse(one.valid_from),
-      notAfterMs: Date.parse(one.valid_to),
-      names: one.subjectaltname ?? '',
+      subject: nameOf(shown.subject),
+      issuer: nameOf(shown.issuer),
+      notBeforeMs: Date.parse(shown.valid_from),
+      notAfterMs: Date.parse(shown.valid_to),
+      names: shown.subjectaltname ?? '',
     });
     // A root is its own issuer.
-    const next: DetailedPeerCertificate = one.issuerCertificate;
-    one = next === one || next?.fingerprint256 === one.fingerprint256 ? undefined : next;
+    const next: DetailedPeerCertificate = shown.issuerCertificate;
+    shown = next === shown || next?.fingerprint256 === shown.fingerprint256 ? undefined : next;
   }
   return chain;
 }
