@@ -93,7 +93,7 @@ describe('the remedy for a refused right', () => {
 
 describe('wear', () => {
   it('is the higher estimate of an eMMC’s two cell types', () => {
-    assert.deepEqual(wearOf('0x01 0x02', '0x01'), { text: 'the disk has used up to 20 % of its life', isWorn: false, isOver: false });
+    assert.deepEqual(wearOf('0x01 0x02', '0x01'), { text: 'the disk has used up to 20 % of its rated life', isWorn: false, isOver: false });
     assert.equal(wearOf('0x09 0x01', '0x01')?.isWorn, true);
     assert.equal(wearOf('0x0b 0x01', '0x01')?.isOver, true);
     assert.match(String(wearOf('0x01 0x01', '0x03')?.text), /nearly no spare blocks/);
