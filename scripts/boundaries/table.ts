@@ -41,3 +41,54 @@ export const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   yaml: ['config'],
   yargs: ['cli'],
 };
+
+/** The same for the modules of cloud/src. All may also import src/base; only these with `wire` may import src/wire. */
+export const CLOUD: Readonly<Record<string, readonly string[]>> = {
+  version: [],
+  errors: [],
+  metrics: [],
+  migrations: [],
+  rights: ['wire'],
+  messages: ['wire'],
+  database: ['errors', 'migrations'],
+  settings: ['errors', 'database', 'messages'],
+  http: ['version', 'database'],
+  broker: ['rights', 'messages', 'settings'],
+  receipts: ['wire', 'database', 'messages'],
+  robots: ['wire', 'database', 'messages'],
+  alerts: ['wire', 'database', 'messages'],
+  uploads: ['wire', 'database', 'messages'],
+  auth: ['wire', 'database', 'http', 'messages'],
+  commands: ['wire', 'database', 'http'],
+  stream: ['database', 'messages', 'alerts', 'robots'],
+  ingest: ['wire', 'database', 'messages', 'receipts', 'robots', 'alerts', 'auth', 'uploads'],
+  maintenance: ['database', 'messages', 'settings', 'robots', 'alerts', 'uploads'],
+  routes: [
+    ...['wire', 'database', 'http', 'auth', 'metrics', 'broker', 'receipts', 'robots', 'alerts', 'uploads'],
+    ...['commands', 'stream'],
+  ],
+  service: ['errors', 'settings'],
+  doctor: ['errors', 'rights', 'database', 'settings', 'broker', 'uploads'],
+};
+
+/** The composition root cloud.ts joins all modules but these; the command line joins these too. */
+export const CLOUD_COMMANDS = ['service', 'doctor'];
+
+/** Libraries that one module of the cloud hides from all others. The doctor looks at a server before the database can be opened. */
+export const CLOUD_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
+  pg: ['database', 'doctor'],
+  'pg-copy-streams': ['database'],
+  '@electric-sql/pglite': ['database'],
+  mqtt: ['broker'],
+  fastify: ['http', 'auth', 'routes'],
+  '@fastify/cors': ['http'],
+  '@fastify/helmet': ['http'],
+  '@fastify/swagger': ['http'],
+  'fastify-type-provider-zod': ['http'],
+  bcrypt: ['auth'],
+  jose: ['auth'],
+  '@aws-sdk/client-s3': ['uploads'],
+  '@aws-sdk/s3-request-presigner': ['uploads'],
+  'prom-client': ['metrics'],
+  yargs: ['main'],
+};

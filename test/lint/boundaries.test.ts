@@ -7,14 +7,16 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { overrides } from '../../scripts/boundaries/rules.ts';
-import { LIBRARIES, ROBOT } from '../../scripts/boundaries/table.ts';
+import { CLOUD, CLOUD_LIBRARIES, LIBRARIES, ROBOT } from '../../scripts/boundaries/table.ts';
 import { ROOT } from '../support/program.ts';
 
 const MODULES = Object.keys(ROBOT);
+const CLOUD_MODULES = Object.keys(CLOUD);
 
 const LIBRARY = /Only the module that owns a library imports it/;
 const BOUNDARY = /may not import that one/;
 const PUBLIC_API = /by its public API/;
+const ROBOT_CODE = /only src\/base of the robot/;
 
 interface Planted {
   readonly what: string;
@@ -123,20 +125,63 @@ const PLANTED: readonly Planted[] = [
 
   restricted('a wire module that imports the clock', 'src/wire/clock.ts', use('../clock/index.ts'), /imports zod only/),
   { what: 'a wire module that imports zod', file: 'src/wire/zod.ts', code: use('zod') },
-  restricted(
-    'a cloud that imports a module of the robot',
-    'cloud/src/robot.ts',
-    use('../../src/outbox/index.ts'),
-    /only src\/wire and src\/base/,
+  ...CLOUD_MODULES.flatMap((from) =>
+    CLOUD_MODULES.filter((to) => to !== from).map((to): Planted => {
+      const file = `cloud/src/${from}/to_${to}.ts`;
+      const code = use(`../${to}/index.ts`);
+      return (CLOUD[from] ?? []).includes(to)
+        ? { what: `cloud/src/${from} that imports cloud/src/${to}`, file, code }
+        : restricted(`cloud/src/${from} that imports cloud/src/${to}`, file, code, BOUNDARY);
+    }),
   ),
-  restricted(
-    'a cloud that imports a file inside src/wire',
-    'cloud/src/wire.ts',
-    use('../../src/wire/zod.ts'),
-    /only src\/wire and src\/base/,
+  ...CLOUD_MODULES.flatMap((from) => {
+    const code = use('../../../src/wire/index.ts');
+    return [
+      (CLOUD[from] ?? []).includes('wire')
+        ? { what: `cloud/src/${from} that imports src/wire`, file: `cloud/src/${from}/wire.ts`, code }
+        : restricted(`cloud/src/${from} that imports src/wire`, `cloud/src/${from}/wire.ts`, code, ROBOT_CODE),
+      { what: `cloud/src/${from} that imports src/base`, file: `cloud/src/${from}/base.ts`, code: use('../../../src/base/index.ts') },
+    ];
+  }),
+  ...CLOUD_MODULES.filter((from) => (CLOUD[from] ?? []).includes('database')).map((from) =>
+    restricted(
+      `cloud/src/${from} that imports a file inside cloud/src/database`,
+      `cloud/src/${from}/inside.ts`,
+      use('../database/pool.ts'),
+      PUBLIC_API,
+    ),
   ),
-  { what: 'a cloud that imports src/wire', file: 'cloud/src/fits.ts', code: use('../../src/wire/index.ts') },
-  { what: 'a cloud that imports src/base', file: 'cloud/src/base.ts', code: use('../../src/base/index.ts') },
+  ...Object.entries(CLOUD_LIBRARIES).flatMap(([library, owners]) => {
+    const file = `${library.replaceAll('/', '_')}.ts`;
+    return [
+      ...['stream', 'cli']
+        .filter((other) => !owners.includes(other))
+        .map((other) => restricted(`${library} in cloud/src/${other}`, `cloud/src/${other}/${file}`, use(library), LIBRARY)),
+      ...owners
+        .filter((owner) => owner !== 'main')
+        .map((owner) => ({
+          what: `${library} in cloud/src/${owner}, which owns it`,
+          file: `cloud/src/${owner}/own_${file}`,
+          code: use(library),
+        })),
+    ];
+  }),
+  restricted('a library of the robot in the cloud', 'cloud/src/database/sqlite.ts', use('better-sqlite3'), LIBRARY),
+  restricted('a library in the cloud’s composition root', 'cloud/src/cloud.ts', use('pg'), LIBRARY),
+  restricted('a cloud’s composition root that imports the doctor', 'cloud/src/root.ts', use('./doctor/index.ts'), BOUNDARY),
+  { what: 'a cloud’s composition root that joins modules', file: 'cloud/src/joins.ts', code: use('./ingest/index.ts') },
+  restricted('a cloud’s main program that imports a module', 'cloud/src/main.ts', use('./ingest/index.ts'), BOUNDARY),
+  restricted('a module of the cloud that imports its composition root', 'cloud/src/ingest/root.ts', use('../cloud.ts'), BOUNDARY),
+  restricted('a module of the cloud that imports its command line', 'cloud/src/ingest/cli.ts', use('../cli/index.ts'), BOUNDARY),
+  restricted(
+    'the cloud’s command line that imports a file inside a module',
+    'cloud/src/cli/inside.ts',
+    use('../database/pool.ts'),
+    PUBLIC_API,
+  ),
+  { what: 'the cloud’s command line that joins modules', file: 'cloud/src/cli/joins.ts', code: use('../doctor/index.ts') },
+  restricted('a cloud that imports a module of the robot', 'cloud/src/ingest/robot.ts', use('../../../src/outbox/index.ts'), ROBOT_CODE),
+  restricted('a cloud that imports a file inside src/wire', 'cloud/src/ingest/inWire.ts', use('../../../src/wire/zod.ts'), ROBOT_CODE),
   { what: 'a test that imports what it needs', file: 'test/outbox/x.test.ts', code: use('../../src/outbox/store.ts') },
 ];
 
@@ -159,7 +204,8 @@ describe('the linter', () => {
       writeFileSync(join(folder, file), code);
     };
     for (const name of [...MODULES, 'cli']) write(`src/${name}/index.ts`, 'export const x = 1;\n');
-    for (const file of ['src/outbox/store.ts', 'src/agent/health/part.ts', 'src/agent/sensing/part.ts'])
+    for (const name of [...CLOUD_MODULES, 'cli']) write(`cloud/src/${name}/index.ts`, 'export const x = 1;\n');
+    for (const file of ['src/outbox/store.ts', 'src/agent/health/part.ts', 'src/agent/sensing/part.ts', 'cloud/src/database/pool.ts'])
       write(file, 'export const x = 1;\n');
     for (const { file, code } of PLANTED) write(file, code);
 
@@ -195,6 +241,14 @@ describe('the linter', () => {
     const folders = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
     assert.deepEqual(
       folders.map(({ name }) => name).filter((name) => !['agent', 'cli', ...MODULES].includes(name)),
+      [],
+    );
+  });
+
+  it('has rules for every folder of cloud/src/', () => {
+    const folders = readdirSync(join(ROOT, 'cloud/src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    assert.deepEqual(
+      folders.map(({ name }) => name).filter((name) => !['cli', ...CLOUD_MODULES].includes(name)),
       [],
     );
   });
