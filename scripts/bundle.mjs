@@ -1,5 +1,5 @@
 // dist/: the command line and what it loads, bundled, since Node otherwise spends most of a start reading its thousand small files
-// (docs/benchmarks.md, start). Each command's code stays a chunk of its own, loaded when it runs; native modules stay outside.
+// (docs/lab/benchmarks.md, start). Each command's code stays a chunk of its own, loaded when it runs; native modules stay outside.
 // Paths relative to a module have to hold from dist/chunks/ too: up to the package or across to an entry, never beside it.
 import { rmSync } from 'node:fs';
 import { build } from 'esbuild';

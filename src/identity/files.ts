@@ -67,7 +67,7 @@ function currentOf(slots: Slots): SlotName {
     'CERTIFICATE_MISSING',
     `this robot has no certificate yet: ${slots.folder} holds none, and mqtt.cert_file is not set`,
     {
-      todo: 'elderly-bot certs import FOLDER takes what the AWS console gave; docs/certificates.md has the other ways',
+      todo: 'elderly-bot certs import FOLDER takes what the AWS console gave; docs/guide/certificates.md has the other ways',
     },
   );
 }

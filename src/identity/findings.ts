@@ -1,4 +1,4 @@
-// Everything that can be wrong with a certificate and its key, by code (docs/certificates.md has what each means).
+// Everything that can be wrong with a certificate and its key, by code (docs/guide/certificates.md has what each means).
 
 /** What is looked at, in the order in which it is told. */
 export const CHECKS = ['chain', 'key', 'dates', 'name', 'purpose', 'permissions'] as const;

@@ -89,7 +89,7 @@ const TABLES = ['outboxes', 'rows', 'publications', 'delivered_alerts', 'tally',
 export const PAGE_BYTES = 4096;
 
 /**
- * Opens or creates the file. `synchronous=FULL` because NORMAL lost committed rows in a power cut (docs/guarantees.md);
+ * Opens or creates the file. `synchronous=FULL` because NORMAL lost committed rows in a power cut (docs/lab/faults.md);
  * better-sqlite3 opens WAL files with NORMAL, so it is set and read back.
  * @param thoroughly every page is looked at, however big the file.
  * @throws AgentError OUTBOX_NEWER for a file of a later version; SQLite's own errors for a damaged one.

@@ -58,18 +58,18 @@ export const PROBLEMS = {
   certificate_expired: {
     severity: 'error',
     title: 'This robot’s certificate has expired',
-    remedy: 'get a new certificate: elderly-bot certs provision, or certs init and import (docs/certificates.md)',
+    remedy: 'get a new certificate: elderly-bot certs provision, or certs init and import (docs/guide/certificates.md)',
     hides: ['certificate_expires', 'certificate_expires_soon'],
   },
   certificate_expires: {
     severity: 'warning',
     title: 'This robot’s certificate expires within 30 days',
-    remedy: 'renew the certificate: elderly-bot certs rotate, or certs init and import (docs/certificates.md)',
+    remedy: 'renew the certificate: elderly-bot certs rotate, or certs init and import (docs/guide/certificates.md)',
   },
   certificate_expires_soon: {
     severity: 'error',
     title: 'This robot’s certificate expires within 7 days, or has expired',
-    remedy: 'renew the certificate now: elderly-bot certs rotate, or certs init and import (docs/certificates.md)',
+    remedy: 'renew the certificate now: elderly-bot certs rotate, or certs init and import (docs/guide/certificates.md)',
   },
   rotation_failed: {
     severity: 'warning',

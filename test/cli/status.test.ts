@@ -79,8 +79,8 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     assert.match(program.stderr, /no agent runs on this machine’s .*nobody; start it: elderly-bot run --config /);
   });
 
-  it('has every field of --json in docs/status.md', () => {
-    const page = readFileSync(join(ROOT, 'docs/status.md'), 'utf8');
+  it('has every field of --json in docs/reference/status.md', () => {
+    const page = readFileSync(join(ROOT, 'docs/reference/status.md'), 'utf8');
     const missing = keysOf(status).filter((key) => !page.includes(`\`${key}\``) && !page.includes(`\`${key.split(/\.|\[\]\./).at(-1)}\``));
     assert.deepEqual(missing, []);
   });

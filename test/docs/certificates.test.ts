@@ -1,4 +1,4 @@
-// docs/certificates.md, command by command, against a stand-in for IoT Core: somebody who types what stands there gets a robot that talks.
+// docs/guide/certificates.md, command by command, against a stand-in for IoT Core: somebody who types what stands there gets a robot that talks.
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,10 +10,10 @@ import { OpenSsl, opensslMissing } from '../support/openssl.ts';
 import { Program, ROOT } from '../support/program.ts';
 import { ProvisioningBench } from '../support/provisioning.ts';
 
-const PAGE = readFileSync(join(ROOT, 'docs/certificates.md'), 'utf8');
+const PAGE = readFileSync(join(ROOT, 'docs/guide/certificates.md'), 'utf8');
 const COMMANDS = [...PAGE.matchAll(/^ *(bin\/elderly-bot certs .*)$/gm)].map(([, line]) => String(line));
 
-describe('docs/certificates.md', () => {
+describe('docs/guide/certificates.md', () => {
   it('names every finding, and no other', () => {
     const rows = [...PAGE.matchAll(/^\| (`[a-z_`, ]+`) \|/gm)].flatMap(([, cell]) =>
       [...String(cell).matchAll(/`([a-z_]+)`/g)].map(([, code]) => code),
@@ -26,7 +26,7 @@ describe('docs/certificates.md', () => {
   });
 });
 
-describe('the commands of docs/certificates.md', { skip: opensslMissing(), timeout: 120_000 }, () => {
+describe('the commands of docs/guide/certificates.md', { skip: opensslMissing(), timeout: 120_000 }, () => {
   let bench: ProvisioningBench;
 
   before(async () => {

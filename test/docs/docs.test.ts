@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { CHECKS } from '../../src/doctor/index.ts';
@@ -21,6 +21,25 @@ function listed(file: string): string[] {
   return [...read(file).matchAll(/^\| `([a-zA-Z_]+)` \|/gm)].map(([, code]) => String(code));
 }
 
+/** The files of the repository, without those that npm, the setup and the build made. */
+function filesOf(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = posix.join(folder, entry.name);
+    if (!entry.isDirectory()) return [path];
+    return /^(node_modules|dist|\.git|\.ros2|\.setup|cloud-data|packages|bench-.*)$/.test(entry.name) ? [] : filesOf(path);
+  });
+}
+
+/** The anchors that a page's headings have on GitHub. */
+function headingsOf(file: string): string[] {
+  return [...read(file).matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+    String(title)
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 function commandsOf(file: string): string[] {
   const blocks = [...read(file).matchAll(/```\n([\s\S]*?)```/g)].map(([, text]) => String(text));
   return blocks.flatMap((text) => text.split('\n')).filter((line) => /^(npm|bin\/|mosquitto)/.test(line));
@@ -28,12 +47,12 @@ function commandsOf(file: string): string[] {
 
 describe('the documentation', () => {
   it('lists every error code, and no other', () => {
-    assert.deepEqual(listed('docs/errors.md').sort(), Object.keys(ERROR_CODES).sort());
+    assert.deepEqual(listed('docs/reference/errors.md').sort(), Object.keys(ERROR_CODES).sort());
   });
 
   it('has a section for each problem, with the same title, remedy and consequences as the list, and no other', () => {
     const sections = new Map(
-      read('docs/problems.md')
+      read('docs/reference/problems.md')
         .split('\n### `')
         .slice(1)
         .map((text) => text.split(/`\n(.*)/s, 2) as [string, string]),
@@ -62,7 +81,7 @@ describe('the documentation', () => {
   });
 
   it('lists every metric with its type and help, and no other', () => {
-    const rows = [...read('docs/metrics.md').matchAll(/^\| `([a-z_]+)` \| (\w+) \| [^|]*\| (.+) \|$/gm)].map(([, ...row]) => row);
+    const rows = [...read('docs/reference/metrics.md').matchAll(/^\| `([a-z_]+)` \| (\w+) \| [^|]*\| (.+) \|$/gm)].map(([, ...row]) => row);
     assert.deepEqual(
       rows,
       Object.entries(METRICS).map(([name, { type, help }]) => [name, type, help]),
@@ -70,7 +89,7 @@ describe('the documentation', () => {
   });
 
   it('lists every check of the doctor, and no other', () => {
-    assert.deepEqual(listed('docs/doctor.md').sort(), Object.keys(CHECKS).sort());
+    assert.deepEqual(listed('docs/guide/doctor.md').sort(), Object.keys(CHECKS).sort());
   });
 
   it('explains every key of the default configuration where it first stands', () => {
@@ -86,23 +105,24 @@ describe('the documentation', () => {
     assert.ok(seen.has('reconnect_max'));
   });
 
-  it('links only to files that are there', () => {
-    for (const file of [
-      'README.md',
-      'CONTRIBUTING.md',
-      'docs/architecture.md',
-      'docs/commands.md',
-      'docs/certificates.md',
-      'docs/doctor.md',
-      'docs/status.md',
-      'docs/tour.md',
-      'docs/guarantees.md',
-      'certs/README.md',
-    ]) {
-      for (const [, target] of read(file).matchAll(/\]\(([^)#]+)\)/g)) {
-        const folder = file.includes('/') ? file.slice(0, file.lastIndexOf('/') + 1) : '';
-        if (!String(target).startsWith('http')) assert.ok(existsSync(join(ROOT, folder, String(target))), `${file} links to ${target}`);
+  it('links only to files and headings that exist, in every Markdown file', () => {
+    const pages = filesOf('').filter((file) => file.endsWith('.md'));
+    assert.ok(pages.length >= 25, pages.join('\n'));
+    for (const page of pages) {
+      for (const [, target = ''] of read(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^[a-z]+:/.test(target)) continue;
+        const [path = '', anchor] = target.split('#');
+        const file = path === '' ? page : posix.join(dirname(page), path);
+        assert.ok(existsSync(join(ROOT, file)), `${page} links to ${target}`);
+        if (anchor !== undefined) assert.ok(headingsOf(file).includes(anchor), `${page} links to ${target}: no such heading`);
       }
+    }
+  });
+
+  it('is cited by code, tests and configuration only under paths that exist', () => {
+    for (const file of filesOf('').filter((name) => /\.(ts|mjs|md|ya?ml|sh|service|conf)$/.test(name) && !name.startsWith('test/lint/'))) {
+      for (const [path] of read(file).matchAll(/(?<![\w/.-])docs\/[\w/-]+\.(?:md|yaml|yml|json|txt)/g))
+        assert.ok(existsSync(join(ROOT, path)), `${file} cites ${path}`);
     }
   });
 
@@ -167,7 +187,7 @@ describe('the README’s bench', { skip, timeout: 60_000 }, () => {
   });
 
   it('lists the commands of the example configuration', async () => {
-    const [list] = commandsOf('docs/commands.md');
+    const [list] = commandsOf('docs/guide/commands.md');
     const program = start(String(list));
     assert.equal(await program.exited, 0);
     assert.match(JSON.stringify(program.lines), /drive/);

@@ -10,9 +10,9 @@ import { normalised, tour } from './tour.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 
-describe('docs/tour.md', { skip, timeout: 120_000 }, () => {
+describe('docs/guide/tour.md', { skip, timeout: 120_000 }, () => {
   it('shows ten commands and what they print, but for numbers, ids and paths (npm run tour writes it anew)', async () => {
-    const page = readFileSync(join(ROOT, 'docs/tour.md'), 'utf8');
+    const page = readFileSync(join(ROOT, 'docs/guide/tour.md'), 'utf8');
     assert.equal(page.match(/^\$ /gm)?.length, 10);
     assert.equal(normalised(await tour()), normalised(page));
   });

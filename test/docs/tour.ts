@@ -1,4 +1,4 @@
-// The tour: ten commands that a newcomer types, run for real, with what they print. `npm run tour` writes docs/tour.md anew; a test runs
+// The tour: ten commands that a newcomer types, run for real, with what they print. `npm run tour` writes docs/guide/tour.md anew; a test runs
 // it too and compares, so that the page can't tell of a command line that is not there any more.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -150,4 +150,4 @@ async function until(stateDir: string, isSo: (status: Status | undefined) => boo
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(ROOT, 'docs/tour.md'), await tour());
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(ROOT, 'docs/guide/tour.md'), await tour());

@@ -1,4 +1,4 @@
-// Whom the service hears, by the user of the unit and of the publishers, in both discovery ranges: the table of docs/service.md. SUBNET goes out
+// Whom the service hears, by the user of the unit and of the publishers, in both discovery ranges: the table of docs/guide/service.md. SUBNET goes out
 // by multicast, so all of it is in a network namespace of its own.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -8,7 +8,7 @@ const MESSAGES = 40;
 const TYPE = 'std_msgs/msg/Int32';
 const UDP = 'FASTDDS_BUILTIN_TRANSPORTS=UDPv4';
 const PUBLISHERS = { same: ROBOT_USER.id, other: ROBOT_USER.id + 1, root: undefined };
-/** The last: what docs/service.md says to set. */
+/** The last: what docs/guide/service.md says to set. */
 const RANGES = [
   ['LOCALHOST', ''],
   ['LOCALHOST', UDP],

@@ -150,7 +150,7 @@ function unset(what: string): AgentError {
     'PROVISIONING_UNSET',
     `this robot is not set up to get a certificate by itself: provisioning.${what} in the configuration`,
     {
-      todo: 'docs/certificates.md, Fleet provisioning, has what to set there and in AWS; or elderly-bot certs init and import',
+      todo: 'docs/guide/certificates.md, Fleet provisioning, has what to set there and in AWS; or elderly-bot certs init and import',
     },
   );
 }

@@ -10,7 +10,7 @@ export interface Online {
   readonly ok: boolean;
   /** Who tried: this command, or the agent that runs. */
   readonly by: 'command' | 'agent';
-  /** The problem of that name, see docs/problems.md; null where it works. */
+  /** The problem of that name, see docs/reference/problems.md; null where it works. */
   readonly code: string | null;
   readonly observed: string;
   readonly remedy: string;
