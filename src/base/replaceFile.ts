@@ -1,23 +1,28 @@
-// Durable replacement of a small file.
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+// Durable replacement of files: after a power cut the name leads to the whole old content or to the whole new content.
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Write, fsync, rename, fsync the folder: after a power cut there is the old content or the new, never half of one. */
-export function replaceFile(file: string, text: string, mode = 0o600): void {
+/** Writes a small file durably. Creates its folder if that is missing. @throws the disk's error; then the old content stays. */
+export function replaceFile(file: string, content: string | Uint8Array, mode = 0o600): void {
   mkdirSync(dirname(file), { recursive: true });
   const temporary = `${file}.new`;
-  const descriptor = openSync(temporary, 'w', mode);
+  writeFileSync(temporary, content, { mode });
+  renameDurably(temporary, file);
+}
+
+/** Gives a finished file its name: fsync of the file, rename, fsync of the folder. */
+export function renameDurably(from: string, to: string): void {
+  syncPath(from);
+  renameSync(from, to);
+  syncPath(dirname(to));
+}
+
+/** fsync of a file or a folder. */
+export function syncPath(path: string): void {
+  const descriptor = openSync(path, 'r');
   try {
-    writeSync(descriptor, text);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
-  }
-  renameSync(temporary, file);
-  const folder = openSync(dirname(file), 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }

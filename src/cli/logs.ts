@@ -1,7 +1,7 @@
 // `elderly-bot logs`: what the agent logged, from its files: beside a running agent, or after one that died.
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { codeOf, configFlag, messageOf, print } from '../base/index.ts';
+import { codeOf, configFlag, messageOf, parseJson, print } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { type LogPosition, logFiles, readLines } from '../logs/index.ts';
 import { askStatus } from '../status/index.ts';
@@ -101,10 +101,6 @@ function shown(text: string): string {
 }
 
 function parsed(text: string): Line {
-  try {
-    const found: unknown = JSON.parse(text);
-    return found !== null && typeof found === 'object' ? found : {};
-  } catch {
-    return {};
-  }
+  const found = parseJson(text);
+  return found !== null && typeof found === 'object' ? found : {};
 }

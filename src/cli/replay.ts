@@ -1,7 +1,7 @@
 // `elderly-bot replay`: what another configuration would have made of recorded readings. Nothing runs and nothing is sent.
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
-import { codeOf } from '../base/index.ts';
+import { codeOf, parseJson } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type Incident, type RecordedReading, type ReplayedAlert, replay as rerun } from '../sensing/index.ts';
@@ -42,12 +42,7 @@ function readRecord(name: string): RecordedReading[] {
 }
 
 function readLine(line: string, place: string): RecordedReading {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch {
-    json = undefined;
-  }
+  const json = parseJson(line);
   const parsed = recorded.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

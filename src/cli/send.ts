@@ -1,7 +1,9 @@
 // `elderly-bot send NAME ...`: a command as the cloud would send it, with the cloud's certificate, and its result. For a bench.
+
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { parseJson } from '../base/index.ts';
 import { type CommandConfig, type Config, endpointOf } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type CredentialPaths, identityPaths, readCredentials } from '../identity/index.ts';
@@ -79,7 +81,8 @@ function argumentsOf(words: readonly string[], command: CommandConfig | undefine
   const [word] = words;
   if (word === undefined) return {};
   const isText = (name: string) => command?.args[name]?.type === 'string';
-  if (words.length === 1 && (!/^[a-z][a-z0-9_]*=/.test(word) || isText('value'))) return { value: isText('value') ? word : parsed(word) };
+  if (words.length === 1 && (!/^[a-z][a-z0-9_]*=/.test(word) || isText('value')))
+    return { value: isText('value') ? word : jsonOrText(word) };
   const args = words.map((each) => {
     const at = each.indexOf('=');
     if (at < 1) {
@@ -88,17 +91,14 @@ function argumentsOf(words: readonly string[], command: CommandConfig | undefine
       });
     }
     const [name, text] = [each.slice(0, at), each.slice(at + 1)];
-    return [name, isText(name) ? text : parsed(text)] as const;
+    return [name, isText(name) ? text : jsonOrText(text)] as const;
   });
   return { args: Object.fromEntries(args) };
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+function jsonOrText(text: string): unknown {
+  const json = parseJson(text);
+  return json === undefined ? text : json;
 }
 
 /** Given, or what `certs dev-ca` put beside the robot's own. */

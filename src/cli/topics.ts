@@ -1,5 +1,5 @@
 // `elderly-bot topics`: what is published on this robot now, how often, with which quality of service, and which channel or camera takes it.
-import { setTimeout as sleep } from 'node:timers/promises';
+import { wait } from '../base/index.ts';
 import { type Config, loadConfig, type Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { fullName, type RosNode, type RosSubscription, startRosNode, type TopicInfo } from '../ros/index.ts';
@@ -42,7 +42,7 @@ export async function topics(file: string | undefined, { json, watch, remap }: T
   const screen = fullScreen(json || !watch);
   try {
     const untilMs = performance.now() + DISCOVERY_AT_MOST_MS;
-    do await pause(DISCOVERY_MS, stop.signal);
+    do await wait(DISCOVERY_MS, stop.signal);
     while (!stop.signal.aborted && published(ros).length === 0 && performance.now() < untilMs);
     for (;;) {
       const seen = await look(ros, config, stop.signal);
@@ -60,7 +60,7 @@ export async function topics(file: string | undefined, { json, watch, remap }: T
 async function look(ros: RosNode, config: Config, signal: AbortSignal): Promise<SeenTopic[]> {
   const found = published(ros).map(({ topic, types }) => ({ topic, types, counter: counterOf(ros, topic) }));
   const beganMs = performance.now();
-  await pause(COUNT_MS, signal);
+  await wait(COUNT_MS, signal);
   const seconds = (performance.now() - beganMs) / 1_000;
   return found
     .map(({ topic, types, counter }): SeenTopic => {
@@ -108,8 +108,4 @@ function describe(seen: readonly SeenTopic[]): string {
     return `${topic.padEnd(width)}  ${rate === null ? `     (${reason})` : `${rate.toFixed(1).padStart(7)} Hz`}  ${types.join(' or ')}  by ${by} (${qos})${taken}`;
   });
   return `${lines.join('\n')}\n`;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {});
 }

@@ -1,5 +1,6 @@
 // Decides whether a command may run. Pure; the reason is part of the result. Doubt means refusal. Only a stop is never in doubt: any
 // readable stop for this robot is admitted.
+import { parseJson } from '../base/index.ts';
 import { type BuiltinCommand, type CommandConfig, DURATION, STOP } from '../config/index.ts';
 import {
   COMMAND_ID_PATTERN,
@@ -83,7 +84,7 @@ export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
   if (payload.length > MAX_COMMAND_BYTES) {
     return refuse({}, 'too_large', `${payload.length} bytes; at most ${MAX_COMMAND_BYTES} are allowed`);
   }
-  const json = parse(payload);
+  const json = parseJson(payload);
   const names = namesOf(json);
   const stop = asStop(names, arrival, facts);
   if (stop) return stop;
@@ -106,7 +107,7 @@ export function isStop(arrival: Arrival, facts: Pick<AdmissionFacts, 'thing' | '
   const { payload } = arrival;
   // A stop whose name is written with JSON escapes is found later, in order.
   if (payload.length > MAX_COMMAND_BYTES || !payload.includes(STOP)) return false;
-  return asStop(namesOf(parse(payload)), arrival, facts) !== undefined;
+  return asStop(namesOf(parseJson(payload)), arrival, facts) !== undefined;
 }
 
 /** Checks sender, time and the robot's abilities. */
@@ -190,14 +191,4 @@ function namesOf(json: unknown): Names {
 
 function matching(given: unknown, pattern: RegExp): string | undefined {
   return typeof given === 'string' && pattern.test(given) ? given : undefined;
-}
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
-
-function parse(payload: Buffer): unknown {
-  try {
-    return JSON.parse(UTF8.decode(payload));
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,7 @@
 // most a certificate that was never let to work, which IoT Core itself forgets after an hour. The transport is passed in.
 import { X509Certificate } from 'node:crypto';
 import * as z from 'zod';
-import { crashPoint } from '../base/index.ts';
+import { crashPoint, parseJson } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { type KeyKind, newKey, signingRequest } from './keys.ts';
 import { blocksOf } from './pem.ts';
@@ -202,14 +202,6 @@ function isFor(cert: string, key: string): boolean {
     return pem !== undefined && privateKey !== undefined && new X509Certificate(pem).checkPrivateKey(privateKey);
   } catch {
     return false;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

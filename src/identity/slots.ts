@@ -3,7 +3,7 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { codeOf, crashPoint, replaceFile } from '../base/index.ts';
+import { codeOf, crashPoint, parseJson, replaceFile } from '../base/index.ts';
 import { Announcements, announcementOf } from './announcements.ts';
 
 export type SlotName = 'a' | 'b';
@@ -144,12 +144,10 @@ export class Slots {
       if (codeOf(error) === 'ENOENT') return NONE;
       throw error;
     }
-    try {
-      return pointer.parse(JSON.parse(text));
-    } catch {
-      const whole = (['a', 'b'] as const).find((slot) => this.read(slot, 'cert') && this.read(slot, 'key') && !this.read(slot, 'pending'));
-      return whole === undefined ? NONE : { current: whole, can_go_back: false };
-    }
+    const parsed = pointer.safeParse(parseJson(text));
+    if (parsed.success) return parsed.data;
+    const whole = (['a', 'b'] as const).find((slot) => this.read(slot, 'cert') && this.read(slot, 'key') && !this.read(slot, 'pending'));
+    return whole === undefined ? NONE : { current: whole, can_go_back: false };
   }
 
   #point(to: Pointer): void {

@@ -1,7 +1,9 @@
 // What can still be read of a damaged file, taken over into a fresh one: every row under its outbox's name and number,
 // the command journal, so that no command runs twice, delivered alerts, waiting uploads and notes. Each table and each outbox by
 // itself, so that a broken one costs nothing but itself.
+
 import Database, { type Statement } from 'better-sqlite3';
+import { parseJson } from '../base/index.ts';
 import { type EventBody, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
 import { ROW_CLASSES } from './rows.ts';
 import type { Db } from './schema.ts';
@@ -57,9 +59,7 @@ function reading<T>(work: () => T): T | undefined {
 
 function outboxesOf(damaged: Db): DamagedOutbox[] {
   const found = damaged.prepare('select ordinal, id, boot, opened_at, accepted, covered, gone from outboxes order by ordinal').all();
-  return (found as DamagedOutbox[]).filter(
-    ({ covered, gone }) => reading(() => JSON.parse(covered)) !== undefined && reading(() => JSON.parse(gone)) !== undefined,
-  );
+  return (found as DamagedOutbox[]).filter(({ covered, gone }) => parseJson(covered) !== undefined && parseJson(gone) !== undefined);
 }
 
 function takeOver(damaged: Db, fresh: Db, outbox: DamagedOutbox, successor: string): EventBody {
@@ -143,7 +143,7 @@ function byPlace(damaged: Db, keeper: Keeper): void {
 /** A text that a broken page garbled would be poison to the cloud. */
 function isWhole(name: (typeof ROW_CLASSES)[number], body: string): boolean {
   const isReading = name === 'alert' || name === 'telemetry';
-  return reading(() => JSON.parse(isReading ? `[${body}]` : `{${body}}`)) !== undefined;
+  return parseJson(isReading ? `[${body}]` : `{${body}}`) !== undefined;
 }
 
 /** Reads a range of rows; where a page in it is broken, reads its halves, down to single rows. */

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { codeOf, replaceFile } from '../base/index.ts';
+import { codeOf, parseJson, replaceFile } from '../base/index.ts';
 import type { Run, Stopped } from './run.ts';
 
 const schema = z.object({
@@ -135,7 +135,7 @@ export class Lifetime {
 export function restoreLifetime(stateDir: string, text: string, nowMs: number): void {
   const file = join(stateDir, LIFETIME_FILE);
   if (existsSync(file)) return;
-  const then = parsed(text) ?? FIRST;
+  const then = schema.safeParse(parseJson(text)).data ?? FIRST;
   replaceFile(file, `${JSON.stringify({ ...then, boot: Math.max(then.boot, nowMs), run: null })}\n`);
 }
 
@@ -148,13 +148,5 @@ function readLast(file: string): z.infer<typeof schema> {
     if (codeOf(error) === 'ENOENT') return FIRST;
     throw error;
   }
-  return parsed(text) ?? { ...FIRST, boot: Date.now() };
-}
-
-function parsed(text: string): z.infer<typeof schema> | undefined {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
+  return schema.safeParse(parseJson(text)).data ?? { ...FIRST, boot: Date.now() };
 }

@@ -1,9 +1,9 @@
 // The status socket: HTTP on a Unix socket in the state directory, out of reach for other machines and other users. GET / returns the
 // status object, POST /reload reads the configuration again, POST /rotate gets another certificate.
 import { rmSync } from 'node:fs';
-import { createServer, request, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
-import { messageOf } from '../base/index.ts';
+import { messageOf, parseJson, requestOverSocket } from '../base/index.ts';
 import { AgentError, type ErrorCode } from '../errors.ts';
 import type { Reloaded, Rotated, Status } from './status.ts';
 
@@ -97,29 +97,20 @@ export async function askRotate(stateDir: string): Promise<Rotated> {
   throw new AgentError(code, detail, todo === undefined ? {} : { todo });
 }
 
-function ask(
+async function ask(
   stateDir: string,
   method: 'GET' | 'POST',
-  route: string,
-  withinMs = ANSWER_MS,
-): Promise<{ status: number | undefined; answer: unknown }> {
-  const path = socketPath(stateDir);
-  return new Promise((resolve, reject) => {
-    const fail = (cause: unknown) =>
-      reject(
-        new AgentError('AGENT_NOT_RUNNING', `no agent answers at ${path} (${messageOf(cause)})`, {
-          todo: 'start one with elderly-bot run, or give --config with the state_dir of the agent that runs',
-          cause,
-        }),
-      );
-    const asking = request({ socketPath: path, method, path: route, timeout: withinMs }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => {
-        text += part;
-      });
-      response.on('end', () => resolve({ status: response.statusCode, answer: JSON.parse(text) as unknown }));
+  path: string,
+  timeoutMs = ANSWER_MS,
+): Promise<{ status: number; answer: unknown }> {
+  const socket = socketPath(stateDir);
+  try {
+    const { status, body } = await requestOverSocket({ socketPath: socket, method, path, timeoutMs });
+    return { status, answer: parseJson(body) };
+  } catch (cause) {
+    throw new AgentError('AGENT_NOT_RUNNING', `no agent answers at ${socket} (${messageOf(cause)})`, {
+      todo: 'start one with elderly-bot run, or give --config with the state_dir of the agent that runs',
+      cause,
     });
-    asking.on('timeout', () => asking.destroy(new Error(`no answer within ${withinMs / 1_000} s`)));
-    asking.on('error', fail).end();
-  });
+  }
 }

@@ -1,4 +1,5 @@
 // Questions over MQTT as AWS has them: what is asked on a topic is answered on its `/accepted` or its `/rejected`.
+import { parseJson } from '../base/index.ts';
 import { type DialOptions, dial } from './dial.ts';
 import { ConnectError, type Link, type Message } from './session.ts';
 
@@ -32,8 +33,8 @@ export class Asker {
       await this.#link.subscribe([accepted, rejected]);
       return await new Promise<Answer>((resolve, reject) => {
         timer = setTimeout(() => reject(new ConnectError(`no answer on ${topic} within ${timeoutMs / 1_000} s`, 'NO_ANSWER')), timeoutMs);
-        this.#waiting.set(accepted, ({ payload }) => resolve({ accepted: true, body: parsed(payload) }));
-        this.#waiting.set(rejected, ({ payload }) => resolve({ accepted: false, body: parsed(payload) }));
+        this.#waiting.set(accepted, ({ payload }) => resolve({ accepted: true, body: parseJson(payload) }));
+        this.#waiting.set(rejected, ({ payload }) => resolve({ accepted: false, body: parseJson(payload) }));
         void this.#link.ended.then(() =>
           reject(new ConnectError(`the broker closed the connection when ${topic} was asked`, 'NOT_ALLOWED')),
         );
@@ -61,12 +62,4 @@ export async function dialToAsk(options: Omit<DialOptions, 'onMessage'>, signal:
   const asker = new Asker(session);
   receive = (message) => void asker.receive(message);
   return { ask: (topic, body) => asker.ask(topic, body, options.timeoutMs), close: () => session.close() };
-}
-
-function parsed(payload: Buffer): unknown {
-  try {
-    return JSON.parse(payload.toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,6 @@
 // One command as the cloud would send it, and its result: a connection of its own, for a person at a bench.
 import { randomBytes } from 'node:crypto';
-import { messageOf } from '../base/index.ts';
+import { messageOf, parseJson } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import type { Credentials } from '../identity/index.ts';
 import { type Result, result as resultSchema, topicsOf } from '../wire/index.ts';
@@ -30,7 +30,7 @@ export async function call(options: CallOptions): Promise<Result | undefined> {
     deadline.addEventListener('abort', () => resolve(undefined), { once: true });
   });
   const session = await connect(options, deadline, (payload) => {
-    const result = resultIn(payload);
+    const result = resultSchema.safeParse(parseJson(payload)).data;
     if (result?.id === options.id) answered(result);
   });
   try {
@@ -52,13 +52,5 @@ async function connect(options: CallOptions, signal: AbortSignal, onPayload: (pa
       todo: 'check mqtt.endpoint, that the broker runs, and that it knows this certificate',
       cause,
     });
-  }
-}
-
-function resultIn(payload: Buffer): Result | undefined {
-  try {
-    return resultSchema.safeParse(JSON.parse(payload.toString('utf8'))).data;
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,7 @@
 // A receipt from the broker to the outbox. What cannot be true is named: whoever may publish receipts could make a robot forget.
+
 import type { Logger } from 'pino';
+import { parseJson } from '../base/index.ts';
 import type { Outbox } from '../outbox/index.ts';
 import type { Problems } from '../status/index.ts';
 import { receipt as receiptSchema } from '../wire/index.ts';
@@ -23,13 +25,5 @@ export function receiveReceipt(payload: Buffer, { thing, outbox, problems, log }
     else problems.raise('receipt_invalid', `${outcome}: outbox ${parsed.data.outbox}, accepted ${parsed.data.accepted}`);
   } catch (error) {
     log.error({ event: 'receipt_failed', err: error }, 'a receipt could not be applied; the rows are kept and asked for again');
-  }
-}
-
-function parseJson(payload: Buffer): unknown {
-  try {
-    return JSON.parse(payload.toString('utf8'));
-  } catch {
-    return undefined;
   }
 }

@@ -2,7 +2,7 @@
 // that a kill costs at most the slice that was being cut, and nothing is sent twice or left out. More than one get a manifest.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { crashPoint } from '../base/index.ts';
+import { crashPoint, parseJson } from '../base/index.ts';
 import type { Notes } from '../outbox/index.ts';
 import type { NewUpload } from './item.ts';
 
@@ -116,13 +116,8 @@ export class Slices {
   }
 
   #read(): Progress | undefined {
-    const text = this.#options.notes.read(this.#name);
-    try {
-      return text === undefined ? undefined : progress.parse(JSON.parse(text));
-    } catch {
-      // Garbled with its file: begun anew, sent twice rather than never.
-      return undefined;
-    }
+    // A garbled note counts as none: slices are sent again from the start rather than never.
+    return progress.safeParse(parseJson(this.#options.notes.read(this.#name))).data;
   }
 
   #write(value: Progress): void {

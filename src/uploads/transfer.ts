@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import * as z from 'zod';
-import { crashPoint, messageOf } from '../base/index.ts';
+import { crashPoint, messageOf, parseJson } from '../base/index.ts';
 import type { UploadRow } from '../outbox/index.ts';
 import { type Answer, type Manner, postJson, putFile } from './http.ts';
 import { contentTypeOf } from './item.ts';
@@ -52,7 +52,7 @@ export async function transfer(row: UploadRow, source: string | Buffer, parts: T
     if (NEVER.includes(asked.status)) return { is: 'refused', why: said('the cloud', asked) };
     if (asked.status !== 200 && asked.status !== 201)
       return { is: 'later', why: said('the cloud', asked), fault: asked.status === 429 ? 'share' : 'way', afterMs: asked.retryAfterMs };
-    const found = announcement.safeParse(parsed(asked.text)).data;
+    const found = announcement.safeParse(parseJson(asked.text)).data;
     if (!found) return { is: 'later', why: 'the cloud answered something that is no upload', fault: 'way', afterMs: undefined };
     if ('done' in found) return { is: 'stored', uploadId: found.upload_id, objectKey: found.object_key };
     crashPoint('upload_announced');
@@ -107,17 +107,9 @@ async function ask(row: UploadRow, { api, tokens, ...manner }: TransferParts, si
   return send();
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /** For a person: at most a line of what was answered, which of S3 is XML with a code in it. */
 function said(who: string, { status, text }: Answer): string {
   if (status === 0) return `${who} was not reached: ${text}`;
-  const detail = z.object({ detail: z.string() }).safeParse(parsed(text)).data?.detail ?? /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? '';
+  const detail = z.object({ detail: z.string() }).safeParse(parseJson(text)).data?.detail ?? /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? '';
   return `${who} answered ${status}${detail ? `: ${detail.slice(0, 200)}` : ''}`;
 }

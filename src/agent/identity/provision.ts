@@ -1,6 +1,7 @@
 // Provisioning as a robot does it: the questions over MQTT, the steps from the identity room, the proof by a connection as the thing.
 import { randomBytes } from 'node:crypto';
-import { backoffMs, wait } from '../../base/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { type Config, endpointOf } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
@@ -127,7 +128,7 @@ export function provisionOver(
       if (proof.works) return undefined;
       return { refused: isRefusal(proof), text: `${proof.step}: ${proof.text}`, todo: proof.todo };
     },
-    pause: (failures) => wait(backoffMs(failures, limits, Math.random()), new AbortController().signal),
+    pause: (failures) => sleep(backoffMs(failures, limits, Math.random())),
     say,
   });
 }

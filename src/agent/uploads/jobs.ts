@@ -1,6 +1,8 @@
 // Jobs at times of the wall clock, with what they remember in the outbox's file.
+
 import * as z from 'zod';
-import { type Clock, type JobMemory, Schedules } from '../../clock/index.ts';
+import { parseJson } from '../../base/index.ts';
+import { type Clock, Schedules } from '../../clock/index.ts';
 import type { Logger } from '../../logs/index.ts';
 import type { Notes } from '../../outbox/index.ts';
 
@@ -11,7 +13,7 @@ export function schedulesOn(notes: Notes, clock: Clock, log: Logger): Schedules 
     clock,
     store: {
       // What a damaged file garbled is forgotten: the job waits for its next time.
-      read: (job) => parsed(notes.read(nameOf(job))),
+      read: (job) => memory.safeParse(parseJson(notes.read(nameOf(job)))).data,
       write: (job, next) => notes.write(nameOf(job), JSON.stringify(next)),
     },
     onFailed: (job, why) => log.error({ event: 'job_failed', job }, `${job} failed, and is tried at its next time: ${why}`),
@@ -20,12 +22,4 @@ export function schedulesOn(notes: Notes, clock: Clock, log: Logger): Schedules 
 
 function nameOf(job: string): string {
   return `job ${job}`;
-}
-
-function parsed(text: string | undefined): JobMemory | undefined {
-  try {
-    return text === undefined ? undefined : memory.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as z from 'zod';
+import { parseJson } from '../../base/index.ts';
 
 /** Linux' limit for the path of a Unix socket, in bytes. */
 export const MAX_SOCKET_PATH_BYTES = 107;
@@ -45,17 +46,9 @@ export function onMessages<T>(socket: Socket, schema: z.ZodType<T>, take: (messa
   // readline emits the socket's errors again; without a listener they would end the process.
   const lines = createInterface(socket).on('error', () => {});
   lines.on('line', (line) => {
-    const message = schema.safeParse(parse(line));
+    const message = schema.safeParse(parseJson(line));
     if (message.success) take(message.data);
   });
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
 
 export function writeLine(message: FromAgent | FromGuard): string {

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { BUILD_FLOOR_MS } from '../../src/clock/index.ts';
+import { Lifetime } from '../../src/state/index.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+describe('the lifetime file', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'elderly-bot-clock-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('counts each start, also one that wrote nothing more', () => {
+    assert.deepEqual(
+      [1, 2, 3],
+      [0, 1, 2].map(() => Lifetime.begin(folder).boot),
+    );
+  });
+
+  it('adds up the running time', () => {
+    Lifetime.begin(folder).save(5_000);
+    const second = Lifetime.begin(folder);
+    assert.equal(second.ranBeforeMs, 5_000);
+    second.save(2_000);
+    assert.equal(Lifetime.begin(folder).ranBeforeMs, 7_000);
+  });
+
+  it('never gives a boot number twice, even where the file is garbage', () => {
+    const numbers = new Set<number>();
+    for (const garbage of ['', '{', '{"boot":-1}', 'null', '\u0000\u0000']) {
+      numbers.add(Lifetime.begin(folder).boot);
+      writeFileSync(join(folder, 'lifetime.json'), garbage);
+      // No two starts share a millisecond.
+      for (const now = Date.now(); Date.now() === now; );
+    }
+    const after = Lifetime.begin(folder).boot;
+    assert.ok(after > 1_000_000 && !numbers.has(after));
+  });
+
+  it('takes a time as known only where somebody vouched for it', () => {
+    const first = Lifetime.begin(folder);
+    first.save(1_000);
+    assert.equal(Lifetime.begin(folder).lastWallMs, 0);
+    const second = Lifetime.begin(folder);
+    second.vouch(BUILD_FLOOR_MS + DAY_MS);
+    second.save(1_000);
+    assert.equal(Lifetime.begin(folder).lastWallMs, BUILD_FLOOR_MS + DAY_MS);
+  });
+
+  it('remembers that a receipt came', () => {
+    Lifetime.begin(folder).sawReceipt(10);
+    assert.equal(Lifetime.begin(folder).receiptsSeen, true);
+  });
+});
