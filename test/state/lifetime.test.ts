@@ -30,7 +30,7 @@ describe('the lifetime file', () => {
     assert.equal(Lifetime.begin(folder).ranBeforeMs, 7_000);
   });
 
-  it('never gives a boot number twice, even where the file is garbage', () => {
+  it('never gives a boot number twice, even if the file is garbage', () => {
     const numbers = new Set<number>();
     for (const garbage of ['', '{', '{"boot":-1}', 'null', '\u0000\u0000']) {
       numbers.add(Lifetime.begin(folder).boot);
@@ -42,7 +42,7 @@ describe('the lifetime file', () => {
     assert.ok(after > 1_000_000 && !numbers.has(after));
   });
 
-  it('takes a time as known only where somebody vouched for it', () => {
+  it('counts a time as known only if something outside vouched for it', () => {
     const first = Lifetime.begin(folder);
     first.save(1_000);
     assert.equal(Lifetime.begin(folder).lastWallMs, 0);
