@@ -19,7 +19,7 @@ export interface DoctorContext {
   readonly host: string;
   /** The configured port; undefined: 8883, then 443. */
   readonly port: number | undefined;
-  /** The three files, as configured or from the current slot; an error if there are none yet. */
+  /** The three files, as configured or from the current slot; an error if they do not exist yet. */
   readonly paths: CredentialPaths | AgentError;
   readonly credentials: Credentials | AgentError;
   /** The status of the running agent; undefined if none answers. */

@@ -1,5 +1,5 @@
-// The log's files: agent.000017.log is written, older numbers are compressed, and a place in the log is a number and an offset into
-// what that file says uncompressed. Reading works beside whoever writes.
+// The log's files: agent.000017.log is written, files with lower numbers are compressed. A position in the log is a file number and an
+// offset into its uncompressed text. Reading works while another process writes.
 import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
@@ -7,7 +7,7 @@ import { codeOf } from '../base/index.ts';
 
 export interface LogPosition {
   readonly file: number;
-  /** Bytes, uncompressed. */
+  /** Bytes of uncompressed text. */
   readonly offset: number;
 }
 
@@ -15,9 +15,9 @@ export interface LogFileInfo {
   readonly number: number;
   readonly path: string;
   readonly isCompressed: boolean;
-  /** On disk. */
+  /** Size on disk. */
   readonly bytes: number;
-  /** When it was written last, wall time. */
+  /** Wall time of the last write. */
   readonly writtenMs: number;
 }
 
@@ -28,7 +28,7 @@ export function logPath(folder: string, number: number): string {
   return join(folder, `agent.${String(number).padStart(6, '0')}.log`);
 }
 
-/** Oldest first; of a number that is there twice, since the end came between, the plain one. */
+/** Oldest first. If a crash left both N.log and N.log.gz, the uncompressed file wins. */
 export function logFiles(folder: string): LogFileInfo[] {
   const found = new Map<number, LogFileInfo>();
   for (const name of readdirSync(folder).sort()) {
@@ -39,14 +39,14 @@ export function logFiles(folder: string): LogFileInfo[] {
       const { size: bytes, mtimeMs: writtenMs } = statSync(path);
       found.set(Number(number), { number: Number(number), path, isCompressed: compressed !== undefined, bytes, writtenMs });
     } catch (error) {
-      // Compressed or given up just now.
+      // The file was compressed or removed just now.
       if (codeOf(error) !== 'ENOENT') throw error;
     }
   }
   return [...found.values()].sort((a, b) => a.number - b.number);
 }
 
-/** What a file says from an offset on, uncompressed. Nothing where it was given up meanwhile. */
+/** Reads the uncompressed text of a file from an offset. Yields nothing if the file was removed meanwhile. */
 export async function* readLog(folder: string, { file, offset }: LogPosition): AsyncGenerator<Buffer> {
   const plain = logPath(folder, file);
   if (existsSync(plain)) {
@@ -54,7 +54,7 @@ export async function* readLog(folder: string, { file, offset }: LogPosition): A
       yield* createReadStream(plain, { start: offset }) as AsyncIterable<Buffer>;
       return;
     } catch (error) {
-      // It was compressed between the look and the opening.
+      // The file was compressed between the check and the opening.
       if (codeOf(error) !== 'ENOENT') throw error;
     }
   }
@@ -69,7 +69,7 @@ export async function* readLog(folder: string, { file, offset }: LogPosition): A
   }
 }
 
-/** Whole lines from a position on, through all files to the end of the last; a line that is still being written is left for later. */
+/** Reads complete lines from a position to the end of the last file, without a line that is still being written. */
 export async function* readLines(folder: string, from: LogPosition): AsyncGenerator<{ readonly text: string; readonly next: LogPosition }> {
   for (const { number } of logFiles(folder)) {
     if (number < from.file) continue;

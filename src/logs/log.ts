@@ -1,15 +1,15 @@
-// Logs: JSON lines on stdout and in a file, written before the call returns, so that the last lines before a crash are there.
-// pino's transports, pino-roll among them, write from a thread of their own: killed in the midst, 2,000 of 20,000 lines were gone.
+// Logs: JSON lines on stdout and in a file, written before the call returns, so that no line before a crash is lost.
+// pino's transports, pino-roll among them, write from a separate thread: after a kill, 2,000 of 20,000 lines were missing.
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import type { LogFile } from './logFile.ts';
 import { REDACTED, redact } from './redact.ts';
 
 export type { Logger } from 'pino';
 
-/** Fields that hold a secret by mistake, or too much; the text of every line is looked through besides. */
+/** Fields that may hold a secret by mistake, or too much data. The text of every line is searched for secrets too. */
 const FIELDS = ['*.key', '*.private_key', '*.password', '*.token', '*.authorization', '*.url', 'err.config', 'err.request', 'err.response'];
 
-/** @param file gets every line too, once it is open. */
+/** @param file also gets every line, once it is open. */
 export function createLog(level: string, bindings: Readonly<Record<string, unknown>> = {}, file?: LogFile): Logger {
   const stdout = destination({ dest: 1, sync: true });
   const write = (text: string) => {

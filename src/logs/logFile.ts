@@ -1,6 +1,6 @@
-// The log on disk, beside stdout: bounded in size and age, older files compressed. A line is written before the call that logs it
-// returns, so what came before a crash is there. Nothing about it ever throws into whoever logs: what can't be written is counted,
-// and said once it can be again.
+// The log on disk, beside stdout: bounded in size and age, with older files compressed. A line is written before the logging call
+// returns, so no line before a crash is lost. Logging never throws: lines that cannot be written are counted, and the count is logged
+// when writing works again.
 import {
   closeSync,
   createReadStream,
@@ -23,27 +23,27 @@ import { COMPRESSED, type LogFileInfo, type LogPosition, logFiles, logPath } fro
 
 export interface LogFileOptions {
   readonly folder: string;
-  /** On disk, all files together. */
+  /** Size of all files on disk. */
   readonly maxBytes: number;
   readonly maxAgeMs: number;
-  /** Milliseconds since 1970; undefined while the clock can't be believed: then nothing is too old. */
+  /** Milliseconds since 1970; undefined while the clock is not trusted: then no file is too old. */
   readonly nowMs: () => number | undefined;
 }
 
 const MIB = 1024 ** 2;
-/** A file is at most this, so that what is given up goes in small parts. */
+/** Largest size of one file, so that old lines are removed in small parts. */
 const FILE_BYTES = 4 * MIB;
 const FILES_AT_LEAST = 4;
 const DAY_MS = 86_400_000;
-/** Lines from before it is open, such as what the configuration had to say. */
+/** Lines kept from before the opening, such as warnings about the configuration. */
 const WAITING_LINES = 1_000;
 
 const UNFINISHED = '.part';
-/** What an agent that was stopped in order writes last. */
+/** The last event of an agent that stopped on request. */
 const CLOSED = 'log_closed';
 
-/** Pure. @returns files to give up: what is too old, and the oldest while there is too much; never the last, which is written. */
-export function surplusLogs(files: readonly LogFileInfo[], maxBytes: number, oldestMs: number): LogFileInfo[] {
+/** Pure. @returns the files to remove: all that are too old, and the oldest as long as the total is too big; never the last, which is in use. */
+export function expiredLogs(files: readonly LogFileInfo[], maxBytes: number, oldestMs: number): LogFileInfo[] {
   let over = files.reduce((sum, { bytes }) => sum + bytes, 0) - maxBytes;
   return files.slice(0, -1).filter(({ bytes, writtenMs }) => {
     if (writtenMs >= oldestMs && over <= 0) return false;
@@ -62,12 +62,12 @@ export class LogFile {
   #isTorn = false;
   #unwritten = 0;
   #trouble: string | undefined;
-  #packing: Promise<void> = Promise.resolve();
+  #compressing: Promise<void> = Promise.resolve();
 
   /**
-   * Goes on where an earlier agent ended.
-   * @returns whether that one ended without a word.
-   * @throws where the folder can't be used.
+   * Continues the log of the previous agent.
+   * @returns whether that agent ended without closing the log.
+   * @throws if the folder cannot be used.
    */
   open(options: LogFileOptions): { readonly crashed: boolean } {
     const { folder } = options;
@@ -78,8 +78,8 @@ export class LogFile {
     const isWhole = last !== undefined && !last.isCompressed && (end === '' || end.endsWith('\n'));
     this.#options = options;
     this.#begin(isWhole ? last.number : (last?.number ?? 0) + 1);
-    for (const { number, isCompressed } of logFiles(folder)) if (number < this.#number && !isCompressed) this.#pack(number);
-    this.tend();
+    for (const { number, isCompressed } of logFiles(folder)) if (number < this.#number && !isCompressed) this.#compress(number);
+    this.maintain();
     for (const line of this.#waiting.splice(0)) this.write(line);
     return { crashed: end !== '' && !end.trimEnd().split('\n').at(-1)?.includes(`"event":"${CLOSED}"`) };
   }
@@ -88,17 +88,17 @@ export class LogFile {
     return this.#descriptor !== undefined;
   }
 
-  /** Where the next line will be. */
+  /** The position of the next line. */
   get end(): LogPosition {
     return { file: this.#number, offset: this.#size };
   }
 
-  /** Why lines can't be written just now. */
+  /** The reason why lines cannot be written at present. */
   get trouble(): string | undefined {
     return this.#trouble;
   }
 
-  /** @param line with its line end. */
+  /** @param line ends with a line break. */
   write(line: string): void {
     if (this.#descriptor === undefined) {
       this.#waiting.push(line);
@@ -114,36 +114,36 @@ export class LogFile {
       this.#unwritten++;
       this.#trouble = messageOf(error);
     }
-    if (this.#size >= this.#fileBytes()) this.#turnOver();
+    if (this.#size >= this.#fileBytes()) this.#rotate();
   }
 
-  /** What was written until now survives a power cut when it returns. */
+  /** Lines written before this call survive a power cut once it returns. */
   sync(): void {
     if (this.#descriptor !== undefined) fsyncSync(this.#descriptor);
   }
 
-  /** Regular care: at least a file a day, so that age has something to let go; then what is too old or too much goes. */
-  tend(): void {
+  /** Regular maintenance: starts a new file each day, so that old ones can expire, then removes expired files. */
+  maintain(): void {
     const options = this.#options;
     if (!options || this.#descriptor === undefined) return;
-    if (this.#size > 0 && performance.now() - this.#begunMs > DAY_MS) this.#turnOver();
+    if (this.#size > 0 && performance.now() - this.#begunMs > DAY_MS) this.#rotate();
     try {
       const oldestMs = (options.nowMs() ?? 0) - options.maxAgeMs;
-      for (const { path } of surplusLogs(logFiles(options.folder), options.maxBytes, oldestMs)) rmSync(path, { force: true });
+      for (const { path } of expiredLogs(logFiles(options.folder), options.maxBytes, oldestMs)) rmSync(path, { force: true });
     } catch (error) {
       this.#trouble = messageOf(error);
     }
   }
 
-  /** Says that this was in order. What is logged afterwards waits for the next opening. */
+  /** Marks the end as requested. Later lines wait for the next opening. */
   async close(): Promise<void> {
     if (this.#descriptor === undefined) return;
     const time = new Date().toISOString();
-    this.write(`{"level":"info","time":"${time}","event":"${CLOSED}","msg":"the agent was stopped in order"}\n`);
+    this.write(`{"level":"info","time":"${time}","event":"${CLOSED}","msg":"the agent stopped on request"}\n`);
     const descriptor = this.#descriptor;
     this.#descriptor = undefined;
     closeSync(descriptor);
-    await this.#packing;
+    await this.#compressing;
   }
 
   #fileBytes(): number {
@@ -178,8 +178,8 @@ export class LogFile {
     this.#unwritten = 0;
   }
 
-  /** Where that fails the file grows, and it is tried again with the next line. */
-  #turnOver(): void {
+  /** If a new file cannot be opened, the old one grows, and the next line tries again. */
+  #rotate(): void {
     const [before, ended] = [this.#descriptor, this.#number];
     try {
       this.#begin(ended + 1);
@@ -188,24 +188,24 @@ export class LogFile {
       this.#trouble = messageOf(error);
       return;
     }
-    this.#pack(ended);
-    this.tend();
+    this.#compress(ended);
+    this.maintain();
   }
 
-  /** One after the other, beside the agent; what fails stays as it is, until the next opening. */
-  #pack(number: number): void {
+  /** Compresses one file after the other in the background. A file that fails stays uncompressed until the next opening. */
+  #compress(number: number): void {
     const path = logPath(this.#options?.folder ?? '', number);
-    this.#packing = this.#packing.then(() => pack(path)).catch(() => rmSync(path + COMPRESSED + UNFINISHED, { force: true }));
+    this.#compressing = this.#compressing.then(() => compress(path)).catch(() => rmSync(path + COMPRESSED + UNFINISHED, { force: true }));
   }
 }
 
-async function pack(path: string): Promise<void> {
+async function compress(path: string): Promise<void> {
   const unfinished = path + COMPRESSED + UNFINISHED;
   await pipeline(createReadStream(path), createGzip(), createWriteStream(unfinished, { mode: 0o600 }));
   const { atime, mtime } = statSync(path);
   const handle = await open(unfinished, 'r+');
   try {
-    // Its age is that of its last line.
+    // The age of a file is the age of its last line.
     await handle.utimes(atime, mtime);
     await handle.sync();
   } finally {
@@ -217,7 +217,7 @@ async function pack(path: string): Promise<void> {
 
 const END_BYTES = 4_096;
 
-/** The last of a file. */
+/** @returns the last bytes of a file. */
 function endOf({ path, bytes }: LogFileInfo): string {
   const length = Math.min(bytes, END_BYTES);
   const buffer = Buffer.alloc(length);

@@ -1,5 +1,5 @@
-// The log from a place on, as slices of whole lines, each compressed by itself: whoever has one can read it without the others. Lines
-// that were given up on disk before their turn came leave a line that says so in their place.
+// The log from a position, as slices of complete lines. Each slice is compressed by itself and can be read without the others. If lines
+// were removed from disk before their upload, a line in their place says so.
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import * as z from 'zod';
@@ -17,19 +17,19 @@ export interface LogSlice {
 const position = z.object({ file: z.int().min(0), offset: z.int().min(0) });
 
 /**
- * @param from a remembered position; anything else is the oldest line there is.
- * @param end nothing from here on.
- * @param sliceBytes uncompressed, at most; one longer line is a slice of its own.
+ * @param from a remembered position; any other value means the oldest line.
+ * @param end lines from this position on are left out.
+ * @param sliceBytes largest uncompressed size; a longer line is a slice of its own.
  */
 export async function* logSlices(folder: string, from: unknown, end: LogPosition, sliceBytes: number): AsyncGenerator<LogSlice> {
   const known = position.safeParse(from).data;
   const oldest = { file: logFiles(folder)[0]?.number ?? 0, offset: 0 };
-  // A place beyond the end is one of files that are gone.
+  // A position beyond the end belongs to files that no longer exist.
   const begun = known && !isBeyond(known, end) ? known : oldest;
   const isGone = begun.file < oldest.file;
   let start = isGone ? oldest : begun;
   let next = start;
-  let texts: string[] = isGone ? [givenUp(begun, oldest)] : [];
+  let texts: string[] = isGone ? [droppedLine(begun, oldest)] : [];
   let bytes = 0;
   const slice = async (isLast: boolean): Promise<LogSlice> => {
     const about = { from: start, to: next, lines: texts.length };
@@ -48,11 +48,11 @@ export async function* logSlices(folder: string, from: unknown, end: LogPosition
   if (texts.length > 0) yield await slice(true);
 }
 
-function givenUp(from: LogPosition, to: LogPosition): string {
-  const msg = 'lines between these places were given up on disk before they were shipped: logs.max_size, logs.max_age';
+function droppedLine(from: LogPosition, to: LogPosition): string {
+  const msg = 'lines between these positions were removed before their upload: see logs.max_size and logs.max_age';
   return `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), event: 'log_lines_dropped', from, to, msg })}\n`;
 }
 
-function isBeyond(one: LogPosition, other: LogPosition): boolean {
-  return one.file > other.file || (one.file === other.file && one.offset > other.offset);
+function isBeyond(position: LogPosition, end: LogPosition): boolean {
+  return position.file > end.file || (position.file === end.file && position.offset > end.offset);
 }

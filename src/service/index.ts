@@ -1,4 +1,4 @@
-export { ENDINGS, type Ending, isUnasked, parseSeen, type SeenBySystemd, whyEnded } from './ending.ts';
+export { ENDINGS, type Ending, explainEnding, isUnexpected, parseExit, type SystemdExit } from './ending.ts';
 export { type InstallOptions, install, logs, status, uninstall } from './install.ts';
 export { reloading, type ServiceManager, serviceManager } from './notify.ts';
 export { type Robot, unitFor } from './unit.ts';

@@ -14,10 +14,10 @@ export interface Versions {
   readonly system: string;
   readonly kernel: string;
   readonly arch: string;
-  /** ROS 2's distribution, and its middleware; null where no ROS is sourced. */
+  /** ROS 2's distribution, and its middleware; null if no ROS is sourced. */
   readonly ros: string | null;
   readonly rmw: string | null;
-  /** Null where it is not installed. */
+  /** Null if it is not installed. */
   readonly rclnodejs: string | null;
   readonly 'better-sqlite3': string | null;
 }
@@ -46,7 +46,7 @@ function system(): string {
   }
 }
 
-/** The native modules, which stay outside the bundle. */
+/** @returns the version of a native module, which stays outside the bundle. */
 function installed(name: string): string | null {
   try {
     const manifest = join(dirname(require.resolve(`${name}/package.json`)), 'package.json');

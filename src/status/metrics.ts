@@ -97,7 +97,7 @@ export const METRICS = {
   },
   elderly_bot_outbox_oldest_seconds: {
     type: 'gauge',
-    help: 'Age of the oldest row on disk, by class; absent if there is none',
+    help: 'Age of the oldest row on disk, by class; absent for an empty class',
     samples: ({ status: { outbox } }) =>
       known(Object.entries(outbox.oldest_ms).map(([name, ms]) => [{ class: name }, ms === null ? null : seconds(ms)])),
   },

@@ -149,7 +149,7 @@ export const PROBLEMS = {
   },
   camera_off: {
     severity: 'error',
-    title: 'A camera cannot be subscribed or its pictures cannot be made, so nobody sees an incident',
+    title: 'A camera cannot be subscribed or its pictures cannot be made, so an incident has no pictures',
     remedy: 'correct the entry in the configuration, or let the topic carry sensor_msgs/CompressedImage or sensor_msgs/Image',
   },
   camera_unreadable: {
@@ -159,7 +159,7 @@ export const PROBLEMS = {
   },
   camera_silent: {
     severity: 'error',
-    title: 'A camera publishes nothing, so nobody would see an incident',
+    title: 'A camera publishes nothing, so an incident would have no pictures',
     remedy: 'check the camera, its cable and its ROS node',
   },
   privacy_unknown: {

@@ -84,7 +84,7 @@ describe('elderly-bot logs', () => {
     const { stdout } = spawnSync(AGENT, ['logs', '--config', failing, '--level', 'error'], { encoding: 'utf8' });
     assert.match(
       stdout,
-      /^\S+ error it did not start: RMW_IMPLEMENTATION is "rmw_none_cpp".*\{"event":"start_failed","code":"ROS_MISSING"\}\n$/,
+      /^\S+ error the agent did not start: RMW_IMPLEMENTATION is "rmw_none_cpp".*\{"event":"start_failed","code":"ROS_MISSING"\}\n$/,
     );
     assert.match(stderr, /RMW_IMPLEMENTATION is "rmw_none_cpp".*\[ROS_MISSING\]/);
   });

@@ -87,7 +87,7 @@ describe('the log file', () => {
     const [oldest] = logFiles(folder);
     const before = new Date(Date.now() - 2 * HOUR_MS);
     utimesSync(String(oldest?.path), before, before);
-    file.tend();
+    file.maintain();
     assert.ok(!existsSync(String(oldest?.path)));
   });
 

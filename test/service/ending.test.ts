@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ENDINGS, type Ending, isUnasked, parseSeen, type SeenBySystemd, whyEnded } from '../../src/service/index.ts';
+import { ENDINGS, type Ending, explainEnding, isUnexpected, parseExit, type SystemdExit } from '../../src/service/index.ts';
 import type { Run } from '../../src/state/index.ts';
 
 const INVOCATION = '0123456789abcdef0123456789abcdef';
 const RUN: Run = { version: '1.0.0', boot_id: 'a', invocation: INVOCATION, stopped: null };
-const seen = (result: string, status = 'KILL', oomKills?: number): SeenBySystemd => ({
+const seen = (result: string, status = 'KILL', oomKills?: number): SystemdExit => ({
   invocation: INVOCATION,
   result,
   status,
   ...(oomKills === undefined ? {} : { oomKills }),
 });
-const cause = (last: Partial<Run>, systemd?: SeenBySystemd, now: Partial<Run> = {}): Ending['cause'] =>
-  whyEnded({ ...RUN, ...last }, { version: '1.0.0', boot_id: 'a', ...now }, systemd).cause;
+const cause = (last: Partial<Run>, systemd?: SystemdExit, now: Partial<Run> = {}): Ending['cause'] =>
+  explainEnding({ ...RUN, ...last }, { version: '1.0.0', boot_id: 'a', ...now }, systemd).cause;
 
 describe('why the last run ended', () => {
   it('is what it wrote down itself, where it got to that', () => {
@@ -49,15 +49,15 @@ describe('why the last run ended', () => {
   });
 
   it('is unasked but for a stop, an upgrade, and a start that failed and said so', () => {
-    const asked = ENDINGS.filter((each) => !isUnasked({ cause: each, text: '' }));
+    const asked = ENDINGS.filter((each) => !isUnexpected({ cause: each, text: '' }));
     assert.deepEqual(asked, ['clean', 'upgrade', 'failed_start']);
   });
 
   it('reads the unit’s line whole or not at all', () => {
-    assert.deepEqual(parseSeen(`${INVOCATION} oom-kill KILL\n`), seen('oom-kill'));
-    assert.deepEqual(parseSeen(`${INVOCATION} signal KILL 2\n`), seen('signal', 'KILL', 2));
+    assert.deepEqual(parseExit(`${INVOCATION} oom-kill KILL\n`), seen('oom-kill'));
+    assert.deepEqual(parseExit(`${INVOCATION} signal KILL 2\n`), seen('signal', 'KILL', 2));
     for (const torn of ['', `${INVOCATION}`, `${INVOCATION} watchdog`, `${INVOCATION} watchdog ABRT`, '  \n']) {
-      assert.equal(parseSeen(torn), undefined);
+      assert.equal(parseExit(torn), undefined);
     }
   });
 });

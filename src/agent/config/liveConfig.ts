@@ -1,4 +1,4 @@
-// The configuration that the agent runs with, read again while it runs: what changed reaches those who can take it over at once.
+// The configuration in use. A reload reads it again and applies the changes that a running agent can take over.
 
 import { messageOf } from '../../base/index.ts';
 import type { LoadedConfig } from '../../config/index.ts';
@@ -21,8 +21,8 @@ export interface Followers {
   readonly problems: Problems;
 }
 
-/** Of a file that is no configuration at all nobody reads every line. */
-const MISTAKES_TOLD = 3;
+/** Errors in the problem's text: a completely wrong file would make it too long. */
+const ERRORS_SHOWN = 3;
 
 export class LiveConfig {
   readonly #reread: () => LoadedConfig;
@@ -30,26 +30,26 @@ export class LiveConfig {
   #loaded: LoadedConfig;
   #followers: Followers | undefined;
 
-  /** @param reread reads the same configuration again. @throws AgentError where it is wrong. */
+  /** @param reread reads the same configuration again. @throws AgentError if it is invalid. */
   constructor(loaded: LoadedConfig, reread: () => LoadedConfig, log: Logger) {
     this.#loaded = loaded;
     this.#reread = reread;
     this.#log = log;
   }
 
-  /** What the agent runs with, after reloads too. */
+  /** The configuration in use, including reloads. */
   get loaded(): LoadedConfig {
     return this.#loaded;
   }
 
-  /** They are up: from now on they can follow. */
+  /** Sets the parts that a reload changes. Before that a reload is refused. */
   followedBy(followers: Followers): void {
     this.#followers = followers;
   }
 
-  /** @throws AgentError where the configuration is wrong; then nothing is changed, and that stands as a problem until one is right. */
+  /** @throws AgentError if the configuration is invalid; then nothing is changed, and a problem stands until a reload succeeds. */
   reload(): Reloaded {
-    if (!this.#followers) throw new AgentError('CLOSED', 'the agent is not up yet');
+    if (!this.#followers) throw new AgentError('CLOSED', 'the agent is still starting');
     const { channels, cameras, scheduled, uplink, identity } = this.#followers;
     const { next, certificate } = this.#read(this.#followers);
     const changes = changesOf(this.#loaded.config, next.config, certificate ? ['certificate'] : []);
@@ -63,18 +63,18 @@ export class LiveConfig {
     return changes;
   }
 
-  /** Whoever asked by a signal gets no answer, and whoever looks later should see it too. */
+  /** Raises a problem for an invalid configuration: a signal gets no answer, and the error has to be visible later too. */
   #read({ identity, problems }: Followers) {
     try {
       const read = { next: this.#reread(), certificate: identity.fresh() };
       problems.clear('reload_refused');
       return read;
     } catch (error) {
-      const mistakes = messageOf(error).split('\n');
-      const more = mistakes.length - MISTAKES_TOLD;
-      const text = [...mistakes.slice(0, MISTAKES_TOLD), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+      const errors = messageOf(error).split('\n');
+      const more = errors.length - ERRORS_SHOWN;
+      const text = [...errors.slice(0, ERRORS_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
       const stands = problems.standing().find(({ code }) => code === 'reload_refused');
-      // Another mistake than the one that stands is another problem.
+      // A different error is a new problem.
       if (stands?.text !== text) problems.clear('reload_refused');
       problems.raise('reload_refused', text);
       throw error;

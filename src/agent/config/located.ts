@@ -1,8 +1,8 @@
-// What ROS refuses was written in the configuration: the error says in which file, line and column.
+// Adds the file, line and column of a configuration entry to an error about it, such as a topic name that ROS refuses.
 import type { LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 
-/** Runs `create` for the configuration's entry at `path`. @throws what it throws, an AgentError with the entry's place before its text. */
+/** Runs `create` for the configuration entry at `path`. @throws the error of `create`; an AgentError gets the place of the entry before its text. */
 export function configured<T>(place: LoadedConfig['place'], path: readonly string[], create: () => T): T {
   try {
     return create();

@@ -1,9 +1,9 @@
-// What a new configuration changes in a running agent: channels, cameras, times of schedules and the telemetry interval at once, anything
-// else with the next start, and it is said which. Pure.
+// The effect of a new configuration on a running agent: channels, cameras, schedules and the telemetry interval change at once, all other
+// keys at the next start; the answer lists both. Pure.
 import type { Config } from '../../config/index.ts';
 import type { ChannelChanges, Reloaded } from '../../status/index.ts';
 
-/** Keys beside the channels that a running agent takes over; a camera as a whole. */
+/** Keys besides the channels that a running agent applies at once; a camera counts as one key. */
 const AT_ONCE: readonly string[] = ['mqtt.interval', 'logs.ship', 'logs.ship_on_alert', 'backups.schedule', 'backups.keep'];
 const isAtOnce = (key: string): boolean => AT_ONCE.includes(key) || key.startsWith('cameras.');
 
@@ -18,11 +18,11 @@ export function channelChanges(before: Entries, after: Entries): ChannelChanges 
   };
 }
 
-/** @param others what else is taken over at once, such as a certificate that lies in the same place. */
+/** @param others other changes that are applied at once, such as a new certificate in the same file. */
 export function changesOf(before: Config, after: Config, others: readonly string[] = []): Reloaded {
   const { channels, ...rest } = before;
   const { channels: channelsAfter, ...restAfter } = after;
-  const keys = [...differing(rest, restAfter, []), ...announcedAnew(before, after)];
+  const keys = [...differing(rest, restAfter, []), ...announcementChanges(before, after)];
   return {
     ...channelChanges(channels, channelsAfter),
     applied: [...keys.filter(isAtOnce), ...others],
@@ -30,15 +30,15 @@ export function changesOf(before: Config, after: Config, others: readonly string
   };
 }
 
-/** What it runs with after a reload: what needs a restart keeps its value until then, so that a later reload still says so. */
+/** @returns the configuration in use after a reload. Keys that need a restart keep their old value, so that a later reload still lists them. */
 export function runningWith(before: Config, { channels, cameras, mqtt, logs, backups }: Config): Config {
   const { interval } = mqtt;
   const { ship, ship_on_alert } = logs;
   return { ...before, channels, cameras, backups, mqtt: { ...before.mqtt, interval }, logs: { ...before.logs, ship, ship_on_alert } };
 }
 
-/** The cloud is told when the agent connects whether there is a camera to take a picture with. */
-function announcedAnew(before: Config, after: Config): string[] {
+/** The agent announces the command `snapshot` at its connect, and only with a camera; so a first or last camera changes that at the next start. */
+function announcementChanges(before: Config, after: Config): string[] {
   const hasCamera = ({ cameras }: Config) => Object.keys(cameras).length > 0;
   const isSnapshot = ([, command]: [string, Config['commands'][string]]) => 'does' in command && command.does === 'snapshot';
   if (hasCamera(before) === hasCamera(after)) return [];
@@ -47,7 +47,7 @@ function announcedAnew(before: Config, after: Config): string[] {
     .map(([name]) => `commands.${name}`);
 }
 
-/** Down to single keys, but a command is one: its parts mean nothing alone. */
+/** Lists single keys of sections; a command counts as one key, because its parts depend on each other. */
 function differing(before: Entries, after: Entries, path: readonly string[]): string[] {
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key) => {
     const [a, b] = [before[key], after[key]];
@@ -69,8 +69,8 @@ export function describeReload({ added, removed, changed, applied, needs_restart
       ['channels removed', removed],
       ['channels changed', changed],
       ['applied', applied],
-      ['from the next start on', later],
+      ['at the next start', later],
     ] as const
-  ).flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${names.join(', ')}`] : []));
+  ).flatMap(([label, names]) => (names.length > 0 ? [`${label}: ${names.join(', ')}`] : []));
   return parts.join('; ') || 'nothing has changed';
 }

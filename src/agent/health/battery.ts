@@ -1,5 +1,5 @@
-// Before the battery is empty the robot says what is still on it, and that its power is going: after that its silence is the power's, not
-// the network's.
+// Reports a low battery before it is empty, with the rows that are still on the robot: the cloud can then explain a silence by the power
+// instead of the network.
 
 import { every, type Ticker } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
@@ -10,21 +10,21 @@ import type { Channels } from '../sensing/channels.ts';
 
 const LOOK_EVERY_MS = 10_000;
 
-/** The channel whose value is percent (contract, Telemetry). */
+/** The channel whose value is a percentage (docs/reference/protocol.md). */
 const CHANNEL = 'battery';
 
-/** A value that swings about the limit is one low battery. */
+/** Hysteresis: the battery is low until it is this much above the limit. */
 const GAP_PERCENT = 5;
 
 export interface BatteryParts {
   readonly channels: Pick<Channels, 'latestValue'>;
   readonly outbox: Outbox;
   readonly clock: Clock;
-  /** Percent; null: never. */
+  /** Percent; null: the battery is never low. */
   readonly lowBelow: number | null;
 }
 
-/** Pure: what is low now, given what was. An unknown value changes nothing. */
+/** Pure: whether the battery is low. An unknown value changes nothing. */
 export function isLow(percent: unknown, lowBelow: number, wasLow: boolean): boolean {
   if (typeof percent !== 'number') return wasLow;
   return percent < lowBelow + (wasLow ? GAP_PERCENT : 0);
@@ -38,7 +38,7 @@ export class Battery {
     this.#parts = parts;
   }
 
-  /** @returns what is known of the power now; undefined where nothing is. A battery that became low has its last words said. */
+  /** Appends the event `last_words` when the battery becomes low. @returns the known state of the power, undefined before the first value. */
   look(): Power | undefined {
     const { channels, outbox, clock, lowBelow } = this.#parts;
     const latestValue = lowBelow === null ? undefined : channels.latestValue(CHANNEL);
@@ -51,8 +51,8 @@ export class Battery {
   }
 }
 
-/** @param tell what is known, after each look. */
-export function watchBattery(parts: BatteryParts, tell: (power: Power | undefined) => void): Ticker {
+/** @param report called with the state of the power after each look. */
+export function watchBattery(parts: BatteryParts, report: (power: Power | undefined) => void): Ticker {
   const battery = new Battery(parts);
-  return every(LOOK_EVERY_MS, () => tell(battery.look()));
+  return every(LOOK_EVERY_MS, () => report(battery.look()));
 }

@@ -1,4 +1,4 @@
-// Says when the clock was set while the agent ran: with no network nobody else can, and what was measured since carries that time.
+// Raises a problem if the clock was set while the agent ran: later readings carry the new time, and without a network no other part can notice.
 
 import { every, type Ticker } from '../../base/index.ts';
 import { type Clock, ClockSteps } from '../../clock/index.ts';
@@ -6,7 +6,7 @@ import type { Problems } from '../../status/index.ts';
 
 const LOOK_EVERY_MS = 5_000;
 
-/** @param onStep asks who knows the cloud's time: that counts more, clears this, and raises `clock_differs` where it does. */
+/** @param onStep compares with the cloud's time, which is more reliable: it clears this problem and may raise `clock_differs`. */
 export function watchClock(clock: Clock, problems: Problems, onStep: () => void): Ticker {
   const steps = new ClockSteps();
   const look = () => {
@@ -14,8 +14,8 @@ export function watchClock(clock: Clock, problems: Problems, onStep: () => void)
     if (stepMs === undefined) return;
     problems.clear('clock_stepped');
     if (stepMs !== 0) {
-      const way = stepMs > 0 ? 'ahead' : 'back';
-      problems.raise('clock_stepped', `the clock was set ${way} by ${Math.round(Math.abs(stepMs) / 1_000)} s while the agent ran`);
+      const direction = stepMs > 0 ? 'ahead' : 'back';
+      problems.raise('clock_stepped', `the clock was set ${direction} by ${Math.round(Math.abs(stepMs) / 1_000)} s while the agent ran`);
     }
     onStep();
   };

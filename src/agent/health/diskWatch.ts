@@ -1,4 +1,4 @@
-// Says that the disk fills up before anything can't be written: what fills it is mostly not ours.
+// Raises a problem before the disk is full; other programs usually fill it.
 import { statfs } from 'node:fs/promises';
 import { every, type Ticker } from '../../base/index.ts';
 import { LEAST_FREE_BYTES, LEAST_FREE_FILES } from '../../outbox/index.ts';
@@ -6,7 +6,7 @@ import type { Problems, Status } from '../../status/index.ts';
 
 const LOOK_EVERY_MS = 10_000;
 
-/** Free space that swings about the limit is one problem. */
+/** Hysteresis: the problem ends at this multiple of the limit. */
 const GAP = 1.5;
 
 const MIB = 1024 ** 2;
@@ -14,11 +14,11 @@ const MIB = 1024 ** 2;
 type Free = Status['disk'];
 
 export interface DiskWatch extends Ticker {
-  /** As of the last look. */
+  /** Free space at the last look. */
   readonly free: Free;
 }
 
-/** Pure: whether there is too little now, given whether there was. What is not known is enough. */
+/** Pure: whether there is too little free space. Unknown values count as enough. */
 export function isShort({ free_bytes: bytes, free_files: files }: Free, wasShort: boolean): boolean {
   const gap = wasShort ? GAP : 1;
   return (bytes !== null && bytes < LEAST_FREE_BYTES * gap) || (files !== null && files < LEAST_FREE_FILES * gap);
@@ -28,10 +28,10 @@ export function watchDisk(stateDir: string, problems: Problems): DiskWatch {
   let free: Free = { free_bytes: null, free_files: null };
   let short = false;
   const look = async () => {
-    // What can't be asked is not short; that it can't be written to is said by who writes.
+    // An unknown value counts as enough. A failing write raises its own problem.
     const found = await statfs(stateDir).catch(() => undefined);
     if (!found) return;
-    // Where files need no inodes of their own, as on btrfs, both are 0.
+    // On file systems without fixed inodes, such as btrfs, both are 0.
     free = { free_bytes: found.bavail * found.bsize, free_files: found.files > 0 ? found.ffree : null };
     short = isShort(free, short);
     if (short) problems.raise('disk_low', described(free, stateDir));

@@ -1,5 +1,5 @@
-// The status socket: what `elderly-bot status`, `reload` and `certs rotate` ask a running agent. One that can't be had costs them, never
-// the start.
+// The status socket, which answers `elderly-bot status`, `reload` and `certs rotate`. The agent starts even if the socket cannot be opened;
+// then these commands do not work.
 
 import { messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
@@ -15,7 +15,7 @@ export interface SocketParts {
   readonly log: Logger;
 }
 
-/** @returns how it is ended. */
+/** @returns closes the socket. */
 export async function startSocket({ stateDir, status, reload, identity, log }: SocketParts): Promise<() => void | Promise<void>> {
   const socket = new StatusSocket(stateDir, status, {
     reload,

@@ -1,25 +1,25 @@
-// What the agent says of its own life: why the run before it ended, whether it hangs, and what is left in the queue when it goes.
+// The agent's reports about its own run: why the previous run ended, whether this one hangs, and the rows left in the queue at its end.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../../base/index.ts';
 import type { Logger } from '../../logs/index.ts';
 import type { Outbox } from '../../outbox/index.ts';
 import type { RosNode } from '../../ros/index.ts';
-import { type Ending, type HealthProbe, isUnasked, parseSeen, type SeenBySystemd, whyEnded } from '../../service/index.ts';
+import { type Ending, explainEnding, type HealthProbe, isUnexpected, parseExit, type SystemdExit } from '../../service/index.ts';
 import type { Lifetime, Run } from '../../state/index.ts';
 import type { Problems, Status } from '../../status/index.ts';
 import { VERSION } from '../../version.ts';
 
-/** The unit's ExecStopPost= leaves it in the state directory (systemd/elderly-bot.service). */
+/** The file in the state directory that the unit's ExecStopPost= writes (systemd/elderly-bot.service). */
 const LAST_EXIT = 'last-exit';
 
-/** Who hears of an unasked end has seen it by then. */
+/** Long enough for a person or a monitoring system to see the problem. */
 const ENDING_STANDS_MS = 600_000;
 
-/** A database that failed for a moment is not worth a restart, which forgets what is only in memory. */
+/** A short failure of the database is not worth a restart, which loses the rows that are only in memory. */
 const DATABASE_PATIENCE_MS = 120_000;
 
-/** @param env ELDERLY_BOT_BOOT_ID is the unit's %b: in its sandbox the kernel's own file is hidden. */
+/** @param env has ELDERLY_BOT_BOOT_ID, the unit's %b: its sandbox hides the kernel's own file. */
 export function thisRun(env: NodeJS.ProcessEnv): Omit<Run, 'stopped'> {
   return {
     version: VERSION,
@@ -28,19 +28,19 @@ export function thisRun(env: NodeJS.ProcessEnv): Omit<Run, 'stopped'> {
   };
 }
 
-/** @returns undefined for the first run of all. */
+/** @returns undefined for the first run. */
 export function lastEnding(stateDir: string, { lastRun }: Lifetime, run: Omit<Run, 'stopped'>): Ending | undefined {
-  const seen = takeSeen(stateDir);
-  return lastRun === null ? undefined : whyEnded(lastRun, run, seen);
+  const exit = takeExit(stateDir);
+  return lastRun === null ? undefined : explainEnding(lastRun, run, exit);
 }
 
-/** What systemd saw counts once. */
-function takeSeen(stateDir: string): SeenBySystemd | undefined {
+/** Reads the observed exit and removes its file, so that it counts once. */
+function takeExit(stateDir: string): SystemdExit | undefined {
   const file = join(stateDir, LAST_EXIT);
   const text = textOf(file);
   if (text === undefined) return undefined;
   rmSync(file, { force: true });
-  return parseSeen(text);
+  return parseExit(text);
 }
 
 function textOf(file: string): string | undefined {
@@ -58,12 +58,12 @@ export interface EndingParts {
   readonly log: Logger;
 }
 
-/** As an event and in the log; an end that nobody asked for stands as a problem for a while. */
+/** Reports the end as an event and in the log. An unexpected end also stands as a problem for a while. */
 export function reportEnding(ending: Ending | undefined, { outbox, problems, log }: EndingParts): void {
   if (ending === undefined) return;
   outbox.append({ class: 'event', body: { kind: 'restarted', ...ending } });
   log.info({ event: 'last_run', ...ending }, `the last run: ${ending.text}`);
-  if (!isUnasked(ending)) return;
+  if (!isUnexpected(ending)) return;
   problems.raise('ended_unasked', `the last run: ${ending.text}`);
   setTimeout(() => problems.clear('ended_unasked'), ENDING_STANDS_MS).unref();
 }
@@ -90,7 +90,7 @@ function oneLine({ link, outbox, problems }: Status): string {
   return `${link.state}, ${outbox.unconfirmed} rows unconfirmed, ${wrong}`;
 }
 
-/** The last rows of a run, and the first to leave: what is still on the robot, and since when. */
+/** Appends the event `last_words`: how many rows are still on the robot, and since when. It leaves before these rows. */
 export function lastWords(cause: 'stopped' | 'battery', outbox: Outbox): void {
   const queued = outbox.unconfirmed;
   if (queued === 0) return;

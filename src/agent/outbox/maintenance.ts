@@ -29,7 +29,7 @@ export function startMaintenance(parts: MaintenanceParts): Ticker {
   return every(EVERY_MS, () => {
     maintain(parts);
     const { logFile, problems } = parts;
-    logFile.tend();
+    logFile.maintain();
     if (logFile.trouble === undefined) problems.clear('logs_unwritable');
     else problems.raise('logs_unwritable', logFile.trouble);
   });

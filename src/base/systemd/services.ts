@@ -17,7 +17,7 @@ export interface ServicesOptions {
   readonly main: string;
   /** Makes the program's own error. */
   readonly error: (kind: SystemdFailure, text: string, remedy: string, cause?: unknown) => Error;
-  /** What to do on a machine without systemd. */
+  /** Remedies on a machine without systemd. */
   readonly withoutSystemd: { readonly start: string; readonly logs: string };
 }
 
@@ -29,7 +29,7 @@ export class Services {
     this.#options = options;
   }
 
-  /** @param root the folder that stands for /; undefined: / itself. @returns where the unit file belongs. */
+  /** @param root the folder that stands for /; undefined: / itself. @returns the path of the unit file. */
   fileOf(unit: string, root: string | undefined): string {
     return join(root ?? '/', FOLDER, unit);
   }

@@ -121,7 +121,7 @@ async function otherDomain(context: DoctorContext, { topics }: RosLook): Promise
   const heard = agent.channels.filter(({ age_ms: age }) => age !== null).length;
   return {
     status: 'error',
-    observed: `the running agent listens in ROS domain ${there}, where it heard ${heard} of ${agent.channels.length} channels; this look was in domain ${here}, where ${topics.length} topics are published`,
+    observed: `the running agent listens in ROS domain ${there} and heard ${heard} of ${agent.channels.length} channels there; this look was in domain ${here}, which has ${topics.length} published topics`,
     remedy:
       context.config.ros.domain_id === null
         ? `look in the agent’s domain; if ${here} is the robot’s, set ros.domain_id to it and restart the agent`

@@ -33,7 +33,7 @@ export interface Heard {
   readonly received: number;
   /** Whether the last message has the configured field; undefined without a message. */
   readonly hasField?: boolean | undefined;
-  /** The stamp of the last message in seconds since 1970; 0 if there is none. */
+  /** The stamp of the last message in seconds since 1970; 0 without a stamp. */
   readonly stamp: number;
 }
 

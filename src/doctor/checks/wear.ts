@@ -1,4 +1,4 @@
-// The wear of an eMMC as it reports it (JEDEC 5.0: DEVICE_LIFE_TIME_EST, PRE_EOL_INFO, from sysfs). Pure.
+// The wear of an eMMC as it reports it (JEDEC 5.0: DEVICE_LIFE_TIME_EST, PRE_EOL_INFO, from the kernel's device files). Pure.
 
 export interface Wear {
   readonly text: string;
