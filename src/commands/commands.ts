@@ -103,7 +103,7 @@ export class Commands {
     try {
       verdict = admit(job.arrival, this.#facts(flooded));
     } catch (error) {
-      // Without the journal nobody knows whether this command ran before, so it must not run.
+      // Without the journal the agent can't tell whether this command ran before, so it must not run.
       this.#options.log.error({ event: 'command_not_checked', err: error }, 'a command was refused because the journal can’t be read');
       this.#results.count('failed');
       return 'refused';

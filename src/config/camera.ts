@@ -57,7 +57,7 @@ export const camera = z.strictObject({
   privacy_topic: topicName.optional(),
   /** Channels whose alerts get pictures even in privacy. */
   privacy_allows: z.array(channelName).max(32).default([]),
-  /** age public keys. Nobody else can read the pictures, not even the cloud. */
+  /** age public keys. Only their owners can read the pictures; the cloud can't. */
   recipients: z.array(recipient).max(16).default([]),
 });
 export type CameraConfig = z.infer<typeof camera>;

@@ -70,7 +70,7 @@ const alertWhen = z.union(
     comparison.transform((raise): AlertWhen => ({ raise })),
     z.strictObject({ raise: comparison, clear: comparison }).refine(hasGap, {
       path: ['clear'],
-      message: 'expected to hold only where raise does not, such as raise: "> 60" with clear: "< 55"',
+      message: 'expected a condition that cannot hold together with raise, such as raise: "> 60" with clear: "< 55"',
     }),
   ],
   'expected true, false, a comparison in quotes such as "> 60", or raise and clear',

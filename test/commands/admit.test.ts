@@ -172,7 +172,7 @@ describe('a command', () => {
     assert.deepEqual(admit(arrival(good), facts({ known: (id) => id === 'a1' })), { verdict: 'duplicate', id: 'a1' });
   });
 
-  it('of an older client is admitted only with legacy: true', () => {
+  it('from an older client is admitted only with legacy: true', () => {
     assert.equal(admit(arrival({ command: 'say', value: 'hi' }), facts()).verdict, 'admitted');
     assert.equal(admit(arrival({ command: 'buzzer', value: true }), facts()).verdict, 'refused');
   });
@@ -234,7 +234,7 @@ describe('a command', () => {
     assert.equal(isStop(arrival({ ...good, value: 'stop' }), facts()), false);
   });
 
-  it('of any shape gets a verdict, and only commands of the configuration are admitted', () => {
+  it('gets a verdict whatever its shape, and only configured commands are admitted', () => {
     const mutated = fc.record(
       {
         id: fc.oneof(fc.constant('a1'), fc.anything()),

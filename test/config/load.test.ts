@@ -80,7 +80,7 @@ describe('a configuration', () => {
     ['channels: { gas: { qos: { relability: reliable } } }', /channels\.gas\.qos\.relability, did you mean reliability\?/],
     ['channels: { gas: { qos: { depth: 0 } } }', /channels\.gas\.qos\.depth is 0/],
     ['channels: { gas: { alert_when: often } }', /channels\.gas\.alert_when is "often": expected true, false/],
-    ['channels: { gas: { alert_when: { raise: "> 5", clear: "> 3" } } }', /expected to hold only where raise does not/],
+    ['channels: { gas: { alert_when: { raise: "> 5", clear: "> 3" } } }', /expected a condition that cannot hold together with raise/],
     ['channels: { gas: { field: "ranges[*]" } }', /expected a field path.*min, max, mean/],
     ['channels: { gas: { max_silence: 1ms } }', /expected a duration from 100ms to 30d/],
     ['channels: { gas: { max_silence: 5s }, gas_silent: { topic: /x, type: a/B } }', /gas reports its silence under this name/],

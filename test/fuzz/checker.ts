@@ -1,7 +1,7 @@
 // Allowed ROS messages and the commands that may cause them. Written by hand from the meaning of test/fuzz/robot.ts, independent of the
 // code that admits, checks or fills. Any other message is a failure.
 
-/** What the broker delivered, and what the robot knew then. */
+/** A delivered message, and the robot's state at that time. */
 export interface Delivered {
   readonly payload: Buffer;
   readonly retained: boolean;
@@ -26,7 +26,7 @@ interface Rule {
   readonly moves?: boolean;
   readonly queued?: boolean;
   readonly legacy?: boolean;
-  /** The message these arguments stand for; undefined where they are not allowed. */
+  /** The ROS message for these arguments; undefined if they are not allowed. */
   readonly message: (args: Json) => Message | undefined;
 }
 
@@ -91,14 +91,14 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
 };
 
-/** Ends a motion, and so may come at any time. */
+/** Ends a motion, so it may arrive at any time. */
 export function isStop(topic: string, message: Message): boolean {
   const text = JSON.stringify(message);
   if (topic === '/motion_cancel') return text === '{"data":true}';
   return topic === '/cmd_vel' && (text === '{}' || text === '{"linear":{"x":0},"angular":{"z":0}}');
 }
 
-/** The object that arrived, where a robot may read it at all. */
+/** The parsed payload; undefined if the robot must not read it. */
 export function readable(payload: Buffer): Json | undefined {
   if (payload.length > MAX_BYTES) return undefined;
   try {
@@ -109,13 +109,13 @@ export function readable(payload: Buffer): Json | undefined {
   }
 }
 
-/** The id that has to be answered. */
+/** The id that must get a result. */
 export function idOf(payload: Buffer): string | undefined {
   const id = readable(payload)?.id;
   return typeof id === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : undefined;
 }
 
-/** The one ROS message that this may become; undefined for none. Whether its id came before is the caller's to know. */
+/** The only ROS message that this arrival may cause; undefined for none. The caller checks for repeated ids. */
 export function allowed(delivered: Delivered): { readonly topic: string; readonly message: Message } | undefined {
   const json = readable(delivered.payload);
   if (!json || delivered.retained || typeof json.command !== 'string' || !Object.hasOwn(RULES, json.command)) return undefined;

@@ -9,11 +9,11 @@ const STEPS = 75;
 
 export interface FuzzReport extends Tally {
   readonly histories: number;
-  /** What should not have happened, with the seed and path that show it again; undefined when nothing did. */
+  /** The failure, with the seed and path that reproduce it; undefined without a failure. */
   readonly failure: string | undefined;
 }
 
-/** @param messages at least so many arrive, in histories of about a hundred. */
+/** @param messages least number of arrivals, in histories of about a hundred. */
 export async function fuzzCommands(messages: number, seed: number): Promise<FuzzReport> {
   const tally: Tally = { messages: 0, published: 0, stops: 0, answered: 0, statuses: {} };
   let histories = 0;

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 
 export interface Draft {
-  /** An earlier message is sent again as it was, so many back. */
+  /** Repeats an earlier message unchanged; the number counts backwards. */
   readonly again: number | undefined;
   readonly json: (nowMs: number, id: string) => string;
   readonly damage: readonly Damage[];
@@ -65,7 +65,7 @@ const NAME = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('__proto__', 'constructor', 'toString', 'open_door', '', 'BUZZER', 'stop ', 'value') },
 );
 
-/** What a command of this name would be given by somebody who means well. */
+/** Arguments that a well-meaning sender would give to a command of this name. */
 const FITTING: Readonly<Record<string, readonly string[]>> = {
   buzzer: ['"value":true', '"args":{"value":false}'],
   speak: ['"value":"Frau Müller"', '"value":"hello"'],
@@ -75,7 +75,7 @@ const FITTING: Readonly<Record<string, readonly string[]>> = {
   goto: ['"args":{"place":"bed"}', '"args":{"place":"kitchen","duration_ms":1}'],
 };
 
-/** Around now: fresh, nearly late, late, from the future, nonsense. */
+/** Times near now: fresh, nearly late, late, in the future, invalid. */
 const TIME = fc.oneof(
   { weight: 6, arbitrary: fc.constant(0) },
   { weight: 2, arbitrary: fc.integer({ min: -5_000, max: 5_000 }) },

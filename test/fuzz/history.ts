@@ -24,7 +24,7 @@ interface Published {
 
 const MINUTE_MS = 60_000;
 const RATES: Readonly<Record<string, number>> = { buzzer: 60, speak: 20, dim: 600, mode: 30, drive: 300, goto: 30 };
-/** Longer than any evidence is waited for. */
+/** Longer than the deadline of any confirmation. */
 const ANSWERED_WITHIN_MS = 3_000;
 
 export class History {
@@ -38,7 +38,7 @@ export class History {
   #battery: number | undefined;
   #fall: boolean | undefined = false;
   #connectedAtMs: number;
-  /** The planned motion that nothing has ended yet. */
+  /** The planned motion that has not ended yet. */
   #goal = false;
 
   constructor(tally: Tally) {
@@ -48,7 +48,7 @@ export class History {
     this.#commands = this.#start();
   }
 
-  /** @throws Error with what should not have happened. */
+  /** @throws Error that describes the failure. */
   async run(steps: readonly Step[]): Promise<void> {
     try {
       for (const step of steps) await this.#step(step);
@@ -116,7 +116,7 @@ export class History {
         this.#check([]);
         this.#bench.reopen();
         this.#bench.db.pragma('synchronous = OFF');
-        // The rates start anew with the agent.
+        // A restart of the agent resets the rates.
         this.#when.clear();
         this.#commands = this.#start();
     }
@@ -126,7 +126,7 @@ export class History {
     const delivered = drafts.map((draft) => this.#deliver(draft));
     const firsts = delivered.filter(({ payload }) => this.#isFirst(payload));
     for (const { payload, retained, expires } of delivered) this.#commands.receive({ payload, retained, expires });
-    // Each command that runs gives way to the event loop, and a motion asks the guard first.
+    // After each command the event loop gets a turn, and a motion asks the guard first.
     for (let turn = 0; turn < drafts.length + 2; turn++) await new Promise((resolve) => setImmediate(resolve));
     this.#check(firsts);
   }
@@ -150,12 +150,12 @@ export class History {
     return isFirst;
   }
 
-  /** Each message is a stop, or what one of these may become; none becomes two. */
+  /** Each message must be a stop or belong to one of these arrivals; no arrival causes two messages. */
   #check(arrived: readonly Delivered[]): void {
     const may = arrived.flatMap((delivered) => allowed(delivered) ?? []);
     for (const { topic, message } of this.#published.splice(0)) {
       const text = JSON.stringify(message);
-      // A drive at no speed looks like a stop, and is as harmless.
+      // A drive at zero speed equals a stop and is harmless.
       if (isStop(topic, message)) {
         this.#goal = false;
         this.#tally.stops++;
