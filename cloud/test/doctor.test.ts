@@ -21,7 +21,7 @@ import { checkDatabase } from '../src/doctor/database.ts';
 import { checkInstance, checkOrigin } from '../src/doctor/http.ts';
 import { checkCertificate, checkSettings } from '../src/doctor/settings.ts';
 import { checkStore } from '../src/doctor/store.ts';
-import { type Environment, giveToSdk } from '../src/settings/settings.ts';
+import { type Environment, giveToSdk } from '../src/settings/index.ts';
 import { cloudCommand } from './support/commandLine.ts';
 import { NO_POSTGRES } from './support/databases.ts';
 import { BUCKET, findVersitygw, REGION, startVersitygw, type TestStore } from './support/objectStore.ts';

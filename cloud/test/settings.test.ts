@@ -7,8 +7,9 @@ import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts'
 import { SettingsError } from '../src/errors/errors.ts';
 import { patternProblem, placeOf } from '../src/messages/pattern.ts';
 import { endpointOf } from '../src/settings/endpoint.ts';
+import { type Environment, readEnvironment } from '../src/settings/environment.ts';
 import { DEFAULT_RETENTION } from '../src/settings/retention.ts';
-import { type Environment, readEnvironment, settingsFrom } from '../src/settings/settings.ts';
+import { settingsFrom } from '../src/settings/settings.ts';
 
 const SECRET_KEY = 'a secret of tests, long enough for them';
 const LOCAL = { AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1:1883', SECRET_KEY };
@@ -119,6 +120,8 @@ test('a secret under 32 characters, an origin with a path and a network that is 
     lines.map((line) => line.split(/[= ]/)[0]),
     ['SECRET_KEY', 'CORS_ORIGINS', 'PUBLIC_ORIGIN', 'MONITOR_ALLOW', 'DEVICE_CA'],
   );
+  assert.match(lines[1] ?? '', /^CORS_ORIGINS=https:\/\/b\.example\.org\/app: expected an origin/);
+  assert.match(lines[3] ?? '', /^MONITOR_ALLOW=10\.0\.0\.0\/33: expected an address/);
   assert.doesNotMatch(lines.join(), /hunter2/);
 });
 

@@ -1,7 +1,7 @@
 // `silence`: how long one robot may be silent before that is an alert, where ROBOT_SILENT_AFTER does not fit it.
 import { setSilence } from '../alerts/index.ts';
 import { Refusal, SettingsError } from '../errors/index.ts';
-import { silenceFrom, Wrong } from '../settings/index.ts';
+import { silence } from '../settings/index.ts';
 import { onDatabase } from './database.ts';
 import { print } from './exit.ts';
 import { requireThing } from './members.ts';
@@ -9,8 +9,8 @@ import { requireThing } from './members.ts';
 /** @param time such as 2h; `off`: for ever; `default`: as long as any other. */
 export async function silenceAfter(thing: string, time: string): Promise<number> {
   requireThing(thing);
-  const afterMs = time === 'default' ? null : silenceFrom(time);
-  if (afterMs instanceof Wrong) throw new SettingsError([`${time}: ${afterMs.expected}, or default`]);
+  const { data: afterMs, error } = time === 'default' ? { data: null } : silence.safeParse(time);
+  if (afterMs === undefined) throw new SettingsError([`${time}: ${error?.issues[0]?.message}, or default`]);
   return onDatabase(async (db) => {
     if (!(await setSilence(db, thing, afterMs))) throw new Refusal(`no robot ${thing} has spoken yet; nothing changed`);
     print(`${thing} ${WORDS[time] ?? `is an alert when it is silent for longer than ${time}`}`);

@@ -1,0 +1,77 @@
+// All settings of the cloud as one schema. cloud/.env.example explains them.
+import { z } from 'zod';
+import { patternProblem } from '../messages/index.ts';
+import { endpointOf } from './endpoint.ts';
+import type { Environment } from './environment.ts';
+import { retentionFrom } from './retention.ts';
+import { bytes, caFile, elementsOf, list, msFrom, network, origin, parsed, port, yesOrNo } from './values.ts';
+
+const MIN_SECRET_CHARACTERS = 32;
+const SECRET = `at least ${MIN_SECRET_CHARACTERS} characters that nobody else knows (openssl rand -base64 48)`;
+/** Their values may hold a password, so messages do not show them. */
+const SECRETS: ReadonlySet<string> = new Set(['SECRET_KEY', 'DATABASE_URL']);
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+const HOUR_MS = 3_600_000;
+const INTERVAL = 'expected a time such as 2s or 5m, at most 1h';
+const ENDPOINT = 'the host name of your AWS IoT Core (aws iot describe-endpoint --endpoint-type iot:Data-ATS) or of another MQTT broker';
+
+/** Milliseconds; 0: off. A robot is heard once a minute, so seconds are not taken. */
+export const silence = z
+  .string()
+  .transform((text) => (text === 'off' ? 0 : msFrom(text, 4, ['m', 'h'])))
+  .pipe(z.number('expected a time such as 10m or 2h, or off'));
+
+const interval = z
+  .string()
+  .transform((text) => msFrom(text, 6, ['ms', 's', 'm', 'h']))
+  .pipe(z.number(INTERVAL).max(HOUR_MS, INTERVAL));
+
+const topicPattern = z.string().superRefine((text, context) => {
+  const problem = patternProblem(text);
+  if (problem !== null) context.addIssue(`${problem}, such as elderly_bot or fleet/+`);
+});
+
+export const databaseSchema = z.object({
+  DATABASE_URL: z
+    .url({
+      protocol: /^postgres(ql)?$/,
+      error: 'expected postgresql://user:password@host:5432/database, or nothing for the database in the process',
+    })
+    .optional(),
+  CLOUD_DATA_DIR: z.string().default('./cloud-data'),
+});
+
+export const schema = databaseSchema.extend({
+  AWS_IOT_ENDPOINT: parsed(endpointOf, ENDPOINT),
+  TOPIC_PATTERN: z.string().transform(elementsOf).pipe(z.array(topicPattern)).prefault('elderly_bot'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port().prefault('8080'),
+  PUBLIC_TELEMETRY: yesOrNo().prefault('true'),
+  DEFAULT_THING: z.string().optional(),
+  RECEIPT_INTERVAL: interval.prefault('5m'),
+  RETENTION: parsed(retentionFrom).prefault('readings=90d'),
+  ROBOT_SILENT_AFTER: silence.prefault('15m'),
+  S3_BUCKET: z.string().optional(),
+  AWS_ENDPOINT_URL_S3: z.string().optional(),
+  AWS_ENDPOINT_URL: z.string().optional(),
+  UPLOADS_PER_DAY: bytes().prefault('1GiB'),
+  SECRET_KEY: z.string(SECRET).min(MIN_SECRET_CHARACTERS, `expected ${SECRET}`),
+  CORS_ORIGINS: list(origin()).optional(),
+  PUBLIC_ORIGIN: origin().optional(),
+  MONITOR_ALLOW: list(network()).optional(),
+  DEVICE_CA: caFile().optional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `expected one of ${LOG_LEVELS.join(', ')}`).default('info'),
+});
+
+/**
+ * A line for each problem: the name, the value unless it may be a secret, and what is expected.
+ * @param error of a parse with `reportInput`: for a list, only the wrong element is shown.
+ */
+export function linesOf(error: z.ZodError, environment: Environment): string[] {
+  return error.issues.map(({ path: [name = ''], input, message }) => {
+    const text = environment[String(name)];
+    if (text === undefined || text === '') return `${String(name)} is not set: ${message}`;
+    const shown = typeof input === 'string' && input !== '' ? input : text;
+    return `${String(name)}=${SECRETS.has(String(name)) ? '...' : shown}: ${message}`;
+  });
+}
