@@ -1,4 +1,3 @@
-export { type Acknowledgement, acknowledged } from './acknowledged.ts';
 export { ago } from './ago.ts';
 export { type BackoffLimits, backoffMs, STABLE_AFTER_MS } from './backoff.ts';
 export { exitWith, misuse } from './cli/exit.ts';

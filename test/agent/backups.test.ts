@@ -1,4 +1,5 @@
 // A backup on its way to the cloud in slices, cut off and gone on with; joined again, it is put back by the command line.
+
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
@@ -17,6 +18,7 @@ import { lockStateDir } from '../../src/state/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { AGENT } from '../support/program.ts';
+import { eventually } from '../support/until.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
 
 const THING = 'elderly-bot';
@@ -57,13 +59,7 @@ describe('backups', { timeout: 120_000 }, () => {
     readonly why: string;
     readonly slices: readonly { readonly sha256: string; readonly size: number; readonly offset: number }[];
   }
-  const eventually = async <T>(look: () => Promise<T | undefined>): Promise<T> => {
-    for (const untilMs = performance.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
-      const found = await look();
-      if (found !== undefined) return found;
-      assert.ok(performance.now() < untilMs, 'it did not come to pass within a minute');
-    }
-  };
+  const patience = { patienceMs: 60_000, everyMs: 100 };
   const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
   before(async () => {
@@ -89,14 +85,13 @@ describe('backups', { timeout: 120_000 }, () => {
   it('go to the cloud in slices that make the file again, also when the robot ends in the midst', async () => {
     const first = running();
     await first.backups.make();
-    await eventually(async () => ((await cloud.stored('backup')).length > 0 ? true : undefined));
+    const stored = () => cloud.stored('backup');
+    await eventually(stored, (all) => all.length > 0, 'a slice is stored', patience);
     await first.stop();
     const second = running();
     second.backups.start();
-    const objects = await eventually(async () => {
-      const all = await cloud.stored('backup');
-      return all.some(({ content_type }) => content_type === 'application/json') ? all : undefined;
-    });
+    const hasManifest = (all: readonly { content_type: string }[]) => all.some(({ content_type }) => content_type === 'application/json');
+    const objects = await eventually(stored, hasManifest, 'the manifest is stored', patience);
     await second.stop();
     const [manifest] = objects
       .filter(({ content_type }) => content_type === 'application/json')

@@ -9,10 +9,10 @@ import { systemClock } from '../../src/clock/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type RosNode, startRosNode } from '../../src/ros/index.ts';
 import { Problems } from '../../src/status/index.ts';
-import { until } from '../ros/until.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { until } from '../support/until.ts';
 
 const BOOL = 'std_msgs/msg/Bool';
 const NUMBER = 'std_msgs/msg/Int32';

@@ -8,8 +8,8 @@ import { systemClock } from '../../src/clock/index.ts';
 import { type LoadedConfig, loadConfig } from '../../src/config/index.ts';
 import { SimulatedRos } from '../../src/ros/index.ts';
 import { Problems } from '../../src/status/index.ts';
-import { until } from '../ros/until.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { until } from '../support/until.ts';
 
 const NUMBER = 'std_msgs/msg/Int32';
 const STEPS = `  steps: { topic: /steps, type: ${NUMBER}, report: { at_most_every: 1h } }\n`;

@@ -1,4 +1,5 @@
 // Alerts' pictures with a real camera: what is a problem and what is not, whatever comes at once.
+
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Incidents } from '../../src/agent/media/incidents.ts';
@@ -8,6 +9,7 @@ import { Camera, Jobs } from '../../src/media/index.ts';
 import type { NewRow } from '../../src/outbox/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import type { NewUpload } from '../../src/uploads/index.ts';
+import { until } from '../support/until.ts';
 
 const CONFIG = {
   topic: '/hall/image',
@@ -32,12 +34,8 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
   let asked: number;
 
   const alert = (incident: string): NewRow => ({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised', incident } });
-  const until = async (what: () => boolean) => {
-    for (const untilMs = performance.now() + 10_000; !what(); ) {
-      assert.ok(performance.now() < untilMs, JSON.stringify({ said, kept: kept.map(({ kind }) => kind) }));
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
+  const holds = (condition: () => boolean) =>
+    until(condition, 'the uploads are there', { explain: () => JSON.stringify({ said, kept: kept.map(({ kind }) => kind) }) });
   const of = (kind: string) => kept.filter((upload) => upload.kind === kind).length;
 
   beforeEach(() => {
@@ -73,12 +71,12 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
 
   it('more at once than clips are made of is no problem: each has its snapshot, and the first have clips', async () => {
     camera.see(PICTURE);
-    await until(() => camera.status().kept === 1);
+    await holds(() => camera.status().kept === 1);
     // As a camera does it: on a busy machine one picture may be too old by then.
     const seeing = setInterval(() => camera.see(PICTURE), 500);
     try {
       for (let n = 0; n < 8; n++) incidents.onRow(alert(`incident-${n}`));
-      await until(() => of('snapshot') === 8 && of('log') === 8 && of('clip') === 3);
+      await holds(() => of('snapshot') === 8 && of('log') === 8 && of('clip') === 3);
     } finally {
       clearInterval(seeing);
     }
@@ -87,23 +85,23 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
 
   it('are a problem once, until each kind that was missing is there again', async () => {
     camera.see(PICTURE);
-    await until(() => camera.status().kept === 1);
+    await holds(() => camera.status().kept === 1);
     isFull = true;
     incidents.onRow(alert('incident-1'));
-    await until(() => asked === 3);
+    await holds(() => asked === 3);
     const hall = () => said.filter((text) => !text.startsWith('raised record'));
     assert.deepEqual(hall(), ['raised hall: uploads.max_size is used up by what is worth more']);
     isFull = false;
     await incidents.snapshot(undefined);
     assert.deepEqual([of('snapshot'), hall().length], [1, 1], 'the clip is still missing');
     incidents.onRow(alert('incident-2'));
-    await until(() => of('clip') === 1);
+    await holds(() => of('clip') === 1);
     assert.deepEqual(hall().slice(1).sort(), ['cleared hall: ', 'cleared record: ']);
   });
 
   it('that were missed are over after ten minutes, where no alert comes to show it', async (t) => {
     camera.see(PICTURE);
-    await until(() => camera.status().kept === 1);
+    await holds(() => camera.status().kept === 1);
     t.mock.timers.enable({ apis: ['setTimeout'] });
     isFull = true;
     await incidents.snapshot(undefined);

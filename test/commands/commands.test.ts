@@ -4,8 +4,8 @@ import { pino } from 'pino';
 import { Commands } from '../../src/commands/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { CommandJournal } from '../../src/outbox/index.ts';
-import { until } from '../ros/until.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { until } from '../support/until.ts';
 
 const commands = configSchema.shape.commands.parse({
   stop: { topic: '/cmd_vel', type: 'geometry_msgs/Twist', message: { linear: { x: 0 } } },

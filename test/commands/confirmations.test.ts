@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Confirmations } from '../../src/commands/confirmations.ts';
 import { configSchema } from '../../src/config/index.ts';
-import { until } from '../ros/until.ts';
+import { until } from '../support/until.ts';
 
 function confirmOf(confirm: object) {
   const commands = configSchema.shape.commands.parse({

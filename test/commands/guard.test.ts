@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { Supervision } from '../../src/commands/guard/supervision.ts';
 import { GuardLink, GuardServer } from '../../src/commands/index.ts';
 import { AgentError } from '../../src/errors.ts';
-import { until } from '../ros/until.ts';
+import { until } from '../support/until.ts';
 
 const log = pino({ level: 'silent' });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Inbox } from '../../src/commands/inbox.ts';
-import { until } from '../ros/until.ts';
+import { until } from '../support/until.ts';
 
 describe('waiting commands', () => {
   it('run at once if nothing else ran in this turn, else one per turn, in order', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { pino } from 'pino';
 import { type Armed, Motion, type MotionGuard } from '../../src/commands/motion.ts';
-import { until } from '../ros/until.ts';
+import { until } from '../support/until.ts';
 
 const log = pino({ level: 'silent' });
 

@@ -1,5 +1,6 @@
 // The tour: ten commands that a newcomer types, run for real, with what they print. `npm run tour` writes docs/guide/tour.md anew; a test runs
 // it too and compares, so that the page can't tell of a command line that is not there any more.
+
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { claimDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
 import { ROOT } from '../support/program.ts';
+import { eventually } from '../support/until.ts';
 
 interface Step {
   readonly says: string;
@@ -89,7 +91,7 @@ export async function tour(): Promise<string> {
       const typed = command.startsWith('elderly-bot bench') ? `${command} --port ${port}` : command;
       if (behind) {
         running.push(start(typed, folder, behind.log, env));
-        await until(join(folder, 'bench/state'), behind.until);
+        await hasStatus(join(folder, 'bench/state'), behind.until);
         parts.push(`${says}\n\n\`\`\`console\n$ ${command}\n\`\`\`\n`);
       } else {
         const text = asShown(await outputWith(shows, typed, folder, env));
@@ -140,14 +142,9 @@ async function output(command: string, cwd: string, env: NodeJS.ProcessEnv): Pro
   return stdout + stderr;
 }
 
-async function until(stateDir: string, isSo: (status: Status | undefined) => boolean): Promise<void> {
-  const endMs = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const status = await askStatus(stateDir).catch(() => undefined);
-    if (isSo(status)) return;
-    if (performance.now() > endMs) throw new Error(`the tour waits in vain: ${JSON.stringify(status)}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+async function hasStatus(stateDir: string, isSo: (status: Status | undefined) => boolean): Promise<void> {
+  const look = () => askStatus(stateDir).catch(() => undefined);
+  await eventually(look, isSo, 'the tour goes on', { patienceMs: PATIENCE_MS });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(ROOT, 'docs/guide/tour.md'), await tour());

@@ -1,5 +1,6 @@
 // A backup of the agent as it is started, by schedule: from its disk into the bucket, and from the bucket into an empty state directory,
 // where the next start goes on with its rows and knows which commands it ran.
+
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { AGENT, type Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { eventually, until } from '../support/until.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
@@ -26,13 +28,7 @@ describe('a backup by schedule', { skip, timeout: 120_000 }, () => {
   let agent: Program;
   let results: Program;
 
-  const until = async <T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> => {
-    for (const untilMs = performance.now() + 20_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
-      const found = await look();
-      if (found !== undefined) return found;
-      assert.ok(performance.now() < untilMs, JSON.stringify(agent.lines.slice(-5)));
-    }
-  };
+  const explain = () => JSON.stringify(agent.lines.slice(-5));
   const answersTo = (id: string) => results.lines.map((line) => result.parse(line)).filter((answer) => answer.id === id);
   const send = async (id: string) => {
     const now = Date.now();
@@ -62,7 +58,7 @@ describe('a backup by schedule', { skip, timeout: 120_000 }, () => {
     agent = bench.agent();
     await agent.event('connected');
     await send('before-the-backup');
-    await until(() => answersTo('before-the-backup')[0]);
+    await until(() => answersTo('before-the-backup').length > 0, 'the command is answered', { explain });
     await peer.matched('/gas_detected');
     await peer.publish('/gas_detected', BOOL, { data: true });
     await bench.status(({ channels }) => channels.some(({ name, value }) => name === 'gas' && value === true));
@@ -73,10 +69,12 @@ describe('a backup by schedule', { skip, timeout: 120_000 }, () => {
     db.close();
     agent = bench.agent();
     await agent.event('backup_made');
-    const [stored] = await until(async () => {
-      const all = await cloud.stored('backup');
-      return all.length > 0 ? all : undefined;
-    });
+    const [stored] = await eventually(
+      () => cloud.stored('backup'),
+      (all) => all.length > 0,
+      'the backup is stored',
+      { explain },
+    );
     await agent.stop();
 
     const file = join(bench.folder, 'from-the-bucket.db.gz');
@@ -95,7 +93,7 @@ describe('a backup by schedule', { skip, timeout: 120_000 }, () => {
     await agent.event('connected');
     await send('before-the-backup');
     await send('after-it');
-    await until(() => answersTo('after-it')[0]);
+    await until(() => answersTo('after-it').length > 0, 'the command is answered', { explain });
     assert.equal(answersTo('before-the-backup').length, 1, 'it knows that this ran');
     assert.ok(readdirSync(bench.stateDir).includes('restored-config.yaml'));
   });

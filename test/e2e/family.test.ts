@@ -1,5 +1,6 @@
 // What the family has of it, end to end on real parts: the agent, Mosquitto, the cloud on PostgreSQL and versitygw. A picture that
 // waits on the robot's disk is seen beside its alert, and a command that a member gives moves a ROS topic.
+
 import assert from 'node:assert/strict';
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,12 +16,12 @@ import { findMosquitto } from '../support/mosquitto.ts';
 import { findPostgres, Postgres } from '../support/postgres.ts';
 import type { Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { eventually } from '../support/until.ts';
 
 const BOOL = 'std_msgs/msg/Bool';
 const PHONE = '+390612345678';
 const PASSWORD = 'correct horse';
 const INCIDENT = 'incident-of-a-test';
-const PATIENCE_MS = 20_000;
 
 const skip =
   rosUnavailable() ||
@@ -145,12 +146,3 @@ describe('the family’s side on real parts', { skip, timeout: 120_000 }, () => 
     assert.deepEqual([wrong.status, wrong.body.detail], [422, 'value: expected boolean']);
   });
 });
-
-async function eventually<T>(look: () => Promise<T>, fits: (found: T) => boolean): Promise<T> {
-  const untilMs = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const found = await look();
-    if (fits(found) || performance.now() > untilMs) return found;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

@@ -1,4 +1,5 @@
 // The last will after kill -9, as after an empty battery or a pulled plug: the cloud can tell the two apart.
+
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type HeldPresence, takePresence } from '../../cloud/src/robots/presence.ts';
@@ -8,6 +9,7 @@ import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import type { Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { until } from '../support/until.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 
@@ -41,11 +43,8 @@ describe('the last will of a killed robot', { skip, timeout: 120_000 }, () => {
   const heard = (): Presence[] => witness.lines.map((line) => presence.parse(line));
 
   const presenceThat = async (fits: (message: Presence) => boolean): Promise<Presence> => {
-    for (const endMs = performance.now() + PATIENCE_MS; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
-      const found = heard().find(fits);
-      if (found) return found;
-      assert.ok(performance.now() < endMs, `not within ${PATIENCE_MS} ms: ${JSON.stringify(heard())}`);
-    }
+    await until(() => heard().some(fits), 'the presence is heard', { patienceMs: PATIENCE_MS, explain: () => JSON.stringify(heard()) });
+    return heard().find(fits) as Presence;
   };
 
   /** Publishes until the agent has read a value: ROS counts a killed agent as a subscriber for a while. */

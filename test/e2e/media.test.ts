@@ -1,5 +1,6 @@
 // A fall, a real camera (rclpy), the agent as it is started, Mosquitto, the cloud's uploads and an object store: what is in the bucket
 // is looked at, and the alert's row carries the incident it is stored under.
+
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import type { Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { eventually } from '../support/until.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
 
 const BOOL = 'std_msgs/msg/Bool';
@@ -44,23 +46,14 @@ describe('pictures of an alert', { skip, timeout: 120_000 }, () => {
     }
   };
   const say = (topic: string, data: boolean) => peer.publish(topic, BOOL, { data });
-  const eventually = async <T>(look: () => Promise<T>, fits: (found: T) => boolean): Promise<T> => {
-    const untilMs = performance.now() + 20_000;
-    for (;;) {
-      const found = await look();
-      if (fits(found)) return found;
-      assert.ok(
-        performance.now() < untilMs,
-        `${JSON.stringify(found).slice(0, 500)}\n${agent.lines
-          .slice(-5)
-          .map((line) => JSON.stringify(line))
-          .join('\n')}`,
-      );
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
+  const explain = () =>
+    agent.lines
+      .slice(-5)
+      .map((line) => JSON.stringify(line))
+      .join('\n');
+  const shows = <T>(look: () => T | Promise<T>, fits: (found: T) => boolean): Promise<T> => eventually(look, fits, undefined, { explain });
   const incidentOf = async (channel: string) => {
-    const [found] = await eventually(
+    const [found] = await shows(
       async () =>
         witness.lines
           .map((line) => telemetry.parse(line))
@@ -73,7 +66,7 @@ describe('pictures of an alert', { skip, timeout: 120_000 }, () => {
 
   /** Until the agent has heard it: what a sensor says before it was found is lost, though the camera's node was found already. */
   const calm = (topic: string, channel: string) =>
-    eventually(
+    shows(
       async () => {
         await say(topic, false);
         return (await bench.status(() => true)).channels;
@@ -119,7 +112,7 @@ cameras:
     await peer.matched('/fall_detected');
     await say('/fall_detected', true);
     const incident = await incidentOf('fall');
-    const [snapshot] = await eventually(
+    const [snapshot] = await shows(
       () => cloud.stored('snapshot'),
       (all) => all.length > 0,
     );
@@ -128,14 +121,14 @@ cameras:
     assert.deepEqual([info.width, info.height], [320, 240]);
     const blue = (x: number) => Number(data[(120 * 320 + x) * 3 + 2]);
     assert.ok(blue(100) < 8 && blue(250) > 180, `the left half is black (${blue(100)}), the right one is not (${blue(250)})`);
-    const [clip] = await eventually(
+    const [clip] = await shows(
       () => cloud.stored('clip'),
       (all) => all.length > 0,
     );
     assert.deepEqual([clip?.incident, clip?.content_type], [incident, 'image/webp']);
     const { format, pages, loop } = await sharp(clip?.bytes, { animated: true }).metadata();
     assert.ok(format === 'webp' && Number(pages) > 5 && loop === 0, `${format} of ${pages} pictures`);
-    const [record] = await eventually(
+    const [record] = await shows(
       () => cloud.stored('log'),
       (all) => all.length > 0,
     );
@@ -162,7 +155,7 @@ cameras:
     const known = (await cloud.stored('snapshot')).length;
     await say('/fall_detected', false);
     await say('/fall_detected', true);
-    const all = await eventually(
+    const all = await shows(
       () => cloud.stored('snapshot'),
       (found) => found.length > known,
     );
@@ -179,7 +172,7 @@ cameras:
       const command = { id, thing: THING, command: 'snapshot', ...(value ? { value } : {}), issued_at: now, expires_at: now + 20_000 };
       const publish = [...bench.mosquittoArguments(), '-t', 'elderly_bot/commands', '-m', JSON.stringify(command)];
       await bench.run('sender', 'mosquitto_pub', publish).exited;
-      const [answer] = await eventually(
+      const [answer] = await shows(
         async () => results.lines.map((line) => result.parse(line)).filter((one) => one.id === id),
         (all) => all.length > 0,
       );
@@ -194,7 +187,7 @@ cameras:
     const { status, applied } = await ask('asked', 'hall');
     assert.equal(status, 'done');
     assert.equal((applied as { pictures: { camera: string }[] }).pictures[0]?.camera, 'hall');
-    const [newest] = await eventually(
+    const [newest] = await shows(
       () => cloud.stored('snapshot'),
       (all) => all.length > known,
     );
@@ -231,7 +224,7 @@ cameras:
     const { msg, subject } = await agent.event('problem_raised', ({ code }) => code === 'camera_off');
     assert.equal(subject, 'attic');
     assert.match(String(msg), /std_msgs\/msg\/Bool is published on \/gas_detected, expected sensor_msgs\/msg\/Image or/);
-    await eventually(
+    await shows(
       () => cloud.stored('snapshot'),
       (all) => all.length === known + 1,
     );
@@ -256,7 +249,7 @@ cameras:
     await calm('/fall_detected', 'fall');
     await say('/fall_detected', true);
     const opened = async (kind: string) => {
-      const [found] = await eventually(
+      const [found] = await shows(
         async () => (await cloud.stored(kind)).filter(({ content_type: type }) => type === 'application/age'),
         (all) => all.length > 0,
       );

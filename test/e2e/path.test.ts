@@ -1,5 +1,6 @@
 // The main job, end to end, on real parts: an rclpy program that knows nothing of us, the agent, Mosquitto with mutual TLS, the
 // cloud on PostgreSQL, and mosquitto_sub as an independent witness. In the midst the broker is killed and comes back.
+
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
@@ -12,6 +13,7 @@ import { findMosquitto } from '../support/mosquitto.ts';
 import { findPostgres, Postgres } from '../support/postgres.ts';
 import type { Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { eventually } from '../support/until.ts';
 
 const READINGS = 2_000;
 const BROKER_DIES_AT = 700;
@@ -166,12 +168,3 @@ describe('the main path on real parts', { skip, timeout: 300_000 }, () => {
     for (const one of witnessed('elderly_bot/telemetry', (json) => telemetry.parse(json))) assert.equal(one.thing, THING);
   });
 });
-
-async function eventually<T>(look: () => Promise<T>, fits: (found: T) => boolean, patienceMs = 20_000): Promise<T> {
-  const untilMs = performance.now() + patienceMs;
-  for (;;) {
-    const found = await look();
-    if (fits(found) || performance.now() > untilMs) return found;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

@@ -9,10 +9,10 @@ import { changesOf, runningWith } from '../../src/agent/config/reload.ts';
 import { configSchema, loadConfig } from '../../src/config/index.ts';
 import { benchCertificates } from '../../src/identity/index.ts';
 import { askStatus } from '../../src/status/index.ts';
-import { until } from '../ros/until.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { AGENT, Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { until } from '../support/until.ts';
 
 const BOOL = 'std_msgs/msg/Bool';
 const COMPRESSED = 'sensor_msgs/msg/CompressedImage';

@@ -1,4 +1,5 @@
 // A new certificate while the agent runs: got over its own connection, tried by it, and the old one stays until the new one works.
+
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
@@ -14,6 +15,7 @@ import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { AGENT, Program } from '../support/program.ts';
 import { ProvisioningBench } from '../support/provisioning.ts';
 import { rosUnavailable } from '../support/ros.ts';
+import { until } from '../support/until.ts';
 
 const DAY_MS = 86_400_000;
 const inDays = (days: number) => new Date(Date.now() + days * DAY_MS);
@@ -46,7 +48,7 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
   }
 
   async function isConnected(): Promise<void> {
-    while ((await askStatus(bench.stateDir)).link.state !== 'connected') await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(async () => (await askStatus(bench.stateDir)).link.state === 'connected', 'the agent is connected');
   }
 
   /** Events that announce a certificate, as the cloud gets them: each by the certificate that it names as the next. */
@@ -60,7 +62,7 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
       });
 
   const isAnnounced = async (cert: string | undefined) => {
-    while (!announced().some((one) => one.cert === cert?.trim())) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => announced().some((event) => event.cert === cert?.trim()), 'the certificate is announced');
   };
 
   const codes = ({ problems }: Status) => problems.map(({ code, subject }) => `${code} ${subject}`.trim());

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { AgentError } from '../../src/errors.ts';
 import type { QosProfile, RosMessage, RosNode } from '../../src/ros/index.ts';
+import { until } from '../support/until.ts';
 import { lifeContract, type Pair, RELIABLE, type TwoNodes } from './contractLife.ts';
 import { waitContract } from './contractWait.ts';
-import { until } from './until.ts';
 
 const BEST_EFFORT: QosProfile = { ...RELIABLE, reliability: 'best_effort' };
 const LATCHED: QosProfile = { ...RELIABLE, durability: 'transient_local' };

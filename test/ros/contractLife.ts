@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { QosProfile, RosMessage, RosNode, RosPublisher, RosSubscription } from '../../src/ros/index.ts';
-import { until } from './until.ts';
+import { until } from '../support/until.ts';
 
 export const RELIABLE: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 100 };
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { QosProfile } from '../../src/ros/index.ts';
+import { until } from '../support/until.ts';
 import { type Pair, RELIABLE } from './contractLife.ts';
-import { until } from './until.ts';
 
 const NUMBER = 'std_msgs/msg/Int32';
 const NEWEST: QosProfile = { ...RELIABLE, depth: 1 };

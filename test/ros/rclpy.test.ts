@@ -5,7 +5,7 @@ import { AgentError } from '../../src/errors.ts';
 import { type QosProfile, type RosMessage, type RosNode, startRosNode } from '../../src/ros/index.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { type Fields, type PeerQos, RosPeer, rosUnavailable } from '../support/ros.ts';
-import { until } from './until.ts';
+import { until } from '../support/until.ts';
 
 const RELIABLE: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 1000 };
 

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { SharedPorts, startRosNode } from '../../src/ros/index.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
-import { until } from './until.ts';
+import { until } from '../support/until.ts';
 
 const DOOR = fileURLToPath(new URL('../../src/ros/index.ts', import.meta.url));
 const TSX = new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href;

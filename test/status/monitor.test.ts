@@ -1,4 +1,5 @@
 // /healthz and /metrics of a running agent, as a real Prometheus sees them; the rules and the dashboard that go with them.
+
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
 import { Program, ROOT } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { eventually } from '../support/until.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 const skipPromtool = existsSync('/usr/bin/promtool') ? false : 'no promtool: apt-get install prometheus';
@@ -131,15 +133,16 @@ describe('health over HTTP', { skip, timeout: 90_000 }, () => {
       const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`).catch(() => undefined);
       return response ? response.text() : '';
     };
-    const until = async (path: string, fits: RegExp) => {
-      for (const endMs = performance.now() + 20_000; !fits.test(await ask(path)); ) {
-        assert.ok(performance.now() < endMs, `${path}: ${await ask(path)} ${prometheus.stderr.slice(-1_000)}`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    };
+    const answers = (path: string, fits: RegExp) =>
+      eventually(
+        () => ask(path),
+        (text) => fits.test(text),
+        `${path} answers ${fits}`,
+        { everyMs: 100, explain: () => prometheus.stderr.slice(-1_000) },
+      );
     try {
-      await until('query?query=elderly_bot_alert_seconds_count', /"hop":"puback".*"1"\]/);
-      await until('rules', /ElderlyBotSensorSilent.*"health":"ok"/);
+      await answers('query?query=elderly_bot_alert_seconds_count', /"hop":"puback".*"1"\]/);
+      await answers('rules', /ElderlyBotSensorSilent.*"health":"ok"/);
       assert.doesNotMatch(await ask('rules'), /"health":"err"/);
     } finally {
       await prometheus.stop();

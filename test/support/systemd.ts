@@ -1,5 +1,6 @@
 // A real systemd as PID 1 of private namespaces, with a user for the robot's nodes: units are installed, killed and restarted as on a
 // robot, the power is cut, and nothing of it is left on this machine. One at a time: they share the machine's control groups.
+
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -7,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askStatus, type Status } from '../../src/status/index.ts';
 import { ROOT } from './program.ts';
+import { eventually, until } from './until.ts';
 
 export const ROBOT_USER = { name: 'robot', id: 4242 } as const;
 
@@ -126,20 +128,13 @@ export class SystemdLab {
 
   /** The agent's status once it fits. */
   async status(stateDir: string, fits: (status: Status) => boolean, patienceMs = 30_000): Promise<Status> {
-    let last: Status | undefined;
-    await this.until(async () => {
-      last = await askStatus(this.path(stateDir)).catch(() => undefined);
-      return last !== undefined && fits(last);
-    }, patienceMs);
-    return last as Status;
+    const look = () => askStatus(this.path(stateDir)).catch(() => undefined);
+    const found = await eventually(look, (status) => status !== undefined && fits(status), 'the status fits', { patienceMs });
+    return found as Status;
   }
 
   async until(fits: () => boolean | Promise<boolean>, patienceMs: number): Promise<void> {
-    const endMs = performance.now() + patienceMs;
-    while (!(await fits())) {
-      if (performance.now() > endMs) throw new Error(`not within ${patienceMs} ms: ${fits.toString().slice(0, 200)}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await until(fits, fits.toString().slice(0, 200), { patienceMs, everyMs: 50 });
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,5 @@
 // The robot's power in its presence and in its last will, on a real Mosquitto.
+
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,18 +10,13 @@ import { type HeldPresence, takePresence } from '../../cloud/src/robots/presence
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { type Power, type Presence, presence } from '../../src/wire/index.ts';
 import { findMosquitto, Mosquitto } from '../support/mosquitto.ts';
+import { until } from '../support/until.ts';
 import { startUplink, type UplinkBench } from '../support/uplink.ts';
 
 const skip = findMosquitto() ? false : 'Mosquitto is not installed';
 
 const FULL: Power = { battery: 80, low: false, at: 1 };
 const LOW: Power = { battery: 8, low: true, at: 2 };
-
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const endMs = performance.now() + 20_000; !isSo(); await new Promise((resolve) => setTimeout(resolve, 2))) {
-    assert.ok(performance.now() < endMs, `${what}: not within 20 s`);
-  }
-}
 
 describe('the power of the robot on a real broker', { skip, timeout: 60_000 }, () => {
   let folder: string;
@@ -56,15 +52,15 @@ describe('the power of the robot on a real broker', { skip, timeout: 60_000 }, (
   const last = () => heard.at(-1);
 
   it('is published when the battery becomes low or is no longer low, in the same session, and not for another percent', async () => {
-    await until('it is connected', () => heard.length === 1);
+    await until(() => heard.length === 1, 'it is connected');
     assert.equal(last()?.power, undefined);
     robot.uplink.reportPower(FULL);
     robot.uplink.reportPower({ ...FULL, battery: 70 });
     robot.uplink.reportPower(LOW);
-    await until('the battery is low', () => last()?.power?.low === true);
+    await until(() => last()?.power?.low === true, 'the battery is low');
     robot.uplink.reportPower(undefined);
     robot.uplink.reportPower(FULL);
-    await until('the battery is no longer low', () => last()?.power?.low === false);
+    await until(() => last()?.power?.low === false, 'the battery is no longer low');
     assert.deepEqual(
       heard.map(({ power }) => power),
       [undefined, FULL, LOW, FULL],
@@ -76,11 +72,11 @@ describe('the power of the robot on a real broker', { skip, timeout: 60_000 }, (
 
   it('is in the last will as it was at the connect, and the cloud keeps the later one', async () => {
     robot.uplink.reportPower(LOW);
-    await until('the battery is low', () => last()?.power?.low === true);
+    await until(() => last()?.power?.low === true, 'the battery is low');
     const { session } = last() ?? {};
     // The stop of the test bench cuts the connection without a DISCONNECT.
     await robot.stop();
-    await until('the will', () => last()?.online === false);
+    await until(() => last()?.online === false, 'the will');
     assert.deepEqual([last()?.session, last()?.power], [session, undefined]);
     const held = heard.reduce<HeldPresence | null>((before, message) => takePresence(before, message) ?? before, null);
     assert.deepEqual([held?.online, held?.power], [false, LOW]);

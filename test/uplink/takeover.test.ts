@@ -1,4 +1,5 @@
 // Two agents with one thing name, as a cloned SD card makes them, on a real Mosquitto: 2.0 throws the older off without a word.
+
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,15 +8,10 @@ import { after, before, describe, it } from 'node:test';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { findMosquitto, Mosquitto } from '../support/mosquitto.ts';
 import { ScriptedBroker } from '../support/scriptedBroker.ts';
+import { until } from '../support/until.ts';
 import { startUplink, type UplinkBench } from '../support/uplink.ts';
 
 const skip = findMosquitto() ? false : 'Mosquitto is not installed';
-
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const endMs = performance.now() + 20_000; !isSo(); await new Promise((resolve) => setTimeout(resolve, 5))) {
-    assert.ok(performance.now() < endMs, `${what}: not within 20 s`);
-  }
-}
 
 const codes = ({ problems }: UplinkBench) => problems.standing().map(({ code }) => code);
 
@@ -36,15 +32,15 @@ describe('two agents with one thing name', { timeout: 120_000 }, () => {
     const patient = { connectTimeoutMs: 20_000, ackTimeoutMs: 20_000 };
     const [one, other] = [startUplink(files, broker.port, patient), startUplink(files, broker.port, patient)];
     try {
-      await until('one of them yields', () => [one, other].some((bench) => codes(bench).includes('client_id_taken')));
+      await until(() => [one, other].some((bench) => codes(bench).includes('client_id_taken')), 'one of them yields');
       const [yielding, staying] = codes(one).includes('client_id_taken') ? [one, other] : [other, one];
       assert.match(yielding.problems.standing()[0]?.text ?? '', /connections of elderly-bot .* another client connects with this name/);
-      await until('it waits', () => yielding.uplink.status().state === 'waiting');
-      await until('the other has the name', () => staying.uplink.status().state === 'connected');
+      await until(() => yielding.uplink.status().state === 'waiting', 'it waits');
+      await until(() => staying.uplink.status().state === 'connected', 'the other has the name');
 
       yielding.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
       yielding.outbox.flush();
-      await until('the alert is delivered', () => !yielding.outbox.hasFree('alert') && !yielding.outbox.isOnItsWay('alert'));
+      await until(() => !yielding.outbox.hasFree('alert') && !yielding.outbox.isOnItsWay('alert'), 'the alert is delivered');
       assert.ok(codes(yielding).includes('client_id_taken'), 'a connection that came about does not end it');
     } finally {
       await Promise.all([one.stop(), other.stop()]);
@@ -61,7 +57,7 @@ describe('two agents with one thing name', { timeout: 120_000 }, () => {
     });
     const bench = startUplink(files, broker.port, { connectTimeoutMs: 20_000 });
     try {
-      await until('it is named', () => codes(bench).includes('client_id_taken'));
+      await until(() => codes(bench).includes('client_id_taken'), 'it is named');
       let thrownOff = 0;
       broker.behave({
         onConnect: (wire) => {
@@ -73,7 +69,7 @@ describe('two agents with one thing name', { timeout: 120_000 }, () => {
       });
       bench.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
       bench.outbox.flush();
-      await until('it tried for the alert, and waits', () => thrownOff > 0 && bench.uplink.status().state === 'waiting');
+      await until(() => thrownOff > 0 && bench.uplink.status().state === 'waiting', 'it tried for the alert, and waits');
       assert.deepEqual(codes(bench), ['client_id_taken']);
     } finally {
       await bench.stop();
@@ -86,7 +82,7 @@ describe('two agents with one thing name', { timeout: 120_000 }, () => {
     const bench = startUplink(files, broker.port);
     try {
       bench.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
-      await until('seven connections', () => broker.connects > 7);
+      await until(() => broker.connects > 7, 'seven connections');
       assert.ok(!bench.raised.includes('client_id_taken'), bench.raised.join(', '));
     } finally {
       await bench.stop();

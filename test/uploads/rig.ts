@@ -1,4 +1,5 @@
 // A robot's uploads, the cloud's own code and an object store, over a way that goes wrong as it is told.
+
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { UploadRows } from '../../src/outbox/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { type NewUpload, Uploads } from '../../src/uploads/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { until } from '../support/until.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
 
 export const THING = 'elderly-bot';
@@ -149,14 +151,7 @@ export class UploadRig {
   }
 
   async until(what: () => boolean): Promise<void> {
-    const endMs = performance.now() + 20_000;
-    while (!what()) {
-      assert.ok(
-        performance.now() < endMs,
-        `it did not come to pass within 20 s: ${JSON.stringify(this.#robots.map(({ problems }) => problems))}`,
-      );
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until(what, what.toString(), { explain: () => JSON.stringify(this.#robots.map(({ problems }) => problems)) });
   }
 
   async isInBucket({ bytes }: NewUpload): Promise<void> {
