@@ -15,7 +15,7 @@ import { cloudCommand } from './support/commandLine.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TEMPLATE = readFileSync(join(ROOT, 'systemd/elderly-bot-cloud.service'), 'utf8');
 const EXAMPLE = readFileSync(join(ROOT, 'cloud/.env.example'), 'utf8');
-const SERVER: Server = { user: 'elderly-bot-cloud', root: '/opt/elderly-bot', nodeFolder: '/usr/bin', reads: [] };
+const SERVER: Server = { user: 'elderly-bot-cloud', root: '/opt/elderly-bot', reads: [] };
 const unit = (over: Partial<Server>) => unitFor(TEMPLATE, { ...SERVER, ...over });
 
 describe('the unit', () => {
@@ -23,11 +23,10 @@ describe('the unit', () => {
     assert.equal(unit({}), TEMPLATE);
   });
 
-  test('takes over another place, user and Node, and may read a home where something of it lies', () => {
-    const other = unit({ user: 'web', root: '/srv/bot', nodeFolder: '/usr/local/node/bin' });
+  test('takes over another place and user, and may read a home where something of it lies', () => {
+    const other = unit({ user: 'web', root: '/srv/bot' });
     assert.match(other, /^ExecStart=\/srv\/bot\/bin\/elderly-bot-cloud serve$/m);
     assert.match(other, /^User=web$/m);
-    assert.match(other, /^Environment="PATH=\/usr\/local\/node\/bin:/m);
     assert.match(other, /^ProtectHome=yes$/m);
     assert.match(unit({ reads: ['/home/web/cloud.key.pem'] }), /^ProtectHome=read-only$/m);
   });

@@ -1,6 +1,6 @@
 // `elderly-bot service`: the agent and its guard as systemd services on this robot, under the user that the robot's ROS nodes run as.
 import { readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Services } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
@@ -34,7 +34,7 @@ export function install({ config: given = DEFAULT_CONFIG, user: asked, root }: I
   const { state_dir: stateDir, mqtt } = loadConfig(config, process.env, { leaveOut: true }).config;
   const user = asked ?? process.env.SUDO_USER ?? 'elderly-bot';
   const reads = [mqtt.root_ca, mqtt.cert_file, mqtt.private_key].filter((path) => path !== null);
-  const robot: Robot = { user, root: ROOT, config, stateDir, nodeFolder: dirname(process.execPath), reads, env: process.env };
+  const robot: Robot = { user, root: ROOT, config, stateDir, reads, env: process.env };
   services.requirePlain([ROOT, config, stateDir]);
   if (root === undefined) {
     services.requireRoot();

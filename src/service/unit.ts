@@ -29,15 +29,13 @@ export interface Robot {
   readonly root: string;
   readonly config: string;
   readonly stateDir: string;
-  /** The folder of the Node.js that runs the program. */
-  readonly nodeFolder: string;
   /** Other files that the agent reads: certificates and keys. */
   readonly reads: readonly string[];
   readonly env: NodeJS.ProcessEnv;
 }
 
 /** @param template the text of a unit in systemd/. */
-export function unitFor(template: string, { user, root, config, stateDir, nodeFolder, reads, env }: Robot): string {
+export function unitFor(template: string, { user, root, config, stateDir, reads, env }: Robot): string {
   const overlays = (env.AMENT_PREFIX_PATH ?? '').split(':').filter((path) => path && !isFoundByLauncher(path, root));
   // systemd itself makes a state directory below /var/lib.
   const below = stateDir.startsWith('/var/lib/') ? stateDir.slice('/var/lib/'.length) : undefined;
@@ -50,7 +48,6 @@ export function unitFor(template: string, { user, root, config, stateDir, nodeFo
       ...(below === undefined ? [['$$STATE_DIRECTORY', stateDir] as const] : []),
     ],
     paths: [root, config, stateDir, ...reads, ...overlays],
-    nodeFolder,
     environment: carried(env, overlays.length > 0),
     directives: { StateDirectory: below === undefined ? `ReadWritePaths=${stateDir}` : `StateDirectory=${below}` },
   });

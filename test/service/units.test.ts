@@ -16,7 +16,6 @@ const ROBOT: Robot = {
   root: '/opt/elderly-bot',
   config: '/etc/elderly-bot/robot.yaml',
   stateDir: '/var/lib/elderly-bot',
-  nodeFolder: '/usr/bin',
   reads: [],
   env: {},
 };
@@ -57,20 +56,18 @@ describe('service install', () => {
     assert.equal(agent().replace('User=turtle', 'User=elderly-bot'), text('elderly-bot.service'));
   });
 
-  it('takes over another place, state directory, Node and environment', () => {
+  it('takes over another place, state directory and environment', () => {
     const unit = agent({
       root: '/srv/bot',
       stateDir: '/data/bot',
-      nodeFolder: '/usr/local/node/bin',
       env: { ROS_DOMAIN_ID: '7', SECRET: 'x', AWS_IOT_ENDPOINT: 'a"b%c' },
     });
     assert.match(unit, /^ExecStart=\/srv\/bot\/bin\/elderly-bot run/m);
     assert.match(unit, /^ReadWritePaths=\/data\/bot$/m);
     assert.match(unit, />"\/data\/bot\/last-exit"/);
-    assert.match(unit, /^Environment="PATH=\/usr\/local\/node\/bin:/m);
     assert.match(unit, /^Environment="ROS_DOMAIN_ID=7"$/m);
     assert.match(unit, /^Environment="AWS_IOT_ENDPOINT=a\\"b%%c"$/m);
-    assert.doesNotMatch(unit, /SECRET|^StateDirectory=/m);
+    assert.doesNotMatch(unit, /SECRET|PATH=|^StateDirectory=/m);
   });
 
   it('takes over a sourced workspace, and lets the service read a home it lies in', () => {

@@ -1,8 +1,8 @@
-// A clean Debian in a folder, by debootstrap, with this machine's Node.js as its package nodejs: what a robot has before the installation.
+// A clean Debian in a folder, by debootstrap, without Node.js: the robot before the installation.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { needsRoot } from '../faults/campaign.ts';
 
 const SUITE = 'bookworm';
@@ -34,7 +34,6 @@ export class DebianRoot {
     const args = ['--variant=minbase', `--include=${packages.join(',')}`, SUITE, this.folder, MIRROR];
     const { status, stdout, stderr } = spawnSync('debootstrap', args, { encoding: 'utf8', env: withSbin() });
     if (status !== 0) throw new Error(`debootstrap: ${stdout.slice(-500)}${stderr}`);
-    this.#giveNode();
   }
 
   path(inside: string): string {
@@ -58,35 +57,6 @@ export class DebianRoot {
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  /** As nodesource's package has it: node, its headers, and npm with node-gyp. */
-  #giveNode(): void {
-    const node = process.execPath;
-    const prefix = dirname(dirname(node));
-    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-node-'));
-    try {
-      for (const part of ['include/node', 'lib/node_modules/npm']) {
-        cpSync(join(prefix, part), join(folder, 'usr', part), { recursive: true, verbatimSymlinks: true });
-      }
-      mkdirSync(join(folder, 'usr/bin'));
-      cpSync(node, join(folder, 'usr/bin/node'));
-      mkdirSync(join(folder, 'DEBIAN'));
-      const control = [
-        'Package: nodejs',
-        `Version: ${process.versions.node}`,
-        'Architecture: all',
-        'Maintainer: nobody <nobody@localhost>',
-      ];
-      writeFileSync(join(folder, 'DEBIAN/control'), `${[...control, 'Description: Node.js of the machine that tests'].join('\n')}\n`);
-      const deb = this.path('root/nodejs.deb');
-      const built = spawnSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', folder, deb], { encoding: 'utf8' });
-      if (built.status !== 0) throw new Error(`dpkg-deb: ${built.stderr}`);
-      const { code, text } = this.run('dpkg', '--install', '/root/nodejs.deb');
-      if (code !== 0 || statSync(this.path('usr/bin/node')).size === 0) throw new Error(`nodejs: ${text}`);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
   }
 }
 

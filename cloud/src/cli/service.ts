@@ -40,8 +40,7 @@ export interface InstallOptions {
 /** @returns 0 where the cloud answers. @throws SettingsError where the settings have to be mended first. */
 export async function install({ user, root: below }: InstallOptions): Promise<number> {
   const root = programRoot();
-  const nodeFolder = dirname(process.execPath);
-  services.requirePlain([root, nodeFolder]);
+  services.requirePlain([root]);
   if (below === undefined) requireReady(user);
   const file = join(below ?? '/', FOLDER, 'env');
   if (!existsSync(file)) {
@@ -53,7 +52,7 @@ export async function install({ user, root: below }: InstallOptions): Promise<nu
   const looked = below === undefined ? look(file) : undefined;
   const template = readFileSync(join(root, 'systemd', UNIT), 'utf8');
   const unit = services.fileOf(UNIT, below);
-  services.write(unit, unitFor(template, { user, root, nodeFolder, reads: looked?.reads ?? [] }));
+  services.write(unit, unitFor(template, { user, root, reads: looked?.reads ?? [] }));
   print(`wrote ${unit}`);
   if (looked === undefined) return 0;
   for (const line of services.unreadable(user, looked.reads)) print(line);

@@ -8,13 +8,11 @@ export interface Server {
   readonly user: string;
   /** The folder of the program. */
   readonly root: string;
-  /** The folder of the Node.js that runs the program. */
-  readonly nodeFolder: string;
   /** Other files that the cloud reads: certificates and keys. */
   readonly reads: readonly string[];
 }
 
 /** @param template the text of the unit file. All paths have to be plain. */
-export function unitFor(template: string, { user, root, nodeFolder, reads }: Server): string {
-  return renderUnit(template, { user, replaced: [[PACKAGE_ROOT, root]], paths: [root, ...reads], nodeFolder });
+export function unitFor(template: string, { user, root, reads }: Server): string {
+  return renderUnit(template, { user, replaced: [[PACKAGE_ROOT, root]], paths: [root, ...reads] });
 }

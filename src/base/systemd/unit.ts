@@ -1,16 +1,11 @@
 // A unit file of systemd/ with this machine's user, paths and environment in place of the package's. Pure: text in, text out.
 
-/** systemd's own PATH for services. */
-const DEFAULT_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-
 export interface UnitValues {
   readonly user: string;
   /** Text of the template (a path of the package) and the text that replaces it. All paths have to be plain, see {@link isPlainPath}. */
   readonly replaced: readonly (readonly [from: string, to: string])[];
   /** All paths that the service reads or writes. A path below /home lets the service read the homes. */
   readonly paths: readonly string[];
-  /** The folder of the Node.js that runs the program. */
-  readonly nodeFolder: string;
   readonly environment?: readonly (readonly [name: string, value: string])[];
   /** Whole lines by their directive, such as `StateDirectory`. */
   readonly directives?: Readonly<Record<string, string>>;
@@ -22,8 +17,8 @@ export function isPlainPath(path: string): boolean {
 }
 
 /** @param template the text of a unit file. */
-export function renderUnit(template: string, { user, replaced, paths, nodeFolder, environment = [], directives = {} }: UnitValues): string {
-  const isHomeRead = [nodeFolder, ...paths].some((path) => /^\/(home|root|run\/user)\//.test(path));
+export function renderUnit(template: string, { user, replaced, paths, environment = [], directives = {} }: UnitValues): string {
+  const isHomeRead = paths.some((path) => /^\/(home|root|run\/user)\//.test(path));
   const lines = replaced
     .reduce((text, [from, to]) => text.replaceAll(from, () => to), template)
     .split('\n')
@@ -32,8 +27,7 @@ export function renderUnit(template: string, { user, replaced, paths, nodeFolder
       if (line.startsWith('ProtectHome=') && isHomeRead) return 'ProtectHome=read-only';
       return directives[line.split('=', 1)[0] ?? ''] ?? line;
     });
-  const path: [string, string][] = DEFAULT_PATH.includes(nodeFolder) ? [] : [['PATH', [nodeFolder, ...DEFAULT_PATH].join(':')]];
-  const more = [...path, ...environment].map(([name, value]) => `Environment="${name}=${quotedValue(value)}"`);
+  const more = environment.map(([name, value]) => `Environment="${name}=${quotedValue(value)}"`);
   const file = lines.findIndex((line) => line.startsWith('EnvironmentFile='));
   // A unit without an environment file needs the environment as well.
   lines.splice(file === -1 ? lines.findIndex((line) => line.startsWith('User=')) + 1 : file, 0, ...more);

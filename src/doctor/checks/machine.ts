@@ -8,22 +8,22 @@ import type { Check, Finding } from '../check.ts';
 import { ok, robotCheck, skipped } from '../context.ts';
 
 const run = promisify(execFile);
-const OLDEST_NODE = [20, 20] as const;
+/** The major of the pinned Node.js (package.json). */
+const NODE_MAJOR = 24;
 const UNIT = 'elderly-bot.service';
 
 export const node: Check = {
   code: 'node',
   deadlineMs: 5_000,
   run: async (): Promise<Finding> => {
-    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-    const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
-    if (isOld)
+    if (Number.parseInt(process.versions.node, 10) !== NODE_MAJOR) {
       return {
         status: 'error',
-        observed: `Node.js ${process.versions.node}`,
-        remedy: 'install Node.js 20.20 or newer',
-        command: 'node --version',
+        observed: `Node.js ${process.versions.node}, and not the pinned ${NODE_MAJOR}`,
+        remedy: 'start it with bin/elderly-bot, which finds the pinned Node.js',
+        command: 'elderly-bot doctor',
       };
+    }
     return ok(`Node.js ${process.versions.node}, elderly-bot ${VERSION}, on ${process.platform} ${process.arch}`);
   },
 };
