@@ -7,6 +7,7 @@ import type { Claim, StoredRow } from '../../src/outbox/index.ts';
 import { connectCause } from '../../src/uplink/causes.ts';
 import { backlogMessage, liveMessage, singleMessage } from '../../src/uplink/index.ts';
 import { flatState, result, telemetry } from '../../src/wire/index.ts';
+import { AsyncApi } from '../support/asyncapi.ts';
 
 const facts = { thing: 'bot', mark: [3, 1234] as [number, number], sentAt: 1_795_000_000_000 };
 
@@ -21,7 +22,7 @@ const readings: StoredRow[] = [
 ];
 
 describe('a message', () => {
-  it('with readings is what the contract says, today’s state beside them', () => {
+  it('with readings carries the current state beside them', () => {
     const text = liveMessage('alert', claim(readings), facts, {
       stateSeq: 6,
       values: new Map([
@@ -29,6 +30,7 @@ describe('a message', () => {
         ['temperature', '41.5'],
       ]),
     });
+    assert.equal(new AsyncApi().fault('telemetry', Buffer.from(text)), null);
     const message = telemetry.parse(JSON.parse(text));
     assert.deepEqual([message.kind, message.state_seq, message.accepted, message.mark], ['alert', 6, 6, [3, 1234]]);
     assert.deepEqual(flatState(message), { fall: true, temperature: 41.5 });
@@ -42,6 +44,7 @@ describe('a message', () => {
     );
     const payload = backlogMessage(claim(rows), facts);
     assert.ok(Buffer.isBuffer(payload) && payload[0] === 0x78);
+    assert.equal(new AsyncApi().fault('backlog', payload), null);
     const message = telemetry.parse(JSON.parse(inflateSync(payload).toString()));
     assert.deepEqual([message.kind, message.readings.length, message.state_seq], ['backlog', 500, undefined]);
     assert.deepEqual(flatState(message), {});
