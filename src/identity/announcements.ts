@@ -1,5 +1,5 @@
-// That the next certificate is the same robot's, said with the key of the one before (contract, device auth): what tells a cloud that
-// knows robots by their certificates' fingerprints. Signed before the old key goes, kept on disk until the agent has taken it over.
+// Announces the next certificate, signed with the key of the current one (docs/reference/protocol.md). A cloud that knows robots by their
+// certificates' fingerprints learns the new one this way. Signed before the old key is deleted, kept on disk until the agent took it.
 import { createHash, createPrivateKey, sign, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ interface Pair {
   readonly key: string;
 }
 
-/** @returns a JWS; undefined where it is the same certificate, or the old key is of a kind that no token is signed with. */
+/** @returns a JWS; undefined for the same certificate, or if the old key's type can't sign tokens. */
 export function announcementOf(thing: string, before: Pair, nextCert: string): string | undefined {
   const [old, next] = [new X509Certificate(before.cert), new X509Certificate(nextCert)];
   if (old.raw.equals(next.raw)) return undefined;
@@ -24,11 +24,11 @@ export function announcementOf(thing: string, before: Pair, nextCert: string): s
   return `${text}.${encoded(sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }))}`;
 }
 
-/** What is to be announced, oldest first: a robot may have had several certificates before it was connected again. */
+/** Pending announcements, oldest first: a robot may change its certificate several times before it connects again. */
 export class Announcements {
   readonly #file: string;
 
-  /** @param folder the identity's. */
+  /** @param folder the folder of the identity. */
   constructor(folder: string) {
     this.#file = join(folder, 'announcements');
   }
@@ -42,7 +42,7 @@ export class Announcements {
     return !existsSync(this.#file);
   }
 
-  /** Those that lead to the certificate in use, oldest first: others were of one that did not come into use. */
+  /** Announcements that lead to the certificate in use, oldest first; others belong to a certificate that was never used. */
   leadingTo(certInUse: string): string[] {
     const leading: string[] = [];
     let wanted: unknown = fingerprintOf(new X509Certificate(certInUse));
@@ -64,7 +64,7 @@ export class Announcements {
   }
 }
 
-/** By which certificate, and which is next, by their fingerprints. @returns undefined for what is none. */
+/** Reads the fingerprints of the signing and the next certificate. @returns undefined for an invalid announcement. */
 function read(announcement: string): { readonly by: unknown; readonly next: string } | undefined {
   try {
     const [header = '', payload = ''] = announcement.split('.');

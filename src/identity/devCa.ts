@@ -1,4 +1,4 @@
-// A certificate authority for the bench, the demo and the tests: broker, cloud and robot certificates made on the spot.
+// A certificate authority for bench, demo and tests: it creates broker, cloud and robot certificates when they are needed.
 import { webcrypto } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ export interface LeafOptions {
   /** The common name: the thing name of a robot, a host name of a broker. */
   readonly name: string;
   readonly server?: boolean;
-  /** Names and addresses a client may find the server under. */
+  /** Names and addresses of the server. */
   readonly hosts?: readonly string[];
   readonly notBefore?: Date;
   readonly notAfter?: Date;
@@ -67,7 +67,7 @@ export class DevCa {
     return paths;
   }
 
-  /** A certificate for somebody's key, as PEM. @param key also what a signing request holds. */
+  /** Issues a certificate as PEM. @param key a public key, such as that of a signing request */
   async certify(key: PublicKeyType, options: LeafOptions): Promise<string> {
     const x509 = this.#x509;
     const usage = options.server ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
@@ -107,12 +107,12 @@ export interface BenchFiles {
   readonly robot: IssuedFiles;
 }
 
-/** What `benchCertificates` writes. */
+/** Files that `benchCertificates` writes. */
 export const BENCH_FILES = ['ca.crt.pem', ...['broker', 'cloud', 'robot'].flatMap((who) => [`${who}.crt.pem`, `${who}.key.pem`])];
 
 /**
- * Everything a bench needs: a CA, a broker for localhost, the cloud's client and one robot.
- * @param hosts more names and addresses under which the broker may be found.
+ * All certificates of a bench: a CA, a broker for localhost, the cloud's client and one robot.
+ * @param hosts further names and addresses of the broker.
  */
 export async function benchCertificates(folder: string, thing: string, hosts: readonly string[] = []): Promise<BenchFiles> {
   const ca = await DevCa.create();

@@ -1,5 +1,5 @@
-// Reads the three files a mutual TLS connection needs, and refuses what could never work or must not be: a missing file, a
-// key that others can read, a key that is not the certificate's. Expiry is not refused here: the clock may be what is wrong.
+// Reads the three files of a mutual TLS connection. Refuses files that can't work or are unsafe: a missing file, a key that
+// others can read, a key of another certificate. Expiry is not refused here, because the clock may be wrong.
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ export interface CredentialPaths {
   readonly rootCa: string;
   readonly certFile: string;
   readonly privateKey: string;
-  /** Whose they are, such as `slot a`; undefined: the robot's own, by paths of the configuration. */
+  /** Origin of the files, such as `slot a`; undefined: paths of the configuration. */
   readonly of?: string;
 }
 
@@ -26,17 +26,17 @@ export interface Credentials {
   readonly notAfterMs: number;
 }
 
-/** What the configuration says; null: not given. */
+/** Paths of the configuration; null: not given. */
 export interface ConfiguredPaths {
   readonly root_ca: string | null;
   readonly cert_file: string | null;
   readonly private_key: string | null;
 }
 
-/** Amazon's own, which signs the endpoints of IoT Core (its guide, Server authentication); valid until 2038. */
+/** Amazon's root, which signs the endpoints of IoT Core (its guide, Server authentication); valid until 2038. */
 export const AMAZON_ROOT_CA = fileURLToPath(new URL('../../certs/AmazonRootCA1.pem', import.meta.url));
 
-/** Where this robot's identity is: paths that are given count, else the slot in use. @throws AgentError CERTIFICATE_MISSING where there is none. */
+/** Paths of this robot's identity: the configuration's, else the slot in use. @throws AgentError CERTIFICATE_MISSING if there is no identity. */
 export function identityPaths(given: ConfiguredPaths, stateDir: string): CredentialPaths {
   const { root_ca: rootCa, cert_file: certFile, private_key: privateKey } = given;
   if (certFile !== null && privateKey !== null) return { rootCa: rootCa ?? AMAZON_ROOT_CA, certFile, privateKey };
@@ -45,7 +45,7 @@ export function identityPaths(given: ConfiguredPaths, stateDir: string): Credent
   return slotPaths(slots, slot, rootCa);
 }
 
-/** @param rootCa as configured: it counts more than what lies in the slot. */
+/** @param rootCa the configured root, which takes precedence over the slot's. */
 export function slotPaths(slots: Slots, slot: SlotName, rootCa: string | null): CredentialPaths {
   const own = slots.path(slot, 'rootCa');
   const root = rootCa ?? (existsSync(own) ? own : AMAZON_ROOT_CA);
@@ -58,7 +58,7 @@ function currentOf(slots: Slots): SlotName {
     current = slots.current;
   } catch (cause) {
     throw new AgentError('CERTIFICATE_MISSING', `${slots.folder} can't be read: ${messageOf(cause)}`, {
-      todo: 'run it as the agent’s user, or give that user the folder',
+      todo: 'run the command as the agent’s user, or make that user the owner of the folder',
       cause,
     });
   }
@@ -67,7 +67,7 @@ function currentOf(slots: Slots): SlotName {
     'CERTIFICATE_MISSING',
     `this robot has no certificate yet: ${slots.folder} holds none, and mqtt.cert_file is not set`,
     {
-      todo: 'elderly-bot certs import FOLDER takes what the AWS console gave; docs/guide/certificates.md has the other ways',
+      todo: 'elderly-bot certs import FOLDER imports the files of the AWS console; docs/guide/certificates.md has the other ways',
     },
   );
 }
@@ -89,7 +89,7 @@ export function readCredentials(paths: CredentialPaths): Credentials {
   const key = privateKeyIn(keyText);
   if (!key) throw unusableKey(keyText, keyName);
   if (!certificate.checkPrivateKey(key)) {
-    throw new AgentError('KEY_MISMATCH', `${keyName} is not the key of ${paths.certFile}`, {
+    throw new AgentError('KEY_MISMATCH', `${keyName} does not belong to ${paths.certFile}`, {
       todo: 'give the key that was made with this certificate',
     });
   }
@@ -106,13 +106,13 @@ function readText(file: string, name: string): string {
     const code = codeOf(error);
     const why = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'no permission to read it' : messageOf(error);
     throw new AgentError('CERTIFICATE_MISSING', `${name}: ${why}`, {
-      todo: 'put the file there, or point the configuration or the environment at it',
+      todo: 'put the file there, or correct the path in the configuration or the environment',
       cause: error,
     });
   }
 }
 
-/** ssh's rule: a private key that a group or others can read is no secret. */
+/** As in ssh: a private key that a group or others can read is not secret. */
 function refuseLooseKey(file: string, name: string): void {
   const mode = statSync(file).mode & 0o777;
   if (mode & 0o077) {
@@ -127,20 +127,20 @@ function parseCertificate(text: string, name: string): X509Certificate {
   try {
     if (first !== undefined) return new X509Certificate(first);
   } catch (error) {
-    throw new AgentError('CERTIFICATE_INVALID', `${name} is no PEM certificate (${messageOf(error)})`, {
-      todo: 'it is damaged: get the file anew',
+    throw new AgentError('CERTIFICATE_INVALID', `${name} is not a valid PEM certificate (${messageOf(error)})`, {
+      todo: 'the file is damaged: get it again',
       cause: error,
     });
   }
-  throw new AgentError('CERTIFICATE_INVALID', `${name} is no PEM certificate but ${describePem(text)}`, {
-    todo: 'it has to start with -----BEGIN CERTIFICATE-----',
+  throw new AgentError('CERTIFICATE_INVALID', `${name} is not a PEM certificate but ${describePem(text)}`, {
+    todo: 'the file must start with -----BEGIN CERTIFICATE-----',
   });
 }
 
 function unusableKey(text: string, name: string): AgentError {
   const isEncrypted = blocksOf(text, 'encrypted_key').length > 0;
   const todo = isEncrypted
-    ? 'the key has a passphrase, and a robot has nobody to type it: take it off with openssl pkey'
+    ? 'the key has a passphrase, which a robot can’t type: remove it with openssl pkey'
     : 'it has to be an unencrypted PEM key';
-  return new AgentError('CERTIFICATE_INVALID', `${name} is no usable private key but ${describePem(text)}`, { todo });
+  return new AgentError('CERTIFICATE_INVALID', `${name} is not a usable private key but ${describePem(text)}`, { todo });
 }

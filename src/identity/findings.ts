@@ -1,6 +1,6 @@
-// Everything that can be wrong with a certificate and its key, by code (docs/guide/certificates.md has what each means).
+// Every possible fault of a certificate and its key, by code (docs/guide/certificates.md explains each).
 
-/** What is looked at, in the order in which it is told. */
+/** The checks, in the order of the report. */
 export const CHECKS = ['chain', 'key', 'dates', 'name', 'purpose', 'permissions'] as const;
 export type Check = (typeof CHECKS)[number];
 
@@ -29,10 +29,10 @@ export type FindingCode = keyof typeof FINDINGS;
 
 export interface Finding {
   readonly code: FindingCode;
-  /** `error`: it can't work. `warning`: it may not, or not for long. `info`: worth knowing. */
+  /** `error`: a connection can't work. `warning`: it may fail now or soon. `info`: worth knowing. */
   readonly severity: 'error' | 'warning' | 'info';
-  /** What was seen, with the values. */
+  /** The observation, with its values. */
   readonly observed: string;
-  /** What to do about it, as a sentence or a command to type. */
+  /** The remedy, as a sentence or a command. */
   readonly remedy: string;
 }

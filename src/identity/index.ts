@@ -1,4 +1,5 @@
 export { Announcements, announcementOf } from './announcements.ts';
+export { type Chosen, choose, type HandedFile } from './chosen.ts';
 export { BENCH_FILES, type BenchFiles, benchCertificates, DevCa, type IssuedFiles, type LeafOptions } from './devCa.ts';
 export { EXPIRY_STAGES, type ExpiryStage, expiryStage, isRotationDue } from './expiry.ts';
 export {
@@ -11,7 +12,6 @@ export {
   slotPaths,
 } from './files.ts';
 export { CHECKS, type Check, FINDINGS, type Finding, type FindingCode } from './findings.ts';
-export { type Chosen, choose, type HandedFile } from './handed.ts';
 export { KEY_KINDS, type KeyKind, newKey, signingRequest } from './keys.ts';
 export { blocksOf, describePem, type PemBlock, type PemKind, pemBlocks } from './pem.ts';
 export {

@@ -1,8 +1,8 @@
-// Keys are made on the robot and never leave it: what leaves is the signing request, which holds the public half.
+// Creates keys on the robot. A private key never leaves it; only the signing request with the public key does.
 import { createPrivateKey, webcrypto } from 'node:crypto';
 import { loadX509 } from './x509.ts';
 
-/** EC P-256 is small and quick; RSA 2048 is for who has to have it. Brokers take both. */
+/** EC P-256 is small and fast; RSA 2048 is for systems that require it. Brokers accept both. */
 export const KEY_KINDS = ['ec', 'rsa'] as const;
 export type KeyKind = (typeof KEY_KINDS)[number];
 

@@ -1,7 +1,7 @@
-// What a file of the certificate world holds, told by its content and never by its name: every console, tool and colleague names
-// them otherwise. Pure.
+// Recognizes certificate and key files by their content, never by their name: every console, tool and colleague names
+// them differently. Pure.
 
-/** `encrypted_key`: a private key with a passphrase. `der`: the same things in binary, which nothing here reads. */
+/** `encrypted_key`: a private key with a passphrase. `der`: binary form, which this program does not read. */
 export type PemKind = 'certificate' | 'private_key' | 'encrypted_key' | 'public_key' | 'request' | 'der' | 'nothing';
 
 export interface PemBlock {
@@ -24,7 +24,7 @@ const KINDS: Readonly<Record<string, PemKind>> = {
   'NEW CERTIFICATE REQUEST': 'request',
 };
 
-/** The PEM blocks of a text, without what mail programs and Windows put around and between them. Others, such as EC parameters, are left out. */
+/** PEM blocks of certificates and keys, without text that mail programs and Windows add. Other blocks, such as EC parameters, are skipped. */
 export function pemBlocks(text: string): PemBlock[] {
   const unix = text.replaceAll('\r\n', '\n').replaceAll('\r', '\n');
   return [...unix.matchAll(BLOCK)].flatMap(([pem, label = '']) => {
@@ -39,11 +39,11 @@ export function blocksOf(text: string, kind: PemKind): string[] {
   return pemBlocks(text).flatMap((block) => (block.kind === kind ? [block.pem] : []));
 }
 
-/** What a file is, for a person who gave the wrong one. */
+/** Describes a file for a person who chose the wrong one. */
 export function describePem(text: string): string {
   const [first] = pemBlocks(text);
   if (first) return NAMES[first.kind];
-  // DER begins with an ASN.1 sequence, 0x30 0x82, which read as UTF-8 is this.
+  // DER starts with an ASN.1 sequence, 0x30 0x82; this is its UTF-8 reading.
   if (text.startsWith('0\ufffd')) return NAMES.der;
   return text.trim() === '' ? 'an empty file' : NAMES.nothing;
 }

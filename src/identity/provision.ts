@@ -1,6 +1,6 @@
-// AWS fleet provisioning: the key is made here, IoT Core signs it, a template makes the thing and lets the certificate work, and only a
-// certificate that has proved itself is used. Each step is written down before the next begins, so that a kill between any two costs at
-// most a certificate that was never let to work, which IoT Core itself forgets after an hour. The transport is passed in.
+// AWS fleet provisioning: the robot creates the key, IoT Core signs it, a template creates the thing and activates the certificate. Only a
+// certificate that passed its trial is used. Each step is recorded before the next one starts, so a kill between two steps costs at
+// most one inactive certificate, which IoT Core deletes after an hour. The transport is a parameter.
 import { X509Certificate } from 'node:crypto';
 import * as z from 'zod';
 import { crashPoint, parseJson } from '../base/index.ts';
@@ -20,19 +20,19 @@ export interface ProvisionOptions {
   readonly slots: Slots;
   readonly thing: string;
   readonly template: string;
-  /** What the template wants to know. */
+  /** Parameters of the template. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly kind: KeyKind;
-  /** What signed the broker, to be kept with the certificate; null: Amazon's. */
+  /** The broker's root, kept with the certificate; null: Amazon's. */
   readonly rootCa: string | null;
-  /** Asks, and waits for the answer. @throws where none comes */
+  /** Sends a request and waits for the answer. @throws if no answer arrives */
   readonly ask: (topic: string, body: object) => Promise<{ readonly accepted: boolean; readonly body: unknown }>;
   /**
-   * Connects, subscribes and publishes with what is in the slot.
-   * @returns undefined where that works, else why not; `refused` where the certificate is to blame, and not the way or the clock.
+   * Connects, subscribes and publishes with the slot's certificate.
+   * @returns undefined on success, else the reason; `refused` if the certificate is the cause, not the network or the clock.
    */
   readonly prove: (slot: SlotName) => Promise<{ readonly refused: boolean; readonly text: string; readonly todo: string } | undefined>;
-  /** Waits before the try after `failures` failures. */
+  /** Waits before the next attempt, after `failures` failures. */
   readonly pause: (failures: number) => Promise<void>;
   readonly say: (step: string) => void;
 }
@@ -42,13 +42,13 @@ export interface Provisioned {
   readonly certificateId: string;
 }
 
-/** What is under way; beside the key and the certificate in the spare slot. The token is a secret for an hour. */
+/** State of an unfinished provisioning, beside the key and the certificate in the spare slot. The token is secret for an hour. */
 const pendingSchema = z.object({
   token: z.string().min(1),
   certificate_id: z.string().min(1),
   template: z.string(),
   thing: z.string(),
-  /** The thing that the template made, once it has. */
+  /** The thing that the template created, once it did. */
   registered: z.string().nullable(),
 });
 type Pending = z.infer<typeof pendingSchema>;
@@ -61,10 +61,10 @@ const created = z.object({
 const registered = z.object({ thingName: z.string().min(1) });
 const refusal = z.object({ statusCode: z.number().optional(), errorCode: z.string().optional(), errorMessage: z.string().optional() });
 
-/** How often something that may pass is tried: throttling, an error of AWS's own, a certificate that is not let in yet. */
+/** Attempts for a temporary failure: throttling, an AWS error, a certificate that is not active yet. */
 const TRIES = 5;
 
-/** @throws AgentError PROVISIONING_REFUSED or PROVISIONING_FAILED; the same call again goes on where this one ended. */
+/** @throws AgentError PROVISIONING_REFUSED or PROVISIONING_FAILED; the next call continues from the last recorded step. */
 export async function provision(options: ProvisionOptions): Promise<Provisioned> {
   const { slots, say } = options;
   const slot = slots.spare;
@@ -96,25 +96,25 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   return { slot, certificateId: pending.certificate_id };
 }
 
-/** What a provisioning that was killed at its very end left beside an identity that is in use. */
+/** Removes the state that a provisioning left if it was killed after its last step. */
 export function tidy(slots: Slots, slot: SlotName): void {
   slots.remove(slot, 'pending');
   slots.remove(slot, 'request');
 }
 
-/** Whether one was begun and not ended. */
+/** Whether a provisioning is unfinished. */
 export function isProvisioning(slots: Slots): boolean {
   return slots.read(slots.spare, 'pending') !== undefined;
 }
 
-/** Undefined where nothing is under way that fits: then it begins anew. */
+/** The matching unfinished provisioning; undefined to start from the beginning. */
 function readPending({ slots, template, thing }: ProvisionOptions, slot: SlotName): Pending | undefined {
   const text = slots.read(slot, 'pending');
   const [cert, key] = [slots.read(slot, 'cert'), slots.read(slot, 'key')];
   if (text === undefined || cert === undefined || key === undefined || !isFor(cert, key)) return undefined;
   const parsed = pendingSchema.safeParse(parseJson(text));
   if (!parsed.success || parsed.data.template !== template) return undefined;
-  // The thing may have been corrected since, to what the template made.
+  // The configuration may have been changed to the thing that the template created.
   return parsed.data.thing === thing || parsed.data.registered === thing ? parsed.data : undefined;
 }
 
@@ -145,7 +145,7 @@ async function create(options: ProvisionOptions, slot: SlotName): Promise<Pendin
   return pending;
 }
 
-/** @returns the thing's name; undefined where the token counts no more and the certificate does not work either. */
+/** @returns the thing's name; undefined if the token expired and the certificate does not work either. */
 async function register(options: ProvisionOptions, slot: SlotName, pending: Pending): Promise<string | undefined> {
   const { template, parameters, thing, say } = options;
   const topic = provisionTopic(template);
@@ -153,7 +153,7 @@ async function register(options: ProvisionOptions, slot: SlotName, pending: Pend
   const answer = await insist(options, topic, { certificateOwnershipToken: pending.token, parameters });
   if (answer.refused) {
     if (!/OwnershipToken/.test(answer.refused.errorCode ?? '')) throw refused('to register this robot', topic, answer.refused);
-    // It may have been registered before, by a call whose answer never came.
+    // An earlier call whose answer got lost may have registered the certificate.
     const why = await options.prove(slot);
     if (why === undefined) return thing;
     if (!why.refused) throw failed(`whether the certificate works can’t be told: ${why.text}`, why.todo);
@@ -165,7 +165,7 @@ async function register(options: ProvisionOptions, slot: SlotName, pending: Pend
   return parsed.data.thingName;
 }
 
-/** IoT Core lets a new certificate in only after moments. */
+/** IoT Core accepts a new certificate only after some seconds. */
 async function proveOrFail({ prove, pause }: ProvisionOptions, slot: SlotName): Promise<void> {
   for (let failures = 1; ; failures++) {
     const why = await prove(slot);
@@ -177,7 +177,7 @@ async function proveOrFail({ prove, pause }: ProvisionOptions, slot: SlotName): 
 
 type Insisted = { readonly body: unknown; readonly refused?: z.infer<typeof refusal> };
 
-/** Asks again what may pass. */
+/** Repeats a request after a temporary failure. */
 async function insist({ ask, pause, say }: ProvisionOptions, topic: string, body: object): Promise<Insisted> {
   for (let failures = 1; ; failures++) {
     const answer = await ask(topic, body);

@@ -1,5 +1,5 @@
-// Where the robot's keys live: two slots in the state directory, so that a new one can be made, got and tried while the old one serves.
-// What is in use is said by one small file, replaced in one step: whatever is killed when, the robot has the old identity or the new.
+// Stores the robot's keys in two slots of the state directory, so a new identity can be created and tried while the old one is in use.
+// One small file, replaced atomically, names the slot in use: after a kill at any time the robot has the old identity or the new one.
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -10,18 +10,18 @@ export type SlotName = 'a' | 'b';
 
 const pointer = z.object({
   current: z.enum(['a', 'b']).nullable(),
-  /** The other slot still holds what served before, and may be gone back to. */
+  /** The other slot still holds the previous identity, for a rollback. */
   can_go_back: z.boolean().default(false),
 });
 type Pointer = z.infer<typeof pointer>;
 
 const NONE: Pointer = { current: null, can_go_back: false };
 
-/** What a connection needs, as PEM. */
+/** Files of a connection, as PEM. */
 export interface SlotContent {
   readonly cert: string;
   readonly key: string;
-  /** What signed the broker's certificate; null: the shipped Amazon Root CA 1. */
+  /** Root of the broker's certificate; null: the packaged Amazon Root CA 1. */
   readonly rootCa: string | null;
 }
 
@@ -37,12 +37,12 @@ export class Slots {
     this.announcements = new Announcements(this.folder);
   }
 
-  /** The slot in use; undefined before there is a certificate. */
+  /** The slot in use; undefined without a certificate. */
   get current(): SlotName | undefined {
     return this.#pointer().current ?? undefined;
   }
 
-  /** Where the next one is made. */
+  /** The slot for the next identity. */
   get spare(): SlotName {
     return this.current === 'a' ? 'b' : 'a';
   }
@@ -51,7 +51,7 @@ export class Slots {
     return this.#pointer().can_go_back;
   }
 
-  /** A key in the spare slot that is still to get its certificate, or to be used with the one it has. */
+  /** A key in the spare slot that waits for its certificate or for its first use. */
   get waitingKey(): string | undefined {
     return this.canGoBack ? undefined : this.read(this.spare, 'key');
   }
@@ -65,7 +65,7 @@ export class Slots {
     return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
   }
 
-  /** Durable when it returns; readable by its user only, as all of it. */
+  /** Writes a file durably, readable by its user only. */
   write(slot: SlotName, file: SlotFile, text: string): void {
     if (slot !== this.current) this.#noWayBack();
     this.#makeFolder(join(this.folder, slot));
@@ -76,17 +76,17 @@ export class Slots {
     rmSync(this.path(slot, file), { force: true });
   }
 
-  /** Forgets what is in a slot that is not in use. */
+  /** Clears a slot that is not in use. */
   empty(slot: SlotName): void {
     if (slot === this.current) throw new Error(`slot ${slot} is in use`);
     this.#noWayBack();
     rmSync(join(this.folder, slot), { recursive: true, force: true });
   }
 
-  /** Puts a whole identity into the spare slot. @returns which that is; nothing uses it before {@link use}. */
+  /** Writes a complete identity into the spare slot, which is not used before {@link use}. @returns the slot */
   fill({ cert, key, rootCa }: SlotContent): SlotName {
     const slot = this.spare;
-    // A key that was made here exists nowhere else: it is never written anew.
+    // A key that was created here exists nowhere else, so it is never overwritten.
     if (this.waitingKey?.trim() !== key.trim()) {
       this.empty(slot);
       this.write(slot, 'key', key);
@@ -99,7 +99,7 @@ export class Slots {
     return slot;
   }
 
-  /** From now on this slot counts, which the old key tells the cloud; the other one, if it served, can be gone back to. */
+  /** Makes this slot the one in use, and lets the old key announce it to the cloud. The previous slot stays for a rollback. */
   use(slot: SlotName, thing: string): void {
     const { current } = this.#pointer();
     if (current === slot) return;
@@ -107,17 +107,17 @@ export class Slots {
     this.#point({ current: slot, can_go_back: current !== null });
   }
 
-  /** To what served before: the new one is refused. */
+  /** Returns to the previous identity after the new one was refused. */
   goBack(): void {
     if (this.canGoBack) this.#point({ current: this.spare, can_go_back: true });
   }
 
-  /** The new one has proved itself: the old key is removed. */
+  /** Confirms the new identity and deletes the old key. */
   retire(): void {
     if (this.canGoBack) this.empty(this.spare);
   }
 
-  /** An old identity that can't be used any more says nothing, and stands in no way: then a person tells the cloud. */
+  /** An unusable old identity can't announce the next one and is no obstacle; then a person must add the certificate to the cloud. */
   #announcement(thing: string, before: SlotName, next: SlotName): string | undefined {
     try {
       return announcementOf(
@@ -130,12 +130,12 @@ export class Slots {
     }
   }
 
-  /** Said before the old one is touched. */
+  /** Announces before the old identity changes. */
   #noWayBack(): void {
     if (this.canGoBack) this.#point({ current: this.current ?? null, can_go_back: false });
   }
 
-  /** A garbled file must not make a robot forget who it is: then the slot that is whole counts. @throws where it may not be read. */
+  /** With a damaged file, the complete slot counts, so the robot keeps its identity. @throws if the file may not be read. */
   #pointer(): Pointer {
     let text: string;
     try {

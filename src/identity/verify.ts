@@ -1,42 +1,42 @@
-// Whether three files can make a connection, as far as they themselves tell: chain, key, dates, name, purpose, permissions. Pure: the
-// texts and the time are passed in. A clock that is wrong is called that, and never a certificate that is bad.
+// Verifies that the three files can make a connection, by their content: chain, key, dates, name, purpose, permissions. Pure:
+// texts and time are parameters. A wrong clock is reported as such, never as a bad certificate.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { CHECKS, FINDINGS, type Finding } from './findings.ts';
 import { blocksOf, describePem } from './pem.ts';
 import { loadX509 } from './x509.ts';
 
 export interface Identity {
-  /** The robot's certificate, with what else is in its file. */
+  /** The robot's certificate file, including intermediates. */
   readonly cert: string;
-  /** Undefined where only a certificate is at hand. */
+  /** Undefined if there is only a certificate. */
   readonly key: string | undefined;
-  /** What signed the broker's certificate; undefined where it is not looked at. */
+  /** Root of the broker's certificate; undefined: not checked. */
   readonly rootCa: string | undefined;
   readonly thing: string;
-  /** IoT Core signs with a CA nobody has, and its certificates carry no thing's name. */
+  /** IoT Core signs with an unpublished CA, and its certificates carry no thing name. */
   readonly isIotCore: boolean;
   readonly nowMs: number;
   readonly isClockTrusted: boolean;
-  /** The key file and its mode; undefined where it is not in a file yet. */
+  /** The key file and its mode; undefined if the key is not in a file yet. */
   readonly keyFile?: { readonly path: string; readonly mode: number };
 }
 
 export const DAY_MS = 86_400_000;
 
-/** A certificate is to be renewed from so long before its end on. */
+/** Time before the expiry from which a certificate should be renewed. */
 export const EXPIRES_SOON_MS = 30 * DAY_MS;
 
-/** What the console of IoT Core writes as the name of every certificate it makes. */
+/** Common name of every certificate from the IoT Core console. */
 const IOT_CORE_NAME = 'AWS IoT Certificate';
 
-/** IoT Core takes RSA of at least 2048 bits and these curves (its guide, X.509 client certificates). */
+/** IoT Core accepts RSA of at least 2048 bits and these curves (its guide, X.509 client certificates). */
 const CURVES: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 const RSA_BITS = 2_048;
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 const ANY_PURPOSE = '2.5.29.37.0';
 
-/** @returns nothing where all is well. */
+/** @returns all findings; empty without a fault. */
 export async function verifyIdentity(given: Identity): Promise<Finding[]> {
   const chain = parse(given.cert);
   const [certificate] = chain;
@@ -55,12 +55,12 @@ export async function verifyIdentity(given: Identity): Promise<Finding[]> {
   return found.sort((a, b) => order(a) - order(b));
 }
 
-/** AWS's endpoints for devices, in its partitions. */
+/** Device endpoints of AWS in all partitions. */
 export function isIotCoreHost(host: string): boolean {
   return /\.iot\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/.test(host);
 }
 
-/** The common name of a certificate's subject; undefined where there is none. */
+/** Common name of a certificate's subject; undefined if it has none. */
 export function commonName(certificate: X509Certificate): string | undefined {
   return /^CN=(.*)$/m.exec(certificate.subject)?.[1];
 }
@@ -85,7 +85,7 @@ function rootFindings(text: string, roots: readonly X509Certificate[]): Finding[
   if (roots.length === 0) return [unreadable('root_ca_unreadable', 'the root CA', text)];
   const leaf = roots.find(({ ca }) => !ca);
   if (!leaf) return [];
-  const observed = `what is given as root CA is no CA but ${oneLine(leaf.subject)}`;
+  const observed = `the root CA file holds no CA but ${oneLine(leaf.subject)}`;
   return [
     {
       code: 'root_ca_not_ca',
@@ -96,13 +96,13 @@ function rootFindings(text: string, roots: readonly X509Certificate[]): Finding[
   ];
 }
 
-/** Each certificate of the file has to be signed by the one behind it, and the last by a root of its issuer's name, if there is one. */
+/** Each certificate of the file must be signed by the next one, and the last by a root with its issuer's name, if present. */
 function chainFindings(chain: readonly X509Certificate[], roots: readonly X509Certificate[], { isIotCore }: Identity): Finding[] {
   const broken = (of: X509Certificate, observed: string): Finding => ({
     code: 'chain_broken',
     severity: 'error',
     observed: `${oneLine(of.subject)} ${observed}`,
-    remedy: 'give certificate and CA that were made together; a CA that was made anew under its old name signs nothing of before',
+    remedy: 'use the certificate and the CA that belong together; a new CA with the old name did not sign earlier certificates',
   });
   for (const [i, each] of chain.entries()) {
     const next = chain[i + 1];
@@ -142,7 +142,7 @@ function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): bool
 function keyFindings(text: string | undefined, certificate: X509Certificate | undefined): Finding[] {
   if (text === undefined) return certificate ? kindFindings(certificate.publicKey, 'the certificate’s key') : [];
   if (blocksOf(text, 'encrypted_key').length > 0) {
-    const remedy = 'a robot has nobody to type it: take it off with openssl pkey -in KEY -out NEWKEY';
+    const remedy = 'a robot can’t type a passphrase: remove it with openssl pkey -in KEY -out NEWKEY';
     return [{ code: 'key_encrypted', severity: 'error', observed: 'the private key has a passphrase', remedy }];
   }
   const key = privateKeyIn(text);
@@ -166,13 +166,13 @@ function keyFindings(text: string | undefined, certificate: X509Certificate | un
   return kindFindings(key, 'the key');
 }
 
-/** The first unencrypted private key of a PEM text; undefined where there is none that can be read. */
+/** The first readable, unencrypted private key of a PEM text; undefined without one. */
 export function privateKeyIn(text: string): KeyObject | undefined {
   for (const pem of blocksOf(text, 'private_key')) {
     try {
       return createPrivateKey(pem);
     } catch {
-      // A damaged one; there may be another behind it.
+      // This block is damaged; another one may follow.
     }
   }
   return undefined;
@@ -183,7 +183,7 @@ function kindFindings({ asymmetricKeyType: type, asymmetricKeyDetails: details }
   const isEc = type === 'ec' && CURVES.has(details?.namedCurve ?? '');
   if (isRsa || isEc) return [];
   const size = details?.modulusLength ?? details?.namedCurve;
-  const observed = `${what} is ${type ?? 'of no known kind'}${size === undefined ? '' : ` ${size}`}`;
+  const observed = `${what} is ${type ?? 'a key of an unknown kind'}${size === undefined ? '' : ` ${size}`}`;
   const remedy = 'brokers take EC P-256, P-384, P-521 and RSA from 2048 bits: make a new one with elderly-bot certs init';
   return [{ code: 'key_kind', severity: 'error', observed, remedy }];
 }
@@ -193,7 +193,7 @@ function dateFindings(certificate: X509Certificate, roots: readonly X509Certific
   const clock = `the clock says ${day(nowMs)}`;
   const isOutside = nowMs < from || nowMs > to;
   const rootsAreOver = roots.length > 0 && roots.every((root) => nowMs > validity(root)[1]);
-  // Two certificates do not run out together, and none is used before it is made: it is the time that is wrong.
+  // Two certificates rarely expire together, and none is used before it was issued: the clock is wrong.
   if (isOutside && (!isClockTrusted || (nowMs > to && rootsAreOver))) {
     const observed = `${clock}, the certificate is valid from ${day(from)} to ${day(to)}`;
     const remedy = 'set the clock first (timedatectl), then look again; the certificate is probably fine';
@@ -240,7 +240,7 @@ function dateFindings(certificate: X509Certificate, roots: readonly X509Certific
   return found;
 }
 
-/** From and to, in milliseconds since 1970. */
+/** Validity in milliseconds since 1970. */
 export function validity(certificate: X509Certificate): readonly [fromMs: number, toMs: number] {
   return [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
 }
@@ -272,7 +272,7 @@ async function purposeFindings(certificate: X509Certificate): Promise<Finding[]>
     return [{ code: 'cert_is_ca', severity: 'error', observed: `${oneLine(certificate.subject)} is a CA, not a robot`, remedy }];
   }
   const remedy = 'have it made for TLS clients (extended key usage clientAuth, key usage digitalSignature)';
-  // Node says keyUsage where it means the extended one.
+  // Node's keyUsage is the extended key usage.
   const purposes: readonly string[] = certificate.keyUsage ?? [];
   if (purposes.length > 0 && !purposes.includes(CLIENT_AUTH) && !purposes.includes(ANY_PURPOSE)) {
     const isServer = purposes.includes('1.3.6.1.5.5.7.3.1');

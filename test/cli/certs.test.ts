@@ -199,7 +199,7 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     const taken = await bench.run(['import', pair.cert, pair.key]);
     assert.match(taken.err, /mqtt\.cert_file is set, so the agent goes on using that file/);
     bench.configure(`mqtt: { cert_file: ${pair.cert} }`);
-    await refused(['verify'], /robot\.yaml:2:.*mqtt\.cert_file is .*: expected mqtt\.private_key beside it/);
+    await refused(['verify'], /robot\.yaml:2:.*mqtt\.cert_file is .*: expected mqtt\.private_key too/);
   });
 
   it('says what to do where there is nothing yet', async () => {

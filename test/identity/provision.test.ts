@@ -17,7 +17,7 @@ const rejection = (statusCode: number, errorCode: string, errorMessage = 'so it 
 });
 const FORBIDDEN = rejection(403, 'AccessDenied', 'Access Denied');
 
-/** What can't pass by itself, and what a person is told to do. */
+/** Permanent refusals, with their remedies. */
 const FINAL: readonly (readonly [Rejection, RegExp])[] = [
   [rejection(400, 'InvalidParameters'), /parameters/],
   [FORBIDDEN, /policy/],
@@ -54,7 +54,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
   }
 
   for (const key of ['ec', 'rsa']) {
-    it(`gets a certificate for a key of its own (${key}), tries it, and uses it`, async () => {
+    it(`gets a certificate for a key of its own (${key}), tries it and uses it`, async () => {
       bench.configureRobot({ key });
       const { certificateId } = await bench.provision();
       assert.match(certificateId, /^[0-9a-f]{64}$/);
@@ -77,7 +77,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
       isWell();
     });
 
-    it(`${answer.statusCode} ${answer.errorCode} to the registration ends it; the next call goes on with the same certificate`, async () => {
+    it(`${answer.statusCode} ${answer.errorCode} to the registration ends it; the next call continues with the same certificate`, async () => {
       bench.core.behave({ provision: () => answer });
       await failsWith('PROVISIONING_REFUSED', todo);
       assert.equal(bench.inUse(), undefined);
@@ -89,20 +89,20 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
   }
 
   for (const answer of PASSING) {
-    it(`${answer.statusCode} ${answer.errorCode} passes: it asks again, and five times at most`, async () => {
+    it(`${answer.statusCode} ${answer.errorCode} is temporary: it repeats the request up to five times`, async () => {
       bench.core.behave({ create: (nth) => (nth < 3 ? answer : 'accept'), provision: (nth) => (nth < 3 ? answer : 'accept') });
       await bench.provision();
       isWell();
     });
   }
 
-  it('throttled for ever it gives up, and says so', async () => {
+  it('gives up with a reason if AWS throttles it for ever', async () => {
     bench.core.behave({ provision: () => rejection(429, 'Throttled') });
     await failsWith('PROVISIONING_REFUSED', /429 Throttled.*later/);
     assert.equal(bench.core.provisions, 5);
   });
 
-  it('an answer that is no JSON, or has nothing in it', async () => {
+  it('refuses an answer that is empty or not JSON', async () => {
     for (const [reply, pattern] of [
       ['garbage', /no certificate in it/],
       ['empty', /no certificate in it/],
@@ -114,7 +114,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     await failsWith('PROVISIONING_FAILED', /names no thing/);
   });
 
-  it('no answer, a connection that is cut, a topic that is forbidden', async () => {
+  it('reports a missing answer, a lost connection and a forbidden topic', async () => {
     bench.core.behave({ create: () => 'silence' });
     await failsWith('PROVISIONING_FAILED', /no answer on \$aws\/certificates\/create-from-csr\/json within 0\.5 s/);
     bench.core.behave({ create: () => 'cut' });
@@ -129,7 +129,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     isWell();
   });
 
-  it('an answer that was lost after the registration: the certificate works, so it is used', async () => {
+  it('uses a certificate that works although the answer to its registration was lost', async () => {
     bench.core.behave({ provision: (nth) => (nth === 1 ? 'accept' : 'accept') });
     await bench.run(['provision'], { [CRASH_AT]: 'provision_registered' });
     await bench.provision();
@@ -137,7 +137,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     isWell();
   });
 
-  it('an ownership token that is over after an hour: the same key gets another certificate', async () => {
+  it('gets another certificate for the same key after the ownership token expired', async () => {
     bench.core.behave({ provision: () => FORBIDDEN });
     await failsWith('PROVISIONING_REFUSED', /403/);
     const key = bench.slots.read('a', 'key');
@@ -149,13 +149,13 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     isWell();
   });
 
-  it('a certificate that IoT Core lets in only after moments is tried again', async () => {
+  it('repeats the trial of a certificate that IoT Core accepts after some seconds', async () => {
     bench.core.behave({ slowActivations: 3 });
     await bench.provision();
     isWell();
   });
 
-  it('a certificate that may not publish is not used, and the next call tries the same again', async () => {
+  it('does not use a certificate that may not publish; the next call tries it again', async () => {
     bench.core.behave({ forbidden: ['elderly_bot/presence'] });
     await failsWith('PROVISIONING_FAILED', /new certificate does not work: publish: .*elderly_bot\/presence/);
     assert.equal(bench.inUse(), undefined);
@@ -167,7 +167,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     isWell();
   });
 
-  it('a template that names the thing otherwise: said, and taken up once the configuration says so too', async () => {
+  it('reports a template’s other thing name, and continues after the configuration is corrected', async () => {
     bench.core.behave({ thingFor: () => 'robot-4711' });
     await failsWith('PROVISIONING_FAILED', /made the thing robot-4711, and this robot is elderly-bot; set thing: robot-4711/);
     bench.configureRobot({}, 'thing: robot-4711');
@@ -176,9 +176,9 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     assert.equal(bench.core.creates, 1);
   });
 
-  it('lacks a claim, or has a loose one', async () => {
+  it('refuses a missing claim, and a claim key that others can read', async () => {
     bench.configureRobot({ claim_key: null });
-    await failsWith('PROVISIONING_UNSET', /claim_key.*docs\/certificates\.md/);
+    await failsWith('PROVISIONING_UNSET', /claim_key.*docs\/guide\/certificates\.md/);
     bench.configureRobot({ claim_key: 'certs/broker.key.pem' });
     await failsWith('KEY_MISMATCH', /private_key of the claim/);
     bench.configureRobot();
@@ -191,7 +191,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     }
   });
 
-  it('a second call, or one beside a running agent’s lock, changes nothing', async () => {
+  it('changes nothing in a second call, or beside a running agent’s lock', async () => {
     await bench.provision();
     const before = bench.inUse()?.cert;
     const again = await bench.run(['provision']);
@@ -204,7 +204,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     assert.notEqual(bench.inUse()?.cert, before);
   });
 
-  it('with a wrong clock it says that, and asks for no other certificate', { skip: fakeClockMissing() }, async () => {
+  it('reports a wrong clock, and requests no other certificate', { skip: fakeClockMissing() }, async () => {
     await bench.run(['provision'], { [CRASH_AT]: 'provision_registered' });
     const cert = readFileSync(join(bench.stateDir, 'identity/a/cert.pem'), 'utf8');
     const clock = new FakeClock(bench.path('clock'));
@@ -218,7 +218,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     assert.equal(bench.core.creates, 1);
   });
 
-  it('a note of what is under way that was garbled begins anew', async () => {
+  it('with a damaged state file it starts from the beginning', async () => {
     bench.core.behave({ provision: () => FORBIDDEN });
     await failsWith('PROVISIONING_REFUSED', /403/);
     writeFileSync(bench.slots.path('a', 'pending'), '{"tok');
@@ -228,7 +228,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
   });
 
   for (const point of PROVISION_CRASH_POINTS) {
-    it(`killed at ${point} the next call ends it`, async () => {
+    it(`completes with the next call after a kill at ${point}`, async () => {
       const killed = await bench.run(['provision'], { [CRASH_AT]: point });
       assert.equal(killed.signal, 'SIGKILL', killed.err);
       const last = await bench.run(['provision']);

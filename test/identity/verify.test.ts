@@ -1,5 +1,4 @@
-// What is said of certificates and keys, of OpenSSL's making, of the AWS console's shape and of our own CA: each fault by its own
-// code, and nothing of those that are good.
+// Findings for certificates and keys from OpenSSL, the AWS console and the bench CA: each fault has its code, good files have none.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,7 +35,7 @@ describe('verifying an identity', { skip: opensslMissing() }, () => {
   const pair = (options?: PairOptions) => openssl.pair(ca, options);
 
   for (const shape of ['ec-pkcs8', 'ec-sec1', 'rsa-pkcs8', 'rsa-pkcs1'] as const satisfies readonly KeyShape[]) {
-    it(`finds nothing wrong with ${shape}, with the line ends of Windows neither`, async () => {
+    it(`accepts ${shape}, also with Windows line ends`, async () => {
       const made = pair({ shape });
       assert.deepEqual(await found(made), []);
       const crlf = { cert: openssl.withCrlf(made.cert), key: openssl.withCrlf(made.key) };
@@ -45,26 +44,26 @@ describe('verifying an identity', { skip: opensslMissing() }, () => {
     });
   }
 
-  it('takes what the AWS console makes, whose issuer nobody has and whose name is not the thing’s', async () => {
+  it('accepts certificates of the AWS console, with an unknown issuer and another name than the thing’s', async () => {
     const theirs = openssl.authority('/OU=Amazon Web Services/O=Amazon.com Inc./L=Seattle/ST=Washington/C=US');
     const made = openssl.pair(theirs, { name: 'AWS IoT Certificate', shape: 'rsa-pkcs1', extensions: AWS_EXTENSIONS });
     assert.deepEqual(await found(made, { rootCa: AMAZON_ROOT, isIotCore: true }), ['info issuer_unknown']);
     assert.deepEqual(await found(made, { rootCa: AMAZON_ROOT }), ['warning issuer_unknown']);
   });
 
-  it('takes the certificates of its own bench CA', async () => {
+  it('accepts certificates of the bench CA', async () => {
     const own = await DevCa.create();
     const made = await own.issue(join(folder, 'own'), 'robot', { name: 'elderly-bot' });
     assert.deepEqual(await found(made, { rootCa: own.certificatePem }), []);
   });
 
-  it('names a CA that was made anew under its old name', async () => {
+  it('names a new CA with the old name', async () => {
     const again = openssl.authority();
     assert.deepEqual(await found(pair(), { rootCa: read(again.cert) }), ['error chain_broken']);
     assert.deepEqual(await found(pair(), { rootCa: `${read(again.cert)}${read(ca.cert)}` }), []);
   });
 
-  it('names another CA, and files in the wrong place', async () => {
+  it('names another CA, and swapped files', async () => {
     const other = openssl.authority('/CN=another CA');
     const made = pair();
     assert.deepEqual(await found(made, { rootCa: read(other.cert) }), ['warning issuer_unknown']);
@@ -77,21 +76,21 @@ describe('verifying an identity', { skip: opensslMissing() }, () => {
     assert.deepEqual(await found(made, { cert: cut }), ['error cert_unreadable']);
   });
 
-  it('looks at every certificate of a file', async () => {
+  it('checks every certificate of a file', async () => {
     const between = openssl.pair(ca, { name: 'between', extensions: ['basicConstraints=critical,CA:TRUE', 'keyUsage=keyCertSign'] });
     const made = openssl.pair(between);
     assert.deepEqual(await found(made, { cert: read(made.cert) + read(between.cert) }), []);
     assert.deepEqual(await found(made, { cert: read(made.cert) + read(pair().cert) }), ['error chain_broken']);
   });
 
-  it('names a key of somebody else, one with a passphrase, and one that no broker takes', async () => {
+  it('names a key of another certificate, a key with a passphrase, and a key that no broker accepts', async () => {
     assert.deepEqual(await found({ ...pair(), key: openssl.key('ec-pkcs8') }), ['error key_mismatch']);
     assert.deepEqual(await found(pair({ shape: 'rsa-encrypted' })), ['error key_encrypted']);
     assert.deepEqual(await found(pair({ shape: 'rsa-1024' })), ['error key_kind']);
     assert.deepEqual(await found(pair({ shape: 'ed25519' })), ['error key_kind']);
   });
 
-  it('names a certificate that has expired, one that will, and one from tomorrow', async () => {
+  it('names an expired certificate, one that expires soon, and one that is not valid yet', async () => {
     const made = pair({ days: 100 });
     const inDays = (days: number) => ({ nowMs: Date.now() + days * DAY_MS });
     assert.deepEqual(await found(made, inDays(69)), []);
@@ -100,7 +99,7 @@ describe('verifying an identity', { skip: opensslMissing() }, () => {
     assert.deepEqual(await found(made, inDays(-1)), ['error cert_not_yet_valid']);
   });
 
-  it('calls a clock wrong that is not trusted or has outlived the root CA, and no certificate', async () => {
+  it('reports a wrong clock, not a bad certificate, if the clock is untrusted or after the root CA’s end', async () => {
     const made = pair({ days: 10 });
     assert.deepEqual(await found(made, { nowMs: 0, isClockTrusted: false }), ['error clock_wrong']);
     assert.deepEqual(await found(made, { nowMs: BUILD_FLOOR_MS + 400 * DAY_MS, isClockTrusted: false }), ['error clock_wrong']);

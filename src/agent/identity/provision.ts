@@ -1,4 +1,4 @@
-// Provisioning as a robot does it: the questions over MQTT, the steps from the identity room, the proof by a connection as the thing.
+// Provisioning of a robot: requests over MQTT, the steps of the identity module, and a trial connection as the thing.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from '../../base/index.ts';
@@ -24,12 +24,12 @@ export interface ProvisionParts {
   readonly say: (step: string) => void;
 }
 
-/** Of a robot whose agent does not run: it makes its own connections. */
+/** Connections for a robot whose agent does not run. */
 export interface AloneParts extends ProvisionParts {
   readonly timeoutMs: number;
 }
 
-/** Causes for which the certificate is to blame, or what IoT Core knows of it. */
+/** Causes in the certificate or its registration with IoT Core. */
 const REFUSED: ReadonlySet<ProblemCode> = new Set([
   'certificate_refused',
   'certificate_expired',
@@ -38,10 +38,10 @@ const REFUSED: ReadonlySet<ProblemCode> = new Set([
   'broker_hung_up',
 ]);
 
-/** A person waits. */
+/** Short, since a person waits. */
 const PAUSE_AT_MOST_MS = 30_000;
 
-/** A connection for questions. @throws AgentError PROVISIONING_FAILED */
+/** Opens a connection for requests. @throws AgentError PROVISIONING_FAILED */
 async function asking(parts: AloneParts, credentials: Credentials, clientId: string) {
   const { config, clock, timeoutMs } = parts;
   try {
@@ -52,7 +52,7 @@ async function asking(parts: AloneParts, credentials: Credentials, clientId: str
   }
 }
 
-/** With the claim certificate of the configuration, under a name of its own. @throws AgentError */
+/** Connects with the configuration's claim certificate under a client id of its own. @throws AgentError */
 export async function provisionByClaim(parts: AloneParts): Promise<Provisioned> {
   const { template, claim_cert: certFile, claim_key: privateKey } = parts.config.provisioning;
   if (template === null || certFile === null || privateKey === null) throw unset('template, claim_cert and claim_key');
@@ -66,7 +66,7 @@ export async function provisionByClaim(parts: AloneParts): Promise<Provisioned> 
   }
 }
 
-/** With the certificate the robot has, as itself: a connection for each question, as the proof throws off what came before. @throws AgentError */
+/** Connects with the robot's own certificate, once per request, since the trial connection replaces earlier ones. @throws AgentError */
 export async function provisionAsItself(parts: AloneParts): Promise<Provisioned> {
   const { config, slots } = parts;
   const own = readCredentials(identityPaths(config.mqtt, config.state_dir));
@@ -83,20 +83,20 @@ export async function provisionAsItself(parts: AloneParts): Promise<Provisioned>
   return done;
 }
 
-/** @throws AgentError PROVISIONING_UNSET where the configuration has paths of its own. */
+/** @throws AgentError PROVISIONING_UNSET if the configuration has paths of its own. */
 export function refuseOwnPaths({ mqtt }: Config): void {
   if (mqtt.cert_file === null) return;
-  throw new AgentError('PROVISIONING_UNSET', 'mqtt.cert_file is set, so what is in the slots would not be used', {
-    todo: 'take mqtt.cert_file and mqtt.private_key (AWS_CERT_FILE and AWS_PRIVATE_KEY) out first',
+  throw new AgentError('PROVISIONING_UNSET', 'mqtt.cert_file is set, so the agent would not use the slots', {
+    todo: 'remove mqtt.cert_file and mqtt.private_key (AWS_CERT_FILE and AWS_PRIVATE_KEY) first',
   });
 }
 
-/** Whether the certificate is to blame, and not the way or the clock. */
+/** Whether the certificate is the cause, not the network or the clock. */
 export function isRefusal(proof: Proof): boolean {
   return !proof.works && REFUSED.has(proof.cause);
 }
 
-/** Over any connection that may ask. @throws AgentError */
+/** Provisions over the given connection. @throws AgentError */
 export function provisionOver(
   { config, slots, clock, say }: ProvisionParts,
   ask: (topic: string, body: object) => Promise<Answer>,
@@ -133,7 +133,7 @@ export function provisionOver(
   });
 }
 
-/** For a robot whose agent does not run. */
+/** Provisions a robot whose agent does not run. */
 export function proveAlone(
   { config, clock, timeoutMs }: Pick<AloneParts, 'config' | 'clock' | 'timeoutMs'>,
   credentials: Credentials,
@@ -151,7 +151,7 @@ function unset(what: string): AgentError {
     'PROVISIONING_UNSET',
     `this robot is not set up to get a certificate by itself: provisioning.${what} in the configuration`,
     {
-      todo: 'docs/guide/certificates.md, Fleet provisioning, has what to set there and in AWS; or elderly-bot certs init and import',
+      todo: 'docs/guide/certificates.md, Fleet provisioning, explains the settings; or use elderly-bot certs init and import',
     },
   );
 }

@@ -1,5 +1,5 @@
-// The robot's certificate while the agent runs: its end is announced, a new one is got in time and tried by the very connection the
-// robot needs, and the old one stays until the new has connected, subscribed and published.
+// Watches the robot's certificate while the agent runs: warns of its expiry, gets a new one in time, and tries the new one in the
+// robot's own connection. The old one stays until the new one connected, subscribed and published.
 
 import { every, messageOf } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
@@ -27,13 +27,13 @@ import { isRefusal, provisionOver, refuseOwnPaths } from './provision.ts';
 
 const LOOK_EVERY_MS = 5_000;
 
-/** A rotation that failed is tried again after so long: there are weeks for it. */
+/** Delay before a failed rotation is tried again; a rotation has weeks of time. */
 const AGAIN_AFTER_MS = 6 * 3_600_000;
 
-/** An answer of IoT Core. */
+/** Deadline for an answer of IoT Core. */
 const ANSWER_WITHIN_MS = 30_000;
 
-/** The credentials in use, whichever they are when somebody looks. */
+/** The current credentials in use. */
 export class LiveCredentials implements Credentials {
   #now: Credentials;
 
@@ -77,16 +77,16 @@ export interface IdentityParts {
   readonly clock: Clock;
   readonly problems: Problems;
   readonly log: Logger;
-  /** Takes the announcements of new certificates. */
+  /** Receives the announcements of new certificates. */
   readonly outbox: Outbox;
 }
 
 export interface RunningIdentity {
-  /** A new certificate, whether or not it is time. @throws AgentError */
+  /** Gets a new certificate now, even before its time. @throws AgentError */
   rotate(): Promise<Provisioned>;
-  /** What is on disk now, where it differs from what is used. @throws AgentError where it can't be used. */
+  /** Uses the files on disk if they differ from the current ones. @throws AgentError if they can't be used. */
   fresh(): Credentials | undefined;
-  /** Tries other credentials by the next connection; where they are refused, the ones before stay. */
+  /** Tries other credentials in the next connection; if the broker refuses them, the previous ones stay. */
   tryOut(next: Credentials): void;
   stop(): void;
 }
@@ -95,14 +95,14 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
   const { config, live, uplink, clock, problems, log, outbox } = parts;
   const slots = new Slots(config.state_dir);
   const say = (step: string) => log.info({ event: 'rotation' }, step);
-  /** Given to the outbox, which keeps what it could not write yet. */
+  /** The outbox keeps an announcement in memory until it can write it. */
   const announced = new Set<string>();
   let isAtWork = false;
   let notBeforeMs = 0;
 
   const rotate = async (): Promise<Provisioned> => {
     refuseOwnPaths(config);
-    if (isAtWork) throw new AgentError('CERTS_BUSY', 'the certificate is being changed already', { todo: 'wait for that to end' });
+    if (isAtWork) throw new AgentError('CERTS_BUSY', 'another change of the certificate is in progress', { todo: 'wait until it ends' });
     const lock = lockStateDir(config.state_dir, 'certs');
     isAtWork = true;
     try {
@@ -132,7 +132,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
     const { announcements } = slots;
     if (isAtWork || announcements.isEmpty || uplink.status().state !== 'connected') return;
     try {
-      // What was taken and not tried yet may still be refused.
+      // Untried credentials may still be refused.
       if (fresh()) return;
       for (const announcement of announcements.leadingTo(live.cert)) {
         if (!announced.has(announcement)) tell(announcement);
@@ -141,7 +141,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
       outbox.flush();
       announcements.forget();
     } catch {
-      // A disk that takes nothing, or files that can't be read, are told by those who need them more: it is tried again.
+      // Other modules report an unwritable disk or unreadable files; this one tries again.
     }
   };
 
@@ -160,7 +160,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
 
   const settle = (next: Credentials, proof: Proof) => {
     if (proof.works) {
-      // Of the slots it was signed when the other one was taken.
+      // The announcement was signed when the slot was put into use.
       if (config.mqtt.cert_file !== null) tell(announcementOf(config.thing, live, next.cert));
       live.replace(next);
       slots.retire();
@@ -196,7 +196,7 @@ const BY_STAGE: Readonly<Record<ExpiryStage, ProblemCode>> = {
   1: 'certificate_expires_soon',
 };
 
-/** Once at each stage. While the clock is not trusted nothing new is said, and nothing taken back. */
+/** Warns once per stage. Without a trusted clock, warnings are neither raised nor cleared. */
 function sayExpiry(problems: Problems, { notAfterMs }: Credentials, clock: Clock): void {
   if (!clock.trusted()) return;
   const stage = expiryStage(notAfterMs, clock.wall(), true);

@@ -1,5 +1,5 @@
-// Of files that somebody was handed, under whatever names, those that make an identity: the certificate whose key is there too, what
-// signed it, and the broker's root CA. Told by content alone. Pure.
+// Chooses the files of an identity by their content, whatever their names: the certificate whose key is present, the certificates that
+// signed it, and the broker's root CA. Pure.
 import { X509Certificate } from 'node:crypto';
 import { blocksOf, describePem } from './pem.ts';
 import type { SlotContent } from './slots.ts';
@@ -12,7 +12,7 @@ export interface HandedFile {
 
 export type Chosen =
   | { readonly content: SlotContent; readonly files: readonly string[] }
-  /** Why nothing could be chosen, and what to do. */
+  /** Why no identity could be chosen, and the remedy. */
   | { readonly content: undefined; readonly why: string; readonly todo: string };
 
 interface Found {
@@ -21,7 +21,7 @@ interface Found {
   readonly certificate: X509Certificate;
 }
 
-/** @param ownKeys keys that were made on this robot and never left it. */
+/** @param ownKeys keys that were created on this robot and never left it. */
 export function choose(files: readonly HandedFile[], thing: string, ownKeys: readonly HandedFile[] = []): Chosen {
   const certificates = files.flatMap(({ path, text }) => blocksOf(text, 'certificate').flatMap((pem) => parsed(path, pem)));
   const leaves = certificates.filter(({ certificate }) => !certificate.ca);
@@ -64,7 +64,7 @@ function parsed(path: string, pem: string): Found[] {
   }
 }
 
-/** What stands between the certificate and a root, in order. A broker that knows only the root needs it. */
+/** Intermediate certificates between the certificate and a root, in order. A broker that knows only the root needs them. */
 function issuersOf(leaf: Found, authorities: readonly Found[]): Found[] {
   const chain: Found[] = [];
   for (let last = leaf; chain.length < authorities.length; ) {
@@ -88,7 +88,7 @@ function nothing(files: readonly HandedFile[], leaves: readonly Found[], keys: n
     return refuse('no private key is the certificate’s', 'give the pair that was made together; in AWS both names begin with the same id');
   const isEncrypted = files.some(({ text }) => blocksOf(text, 'encrypted_key').length > 0);
   if (isEncrypted)
-    return refuse('the private key has a passphrase', 'a robot has nobody to type it: openssl pkey -in KEY -out NEWKEY takes it off');
+    return refuse('the private key has a passphrase', 'a robot can’t type a passphrase: remove it with openssl pkey -in KEY -out NEWKEY');
   return refuse(
     'the certificate’s private key is not among the files',
     'in AWS it is the file whose name ends in -private.pem.key; AWS shows it once',
