@@ -30,7 +30,7 @@ import type { LoadedConfig } from './config/index.ts';
 import { identityPaths, readCredentials } from './identity/index.ts';
 import type { LogFile, Logger } from './logs/index.ts';
 import { isCorruption, type WaitingRow } from './outbox/index.ts';
-import { SharedPorts, startRosNode } from './ros/index.ts';
+import { SharedMemoryRepair, startRosNode } from './ros/index.ts';
 import type { HealthProbe } from './service/index.ts';
 import { Lifetime, lockStateDir, type Stopped } from './state/index.ts';
 import type { Reloaded, Status } from './status/index.ts';
@@ -154,9 +154,9 @@ export class Agent {
     this.#shutdown.add('outbox', () => outbox.close());
     yield 'outbox';
 
-    const ports = new SharedPorts(join(config.state_dir, 'ros-ports.json'));
+    const sharedMemory = config.ros.repair_shared_memory ? new SharedMemoryRepair(join(config.state_dir, 'ros-ports.json')) : undefined;
     const ros = await this.#startRos({
-      ports,
+      sharedMemory,
       name: config.ros.node_name,
       namespace: config.ros.namespace,
       ...(config.ros.domain_id === null ? {} : { domainId: config.ros.domain_id }),
@@ -205,7 +205,7 @@ export class Agent {
     this.#shutdown.add('uploads', () => uploads?.stop());
     yield 'uploads';
 
-    const cameras = await startCameras({ loaded, ports, clock, problems });
+    const cameras = await startCameras({ loaded, sharedMemory, clock, problems });
     const log = this.#log.child({ module: 'media' });
     const incidents =
       uploads &&

@@ -13,7 +13,7 @@ import { hash, stampAfter, stamped } from './stamps.mjs';
 const WITH_ROS = join(ROOT, 'bin', 'with-ros');
 const DATAGRAMS = `require('unix-dgram').createSocket('unix_dgram').close()`;
 const LOADS = `
-  const { loadBinding } = await import('./dist/ros/binding.js');
+  const { loadBinding } = await import('./dist/ros/native/binding.js');
   loadBinding();
   process.stdout.write(process.env.AMENT_PREFIX_PATH + ' ' + process.env.ROS_DISTRO);
 `;
@@ -33,7 +33,7 @@ export const rclnodejs = {
   what: 'rclnodejs, compiled',
   needs: ['compiler', 'python'],
   done() {
-    if (!nodePackages.done() || !existsSync(join(ROOT, 'dist', 'ros', 'binding.js'))) return false;
+    if (!nodePackages.done() || !existsSync(join(ROOT, 'dist', 'ros', 'native', 'binding.js'))) return false;
     const environment = answer(WITH_ROS, [NODE, '--input-type=module', '-e', LOADS]);
     return environment !== undefined && stamped('rclnodejs', madeFrom(environment));
   },

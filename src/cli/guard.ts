@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { GuardServer, guardSocket } from '../commands/index.ts';
 import { type CommandConfig, type Config, isVelocity, loadConfig, publicationsOf, type Remap, STOP } from '../config/index.ts';
 import { createLog } from '../logs/index.ts';
-import { type RosNode, type RosPublisher, SharedPorts, startRosNode } from '../ros/index.ts';
+import { type RosNode, type RosPublisher, SharedMemoryRepair, startRosNode } from '../ros/index.ts';
 
 interface Brake {
   readonly topic: string;
@@ -28,7 +28,7 @@ export async function guard(file: string | undefined, remap: Remap): Promise<num
   const ros = await startRosNode({
     name: `${config.ros.node_name}_guard`,
     namespace: config.ros.namespace,
-    ports: new SharedPorts(join(config.state_dir, 'guard-ports.json')),
+    ...(config.ros.repair_shared_memory && { sharedMemory: new SharedMemoryRepair(join(config.state_dir, 'guard-ports.json')) }),
     ...(config.ros.domain_id === null ? {} : { domainId: config.ros.domain_id }),
   });
   const brakes = brakesOf(config, motions, ros);

@@ -63,6 +63,8 @@ const fields = z.strictObject({
     /** Null: ROS_DOMAIN_ID, else 0. */
     domain_id: z.int().min(0).max(232).nullable(),
     remap,
+    /** Whether the agent repairs the shared memory of Fast DDS after a kill: docs/adr/0002-shared-memory-repair.md. */
+    repair_shared_memory: z.boolean(),
   }),
   outbox: z.strictObject({
     /** Telemetry is committed in groups of this length; a power cut may lose one group. Alerts, results and events never wait. */

@@ -1,6 +1,6 @@
-// The door to ROS. A subscription that may wait says so with `everyMs`, and a camera of which a few pictures a second are wanted asks for
-// the newest only: `subscribe({ topic, type, qos: { ...DEFAULT_QOS, depth: 1 }, everyMs: 200, onMessage })`. What it does not take stays in
-// DDS and gives way there; its numeric arrays are views of the one copy made. `look()` takes the newest at once.
+// The public API of ROS. A subscription that may wait sets `everyMs`; a camera asks for the newest picture only:
+// `subscribe({ topic, type, qos: { ...DEFAULT_QOS, depth: 1 }, everyMs: 200, onMessage })`. Samples that are not taken stay in DDS, which
+// drops the oldest. Numeric arrays are views of the only copy of a message. `poll()` takes the newest sample at once.
 export { amentPrefixes, aptName, locateMessage } from './installed.ts';
 export {
   checkNodeName,
@@ -10,23 +10,9 @@ export {
   MAX_DOMAIN_ID,
   resolveDomainId,
 } from './names.ts';
-export { startRosNode } from './node.ts';
-export { SharedPorts } from './sharedPorts.ts';
-export {
-  type SimulatedOptions,
-  SimulatedRos,
-  SimulatedWorld,
-} from './simulated.ts';
-export {
-  DEFAULT_QOS,
-  type EndpointInfo,
-  type QosProfile,
-  type RosMessage,
-  type RosNode,
-  type RosNodeOptions,
-  type RosPublisher,
-  type RosStamp,
-  type RosSubscription,
-  type SubscribeOptions,
-  type TopicInfo,
-} from './types.ts';
+export { startRosNode } from './native/start.ts';
+export { DEFAULT_QOS } from './qos.ts';
+export { SharedMemoryRepair } from './sharedMemory/repair.ts';
+export { SimulatedRos } from './simulated/node.ts';
+export { type SimulatedOptions, SimulatedWorld } from './simulated/world.ts';
+export type * from './types.ts';

@@ -1,42 +1,42 @@
-// Which names ROS 2 takes. Pure; each check returns what is wrong as a sentence, or undefined. Rules: the ROS 2 design's
-// topic and service names (design.ros2.org/articles/topic_and_service_names.html) and REP 149's package names.
+// The names that ROS 2 accepts. Pure; each check returns the problem as a sentence, or undefined. Sources: the ROS 2 design of
+// topic and service names (design.ros2.org/articles/topic_and_service_names.html), and REP 149 for package names.
 import { AgentError } from '../errors.ts';
 
 const TOKEN = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const PACKAGE = /^[a-z][a-z0-9_]*$/;
 const MESSAGE = /^[A-Z][A-Za-z0-9]*$/;
 
-/** rmw's limit for a full topic name, less the `rt` prefix that DDS gets (rmw/validate_full_topic_name.h). */
+/** The limit of rmw for a full topic name, minus the prefix `rt` that the topic has in DDS (rmw/validate_full_topic_name.h). */
 const MAX_TOPIC_CHARACTERS = 245;
 
-/** The highest ROS_DOMAIN_ID whose UDP ports fit below 65536 (docs.ros.org, The ROS_DOMAIN_ID). */
+/** The highest ROS_DOMAIN_ID that has UDP ports below 65536 (docs.ros.org, The ROS_DOMAIN_ID). */
 export const MAX_DOMAIN_ID = 232;
 
 export function checkTopicName(name: string): string | undefined {
   if (!name.startsWith('/')) return `${quote(name)} is not absolute, expected a name such as /gas_detected`;
   if (name.length > MAX_TOPIC_CHARACTERS) return `${quote(name)} is longer than ${MAX_TOPIC_CHARACTERS} characters`;
-  if (name.includes('__')) return `${quote(name)} holds two underscores in a row, which ROS keeps for itself`;
+  if (name.includes('__')) return `${quote(name)} has two underscores in a row, which ROS reserves`;
   const bad = name
     .slice(1)
     .split('/')
     .find((token) => !TOKEN.test(token));
   if (bad === undefined) return undefined;
   if (bad === '') return `${quote(name)} has an empty part, expected a name such as /robot/gas_detected`;
-  return `${quote(name)}: ${quote(bad)} may hold only letters, digits and _, and start with no digit`;
+  return `${quote(name)}: ${quote(bad)} may have only letters, digits and _, and must not start with a digit`;
 }
 
 export function checkTypeName(type: string): string | undefined {
   const parts = type.split('/');
   const [pkg, middle, name] = parts.length === 2 ? [parts[0], 'msg', parts[1]] : parts;
   if (parts.length > 3 || pkg === undefined || name === undefined || !PACKAGE.test(pkg) || !MESSAGE.test(name)) {
-    return `${quote(type)} is no message type, expected one such as std_msgs/msg/Bool`;
+    return `${quote(type)} is not a message type, expected a name such as std_msgs/msg/Bool`;
   }
-  if (middle !== 'msg') return `${quote(type)} is no message but of kind ${quote(middle ?? '')}, expected ${pkg}/msg/${name}`;
+  if (middle !== 'msg') return `${quote(type)} is of kind ${quote(middle ?? '')} and not a message, expected ${pkg}/msg/${name}`;
   return undefined;
 }
 
 export function checkNodeName(name: string): string | undefined {
-  return TOKEN.test(name) ? undefined : `${quote(name)} is no node name, expected letters, digits and _, starting with no digit`;
+  return TOKEN.test(name) ? undefined : `${quote(name)} is not a node name, expected letters, digits and _, without a digit at the start`;
 }
 
 export interface TypeName {
@@ -46,7 +46,7 @@ export interface TypeName {
   readonly full: string;
 }
 
-/** @throws AgentError ROS_TYPE_UNKNOWN where it is no type's name at all. */
+/** @throws AgentError ROS_TYPE_UNKNOWN if the text is not a type name. */
 export function parseTypeName(type: string): TypeName {
   const problem = checkTypeName(type);
   const parts = type.split('/');
@@ -60,9 +60,15 @@ export function parseTypeName(type: string): TypeName {
   return { pkg, name, full: `${pkg}/msg/${name}` };
 }
 
-/** A node as people write it: `/robot/gas_sensor`. */
+/** The full name of a node: `/robot/gas_sensor`. */
 export function fullName({ node, namespace }: { readonly node: string; readonly namespace: string }): string {
   return `${namespace === '/' ? '' : namespace}/${node}`;
+}
+
+export interface NodeNames {
+  readonly name: string;
+  readonly namespace: string;
+  readonly domainId?: number | null | undefined;
 }
 
 /** @throws AgentError ROS_TOPIC_INVALID */
@@ -75,9 +81,18 @@ export function requireTopicName(topic: string): string {
   return topic;
 }
 
+/** @returns the DDS domain to join. @throws AgentError ROS_TOPIC_INVALID for the name or the namespace, ROS_DOMAIN_INVALID */
+export function requireNodeNames({ name, namespace, domainId }: NodeNames): number {
+  const domain = resolveDomainId(domainId, process.env.ROS_DOMAIN_ID);
+  const problem = checkNodeName(name);
+  if (problem !== undefined) throw new AgentError('ROS_TOPIC_INVALID', problem);
+  if (namespace !== '/') requireTopicName(namespace);
+  return domain;
+}
+
 /**
- * The DDS domain to join: what the configuration says, else ROS_DOMAIN_ID, else 0.
- * @throws AgentError ROS_DOMAIN_INVALID, also for an empty variable: it is a mistake in a script more often than a wish.
+ * The DDS domain to join: the configured number, else ROS_DOMAIN_ID, else 0.
+ * @throws AgentError ROS_DOMAIN_INVALID, also for an empty variable: it is more often a mistake in a script than intended.
  */
 export function resolveDomainId(configured: number | null | undefined, variable: string | undefined): number {
   const given = configured ?? variable;

@@ -1,6 +1,6 @@
-// What the rest of the program knows of ROS 2: topics, types and plain objects. Nothing here names a ROS library.
+// ROS 2 for the rest of the program: topics, types and plain objects, without a ROS library.
 import type { AgentError } from '../errors.ts';
-import type { SharedPorts } from './sharedPorts.ts';
+import type { SharedMemoryRepair } from './sharedMemory/repair.ts';
 
 export interface RosStamp {
   readonly sec: number;
@@ -8,8 +8,8 @@ export interface RosStamp {
 }
 
 /**
- * A message as a plain object, named as in its .msg file. Numeric arrays are typed arrays (`uint8[]` shares the message's
- * memory), `time` and `duration` are RosStamp, 64-bit integers are numbers where a number is exact and else bigint.
+ * A message as a plain object with the field names of its .msg file. Numeric arrays are typed arrays (`uint8[]` shares the memory of the
+ * message), `time` and `duration` are RosStamp; a 64-bit integer is a number if that is exact, else a bigint.
  */
 export type RosMessage = Readonly<Record<string, unknown>>;
 
@@ -27,39 +27,39 @@ export interface SubscribeOptions {
   readonly type: string;
   readonly qos: QosProfile;
   /**
-   * Milliseconds for which samples may wait. Left out or 0: each is handed over at once. Else a calm topic's still is; where they come more
-   * often, they gather in DDS and are taken so often, all that `qos.depth` kept: with depth 1 the newest only, and the others are dropped
-   * there without having been copied, looked at or counted. For a camera of which a few pictures a second are wanted: depth 1 and 200.
+   * Milliseconds that samples may wait. Left out or 0: each sample is handed over at once. Otherwise this holds for a calm topic only; on a
+   * busy topic samples gather in DDS and are taken together every `everyMs`, at most `qos.depth` of them. DDS drops the others without a copy,
+   * a decode or a count. A camera from which five pictures a second are enough has depth 1 and 200.
    */
   readonly everyMs?: number;
-  /** Samples a second that are decoded and handed over at most; of more the latest is, the rest counts as dropped. */
+  /** The most samples a second to decode and hand over. Above that only the latest is; the others count as dropped. */
   readonly maxPerSecond?: number;
-  /** Called once a sample, in order of arrival. What it throws goes to `onError` and stops nothing. */
+  /** Called once for each sample, in order of arrival. An exception goes to `onError` and stops nothing. */
   onMessage(message: RosMessage): void;
-  /** A sample that is no such message (ROS_MESSAGE_INVALID), or what `onMessage` threw. Without it: a process warning. */
+  /** Called for a sample that is not of the type (ROS_MESSAGE_INVALID), and for an exception of `onMessage`. Left out: a process warning. */
   onError?(error: AgentError | Error): void;
 }
 
 export interface RosSubscription {
-  /** Samples taken, whatever became of them. */
+  /** All samples taken. */
   readonly received: number;
-  /** Of those, samples whose bytes are no message of the type. */
+  /** Samples among `received` that are not a message of the type. */
   readonly invalid: number;
-  /** Of those, messages for which `onMessage` threw. */
+  /** Messages among `received` for which `onMessage` threw. */
   readonly failed: number;
-  /** Of those, samples beyond `maxPerSecond` that were not looked at. */
+  /** Samples among `received` above `maxPerSecond`, which were not decoded. */
   readonly dropped: number;
   /** Bytes of the largest sample taken. */
   readonly largest: number;
-  /** Takes what waits now, and does not wait for its time. */
-  look(): void;
+  /** Takes the waiting samples now, before `everyMs` has passed. */
+  poll(): void;
   close(): void;
 }
 
 export interface RosPublisher {
-  /** @throws AgentError ROS_MESSAGE_INVALID naming field and expected type; nothing is published then. */
+  /** @throws AgentError ROS_MESSAGE_INVALID with the field and the expected type; then nothing is published. */
   publish(message: RosMessage): void;
-  /** Subscriptions matched at this moment. */
+  /** Subscriptions that are matched now. */
   readonly subscribers: number;
   close(): void;
 }
@@ -67,7 +67,7 @@ export interface RosPublisher {
 export interface EndpointInfo {
   readonly node: string;
   readonly namespace: string;
-  /** `std_msgs/msg/Bool`; differs from ours when somebody publishes another type under the name. */
+  /** `std_msgs/msg/Bool`; another type than ours if the publisher uses the topic with that type. */
   readonly type: string;
   readonly qos: {
     readonly reliability: 'reliable' | 'best_effort' | 'unknown';
@@ -88,10 +88,10 @@ export interface RosNode {
   publishersOf(topic: string): readonly EndpointInfo[];
   topics(): readonly TopicInfo[];
   /** Turns of the executor so far. */
-  readonly served: number;
-  /** Asks the executor for one turn and waits for it: a liveness check that needs no traffic. */
+  readonly turns: number;
+  /** Wakes the executor and waits for its turn: a liveness check that needs no traffic. */
   turn(): Promise<void>;
-  /** No callback after it is called; resolves when everything is released. May be called again. */
+  /** No callback follows the call; resolves when everything is released. May be called again. */
   stop(): Promise<void>;
 }
 
@@ -100,12 +100,6 @@ export interface RosNodeOptions {
   readonly namespace?: string | undefined;
   /** 0 to 232; null or left out: ROS_DOMAIN_ID, else 0. */
   readonly domainId?: number | null | undefined;
-  /** For a program that has to be heard at once after it was killed. */
-  readonly ports?: SharedPorts | undefined;
+  /** Left out: the shared memory of Fast DDS stays as it is (docs/adr/0002-shared-memory-repair.md). */
+  readonly sharedMemory?: SharedMemoryRepair | undefined;
 }
-
-export const DEFAULT_QOS: QosProfile = {
-  reliability: 'reliable',
-  durability: 'volatile',
-  depth: 10,
-};

@@ -8,7 +8,8 @@ import fc from 'fast-check';
 import { takeRosArguments } from '../../src/cli/rosArguments.ts';
 import { loadConfig, type Remap, rosNames } from '../../src/config/index.ts';
 import { AgentError } from '../../src/errors.ts';
-import { loadBinding, type NativeBinding, type NativeHandle } from '../../src/ros/binding.ts';
+import { loadBinding } from '../../src/ros/native/binding.ts';
+import type { NativeBinding, NativeHandle } from '../../src/ros/native/functions.ts';
 import { rosUnavailable } from '../support/ros.ts';
 
 const names = (remap: Remap, namespace = '/') => rosNames({ node_name: 'agent', namespace, remap });

@@ -11,6 +11,7 @@ import { type Fields, RosPeer, rosUnavailable } from '../support/ros.ts';
 export const CMD_VEL = '/cmd_vel';
 const TWIST = 'geometry_msgs/msg/Twist';
 const CONFIGURATION = `
+ros: { repair_shared_memory: true }
 commands:
   speak:
     # Sent before a start that takes longer than the grace, it is still to be taken.

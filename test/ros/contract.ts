@@ -4,8 +4,8 @@ import { after, before, describe, test } from 'node:test';
 import { AgentError } from '../../src/errors.ts';
 import type { QosProfile, RosMessage, RosNode } from '../../src/ros/index.ts';
 import { until } from '../support/until.ts';
-import { lifeContract, type Pair, RELIABLE, type TwoNodes } from './contractLife.ts';
-import { waitContract } from './contractWait.ts';
+import { batchContract } from './batchContract.ts';
+import { lifetimeContract, type Pair, RELIABLE, type TwoNodes } from './lifetimeContract.ts';
 
 const BEST_EFFORT: QosProfile = { ...RELIABLE, reliability: 'best_effort' };
 const LATCHED: QosProfile = { ...RELIABLE, durability: 'transient_local' };
@@ -43,8 +43,8 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
       },
     };
     const { hear, speak } = pair;
-    lifeContract(pair, open);
-    waitContract(pair);
+    lifetimeContract(pair, open);
+    batchContract(pair);
 
     test('a message arrives as it was published, NaN, infinity and umlauts included', async () => {
       const { messages, subscription } = hear('/whole', 'sensor_msgs/BatteryState');
@@ -148,8 +148,8 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
           },
         );
       refused('house_msgs/msg/Door', /house_msgs/, /apt install ros-.*-house-msgs/);
-      refused('Door', /"Door" is no message type/, /PACKAGE\/msg\/NAME/);
-      refused('std_srvs/srv/Trigger', /no message but of kind "srv"/, /PACKAGE\/msg\/NAME/);
+      refused('Door', /"Door" is not a message type/, /PACKAGE\/msg\/NAME/);
+      refused('std_srvs/srv/Trigger', /is of kind "srv" and not a message/, /PACKAGE\/msg\/NAME/);
       assert.throws(() => there.advertise('/unknown', 'house_msgs/msg/Door'), { code: 'ROS_TYPE_UNKNOWN' });
     });
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startRosNode } from '../../src/ros/node.ts';
-import { SAMPLES_PER_TURN } from '../../src/ros/reception.ts';
+import { SAMPLES_PER_TURN } from '../../src/ros/native/executor.ts';
+import { startRosNode } from '../../src/ros/native/start.ts';
 import { claimDomain } from '../support/domain.ts';
 import { RosPeer } from '../support/ros.ts';
 
@@ -42,11 +42,11 @@ async function rates(): Promise<void> {
       });
       await peer.advertise(topic, 'std_msgs/msg/Float32');
       await peer.matched(topic);
-      const [cpu, served] = [process.cpuUsage(), node.served];
+      const [cpu, turnsBefore] = [process.cpuUsage(), node.turns];
       const seconds = await peer.burst(topic, 'std_msgs/msg/Float32', rate * SECONDS, rate);
       await wait(500);
       const used = process.cpuUsage(cpu);
-      const turns = node.served - served;
+      const turns = node.turns - turnsBefore;
       report(`${samplesPerTurn === 1 ? 'one a wake-up' : 'all waiting'}, ${rate}/s asked`, {
         sent_per_s: Math.round((rate * SECONDS) / seconds),
         lost: rate * SECONDS - subscription.received,

@@ -11,7 +11,7 @@ describe('names', () => {
     for (const topic of ['/gas_detected', '/robot/arm_2/state', '/_hidden', '/A']) assert.equal(checkTopicName(topic), undefined, topic);
     assert.match(checkTopicName('gas') ?? '', /"gas" is not absolute/);
     assert.match(checkTopicName('/a/') ?? '', /empty part/);
-    assert.match(checkTopicName('/a/2b') ?? '', /"2b" may hold only letters, digits and _, and start with no digit/);
+    assert.match(checkTopicName('/a/2b') ?? '', /"2b" may have only letters, digits and _, and must not start with a digit/);
     assert.match(checkTopicName('/a__b') ?? '', /two underscores/);
     assert.match(checkTopicName(`/${'a'.repeat(245)}`) ?? '', /longer than 245/);
   });
@@ -20,9 +20,9 @@ describe('names', () => {
     for (const type of ['std_msgs/Bool', 'std_msgs/msg/Bool', 'my_msgs2/msg/HTTP2State'])
       assert.equal(checkTypeName(type), undefined, type);
     for (const type of ['Bool', 'std_msgs/bool', 'Std/Bool', 'a/msg/B/C', '', 'std_msgs/', '/Bool']) {
-      assert.match(checkTypeName(type) ?? '', /is no message type, expected one such as std_msgs\/msg\/Bool/, type);
+      assert.match(checkTypeName(type) ?? '', /is not a message type, expected a name such as std_msgs\/msg\/Bool/, type);
     }
-    assert.match(checkTypeName('std_srvs/srv/Empty') ?? '', /of kind "srv", expected std_srvs\/msg\/Empty/);
+    assert.match(checkTypeName('std_srvs/srv/Empty') ?? '', /of kind "srv" and not a message, expected std_srvs\/msg\/Empty/);
   });
 
   test('the domain is what the configuration says, else ROS_DOMAIN_ID, else 0', () => {

@@ -179,7 +179,7 @@ describe('with rclpy', { skip: rosUnavailable() }, () => {
     for (const error of errors) {
       assert.ok(error instanceof AgentError);
       assert.equal(error.code, 'ROS_MESSAGE_INVALID');
-      assert.match(error.message, /^a sample of \d+ bytes on \/garbled is no std_msgs\/msg\/String: /);
+      assert.match(error.message, /^a sample of \d+ bytes on \/garbled is not a std_msgs\/msg\/String: /);
     }
   });
 

@@ -4,13 +4,13 @@ import { every, messageOf, type Ticker } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type LoadedConfig } from '../../config/index.ts';
 import { Camera, Jobs, type PictureMessage } from '../../media/index.ts';
-import { type RosNode, type SharedPorts, startRosNode } from '../../ros/index.ts';
+import { type RosNode, type SharedMemoryRepair, startRosNode } from '../../ros/index.ts';
 import type { CameraStatus, ProblemCode, Problems } from '../../status/index.ts';
 import { Follow } from '../sensing/follow.ts';
 
 export interface CameraParts {
   readonly loaded: LoadedConfig;
-  readonly ports: SharedPorts;
+  readonly sharedMemory: SharedMemoryRepair | undefined;
   readonly clock: Clock;
   readonly problems: Problems;
 }
@@ -76,9 +76,9 @@ export class Cameras {
   async begin(entries: Readonly<Record<string, CameraConfig>>): Promise<void> {
     const fresh = Object.entries(entries);
     if (fresh.length === 0) return;
-    const { loaded, ports } = this.#parts;
+    const { loaded, sharedMemory } = this.#parts;
     const { namespace, node_name: nodeName, domain_id: domainId } = loaded.config.ros;
-    this.#ros ??= await startRosNode({ name: `${nodeName}_cameras`, namespace, ports, ...(domainId === null ? {} : { domainId }) });
+    this.#ros ??= await startRosNode({ name: `${nodeName}_cameras`, namespace, sharedMemory, ...(domainId === null ? {} : { domainId }) });
     const ros = this.#ros;
     const begun = await Promise.all(fresh.map(([name, entry]) => this.#begin(ros, name, entry)));
     this.#running = [...this.#running, ...begun];

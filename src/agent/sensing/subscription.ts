@@ -120,7 +120,7 @@ export class ChannelSubscription {
 
   #close(): void {
     // What gathers is a message like any other.
-    this.#subscription?.look();
+    this.#subscription?.poll();
     this.#dropped += this.#subscription?.dropped ?? 0;
     this.#subscription?.close();
     this.#subscription = undefined;

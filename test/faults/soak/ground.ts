@@ -28,6 +28,7 @@ const configuration = (
   api: string,
 ): string => `  humidity: { topic: ${HUMIDITY}, class: telemetry, report: { on: message }, max_silence: 3s }
 outbox: { max_size: 24MiB }
+ros: { repair_shared_memory: true }
 logs: { max_size: 2MiB }
 uploads: { api: "${api}", max_size: 8MiB, retry_min: 100ms, retry_max: 1s }
 cameras: { hall: { topic: /hall/image, rate: 1, ring: 3s, after: 1s, width: 160 } }

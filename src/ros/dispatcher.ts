@@ -1,13 +1,13 @@
-// What becomes of one sample: counted, decoded, handed over. Nothing that goes wrong here leaves here, because it runs
-// inside the executor's callback, where an exception would end the process and a pause would stop every other topic.
+// Counts, decodes and hands over the samples of one subscription. No error leaves this module: it runs inside the executor's callback,
+// and an exception there would end the process.
 
 import { messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import type { Codec } from './codec.ts';
-import { RateLimit } from './limit.ts';
+import { RateLimiter } from './rateLimit.ts';
 import type { RosSubscription, SubscribeOptions } from './types.ts';
 
-export class Delivery {
+export class Dispatcher {
   received = 0;
   invalid = 0;
   failed = 0;
@@ -15,47 +15,46 @@ export class Delivery {
   largest = 0;
   readonly #options: SubscribeOptions;
   readonly #codec: Codec;
-  readonly #limit: RateLimit | undefined;
-  /** Of a flood, the sample that came last: it is looked at when its time has come. */
+  readonly #limiter: RateLimiter | undefined;
+  /** The latest sample above the rate limit; it waits for its turn. */
   #latest: Buffer | undefined;
-  #later: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: SubscribeOptions, codec: Codec) {
     this.#options = options;
     this.#codec = codec;
-    if (options.maxPerSecond !== undefined) this.#limit = new RateLimit(options.maxPerSecond);
+    if (options.maxPerSecond !== undefined) this.#limiter = new RateLimiter(options.maxPerSecond);
   }
 
-  sample(bytes: Buffer): void {
+  dispatch(bytes: Buffer): void {
     this.received += 1;
     if (bytes.length > this.largest) this.largest = bytes.length;
-    const waitMs = this.#limit?.take(performance.now()) ?? 0;
-    if (waitMs > 0) this.#putOff(bytes, waitMs);
+    const waitMs = this.#limiter?.take(performance.now()) ?? 0;
+    if (waitMs > 0) this.#defer(bytes, waitMs);
     else {
-      this.#forget();
+      this.#dropLatest();
       this.#deliver(bytes);
     }
   }
 
-  /** Nothing comes any more. */
+  /** Drops a waiting sample; afterwards no handler is called. */
   close(): void {
-    clearTimeout(this.#later);
-    this.#forget();
+    clearTimeout(this.#timer);
+    this.#dropLatest();
   }
 
-  #putOff(bytes: Buffer, waitMs: number): void {
-    this.#forget();
+  #defer(bytes: Buffer, waitMs: number): void {
+    this.#dropLatest();
     this.#latest = bytes;
-    this.#later ??= setTimeout(() => {
-      this.#later = undefined;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
       const latest = this.#latest;
       this.#latest = undefined;
       if (latest) this.#deliver(latest);
     }, Math.ceil(waitMs)).unref();
   }
 
-  /** What a later sample made needless. */
-  #forget(): void {
+  #dropLatest(): void {
     if (this.#latest !== undefined) this.dropped += 1;
     this.#latest = undefined;
   }
@@ -66,7 +65,7 @@ export class Delivery {
       message = this.#codec.decode(bytes);
     } catch (error) {
       this.invalid += 1;
-      this.#report(notThisType(this.#options.topic, this.#codec.type.full, bytes, error));
+      this.#report(invalidSample(this.#options.topic, this.#codec.type.full, bytes, error));
       return;
     }
     try {
@@ -81,39 +80,39 @@ export class Delivery {
     try {
       if (this.#options.onError === undefined) process.emitWarning(error);
       else this.#options.onError(error);
-    } catch (worse) {
-      process.emitWarning(worse instanceof Error ? worse : new Error(String(worse)));
+    } catch (failure) {
+      process.emitWarning(failure instanceof Error ? failure : new Error(String(failure)));
     }
   }
 }
 
-function notThisType(topic: string, type: string, bytes: Buffer, cause: unknown): AgentError {
-  return new AgentError('ROS_MESSAGE_INVALID', `a sample of ${bytes.length} bytes on ${topic} is no ${type}: ${messageOf(cause)}`, {
+function invalidSample(topic: string, type: string, bytes: Buffer, cause: unknown): AgentError {
+  return new AgentError('ROS_MESSAGE_INVALID', `a sample of ${bytes.length} bytes on ${topic} is not a ${type}: ${messageOf(cause)}`, {
     todo: `check that the publisher was built with the same definition of ${type}`,
     cause,
     fields: { topic, type, bytes: bytes.length },
   });
 }
 
-/** A subscription as its owner sees it. */
-export function subscriptionOf(delivery: Delivery, { look, close }: Pick<RosSubscription, 'look' | 'close'>): RosSubscription {
+/** The public view of a subscription. */
+export function subscriptionOf(dispatcher: Dispatcher, { poll, close }: Pick<RosSubscription, 'poll' | 'close'>): RosSubscription {
   return {
     get received() {
-      return delivery.received;
+      return dispatcher.received;
     },
     get invalid() {
-      return delivery.invalid;
+      return dispatcher.invalid;
     },
     get failed() {
-      return delivery.failed;
+      return dispatcher.failed;
     },
     get dropped() {
-      return delivery.dropped;
+      return dispatcher.dropped;
     },
     get largest() {
-      return delivery.largest;
+      return dispatcher.largest;
     },
-    look,
+    poll,
     close,
   };
 }

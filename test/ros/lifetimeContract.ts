@@ -19,7 +19,7 @@ export interface Pair {
   speak(topic: string, type: string, qos?: QosProfile, listeners?: number): Promise<RosPublisher>;
 }
 
-export function lifeContract({ here, hear, speak }: Pair, open: () => Promise<TwoNodes>): void {
+export function lifetimeContract({ here, hear, speak }: Pair, open: () => Promise<TwoNodes>): void {
   test('what onMessage throws goes to onError, and this and other topics go on', async () => {
     const other = hear('/bystander', 'std_msgs/msg/Int32');
     const errors: Error[] = [];
@@ -102,9 +102,9 @@ export function lifeContract({ here, hear, speak }: Pair, open: () => Promise<Tw
   });
 
   test('a turn is served on demand', async () => {
-    const before = here().served;
+    const before = here().turns;
     await here().turn();
-    assert.ok(here().served > before);
+    assert.ok(here().turns > before);
   });
 
   test('a stop takes less than a second under fire, no callback follows, and what comes after is refused', async (context) => {

@@ -1,4 +1,4 @@
-// A life of a program is killed, and the next one has to be heard at once, whatever the clock did to those it talks to.
+// A program is killed, and its next run has to be heard at once, even if the clock of the other programs was set back.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,24 +8,24 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { SharedPorts, startRosNode } from '../../src/ros/index.ts';
+import { SharedMemoryRepair, startRosNode } from '../../src/ros/index.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { until } from '../support/until.ts';
 
-const DOOR = fileURLToPath(new URL('../../src/ros/index.ts', import.meta.url));
+const ROS = fileURLToPath(new URL('../../src/ros/index.ts', import.meta.url));
 const TSX = new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href;
 const TOPIC = '/ticks';
 const NUMBER = 'std_msgs/msg/Int32';
 const DAY_MS = 86_400_000;
 const HEARD_WITHIN_MS = 10_000;
-/** As Fast DDS 3.2 has them in a port's file. */
+/** Byte offsets in the file of a port, Fast DDS 3.2. */
 const NODE_AT = 256;
 const FLAGS_AT = NODE_AT + 44;
 
 describe('ports in shared memory', { skip: rosUnavailable() }, () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'ros-ports-'));
-  const noted = path.join(folder, 'ports.json');
+  const record = path.join(folder, 'ports.json');
   let domain: RosDomain;
   before(async () => {
     domain = await claimDomain();
@@ -37,12 +37,12 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
     rmSync(folder, { recursive: true });
   });
 
-  const portsNoted = (): { file: string; uuid: string; lock: number }[] => JSON.parse(readFileSync(noted, 'utf8')).ports;
+  const recordedPorts = (): { file: string; uuid: string; lock: number }[] => JSON.parse(readFileSync(record, 'utf8')).ports;
 
-  /** A life of a program that listens; resolves once its node is there. */
-  async function life(): Promise<{ child: ChildProcess; heard: Promise<unknown> }> {
-    const program = `import { SharedPorts, startRosNode } from ${JSON.stringify(DOOR)};
-      const node = await startRosNode({ name: 'child', ports: new SharedPorts(${JSON.stringify(noted)}) });
+  /** A run of a program that listens; resolves when its node has started. */
+  async function startRun(): Promise<{ child: ChildProcess; heard: Promise<unknown> }> {
+    const program = `import { SharedMemoryRepair, startRosNode } from ${JSON.stringify(ROS)};
+      const node = await startRosNode({ name: 'child', sharedMemory: new SharedMemoryRepair(${JSON.stringify(record)}) });
       const qos = { reliability: 'reliable', durability: 'volatile', depth: 10 };
       node.subscribe({ topic: '${TOPIC}', type: '${NUMBER}', qos, onMessage: () => console.log('heard') });
       process.once('SIGTERM', () => node.stop());
@@ -64,58 +64,58 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
     await gone;
   }
 
-  test('what a killed life left behind is marked as dead, once; what one left in order is gone', async () => {
-    const killed = await life();
-    assert.equal(new SharedPorts(noted).bury(), 0, 'while it runs nothing is touched');
+  test('the ports of a killed run are marked as stale, once; an orderly end leaves none', async () => {
+    const killed = await startRun();
+    assert.equal(new SharedMemoryRepair(record).markStale(), 0, 'nothing changes while the program runs');
     await end(killed.child, 'SIGKILL');
-    const left = portsNoted().map(({ file }) => file);
+    const left = recordedPorts().map(({ file }) => file);
     assert.ok(left.length > 0 && left.every(existsSync), `${left}`);
-    const ports = new SharedPorts(noted);
-    assert.equal(ports.bury(), left.length);
-    assert.equal(ports.bury(), 0);
+    const ports = new SharedMemoryRepair(record);
+    assert.equal(ports.markStale(), left.length);
+    assert.equal(ports.markStale(), 0);
     assert.deepEqual(
       left.map((file) => readFileSync(file).readUInt32LE(FLAGS_AT) & 1),
       left.map(() => 0),
     );
-    const stopped = await life();
+    const stopped = await startRun();
     await end(stopped.child, 'SIGTERM');
-    assert.equal(new SharedPorts(noted).bury(), 0);
+    assert.equal(new SharedMemoryRepair(record).markStale(), 0);
   });
 
-  test('a port that was made anew since, and a note that can’t be read, are left alone', async () => {
-    const running = await life();
-    const ports = portsNoted();
+  test('a port that was created again since, and a record that cannot be read, stay unchanged', async () => {
+    const running = await startRun();
+    const ports = recordedPorts();
     const others = ports.map((port) => ({ ...port, uuid: '0011223344556677' }));
-    const anew = ports.map((port) => ({ ...port, lock: port.lock + 1 }));
+    const replaced = ports.map((port) => ({ ...port, lock: port.lock + 1 }));
     // Nobody has this process id: it is above the kernel's highest.
     const pid = 2 ** 22 + 1;
-    for (const note of [
+    for (const written of [
       { pid, ports: others },
-      { pid, ports: anew },
+      { pid, ports: replaced },
       { pid, ports: [{ file: '/etc/passwd' }, null, 7] },
       { ports },
       [],
       null,
     ]) {
-      writeFileSync(noted, JSON.stringify(note));
-      assert.equal(new SharedPorts(noted).bury(), 0, JSON.stringify(note));
+      writeFileSync(record, JSON.stringify(written));
+      assert.equal(new SharedMemoryRepair(record).markStale(), 0, JSON.stringify(written));
     }
-    writeFileSync(noted, '{"pid": 1, "po');
-    assert.equal(new SharedPorts(noted).bury(), 0);
+    writeFileSync(record, '{"pid": 1, "po');
+    assert.equal(new SharedMemoryRepair(record).markStale(), 0);
     await end(running.child, 'SIGTERM');
   });
 
-  test('a publisher whose clock was set back by a day hears of the death, and the next life hears the publisher', async () => {
+  test('a publisher whose clock was set back by a day notices the death, and the next run hears the publisher', async () => {
     const peer = await RosPeer.start();
     await peer.advertise(TOPIC, NUMBER);
     let data = 0;
     const timer = setInterval(() => void peer.publish(TOPIC, NUMBER, { data: data++ }).catch(() => {}), 50);
     try {
-      const first = await life();
+      const first = await startRun();
       await first.heard;
       setAhead(peer.pid ?? 0, DAY_MS);
       await end(first.child, 'SIGKILL');
-      const second = await life();
+      const second = await startRun();
       const patience = AbortSignal.timeout(HEARD_WITHIN_MS);
       await Promise.race([second.heard, once(patience, 'abort').then(() => assert.fail(`nothing heard in ${HEARD_WITHIN_MS} ms`))]);
       await end(second.child, 'SIGTERM');
@@ -125,35 +125,35 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
     }
   });
 
-  test('a robot’s node that died after the clock was set back hears this one again in its next life', async () => {
-    const ports = new SharedPorts(path.join(folder, 'speaker.json'));
-    const node = await startRosNode({ name: 'speaker', ports });
+  test('a node that died after the clock was set back hears this program again in its next run', async () => {
+    const sharedMemory = new SharedMemoryRepair(path.join(folder, 'speaker.json'));
+    const node = await startRosNode({ name: 'speaker', sharedMemory });
     const publisher = node.advertise(TOPIC, NUMBER);
     let data = 0;
     const timer = setInterval(() => publisher.publish({ data: data++ }), 50);
-    const letGo = setInterval(() => ports.letGo(), 200);
+    const release = setInterval(() => sharedMemory.release(), 200);
     const peers: RosPeer[] = [];
     try {
-      for (const life of [1, 2]) {
+      for (const run of [1, 2]) {
         const peer = await RosPeer.start();
         peers.push(peer);
         await peer.subscribe(TOPIC, NUMBER);
         await peer.next(TOPIC);
-        if (life === 2) break;
+        if (run === 2) break;
         setAhead(process.pid, DAY_MS);
         process.kill(peer.pid ?? 0, 'SIGKILL');
         await until(() => peer.ended, 'it is dead');
       }
     } finally {
       clearInterval(timer);
-      clearInterval(letGo);
+      clearInterval(release);
       for (const peer of peers) await peer.close();
       await node.stop();
     }
   });
 });
 
-/** As if the clock had been ahead when readers were last looked at, in every port that a program has open. */
+/** Sets the time of the last check of the readers ahead, in each port that a program has open, as a clock that was ahead would. */
 function setAhead(pid: number, byMs: number): void {
   const maps = readFileSync(`/proc/${pid}/maps`, 'utf8');
   const files = new Set(maps.match(/\/dev\/shm\/fastdds_port\d+$/gm));

@@ -4,12 +4,12 @@ import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { QosProfile } from '../../src/ros/index.ts';
 import { until } from '../support/until.ts';
-import { type Pair, RELIABLE } from './contractLife.ts';
+import { type Pair, RELIABLE } from './lifetimeContract.ts';
 
 const NUMBER = 'std_msgs/msg/Int32';
 const NEWEST: QosProfile = { ...RELIABLE, depth: 1 };
 
-export function waitContract({ here, hear, speak }: Pair): void {
+export function batchContract({ here, hear, speak }: Pair): void {
   /** Numbers heard, in groups that were handed over in one task. */
   const gather = (topic: string, everyMs: number, qos: QosProfile = RELIABLE) => {
     const groups: unknown[][] = [];
@@ -94,12 +94,12 @@ export function waitContract({ here, hear, speak }: Pair): void {
       await until(() => witness.messages.length === data + 1, `${data} is heard`);
     }
     assert.deepEqual(groups.flat(), [0]);
-    subscription.look();
+    subscription.poll();
     assert.deepEqual(groups.flat(), [0, 1, 2, 3]);
     publisher.publish({ data: 4 });
     await until(() => witness.messages.length === 5, '4 is heard');
     subscription.close();
-    subscription.look();
+    subscription.poll();
     await here().turn();
     assert.deepEqual(groups.flat(), [0, 1, 2, 3]);
   });

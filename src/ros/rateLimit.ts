@@ -1,10 +1,10 @@
-// How many samples a second are looked at. A token bucket: a burst as it comes when the agent was busy is taken whole, a flood is not.
-// Pure; time comes in.
+// Limits the samples a second that are decoded. A token bucket: it passes the burst after a busy moment of the agent, but not a flood.
+// Pure; time is a parameter.
 
-/** A second's worth may come at once: what waited while the agent was busy is no flood. */
+/** The samples of one second may come at once: they may have waited while the agent was busy. */
 const BURST_S = 1;
 
-export class RateLimit {
+export class RateLimiter {
   readonly #perMs: number;
   readonly #burst: number;
   #tokens: number;
@@ -16,7 +16,7 @@ export class RateLimit {
     this.#tokens = this.#burst;
   }
 
-  /** @returns how long until the next sample may be looked at, in milliseconds; 0: this one may. */
+  /** @returns 0 if this sample passes, else the milliseconds until the next one may. */
   take(nowMs: number): number {
     this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - (this.#atMs ?? nowMs)) * this.#perMs);
     this.#atMs = nowMs;

@@ -1,4 +1,4 @@
-// The real node as a citizen of its process: signals, files, stopping, starting again.
+// The real node within its process: signals, files, stopping, starting again.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,24 +8,29 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type QosProfile, startRosNode } from '../../src/ros/index.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
-import { rosUnavailable } from '../support/ros.ts';
-import { until } from '../support/until.ts';
+import { type QosProfile, startRosNode } from '../../../src/ros/index.ts';
+import { claimDomain, type RosDomain } from '../../support/domain.ts';
+import { rosUnavailable } from '../../support/ros.ts';
+import { until } from '../../support/until.ts';
+import { loadTested } from './rclnodejs.ts';
 
-const DOOR = fileURLToPath(new URL('../../src/ros/index.ts', import.meta.url));
-const TSX = new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href;
+const ROS = fileURLToPath(new URL('../../../src/ros/index.ts', import.meta.url));
+const TESTED = fileURLToPath(new URL('rclnodejs.ts', import.meta.url));
+const TSX = new URL('../../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href;
 const QOS: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 100 };
 
 describe('the real node in its process', { skip: rosUnavailable() }, () => {
   let domain: RosDomain;
   before(async () => {
     domain = await claimDomain();
+    loadTested();
   });
   after(() => domain.release());
 
   async function runNode(code: string, env: Readonly<Record<string, string>> = {}) {
-    const program = `import { startRosNode } from ${JSON.stringify(DOOR)};
+    const program = `import { startRosNode } from ${JSON.stringify(ROS)};
+      import { loadTested } from ${JSON.stringify(TESTED)};
+      loadTested();
       const node = await startRosNode({ name: 'child' });
       ${code}`;
     const child = spawn(process.execPath, ['--import', TSX, '--input-type=module', '-e', program], {
@@ -37,14 +42,14 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
     return { out, error, exitCode, signal };
   }
 
-  test('takes no signal for itself', async () => {
+  test('installs no signal handler', async () => {
     const { out, error } = await runNode(
       `console.log(process.listenerCount('SIGINT'), process.listenerCount('SIGTERM')); await node.stop();`,
     );
     assert.equal(out, '0 0\n', error);
   });
 
-  test('ends by SIGTERM like any program, and by process.exit with the code given', async () => {
+  test('ends by SIGTERM like any program, and by process.exit with the given code', async () => {
     assert.equal((await runNode(`process.kill(process.pid, 'SIGTERM')`)).signal, 'SIGTERM');
     assert.equal((await runNode('process.exit(7)')).exitCode, 7);
   });
@@ -56,7 +61,7 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
     assert.deepEqual([exitCode, out], [0, 'stopped\nexit\n'], error);
   });
 
-  test('writes no file and starts where ROS could write none', async () => {
+  test('writes no file, and starts even if ROS cannot write one', async () => {
     const home = mkdtempSync(path.join(tmpdir(), 'ros-home-'));
     const inHome = await runNode(`await node.stop()`, { HOME: home, ROS_HOME: '', ROS_LOG_DIR: '' });
     assert.equal(inHome.exitCode, 0, inHome.error);
@@ -66,13 +71,13 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
     assert.equal(nowhere.exitCode, 0, nowhere.error);
   });
 
-  test("a wrong ROS_DOMAIN_ID is our error, not the middleware's", async () => {
+  test('a wrong ROS_DOMAIN_ID is an error of ours and not one of the middleware', async () => {
     const { exitCode, error } = await runNode('', { ROS_DOMAIN_ID: 'abc' });
     assert.equal(exitCode, 1);
     assert.match(error, /ROS_DOMAIN_ID is "abc", expected a whole number from 0 to 232/);
   });
 
-  test('a name that is no node or namespace is refused before anything starts', async () => {
+  test('an invalid node name or namespace is refused before anything starts', async () => {
     await assert.rejects(startRosNode({ name: 'my robot' }), { code: 'ROS_TOPIC_INVALID' });
     await assert.rejects(startRosNode({ name: 'agent', namespace: 'robot' }), { code: 'ROS_TOPIC_INVALID' });
   });
@@ -89,7 +94,7 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
     assert.ok(took < 500, `${took} ms`);
   });
 
-  test('stops where other immediates stand behind its own, as they do where much is to be sent', async () => {
+  test('stops although other immediates follow its own, as they do under load', async () => {
     const { exitCode, out, error } = await runNode(
       `const { setImmediate: real } = globalThis;
       globalThis.setImmediate = (...given) => {
@@ -112,14 +117,14 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
       const node = await startRosNode({ name: `receiver_${n}` });
       let received = 0;
       node.subscribe({ topic: '/fire', type: 'std_msgs/msg/Int32', qos: QOS, onMessage: () => (received += 1) });
-      await until(() => received > 3, 'it hears');
+      await until(() => received > 3, 'it receives');
       const at = performance.now();
       await node.stop();
       tookMs.push(performance.now() - at);
     }
     clearInterval(fire);
     await sender.stop();
-    // One that waited for the thread's own wake-up would take half a second; a busy machine makes one of ten slow, and not half of them.
+    // A stop that waits for the thread's own wake-up takes half a second. A busy machine slows one stop of ten, but not half of them.
     const [, , , , middle = 0] = tookMs.toSorted((a, b) => a - b);
     assert.ok(middle < 500, `the stops took ${tookMs.map(Math.round)} ms`);
   });

@@ -1,0 +1,66 @@
+// The file of a port in Fast DDS' shared memory: its identity, and the only change ever made to it, the mark that nobody reads the port. A
+// publisher then opens the port again with its next message. The layout is that of Fast DDS 2.6 to 3.6 (PortNode in SharedMemGlobal.hpp);
+// a file with another layout stays unchanged.
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { endianness } from 'node:os';
+
+/** The path of a port; the first group is its number. */
+export const PORT = /\/dev\/shm\/fast(?:dds|rtps)_port(\d+)/;
+
+/** The file begins with its allocator, followed by the PortNode (at 256 in Fast DDS 3.2). */
+const HEAD_BYTES = 4_096;
+const ALIGNED_BYTES = 8;
+/** Byte offsets of the PortNode fields, all uint32 except uuid. Bit 0 of the flags: the port is healthy. */
+const NODE = { portId: 20, checkEveryMs: 28, waitMs: 32, flags: 44, uuid: 48, bytes: 56 } as const;
+const HEALTHY = 1;
+
+export interface PortFile {
+  /** A random number from the creation of the port, in hexadecimal. */
+  readonly uuid: string;
+  markStale(): void;
+}
+
+/** @returns undefined if the file does not exist, belongs to another user or is not a port of a known layout. */
+export function withPort<T>(file: string, mode: 'r' | 'r+', use: (port: PortFile) => T): T | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(file, mode);
+    const port = portIn(fd, file);
+    return port && use(port);
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** @param file the path under which it was opened. @throws the error of the file system. */
+export function portIn(fd: number, file: string): PortFile | undefined {
+  const portId = Number(PORT.exec(file)?.[1]);
+  if (endianness() !== 'LE' || Number.isNaN(portId)) return undefined;
+  const whole = Buffer.alloc(HEAD_BYTES);
+  const head = whole.subarray(0, readSync(fd, whole, 0, HEAD_BYTES, 0));
+  const at = nodeIn(head, portId);
+  if (at === undefined) return undefined;
+  return {
+    uuid: head.toString('hex', at + NODE.uuid, at + NODE.bytes),
+    markStale: () => {
+      const flags = Buffer.alloc(4);
+      flags.writeUInt32LE((head.readUInt32LE(at + NODE.flags) & ~HEALTHY) >>> 0);
+      writeSync(fd, flags, 0, flags.length, at + NODE.flags);
+    },
+  };
+}
+
+/** Recognised by the port number, and by two times: Fast DDS sets one to a third of the other. */
+function nodeIn(head: Buffer, portId: number): number | undefined {
+  for (let at = 0; at + NODE.bytes <= head.length; at += ALIGNED_BYTES) {
+    const checkEveryMs = head.readUInt32LE(at + NODE.checkEveryMs);
+    const isNode =
+      head.readUInt32LE(at + NODE.portId) === portId &&
+      checkEveryMs > 0 &&
+      head.readUInt32LE(at + NODE.waitMs) === Math.floor(checkEveryMs / 3);
+    if (isNode) return at;
+  }
+  return undefined;
+}
