@@ -259,7 +259,7 @@ export class Agent {
     const probe = healthProbe({ ros, outbox, status });
     this.#running.add({ status, probe });
     this.#shutdown.add('monitor', await startMonitor({ config, probe, status, log: this.#log }));
-    const watches = [watchClock(clock, problems, () => uploads?.tellClock()), disk];
+    const watches = [watchClock(clock, problems, () => uploads?.reportClock()), disk];
     this.#shutdown.add('watches', () => {
       for (const watch of watches) watch.stop();
     });

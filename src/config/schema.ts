@@ -80,6 +80,7 @@ const fields = z.strictObject({
       .nullable(),
     /** Kilobits per second; null: no limit. */
     max_kbps: z.number().min(8).nullable(),
+    pacing: z.enum(['fixed', 'adaptive']),
     max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
     max_age: durationBetween('1h', '3650d'),
     retry_min: durationBetween('100ms', '1m'),

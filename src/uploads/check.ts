@@ -1,29 +1,30 @@
-// Two questions of the doctor: does the cloud's API answer, and does a small file get all the way into the object store?
+// Two checks of the doctor: the cloud's API answers, and a small file reaches the object store.
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Credentials } from '../identity/index.ts';
+import { FixedPacing } from './fixed.ts';
 import { getPage } from './http.ts';
 import { fileName } from './item.ts';
 import { DeviceTokens } from './token.ts';
 import { type Outcome, transfer } from './transfer.ts';
 
 export interface ApiAnswer {
-  /** 0: there was none, and `text` says why. */
+  /** 0: no answer, and `text` is the reason. */
   readonly status: number;
   readonly text: string;
-  /** How far the cloud's clock is ahead of this robot's, to a second; undefined where it does not say. */
+  /** Milliseconds by which the cloud's clock is ahead of this robot's, accurate to a second; undefined if the answer has no date. */
   readonly aheadMs: number | undefined;
 }
 
-/** Any answer will do: what is asked for needs no rights. @param api the API's origin */
+/** Any answer counts: the page needs no rights. @param api the API's origin */
 export async function checkApi(api: string, signal: AbortSignal): Promise<ApiAnswer> {
   const startedMs = Date.now();
   const { status, text, date } = await getPage(`${api}/openapi.json`, signal);
   const told = Date.parse(date ?? '');
-  // The header has whole seconds, cut off; the answer was written somewhere between question and now.
+  // The header has whole seconds, rounded down. The cloud wrote it at some time between the request and now.
   const aheadMs = Number.isFinite(told) ? told + 500 - (startedMs + Date.now()) / 2 : undefined;
   return { status, text: status === 0 ? text : '', aheadMs };
 }
@@ -34,7 +35,7 @@ export interface UploadCheck {
   readonly api: string;
 }
 
-/** Really sends some bytes, of the kind `log`; each time others, since the store takes the same ones only once. */
+/** Uploads a few bytes of the kind `log`; different ones each time, because the store takes the same bytes only once. */
 export async function checkUpload({ thing, credentials, api }: UploadCheck, signal: AbortSignal): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-doctor-'));
   try {
@@ -45,8 +46,9 @@ export async function checkUpload({ thing, credentials, api }: UploadCheck, sign
     const path = join(folder, file);
     writeFileSync(path, bytes);
     const tokens = new DeviceTokens({ thing, credentials, audience: api, clock: { wall: Date.now, mono: () => performance.now() } });
+    const pacing = new FixedPacing({ bytesPerSecond: null, yields: () => false });
     const row = { kind: 'log', file, size: bytes.length, sha256, takenAtMs, incident: null, ranMs: 0 };
-    return await transfer(row, path, { api, tokens, bytesPerSecond: null, way: {}, yields: () => false }, signal);
+    return await transfer(row, path, { api, tokens, pacing }, signal);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

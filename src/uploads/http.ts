@@ -1,36 +1,30 @@
-// The one file that knows axios. No redirects, no proxy, every status is an answer; an error's text never has a URL, a header or a
-// token in it. A transfer ends when it stalls, when it takes too long, or when it is told to.
+// All HTTP requests of the uploads, by axios. No redirects, no proxy; every status is an answer. The text of an error never contains a URL,
+// a header or a token. A request ends when nothing arrives any more, at its deadline, or when its signal fires.
+
 import { open } from 'node:fs/promises';
-import type { IncomingMessage, RequestOptions } from 'node:http';
+import type { ClientRequest } from 'node:http';
 import type { AxiosRequestConfig, AxiosResponse } from 'axios';
 import { codeOf, messageOf } from '../base/index.ts';
-import { Connection } from './connection.ts';
-import { Pace, type Way } from './pace.ts';
-import { unsentOf } from './unsent.ts';
+import { FixedPacing } from './fixed.ts';
+import { type PacedRequest, type Pacing, slowestMs } from './pacing.ts';
 
 export interface Answer {
-  /** 0: there was none, and `text` says why. */
+  /** 0: no answer, and `text` is the reason. */
   readonly status: number;
   readonly text: string;
   readonly date: string | undefined;
-  /** What Retry-After asks for, in milliseconds. */
+  /** Retry-After, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 }
 
-/** How a request leaves. */
-export interface Manner {
-  /** The same for all that goes one way. */
-  readonly way: Way;
-  /** While it says so, nothing more is given to the link: something more urgent is on its way. */
-  readonly yields: () => boolean;
-  /** Bytes a second; null: no limit. */
-  readonly bytesPerSecond: number | null;
+export interface RequestOptions {
+  readonly pacing: Pacing;
   readonly signal: AbortSignal;
 }
 
-export interface FileToPut extends Manner {
+export interface FileToPut extends RequestOptions {
   readonly url: string;
-  /** Sent exactly so: they are signed. */
+  /** Signed, so they are sent unchanged. */
   readonly headers: Readonly<Record<string, string>>;
   /** A path, or the bytes themselves. */
   readonly source: string | Buffer;
@@ -38,18 +32,13 @@ export interface FileToPut extends Manner {
   readonly size: number;
 }
 
-/** Nothing has arrived for so long: the connection is dead. */
+/** The connection is dead if nothing has arrived for this long. */
 const STALLED_AFTER_MS = 120_000;
-/** The same for a question, which is answered from memory. */
+/** The same for a question to the cloud, which answers from memory. */
 const UNANSWERED_AFTER_MS = 30_000;
-/** What may stand in front of the store when all was given, and has to get through before it answers. */
-const BUFFERED_BYTES = 256 * 1024;
-const LOOK_FOR_STALL_MS = 500;
-/** A link slower than this is none. */
-const SLOWEST_BYTES_PER_SECOND = 512;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
-/** A Retry-After of more is not believed. */
+/** The longest Retry-After that is followed. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 
 const PLAIN = {
@@ -61,54 +50,52 @@ const PLAIN = {
   transformResponse: (text: unknown) => text,
 } as const;
 
-/** Gets ready what takes long the first time. */
+/** Loads axios before the first request needs it. */
 export async function loadHttp(): Promise<void> {
   await import('axios');
 }
 
-export async function postJson(url: string, token: string, body: unknown, manner: Manner): Promise<Answer> {
+export async function postJson(url: string, token: string, body: unknown, options: RequestOptions): Promise<Answer> {
   const { default: axios } = await import('axios');
   const text = JSON.stringify(body);
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
-  return exchanged(manner, text.length, UNANSWERED_AFTER_MS, (config) => axios.post(url, text, { ...config, headers }));
+  return exchange(options, text.length, UNANSWERED_AFTER_MS, (config) => axios.post(url, text, { ...config, headers }));
 }
 
 export async function getPage(url: string, signal: AbortSignal): Promise<Answer> {
   const { default: axios } = await import('axios');
-  const manner = { way: {}, yields: () => false, bytesPerSecond: null, signal };
-  return exchanged(manner, 0, STALLED_AFTER_MS, (config) => axios.get(url, { ...config, maxContentLength: MAX_PAGE_BYTES }));
+  const pacing = new FixedPacing({ bytesPerSecond: null, yields: () => false });
+  return exchange({ pacing, signal }, 0, STALLED_AFTER_MS, (config) => axios.get(url, { ...config, maxContentLength: MAX_PAGE_BYTES }));
 }
 
-export async function putFile({ url, headers, source, size, ...manner }: FileToPut): Promise<Answer> {
+export async function putFile({ url, headers, source, size, ...options }: FileToPut): Promise<Answer> {
   const { default: axios } = await import('axios');
-  return exchanged(manner, size, STALLED_AFTER_MS, async (config) => {
-    const body = typeof source === 'string' ? (await open(source)).createReadStream() : source;
+  return exchange(options, size, STALLED_AFTER_MS, async (config, { body }) => {
+    const bytes = typeof source === 'string' ? (await open(source)).createReadStream() : source;
     try {
-      return await axios.put(url, body, { ...config, headers, maxBodyLength: size });
+      return await axios.put(url, body(bytes), { ...config, headers, maxBodyLength: size });
     } finally {
-      if (!Buffer.isBuffer(body)) body.destroy();
+      if (!Buffer.isBuffer(bytes)) bytes.destroy();
     }
   });
 }
 
-/** A kept connection may have been closed by the other side just then: that is no failure, and it is asked once more on another. */
+/** Codes of a kept connection that the other side closed just then: no failure, the request is sent once more on a new connection. */
 const CLOSED = ['ECONNRESET', 'EPIPE'];
 
-type Ask = (config: AxiosRequestConfig) => Promise<AxiosResponse<unknown>>;
+type Send = (config: AxiosRequestConfig, paced: PacedRequest) => Promise<AxiosResponse<unknown>>;
 
-/** One request and its answer. @param size bytes of its body. @param patienceMs for so long nothing may arrive. */
-async function exchanged(manner: Manner, size: number, patienceMs: number, ask: Ask): Promise<Answer> {
-  const pace = new Pace(manner.bytesPerSecond, performance.now(), manner.way);
+/** One request and its answer. @param size bytes of the body. @param patienceMs the longest time in which nothing arrives. */
+async function exchange(options: RequestOptions, size: number, patienceMs: number, send: Send): Promise<Answer> {
   const over = new AbortController();
-  const deadline = AbortSignal.timeout(STALLED_AFTER_MS + slowestMs(size));
-  const signal = AbortSignal.any([manner.signal, over.signal, deadline]);
-  const connection = new Connection({ pace, yields: manner.yields, signal });
-  const look = async () => {
-    if (await isDead(connection, pace, patienceMs + (pace.isAll ? slowestMs(Math.min(size, BUFFERED_BYTES)) : 0))) over.abort();
-  };
-  const looking = setInterval(() => void look(), LOOK_FOR_STALL_MS);
+  const abort = () => over.abort();
+  const signal = AbortSignal.any([options.signal, over.signal, AbortSignal.timeout(STALLED_AFTER_MS + slowestMs(size))]);
+  const paced = options.pacing.begin({ size, patienceMs, signal, abort });
   try {
-    const { status, data, headers } = await ask({ ...PLAIN, transport: transportOf(connection), signal });
+    const { status, data, headers, request } = await send({ ...PLAIN, ...paced.config, signal }, paced);
+    // The answer came before the whole body was sent: the rest would take the link from other uploads.
+    const sent = request as ClientRequest;
+    if (!sent.writableFinished) sent.destroy();
     const date: unknown = headers.date;
     return {
       status,
@@ -117,37 +104,16 @@ async function exchanged(manner: Manner, size: number, patienceMs: number, ask: 
       retryAfterMs: retryAfter(headers['retry-after'], Date.parse(String(date))),
     };
   } catch (error) {
-    if (connection.wasKept && CLOSED.includes(codeOf(error) ?? '')) return exchanged(manner, size, patienceMs, ask);
+    const { request } = error as { readonly request?: ClientRequest };
+    if (request?.reusedSocket && CLOSED.includes(codeOf(error) ?? '')) return exchange(options, size, patienceMs, send);
     return { status: 0, text: messageOf(error), date: undefined, retryAfterMs: undefined };
   } finally {
-    clearInterval(looking);
-    connection.end();
-    over.abort();
+    paced.end();
+    abort();
   }
 }
 
-/** Whether nothing of what was given has arrived for so long, or nothing could be given. */
-async function isDead({ socket }: Connection, pace: Pace, patienceMs: number): Promise<boolean> {
-  if (!socket) return pace.stalledMs(performance.now()) > patienceMs;
-  const { given } = pace;
-  const onItsWay = await unsentOf(socket);
-  // Where nobody knows, the deadline ends it. What was given meanwhile is not in that number.
-  if (onItsWay === undefined || pace.given !== given) return false;
-  pace.see(performance.now(), onItsWay);
-  return pace.stalledMs(performance.now()) > patienceMs;
-}
-
-function slowestMs(bytes: number): number {
-  return Math.ceil(bytes / SLOWEST_BYTES_PER_SECOND) * 1_000;
-}
-
-function transportOf(connection: Connection) {
-  return {
-    request: (options: RequestOptions, answered: (answer: IncomingMessage) => void) => connection.request(options, answered),
-  };
-}
-
-/** Pure. @param value seconds, or a date, which is taken by the clock of who said it. @param saidMs that clock, NaN where it is unknown. */
+/** Pure. @param value seconds, or a date by the clock of its sender. @param saidMs that clock; NaN if it is unknown. */
 export function retryAfter(value: unknown, saidMs: number): number | undefined {
   const text = String(value ?? '').trim();
   const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - saidMs;

@@ -1,12 +1,11 @@
-// What is uploaded, and how its spool file is called: the name says all that its row says, so that a file whose row was lost is
-// taken up again. Pure.
+// An upload and the name of its spool file. The name has every field of the row, so that the row can be restored from the file. Pure.
 import type { UploadRow } from '../outbox/index.ts';
 
-/** Kinds and their content types, as the cloud takes them (contract, POST /uploads). */
+/** Content types that the cloud accepts, and their file extensions (docs/reference/protocol.md, Uploads). */
 export const CONTENT_TYPES = {
   'image/jpeg': 'jpg',
   'image/webp': 'webp',
-  /** Encrypted end to end: what is within, only its recipients know. */
+  /** Encrypted end to end: only the recipients know the content. */
   'application/age': 'age',
   'application/json': 'json',
   'application/gzip': 'gz',
@@ -21,15 +20,15 @@ export type UploadKind = (typeof UPLOAD_KINDS)[number];
 export interface NewUpload {
   readonly kind: UploadKind;
   readonly contentType: ContentType;
-  /** At most the cloud's 20 MiB; longer logs and backups come in slices. */
+  /** At most 20 MiB, the cloud's limit; longer logs and backups are sliced. */
   readonly bytes: Buffer;
   /** Wall time in milliseconds. */
   readonly takenAtMs: number;
-  /** What it belongs to; null: nothing that happened. */
+  /** Null: belongs to no incident. */
   readonly incident: string | null;
 }
 
-/** No incident is called so: ids are base64url of 16 characters or more. */
+/** Not an incident's id: those are base64url of at least 16 characters. */
 const NONE = '-';
 
 const NAME = /^(snapshot|clip|log|backup)\.(\d{1,16})\.([A-Za-z0-9_-]{1,64})\.([0-9a-f]{64})\.(jpg|webp|age|json|gz|bin)$/;
@@ -38,7 +37,7 @@ export function fileName({ kind, contentType, takenAtMs, incident }: Omit<NewUpl
   return `${kind}.${takenAtMs}.${incident ?? NONE}.${sha256}.${CONTENT_TYPES[contentType]}`;
 }
 
-/** @returns undefined for a name that is none of ours. */
+/** @returns undefined if the name is not that of a spool file. */
 export function rowOf(file: string, size: number, ranMs: number): UploadRow | undefined {
   const [, kind, takenAt, incident, sha256] = NAME.exec(file) ?? [];
   if (!kind || !incident || !sha256) return undefined;

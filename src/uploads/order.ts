@@ -1,10 +1,10 @@
-// Which upload goes first, and which is given up first where there is no room: what the family waits for leaves before anything
-// else and is the last to be let go. Pure.
+// Which upload goes first, and which is dropped first if space runs out. Pictures that the family waits for leave first and are dropped last.
+// Pure.
 import type { UploadRow } from '../outbox/index.ts';
 
 type Ranked = Pick<UploadRow, 'kind' | 'incident' | 'takenAtMs' | 'size'>;
 
-/** 0 is the most urgent: what belongs to an incident first, a log's part of it too. */
+/** 0 is the most urgent. Every file of an incident comes before all other files. */
 export function urgency({ kind, incident }: Pick<Ranked, 'kind' | 'incident'>): number {
   const rank = KINDS.indexOf(kind);
   return incident === null ? rank + KINDS.length : rank;
@@ -12,22 +12,22 @@ export function urgency({ kind, incident }: Pick<Ranked, 'kind' | 'incident'>): 
 
 const KINDS: readonly string[] = ['snapshot', 'clip', 'log', 'backup'];
 
-/** What somebody waits for. */
+/** A picture that a person waits for. */
 export function isPictureOfIncident({ kind, incident }: Pick<Ranked, 'kind' | 'incident'>): boolean {
   return incident !== null && (kind === 'snapshot' || kind === 'clip');
 }
 
-/** A part of what is longer than one object, and of which the robot remembers how far it is sent. */
+/** A slice of a log or backup; the robot remembers how much of the whole is spooled. */
 export function isSlice({ kind, incident }: Pick<Ranked, 'kind' | 'incident'>): boolean {
   return incident === null && (kind === 'log' || kind === 'backup');
 }
 
-/** What gives way to such a picture. */
+/** Files whose upload is interrupted for a picture of an incident. */
 export function givesWay({ kind }: Pick<Ranked, 'kind'>): boolean {
   return kind === 'log' || kind === 'backup';
 }
 
-/** 0 is given up first: logs, clips, snapshots of no incident, backups, and an incident's snapshots last. */
+/** 0 is dropped first: logs, clips, snapshots of no incident, backups, and last the snapshots of incidents. */
 function worth({ kind, incident }: Pick<Ranked, 'kind' | 'incident'>): number {
   if (kind === 'log') return 0;
   if (kind === 'clip') return 1;
@@ -35,12 +35,12 @@ function worth({ kind, incident }: Pick<Ranked, 'kind' | 'incident'>): number {
   return incident === null ? 2 : 4;
 }
 
-/** So often a file may fail by itself before it stands behind all others: it must not hold them up for ever. */
+/** After this many failures of its own, a file goes behind all others, so that it does not block them forever. */
 export const PATIENCE = 3;
 
 /**
- * The most urgent; of equals an incident's newest, else the oldest.
  * @param failed how often a file failed by itself.
+ * @returns the most urgent row. Among equals: of incidents' pictures the newest, else the oldest.
  */
 export function first<T extends Ranked>(rows: readonly T[], failed: (row: T) => number): T | undefined {
   const stubborn = (row: T) => (failed(row) >= PATIENCE ? failed(row) : 0);
@@ -49,11 +49,11 @@ export function first<T extends Ranked>(rows: readonly T[], failed: (row: T) => 
 }
 
 /**
- * @param room bytes that may be used.
- * @returns the rows to give up so that the rest fits, those of least worth and of these the oldest first.
+ * @param maxBytes bytes that the rows may take.
+ * @returns the rows to drop so that the rest fits: the least valuable first, and among these the oldest.
  */
-export function surplus<T extends Ranked>(rows: readonly T[], room: number): T[] {
-  let over = rows.reduce((sum, { size }) => sum + size, 0) - room;
+export function overLimit<T extends Ranked>(rows: readonly T[], maxBytes: number): T[] {
+  let over = rows.reduce((sum, { size }) => sum + size, 0) - maxBytes;
   return rows
     .toSorted((a, b) => worth(a) - worth(b) || a.takenAtMs - b.takenAtMs)
     .filter(({ size }) => {

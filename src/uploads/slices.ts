@@ -1,5 +1,5 @@
-// What is longer than one object, a log or a backup, in slices: each is spooled in the transaction that writes down how far it is, so
-// that a kill costs at most the slice that was being cut, and nothing is sent twice or left out. More than one get a manifest.
+// A log or backup in slices, each one object. Each slice is spooled in the transaction that records the progress, so that a kill costs at most
+// the slice that was being cut, and nothing is sent twice or left out. Two slices or more get a manifest.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { crashPoint, parseJson } from '../base/index.ts';
@@ -8,26 +8,26 @@ import type { NewUpload } from './item.ts';
 
 export const SLICE_BYTES = 8 * 1024 ** 2;
 
-/** What the cloud takes of one log or backup: its slices have their `taken_at` in common. */
+/** The most bytes that the cloud accepts for one log or backup, which is all slices with one `taken_at`. */
 const WHOLE_BYTES = { log: 40 * 1024 ** 2, backup: 190 * 1024 ** 2 } as const;
 
-/** A slice of a log can be read by itself; one of a backup is a part of a compressed file. */
+/** A slice of a log can be decompressed by itself; a slice of a backup is a part of one compressed file. */
 const CONTENT_TYPES = { log: 'application/gzip', backup: 'application/octet-stream' } as const;
 
 export interface Slice {
   /** At most {@link SLICE_BYTES}. */
   readonly bytes: Buffer;
-  /** Where the next one begins; as JSON it is remembered. */
+  /** Position of the next slice, stored as JSON. */
   readonly next: unknown;
   readonly isLast: boolean;
-  /** What the manifest says of it besides. */
+  /** Further fields of this slice in the manifest. */
   readonly about?: Readonly<Record<string, unknown>>;
 }
 
 export interface SlicesOptions {
   readonly kind: 'log' | 'backup';
   readonly notes: Notes;
-  /** Spools; false where there is no room for it. */
+  /** Spools; false if there is no space. */
   readonly add: (upload: NewUpload, within: () => void) => Promise<boolean>;
   /** Wall time in milliseconds. */
   readonly nowMs: () => number;
@@ -37,14 +37,14 @@ export interface Sent {
   readonly slices: number;
   /** Bytes. */
   readonly size: number;
-  /** False: there was no room for all of it; the rest goes the next time. */
+  /** False: the spool had no space for all of it; the next call sends the rest. */
   readonly whole: boolean;
 }
 
 const part = z.looseObject({ sha256: z.string(), size: z.number() });
 const progress = z.object({
   position: z.unknown(),
-  /** What was begun and is not sent whole. */
+  /** The log or backup that is not yet spooled whole. */
   open: z.object({ taken_at: z.number(), why: z.string(), slices: z.array(part) }).nullable(),
 });
 type Progress = z.infer<typeof progress>;
@@ -56,20 +56,21 @@ export class Slices {
     this.#options = options;
   }
 
-  /** Where the next slice begins; undefined before the first. */
+  /** Position of the next slice; undefined before the first. */
   get position(): unknown {
     return this.#read()?.position;
   }
 
-  /** Whether something was begun and has to be gone on with. */
+  /** Whether a log or backup is only partly spooled. */
   get isOpen(): boolean {
     return (this.#read()?.open ?? null) !== null;
   }
 
   /**
-   * Sends what there is from the remembered position on, or goes on with what was begun.
-   * @param why goes into the manifest.
-   * @param source slices from a position on. @throws what it throws, or a full disk's error.
+   * Spools the slices from the stored position on, or continues a partly spooled log or backup.
+   * @param why reason, stored in the manifest.
+   * @param source slices from a position on.
+   * @throws an error of `source`, or of a full disk.
    */
   async send(why: string, source: (position: unknown) => AsyncIterable<Slice>): Promise<Sent> {
     let { position, open } = this.#read() ?? { position: undefined, open: null };
@@ -87,19 +88,19 @@ export class Slices {
       open = isAlone ? null : next;
       slices++;
       size += slice.bytes.length;
-      const isFull = open && open.slices.reduce((sum, one) => sum + one.size, 0) + SLICE_BYTES > WHOLE_BYTES[this.#options.kind];
+      const isFull = open && open.slices.reduce((sum, slice) => sum + slice.size, 0) + SLICE_BYTES > WHOLE_BYTES[this.#options.kind];
       if (open && (slice.isLast || isFull)) {
         if (!(await this.#finish(position, open))) return { slices, size, whole: false };
         open = null;
       }
       if (slice.isLast) return { slices, size, whole: true };
     }
-    // Of what was begun there is no more: it was given up meanwhile, or ended exactly there.
+    // The partly spooled log or backup has no further slices: they were dropped meanwhile, or it ended exactly here.
     if (open && !(await this.#finish(position, open))) return { slices, size, whole: false };
     return { slices, size, whole: true };
   }
 
-  /** Begins anew at a position. */
+  /** Starts again at a position. */
   restart(position: unknown): void {
     this.#write({ position, open: null });
   }
@@ -116,7 +117,7 @@ export class Slices {
   }
 
   #read(): Progress | undefined {
-    // A garbled note counts as none: slices are sent again from the start rather than never.
+    // A damaged note counts as none: slices are sent again from the start rather than never.
     return progress.safeParse(parseJson(this.#options.notes.read(this.#name))).data;
   }
 

@@ -1,6 +1,6 @@
-// What waits to be uploaded, on disk: a file that has its name is whole, and has a row. Where the end came between the two, the next
-// start gives a picture its row; a slice of a log or backup goes, since its row would have said how far they are, so that it is cut
-// again. A row without its file is forgotten. Bounded in bytes and age.
+// Files that wait for their upload, on disk. A file with its final name is whole and has a row. After a crash between the two, the next start
+// adds the row of a picture; it deletes a slice of a log or backup, because the missing row would have recorded the progress, and the slice is
+// cut again. A row without its file is deleted. Bounded in bytes and age.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { crashPoint } from '../base/index.ts';
 import type { UploadRow, UploadRows } from '../outbox/index.ts';
 import { fileName, type NewUpload, rowOf } from './item.ts';
-import { isSlice, surplus } from './order.ts';
+import { isSlice, overLimit } from './order.ts';
 
 export interface SpoolOptions {
   readonly folder: string;
@@ -19,7 +19,7 @@ export interface SpoolOptions {
   readonly maxAgeMs: number;
   /** The robot's total running time, in milliseconds. */
   readonly ranMs: () => number;
-  /** Told of what was given up, and why. */
+  /** Called with the dropped rows and the reason. */
   readonly onDropped: (rows: readonly UploadRow[], why: 'space' | 'age') => void;
 }
 
@@ -35,7 +35,7 @@ export class Spool {
     this.#options = options;
   }
 
-  /** Ends what a crash left half done, in either way. @throws where the folder can't be used. */
+  /** Completes or undoes what a crash interrupted. @throws the disk's error if the folder cannot be used. */
   open(): void {
     const { folder, rows, ranMs } = this.#options;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -62,11 +62,10 @@ export class Spool {
   }
 
   /**
-   * Durable when it resolves.
    * @param within runs in the transaction of the row.
-   * @param onBegun told of it when it is about to be written.
-   * @returns undefined where there was no room for something of so little worth.
-   * @throws a full disk's error.
+   * @param onBegun called when the file is about to be written.
+   * @returns the row once it is durable; undefined if there was no space for an upload of this value.
+   * @throws the error of a full disk.
    */
   put(upload: NewUpload, within?: () => void, onBegun?: (row: UploadRow) => void): Promise<UploadRow | undefined> {
     const done = this.#writing.then(() => this.#put(upload, within, onBegun));
@@ -74,7 +73,7 @@ export class Spool {
     return done;
   }
 
-  /** Gives up what is too old or too much. */
+  /** Drops files above the limits of age and bytes. */
   trim(): void {
     const { maxAgeMs, maxBytes, ranMs } = this.#options;
     const oldest = ranMs() - maxAgeMs;
@@ -82,10 +81,10 @@ export class Spool {
       this.#rows.filter((row) => row.ranMs < oldest),
       'age',
     );
-    this.#drop(surplus(this.#rows, maxBytes), 'space');
+    this.#drop(overLimit(this.#rows, maxBytes), 'space');
   }
 
-  /** Forgets one whose event is written, or that can never be uploaded. */
+  /** Removes a file whose event is written, or that can never be uploaded. */
   remove(row: UploadRow): void {
     this.#rows = this.#rows.filter(({ file }) => file !== row.file);
     this.#remove(row.file);
@@ -101,7 +100,7 @@ export class Spool {
       rows.add(known, within);
       return known;
     }
-    const over = surplus([...this.#rows, row], maxBytes);
+    const over = overLimit([...this.#rows, row], maxBytes);
     if (over.includes(row)) {
       onDropped([row], 'space');
       return undefined;
@@ -146,7 +145,7 @@ export class Spool {
     if (rows.length > 0) this.#options.onDropped(rows, why);
   }
 
-  /** The file first: a row without a file is forgotten at the next start, a file without a row would be sent. */
+  /** The file first: the next start deletes a row without a file, but would send a file without a row. */
   #remove(file: string): void {
     rmSync(join(this.#options.folder, file), { force: true });
     this.#options.rows.forget(file);

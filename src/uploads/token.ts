@@ -1,73 +1,73 @@
-// The robot says who it is with its own X.509 key: a token for the cloud's API, good once and for minutes (contract, device auth).
-// Its time is the cloud's, once the cloud has told it: a wrong clock must not stop pictures.
+// Tokens for the cloud's API, signed with the robot's X.509 key, each for one use and minutes (docs/reference/protocol.md, Device auth). They
+// use the cloud's time once it is known: a wrong clock must not stop pictures.
 import { createHash, createPrivateKey, type KeyObject, randomUUID, X509Certificate } from 'node:crypto';
 import type { Clock } from '../clock/index.ts';
 
 export interface DeviceTokensOptions {
   readonly thing: string;
-  /** PEM: the certificate, and what follows it in the file; its key. Looked at for each token, since it may be renewed. */
+  /** PEM: the certificate with its chain, and its key. Read for each token, because the certificate may be renewed. */
   readonly credentials: { readonly cert: string; readonly key: string };
   /** The API's origin. */
   readonly audience: string;
   readonly clock: Pick<Clock, 'wall' | 'mono'>;
 }
 
-/** Less than the 5 minutes the cloud allows. */
+/** Less than the 5 minutes that the cloud allows. */
 const LIFETIME_S = 240;
-/** One made ahead is good this long: half of its life is left for its way, and for a clock that is off. */
+/** A token made ahead is used up to this age: half of its lifetime remains for the transfer and a wrong clock. */
 const AHEAD_MS = (LIFETIME_S / 2) * 1_000;
-/** As often one is made ahead, so that there always is one. */
+/** A token is made ahead this often, so that there always is one. */
 export const PREPARE_EVERY_MS = AHEAD_MS / 2;
 
 const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
-/** Read once, until they are renewed. */
+/** Parsed credentials, kept until the credentials are renewed. */
 interface Signer {
   readonly cert: string;
   readonly key: string;
   readonly privateKey: KeyObject;
   readonly fingerprint: string;
-  /** Of base64: a kilobyte and more, which most clouds need not be told, since they know the fingerprint. */
+  /** Base64 of DER: over a kilobyte, sent only to a cloud that does not know the fingerprint. */
   readonly chain: string[];
 }
 
 export class DeviceTokens {
   readonly #options: DeviceTokensOptions;
-  /** The cloud's time when this robot's monotonic clock was at 0: however the wall clock is set afterwards. */
+  /** The cloud's time at 0 of this robot's monotonic clock; later changes of the wall clock do not matter. */
   #cloudAtZeroMs: number | undefined;
   #isChainSent = false;
   #signer: Signer | undefined;
-  /** Signed while there was time for it. */
+  /** The token that was made ahead. */
   #ahead: { readonly token: Promise<string>; readonly madeMs: number; readonly cert: string } | undefined;
 
   constructor(options: DeviceTokensOptions) {
     this.#options = options;
   }
 
-  /** By how many milliseconds the cloud's clock is ahead of this robot's; undefined until it told its time. */
+  /** Milliseconds by which the cloud's clock is ahead of this robot's; undefined until the cloud's time is known. */
   get aheadMs(): number | undefined {
     const { clock } = this.#options;
     return this.#cloudAtZeroMs === undefined ? undefined : this.#cloudAtZeroMs + clock.mono() - clock.wall();
   }
 
-  /** From now on tokens have the cloud's time. @param date the `Date` of any of its answers. */
-  heard(date: string | undefined): void {
+  /** From now on tokens use the cloud's time. @param date the header `Date` of any answer of the cloud. */
+  setTime(date: string | undefined): void {
     this.#ahead = undefined;
     const toldMs = Date.parse(date ?? '');
     if (Number.isFinite(toldMs)) this.#cloudAtZeroMs = toldMs - this.#options.clock.mono();
   }
 
-  /** The cloud knew no better: from now on tokens have the certificate itself. */
-  refused(): void {
+  /** From now on tokens carry the certificate chain: the cloud refused a token that only names the fingerprint. */
+  sendChain(): void {
     this.#ahead = undefined;
     this.#isChainSent = true;
   }
 
-  /** Makes the next token ahead, unless there is one: after a fall a millisecond counts, and before it there is time. */
+  /** Makes the next token ahead, unless a young one exists: after a fall every millisecond counts. */
   prepare(): void {
     if (this.#age() < PREPARE_EVERY_MS) return;
     const token = this.#make();
-    // Whoever asks for it hears of it.
+    // The caller of `sign` gets the error.
     token.catch(() => {});
     this.#ahead = { token, madeMs: this.#options.clock.mono(), cert: this.#options.credentials.cert };
   }
@@ -78,7 +78,7 @@ export class DeviceTokens {
     return token ?? this.#make();
   }
 
-  /** In milliseconds, of what was made ahead with the certificate of now. */
+  /** Milliseconds since the token was made ahead; infinite if none was made with the present certificate. */
   #age(): number {
     const { clock, credentials } = this.#options;
     return this.#ahead?.cert === credentials.cert ? clock.mono() - this.#ahead.madeMs : Number.POSITIVE_INFINITY;

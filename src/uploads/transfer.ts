@@ -1,77 +1,81 @@
-// One upload, from asking for its URL until the cloud says that it has it: the cloud's word counts, not the store's. A URL that has
-// expired is asked for anew, what the store has already is asked about.
+// One upload, from the request for its URL until the cloud confirms it: the cloud's answer counts, not the store's. If the URL has expired,
+// the robot requests another; if the store already has the object, the robot asks the cloud.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import * as z from 'zod';
 import { crashPoint, messageOf, parseJson } from '../base/index.ts';
 import type { UploadRow } from '../outbox/index.ts';
-import { type Answer, type Manner, postJson, putFile } from './http.ts';
+import { type Answer, postJson, putFile, type RequestOptions } from './http.ts';
 import { contentTypeOf } from './item.ts';
 import type { DeviceTokens } from './token.ts';
 
-export interface TransferParts extends Omit<Manner, 'signal'> {
+export interface TransferParts extends Omit<RequestOptions, 'signal'> {
   /** The API's origin. */
   readonly api: string;
   readonly tokens: DeviceTokens;
 }
 
 export type Outcome =
-  | { readonly is: 'stored'; readonly uploadId: string; readonly objectKey: string }
+  | { readonly result: 'stored'; readonly uploadId: string; readonly objectKey: string }
   | {
-      readonly is: 'later';
+      readonly result: 'later';
       readonly why: string;
       /**
-       * Whose fault it is: another upload would meet the same on the `way`, or this `file` alone did, or it may be `either`; `share`: what the
-       * cloud takes of this robot is used up, for all that is not more urgent than this.
+       * The cause. `path`: another upload would fail too; `file`: only this one fails; `either`: unknown which. `share`: this robot's daily
+       * share is used up for everything that is not more urgent than this file.
        */
-      readonly fault: 'way' | 'file' | 'either' | 'share';
-      /** What was asked for. */
+      readonly fault: 'path' | 'file' | 'either' | 'share';
+      /** Retry-After, in milliseconds. */
       readonly afterMs: number | undefined;
     }
-  /** The cloud will never take it. */
-  | { readonly is: 'refused'; readonly why: string };
+  /** The cloud will never accept it. */
+  | { readonly result: 'refused'; readonly why: string };
 
 const announcement = z.union([
   z.object({ upload_id: z.string(), object_key: z.string(), done: z.literal(true) }),
   z.object({ upload_id: z.string(), object_key: z.string(), url: z.url(), headers: z.record(z.string(), z.string()) }),
 ]);
 
-/** Asked, put, asked whether it is there; and once more for a URL that had expired. */
+/** Request, PUT, confirmation; and once more after an expired URL. */
 const ROUNDS = 3;
 
-/** These say that the request itself is wrong, whenever it is made. */
+/** Statuses that mean that the request itself is wrong; a later try fails too. */
 const NEVER = [400, 409, 413, 422];
 
-/** @param source the file's path, or what it has, which then need not be on disk yet. */
+/** @param source the file's path, or its bytes, which may not be on disk yet. */
 export async function transfer(row: UploadRow, source: string | Buffer, parts: TransferParts, signal: AbortSignal): Promise<Outcome> {
   const missing = typeof source === 'string' ? await whyNotWhole(row, source) : undefined;
-  if (missing !== undefined) return { is: 'refused', why: missing };
+  if (missing !== undefined) return { result: 'refused', why: missing };
   let last = 'the store said yes, and the cloud does not find it there';
   for (let round = 0; round < ROUNDS; round++) {
-    const asked = await ask(row, parts, signal);
-    if (NEVER.includes(asked.status)) return { is: 'refused', why: said('the cloud', asked) };
+    const asked = await announce(row, parts, signal);
+    if (NEVER.includes(asked.status)) return { result: 'refused', why: textOf('the cloud', asked) };
     if (asked.status !== 200 && asked.status !== 201)
-      return { is: 'later', why: said('the cloud', asked), fault: asked.status === 429 ? 'share' : 'way', afterMs: asked.retryAfterMs };
+      return {
+        result: 'later',
+        why: textOf('the cloud', asked),
+        fault: asked.status === 429 ? 'share' : 'path',
+        afterMs: asked.retryAfterMs,
+      };
     const found = announcement.safeParse(parseJson(asked.text)).data;
-    if (!found) return { is: 'later', why: 'the cloud answered something that is no upload', fault: 'way', afterMs: undefined };
-    if ('done' in found) return { is: 'stored', uploadId: found.upload_id, objectKey: found.object_key };
+    if (!found) return { result: 'later', why: 'the cloud answered something that is no upload', fault: 'path', afterMs: undefined };
+    if ('done' in found) return { result: 'stored', uploadId: found.upload_id, objectKey: found.object_key };
     crashPoint('upload_announced');
     const { url, headers } = found;
-    const { bytesPerSecond, way, yields } = parts;
-    const put = await putFile({ url, headers, source, size: row.size, bytesPerSecond, way, yields, signal });
+    const put = await putFile({ url, headers, source, size: row.size, pacing: parts.pacing, signal });
     crashPoint('upload_put');
     if (isStored(put.status)) continue;
-    last = said('the object store', put);
-    // A URL may have expired while the link was slow; a signature that is wrong stays so, and is met again in the next rounds.
+    last = textOf('the object store', put);
+    // The URL may have expired on a slow link. A wrong signature stays wrong, and fails in the next rounds too.
     if (put.status === 403) continue;
-    // 408, 429, 5xx or nothing: the store or the way to it, or a file that something on the way does not let through.
+    // 408, 429, 5xx or no answer: the store or the path to it fails, or something on the path blocks this file.
     const fault = put.status === 0 || put.status === 408 || put.status === 429 || put.status >= 500 ? 'either' : 'file';
-    return { is: 'later', why: last, fault, afterMs: put.retryAfterMs };
+    return { result: 'later', why: last, fault, afterMs: put.retryAfterMs };
   }
-  return { is: 'later', why: last, fault: 'file', afterMs: undefined };
+  return { result: 'later', why: last, fault: 'file', afterMs: undefined };
 }
 
-/** @returns why the file can never be uploaded; undefined where it is what its row says. */
+/** @returns why the file can never be uploaded; undefined if it has the size and hash of its row. */
 async function whyNotWhole({ size, sha256 }: UploadRow, path: string): Promise<string | undefined> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -92,23 +96,23 @@ function isStored(status: number): boolean {
   return status === 200 || status === 412;
 }
 
-/** Asks for a URL, or whether it is there already. */
-async function ask(row: UploadRow, { api, tokens, ...manner }: TransferParts, signal: AbortSignal): Promise<Answer> {
+/** Requests a URL, or the confirmation that the object is stored. */
+async function announce(row: UploadRow, { api, tokens, pacing }: TransferParts, signal: AbortSignal): Promise<Answer> {
   const { kind, size, sha256, takenAtMs: taken_at, incident } = row;
   const body = { kind, content_type: contentTypeOf(row.file), size, sha256, taken_at, incident };
   const send = async () => {
-    const answer = await postJson(`${api}/uploads`, await tokens.sign(), body, { ...manner, signal });
-    tokens.heard(answer.date);
+    const answer = await postJson(`${api}/uploads`, await tokens.sign(), body, { pacing, signal });
+    tokens.setTime(answer.date);
     return answer;
   };
   const answer = await send();
   if (answer.status !== 401) return answer;
-  tokens.refused();
+  tokens.sendChain();
   return send();
 }
 
-/** For a person: at most a line of what was answered, which of S3 is XML with a code in it. */
-function said(who: string, { status, text }: Answer): string {
+/** For a person: at most a line of the answer. S3 answers XML with a code. */
+function textOf(who: string, { status, text }: Answer): string {
   if (status === 0) return `${who} was not reached: ${text}`;
   const detail = z.object({ detail: z.string() }).safeParse(parseJson(text)).data?.detail ?? /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? '';
   return `${who} answered ${status}${detail ? `: ${detail.slice(0, 200)}` : ''}`;

@@ -1,14 +1,16 @@
-// Uploads, one at a time, the most urgent first: a file that was spooled is in the store and the cloud has said so, or it still
-// waits; then an event says it. Trying goes on for days; an incident's picture takes the link from a log.
+// Uploads the spooled files one at a time, the most urgent first. A file waits until it is in the object store and the cloud has confirmed it;
+// then an event reports it. Retries go on for days. A picture of an incident interrupts the upload of a log.
 
 import { type BackoffLimits, backoffMs, crashPoint, messageOf, wait } from '../base/index.ts';
 import { CLOCKS_DIFFER_MS, type Clock } from '../clock/index.ts';
 import type { Outbox, UploadRow, UploadRows } from '../outbox/index.ts';
 import type { Problems, UploadsStatus } from '../status/index.ts';
+import { AdaptivePacing } from './adaptive/pacing.ts';
+import { FixedPacing } from './fixed.ts';
 import { loadHttp } from './http.ts';
 import type { NewUpload, UploadKind } from './item.ts';
 import { first, givesWay, isPictureOfIncident, PATIENCE } from './order.ts';
-import type { Way } from './pace.ts';
+import type { Pacing } from './pacing.ts';
 import { Spool, type SpoolOptions } from './spool.ts';
 import { DeviceTokens, PREPARE_EVERY_MS } from './token.ts';
 import { type Outcome, transfer } from './transfer.ts';
@@ -20,6 +22,7 @@ export interface UploadsOptions extends Pick<SpoolOptions, 'folder' | 'maxBytes'
   readonly api: string;
   /** Kilobits a second; null: no limit. */
   readonly maxKbps: number | null;
+  readonly pacing: 'fixed' | 'adaptive';
   readonly backoff: BackoffLimits;
   readonly rows: UploadRows;
   readonly outbox: Outbox;
@@ -33,7 +36,7 @@ interface Delay {
   readonly tries: number;
   /** Monotonic milliseconds. */
   readonly untilMs: number;
-  /** Until then because it was asked for. */
+  /** The server asked for this delay (Retry-After). */
   readonly asked: boolean;
 }
 
@@ -48,32 +51,38 @@ interface Sending {
 export class Uploads {
   readonly #options: UploadsOptions;
   readonly #spool: Spool;
-  readonly #way: Way = {};
+  readonly #pacing: Pacing;
   readonly #tokens: DeviceTokens;
-  /** While the way is blocked for all. */
+  /** Holds all uploads: the path or the cloud fails. */
   #delay = NO_DELAY;
-  /** While the cloud takes nothing but pictures of incidents: the day's share has a reserve for them. */
+  /** Holds all uploads but pictures of incidents: the daily share has a reserve for these. */
   #shareDelay = NO_DELAY;
   readonly #delays = new Map<string, Delay>();
   #waiting = new AbortController();
-  /** While it runs. */
+  /** Defined while `run` runs. */
   #signal: AbortSignal | undefined;
-  /** What is being sent. */
+  /** The upload in progress. */
   #current: Sending | undefined;
 
   constructor(options: UploadsOptions) {
-    const { thing, credentials, api: audience, clock } = options;
+    const { thing, credentials, api: audience, clock, maxKbps, outbox } = options;
     this.#options = options;
+    const link = {
+      bytesPerSecond: maxKbps === null ? null : maxKbps * BYTES_PER_KBIT,
+      // An event too: two messages at once would stand before the next alert.
+      yields: () => outbox.isOnItsWay('alert') || outbox.isOnItsWay('event'),
+    };
+    this.#pacing = options.pacing === 'adaptive' ? new AdaptivePacing(link) : new FixedPacing(link);
     this.#tokens = new DeviceTokens({ thing, credentials, audience, clock });
-    this.#spool = new Spool({ ...options, onDropped: (rows, why) => this.#tellDropped(rows, why) });
+    this.#spool = new Spool({ ...options, onDropped: (rows, why) => this.#reportDropped(rows, why) });
   }
 
-  /** Takes up what waits on disk. @throws where the spool can't be used. */
+  /** Takes over the files that wait on disk. @throws the disk's error if the spool cannot be used. */
   start(): void {
     this.#spool.open();
   }
 
-  /** Files that wait. */
+  /** How many files wait. */
   get waiting(): number {
     return this.#spool.waiting.length;
   }
@@ -89,33 +98,33 @@ export class Uploads {
     };
   }
 
-  /** How many of one kind wait. */
+  /** How many files of a kind wait. */
   waitingOf(kind: UploadKind): number {
     return this.#spool.waiting.filter((row) => row.kind === kind).length;
   }
 
   /**
-   * Durable when it resolves to true; false where there was no room for it.
-   * @param within runs in the transaction that records it.
-   * @throws a full disk's error.
+   * @param within runs in the transaction that records the upload.
+   * @returns true once the upload is durable; false if the spool had no space for it.
+   * @throws the error of a full disk.
    */
   async add(upload: NewUpload, within?: () => void): Promise<boolean> {
     const row = await this.#put(upload, within);
     if (!row) return false;
     if (isPictureOfIncident(row)) {
-      // What gives way is begun anew afterwards.
+      // The interrupted upload starts again afterwards.
       if (this.#current && givesWay(this.#current.row)) this.#current.aborting.abort();
-      // Whatever blocks the way: it is tried once more, unless the cloud asked to be left alone.
+      // One immediate try, whatever failed before, unless the server asked for a delay.
       if (!this.#delay.asked) this.#delay = { ...this.#delay, untilMs: 0 };
     }
     this.#waiting.abort();
     return true;
   }
 
-  /** Uploads until the signal fires. Never throws: what fails, the disk too, is said and tried again. */
+  /** Uploads until the signal fires. Never throws: every failure, of the disk too, is reported and tried again. */
   async run(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
-    // What takes long the first time, not in the middle of an alert.
+    // Loading axios and signing take long the first time; an alert must not wait for them.
     await Promise.all([loadHttp(), this.#tokens.sign()]).catch((error: unknown) =>
       this.#options.problems.raise('uploads_failing', messageOf(error)),
     );
@@ -132,7 +141,7 @@ export class Uploads {
     }
   }
 
-  /** What is to be uploaded now. While a picture of an incident waits, no log or backup is begun, unless it is that picture's own fault. */
+  /** The upload to start now. While a picture of an incident waits, no log or backup starts, unless only that picture keeps failing. */
   #next(now: number): UploadRow | undefined {
     if (this.#delay.untilMs > now) return undefined;
     const { waiting } = this.#spool;
@@ -145,7 +154,7 @@ export class Uploads {
 
   readonly #failed = ({ file }: UploadRow): number => this.#delays.get(file)?.tries ?? 0;
 
-  /** Into the spool. A picture that is the next one is sent while it is being written: syncing takes a card as long as sending a link. */
+  /** Spools. If a picture is next in the order, it is sent while it is written: an SD card takes as long to sync as a link to send. */
   async #put(upload: NewUpload, within?: () => void): Promise<UploadRow | undefined> {
     let ahead: Sending | undefined;
     let row: UploadRow | undefined;
@@ -158,31 +167,24 @@ export class Uploads {
         this.#current = ahead;
       });
     } finally {
-      if (ahead && !row) this.#breakOff(ahead);
+      if (ahead && !row) this.#cancel(ahead);
     }
     return row;
   }
 
-  #breakOff(sending: Sending): void {
+  #cancel(sending: Sending): void {
     sending.aborting.abort();
     if (this.#current === sending) this.#current = undefined;
     this.#waiting.abort();
   }
 
   #send(row: UploadRow, source: string | Buffer, signal: AbortSignal): Sending {
-    const { api, maxKbps, outbox } = this.#options;
+    const { api } = this.#options;
     const aborting = new AbortController();
-    const parts = {
-      api,
-      tokens: this.#tokens,
-      bytesPerSecond: maxKbps === null ? null : maxKbps * BYTES_PER_KBIT,
-      way: this.#way,
-      // Nothing should be in an alert's way; and two messages at once stand before the next one.
-      yields: () => outbox.isOnItsWay('alert') || outbox.isOnItsWay('event'),
-    };
+    const parts = { api, tokens: this.#tokens, pacing: this.#pacing };
     const outcome = transfer(row, source, parts, AbortSignal.any([signal, aborting.signal]))
-      .catch((error: unknown): Outcome => ({ is: 'later', why: messageOf(error), fault: 'file', afterMs: undefined }))
-      .finally(() => this.tellClock());
+      .catch((error: unknown): Outcome => ({ result: 'later', why: messageOf(error), fault: 'file', afterMs: undefined }))
+      .finally(() => this.reportClock());
     return { row, aborting, outcome };
   }
 
@@ -192,13 +194,13 @@ export class Uploads {
     return Math.max(this.#delay.untilMs, share, this.#delays.get(row.file)?.untilMs ?? 0);
   }
 
-  /** @param now when nothing was found to do: what has become due since is waited for not at all. */
+  /** @param now the time at which no upload was due: for an upload that has become due since, it does not wait. */
   async #idle(now: number, signal: AbortSignal): Promise<void> {
     this.#spool.trim();
     this.#tokens.prepare();
     this.#waiting = new AbortController();
     const due = this.#spool.waiting.map((row) => this.#dueMs(row));
-    // What was ready then is held by another, and waits for that one.
+    // An upload whose time has passed is held by another upload, and waits for that one.
     const untilMs = Math.min(now + PREPARE_EVERY_MS, ...due.filter((ms) => ms > now));
     await wait(Math.max(1, untilMs - now), AbortSignal.any([signal, this.#waiting.signal]));
   }
@@ -208,14 +210,14 @@ export class Uploads {
     this.#current = current;
     const outcome = await current.outcome;
     if (this.#current === current) this.#current = undefined;
-    // What was spooled and dropped meanwhile has no row to end.
+    // The file may have been dropped meanwhile.
     if (!this.#spool.waiting.includes(row)) return;
-    if (outcome.is === 'stored') this.#stored(row, outcome);
-    else if (outcome.is === 'refused') this.#refused(row, outcome.why);
+    if (outcome.result === 'stored') this.#stored(row, outcome);
+    else if (outcome.result === 'refused') this.#refused(row, outcome.why);
     else if (!signal.aborted && !current.aborting.signal.aborted) this.#later(row, outcome);
   }
 
-  #stored(row: UploadRow, { uploadId: upload_id, objectKey: object_key }: Outcome & { is: 'stored' }): void {
+  #stored(row: UploadRow, { uploadId: upload_id, objectKey: object_key }: Outcome & { result: 'stored' }): void {
     const { outbox, rows, problems, clock } = this.#options;
     const { sha256, size, incident } = row;
     const body = { kind: 'uploaded' as const, upload_id, object_key, sha256, size, ...(incident === null ? {} : { incident }) };
@@ -224,7 +226,7 @@ export class Uploads {
     this.#delays.delete(row.file);
     problems.clear('uploads_dropped');
     if (this.#shareDelay.untilMs <= clock.mono()) problems.clear('uploads_failing');
-    // The file stays until the event is on disk; where that fails the cloud is asked again, and says that it is done.
+    // The file stays until the event is on disk. If the write fails, the cloud is asked again and answers that the upload is done.
     try {
       outbox.append({ class: 'event', body }, () => rows.markTold(row.file));
       outbox.flush();
@@ -242,14 +244,14 @@ export class Uploads {
     this.#spool.remove(row);
   }
 
-  #later(row: UploadRow, { why, fault, afterMs }: Outcome & { is: 'later' }): void {
+  #later(row: UploadRow, { why, fault, afterMs }: Outcome & { result: 'later' }): void {
     this.#options.problems.raise('uploads_failing', `${why}; ${this.waiting} wait`);
     if (fault === 'share' && !isPictureOfIncident(row)) {
       this.#shareDelay = this.#longer(this.#shareDelay, afterMs);
       return;
     }
     if (fault !== 'file') this.#delay = this.#longer(this.#delay, afterMs);
-    if (fault === 'way' || fault === 'share') return;
+    if (fault === 'path' || fault === 'share') return;
     const own = this.#longer(this.#delays.get(row.file) ?? NO_DELAY, afterMs);
     this.#delays.set(row.file, fault === 'file' ? own : { ...own, untilMs: 0 });
   }
@@ -260,8 +262,8 @@ export class Uploads {
     return { tries: tries + 1, untilMs, asked: afterMs !== undefined };
   }
 
-  /** Says whether this robot's clock and the cloud's differ, where the cloud ever told its time. */
-  tellClock(): void {
+  /** Raises or clears the problem that this robot's clock and the cloud's differ, if the cloud's time is known. */
+  reportClock(): void {
     const { problems } = this.#options;
     const { aheadMs } = this.#tokens;
     if (aheadMs === undefined) return;
@@ -274,9 +276,9 @@ export class Uploads {
     problems.raise('clock_differs', `this robot’s clock is ${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} the cloud’s`);
   }
 
-  #tellDropped(rows: readonly UploadRow[], why: 'space' | 'age'): void {
+  #reportDropped(rows: readonly UploadRow[], why: 'space' | 'age'): void {
     for (const { file } of rows) this.#delays.delete(file);
-    if (this.#current && rows.includes(this.#current.row)) this.#breakOff(this.#current);
+    if (this.#current && rows.includes(this.#current.row)) this.#cancel(this.#current);
     const limit = why === 'space' ? 'uploads.max_size' : 'uploads.max_age';
     this.#options.problems.raise('uploads_dropped', `${rows.length} (${[...new Set(rows.map(({ kind }) => kind))].join(', ')}): ${limit}`);
   }

@@ -52,7 +52,7 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
         },
         status: () => ({ waiting: 0, of_incidents: 0, bytes: 0, oldest_ms: null }),
         waitingOf: () => 0,
-        tellClock: () => {},
+        reportClock: () => {},
         stop: async () => {},
       },
       clock,

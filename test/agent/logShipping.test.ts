@@ -45,7 +45,7 @@ describe('the log after an alert', () => {
         },
         status: () => ({ waiting: 0, of_incidents: 0, bytes: 0, oldest_ms: null }),
         waitingOf: () => 0,
-        tellClock: () => {},
+        reportClock: () => {},
         stop: async () => {},
       },
       notes: new Notes(bench.db),

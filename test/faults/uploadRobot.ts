@@ -40,6 +40,7 @@ export class UploadRobot {
       credentials,
       api: cloud.origin,
       maxKbps: null,
+      pacing: 'fixed',
       folder: join(folder, 'uploads'),
       maxBytes: MAX_BYTES,
       maxAgeMs: 86_400_000,

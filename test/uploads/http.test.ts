@@ -10,98 +10,108 @@ import { afterEach, describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { benchCertificates, readCredentials } from '../../src/identity/index.ts';
-import { postJson, putFile } from '../../src/uploads/http.ts';
+import { AdaptivePacing } from '../../src/uploads/adaptive/pacing.ts';
+import { FixedPacing } from '../../src/uploads/fixed.ts';
+import { postJson, putFile, retryAfter } from '../../src/uploads/http.ts';
+import type { UploadLink } from '../../src/uploads/pacing.ts';
 import { DeviceTokens } from '../../src/uploads/token.ts';
 import { freePort } from '../support/ports.ts';
 
-describe('a connection of the uploads', () => {
-  let server: Server;
-  const manner = { way: {}, yields: () => false, bytesPerSecond: null, signal: new AbortController().signal };
-  const sockets: Socket[] = [];
+const PACINGS = { fixed: FixedPacing, adaptive: AdaptivePacing };
 
-  /** @param isAnswered whether the nth request is, or its connection reset. */
-  const serve = async (isAnswered: (nth: number) => boolean): Promise<string> => {
-    let requests = 0;
-    sockets.length = 0;
-    server = createServer((request, answer) => {
-      sockets.push(request.socket);
-      if (isAnswered(++requests)) request.resume().once('end', () => answer.end('yes'));
-      else request.socket.resetAndDestroy();
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  };
+for (const [name, PacingOf] of Object.entries(PACINGS)) {
+  const pacingOf = (link: Partial<UploadLink> = {}) => new PacingOf({ bytesPerSecond: null, yields: () => false, ...link });
 
-  afterEach(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  describe(`a connection of the uploads, ${name} pacing`, () => {
+    let server: Server;
+    const options = { pacing: pacingOf(), signal: new AbortController().signal };
+    const sockets: Socket[] = [];
 
-  it('is kept for the next request', async () => {
-    const url = await serve(() => true);
-    for (let n = 0; n < 3; n++) assert.equal((await postJson(url, 'token', {}, manner)).status, 200);
-    assert.equal(new Set(sockets).size, 1);
-  });
-
-  it('that was kept and is ended by the other side just then is no failure: it is asked once more on a new one', async () => {
-    const url = await serve((nth) => nth !== 2);
-    for (let n = 0; n < 2; n++) assert.equal((await postJson(url, 'token', {}, manner)).status, 200);
-    assert.equal(sockets.length, 3);
-  });
-
-  it('that is ended right after it was made is a failure', async () => {
-    const url = await serve(() => false);
-    const { status, text } = await postJson(url, 'token', {}, manner);
-    assert.deepEqual([status, sockets.length], [0, 1]);
-    assert.match(text, /ECONNRESET|hang up/);
-  });
-});
-
-describe('a file that is answered before all of it was sent', () => {
-  it('is sent no further, and the next one goes on another connection', async () => {
-    const lengths: number[] = [];
-    const server = createServer((request, answer) => {
-      const nth = lengths.push(0) - 1;
-      request.on('data', (bytes: Buffer) => {
-        lengths[nth] = (lengths[nth] ?? 0) + bytes.length;
+    /** @param isAnswered whether the nth request is, or its connection reset. */
+    const serve = async (isAnswered: (nth: number) => boolean): Promise<string> => {
+      let requests = 0;
+      sockets.length = 0;
+      server = createServer((request, answer) => {
+        sockets.push(request.socket);
+        if (isAnswered(++requests)) request.resume().once('end', () => answer.end('yes'));
+        else request.socket.resetAndDestroy();
       });
-      if (nth === 0) answer.writeHead(403).end('expired');
-      else request.once('end', () => answer.end());
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    try {
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      const { signal } = new AbortController();
-      const source = Buffer.alloc(50_000, 'x');
-      const headers = { 'content-length': String(source.length) };
-      // The head gets through, the rest is held up by something more urgent.
-      const put = { url, headers, source, size: source.length, bytesPerSecond: null, way: {}, signal };
-      const refused = await putFile({ ...put, yields: () => lengths.length === 1 });
-      assert.deepEqual([refused.status, refused.text], [403, 'expired']);
-      assert.equal((await putFile({ ...put, yields: () => false })).status, 200);
-      assert.ok((lengths[0] ?? 0) < source.length, `${lengths[0]} bytes after it was refused`);
-      assert.equal(lengths[1], source.length);
-    } finally {
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    };
+
+    afterEach(() => {
       server.closeAllConnections();
       server.close();
-    }
-  });
-});
+    });
 
-describe('a file whose connection is refused', () => {
-  it('is let go of with the request, and not at some deadline of minutes', async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-put-'));
-    t.after(() => rmSync(folder, { recursive: true }));
-    const source = join(folder, 'log');
-    writeFileSync(source, 'lines');
-    const url = `http://127.0.0.1:${await freePort()}`;
-    const { signal } = new AbortController();
-    const isOpen = () => readdirSync('/proc/self/fd').some((fd) => linkOf(`/proc/self/fd/${fd}`) === source);
-    const put = { url, headers: {}, source, size: 5, bytesPerSecond: null, way: {}, yields: () => false, signal };
-    assert.equal((await putFile(put)).status, 0);
-    for (const untilMs = performance.now() + 5_000; isOpen(); await nextTurn()) assert.ok(performance.now() < untilMs, 'it is still open');
+    it('is kept for the next request', async () => {
+      const url = await serve(() => true);
+      for (let n = 0; n < 3; n++) assert.equal((await postJson(url, 'token', {}, options)).status, 200);
+      assert.equal(new Set(sockets).size, 1);
+    });
+
+    it('that was kept and is ended by the other side just then is no failure: it is asked once more on a new one', async () => {
+      const url = await serve((nth) => nth !== 2);
+      for (let n = 0; n < 2; n++) assert.equal((await postJson(url, 'token', {}, options)).status, 200);
+      assert.equal(sockets.length, 3);
+    });
+
+    it('that is ended right after it was made is a failure', async () => {
+      const url = await serve(() => false);
+      const { status, text } = await postJson(url, 'token', {}, options);
+      assert.deepEqual([status, sockets.length], [0, 1]);
+      assert.match(text, /ECONNRESET|hang up/);
+    });
   });
-});
+
+  describe(`a file that is answered before all of it was sent, ${name} pacing`, () => {
+    it('is sent no further, and the next one goes on another connection', async () => {
+      const lengths: number[] = [];
+      const server = createServer((request, answer) => {
+        const nth = lengths.push(0) - 1;
+        request.on('data', (bytes: Buffer) => {
+          lengths[nth] = (lengths[nth] ?? 0) + bytes.length;
+        });
+        if (nth === 0) answer.writeHead(403).end('expired');
+        else request.once('end', () => answer.end());
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      try {
+        const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+        const { signal } = new AbortController();
+        const source = Buffer.alloc(50_000, 'x');
+        const headers = { 'content-length': String(source.length) };
+        // The head gets through, the rest is held up by something more urgent.
+        const put = { url, headers, source, size: source.length, signal };
+        const refused = await putFile({ ...put, pacing: pacingOf({ yields: () => lengths.length === 1 }) });
+        assert.deepEqual([refused.status, refused.text], [403, 'expired']);
+        assert.equal((await putFile({ ...put, pacing: pacingOf() })).status, 200);
+        assert.ok((lengths[0] ?? 0) < source.length, `${lengths[0]} bytes after it was refused`);
+        assert.equal(lengths[1], source.length);
+      } finally {
+        server.closeAllConnections();
+        server.close();
+      }
+    });
+  });
+
+  describe(`a file whose connection is refused, ${name} pacing`, () => {
+    it('is let go of with the request, and not at some deadline of minutes', async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-put-'));
+      t.after(() => rmSync(folder, { recursive: true }));
+      const source = join(folder, 'log');
+      writeFileSync(source, 'lines');
+      const url = `http://127.0.0.1:${await freePort()}`;
+      const { signal } = new AbortController();
+      const isOpen = () => readdirSync('/proc/self/fd').some((fd) => linkOf(`/proc/self/fd/${fd}`) === source);
+      const put = { url, headers: {}, source, size: 5, pacing: pacingOf(), signal };
+      assert.equal((await putFile(put)).status, 0);
+      for (const untilMs = performance.now() + 5_000; isOpen(); await nextTurn())
+        assert.ok(performance.now() < untilMs, 'it is still open');
+    });
+  });
+}
 
 function linkOf(path: string): string | undefined {
   try {
@@ -125,11 +135,11 @@ describe('a robot’s token', () => {
       clock: { wall: () => now.wall, mono: () => now.mono },
     });
     assert.equal(tokens.aheadMs, undefined);
-    tokens.heard('no date');
+    tokens.setTime('no date');
     assert.equal(tokens.aheadMs, undefined);
     const told = 'Wed, 25 Nov 2026 20:00:00 GMT';
     const toldMs = Date.parse(told);
-    tokens.heard(told);
+    tokens.setTime(told);
     assert.equal(tokens.aheadMs, toldMs);
     now.mono += 60_000;
     now.wall = toldMs + 60_000;
@@ -167,7 +177,7 @@ describe('a robot’s token', () => {
     now.wall += 120_000;
     assert.equal(await madeS(), 1_000_239, 'old');
     tokens.prepare();
-    tokens.heard('Wed, 25 Nov 2026 20:00:00 GMT');
+    tokens.setTime('Wed, 25 Nov 2026 20:00:00 GMT');
     assert.equal(await madeS(), Date.parse('2026-11-25T20:00:00Z') / 1_000, 'the cloud told its time');
     tokens.prepare();
     Object.assign(credentials, { cert: renewed.cert, key: renewed.key });
@@ -189,7 +199,17 @@ describe('a robot’s token', () => {
     const header = async () => decodeProtectedHeader(await tokens.sign()) as { x5c?: string[]; 'x5t#S256'?: string };
     assert.match((await header())['x5t#S256'] ?? '', /^[A-Za-z0-9_-]{43}$/);
     assert.equal((await header()).x5c, undefined);
-    tokens.refused();
+    tokens.sendChain();
     assert.equal(Buffer.from((await header()).x5c?.[0] ?? '', 'base64').equals(credentials.certificate.raw), true);
+  });
+});
+
+describe('Retry-After', () => {
+  it('is seconds, or a date by the clock of who said it; at most a day', () => {
+    assert.equal(retryAfter('120', Number.NaN), 120_000);
+    assert.equal(retryAfter('Wed, 25 Nov 2026 10:00:30 GMT', Date.parse('Wed, 25 Nov 2026 10:00:00 GMT')), 30_000);
+    assert.equal(retryAfter('Wed, 25 Nov 2026 09:00:00 GMT', Date.parse('Wed, 25 Nov 2026 10:00:00 GMT')), 0);
+    assert.equal(retryAfter('999999', Number.NaN), 86_400_000);
+    for (const none of [undefined, '', 'soon', '-1']) assert.equal(retryAfter(none, Number.NaN), undefined);
   });
 });

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '../../src/clock/index.ts';
 import { benchCertificates, readCredentials } from '../../src/identity/index.ts';
 import { UploadRows } from '../../src/outbox/index.ts';
 import { Problems } from '../../src/status/index.ts';
-import { type NewUpload, Uploads } from '../../src/uploads/index.ts';
+import { type NewUpload, Uploads, type UploadsOptions } from '../../src/uploads/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { until } from '../support/until.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
@@ -38,6 +38,7 @@ export interface UploadingRobot {
 export interface RobotOptions {
   readonly maxBytes?: number;
   readonly maxKbps?: number | null;
+  readonly pacing?: UploadsOptions['pacing'];
   readonly clock?: Clock;
 }
 
@@ -97,7 +98,7 @@ export class UploadRig {
   }
 
   /** Starts over what is on the robot; sends once it is told to go. */
-  begin({ maxBytes = 10_000_000, maxKbps = null, clock = systemClock(0) }: RobotOptions = {}): UploadingRobot {
+  begin({ maxBytes = 10_000_000, maxKbps = null, pacing = 'fixed', clock = systemClock(0) }: RobotOptions = {}): UploadingRobot {
     const said: string[] = [];
     const problems = new Problems(
       () => clock.mono(),
@@ -108,6 +109,7 @@ export class UploadRig {
       credentials: this.#credentials,
       api: this.cloud.origin,
       maxKbps,
+      pacing,
       folder: this.folder,
       maxBytes,
       maxAgeMs: MAX_AGE_MS,

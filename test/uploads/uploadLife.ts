@@ -26,6 +26,7 @@ const uploads = new Uploads({
   credentials: { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') },
   api,
   maxKbps: null,
+  pacing: 'fixed',
   folder: join(folder, 'uploads'),
   maxBytes: MAX_BYTES,
   maxAgeMs: 86_400_000,

@@ -1,4 +1,4 @@
-// Uploads, where the configuration names a cloud API. A spool that can't be used costs pictures, never the start.
+// Uploads, if the configuration names a cloud API. If the spool cannot be used, the agent starts without uploads.
 import { join } from 'node:path';
 import { messageOf } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
@@ -21,25 +21,25 @@ export interface UploadParts {
 
 export interface RunningUploads {
   /**
-   * Durable when it resolves to true; false where there was no room for it.
-   * @param within runs in the transaction that records it.
-   * @throws a full disk's error.
+   * @param within runs in the transaction that records the upload.
+   * @returns true once the upload is durable; false if the spool had no space for it.
+   * @throws the error of a full disk.
    */
   add(upload: NewUpload, within?: () => void): Promise<boolean>;
   status(): UploadsStatus;
   /** How many files of a kind wait. */
   waitingOf(kind: UploadKind): number;
-  /** The clock was set: whether it is the cloud's now. */
-  tellClock(): void;
+  /** Call after the clock was set: raises or clears the problem that this clock and the cloud's differ. */
+  reportClock(): void;
   stop(): Promise<void>;
 }
 
-/** What the outbox's file may take: all of its size but the share that waiting files have. */
+/** Bytes that the outbox's file may take: `outbox.max_size` without the share of the spooled files. */
 export function rowsBytes({ outbox, uploads }: Config): number {
   return outbox.max_size - (uploads.api === null ? 0 : uploads.max_size);
 }
 
-/** @returns undefined where nothing is to be uploaded. */
+/** @returns undefined if nothing is uploaded. */
 export function startUploads(parts: UploadParts): RunningUploads | undefined {
   const { config, credentials, db, outbox, clock, lifetime, problems } = parts;
   const { api, max_kbps: maxKbps, max_size: maxBytes, max_age: maxAgeMs, retry_min: minMs, retry_max: maxMs } = config.uploads;
@@ -49,6 +49,7 @@ export function startUploads(parts: UploadParts): RunningUploads | undefined {
     credentials,
     api,
     maxKbps,
+    pacing: config.uploads.pacing,
     folder: join(config.state_dir, 'uploads'),
     maxBytes,
     maxAgeMs,
@@ -71,7 +72,7 @@ export function startUploads(parts: UploadParts): RunningUploads | undefined {
     add: (upload, within) => uploads.add(upload, within),
     status: () => uploads.status(),
     waitingOf: (kind) => uploads.waitingOf(kind),
-    tellClock: () => uploads.tellClock(),
+    reportClock: () => uploads.reportClock(),
     stop: () => {
       stopping.abort();
       return running;

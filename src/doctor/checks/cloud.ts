@@ -35,7 +35,7 @@ export const uploads = robotCheck('uploads', 60_000, async ({ config, credential
   if (api === null) return skipped('uploads.api is not set');
   if (credentials instanceof Error) return skipped('needs certificate and key');
   const outcome = await checkUpload({ thing: config.thing, credentials, api }, signal);
-  if (outcome.is === 'stored') return ok(`stored as ${outcome.objectKey}`);
+  if (outcome.result === 'stored') return ok(`stored as ${outcome.objectKey}`);
   const observed = outcome.why;
   if (/the cloud answered 40[13]/.test(observed)) {
     const command = `elderly-bot-cloud device add ${config.thing} ${paths instanceof Error ? 'CERT' : quoted(paths.certFile)}`;

@@ -1,51 +1,50 @@
-// How fast a request leaves, head and body, so that an alert never waits long behind a picture. What is given to a connection and not yet
-// acknowledged fills the queue of the slowest link on the way, and whatever comes later stands behind it: so only as much is on its way as
-// does not make it slower (the idea of LEDBAT, RFC 6817), and on a slow link that is one small packet. Never less than what the link has
-// just carried in a seventh of a second, if that is a whole packet: what takes long then is not this queue. Pure: times and counts are
-// passed in.
+// How fast a request leaves, head and body, so that an alert does not wait long behind a picture. Unacknowledged bytes fill the queue of the
+// slowest link on the path, and later messages wait behind them. So only as many bytes are in flight as do not slow the link down (the idea
+// of LEDBAT, RFC 6817); on a slow link that is one small packet. The window is never smaller than the bytes that the link just carried in
+// 150 ms, if these are a whole packet: a longer time then has another cause than this queue. Pure: times and counts are passed in.
 
-/** With its headers a twelfth of a second at 32 kbit/s; four fifths of what then goes over the link are the file. */
+/** With its headers a twelfth of a second at 32 kbit/s; the file is four fifths of the bytes on the link then. */
 const SMALLEST_WINDOW = 256;
-/** Where answers take long whatever is sent, a packet is so large that this many bytes a second get through ... */
+/** If answers take long whatever is sent, a packet is so large that this many bytes a second get through ... */
 const LEAST_BYTES_PER_SECOND = 1_024;
-/** ... up to what any network takes in one piece (RFC 791). */
+/** ... up to the size that any network carries in one piece (RFC 791). */
 const SMALL_PACKET = 576;
 const LARGE_PACKET = 1_460;
 const LARGEST_WINDOW = 1024 ** 2;
 const LARGEST_STEP = 64 * 1024;
-/** A queue of so long delays no alert that anybody would notice; LEDBAT's target (RFC 6817), and half as much for a way's own jitter. */
+/** Milliseconds that a queue may last; nobody notices this delay of an alert. LEDBAT's target (RFC 6817), and half as much for jitter. */
 const UNFELT_MS = 150;
-/** Whatever the quickest answer was: one so late stood in a queue. */
+/** An answer this late stood in a queue, whatever the quickest answer was. */
 const LATE_MS = 500;
-/** So many samples, of so many bytes, say together what the link carries: the first ones may only fill what a router or a modem lends. */
+/** The last samples that together have this many entries and bytes give the link's rate. The first may only fill a router's or modem's token bucket. */
 const RATE_SAMPLES = 4;
 const RATE_BYTES = 3_000;
-/** What the kernel itself sends at once on a new connection (RFC 6928): no upload begins with more, whatever an earlier one found ... */
+/** The kernel's initial window of a new connection (RFC 6928). No upload begins with more, whatever an earlier upload found ... */
 const LARGEST_START = 10 * LARGE_PACKET;
-/** ... unless that was just now: then one picture may go in one go. */
+/** ... unless that upload was just now: then a picture may be sent at once. */
 const LARGEST_NEXT_START = 64 * 1024;
 const JUST_NOW_MS = 60_000;
-/** With a limit, what is given at once is at most this part of a second's worth. */
+/** With a limit, one step is at most this part of a second's bytes. */
 const STEPS_A_SECOND = 10;
-/** On a narrow way so many small packets go first: how long they take is what all others are compared with, and one may stand behind others'. */
+/** On a narrow link this many small packets are sent first. Their time is the reference for all others; one may wait behind other traffic. */
 const SMALL_FIRST = 2;
-/** So many samples together say whether a window is too large, and so many whether it is much too large. */
+/** Samples that are needed to find a window too large, and much too large. */
 const FELT_SAMPLES = 12;
 const MUCH_FELT_SAMPLES = 4;
-/** After a window was too large, so many samples before it is tried again; twice as many each time, up to a limit. */
+/** Samples after a too large window until a larger one is tried again; doubled each time, up to a limit. */
 const LEAST_PATIENCE = 4;
 const MOST_PATIENCE = 1_024;
 const LOOK_AT_LEAST_MS = 1;
 const LOOK_AT_MOST_MS = 50;
-/** The way may have become another: the quickest answer is looked for anew. */
+/** Samples after which the quickest answer is measured again, as the path may have changed. */
 const FORGET_AFTER = 1_024;
 
-/** What is remembered of the way from one upload to the next. */
-export interface Way {
+/** What one upload leaves to the next about the network path. */
+export interface PathState {
   window?: number;
-  /** When that was found, in monotonic milliseconds. */
+  /** When the window was found, in monotonic milliseconds. */
   atMs?: number;
-  /** So many samples there are to be before a larger window is tried, and so many of them are still missing. */
+  /** Samples before a larger window is tried, and how many of them are still missing. */
   patience?: number;
   missing?: number;
 }
@@ -57,57 +56,57 @@ interface Carried {
 
 export class Pace {
   readonly #bytesPerSecond: number | null;
-  readonly #way: Way;
+  readonly #path: PathState;
   #window: number;
   #given = 0;
   #arrived = 0;
   #arrivedMs: number;
   #gaveMs: number;
   #isAll = false;
-  /** The limit allows more from here on. */
+  /** The limit allows more bytes from this time on. */
   #freeMs = 0;
   #sample: { readonly upTo: number; readonly bytes: number; readonly givenMs: number } | undefined;
   /** The latest samples. */
   #carried: readonly Carried[] = [];
   #samples = 0;
   #quickestMs = Number.POSITIVE_INFINITY;
-  /** Of the latest samples of this window. */
+  /** Times of the latest samples of this window, in milliseconds. */
   #tookMs: readonly number[] = [];
   #patience = 0;
   #missing = 0;
 
   /**
    * @param bytesPerSecond null: no limit.
-   * @param way of which this upload learns, and which learns of it.
+   * @param path read at the start, and updated by this upload.
    */
-  constructor(bytesPerSecond: number | null, nowMs: number, way: Way = {}) {
+  constructor(bytesPerSecond: number | null, nowMs: number, path: PathState = {}) {
     this.#bytesPerSecond = bytesPerSecond;
-    this.#way = way;
-    const isFresh = way.atMs !== undefined && nowMs - way.atMs < JUST_NOW_MS;
-    this.#window = Math.min(isFresh ? LARGEST_NEXT_START : LARGEST_START, way.window ?? SMALLEST_WINDOW);
-    if (isFresh) [this.#patience, this.#missing] = [way.patience ?? 0, way.missing ?? 0];
+    this.#path = path;
+    const isFresh = path.atMs !== undefined && nowMs - path.atMs < JUST_NOW_MS;
+    this.#window = Math.min(isFresh ? LARGEST_NEXT_START : LARGEST_START, path.window ?? SMALLEST_WINDOW);
+    if (isFresh) [this.#patience, this.#missing] = [path.patience ?? 0, path.missing ?? 0];
     this.#arrivedMs = nowMs;
     this.#gaveMs = nowMs;
   }
 
-  /** Of what was given, what may be on its way at once. */
+  /** Bytes that may be in flight at once. */
   get window(): number {
     return this.#window;
   }
 
   /**
-   * @param onItsWay bytes that the other side has not acknowledged; undefined where nobody knows.
+   * @param inFlight bytes that the other side has not acknowledged; undefined if the system does not say.
    * @returns bytes that may be given now.
    */
-  allows(nowMs: number, onItsWay: number | undefined): number {
-    if (onItsWay !== undefined) this.see(nowMs, onItsWay);
+  allows(nowMs: number, inFlight: number | undefined): number {
+    if (inFlight !== undefined) this.see(nowMs, inFlight);
     if (nowMs < this.#freeMs) return 0;
     const window = this.#samples < SMALL_FIRST && this.isNarrow ? SMALLEST_WINDOW : this.#window;
-    const room = onItsWay === undefined ? LARGEST_STEP : window - onItsWay;
-    // Less than a packet is not worth one, unless nothing is on its way.
-    if (room < SMALLEST_WINDOW) return 0;
+    const free = inFlight === undefined ? LARGEST_STEP : window - inFlight;
+    // Fewer bytes do not justify a packet.
+    if (free < SMALLEST_WINDOW) return 0;
     const limit = this.#bytesPerSecond === null ? LARGEST_STEP : Math.ceil(this.#bytesPerSecond / STEPS_A_SECOND);
-    return Math.min(room, limit, LARGEST_STEP);
+    return Math.min(free, limit, LARGEST_STEP);
   }
 
   gave(bytes: number, nowMs: number): void {
@@ -117,27 +116,27 @@ export class Pace {
     this.#sample ??= { upTo: this.#given, bytes: this.#given - this.#arrived, givenMs: nowMs };
   }
 
-  /** Bytes until now. */
+  /** Bytes given so far. */
   get given(): number {
     return this.#given;
   }
 
-  /** Of them, those that were on their way when that was last seen. */
-  get onItsWay(): number {
+  /** Bytes that were in flight when that was last seen. */
+  get inFlight(): number {
     return this.#given - this.#arrived;
   }
 
-  /** Whether no more was given than TCP itself begins with. */
+  /** Whether no more than TCP's initial window was given. */
   get isBeginning(): boolean {
     return this.#given < LARGEST_START;
   }
 
-  /** Whether what is given may hold up an alert for longer than anybody would notice. */
+  /** Whether the bytes in flight may delay an alert noticeably. */
   get isNarrow(): boolean {
     return this.#window < LARGEST_START;
   }
 
-  /** Nothing more is to be given; an answer has to come, and nobody looks at every moment. */
+  /** All bytes are given. The answer has to come; arrivals are now looked at only now and then. */
   gaveAll(): void {
     this.#isAll = true;
   }
@@ -146,45 +145,45 @@ export class Pace {
     return this.#isAll;
   }
 
-  /** How long nothing has arrived that should have. */
+  /** Milliseconds since bytes last arrived, while some should. */
   stalledMs(nowMs: number): number {
     return nowMs - this.#arrivedMs;
   }
 
-  /** When to look again, in milliseconds: the longer nothing came, the later, as on a quick link every look counts. */
+  /** Milliseconds until the next look: the longer nothing arrived, the later, because on a fast link every look costs. */
   lookAgainMs(nowMs: number): number {
     const quarter = Math.min((nowMs - this.#gaveMs) / 4, this.#quickestMs / 16);
     return Math.max(this.#freeMs - nowMs, Math.min(LOOK_AT_MOST_MS, Math.max(LOOK_AT_LEAST_MS, quarter)));
   }
 
-  /** Takes note of what has arrived. */
-  see(nowMs: number, onItsWay: number): void {
-    const arrived = this.#given - onItsWay;
+  /** Records the arrivals. @param inFlight bytes that the other side has not acknowledged. */
+  see(nowMs: number, inFlight: number): void {
+    const arrived = this.#given - inFlight;
     if (arrived > this.#arrived || (arrived >= this.#given && !this.#isAll)) this.#arrivedMs = nowMs;
     this.#arrived = Math.max(this.#arrived, arrived);
     if (!this.#sample) return;
     const { upTo, bytes, givenMs } = this.#sample;
     const tookMs = nowMs - givenMs;
     const hasArrived = arrived >= upTo;
-    // Once all is given nobody looks at every moment: what has arrived by now may have done so long ago.
+    // Once all is given, looks are rare: the bytes may have arrived long before this look.
     if (this.#isAll ? hasArrived || tookMs <= LATE_MS : !hasArrived) return;
     this.#sample = undefined;
-    if (hasArrived) this.#note(bytes, Math.max(1, tookMs));
+    if (hasArrived) this.#record(bytes, Math.max(1, tookMs));
     if (tookMs > LATE_MS) this.#shrink();
-    // Less than a window says nothing of whether a window is too much.
+    // A sample much smaller than the window does not show whether the window is too large.
     else if (bytes * 2 > this.#window) this.#judge(tookMs);
     if (this.#samples === FORGET_AFTER) [this.#samples, this.#quickestMs] = [0, Number.POSITIVE_INFINITY];
     this.#window = Math.min(LARGEST_WINDOW, Math.max(this.#window, this.#unfelt()));
-    Object.assign(this.#way, { window: this.#window, atMs: nowMs, patience: this.#patience, missing: this.#missing });
+    Object.assign(this.#path, { window: this.#window, atMs: nowMs, patience: this.#patience, missing: this.#missing });
   }
 
-  #note(bytes: number, tookMs: number): void {
+  #record(bytes: number, tookMs: number): void {
     this.#carried = latest([...this.#carried, { bytes, ms: tookMs }]);
     this.#samples++;
     this.#quickestMs = Math.min(this.#quickestMs, tookMs);
   }
 
-  /** Whether this window is too large, or may be larger. One answer may be late for reasons of its own, several in a row are not. */
+  /** Decides whether this window is too large or may grow. A single late answer may have another cause; several in a row do not. */
   #judge(tookMs: number): void {
     this.#tookMs = [...this.#tookMs, tookMs].slice(-FELT_SAMPLES);
     this.#missing--;
@@ -194,7 +193,7 @@ export class Pace {
     else if (this.#missing < 0 && tookMs <= this.#quickestMs * 1.25 + 20) this.#grow();
   }
 
-  /** What the link carries in a time that nobody feels; 0 while that is not known, or no whole packet. */
+  /** Bytes that the link carries in UNFELT_MS; 0 while the rate is unknown, or if they are less than a packet. */
   #unfelt(): number {
     if (!isRate(this.#carried)) return 0;
     const unfelt = Math.floor((sumOf(this.#carried, 'bytes') / sumOf(this.#carried, 'ms')) * UNFELT_MS);
@@ -211,7 +210,7 @@ export class Pace {
     this.#tookMs = [];
     const least = Math.ceil((this.#quickestMs / 1_000) * LEAST_BYTES_PER_SECOND);
     const smaller = Math.max(SMALLEST_WINDOW, Math.min(SMALL_PACKET, least), Math.floor(this.#window / 2));
-    // Where it can't be smaller, nothing larger was tried either.
+    // At the smallest window, no larger one was tried.
     if (smaller < this.#window) {
       this.#patience = Math.min(MOST_PATIENCE, Math.max(LEAST_PATIENCE, this.#patience * 2));
       this.#missing = this.#patience;
@@ -220,16 +219,16 @@ export class Pace {
   }
 }
 
-/** Whether they are enough to say what the link carries. */
+/** Whether these samples suffice to compute the link's rate. */
 function isRate(carried: readonly Carried[]): boolean {
   return carried.length >= RATE_SAMPLES && sumOf(carried, 'bytes') >= RATE_BYTES;
 }
 
-/** Of them, the last ones that are enough. */
+/** The fewest of the last samples that suffice. */
 function latest(carried: readonly Carried[]): readonly Carried[] {
   return isRate(carried.slice(1)) ? latest(carried.slice(1)) : carried;
 }
 
 function sumOf(carried: readonly Carried[], key: keyof Carried): number {
-  return carried.reduce((sum, one) => sum + one[key], 0);
+  return carried.reduce((sum, sample) => sum + sample[key], 0);
 }

@@ -1,10 +1,9 @@
 // The pace of an upload against links that are played: what arrives, and how long what is more urgent would wait behind it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { retryAfter } from '../../src/uploads/http.ts';
-import { Pace, type Way } from '../../src/uploads/pace.ts';
-import { queuedOf } from '../../src/uploads/unsent.ts';
-import { seeded } from '../faults/random.ts';
+import { Pace, type PathState } from '../../../src/uploads/adaptive/pace.ts';
+import { queuedOf } from '../../../src/uploads/adaptive/unsent.ts';
+import { seeded } from '../../faults/random.ts';
 
 interface Played {
   readonly bytes: number;
@@ -33,7 +32,7 @@ function play(
   { bytesPerSecond, delayMs, jitterMs = () => 0, burstBytes = 0 }: Link,
   forMs: number,
   limit: number | null = null,
-  way: Way = {},
+  way: PathState = {},
 ): Played {
   const pace = new Pace(limit, 0, way);
   /** When the acknowledgement of each part comes. */
@@ -103,7 +102,7 @@ describe('the pace of an upload', () => {
   });
 
   it('learns from what was given in one go and stands in a queue, and nothing from what was not looked at in time', () => {
-    const way: Way = { window: 65_536, atMs: 0 };
+    const way: PathState = { window: 65_536, atMs: 0 };
     const given = (arrivesMs: number): number => {
       const pace = new Pace(null, 0, way);
       pace.gave(60_000, 0);
@@ -118,7 +117,7 @@ describe('the pace of an upload', () => {
   });
 
   it('begins where the one before ended: with a picture in one go, and later with no more than TCP itself begins with', () => {
-    const way: Way = {};
+    const way: PathState = {};
     play({ bytesPerSecond: 1_000_000, delayMs: 40 }, 20_000, null, way);
     assert.equal(new Pace(null, 25_000, way).window, 65_536);
     assert.equal(new Pace(null, 85_000, way).window, 14_600);
@@ -160,15 +159,5 @@ describe('the pace of an upload', () => {
     ].join('\n');
     assert.equal(queuedOf(table, 0xc350, 0x1f90), 0x12345);
     assert.equal(queuedOf(table, 0xc351, 0x1f90), undefined);
-  });
-});
-
-describe('Retry-After', () => {
-  it('is seconds, or a date by the clock of who said it; at most a day', () => {
-    assert.equal(retryAfter('120', Number.NaN), 120_000);
-    assert.equal(retryAfter('Wed, 25 Nov 2026 10:00:30 GMT', Date.parse('Wed, 25 Nov 2026 10:00:00 GMT')), 30_000);
-    assert.equal(retryAfter('Wed, 25 Nov 2026 09:00:00 GMT', Date.parse('Wed, 25 Nov 2026 10:00:00 GMT')), 0);
-    assert.equal(retryAfter('999999', Number.NaN), 86_400_000);
-    for (const none of [undefined, '', 'soon', '-1']) assert.equal(retryAfter(none, Number.NaN), undefined);
   });
 });

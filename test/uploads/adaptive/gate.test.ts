@@ -10,13 +10,13 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer, connect as tlsConnect } from 'node:tls';
-import { benchCertificates } from '../../src/identity/index.ts';
-import { setGate } from '../../src/uploads/gate.ts';
-import { Pace, type Way } from '../../src/uploads/pace.ts';
+import { benchCertificates } from '../../../src/identity/index.ts';
+import { setGate } from '../../../src/uploads/adaptive/gate.ts';
+import { Pace, type PathState } from '../../../src/uploads/adaptive/pace.ts';
 
 /** Time enough for what should not come. */
 const QUIET_MS = 100;
-const QUICK: Way = { window: 1024 ** 2 };
+const QUICK: PathState = { window: 1024 ** 2 };
 
 interface Ends {
   readonly here: Socket;
@@ -60,7 +60,7 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-const gateOf = (way: Way, yields = () => false, up: Promise<unknown> = Promise.resolve(), signal = new AbortController().signal) => ({
+const gateOf = (way: PathState, yields = () => false, up: Promise<unknown> = Promise.resolve(), signal = new AbortController().signal) => ({
   pace: new Pace(null, performance.now(), way),
   yields,
   up,

@@ -1,15 +1,15 @@
-// What the kernel was given for a connection and the other side has not acknowledged, as Linux says it in /proc: Node does not know it, and
-// it may be megabytes ahead of a slow link. The table takes milliseconds to read where the kernel has room for many connections, so it is
-// read beside the event loop.
+// Bytes of a connection that the kernel has and the other side has not acknowledged, from Linux's /proc. Node does not know this number, and
+// the kernel may be megabytes ahead of a slow link. The table takes milliseconds to read if the kernel allows many connections, so the read
+// is asynchronous.
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
-const STATES: Readonly<Record<string, string>> = { IPv4: '/proc/self/net/tcp', IPv6: '/proc/self/net/tcp6' };
+const TABLES: Readonly<Record<string, string>> = { IPv4: '/proc/self/net/tcp', IPv6: '/proc/self/net/tcp6' };
 
-/** @returns bytes; undefined where the system does not say. */
+/** @returns bytes; undefined if the system does not say. */
 export async function unsentOf(socket: Socket): Promise<number | undefined> {
   const { localPort, remotePort, localFamily } = socket;
-  const file = STATES[localFamily ?? ''];
+  const file = TABLES[localFamily ?? ''];
   if (file === undefined || localPort === undefined || remotePort === undefined) return undefined;
   try {
     return queuedOf(await readFile(file, 'latin1'), localPort, remotePort);
