@@ -85,7 +85,7 @@ describe('elderly-bot run, given bad input', { skip: rosUnavailable(), timeout: 
     const off = problems.filter(({ code }) => code === 'channel_off').map(({ subject, text }) => `${subject} ${text}`);
     assert.equal(off.length, 3, off.join('\n'));
     assert.match(off.join('\n'), /gas .*partly\.yaml:8:10: channels\.gas\.topic is "gas detected": expected a ROS topic/);
-    assert.match(off.join('\n'), /wave .*gas == false: there is no channel gas/);
+    assert.match(off.join('\n'), /wave .*gas == false: no channel is called gas/);
     assert.match(off.join('\n'), /smoke .*partly\.yaml:9:27: channels\.smoke\.type: .*apt install ros-\w+-smoke-msgs/);
     assert.equal(seen.find(({ name }) => name === 'smoke')?.state, 'off');
     assert.equal(seen.find(({ name }) => name === 'fire')?.state, 'waiting');
@@ -165,7 +165,7 @@ describe('the command line', { timeout: 30_000 }, () => {
   it('says so where no agent runs', async () => {
     const { code, stderr } = await cli('status', '--config', join(ROOT, 'config/bench.yaml'));
     assert.equal(code, 2);
-    assert.match(stderr, /no agent answers at .*agent\.sock.*start it with elderly-bot run.*\[AGENT_NOT_RUNNING\]/);
+    assert.match(stderr, /no agent answers at .*agent\.sock.*start one with elderly-bot run.*\[AGENT_NOT_RUNNING\]/);
   });
 
   it('runs from a folder with a space and an umlaut, through a link', async () => {
