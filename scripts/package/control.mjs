@@ -31,7 +31,7 @@ export function control(folder, arch, { version, compiled }) {
     ' .',
     ...wrapped(inside),
     ' .',
-    ...wrapped('rclnodejs is in it prebuilt for ROS 2 Humble, Jazzy and Kilted on Ubuntu.'),
+    ...wrapped('It contains rclnodejs prebuilt for ROS 2 Humble, Jazzy, Kilted and Lyrical on Ubuntu.'),
     '',
   ];
   writeFileSync(join(target, 'control'), lines.join('\n'));

@@ -1,4 +1,4 @@
-// A backup on its way to the cloud in slices, cut off and gone on with; joined again, it is put back by the command line.
+// A backup that goes to the cloud in slices, is interrupted and continues; the joined slices are restored by the command line.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -82,7 +82,7 @@ describe('backups', { timeout: 120_000 }, () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('go to the cloud in slices that make the file again, also when the robot ends in the midst', async () => {
+  it('go to the cloud in slices that join to the same file, even if the robot stops in between', async () => {
     const first = running();
     await first.backups.make();
     const stored = () => cloud.stored('backup');
@@ -109,7 +109,7 @@ describe('backups', { timeout: 120_000 }, () => {
     writeFileSync(join(folder, 'joined.db.gz'), whole);
   });
 
-  it('are not put back while the agent runs', () => {
+  it('are not restored while the agent runs', () => {
     const lock = lockStateDir(bench.folder);
     const { stderr, status } = restore('latest');
     lock.release();
@@ -117,7 +117,7 @@ describe('backups', { timeout: 120_000 }, () => {
     assert.match(stderr, /is in use by another agent; stop that one first/);
   });
 
-  it('are put back from a file or from the robot’s own latest, with the configuration beside, and nothing is deleted', () => {
+  it('are restored from a file or from the robot’s latest, with the configuration beside, and nothing is deleted', () => {
     bench.outbox.close();
     bench.db.close();
     const before = readdirSync(bench.folder);
@@ -136,7 +136,7 @@ describe('backups', { timeout: 120_000 }, () => {
     for (const name of before) assert.ok(after.includes(name) || /-(wal|shm)$/.test(name), `${name} is still there`);
   });
 
-  it('are asked for where there are none', () => {
+  it('are requested by name if the robot has no backup', () => {
     rmSync(backupsFolder(bench.folder), { recursive: true });
     mkdirSync(backupsFolder(bench.folder));
     const { stderr, status } = restore('latest');

@@ -1,4 +1,4 @@
-// Channels against real publishers of another make: whatever their type and quality of service, they are latestValue, or it is said why not.
+// Channels with publishers of rclpy: each is received, whatever its type and quality of service, or the status gives the reason.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
   let bench: OutboxBench;
   let channels: Channels;
   let problems: Problems;
-  /** How much later it is each time somebody asks. */
+  /** The time that passes between two looks. */
   let perLookMs = 0;
 
   before(async () => {
@@ -73,7 +73,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
   };
   const problem = (code: string) => problems.standing().find((standing) => standing.code === code);
 
-  it('hear best-effort and kept publishers, of a type found on the topic', async () => {
+  it('receive from best-effort and latched publishers, with the type found on the topic', async () => {
     await peer.advertise('/quick', NUMBER, { reliability: 'best_effort' });
     await peer.publish('/kept', BOOL, { data: true }, { durability: 'transient_local' });
     start('  quick: { topic: /quick, type: auto }\n  kept: { topic: /kept, class: alert }\n  later: { topic: later, type: auto }\n');
@@ -92,7 +92,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     assert.match(String(alert?.body), /^true,{"alert":"raised","incident":"[\w-]{12}"}$/);
   });
 
-  it('are latestValue on the topic that the robot’s remapping rules give, and name that one', async () => {
+  it('subscribe to the remapped topic and show its name', async () => {
     start('  leak: { topic: leak, type: std_msgs/Bool, max_silence: 1s }\n', ', remap: { leak: /sensors/leak }');
     await until(() => one('leak').silent, 'it is silent');
     assert.match(String(problem('sensor_silent')?.text), /nobody publishes on \/sensors\/leak/);
@@ -103,7 +103,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     assert.equal(one('leak').topic, '/sensors/leak');
   });
 
-  it('tell a publisher that is gone from one that never was, and hear it again when it comes back as another type', async () => {
+  it('distinguish a lost publisher from a missing one, and receive again when it returns with another type', async () => {
     const other = await RosPeer.start('gas_sensor');
     start('  co: { topic: /co, type: auto, max_silence: 1s }\n  leak: { topic: /leak, type: auto, max_silence: 1s }\n');
     await other.advertise('/co', BOOL);
@@ -128,7 +128,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await again.close();
   });
 
-  it('say after five minutes that nobody publishes on any of them, and no longer when somebody does', async () => {
+  it('raise a problem after five minutes without a publisher on any topic, and clear it with the first one', async () => {
     start('  attic: { topic: /attic, type: std_msgs/Bool }\n  cellar: { topic: /cellar, type: std_msgs/Bool }\n');
     perLookMs = 100_000;
     await until(() => problem('nothing_published') !== undefined, 'it is said');
@@ -137,7 +137,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await until(() => problem('nothing_published') === undefined, 'one of them is published');
   });
 
-  it('say of a silence that stood before a restart that it stands, until the first message', async () => {
+  it('keep a silence over a restart until the first message', async () => {
     bench.outbox.append({ class: 'alert', channel: 'mute_silent', value: true, extra: { alert: 'raised', incident: 'i1' } });
     start('  mute: { topic: /mute, type: std_msgs/Bool, max_silence: 1h }\n');
     assert.match(String(problem('sensor_silent')?.text), /^mute: nobody publishes on \/mute$/);
@@ -151,7 +151,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     );
   });
 
-  it('name both profiles where a publisher offers less than is asked for', async () => {
+  it('name both profiles if a publisher’s quality of service is incompatible', async () => {
     await peer.advertise('/less', BOOL, { reliability: 'best_effort' });
     start('  less: { topic: /less, type: std_msgs/Bool, qos: { reliability: reliable } }\n');
     await until(() => problem('channel_qos_incompatible') !== undefined, 'it is noticed');
@@ -161,7 +161,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     );
   });
 
-  it('name the type that is published where another was expected, and the package of one that is not installed', async () => {
+  it('name the published type if another was expected, and the package of a type that is not installed', async () => {
     await peer.advertise('/typed', NUMBER);
     start(
       '  typed: { topic: /typed, type: std_msgs/Bool }\n  smoke: { topic: /smoke, type: smoke_msgs/Smoke }\n  well: { topic: /well, type: std_msgs/Bool }\n',
@@ -173,7 +173,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     assert.equal(one('well').state, 'waiting');
   });
 
-  it('read nested arrays, diagnostics and a package beyond the common ones', async () => {
+  it('read nested arrays, diagnostics and a type of a less common package', async () => {
     start(
       '  hot: { topic: /diagnostics, diagnostics: { name: motors*, key: temperature }, class: alert, alert_when: "> 60" }\n' +
         '  near: { topic: /scan, type: auto, field: "ranges[*] | min" }\n' +
@@ -192,7 +192,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     assert.ok(one('hot').alert);
   });
 
-  it('look at a flood so often as allowed, at its last message in any case, and count the rest', async () => {
+  it('process a flood at the allowed rate, always process its last message, and count the rest', async () => {
     start('  flood: { topic: /flood, type: std_msgs/Int32, max_rate: 100, report: { on: message } }\n');
     await peer.advertise('/flood', NUMBER);
     await peer.matched('/flood');
@@ -203,7 +203,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     assert.ok(messages < 1_000, `${messages} of 3,000 were looked at`);
   });
 
-  it('keep twenty topics at 100 Hz beside each other, every message of each a reading, in order', async () => {
+  it('receive twenty topics at 100 Hz, every message as a reading, in order', async () => {
     const names = Array.from({ length: 20 }, (_, n) => `c${n}`);
     const count = 200;
     start(names.map((name) => `  ${name}: { topic: /many/${name}, type: std_msgs/Int32, report: { on: message } }\n`).join(''));
@@ -219,7 +219,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     assert.ok(names.every((name) => one(name).messages === count && one(name).dropped === 0));
   });
 
-  it('take of pictures the newest only, once it is seen that they are large, and the last in any case', async () => {
+  it('take only the newest picture once the messages are known to be large, and always the last', async () => {
     const picture = (first: number) => ({ data: [first, ...new Array(40_000).fill(0)] });
     const type = 'std_msgs/msg/UInt8MultiArray';
     start('  picture: { topic: /picture, type: auto, field: "data[0]", report: { on: message } }\n');

@@ -1,4 +1,4 @@
-// What a channel still held back is told when it goes: by a reload that changes or removes it, or because the agent stops.
+// A reading that a channel holds back is reported when the channel ends: at a reload that changes or removes it, or at the agent's stop.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -51,17 +51,17 @@ describe('a reading that waits for its time', () => {
     bench.remove();
   });
 
-  it('is told when the agent stops', () => {
+  it('is written when the agent stops', () => {
     channels.stop();
     assert.deepEqual(values(), [1, 3]);
   });
 
-  it('is told when its channel is removed', () => {
+  it('is written when its channel is removed', () => {
     channels.apply(loaded(''), { added: [], removed: ['steps'], changed: [] });
     assert.deepEqual(values(), [1, 3]);
   });
 
-  it('is told when its channel is changed, and not again by the next', () => {
+  it('is written when its channel is changed, and not again by the new channel', () => {
     const next = loaded(STEPS.replace('1h', '2h'));
     channels.apply(next, { added: [], removed: [], changed: ['steps'] });
     assert.deepEqual(values(), [1, 3]);

@@ -1,4 +1,4 @@
-// Alerts' pictures with a real camera: what is a problem and what is not, whatever comes at once.
+// Pictures of alerts with a real camera: which cases raise a problem when many alerts come at once.
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -69,10 +69,10 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
     await incidents.stop();
   });
 
-  it('more at once than clips are made of is no problem: each has its snapshot, and the first have clips', async () => {
+  it('raise no problem if more alerts come than clips are made: each has a snapshot, and the first have clips', async () => {
     camera.see(PICTURE);
     await holds(() => camera.status().kept === 1);
-    // As a camera does it: on a busy machine one picture may be too old by then.
+    // Like a camera: on a busy machine a single picture may be too old by then.
     const seeing = setInterval(() => camera.see(PICTURE), 500);
     try {
       for (let n = 0; n < 8; n++) incidents.onRow(alert(`incident-${n}`));
@@ -83,7 +83,7 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
     assert.deepEqual(said, []);
   });
 
-  it('are a problem once, until each kind that was missing is there again', async () => {
+  it('raise one problem until each missing kind has succeeded again', async () => {
     camera.see(PICTURE);
     await holds(() => camera.status().kept === 1);
     isFull = true;
@@ -99,7 +99,7 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
     assert.deepEqual(hall().slice(1).sort(), ['cleared hall: ', 'cleared record: ']);
   });
 
-  it('that were missed are over after ten minutes, where no alert comes to show it', async (t) => {
+  it('clear the problem ten minutes after the last failure if no other alert comes', async (t) => {
     camera.see(PICTURE);
     await holds(() => camera.status().kept === 1);
     t.mock.timers.enable({ apis: ['setTimeout'] });

@@ -1,4 +1,4 @@
-// When the log is shipped after alerts, on a clock that is turned by hand.
+// When the log is uploaded after alerts, with a manual clock.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
@@ -60,7 +60,7 @@ describe('the log after an alert', () => {
     bench.remove();
   });
 
-  it('goes a minute after it, with what came in that minute, and for a hundred alerts once in ten minutes', async () => {
+  it('is uploaded one minute later with the lines of that minute, and once in ten minutes for a hundred alerts', async () => {
     file.write('{"before":1}\n');
     shipping.onRow(row('raised'));
     for (let n = 0; n < 100; n++) shipping.onRow(row('raised'));
@@ -85,7 +85,7 @@ describe('the log after an alert', () => {
     );
   });
 
-  it('stays where the alert is over, or nobody asked for it', async () => {
+  it('is not uploaded for a cleared alert or without logs.ship_on_alert', async () => {
     file.write('{"before":1}\n');
     shipping.onRow(row('cleared'));
     config = { ...config, logs: { ...config.logs, ship_on_alert: false } };

@@ -6,22 +6,22 @@ const QOS = { reliability: 'reliable', durability: 'volatile', depth: 1_000 } as
 const telemetry = { class: 'telemetry' } as const;
 
 describe('how a channel’s samples are received', () => {
-  it('an alert’s wait for nothing and are all looked at, whatever else is asked', () => {
+  it('samples of alerts do not wait and are all processed, whatever the options', () => {
     for (const isLarge of [false, true]) assert.deepEqual(paceOf({ class: 'alert', max_rate: 1 }, QOS, isLarge), { qos: QOS });
   });
 
-  it('telemetry may gather for 50 ms, and is looked at 1,000 times a second at most unless it is said otherwise', () => {
+  it('telemetry may gather for 50 ms, and at most 1,000 samples per second are processed by default', () => {
     assert.deepEqual(paceOf(telemetry, QOS, false), { qos: QOS, everyMs: 50, maxPerSecond: 1_000 });
     assert.deepEqual(paceOf({ ...telemetry, max_rate: 7 }, QOS, false), { qos: QOS, everyMs: 50, maxPerSecond: 7 });
     assert.deepEqual(paceOf({ ...telemetry, max_rate: null }, QOS, false), { qos: QOS, everyMs: 50 });
   });
 
-  it('what gathers has room, but for what a latched publisher kept', () => {
+  it('gathering samples get a deeper queue, except for a latched publisher', () => {
     assert.equal(paceOf(telemetry, { ...QOS, depth: 5 }, false).qos.depth, 100);
     assert.equal(paceOf(telemetry, { ...QOS, depth: 5, durability: 'transient_local' }, false).qos.depth, 5);
   });
 
-  it('of large messages the newest is taken once a second, or as often as asked', () => {
+  it('the newest of large messages is taken once a second, or at the configured rate', () => {
     const newest = { ...QOS, depth: 1 };
     assert.deepEqual(paceOf(telemetry, QOS, true), { qos: newest, everyMs: 1_000 });
     assert.deepEqual(paceOf({ ...telemetry, max_rate: 4 }, QOS, true), { qos: newest, everyMs: 250 });
@@ -29,7 +29,7 @@ describe('how a channel’s samples are received', () => {
     assert.deepEqual(paceOf({ ...telemetry, max_rate: null }, QOS, true), { qos: QOS, everyMs: 50 });
   });
 
-  it('a topic whose silence is an alarm is looked at twice in the time it may be silent', () => {
+  it('a topic with max_silence is processed twice within that time', () => {
     assert.equal(paceOf({ ...telemetry, max_silence: 500 }, QOS, true).everyMs, 250);
     assert.equal(paceOf({ ...telemetry, max_silence: 60_000 }, QOS, true).everyMs, 1_000);
   });

@@ -1,4 +1,4 @@
-// A start where there is hardly any room: whatever is left of the disk, of the ballast or of the file's own bound.
+// A start with very little space: on the disk, in the ballast, or below the limit of the file.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,9 +18,9 @@ import { fillUp, Volume } from '../faults/volume.ts';
 const KIB = 1024;
 const MIB = 1024 ** 2;
 const DISK_BYTES = 24 * MIB;
-/** The least that is allowed. */
+/** The smallest allowed size. */
 const FILE_BYTES = 8 * MIB;
-const MOST_ROOM_BYTES = 256 * KIB;
+const MAX_FREE_BYTES = 256 * KIB;
 const STEP_BYTES = 16 * KIB;
 
 const log = pino({ level: 'silent' });
@@ -35,7 +35,7 @@ interface Opened extends Queue {
   readonly lock: StateLock;
 }
 
-/** As the agent does it, up to the outbox. */
+/** The steps of the agent's start up to the outbox. */
 function opened(stateDir: string): Opened {
   const lock = lockStateDir(stateDir);
   const lifetime = withRoom(stateDir, () => Lifetime.begin(stateDir));
@@ -53,13 +53,13 @@ function opened(stateDir: string): Opened {
 
 const alert = (value: string): NewRow => ({ class: 'alert', channel: 'gas', value });
 
-/** As kill -9 leaves it: nothing is flushed, nothing is closed in order. */
+/** Leaves the files as kill -9 does: nothing is flushed or closed. */
 const killed = ({ db, lock }: Opened) => {
   db.close();
   lock.release();
 };
 
-describe('a start with hardly any room', { skip: needsRoot() }, () => {
+describe('a start with very little space', { skip: needsRoot() }, () => {
   const onDisk = async (work: (folder: string) => void) => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-queue-'));
     const volume = await Volume.tmpfs(folder, DISK_BYTES);
@@ -71,22 +71,22 @@ describe('a start with hardly any room', { skip: needsRoot() }, () => {
     }
   };
 
-  it('opens its outbox, however little the disk has left', async () => {
-    for (let room = 0; room <= MOST_ROOM_BYTES; room += STEP_BYTES) {
+  it('opens its outbox, however little space the disk has', async () => {
+    for (let freeBytes = 0; freeBytes <= MAX_FREE_BYTES; freeBytes += STEP_BYTES) {
       await onDisk((folder) => {
         killed(opened(folder));
         const rest = join(folder, 'rest');
-        writeFileSync(rest, Buffer.alloc(room));
+        writeFileSync(rest, Buffer.alloc(freeBytes));
         fillUp(folder);
         rmSync(rest);
         const second = opened(folder);
-        assert.equal(second.lifetime.outboxes.at(-1), second.outbox.id, `${room} bytes`);
+        assert.equal(second.lifetime.outboxes.at(-1), second.outbox.id, `${freeBytes} bytes`);
         killed(second);
       });
     }
   });
 
-  it('opens its outbox, however full the file is of alerts, and takes the next one', async () => {
+  it('opens its outbox with a file full of alerts, and takes the next one', async () => {
     await onDisk((folder) => {
       const first = opened(folder);
       assert.throws(() => {

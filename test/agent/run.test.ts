@@ -1,4 +1,4 @@
-// What the agent says of its own life: the end of the run before, and what is left in the queue when it goes.
+// The agent's reports about its own run: the end of the previous run, and the rows left in the queue at its end.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { outboxBench } from '../support/outbox.ts';
 const INVOCATION = '0123456789abcdef0123456789abcdef';
 const limits = { maxRows: 10, maxBytes: 10_000 };
 
-describe('the end of the run before', () => {
+describe('the end of the previous run', () => {
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-life-'));
@@ -28,7 +28,7 @@ describe('the end of the run before', () => {
     return { lifetime, ending: lastEnding(folder, lifetime, run) };
   };
 
-  it('is nothing before the first, then what systemd saw, once, then what it wrote down itself', () => {
+  it('is unknown for the first run, then the exit that systemd observed, once, then the recorded reason', () => {
     const env = { ELDERLY_BOT_BOOT_ID: 'a', INVOCATION_ID: INVOCATION };
     assert.equal(start(env).ending, undefined);
     writeFileSync(join(folder, 'last-exit'), `${INVOCATION} watchdog ABRT\n`);
@@ -41,7 +41,7 @@ describe('the end of the run before', () => {
     assert.equal(start({ ...env, ELDERLY_BOT_BOOT_ID: 'c' }).ending?.cause, 'power');
   });
 
-  it('is an event, and a problem where nobody asked for it', () => {
+  it('is an event, and a problem if it was unexpected', () => {
     const bench = outboxBench();
     const problems = new Problems(
       () => 0,
@@ -63,7 +63,7 @@ describe('the end of the run before', () => {
 });
 
 describe('last words', () => {
-  it('say how much is queued and since when, and are not said of an empty queue', () => {
+  it('report the number and age of queued rows, and are not sent for an empty queue', () => {
     const bench = outboxBench();
     lastWords('stopped', bench.outbox);
     bench.outbox.flush();
@@ -80,7 +80,7 @@ describe('last words', () => {
     bench.remove();
   });
 
-  it('are said once for a battery that swings about the limit, and an unknown one changes nothing', () => {
+  it('are sent once for a battery near the limit, and an unknown value changes nothing', () => {
     let low = false;
     const said: unknown[] = [];
     for (const percent of [50, 9, 12, 14, 9, undefined, 15, 14, 9]) {
@@ -92,8 +92,8 @@ describe('last words', () => {
   });
 });
 
-describe('what is known of the battery', () => {
-  it('is what was latestValue last, and of when; nothing where it was never latestValue, or nobody is to say when it is low', () => {
+describe('the state of the battery', () => {
+  it('is the last value with its time, and undefined without a value or a limit', () => {
     const bench = outboxBench();
     const { outbox, clock } = bench;
     let latestValue: { value: unknown; ageMs: number } | undefined;
@@ -120,7 +120,7 @@ describe('what is known of the battery', () => {
 });
 
 describe('the health probe', () => {
-  it('says that the database has taken nothing for long', async () => {
+  it('reports a database that has refused writes for too long', async () => {
     const bench = outboxBench();
     const ros = new SimulatedRos();
     const probe = healthProbe({ ros, outbox: bench.outbox, status: () => ({}) as Status });

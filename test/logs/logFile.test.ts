@@ -1,4 +1,4 @@
-// The log's files: bounded, compressed, and whole up to the last line before a crash.
+// The log's files: bounded, compressed, and complete up to the last line before a crash.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ describe('the log file', () => {
     rmSync(join(folder, '..'), { recursive: true });
   });
 
-  it('has what was logged before it was open, and goes on in the same file', async () => {
+  it('has the lines from before its opening, and continues in the same file', async () => {
     file = new LogFile();
     file.write('{"early":1}\n');
     file.open({ folder, maxBytes: 1024 ** 2, maxAgeMs: HOUR_MS, nowMs: () => Date.now() });
@@ -51,7 +51,7 @@ describe('the log file', () => {
     assert.equal(statSync(join(folder, 'agent.000001.log')).mode & 0o777, 0o600);
   });
 
-  it('turns over, compresses, stays within its size, and loses no line between', async () => {
+  it('rotates, compresses, stays within its size, and loses no line', async () => {
     opened();
     for (let n = 0; n < 4_000; n++) file.write(line(n));
     const { end } = file;
@@ -63,7 +63,7 @@ describe('the log file', () => {
       numbers,
       Array.from({ length: 4_000 }, (_, n) => n),
     );
-    // From any place of it on, in a compressed file too.
+    // From any position, in a compressed file too.
     let place = { file: 0, offset: 0 };
     let seen = 0;
     for await (const { next } of readLines(folder, place)) {
@@ -73,9 +73,9 @@ describe('the log file', () => {
     assert.match(String((await lines(place))[0]), /"n":1500,/);
   });
 
-  it('gives up the oldest where there is too much, and what is too old', async () => {
+  it('removes the oldest files if the total is too big, and files that are too old', async () => {
     opened();
-    // What does not compress.
+    // Random text does not compress.
     for (let n = 0; n < 30; n++) {
       const text = Array.from({ length: 100_000 }, () => String.fromCharCode(33 + Math.floor(Math.random() * 90))).join('');
       file.write(`${text}\n`);
@@ -91,7 +91,7 @@ describe('the log file', () => {
     assert.ok(!existsSync(String(oldest?.path)));
   });
 
-  it('that gave up lines before they were shipped says so in their place, once', async () => {
+  it('has one line in the place of lines that were removed before their upload', async () => {
     opened();
     const ship = async (from: unknown) => {
       const slices: LogSlice[] = [];
@@ -114,7 +114,7 @@ describe('the log file', () => {
     assert.deepEqual((await ship(next)).texts, [line(3_000).trimEnd()]);
   });
 
-  it('lets nothing go for its age while the clock can’t be believed', () => {
+  it('removes no file for its age while the clock is not trusted', () => {
     mkdirSync(folder);
     for (const number of [1, 2]) writeFileSync(join(folder, `agent.00000${number}.log.gz`), gzipSync('{}\n'));
     utimesSync(join(folder, 'agent.000001.log.gz'), 0, 0);
@@ -122,7 +122,7 @@ describe('the log file', () => {
     assert.equal(logFiles(folder).length, 3);
   });
 
-  it('begins anew after half a line, and ends what was half compressed', async () => {
+  it('starts a new file after an incomplete line, and finishes an interrupted compression', async () => {
     opened();
     file.write(line(1));
     await file.close();
@@ -136,7 +136,7 @@ describe('the log file', () => {
     assert.deepEqual((await lines()).map((text) => /"n":(\d+)/.exec(text)?.[1]).filter(Boolean), ['0', '1', '2']);
   });
 
-  it('has every line up to a kill -9, and the next start knows', async () => {
+  it('has every line up to a kill -9, and the next start detects it', async () => {
     const { stdout, signal } = spawnSync(process.execPath, ['--import', 'tsx', LIFE, folder], { encoding: 'utf8', timeout: 30_000 });
     assert.equal(signal, 'SIGKILL');
     const logged = stdout.trim().split('\n').length;
@@ -145,7 +145,7 @@ describe('the log file', () => {
     assert.equal(opened().crashed, true);
   });
 
-  it('says how many lines a full disk cost, once there is room again', { skip: needsRoot() }, async () => {
+  it('reports the number of lines lost to a full disk, once there is space again', { skip: needsRoot() }, async () => {
     const volume = await Volume.tmpfs(folder, 256 * 1024);
     try {
       opened();

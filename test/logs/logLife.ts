@@ -1,4 +1,4 @@
-// A process that logs and is killed in the midst, for logFile.test.ts: logLife.ts FOLDER.
+// A process that logs until it is killed, for logFile.test.ts: logLife.ts FOLDER.
 import { createLog, LogFile } from '../../src/logs/index.ts';
 
 const file = new LogFile();

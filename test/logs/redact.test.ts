@@ -1,4 +1,4 @@
-// Nothing secret is in a log, wherever it came from: a list of secrets, each logged in every way that one gets there by mistake.
+// No secret gets into the log: each secret of a list is logged in every way that could happen by mistake.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -13,7 +13,7 @@ const { privateKey } = generateKeyPairSync('ec', {
   publicKeyEncoding: { type: 'spki', format: 'pem' },
 });
 
-/** The secret, and a text that has it. */
+/** The secret, and a text that contains it. */
 const SECRETS: Readonly<Record<string, readonly [secret: string, text: string]>> = {
   'a private key in PEM': [privateKey.split('\n')[1] ?? '', privateKey],
   'a private key that is cut off': [privateKey.split('\n')[1] ?? '', privateKey.slice(0, 150)],
@@ -73,7 +73,7 @@ describe('a log line', () => {
     });
   }
 
-  it('never has what a field’s name says is secret', async () => {
+  it('never has a value whose field name says that it is secret', async () => {
     const log = createLog('info', {}, file);
     const from = file.end;
     for (const name of [
@@ -97,7 +97,7 @@ describe('a log line', () => {
     }
   });
 
-  it('keeps what is no secret', async () => {
+  it('keeps text that is not secret', async () => {
     const log = createLog('info', {}, file);
     const from = file.end;
     const harmless =

@@ -1,4 +1,4 @@
-// `elderly-bot-cloud service` in a real systemd: a user and keys of its own, settings that only root can read, and it answers.
+// `elderly-bot-cloud service` in a real systemd: its own user and keys, settings that only root can read, and an answer at /healthz.
 import assert from 'node:assert/strict';
 import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,7 +36,7 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('is not started before its settings can work, which are made once and say what is missing', () => {
+  it('is not started before its settings are valid; the first install creates them and lists missing values', () => {
     const { code, text } = service('install');
     assert.deepEqual([code, /env: AWS_IOT_ENDPOINT is not set[\s\S]*nothing was started/.test(text)], [2, true], text);
     assert.equal(lab.must('stat', '-c', '%a %U', `${FOLDER}/env`), '600 root\n');
@@ -44,7 +44,7 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
     assert.notEqual(service('status').code, 0);
   });
 
-  it('starts, subscribes and answers, and keeps its database where only it can look', async () => {
+  it('starts, subscribes and answers, and keeps its database in a folder that only its user can read', async () => {
     for (const [from, name] of [
       [files.ca, 'ca.pem'],
       [files.cloud.cert, 'cloud.crt.pem'],
@@ -66,7 +66,7 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
     assert.match(service('logs').text, /cloud_ready/);
   });
 
-  it('is started again after kill -9', async () => {
+  it('restarts after kill -9', async () => {
     const pid = lab.mainPid(UNIT);
     process.kill(pid, 'SIGKILL');
     const isBack = async () => lab.mainPid(UNIT) !== pid && (await fetch(`http://127.0.0.1:${port}/healthz`)).status === 200;
@@ -81,7 +81,7 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
     }
   });
 
-  it('says where the log is when it does not come up', () => {
+  it('names the command for the log if it does not start', () => {
     const env = lab.path(`${FOLDER}/env`);
     const good = readFileSync(env, 'utf8');
     writeFileSync(env, `${good}CLOUD_DATA_DIR=/usr/nowhere\n`);
@@ -93,14 +93,14 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
     assert.equal(again.code, 0, again.text);
   });
 
-  it('stops as asked within its time', () => {
+  it('stops on request within its time limit', () => {
     const startedMs = performance.now();
     lab.must('systemctl', 'stop', UNIT);
     assert.ok(performance.now() - startedMs < 12_000);
     assert.equal(lab.properties(UNIT, 'Result').Result, 'success');
   });
 
-  it('is gone after uninstall, but for settings and database', () => {
+  it('is gone after uninstall, except for settings and database', () => {
     assert.equal(service('uninstall').code, 0);
     assert.equal(lab.run('systemctl', 'cat', UNIT).code, 1);
     assert.notEqual(service('status').code, 0);

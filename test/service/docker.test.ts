@@ -1,4 +1,4 @@
-// The Dockerfile, which no container engine has built here: what can be said of it without one.
+// The Dockerfile, checked without a container engine.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -11,12 +11,12 @@ const FILE = join(ROOT, 'docker/Dockerfile');
 const skip = existsSync(HADOLINT) ? false : 'no hadolint: run bin/setup, connected';
 
 describe('the Dockerfile', () => {
-  it('is well to hadolint', { skip }, () => {
+  it('passes hadolint', { skip }, () => {
     const { status, stdout, stderr } = spawnSync(HADOLINT, ['--no-color', FILE], { encoding: 'utf8' });
     assert.deepEqual([status, `${stdout}${stderr}`], [0, '']);
   });
 
-  it('takes along what it copies, and the Node.js that is asked for', () => {
+  it('copies existing files and uses the required Node.js', () => {
     const text = readFileSync(FILE, 'utf8');
     const ignored = readFileSync(join(ROOT, 'docker/Dockerfile.dockerignore'), 'utf8').split('\n');
     for (const part of ['bin', 'scripts', 'src', 'cloud', 'config', 'systemd', 'docs']) assert.ok(!ignored.includes(part), part);

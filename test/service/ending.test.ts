@@ -15,7 +15,7 @@ const cause = (last: Partial<Run>, systemd?: SystemdExit, now: Partial<Run> = {}
   explainEnding({ ...RUN, ...last }, { version: '1.0.0', boot_id: 'a', ...now }, systemd).cause;
 
 describe('why the last run ended', () => {
-  it('is what it wrote down itself, where it got to that', () => {
+  it('is the recorded reason, if the run recorded one', () => {
     assert.equal(cause({ stopped: 'asked' }), 'clean');
     assert.equal(cause({ stopped: 'asked' }, undefined, { version: '1.1.0' }), 'upgrade');
     assert.equal(cause({ stopped: 'asked' }, undefined, { boot_id: 'b' }), 'clean');
@@ -23,13 +23,13 @@ describe('why the last run ended', () => {
     assert.equal(cause({ stopped: 'mending' }, seen('watchdog')), 'mending');
   });
 
-  it('is else what systemd saw', () => {
+  it('is else the exit that systemd observed', () => {
     assert.equal(cause({}, seen('watchdog')), 'watchdog');
     assert.equal(cause({}, seen('oom-kill')), 'oom');
     for (const result of ['signal', 'core-dump', 'exit-code', 'timeout', 'protocol']) assert.equal(cause({}, seen(result)), 'crash');
   });
 
-  it('is want of memory, where the kernel counted a kill and systemd saw only the signal', () => {
+  it('is lack of memory, if the kernel counted a kill and systemd observed only the signal', () => {
     assert.equal(cause({}, seen('signal', 'KILL', 1)), 'oom');
     assert.equal(cause({}, seen('signal', 'KILL', 0)), 'crash');
     assert.equal(cause({}, seen('signal', 'SEGV', 1)), 'crash');
@@ -37,23 +37,23 @@ describe('why the last run ended', () => {
     assert.equal(cause({}, seen('watchdog', 'ABRT', 1)), 'watchdog');
   });
 
-  it('does not take what systemd saw of another run', () => {
+  it('ignores the exit of another run', () => {
     assert.equal(cause({ invocation: 'f'.repeat(32) }, seen('watchdog')), 'crash');
     assert.equal(cause({ invocation: null }, seen('watchdog'), { boot_id: 'b' }), 'power');
   });
 
-  it('is else power, where the machine started anew, and a crash where it did not', () => {
+  it('is else power if the machine has booted since, and a crash if not', () => {
     assert.equal(cause({}, undefined, { boot_id: 'b' }), 'power');
     assert.equal(cause({}), 'crash');
     assert.equal(cause({ boot_id: null }), 'unknown');
   });
 
-  it('is unasked but for a stop, an upgrade, and a start that failed and said so', () => {
+  it('is unexpected except after a stop, an upgrade or a failed start', () => {
     const asked = ENDINGS.filter((each) => !isUnexpected({ cause: each, text: '' }));
     assert.deepEqual(asked, ['clean', 'upgrade', 'failed_start']);
   });
 
-  it('reads the unit’s line whole or not at all', () => {
+  it('parses only a complete line of the unit', () => {
     assert.deepEqual(parseExit(`${INVOCATION} oom-kill KILL\n`), seen('oom-kill'));
     assert.deepEqual(parseExit(`${INVOCATION} signal KILL 2\n`), seen('signal', 'KILL', 2));
     for (const torn of ['', `${INVOCATION}`, `${INVOCATION} watchdog`, `${INVOCATION} watchdog ABRT`, '  \n']) {

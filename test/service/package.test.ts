@@ -1,4 +1,4 @@
-// What is handed out: the Debian package of this processor and the npm package, each unpacked into an empty folder and run from there.
+// The released packages: the Debian package of this processor and the npm package, each unpacked into an empty folder and run from there.
 // `npm run faults -- package` installs, upgrades, removes and purges the first in a clean Debian.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -23,14 +23,14 @@ function run(command: string, args: readonly string[], cwd: string, env: NodeJS.
   return { status, text: `${stdout}${stderr}`.trim() };
 }
 
-/** @returns what is wrong, or nothing. */
+/** @returns the errors, or an empty text. */
 function worksFrom(program: string, folder: string): void {
   mkdirSync(folder);
   assert.deepEqual(run(program, ['--version'], folder), { status: 0, text: VERSION });
   writeFileSync(join(folder, 'robot.yaml'), 'thing: kitchen-bot\nstate_dir: state\n');
   const stats = run(program, ['outbox', 'stats', '--config', 'robot.yaml'], folder);
   assert.match(stats.text, /OUTBOX_MISSING/);
-  // All that talks to ROS is loaded by then, and finds no ROS.
+  // By then the agent has loaded its ROS code and found no ROS.
   const { AMENT_PREFIX_PATH: _, ...env } = process.env;
   const topics = run(program, ['topics', '--config', 'robot.yaml'], folder, { ...env, ELDERLY_BOT_ROS_PREFIX: '/nonexistent' });
   if (!existsSync('/opt/ros')) assert.match(topics.text, /ROS_MISSING/);
@@ -39,7 +39,7 @@ function worksFrom(program: string, folder: string): void {
   assert.ok(existsSync(join(folder, 'root/etc/systemd/system/elderly-bot.service')));
 }
 
-describe('what is handed out', { timeout: 240_000 }, () => {
+describe('a released package', { timeout: 240_000 }, () => {
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-package-'));
@@ -57,7 +57,7 @@ describe('what is handed out', { timeout: 240_000 }, () => {
       assert.equal(run('dpkg-deb', ['--extract', deb, root], folder).status, 0);
     });
 
-    it('runs from where it is unpacked', () => worksFrom(join(root, 'usr/bin/elderly-bot'), join(folder, 'elsewhere')));
+    it('runs from the folder to which it is unpacked', () => worksFrom(join(root, 'usr/bin/elderly-bot'), join(folder, 'elsewhere')));
 
     it('runs on the Node.js that it brings, whatever is on the PATH', () => {
       const bin = join(folder, 'another-node');
@@ -69,7 +69,7 @@ describe('what is handed out', { timeout: 240_000 }, () => {
       assert.deepEqual(run(join(root, 'usr/bin/elderly-bot'), ['--version'], folder, env), { status: 0, text: VERSION });
     });
 
-    it('has what this processor needs, compiled, and nothing of another', () => {
+    it('has the compiled modules of this processor only', () => {
       const modules = join(root, 'usr/lib/elderly-bot/node_modules');
       const compiled = (readdirSync(modules, { recursive: true }) as string[]).filter((name) => name.endsWith('.node'));
       const has = (part: string) => compiled.some((name) => name.includes(part));
@@ -85,13 +85,13 @@ describe('what is handed out', { timeout: 240_000 }, () => {
       for (const kind of ['sysusers', 'tmpfiles']) assert.ok(existsSync(join(root, `usr/lib/${kind}.d/elderly-bot.conf`)));
     });
 
-    it('is without an error to lintian', { skip: skipLintian }, () => {
+    it('passes lintian without an error', { skip: skipLintian }, () => {
       const { status, text } = run('lintian', ['--allow-root', '--fail-on', 'error', deb], folder);
       assert.equal(status, 0, text);
     });
   });
 
-  it('as an npm package has the program and no more, and runs from an empty folder', () => {
+  it('as an npm package has only the program, and runs from an empty folder', () => {
     const packed = run('npm', ['pack', '--silent', '--pack-destination', folder], ROOT);
     assert.equal(packed.status, 0, packed.text);
     const unpacked = join(folder, 'npm');
@@ -100,7 +100,7 @@ describe('what is handed out', { timeout: 240_000 }, () => {
     assert.equal(run('tar', ['-xzf', file, '-C', unpacked, '--strip-components=1'], folder).status, 0);
     const there = new Set(readdirSync(unpacked));
     for (const name of ['src', 'test', 'cloud', 'scripts', '.setup', 'demo']) assert.ok(!there.has(name), name);
-    // What npm would install beside it.
+    // The dependencies that npm would install.
     symlinkSync(join(ROOT, 'node_modules'), join(unpacked, 'node_modules'));
     worksFrom(join(unpacked, 'bin/elderly-bot'), join(folder, 'empty'));
   });

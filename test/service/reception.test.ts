@@ -1,5 +1,5 @@
-// Whom the service hears, by the user of the unit and of the publishers, in both discovery ranges: the table of docs/guide/service.md. SUBNET goes out
-// by multicast, so all of it is in a network namespace of its own.
+// Which publishers the service receives, by the user of the unit and of the publishers, in both discovery ranges: the table of docs/guide/service.md. SUBNET goes out
+// by multicast, so the test runs in its own network namespace.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { it } from 'node:test';
@@ -27,7 +27,7 @@ const skip =
   systemdMissing() || rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') || networkMissing();
 
 it('the service hears its own user and others everywhere, and root by UDP on SUBNET only', { skip, timeout: 600_000 }, async () => {
-  // Shared memory is not the namespace's own: a domain that nobody else has.
+  // Namespaces share /dev/shm, so the test claims a domain of its own.
   const domain = await claimDomain();
   const program = [process.execPath, '--import', 'tsx', 'test/service/reception.ts'];
   const { stdout, stderr } = spawnSync('unshare', ['--net', 'sh', '-c', `${NETWORK} && exec "$@"`, 'sh', ...program], {

@@ -1,5 +1,5 @@
-// Run in a network namespace of its own, by reception.test.ts: how many of 40 messages the agent hears of nodes of its user, of another and
-// of root, in each discovery range. Prints one JSON object.
+// reception.test.ts runs this in its own network namespace: it counts how many of 40 messages the agent receives from nodes of its user,
+// of another user and of root, in each discovery range. Prints one JSON object.
 import { RosPeer } from '../support/ros.ts';
 import { ServiceBench, UNIT } from '../support/service.ts';
 import { ROBOT_USER } from '../support/systemd.ts';
@@ -8,7 +8,7 @@ const MESSAGES = 40;
 const TYPE = 'std_msgs/msg/Int32';
 const UDP = 'FASTDDS_BUILTIN_TRANSPORTS=UDPv4';
 const PUBLISHERS = { same: ROBOT_USER.id, other: ROBOT_USER.id + 1, root: undefined };
-/** The last: what docs/guide/service.md says to set. */
+/** The last entry is the setting that docs/guide/service.md recommends. */
 const RANGES = [
   ['LOCALHOST', ''],
   ['LOCALHOST', UDP],
@@ -37,7 +37,7 @@ try {
       await peer.matched('/steps');
       await bench.status(({ channels }) => channels.some(({ name, state }) => name === 'steps' && state === 'published'));
       await peer.burst('/steps', TYPE, MESSAGES, MESSAGES);
-      // What is heard at all is heard by then.
+      // All messages that can arrive have arrived by then.
       await bench.lab.until(async () => (await heard()) > before, 1_000).catch(() => {});
       table[[who, range, ...(transport ? ['UDPv4'] : [])].join(' ')] = (await heard()) - before;
       await peer.close();

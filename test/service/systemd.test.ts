@@ -1,4 +1,4 @@
-// The unit in a real systemd: what ends the agent does not keep it ended, nothing is lost, and the next start says why.
+// The unit in a real systemd: the agent restarts after every end, loses nothing, and the next start reports the reason.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
@@ -53,7 +53,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     (await bench.status(() => true)).channels.find(({ name }) => name === channel)?.messages ?? 0;
   const rows = async () => (await bench.status(() => true)).outbox;
 
-  it('is installed, started, and ready when it senses', async () => {
+  it('is installed and started, and is ready once it senses', async () => {
     assert.match(bench.install(), /elderly-bot runs as robot/);
     assert.equal(properties('ActiveState').ActiveState, 'active');
     const { link, last_run: last } = await bench.status(({ link: { state } }) => state === 'connected');
@@ -61,13 +61,13 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     await bench.lab.until(() => /connected, \d+ rows unconfirmed/.test(String(properties('StatusText').StatusText)), 10_000);
   });
 
-  it('is shown with its log', () => {
+  it('is shown with its state and log', () => {
     const elderlyBot = (...args: string[]) => bench.lab.run(LAB_AGENT, 'service', ...args);
     assert.deepEqual([elderlyBot('status').code, /Status: "connected/.test(elderlyBot('status').text)], [0, true]);
     assert.match(elderlyBot('logs', '--lines', '50').text, /"event":"started"/);
   });
 
-  it('hears nodes of its user through shared memory', async () => {
+  it('receives from nodes of its user through shared memory', async () => {
     await robot.advertise('/fall_detected', BOOL);
     await robot.matched('/fall_detected');
     await robot.publish('/fall_detected', BOOL, { data: true });
@@ -75,7 +75,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     assert.equal(channels.find(({ name }) => name === 'fall')?.value, true);
   });
 
-  it('hears nodes of another user, and none of root’s, whose shared memory it may not open', async () => {
+  it('receives from nodes of another user, but not from root’s, because it cannot open their shared memory', async () => {
     const heard = async (user: number | undefined): Promise<number> => {
       const before = await messagesOf('steps');
       const peer = await RosPeer.start('other', domain.env, user);
@@ -89,7 +89,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     assert.equal(await heard(undefined), 0);
   });
 
-  it('takes a reload, and says of a wrong file that nothing was changed', async () => {
+  it('reloads, and reports that an invalid file changed nothing', async () => {
     bench.configure(`${bench.configuration}  door: { topic: /door, type: ${BOOL}, field: data }\n`);
     bench.lab.must('systemctl', 'reload', UNIT);
     assert.ok((await bench.status(() => true)).channels.some(({ name }) => name === 'door'));
@@ -100,7 +100,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     bench.lab.must('systemctl', 'reload', UNIT);
   });
 
-  it('is watched over, where a command moves the robot, by a guard of its own in the same sandbox', async () => {
+  it('has a guard in the same sandbox if a command moves the robot', async () => {
     bench.configure(`${bench.configuration}${MOVES}`);
     bench.lab.must('systemctl', 'restart', GUARD, UNIT);
     await bench.status(({ link, problems }) => link.state === 'connected' && problems.every(({ code }) => code !== 'guard_missing'));
@@ -121,7 +121,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     bench.lab.must('systemctl', 'restart', GUARD, UNIT);
   });
 
-  it('is restarted by the watchdog when it hangs, and loses no row', async () => {
+  it('is restarted by the watchdog if it hangs, and loses no row', async () => {
     const { pid } = bench;
     const { accepted } = await rows();
     process.kill(pid, 'SIGSTOP');
@@ -131,7 +131,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     assert.ok(unconfirmed >= accepted, `${unconfirmed} of ${accepted} rows are still held`);
   });
 
-  it('is restarted after kill -9, and says so', async () => {
+  it('is restarted after kill -9, and reports it', async () => {
     const { pid } = bench;
     process.kill(pid, 'SIGKILL');
     await bench.restartedAfter(pid);
@@ -140,7 +140,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     await bench.status(({ problems }) => problems.some(({ code }) => code === 'ended_unasked'));
   });
 
-  it('is restarted when the kernel ends it for want of memory, and says so', async () => {
+  it('is restarted after the kernel kills it for lack of memory, and reports it', async () => {
     const { pid } = bench;
     const { accepted } = await rows();
     await bench.lab.takeMemoryOf(UNIT);
@@ -150,14 +150,14 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     assert.ok(unconfirmed >= accepted, `${unconfirmed} of ${accepted} rows are still held`);
   });
 
-  it('is restarted after a kill that came later, and does not take it for that', async () => {
+  it('is restarted after a later kill, and does not report lack of memory', async () => {
     const { pid } = bench;
     process.kill(pid, 'SIGKILL');
     await bench.restartedAfter(pid);
     assert.equal((await lastRun())?.cause, 'crash');
   });
 
-  it('does not restart for a network that is gone', async () => {
+  it('does not restart because of a lost network', async () => {
     const { pid } = bench;
     await bench.broker.kill();
     await bench.status(({ link: { state } }) => state !== 'connected');
@@ -167,7 +167,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     await bench.status(({ link: { state } }) => state === 'connected');
   });
 
-  it('comes back by itself when the cause of a crash loop ends', async () => {
+  it('recovers by itself when the cause of a crash loop ends', async () => {
     const certificate = bench.lab.path('/etc/elderly-bot/certs/robot.crt.pem');
     renameSync(certificate, `${certificate}.away`);
     process.kill(bench.pid, 'SIGKILL');
@@ -177,8 +177,8 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     await bench.status(({ link: { state } }) => state === 'connected');
   });
 
-  it('stops under load within 10 s, and the next start knows that it was asked to', async () => {
-    // After a kill the node may still know the dead agent only.
+  it('stops under load within 10 s, and the next start reports a requested stop', async () => {
+    // After the kill the node may still match only the dead agent.
     await bench.lab.until(async () => {
       await robot.publish('/steps', 'std_msgs/msg/Int32', { data: 0 });
       return (await messagesOf('steps')) > 0;
@@ -196,7 +196,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     assert.ok(!existsSync(bench.lab.path(`${STATE}/last-exit`)));
   });
 
-  it('is uninstalled, and its state stays', async () => {
+  it('is uninstalled and keeps its state', async () => {
     const { code, text } = bench.lab.run(LAB_AGENT, 'service', 'uninstall');
     assert.equal(code, 0, text);
     assert.equal(bench.lab.run('systemctl', 'is-active', UNIT).text.trim(), 'inactive');

@@ -1,4 +1,4 @@
-// The unit files: what systemd itself says of them, and what `service install` makes of them on a robot with other paths.
+// The unit files: systemd's own verification, and the rendering by `service install` on a robot with other paths.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ describe('the units, as systemd reads them', { skip }, () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  it('have nothing to complain of', () => {
+  it('pass its verification', () => {
     const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', ...UNITS.map((unit) => join(folder, unit))], {
       encoding: 'utf8',
       env: { ...process.env, SYSTEMD_UNIT_PATH: `${folder}:/lib/systemd/system` },
@@ -52,11 +52,11 @@ describe('the units, as systemd reads them', { skip }, () => {
 });
 
 describe('service install', () => {
-  it('changes nothing but the user where all is where the package has it', () => {
+  it('changes only the user if all paths are those of the package', () => {
     assert.equal(agent().replace('User=turtle', 'User=elderly-bot'), text('elderly-bot.service'));
   });
 
-  it('takes over another place, state directory and environment', () => {
+  it('uses another program folder, state directory and environment', () => {
     const unit = agent({
       root: '/srv/bot',
       stateDir: '/data/bot',
@@ -70,7 +70,7 @@ describe('service install', () => {
     assert.doesNotMatch(unit, /SECRET|PATH=|^StateDirectory=/m);
   });
 
-  it('takes over a sourced workspace, and lets the service read a home it lies in', () => {
+  it('carries a sourced workspace over, and lets the service read the home that contains it', () => {
     const found = { AMENT_PREFIX_PATH: '/opt/ros/jazzy', LD_LIBRARY_PATH: '/opt/ros/jazzy/lib' };
     assert.doesNotMatch(agent({ env: found }), /AMENT_PREFIX_PATH|ProtectHome=read-only/);
     const unit = agent({ env: { ...found, AMENT_PREFIX_PATH: '/home/turtle/ws/install/msgs:/opt/ros/jazzy' } });
@@ -96,7 +96,7 @@ describe('service install', () => {
     }
   });
 
-  it('refuses a path that a unit can’t name, and says where to put it', () => {
+  it('refuses a path that a unit cannot name, and recommends another', () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-units-'));
     try {
       mkdirSync(join(folder, 'my robot'));

@@ -46,7 +46,7 @@ describe('the watchdog’s ping', () => {
     assert.deepEqual([sent.length, stalls], [1, ['the database', undefined]]);
   });
 
-  it('goes out during a start, but for at most 300 s', async () => {
+  it('goes out during a start, for at most 300 s', async () => {
     const { sent, stalls, ping } = fixture();
     for (let n = 0; n < 40; n++) await ping();
     assert.deepEqual([sent.length, stalls], [29, ['the agent has not started within 300 s']]);
