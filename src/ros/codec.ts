@@ -1,4 +1,4 @@
-// Encoders and decoders by message type, each built at its first use and kept.
+// Encoders and decoders by message type. Each is built at its first use.
 import { compileDecoder, type Decoder } from './decode.ts';
 import { defineStruct, type Struct } from './definition.ts';
 import { compileEncoder, type Encoder } from './encode.ts';
@@ -8,13 +8,13 @@ import { parseTypeName, type TypeName } from './names.ts';
 export interface Codec {
   readonly type: TypeName;
   readonly struct: Struct;
-  /** @throws RangeError where the bytes are no such message. */
+  /** @throws RangeError if the bytes are not a message of the type. */
   readonly decode: Decoder;
   /** @throws AgentError ROS_MESSAGE_INVALID */
   readonly encode: Encoder;
 }
 
-/** @throws AgentError ROS_TYPE_UNKNOWN from the function it gives. */
+/** @throws AgentError ROS_TYPE_UNKNOWN from the returned function. */
 export function codecs(source: DefinitionSource): (type: string) => Codec {
   const kept = new Map<string, Codec>();
   return (name) => {

@@ -1,10 +1,10 @@
-// CDR bytes into a plain object, as a chain of readers built once a type. Bytes that are no such message end in a RangeError
-// before anything large is allocated: a count is believed only as far as the message has bytes for it. (The reader of
+// Decodes CDR bytes into a plain object with a chain of readers that is built once for each type. Bytes that are not a message of the type
+// cause a RangeError before a large allocation: a count must fit into the remaining bytes. (The reader of
 // @foxglove/rosmsg2-serialization is not used: 12 garbled bytes make it allocate 268 MB.)
 import { type Field, PRIMITIVE_BYTES, type Primitive, type Struct } from './definition.ts';
 import type { RosMessage } from './types.ts';
 
-/** CDR counts alignment from the end of its four-byte header, whose second byte says the byte order. */
+/** CDR counts alignment from the end of its four-byte header. The second byte of the header is the byte order. */
 const HEADER_BYTES = 4;
 const CDR_BIG_ENDIAN = 0;
 const CDR_LITTLE_ENDIAN = 1;
@@ -33,7 +33,7 @@ class Cursor {
     this.offset = HEADER_BYTES;
   }
 
-  /** Steps over `size` bytes aligned to a power of two; gives where they start. */
+  /** Skips `size` bytes, aligned to a power of two. @returns their start. */
   take(size: number, alignment: number): number {
     const start = HEADER_BYTES + ((this.offset - HEADER_BYTES + alignment - 1) & -alignment);
     if (start + size > this.bytes.length) {
@@ -48,7 +48,7 @@ class Cursor {
     return this.littleEndian ? this.bytes.readUInt32LE(start) : this.bytes.readUInt32BE(start);
   }
 
-  /** A sequence's count, refused when the rest of the message cannot hold so many of at least `minBytes` each. */
+  /** Reads the count of a sequence. @throws RangeError if the rest of the message is too short for so many elements of `minBytes`. */
   count(minBytes: number): number {
     const count = this.uint32();
     const left = this.bytes.length - this.offset;
@@ -116,7 +116,7 @@ function ordered(size: number, little: ReadAt, big: ReadAt): Reader {
   };
 }
 
-/** Views of a message's memory; where CDR's alignment is not the type's own, its bytes are copied (see numbersReader). */
+/** Views of a message's memory. If the alignment of CDR is not that of the type, the bytes are copied (see numbersReader). */
 const TYPED_ARRAYS = {
   int8: (...at: View) => new Int8Array(...at),
   uint8: (...at: View) => new Uint8Array(...at),
@@ -193,7 +193,7 @@ function numbersReader(type: keyof typeof TYPED_ARRAYS, count: (cursor: Cursor) 
   };
 }
 
-/** The fewest bytes one element can take, at least 1: bounds what a sequence's count may claim. */
+/** The fewest bytes of one element, at least 1: the bound for the count of a sequence. */
 function minimumBytes(field: Field): number {
   if (typeof field.type === 'string') {
     if (field.type === 'string') return 4;

@@ -1,10 +1,10 @@
-// A message type as a tree of fields, built from .msg texts with all nested types resolved. Built once a type.
+// A message type as a tree of fields, built once from .msg texts, with all nested types resolved.
 import { createRequire } from 'node:module';
 import { messageOf } from '../base/index.ts';
 import { type DefinitionSource, unknownType } from './installed.ts';
 import { parseTypeName, type TypeName } from './names.ts';
 
-/** By require: as an ES module the same bundle takes 16 ms of every start instead of 8. */
+/** Loaded with require: as an ES module the same bundle takes 16 ms of each start instead of 8. */
 const rosmsg = createRequire(import.meta.url)('@foxglove/rosmsg') as typeof import('@foxglove/rosmsg');
 
 export const PRIMITIVE_BYTES = {
@@ -45,7 +45,7 @@ export interface Struct {
 
 type RawField = ReturnType<typeof rosmsg.parse>[number]['definitions'][number];
 
-/** @throws AgentError ROS_TYPE_UNKNOWN for it or a type within it. */
+/** @throws AgentError ROS_TYPE_UNKNOWN for the type or a nested type. */
 export function defineStruct(type: string, source: DefinitionSource): Struct {
   return resolve(parseTypeName(type), source, new Map(), []);
 }
@@ -96,11 +96,11 @@ function toScalar(raw: RawField, owner: TypeName): Scalar {
   if (raw.type in PRIMITIVE_BYTES || raw.type === 'string' || raw.type === 'time' || raw.type === 'duration') {
     return raw.type as Scalar;
   }
-  // A wstring's bytes differ between DDS vendors, so whatever we read or wrote could be wrong without a sign.
+  // The bytes of a wstring differ between DDS vendors, so a wrong value could not be noticed.
   throw unknownType(owner.full, owner.pkg, `its field ${raw.name} is a ${raw.type}, which is not supported`);
 }
 
-/** `Point` is of the same package; plain `Header` is std_msgs' everywhere (a leftover of ROS 1). */
+/** `Point` is in the same package; plain `Header` always means std_msgs/Header (from ROS 1). */
 function qualify(name: string, owner: TypeName): TypeName {
   if (name.includes('/')) return parseTypeName(name);
   return parseTypeName(name === 'Header' ? 'std_msgs/Header' : `${owner.pkg}/${name}`);

@@ -1,7 +1,7 @@
-// A plain object into CDR bytes, checked field by field on the way: an unknown field, a wrong type or a number out of range
-// is a ROS_MESSAGE_INVALID that names field and expected type, before anything is published. Fields left out get the
-// definition's default, else zero. (The writer of @foxglove/rosmsg2-serialization is not used: it counts characters instead
-// of UTF-8 bytes and so cuts "Frau Müller" short.)
+// Encodes a plain object into CDR bytes and checks each field: an unknown field, a wrong type or a number out of range is a
+// ROS_MESSAGE_INVALID with the field and the expected type, before anything is published. Omitted fields get the default of the definition,
+// else zero. (The writer of @foxglove/rosmsg2-serialization is not used: it counts characters instead of UTF-8 bytes, so it cuts off the end
+// of "Frau Müller".)
 import { AgentError } from '../errors.ts';
 import { describeType, type Field, PRIMITIVE_BYTES, type Primitive, type Struct } from './definition.ts';
 import type { RosMessage } from './types.ts';
@@ -9,7 +9,7 @@ import type { RosMessage } from './types.ts';
 export type Encoder = (message: RosMessage) => Buffer;
 type Writer = (sink: Sink, value: unknown, path: string) => void;
 
-/** Plain CDR, little-endian, no options; alignment counts from behind it. */
+/** Plain CDR, little-endian, no options. Alignment counts from the end of the header. */
 const HEADER = Uint8Array.of(0, 1, 0, 0);
 
 /** Inclusive limits of the integer types. */
@@ -24,7 +24,7 @@ const LIMITS = {
   uint64: [0n, 2n ** 64n - 1n],
 } as const;
 
-/** @throws AgentError ROS_MESSAGE_INVALID from the encoder it gives. */
+/** @throws AgentError ROS_MESSAGE_INVALID from the returned encoder. */
 export function compileEncoder(struct: Struct): Encoder {
   const write = structWriter(struct, struct.name);
   return (message) => {
@@ -42,7 +42,7 @@ class Sink {
     this.bytes.set(HEADER);
   }
 
-  /** Makes room for `size` bytes aligned to a power of two, zeros before them; gives where they start. */
+  /** Reserves `size` bytes, aligned to a power of two, with zeros before them. @returns their start. */
   place(size: number, alignment: number): number {
     const start = HEADER.length + ((this.offset - HEADER.length + alignment - 1) & -alignment);
     this.offset = start + size;
@@ -73,7 +73,7 @@ const PUT: Readonly<Record<Primitive, Put>> = {
 
 function put(sink: Sink, type: Primitive, value: unknown): void {
   const size = PRIMITIVE_BYTES[type];
-  // Growing may replace the buffer, so the place is found before the buffer is looked up.
+  // `place` may replace the buffer, so it runs before the buffer is read.
   const at = sink.place(size, size);
   PUT[type](sink.bytes, at, value as never);
 }
@@ -184,7 +184,7 @@ function invalid(root: string, what: string, value: unknown, expected: string): 
   });
 }
 
-/** A value short enough for one line. */
+/** Renders a value for one line. */
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (Array.isArray(value) || ArrayBuffer.isView(value)) return `an array of ${(value as unknown as ArrayLike<unknown>).length}`;

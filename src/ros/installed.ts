@@ -1,19 +1,18 @@
-// Where message definitions come from: share/PACKAGE/msg of every prefix in AMENT_PREFIX_PATH. A type that isn't there is
-// an error that says which package to install.
+// Finds message definitions in share/PACKAGE/msg of each prefix in AMENT_PREFIX_PATH. A missing type is an error with the package to install.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { AgentError } from '../errors.ts';
 import { parseTypeName, type TypeName } from './names.ts';
 
-/** Gives the text of a .msg file. @throws AgentError ROS_TYPE_UNKNOWN */
+/** Returns the text of a .msg file. @throws AgentError ROS_TYPE_UNKNOWN */
 export type DefinitionSource = (type: TypeName) => string;
 
-/** The prefixes of the sourced ROS environment, first wins; empty where none is sourced. */
+/** The prefixes of the sourced ROS environment, the first has priority; empty without a sourced environment. */
 export function amentPrefixes(env: NodeJS.ProcessEnv = process.env): string[] {
   return (env.AMENT_PREFIX_PATH ?? '').split(path.delimiter).filter((prefix) => prefix !== '');
 }
 
-/** @throws AgentError ROS_TYPE_UNKNOWN naming what is missing: the name's form, the package, or the message in it. */
+/** @throws AgentError ROS_TYPE_UNKNOWN with the reason: a malformed name, a missing package or a missing message. */
 export function locateMessage(type: string, prefixes: readonly string[], distro = process.env.ROS_DISTRO): string {
   const { pkg, name, full } = parseTypeName(type);
   for (const prefix of prefixes) {
@@ -30,7 +29,7 @@ export function installedDefinitions(prefixes: readonly string[]): DefinitionSou
   return ({ full }) => readFileSync(locateMessage(full, prefixes), 'utf8');
 }
 
-/** Debian's name of a ROS package: `ros-kilted-sensor-msgs`. */
+/** The Debian name of a ROS package: `ros-kilted-sensor-msgs`. */
 export function aptName(pkg: string, distro = process.env.ROS_DISTRO): string {
   return `ros-${distro || '<distro>'}-${pkg.replaceAll('_', '-')}`;
 }

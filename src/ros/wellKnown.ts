@@ -1,5 +1,5 @@
-// Definitions of the message types the default robot and the tests use, for machines without ROS. Fields only, in order, as
-// in common_interfaces and rcl_interfaces.
+// Definitions of the message types of the default robot and the tests, for machines without ROS: the fields in the order of
+// common_interfaces and rcl_interfaces.
 import { AgentError } from '../errors.ts';
 import { amentPrefixes, type DefinitionSource, installedDefinitions } from './installed.ts';
 
@@ -40,11 +40,11 @@ KeyValue[] values`,
   'geometry_msgs/msg/Twist': 'Vector3 linear\nVector3 angular',
 };
 
-/** What was told first, then the well-known types, then whatever ROS environment is sourced. */
-export function wellKnownDefinitions(told: Readonly<Record<string, string>> = {}): DefinitionSource {
+/** The given definitions first, then the well-known types, then the sourced ROS environment. */
+export function wellKnownDefinitions(given: Readonly<Record<string, string>> = {}): DefinitionSource {
   const installed = installedDefinitions(amentPrefixes());
   return (type) => {
-    const text = told[type.full] ?? WELL_KNOWN[type.full];
+    const text = given[type.full] ?? WELL_KNOWN[type.full];
     if (text !== undefined) return text;
     try {
       return installed(type);

@@ -1,4 +1,4 @@
-// The part of the contract that is about samples that may wait (`everyMs`), and those beside them that may not.
+// The part of the contract about samples that may wait (`everyMs`), and about urgent samples beside them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -70,7 +70,7 @@ export function batchContract({ here, hear, speak }: Pair): void {
     assert.ok(subscription.received < 20, `${subscription.received} were taken`);
   });
 
-  test('what may not wait does not, beside a busy topic that may', async () => {
+  test('an urgent topic does not wait beside a busy topic with everyMs', async () => {
     const { groups } = gather('/slow', 3_000);
     const urgent = hear('/urgent', NUMBER);
     const [slow, quick] = [await speak('/slow', NUMBER), await speak('/urgent', NUMBER)];
@@ -85,7 +85,7 @@ export function batchContract({ here, hear, speak }: Pair): void {
     assert.ok(groups.flat().length < 20, 'the others wait');
   });
 
-  test('what waits is taken when it is asked for, and not after closing', async () => {
+  test('waiting samples are taken by poll, and not after closing', async () => {
     const { groups, subscription } = gather('/asked', 3_000);
     const witness = hear('/asked', NUMBER);
     const publisher = await speak('/asked', NUMBER, RELIABLE, 2);

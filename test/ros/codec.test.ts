@@ -114,7 +114,7 @@ describe('the codec', () => {
     );
   });
 
-  test('reads nothing beyond the message, also where it is part of a larger buffer', () => {
+  test('reads nothing beyond the message, even if the message is part of a larger buffer', () => {
     const whole = Buffer.concat([Buffer.from('000100000a000000', 'hex'), Buffer.from('secret beyond the end')]);
     assert.throws(() => codec('std_msgs/msg/String').decode(whole.subarray(0, 10)), RangeError);
   });

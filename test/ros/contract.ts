@@ -1,4 +1,4 @@
-// What every RosNode does, real or simulated. Each test has two nodes that can hear each other, and topics of its own.
+// The contract of each RosNode, real or simulated. Each test has two nodes that can hear each other, and topics of its own.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { AgentError } from '../../src/errors.ts';
@@ -84,7 +84,7 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
       assert.deepEqual(messages[0], { header: { stamp: { sec: 0, nanosec: 0 }, frame_id: '' }, status });
     });
 
-    test('64-bit integers stay exact: numbers where a number can be, else bigint', async () => {
+    test('64-bit integers stay exact: a number if it can be, else a bigint', async () => {
       const { messages } = hear('/exact', 'std_msgs/msg/Int64');
       const publisher = await speak('/exact', 'std_msgs/msg/Int64');
       for (const data of [42, -1, 2n ** 63n - 1n, -(2n ** 63n), 9_007_199_254_740_993n]) publisher.publish({ data });

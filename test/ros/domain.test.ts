@@ -31,7 +31,7 @@ describe('ROS domains for tests', () => {
     assert.equal(await isHeld(Number(id)), false);
   });
 
-  test('what a program with a faked clock left in shared memory is gone, and nothing else', async () => {
+  test('shared memory of a program with a faked clock is removed, and nothing else', async () => {
     const file = (port: number) => `/dev/shm/fastdds_port${port}`;
     const leave = (port: number, seenMs: number) => {
       const bytes = Buffer.alloc(512);

@@ -20,7 +20,7 @@ export interface Pair {
 }
 
 export function lifetimeContract({ here, hear, speak }: Pair, open: () => Promise<TwoNodes>): void {
-  test('what onMessage throws goes to onError, and this and other topics go on', async () => {
+  test('an exception of onMessage goes to onError, and this and other topics go on', async () => {
     const other = hear('/bystander', 'std_msgs/msg/Int32');
     const errors: Error[] = [];
     const seen: unknown[] = [];
@@ -55,7 +55,7 @@ export function lifetimeContract({ here, hear, speak }: Pair, open: () => Promis
     assert.deepEqual([faulty.received, faulty.failed, faulty.invalid], [3, 1, 0]);
   });
 
-  test('what onMessage promises goes on at once, not with the next message', async () => {
+  test('a promise of onMessage continues at once, not with the next message', async () => {
     const { promise, resolve } = withResolvers<number>();
     here().subscribe({
       topic: '/promise',

@@ -1,4 +1,4 @@
-// What the ROS room costs and carries, measured: bin/with-ros node --import tsx test/ros/measure.ts [rates|idle|start]
+// Measures the cost and the throughput of the ROS module: bin/with-ros node --import tsx test/ros/measure.ts [rates|idle|start]
 import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -7,7 +7,7 @@ import { AgentError } from '../../src/errors.ts';
 import { checkTopicName, checkTypeName, locateMessage, resolveDomainId } from '../../src/ros/index.ts';
 
 describe('names', () => {
-  test('absolute topic names pass, others are told what is wrong', () => {
+  test('absolute topic names pass, others get an error with the reason', () => {
     for (const topic of ['/gas_detected', '/robot/arm_2/state', '/_hidden', '/A']) assert.equal(checkTopicName(topic), undefined, topic);
     assert.match(checkTopicName('gas') ?? '', /"gas" is not absolute/);
     assert.match(checkTopicName('/a/') ?? '', /empty part/);
@@ -33,7 +33,7 @@ describe('names', () => {
     assert.equal(resolveDomainId(undefined, undefined), 0);
   });
 
-  test('a domain that is none is refused with its source and its value', () => {
+  test('an invalid domain is refused with its source and its value', () => {
     for (const value of ['abc', '-1', '', '233', '1.5', ' 1', '0x1', '1e1']) {
       assert.throws(
         () => resolveDomainId(null, value),
@@ -76,7 +76,7 @@ describe('installed messages', () => {
     assert.equal(locateMessage('house_msgs/msg/Window', [first, second]), path.join(second, 'share/house_msgs/msg/Window.msg'));
   });
 
-  test('what is missing is named, with what to do', () => {
+  test('the error names the missing part and the remedy', () => {
     const pkg = refused('garden_msgs/msg/Gate', [first]);
     assert.equal(
       pkg.line,

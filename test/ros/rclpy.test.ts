@@ -157,7 +157,7 @@ describe('with rclpy', { skip: rosUnavailable() }, () => {
     );
   });
 
-  test('what a transient-local publisher said before we came is heard', async () => {
+  test('an earlier message of a transient-local publisher arrives', async () => {
     const latched = { durability: 'transient_local', depth: 1 } as const;
     await peer.publish('/door_open', 'std_msgs/msg/Bool', { data: false }, latched);
     await peer.publish('/door_open', 'std_msgs/msg/Bool', { data: true }, latched);

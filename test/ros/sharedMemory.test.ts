@@ -87,7 +87,7 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
     const ports = recordedPorts();
     const others = ports.map((port) => ({ ...port, uuid: '0011223344556677' }));
     const replaced = ports.map((port) => ({ ...port, lock: port.lock + 1 }));
-    // Nobody has this process id: it is above the kernel's highest.
+    // No process has this id: it is above the highest of the kernel.
     const pid = 2 ** 22 + 1;
     for (const written of [
       { pid, ports: others },

@@ -50,7 +50,7 @@ export function loadBinding(env: NodeJS.ProcessEnv = process.env, folder?: strin
   return loaded;
 }
 
-/** The version in a package's package.json; undefined if there is none to read. */
+/** The version in the package.json of a package; undefined if it cannot be read. */
 export function versionIn(folder: string): string | undefined {
   try {
     const { version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { version?: unknown };
@@ -65,7 +65,7 @@ function requireVersion(folder: string, version: string): void {
   if (found === version) return;
   throw new AgentError(
     'ROS_BINARY',
-    `${folder} has rclnodejs ${found ?? 'of an unknown version'}; this program calls native functions of ${version}`,
+    `${folder} has rclnodejs ${found ?? '(unknown version)'}; this program calls native functions of ${version}`,
     {
       todo: INSTALL_SUPPORTED,
       fields: { folder },

@@ -120,8 +120,8 @@ export class Executor {
     });
     await Promise.race([this.nextTurn(), timeout]);
     clearTimeout(timer);
-    // The addon's `stop` runs libuv's loop until a handle is closed. Called from an immediate, it would run the later immediates, and Node.js
-    // would then repeat the last of them for ever. The answer of a file call comes from the loop itself, with no immediate running.
+    // The addon's `stop` runs libuv's loop until a handle is closed. Called from a `setImmediate` callback, it would run the later
+    // callbacks, and Node.js would then repeat the last of them for ever. A file call answers from the loop itself, outside such callbacks.
     await stat('/');
     this.#executor.stop();
   }

@@ -1,4 +1,4 @@
-// The file of a port in Fast DDS' shared memory: its identity, and the only change ever made to it, the mark that nobody reads the port. A
+// The file of a port in Fast DDS' shared memory: its identity, and the only change ever made to it, the mark that the port has no reader. A
 // publisher then opens the port again with its next message. The layout is that of Fast DDS 2.6 to 3.6 (PortNode in SharedMemGlobal.hpp);
 // a file with another layout stays unchanged.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';

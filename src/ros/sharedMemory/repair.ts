@@ -2,7 +2,7 @@
 // docs/adr/0002-shared-memory-repair.md.
 //
 // A node reads from ports: files in /dev/shm into which the publishers write. After the death of a reader, publishers write into its port
-// until they notice that nobody reads it. They check one second after their last check, by the wall clock. If the clock was set back by an
+// until they notice that it has no reader. They check one second after their last check, by the wall clock. If the clock was set back by an
 // hour in between, the next check comes after that hour; the restarted program mostly has the same port numbers, is matched and receives
 // nothing. So each run records its ports, and the next run marks them as stale, which is the result that the check would have.
 // The other direction: if another program died and its successor replaced the port's file, this program would go on writing into the

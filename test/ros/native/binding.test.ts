@@ -69,7 +69,7 @@ describe('the loader of the native module', () => {
   test('a version of rclnodejs that was not tested is refused by name, and the error says what to install', () => {
     for (const [version, found] of [
       ['2.3.0', '2.3.0'],
-      ['', 'of an unknown version'],
+      ['', '(unknown version)'],
     ] as const) {
       const home = packageFolder(path.join(folder, `version-${version}`), version);
       if (version === '') rmSync(path.join(home, 'package.json'));

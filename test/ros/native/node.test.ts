@@ -94,7 +94,7 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
     assert.ok(took < 500, `${took} ms`);
   });
 
-  test('stops although other immediates follow its own, as they do under load', async () => {
+  test('stops although other `setImmediate` callbacks follow its own, as under load', async () => {
     const { exitCode, out, error } = await runNode(
       `const { setImmediate: real } = globalThis;
       globalThis.setImmediate = (...given) => {
