@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
 await build({
-  entryPoints: ['src/cli/main.ts', 'src/outbox/inspector.ts', 'src/ros/native/binding.ts'],
+  entryPoints: ['src/cli/main.ts', 'src/outbox/inspect.ts', 'src/ros/native/binding.ts'],
   outbase: 'src',
   outdir: 'dist',
   chunkNames: 'chunks/[name]-[hash]',

@@ -17,7 +17,6 @@ import { Running } from './agent/lifecycle/running.ts';
 import { ShutdownStack } from './agent/lifecycle/shutdown.ts';
 import { startCameras } from './agent/media/cameras.ts';
 import { Incidents } from './agent/media/incidents.ts';
-import { withRoom } from './agent/outbox/ballast.ts';
 import { DamageWatch } from './agent/outbox/damage.ts';
 import { startMaintenance } from './agent/outbox/maintenance.ts';
 import { openQueue } from './agent/outbox/queue.ts';
@@ -29,7 +28,7 @@ import { systemClock } from './clock/index.ts';
 import type { LoadedConfig } from './config/index.ts';
 import { identityPaths, readCredentials } from './identity/index.ts';
 import type { LogFile, Logger } from './logs/index.ts';
-import { isCorruption, type WaitingRow } from './outbox/index.ts';
+import { isCorruption, retryWithoutBallast, type WaitingRow } from './outbox/index.ts';
 import { SharedMemoryRepair, startRosNode } from './ros/index.ts';
 import type { HealthProbe } from './service/index.ts';
 import { Lifetime, lockStateDir, type Stopped } from './state/index.ts';
@@ -131,7 +130,7 @@ export class Agent {
     yield 'state directory';
 
     const run = thisRun(process.env);
-    const lifetime = withRoom(config.state_dir, () => Lifetime.begin(config.state_dir, run));
+    const lifetime = retryWithoutBallast(config.state_dir, () => Lifetime.begin(config.state_dir, run));
     const ending = lastEnding(config.state_dir, lifetime, run);
     const clock = systemClock(lifetime.lastWallMs);
     this.#shutdown.add('lifetime', () => lifetime.end(clock.mono(), this.#stopped));

@@ -1,17 +1,25 @@
-// The check of every page, beside a running agent: in a thread and on a connection of its own, so that a big backlog delays nothing.
+// Checks every page of the outbox file beside a running agent: in a worker thread and on a connection of its own, so that a big backlog
+// delays nothing. This file is both the caller and the program of the worker.
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { parentPort, Worker, workerData } from 'node:worker_threads';
+import Database from 'better-sqlite3';
+import { messageOf } from '../base/index.ts';
 import { OUTBOX_FILE } from './repair.ts';
+import { quickCheck } from './schema.ts';
 
-/** The worker's program is an entry of the bundle; threads know no TypeScript, so it is the built one that runs from src/ too. */
-const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? '../../dist/outbox/inspector.js' : '../outbox/inspector.js', import.meta.url);
+/** This file as an entry of the bundle. Worker threads run no TypeScript, so src/ starts the built program too. */
+const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? '../../dist/outbox/inspect.js' : '../outbox/inspect.js', import.meta.url);
+
+interface Order {
+  readonly inspectOutboxFile: string;
+}
 
 /**
- * @returns what is wrong with the file in `stateDir`, in SQLite's words; undefined where it is whole, or where the signal came first.
- * @throws where the check itself could not run.
+ * @returns what is wrong with the file in `stateDir`, in SQLite's words; undefined if it is whole or if the signal fired first.
+ * @throws if the check itself could not run.
  */
 export function inspectOutboxFile(stateDir: string, signal: AbortSignal): Promise<string | undefined> {
-  const worker = new Worker(PROGRAM, { workerData: { file: join(stateDir, OUTBOX_FILE) } });
+  const worker = new Worker(PROGRAM, { workerData: { inspectOutboxFile: join(stateDir, OUTBOX_FILE) } satisfies Order });
   const end = () => void worker.terminate();
   signal.addEventListener('abort', end, { once: true });
   return new Promise<string | undefined>((resolve, reject) => {
@@ -20,3 +28,17 @@ export function inspectOutboxFile(stateDir: string, signal: AbortSignal): Promis
     worker.once('exit', () => resolve(undefined));
   }).finally(() => signal.removeEventListener('abort', end));
 }
+
+function inspect(file: string): string | undefined {
+  const db = new Database(file, { readonly: true, fileMustExist: true, timeout: 5_000 });
+  try {
+    return quickCheck(db);
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    db.close();
+  }
+}
+
+const order = workerData as Partial<Order> | null;
+if (order?.inspectOutboxFile !== undefined) parentPort?.postMessage({ found: inspect(order.inspectOutboxFile) });

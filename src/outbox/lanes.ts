@@ -52,7 +52,7 @@ export class Lanes {
   }
 
   /** Whether rows of a class are on their way. */
-  isOnItsWay(rowClass: number): boolean {
+  isInFlight(rowClass: number): boolean {
     for (const key of this.#inFlight.keys()) if (key.startsWith(`${rowClass}/`)) return true;
     return false;
   }

@@ -6,9 +6,9 @@ import { type Range, type Ranges, rangesOf, subtract, union } from '../wire/inde
 import { type Claim, Claims } from './claims.ts';
 import type { WaitingRow } from './intake.ts';
 import { type Cut, Lanes, type Publication } from './lanes.ts';
+import type { ReceiptEffect } from './receiptEffect.ts';
 import { Records } from './records.ts';
 import { className, classNumber } from './rows.ts';
-import type { Settlement } from './settle.ts';
 import type { OutboxRecord, Store } from './store.ts';
 import { Untrusted } from './untrusted.ts';
 
@@ -36,7 +36,7 @@ export class Ledger {
     this.records.start(id, boot, wallMs, expected);
     for (const publication of this.#store.publications()) {
       const record = this.records.at(publication.outbox);
-      const left = record ? this.#unsettled(record, [publication.first, publication.last]) : [];
+      const left = record ? this.#outstanding(record, [publication.first, publication.last]) : [];
       const ranMs = Math.min(publication.ranMs, ranBeforeMs);
       const pieces = left.map(([first, last]) => ({ ...publication, first, last, ranMs }));
       for (const piece of pieces) this.lanes.restore(piece);
@@ -89,7 +89,7 @@ export class Ledger {
     this.lanes.release(number, claim.ordinal, [claim.first, claim.last]);
     const record = this.records.at(claim.ordinal);
     if (!record) return;
-    for (const range of this.#unsettled(record, [claim.first, claim.last])) {
+    for (const range of this.#outstanding(record, [claim.first, claim.last])) {
       const { saved, replaced, added } = this.lanes.publish(number, claim.ordinal, range, ranMs);
       for (const publication of replaced) {
         this.#dirty.delete(publication);
@@ -107,15 +107,15 @@ export class Ledger {
   }
 
   /** Rows go undelivered, in one transaction with the `declaration` that says so; undefined: silently. */
-  giveUp(record: OutboxRecord, ranges: Ranges, declaration?: WaitingRow): void {
+  evict(record: OutboxRecord, ranges: Ranges, declaration?: WaitingRow): void {
     const gone = union(record.gone, ranges);
     const cut = this.lanes.cut(record.ordinal, ranges);
     this.commit(declaration ? [declaration] : [], () => {
       this.#store.remove(record.ordinal, ranges, gone);
       this.#write(cut);
-      crashPoint('give_up_in_transaction');
+      crashPoint('evict_in_transaction');
     });
-    crashPoint('given_up');
+    crashPoint('evicted');
     this.claims.forgetFresh();
     record.gone = gone;
     this.lanes.apply(cut);
@@ -125,28 +125,28 @@ export class Ledger {
    * Applies what a receipt means, in one transaction with the declarations it calls for.
    * @param keepAlertsRanMs running time, for delivered alerts that stay readable; undefined: they go with the rest.
    */
-  settle(
+  applyReceipt(
     record: OutboxRecord,
-    outcome: Settlement,
-    given: Ranges,
+    effect: ReceiptEffect,
+    evicted: Ranges,
     declarations: readonly WaitingRow[],
     keepAlertsRanMs: number | undefined,
   ): void {
-    const gone = union(record.gone, union(given, outcome.vanished));
-    const cut = this.lanes.cut(record.ordinal, union(outcome.delivered, union(given, outcome.vanished)));
+    const gone = union(record.gone, union(evicted, effect.vanished));
+    const cut = this.lanes.cut(record.ordinal, union(effect.delivered, union(evicted, effect.vanished)));
     this.commit(declarations, () => {
-      this.#store.deliver(record.ordinal, outcome.delivered, outcome.covered, keepAlertsRanMs);
-      this.#store.remove(record.ordinal, union(given, outcome.vanished), gone);
-      if (outcome.vanished.length > 0) this.#store.setAccepted(record.ordinal, outcome.accepted);
+      this.#store.deliver(record.ordinal, effect.delivered, effect.covered, keepAlertsRanMs);
+      this.#store.remove(record.ordinal, union(evicted, effect.vanished), gone);
+      if (effect.vanished.length > 0) this.#store.setAccepted(record.ordinal, effect.accepted);
       this.#write(cut);
       crashPoint('receipt_in_transaction');
     });
     crashPoint('receipt_applied');
     this.claims.forgetFresh();
-    Object.assign(record, { accepted: Math.max(record.accepted, outcome.accepted), covered: outcome.covered, gone });
+    Object.assign(record, { accepted: Math.max(record.accepted, effect.accepted), covered: effect.covered, gone });
     this.lanes.apply(cut);
     // Found again by their range: what a cut left of a publication is another.
-    for (const { class: rowClass, first, last } of outcome.resend) {
+    for (const { class: rowClass, first, last } of effect.resend) {
       for (const publication of this.lanes.of(record.ordinal)) {
         if (publication.class === rowClass && publication.first >= first && publication.last <= last) publication.due = true;
       }
@@ -159,7 +159,7 @@ export class Ledger {
     return rangesOf(this.#store.numbers(publication.class, publication.outbox, publication.first, publication.last));
   }
 
-  #unsettled(record: OutboxRecord, range: Range): Ranges {
+  #outstanding(record: OutboxRecord, range: Range): Ranges {
     return subtract([range], union(record.covered, record.gone));
   }
 

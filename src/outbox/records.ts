@@ -3,12 +3,12 @@ import { count, type Receipt, union } from '../wire/index.ts';
 import type { OutboxRecord, Store } from './store.ts';
 
 /** What an earlier start sent may reach the cloud so long after this one began: only a receipt from later says how much it was. */
-const UNHEARD_FOR_MS = 300_000;
+const AWAITED_FOR_MS = 300_000;
 
 export class Records {
   readonly #store: Store;
   /** Earlier outboxes that may have been more than the file knows, if it fell back: until a receipt says what the cloud saw of them. */
-  readonly #unheard = new Set<string>();
+  readonly #awaitingReceipt = new Set<string>();
   #all: OutboxRecord[] = [];
   #open!: OutboxRecord;
 
@@ -20,7 +20,7 @@ export class Records {
   start(id: string, boot: number, wallMs: number, expected: readonly string[]): void {
     this.#open = this.#store.openNew(id, boot, wallMs, expected);
     this.#all = this.#store.outboxes(this.#open);
-    for (const record of this.#all) if (expected.includes(record.id)) this.#unheard.add(record.id);
+    for (const record of this.#all) if (expected.includes(record.id)) this.#awaitingReceipt.add(record.id);
   }
 
   get open(): OutboxRecord {
@@ -40,17 +40,17 @@ export class Records {
   }
 
   /** Whether a receipt came late enough in this start to say what the cloud saw of an earlier outbox. */
-  heardOf(record: OutboxRecord, receipt: Receipt, boot: number): void {
-    if (receipt.mark[0] === boot && receipt.mark[1] > UNHEARD_FOR_MS) this.#unheard.delete(record.id);
+  receiptCame(record: OutboxRecord, receipt: Receipt, boot: number): void {
+    if (receipt.mark[0] === boot && receipt.mark[1] > AWAITED_FOR_MS) this.#awaitingReceipt.delete(record.id);
   }
 
-  get hasUnheard(): boolean {
-    return this.#unheard.size > 0;
+  get awaitsReceipt(): boolean {
+    return this.#awaitingReceipt.size > 0;
   }
 
   /** The outboxes a presence names: open, or still held, or not fully covered, or not heard of since they were open. */
   answeredFor(): [id: string, accepted: number][] {
-    const named = (record: OutboxRecord) => record === this.#open || this.#unheard.has(record.id) || !isSettled(record);
+    const named = (record: OutboxRecord) => record === this.#open || this.#awaitingReceipt.has(record.id) || !isFinished(record);
     return this.#all.filter(named).map(({ id, accepted }) => [id, accepted]);
   }
 
@@ -65,6 +65,6 @@ function outstanding(record: OutboxRecord): number {
   return record.accepted - count(union(record.covered, record.gone));
 }
 
-function isSettled(record: OutboxRecord): boolean {
+function isFinished(record: OutboxRecord): boolean {
   return outstanding(record) === 0 && count(record.covered) === record.accepted;
 }

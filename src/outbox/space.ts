@@ -93,9 +93,18 @@ function ballastFile(stateDir: string): string {
   return join(stateDir, 'ballast');
 }
 
-/** For a start on a full disk, before the database is open. */
-export function dropBallast(stateDir: string): void {
-  rmSync(ballastFile(stateDir), { force: true });
+/**
+ * Runs `work`. If the disk is full, releases the ballast of `stateDir` and runs `work` again: for a start, whose writes are small.
+ * @throws the error of `work`
+ */
+export function retryWithoutBallast<T>(stateDir: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    rmSync(ballastFile(stateDir), { force: true });
+    return work();
+  }
 }
 
 export function isDiskFull(error: unknown): boolean {

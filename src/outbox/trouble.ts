@@ -18,7 +18,7 @@ export class Trouble {
   }
 
   /** @throws what is no error of the database. */
-  met(error: unknown): void {
+  report(error: unknown): void {
     if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error))) throw error;
     this.#lasts = true;
     this.#failingSinceMs = isDiskFull(error) ? undefined : (this.#failingSinceMs ?? this.#clock.mono());
@@ -26,7 +26,7 @@ export class Trouble {
   }
 
   /** A commit went through. @returns whether there was trouble until now. */
-  isOver(): boolean {
+  recovered(): boolean {
     if (!this.#lasts) return false;
     this.#lasts = false;
     this.#failingSinceMs = undefined;

@@ -38,7 +38,7 @@ export class Untrusted {
   }
 
   /** The clock is right now: what all those rows are off by, once. */
-  settle(wallMs: number, monoMs: number): ClockCorrection[] {
+  resolve(wallMs: number, monoMs: number): ClockCorrection[] {
     const settings = this.#settings;
     this.#settings = [];
     return settings.map(({ baseMs, ranges }) => ({ ranges, offsetMs: wallMs - monoMs - baseMs }));

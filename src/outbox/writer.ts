@@ -6,10 +6,10 @@ import type { Clock } from '../clock/index.ts';
 import { AgentError } from '../errors.ts';
 import type { Lifetime } from '../state/index.ts';
 import type { EventBody } from '../wire/index.ts';
-import type { Counts } from './figures.ts';
+import type { Capacity } from './capacity.ts';
 import { Intake, stamped, type WaitingRow } from './intake.ts';
 import type { Ledger } from './ledger.ts';
-import type { Room } from './room.ts';
+import type { Counters } from './metrics.ts';
 import type { NewRow } from './rows.ts';
 import type { Space } from './space.ts';
 import type { Trouble } from './trouble.ts';
@@ -24,8 +24,8 @@ export interface WriterParts {
   readonly clock: Clock;
   readonly lifetime: Lifetime;
   readonly ledger: Ledger;
-  readonly counts: Counts;
-  readonly room: Room;
+  readonly counters: Counters;
+  readonly capacity: Capacity;
   readonly space: Space;
   readonly trouble: Trouble;
   readonly groupMs: number;
@@ -75,20 +75,20 @@ export class Writer {
    * @throws SQLite's error; the rows stay in memory and are tried again with the next ones.
    */
   flush(): void {
-    const { ledger, counts, clock, onCommitted } = this.#parts;
+    const { ledger, counters, clock, onCommitted } = this.#parts;
     this.#intake.begun();
     const { rows } = this.#intake;
     if (rows.length === 0 && !ledger.isDirty) return;
     ledger.commit(rows);
     this.#intake.committed(rows.length);
-    counts.committed(rows);
+    counters.committed(rows);
     if (rows.length > 0) onCommitted(rows);
-    if (!ledger.untrusted.isEmpty && clock.trusted() && !this.#closed) this.#tellClockSet();
+    if (!ledger.untrusted.isEmpty && clock.trusted() && !this.#closed) this.#declareClockSet();
   }
 
   /** As {@link flush}; where the file or the disk is full, room is made for it first. @throws SQLite's error where that does not help */
-  settle(): void {
-    this.#parts.room.commit(false, () => this.flush());
+  flushMakingSpace(): void {
+    this.#parts.capacity.commit(false, () => this.flush());
   }
 
   /** What was acknowledged is written down with the next commit, or soon. */
@@ -97,8 +97,8 @@ export class Writer {
   }
 
   /** What the database refused is said, and tried again. @throws what is no error of the database. */
-  troubled(error: unknown): void {
-    this.#parts.trouble.met(error);
+  failed(error: unknown): void {
+    this.#parts.trouble.report(error);
     this.#intake.within(RETRY_MS);
   }
 
@@ -110,22 +110,22 @@ export class Writer {
 
   #commitDue(): void {
     if (this.#closed) return;
-    const { room, space, clock, trouble, counts, onCommitted } = this.#parts;
+    const { capacity, space, clock, trouble, counters, onCommitted } = this.#parts;
     try {
       this.#intake.begun();
       const onlyAlerts = this.#intake.rows.every(({ row }) => row.class === 'alert');
-      room.commit(onlyAlerts, () => this.flush());
+      capacity.commit(onlyAlerts, () => this.flush());
       space.refillBallast(clock.mono());
-      if (trouble.isOver()) onCommitted([]);
+      if (trouble.recovered()) onCommitted([]);
     } catch (error) {
-      this.troubled(error);
-      counts.dropped += this.#intake.shed();
+      this.failed(error);
+      counters.dropped += this.#intake.shed();
     }
   }
 
-  #tellClockSet(): void {
+  #declareClockSet(): void {
     const { clock, ledger, lifetime } = this.#parts;
-    for (const { ranges, offsetMs } of ledger.untrusted.settle(clock.wall(), clock.mono())) {
+    for (const { ranges, offsetMs } of ledger.untrusted.resolve(clock.wall(), clock.mono())) {
       const body: EventBody = { kind: 'clock_set', of: ledger.records.open.id, boot: lifetime.boot, ranges, offset_ms: offsetMs };
       this.append({ class: 'event', body });
     }

@@ -70,7 +70,7 @@ export class Uploads {
     const link = {
       bytesPerSecond: maxKbps === null ? null : maxKbps * BYTES_PER_KBIT,
       // An event too: two messages at once would stand before the next alert.
-      yields: () => outbox.isOnItsWay('alert') || outbox.isOnItsWay('event'),
+      yields: () => outbox.isInFlight('alert') || outbox.isInFlight('event'),
     };
     this.#pacing = options.pacing === 'adaptive' ? new AdaptivePacing(link) : new FixedPacing(link);
     this.#tokens = new DeviceTokens({ thing, credentials, audience, clock });

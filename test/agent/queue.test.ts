@@ -5,12 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { pino } from 'pino';
-import { withRoom } from '../../src/agent/outbox/ballast.ts';
 import { DamageWatch } from '../../src/agent/outbox/damage.ts';
 import { openQueue, type Queue } from '../../src/agent/outbox/queue.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
-import type { NewRow } from '../../src/outbox/index.ts';
+import { type NewRow, retryWithoutBallast } from '../../src/outbox/index.ts';
 import { Lifetime, lockStateDir, type StateLock } from '../../src/state/index.ts';
 import { needsRoot } from '../faults/campaign.ts';
 import { fillUp, Volume } from '../faults/volume.ts';
@@ -38,7 +37,7 @@ interface Opened extends Queue {
 /** The steps of the agent's start up to the outbox. */
 function opened(stateDir: string): Opened {
   const lock = lockStateDir(stateDir);
-  const lifetime = withRoom(stateDir, () => Lifetime.begin(stateDir));
+  const lifetime = retryWithoutBallast(stateDir, () => Lifetime.begin(stateDir));
   const queue = openQueue({
     config: configured(stateDir),
     clock: systemClock(lifetime.lastWallMs),
@@ -60,11 +59,11 @@ const killed = ({ db, lock }: Opened) => {
 };
 
 describe('a start with very little space', { skip: needsRoot() }, () => {
-  const onDisk = async (work: (folder: string) => void) => {
+  const onDisk = async (work: (folder: string) => void | Promise<void>) => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-queue-'));
     const volume = await Volume.tmpfs(folder, DISK_BYTES);
     try {
-      work(folder);
+      await work(folder);
     } finally {
       await volume.unmount();
       rmdirSync(folder);
@@ -87,7 +86,7 @@ describe('a start with very little space', { skip: needsRoot() }, () => {
   });
 
   it('opens its outbox with a file full of alerts, and takes the next one', async () => {
-    await onDisk((folder) => {
+    await onDisk(async (folder) => {
       const first = opened(folder);
       assert.throws(() => {
         for (;;) {
@@ -103,7 +102,8 @@ describe('a start with very little space', { skip: needsRoot() }, () => {
         const next = opened(folder);
         assert.equal(next.lifetime.outboxes.at(-1), next.outbox.id);
         next.outbox.append(alert('y'));
-        next.outbox.settle();
+        await new Promise(setImmediate);
+        assert.deepEqual(next.outbox.unwritten, []);
         killed(next);
       }
     });

@@ -1,8 +1,7 @@
 // Fills an outbox as an agent without a link would: by its own outbox, a reading a second, a value that wanders like a battery's.
 // fill.ts STATE_DIR COUNT SEED
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
+import { openOutbox } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 
 const [stateDir = '', count = '', seed = ''] = process.argv.slice(2);
@@ -20,11 +19,10 @@ const random = () => {
 
 let [wallMs, monoMs] = [Date.now() - total * 1000, 0];
 const clock = { wall: () => wallMs, mono: () => monoMs, trusted: () => true };
-const db = openDatabase(join(stateDir, 'outbox.db'), MAX_BYTES);
 const lifetime = Lifetime.begin(stateDir);
-const outbox = new Outbox({
-  db,
-  space: new Space(db, stateDir, MAX_BYTES),
+const { db, outbox } = openOutbox({
+  stateDir,
+  maxBytes: MAX_BYTES,
   clock,
   lifetime,
   id: `filled${seed}`,
@@ -33,7 +31,6 @@ const outbox = new Outbox({
     if (error) throw error;
   },
 });
-outbox.start();
 let charge = 80;
 for (let n = 1; n <= total; n++) {
   const passedMs = 990 + Math.floor(random() * 20);

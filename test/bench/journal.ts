@@ -1,7 +1,8 @@
 // The journal's part of a command alone: an entry of the real journal in a file of its own, durable when it returns, at a steady
 // pace. journal.ts FOLDER RATE COUNT; says `floor` with the microseconds of each.
 import { join } from 'node:path';
-import { CommandJournal, openDatabase } from '../../src/outbox/index.ts';
+import { CommandJournal } from '../../src/outbox/index.ts';
+import { openDatabase } from '../../src/outbox/schema.ts';
 
 const [folder = '', rate = '1', count = '1'] = process.argv.slice(2);
 const db = openDatabase(join(folder, 'outbox.db'), 64 * 1024 ** 2);

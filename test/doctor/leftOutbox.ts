@@ -1,7 +1,7 @@
 // An outbox file as an agent left it, with one alert; and the same file on a bad disk.
 import { closeSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { OUTBOX_FILE, Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
+import { OUTBOX_FILE, openOutbox } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 
 const MAX_BYTES = 64 * 1024 ** 2;
@@ -12,17 +12,14 @@ const PAGE = 4_096;
 export function leaveOutbox(stateDir: string, alertAgeMs: number): void {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const lifetime = Lifetime.begin(stateDir);
-  const db = openDatabase(join(stateDir, OUTBOX_FILE), MAX_BYTES);
-  const outbox = new Outbox({
-    db,
-    space: new Space(db, stateDir, MAX_BYTES),
+  const { db, outbox } = openOutbox({
+    stateDir,
+    maxBytes: MAX_BYTES,
     clock: { wall: () => Date.now() - alertAgeMs, mono: () => 0, trusted: () => true },
     lifetime,
     id: 'left-behind',
     groupMs: 60_000,
-    onTrouble: () => {},
   });
-  outbox.start();
   outbox.append({ class: 'alert', channel: 'gas', value: true, extra: { alert: 'raised', incident: 'incident-0001' } });
   for (let i = 0; i < READINGS; i++) outbox.append({ class: 'telemetry', channel: 'battery', value: i / 20 });
   outbox.close();

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { systemClock } from '../../src/clock/index.ts';
-import { Outbox, openOutboxFile, Space, UploadRows } from '../../src/outbox/index.ts';
+import { openOutbox, UploadRows } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { Uploads } from '../../src/uploads/index.ts';
@@ -31,10 +31,7 @@ export class UploadRobot {
     mkdirSync(folder, { recursive: true });
     const lifetime = Lifetime.begin(folder);
     const clock = systemClock(0);
-    const { db } = openOutboxFile(folder, MAX_BYTES, [], 'box');
-    const space = new Space(db, folder, MAX_BYTES);
-    const outbox = new Outbox({ db, space, clock, lifetime, id: 'box', groupMs: 50, onTrouble: () => {} });
-    outbox.start();
+    const { db, outbox } = openOutbox({ stateDir: folder, maxBytes: MAX_BYTES, clock, lifetime, groupMs: 50 });
     this.#uploads = new Uploads({
       thing,
       credentials,

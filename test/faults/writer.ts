@@ -1,10 +1,8 @@
 // Appends to a real outbox as fast as it commits, and says each row on stdout after the transaction returned: what is said is
 // promised, whatever happens next. Arguments: the state directory, and the first value to write.
-import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import { join } from 'node:path';
 import { systemClock } from '../../src/clock/index.ts';
-import { Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
+import { openOutbox } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 
 const MAX_BYTES = 64 * 1024 ** 2;
@@ -16,12 +14,9 @@ const GROUPS = [1, 1, 1, 2, 5, 20] as const;
 const [stateDir = '', firstValue = '0'] = process.argv.slice(2);
 const lifetime = Lifetime.begin(stateDir);
 const clock = systemClock(lifetime.lastWallMs);
-const db = openDatabase(join(stateDir, 'outbox.db'), MAX_BYTES);
-const id = randomBytes(12).toString('base64url');
-const outbox = new Outbox({ db, space: new Space(db, stateDir, MAX_BYTES), clock, lifetime, id, groupMs: GROUP_MS, onTrouble: () => {} });
-outbox.start();
+const { outbox } = openOutbox({ stateDir, maxBytes: MAX_BYTES, clock, lifetime, groupMs: GROUP_MS });
 let value = Number(firstValue);
-let committed = 0;
+let committed = outbox.accepted;
 
 function writeGroup(): void {
   const rows = GROUPS[value % GROUPS.length] ?? 1;
@@ -30,7 +25,7 @@ function writeGroup(): void {
   outbox.flush();
   for (let i = 0; i < rows; i++) {
     committed++;
-    writeSync(1, `${JSON.stringify({ event: 'committed', outbox: id, seq: committed, value: first + i })}\n`);
+    writeSync(1, `${JSON.stringify({ event: 'committed', outbox: outbox.id, seq: committed, value: first + i })}\n`);
   }
   setImmediate(writeGroup);
 }

@@ -15,7 +15,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../src/clock/index.ts';
-import { type Db, isDiskFull, Outbox, openDatabase, openOutboxFile, Space } from '../../src/outbox/index.ts';
+import { type Db, isDiskFull, type Outbox, openOutbox } from '../../src/outbox/index.ts';
+import { openDatabase } from '../../src/outbox/schema.ts';
 import { Lifetime } from '../../src/state/index.ts';
 import type { Ranges } from '../../src/wire/index.ts';
 import type { VirtualTime } from './time.ts';
@@ -86,11 +87,9 @@ export class Robot {
     this.#startedMs = this.#time.nowMs;
     const id = `box-${++this.#starts}`;
     this.lifetime = Lifetime.begin(this.folder);
-    const { db, closed } = openOutboxFile(this.folder, MAX_BYTES, this.lifetime.outboxes, id);
-    this.#db = db;
-    this.outbox = new Outbox({
-      db,
-      space: new Space(db, this.folder, MAX_BYTES),
+    const { db, outbox } = openOutbox({
+      stateDir: this.folder,
+      maxBytes: MAX_BYTES,
       clock: this.clock,
       lifetime: this.lifetime,
       id,
@@ -99,15 +98,13 @@ export class Robot {
         if (error && !isDiskFull(error)) throw error;
       },
     });
-    this.outbox.start();
-    for (const body of closed) this.outbox.append({ class: 'event', body });
-    this.outbox.flush();
-    this.lifetime.openedOutbox(id, this.outbox.owed(), this.clock.mono());
+    this.#db = db;
+    this.outbox = outbox;
   }
 
   /** What the agent does once a minute. */
   tend(maxAgeMs: number): void {
-    this.outbox.tend(maxAgeMs);
+    this.outbox.maintain(maxAgeMs);
     this.lifetime.save(this.clock.mono());
   }
 

@@ -12,10 +12,10 @@ import {
   makeBackup,
   Notes,
   OutboxReader,
-  openOutboxFile,
   restoreBackup,
   verifyOutbox,
 } from '../../src/outbox/index.ts';
+import { openOutboxFile } from '../../src/outbox/repair.ts';
 import { Lifetime, restoreLifetime } from '../../src/state/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 

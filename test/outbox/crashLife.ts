@@ -1,7 +1,7 @@
 // The life of an outbox in a process of its own, for crash.test.ts: crashLife.ts FOLDER [mend]. Says each row number once it is
 // committed, and `alive` at its end.
 import { join } from 'node:path';
-import { Outbox, openOutboxFile, Space } from '../../src/outbox/index.ts';
+import { openOutbox } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 import { ManualClock } from '../support/outbox.ts';
 
@@ -10,13 +10,7 @@ const [folder = '', mend] = process.argv.slice(2);
 const clock = new ManualClock();
 const lifetime = Lifetime.begin(folder);
 const id = `box-${lifetime.boot}`;
-const { db, closed } = openOutboxFile(folder, MAX_BYTES, lifetime.outboxes, id);
-const space = new Space(db, folder, MAX_BYTES);
-const outbox = new Outbox({ db, space, clock, lifetime, id, groupMs: 60_000, onTrouble: () => {} });
-outbox.start();
-for (const body of closed) outbox.append({ class: 'event', body });
-outbox.flush();
-lifetime.openedOutbox(id, outbox.owed(), 0);
+const { db, outbox } = openOutbox({ stateDir: folder, maxBytes: MAX_BYTES, clock, lifetime, id, groupMs: 60_000 });
 
 if (mend === undefined) {
   const say = () => process.stdout.write(`${id} ${outbox.accepted}\n`);
@@ -42,7 +36,7 @@ if (mend === undefined) {
     outbox.receive({ ...to, through, after: 0, to: through, also: [] });
     if (round === 3) {
       clock.advance(3_600_000);
-      outbox.tend(1_000);
+      outbox.maintain(1_000);
       say();
     }
   }

@@ -142,7 +142,7 @@ describe('the outbox', () => {
     append(bench.outbox, reading(1), reading(2));
     bench.clock.advance(2 * 86_400_000);
     append(bench.outbox, reading(3));
-    bench.outbox.tend(86_400_000);
+    bench.outbox.maintain(86_400_000);
     bench.outbox.flush();
     const [event] = bench.outbox.claim('event', ALL)?.rows ?? [];
     assert.deepEqual(JSON.parse(`{${event?.body}}`), { kind: 'evicted', of: bench.outbox.id, ranges: [[1, 2]], reason: 'age' });
@@ -155,7 +155,7 @@ describe('the outbox', () => {
     assert.ok(claim);
     bench.outbox.published(claim);
     bench.clock.advance(25 * 3_600_000);
-    bench.outbox.tend(365 * 86_400_000);
+    bench.outbox.maintain(365 * 86_400_000);
     bench.outbox.flush();
     assert.equal(bench.outbox.depth().telemetry, 0);
     assert.equal(bench.outbox.depth().event, 0);
@@ -177,7 +177,7 @@ describe('the outbox', () => {
     append(bench.outbox, raised, { ...raised, channel: 'gas' }, { ...raised, channel: 'gas', extra: { alert: 'cleared', incident: 'i1' } });
     bench.outbox.receive(receipt({ through: 3 }));
     bench.clock.advance(week + 60_000);
-    bench.outbox.tend(365 * 86_400_000);
+    bench.outbox.maintain(365 * 86_400_000);
     assert.deepEqual(bench.reopen().lastAlerts(), new Map([['fall', { alert: 'raised', incident: 'i1' }]]));
     bench.outbox.append({ ...raised, extra: { alert: 'cleared', incident: 'i1' } });
     assert.deepEqual(bench.outbox.lastAlerts(), new Map([['fall', { alert: 'cleared', incident: 'i1' }]]));
@@ -256,7 +256,7 @@ describe('the outbox', () => {
       bench.troubles.filter((error) => error !== undefined),
       [],
     );
-    assert.ok(bench.outbox.evicted > 0);
+    assert.ok(bench.outbox.counts.evictedBy.space > 0);
     bench.outbox.flush();
     assert.equal(bench.outbox.depth().alert, alerts);
     const declared = new Set<number>();

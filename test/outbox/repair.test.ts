@@ -4,9 +4,11 @@ import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, stat
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { CommandJournal, inspectOutboxFile, openDatabase, openOutboxFile, suspect } from '../../src/outbox/index.ts';
+import { CommandJournal, inspectOutboxFile, suspect } from '../../src/outbox/index.ts';
 import { Ledger } from '../../src/outbox/ledger.ts';
+import { openOutboxFile } from '../../src/outbox/repair.ts';
 import { encodeBody } from '../../src/outbox/rows.ts';
+import { openDatabase } from '../../src/outbox/schema.ts';
 import { Store } from '../../src/outbox/store.ts';
 
 const MAX_BYTES = 256 * 1024 ** 2;

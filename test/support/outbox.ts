@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../src/clock/index.ts';
-import { type Db, Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
+import { type Db, type Outbox, openOutbox } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 
 export class ManualClock implements Clock {
@@ -40,17 +40,15 @@ export function outboxBench(maxBytes = 64 * 1024 ** 2): OutboxBench {
   const open = () => {
     const lifetime = Lifetime.begin(folder);
     clock.monoMs = 0;
-    const db = openDatabase(join(folder, 'outbox.db'), maxBytes);
-    const outbox = new Outbox({
-      db,
-      space: new Space(db, folder, maxBytes),
+    const { db, outbox } = openOutbox({
+      stateDir: folder,
+      maxBytes,
       clock,
       lifetime,
       id: `box-${++opened}`,
       groupMs: 60_000,
       onTrouble: (error) => troubles.push(error),
     });
-    outbox.start();
     return { lifetime, db, outbox };
   };
   const bench: OutboxBench = {

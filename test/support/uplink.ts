@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { type Clock, systemClock } from '../../src/clock/index.ts';
 import { type BenchFiles, readCredentials } from '../../src/identity/index.ts';
-import { Outbox, openDatabase, Space } from '../../src/outbox/index.ts';
+import { type Outbox, openOutbox } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 import { type ProblemCode, Problems } from '../../src/status/index.ts';
 import { Uplink, UplinkMemory, type UplinkOptions } from '../../src/uplink/index.ts';
@@ -25,17 +25,7 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
   const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-uplink-'));
   const lifetime = Lifetime.begin(folder);
   const clock = systemClock(0);
-  const db = openDatabase(join(folder, 'outbox.db'), 64 * 1024 ** 2);
-  const outbox = new Outbox({
-    db,
-    space: new Space(db, folder, 64 * 1024 ** 2),
-    clock,
-    lifetime,
-    id: 'box',
-    groupMs: 20,
-    onTrouble: () => {},
-  });
-  outbox.start();
+  const { db, outbox } = openOutbox({ stateDir: folder, maxBytes: 64 * 1024 ** 2, clock, lifetime, id: 'box', groupMs: 20 });
   const raised: string[] = [];
   // Also what would be shown only if it stood for longer.
   class Raised extends Problems {

@@ -40,7 +40,7 @@ describe('two agents with one thing name', { timeout: 120_000 }, () => {
 
       yielding.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
       yielding.outbox.flush();
-      await until(() => !yielding.outbox.hasFree('alert') && !yielding.outbox.isOnItsWay('alert'), 'the alert is delivered');
+      await until(() => !yielding.outbox.hasFree('alert') && !yielding.outbox.isInFlight('alert'), 'the alert is delivered');
       assert.ok(codes(yielding).includes('client_id_taken'), 'a connection that came about does not end it');
     } finally {
       await Promise.all([one.stop(), other.stop()]);

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock/index.ts';
 import { LogFile, logSlices, readLines } from '../../src/logs/index.ts';
-import { Notes, openOutboxFile, UploadRows } from '../../src/outbox/index.ts';
+import { Notes, openOutbox, UploadRows } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 import { Slices } from '../../src/uploads/index.ts';
 import { Spool } from '../../src/uploads/spool.ts';
@@ -13,7 +13,7 @@ const [folder = '', lines = '0', maxBytes = '0'] = process.argv.slice(2);
 
 const lifetime = Lifetime.begin(folder);
 const clock = systemClock(0);
-const { db } = openOutboxFile(folder, 64 * 1024 ** 2, [], `box-${lifetime.boot}`);
+const { db } = openOutbox({ stateDir: folder, maxBytes: 64 * 1024 ** 2, clock, lifetime, groupMs: 50 });
 const spool = new Spool({
   folder: join(folder, 'uploads'),
   rows: new UploadRows(db),

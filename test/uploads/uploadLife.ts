@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock/index.ts';
-import { Outbox, openOutboxFile, Space, UploadRows } from '../../src/outbox/index.ts';
+import { openOutbox, UploadRows } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { Uploads } from '../../src/uploads/index.ts';
@@ -16,11 +16,7 @@ const [folder = '', api = '', cert = '', key = '', pictures = '0'] = process.arg
 
 const lifetime = Lifetime.begin(folder);
 const clock = systemClock(0);
-const id = `box-${lifetime.boot}`;
-const { db } = openOutboxFile(folder, MAX_BYTES, lifetime.outboxes, id);
-const outbox = new Outbox({ db, space: new Space(db, folder, MAX_BYTES), clock, lifetime, id, groupMs: 50, onTrouble: () => {} });
-outbox.start();
-lifetime.openedOutbox(id, outbox.owed(), 0);
+const { db, outbox } = openOutbox({ stateDir: folder, maxBytes: MAX_BYTES, clock, lifetime, groupMs: 50 });
 const uploads = new Uploads({
   thing: 'elderly-bot',
   credentials: { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') },

@@ -1,7 +1,7 @@
 // Counts that need more than one module: acknowledgements, an alert's latency hop by hop, and the bytes that go to disk.
 import { readFileSync } from 'node:fs';
 import { codeOf } from '../../base/index.ts';
-import { ALERT_HOPS, type AlertHop, type OutboxFigures } from '../../outbox/index.ts';
+import { ALERT_HOPS, type AlertHop, type OutboxMetrics } from '../../outbox/index.ts';
 import { Histogram, Latencies, type Status } from '../../status/index.ts';
 
 const DAY_MS = 86_400_000;
@@ -10,7 +10,7 @@ const DAYS_A_YEAR = 365;
 /** A rate of the first ten minutes means nothing: most of it is the writes of the start. */
 const RATE_AFTER_MS = 600_000;
 
-export class Metrics implements OutboxFigures {
+export class Metrics implements OutboxMetrics {
   readonly #acks = new Latencies();
   readonly #ackHistogram = new Histogram();
   readonly #commits = new Histogram();

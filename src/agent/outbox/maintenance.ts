@@ -37,7 +37,7 @@ export function startMaintenance(parts: MaintenanceParts): Ticker {
 
 function maintain({ config, outbox, journal, lifetime, clock, uplink, damage, log }: MaintenanceParts): void {
   try {
-    outbox.tend(config.outbox.max_age);
+    outbox.maintain(config.outbox.max_age);
     journal.forgetOld();
     lifetime.save(clock.mono());
     uplink.save();

@@ -22,14 +22,14 @@ export interface Book {
   readonly gone: Ranges;
 }
 
-export interface Settlement {
+export interface ReceiptEffect {
   readonly accepted: number;
   readonly covered: Ranges;
   /** Newly delivered: these rows may go. */
   readonly delivered: Ranges;
   readonly resend: readonly Publication[];
   /** Published too often in vain: what is held of them is given up as poison. */
-  readonly hopeless: readonly Publication[];
+  readonly exhausted: readonly Publication[];
   /** The cloud saw these announced, and the file does not know them: it fell back to an earlier state, and they are not held. */
   readonly vanished: Ranges;
   /** Given up, and the cloud does not know: to be declared as released. */
@@ -42,13 +42,13 @@ export interface Settlement {
  * @param declared ranges in declarations that are still held.
  * @returns undefined for a receipt that claims more than the robot ever assigned.
  */
-export function settle(
+export function receiptEffect(
   book: Book,
   receipt: Receipt,
   now: { boot: number; ranBeforeMs: number },
   publications: readonly Publication[],
   declared: Ranges,
-): Settlement | undefined {
+): ReceiptEffect | undefined {
   const claimed = coveredBy(receipt);
   const highest = Math.max(receipt.accepted, claimed.at(-1)?.[1] ?? 0);
   if (book.open && highest > book.accepted) return undefined;
@@ -63,7 +63,7 @@ export function settle(
     covered,
     delivered: subtract(claimed, book.covered),
     resend: overdue.filter((publication) => publication.tries < MAX_TRIES),
-    hopeless: overdue.filter((publication) => publication.tries >= MAX_TRIES),
+    exhausted: overdue.filter((publication) => publication.tries >= MAX_TRIES),
     vanished,
     undeclared: subtract(intersect(uncovered, union(book.gone, vanished)), declared),
   };
