@@ -8,6 +8,12 @@ import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { newThing, telemetry } from './support/robot.ts';
 
+interface OpenApi {
+  readonly openapi: string;
+  readonly paths: Record<string, Record<string, { operationId?: string; tags?: string[]; security?: unknown[] }>>;
+  readonly components: { readonly schemas: Record<string, unknown> };
+}
+
 onEachDatabase('the routes', (db) => {
   let api: Api;
 
@@ -175,9 +181,17 @@ onEachDatabase('the routes', (db) => {
   test('the description names every route that a person may use, and answers carry the headers that protect', async () => {
     const { status, body, headers } = await api.ask('GET', '/openapi.json');
     assert.equal(status, 200);
-    const { openapi, paths } = body as { openapi: string; paths: Record<string, unknown> };
+    const { openapi, paths, components } = body as OpenApi;
     assert.match(openapi, /^3\.1/);
     for (const path of ['/auth/register', '/auth/login', '/health', '/safety', '/telemetry', '/alerts']) assert.ok(paths[path], path);
+    const operations = Object.values(paths).flatMap((path) => Object.values(path));
+    for (const { operationId, tags, security } of operations) assert.ok(operationId && tags?.length === 1 && security, operationId);
+    assert.deepEqual(
+      operations.filter(({ security }) => security?.length === 0).map(({ operationId }) => operationId),
+      ['register', 'login', 'readTelemetry', 'readHealthz'],
+    );
+    const names = [...JSON.stringify(body).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name);
+    assert.deepEqual([...new Set(names)].sort(), Object.keys(components.schemas).sort());
     assert.equal(headers['x-content-type-options'], 'nosniff');
     assert.equal(headers['access-control-allow-origin'], undefined);
     assert.equal((await api.ask('GET', '/docs')).status, 200);

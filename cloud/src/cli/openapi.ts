@@ -9,10 +9,14 @@ import { print } from './exit.ts';
 const SETTINGS = { AWS_IOT_ENDPOINT: 'mqtt://localhost', SECRET_KEY: 'signs nothing, as nobody is answered', S3_BUCKET: 'none' };
 
 export async function printOpenApi(): Promise<number> {
+  print(JSON.stringify(await openApi(), null, 2));
+  return 0;
+}
+
+export async function openApi(): Promise<object> {
   const { app } = await assemble(NO_DATABASE, settingsFrom(SETTINGS), pino({ level: 'silent' }));
   await app.ready();
-  print(JSON.stringify(app.swagger(), null, 2));
-  return 0;
+  return app.swagger();
 }
 
 const refuse = (): Promise<never> => Promise.reject(new Error('there is no database behind the description of the routes'));

@@ -3,6 +3,7 @@
 export interface ApiDocument {
   readonly info: { readonly title: string; readonly version: string; readonly description?: string };
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components?: { readonly schemas?: Readonly<Record<string, unknown>> };
 }
 
 interface Operation {
@@ -20,15 +21,19 @@ const STYLE = `body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2r
 code,pre{font:14px/1.4 ui-monospace,monospace}pre{background:#8881;padding:.7rem;overflow:auto}summary{cursor:pointer}
 details{border-bottom:1px solid #8884;padding:.5rem 0}b{display:inline-block;min-width:3.5rem}small{opacity:.7}:root{color-scheme:light dark}`;
 
-export function docsPage({ info, paths }: ApiDocument): string {
+export function docsPage({ info, paths, components }: ApiDocument): string {
   const routes = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, operation]) => section(method.toUpperCase(), path, operation)),
+  );
+  const schemas = Object.entries(components?.schemas ?? {}).map(
+    ([name, schema]) => `<details id="${text(name)}"><summary><code>${text(name)}</code></summary>${schemaOf(schema)}</details>`,
   );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${text(info.title)}</title><style>${STYLE}</style>
 <h1>${text(info.title)} <small>${text(info.version)}</small></h1><p>${text(info.description ?? '')}</p>
 <p>The same for programs: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1).</p>
-${routes.join('\n')}</html>`;
+${routes.join('\n')}<h2>Schemas</h2>
+${schemas.join('\n')}</html>`;
 }
 
 function section(method: string, path: string, operation: Operation): string {

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { messageOf } from '../../../src/base/index.ts';
 import { refusesData } from '../database/index.ts';
+import { component } from './components.ts';
 
 /** Long enough for every text of ours; what a caller sent is cut. */
 const MAX_DETAIL_CHARACTERS = 500;
@@ -24,7 +25,7 @@ export class HttpError extends Error {
   }
 }
 
-const detail = z.object({ detail: z.string() });
+const detail = component('Error', z.object({ detail: z.string().describe('What failed and why') }));
 const MEANINGS: Readonly<Record<number, string>> = {
   400: 'Not understood, or already registered',
   401: 'No valid token',
@@ -38,11 +39,21 @@ const MEANINGS: Readonly<Record<number, string>> = {
   503: 'Not now',
 };
 
-type Errors = Readonly<Record<number, z.ZodType>>;
+/** An answer of a route's schema whose named schema stays a `$ref` in the OpenAPI document. */
+interface DescribedAnswer<T extends z.ZodType> {
+  readonly description: string;
+  readonly content: { readonly 'application/json': { readonly schema: T } };
+}
+
+export function answer<T extends z.ZodType>(description: string, schema: T): DescribedAnswer<T> {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+type Errors = Readonly<Record<number, DescribedAnswer<typeof detail>>>;
 
 /** The errors that a route may answer with, for its schema. 503 can always happen. */
 export function errors(...statuses: readonly number[]): Errors {
-  return Object.fromEntries([...statuses, 503].map((status) => [status, detail.describe(MEANINGS[status] ?? 'An error')]));
+  return Object.fromEntries([...statuses, 503].map((status) => [status, answer(MEANINGS[status] ?? 'An error', detail)]));
 }
 
 export function fail(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

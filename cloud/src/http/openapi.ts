@@ -1,8 +1,8 @@
 // OpenAPI 3.1 at /openapi.json, made from the routes' own schemas, and a page of it at /docs: plain HTML, made here, that fetches
 // nothing and runs no script.
 import swagger from '@fastify/swagger';
-import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { VERSION } from '../version/index.ts';
+import { transform, transformObject } from './components.ts';
 import { type ApiDocument, docsPage } from './docsPage.ts';
 import type { App } from './types.ts';
 
@@ -11,6 +11,17 @@ const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancest
 /** For a route's `security`. */
 export const USER = [{ user: [] }];
 export const DEVICE = [{ device: [] }];
+/** No token is needed. */
+export const OPEN: { readonly [scheme: string]: readonly string[] }[] = [];
+
+/** For a route's `tags`, in the order of the document. */
+export const TAGS = {
+  inherited: { name: 'inherited', description: "The seven routes of the system's specification." },
+  robots: { name: 'robots', description: 'State, alerts and accounting of a robot, for its members.' },
+  commands: { name: 'commands', description: 'Commands to a robot and their results, for its members.' },
+  uploads: { name: 'uploads', description: 'Pictures, logs and backups of a robot.' },
+  machine: { name: 'machine', description: 'Health of this cloud.' },
+} as const;
 
 export async function describeRoutes(app: App): Promise<void> {
   await app.register(swagger, {
@@ -20,7 +31,10 @@ export async function describeRoutes(app: App): Promise<void> {
         title: 'elderly-bot cloud',
         version: VERSION,
         description: 'What a robot that watches over an elderly person has to tell its family. Errors are {"detail": "what and why"}.',
+        license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
       },
+      servers: [{ url: '/' }],
+      tags: Object.values(TAGS),
       components: {
         securitySchemes: {
           user: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'From /auth/login or /auth/register; lasts 7 days.' },
@@ -33,7 +47,8 @@ export async function describeRoutes(app: App): Promise<void> {
         },
       },
     },
-    transform: jsonSchemaTransform,
+    transform,
+    transformObject,
   });
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
     reply.type('application/json; charset=utf-8').serializer(JSON.stringify).send(app.swagger()),

@@ -1,7 +1,7 @@
 // GET /alerts and POST /alerts/{id}/acknowledge, for members. Whoever gets the list has the alerts before their eyes, and that is noted.
 import { z } from 'zod';
 import { type Alert, acknowledgeAlert, listAlerts, markSeen, readAlert, readAlerts } from '../alerts/index.ts';
-import { errors, HttpError, USER } from '../http/index.ts';
+import { component, errors, HttpError, TAGS, USER } from '../http/index.ts';
 import type { Uploads } from '../uploads/index.ts';
 import type { Context } from './context.ts';
 import { limitParameter, thingQuery } from './parameters.ts';
@@ -11,21 +11,27 @@ const id = z.number().int();
 const time = z.number().int();
 const alertId = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 
-const alert = z.object({
-  id,
-  thing: z.string(),
-  incident: z.string(),
-  channel: z.string().describe('What raised it, or robot_silent'),
-  value: z.unknown(),
-  state: z.enum(['committed', 'seen', 'acknowledged', 'resolved']),
-  raised_at: time.nullable(),
-  committed_at: time,
-  seen_at: time.nullable(),
-  acknowledged_at: time.nullable(),
-  acknowledged_by: id.nullable(),
-  resolved_at: time.nullable(),
-  seen_by: z.array(z.object({ user_id: id, at: time })),
-});
+const alert = component(
+  'Alert',
+  z.object({
+    id,
+    thing: z.string(),
+    incident: z.string(),
+    channel: z.string().describe('What raised it, or robot_silent'),
+    value: z.unknown(),
+    state: z.enum(['committed', 'seen', 'acknowledged', 'resolved']),
+    raised_at: time.nullable(),
+    committed_at: time,
+    seen_at: time.nullable(),
+    acknowledged_at: time.nullable(),
+    acknowledged_by: id.nullable(),
+    resolved_at: time.nullable(),
+    seen_by: z.array(z.object({ user_id: id, at: time })),
+  }),
+);
+
+const shownAlert = component('AlertWithSnapshots', alert.extend({ snapshots: z.array(picture) }));
+const alerts = component('Alerts', z.object({ alerts: z.array(shownAlert) }));
 
 /** @param uploads null: there is no store, and so no picture. */
 export function alertRoutes({ app, db, auth, wakes }: Context, uploads: Uploads | null): void {
@@ -34,10 +40,12 @@ export function alertRoutes({ app, db, auth, wakes }: Context, uploads: Uploads 
     {
       onRequest: auth.user,
       schema: {
+        operationId: 'listAlerts',
+        tags: [TAGS.robots.name],
         summary: 'Alerts, newest first, with their snapshots',
         security: USER,
         querystring: thingQuery.extend({ limit: limitParameter, before: alertId.optional().describe('Only those older than this alert') }),
-        response: { 200: z.object({ alerts: z.array(alert.extend({ snapshots: z.array(picture) })) }), ...errors(401, 403, 422) },
+        response: { 200: alerts, ...errors(401, 403, 422) },
       },
     },
     async (request) => {
@@ -45,11 +53,11 @@ export function alertRoutes({ app, db, auth, wakes }: Context, uploads: Uploads 
       const thing = await auth.robotOf(request, request.query.thing);
       const ids = (await listAlerts(db, { thing, limit, before })).map((one) => one.id);
       if (await markSeen(db, ids, auth.userOf(request))) wakes.changed([thing]);
-      const alerts = await readAlerts(db, ids);
-      const incidents = alerts.map((one) => one.incident);
+      const found = await readAlerts(db, ids);
+      const incidents = found.map((one) => one.incident);
       const pictures = (await uploads?.picturesOf(thing, incidents)) ?? [];
       const of = ({ incident }: Alert) => pictures.filter((one) => one.incident === incident).map(shown);
-      return { alerts: alerts.map((one) => ({ ...plain(one), snapshots: of(one) })) };
+      return { alerts: found.map((one) => ({ ...plain(one), snapshots: of(one) })) };
     },
   );
 
@@ -58,6 +66,8 @@ export function alertRoutes({ app, db, auth, wakes }: Context, uploads: Uploads 
     {
       onRequest: auth.user,
       schema: {
+        operationId: 'acknowledgeAlert',
+        tags: [TAGS.robots.name],
         summary: 'Say that you take care of it',
         description: 'The first acknowledgement stands; another one changes nothing.',
         security: USER,

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { COMMAND_ID_PATTERN, commandName, RESULT_REASONS, RESULT_STATUSES } from '../../../src/wire/index.ts';
 import type { Command, Commands } from '../commands/index.ts';
-import { errors, HttpError, USER } from '../http/index.ts';
+import { component, errors, HttpError, TAGS, USER } from '../http/index.ts';
 import type { Context } from './context.ts';
 import { thingParameter } from './parameters.ts';
 
@@ -14,41 +14,50 @@ const argument = z.union([z.boolean(), z.number(), z.string()]);
 const time = z.number().int();
 const commandId = z.string().regex(COMMAND_ID_PATTERN);
 
-const wish = z.object({
-  thing: thingParameter.optional().describe('The robot; may be left out by who has only one'),
-  command: commandName.describe('One that the robot has announced: GET /robots'),
-  value: argument.optional().describe('The argument of a command that has one, called value'),
-  args: z.record(z.string(), argument).optional().describe('Arguments by name, as announced'),
-  ttl_s: z.number().int().min(1).max(MAX_TTL_S).default(DEFAULT_TTL_S).describe('Not run later than so many seconds from now'),
-});
+const wish = component(
+  'CommandRequest',
+  z.object({
+    thing: thingParameter.optional().describe('The robot; may be left out by who has only one'),
+    command: commandName.describe('One that the robot has announced: GET /robots'),
+    value: argument.optional().describe('The argument of a command that has one, called value'),
+    args: z.record(z.string(), argument).optional().describe('Arguments by name, as announced'),
+    ttl_s: z.number().int().min(1).max(MAX_TTL_S).default(DEFAULT_TTL_S).describe('Not run later than so many seconds from now'),
+  }),
+);
 
-const given = z.object({
-  id: commandId,
-  expires_at: time,
-  online: z.boolean().describe('Whether the robot was there by its presence'),
-});
+const given = component(
+  'CommandAccepted',
+  z.object({
+    id: commandId,
+    expires_at: time,
+    online: z.boolean().describe('Whether the robot was there by its presence'),
+  }),
+);
 
-const command = z.object({
-  id: commandId,
-  thing: z.string(),
-  command: z.string(),
-  args: z.record(z.string(), argument),
-  issued_by: time.nullable(),
-  issued_at: time,
-  expires_at: time,
-  status: z
-    .enum(['pending', 'not_sent', 'unanswered', ...RESULT_STATUSES])
-    .describe("The result's, once there is one; unanswered may still be answered by a robot without a link"),
-  result: z
-    .object({
-      status: z.enum(RESULT_STATUSES),
-      reason: z.enum(RESULT_REASONS).nullable(),
-      detail: z.string().nullable(),
-      applied: z.unknown().describe('What was published, after clamping'),
-      at: time.describe('By the clock of the robot'),
-    })
-    .nullable(),
-});
+const command = component(
+  'Command',
+  z.object({
+    id: commandId,
+    thing: z.string(),
+    command: z.string(),
+    args: z.record(z.string(), argument),
+    issued_by: time.nullable(),
+    issued_at: time,
+    expires_at: time,
+    status: z
+      .enum(['pending', 'not_sent', 'unanswered', ...RESULT_STATUSES])
+      .describe("The result's, once there is one; unanswered may still be answered by a robot without a link"),
+    result: z
+      .object({
+        status: z.enum(RESULT_STATUSES),
+        reason: z.enum(RESULT_REASONS).nullable(),
+        detail: z.string().nullable(),
+        applied: z.unknown().describe('What was published, after clamping'),
+        at: time.describe('By the clock of the robot'),
+      })
+      .nullable(),
+  }),
+);
 
 export function commandRoutes({ app, auth }: Context, commands: Commands): void {
   app.post(
@@ -56,6 +65,8 @@ export function commandRoutes({ app, auth }: Context, commands: Commands): void 
     {
       onRequest: auth.user,
       schema: {
+        operationId: 'giveCommand',
+        tags: [TAGS.commands.name],
         summary: 'Have a robot do something',
         description: 'Checked against what the robot has announced. What became of it: GET /commands/{id}, and the stream.',
         security: USER,
@@ -75,6 +86,8 @@ export function commandRoutes({ app, auth }: Context, commands: Commands): void 
     {
       onRequest: auth.user,
       schema: {
+        operationId: 'readCommand',
+        tags: [TAGS.commands.name],
         summary: 'What became of a command',
         security: USER,
         params: z.object({ id: commandId }),

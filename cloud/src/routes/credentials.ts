@@ -12,19 +12,24 @@ import {
   type Passwords,
   REGISTER_LIMITS,
 } from '../auth/index.ts';
-import { errors, HttpError } from '../http/index.ts';
+import { component, errors, HttpError, OPEN, TAGS } from '../http/index.ts';
 import type { Context } from './context.ts';
 import { printable } from './parameters.ts';
 
-const credentials = z.object({
-  phone: printable(8, 15),
-  password: printable(6, MAX_PASSWORD_BYTES).refine(
-    (password) => Buffer.byteLength(password) <= MAX_PASSWORD_BYTES,
-    `expected at most ${MAX_PASSWORD_BYTES} bytes`,
-  ),
-});
+const credentials = component(
+  'Credentials',
+  z.object({
+    phone: printable(8, 15),
+    password: printable(6, MAX_PASSWORD_BYTES).refine(
+      (password) => Buffer.byteLength(password) <= MAX_PASSWORD_BYTES,
+      `expected at most ${MAX_PASSWORD_BYTES} bytes`,
+    ),
+  }),
+);
 
-const token = { access_token: z.string(), token_type: z.literal('bearer') };
+const tokenFields = { access_token: z.string(), token_type: z.literal('bearer') };
+const token = component('Token', z.object(tokenFields));
+const registered = component('Registered', z.object({ message: z.string(), ...tokenFields }));
 
 export interface CredentialOptions {
   readonly tokens: Tokens;
@@ -40,10 +45,13 @@ export function credentialRoutes({ app, db }: Context, options: CredentialOption
     '/auth/register',
     {
       schema: {
+        operationId: 'register',
+        tags: [TAGS.inherited.name],
         summary: 'Register with a phone number and a password',
+        security: OPEN,
         description: 'Opens the given routes. For pictures, alerts and commands the family of a robot has to invite you.',
         body: credentials,
-        response: { 200: z.object({ message: z.string(), ...token }), ...errors(400, 413, 415, 422, 429) },
+        response: { 200: registered, ...errors(400, 413, 415, 422, 429) },
       },
     },
     async (request) => {
@@ -59,9 +67,12 @@ export function credentialRoutes({ app, db }: Context, options: CredentialOption
     '/auth/login',
     {
       schema: {
+        operationId: 'login',
+        tags: [TAGS.inherited.name],
         summary: 'A token for 7 days',
+        security: OPEN,
         body: credentials,
-        response: { 200: z.object(token), ...errors(401, 413, 415, 422, 429) },
+        response: { 200: token, ...errors(401, 413, 415, 422, 429) },
       },
     },
     async (request) => {

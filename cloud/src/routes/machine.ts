@@ -3,15 +3,18 @@
 import { z } from 'zod';
 import { messageOf } from '../../../src/base/index.ts';
 import type { LinkState } from '../broker/index.ts';
-import { errors, onlyFrom } from '../http/index.ts';
+import { answer, component, errors, OPEN, onlyFrom, TAGS } from '../http/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Context } from './context.ts';
 
-const health = z.object({
-  status: z.enum(['ok', 'degraded']),
-  database: z.string(),
-  broker: z.enum(['connecting', 'subscribed', 'stopped']),
-});
+const health = component(
+  'MachineHealth',
+  z.object({
+    status: z.enum(['ok', 'degraded']),
+    database: z.string(),
+    broker: z.enum(['connecting', 'subscribed', 'stopped']),
+  }),
+);
 
 export interface MachineOptions {
   readonly broker: () => LinkState;
@@ -28,8 +31,11 @@ export function machineRoutes({ app, db }: Pick<Context, 'app' | 'db'>, { broker
     {
       onRequest,
       schema: {
+        operationId: 'readHealthz',
+        tags: [TAGS.machine.name],
         summary: 'Whether it works, and what does not',
-        response: { ...errors(403), 200: health, 503: health.describe('Something does not work') },
+        security: OPEN,
+        response: { ...errors(403), 200: health, 503: answer('Something does not work', health) },
       },
     },
     async (_request, reply) => {

@@ -2,7 +2,7 @@
 // is of stands beside them; what was reported of none counts for whichever is meant where none is named.
 import { z } from 'zod';
 import type { Param, Sql } from '../database/index.ts';
-import { errors, USER } from '../http/index.ts';
+import { component, errors, TAGS, USER } from '../http/index.ts';
 import { type MonitorTable, SAFETY_CHANNELS } from '../robots/index.ts';
 import type { Context } from './context.ts';
 import { printable, thingParameter } from './parameters.ts';
@@ -11,17 +11,23 @@ import { knownRobot, onlyRobot } from './telemetry.ts';
 /** The columns are timestamps without a zone, written in UTC. */
 const CREATED_AT = `to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at`;
 
-const health = z.object({
-  power: z.number().int().min(0).max(100).describe('Percent of the battery'),
-  temperature: z.number().min(-40).max(150).describe('Degrees Celsius'),
-});
+const health = component(
+  'HealthReport',
+  z.object({
+    power: z.number().int().min(0).max(100).describe('Percent of the battery'),
+    temperature: z.number().min(-40).max(150).describe('Degrees Celsius'),
+  }),
+);
 const word = printable(0, 20);
-const safety = z.object({
-  gas: word.default('Normal'),
-  fire: word.default('None'),
-  fall: word.default('None'),
-  stranger: word.default('None'),
-});
+const safety = component(
+  'SafetyReport',
+  z.object({
+    gas: word.default('Normal'),
+    fire: word.default('None'),
+    fall: word.default('None'),
+    stranger: word.default('None'),
+  }),
+);
 const stored = { created_at: z.iso.datetime().optional().describe('UTC; not there before the first') };
 const updated = { status: z.literal('updated') };
 
@@ -29,8 +35,10 @@ const SAFETY = SAFETY_CHANNELS.join(', ');
 const UNKNOWN = { gas: 'Unknown', fire: 'Unknown', fall: 'Unknown', stranger: 'Unknown' };
 
 /** What the robot says itself may be outside of what a caller may say. */
-const healthRead = z.object({ power: z.number().int(), temperature: z.number(), ...stored });
-const safetyRead = z.object({ gas: z.string(), fire: z.string(), fall: z.string(), stranger: z.string(), ...stored });
+const healthRead = component('Health', z.object({ power: z.number().int(), temperature: z.number(), ...stored }));
+const safetyRead = component('Safety', z.object({ gas: z.string(), fire: z.string(), fall: z.string(), stranger: z.string(), ...stored }));
+const healthUpdated = component('HealthUpdated', z.object({ ...updated, ...health.shape }));
+const safetyUpdated = component('SafetyUpdated', z.object({ ...updated, ...safetyRead.omit({ created_at: true }).shape }));
 
 const querystring = z.object({ thing: thingParameter.optional().describe('The robot; default: the only one, or that of DEFAULT_THING') });
 
@@ -45,6 +53,8 @@ export function monitorRoutes({ app, db, auth }: Context, defaultThing: string |
     {
       ...open,
       schema: {
+        operationId: 'readHealth',
+        tags: [TAGS.inherited.name],
         summary: 'The latest battery and temperature',
         security: USER,
         querystring,
@@ -60,11 +70,13 @@ export function monitorRoutes({ app, db, auth }: Context, defaultThing: string |
     {
       ...open,
       schema: {
+        operationId: 'reportHealth',
+        tags: [TAGS.inherited.name],
         summary: 'Report battery and temperature',
         security: USER,
         querystring,
         body: health,
-        response: { 200: z.object({ ...updated, ...health.shape }), ...errors(401, 404, 413, 415, 422) },
+        response: { 200: healthUpdated, ...errors(401, 404, 413, 415, 422) },
       },
     },
     async ({ body: { power, temperature }, query }) => {
@@ -79,6 +91,8 @@ export function monitorRoutes({ app, db, auth }: Context, defaultThing: string |
     {
       ...open,
       schema: {
+        operationId: 'readSafety',
+        tags: [TAGS.inherited.name],
         summary: 'The latest of gas, fire, fall, stranger',
         security: USER,
         querystring,
@@ -93,11 +107,13 @@ export function monitorRoutes({ app, db, auth }: Context, defaultThing: string |
     {
       ...open,
       schema: {
+        operationId: 'reportSafety',
+        tags: [TAGS.inherited.name],
         summary: 'Report gas, fire, fall, stranger',
         security: USER,
         querystring,
         body: safety,
-        response: { 200: z.object({ ...updated, ...safetyRead.omit({ created_at: true }).shape }), ...errors(401, 404, 413, 415, 422) },
+        response: { 200: safetyUpdated, ...errors(401, 404, 413, 415, 422) },
       },
     },
     async ({ body, query }) => {

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { finished, Readable } from 'node:stream';
 import { z } from 'zod';
 import { robotsOf } from '../auth/index.ts';
-import { errors, HttpError, USER } from '../http/index.ts';
+import { errors, HttpError, TAGS, USER } from '../http/index.ts';
 import { events, momentFrom } from '../stream/index.ts';
 import type { Context } from './context.ts';
 import { thingQuery } from './parameters.ts';
@@ -62,6 +62,8 @@ export function streamRoutes({ app, db, auth, wakes }: Context, { limits = LIMIT
     {
       onRequest: auth.user,
       schema: {
+        operationId: 'streamTelemetry',
+        tags: [TAGS.robots.name],
         summary: 'What is new of a robot, as it happens',
         description:
           'Server-sent events: `state` (all channels), `alert` (as in GET /alerts, at each change), `result` (of a command), `gap` (more happened than is sent: read the lists). First comes what stands now, or, with Last-Event-ID, all since then; an event may come twice, none is left out. A comment each 15 s shows that it lives.',

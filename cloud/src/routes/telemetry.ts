@@ -2,12 +2,12 @@
 import { z } from 'zod';
 import { readingValue } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/index.ts';
-import { errors, HttpError, USER } from '../http/index.ts';
+import { component, errors, HttpError, OPEN, TAGS, USER } from '../http/index.ts';
 import { GIVEN_CHANNELS, givenChannels, type StateValues } from '../robots/index.ts';
 import type { Context } from './context.ts';
 import { thingParameter } from './parameters.ts';
 
-const state = z.object(Object.fromEntries(GIVEN_CHANNELS.map((channel) => [channel, readingValue.optional()])));
+const state = component('Telemetry', z.object(Object.fromEntries(GIVEN_CHANNELS.map((channel) => [channel, readingValue.optional()]))));
 
 export interface TelemetryOptions {
   readonly publicTelemetry: boolean;
@@ -21,8 +21,10 @@ export function telemetryRoutes({ app, db, auth }: Context, { publicTelemetry, d
     {
       ...(publicTelemetry ? {} : { onRequest: auth.user }),
       schema: {
+        operationId: 'readTelemetry',
+        tags: [TAGS.inherited.name],
         summary: 'The latest state of a robot',
-        ...(publicTelemetry ? {} : { security: USER }),
+        security: publicTelemetry ? OPEN : USER,
         querystring: z.object({ thing: thingParameter.optional() }),
         response: { 200: state, ...errors(...(publicTelemetry ? [] : [401]), 404, 422) },
       },

@@ -1,6 +1,6 @@
 // POST /uploads, for robots: leave to put one object into the store. GET /snapshots, for members: what they put there.
 import { z } from 'zod';
-import { DEVICE, errors, HttpError, USER } from '../http/index.ts';
+import { component, DEVICE, errors, HttpError, TAGS, USER } from '../http/index.ts';
 import type { Picture, Uploads } from '../uploads/index.ts';
 import { isEncrypted, PICTURES, uploadRequest } from '../uploads/index.ts';
 import type { Context } from './context.ts';
@@ -9,28 +9,36 @@ import { limitParameter, thingQuery } from './parameters.ts';
 const time = z.number().int();
 const named = { upload_id: z.string(), object_key: z.string() };
 
-const announced = z.union([
-  z.object({ ...named, done: z.literal(true).describe('It is there already') }),
+const announced = component(
+  'Upload',
+  z.union([
+    z.object({ ...named, done: z.literal(true).describe('It is there already') }),
+    z.object({
+      ...named,
+      method: z.literal('PUT'),
+      url: z.string(),
+      headers: z.record(z.string(), z.string()).describe('To be sent exactly so: they are signed'),
+      expires_at: time,
+    }),
+  ]),
+);
+
+export const picture = component(
+  'Snapshot',
   z.object({
-    ...named,
-    method: z.literal('PUT'),
-    url: z.string(),
-    headers: z.record(z.string(), z.string()).describe('To be sent exactly so: they are signed'),
+    upload_id: z.string(),
+    kind: z.enum(PICTURES),
+    taken_at: time,
+    incident: z.string().nullable(),
+    content_type: z.string(),
+    size: z.number().int(),
+    encrypted: z.boolean().describe('With age, for the recipients that the robot was given: the cloud can not look at it'),
+    url: z.string().describe('Good until expires_at'),
     expires_at: time,
   }),
-]);
+);
 
-export const picture = z.object({
-  upload_id: z.string(),
-  kind: z.enum(PICTURES),
-  taken_at: time,
-  incident: z.string().nullable(),
-  content_type: z.string(),
-  size: z.number().int(),
-  encrypted: z.boolean().describe('With age, for the recipients that the robot was given: the cloud can not look at it'),
-  url: z.string().describe('Good until expires_at'),
-  expires_at: time,
-});
+const snapshots = component('Snapshots', z.object({ snapshots: z.array(picture) }));
 
 const beforeTime = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -41,11 +49,13 @@ export function uploadRoutes({ app, auth }: Context, uploads: Uploads | null): v
     {
       onRequest: auth.device,
       schema: {
+        operationId: 'announceUpload',
+        tags: [TAGS.uploads.name],
         summary: 'A URL to put one object into the store, for a robot',
         description:
           'The same bytes of the same kind are the same upload, whenever they are announced. Asked again after the PUT, it looks.',
         security: DEVICE,
-        body: uploadRequest,
+        body: component('UploadRequest', uploadRequest),
         response: { 200: announced, ...errors(401, 409, 413, 415, 422, 429) },
       },
     },
@@ -61,6 +71,8 @@ export function uploadRoutes({ app, auth }: Context, uploads: Uploads | null): v
     {
       onRequest: auth.user,
       schema: {
+        operationId: 'listSnapshots',
+        tags: [TAGS.uploads.name],
         summary: 'Pictures and clips of a robot, newest first',
         security: USER,
         querystring: thingQuery.extend({
@@ -68,7 +80,7 @@ export function uploadRoutes({ app, auth }: Context, uploads: Uploads | null): v
           incident: z.string().min(1).max(64).optional().describe('Only those of this alert'),
           before: beforeTime.optional().describe('Only those taken before (milliseconds since 1970)'),
         }),
-        response: { 200: z.object({ snapshots: z.array(picture) }), ...errors(401, 403, 422) },
+        response: { 200: snapshots, ...errors(401, 403, 422) },
       },
     },
     async (request) => {
