@@ -1,4 +1,4 @@
-// What the documentation says is true: every code, problem, key and command stands there, and the README's commands work.
+// Compares the documentation with the code: it contains every code, problem, key and command, and the README's commands work.
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -92,7 +92,7 @@ describe('the documentation', () => {
     assert.deepEqual(listed('docs/guide/doctor.md').sort(), Object.keys(CHECKS).sort());
   });
 
-  it('explains every key of the default configuration where it first stands', () => {
+  it('explains every key of the default configuration at its first occurrence', () => {
     const lines = read('config/default.yaml').split('\n');
     const names = parse(read('config/default.yaml')) as { channels: object; commands: object };
     const seen = new Set([...Object.keys(names.channels), ...Object.keys(names.commands), 'value']);

@@ -1,4 +1,4 @@
-// The tour's page shows what the commands really print.
+// Compares the tour's page with the real output of its commands.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,13 +11,13 @@ import { normalised, tour } from './tour.ts';
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 
 describe('docs/guide/tour.md', { skip, timeout: 120_000 }, () => {
-  it('shows ten commands and what they print, but for numbers, ids and paths (npm run tour writes it anew)', async () => {
+  it('shows ten commands and their output except for numbers, ids and paths (npm run tour writes the page)', async () => {
     const page = readFileSync(join(ROOT, 'docs/guide/tour.md'), 'utf8');
     assert.equal(page.match(/^\$ /gm)?.length, 10);
     assert.equal(normalised(await tour()), normalised(page));
   });
 
-  it('would notice another word', () => {
+  it('detects another word', () => {
     assert.notEqual(normalised('link     connected for 6 s'), normalised('link     waiting for 6 s'));
     assert.equal(normalised('link     connected for 6 s'), normalised('link     connected for 12 s'));
   });

@@ -1,5 +1,5 @@
-// The tour: ten commands that a newcomer types, run for real, with what they print. `npm run tour` writes docs/guide/tour.md anew; a test runs
-// it too and compares, so that the page can't tell of a command line that is not there any more.
+// The tour: runs ten commands that a newcomer types and records their output. `npm run tour` writes docs/guide/tour.md; a test runs the tour
+// and compares it with the page, so that the page cannot show an outdated command line.
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,9 +18,9 @@ import { eventually } from '../support/until.ts';
 interface Step {
   readonly says: string;
   readonly command: string;
-  /** ROS nodes find each other one by one: it is typed again until it shows this. */
+  /** ROS nodes discover each other over time: the command is repeated until its output matches. */
   readonly shows?: RegExp;
-  /** It goes on in the background, into this file, until this is so. */
+  /** The command runs in the background with its output in the file `log`; the tour continues once `until` holds. */
   readonly behind?: { readonly log: string; readonly until: (status: Status | undefined) => boolean };
 }
 
@@ -37,7 +37,7 @@ const isAllHeard = (status: Status | undefined) =>
 const STEPS: readonly Step[] = [
   { says: 'A bench: a broker with certificates, and a robot that knows it.', command: 'elderly-bot bench mosquitto bench' },
   {
-    says: 'Is the robot’s configuration good? A wrong one is told with file, line, and what was probably meant.',
+    says: 'Is the robot’s configuration valid? For an invalid one the command prints file, line, and a suggestion.',
     command: 'elderly-bot config check bench/robot.yaml',
   },
   {
@@ -47,30 +47,30 @@ const STEPS: readonly Step[] = [
   },
   { says: 'The agent, in another one.', command: `elderly-bot run ${CONFIG}`, behind: { log: 'agent.log', until: isUp } },
   {
-    says: 'A house with sensors, in a third. Its script has a person fall after a second; without one, keys do.',
+    says: 'A home with sensors, in a third one. In its script a person falls after a second; without a script, keys raise alerts.',
     command: `elderly-bot simulate ${CONFIG} --script script`,
     behind: { log: 'house.log', until: isAllHeard },
   },
   {
-    says: 'What the agent does now, and what is wrong: nothing is. `--watch` stays and looks each second.',
+    says: 'The state of the agent and its problems: there is no problem. `--watch` shows it every second.',
     command: `elderly-bot status ${CONFIG}`,
   },
   {
-    says: 'What is published on this robot, and which channel takes it.',
+    says: 'The topics of this robot, and the channels that use them.',
     command: `elderly-bot topics ${CONFIG}`,
     shows: /simulated_house[\s\S]*\/speak .* by \/elderly_bot_agent/,
   },
   { says: 'A command, as the cloud would send it.', command: `elderly-bot send buzzer true ${CONFIG}` },
   {
-    says: 'The queue on disk. There is no cloud on this bench, so nothing is confirmed and everything is kept.',
+    says: 'The queue on disk. This bench has no cloud, so no row is confirmed and all rows are kept.',
     command: `elderly-bot outbox stats ${CONFIG}`,
   },
-  { says: 'And whenever something is silent: every part from sensor to cloud, the cause first.', command: `elderly-bot doctor ${CONFIG}` },
+  { says: 'If data is missing: a check of every part from sensor to cloud, with root causes first.', command: `elderly-bot doctor ${CONFIG}` },
 ];
 
 const HEAD = `# A tour
 
-Ten commands on a bench, as a newcomer types them, and what they print. Needed are Mosquitto and ROS 2 (without it: \`simulate --no-ros\`).
+Ten commands on a bench, as a newcomer types them, and their output. The tour needs Mosquitto and ROS 2 (without ROS: \`simulate --no-ros\`).
 In a checkout the program is \`bin/elderly-bot\`; \`export PATH="$PWD/bin:$PATH"\` lets you type it as here.
 Written by \`npm run tour\`; a test runs it again and compares.
 `;
@@ -106,7 +106,7 @@ export async function tour(): Promise<string> {
   }
 }
 
-/** The command's output, the first that shows this, or the last within the patience. */
+/** The first output of the command that matches `shows`, or the last one before the time limit. */
 async function outputWith(shows: RegExp | undefined, command: string, cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
   for (const untilMs = performance.now() + PATIENCE_MS; ; ) {
     const text = await output(command, cwd, env);
@@ -114,7 +114,7 @@ async function outputWith(shows: RegExp | undefined, command: string, cwd: strin
   }
 }
 
-/** What differs from run to run: numbers, ids, times, and the padding they bring with them. */
+/** Replaces parts that differ from run to run: numbers, ids, times, and their padding. */
 export function normalised(page: string): string {
   return page
     .replace(/(buzzer|outbox) [\w-]{16}:/g, '$1 ID:')
