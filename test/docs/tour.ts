@@ -65,7 +65,10 @@ const STEPS: readonly Step[] = [
     says: 'The queue on disk. This bench has no cloud, so no row is confirmed and all rows are kept.',
     command: `elderly-bot outbox stats ${CONFIG}`,
   },
-  { says: 'If data is missing: a check of every part from sensor to cloud, with root causes first.', command: `elderly-bot doctor ${CONFIG}` },
+  {
+    says: 'If data is missing: a check of every part from sensor to cloud, with root causes first.',
+    command: `elderly-bot doctor ${CONFIG}`,
+  },
 ];
 
 const HEAD = `# A tour
