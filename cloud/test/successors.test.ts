@@ -17,9 +17,9 @@ const DAY_MS = 86_400_000;
 
 const derOf = ({ raw }: X509Certificate): string => raw.toString('base64');
 
-/** As the robot says it. */
-function announced(by: Device, next: Device): string {
-  const said = announcementOf(by.thing, { cert: by.certificate.toString(), key: by.key }, next.certificate.toString());
+/** An announcement signed by the robot. */
+async function announced(by: Device, next: Device): Promise<string> {
+  const said = await announcementOf(by.thing, { cert: by.certificate.toString(), key: by.key }, next.certificate.toString());
   assert.ok(said);
   return said;
 }
@@ -96,7 +96,7 @@ onEachDatabase('announced certificates', (db) => {
     const { robot, next } = await robotWithNext();
     const third = await makeDevice(ca, { thing: robot.thing });
     assert.equal(await isKnown(next), false);
-    await say(robot.thing, announced(robot, next), announced(next, third));
+    await say(robot.thing, await announced(robot, next), await announced(next, third));
     assert.deepEqual([await isKnown(robot), await isKnown(next), await isKnown(third)], [true, true, true]);
   });
 
@@ -134,15 +134,15 @@ onEachDatabase('announced certificates', (db) => {
 
   test('another robot that repeats it is not believed', async () => {
     const [{ robot, next }, { robot: other }] = [await robotWithNext(), await robotWithNext()];
-    await say(other.thing, announced(robot, next));
+    await say(other.thing, await announced(robot, next));
     assert.equal(await isKnown(next), false);
   });
 
   test('a certificate announces one successor; the same again changes nothing, and gives nothing back that was revoked', async () => {
     const { robot, next } = await robotWithNext();
     const another = await makeDevice(ca, { thing: robot.thing });
-    const announcement = announced(robot, next);
-    await say(robot.thing, announcement, announced(robot, another), announcement);
+    const announcement = await announced(robot, next);
+    await say(robot.thing, announcement, await announced(robot, another), announcement);
     assert.deepEqual([await isKnown(next), await isKnown(another)], [true, false]);
     await revokeCertificate(db(), robot.thing, next.certificate.toString());
     await say(robot.thing, announcement);

@@ -1,6 +1,6 @@
 // Announces the next certificate, signed with the key of the current one (docs/reference/protocol.md). A cloud that knows robots by their
 // certificates' fingerprints learns the new one this way. Signed before the old key is deleted, kept on disk until the agent took it.
-import { createHash, createPrivateKey, sign, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../base/index.ts';
@@ -13,15 +13,16 @@ interface Pair {
 }
 
 /** @returns a JWS; undefined for the same certificate, or if the old key's type can't sign tokens. */
-export function announcementOf(thing: string, before: Pair, nextCert: string): string | undefined {
+export async function announcementOf(thing: string, before: Pair, nextCert: string): Promise<string | undefined> {
   const [old, next] = [new X509Certificate(before.cert), new X509Certificate(nextCert)];
   if (old.raw.equals(next.raw)) return undefined;
   const key = createPrivateKey(before.key);
   const alg = key.asymmetricKeyType === 'rsa' ? 'RS256' : key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? 'ES256' : undefined;
   if (alg === undefined) return undefined;
-  const header = { alg, typ: CERTIFICATE_NEXT_TYP, 'x5t#S256': fingerprintOf(old) };
-  const text = [header, { iss: thing, next: next.raw.toString('base64') }].map((part) => encoded(JSON.stringify(part))).join('.');
-  return `${text}.${encoded(sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }))}`;
+  const { SignJWT } = await import('jose');
+  return new SignJWT({ iss: thing, next: next.raw.toString('base64') })
+    .setProtectedHeader({ alg, typ: CERTIFICATE_NEXT_TYP, 'x5t#S256': fingerprintOf(old) })
+    .sign(key);
 }
 
 /** Pending announcements, oldest first: a robot may change its certificate several times before it connects again. */
@@ -78,10 +79,6 @@ function read(announcement: string): { readonly by: unknown; readonly next: stri
 /** `x5t#S256` of RFC 7515. */
 function fingerprintOf({ raw }: X509Certificate): string {
   return createHash('sha256').update(raw).digest('base64url');
-}
-
-function encoded(part: string | Buffer): string {
-  return Buffer.from(part).toString('base64url');
 }
 
 function decoded(part: string): Record<string, unknown> {

@@ -89,7 +89,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   say('trying it: connect, subscribe, publish');
   await proveOrFail(options, slot);
   crashPoint('provision_proved');
-  slots.use(slot, options.thing);
+  await slots.use(slot, options.thing);
   crashPoint('provision_taken');
   tidy(slots, slot);
   crashPoint('provision_done');

@@ -100,10 +100,10 @@ export class Slots {
   }
 
   /** Makes this slot the one in use, and lets the old key announce it to the cloud. The previous slot stays for a rollback. */
-  use(slot: SlotName, thing: string): void {
+  async use(slot: SlotName, thing: string): Promise<void> {
     const { current } = this.#pointer();
     if (current === slot) return;
-    if (current !== null) this.announcements.add(this.#announcement(thing, current, slot));
+    if (current !== null) this.announcements.add(await this.#announcement(thing, current, slot));
     this.#point({ current: slot, can_go_back: current !== null });
   }
 
@@ -118,9 +118,9 @@ export class Slots {
   }
 
   /** An unusable old identity can't announce the next one and is no obstacle; then a person must add the certificate to the cloud. */
-  #announcement(thing: string, before: SlotName, next: SlotName): string | undefined {
+  async #announcement(thing: string, before: SlotName, next: SlotName): Promise<string | undefined> {
     try {
-      return announcementOf(
+      return await announcementOf(
         thing,
         { cert: this.read(before, 'cert') ?? '', key: this.read(before, 'key') ?? '' },
         this.read(next, 'cert') ?? '',

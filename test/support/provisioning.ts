@@ -75,7 +75,7 @@ export class ProvisioningBench extends CertsBench {
       ...(notAfter ? { notAfter } : {}),
     });
     const { slots } = this;
-    slots.use(
+    await slots.use(
       slots.fill({
         cert: readFileSync(pair.cert, 'utf8'),
         key: readFileSync(pair.key, 'utf8'),

@@ -158,10 +158,10 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
       });
   };
 
-  const settle = (next: Credentials, proof: Proof) => {
+  const applyProof = async (next: Credentials, proof: Proof): Promise<void> => {
     if (proof.works) {
       // The announcement was signed when the slot was put into use.
-      if (config.mqtt.cert_file !== null) tell(announcementOf(config.thing, live, next.cert));
+      if (config.mqtt.cert_file !== null) tell(await announcementOf(config.thing, live, next.cert));
       live.replace(next);
       slots.retire();
       problems.clear('rotation_failed');
@@ -180,10 +180,10 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
     rotate,
     fresh,
     tryOut: (next) => {
-      uplink.change(next).then(
-        (proof) => settle(next, proof),
-        (error: unknown) => log.error({ event: 'certificate_untried', err: error }, 'the certificate on disk could not be tried'),
-      );
+      uplink
+        .change(next)
+        .then((proof) => applyProof(next, proof))
+        .catch((error: unknown) => log.error({ event: 'certificate_untried', err: error }, 'the certificate on disk could not be tried'));
     },
     stop: () => looking.stop(),
   };

@@ -22,7 +22,7 @@ export async function importFiles(file: string | undefined, paths: readonly stri
     const content = withRoot(robot, chosen.content);
     const findings = await check(robot, content);
     const slot = slots.fill(content);
-    slots.use(slot, config.thing);
+    await slots.use(slot, config.thing);
     crashPoint('identity_taken');
     if (json) process.stdout.write(`${JSON.stringify({ slot, files: chosen.files, findings })}\n`);
     else {
