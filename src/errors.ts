@@ -1,9 +1,9 @@
-// The one error class. Its code is a stable string, its text says what failed, with which value, and what to do next.
+// The one error class. Its code is a stable string. Its text names the failure, the value and the next step.
 
-/** Whose fault it is: configuration and environment end a start with exit code 2, the rest with 1. */
+/** The party at fault. Configuration and environment end a start with exit code 2, the others with 1. */
 export type Fault = 'configuration' | 'environment' | 'peer' | 'ours';
 
-/** Every code this program can give, and whose fault it is. A retired code is never used again. */
+/** Every code of this program and the party at fault. A retired code is never used again. */
 export const ERROR_CODES = {
   CONFIG_NOT_FOUND: 'configuration',
   CONFIG_SYNTAX: 'configuration',
@@ -48,7 +48,7 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 export interface ErrorDetails {
-  /** What to do next, as a sentence or a command to type. */
+  /** The next step, as a sentence or a command to type. */
   readonly todo?: string;
   readonly cause?: unknown;
   /** More facts for a log line; never a secret. */

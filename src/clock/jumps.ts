@@ -27,7 +27,7 @@ export class ClockSteps {
       return undefined;
     }
     if (isStep(offset - last)) return isStep(offset - this.#before) ? offset - this.#before : 0;
-    // What is slewed is followed.
+    // Slewing moves the reference.
     if (!isStep(offset - this.#before)) this.#before = offset;
     return undefined;
   }

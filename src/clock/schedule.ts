@@ -1,6 +1,6 @@
 // Jobs at times of the wall clock, on a ticker of monotonic time. Whatever the clock does: a look at it takes the same moment, no job
 // begins more than once for the same minute of the calendar, none is begun more than once at a look, and none stands still until a
-// clock that was set back has caught up. What was missed (the robot was off, the clock was set over it) is made up for once.
+// clock that was set back has caught up. A missed time (the robot was off, the clock jumped over it) is made up for once.
 
 import { messageOf, type Ticker } from '../base/index.ts';
 import type { Clock } from './clock.ts';
@@ -11,7 +11,7 @@ const MINUTE_MS = 60_000;
 /** A look comes a moment after the minute has begun, by whichever clock is the later. */
 const AFTER_MS = 50;
 
-/** What was due longer ago is not made up for. */
+/** Times longer ago are not made up for. */
 const LOOK_BACK_DAYS = 31;
 
 /** Moments a job remembers to have begun at. A clock that is set back behind all of them may see one again. */
@@ -39,7 +39,7 @@ export function decide(cron: Cron, memory: JobMemory | undefined, nowMs: number)
   return { memory: { from, ran: isDue ? [...memory.ran, slot].slice(-REMEMBERED) : memory.ran }, isDue };
 }
 
-/** Where what jobs remember outlives a restart. */
+/** Keeps the memory of jobs across restarts. */
 export interface JobStore {
   read(job: string): JobMemory | undefined;
   /** Durable when it returns: a job is begun after that. */

@@ -1,5 +1,5 @@
 // A copy of the outbox's file while it is in use, and the way back. A backup is one compressed SQLite file: rows, command journal, what
-// waits for its upload and what rooms remember, and in a table of its own what belongs to it (configuration, lifetime), without keys.
+// waits for its upload and what other modules keep, and in a table of its own what belongs to it (configuration, lifetime), without keys.
 import {
   closeSync,
   createReadStream,
@@ -25,7 +25,7 @@ import { type Db, openDatabase, PAGE_BYTES } from './schema.ts';
 
 /** Copied in one turn of the event loop: a quarter of a megabyte. */
 const PAGES_A_TURN = 64;
-/** What has to stay free on the disk beside a backup. */
+/** Bytes that stay free on the disk beside a backup. */
 const SPARE_BYTES = 32 * 1024 ** 2;
 const UNFINISHED = '.part';
 const NAME = /^backup\.\d{8}T\d{6}Z\.db\.gz$/;
@@ -46,7 +46,7 @@ export function backupsIn(folder: string): string[] {
 export interface NewBackup {
   readonly db: Db;
   readonly stateDir: string;
-  /** What belongs to it, by name. */
+  /** Texts to store in the backup, by name. */
   readonly about: Readonly<Record<string, string>>;
   readonly nowMs: number;
   /** Older ones beyond so many go once this one is whole. */
@@ -89,7 +89,7 @@ export async function makeBackup({ db, stateDir, about, nowMs, keep, signal }: N
   return name;
 }
 
-/** What a kill left half done. */
+/** Removes the unfinished files of a killed backup. */
 function sweep(folder: string): void {
   for (const name of readdirSync(folder)) if (name.includes(UNFINISHED)) rmSync(join(folder, name), { force: true });
 }
@@ -108,7 +108,7 @@ function describe(copy: string, about: Readonly<Record<string, string>>): void {
 }
 
 export interface Restored {
-  /** Where the file that was there is now; undefined where there was none. */
+  /** New path of the replaced file; undefined if there was no file. */
   readonly aside: string | undefined;
   readonly about: Readonly<Record<string, string>>;
   /** Rows in it that the cloud has not confirmed, as far as it knew. */

@@ -1,5 +1,5 @@
-// Which rows leave next: of a class the oldest that are neither on their way nor acknowledged. What was just committed leaves without
-// being read back, and what is known to be empty is not looked at.
+// Chooses the rows to send next: the oldest rows of a class that are neither in flight nor acknowledged. Rows that were just committed
+// are not read back from the disk, and a class that is known to be empty is not searched.
 
 import { crashPoint } from '../base/index.ts';
 import type { Range } from '../wire/index.ts';
@@ -9,7 +9,7 @@ import type { Records } from './records.ts';
 import { classNumber, fitting, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
 import type { OutboxRecord, Store } from './store.ts';
 
-/** Rows on their way: settled exactly once, as published, failed or refused. */
+/** Rows in flight. Each claim ends exactly once: as published, failed or refused. */
 export interface Claim {
   readonly class: RowClass;
   readonly outbox: { readonly id: string; readonly accepted: number };
@@ -21,7 +21,7 @@ export interface Claim {
 
 export interface ClaimLimits {
   readonly maxRows: number;
-  /** Of the rows' text; at least one row is given in any case. */
+  /** Limit for the text of all rows. A claim has at least one row in any case. */
   readonly maxBytes: number;
   /** Telemetry: only what was accepted up to here (backlog), or only what came after (live). */
   readonly track?: { readonly kind: 'backlog' | 'live'; readonly cutoff: number };
@@ -68,7 +68,7 @@ export class Claims {
     return undefined;
   }
 
-  /** Where nothing of its class was free before, a row is all that is. Telemetry waits for its message and is read then. */
+  /** If no other row of its class is free, a new row stays in memory for its claim. Telemetry is read when its message is due. */
   committed({ row, body, at }: WaitingRow, seq: number): void {
     if (row.class !== 'telemetry') {
       if (!this.#maybe.has(row.class)) this.#fresh.set(row.class, []);

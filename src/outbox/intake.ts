@@ -1,5 +1,5 @@
-// Rows that have no number yet: in memory until their commit, which comes at the end of the running callback or with their group,
-// and bounded where nothing can be written for long.
+// Rows that have no number yet. They stay in memory until their commit, at the end of the running callback or of their group. Their
+// number is bounded in case writing fails for long.
 import type { Clock } from '../clock/index.ts';
 import { encodeBody, type NewRow } from './rows.ts';
 
@@ -12,7 +12,7 @@ export interface WaitingRow {
   readonly within: (() => void) | undefined;
 }
 
-/** A row as it is now: with its text and its times, and marked where the clock can't be trusted. */
+/** Adds the text and the current times to a row, and a mark if the clock can't be trusted. */
 export function stamped(row: NewRow, clock: Clock, within?: () => void): WaitingRow {
   const trusted = clock.trusted();
   const marked = trusted || !('channel' in row) ? row : { ...row, extra: { ...row.extra, clock: 'untrusted' as const } };
@@ -67,13 +67,13 @@ export class Intake {
     this.#rows = this.#rows.slice(n);
   }
 
-  /** @returns how many rows were dropped for want of memory. */
+  /** @returns how many rows were dropped because too many wait. */
   shed(): number {
-    const surplus = Math.max(0, this.#rows.length - MAX_WAITING);
-    for (let n = 0; n < surplus; n++) {
+    const excess = Math.max(0, this.#rows.length - MAX_WAITING);
+    for (let n = 0; n < excess; n++) {
       const oldest = this.#rows.findIndex(({ row }) => row.class === 'telemetry');
       this.#rows.splice(Math.max(0, oldest), 1);
     }
-    return surplus;
+    return excess;
   }
 }

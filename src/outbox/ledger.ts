@@ -1,5 +1,5 @@
-// What this file knows of every row: which outboxes there are, what is on its way, acknowledged, covered or given up. Memory follows
-// the disk: nothing here changes before its transaction has been committed.
+// The state of every row of the file: its outbox, and whether the row is in flight, acknowledged, covered or evicted. Memory follows the
+// disk: nothing here changes before its transaction has been committed.
 
 import { crashPoint } from '../base/index.ts';
 import { type Range, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
@@ -83,7 +83,7 @@ export class Ledger {
     });
   }
 
-  /** The broker acknowledged a claim. What a receipt covered or this robot gave up meanwhile needs no answer any more. */
+  /** The broker acknowledged a claim. Rows that were covered or evicted meanwhile need no receipt any more. */
   published(claim: Claim, ranMs: number): void {
     const number = classNumber(claim.class);
     this.lanes.release(number, claim.ordinal, [claim.first, claim.last]);
@@ -106,7 +106,7 @@ export class Ledger {
     this.claims.freed(claim.class);
   }
 
-  /** Rows go undelivered, in one transaction with the `declaration` that says so; undefined: silently. */
+  /** Removes undelivered rows in one transaction with their `declaration`; undefined: without a declaration. */
   evict(record: OutboxRecord, ranges: Ranges, declaration?: WaitingRow): void {
     const gone = union(record.gone, ranges);
     const cut = this.lanes.cut(record.ordinal, ranges);
@@ -122,8 +122,9 @@ export class Ledger {
   }
 
   /**
-   * Applies what a receipt means, in one transaction with the declarations it calls for.
-   * @param keepAlertsRanMs running time, for delivered alerts that stay readable; undefined: they go with the rest.
+   * Applies the effect of a receipt in one transaction with its declarations.
+   * @param evicted rows to evict.
+   * @param keepAlertsRanMs running time, for delivered alerts that stay readable; undefined: they are removed too.
    */
   applyReceipt(
     record: OutboxRecord,

@@ -1,4 +1,4 @@
-// Small things that rooms remember in the outbox's database, each a text under a name: how far the logs are shipped, when a job ran.
+// Small facts that other modules keep in the outbox's database, each a text under a name: the position of log shipping, times of jobs.
 import type { Db } from './schema.ts';
 
 export class Notes {

@@ -228,10 +228,10 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** A reader beside nobody needs a shared-memory file, for which a full disk has no room. */
+/** A reader without a running agent creates a shared-memory file, for which a full disk has no space. */
 function todoOf(error: unknown): string {
   const code = codeOf(error) ?? '';
   if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_FULL'))
-    return 'make room on the disk (df shows it), or start the agent, which gets along on a full one; else the disk itself is failing (dmesg)';
+    return 'free space on the disk (df shows it), or start the agent, which also runs on a full disk; else the disk itself is failing (dmesg)';
   return 'run this as the agent’s user; a damaged file is mended by the agent at its next start';
 }

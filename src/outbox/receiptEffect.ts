@@ -1,5 +1,5 @@
-// What a receipt means for one outbox: which rows are delivered, which have to be sent again, which have to be declared.
-// Pure. The rules stand in the contract under Receipts; a model of them found each one needed.
+// The effect of a receipt on one outbox: rows that are delivered, rows to send again, rows to declare. Pure. The rules stand in
+// docs/reference/protocol.md, Receipts; a model of them found each rule necessary.
 import { coveredBy, intersect, type Mark, type Ranges, type Receipt, subtract, union } from '../wire/index.ts';
 import type { Publication } from './lanes.ts';
 
@@ -16,23 +16,23 @@ export interface Book {
   readonly id: string;
   readonly open: boolean;
   readonly accepted: number;
-  /** What receipts have said so far. */
+  /** Rows that earlier receipts covered. */
   readonly covered: Ranges;
-  /** What this robot gave up: evicted, let go, lost with a damaged file. */
+  /** Rows that this robot no longer holds although no receipt covered them: evicted, or lost with a damaged file. */
   readonly gone: Ranges;
 }
 
 export interface ReceiptEffect {
   readonly accepted: number;
   readonly covered: Ranges;
-  /** Newly delivered: these rows may go. */
+  /** Newly delivered: these rows can be removed. */
   readonly delivered: Ranges;
   readonly resend: readonly Publication[];
-  /** Published too often in vain: what is held of them is given up as poison. */
+  /** Published {@link MAX_TRIES} times in vain: their held rows are evicted as poison. */
   readonly exhausted: readonly Publication[];
-  /** The cloud saw these announced, and the file does not know them: it fell back to an earlier state, and they are not held. */
+  /** Rows that the cloud saw announced and this file does not know, because the file fell back to an earlier state. */
   readonly vanished: Ranges;
-  /** Given up, and the cloud does not know: to be declared as released. */
+  /** Evicted without the cloud's knowledge: to be declared as released. */
   readonly undeclared: Ranges;
 }
 

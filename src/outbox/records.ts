@@ -2,7 +2,7 @@
 import { count, type Receipt, union } from '../wire/index.ts';
 import type { OutboxRecord, Store } from './store.ts';
 
-/** What an earlier start sent may reach the cloud so long after this one began: only a receipt from later says how much it was. */
+/** Messages of an earlier start may reach the cloud for this long after this start. Only a later receipt knows all of them. */
 const AWAITED_FOR_MS = 300_000;
 
 export class Records {

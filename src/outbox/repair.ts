@@ -11,9 +11,9 @@ import { forgetSuspicions, isCorruption, suspicions } from './suspicion.ts';
 
 export interface Opened {
   readonly db: Db;
-  /** What the cloud has to be told about outboxes that are no more. */
+  /** Events that declare the lost outboxes to the cloud. */
   readonly closed: readonly EventBody[];
-  /** For a person: what happened to the file; undefined where all is well. */
+  /** What happened to the file, for a person; undefined if it was whole. */
   readonly damage: string | undefined;
 }
 
@@ -25,15 +25,15 @@ const BELIEVED_FROM = 2;
 /**
  * @param expected the outbox ids the file has to know, as remembered outside it; empty before the first start.
  * @param successor the id that will be opened now.
- * @throws AgentError OUTBOX_NEWER, OUTBOX_UNWRITABLE; SQLite's error where the disk is at fault and not the file.
+ * @throws AgentError OUTBOX_NEWER, OUTBOX_UNWRITABLE; SQLite's error if the disk is at fault and not the file.
  */
 export function openOutboxFile(stateDir: string, maxBytes: number, expected: readonly string[], successor: string): Opened {
   const file = join(stateDir, OUTBOX_FILE);
   const mended = `${file}.mended`;
-  // The end came between setting the damaged file aside and putting the mended one in its place.
+  // A kill came after the damaged file was set aside and before the repaired file was put in its place.
   if (!existsSync(file) && existsSync(mended)) renameSync(mended, file);
   const existed = existsSync(file) && statSync(file).size > 0;
-  // What is left of a file that vanished must not be mixed with the new one.
+  // The remaining WAL of a file that vanished must not be mixed with the new file.
   if (!existed && expected.length > 0) setAside(file);
   const lostWal = setForeignWalAside(file);
   const suspected = suspicions(stateDir);
@@ -57,7 +57,7 @@ export function openOutboxFile(stateDir: string, maxBytes: number, expected: rea
   return { db: openDatabase(file, maxBytes), closed, damage: `${file}: ${why}; it was set aside as ${aside}` };
 }
 
-/** What can be read of the damaged file, in a whole one beside it: until that is done nothing is moved, and the end may come. */
+/** Copies the readable content of the damaged file into a new file beside it. Nothing is moved before that: a kill does no harm. */
 function mend(file: string, mended: string, maxBytes: number, expected: readonly string[], successor: string): EventBody[] {
   for (const suffix of ['', '-wal', '-shm']) rmSync(`${mended}${suffix}`, { force: true });
   const fresh = openDatabase(mended, maxBytes);

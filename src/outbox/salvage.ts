@@ -1,4 +1,4 @@
-// What can still be read of a damaged file, taken over into a fresh one: every row under its outbox's name and number,
+// Copies the readable content of a damaged file into a new file: every row under its outbox's name and number,
 // the command journal, so that no command runs twice, delivered alerts, waiting uploads and notes. Each table and each outbox by
 // itself, so that a broken one costs nothing but itself.
 
@@ -24,7 +24,7 @@ const CHUNK = 10_000;
 /** Tables that are copied as they are, each with the columns that name a row of it. */
 const COPIED = { commands: ['id'], delivered_alerts: ['outbox', 'seq'], uploads: ['file'], notes: ['name'] } as const;
 
-/** @returns what the cloud has to be told about outboxes that are no more. Never throws for what is damaged. */
+/** @returns events that declare the lost outboxes to the cloud. Damage never makes this throw. */
 export function salvage(file: string, fresh: Db, expected: readonly string[], successor: string): EventBody[] {
   const closed: EventBody[] = [];
   const damaged = reading(() => new Database(file, { fileMustExist: true }));
@@ -48,7 +48,7 @@ export function closedEvent(old: string, lastSeq: number | null, lost: Ranges, s
   return { kind: 'outbox_closed', old, last_seq: lastSeq, lost, successor };
 }
 
-/** Where a page is broken there is nothing. */
+/** @returns undefined if the work fails on a broken page. */
 function reading<T>(work: () => T): T | undefined {
   try {
     return work();
@@ -146,7 +146,7 @@ function isWhole(name: (typeof ROW_CLASSES)[number], body: string): boolean {
   return parseJson(isReading ? `[${body}]` : `{${body}}`) !== undefined;
 }
 
-/** Reads a range of rows; where a page in it is broken, reads its halves, down to single rows. */
+/** Reads a range of rows. If a page of the range is broken, reads its halves, down to single rows. */
 function readable(read: (first: number, last: number) => unknown[][], first: number, last: number): unknown[][] {
   if (first > last) return [];
   const found = reading(() => read(first, last));

@@ -75,7 +75,7 @@ const MIGRATIONS: readonly string[] = [
   ) strict, without rowid;
   `,
   `
-  -- What rooms remember (notes.ts).
+  -- Small facts of other modules (notes.ts).
   create table notes (name text primary key, text text not null) strict, without rowid;
   `,
 ];

@@ -1,17 +1,17 @@
 // How full the file is, and the ballast: a file of zeros beside the database that is given back to the disk when that is full, so
-// that deleting rows, which needs room in the WAL, still works, and alerts are still written.
+// that deleting rows, which needs space in the WAL, still works, and alerts are still written.
 import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../base/index.ts';
 import { type Db, PAGE_BYTES } from './schema.ts';
 
-/** With less free on its disk the outbox soon can't write: twice what its ballast takes, so that that has room beside a WAL of its size. */
+/** With less free disk space the outbox will soon fail to write: twice the ballast, for the ballast and a WAL of the same size. */
 export const LEAST_FREE_BYTES = 16 * 1024 ** 2;
 
 /** As many files as mke2fs plans for so many bytes (inode_ratio of /etc/mke2fs.conf): a new log, picture or WAL needs an inode. */
 export const LEAST_FREE_FILES = LEAST_FREE_BYTES / 16_384;
 
-/** The last part of the file is for alerts: other rows make room before it is touched. */
+/** This last part of the file is reserved for alerts: before another row uses it, older rows are evicted. */
 const ALERT_RESERVE = 0.05;
 
 /** The ballast is this part of the file's bound, at most {@link BALLAST_BYTES}: enough for some thousand alerts. */
@@ -19,10 +19,10 @@ const BALLAST_SHARE = 1 / 16;
 const BALLAST_BYTES = 8 * 1024 ** 2;
 const CHUNK = Buffer.alloc(64 * 1024);
 
-/** The last is what opening a database in WAL mode finds where its index in shared memory has no room. */
+/** SQLITE_IOERR_SHMSIZE: a database in WAL mode is opened, and the disk has no space for its index in shared memory. */
 const FULL = ['SQLITE_FULL', 'ENOSPC', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE'];
 
-/** Ballast that was given back is looked for again so often. */
+/** Released ballast is restored at most this often. */
 const REFILL_EVERY_MS = 2_000;
 
 export class Space {
@@ -50,7 +50,7 @@ export class Space {
     return Number(this.#db.pragma('page_count', { simple: true })) * PAGE_BYTES;
   }
 
-  /** @returns whether there was ballast to give back. */
+  /** @returns whether there was ballast to release. */
   releaseBallast(): boolean {
     if (sizeOf(this.#ballast) === 0) return false;
     rmSync(this.#ballast, { force: true });
@@ -58,7 +58,7 @@ export class Space {
     return true;
   }
 
-  /** As {@link restoreBallast}, where some was given back, and not more often than makes sense. @param nowMs monotonic */
+  /** As {@link restoreBallast}, if ballast was released, and at most every {@link REFILL_EVERY_MS}. @param nowMs monotonic */
   refillBallast(nowMs: number): void {
     if (this.#isWhole || nowMs - this.#triedMs < REFILL_EVERY_MS) return;
     this.#triedMs = nowMs;
@@ -66,8 +66,8 @@ export class Space {
   }
 
   /**
-   * Takes the ballast on board again. Real zeros: a hole in a file reserves nothing. Where the disk has room for a part of it, that
-   * part is kept: it is what the next commits, or the next start, will have.
+   * Writes the ballast again, as real zeros: a hole in a file reserves nothing. If the disk has space for a part only, that part is
+   * kept for the next commits or the next start.
    */
   restoreBallast(): void {
     this.#isWhole = sizeOf(this.#ballast) === this.#ballastBytes;
@@ -84,7 +84,7 @@ export class Space {
         closeSync(file);
       }
     } catch {
-      // No room for all of it now.
+      // The disk has no space for all of the ballast now.
     }
   }
 }

@@ -85,7 +85,7 @@ export class Store {
     return Object.fromEntries(ROW_CLASSES.map((name, i) => [name, counts[i]?.rows ?? 0])) as Record<RowClass, number>;
   }
 
-  /** Wall time of the row of each class that leaves first; null where there is none. */
+  /** Wall time of the first row of each class; null if the class has no row. */
   oldestAt(): Record<RowClass, number | null> {
     const first = (rowClass: number) =>
       (this.#value('select at from rows where class = ? order by class, outbox, seq limit 1', rowClass) as number | undefined) ?? null;
@@ -104,7 +104,7 @@ export class Store {
     this.#run('update outboxes set accepted = ? where ordinal = ?', accepted, ordinal);
   }
 
-  /** Rows of a class from `first` to `last`, at least one where there is one, within the limits. */
+  /** Rows of a class from `first` to `last` within the limits, but at least one if there is a row. */
   rows(rowClass: number, outbox: number, first: number, last: number, limits: { maxRows: number; maxBytes: number }): StoredRow[] {
     const found = this.#all(
       'select seq, at, channel, body from rows where class = ? and outbox = ? and seq between ? and ? order by seq limit ?',
@@ -144,7 +144,7 @@ export class Store {
     this.#run('delete from publications where class = ? and outbox = ? and first = ?', rowClass, outbox, first);
   }
 
-  /** The cloud has them: alerts are kept for a while where there is room, the rest goes. */
+  /** Removes delivered rows. Their alerts stay readable for a while unless `keepAlertsRanMs` is undefined. */
   deliver(ordinal: number, delivered: Ranges, covered: Ranges, keepAlertsRanMs: number | undefined): void {
     for (const [first, last] of keepAlertsRanMs === undefined ? [] : delivered) {
       this.#run(
@@ -166,7 +166,7 @@ export class Store {
     this.#run('update outboxes set gone = ? where ordinal = ?', JSON.stringify(gone), ordinal);
   }
 
-  /** What declarations that are still held say about an outbox. */
+  /** Rows of an outbox that declarations still held name as evicted. */
   declared(id: string): Ranges {
     const events = this.#events('evicted') as { of: string; ranges: Range[] }[];
     return events.filter((event) => event.of === id).flatMap((event) => event.ranges);
@@ -224,7 +224,7 @@ export class Store {
     );
   }
 
-  /** Copies the WAL into the database, as far as nobody reads it. The WAL keeps its blocks: writing over them works on a full disk, too. */
+  /** Copies the WAL into the database, as far as no reader uses it. The WAL keeps its blocks: writing over them works on a full disk, too. */
   checkpoint(): void {
     this.#db.pragma('wal_checkpoint(PASSIVE)');
   }

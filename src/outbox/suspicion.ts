@@ -1,5 +1,4 @@
-// What is remembered about a file that failed while it was in use, beside it: the next opening looks at every page before it trusts
-// the file again. SQLITE_CORRUPT can be a passing lie of the disk, so the first time the check decides; a second time it is believed.
+// Records beside the outbox file that it failed while in use: the next opening checks every page before it trusts the file again. SQLITE_CORRUPT can be a passing lie of the disk, so the first time the check decides; a second time it is believed.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, replaceFile } from '../base/index.ts';

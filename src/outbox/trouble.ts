@@ -1,5 +1,4 @@
-// The database refuses what it should take or give. Its owner is told, each time and when it works again; what is no error of the
-// database goes on as it came.
+// Errors of the database. Each is reported to the owner of the outbox, and so is the recovery. Other errors are thrown on.
 
 import { codeOf } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
@@ -17,7 +16,7 @@ export class Trouble {
     this.#told = told;
   }
 
-  /** @throws what is no error of the database. */
+  /** @throws any error that is not the database's */
   report(error: unknown): void {
     if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error))) throw error;
     this.#lasts = true;
@@ -34,7 +33,7 @@ export class Trouble {
     return true;
   }
 
-  /** For how long every write has failed, other than for want of room; undefined while they don't. */
+  /** For how long every write has failed, in milliseconds, a full disk apart; undefined while writes succeed. */
   get failingForMs(): number | undefined {
     return this.#failingSinceMs === undefined ? undefined : this.#clock.mono() - this.#failingSinceMs;
   }

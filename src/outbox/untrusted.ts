@@ -13,7 +13,7 @@ interface Setting {
 
 export interface ClockCorrection {
   readonly ranges: Range[];
-  /** What is to be added to the rows' times, in milliseconds. */
+  /** Milliseconds to add to the times of the rows. */
   readonly offsetMs: number;
 }
 

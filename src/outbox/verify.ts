@@ -4,7 +4,7 @@ import { count, normalize, type Range, type Ranges, subtract, union } from '../w
 import type { OutboxReader } from './reader.ts';
 import { ROW_CLASSES } from './rows.ts';
 
-/** @returns what is wrong, a line each; nothing where all is well. */
+/** @returns one line per fault; empty if the file is sound. */
 export function verifyOutbox(reader: OutboxReader): string[] {
   const { db } = reader;
   return db.transaction(() => {

@@ -1,5 +1,5 @@
-// The way in: rows wait in memory for their commit, alerts and all that is prompt until the end of the running callback, telemetry for
-// its group. What could not be committed is tried again with the rows after it.
+// Writes new rows. Rows wait in memory for their commit: telemetry for the end of its group, other rows for the end of the running
+// callback. Rows that could not be committed are tried again with the next rows.
 
 import { crashPoint } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
@@ -17,7 +17,7 @@ import type { Trouble } from './trouble.ts';
 /** Acknowledgements ride on the next commit of rows, or on one of their own after this. */
 const ACKS_WITHIN_MS = 500;
 
-/** What failed is tried again after this. */
+/** Delay before a failed commit is tried again. */
 const RETRY_MS = 1_000;
 
 export interface WriterParts {
@@ -44,7 +44,7 @@ export class Writer {
 
   /**
    * Takes a row. Telemetry is committed within the group time, all else at the end of the running callback.
-   * @param within runs inside the row's own transaction; it may be run again where that failed.
+   * @param within runs inside the row's own transaction; runs again if that transaction failed.
    */
   append(row: NewRow, within?: () => void): void {
     if (this.#closed) throw new AgentError('CLOSED', 'the outbox is closed');
@@ -54,7 +54,7 @@ export class Writer {
     else this.#intake.within(this.#parts.groupMs);
   }
 
-  /** What has no number yet. */
+  /** Rows that have no number yet. */
   get waiting(): readonly WaitingRow[] {
     return this.#intake.rows;
   }
@@ -86,17 +86,17 @@ export class Writer {
     if (!ledger.untrusted.isEmpty && clock.trusted() && !this.#closed) this.#declareClockSet();
   }
 
-  /** As {@link flush}; where the file or the disk is full, room is made for it first. @throws SQLite's error where that does not help */
+  /** As {@link flush}, but makes space first if the file or the disk is full. @throws SQLite's error if that does not help */
   flushMakingSpace(): void {
     this.#parts.capacity.commit(false, () => this.flush());
   }
 
-  /** What was acknowledged is written down with the next commit, or soon. */
+  /** Schedules the commit of acknowledgements. */
   acknowledged(): void {
     this.#intake.within(Math.max(this.#parts.groupMs, ACKS_WITHIN_MS));
   }
 
-  /** What the database refused is said, and tried again. @throws what is no error of the database. */
+  /** Reports an error of the database and schedules another try. @throws any other error */
   failed(error: unknown): void {
     this.#parts.trouble.report(error);
     this.#intake.within(RETRY_MS);

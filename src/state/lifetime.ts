@@ -1,5 +1,5 @@
-// What outlives the outbox file, in a small file beside it: which start this is, how long the robot has run in all, the
-// latest time it knew, and whether a cloud has ever sent a receipt. A damaged outbox must not reset any of these.
+// Facts that outlive the outbox file, in a small file beside it: the number of this start, the total running time, the latest known
+// time, and whether a cloud has ever sent a receipt. A damaged outbox must not reset any of these.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -18,7 +18,7 @@ const schema = z.object({
   outbox: z.string().nullable().default(null),
   /** Outbox ids of which the cloud still has to hear something: gone with the file, they have to be declared. */
   owed: z.array(z.string()).default([]),
-  /** What the next start tells its end by. */
+  /** From this the next start learns how this run ended. */
   run: z
     .object({
       version: z.string(),
@@ -35,7 +35,7 @@ export const LIFETIME_FILE = 'lifetime.json';
 
 const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false, outbox: null, owed: [], run: null };
 
-/** The latest wall time that something outside vouched for, without counting a start; 0 where none has. */
+/** The latest wall time that something outside vouched for, without counting a start; 0 if there is no such time. */
 export function lastKnownWallMs(stateDir: string): number {
   return readLast(join(stateDir, LIFETIME_FILE)).wall_ms;
 }
@@ -45,7 +45,7 @@ export class Lifetime {
   /** Running time before this start, in milliseconds. */
   readonly ranBeforeMs: number;
   readonly lastWallMs: number;
-  /** What the run before this one wrote down of itself; null before the first. */
+  /** The record of the previous run; null before the first. */
   readonly lastRun: Run | null;
   readonly #file: string;
   readonly #run: Omit<Run, 'stopped'> | null;
@@ -128,8 +128,8 @@ export class Lifetime {
 }
 
 /**
- * For a state directory that has none, such as a new robot's: as a backup had it, but counted on from the wall clock, since nobody knows
- * how many starts there were afterwards, and no two may ever share a number.
+ * For a state directory that has none, such as a new robot's: as a backup had it, but counted on from the wall clock: the number
+ * of later starts is unknown, and no two starts may share a number.
  * @param text what the file said when the backup was made.
  */
 export function restoreLifetime(stateDir: string, text: string, nowMs: number): void {

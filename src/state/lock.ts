@@ -1,6 +1,6 @@
 // The state directory: writable, and held by one agent at a time. The lock is SQLite's own file lock on a file of its own,
-// which the kernel takes back however the agent ends; so a second agent is refused, and no stale lock is ever left. What changes
-// keys and certificates beside it has a lock of its own.
+// which the kernel takes back however the agent ends; so a second agent is refused, and no stale lock is ever left. Commands
+// that change keys and certificates use a lock of their own.
 import { accessSync, constants, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -21,7 +21,7 @@ const LOCKS = {
   certs: { file: 'certs.lock', code: 'CERTS_BUSY', by: 'another elderly-bot certs', todo: 'wait for that one to end' },
 } as const;
 
-/** @throws AgentError STATE_DIR_UNWRITABLE, or STATE_DIR_LOCKED where another agent runs on it, CERTS_BUSY where its certificates are at work on. */
+/** @throws AgentError STATE_DIR_UNWRITABLE, STATE_DIR_LOCKED if another agent uses it, CERTS_BUSY if another command changes its certificates. */
 export function lockStateDir(stateDir: string, what: keyof typeof LOCKS = 'agent'): StateLock {
   const { file, code, by, todo } = LOCKS[what];
   try {
@@ -33,7 +33,7 @@ export function lockStateDir(stateDir: string, what: keyof typeof LOCKS = 'agent
   let db: Database.Database | undefined;
   try {
     db = new Database(join(stateDir, file), { timeout: 0 });
-    // Nothing is ever written, so no journal is: a full disk has no room for one.
+    // Nothing is ever written, so no journal is: a full disk has no space for a journal.
     db.pragma('journal_mode = MEMORY');
     db.pragma('locking_mode = EXCLUSIVE');
     db.exec('begin exclusive');
@@ -50,7 +50,7 @@ export function lockStateDir(stateDir: string, what: keyof typeof LOCKS = 'agent
 
 /**
  * The process that holds the lock of a state directory, asked of the kernel without touching the lock: to take it even for a moment
- * could make an agent's start fail. Undefined where none does, or where the kernel can't be asked.
+ * could make an agent's start fail. Undefined if no process holds the lock, or if the kernel can't be asked.
  */
 export function lockHolder(stateDir: string): number | undefined {
   try {
