@@ -23,7 +23,6 @@ export const PENDING: readonly string[] = [
   'src/errors.ts',
   'src/media',
   'src/outbox',
-  'src/sensing',
   'src/state',
   'src/uplink',
   'src/uploads',

@@ -1,14 +1,14 @@
-// One channel: from a ROS message to rows, or to none. It remembers the last reading, whether its alert stands and when it was last
-// heard. No I/O and no clock: time is passed in, and `dueMs` says when `elapse` has to be called if no message comes before.
+// One channel: turns a ROS message into rows, or into nothing. A channel stores its last reading, its alert and the time of its last
+// message. No I/O and no clock: time is a parameter, and `dueMs` is when `elapse` has to be called if no message comes before.
 import { randomBytes } from 'node:crypto';
 import { type ChannelConfig, SILENT_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
 import { isAlert } from './alert.ts';
+import { Debounce } from './debounce.ts';
 import { diagnosticReader, NOTHING } from './diagnostics.ts';
 import { Gate, type Sample } from './gate.ts';
 import { type FieldReader, fieldReader } from './path.ts';
-import { Settled } from './settle.ts';
 import { Silence } from './silence.ts';
 import { convert, type ValueRules } from './value.ts';
 
@@ -18,11 +18,11 @@ type Change = 'raised' | 'cleared';
 const NO_ROWS: readonly NewRow[] = [];
 
 export interface ChannelOptions {
-  /** The last alert rows before this start, by channel: what stood still stands. */
+  /** The last alert rows before this start, by channel: a raised alert is still raised. */
   readonly standing?: ReadonlyMap<string, ReadingExtra>;
-  /** Monotonic milliseconds: silence counts from here. */
+  /** Monotonic milliseconds from which silence counts. */
   readonly startMs?: number;
-  /** An alert's id, new at each call. */
+  /** Returns a new id for an alert. */
   readonly newIncident?: () => string;
 }
 
@@ -32,7 +32,7 @@ export class Channel {
   readonly #read: FieldReader;
   readonly #rules: ValueRules;
   readonly #gate: Gate;
-  readonly #settled: Settled;
+  readonly #debounce: Debounce;
   readonly #silence: Silence | undefined;
   readonly #newIncident: () => string;
   #raw: boolean;
@@ -55,31 +55,31 @@ export class Channel {
     this.#gate = new Gate({ on, atMostEveryMs, atLeastEveryMs, deadband });
     this.#incident = when && this.#standingIncident(standing?.get(name));
     this.#raw = this.#incident !== undefined;
-    this.#settled = new Settled({ debounceMs: config.debounce, holdMs: config.hold }, this.#raw || undefined);
+    this.#debounce = new Debounce({ debounceMs: config.debounce, holdMs: config.hold }, this.#raw || undefined);
     if (config.max_silence !== undefined) {
       this.#silentIncident = this.#standingIncident(standing?.get(this.silentName));
       this.#silence = new Silence(config.max_silence, startMs, this.#silentIncident !== undefined);
     }
   }
 
-  /** The name under which this channel's silence is told. */
+  /** The channel name of the alert for this channel's silence. */
   get silentName(): string {
     return this.name + SILENT_SUFFIX;
   }
 
-  /** Whether it was silent for longer than it may be. */
+  /** Whether the channel has been silent for longer than `max_silence`. */
   get silent(): boolean {
     return this.#silence?.stands ?? false;
   }
 
-  /** The rows a ROS message becomes. A raised alert gets its incident id here, in the row that first says so. */
+  /** The rows of a ROS message. A raised alert gets its incident id here, in its first row. */
   accept(message: Message, nowMs: number): readonly NewRow[] {
     const field = this.#read(message);
     if (field === NOTHING) return this.elapse(nowMs);
     return this.sample(convert(field, this.#rules, stampOf(message)), nowMs);
   }
 
-  /** The same for a value that was taken out of its message before, as recorded readings are. */
+  /** As `accept`, for a value that was already read from its message, as in recorded readings. */
   sample(sample: Sample, nowMs: number): readonly NewRow[] {
     const rows = this.elapse(nowMs);
     this.#messages++;
@@ -87,43 +87,43 @@ export class Channel {
     this.#lastMessageMs = nowMs;
     const awake = this.#silence?.heard(nowMs) ? [this.#silenceRow('cleared')] : NO_ROWS;
     this.#sample = sample;
-    this.#settled.feed(this.#rawOf(sample), nowMs);
-    const seen = this.#seen(sample);
+    this.#debounce.feed(this.#rawOf(sample), nowMs);
+    const shown = this.#debounced(sample);
     const change = this.#alertChange();
     const before = rows.length + awake.length === 0 ? NO_ROWS : [...rows, ...awake];
-    if (change) this.#gate.tell(seen ?? sample, nowMs);
-    else if (seen === undefined || !this.#gate.offer(seen, nowMs)) return before;
-    return [...before, this.#row(seen ?? sample, change)];
+    if (change) this.#gate.record(shown ?? sample, nowMs);
+    else if (shown === undefined || !this.#gate.offer(shown, nowMs)) return before;
+    return [...before, this.#row(shown ?? sample, change)];
   }
 
-  /** When something happens if no message comes before; undefined: nothing does. */
+  /** When `elapse` has something to do if no message comes before; undefined: never. */
   get dueMs(): number | undefined {
-    return earlier(earlier(this.#settled.dueMs, this.#gate.dueMs), this.#silence?.dueMs);
+    return earlier(earlier(this.#debounce.dueMs, this.#gate.dueMs), this.#silence?.dueMs);
   }
 
-  /** What became due by now: a debounce or a hold that ended, a reading that waited, a silence that began. */
+  /** The rows that are due: a debounce or hold ended, a reading waited, a silence began. */
   elapse(nowMs: number): readonly NewRow[] {
     const { dueMs } = this;
     if (dueMs === undefined || nowMs < dueMs) return NO_ROWS;
     const rows: NewRow[] = [];
-    const settledMs = this.#settled.dueMs;
+    const debounceMs = this.#debounce.dueMs;
     const gateMs = this.#gate.dueMs;
-    // In the order of their times, so that a late call tells the same as timely ones.
-    if (gateMs !== undefined && (settledMs === undefined || gateMs < settledMs)) this.#elapseGate(Math.min(gateMs, nowMs), nowMs, rows);
-    if (settledMs !== undefined && settledMs <= nowMs) this.#elapseSettled(settledMs, rows);
+    // In the order of their times, so that a late call gives the same rows as timely calls.
+    if (gateMs !== undefined && (debounceMs === undefined || gateMs < debounceMs)) this.#elapseGate(Math.min(gateMs, nowMs), nowMs, rows);
+    if (debounceMs !== undefined && debounceMs <= nowMs) this.#elapseDebounce(debounceMs, rows);
     this.#elapseGate(this.#gate.dueMs ?? nowMs, nowMs, rows);
     if (this.#silence?.elapse(nowMs)) rows.push(this.#silenceRow('raised'));
     return rows;
   }
 
-  /** The channel goes: what waited for its time is told now, or nobody would ever know the last of a burst. */
+  /** The channel ends: the waiting reading becomes a row now; otherwise the last value of a burst would be lost. */
   end(nowMs: number): readonly NewRow[] {
     const rows = this.elapse(nowMs);
     const waited = this.#gate.flush(nowMs);
     return waited ? [...rows, this.#row(waited, undefined)] : rows;
   }
 
-  /** Messages so far. */
+  /** Number of messages so far. */
   get messages(): number {
     return this.#messages;
   }
@@ -142,15 +142,15 @@ export class Channel {
     };
   }
 
-  #elapseSettled(atMs: number, rows: NewRow[]): void {
-    this.#settled.elapse(atMs);
+  #elapseDebounce(atMs: number, rows: NewRow[]): void {
+    this.#debounce.elapse(atMs);
     const sample = this.#sample;
-    const seen = sample && this.#seen(sample);
-    if (seen === undefined) return;
+    const shown = sample && this.#debounced(sample);
+    if (shown === undefined) return;
     const change = this.#alertChange();
-    if (change) this.#gate.tell(seen, atMs);
-    else if (!this.#gate.offer(seen, atMs)) return;
-    rows.push(this.#row(seen, change));
+    if (change) this.#gate.record(shown, atMs);
+    else if (!this.#gate.offer(shown, atMs)) return;
+    rows.push(this.#row(shown, change));
   }
 
   #elapseGate(atMs: number, nowMs: number, rows: NewRow[]): void {
@@ -159,7 +159,7 @@ export class Channel {
     if (waited) rows.push(this.#row(waited, undefined));
   }
 
-  /** What is debounced and held: the alert's condition; without one, whether a boolean is true. */
+  /** The input of debounce and hold: the condition of the alert, or a boolean without one. */
   #rawOf({ value }: Sample): boolean | undefined {
     const { alert_when: when } = this.config;
     if (when === undefined) return typeof value === 'boolean' ? value : undefined;
@@ -168,10 +168,10 @@ export class Channel {
     return raw;
   }
 
-  /** A boolean as debounce and hold let it be seen; undefined while they know nothing yet. Anything else as it is. */
-  #seen(sample: Sample): Sample | undefined {
+  /** A boolean after debounce and hold; undefined while their state is unknown. Other values stay unchanged. */
+  #debounced(sample: Sample): Sample | undefined {
     if (typeof sample.value !== 'boolean') return sample;
-    const { state } = this.#settled;
+    const { state } = this.#debounce;
     const whenTrue = this.#trueMeans();
     if (state === undefined || whenTrue === undefined) return undefined;
     const value = state ? whenTrue : !whenTrue;
@@ -189,7 +189,7 @@ export class Channel {
 
   #alertChange(): Change | undefined {
     if (this.config.alert_when === undefined) return undefined;
-    const stands = this.#settled.state === true;
+    const stands = this.#debounce.state === true;
     if (stands === (this.#incident !== undefined)) return undefined;
     return stands ? 'raised' : 'cleared';
   }
@@ -225,7 +225,7 @@ function mintIncident(): string {
   return randomBytes(9).toString('base64url');
 }
 
-/** The stamp of a std_msgs/Header in milliseconds since 1970, where the message has one that was set. */
+/** The stamp of a std_msgs/Header in milliseconds since 1970; undefined without a header or with an unset stamp. */
 function stampOf(message: Message): number | undefined {
   const stamp = (message.header as { stamp?: { sec?: unknown; nanosec?: unknown; nsec?: unknown } } | undefined)?.stamp;
   const [sec, nanosec] = [stamp?.sec, stamp?.nanosec ?? stamp?.nsec];

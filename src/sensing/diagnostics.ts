@@ -1,4 +1,4 @@
-// Takes a diagnostic_msgs/DiagnosticArray apart: one status by its name, of it the level, the message, or the value of a key.
+// Reads a diagnostic_msgs/DiagnosticArray: from the status with a given name the level, the message or the value of a key.
 import type { ChannelConfig } from '../config/index.ts';
 import type { FieldReader } from './path.ts';
 
@@ -9,18 +9,18 @@ interface DiagnosticStatus {
   readonly values?: readonly { readonly key?: unknown; readonly value?: unknown }[];
 }
 
-/** A message that says nothing of the channel: an array without its status, or a status without its key. */
+/** A message without information for the channel: an array without its status, or a status without its key. */
 export const NOTHING = Symbol('nothing');
 
 const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
 
 export function diagnosticReader({ name, take, key }: NonNullable<ChannelConfig['diagnostics']>): FieldReader {
   const prefix = name.endsWith('*') ? name.slice(0, -1) : undefined;
-  const isMeant = (status: DiagnosticStatus) =>
+  const isSelected = (status: DiagnosticStatus) =>
     typeof status.name === 'string' && (prefix === undefined ? status.name === name : status.name.startsWith(prefix));
   return (message) => {
     const list = Array.isArray(message.status) ? (message.status as DiagnosticStatus[]) : [];
-    const worst = list.filter(isMeant).reduce<DiagnosticStatus | undefined>(worse, undefined);
+    const worst = list.filter(isSelected).reduce<DiagnosticStatus | undefined>(worse, undefined);
     if (worst === undefined) return NOTHING;
     if (key === undefined) return worst[take ?? 'level'];
     const found = worst.values?.find((pair) => pair.key === key);
@@ -32,7 +32,7 @@ function worse(a: DiagnosticStatus | undefined, b: DiagnosticStatus): Diagnostic
   return a === undefined || Number(b.level) > Number(a.level) ? b : a;
 }
 
-/** Diagnostics are text: numbers and booleans, as C++ and Python write them, are given back what they were. */
+/** Diagnostics are text: restores numbers and booleans in the notation of C++ and Python. */
 function plain(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   if (NUMBER.test(value)) return Number(value);

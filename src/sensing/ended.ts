@@ -1,5 +1,5 @@
-// Alerts whose channel can't say any more that they are over: they are ended with it, or they would stand in the cloud for ever. One
-// whose channel goes on as an alert of the same source stands until that source says otherwise, whatever else has changed. Pure.
+// Clears the alerts of removed channels: no message would clear them any more, and they would stay raised in the cloud for ever. An alert
+// stays raised if its channel is still an alert with the same source, even if other settings of the channel changed. Pure.
 import { type ChannelConfig, SILENT_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
@@ -7,8 +7,8 @@ import type { ReadingExtra } from '../wire/index.ts';
 type Channels = Readonly<Record<string, ChannelConfig>>;
 
 /**
- * @param last each channel's last alert row. @param before the channels until now; none after a start.
- * @param disabled channels that are written, but wrong: once they are mended, what stands is theirs again.
+ * @param last the last alert row of each channel. @param before the channels until now; empty after a start.
+ * @param disabled channels with an error in the configuration: their alerts stay raised until the error is corrected.
  */
 export function endedAlerts(
   last: ReadonlyMap<string, ReadingExtra>,
@@ -17,15 +17,15 @@ export function endedAlerts(
   disabled: readonly string[] = [],
 ): NewRow[] {
   const goesOn = new Set([
-    ...Object.entries(after).flatMap(([name, { class: of, max_silence: maxSilence }]) => [
-      ...(of === 'alert' && isSameSource(before[name] ?? after[name], after[name]) ? [name] : []),
+    ...Object.entries(after).flatMap(([name, { class: kind, max_silence: maxSilence }]) => [
+      ...(kind === 'alert' && isSameSource(before[name] ?? after[name], after[name]) ? [name] : []),
       ...(maxSilence === undefined ? [] : [name + SILENT_SUFFIX]),
     ]),
     ...disabled.flatMap((name) => [name, name + SILENT_SUFFIX]),
   ]);
   return [...last].flatMap(([channel, { alert, incident }]): NewRow[] => {
     if (alert !== 'raised' || goesOn.has(channel)) return [];
-    // Nobody measured that it is over, so there is no value.
+    // No measurement showed the end, so there is no value.
     return [{ class: 'alert', channel, value: null, extra: { alert: 'cleared', ...(incident === undefined ? {} : { incident }) } }];
   });
 }

@@ -1,5 +1,5 @@
-// Which values become readings. Pure but for its own memory; what goes into or out of alert is told, never asked, so no gate holds it
-// back. A value that comes too soon after the last reading is kept: the last of a burst becomes a reading when its time has come.
+// Decides which values become readings. No I/O and no clock. The start and the end of an alert are recorded without asking the gate, so they
+// are never held back. A value that comes too soon after the last reading waits: the last value of a burst becomes a reading later.
 import type { Deadband } from '../config/index.ts';
 import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 
@@ -10,7 +10,7 @@ export interface GateRules {
   readonly deadband: Deadband;
 }
 
-/** What a message said: a value, or null and why it can't be true. */
+/** The value of a message, or null with the reason why the value is bad. */
 export interface Sample {
   readonly value: ReadingValue;
   readonly bad?: ReadingExtra['bad'] | undefined;
@@ -33,40 +33,40 @@ export class Gate {
     return this.#last;
   }
 
-  /** When the value that waits becomes a reading. */
+  /** When the waiting value becomes a reading. */
   get dueMs(): number | undefined {
     return this.#waiting === undefined ? undefined : this.#lastMs + (this.#rules.atMostEveryMs ?? 0);
   }
 
-  /** Whether a message's value is a reading now. */
+  /** Whether the value is a reading now. */
   offer(sample: Sample, nowMs: number): boolean {
     if (!this.#isReading(sample, nowMs)) {
       this.#waiting = undefined;
       return false;
     }
     const tooSoon = this.#last !== undefined && nowMs - this.#lastMs < (this.#rules.atMostEveryMs ?? 0);
-    if (!tooSoon) this.tell(sample, nowMs);
+    if (!tooSoon) this.record(sample, nowMs);
     else this.#waiting = sample;
     return !tooSoon;
   }
 
-  /** This is a reading, whatever the rules say. */
-  tell(sample: Sample, nowMs: number): void {
+  /** Records a reading, regardless of the rules. */
+  record(sample: Sample, nowMs: number): void {
     this.#last = sample;
     this.#lastMs = nowMs;
     this.#waiting = undefined;
   }
 
-  /** The reading that waited, where its time has come. */
+  /** The waiting reading, if its time has come. */
   elapse(nowMs: number): Sample | undefined {
     const { dueMs } = this;
     return dueMs === undefined || nowMs < dueMs ? undefined : this.flush(nowMs);
   }
 
-  /** The reading that waits, before its time. */
+  /** The waiting reading, before its time. */
   flush(nowMs: number): Sample | undefined {
     const sample = this.#waiting;
-    if (sample !== undefined) this.tell(sample, nowMs);
+    if (sample !== undefined) this.record(sample, nowMs);
     return sample;
   }
 
@@ -76,7 +76,7 @@ export class Gate {
   }
 }
 
-/** With a deadband of nothing any difference is one. */
+/** With a deadband of 0 each difference counts. */
 export function hasChanged({ value, bad }: Sample, last: Sample, { by, percent }: Deadband): boolean {
   if (typeof value !== 'number' || typeof last.value !== 'number') return value !== last.value || bad !== last.bad;
   const least = percent ? (Math.abs(last.value) * by) / 100 : by;

@@ -1,4 +1,4 @@
-// A field path such as `percentage`, `status[0].values[2].value` or `ranges[*] | min`, read once and then followed without parsing.
+// A field path such as `percentage`, `status[0].values[2].value` or `ranges[*] | min`, parsed once and then followed.
 import type { Reducer } from '../config/index.ts';
 import { reduce } from './reduce.ts';
 
@@ -13,7 +13,7 @@ export interface ParsedPath {
   readonly reducer: Reducer | undefined;
 }
 
-/** The path's form is checked by the configuration. */
+/** The configuration has checked the syntax of the path. */
 export function parsePath(text: string): ParsedPath {
   const [path = '', reducer] = text.split('|').map((part) => part.trim());
   const steps = path.split('.').flatMap((part): Step[] => {
@@ -23,7 +23,7 @@ export function parsePath(text: string): ParsedPath {
   return { steps, reducer: reducer as Reducer | undefined };
 }
 
-/** @returns a reader that gives undefined where the message has no such field. */
+/** @returns a reader that gives undefined if the message has no such field. */
 export function fieldReader(path: string): FieldReader {
   const { steps, reducer } = parsePath(path);
   if (reducer === undefined) return (message) => follow(message, steps, 0);

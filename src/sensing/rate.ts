@@ -1,20 +1,20 @@
-// How often something comes, from a counter that is looked at now and then: so that counting costs nothing per message.
+// The rate of a counter that is read now and then, so that counting costs nothing for each message.
 
-/** Looks further back than this are forgotten. */
+/** Older observations are dropped. */
 const WINDOW_MS = 10_000;
 
 export class Rate {
-  #looks: readonly { readonly atMs: number; readonly count: number }[] = [];
+  #observations: readonly { readonly atMs: number; readonly count: number }[] = [];
 
-  /** @param atMs monotonic. @param count of all so far. */
-  look(atMs: number, count: number): void {
-    const since = this.#looks.findLastIndex((look) => look.atMs <= atMs - WINDOW_MS);
-    this.#looks = [...this.#looks.slice(Math.max(0, since)), { atMs, count }];
+  /** @param atMs monotonic milliseconds. @param count the counter's value. */
+  observe(atMs: number, count: number): void {
+    const since = this.#observations.findLastIndex(({ atMs: earlierMs }) => earlierMs <= atMs - WINDOW_MS);
+    this.#observations = [...this.#observations.slice(Math.max(0, since)), { atMs, count }];
   }
 
-  /** Times a second over the last ten, to a tenth; null before two looks. */
+  /** Hertz over the last ten seconds, to a tenth; null before two observations. */
   get hz(): number | null {
-    const [first, last] = [this.#looks[0], this.#looks.at(-1)];
+    const [first, last] = [this.#observations[0], this.#observations.at(-1)];
     if (!first || !last || last.atMs <= first.atMs) return null;
     return Math.round((10_000 * (last.count - first.count)) / (last.atMs - first.atMs)) / 10;
   }

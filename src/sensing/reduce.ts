@@ -1,9 +1,9 @@
-// How the many values that a `[*]` stands for become one. Pure.
+// Reduces the values of a `[*]` to one value. Pure.
 import type { Reducer } from '../config/index.ts';
 
 /**
- * Numbers that are none are passed over, as a laser's infinities are where it sees nothing; with no number left, `min`, `max` and
- * `mean` are NaN. `any` and `all` take booleans, and numbers other than 0 as true; `all` of nothing is true, as in logic.
+ * NaN and infinities are skipped (a laser reports infinity if it sees no obstacle). Without a number `min`, `max` and `mean` are NaN.
+ * `any` and `all` take booleans, and numbers other than 0 as true; `all` of no values is true, as in logic.
  */
 export function reduce(reducer: Reducer, values: readonly unknown[]): number | boolean {
   switch (reducer) {

@@ -1,6 +1,6 @@
-// Recorded readings through the gates and alert rules of another configuration: which alerts stay, move, vanish or appear. Pure. What
-// the recorded gates held back is not in the record, so a looser gate shows less here than it would on the robot; and as the record
-// has no messages but readings, silence is not judged.
+// Runs recorded readings through the gates and alert rules of another configuration: which alerts stay, move, vanish or appear. Pure. Values
+// that the recorded gates held back are not in the record, so a looser gate shows less here than on the robot. The record has readings and
+// no messages, so silence is not compared.
 import type { ChannelConfig } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
@@ -16,7 +16,7 @@ export interface RecordedReading {
   readonly alert?: ReadingExtra['alert'];
 }
 
-/** From raised to cleared; `cleared` null: it stands at the end of the record. */
+/** From raised to cleared; `cleared` null: still raised at the end of the record. */
 export interface Incident {
   readonly raised: number;
   readonly cleared: number | null;
@@ -29,16 +29,16 @@ export interface ReplayedAlert {
   readonly after: Incident | null;
 }
 
-/** An alert that comes so much earlier or later is still the same one, where the two don't overlap anyway. */
+/** Two alerts without overlap count as the same if they start within this time. */
 const SAME_WITHIN_MS = 60_000;
 
-/** @param readings in the order they were taken. */
+/** @param readings in the order of measurement. */
 export function replay(readings: readonly RecordedReading[], channels: Readonly<Record<string, ChannelConfig>>): ReplayedAlert[] {
   const names = new Set([...Object.keys(channels), ...readings.map(({ channel }) => channel)]);
   const alerts = [...names].flatMap((name) => {
     const recorded = readings.filter(({ channel }) => channel === name);
     const entry = channels[name];
-    // The silence of another channel is no channel of its own, and not judged.
+    // The silence of another channel is not a channel, and is not compared.
     if (!entry && recorded.every(({ alert, value }) => alert !== undefined && typeof value === 'boolean') && name.endsWith('_silent'))
       return [];
     const before = incidents(recorded.flatMap(({ at, alert }) => (alert ? [{ at, alert }] : [])));
@@ -55,18 +55,18 @@ interface Change {
 function rerun(name: string, { max_silence: _, ...entry }: ChannelConfig, recorded: readonly RecordedReading[]): Change[] {
   const channel = new Channel(name, entry);
   const changes: Change[] = [];
-  const note = (at: number, rows: readonly NewRow[]) => {
+  const record = (at: number, rows: readonly NewRow[]) => {
     for (const row of rows) if (row.class === 'alert' && row.extra?.alert) changes.push({ at, alert: row.extra.alert });
   };
   let now = Number.NEGATIVE_INFINITY;
   for (const { at, value, bad, stamp } of recorded) {
-    for (let due = channel.dueMs; due !== undefined && due <= at; due = channel.dueMs) note(due, channel.elapse(due));
-    // A clock that was set back: time goes on, if slowly.
+    for (let due = channel.dueMs; due !== undefined && due <= at; due = channel.dueMs) record(due, channel.elapse(due));
+    // If the clock was set back, time stands still instead.
     now = Math.max(now, at);
-    note(now, channel.sample({ value, stamp, ...(bad ? { bad } : {}) }, now));
+    record(now, channel.sample({ value, stamp, ...(bad ? { bad } : {}) }, now));
   }
   const last = channel.dueMs;
-  if (last !== undefined) note(last, channel.elapse(last));
+  if (last !== undefined) record(last, channel.elapse(last));
   return changes;
 }
 

@@ -1,12 +1,12 @@
-// Whether a sensor has been silent for too long. Pure: time in, change out; it begins to wait at the start, so that a topic on which
-// nobody ever publishes is silent too.
+// Whether a sensor has been silent for too long. No I/O and no clock. The time counts from the start, so that a topic without any publisher
+// becomes silent too.
 
 export class Silence {
   readonly #maxMs: number;
   #lastMs: number;
   #stands: boolean;
 
-  /** @param stands whether the last start ended in silence. */
+  /** @param stands whether the silence was raised when the previous run ended. */
   constructor(maxMs: number, startMs: number, stands: boolean) {
     this.#maxMs = maxMs;
     this.#lastMs = startMs;
@@ -21,7 +21,7 @@ export class Silence {
     return this.#stands ? undefined : this.#lastMs + this.#maxMs;
   }
 
-  /** A message came. @returns whether that ends a silence. */
+  /** Records a message. @returns whether it ends a silence. */
   heard(nowMs: number): boolean {
     this.#lastMs = nowMs;
     const ends = this.#stands;

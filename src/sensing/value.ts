@@ -1,21 +1,21 @@
-// From a field's content to a value for the wire. What cannot be is marked as bad and never sent as truth. Pure.
+// Converts the content of a field into a value for the wire. An impossible value becomes null with a reason. Pure.
 import type { Sample } from './gate.ts';
 
 export interface ValueRules {
   readonly scale: number;
-  /** What an alert's condition compares with: a value of another type can't be one. */
+  /** The type that the alert's condition compares with; a value of another type is bad. */
   readonly kind?: 'boolean' | 'number' | 'string' | undefined;
   readonly min?: number | undefined;
   readonly max?: number | undefined;
 }
 
-/** A string longer than this is a mistake, not a reading. */
+/** A longer string is bad. */
 export const MAX_STRING_LENGTH = 1_000;
 
-/** Digits a float64 reading keeps: 0.87 times 100 is 87, not 86.99999999999999. */
+/** Significant digits of a float64 reading: 0.87 times 100 is 87, not 86.99999999999999. */
 const SIGNIFICANT_DIGITS = 12;
 
-/** Digits a float32 has: its 0.87 arrives as 0.8700000047683716. */
+/** Significant digits of a float32: its 0.87 arrives as 0.8700000047683716. */
 const FLOAT32_DIGITS = 7;
 
 /** @param stamp of the message's header, in milliseconds since 1970. */

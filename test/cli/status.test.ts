@@ -155,9 +155,9 @@ describe('a rate', () => {
   it('is of the last ten seconds, and null before there are two looks', () => {
     const rate = new Rate();
     assert.equal(rate.hz, null);
-    for (let s = 0; s <= 20; s++) rate.look(s * 1_000, s <= 10 ? s * 100 : 1_000);
+    for (let s = 0; s <= 20; s++) rate.observe(s * 1_000, s <= 10 ? s * 100 : 1_000);
     assert.equal(rate.hz, 0);
-    rate.look(21_000, 1_050);
+    rate.observe(21_000, 1_050);
     assert.equal(rate.hz, 5);
   });
 });

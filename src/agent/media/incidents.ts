@@ -8,7 +8,7 @@ import { AgentError } from '../../errors.ts';
 import type { Logger } from '../../logs/index.ts';
 import type { Camera } from '../../media/index.ts';
 import type { NewRow } from '../../outbox/index.ts';
-import { Lately, type LatelyReading } from '../../sensing/index.ts';
+import { type RecentReading, RecentReadings } from '../../sensing/index.ts';
 import type { Problems } from '../../status/index.ts';
 import type { NewUpload, UploadKind } from '../../uploads/index.ts';
 import type { RunningUploads } from '../uploads/uploads.ts';
@@ -56,7 +56,7 @@ const MISSED_FOR_MS = 10 * 60_000;
 
 export class Incidents {
   readonly #parts: IncidentParts;
-  readonly #lately = new Lately(RECORD);
+  readonly #recentReadings = new RecentReadings(RECORD);
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
   #recentMs: number[] = [];
@@ -74,7 +74,7 @@ export class Incidents {
     const { clock } = this.#parts;
     const { channel, value, extra } = row;
     const at = clock.wall();
-    this.#lately.add({ at, channel, value, extra }, clock.mono());
+    this.#recentReadings.add({ at, channel, value, extra }, clock.mono());
     if (extra?.alert !== 'raised' || extra.incident === undefined) return;
     const incident = { id: extra.incident, channel, value, at };
     setImmediate(() => this.#begin(incident));
@@ -131,7 +131,7 @@ export class Incidents {
   async #first(incident: Incident): Promise<void> {
     const { cameras, clock, lastLines } = this.#parts;
     const alert = { channel: incident.channel, incident: incident.id };
-    const readings = this.#lately.all(clock.mono());
+    const readings = this.#recentReadings.all(clock.mono());
     const take = (camera: Camera) => this.#spool(camera.name, 'snapshot', () => camera.snapshot(alert), incident.id);
     const taken = await Promise.all(cameras().map(take));
     await this.#spool('record', 'log', async () => this.#record(incident, readings, taken, await lastLines()), incident.id);
@@ -139,7 +139,7 @@ export class Incidents {
 
   #record(
     { id, channel, value, at }: Incident,
-    readings: readonly LatelyReading[],
+    readings: readonly RecentReading[],
     taken: readonly Spooled[],
     log: readonly string[],
   ): Upload {

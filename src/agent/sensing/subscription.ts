@@ -45,7 +45,7 @@ export class ChannelSubscription {
 
   /** Compares what is published with what is subscribed. Cheap; called again and again. */
   look(nowMs: number): void {
-    this.#rate.look(nowMs, this.channel.messages);
+    this.#rate.observe(nowMs, this.channel.messages);
     const { ros, topic, channel } = this.#parts;
     const offers = ros.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
     if (offers.length > 0) this.#vanished = [];

@@ -1,35 +1,35 @@
-// Debounce and hold: true counts once it has been true for `debounceMs` without a break, false likewise for `holdMs`. Pure but for
-// its own memory: time comes in, and `dueMs` says when it has to come in again.
+// Debounce and hold: true counts after it was true for `debounceMs` without a break, false after `holdMs`. No I/O and no clock: time is a
+// parameter, and `dueMs` is the time of the next necessary call.
 
-export interface SettleRules {
+export interface DebounceRules {
   readonly debounceMs: number;
   readonly holdMs: number;
 }
 
-export class Settled {
-  readonly #rules: SettleRules;
+export class Debounce {
+  readonly #rules: DebounceRules;
   #state: boolean | undefined;
   #pendingSinceMs: number | undefined;
 
-  /** @param state what counts from before the start; undefined: nothing is known, and a first false counts at once. */
-  constructor(rules: SettleRules, state: boolean | undefined) {
+  /** @param state the state before the start; undefined: unknown, and a first false counts at once. */
+  constructor(rules: DebounceRules, state: boolean | undefined) {
     this.#rules = rules;
     this.#state = state;
   }
 
-  /** What counts; undefined before anything was known. */
+  /** The debounced state; undefined before the first known value. */
   get state(): boolean | undefined {
     return this.#state;
   }
 
-  /** When the state changes if nothing else comes. */
+  /** When the state changes without another value. */
   get dueMs(): number | undefined {
     if (this.#pendingSinceMs === undefined) return undefined;
     return this.#pendingSinceMs + (this.#state === true ? this.#rules.holdMs : this.#rules.debounceMs);
   }
 
   /**
-   * @param raw what is true now; undefined says nothing. What can't be read is no sign that it is over, so a hold begins anew.
+   * @param raw the value now; undefined: unreadable. An unreadable value does not mean that the condition ended, so the hold starts again.
    * Call {@link elapse} with the same time first.
    */
   feed(raw: boolean | undefined, nowMs: number): void {
@@ -46,7 +46,7 @@ export class Settled {
     this.elapse(nowMs);
   }
 
-  /** Lets time pass: the state changes where its time has come. */
+  /** Changes the state if its time has come. */
   elapse(nowMs: number): void {
     const { dueMs } = this;
     if (dueMs === undefined || nowMs < dueMs) return;

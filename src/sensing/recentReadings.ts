@@ -1,8 +1,8 @@
-// The readings of the last minute, for the record of an incident: bounded for each channel, so that a flood on one does not push the
-// others out. Pure but for its own memory; time comes in.
+// The readings of the last minute, for the record of an incident. Each channel has a bound, so that a flood on one channel does not displace
+// the others. No I/O and no clock: time is a parameter.
 import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 
-export interface LatelyReading {
+export interface RecentReading {
   /** Wall time in milliseconds. */
   readonly at: number;
   readonly channel: string;
@@ -10,34 +10,34 @@ export interface LatelyReading {
   readonly extra?: ReadingExtra | undefined;
 }
 
-export interface LatelyLimits {
+export interface RecentReadingsLimits {
   readonly ms: number;
   readonly readingsPerChannel: number;
 }
 
-interface Kept extends LatelyReading {
+interface Kept extends RecentReading {
   readonly monoMs: number;
 }
 
-export class Lately {
-  readonly #limits: LatelyLimits;
+export class RecentReadings {
+  readonly #limits: RecentReadingsLimits;
   readonly #channels = new Map<string, Kept[]>();
 
-  constructor(limits: LatelyLimits) {
+  constructor(limits: RecentReadingsLimits) {
     this.#limits = limits;
   }
 
-  add(reading: LatelyReading, monoMs: number): void {
+  add(reading: RecentReading, monoMs: number): void {
     const { readingsPerChannel } = this.#limits;
     const kept = this.#channels.get(reading.channel) ?? [];
     if (kept.length === 0) this.#channels.set(reading.channel, kept);
     kept.push({ ...reading, monoMs });
-    // By halves: to cut one off at each reading would move all of them each time.
+    // Half at a time: removing one at each reading would move all the others each time.
     if (kept.length >= 2 * readingsPerChannel) kept.splice(0, kept.length - readingsPerChannel);
   }
 
-  /** In the order they came. */
-  all(monoMs: number): LatelyReading[] {
+  /** In the order of arrival. */
+  all(monoMs: number): RecentReading[] {
     const { ms, readingsPerChannel } = this.#limits;
     return [...this.#channels.values()]
       .flatMap((kept) => kept.slice(-readingsPerChannel).filter((reading) => monoMs - reading.monoMs <= ms))
