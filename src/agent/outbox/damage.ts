@@ -1,5 +1,5 @@
-// What is done about an outbox file that may be damaged: it is written down beside the file, so that the next start, of this process or
-// another, knows; and every page is looked at once the robot senses.
+// Handles an outbox file that may be damaged: records that beside the file for the next start, of this process or another, and checks
+// every page once the robot reads its sensors.
 
 import { messageOf } from '../../base/index.ts';
 import type { Logger } from '../../logs/index.ts';
@@ -10,21 +10,21 @@ export class DamageWatch {
   readonly #log: Logger;
   readonly #onDamage: () => void;
 
-  /** @param onDamage an agent that is started anew mends the file. */
+  /** @param onDamage has to start the agent again: its start repairs the file. */
   constructor(stateDir: string, log: Logger, onDamage: () => void) {
     this.#stateDir = stateDir;
     this.#log = log;
     this.#onDamage = onDamage;
   }
 
-  /** @returns whether the error says that the file is damaged; then that is written down. */
+  /** @returns whether the error means a damaged file; if so, that is recorded. */
   sees(error: unknown): boolean {
     const isDamage = isCorruption(error);
     if (isDamage) this.#suspect(messageOf(error));
     return isDamage;
   }
 
-  /** @returns how the inspection is ended early. */
+  /** @returns a function that ends the inspection early. */
   inspect(): () => void {
     const ending = new AbortController();
     inspectOutboxFile(this.#stateDir, ending.signal).then(
@@ -39,12 +39,12 @@ export class DamageWatch {
   #suspect(what: string): void {
     this.#log.error(
       { event: 'outbox_suspect' },
-      `the outbox file in ${this.#stateDir} may be damaged: ${what}; it is checked and mended now`,
+      `the outbox file in ${this.#stateDir} may be damaged: ${what}; the agent checks and repairs it now`,
     );
     try {
       suspect(this.#stateDir, what);
     } catch (error) {
-      this.#log.error({ event: 'outbox_suspect_unwritten', err: error }, 'that could not be written down');
+      this.#log.error({ event: 'outbox_suspect_unwritten', err: error }, 'the suspicion could not be written');
     }
     this.#onDamage();
   }

@@ -1,4 +1,4 @@
-// Once a minute: the outbox and the journal let go of what is too old, and what outlives this process is written down.
+// Once a minute: old rows and old command ids are removed, and the facts that outlive this process are saved.
 
 import { every, type Ticker } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
@@ -43,6 +43,6 @@ function maintain({ config, outbox, journal, lifetime, clock, uplink, damage, lo
     uplink.save();
   } catch (error) {
     damage.sees(error);
-    log.error({ event: 'maintenance_failed', err: error }, 'the outbox could not be looked after; it is tried again in a minute');
+    log.error({ event: 'maintenance_failed', err: error }, 'the maintenance of the outbox failed; the agent tries again in a minute');
   }
 }
