@@ -32,7 +32,6 @@ export const PENDING: readonly string[] = [
   'test/media',
   'test/model',
   'test/outbox',
-  'test/sensing',
   'test/setup',
   'test/support',
   'test/uplink',

@@ -22,8 +22,8 @@ function all(one: Channel, messages: readonly (readonly [ms: number, data: unkno
   return messages.flatMap(([ms, data]) => alerts(one.accept({ data }, ms)));
 }
 
-describe('what is an alert', () => {
-  it('is true, where nothing else is said', () => {
+describe('the alert condition', () => {
+  it('is true by default', () => {
     assert.deepEqual(
       all(channel({}), [
         [0, false],

@@ -8,7 +8,7 @@ const ALERT = { topic: '/gas', class: 'alert' };
 const standing = (...names: string[]) => new Map(names.map((name) => [name, { alert: 'raised', incident: `of ${name}` } as const]));
 
 describe('alerts that end with their channel', () => {
-  it('are those of channels that are gone, or alerts no more, and of a silence nobody waits for', () => {
+  it('belong to removed channels, to channels that are no longer alerts, and to a silence without max_silence', () => {
     const after = channels({ gas: ALERT, fire: { ...ALERT, class: 'telemetry' } });
     const rows = endedAlerts(standing('gas', 'fire', 'fall', 'gas_silent'), {}, after);
     assert.deepEqual(
@@ -18,7 +18,7 @@ describe('alerts that end with their channel', () => {
     assert.deepEqual(rows[1], { class: 'alert', channel: 'fall', value: null, extra: { alert: 'cleared', incident: 'of fall' } });
   });
 
-  it('are none whose channel goes on, changed or not, nor of one that is wrong and will be mended', () => {
+  it('do not belong to a channel that continues, changed or not, or to one with an error in the configuration', () => {
     const before = channels({ gas: { ...ALERT, max_silence: '5s' } });
     const after = channels({ gas: { ...ALERT, max_silence: '9s', hold: '3s', alert_when: false } });
     assert.deepEqual(endedAlerts(standing('gas', 'gas_silent', 'fall', 'fall_silent'), before, after, ['fall']), []);

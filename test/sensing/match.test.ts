@@ -9,8 +9,8 @@ const LATCHED = { reliability: 'reliable', durability: 'transient_local' } as co
 const offer = (qos: Offer['qos'], type = BOOL, node = '/gas'): Offer => ({ node, type, qos });
 const AUTO = { type: undefined, qos: 'auto' } as const;
 
-describe('what a channel subscribes to', () => {
-  it('waits for its type where nobody publishes, and for nothing else', () => {
+describe('the subscription of a channel', () => {
+  it('waits only for its type while there is no publisher', () => {
     assert.equal(match(AUTO, []).wanted, undefined);
     assert.deepEqual(match({ type: BOOL, qos: 'auto' }, []).wanted, { type: BOOL, qos: { ...RELIABLE, depth: 1_000 } });
   });

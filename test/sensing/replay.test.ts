@@ -60,7 +60,7 @@ describe('elderly-bot replay', () => {
     return { code: await program.exited, lines: program.lines, stderr: program.stderr };
   };
 
-  it('reads what the outbox exports, and exits 1 where an alert changes', async () => {
+  it('reads what the outbox exports, and exits 1 if an alert changes', async () => {
     const { code, lines } = await run('record.jsonl');
     assert.equal(code, 1);
     assert.match(JSON.stringify(lines), /moved.*appeared/);

@@ -39,7 +39,7 @@ describe('a value', () => {
     for (const [field, value] of REDUCED) assert.deepEqual(values(channel({ field }), [[0, message]]), [value], field);
   });
 
-  it('is bad where its unit allows no such number', () => {
+  it('is bad if its unit allows no such number', () => {
     const bad = (unit: string, data: number) => channel({ unit }).accept({ data }, 0)[0];
     for (const [unit, data] of [
       ['percent', 130],
@@ -73,7 +73,7 @@ describe('a value', () => {
     assert.deepEqual(values(channel({}), [[0, { data: 12n }]]), [12]);
   });
 
-  it('carries the stamp of its header, where that was set', () => {
+  it('carries the stamp of its header, if it was set', () => {
     const at = (sec: number, nanosec: number) => channel({}).accept({ data: 1, header: { stamp: { sec, nanosec } } }, 0);
     const row = { class: 'telemetry', channel: 'c', value: 1 };
     assert.deepEqual(at(1_700_000_000, 5e6), [{ ...row, extra: { stamp: 1_700_000_000_005 } }]);

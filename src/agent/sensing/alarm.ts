@@ -1,5 +1,5 @@
-// One timer for everything that becomes due by itself: it rings at the earliest time it was asked for, or a little before a time that
-// has moved on since, which costs a look and nothing else.
+// One timer for all channels: rings at the earliest requested time. If that time was moved later since, the alarm rings too early, which
+// costs one check.
 
 export class Alarm {
   readonly #now: () => number;
@@ -7,13 +7,13 @@ export class Alarm {
   #timer: NodeJS.Timeout | undefined;
   #atMs = 0;
 
-  /** @param now monotonic milliseconds. @param ring asks again, with {@link by}, for what is due later. */
+  /** @param now monotonic milliseconds. @param ring requests the next time with {@link by}. */
   constructor(now: () => number, ring: () => void) {
     this.#now = now;
     this.#ring = ring;
   }
 
-  /** @param atMs monotonic milliseconds; undefined asks for nothing. */
+  /** @param atMs monotonic milliseconds; undefined: no request. */
   by(atMs: number | undefined): void {
     if (atMs === undefined || (this.#timer && this.#atMs <= atMs)) return;
     clearTimeout(this.#timer);
@@ -33,5 +33,5 @@ export class Alarm {
   }
 }
 
-/** What setTimeout can count to (2^31 - 1 ms); then it is asked again. */
+/** The longest delay of setTimeout (2^31 - 1 ms); the alarm then rings early. */
 const LONGEST_MS = 2_147_483_647;

@@ -1,5 +1,5 @@
-// The way in: each configured channel's ROS topic through its gate into the outbox, what becomes due by itself, and a look at the
-// graph from time to time. An entry that is wrong disables itself; the rest runs.
+// Starts the channels: passes each configured topic through its gate into the outbox, handles due times, and checks the ROS graph regularly.
+// A channel with an error is disabled; the others run.
 
 import { every } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
@@ -13,9 +13,9 @@ import { ChannelSubscription } from './subscription.ts';
 
 export interface Channels {
   status(): Status['channels'];
-  /** Takes another configuration's channels over: what is the same stays subscribed. */
+  /** Applies the channels of another configuration: unchanged channels stay subscribed. */
   apply(next: LoadedConfig, changes: ChannelChanges): void;
-  /** A channel's latest reading, and how long ago its last message came. */
+  /** The latest reading of a channel and the age of its last message. */
   latestValue(name: string): { readonly value: unknown; readonly ageMs: number } | undefined;
   stop(): void;
 }
@@ -26,19 +26,19 @@ export interface ChannelParts {
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly problems: Problems;
-  /** Told of each row once it is written. */
+  /** Called for each row after it is written. */
   readonly onRow: (row: NewRow) => void;
 }
 
 /**
- * How often the graph is looked at in the first minute, when the robot's nodes come up, and later. It also is what tells of an incompatible
- * quality of service, so that much later: DDS's own event says that there is one, and not whose.
+ * How often the graph is checked in the first minute, when the nodes of the robot start, and later. An incompatible quality of service is
+ * noticed by this check, with this delay: the event of DDS does not name the publisher.
  */
 const LOOK_EVERY_MS = 1_000;
 const EAGER_LOOKS = 60;
 const LATER_EVERY_MS = 3_000;
 
-/** Subscribes every channel. An alert that stood when the agent ended still stands. */
+/** Subscribes each channel. An alert that was raised when the agent ended is still raised. */
 export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: ChannelParts): Channels {
   let subscriptions: readonly ChannelSubscription[] = [];
   const alarm = new Alarm(
@@ -53,14 +53,14 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
       onRow(row);
     }
   };
-  const tellSilence = ({ channel, whySilent }: ChannelSubscription) => {
+  const reportSilence = ({ channel, whySilent }: ChannelSubscription) => {
     if (channel.silent) problems.raise('sensor_silent', `${channel.name}: ${whySilent}`, channel.name);
     else problems.clear('sensor_silent', channel.name);
   };
   const take = (one: ChannelSubscription, rows: readonly NewRow[]) => {
     const { channel } = one;
     write(rows);
-    if (rows.length > 0) tellSilence(one);
+    if (rows.length > 0) reportSilence(one);
     alarm.by(channel.dueMs);
   };
   const end = (one: ChannelSubscription) => {
@@ -83,8 +83,8 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     });
     for (const one of fresh) {
       one.look(clock.mono());
-      // One that was silent when the agent ended still is, and so it says.
-      if (one.channel.silent) tellSilence(one);
+      // A channel that was silent when the agent ended is still silent.
+      if (one.channel.silent) reportSilence(one);
       alarm.by(one.channel.dueMs);
     }
     return fresh;
@@ -95,8 +95,8 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
   let looking = every(LOOK_EVERY_MS, look);
   function look(): void {
     for (const one of subscriptions) one.look(clock.mono());
-    const isDeaf = subscriptions.length > 0 && subscriptions.every(({ isPublished }) => !isPublished);
-    if (isDeaf) problems.raise('nothing_published', subscriptions.map(({ whySilent }) => whySilent).join('; '));
+    const isUnpublished = subscriptions.length > 0 && subscriptions.every(({ isPublished }) => !isPublished);
+    if (isUnpublished) problems.raise('nothing_published', subscriptions.map(({ whySilent }) => whySilent).join('; '));
     else problems.clear('nothing_published');
     if (++looks !== EAGER_LOOKS) return;
     looking.stop();
@@ -105,7 +105,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
   return {
     apply: (next, { added, removed, changed }) => {
       const gone = new Set([...removed, ...changed]);
-      // First all that end: within one node a topic has one type.
+      // End the old channels first: within one node a topic has one type.
       for (const one of subscriptions) if (gone.has(one.channel.name)) end(one);
       const kept = subscriptions.filter(({ channel }) => !gone.has(channel.name));
       for (const { name } of loaded.off) problems.clear('channel_off', name);

@@ -1,5 +1,5 @@
-// Follows one topic as its publishers change: subscribed with what fits them, and again when they are others. For what is no channel:
-// cameras, and what tells of privacy.
+// Follows one topic while its publishers change: subscribes with a matching type and quality of service, and again when the publishers
+// change. For topics that are not channels: cameras and privacy.
 import { AgentError } from '../../errors.ts';
 import { fullName, type RosNode, type RosSubscription, type SubscribeOptions } from '../../ros/index.ts';
 import { isSame, match, type Wanted } from '../../sensing/index.ts';
@@ -8,13 +8,13 @@ export interface FollowOptions extends Pick<SubscribeOptions, 'everyMs' | 'onMes
   readonly ros: RosNode;
   /** Absolute. */
   readonly topic: string;
-  /** Left out: what is published. */
+  /** Left out: the published type. */
   readonly type?: string | undefined;
-  /** What is understood. */
+  /** The accepted types. */
   readonly types: readonly string[];
   /** Samples that DDS keeps while the agent is busy. */
   readonly depth: number;
-  /** Why it can't be latestValue, one sentence; undefined when it can, or nobody publishes. */
+  /** Receives the reason why the topic cannot be read, as a sentence; undefined if it can be read or has no publisher. */
   readonly onTrouble: (what: string | undefined) => void;
 }
 
@@ -27,7 +27,7 @@ export class Follow {
     this.#options = options;
   }
 
-  /** Compares what is published with what is subscribed. Cheap; called again and again. */
+  /** Compares the publishers with the subscription. Cheap; called regularly. */
   look(): void {
     const { ros, topic, type, types, onTrouble } = this.#options;
     const offers = ros.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
@@ -50,7 +50,7 @@ export class Follow {
     this.#subscription = undefined;
   }
 
-  /** @returns why not. */
+  /** @returns the reason of a failure. */
   #subscribe({ type, qos }: Wanted): string | undefined {
     const { ros, topic, depth, everyMs, onMessage, onError } = this.#options;
     try {

@@ -8,7 +8,7 @@ import type { Problems } from '../../status/index.ts';
 import { configured } from '../config/located.ts';
 
 /**
- * Publishers exist from the start, so that whoever listens is matched before the first command comes.
+ * Publishers exist from the start, so that subscribers are matched before the first command comes.
  * @returns for each command its publishers, in the order of its messages.
  * @throws AgentError with the entry's place.
  */

@@ -1,5 +1,5 @@
-// One channel's way from ROS: finds out who publishes, subscribes with what fits them, and again when they change. What is wrong with
-// it disables only itself, is a problem while it lasts, and stands in the status.
+// The ROS subscription of one channel: finds the publishers, subscribes with a matching type and quality of service, and again when the
+// publishers change. An error disables only this channel, is a problem while it lasts, and is shown in the status.
 
 import { messageOf } from '../../base/index.ts';
 import type { LoadedConfig } from '../../config/index.ts';
@@ -20,7 +20,7 @@ export interface SubscriptionParts {
   readonly onMessage: (message: RosMessage) => void;
 }
 
-/** What ROS's graph says while a node is just coming or going. */
+/** The node name in the ROS graph while a node starts or ends. */
 const UNNAMED = '_NODE_NAME_UNKNOWN_';
 
 export class ChannelSubscription {
@@ -30,9 +30,9 @@ export class ChannelSubscription {
   #subscription: RosSubscription | undefined;
   #whyOff: string | undefined;
   #offers: readonly Offer[] = [];
-  /** Nodes that published when last their names were known. */
+  /** The publishing nodes when their names were last known. */
   #names: readonly string[] = ['somebody'];
-  /** Nodes that published and are gone. */
+  /** Nodes that published and have ended. */
   #vanished: readonly string[] = [];
   #dropped = 0;
   #isLarge = false;
@@ -43,7 +43,7 @@ export class ChannelSubscription {
     this.#parts = parts;
   }
 
-  /** Compares what is published with what is subscribed. Cheap; called again and again. */
+  /** Compares the publishers with the subscription. Cheap; called regularly. */
   look(nowMs: number): void {
     this.#rate.observe(nowMs, this.channel.messages);
     const { ros, topic, channel } = this.#parts;
@@ -54,8 +54,8 @@ export class ChannelSubscription {
     const names = offers.map(({ node }) => node).filter((node) => !node.endsWith(UNNAMED));
     if (names.length > 0) this.#names = names;
     const found = match(channel.config, offers);
-    this.#say('channel_type_mismatch', found.types);
-    this.#say('channel_qos_incompatible', found.qos);
+    this.#report('channel_type_mismatch', found.types);
+    this.#report('channel_qos_incompatible', found.qos);
     if (found.wanted === undefined) return;
     const isLarge = found.wanted.type === this.#wanted?.type && (this.#isLarge || (this.#subscription?.largest ?? 0) >= LARGE_BYTES);
     if (this.#subscription && isLarge === this.#isLarge && isSame(found.wanted, this.#wanted)) return;
@@ -65,12 +65,12 @@ export class ChannelSubscription {
     this.#subscribe(found.wanted);
   }
 
-  /** Whether anybody published at the last look. */
+  /** Whether the topic had a publisher at the last check. */
   get isPublished(): boolean {
     return this.#offers.length > 0;
   }
 
-  /** Why nothing comes, for a person: nobody ever published, the publisher is gone, or it is there and silent (DDS misses the dead after 20 s). */
+  /** Why no message comes, for a person: no publisher yet, the publisher has ended, or it is silent (DDS notices a death after 20 s). */
   get whySilent(): string {
     const { topic } = this.#parts;
     if (this.#whyOff !== undefined) return this.#whyOff;
@@ -105,7 +105,7 @@ export class ChannelSubscription {
   #subscribe({ type, qos }: Wanted): void {
     const { channel, topic, ros, place, onMessage } = this.#parts;
     const pace = paceOf(channel.config, qos, this.#isLarge);
-    const onError = (error: Error) => this.#say('channel_unreadable', messageOf(error));
+    const onError = (error: Error) => this.#report('channel_unreadable', messageOf(error));
     try {
       this.#subscription = configured(place, ['channels', channel.name, 'type'], () =>
         ros.subscribe({ topic, type, onMessage, onError, ...pace }),
@@ -115,18 +115,21 @@ export class ChannelSubscription {
       if (!(error instanceof AgentError)) throw error;
       this.#whyOff = error.line;
     }
-    this.#say('channel_off', this.#whyOff);
+    this.#report('channel_off', this.#whyOff);
   }
 
   #close(): void {
-    // What gathers is a message like any other.
+    // Samples that still wait count too.
     this.#subscription?.poll();
     this.#dropped += this.#subscription?.dropped ?? 0;
     this.#subscription?.close();
     this.#subscription = undefined;
   }
 
-  #say(code: 'channel_off' | 'channel_type_mismatch' | 'channel_qos_incompatible' | 'channel_unreadable', what: string | undefined): void {
+  #report(
+    code: 'channel_off' | 'channel_type_mismatch' | 'channel_qos_incompatible' | 'channel_unreadable',
+    what: string | undefined,
+  ): void {
     const { problems, channel, topic } = this.#parts;
     if (what === undefined) problems.clear(code, channel.name);
     else problems.raise(code, `${channel.name} (${topic}): ${what}`, channel.name);
