@@ -1,11 +1,11 @@
-// Questions over MQTT as AWS has them: what is asked on a topic is answered on its `/accepted` or its `/rejected`.
+// Requests over MQTT as AWS defines them: the answer to a request on a topic comes on its `/accepted` or its `/rejected`.
 import { parseJson } from '../base/index.ts';
 import { type DialOptions, dial } from './dial.ts';
 import { ConnectError, type Link, type Message } from './session.ts';
 
 export interface Answer {
   readonly accepted: boolean;
-  /** Parsed JSON; undefined where it is none. */
+  /** Parsed JSON; undefined if the payload is not JSON. */
   readonly body: unknown;
 }
 
@@ -24,12 +24,12 @@ export class Asker {
     return take !== undefined;
   }
 
-  /** One question at a time on a topic. @throws ConnectError where it may not be asked, or no answer comes in time. */
+  /** One request at a time on a topic. @throws ConnectError if the broker refuses it, or no answer comes in time. */
   async ask(topic: string, body: object, timeoutMs: number): Promise<Answer> {
     const [accepted, rejected] = [`${topic}/accepted`, `${topic}/rejected`];
     let timer: NodeJS.Timeout | undefined;
     try {
-      // An answer to a question that was asked before it was listened for is lost.
+      // Subscribed first: an answer that comes before the subscription is lost.
       await this.#link.subscribe([accepted, rejected]);
       return await new Promise<Answer>((resolve, reject) => {
         timer = setTimeout(() => reject(new ConnectError(`no answer on ${topic} within ${timeoutMs / 1_000} s`, 'NO_ANSWER')), timeoutMs);
@@ -55,7 +55,7 @@ export interface AskingConnection {
   close(): Promise<void>;
 }
 
-/** A connection of its own for questions. @throws ConnectError */
+/** A separate connection for requests. @throws ConnectError */
 export async function dialToAsk(options: Omit<DialOptions, 'onMessage'>, signal: AbortSignal): Promise<AskingConnection> {
   let receive: (message: Message) => void = () => {};
   const session = await dial({ ...options, onMessage: (message) => receive(message) }, signal);

@@ -1,4 +1,4 @@
-// What the month's messages cost, counted as IoT Core meters: in steps of 5 KiB, and three for each publish that our cloud takes
+// The cost of the month's messages, counted as IoT Core meters: in steps of 5 KiB, and three for each publish that our cloud takes
 // (in, out to the cloud, the cloud's PUBACK) as for each receipt. While the month's share is overspent the interval of telemetry
 // doubles; alerts are never held back.
 import type { Clock } from '../clock/index.ts';
@@ -37,14 +37,14 @@ export function monthPassed(wallMs: number): number {
   return (wallMs - start) / (end - start);
 }
 
-/** What the interval of telemetry is multiplied by: 1, or a power of two while the month's share is overspent. */
+/** Factor of the telemetry interval: 1, or a power of two while the month's share is overspent. */
 export function stretch(spent: number, budget: number, passed: number): number {
   const share = budget * Math.min(1, passed + AHEAD);
   if (spent <= share) return 1;
   return 2 ** Math.min(MAX_DOUBLINGS, Math.ceil(Math.log2(spent / share)));
 }
 
-/** What the month will have cost at this rate. */
+/** Messages of the whole month at this rate. */
 function forecast(spent: number, passed: number): number {
   return Math.round(spent / Math.max(passed, 0.01));
 }
@@ -88,7 +88,7 @@ export class Budget {
     this.#intervalMs = ms;
   }
 
-  /** What telemetry waits now, in milliseconds. */
+  /** The present interval of telemetry, in milliseconds. */
   intervalMs(): number {
     return this.#limit === null
       ? this.#intervalMs

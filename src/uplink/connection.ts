@@ -1,9 +1,9 @@
-// One connection at work, from its subscriptions to its end: says who is here, drains the outbox, asks questions.
+// One connection in use, from its subscriptions to its end: publishes the presence, drains the outbox, makes requests.
 import type { Topics } from '../wire/index.ts';
 import { type Answer, Asker } from './asking.ts';
 import type { Budget } from './budget.ts';
-import type { Greeting } from './greeting.ts';
 import type { UplinkOptions } from './options.ts';
+import type { PresencePublisher } from './presence.ts';
 import { Pump } from './pump.ts';
 import { Quota } from './quota.ts';
 import type { Link, Message } from './session.ts';
@@ -17,21 +17,21 @@ export interface ConnectionParts
   readonly topics: Topics;
   readonly budget: Budget;
   readonly answers: TopicAnswers;
-  readonly greeting: Greeting;
+  readonly presence: PresencePublisher;
 }
 
 export class Connection {
   readonly #session: Link;
   readonly #id: string;
-  readonly #greeting: Greeting;
+  readonly #presence: PresencePublisher;
   readonly #pump: Pump;
   readonly #asker: Asker;
 
   constructor(parts: ConnectionParts) {
-    const { session, id, greeting, budget, answers, problems, clock, lifetime, quota } = parts;
+    const { session, id, presence, budget, answers, problems, clock, lifetime, quota } = parts;
     this.#session = session;
     this.#id = id;
-    this.#greeting = greeting;
+    this.#presence = presence;
     this.#asker = new Asker(session);
     this.#pump = new Pump({
       ...parts,
@@ -46,13 +46,13 @@ export class Connection {
   }
 
   /**
-   * Works until the connection is over or the signal cuts it; resolves with why it ended.
-   * @param greeted its first message was acknowledged, or refused.
+   * Runs until the connection ends or the signal cuts it. Resolves with the reason.
+   * @param acknowledged called once the broker acknowledged or refused the first presence.
    */
-  async serve(signal: AbortSignal, greeted: (error: Error | undefined) => void): Promise<Error | undefined> {
-    this.#greeting.say(this.#session, this.#id, greeted);
+  async serve(signal: AbortSignal, acknowledged: (error: Error | undefined) => void): Promise<Error | undefined> {
+    this.#presence.say(this.#session, this.#id, acknowledged);
     this.#pump.start();
-    const repeat = this.#greeting.repeat(this.#session, this.#id);
+    const repeat = this.#presence.repeat(this.#session, this.#id);
     const cut = () => this.#session.drop();
     signal.addEventListener('abort', cut, { once: true });
     const reason = await this.#session.ended;
@@ -67,7 +67,7 @@ export class Connection {
     this.#pump.wake();
   }
 
-  /** @throws ConnectError where it may not be asked, or no answer comes in time. */
+  /** @throws ConnectError if the broker refuses the request, or no answer comes in time. */
   ask(topic: string, body: object, timeoutMs: number): Promise<Answer> {
     return this.#asker.ask(topic, body, timeoutMs);
   }
@@ -79,7 +79,7 @@ export class Connection {
 
   /** Publishes the presence again if the battery became low or is no longer low. */
   publishPower(): void {
-    this.#greeting.publishPower(this.#session, this.#id);
+    this.#presence.publishPower(this.#session, this.#id);
   }
 
   /** A clean end, so that another can be made. */
@@ -90,6 +90,6 @@ export class Connection {
   /** Sends what is pending, says goodbye and closes; within the deadline in any case. */
   async finish(deadlineMs: number): Promise<void> {
     await this.#pump.finish(deadlineMs);
-    await this.#greeting.goodbye(this.#session, this.#id);
+    await this.#presence.goodbye(this.#session, this.#id);
   }
 }

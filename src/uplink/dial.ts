@@ -1,18 +1,19 @@
-// A connection for one errand, such as a command from a bench or a certificate that is asked for: the first way that gets through, in
-// the newest version of MQTT the broker speaks. No retry; who dials decides.
+// A connection for one purpose, such as a command from a bench or the request for a certificate: the first route that works, in the newest
+// version of MQTT that the broker accepts. The caller decides about retries.
+
+import { nextRoute, routesOf } from './brokerRoute.ts';
 import { connectCause, refusesVersion } from './causes.ts';
-import { nextRoute, routesOf } from './routes.ts';
 import { ConnectError, Session, type SessionOptions } from './session.ts';
 
 export interface DialOptions extends Pick<SessionOptions, 'host' | 'credentials' | 'clientId' | 'onMessage'> {
-  /** Undefined: 8883, and 443 where that does not get through. */
+  /** Undefined: 8883, then 443. */
   readonly port: number | undefined;
   readonly timeoutMs: number;
 }
 
 const KEEPALIVE_MS = 30_000;
 
-/** @throws ConnectError of the last way that was tried. */
+/** @throws ConnectError of the last route that was tried. */
 export async function dial(options: DialOptions, signal: AbortSignal): Promise<Session> {
   const routes = routesOf(options.port);
   for (let at = 0; ; at++) {
@@ -24,7 +25,7 @@ export async function dial(options: DialOptions, signal: AbortSignal): Promise<S
       );
     } catch (error) {
       const reason = error instanceof ConnectError ? error.reason : undefined;
-      // Whose clock is wrong does not matter to the way.
+      // The route does not depend on the clock.
       const cause = connectCause(reason, { trusted: true, wallMs: Date.now() }, options.credentials);
       if (signal.aborted || at + 1 >= routes.length || nextRoute(routes, at, cause) === at) throw error;
     }

@@ -1,4 +1,5 @@
 export { type Answer, Asker, type AskingConnection, dialToAsk } from './asking.ts';
+export { type Route, routesOf } from './brokerRoute.ts';
 export { call } from './call.ts';
 export { connectCause } from './causes.ts';
 export { type Measured, type MeasureOptions, measure } from './measure.ts';
@@ -7,6 +8,5 @@ export { backlogMessage, liveMessage, singleMessage } from './messages.ts';
 export type { UplinkOptions } from './options.ts';
 export { type Probed, type ProbeOptions, probe } from './probe.ts';
 export { type Proof, type ProveOptions, prove, whyNot } from './prove.ts';
-export { type Route, routesOf } from './routes.ts';
 export { type Connect, ConnectError, type Link, type Message } from './session.ts';
 export { Uplink } from './uplink.ts';

@@ -1,5 +1,5 @@
-// What a link can do, measured on a topic of its own that nobody else listens to: how long a message takes there and back, how many get
-// acknowledged a second, and how long it takes after a cut until one is acknowledged again. Its client id is its own, so an agent may run.
+// Measures a link on a topic without other subscribers: the round trip of a message, the acknowledged messages per second, and the time from a
+// cut to the next acknowledgement. The client id is separate, so an agent may run meanwhile.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Credentials } from '../identity/index.ts';
@@ -11,7 +11,7 @@ export interface MeasureOptions {
   /** Undefined: 8883, then 443 with ALPN. */
   readonly port: number | undefined;
   readonly credentials: Credentials;
-  /** Where it publishes to itself. */
+  /** The topic on which the measurement publishes to itself. */
   readonly topic: string;
   /** How long throughput is measured. */
   readonly seconds: number;
@@ -41,7 +41,7 @@ const WINDOW = 20;
 const CUTS = 5;
 const ANSWER_WITHIN_MS = 10_000;
 
-/** @throws ConnectError where there is no connection, or the topic is refused. */
+/** @throws ConnectError if no connection is made, or the broker refuses the topic. */
 export async function measure(options: MeasureOptions, signal: AbortSignal): Promise<Measured> {
   let returned: () => void = () => {};
   const onMessage = () => returned();
@@ -116,7 +116,7 @@ async function flood(session: Session, { topic, seconds, onStep }: MeasureOption
   return counts;
 }
 
-/** @throws ConnectError where the broker refuses it, or does not answer. */
+/** @throws ConnectError if the broker refuses the message, or does not answer. */
 function acknowledged(session: Session, topic: string, payload: Buffer, signal: AbortSignal): Promise<void> {
   const answer = new Promise<void>((resolve, reject) => {
     session.publish(topic, payload, (error) => (error ? reject(new ConnectError(error.message, 135)) : resolve()));

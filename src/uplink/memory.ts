@@ -1,5 +1,5 @@
-// What the uplink remembers across restarts, in a small file in the state directory: which way got through, and what the month
-// has cost so far. Lost or garbled, it starts anew: nothing depends on it but comfort.
+// State of the uplink across restarts, in a small file in the state directory: the port that worked and the messages of the month so far. If
+// the file is lost or damaged, the uplink starts without it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';

@@ -28,7 +28,7 @@ export function liveMessage(kind: 'telemetry' | 'alert', claim: Claim, facts: En
   return `{${envelope(claim, facts)},"kind":"${kind}","sent_at":${facts.sentAt},"state_seq":${state.stateSeq},${flat}"readings":[${readings(claim)}]}`;
 }
 
-/** A `backlog` message: no flat state, so that old readings never pose as the present. Deflated where that pays. */
+/** A `backlog` message: no flat state, so that old readings never pose as the present. Deflated if that saves bytes. */
 export function backlogMessage(claim: Claim, facts: EnvelopeFacts): string | Buffer {
   const text = `{${envelope(claim, facts)},"kind":"backlog","sent_at":${facts.sentAt},"readings":[${readings(claim)}]}`;
   return text.length < DEFLATE_FROM_BYTES ? text : deflateSync(text, { level: DEFLATE_LEVEL });

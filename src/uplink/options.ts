@@ -1,4 +1,4 @@
-// What an uplink is given: whom to reach as whom, its limits, and the rooms it works for.
+// Options of the uplink: broker and identity, limits, and the modules that it serves.
 import type { Logger } from 'pino';
 import type { BackoffLimits } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
@@ -15,7 +15,7 @@ export interface UplinkOptions {
   readonly thing: string;
   readonly topicPrefix: string;
   readonly host: string;
-  /** Undefined: 8883, and 443 with ALPN where that does not get through. */
+  /** Undefined: 8883, then 443 with ALPN. */
   readonly port: number | undefined;
   readonly credentials: Credentials;
   readonly version: string;
@@ -39,6 +39,6 @@ export interface UplinkOptions {
   /** A connection that was up is over, for whatever reason. */
   readonly onLinkLost: () => void;
   readonly onAck: (latencyMs: number, rows: number) => void;
-  /** How a connection is made; MQTT over TLS where nothing is said. */
+  /** Makes a connection; by default MQTT over TLS. */
   readonly connect?: Connect;
 }

@@ -1,5 +1,5 @@
 // May this robot connect, and publish and subscribe on each of its topics? For the doctor, and only while no agent has the client id.
-// What is published is empty: the cloud drops it, and no row, no receipt and no presence comes of it.
+// The published messages are empty: the cloud drops them, so no row, receipt or presence results.
 import type { Credentials } from '../identity/index.ts';
 import { topicsOf, UPWARD } from '../wire/index.ts';
 import { dial } from './dial.ts';
@@ -26,7 +26,7 @@ export interface Probed {
 
 const DOWNWARD = ['commands', 'receipts'] as const;
 
-/** @throws ConnectError where there is no connection. */
+/** @throws ConnectError if no connection is made. */
 export async function probe(options: ProbeOptions, signal: AbortSignal): Promise<Probed> {
   const topics = topicsOf(options.topicPrefix);
   const refusedSubscriptions: string[] = [];

@@ -1,5 +1,5 @@
-// Whether a certificate can do what the robot's has to: connect as the thing, subscribe, publish. It throws off whoever is connected
-// under that name, so it is for a robot whose agent does not run.
+// Whether a certificate can do what the robot's has to: connect as the thing, subscribe, publish. The broker ends another
+// connection with this client id, so use it only if the robot's agent does not run.
 import { randomBytes } from 'node:crypto';
 import type { Credentials } from '../identity/index.ts';
 import { PROBLEMS, type ProblemCode } from '../status/index.ts';
@@ -47,7 +47,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
   }
 }
 
-/** What a failed connection means, in the words of the list of problems. */
+/** The cause of a failed connection, as a problem code with its remedy. */
 export function whyNot(error: unknown, clock: ClockView, own: Pick<Credentials, 'notBeforeMs' | 'notAfterMs'>) {
   const reason = error instanceof ConnectError ? error.reason : undefined;
   const cause = reason === 'NOT_ALLOWED' ? 'not_authorized' : connectCause(reason, clock, own);

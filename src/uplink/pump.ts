@@ -14,7 +14,7 @@ export interface PumpOptions {
   readonly thing: string;
   readonly clock: Clock;
   readonly boot: number;
-  /** How long until live telemetry goes out again; asked anew each time. */
+  /** Interval of live telemetry in milliseconds; read before each wait. */
   readonly intervalMs: () => number;
   readonly quota: Quota;
   /** Every message that left, by its size. */
@@ -34,7 +34,7 @@ interface Sent {
   readonly sentMs: number;
 }
 
-/** Room for the envelope and the flat state beside the rows. */
+/** Bytes for rows: the rest of a message is for the envelope and the flat state. */
 const ROWS_BYTES = MAX_MESSAGE_BYTES - 8 * 1024;
 
 /** Rows of one message at most: what keeps the building of a message, in which nothing else happens, at about 2 ms. */

@@ -20,7 +20,7 @@ export class Quota {
     this.#atMs = nowMs;
   }
 
-  /** Milliseconds until the next message may go; 0 now. What a message weighs is known only once it is built, so bytes may go into debt. */
+  /** Milliseconds until the next message may go; 0 now. The size of a message is known only once it is built, so bytes may become negative. */
   waitMs(nowMs: number): number {
     this.#refill(nowMs);
     const { messagesPerSecond, bytesPerSecond } = this.#limits;

@@ -1,4 +1,5 @@
-// A receipt from the broker to the outbox. What cannot be true is named: whoever may publish receipts could make a robot forget.
+// Passes a receipt from the broker to the outbox. An impossible receipt is a problem: a client that may publish receipts could make a robot
+// delete rows.
 
 import type { Logger } from 'pino';
 import { parseJson } from '../base/index.ts';

@@ -37,7 +37,7 @@ export class ConnectError extends Error {
   }
 }
 
-/** What the uplink and the pump know of a connection. */
+/** The part of a session that the uplink and the pump use. */
 export type Link = Pick<Session, 'ended' | 'publish' | 'subscribe' | 'drop' | 'close'>;
 
 /** Makes a connection. @throws ConnectError */
@@ -104,7 +104,7 @@ export class Session {
       const onAbort = () => fail('stopped', 'ABORTED');
       const onConnect = () => {
         cleanUp();
-        // With Nagle's algorithm an alert waits for the TCP acknowledgement of what went before it: 40 ms where the peer delays those.
+        // With Nagle's algorithm an alert waits for the TCP acknowledgement of what went before it: 40 ms if the peer delays those.
         (client.stream as Socket).setNoDelay(true);
         resolve(new Session(client));
       };
@@ -131,14 +131,14 @@ export class Session {
     });
   }
 
-  /** @throws ConnectError where the broker refuses one of the topics. */
+  /** @throws ConnectError if the broker refuses one of the topics. */
   async subscribe(topics: string[]): Promise<void> {
     const refused = await Promise.race([this.#refusedOf(topics), this.ended.then(() => 'ended' as const)]);
     if (refused === 'ended') throw new ConnectError('the connection ended while subscribing', 'ECONNRESET');
     if (refused !== undefined) throw new ConnectError(`the broker refused the subscription of ${refused}`, NOT_AUTHORIZED);
   }
 
-  /** MQTT.js throws where one of several was refused, without saying which. */
+  /** MQTT.js throws if one of several topics was refused, without saying which. */
   async #refusedOf(topics: string[]): Promise<string | undefined> {
     try {
       const granted = await this.#client.subscribeAsync(topics, { qos: 1 });

@@ -1,8 +1,8 @@
 // Two clients with one id throw each other off for ever: the broker gives the session to the newest. Recognised, named, and damped
-// by a long wait. MQTT 5 may say so (reason 0x8E); Mosquitto 2.0 and a 3.1.1 broker just close, so there it is told by its rhythm. Pure.
+// by a long wait. MQTT 5 may say so (reason 0x8E); Mosquitto 2.0 and a 3.1.1 broker just close, so it is recognised by its rhythm. Pure.
 import type { ProblemCode } from '../status/index.ts';
 
-/** What speaks for a trouble of the broker or the way there, and against another client. */
+/** Causes that lie with the broker or the network, and not with another client. */
 const NOT_REACHED: readonly ProblemCode[] = ['broker_name_unknown', 'broker_refused_connection', 'broker_unreachable'];
 
 /** Session taken over (OASIS MQTT 5, 3.14.2.1). */
@@ -19,15 +19,15 @@ const WINDOW_MS = 10 * 60_000;
 const SHORT_MS = 30_000;
 const SHORT_LOSSES = 5;
 
-/** Where another client has this id, each further connect throws it off: rarely is kind to both. A guess costs less than what was told. */
+/** While another client has this id, each connect ends its session, so both wait long. The wait is shorter if the takeover is only inferred. */
 const TOLD_WAIT_MS = 5 * 60_000;
 const GUESSED_WAIT_MS = 60_000;
 
-/** The other comes back after its own wait: a connection that lasted this long has nobody against it. */
+/** The other comes back after its own wait: a connection that lasted this long has no competitor. */
 export const CALM_MS = 2 * TOLD_WAIT_MS;
 
 export interface Takeover {
-  /** The broker said so; else it is told by the rhythm. */
+  /** The broker said so; otherwise inferred from the rhythm. */
   readonly told: boolean;
   readonly waitMs: number;
 }
@@ -49,7 +49,7 @@ export class TakeoverWatch {
   /**
    * A connection is over.
    * @param reason undefined: the broker closed it without a word.
-   * @returns what is to be done where another client seems to use this id.
+   * @returns the reaction if another client seems to use this id.
    */
   ended(nowMs: number, lastedMs: number, reason: string | number | undefined): Takeover | undefined {
     const told = reason === SESSION_TAKEN_OVER;
@@ -62,9 +62,9 @@ export class TakeoverWatch {
   }
 
   /**
-   * No connection came about. Where another client is known to use this id, one that the broker hung up on was thrown off before it was of
-   * use: that client is quick, and it is no trouble of the broker's.
-   * @returns what is to be done then.
+   * The connection failed. If another client is known to use this id and the broker closed this connection early, that client took it over; the
+   * broker is not the cause.
+   * @returns the reaction in this case.
    */
   refused(nowMs: number, cause: ProblemCode): Takeover | undefined {
     if (NOT_REACHED.includes(cause)) this.over();

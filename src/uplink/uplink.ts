@@ -6,20 +6,20 @@ import type { Credentials } from '../identity/index.ts';
 import type { BudgetStatus, LinkStatus } from '../status/index.ts';
 import { type Power, topicsOf } from '../wire/index.ts';
 import type { Answer } from './asking.ts';
+import { BrokerRoute } from './brokerRoute.ts';
 import { Budget } from './budget.ts';
 import { type ClockView, connectCause } from './causes.ts';
 import { Connection } from './connection.ts';
-import { Greeting } from './greeting.ts';
+import type { CredentialTrial } from './credentialTrials.ts';
+import { CredentialTrials } from './credentialTrials.ts';
 import type { UplinkOptions } from './options.ts';
+import { PresencePublisher } from './presence.ts';
 import type { Proof } from './prove.ts';
 import { receiveReceipt } from './receive.ts';
 import { ConnectError, type Link, type Message, Session } from './session.ts';
 import { CALM_MS, type Takeover, TakeoverWatch } from './takeover.ts';
 import { TopicAnswers } from './topicAnswers.ts';
-import type { Trial } from './trial.ts';
-import { Trials } from './trials.ts';
 import { LinkTrouble } from './trouble.ts';
-import { Way } from './way.ts';
 
 /** How one try went: `failed` before it was stable, `again` and `at_once` for a reason that calls for no backoff, or for no wait at all. */
 type Ending = 'stable' | 'failed' | 'again' | 'at_once' | Takeover;
@@ -27,13 +27,13 @@ type Ending = 'stable' | 'failed' | 'again' | 'at_once' | Takeover;
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #topics;
-  readonly #way: Way;
-  readonly #trials: Trials;
+  readonly #route: BrokerRoute;
+  readonly #trials: CredentialTrials;
   readonly #trouble: LinkTrouble;
   readonly #takeovers: TakeoverWatch;
   readonly #answers = new TopicAnswers();
   readonly #budget: Budget;
-  readonly #greeting: Greeting;
+  readonly #presence: PresencePublisher;
   #failures = 0;
   #connects = 0;
   #state: { readonly state: LinkStatus['state']; readonly sinceMs: number } = { state: 'stopped', sinceMs: 0 };
@@ -48,12 +48,12 @@ export class Uplink {
     const { port: portThatWorked, spending } = options.memory.load();
     this.#options = options;
     this.#topics = topicsOf(options.topicPrefix);
-    this.#way = new Way(options.host, options.port, portThatWorked);
-    this.#trials = new Trials(options.credentials, () => this.#clockView());
+    this.#route = new BrokerRoute(options.host, options.port, portThatWorked);
+    this.#trials = new CredentialTrials(options.credentials, () => this.#clockView());
     this.#trouble = new LinkTrouble(options.problems, options.log);
     this.#takeovers = new TakeoverWatch(options.keepaliveMs);
     this.#budget = new Budget(options.budget, options.intervalMs, options.clock, spending);
-    this.#greeting = new Greeting({
+    this.#presence = new PresencePublisher({
       ...options,
       topic: this.#topics.presence,
       telemetryEveryMs: () => this.#budget.intervalMs(),
@@ -71,15 +71,15 @@ export class Uplink {
     return {
       state: this.#state.state,
       since_ms: this.#sinceMs,
-      endpoint: this.#way.endpoint,
-      mqtt_version: this.#connection ? this.#way.version : null,
+      endpoint: this.#route.endpoint,
+      mqtt_version: this.#connection ? this.#route.version : null,
       connects: this.#connects,
       failures_in_a_row: this.#failures,
       ...this.#answers.status(),
     };
   }
 
-  /** What the month has cost so far, and will have cost at this rate. */
+  /** The messages of the month so far, and the forecast at this rate. */
   budget(): BudgetStatus {
     return this.#budget.status();
   }
@@ -89,15 +89,14 @@ export class Uplink {
     this.#budget.setInterval(ms);
   }
 
-  /** Asks over the connection there is. @throws ConnectError where there is none, it may not be asked, or no answer comes in time. */
+  /** Makes a request over the present connection. @throws ConnectError without a connection, if the broker refuses it, or no answer comes in time. */
   async ask(topic: string, body: object, timeoutMs: number): Promise<Answer> {
     if (!this.#connection) throw new ConnectError('not connected to the broker', undefined);
     return this.#connection.ask(topic, body, timeoutMs);
   }
 
   /**
-   * Connects anew with these credentials, subscribes and publishes. Where any of it fails, for whatever reason, the ones before are
-   * used again at once.
+   * Reconnects with these credentials, subscribes and publishes. If any step fails, the previous credentials are used again at once.
    */
   change(credentials: Credentials): Promise<Proof> {
     const proof = this.#trials.begin(credentials);
@@ -111,13 +110,13 @@ export class Uplink {
    * @param power undefined: unknown, the last known value stays.
    */
   reportPower(power: Power | undefined): void {
-    this.#greeting.setPower(power);
+    this.#presence.setPower(power);
     this.#connection?.publishPower();
   }
 
   /** Writes down what is remembered across restarts. */
   save(): void {
-    this.#options.memory.save({ port: this.#way.portThatWorked, spending: this.#budget.spending });
+    this.#options.memory.save({ port: this.#route.portThatWorked, spending: this.#budget.spending });
   }
 
   /** Runs until the signal fires. Resolves when the last connection is over. */
@@ -160,7 +159,7 @@ export class Uplink {
     try {
       session = await this.#connect(id, signal, trial);
       await session.subscribe([this.#topics.commands, this.#topics.receipts]);
-      // A stop meanwhile is not said again: the connection would be served for ever.
+      // The abort signal may have fired while subscribing and will not fire again; without this check the loop would never end.
       signal.throwIfAborted();
     } catch (error) {
       session?.drop();
@@ -168,38 +167,38 @@ export class Uplink {
     }
     this.#connects++;
     this.#enter('connected');
-    this.#way.worked();
+    this.#route.worked();
     lifetime.vouch(clock.wall());
     this.#trouble.none(this.#takeovers.isTaken);
     const calm = setTimeout(() => this.#calm(), CALM_MS).unref();
-    log.info({ event: 'connected', mqtt_version: this.#way.version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
+    log.info({ event: 'connected', mqtt_version: this.#route.version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
     const reason = await this.#serve(session, id, signal, trial);
     clearTimeout(calm);
     if (trial && trial.credentials !== this.#trials.current) return 'again';
     return this.#ended(reason, signal.aborted);
   }
 
-  #connect(id: string, signal: AbortSignal, trial: Trial | undefined): Promise<Link> {
+  #connect(id: string, signal: AbortSignal, trial: CredentialTrial | undefined): Promise<Link> {
     const { host, thing, keepaliveMs, connectTimeoutMs, connect = Session.connect } = this.#options;
     return connect(
       {
-        ...this.#way.route,
+        ...this.#route.route,
         host,
         credentials: trial?.credentials ?? this.#trials.current,
         clientId: thing,
         keepaliveMs,
         connectTimeoutMs,
-        version: this.#way.version,
-        will: { topic: this.#topics.presence, payload: JSON.stringify(this.#greeting.will(id)) },
+        version: this.#route.version,
+        will: { topic: this.#topics.presence, payload: JSON.stringify(this.#presence.will(id)) },
         onMessage: (message) => this.#receive(message),
       },
       signal,
     );
   }
 
-  #notConnected(error: unknown, step: 'connect' | 'subscribe', trial: Trial | undefined): Ending {
+  #notConnected(error: unknown, step: 'connect' | 'subscribe', trial: CredentialTrial | undefined): Ending {
     const reason = error instanceof ConnectError ? error.reason : undefined;
-    if (this.#way.takesOlder(reason)) {
+    if (this.#route.fallBack(reason)) {
       this.#options.log.info({ event: 'mqtt5_refused' }, 'the broker speaks no MQTT 5; using 3.1.1');
       return 'at_once';
     }
@@ -210,14 +209,14 @@ export class Uplink {
     const cause = connectCause(reason, this.#clockView(), this.#trials.current);
     const takeover = this.#takeovers.refused(this.#options.clock.mono(), cause);
     if (takeover) return this.#taken(takeover, 0);
-    this.#trouble.refused(cause, reason, `${this.#way.endpoint}: ${messageOf(error)}`);
-    this.#way.failed(cause);
+    this.#trouble.refused(cause, reason, `${this.#route.endpoint}: ${messageOf(error)}`);
+    this.#route.failed(cause);
     return 'failed';
   }
 
-  async #serve(session: Link, id: string, signal: AbortSignal, trial: Trial | undefined): Promise<Error | undefined> {
-    const [topics, budget, answers, greeting] = [this.#topics, this.#budget, this.#answers, this.#greeting];
-    const connection = new Connection({ ...this.#options, session, id, topics, budget, answers, greeting });
+  async #serve(session: Link, id: string, signal: AbortSignal, trial: CredentialTrial | undefined): Promise<Error | undefined> {
+    const [topics, budget, answers, presence] = [this.#topics, this.#budget, this.#answers, this.#presence];
+    const connection = new Connection({ ...this.#options, session, id, topics, budget, answers, presence });
     this.#connection = connection;
     const served = connection.serve(signal, (error) => {
       if (trial && this.#trials.end(trial, 'publish', error)) session.drop();
@@ -249,7 +248,7 @@ export class Uplink {
     return takeover;
   }
 
-  /** Nobody ended this connection. */
+  /** The connection lasted CALM_MS: no other client uses this id. */
   #calm(): void {
     this.#takeovers.over();
     this.#trouble.none(false);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { nextRoute, routesOf } from '../../src/uplink/brokerRoute.ts';
 import { addSpending, metered, monthPassed, stretch } from '../../src/uplink/budget.ts';
 import { Quota } from '../../src/uplink/quota.ts';
-import { nextRoute, routesOf } from '../../src/uplink/routes.ts';
 import { SESSION_TAKEN_OVER, TakeoverWatch } from '../../src/uplink/takeover.ts';
 
 describe('the quota', () => {

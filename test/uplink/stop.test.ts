@@ -23,7 +23,7 @@ describe('a stop', { timeout: 60_000 }, () => {
   after(() => rmSync(folder, { recursive: true }));
 
   for (const moment of MOMENTS) {
-    it(`when ${moment}, before anybody latestValue of it, ends the link at once`, async () => {
+    it(`when ${moment}, before the uplink knows of it, ends the link at once`, async () => {
       const broker = await ScriptedBroker.start(files);
       let bench: UplinkBench | undefined;
       let link: Link | undefined;

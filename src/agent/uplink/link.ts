@@ -1,4 +1,4 @@
-// The uplink as the configuration wants it.
+// Creates the uplink from the configuration.
 
 import { messageOf } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
@@ -49,12 +49,12 @@ export function makeUplink({ config, commands, log, ...parts }: LinkParts): Upli
   });
 }
 
-/** How long the present connection has lasted; undefined where there is none. */
+/** How long the present connection has lasted; undefined without a connection. */
 export function connectedForMs({ state, since_ms: sinceMs }: LinkStatus): number | undefined {
   return state === 'connected' ? sinceMs : undefined;
 }
 
-/** At the stop. What is lost with it is comfort: on a full disk that is no reason for a stop to fail. */
+/** Called at the stop. A full disk must not make the stop fail; only the remembered port and the month's count are lost. */
 export function saveUplink(uplink: Uplink, log: Logger): void {
   try {
     uplink.save();

@@ -17,7 +17,7 @@ export interface BackupParts {
   readonly loaded: () => LoadedConfig;
   readonly db: Db;
   readonly notes: Notes;
-  /** Undefined where nothing is uploaded: then it stays on the robot. */
+  /** Undefined if nothing is uploaded: the backup then stays on the robot. */
   readonly uploads: RunningUploads | undefined;
   readonly clock: Clock;
   readonly log: Logger;

@@ -12,7 +12,7 @@ export function schedulesOn(notes: Notes, clock: Clock, log: Logger): Schedules 
   return new Schedules({
     clock,
     store: {
-      // What a damaged file garbled is forgotten: the job waits for its next time.
+      // A damaged note is ignored: the job waits for its next time.
       read: (job) => memory.safeParse(parseJson(notes.read(nameOf(job)))).data,
       write: (job, next) => notes.write(nameOf(job), JSON.stringify(next)),
     },

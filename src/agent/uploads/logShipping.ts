@@ -18,7 +18,7 @@ export interface LogShippingParts {
   readonly log: Logger;
 }
 
-/** What comes right after an alert belongs to it; and a hundred alerts are one reason. */
+/** The lines right after an alert belong to it. Many alerts in a row cause one shipping. */
 const AFTER_ALERT_MS = 60_000;
 const BETWEEN_ALERTS_MS = 600_000;
 
@@ -73,7 +73,7 @@ export class LogShipping {
     const folder = join(config().state_dir, 'logs');
     const sent = await this.#slices.send(why, (from) => logSlices(folder, from, end, SLICE_BYTES));
     if (!sent.whole)
-      log.warn({ event: 'logs_not_shipped', reason: why }, 'no room for the log among what waits for its upload; it goes the next time');
+      log.warn({ event: 'logs_not_shipped', reason: why }, 'no space for the log in the upload spool; the next shipping sends it');
     else if (sent.slices > 0) log.info({ event: 'logs_shipped', reason: why, ...sent }, 'the log was handed over for its upload');
     return sent;
   }

@@ -1,4 +1,4 @@
-// What is done from time to time: the log is shipped, backups are made, cameras take a picture.
+// Scheduled jobs: ship the log, make backups, take pictures.
 import type { Clock } from '../../clock/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
 import type { LogFile, Logger } from '../../logs/index.ts';
@@ -19,7 +19,7 @@ export interface ScheduledParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly logFile: LogFile;
-  /** Undefined where nothing is uploaded. */
+  /** Undefined if nothing is uploaded. */
   readonly uploads: RunningUploads | undefined;
   /** The agent before this one ended without a word. */
   readonly crashed: boolean;
@@ -37,7 +37,7 @@ interface Job {
 export interface Scheduled {
   /** A row was written. */
   onRow(row: NewRow): void;
-  /** @throws where nothing can be uploaded, or a full disk's error. */
+  /** @throws Error if nothing can be uploaded, or the error of a full disk. */
   shipLogs(): Promise<Sent>;
   /** Takes another configuration's times over. */
   apply(next: LoadedConfig): void;

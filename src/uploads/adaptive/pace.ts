@@ -12,7 +12,7 @@ const SMALL_PACKET = 576;
 const LARGE_PACKET = 1_460;
 const LARGEST_WINDOW = 1024 ** 2;
 const LARGEST_STEP = 64 * 1024;
-/** Milliseconds that a queue may last; nobody notices this delay of an alert. LEDBAT's target (RFC 6817), and half as much for jitter. */
+/** Milliseconds that a queue may last; too short a delay of an alert to notice. LEDBAT's target (RFC 6817), and half as much for jitter. */
 const UNFELT_MS = 150;
 /** An answer this late stood in a queue, whatever the quickest answer was. */
 const LATE_MS = 500;
@@ -39,7 +39,7 @@ const LOOK_AT_MOST_MS = 50;
 /** Samples after which the quickest answer is measured again, as the path may have changed. */
 const FORGET_AFTER = 1_024;
 
-/** What one upload leaves to the next about the network path. */
+/** Knowledge about the network path that one upload leaves to the next. */
 export interface PathState {
   window?: number;
   /** When the window was found, in monotonic milliseconds. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Greeting } from '../../src/uplink/greeting.ts';
+import { PresencePublisher } from '../../src/uplink/presence.ts';
 import { type Presence, presence } from '../../src/wire/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 
@@ -31,7 +31,7 @@ describe('what the robot says of its pace', { timeout: 20_000 }, () => {
     let looked = () => {};
     const look = () => new Promise<void>((resolve) => (looked = resolve));
     let everyMs = 60_000;
-    const greeting = new Greeting({
+    const greeting = new PresencePublisher({
       thing: 'elderly-bot',
       topic: 'elderly_bot/presence',
       version: '0.0.0',

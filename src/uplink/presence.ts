@@ -1,6 +1,6 @@
-// What the robot says of itself on the presence topic: that it is here, with which outboxes and commands, and how often it speaks;
-// again while something it sent stays without a receipt, when it is about to speak more rarely, and when its battery becomes low or no
-// longer is; and that it goes. The last will is the same, said by the broker.
+// Publishes the robot's presence: online, its outboxes and commands, and its interval of telemetry. The presence is published again while a sent
+// row has no receipt, before the interval becomes longer, and when the battery becomes low or is no longer low; and at the end, offline. The last
+// will is a presence that the broker publishes.
 
 import { every, type Ticker, wait } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
@@ -9,7 +9,7 @@ import type { Lifetime } from '../state/index.ts';
 import type { AnnouncedCommand, Mark, Power, Presence } from '../wire/index.ts';
 import type { Link } from './session.ts';
 
-export interface GreetingOptions {
+export interface PresenceOptions {
   readonly thing: string;
   readonly topic: string;
   readonly version: string;
@@ -31,14 +31,14 @@ const LOOK_EVERY_MS = 10_000;
 /** How long a goodbye may take before the connection is cut. */
 const GOODBYE_MS = 1_500;
 
-export class Greeting {
-  readonly #options: GreetingOptions;
+export class PresencePublisher {
+  readonly #options: PresenceOptions;
   #repeatedMs = Number.NEGATIVE_INFINITY;
   #saidEveryMs = 0;
   #saidLow: boolean | undefined;
   #power: Power | undefined;
 
-  constructor(options: GreetingOptions) {
+  constructor(options: PresenceOptions) {
     this.#options = options;
   }
 
@@ -53,7 +53,7 @@ export class Greeting {
     this.#power = power ?? this.#power;
   }
 
-  /** @param said the broker acknowledged it, or refused it. */
+  /** @param said called once the broker acknowledged or refused the presence. */
   say(link: Link, session: string, said: (error: Error | undefined) => void = () => {}): void {
     const { topic, onAnswer } = this.#options;
     link.publish(topic, JSON.stringify(this.#presence(session)), (error) => {
@@ -67,21 +67,21 @@ export class Greeting {
     if (this.#power?.low !== this.#saidLow) this.say(link, session);
   }
 
-  /** Says it again when it is due, until it is stopped. @param lookEveryMs how often that is looked at. */
+  /** Publishes the presence again when it is due, until the ticker is stopped. @param lookEveryMs interval of the check. */
   repeat(link: Link, session: string, lookEveryMs = LOOK_EVERY_MS): Ticker {
     const { outbox, clock, telemetryEveryMs } = this.#options;
     return every(lookEveryMs, () => {
       const waitedMs = outbox.oldestUncoveredMs() ?? 0;
       const now = clock.mono();
       const isUncovered = waitedMs > REPEAT_AFTER_MS && now - this.#repeatedMs >= REPEAT_AT_MOST_EVERY_MS;
-      // That it speaks more often again is told with the next presence: nobody misses a robot that speaks.
+      // A shorter interval can wait for the next presence: the cloud does not miss a robot that publishes more often.
       if (!isUncovered && telemetryEveryMs() <= this.#saidEveryMs) return;
       if (isUncovered) this.#repeatedMs = now;
       this.say(link, session);
     });
   }
 
-  /** Says goodbye and closes; at the deadline nobody waits any longer. */
+  /** Publishes the offline presence and closes, within GOODBYE_MS. */
   async goodbye(link: Link, session: string): Promise<void> {
     const goodbye = { ...this.#presence(session), online: false, reason: 'stopped' };
     const said = new Promise<void>((resolve) => link.publish(this.#options.topic, JSON.stringify(goodbye), () => resolve()));
