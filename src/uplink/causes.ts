@@ -20,17 +20,25 @@ const BY_CODE: Readonly<Record<string, ProblemCode>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'broker_name_mismatch',
   CERT_HAS_EXPIRED: 'broker_certificate_expired',
   CERT_NOT_YET_VALID: 'broker_certificate_expired',
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'certificate_refused',
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'certificate_refused',
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'certificate_refused',
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED: 'certificate_refused',
-  ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: 'certificate_refused',
-  ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR: 'certificate_refused',
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'certificate_refused',
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'certificate_refused',
-  ERR_SSL_TLSV1_ALERT_ACCESS_DENIED: 'certificate_refused',
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'certificate_expired',
 };
+
+/**
+ * The broker's TLS alerts about the robot's certificate (RFC 8446, 6.2). Node's code has a prefix that depends on the OpenSSL version:
+ * ERR_SSL_SSLV3_ALERT_..., ERR_SSL_TLSV1_ALERT_... or, since OpenSSL 3.2, ERR_SSL_SSL/TLS_ALERT_...
+ */
+const BY_ALERT: Readonly<Record<string, ProblemCode>> = {
+  UNKNOWN_CA: 'certificate_refused',
+  CERTIFICATE_UNKNOWN: 'certificate_refused',
+  BAD_CERTIFICATE: 'certificate_refused',
+  CERTIFICATE_REVOKED: 'certificate_refused',
+  UNSUPPORTED_CERTIFICATE: 'certificate_refused',
+  DECRYPT_ERROR: 'certificate_refused',
+  CERTIFICATE_REQUIRED: 'certificate_refused',
+  HANDSHAKE_FAILURE: 'certificate_refused',
+  ACCESS_DENIED: 'certificate_refused',
+  CERTIFICATE_EXPIRED: 'certificate_expired',
+};
+const ALERT = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_(\w+)$/;
 
 /** CONNACK codes of MQTT 5 and 3.1.1 (OASIS MQTT 5 3.2.2.2, MQTT 3.1.1 3.2.2.3; IoT Core answers 7 on 3.1.1). */
 const BY_CONNACK: Readonly<Record<number, ProblemCode>> = {
@@ -58,7 +66,7 @@ export interface OwnCertificate {
 }
 
 export function connectCause(code: string | number | undefined, clock: ClockView, own: OwnCertificate): ProblemCode {
-  const cause = typeof code === 'number' ? BY_CONNACK[code] : BY_CODE[code ?? ''];
+  const cause = typeof code === 'number' ? BY_CONNACK[code] : (BY_CODE[code ?? ''] ?? BY_ALERT[ALERT.exec(code ?? '')?.[1] ?? '']);
   // A clock that is wrong must be called that, and never look like a bad certificate.
   if (!clock.trusted && (cause === 'broker_certificate_expired' || cause === 'certificate_expired')) return 'clock_wrong';
   // Two certificates do not run out together: it is the time that is ahead.

@@ -80,7 +80,7 @@ describe('the agent’s log', { skip, timeout: 120_000 }, () => {
     new Notes(db).write('job ship_logs', '{"from":0,"ran":[]}');
     db.close();
     agent = bench.agent();
-    await agent.event('logs_shipped', ({ why }) => why === 'schedule');
+    await agent.event('logs_shipped', ({ reason }) => reason === 'schedule');
     await shipped((all) => all.some((line) => line.includes('"log_closed"')));
     assert.equal(agent.lines.filter(({ event }) => event === 'logs_shipped').length, 1);
   });

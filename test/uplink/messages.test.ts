@@ -84,6 +84,8 @@ describe('why there is no link', () => {
     ['CERT_HAS_EXPIRED', { trusted: true, wallMs: Date.UTC(2029, 0, 1) }, 'clock_wrong'],
     ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', now, 'certificate_refused'],
     ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', now, 'certificate_expired'],
+    ['ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_EXPIRED', now, 'certificate_expired'],
+    ['ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE', now, 'certificate_refused'],
     [135, now, 'not_authorized'],
     [7, now, 'not_authorized'],
     ['SOMETHING_NEW', now, 'broker_unreachable'],
