@@ -1,4 +1,4 @@
-// `<p>/commands`: one command from the cloud. What it may carry stands in the robot's configuration.
+// `<p>/commands`: one command from the cloud. The robot's configuration defines its arguments.
 import * as z from 'zod';
 import { thingName, wallTime } from './names.ts';
 

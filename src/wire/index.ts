@@ -1,4 +1,4 @@
-// The contract as schemas and types. Imports zod only; the one room of the robot's code that the cloud may enter.
+// The wire protocol (docs/reference/protocol.md) as schemas and types. Imports zod only; robot and cloud share it.
 export * from './commands.ts';
 export * from './events.ts';
 export * from './names.ts';

@@ -1,7 +1,7 @@
-// Names and limits of the contract that more than one message uses.
+// Names and limits of the protocol that more than one message uses.
 import * as z from 'zod';
 
-/** Largest MQTT message either side sends: below the 128 KiB payload limit of AWS IoT Core, with room for the topic. */
+/** Largest MQTT message either side sends: below the 128 KiB payload limit of AWS IoT Core, with space for the topic. */
 export const MAX_MESSAGE_BYTES = 100 * 1024;
 
 /** Largest backlog payload after inflating; a receiver refuses more. */
@@ -42,7 +42,7 @@ export function compareMarks(a: Mark, b: Mark): number {
   return a[0] - b[0] || a[1] - b[1];
 }
 
-/** What every message that carries rows starts with. */
+/** The first fields of every message that carries rows. */
 export const envelope = {
   thing: thingName,
   outbox: outboxId,

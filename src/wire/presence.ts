@@ -11,7 +11,7 @@ export const announcedCommand = z.object({
 });
 export type AnnouncedCommand = z.infer<typeof announcedCommand>;
 
-/** What the robot knew of its power when it said so: its battery's percent, of what time, and whether that is low for it. */
+/** The robot's battery in percent, the wall time of that value, and whether the robot counts it as low. */
 export const power = z.object({ battery: z.number(), low: z.boolean(), at: wallTime });
 export type Power = z.infer<typeof power>;
 
@@ -29,7 +29,7 @@ export const presence = z.object({
   /** `[id, accepted]` of each outbox that is still held or not fully covered. */
   outboxes: z.array(z.tuple([outboxId, z.number().int().min(0)])).optional(),
   commands: z.array(announcedCommand).optional(),
-  /** How long live telemetry waits, in milliseconds: its interval, stretched where the budget asks for it. */
+  /** How long live telemetry waits, in milliseconds: its interval, stretched if the budget requires it. */
   telemetry_every_ms: z.number().int().min(0).optional(),
   /** Left out: not known. In a last will: the power when the session began, with the mark of that time. */
   power: power.optional(),

@@ -25,7 +25,7 @@ export function union(a: Ranges, b: Ranges): Ranges {
   return normalize([...a, ...b]);
 }
 
-/** What of `a` is not in `b`. */
+/** The part of `a` that is not in `b`. */
 export function subtract(a: Ranges, b: Ranges): Ranges {
   const rest: Ranges = [];
   let i = 0;
@@ -44,7 +44,7 @@ export function subtract(a: Ranges, b: Ranges): Ranges {
   return rest;
 }
 
-/** What is in both. */
+/** The common part of both. */
 export function intersect(a: Ranges, b: Ranges): Ranges {
   return subtract(a, subtract(a, b));
 }

@@ -24,7 +24,7 @@ export const receipt = z.object({
 });
 export type Receipt = z.infer<typeof receipt>;
 
-/** What a receipt says is covered, as ranges. */
+/** The rows that a receipt covers, as ranges. */
 export function coveredBy(page: Pick<Receipt, 'through' | 'also'>): Ranges {
   const upTo: Range[] = page.through > 0 ? [[1, page.through]] : [];
   return normalize([...upTo, ...page.also]);

@@ -31,7 +31,7 @@ export const resultBody = z.object({
   reason: z.enum(RESULT_REASONS).optional(),
   /** For people: which argument, which value, what to do. */
   detail: z.string().max(500).optional(),
-  /** What was published, after clamping. */
+  /** The published value, after clamping. */
   applied: z.unknown().optional(),
 });
 export type ResultBody = z.infer<typeof resultBody>;

@@ -1,5 +1,5 @@
-// Who may do what at the broker: the one source of the IoT policies, of Mosquitto's access control list and of the demo's broker.
-// Whoever is neither has no right at all: who may publish receipts could make a robot forget an alert.
+// The rights of robot and cloud at the broker: the one source of the IoT policies, of Mosquitto's access control list and of the demo's broker.
+// Other clients have no rights: a client that may publish receipts could make a robot forget an alert.
 import { type Topics, UPWARD } from './topics.ts';
 
 export interface Rights {

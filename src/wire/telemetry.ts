@@ -5,7 +5,7 @@ import { channelName, envelope, sequence, wallTime } from './names.ts';
 export const readingValue = z.union([z.boolean(), z.number(), z.string(), z.null()]);
 export type ReadingValue = z.infer<typeof readingValue>;
 
-/** The fifth element of a reading, there only where it says something. */
+/** The fifth element of a reading, present only if it has a field. */
 export const readingExtra = z.object({
   alert: z.enum(['raised', 'cleared']).optional(),
   incident: z.string().max(64).optional(),
@@ -16,7 +16,7 @@ export const readingExtra = z.object({
 });
 export type ReadingExtra = z.infer<typeof readingExtra>;
 
-/** `[seq, at, channel, value]` and, where it says something, a fifth element. */
+/** `[seq, at, channel, value]` and a fifth element if that has a field. */
 export const reading = z
   .tuple([sequence, wallTime, channelName, readingValue])
   .or(z.tuple([sequence, wallTime, channelName, readingValue, readingExtra]));

@@ -13,7 +13,7 @@ export interface Topics {
 /** IoT Core counts at most 7 slashes in a topic; ours add one. */
 export const TOPIC_PREFIX_PATTERN = /^[A-Za-z0-9_.:-]+(\/[A-Za-z0-9_.:-]+){0,5}$/;
 
-/** @param prefix `elderly_bot`, or `fleet/<thing>` where one broker has several robots. */
+/** @param prefix `elderly_bot`, or `fleet/<thing>` if one broker serves several robots. */
 export function topicsOf(prefix: string): Topics {
   return {
     telemetry: `${prefix}/telemetry`,
