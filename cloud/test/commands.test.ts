@@ -77,7 +77,7 @@ onEachDatabase('commands', (db, another) => {
   const read = async (id: string, token: string): Promise<Record<string, unknown>> =>
     (await api.ask('GET', `/commands/${id}`, { token })).body as Record<string, unknown>;
 
-  test('is published on the robot’s own topic as the contract has it, and followed to its result, whichever instance takes that in', async () => {
+  test('is published on the robot’s own topic in the form of the protocol, and followed to its result, whichever instance takes that in', async () => {
     const thing = await robot();
     const { token } = await api.register(thing);
     const given = await api.ask('POST', '/commands', { token, body: { command: 'buzzer', value: true, ttl_s: 20 } });

@@ -133,7 +133,7 @@ onEachDatabase('ingest', (db, another) => {
     assert.deepEqual(await poisonOf(db(), thing), [{ reason: 'a reading without a seq', text: '["x",5,"gas",true]' }]);
   });
 
-  test('an event or result that has a name but not the contract’s shape is kept raw and counts as committed', async () => {
+  test('an event or result that has a seq but not the fields of the protocol is kept raw and counts as committed', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send(EVENTS, event({ thing }, 1, { kind: 'evicted', of: 'box-0', ranges: [[9, 1]], reason: 'age' }));

@@ -19,7 +19,7 @@ test('instances that start at once on an empty database do each step once', { sk
   });
 });
 
-test('the given tables that stand there already keep their rows', { skip: NO_POSTGRES }, async () => {
+test('inherited tables that exist already keep their rows', { skip: NO_POSTGRES }, async () => {
   await withPostgres(async (open) => {
     const db = open();
     await db.script(`create table users (id serial primary key, phone varchar(20) unique not null,
@@ -58,7 +58,7 @@ onEachDatabase('migrations', (db) => {
     assert.deepEqual(listed.sort(), rows.map(({ name }) => name).sort());
   });
 
-  test('the given tables have the given columns', async () => {
+  test('the inherited tables have the inherited columns', async () => {
     const columns = await db().query<{ line: string }>(
       `select table_name || '.' || column_name || ' ' || data_type || coalesce('(' || character_maximum_length || ')', '') ||
         case is_nullable when 'NO' then ' not null' else '' end as line

@@ -109,7 +109,7 @@ onEachDatabase('retention', (db, another) => {
     assert.deepEqual(await seqsOf(db(), 'readings', thing), []);
   });
 
-  test('the given tables are kept, but where a time is set for them', async () => {
+  test('the inherited tables are kept unless a time is set for them', async () => {
     await db().query(`insert into system_health (power, temperature, created_at) values (1, 1, '2020-01-01')`);
     await db().query(`insert into safety_monitor (gas, fire, fall, stranger, created_at) values ('a', 'b', 'c', 'd', '2020-01-01')`);
     await keep(db(), RETENTION, NOW_MS);

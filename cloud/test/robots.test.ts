@@ -30,7 +30,7 @@ onEachDatabase('robots', (db) => {
     assert.equal((await get(db(), '/telemetry', { publicTelemetry: false })).status, 401);
   });
 
-  test('telemetry fills the given tables: on a change of safety, and once a minute', async () => {
+  test('telemetry fills the inherited tables: on a change of safety, and once a minute', async () => {
     const thing = newThing();
     let nowMs = 1_763_929_000_000;
     const cloud = new Instance(db(), { nowMs: () => nowMs });

@@ -1,4 +1,4 @@
-// The seven given routes as other people's apps speak them, and that being registered opens nothing more.
+// The seven inherited routes as other people's apps use them, and that being registered opens nothing more.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { SignJWT, UnsecuredJWT } from 'jose';

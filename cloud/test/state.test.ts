@@ -5,7 +5,7 @@ import type { Mark, Presence } from '../../src/wire/index.ts';
 import type { FlatState } from '../src/messages/message.ts';
 import { dueRows, FILL_EVERY_MS, type Filled } from '../src/robots/monitors.ts';
 import { type HeldPresence, takePresence } from '../src/robots/presence.ts';
-import { givenChannels, type HeldState, takeState } from '../src/robots/state.ts';
+import { type HeldState, inheritedChannels, takeState } from '../src/robots/state.ts';
 
 const NOTHING: HeldState = { source: null, values: {} };
 const UNFILLED: Filled = { safety: null, safetyMs: null, healthMs: null };
@@ -37,9 +37,9 @@ test('an older outbox’s state is ignored, a channel that is not in the newer o
   assert.equal(second && takeState(second, { outbox: 'b', seq: 2, mark: [2, 11], values: { gas: true } }), null);
 });
 
-test('the open route shows the six given channels and no others', () => {
+test('the open route shows the six inherited channels and no others', () => {
   const values = { temperature: 41.2, mood: 'fine', gas: false, heart_rate: 70, stranger: 'Ann', fire: null };
-  assert.deepEqual(Object.entries(givenChannels(values)), [
+  assert.deepEqual(Object.entries(inheritedChannels(values)), [
     ['gas', false],
     ['fire', null],
     ['stranger', 'Ann'],

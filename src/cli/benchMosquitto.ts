@@ -60,7 +60,7 @@ user root
 `;
 }
 
-/** The contract's rights: the robot speaks upward and hears commands and receipts, the cloud the other way round. */
+/** The robot publishes upward and subscribes to commands and receipts, the cloud the reverse (docs/reference/protocol.md, Rights). */
 function aclOf(thing: string): string {
   const topics = topicsOf('elderly_bot');
   const robot = [...UPWARD.map((room) => `topic write ${topics[room]}`), ...DOWNWARD.map((room) => `topic read ${topics[room]}`)];

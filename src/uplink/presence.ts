@@ -23,7 +23,7 @@ export interface PresenceOptions {
   readonly onAnswer: (topic: string, error: Error | undefined) => void;
 }
 
-/** An acknowledged row without a receipt for so long makes the robot say again which outboxes it has (contract, Receipts). */
+/** After so long without a receipt for an acknowledged row the robot publishes its presence again (docs/reference/protocol.md, Presence). */
 const REPEAT_AFTER_MS = 90_000;
 const REPEAT_AT_MOST_EVERY_MS = 300_000;
 const LOOK_EVERY_MS = 10_000;

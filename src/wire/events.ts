@@ -67,7 +67,7 @@ export const restarted = z.object({
 /** The `typ` of an announcement: nothing else that a robot signs can be taken for one. */
 export const CERTIFICATE_NEXT_TYP = 'elderly-bot-certificate-next+jwt';
 
-/** The next certificate of this robot, said with the key of the one before: a JWS of `{iss, next}` (contract, device auth). */
+/** The robot's next certificate, signed with the key of the current one: a JWS of `{iss, next}` (docs/reference/protocol.md, Device authentication). */
 export const certificateNext = z.object({
   kind: z.literal('certificate_next'),
   announcement: z.string().max(20_000),

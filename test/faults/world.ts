@@ -20,7 +20,7 @@ import { Load, temperatureNumber } from './load.ts';
 const PER_SECOND = 200;
 const DEPTH = 1_000;
 
-/** Rows that no receipt covers are asked for after 90 s and sent again after 60 (contract, Receipts). */
+/** Rows that no receipt covers are asked for after 90 s and sent again after 60 (docs/reference/protocol.md, Receipts). */
 export const CONFIRMED_WITHIN_MS = 240_000;
 /** And a robot that ran on may have asked just before: it asks at most so often. */
 const ASKS_EVERY_MS = 300_000;

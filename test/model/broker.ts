@@ -1,4 +1,4 @@
-// A broker as bad as the contract allows: it loses messages before and after its PUBACK, delivers them twice and out of order, keeps
+// A broker as bad as the protocol allows: it loses messages before and after its PUBACK, delivers them twice and out of order, keeps
 // no session, refuses some for good, and goes away. The robot's real uplink and the real cloud speak through it.
 import { inflateSync } from 'node:zlib';
 import { type Connect, ConnectError, type Link } from '../../src/uplink/index.ts';

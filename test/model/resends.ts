@@ -1,4 +1,4 @@
-// Watches what leaves the robot: no row is sent again sooner than the contract says, nor more often than it can be explained.
+// Watches what leaves the robot: no row is sent again sooner than docs/reference/protocol.md (Receipts) says, nor more often than it can be explained.
 import assert from 'node:assert/strict';
 import type { Mark } from '../../src/wire/index.ts';
 import { inflated } from './broker.ts';

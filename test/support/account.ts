@@ -1,4 +1,4 @@
-// The accounting of the contract over what was seen on disk and what the cloud has: every number an outbox ever gave is
+// The accounting of docs/reference/protocol.md over what was seen on disk and what the cloud has: every number an outbox ever gave is
 // committed, held or declared, once, and says the same everywhere. Pure.
 import { type Ranges, subtract } from '../../src/wire/index.ts';
 

@@ -9,7 +9,7 @@ import { HttpError } from '../http/index.ts';
 import { chainProblem, fingerprintOf } from './certificates.ts';
 import { bearerOf } from './tokens.ts';
 
-/** The longest that a token may be good for (contract, device auth). */
+/** The longest lifetime of a token (docs/reference/protocol.md, Device authentication). */
 export const DEVICE_TOKEN_LIFETIME_S = 300;
 /** How far a robot's clock may be off. One that is further off corrects itself by the answer's Date. */
 export const CLOCK_SKEW_S = 120;

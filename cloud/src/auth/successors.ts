@@ -1,4 +1,4 @@
-// A robot's next certificate, announced with the key of the one it has (contract, device auth), so that nobody has to add it by hand. A
+// A robot's next certificate, announced with the key of the one it has (docs/reference/protocol.md, Device authentication), so that nobody has to add it by hand. A
 // certificate announces one successor, once; what is announced again changes nothing, and gives nothing back that was revoked.
 import { X509Certificate } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify } from 'jose';

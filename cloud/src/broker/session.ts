@@ -24,7 +24,7 @@ const GOODBYE_MS = 1_000;
 const KEEPALIVE_S = 30;
 /** Messages that may wait for their commit at once. IoT Core allows 100, and says so. */
 const RECEIVE_MAXIMUM = 500;
-/** Well over the 100 KiB of the contract; a broker does not deliver what is larger. */
+/** Well above the 100 KiB of a message (docs/reference/protocol.md, Sizes); a broker does not deliver a larger packet. */
 const MAX_PACKET_BYTES = 1024 * 1024;
 /** Answers to a CONNECT: 1 in MQTT 3.1.1, 0x84 in MQTT 5. */
 const UNSUPPORTED_VERSION = new Set([0x01, 0x84]);

@@ -37,7 +37,7 @@ export function refusesData(error: unknown): boolean {
   return typeof code === 'string' && /^(22|23|54)[0-9A-Z]{3}$/.test(code);
 }
 
-/** bigint as a number: every count and millisecond of the contract is a safe integer, and one that is not must not pass. */
+/** bigint as a number: every count and time of the protocol is a safe integer, and any other number is an error. */
 export function safeInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value)) throw new RangeError(`the database gave ${text}, which is no safe integer`);

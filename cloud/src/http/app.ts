@@ -32,7 +32,7 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
     trustProxy: 'loopback',
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // An unknown field is ignored, whatever its name (contract, conventions).
+    // An unknown field is ignored, whatever its name (docs/reference/protocol.md, Conventions).
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'remove',
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },

@@ -1,5 +1,5 @@
 // How long each table keeps its rows. What receipts and the accounting are read from (outboxes) and the alerts stay for ever,
-// and so do the tables that the system's specification gives, unless a time is set for them.
+// and so do the inherited tables (docs/reference/protocol.md), unless a time is set for them.
 import type { Database } from '../database/index.ts';
 import { ROW_TABLES } from '../messages/index.ts';
 import { MONITOR_TABLES } from '../robots/index.ts';

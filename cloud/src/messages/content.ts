@@ -42,7 +42,7 @@ export function whyOf(error: z.ZodError): string {
   return issue ? `${issue.path.join('.') || 'message'}: ${issue.message}` : 'invalid';
 }
 
-/** An event of a kind that a newer robot knows is kept as it is; one of a known kind must be what the contract says. */
+/** An event of an unknown kind, from a newer robot, is kept as it is; an event of a known kind must have the fields of docs/reference/protocol.md. */
 function readEvent(row: unknown, events: EventRow[]): string | null {
   const envelope = eventEnvelope.safeParse(row);
   if (!envelope.success) return whyOf(envelope.error);

@@ -16,7 +16,7 @@ import type { Message, OutboxName } from '../messages/index.ts';
 import { outboxChanges } from './changes.ts';
 import { type Coverage, readCoverage } from './coverage.ts';
 
-/** Alerts of one outbox share a receipt when they come faster than this; the contract allows a second. */
+/** Alerts of one outbox that arrive faster than this share a receipt; docs/reference/protocol.md allows 1 s. */
 const URGENT_EVERY_MS = 500;
 const RETRY_MS = 5_000;
 /** Outboxes in one read of the coverage. */

@@ -1,4 +1,4 @@
-// When the two given tables get a row, and with which words: `safety_monitor` on every change of safety, and both at most
+// When the two inherited tables (docs/reference/protocol.md) get a row, and with which words: `safety_monitor` on every change of safety, and both at most
 // once a minute else, as long as the robot speaks.
 import type { ReadingValue } from '../../../src/wire/index.ts';
 import type { StateValues } from './state.ts';

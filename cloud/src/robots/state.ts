@@ -11,8 +11,8 @@ export interface HeldState {
   readonly values: StateValues;
 }
 
-/** The channels that the system's specification gives; the open route shows no others. */
-export const GIVEN_CHANNELS = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'] as const;
+/** The channels of the inherited interface (docs/reference/protocol.md); the open route shows no others. */
+export const INHERITED_CHANNELS = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'] as const;
 
 /**
  * A channel that the robot hasn't seen since its start is not in its message and keeps its value, as it does for any consumer
@@ -28,7 +28,7 @@ export function takeState(held: HeldState, offered: FlatState): HeldState | null
   return { source: { outbox, seq, mark: latest }, values: { ...held.values, ...values } };
 }
 
-/** Only the given channels, in their order. */
-export function givenChannels(values: StateValues): StateValues {
-  return Object.fromEntries(GIVEN_CHANNELS.flatMap((channel) => (channel in values ? [[channel, values[channel] ?? null]] : [])));
+/** Only the inherited channels, in their order. */
+export function inheritedChannels(values: StateValues): StateValues {
+  return Object.fromEntries(INHERITED_CHANNELS.flatMap((channel) => (channel in values ? [[channel, values[channel] ?? null]] : [])));
 }

@@ -1,4 +1,4 @@
-// One row a robot: its presence, its latest state, and when the two given tables were last filled from it. The rows of a
+// One row a robot: its presence, its latest state, and when the two inherited tables were last filled from it. The rows of a
 // batch are locked, changed in the order of the messages, and written back at once.
 import type { Mark, Power } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/index.ts';

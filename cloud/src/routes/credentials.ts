@@ -1,4 +1,4 @@
-// POST /auth/register and /auth/login: given, and open to everybody. An unknown phone and a wrong password get the same answer in
+// POST /auth/register and /auth/login: inherited (docs/reference/protocol.md), and open to everybody. An unknown phone and a wrong password get the same answer in
 // the same time.
 import { z } from 'zod';
 import type { Tokens } from '../auth/index.ts';
@@ -49,7 +49,7 @@ export function credentialRoutes({ app, db }: Context, options: CredentialOption
         tags: [TAGS.inherited.name],
         summary: 'Register with a phone number and a password',
         security: OPEN,
-        description: 'Opens the given routes. For pictures, alerts and commands the family of a robot has to invite you.',
+        description: 'Opens the inherited routes. For pictures, alerts and commands the family of a robot has to invite you.',
         body: credentials,
         response: { 200: registered, ...errors(400, 413, 415, 422, 429) },
       },

@@ -1,5 +1,5 @@
-// GET and POST /health and /safety: given. The latest row of two given tables, which the robot's telemetry fills too. Which robot a row
-// is of stands beside them; what was reported of none counts for whichever is meant where none is named.
+// GET and POST /health and /safety: inherited (docs/reference/protocol.md). They read the latest row of the two inherited tables, which
+// the robot's telemetry fills too. A table beside each names the robot of a row; a row without a robot counts for the default robot.
 import { z } from 'zod';
 import type { Param, Sql } from '../database/index.ts';
 import { component, errors, TAGS, USER } from '../http/index.ts';

@@ -1,13 +1,14 @@
-// GET /telemetry: given. The latest flat state of the six given channels and nothing else, for everybody unless PUBLIC_TELEMETRY=false.
+// GET /telemetry: inherited (docs/reference/protocol.md). The latest flat state of the six inherited channels and nothing else, for everybody
+// unless PUBLIC_TELEMETRY=false.
 import { z } from 'zod';
 import { readingValue } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/index.ts';
 import { component, errors, HttpError, OPEN, TAGS, USER } from '../http/index.ts';
-import { GIVEN_CHANNELS, givenChannels, type StateValues } from '../robots/index.ts';
+import { INHERITED_CHANNELS, inheritedChannels, type StateValues } from '../robots/index.ts';
 import type { Context } from './context.ts';
 import { thingParameter } from './parameters.ts';
 
-const state = component('Telemetry', z.object(Object.fromEntries(GIVEN_CHANNELS.map((channel) => [channel, readingValue.optional()]))));
+const state = component('Telemetry', z.object(Object.fromEntries(INHERITED_CHANNELS.map((channel) => [channel, readingValue.optional()]))));
 
 export interface TelemetryOptions {
   readonly publicTelemetry: boolean;
@@ -29,7 +30,7 @@ export function telemetryRoutes({ app, db, auth }: Context, { publicTelemetry, d
         response: { 200: state, ...errors(...(publicTelemetry ? [] : [401]), 404, 422) },
       },
     },
-    async ({ query }) => givenChannels(await latestState(db, query.thing ?? defaultThing)),
+    async ({ query }) => inheritedChannels(await latestState(db, query.thing ?? defaultThing)),
   );
 }
 

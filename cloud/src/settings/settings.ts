@@ -19,7 +19,7 @@ export interface Settings extends DatabaseSettings {
   /** 0: any that is free. */
   readonly port: number;
   readonly publicTelemetry: boolean;
-  /** Whose state the given routes show where there are several robots. */
+  /** The robot whose state the inherited routes show if there are several. */
   readonly defaultThing: string | null;
   /** Shortest time between two receipts of one outbox where nothing is urgent. */
   readonly receiptIntervalMs: number;

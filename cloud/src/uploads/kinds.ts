@@ -4,7 +4,7 @@ import { wallTime } from '../../../src/wire/index.ts';
 
 const MIB = 1024 * 1024;
 
-/** Largest object (contract, REST): what is longer comes in slices, each an object of its own. */
+/** Largest object (docs/reference/protocol.md, Uploads). A longer file comes in slices, each an object of its own. */
 export const MAX_OBJECT_BYTES = 20 * MIB;
 
 interface Kind {

@@ -34,7 +34,7 @@ export async function addDevice(sql: Sql, { thing, certificate }: Device): Promi
 
 type ChangedClaims = { readonly [Claim in keyof JWTPayload]?: JWTPayload[Claim] | undefined };
 
-/** A token as the contract has it, but for what is changed. A claim that is undefined is left out. */
+/** A token as in docs/reference/protocol.md (Device authentication), with these changes. A claim that is undefined is left out. */
 export function deviceToken(by: Device, claims: ChangedClaims = {}, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
   const { thing, certificate, key } = by;
   const exp = Math.floor(Date.now() / 1_000) + 240;

@@ -1,4 +1,4 @@
-// What a robot says, in the words of the contract.
+// Messages of a robot as docs/reference/protocol.md describes them.
 import type { Mark, Presence, Range, Reading } from '../../../src/wire/index.ts';
 
 let robots = 0;

@@ -10,7 +10,7 @@ import { after, World, worldMissing } from '../world.ts';
 const KILLED_AFTER_MS = [200, 2_000] as const;
 const AWAY_MS = [0, 1_500] as const;
 const INSTANCES = 2;
-/** Each closing of the books waits for what only a receipt brings to light: 90 s and 60 s of the contract. */
+/** Each closing of the books waits for what only a receipt brings to light: 90 s and 60 s (docs/reference/protocol.md, Receipts). */
 const RUNS_BETWEEN_BOOKS = 20;
 const ASK_AGAIN_MS = 100;
 const DATABASE_BACK_MS = 60_000;
