@@ -1,5 +1,5 @@
-// Joins the parts: broker, ingest, database, receipts, routes. Starts from the database outwards; stops in reverse, so that
-// what was taken from the broker is committed, acknowledged and covered by receipts before its connection goes.
+// The composition root: joins broker, ingest, database, receipts and routes. It starts from the database outwards and stops in reverse,
+// so that messages from the broker are committed, acknowledged and covered by receipts before the connection closes.
 
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
@@ -9,23 +9,23 @@ import { AttemptLimits, Auth, Devices, Passwords, Tokens } from './auth/index.ts
 import { BrokerLink } from './broker/index.ts';
 import { Commands } from './commands/index.ts';
 import type { Database } from './database/index.ts';
-import { BesideSocket, migrate, openDatabase, usable } from './database/index.ts';
+import { DatabaseSocket, migrate, openDatabase, usable } from './database/index.ts';
 import { Refusal } from './errors/index.ts';
 import type { App } from './http/index.ts';
 import { Ingest } from './ingest/index.ts';
-import { keep, Upkeep } from './maintenance/index.ts';
+import { keep, Maintenance } from './maintenance/index.ts';
 import { filtersOf } from './messages/index.ts';
 import { Metrics } from './metrics/index.ts';
 import { Receipts } from './receipts/index.ts';
 import { CLIENT_ID_PREFIX } from './rights/index.ts';
 import { httpServer } from './routes/index.ts';
 import type { Settings } from './settings/index.ts';
-import { changedBy, Wakes } from './stream/index.ts';
+import { ChangeNotifier, changedBy } from './stream/index.ts';
 import { ObjectStore, Uploads } from './uploads/index.ts';
 
-/** Ready waits so long for the first subscription, and no longer: the family can look while the broker is away. */
+/** The start waits this long for the first subscription and no longer: the family can read while the broker is away. */
 const FIRST_SUBSCRIPTION_MS = 5_000;
-/** Of the 10 s that a stop may take. */
+/** A stop may take 10 s in all. */
 const DRAIN_MS = 6_000;
 
 export interface Cloud {
@@ -47,7 +47,7 @@ export async function startCloud(settings: Settings, log: Logger): Promise<Cloud
   }
 }
 
-/** Tables, and the months that rows are about to come for. */
+/** The tables, and partitions for the months of the next rows. */
 async function prepare(db: Database, { retention }: Settings): Promise<number[]> {
   const steps = await migrate(db);
   await keep(db, retention, Date.now());
@@ -60,10 +60,10 @@ export interface Parts {
   stop(): Promise<void>;
 }
 
-/** All of it on an open database, not yet listening to anybody. */
+/** All parts on an open database, without a listening server or a connection to the broker. */
 export async function assemble(db: Database, settings: Settings, log: Logger): Promise<Parts> {
   const metrics = new Metrics(() => link.state === 'subscribed');
-  const wakes = new Wakes(db, log.child({ module: 'stream' }));
+  const notifier = new ChangeNotifier(db, log.child({ module: 'stream' }));
   const receipts = new Receipts({
     db,
     log: log.child({ module: 'receipts' }),
@@ -77,7 +77,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     onCommitted: (messages) => {
       receipts.committed(messages);
       for (const { kind } of messages) metrics.committed(kind);
-      wakes.changed(changedBy(messages));
+      notifier.changed(changedBy(messages));
     },
   });
   const link = new BrokerLink({
@@ -86,7 +86,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     clientId: `${CLIENT_ID_PREFIX}${randomBytes(6).toString('hex')}`,
     filters: filtersOf(settings.patterns),
     take: (incoming) => ingest.take(incoming),
-    room: () => ingest.room(),
+    capacity: () => ingest.capacity(),
     log: log.child({ module: 'broker' }),
   });
   const store = settings.uploads && new ObjectStore(settings.uploads);
@@ -97,7 +97,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
   const passwords = new Passwords();
   const attempts = new AttemptLimits(db, secretKey);
   const devices = new Devices({ db, audience: () => publicOrigin ?? urlOf(app), ca: deviceCa });
-  const upkeep = new Upkeep({
+  const maintenance = new Maintenance({
     db,
     log: log.child({ module: 'maintenance' }),
     retention: settings.retention,
@@ -105,7 +105,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     uploads,
     forgetful: [attempts, devices],
     listening: () => link.state === 'subscribed',
-    onSilence: (changes) => wakes.changed(changes.map(({ thing }) => thing)),
+    onSilence: (changes) => notifier.changed(changes.map(({ thing }) => thing)),
   });
   const app: App = await httpServer({
     db,
@@ -118,20 +118,20 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     corsOrigins,
     publicTelemetry,
     defaultThing,
-    wakes,
+    notifier,
     commands: new Commands({ db, publish: (topic, payload) => link.publish(topic, payload) }),
     uploads,
   });
-  const beside = db.kind === 'pglite' && settings.dataDir !== 'memory:' ? new BesideSocket(db, settings.dataDir) : null;
+  const beside = db.kind === 'pglite' && settings.dataDir !== 'memory:' ? new DatabaseSocket(db, settings.dataDir) : null;
   return {
     app,
     async start() {
       await passwords.prepare();
-      await wakes.start();
+      await notifier.start();
       await listen(app, settings);
       ingest.start();
       link.start();
-      upkeep.start();
+      maintenance.start();
       await beside?.start().catch((error: unknown) => {
         log.warn(
           { event: 'no_socket', reason: messageOf(error) },
@@ -141,13 +141,13 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
       return { url: urlOf(app), subscribed: await link.subscribed(FIRST_SUBSCRIPTION_MS) };
     },
     async stop() {
-      await upkeep.stop();
+      await maintenance.stop();
       await link.leave();
       await ingest.drain(DRAIN_MS);
       await receipts.stop();
       await link.stop();
       await app.close();
-      await wakes.stop();
+      await notifier.stop();
       store?.close();
       await beside?.stop();
       await db.close();

@@ -148,7 +148,7 @@ class Taker {
       clientId: `cloud-${Math.random()}`,
       filters: ['elderly_bot/telemetry', 'elderly_bot/backlog', 'elderly_bot/events'],
       take: (incoming) => this.#note(() => this.taken.push(incoming)),
-      room: () => Promise.resolve(),
+      capacity: () => Promise.resolve(),
       log,
       backoff: { minMs: 20, maxMs: 100 },
     });

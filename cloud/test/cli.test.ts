@@ -13,7 +13,7 @@ import type { Database } from '../src/database/database.ts';
 import { migrate } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
 import { pgliteDatabase } from '../src/database/pglite.ts';
-import { BesideSocket, besidePath } from '../src/database/socket.ts';
+import { DatabaseSocket, socketPathOf } from '../src/database/socket.ts';
 import { VERSION } from '../src/version/index.ts';
 import { cloudCommand, type Said } from './support/commandLine.ts';
 import { NO_POSTGRES } from './support/databases.ts';
@@ -126,12 +126,12 @@ describe('with the database in the process', () => {
 
   describe('beside the cloud that has it', () => {
     let db: Database;
-    let socket: BesideSocket;
+    let socket: DatabaseSocket;
     before(async () => {
       db = await pgliteDatabase(join(folder, 'data'));
       // One that was killed left its own.
-      writeFileSync(besidePath(join(folder, 'data')), '');
-      socket = new BesideSocket(db, join(folder, 'data'));
+      writeFileSync(socketPathOf(join(folder, 'data')), '');
+      socket = new DatabaseSocket(db, join(folder, 'data'));
       await socket.start();
     });
     after(async () => {
@@ -140,7 +140,7 @@ describe('with the database in the process', () => {
     });
 
     test('nobody but its owner may connect', () => {
-      assert.equal(statSync(besidePath(join(folder, 'data'))).mode & 0o777, 0o600);
+      assert.equal(statSync(socketPathOf(join(folder, 'data'))).mode & 0o777, 0o600);
     });
 
     test('members, certificates and times of silence are set by it, and read with their types', async () => {
@@ -167,7 +167,7 @@ describe('with the database in the process', () => {
 
     test('what it refuses is said as without it', async () => {
       const { code, stderr } = await command(`invite +390000000 ${THING}`, env());
-      assert.deepEqual([code, stderr.startsWith('nobody has registered with +390000000 yet')], [1, true]);
+      assert.deepEqual([code, stderr.startsWith('+390000000 is not registered yet')], [1, true]);
       assert.match((await command(`silence nobody 2h`, env())).stderr, /^no robot nobody has spoken yet/);
       const wrong = await command(`silence ${THING} soon`, env());
       assert.deepEqual([wrong.code, wrong.stderr], [2, 'soon: expected a time such as 10m or 2h, or off, or default\n']);
@@ -199,7 +199,7 @@ describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
   test('somebody who has not registered can’t be invited', async () => {
     const { code, stderr } = await command(`invite +390000000 ${THING}`, env());
     assert.equal(code, 1);
-    assert.match(stderr, /^nobody has registered with \+390000000 yet; they register first/);
+    assert.match(stderr, /^\+390000000 is not registered yet: first register it/);
   });
 
   test('invited, a member; revoked, none; and each says what it did', async () => {

@@ -21,7 +21,7 @@ import { checkDatabase } from '../src/doctor/database.ts';
 import { checkInstance, checkOrigin } from '../src/doctor/http.ts';
 import { checkCertificate, checkSettings } from '../src/doctor/settings.ts';
 import { checkStore } from '../src/doctor/store.ts';
-import { type Environment, giveToSdk } from '../src/settings/index.ts';
+import { type Environment, exportToSdk } from '../src/settings/index.ts';
 import { cloudCommand } from './support/commandLine.ts';
 import { NO_POSTGRES } from './support/databases.ts';
 import { BUCKET, findVersitygw, REGION, startVersitygw, type TestStore } from './support/objectStore.ts';
@@ -245,7 +245,7 @@ describe('the bucket', { skip: NO_VERSITYGW }, () => {
     const environment: Environment = { ...none, ...defaults, ...over };
     const before = { ...process.env };
     for (const [name, value] of Object.entries(environment)) if (value === undefined) delete process.env[name];
-    giveToSdk(environment);
+    exportToSdk(environment);
     try {
       return codes(await checkStore(environment));
     } finally {
@@ -323,7 +323,7 @@ test('as a command: a line a finding, the same as JSON, exit code 1 where someth
   assert.equal(said.code, 1);
   assert.match(
     said.stdout,
-    /^ERROR {4}SECRET_KEY has 5 characters: .*; set SECRET_KEY in the environment or in \.env.* \[setting_secret_key\]$/m,
+    /^ERROR {4}SECRET_KEY=\.\.\.: expected at least 32 secret characters .*, not 5; set SECRET_KEY in the environment or in \.env.* \[setting_secret_key\]$/m,
   );
   assert.match(said.stdout, /^ERROR .* nobody listens there; start the broker.* \[broker_refused\]$/m);
   const { checks } = JSON.parse((await cloudCommand(['doctor', '--json'], {}, folder)).stdout) as { checks: Finding[] };

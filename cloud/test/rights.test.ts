@@ -13,7 +13,7 @@ import { cloudPolicy, mosquittoAcl, type Policy, robotPolicy } from '../src/righ
 
 const FOLDER = fileURLToPath(new URL('../aws/policies/', import.meta.url));
 const NO_MOSQUITTO = findMosquitto() === null && 'skipped: Mosquitto is not installed (apt-get install mosquitto)';
-const ROOMS = ['telemetry', 'backlog', 'results', 'events', 'presence', 'commands', 'receipts'] as const;
+const SUFFIXES = ['telemetry', 'backlog', 'results', 'events', 'presence', 'commands', 'receipts'] as const;
 const UP = ['telemetry', 'backlog', 'results', 'events', 'presence'];
 const DOWN = ['commands', 'receipts'];
 const WHO = ['elderly-bot', 'elderly-bot-cloud', 'other-bot', 'stranger'] as const;
@@ -21,7 +21,7 @@ type Who = (typeof WHO)[number];
 
 const PREFIXES = ['elderly_bot', 'fleet/elderly-bot', 'fleet/other-bot', 'fleet', 'fleet/a/b', 'else'];
 const TOPICS = [
-  ...PREFIXES.flatMap((prefix) => ROOMS.map((room) => `${prefix}/${room}`)),
+  ...PREFIXES.flatMap((prefix) => SUFFIXES.map((suffix) => `${prefix}/${suffix}`)),
   'elderly_bot',
   'elderly_bot/telemetry/more',
   'x',
@@ -29,8 +29,8 @@ const TOPICS = [
 
 /** One robot on the prefix of its own: nobody else has anything. */
 const ONE: Readonly<Record<Who, { publish: string[]; hear: string[] }>> = {
-  'elderly-bot': { publish: UP.map((room) => `elderly_bot/${room}`), hear: DOWN.map((room) => `elderly_bot/${room}`) },
-  'elderly-bot-cloud': { publish: DOWN.map((room) => `elderly_bot/${room}`), hear: UP.map((room) => `elderly_bot/${room}`) },
+  'elderly-bot': { publish: UP.map((suffix) => `elderly_bot/${suffix}`), hear: DOWN.map((suffix) => `elderly_bot/${suffix}`) },
+  'elderly-bot-cloud': { publish: DOWN.map((suffix) => `elderly_bot/${suffix}`), hear: UP.map((suffix) => `elderly_bot/${suffix}`) },
   'other-bot': { publish: [], hear: [] },
   stranger: { publish: [], hear: [] },
 };
@@ -59,14 +59,14 @@ describe('AWS IoT policies', () => {
   });
 
   test('a fleet: a robot reaches its own topics, the cloud those of every robot', () => {
-    const own = (rooms: string[]): string[] => rooms.map((room) => `fleet/elderly-bot/${room}`);
+    const own = (suffixes: string[]): string[] => suffixes.map((suffix) => `fleet/elderly-bot/${suffix}`);
     assert.deepEqual(all(fleet.robot, 'iot:Publish', 'topic', 'elderly-bot'), own(UP));
     assert.deepEqual(all(fleet.robot, 'iot:Subscribe', 'topicfilter', 'elderly-bot'), own(DOWN));
     assert.deepEqual(all(fleet.robot, 'iot:Receive', 'topic', 'elderly-bot'), own(DOWN));
-    for (const room of UP) {
-      assert.ok(may(fleet.cloud, 'iot:Subscribe', 'topicfilter', `$share/ingest/fleet/+/${room}`));
-      assert.ok(may(fleet.cloud, 'iot:Receive', 'topic', `fleet/other-bot/${room}`));
-      assert.ok(!may(fleet.cloud, 'iot:Publish', 'topic', `fleet/other-bot/${room}`));
+    for (const suffix of UP) {
+      assert.ok(may(fleet.cloud, 'iot:Subscribe', 'topicfilter', `$share/ingest/fleet/+/${suffix}`));
+      assert.ok(may(fleet.cloud, 'iot:Receive', 'topic', `fleet/other-bot/${suffix}`));
+      assert.ok(!may(fleet.cloud, 'iot:Publish', 'topic', `fleet/other-bot/${suffix}`));
     }
     for (const filter of ['#', 'fleet/#', '+/+', '$share/ingest/#', '$share/ingest/fleet/+/commands']) {
       assert.ok(!may(fleet.cloud, 'iot:Subscribe', 'topicfilter', filter), filter);
@@ -164,7 +164,8 @@ describe('Mosquitto under the access control list', { skip: NO_MOSQUITTO }, () =
   });
 
   test('a fleet: each robot its own topics, the cloud all of them', async (t) => {
-    const of = (rooms: string[], ...names: string[]): string[] => names.flatMap((name) => rooms.map((room) => `fleet/${name}/${room}`));
+    const of = (suffixes: string[], ...names: string[]): string[] =>
+      names.flatMap((name) => suffixes.map((suffix) => `fleet/${name}/${suffix}`));
     const both = ['elderly-bot', 'other-bot'];
     assert.deepEqual(await asked(t, mosquittoAcl({ prefix: 'fleet/+', thing: 'unused' })), {
       'elderly-bot': { publish: of(UP, 'elderly-bot'), hear: of(DOWN, 'elderly-bot') },

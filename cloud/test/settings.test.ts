@@ -98,8 +98,8 @@ test('an endpoint is a host, a host with port or an mqtts address; without TLS o
 });
 
 test('a pattern’s plus is the robot’s name, and there is one at most', () => {
-  assert.deepEqual(placeOf(['elderly_bot', 'fleet/+'], 'fleet/r2/backlog'), { prefix: 'fleet/r2', room: 'backlog', thing: 'r2' });
-  assert.deepEqual(placeOf(['elderly_bot', 'fleet/+'], 'elderly_bot/events'), { prefix: 'elderly_bot', room: 'events', thing: null });
+  assert.deepEqual(placeOf(['elderly_bot', 'fleet/+'], 'fleet/r2/backlog'), { prefix: 'fleet/r2', suffix: 'backlog', thing: 'r2' });
+  assert.deepEqual(placeOf(['elderly_bot', 'fleet/+'], 'elderly_bot/events'), { prefix: 'elderly_bot', suffix: 'events', thing: null });
   for (const topic of ['fleet/r2/x/backlog', 'fleet/backlog', 'elderly_bot/commands', 'backlog', '/backlog']) {
     assert.equal(placeOf(['elderly_bot', 'fleet/+'], topic), null, topic);
   }

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import type { Mark } from '../../src/wire/index.ts';
 import { listAlerts } from '../src/alerts/alerts.ts';
 import { checkSilence, GAP_MS, ROBOT_SILENT, setSilence } from '../src/alerts/silence.ts';
-import { Upkeep } from '../src/maintenance/maintenance.ts';
+import { Maintenance } from '../src/maintenance/maintenance.ts';
 import { DEFAULT_RETENTION } from '../src/settings/retention.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
@@ -191,7 +191,7 @@ onEachDatabase('silence', (db, another) => {
   test('the timer tells, and looks only while messages reach this instance', async () => {
     const thing = await spoken(HOUR_MS);
     let listening = false;
-    const upkeep = (): Upkeep => new Upkeep(options);
+    const maintenance = (): Maintenance => new Maintenance(options);
     const told: string[] = [];
     let wake = (): void => {};
     const options = {
@@ -208,13 +208,13 @@ onEachDatabase('silence', (db, another) => {
       },
       silenceEveryMs: 5,
     };
-    const deaf = upkeep();
+    const deaf = maintenance();
     deaf.start();
     await db().query('select pg_sleep(0.1)');
     await deaf.stop();
     assert.deepEqual(await states(thing), []);
     listening = true;
-    const hearing = upkeep();
+    const hearing = maintenance();
     const first = new Promise<void>((resolve) => {
       wake = resolve;
     });

@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { listAlerts, markSeen } from '../src/alerts/alerts.ts';
 import { revoke } from '../src/auth/members.ts';
 import type { Database } from '../src/database/database.ts';
-import { changedBy, Wakes } from '../src/stream/changeNotifier.ts';
+import { ChangeNotifier, changedBy } from '../src/stream/changeNotifier.ts';
 import { events } from '../src/stream/events.ts';
 import { Api } from './support/api.ts';
 import { onEachDatabase, onPostgres } from './support/databases.ts';
@@ -25,7 +25,7 @@ onEachDatabase('the stream', (db, another) => {
   let api: Api;
   let url = '';
   /** Of another instance: it shares nothing with the API's but the database. */
-  let wakes: Wakes;
+  let notifier: ChangeNotifier;
   let cloud: Instance;
   let marks = 0;
 
@@ -33,14 +33,14 @@ onEachDatabase('the stream', (db, another) => {
     api = await Api.open(db(), { stream: { heartbeatMs: BEAT_MS, limits: { all: 100, perUser: 3 } } });
     url = await api.app.listen({ host: '127.0.0.1', port: 0 });
     const other = another();
-    wakes = new Wakes(other, pino({ level: 'silent' }));
-    await wakes.start();
-    cloud = new Instance(other, { onCommitted: (messages) => wakes.changed(changedBy(messages)) });
+    notifier = new ChangeNotifier(other, pino({ level: 'silent' }));
+    await notifier.start();
+    cloud = new Instance(other, { onCommitted: (messages) => notifier.changed(changedBy(messages)) });
   });
   after(async () => {
     await cloud.stop();
     await api.close();
-    await wakes.stop();
+    await notifier.stop();
   });
 
   const say = (thing: string, rows: unknown[], state: Record<string, unknown> = {}): Promise<void> =>
@@ -127,7 +127,7 @@ onEachDatabase('the stream', (db, another) => {
       },
     };
     const stopping = new AbortController();
-    const stream = events({ db: counting, wakes, thing, since: null, allowed: () => Promise.resolve(true), signal: stopping.signal });
+    const stream = events({ db: counting, notifier, thing, since: null, allowed: () => Promise.resolve(true), signal: stopping.signal });
     await stream.next();
     await say(thing, [raised(1)], { fall: true });
     const first = await stream.next();
@@ -242,9 +242,9 @@ onPostgres('a moment', (db, another) => {
     await cloud.stop();
     const [second, first] = await listAlerts(db(), { thing, limit: 2 });
     const stopping = new AbortController();
-    const wakes = new Wakes(db(), pino({ level: 'silent' }));
+    const notifier = new ChangeNotifier(db(), pino({ level: 'silent' }));
     const streamed = (since: string | null) =>
-      events({ db: db(), wakes, thing, since, allowed: () => Promise.resolve(true), signal: stopping.signal });
+      events({ db: db(), notifier, thing, since, allowed: () => Promise.resolve(true), signal: stopping.signal });
     const next = async (since: string | null): Promise<string> => {
       const stream = streamed(since);
       await stream.next();

@@ -1,5 +1,5 @@
-// What the family does with alerts: sees them, acknowledges them. Each is done once for all instances, and doing it again
-// changes nothing: the first acknowledgement stands.
+// The family sees and acknowledges alerts. Each step counts once for all instances, and repeating it changes nothing: the first
+// acknowledgement stands.
 import type { Database, Sql } from '../database/index.ts';
 
 export type AlertState = 'committed' | 'seen' | 'acknowledged' | 'resolved';
@@ -9,10 +9,10 @@ export interface Alert {
   readonly id: number;
   readonly thing: string;
   readonly incident: string;
-  /** What raised it: a channel, or `robot_silent`. */
+  /** The channel that raised it, or `robot_silent`. */
   readonly channel: string;
   readonly value: unknown;
-  /** The furthest that it got; `raised` is the robot's alone, before its row is here. */
+  /** The latest state reached. `raised` exists on the robot only, before its row arrives. */
   readonly state: AlertState;
   readonly raised_at: number | null;
   readonly committed_at: number;
@@ -20,13 +20,13 @@ export interface Alert {
   readonly acknowledged_at: number | null;
   readonly acknowledged_by: number | null;
   readonly resolved_at: number | null;
-  /** Who saw it, and when first. */
+  /** The users who saw it, each with the time of the first view. */
   readonly seen_by: readonly { readonly user_id: number; readonly at: number }[];
 }
 
 export interface AlertQuery {
   readonly thing: string;
-  /** At most so many. */
+  /** At most this many. */
   readonly limit: number;
   /** Only those older than this alert's id; null: from the newest. */
   readonly before?: number | null;
@@ -58,17 +58,17 @@ export function readAlerts(sql: Sql, ids: readonly number[]): Promise<Alert[]> {
   return sql.query<Alert>(`select ${COLUMNS} from alerts a where a.id = any($1::bigint[]) order by a.id desc`, [ids]);
 }
 
-/** Notes that `userId` has these alerts before their eyes. @returns whether any was not seen by anybody before. */
+/** Records that `userId` has seen these alerts. @returns whether this is the first view of any of them. */
 export function markSeen(db: Database, ids: readonly number[], userId: number): Promise<boolean> {
-  return db.transaction((sql) => see(sql, ids, userId));
+  return db.transaction((sql) => recordViews(sql, ids, userId));
 }
 
-/** Whoever acknowledges has also seen it. @returns the alert as it is then, or null where this robot has none of that id. */
+/** Acknowledging an alert also counts as seeing it. @returns the updated alert; null if this robot has no alert with that id. */
 export async function acknowledgeAlert(db: Database, thing: string, id: number, userId: number): Promise<Alert | null> {
   return db.transaction(async (sql) => {
     const alert = await readAlert(sql, id);
     if (alert?.thing !== thing) return null;
-    await see(sql, [id], userId);
+    await recordViews(sql, [id], userId);
     await sql.query(
       `update alerts set acknowledged_at = clock_timestamp(), acknowledged_by = $2 where id = $1 and acknowledged_at is null`,
       [id, userId],
@@ -77,7 +77,7 @@ export async function acknowledgeAlert(db: Database, thing: string, id: number, 
   });
 }
 
-async function see(sql: Sql, ids: readonly number[], userId: number): Promise<boolean> {
+async function recordViews(sql: Sql, ids: readonly number[], userId: number): Promise<boolean> {
   if (ids.length === 0) return false;
   await sql.query(
     `insert into alert_views (alert_id, user_id) select a.id, $2 from alerts a where a.id = any($1::bigint[]) on conflict do nothing`,

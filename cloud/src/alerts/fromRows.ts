@@ -1,5 +1,5 @@
-// Alerts from the robot's own rows. The row that raises an alert and the one that clears it may come twice, in either order and
-// through two instances: each fills in its own time, and what is filled in stays.
+// Alerts from the robot's own rows. The row that raises an alert and the row that clears it may arrive twice, in either order and
+// through two instances: each fills in its own time, and a time that is set stays.
 import type { Reading } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/index.ts';
 import { storableJson, storableText } from '../database/index.ts';
@@ -13,7 +13,7 @@ interface Change extends OutboxName {
   resolvedAt: number | null;
 }
 
-/** An end without the name of what it ends. */
+/** A cleared alert whose row does not name the incident. */
 interface NamelessEnd {
   readonly thing: string;
   readonly channel: string;
@@ -24,7 +24,7 @@ export async function recordAlerts(sql: Sql, messages: readonly RowsMessage[]): 
   const changes = new Map<string, Change>();
   const ends: NamelessEnd[] = [];
   for (const { names, readings } of messages.filter(({ alert }) => alert)) {
-    for (const reading of readings) note(names, reading, changes, ends);
+    for (const reading of readings) collect(names, reading, changes, ends);
   }
   if (changes.size > 0) await write(sql, [...changes.values()]);
   for (const { thing, channel, at } of ends) {
@@ -36,7 +36,7 @@ export async function recordAlerts(sql: Sql, messages: readonly RowsMessage[]): 
   }
 }
 
-function note({ thing, outbox }: OutboxName, reading: Reading, changes: Map<string, Change>, ends: NamelessEnd[]): void {
+function collect({ thing, outbox }: OutboxName, reading: Reading, changes: Map<string, Change>, ends: NamelessEnd[]): void {
   const [seq, at, channel, value, extra] = reading;
   if (extra?.alert === undefined) return;
   const raised = extra.alert === 'raised';

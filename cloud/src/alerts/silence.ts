@@ -1,23 +1,23 @@
-// Raises `robot_silent` for a robot that was not heard for longer than it may be, and resolves it when it is heard again. All it
-// knows is in the database, so a restart forgets nothing; one instance acts at a time, by the row lock of `watch`. While nobody
-// listened, because all instances or the database were away, no robot is called silent: its silence counts from the return.
+// Raises `robot_silent` for a robot that was silent for longer than its limit, and resolves it when the robot is heard again. All state
+// is in the database, so a restart forgets nothing; the row lock of `watch` lets one instance act at a time. While no instance listened
+// (all instances or the database were away) no robot counts as silent: its silence counts from their return.
 import type { Database, Sql } from '../database/index.ts';
 import { type SilentRobot, whySilent } from './whySilent.ts';
 
 export const ROBOT_SILENT = 'robot_silent';
 
-/** So many of its own intervals may be silent: one message may be late, or lost and sent again. */
+/** A robot may be silent for this many of its own intervals: one message may be late, or lost and sent again. */
 const INTERVALS = 2;
-/** A robot that speaks more rarely than this (ms) is a silent one, whatever it says of itself. */
+/** A robot that reports more rarely than this (ms) counts as silent, whatever interval it announces. */
 const MAX_EVERY_MS = 86_400_000;
 
-/** The newest rows of a robot among which its battery's last reading is looked for. */
+/** The last battery reading is searched for among this many newest rows of a robot. */
 const LAST_ROWS = 20_000;
 
-/** Looks further apart than this (ms) mean that nobody listened in between. */
+/** Checks further apart than this (ms) mean that no instance listened in between. */
 export const GAP_MS = 120_000;
 
-/** Not heard for too long, and no alert yet. */
+/** Silent for too long, without an alert yet. */
 interface NewlySilent extends SilentRobot {
   readonly thing: string;
   readonly incident: string;
@@ -31,9 +31,9 @@ export interface SilenceChange {
 }
 
 /**
- * Called every few seconds by an instance that is subscribed at the broker; one that is not can't know who is silent.
- * @param afterMs how long a robot may be silent that has no `silent_after_ms` of its own; 0: for ever. One that says that it speaks more
- * rarely may be silent for longer.
+ * Called every few seconds by an instance that is subscribed at the broker; any other instance can't know which robots are silent.
+ * @param afterMs the limit for robots without a `silent_after_ms` of their own; 0: no limit. A robot that announces a longer telemetry
+ * interval may be silent for longer.
  */
 export async function checkSilence(db: Database, afterMs: number): Promise<SilenceChange[]> {
   return db.transaction(async (sql) => {
@@ -81,7 +81,7 @@ function raise(sql: Sql, silent: readonly NewlySilent[]): Promise<{ id: number; 
   );
 }
 
-/** @param afterMs how long this robot may be silent; 0: for ever; null: as long as any other. @returns false where it is unknown. */
+/** @param afterMs the limit for this robot; 0: no limit; null: the default. @returns false if the robot is unknown. */
 export async function setSilence(sql: Sql, thing: string, afterMs: number | null): Promise<boolean> {
   const rows = await sql.query('update robots set silent_after_ms = $2 where thing = $1 returning thing', [thing, afterMs]);
   return rows.length > 0;

@@ -1,18 +1,18 @@
-// Why a robot is probably silent, in a sentence for its family: by what its latest presence, or its last will, says of itself, and its
-// battery's last reading.
+// A sentence for the family: why a robot is probably silent. It is derived from the latest presence or last will and the last
+// reading of the battery.
 import type { Power } from '../../../src/wire/index.ts';
 
 export interface SilentRobot {
   readonly online: boolean;
-  /** Why it went, where it said so: `stopped`. */
+  /** The reason that the robot gave when it left, such as `stopped`; null: it gave no reason. */
   readonly reason: string | null;
-  /** Null: not known, as of a robot without a battery, or of an older version. */
+  /** Null: not known, as for a robot without a battery or of an older version. */
   readonly power: Power | null;
-  /** The last reading of its battery, which may be later. */
+  /** The last reading of its battery, which may be later than `power`. */
   readonly battery: { readonly percent: number; readonly at: number } | null;
 }
 
-/** Pure. A low battery goes first: before it is empty a robot may well be shut down in order. */
+/** Pure. A low battery is checked first, because a robot may be shut down in order before its battery is empty. */
 export function whySilent({ online, reason, power, battery: read }: SilentRobot): string {
   const said = power && { percent: power.battery, at: power.at };
   const latest = said && read ? (read.at > said.at ? read : said) : (said ?? read);
@@ -24,7 +24,7 @@ export function whySilent({ online, reason, power, battery: read }: SilentRobot)
   return `its network, or its power, was cut${notThat}`;
 }
 
-/** Whoever shows it can say it in a time zone of their own by the times in the alert's value. */
+/** In UTC. A client can show its own time zone from the times in the alert's value. */
 function timeOf(at: number): string {
   const time = new Date(at);
   return Number.isNaN(time.getTime()) ? 'a time unknown' : `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;

@@ -1,4 +1,4 @@
-// What routes ask about whoever calls: which user, which robot of theirs, which device. One door to the files beside it.
+// The caller of a route: which user, which of the user's robots, or which device.
 import type { FastifyRequest } from 'fastify';
 import type { Database } from '../database/index.ts';
 import type { Devices } from './devices.ts';
@@ -17,7 +17,7 @@ export class Auth {
   readonly #options: AuthOptions;
   readonly #users = new WeakMap<FastifyRequest, Bearer>();
   readonly #things = new WeakMap<FastifyRequest, string>();
-  /** For a route's `onRequest`, so that it comes before the body is even read. */
+  /** For a route's `onRequest`: it runs before the body is read. */
   readonly user: Hook;
   /** The same for a robot. */
   readonly device: Hook;
@@ -34,24 +34,24 @@ export class Auth {
     };
   }
 
-  /** Of a route with {@link user}. */
+  /** The user's id, in a route with {@link user}. */
   userOf(request: FastifyRequest): number {
     return this.#bearerOf(request).userId;
   }
 
-  /** Until when the token of {@link userOf} is good, in milliseconds since 1970. */
+  /** When the token of {@link userOf} expires, in milliseconds since 1970. */
   expiresMs(request: FastifyRequest): number {
     return this.#bearerOf(request).expiresMs;
   }
 
-  /** Of a route with {@link device}. */
+  /** The robot's thing name, in a route with {@link device}. */
   thingOf(request: FastifyRequest): string {
     const thing = this.#things.get(request);
     if (thing === undefined) throw new Error('this route asks for no device');
     return thing;
   }
 
-  /** The robot that the user of this request means and is a member of. @throws HttpError 403 or 422. */
+  /** The named robot, or the user's only robot. @throws HttpError 403 for a robot of others, 422 if the name is needed. */
   robotOf(request: FastifyRequest, named: string | undefined): Promise<string> {
     return memberRobot(this.#options.db, this.userOf(request), named);
   }

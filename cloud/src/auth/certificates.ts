@@ -1,4 +1,4 @@
-// Robots' certificates: which the cloud knows, and whether one comes from a CA.
+// The robots' certificates: the known certificates, and chains to a CA.
 import { createHash, X509Certificate } from 'node:crypto';
 import type { Sql } from '../database/index.ts';
 
@@ -7,7 +7,7 @@ export function fingerprintOf({ raw }: X509Certificate): string {
   return createHash('sha256').update(raw).digest('base64url');
 }
 
-/** @param chain the device's own certificate first. @returns what is wrong with it; null where it leads to `ca`. */
+/** @param chain the device's own certificate first. @returns the problem; null if the chain leads to `ca`. */
 export function chainProblem(chain: readonly X509Certificate[], ca: X509Certificate, nowMs: number): string | null {
   // A chain may end with the CA itself, which proves nothing.
   const own = chain.filter((certificate, i) => i === 0 || !certificate.raw.equals(ca.raw));
@@ -21,7 +21,7 @@ export function chainProblem(chain: readonly X509Certificate[], ca: X509Certific
   return null;
 }
 
-/** Also gives a revoked one back. @returns its fingerprint, or null where another robot has it. */
+/** Also restores a revoked certificate. @returns its fingerprint; null if it belongs to another robot. */
 export async function addCertificate(sql: Sql, thing: string, pem: string): Promise<string | null> {
   const certificate = new X509Certificate(pem);
   const rows = await sql.query<{ fingerprint: string }>(
@@ -32,7 +32,7 @@ export async function addCertificate(sql: Sql, thing: string, pem: string): Prom
   return rows[0]?.fingerprint ?? null;
 }
 
-/** Also one that the cloud has never seen: it may come with a chain. @returns its fingerprint. */
+/** Also takes a certificate that the cloud has never seen, since it may arrive with a chain. @returns its fingerprint. */
 export async function revokeCertificate(sql: Sql, thing: string, pem: string): Promise<string> {
   const certificate = new X509Certificate(pem);
   const fingerprint = fingerprintOf(certificate);

@@ -11,26 +11,26 @@ import { bearerOf } from './tokens.ts';
 
 /** The longest lifetime of a token (docs/reference/protocol.md, Device authentication). */
 export const DEVICE_TOKEN_LIFETIME_S = 300;
-/** How far a robot's clock may be off. One that is further off corrects itself by the answer's Date. */
+/** A robot's clock may be off by this much. A robot that is further off corrects its clock by the answer's Date. */
 export const CLOCK_SKEW_S = 120;
-/** An x5c of more certificates is not looked at. */
+/** An x5c with more certificates is refused. */
 const MAX_CHAIN = 5;
 const ALGORITHMS = ['ES256', 'RS256'];
-/** Read certificates that are kept: reading one, and making its key ready to verify, takes longer than the rest. */
+/** Size of the cache of parsed certificates: parsing one and preparing its key takes longer than the rest of a check. */
 const KEPT_CERTIFICATES = 1_000;
 const JTI = /^[\x21-\x7e]{8,128}$/;
 
-/** What the database says of who signed. */
+/** The signer according to the database. */
 interface Standing {
   readonly thing: string | null;
   readonly isRevoked: boolean;
-  /** The token was not used before. */
+  /** Whether the token was not used before. */
   readonly isFresh: boolean;
 }
 
 export interface DevicesOptions {
   readonly db: Database;
-  /** What a token must be for: PUBLIC_ORIGIN. */
+  /** The `aud` of a token: PUBLIC_ORIGIN. */
   readonly audience: () => string;
   /** The CA of DEVICE_CA; null: only known fingerprints count. */
   readonly ca: X509Certificate | null;
@@ -40,7 +40,7 @@ export interface DevicesOptions {
 interface Claimed {
   readonly fingerprint: string;
   readonly certificate: X509Certificate;
-  /** By its own name, where only its chain speaks for it. */
+  /** The thing name in the certificate, if only its chain proves it; else null. */
   readonly named: string | null;
 }
 
@@ -60,7 +60,7 @@ export class Devices {
     const payload = await this.#verify(token, claimed.certificate);
     const { jti = '' } = payload;
     if (!JTI.test(jti)) throw refused('jti must be 8 to 128 printable characters');
-    const { thing, isRevoked, isFresh } = await this.#use(claimed, jti, (payload.exp ?? 0) + CLOCK_SKEW_S);
+    const { thing, isRevoked, isFresh } = await this.#consume(claimed, jti, (payload.exp ?? 0) + CLOCK_SKEW_S);
     if (isRevoked) throw refused('this certificate is revoked');
     if (thing === null) throw unknown();
     if (payload.iss !== thing || payload.sub !== thing) throw refused(`iss and sub must be ${thing}, whose certificate this is`);
@@ -68,7 +68,7 @@ export class Devices {
     return thing;
   }
 
-  /** Deletes what can't be replayed any more. */
+  /** Deletes the used tokens that can't be replayed any more. */
   async forget(): Promise<void> {
     await this.#options.db.query(`delete from device_tokens where forget_at < clock_timestamp() - interval '10 minutes'`);
   }
@@ -102,8 +102,8 @@ export class Devices {
     return certificate;
   }
 
-  /** Uses up a token whose signature is good; in one statement, since somebody waits to see what happened. */
-  async #use({ fingerprint, named }: Claimed, jti: string, forgetAtS: number): Promise<Standing> {
+  /** Marks a token with a good signature as used. One statement, because somebody waits for the picture of an incident. */
+  async #consume({ fingerprint, named }: Claimed, jti: string, forgetAtS: number): Promise<Standing> {
     const [standing] = await this.#options.db.query<Standing>(
       `with device as (select thing, revoked_at is not null as revoked from device_certificates where fingerprint = $1),
         holder as (select coalesce((select thing from device), $2) as thing, coalesce((select revoked from device), false) as revoked),

@@ -1,5 +1,5 @@
-// How often somebody may try, counted in the database, so that several instances count together and a restart forgets nothing.
-// A window begins with the first try and ends by the database's clock.
+// Rate limits of logins and registrations, counted in the database, so that several instances count together and a restart forgets
+// nothing. A window begins with the first try and ends by the database's clock.
 import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Database } from '../database/index.ts';
@@ -15,7 +15,7 @@ export interface AuthLimits {
   readonly perAddress: Limit;
 }
 
-/** An address may be a whole family's, or a mobile network's. */
+/** An address may be shared by a whole family or a mobile network. */
 export const LOGIN_LIMITS: AuthLimits = { perPhone: { tries: 10, windowS: 900 }, perAddress: { tries: 60, windowS: 900 } };
 export const REGISTER_LIMITS: AuthLimits = { perPhone: { tries: 5, windowS: 3_600 }, perAddress: { tries: 20, windowS: 3_600 } };
 
@@ -28,7 +28,7 @@ export class AttemptLimits {
     this.#secretKey = secretKey;
   }
 
-  /** Counts a try. @throws HttpError 429 where it is one too many, with the time until the next. */
+  /** Counts a try. @throws HttpError 429 above the limit, with the time until the next try. */
   async count(what: 'login' | 'register', phone: string, address: string, limits: AuthLimits): Promise<void> {
     const [phones, addresses] = [limits.perPhone, limits.perAddress];
     const rows = await this.#db.query<{ name: string; count: number; wait_s: number }>(COUNT, [
@@ -43,7 +43,7 @@ export class AttemptLimits {
     throw new HttpError(429, `too many tries; the next in ${waitS} s`, waitS);
   }
 
-  /** Deletes what no longer counts. */
+  /** Deletes the windows that have ended. */
   async forget(): Promise<void> {
     await this.#db.query(`delete from attempts where resets_at < clock_timestamp() - interval '1 hour'`);
   }
@@ -53,7 +53,7 @@ export class AttemptLimits {
   }
 }
 
-/** In order of name, as every instance does, so that two can't wait for each other. */
+/** Every instance locks in order of name, so that two instances can't wait for each other. */
 const COUNT = `
 insert into attempts as a (name, count, resets_at)
 select n.name, 1, clock_timestamp() + n.window_s * interval '1 s' from unnest($1::text[], $2::int[]) as n(name, window_s) order by n.name
@@ -62,7 +62,7 @@ on conflict (name) do update set
   resets_at = case when a.resets_at <= clock_timestamp() then excluded.resets_at else a.resets_at end
 returning name, count, ceil(extract(epoch from resets_at - clock_timestamp()))::int as wait_s`;
 
-/** Whoever has an IPv6 address has at least 2^64 of them. */
+/** An IPv6 client usually controls a /64 network, so the network counts, not the address. */
 function networkOf(address: string): string {
   if (isIP(address) !== 6) return address;
   const [head = '', tail] = address.split('::');

@@ -1,4 +1,4 @@
-// Users, and which robots they are members of. Registration is open and gives none; only an invitation does.
+// Users and their memberships. Registration is open to everybody and gives no membership; only an invitation does.
 import type { Sql } from '../database/index.ts';
 import { HttpError } from '../http/index.ts';
 
@@ -12,7 +12,7 @@ export async function findUser(sql: Sql, phone: string): Promise<User | null> {
   return user ?? null;
 }
 
-/** @returns the id, or null where the phone is registered already. */
+/** @returns the id; null if the phone is registered already. */
 export async function addUser(sql: Sql, phone: string, hashedPassword: string): Promise<number | null> {
   const [user] = await sql.query<{ id: number }>(
     'insert into users (phone, hashed_password) values ($1, $2) on conflict (phone) do nothing returning id',
@@ -21,7 +21,7 @@ export async function addUser(sql: Sql, phone: string, hashedPassword: string): 
   return user?.id ?? null;
 }
 
-/** @throws HttpError 401 where the user of a token is no longer there. */
+/** @throws HttpError 401 if the user of a token no longer exists. */
 export async function requireUser(sql: Sql, userId: number): Promise<void> {
   const rows = await sql.query('select 1 from users where id = $1', [userId]);
   if (rows.length === 0) throw new HttpError(401, 'the token is not valid; log in again');
@@ -32,11 +32,11 @@ export async function robotsOf(sql: Sql, userId: number): Promise<string[]> {
   return rows.map(({ thing }) => thing);
 }
 
-/** The robot that a member means: the one named, else the only one they have. @throws HttpError 403 or 422. */
+/** The named robot, else the user's only robot. @throws HttpError 403 or 422. */
 export async function memberRobot(sql: Sql, userId: number, named: string | undefined): Promise<string> {
   const things = await robotsOf(sql, userId);
   if (named !== undefined) {
-    // The same answer for a robot that is not there: a stranger learns no names.
+    // The same answer for a robot that does not exist: a stranger learns no names.
     if (!things.includes(named)) throw new HttpError(403, `you are no member of ${named}; its family has to invite you`);
     return named;
   }
@@ -46,7 +46,7 @@ export async function memberRobot(sql: Sql, userId: number, named: string | unde
   return only;
 }
 
-/** @returns false where nobody has registered with this phone. */
+/** @returns false if no user is registered with this phone. */
 export async function invite(sql: Sql, phone: string, thing: string): Promise<boolean> {
   const user = await findUser(sql, phone);
   if (!user) return false;

@@ -1,13 +1,13 @@
-// Keeps one session with the broker alive: MQTT 5 first, 3.1.1 where the broker refuses 5; after a failure the next try
-// waits, longer each time.
+// Keeps one session with the broker alive: MQTT 5 first, 3.1.1 if the broker refuses 5. Each failure makes the wait before the next
+// try longer.
 
 import type { Logger } from 'pino';
 import { type BackoffLimits, backoffMs, messageOf, wait } from '../../../src/base/index.ts';
 import { type ProtocolVersion, Session, type SessionOptions } from './session.ts';
 
-/** One CONNECT a second is what AWS IoT Core takes from a client. */
+/** AWS IoT Core takes one CONNECT a second from a client. */
 const RECONNECT: BackoffLimits = { minMs: 1_000, maxMs: 60_000 };
-/** A session that held for so long was a good one: the next failure begins to count anew. */
+/** After a session that lasted this long the failures count from 0 again. */
 const GOOD_SESSION_MS = 30_000;
 
 export interface LinkOptions extends SessionOptions {
@@ -40,7 +40,7 @@ export class BrokerLink {
     return this.#state;
   }
 
-  /** Resolves when the first subscription stands, or after `timeoutMs`. */
+  /** Resolves when the first subscription is in place, or after `timeoutMs`. */
   async subscribed(timeoutMs: number): Promise<boolean> {
     if (this.#state === 'connecting') {
       await new Promise<void>((resolve) => {
@@ -59,7 +59,7 @@ export class BrokerLink {
     await this.#session.publish(topic, payload);
   }
 
-  /** Takes no more messages; what was taken can still be acknowledged until {@link stop}. */
+  /** Takes no more messages. Messages that were taken can still be acknowledged until {@link stop}. */
   async leave(): Promise<void> {
     this.#stop.abort();
     await this.#session?.leave();
@@ -76,8 +76,8 @@ export class BrokerLink {
     const { backoff = RECONNECT, random = Math.random } = this.#options;
     while (!this.#stop.signal.aborted) {
       const startedMs = performance.now();
-      const version = await this.#once(5);
-      if (version === 'refused') await this.#once(4);
+      const version = await this.#runSession(5);
+      if (version === 'refused') await this.#runSession(4);
       this.#session = null;
       this.#state = 'connecting';
       if (performance.now() - startedMs > GOOD_SESSION_MS) this.#failures = 0;
@@ -87,7 +87,7 @@ export class BrokerLink {
   }
 
   /** One session to its end. */
-  async #once(version: ProtocolVersion): Promise<'ended' | 'refused'> {
+  async #runSession(version: ProtocolVersion): Promise<'ended' | 'refused'> {
     const { log } = this.#options;
     const session = new Session(this.#options, version);
     this.#session = session;
@@ -100,12 +100,12 @@ export class BrokerLink {
     }
     await session.closed();
     if (session.refusedVersion && version === 5) return 'refused';
-    if (!this.#stop.signal.aborted) this.#say(session.error ? messageOf(session.error) : 'the broker closed the connection');
+    if (!this.#stop.signal.aborted) this.#report(session.error ? messageOf(session.error) : 'the broker closed the connection');
     return 'ended';
   }
 
-  /** The same failure is said once. */
-  #say(why: string): void {
+  /** Logs the same failure once. */
+  #report(why: string): void {
     if (why === this.#lastWhy) return;
     this.#lastWhy = why;
     const { endpoint, log } = this.#options;

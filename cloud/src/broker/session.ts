@@ -1,4 +1,4 @@
-// One connection to the broker, from CONNECT to its end. It never comes back: a new try is a new session.
+// One connection to the broker, from CONNECT to its end. It never reconnects: a new try is a new session.
 import { setMaxListeners } from 'node:events';
 import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
 import type { Incoming } from '../messages/index.ts';
@@ -14,15 +14,15 @@ export interface SessionOptions {
   /** Without `$share`. */
   readonly filters: readonly string[];
   readonly take: (incoming: Incoming) => void;
-  /** Resolves when another message may come. */
-  readonly room: () => Promise<void>;
+  /** Resolves when there is capacity for another message. */
+  readonly capacity: () => Promise<void>;
 }
 
 const CONNECT_TIMEOUT_MS = 20_000;
 const PUBACK_TIMEOUT_MS = 10_000;
-const GOODBYE_MS = 1_000;
+const DISCONNECT_MS = 1_000;
 const KEEPALIVE_S = 30;
-/** Messages that may wait for their commit at once. IoT Core allows 100, and says so. */
+/** Messages that may wait for their commit at once. IoT Core lowers it to 100 in its CONNACK. */
 const RECEIVE_MAXIMUM = 500;
 /** Well above the 100 KiB of a message (docs/reference/protocol.md, Sizes); a broker does not deliver a larger packet. */
 const MAX_PACKET_BYTES = 1024 * 1024;
@@ -31,10 +31,10 @@ const UNSUPPORTED_VERSION = new Set([0x01, 0x84]);
 /** AWS IoT Core takes 8 in one request. */
 const SUBSCRIPTIONS_AT_ONCE = 8;
 
-/** Passed to mqtt.js in place of its own acknowledgement: with an error it goes on to the next packet and sends no PUBACK. */
+/** Makes mqtt.js send no PUBACK of its own: after an error it goes on to the next packet. */
 const ACKNOWLEDGED_LATER = new Error('acknowledged after the commit');
 
-/** mqtt.js has no public way to acknowledge later than in turn; its version is pinned and a test watches this one. */
+/** mqtt.js has no public function for an acknowledgement out of turn. Its version is pinned, and a test covers this call. */
 interface PacketSender {
   _sendPacket(packet: { cmd: 'puback'; messageId: number; reasonCode: number }): void;
 }
@@ -45,7 +45,7 @@ export class Session {
   readonly #client: MqttClient;
   readonly #closed = new AbortController();
   readonly #subscribed: string[] = [];
-  /** Why it ended, where it is known. */
+  /** Why the session ended, if known. */
   error: Error | null = null;
 
   constructor(options: SessionOptions, version: ProtocolVersion) {
@@ -72,14 +72,14 @@ export class Session {
     return this.#subscribed.some((filter) => filter.startsWith(SHARE));
   }
 
-  /** Resolves when the connection has ended, for whatever reason. */
+  /** Resolves when the connection has ended, for any reason. */
   closed(): Promise<void> {
     const { signal } = this.#closed;
     if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   }
 
-  /** Connects and subscribes. @returns false when the connection ended before. */
+  /** Connects and subscribes. @returns false if the connection ended before that. */
   async open(): Promise<boolean> {
     const connack = await this.#unlessClosed<IConnackPacket>((resolve) => this.#client.once('connect', resolve));
     if (!connack) return false;
@@ -102,7 +102,7 @@ export class Session {
         if (error) reject(error);
         else resolve();
       };
-      // mqtt.js keeps the callback of a lost connection for ever, so the end of the session has to settle this.
+      // mqtt.js never calls the callback after the connection is lost, so the end of the session rejects.
       const lost = (): void => finish(new Error('the connection to the broker is lost'));
       const timer = setTimeout(() => finish(new Error('the broker does not acknowledge')), PUBACK_TIMEOUT_MS);
       signal.addEventListener('abort', lost);
@@ -110,20 +110,20 @@ export class Session {
     });
   }
 
-  /** Asks for no more messages; those that are here can still be acknowledged. */
+  /** Unsubscribes. Messages that have arrived can still be acknowledged. */
   async leave(): Promise<void> {
     if (!this.#client.connected || this.#subscribed.length === 0) return;
     await this.#unlessClosed<true>((resolve) => {
-      setTimeout(() => resolve(true), GOODBYE_MS).unref();
+      setTimeout(() => resolve(true), DISCONNECT_MS).unref();
       this.#client.unsubscribe(this.#subscribed, () => resolve(true));
     });
   }
 
-  /** Says goodbye where there is a connection. */
+  /** Sends DISCONNECT if there is a connection. */
   end(): void {
     this.#client.end(!this.#client.connected);
-    // mqtt.js waits without end for the PUBACK of what it has published.
-    const timer = setTimeout(() => this.#client.end(true), GOODBYE_MS);
+    // mqtt.js waits without a limit for the PUBACKs of its publications.
+    const timer = setTimeout(() => this.#client.end(true), DISCONNECT_MS);
     void this.closed().then(() => clearTimeout(timer));
   }
 
@@ -147,17 +147,17 @@ export class Session {
     const { messageId, topic, qos } = packet;
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
     this.#options.take({ topic, payload, done: () => this.#acknowledge(qos, messageId) });
-    await this.#options.room();
+    await this.#options.capacity();
     next(qos === 1 ? ACKNOWLEDGED_LATER : undefined);
   }
 
-  /** The number of a message means nothing in another session, so after the end of this one it is not said. */
+  /** A message id is valid in its session only, so nothing is sent after the session has ended. */
   #acknowledge(qos: number, messageId: number | undefined): void {
     if (qos !== 1 || messageId === undefined || !this.#client.connected) return;
     (this.#client as unknown as PacketSender)._sendPacket({ cmd: 'puback', messageId, reasonCode: 0 });
   }
 
-  /** What `start` resolves with, or null when the session ends first. */
+  /** Resolves with the value of `start`; null if the session ends first. */
   #unlessClosed<T>(start: (resolve: (value: T) => void) => void): Promise<T | null> {
     return new Promise((resolve) => {
       void this.closed().then(() => resolve(null));
@@ -184,7 +184,7 @@ function clientOptions({ endpoint, credentials, clientId }: SessionOptions, vers
       properties: { sessionExpiryInterval: 0, receiveMaximum: RECEIVE_MAXIMUM, maximumPacketSize: MAX_PACKET_BYTES },
     }),
     ...(endpoint.tls && credentials && { ...credentials, rejectUnauthorized: true, minVersion: 'TLSv1.2' as const }),
-    // The name under which AWS IoT Core speaks MQTT on the HTTPS port.
+    // AWS IoT Core speaks MQTT on the HTTPS port under this ALPN name.
     ...(endpoint.port === 443 && { ALPNProtocols: ['x-amzn-mqtt-ca'] }),
   };
 }

@@ -1,17 +1,17 @@
-// `backup`: the whole database in one file that only its owner can read. From a server by its own pg_dump, whose custom format
-// pg_restore reads; from the database in the process the folder itself. The file has its name only when it is whole.
+// `backup`: the whole database in one file that only its owner can read. A server is dumped by pg_dump in the custom format, which
+// pg_restore reads; of the database in the process, the file holds its folder. The file gets its name only when it is complete.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BesideDatabase } from '../database/index.ts';
+import type { CommandDatabase } from '../database/index.ts';
 import { Refusal, SettingsError, whyUnreadable } from '../errors/index.ts';
 import { databaseSettings, onDatabase } from './database.ts';
 import { print } from './exit.ts';
 
-/** Where Debian keeps the programs of each version. */
+/** The folder where Debian keeps the programs of each version. */
 const DEBIAN = '/usr/lib/postgresql';
-/** What libpq understands of a URL that node's pg understands too. */
+/** URL parameters that libpq and node's pg both understand. */
 const LIBPQ_OPTIONS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host', 'port'];
 
 export async function backup(file: string): Promise<number> {
@@ -47,7 +47,7 @@ async function createFile(path: string): Promise<FileHandle> {
   }
 }
 
-async function dumpFolder(db: BesideDatabase, target: FileHandle): Promise<void> {
+async function dumpFolder(db: CommandDatabase, target: FileHandle): Promise<void> {
   if (!db.dump) throw new Refusal('this database gives no copy of its folder');
   const copy = await db.dump();
   for await (const chunk of copy.stream()) await target.write(chunk);
@@ -55,15 +55,15 @@ async function dumpFolder(db: BesideDatabase, target: FileHandle): Promise<void>
 
 async function pgDump(databaseUrl: string, target: FileHandle): Promise<void> {
   const { url, password } = withoutPassword(databaseUrl);
-  // An argument can be read by everybody on the machine, the environment by its owner only.
+  // Every user of the machine can read arguments, but only the owner can read the environment.
   const env = { ...process.env, ...(password !== null && { PGPASSWORD: password }) };
   const child = spawn(newestPgDump(), ['--format=custom', '--no-password', `--dbname=${url}`], {
     env,
     stdio: ['ignore', target.fd, 'pipe'],
   });
-  let said = '';
+  let stderr = '';
   child.stderr?.on('data', (chunk: Buffer) => {
-    said = `${said}${chunk.toString()}`.slice(-2_000);
+    stderr = `${stderr}${chunk.toString()}`.slice(-2_000);
   });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) =>
@@ -73,11 +73,11 @@ async function pgDump(databaseUrl: string, target: FileHandle): Promise<void> {
   });
   if (code === 0) return;
   throw new Refusal(
-    `pg_dump: ${said.trim().replaceAll(/\s*\n\s*/g, ' ') || `ended with ${code}`}; elderly-bot-cloud doctor looks at the database`,
+    `pg_dump: ${stderr.trim().replaceAll(/\s*\n\s*/g, ' ') || `ended with ${code}`}; elderly-bot-cloud doctor looks at the database`,
   );
 }
 
-/** A pg_dump that is older than the server refuses it, a newer one does not. */
+/** pg_dump refuses a server that is newer than itself, so the newest pg_dump is used. */
 function newestPgDump(): string {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : [];
   return versions.map((version) => join(DEBIAN, version, 'bin', 'pg_dump')).find((path) => existsSync(path)) ?? 'pg_dump';
@@ -88,7 +88,7 @@ function withoutPassword(text: string): { readonly url: string; readonly passwor
   const password = url.searchParams.get('password') ?? (url.password === '' ? null : decodeURIComponent(url.password));
   url.password = '';
   for (const name of [...url.searchParams.keys()]) if (!LIBPQ_OPTIONS.includes(name)) url.searchParams.delete(name);
-  // Node's own word for TLS whose certificate nobody looks at.
+  // `no-verify` is a word of node's pg for TLS without a check of the certificate; libpq calls it `require`.
   if (url.searchParams.get('sslmode') === 'no-verify') url.searchParams.set('sslmode', 'require');
   return { url: url.toString(), password };
 }

@@ -14,7 +14,7 @@ import {
   skipped,
 } from '../doctor/index.ts';
 import { SettingsError } from '../errors/index.ts';
-import { databaseSettingsFrom, type Environment, giveToSdk, readEnvironment } from '../settings/index.ts';
+import { databaseSettingsFrom, type Environment, exportToSdk, readEnvironment } from '../settings/index.ts';
 import { print } from './exit.ts';
 
 const QUICK_MS = 2_000;
@@ -22,7 +22,7 @@ const NETWORK_MS = 20_000;
 
 export async function doctor(json: boolean): Promise<number> {
   const environment = readEnvironment(process.env, '.env');
-  giveToSdk(environment);
+  exportToSdk(environment);
   const findings = await findingsOf(checksOf(environment));
   if (json) print(JSON.stringify({ checks: findings }));
   else for (const finding of findings) print(lineOf(finding));

@@ -1,5 +1,5 @@
-// How a command ends: exit code 0, 1 where it failed, 2 where the command line or the settings have to be mended first. What went wrong
-// is said on stderr, a line each.
+// The end of a command: exit code 0 for success, 1 for a failure, 2 if the command line or the settings have to be corrected first.
+// Each problem is a line on stderr.
 import { exitWith as finishWith, messageOf } from '../../../src/base/index.ts';
 import { SettingsError } from '../errors/index.ts';
 

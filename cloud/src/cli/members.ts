@@ -1,4 +1,4 @@
-// `invite` and `revoke`: who belongs to a robot's family. Registration is open to everybody; only this shows them the robot.
+// `invite` and `revoke`: the members of a robot's family. Registration is open to everybody; only an invitation shows the robot.
 import { thingName } from '../../../src/wire/index.ts';
 import { invite, revoke } from '../auth/index.ts';
 import type { Sql } from '../database/index.ts';
@@ -10,7 +10,7 @@ export async function inviteMember(phone: string, thing: string): Promise<number
   requireThing(thing);
   return onDatabase(async (db) => {
     if (!(await invite(db, phone, thing))) {
-      throw new Refusal(`nobody has registered with ${phone} yet; they register first (POST /auth/register), then you invite them`);
+      throw new Refusal(`${phone} is not registered yet: first register it (POST /auth/register), then invite it`);
     }
     print(
       `${phone} is a member of ${thing}${(await isKnown(db, thing)) ? '' : ', a robot that was never heard so far: is its name right?'}`,

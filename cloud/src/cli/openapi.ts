@@ -5,8 +5,8 @@ import type { Database } from '../database/index.ts';
 import { settingsFrom } from '../settings/index.ts';
 import { print } from './exit.ts';
 
-/** Enough that every route is there. Nothing connects anywhere before the parts are started, which they never are. */
-const SETTINGS = { AWS_IOT_ENDPOINT: 'mqtt://localhost', SECRET_KEY: 'signs nothing, as nobody is answered', S3_BUCKET: 'none' };
+/** Enough for every route to exist. The parts are never started, so nothing connects anywhere. */
+const SETTINGS = { AWS_IOT_ENDPOINT: 'mqtt://localhost', SECRET_KEY: 'signs nothing, as no request is answered', S3_BUCKET: 'none' };
 
 export async function printOpenApi(): Promise<number> {
   print(JSON.stringify(await openApi(), null, 2));

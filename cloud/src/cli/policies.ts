@@ -4,7 +4,7 @@ import { patternProblem } from '../messages/index.ts';
 import { cloudPolicy, mosquittoAcl, type Policy, type PolicyOptions, robotPolicy } from '../rights/index.ts';
 import { print } from './exit.ts';
 
-/** Of AWS IoT's CreatePolicy, without white space. */
+/** Limit of AWS IoT's CreatePolicy, without white space. */
 const MAX_POLICY_CHARACTERS = 2_048;
 
 export type PolicyFor = 'robot' | 'cloud' | 'mosquitto';

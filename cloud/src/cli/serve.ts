@@ -1,14 +1,14 @@
-// `serve`: the cloud as a process, until SIGTERM or SIGINT. It stops within 10 s, whatever hangs; a second signal ends it at once.
+// `serve`: the cloud as a process, until SIGTERM or SIGINT. It stops within 10 s, even if a part hangs; a second signal ends it at once.
 import { pino } from 'pino';
 import { startCloud } from '../cloud.ts';
-import { giveToSdk, readEnvironment, settingsFrom } from '../settings/index.ts';
+import { exportToSdk, readEnvironment, settingsFrom } from '../settings/index.ts';
 
 const STOP_MS = 9_500;
 
 export async function serve(): Promise<number> {
   const environment = readEnvironment(process.env, '.env');
   const settings = settingsFrom(environment);
-  giveToSdk(environment);
+  exportToSdk(environment);
   const log = pino({ level: settings.logLevel, base: null }, pino.destination({ dest: 1, sync: true }));
   const stopAsked = firstSignal();
   const cloud = await startCloud(settings, log);

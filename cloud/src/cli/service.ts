@@ -37,7 +37,7 @@ export interface InstallOptions {
   readonly root: string | undefined;
 }
 
-/** @returns 0 where the cloud answers. @throws SettingsError where the settings have to be mended first. */
+/** @returns 0 if the cloud answers. @throws SettingsError if the settings have to be corrected first. */
 export async function install({ user, root: below }: InstallOptions): Promise<number> {
   const root = programRoot();
   services.requirePlain([root]);

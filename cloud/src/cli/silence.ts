@@ -1,4 +1,4 @@
-// `silence`: how long one robot may be silent before that is an alert, where ROBOT_SILENT_AFTER does not fit it.
+// `silence`: how long one robot may be silent before that is an alert, if ROBOT_SILENT_AFTER does not fit it.
 import { setSilence } from '../alerts/index.ts';
 import { Refusal, SettingsError } from '../errors/index.ts';
 import { silence } from '../settings/index.ts';
@@ -6,7 +6,7 @@ import { onDatabase } from './database.ts';
 import { print } from './exit.ts';
 import { requireThing } from './members.ts';
 
-/** @param time such as 2h; `off`: for ever; `default`: as long as any other. */
+/** @param time such as 2h; `off`: no limit; `default`: ROBOT_SILENT_AFTER. */
 export async function silenceAfter(thing: string, time: string): Promise<number> {
   requireThing(thing);
   const { data: afterMs, error } = time === 'default' ? { data: null } : silence.safeParse(time);

@@ -1,21 +1,21 @@
-// A command's arguments against what its robot announced of them. Pure. Only the words that robots announce are known here; a
-// pattern is left to the robot, since a regular expression from outside could stop this process, and so is any other word.
+// Checks a command's arguments against the JSON Schema that its robot announced. Pure. Only the keywords that robots announce are
+// checked. A pattern is left to the robot, because a regular expression from outside could stop this process; so is any other keyword.
 
 export type Argument = string | number | boolean;
 export type Arguments = Readonly<Record<string, Argument>>;
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** @param schema as announced, JSON Schema of an object. @returns what is wrong, with the argument's name first; null where nothing is. */
+/** @param schema as announced, JSON Schema of an object. @returns the problem, with the argument's name first; null if there is no problem. */
 export function wrongArgument(schema: unknown, given: Arguments): string | null {
   if (!isObject(schema)) return null;
   const known = isObject(schema.properties) ? schema.properties : {};
   for (const [name, value] of Object.entries(given)) {
-    const one = Object.hasOwn(known, name) ? known[name] : undefined;
-    if (one === undefined && schema.additionalProperties === false) {
+    const property = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (property === undefined && schema.additionalProperties === false) {
       return `${name}: this command has no such argument; it has ${Object.keys(known).join(', ') || 'none'}`;
     }
-    const wrong = isObject(one) ? wrongValue(one, value) : null;
+    const wrong = isObject(property) ? wrongValue(property, value) : null;
     if (wrong !== null) return `${name}: ${wrong}`;
   }
   const missing = listOf(schema.required).find((name) => !Object.hasOwn(given, String(name)));
@@ -35,7 +35,7 @@ function wrongValue(schema: Schema, value: Argument): string | null {
   return null;
 }
 
-/** A type that is not known here is the robot's to judge. */
+/** An unknown type is left to the robot. */
 function isOf(type: string, value: Argument): boolean {
   if (type === 'integer') return Number.isSafeInteger(value);
   return !['string', 'number', 'boolean'].includes(type) || typeof value === type;

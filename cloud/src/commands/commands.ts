@@ -1,5 +1,5 @@
-// From a member's wish to a message for their robot, and what became of it. The row is committed before anything is published, so
-// a command that a robot may have got is never unknown here; any instance may give it, and any may take in the result.
+// From a member's request to a message for the robot, and to its result. The row is committed before anything is published, so a command
+// that a robot may have received is always known here. Any instance may send a command, and any instance may receive its result.
 
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../../src/base/index.ts';
@@ -17,23 +17,23 @@ import { storableJson } from '../database/index.ts';
 import { HttpError } from '../http/index.ts';
 import { type Arguments, wrongArgument } from './arguments.ts';
 
-/** A robot answers at once, and the way there and back takes moments. */
+/** A robot answers at once; the rest is for the way there and back. */
 const ANSWER_MS = 10_000;
 
-export interface Wish {
+export interface CommandRequest {
   readonly thing: string;
   readonly command: string;
-  /** One argument alone, which is then called `value`. */
+  /** A single argument, which is then named `value`. */
   readonly value?: Arguments[string] | undefined;
   readonly args?: Arguments | undefined;
   readonly ttlS: number;
   readonly userId: number;
 }
 
-export interface Given {
+export interface IssuedCommand {
   readonly id: string;
   readonly expires_at: number;
-  /** By the robot's presence, which may be behind. */
+  /** By the robot's presence, which may be out of date. */
   readonly online: boolean;
 }
 
@@ -41,7 +41,7 @@ export interface CommandResult {
   readonly status: ResultStatus;
   readonly reason: ResultReason | null;
   readonly detail: string | null;
-  /** What was published after clamping. */
+  /** The value that was published, after clamping. */
   readonly applied: unknown;
   readonly at: number;
 }
@@ -55,8 +55,8 @@ export interface Command {
   readonly issued_at: number;
   readonly expires_at: number;
   /**
-   * The result's, once there is one. Before: `pending`; `not_sent` where the broker never had it; `unanswered` where its time is
-   * over, although the result may still come from a robot without a link.
+   * The result's status, once there is a result. Before that: `pending`; `not_sent` if the broker never acknowledged the command;
+   * `unanswered` after it expired. A robot without a link may still send the result later.
    */
   readonly status: ResultStatus | 'pending' | 'not_sent' | 'unanswered';
   readonly result: CommandResult | null;
@@ -86,11 +86,11 @@ export class Commands {
     this.#options = options;
   }
 
-  /** @throws HttpError 409, 413, 422 with the field named, or 503 where the broker did not take it. */
-  async give(wish: Wish): Promise<Given> {
-    const { thing, command, ttlS, userId } = wish;
+  /** @throws HttpError 409, 413, 422 with the field named, or 503 if the broker did not take the command. */
+  async issue(request: CommandRequest): Promise<IssuedCommand> {
+    const { thing, command, ttlS, userId } = request;
     const robot = await this.#robot(thing);
-    const args = argumentsOf(wish, robot.commands ?? []);
+    const args = argumentsOf(request, robot.commands ?? []);
     const id = randomUUID();
     const issued_at = this.#nowMs();
     const expires_at = issued_at + ttlS * 1_000;
@@ -139,7 +139,7 @@ export class Commands {
   }
 }
 
-/** A result that comes twice is one row; should there be two all the same, the one that says something counts. */
+/** A result that arrives twice is one row. If there are two rows nevertheless, a `duplicate` counts less. */
 const READ = `
 select c.id, c.thing, c.command, c.args, c.issued_by, c.issued_at, c.expires_at, c.sent_at, r.result
 from commands c left join lateral (
@@ -149,7 +149,7 @@ from commands c left join lateral (
 ) r on true where c.id = $1`;
 
 /** @throws HttpError 422. */
-function argumentsOf({ command, value, args, thing }: Wish, announced: readonly AnnouncedCommand[]): Arguments {
+function argumentsOf({ command, value, args, thing }: CommandRequest, announced: readonly AnnouncedCommand[]): Arguments {
   const known = announced.find(({ name }) => name === command);
   if (!known) {
     const names = announced.map(({ name }) => name).join(', ') || 'none so far';

@@ -1,11 +1,11 @@
-// What the cloud asks of a database. Two makers give it: a PostgreSQL server and PGlite in the process; the SQL is the same,
-// and so is what comes back: bigint as a number, jsonb parsed, bytea as bytes.
+// The interface of a database. A PostgreSQL server and PGlite in the process implement it, with the same SQL and the same values in
+// rows: bigint as a number, jsonb parsed, bytea as bytes.
 
 export type Scalar = string | number | boolean | null | Uint8Array;
 export type Param = Scalar | readonly Scalar[];
 
 export interface Sql {
-  /** One statement with `$1`, `$2`, ...; the rows as objects. The caller knows their shape, as the SQL stands beside it. */
+  /** One statement with `$1`, `$2`, ...; the rows as objects. The caller gives their type, because it writes the SQL. */
   query<Row>(text: string, params?: readonly Param[]): Promise<Row[]>;
   /** Several statements without parameters. */
   script(text: string): Promise<void>;
@@ -17,20 +17,20 @@ export interface Database extends Sql {
   readonly kind: 'postgres' | 'pglite';
   /** Commits when `work` resolves, rolls back when it rejects. After it resolves the rows are durable and visible. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
-  /** A copy of the whole folder, tar.gz; only where the database is in the process. A server has pg_dump. */
+  /** A copy of the whole folder as tar.gz. Only the database in the process has it; for a server there is pg_dump. */
   readonly dump?: () => Promise<Blob>;
   /**
-   * Hears what `pg_notify` says on a channel, an SQL identifier, through whichever instance. Words may be lost; an empty one says that
-   * some may have been. @returns what ends it.
+   * Receives the payloads of `pg_notify` on a channel, from every instance. Payloads may be lost; an empty payload means that some may
+   * have been lost. @param channel an SQL identifier. @returns a function that stops listening.
    */
-  listen(channel: string, heard: (word: string) => void): Promise<() => Promise<void>>;
-  /** Waits for what is under way. */
+  listen(channel: string, onPayload: (payload: string) => void): Promise<() => Promise<void>>;
+  /** Waits for running statements. */
   close(): Promise<void>;
 }
 
 /**
  * Whether the database refused the data itself (SQLSTATE classes 22, 23, 54: bad value, constraint, too deep or too long), so that
- * a second try must fail the same way. Anything else, such as a lost connection or a deadlock, is worth another try.
+ * a second try fails the same way. Anything else, such as a lost connection or a deadlock, is worth another try.
  */
 export function refusesData(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;

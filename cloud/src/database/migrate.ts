@@ -1,16 +1,16 @@
-// Brings the tables to this version's state: numbered steps, each once, all in one transaction under a lock, so that two
-// instances that start together don't race, and a step that fails leaves nothing behind.
+// Brings the tables to this version's state: numbered steps, each once, all in one transaction under a lock. Two instances that
+// start together don't race, and a step that fails leaves nothing behind.
 import { messageOf } from '../../../src/base/index.ts';
 import { Refusal } from '../errors/index.ts';
 import { MIGRATIONS, type Migration } from '../migrations/index.ts';
 import type { Database, Sql } from './database.ts';
 
-/** Any fixed number: every instance of this program takes the same lock. */
+/** An arbitrary fixed number: every instance of this program takes the same lock. */
 const LOCK_KEY = 7_130_421;
 /** The oldest PostgreSQL that every statement is tested on. */
 const OLDEST_SERVER = 15;
 
-/** @returns the numbers of the steps that were done now. @throws Refusal where the database is of a newer program or too old a server. */
+/** @returns the numbers of the steps that were applied. @throws Refusal if the database belongs to a newer program, or the server is too old. */
 export async function migrate(db: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<number[]> {
   return db.transaction(async (sql) => {
     await refuseOldServer(sql);
@@ -26,7 +26,7 @@ export async function migrate(db: Database, migrations: readonly Migration[] = M
   });
 }
 
-/** The same without doing it. @returns the steps that are still to be done. */
+/** The same without applying them. @returns the steps that are not applied yet. */
 export async function pendingMigrations(db: Sql, migrations: readonly Migration[] = MIGRATIONS): Promise<readonly Migration[]> {
   await refuseOldServer(db);
   const [found] = await db.query<{ there: boolean }>("select to_regclass('cloud_migrations') is not null as there");

@@ -1,4 +1,4 @@
-// The database that the settings name, and what is to be checked where it can't be used.
+// Opens the database that the settings name. If it can't be used, the error says what to check.
 
 import type { Logger } from 'pino';
 import { messageOf } from '../../../src/base/index.ts';
@@ -26,7 +26,7 @@ export async function openDatabase({ databaseUrl, dataDir }: DatabaseSettings, l
   return postgresDatabase({ url: databaseUrl, onIdleError });
 }
 
-/** What `work` gives, or a rejection that says what to check. */
+/** The result of `work`, or a rejection that says what to check. */
 export async function usable<T>({ kind }: Pick<Database, 'kind'>, work: Promise<T>): Promise<T> {
   try {
     return await work;

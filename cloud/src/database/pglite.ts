@@ -1,5 +1,5 @@
-// The database in the process: PostgreSQL 18 as WebAssembly, in a folder or in memory. It writes without fsync: what is
-// committed outlives a kill of the process, but not a power cut. One process a folder; a second one is refused.
+// The database in the process: PostgreSQL 18 as WebAssembly, in a folder or in memory. It writes without fsync: a
+// commit survives a kill of the process, but not a power cut. A second process on the same folder is refused.
 import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
@@ -51,7 +51,7 @@ function sqlOn(client: PGlite | Transaction): Sql {
   };
 }
 
-/** PGlite has no lock of its own, and two on one folder destroy it. An abstract socket's name ends with its process. */
+/** PGlite has no lock of its own, and two instances on one folder destroy it. The name of an abstract socket ends with its process. */
 async function lockFolder(folder: string): Promise<Server> {
   mkdirSync(folder, { recursive: true });
   const name = createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 32);

@@ -5,7 +5,7 @@ import { type Database, type Param, type Sql, safeInteger } from './database.ts'
 import { listenTo } from './listen.ts';
 
 const INT8 = 20;
-/** A statement that takes longer is given up by the server, one that isn't even answered a while later by us. */
+/** The server cancels a statement that takes longer. If it does not answer at all, the client gives up a while later. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 const ANSWER_TIMEOUT_MS = 40_000;
 const KEEPALIVE_MS = 10_000;
@@ -19,9 +19,9 @@ const types: pg.CustomTypesConfig = {
 
 export interface PostgresOptions {
   readonly url: string;
-  /** Most connections at once. */
+  /** Size of the pool. */
   readonly connections?: number;
-  /** Told of a connection that broke while nobody used it. */
+  /** Called if an idle connection breaks. */
   readonly onIdleError?: (error: Error) => void;
 }
 
@@ -45,7 +45,7 @@ export function postgresDatabase(options: PostgresOptions): Database {
     ...sqlOn(pool),
     async transaction(work) {
       const client = await pool.connect();
-      // A connection that breaks between two statements says so by an event, which would end the process; the next statement fails by it.
+      // A connection that breaks between two statements emits an event that would end the process. The next statement fails anyway.
       client.on('error', ignore);
       const release = (broken: boolean): void => {
         client.off('error', ignore);
@@ -81,7 +81,7 @@ function sqlOn(client: pg.Pool | pg.PoolClient): Sql {
 
 function ignore(): void {}
 
-/** @returns whether the connection is to be thrown away. */
+/** @returns whether the connection has to be discarded. */
 async function rollback(client: pg.PoolClient): Promise<boolean> {
   try {
     await client.query('rollback');

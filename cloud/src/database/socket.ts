@@ -1,5 +1,5 @@
-// The way to a database in the process for the commands beside a running cloud: its folder can be opened once only, so who has it does
-// their statements for them, on a socket beside the folder that its owner alone can use. Rows keep their types (v8's own format).
+// Access to the database in the process for the commands beside a running cloud. Only one process may open the folder, so the cloud that
+// has it runs their statements, on a socket beside the folder that only its owner can use. Rows keep their types (v8's serialization).
 
 import { existsSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
@@ -9,28 +9,28 @@ import { messageOf } from '../../../src/base/index.ts';
 import { Refusal } from '../errors/index.ts';
 import type { Database, Param, Sql } from './database.ts';
 
-/** What the commands need of a database. */
-export type BesideDatabase = Sql & Pick<Database, 'kind' | 'dump' | 'close'>;
+/** The part of a database that the commands use. */
+export type CommandDatabase = Sql & Pick<Database, 'kind' | 'dump' | 'close'>;
 
 /** Linux allows 107 bytes in a socket's path. */
 const MAX_PATH_BYTES = 107;
 
-/** A copy of a large folder takes a while; a cloud that hangs is said in the end. */
+/** A copy of a large folder takes a while; a cloud that does not answer within this time is reported. */
 const ANSWERS_WITHIN_MS = 300_000;
 
 const [QUERY, SCRIPT, DUMP] = ['/query', '/script', '/dump'];
 
-export function besidePath(folder: string): string {
+export function socketPathOf(folder: string): string {
   return `${folder.replace(/\/+$/, '')}.sock`;
 }
 
-export class BesideSocket {
+export class DatabaseSocket {
   readonly #path: string;
   readonly #server: Server;
 
-  /** @param folder that of the database, which nobody else has. */
+  /** @param folder the folder of the database, which only this process has open. */
   constructor(db: Database, folder: string) {
-    this.#path = besidePath(folder);
+    this.#path = socketPathOf(folder);
     this.#server = createServer((asked, answer) => {
       void answered(db, asked).then(
         (bytes) => answer.end(bytes),
@@ -39,13 +39,13 @@ export class BesideSocket {
     });
   }
 
-  /** @throws Error where the socket can't be made; the cloud goes on without it. */
+  /** @throws Error if the socket can't be made; the cloud runs without it. */
   async start(): Promise<void> {
     if (Buffer.byteLength(this.#path) > MAX_PATH_BYTES) throw new Error(`${this.#path} is longer than ${MAX_PATH_BYTES} bytes`);
-    // The folder is ours, so a socket that is there already was left by a cloud that was killed.
+    // This process has the folder, so an existing socket was left by a cloud that was killed.
     rmSync(this.#path, { force: true });
     await new Promise<void>((resolve, reject) => {
-      // Bound before listen() returns: nobody else can connect, not even for a moment.
+      // listen() binds before it returns, so the socket never exists with wider permissions.
       const mask = process.umask(0o177);
       this.#server.once('error', reject).listen(this.#path, resolve);
       process.umask(mask);
@@ -68,9 +68,9 @@ async function answered(db: Database, asked: IncomingMessage): Promise<Buffer> {
   return serialize(null);
 }
 
-/** The database of the cloud that runs on this folder; null where none does. */
-export async function besideDatabase(folder: string): Promise<BesideDatabase | null> {
-  const path = besidePath(folder);
+/** The database of the cloud that runs on this folder; null if no cloud runs on it. */
+export async function databaseOverSocket(folder: string): Promise<CommandDatabase | null> {
+  const path = socketPathOf(folder);
   if (!existsSync(path) || !(await isAnswered(path))) return null;
   return {
     kind: 'pglite',
@@ -82,7 +82,7 @@ export async function besideDatabase(folder: string): Promise<BesideDatabase | n
   };
 }
 
-/** False where its cloud was killed, and left it. */
+/** False if the socket was left by a cloud that was killed. */
 async function isAnswered(path: string): Promise<boolean> {
   try {
     await ask(path, QUERY, serialize(['select 1', []]));

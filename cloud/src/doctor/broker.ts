@@ -1,5 +1,5 @@
-// The broker: reached, its certificate from our root, let in. It does not subscribe: a guest in the group that shares the robots'
-// messages would take some of them away.
+// The broker: reachable, with a certificate of the configured root, and willing to accept the cloud. The check does not subscribe: another
+// member of the shared subscription would take some of the robots' messages.
 
 import { randomBytes } from 'node:crypto';
 import { messageOf } from '../../../src/base/index.ts';
@@ -23,7 +23,7 @@ export async function checkBroker(environment: Environment): Promise<Finding[]> 
   try {
     const credentials = endpoint.tls ? readCredentials({ rootCa, certFile, privateKey }) : null;
     const clientId = `${CLIENT_ID_PREFIX}doctor-${randomBytes(4).toString('hex')}`;
-    const options = { endpoint, credentials, clientId, filters: [], take: () => {}, room: () => Promise.resolve() };
+    const options = { endpoint, credentials, clientId, filters: [], take: () => {}, capacity: () => Promise.resolve() };
     let session = new Session(options, 5);
     let open = await openWithin(session);
     if (open === false && session.refusedVersion) {
@@ -39,7 +39,7 @@ export async function checkBroker(environment: Environment): Promise<Finding[]> 
   }
 }
 
-/** @returns null where nothing was heard in time. */
+/** @returns null if the broker did not answer in time. */
 async function openWithin(session: Session): Promise<boolean | null> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {

@@ -1,4 +1,4 @@
-// The database: reached, encrypted, let in, of this version, and its clock beside ours.
+// The database: reachable, encrypted, the login accepted, tables of this version, and its clock compared with this machine's.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { type Finding, ok, problem, warning } from './check.ts';
 import { reachOf } from './network.ts';
 
 const CONNECT_MS = 6_000;
-/** How far a robot's clock may be off before its tokens are refused, and so ours. */
+/** A clock that is off by more makes the tokens of robots with a correct clock invalid. */
 const SKEW_MS = 120_000;
 const LOOPBACK = /^(localhost|127\.|\[?::1|$)/;
 

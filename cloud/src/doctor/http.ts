@@ -1,4 +1,4 @@
-// The HTTP side: an instance on this machine by its own /healthz, and the address that robots and families use, through nginx.
+// HTTP: the instance on this machine, by its own /healthz, and the address that robots and families use, through nginx.
 
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { messageOf } from '../../../src/base/index.ts';
@@ -8,7 +8,7 @@ import { reachOf } from './network.ts';
 
 const ANSWER_MS = 6_000;
 const DAY_MS = 86_400_000;
-/** certbot renews at 30 days: with fewer left it does not. */
+/** certbot renews 30 days before the end, so fewer days left mean that it does not run. */
 const RENEWED_DAYS = 21;
 
 export async function checkInstance({ HOST = '127.0.0.1', PORT = '8080' }: Environment): Promise<Finding[]> {

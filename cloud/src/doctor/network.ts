@@ -1,5 +1,5 @@
-// What a failed connection says about its cause. A firewall or a security group drops packets, so it shows as silence; a program that
-// does not run shows as a refusal.
+// The likely cause of a failed connection. A firewall or a security group drops packets, which shows as a timeout; a program that does
+// not run shows as a refusal.
 export type Reach = 'name' | 'refused' | 'timeout' | 'tls' | 'other';
 
 const TLS = /certificate|self.signed|altname|SSL|TLS|wrong version number|UNABLE_TO|handshake/i;

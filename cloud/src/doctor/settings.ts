@@ -24,14 +24,14 @@ function findingOf(line: string): Finding {
   return problem(`setting_${name.toLowerCase()}`, line, `set ${name} in the environment or in .env; cloud/.env.example explains it`);
 }
 
-/** What `readCredentials` does not say: whether the certificate is good today. */
+/** `readCredentials` does not check whether the certificate is valid today. */
 export function checkCertificate({ AWS_CERT_FILE: file }: Environment, nowMs: number): Promise<Finding[]> {
   if (!file) return Promise.resolve([]);
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(readFileSync(file));
   } catch {
-    // Of this the settings have a line.
+    // The check of the settings reports this.
     return Promise.resolve([]);
   }
   const { validFrom, validTo } = certificate;

@@ -24,7 +24,7 @@ export async function checkStore({ S3_BUCKET: bucket, AWS_ENDPOINT_URL_S3, AWS_E
 function whyNot(bucket: string, error: unknown): Finding {
   const { name = '', $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
   const status = $metadata?.httpStatusCode;
-  // To a HEAD there is no text in the answer.
+  // The answer to a HEAD has no body.
   const observed = `${bucket}: ${status === undefined ? messageOf(error) : `the store answered ${status}`}`;
   if (/Credentials|Region/.test(name) || /region is missing/i.test(observed))
     return problem(

@@ -1,6 +1,6 @@
-// What goes wrong outside of a message: settings and surroundings, each as lines that say what to do.
+// Errors of settings and of the environment; their lines say what to do.
 
-/** Settings that can't work: one line each, exit code 2. */
+/** Settings that can't work: a line for each, exit code 2. */
 export class SettingsError extends Error {
   readonly lines: readonly string[];
 
@@ -11,7 +11,7 @@ export class SettingsError extends Error {
   }
 }
 
-/** Something stands in the way, and the text says what to do about it; exit code 1. */
+/** Something prevents the work, and the text says what to do; exit code 1. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 }

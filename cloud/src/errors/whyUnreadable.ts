@@ -1,4 +1,4 @@
-// Why a file can't be used, in words.
+// The reason, in words, why a file can't be read.
 import { messageOf } from '../../../src/base/index.ts';
 
 export function whyUnreadable(error: unknown): string {

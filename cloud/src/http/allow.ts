@@ -1,5 +1,5 @@
-// Who may look at the machine's own routes: the machine itself, and the addresses on the allow-list. What a proxy passes on comes
-// from the address that it names; a proxy is believed only from loopback.
+// Access to the routes for monitoring: from the machine itself and from the allow-list. A forwarded request counts for the address that
+// the proxy names; only a proxy on loopback is trusted.
 import { BlockList, isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { HttpError } from './errors.ts';

@@ -1,5 +1,5 @@
 // The HTTP server without its routes: zod as the one source of validation, types and OpenAPI; errors as details; limits; headers;
-// a log line a request that names the route and never what was in its URL, headers or body.
+// one log line per request, which names the route and never shows values of its URL, headers or body.
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
@@ -10,17 +10,17 @@ import { describeRoutes } from './openapi.ts';
 import type { App } from './types.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
-/** A thing's name has at most 128 characters, of which none needs escaping. */
+/** A thing's name has at most 128 characters, and no character needs escaping. */
 const MAX_PARAMETER_LENGTH = 128;
-/** For the whole request to arrive; who sends slower holds a connection for nothing. */
+/** Limit for the whole request to arrive, so that slow clients don't hold connections. */
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Longer than nginx keeps a connection to its upstream (60 s), so that it is never the one that closes first under a request. */
+/** Longer than nginx keeps a connection to its upstream (60 s), so that this server never closes a connection that nginx reuses. */
 const KEEP_ALIVE_MS = 75_000;
 
 export interface AppOptions {
   readonly log: Logger;
   readonly corsOrigins: readonly string[];
-  /** Told of each answer, by route and not by URL. */
+  /** Called for each answer, with its route instead of its URL. */
   readonly onAnswer?: (route: string, method: string, status: number, seconds: number) => void;
 }
 
@@ -57,8 +57,8 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
 }
 
 /**
- * A stop waits for requests, and for nothing else: a connection on which nothing was ever asked (browsers open some ahead) is not idle
- * for Node, and would be waited for until it times out.
+ * A stop waits for running requests only. Node does not count a connection without any request as idle (browsers open some in advance)
+ * and would wait until it times out.
  */
 function endConnections(app: App): void {
   let answering = 0;
@@ -80,7 +80,7 @@ function endConnections(app: App): void {
   });
 }
 
-/** 405 with what is allowed where the path is there, else 404. */
+/** 405 with the allowed methods if the path exists, else 404. */
 function answerUnknown(app: App, log: Logger): void {
   const routes: { readonly methods: readonly string[]; readonly path: RegExp }[] = [];
   app.addHook('onRoute', ({ method, url }) => {
@@ -95,6 +95,6 @@ function answerUnknown(app: App, log: Logger): void {
     return fail(log, new HttpError(405, `${path} takes ${allowed.join(', ')}`), request, reply);
   };
   app.setNotFoundHandler(answer);
-  // Before its body is looked at, which could be wrong in ways of its own.
+  // Before the body is parsed, which could fail with another status.
   app.addHook('onRequest', async (request, reply) => (request.is404 ? answer(request, reply) : undefined));
 }

@@ -1,5 +1,5 @@
-// Every answer that is no success: `{"detail": "what and why"}` with the right status. What only we can repair is a 503 that
-// says nothing of the inside; the log has it, with the request's id.
+// Every error answer: `{"detail": "what and why"}` with a fitting status. A fault of the cloud itself is a 503 without internal details;
+// the log has them, with the request's id.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from 'fastify-type-provider-zod';
@@ -9,10 +9,10 @@ import { messageOf } from '../../../src/base/index.ts';
 import { refusesData } from '../database/index.ts';
 import { component } from './components.ts';
 
-/** Long enough for every text of ours; what a caller sent is cut. */
+/** Long enough for every text of the cloud; only values from callers make a text longer. */
 const MAX_DETAIL_CHARACTERS = 500;
 
-/** An answer other than a success; its text is for the caller. */
+/** An error answer; its text is for the caller. */
 export class HttpError extends Error {
   readonly statusCode: number;
   /** Seconds; goes into Retry-After. */
@@ -51,7 +51,7 @@ export function answer<T extends z.ZodType>(description: string, schema: T): Des
 
 type Errors = Readonly<Record<number, DescribedAnswer<typeof detail>>>;
 
-/** The errors that a route may answer with, for its schema. 503 can always happen. */
+/** The error answers of a route, for its schema. Every route may answer 503. */
 export function errors(...statuses: readonly number[]): Errors {
   return Object.fromEntries([...statuses, 503].map((status) => [status, answer(MEANINGS[status] ?? 'An error', detail)]));
 }

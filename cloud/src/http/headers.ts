@@ -22,7 +22,7 @@ export async function protect(app: App, origins: readonly string[]): Promise<voi
   });
   if (origins.length === 0) return;
   await app.register(cors, {
-    // A function: an origin that is not listed gets the answer to an unknown method, not one to a preflight.
+    // A function, so that a preflight of an unlisted origin is refused like any unknown method.
     origin: async (origin: string | undefined) => origin !== undefined && origins.includes(origin),
     methods: ['GET', 'POST'],
     allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID'],

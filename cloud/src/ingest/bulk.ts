@@ -1,14 +1,14 @@
-// Many readings at once, by COPY: measured, it costs a third of `insert ... on conflict do nothing`, which looks into the index twice
-// and writes its log row by row. COPY knows no conflict, so what is there already is asked for first. That is exact, since a row is
-// only ever inserted under the lock of its outbox, which the batch holds by then; and the primary key still stands behind it.
+// Inserts many readings by COPY. Measured, it costs a third of `insert ... on conflict do nothing`, which searches the index twice and
+// writes its log row by row. COPY fails on conflicts, so the stored rows are queried first. That is exact, because a row is only inserted
+// under the lock of its outbox, which the batch holds; the primary key remains as a safeguard.
 import { type Range, rangesOf } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/index.ts';
 import { copyCell } from '../database/index.ts';
 import type { RowsMessage } from '../messages/index.ts';
 
-/** Below this one statement is quicker: asking first is another round trip. */
+/** Below this number a single statement is faster, because the query is another round trip. */
 export const BULK_ROWS = 200;
-/** So much is sent at once, while the server stores what came before. */
+/** Size of one piece. The server stores one piece while the next is made. */
 const PIECE_CHARACTERS = 64 * 1024;
 
 export type Cell = string | number | null;
@@ -31,7 +31,7 @@ export async function copyReadings(
   await copy(statement, linesOf(messages, held, rowsOf));
 }
 
-/** Of rows that come twice in a batch the first counts, as everywhere. */
+/** If a row occurs twice in a batch, the first counts, as everywhere. */
 function* linesOf(
   messages: readonly RowsMessage[],
   held: Map<string, Set<number>>,
@@ -53,7 +53,7 @@ function* linesOf(
   yield piece;
 }
 
-/** What the table has already of that which the messages name. */
+/** The seqs that the messages name and the table already has, by outbox. */
 async function heldSeqs(sql: Sql, messages: readonly RowsMessage[]): Promise<Map<string, Set<number>>> {
   const spans = messages.flatMap(({ names: { thing, outbox, seqs } }) => rangesOf(seqs).map((range): Span => ({ thing, outbox, range })));
   const rows = await sql.query<{ thing: string; outbox: string; seq: number }>(

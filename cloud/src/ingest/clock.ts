@@ -1,5 +1,5 @@
-// The robot's clock was set: rows that it took before then happened earlier or later than they say. They stay as they are;
-// the corrected time has a column of its own, for rows that are here and for those that come later.
+// After a robot's clock was set, the times of its earlier rows are known to be wrong by an offset. The rows stay as they are; the
+// corrected time has a column of its own, both for stored rows and for rows that arrive later.
 
 import { normalize, type Range, rangesOf } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/index.ts';
@@ -47,7 +47,7 @@ async function insertCorrections(sql: Sql, messages: readonly RowsMessage[]): Pr
   return spans;
 }
 
-/** Where two corrections name a row the later one counts: each is the whole difference from what the row says. */
+/** If two corrections name a row, the later correction counts: each is the whole offset from the row's own time. */
 function correction(table: string): string {
   return `
 update ${table} as r set corrected_at = late.at from (

@@ -1,5 +1,5 @@
-// One transaction for a batch of messages. What a message names is covered in the same transaction that inserts its rows, so
-// the coverage never claims a row that a crash took away.
+// One transaction for a batch of messages. Rows and their coverage are written in the same transaction, so the coverage never claims a
+// row that was lost in a crash.
 import { recordAlerts } from '../alerts/index.ts';
 import { type Announced, takeAnnouncements } from '../auth/index.ts';
 import type { Database } from '../database/index.ts';
@@ -11,8 +11,8 @@ import { correctTimes } from './clock.ts';
 import { insertPoison, insertRows } from './insert.ts';
 
 /**
- * May be repeated after any failure, also where it isn't known whether the last commit came through.
- * @returns what became of the certificates that were announced.
+ * May be repeated after any failure, even if it is unknown whether the last commit succeeded.
+ * @returns the outcome for each announced certificate.
  */
 export async function commit(db: Database, messages: readonly Message[], nowMs: number): Promise<Announced[]> {
   const rows = messages.filter((message): message is RowsMessage => message.kind === 'rows');

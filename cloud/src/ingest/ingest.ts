@@ -1,6 +1,6 @@
-// The one queue between the broker and the database. Messages are committed in the order they came, all that have queued up
-// in one transaction, and the broker gets its PUBACK after the commit. A failing database makes it wait; a message that the
-// database refuses is kept as poison, so that it neither stops the others nor comes for ever.
+// The queue between the broker and the database. Messages are committed in the order of arrival, all queued messages in one transaction,
+// and the broker gets its PUBACKs after the commit. If the database fails, the broker waits. A message that the database refuses is kept
+// as poison, so that it neither stops the others nor is delivered again for ever.
 
 import type { Logger } from 'pino';
 import { type BackoffLimits, backoffMs, messageOf, wait } from '../../../src/base/index.ts';
@@ -9,11 +9,11 @@ import type { Incoming, Message } from '../messages/index.ts';
 import { asPoison, decode } from '../messages/index.ts';
 import { commit } from './commit.ts';
 
-/** At most this much in one transaction: it holds locks, and all of it is done again after a failure. */
+/** Limits of one transaction: it holds locks, and a failure repeats all of it. */
 const BATCH_MESSAGES = 256;
 const BATCH_BYTES = 4 * 1024 * 1024;
 
-/** Beyond this {@link Ingest.room} waits, and with it the broker. */
+/** Beyond this {@link Ingest.capacity} waits, and with it the broker. */
 const QUEUE_MESSAGES = 2_000;
 const QUEUE_BYTES = 16 * 1024 * 1024;
 
@@ -25,13 +25,13 @@ export interface IngestOptions {
   readonly log: Logger;
   /** Wall time, milliseconds since 1970. */
   readonly nowMs?: () => number;
-  /** Told after each commit, in order: everything that came before these messages is committed too. */
+  /** Called after each commit, in order: all messages that arrived before these are committed too. */
   readonly onCommitted: (messages: readonly Message[]) => void;
 }
 
 interface Queued {
   readonly incoming: Incoming;
-  /** Being read while an earlier batch is in the database. */
+  /** Decoded while an earlier batch is in the database. */
   message: Promise<Message>;
 }
 
@@ -42,7 +42,7 @@ export class Ingest {
   #queuedBytes = 0;
   #draining = false;
   #wake: () => void = () => {};
-  #waitingForRoom: (() => void)[] = [];
+  #waitingForCapacity: (() => void)[] = [];
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: IngestOptions) {
@@ -55,7 +55,7 @@ export class Ingest {
 
   take(incoming: Incoming): void {
     if (incoming.payload.length === 0) {
-      // A robot's doctor asks whether it may publish here; there is nothing in it.
+      // An empty payload: a robot's doctor tests whether it may publish here.
       incoming.done();
       return;
     }
@@ -64,13 +64,13 @@ export class Ingest {
     this.#wake();
   }
 
-  /** Resolves when another message may come. */
-  room(): Promise<void> {
-    if (this.#hasRoom()) return Promise.resolve();
-    return new Promise((resolve) => this.#waitingForRoom.push(resolve));
+  /** Resolves when there is capacity for another message. */
+  capacity(): Promise<void> {
+    if (this.#hasCapacity()) return Promise.resolve();
+    return new Promise((resolve) => this.#waitingForCapacity.push(resolve));
   }
 
-  /** Commits what is queued. After `timeoutMs` it gives up what the database doesn't take: the robots still have it. */
+  /** Commits the queued messages. Gives up after `timeoutMs`: the robots still have the messages that are not committed. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
     this.#wake();
@@ -106,15 +106,15 @@ export class Ingest {
       bytes += queued.incoming.payload.length;
     }
     this.#queuedBytes -= bytes;
-    if (this.#hasRoom()) for (const resolve of this.#waitingForRoom.splice(0)) resolve();
+    if (this.#hasCapacity()) for (const resolve of this.#waitingForCapacity.splice(0)) resolve();
     return batch;
   }
 
-  #hasRoom(): boolean {
+  #hasCapacity(): boolean {
     return this.#queue.length < QUEUE_MESSAGES && this.#queuedBytes < QUEUE_BYTES;
   }
 
-  /** Replaces in `messages` what had to become poison. @returns false when it was told to give up. */
+  /** Replaces refused messages in `messages` by poison. @returns false if the drain has timed out. */
   async #commit(incoming: readonly Incoming[], messages: Message[]): Promise<boolean> {
     const { db, log, nowMs = Date.now } = this.#options;
     for (let tries = 0; ; tries++) {
@@ -146,15 +146,15 @@ export class Ingest {
 
   async #commitOneByOne(incoming: readonly Incoming[], messages: Message[]): Promise<boolean> {
     for (const [i, message] of messages.entries()) {
-      const one = [message];
-      if (!(await this.#commit(incoming.slice(i, i + 1), one))) return false;
-      messages.splice(i, 1, ...one);
+      const single = [message];
+      if (!(await this.#commit(incoming.slice(i, i + 1), single))) return false;
+      messages.splice(i, 1, ...single);
     }
     return true;
   }
 }
 
-/** Also what can't even be written down, such as JSON nested too deeply. */
+/** A RangeError means that the content can't be serialized, such as JSON nested too deeply. */
 function refuses(error: unknown): boolean {
   return refusesData(error) || error instanceof RangeError;
 }

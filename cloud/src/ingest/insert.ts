@@ -1,7 +1,7 @@
-// Rows into their tables, a whole batch in one statement each. A row that is there already is left as it is: a row never
-// changes, so a second delivery is the same row. It is looked for by its name alone, in every month: the primary key of a partitioned
-// table has to hold `at` too, and a robot with a fault (or a forger) may say another. That is exact, since a row is only ever inserted
-// under the lock of its outbox, which the batch holds by then; of two in one batch the first counts.
+// Inserts the rows of a batch, one statement per table. A stored row stays as it is: a row never changes, so a second delivery is the
+// same row. Stored rows are searched by name only, in every month: the primary key of a partitioned table has to include `at`, and a
+// faulty (or forged) second delivery may have another time. That is exact, because a row is only inserted under the lock of its outbox,
+// which the batch holds. If a row occurs twice in a batch, the first counts.
 import type { Param, Sql } from '../database/index.ts';
 import { storableJson, storableText } from '../database/index.ts';
 import type { Message, PoisonMessage, RowsMessage } from '../messages/index.ts';
@@ -55,7 +55,7 @@ export async function insertRows(sql: Sql, messages: readonly RowsMessage[]): Pr
   for (const message of unread) await insert(sql, UNREADS[message.unreadTable], unreadRows(message));
 }
 
-/** What could not be read, or could not be named: kept as it came, with the reason. */
+/** Keeps messages that could not be read or named, unchanged, with the reason. */
 export async function insertPoison(sql: Sql, messages: readonly Message[]): Promise<void> {
   const whole = messages.filter((message): message is PoisonMessage => message.kind === 'poison');
   const parts = messages.flatMap((message) =>

@@ -1,2 +1,2 @@
-export { Upkeep } from './maintenance.ts';
+export { Maintenance } from './maintenance.ts';
 export { keep } from './retention.ts';

@@ -19,7 +19,7 @@ interface Forgetful {
   forget(): Promise<void>;
 }
 
-export interface UpkeepOptions {
+export interface MaintenanceOptions {
   readonly db: Database;
   readonly log: Logger;
   readonly retention: Retention;
@@ -38,13 +38,13 @@ export interface UpkeepOptions {
   readonly nowMs?: () => number;
 }
 
-export class Upkeep {
-  readonly #options: UpkeepOptions;
+export class Maintenance {
+  readonly #options: MaintenanceOptions;
   readonly #stop = new AbortController();
   readonly #failing = new Set<string>();
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor(options: UpkeepOptions) {
+  constructor(options: MaintenanceOptions) {
     this.#options = options;
   }
 

@@ -39,7 +39,7 @@ export async function decode(patterns: readonly string[], incoming: Incoming): P
   if (place.thing !== null && place.thing !== thing.data) {
     return poison(incoming, place, thing.data, `thing ${thing.data} may not speak on ${incoming.topic}`);
   }
-  const read = place.room === 'presence' ? presenceOf : rowsOf;
+  const read = place.suffix === 'presence' ? presenceOf : rowsOf;
   return read(place, incoming, thing.data, body as Body);
 }
 
@@ -52,7 +52,7 @@ export function asPoison(incoming: Incoming, message: Message, why: string): Poi
 }
 
 async function textOf(place: Place, payload: Uint8Array): Promise<string> {
-  const deflated = place.room === 'backlog' && payload[0] === ZLIB_FIRST_BYTE;
+  const deflated = place.suffix === 'backlog' && payload[0] === ZLIB_FIRST_BYTE;
   const bytes = deflated ? await inflateAsync(payload, { maxOutputLength: MAX_INFLATED_BYTES }) : payload;
   return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
 }
@@ -66,13 +66,13 @@ function presenceOf(place: Place, incoming: Incoming, thing: string, body: Body)
 function rowsOf(place: Place, incoming: Incoming, thing: string, body: Body): Message {
   const envelope = named.safeParse(body);
   if (!envelope.success) return poison(incoming, place, thing, whyOf(envelope.error));
-  const table: RowTable = place.room === 'results' || place.room === 'events' ? place.room : 'readings';
+  const table: RowTable = place.suffix === 'results' || place.suffix === 'events' ? place.suffix : 'readings';
   const rows: unknown = table === 'readings' ? body.readings : [body];
   if (!Array.isArray(rows)) return poison(incoming, place, thing, 'it has no list of readings');
   const names: Names = { ...envelope.data, seqs: rows.map(seqOf).filter((seq) => seq !== null) };
   if (names.seqs.length === 0 && rows.length > 0) return poison(incoming, place, thing, 'it names no row');
   try {
-    const state = place.room === 'telemetry' ? stateOf(names, body) : null;
+    const state = place.suffix === 'telemetry' ? stateOf(names, body) : null;
     return { kind: 'rows', prefix: place.prefix, topic: incoming.topic, names, state, ...contentOf(table, rows) };
   } catch (error) {
     return { ...poison(incoming, place, thing, `unreadable: ${messageOf(error)}`), names };

@@ -5,7 +5,7 @@ import { UPWARD, type Upward } from '../../../src/wire/index.ts';
 export interface Place {
   /** The robot's topics begin with it. */
   readonly prefix: string;
-  readonly room: Upward;
+  readonly suffix: Upward;
   /** The only thing that may speak here, or null where the pattern has no `+`. */
   readonly thing: string | null;
 }
@@ -21,21 +21,21 @@ export function patternProblem(pattern: string): string | null {
 
 /** The topics to subscribe to. */
 export function filtersOf(patterns: readonly string[]): string[] {
-  return patterns.flatMap((pattern) => UPWARD.map((room) => `${pattern}/${room}`));
+  return patterns.flatMap((pattern) => UPWARD.map((suffix) => `${pattern}/${suffix}`));
 }
 
 /** Where a topic belongs by the first pattern that it fits; null when it fits none. */
 export function placeOf(patterns: readonly string[], topic: string): Place | null {
   const cut = topic.lastIndexOf('/');
   const prefix = topic.slice(0, Math.max(cut, 0));
-  const room = UPWARD.find((name) => name === topic.slice(cut + 1));
-  if (!room || !prefix) return null;
+  const suffix = UPWARD.find((name) => name === topic.slice(cut + 1));
+  if (!suffix || !prefix) return null;
   const levels = prefix.split('/');
   for (const pattern of patterns) {
     const wanted = pattern.split('/');
     if (wanted.length !== levels.length || wanted.some((level, i) => level !== '+' && level !== levels[i])) continue;
     const plus = wanted.indexOf('+');
-    return { prefix, room, thing: plus < 0 ? null : (levels[plus] ?? null) };
+    return { prefix, suffix, thing: plus < 0 ? null : (levels[plus] ?? null) };
   }
   return null;
 }

@@ -55,7 +55,7 @@ export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs
   const told = new Set(telling.map(thingOf));
   const prefixes = new Map(speaking.map((message) => [thingOf(message), message.prefix]));
   await insertMissing(sql, prefixes);
-  await noteHeard(
+  await recordHeard(
     sql,
     [...prefixes.keys()].filter((thing) => !told.has(thing)),
   );
@@ -83,7 +83,7 @@ async function insertMissing(sql: Sql, prefixes: ReadonlyMap<string, string>): P
 }
 
 /** Robots of which this batch has nothing but rows. One that another instance has locked is being heard there. */
-async function noteHeard(sql: Sql, things: readonly string[]): Promise<void> {
+async function recordHeard(sql: Sql, things: readonly string[]): Promise<void> {
   if (things.length === 0) return;
   await sql.query(
     `update robots set last_heard_at = clock_timestamp() where thing in (

@@ -34,7 +34,7 @@ const shownAlert = component('AlertWithSnapshots', alert.extend({ snapshots: z.a
 const alerts = component('Alerts', z.object({ alerts: z.array(shownAlert) }));
 
 /** @param uploads null: there is no store, and so no picture. */
-export function alertRoutes({ app, db, auth, wakes }: Context, uploads: Uploads | null): void {
+export function alertRoutes({ app, db, auth, notifier }: Context, uploads: Uploads | null): void {
   app.get(
     '/alerts',
     {
@@ -52,7 +52,7 @@ export function alertRoutes({ app, db, auth, wakes }: Context, uploads: Uploads 
       const { limit, before = null } = request.query;
       const thing = await auth.robotOf(request, request.query.thing);
       const ids = (await listAlerts(db, { thing, limit, before })).map((one) => one.id);
-      if (await markSeen(db, ids, auth.userOf(request))) wakes.changed([thing]);
+      if (await markSeen(db, ids, auth.userOf(request))) notifier.changed([thing]);
       const found = await readAlerts(db, ids);
       const incidents = found.map((one) => one.incident);
       const pictures = (await uploads?.picturesOf(thing, incidents)) ?? [];
@@ -82,7 +82,7 @@ export function alertRoutes({ app, db, auth, wakes }: Context, uploads: Uploads 
       const thing = await auth.robotOf(request, found.thing).catch(() => null);
       const acknowledged = thing && (await acknowledgeAlert(db, thing, found.id, auth.userOf(request)));
       if (!acknowledged) throw new HttpError(404, `there is no alert ${request.params.id} of yours`);
-      wakes.changed([found.thing]);
+      notifier.changed([found.thing]);
       return plain(acknowledged);
     },
   );

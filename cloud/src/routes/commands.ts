@@ -77,7 +77,7 @@ export function commandRoutes({ app, auth }: Context, commands: Commands): void 
     async (request, reply) => {
       const { thing: named, command: name, value, args, ttl_s: ttlS } = request.body;
       const thing = await auth.robotOf(request, named);
-      return reply.code(202).send(await commands.give({ thing, command: name, value, args, ttlS, userId: auth.userOf(request) }));
+      return reply.code(202).send(await commands.issue({ thing, command: name, value, args, ttlS, userId: auth.userOf(request) }));
     },
   );
 

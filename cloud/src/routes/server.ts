@@ -8,7 +8,7 @@ import type { Database } from '../database/index.ts';
 import type { App } from '../http/index.ts';
 import { buildApp } from '../http/index.ts';
 import type { Metrics } from '../metrics/index.ts';
-import type { Wakes } from '../stream/index.ts';
+import type { ChangeNotifier } from '../stream/index.ts';
 import type { Uploads } from '../uploads/index.ts';
 import { alertRoutes } from './alerts.ts';
 import { commandRoutes } from './commands.ts';
@@ -33,7 +33,7 @@ export interface ServerOptions extends TelemetryOptions {
   /** Null: this cloud has no store. */
   readonly uploads: Uploads | null;
   readonly commands: Commands;
-  readonly wakes: Wakes;
+  readonly notifier: ChangeNotifier;
   readonly stream?: StreamRouteOptions;
 }
 
@@ -44,7 +44,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     corsOrigins: options.corsOrigins,
     onAnswer: (route, method, status, seconds) => metrics.answered(route, method, status, seconds),
   });
-  const context = { app, db, auth, wakes: options.wakes };
+  const context = { app, db, auth, notifier: options.notifier };
   credentialRoutes(context, options.credentials);
   monitorRoutes(context, options.defaultThing);
   telemetryRoutes(context, options);

@@ -4,7 +4,7 @@ import { finished, Readable } from 'node:stream';
 import { z } from 'zod';
 import { robotsOf } from '../auth/index.ts';
 import { errors, HttpError, TAGS, USER } from '../http/index.ts';
-import { events, momentFrom } from '../stream/index.ts';
+import { events, snapshotFrom } from '../stream/index.ts';
 import type { Context } from './context.ts';
 import { thingQuery } from './parameters.ts';
 
@@ -29,7 +29,7 @@ export interface StreamRouteOptions {
   readonly heartbeatMs?: number;
 }
 
-export function streamRoutes({ app, db, auth, wakes }: Context, { limits = LIMITS, heartbeatMs }: StreamRouteOptions = {}): void {
+export function streamRoutes({ app, db, auth, notifier }: Context, { limits = LIMITS, heartbeatMs }: StreamRouteOptions = {}): void {
   /** Each with whose it is. */
   const open = new Map<AbortController, number>();
   let closing = false;
@@ -81,9 +81,9 @@ export function streamRoutes({ app, db, auth, wakes }: Context, { limits = LIMIT
       const thing = await auth.robotOf(request, request.query.thing);
       const stream = events({
         db,
-        wakes,
+        notifier,
         thing,
-        since: momentFrom(request.headers['last-event-id']),
+        since: snapshotFrom(request.headers['last-event-id']),
         // Who is no user any more is no member either.
         allowed: async () => (await robotsOf(db, userId)).includes(thing),
         signal: openFor(userId, auth.expiresMs(request), reply.raw),

@@ -28,7 +28,7 @@ export function notEmpty(environment: Environment): Readonly<Record<string, stri
 }
 
 /** The AWS SDK reads its variables only from the process's environment, so the variables of `.env` are copied there. */
-export function giveToSdk(environment: Environment): void {
+export function exportToSdk(environment: Environment): void {
   for (const [name, value] of Object.entries(notEmpty(environment))) {
     if (name.startsWith('AWS_')) process.env[name] ||= value;
   }

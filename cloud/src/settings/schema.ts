@@ -7,7 +7,7 @@ import { retentionFrom } from './retention.ts';
 import { bytes, caFile, elementsOf, list, msFrom, network, origin, parsed, port, yesOrNo } from './values.ts';
 
 const MIN_SECRET_CHARACTERS = 32;
-const SECRET = `at least ${MIN_SECRET_CHARACTERS} characters that nobody else knows (openssl rand -base64 48)`;
+const SECRET = `at least ${MIN_SECRET_CHARACTERS} secret characters (openssl rand -base64 48)`;
 /** Their values may hold a password, so messages do not show them. */
 const SECRETS: ReadonlySet<string> = new Set(['SECRET_KEY', 'DATABASE_URL']);
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -55,7 +55,7 @@ export const schema = databaseSchema.extend({
   AWS_ENDPOINT_URL_S3: z.string().optional(),
   AWS_ENDPOINT_URL: z.string().optional(),
   UPLOADS_PER_DAY: bytes().prefault('1GiB'),
-  SECRET_KEY: z.string(SECRET).min(MIN_SECRET_CHARACTERS, `expected ${SECRET}`),
+  SECRET_KEY: z.string(SECRET).min(MIN_SECRET_CHARACTERS, { error: ({ input }) => `expected ${SECRET}, not ${String(input).length}` }),
   CORS_ORIGINS: list(origin()).optional(),
   PUBLIC_ORIGIN: origin().optional(),
   MONITOR_ALLOW: list(network()).optional(),

@@ -15,14 +15,14 @@ const MAX_WORD_BYTES = 7_500;
 /** For every robot. */
 const ALL = '';
 
-export class Wakes {
+export class ChangeNotifier {
   readonly #db: Database;
   readonly #log: Logger;
-  readonly #ears = new Map<string, Set<Ear>>();
+  readonly #listeners = new Map<string, Set<Listener>>();
   readonly #changed = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
-  #saying: Promise<void> = Promise.resolve();
-  #deaf: () => Promise<void> = () => Promise.resolve();
+  #publishing: Promise<void> = Promise.resolve();
+  #unsubscribe: () => Promise<void> = () => Promise.resolve();
 
   constructor(db: Database, log: Logger) {
     this.#db = db;
@@ -30,51 +30,51 @@ export class Wakes {
   }
 
   async start(): Promise<void> {
-    this.#deaf = await this.#db.listen(CHANNEL, (word) => this.#hear(word));
+    this.#unsubscribe = await this.#db.listen(CHANNEL, (word) => this.#received(word));
   }
 
   /** Called after the commit. */
   changed(things: Iterable<string>): void {
     for (const thing of things) this.#changed.add(thing);
-    if (this.#changed.size > 0) this.#timer ??= setTimeout(() => this.#say(), GATHER_MS);
+    if (this.#changed.size > 0) this.#timer ??= setTimeout(() => this.#publish(), GATHER_MS);
   }
 
-  listenTo(thing: string): Ear {
-    const ears = this.#ears.get(thing) ?? new Set();
-    this.#ears.set(thing, ears);
-    const ear = new Ear(() => {
-      ears.delete(ear);
-      if (ears.size === 0) this.#ears.delete(thing);
+  listenTo(thing: string): Listener {
+    const listeners = this.#listeners.get(thing) ?? new Set();
+    this.#listeners.set(thing, listeners);
+    const listener = new Listener(() => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#listeners.delete(thing);
     });
-    ears.add(ear);
-    return ear;
+    listeners.add(listener);
+    return listener;
   }
 
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
-    await this.#saying;
-    await this.#deaf();
+    await this.#publishing;
+    await this.#unsubscribe();
   }
 
-  #say(): void {
+  #publish(): void {
     this.#timer = undefined;
     const things = JSON.stringify([...this.#changed]);
     this.#changed.clear();
     const word = Buffer.byteLength(things) > MAX_WORD_BYTES ? ALL : things;
-    this.#saying = this.#db.query('select pg_notify($1, $2)', [CHANNEL, word]).then(
+    this.#publishing = this.#db.query('select pg_notify($1, $2)', [CHANNEL, word]).then(
       () => {},
       (error: unknown) => this.#log.debug({ event: 'change_not_notified', reason: messageOf(error) }, 'streams find it by themselves'),
     );
   }
 
-  #hear(word: string): void {
-    const things = word === ALL ? this.#ears.keys() : thingsIn(word);
-    for (const thing of things) for (const ear of this.#ears.get(thing) ?? []) ear.wake();
+  #received(word: string): void {
+    const things = word === ALL ? this.#listeners.keys() : thingsIn(word);
+    for (const thing of things) for (const listener of this.#listeners.get(thing) ?? []) listener.wake();
   }
 }
 
 /** One listener to one robot. A word between two waits is not lost. */
-export class Ear {
+export class Listener {
   readonly close: () => void;
   #heard = false;
   #wake = (): void => {};

@@ -42,7 +42,7 @@ interface Row {
 }
 
 /** @returns null for what can be none. */
-export function momentFrom(text: unknown): Moment | null {
+export function snapshotFrom(text: unknown): Moment | null {
   return typeof text === 'string' && text.length <= MAX_MOMENT_CHARACTERS && MOMENT.test(text) ? text : null;
 }
 

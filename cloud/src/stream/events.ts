@@ -2,7 +2,7 @@
 // so a slow one costs a bounded piece of memory. What a client missed it gets by the id of the last event it has: a moment of the database.
 import { wait } from '../../../src/base/index.ts';
 import type { Database } from '../database/index.ts';
-import type { Wakes } from './changeNotifier.ts';
+import type { ChangeNotifier } from './changeNotifier.ts';
 import { type Changes, type Moment, readChanges } from './changes.ts';
 
 /** Proxies and phones give up a silent connection after 30 to 60 s. Membership is looked at as often. */
@@ -14,7 +14,7 @@ const RETRY_MS = 3_000;
 
 export interface StreamOptions {
   readonly db: Database;
-  readonly wakes: Wakes;
+  readonly notifier: ChangeNotifier;
   readonly thing: string;
   /** What the client has; null: nothing. */
   readonly since: Moment | null;
@@ -26,8 +26,8 @@ export interface StreamOptions {
 
 /** Ends when the signal fires or they may no longer look. @throws where the database does not answer. */
 export async function* events(options: StreamOptions): AsyncGenerator<string> {
-  const { db, wakes, thing, allowed, signal, heartbeatMs = HEARTBEAT_MS } = options;
-  const ear = wakes.listenTo(thing);
+  const { db, notifier, thing, allowed, signal, heartbeatMs = HEARTBEAT_MS } = options;
+  const listener = notifier.listenTo(thing);
   try {
     yield `retry: ${RETRY_MS}\n\n`;
     let { since } = options;
@@ -41,11 +41,11 @@ export async function* events(options: StreamOptions): AsyncGenerator<string> {
       if (text !== '' || beats) yield text || ':\n\n';
       if (beats) beatMs = performance.now() + heartbeatMs;
       since = changes.moment;
-      await ear.wait(Math.max(0, beatMs - performance.now()), signal);
+      await listener.wait(Math.max(0, beatMs - performance.now()), signal);
       await wait(readMs + PACE_MS - performance.now(), signal);
     }
   } finally {
-    ear.close();
+    listener.close();
   }
 }
 

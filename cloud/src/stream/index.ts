@@ -1,3 +1,3 @@
-export { changedBy, Wakes } from './changeNotifier.ts';
-export { momentFrom } from './changes.ts';
+export { ChangeNotifier, changedBy } from './changeNotifier.ts';
+export { snapshotFrom } from './changes.ts';
 export { events } from './events.ts';

@@ -95,7 +95,7 @@ export class Uploads {
     return { upload_id, object_key, method: 'PUT', ...put, expires_at: nowMs + URL_LIFETIME_S * 1_000 };
   }
 
-  /** Asks the store about what is due. @returns how many were settled, one way or the other. */
+  /** Asks the store about what is due. @returns how many were verified, one way or the other. */
   async check(): Promise<number> {
     const { db } = this.#options;
     const nowMs = this.#nowMs();
@@ -105,8 +105,8 @@ export class Uploads {
         select id from uploads where check_at <= $1 order by check_at limit $2 for update skip locked) returning ${COLUMNS}`,
       [nowMs, AT_ONCE, nowMs + AGAIN_MS],
     );
-    const settled = await Promise.all(due.map((row) => this.#settle(row, nowMs)));
-    return settled.filter(Boolean).length;
+    const verified = await Promise.all(due.map((row) => this.#verify(row, nowMs)));
+    return verified.filter(Boolean).length;
   }
 
   /** Newest first. @param incident only those of it. */
@@ -180,7 +180,7 @@ export class Uploads {
     return why === null;
   }
 
-  async #settle(row: UploadRow, nowMs: number): Promise<boolean> {
+  async #verify(row: UploadRow, nowMs: number): Promise<boolean> {
     let why: string | null;
     try {
       why = await this.#options.store.whyNotStored(objectOf(row));

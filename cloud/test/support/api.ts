@@ -11,7 +11,7 @@ import type { Database } from '../../src/database/database.ts';
 import type { App } from '../../src/http/types.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { httpServer, type ServerOptions } from '../../src/routes/server.ts';
-import { Wakes } from '../../src/stream/changeNotifier.ts';
+import { ChangeNotifier } from '../../src/stream/changeNotifier.ts';
 
 export const SECRET_KEY = 'a secret of tests, long enough for them';
 export const ORIGIN = 'https://cloud.example.org';
@@ -47,21 +47,21 @@ export interface ApiOptions extends Partial<ServerOptions> {
 export class Api {
   readonly app: App;
   readonly tokens: Tokens;
-  readonly wakes: Wakes;
+  readonly notifier: ChangeNotifier;
   readonly #db: Database;
 
-  private constructor(app: App, tokens: Tokens, db: Database, wakes: Wakes) {
+  private constructor(app: App, tokens: Tokens, db: Database, notifier: ChangeNotifier) {
     this.app = app;
     this.tokens = tokens;
-    this.wakes = wakes;
+    this.notifier = notifier;
     this.#db = db;
   }
 
   static async open(db: Database, { device, limits, ...options }: ApiOptions = {}): Promise<Api> {
     const tokens = new Tokens(SECRET_KEY);
     const devices = new Devices({ db, audience: () => ORIGIN, ca: null, ...device });
-    const wakes = new Wakes(db, pino({ level: 'silent' }));
-    await wakes.start();
+    const notifier = new ChangeNotifier(db, pino({ level: 'silent' }));
+    await notifier.start();
     const app = await httpServer({
       db,
       log: pino({ level: 'silent' }),
@@ -79,11 +79,11 @@ export class Api {
       publicTelemetry: true,
       defaultThing: null,
       uploads: null,
-      wakes,
+      notifier,
       commands: new Commands({ db, publish: () => Promise.resolve() }),
       ...options,
     });
-    return new Api(app, tokens, db, wakes);
+    return new Api(app, tokens, db, notifier);
   }
 
   async ask(
@@ -114,6 +114,6 @@ export class Api {
 
   async close(): Promise<void> {
     await this.app.close();
-    await this.wakes.stop();
+    await this.notifier.stop();
   }
 }

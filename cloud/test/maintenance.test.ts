@@ -3,19 +3,19 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { Devices } from '../src/auth/devices.ts';
 import { AttemptLimits } from '../src/auth/limits.ts';
-import { Upkeep } from '../src/maintenance/maintenance.ts';
+import { Maintenance } from '../src/maintenance/maintenance.ts';
 import { DEFAULT_RETENTION } from '../src/settings/retention.ts';
 import { ORIGIN, SECRET_KEY } from './support/api.ts';
 import { onEachDatabase } from './support/databases.ts';
 
-onEachDatabase('upkeep', (db) => {
+onEachDatabase('maintenance', (db) => {
   test('forgets tries that no longer count and tokens that nobody can use again, and keeps the others', async () => {
     await db().query(`insert into attempts (name, count, resets_at)
       values ('old', 9, now() - interval '2 hours'), ('counts', 9, now() + interval '1 minute')`);
     await db().query(`insert into device_tokens (thing, jti, forget_at)
       values ('r', 'old', now() - interval '1 hour'), ('r', 'good', now() + interval '1 minute')`);
     const devices = new Devices({ db: db(), audience: () => ORIGIN, ca: null });
-    const upkeep = new Upkeep({
+    const maintenance = new Maintenance({
       db: db(),
       log: pino({ level: 'silent' }),
       retention: DEFAULT_RETENTION,
@@ -24,8 +24,8 @@ onEachDatabase('upkeep', (db) => {
       forgetful: [new AttemptLimits(db(), SECRET_KEY), devices],
       listening: () => true,
     });
-    upkeep.start();
-    await upkeep.stop();
+    maintenance.start();
+    await maintenance.stop();
     assert.deepEqual(await db().query('select name from attempts union select jti from device_tokens order by 1'), [
       { name: 'counts' },
       { name: 'good' },
