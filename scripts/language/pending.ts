@@ -15,7 +15,6 @@ export const PENDING: readonly string[] = [
   'src/base',
   'src/cli',
   'src/clock',
-  'src/media',
   'src/outbox',
   'src/state',
   'src/uplink',

@@ -115,7 +115,7 @@ async function runUntil(
     loaded = agent.loaded;
     watchdog.watch(undefined);
     if (why === 'stopped') return agent.stop(STOP_DEADLINE_MS);
-    // What fails now fails on the damaged file, and is in the log.
+    // Errors here come from the damaged file and are already in the log.
     await agent.stop(MEND_DEADLINE_MS, 'mending').catch(() => {});
     unwritten = agent.unwritten;
   }

@@ -25,7 +25,7 @@ export function explain(issue: z.core.$ZodIssue, sources: readonly Source[], mer
   return [`${placeOf(issue.path as Path, sources)}: ${issue.path.join('.')} is ${value}: ${expectation(issue)}`];
 }
 
-/** Types in a person's words. */
+/** Types in plain language. */
 const TYPES: Readonly<Record<string, string>> = {
   int: 'a whole number',
   number: 'a number',

@@ -1,5 +1,5 @@
-// One camera: what it saw last is in a ring of small pictures, an alert takes the newest at once and a clip of what was before and
-// after. In privacy nothing is kept, but for an alert that is allowed to; then only what comes from that moment on.
+// One camera. Its latest pictures are in a ring of small pictures. An alert takes the newest picture at once, and a clip of the time before
+// and after. In privacy nothing is kept except for an allowed alert, and then only pictures from that moment on.
 
 import { messageOf, wait } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
@@ -22,10 +22,10 @@ export interface Media {
   readonly takenAtMs: number;
 }
 
-/** Of a picture that there is none of: the house wants it so, as many as there may be are being made, or something is wrong. */
+/** Why a picture is missing: the household forbids it, too many are in progress, or something failed. */
 export type Because = 'privacy' | 'busy' | 'trouble';
 
-/** Of which pictures are wanted. */
+/** The subject of a picture. */
 export interface Alert {
   readonly channel: string;
   readonly incident: string;
@@ -37,7 +37,7 @@ export interface CameraOptions {
   /** Shared by all cameras. */
   readonly jobs: Jobs;
   readonly clock: Clock;
-  /** What is wrong with its pictures; undefined when one was well. */
+  /** The fault of the camera's pictures; undefined after a good one. */
   readonly onTrouble: (what: string | undefined) => void;
 }
 
@@ -45,29 +45,29 @@ export interface CameraCounts {
   readonly kept: number;
   readonly unreadable: number;
   readonly ring_bytes: number;
-  /** Whether there is privacy; null: nobody has said, so there is. */
+  /** Whether privacy is on; null: unknown, which counts as on. */
   readonly privacy: boolean | null;
-  /** Milliseconds since the last picture that was kept; null before the first. */
+  /** Milliseconds since the last kept picture; null before the first. */
   readonly age_ms: number | null;
 }
 
-/** Bytes of small pictures that one camera, and one clip of it, may hold. */
+/** Memory limit in bytes for the small pictures of one camera, and for one of its clips. */
 const HELD_BYTES = 16 * 1024 ** 2;
 
-/** A picture that old is not the present any more, whatever the rate. */
+/** A picture of this age is no longer current, whatever the rate. */
 const FRESH_MS = 1_000;
 
-/** A camera that has no fresh picture has so long to come up with one. */
+/** Time for a camera without a current picture to deliver one. */
 const PATIENCE_MS = 3_000;
 
-/** Clips that are collected or made at a time: what flaps must not fill the memory. */
+/** Clips in progress per camera: a flapping alert must not fill the memory. */
 const MAX_CLIPS = 3;
 
 interface Seen {
   readonly message: PictureMessage;
   readonly atMs: number;
   readonly takenAtMs: number;
-  /** How often privacy had begun by then. */
+  /** Number of privacy periods begun at that time. */
   readonly privacies: number;
 }
 
@@ -76,9 +76,9 @@ export class Camera {
   readonly #options: CameraOptions;
   readonly #privacy: Privacy;
   readonly #ring: Ring<Frame>;
-  /** Who waits for the next picture. */
+  /** Callers that wait for the next picture. */
   readonly #waiting = new Set<(frame: Frame | undefined) => void>();
-  /** Clips that take what comes. */
+  /** Clips that collect new pictures. */
   readonly #collecting = new Set<Ring<Frame>>();
   #clips = 0;
   #privacies = 0;
@@ -102,19 +102,19 @@ export class Camera {
     });
   }
 
-  /** Gets ready what takes long the first time. @throws where pictures could not be made, or not be encrypted. */
+  /** Loads slow parts in advance. @throws if pictures cannot be made or encrypted. */
   async start(): Promise<void> {
     const { recipients } = this.#options.config;
     await loadSharp();
     if (recipients.length > 0) this.#seal = await sealFor(recipients);
   }
 
-  /** What was said on the privacy topic. */
+  /** A message on the privacy topic. */
   setPrivacy(isOn: boolean): void {
     this.#privacy.say(isOn);
   }
 
-  /** A picture came. It is decoded when its turn comes, unless a newer one is there by then. */
+  /** A new picture. It is decoded in its turn, unless a newer one has arrived by then. */
   see(message: PictureMessage): void {
     const { clock, jobs } = this.#options;
     const atMs = clock.mono();
@@ -130,10 +130,10 @@ export class Camera {
   }
 
   /**
-   * The present: the newest picture where it is fresh, else the next.
-   * @param alert that asks; undefined: a person or a schedule does.
-   * @param patienceMs how long the next one may take.
-   * @throws AgentError PICTURE_MISSING, that says why there is none.
+   * The current picture: the newest if it is fresh, else the next.
+   * @param alert that requests it; undefined: a person or a schedule.
+   * @param patienceMs longest wait for the next picture.
+   * @throws AgentError PICTURE_MISSING with the reason.
    */
   async snapshot(alert?: Alert, patienceMs = PATIENCE_MS): Promise<Media> {
     const { clock, config } = this.#options;
@@ -147,9 +147,9 @@ export class Camera {
   }
 
   /**
-   * What was before, and what comes in the configured time after.
+   * A clip of the time before, and of the configured time after.
    * @param signal ends the time after early.
-   * @throws AgentError PICTURE_MISSING, that says why there is none.
+   * @throws AgentError PICTURE_MISSING with the reason.
    */
   async clip(alert: Alert, signal: AbortSignal): Promise<Media> {
     const { clock, config, jobs } = this.#options;
@@ -174,7 +174,7 @@ export class Camera {
     }
   }
 
-  /** Since anything came, kept or not, or since the start. */
+  /** Time since the last message, kept or not, or since the start. */
   get silentMs(): number {
     return this.#options.clock.mono() - this.#lastSeenMs;
   }
@@ -190,7 +190,7 @@ export class Camera {
     };
   }
 
-  /** Nothing is kept any more, and who waits is let go. */
+  /** Stops keeping pictures and releases all waiting callers. */
   close(): void {
     this.#closed = true;
     this.#ring.clear();
@@ -212,7 +212,7 @@ export class Camera {
     }
   }
 
-  /** A picture of before privacy began is not kept after it, whoever may be pictured then. */
+  /** A picture from before the privacy period is not kept, whatever privacy allows. */
   #mayKeep({ atMs, privacies }: Seen): boolean {
     return !this.#closed && privacies === this.#privacies && this.#privacy.mayKeep(atMs);
   }
@@ -232,7 +232,7 @@ export class Camera {
     throw this.#missing(why, 'privacy');
   }
 
-  /** The next picture that is kept; undefined where none is in time. */
+  /** The next kept picture; undefined if none arrives in time. */
   #next(patienceMs: number): Promise<Frame | undefined> {
     return new Promise((resolve) => {
       const give = (frame: Frame | undefined) => {
@@ -247,7 +247,7 @@ export class Camera {
 
   async #media(kind: Media['kind'], contentType: Media['contentType'], bytes: Buffer, takenAtMs: number): Promise<Media> {
     if (this.#options.config.recipients.length === 0) return { kind, contentType, bytes, takenAtMs };
-    // Never in the clear what was to be sealed.
+    // Without its encryption the picture must not be stored.
     if (!this.#seal) throw this.#missing('it can’t be encrypted for its recipients');
     return { kind, contentType: 'application/age', bytes: await this.#seal(bytes), takenAtMs };
   }

@@ -1,5 +1,5 @@
-// A clip: kept pictures, one after the other, as an animated WebP that any browser plays. As small as a bad link wants it, and never
-// more pixels at once than a small computer has memory for.
+// Makes a clip: kept pictures in order, as an animated WebP that any browser plays. It is small enough for a bad link, and limited in
+// pixels so that a small computer has the memory for it.
 
 import type { Inscription } from './inscribe.ts';
 import type { Picture } from './picture.ts';
@@ -12,17 +12,17 @@ export interface Frame extends Picture {
   readonly takenAtMs: number;
 }
 
-/** Of all frames together, three bytes each: longer clips get smaller pictures. */
+/** Pixels of all frames together, three bytes each: longer clips get smaller pictures. */
 const MAX_CLIP_PIXELS = 10_000_000;
 
 const QUALITY = 55;
-/** Of 0 to 6: more costs processor time and saves little on so small pictures (parts.md, 3). */
+/** WebP effort from 0 to 6. More effort costs processor time and saves little on pictures this small. */
 const EFFORT = 0;
 
-/** The last frame is shown for so long before it begins anew. */
+/** How long the last frame is shown before the clip repeats. */
 const LAST_FRAME_MS = 1_500;
 
-/** @param frames oldest first, at least one; those of another size than the last are left out. */
+/** @param frames oldest first, at least one; frames with another size than the last are left out. */
 export async function makeClip(frames: readonly Frame[], inscription: Inscription): Promise<Buffer> {
   const sharp = await loadSharp();
   const last = frames.at(-1);
@@ -30,7 +30,7 @@ export async function makeClip(frames: readonly Frame[], inscription: Inscriptio
   const jpegs = await shrunk(same);
   const delay = same.map(({ atMs }, i) => Math.max(1, Math.round((same[i + 1]?.atMs ?? atMs + LAST_FRAME_MS) - atMs)));
   const [first] = jpegs;
-  // Joining wants two; a clip of one is a picture.
+  // sharp joins two or more images only, so a clip with one frame is a still picture.
   const joined = jpegs.length > 1 ? sharp(jpegs, { ...STRICT, join: { animated: true } }) : sharp(first, STRICT);
   const exif = { IFD0: { ImageDescription: JSON.stringify(inscription) } };
   return joined.withExif(exif).webp({ quality: QUALITY, effort: EFFORT, delay, loop: 0 }).toBuffer();
@@ -42,7 +42,7 @@ async function shrunk(frames: readonly Frame[]): Promise<Buffer[]> {
   if (scale >= 1) return frames.map(({ jpeg }) => jpeg);
   const sharp = await loadSharp();
   const small: Buffer[] = [];
-  // One after the other: one job at a time.
+  // In order: one job at a time.
   for (const { jpeg, width } of frames)
     small.push(
       await sharp(jpeg, STRICT)

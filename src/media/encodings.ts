@@ -1,18 +1,18 @@
-// The pixel layouts of sensor_msgs/Image that are understood (sensor_msgs/image_encodings.hpp), each as a loop over one row. Pure.
+// Supported pixel layouts of sensor_msgs/Image (sensor_msgs/image_encodings.hpp), each as a loop over one row. Pure.
 
-/** A row of `width` pixels from `source` at `from` into `out` at `to`. */
+/** Converts a row of `width` pixels from `source` at `from` into `out` at `to`. */
 export type UnpackRow = (source: Uint8Array, from: number, out: Uint8ClampedArray, to: number, width: number) => void;
 
 export interface Encoding {
-  /** In the message. */
+  /** Bytes per pixel in the message. */
   readonly bytesPerPixel: number;
-  /** In the picture. */
+  /** Bytes per pixel in the picture. */
   readonly channels: 1 | 3 | 4;
-  /** Pixels come in groups of so many, which can't be cut. */
+  /** Pixels per group; a group cannot be cut. */
   readonly group: 1 | 2;
-  /** Left out: the message's bytes are the picture's. */
+  /** Absent: the message's bytes are the picture's. */
   readonly unpack?: UnpackRow;
-  /** Two bytes a pixel, whose order `is_bigendian` tells; `stretched` uses the whole range of grey for what there is. */
+  /** Two bytes per pixel in the order of `is_bigendian`; `stretched` maps the present values to the whole range of grey. */
   readonly wide?: 'scaled' | 'stretched';
 }
 
@@ -30,7 +30,7 @@ export const ENCODINGS: Readonly<Record<string, Encoding>> = {
   bgr8: swapped(3),
   bgra8: swapped(4),
   mono16: { bytesPerPixel: 2, channels: 1, group: 1, wide: 'scaled' },
-  /** Mostly a distance in millimetres, 0 where there is none. */
+  /** Usually a distance in millimetres, with 0 for no measurement. */
   '16UC1': { bytesPerPixel: 2, channels: 1, group: 1, wide: 'stretched' },
   yuv422: UYVY,
   uyvy: UYVY,
@@ -48,7 +48,7 @@ function swapper(bytesPerPixel: 3 | 4): UnpackRow {
   };
 }
 
-/** BT.601, studio range, in the usual 8-bit fixed point. @param luma where the first Y is in `Y U Y V` or `U Y V Y`. */
+/** BT.601, studio range, in the usual 8-bit fixed point. @param luma position of the first Y in `Y U Y V` or `U Y V Y`. */
 function yuvReader(luma: 0 | 1): UnpackRow {
   const chroma = 1 - luma;
   return (source, from, out, to, width) => {

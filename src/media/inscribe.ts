@@ -1,5 +1,5 @@
-// What a picture says of itself, within its file: which camera, when, of what. It also makes each file its own: the store keeps files
-// of the same bytes once, and of a dark room two alerts would share one.
+// Writes the description of a picture into its file: camera, time and subject. This also makes each file unique: the store keeps files
+// with equal bytes once, and two alerts in the dark would otherwise share one picture.
 
 export interface Inscription {
   readonly camera: string;
@@ -11,7 +11,7 @@ export interface Inscription {
 const START_OF_IMAGE = 2;
 const COMMENT = 0xfffe;
 
-/** Puts it into a JPEG as a comment, right after its start. */
+/** Inserts the description into a JPEG as a comment, right after its start marker. */
 export function inscribeJpeg(jpeg: Buffer, inscription: Inscription): Buffer {
   const text = Buffer.from(JSON.stringify(inscription));
   const head = Buffer.alloc(4);

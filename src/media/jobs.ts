@@ -1,4 +1,4 @@
-// One job at a time, whatever the number of cameras: a picture before a clip, else in order.
+// Runs one job at a time for all cameras: pictures before clips, otherwise in order.
 
 interface Job {
   readonly urgent: boolean;
@@ -9,7 +9,7 @@ export class Jobs {
   readonly #waiting: Job[] = [];
   #running = false;
 
-  /** Resolves, or rejects, as `work` does, once its turn came. */
+  /** Settles like `work`, after its turn came. */
   run<T>(work: () => Promise<T>, urgent: boolean): Promise<T> {
     return new Promise((resolve, reject) => {
       const begin = () => work().then(resolve, reject);

@@ -1,5 +1,5 @@
-// From a camera's message to the small JPEG that is kept, and from kept ones to a clip. Bytes are decoded here and nowhere else, in
-// libvips' thread; what this room's own loops do comes in slices, so that an alert never waits for a picture.
+// Turns a camera's message into the small JPEG that is kept, and kept ones into a clip. Bytes are decoded only here, in libvips' thread.
+// This module's own loops run in slices, so that an alert never waits for a picture.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Sharp } from 'sharp';
 import { messageOf } from '../base/index.ts';
@@ -26,19 +26,19 @@ export interface Picture {
 /** Larger than any camera's frame. */
 export const MAX_COMPRESSED_BYTES = 16 * 1024 ** 2;
 
-/** Only what cameras send: libvips could read much more, and nobody has to be able to try. */
+/** Formats that cameras send. libvips could read many more, but each is an attack surface. */
 const SIGNATURES: Readonly<Record<string, (data: Uint8Array) => boolean>> = {
   JPEG: (data) => data[0] === 0xff && data[1] === 0xd8 && data[2] === 0xff,
   PNG: (data) => [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].every((byte, i) => data[i] === byte),
   WebP: (data) => latin(data, 0, 4) === 'RIFF' && latin(data, 8, 12) === 'WEBP',
 };
 
-/** Of a picture that was made smaller, a pixel may hold something of neighbours so far away (Lanczos 3). */
+/** In a picture that was scaled down, a pixel depends on neighbours up to this distance (Lanczos 3). */
 const ZONE_MARGIN_PX = 4;
 
 export type PictureRules = Pick<CameraConfig, 'width' | 'quality' | 'zones'>;
 
-/** @throws AgentError PICTURE_INVALID naming what is wrong with it. */
+/** @throws AgentError PICTURE_INVALID with the fault. */
 export async function makePicture(message: PictureMessage, rules: PictureRules): Promise<Picture> {
   const made = 'encoding' in message ? await fromPixels(message, rules) : await fromCompressed(message, rules);
   const { data, info } = await made.jpeg({ quality: rules.quality }).toBuffer({ resolveWithObject: true }).catch(refuse);
@@ -57,7 +57,7 @@ async function fromCompressed({ format, data }: CompressedMessage, { width, zone
   }
   if (!Object.values(SIGNATURES).some((is) => is(data))) {
     const known = Object.keys(SIGNATURES).join(', ');
-    throw invalidPicture(`its ${data.length} bytes (format ${JSON.stringify(format.slice(0, 80))}) are none of ${known}`, {
+    throw invalidPicture(`its ${data.length} bytes (format ${JSON.stringify(format.slice(0, 80))}) are not one of ${known}`, {
       why: 'format',
     });
   }
@@ -72,11 +72,11 @@ async function fromCompressed({ format, data }: CompressedMessage, { width, zone
 
 async function open({ width, height, channels, data }: Pixels): Promise<Sharp> {
   const sharp = await loadSharp();
-  // A camera's fourth byte is no transparency.
+  // The fourth byte of a camera's pixel is not transparency.
   return sharp(data, { ...STRICT, raw: { width, height, channels } }).removeAlpha();
 }
 
-/** Between slices whatever waits gets its turn. */
+/** Between slices the event loop gets a turn. */
 async function inSlices(work: Generator<undefined, Pixels>): Promise<Pixels> {
   for (;;) {
     const { done, value } = work.next();

@@ -1,4 +1,4 @@
-// Whether a camera may keep anything now. As long as nobody has said that there is no privacy, there is. Pure; time comes in.
+// Decides whether a camera may keep pictures now. Until the privacy topic says otherwise, privacy is on. Pure; time is a parameter.
 import type { CameraConfig } from '../config/index.ts';
 
 export class Privacy {
@@ -8,7 +8,7 @@ export class Privacy {
   #said: boolean | undefined;
   #openUntilMs = Number.NEGATIVE_INFINITY;
 
-  /** @param onBegin what was kept before has to be forgotten. */
+  /** @param onBegin is called when earlier pictures must be deleted. */
   constructor(
     { privacy_topic: topic, privacy_allows: allows }: Pick<CameraConfig, 'privacy_topic' | 'privacy_allows'>,
     onBegin: () => void,
@@ -18,12 +18,12 @@ export class Privacy {
     this.#onBegin = onBegin;
   }
 
-  /** Whether there is privacy. */
+  /** Whether privacy is on. */
   get isOn(): boolean {
     return this.#hasTopic && this.#said !== false;
   }
 
-  /** Somebody said whether there is. */
+  /** A message on the privacy topic. */
   get isKnown(): boolean {
     return !this.#hasTopic || this.#said !== undefined;
   }
@@ -36,9 +36,9 @@ export class Privacy {
   }
 
   /**
-   * An alert, or a person, wants pictures for so long.
-   * @param channel undefined: no alert.
-   * @returns false where privacy forbids it.
+   * An alert or a person requests pictures for this time.
+   * @param channel of the alert; undefined: no alert.
+   * @returns false if privacy forbids it.
    */
   ask(channel: string | undefined, nowMs: number, forMs: number): boolean {
     if (!this.isOn) return true;

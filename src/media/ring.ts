@@ -1,4 +1,4 @@
-// What was seen last, as small pictures: bounded in time and in bytes, the oldest goes first.
+// The latest small pictures, bounded in time and bytes; the oldest is evicted first.
 
 interface Kept {
   readonly jpeg: { readonly length: number };

@@ -1,11 +1,11 @@
-// sharp, loaded when the first picture is made: an agent without a camera never pays for it. No cache and one thread a job: what it
-// holds of memory comes back, and a core is left for the alerts (reliability.md, C6; glibc keeps what many threads once used).
+// Loads sharp for the first picture, so an agent without a camera never pays for it. Without a cache and with one thread per job, its
+// memory is returned and a processor core stays free for alerts (glibc keeps memory that many threads have used).
 import type { default as Sharp, SharpOptions } from 'sharp';
 import { MAX_PIXELS } from './unpack.ts';
 
 let loading: Promise<typeof Sharp> | undefined;
 
-/** @throws where its binary is not installed for this machine. */
+/** @throws if sharp's binary for this machine is not installed. */
 export function loadSharp(): Promise<typeof Sharp> {
   loading ??= import('sharp').then(({ default: sharp }) => {
     sharp.cache(false);
@@ -15,5 +15,5 @@ export function loadSharp(): Promise<typeof Sharp> {
   return loading;
 }
 
-/** What a broken or lying picture may cost: an error. */
+/** Limits for a broken or malicious picture, which then costs one error. */
 export const STRICT = { failOn: 'error', limitInputPixels: MAX_PIXELS } as const satisfies SharpOptions;

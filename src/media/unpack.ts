@@ -1,15 +1,15 @@
-// From a sensor_msgs/Image to plain pixels. What the message says of itself is checked against the bytes that are there before
-// anything is allocated, so that a lie costs an error and nothing else. Pure, and in slices: the caller decides what may come between.
+// Converts a sensor_msgs/Image to plain pixels. The message's own description is checked against its bytes before any memory is
+// allocated, so a false description costs one error and nothing else. Pure, and in slices: the caller decides what runs between them.
 import { AgentError } from '../errors.ts';
 import { ENCODINGS, type Encoding } from './encodings.ts';
 
-/** The fields of sensor_msgs/Image that are used. */
+/** The used fields of sensor_msgs/Image. */
 export interface ImageMessage {
   readonly width: number;
   readonly height: number;
   readonly encoding: string;
   readonly is_bigendian: number;
-  /** Bytes from a row to the next. */
+  /** Bytes from one row to the next. */
   readonly step: number;
   readonly data: Uint8Array;
 }
@@ -18,21 +18,21 @@ export interface Pixels {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3 | 4;
-  /** Rows without gaps; the message's own memory where that is already so. */
+  /** Pixel rows without padding. The message's own buffer if its rows had none and need no conversion. */
   readonly data: Uint8Array;
 }
 
-/** 4096 x 4096: more than any robot's camera, and 48 MiB at most. */
+/** 4096 x 4096 pixels: more than any robot's camera has, and at most 48 MiB. */
 export const MAX_PIXELS = 2 ** 24;
 
-/** What is looked at in one go: a fraction of a millisecond. */
+/** Bytes per slice: a fraction of a millisecond. */
 const SLICE_PIXELS = 2 ** 16;
 
 export function invalidPicture(text: string, fields: Readonly<Record<string, unknown>> = {}): AgentError {
   return new AgentError('PICTURE_INVALID', text, { fields });
 }
 
-/** Yields after each slice. @throws AgentError PICTURE_INVALID, before anything is allocated. */
+/** Yields after each slice. @throws AgentError PICTURE_INVALID, before any allocation. */
 export function* unpack(image: ImageMessage): Generator<undefined, Pixels> {
   const encoding = check(image);
   const { width, height, step, data } = image;
@@ -57,7 +57,7 @@ function* slices({ width, height }: ImageMessage, work: (row: number) => void): 
   }
 }
 
-/** Two bytes a pixel become one: by value, or stretched between the smallest and the largest that is not 0. */
+/** Reduces two bytes per pixel to one: by value, or stretched between the smallest and the largest value that is not 0. */
 function* wideRows(image: ImageMessage, wide: 'scaled' | 'stretched', out: Uint8ClampedArray): Generator<undefined, (row: number) => void> {
   const { width, step, data, is_bigendian: isBigEndian } = image;
   const [high, low] = isBigEndian ? [0, 1] : [1, 0];
@@ -79,7 +79,7 @@ function* wideRows(image: ImageMessage, wide: 'scaled' | 'stretched', out: Uint8
       if (value !== 0 && value < least) least = value;
     }
   });
-  // 0 stays black, the smallest value is all but black.
+  // 0 stays black, and the smallest value is almost black.
   const scale = most > least ? 254 / (most - least) : 0;
   return (row) => {
     for (let x = 0; x < width; x += 1) {
@@ -93,7 +93,7 @@ function check({ width, height, encoding: name, step, data }: ImageMessage): Enc
   const encoding = Object.hasOwn(ENCODINGS, name) ? ENCODINGS[name] : undefined;
   if (!encoding) {
     const known = Object.keys(ENCODINGS).join(', ');
-    throw invalidPicture(`encoding ${JSON.stringify(name.slice(0, 40))} is none of ${known}`, { why: 'encoding' });
+    throw invalidPicture(`encoding ${JSON.stringify(name.slice(0, 40))} is not one of ${known}`, { why: 'encoding' });
   }
   if (width === 0 || height === 0) throw invalidPicture(`it is ${width} x ${height} pixels`, { why: 'empty' });
   if (width * height > MAX_PIXELS) {

@@ -1,10 +1,10 @@
-// Privacy zones: rectangles that are black before anything is kept. Pure but for the pixels it is given.
+// Privacy zones: rectangles that are blacked out before a picture is kept. Pure except for the given pixels.
 import type { PrivacyZone } from '../config/index.ts';
 import type { Pixels } from './unpack.ts';
 
 /**
- * Blacks the zones out, in place, rounded outwards to whole pixels.
- * @param margin pixels more on each side, where a picture was made smaller before and each pixel holds something of its neighbours.
+ * Blacks out the zones in place, rounded outwards to whole pixels.
+ * @param margin extra pixels on each side, for a picture that was scaled down: each of its pixels depends on its neighbours.
  */
 export function blackOut({ width, height, channels, data }: Pixels, zones: readonly PrivacyZone[], margin = 0): void {
   for (const zone of zones) {

@@ -197,7 +197,7 @@ function reasonOf(error: Error): string | number | undefined {
   return typeof code === 'number' ? code : codeOf(error);
 }
 
-/** OpenSSL's own text is a line of numbers with a line break; its reason is what a person can look up. */
+/** OpenSSL's own text is a line of numbers with a line break; a person can look up the error's `reason`. */
 function sentenceOf(error: Error): string {
   const { library, reason } = error as { library?: unknown; reason?: unknown };
   return typeof library === 'string' && typeof reason === 'string' ? `the TLS handshake failed: ${reason}` : messageOf(error);

@@ -100,7 +100,7 @@ export class Slices {
     return { slices, size, whole: true };
   }
 
-  /** Starts again at a position. */
+  /** Restarts from a position. */
   restart(position: unknown): void {
     this.#write({ position, open: null });
   }

@@ -24,7 +24,7 @@ export const outboxClosed = z.object({
   successor: outboxId,
 });
 
-/** The clock was set: rows of that boot in `ranges` of outbox `of` happened `offset_ms` later than they say. */
+/** The clock was corrected: add `offset_ms` to the times of the rows in `ranges` of outbox `of` that boot `boot` wrote. */
 export const clockSet = z.object({
   kind: z.literal('clock_set'),
   of: outboxId,

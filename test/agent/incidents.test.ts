@@ -90,7 +90,7 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
     incidents.onRow(alert('incident-1'));
     await holds(() => asked === 3);
     const hall = () => said.filter((text) => !text.startsWith('raised record'));
-    assert.deepEqual(hall(), ['raised hall: uploads.max_size is used up by what is worth more']);
+    assert.deepEqual(hall(), ['raised hall: uploads.max_size is used up by more important files']);
     isFull = false;
     await incidents.snapshot(undefined);
     assert.deepEqual([of('snapshot'), hall().length], [1, 1], 'the clip is still missing');
@@ -106,7 +106,7 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
     isFull = true;
     await incidents.snapshot(undefined);
     t.mock.timers.tick(599_000);
-    assert.deepEqual(said, ['raised hall: uploads.max_size is used up by what is worth more']);
+    assert.deepEqual(said, ['raised hall: uploads.max_size is used up by more important files']);
     t.mock.timers.tick(2_000);
     assert.deepEqual(said.slice(1), ['cleared hall: ']);
   });

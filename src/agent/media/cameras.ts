@@ -1,4 +1,4 @@
-// The cameras: each one's topic, and what tells of privacy, into its ring of small pictures. One that is wrong disables only itself.
+// Feeds each camera's topic, and its privacy topic, into its ring of small pictures. An invalid camera disables only itself.
 
 import { every, messageOf, type Ticker } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
@@ -24,13 +24,13 @@ interface Running {
 
 const BOOL = 'std_msgs/msg/Bool';
 
-/** How often it is looked who publishes pictures. */
+/** How often the publishers of pictures are checked. */
 const LOOK_EVERY_MS = 1_000;
 
-/** Better known before a fall than after it. */
+/** A missing camera should be known before a fall, not after it. */
 const SILENT_MS = 60_000;
 
-/** What is said of a camera, and is over when it goes. */
+/** Problems of a camera, which end when it is removed. */
 const PROBLEMS = [
   'camera_off',
   'camera_silent',
@@ -39,7 +39,7 @@ const PROBLEMS = [
   'pictures_missing',
 ] as const satisfies readonly ProblemCode[];
 
-/** @throws AgentError where ROS refuses its node. */
+/** @throws AgentError if ROS refuses the node. */
 export async function startCameras(parts: CameraParts): Promise<Cameras> {
   const { config, off } = parts.loaded;
   for (const { section, name, text } of off) if (section === 'cameras') parts.problems.raise('camera_off', text, name);
@@ -49,8 +49,8 @@ export async function startCameras(parts: CameraParts): Promise<Cameras> {
 }
 
 /**
- * Cameras have a ROS node of their own: what a participant of DDS receives is received by one thread, and an alert must not stand behind
- * the fragments of a picture. It begins with the first of them.
+ * Cameras have a ROS node of their own: one thread receives all data of a DDS participant, and an alert must not wait behind the
+ * fragments of a picture. The node starts with the first camera.
  */
 export class Cameras {
   readonly #parts: CameraParts;
@@ -72,7 +72,7 @@ export class Cameras {
     return this.#running.map(({ name, entry, camera }) => ({ name, topic: entry.topic, ...camera.status() }));
   }
 
-  /** @throws AgentError where ROS refuses the node. */
+  /** @throws AgentError if ROS refuses the node. */
   async begin(entries: Readonly<Record<string, CameraConfig>>): Promise<void> {
     const fresh = Object.entries(entries);
     if (fresh.length === 0) return;
@@ -86,7 +86,7 @@ export class Cameras {
     this.#looking ??= every(LOOK_EVERY_MS, () => this.#look());
   }
 
-  /** Takes another configuration's cameras over: what is the same goes on, and what it has seen stays. */
+  /** Applies another configuration: unchanged cameras continue and keep their pictures. */
   apply({ config: { cameras } }: LoadedConfig): void {
     const { problems } = this.#parts;
     const isSame = ({ name, entry }: Running) => JSON.stringify(cameras[name]) === JSON.stringify(entry);
@@ -95,7 +95,7 @@ export class Cameras {
         const gone = this.#running.filter((one) => !isSame(one));
         this.#running = this.#running.filter(isSame);
         for (const one of gone) this.#end(one);
-        // What was off was wrong in its file, and that file was taken.
+        // A camera that was off was invalid in the file, and the new file is valid.
         for (const { section, name } of this.#parts.loaded.off) if (section === 'cameras') problems.clear('camera_off', name);
         const kept = new Set(this.#running.map(({ name }) => name));
         await this.begin(Object.fromEntries(Object.entries(cameras).filter(([name]) => !kept.has(name))));

@@ -1,5 +1,5 @@
-// What the family sees of an alert: a picture of each camera at once, the readings of the last minute beside it, and a clip of what was
-// before and after, all under the incident that the alert's row carries. None of it is on the alert's way: it begins when that is out.
+// Collects an alert's pictures for the family: a picture of each camera at once, the readings of the last minute, and a clip of the time
+// before and after, all under the incident of the alert's row. None of this delays the alert: it starts after the alert was written.
 
 import { messageOf } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
@@ -15,7 +15,7 @@ import type { RunningUploads } from '../uploads/uploads.ts';
 
 export interface IncidentParts {
   readonly thing: string;
-  /** As they are now. */
+  /** The current cameras. */
   readonly cameras: () => readonly Camera[];
   readonly uploads: RunningUploads;
   readonly clock: Clock;
@@ -35,7 +35,7 @@ interface Incident {
 
 type Upload = Omit<NewUpload, 'incident'>;
 
-/** What became of one picture, or of the record. */
+/** Outcome of one picture, or of the record. */
 interface Spooled {
   readonly camera: string;
   readonly takenAtMs: number | undefined;
@@ -43,15 +43,15 @@ interface Spooled {
   readonly privacy: boolean;
 }
 
-/** What is remembered for the record of an incident. */
+/** Data for the record of an incident. */
 const RECORD = { ms: 60_000, readingsPerChannel: 600 };
 
 const KINDS = ['snapshot', 'clip', 'log'] as const satisfies readonly UploadKind[];
 
-/** A sensor that flaps must not fill the disk with pictures: the alerts beyond are told as ever, without any. */
+/** A flapping sensor must not fill the disk with pictures: further alerts are delivered without. */
 const MAX_PER_MINUTE = 12;
 
-/** Where no alert comes that could show it is well again, a picture that was missed is a problem for so long, as an unasked end is. */
+/** If no later alert shows that the camera works again, a missed picture stays a problem for this time. */
 const MISSED_FOR_MS = 10 * 60_000;
 
 export class Incidents {
@@ -61,14 +61,14 @@ export class Incidents {
   readonly #running = new Set<Promise<void>>();
   #recentMs: number[] = [];
   #unpictured = 0;
-  /** Which kinds of which camera failed the last time: a snapshot that is well does not mean that clips are. */
+  /** Kinds of pictures that failed last time, per camera: a good snapshot does not prove that clips work. */
   readonly #missing = new Map<string, NodeJS.Timeout>();
 
   constructor(parts: IncidentParts) {
     this.#parts = parts;
   }
 
-  /** A row was written. Quick, since an alert may be on its way out. */
+  /** A row was written. Must be fast, since an alert may be in flight. */
   onRow(row: NewRow): void {
     if (!('channel' in row)) return;
     const { clock } = this.#parts;
@@ -80,7 +80,7 @@ export class Incidents {
     setImmediate(() => this.#begin(incident));
   }
 
-  /** A picture without an alert. @param name one camera; undefined: all. @param patienceMs left out: a person waits for it. */
+  /** A picture without an alert. @param name one camera; undefined: all. @param patienceMs absent: a person waits for it. */
   async snapshot(name: string | undefined, patienceMs?: number): Promise<Outcome> {
     const cameras = this.#parts.cameras().filter((camera) => name === undefined || camera.name === name);
     if (cameras.length === 0) return { status: 'failed', detail: `there is no camera ${name}` };
@@ -95,7 +95,7 @@ export class Incidents {
       : { status: 'failed', ...detail };
   }
 
-  /** Clips end with what they have. Resolves when all is spooled. */
+  /** Ends all clips early. Resolves when everything is in the spool. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#running);
@@ -109,7 +109,7 @@ export class Incidents {
     if (this.#stopping.signal.aborted) return;
     if (this.#recentMs.length >= MAX_PER_MINUTE) {
       if (this.#unpictured++ === 0)
-        log.warn({ event: 'alert_pictures_paused', channel: incident.channel }, 'alerts come too fast for pictures of each');
+        log.warn({ event: 'alert_pictures_paused', channel: incident.channel }, 'too many alerts: further alerts get no pictures');
       return;
     }
     if (this.#unpictured > 0)
@@ -118,7 +118,7 @@ export class Incidents {
     this.#recentMs.push(now);
     const { id, channel } = incident;
     const { signal } = this.#stopping;
-    // Begun together: the clip takes what was before from this moment.
+    // Started together: the clip takes the time before from this moment.
     const clip = (camera: Camera) => this.#spool(camera.name, 'clip', () => camera.clip({ channel, incident: id }, signal), id);
     const clips = cameras().map(clip);
     const running = Promise.all([this.#first(incident), ...clips]).then(() => {
@@ -127,7 +127,7 @@ export class Incidents {
     this.#running.add(running);
   }
 
-  /** Pictures of now, and then the record that names them, with what led to it. */
+  /** Takes pictures, then writes the record that names them and the readings before the alert. */
   async #first(incident: Incident): Promise<void> {
     const { cameras, clock, lastLines } = this.#parts;
     const alert = { channel: incident.channel, incident: incident.id };
@@ -156,14 +156,14 @@ export class Incidents {
     return { kind: 'log', contentType: 'application/json', bytes: Buffer.from(`${JSON.stringify(record)}\n`), takenAtMs: at };
   }
 
-  /** Makes it and puts it into the spool. What goes wrong is said, and ends here. */
+  /** Makes the file and puts it into the spool. Reports a failure and does not throw. */
   async #spool(camera: string, kind: UploadKind, make: () => Promise<Upload>, incident: string | null): Promise<Spooled> {
     const { uploads, log } = this.#parts;
     try {
       const upload = await make();
-      if (!(await uploads.add({ ...upload, incident }))) throw new Error('uploads.max_size is used up by what is worth more');
+      if (!(await uploads.add({ ...upload, incident }))) throw new Error('uploads.max_size is used up by more important files');
       const { takenAtMs, bytes } = upload;
-      log.info({ event: 'spooled', camera, kind, incident, bytes: bytes.length }, `${kind} of ${camera}: it waits for its upload`);
+      log.info({ event: 'spooled', camera, kind, incident, bytes: bytes.length }, `${kind} of ${camera} waits for its upload`);
       this.#isWell(camera, kind);
       return { camera, takenAtMs, why: undefined, privacy: false };
     } catch (error) {

@@ -48,7 +48,7 @@ export class SharedMemoryRepair {
     this.#file = file;
   }
 
-  /** Before the first node of this run. @returns the number of ports that the previous run left behind. */
+  /** Call this before creating the first node of a run. @returns the number of ports that the previous run left behind. */
   markStale(): number {
     if (this.#isMarked) return 0;
     this.#isMarked = true;
