@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { overrides } from './rules.ts';
 
 const FILE = fileURLToPath(new URL('../../biome.boundaries.json', import.meta.url));
-const text = `${JSON.stringify({ root: false, overrides: overrides() }, null, 2)}\n`;
+const lines = overrides().map((override) => JSON.stringify(override));
+const text = `{ "root": false, "overrides": [\n${lines.join(',\n')}\n] }\n`;
 
 if (!process.argv.includes('--check')) writeFileSync(FILE, text);
 else if (readFileSync(FILE, 'utf8') !== text) {
