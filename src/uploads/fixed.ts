@@ -21,15 +21,20 @@ export class FixedPacing implements Pacing {
 
   begin({ size, patienceMs, signal, abort }: PacedRequestOptions): PacedRequest {
     const waitForProgress = (given: number) => setTimeout(abort, patienceMs + slowestMs(Math.min(given, KERNEL_BUFFER_BYTES)));
+    let isOver = false;
     let dead = waitForProgress(size);
+    // The body may still give a piece after the request ended; without the check its timer would never be cleared.
     const progress = (given: number) => {
       clearTimeout(dead);
-      dead = waitForProgress(given);
+      if (!isOver) dead = waitForProgress(given);
     };
     return {
       config: AGENTS,
       body: (source) => Readable.from(paced(source, this.#link, signal, progress)),
-      end: () => clearTimeout(dead),
+      end: () => {
+        isOver = true;
+        clearTimeout(dead);
+      },
     };
   }
 }
@@ -45,7 +50,7 @@ async function* paced(
   let [given, freeMs] = [0, performance.now()];
   for await (const chunk of Buffer.isBuffer(source) ? [source] : (source as AsyncIterable<Buffer>)) {
     for (let at = 0; at < chunk.length; at += most) {
-      await wait(freeMs - performance.now(), signal);
+      await wait(Math.max(0, freeMs - performance.now()), signal);
       while (yields() && !signal.aborted) {
         progress(given);
         await wait(PAUSE_CHECK_MS, signal);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FixedPacing } from '../../src/uploads/fixed.ts';
@@ -71,5 +72,17 @@ describe('fixed pacing', { timeout: 30_000 }, () => {
     const request = pacing.begin({ size: 0, patienceMs: 20, signal: over.signal, abort: () => over.abort() });
     await new Promise<void>((resolve) => over.signal.addEventListener('abort', () => resolve()));
     request.end();
+  });
+
+  it('keeps no timer after its end, even if the body gives another piece', async () => {
+    const pacing = new FixedPacing({ bytesPerSecond: null, yields: () => false });
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const request = pacing.begin({ size: 2, patienceMs: 60_000, signal: new AbortController().signal, abort: () => {} });
+    const body = (request.body(Buffer.from('ab')) as Readable)[Symbol.asyncIterator]();
+    request.end();
+    await body.next();
+    await body.next();
+    assert.equal(timers(), before);
   });
 });
