@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { quoted } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { benchCertificates } from '../identity/index.ts';
-import { topicsOf, UPWARD } from '../wire/index.ts';
+import { DOWNWARD, topicsOf, UPWARD } from '../wire/index.ts';
 
 export interface BenchBroker {
   readonly folder: string;
@@ -14,7 +14,6 @@ export interface BenchBroker {
   readonly json: boolean;
 }
 
-const DOWNWARD = ['commands', 'receipts'] as const;
 /** The topic of `elderly-bot bench`, which nobody else listens to. */
 export const BENCH_TOPIC = 'bench';
 
@@ -63,8 +62,8 @@ user root
 /** The robot publishes upward and subscribes to commands and receipts, the cloud the reverse (docs/reference/protocol.md, Rights). */
 function aclOf(thing: string): string {
   const topics = topicsOf('elderly_bot');
-  const robot = [...UPWARD.map((room) => `topic write ${topics[room]}`), ...DOWNWARD.map((room) => `topic read ${topics[room]}`)];
-  const cloud = [...UPWARD.map((room) => `topic read ${topics[room]}`), ...DOWNWARD.map((room) => `topic write ${topics[room]}`)];
+  const robot = [...UPWARD.map((topic) => `topic write ${topics[topic]}`), ...DOWNWARD.map((topic) => `topic read ${topics[topic]}`)];
+  const cloud = [...UPWARD.map((topic) => `topic read ${topics[topic]}`), ...DOWNWARD.map((topic) => `topic write ${topics[topic]}`)];
   return [
     '# The robot.',
     `user ${thing}`,

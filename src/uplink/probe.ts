@@ -1,7 +1,7 @@
 // May this robot connect, and publish and subscribe on each of its topics? For the doctor, and only while no agent has the client id.
 // The published messages are empty: the cloud drops them, so no row, receipt or presence results.
 import type { Credentials } from '../identity/index.ts';
-import { topicsOf, UPWARD } from '../wire/index.ts';
+import { DOWNWARD, topicsOf, UPWARD } from '../wire/index.ts';
 import { dial } from './dial.ts';
 import type { Session } from './session.ts';
 
@@ -24,8 +24,6 @@ export interface Probed {
   readonly refusedPublications: readonly string[];
 }
 
-const DOWNWARD = ['commands', 'receipts'] as const;
-
 /** @throws ConnectError if no connection is made. */
 export async function probe(options: ProbeOptions, signal: AbortSignal): Promise<Probed> {
   const topics = topicsOf(options.topicPrefix);
@@ -38,14 +36,14 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   const connectMs = Math.round(performance.now() - startedMs);
   const { port, version } = session;
   try {
-    for (const room of DOWNWARD) {
+    for (const name of DOWNWARD) {
       session ??= await connect();
-      if (await isRefused(session.subscribe([topics[room]]))) refusedSubscriptions.push(topics[room]);
+      if (await isRefused(session.subscribe([topics[name]]))) refusedSubscriptions.push(topics[name]);
       session = await stillThere(session);
     }
-    for (const room of UPWARD) {
+    for (const name of UPWARD) {
       session ??= await connect();
-      if (await isRefused(published(session, topics[room], options.timeoutMs))) refusedPublications.push(topics[room]);
+      if (await isRefused(published(session, topics[name], options.timeoutMs))) refusedPublications.push(topics[name]);
       session = await stillThere(session);
     }
   } finally {

@@ -36,9 +36,6 @@ export const telemetry = z
   .catchall(z.unknown());
 export type Telemetry = z.infer<typeof telemetry>;
 
-/** A readings message in which one bad reading must not cost the others: readings are left to be parsed one by one. */
-export const telemetryEnvelope = telemetry.extend({ readings: z.array(z.unknown()) });
-
 /** The flat state of a telemetry message: every key that is not of the envelope and holds a plain value. */
 export function flatState(message: Record<string, unknown>): Record<string, ReadingValue> {
   const state: Record<string, ReadingValue> = {};

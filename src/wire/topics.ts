@@ -29,3 +29,6 @@ export function topicsOf(prefix: string): Topics {
 /** The topics on which the cloud listens, in the order of {@link Topics}. */
 export const UPWARD = ['telemetry', 'backlog', 'results', 'events', 'presence'] as const;
 export type Upward = (typeof UPWARD)[number];
+
+/** The topics on which the robot listens. */
+export const DOWNWARD = ['commands', 'receipts'] as const;

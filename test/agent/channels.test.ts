@@ -87,7 +87,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await peer.advertise('/robot/later', BOOL);
     await peer.matched('/robot/later');
     await peer.publish('/robot/later', BOOL, { data: true });
-    await until(() => one('later').value === true, 'who came later is latestValue');
+    await until(() => one('later').value === true, 'the later publisher is received');
     const [alert] = rows();
     assert.match(String(alert?.body), /^true,{"alert":"raised","incident":"[\w-]{12}"}$/);
   });
@@ -99,7 +99,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await peer.advertise('/sensors/leak', BOOL);
     await peer.matched('/sensors/leak');
     await peer.publish('/sensors/leak', BOOL, { data: true });
-    await until(() => one('leak').value === true, 'it is latestValue');
+    await until(() => one('leak').value === true, 'the channel is received');
     assert.equal(one('leak').topic, '/sensors/leak');
   });
 
@@ -109,7 +109,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await other.advertise('/co', BOOL);
     await other.matched('/co');
     await other.publish('/co', BOOL, { data: true });
-    await until(() => one('co').value === true, 'it is latestValue');
+    await until(() => one('co').value === true, 'the channel is received');
     await other.close();
     await until(() => one('co').silent && one('leak').silent && one('co').state === 'vanished', 'both are silent');
     assert.equal(one('co').reason, '/gas_sensor published on /co and is gone');
@@ -122,7 +122,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await again.advertise('/co', NUMBER);
     await again.matched('/co');
     await again.publish('/co', NUMBER, { data: 400 });
-    await until(() => one('co').value === 400, 'it is latestValue again');
+    await until(() => one('co').value === 400, 'the channel is received again');
     assert.ok(!one('co').silent);
     assert.ok(rows().some((row) => row.channel === 'co_silent' && /^false,{"alert":"cleared"/.test(row.body)));
     await again.close();
@@ -144,7 +144,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     await peer.advertise('/mute', BOOL);
     await peer.matched('/mute');
     await peer.publish('/mute', BOOL, { data: true });
-    await until(() => problem('sensor_silent') === undefined, 'it is latestValue again');
+    await until(() => problem('sensor_silent') === undefined, 'the channel is received again');
     assert.deepEqual(
       rows().flatMap(({ channel, body }) => (channel === 'mute_silent' ? [body] : [])),
       ['true,{"alert":"raised","incident":"i1"}', 'false,{"alert":"cleared","incident":"i1"}'],

@@ -42,7 +42,7 @@ describe('a reading that waits for its time', () => {
     const publisher = ros.advertise('/steps', NUMBER);
     channels = startChannels({ loaded: loaded(STEPS), ros, outbox: bench.outbox, clock: systemClock(0), problems, onRow: () => {} });
     for (const data of [1, 2, 3]) publisher.publish({ data });
-    await until(() => channels.status()[0]?.messages === 3, 'three messages are latestValue');
+    await until(() => channels.status()[0]?.messages === 3, 'three messages are received');
     assert.deepEqual(values(), [1]);
   });
   afterEach(async () => {

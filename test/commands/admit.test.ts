@@ -129,7 +129,7 @@ const REFUSED: readonly [what: string, reason: string | undefined, arrival: Arri
   ],
   ['a channel that was never received', 'condition_not_met', arrival(driven), latestValue({ fall: false })],
   ['a channel whose value is bad', 'condition_not_met', arrival(driven), latestValue({ battery: null, fall: false })],
-  ['a channel not latestValue for too long', 'condition_not_met', arrival(driven), latestValue({ battery: 80, fall: false }, 60_001)],
+  ['a channel without a message for too long', 'condition_not_met', arrival(driven), latestValue({ battery: 80, fall: false }, 60_001)],
   ['a battery at its limit', 'condition_not_met', arrival(driven), latestValue({ battery: 15, fall: false })],
   ['somebody who fell', 'condition_not_met', arrival(driven), latestValue({ battery: 80, fall: true })],
   ['another motion under way', 'motion_busy', arrival(driven), { ...allWell, moving: 'goto' }],

@@ -15,19 +15,19 @@ describe('what the robot says of its pace', { timeout: 20_000 }, () => {
 
   it('is in every presence, and said again before it speaks more rarely, not each time that it speaks more often', async () => {
     const said: Presence[] = [];
-    let latestValue = () => {};
+    let onPublished = () => {};
     const link = {
       publish: (_topic: string, payload: string | Buffer, answered: (error?: Error) => void) => {
         said.push(presence.parse(JSON.parse(String(payload))));
         answered();
-        latestValue();
+        onPublished();
       },
       ended: new Promise<undefined>(() => {}),
       subscribe: () => Promise.resolve(),
       close: () => Promise.resolve(),
       drop: () => {},
     };
-    const next = () => new Promise<void>((resolve) => (latestValue = resolve));
+    const next = () => new Promise<void>((resolve) => (onPublished = resolve));
     let looked = () => {};
     const look = () => new Promise<void>((resolve) => (looked = resolve));
     let everyMs = 60_000;

@@ -21,7 +21,7 @@ export function advertiseCommands({ config, place }: LoadedConfig, ros: RosNode)
   return new Map(entries);
 }
 
-export interface EvidenceParts {
+export interface ConfirmationParts {
   readonly loaded: LoadedConfig;
   readonly ros: RosNode;
   readonly problems: Problems;
@@ -29,7 +29,7 @@ export interface EvidenceParts {
 }
 
 /** Subscribes what shows that a command worked. @throws AgentError with the entry's place. */
-export function subscribeConfirmations({ loaded, ros, problems, onConfirmation }: EvidenceParts): void {
+export function subscribeConfirmations({ loaded, ros, problems, onConfirmation }: ConfirmationParts): void {
   for (const [name, command] of Object.entries(loaded.config.commands)) {
     const { confirm } = command;
     const type = confirm?.type ?? command.type;
