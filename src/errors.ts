@@ -49,7 +49,7 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 export interface ErrorDetails {
   /** The next step, as a sentence or a command to type. */
-  readonly todo?: string;
+  readonly remedy?: string;
   readonly cause?: unknown;
   /** More facts for a log line; never a secret. */
   readonly fields?: Readonly<Record<string, unknown>>;
@@ -57,14 +57,14 @@ export interface ErrorDetails {
 
 export class AgentError extends Error {
   readonly code: ErrorCode;
-  readonly todo: string | undefined;
+  readonly remedy: string | undefined;
   readonly fields: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'AgentError';
     this.code = code;
-    this.todo = details.todo;
+    this.remedy = details.remedy;
     this.fields = details.fields ?? {};
   }
 
@@ -74,6 +74,6 @@ export class AgentError extends Error {
 
   /** One line for a person: what failed, then what to do. */
   get line(): string {
-    return this.todo ? `${this.message}; ${this.todo}` : this.message;
+    return this.remedy ? `${this.message}; ${this.remedy}` : this.message;
   }
 }

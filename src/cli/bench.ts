@@ -32,7 +32,7 @@ export async function bench({ file, json, seconds, html }: BenchOptions): Promis
   } catch (cause) {
     if (stop.signal.aborted) return 130;
     throw new AgentError('BROKER_UNREACHABLE', `${config.mqtt.endpoint}: ${messageOf(cause)}`, {
-      todo: `check that the broker runs and lets this robot publish and subscribe ${topic} (elderly-bot bench mosquitto makes one that does), or run elderly-bot doctor`,
+      remedy: `check that the broker runs and lets this robot publish and subscribe ${topic} (elderly-bot bench mosquitto makes one that does), or run elderly-bot doctor`,
       cause,
     });
   } finally {

@@ -22,7 +22,7 @@ export async function benchMosquitto({ folder: given, thing, port, json }: Bench
   const files = { mosquitto: join(folder, 'mosquitto.conf'), acl: join(folder, 'acl'), robot: join(folder, 'robot.yaml') };
   const standing = Object.values(files).find((file) => existsSync(file));
   if (standing !== undefined) {
-    throw new AgentError('FILE_EXISTS', `${standing} is there already`, { todo: 'give another folder, or remove what is in this one' });
+    throw new AgentError('FILE_EXISTS', `${standing} is there already`, { remedy: 'give another folder, or remove what is in this one' });
   }
   mkdirSync(folder, { recursive: true });
   const certificates = await benchCertificates(join(folder, 'certs'), thing);

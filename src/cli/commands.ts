@@ -30,7 +30,7 @@ export async function log(file: string | undefined, limit: number, json: boolean
   const journal = join(config.state_dir, OUTBOX_FILE);
   if (!existsSync(journal)) {
     throw new AgentError('OUTBOX_MISSING', `there is no outbox in state_dir ${config.state_dir}`, {
-      todo: 'give the configuration the agent runs with (--config), as the user it runs as',
+      remedy: 'give the configuration the agent runs with (--config), as the user it runs as',
     });
   }
   const entries = readJournal(journal, limit);

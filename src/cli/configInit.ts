@@ -28,7 +28,7 @@ const AT_MOST_MS = 15_000;
 /** @returns 0 where something is published, 1 where nothing is: the file then has the default channels only. */
 export async function init({ file, thing, endpoint, json }: InitOptions): Promise<number> {
   if (existsSync(file)) {
-    throw new AgentError('FILE_EXISTS', `${resolve(file)} is there already`, { todo: 'give another name; nothing is written over' });
+    throw new AgentError('FILE_EXISTS', `${resolve(file)} is there already`, { remedy: 'give another name; nothing is written over' });
   }
   const defaults = loadConfig(undefined, {}).config;
   const line = progress();

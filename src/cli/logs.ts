@@ -64,7 +64,7 @@ function sinceOf(text: string): number {
   const ms = unit === undefined ? Date.parse(text) : Date.now() - Number(number) * (units[unit] ?? 0);
   if (Number.isFinite(ms)) return ms;
   throw new AgentError('LOGS_SINCE_INVALID', `--since ${text}: neither a duration such as 10m nor a time`, {
-    todo: 'give 30s, 10m, 2h, 3d, or a time such as 2026-11-23T04:00:00Z',
+    remedy: 'give 30s, 10m, 2h, 3d, or a time such as 2026-11-23T04:00:00Z',
   });
 }
 
@@ -76,7 +76,7 @@ function startOf(folder: string, sinceMs: number | undefined): LogPosition {
   } catch (error) {
     const why = codeOf(error) === 'ENOENT' ? 'no agent has run on this state_dir yet' : messageOf(error);
     throw new AgentError('LOGS_MISSING', `no logs in ${folder}: ${why}`, {
-      todo: 'give the agent’s own configuration with --config, and run this as its user; journalctl -u elderly-bot may have more',
+      remedy: 'give the agent’s own configuration with --config, and run this as its user; journalctl -u elderly-bot may have more',
       cause: error,
     });
   }

@@ -43,7 +43,7 @@ export function show(file: string | undefined, json: boolean, seq: number, outbo
       const books = reader.books().filter(({ id }) => outbox === undefined || id === outbox);
       const known = books.map(({ id, accepted }) => `${id} gave 1 to ${accepted}`).join(', ') || 'no outbox of that name';
       throw new AgentError('ROW_NOT_HELD', `no row ${seq} is held here (${known})`, {
-        todo: 'a number that was given is with the cloud or was given up: elderly-bot outbox stats counts both',
+        remedy: 'a number that was given is with the cloud or was given up: elderly-bot outbox stats counts both',
       });
     }
     for (const row of rows) await print(json ? JSON.stringify(row) : details(row));

@@ -33,7 +33,7 @@ function readRecord(name: string): RecordedReading[] {
       'CONFIG_NOT_FOUND',
       `${name}: ${codeOf(error) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(error)})`}`,
       {
-        todo: 'give a file that `elderly-bot outbox export` wrote, or - for standard input',
+        remedy: 'give a file that `elderly-bot outbox export` wrote, or - for standard input',
         cause: error,
       },
     );
@@ -48,7 +48,7 @@ function readLine(line: string, place: string): RecordedReading {
   const [issue] = parsed.error.issues;
   const what = json === undefined ? 'it is no JSON' : `${issue?.path.join('.') || 'it'}: ${issue?.message.toLowerCase()}`;
   throw new AgentError('CONFIG_SYNTAX', `${place}: ${what}`, {
-    todo: 'expected a reading a line, as `elderly-bot outbox export` writes them',
+    remedy: 'expected a reading a line, as `elderly-bot outbox export` writes them',
   });
 }
 

@@ -39,6 +39,6 @@ function latest(stateDir: string): string {
   const newest = backupsIn(folder).at(-1);
   if (newest !== undefined) return join(folder, newest);
   throw new AgentError('BACKUP_MISSING', `there is no backup in ${folder}`, {
-    todo: 'fetch one from the bucket (THING/backup/...; its slices joined in the order of the manifest) and give the file',
+    remedy: 'fetch one from the bucket (THING/backup/...; its slices joined in the order of the manifest) and give the file',
   });
 }

@@ -50,6 +50,6 @@ function ruleOf(text = 'nothing'): [from: string, to: string] {
 
 function wrong(given: string, expected: string): AgentError {
   return new AgentError('CONFIG_INVALID', `${given}: ${expected}`, {
-    todo: 'correct the command line; ros.remap in the configuration does the same',
+    remedy: 'correct the command line; ros.remap in the configuration does the same',
   });
 }

@@ -87,7 +87,7 @@ function argumentsOf(words: readonly string[], command: CommandConfig | undefine
     const at = each.indexOf('=');
     if (at < 1) {
       throw new AgentError('CONFIG_INVALID', `argument ${each}: expected NAME=VALUE`, {
-        todo: 'elderly-bot commands shows an example of each',
+        remedy: 'elderly-bot commands shows an example of each',
       });
     }
     const [name, text] = [each.slice(0, at), each.slice(at + 1)];
@@ -109,6 +109,6 @@ function cloudFiles({ mqtt, state_dir: stateDir }: Config, { cert, key }: SendOp
   const missing = Object.values(files).find((file) => !existsSync(file));
   if (missing === undefined) return { rootCa: own.rootCa, ...files };
   throw new AgentError('CERTIFICATE_MISSING', `the cloud’s certificate or key ${missing}: no such file`, {
-    todo: 'give --cert and --key; a robot’s own certificate may not send commands. On a bench `elderly-bot certs dev-ca` makes them',
+    remedy: 'give --cert and --key; a robot’s own certificate may not send commands. On a bench `elderly-bot certs dev-ca` makes them',
   });
 }

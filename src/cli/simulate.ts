@@ -91,7 +91,7 @@ function textOf(script: string): string {
     return readFileSync(script, 'utf8');
   } catch (error) {
     const why = codeOf(error) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(error)})`;
-    throw new AgentError('CONFIG_NOT_FOUND', `script ${script}: ${why}`, { todo: 'a line of it is such as: 5s fall on', cause: error });
+    throw new AgentError('CONFIG_NOT_FOUND', `script ${script}: ${why}`, { remedy: 'a line of it is such as: 5s fall on', cause: error });
   }
 }
 

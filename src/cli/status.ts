@@ -53,6 +53,6 @@ async function look(
   } catch (error) {
     // An agent that starts anew is gone for moments: the view goes on.
     if (!(error instanceof AgentError)) throw error;
-    return json ? '' : `${red(error.message)}\n${error.todo ?? ''}\n`;
+    return json ? '' : `${red(error.message)}\n${error.remedy ?? ''}\n`;
   }
 }

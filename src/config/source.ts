@@ -25,7 +25,7 @@ export function readSource(name: string, onSyntaxError: (error: AgentError) => v
   } catch (error) {
     const why = codeOf(error) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(error)})`;
     throw new AgentError('CONFIG_NOT_FOUND', `configuration ${name}: ${why}`, {
-      todo: 'give an existing file with --config FILE',
+      remedy: 'give an existing file with --config FILE',
       cause: error,
     });
   }
@@ -35,11 +35,13 @@ export function readSource(name: string, onSyntaxError: (error: AgentError) => v
   if (problem) {
     const { line, col } = lines.linePos(problem.pos[0]);
     const text = `${name}:${line}:${col}: ${problem.message}`;
-    onSyntaxError(new AgentError('CONFIG_SYNTAX', text, { todo: 'the file must be YAML: indent with spaces, close quotes and brackets' }));
+    onSyntaxError(
+      new AgentError('CONFIG_SYNTAX', text, { remedy: 'the file must be YAML: indent with spaces, close quotes and brackets' }),
+    );
   }
   if (document.contents !== null && !isMap(document.contents)) {
     onSyntaxError(
-      new AgentError('CONFIG_SYNTAX', `${name}:1:1: expected keys and values`, { todo: 'start from config/robot.example.yaml' }),
+      new AgentError('CONFIG_SYNTAX', `${name}:1:1: expected keys and values`, { remedy: 'start from config/robot.example.yaml' }),
     );
   }
   return { name, lines, document };

@@ -91,7 +91,7 @@ function wrong(error: AgentError, file: string | undefined): Finding {
   return {
     status: 'error',
     observed: error.message,
-    remedy: error.todo ?? 'correct the file',
+    remedy: error.remedy ?? 'correct the file',
     command: `elderly-bot config check${configFlag(file)}`,
   };
 }

@@ -13,7 +13,7 @@ export interface HandedFile {
 export type Chosen =
   | { readonly content: SlotContent; readonly files: readonly string[] }
   /** Why no identity could be chosen, and the remedy. */
-  | { readonly content: undefined; readonly why: string; readonly todo: string };
+  | { readonly content: undefined; readonly why: string; readonly remedy: string };
 
 interface Found {
   readonly path: string;
@@ -39,7 +39,7 @@ export function choose(files: readonly HandedFile[], thing: string, ownKeys: rea
     return {
       content: undefined,
       why: `there is more than one certificate with its key: ${names}`,
-      todo: 'give the files of this robot only',
+      remedy: 'give the files of this robot only',
     };
   }
   const authorities = certificates.filter(({ certificate }) => certificate.ca);
@@ -80,7 +80,7 @@ function issuersOf(leaf: Found, authorities: readonly Found[]): Found[] {
 
 function nothing(files: readonly HandedFile[], leaves: readonly Found[], keys: number): Chosen {
   const what = files.map(({ path, text }) => `${path} is ${describePem(text)}`).join('; ') || 'there are no files';
-  const refuse = (why: string, todo: string): Chosen => ({ content: undefined, why: `${why} (${what})`, todo });
+  const refuse = (why: string, remedy: string): Chosen => ({ content: undefined, why: `${why} (${what})`, remedy });
   if (leaves.length === 0) {
     return refuse('no robot’s certificate is among the files', 'in AWS it is the file whose name ends in -certificate.pem.crt');
   }

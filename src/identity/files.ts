@@ -58,7 +58,7 @@ function currentOf(slots: Slots): SlotName {
     current = slots.current;
   } catch (cause) {
     throw new AgentError('CERTIFICATE_MISSING', `${slots.folder} can't be read: ${messageOf(cause)}`, {
-      todo: 'run the command as the agent’s user, or make that user the owner of the folder',
+      remedy: 'run the command as the agent’s user, or make that user the owner of the folder',
       cause,
     });
   }
@@ -67,7 +67,7 @@ function currentOf(slots: Slots): SlotName {
     'CERTIFICATE_MISSING',
     `this robot has no certificate yet: ${slots.folder} holds none, and mqtt.cert_file is not set`,
     {
-      todo: 'elderly-bot certs import FOLDER imports the files of the AWS console; docs/guide/certificates.md has the other ways',
+      remedy: 'elderly-bot certs import FOLDER imports the files of the AWS console; docs/guide/certificates.md has the other ways',
     },
   );
 }
@@ -90,7 +90,7 @@ export function readCredentials(paths: CredentialPaths): Credentials {
   if (!key) throw unusableKey(keyText, keyName);
   if (!certificate.checkPrivateKey(key)) {
     throw new AgentError('KEY_MISMATCH', `${keyName} does not belong to ${paths.certFile}`, {
-      todo: 'give the key that was made with this certificate',
+      remedy: 'give the key that was made with this certificate',
     });
   }
   const [notBeforeMs, notAfterMs] = validity(certificate);
@@ -106,7 +106,7 @@ function readText(file: string, name: string): string {
     const code = codeOf(error);
     const why = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'no permission to read it' : messageOf(error);
     throw new AgentError('CERTIFICATE_MISSING', `${name}: ${why}`, {
-      todo: 'put the file there, or correct the path in the configuration or the environment',
+      remedy: 'put the file there, or correct the path in the configuration or the environment',
       cause: error,
     });
   }
@@ -117,7 +117,7 @@ function refuseLooseKey(file: string, name: string): void {
   const mode = statSync(file).mode & 0o777;
   if (mode & 0o077) {
     throw new AgentError('KEY_PERMISSIONS', `${name} has mode 0${mode.toString(8)}: others can read it`, {
-      todo: `chmod 600 ${file}`,
+      remedy: `chmod 600 ${file}`,
     });
   }
 }
@@ -128,19 +128,19 @@ function parseCertificate(text: string, name: string): X509Certificate {
     if (first !== undefined) return new X509Certificate(first);
   } catch (error) {
     throw new AgentError('CERTIFICATE_INVALID', `${name} is not a valid PEM certificate (${messageOf(error)})`, {
-      todo: 'the file is damaged: get it again',
+      remedy: 'the file is damaged: get it again',
       cause: error,
     });
   }
   throw new AgentError('CERTIFICATE_INVALID', `${name} is not a PEM certificate but ${describePem(text)}`, {
-    todo: 'the file must start with -----BEGIN CERTIFICATE-----',
+    remedy: 'the file must start with -----BEGIN CERTIFICATE-----',
   });
 }
 
 function unusableKey(text: string, name: string): AgentError {
   const isEncrypted = blocksOf(text, 'encrypted_key').length > 0;
-  const todo = isEncrypted
+  const remedy = isEncrypted
     ? 'the key has a passphrase, which a robot can’t type: remove it with openssl pkey'
     : 'it has to be an unencrypted PEM key';
-  return new AgentError('CERTIFICATE_INVALID', `${name} is not a usable private key but ${describePem(text)}`, { todo });
+  return new AgentError('CERTIFICATE_INVALID', `${name} is not a usable private key but ${describePem(text)}`, { remedy });
 }

@@ -31,7 +31,7 @@ export interface ProvisionOptions {
    * Connects, subscribes and publishes with the slot's certificate.
    * @returns undefined on success, else the reason; `refused` if the certificate is the cause, not the network or the clock.
    */
-  readonly prove: (slot: SlotName) => Promise<{ readonly refused: boolean; readonly text: string; readonly todo: string } | undefined>;
+  readonly prove: (slot: SlotName) => Promise<{ readonly refused: boolean; readonly text: string; readonly remedy: string } | undefined>;
   /** Waits before the next attempt, after `failures` failures. */
   readonly pause: (failures: number) => Promise<void>;
   readonly say: (step: string) => void;
@@ -156,7 +156,7 @@ async function register(options: ProvisionOptions, slot: SlotName, pending: Pend
     // An earlier call whose answer got lost may have registered the certificate.
     const why = await options.prove(slot);
     if (why === undefined) return thing;
-    if (!why.refused) throw failed(`whether the certificate works can’t be told: ${why.text}`, why.todo);
+    if (!why.refused) throw failed(`whether the certificate works can’t be told: ${why.text}`, why.remedy);
     return undefined;
   }
   const parsed = registered.safeParse(answer.body);
@@ -170,7 +170,7 @@ async function proveOrFail({ prove, pause }: ProvisionOptions, slot: SlotName): 
   for (let failures = 1; ; failures++) {
     const why = await prove(slot);
     if (why === undefined) return;
-    if (!why.refused || failures === TRIES) throw failed(`the new certificate does not work: ${why.text}`, why.todo);
+    if (!why.refused || failures === TRIES) throw failed(`the new certificate does not work: ${why.text}`, why.remedy);
     await pause(failures);
   }
 }
@@ -214,11 +214,11 @@ const TODO: Readonly<Record<number, string>> = {
 
 function refused(what: string, topic: string, { statusCode, errorCode, errorMessage }: z.infer<typeof refusal>): AgentError {
   const words = [statusCode, errorCode, errorMessage].filter((part) => part !== undefined).join(' ') || 'without a reason';
-  const todo =
+  const remedy =
     TODO[statusCode ?? 0] ?? ((statusCode ?? 0) >= 500 ? 'AWS has a trouble of its own: try again later' : 'look at it in the AWS console');
-  return new AgentError('PROVISIONING_REFUSED', `AWS refused ${what}: ${words} (${topic})`, { todo, fields: { statusCode, errorCode } });
+  return new AgentError('PROVISIONING_REFUSED', `AWS refused ${what}: ${words} (${topic})`, { remedy, fields: { statusCode, errorCode } });
 }
 
-function failed(text: string, todo: string): AgentError {
-  return new AgentError('PROVISIONING_FAILED', text, { todo });
+function failed(text: string, remedy: string): AgentError {
+  return new AgentError('PROVISIONING_FAILED', text, { remedy });
 }

@@ -65,7 +65,7 @@ export async function makeBackup({ db, stateDir, about, nowMs, keep, signal }: N
   const needed = bytes * 2 + SPARE_BYTES;
   if (bavail * bsize < needed)
     throw new AgentError('BACKUP_NO_ROOM', `a backup needs ${needed} bytes for a moment, the disk of ${stateDir} has ${bavail * bsize}`, {
-      todo: 'free space there',
+      remedy: 'free space there',
     });
   const name = `backup.${new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')}.db.gz`;
   const copy = join(folder, `copy${UNFINISHED}`);
@@ -172,7 +172,7 @@ function reading<T>(work: () => T): T | undefined {
 function invalid(file: string): (error: unknown) => never {
   return (error) => {
     throw new AgentError('BACKUP_INVALID', `${file} is no backup that can be restored: ${messageOf(error)}`, {
-      todo: 'give a file of state_dir/backups, or the slices of one from the bucket, joined in the order of their manifest',
+      remedy: 'give a file of state_dir/backups, or the slices of one from the bucket, joined in the order of their manifest',
       cause: error,
     });
   };

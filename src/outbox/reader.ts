@@ -92,7 +92,7 @@ export class OutboxReader {
     const file = join(stateDir, OUTBOX_FILE);
     if (!existsSync(file)) {
       throw new AgentError('OUTBOX_MISSING', `there is no outbox in state_dir ${stateDir}`, {
-        todo: 'give the configuration the agent runs with (--config), as the user it runs as',
+        remedy: 'give the configuration the agent runs with (--config), as the user it runs as',
       });
     }
     let db: Db | undefined;
@@ -101,14 +101,14 @@ export class OutboxReader {
       const version = Number(db.pragma('user_version', { simple: true }));
       if (version > SCHEMA_VERSION) {
         const text = `${file} was written by a newer elderly-bot (version ${version}, this one knows ${SCHEMA_VERSION})`;
-        throw new AgentError('OUTBOX_NEWER', text, { todo: 'look at it with that version' });
+        throw new AgentError('OUTBOX_NEWER', text, { remedy: 'look at it with that version' });
       }
       return new OutboxReader(db, stateDir);
     } catch (error) {
       db?.close();
       if (error instanceof AgentError) throw error;
       throw new AgentError('OUTBOX_UNREADABLE', `${file} can't be read: ${messageOf(error)}`, {
-        todo: todoOf(error),
+        remedy: todoOf(error),
         cause: error,
       });
     }

@@ -102,7 +102,7 @@ export function openDatabase(file: string, maxBytes: number, thoroughly = false)
     const synchronous = db.pragma('synchronous', { simple: true });
     if (mode !== 'wal' || synchronous !== 2) {
       throw new AgentError('OUTBOX_UNWRITABLE', `${file}: journal_mode is ${mode}, synchronous ${synchronous}, not wal and 2`, {
-        todo: 'put state_dir on a local file system that supports shared memory',
+        remedy: 'put state_dir on a local file system that supports shared memory',
       });
     }
     db.pragma('foreign_keys = ON');
@@ -164,7 +164,7 @@ function migrate(db: Db, file: string): void {
       'OUTBOX_NEWER',
       `${file} was written by a newer elderly-bot (version ${version}, this one knows ${SCHEMA_VERSION})`,
       {
-        todo: 'install that version again, or move the file away to start with an empty outbox',
+        remedy: 'install that version again, or move the file away to start with an empty outbox',
       },
     );
   }

@@ -88,7 +88,7 @@ export class Dispatcher {
 
 function invalidSample(topic: string, type: string, bytes: Buffer, cause: unknown): AgentError {
   return new AgentError('ROS_MESSAGE_INVALID', `a sample of ${bytes.length} bytes on ${topic} is not a ${type}: ${messageOf(cause)}`, {
-    todo: `check that the publisher was built with the same definition of ${type}`,
+    remedy: `check that the publisher was built with the same definition of ${type}`,
     cause,
     fields: { topic, type, bytes: bytes.length },
   });

@@ -179,7 +179,7 @@ function fits(type: Primitive, value: unknown): boolean {
 
 function invalid(root: string, what: string, value: unknown, expected: string): AgentError {
   return new AgentError('ROS_MESSAGE_INVALID', `${root}: ${what} is ${show(value)}, expected ${expected}`, {
-    todo: `see: ros2 interface show ${root}`,
+    remedy: `see: ros2 interface show ${root}`,
     fields: { type: root },
   });
 }

@@ -36,7 +36,7 @@ export function aptName(pkg: string, distro = process.env.ROS_DISTRO): string {
 
 export function unknownType(type: string, pkg: string, why: string, distro?: string): AgentError {
   return new AgentError('ROS_TYPE_UNKNOWN', `message type ${type}: ${why}`, {
-    todo: `install it (apt install ${aptName(pkg, distro)}), or source the workspace that builds ${pkg}`,
+    remedy: `install it (apt install ${aptName(pkg, distro)}), or source the workspace that builds ${pkg}`,
     fields: { type, package: pkg },
   });
 }
@@ -45,7 +45,7 @@ function missingMessage(type: string, pkg: string, name: string, home: string): 
   const idlOnly = existsSync(path.join(home, 'share', pkg, 'msg', `${name}.idl`));
   const why = idlOnly ? `${pkg} defines it in IDL only, which is not supported` : `package ${pkg} in ${home} has no message ${name}`;
   return new AgentError('ROS_TYPE_UNKNOWN', `message type ${type}: ${why}`, {
-    todo: `see which messages it has: ros2 interface package ${pkg}`,
+    remedy: `see which messages it has: ros2 interface package ${pkg}`,
     fields: { type, package: pkg },
   });
 }

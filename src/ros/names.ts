@@ -53,7 +53,7 @@ export function parseTypeName(type: string): TypeName {
   const [pkg, name] = [parts[0], parts.at(-1)];
   if (problem !== undefined || pkg === undefined || name === undefined) {
     throw new AgentError('ROS_TYPE_UNKNOWN', problem ?? type, {
-      todo: 'write PACKAGE/msg/NAME',
+      remedy: 'write PACKAGE/msg/NAME',
       fields: { type },
     });
   }
@@ -101,7 +101,7 @@ export function resolveDomainId(configured: number | null | undefined, variable:
   if (Number.isInteger(domain) && domain >= 0 && domain <= MAX_DOMAIN_ID) return domain;
   const source = configured === null || configured === undefined ? 'ROS_DOMAIN_ID' : 'ros.domain_id';
   throw new AgentError('ROS_DOMAIN_INVALID', `${source} is ${quote(String(given))}, expected a whole number from 0 to ${MAX_DOMAIN_ID}`, {
-    todo: source === 'ROS_DOMAIN_ID' ? 'set it to the number the robot uses, or unset it for 0' : 'correct it in the configuration',
+    remedy: source === 'ROS_DOMAIN_ID' ? 'set it to the number the robot uses, or unset it for 0' : 'correct it in the configuration',
   });
 }
 

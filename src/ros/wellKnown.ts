@@ -51,7 +51,7 @@ export function wellKnownDefinitions(given: Readonly<Record<string, string>> = {
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       throw new AgentError(error.code, error.message, {
-        todo: `${error.todo}; or give the simulated node its definition`,
+        remedy: `${error.remedy}; or give the simulated node its definition`,
         cause: error,
         fields: error.fields,
       });

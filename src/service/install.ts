@@ -14,7 +14,7 @@ const DEFAULT_CONFIG = '/etc/elderly-bot/robot.yaml';
 const services = new Services({
   units: UNITS,
   main: 'elderly-bot.service',
-  error: (_kind, text, todo, cause) => new AgentError('SERVICE_FAILED', text, { todo, cause }),
+  error: (_kind, text, remedy, cause) => new AgentError('SERVICE_FAILED', text, { remedy, cause }),
   withoutSystemd: {
     start: 'start `elderly-bot run` with this machine’s own service manager',
     logs: '`elderly-bot logs` shows the log that the agent itself wrote',

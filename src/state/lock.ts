@@ -16,14 +16,14 @@ const LOCKS = {
     file: 'agent.lock',
     code: 'STATE_DIR_LOCKED',
     by: 'another agent',
-    todo: 'stop that one first (elderly-bot status shows it), or give this one a state_dir of its own',
+    remedy: 'stop that one first (elderly-bot status shows it), or give this one a state_dir of its own',
   },
-  certs: { file: 'certs.lock', code: 'CERTS_BUSY', by: 'another elderly-bot certs', todo: 'wait for that one to end' },
+  certs: { file: 'certs.lock', code: 'CERTS_BUSY', by: 'another elderly-bot certs', remedy: 'wait for that one to end' },
 } as const;
 
 /** @throws AgentError STATE_DIR_UNWRITABLE, STATE_DIR_LOCKED if another agent uses it, CERTS_BUSY if another command changes its certificates. */
 export function lockStateDir(stateDir: string, what: keyof typeof LOCKS = 'agent'): StateLock {
-  const { file, code, by, todo } = LOCKS[what];
+  const { file, code, by, remedy } = LOCKS[what];
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     accessSync(stateDir, constants.W_OK | constants.X_OK);
@@ -40,7 +40,7 @@ export function lockStateDir(stateDir: string, what: keyof typeof LOCKS = 'agent
   } catch (error) {
     db?.close();
     if (codeOf(error)?.startsWith('SQLITE_BUSY')) {
-      throw new AgentError(code, `state_dir ${stateDir} is in use by ${by}`, { todo, cause: error });
+      throw new AgentError(code, `state_dir ${stateDir} is in use by ${by}`, { remedy, cause: error });
     }
     throw unwritable(stateDir, error);
   }
@@ -69,7 +69,7 @@ export function lockHolder(stateDir: string): number | undefined {
 
 function unwritable(stateDir: string, error: unknown): AgentError {
   return new AgentError('STATE_DIR_UNWRITABLE', `state_dir ${stateDir} can't be written: ${messageOf(error)}`, {
-    todo: 'make it a folder that this user may write, with space left on its disk',
+    remedy: 'make it a folder that this user may write, with space left on its disk',
     cause: error,
   });
 }

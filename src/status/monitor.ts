@@ -42,7 +42,7 @@ export class Monitor {
       server.once('error', reject).listen({ host, port }, resolve);
     }).catch((cause: unknown) => {
       throw new AgentError('LISTEN_FAILED', `health.listen: ${listen}: ${messageOf(cause)}`, {
-        todo: 'set an address of this machine and a free port',
+        remedy: 'set an address of this machine and a free port',
         cause,
       });
     });

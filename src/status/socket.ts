@@ -39,7 +39,7 @@ export class StatusSocket {
   async start(): Promise<void> {
     if (Buffer.byteLength(this.#path) > MAX_SOCKET_PATH_BYTES) {
       throw new AgentError('STATE_DIR_UNWRITABLE', `status socket ${this.#path}: the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes`, {
-        todo: 'use a shorter state_dir',
+        remedy: 'use a shorter state_dir',
       });
     }
     // This agent holds the lock of the state directory, so an existing socket belongs to an agent that was killed.
@@ -70,8 +70,8 @@ async function answerTo(order: () => unknown): Promise<readonly [status: number,
   try {
     return [200, await order()];
   } catch (error) {
-    const { code, todo } = error instanceof AgentError ? error : { code: undefined, todo: undefined };
-    return [422, { detail: messageOf(error), code, todo }];
+    const { code, remedy } = error instanceof AgentError ? error : { code: undefined, remedy: undefined };
+    return [422, { detail: messageOf(error), code, remedy }];
   }
 }
 
@@ -85,7 +85,7 @@ export async function askReload(stateDir: string): Promise<Reloaded> {
   const { status, answer } = await ask(stateDir, 'POST', '/reload');
   if (status === 200) return answer as Reloaded;
   throw new AgentError('CONFIG_INVALID', `${(answer as { detail: string }).detail}`, {
-    todo: 'correct the configuration and reload again; nothing was changed',
+    remedy: 'correct the configuration and reload again; nothing was changed',
   });
 }
 
@@ -93,8 +93,8 @@ export async function askReload(stateDir: string): Promise<Reloaded> {
 export async function askRotate(stateDir: string): Promise<Rotated> {
   const { status, answer } = await ask(stateDir, 'POST', '/rotate', ROTATION_MS);
   if (status === 200) return answer as Rotated;
-  const { detail, code = 'PROVISIONING_FAILED', todo } = answer as { detail: string; code?: ErrorCode; todo?: string };
-  throw new AgentError(code, detail, todo === undefined ? {} : { todo });
+  const { detail, code = 'PROVISIONING_FAILED', remedy } = answer as { detail: string; code?: ErrorCode; remedy?: string };
+  throw new AgentError(code, detail, remedy === undefined ? {} : { remedy });
 }
 
 async function ask(
@@ -109,7 +109,7 @@ async function ask(
     return { status, answer: parseJson(body) };
   } catch (cause) {
     throw new AgentError('AGENT_NOT_RUNNING', `no agent answers at ${socket} (${messageOf(cause)})`, {
-      todo: 'start one with elderly-bot run, or give --config with the state_dir of the agent that runs',
+      remedy: 'start one with elderly-bot run, or give --config with the state_dir of the agent that runs',
       cause,
     });
   }

@@ -49,7 +49,7 @@ async function connect(options: CallOptions, signal: AbortSignal, onPayload: (pa
     return await dial({ ...options, clientId, onMessage: ({ payload }) => onPayload(payload) }, signal);
   } catch (cause) {
     throw new AgentError('BROKER_UNREACHABLE', `no connection to ${host}${port === undefined ? '' : `:${port}`}: ${messageOf(cause)}`, {
-      todo: 'check mqtt.endpoint, that the broker runs, and that it knows this certificate',
+      remedy: 'check mqtt.endpoint, that the broker runs, and that it knows this certificate',
       cause,
     });
   }

@@ -25,7 +25,7 @@ export type Proof =
       readonly step: 'connect' | 'subscribe' | 'publish';
       readonly cause: ProblemCode;
       readonly text: string;
-      readonly todo: string;
+      readonly remedy: string;
     };
 
 export async function prove(options: ProveOptions): Promise<Proof> {
@@ -51,7 +51,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
 export function whyNot(error: unknown, clock: ClockView, own: Pick<Credentials, 'notBeforeMs' | 'notAfterMs'>) {
   const reason = error instanceof ConnectError ? error.reason : undefined;
   const cause = reason === 'NOT_ALLOWED' ? 'not_authorized' : connectCause(reason, clock, own);
-  return { cause, text: error instanceof Error ? error.message : String(error), todo: PROBLEMS[cause].remedy };
+  return { cause, text: error instanceof Error ? error.message : String(error), remedy: PROBLEMS[cause].remedy };
 }
 
 /** True of a robot whose agent does not run, and with the lowest mark there is, so that nothing later is taken back by it. */

@@ -64,12 +64,12 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     });
   }
 
-  for (const [answer, todo] of FINAL) {
+  for (const [answer, remedy] of FINAL) {
     it(`${answer.statusCode} ${answer.errorCode} to the request for a certificate ends it, in AWS’s words`, async () => {
       bench.core.behave({ create: () => answer });
       await failsWith(
         'PROVISIONING_REFUSED',
-        new RegExp(`${answer.statusCode} ${answer.errorCode} ${answer.errorMessage}.*; .*${todo.source}`),
+        new RegExp(`${answer.statusCode} ${answer.errorCode} ${answer.errorMessage}.*; .*${remedy.source}`),
       );
       assert.equal(bench.core.creates, 1);
       bench.core.behave({});
@@ -79,7 +79,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
 
     it(`${answer.statusCode} ${answer.errorCode} to the registration ends it; the next call continues with the same certificate`, async () => {
       bench.core.behave({ provision: () => answer });
-      await failsWith('PROVISIONING_REFUSED', todo);
+      await failsWith('PROVISIONING_REFUSED', remedy);
       assert.equal(bench.inUse(), undefined);
       bench.core.behave({});
       await bench.provision();

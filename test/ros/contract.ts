@@ -136,14 +136,14 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
     });
 
     test('an unknown package, message or kind of type is an error that says what to install', () => {
-      const refused = (type: string, text: RegExp, todo: RegExp) =>
+      const refused = (type: string, text: RegExp, remedy: RegExp) =>
         assert.throws(
           () => here.subscribe({ topic: '/unknown', type, qos: RELIABLE, onMessage: () => undefined }),
           (error) => {
             assert.ok(error instanceof AgentError);
             assert.equal(error.code, 'ROS_TYPE_UNKNOWN');
             assert.match(error.message, text);
-            assert.match(error.todo ?? '', todo);
+            assert.match(error.remedy ?? '', remedy);
             return true;
           },
         );

@@ -9,6 +9,6 @@ export function configured<T>(place: LoadedConfig['place'], path: readonly strin
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     const where = `${place(path)}: ${path.join('.')}: ${error.message}`;
-    throw new AgentError(error.code, where, { ...(error.todo ? { todo: error.todo } : {}), cause: error, fields: error.fields });
+    throw new AgentError(error.code, where, { ...(error.remedy ? { remedy: error.remedy } : {}), cause: error, fields: error.fields });
   }
 }

@@ -47,8 +47,8 @@ async function asking(parts: AloneParts, credentials: Credentials, clientId: str
   try {
     return await dialToAsk({ ...endpointOf(config.mqtt.endpoint), credentials, clientId, timeoutMs }, AbortSignal.timeout(2 * timeoutMs));
   } catch (error) {
-    const { text, todo } = whyNot(error, clockView(clock), credentials);
-    throw new AgentError('PROVISIONING_FAILED', `no connection to ${config.mqtt.endpoint}: ${text}`, { todo, cause: error });
+    const { text, remedy } = whyNot(error, clockView(clock), credentials);
+    throw new AgentError('PROVISIONING_FAILED', `no connection to ${config.mqtt.endpoint}: ${text}`, { remedy, cause: error });
   }
 }
 
@@ -87,7 +87,7 @@ export async function provisionAsItself(parts: AloneParts): Promise<Provisioned>
 export function refuseOwnPaths({ mqtt }: Config): void {
   if (mqtt.cert_file === null) return;
   throw new AgentError('PROVISIONING_UNSET', 'mqtt.cert_file is set, so the agent would not use the slots', {
-    todo: 'remove mqtt.cert_file and mqtt.private_key (AWS_CERT_FILE and AWS_PRIVATE_KEY) first',
+    remedy: 'remove mqtt.cert_file and mqtt.private_key (AWS_CERT_FILE and AWS_PRIVATE_KEY) first',
   });
 }
 
@@ -119,14 +119,14 @@ export function provisionOver(
         return await ask(topic, body);
       } catch (error) {
         if (error instanceof AgentError) throw error;
-        const { text, todo } = whyNot(error, clockView(clock), { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY });
-        throw new AgentError('PROVISIONING_FAILED', text, { todo, cause: error });
+        const { text, remedy } = whyNot(error, clockView(clock), { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY });
+        throw new AgentError('PROVISIONING_FAILED', text, { remedy, cause: error });
       }
     },
     prove: async (slot) => {
       const proof = await tryOut(readCredentials(slotPaths(slots, slot, config.mqtt.root_ca)));
       if (proof.works) return undefined;
-      return { refused: isRefusal(proof), text: `${proof.step}: ${proof.text}`, todo: proof.todo };
+      return { refused: isRefusal(proof), text: `${proof.step}: ${proof.text}`, remedy: proof.remedy };
     },
     pause: (failures) => sleep(backoffMs(failures, limits, Math.random())),
     say,
@@ -151,7 +151,7 @@ function unset(what: string): AgentError {
     'PROVISIONING_UNSET',
     `this robot is not set up to get a certificate by itself: provisioning.${what} in the configuration`,
     {
-      todo: 'docs/guide/certificates.md, Fleet provisioning, explains the settings; or use elderly-bot certs init and import',
+      remedy: 'docs/guide/certificates.md, Fleet provisioning, explains the settings; or use elderly-bot certs init and import',
     },
   );
 }

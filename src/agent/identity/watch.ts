@@ -102,7 +102,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
 
   const rotate = async (): Promise<Provisioned> => {
     refuseOwnPaths(config);
-    if (isAtWork) throw new AgentError('CERTS_BUSY', 'another change of the certificate is in progress', { todo: 'wait until it ends' });
+    if (isAtWork) throw new AgentError('CERTS_BUSY', 'another change of the certificate is in progress', { remedy: 'wait until it ends' });
     const lock = lockStateDir(config.state_dir, 'certs');
     isAtWork = true;
     try {

@@ -8,8 +8,8 @@ import { BENCH_FILES, benchCertificates } from '../../identity/index.ts';
 export async function devCa(folder: string, thing: string, hosts: readonly string[], json: boolean): Promise<number> {
   const standing = BENCH_FILES.map((file) => join(resolve(folder), file)).find((file) => existsSync(file));
   if (standing !== undefined) {
-    const todo = 'give another folder, or remove this one first; whoever uses what is in it then needs the new files too';
-    throw new AgentError('FILE_EXISTS', `${standing} is there already`, { todo });
+    const remedy = 'give another folder, or remove this one first; whoever uses what is in it then needs the new files too';
+    throw new AgentError('FILE_EXISTS', `${standing} is there already`, { remedy });
   }
   const { ca, broker, cloud, robot } = await benchCertificates(folder, thing, hosts);
   if (json) process.stdout.write(`${JSON.stringify({ ca, broker, cloud, robot })}\n`);

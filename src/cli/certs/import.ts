@@ -18,7 +18,7 @@ export async function importFiles(file: string | undefined, paths: readonly stri
   return changing(robot, async () => {
     const { slots, config } = robot;
     const chosen = choose(handed, config.thing, ownKeys(robot));
-    if (!chosen.content) throw new AgentError('CERTIFICATE_UNFIT', chosen.why, { todo: chosen.todo });
+    if (!chosen.content) throw new AgentError('CERTIFICATE_UNFIT', chosen.why, { remedy: chosen.remedy });
     const content = withRoot(robot, chosen.content);
     const findings = await check(robot, content);
     const slot = slots.fill(content);
@@ -44,7 +44,7 @@ function readHanded(path: string): HandedFile[] {
     return files.map((each) => ({ path: each, text: readFileSync(each, 'utf8') }));
   } catch (cause) {
     throw new AgentError('CERTIFICATE_MISSING', `${path} can't be read: ${messageOf(cause)}`, {
-      todo: 'give the files the AWS console offered for download, or their folder',
+      remedy: 'give the files the AWS console offered for download, or their folder',
       cause,
     });
   }
@@ -84,7 +84,7 @@ async function check({ config, clock, isIotCore }: Robot, { cert, key, rootCa }:
   if (errors.length === 0) return findings;
   const [first] = errors;
   throw new AgentError('CERTIFICATE_UNFIT', `nothing was taken: ${errors.map(({ observed }) => observed).join('; ')}`, {
-    todo: first?.remedy ?? '',
+    remedy: first?.remedy ?? '',
     fields: { findings: errors },
   });
 }

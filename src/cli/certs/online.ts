@@ -22,7 +22,8 @@ export async function verifyOnline({ config, clock }: Robot, paths: CredentialPa
   const lock = lockStateDir(config.state_dir);
   try {
     const proof = await proveAlone({ config, clock, timeoutMs }, readCredentials(paths));
-    if (!proof.works) return { ok: false, by: 'command', code: proof.cause, observed: `${proof.step}: ${proof.text}`, remedy: proof.todo };
+    if (!proof.works)
+      return { ok: false, by: 'command', code: proof.cause, observed: `${proof.step}: ${proof.text}`, remedy: proof.remedy };
     const observed = `connected to ${config.mqtt.endpoint} as ${config.thing}, subscribed and published`;
     return { ok: true, by: 'command', code: null, observed, remedy: '' };
   } finally {

@@ -64,7 +64,7 @@ function textOf(file: string): string {
   } catch (cause) {
     const why = codeOf(cause) === 'ENOENT' ? 'no such file' : messageOf(cause);
     throw new AgentError('CERTIFICATE_MISSING', `${file}: ${why}`, {
-      todo: 'elderly-bot certs show says what is there; run it as the agent’s user',
+      remedy: 'elderly-bot certs show says what is there; run it as the agent’s user',
       cause,
     });
   }

@@ -29,5 +29,5 @@ export function parseScript(text: string, file: string, channels: readonly strin
 }
 
 function wrong(file: string, index: number, line: string, expected: string): AgentError {
-  return new AgentError('CONFIG_INVALID', `${file}:${index + 1}: ${line}: ${expected}`, { todo: 'such as: 5s fall on' });
+  return new AgentError('CONFIG_INVALID', `${file}:${index + 1}: ${line}: ${expected}`, { remedy: 'such as: 5s fall on' });
 }

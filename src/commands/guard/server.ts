@@ -35,20 +35,20 @@ export class GuardServer {
     const { path } = this.#options;
     if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
       throw new AgentError('STATE_DIR_UNWRITABLE', `guard socket ${path}: the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes`, {
-        todo: 'use a shorter state_dir',
+        remedy: 'use a shorter state_dir',
       });
     }
     prepare(dirname(path));
     if (await isListening(path)) {
       throw new AgentError('STATE_DIR_LOCKED', `another guard answers at ${path}`, {
-        todo: 'stop it first, or give it a state_dir of its own',
+        remedy: 'stop it first, or give it a state_dir of its own',
       });
     }
     rmSync(path, { force: true });
     const server = createServer((socket) => this.#serve(socket));
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: Error) =>
-        reject(new AgentError('STATE_DIR_UNWRITABLE', `guard socket ${path}: ${cause.message}`, { todo: 'check the state_dir', cause }));
+        reject(new AgentError('STATE_DIR_UNWRITABLE', `guard socket ${path}: ${cause.message}`, { remedy: 'check the state_dir', cause }));
       server.once('error', failed).listen(path, resolve);
     });
     chmodSync(path, 0o600);
@@ -123,7 +123,10 @@ function prepare(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new AgentError('STATE_DIR_UNWRITABLE', `${folder}: ${messageOf(cause)}`, { todo: 'create it for the user of the agent', cause });
+    throw new AgentError('STATE_DIR_UNWRITABLE', `${folder}: ${messageOf(cause)}`, {
+      remedy: 'create it for the user of the agent',
+      cause,
+    });
   }
 }
 

@@ -74,7 +74,7 @@ export const certificate = robotCheck('certificate', 10_000, async (context): Pr
     return {
       status: 'error',
       observed: paths.message,
-      remedy: paths.todo ?? 'get a certificate',
+      remedy: paths.remedy ?? 'get a certificate',
       command: `elderly-bot certs import FOLDER${context.flag}`,
     };
   const { certFile: file, rootCa, privateKey: keyFile } = paths;
@@ -88,7 +88,7 @@ export const certificate = robotCheck('certificate', 10_000, async (context): Pr
   const { credentials } = context;
   if (credentials instanceof Error && isOfKey(credentials)) return { ...skipped('needs the key'), because: ['key'] };
   if (credentials instanceof Error)
-    return { status: 'error', observed: credentials.message, remedy: credentials.todo ?? 'correct the file', command };
+    return { status: 'error', observed: credentials.message, remedy: credentials.remedy ?? 'correct the file', command };
   const infos = found.map(({ observed }) => `; ${observed}`).join('');
   return ok(`${file}, valid until ${new Date(credentials.notAfterMs).toISOString().slice(0, 10)}${infos}`);
 });

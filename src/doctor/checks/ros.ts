@@ -58,9 +58,9 @@ export const ros = robotCheck('ros', ROS_WITHIN_MS, async (context): Promise<Fin
     return { status: 'error', observed, remedy: 'run this command in the same environment', command, because: ['clock', 'node'] };
   }
   if (!('topics' in found)) {
-    const setup = /bin\/setup/.test(found.todo ?? '') ? setupProgram() : undefined;
+    const setup = /bin\/setup/.test(found.remedy ?? '') ? setupProgram() : undefined;
     const command = setup === undefined ? "env | grep -E '^(AMENT|RMW|ROS)_'" : quoted(setup);
-    return { status: 'error', observed: found.message, remedy: found.todo ?? 'see the documentation of this code', command };
+    return { status: 'error', observed: found.message, remedy: found.remedy ?? 'see the documentation of this code', command };
   }
   return ok(`ROS 2 ${process.env.ROS_DISTRO ?? ''} starts, domain ${domainOf(context)}`);
 });
@@ -85,11 +85,11 @@ export const messageTypes = robotCheck('message_types', 5_000, ({ config }): Fin
   });
   const [first] = missing;
   if (!first) return ok(`${types.size} types of channels and commands are installed`);
-  const command = /\(([^)]*apt install [^)]*)\)/.exec(first.error.todo ?? '')?.[1];
+  const command = /\(([^)]*apt install [^)]*)\)/.exec(first.error.remedy ?? '')?.[1];
   return {
     status: 'error',
     observed: missing.map(({ error, who }) => `${who}: ${error.message}`).join('; '),
-    remedy: first.error.todo ?? 'install it',
+    remedy: first.error.remedy ?? 'install it',
     ...(command === undefined ? {} : { command: `sudo ${command}` }),
   };
 });
@@ -169,7 +169,7 @@ function channelFinding({ name, channel, heard, seconds, agent, flag }: ChannelL
     remedy,
     command,
   });
-  if (off) return { ...error(off.message, off.todo ?? 'correct its entry in the configuration'), because: ['message_types', 'ros'] };
+  if (off) return { ...error(off.message, off.remedy ?? 'correct its entry in the configuration'), because: ['message_types', 'ros'] };
   if (offers.length === 0) {
     return error('the topic has no publisher', 'start its node, or correct the name of the topic', `elderly-bot topics${flag}`);
   }

@@ -20,7 +20,7 @@ const NODES_OWN = ['/rosout', '/parameter_events'];
 export interface Trouble {
   readonly code: ErrorCode;
   readonly message: string;
-  readonly todo: string | undefined;
+  readonly remedy: string | undefined;
 }
 
 export interface Heard {
@@ -129,6 +129,6 @@ function stampOf(message: RosMessage | undefined): number {
   return Number(stamp?.sec ?? 0);
 }
 
-function troubleOf({ code, message, todo }: AgentError): Trouble {
-  return { code, message, todo };
+function troubleOf({ code, message, remedy }: AgentError): Trouble {
+  return { code, message, remedy };
 }

@@ -32,7 +32,7 @@ export function loadBinding(env: NodeJS.ProcessEnv = process.env, folder?: strin
     process.dlopen(module, file, constants.dlopen.RTLD_NOW);
   } catch (error) {
     throw new AgentError('ROS_BINARY', `cannot load ${file}: ${messageOf(error)}`, {
-      todo: /cannot open shared object/.test(messageOf(error))
+      remedy: /cannot open shared object/.test(messageOf(error))
         ? 'start through bin/elderly-bot or in a shell that has sourced ROS, so that LD_LIBRARY_PATH names its libraries'
         : 'run bin/setup to build it for this machine, ROS and Node',
       cause: error,
@@ -42,7 +42,7 @@ export function loadBinding(env: NodeJS.ProcessEnv = process.env, folder?: strin
   const problems = functionProblems(module.exports);
   if (problems.length > 0) {
     throw new AgentError('ROS_BINARY', `${file} does not have the native functions of rclnodejs ${version}: ${problems.join(', ')}`, {
-      todo: INSTALL_SUPPORTED,
+      remedy: INSTALL_SUPPORTED,
       fields: { file },
     });
   }
@@ -67,7 +67,7 @@ function requireVersion(folder: string, version: string): void {
     'ROS_BINARY',
     `${folder} has rclnodejs ${found ?? '(unknown version)'}; this program calls native functions of ${version}`,
     {
-      todo: INSTALL_SUPPORTED,
+      remedy: INSTALL_SUPPORTED,
       fields: { folder },
     },
   );
@@ -76,7 +76,7 @@ function requireVersion(folder: string, version: string): void {
 function requireEnvironment(env: NodeJS.ProcessEnv): void {
   if (amentPrefixes(env).length === 0) {
     throw new AgentError('ROS_MISSING', 'no ROS 2 environment: none is sourced, and bin/elderly-bot found none in /opt/ros or .ros2', {
-      todo: 'run bin/setup in the checkout, which installs one, or install ROS 2; if it lies elsewhere, source its setup.sh first',
+      remedy: 'run bin/setup in the checkout, which installs one, or install ROS 2; if it lies elsewhere, source its setup.sh first',
     });
   }
   const rmw = env.RMW_IMPLEMENTATION;
@@ -85,7 +85,7 @@ function requireEnvironment(env: NodeJS.ProcessEnv): void {
   const folders = [...(env.LD_LIBRARY_PATH ?? '').split(path.delimiter), ...amentPrefixes(env).map((prefix) => path.join(prefix, 'lib'))];
   if (folders.some((folder) => folder !== '' && existsSync(path.join(folder, `lib${rmw}.so`)))) return;
   throw new AgentError('ROS_MISSING', `RMW_IMPLEMENTATION is "${rmw}", and no lib${rmw}.so is in this ROS environment`, {
-    todo: `unset it for the default, or apt install ${aptName(rmw, env.ROS_DISTRO)}`,
+    remedy: `unset it for the default, or apt install ${aptName(rmw, env.ROS_DISTRO)}`,
   });
 }
 
@@ -94,7 +94,7 @@ function rclnodejsFolder(): string {
     return path.dirname(createRequire(import.meta.url).resolve('rclnodejs/package.json'));
   } catch (error) {
     throw new AgentError('ROS_MISSING', 'rclnodejs is not installed', {
-      todo: 'run bin/setup in an environment with ROS 2',
+      remedy: 'run bin/setup in an environment with ROS 2',
       cause: error,
     });
   }
@@ -114,7 +114,7 @@ function binaryOf(folder: string, env: NodeJS.ProcessEnv): string {
   const file = [prebuilt, built].find((candidate) => existsSync(candidate));
   if (file !== undefined) return file;
   throw new AgentError('ROS_BINARY', `rclnodejs has no binary for ROS ${distro} on ${system} ${process.arch}, and ${built} is not there`, {
-    todo: 'run bin/setup to build it',
+    remedy: 'run bin/setup to build it',
   });
 }
 

@@ -25,7 +25,7 @@ export async function startRosNode(options: RosNodeOptions & { readonly samplesP
     return node;
   } catch (error) {
     throw new AgentError('ROS_MISSING', `ROS 2 does not start in domain ${domainId}: ${messageOf(error)}`, {
-      todo: 'try `ros2 topic list` in the same environment',
+      remedy: 'try `ros2 topic list` in the same environment',
       cause: error,
     });
   }
