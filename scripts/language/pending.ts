@@ -8,7 +8,6 @@ export const PENDING: readonly string[] = [
   'cloud/src',
   'cloud/test',
   'demo',
-  'docs/lab',
   'scripts/package',
   'scripts/setup',
   'src/agent',
