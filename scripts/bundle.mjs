@@ -1,6 +1,6 @@
-// dist/: the command line and what it loads, bundled, since Node otherwise spends most of a start reading its thousand small files
-// (docs/lab/benchmarks.md, start). Each command's code stays a chunk of its own, loaded when it runs; native modules stay outside.
-// Paths relative to a module have to hold from dist/chunks/ too: up to the package or across to an entry, never beside it.
+// Bundles the command line into dist/. Without a bundle, Node.js spends most of a start on reading a thousand small files
+// (docs/lab/benchmarks.md). Each command stays a chunk that is loaded when it runs; native modules stay outside the bundle.
+// A path that is relative to a module must also be right from dist/chunks/: it may lead up to the package or to an entry point.
 import { rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
@@ -15,9 +15,9 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node24',
-  // A CommonJS package behind a dynamic import would come with nothing but its default export.
+  // A CommonJS package behind a dynamic import would have only its default export.
   mainFields: ['module', 'main'],
-  // V8 keeps the text of what it runs: without comments it is half, and where one of them is not Latin-1, a quarter.
+  // V8 keeps source text in memory. Without comments the text is half as long, or a quarter if a comment is not Latin-1.
   minifyWhitespace: true,
   lineLimit: 200,
   sourcemap: true,

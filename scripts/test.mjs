@@ -1,5 +1,5 @@
-// Finds the tests and runs them with node:test and tsx. On Node 20 `node --test DIR` finds no .ts file and passes with none, so
-// the files are named, and none found or none run is a failure. `npm test -- FILE ...` runs only those; test/slow only so.
+// Runs the tests with node:test and tsx. `node --test DIR` on Node.js 20 finds no .ts file and passes, so the files are named here, and
+// a run without tests fails. `npm test -- FILE ...` runs only the named files; the files in test/slow run only if named.
 import { spawn } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -8,8 +8,6 @@ export const PENDING: readonly string[] = [
   'cloud/src',
   'cloud/test',
   'demo',
-  'scripts/package',
-  'scripts/setup',
   'src/agent',
   'src/base',
   'src/cli',

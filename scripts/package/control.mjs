@@ -1,4 +1,4 @@
-// What dpkg reads: what the package is and needs, its sums, and the scripts of installation and removal.
+// Writes the files that dpkg reads: description, dependencies, checksums, and the scripts of installation and removal.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,12 +1,12 @@
-// `npm run package [-- --arch amd64 --arch arm64 --out packages]`: a Debian package for each processor, from what is built here.
-// Each carries the pinned Node.js, so that the robot's own does not matter. rclnodejs comes prebuilt for Ubuntu's ROS 2, sharp and
-// better-sqlite3 for both processors; unix-dgram is taken from here for this machine's processor, and compiled at the installation for another.
+// `npm run package [-- --arch amd64 --arch arm64 --out packages]` makes a Debian package for each processor from the built checkout.
+// Each package contains the pinned Node.js, so the robot's own does not matter. rclnodejs is prebuilt for Ubuntu's ROS 2; sharp and
+// better-sqlite3 are prebuilt for both processors. unix-dgram is compiled here for this processor, and during the installation for the other.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ROOT, SetupError, say } from '../setup/context.mjs';
+import { ROOT, report, SetupError } from '../setup/context.mjs';
 import { control } from './control.mjs';
 import { stage } from './stage.mjs';
 
@@ -51,6 +51,6 @@ try {
   for (const each of arch) packageFor(each, folder, version);
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
-  say(`${error.message}; ${error.todo}`);
+  report(`${error.message}; ${error.remedy}`);
   process.exitCode = 2;
 }

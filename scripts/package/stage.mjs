@@ -1,4 +1,5 @@
-// The files of the package, as they lie on a robot: the program in /usr/lib/elderly-bot, the units where systemd looks.
+// Copies the files of the package into the folders that they have on a robot: the program into /usr/lib/elderly-bot, the units into
+// systemd's folder.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -18,7 +19,7 @@ import { gzipSync } from 'node:zlib';
 import { ROOT, SetupError } from '../setup/context.mjs';
 import { npmEnvironment } from '../setup/pinnedNode.mjs';
 
-/** Where the program lies; systemd/ names another place, for a checkout. */
+/** The folder of the program. The units in systemd/ name `UNITS_HOME` instead, for a checkout. */
 const HOME = 'usr/lib/elderly-bot';
 const UNITS_HOME = '/opt/elderly-bot';
 
@@ -36,12 +37,12 @@ export function stage(folder, arch, asVersion) {
   const version = asVersion ?? manifest.version;
   const home = join(folder, HOME);
   for (const part of ['bin', 'dist', 'config', 'certs/AmazonRootCA1.pem']) put(join(ROOT, part), join(home, part));
-  // Of a checkout only, and of a server.
+  // The first belongs to a checkout, the second to a server.
   for (const file of ['setup', 'elderly-bot-cloud']) rmSync(join(home, 'bin', file), { force: true });
   for (const file of files(join(home, 'dist')).filter((path) => path.endsWith('.map'))) rmSync(file);
   const { name, license, type } = manifest;
   write(join(home, 'package.json'), `${JSON.stringify({ name, version, license, type }, null, 2)}\n`);
-  // The bundle has the version of the sources in it.
+  // The bundle contains the version of the sources.
   if (asVersion !== undefined) renameVersion(join(home, 'dist'), manifest.version, asVersion);
   const compiled = modules(join(home, 'node_modules'), arch);
 
@@ -76,13 +77,13 @@ function documents(folder, version) {
   put(join(ROOT, 'scripts/package/debian/lintian-overrides'), join(folder, 'usr/share/lintian/overrides/elderly-bot'));
 }
 
-/** The same sources give the same package. */
+/** The time of the last commit, so that the same sources give the same package. */
 function lastChange() {
   const { stdout } = spawnSync('git', ['log', '-1', '--format=%cI'], { cwd: ROOT, encoding: 'utf8' });
   return stdout.trim() || statSync(join(ROOT, 'package.json')).mtime.toISOString();
 }
 
-/** Of those modules, what only their authors use. */
+/** Files of the packages that only their authors use. */
 const NOT_NEEDED = [
   'better-sqlite3/deps',
   'better-sqlite3/src',
@@ -96,7 +97,7 @@ const NOT_NEEDED = [
 ];
 
 /**
- * What the bundle leaves outside, and what that needs.
+ * Copies the packages that the bundle leaves outside, and their dependencies.
  * @param {string} target @param {import('./main.mjs').Architecture} arch
  */
 function modules(target, arch) {
@@ -112,7 +113,7 @@ function modules(target, arch) {
   for (const name of ['unix-dgram', 'bindings', 'file-uri-to-path', 'sharp', '@img/colour', 'detect-libc', 'semver', 'better-sqlite3']) {
     put(join(from, name), join(target, name));
   }
-  // The installation compiles what is not compiled here.
+  // The installation needs `nan` to compile unix-dgram.
   if (!isOurs) put(join(from, 'nan'), join(target, 'nan'));
   keepCompiled(join(target, 'unix-dgram'), isOurs);
   for (const file of readdirSync(join(target, 'better-sqlite3/prebuilds')).filter((name) => name !== `linux-${CPU[arch]}.node`)) {
@@ -128,7 +129,7 @@ function modules(target, arch) {
   return isOurs;
 }
 
-/** Of a build only its result, and only if it is for this processor. @param {string} folder @param {boolean} isOurs */
+/** Keeps the compiled module of a build folder if it is for the package's processor, and nothing else. @param {string} folder @param {boolean} isOurs */
 function keepCompiled(folder, isOurs) {
   const release = join(folder, 'build/Release');
   const results = isOurs && existsSync(release) ? readdirSync(release).filter((file) => file.endsWith('.node')) : [];
@@ -169,7 +170,7 @@ function renameVersion(dist, from, to) {
   if (renamed === 0) throw new SetupError(`the bundle in ${dist} does not say that it is ${from}`, 'run npm run build');
 }
 
-/** Modes as Debian has them, whoever's umask this is. @param {string} folder */
+/** Sets the modes that Debian expects, whatever the umask is. @param {string} folder */
 function normalise(folder) {
   for (const file of files(folder)) {
     const isProgram = /\/usr\/lib\/elderly-bot\/(bin\/(elderly-bot|with-ros)|node_modules\/node-linux-[^/]+\/bin\/node)$/.test(file);

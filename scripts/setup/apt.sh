@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run as root by the setup: installs Debian packages and starts none of their services, which the tests do not need: they start
-# brokers and databases of their own. What ran before is left alone.
+# The setup runs this as root. It installs Debian packages without starting their services: the tests start brokers and databases of
+# their own. Services that already run are left unchanged.
 # usage: apt.sh SETUP_PID PACKAGE...
 set -eu
 # A daemon must not inherit the setup's lock.
@@ -13,7 +13,7 @@ mine='# written by the setup of elderly-bot'
 if [ ! -e "$policy" ] || grep -q "^$mine" "$policy"; then
   trap 'rm -f "$policy"' EXIT
   trap 'exit 130' HUP INT TERM
-  # If this is killed and leaves the file behind, it forbids nothing once the setup has ended.
+  # If this script is killed and leaves the file behind, the file forbids nothing after the setup has ended.
   cat >"$policy" <<POLICY
 #!/bin/sh
 $mine: while it runs, the services that its packages bring are not started
@@ -26,7 +26,7 @@ POLICY
 fi
 
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-# A mirror that is down for packages not asked for is no reason to stop.
+# Another mirror's failure must not stop the installation.
 apt-get update -q || true
 apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
 

@@ -1,4 +1,4 @@
-// dist/ and cloud/dist/ from the sources, when one of them has changed.
+// Builds dist/ and cloud/dist/ if a source has changed.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './context.mjs';
@@ -16,7 +16,7 @@ const SOURCES = [
 ];
 const RESULTS = ['dist/cli/main.js', 'cloud/dist/cloud/src/main.js'];
 
-/** @param {string} path @returns {string[]} each file below it with its time and size */
+/** @param {string} path @returns {string[]} each file below `path` with its time and size */
 function files(path) {
   const stats = statSync(join(ROOT, path));
   if (stats.isDirectory()) return readdirSync(join(ROOT, path)).flatMap((name) => files(join(path, name)));
@@ -34,7 +34,7 @@ export const build = {
   needs: [],
   done: () => RESULTS.every((file) => existsSync(join(ROOT, file))) && stamped('build', sources()),
   run() {
-    // Taken before: what is edited during the build is built the next time.
+    // Computed before the build: a file that is edited during the build causes another build.
     const before = sources();
     return stampAfter(
       'build',

@@ -1,4 +1,4 @@
-// What the steps share: where things are, how a program is found and asked, how a failure is told.
+// Helpers that the steps share: paths, finding and running programs, and reporting errors.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -8,30 +8,30 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/
 export const STATE = join(ROOT, '.setup');
 
 /**
- * What a step has to have before it begins; preflight asks for all of them before the first step.
+ * A tool that a step needs. The setup checks all of them before the first step.
  * @typedef {'compiler' | 'python' | 'readelf'} Need
  */
 
 /**
- * `done` asks for the real result, so that an interrupted step is begun again. `check` throws a SetupError where `run` would fail.
+ * `done` tests the real result, so an interrupted step runs again. `check` throws a SetupError if `run` would fail.
  * @typedef {{ name: string, what: string, needs: Need[], done(): boolean, check?(): Promise<void>, run(): Promise<void> }} Step
  */
 
-/** Something a person has to mend: one line with what is wrong and what to do. */
+/** A fault that a person has to repair. The message names the fault, and `remedy` the next step. */
 export class SetupError extends Error {
-  /** @param {string} message @param {string} todo */
-  constructor(message, todo) {
+  /** @param {string} message @param {string} remedy */
+  constructor(message, remedy) {
     super(message);
-    this.todo = todo;
+    this.remedy = remedy;
   }
 }
 
 /** @param {string} line */
-export function say(line) {
+export function report(line) {
   process.stderr.write(`setup: ${line}\n`);
 }
 
-/** @param {string} program @returns {string | undefined} its path, also where an ordinary user's PATH does not look */
+/** Searches the PATH, and folders such as /usr/sbin that an ordinary user's PATH lacks. @param {string} program @returns {string | undefined} its path */
 export function find(program) {
   const debian = '/usr/lib/postgresql';
   const postgres = existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, 'bin')) : [];
@@ -51,14 +51,14 @@ function isProgram(file) {
 
 /**
  * @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} [env]
- * @returns {string | undefined} what it printed, undefined where it failed
+ * @returns {string | undefined} its output; undefined if it failed
  */
-export function answer(command, args, env = process.env) {
+export function outputOf(command, args, env = process.env) {
   const { status, stdout } = spawnSync(command, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' });
   return status === 0 ? stdout : undefined;
 }
 
-/** @param {string} file @returns {string} its text, empty where there is none */
+/** @param {string} file @returns {string} its text; empty if the file does not exist */
 export function contents(file) {
   const path = join(ROOT, file);
   return existsSync(path) ? readFileSync(path, 'utf8') : '';

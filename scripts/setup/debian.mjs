@@ -1,7 +1,7 @@
-// What comes from the distribution: only packages whose program is missing, by apt-get as root or through sudo. Where that can't be,
-// one line says what to type; it ends the setup only where a step needs the package, not where some tests do.
+// Installs the Debian packages whose programs are missing, by apt-get as root or through sudo. If that is impossible, one line names
+// the command to type. The setup ends if a step needs the package; it continues if only tests do.
 import { fileURLToPath } from 'node:url';
-import { answer, find, SetupError, say } from './context.mjs';
+import { find, outputOf, report, SetupError } from './context.mjs';
 import { python } from './python.mjs';
 import { run } from './run.mjs';
 
@@ -18,7 +18,7 @@ const FOR_STEPS = {
   readelf: { there: () => Boolean(find('readelf')), packages: () => ['binutils'], sign: 'no readelf on the PATH' },
 };
 
-/** Without these, tests are skipped and say so. */
+/** A test that needs a missing program is skipped and names it. */
 const FOR_TESTS = [
   { name: 'mosquitto', program: 'mosquitto' },
   { name: 'mosquitto-clients', program: 'mosquitto_sub' },
@@ -34,7 +34,7 @@ const FOR_TESTS = [
   { name: 'debootstrap', program: 'debootstrap' },
 ];
 
-/** A Python itself is asked for, not installed: which one is the person's choice. */
+/** The package with venv for the installed Python. The setup does not install a Python: the user chooses its version. */
 function venvPackages() {
   const path = python()?.path;
   if (!path?.startsWith('/usr/bin/')) return [];
@@ -51,7 +51,7 @@ export function debianPackages(needs, andForTests) {
   return {
     what: installer ? [...required, ...forTests] : [],
 
-    /** @returns {SetupError[]} what stands in the way of the steps and can't be installed here */
+    /** @returns {SetupError[]} missing tools of the steps that this user cannot install */
     problems: () =>
       lacking.flatMap(({ sign, packages }) => {
         const names = packages();
@@ -62,7 +62,7 @@ export function debianPackages(needs, andForTests) {
 
     async install() {
       if (!installer) {
-        if (forTests.length > 0) say(`${forTests.join(', ')} missing, so some tests will be skipped; ${toType(forTests)}`);
+        if (forTests.length > 0) report(`${forTests.join(', ')} missing, so some tests will be skipped; ${toType(forTests)}`);
         return;
       }
       const [command = 'sh', ...args] = [...installer, 'sh', APT, String(process.pid), ...required, ...forTests];
@@ -79,10 +79,10 @@ function toType(names) {
   return `type: sudo apt-get install -y ${names.join(' ')}`;
 }
 
-/** What makes a command root's here, undefined where this user can't install. @returns {string[] | undefined} */
+/** @returns {string[] | undefined} the prefix that runs a command as root; undefined if this user can't install packages */
 function rootPrefix() {
   if (!find('apt-get')) return undefined;
   if (process.getuid?.() === 0) return [];
   if (!find('sudo')) return undefined;
-  return answer('sudo', ['-n', 'true']) !== undefined || process.stdin.isTTY ? ['sudo'] : undefined;
+  return outputOf('sudo', ['-n', 'true']) !== undefined || process.stdin.isTTY ? ['sudo'] : undefined;
 }

@@ -1,10 +1,10 @@
-// The setup: works out what is missing, asks for all it takes before the first change, says in one line what it installs, then does
-// it step by step with times. Each step asks for the real result, not for a memory of having run, so that an interrupted setup
-// goes on where it was. bin/setup starts it, one at a time; --check only says what is missing, with exit code 1;
-// --no-ros leaves out what needs ROS 2, and the tests' programs: for a laptop that only needs the command line.
+// Installs everything that is missing. It checks all requirements before the first change, prints one line with the planned
+// installations, and then runs the steps with their times. Each step tests the real result, so an interrupted setup continues.
+// bin/setup starts it and prevents two at once. --check only lists what is missing, with exit code 1. --no-ros omits ROS 2 and
+// the programs of the tests, for a laptop that only needs the command line.
 import { join } from 'node:path';
 import { build } from './build.mjs';
-import { ROOT, SetupError, say } from './context.mjs';
+import { ROOT, report, SetupError } from './context.mjs';
 import { debianPackages } from './debian.mjs';
 import { datagrams, rclnodejs } from './native.mjs';
 import { nodePackages } from './packages.mjs';
@@ -15,10 +15,10 @@ import { buildVersitygw, versitygw } from './versitygw.mjs';
 const CHECK = process.argv.includes('--check');
 const WITHOUT_ROS = process.argv.includes('--no-ros');
 
-/** In this order: each may need those before it. */
+/** In this order: a step may need an earlier one. */
 const STEPS = WITHOUT_ROS ? [nodePackages, datagrams, build] : [ros, nodePackages, datagrams, build, rclnodejs];
 
-/** Without these, tests are skipped and say so. */
+/** A test that needs a missing program is skipped and names it. */
 const FOR_TESTS = [{ name: 'versitygw', what: versitygw, get: buildVersitygw }, hadolint, paho];
 
 /** @returns {Promise<number>} the exit code */
@@ -27,7 +27,7 @@ async function main() {
   const missing = STEPS.filter((step) => !step.done());
   const debian = debianPackages([...new Set(missing.flatMap((step) => step.needs))], !WITHOUT_ROS);
   const problems = [...debian.problems(), ...(await checked(missing))];
-  for (const { message, todo } of problems) say(`${message}; ${todo}`);
+  for (const { message, remedy } of problems) report(`${message}; ${remedy}`);
   if (problems.length > 0) return 2;
 
   const forTests = WITHOUT_ROS ? [] : FOR_TESTS.map((part) => ({ ...part, what: part.what() })).filter(({ what }) => what !== undefined);
@@ -36,7 +36,8 @@ async function main() {
     ...forTests.map(({ what }) => what),
     ...(debian.what.length > 0 ? [`from Debian ${debian.what.join(', ')}`] : []),
   ];
-  if (installs.length > 0) say(`${CHECK ? 'would install' : 'installs'} ${installs.join('; ')} (all but Debian's packages into ${ROOT})`);
+  if (installs.length > 0)
+    report(`${CHECK ? 'would install' : 'installs'} ${installs.join('; ')} (all but Debian's packages into ${ROOT})`);
   if (CHECK && installs.length > 0) return 1;
   if (debian.what.length > 0) await timed('Debian packages', debian.install);
   else await debian.install();
@@ -47,16 +48,16 @@ async function main() {
     if (!step.done()) throw new SetupError(`${step.name}: it ran, and yet it does not work`, `run it again; ${ROOT}/.setup/ has the logs`);
   }
   for (const { name, get } of forTests) await timed(name, get);
-  say(`all there (${seconds(startedMs)})`);
+  report(`all there (${seconds(startedMs)})`);
   if (installs.length > 0) hints();
   return 0;
 }
 
-/** What a newcomer would trip over next. */
+/** Prints hints about the next obstacles for a newcomer. */
 function hints() {
   const bin = join(ROOT, 'bin');
-  if (!(process.env.PATH ?? '').split(':').includes(bin)) say(`the documentation’s commands are in ${bin}: export PATH="${bin}:$PATH"`);
-  if (!/^[\w./@%$:+,=~-]+$/.test(ROOT)) say(`${ROOT} has spaces or other letters: all works but \`elderly-bot service install\``);
+  if (!(process.env.PATH ?? '').split(':').includes(bin)) report(`the documentation’s commands are in ${bin}: export PATH="${bin}:$PATH"`);
+  if (!/^[\w./@%$:+,=~-]+$/.test(ROOT)) report(`${ROOT} has spaces or other letters: all works but \`elderly-bot service install\``);
 }
 
 /** @param {import('./context.mjs').Step[]} steps */
@@ -72,9 +73,9 @@ async function checked(steps) {
 /** @param {string} name @param {() => Promise<void>} work */
 async function timed(name, work) {
   const beganMs = performance.now();
-  say(`${name} ...`);
+  report(`${name} ...`);
   await work();
-  say(`${name} done in ${seconds(beganMs)}`);
+  report(`${name} done in ${seconds(beganMs)}`);
 }
 
 /** @param {unknown} error */
@@ -92,7 +93,7 @@ function seconds(sinceMs) {
 try {
   process.exitCode = await main();
 } catch (error) {
-  const { message, todo } = error instanceof SetupError ? error : cannotWrite(error);
-  say(`${message}; ${todo}`);
+  const { message, remedy } = error instanceof SetupError ? error : cannotWrite(error);
+  report(`${message}; ${remedy}`);
   process.exitCode = 2;
 }

@@ -1,8 +1,8 @@
-// The npm packages that are compiled here, each asked whether it works by the very code that uses it.
+// Compiles the npm packages with native code. Each step is done when the code that uses the package can load it.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { answer, ROOT, STATE, say } from './context.mjs';
+import { outputOf, ROOT, report, STATE } from './context.mjs';
 import { lockHash, MANIFESTS, nodePackages } from './packages.mjs';
 import { NODE, NODE_PREFIX, npmEnvironment } from './pinnedNode.mjs';
 import { python } from './python.mjs';
@@ -23,7 +23,7 @@ export const datagrams = {
   name: 'unix-dgram, compiled',
   what: 'unix-dgram, compiled',
   needs: ['compiler', 'python'],
-  done: () => nodePackages.done() && answer(NODE, ['-e', DATAGRAMS]) !== undefined,
+  done: () => nodePackages.done() && outputOf(NODE, ['-e', DATAGRAMS]) !== undefined,
   run: () => compile('unix-dgram', 'npm', ['rebuild', 'unix-dgram'], ROOT, {}),
 };
 
@@ -34,15 +34,15 @@ export const rclnodejs = {
   needs: ['compiler', 'python'],
   done() {
     if (!nodePackages.done() || !existsSync(join(ROOT, 'dist', 'ros', 'native', 'binding.js'))) return false;
-    const environment = answer(WITH_ROS, [NODE, '--input-type=module', '-e', LOADS]);
+    const environment = outputOf(WITH_ROS, [NODE, '--input-type=module', '-e', LOADS]);
     return environment !== undefined && stamped('rclnodejs', madeFrom(environment));
   },
   run: () =>
     stampAfter(
       'rclnodejs',
-      // node-gyp does not quote its include paths: with a space in ours it is compiled elsewhere and copied.
+      // node-gyp does not quote include paths. If the checkout's path has a space, the package is compiled elsewhere and copied.
       () => (/\s/.test(ROOT) ? compileElsewhere() : compileRclnodejs(ROOT, {})),
-      () => madeFrom(answer(WITH_ROS, ['sh', '-c', 'printf "%s %s" "$AMENT_PREFIX_PATH" "$ROS_DISTRO"']) ?? ''),
+      () => madeFrom(outputOf(WITH_ROS, ['sh', '-c', 'printf "%s %s" "$AMENT_PREFIX_PATH" "$ROS_DISTRO"']) ?? ''),
     ),
 };
 
@@ -53,13 +53,13 @@ function madeFrom(environment) {
 
 /** @param {string} cwd @param {NodeJS.ProcessEnv} extra */
 async function compileRclnodejs(cwd, extra) {
-  // Its scripts fetch a tool with npx, which would ask first.
+  // The scripts of rclnodejs fetch a tool with npx, which would ask for permission.
   const script = 'LIBRARY_PATH="$LD_LIBRARY_PATH" exec npm rebuild rclnodejs --foreground-scripts';
   await compile('rclnodejs', WITH_ROS, ['sh', '-c', script], cwd, { ...extra, npm_config_yes: 'true' });
   const log = join(STATE, 'rclnodejs.log');
-  // It ends with code 0 all the same.
+  // Its exit code is 0 even if the generation of messages failed.
   const failed = /^Caught error: .*/m.exec(readFileSync(log, 'utf8'));
-  if (failed) say(`rclnodejs could not generate all its messages, which the agent does not need but the bench's peers do (${log})`);
+  if (failed) report(`rclnodejs could not generate all its messages, which the agent does not need but the bench's peers do (${log})`);
 }
 
 /** @param {string} log @param {string} command @param {string[]} args @param {string} cwd @param {NodeJS.ProcessEnv} extra */
@@ -69,7 +69,7 @@ async function compile(log, command, args, cwd, extra) {
     ...npmEnvironment(),
     ...extra,
     ...(interpreter && { npm_config_python: interpreter.path }),
-    // The headers of the pinned Node.js lie beside it: nothing to download, and the machine's Node.js has others.
+    // The package of the pinned Node.js contains its headers, so node-gyp downloads nothing. The system's Node.js has other headers.
     npm_config_nodedir: NODE_PREFIX,
   };
   await run(log, command, args, { cwd, env });

@@ -1,16 +1,16 @@
-// npm packages, the pinned Node.js among them, exactly as the lock file says and without their scripts: npm leaves rclnodejs out,
-// silently, if its scripts fail.
+// Installs the npm packages of the lock file, including the pinned Node.js, without their scripts. If a script of rclnodejs failed, npm would
+// omit the package without a message.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { contents, find, ROOT, SetupError } from './context.mjs';
 import { hasPinnedNode, pinnedVersion } from './pinnedNode.mjs';
-import { CONNECT, run, saysNoNetwork } from './run.mjs';
+import { CONNECT, isNetworkError, run } from './run.mjs';
 import { hash, stampAfter, stamped } from './stamps.mjs';
 
 export const MANIFESTS = ['package.json', 'package-lock.json', 'cloud/package.json', '.npmrc'];
 
-/** The lock file names the pinned Node.js too, which the native modules are compiled for. */
+/** The lock file also pins the Node.js that the native modules are compiled for. */
 export function lockHash() {
   return hash(contents('package-lock.json'), contents('.npmrc'));
 }
@@ -30,9 +30,9 @@ export const nodePackages = {
     }
     if (!find('npm'))
       throw new SetupError('no npm on the PATH', 'install the one that comes with Node.js (on Debian: apt-get install npm)');
-    // `npm ci` deletes what is there before it fetches.
+    // `npm ci` deletes node_modules before it downloads, so the registry must be reachable.
     const ping = spawnSync('npm', ['ping', '--fetch-retries=0', '--fetch-timeout=15000'], { cwd: ROOT, encoding: 'utf8' });
-    if (ping.status !== 0 && saysNoNetwork(ping.stderr)) throw new SetupError("no network: npm's registry can't be reached", CONNECT);
+    if (ping.status !== 0 && isNetworkError(ping.stderr)) throw new SetupError("no network: npm's registry can't be reached", CONNECT);
   },
   run: () =>
     stampAfter(
@@ -45,7 +45,7 @@ export const nodePackages = {
     ),
 };
 
-/** Whether every package that npm noted as installed still is, rclnodejs among them. */
+/** Whether every package in npm's list of installed packages exists, and the list contains rclnodejs. */
 function isWhole() {
   const note = join(ROOT, 'node_modules', '.package-lock.json');
   if (!existsSync(note)) return false;

