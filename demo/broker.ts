@@ -1,6 +1,6 @@
-// The broker of the demo and of `npm run cloud`: aedes in a process of its own, with mutual TLS and the rights of the IoT policies by
-// the name in the certificate. It speaks MQTT 3.1.1 only, so the agent and the cloud show their fallback. No root, nothing to install.
-// Arguments: CA, certificate, key, the robot's name, and a port (none: any that is free).
+// Runs the broker of the demo and of `npm run cloud`: aedes in a process of its own, with mutual TLS. The name in a client's certificate
+// decides its rights, as in the IoT policies. aedes speaks MQTT 3.1.1 only, so agent and cloud show their fallback. It needs no root and
+// no installation. Arguments: CA, certificate, key, the robot's name, and optionally a port.
 import { readFileSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, TLSSocket } from 'node:tls';
@@ -11,12 +11,12 @@ const [ca = '', cert = '', key = '', thing = '', port = '0'] = process.argv.slic
 const TOPICS = topicsOf('elderly_bot');
 const RIGHTS: Readonly<Record<string, Rights>> = { [thing]: ROBOT_RIGHTS, 'elderly-bot-cloud': CLOUD_RIGHTS };
 
-/** Taken when a client connects: a connection that is cut no longer says whose it was, and its last will is still to be judged. */
+/** The certificate names, recorded at the connect. The broker needs them for last wills after the connection has gone. */
 const names = new WeakMap<Client, string>();
 
-function may(client: Client | null, what: keyof Rights, topic: string): boolean {
+function isAllowed(client: Client | null, right: keyof Rights, topic: string): boolean {
   const name = client ? names.get(client) : undefined;
-  return RIGHTS[name ?? '']?.[what].some((room) => TOPICS[room] === topic) ?? false;
+  return RIGHTS[name ?? '']?.[right].some((topicName) => TOPICS[topicName] === topic) ?? false;
 }
 
 const broker = await Aedes.createBroker({
@@ -24,8 +24,9 @@ const broker = await Aedes.createBroker({
     if (client.conn instanceof TLSSocket) names.set(client, String(client.conn.getPeerCertificate().subject?.CN));
     done(null, names.has(client));
   },
-  authorizePublish: (client, { topic }, done) => done(may(client, 'publish', topic) ? null : new Error(`no right to publish ${topic}`)),
-  authorizeSubscribe: (client, subscription, done) => done(null, may(client, 'hear', subscription.topic) ? subscription : null),
+  authorizePublish: (client, { topic }, done) =>
+    done(isAllowed(client, 'publish', topic) ? null : new Error(`no right to publish ${topic}`)),
+  authorizeSubscribe: (client, subscription, done) => done(null, isAllowed(client, 'hear', subscription.topic) ? subscription : null),
 });
 const server = createServer(
   { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key), requestCert: true, rejectUnauthorized: true },

@@ -1,5 +1,5 @@
-// The network cable between robot and broker: a TCP relay on loopback that can be pulled and plugged in again, or carries nothing,
-// or little, as a bad network does.
+// A TCP relay on loopback that plays the network cable between robot and broker. It can be pulled and plugged in again, and can play a
+// dead or a slow network.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { slowly } from '../test/support/slowly.ts';
 
@@ -25,7 +25,7 @@ export class Cable {
     return this.#server === undefined;
   }
 
-  /** Listens, on the same port each time. */
+  /** Starts listening. The port stays the same after the first call. */
   async plug(): Promise<void> {
     const server = createServer((robot) => {
       const broker = connect(this.#target, '127.0.0.1');
@@ -49,7 +49,7 @@ export class Cable {
     this.#server = server;
   }
 
-  /** Every connection breaks, and no new one comes through. */
+  /** Breaks every connection and refuses new ones. */
   async pull(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
@@ -57,7 +57,7 @@ export class Cable {
     await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
   }
 
-  /** While dead it says nothing of it: connections stand, new ones are taken, and no byte arrives. */
+  /** While the cable is dead it keeps its connections and accepts new ones, but passes no byte. */
   set dead(isDead: boolean) {
     this.#isDead = isDead;
     for (const ends of this.#sockets) {
@@ -66,20 +66,20 @@ export class Cable {
     }
   }
 
-  /** Bytes a second each way; undefined: as many as come. Connections are made anew for it. */
-  set bytesPerSecond(most: number | undefined) {
-    this.#bytesPerSecond = most;
+  /** Bytes per second in each direction; undefined means no limit. A change breaks all connections. */
+  set bytesPerSecond(limit: number | undefined) {
+    this.#bytesPerSecond = limit;
     this.#break();
   }
 
   #join([robot, broker]: Ends): void {
-    const most = this.#bytesPerSecond;
-    if (most === undefined) {
+    const limit = this.#bytesPerSecond;
+    if (limit === undefined) {
       robot.pipe(broker);
       broker.pipe(robot);
     } else {
-      robot.pipe(slowly(most)).pipe(broker);
-      broker.pipe(slowly(most)).pipe(robot);
+      robot.pipe(slowly(limit)).pipe(broker);
+      broker.pipe(slowly(limit)).pipe(robot);
     }
   }
 

@@ -1,4 +1,4 @@
-// The family's side of the demo: an app that watches GET /telemetry for alerts and sounds the buzzer now and then.
+// Plays the family's app: it watches GET /telemetry for alerts and sounds the buzzer from time to time.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import mqtt, { type MqttClient } from 'mqtt';
@@ -9,7 +9,7 @@ export interface SeenAlert {
   readonly channel: string;
   readonly raised: boolean;
   readonly offline: boolean;
-  /** From the ROS message, or from the return of the link where there was none, to GET /telemetry. */
+  /** From the ROS message to GET /telemetry. For an alert that was raised offline it starts when the link returns. */
   readonly latencyMs: number;
 }
 
@@ -20,7 +20,7 @@ interface Awaited {
   sinceMs: number;
 }
 
-const LOOK_EVERY_MS = 10;
+const POLL_EVERY_MS = 10;
 const COMMAND_TTL_MS = 20_000;
 
 export class Caregiver {
@@ -29,7 +29,7 @@ export class Caregiver {
   readonly #world: World;
   #awaited: Awaited[] = [];
   #client: MqttClient | undefined;
-  #looking: NodeJS.Timeout | undefined;
+  #polling: NodeJS.Timeout | undefined;
 
   constructor(world: World) {
     this.#world = world;
@@ -52,15 +52,15 @@ export class Caregiver {
       const { id, status } = JSON.parse(payload.toString()) as { id: string; status: string };
       if (this.sent.has(id)) this.sent.set(id, status);
     });
-    this.#looking = setInterval(() => void this.#look(), LOOK_EVERY_MS);
+    this.#polling = setInterval(() => void this.#poll(), POLL_EVERY_MS);
   }
 
-  /** An alert was published on ROS: from now on it is looked for. */
+  /** Starts waiting for an alert that was published on ROS. */
   expect(channel: string, value: boolean): void {
     this.#awaited.push({ channel, value, offline: this.#world.cable.pulled, sinceMs: performance.now() });
   }
 
-  /** The link is back: what happened offline could not be seen earlier. */
+  /** Restarts the latency of alerts that were raised offline. */
   linkBack(): void {
     for (const awaited of this.#awaited) if (awaited.offline) awaited.sinceMs = performance.now();
   }
@@ -86,11 +86,11 @@ export class Caregiver {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#looking);
+    clearInterval(this.#polling);
     await this.#client?.endAsync(true);
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     if (this.#awaited.length === 0) return;
     let state: Record<string, unknown>;
     try {

@@ -1,6 +1,6 @@
-// `npm run cloud`: the cloud as one command straight after a clone. What is missing is made: a SECRET_KEY in .env, certificates in
-// bench-certs/, a broker with mutual TLS in a process of its own, and the embedded database in cloud-data/. What .env or the
-// environment names (AWS_IOT_ENDPOINT, DATABASE_URL, ...) is taken instead. Ctrl-C ends it; everything that was made stays.
+// `npm run cloud` runs the cloud straight after a clone. It creates a SECRET_KEY in .env, certificates in bench-certs/ and an embedded
+// database in cloud-data/ if they are missing, and starts a broker with mutual TLS in a process of its own. Values in .env or the environment
+// (AWS_IOT_ENDPOINT, DATABASE_URL, ...) replace these. Ctrl-C ends it; the created files stay.
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,14 +22,14 @@ const READY_MS = 90_000;
 const WARN = 40;
 const MOST_DAYS_MS = 86_400_000;
 
-const say = (text: string): void => void process.stderr.write(`cloud: ${text}\n`);
+const print = (text: string): void => void process.stderr.write(`cloud: ${text}\n`);
 
-interface Asked {
+interface Arguments {
   readonly port: string | undefined;
   readonly brokerPort: string;
 }
 
-function readArguments(): Asked {
+function readArguments(): Arguments {
   try {
     const options = { port: { type: 'string' }, 'broker-port': { type: 'string', default: '8883' }, help: { type: 'boolean' } } as const;
     const { values } = parseArgs({ options });
@@ -43,7 +43,7 @@ function readArguments(): Asked {
   }
 }
 
-/** @returns what had to be made, in words, and what the cloud is to be started with. */
+/** @returns the names of the parts that it created, and the cloud's secret key. */
 async function prepare(given: Environment): Promise<{ readonly made: string[]; readonly secretKey: string }> {
   const made: string[] = [];
   let secretKey = given.SECRET_KEY ?? '';
@@ -83,10 +83,10 @@ async function startBroker(port: string): Promise<Program> {
   );
 }
 
-/** The cloud's warnings, as a person reads them. */
-function tell(line: LogLine): void {
+/** Prints the cloud's warnings as plain text. */
+function printWarning(line: LogLine): void {
   if (Number(line.level) < WARN) return;
-  say([line.msg, line.reason].filter(Boolean).join(': '));
+  print([line.msg, line.reason].filter(Boolean).join(': '));
 }
 
 async function main(): Promise<number> {
@@ -94,38 +94,45 @@ async function main(): Promise<number> {
   const given = readEnvironment(process.env, '.env');
   const stopAsked = new Promise<void>((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
   const { made, secretKey } = await prepare(given);
-  say(made.length > 0 ? `made ${made.join(', ')}` : 'all there already');
+  print(made.length > 0 ? `made ${made.join(', ')}` : 'all there already');
   const programs: Program[] = [];
   const endpoint: Record<string, string> = {};
   try {
     if (!given.AWS_IOT_ENDPOINT) {
-      say('starting the broker ...');
+      print('starting the broker ...');
       const broker = await startBroker(brokerPort);
       programs.push(broker);
       endpoint.AWS_IOT_ENDPOINT = `localhost:${(await broker.event('ready')).port}`;
       Object.assign(endpoint, { AWS_ROOT_CA: certificate('ca'), AWS_CERT_FILE: certificate('cloud'), AWS_PRIVATE_KEY: keyOf('cloud') });
     }
-    say('starting the cloud ...');
+    print('starting the cloud ...');
     const env = { ...process.env, SECRET_KEY: secretKey, ...endpoint, ...(port !== undefined && { PORT: port }) };
-    const cloud = new Program('cloud', process.execPath, [`${ROOT}cloud/dist/cloud/src/main.js`, 'serve'], env, process.cwd(), tell);
+    const cloud = new Program(
+      'cloud',
+      process.execPath,
+      [`${ROOT}cloud/dist/cloud/src/main.js`, 'serve'],
+      env,
+      process.cwd(),
+      printWarning,
+    );
     programs.push(cloud);
     const { url } = await cloud.event('cloud_ready', () => true, READY_MS);
-    say(`${url}/docs has the routes; the broker is ${endpoint.AWS_IOT_ENDPOINT ?? given.AWS_IOT_ENDPOINT}; Ctrl-C ends it`);
-    if (endpoint.AWS_IOT_ENDPOINT === 'localhost:8883') say('a robot for it: bin/elderly-bot run --config config/bench.yaml');
+    print(`${url}/docs has the routes; the broker is ${endpoint.AWS_IOT_ENDPOINT ?? given.AWS_IOT_ENDPOINT}; Ctrl-C ends it`);
+    if (endpoint.AWS_IOT_ENDPOINT === 'localhost:8883') print('a robot for it: bin/elderly-bot run --config config/bench.yaml');
     if (endpoint.AWS_IOT_ENDPOINT !== undefined) {
       const given = Object.entries(endpoint).map(([name, value]) => `${name}=${value}`);
-      say(`its doctor: ${given.join(' ')} bin/elderly-bot-cloud doctor`);
+      print(`its doctor: ${given.join(' ')} bin/elderly-bot-cloud doctor`);
     }
     const ended = await Promise.race([stopAsked.then(() => null), ...programs.map((program) => program.exited.then(() => program))]);
     if (ended === null) {
-      say('asked to end: what was made stays');
+      print('asked to end: what was made stays');
       return 0;
     }
-    say(`${ended.name} ended by itself: ${ended.stderr.trim()}`);
+    print(`${ended.name} ended by itself: ${ended.stderr.trim()}`);
     return 1;
   } catch (error) {
     const dead = programs.find((program) => program.ended);
-    say(dead ? dead.stderr.trim() || `${dead.name} did not start` : String(error));
+    print(dead ? dead.stderr.trim() || `${dead.name} did not start` : String(error));
     return 1;
   } finally {
     for (const program of programs.toReversed()) await program.stop();
@@ -136,6 +143,6 @@ try {
   process.exitCode = await main();
 } catch (error) {
   if (!(error instanceof SettingsError)) throw error;
-  for (const line of error.lines) say(line);
+  for (const line of error.lines) print(line);
   process.exitCode = 2;
 }

@@ -1,5 +1,5 @@
-// `npm run demo`: the whole path on real parts, watched live. After a while the link is cut, a fire breaks out offline, the link
-// comes back, and one sees the alert go first and the backlog drain. At the end three ledgers are compared, row by row.
+// `npm run demo` shows the whole path on real parts. The link is cut, a fire breaks out offline, and the link returns: the alert is
+// delivered first, then the backlog drains. At the end the demo compares three ledgers row by row.
 import { parseArgs } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
 import { askStatus, type Status } from '../src/status/index.ts';
@@ -11,7 +11,7 @@ import { Screen } from './screen.ts';
 import { startWorld, type World } from './world.ts';
 
 const HELP = `npm run demo -- [--for 45s] [--json]
-  --for    end by itself after so long, 20s or more (the default at no terminal is 45s; at one it runs until Ctrl-C)
+  --for    end after this time, at least 20s (default: until Ctrl-C at a terminal, else 45s)
   --json   print one last line of JSON on stdout`;
 
 const DEFAULT_SECONDS = 45;
@@ -19,7 +19,7 @@ const SHORTEST_SECONDS = 20;
 const QUIET_WITHIN_MS = 60_000;
 const COMMAND_EVERY_S = 4;
 
-/** When what happens, in parts of the whole time (of 45 s where there is no end). */
+/** The moments of the events, as parts of the whole time (45 s if the demo has no end). */
 const PLOT = { fall: 0.15, upAgain: 0.25, cut: 0.35, fire: 0.45, back: 0.65, fireOut: 0.75 };
 
 class UsageError extends Error {}
@@ -60,14 +60,14 @@ async function main(): Promise<number> {
   try {
     await caregiver.start();
     const outage = await play(world, caregiver, screen, seconds, stopping.signal);
-    return await settle(world, caregiver, screen, outage, json);
+    return await compare(world, caregiver, screen, outage, json);
   } finally {
     await caregiver.stop();
     await world.remove();
   }
 }
 
-/** The story, until its time is over or somebody pressed Ctrl-C. @returns how long the link was cut, in seconds. */
+/** Plays the story until its time has passed or the user presses Ctrl-C. @returns how long the link was cut, in seconds. */
 async function play(world: World, caregiver: Caregiver, screen: Screen, seconds: number | undefined, signal: AbortSignal): Promise<number> {
   const unit = seconds ?? DEFAULT_SECONDS;
   const startedMs = performance.now();
@@ -76,7 +76,7 @@ async function play(world: World, caregiver: Caregiver, screen: Screen, seconds:
   let cutAt = 0;
   let outageSeconds = 0;
   const hazard = (name: string, value: boolean) => {
-    world.house.order(`${name} ${value}`);
+    world.sensors.order(`${name} ${value}`);
     caregiver.expect(name, value);
   };
   const plot: [number, () => void | Promise<void>][] = [
@@ -131,7 +131,7 @@ async function play(world: World, caregiver: Caregiver, screen: Screen, seconds:
   while (!signal.aborted && (seconds === undefined || elapsed() < seconds)) {
     while (plot[0] && elapsed() >= plot[0][0] * unit) await plot.shift()?.[1]();
     const status = await statusOf(world);
-    // A command is not kept for a robot that is offline: it would come too late.
+    // The broker does not keep commands for an offline robot, because they would arrive too late.
     const reaches = status?.link.state === 'connected' && Math.abs(elapsed() / unit - PLOT.cut) > 0.05;
     if (reaches && elapsed() - lastCommand >= COMMAND_EVERY_S) {
       lastCommand = elapsed();
@@ -156,23 +156,23 @@ async function play(world: World, caregiver: Caregiver, screen: Screen, seconds:
   return Math.round(outageSeconds * 10) / 10;
 }
 
-/** Waits until all is quiet, ends the parts, and compares the ledgers. @returns the exit code. */
-async function settle(world: World, caregiver: Caregiver, screen: Screen, outageS: number, json: boolean): Promise<number> {
+/** Waits until all rows are confirmed, stops the programs, and compares the ledgers. @returns the exit code. */
+async function compare(world: World, caregiver: Caregiver, screen: Screen, outageS: number, json: boolean): Promise<number> {
   screen.say('waiting until everything is confirmed');
-  world.house.order('stop');
-  await world.house.event('stopped');
-  const giveUpMs = performance.now() + QUIET_WITHIN_MS;
+  world.sensors.order('stop');
+  await world.sensors.event('stopped');
+  const deadlineMs = performance.now() + QUIET_WITHIN_MS;
   const isQuiet = async () => {
     const status = await statusOf(world);
-    const heard = status?.channels.reduce((sum, channel) => sum + channel.messages, 0);
+    const received = status?.channels.reduce((sum, channel) => sum + channel.messages, 0);
     return (
-      heard === published(world).length &&
+      received === published(world).length &&
       status?.outbox.unconfirmed === 0 &&
       caregiver.waitingFor === 0 &&
       caregiver.answered === caregiver.sent.size
     );
   };
-  while (!(await isQuiet()) && performance.now() < giveUpMs) await new Promise((resolve) => setTimeout(resolve, 100));
+  while (!(await isQuiet()) && performance.now() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, 100));
   await world.agent.stop();
   await world.cloud.stop();
   const database = await PGlite.create(world.cloudDir);
@@ -203,15 +203,13 @@ async function settle(world: World, caregiver: Caregiver, screen: Screen, outage
       `${report.alerts.count} alerts, p50 ${report.alerts.p50_ms} ms; ${report.commands.done} of ${report.commands.sent} commands done; link cut for ${outageS} s`,
   );
   if (!good)
-    screen.say(
-      `this is not as it should be: ${[...verdict.examples, unanswered > 0 ? `${unanswered} commands unanswered` : ''].join('; ')}`,
-    );
+    screen.say(`the ledgers differ: ${[...verdict.examples, unanswered > 0 ? `${unanswered} commands unanswered` : ''].join('; ')}`);
   if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
   return good ? 0 : 1;
 }
 
 function published(world: World): (Published & LogLine)[] {
-  return world.house.lines.filter((line): line is Published & LogLine => line.event === 'published');
+  return world.sensors.lines.filter((line): line is Published & LogLine => line.event === 'published');
 }
 
 async function statusOf(world: World): Promise<Status | undefined> {

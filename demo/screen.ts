@@ -1,4 +1,4 @@
-// What one sees: a calm screen that redraws itself on a terminal, a line now and then elsewhere.
+// The demo's display: a screen that redraws itself on a terminal, and a line every five seconds elsewhere.
 import type { Status } from '../src/status/index.ts';
 import type { Caregiver } from './caregiver.ts';
 
@@ -43,7 +43,7 @@ function describe({ seconds, published, linkCut, act, status, caregiver }: Scene
     return `  ${alert.channel.padEnd(9)} ${alert.raised ? 'RAISED ' : 'cleared'} ${String(alert.latencyMs).padStart(5)} ms ${from}`;
   });
   return [
-    `elderly-bot demo   a house of ROS 2 nodes -> agent -> broker -> cloud -> family`,
+    `elderly-bot demo   ROS 2 sensors -> agent -> broker -> cloud -> family`,
     `${String(seconds).padStart(4)} s   ${act}`,
     `published ${published} readings   link ${linkCut ? 'CUT' : (status?.link.state ?? '?')}${status?.link.mqtt_version === 4 ? ' (MQTT 3.1.1: this broker has no 5)' : ''}`,
     `outbox    ${status?.outbox.unconfirmed ?? '?'} rows not yet confirmed by the cloud (held: ${held.join(', ')})`,

@@ -1,4 +1,4 @@
-// Starts the demo's five parts, each a process as in real life: broker, cloud, house, agent, and the cable between.
+// Starts the demo's processes: broker, cloud, agent and sensors. The cable between agent and broker runs in this process.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { Cable } from './cable.ts';
 
 export const THING = 'elderly-bot';
 
-/** The demo's robot: every message is a reading, so that the count at the end can be exact; live telemetry each second. */
+/** Every message is a reading, which keeps the count at the end exact. Telemetry is sent each second. */
 const ROBOT = `
 state_dir: state
 log_level: warn
@@ -34,14 +34,14 @@ export interface World {
   readonly cable: Cable;
   readonly broker: Program;
   readonly cloud: Program;
-  readonly house: Program;
+  readonly sensors: Program;
   readonly agent: Program;
   readonly configFile: string;
   remove(): Promise<void>;
 }
 
-/** @param said called before each part starts. */
-export async function startWorld(said: (step: string) => void, signal: AbortSignal): Promise<World> {
+/** @param onStep called before each program starts. */
+export async function startWorld(onStep: (step: string) => void, signal: AbortSignal): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-demo-'));
   const programs: Program[] = [];
   let domain: RosDomain | undefined;
@@ -54,7 +54,7 @@ export async function startWorld(said: (step: string) => void, signal: AbortSign
   };
   const begin = (step: string) => {
     signal.throwIfAborted();
-    said(step);
+    onStep(step);
   };
   try {
     begin('certificates');
@@ -101,9 +101,9 @@ export async function startWorld(said: (step: string) => void, signal: AbortSign
       AWS_PRIVATE_KEY: files.robot.key,
     });
 
-    begin('house (ROS 2 nodes)');
-    const house = script('house');
-    await house.event('ready', () => true, 60_000);
+    begin('sensors (ROS 2 nodes)');
+    const sensors = script('sensors');
+    await sensors.event('ready', () => true, 60_000);
     return {
       folder,
       stateDir: join(folder, 'state'),
@@ -114,7 +114,7 @@ export async function startWorld(said: (step: string) => void, signal: AbortSign
       cable,
       broker,
       cloud,
-      house,
+      sensors,
       agent,
       configFile,
       remove,

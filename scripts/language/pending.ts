@@ -7,7 +7,6 @@ export const PENDING: readonly string[] = [
   'cloud/deploy',
   'cloud/src',
   'cloud/test',
-  'demo',
   'src/agent',
   'src/base',
   'src/cli',

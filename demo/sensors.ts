@@ -1,5 +1,5 @@
-// A house to watch over: real ROS 2 nodes that publish plausible sensors and know nothing of the agent, and a buzzer that
-// listens. Everything published is written to stdout, one JSON line each: the first ledger.
+// Real ROS 2 nodes that publish plausible sensor values and know nothing of the agent, and a buzzer that subscribes. Each published value
+// is also written to stdout as a line of JSON: the first ledger.
 import { startRosNode } from '../src/ros/index.ts';
 
 const QOS = { reliability: 'reliable', durability: 'volatile', depth: 1_000 } as const;
@@ -12,12 +12,12 @@ const TEMPERATURE_EVERY_MS = 80;
 const HAZARDS = ['gas', 'fire', 'fall', 'stranger'] as const;
 type Hazard = (typeof HAZARDS)[number];
 
-function say(line: Record<string, unknown>): void {
+function print(line: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-const sensors = await startRosNode({ name: 'house_sensors' });
-const robot = await startRosNode({ name: 'house_robot' });
+const sensors = await startRosNode({ name: 'demo_sensors' });
+const robot = await startRosNode({ name: 'demo_robot' });
 const hazards = new Map(HAZARDS.map((name) => [name, sensors.advertise(`/${name}_detected`, 'std_msgs/msg/Bool', QOS)]));
 const battery = robot.advertise('/battery_state', 'sensor_msgs/msg/BatteryState', QOS);
 const thermometer = robot.advertise('/jetson_temperature', 'sensor_msgs/msg/Temperature', QOS);
@@ -25,7 +25,7 @@ robot.subscribe({
   topic: '/buzzer_command',
   type: 'std_msgs/msg/Bool',
   qos: QOS,
-  onMessage: ({ data }) => say({ event: 'buzzer', on: data, at: Date.now() }),
+  onMessage: ({ data }) => print({ event: 'buzzer', on: data, at: Date.now() }),
 });
 
 const state: Record<Hazard, boolean> = { gas: false, fire: false, fall: false, stranger: false };
@@ -33,7 +33,7 @@ let charge = 0.93;
 let published = 0;
 
 function publishHazard(name: Hazard): void {
-  say({ event: 'published', channel: name, value: state[name], at: Date.now() });
+  print({ event: 'published', channel: name, value: state[name], at: Date.now() });
   hazards.get(name)?.publish({ data: state[name] });
   published++;
 }
@@ -41,7 +41,7 @@ function publishHazard(name: Hazard): void {
 function publishBattery(): void {
   charge = Math.max(0.2, charge - 0.0004);
   const percent = Number((Math.fround(charge) * 100).toPrecision(7));
-  say({ event: 'published', channel: 'battery', value: percent, at: Date.now() });
+  print({ event: 'published', channel: 'battery', value: percent, at: Date.now() });
   battery.publish({ percentage: Math.fround(charge), voltage: 24 + charge * 2 });
   published++;
 }
@@ -49,12 +49,12 @@ function publishBattery(): void {
 function publishTemperature(): void {
   const seconds = performance.now() / 1000;
   const degrees = Number((41 + 3 * Math.sin(seconds / 20) + published / 1e5).toFixed(5));
-  say({ event: 'published', channel: 'temperature', value: degrees, at: Date.now() });
+  print({ event: 'published', channel: 'temperature', value: degrees, at: Date.now() });
   thermometer.publish({ temperature: degrees, header: { stamp: { sec: Math.floor(Date.now() / 1000), nanosec: 0 } } });
   published++;
 }
 
-/** Nothing is published before somebody listens to all of it: what nobody could hear is no reading. */
+/** Resolves when every publisher has a subscriber. A message without a subscriber would never become a reading. */
 async function matched(): Promise<void> {
   const all = [...hazards.values(), battery, thermometer];
   while (all.some((publisher) => publisher.subscribers === 0)) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -70,13 +70,13 @@ function start(): void {
   ];
 }
 
-/** Orders come as lines on stdin: `fall true`, `stop`. */
+/** Reads orders from stdin, one per line: `fall true`, `stop`. */
 process.stdin.setEncoding('utf8').on('data', (text: string) => {
   for (const line of text.trim().split('\n')) {
     const [name = '', value] = line.split(' ');
     if (name === 'stop') {
       for (const timer of timers) clearInterval(timer);
-      say({ event: 'stopped', published });
+      print({ event: 'stopped', published });
     } else if (HAZARDS.includes(name as Hazard)) {
       state[name as Hazard] = value === 'true';
       publishHazard(name as Hazard);
@@ -84,7 +84,7 @@ process.stdin.setEncoding('utf8').on('data', (text: string) => {
   }
 });
 process.on('SIGTERM', () => void Promise.all([sensors.stop(), robot.stop()]).finally(() => process.exit(0))).on('SIGINT', () => {});
-say({ event: 'waiting' });
+print({ event: 'waiting' });
 await matched();
 start();
-say({ event: 'ready' });
+print({ event: 'ready' });
