@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BULK_ROWS } from '../src/ingest/bulk.ts';
+import { BULK_ROWS } from '../src/ingest/insert.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { accountOf, poisonOf, seqsOf } from './support/ledger.ts';

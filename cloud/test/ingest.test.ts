@@ -190,7 +190,7 @@ onEachDatabase('ingest', (db, another) => {
     assert.deepEqual(await readAccounts(db(), other), []);
     assert.deepEqual(
       (await poisonOf(db(), other)).map(({ reason }) => reason),
-      [`thing ${other} may not speak on fleet/${thing}/telemetry`, `thing ${other} may not speak on fleet/${thing}/presence`],
+      [`thing ${other} may not publish on fleet/${thing}/telemetry`, `thing ${other} may not publish on fleet/${thing}/presence`],
     );
   });
 
@@ -213,7 +213,7 @@ onEachDatabase('ingest', (db, another) => {
     assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 5, committed: 5, evicted: 0, outstanding: 0 });
     const reasons = (await poisonOf(db(), thing)).map(({ reason }) => reason);
     assert.ok(
-      reasons.some((reason) => /it could not be stored: .*planted/.test(reason)),
+      reasons.some((reason) => /the message could not be stored: .*planted/.test(reason)),
       reasons.join('\n'),
     );
     assert.ok(

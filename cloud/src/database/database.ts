@@ -1,27 +1,34 @@
-// The interface of a database. A PostgreSQL server and PGlite in the process implement it, with the same SQL and the same values in
-// rows: bigint as a number, jsonb parsed, bytea as bytes.
+// Interface of a database. A PostgreSQL server and PGlite (in the process) implement it, with the same SQL and the same values in rows:
+// bigint as a number, jsonb parsed, bytea as bytes.
+import { codeOf } from '../../../src/base/index.ts';
 
-export type Scalar = string | number | boolean | null | Uint8Array;
+type Scalar = string | number | boolean | null | Uint8Array;
 export type Param = Scalar | readonly Scalar[];
 
 export interface Sql {
-  /** One statement with `$1`, `$2`, ...; the rows as objects. The caller gives their type, because it writes the SQL. */
+  /** Runs one statement with `$1`, `$2`, ... The caller states the type of the rows, because it writes the SQL. */
   query<Row>(text: string, params?: readonly Param[]): Promise<Row[]>;
-  /** Several statements without parameters. */
+  /** Runs several statements without parameters. */
   script(text: string): Promise<void>;
-  /** COPY FROM STDIN, several times cheaper than any INSERT of many rows; only in a transaction of a PostgreSQL server. */
+  /**
+   * COPY FROM STDIN. Only the transactions of a PostgreSQL server have it.
+   * @param pieces whole lines of COPY's text format. The server stores one piece while the next piece is created.
+   * @throws the error of the server or of `pieces`. The transaction can then only be rolled back.
+   */
   readonly copy?: (statement: string, pieces: Iterable<string>) => Promise<void>;
 }
 
 export interface Database extends Sql {
   readonly kind: 'postgres' | 'pglite';
-  /** Commits when `work` resolves, rolls back when it rejects. After it resolves the rows are durable and visible. */
+  /** Commits when `work` resolves and rolls back when it rejects. After it resolves, the rows are durable and visible. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
-  /** A copy of the whole folder as tar.gz. Only the database in the process has it; for a server there is pg_dump. */
+  /** Copies the whole folder as tar.gz. Only PGlite has it; pg_dump does the same for a server. */
   readonly dump?: () => Promise<Blob>;
   /**
-   * Receives the payloads of `pg_notify` on a channel, from every instance. Payloads may be lost; an empty payload means that some may
-   * have been lost. @param channel an SQL identifier. @returns a function that stops listening.
+   * Receives the payloads of `pg_notify` on a channel, from every instance. Payloads may be lost; an empty payload means that earlier
+   * payloads may be lost.
+   * @param channel an SQL identifier.
+   * @returns a function that stops listening.
    */
   listen(channel: string, onPayload: (payload: string) => void): Promise<() => Promise<void>>;
   /** Waits for running statements. */
@@ -29,17 +36,49 @@ export interface Database extends Sql {
 }
 
 /**
- * Whether the database refused the data itself (SQLSTATE classes 22, 23, 54: bad value, constraint, too deep or too long), so that
- * a second try fails the same way. Anything else, such as a lost connection or a deadlock, is worth another try.
+ * Whether the database refused the data (SQLSTATE classes 22, 23, 54: bad value, constraint, too deep or too long). A retry then fails
+ * the same way. After any other error, such as a lost connection or a deadlock, a retry may succeed.
  */
 export function refusesData(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && /^(22|23|54)[0-9A-Z]{3}$/.test(code);
+  return /^(22|23|54)[0-9A-Z]{3}$/.test(codeOf(error) ?? '');
 }
 
-/** bigint as a number: every count and time of the protocol is a safe integer, and any other number is an error. */
+/** The type number of bigint in PostgreSQL. */
+export const INT8 = 20;
+
+/** Parses a bigint. Every count and time of the protocol is a safe integer, so any other number is an error. */
 export function safeInteger(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`the database gave ${text}, which is no safe integer`);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`the database returned ${text}, which is not a safe integer`);
   return value;
+}
+
+/** Transposes rows to the column arrays that `unnest($1::text[], ...)` expects. */
+export function columnsOf(rows: readonly (readonly Scalar[])[]): Param[] {
+  return (rows[0] ?? []).map((_, i) => rows.map((row) => row[i] ?? null));
+}
+
+/** Text for a text column. PostgreSQL can't store U+0000, so U+FFFD replaces it; the UTF-8 encoding replaces lone surrogates. */
+export function storableText(text: string): string {
+  return text.replaceAll('\0', '\uFFFD');
+}
+
+/** JSON text for a jsonb column; SQL's null for null and undefined. U+FFFD replaces U+0000 and lone surrogates, which jsonb refuses. */
+export function storableJson(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  const text = JSON.stringify(value);
+  // JSON.stringify escapes exactly these characters. The pattern also matches an escaped backslash, which may precede `u0000`.
+  return text.includes('\\u')
+    ? text.replace(/\\(?:\\|u0000|ud[89a-f][0-9a-f]{2})/g, (match) => (match === '\\\\' ? match : '\uFFFD'))
+    : text;
+}
+
+const SPECIAL = /[\\\t\n\r]/;
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+/** One value in COPY's text format. */
+export function copyCell(value: string | number | null): string {
+  if (value === null) return '\\N';
+  const text = String(value);
+  return SPECIAL.test(text) ? text.replace(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? character) : text;
 }

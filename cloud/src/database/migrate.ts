@@ -1,13 +1,13 @@
-// Brings the tables to this version's state: numbered steps, each once, all in one transaction under a lock. Two instances that
-// start together don't race, and a step that fails leaves nothing behind.
+// Migrates the tables to this version in numbered steps. All pending steps run in one transaction under a lock, so instances that start
+// together don't race, and a failed step changes nothing.
 import { messageOf } from '../../../src/base/index.ts';
 import { Refusal } from '../errors/index.ts';
 import { MIGRATIONS, type Migration } from '../migrations/index.ts';
 import type { Database, Sql } from './database.ts';
 
-/** An arbitrary fixed number: every instance of this program takes the same lock. */
+/** An arbitrary number. Every instance of this program takes the same lock. */
 const LOCK_KEY = 7_130_421;
-/** The oldest PostgreSQL that every statement is tested on. */
+/** The oldest version of PostgreSQL on which every statement is tested. */
 const OLDEST_SERVER = 15;
 
 /** @returns the numbers of the steps that were applied. @throws Refusal if the database belongs to a newer program, or the server is too old. */
@@ -26,17 +26,23 @@ export async function migrate(db: Database, migrations: readonly Migration[] = M
   });
 }
 
-/** The same without applying them. @returns the steps that are not applied yet. */
+/** @returns the steps that {@link migrate} would apply. */
 export async function pendingMigrations(db: Sql, migrations: readonly Migration[] = MIGRATIONS): Promise<readonly Migration[]> {
   await refuseOldServer(db);
-  const [found] = await db.query<{ there: boolean }>("select to_regclass('cloud_migrations') is not null as there");
-  return found?.there ? pendingIn(db, migrations) : migrations;
+  const [found] = await db.query<{ migrated: boolean }>("select to_regclass('cloud_migrations') is not null as migrated");
+  return found?.migrated ? pendingIn(db, migrations) : migrations;
 }
 
 async function pendingIn(sql: Sql, migrations: readonly Migration[]): Promise<Migration[]> {
   const rows = await sql.query<{ number: number }>('select number from cloud_migrations');
   const done = new Set(rows.map((row) => row.number));
-  refuseNewer(done, migrations);
+  const known = Math.max(0, ...migrations.map((migration) => migration.number));
+  const newest = Math.max(0, ...done);
+  if (newest > known) {
+    throw new Refusal(
+      `the database is at migration ${newest}, this program knows ${known}; start the newer program, or restore an older backup`,
+    );
+  }
   return migrations.filter((migration) => !done.has(migration.number));
 }
 
@@ -44,13 +50,8 @@ async function apply(sql: Sql, { number, name, sql: text }: Migration): Promise<
   try {
     await sql.script(text);
   } catch (error) {
-    const why = `migration ${number} (${name}): ${messageOf(error)}`;
-    throw new Refusal(
-      `the database can't be brought to this version, and was left as it is: ${why}; give the cloud a database of its own`,
-      {
-        cause: error,
-      },
-    );
+    const reason = `migration ${number} (${name}): ${messageOf(error)}`;
+    throw new Refusal(`the database can't be migrated and is unchanged: ${reason}; give the cloud its own database`, { cause: error });
   }
   await sql.query('insert into cloud_migrations (number, name) values ($1, $2)', [number, name]);
 }
@@ -60,16 +61,6 @@ async function refuseOldServer(sql: Sql): Promise<void> {
     "select current_setting('server_version_num')::int / 10000 as number, current_setting('server_version') as name",
   );
   if (server && server.number < OLDEST_SERVER) {
-    throw new Refusal(`this is PostgreSQL ${server.name}, ${OLDEST_SERVER} or newer is needed; upgrade the server`);
-  }
-}
-
-function refuseNewer(done: ReadonlySet<number>, migrations: readonly Migration[]): void {
-  const known = Math.max(0, ...migrations.map((migration) => migration.number));
-  const newest = Math.max(0, ...done);
-  if (newest > known) {
-    throw new Refusal(
-      `the database is at migration ${newest}, this program knows ${known}; start the newer program, or restore a backup from before it`,
-    );
+    throw new Refusal(`this is PostgreSQL ${server.name}, but the cloud needs ${OLDEST_SERVER} or newer; upgrade the server`);
   }
 }

@@ -1,13 +1,11 @@
-// The database in the process: PostgreSQL 18 as WebAssembly, in a folder or in memory. It writes without fsync: a
-// commit survives a kill of the process, but not a power cut. A second process on the same folder is refused.
+// Implements the database in the process: PGlite is PostgreSQL 18 as WebAssembly, in a folder or in memory. It writes without fsync, so a
+// commit survives a kill of the process but not a power cut. A second process can't open the same folder.
 import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
 import { Refusal } from '../errors/index.ts';
-import { type Database, type Param, type Sql, safeInteger } from './database.ts';
-
-const INT8 = 20;
+import { type Database, INT8, type Param, type Sql, safeInteger } from './database.ts';
 
 /** @param folder a path, or `memory:` for a database that ends with the process. */
 export async function pgliteDatabase(folder: string): Promise<Database> {
@@ -22,8 +20,8 @@ export async function pgliteDatabase(folder: string): Promise<Database> {
       ...sqlOn(db),
       dump: () => db.dumpDataDir('gzip'),
       transaction: (work) => db.transaction((tx) => work(sqlOn(tx))),
-      async listen(channel, heard) {
-        const end = await db.listen(channel, heard);
+      async listen(channel, onPayload) {
+        const end = await db.listen(channel, onPayload);
         return async () => {
           if (!db.closed) await end();
         };
@@ -51,14 +49,14 @@ function sqlOn(client: PGlite | Transaction): Sql {
   };
 }
 
-/** PGlite has no lock of its own, and two instances on one folder destroy it. The name of an abstract socket ends with its process. */
+/** Locks the folder, because PGlite has no lock and two processes would destroy the data. The abstract socket ends with its process. */
 async function lockFolder(folder: string): Promise<Server> {
   mkdirSync(folder, { recursive: true });
   const name = createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 32);
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const text = `${folder} is in use by another cloud; stop that one, or give this one a CLOUD_DATA_DIR of its own`;
+      const text = `${folder} is in use by another cloud; stop that cloud, or give this cloud its own CLOUD_DATA_DIR`;
       reject(error.code === 'EADDRINUSE' ? new Refusal(text, { cause: error }) : error);
     });
     server.listen(`\0elderly-bot-cloud-${name}`, resolve);

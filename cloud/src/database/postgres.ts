@@ -1,14 +1,18 @@
-// The database on a PostgreSQL server (15 or newer), through a pool. A connection that failed in a transaction is not used again.
+// Implements the database on a PostgreSQL server (15 or newer) with a pool of connections.
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
-import { copyIn } from './copyIn.ts';
-import { type Database, type Param, type Sql, safeInteger } from './database.ts';
-import { listenTo } from './listen.ts';
+import { from } from 'pg-copy-streams';
+import { type BackoffLimits, backoffMs, wait } from '../../../src/base/index.ts';
+import { type Database, INT8, type Param, type Sql, safeInteger } from './database.ts';
 
-const INT8 = 20;
-/** The server cancels a statement that takes longer. If it does not answer at all, the client gives up a while later. */
+/** The server cancels a statement that takes longer. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** The client ends a query if the server does not respond at all. */
 const ANSWER_TIMEOUT_MS = 40_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 const KEEPALIVE_MS = 10_000;
+const RECONNECT: BackoffLimits = { minMs: 500, maxMs: 15_000 };
 
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
@@ -30,10 +34,10 @@ export function postgresDatabase(options: PostgresOptions): Database {
     connectionString: options.url,
     application_name: 'elderly-bot-cloud',
     options: '-c timezone=UTC',
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: ANSWER_TIMEOUT_MS,
-    // The locks of an instance that froze in a transaction must not stop the others.
+    // An instance that froze in a transaction must not block the other instances with its locks.
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_MS,
@@ -53,16 +57,24 @@ export function postgresDatabase(options: PostgresOptions): Database {
       };
       try {
         await client.query('begin');
-        const result = await work({ ...sqlOn(client), copy: (statement, pieces) => copyIn(client, statement, pieces) });
+        const result = await work({
+          ...sqlOn(client),
+          copy: (statement, pieces) => pipeline(Readable.from(pieces), client.query(from(statement))),
+        });
         await client.query('commit');
         release(false);
         return result;
       } catch (error) {
-        release(await rollback(client));
+        // The pool discards a connection that can't roll back.
+        const broken = await client.query('rollback').then(
+          () => false,
+          () => true,
+        );
+        release(broken);
         throw error;
       }
     },
-    listen: (channel, heard) => Promise.resolve(listenTo(connection, channel, heard)),
+    listen: (channel, onPayload) => Promise.resolve(listenTo(connection, channel, onPayload)),
     close: () => pool.end(),
   };
 }
@@ -81,12 +93,46 @@ function sqlOn(client: pg.Pool | pg.PoolClient): Sql {
 
 function ignore(): void {}
 
-/** @returns whether the connection has to be discarded. */
-async function rollback(client: pg.PoolClient): Promise<boolean> {
+/** Listens on a separate connection and reconnects if it breaks. Sends an empty payload after each connect, since payloads may be lost. */
+function listenTo(config: pg.ClientConfig, channel: string, onPayload: (payload: string) => void): () => Promise<void> {
+  const stop = new AbortController();
+  const run = async (): Promise<void> => {
+    for (let failures = 0; !stop.signal.aborted; failures++) {
+      if (await listenOnce(config, channel, onPayload, stop.signal)) failures = 0;
+      await wait(backoffMs(failures + 1, RECONNECT, Math.random()), stop.signal);
+    }
+  };
+  const running = run();
+  return () => {
+    stop.abort();
+    return running;
+  };
+}
+
+/** Listens on one connection until it ends. @returns whether the connection was ever open. */
+async function listenOnce(
+  config: pg.ClientConfig,
+  channel: string,
+  onPayload: (payload: string) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const client = new pg.Client(config);
+  client.on('notification', ({ payload = '' }) => onPayload(payload));
+  const cleanup = new AbortController();
+  const ended = new Promise<void>((resolve) => {
+    for (const event of ['error', 'end'] as const) client.on(event, () => resolve());
+    signal.addEventListener('abort', () => resolve(), { once: true, signal: cleanup.signal });
+  });
   try {
-    await client.query('rollback');
-    return false;
-  } catch {
+    await client.connect();
+    await client.query(`listen ${channel}`);
+    onPayload('');
+    await ended;
     return true;
+  } catch {
+    return false;
+  } finally {
+    cleanup.abort();
+    await client.end().catch(() => {});
   }
 }

@@ -1,35 +1,26 @@
-// After a robot's clock was set, the times of its earlier rows are known to be wrong by an offset. The rows stay as they are; the
-// corrected time has a column of its own, both for stored rows and for rows that arrive later.
+// Corrects the times of rows after a robot's clock was set. The time of the row stays as it is; the corrected time has its own column,
+// for stored rows and for rows that arrive later.
 
-import { normalize, type Range, rangesOf } from '../../../src/wire/index.ts';
+import { normalize, type Range } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/index.ts';
+import { columnsOf } from '../database/index.ts';
 import { type OutboxName, ROW_TABLES, type RowsMessage } from '../messages/index.ts';
 import { multirange } from '../receipts/index.ts';
+import { type Span, spansOf } from './insert.ts';
 
-interface Span extends OutboxName {
-  readonly range: Range;
-}
-
-/** @param corrected outboxes of this batch that have corrections, from this batch or an earlier one. */
+/** @param corrected outboxes of this batch that have corrections, from this batch or an earlier batch. */
 export async function correctTimes(sql: Sql, messages: readonly RowsMessage[], corrected: readonly OutboxName[]): Promise<void> {
   if (corrected.length === 0) return;
-  const declared = await insertCorrections(sql, messages);
   const keys = new Set(corrected.map(({ thing, outbox }) => `${thing}/${outbox}`));
-  const arrived = messages
-    .filter(({ names }) => keys.has(`${names.thing}/${names.outbox}`))
-    .flatMap(({ names: { thing, outbox, seqs } }) => rangesOf(seqs).map((range): Span => ({ thing, outbox, range })));
-  const spans = [...declared, ...arrived];
+  const arrived = spansOf(messages.filter(({ names }) => keys.has(`${names.thing}/${names.outbox}`)));
+  const spans = [...(await insertCorrections(sql, messages)), ...arrived];
   if (spans.length === 0) return;
-  const params = [
-    spans.map((span) => span.thing),
-    spans.map((span) => span.outbox),
-    spans.map((span) => span.range[0]),
-    spans.map((span) => span.range[1]),
-  ];
+  const params = columnsOf(spans);
   for (const table of ROW_TABLES) await sql.query(correction(table), params);
   await sql.query(ALERTS, params);
 }
 
+/** @returns the rows that these corrections name. */
 async function insertCorrections(sql: Sql, messages: readonly RowsMessage[]): Promise<Span[]> {
   const spans: Span[] = [];
   for (const { names, events } of messages) {
@@ -41,13 +32,13 @@ async function insertCorrections(sql: Sql, messages: readonly RowsMessage[]): Pr
         values ($1, $2, $3, $4, $5, $6::text::int8multirange, $7) on conflict do nothing`,
         [names.thing, names.outbox, seq, known.of, known.boot, multirange(ranges), known.offset_ms],
       );
-      spans.push(...ranges.map((range): Span => ({ thing: names.thing, outbox: known.of, range })));
+      spans.push(...ranges.map(([first, last]): Span => [names.thing, known.of, first, last]));
     }
   }
   return spans;
 }
 
-/** If two corrections name a row, the later correction counts: each is the whole offset from the row's own time. */
+/** If two corrections name a row, the later correction counts, because each offset is relative to the row's own time. */
 function correction(table: string): string {
   return `
 update ${table} as r set corrected_at = late.at from (
@@ -60,7 +51,7 @@ update ${table} as r set corrected_at = late.at from (
 where r.thing = late.thing and r.outbox = late.outbox and r.seq = late.seq and r.corrected_at is distinct from late.at`;
 }
 
-/** An alert has the times of the rows that raised and cleared it. */
+/** Copies the corrected times to the alerts that these rows raised or cleared. */
 const ALERTS = `
 update alerts as a set raised_at = coalesce(late.raised, a.raised_at), resolved_at = coalesce(late.cleared, a.resolved_at) from (
   select r.thing, coalesce(r.incident, r.outbox || '/' || r.seq) as incident,

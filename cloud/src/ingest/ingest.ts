@@ -1,19 +1,24 @@
-// The queue between the broker and the database. Messages are committed in the order of arrival, all queued messages in one transaction,
-// and the broker gets its PUBACKs after the commit. If the database fails, the broker waits. A message that the database refuses is kept
-// as poison, so that it neither stops the others nor is delivered again for ever.
+// Queues messages between the broker and the database. It commits them in order of arrival, many in one transaction, and sends the PUBACKs
+// after the commit. If the database fails, the broker has to wait. If the database refuses one message, that message is stored as
+// poison: it must neither block the other messages nor be delivered again for ever.
 
 import type { Logger } from 'pino';
 import { type BackoffLimits, backoffMs, messageOf, wait } from '../../../src/base/index.ts';
+import { recordAlerts } from '../alerts/index.ts';
+import { type Announced, takeAnnouncements } from '../auth/index.ts';
 import { type Database, refusesData } from '../database/index.ts';
-import type { Incoming, Message } from '../messages/index.ts';
-import { asPoison, decode } from '../messages/index.ts';
-import { commit } from './commit.ts';
+import { asPoison, decode, type Incoming, type Message, type RowsMessage } from '../messages/index.ts';
+import { cover, outboxChanges } from '../receipts/index.ts';
+import { updateRobots } from '../robots/index.ts';
+import { claimUploads } from '../uploads/index.ts';
+import { correctTimes } from './clock.ts';
+import { insertPoison, insertRows } from './insert.ts';
 
-/** Limits of one transaction: it holds locks, and a failure repeats all of it. */
+/** Limits of one transaction. It holds locks, and a failure repeats all of it. */
 const BATCH_MESSAGES = 256;
 const BATCH_BYTES = 4 * 1024 * 1024;
 
-/** Beyond this {@link Ingest.capacity} waits, and with it the broker. */
+/** Limits of the queue. Beyond them {@link Ingest.capacity} waits, and the broker waits with it. */
 const QUEUE_MESSAGES = 2_000;
 const QUEUE_BYTES = 16 * 1024 * 1024;
 
@@ -25,14 +30,14 @@ export interface IngestOptions {
   readonly log: Logger;
   /** Wall time, milliseconds since 1970. */
   readonly nowMs?: () => number;
-  /** Called after each commit, in order: all messages that arrived before these are committed too. */
+  /** Called after each commit, in order of arrival. */
   readonly onCommitted: (messages: readonly Message[]) => void;
 }
 
 interface Queued {
   readonly incoming: Incoming;
-  /** Decoded while an earlier batch is in the database. */
-  message: Promise<Message>;
+  /** Decoding runs while an earlier batch is being committed. */
+  readonly message: Promise<Message>;
 }
 
 export class Ingest {
@@ -55,7 +60,7 @@ export class Ingest {
 
   take(incoming: Incoming): void {
     if (incoming.payload.length === 0) {
-      // An empty payload: a robot's doctor tests whether it may publish here.
+      // The doctor of a robot publishes empty payloads to test its rights.
       incoming.done();
       return;
     }
@@ -64,13 +69,13 @@ export class Ingest {
     this.#wake();
   }
 
-  /** Resolves when there is capacity for another message. */
+  /** Resolves when the queue has capacity for another message. */
   capacity(): Promise<void> {
     if (this.#hasCapacity()) return Promise.resolve();
     return new Promise((resolve) => this.#waitingForCapacity.push(resolve));
   }
 
-  /** Commits the queued messages. Gives up after `timeoutMs`: the robots still have the messages that are not committed. */
+  /** Commits the queued messages, for at most `timeoutMs`. The robots still have the messages that are not committed. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
     this.#wake();
@@ -114,29 +119,32 @@ export class Ingest {
     return this.#queue.length < QUEUE_MESSAGES && this.#queuedBytes < QUEUE_BYTES;
   }
 
-  /** Replaces refused messages in `messages` by poison. @returns false if the drain has timed out. */
+  /** Retries until the commit succeeds, and replaces refused messages in `messages` by poison. @returns false if the drain timed out. */
   async #commit(incoming: readonly Incoming[], messages: Message[]): Promise<boolean> {
     const { db, log, nowMs = Date.now } = this.#options;
     for (let tries = 0; ; tries++) {
       try {
         for (const { thing, refused } of await commit(db, messages, nowMs())) {
-          if (refused === null) log.info({ event: 'certificate_announced', thing }, 'a robot has another certificate');
-          else log.warn({ event: 'certificate_refused', thing, reason: refused }, 'a certificate that a robot announced is not taken');
+          if (refused === null) log.info({ event: 'certificate_announced', thing }, 'a robot announced its next certificate');
+          else log.warn({ event: 'certificate_refused', thing, reason: refused }, 'the certificate that a robot announced was refused');
         }
-        if (tries > 0) log.info({ event: 'database_recovered', tries }, 'the database takes messages again');
+        if (tries > 0) log.info({ event: 'database_recovered', tries }, 'the database stores messages again');
         return true;
       } catch (error) {
         if (refuses(error) && messages.length > 1) return this.#commitOneByOne(incoming, messages);
         const [only, message] = [incoming[0], messages[0]];
-        const keepsContent = message && (message.kind !== 'poison' || message.names !== null);
-        if (refuses(error) && only && keepsContent) {
-          const why = `it could not be stored: ${messageOf(error)}`;
-          log.error({ event: 'message_refused', topic: only.topic, reason: why }, 'kept as poison');
-          messages[0] = asPoison(only, message, why);
+        const canBePoison = message && (message.kind !== 'poison' || message.names !== null);
+        if (refuses(error) && only && canBePoison) {
+          const reason = `the message could not be stored: ${messageOf(error)}`;
+          log.error({ event: 'message_refused', topic: only.topic, reason }, 'the message will be stored as poison');
+          messages[0] = asPoison(only, message, reason);
           continue;
         }
         if (tries === 0) {
-          log.warn({ event: 'database_failed', reason: messageOf(error) }, 'the database took no messages; trying again until it does');
+          log.warn(
+            { event: 'database_failed', reason: messageOf(error) },
+            'the database could not store messages; the cloud will try again',
+          );
         }
         await wait(backoffMs(tries + 1, RETRY, Math.random()), this.#abort.signal);
         if (this.#abort.signal.aborted) return false;
@@ -154,7 +162,26 @@ export class Ingest {
   }
 }
 
-/** A RangeError means that the content can't be serialized, such as JSON nested too deeply. */
+/**
+ * Writes a batch in one transaction. Rows and their coverage are committed together, so the coverage never claims a row that a crash
+ * lost. The caller may repeat it after any failure, even if it is unknown whether the last commit succeeded.
+ * @returns the outcome for each announced certificate.
+ */
+function commit(db: Database, messages: readonly Message[], nowMs: number): Promise<Announced[]> {
+  const rows = messages.filter((message): message is RowsMessage => message.kind === 'rows');
+  return db.transaction(async (sql) => {
+    const corrected = await cover(sql, outboxChanges(messages));
+    await insertRows(sql, rows);
+    await recordAlerts(sql, rows);
+    await claimUploads(sql, rows, nowMs);
+    await correctTimes(sql, rows, corrected);
+    await updateRobots(sql, messages, nowMs);
+    await insertPoison(sql, messages);
+    return takeAnnouncements(sql, rows, nowMs);
+  });
+}
+
+/** A RangeError means that the content can't be serialized, for example JSON that is nested too deeply. */
 function refuses(error: unknown): boolean {
   return refusesData(error) || error instanceof RangeError;
 }

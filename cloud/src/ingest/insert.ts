@@ -1,44 +1,32 @@
-// Inserts the rows of a batch, one statement per table. A stored row stays as it is: a row never changes, so a second delivery is the
-// same row. Stored rows are searched by name only, in every month: the primary key of a partitioned table has to include `at`, and a
-// faulty (or forged) second delivery may have another time. That is exact, because a row is only inserted under the lock of its outbox,
-// which the batch holds. If a row occurs twice in a batch, the first counts.
-import type { Param, Sql } from '../database/index.ts';
-import { storableJson, storableText } from '../database/index.ts';
-import type { Message, PoisonMessage, RowsMessage } from '../messages/index.ts';
-import { BULK_ROWS, type Cell, copyReadings } from './bulk.ts';
+// Inserts the rows of a batch, one statement per table. A row never changes, so a second delivery is the same row and is skipped. Stored
+// rows are searched by name only, in every month: the primary key of a partitioned table has to include `at`, and a faulty (or forged)
+// second delivery may have another time. The search is exact, because a row is only inserted under the lock of its outbox, which the
+// batch holds. If a row occurs twice in a batch, the first occurrence is stored.
+import { type Range, rangesOf } from '../../../src/wire/index.ts';
+import type { Sql } from '../database/index.ts';
+import { columnsOf, copyCell, storableJson, storableText } from '../database/index.ts';
+import type { Message, OutboxName, RowsMessage } from '../messages/index.ts';
 
-type Column = { readonly name: string; readonly type: string; readonly cast?: string };
+type Cell = string | number | null;
 
-const NAME: readonly Column[] = [
-  { name: 'thing', type: 'text' },
-  { name: 'outbox', type: 'text' },
-  { name: 'seq', type: 'bigint' },
-];
-const UNREAD = [...NAME, text('raw'), text('unread')];
-const READING: readonly Column[] = [
-  ...NAME,
-  { name: 'at', type: 'bigint' },
-  text('channel'),
-  { name: 'value', type: 'text', cast: 'jsonb' },
-  text('alert'),
-  text('incident'),
-  text('bad'),
-  text('clock'),
-  { name: 'stamp', type: 'float8' },
-];
+/** Seqs by `thing/outbox`. */
+type SeqSets = Map<string, Set<number>>;
+
+/** A range of rows in one outbox: thing, outbox, first seq, last seq. */
+export type Span = [thing: string, outbox: string, first: number, last: number];
+
+/** Below this number of readings a single INSERT is faster than COPY, because the query for stored rows is another round trip. */
+export const BULK_ROWS = 200;
+/** Size of one piece of a COPY. The server stores one piece while the next piece is created. */
+const PIECE_CHARACTERS = 64 * 1024;
+
+const NAME = 'thing text, outbox text, seq bigint';
+const READING = `${NAME}, at bigint, channel text, value jsonb, alert text, incident text, bad text, clock text, stamp float8`;
+const UNREAD = `${NAME}, raw text, unread text`;
+const COPY_READINGS = `copy readings (${columnNames(READING).join(', ')}) from stdin`;
 const READINGS = insertion('readings', READING);
-const COPIED_READINGS = `copy readings (${READING.map(({ name }) => name).join(', ')}) from stdin`;
-const RESULTS = insertion('results', [
-  ...NAME,
-  { name: 'at', type: 'bigint' },
-  text('id'),
-  text('command'),
-  text('status'),
-  text('reason'),
-  text('detail'),
-  { name: 'applied', type: 'text', cast: 'jsonb' },
-]);
-const EVENTS = insertion('events', [...NAME, { name: 'at', type: 'bigint' }, text('kind'), { name: 'body', type: 'text', cast: 'jsonb' }]);
+const RESULTS = insertion('results', `${NAME}, at bigint, id text, command text, status text, reason text, detail text, applied jsonb`);
+const EVENTS = insertion('events', `${NAME}, at bigint, kind text, body jsonb`);
 const UNREADS = {
   readings: insertion('readings', UNREAD),
   results: insertion('results', UNREAD),
@@ -47,39 +35,74 @@ const UNREADS = {
 
 export async function insertRows(sql: Sql, messages: readonly RowsMessage[]): Promise<void> {
   const count = messages.reduce((sum, { readings }) => sum + readings.length, 0);
-  if (sql.copy && count >= BULK_ROWS) await copyReadings(sql.copy, sql, COPIED_READINGS, messages, readingRows);
+  if (sql.copy && count >= BULK_ROWS) await sql.copy(COPY_READINGS, copyLines(messages, await storedSeqs(sql, messages)));
   else await insert(sql, READINGS, messages.flatMap(readingRows));
   await insert(sql, RESULTS, messages.flatMap(resultRows));
   await insert(sql, EVENTS, messages.flatMap(eventRows));
-  const unread = messages.filter((message) => message.unread.length > 0);
-  for (const message of unread) await insert(sql, UNREADS[message.unreadTable], unreadRows(message));
+  for (const message of messages) await insert(sql, UNREADS[message.unreadTable], unreadRows(message));
 }
 
-/** Keeps messages that could not be read or named, unchanged, with the reason. */
+/** Stores poison messages and readings without a seq, unchanged, with the reason. */
 export async function insertPoison(sql: Sql, messages: readonly Message[]): Promise<void> {
-  const whole = messages.filter((message): message is PoisonMessage => message.kind === 'poison');
-  const parts = messages.flatMap((message) =>
-    message.kind === 'rows'
-      ? message.unnamed.map((raw) => ({
-          ...message.names,
-          topic: message.topic,
-          why: 'a reading without a seq',
-          payload: Buffer.from(raw),
-        }))
-      : [],
-  );
-  const rows = [...whole, ...parts];
+  const rows = messages.flatMap((message) => {
+    if (message.kind === 'poison') return [[storableText(message.topic), message.thing, storableText(message.reason), message.payload]];
+    if (message.kind === 'presence') return [];
+    const topic = storableText(message.topic);
+    return message.unnamed.map((raw) => [topic, message.names.thing, 'a reading without a seq', Buffer.from(raw)]);
+  });
   if (rows.length === 0) return;
   await sql.query(
     `insert into poison_messages (topic, thing, reason, payload)
     select * from unnest($1::text[], $2::text[], $3::text[], $4::bytea[])`,
-    [
-      rows.map((row) => storableText(row.topic)),
-      rows.map((row) => row.thing),
-      rows.map((row) => storableText(row.why)),
-      rows.map((row) => row.payload),
-    ],
+    columnsOf(rows),
   );
+}
+
+/** The rows that messages name. */
+export function spansOf(messages: readonly RowsMessage[]): Span[] {
+  return messages.flatMap(({ names: { thing, outbox, seqs } }) =>
+    rangesOf(seqs).map(([first, last]: Range): Span => [thing, outbox, first, last]),
+  );
+}
+
+/**
+ * Lines of COPY's text format. Measured, COPY costs a third of `insert ... on conflict do nothing`, which searches the index twice and
+ * writes its log row by row. COPY fails on conflicts, so stored rows are skipped here; the primary key remains as a safeguard.
+ */
+function* copyLines(messages: readonly RowsMessage[], stored: SeqSets): Generator<string> {
+  let piece = '';
+  for (const message of messages) {
+    const seqs = seqsIn(stored, message.names);
+    for (const row of readingRows(message)) {
+      const seq = Number(row[2]);
+      if (seqs.has(seq)) continue;
+      seqs.add(seq);
+      piece += `${row.map(copyCell).join('\t')}\n`;
+    }
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield piece;
+    piece = '';
+  }
+  yield piece;
+}
+
+/** The seqs that messages name and `readings` already contains. */
+async function storedSeqs(sql: Sql, messages: readonly RowsMessage[]): Promise<SeqSets> {
+  const rows = await sql.query<OutboxName & { seq: number }>(
+    `select r.thing, r.outbox, r.seq from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) as n(thing, outbox, first, last)
+    join readings r on r.thing = n.thing and r.outbox = n.outbox and r.seq between n.first and n.last`,
+    columnsOf(spansOf(messages)),
+  );
+  const stored: SeqSets = new Map();
+  for (const row of rows) seqsIn(stored, row).add(row.seq);
+  return stored;
+}
+
+function seqsIn(sets: SeqSets, { thing, outbox }: OutboxName): Set<number> {
+  const key = `${thing}/${outbox}`;
+  const seqs = sets.get(key) ?? new Set();
+  sets.set(key, seqs);
+  return seqs;
 }
 
 function readingRows({ names, readings }: RowsMessage): Cell[][] {
@@ -99,17 +122,17 @@ function readingRows({ names, readings }: RowsMessage): Cell[][] {
 }
 
 function resultRows({ names, results }: RowsMessage): Cell[][] {
-  return results.map(({ seq, at, result }) => [
+  return results.map(({ seq, at, id, command, status, reason, detail, applied }) => [
     names.thing,
     names.outbox,
     seq,
     at,
-    result.id,
-    result.command ?? null,
-    result.status,
-    result.reason ?? null,
-    textOrNull(result.detail),
-    storableJson(result.applied),
+    id,
+    command ?? null,
+    status,
+    reason ?? null,
+    textOrNull(detail),
+    storableJson(applied),
   ]);
 }
 
@@ -118,28 +141,28 @@ function eventRows({ names, events }: RowsMessage): Cell[][] {
 }
 
 function unreadRows({ names, unread }: RowsMessage): Cell[][] {
-  return unread.map(({ seq, raw, why }) => [names.thing, names.outbox, seq, storableText(raw), storableText(why)]);
+  return unread.map(({ seq, raw, reason }) => [names.thing, names.outbox, seq, storableText(raw), storableText(reason)]);
 }
 
 async function insert(sql: Sql, statement: string, rows: readonly Cell[][]): Promise<void> {
-  const width = rows[0]?.length ?? 0;
-  if (width === 0) return;
-  const columns: Param[] = Array.from({ length: width }, (_, i) => rows.map((row) => row[i] ?? null));
-  await sql.query(statement, columns);
+  if (rows.length > 0) await sql.query(statement, columnsOf(rows));
 }
 
-function insertion(table: string, columns: readonly Column[]): string {
-  const names = columns.map((column) => column.name).join(', ');
-  const values = columns.map(({ name, cast }) => (cast ? `n.${name}::${cast}` : `n.${name}`)).join(', ');
-  const arrays = columns.map(({ type }, i) => `$${i + 1}::${type}[]`).join(', ');
-  return `insert into ${table} (${names}) select ${values} from (
-    select distinct on (thing, outbox, seq) * from unnest(${arrays}) with ordinality as given(${names}, nth) order by thing, outbox, seq, nth
+/** @param columns names and types. A jsonb column is passed as text and cast. */
+function insertion(table: string, columns: string): string {
+  const names = columnNames(columns).join(', ');
+  const types = columns.split(', ').map((column) => column.slice(column.indexOf(' ') + 1));
+  const values = columnNames(columns).map((name, i) => (types[i] === 'jsonb' ? `n.${name}::jsonb` : `n.${name}`));
+  const arrays = types.map((type, i) => `$${i + 1}::${type === 'jsonb' ? 'text' : type}[]`);
+  return `insert into ${table} (${names}) select ${values.join(', ')} from (
+    select distinct on (thing, outbox, seq) * from unnest(${arrays.join(', ')}) with ordinality as given(${names}, nth)
+    order by thing, outbox, seq, nth
   ) as n where not exists (select from ${table} r where r.thing = n.thing and r.outbox = n.outbox and r.seq = n.seq)
   on conflict do nothing`;
 }
 
-function text(name: string): Column {
-  return { name, type: 'text' };
+function columnNames(columns: string): string[] {
+  return columns.split(', ').map((column) => column.slice(0, column.indexOf(' ')));
 }
 
 function textOrNull(value: string | undefined): string | null {

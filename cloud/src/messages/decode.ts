@@ -1,33 +1,49 @@
-// From a payload to a message. One bad reading never costs the others, and nothing here throws: what can't be read comes
-// back as poison with the reason, and what could be named keeps its name.
+// Decodes a payload into a message. One bad row never costs the other rows. Decoding never throws: an unreadable payload becomes poison
+// with the reason, and every row name that could be read is kept.
 
 import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';
 import { z } from 'zod';
 import { messageOf } from '../../../src/base/index.ts';
-import { flatState, MAX_INFLATED_BYTES, mark, outboxId, presence, thingName } from '../../../src/wire/index.ts';
-import { contentOf, seqOf, whyOf } from './content.ts';
-import type { FlatState, Incoming, Message, Names, PoisonMessage, RowTable } from './message.ts';
+import {
+  eventBody,
+  eventEnvelope,
+  flatState,
+  MAX_INFLATED_BYTES,
+  mark,
+  outboxId,
+  presence,
+  type Reading,
+  type Result,
+  reading,
+  result,
+  thingName,
+} from '../../../src/wire/index.ts';
+import type { Content, EventRow, FlatState, Incoming, Message, Names, PoisonMessage, RowTable, UnreadRow } from './message.ts';
 import { type Place, placeOf } from './pattern.ts';
 
 type Body = Record<string, unknown>;
 
 const inflateAsync = promisify(inflate);
 
-/** The first byte of a zlib stream; no JSON object begins with it. */
+/** The first byte of a zlib stream. No JSON object begins with it. */
 const ZLIB_FIRST_BYTE = 0x78;
 
-/** What names rows. Everything else may be missing or odd: it must not cost the rows. */
-const named = z.object({
+/** The fields that name rows. A bad `accepted` or `mark` gets a default, because it must not cost the rows. */
+const envelopeOfRows = z.object({
   thing: thingName,
   outbox: outboxId,
   accepted: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).catch(0),
   mark: mark.nullable().catch(null),
 });
 
+/** Keys of an event that have their own columns or do not describe the event. */
+const ENVELOPE_KEYS = new Set(['thing', 'outbox', 'accepted', 'mark', 'seq', 'at', 'kind']);
+const KNOWN_KINDS: ReadonlySet<string> = new Set(eventBody.options.map((option) => option.shape.kind.value));
+
 export async function decode(patterns: readonly string[], incoming: Incoming): Promise<Message> {
   const place = placeOf(patterns, incoming.topic);
-  if (!place) return poison(incoming, null, null, `the topic fits none of the patterns ${patterns.join(', ')}`);
+  if (!place) return poison(incoming, null, null, `the topic matches none of the patterns ${patterns.join(', ')}`);
   let body: unknown;
   try {
     body = JSON.parse(await textOf(place, incoming.payload));
@@ -35,42 +51,42 @@ export async function decode(patterns: readonly string[], incoming: Incoming): P
     return poison(incoming, place, null, `unreadable: ${messageOf(error)}`);
   }
   const thing = thingName.safeParse((body as { thing?: unknown } | null)?.thing);
-  if (!thing.success) return poison(incoming, place, null, 'it names no thing');
+  if (!thing.success) return poison(incoming, place, null, 'the message has no valid thing');
   if (place.thing !== null && place.thing !== thing.data) {
-    return poison(incoming, place, thing.data, `thing ${thing.data} may not speak on ${incoming.topic}`);
+    return poison(incoming, place, thing.data, `thing ${thing.data} may not publish on ${incoming.topic}`);
   }
-  const read = place.suffix === 'presence' ? presenceOf : rowsOf;
+  const read = place.suffix === 'presence' ? decodePresence : decodeRows;
   return read(place, incoming, thing.data, body as Body);
 }
 
-/** A message whose content failed later on: kept whole, and what it names stays named. */
-export function asPoison(incoming: Incoming, message: Message, why: string): PoisonMessage {
-  if (message.kind === 'poison') return { ...message, names: null, why };
+/** Turns a message that the database refused into poison. The row names are kept, unless the message is poison already. */
+export function asPoison(incoming: Incoming, message: Message, reason: string): PoisonMessage {
+  if (message.kind === 'poison') return { ...message, names: null, reason };
   const names = message.kind === 'rows' ? message.names : null;
-  const thing = names?.thing ?? (message.kind === 'presence' ? message.presence.thing : null);
-  return { kind: 'poison', topic: incoming.topic, payload: incoming.payload, prefix: message.prefix, thing, why, names };
+  const thing = message.kind === 'rows' ? message.names.thing : message.presence.thing;
+  return { kind: 'poison', topic: incoming.topic, payload: incoming.payload, prefix: message.prefix, thing, reason, names };
 }
 
 async function textOf(place: Place, payload: Uint8Array): Promise<string> {
-  const deflated = place.suffix === 'backlog' && payload[0] === ZLIB_FIRST_BYTE;
-  const bytes = deflated ? await inflateAsync(payload, { maxOutputLength: MAX_INFLATED_BYTES }) : payload;
+  const isDeflated = place.suffix === 'backlog' && payload[0] === ZLIB_FIRST_BYTE;
+  const bytes = isDeflated ? await inflateAsync(payload, { maxOutputLength: MAX_INFLATED_BYTES }) : payload;
   return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
 }
 
-function presenceOf(place: Place, incoming: Incoming, thing: string, body: Body): Message {
+function decodePresence(place: Place, incoming: Incoming, thing: string, body: Body): Message {
   const parsed = presence.safeParse(body);
-  if (!parsed.success) return poison(incoming, place, thing, whyOf(parsed.error));
+  if (!parsed.success) return poison(incoming, place, thing, firstIssue(parsed.error));
   return { kind: 'presence', prefix: place.prefix, presence: parsed.data };
 }
 
-function rowsOf(place: Place, incoming: Incoming, thing: string, body: Body): Message {
-  const envelope = named.safeParse(body);
-  if (!envelope.success) return poison(incoming, place, thing, whyOf(envelope.error));
+function decodeRows(place: Place, incoming: Incoming, thing: string, body: Body): Message {
+  const envelope = envelopeOfRows.safeParse(body);
+  if (!envelope.success) return poison(incoming, place, thing, firstIssue(envelope.error));
   const table: RowTable = place.suffix === 'results' || place.suffix === 'events' ? place.suffix : 'readings';
   const rows: unknown = table === 'readings' ? body.readings : [body];
-  if (!Array.isArray(rows)) return poison(incoming, place, thing, 'it has no list of readings');
+  if (!Array.isArray(rows)) return poison(incoming, place, thing, 'the message has no list of readings');
   const names: Names = { ...envelope.data, seqs: rows.map(seqOf).filter((seq) => seq !== null) };
-  if (names.seqs.length === 0 && rows.length > 0) return poison(incoming, place, thing, 'it names no row');
+  if (names.seqs.length === 0 && rows.length > 0) return poison(incoming, place, thing, 'no row has a valid seq');
   try {
     const state = place.suffix === 'telemetry' ? stateOf(names, body) : null;
     return { kind: 'rows', prefix: place.prefix, topic: incoming.topic, names, state, ...contentOf(table, rows) };
@@ -79,14 +95,69 @@ function rowsOf(place: Place, incoming: Incoming, thing: string, body: Body): Me
   }
 }
 
-/** Flat keys without a `state_seq` can't be told from older ones, and are left alone. */
+/** @returns null for flat keys without a `state_seq`, because their order is unknown. */
 function stateOf(names: Names, body: Body): FlatState | null {
   const seq = body.state_seq;
   if (body.kind === 'backlog' || !Number.isSafeInteger(seq)) return null;
   return { outbox: names.outbox, seq: seq as number, mark: names.mark ?? [0, 0], values: flatState(body) };
 }
 
-function poison(incoming: Incoming, place: Place | null, thing: string | null, why: string): PoisonMessage {
+/** The seq of a reading is its first element; a result or an event has the key `seq`. */
+function seqOf(row: unknown): number | null {
+  const seq: unknown = Array.isArray(row) ? row[0] : (row as { seq?: unknown } | null)?.seq;
+  return Number.isSafeInteger(seq) && (seq as number) >= 1 ? (seq as number) : null;
+}
+
+/** @throws RangeError if a row is nested too deeply for JSON.stringify. */
+function contentOf(table: RowTable, rows: readonly unknown[]): Content {
+  const readings: Reading[] = [];
+  const results: Result[] = [];
+  const events: EventRow[] = [];
+  const unread: UnreadRow[] = [];
+  const unnamed: string[] = [];
+  const readers: Record<RowTable, (row: unknown) => string | null> = {
+    readings: (row) => addParsed(reading.safeParse(row), readings),
+    results: (row) => addParsed(result.safeParse(row), results),
+    events: (row) => addEvent(row, events),
+  };
+  for (const row of rows) {
+    const reason = readers[table](row);
+    if (reason === null) continue;
+    const seq = seqOf(row);
+    const raw = JSON.stringify(row);
+    if (seq === null) unnamed.push(raw);
+    else unread.push({ seq, raw, reason });
+  }
+  const alert = readings.some((row) => row[4]?.alert !== undefined);
+  return { readings, results, events, unread, unreadTable: table, unnamed, alert };
+}
+
+/** Stores an event of an unknown kind (from a newer robot) as it is. An event of a known kind must match its schema. */
+function addEvent(row: unknown, events: EventRow[]): string | null {
+  const envelope = eventEnvelope.safeParse(row);
+  if (!envelope.success) return firstIssue(envelope.error);
+  const { seq, at, kind } = envelope.data;
+  const known = KNOWN_KINDS.has(kind) ? eventBody.safeParse(row) : null;
+  if (known && !known.success) return firstIssue(known.error);
+  const body = Object.fromEntries(Object.entries(envelope.data).filter(([key]) => !ENVELOPE_KEYS.has(key)));
+  events.push({ seq, at, kind, body, known: known?.data ?? null });
+  return null;
+}
+
+/** @returns the reason if the row is invalid. */
+function addParsed<T>(parsed: z.ZodSafeParseResult<T>, list: T[]): string | null {
+  if (!parsed.success) return firstIssue(parsed.error);
+  list.push(parsed.data);
+  return null;
+}
+
+/** The first schema error, with the path of the field. */
+function firstIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  return issue ? `${issue.path.join('.') || 'message'}: ${issue.message}` : 'invalid';
+}
+
+function poison(incoming: Incoming, place: Place | null, thing: string | null, reason: string): PoisonMessage {
   const { topic, payload } = incoming;
-  return { kind: 'poison', topic, payload, prefix: place?.prefix ?? null, thing, why, names: null };
+  return { kind: 'poison', topic, payload, prefix: place?.prefix ?? null, thing, reason, names: null };
 }

@@ -1,25 +1,19 @@
-// What one MQTT message means: rows that have a name, presence, or poison that can't even be named.
+// Types of a decoded MQTT message: rows, presence, or poison (a message that could not be decoded or stored).
 import type { EventBody, Mark, Presence, Reading, ReadingValue, Result } from '../../../src/wire/index.ts';
 
-/** As it came from the broker. */
+/** A message as the broker delivered it. */
 export interface Incoming {
   readonly topic: string;
   readonly payload: Uint8Array;
-  /** Gives the broker its PUBACK. Called once, after the commit. */
+  /** Sends the PUBACK to the broker. Called once, after the commit. */
   readonly done: () => void;
 }
 
-/** A row whose seq could be read, but not what it says: kept as text, and committed all the same. */
+/** A row with a valid seq but unreadable content. Its text is stored, and the row counts as committed. */
 export interface UnreadRow {
   readonly seq: number;
   readonly raw: string;
-  readonly why: string;
-}
-
-export interface ResultRow {
-  readonly seq: number;
-  readonly at: number;
-  readonly result: Result;
+  readonly reason: string;
 }
 
 export interface EventRow {
@@ -27,11 +21,11 @@ export interface EventRow {
   readonly at: number;
   readonly kind: string;
   readonly body: Readonly<Record<string, unknown>>;
-  /** The event as this version knows it; null for a kind it doesn't know. */
+  /** The typed event; null if this version does not know the kind. */
   readonly known: EventBody | null;
 }
 
-/** The latest value of each channel, with what tells old from new. */
+/** The latest value of each channel. Outbox, seq and mark order it among other states. */
 export interface FlatState {
   readonly outbox: string;
   readonly seq: number;
@@ -44,23 +38,23 @@ export interface OutboxName {
   readonly outbox: string;
 }
 
-/** The rows that a message carries: enough to cover them, whatever becomes of their content. */
+/** Names of the rows in a message. They suffice to update the coverage, even if the content is unreadable. */
 export interface Names extends OutboxName {
   readonly accepted: number;
   readonly mark: Mark | null;
   readonly seqs: readonly number[];
 }
 
-/** What the rows of a message say. Only one of the three tables has rows in any one message. */
+/** The decoded rows of one message. All of them belong to the same table. */
 export interface Content {
   readonly readings: readonly Reading[];
-  readonly results: readonly ResultRow[];
+  readonly results: readonly Result[];
   readonly events: readonly EventRow[];
   readonly unread: readonly UnreadRow[];
   readonly unreadTable: RowTable;
-  /** Readings without so much as a seq, as text. */
+  /** Readings without a valid seq, as JSON text. */
   readonly unnamed: readonly string[];
-  /** An alert is in it: its receipt is urgent. */
+  /** Whether a reading raises or clears an alert. The receipt is then urgent. */
   readonly alert: boolean;
 }
 
@@ -78,14 +72,14 @@ export interface PresenceMessage {
   readonly presence: Presence;
 }
 
-/** Kept whole with the reason. Where its rows could be named, they count as committed. */
+/** A message that is stored unchanged with a reason. If its rows have names, they count as committed. */
 export interface PoisonMessage {
   readonly kind: 'poison';
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly prefix: string | null;
   readonly thing: string | null;
-  readonly why: string;
+  readonly reason: string;
   readonly names: Names | null;
 }
 

@@ -1,30 +1,28 @@
-// Which robots this cloud listens to: topic prefixes, in which one level may be `+`. That level is then the robot's name,
-// so a robot whose rights end at its own prefix can't speak for another one.
+// Matches topics with the configured prefix patterns, in which one level may be `+`. That level is the robot's name, so a robot with
+// rights to its own prefix only can't publish in the name of another robot.
 import { UPWARD, type Upward } from '../../../src/wire/index.ts';
 
 export interface Place {
-  /** The robot's topics begin with it. */
   readonly prefix: string;
   readonly suffix: Upward;
-  /** The only thing that may speak here, or null where the pattern has no `+`. */
+  /** The only thing that may publish here; null if the pattern has no `+`. */
   readonly thing: string | null;
 }
 
 const PATTERN = /^(?:\+|[A-Za-z0-9_.:-]+)(?:\/(?:\+|[A-Za-z0-9_.:-]+)){0,5}$/;
 
-/** @returns what is wrong with a pattern, or null. */
 export function patternProblem(pattern: string): string | null {
-  if (!PATTERN.test(pattern)) return 'expected levels of A-Z a-z 0-9 _ . : - between slashes, one of which may be +';
+  if (!PATTERN.test(pattern)) return 'expected levels of A-Z a-z 0-9 _ . : - between slashes; one level may be +';
   if (pattern.split('/').filter((level) => level === '+').length > 1) return 'only one level may be +: it names the robot';
   return null;
 }
 
-/** The topics to subscribe to. */
+/** The topic filters to subscribe to. */
 export function filtersOf(patterns: readonly string[]): string[] {
   return patterns.flatMap((pattern) => UPWARD.map((suffix) => `${pattern}/${suffix}`));
 }
 
-/** Where a topic belongs by the first pattern that it fits; null when it fits none. */
+/** Splits a topic by the first pattern that matches it. */
 export function placeOf(patterns: readonly string[], topic: string): Place | null {
   const cut = topic.lastIndexOf('/');
   const prefix = topic.slice(0, Math.max(cut, 0));

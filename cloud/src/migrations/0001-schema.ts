@@ -1,5 +1,5 @@
-// The first schema. Three tables are inherited from the system's specification (docs/reference/protocol.md): their columns, types and
-// names are fixed, and they may exist already. Times in bigint are milliseconds since 1970 by the robot's clock, unless noted.
+// The first schema. docs/reference/protocol.md specifies three inherited tables: their names, columns and types are fixed, and they may
+// exist already. Times in bigint are milliseconds since 1970 by the robot's clock, unless noted.
 
 const INHERITED = `
 create table if not exists users (
@@ -23,84 +23,46 @@ create table if not exists safety_monitor (
   created_at timestamp default current_timestamp
 );
 
--- The robot of a row, in tables of their own because the columns above are fixed. A row that is not listed here was reported
--- without a robot. No foreign key: other programs may still empty the inherited tables.
-create table system_health_of (
-  id integer primary key,
-  thing text not null
-);
+-- These tables name the robot of each inherited row. They are separate, because the inherited columns are fixed. A row that is not listed
+-- here was reported without a robot. There is no foreign key, because other programs may still empty the inherited tables.
+create table system_health_of (id integer primary key, thing text not null);
 create index system_health_of_thing on system_health_of (thing, id);
-create table safety_monitor_of (
-  id integer primary key,
-  thing text not null
-);
+create table safety_monitor_of (id integer primary key, thing text not null);
 create index safety_monitor_of_thing on safety_monitor_of (thing, id);
 `;
 
-// Rows are partitioned by the month of their own time, so that a month that is too old is dropped whole. 'at' is part of a row and the
-// same at each delivery, so a second delivery meets the first in the same partition. Unreadable rows have no time (0); they and rows
-// outside the kept months (a robot with a wrong clock) go to the default partition. received_at is not now(): that is when the
-// transaction began, which is before its rows were received.
-const ROWS = `
--- A row with a readable seq but unreadable content has 'raw' and the reason in 'unread', and no content.
-create table readings (
+/**
+ * A table of the robots' rows, partitioned by the month of the row's own time, so that an old month is dropped as a whole. `at` never
+ * changes, so a second delivery meets the first delivery in the same partition. The default partition holds unreadable rows, whose `at`
+ * is 0, and rows outside the kept months, from robots with a wrong clock. A row with a readable seq but unreadable content has `raw`,
+ * the reason in `unread`, and no content. `received_at` is not now(), because a transaction begins before its rows are received.
+ */
+const rowTable = (name: string, content: string, more = ''): string => `
+create table ${name} (
   thing text not null,
   outbox text not null,
   seq bigint not null,
   at bigint not null default 0,
-  channel text,
-  value jsonb,
-  alert text,
-  incident text,
-  bad text,
-  clock text,
-  stamp double precision,
+  ${content},
   corrected_at bigint,
   raw text,
   unread text,
-  received_at timestamptz not null default clock_timestamp(),
+  received_at timestamptz not null default clock_timestamp(),${more}
   primary key (thing, outbox, seq, at)
 ) partition by range (at);
-create table readings_default partition of readings default;
+create table ${name}_default partition of ${name} default;
+`;
 
--- stored_xid: the transaction that wrote the row, which answers exactly "what is new since that snapshot", whatever the commit order.
-create table results (
-  thing text not null,
-  outbox text not null,
-  seq bigint not null,
-  at bigint not null default 0,
-  id text,
-  command text,
-  status text,
-  reason text,
-  detail text,
-  applied jsonb,
-  corrected_at bigint,
-  raw text,
-  unread text,
-  received_at timestamptz not null default clock_timestamp(),
-  stored_xid xid8 default pg_current_xact_id(),
-  primary key (thing, outbox, seq, at)
-) partition by range (at);
+const ROWS = `
+${rowTable('readings', 'channel text, value jsonb, alert text, incident text, bad text, clock text, stamp double precision')}
+
+-- stored_xid: the transaction that wrote the row. It shows exactly which rows are newer than a snapshot, in any order of commits.
+${rowTable('results', 'id text, command text, status text, reason text, detail text, applied jsonb', 'stored_xid xid8 default pg_current_xact_id(),')}
 create index results_id on results (thing, id);
 create index results_stored on results (thing, stored_xid);
-create table results_default partition of results default;
 
-create table events (
-  thing text not null,
-  outbox text not null,
-  seq bigint not null,
-  at bigint not null default 0,
-  kind text,
-  body jsonb,
-  corrected_at bigint,
-  raw text,
-  unread text,
-  received_at timestamptz not null default clock_timestamp(),
-  primary key (thing, outbox, seq, at)
-) partition by range (at);
+${rowTable('events', 'kind text, body jsonb')}
 create index events_kind on events (thing, kind, received_at);
-create table events_default partition of events default;
 
 create table poison_messages (
   id bigint generated always as identity primary key,
@@ -113,7 +75,7 @@ create table poison_messages (
 `;
 
 const ROBOTS = `
--- One row per outbox. Its row lock is the lock of the coverage. Half of each page stays free because every message updates the row.
+-- One row per outbox. The lock of this row also locks the coverage. Half of each page stays free, because every message updates the row.
 create table outboxes (
   thing text not null,
   outbox text not null,
@@ -143,37 +105,27 @@ create table clock_corrections (
 );
 create index clock_corrections_outbox on clock_corrections (thing, outbox);
 
--- silent_after_ms: the robot's own limit for the alert robot_silent. telemetry_every_ms: the interval that the robot reports; a robot
--- over its message budget reports more rarely without being silent. power: as its last presence or last will reported it, which tells
--- an empty battery from a lost network. state_xid: the transaction that last changed the state (see results.stored_xid).
 create table robots (
   thing text primary key,
   prefix text not null,
-  session text,
-  online boolean not null default false,
-  session_boot bigint,
-  session_ms bigint,
-  presence_at bigint,
-  version text,
-  boot bigint,
-  reason text,
-  commands jsonb,
+  -- The presence. power distinguishes an empty battery from a lost network.
+  session text, online boolean not null default false, session_boot bigint, session_ms bigint, presence_at bigint,
+  version text, boot bigint, reason text, commands jsonb,
   state jsonb not null default '{}',
-  state_outbox text,
-  state_seq bigint,
-  state_boot bigint,
-  state_ms bigint,
-  safety jsonb,
-  safety_filled_ms bigint,
-  health_filled_ms bigint,
+  state_outbox text, state_seq bigint, state_boot bigint, state_ms bigint,
+  -- The latest rows in the inherited tables.
+  safety jsonb, safety_filled_ms bigint, health_filled_ms bigint,
   last_heard_at timestamptz not null default clock_timestamp(),
+  -- The robot's own limit for the alert robot_silent.
   silent_after_ms bigint,
+  -- The transaction that last changed the state (see results.stored_xid).
   state_xid xid8,
+  -- The interval that the robot announces. A robot over its message budget reports more rarely without being silent.
   telemetry_every_ms bigint,
   power jsonb
 ) with (fillfactor = 50);
 
--- One row. An instance that is subscribed updates 'checked_at' every few seconds; a gap means that nobody listened.
+-- One row. A subscribed instance updates checked_at every few seconds. A gap means that no instance received messages.
 create table watch (
   id integer primary key default 1 check (id = 1),
   listening_since timestamptz not null default clock_timestamp(),
@@ -191,7 +143,7 @@ create table members (
 );
 create index members_user on members (user_id);
 
--- Names are keyed hashes: the table holds neither phones nor addresses.
+-- Each name is a keyed hash, so the table contains neither phone numbers nor addresses.
 create table attempts (
   name text primary key,
   count integer not null,
@@ -199,7 +151,6 @@ create table attempts (
 );
 create index attempts_over on attempts (resets_at);
 
--- announced_by: the certificate whose key announced this certificate; each certificate may announce one.
 create table device_certificates (
   -- SHA-256 of the certificate (DER), base64url, as in x5t#S256.
   fingerprint text primary key,
@@ -207,6 +158,7 @@ create table device_certificates (
   certificate text not null,
   added_at timestamptz not null default clock_timestamp(),
   revoked_at timestamptz,
+  -- The certificate whose key announced this certificate. Each certificate may announce one other.
   announced_by text
 );
 create index device_certificates_thing on device_certificates (thing);
@@ -215,29 +167,29 @@ create unique index device_certificates_announced_by on device_certificates (ann
 create table device_tokens (
   thing text not null,
   jti text not null,
-  -- From then on no token with this jti is valid any more, so the row may go.
+  -- After this time no token with this jti is valid, so the row may be deleted.
   forget_at timestamptz not null,
   primary key (thing, jti)
 );
 create index device_tokens_over on device_tokens (forget_at);
 `;
 
-// The times of an alert are filled in one after the other and never emptied; the state is the furthest of them.
 const ALERTS = `
 create table alerts (
   id bigint generated always as identity primary key,
   thing text not null,
-  -- The robot's name for it; if a row has none, outbox/seq of the row that raised it.
+  -- The robot's name for the incident. If the raising row has no name, its outbox/seq.
   incident text not null,
   channel text not null,
   value jsonb,
-  -- By the database's clock if the cloud raised the alert. Null: only its end has arrived yet.
+  -- By the database's clock if the cloud raised the alert. Null if only the end of the alert has arrived yet.
   raised_at bigint,
   committed_at timestamptz not null default clock_timestamp(),
   seen_at timestamptz,
   acknowledged_at timestamptz,
   acknowledged_by integer references users (id) on delete set null,
   resolved_at bigint,
+  -- The times above are set one after the other and never cleared. The state is the latest step.
   state text not null generated always as (
     case
       when resolved_at is not null then 'resolved'
@@ -266,8 +218,8 @@ create table alert_views (
 );
 `;
 
-// The result of a command is a row in 'results' with the same thing and id.
 const COMMANDS = `
+-- The result of a command is the row in results with the same thing and id.
 create table commands (
   id text primary key,
   thing text not null,
@@ -277,15 +229,17 @@ create table commands (
   -- By the cloud's clock, as sent to the robot.
   issued_at bigint not null,
   expires_at bigint not null,
-  -- When the broker acknowledged the command; null: it never did.
+  -- When the broker acknowledged the command. Null if it never did.
   sent_at bigint,
   given_at timestamptz not null default clock_timestamp()
 );
 create index commands_given on commands (given_at);
 `;
 
-// announce_upload is one statement for the caller, since somebody waits for the first picture of a fall. It is volatile plpgsql, so each
-// statement in it sees what others committed until the lock was taken.
+/**
+ * announce_upload is a single statement for the caller, because a family member may be waiting for the first picture of a fall. It is
+ * volatile plpgsql, so each statement inside sees every commit of other sessions until the lock was acquired.
+ */
 const UPLOADS = `
 create table uploads (
   id text primary key,
@@ -297,15 +251,13 @@ create table uploads (
   object_key text not null unique,
   taken_at bigint not null,
   incident text,
-  -- announced: a URL was signed; stored: the store has the object, of that size and hash; failed: it has none, or another object.
+  -- announced: the URL was signed. stored: the store has the object with this size and hash. failed: it has no object or a different one.
   state text not null default 'announced',
   why text,
-  -- These five by the cloud's clock.
+  -- The next five times are by the cloud's clock.
   announced_at bigint not null,
   signed_at bigint not null,
-  claimed_at bigint,
-  stored_at bigint,
-  check_at bigint,
+  claimed_at bigint, stored_at bigint, check_at bigint,
   unique (thing, kind, sha256)
 );
 create index uploads_listed on uploads (thing, taken_at desc) where state = 'stored';

@@ -1,4 +1,4 @@
-// Every migration in order. A released migration is never changed: a correction is a new migration.
+// Lists all migrations in order. A released migration is never changed; a correction is a new migration.
 import { schema } from './0001-schema.ts';
 
 export interface Migration {
