@@ -32,12 +32,25 @@ describe('the units, as systemd reads them', { skip }, () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  it('pass its verification', () => {
+  const verify = () => {
     const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', ...UNITS.map((unit) => join(folder, unit))], {
       encoding: 'utf8',
       env: { ...process.env, SYSTEMD_UNIT_PATH: `${folder}:/lib/systemd/system` },
     });
     assert.deepEqual([status, `${stdout}${stderr}`], [0, '']);
+  };
+
+  it('pass its verification', verify);
+
+  it('pass it with the drop-in that docs/guide/service.md gives for the clock', () => {
+    const [, dropIn] =
+      /```\n( *\[Unit\]\n *After=time-sync\.target\n) *```/.exec(readFileSync(join(ROOT, 'docs/guide/service.md'), 'utf8')) ?? [];
+    assert.ok(dropIn, 'no drop-in in docs/guide/service.md');
+    for (const unit of UNITS) {
+      mkdirSync(join(folder, `${unit}.d`));
+      writeFileSync(join(folder, `${unit}.d`, 'clock.conf'), dropIn.replace(/^ +/gm, ''));
+    }
+    verify();
   });
 
   for (const unit of UNITS) {
