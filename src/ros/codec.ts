@@ -1,34 +1,28 @@
-// Encoders and decoders by message type. Each is built at its first use.
+// Builds the encoder and the decoder of each message type at its first use.
 import { compileDecoder, type Decoder } from './decode.ts';
-import { defineStruct, type Struct } from './definition.ts';
+import { defineStruct } from './definition.ts';
 import { compileEncoder, type Encoder } from './encode.ts';
 import type { DefinitionSource } from './installed.ts';
 import { parseTypeName, type TypeName } from './names.ts';
 
 export interface Codec {
   readonly type: TypeName;
-  readonly struct: Struct;
   /** @throws RangeError if the bytes are not a message of the type. */
   readonly decode: Decoder;
   /** @throws AgentError ROS_MESSAGE_INVALID */
   readonly encode: Encoder;
 }
 
-/** @throws AgentError ROS_TYPE_UNKNOWN from the returned function. */
+/** @returns a function that finds the codec of a type. The function throws AgentError ROS_TYPE_UNKNOWN. */
 export function codecs(source: DefinitionSource): (type: string) => Codec {
-  const kept = new Map<string, Codec>();
+  const codecsByType = new Map<string, Codec>();
   return (name) => {
     const type = parseTypeName(name);
-    const known = kept.get(type.full);
+    const known = codecsByType.get(type.full);
     if (known !== undefined) return known;
     const struct = defineStruct(type.full, source);
-    const codec = {
-      type,
-      struct,
-      decode: compileDecoder(struct),
-      encode: compileEncoder(struct),
-    };
-    kept.set(type.full, codec);
+    const codec = { type, decode: compileDecoder(struct), encode: compileEncoder(struct) };
+    codecsByType.set(type.full, codec);
     return codec;
   };
 }

@@ -1,8 +1,8 @@
-// Decodes CDR bytes into a plain object with a chain of readers that is built once for each type. Bytes that are not a message of the type
-// cause a RangeError before a large allocation: a count must fit into the remaining bytes. (The reader of
-// @foxglove/rosmsg2-serialization is not used: 12 garbled bytes make it allocate 268 MB.)
+// Decodes CDR bytes into a plain object with a chain of readers that is built once for each type. Malformed bytes cause a RangeError before a
+// large allocation: a count must fit into the remaining bytes. (The reader of @foxglove/rosmsg2-serialization is not used: 12 malformed
+// bytes make it allocate 268 MB.)
 import { type Field, PRIMITIVE_BYTES, type Primitive, type Struct } from './definition.ts';
-import type { RosMessage } from './types.ts';
+import type { RosMessage, RosStamp } from './types.ts';
 
 /** CDR counts alignment from the end of its four-byte header. The second byte of the header is the byte order. */
 const HEADER_BYTES = 4;
@@ -33,7 +33,7 @@ class Cursor {
     this.offset = HEADER_BYTES;
   }
 
-  /** Skips `size` bytes, aligned to a power of two. @returns their start. */
+  /** Skips `size` bytes, aligned to a power of two. @returns the offset of the first byte. */
   take(size: number, alignment: number): number {
     const start = HEADER_BYTES + ((this.offset - HEADER_BYTES + alignment - 1) & -alignment);
     if (start + size > this.bytes.length) {
@@ -48,7 +48,7 @@ class Cursor {
     return this.littleEndian ? this.bytes.readUInt32LE(start) : this.bytes.readUInt32BE(start);
   }
 
-  /** Reads the count of a sequence. @throws RangeError if the rest of the message is too short for so many elements of `minBytes`. */
+  /** Reads the count of a sequence. @throws RangeError if the remaining bytes cannot hold that many elements of `minBytes`. */
   count(minBytes: number): number {
     const count = this.uint32();
     const left = this.bytes.length - this.offset;
@@ -59,64 +59,46 @@ class Cursor {
   string(): string {
     const length = this.uint32();
     const start = this.take(length, 1);
-    // The length counts a closing NUL; some writers send an empty string as length 0.
+    // The length includes a closing NUL. Some writers encode an empty string as length 0.
     return length <= 1 ? '' : this.bytes.toString('utf8', start, start + length - 1);
   }
 }
 
-/** Buffer's own readers: a DataView would cost each small message more than all of its decoding. */
+type ReadAt<T> = (this: Buffer, at: number) => T;
+
+/** Uses Buffer's own methods. Creating a DataView would take longer than the whole decoding of a small message. */
+const { prototype: buffer } = Buffer;
+
 const PRIMITIVE_READERS: Readonly<Record<Primitive, Reader>> = {
   bool: (cursor) => cursor.bytes[cursor.take(1, 1)] !== 0,
   int8: (cursor) => cursor.bytes.readInt8(cursor.take(1, 1)),
   uint8: (cursor) => cursor.bytes[cursor.take(1, 1)],
-  int16: ordered(
-    2,
-    (bytes, at) => bytes.readInt16LE(at),
-    (bytes, at) => bytes.readInt16BE(at),
-  ),
-  uint16: ordered(
-    2,
-    (bytes, at) => bytes.readUInt16LE(at),
-    (bytes, at) => bytes.readUInt16BE(at),
-  ),
-  int32: ordered(
-    4,
-    (bytes, at) => bytes.readInt32LE(at),
-    (bytes, at) => bytes.readInt32BE(at),
-  ),
+  int16: ordered(2, buffer.readInt16LE, buffer.readInt16BE),
+  uint16: ordered(2, buffer.readUInt16LE, buffer.readUInt16BE),
+  int32: ordered(4, buffer.readInt32LE, buffer.readInt32BE),
   uint32: (cursor) => cursor.uint32(),
-  int64: ordered(
-    8,
-    (bytes, at) => exact(bytes.readBigInt64LE(at)),
-    (bytes, at) => exact(bytes.readBigInt64BE(at)),
-  ),
-  uint64: ordered(
-    8,
-    (bytes, at) => exact(bytes.readBigUInt64LE(at)),
-    (bytes, at) => exact(bytes.readBigUInt64BE(at)),
-  ),
-  float32: ordered(
-    4,
-    (bytes, at) => bytes.readFloatLE(at),
-    (bytes, at) => bytes.readFloatBE(at),
-  ),
-  float64: ordered(
-    8,
-    (bytes, at) => bytes.readDoubleLE(at),
-    (bytes, at) => bytes.readDoubleBE(at),
-  ),
+  int64: exact(ordered(8, buffer.readBigInt64LE, buffer.readBigInt64BE)),
+  uint64: exact(ordered(8, buffer.readBigUInt64LE, buffer.readBigUInt64BE)),
+  float32: ordered(4, buffer.readFloatLE, buffer.readFloatBE),
+  float64: ordered(8, buffer.readDoubleLE, buffer.readDoubleBE),
 };
 
-type ReadAt = (bytes: Buffer, at: number) => number | bigint;
-
-function ordered(size: number, little: ReadAt, big: ReadAt): Reader {
+function ordered<T>(size: number, little: ReadAt<T>, big: ReadAt<T>): (cursor: Cursor) => T {
   return (cursor) => {
     const at = cursor.take(size, size);
-    return cursor.littleEndian ? little(cursor.bytes, at) : big(cursor.bytes, at);
+    return cursor.littleEndian ? little.call(cursor.bytes, at) : big.call(cursor.bytes, at);
   };
 }
 
-/** Views of a message's memory. If the alignment of CDR is not that of the type, the bytes are copied (see numbersReader). */
+function exact(read: (cursor: Cursor) => bigint): Reader {
+  return (cursor) => {
+    const value = read(cursor);
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  };
+}
+
+/** Creates views of a message's memory. If CDR aligned the numbers differently from the type, numbersReader copies the bytes first. */
 const TYPED_ARRAYS = {
   int8: (...at: View) => new Int8Array(...at),
   uint8: (...at: View) => new Uint8Array(...at),
@@ -130,17 +112,14 @@ const TYPED_ARRAYS = {
 type View = [memory: ArrayBufferLike, start: number, length: number];
 
 function structReader(struct: Struct): Reader {
-  // IDL has no empty struct: ROS 2 puts one uint8 in its place (design.ros2.org, legacy interface definition).
+  // IDL has no empty struct, so ROS 2 encodes one uint8 instead (design.ros2.org, legacy interface definition).
   if (struct.fields.length === 0) {
     return (cursor) => {
       cursor.take(1, 1);
       return {};
     };
   }
-  const readers = struct.fields.map((field) => ({
-    name: field.name,
-    read: fieldReader(field),
-  }));
+  const readers = struct.fields.map((field) => ({ name: field.name, read: fieldReader(field) }));
   return (cursor) => {
     const message: Record<string, unknown> = {};
     for (const { name, read } of readers) message[name] = read(cursor);
@@ -171,7 +150,7 @@ function valueReader(field: Field): Reader {
   return PRIMITIVE_READERS[field.type];
 }
 
-function readStamp(cursor: Cursor): { sec: number; nanosec: number } {
+function readStamp(cursor: Cursor): RosStamp {
   return { sec: cursor.uint32() | 0, nanosec: cursor.uint32() };
 }
 
@@ -193,7 +172,7 @@ function numbersReader(type: keyof typeof TYPED_ARRAYS, count: (cursor: Cursor) 
   };
 }
 
-/** The fewest bytes of one element, at least 1: the bound for the count of a sequence. */
+/** @returns the smallest size of one element, at least 1. It limits the count of a sequence. */
 function minimumBytes(field: Field): number {
   if (typeof field.type === 'string') {
     if (field.type === 'string') return 4;
@@ -204,9 +183,4 @@ function minimumBytes(field: Field): number {
     return bytes + (inner.array.length === undefined ? 4 : inner.array.length * minimumBytes(inner));
   }, 0);
   return Math.max(1, sum);
-}
-
-function exact(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }

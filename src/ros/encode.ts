@@ -1,15 +1,14 @@
-// Encodes a plain object into CDR bytes and checks each field: an unknown field, a wrong type or a number out of range is a
-// ROS_MESSAGE_INVALID with the field and the expected type, before anything is published. Omitted fields get the default of the definition,
-// else zero. (The writer of @foxglove/rosmsg2-serialization is not used: it counts characters instead of UTF-8 bytes, so it cuts off the end
-// of "Frau Müller".)
+// Encodes a plain object into CDR bytes and checks each field. An unknown field, a wrong type or a number out of range causes a
+// ROS_MESSAGE_INVALID that names the field and the expected type. Omitted fields get the default of the definition, else zero. (The writer of
+// @foxglove/rosmsg2-serialization is not used: it counts characters instead of UTF-8 bytes, so it cuts off the end of "Frau Müller".)
 import { AgentError } from '../errors.ts';
 import { describeType, type Field, PRIMITIVE_BYTES, type Primitive, type Struct } from './definition.ts';
-import type { RosMessage } from './types.ts';
+import type { RosMessage, RosStamp } from './types.ts';
 
 export type Encoder = (message: RosMessage) => Buffer;
 type Writer = (sink: Sink, value: unknown, path: string) => void;
 
-/** Plain CDR, little-endian, no options. Alignment counts from the end of the header. */
+/** Plain CDR, little-endian, without options. Alignment counts from the end of the header. */
 const HEADER = Uint8Array.of(0, 1, 0, 0);
 
 /** Inclusive limits of the integer types. */
@@ -42,7 +41,7 @@ class Sink {
     this.bytes.set(HEADER);
   }
 
-  /** Reserves `size` bytes, aligned to a power of two, with zeros before them. @returns their start. */
+  /** Reserves `size` bytes, aligned to a power of two, with zeros before them. @returns the offset of the first byte. */
   place(size: number, alignment: number): number {
     const start = HEADER.length + ((this.offset - HEADER.length + alignment - 1) & -alignment);
     this.offset = start + size;
@@ -85,15 +84,10 @@ function structWriter(struct: Struct, root: string): Writer {
       put(sink, 'uint8', 0);
     };
   }
-  const writers = struct.fields.map((field) => ({
-    field,
-    write: fieldWriter(field, root),
-  }));
+  const writers = struct.fields.map((field) => ({ name: field.name, write: fieldWriter(field, root) }));
   return (sink, value, path) => {
-    const given = requireFields(struct, value, path, root);
-    for (const { field, write } of writers) {
-      write(sink, given[field.name], path === '' ? field.name : `${path}.${field.name}`);
-    }
+    const message = requireFields(struct, value, path, root);
+    for (const { name, write } of writers) write(sink, message[name], path === '' ? name : `${path}.${name}`);
   };
 }
 
@@ -105,9 +99,9 @@ function requireFields(struct: Struct, value: unknown, path: string, root: strin
   const names = struct.fields.map((field) => field.name);
   const unknown = Object.keys(value).find((key) => !names.includes(key));
   if (unknown === undefined) return value as RosMessage;
-  const where = path === '' ? '' : `${path}.`;
-  throw new AgentError('ROS_MESSAGE_INVALID', `${root} has no field ${where}${unknown}, expected one of: ${names.join(', ') || 'none'}`, {
-    fields: { type: root, field: `${where}${unknown}` },
+  const field = path === '' ? unknown : `${path}.${unknown}`;
+  throw new AgentError('ROS_MESSAGE_INVALID', `${root} has no field ${field}, expected one of: ${names.join(', ') || 'none'}`, {
+    fields: { type: root, field },
   });
 }
 
@@ -117,11 +111,9 @@ function fieldWriter(field: Field, root: string): Writer {
   const { length, max } = field.array;
   return (sink, value, path) => {
     const values = value ?? field.default ?? new Array(length ?? 0).fill(undefined);
-    if (!Array.isArray(values) && !(ArrayBuffer.isView(values) && 'length' in values)) {
-      throw invalid(root, `field ${path}`, values, describeType(field));
-    }
+    const isList = Array.isArray(values) || (ArrayBuffer.isView(values) && 'length' in values);
     const list = values as ArrayLike<unknown>;
-    if ((length !== undefined && list.length !== length) || (max !== undefined && list.length > max)) {
+    if (!isList || (length !== undefined && list.length !== length) || (max !== undefined && list.length > max)) {
       throw invalid(root, `field ${path}`, values, describeType(field));
     }
     if (length === undefined) put(sink, 'uint32', list.length);
@@ -137,9 +129,9 @@ function valueWriter(field: Field, root: string): Writer {
   if (type === 'string') return stringWriter(field.maxCharacters, expected, root);
   if (type === 'time' || type === 'duration') return stampWriter(expected, root);
   return (sink, value, path) => {
-    const given = value ?? (type === 'bool' ? false : 0);
-    if (!fits(type, given)) throw invalid(root, `field ${path}`, value, expected);
-    put(sink, type, given);
+    const primitive = value ?? (type === 'bool' ? false : 0);
+    if (!fits(type, primitive)) throw invalid(root, `field ${path}`, value, expected);
+    put(sink, type, primitive);
   };
 }
 
@@ -159,10 +151,7 @@ function stringWriter(maxCharacters: number | undefined, expected: string, root:
 
 function stampWriter(expected: string, root: string): Writer {
   return (sink, value, path) => {
-    const { sec, nanosec } = (value ?? { sec: 0, nanosec: 0 }) as {
-      sec?: unknown;
-      nanosec?: unknown;
-    };
+    const { sec, nanosec } = (value ?? { sec: 0, nanosec: 0 }) as Partial<RosStamp>;
     if (!fits('int32', sec) || !fits('uint32', nanosec)) throw invalid(root, `field ${path}`, value, `${expected} as {sec, nanosec}`);
     put(sink, 'int32', sec);
     put(sink, 'uint32', nanosec);
@@ -177,15 +166,14 @@ function fits(type: Primitive, value: unknown): boolean {
   return (value as number | bigint) >= least && (value as number | bigint) <= most;
 }
 
-function invalid(root: string, what: string, value: unknown, expected: string): AgentError {
-  return new AgentError('ROS_MESSAGE_INVALID', `${root}: ${what} is ${show(value)}, expected ${expected}`, {
+function invalid(root: string, field: string, value: unknown, expected: string): AgentError {
+  return new AgentError('ROS_MESSAGE_INVALID', `${root}: ${field} is ${describeValue(value)}, expected ${expected}`, {
     remedy: `see: ros2 interface show ${root}`,
     fields: { type: root },
   });
 }
 
-/** Renders a value for one line. */
-function show(value: unknown): string {
+function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (Array.isArray(value) || ArrayBuffer.isView(value)) return `an array of ${(value as unknown as ArrayLike<unknown>).length}`;
   return typeof value === 'object' && value !== null ? 'an object' : String(value);

@@ -1,18 +1,19 @@
-// Finds message definitions in share/PACKAGE/msg of each prefix in AMENT_PREFIX_PATH. A missing type is an error with the package to install.
+// Finds message definitions in share/PACKAGE/msg of each prefix in AMENT_PREFIX_PATH. For a missing type, the error names the package to
+// install.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { AgentError } from '../errors.ts';
 import { parseTypeName, type TypeName } from './names.ts';
 
-/** Returns the text of a .msg file. @throws AgentError ROS_TYPE_UNKNOWN */
+/** @returns the text of a .msg file. @throws AgentError ROS_TYPE_UNKNOWN */
 export type DefinitionSource = (type: TypeName) => string;
 
-/** The prefixes of the sourced ROS environment, the first has priority; empty without a sourced environment. */
+/** @returns the prefixes of the sourced ROS environment in order of priority. The list is empty if none is sourced. */
 export function amentPrefixes(env: NodeJS.ProcessEnv = process.env): string[] {
   return (env.AMENT_PREFIX_PATH ?? '').split(path.delimiter).filter((prefix) => prefix !== '');
 }
 
-/** @throws AgentError ROS_TYPE_UNKNOWN with the reason: a malformed name, a missing package or a missing message. */
+/** @returns the path of the .msg file. @throws AgentError ROS_TYPE_UNKNOWN for a malformed name, a missing package or a missing message. */
 export function locateMessage(type: string, prefixes: readonly string[], distro = process.env.ROS_DISTRO): string {
   const { pkg, name, full } = parseTypeName(type);
   for (const prefix of prefixes) {
@@ -20,7 +21,14 @@ export function locateMessage(type: string, prefixes: readonly string[], distro 
     if (existsSync(file)) return file;
   }
   const home = prefixes.find((prefix) => existsSync(path.join(prefix, 'share', pkg)));
-  if (home !== undefined) throw missingMessage(full, pkg, name, home);
+  if (home !== undefined) {
+    const isIdlOnly = existsSync(path.join(home, 'share', pkg, 'msg', `${name}.idl`));
+    const reason = isIdlOnly ? `${pkg} defines it in IDL only, which is not supported` : `package ${pkg} in ${home} has no message ${name}`;
+    throw new AgentError('ROS_TYPE_UNKNOWN', `message type ${full}: ${reason}`, {
+      remedy: `see which messages it has: ros2 interface package ${pkg}`,
+      fields: { type: full, package: pkg },
+    });
+  }
   const where = prefixes.length === 0 ? 'no ROS environment is sourced: AMENT_PREFIX_PATH is empty' : `not in ${prefixes.join(', ')}`;
   throw unknownType(full, pkg, `package ${pkg} is not installed (${where})`, distro);
 }
@@ -29,23 +37,14 @@ export function installedDefinitions(prefixes: readonly string[]): DefinitionSou
   return ({ full }) => readFileSync(locateMessage(full, prefixes), 'utf8');
 }
 
-/** The Debian name of a ROS package: `ros-kilted-sensor-msgs`. */
+/** @returns the Debian name of a ROS package, such as `ros-kilted-sensor-msgs`. */
 export function aptName(pkg: string, distro = process.env.ROS_DISTRO): string {
   return `ros-${distro || '<distro>'}-${pkg.replaceAll('_', '-')}`;
 }
 
-export function unknownType(type: string, pkg: string, why: string, distro?: string): AgentError {
-  return new AgentError('ROS_TYPE_UNKNOWN', `message type ${type}: ${why}`, {
+export function unknownType(type: string, pkg: string, reason: string, distro?: string): AgentError {
+  return new AgentError('ROS_TYPE_UNKNOWN', `message type ${type}: ${reason}`, {
     remedy: `install it (apt install ${aptName(pkg, distro)}), or source the workspace that builds ${pkg}`,
-    fields: { type, package: pkg },
-  });
-}
-
-function missingMessage(type: string, pkg: string, name: string, home: string): AgentError {
-  const idlOnly = existsSync(path.join(home, 'share', pkg, 'msg', `${name}.idl`));
-  const why = idlOnly ? `${pkg} defines it in IDL only, which is not supported` : `package ${pkg} in ${home} has no message ${name}`;
-  return new AgentError('ROS_TYPE_UNKNOWN', `message type ${type}: ${why}`, {
-    remedy: `see which messages it has: ros2 interface package ${pkg}`,
     fields: { type, package: pkg },
   });
 }

@@ -1,16 +1,17 @@
-// The names that ROS 2 accepts. Pure; each check returns the problem as a sentence, or undefined. Sources: the ROS 2 design of
-// topic and service names (design.ros2.org/articles/topic_and_service_names.html), and REP 149 for package names.
+// Checks the names that ROS 2 accepts: topics, types, nodes and domains. Each check returns the problem as a sentence, or undefined. Sources:
+// the ROS 2 design of topic and service names (design.ros2.org/articles/topic_and_service_names.html), and REP 149 for package names.
 import { AgentError } from '../errors.ts';
+import type { EndpointInfo, RosNodeOptions } from './types.ts';
 
 const TOKEN = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const PACKAGE = /^[a-z][a-z0-9_]*$/;
 const MESSAGE = /^[A-Z][A-Za-z0-9]*$/;
 
-/** The limit of rmw for a full topic name, minus the prefix `rt` that the topic has in DDS (rmw/validate_full_topic_name.h). */
+/** The limit of rmw for a full topic name, minus the prefix `rt` of the topic in DDS (rmw/validate_full_topic_name.h). */
 const MAX_TOPIC_CHARACTERS = 245;
 
 /** The highest ROS_DOMAIN_ID that has UDP ports below 65536 (docs.ros.org, The ROS_DOMAIN_ID). */
-export const MAX_DOMAIN_ID = 232;
+const MAX_DOMAIN_ID = 232;
 
 export function checkTopicName(name: string): string | undefined {
   if (!name.startsWith('/')) return `${quote(name)} is not absolute, expected a name such as /gas_detected`;
@@ -35,10 +36,6 @@ export function checkTypeName(type: string): string | undefined {
   return undefined;
 }
 
-export function checkNodeName(name: string): string | undefined {
-  return TOKEN.test(name) ? undefined : `${quote(name)} is not a node name, expected letters, digits and _, without a digit at the start`;
-}
-
 export interface TypeName {
   readonly pkg: string;
   readonly name: string;
@@ -52,47 +49,37 @@ export function parseTypeName(type: string): TypeName {
   const parts = type.split('/');
   const [pkg, name] = [parts[0], parts.at(-1)];
   if (problem !== undefined || pkg === undefined || name === undefined) {
-    throw new AgentError('ROS_TYPE_UNKNOWN', problem ?? type, {
-      remedy: 'write PACKAGE/msg/NAME',
-      fields: { type },
-    });
+    throw new AgentError('ROS_TYPE_UNKNOWN', problem ?? type, { remedy: 'write PACKAGE/msg/NAME', fields: { type } });
   }
   return { pkg, name, full: `${pkg}/msg/${name}` };
 }
 
-/** The full name of a node: `/robot/gas_sensor`. */
-export function fullName({ node, namespace }: { readonly node: string; readonly namespace: string }): string {
+/** @returns the full name of a node, such as `/robot/gas_sensor`. */
+export function fullName({ node, namespace }: Pick<EndpointInfo, 'node' | 'namespace'>): string {
   return `${namespace === '/' ? '' : namespace}/${node}`;
-}
-
-export interface NodeNames {
-  readonly name: string;
-  readonly namespace: string;
-  readonly domainId?: number | null | undefined;
 }
 
 /** @throws AgentError ROS_TOPIC_INVALID */
 export function requireTopicName(topic: string): string {
   const problem = checkTopicName(topic);
-  if (problem !== undefined)
-    throw new AgentError('ROS_TOPIC_INVALID', `topic ${problem}`, {
-      fields: { topic },
-    });
-  return topic;
+  if (problem === undefined) return topic;
+  throw new AgentError('ROS_TOPIC_INVALID', `topic ${problem}`, { fields: { topic } });
 }
 
 /** @returns the DDS domain to join. @throws AgentError ROS_TOPIC_INVALID for the name or the namespace, ROS_DOMAIN_INVALID */
-export function requireNodeNames({ name, namespace, domainId }: NodeNames): number {
+export function requireNodeNames({ name, namespace = '/', domainId }: RosNodeOptions): number {
   const domain = resolveDomainId(domainId, process.env.ROS_DOMAIN_ID);
-  const problem = checkNodeName(name);
-  if (problem !== undefined) throw new AgentError('ROS_TOPIC_INVALID', problem);
+  if (!TOKEN.test(name)) {
+    const expected = 'expected letters, digits and _, without a digit at the start';
+    throw new AgentError('ROS_TOPIC_INVALID', `${quote(name)} is not a node name, ${expected}`);
+  }
   if (namespace !== '/') requireTopicName(namespace);
   return domain;
 }
 
 /**
- * The DDS domain to join: the configured number, else ROS_DOMAIN_ID, else 0.
- * @throws AgentError ROS_DOMAIN_INVALID, also for an empty variable: it is more often a mistake in a script than intended.
+ * Chooses the DDS domain to join: the configured number, else ROS_DOMAIN_ID, else 0.
+ * @throws AgentError ROS_DOMAIN_INVALID, also for an empty variable, which is usually a mistake in a script.
  */
 export function resolveDomainId(configured: number | null | undefined, variable: string | undefined): number {
   const given = configured ?? variable;
@@ -101,7 +88,7 @@ export function resolveDomainId(configured: number | null | undefined, variable:
   if (Number.isInteger(domain) && domain >= 0 && domain <= MAX_DOMAIN_ID) return domain;
   const source = configured === null || configured === undefined ? 'ROS_DOMAIN_ID' : 'ros.domain_id';
   throw new AgentError('ROS_DOMAIN_INVALID', `${source} is ${quote(String(given))}, expected a whole number from 0 to ${MAX_DOMAIN_ID}`, {
-    remedy: source === 'ROS_DOMAIN_ID' ? 'set it to the number the robot uses, or unset it for 0' : 'correct it in the configuration',
+    remedy: source === 'ROS_DOMAIN_ID' ? 'set it to the number that the robot uses, or unset it for 0' : 'correct it in the configuration',
   });
 }
 

@@ -1,4 +1,4 @@
-// ROS 2 for the rest of the program: topics, types and plain objects, without a ROS library.
+// Declares ROS 2 for the other modules: nodes, topics and messages as plain objects, without a ROS library.
 import type { AgentError } from '../errors.ts';
 import type { SharedMemoryRepair } from './sharedMemory/repair.ts';
 
@@ -8,17 +8,19 @@ export interface RosStamp {
 }
 
 /**
- * A message as a plain object with the field names of its .msg file. Numeric arrays are typed arrays (`uint8[]` shares the memory of the
- * message), `time` and `duration` are RosStamp; a 64-bit integer is a number if that is exact, else a bigint.
+ * A message as a plain object with the field names of its .msg file. Numeric arrays are typed arrays: views of the only copy of the message.
+ * `time` and `duration` are RosStamp. A 64-bit integer is a number if that is exact, else a bigint.
  */
 export type RosMessage = Readonly<Record<string, unknown>>;
 
 export interface QosProfile {
   readonly reliability: 'reliable' | 'best_effort';
   readonly durability: 'volatile' | 'transient_local';
-  /** Samples kept: by a subscription until they are taken, by a transient-local publisher for late subscribers. */
+  /** The number of samples that a subscription keeps until they are taken, or that a transient-local publisher keeps for late subscribers. */
   readonly depth: number;
 }
+
+export const DEFAULT_QOS: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 10 };
 
 export interface SubscribeOptions {
   /** Absolute name, such as `/gas_detected`. */
@@ -27,29 +29,29 @@ export interface SubscribeOptions {
   readonly type: string;
   readonly qos: QosProfile;
   /**
-   * Milliseconds that samples may wait. Left out or 0: each sample is handed over at once. Otherwise this holds for a calm topic only; on a
-   * busy topic samples gather in DDS and are taken together every `everyMs`, at most `qos.depth` of them. DDS drops the others without a copy,
-   * a decode or a count. A camera from which five pictures a second are enough has depth 1 and 200.
+   * Milliseconds that samples may wait. With 0, the default, each sample is delivered at once. With another number, only a calm topic delivers
+   * at once. On a busy topic, samples gather in DDS, and a poll takes them every `everyMs`. DDS keeps the newest `qos.depth` samples and drops
+   * the others without a copy, a decode or a count. A camera that needs the newest of five images a second has `depth: 1, everyMs: 200`.
    */
   readonly everyMs?: number;
-  /** The most samples a second to decode and hand over. Above that only the latest is; the others count as dropped. */
+  /** Limits the samples that are decoded and delivered. Above this rate only the latest sample is delivered; the others count as dropped. */
   readonly maxPerSecond?: number;
-  /** Called once for each sample, in order of arrival. An exception goes to `onError` and stops nothing. */
+  /** Called once for each sample, in order of arrival. An exception is reported to `onError` and does not end the subscription. */
   onMessage(message: RosMessage): void;
-  /** Called for a sample that is not of the type (ROS_MESSAGE_INVALID), and for an exception of `onMessage`. Left out: a process warning. */
+  /** Called for a malformed sample (ROS_MESSAGE_INVALID), and for an exception of `onMessage`. The default is a process warning. */
   onError?(error: AgentError | Error): void;
 }
 
 export interface RosSubscription {
-  /** All samples taken. */
+  /** Number of samples taken. */
   readonly received: number;
-  /** Samples among `received` that are not a message of the type. */
+  /** Number of `received` samples that are not a message of the type. */
   readonly invalid: number;
-  /** Messages among `received` for which `onMessage` threw. */
+  /** Number of `received` samples for which `onMessage` threw an exception. */
   readonly failed: number;
-  /** Samples among `received` above `maxPerSecond`, which were not decoded. */
+  /** Number of `received` samples above `maxPerSecond`, which were not decoded. */
   readonly dropped: number;
-  /** Bytes of the largest sample taken. */
+  /** Size of the largest sample in bytes. */
   readonly largest: number;
   /** Takes the waiting samples now, before `everyMs` has passed. */
   poll(): void;
@@ -57,9 +59,9 @@ export interface RosSubscription {
 }
 
 export interface RosPublisher {
-  /** @throws AgentError ROS_MESSAGE_INVALID with the field and the expected type; then nothing is published. */
+  /** @throws AgentError ROS_MESSAGE_INVALID with the field and the expected type, before any byte is published. */
   publish(message: RosMessage): void;
-  /** Subscriptions that are matched now. */
+  /** Number of subscriptions that match now. */
   readonly subscribers: number;
   close(): void;
 }
@@ -67,7 +69,7 @@ export interface RosPublisher {
 export interface EndpointInfo {
   readonly node: string;
   readonly namespace: string;
-  /** `std_msgs/msg/Bool`; another type than ours if the publisher uses the topic with that type. */
+  /** The publisher's type, such as `std_msgs/msg/Bool`. It may differ from the type of a subscription on the topic. */
   readonly type: string;
   readonly qos: {
     readonly reliability: 'reliable' | 'best_effort' | 'unknown';
@@ -83,23 +85,23 @@ export interface TopicInfo {
 export interface RosNode {
   /** @throws AgentError ROS_TOPIC_INVALID, ROS_TYPE_UNKNOWN, CLOSED */
   subscribe(options: SubscribeOptions): RosSubscription;
-  /** Default quality of service: reliable, volatile, depth 10. @throws AgentError as `subscribe` */
+  /** @param qos reliable, volatile and depth 10 by default. @throws AgentError with the codes of `subscribe` */
   advertise(topic: string, type: string, qos?: QosProfile): RosPublisher;
   publishersOf(topic: string): readonly EndpointInfo[];
   topics(): readonly TopicInfo[];
-  /** Turns of the executor so far. */
+  /** Number of the executor's turns since the start. */
   readonly turns: number;
-  /** Wakes the executor and waits for its turn: a liveness check that needs no traffic. */
+  /** Wakes the executor and waits for its turn. This checks the executor without traffic. */
   turn(): Promise<void>;
-  /** No callback follows the call; resolves when everything is released. May be called again. */
+  /** Calls no callback from now on. Resolves when all resources are released. May be called twice. */
   stop(): Promise<void>;
 }
 
 export interface RosNodeOptions {
   readonly name: string;
   readonly namespace?: string | undefined;
-  /** 0 to 232; null or left out: ROS_DOMAIN_ID, else 0. */
+  /** 0 to 232. By default or with null, the domain is ROS_DOMAIN_ID, else 0. */
   readonly domainId?: number | null | undefined;
-  /** Left out: the shared memory of Fast DDS stays as it is (docs/adr/0002-shared-memory-repair.md). */
+  /** By default the shared memory of Fast DDS stays unchanged (docs/adr/0002-shared-memory-repair.md). */
   readonly sharedMemory?: SharedMemoryRepair | undefined;
 }

@@ -1,5 +1,5 @@
-// Definitions of the message types of the default robot and the tests, for machines without ROS: the fields in the order of
-// common_interfaces and rcl_interfaces.
+// Defines the message types of the default robot and of the tests, for machines without ROS. The fields have the order of common_interfaces
+// and rcl_interfaces.
 import { AgentError } from '../errors.ts';
 import { amentPrefixes, type DefinitionSource, installedDefinitions } from './installed.ts';
 
@@ -40,7 +40,7 @@ KeyValue[] values`,
   'geometry_msgs/msg/Twist': 'Vector3 linear\nVector3 angular',
 };
 
-/** The given definitions first, then the well-known types, then the sourced ROS environment. */
+/** Searches the given definitions first, then the well-known types, then the sourced ROS environment. */
 export function wellKnownDefinitions(given: Readonly<Record<string, string>> = {}): DefinitionSource {
   const installed = installedDefinitions(amentPrefixes());
   return (type) => {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SAMPLES_PER_TURN } from '../../src/ros/native/executor.ts';
-import { startRosNode } from '../../src/ros/native/start.ts';
+import { startRosNode } from '../../src/ros/native/node.ts';
 import { claimDomain } from '../support/domain.ts';
 import { RosPeer } from '../support/ros.ts';
 

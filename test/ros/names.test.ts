@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { AgentError } from '../../src/errors.ts';
-import { checkTopicName, checkTypeName, locateMessage, resolveDomainId } from '../../src/ros/index.ts';
+import { locateMessage, resolveDomainId } from '../../src/ros/index.ts';
+import { checkTopicName, checkTypeName } from '../../src/ros/names.ts';
 
 describe('names', () => {
   test('absolute topic names pass, others get an error with the reason', () => {

@@ -1,6 +1,8 @@
-// The part of rclnodejs' native module that this program calls, and the check that a loaded module has it.
+// Declares the functions of rclnodejs' native module that this program calls, checks that a loaded module has them, and converts quality of
+// service into their numbers.
+import type { EndpointInfo, QosProfile } from '../types.ts';
 
-/** The version of rclnodejs that these functions were read in and tested with; package.json pins the same one. */
+/** The version of rclnodejs for which these declarations were read and tested. package.json pins the same version. */
 export const SUPPORTED_VERSION = '2.2.0';
 
 export interface NativeQos {
@@ -16,7 +18,7 @@ export interface NativeHandle {
   release(): void;
 }
 
-/** A thread waits in rcl_wait and calls `execute` on the main thread with the handles that are ready. */
+/** Waits in rcl_wait on a thread of its own, and calls `execute` on the main thread with the handles that are ready. */
 export interface NativeExecutor {
   start(context: NativeHandle, timeoutMs: number): void;
   stop(): void;
@@ -27,10 +29,7 @@ export interface NativeEndpoint {
   readonly node_name: string;
   readonly node_namespace: string;
   readonly topic_type: string;
-  readonly qos_profile: {
-    readonly reliability: number;
-    readonly durability: number;
-  };
+  readonly qos_profile: { readonly reliability: number; readonly durability: number };
 }
 
 export interface NativeBinding {
@@ -65,8 +64,8 @@ export interface NativeBinding {
 }
 
 /**
- * How many arguments the C++ function reads. The addon itself reports 0 for each function (`function.length`), so the loader can
- * compare only an addon that reports more; test/ros/native/ compares this table with the C++ sources of the package.
+ * The number of arguments that each C++ function reads. The addon itself reports 0 for each function (`function.length`), so the loader
+ * cannot compare these numbers with it. test/ros/native/ compares this table with the C++ sources of the package.
  */
 export const ARGUMENTS = {
   ShadowNode: 0,
@@ -85,14 +84,14 @@ export const ARGUMENTS = {
   getTopicNamesAndTypes: 2,
 } as const satisfies Readonly<Record<keyof NativeBinding, number>>;
 
-/** As ARGUMENTS, for the methods of ShadowNode. */
+/** The same numbers for the methods of ShadowNode. */
 export const EXECUTOR_ARGUMENTS = {
   start: 2,
   stop: 0,
   syncHandles: 0,
 } as const satisfies Readonly<Record<keyof NativeExecutor, number>>;
 
-/** @returns one sentence for each function that is missing or takes another number of arguments. */
+/** @returns a sentence for each function that is missing or takes another number of arguments. */
 export function functionProblems(exports: unknown): readonly string[] {
   const functions = Object(exports) as Readonly<Record<string, unknown>>;
   const { ShadowNode } = functions;
@@ -107,4 +106,30 @@ function problemOf(name: string, value: unknown, expected: number): readonly str
   if (typeof value !== 'function') return [`${name} is missing`];
   if (value.length === 0 || value.length === expected) return [];
   return [`${name} takes ${value.length} arguments instead of ${expected}`];
+}
+
+/** Numbers of rmw (rmw/types.h). */
+const KEEP_LAST = 1;
+const RELIABLE = 1;
+const BEST_EFFORT = 2;
+const TRANSIENT_LOCAL = 1;
+const VOLATILE = 2;
+const LIVELINESS_DEFAULT = 0;
+
+export function toNativeQos(qos: QosProfile): NativeQos {
+  return {
+    history: KEEP_LAST,
+    depth: qos.depth,
+    reliability: qos.reliability === 'reliable' ? RELIABLE : BEST_EFFORT,
+    durability: qos.durability === 'transient_local' ? TRANSIENT_LOCAL : VOLATILE,
+    liveliness: LIVELINESS_DEFAULT,
+    avoidRosNameSpaceConventions: false,
+  };
+}
+
+export function fromNativeQos(qos: NativeEndpoint['qos_profile']): EndpointInfo['qos'] {
+  return {
+    reliability: qos.reliability === RELIABLE ? 'reliable' : qos.reliability === BEST_EFFORT ? 'best_effort' : 'unknown',
+    durability: qos.durability === TRANSIENT_LOCAL ? 'transient_local' : qos.durability === VOLATILE ? 'volatile' : 'unknown',
+  };
 }

@@ -1,31 +1,62 @@
-// A node of the real ROS 2: its publishers and subscriptions, and its view of the graph.
+// Starts a node in the real ROS 2, and gives it publishers, subscriptions and a view of the graph.
 import { messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import { type Codec, codecs } from '../codec.ts';
-import { Dispatcher, subscriptionOf } from '../dispatcher.ts';
 import { amentPrefixes, installedDefinitions, unknownType } from '../installed.ts';
-import { requireTopicName } from '../names.ts';
-import { DEFAULT_QOS } from '../qos.ts';
-import type { SharedMemoryRepair } from '../sharedMemory/repair.ts';
-import type { EndpointInfo, QosProfile, RosNode, RosPublisher, RosSubscription, SubscribeOptions, TopicInfo } from '../types.ts';
-import { Executor, Subscription } from './executor.ts';
-import type { NativeBinding, NativeHandle } from './functions.ts';
-import { fromNativeQos, toNativeQos } from './qos.ts';
+import { requireNodeNames, requireTopicName } from '../names.ts';
+import {
+  DEFAULT_QOS,
+  type EndpointInfo,
+  type QosProfile,
+  type RosNode,
+  type RosNodeOptions,
+  type RosPublisher,
+  type RosSubscription,
+  type SubscribeOptions,
+  type TopicInfo,
+} from '../types.ts';
+import { loadBinding } from './binding.ts';
+import { Executor, NativeSubscription, SAMPLES_PER_TURN } from './executor.ts';
+import { fromNativeQos, type NativeBinding, type NativeHandle, toNativeQos } from './functions.ts';
 
-/** Keeps running nodes from the garbage collector: it would delete the addon's executor while its thread runs. */
+/** Disables the log file of rcl, which ends the process if it cannot write one, and /rosout: the agent has a log of its own. */
+const ROS_ARGUMENTS = ['--ros-args', '--disable-external-lib-logs', '--disable-rosout-logs'];
+
+/** Protects running nodes from the garbage collector, which would delete the addon's executor while its thread runs. */
 const RUNNING = new Set<NativeNode>();
 
-export class NativeNode implements RosNode {
+/** @throws AgentError ROS_MISSING, ROS_BINARY, ROS_DOMAIN_INVALID, ROS_TOPIC_INVALID */
+export async function startRosNode(options: RosNodeOptions & { readonly samplesPerTurn?: number }): Promise<RosNode> {
+  const { name, namespace = '/', sharedMemory, samplesPerTurn = SAMPLES_PER_TURN } = options;
+  const domainId = requireNodeNames(options);
+  const binding = loadBinding();
+  sharedMemory?.markStale();
+  try {
+    const context = binding.createContext();
+    binding.init(context, ROS_ARGUMENTS, BigInt(domainId));
+    const handle = binding.createNode(name, namespace, context, [], false, null);
+    const node = new NativeNode(binding, context, handle, samplesPerTurn);
+    node.start(sharedMemory);
+    return node;
+  } catch (error) {
+    throw new AgentError('ROS_MISSING', `ROS 2 does not start in domain ${domainId}: ${messageOf(error)}`, {
+      remedy: 'try `ros2 topic list` in the same environment',
+      cause: error,
+    });
+  }
+}
+
+class NativeNode implements RosNode {
   readonly #binding: NativeBinding;
   readonly #context: NativeHandle;
   readonly #node: NativeHandle;
   readonly #executor: Executor;
-  readonly #codec: (type: string) => Codec;
+  readonly #codec = codecs(installedDefinitions(amentPrefixes()));
   readonly #samplesPerTurn: number;
   readonly #publishers = new Set<NativeHandle>();
   /** The addon may still list a released handle as ready, so the garbage collector must not delete its object. */
   readonly #released: NativeHandle[] = [];
-  #endRepair: () => void = () => undefined;
+  #endRepair: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(binding: NativeBinding, context: NativeHandle, node: NativeHandle, samplesPerTurn: number) {
@@ -33,14 +64,13 @@ export class NativeNode implements RosNode {
     this.#context = context;
     this.#node = node;
     this.#samplesPerTurn = samplesPerTurn;
-    this.#codec = codecs(installedDefinitions(amentPrefixes()));
     this.#executor = new Executor(binding, context);
   }
 
-  start(sharedMemory: SharedMemoryRepair | undefined): void {
+  start(sharedMemory: RosNodeOptions['sharedMemory']): void {
     this.#executor.start();
     RUNNING.add(this);
-    if (sharedMemory !== undefined) this.#endRepair = sharedMemory.start();
+    this.#endRepair = sharedMemory?.start();
   }
 
   get turns(): number {
@@ -48,38 +78,25 @@ export class NativeNode implements RosNode {
   }
 
   subscribe(options: SubscribeOptions): RosSubscription {
-    this.#requireOpen();
-    const topic = requireTopicName(options.topic);
-    const codec = this.#codec(options.type);
+    const { topic, type } = options;
+    const codec = this.#codecFor(topic, type);
     const { pkg, name } = codec.type;
-    const handle = this.#create(codec, topic, () =>
-      this.#binding.createSubscription(this.#node, pkg, 'msg', name, topic, {
-        qos: toNativeQos(options.qos),
-      }),
-    );
-    const dispatcher = new Dispatcher(options, codec);
-    const subscription = new Subscription(this.#binding, handle, dispatcher, options.everyMs ?? 0, this.#samplesPerTurn);
-    this.#executor.add(subscription);
-    return subscriptionOf(dispatcher, {
-      poll: () => {
-        if (this.#stopping === undefined) subscription.poll();
-      },
-      close: () => {
-        if (subscription.closed) return;
-        this.#executor.remove(subscription);
-        this.#release(handle);
-      },
+    const qos = toNativeQos(options.qos);
+    const handle = create(codec, topic, () => this.#binding.createSubscription(this.#node, pkg, 'msg', name, topic, { qos }));
+    const subscription = new NativeSubscription(this.#binding, handle, this.#samplesPerTurn, options, codec, () => {
+      this.#executor.remove(subscription);
+      this.#release(handle);
     });
+    this.#executor.add(subscription);
+    return subscription;
   }
 
   advertise(topic: string, type: string, qos: QosProfile = DEFAULT_QOS): RosPublisher {
-    this.#requireOpen();
-    requireTopicName(topic);
-    const codec = this.#codec(type);
+    const codec = this.#codecFor(topic, type);
     const { pkg, name } = codec.type;
-    const handle = this.#create(codec, topic, () => this.#binding.createPublisher(this.#node, pkg, 'msg', name, topic, toNativeQos(qos)));
-    this.#publishers.add(handle);
     const binding = this.#binding;
+    const handle = create(codec, topic, () => binding.createPublisher(this.#node, pkg, 'msg', name, topic, toNativeQos(qos)));
+    this.#publishers.add(handle);
     const isOpen = () => this.#publishers.has(handle);
     return {
       get subscribers() {
@@ -121,25 +138,19 @@ export class NativeNode implements RosNode {
   }
 
   async #shutDown(): Promise<void> {
-    this.#endRepair();
+    this.#endRepair?.();
     await this.#executor.stop();
     RUNNING.delete(this);
-    for (const handle of this.#executor.handles()) this.#release(handle);
-    for (const handle of this.#publishers) this.#release(handle);
+    for (const handle of [...this.#executor.handles(), ...this.#publishers, this.#node]) this.#release(handle);
     this.#publishers.clear();
-    this.#release(this.#node);
     this.#binding.shutdown(this.#context);
     this.#release(this.#context);
   }
 
-  #create(codec: Codec, topic: string, create: () => NativeHandle): NativeHandle {
-    try {
-      return create();
-    } catch (error) {
-      const { full, pkg } = codec.type;
-      if (/typesupport/.test(messageOf(error))) throw unknownType(full, pkg, `its library cannot be loaded: ${messageOf(error)}`);
-      throw new AgentError('ROS_TOPIC_INVALID', `ROS refuses topic ${topic} of type ${full}: ${messageOf(error)}`, { cause: error });
-    }
+  #codecFor(topic: string, type: string): Codec {
+    this.#requireOpen();
+    requireTopicName(topic);
+    return this.#codec(type);
   }
 
   #release(handle: NativeHandle): void {
@@ -149,5 +160,15 @@ export class NativeNode implements RosNode {
 
   #requireOpen(): void {
     if (this.#stopping !== undefined) throw new AgentError('CLOSED', 'the ROS node is stopped');
+  }
+}
+
+/** Creates a publisher or a subscription. @throws AgentError ROS_TYPE_UNKNOWN, ROS_TOPIC_INVALID */
+function create({ type: { full, pkg } }: Codec, topic: string, createHandle: () => NativeHandle): NativeHandle {
+  try {
+    return createHandle();
+  } catch (error) {
+    if (/typesupport/.test(messageOf(error))) throw unknownType(full, pkg, `its library cannot be loaded: ${messageOf(error)}`);
+    throw new AgentError('ROS_TOPIC_INVALID', `ROS refuses topic ${topic} of type ${full}: ${messageOf(error)}`, { cause: error });
   }
 }

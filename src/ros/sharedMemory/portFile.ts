@@ -1,20 +1,20 @@
-// The file of a port in Fast DDS' shared memory: its identity, and the only change ever made to it, the mark that the port has no reader. A
-// publisher then opens the port again with its next message. The layout is that of Fast DDS 2.6 to 3.6 (PortNode in SharedMemGlobal.hpp);
-// a file with another layout stays unchanged.
+// Reads the file of a port in Fast DDS' shared memory, and marks the port as stale: it has no reader. A publisher then opens the port again
+// with its next message. This is the only change that the program makes to the file. The layout is that of Fast DDS 2.6 to 3.6 (PortNode in
+// SharedMemGlobal.hpp). A file with another layout stays unchanged.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { endianness } from 'node:os';
 
-/** The path of a port; the first group is its number. */
+/** The path of a port. The first group is the port number. */
 export const PORT = /\/dev\/shm\/fast(?:dds|rtps)_port(\d+)/;
 
-/** The file begins with its allocator, followed by the PortNode (at 256 in Fast DDS 3.2). */
+/** The file begins with its allocator. The PortNode follows (at 256 in Fast DDS 3.2). */
 const HEAD_BYTES = 4_096;
 const ALIGNED_BYTES = 8;
-/** Byte offsets of the PortNode fields, all uint32 except uuid. Bit 0 of the flags: the port is healthy. */
+/** Byte offsets of the PortNode fields, which are all uint32 except uuid. Bit 0 of the flags says that the port is healthy. */
 const NODE = { portId: 20, checkEveryMs: 28, waitMs: 32, flags: 44, uuid: 48, bytes: 56 } as const;
 const HEALTHY = 1;
 
-export interface PortFile {
+interface PortFile {
   /** A random number from the creation of the port, in hexadecimal. */
   readonly uuid: string;
   markStale(): void;
@@ -34,7 +34,7 @@ export function withPort<T>(file: string, mode: 'r' | 'r+', use: (port: PortFile
   }
 }
 
-/** @param file the path under which it was opened. @throws the error of the file system. */
+/** @param file the path at which the file was opened. @throws the error of the file system. */
 export function portIn(fd: number, file: string): PortFile | undefined {
   const portId = Number(PORT.exec(file)?.[1]);
   if (endianness() !== 'LE' || Number.isNaN(portId)) return undefined;
@@ -52,15 +52,12 @@ export function portIn(fd: number, file: string): PortFile | undefined {
   };
 }
 
-/** Recognised by the port number, and by two times: Fast DDS sets one to a third of the other. */
+/** Finds the PortNode by its port number and two of its times: Fast DDS sets `waitMs` to a third of `checkEveryMs`. */
 function nodeIn(head: Buffer, portId: number): number | undefined {
   for (let at = 0; at + NODE.bytes <= head.length; at += ALIGNED_BYTES) {
     const checkEveryMs = head.readUInt32LE(at + NODE.checkEveryMs);
-    const isNode =
-      head.readUInt32LE(at + NODE.portId) === portId &&
-      checkEveryMs > 0 &&
-      head.readUInt32LE(at + NODE.waitMs) === Math.floor(checkEveryMs / 3);
-    if (isNode) return at;
+    const hasTimes = checkEveryMs > 0 && head.readUInt32LE(at + NODE.waitMs) === Math.floor(checkEveryMs / 3);
+    if (hasTimes && head.readUInt32LE(at + NODE.portId) === portId) return at;
   }
   return undefined;
 }

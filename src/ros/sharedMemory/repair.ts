@@ -2,14 +2,14 @@
 // docs/adr/0002-shared-memory-repair.md.
 //
 // A node reads from ports: files in /dev/shm into which the publishers write. After the death of a reader, publishers write into its port
-// until they notice that it has no reader. They check one second after their last check, by the wall clock. If the clock was set back by an
-// hour in between, the next check comes after that hour; the restarted program mostly has the same port numbers, is matched and receives
-// nothing. So each run records its ports, and the next run marks them as stale, which is the result that the check would have.
-// The other direction: if another program died and its successor replaced the port's file, this program would go on writing into the
-// deleted file; such a port is marked as stale too. A port that a program reads is never changed.
+// until they notice the death. They check one second after their last check, by the wall clock. If the clock was set back by an hour in
+// between, they check again only after that hour. The restarted program usually gets the same port numbers. Publishers match it, but it
+// receives nothing. So each run records its ports, and the next run marks them as stale, which is also the result of the publishers' check.
+// The opposite case: another program died, and its successor replaced the file of the port. This program would continue to write into the
+// deleted file, so it marks such a port as stale too. It never changes a port that a program reads.
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { codeOf } from '../../base/index.ts';
+import { codeOf, every, parseJson } from '../../base/index.ts';
 import { PORT, portIn, withPort } from './portFile.ts';
 
 /** The reader of a port holds this file open and locked. */
@@ -17,13 +17,13 @@ const LOCK = new RegExp(`^${PORT.source}_el$`);
 const LOCK_ENDING = '_el';
 const OWN_FILES = '/proc/self/fd';
 const OWN_MEMORY = '/proc/self/maps';
-/** proc_pid_maps(5): ADDRESS PERMISSIONS OFFSET DEVICE INODE PATH */
+/** A line of proc_pid_maps(5): ADDRESS PERMISSIONS OFFSET DEVICE INODE PATH */
 const MAPPED = new RegExp(` (\\d+) +(${PORT.source})( \\(deleted\\))?$`, 'gm');
 
 interface Port {
   readonly file: string;
   readonly uuid: string;
-  /** Inode of the lock: an orderly end deletes the lock, and the next reader of the port makes a new one. */
+  /** The inode of the lock. An orderly end deletes the lock, and the next reader of the port creates a new lock. */
   readonly lock: number;
 }
 
@@ -32,10 +32,10 @@ interface Run {
   readonly ports: readonly Port[];
 }
 
-/** Without it a port with a dead reader is noticed within three seconds, unless the clock was set back. */
+/** Without the repair, Fast DDS notices a port with a dead reader within three seconds, unless the clock was set back. */
 const REPAIR_EVERY_MS = 5_000;
 
-/** One for each program; the nodes of the program share it. */
+/** All nodes of a program share one repair. */
 export class SharedMemoryRepair {
   readonly #file: string;
   /** By inode. */
@@ -43,12 +43,12 @@ export class SharedMemoryRepair {
   #isMarked = false;
   #recorded: string | undefined;
 
-  /** @param file in which a run of the program records its ports for the next run. */
+  /** @param file the file in which a run of the program records its ports for the next run. */
   constructor(file: string) {
     this.#file = file;
   }
 
-  /** Call this before creating the first node of a run. @returns the number of ports that the previous run left behind. */
+  /** The caller must call this before it creates the first node of a run. @returns the number of ports of the previous run that it marked. */
   markStale(): number {
     if (this.#isMarked) return 0;
     this.#isMarked = true;
@@ -57,26 +57,23 @@ export class SharedMemoryRepair {
     return previous.ports.filter(markUnlessReplaced).length;
   }
 
-  /** Records and releases now and every five seconds. @returns a function that ends this and closes the files. */
+  /** Records and releases ports now and every five seconds. @returns a function that ends the repair and closes the files. */
   start(): () => void {
     const repair = () => {
-      this.record();
+      this.#record();
       this.release();
     };
     repair();
-    const timer = setInterval(repair, REPAIR_EVERY_MS);
-    timer.unref();
+    const ticker = every(REPAIR_EVERY_MS, repair);
     return () => {
-      clearInterval(timer);
-      this.#close();
+      ticker.stop();
+      for (const { fd } of this.#open.values()) closeSync(fd);
+      this.#open.clear();
     };
   }
 
-  /**
-   * After the start of each node, and again later: publishers may take a halted program for dead, and it then gets other ports.
-   * A failure does not stop the program.
-   */
-  record(): void {
+  /** Repeats while the program runs: publishers may treat a halted program as dead, and it then gets other ports. */
+  #record(): void {
     const ports = heldLocks().flatMap((held) => {
       const file = held.slice(0, -LOCK_ENDING.length);
       const uuid = withPort(file, 'r', (port) => port.uuid);
@@ -90,11 +87,11 @@ export class SharedMemoryRepair {
       renameSync(`${this.#file}.new`, this.#file);
       this.#recorded = text;
     } catch {
-      // The disk is full: the next run may hear nothing for some seconds, as without the repair.
+      // The disk is full. The next run may receive nothing for some seconds, as without the repair.
     }
   }
 
-  /** Marks the ports that this program writes into and whose file was deleted, so that Fast DDS opens them again. @returns their number. */
+  /** Marks the deleted ports into which this program writes, so that Fast DDS opens them again. @returns the number of these ports. */
   release(): number {
     const mapped = mappedPorts();
     let released = 0;
@@ -109,29 +106,21 @@ export class SharedMemoryRepair {
     return released;
   }
 
-  #close(): void {
-    for (const { fd } of this.#open.values()) closeSync(fd);
-    this.#open.clear();
-  }
-
-  /** Opened in advance, because a deleted file cannot be opened. */
+  /** Opens the file in advance, because a deleted file cannot be opened. */
   #hold(file: string, inode: number): void {
     try {
       const fd = openSync(file, 'r+');
       if (fstatSync(fd).ino === inode) this.#open.set(inode, { fd, file });
       else closeSync(fd);
     } catch {
-      // The file of another user, or deleted in this moment.
+      // The file belongs to another user, or it was deleted at this moment.
     }
   }
 
   #previous(): Run | undefined {
-    try {
-      const { pid, ports } = JSON.parse(readFileSync(this.#file, 'utf8')) as Partial<Record<keyof Run, unknown>>;
-      return typeof pid === 'number' && Array.isArray(ports) ? { pid, ports: ports.filter(isPort) } : undefined;
-    } catch {
-      return undefined;
-    }
+    const text = attempt(() => readFileSync(this.#file, 'utf8'), undefined);
+    const { pid, ports } = Object(parseJson(text)) as Partial<Record<keyof Run, unknown>>;
+    return typeof pid === 'number' && Array.isArray(ports) ? { pid, ports: ports.filter(isPort) } : undefined;
   }
 }
 
@@ -140,7 +129,7 @@ function isPort(value: unknown): value is Port {
   return typeof file === 'string' && LOCK.test(file + LOCK_ENDING) && typeof uuid === 'string' && typeof lock === 'number';
 }
 
-/** In a container each run may have the same process id. */
+/** In a container each run may have the same process id, so our own id does not mean that the previous run is alive. */
 function isRunning(pid: number): boolean {
   if (pid === process.pid) return false;
   try {
@@ -151,25 +140,18 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Lock files that this process holds open. */
+/** @returns the lock files that this process holds open. */
 function heldLocks(): readonly string[] {
-  const links = filesIn(OWN_FILES).map((fd) => {
-    try {
-      return readlinkSync(path.join(OWN_FILES, fd));
-    } catch {
-      return '';
-    }
-  });
-  return links.filter((link) => LOCK.test(link));
+  const fds = attempt(() => readdirSync(OWN_FILES), []);
+  return fds.map((fd) => attempt(() => readlinkSync(path.join(OWN_FILES, fd)), '')).filter((link) => LOCK.test(link));
 }
 
-/** Ports in the memory of this process, by inode. */
+/** @returns the ports in the memory of this process, by inode. */
 function mappedPorts(): Map<number, { readonly file: string; readonly isDeleted: boolean }> {
-  const found = new Map<number, { file: string; isDeleted: boolean }>();
-  for (const [, inode, file = '', , deleted] of textOf(OWN_MEMORY).matchAll(MAPPED)) {
-    found.set(Number(inode), { file, isDeleted: deleted !== undefined });
-  }
-  return found;
+  const maps = attempt(() => readFileSync(OWN_MEMORY, 'latin1'), '');
+  return new Map(
+    [...maps.matchAll(MAPPED)].map(([, inode, file = '', , deleted]) => [Number(inode), { file, isDeleted: deleted !== undefined }]),
+  );
 }
 
 function markUnlessReplaced({ file, uuid, lock }: Port): boolean {
@@ -182,31 +164,22 @@ function markUnlessReplaced({ file, uuid, lock }: Port): boolean {
 }
 
 function markDeleted(fd: number, file: string): boolean {
-  try {
+  return attempt(() => {
     const port = portIn(fd, file);
     port?.markStale();
     return port !== undefined;
-  } catch {
-    return false;
-  }
+  }, false);
 }
 
 function lockOf(file: string): number | undefined {
   return statSync(file + LOCK_ENDING, { throwIfNoEntry: false })?.ino;
 }
 
-function filesIn(folder: string): readonly string[] {
+/** @returns `otherwise` if the file system reports an error. */
+function attempt<T>(read: () => T, otherwise: T): T {
   try {
-    return readdirSync(folder);
+    return read();
   } catch {
-    return [];
-  }
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch {
-    return '';
+    return otherwise;
   }
 }

@@ -56,7 +56,7 @@ describe('the loader of the native module', () => {
     assert.equal(error.code, 'ROS_MISSING');
     assert.equal(
       error.line,
-      'no ROS 2 environment: none is sourced, and bin/elderly-bot found none in /opt/ros or .ros2; run bin/setup in the checkout, which installs one, or install ROS 2; if it lies elsewhere, source its setup.sh first',
+      'no ROS 2 environment: none is sourced, and bin/elderly-bot found none in /opt/ros or .ros2; run bin/setup in the checkout, which installs one, or install ROS 2; if it is installed elsewhere, source its setup.sh first',
     );
   });
 
@@ -87,7 +87,7 @@ describe('the loader of the native module', () => {
     assert.equal(error.code, 'ROS_BINARY');
     assert.match(
       error.line,
-      /rclnodejs has no binary for ROS kilted on \S+ \S+, and .*rclnodejs.node is not there; run bin\/setup to build it/,
+      /rclnodejs has no binary for ROS kilted on \S+ \S+, and .*rclnodejs.node does not exist; run bin\/setup to build it/,
     );
   });
 

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { functionProblems, type NativeBinding, type NativeHandle } from '../../../src/ros/native/functions.ts';
-import { toNativeQos } from '../../../src/ros/native/qos.ts';
-import { DEFAULT_QOS } from '../../../src/ros/qos.ts';
+import { functionProblems, type NativeBinding, type NativeHandle, toNativeQos } from '../../../src/ros/native/functions.ts';
+import { DEFAULT_QOS } from '../../../src/ros/types.ts';
 import { claimDomain, type RosDomain } from '../../support/domain.ts';
 import { rosUnavailable } from '../../support/ros.ts';
 import { until } from '../../support/until.ts';

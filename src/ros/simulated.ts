@@ -1,0 +1,233 @@
+// A ROS 2 node in memory, for machines without ROS and for tests without a network. It has the same names, types, errors, CDR bytes and
+// matching rules as the real node. Nodes that share a world receive each other's samples.
+import { AgentError } from '../errors.ts';
+import { BatchPoller } from './batchPoller.ts';
+import { type Codec, codecs } from './codec.ts';
+import { requireNodeNames, requireTopicName } from './names.ts';
+import { type PollOutcome, Subscription } from './subscription.ts';
+import {
+  DEFAULT_QOS,
+  type EndpointInfo,
+  type QosProfile,
+  type RosNode,
+  type RosNodeOptions,
+  type RosPublisher,
+  type RosSubscription,
+  type SubscribeOptions,
+  type TopicInfo,
+} from './types.ts';
+import { wellKnownDefinitions } from './wellKnown.ts';
+
+interface Endpoint {
+  readonly node: SimulatedRos;
+  readonly topic: string;
+  readonly type: string;
+  readonly qos: QosProfile;
+}
+
+interface Writer extends Endpoint {
+  /** The last samples of a transient-local publisher, for late subscribers. */
+  readonly kept: Buffer[];
+}
+
+class Reader extends Subscription implements Endpoint {
+  readonly node: SimulatedRos;
+  readonly topic: string;
+  readonly type: string;
+  readonly qos: QosProfile;
+  readonly waiting: Buffer[] = [];
+
+  constructor(node: SimulatedRos, options: SubscribeOptions, codec: Codec, onClose: () => void) {
+    super(options, codec, onClose);
+    this.node = node;
+    this.topic = options.topic;
+    this.type = codec.type.full;
+    this.qos = options.qos;
+  }
+
+  poll(): PollOutcome {
+    const waiting = this.waiting.splice(0);
+    if (waiting.length === 0) return 'nothing';
+    this.takenAtMs = performance.now();
+    for (const bytes of waiting) if (!this.isClosed) this.dispatch(Buffer.from(bytes));
+    return 'all';
+  }
+}
+
+/** A DDS domain without a network. */
+export class SimulatedWorld {
+  readonly writers = new Set<Writer>();
+  readonly readers = new Set<Reader>();
+}
+
+interface SimulatedOptions extends Partial<RosNodeOptions> {
+  readonly world?: SimulatedWorld;
+  /** .msg texts by long type name, in addition to the well-known types. */
+  readonly definitions?: Readonly<Record<string, string>>;
+}
+
+export class SimulatedRos implements RosNode {
+  turns = 0;
+  readonly name: string;
+  readonly namespace: string;
+  readonly #world: SimulatedWorld;
+  readonly #codec: (type: string) => Codec;
+  readonly #domainId: SimulatedOptions['domainId'];
+  readonly #poller = new BatchPoller(() => this.#wake());
+  #turnDue = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: SimulatedOptions = {}) {
+    this.name = options.name ?? 'simulated';
+    this.namespace = options.namespace ?? '/';
+    this.#world = options.world ?? new SimulatedWorld();
+    this.#codec = codecs(wellKnownDefinitions(options.definitions));
+    this.#domainId = options.domainId;
+  }
+
+  /** Checks the names as the real node does. @throws AgentError ROS_DOMAIN_INVALID, ROS_TOPIC_INVALID */
+  start(): this {
+    requireNodeNames({ name: this.name, namespace: this.namespace, domainId: this.#domainId });
+    return this;
+  }
+
+  subscribe(options: SubscribeOptions): RosSubscription {
+    const codec = this.#codecFor(options.topic, options.type);
+    const { writers, readers } = this.#world;
+    const reader = new Reader(this, options, codec, () => {
+      this.#poller.remove(reader);
+      readers.delete(reader);
+    });
+    readers.add(reader);
+    for (const writer of writers) {
+      if (!isMatched(reader, writer) || reader.qos.durability !== 'transient_local') continue;
+      for (const bytes of writer.kept) this.#offer(reader, bytes);
+    }
+    return reader;
+  }
+
+  advertise(topic: string, type: string, qos: QosProfile = DEFAULT_QOS): RosPublisher {
+    const codec = this.#codecFor(topic, type);
+    const writer: Writer = { node: this, topic, type: codec.type.full, qos, kept: [] };
+    const { writers, readers } = this.#world;
+    writers.add(writer);
+    const matched = () => [...readers].filter((reader) => isMatched(reader, writer));
+    return {
+      get subscribers() {
+        return writers.has(writer) ? matched().length : 0;
+      },
+      publish: (message) => {
+        if (!writers.has(writer)) throw new AgentError('CLOSED', `the publisher on ${topic} is closed`);
+        const bytes = codec.encode(message);
+        if (qos.durability === 'transient_local') keep(writer.kept, bytes, qos.depth);
+        for (const reader of matched()) this.#offer(reader, bytes);
+      },
+      close: () => {
+        writers.delete(writer);
+      },
+    };
+  }
+
+  /** Delivers raw bytes to each subscription on the topic, so that a test can send a malformed sample. */
+  inject(topic: string, bytes: Buffer): void {
+    for (const reader of this.#world.readers) if (reader.topic === topic) this.#offer(reader, bytes);
+  }
+
+  publishersOf(topic: string): readonly EndpointInfo[] {
+    this.#requireOpen();
+    requireTopicName(topic);
+    const writers = [...this.#world.writers].filter((writer) => writer.topic === topic);
+    return writers.map(({ node, type, qos: { reliability, durability } }) => ({
+      node: node.name,
+      namespace: node.namespace,
+      type,
+      qos: { reliability, durability },
+    }));
+  }
+
+  topics(): readonly TopicInfo[] {
+    this.#requireOpen();
+    const types = new Map<string, Set<string>>();
+    for (const { topic, type } of this.#endpoints()) types.set(topic, (types.get(topic) ?? new Set()).add(type));
+    return [...types].map(([topic, names]) => ({ topic, types: [...names] }));
+  }
+
+  turn(): Promise<void> {
+    this.#requireOpen();
+    return new Promise((resolve) => {
+      this.#wake();
+      setImmediate(resolve);
+    });
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#leave();
+    return this.#stopping;
+  }
+
+  async #leave(): Promise<void> {
+    for (const reader of this.#world.readers) if (reader.node === this) reader.close();
+    for (const writer of this.#world.writers) if (writer.node === this) this.#world.writers.delete(writer);
+  }
+
+  #offer(reader: Reader, bytes: Buffer): void {
+    keep(reader.waiting, bytes, reader.qos.depth);
+    reader.node.#wake();
+  }
+
+  /** Delivers the samples in a later task, never inside `publish`. */
+  #wake(): void {
+    if (this.#turnDue) return;
+    this.#turnDue = true;
+    setImmediate(() => {
+      this.#turnDue = false;
+      this.#execute();
+    });
+  }
+
+  #execute(): void {
+    if (this.#stopping !== undefined) return;
+    this.turns += 1;
+    const nowMs = performance.now();
+    for (const reader of this.#world.readers) {
+      if (reader.node !== this || reader.waiting.length === 0 || this.#poller.has(reader)) continue;
+      if (nowMs - reader.takenAtMs >= reader.everyMs) reader.poll();
+      else this.#poller.add(reader);
+    }
+  }
+
+  #endpoints(): readonly Endpoint[] {
+    return [...this.#world.writers, ...this.#world.readers];
+  }
+
+  /** Refuses a second type for a topic: Fast DDS allows one type for a topic within one node. */
+  #codecFor(topic: string, type: string): Codec {
+    this.#requireOpen();
+    requireTopicName(topic);
+    const codec = this.#codec(type);
+    const { full } = codec.type;
+    const other = this.#endpoints().find((end) => end.node === this && end.topic === topic && end.type !== full);
+    if (other === undefined) return codec;
+    throw new AgentError('ROS_TOPIC_INVALID', `ROS refuses topic ${topic} of type ${full}: this node has it as ${other.type}`);
+  }
+
+  #requireOpen(): void {
+    if (this.#stopping !== undefined) throw new AgentError('CLOSED', 'the ROS node is stopped');
+  }
+}
+
+/** Applies the rule of DDS: a subscription receives nothing from a publisher that offers less than the subscription requests. */
+function isMatched({ topic, type, qos: requested }: Reader, { qos: offered, ...writer }: Writer): boolean {
+  return (
+    topic === writer.topic &&
+    type === writer.type &&
+    (offered.reliability === 'reliable' || requested.reliability === 'best_effort') &&
+    (offered.durability === 'transient_local' || requested.durability === 'volatile')
+  );
+}
+
+/** Adds a sample with the history policy "keep last": the oldest sample is dropped. */
+function keep(samples: Buffer[], bytes: Buffer, depth: number): void {
+  samples.push(bytes);
+  if (samples.length > depth) samples.shift();
+}
