@@ -13,7 +13,6 @@ export const PENDING: readonly string[] = [
   'src/clock',
   'src/outbox',
   'src/state',
-  'src/uplink',
   'src/uploads',
   'src/wire',
   'test/apiFuzz',
@@ -28,6 +27,5 @@ export const PENDING: readonly string[] = [
   'test/outbox',
   'test/setup',
   'test/support',
-  'test/uplink',
   'test/uploads',
 ];

@@ -1,26 +1,20 @@
-// One command as the cloud would send it, and its result: a connection of its own, for a person at a bench.
+// Sends one command over a connection of its own, as the cloud would, and waits for the result. A person at a bench uses it.
 import { randomBytes } from 'node:crypto';
 import { messageOf, parseJson } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
-import type { Credentials } from '../identity/index.ts';
 import { type Result, result as resultSchema, topicsOf } from '../wire/index.ts';
-import { dial } from './dial.ts';
-import type { Session } from './session.ts';
+import { type BrokerAccess, dial } from './brokerRoute.ts';
+import type { Message, Session } from './session.ts';
 
-export interface CallOptions {
-  readonly host: string;
-  /** Undefined: 8883, or 443. */
-  readonly port: number | undefined;
-  readonly credentials: Credentials;
+export interface CallOptions extends BrokerAccess {
   readonly topicPrefix: string;
   readonly id: string;
   readonly payload: string;
-  /** How long the broker may hold the command, in whole seconds. */
+  /** Whole seconds after which the broker discards an undelivered command. */
   readonly expiresInS: number;
-  readonly timeoutMs: number;
 }
 
-/** @returns undefined when no result came in time. @throws AgentError BROKER_UNREACHABLE */
+/** @returns undefined if no result arrives in time. @throws AgentError BROKER_UNREACHABLE */
 export async function call(options: CallOptions): Promise<Result | undefined> {
   const topics = topicsOf(options.topicPrefix);
   const deadline = AbortSignal.timeout(options.timeoutMs);
@@ -29,7 +23,7 @@ export async function call(options: CallOptions): Promise<Result | undefined> {
     answered = resolve;
     deadline.addEventListener('abort', () => resolve(undefined), { once: true });
   });
-  const session = await connect(options, deadline, (payload) => {
+  const session = await connect(options, deadline, ({ payload }) => {
     const result = resultSchema.safeParse(parseJson(payload)).data;
     if (result?.id === options.id) answered(result);
   });
@@ -42,14 +36,13 @@ export async function call(options: CallOptions): Promise<Result | undefined> {
   }
 }
 
-async function connect(options: CallOptions, signal: AbortSignal, onPayload: (payload: Buffer) => void): Promise<Session> {
+async function connect(options: CallOptions, signal: AbortSignal, onMessage: (message: Message) => void): Promise<Session> {
   const { host, port } = options;
-  const clientId = `elderly-bot-send-${randomBytes(4).toString('hex')}`;
   try {
-    return await dial({ ...options, clientId, onMessage: ({ payload }) => onPayload(payload) }, signal);
+    return await dial({ ...options, clientId: `elderly-bot-send-${randomBytes(4).toString('hex')}`, onMessage }, signal);
   } catch (cause) {
     throw new AgentError('BROKER_UNREACHABLE', `no connection to ${host}${port === undefined ? '' : `:${port}`}: ${messageOf(cause)}`, {
-      remedy: 'check mqtt.endpoint, that the broker runs, and that it knows this certificate',
+      remedy: 'check mqtt.endpoint, that the broker runs, and that it accepts this certificate',
       cause,
     });
   }

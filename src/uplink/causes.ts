@@ -1,7 +1,10 @@
-// Why a connection failed, in one word that has its page in the documentation. Pure.
-import type { ProblemCode } from '../status/index.ts';
+// Maps the error of a failed connection to a problem code, which names the repair. Pure.
+import { messageOf } from '../base/index.ts';
+import type { Credentials } from '../identity/index.ts';
+import { PROBLEMS, type ProblemCode } from '../status/index.ts';
+import { ConnectError } from './session.ts';
 
-/** Node's and OpenSSL's codes, by what they mean for the person who has to mend it. */
+/** Error codes of Node.js and OpenSSL. */
 const BY_CODE: Readonly<Record<string, ProblemCode>> = {
   ENOTFOUND: 'broker_name_unknown',
   EAI_AGAIN: 'broker_name_unknown',
@@ -23,7 +26,7 @@ const BY_CODE: Readonly<Record<string, ProblemCode>> = {
 };
 
 /**
- * The broker's TLS alerts about the robot's certificate (RFC 8446, 6.2). Node's code has a prefix that depends on the OpenSSL version:
+ * The broker's TLS alerts about the robot's certificate (RFC 8446, 6.2). The prefix of Node's code depends on the OpenSSL version:
  * ERR_SSL_SSLV3_ALERT_..., ERR_SSL_TLSV1_ALERT_... or, since OpenSSL 3.2, ERR_SSL_SSL/TLS_ALERT_...
  */
 const BY_ALERT: Readonly<Record<string, ProblemCode>> = {
@@ -40,7 +43,7 @@ const BY_ALERT: Readonly<Record<string, ProblemCode>> = {
 };
 const ALERT = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_(\w+)$/;
 
-/** CONNACK codes of MQTT 5 and 3.1.1 (OASIS MQTT 5 3.2.2.2, MQTT 3.1.1 3.2.2.3; IoT Core answers 7 on 3.1.1). */
+/** CONNACK codes (OASIS MQTT 5, 3.2.2.2; MQTT 3.1.1, 3.2.2.3). IoT Core uses 7 with MQTT 3.1.1. */
 const BY_CONNACK: Readonly<Record<number, ProblemCode>> = {
   2: 'client_id_refused',
   4: 'not_authorized',
@@ -52,7 +55,7 @@ const BY_CONNACK: Readonly<Record<number, ProblemCode>> = {
   138: 'not_authorized',
 };
 
-/** CONNACK codes that say: not this version of MQTT. */
+/** CONNACK codes for an unsupported version of MQTT. */
 const VERSION_REFUSED: ReadonlySet<number> = new Set([1, 132]);
 
 export interface ClockView {
@@ -60,16 +63,14 @@ export interface ClockView {
   readonly wallMs: number;
 }
 
-export interface OwnCertificate {
-  readonly notBeforeMs: number;
-  readonly notAfterMs: number;
-}
+type Validity = Pick<Credentials, 'notBeforeMs' | 'notAfterMs'>;
 
-export function connectCause(code: string | number | undefined, clock: ClockView, own: OwnCertificate): ProblemCode {
+/** @param own the validity of the robot's certificate. */
+export function connectCause(code: string | number | undefined, clock: ClockView, own: Validity): ProblemCode {
   const cause = typeof code === 'number' ? BY_CONNACK[code] : (BY_CODE[code ?? ''] ?? BY_ALERT[ALERT.exec(code ?? '')?.[1] ?? '']);
-  // A clock that is wrong must be called that, and never look like a bad certificate.
+  // With a wrong clock, a good certificate looks expired.
   if (!clock.trusted && (cause === 'broker_certificate_expired' || cause === 'certificate_expired')) return 'clock_wrong';
-  // Two certificates do not run out together: it is the time that is ahead.
+  // Two certificates rarely expire together. A wrong clock is more likely.
   const outsideOwn = clock.wallMs > own.notAfterMs || clock.wallMs < own.notBeforeMs;
   if (cause === 'broker_certificate_expired' && outsideOwn) return 'clock_wrong';
   const ownExpired = clock.trusted && clock.wallMs > own.notAfterMs;
@@ -77,6 +78,14 @@ export function connectCause(code: string | number | undefined, clock: ClockView
   return cause ?? 'broker_unreachable';
 }
 
+/** The cause of a failed connection, with the error's text and the remedy. */
+export function describeFailure(error: unknown, clock: ClockView, own: Validity) {
+  const reason = error instanceof ConnectError ? error.reason : undefined;
+  const cause = reason === 'NOT_ALLOWED' ? 'not_authorized' : connectCause(reason, clock, own);
+  return { cause, text: messageOf(error), remedy: PROBLEMS[cause].remedy };
+}
+
+/** Whether the broker refused this version of MQTT. */
 export function refusesVersion(code: string | number | undefined): boolean {
   return typeof code === 'number' && VERSION_REFUSED.has(code);
 }

@@ -1,95 +1,78 @@
-// One connection in use, from its subscriptions to its end: publishes the presence, drains the outbox, makes requests.
+// Uses one connection from its subscriptions to its end: publishes the presence, drains the outbox and makes requests.
 import type { Topics } from '../wire/index.ts';
-import { type Answer, Asker } from './asking.ts';
-import type { Budget } from './budget.ts';
+import { type Budget, Quota } from './limits.ts';
 import type { UplinkOptions } from './options.ts';
 import type { PresencePublisher } from './presence.ts';
-import { Pump } from './pump.ts';
-import { Quota } from './quota.ts';
-import type { Link, Message } from './session.ts';
-import type { TopicAnswers } from './topicAnswers.ts';
+import { Pump, type PumpOptions } from './pump.ts';
+import { Requester } from './requests.ts';
+import type { Link } from './session.ts';
 
 export interface ConnectionParts
-  extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'quota' | 'window' | 'ackTimeoutMs' | 'onAck'> {
+  extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'quota' | 'window' | 'ackTimeoutMs' | 'onAck'>,
+    Pick<PumpOptions, 'onAnswer'> {
   readonly session: Link;
-  /** The session's name in its presence. */
+  /** The session's id in the presence. */
   readonly id: string;
   readonly topics: Topics;
   readonly budget: Budget;
-  readonly answers: TopicAnswers;
   readonly presence: PresencePublisher;
 }
 
 export class Connection {
+  readonly pump: Pump;
+  readonly requester: Requester;
   readonly #session: Link;
   readonly #id: string;
   readonly #presence: PresencePublisher;
-  readonly #pump: Pump;
-  readonly #asker: Asker;
 
   constructor(parts: ConnectionParts) {
-    const { session, id, presence, budget, answers, problems, clock, lifetime, quota } = parts;
+    const { session, id, presence, budget, problems, clock, lifetime, quota } = parts;
     this.#session = session;
     this.#id = id;
     this.#presence = presence;
-    this.#asker = new Asker(session);
-    this.#pump = new Pump({
+    this.requester = new Requester(session);
+    this.pump = new Pump({
       ...parts,
       boot: lifetime.boot,
       intervalMs: () => budget.intervalMs(),
       quota: new Quota(quota, clock.mono()),
       onSent: (bytes) => budget.spend(bytes),
-      onAnswer: (topic, error) => answers.note(topic, error),
       onPoison: (claim, error) =>
         problems.raise('message_refused', `rows ${claim.first} to ${claim.last} of ${claim.outbox.id}: ${error.message}`),
     });
   }
 
   /**
-   * Runs until the connection ends or the signal cuts it. Resolves with the reason.
-   * @param acknowledged called once the broker acknowledged or refused the first presence.
+   * Runs until the connection ends. The signal cuts the connection.
+   * @param onAcknowledged called when the broker acknowledged or refused the first presence.
+   * @returns the reason for the end.
    */
-  async serve(signal: AbortSignal, acknowledged: (error: Error | undefined) => void): Promise<Error | undefined> {
-    this.#presence.say(this.#session, this.#id, acknowledged);
-    this.#pump.start();
+  async serve(signal: AbortSignal, onAcknowledged: (error: Error | undefined) => void): Promise<Error | undefined> {
+    this.#presence.publish(this.#session, this.#id, onAcknowledged);
+    this.pump.start();
     const repeat = this.#presence.repeat(this.#session, this.#id);
     const cut = () => this.#session.drop();
     signal.addEventListener('abort', cut, { once: true });
     const reason = await this.#session.ended;
     signal.removeEventListener('abort', cut);
     repeat.stop();
-    this.#pump.stop();
+    this.pump.stop();
     return reason;
   }
 
-  /** Something may be there to send. */
-  wake(): void {
-    this.#pump.wake();
-  }
-
-  /** @throws ConnectError if the broker refuses the request, or no answer comes in time. */
-  ask(topic: string, body: object, timeoutMs: number): Promise<Answer> {
-    return this.#asker.ask(topic, body, timeoutMs);
-  }
-
-  /** @returns whether the message is the answer to a question of this connection. */
-  isAnswer(message: Message): boolean {
-    return this.#asker.receive(message);
-  }
-
-  /** Publishes the presence again if the battery became low or is no longer low. */
+  /** Publishes the presence if the battery became low or is no longer low. */
   publishPower(): void {
     this.#presence.publishPower(this.#session, this.#id);
   }
 
-  /** A clean end, so that another can be made. */
+  /** Closes the connection without a last will, so that another one can be opened. */
   close(): void {
     this.#session.close().catch(() => {});
   }
 
-  /** Sends what is pending, says goodbye and closes; within the deadline in any case. */
+  /** Sends pending rows until the deadline, then publishes the offline presence and closes the connection. */
   async finish(deadlineMs: number): Promise<void> {
-    await this.#pump.finish(deadlineMs);
-    await this.#presence.goodbye(this.#session, this.#id);
+    await this.pump.finish(deadlineMs);
+    await this.#presence.publishOffline(this.#session, this.#id);
   }
 }

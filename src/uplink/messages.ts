@@ -1,7 +1,10 @@
-// From rows to the text of a message. Rows already are text on the wire, so this joins strings and parses nothing.
+// Builds the messages of the uplink from rows, and applies the receipts that confirm rows. Rows already contain JSON text, so the builders
+// only join strings.
 import { deflateSync } from 'node:zlib';
-import { type Claim, readingText } from '../outbox/index.ts';
-import type { Mark } from '../wire/index.ts';
+import { parseJson } from '../base/index.ts';
+import { type Claim, type Outbox, readingText } from '../outbox/index.ts';
+import { type Mark, receipt as receiptSchema } from '../wire/index.ts';
+import type { UplinkOptions } from './options.ts';
 
 export interface EnvelopeFacts {
   readonly thing: string;
@@ -9,32 +12,31 @@ export interface EnvelopeFacts {
   readonly sentAt: number;
 }
 
-export interface FlatState {
-  readonly stateSeq: number;
-  /** Channel to its value as JSON. */
-  readonly values: ReadonlyMap<string, string>;
-}
-
-/** Below this, deflating a backlog message saves less than a metering step. */
+/** A shorter backlog message would save less than one metering step. */
 const DEFLATE_FROM_BYTES = 1024;
 
-/** Level 1 is as fast as no compression and leaves a tenth of the bytes; measured on a backlog of readings. */
+/** On a backlog of readings, level 1 takes no measurable time and leaves a tenth of the bytes. */
 const DEFLATE_LEVEL = 1;
 
-/** A `telemetry` or `alert` message: the rows, and today's state beside them. */
-export function liveMessage(kind: 'telemetry' | 'alert', claim: Claim, facts: EnvelopeFacts, state: FlatState): string {
+/** Builds a `telemetry` or `alert` message: the rows, and the current state. */
+export function liveMessage(
+  kind: 'telemetry' | 'alert',
+  claim: Claim,
+  facts: EnvelopeFacts,
+  { stateSeq, values }: ReturnType<Outbox['latest']>,
+): string {
   let flat = '';
-  for (const [channel, value] of state.values) flat += `"${channel}":${value},`;
-  return `{${envelope(claim, facts)},"kind":"${kind}","sent_at":${facts.sentAt},"state_seq":${state.stateSeq},${flat}"readings":[${readings(claim)}]}`;
+  for (const [channel, value] of values) flat += `"${channel}":${value},`;
+  return `{${envelope(claim, facts)},"kind":"${kind}","sent_at":${facts.sentAt},"state_seq":${stateSeq},${flat}"readings":[${readings(claim)}]}`;
 }
 
-/** A `backlog` message: no flat state, so that old readings never pose as the present. Deflated if that saves bytes. */
+/** Builds a `backlog` message without the state, so that old readings never look current. Long messages are deflated. */
 export function backlogMessage(claim: Claim, facts: EnvelopeFacts): string | Buffer {
   const text = `{${envelope(claim, facts)},"kind":"backlog","sent_at":${facts.sentAt},"readings":[${readings(claim)}]}`;
   return text.length < DEFLATE_FROM_BYTES ? text : deflateSync(text, { level: DEFLATE_LEVEL });
 }
 
-/** A result or an event: one row a message. */
+/** Builds the message of one result or event. */
 export function singleMessage(claim: Claim, facts: EnvelopeFacts): string {
   const [row] = claim.rows;
   return `{${envelope(claim, facts)},"seq":${claim.first},"at":${row?.at ?? facts.sentAt},${row?.body ?? ''}}`;
@@ -47,4 +49,22 @@ function envelope(claim: Claim, facts: EnvelopeFacts): string {
 
 function readings(claim: Claim): string {
   return claim.rows.map(readingText).join(',');
+}
+
+type ReceiptParts = Pick<UplinkOptions, 'thing' | 'outbox' | 'problems' | 'log'>;
+
+/** Applies a receipt to the outbox. An impossible receipt is a problem, because a false one could make the robot delete rows. */
+export function applyReceipt(payload: Buffer, { thing, outbox, problems, log }: ReceiptParts): void {
+  const parsed = receiptSchema.safeParse(parseJson(payload));
+  if (!parsed.success || parsed.data.thing !== thing) {
+    problems.raise('receipt_invalid', parsed.success ? `it is for ${parsed.data.thing}` : 'it does not have the shape of a receipt');
+    return;
+  }
+  try {
+    const outcome = outbox.receive(parsed.data);
+    if (outcome === 'applied') problems.clear('receipt_invalid');
+    else problems.raise('receipt_invalid', `${outcome}: outbox ${parsed.data.outbox}, accepted ${parsed.data.accepted}`);
+  } catch (error) {
+    log.error({ event: 'receipt_failed', err: error }, 'a receipt could not be applied; the rows stay until the next receipt');
+  }
 }

@@ -1,32 +1,31 @@
-// Options of the uplink: broker and identity, limits, and the modules that it serves.
+// Defines the options of the uplink, and the file in which it keeps its state across restarts.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { BackoffLimits } from '../base/index.ts';
+import * as z from 'zod';
+import { type BackoffLimits, replaceFile } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
-import type { Credentials } from '../identity/index.ts';
 import type { Outbox } from '../outbox/index.ts';
 import type { Lifetime } from '../state/index.ts';
 import type { Problems } from '../status/index.ts';
 import type { AnnouncedCommand } from '../wire/index.ts';
-import type { UplinkMemory } from './memory.ts';
-import type { QuotaLimits } from './quota.ts';
+import type { BrokerAccess } from './brokerRoute.ts';
+import type { QuotaLimits } from './limits.ts';
 import type { Connect, Message } from './session.ts';
 
-export interface UplinkOptions {
+export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
   readonly thing: string;
   readonly topicPrefix: string;
-  readonly host: string;
-  /** Undefined: 8883, then 443 with ALPN. */
-  readonly port: number | undefined;
-  readonly credentials: Credentials;
   readonly version: string;
   readonly intervalMs: number;
   readonly keepaliveMs: number;
   readonly connectTimeoutMs: number;
   readonly ackTimeoutMs: number;
+  /** Unacknowledged messages in flight. */
   readonly window: number;
   readonly backoff: BackoffLimits;
   readonly quota: QuotaLimits;
-  /** Metered messages a month; null: no budget. */
+  /** Metered messages per month; null: no budget. */
   readonly budget: number | null;
   readonly memory: UplinkMemory;
   readonly outbox: Outbox;
@@ -36,9 +35,36 @@ export interface UplinkOptions {
   readonly log: Logger;
   readonly commands: readonly AnnouncedCommand[];
   readonly onCommand: (message: Message) => void;
-  /** A connection that was up is over, for whatever reason. */
+  /** Called after each connection, whatever ended it. */
   readonly onLinkLost: () => void;
   readonly onAck: (latencyMs: number, rows: number) => void;
-  /** Makes a connection; by default MQTT over TLS. */
+  /** Default: MQTT over TLS. */
   readonly connect?: Connect;
+}
+
+const schema = z.object({
+  /** Port of the last successful connection. */
+  port: z.int().min(1).max(65_535).nullable(),
+  spending: z.object({ month: z.string(), messages: z.int().min(0) }),
+});
+
+/** Stores the last good port and the month's messages in the state directory. Without a readable file, the uplink starts afresh. */
+export class UplinkMemory {
+  readonly #file: string;
+
+  constructor(stateDir: string) {
+    this.#file = join(stateDir, 'uplink.json');
+  }
+
+  load(): z.infer<typeof schema> {
+    try {
+      return schema.parse(JSON.parse(readFileSync(this.#file, 'utf8')));
+    } catch {
+      return { port: null, spending: { month: '', messages: 0 } };
+    }
+  }
+
+  save(memory: z.infer<typeof schema>): void {
+    replaceFile(this.#file, `${JSON.stringify(memory)}\n`);
+  }
 }

@@ -1,97 +1,89 @@
-// Publishes the robot's presence: online, its outboxes and commands, and its interval of telemetry. The presence is published again while a sent
-// row has no receipt, before the interval becomes longer, and when the battery becomes low or is no longer low; and at the end, offline. The last
-// will is a presence that the broker publishes.
+// Publishes the robot's presence: online, its outboxes, its commands and its telemetry interval. It publishes again if a receipt is overdue,
+// before the interval becomes longer, and when the low state of the battery changes. The last publication says offline; if the connection
+// is lost, the broker publishes the last will instead.
 
 import { every, type Ticker, wait } from '../base/index.ts';
-import type { Clock } from '../clock/index.ts';
-import type { Outbox } from '../outbox/index.ts';
-import type { Lifetime } from '../state/index.ts';
-import type { AnnouncedCommand, Mark, Power, Presence } from '../wire/index.ts';
+import type { Mark, Power, Presence } from '../wire/index.ts';
+import type { UplinkOptions } from './options.ts';
+import type { PumpOptions } from './pump.ts';
 import type { Link } from './session.ts';
 
-export interface PresenceOptions {
-  readonly thing: string;
+export interface PresenceOptions
+  extends Pick<UplinkOptions, 'thing' | 'version' | 'outbox' | 'clock' | 'lifetime' | 'commands'>,
+    Pick<PumpOptions, 'onAnswer'> {
   readonly topic: string;
-  readonly version: string;
-  readonly outbox: Outbox;
-  readonly clock: Clock;
-  readonly lifetime: Lifetime;
-  readonly commands: readonly AnnouncedCommand[];
-  /** How long live telemetry waits now, in milliseconds. */
+  /** The present interval of live telemetry, in milliseconds. */
   readonly telemetryEveryMs: () => number;
-  /** Without an error: acknowledged. */
-  readonly onAnswer: (topic: string, error: Error | undefined) => void;
 }
 
-/** After so long without a receipt for an acknowledged row the robot publishes its presence again (docs/reference/protocol.md, Presence). */
+/** A receipt for an acknowledged row is overdue after this time (docs/reference/protocol.md, Presence). */
 const REPEAT_AFTER_MS = 90_000;
-const REPEAT_AT_MOST_EVERY_MS = 300_000;
-const LOOK_EVERY_MS = 10_000;
+const MIN_REPEAT_INTERVAL_MS = 300_000;
+const CHECK_EVERY_MS = 10_000;
 
-/** How long a goodbye may take before the connection is cut. */
-const GOODBYE_MS = 1_500;
+/** The longest wait for the offline presence before the connection is cut. */
+const OFFLINE_WITHIN_MS = 1_500;
 
 export class PresencePublisher {
   readonly #options: PresenceOptions;
   #repeatedMs = Number.NEGATIVE_INFINITY;
-  #saidEveryMs = 0;
-  #saidLow: boolean | undefined;
-  #power: Power | undefined;
+  #publishedEveryMs = 0;
+  #publishedLow: boolean | undefined;
+  #power: Pick<Presence, 'power'> = {};
 
   constructor(options: PresenceOptions) {
     this.#options = options;
   }
 
-  /** The last will of a session: its time and its power are those of the connect. The cloud ignores the time. */
+  /** The last will of a session. The broker receives it at the connect, so the cloud ignores its time. */
   will(session: string): Presence {
     const { thing, clock } = this.#options;
-    return { thing, session, online: false, at: clock.wall(), mark: this.#mark(), ...this.#powerField() };
+    return { thing, session, online: false, at: clock.wall(), mark: this.#mark(), ...this.#power };
   }
 
-  /** @param power undefined: unknown, the last known value stays. */
+  /** @param power undefined: unknown, so the last known value remains. */
   setPower(power: Power | undefined): void {
-    this.#power = power ?? this.#power;
+    if (power) this.#power = { power };
   }
 
-  /** @param said called once the broker acknowledged or refused the presence. */
-  say(link: Link, session: string, said: (error: Error | undefined) => void = () => {}): void {
+  /** @param done called when the broker acknowledged or refused the presence. */
+  publish(link: Link, session: string, done: (error: Error | undefined) => void = () => {}): void {
     const { topic, onAnswer } = this.#options;
     link.publish(topic, JSON.stringify(this.#presence(session)), (error) => {
       onAnswer(topic, error);
-      said(error);
+      done(error);
     });
   }
 
-  /** Publishes the presence again if the battery became low or is no longer low. */
+  /** Publishes the presence if the battery became low or is no longer low. */
   publishPower(link: Link, session: string): void {
-    if (this.#power?.low !== this.#saidLow) this.say(link, session);
+    if (this.#power.power?.low !== this.#publishedLow) this.publish(link, session);
   }
 
-  /** Publishes the presence again when it is due, until the ticker is stopped. @param lookEveryMs interval of the check. */
-  repeat(link: Link, session: string, lookEveryMs = LOOK_EVERY_MS): Ticker {
+  /** Publishes the presence each time it is due, until the ticker is stopped. */
+  repeat(link: Link, session: string, checkEveryMs = CHECK_EVERY_MS): Ticker {
     const { outbox, clock, telemetryEveryMs } = this.#options;
-    return every(lookEveryMs, () => {
-      const waitedMs = outbox.oldestUncoveredMs() ?? 0;
+    return every(checkEveryMs, () => {
       const now = clock.mono();
-      const isUncovered = waitedMs > REPEAT_AFTER_MS && now - this.#repeatedMs >= REPEAT_AT_MOST_EVERY_MS;
-      // A shorter interval can wait for the next presence: the cloud does not miss a robot that publishes more often.
-      if (!isUncovered && telemetryEveryMs() <= this.#saidEveryMs) return;
-      if (isUncovered) this.#repeatedMs = now;
-      this.say(link, session);
+      const isOverdue = (outbox.oldestUncoveredMs() ?? 0) > REPEAT_AFTER_MS && now - this.#repeatedMs >= MIN_REPEAT_INTERVAL_MS;
+      // A shorter interval can wait, because the cloud reports a robot only if it publishes too rarely.
+      if (!isOverdue && telemetryEveryMs() <= this.#publishedEveryMs) return;
+      if (isOverdue) this.#repeatedMs = now;
+      this.publish(link, session);
     });
   }
 
-  /** Publishes the offline presence and closes, within GOODBYE_MS. */
-  async goodbye(link: Link, session: string): Promise<void> {
-    const goodbye = { ...this.#presence(session), online: false, reason: 'stopped' };
-    const said = new Promise<void>((resolve) => link.publish(this.#options.topic, JSON.stringify(goodbye), () => resolve()));
-    await Promise.race([said.then(() => link.close()), link.ended, wait(GOODBYE_MS, new AbortController().signal)]);
+  /** Publishes the offline presence and closes the connection. */
+  async publishOffline(link: Link, session: string): Promise<void> {
+    const offline = { ...this.#presence(session), online: false, reason: 'stopped' };
+    const published = new Promise<void>((resolve) => link.publish(this.#options.topic, JSON.stringify(offline), () => resolve()));
+    await Promise.race([published.then(() => link.close()), link.ended, wait(OFFLINE_WITHIN_MS, new AbortController().signal)]);
   }
 
   #presence(session: string): Presence {
     const { thing, clock, version, lifetime, outbox, commands, telemetryEveryMs } = this.#options;
-    this.#saidEveryMs = telemetryEveryMs();
-    this.#saidLow = this.#power?.low;
+    this.#publishedEveryMs = telemetryEveryMs();
+    this.#publishedLow = this.#power.power?.low;
     return {
       thing,
       session,
@@ -102,13 +94,9 @@ export class PresencePublisher {
       boot: lifetime.boot,
       outboxes: outbox.answeredFor(),
       commands: [...commands],
-      telemetry_every_ms: this.#saidEveryMs,
-      ...this.#powerField(),
+      telemetry_every_ms: this.#publishedEveryMs,
+      ...this.#power,
     };
-  }
-
-  #powerField(): { readonly power?: Power } {
-    return this.#power ? { power: this.#power } : {};
   }
 
   #mark(): Mark {

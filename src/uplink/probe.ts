@@ -1,19 +1,13 @@
-// May this robot connect, and publish and subscribe on each of its topics? For the doctor, and only while no agent has the client id.
-// The published messages are empty: the cloud drops them, so no row, receipt or presence results.
-import type { Credentials } from '../identity/index.ts';
+// Checks whether the robot may connect, and publish and subscribe on each of its topics. The doctor uses it only if no agent runs, because
+// an agent has the same client id. The published messages are empty; the cloud ignores them.
 import { DOWNWARD, topicsOf, UPWARD } from '../wire/index.ts';
-import { dial } from './dial.ts';
-import type { Session } from './session.ts';
+import { type BrokerAccess, dial } from './brokerRoute.ts';
+import { publishAcknowledged, type Session, within } from './session.ts';
 
-export interface ProbeOptions {
-  readonly host: string;
-  /** Undefined: 8883, then 443 with ALPN. */
-  readonly port: number | undefined;
-  readonly credentials: Credentials;
+/** `timeoutMs` limits each connect and each answer. */
+export interface ProbeOptions extends BrokerAccess {
   readonly thing: string;
   readonly topicPrefix: string;
-  /** For a connection, and again for each answer. */
-  readonly timeoutMs: number;
 }
 
 export interface Probed {
@@ -24,58 +18,50 @@ export interface Probed {
   readonly refusedPublications: readonly string[];
 }
 
-/** @throws ConnectError if no connection is made. */
+/** @throws ConnectError if a connection fails. */
 export async function probe(options: ProbeOptions, signal: AbortSignal): Promise<Probed> {
+  const { timeoutMs } = options;
   const topics = topicsOf(options.topicPrefix);
-  const refusedSubscriptions: string[] = [];
-  const refusedPublications: string[] = [];
   const connect = () => dial({ ...options, clientId: options.thing, onMessage: () => {} }, signal);
   const startedMs = performance.now();
-  // IoT Core ends the connection of a client that asks for what it may not: then the next topic gets a new one.
   let session: Session | undefined = await connect();
   const connectMs = Math.round(performance.now() - startedMs);
   const { port, version } = session;
+  // IoT Core ends the connection after a forbidden request, so the next topic may need a new connection.
+  const refusedOf = async (candidates: readonly string[], request: (session: Session, topic: string) => Promise<void>) => {
+    const refused: string[] = [];
+    for (const topic of candidates) {
+      session ??= await connect();
+      if (await isRefused(request(session, topic))) refused.push(topic);
+      if (await hasEnded(session)) session = undefined;
+    }
+    return refused;
+  };
   try {
-    for (const name of DOWNWARD) {
-      session ??= await connect();
-      if (await isRefused(session.subscribe([topics[name]]))) refusedSubscriptions.push(topics[name]);
-      session = await stillThere(session);
-    }
-    for (const name of UPWARD) {
-      session ??= await connect();
-      if (await isRefused(published(session, topics[name], options.timeoutMs))) refusedPublications.push(topics[name]);
-      session = await stillThere(session);
-    }
+    const refusedSubscriptions = await refusedOf(
+      DOWNWARD.map((name) => topics[name]),
+      (asked, topic) => asked.subscribe([topic]),
+    );
+    const refusedPublications = await refusedOf(
+      UPWARD.map((name) => topics[name]),
+      (asked, topic) => within(publishAcknowledged(asked, topic, ''), timeoutMs, `no acknowledgement within ${timeoutMs} ms`),
+    );
+    return { port, version, connectMs, refusedSubscriptions, refusedPublications };
   } finally {
     await session?.close();
   }
-  return { port, version, connectMs, refusedSubscriptions, refusedPublications };
 }
 
-/** An answer that says no, or a connection that ends in its place. */
-async function isRefused(asked: Promise<void>): Promise<boolean> {
+/** A refusal is an error, or the end of the connection. */
+async function isRefused(answer: Promise<void>): Promise<boolean> {
   try {
-    await asked;
+    await answer;
     return false;
   } catch {
     return true;
   }
 }
 
-function published(session: Session, topic: string, timeoutMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no acknowledgement within ${timeoutMs} ms`)), timeoutMs);
-    const end = (error: Error | undefined) => {
-      clearTimeout(timer);
-      if (error) reject(error);
-      else resolve();
-    };
-    void session.ended.then(() => end(new Error('the broker closed the connection')));
-    session.publish(topic, '', end);
-  });
-}
-
-async function stillThere(session: Session): Promise<Session | undefined> {
-  const over = await Promise.race([session.ended.then(() => true), new Promise<false>((resolve) => setImmediate(() => resolve(false)))]);
-  return over ? undefined : session;
+async function hasEnded(session: Session): Promise<boolean> {
+  return Promise.race([session.ended.then(() => true), new Promise<false>((resolve) => setImmediate(() => resolve(false)))]);
 }

@@ -1,31 +1,24 @@
-// Drains the outbox over one connection: alerts first and in a slot of their own, then results and events, live readings once
-// in an interval, the backlog with what is left. A pump lives as long as its connection.
-import type { Clock } from '../clock/index.ts';
-import type { Claim, Outbox } from '../outbox/index.ts';
+// Publishes rows over one connection: alerts first, then results and events, then live readings once per interval, then the backlog. Each
+// connection has its own pump.
+import type { Claim } from '../outbox/index.ts';
 import { MAX_MESSAGE_BYTES, type Topics } from '../wire/index.ts';
+import type { Quota } from './limits.ts';
 import { backlogMessage, type EnvelopeFacts, liveMessage, singleMessage } from './messages.ts';
-import type { Quota } from './quota.ts';
+import type { UplinkOptions } from './options.ts';
 import type { Link } from './session.ts';
 
-export interface PumpOptions {
+export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'ackTimeoutMs' | 'window' | 'onAck'> {
   readonly session: Link;
-  readonly outbox: Outbox;
   readonly topics: Topics;
-  readonly thing: string;
-  readonly clock: Clock;
   readonly boot: number;
   /** Interval of live telemetry in milliseconds; read before each wait. */
   readonly intervalMs: () => number;
   readonly quota: Quota;
-  /** Every message that left, by its size. */
+  /** Called for each published message. */
   readonly onSent: (bytes: number) => void;
-  readonly ackTimeoutMs: number;
-  /** Messages on their way without an acknowledgement. */
-  readonly window: number;
-  readonly onAck: (latencyMs: number, rows: number) => void;
-  /** The broker refused a message for good; its rows were declared as poison. */
+  /** Called if the broker finally refused a message. The outbox declares its rows as poison. */
   readonly onPoison: (claim: Claim, error: Error) => void;
-  /** Without an error: acknowledged. */
+  /** Called for each answer of the broker. Without an error, it acknowledged the message. */
   readonly onAnswer: (topic: string, error: Error | undefined) => void;
 }
 
@@ -34,33 +27,34 @@ interface Sent {
   readonly sentMs: number;
 }
 
-/** Bytes for rows: the rest of a message is for the envelope and the flat state. */
+/** Bytes for the rows of a message. The rest is for the envelope and the state. */
 const ROWS_BYTES = MAX_MESSAGE_BYTES - 8 * 1024;
 
-/** Rows of one message at most: what keeps the building of a message, in which nothing else happens, at about 2 ms. */
+/** Rows of one message. Building it blocks the event loop for about 2 ms. */
 const MAX_ROWS = 1_000;
 
-/** An alert may leave although the window is full of backlog. */
+/** Extra slots for alerts, so that a window full of backlog never delays them. */
 const ALERT_SLOTS = 4;
 
-/** A message the broker says no to is tried so often, this far apart, before it is put aside. */
-const REFUSED_TRIES = 3;
-const REFUSED_RETRY_MS = 1_000;
+/** After this many refusals, the pump drops a message as poison. */
+const MAX_REFUSALS = 3;
+const RETRY_REFUSED_MS = 1_000;
 
 export class Pump {
   readonly #options: PumpOptions;
+  /** Rows accepted before the connection are backlog. */
   readonly #cutoff: number;
   readonly #inFlight = new Set<Sent>();
   readonly #refused = new Map<string, number>();
-  #liveDue = true;
-  #paused = false;
-  #soon = false;
+  #isLiveDue = true;
+  #isPaused = false;
+  #isWakePending = false;
   #turn: NodeJS.Immediate | undefined;
-  #mute: NodeJS.Timeout | undefined;
-  #live: NodeJS.Timeout | undefined;
-  #throttled: NodeJS.Timeout | undefined;
-  #stopped = false;
-  #idle: (() => void) | undefined;
+  #ackTimer: NodeJS.Timeout | undefined;
+  #liveTimer: NodeJS.Timeout | undefined;
+  #quotaTimer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  #onIdle: (() => void) | undefined;
 
   constructor(options: PumpOptions) {
     this.#options = options;
@@ -68,81 +62,81 @@ export class Pump {
   }
 
   start(): void {
-    this.#liveIn(this.#options.intervalMs());
+    this.#startLiveTimer();
     this.wake();
   }
 
-  /** Something was committed: it goes out before this turn of the event loop ends. Cheap, and may be called at any time. */
+  /** Starts a drain before this turn of the event loop ends. Cheap, and may be called at any time. */
   wake(): void {
-    if (this.#soon || this.#stopped) return;
-    this.#soon = true;
+    if (this.#isWakePending || this.#isStopped) return;
+    this.#isWakePending = true;
     queueMicrotask(() => {
-      this.#soon = false;
+      this.#isWakePending = false;
       this.#drain();
     });
   }
 
-  /** Sends what is pending now, live readings too, and resolves when all of it is acknowledged or the deadline has passed. */
+  /** Publishes all pending rows. Resolves when they are acknowledged, or at the deadline. */
   async finish(deadlineMs: number): Promise<void> {
-    if (this.#stopped) return;
-    this.#liveDue = true;
+    if (this.#isStopped) return;
+    this.#isLiveDue = true;
     this.wake();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, deadlineMs);
-      this.#idle = () => {
+      this.#onIdle = () => {
         clearTimeout(timer);
         resolve();
       };
     });
   }
 
-  /** Gives back what was not acknowledged: the next connection sends it again. */
+  /** Returns unacknowledged claims to the outbox. The next connection sends them again. */
   stop(): void {
-    this.#stopped = true;
+    this.#isStopped = true;
     clearImmediate(this.#turn);
-    clearTimeout(this.#live);
-    clearTimeout(this.#throttled);
-    clearTimeout(this.#mute);
+    clearTimeout(this.#liveTimer);
+    clearTimeout(this.#quotaTimer);
+    clearTimeout(this.#ackTimer);
     for (const { claim } of this.#inFlight) this.#options.outbox.failed(claim);
     this.#inFlight.clear();
-    this.#idle?.();
+    this.#onIdle?.();
   }
 
-  #liveIn(ms: number): void {
-    this.#live = setTimeout(() => {
-      this.#liveDue = true;
+  #startLiveTimer(): void {
+    this.#liveTimer = setTimeout(() => {
+      this.#isLiveDue = true;
       this.wake();
-      this.#liveIn(this.#options.intervalMs());
-    }, ms).unref();
+      this.#startLiveTimer();
+    }, this.#options.intervalMs()).unref();
   }
 
-  /** One message a turn of the event loop, as its bytes leave when the turn ends. */
+  /** Publishes one message. Its bytes leave at the end of this turn of the event loop. */
   #drain(): void {
-    if (this.#stopped || this.#paused) return;
+    if (this.#isStopped || this.#isPaused) return;
     const waitMs = this.#options.quota.waitMs(this.#options.clock.mono());
     if (waitMs > 0) {
-      clearTimeout(this.#throttled);
-      this.#throttled = setTimeout(() => this.wake(), waitMs).unref();
+      clearTimeout(this.#quotaTimer);
+      this.#quotaTimer = setTimeout(() => this.wake(), waitMs).unref();
       return;
     }
     const next = this.#next();
     if (!next) {
-      if (this.#inFlight.size === 0) this.#idle?.();
+      if (this.#inFlight.size === 0) this.#onIdle?.();
       return;
     }
     this.#send(next.topic, next.claim, next.payload);
-    this.#goOn();
+    this.#drainNextTurn();
   }
 
-  /** In the next turn: what came in during this one, an alert above all, is taken and committed first. */
-  #goOn(): void {
+  /** Lets the event loop commit new rows first, above all alerts. */
+  #drainNextTurn(): void {
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined;
       this.#drain();
     });
   }
 
-  /** The next message by priority, built; undefined when the window is full or nothing is pending. */
+  /** @returns the most urgent message; undefined if the window is full or no rows are pending. */
   #next(): { topic: string; claim: Claim; payload: string | Buffer } | undefined {
     const { outbox, topics, window } = this.#options;
     const limits = { maxRows: MAX_ROWS, maxBytes: ROWS_BYTES };
@@ -155,10 +149,10 @@ export class Pump {
       const topic = kind === 'result' ? topics.results : topics.events;
       if (claim) return { topic, claim, payload: singleMessage(claim, this.#facts()) };
     }
-    if (this.#liveDue) {
+    if (this.#isLiveDue) {
       const claim = outbox.claim('telemetry', { ...limits, track: { kind: 'live', cutoff: this.#cutoff } });
       if (claim) return { topic: topics.telemetry, claim, payload: liveMessage('telemetry', claim, this.#facts(), outbox.latest()) };
-      this.#liveDue = false;
+      this.#isLiveDue = false;
     }
     const claim = outbox.claim('telemetry', { ...limits, track: { kind: 'backlog', cutoff: this.#cutoff } });
     return claim && { topic: topics.backlog, claim, payload: backlogMessage(claim, this.#facts()) };
@@ -170,7 +164,7 @@ export class Pump {
     this.#options.quota.spend(bytes);
     this.#options.onSent(bytes);
     this.#inFlight.add(sent);
-    this.#mute ??= setTimeout(() => this.#dropIfMute(), this.#options.ackTimeoutMs).unref();
+    this.#ackTimer ??= setTimeout(() => this.#dropIfUnacknowledged(), this.#options.ackTimeoutMs).unref();
     this.#options.session.publish(topic, payload, (error) => {
       if (!this.#inFlight.delete(sent)) return;
       this.#options.onAnswer(topic, error);
@@ -179,39 +173,39 @@ export class Pump {
         this.#options.outbox.published(claim);
         this.#options.onAck(this.#options.clock.mono() - sent.sentMs, claim.rows.length);
       }
-      this.#goOn();
+      this.#drainNextTurn();
     });
   }
 
-  /** A broker that says no to one message must not stop the others, nor get it for ever. */
+  /** Retries a refused message a few times. It must not block the others for ever. */
   #refuse(claim: Claim, error: Error): void {
     const key = `${claim.ordinal}/${claim.first}`;
     const tries = (this.#refused.get(key) ?? 0) + 1;
     this.#refused.set(key, tries);
-    if (tries >= REFUSED_TRIES) {
+    if (tries >= MAX_REFUSALS) {
       this.#refused.delete(key);
       this.#options.outbox.refused(claim);
       this.#options.onPoison(claim, error);
       return;
     }
     this.#options.outbox.failed(claim);
-    this.#paused = true;
+    this.#isPaused = true;
     setTimeout(() => {
-      this.#paused = false;
+      this.#isPaused = false;
       this.wake();
-    }, REFUSED_RETRY_MS).unref();
+    }, RETRY_REFUSED_MS).unref();
   }
 
-  /** Connected, and yet no acknowledgement: only a new connection helps. */
-  #dropIfMute(): void {
-    this.#mute = undefined;
+  /** Drops a connection without acknowledgements, because only a new one helps. */
+  #dropIfUnacknowledged(): void {
+    this.#ackTimer = undefined;
     const { clock, ackTimeoutMs, session } = this.#options;
-    // A set keeps its order: the first is the one that waits longest.
+    // A set keeps its order, so the first message has waited longest.
     const [oldest] = this.#inFlight;
     if (oldest === undefined) return;
     const leftMs = oldest.sentMs + ackTimeoutMs - clock.mono();
     if (leftMs <= 0) session.drop();
-    else this.#mute = setTimeout(() => this.#dropIfMute(), leftMs).unref();
+    else this.#ackTimer = setTimeout(() => this.#dropIfUnacknowledged(), leftMs).unref();
   }
 
   #facts(): EnvelopeFacts {

@@ -1,5 +1,5 @@
-// One connection to the broker, from its CONNECT to its end. MQTT.js's own queue and its reconnecting are off, and none of its
-// promises is relied on: the outbox is the queue, the uplink reconnects, and what is in doubt ends the connection.
+// Wraps one MQTT connection, from CONNECT to its end. The queue and the reconnects of MQTT.js are off: the outbox is the queue, and the
+// uplink reconnects. Its promises may never settle, so each wait also ends with the connection.
 import type { Socket } from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { codeOf, messageOf } from '../base/index.ts';
@@ -9,7 +9,7 @@ export interface Message {
   readonly topic: string;
   readonly payload: Buffer;
   readonly retained: boolean;
-  /** The publisher gave the message an expiry, so that the broker itself drops it when it is late (MQTT 5). */
+  /** The message has an expiry, so the broker discards it when it is late (MQTT 5). */
   readonly expires: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface SessionOptions {
 }
 
 export class ConnectError extends Error {
-  /** A system or TLS error code, or the CONNACK's number. */
+  /** A system or TLS error code, a CONNACK or DISCONNECT code, or `NOT_ALLOWED` if the broker refused a topic. */
   readonly reason: string | number | undefined;
 
   constructor(message: string, reason: string | number | undefined) {
@@ -40,19 +40,19 @@ export class ConnectError extends Error {
 /** The part of a session that the uplink and the pump use. */
 export type Link = Pick<Session, 'ended' | 'publish' | 'subscribe' | 'drop' | 'close'>;
 
-/** Makes a connection. @throws ConnectError */
+/** @throws ConnectError */
 export type Connect = (options: SessionOptions, signal: AbortSignal) => Promise<Link>;
 
-/** Unacknowledged messages the broker may send us at once (MQTT 5 receive maximum). */
+/** Unacknowledged messages that the broker may send at once (Receive Maximum of MQTT 5). */
 const RECEIVE_MAXIMUM = 20;
 
-/** Reason codes of a SUBACK from here on are refusals (MQTT 5, 3.9.3; 3.1.1 has only this one); 135 is not authorized. */
+/** SUBACK codes from 0x80 on are refusals (MQTT 5, 3.9.3; MQTT 3.1.1 has only 0x80). */
 const REFUSED_FROM = 0x80;
 const NOT_AUTHORIZED = 135;
 
 export class Session {
   readonly #client: MqttClient;
-  /** Resolves with the reason once the connection is over, however it ended. */
+  /** Resolves when the connection ended, with the reason if it is known. */
   readonly ended: Promise<Error | undefined>;
   #over = false;
   #cut = false;
@@ -93,7 +93,7 @@ export class Session {
     return new Promise((resolve, reject) => {
       const fail = (message: string, reason: string | number | undefined) => {
         cleanUp();
-        // A late error of a connection that was given up must not become an uncaught exception.
+        // Without a listener, a late error of this connection would become an uncaught exception.
         client.on('error', () => {});
         client.end(true);
         reject(new ConnectError(message, reason));
@@ -104,7 +104,7 @@ export class Session {
       const onAbort = () => fail('stopped', 'ABORTED');
       const onConnect = () => {
         cleanUp();
-        // With Nagle's algorithm an alert waits for the TCP acknowledgement of what went before it: 40 ms if the peer delays those.
+        // With Nagle's algorithm an alert waits for the TCP acknowledgement of earlier bytes: 40 ms if the peer delays it.
         (client.stream as Socket).setNoDelay(true);
         resolve(new Session(client));
       };
@@ -119,13 +119,13 @@ export class Session {
   }
 
   /**
-   * Calls back once: without an error when the broker acknowledged. Never after the session ended.
-   * @param expiresInS how long the broker may hold it; MQTT 3.1.1 has no such thing.
+   * @param done called once, with the error if the broker refused the message. It is not called after the session ended.
+   * @param expiresInS seconds until the broker discards the message; MQTT 3.1.1 has no expiry.
    */
   publish(topic: string, payload: string | Buffer, done: (error: Error | undefined) => void, expiresInS?: number): void {
     if (this.#over) return;
-    const isTold = expiresInS !== undefined && this.#client.options.protocolVersion === 5;
-    const properties = isTold ? { properties: { messageExpiryInterval: expiresInS } } : {};
+    const hasExpiry = expiresInS !== undefined && this.version === 5;
+    const properties = hasExpiry ? { properties: { messageExpiryInterval: expiresInS } } : {};
     this.#client.publish(topic, payload, { qos: 1, ...properties }, (error) => {
       if (!this.#over) done(error ?? undefined);
     });
@@ -138,7 +138,7 @@ export class Session {
     if (refused !== undefined) throw new ConnectError(`the broker refused the subscription of ${refused}`, NOT_AUTHORIZED);
   }
 
-  /** MQTT.js throws if one of several topics was refused, without saying which. */
+  /** @returns the first refused topic. MQTT.js throws for a refused topic without its name, so the SUBACK codes identify it. */
   async #refusedOf(topics: string[]): Promise<string | undefined> {
     try {
       const granted = await this.#client.subscribeAsync(topics, { qos: 1 });
@@ -150,17 +150,44 @@ export class Session {
     }
   }
 
-  /** Cuts the connection without a DISCONNECT: the last will goes out. */
+  /** Cuts the connection without a DISCONNECT. The broker publishes the last will. */
   drop(): void {
     this.#cut = true;
     this.#client.end(true);
     this.#client.stream.destroy();
   }
 
-  /** A clean DISCONNECT: the last will does not go out. Resolves when the connection is over. */
+  /** Sends a DISCONNECT, so the broker discards the last will. Resolves when the connection ended. */
   async close(): Promise<void> {
     this.#client.end(false);
     await this.ended;
+  }
+}
+
+/**
+ * Publishes a message and waits for its acknowledgement.
+ * @throws ConnectError NOT_ALLOWED if the broker refuses the message or closes the connection.
+ */
+export function publishAcknowledged(session: Session, topic: string, payload: string | Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    void session.ended.then(() => reject(new ConnectError(`the broker closed the connection when ${topic} was published`, 'NOT_ALLOWED')));
+    session.publish(topic, payload, (error) => {
+      if (error) reject(new ConnectError(`the broker refused ${topic}: ${error.message}`, 'NOT_ALLOWED'));
+      else resolve();
+    });
+  });
+}
+
+/** @throws ConnectError ETIMEDOUT with this text if the work takes longer than `ms`. */
+export async function within<T>(work: Promise<T>, ms: number, text: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new ConnectError(text, 'ETIMEDOUT')), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -185,7 +212,7 @@ function clientOptions(options: SessionOptions): IClientOptions {
     queueQoSZero: false,
     resubscribe: false,
     timerVariant: 'native',
-    // Else mqtt-packet keeps a buffer of each 16-bit number: 65,536 objects, 7 MB.
+    // The cache of mqtt-packet holds a buffer for each 16-bit number: 65,536 objects, 7 MB.
     writeCache: false,
     ...(options.will ? { will: { topic: options.will.topic, payload: Buffer.from(options.will.payload), qos: 1, retain: false } } : {}),
     ...(options.version === 5 ? { properties: { sessionExpiryInterval: 0, receiveMaximum: RECEIVE_MAXIMUM } } : {}),
@@ -197,7 +224,7 @@ function reasonOf(error: Error): string | number | undefined {
   return typeof code === 'number' ? code : codeOf(error);
 }
 
-/** OpenSSL's own text is a line of numbers with a line break; a person can look up the error's `reason`. */
+/** OpenSSL's own text has numbers and a line break. Its `reason` is readable. */
 function sentenceOf(error: Error): string {
   const { library, reason } = error as { library?: unknown; reason?: unknown };
   return typeof library === 'string' && typeof reason === 'string' ? `the TLS handshake failed: ${reason}` : messageOf(error);

@@ -1,79 +1,79 @@
-// Two clients with one id throw each other off for ever: the broker gives the session to the newest. Recognised, named, and damped
-// by a long wait. MQTT 5 may say so (reason 0x8E); Mosquitto 2.0 and a 3.1.1 broker just close, so it is recognised by its rhythm. Pure.
+// Detects another client with this robot's id. The broker closes the older of two sessions with one id, so both clients would disconnect
+// each other for ever; a long wait slows this down. MQTT 5 may report a takeover (reason 0x8E). Mosquitto 2.0 and MQTT 3.1.1 brokers only
+// close the connection, so short connections in a row also count as a takeover. Pure.
 import type { ProblemCode } from '../status/index.ts';
 
-/** Causes that lie with the broker or the network, and not with another client. */
+/** Causes in the broker or the network, not in another client. */
 const NOT_REACHED: readonly ProblemCode[] = ['broker_name_unknown', 'broker_refused_connection', 'broker_unreachable'];
 
-/** Session taken over (OASIS MQTT 5, 3.14.2.1). */
+/** Reason code of a session that was taken over (OASIS MQTT 5, 3.14.2.1). */
 export const SESSION_TAKEN_OVER = 0x8e;
 
-/** So many losses within the window are a loop and not an accident. */
+/** Reported takeovers within the window that prove a second client. */
 const LOSSES = 3;
 const WINDOW_MS = 10 * 60_000;
 
 /**
- * A connection that came about at once and was closed so soon, without a word, was ended by somebody. The other client backs off as
- * we do, so that the fifth of ours lasts about 16 s. After a keepalive the broker may have ended it for what a slow link held up.
+ * A connection that the broker closed this soon without a reason may be a takeover. The other client also uses backoff, so the fifth
+ * connection in a row lasts about 16 s. After more than a keepalive, the broker may have missed a ping on a slow link.
  */
 const SHORT_MS = 30_000;
 const SHORT_LOSSES = 5;
 
-/** While another client has this id, each connect ends its session, so both wait long. The wait is shorter if the takeover is only inferred. */
-const TOLD_WAIT_MS = 5 * 60_000;
-const GUESSED_WAIT_MS = 60_000;
+/** Each connect ends the session of the other client, so the robot waits long. The wait is shorter if the takeover is only inferred. */
+const REPORTED_WAIT_MS = 5 * 60_000;
+const INFERRED_WAIT_MS = 60_000;
 
-/** The other comes back after its own wait: a connection that lasted this long has no competitor. */
-export const CALM_MS = 2 * TOLD_WAIT_MS;
+/** The other client returns after its own wait. A connection that lasted this long has no competitor. */
+export const CALM_MS = 2 * REPORTED_WAIT_MS;
 
 export interface Takeover {
-  /** The broker said so; otherwise inferred from the rhythm. */
-  readonly told: boolean;
+  /** True if the broker reported it; false if it is inferred. */
+  readonly isReported: boolean;
   readonly waitMs: number;
 }
 
 export class TakeoverWatch {
   readonly #shortMs: number;
-  #losses: { readonly atMs: number; readonly told: boolean }[] = [];
-  #taken = false;
+  #losses: { readonly atMs: number; readonly isReported: boolean }[] = [];
+  #isTaken = false;
 
   constructor(keepaliveMs: number) {
     this.#shortMs = Math.min(SHORT_MS, keepaliveMs);
   }
 
-  /** Another client seems to use this id, connected or not. */
+  /** Whether another client seems to use this id, even while this robot is connected. */
   get isTaken(): boolean {
-    return this.#taken;
+    return this.#isTaken;
   }
 
   /**
-   * A connection is over.
-   * @param reason undefined: the broker closed it without a word.
-   * @returns the reaction if another client seems to use this id.
+   * Records the end of a connection.
+   * @param reason undefined: the broker closed the connection without a reason.
+   * @returns the takeover if another client seems to use this id.
    */
   ended(nowMs: number, lastedMs: number, reason: string | number | undefined): Takeover | undefined {
-    const told = reason === SESSION_TAKEN_OVER;
-    if (!told && (reason !== undefined || lastedMs > (this.#taken ? CALM_MS : this.#shortMs))) return undefined;
-    this.#losses = [...this.#losses.filter(({ atMs }) => nowMs - atMs < WINDOW_MS), { atMs: nowMs, told }];
-    const tolds = this.#losses.filter((loss) => loss.told).length;
-    this.#taken ||= tolds >= LOSSES || this.#losses.length >= SHORT_LOSSES;
-    if (!this.#taken) return undefined;
-    return { told: tolds > 0, waitMs: tolds > 0 ? TOLD_WAIT_MS : GUESSED_WAIT_MS };
+    const isReported = reason === SESSION_TAKEN_OVER;
+    if (!isReported && (reason !== undefined || lastedMs > (this.#isTaken ? CALM_MS : this.#shortMs))) return undefined;
+    this.#losses = [...this.#losses.filter(({ atMs }) => nowMs - atMs < WINDOW_MS), { atMs: nowMs, isReported }];
+    const reported = this.#losses.filter((loss) => loss.isReported).length;
+    this.#isTaken ||= reported >= LOSSES || this.#losses.length >= SHORT_LOSSES;
+    if (!this.#isTaken) return undefined;
+    return { isReported: reported > 0, waitMs: reported > 0 ? REPORTED_WAIT_MS : INFERRED_WAIT_MS };
   }
 
   /**
-   * The connection failed. If another client is known to use this id and the broker closed this connection early, that client took it over; the
-   * broker is not the cause.
-   * @returns the reaction in this case.
+   * Records a failed connect. If another client is known and the broker hung up, that client is the cause.
+   * @returns the takeover in this case.
    */
   refused(nowMs: number, cause: ProblemCode): Takeover | undefined {
-    if (NOT_REACHED.includes(cause)) this.over();
-    return this.#taken && cause === 'broker_hung_up' ? this.ended(nowMs, 0, undefined) : undefined;
+    if (NOT_REACHED.includes(cause)) this.reset();
+    return this.#isTaken && cause === 'broker_hung_up' ? this.ended(nowMs, 0, undefined) : undefined;
   }
 
-  /** A connection has lasted, or the broker itself could not be reached: that is another trouble. */
-  over(): void {
+  /** The caller must call this after a connection that lasted {@link CALM_MS}. */
+  reset(): void {
     this.#losses = [];
-    this.#taken = false;
+    this.#isTaken = false;
   }
 }

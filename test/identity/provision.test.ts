@@ -118,7 +118,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     bench.core.behave({ create: () => 'silence' });
     await failsWith('PROVISIONING_FAILED', /no answer on \$aws\/certificates\/create-from-csr\/json within 0\.5 s/);
     bench.core.behave({ create: () => 'cut' });
-    await failsWith('PROVISIONING_FAILED', /closed the connection when \$aws.* was asked; .*policy/);
+    await failsWith('PROVISIONING_FAILED', /closed the connection after the request on \$aws.*; .*policy/);
     bench.core.behave({ forbidden: ['$aws/provisioning-templates'] });
     await failsWith(
       'PROVISIONING_FAILED',

@@ -1,4 +1,4 @@
-// The robot's power in its presence and in its last will, on a real Mosquitto.
+// Checks the robot's power in its presence and in its last will with a real Mosquitto.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -24,7 +24,7 @@ describe('the power of the robot on a real broker', { skip, timeout: 60_000 }, (
   let broker: Mosquitto;
   let robot: UplinkBench;
   let witness: MqttClient;
-  const heard: Presence[] = [];
+  const received: Presence[] = [];
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-will-'));
@@ -37,7 +37,7 @@ describe('the power of the robot on a real broker', { skip, timeout: 60_000 }, (
       port: broker.port,
       ...(ca && cert && key ? { ca, cert, key } : {}),
     });
-    witness.on('message', (_topic, payload) => heard.push(presence.parse(JSON.parse(payload.toString()))));
+    witness.on('message', (_topic, payload) => received.push(presence.parse(JSON.parse(payload.toString()))));
     await witness.subscribeAsync('elderly_bot/presence', { qos: 1 });
     robot = startUplink(files, broker.port);
   });
@@ -49,10 +49,10 @@ describe('the power of the robot on a real broker', { skip, timeout: 60_000 }, (
     rmSync(folder, { recursive: true });
   });
 
-  const last = () => heard.at(-1);
+  const last = () => received.at(-1);
 
-  it('is published when the battery becomes low or is no longer low, in the same session, and not for another percent', async () => {
-    await until(() => heard.length === 1, 'it is connected');
+  it('is published in the same session when the battery becomes low or is no longer low, but not for another percentage', async () => {
+    await until(() => received.length === 1, 'the robot is connected');
     assert.equal(last()?.power, undefined);
     robot.uplink.reportPower(FULL);
     robot.uplink.reportPower({ ...FULL, battery: 70 });
@@ -62,23 +62,23 @@ describe('the power of the robot on a real broker', { skip, timeout: 60_000 }, (
     robot.uplink.reportPower(FULL);
     await until(() => last()?.power?.low === false, 'the battery is no longer low');
     assert.deepEqual(
-      heard.map(({ power }) => power),
+      received.map(({ power }) => power),
       [undefined, FULL, LOW, FULL],
     );
-    assert.deepEqual(new Set(heard.map(({ session }) => session)).size, 1);
+    assert.deepEqual(new Set(received.map(({ session }) => session)).size, 1);
     assert.equal(robot.uplink.status().connects, 1);
     assert.deepEqual(robot.raised, []);
   });
 
-  it('is in the last will as it was at the connect, and the cloud keeps the later one', async () => {
+  it('is in the last will as it was at the connect, and the cloud keeps a later value', async () => {
     robot.uplink.reportPower(LOW);
     await until(() => last()?.power?.low === true, 'the battery is low');
     const { session } = last() ?? {};
     // The stop of the test bench cuts the connection without a DISCONNECT.
     await robot.stop();
-    await until(() => last()?.online === false, 'the will');
+    await until(() => last()?.online === false, 'the last will arrives');
     assert.deepEqual([last()?.session, last()?.power], [session, undefined]);
-    const held = heard.reduce<HeldPresence | null>((before, message) => takePresence(before, message) ?? before, null);
+    const held = received.reduce<HeldPresence | null>((before, message) => takePresence(before, message) ?? before, null);
     assert.deepEqual([held?.online, held?.power], [false, LOW]);
     robot = startUplink(files, broker.port);
   });

@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { nextRoute, routesOf } from '../../src/uplink/brokerRoute.ts';
-import { addSpending, metered, monthPassed, stretch } from '../../src/uplink/budget.ts';
-import { Quota } from '../../src/uplink/quota.ts';
+import { addSpending, metered, monthPassed, Quota, stretch } from '../../src/uplink/limits.ts';
 import { SESSION_TAKEN_OVER, TakeoverWatch } from '../../src/uplink/takeover.ts';
 
 describe('the quota', () => {
-  it('never lets more through in a second than a bucket and its refill', () => {
+  it('never allows more in a second than a full bucket and its refill', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 1, max: 60_000 })), { maxLength: 400 }),
@@ -24,7 +23,7 @@ describe('the quota', () => {
           for (const { atMs } of sent) {
             const second = sent.filter((other) => other.atMs >= atMs && other.atMs < atMs + 1_000);
             assert.ok(second.length <= 100, `${second.length} messages in a second`);
-            // A message may go into debt by its own size.
+            // The last message may overdraw the bucket by its own size.
             assert.ok(second.reduce((sum, { bytes }) => sum + bytes, 0) <= 200_000 + 60_000);
           }
         },
@@ -32,14 +31,14 @@ describe('the quota', () => {
     );
   });
 
-  it('says how long to wait, and then lets the message go', () => {
+  it('returns the time to wait, and then allows the message', () => {
     const quota = new Quota({ messagesPerSecond: 10, bytesPerSecond: null }, 0);
     for (let i = 0; i < 10; i++) quota.spend(1);
     assert.equal(quota.waitMs(0), 100);
     assert.equal(quota.waitMs(100), 0);
   });
 
-  it('is none where none is set', () => {
+  it('never delays a message without limits', () => {
     const quota = new Quota({ messagesPerSecond: null, bytesPerSecond: null }, 0);
     for (let i = 0; i < 1_000; i++) quota.spend(100_000);
     assert.equal(quota.waitMs(0), 0);
@@ -47,18 +46,18 @@ describe('the quota', () => {
 });
 
 describe('the budget', () => {
-  it('counts 5 KiB steps in and out, and the acknowledgement', () => {
+  it('counts the 5 KiB steps of the publish and the delivery, and one acknowledgement', () => {
     assert.deepEqual([metered(1), metered(5_120), metered(5_121), metered(102_400)], [3, 3, 5, 41]);
   });
 
-  it('leaves the interval alone within the month’s share and doubles it while that is overspent', () => {
+  it('keeps the interval within the month’s share, and doubles it while spending is above that', () => {
     assert.equal(stretch(100_000, 250_000, 0.5), 1);
     assert.equal(stretch(140_000, 250_000, 0.5), 2);
     assert.equal(stretch(1_000_000, 250_000, 0.5), 8);
     assert.equal(stretch(1e12, 250_000, 0), 64);
   });
 
-  it('starts anew with each month', () => {
+  it('starts again at zero each month', () => {
     const november = Date.UTC(2026, 10, 30, 23, 59);
     const spending = addSpending({ month: '2026-11', messages: 10 }, 3, november);
     assert.deepEqual(spending, { month: '2026-11', messages: 13 });
@@ -67,8 +66,8 @@ describe('the budget', () => {
   });
 });
 
-describe('the way to the broker', () => {
-  it('is 8883, then 443 with ALPN, where nothing got through', () => {
+describe('the route to the broker', () => {
+  it('is port 8883, then port 443 with ALPN if the broker did not answer', () => {
     const routes = routesOf(undefined);
     assert.deepEqual(routes, [
       { port: 8883, alpn: undefined },
@@ -79,46 +78,46 @@ describe('the way to the broker', () => {
     assert.equal(nextRoute(routes, 0, 'certificate_refused'), 0);
   });
 
-  it('is the configured port alone where one is configured', () => {
+  it('is only the configured port, if the configuration has a port', () => {
     assert.equal(nextRoute(routesOf(18_883), 0, 'broker_unreachable'), 0);
   });
 });
 
 describe('the takeover watch', () => {
-  const told = { told: true, waitMs: 300_000 };
-  const guessed = { told: false, waitMs: 60_000 };
+  const reported = { isReported: true, waitMs: 300_000 };
+  const inferred = { isReported: false, waitMs: 60_000 };
 
-  it('sees a loop in three losses of which the broker says why', () => {
+  it('detects another client after three reported takeovers', () => {
     const watch = new TakeoverWatch(30_000);
     assert.deepEqual(
       [0, 1, 2].map((i) => watch.ended(i * 60_000, 30_000, SESSION_TAKEN_OVER)),
-      [undefined, undefined, told],
+      [undefined, undefined, reported],
     );
   });
 
-  it('sees one in the rhythm where the broker says nothing, though each backs off and lasts longer', () => {
+  it('infers another client from short connections, although each one lasts longer because of the backoff', () => {
     const watch = new TakeoverWatch(30_000);
     assert.deepEqual(
       [1, 3, 5, 9, 16].map((s) => watch.ended(s * 10_000, s * 1_000, undefined)),
-      [undefined, undefined, undefined, undefined, guessed],
+      [undefined, undefined, undefined, undefined, inferred],
     );
   });
 
-  it('goes on seeing it at the pace of the long wait, until a connection has lasted', () => {
+  it('still detects it after the long waits, until a connection has lasted', () => {
     const watch = new TakeoverWatch(30_000);
     for (let i = 0; i < 5; i++) watch.ended(i * 10_000, 1_000, undefined);
-    assert.deepEqual(watch.ended(360_000, 300_000, undefined), guessed);
-    watch.over();
+    assert.deepEqual(watch.ended(360_000, 300_000, undefined), inferred);
+    watch.reset();
     assert.equal(watch.isTaken, false);
     assert.equal(watch.ended(360_000, 1_000, undefined), undefined);
   });
 
-  it('takes a bad link for what it is', () => {
+  it('does not mistake a bad link for another client', () => {
     const watch = new TakeoverWatch(30_000);
     for (let i = 0; i < 50; i++) assert.equal(watch.ended(i * 10_000, 1_000, 'ECONNRESET'), undefined);
     for (let i = 0; i < 50; i++) assert.equal(watch.ended(i * 60_000, 50_000, undefined), undefined);
-    const impatient = new TakeoverWatch(5_000);
-    const ended = Array.from({ length: 50 }, (_, i) => impatient.ended(i * 10_000, 7_500, undefined));
-    assert.deepEqual(new Set(ended), new Set([undefined]), 'a slow link held the keepalive up, and the broker hung up');
+    const shortKeepalive = new TakeoverWatch(5_000);
+    const ended = Array.from({ length: 50 }, (_, i) => shortKeepalive.ended(i * 10_000, 7_500, undefined));
+    assert.deepEqual(new Set(ended), new Set([undefined]), 'the broker missed a ping on a slow link');
   });
 });

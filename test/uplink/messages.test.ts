@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { backoffMs } from '../../src/base/index.ts';
 import type { Claim, StoredRow } from '../../src/outbox/index.ts';
 import { connectCause } from '../../src/uplink/causes.ts';
-import { backlogMessage, liveMessage, singleMessage } from '../../src/uplink/index.ts';
+import { backlogMessage, liveMessage, singleMessage } from '../../src/uplink/messages.ts';
 import { flatState, result, telemetry } from '../../src/wire/index.ts';
 import { AsyncApi } from '../support/asyncapi.ts';
 
@@ -22,7 +22,7 @@ const readings: StoredRow[] = [
 ];
 
 describe('a message', () => {
-  it('with readings carries the current state beside them', () => {
+  it('with readings also contains the current state', () => {
     const text = liveMessage('alert', claim(readings), facts, {
       stateSeq: 6,
       values: new Map([
@@ -37,7 +37,7 @@ describe('a message', () => {
     assert.deepEqual(message.readings[0], [4, 1_795_000_000_000, 'fall', true, { alert: 'raised', incident: 'i1' }]);
   });
 
-  it('of the backlog carries no state, and inflates to the same readings', () => {
+  it('for the backlog contains no state, and inflates to the same readings', () => {
     const rows = Array.from(
       { length: 500 },
       (_, i): StoredRow => ({ seq: i + 1, at: 1_795_000_000_000 + i, channel: 'battery', body: String(90 - i / 100) }),
@@ -51,7 +51,7 @@ describe('a message', () => {
     assert.ok(payload.length < 6_000);
   });
 
-  it('with a result is one row', () => {
+  it('with a result contains one row', () => {
     const row = { seq: 9, at: 1_795_000_000_000, channel: '', body: '"kind":"result","id":"a1","command":"buzzer","status":"done"' };
     const message = result.parse(JSON.parse(singleMessage(claim([row], 'result'), facts)));
     assert.deepEqual([message.seq, message.id, message.status], [9, 'a1', 'done']);
@@ -59,7 +59,7 @@ describe('a message', () => {
 });
 
 describe('the wait before the next connect', () => {
-  it('stays between its limits and may be as long as doubling allows', () => {
+  it('stays between its limits, and at most doubles with each failure', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1_000 }), fc.double({ min: 0, max: 0.999_999, noNaN: true }), (attempt, random) => {
         const ms = backoffMs(attempt, { minMs: 1_000, maxMs: 300_000 }, random);
@@ -69,7 +69,7 @@ describe('the wait before the next connect', () => {
   });
 });
 
-describe('why there is no link', () => {
+describe('the cause of a failed connection', () => {
   const own = { notBeforeMs: Date.UTC(2026, 0, 1), notAfterMs: Date.UTC(2028, 0, 1) };
   const now = { trusted: true, wallMs: Date.UTC(2027, 0, 1) };
   const CAUSES = [
@@ -91,7 +91,7 @@ describe('why there is no link', () => {
     ['SOMETHING_NEW', now, 'broker_unreachable'],
   ] as const;
   for (const [code, clock, cause] of CAUSES) {
-    it(`${code} ${clock.trusted ? '' : 'with a clock that is not trusted '}is ${cause}`, () =>
+    it(`for ${code} ${clock.trusted ? '' : 'with an untrusted clock '}is ${cause}`, () =>
       assert.equal(connectCause(code, clock, own), cause));
   }
 });

@@ -4,21 +4,21 @@ import { PresencePublisher } from '../../src/uplink/presence.ts';
 import { type Presence, presence } from '../../src/wire/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 
-const LOOK_EVERY_MS = 5;
+const CHECK_EVERY_MS = 5;
 
-describe('what the robot says of its pace', { timeout: 20_000 }, () => {
+describe('the telemetry interval in the presence', { timeout: 20_000 }, () => {
   let bench: OutboxBench;
   before(() => {
     bench = outboxBench();
   });
   after(() => bench.remove());
 
-  it('is in every presence, and said again before it speaks more rarely, not each time that it speaks more often', async () => {
-    const said: Presence[] = [];
+  it('is published again before it becomes longer, but not when it becomes shorter', async () => {
+    const sent: Presence[] = [];
     let onPublished = () => {};
     const link = {
       publish: (_topic: string, payload: string | Buffer, answered: (error?: Error) => void) => {
-        said.push(presence.parse(JSON.parse(String(payload))));
+        sent.push(presence.parse(JSON.parse(String(payload))));
         answered();
         onPublished();
       },
@@ -27,11 +27,11 @@ describe('what the robot says of its pace', { timeout: 20_000 }, () => {
       close: () => Promise.resolve(),
       drop: () => {},
     };
-    const next = () => new Promise<void>((resolve) => (onPublished = resolve));
-    let looked = () => {};
-    const look = () => new Promise<void>((resolve) => (looked = resolve));
+    const nextPresence = () => new Promise<void>((resolve) => (onPublished = resolve));
+    let onCheck = () => {};
+    const nextCheck = () => new Promise<void>((resolve) => (onCheck = resolve));
     let everyMs = 60_000;
-    const greeting = new PresencePublisher({
+    const publisher = new PresencePublisher({
       thing: 'elderly-bot',
       topic: 'elderly_bot/presence',
       version: '0.0.0',
@@ -40,32 +40,32 @@ describe('what the robot says of its pace', { timeout: 20_000 }, () => {
       lifetime: bench.lifetime,
       commands: [],
       telemetryEveryMs: () => {
-        looked();
+        onCheck();
         return everyMs;
       },
       onAnswer: () => {},
     });
-    greeting.say(link, 's-1');
-    // The ticker keeps no process alive.
+    publisher.publish(link, 's-1');
+    // The ticker alone does not keep the process alive.
     const alive = setInterval(() => {}, 1_000);
-    const ticker = greeting.repeat(link, 's-1', LOOK_EVERY_MS);
+    const ticker = publisher.repeat(link, 's-1', CHECK_EVERY_MS);
     try {
       for (const longer of [120_000, 240_000]) {
-        const told = next();
+        const published = nextPresence();
         everyMs = longer;
-        await told;
+        await published;
         everyMs = 60_000;
-        await look();
-        await look();
+        await nextCheck();
+        await nextCheck();
       }
     } finally {
       ticker.stop();
       clearInterval(alive);
     }
     assert.deepEqual(
-      said.map(({ telemetry_every_ms }) => telemetry_every_ms),
+      sent.map(({ telemetry_every_ms }) => telemetry_every_ms),
       [60_000, 120_000, 240_000],
     );
-    assert.equal('telemetry_every_ms' in greeting.will('s-1'), false);
+    assert.equal('telemetry_every_ms' in publisher.will('s-1'), false);
   });
 });

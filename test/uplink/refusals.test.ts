@@ -1,4 +1,4 @@
-// What a person reads where the broker refuses: a sentence, on one line.
+// Checks that the problem of a refused certificate has a readable text on one line.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { until } from '../support/until.ts';
 import { startUplink } from '../support/uplink.ts';
 
 describe('a certificate of another CA', { skip: findMosquitto() ? false : 'Mosquitto is not installed', timeout: 60_000 }, () => {
-  it('is refused in words, without OpenSSL’s numbers', async () => {
+  it('is reported with a readable text, without OpenSSL’s numbers', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-refusals-'));
     const files = await benchCertificates(join(folder, 'ours'), 'elderly-bot');
     const { robot } = await benchCertificates(join(folder, 'theirs'), 'elderly-bot');

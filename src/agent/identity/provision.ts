@@ -15,7 +15,7 @@ import {
   slotPaths,
 } from '../../identity/index.ts';
 import type { ProblemCode } from '../../status/index.ts';
-import { type Answer, dialToAsk, type Proof, prove, whyNot } from '../../uplink/index.ts';
+import { type Answer, type CredentialTestResult, describeFailure, dialForRequests, testCredentials } from '../../uplink/index.ts';
 
 export interface ProvisionParts {
   readonly config: Config;
@@ -45,9 +45,12 @@ const PAUSE_AT_MOST_MS = 30_000;
 async function asking(parts: AloneParts, credentials: Credentials, clientId: string) {
   const { config, clock, timeoutMs } = parts;
   try {
-    return await dialToAsk({ ...endpointOf(config.mqtt.endpoint), credentials, clientId, timeoutMs }, AbortSignal.timeout(2 * timeoutMs));
+    return await dialForRequests(
+      { ...endpointOf(config.mqtt.endpoint), credentials, clientId, timeoutMs },
+      AbortSignal.timeout(2 * timeoutMs),
+    );
   } catch (error) {
-    const { text, remedy } = whyNot(error, clockView(clock), credentials);
+    const { text, remedy } = describeFailure(error, clockView(clock), credentials);
     throw new AgentError('PROVISIONING_FAILED', `no connection to ${config.mqtt.endpoint}: ${text}`, { remedy, cause: error });
   }
 }
@@ -92,7 +95,7 @@ export function refuseOwnPaths({ mqtt }: Config): void {
 }
 
 /** Whether the certificate is the cause, not the network or the clock. */
-export function isRefusal(proof: Proof): boolean {
+export function isRefusal(proof: CredentialTestResult): boolean {
   return !proof.works && REFUSED.has(proof.cause);
 }
 
@@ -100,7 +103,7 @@ export function isRefusal(proof: Proof): boolean {
 export function provisionOver(
   { config, slots, clock, say }: ProvisionParts,
   ask: (topic: string, body: object) => Promise<Answer>,
-  tryOut: (credentials: Credentials) => Promise<Proof>,
+  tryOut: (credentials: Credentials) => Promise<CredentialTestResult>,
 ): Promise<Provisioned> {
   const { template, parameters, key: kind } = config.provisioning;
   if (template === null) throw unset('template');
@@ -119,7 +122,7 @@ export function provisionOver(
         return await ask(topic, body);
       } catch (error) {
         if (error instanceof AgentError) throw error;
-        const { text, remedy } = whyNot(error, clockView(clock), { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY });
+        const { text, remedy } = describeFailure(error, clockView(clock), { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY });
         throw new AgentError('PROVISIONING_FAILED', text, { remedy, cause: error });
       }
     },
@@ -137,9 +140,9 @@ export function provisionOver(
 export function proveAlone(
   { config, clock, timeoutMs }: Pick<AloneParts, 'config' | 'clock' | 'timeoutMs'>,
   credentials: Credentials,
-): Promise<Proof> {
+): Promise<CredentialTestResult> {
   const { thing, topic_prefix: topicPrefix, mqtt } = config;
-  return prove({ ...endpointOf(mqtt.endpoint), credentials, thing, topicPrefix, timeoutMs, clock: clockView(clock) });
+  return testCredentials({ ...endpointOf(mqtt.endpoint), credentials, thing, topicPrefix, timeoutMs, clock: clockView(clock) });
 }
 
 function clockView(clock: Clock) {

@@ -22,7 +22,7 @@ import type { Logger } from '../../logs/index.ts';
 import type { Outbox } from '../../outbox/index.ts';
 import { lockStateDir } from '../../state/index.ts';
 import type { ProblemCode, Problems } from '../../status/index.ts';
-import type { Proof, Uplink } from '../../uplink/index.ts';
+import type { CredentialTestResult, Uplink } from '../../uplink/index.ts';
 import { isRefusal, provisionOver, refuseOwnPaths } from './provision.ts';
 
 const LOOK_EVERY_MS = 5_000;
@@ -158,7 +158,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
       });
   };
 
-  const applyProof = async (next: Credentials, proof: Proof): Promise<void> => {
+  const applyProof = async (next: Credentials, proof: CredentialTestResult): Promise<void> => {
     if (proof.works) {
       // The announcement was signed when the slot was put into use.
       if (config.mqtt.cert_file !== null) tell(await announcementOf(config.thing, live, next.cert));

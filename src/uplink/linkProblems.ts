@@ -1,9 +1,8 @@
-// Why there is no link, as the one problem of it that a person sees at a time.
+// Raises and clears the problems of the link. Only one of them is raised at a time.
 import type { Logger } from 'pino';
 import type { ProblemCode, Problems } from '../status/index.ts';
 import type { Takeover } from './takeover.ts';
 
-/** The problems of which one at a time is why there is no link. */
 const LINK_PROBLEMS: readonly ProblemCode[] = [
   'broker_name_unknown',
   'broker_refused_connection',
@@ -21,7 +20,7 @@ const LINK_PROBLEMS: readonly ProblemCode[] = [
   'mqtt_ended',
 ];
 
-export class LinkTrouble {
+export class LinkProblems {
   readonly #problems: Problems;
   readonly #log: Logger;
 
@@ -30,20 +29,18 @@ export class LinkTrouble {
     this.#log = log;
   }
 
-  /** There is a link. @param isTaken another client seems to have this robot's name, and will end this connection too. */
-  none(isTaken: boolean): void {
+  /** @param isTaken another client seems to use this robot's id and will end this connection too, so that problem stays. */
+  clear(isTaken: boolean): void {
     this.#problems.clearOthers(LINK_PROBLEMS, isTaken ? 'client_id_taken' : undefined);
   }
 
-  /** No connection came about. @param reason the code it is known by. */
-  refused(cause: ProblemCode, reason: string | number | undefined, text: string): void {
+  reportFailure(cause: ProblemCode, reason: string | number | undefined, text: string): void {
     this.#problems.clearOthers(LINK_PROBLEMS, cause);
     this.#problems.raise(cause, text);
     this.#log.debug({ event: 'connect_failed', cause, reason }, text);
   }
 
-  /** A connection that was up is over. */
-  ended(lastedMs: number, reason: Error | undefined): void {
+  reportEnd(lastedMs: number, reason: Error | undefined): void {
     this.#log.warn({ event: 'disconnected', lasted_ms: lastedMs, reason: reason?.message ?? 'closed' }, 'the connection ended');
     this.#problems.raise(
       'mqtt_ended',
@@ -51,12 +48,11 @@ export class LinkTrouble {
     );
   }
 
-  /** Another client has this robot's name. */
-  taken(thing: string, { told, waitMs }: Takeover, lastedMs: number): void {
-    const how = told
-      ? `the broker says that another client took over the connection of ${thing}, again and again`
-      : `the broker closes the connections of ${thing} again and again soon after they came about, without a word, as it does when another client connects with this name`;
-    this.#log.warn({ event: 'disconnected', lasted_ms: lastedMs, reported: told, next_ms: waitMs }, how);
-    this.#problems.raise('client_id_taken', `${how}; tried again each ${waitMs / 60_000} min, and for an alert at once`);
+  reportTakeover(thing: string, { isReported, waitMs }: Takeover, lastedMs: number): void {
+    const text = isReported
+      ? `the broker reports repeatedly that another client took over the connection of ${thing}`
+      : `the broker repeatedly closes new connections of ${thing} without a reason, as it does when another client connects with this name`;
+    this.#log.warn({ event: 'disconnected', lasted_ms: lastedMs, reported: isReported, next_ms: waitMs }, text);
+    this.#problems.raise('client_id_taken', `${text}; the agent reconnects every ${waitMs / 60_000} min, and at once for an alert`);
   }
 }

@@ -1,0 +1,110 @@
+// Tests whether the robot can connect, subscribe and publish with new credentials before they replace the old ones. `testCredentials` opens
+// a connection for the test. It needs the robot's client id, and the broker ends another connection with that id, so the agent must not
+// run. A running agent uses `CredentialSwitch`: its next connection is the test.
+import { randomBytes } from 'node:crypto';
+import type { Credentials } from '../identity/index.ts';
+import type { ProblemCode } from '../status/index.ts';
+import { type Presence, topicsOf } from '../wire/index.ts';
+import { type BrokerAccess, dial } from './brokerRoute.ts';
+import { type ClockView, describeFailure } from './causes.ts';
+import { ConnectError, publishAcknowledged, type Session, within } from './session.ts';
+
+type TestStep = 'connect' | 'subscribe' | 'publish';
+
+export type CredentialTestResult =
+  | { readonly works: true }
+  | { readonly works: false; readonly step: TestStep; readonly cause: ProblemCode; readonly text: string; readonly remedy: string };
+
+export interface CredentialTestOptions extends BrokerAccess {
+  readonly thing: string;
+  readonly topicPrefix: string;
+  readonly clock: ClockView;
+}
+
+/** Never throws: a failure is part of the result. `timeoutMs` limits the whole test. */
+export async function testCredentials(options: CredentialTestOptions): Promise<CredentialTestResult> {
+  const { thing, credentials, clock, timeoutMs } = options;
+  const { commands, receipts, presence } = topicsOf(options.topicPrefix);
+  const untilMs = performance.now() + timeoutMs;
+  // This presence is true, because the agent does not run. Its mark is the lowest, so every later presence overrides it.
+  const offline: Presence = {
+    thing,
+    session: randomBytes(8).toString('hex'),
+    online: false,
+    reason: 'stopped',
+    at: clock.wallMs,
+    mark: [0, 0],
+  };
+  let step: TestStep = 'connect';
+  let session: Session | undefined;
+  try {
+    session = await dial({ ...options, clientId: thing, onMessage: () => {} }, AbortSignal.timeout(timeoutMs));
+    step = 'subscribe';
+    const subscribed = session.subscribe([commands, receipts]);
+    await within(subscribed, untilMs - performance.now(), `no answer to the subscription of ${commands}`);
+    step = 'publish';
+    const published = publishAcknowledged(session, presence, JSON.stringify(offline));
+    await within(published, untilMs - performance.now(), `no acknowledgement of ${presence}`);
+    await session.close();
+    return { works: true };
+  } catch (error) {
+    session?.drop();
+    return { works: false, step, ...describeFailure(error, clock, credentials) };
+  }
+}
+
+/** Credentials whose test is not finished. */
+export interface PendingTest {
+  readonly credentials: Credentials;
+  readonly resolve: (result: CredentialTestResult) => void;
+}
+
+/**
+ * The credentials of the agent's connections. The next connection tests new credentials, because a second connection with the same client
+ * id would end the first. They become current after they connected, subscribed and published.
+ */
+export class CredentialSwitch {
+  readonly #clock: () => ClockView;
+  #current: Credentials;
+  #pending: PendingTest | undefined;
+
+  constructor(credentials: Credentials, clock: () => ClockView) {
+    this.#current = credentials;
+    this.#clock = clock;
+  }
+
+  /** The credentials that last passed. */
+  get current(): Credentials {
+    return this.#current;
+  }
+
+  /** The test of the next connection, or of the present one. */
+  get pending(): PendingTest | undefined {
+    return this.#pending;
+  }
+
+  begin(credentials: Credentials): Promise<CredentialTestResult> {
+    this.abandon('a test of other credentials replaced this one');
+    return new Promise((resolve) => {
+      this.#pending = { credentials, resolve };
+    });
+  }
+
+  /** Ends this test; ignored if it is no longer pending. @returns true if the test failed, so its connection is useless. */
+  finish(test: PendingTest, step: TestStep, error: unknown): boolean {
+    if (test !== this.#pending) return false;
+    this.#pending = undefined;
+    if (error === undefined) {
+      this.#current = test.credentials;
+      test.resolve({ works: true });
+      return false;
+    }
+    test.resolve({ works: false, step, ...describeFailure(error, this.#clock(), test.credentials) });
+    return true;
+  }
+
+  /** Resolves a pending test that will not run, as a failure. */
+  abandon(reason: string): void {
+    if (this.#pending) this.finish(this.#pending, 'connect', new ConnectError(reason, undefined));
+  }
+}
