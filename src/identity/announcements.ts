@@ -1,19 +1,18 @@
-// Announces the next certificate, signed with the key of the current one (docs/reference/protocol.md). A cloud that knows robots by their
-// certificates' fingerprints learns the new one this way. Signed before the old key is deleted, kept on disk until the agent took it.
+// Announces the next certificate to the cloud, signed with the key of the current certificate (docs/reference/protocol.md). A cloud
+// that identifies robots by certificate fingerprints learns the new fingerprint from it. The announcement is signed before the old
+// key is deleted, and stays on disk until the agent published it.
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../base/index.ts';
 import { CERTIFICATE_NEXT_TYP } from '../wire/index.ts';
 
-/** PEM. */
-interface Pair {
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** @returns a JWS; undefined for the same certificate, or if the old key's type can't sign tokens. */
-export async function announcementOf(thing: string, before: Pair, nextCert: string): Promise<string | undefined> {
+/** @param before PEM texts. @returns a JWS; undefined if the certificate is the same, or if the old key's type can't sign tokens. */
+export async function announcementOf(
+  thing: string,
+  before: { readonly cert: string; readonly key: string },
+  nextCert: string,
+): Promise<string | undefined> {
   const [old, next] = [new X509Certificate(before.cert), new X509Certificate(nextCert)];
   if (old.raw.equals(next.raw)) return undefined;
   const key = createPrivateKey(before.key);
@@ -25,7 +24,7 @@ export async function announcementOf(thing: string, before: Pair, nextCert: stri
     .sign(key);
 }
 
-/** Pending announcements, oldest first: a robot may change its certificate several times before it connects again. */
+/** Pending announcements, oldest first. A robot may change its certificate several times before it connects again. */
 export class Announcements {
   readonly #file: string;
 
@@ -36,22 +35,22 @@ export class Announcements {
 
   add(announcement: string | undefined): void {
     if (announcement === undefined) return;
-    replaceFile(this.#file, [...this.#waiting(), announcement].map((line) => `${line}\n`).join(''));
+    replaceFile(this.#file, [...this.#pending(), announcement].map((line) => `${line}\n`).join(''));
   }
 
   get isEmpty(): boolean {
     return !existsSync(this.#file);
   }
 
-  /** Announcements that lead to the certificate in use, oldest first; others belong to a certificate that was never used. */
+  /** @returns the announcements that lead to the certificate in use, oldest first. Others announce a certificate that was never used. */
   leadingTo(certInUse: string): string[] {
     const leading: string[] = [];
     let wanted: unknown = fingerprintOf(new X509Certificate(certInUse));
-    for (const announcement of this.#waiting().reverse()) {
-      const said = read(announcement);
-      if (!said || said.next !== wanted) continue;
+    for (const announcement of this.#pending().reverse()) {
+      const fingerprints = read(announcement);
+      if (fingerprints?.next !== wanted) continue;
       leading.unshift(announcement);
-      wanted = said.by;
+      wanted = fingerprints?.signer;
     }
     return leading;
   }
@@ -60,27 +59,25 @@ export class Announcements {
     rmSync(this.#file, { force: true });
   }
 
-  #waiting(): string[] {
+  #pending(): string[] {
     return existsSync(this.#file) ? readFileSync(this.#file, 'utf8').split('\n').filter(Boolean) : [];
   }
 }
 
 /** Reads the fingerprints of the signing and the next certificate. @returns undefined for an invalid announcement. */
-function read(announcement: string): { readonly by: unknown; readonly next: string } | undefined {
+function read(announcement: string): { readonly signer: unknown; readonly next: string } | undefined {
   try {
-    const [header = '', payload = ''] = announcement.split('.');
-    const { 'x5t#S256': by } = decoded(header);
-    return { by, next: fingerprintOf(new X509Certificate(Buffer.from(String(decoded(payload).next), 'base64'))) };
+    const [header, payload] = announcement
+      .split('.')
+      .slice(0, 2)
+      .map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>);
+    return { signer: header?.['x5t#S256'], next: fingerprintOf(new X509Certificate(Buffer.from(String(payload?.next), 'base64'))) };
   } catch {
     return undefined;
   }
 }
 
-/** `x5t#S256` of RFC 7515. */
+/** The `x5t#S256` of RFC 7515. */
 function fingerprintOf({ raw }: X509Certificate): string {
   return createHash('sha256').update(raw).digest('base64url');
-}
-
-function decoded(part: string): Record<string, unknown> {
-  return JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>;
 }

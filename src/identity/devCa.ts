@@ -1,23 +1,24 @@
-// A certificate authority for bench, demo and tests: it creates broker, cloud and robot certificates when they are needed.
-import { webcrypto } from 'node:crypto';
+// A certificate authority for bench, demo and tests. It issues the certificates of brokers, clouds and robots.
+
+import { createPublicKey, webcrypto } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PublicKeyType, X509Certificate } from '@peculiar/x509';
-import { loadX509, type X509 } from './x509.ts';
+import { EC, loadX509, newKey, type X509 } from './keys.ts';
 
-const KEY = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
 
 export interface LeafOptions {
-  /** The common name: the thing name of a robot, a host name of a broker. */
+  /** The common name: the thing name of a robot, or a host name of a broker. */
   readonly name: string;
   readonly server?: boolean;
-  /** Names and addresses of the server. */
+  /** Host names and addresses of the server. */
   readonly hosts?: readonly string[];
   readonly notBefore?: Date;
   readonly notAfter?: Date;
 }
 
+/** Paths of a certificate and its key. */
 export interface IssuedFiles {
   readonly cert: string;
   readonly key: string;
@@ -38,11 +39,11 @@ export class DevCa {
 
   static async create(name = 'elderly-bot bench CA'): Promise<DevCa> {
     const x509 = await loadX509();
-    const keys = await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
+    const keys = await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify']);
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       name: `CN=${name}`,
       keys,
-      signingAlgorithm: KEY,
+      signingAlgorithm: EC,
       notBefore: new Date(Date.now() - DAY_MS),
       notAfter: new Date(Date.now() + 3650 * DAY_MS),
       extensions: [
@@ -55,45 +56,42 @@ export class DevCa {
 
   /** Writes `<folder>/<file>.crt.pem` and `<folder>/<file>.key.pem` (0600). */
   async issue(folder: string, file: string, options: LeafOptions): Promise<IssuedFiles> {
-    const x509 = this.#x509;
-    const keys = await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
-    const certificate = await this.certify(keys.publicKey, options);
+    const key = await newKey('ec');
+    const certificate = await this.certify(createPublicKey(key).export({ type: 'spki', format: 'der' }), options);
     mkdirSync(folder, { recursive: true });
     const paths = { cert: join(folder, `${file}.crt.pem`), key: join(folder, `${file}.key.pem`) };
     writeFileSync(paths.cert, certificate);
-    const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-    writeFileSync(paths.key, x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'), { mode: 0o600 });
+    writeFileSync(paths.key, key, { mode: 0o600 });
     chmodSync(paths.key, 0o600);
     return paths;
   }
 
-  /** Issues a certificate as PEM. @param key a public key, such as that of a signing request */
+  /** Issues a certificate as PEM. @param key a public key, such as the key of a signing request. */
   async certify(key: PublicKeyType, options: LeafOptions): Promise<string> {
     const x509 = this.#x509;
     const usage = options.server ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
+    const hosts = options.hosts?.map((value) => ({ type: /^[0-9.]+$|:/.test(value) ? ('ip' as const) : ('dns' as const), value }));
     const certificate = await x509.X509CertificateGenerator.create({
       subject: `CN=${options.name}`,
       issuer: this.#certificate.subject,
       publicKey: key,
       signingKey: this.#keys.privateKey,
-      signingAlgorithm: KEY,
+      signingAlgorithm: EC,
       notBefore: options.notBefore ?? new Date(Date.now() - DAY_MS),
       notAfter: options.notAfter ?? new Date(Date.now() + 365 * DAY_MS),
       extensions: [
         new x509.BasicConstraintsExtension(false),
         new x509.ExtendedKeyUsageExtension([usage]),
-        ...(options.hosts
-          ? [new x509.SubjectAlternativeNameExtension(options.hosts.map((value) => ({ type: isAddress(value) ? 'ip' : 'dns', value })))]
-          : []),
+        ...(hosts ? [new x509.SubjectAlternativeNameExtension(hosts)] : []),
       ],
     });
     return certificate.toString('pem');
   }
 
-  /** Writes the CA's own certificate (never its key, which lives only as long as this object). */
-  writeCertificate(folder: string, file = 'ca.crt.pem'): string {
+  /** Writes the certificate of the CA. The key of the CA is never written. */
+  writeCertificate(folder: string): string {
     mkdirSync(folder, { recursive: true });
-    const path = join(folder, file);
+    const path = join(folder, 'ca.crt.pem');
     writeFileSync(path, this.certificatePem);
     return path;
   }
@@ -107,12 +105,12 @@ export interface BenchFiles {
   readonly robot: IssuedFiles;
 }
 
-/** Files that `benchCertificates` writes. */
-export const BENCH_FILES = ['ca.crt.pem', ...['broker', 'cloud', 'robot'].flatMap((who) => [`${who}.crt.pem`, `${who}.key.pem`])];
+/** Names of the files that `benchCertificates` writes. */
+export const BENCH_FILES = ['ca.crt.pem', ...['broker', 'cloud', 'robot'].flatMap((owner) => [`${owner}.crt.pem`, `${owner}.key.pem`])];
 
 /**
- * All certificates of a bench: a CA, a broker for localhost, the cloud's client and one robot.
- * @param hosts further names and addresses of the broker.
+ * Writes all certificates of a bench: a CA, a broker for localhost, the cloud's client and one robot.
+ * @param hosts more host names and addresses of the broker.
  */
 export async function benchCertificates(folder: string, thing: string, hosts: readonly string[] = []): Promise<BenchFiles> {
   const ca = await DevCa.create();
@@ -122,8 +120,4 @@ export async function benchCertificates(folder: string, thing: string, hosts: re
     ca.issue(folder, 'robot', { name: thing }),
   ]);
   return { authority: ca, ca: ca.writeCertificate(folder), broker, cloud, robot };
-}
-
-function isAddress(host: string): boolean {
-  return /^[0-9.]+$|:/.test(host);
 }

@@ -1,20 +1,19 @@
-// Reads the three files of a mutual TLS connection. Refuses files that can't work or are unsafe: a missing file, a key that
-// others can read, a key of another certificate. Expiry is not refused here, because the clock may be wrong.
+// Reads the three files of a mutual TLS connection. Refuses files that are unusable or unsafe: a missing file, a key that others
+// can read, a key of another certificate. Accepts expired certificates, because the clock may be wrong.
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { codeOf, messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
-import { blocksOf, describePem } from './pem.ts';
+import { blocksOf, describePem, privateKeyIn, validity } from './pem.ts';
 import { type SlotName, Slots } from './slots.ts';
-import { privateKeyIn, validity } from './verify.ts';
 
 export interface CredentialPaths {
   readonly rootCa: string;
   readonly certFile: string;
   readonly privateKey: string;
-  /** Origin of the files, such as `slot a`; undefined: paths of the configuration. */
-  readonly of?: string;
+  /** Origin of the files, such as `slot a`. Undefined for paths of the configuration. */
+  readonly origin?: string;
 }
 
 export interface Credentials {
@@ -26,30 +25,29 @@ export interface Credentials {
   readonly notAfterMs: number;
 }
 
-/** Paths of the configuration; null: not given. */
-export interface ConfiguredPaths {
+/** Paths of the configuration. Null if not set. */
+interface ConfiguredPaths {
   readonly root_ca: string | null;
   readonly cert_file: string | null;
   readonly private_key: string | null;
 }
 
-/** Amazon's root, which signs the endpoints of IoT Core (its guide, Server authentication); valid until 2038. */
+/** Amazon's root, which signs the endpoints of IoT Core (AWS IoT developer guide, Server authentication). Valid until 2038. */
 export const AMAZON_ROOT_CA = fileURLToPath(new URL('../../certs/AmazonRootCA1.pem', import.meta.url));
 
-/** Paths of this robot's identity: the configuration's, else the slot in use. @throws AgentError CERTIFICATE_MISSING if there is no identity. */
+/** @returns the configured paths, else the paths of the slot in use. @throws AgentError CERTIFICATE_MISSING if there is no identity. */
 export function identityPaths(given: ConfiguredPaths, stateDir: string): CredentialPaths {
   const { root_ca: rootCa, cert_file: certFile, private_key: privateKey } = given;
   if (certFile !== null && privateKey !== null) return { rootCa: rootCa ?? AMAZON_ROOT_CA, certFile, privateKey };
   const slots = new Slots(stateDir);
-  const slot = currentOf(slots);
-  return slotPaths(slots, slot, rootCa);
+  return slotPaths(slots, currentOf(slots), rootCa);
 }
 
-/** @param rootCa the configured root, which takes precedence over the slot's. */
+/** @param rootCa the configured root, which takes precedence over the root of the slot. */
 export function slotPaths(slots: Slots, slot: SlotName, rootCa: string | null): CredentialPaths {
   const own = slots.path(slot, 'rootCa');
   const root = rootCa ?? (existsSync(own) ? own : AMAZON_ROOT_CA);
-  return { rootCa: root, certFile: slots.path(slot, 'cert'), privateKey: slots.path(slot, 'key'), of: `slot ${slot}` };
+  return { rootCa: root, certFile: slots.path(slot, 'cert'), privateKey: slots.path(slot, 'key'), origin: `slot ${slot}` };
 }
 
 function currentOf(slots: Slots): SlotName {
@@ -65,32 +63,28 @@ function currentOf(slots: Slots): SlotName {
   if (current !== undefined) return current;
   throw new AgentError(
     'CERTIFICATE_MISSING',
-    `this robot has no certificate yet: ${slots.folder} holds none, and mqtt.cert_file is not set`,
+    `this robot has no certificate yet: ${slots.folder} contains none, and mqtt.cert_file is not set`,
     {
-      remedy: 'elderly-bot certs import FOLDER imports the files of the AWS console; docs/guide/certificates.md has the other ways',
+      remedy: 'elderly-bot certs import FOLDER imports the files of the AWS console; docs/guide/certificates.md describes other sources',
     },
   );
 }
 
 /** @throws AgentError CERTIFICATE_MISSING, CERTIFICATE_INVALID, KEY_PERMISSIONS or KEY_MISMATCH. */
-export function readCredentials(paths: CredentialPaths): Credentials {
-  const where = (key: string, file: string) => (paths.of === undefined ? `mqtt.${key} ${file}` : `${key} of ${paths.of}, ${file}`);
-  const [caName, certName, keyName] = [
-    where('root_ca', paths.rootCa),
-    where('cert_file', paths.certFile),
-    where('private_key', paths.privateKey),
-  ];
-  const caText = readText(paths.rootCa, caName);
-  const certText = readText(paths.certFile, certName);
-  const keyText = readText(paths.privateKey, keyName);
-  refuseLooseKey(paths.privateKey, keyName);
+export function readCredentials({ rootCa, certFile, privateKey, origin }: CredentialPaths): Credentials {
+  const nameOf = (key: string, file: string) => (origin === undefined ? `mqtt.${key} ${file}` : `${key} of ${origin}, ${file}`);
+  const [caName, certName, keyName] = [nameOf('root_ca', rootCa), nameOf('cert_file', certFile), nameOf('private_key', privateKey)];
+  const caText = readText(rootCa, caName);
+  const certText = readText(certFile, certName);
+  const keyText = readText(privateKey, keyName);
+  refuseLooseKey(privateKey, keyName);
   parseCertificate(caText, caName);
   const certificate = parseCertificate(certText, certName);
   const key = privateKeyIn(keyText);
   if (!key) throw unusableKey(keyText, keyName);
   if (!certificate.checkPrivateKey(key)) {
-    throw new AgentError('KEY_MISMATCH', `${keyName} does not belong to ${paths.certFile}`, {
-      remedy: 'give the key that was made with this certificate',
+    throw new AgentError('KEY_MISMATCH', `${keyName} does not belong to ${certFile}`, {
+      remedy: 'give the key that was created for this certificate',
     });
   }
   const [notBeforeMs, notAfterMs] = validity(certificate);
@@ -102,17 +96,17 @@ export function readCredentials(paths: CredentialPaths): Credentials {
 function readText(file: string, name: string): string {
   try {
     return readFileSync(file, 'utf8');
-  } catch (error) {
-    const code = codeOf(error);
-    const why = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'no permission to read it' : messageOf(error);
-    throw new AgentError('CERTIFICATE_MISSING', `${name}: ${why}`, {
+  } catch (cause) {
+    const code = codeOf(cause);
+    const reason = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'no permission to read it' : messageOf(cause);
+    throw new AgentError('CERTIFICATE_MISSING', `${name}: ${reason}`, {
       remedy: 'put the file there, or correct the path in the configuration or the environment',
-      cause: error,
+      cause,
     });
   }
 }
 
-/** As in ssh: a private key that a group or others can read is not secret. */
+/** Like ssh, refuses a private key that the group or others can read: such a key is not secret. */
 function refuseLooseKey(file: string, name: string): void {
   const mode = statSync(file).mode & 0o777;
   if (mode & 0o077) {
@@ -126,14 +120,14 @@ function parseCertificate(text: string, name: string): X509Certificate {
   const [first] = blocksOf(text, 'certificate');
   try {
     if (first !== undefined) return new X509Certificate(first);
-  } catch (error) {
-    throw new AgentError('CERTIFICATE_INVALID', `${name} is not a valid PEM certificate (${messageOf(error)})`, {
+  } catch (cause) {
+    throw new AgentError('CERTIFICATE_INVALID', `${name} is not a valid PEM certificate (${messageOf(cause)})`, {
       remedy: 'the file is damaged: get it again',
-      cause: error,
+      cause,
     });
   }
   throw new AgentError('CERTIFICATE_INVALID', `${name} is not a PEM certificate but ${describePem(text)}`, {
-    remedy: 'the file must start with -----BEGIN CERTIFICATE-----',
+    remedy: 'give the file that starts with -----BEGIN CERTIFICATE-----',
   });
 }
 
@@ -141,6 +135,6 @@ function unusableKey(text: string, name: string): AgentError {
   const isEncrypted = blocksOf(text, 'encrypted_key').length > 0;
   const remedy = isEncrypted
     ? 'the key has a passphrase, which a robot can’t type: remove it with openssl pkey'
-    : 'it has to be an unencrypted PEM key';
+    : 'give an unencrypted PEM key';
   return new AgentError('CERTIFICATE_INVALID', `${name} is not a usable private key but ${describePem(text)}`, { remedy });
 }

@@ -1,13 +1,9 @@
-// Recognizes certificate and key files by their content, never by their name: every console, tool and colleague names
-// them differently. Pure.
+// Recognizes and parses certificates and keys by their content, never by the file name, which every console and tool chooses
+// differently. Pure.
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 
 /** `encrypted_key`: a private key with a passphrase. `der`: binary form, which this program does not read. */
-export type PemKind = 'certificate' | 'private_key' | 'encrypted_key' | 'public_key' | 'request' | 'der' | 'nothing';
-
-export interface PemBlock {
-  readonly kind: PemKind;
-  readonly pem: string;
-}
+type PemKind = 'certificate' | 'private_key' | 'encrypted_key' | 'public_key' | 'request' | 'der' | 'nothing';
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\n[\s\S]*?-----END \1-----/g;
 
@@ -24,8 +20,21 @@ const KINDS: Readonly<Record<string, PemKind>> = {
   'NEW CERTIFICATE REQUEST': 'request',
 };
 
-/** PEM blocks of certificates and keys, without text that mail programs and Windows add. Other blocks, such as EC parameters, are skipped. */
-export function pemBlocks(text: string): PemBlock[] {
+const NAMES: Readonly<Record<PemKind, string>> = {
+  certificate: 'a certificate',
+  private_key: 'a private key',
+  encrypted_key: 'a private key with a passphrase',
+  public_key: 'a public key, which the robot does not need',
+  request: 'a signing request (CSR), not yet a certificate',
+  der: 'binary (DER), not PEM',
+  nothing: 'no PEM file',
+};
+
+/**
+ * Finds the PEM blocks of certificates and keys. Removes the text that mail programs add and the line ends of Windows.
+ * Skips other blocks, such as EC parameters.
+ */
+function pemBlocks(text: string): { readonly kind: PemKind; readonly pem: string }[] {
   const unix = text.replaceAll('\r\n', '\n').replaceAll('\r', '\n');
   return [...unix.matchAll(BLOCK)].flatMap(([pem, label = '']) => {
     const kind = KINDS[label];
@@ -39,21 +48,44 @@ export function blocksOf(text: string, kind: PemKind): string[] {
   return pemBlocks(text).flatMap((block) => (block.kind === kind ? [block.pem] : []));
 }
 
-/** Describes a file for a person who chose the wrong one. */
+/** Describes a file for a person who chose the wrong file. */
 export function describePem(text: string): string {
   const [first] = pemBlocks(text);
   if (first) return NAMES[first.kind];
-  // DER starts with an ASN.1 sequence, 0x30 0x82; this is its UTF-8 reading.
+  // A DER file starts with an ASN.1 sequence, 0x30 0x82. Read as UTF-8, that is `0` and a replacement character.
   if (text.startsWith('0\ufffd')) return NAMES.der;
   return text.trim() === '' ? 'an empty file' : NAMES.nothing;
 }
 
-const NAMES: Readonly<Record<PemKind, string>> = {
-  certificate: 'a certificate',
-  private_key: 'a private key',
-  encrypted_key: 'a private key with a passphrase',
-  public_key: 'a public key, which nothing here needs',
-  request: 'a signing request (CSR), not yet a certificate',
-  der: 'binary (DER), not PEM',
-  nothing: 'no PEM file',
-};
+/** @returns all certificates of a PEM text without the damaged ones. */
+export function certificatesIn(text: string): X509Certificate[] {
+  return blocksOf(text, 'certificate').flatMap((pem) => {
+    try {
+      return [new X509Certificate(pem)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** @returns the first private key of a PEM text that is neither damaged nor encrypted. */
+export function privateKeyIn(text: string): KeyObject | undefined {
+  for (const pem of blocksOf(text, 'private_key')) {
+    try {
+      return createPrivateKey(pem);
+    } catch {
+      // A later block may hold a good key.
+    }
+  }
+  return undefined;
+}
+
+/** @returns the common name of the subject; undefined if the subject has none. */
+export function commonName(certificate: X509Certificate): string | undefined {
+  return /^CN=(.*)$/m.exec(certificate.subject)?.[1];
+}
+
+/** @returns the validity in milliseconds since 1970. */
+export function validity(certificate: X509Certificate): readonly [fromMs: number, toMs: number] {
+  return [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+}

@@ -1,5 +1,5 @@
-// Stores the robot's keys in two slots of the state directory, so a new identity can be created and tried while the old one is in use.
-// One small file, replaced atomically, names the slot in use: after a kill at any time the robot has the old identity or the new one.
+// Stores the robot's keys in two slots of the state directory, so that a new identity can be created and tested while the old identity
+// is in use. `slots.json` names the slot in use and is replaced atomically: after a kill the robot has the old identity or the new one.
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -10,18 +10,18 @@ export type SlotName = 'a' | 'b';
 
 const pointer = z.object({
   current: z.enum(['a', 'b']).nullable(),
-  /** The other slot still holds the previous identity, for a rollback. */
+  /** Whether the other slot still has the previous identity, for a rollback. */
   can_go_back: z.boolean().default(false),
 });
 type Pointer = z.infer<typeof pointer>;
 
 const NONE: Pointer = { current: null, can_go_back: false };
 
-/** Files of a connection, as PEM. */
+/** The PEM files of an identity. */
 export interface SlotContent {
   readonly cert: string;
   readonly key: string;
-  /** Root of the broker's certificate; null: the packaged Amazon Root CA 1. */
+  /** Root of the broker's certificate. Null selects the packaged Amazon Root CA 1. */
   readonly rootCa: string | null;
 }
 
@@ -37,7 +37,7 @@ export class Slots {
     this.announcements = new Announcements(this.folder);
   }
 
-  /** The slot in use; undefined without a certificate. */
+  /** The slot in use. Undefined if there is no certificate. */
   get current(): SlotName | undefined {
     return this.#pointer().current ?? undefined;
   }
@@ -65,9 +65,9 @@ export class Slots {
     return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
   }
 
-  /** Writes a file durably, readable by its user only. */
+  /** Writes a file durably. Only its owner can read it. */
   write(slot: SlotName, file: SlotFile, text: string): void {
-    if (slot !== this.current) this.#noWayBack();
+    if (slot !== this.current) this.#forbidRollback();
     this.#makeFolder(join(this.folder, slot));
     replaceFile(this.path(slot, file), text);
   }
@@ -79,14 +79,14 @@ export class Slots {
   /** Clears a slot that is not in use. */
   empty(slot: SlotName): void {
     if (slot === this.current) throw new Error(`slot ${slot} is in use`);
-    this.#noWayBack();
+    this.#forbidRollback();
     rmSync(join(this.folder, slot), { recursive: true, force: true });
   }
 
-  /** Writes a complete identity into the spare slot, which is not used before {@link use}. @returns the slot */
+  /** Writes a complete identity into the spare slot. The robot does not use it before {@link use}. @returns the slot */
   fill({ cert, key, rootCa }: SlotContent): SlotName {
     const slot = this.spare;
-    // A key that was created here exists nowhere else, so it is never overwritten.
+    // Does not rewrite a waiting key that equals this key: it was created on this robot and exists nowhere else.
     if (this.waitingKey?.trim() !== key.trim()) {
       this.empty(slot);
       this.write(slot, 'key', key);
@@ -99,7 +99,7 @@ export class Slots {
     return slot;
   }
 
-  /** Makes this slot the one in use, and lets the old key announce it to the cloud. The previous slot stays for a rollback. */
+  /** Switches to this slot, and stores an announcement for the cloud. The previous slot stays for a rollback. */
   async use(slot: SlotName, thing: string): Promise<void> {
     const { current } = this.#pointer();
     if (current === slot) return;
@@ -107,7 +107,7 @@ export class Slots {
     this.#point({ current: slot, can_go_back: current !== null });
   }
 
-  /** Returns to the previous identity after the new one was refused. */
+  /** Returns to the previous identity after the broker refused the new identity. */
   goBack(): void {
     if (this.canGoBack) this.#point({ current: this.spare, can_go_back: true });
   }
@@ -117,25 +117,22 @@ export class Slots {
     if (this.canGoBack) this.empty(this.spare);
   }
 
-  /** An unusable old identity can't announce the next one and is no obstacle; then a person must add the certificate to the cloud. */
+  /** @returns undefined if the old identity is unusable. A person must then add the new certificate to the cloud. */
   async #announcement(thing: string, before: SlotName, next: SlotName): Promise<string | undefined> {
+    const [cert, key, nextCert] = [this.read(before, 'cert'), this.read(before, 'key'), this.read(next, 'cert')];
     try {
-      return await announcementOf(
-        thing,
-        { cert: this.read(before, 'cert') ?? '', key: this.read(before, 'key') ?? '' },
-        this.read(next, 'cert') ?? '',
-      );
+      return await announcementOf(thing, { cert: cert ?? '', key: key ?? '' }, nextCert ?? '');
     } catch {
       return undefined;
     }
   }
 
-  /** Announces before the old identity changes. */
-  #noWayBack(): void {
+  /** The caller must call this before it changes the previous identity. */
+  #forbidRollback(): void {
     if (this.canGoBack) this.#point({ current: this.current ?? null, can_go_back: false });
   }
 
-  /** With a damaged file, the complete slot counts, so the robot keeps its identity. @throws if the file may not be read. */
+  /** If `slots.json` is damaged, selects the complete slot, so that the robot keeps its identity. @throws if the file is not readable. */
   #pointer(): Pointer {
     let text: string;
     try {

@@ -1,19 +1,18 @@
-// Verifies that the three files can make a connection, by their content: chain, key, dates, name, purpose, permissions. Pure:
-// texts and time are parameters. A wrong clock is reported as such, never as a bad certificate.
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { CHECKS, FINDINGS, type Finding } from './findings.ts';
-import { blocksOf, describePem } from './pem.ts';
-import { loadX509 } from './x509.ts';
+// Verifies by their content that the three files of an identity can make a connection: chain, key, dates, name, purpose, permissions.
+// Pure: texts and time are parameters. A wrong clock is reported as a wrong clock, never as a bad certificate.
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import { loadX509 } from './keys.ts';
+import { blocksOf, certificatesIn, commonName, describePem, privateKeyIn, validity } from './pem.ts';
 
 export interface Identity {
   /** The robot's certificate file, including intermediates. */
   readonly cert: string;
   /** Undefined if there is only a certificate. */
   readonly key: string | undefined;
-  /** Root of the broker's certificate; undefined: not checked. */
+  /** Root of the broker's certificate. The check is skipped if undefined. */
   readonly rootCa: string | undefined;
   readonly thing: string;
-  /** IoT Core signs with an unpublished CA, and its certificates carry no thing name. */
+  /** IoT Core signs with an unpublished CA, and its certificates contain no thing name. */
   readonly isIotCore: boolean;
   readonly nowMs: number;
   readonly isClockTrusted: boolean;
@@ -21,118 +20,140 @@ export interface Identity {
   readonly keyFile?: { readonly path: string; readonly mode: number };
 }
 
+/** The checks, in the order of the report. */
+export const CHECKS = ['chain', 'key', 'dates', 'name', 'purpose', 'permissions'] as const;
+
+/** Every possible fault of a certificate and its key, with its check. docs/guide/certificates.md explains each code. */
+export const FINDINGS = {
+  cert_unreadable: 'chain',
+  root_ca_unreadable: 'chain',
+  root_ca_not_ca: 'chain',
+  chain_broken: 'chain',
+  issuer_unknown: 'chain',
+  key_unreadable: 'key',
+  key_encrypted: 'key',
+  key_kind: 'key',
+  key_mismatch: 'key',
+  clock_wrong: 'dates',
+  clock_untrusted: 'dates',
+  cert_not_yet_valid: 'dates',
+  cert_expired: 'dates',
+  cert_expires: 'dates',
+  root_ca_expired: 'dates',
+  name_differs: 'name',
+  cert_is_ca: 'purpose',
+  cert_purpose: 'purpose',
+  key_permissions: 'permissions',
+} as const satisfies Record<string, (typeof CHECKS)[number]>;
+type FindingCode = keyof typeof FINDINGS;
+
+export interface Finding {
+  readonly code: FindingCode;
+  /** `error`: a connection can't work. `warning`: it may fail now or soon. `info`: worth knowing. */
+  readonly severity: 'error' | 'warning' | 'info';
+  /** The observation, with its values. */
+  readonly observed: string;
+  /** The remedy, as a sentence or a command. */
+  readonly remedy: string;
+}
+
 export const DAY_MS = 86_400_000;
 
-/** Time before the expiry from which a certificate should be renewed. */
-export const EXPIRES_SOON_MS = 30 * DAY_MS;
+/** Days before the expiry at which the agent warns. */
+export const EXPIRY_STAGES = [30, 14, 7, 1] as const;
+export type ExpiryStage = (typeof EXPIRY_STAGES)[number];
 
 /** Common name of every certificate from the IoT Core console. */
 const IOT_CORE_NAME = 'AWS IoT Certificate';
 
-/** IoT Core accepts RSA of at least 2048 bits and these curves (its guide, X.509 client certificates). */
+/** IoT Core accepts RSA of at least 2048 bits and these curves (AWS IoT developer guide, X.509 client certificates). */
 const CURVES: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 const RSA_BITS = 2_048;
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const ANY_PURPOSE = '2.5.29.37.0';
 
-/** @returns all findings; empty without a fault. */
+/** @returns all findings, in the order of the checks. */
 export async function verifyIdentity(given: Identity): Promise<Finding[]> {
-  const chain = parse(given.cert);
+  const chain = certificatesIn(given.cert);
   const [certificate] = chain;
-  const roots = given.rootCa === undefined ? [] : parse(given.rootCa);
+  const roots = certificatesIn(given.rootCa ?? '');
   const found = [
     ...(certificate ? [] : [unreadable('cert_unreadable', 'the certificate', given.cert)]),
-    ...(given.rootCa === undefined ? [] : rootFindings(given.rootCa, roots)),
-    ...(certificate ? chainFindings(chain, roots, given) : []),
+    ...rootFindings(given.rootCa, roots),
     ...keyFindings(given.key, certificate),
-    ...(certificate ? dateFindings(certificate, roots, given) : []),
-    ...(certificate ? nameFindings(certificate, given) : []),
-    ...(certificate ? await purposeFindings(certificate) : []),
     ...permissionFindings(given.keyFile),
+    ...(certificate
+      ? [
+          ...chainFindings(chain, roots, given),
+          ...dateFindings(certificate, roots, given),
+          ...nameFindings(certificate, given),
+          ...(await purposeFindings(certificate)),
+        ]
+      : []),
   ];
   const order = ({ code }: Finding) => CHECKS.indexOf(FINDINGS[code]);
   return found.sort((a, b) => order(a) - order(b));
 }
 
-/** Device endpoints of AWS in all partitions. */
+/** @returns whether the host is a device endpoint of AWS, in any partition. */
 export function isIotCoreHost(host: string): boolean {
   return /\.iot\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/.test(host);
 }
 
-/** Common name of a certificate's subject; undefined if it has none. */
-export function commonName(certificate: X509Certificate): string | undefined {
-  return /^CN=(.*)$/m.exec(certificate.subject)?.[1];
+/** @returns the last stage that was reached; undefined if the expiry is far away or the clock is not trusted. */
+export function expiryStage(notAfterMs: number, nowMs: number, isClockTrusted: boolean): ExpiryStage | undefined {
+  if (!isClockTrusted) return undefined;
+  return EXPIRY_STAGES.filter((days) => notAfterMs - nowMs <= days * DAY_MS).at(-1);
 }
 
-function parse(text: string): X509Certificate[] {
-  return blocksOf(text, 'certificate').flatMap((pem) => {
-    try {
-      return [new X509Certificate(pem)];
-    } catch {
-      return [];
-    }
-  });
+/** @param beforeMs time before the expiry at which to renew; null turns automatic renewal off. */
+export function isRotationDue(notAfterMs: number, nowMs: number, isClockTrusted: boolean, beforeMs: number | null): boolean {
+  return isClockTrusted && beforeMs !== null && notAfterMs - nowMs <= beforeMs;
 }
 
-function unreadable(code: 'cert_unreadable' | 'root_ca_unreadable', what: string, text: string): Finding {
-  const is = describePem(text);
-  const observed = is === 'a certificate' ? `${what} is damaged: it begins as one, but can't be read` : `${what} is ${is}`;
-  return { code, severity: 'error', observed, remedy: 'give the PEM file that starts with -----BEGIN CERTIFICATE-----' };
+function finding(code: FindingCode, observed: string, remedy: string, severity: Finding['severity'] = 'error'): Finding {
+  return { code, severity, observed, remedy };
 }
 
-function rootFindings(text: string, roots: readonly X509Certificate[]): Finding[] {
+function unreadable(code: 'cert_unreadable' | 'root_ca_unreadable', name: string, text: string): Finding {
+  const kind = describePem(text);
+  const observed = kind === 'a certificate' ? `${name} is damaged: it starts as a certificate, but can't be read` : `${name} is ${kind}`;
+  return finding(code, observed, 'give the PEM file that starts with -----BEGIN CERTIFICATE-----');
+}
+
+function rootFindings(text: string | undefined, roots: readonly X509Certificate[]): Finding[] {
+  if (text === undefined) return [];
   if (roots.length === 0) return [unreadable('root_ca_unreadable', 'the root CA', text)];
   const leaf = roots.find(({ ca }) => !ca);
   if (!leaf) return [];
-  const observed = `the root CA file holds no CA but ${oneLine(leaf.subject)}`;
-  return [
-    {
-      code: 'root_ca_not_ca',
-      severity: 'error',
-      observed,
-      remedy: 'give the CA that signed the broker’s certificate; for AWS, AmazonRootCA1.pem',
-    },
-  ];
+  const remedy = 'give the CA that signed the broker’s certificate; for AWS, AmazonRootCA1.pem';
+  return [finding('root_ca_not_ca', `the root CA file contains no CA but ${oneLine(leaf.subject)}`, remedy)];
 }
 
-/** Each certificate of the file must be signed by the next one, and the last by a root with its issuer's name, if present. */
+/** Each certificate of the file must be signed by the next. A root whose name matches the last issuer must have signed the last. */
 function chainFindings(chain: readonly X509Certificate[], roots: readonly X509Certificate[], { isIotCore }: Identity): Finding[] {
-  const broken = (of: X509Certificate, observed: string): Finding => ({
-    code: 'chain_broken',
-    severity: 'error',
-    observed: `${oneLine(of.subject)} ${observed}`,
-    remedy: 'use the certificate and the CA that belong together; a new CA with the old name did not sign earlier certificates',
-  });
-  for (const [i, each] of chain.entries()) {
+  const broken = (certificate: X509Certificate, fault: string): Finding[] => {
+    const remedy = 'use the certificate and the CA that belong together; a new CA with the old name did not sign earlier certificates';
+    return [finding('chain_broken', `${oneLine(certificate.subject)} ${fault}`, remedy)];
+  };
+  for (const [i, certificate] of chain.entries()) {
     const next = chain[i + 1];
-    if (next && !isSignedBy(each, next)) return [broken(each, `is not signed by the certificate behind it, ${oneLine(next.subject)}`)];
+    if (next && !isSignedBy(certificate, next))
+      return broken(certificate, `is not signed by the next certificate of the file, ${oneLine(next.subject)}`);
   }
   const last = chain.at(-1);
   if (!last) return [];
   const named = roots.filter(({ subject }) => subject === last.issuer);
   if (named.some((root) => isSignedBy(last, root))) return [];
-  if (named.length > 0)
-    return [broken(last, `names ${oneLine(last.issuer)} as its issuer, but was not signed by the root CA of that name`)];
+  const issuer = oneLine(last.issuer);
+  if (named.length > 0) return broken(last, `names ${issuer} as its issuer, but was not signed by the root CA of that name`);
   if (roots.length === 0) return [];
-  const observed = `signed by ${oneLine(last.issuer)}, which is not the root CA given`;
-  if (isIotCore)
-    return [
-      {
-        code: 'issuer_unknown',
-        severity: 'info',
-        observed,
-        remedy: 'nothing: IoT Core signs robots with another CA than its own endpoints',
-      },
-    ];
-  return [
-    {
-      code: 'issuer_unknown',
-      severity: 'warning',
-      observed,
-      remedy: 'make sure that the broker knows that CA, or it will refuse this robot',
-    },
-  ];
+  const observed = `the certificate is signed by ${issuer}, not by the given root CA`;
+  return isIotCore
+    ? [finding('issuer_unknown', observed, 'nothing: IoT Core’s own endpoints have another CA than the robots', 'info')]
+    : [finding('issuer_unknown', observed, 'check that the broker trusts that CA, or it refuses this robot', 'warning')];
 }
 
 function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
@@ -143,160 +164,98 @@ function keyFindings(text: string | undefined, certificate: X509Certificate | un
   if (text === undefined) return certificate ? kindFindings(certificate.publicKey, 'the certificate’s key') : [];
   if (blocksOf(text, 'encrypted_key').length > 0) {
     const remedy = 'a robot can’t type a passphrase: remove it with openssl pkey -in KEY -out NEWKEY';
-    return [{ code: 'key_encrypted', severity: 'error', observed: 'the private key has a passphrase', remedy }];
+    return [finding('key_encrypted', 'the private key has a passphrase', remedy)];
   }
   const key = privateKeyIn(text);
   if (!key) {
-    const is = describePem(text);
+    const kind = describePem(text);
     const observed =
-      is === 'a private key' ? 'the private key is damaged: it begins as one, but can’t be read' : `the private key is ${is}`;
-    return [
-      {
-        code: 'key_unreadable',
-        severity: 'error',
-        observed,
-        remedy: 'give the PEM file with -----BEGIN PRIVATE KEY-----, or the same with RSA or EC',
-      },
-    ];
+      kind === 'a private key' ? 'the private key is damaged: it starts as a key, but can’t be read' : `the private key is ${kind}`;
+    return [finding('key_unreadable', observed, 'give the PEM file that starts with -----BEGIN PRIVATE KEY-----, BEGIN RSA or BEGIN EC')];
   }
   if (certificate && !certificate.checkPrivateKey(key)) {
-    const remedy = 'give the pair that was made together; in AWS both file names begin with the same id';
-    return [{ code: 'key_mismatch', severity: 'error', observed: 'the private key is not the certificate’s', remedy }];
+    const remedy = 'give the pair that was created together; in AWS both file names begin with the same id';
+    return [finding('key_mismatch', 'the private key does not belong to the certificate', remedy)];
   }
   return kindFindings(key, 'the key');
 }
 
-/** The first readable, unencrypted private key of a PEM text; undefined without one. */
-export function privateKeyIn(text: string): KeyObject | undefined {
-  for (const pem of blocksOf(text, 'private_key')) {
-    try {
-      return createPrivateKey(pem);
-    } catch {
-      // This block is damaged; another one may follow.
-    }
-  }
-  return undefined;
-}
-
-function kindFindings({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject, what: string): Finding[] {
+function kindFindings({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject, name: string): Finding[] {
   const isRsa = type === 'rsa' && (details?.modulusLength ?? 0) >= RSA_BITS;
   const isEc = type === 'ec' && CURVES.has(details?.namedCurve ?? '');
   if (isRsa || isEc) return [];
   const size = details?.modulusLength ?? details?.namedCurve;
-  const observed = `${what} is ${type ?? 'a key of an unknown kind'}${size === undefined ? '' : ` ${size}`}`;
-  const remedy = 'brokers take EC P-256, P-384, P-521 and RSA from 2048 bits: make a new one with elderly-bot certs init';
-  return [{ code: 'key_kind', severity: 'error', observed, remedy }];
+  const observed = `${name} is ${type ?? 'a key of an unknown kind'}${size === undefined ? '' : ` ${size}`}`;
+  const remedy = 'brokers accept EC P-256, P-384, P-521 and RSA from 2048 bits: create a new key with elderly-bot certs init';
+  return [finding('key_kind', observed, remedy)];
 }
 
 function dateFindings(certificate: X509Certificate, roots: readonly X509Certificate[], { nowMs, isClockTrusted }: Identity): Finding[] {
   const [from, to] = validity(certificate);
-  const clock = `the clock says ${day(nowMs)}`;
-  const isOutside = nowMs < from || nowMs > to;
-  const rootsAreOver = roots.length > 0 && roots.every((root) => nowMs > validity(root)[1]);
-  // Two certificates rarely expire together, and none is used before it was issued: the clock is wrong.
-  if (isOutside && (!isClockTrusted || (nowMs > to && rootsAreOver))) {
-    const observed = `${clock}, the certificate is valid from ${day(from)} to ${day(to)}`;
-    const remedy = 'set the clock first (timedatectl), then look again; the certificate is probably fine';
-    return [{ code: 'clock_wrong', severity: 'error', observed, remedy }];
+  const clock = `the clock says ${minute(nowMs)}`;
+  const rootsEndMs = Math.max(...roots.map((root) => validity(root)[1]));
+  const areRootsExpired = roots.length > 0 && nowMs > rootsEndMs;
+  // Two certificates rarely expire together, and no certificate is used before it was issued. So the clock is wrong.
+  if ((nowMs < from && !isClockTrusted) || (nowMs > to && (!isClockTrusted || areRootsExpired))) {
+    const observed = `${clock}, the certificate is valid from ${minute(from)} to ${minute(to)}`;
+    return [finding('clock_wrong', observed, 'set the clock first (timedatectl), then repeat the check; the certificate is probably fine')];
   }
   const found: Finding[] = [];
-  if (!isClockTrusted) {
-    found.push({
-      code: 'clock_untrusted',
-      severity: 'info',
-      observed: `${clock} and is not synchronised yet`,
-      remedy: 'look at the dates again once it is',
-    });
-  }
+  if (!isClockTrusted)
+    found.push(finding('clock_untrusted', `${clock} and is not synchronised yet`, 'repeat the check after the synchronisation', 'info'));
   if (nowMs < from) {
-    const remedy = 'compare the clock first (timedatectl): a certificate is usually valid from the moment it was made';
-    found.push({
-      code: 'cert_not_yet_valid',
-      severity: 'error',
-      observed: `${clock}, the certificate is valid only from ${day(from)}`,
-      remedy,
-    });
+    const remedy = 'check the clock first (timedatectl): a certificate is usually valid from the moment it is issued';
+    found.push(finding('cert_not_yet_valid', `${clock}, the certificate is valid only from ${minute(from)}`, remedy));
   } else if (nowMs > to) {
-    const observed = `${clock}, the certificate was valid until ${day(to)}`;
-    found.push({
-      code: 'cert_expired',
-      severity: 'error',
-      observed,
-      remedy: 'get a new one: elderly-bot certs provision, or init and import',
-    });
-  } else if (isClockTrusted && to - nowMs < EXPIRES_SOON_MS) {
-    const observed = `valid until ${day(to)}, ${Math.floor((to - nowMs) / DAY_MS)} days from now`;
-    found.push({ code: 'cert_expires', severity: 'warning', observed, remedy: 'renew it: elderly-bot certs rotate, or init and import' });
+    const remedy = 'get a new certificate: elderly-bot certs provision, or init and import';
+    found.push(finding('cert_expired', `${clock}, the certificate was valid until ${minute(to)}`, remedy));
+  } else if (isClockTrusted && to - nowMs < EXPIRY_STAGES[0] * DAY_MS) {
+    const observed = `valid until ${minute(to)}, ${Math.floor((to - nowMs) / DAY_MS)} days from now`;
+    found.push(finding('cert_expires', observed, 'renew it: elderly-bot certs rotate, or init and import', 'warning'));
   }
-  if (rootsAreOver) {
-    const ends = Math.max(...roots.map((root) => validity(root)[1]));
-    found.push({
-      code: 'root_ca_expired',
-      severity: 'error',
-      observed: `the root CA was valid until ${day(ends)}`,
-      remedy: 'give the CA the broker has now',
-    });
-  }
+  if (areRootsExpired)
+    found.push(finding('root_ca_expired', `the root CA was valid until ${minute(rootsEndMs)}`, 'give the CA that the broker uses now'));
   return found;
-}
-
-/** Validity in milliseconds since 1970. */
-export function validity(certificate: X509Certificate): readonly [fromMs: number, toMs: number] {
-  return [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
 }
 
 function nameFindings(certificate: X509Certificate, { thing, isIotCore }: Identity): Finding[] {
   const name = commonName(certificate);
   if (name === thing || name === IOT_CORE_NAME) return [];
-  const observed =
-    name === undefined
-      ? `the certificate carries no name, this robot is ${thing}`
-      : `the certificate is for ${name}, this robot is ${thing}`;
-  if (isIotCore)
-    return [
-      { code: 'name_differs', severity: 'info', observed, remedy: 'nothing, where it is attached to the thing of this name in IoT Core' },
-    ];
-  return [
-    {
-      code: 'name_differs',
-      severity: 'warning',
-      observed,
-      remedy: 'set `thing` to that name, or get a certificate for this one: brokers go by it',
-    },
-  ];
+  const owner = name === undefined ? 'has no name' : `is for ${name}`;
+  const observed = `the certificate ${owner}, this robot is ${thing}`;
+  return isIotCore
+    ? [finding('name_differs', observed, 'nothing, if IoT Core has it attached to the thing of this name', 'info')]
+    : [finding('name_differs', observed, 'set `thing` to the certificate’s name, or get a certificate for this thing', 'warning')];
 }
 
 async function purposeFindings(certificate: X509Certificate): Promise<Finding[]> {
   if (certificate.ca) {
-    const remedy = 'give the robot’s own certificate; a CA’s is for root_ca';
-    return [{ code: 'cert_is_ca', severity: 'error', observed: `${oneLine(certificate.subject)} is a CA, not a robot`, remedy }];
+    const remedy = 'give the robot’s own certificate; the CA belongs in root_ca';
+    return [finding('cert_is_ca', `${oneLine(certificate.subject)} is a CA, not a robot`, remedy)];
   }
-  const remedy = 'have it made for TLS clients (extended key usage clientAuth, key usage digitalSignature)';
-  // Node's keyUsage is the extended key usage.
+  const remedy = 'have it issued for TLS clients (extended key usage clientAuth, key usage digitalSignature)';
+  // Node.js calls the extended key usage `keyUsage`.
   const purposes: readonly string[] = certificate.keyUsage ?? [];
   if (purposes.length > 0 && !purposes.includes(CLIENT_AUTH) && !purposes.includes(ANY_PURPOSE)) {
-    const isServer = purposes.includes('1.3.6.1.5.5.7.3.1');
-    const observed = isServer
-      ? 'the certificate is for servers, a broker’s, and not for clients'
-      : 'the certificate is not for TLS clients';
-    return [{ code: 'cert_purpose', severity: 'error', observed, remedy }];
+    const purpose = purposes.includes(SERVER_AUTH) ? 'is for servers such as brokers, not for clients' : 'is not for TLS clients';
+    return [finding('cert_purpose', `the certificate ${purpose}`, remedy)];
   }
   const x509 = await loadX509();
   const usage = new x509.X509Certificate(certificate.raw).getExtension(x509.KeyUsagesExtension);
   if (!usage || usage.usages & x509.KeyUsageFlags.digitalSignature) return [];
-  return [{ code: 'cert_purpose', severity: 'error', observed: 'the certificate’s key may not sign, which TLS needs', remedy }];
+  return [finding('cert_purpose', 'the certificate does not allow its key to sign, as TLS requires', remedy)];
 }
 
 function permissionFindings(file: Identity['keyFile']): Finding[] {
   if (!file || (file.mode & 0o077) === 0) return [];
   const observed = `the private key ${file.path} has mode 0${file.mode.toString(8)}: others can read it`;
-  return [{ code: 'key_permissions', severity: 'error', observed, remedy: `chmod 600 ${file.path}` }];
+  return [finding('key_permissions', observed, `chmod 600 ${file.path}`)];
 }
 
 function oneLine(name: string): string {
   return name.replaceAll('\n', ', ');
 }
 
-function day(ms: number): string {
+function minute(ms: number): string {
   return new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
 }

@@ -136,9 +136,9 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     await bench.run(['import', download(pair)]);
     const before = inUse();
     const other = openssl.pair(ca);
-    await refused(['import', other.cert], /private key is the certificate’s .*is a certificate.*CERTIFICATE_UNFIT/);
-    await refused(['import', other.cert, openssl.key('ec-pkcs8')], /no private key is the certificate’s .*CERTIFICATE_UNFIT/);
-    await refused(['import', other.key], /no robot’s certificate is among the files .*is a private key.*-certificate\.pem\.crt/);
+    await refused(['import', other.cert], /no private key belongs to the certificate .*is a certificate.*CERTIFICATE_UNFIT/);
+    await refused(['import', other.cert, openssl.key('ec-pkcs8')], /no private key belongs to the certificate .*CERTIFICATE_UNFIT/);
+    await refused(['import', other.key], /the files contain no certificate of a robot .*is a private key.*-certificate\.pem\.crt/);
     await refused(['import', bench.path('nowhere')], /nowhere can't be read.*CERTIFICATE_MISSING/);
     const locked = openssl.pair(ca, { shape: 'rsa-encrypted' });
     rmSync(bench.path('state'), { recursive: true });

@@ -1,4 +1,4 @@
-// When the end of a certificate is said, and when a new one is got: at each stage, and never by a clock that is not trusted.
+// Tests when the agent warns of a certificate's expiry and when it renews the certificate. Both need a trusted clock.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { DAY_MS, expiryStage, isRotationDue } from '../../src/identity/index.ts';

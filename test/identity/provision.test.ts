@@ -1,5 +1,5 @@
-// Fleet provisioning against a stand-in for IoT Core: it ends with a certificate that works, or with what AWS said, and what is there
-// goes on being used; killed between any two steps it goes on, and never leaves a second thing behind.
+// Tests fleet provisioning against a simulated IoT Core. It ends with a working certificate or with the error text of AWS, and the old
+// identity stays in use until then. After a kill between any two steps it continues, and it never creates a second thing.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { FakeClock, fakeClockMissing } from '../faults/fakeClock.ts';
 import type { Rejection } from '../support/iotCore.ts';
 import { ProvisioningBench } from '../support/provisioning.ts';
 
-const rejection = (statusCode: number, errorCode: string, errorMessage = 'so it was said'): Rejection => ({
+const rejection = (statusCode: number, errorCode: string, errorMessage = 'a text of AWS'): Rejection => ({
   statusCode,
   errorCode,
   errorMessage,
@@ -24,7 +24,7 @@ const FINAL: readonly (readonly [Rejection, RegExp])[] = [
   [rejection(404, 'ResourceNotFound'), /provisioning\.template/],
   [rejection(409, 'ResourceConflict'), /console/],
 ];
-const PASSING = [rejection(429, 'Throttled'), rejection(500, 'InternalError'), rejection(503, 'ServiceUnavailable')];
+const TEMPORARY = [rejection(429, 'Throttled'), rejection(500, 'InternalError'), rejection(503, 'ServiceUnavailable')];
 
 describe('fleet provisioning', { timeout: 120_000 }, () => {
   let bench: ProvisioningBench;
@@ -45,7 +45,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     });
   }
 
-  function isWell(): void {
+  function assertProvisioned(): void {
     const { core } = bench;
     assert.deepEqual([...core.things], ['elderly-bot']);
     assert.equal(core.active.length, 1);
@@ -54,18 +54,18 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
   }
 
   for (const key of ['ec', 'rsa']) {
-    it(`gets a certificate for a key of its own (${key}), tries it and uses it`, async () => {
+    it(`gets a certificate for its own ${key} key, tests the certificate and uses it`, async () => {
       bench.configureRobot({ key });
       const { certificateId } = await bench.provision();
       assert.match(certificateId, /^[0-9a-f]{64}$/);
-      isWell();
+      assertProvisioned();
       assert.equal(bench.inUse()?.certificate.publicKey.asymmetricKeyType, key);
       assert.equal(bench.slots.read('a', 'pending'), undefined);
     });
   }
 
   for (const [answer, remedy] of FINAL) {
-    it(`${answer.statusCode} ${answer.errorCode} to the request for a certificate ends it, in AWS’s words`, async () => {
+    it(`ends with the text of AWS after ${answer.statusCode} ${answer.errorCode} to the request for a certificate`, async () => {
       bench.core.behave({ create: () => answer });
       await failsWith(
         'PROVISIONING_REFUSED',
@@ -74,29 +74,29 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
       assert.equal(bench.core.creates, 1);
       bench.core.behave({});
       await bench.provision();
-      isWell();
+      assertProvisioned();
     });
 
-    it(`${answer.statusCode} ${answer.errorCode} to the registration ends it; the next call continues with the same certificate`, async () => {
+    it(`continues with the same certificate after ${answer.statusCode} ${answer.errorCode} to the registration ended a call`, async () => {
       bench.core.behave({ provision: () => answer });
       await failsWith('PROVISIONING_REFUSED', remedy);
       assert.equal(bench.inUse(), undefined);
       bench.core.behave({});
       await bench.provision();
       assert.equal(bench.core.certificates.size, 1);
-      isWell();
+      assertProvisioned();
     });
   }
 
-  for (const answer of PASSING) {
-    it(`${answer.statusCode} ${answer.errorCode} is temporary: it repeats the request up to five times`, async () => {
+  for (const answer of TEMPORARY) {
+    it(`repeats a request after the temporary failure ${answer.statusCode} ${answer.errorCode}`, async () => {
       bench.core.behave({ create: (nth) => (nth < 3 ? answer : 'accept'), provision: (nth) => (nth < 3 ? answer : 'accept') });
       await bench.provision();
-      isWell();
+      assertProvisioned();
     });
   }
 
-  it('gives up with a reason if AWS throttles it for ever', async () => {
+  it('stops after five attempts if AWS throttles every request', async () => {
     bench.core.behave({ provision: () => rejection(429, 'Throttled') });
     await failsWith('PROVISIONING_REFUSED', /429 Throttled.*later/);
     assert.equal(bench.core.provisions, 5);
@@ -104,8 +104,8 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
 
   it('refuses an answer that is empty or not JSON', async () => {
     for (const [reply, pattern] of [
-      ['garbage', /no certificate in it/],
-      ['empty', /no certificate in it/],
+      ['garbage', /contains no certificate/],
+      ['empty', /contains no certificate/],
     ] as const) {
       bench.core.behave({ create: () => reply });
       await failsWith('PROVISIONING_FAILED', pattern);
@@ -126,15 +126,14 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     );
     bench.core.behave({});
     await bench.provision();
-    isWell();
+    assertProvisioned();
   });
 
-  it('uses a certificate that works although the answer to its registration was lost', async () => {
-    bench.core.behave({ provision: (nth) => (nth === 1 ? 'accept' : 'accept') });
+  it('uses a working certificate although the answer to its registration was lost', async () => {
     await bench.run(['provision'], { [CRASH_AT]: 'provision_registered' });
     await bench.provision();
     assert.equal(bench.core.creates, 1);
-    isWell();
+    assertProvisioned();
   });
 
   it('gets another certificate for the same key after the ownership token expired', async () => {
@@ -146,16 +145,16 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     await bench.provision();
     assert.equal(bench.core.creates, 2);
     assert.equal(bench.slots.read('a', 'key'), key);
-    isWell();
+    assertProvisioned();
   });
 
-  it('repeats the trial of a certificate that IoT Core accepts after some seconds', async () => {
+  it('repeats the trial until IoT Core accepts the new certificate', async () => {
     bench.core.behave({ slowActivations: 3 });
     await bench.provision();
-    isWell();
+    assertProvisioned();
   });
 
-  it('does not use a certificate that may not publish; the next call tries it again', async () => {
+  it('does not use a certificate that may not publish, and tests it again in the next call', async () => {
     bench.core.behave({ forbidden: ['elderly_bot/presence'] });
     await failsWith('PROVISIONING_FAILED', /new certificate does not work: publish: .*elderly_bot\/presence/);
     assert.equal(bench.inUse(), undefined);
@@ -164,19 +163,19 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     bench.core.behave({});
     await bench.provision();
     assert.equal(bench.core.creates, 1);
-    isWell();
+    assertProvisioned();
   });
 
-  it('reports a template’s other thing name, and continues after the configuration is corrected', async () => {
+  it('reports that the template created another thing, and continues after a correction of the configuration', async () => {
     bench.core.behave({ thingFor: () => 'robot-4711' });
-    await failsWith('PROVISIONING_FAILED', /made the thing robot-4711, and this robot is elderly-bot; set thing: robot-4711/);
+    await failsWith('PROVISIONING_FAILED', /created the thing robot-4711, but this robot is elderly-bot; set thing: robot-4711/);
     bench.configureRobot({}, 'thing: robot-4711');
     await bench.provision();
     assert.deepEqual([...bench.core.things], ['robot-4711']);
     assert.equal(bench.core.creates, 1);
   });
 
-  it('refuses a missing claim, and a claim key that others can read', async () => {
+  it('refuses a missing claim key, a key of another claim, and a claim that the broker does not know', async () => {
     bench.configureRobot({ claim_key: null });
     await failsWith('PROVISIONING_UNSET', /claim_key.*docs\/guide\/certificates\.md/);
     bench.configureRobot({ claim_key: 'certs/broker.key.pem' });
@@ -191,7 +190,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     }
   });
 
-  it('changes nothing in a second call, or beside a running agent’s lock', async () => {
+  it('keeps the certificate in a second call, and replaces it with --again', async () => {
     await bench.provision();
     const before = bench.inUse()?.cert;
     const again = await bench.run(['provision']);
@@ -204,7 +203,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     assert.notEqual(bench.inUse()?.cert, before);
   });
 
-  it('reports a wrong clock, and requests no other certificate', { skip: fakeClockMissing() }, async () => {
+  it('reports a wrong clock, and does not request another certificate', { skip: fakeClockMissing() }, async () => {
     await bench.run(['provision'], { [CRASH_AT]: 'provision_registered' });
     const cert = readFileSync(join(bench.stateDir, 'identity/a/cert.pem'), 'utf8');
     const clock = new FakeClock(bench.path('clock'));
@@ -218,22 +217,22 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     assert.equal(bench.core.creates, 1);
   });
 
-  it('with a damaged state file it starts from the beginning', async () => {
+  it('starts from the beginning if its state file is damaged', async () => {
     bench.core.behave({ provision: () => FORBIDDEN });
     await failsWith('PROVISIONING_REFUSED', /403/);
     writeFileSync(bench.slots.path('a', 'pending'), '{"tok');
     bench.core.behave({});
     await bench.provision();
-    isWell();
+    assertProvisioned();
   });
 
   for (const point of PROVISION_CRASH_POINTS) {
-    it(`completes with the next call after a kill at ${point}`, async () => {
+    it(`completes in the next call after a kill at ${point}`, async () => {
       const killed = await bench.run(['provision'], { [CRASH_AT]: point });
       assert.equal(killed.signal, 'SIGKILL', killed.err);
       const last = await bench.run(['provision']);
       assert.equal(last.code, 0, last.err);
-      isWell();
+      assertProvisioned();
       const { current } = bench.slots;
       assert.ok(current);
       assert.equal(bench.slots.read(current, 'pending'), undefined);

@@ -1,4 +1,5 @@
-// Findings for certificates and keys from OpenSSL, the AWS console and the bench CA: each fault has its code, good files have none.
+// Verifies certificates and keys from OpenSSL, from the AWS console and from the bench CA. Each fault has its code; good files have no
+// findings.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +13,7 @@ import { ROOT } from '../support/program.ts';
 const read = (file: string) => readFileSync(file, 'utf8');
 const AMAZON_ROOT = read(join(ROOT, 'certs/AmazonRootCA1.pem'));
 
-describe('verifying an identity', { skip: opensslMissing() }, () => {
+describe('the verification of an identity', { skip: opensslMissing() }, () => {
   let folder: string;
   let openssl: OpenSsl;
   let ca: Authority;
@@ -35,7 +36,7 @@ describe('verifying an identity', { skip: opensslMissing() }, () => {
   const pair = (options?: PairOptions) => openssl.pair(ca, options);
 
   for (const shape of ['ec-pkcs8', 'ec-sec1', 'rsa-pkcs8', 'rsa-pkcs1'] as const satisfies readonly KeyShape[]) {
-    it(`accepts ${shape}, also with Windows line ends`, async () => {
+    it(`accepts ${shape}, also with the line ends of Windows`, async () => {
       const made = pair({ shape });
       assert.deepEqual(await found(made), []);
       const crlf = { cert: openssl.withCrlf(made.cert), key: openssl.withCrlf(made.key) };
@@ -44,7 +45,7 @@ describe('verifying an identity', { skip: opensslMissing() }, () => {
     });
   }
 
-  it('accepts certificates of the AWS console, with an unknown issuer and another name than the thing’s', async () => {
+  it('accepts certificates of the AWS console, whose issuer is unknown and whose name is not the thing name', async () => {
     const theirs = openssl.authority('/OU=Amazon Web Services/O=Amazon.com Inc./L=Seattle/ST=Washington/C=US');
     const made = openssl.pair(theirs, { name: 'AWS IoT Certificate', shape: 'rsa-pkcs1', extensions: AWS_EXTENSIONS });
     assert.deepEqual(await found(made, { rootCa: AMAZON_ROOT, isIotCore: true }), ['info issuer_unknown']);
@@ -57,13 +58,13 @@ describe('verifying an identity', { skip: opensslMissing() }, () => {
     assert.deepEqual(await found(made, { rootCa: own.certificatePem }), []);
   });
 
-  it('names a new CA with the old name', async () => {
+  it('reports a new CA with the name of the old CA', async () => {
     const again = openssl.authority();
     assert.deepEqual(await found(pair(), { rootCa: read(again.cert) }), ['error chain_broken']);
     assert.deepEqual(await found(pair(), { rootCa: `${read(again.cert)}${read(ca.cert)}` }), []);
   });
 
-  it('names another CA, and swapped files', async () => {
+  it('reports another CA, and swapped files', async () => {
     const other = openssl.authority('/CN=another CA');
     const made = pair();
     assert.deepEqual(await found(made, { rootCa: read(other.cert) }), ['warning issuer_unknown']);
@@ -83,14 +84,14 @@ describe('verifying an identity', { skip: opensslMissing() }, () => {
     assert.deepEqual(await found(made, { cert: read(made.cert) + read(pair().cert) }), ['error chain_broken']);
   });
 
-  it('names a key of another certificate, a key with a passphrase, and a key that no broker accepts', async () => {
+  it('reports a key of another certificate, a key with a passphrase, and a key that no broker accepts', async () => {
     assert.deepEqual(await found({ ...pair(), key: openssl.key('ec-pkcs8') }), ['error key_mismatch']);
     assert.deepEqual(await found(pair({ shape: 'rsa-encrypted' })), ['error key_encrypted']);
     assert.deepEqual(await found(pair({ shape: 'rsa-1024' })), ['error key_kind']);
     assert.deepEqual(await found(pair({ shape: 'ed25519' })), ['error key_kind']);
   });
 
-  it('names an expired certificate, one that expires soon, and one that is not valid yet', async () => {
+  it('reports a certificate that expired, expires soon, or is not valid yet', async () => {
     const made = pair({ days: 100 });
     const inDays = (days: number) => ({ nowMs: Date.now() + days * DAY_MS });
     assert.deepEqual(await found(made, inDays(69)), []);
@@ -99,7 +100,7 @@ describe('verifying an identity', { skip: opensslMissing() }, () => {
     assert.deepEqual(await found(made, inDays(-1)), ['error cert_not_yet_valid']);
   });
 
-  it('reports a wrong clock, not a bad certificate, if the clock is untrusted or after the root CA’s end', async () => {
+  it('reports a wrong clock, not a bad certificate, if the clock is untrusted or the root CA has expired too', async () => {
     const made = pair({ days: 10 });
     assert.deepEqual(await found(made, { nowMs: 0, isClockTrusted: false }), ['error clock_wrong']);
     assert.deepEqual(await found(made, { nowMs: BUILD_FLOOR_MS + 400 * DAY_MS, isClockTrusted: false }), ['error clock_wrong']);
@@ -107,28 +108,28 @@ describe('verifying an identity', { skip: opensslMissing() }, () => {
     assert.deepEqual(await found(made, { isClockTrusted: false }), ['info clock_untrusted']);
   });
 
-  it('names a certificate of another robot', async () => {
+  it('reports a certificate of another robot', async () => {
     const made = pair({ name: 'kitchen-bot' });
     assert.deepEqual(await found(made), ['warning name_differs']);
     assert.deepEqual(await found(made, { isIotCore: true }), ['info name_differs']);
     assert.deepEqual(await found(made, { thing: 'kitchen-bot' }), []);
   });
 
-  it('names a certificate for another purpose', async () => {
+  it('reports a certificate for another purpose', async () => {
     const server = pair({ extensions: ['basicConstraints=CA:FALSE', 'extendedKeyUsage=serverAuth'] });
     assert.deepEqual(await found(server), ['error cert_purpose']);
     assert.deepEqual(await found(pair({ extensions: ['keyUsage=critical,keyEncipherment'] })), ['error cert_purpose']);
     assert.deepEqual(await found(ca), ['warning name_differs', 'error cert_is_ca']);
   });
 
-  it('names a key that others can read', async () => {
+  it('reports a key that others can read', async () => {
     const keyFile = (mode: number) => ({ keyFile: { path: '/k.pem', mode } });
     assert.deepEqual(await found(pair(), keyFile(0o640)), ['error key_permissions']);
     assert.deepEqual(await found(pair(), keyFile(0o600)), []);
   });
 });
 
-it('knows IoT Core by its host names', () => {
+it('recognizes the host names of IoT Core', () => {
   assert.ok(isIotCoreHost('example-ats.iot.eu-central-1.amazonaws.com'));
   assert.ok(isIotCoreHost('example.ats.iot.cn-north-1.amazonaws.com.cn'));
   assert.ok(!isIotCoreHost('iot.eu-central-1.amazonaws.com.example.org'));

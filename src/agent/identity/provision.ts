@@ -60,7 +60,7 @@ export async function provisionByClaim(parts: AloneParts): Promise<Provisioned> 
   const { template, claim_cert: certFile, claim_key: privateKey } = parts.config.provisioning;
   if (template === null || certFile === null || privateKey === null) throw unset('template, claim_cert and claim_key');
   const { rootCa } = slotPaths(parts.slots, parts.slots.current ?? parts.slots.spare, parts.config.mqtt.root_ca);
-  const claim = readCredentials({ rootCa, certFile, privateKey, of: 'the claim' });
+  const claim = readCredentials({ rootCa, certFile, privateKey, origin: 'the claim' });
   const connection = await asking(parts, claim, `elderly-bot-claim-${randomBytes(6).toString('hex')}`);
   try {
     return await provisionOver(parts, connection.ask, (credentials) => proveAlone(parts, credentials));
@@ -126,13 +126,13 @@ export function provisionOver(
         throw new AgentError('PROVISIONING_FAILED', text, { remedy, cause: error });
       }
     },
-    prove: async (slot) => {
+    tryOut: async (slot) => {
       const proof = await tryOut(readCredentials(slotPaths(slots, slot, config.mqtt.root_ca)));
       if (proof.works) return undefined;
       return { refused: isRefusal(proof), text: `${proof.step}: ${proof.text}`, remedy: proof.remedy };
     },
     pause: (failures) => sleep(backoffMs(failures, limits, Math.random())),
-    say,
+    report: say,
   });
 }
 

@@ -18,7 +18,7 @@ export async function importFiles(file: string | undefined, paths: readonly stri
   return changing(robot, async () => {
     const { slots, config } = robot;
     const chosen = choose(handed, config.thing, ownKeys(robot));
-    if (!chosen.content) throw new AgentError('CERTIFICATE_UNFIT', chosen.why, { remedy: chosen.remedy });
+    if (!chosen.content) throw new AgentError('CERTIFICATE_UNFIT', chosen.reason, { remedy: chosen.remedy });
     const content = withRoot(robot, chosen.content);
     const findings = await check(robot, content);
     const slot = slots.fill(content);

@@ -1,6 +1,6 @@
 // `elderly-bot certs provision`: a certificate from AWS fleet provisioning. Killed at any moment and called again, it goes on.
 import { provisionByClaim, refuseOwnPaths } from '../../agent/identity/provision.ts';
-import { isProvisioning, readCredentials, slotPaths, tidy } from '../../identity/index.ts';
+import { clearProvisioning, isProvisioning, readCredentials, slotPaths } from '../../identity/index.ts';
 import { lockStateDir } from '../../state/index.ts';
 import { changing, robotOf } from './robot.ts';
 
@@ -18,7 +18,7 @@ export async function provisionCommand({ file, anew, timeoutS, json }: Provision
   const { slots, config, clock } = robot;
   return changing(robot, async () => {
     const { current } = slots;
-    if (current !== undefined) tidy(slots, current);
+    if (current !== undefined) clearProvisioning(slots, current);
     if (anew && isProvisioning(slots)) slots.empty(slots.spare);
     if (current !== undefined && !anew && !isProvisioning(slots)) {
       const { notAfterMs } = readCredentials(slotPaths(slots, current, config.mqtt.root_ca));
