@@ -11,7 +11,6 @@ export const PENDING: readonly string[] = [
   'src/base',
   'src/cli',
   'src/clock',
-  'src/outbox',
   'src/state',
   'src/uploads',
   'src/wire',

@@ -40,8 +40,8 @@ export function show(file: string | undefined, json: boolean, seq: number, outbo
   return reading(file, async (reader) => {
     const rows = reader.numbered(seq, outbox);
     if (rows.length === 0) {
-      const books = reader.books().filter(({ id }) => outbox === undefined || id === outbox);
-      const known = books.map(({ id, accepted }) => `${id} gave 1 to ${accepted}`).join(', ') || 'no outbox of that name';
+      const outboxes = reader.outboxes().filter(({ id }) => outbox === undefined || id === outbox);
+      const known = outboxes.map(({ id, accepted }) => `${id} gave 1 to ${accepted}`).join(', ') || 'no outbox of that name';
       throw new AgentError('ROW_NOT_HELD', `no row ${seq} is held here (${known})`, {
         remedy: 'a number that was given is with the cloud or was given up: elderly-bot outbox stats counts both',
       });

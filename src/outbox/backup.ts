@@ -1,29 +1,17 @@
-// A copy of the outbox's file while it is in use, and the way back. A backup is one compressed SQLite file: rows, command journal, what
-// waits for its upload and what other modules keep, and in a table of its own what belongs to it (configuration, lifetime), without keys.
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from 'node:fs';
+// Copies the outbox's file while it is in use, and restores such a copy. A backup is one compressed SQLite file with all tables of the
+// outbox, and a table of texts that belong to it, such as the configuration and the lifetime. It contains no keys.
+import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import Database from 'better-sqlite3';
-import { messageOf } from '../base/index.ts';
+import { messageOf, renameDurably, syncPath } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { OUTBOX_FILE } from './repair.ts';
+import { unlessBroken } from './salvage.ts';
 import { type Db, openDatabase, PAGE_BYTES } from './schema.ts';
 
-/** Copied in one turn of the event loop: a quarter of a megabyte. */
+/** Pages to copy in one turn of the event loop: a quarter of a megabyte. */
 const PAGES_A_TURN = 64;
 /** Bytes that stay free on the disk beside a backup. */
 const SPARE_BYTES = 32 * 1024 ** 2;
@@ -34,7 +22,7 @@ export function backupsFolder(stateDir: string): string {
   return join(stateDir, 'backups');
 }
 
-/** Names of whole backups, oldest first. */
+/** Names of complete backups, oldest first. */
 export function backupsIn(folder: string): string[] {
   return existsSync(folder)
     ? readdirSync(folder)
@@ -43,29 +31,32 @@ export function backupsIn(folder: string): string[] {
     : [];
 }
 
-export interface NewBackup {
+interface NewBackup {
   readonly db: Db;
   readonly stateDir: string;
   /** Texts to store in the backup, by name. */
   readonly about: Readonly<Record<string, string>>;
   readonly nowMs: number;
-  /** Older ones beyond so many go once this one is whole. */
+  /** The number of backups to keep. Older backups are deleted once the new backup is complete. */
   readonly keep: number;
   readonly signal: AbortSignal;
 }
 
-/** @returns its name. @throws AgentError BACKUP_NO_ROOM; SQLite's or the disk's error. Nothing of a failed one is left. */
+/**
+ * Removes all files of a backup that fails.
+ * @returns the name of the backup. @throws AgentError BACKUP_NO_ROOM; SQLite's or the disk's error.
+ */
 export async function makeBackup({ db, stateDir, about, nowMs, keep, signal }: NewBackup): Promise<string> {
   const folder = backupsFolder(stateDir);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   sweep(folder);
   const bytes = Number(db.pragma('page_count', { simple: true })) * PAGE_BYTES;
   const { bavail, bsize } = statfsSync(folder);
-  // The copy, and its compressed form at its worst.
+  // Space for the copy, and for its compressed form, which may be as large as the copy.
   const needed = bytes * 2 + SPARE_BYTES;
   if (bavail * bsize < needed)
-    throw new AgentError('BACKUP_NO_ROOM', `a backup needs ${needed} bytes for a moment, the disk of ${stateDir} has ${bavail * bsize}`, {
-      remedy: 'free space there',
+    throw new AgentError('BACKUP_NO_ROOM', `a backup needs ${needed} free bytes, but the disk of ${stateDir} has only ${bavail * bsize}`, {
+      remedy: 'free space on that disk',
     });
   const name = `backup.${new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')}.db.gz`;
   const copy = join(folder, `copy${UNFINISHED}`);
@@ -77,11 +68,9 @@ export async function makeBackup({ db, stateDir, about, nowMs, keep, signal }: N
         return PAGES_A_TURN;
       },
     });
-    describe(copy, about);
+    addTexts(copy, about);
     await pipeline(createReadStream(copy), createGzip(), createWriteStream(packed, { mode: 0o600 }), { signal });
-    sync(packed);
-    renameSync(packed, join(folder, name));
-    sync(folder);
+    renameDurably(packed, join(folder, name));
   } finally {
     sweep(folder);
   }
@@ -94,10 +83,10 @@ function sweep(folder: string): void {
   for (const name of readdirSync(folder)) if (name.includes(UNFINISHED)) rmSync(join(folder, name), { force: true });
 }
 
-function describe(copy: string, about: Readonly<Record<string, string>>): void {
+function addTexts(copy: string, about: Readonly<Record<string, string>>): void {
   const db = new Database(copy);
   try {
-    // One file, with no WAL beside it.
+    // Without WAL mode the copy is one file.
     db.pragma('journal_mode = DELETE');
     db.exec('create table backup (name text primary key, text text not null) strict, without rowid');
     const insert = db.prepare('insert into backup (name, text) values (?, ?)');
@@ -107,47 +96,49 @@ function describe(copy: string, about: Readonly<Record<string, string>>): void {
   }
 }
 
-export interface Restored {
+interface Restored {
   /** New path of the replaced file; undefined if there was no file. */
   readonly aside: string | undefined;
   readonly about: Readonly<Record<string, string>>;
-  /** Rows in it that the cloud has not confirmed, as far as it knew. */
+  /** The number of rows in the backup that the cloud had not confirmed at the time of the backup. */
   readonly rows: number;
 }
 
 /**
- * Puts a backup in the place of the outbox's file, which is set aside. The state directory has to be locked by the caller.
- * @throws AgentError BACKUP_INVALID, OUTBOX_NEWER, or the disk's error: then nothing was changed.
+ * Replaces the outbox's file by a backup and sets the old file aside. The caller must hold the lock of the state directory.
+ * @throws AgentError BACKUP_INVALID, OUTBOX_NEWER, or the disk's error; then nothing changes.
  */
 export async function restoreBackup(file: string, stateDir: string, maxBytes: number): Promise<Restored> {
-  const place = join(stateDir, OUTBOX_FILE);
-  const fresh = `${place}.restoring`;
+  const target = join(stateDir, OUTBOX_FILE);
+  const fresh = `${target}.restoring`;
   const clear = () => {
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${fresh}${suffix}`, { force: true });
   };
   clear();
   try {
-    await pipeline(createReadStream(file), createGunzip(), createWriteStream(fresh, { mode: 0o600 })).catch(invalid(file));
-    const { about, rows } = look(fresh, file, maxBytes);
-    sync(fresh);
-    const aside = setAside(place);
-    renameSync(fresh, place);
-    sync(stateDir);
+    await pipeline(createReadStream(file), createGunzip(), createWriteStream(fresh, { mode: 0o600 })).catch((error: unknown) => {
+      throw invalid(file, error);
+    });
+    const { about, rows } = extractTexts(fresh, file, maxBytes);
+    syncPath(fresh);
+    const aside = setAside(target);
+    renameDurably(fresh, target);
     return { aside, about, rows };
   } finally {
     clear();
   }
 }
 
-function look(fresh: string, file: string, maxBytes: number): Omit<Restored, 'aside'> {
+/** Checks the unpacked file and moves its texts out of it. */
+function extractTexts(fresh: string, file: string, maxBytes: number): Omit<Restored, 'aside'> {
   let db: Db;
   try {
     db = openDatabase(fresh, Math.max(maxBytes, 2 * statSync(fresh).size), true);
   } catch (error) {
-    return error instanceof AgentError ? rethrow(error) : invalid(file)(error);
+    throw error instanceof AgentError ? error : invalid(file, error);
   }
   try {
-    const found = reading(() => db.prepare('select name, text from backup').all() as { name: string; text: string }[]) ?? [];
+    const found = unlessBroken(() => db.prepare('select name, text from backup').all() as { name: string; text: string }[]) ?? [];
     db.exec('drop table if exists backup');
     const rows = Number(db.prepare('select count(*) from rows').pluck().get());
     db.pragma('wal_checkpoint(TRUNCATE)');
@@ -157,44 +148,21 @@ function look(fresh: string, file: string, maxBytes: number): Omit<Restored, 'as
   }
 }
 
-function rethrow(error: unknown): never {
-  throw error;
+function invalid(file: string, cause: unknown): AgentError {
+  return new AgentError('BACKUP_INVALID', `${file} is not a backup that can be restored: ${messageOf(cause)}`, {
+    remedy: 'name a file of state_dir/backups, or join the slices of a backup from the bucket in the order of their manifest',
+    cause,
+  });
 }
 
-function reading<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch {
-    return undefined;
-  }
-}
-
-function invalid(file: string): (error: unknown) => never {
-  return (error) => {
-    throw new AgentError('BACKUP_INVALID', `${file} is no backup that can be restored: ${messageOf(error)}`, {
-      remedy: 'give a file of state_dir/backups, or the slices of one from the bucket, joined in the order of their manifest',
-      cause: error,
-    });
-  };
-}
-
-/** @returns the new name. */
-function setAside(place: string): string | undefined {
-  const parts = ['', '-wal', '-shm'].filter((suffix) => existsSync(`${place}${suffix}`));
+/** @returns the new path of the file; undefined if there was no file. */
+function setAside(file: string): string | undefined {
+  const parts = ['', '-wal', '-shm'].filter((suffix) => existsSync(`${file}${suffix}`));
   if (parts.length === 0) return undefined;
-  // Its WAL goes into it, so that it is whole by itself; a damaged one is moved as it is.
-  reading(() => new Database(place, { fileMustExist: true, timeout: 500 }).close());
+  // Closing the database copies its WAL into it, which makes the file complete. A damaged file is moved with its WAL.
+  unlessBroken(() => new Database(file, { fileMustExist: true, timeout: 500 }).close());
   let aside = '';
-  for (let n = 1; aside === '' || existsSync(aside); n++) aside = `${place}.before-restore-${n}`;
-  for (const suffix of parts) if (existsSync(`${place}${suffix}`)) renameSync(`${place}${suffix}`, `${aside}${suffix}`);
+  for (let n = 1; aside === '' || existsSync(aside); n++) aside = `${file}.before-restore-${n}`;
+  for (const suffix of parts) if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
   return aside;
-}
-
-function sync(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

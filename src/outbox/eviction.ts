@@ -1,62 +1,43 @@
-// Rows that will never be delivered. They go in the same transaction as the declaration that names them, so that the cloud hears of each.
+// Evicts rows that will never be delivered. The transaction that removes rows also writes the event that declares them to the cloud.
 import type { Clock } from '../clock/index.ts';
 import { count, type EventBody, type EvictionReason, type Ranges, rangesOf } from '../wire/index.ts';
 import { stamped, type WaitingRow } from './intake.ts';
-import type { Ledger } from './ledger.ts';
-import type { Counters } from './metrics.ts';
+import type { Parts } from './parts.ts';
 import { classNumber, ROW_CLASSES } from './rows.ts';
-import type { OutboxRecord, Store } from './store.ts';
+import type { OutboxRecord } from './store.ts';
 
-/** Rows that are evicted at once. */
+/** The number of rows in one eviction. */
 const BATCH = 1_000;
 
-export interface EvictorParts {
-  readonly store: Store;
-  readonly ledger: Ledger;
-  readonly counters: Counters;
-  readonly clock: Clock;
-  readonly onCommitted: (rows: readonly WaitingRow[]) => void;
+/** The eviction is durable when this returns. @throws SQLite's error; then no row is evicted. */
+export function evict({ ledger, counters, clock, commits }: Parts, record: OutboxRecord, ranges: Ranges, reason: EvictionReason): void {
+  const event = declaration(clock, record, ranges, reason);
+  ledger.evict(record, ranges, event);
+  counters.evictedBy[reason] += count(ranges);
+  commits.added([event]);
 }
 
-export class Evictor {
-  readonly #parts: EvictorParts;
-
-  constructor(parts: EvictorParts) {
-    this.#parts = parts;
-  }
-
-  /** Durable when it returns. @throws SQLite's error; then no row is evicted. */
-  evict(record: OutboxRecord, ranges: Ranges, reason: EvictionReason): void {
-    const { ledger, counters, onCommitted } = this.#parts;
-    const declaration = this.declaration(record, ranges, reason);
-    ledger.evict(record, ranges, declaration);
-    counters.evictedBy[reason] += count(ranges);
-    onCommitted([declaration]);
-  }
-
-  declaration(record: OutboxRecord, ranges: Ranges, reason: EvictionReason): WaitingRow {
-    const body: EventBody = { kind: 'evicted', of: record.id, ranges, reason };
-    return stamped({ class: 'event', body }, this.#parts.clock);
-  }
-
-  /**
-   * Makes space: removes delivered alerts first, then acknowledged telemetry, then the oldest telemetry, events, results; alerts last.
-   * @returns false if nothing is left to evict. @throws SQLite's error
-   */
-  makeSpace(): boolean {
-    const { store, ledger } = this.#parts;
-    if (store.dropOldestDelivered(BATCH) > 0) return true;
-    const next = nextEviction(store, ledger);
-    const record = next && ledger.records.at(next.outbox);
-    if (!record) return false;
-    this.evict(record, next.ranges, 'space');
-    return true;
-  }
+export function declaration(clock: Clock, record: OutboxRecord, ranges: Ranges, reason: EvictionReason): WaitingRow {
+  const body: EventBody = { kind: 'evicted', of: record.id, ranges, reason };
+  return stamped({ class: 'event', body }, clock);
 }
 
-/** @returns the rows to evict next, of one outbox by its ordinal; undefined if none is left. */
-function nextEviction(store: Store, ledger: Ledger): { readonly outbox: number; readonly ranges: Ranges } | undefined {
-  const acknowledged = ledger.lanes.oldestOf(classNumber('telemetry'));
+/**
+ * Removes delivered alerts first, then acknowledged telemetry, then the oldest telemetry, events and results; alerts last.
+ * @returns false if nothing is left to evict. @throws SQLite's error
+ */
+export function makeSpace(parts: Parts): boolean {
+  if (parts.store.dropOldestDelivered(BATCH) > 0) return true;
+  const next = nextEviction(parts);
+  const record = next && parts.ledger.outboxes.byOrdinal(next.outbox);
+  if (!record) return false;
+  evict(parts, record, next.ranges, 'space');
+  return true;
+}
+
+/** @returns the rows to evict next, all from one outbox; undefined if no row is left. */
+function nextEviction({ store, ledger }: Parts): { readonly outbox: number; readonly ranges: Ranges } | undefined {
+  const acknowledged = ledger.publications.oldest(classNumber('telemetry'));
   const sent = acknowledged ? ledger.rowsOf(acknowledged) : [];
   if (acknowledged && sent.length > 0) return { outbox: acknowledged.outbox, ranges: sent };
   for (const name of ROW_CLASSES.toReversed()) {

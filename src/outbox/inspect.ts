@@ -1,5 +1,5 @@
-// Checks every page of the outbox file beside a running agent: in a worker thread and on a connection of its own, so that a big backlog
-// delays nothing. This file is both the caller and the program of the worker.
+// Checks every page of the outbox file while the agent uses it. The check runs in a worker thread with a connection of its own, so that a
+// big backlog delays nothing. This file is both the caller and the program of the worker.
 import { join } from 'node:path';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
@@ -7,7 +7,7 @@ import { messageOf } from '../base/index.ts';
 import { OUTBOX_FILE } from './repair.ts';
 import { quickCheck } from './schema.ts';
 
-/** This file as an entry of the bundle. Worker threads run no TypeScript, so src/ starts the built program too. */
+/** The path of this file in the bundle. Worker threads run no TypeScript, so the sources start the built program too. */
 const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? '../../dist/outbox/inspect.js' : '../outbox/inspect.js', import.meta.url);
 
 interface Order {
@@ -15,7 +15,7 @@ interface Order {
 }
 
 /**
- * @returns what is wrong with the file in `stateDir`, in SQLite's words; undefined if it is whole or if the signal fired first.
+ * @returns SQLite's description of the damage to the file in `stateDir`; undefined if there is no damage or if the signal fired first.
  * @throws if the check itself could not run.
  */
 export function inspectOutboxFile(stateDir: string, signal: AbortSignal): Promise<string | undefined> {

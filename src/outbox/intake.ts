@@ -1,5 +1,5 @@
-// Rows that have no number yet. They stay in memory until their commit, at the end of the running callback or of their group. Their
-// number is bounded in case writing fails for long.
+// Keeps new rows in memory until their commit and schedules that commit. The number of waiting rows is bounded, in case no write
+// succeeds for a long time.
 import type { Clock } from '../clock/index.ts';
 import { encodeBody, type NewRow } from './rows.ts';
 
@@ -9,26 +9,27 @@ export interface WaitingRow {
   readonly at: number;
   readonly mono: number;
   readonly trusted: boolean;
+  /** Runs inside the transaction of the row. */
   readonly within: (() => void) | undefined;
 }
 
-/** Adds the text and the current times to a row, and a mark if the clock can't be trusted. */
+/** Adds the text and the current times to a row. A reading is marked if the wall clock is not trusted. */
 export function stamped(row: NewRow, clock: Clock, within?: () => void): WaitingRow {
   const trusted = clock.trusted();
   const marked = trusted || !('channel' in row) ? row : { ...row, extra: { ...row.extra, clock: 'untrusted' as const } };
   return { row, body: encodeBody(marked), at: clock.wall(), mono: clock.mono(), trusted, within };
 }
 
-/** Rows that could not be committed are kept up to this many (some 5 MB); then the oldest telemetry is dropped, counted. */
+/** At most this many rows (about 5 MB) wait for a commit. Beyond that, the oldest telemetry is dropped and counted. */
 const MAX_WAITING = 20_000;
 
 export class Intake {
   readonly #commit: () => void;
   #rows: WaitingRow[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #soon = false;
+  #isSoon = false;
 
-  /** @param commit called when a commit is due; it never throws. */
+  /** @param commit is called when a commit is due; it never throws. */
   constructor(commit: () => void) {
     this.#commit = commit;
   }
@@ -41,34 +42,34 @@ export class Intake {
     this.#rows.push(row);
   }
 
-  /** A commit after the callback that is running: all samples of one ROS wake-up share it. */
-  soon(): void {
-    if (this.#soon) return;
-    this.#soon = true;
+  /** Schedules a commit after the running callback: all samples of one ROS wake-up share it. */
+  commitSoon(): void {
+    if (this.#isSoon) return;
+    this.#isSoon = true;
     queueMicrotask(() => {
-      if (this.#soon) this.#commit();
+      if (this.#isSoon) this.#commit();
     });
   }
 
-  /** A commit within `ms`, with all that comes until then. */
-  within(ms: number): void {
+  /** Schedules a commit in `ms` at the latest. It includes all rows that arrive before it. */
+  commitWithin(ms: number): void {
     this.#timer ??= setTimeout(() => this.#commit(), ms).unref();
   }
 
-  /** A commit begins: none is due any more. */
-  begun(): void {
+  /** Cancels the scheduled commits. Each commit does this when it begins. */
+  cancel(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#soon = false;
+    this.#isSoon = false;
   }
 
-  /** The first `n` rows are committed. */
-  committed(n: number): void {
+  /** Removes the first `n` rows after their commit. */
+  removeCommitted(n: number): void {
     this.#rows = this.#rows.slice(n);
   }
 
-  /** @returns how many rows were dropped because too many wait. */
-  shed(): number {
+  /** @returns the number of rows that were dropped because too many rows wait. */
+  dropExcess(): number {
     const excess = Math.max(0, this.#rows.length - MAX_WAITING);
     for (let n = 0; n < excess; n++) {
       const oldest = this.#rows.findIndex(({ row }) => row.class === 'telemetry');

@@ -1,75 +1,72 @@
-// The state of every row of the file: its outbox, and whether the row is in flight, acknowledged, covered or evicted. Memory follows the
-// disk: nothing here changes before its transaction has been committed.
+// Knows the state of every row of the file: its outbox, and whether it is in flight, acknowledged, covered or evicted. Memory follows the
+// disk: nothing in memory changes before its transaction is committed.
 
 import { crashPoint } from '../base/index.ts';
 import { type Range, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
 import { type Claim, Claims } from './claims.ts';
 import type { WaitingRow } from './intake.ts';
-import { type Cut, Lanes, type Publication } from './lanes.ts';
+import { Outboxes } from './outboxes.ts';
+import { type Change, type Publication, Publications } from './publications.ts';
 import type { ReceiptEffect } from './receiptEffect.ts';
-import { Records } from './records.ts';
 import { className, classNumber } from './rows.ts';
 import type { OutboxRecord, Store } from './store.ts';
-import { Untrusted } from './untrusted.ts';
 
 export class Ledger {
   readonly #store: Store;
-  readonly lanes = new Lanes();
-  readonly records: Records;
+  readonly publications = new Publications();
+  readonly outboxes: Outboxes;
   readonly claims: Claims;
-  /** Rows of this opening whose time is to be corrected once the clock is right. */
-  readonly untrusted = new Untrusted();
+  /** Rows of this opening whose times need a correction once the clock is right. */
+  readonly untrusted = new UntrustedTimes();
   #dirty = new Set<Publication>();
   #removed: Publication[] = [];
 
   constructor(store: Store) {
     this.#store = store;
-    this.records = new Records(store);
-    this.claims = new Claims(store, this.lanes, this.records);
+    this.outboxes = new Outboxes(store);
+    this.claims = new Claims(store, this.publications, this.outboxes);
   }
 
   /**
-   * Starts a new outbox id in the file and finds what earlier ones left, without reading any row.
-   * @param ranBeforeMs running time before this start: a power cut may have lost up to a minute of it, and no publication is later.
+   * Starts a new outbox id in the file and restores the publications of earlier ids. Reads no row.
+   * @param ranBeforeMs running time before this start. A power cut may lose up to a minute of it, so it limits the restored times.
    */
   start(id: string, boot: number, wallMs: number, expected: readonly string[], ranBeforeMs: number): void {
-    this.records.start(id, boot, wallMs, expected);
+    this.outboxes.start(id, boot, wallMs, expected);
     for (const publication of this.#store.publications()) {
-      const record = this.records.at(publication.outbox);
-      const left = record ? this.#outstanding(record, [publication.first, publication.last]) : [];
+      const record = this.outboxes.byOrdinal(publication.outbox);
+      const left = record ? unconfirmed(record, [publication.first, publication.last]) : [];
       const ranMs = Math.min(publication.ranMs, ranBeforeMs);
       const pieces = left.map(([first, last]) => ({ ...publication, first, last, ranMs }));
-      for (const piece of pieces) this.lanes.restore(piece);
+      for (const piece of pieces) this.publications.restore(piece);
       if (pieces.length === 1 && pieces[0]?.first === publication.first && pieces[0].last === publication.last) continue;
       this.#removed.push(publication);
       for (const piece of pieces) this.#dirty.add(piece);
     }
   }
 
-  /** Acknowledgements that are not on disk yet. */
+  /** Whether there are acknowledgements that are not on disk yet. */
   get isDirty(): boolean {
     return this.#dirty.size > 0 || this.#removed.length > 0;
   }
 
-  /** One transaction: `rows` get their numbers, acknowledgements are written down, and `also` happens. @throws SQLite's error; then nothing did. */
+  /** Numbers `rows`, saves the acknowledgements and runs `also`, in one transaction. @throws SQLite's error; then nothing changes. */
   commit(rows: readonly WaitingRow[], also: () => void = () => {}): void {
-    const { open } = this.records;
+    const { open } = this.outboxes;
     const before = open.accepted;
     crashPoint('commit_begun');
     this.#store.transaction(() => {
       let seq = before;
       const added = new Map<number, number>();
-      for (const { row, body, at, mono, trusted, within } of rows) {
-        within?.();
-        const number = classNumber(row.class);
-        const channel = 'channel' in row ? row.channel : '';
-        this.#store.insert(number, open.ordinal, ++seq, { channel, body, at, mono, trusted });
+      for (const waiting of rows) {
+        waiting.within?.();
+        this.#store.insert(open.ordinal, ++seq, waiting);
+        const number = classNumber(waiting.row.class);
         added.set(number, (added.get(number) ?? 0) + 1);
       }
       for (const [number, rowsAdded] of added) this.#store.addToTally(number, rowsAdded);
       if (rows.length > 0) this.#store.setAccepted(open.ordinal, seq);
-      for (const publication of this.#removed) this.#store.deletePublication(publication);
-      for (const publication of this.#dirty) this.#store.savePublication(publication);
+      this.#save({ removed: this.#removed, added: [...this.#dirty] });
       also();
       crashPoint('commit_in_transaction');
     });
@@ -83,48 +80,48 @@ export class Ledger {
     });
   }
 
-  /** The broker acknowledged a claim. Rows that were covered or evicted meanwhile need no receipt any more. */
+  /** Records the PUBACK of a claim. Rows that were covered or evicted in the meantime need no receipt any more. */
   published(claim: Claim, ranMs: number): void {
     const number = classNumber(claim.class);
-    this.lanes.release(number, claim.ordinal, [claim.first, claim.last]);
-    const record = this.records.at(claim.ordinal);
+    this.publications.release(number, claim.ordinal, [claim.first, claim.last]);
+    const record = this.outboxes.byOrdinal(claim.ordinal);
     if (!record) return;
-    for (const range of this.#outstanding(record, [claim.first, claim.last])) {
-      const { saved, replaced, added } = this.lanes.publish(number, claim.ordinal, range, ranMs);
-      for (const publication of replaced) {
+    for (const range of unconfirmed(record, [claim.first, claim.last])) {
+      const { removed, added } = this.publications.acknowledge(number, claim.ordinal, range, ranMs);
+      for (const publication of removed) {
         this.#dirty.delete(publication);
         this.#removed.push({ ...publication });
       }
-      for (const publication of [saved, ...added]) this.#dirty.add(publication);
+      for (const publication of added) this.#dirty.add(publication);
     }
     crashPoint('rows_acknowledged');
   }
 
-  /** Not acknowledged: the claim's rows are free again. */
+  /** Makes the rows of a claim free again if it was not acknowledged. */
   free(claim: Claim): void {
-    this.lanes.release(classNumber(claim.class), claim.ordinal, [claim.first, claim.last]);
+    this.publications.release(classNumber(claim.class), claim.ordinal, [claim.first, claim.last]);
     this.claims.freed(claim.class);
   }
 
-  /** Removes undelivered rows in one transaction with their `declaration`; undefined: without a declaration. */
+  /** Removes undelivered rows in one transaction with their `declaration`, if there is one. */
   evict(record: OutboxRecord, ranges: Ranges, declaration?: WaitingRow): void {
     const gone = union(record.gone, ranges);
-    const cut = this.lanes.cut(record.ordinal, ranges);
+    const cut = this.publications.cut(record.ordinal, ranges);
     this.commit(declaration ? [declaration] : [], () => {
-      this.#store.remove(record.ordinal, ranges, gone);
-      this.#write(cut);
+      this.#store.evict(record.ordinal, ranges, gone);
+      this.#save(cut);
       crashPoint('evict_in_transaction');
     });
     crashPoint('evicted');
     this.claims.forgetFresh();
     record.gone = gone;
-    this.lanes.apply(cut);
+    this.publications.applyCut(cut);
   }
 
   /**
    * Applies the effect of a receipt in one transaction with its declarations.
    * @param evicted rows to evict.
-   * @param keepAlertsRanMs running time, for delivered alerts that stay readable; undefined: they are removed too.
+   * @param keepAlertsRanMs current running time, to keep delivered alerts readable; undefined to remove them too.
    */
   applyReceipt(
     record: OutboxRecord,
@@ -133,39 +130,79 @@ export class Ledger {
     declarations: readonly WaitingRow[],
     keepAlertsRanMs: number | undefined,
   ): void {
-    const gone = union(record.gone, union(evicted, effect.vanished));
-    const cut = this.lanes.cut(record.ordinal, union(effect.delivered, union(evicted, effect.vanished)));
+    const removed = union(evicted, effect.vanished);
+    const gone = union(record.gone, removed);
+    const cut = this.publications.cut(record.ordinal, union(effect.delivered, removed));
     this.commit(declarations, () => {
       this.#store.deliver(record.ordinal, effect.delivered, effect.covered, keepAlertsRanMs);
-      this.#store.remove(record.ordinal, union(evicted, effect.vanished), gone);
+      this.#store.evict(record.ordinal, removed, gone);
       if (effect.vanished.length > 0) this.#store.setAccepted(record.ordinal, effect.accepted);
-      this.#write(cut);
+      this.#save(cut);
       crashPoint('receipt_in_transaction');
     });
     crashPoint('receipt_applied');
     this.claims.forgetFresh();
     Object.assign(record, { accepted: Math.max(record.accepted, effect.accepted), covered: effect.covered, gone });
-    this.lanes.apply(cut);
-    // Found again by their range: what a cut left of a publication is another.
+    this.publications.applyCut(cut);
+    // The cut may have replaced a publication by pieces of it, so the rows to send again are found by their range.
     for (const { class: rowClass, first, last } of effect.resend) {
-      for (const publication of this.lanes.of(record.ordinal)) {
+      for (const publication of this.publications.ofOutbox(record.ordinal)) {
         if (publication.class === rowClass && publication.first >= first && publication.last <= last) publication.due = true;
       }
       this.claims.freed(className(rowClass));
     }
   }
 
-  /** The rows of one class in a range that are held: a publication's range may have rows of other classes between its own. */
+  /** The held rows of a publication. Its range may include rows of other classes. */
   rowsOf(publication: Publication): Ranges {
     return rangesOf(this.#store.numbers(publication.class, publication.outbox, publication.first, publication.last));
   }
 
-  #outstanding(record: OutboxRecord, range: Range): Ranges {
-    return subtract([range], union(record.covered, record.gone));
-  }
-
-  #write({ removed, added }: Cut): void {
+  #save({ removed, added }: Change): void {
     for (const publication of removed) this.#store.deletePublication(publication);
     for (const publication of added) this.#store.savePublication(publication);
+  }
+}
+
+/** @returns the rows of a range that are neither covered nor evicted. */
+function unconfirmed(record: OutboxRecord, range: Range): Ranges {
+  return subtract([range], union(record.covered, record.gone));
+}
+
+/** Two rows belong to one setting of the clock if the offset between wall time and monotonic time changes by less than this. */
+const ONE_SETTING_MS = 1_000;
+
+/**
+ * Collects the rows that were accepted while the clock was not trusted. Their true times follow from monotonic time once the clock is
+ * right: all rows of one setting of the wrong clock have the same error. An event declares the error; the rows do not change.
+ */
+class UntrustedTimes {
+  #settings: { readonly offsetMs: number; readonly ranges: Range[] }[] = [];
+
+  /** The caller must add rows in the order of their numbers. */
+  add(seq: number, wallMs: number, monoMs: number): void {
+    const offsetMs = wallMs - monoMs;
+    let setting = this.#settings.at(-1);
+    if (!setting || Math.abs(setting.offsetMs - offsetMs) > ONE_SETTING_MS) {
+      setting = { offsetMs, ranges: [] };
+      this.#settings.push(setting);
+    }
+    const last = setting.ranges.at(-1);
+    if (last && last[1] === seq - 1) last[1] = seq;
+    else setting.ranges.push([seq, seq]);
+  }
+
+  get isEmpty(): boolean {
+    return this.#settings.length === 0;
+  }
+
+  /**
+   * Forgets all rows. The caller must call this when the clock is right.
+   * @returns the milliseconds to add to the times of the rows, for each setting of the wrong clock.
+   */
+  resolve(wallMs: number, monoMs: number): { ranges: Range[]; correctionMs: number }[] {
+    const settings = this.#settings;
+    this.#settings = [];
+    return settings.map(({ offsetMs, ranges }) => ({ ranges, correctionMs: wallMs - monoMs - offsetMs }));
   }
 }

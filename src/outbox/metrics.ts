@@ -1,28 +1,25 @@
-// Metrics of the outbox: durations of transactions, latencies of alerts, and counters of rows.
+// Measures the outbox: durations of transactions, latencies of alerts, and counters of rows.
 import type { Clock } from '../clock/index.ts';
 import type { EvictionReason } from '../wire/index.ts';
 import type { WaitingRow } from './intake.ts';
 
-/** Stations of an alert: message stamp to callback, then to commit, to the broker's PUBACK, to the cloud's receipt. */
+/** The measured stages of an alert: from the stamp of the ROS message to the callback, to the commit, to the PUBACK, to the receipt. */
 export const ALERT_HOPS = ['stamp', 'commit', 'puback', 'receipt'] as const;
 export type AlertHop = (typeof ALERT_HOPS)[number];
 
 export interface OutboxMetrics {
-  /** Duration of one transaction, which ends with an fsync. */
+  /** Receives the duration of one transaction, which ends with an fsync. */
   commit(ms: number): void;
-  /** Latency of one alert, by the wall clock of its row if the row is older than this start. */
+  /** Receives the latency of one alert. The hop `commit` is measured by monotonic time, the other hops by wall time. */
   alert(hop: AlertHop, ms: number): void;
 }
 
-export const NO_METRICS: OutboxMetrics = { commit: () => {}, alert: () => {} };
-
 /** Rows since the start. */
 export interface RowCounts {
-  /** Evicted, by the reason that the cloud was told. */
   readonly evictedBy: Readonly<Record<EvictionReason, number>>;
-  /** A receipt of this start said that they are in the cloud's database. */
+  /** Rows that a receipt of this start confirmed. */
   readonly confirmed: number;
-  /** Dropped before they had a number, because nothing could be written for too long. */
+  /** Rows that were dropped before their commit, because no write succeeded for too long. */
   readonly dropped: number;
 }
 
@@ -30,10 +27,10 @@ export class Counters implements RowCounts {
   readonly evictedBy: Record<EvictionReason, number> = { age: 0, space: 0, poison: 0, released: 0 };
   confirmed = 0;
   dropped = 0;
-  readonly #metrics: OutboxMetrics;
+  readonly #metrics: OutboxMetrics | undefined;
   readonly #clock: Clock;
 
-  constructor(metrics: OutboxMetrics, clock: Clock) {
+  constructor(metrics: OutboxMetrics | undefined, clock: Clock) {
     this.#metrics = metrics;
     this.#clock = clock;
   }
@@ -42,14 +39,14 @@ export class Counters implements RowCounts {
     const now = this.#clock.mono();
     for (const { row, at, mono } of rows) {
       if (row.class !== 'alert') continue;
-      if (row.extra?.stamp !== undefined) this.#metrics.alert('stamp', at - row.extra.stamp);
-      this.#metrics.alert('commit', now - mono);
+      if (row.extra?.stamp !== undefined) this.#metrics?.alert('stamp', at - row.extra.stamp);
+      this.#metrics?.alert('commit', now - mono);
     }
   }
 
   /** @param times wall times of the alerts that reached this hop. */
   alertsReached(hop: 'puback' | 'receipt', times: readonly number[]): void {
     const now = this.#clock.wall();
-    for (const at of times) this.#metrics.alert(hop, now - at);
+    for (const at of times) this.#metrics?.alert(hop, now - at);
   }
 }

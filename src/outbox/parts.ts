@@ -1,15 +1,11 @@
-// The parts of one opened outbox. open.ts builds them; the outbox, its receipts and its maintenance share them.
+// The parts of one opened outbox. open.ts creates them; the outbox, its writer and its evictions share them.
 import type { Clock } from '../clock/index.ts';
 import type { Lifetime } from '../state/index.ts';
-import type { Evictor } from './eviction.ts';
 import type { WaitingRow } from './intake.ts';
-import type { LatestValues } from './latest.ts';
 import type { Ledger } from './ledger.ts';
 import type { Counters } from './metrics.ts';
 import type { Space } from './space.ts';
 import type { Store } from './store.ts';
-import type { Trouble } from './trouble.ts';
-import type { Writer } from './writer.ts';
 
 export interface Parts {
   readonly clock: Clock;
@@ -17,19 +13,39 @@ export interface Parts {
   readonly store: Store;
   readonly ledger: Ledger;
   readonly counters: Counters;
-  readonly evictor: Evictor;
   readonly space: Space;
-  readonly trouble: Trouble;
-  readonly writer: Writer;
-  readonly latest: LatestValues;
   readonly commits: Commits;
-  /** To be called after each commit that added rows. */
-  readonly onCommitted: (rows: readonly WaitingRow[]) => void;
+  /** Telemetry is committed in groups of this length, in milliseconds. */
+  readonly groupMs: number;
+  readonly onTrouble: (error: Error | undefined) => void;
   /** The robot's total running time, in milliseconds. */
   readonly ranMs: () => number;
 }
 
-export interface Commits {
-  /** Carries no data. Set by the reader of the outbox once it runs. */
-  wake: () => void;
+/** The state of all channels that a message carries beside its rows. */
+export interface LatestValues {
+  /** The highest row number that the values include. */
+  readonly stateSeq: number;
+  /** The latest committed value of each channel, as JSON. */
+  readonly values: ReadonlyMap<string, string>;
+}
+
+/** Follows the commits: keeps the latest values and wakes the reader of the outbox. */
+export class Commits implements LatestValues {
+  readonly values = new Map<string, string>();
+  stateSeq = 0;
+  /** The reader of the outbox sets this when it starts. The call carries no data. */
+  wake: () => void = () => {};
+  readonly #ledger: Ledger;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** The caller must call this after each commit that added rows. */
+  added(rows: readonly WaitingRow[]): void {
+    for (const { row } of rows) if ('channel' in row) this.values.set(row.channel, JSON.stringify(row.value));
+    this.stateSeq = this.#ledger.outboxes.open.accepted;
+    this.wake();
+  }
 }

@@ -1,14 +1,17 @@
-// An outbox file as somebody else sees it: read-only, beside a running agent. Rows are read in pages, each a short read of its own, so
-// that a million of them fill no memory and hold no checkpoint up.
-import { existsSync, statSync } from 'node:fs';
+// Reads an outbox file without changing it, also while an agent uses it. Rows are read in pages, and each page is a short read
+// transaction: a million rows neither fill the memory nor block a checkpoint.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { codeOf, messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
-import { count, type Ranges, union } from '../wire/index.ts';
+import { count } from '../wire/index.ts';
+import { outstanding } from './outboxes.ts';
 import { OUTBOX_FILE } from './repair.ts';
 import { className, classNumber, ROW_CLASSES, type RowClass } from './rows.ts';
 import { type Db, SCHEMA_VERSION } from './schema.ts';
+import { ballastFile, sizeOf } from './space.ts';
+import { type OutboxRecord, readOutboxes } from './store.ts';
 
 export interface ShownRow {
   readonly outbox: string;
@@ -16,13 +19,13 @@ export interface ShownRow {
   readonly class: RowClass;
   /** Empty for results and events. */
   readonly channel: string;
-  /** Sent: the broker acknowledged it, and no receipt covers it yet. Confirmed: an alert the cloud has, kept for a week. */
+  /** A sent row was acknowledged by the broker and is not covered by a receipt yet. A confirmed alert stays readable for a week. */
   readonly state: 'pending' | 'sent' | 'confirmed';
   readonly at: number;
-  /** Monotonic milliseconds of the start it was taken in; null where it is not kept any more. */
+  /** Monotonic milliseconds of the start that accepted the row; null for confirmed alerts. */
   readonly mono: number | null;
   readonly trusted: boolean | null;
-  /** As it stands on the wire. */
+  /** The text on the wire. */
   readonly body: string;
 }
 
@@ -31,7 +34,7 @@ export interface RowFilter {
   readonly state?: ShownRow['state'] | undefined;
   readonly channel?: string | undefined;
   readonly outbox?: string | undefined;
-  /** Only rows numbered beyond this. */
+  /** Selects the rows with a higher number. */
   readonly after?: number | undefined;
 }
 
@@ -39,34 +42,20 @@ export interface OutboxStats {
   readonly file: string;
   readonly file_bytes: number;
   readonly wal_bytes: number;
-  /** 0 once the ballast had to be given back to a full disk. */
+  /** 0 after the ballast was released on a full disk. */
   readonly ballast_bytes: number;
   readonly free_bytes: number;
   readonly classes: Readonly<Record<RowClass, { pending: number; sent: number; confirmed: number; oldest_at: number | null }>>;
   readonly outboxes: readonly { id: string; accepted: number; covered: number; evicted: number; outstanding: number }[];
 }
 
-export interface OutboxBook {
+type RawRow = Omit<ShownRow, 'outbox' | 'class' | 'trusted'> & {
   readonly ordinal: number;
-  readonly id: string;
-  readonly accepted: number;
-  readonly covered: Ranges;
-  readonly gone: Ranges;
-}
-
-interface RawRow {
-  readonly ordinal: number;
-  readonly seq: number;
   readonly class: number;
-  readonly channel: string;
-  readonly body: string;
-  readonly at: number;
-  readonly mono: number | null;
   readonly trusted: number | null;
-  readonly state: ShownRow['state'];
-}
+};
 
-/** Rows read at once. */
+/** The number of rows in one read. */
 const PAGE_ROWS = 1_000;
 
 const IS_SENT = `coalesce((select last from publications p where p.class = r.class and p.outbox = r.outbox and p.first <= r.seq
@@ -84,7 +73,7 @@ export class OutboxReader {
   private constructor(db: Db, stateDir: string) {
     this.db = db;
     this.#stateDir = stateDir;
-    this.#ids = new Map(this.books().map(({ ordinal, id }) => [ordinal, id]));
+    this.#ids = new Map(this.outboxes().map(({ ordinal, id }) => [ordinal, id]));
   }
 
   /** @throws AgentError OUTBOX_MISSING, OUTBOX_NEWER, OUTBOX_UNREADABLE */
@@ -92,7 +81,7 @@ export class OutboxReader {
     const file = join(stateDir, OUTBOX_FILE);
     if (!existsSync(file)) {
       throw new AgentError('OUTBOX_MISSING', `there is no outbox in state_dir ${stateDir}`, {
-        remedy: 'give the configuration the agent runs with (--config), as the user it runs as',
+        remedy: 'run this as the agent’s user, with the agent’s configuration (--config)',
       });
     }
     let db: Db | undefined;
@@ -100,15 +89,15 @@ export class OutboxReader {
       db = new Database(file, { readonly: true, timeout: 2_000 });
       const version = Number(db.pragma('user_version', { simple: true }));
       if (version > SCHEMA_VERSION) {
-        const text = `${file} was written by a newer elderly-bot (version ${version}, this one knows ${SCHEMA_VERSION})`;
-        throw new AgentError('OUTBOX_NEWER', text, { remedy: 'look at it with that version' });
+        const text = `${file} was written by a newer elderly-bot (version ${version}; this program supports version ${SCHEMA_VERSION})`;
+        throw new AgentError('OUTBOX_NEWER', text, { remedy: 'read the file with the newer program' });
       }
       return new OutboxReader(db, stateDir);
     } catch (error) {
       db?.close();
       if (error instanceof AgentError) throw error;
       throw new AgentError('OUTBOX_UNREADABLE', `${file} can't be read: ${messageOf(error)}`, {
-        remedy: todoOf(error),
+        remedy: remedyFor(error),
         cause: error,
       });
     }
@@ -118,26 +107,18 @@ export class OutboxReader {
     this.db.close();
   }
 
-  books(): OutboxBook[] {
-    const found = this.db.prepare('select ordinal, id, accepted, covered, gone from outboxes order by ordinal').all();
-    return (found as { ordinal: number; id: string; accepted: number; covered: string; gone: string }[]).map((book) => ({
-      ...book,
-      covered: JSON.parse(book.covered) as Ranges,
-      gone: JSON.parse(book.gone) as Ranges,
-    }));
+  outboxes(): OutboxRecord[] {
+    return readOutboxes(this.db);
   }
 
   stats(): OutboxStats {
     const perClass = this.db.prepare(
-      `select count(*) as held, coalesce(sum(${IS_SENT}), 0) as sent, min(r.at) as oldest from rows r where r.class = ?`,
+      `select count(*) as held, coalesce(sum(${IS_SENT}), 0) as sent, min(at) as oldest from rows r where r.class = ?`,
     );
-    const delivered = this.db.prepare('select count(*) as confirmed, min(at) as oldest from delivered_alerts').get() as {
-      confirmed: number;
-      oldest: number | null;
-    };
+    const delivered = Number(this.db.prepare('select count(*) from delivered_alerts').pluck().get());
     const classes = ROW_CLASSES.map((name) => {
       const { held, sent, oldest } = perClass.get(classNumber(name)) as { held: number; sent: number; oldest: number | null };
-      return [name, { pending: held - sent, sent, confirmed: name === 'alert' ? delivered.confirmed : 0, oldest_at: oldest }] as const;
+      return [name, { pending: held - sent, sent, confirmed: name === 'alert' ? delivered : 0, oldest_at: oldest }] as const;
     });
     const file = join(this.#stateDir, OUTBOX_FILE);
     const page = Number(this.db.pragma('page_size', { simple: true }));
@@ -145,43 +126,40 @@ export class OutboxReader {
       file,
       file_bytes: sizeOf(file),
       wal_bytes: sizeOf(`${file}-wal`),
-      ballast_bytes: sizeOf(join(this.#stateDir, 'ballast')),
+      ballast_bytes: sizeOf(ballastFile(this.#stateDir)),
       free_bytes: Number(this.db.pragma('freelist_count', { simple: true })) * page,
       classes: Object.fromEntries(classes) as OutboxStats['classes'],
-      outboxes: this.books().map(({ id, accepted, covered, gone }) => ({
-        id,
-        accepted,
-        covered: count(covered),
-        evicted: count(gone),
-        outstanding: accepted - count(union(covered, gone)),
+      outboxes: this.outboxes().map((record) => ({
+        id: record.id,
+        accepted: record.accepted,
+        covered: count(record.covered),
+        evicted: count(record.gone),
+        outstanding: outstanding(record),
       })),
     };
   }
 
-  /** Oldest first: by outbox, then by number, whatever their class. */
-  *rows(filter: RowFilter = {}): Generator<ShownRow> {
-    const sources = ROW_CLASSES.filter((name) => filter.class === undefined || filter.class === name).map((name) =>
+  /** All matching rows, oldest first: by outbox, then by number. */
+  *rows({ class: rowClass, state, channel, outbox, after = 0 }: RowFilter = {}): Generator<ShownRow> {
+    const sources = ROW_CLASSES.filter((name) => (rowClass ?? name) === name).map((name) =>
       this.#paged(
         `${HELD} where r.class = ${classNumber(name)} and (r.outbox, r.seq) > (?, ?) order by r.outbox, r.seq limit ${PAGE_ROWS}`,
       ),
     );
-    if (filter.class === undefined || filter.class === 'alert') {
+    if ((rowClass ?? 'alert') === 'alert') {
       sources.push(this.#paged(`${DELIVERED} where (d.outbox, d.seq) > (?, ?) order by d.outbox, d.seq limit ${PAGE_ROWS}`));
     }
     for (const raw of merged(sources)) {
       const row = this.#shown(raw);
-      if (filter.state !== undefined && row.state !== filter.state) continue;
-      if (filter.channel !== undefined && row.channel !== filter.channel) continue;
-      if (filter.outbox !== undefined && row.outbox !== filter.outbox) continue;
-      if (filter.after !== undefined && row.seq <= filter.after) continue;
-      yield row;
+      if ((state ?? row.state) !== row.state || (channel ?? row.channel) !== row.channel) continue;
+      if ((outbox ?? row.outbox) === row.outbox && row.seq > after) yield row;
     }
   }
 
-  /** Rows of this number, of one outbox or of each, the latest first. */
+  /** Rows with this number, of one outbox or of all outboxes, latest first. */
   numbered(seq: number, outbox?: string): ShownRow[] {
-    const held = this.db.prepare(`${HELD} where r.class between 0 and 3 and r.seq = ?`).all(seq);
-    const found = [...held, ...this.db.prepare(`${DELIVERED} where d.seq = ?`).all(seq)] as RawRow[];
+    const held = this.db.prepare(`${HELD} where r.class in (0, 1, 2, 3) and r.seq = ?`).all(seq);
+    const found = [...held, ...this.db.prepare(`${DELIVERED} where d.seq in (?)`).all(seq)] as RawRow[];
     return found
       .sort((a, b) => b.ordinal - a.ordinal)
       .map((raw) => this.#shown(raw))
@@ -208,7 +186,7 @@ export class OutboxReader {
   }
 }
 
-/** Several sorted sources as one. */
+/** Merges sorted sources into one. */
 function* merged(sources: readonly Generator<RawRow>[]): Generator<RawRow> {
   const heads = sources.map((source) => ({ source, row: source.next().value as RawRow | undefined }));
   for (;;) {
@@ -224,14 +202,10 @@ function* merged(sources: readonly Generator<RawRow>[]): Generator<RawRow> {
   }
 }
 
-function sizeOf(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** A reader without a running agent creates a shared-memory file, for which a full disk has no space. */
-function todoOf(error: unknown): string {
+/** A reader without a running agent creates a shared-memory file, which fails on a full disk. */
+function remedyFor(error: unknown): string {
   const code = codeOf(error) ?? '';
   if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_FULL'))
-    return 'free space on the disk (df shows it), or start the agent, which also runs on a full disk; else the disk itself is failing (dmesg)';
-  return 'run this as the agent’s user; a damaged file is mended by the agent at its next start';
+    return 'free space on the disk (see df), or start the agent, which also runs on a full disk; otherwise the disk itself is failing (see dmesg)';
+  return 'run this as the agent’s user; the agent repairs a damaged file at its next start';
 }

@@ -1,89 +1,81 @@
-// The effect of a receipt on one outbox: rows that are delivered, rows to send again, rows to declare. Pure. The rules stand in
-// docs/reference/protocol.md, Receipts; a model of them found each rule necessary.
+// Calculates the effect of a receipt on one outbox: the rows that are delivered, the rows to send again, and the rows to declare. Pure.
+// docs/reference/protocol.md, Receipts, states the rules. The model in test/model showed that each rule is necessary.
 import { coveredBy, intersect, type Mark, type Ranges, type Receipt, subtract, union } from '../wire/index.ts';
-import type { Publication } from './lanes.ts';
+import type { Publication } from './publications.ts';
+import type { OutboxRecord } from './store.ts';
 
-/** A row acknowledged this much before the receipt's mark should have been in the database by then. */
-export const RESEND_AFTER_MS = 60_000;
+/** The database should hold a row by the receipt's mark if the row was acknowledged this long before the mark. */
+const RESEND_AFTER_MS = 60_000;
 
-/** A row that is never covered is sent ever more rarely, up to this. */
+/** Upper limit for the interval between two tries of a row that no receipt covers. */
 const RESEND_AT_MOST_EVERY_MS = 3_600_000;
 
-/** After so many tries a row is declared poison. */
-export const MAX_TRIES = 10;
-
-export interface Book {
-  readonly id: string;
-  readonly open: boolean;
-  readonly accepted: number;
-  /** Rows that earlier receipts covered. */
-  readonly covered: Ranges;
-  /** Rows that this robot no longer holds although no receipt covered them: evicted, or lost with a damaged file. */
-  readonly gone: Ranges;
-}
+/** The number of tries after which a row is declared poison. */
+const MAX_TRIES = 10;
 
 export interface ReceiptEffect {
   readonly accepted: number;
   readonly covered: Ranges;
-  /** Newly delivered: these rows can be removed. */
+  /** Newly delivered rows, which can be removed. */
   readonly delivered: Ranges;
   readonly resend: readonly Publication[];
-  /** Published {@link MAX_TRIES} times in vain: their held rows are evicted as poison. */
+  /** Publications that {@link MAX_TRIES} tries did not deliver. Their held rows are evicted as poison. */
   readonly exhausted: readonly Publication[];
-  /** Rows that the cloud saw announced and this file does not know, because the file fell back to an earlier state. */
+  /** Rows that the robot announced to the cloud but this file does not know, because it fell back to an earlier state. */
   readonly vanished: Ranges;
-  /** Evicted without the cloud's knowledge: to be declared as released. */
+  /** Rows that were evicted without the cloud's knowledge. They are declared as released. */
   readonly undeclared: Ranges;
 }
 
+/** This start's boot number, and the running time before this start. Marks of other starts cannot be compared with ours. */
+interface Start {
+  readonly boot: number;
+  readonly ranBeforeMs: number;
+}
+
 /**
- * @param now this start's boot number, and the running time before it: marks of another start say nothing about ours.
- * @param publications those of this outbox.
+ * @param publications publications of this outbox.
  * @param declared ranges in declarations that are still held.
- * @returns undefined for a receipt that claims more than the robot ever assigned.
+ * @returns undefined if the receipt names more rows than the robot ever numbered.
  */
 export function receiptEffect(
-  book: Book,
+  outbox: OutboxRecord & { readonly isOpen: boolean },
   receipt: Receipt,
-  now: { boot: number; ranBeforeMs: number },
+  start: Start,
   publications: readonly Publication[],
   declared: Ranges,
 ): ReceiptEffect | undefined {
   const claimed = coveredBy(receipt);
   const highest = Math.max(receipt.accepted, claimed.at(-1)?.[1] ?? 0);
-  if (book.open && highest > book.accepted) return undefined;
-  const accepted = Math.max(book.accepted, highest);
-  const covered = union(book.covered, claimed);
-  const vanished: Ranges = accepted > book.accepted ? [[book.accepted + 1, accepted]] : [];
-  const span: Ranges = spanOf(receipt, accepted);
-  const uncovered = subtract(span, covered);
-  const overdue = publications.filter((publication) => touches(publication, uncovered) && isOverdue(publication, receipt.mark, now));
+  if (outbox.isOpen && highest > outbox.accepted) return undefined;
+  const accepted = Math.max(outbox.accepted, highest);
+  const covered = union(outbox.covered, claimed);
+  const vanished: Ranges = accepted > outbox.accepted ? [[outbox.accepted + 1, accepted]] : [];
+  const uncovered = subtract(spanOf(receipt, accepted), covered);
+  const overdue = publications.filter((publication) => touches(publication, uncovered) && isOverdue(publication, receipt.mark, start));
   return {
     accepted,
     covered,
-    delivered: subtract(claimed, book.covered),
+    delivered: subtract(claimed, outbox.covered),
     resend: overdue.filter((publication) => publication.tries < MAX_TRIES),
     exhausted: overdue.filter((publication) => publication.tries >= MAX_TRIES),
     vanished,
-    undeclared: subtract(intersect(uncovered, union(book.gone, vanished)), declared),
+    undeclared: subtract(intersect(uncovered, union(outbox.gone, vanished)), declared),
   };
 }
 
+/** The rows that a page of a receipt describes. */
 function spanOf(receipt: Receipt, accepted: number): Ranges {
   const last = Math.min(receipt.to ?? accepted, accepted);
   return last > receipt.after ? [[receipt.after + 1, last]] : [];
 }
 
-/** How long an acknowledged row may stay uncovered: 60 s, doubling with each try up to an hour. */
-export function patienceMs(tries: number): number {
-  return Math.min(RESEND_AFTER_MS * 2 ** (tries - 1), RESEND_AT_MOST_EVERY_MS);
-}
-
-function isOverdue(publication: Publication, mark: Mark, now: { boot: number; ranBeforeMs: number }): boolean {
-  if (mark[0] !== now.boot) return false;
-  // A publication of an earlier start counts from this start: its own monotonic time is gone.
-  const publishedMs = Math.max(0, publication.ranMs - now.ranBeforeMs);
-  return mark[1] - publishedMs > patienceMs(publication.tries);
+/** The interval is 60 s after the first try and doubles with each try, up to an hour. */
+function isOverdue(publication: Publication, mark: Mark, start: Start): boolean {
+  if (mark[0] !== start.boot) return false;
+  // A publication of an earlier start counts from this start, because the monotonic time of the earlier start is lost.
+  const publishedMs = Math.max(0, publication.ranMs - start.ranBeforeMs);
+  return mark[1] - publishedMs > Math.min(RESEND_AFTER_MS * 2 ** (publication.tries - 1), RESEND_AT_MOST_EVERY_MS);
 }
 
 function touches(publication: Publication, ranges: Ranges): boolean {

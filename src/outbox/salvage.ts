@@ -1,6 +1,5 @@
-// Copies the readable content of a damaged file into a new file: every row under its outbox's name and number,
-// the command journal, so that no command runs twice, delivered alerts, waiting uploads and notes. Each table and each outbox by
-// itself, so that a broken one costs nothing but itself.
+// Copies the readable content of a damaged file into a new file: every row under its outbox's name and number, the command journal,
+// delivered alerts, waiting uploads and notes. Each table and each outbox is copied on its own, so that a broken page affects only its own.
 
 import Database, { type Statement } from 'better-sqlite3';
 import { parseJson } from '../base/index.ts';
@@ -18,23 +17,23 @@ interface DamagedOutbox {
   readonly gone: string;
 }
 
-/** Rows read at once: what memory a big file takes. */
+/** The number of rows in one read. It limits the memory that a big file needs. */
 const CHUNK = 10_000;
 
-/** Tables that are copied as they are, each with the columns that name a row of it. */
+/** Tables that are copied without a check, each with its key columns. */
 const COPIED = { commands: ['id'], delivered_alerts: ['outbox', 'seq'], uploads: ['file'], notes: ['name'] } as const;
 
-/** @returns events that declare the lost outboxes to the cloud. Damage never makes this throw. */
+/** Never throws because of damage. @returns events that declare the lost outboxes to the cloud. */
 export function salvage(file: string, fresh: Db, expected: readonly string[], successor: string): EventBody[] {
   const closed: EventBody[] = [];
-  const damaged = reading(() => new Database(file, { fileMustExist: true }));
+  const damaged = unlessBroken(() => new Database(file, { fileMustExist: true }));
   if (damaged) {
-    for (const outbox of reading(() => outboxesOf(damaged)) ?? []) {
-      const event = reading(() => fresh.transaction(() => takeOver(damaged, fresh, outbox, successor))());
+    for (const outbox of unlessBroken(() => outboxesOf(damaged)) ?? []) {
+      const event = unlessBroken(() => fresh.transaction(() => copyOutbox(damaged, fresh, outbox, successor))());
       if (event) closed.push(event);
     }
-    for (const table of Object.keys(COPIED) as (keyof typeof COPIED)[]) copy(damaged, fresh, table);
-    reading(() => damaged.close());
+    for (const table of Object.keys(COPIED) as (keyof typeof COPIED)[]) copyTable(damaged, fresh, table);
+    unlessBroken(() => damaged.close());
   }
   return [...closed, ...unknownTo(fresh, expected).map((id) => closedEvent(id, null, [], successor))];
 }
@@ -48,8 +47,8 @@ export function closedEvent(old: string, lastSeq: number | null, lost: Ranges, s
   return { kind: 'outbox_closed', old, last_seq: lastSeq, lost, successor };
 }
 
-/** @returns undefined if the work fails on a broken page. */
-function reading<T>(work: () => T): T | undefined {
+/** @returns undefined if the work throws, for example on a broken page. */
+export function unlessBroken<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch {
@@ -62,19 +61,16 @@ function outboxesOf(damaged: Db): DamagedOutbox[] {
   return (found as DamagedOutbox[]).filter(({ covered, gone }) => parseJson(covered) !== undefined && parseJson(gone) !== undefined);
 }
 
-function takeOver(damaged: Db, fresh: Db, outbox: DamagedOutbox, successor: string): EventBody {
+function copyOutbox(damaged: Db, fresh: Db, outbox: DamagedOutbox, successor: string): EventBody {
   const covered = JSON.parse(outbox.covered) as Ranges;
   const gone = JSON.parse(outbox.gone) as Ranges;
   const all: Ranges = outbox.accepted > 0 ? [[1, outbox.accepted]] : [];
-  const keeper = new Keeper(fresh, outbox);
-  byName(damaged, outbox, keeper);
-  const missing = () => subtract(all, union(union(covered, gone), rangesOf([...keeper.kept])));
-  let lost = missing();
-  if (lost.length > 0) {
-    byPlace(damaged, keeper);
-    lost = missing();
-  }
-  keeper.countUp();
+  const rows = new RowCopier(fresh, outbox);
+  copyByKey(damaged, outbox, rows);
+  const missing = () => subtract(all, union(union(covered, gone), rangesOf([...rows.copied])));
+  if (missing().length > 0) copyByPosition(damaged, rows);
+  const lost = missing();
+  rows.saveTally();
   fresh
     .prepare('insert into outboxes (ordinal, id, boot, opened_at, accepted, covered, gone) values (?, ?, ?, ?, ?, ?, ?)')
     .run(outbox.ordinal, outbox.id, outbox.boot, outbox.opened_at, outbox.accepted, outbox.covered, JSON.stringify(union(gone, lost)));
@@ -83,13 +79,13 @@ function takeOver(damaged: Db, fresh: Db, outbox: DamagedOutbox, successor: stri
 
 const ROW = 'class, outbox, seq, channel, body, at, mono, trusted';
 
-/** Takes the rows of one outbox that are whole, each number once. */
-class Keeper {
-  readonly kept = new Set<number>();
+/** Copies the intact rows of one outbox, each number once. */
+class RowCopier {
+  readonly copied = new Set<number>();
   readonly #outbox: DamagedOutbox;
   readonly #insert: Statement;
   readonly #add: Statement;
-  readonly #taken = ROW_CLASSES.map(() => 0);
+  readonly #tally = ROW_CLASSES.map(() => 0);
 
   constructor(fresh: Db, outbox: DamagedOutbox) {
     this.#outbox = outbox;
@@ -97,67 +93,63 @@ class Keeper {
     this.#add = fresh.prepare('update tally set rows = rows + ? where class = ?');
   }
 
-  offer(row: unknown[]): void {
+  copy(row: unknown[]): void {
     const [rowClass, ordinal, seq, , body] = row as [number, number, number, string, string];
     const name = ROW_CLASSES[rowClass];
-    if (name === undefined || ordinal !== this.#outbox.ordinal || seq < 1 || seq > this.#outbox.accepted || this.kept.has(seq)) return;
-    if (!isWhole(name, String(body)) || reading(() => this.#insert.run(...row)) === undefined) return;
-    this.kept.add(seq);
-    this.#taken[rowClass] = (this.#taken[rowClass] ?? 0) + 1;
+    if (name === undefined || ordinal !== this.#outbox.ordinal || seq < 1 || seq > this.#outbox.accepted || this.copied.has(seq)) return;
+    // The cloud would refuse a text that a broken page garbled.
+    const json = name === 'alert' || name === 'telemetry' ? `[${body}]` : `{${body}}`;
+    if (parseJson(json) === undefined || unlessBroken(() => this.#insert.run(...row)) === undefined) return;
+    this.copied.add(seq);
+    this.#tally[rowClass] = (this.#tally[rowClass] ?? 0) + 1;
   }
 
-  countUp(): void {
-    for (const [rowClass, rows] of this.#taken.entries()) this.#add.run(rows, rowClass);
+  saveTally(): void {
+    for (const [rowClass, rows] of this.#tally.entries()) this.#add.run(rows, rowClass);
   }
 }
 
-/** Each row looked up by its name: that gets past any broken page but its own and those above it. */
-function byName(damaged: Db, { ordinal, accepted }: DamagedOutbox, keeper: Keeper): void {
+/** Finds rows by their key. A row is found unless its own page, or a page above it in the tree, is broken. */
+function copyByKey(damaged: Db, { ordinal, accepted }: DamagedOutbox, rows: RowCopier): void {
   const read = damaged.prepare(`select ${ROW} from rows where class = ? and outbox = ? and seq between ? and ?`).raw();
   for (const rowClass of ROW_CLASSES.keys()) {
     for (let first = 1; first <= accepted; first += CHUNK) {
       const last = Math.min(first + CHUNK - 1, accepted);
       const found = readable((from, to) => read.all(rowClass, ordinal, from, to) as unknown[][], first, last);
-      for (const row of found) keeper.offer(row);
+      for (const row of found) rows.copy(row);
     }
   }
 }
 
-/** Each row by its place, from both ends: that finds what a garbled key hides from those who look for its name. */
-function byPlace(damaged: Db, keeper: Keeper): void {
+/** Finds rows by their position, from both ends of the table. This also finds rows that a garbled key hides from a search by key. */
+function copyByPosition(damaged: Db, rows: RowCopier): void {
   for (const order of ['asc', 'desc']) {
     const inOrder = `from rows order by class ${order}, outbox ${order}, seq ${order}`;
     let reached = 0;
-    reading(() => {
+    unlessBroken(() => {
       for (const _name of damaged.prepare(`select class, outbox, seq ${inOrder}`).raw().iterate()) reached++;
     });
     const read = damaged.prepare(`select ${ROW} ${inOrder} limit ? offset ?`).raw();
     for (let first = 0; first < reached; first += CHUNK) {
       const last = Math.min(first + CHUNK, reached) - 1;
       const found = readable((from, to) => read.all(to - from + 1, from) as unknown[][], first, last);
-      for (const row of found) keeper.offer(row);
+      for (const row of found) rows.copy(row);
     }
   }
-}
-
-/** A text that a broken page garbled would be poison to the cloud. */
-function isWhole(name: (typeof ROW_CLASSES)[number], body: string): boolean {
-  const isReading = name === 'alert' || name === 'telemetry';
-  return parseJson(isReading ? `[${body}]` : `{${body}}`) !== undefined;
 }
 
 /** Reads a range of rows. If a page of the range is broken, reads its halves, down to single rows. */
 function readable(read: (first: number, last: number) => unknown[][], first: number, last: number): unknown[][] {
   if (first > last) return [];
-  const found = reading(() => read(first, last));
+  const found = unlessBroken(() => read(first, last));
   if (found) return found;
   if (first === last) return [];
   const middle = Math.floor((first + last) / 2);
   return [...readable(read, first, middle), ...readable(read, middle + 1, last)];
 }
 
-/** Row by row, from both ends: a broken page in the middle hides only what it holds. */
-function copy(damaged: Db, fresh: Db, table: keyof typeof COPIED): void {
+/** Copies row by row from both ends, so that a broken page in the middle hides only its own rows. */
+function copyTable(damaged: Db, fresh: Db, table: keyof typeof COPIED): void {
   const columns = fresh.prepare(`select name from pragma_table_info(?)`).pluck().all(table).join(', ');
   const values = columns.replaceAll(/\w+/g, '?');
   const put = fresh.prepare(`insert or ignore into ${table} (${columns}) values (${values})`);
@@ -165,9 +157,9 @@ function copy(damaged: Db, fresh: Db, table: keyof typeof COPIED): void {
     const by = COPIED[table].map((column) => `${column} ${order}`).join(', ');
     const readAll = () => {
       for (const row of damaged.prepare(`select ${columns} from ${table} order by ${by}`).raw().iterate()) {
-        reading(() => put.run(...(row as unknown[])));
+        unlessBroken(() => put.run(...(row as unknown[])));
       }
     };
-    fresh.transaction(() => reading(readAll))();
+    fresh.transaction(() => unlessBroken(readAll))();
   }
 }

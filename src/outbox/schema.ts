@@ -1,13 +1,13 @@
-// The database file: its tables, its numbered migrations, and the settings without which a power cut costs rows.
+// Opens the database file: creates and migrates its tables, and applies the settings that make a commit survive a power cut.
 import Database from 'better-sqlite3';
 import { AgentError } from '../errors.ts';
 
 export type Db = Database.Database;
 
-/** Each entry brings the file from its index to the next version (`user_version`). Never changed once released. */
+/** Each entry migrates the file from its index to the next version (`user_version`). A released entry never changes. */
 const MIGRATIONS: readonly string[] = [
   `
-  -- One row for each opening of this file: a rolled-back or restored file never uses a name twice.
+  -- One row for each opening of this file, so that a restored file never uses a row's name twice.
   create table outboxes (
     ordinal integer primary key,
     id text not null unique,
@@ -28,7 +28,7 @@ const MIGRATIONS: readonly string[] = [
     trusted integer not null,
     primary key (class, outbox, seq)
   ) strict, without rowid;
-  -- What the broker acknowledged: every row of the class from first to last. ran_ms is the robot's running time then.
+  -- The broker acknowledged every row of the class from first to last. ran_ms is the robot's running time at that moment.
   create table publications (
     class integer not null,
     outbox integer not null,
@@ -38,7 +38,7 @@ const MIGRATIONS: readonly string[] = [
     tries integer not null,
     primary key (class, outbox, first)
   ) strict, without rowid;
-  -- Alerts the cloud has, kept a week for the person at the robot.
+  -- Alerts that a receipt covered, kept for a week for a person at the robot.
   create table delivered_alerts (
     outbox integer not null,
     seq integer not null,
@@ -50,7 +50,7 @@ const MIGRATIONS: readonly string[] = [
   ) strict, without rowid;
   create table tally (class integer primary key, rows integer not null) strict;
   insert into tally values (0, 0), (1, 0), (2, 0), (3, 0);
-  -- Command ids that were taken: at most once, also across a crash.
+  -- Accepted command ids. Each command runs at most once, also across a crash.
   create table commands (
     id text primary key,
     command text not null,
@@ -62,7 +62,7 @@ const MIGRATIONS: readonly string[] = [
   create index commands_by_age on commands (ran_ms);
   `,
   `
-  -- Spool files that wait for their upload (spool.ts of the uploads); told: the cloud has it and the event that says so is a row.
+  -- Spool files that wait for their upload (src/uploads/spool.ts). told: the event that reports the complete upload is committed.
   create table uploads (
     file text primary key,
     kind text not null,
@@ -75,24 +75,24 @@ const MIGRATIONS: readonly string[] = [
   ) strict, without rowid;
   `,
   `
-  -- Small facts of other modules (notes.ts).
+  -- Small texts of other modules (tables.ts).
   create table notes (name text primary key, text text not null) strict, without rowid;
   `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
-/** In every version so far; without what later ones added. */
+/** Tables that every version has. */
 const TABLES = ['outboxes', 'rows', 'publications', 'delivered_alerts', 'tally', 'commands'];
 
-/** SQLite's own default; every file of ours has it, so that `max_page_count` is a number of bytes. */
+/** SQLite's default. Every outbox file uses it, so that a limit in bytes can be set as `max_page_count`. */
 export const PAGE_BYTES = 4096;
 
 /**
- * Opens or creates the file. `synchronous=FULL` because NORMAL lost committed rows in a power cut (docs/lab/faults.md);
- * better-sqlite3 opens WAL files with NORMAL, so it is set and read back.
- * @param thoroughly every page is looked at, however big the file.
- * @throws AgentError OUTBOX_NEWER for a file of a later version; SQLite's own errors for a damaged one.
+ * Opens or creates the file. Uses `synchronous=FULL` because NORMAL lost committed rows in a power cut (docs/lab/faults.md).
+ * better-sqlite3 opens WAL files with NORMAL, so the setting is read back.
+ * @param thoroughly checks every page of a file of any size.
+ * @throws AgentError OUTBOX_NEWER, OUTBOX_UNWRITABLE; DamagedError or SQLite's error for a damaged file.
  */
 export function openDatabase(file: string, maxBytes: number, thoroughly = false): Db {
   const db = new Database(file, { timeout: 500 });
@@ -106,12 +106,12 @@ export function openDatabase(file: string, maxBytes: number, thoroughly = false)
       });
     }
     db.pragma('foreign_keys = ON');
-    // Limits the WAL left behind after a checkpoint; SQLite never shrinks it by itself.
+    // Limits the size of the WAL after a checkpoint. By default SQLite never shrinks it.
     const walBytes = Math.min(WAL_BYTES, Math.floor(maxBytes / 8));
     db.pragma(`journal_size_limit = ${walBytes}`);
     db.pragma(`max_page_count = ${Math.floor((maxBytes - walBytes) / PAGE_BYTES)}`);
     check(db, thoroughly);
-    // Before the first write, so that it goes over blocks the WAL has: a start must work on a full disk.
+    // After a checkpoint the first write overwrites existing blocks of the WAL: a start must work on a full disk.
     db.pragma('wal_checkpoint(PASSIVE)');
     migrate(db, file);
     return db;
@@ -121,23 +121,23 @@ export function openDatabase(file: string, maxBytes: number, thoroughly = false)
   }
 }
 
-/** Of the file's bound, what is the WAL's: SQLite checkpoints it at 4 MB, and it grows beyond while somebody reads for long. */
+/** The WAL's share of the size limit. SQLite checkpoints the WAL at 4 MB, but a long read transaction lets it grow further. */
 const WAL_BYTES = 16 * 1024 ** 2;
 
-/** The file opens, and is not an outbox, or not a whole one. */
+/** The file opens, but it is not a complete outbox. */
 export class DamagedError extends Error {}
 
-/** Above this the check of every page is left to a thread beside the running agent (inspect.ts): it takes 1.5 ms a megabyte. */
+/** A bigger file is checked later, in a thread beside the running agent (inspect.ts): the check takes 1.5 ms a megabyte. */
 const CHECK_UP_TO_BYTES = 4 * 1024 ** 2;
 
-/** Looks at every page. @returns what is wrong, in SQLite's words; undefined where nothing is. @throws SQLite's own error. */
+/** Checks every page. @returns SQLite's description of the damage; undefined if there is no damage. @throws SQLite's error */
 export function quickCheck(db: Db): string | undefined {
   const found = db.pragma('quick_check(1)', { simple: true });
   if (found !== 'ok') return String(found);
   if (Number(db.pragma('user_version', { simple: true })) === 0) return undefined;
-  // Pages of two different commits, each whole: what a garbled WAL makes of a file that was checkpointed before.
+  // A garbled WAL can leave intact pages of two different commits in a file that was checkpointed before.
   const mixed = db.prepare(MIXED).pluck().get();
-  return mixed === undefined ? undefined : `its tables are of different times: ${mixed}`;
+  return mixed === undefined ? undefined : `its tables come from different commits: ${mixed}`;
 }
 
 const MIXED = `
@@ -145,11 +145,11 @@ select 'the tally of class ' || t.class from tally t where t.rows <> (select cou
 union all select 'row ' || r.seq || ' of ' || o.id from rows r join outboxes o on o.ordinal = r.outbox where r.seq > o.accepted
 limit 1`;
 
-/** @throws DamagedError, or SQLite's own error. */
+/** @throws DamagedError, or SQLite's error. */
 function check(db: Db, thoroughly: boolean): void {
   const version = Number(db.pragma('user_version', { simple: true }));
   const tables = new Set(db.prepare(`select name from sqlite_schema where type = 'table'`).pluck().all());
-  if (version === 0 && tables.size > 0) throw new DamagedError('it is another program’s database');
+  if (version === 0 && tables.size > 0) throw new DamagedError('it is the database of another program');
   const missing = version > 0 ? TABLES.filter((name) => !tables.has(name)) : [];
   if (missing.length > 0) throw new DamagedError(`it has no table ${missing.join(', ')}`);
   if (!thoroughly && Number(db.pragma('page_count', { simple: true })) * PAGE_BYTES > CHECK_UP_TO_BYTES) return;
@@ -160,13 +160,10 @@ function check(db: Db, thoroughly: boolean): void {
 function migrate(db: Db, file: string): void {
   const version = Number(db.pragma('user_version', { simple: true }));
   if (version > SCHEMA_VERSION) {
-    throw new AgentError(
-      'OUTBOX_NEWER',
-      `${file} was written by a newer elderly-bot (version ${version}, this one knows ${SCHEMA_VERSION})`,
-      {
-        remedy: 'install that version again, or move the file away to start with an empty outbox',
-      },
-    );
+    const text = `${file} was written by a newer elderly-bot (version ${version}; this program supports version ${SCHEMA_VERSION})`;
+    throw new AgentError('OUTBOX_NEWER', text, {
+      remedy: 'install the newer program again, or move the file away to start with an empty outbox',
+    });
   }
   for (let next = version; next < SCHEMA_VERSION; next++) {
     db.transaction(() => {

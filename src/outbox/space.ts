@@ -1,25 +1,25 @@
-// How full the file is, and the ballast: a file of zeros beside the database that is given back to the disk when that is full, so
-// that deleting rows, which needs space in the WAL, still works, and alerts are still written.
+// Measures how full the file is, and manages the ballast: a file of zeros beside the database. Its release on a full disk frees space for
+// alerts, and for the WAL, which also grows when rows are deleted.
 import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../base/index.ts';
-import { type Db, PAGE_BYTES } from './schema.ts';
+import type { Db } from './schema.ts';
 
-/** With less free disk space the outbox will soon fail to write: twice the ballast, for the ballast and a WAL of the same size. */
+/** With less free disk space the outbox will soon fail to write. The ballast and a WAL of the same size need this space. */
 export const LEAST_FREE_BYTES = 16 * 1024 ** 2;
 
-/** As many files as mke2fs plans for so many bytes (inode_ratio of /etc/mke2fs.conf): a new log, picture or WAL needs an inode. */
+/** The number of files that mke2fs plans for these bytes (inode_ratio in /etc/mke2fs.conf). Each new log, image or WAL needs an inode. */
 export const LEAST_FREE_FILES = LEAST_FREE_BYTES / 16_384;
 
-/** This last part of the file is reserved for alerts: before another row uses it, older rows are evicted. */
+/** This last part of the file is reserved for alerts. Before other rows use it, older rows are evicted. */
 const ALERT_RESERVE = 0.05;
 
-/** The ballast is this part of the file's bound, at most {@link BALLAST_BYTES}: enough for some thousand alerts. */
+/** The ballast is this part of the file's size limit, and at most {@link BALLAST_BYTES}: enough for a few thousand alerts. */
 const BALLAST_SHARE = 1 / 16;
 const BALLAST_BYTES = 8 * 1024 ** 2;
 const CHUNK = Buffer.alloc(64 * 1024);
 
-/** SQLITE_IOERR_SHMSIZE: a database in WAL mode is opened, and the disk has no space for its index in shared memory. */
+/** SQLITE_IOERR_SHMSIZE means that the disk has no space for the shared-memory index of a database in WAL mode. */
 const FULL = ['SQLITE_FULL', 'ENOSPC', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE'];
 
 /** Released ballast is restored at most this often. */
@@ -32,25 +32,20 @@ export class Space {
   #isWhole = false;
   #triedMs = 0;
 
-  /** @param maxBytes the bound of the database file. */
+  /** @param maxBytes size limit of the database file. */
   constructor(db: Db, stateDir: string, maxBytes: number) {
     this.#db = db;
     this.#ballast = ballastFile(stateDir);
     this.#ballastBytes = Math.floor(Math.min(maxBytes * BALLAST_SHARE, BALLAST_BYTES));
   }
 
-  /** Only alerts may still be added. */
+  /** Whether only alerts may still be added. */
   isNearlyFull(): boolean {
     const pragma = (name: string) => Number(this.#db.pragma(name, { simple: true }));
     return pragma('page_count') - pragma('freelist_count') > pragma('max_page_count') * (1 - ALERT_RESERVE);
   }
 
-  /** Bytes of the database file. */
-  get usedBytes(): number {
-    return Number(this.#db.pragma('page_count', { simple: true })) * PAGE_BYTES;
-  }
-
-  /** @returns whether there was ballast to release. */
+  /** @returns false if there was no ballast. */
   releaseBallast(): boolean {
     if (sizeOf(this.#ballast) === 0) return false;
     rmSync(this.#ballast, { force: true });
@@ -58,7 +53,7 @@ export class Space {
     return true;
   }
 
-  /** As {@link restoreBallast}, if ballast was released, and at most every {@link REFILL_EVERY_MS}. @param nowMs monotonic */
+  /** Restores released ballast, at most every {@link REFILL_EVERY_MS}. @param nowMs monotonic time. */
   refillBallast(nowMs: number): void {
     if (this.#isWhole || nowMs - this.#triedMs < REFILL_EVERY_MS) return;
     this.#triedMs = nowMs;
@@ -66,8 +61,8 @@ export class Space {
   }
 
   /**
-   * Writes the ballast again, as real zeros: a hole in a file reserves nothing. If the disk has space for a part only, that part is
-   * kept for the next commits or the next start.
+   * Writes the ballast as real zeros, because a hole in a file reserves no space. If the disk has too little space, the written part stays
+   * and serves the next commits or the next start.
    */
   restoreBallast(): void {
     this.#isWhole = sizeOf(this.#ballast) === this.#ballastBytes;
@@ -89,13 +84,13 @@ export class Space {
   }
 }
 
-function ballastFile(stateDir: string): string {
+export function ballastFile(stateDir: string): string {
   return join(stateDir, 'ballast');
 }
 
 /**
- * Runs `work`. If the disk is full, releases the ballast of `stateDir` and runs `work` again: for a start, whose writes are small.
- * @throws the error of `work`
+ * Runs `work`. If the disk is full, releases the ballast of `stateDir` and runs `work` again. This is enough for the small writes of a start.
+ * @throws the error of `work`.
  */
 export function retryWithoutBallast<T>(stateDir: string, work: () => T): T {
   try {
@@ -112,7 +107,19 @@ export function isDiskFull(error: unknown): boolean {
   return FULL.some((each) => each === code);
 }
 
-function sizeOf(file: string): number {
+/** Runs `work`. @returns false if the disk is full or the file has reached its size limit. @throws any other error */
+export function unlessFull(work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    return false;
+  }
+}
+
+/** @returns 0 if the file cannot be read. */
+export function sizeOf(file: string): number {
   try {
     return statSync(file).size;
   } catch {

@@ -1,57 +1,43 @@
-// Writes new rows. Rows wait in memory for their commit: telemetry for the end of its group, other rows for the end of the running
-// callback. Rows that could not be committed are tried again with the next rows.
+// Writes new rows. Telemetry is committed in groups, other rows at the end of the running callback. If a commit fails, its rows are tried
+// again with the next rows. If the file or the disk is full, the oldest rows are evicted and the ballast is released.
 
-import { crashPoint } from '../base/index.ts';
-import type { Clock } from '../clock/index.ts';
+import { codeOf, crashPoint } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
-import type { Lifetime } from '../state/index.ts';
 import type { EventBody } from '../wire/index.ts';
-import type { Capacity } from './capacity.ts';
+import { makeSpace } from './eviction.ts';
 import { Intake, stamped, type WaitingRow } from './intake.ts';
-import type { Ledger } from './ledger.ts';
-import type { Counters } from './metrics.ts';
+import type { Parts } from './parts.ts';
 import type { NewRow } from './rows.ts';
-import type { Space } from './space.ts';
-import type { Trouble } from './trouble.ts';
+import { isDiskFull, unlessFull } from './space.ts';
 
-/** Acknowledgements ride on the next commit of rows, or on one of their own after this. */
+/** Acknowledgements are written with the next commit of rows, or in a commit of their own after this time. */
 const ACKS_WITHIN_MS = 500;
 
 /** Delay before a failed commit is tried again. */
 const RETRY_MS = 1_000;
 
-export interface WriterParts {
-  readonly clock: Clock;
-  readonly lifetime: Lifetime;
-  readonly ledger: Ledger;
-  readonly counters: Counters;
-  readonly capacity: Capacity;
-  readonly space: Space;
-  readonly trouble: Trouble;
-  readonly groupMs: number;
-  /** After each commit that added rows; none, when writing works again. */
-  readonly onCommitted: (rows: readonly WaitingRow[]) => void;
-}
+/** The number of attempts to make space for one commit. */
+const EVICTION_ROUNDS = 8;
 
 export class Writer {
-  readonly #parts: WriterParts;
+  readonly #parts: Parts;
   readonly #intake = new Intake(() => this.#commitDue());
-  #closed = false;
+  #isClosed = false;
+  #isFailing = false;
+  /** Monotonic time of the first failure in a row that was not caused by a full disk. */
+  #failingSinceMs: number | undefined;
 
-  constructor(parts: WriterParts) {
+  constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  /**
-   * Takes a row. Telemetry is committed within the group time, all else at the end of the running callback.
-   * @param within runs inside the row's own transaction; runs again if that transaction failed.
-   */
+  /** See {@link Outbox.append}. */
   append(row: NewRow, within?: () => void): void {
-    if (this.#closed) throw new AgentError('CLOSED', 'the outbox is closed');
+    if (this.#isClosed) throw new AgentError('CLOSED', 'the outbox is closed');
     this.#intake.add(stamped(row, this.#parts.clock, within));
     crashPoint('row_taken');
-    if (row.class !== 'telemetry') this.#intake.soon();
-    else this.#intake.within(this.#parts.groupMs);
+    if (row.class !== 'telemetry') this.#intake.commitSoon();
+    else this.#intake.commitWithin(this.#parts.groupMs);
   }
 
   /** Rows that have no number yet. */
@@ -59,74 +45,90 @@ export class Writer {
     return this.#intake.rows;
   }
 
-  /** Readings and events that have no number yet. Results are not among them: the command journal answers for theirs. */
-  get unwritten(): readonly WaitingRow[] {
-    return this.waiting.filter(({ row }) => row.class !== 'result').map((waiting) => ({ ...waiting, within: undefined }));
-  }
-
-  /** Takes over what an outbox could not write any more, with its times. */
+  /** Adds rows that another outbox could not write. They keep their times. */
   adopt(rows: readonly WaitingRow[]): void {
     for (const row of rows) this.#intake.add(row);
-    if (rows.length > 0) this.#intake.soon();
+    if (rows.length > 0) this.#intake.commitSoon();
   }
 
-  /**
-   * Commits everything appended so far, and what was acknowledged since the last commit, in one transaction.
-   * @throws SQLite's error; the rows stay in memory and are tried again with the next ones.
-   */
+  /** See {@link Outbox.flush}. */
   flush(): void {
-    const { ledger, counters, clock, onCommitted } = this.#parts;
-    this.#intake.begun();
+    const { ledger, counters, clock, commits } = this.#parts;
+    this.#intake.cancel();
     const { rows } = this.#intake;
     if (rows.length === 0 && !ledger.isDirty) return;
     ledger.commit(rows);
-    this.#intake.committed(rows.length);
+    this.#intake.removeCommitted(rows.length);
     counters.committed(rows);
-    if (rows.length > 0) onCommitted(rows);
-    if (!ledger.untrusted.isEmpty && clock.trusted() && !this.#closed) this.#declareClockSet();
+    if (rows.length > 0) commits.added(rows);
+    if (!ledger.untrusted.isEmpty && clock.trusted() && !this.#isClosed) this.#declareClockSet();
   }
 
-  /** As {@link flush}, but makes space first if the file or the disk is full. @throws SQLite's error if that does not help */
-  flushMakingSpace(): void {
-    this.#parts.capacity.commit(false, () => this.flush());
+  /** Flushes, and makes space as long as that helps. Only alerts may use the last part of the file. @throws SQLite's error */
+  flushMakingSpace(onlyAlerts = false): void {
+    const { store, space } = this.#parts;
+    if (!onlyAlerts && space.isNearlyFull()) makeSpace(this.#parts);
+    for (let tries = 0; ; tries++) {
+      try {
+        this.flush();
+        return;
+      } catch (error) {
+        if (!isDiskFull(error) || tries >= EVICTION_ROUNDS) throw error;
+        const helped = tries === 0 || space.releaseBallast() || makeSpace(this.#parts);
+        if (!helped) throw error;
+        // After a checkpoint SQLite writes the WAL from its beginning, over existing blocks: that needs no space on the disk.
+        unlessFull(() => store.checkpoint());
+      }
+    }
   }
 
   /** Schedules the commit of acknowledgements. */
   acknowledged(): void {
-    this.#intake.within(Math.max(this.#parts.groupMs, ACKS_WITHIN_MS));
+    this.#intake.commitWithin(Math.max(this.#parts.groupMs, ACKS_WITHIN_MS));
   }
 
-  /** Reports an error of the database and schedules another try. @throws any other error */
+  /** Reports an error of the database and schedules another commit. @throws any other error */
   failed(error: unknown): void {
-    this.#parts.trouble.report(error);
-    this.#intake.within(RETRY_MS);
+    if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error))) throw error;
+    this.#isFailing = true;
+    this.#failingSinceMs = isDiskFull(error) ? undefined : (this.#failingSinceMs ?? this.#parts.clock.mono());
+    this.#parts.onTrouble(error);
+    this.#intake.commitWithin(RETRY_MS);
   }
 
-  /** Commits what is left. Nothing is taken after it. */
+  /** See {@link Outbox.failingForMs}. */
+  get failingForMs(): number | undefined {
+    return this.#failingSinceMs === undefined ? undefined : this.#parts.clock.mono() - this.#failingSinceMs;
+  }
+
+  /** Commits the remaining rows. Accepts no row after it. */
   close(): void {
-    this.#closed = true;
+    this.#isClosed = true;
     this.flush();
   }
 
   #commitDue(): void {
-    if (this.#closed) return;
-    const { capacity, space, clock, trouble, counters, onCommitted } = this.#parts;
+    if (this.#isClosed) return;
+    const { space, clock, counters, commits, onTrouble } = this.#parts;
     try {
-      this.#intake.begun();
-      const onlyAlerts = this.#intake.rows.every(({ row }) => row.class === 'alert');
-      capacity.commit(onlyAlerts, () => this.flush());
+      this.#intake.cancel();
+      this.flushMakingSpace(this.waiting.every(({ row }) => row.class === 'alert'));
       space.refillBallast(clock.mono());
-      if (trouble.recovered()) onCommitted([]);
+      if (!this.#isFailing) return;
+      this.#isFailing = false;
+      this.#failingSinceMs = undefined;
+      onTrouble(undefined);
+      commits.added([]);
     } catch (error) {
       this.failed(error);
-      counters.dropped += this.#intake.shed();
+      counters.dropped += this.#intake.dropExcess();
     }
   }
 
   #declareClockSet(): void {
     const { clock, ledger, lifetime } = this.#parts;
-    for (const { ranges, offsetMs } of ledger.untrusted.resolve(clock.wall(), clock.mono())) {
-      const body: EventBody = { kind: 'clock_set', of: ledger.records.open.id, boot: lifetime.boot, ranges, offset_ms: offsetMs };
+    for (const { ranges, correctionMs } of ledger.untrusted.resolve(clock.wall(), clock.mono())) {
+      const body: EventBody = { kind: 'clock_set', of: ledger.outboxes.open.id, boot: lifetime.boot, ranges, offset_ms: correctionMs };
       this.append({ class: 'event', body });
     }
   }

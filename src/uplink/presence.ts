@@ -92,7 +92,7 @@ export class PresencePublisher {
       mark: this.#mark(),
       version,
       boot: lifetime.boot,
-      outboxes: outbox.answeredFor(),
+      outboxes: outbox.unfinishedOutboxes(),
       commands: [...commands],
       telemetry_every_ms: this.#publishedEveryMs,
       ...this.#power,

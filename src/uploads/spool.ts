@@ -39,7 +39,7 @@ export class Spool {
   open(): void {
     const { folder, rows, ranMs } = this.#options;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (const file of rows.told()) this.#remove(file);
+    for (const file of rows.reported()) this.#remove(file);
     const known = new Map(rows.waiting().map((row) => [row.file, row]));
     const there = new Set(readdirSync(folder));
     for (const file of there) {

@@ -228,7 +228,7 @@ export class Uploads {
     if (this.#shareDelay.untilMs <= clock.mono()) problems.clear('uploads_failing');
     // The file stays until the event is on disk. If the write fails, the cloud is asked again and answers that the upload is done.
     try {
-      outbox.append({ class: 'event', body }, () => rows.markTold(row.file));
+      outbox.append({ class: 'event', body }, () => rows.markReported(row.file));
       outbox.flush();
     } catch {
       this.#delays.set(row.file, this.#longer(NO_DELAY, undefined));

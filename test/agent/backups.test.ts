@@ -142,6 +142,6 @@ describe('backups', { timeout: 120_000 }, () => {
     const { stderr, status } = restore('latest');
     assert.equal(status, 2);
     assert.match(stderr, /there is no backup in .*; fetch one from the bucket/);
-    assert.match(restore(configFile).stderr, /robot\.yaml is no backup that can be restored/);
+    assert.match(restore(configFile).stderr, /robot\.yaml is not a backup that can be restored/);
   });
 });

@@ -91,8 +91,8 @@ describe('elderly-bot outbox, beside a writer', () => {
       const { code, out } = await run(['verify'], file);
       assert.equal(code, 1);
       assert.match(out, /tally: telemetry counts 1 rows too many/);
-      assert.match(out, /box-1: 1 rows from 1 on are neither held, nor covered, nor given up/);
-      assert.match(out, /box-1: 1 acknowledgements are of rows that never were/);
+      assert.match(out, /box-1: 1 rows from number 1 are neither held, nor covered, nor evicted/);
+      assert.match(out, /box-1: 1 acknowledgements name rows that never existed/);
     } finally {
       broken.remove();
     }
@@ -105,7 +105,7 @@ describe('elderly-bot outbox, beside a writer', () => {
     writeFileSync(file, `state_dir: ${stateDir}\n`);
     const missing = await run(['stats'], file);
     assert.equal(missing.code, 2);
-    assert.match(missing.err, /there is no outbox in state_dir .*; give the configuration.*\[OUTBOX_MISSING\]\n$/);
+    assert.match(missing.err, /there is no outbox in state_dir .*; run this as the agent.*\[OUTBOX_MISSING\]\n$/);
     writeFileSync(
       join(stateDir, 'outbox.db'),
       'this is no database, but it is long enough to be looked at as if it were one, page by page',

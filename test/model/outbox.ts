@@ -93,7 +93,7 @@ class World {
     assert.deepEqual(outbox.depth(), { alert: 0, result: 0, event: 0, telemetry: 0 }, 'rows are still held');
     assert.equal(outbox.oldestUncoveredMs(), undefined, 'the robot would ask for receipts for ever');
     assert.ok(
-      outbox.answeredFor().every(([id]) => id === outbox.id),
+      outbox.unfinishedOutboxes().every(([id]) => id === outbox.id),
       'presence still names outboxes that are settled',
     );
     for (const [id, accepted] of this.#accepted) this.#checkAccount(id, accepted);
@@ -114,7 +114,7 @@ class World {
 
   #isQuiet(): boolean {
     const { outbox } = this.#robot;
-    if (outbox.unconfirmed > 0 || outbox.oldestUncoveredMs() !== undefined || outbox.answeredFor().length > 1) return false;
+    if (outbox.unconfirmed > 0 || outbox.oldestUncoveredMs() !== undefined || outbox.unfinishedOutboxes().length > 1) return false;
     return [...this.#accepted].every(([id, accepted]) => {
       const known = this.#cloud.get(id);
       return accepted === 0 || known?.ended || (known && count(union(known.committed, known.declared)) >= accepted);
@@ -179,10 +179,10 @@ class World {
 
   /** The robot says which outboxes it has; the cloud writes what it has of each. It arrives later, or never. */
   #writeReceipts(): void {
-    const answeredFor = new Map(this.#robot.outbox.answeredFor());
-    for (const [id, accepted] of answeredFor) this.#known(id).accepted = Math.max(this.#known(id).accepted, accepted);
+    const unfinished = new Map(this.#robot.outbox.unfinishedOutboxes());
+    for (const [id, accepted] of unfinished) this.#known(id).accepted = Math.max(this.#known(id).accepted, accepted);
     for (const [outbox, known] of this.#cloud) {
-      if (!answeredFor.has(outbox)) continue;
+      if (!unfinished.has(outbox)) continue;
       const mark: [number, number] = [this.#robot.lifetime.boot, this.#robot.clock.mono()];
       for (const page of receiptPages(union(known.committed, known.declared))) {
         this.#mail.push({ thing: 'bot', outbox, at: 0, accepted: known.accepted, mark, ...page });

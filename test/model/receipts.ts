@@ -128,7 +128,7 @@ class World {
     if (
       outbox.unconfirmed > 0 ||
       outbox.oldestUncoveredMs() !== undefined ||
-      outbox.answeredFor().length > 1 ||
+      outbox.unfinishedOutboxes().length > 1 ||
       Object.values(outbox.depth()).some((rows) => rows > 0)
     )
       return false;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Mark } from '../../src/wire/index.ts';
 import { inflated } from './broker.ts';
 
-/** 60 s, less what acknowledgements that are kept as one may lie apart (src/outbox/lanes.ts). */
+/** 60 s, less what acknowledgements that are kept as one may lie apart (src/outbox/publications.ts). */
 const NOT_WITHIN_MS = 55_000;
 
 /** Tries before a row is declared poison. */

@@ -84,7 +84,7 @@ describe('a backup', () => {
     assert.ok(lifetime.boot > 2, 'starts are counted on');
     opened.db.close();
     const old = OutboxReader.open(mkOutboxFolder(aside));
-    assert.equal(old.books().find(({ id }) => id === lost)?.accepted, 30);
+    assert.equal(old.outboxes().find(({ id }) => id === lost)?.accepted, 30);
     old.close();
   });
 

@@ -37,7 +37,7 @@ describe('an outbox whose process is killed', () => {
     const reader = OutboxReader.open(folder);
     try {
       assert.deepEqual(verifyOutbox(reader), []);
-      const accepted = new Map(reader.books().map((book) => [book.id, book.accepted]));
+      const accepted = new Map(reader.outboxes().map((book) => [book.id, book.accepted]));
       for (const line of said) {
         const [id = '', seq = '0'] = line.split(' ');
         if (id.startsWith('box-')) assert.ok((accepted.get(id) ?? 0) >= Number(seq), `${line} was committed`);

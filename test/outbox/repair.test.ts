@@ -59,7 +59,7 @@ describe('a damaged outbox file', () => {
     first.db.close();
     suspect(folder, 'database disk image is malformed');
     const { db, closed, damage } = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
-    assert.match(String(damage), /failed while in use, again/);
+    assert.match(String(damage), /failed again while in use/);
     assert.deepEqual(closed, [{ kind: 'outbox_closed', old: 'old', last_seq: ROWS, lost: [], successor: 'new' }]);
     assert.equal(db.prepare('select count(*) from rows').pluck().get(), ROWS);
     db.close();
@@ -83,7 +83,7 @@ describe('a damaged outbox file', () => {
     writeFileSync(wal, Buffer.alloc(3 * PAGE));
     const { db, damage } = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
     db.close();
-    assert.match(String(damage), /does not begin as a WAL does; it was set aside as .*damaged-1-wal/);
+    assert.match(String(damage), /does not begin like a WAL; it was set aside as .*damaged-1-wal/);
     assert.equal(statSync(join(folder, 'outbox.db.damaged-1-wal')).size, 3 * PAGE);
   });
 

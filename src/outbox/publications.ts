@@ -1,5 +1,5 @@
-// Which rows are on their way or acknowledged, as ranges in memory, so that the next free row is found without looking at
-// those before it. Pure: the outbox writes publications down and reads them back at a start.
+// Keeps the ranges of rows in flight and of acknowledged rows in memory, so that the next free row is found without a search through the
+// rows before it. Pure: the ledger stores the publications and restores them at a start.
 import { type Range, type Ranges, subtract } from '../wire/index.ts';
 
 export interface Publication {
@@ -10,40 +10,38 @@ export interface Publication {
   last: number;
   /** The robot's total running time at the acknowledgement, in milliseconds. */
   ranMs: number;
-  /** How often these rows were published, from 1. */
+  /** The number of times these rows were published, at least 1. */
   tries: number;
-  /** A receipt that should have covered them did not: to be published again. */
+  /** Whether a receipt should have covered the rows and did not. They are then published again. */
   due: boolean;
 }
 
-export interface Published {
-  readonly saved: Publication;
-  /** Publications that overlapped it, and what is left of them. */
-  readonly replaced: readonly Publication[];
+/** The publications to delete from the database, and the publications to save after that. */
+export interface Change {
+  readonly removed: readonly Publication[];
   readonly added: readonly Publication[];
 }
 
-/** What a cut takes away and leaves. */
-export interface Cut {
-  readonly removed: readonly Publication[];
-  readonly added: readonly Publication[];
+export interface Cut extends Change {
+  /** The remaining publications by key, for {@link Publications.applyCut}. */
   readonly lists: ReadonlyMap<string, Publication[]>;
 }
 
-/** Acknowledgements this close to one another become one publication, so that a thousand alerts a second stay few. */
+/** Acknowledgements within this time become one publication. A thousand alerts a second thus need few publications. */
 const MERGE_WITHIN_MS = 5_000;
 
-export class Lanes {
-  readonly #publications = new Map<string, Publication[]>();
+export class Publications {
+  /** Sorted by first row, by class and outbox. */
+  readonly #lists = new Map<string, Publication[]>();
   readonly #inFlight = new Map<string, Range[]>();
 
-  /** Marks rows as on their way: no second claim gets them. */
-  take(rowClass: number, outbox: number, range: Range): void {
+  /** Reserves rows for one claim: no other claim gets them. */
+  markInFlight(rowClass: number, outbox: number, range: Range): void {
     const key = keyOf(rowClass, outbox);
     this.#inFlight.set(key, [...(this.#inFlight.get(key) ?? []), range]);
   }
 
-  /** Not acknowledged: they are free again. */
+  /** Ends the reservation of a claim's rows. */
   release(rowClass: number, outbox: number, range: Range): void {
     const key = keyOf(rowClass, outbox);
     const rest = (this.#inFlight.get(key) ?? []).filter((other) => other[0] !== range[0]);
@@ -51,50 +49,50 @@ export class Lanes {
     else this.#inFlight.delete(key);
   }
 
-  /** Whether rows of a class are on their way. */
   isInFlight(rowClass: number): boolean {
     for (const key of this.#inFlight.keys()) if (key.startsWith(`${rowClass}/`)) return true;
     return false;
   }
 
-  /** The broker has them. @returns what to write down. */
-  publish(rowClass: number, outbox: number, range: Range, ranMs: number): Published {
+  /** Records that the broker acknowledged a range of rows. */
+  acknowledge(rowClass: number, outbox: number, range: Range, ranMs: number): Change {
     const list = this.#list(rowClass, outbox);
     const [first, last] = range;
+    const saved: Publication = { class: rowClass, outbox, first, last, ranMs, tries: 1, due: false };
     const newest = list.at(-1);
     if (newest === undefined || newest.last < first) {
-      const merges = newest?.last === first - 1 && !newest.due && newest.tries === 1 && ranMs - newest.ranMs < MERGE_WITHIN_MS;
-      if (newest && merges) {
+      if (newest?.last === first - 1 && !newest.due && newest.tries === 1 && ranMs - newest.ranMs < MERGE_WITHIN_MS) {
         newest.last = last;
-        return { saved: newest, replaced: [], added: [] };
+        return { removed: [], added: [newest] };
       }
-      const saved: Publication = { class: rowClass, outbox, first, last, ranMs, tries: 1, due: false };
       list.push(saved);
-      return { saved, replaced: [], added: [] };
+      return { removed: [], added: [saved] };
     }
-    const replaced = list.filter((other) => other.first <= last && other.last >= first);
-    const tries = Math.max(0, ...replaced.map((other) => other.tries)) + 1;
-    const saved: Publication = { class: rowClass, outbox, first, last, ranMs, tries, due: false };
-    const added = replaced.flatMap((other) => cut(other, [range]));
-    const rest = list.filter((other) => !replaced.includes(other));
-    this.#set(rowClass, outbox, [...rest, ...added, saved].sort(byFirst));
-    return { saved, replaced, added };
+    const removed = list.filter((other) => other.first <= last && other.last >= first);
+    saved.tries += Math.max(0, ...removed.map((other) => other.tries));
+    const added = [saved, ...removed.flatMap((other) => without(other, [range]))];
+    const rest = list.filter((other) => !removed.includes(other));
+    this.#lists.set(
+      keyOf(rowClass, outbox),
+      [...rest, ...added].sort((a, b) => a.first - b.first),
+    );
+    return { removed, added };
   }
 
-  /** Puts a publication read from the database back. */
+  /** Adds a publication that was read from the database. */
   restore(publication: Publication): void {
     this.#list(publication.class, publication.outbox).push(publication);
   }
 
-  /** What it would be to take `ranges` out of every publication of an outbox, as they are covered or given up. Changes nothing. */
+  /** Calculates the removal of covered or evicted ranges from every publication of an outbox. Changes nothing. */
   cut(outbox: number, ranges: Ranges): Cut {
     const removed: Publication[] = [];
     const added: Publication[] = [];
     const lists = new Map<string, Publication[]>();
-    for (const [key, list] of this.#publications) {
+    for (const [key, list] of this.#lists) {
       if (list[0]?.outbox !== outbox) continue;
       const next = list.flatMap((publication) => {
-        const pieces = cut(publication, ranges);
+        const pieces = without(publication, ranges);
         if (pieces[0]?.first === publication.first && pieces[0].last === publication.last) return [publication];
         removed.push(publication);
         added.push(...pieces);
@@ -105,15 +103,15 @@ export class Lanes {
     return { removed, added, lists };
   }
 
-  apply({ lists }: Cut): void {
-    for (const [key, list] of lists) this.#publications.set(key, list);
+  applyCut({ lists }: Cut): void {
+    for (const [key, list] of lists) this.#lists.set(key, list);
   }
 
-  /** First row number at or after `from` that is neither on its way nor acknowledged, and how far that freedom reaches. */
+  /** @returns the first range of free rows at or after `from`: rows that are neither in flight nor acknowledged. */
   nextFree(rowClass: number, outbox: number, from: number): Range {
     const key = keyOf(rowClass, outbox);
     const inFlight = this.#inFlight.get(key) ?? [];
-    const publications = this.#publications.get(key) ?? [];
+    const publications = this.#lists.get(key) ?? [];
     let first = from;
     let end = Number.MAX_SAFE_INTEGER;
     for (let moved = true; moved; ) {
@@ -139,41 +137,29 @@ export class Lanes {
     return [first, end];
   }
 
-  of(outbox: number): Publication[] {
+  ofOutbox(outbox: number): Publication[] {
     return [...this.all()].filter((publication) => publication.outbox === outbox);
   }
 
   *all(): Iterable<Publication> {
-    for (const list of this.#publications.values()) yield* list;
+    for (const list of this.#lists.values()) yield* list;
   }
 
-  /** The publication of a class that was acknowledged first. */
-  oldestOf(rowClass: number): Publication | undefined {
+  /** The publication that was acknowledged first: of one class, or of all. */
+  oldest(rowClass?: number): Publication | undefined {
     let oldest: Publication | undefined;
     for (const publication of this.all()) {
-      if (publication.class === rowClass && (oldest === undefined || publication.ranMs < oldest.ranMs)) oldest = publication;
+      if (rowClass !== undefined && publication.class !== rowClass) continue;
+      if (oldest === undefined || publication.ranMs < oldest.ranMs) oldest = publication;
     }
-    return oldest;
-  }
-
-  /** Running time at the oldest acknowledgement that no receipt has covered yet. */
-  oldestRanMs(): number | undefined {
-    let oldest: number | undefined;
-    for (const { ranMs } of this.all()) oldest = Math.min(oldest ?? ranMs, ranMs);
     return oldest;
   }
 
   #list(rowClass: number, outbox: number): Publication[] {
     const key = keyOf(rowClass, outbox);
-    const list = this.#publications.get(key);
-    if (list) return list;
-    const fresh: Publication[] = [];
-    this.#publications.set(key, fresh);
-    return fresh;
-  }
-
-  #set(rowClass: number, outbox: number, list: Publication[]): void {
-    this.#publications.set(keyOf(rowClass, outbox), list);
+    const list = this.#lists.get(key) ?? [];
+    this.#lists.set(key, list);
+    return list;
   }
 }
 
@@ -188,14 +174,11 @@ function indexAt(list: readonly Publication[], seq: number): number {
   return low;
 }
 
-function byFirst(a: Publication, b: Publication): number {
-  return a.first - b.first;
-}
-
 function keyOf(rowClass: number, outbox: number): string {
   return `${rowClass}/${outbox}`;
 }
 
-function cut(publication: Publication, ranges: Ranges): Publication[] {
+/** @returns the pieces of a publication outside `ranges`. */
+function without(publication: Publication, ranges: Ranges): Publication[] {
   return subtract([[publication.first, publication.last]], ranges).map(([first, last]) => ({ ...publication, first, last }));
 }
