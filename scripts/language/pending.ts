@@ -25,6 +25,5 @@ export const PENDING: readonly string[] = [
   'test/model',
   'test/outbox',
   'test/setup',
-  'test/support',
   'test/uploads',
 ];

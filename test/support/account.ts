@@ -1,8 +1,8 @@
-// The accounting of docs/reference/protocol.md over what was seen on disk and what the cloud has: every number an outbox ever gave is
-// committed, held or declared, once, and says the same everywhere. Pure.
+// Checks the accounting of docs/reference/protocol.md: each number that an outbox assigned is committed, held or declared, exactly once and
+// with the same content on disk and in the cloud. Pure.
 import { type Ranges, subtract } from '../../src/wire/index.ts';
 
-/** A row of any kind by its name, and its content where it is a reading. */
+/** A row of any kind. Only readings have a content. */
 export interface Row {
   readonly outbox: string;
   readonly seq: number;
@@ -11,13 +11,13 @@ export interface Row {
 }
 
 export interface Books {
-  /** The highest number each outbox had given, read from its file. */
+  /** The highest number that each outbox assigned, read from its file. */
   readonly accepted: ReadonlyMap<string, number>;
-  /** Rows that stood in the file at any time it was looked at. */
+  /** Rows that were in the file at any inspection. */
   readonly seen: Iterable<Row>;
   readonly held: readonly Row[];
   readonly committed: readonly Row[];
-  /** What the cloud was told is gone. */
+  /** Numbers that the robot declared as evicted. */
   readonly evicted: ReadonlyMap<string, Ranges>;
 }
 
@@ -26,9 +26,9 @@ export interface Account {
   readonly committed: number;
   readonly held: number;
   readonly evicted: number;
-  /** Given a number, and neither committed, held nor declared. */
+  /** Numbered rows that are neither committed, held nor declared. */
   readonly lost: number;
-  /** Twice under one name, another content under the same name, or a number that the file never gave. */
+  /** Rows that are stored twice, rows with two contents, and numbers that the file never assigned. */
   readonly doubled: number;
   readonly examples: readonly string[];
 }

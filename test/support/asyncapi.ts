@@ -1,4 +1,4 @@
-// Compares messages with docs/reference/asyncapi.yaml, as another implementation would: by JSON Schema, without our zod schemas.
+// Validates messages against docs/reference/asyncapi.yaml as another implementation would: by JSON Schema, without our zod schemas.
 import { readFileSync } from 'node:fs';
 import { inflateSync } from 'node:zlib';
 import { Ajv, type ValidateFunction } from 'ajv';
@@ -34,7 +34,7 @@ export class AsyncApi {
     return [...this.#validators.keys()];
   }
 
-  /** @param channel the last level of the topic. @returns what is wrong with the message, or null. */
+  /** @param channel the last level of the topic. @returns the fault of the message, or null. */
   fault(channel: string, payload: Uint8Array): string | null {
     const validate = this.#validators.get(channel);
     if (!validate) return `the document has no channel ${channel}`;

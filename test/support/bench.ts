@@ -1,4 +1,4 @@
-// The whole path for tests and campaigns: Mosquitto with mutual TLS, the cloud on a database, and the agent, each a process.
+// Runs the whole path for tests and campaigns: Mosquitto with mutual TLS, the cloud on a database, and the agent, each as a process.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { AGENT, type LogLine, Program, ROOT } from './program.ts';
 
 export const THING = 'elderly-bot';
 
-/** Every message is a reading, live telemetry is quick, and reconnecting too: what a test can wait for. */
+/** Each message becomes a reading. Telemetry and reconnects are fast, to keep tests short. */
 const ROBOT = `
 state_dir: state
 mqtt:
@@ -47,7 +47,7 @@ export class Bench {
     writeFileSync(this.configFile, ROBOT);
   }
 
-  /** What the robot is configured with from its next start on: more keys, as lines of YAML. */
+  /** Adds lines of YAML to the configuration. They take effect at the next start. */
   configure(more: string): void {
     writeFileSync(this.configFile, `${ROBOT}${more}`);
   }
@@ -65,7 +65,7 @@ export class Bench {
     return this.files.authority.issue(join(this.folder, 'certs'), file, options);
   }
 
-  /** The environment a robot's service file would give: what to connect to, with which files. */
+  /** The variables that a robot's service would set: the endpoint and the certificate files. */
   robotEnv(over: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
     return {
       ...process.env,
@@ -77,7 +77,7 @@ export class Bench {
     };
   }
 
-  /** @param heard told of each line of its log as it comes. */
+  /** @param heard called for each log line. */
   agent(over: NodeJS.ProcessEnv = {}, heard?: (line: LogLine) => void): Program {
     return this.#keep(new Program('agent', AGENT, ['run', '--config', this.configFile], this.robotEnv(over), ROOT, heard));
   }
@@ -105,7 +105,7 @@ export class Bench {
     return cloud;
   }
 
-  /** Arguments that let mosquitto_sub and mosquitto_pub in, as the cloud. */
+  /** Arguments with which mosquitto_sub and mosquitto_pub connect as the cloud. */
   mosquittoArguments(): string[] {
     const { ca, cloud } = this.files;
     return [
@@ -130,7 +130,7 @@ export class Bench {
     return this.#keep(new Program(name, command, args));
   }
 
-  /** The agent's status once it fits; looks again every 50 ms. */
+  /** Polls the agent's status every 50 ms and resolves with the first that fits. */
   async status(fits: (status: Status) => boolean, patienceMs = 30_000): Promise<Status> {
     const untilMs = performance.now() + patienceMs;
     let last: Status | undefined;
@@ -142,7 +142,7 @@ export class Bench {
     }
   }
 
-  /** Ends every program it started; the broker stays. */
+  /** Stops all programs except the broker. */
   async endPrograms(): Promise<void> {
     for (const program of this.#programs.toReversed()) await program.stop();
   }

@@ -1,5 +1,5 @@
-// Whoever sends commands: a client with the cloud's certificate that publishes them and hears the results. Its connection is made
-// again by itself, so that a broker that comes and goes is no matter.
+// An MQTT client with the cloud's certificate that publishes commands and receives their results. It reconnects by itself after a restart of
+// the broker.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import mqtt, { type MqttClient } from 'mqtt';
@@ -40,7 +40,7 @@ export class Caller {
     return new Caller(client);
   }
 
-  /** Publishes a command that is valid for 5 s, and gives its id. */
+  /** Publishes a command that is valid for 5 s. @returns its id. */
   async send(command: string, more: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const id = randomBytes(9).toString('base64url');
     const now = Date.now();
@@ -52,7 +52,7 @@ export class Caller {
     await this.#client.publishAsync(TOPICS.commands, payload, { qos: 1, retain: options.retain ?? false });
   }
 
-  /** The result of this id, past or to come. */
+  /** The result with this id, also if it has already arrived. */
   result(id: string, patienceMs = PATIENCE_MS): Promise<Result> {
     return new Promise((resolve, reject) => {
       const end = () => {

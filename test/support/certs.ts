@@ -1,4 +1,4 @@
-// A robot that has nothing yet but a configuration, and `elderly-bot certs` as somebody types it.
+// A robot that has only a configuration, and a function that runs `elderly-bot certs`.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ export class CertsBench {
     return mkdtempSync(join(tmpdir(), 'elderly-bot-certs-'));
   }
 
-  /** @param lines YAML beside the state directory. */
+  /** @param lines YAML after the key `state_dir`. */
   configure(lines: string): void {
     writeFileSync(this.config, `state_dir: state\n${lines}\n`);
   }

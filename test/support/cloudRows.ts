@@ -1,4 +1,4 @@
-// The third ledger: every row the cloud's database has, of any kind, and what it was told is gone.
+// Reads the third ledger: all rows in the cloud's database, and the numbers that the robot declared as evicted.
 import type { Range, Ranges, ReadingValue } from '../../src/wire/index.ts';
 import type { Row } from './account.ts';
 import type { Queries } from './kept.ts';

@@ -1,4 +1,4 @@
-// What the command lines of benches and campaigns have in common. Pure: a mistake is one line that says what is there.
+// Reads the arguments of benches and campaigns. A mistake throws an error of one line that lists the valid values. Pure.
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
 export class UsageError extends Error {}

@@ -1,4 +1,4 @@
-// A clean Debian in a folder, by debootstrap, without Node.js: the robot before the installation.
+// Creates a clean Debian in a folder by debootstrap, without Node.js: the robot before the installation.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ export function debianMissing(): string | false {
   return needsRoot() || mirrorMissing();
 }
 
-/** Asked as debootstrap asks. */
+/** Requests the same file as debootstrap does first. */
 function mirrorMissing(): string | false {
   const { status } = spawnSync('wget', ['--quiet', '--spider', '--timeout=10', '--tries=1', `${MIRROR}/dists/${SUITE}/InRelease`]);
   return status === 0 ? false : `${MIRROR} can't be reached`;
@@ -29,7 +29,7 @@ export interface Ended {
 export class DebianRoot {
   readonly folder = mkdtempSync(join(tmpdir(), 'elderly-bot-debian-'));
 
-  /** @param packages what is in it beside the essential ones. Takes some two minutes and the Debian mirror. */
+  /** Takes about two minutes and needs the Debian mirror. @param packages packages to install besides the essential ones. */
   constructor(packages: readonly string[]) {
     const args = ['--variant=minbase', `--include=${packages.join(',')}`, SUITE, this.folder, MIRROR];
     const { status, stdout, stderr } = spawnSync('debootstrap', args, { encoding: 'utf8', env: withSbin() });
@@ -40,7 +40,7 @@ export class DebianRoot {
     return join(this.folder, inside);
   }
 
-  /** In the root, with a /proc of its own and without network. */
+  /** Runs a command in the root, with a /proc of its own and without a network. */
   run(...command: string[]): Ended {
     const script = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"';
     const line = ['--mount', '--net', '--pid', '--fork', 'sh', '-c', script, this.folder, ...command];
@@ -49,7 +49,7 @@ export class DebianRoot {
     return { code: status, text: `${stdout}${stderr}` };
   }
 
-  /** Copies a package into the root. @returns where it is there. */
+  /** Copies a package into the root. @returns its path in the root. */
   bring(deb: string): string {
     cpSync(deb, this.path(`root/${basename(deb)}`));
     return `/root/${basename(deb)}`;

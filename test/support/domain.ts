@@ -1,6 +1,5 @@
-// A ROS_DOMAIN_ID of its own for each test process, so that parallel tests and whatever else runs on this machine don't hear
-// each other. A domain is held by listening on its loopback port: taken or free is decided by the kernel, and a process that
-// dies, however, gives it back at once.
+// Gives each test process a ROS_DOMAIN_ID of its own, so that parallel tests do not receive each other's messages. A process holds a
+// domain by listening on a loopback port that belongs to it. The kernel decides who gets the port, and frees it when the process ends.
 import { createServer, type Server } from 'node:net';
 import { forgetTheFuture } from './sharedMemory.ts';
 
@@ -8,17 +7,17 @@ import { forgetTheFuture } from './sharedMemory.ts';
 const LAST_DOMAIN = 101;
 const FIRST_PORT = 47_000;
 
-/** The loopback port that is listened on while domain `id` is held. */
+/** The loopback port of domain `id`. */
 export const lockPort = (id: number): number => FIRST_PORT + id;
 
 export interface RosDomain {
   readonly id: number;
-  /** For child processes; this process has them too. */
+  /** Variables for child processes. They are also set in this process. */
   readonly env: { readonly ROS_DOMAIN_ID: string; readonly ROS_AUTOMATIC_DISCOVERY_RANGE: string };
   release(): Promise<void>;
 }
 
-/** Takes a free domain and points this process at it. Nodes started before keep theirs. */
+/** Takes a free domain for this process. Nodes that already run keep theirs. */
 export async function claimDomain(): Promise<RosDomain> {
   forgetTheFuture();
   for (let n = 0; n < LAST_DOMAIN; n += 1) {
@@ -32,7 +31,7 @@ export async function claimDomain(): Promise<RosDomain> {
   throw new Error(`all ROS domains from 1 to ${LAST_DOMAIN} are taken: is another program on loopback ports ${lockPort(1)} and up?`);
 }
 
-/** Undefined where somebody else has the port. */
+/** @returns undefined if another process has the port. */
 function listen(port: number): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());

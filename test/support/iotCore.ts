@@ -1,6 +1,6 @@
-// What of AWS IoT Core a robot meets when it is provisioned, played over mutual TLS: certificates that are pending, active or gone,
-// ownership tokens that are good once and for an hour, templates, rights by certificate. As documented (Device provisioning MQTT API), and
-// it closes the connection on what is not allowed, as IoT Core does. A script can have it answer anything else.
+// Plays the part of AWS IoT Core that provisions robots, over mutual TLS: pending, active and deleted certificates, ownership tokens that are
+// valid once and for an hour, templates, and rights by certificate. It follows the documentation (Device provisioning MQTT API) and closes the
+// connection after a forbidden packet, as IoT Core does. A script can replace each answer.
 import 'reflect-metadata';
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -15,18 +15,18 @@ export interface Rejection {
   readonly errorMessage: string;
 }
 
-/** `silence`: no answer. `cut`: the connection is closed. `garbage`: an accepted answer that is no JSON. */
+/** `silence` sends no answer, `cut` closes the connection, `garbage` sends an accepted answer that is not JSON. */
 export type Reply = 'accept' | 'silence' | 'cut' | 'garbage' | 'empty' | Rejection;
 
 export interface IotScript {
-  /** The answer to each request, by how many there were on its topic. */
+  /** The answer to the nth request on a topic. */
   readonly create?: (nth: number) => Reply;
   readonly provision?: (nth: number) => Reply;
-  /** What a template makes of the parameters; the thing's name. */
+  /** The thing's name that the template makes from the parameters. */
   readonly thingFor?: (parameters: Readonly<Record<string, string>>) => string;
-  /** Connects with a new certificate that are not let in yet. */
+  /** Number of connects with a new certificate that are refused first. */
   readonly slowActivations?: number;
-  /** Topics that a robot may not publish or subscribe. */
+  /** Topics that a robot may neither publish nor subscribe to. */
   readonly forbidden?: readonly string[];
 }
 
@@ -44,7 +44,7 @@ export const TEMPLATE = 'elderly-bot';
 export class IotCore {
   readonly certificates = new Map<string, Known>();
   readonly things = new Set<string>();
-  /** Client ids in the order in which they were let in. */
+  /** Client ids in the order of their connects. */
   readonly connected: string[] = [];
   readonly published: { readonly topic: string; readonly text: string }[] = [];
   creates = 0;
@@ -75,7 +75,7 @@ export class IotCore {
     this.#script = script;
   }
 
-  /** An hour passes: every token given so far is over, and what was not registered is gone. */
+  /** Plays the end of an hour: all tokens expire, and unregistered certificates are deleted. */
   passHour(): void {
     for (const [id, known] of this.certificates) {
       this.#tokensExpired.add(known.token);
@@ -83,7 +83,7 @@ export class IotCore {
     }
   }
 
-  /** As a person would in the console. */
+  /** Registers a certificate as a person would in the console. */
   register(certPem: string, thing: string): void {
     const id = fingerprint(new X509Certificate(certPem).raw);
     this.certificates.set(id, { pem: certPem, token: '', status: 'active', thing, tokenUsed: true, refusals: Number.POSITIVE_INFINITY });
@@ -107,7 +107,7 @@ export class IotCore {
       if (packet.cmd === 'connect') {
         if (!this.#lets(id, packet.clientId)) return wire.cut();
         this.connected.push(packet.clientId);
-        // Of two connections of one name the newer stays.
+        // A new connection replaces an older one with the same client id.
         this.#byName.get(packet.clientId)?.cut();
         this.#byName.set(packet.clientId, wire);
         return wire.send({ cmd: 'connack', reasonCode: 0, sessionPresent: false });
@@ -131,7 +131,7 @@ export class IotCore {
     return known.refusals++ >= (this.#script.slowActivations ?? 0);
   }
 
-  /** A claim may ask for a certificate and nothing else; a robot that too, since it has to renew its own. */
+  /** A claim certificate may only request a certificate. A robot may do so too, to renew its own. */
   #may(id: string, topic: string): boolean {
     if (this.#script.forbidden?.some((each) => topic.startsWith(each))) return false;
     return topic.startsWith('$aws/') || id !== this.#claim;

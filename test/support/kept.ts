@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import type { ReadingValue } from '../../src/wire/index.ts';
 import type { Kept } from './ledgers.ts';
 
-/** Readings the outbox of a stopped agent holds, acknowledged or not. */
+/** Readings in the outbox of a stopped agent, acknowledged or not. */
 export function heldReadings(stateDir: string): Kept[] {
   const db = new Database(join(stateDir, 'outbox.db'), { readonly: true });
   try {

@@ -1,12 +1,12 @@
-// The judge of every run: what was published, what the robot still holds, what the database has. Pure, and tested itself by a
-// dropped and a doubled row: a checker that can't fail proves nothing.
+// Judges a run: compares the published values with the rows that the robot holds and the rows in the database. Pure. Its own tests drop and
+// double a row.
 
 export interface Published {
   readonly channel: string;
   readonly value: boolean | number | string | null;
 }
 
-/** A reading as the outbox or the database has it. */
+/** A reading in the outbox or the database. */
 export interface Kept extends Published {
   readonly outbox: string;
   readonly seq: number;
@@ -15,14 +15,14 @@ export interface Kept extends Published {
 export interface Verdict {
   readonly published: number;
   readonly committed: number;
-  /** In the outbox and not in the database. */
+  /** Readings that are in the outbox and not in the database. */
   readonly held: number;
   readonly evicted: number;
-  /** Published, and neither committed, held nor declared evicted. */
+  /** Published values that are neither committed, held nor declared as evicted. */
   readonly lost: number;
-  /** Committed or held more often than published. */
+  /** Values that are committed or held more often than they were published. */
   readonly doubled: number;
-  /** A few of each, for the person who has to find out. */
+  /** Some lost and doubled values. */
   readonly examples: readonly string[];
 }
 
@@ -34,7 +34,7 @@ export function judge(published: readonly Published[], held: readonly Kept[], co
   for (const row of committed) rows.set(`${row.outbox}/${row.seq}`, row);
   const committedRows = rows.size;
   for (const row of held) rows.set(`${row.outbox}/${row.seq}`, row);
-  // The same name twice in the database would be a row twice.
+  // Two rows with the same outbox and number are one row that was stored twice.
   const repeated = committed.length - committedRows;
   const balance = new Map<string, number>();
   for (const one of published) add(balance, keyOf(one), 1);

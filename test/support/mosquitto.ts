@@ -1,4 +1,4 @@
-// A real Mosquitto with mutual TLS on a port of its own: MQTT 5, shared subscriptions, a client's name taken from its certificate.
+// Runs a real Mosquitto with mutual TLS on a port of its own: MQTT 5, shared subscriptions, client names from certificates.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,15 +12,15 @@ const START_MS = 10_000;
 const TRY_EVERY_MS = 20;
 
 export interface MosquittoOptions {
-  /** Mutual TLS with these; without them plain MQTT. */
+  /** The files for mutual TLS. Without them it speaks plain MQTT. */
   readonly certificates?: BenchFiles;
-  /** Lines of an access control list, where everybody may not do everything. */
+  /** Lines of an access control list. Without them each client has all rights. */
   readonly acl?: string;
   /** More lines of mosquitto.conf. */
   readonly lines?: readonly string[];
 }
 
-/** Mosquitto's program, or null where there is none: a test then says so and is skipped. */
+/** The path of Mosquitto's program; null if it is not installed. Tests that need it are then skipped. */
 export function findMosquitto(): string | null {
   const folder = FOLDERS.find((path) => path !== '' && existsSync(join(path, 'mosquitto')));
   return folder === undefined ? null : join(folder, 'mosquitto');
@@ -57,7 +57,7 @@ export class Mosquitto {
     return broker;
   }
 
-  /** Starts it on the same port; resolves when it takes connections. */
+  /** Starts Mosquitto on the same port. Resolves when it accepts connections. */
   async restart(): Promise<void> {
     const child = spawn(this.#program, ['-c', this.#config], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
@@ -69,7 +69,7 @@ export class Mosquitto {
     }
   }
 
-  /** kill -9; resolves when it is gone. */
+  /** Kills it with SIGKILL. Resolves when the process has ended. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
   }
@@ -80,7 +80,7 @@ export class Mosquitto {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** What it has said so far. */
+  /** Its output so far. */
   get output(): string {
     return this.#output;
   }
@@ -107,7 +107,7 @@ function configuration(port: number, folder: string, { certificates, acl, lines 
     'require_certificate true',
     'use_identity_as_username true',
   ];
-  // As root it would change to a user of its own, which can't read the keys.
+  // Started by root, Mosquitto would change to its own user, which cannot read the keys.
   const user = process.getuid?.() === 0 ? ['user root'] : [];
   const access = acl === undefined ? [] : [`acl_file ${join(folder, 'acl')}`];
   return [

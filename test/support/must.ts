@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { ROOT } from './program.ts';
 
-/** Runs a command in the checkout, to its end. @throws where it does not end with 0: what it said. */
+/** Runs a command in the checkout until it ends. @throws its output if the exit code is not 0. */
 export function must(command: string, ...args: readonly string[]): void {
   const { error, status, stdout, stderr } = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? `${stdout}${stderr}`}`);

@@ -1,10 +1,10 @@
-// A way to an object store that goes wrong as it is told: it stands where the URLs point to, and passes on what it is not told about.
+// A proxy in front of an object store that plays faults on demand. The presigned URLs name the proxy, which forwards all other requests.
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { slowly } from './slowly.ts';
 
-/** An answer in the store's place, a reset at half, the store's own answer lost, or passed on at so many bytes a second. */
+/** An answer instead of the store's, a reset after half of the body, a lost answer of the store, or a limit in bytes per second. */
 export type Trouble =
   | { readonly status: number; readonly code?: string; readonly retryAfterS?: number }
   | { readonly bytesPerSecond: number }
@@ -16,9 +16,9 @@ export class ObjectProxy {
   readonly #host: string;
   readonly #troubles: Trouble[] = [];
   readonly #planned = new Map<string, Trouble[]>();
-  /** The status of each PUT, 0 where there was none. */
+  /** The status of each PUT; 0 if it got no answer. */
   readonly answered: number[] = [];
-  /** What the store took: the path, and when it had said so, in nanoseconds of CLOCK_MONOTONIC. */
+  /** Stored objects: their path, and the time of the store's answer in nanoseconds of CLOCK_MONOTONIC. */
   readonly stored: { readonly path: string; readonly ns: number }[] = [];
 
   private constructor(server: Server, host: string) {
@@ -26,7 +26,7 @@ export class ObjectProxy {
     this.#host = host;
   }
 
-  /** @param host where the robot reaches it. */
+  /** @param host the address for the robot. */
   static async start(store: string, host = '127.0.0.1'): Promise<ObjectProxy> {
     const { hostname, port } = new URL(store);
     const server = createServer((asked, answer) => {
@@ -49,13 +49,13 @@ export class ObjectProxy {
           proxy.stored.push({ path: String(asked.url).split('?')[0] ?? '', ns: Number(process.hrtime.bigint()) });
         }
         if (trouble === 'lost') return void from.resume().once('end', () => asked.socket.destroy());
-        // Whether a connection is kept is between its two ends (RFC 9110, 7.6.1): S3 keeps them, this store does not.
+        // The header `connection` applies to one hop (RFC 9110, 7.6.1). S3 keeps connections open; this store does not.
         const { connection: _, ...headers } = from.headers;
         answer.writeHead(Number(from.statusCode), headers);
         from.pipe(answer);
       });
       passed.on('error', () => asked.socket.destroy());
-      // Where the robot gives up in the midst, so does this: the store would wait for ever.
+      // If the robot aborts its request, the proxy aborts too. Otherwise the store would wait for ever.
       const slow = typeof trouble === 'object' ? [slowly(trouble.bytesPerSecond)] : [];
       pipeline([asked, ...slow, passed]).catch(() => {});
     });
@@ -68,12 +68,12 @@ export class ObjectProxy {
     return `http://${this.#host}:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** What becomes of the next PUTs. */
+  /** Sets the faults of the next PUTs. */
   next(...troubles: Trouble[]): void {
     this.#troubles.push(...troubles);
   }
 
-  /** What becomes of the next PUTs of one object. */
+  /** Sets the faults of the next PUTs of one object. */
   plan(sha256: string, ...troubles: Trouble[]): void {
     this.#planned.set(sha256, troubles);
   }

@@ -1,4 +1,4 @@
-// Keys and certificates as the openssl program makes them, and as the AWS console hands them out: what an integrator really has.
+// Creates keys and certificates with the openssl program, in the forms that integrators have, such as those of the AWS console.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,12 +26,12 @@ export interface PairOptions {
 
 const CLIENT = ['basicConstraints=critical,CA:FALSE', 'keyUsage=critical,digitalSignature', 'extendedKeyUsage=clientAuth'];
 
-/** IoT Core's certificates have no extended key usage (as its console makes them). */
+/** The extensions of certificates from the IoT Core console. They have no extended key usage. */
 export const AWS_EXTENSIONS = ['basicConstraints=critical,CA:FALSE', 'keyUsage=critical,digitalSignature'];
 
 export const PASSPHRASE = 'not a secret';
 
-/** False where the program is there. */
+/** For a test's `skip`: the reason why openssl is missing, or false. */
 export function opensslMissing(): string | false {
   return spawnSync('openssl', ['version']).status === 0 ? false : 'no openssl: apt-get install openssl';
 }
@@ -113,7 +113,7 @@ export class OpenSsl {
     return cert;
   }
 
-  /** The same with the line ends of Windows. */
+  /** A copy with the line ends of Windows. */
   withCrlf(file: string): string {
     const copy = this.#path('crlf.pem');
     writeFileSync(copy, readFileSync(file, 'utf8').replaceAll('\n', '\r\n'), { mode: 0o600 });

@@ -1,4 +1,4 @@
-// An outbox on a real file in a folder of its own, with a clock that tests turn by hand.
+// An outbox on a real file in a folder of its own, with a clock that the test sets.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ export interface OutboxBench {
   db: Db;
   lifetime: Lifetime;
   readonly troubles: (Error | undefined)[];
-  /** As after a crash: what was not committed is gone. A new start, a new outbox id. */
+  /** Opens the file as after a crash: uncommitted rows are lost, and the outbox has a new id. */
   reopen(): Outbox;
   remove(): void;
 }

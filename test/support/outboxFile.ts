@@ -1,5 +1,5 @@
-// The second ledger: what stands in an outbox file whose agent is dead. It is read from a copy, so that looking changes nothing
-// (opening a WAL database recovers and checkpoints it).
+// Reads the second ledger: the rows in the outbox file of a dead agent. It reads a copy, because opening a WAL database recovers and
+// checkpoints it.
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +8,9 @@ import type { ReadingValue } from '../../src/wire/index.ts';
 import type { Row } from './account.ts';
 
 export interface OutboxFile {
-  /** What SQLite's own check says of it: `ok`. */
+  /** The result of SQLite's integrity check: `ok` for a sound file. */
   readonly integrity: string;
-  /** The highest number given, by outbox id. */
+  /** The highest assigned number by outbox id. */
   readonly accepted: ReadonlyMap<string, number>;
   readonly rows: readonly Row[];
 }
@@ -18,7 +18,7 @@ export interface OutboxFile {
 const FILE = 'outbox.db';
 const EMPTY: OutboxFile = { integrity: 'ok', accepted: new Map(), rows: [] };
 
-/** @param stateDir of an agent that does not run. Nothing there yet is an empty ledger. */
+/** @param stateDir of an agent that does not run. A missing file is an empty ledger. */
 export function readOutboxFile(stateDir: string): OutboxFile {
   if (!existsSync(join(stateDir, FILE))) return EMPTY;
   const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-copy-'));
@@ -57,7 +57,7 @@ function contentOf(channel: string, body: string): string {
   return readingContent(channel, value);
 }
 
-/** A reading as both ledgers write it. */
+/** The text of a reading in both ledgers. */
 export function readingContent(channel: string, value: ReadingValue): string {
   return `${channel}=${JSON.stringify(value)}`;
 }

@@ -1,4 +1,4 @@
-// MQTT 5 over mutual TLS with the bench's certificates, packet by packet: what every broker has that plays a part in a test.
+// A server for MQTT 5 over mutual TLS that hands out single packets. The brokers that tests script are built on it.
 import { readFileSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
@@ -8,16 +8,16 @@ import type { BenchFiles } from '../../src/identity/index.ts';
 const VERSION = { protocolVersion: 5 } as const;
 
 export interface Wire {
-  /** The client's certificate, DER. */
+  /** The client's certificate in DER. */
   readonly certificate: Uint8Array;
   send(packet: Packet): void;
-  /** Cuts the connection without a word. */
+  /** Closes the connection without a DISCONNECT. */
   cut(): void;
-  /** Goes on accepting bytes and never answers again. */
+  /** Keeps accepting bytes and sends nothing more. */
   mute(): void;
 }
 
-/** @returns what is done with each packet of this connection. */
+/** @returns the handler of this connection's packets. */
 export type Accept = (wire: Wire) => (packet: Packet) => void;
 
 export class PacketServer {

@@ -1,4 +1,4 @@
-// A port that nobody listens on, for programs that can't pick one themselves; and whether they listen by now.
+// Finds a free port for programs that cannot choose one themselves, and tests whether a port accepts connections.
 import { type AddressInfo, connect, createServer } from 'node:net';
 
 export async function freePort(): Promise<number> {
@@ -12,7 +12,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Whether somebody listens on this port of the loopback. */
+/** Whether a program listens on this loopback port. */
 export function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');

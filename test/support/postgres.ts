@@ -1,5 +1,5 @@
-// A throw-away PostgreSQL cluster: its own folder, port and user, gone when it is stopped. It listens on loopback only, and
-// without fsync unless a test is about that.
+// A temporary PostgreSQL cluster with its own folder, port and user. `stop` deletes it. It listens on loopback only, and runs without fsync
+// unless a test needs it.
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -18,13 +18,13 @@ const TRY_EVERY_MS = 50;
 const OUTPUT_CHARACTERS = 4_000;
 
 export interface PostgresOptions {
-  /** True: what is committed is on the disk, as in a real one. */
+  /** Whether it runs with fsync, as in production. */
   readonly durable?: boolean;
   /** More `name=value` settings of the server. */
   readonly settings?: readonly string[];
 }
 
-/** The folder of PostgreSQL's own programs, or null where there are none: a test then says so and is skipped. */
+/** The folder of PostgreSQL's programs; null if it is not installed. Tests that need it are then skipped. */
 export function findPostgres(): string | null {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : [];
   const folders = [...(process.env.PATH ?? '').split(':'), ...versions.map((version) => join(DEBIAN, version, 'bin'))];
@@ -78,7 +78,7 @@ export class Postgres {
     return `postgresql://postgres@127.0.0.1:${this.#port}/${database}`;
   }
 
-  /** A database of its own for one test. */
+  /** Creates a database for one test. @returns its URL. */
   async createDatabase(): Promise<string> {
     const name = `test_${++this.#databases}`;
     const client = new pg.Client({ connectionString: this.url });
@@ -89,8 +89,8 @@ export class Postgres {
   }
 
   /**
-   * Starts it on its old data and port; resolves when it takes connections. It is a child of this process (pg_ctl would detach
-   * it): so it is reaped, and a killed one's number doesn't stand in the way where nobody else reaps.
+   * Starts the server on its old data and port. Resolves when it accepts connections. It is a child of this process, not of pg_ctl, so this
+   * process reaps it after a kill.
    */
   async restart(): Promise<void> {
     const settings = [`listen_addresses=127.0.0.1`, `port=${this.#port}`, `unix_socket_directories=${this.#folder}`, ...this.#settings];
@@ -100,12 +100,12 @@ export class Postgres {
     while (!(await answers(this.url))) {
       if (performance.now() > deadline) throw new Error(`PostgreSQL did not start: ${this.#output.trim()}`);
       await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
-      // After a kill the server's other processes take a moment to notice, and hold its memory until then.
+      // After a kill the server's other processes hold its shared memory for a moment.
       if (child.exitCode !== null) child = this.#spawn(command, args);
     }
   }
 
-  /** kill -9 of the server and of its own processes: one of them that hangs on a client would hold its memory, and no other server start. */
+  /** Kills the server and its child processes. A child that waits for a client would hold the shared memory and prevent a new start. */
   async kill(): Promise<void> {
     const own = childrenOf(this.#child?.pid);
     await this.#end('SIGKILL');

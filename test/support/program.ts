@@ -1,4 +1,4 @@
-// A program of ours as a process of its own, as a user would start it: its JSON log lines can be awaited, and it is ended by pid.
+// Runs a program of this project as a user would. Tests can await its JSON log lines. It is ended by its pid.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -27,7 +27,7 @@ export class Program {
   readonly #killOnExit = (): void => void this.#child.kill('SIGKILL');
   #stderr = '';
 
-  /** @param heard told of each line as it comes. */
+  /** @param heard called for each line. */
   constructor(
     name: string,
     command: string,
@@ -38,7 +38,7 @@ export class Program {
   ) {
     this.#heard = heard;
     this.name = name;
-    // A session of its own: Ctrl-C at a terminal is for whoever started it, who then ends it in order.
+    // A session of its own: Ctrl-C at the terminal reaches only the parent, which then stops its programs in order.
     this.#child = spawn(command, args, { env, cwd, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     this.#child.stdin?.on('error', () => {});
     process.on('exit', this.#killOnExit);
@@ -55,7 +55,7 @@ export class Program {
     return this.#child.pid ?? 0;
   }
 
-  /** Whether it is over, however it came to that. */
+  /** Whether the process has ended. */
   get ended(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
@@ -64,7 +64,7 @@ export class Program {
     return this.#stderr;
   }
 
-  /** The first line, past or to come, that has this event and fits. Rejects when the program ends before. */
+  /** The first past or future line with this event that fits. Rejects if the program ends first. */
   async event(name: string, fits: (line: LogLine) => boolean = () => true, patienceMs = PATIENCE_MS): Promise<LogLine> {
     const wanted = (line: LogLine) => line.event === name && fits(line);
     const past = this.lines.find(wanted);
@@ -104,7 +104,7 @@ export class Program {
     this.#child.kill(signal);
   }
 
-  /** SIGTERM, and SIGKILL to one that does not listen. @returns the exit code. */
+  /** Sends SIGTERM, and SIGKILL after the patience. @returns the exit code. */
   async stop(patienceMs = 12_000): Promise<number | null> {
     this.#child.kill('SIGTERM');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), patienceMs);

@@ -1,4 +1,4 @@
-// A robot with a claim certificate, and the IoT Core it is to get its own from.
+// A robot with a claim certificate, and the scripted IoT Core that issues its own.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AloneParts, provisionByClaim } from '../../src/agent/identity/provision.ts';
@@ -52,7 +52,7 @@ export class ProvisioningBench extends CertsBench {
     return new Slots(this.stateDir);
   }
 
-  /** In this process, as the command does it. */
+  /** Runs the provisioning in this process. */
   provision(timeoutMs = 2_000): Promise<Provisioned> {
     return provisionByClaim(this.parts(timeoutMs));
   }
@@ -62,13 +62,13 @@ export class ProvisioningBench extends CertsBench {
     return { config, slots: this.slots, clock: systemClock(0), timeoutMs, say: (step) => void this.steps.push(step) };
   }
 
-  /** What is used, or undefined. */
+  /** The credentials in use, if any. */
   inUse(): Credentials | undefined {
     const { current } = this.slots;
     return current === undefined ? undefined : readCredentials(slotPaths(this.slots, current, this.files.ca));
   }
 
-  /** Gives the robot a certificate as a person would who has the console open. */
+  /** Imports a certificate, as a person would who downloaded it from the console. */
   async handOver(name: string, notAfter?: Date): Promise<void> {
     const pair = await this.files.authority.issue(join(this.folder, 'certs'), name, {
       name: 'elderly-bot',

@@ -1,4 +1,4 @@
-// Python with paho-mqtt for examples/robot.py, as bin/setup installs it.
+// Finds the Python with paho-mqtt that bin/setup installs for examples/robot.py.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './program.ts';
@@ -6,7 +6,7 @@ import { ROOT } from './program.ts';
 const WHEELS = join(ROOT, '.ros2/bin/python');
 const PAHO = join(ROOT, '.setup/paho-mqtt');
 
-/** For a test's `skip`: why there is no paho-mqtt, or false. */
+/** For a test's `skip`: the reason why paho-mqtt is missing, or false. */
 export function pahoUnavailable(): string | false {
   return existsSync(join(PAHO, 'paho')) ? false : 'no paho-mqtt: run bin/setup, connected';
 }

@@ -1,5 +1,5 @@
-// The Debian package as `npm run package` makes it, for this processor; with the rclnodejs that was built on this machine beside the ones
-// that are prebuilt for Ubuntu, so that it runs where there is no Ubuntu.
+// Builds the Debian package of `npm run package` for this processor. It adds the rclnodejs that was compiled on this machine, because the
+// prebuilt ones run only on Ubuntu.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

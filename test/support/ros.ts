@@ -1,5 +1,5 @@
-// A ROS 2 program of another make (rclpy, in its own process) to test against: it publishes, listens and says when it is
-// matched, so that no test has to sleep.
+// A peer for tests: an rclpy program in its own process that publishes, subscribes and reports matched endpoints, so that no test has to
+// sleep.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
@@ -20,13 +20,13 @@ export interface PeerQos {
   readonly depth?: number;
 }
 
-/** For a test's `skip`: why there is no ROS 2 here, or false. */
+/** For a test's `skip`: the reason why ROS 2 is missing, or false. */
 export function rosUnavailable(): string | false {
   if (!process.env.AMENT_PREFIX_PATH) return 'no ROS 2 environment (start the tests with bin/with-ros)';
   return false;
 }
 
-/** Another user may not reach this one's Python nor its home. */
+/** The environment for another user, who may reach neither this user's Python nor this user's home. */
 function envOf(user: number, fromWheels: boolean): NodeJS.ProcessEnv {
   const folder = join(tmpdir(), `elderly-bot-peer-${user}`);
   mkdirSync(folder, { recursive: true });
@@ -54,7 +54,7 @@ export class RosPeer {
     this.#process = child;
   }
 
-  /** Starts the program in the ROS environment of this process (see claimDomain); resolves when its node is there. @param user whose it is; else this process's. */
+  /** Starts the program in the ROS environment of this process (see claimDomain); resolves when its node runs. @param user the process's user id; by default that of this process. */
   static async start(name = 'peer', env: Readonly<Record<string, string>> = {}, user?: number): Promise<RosPeer> {
     const fromWheels = existsSync(WHEELS_PYTHON) && (process.env.AMENT_PREFIX_PATH ?? '').includes('.ros2');
     const child =
@@ -74,12 +74,12 @@ export class RosPeer {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
-  /** Numbers JSON cannot say are given and read as "NaN", "Infinity", "-Infinity" or decimal digits. */
+  /** Numbers without a JSON form are written as "NaN", "Infinity", "-Infinity" or decimal digits. */
   async publish(topic: string, type: string, fields: Fields, qos?: PeerQos): Promise<void> {
     await this.#ask('publish', { topic, type, fields, qos });
   }
 
-  /** Bytes as they are, garbled ones too. */
+  /** Publishes raw bytes, which may be invalid. */
   async publishBytes(topic: string, type: string, bytes: Buffer, qos?: PeerQos): Promise<void> {
     await this.#ask('publish_bytes', { topic, type, hex: bytes.toString('hex'), qos });
   }
@@ -93,7 +93,7 @@ export class RosPeer {
     await this.#ask('advertise', { topic, type, qos });
   }
 
-  /** `count` messages at `rate` a second, on one topic or on each of several, their field `data` counting from 0; gives how long it took. */
+  /** Publishes `count` messages per topic at `rate` per second. Their field `data` counts from 0. @returns the duration in seconds. */
   async burst(topic: string | readonly string[], type: string, count: number, rate: number, qos?: PeerQos): Promise<number> {
     return Number((await this.#ask('burst', { topics: [topic].flat(), type, count, rate, qos })).seconds);
   }
@@ -102,12 +102,12 @@ export class RosPeer {
     await this.#ask('subscribe', { topic, type, qos });
   }
 
-  /** Resolves when `count` subscriptions (or, for a topic it listens to, publishers) are matched. */
+  /** Resolves when `count` subscriptions are matched, or `count` publishers for a topic that the peer subscribes to. */
   async matched(topic: string, count = 1): Promise<void> {
     await this.#ask('matched', { topic, count, timeout: PATIENCE_MS / 1000 });
   }
 
-  /** The next message that fits, among those not yet asked for; earlier ones are passed over. */
+  /** The next message that fits. Earlier messages are discarded. */
   next(topic: string, wanted: (message: Fields) => boolean = () => true, patienceMs = PATIENCE_MS): Promise<Fields> {
     const waiting = this.#arrived.get(topic) ?? [];
     const at = waiting.findIndex(wanted);

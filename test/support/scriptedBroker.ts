@@ -1,20 +1,20 @@
-// A broker that misbehaves on purpose, packet by packet: what AWS IoT Core is documented to do, and what bad networks do. TLS with
-// the bench's certificates, MQTT 5. It keeps a ledger of every row it acknowledged.
+// A broker that plays the documented faults of AWS IoT Core and of bad networks, packet by packet. It speaks MQTT 5 over TLS with the bench's
+// certificates, and keeps a ledger of each acknowledged row.
 import { inflateSync } from 'node:zlib';
 import type { IPublishPacket, Packet } from 'mqtt-packet';
 import type { BenchFiles } from '../../src/identity/index.ts';
 import { PacketServer, type Wire } from './packetServer.ts';
 
 export interface Script {
-  /** Replaces the CONNACK; return false to send none. */
+  /** Called before the CONNACK. Returns false if none is sent. */
   onConnect?(wire: Wire, connects: number): boolean;
-  /** Decides over a publish; return false to leave it unacknowledged. The row counts as taken only when it was acknowledged. */
+  /** Called before the PUBACK. Returns false if none is sent. A row counts as taken only after its PUBACK. */
   onPublish?(packet: IPublishPacket, wire: Wire, published: number): boolean;
   onPing?(wire: Wire): boolean;
 }
 
 export class ScriptedBroker {
-  /** `outbox/seq` of every row that was acknowledged, and how often. */
+  /** The number of PUBACKs for each row, by `outbox/seq`. */
   readonly taken = new Map<string, number>();
   connects = 0;
   published = 0;
@@ -36,7 +36,7 @@ export class ScriptedBroker {
     return this.#server?.port ?? 0;
   }
 
-  /** From now on it behaves like this; `{}` is a good broker. */
+  /** Replaces the script; `{}` makes it a correct broker. */
   behave(script: Script): void {
     this.#script = script;
   }

@@ -1,4 +1,4 @@
-// The agent as its unit runs it, in a systemd of its own, installed by `elderly-bot service install`, with a real broker outside.
+// Runs the agent as a unit in a systemd of its own, installed by `elderly-bot service install`, with a real broker outside.
 import { chownSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const CONFIG = '/etc/elderly-bot/robot.yaml';
 const CERTS = '/etc/elderly-bot/certs';
 export const STATE = '/var/lib/elderly-bot';
 
-/** Quick where a robot is patient, so that a test can wait for it. */
+/** Shortens the waits of the unit for tests. */
 const DROP_IN = '[Service]\nWatchdogSec=3\nRestartSec=0.2\n';
 
 const robot = (port: number) => `
@@ -56,7 +56,7 @@ export class ServiceBench {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-service-'));
     const files = await benchCertificates(join(folder, 'certs'), thing);
     const broker = await Mosquitto.start({ certificates: files });
-    // A broker that was left behind would keep the test from ending.
+    // A running broker would keep the test process alive.
     const lab = await SystemdLab.start().catch(async (error: unknown) => {
       await broker.stop();
       throw error;
@@ -77,13 +77,13 @@ export class ServiceBench {
     writeFileSync(this.lab.path(CONFIG), text);
   }
 
-  /** A line of the unit's environment file. */
+  /** Writes the unit's environment file. */
   setEnvironment(text: string): void {
     mkdirSync(this.lab.path('/etc/default'), { recursive: true });
     writeFileSync(this.lab.path('/etc/default/elderly-bot'), text);
   }
 
-  /** Installs as a user would, the waits shortened. @returns what it printed. */
+  /** Installs the service as a user would, with shortened waits. @returns the output. */
   install(user: string = ROBOT_USER.name, program: string = LAB_AGENT): string {
     const folder = this.lab.path(`/etc/systemd/system/${UNIT}.d`);
     mkdirSync(folder, { recursive: true });
@@ -101,7 +101,7 @@ export class ServiceBench {
     return this.lab.mainPid(UNIT);
   }
 
-  /** Resolves when another process than `pid` has said that it is ready. */
+  /** Resolves when a process other than `pid` is ready. @returns its pid. */
   async restartedAfter(pid: number, patienceMs = 40_000): Promise<number> {
     await this.lab.until(() => {
       const now = this.lab.properties(UNIT, 'ActiveState', 'MainPID');

@@ -1,16 +1,16 @@
-// Ports in shared memory that programs with a faked clock left behind when they were killed. They say that their reader was seen alive in the
-// future, so Fast DDS finds out of nobody's death there: the next test that kills a node in the same domain would be unheard.
+// Removes shared-memory ports that killed programs with a faked clock left behind. Such a port says that its reader was alive in the future,
+// so Fast DDS does not notice the death of later readers, and the next test in the same domain would receive nothing.
 import { closeSync, openSync, readdirSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 const FOLDER = '/dev/shm';
 const PORT = /^fastdds_port\d+$/;
 const MAPPED = /\/dev\/shm\/fastdds_port\d+$/gm;
-/** As Fast DDS 3.2 has it in a port's file. */
+/** Byte offset of the last-alive time in a port's file of Fast DDS 3.2. */
 const SEEN_AT = 256;
 const AHEAD_MS = 5_000;
 
-/** Removes those that no program has open. */
+/** Removes such ports that no program has open. */
 export function forgetTheFuture(): void {
   const ahead = entries(FOLDER).filter((name) => PORT.test(name) && seenMs(join(FOLDER, name)) > Date.now() + AHEAD_MS);
   if (ahead.length === 0) return;

@@ -1,4 +1,4 @@
-// A stream that passes on only so many bytes a second, in small slices.
+// A stream that limits the bytes per second and passes them on in small slices.
 import { Transform } from 'node:stream';
 
 const SLICES_A_SECOND = 10;

@@ -1,5 +1,5 @@
-// A real systemd as PID 1 of private namespaces, with a user for the robot's nodes: units are installed, killed and restarted as on a
-// robot, the power is cut, and nothing of it is left on this machine. One at a time: they share the machine's control groups.
+// Runs a real systemd as PID 1 of private namespaces, with a user for the robot's nodes. Tests install, kill and restart units and cut the power
+// without changing the machine. Only one lab runs at a time, because all share the machine's control groups.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,17 +12,17 @@ import { eventually, until } from './until.ts';
 
 export const ROBOT_USER = { name: 'robot', id: 4242 } as const;
 
-/** This checkout as the lab sees it: where the units expect it, and whatever folder it is in here. */
+/** The checkout's path in the lab. The units expect it there, whatever its real folder is. */
 export const LAB_ROOT = '/opt/elderly-bot';
 export const LAB_AGENT = `${LAB_ROOT}/bin/elderly-bot`;
 
 const SYSTEMD = '/lib/systemd/systemd';
 const LOCK = '/tmp/elderly-bot-systemd-lab.lock';
 const UP_WITHIN_MS = 20_000;
-/** Another test may have it. */
+/** The longest wait for another test that has the lab. */
 const TURN_WITHIN_MS = 300_000;
 
-/** For a test's `skip`: why no systemd can be started here, or false. */
+/** For a test's `skip`: the reason why systemd cannot start, or false. */
 export function systemdMissing(): string | false {
   if (process.getuid?.() !== 0) return 'needs root, for namespaces of its own';
   if (!existsSync(SYSTEMD) || !existsSync('/usr/bin/dbus-daemon')) return 'no systemd: apt-get install systemd dbus';
@@ -45,7 +45,7 @@ export class SystemdLab {
   #pid = 0;
 
   private constructor() {
-    // Others than root look into it in the lab.
+    // Users other than root need access in the lab.
     chmodSync(this.folder, 0o711);
     process.on('exit', this.#killOnExit);
   }
@@ -62,13 +62,13 @@ export class SystemdLab {
     return lab;
   }
 
-  /** The power goes, with all that runs, and comes back. Resolves when systemd answers, whatever of `unit` is up by then. */
+  /** Ends all processes at once and starts systemd again. Resolves when systemd answers; `unit` may still be starting. */
   async powerCut(unit: string): Promise<void> {
     await this.#end();
     await this.#boot(unit);
   }
 
-  /** A path of the lab as this process sees it. */
+  /** The path in this process's file system of a path in the lab. */
   path(inLab: string): string {
     return `/proc/${this.#pid}/root${inLab}`;
   }
@@ -81,13 +81,13 @@ export class SystemdLab {
   runWith(env: NodeJS.ProcessEnv, command: string, ...args: string[]): Ended {
     const line = ['-t', String(this.#pid), '-m', '-p', '-u', '-i', '-C', '--', command, ...args];
     const all = { ...process.env, ...env };
-    // The launcher finds the checkout's ROS by itself; where it is here may not be there.
+    // The launcher finds the checkout's ROS by itself. Its path here may not exist in the lab.
     if (all.AMENT_PREFIX_PATH?.startsWith(ROOT)) for (const name of ['AMENT_PREFIX_PATH', 'LD_LIBRARY_PATH']) delete all[name];
     const { status, stdout, stderr } = spawnSync('nsenter', line, { encoding: 'utf8', env: all, cwd: '/' });
     return { code: status, text: `${stdout}${stderr}` };
   }
 
-  /** As {@link run}. @throws where it does not end with 0. */
+  /** Like {@link run}. @throws if the exit code is not 0. */
   must(command: string, ...args: string[]): string {
     const { code, text } = this.run(command, ...args);
     if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}: ${text}`);
@@ -104,13 +104,13 @@ export class SystemdLab {
     );
   }
 
-  /** The main process of a unit as this process sees it; 0 where it has none. */
+  /** The unit's main process as a pid of this process's namespace; 0 if the unit has no process. */
   mainPid(unit: string): number {
     const inner = this.properties(unit, 'MainPID').MainPID;
     return inner === '0' ? 0 : outerPid(this.#pid, String(inner));
   }
 
-  /** A process moves into the unit's control group and takes all memory that it may have, so that the kernel ends the agent. Resolves when that process is gone too. */
+  /** Starts a process in the unit's control group that fills its memory, so that the kernel kills the agent. Resolves when that process has ended too. */
   async takeMemoryOf(unit: string): Promise<void> {
     const pid = String(this.properties(unit, 'MainPID').MainPID);
     const hog = spawn('nsenter', ['-t', String(this.#pid), '-m', '-p', '--', '/usr/bin/python3', `${LAB_ROOT}/test/support/hog.py`, pid]);
@@ -126,7 +126,7 @@ export class SystemdLab {
     return this.run('journalctl', '--unit', unit, '--output=cat', '--no-pager').text;
   }
 
-  /** The agent's status once it fits. */
+  /** Polls the agent's status and resolves with the first that fits. */
   async status(stateDir: string, fits: (status: Status) => boolean, patienceMs = 30_000): Promise<Status> {
     const look = () => askStatus(this.path(stateDir)).catch(() => undefined);
     const found = await eventually(look, (status) => status !== undefined && fits(status), 'the status fits', { patienceMs });
@@ -174,13 +174,13 @@ export class SystemdLab {
   }
 }
 
-/** The one child of `unshare`, which is PID 1 in there. */
+/** The only child of `unshare`, which is PID 1 in the lab. */
 function childOf(pid: number | undefined): number {
   const file = `/proc/${pid}/task/${pid}/children`;
   return existsSync(file) ? Number(readFileSync(file, 'utf8').trim().split(' ')[0] ?? 0) : 0;
 }
 
-/** Which process of this machine is `inner` in the lab's PID namespace. */
+/** The pid in this namespace of the lab's process `inner`. */
 function outerPid(init: number, inner: string): number {
   const space = (pid: string) => readFileSync(`/proc/${pid}/status`, 'utf8').match(/^NSpid:\t\d+\t(\d+)$/m)?.[1];
   const parents = new Set([init]);
@@ -188,7 +188,7 @@ function outerPid(init: number, inner: string): number {
     try {
       if (space(pid) === inner && isBelow(Number(pid), parents)) return Number(pid);
     } catch {
-      // It ended meanwhile.
+      // The process ended in the meantime.
     }
   }
   return 0;

@@ -1,11 +1,12 @@
-// Every message on the broker of a bench, also after the broker was restarted. Two clients, since nobody may read in both directions.
+// Records every message on a bench's broker, also after the broker restarted. It uses two clients, because no certificate may read both
+// directions.
 
 import { readFileSync } from 'node:fs';
 import mqtt, { type MqttClient } from 'mqtt';
 import { ROBOT_RIGHTS, topicsOf } from '../../src/wire/index.ts';
 import type { Bench } from './bench.ts';
 
-/** Shorter than the shortest wait of a robot, so that the tap is back first. */
+/** Shorter than a robot's shortest backoff, so that the tap reconnects first. */
 const RECONNECT_MS = 20;
 
 export interface Tapped {

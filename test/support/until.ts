@@ -1,15 +1,15 @@
-// Waiting for a condition that has no event of its own, such as DDS discovery or a row in another process's database.
+// Waits for a condition that has no event, such as DDS discovery or a row in another process's database.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Patience {
-  /** Milliseconds until the wait fails. Generous: a busy machine must not fail a test. */
+  /** Milliseconds until the wait fails. It is long, so that a busy machine does not fail a test. */
   readonly patienceMs?: number;
   readonly everyMs?: number;
   /** Facts to add to the error. */
   readonly explain?: () => string;
 }
 
-/** Looks until `fits` accepts the value. @returns that value. @throws after the deadline, with the last value. */
+/** Polls until `fits` accepts the value. @returns that value. @throws after the deadline, with the last value. */
 export async function eventually<T>(
   look: () => T | Promise<T>,
   fits: (found: T) => boolean,
@@ -25,7 +25,7 @@ export async function eventually<T>(
   }
 }
 
-/** Looks until the condition holds. @throws after the deadline. */
+/** Polls until the condition holds. @throws after the deadline. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string, patience: Patience = {}): Promise<void> {
   await eventually(condition, Boolean, what, { everyMs: 5, ...patience });
 }

@@ -1,4 +1,4 @@
-// The real uplink with a real outbox, for tests that bring their own broker. Deadlines are short: what is tested is what happens
+// The real uplink with a real outbox for tests that bring their own broker. Its deadlines are short, because the tests are about the time
 // after them.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
   const clock = systemClock(0);
   const { db, outbox } = openOutbox({ stateDir: folder, maxBytes: 64 * 1024 ** 2, clock, lifetime, id: 'box', groupMs: 20 });
   const raised: string[] = [];
-  // Also what would be shown only if it stood for longer.
+  // Also records problems that would be shown only after a delay.
   class Raised extends Problems {
     override raise(code: ProblemCode, text: string, subject?: string): void {
       raised.push(code);

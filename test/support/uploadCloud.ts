@@ -1,5 +1,5 @@
-// The cloud's own routes in this process, on PGlite and an object store, with a proxy between the robot and the store. Tests and
-// campaigns tell both sides what goes wrong.
+// Runs the cloud's own routes in this process, on PGlite and an object store, with a proxy between robot and store. Tests and campaigns
+// script the faults of both.
 import { X509Certificate } from 'node:crypto';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
@@ -35,7 +35,7 @@ export class UploadCloud {
   readonly #api: Api;
   readonly #store: ObjectStore;
   readonly #objects: TestStore;
-  /** While set, every request is answered so. */
+  /** The answer to every request while it is set. */
   outage: Reply | null = null;
   /** How far this cloud's clock is ahead of the machine's. */
   aheadMs = 0;
@@ -50,7 +50,7 @@ export class UploadCloud {
     this.#api = api;
   }
 
-  /** @param host where robots reach it. @param databaseUrl of a PostgreSQL server; left out: PGlite. */
+  /** @param host the address for robots. @param databaseUrl of a PostgreSQL server; PGlite by default. */
   static async start(host = '127.0.0.1', databaseUrl?: string): Promise<UploadCloud> {
     const objects = await (findVersitygw() ? startVersitygw() : startS3rver());
     const db = databaseUrl === undefined ? await pgliteDatabase('memory:') : postgresDatabase({ url: databaseUrl });
@@ -75,25 +75,25 @@ export class UploadCloud {
     return this.#origin;
   }
 
-  /** Whether exactly this is in the bucket; null where it is, else why not. */
+  /** @returns null if the bucket has exactly this object, else the reason. */
   whyNotStored(key: string, size: number, sha256: string): Promise<string | null> {
     return this.#store.whyNotStored({ key, contentType: '', size, sha256 });
   }
 
-  /** The cloud takes what this certificate signs. */
+  /** Registers a robot's certificate with the cloud. */
   async know(thing: string, certificate: string): Promise<void> {
     const fingerprint = fingerprintOf(new X509Certificate(certificate));
     const row = [fingerprint, thing, certificate];
     await this.db.query('insert into device_certificates (fingerprint, thing, certificate) values ($1, $2, $3)', row);
   }
 
-  /** A URL for a PUT as anybody would sign it: nothing but the key. */
+  /** A presigned URL for a PUT without the checks of the cloud's own URLs. */
   plainPut(key: string): Promise<string> {
     const client = new S3Client({ endpoint: this.proxy.url, region: REGION, forcePathStyle: true, credentials: this.#objects.credentials });
     return getSignedUrl(client, new PutObjectCommand({ Bucket: BUCKET, Key: key }), { expiresIn: 3_600 });
   }
 
-  /** What is in the bucket of one kind, newest first: the bytes as they are stored. */
+  /** The stored objects of one kind, newest first. */
   async stored(kind: string): Promise<{ readonly incident: string | null; readonly content_type: string; readonly bytes: Buffer }[]> {
     const query = `select incident, content_type, object_key from uploads where kind = $1 and state = 'stored' order by taken_at desc`;
     const rows = await this.db.query<{ incident: string | null; content_type: string; object_key: string }>(query, [kind]);
@@ -105,12 +105,12 @@ export class UploadCloud {
     );
   }
 
-  /** The names of all that is in the bucket. */
+  /** The names of all objects in the bucket. */
   names(): Promise<string[]> {
     return namesIn(this.#objects);
   }
 
-  /** What the bucket has under a name. */
+  /** The bytes of an object. */
   async bytesOf(name: string): Promise<Buffer> {
     return Buffer.from(await (await fetch(await this.#store.signGet(name))).arrayBuffer());
   }
