@@ -34,8 +34,8 @@ interface Known {
 
 /** What is refused, each with a word of the answer that says why. */
 const REFUSED: Readonly<Record<string, readonly [(known: Known) => Promise<string> | string, RegExp]>> = {
-  'no JWT': [() => 'a.b.c', /no JWT/],
-  'alg none': [({ robot }) => new UnsecuredJWT(claimsOf(robot)).encode(), /x5t#S256|no JWT/],
+  'no JWT': [() => 'a.b.c', /not a JWT/],
+  'alg none': [({ robot }) => new UnsecuredJWT(claimsOf(robot)).encode(), /x5t#S256|not a JWT/],
   'alg none with a certificate’s name': [({ robot }) => unsigned(robot), /not valid/],
   'the certificate as an HMAC key': [({ robot }) => hmac(robot), /not valid/],
   'another algorithm than its key is of': [
@@ -72,7 +72,7 @@ const REFUSED: Readonly<Record<string, readonly [(known: Known) => Promise<strin
   'no end': [({ robot }) => deviceToken(robot, { exp: undefined }), /not valid/],
   'no jti': [({ robot }) => deviceToken(robot, { jti: undefined }), /not valid/],
   'a jti that is short': [({ robot }) => deviceToken(robot, { jti: 'short' }), /jti/],
-  'a certificate nobody added': [({ unknown }) => deviceToken(unknown), /not known here/],
+  'a certificate nobody added': [({ unknown }) => deviceToken(unknown), /does not know this certificate/],
   'the chain of another CA': [({ foreign }) => deviceToken(foreign, {}, x5c(foreign)), /does not lead to the CA/],
   'the chain of another CA with ours at its end': [
     ({ foreign, ca }) => deviceToken(foreign, {}, x5c(foreign, ca)),
@@ -80,18 +80,18 @@ const REFUSED: Readonly<Record<string, readonly [(known: Known) => Promise<strin
   ],
   'a chain through a robot’s own certificate': [
     ({ foreign, chained }) => deviceToken(foreign, {}, x5c(foreign, chained)),
-    /signed by one that is no CA|does not lead to the CA/,
+    /signed by a certificate that is not a CA|does not lead to the CA/,
   ],
   'another’s chain': [({ foreign, chained }) => deviceToken(foreign, {}, x5c(chained)), /x5t#S256 is not/],
   'no certificates in its chain': [({ chained }) => deviceToken(chained, {}, { x5c: ['AAAA'] }), /x5c/],
   'a revoked certificate': [({ revoked }) => deviceToken(revoked), /revoked/],
   'a revoked certificate with its chain': [({ revoked }) => deviceToken(revoked, {}, x5c(revoked)), /revoked/],
-  'a certificate that has expired': [({ expired }) => deviceToken(expired), /is good from/],
+  'a certificate that has expired': [({ expired }) => deviceToken(expired), /is valid from/],
   'a chain that has expired': [
     ({ expired }) => deviceToken({ ...expired, thing: expired.thing }, {}, x5c(expired)),
-    /is good from|expired/,
+    /is valid from|expired/,
   ],
-  'a certificate that is not good yet': [({ early }) => deviceToken(early), /is good from/],
+  'a certificate that is not good yet': [({ early }) => deviceToken(early), /is valid from/],
 };
 
 onEachDatabase('a robot’s token', (db, another) => {
@@ -132,7 +132,7 @@ onEachDatabase('a robot’s token', (db, another) => {
       assert.equal(await devices.authenticate(`Bearer ${await deviceToken(chained, {}, chain)}`), chained.thing);
     }
     const without = new Devices({ db: db(), audience: () => ORIGIN, ca: null });
-    await assert.rejects(without.authenticate(`Bearer ${await deviceToken(chained, {}, x5c(chained))}`), /not known here/);
+    await assert.rejects(without.authenticate(`Bearer ${await deviceToken(chained, {}, x5c(chained))}`), /does not know this certificate/);
   });
 
   test('is good with a clock two minutes off, either way', async () => {

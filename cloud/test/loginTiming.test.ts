@@ -2,9 +2,8 @@
 // the machine does meets both alike; their medians are compared. A login that hashes only for known phones is found by the same.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { Passwords, Tokens } from '../src/auth/credentials.ts';
 import { AttemptLimits, type AuthLimits } from '../src/auth/limits.ts';
-import { Passwords } from '../src/auth/passwords.ts';
-import { Tokens } from '../src/auth/tokens.ts';
 import type { Database } from '../src/database/database.ts';
 import { migrate } from '../src/database/migrate.ts';
 import { pgliteDatabase } from '../src/database/pglite.ts';

@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { pino } from 'pino';
+import { Passwords, Tokens } from '../src/auth/credentials.ts';
 import { AttemptLimits } from '../src/auth/limits.ts';
-import { Passwords } from '../src/auth/passwords.ts';
-import { Tokens } from '../src/auth/tokens.ts';
 import { Api, newPhone, SECRET_KEY } from './support/api.ts';
 import { onEachDatabase } from './support/databases.ts';
 
@@ -65,7 +64,7 @@ onEachDatabase('the log of requests', (db) => {
     try {
       const phone = newPhone();
       const { status, body } = await api.ask('POST', '/auth/login', { body: { phone, password: SECRETS.password } });
-      assert.deepEqual([status, body], [503, { detail: 'this did not work now; try again later' }]);
+      assert.deepEqual([status, body], [503, { detail: 'the cloud cannot do this now; try again later' }]);
       const [line] = lines.map((text) => JSON.parse(text) as Record<string, string>);
       assert.deepEqual([line?.event, line?.route, line?.reason], ['request_failed', '/auth/login', 'the database is away']);
       assert.match(line?.request_id ?? '', UUID);

@@ -98,7 +98,7 @@ onEachDatabase('robots', (db) => {
   });
 
   test('every error is a detail', async () => {
-    assert.deepEqual(await get(db(), '/nothing?x=1'), { status: 404, body: { detail: 'there is no GET /nothing' } });
+    assert.deepEqual(await get(db(), '/nothing?x=1'), { status: 404, body: { detail: 'there is no route GET /nothing' } });
     assert.deepEqual(await get(db(), '/%'), { status: 400, body: { detail: "'/%' is not a valid url component" } });
   });
 });

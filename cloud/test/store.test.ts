@@ -59,9 +59,9 @@ function suite(name: string, skip: string | false, start: () => Promise<TestStor
 
     test('stores the one object it was made for, which is then found to be it, and can be fetched', async () => {
       const { object, body } = made();
-      assert.equal(await store.whyNotStored(object), 'the store has no such object');
+      assert.equal(await store.verify(object), 'the store does not have this object');
       assert.equal(await put(await store.signPut(object), body), 200);
-      assert.equal(await store.whyNotStored(object), null);
+      assert.equal(await store.verify(object), null);
       const got = await fetch(await store.signGet(object.key));
       assert.deepEqual([got.status, got.headers.get('content-type')], [200, object.contentType]);
       assert.ok(body.equals(Buffer.from(await got.arrayBuffer())));
@@ -73,7 +73,7 @@ function suite(name: string, skip: string | false, start: () => Promise<TestStor
         const { object, body } = made();
         const status = await put(await store.signPut(object), body, change(object));
         assert.ok(status >= 400 && status < 500, `answered ${status}`);
-        assert.equal(await store.whyNotStored(object), 'the store has no such object');
+        assert.equal(await store.verify(object), 'the store does not have this object');
       });
     }
 
@@ -95,8 +95,8 @@ function suite(name: string, skip: string | false, start: () => Promise<TestStor
     test('what is there under the key but is not what was announced is told apart', async () => {
       const { object, body } = made();
       assert.equal(await put(await store.signPut(object), body), 200);
-      assert.match(String(await store.whyNotStored({ ...object, size: object.size + 1 })), /bytes, announced were/);
-      assert.equal(await store.whyNotStored({ ...object, sha256: '0'.repeat(64) }), 'the store has something of another hash');
+      assert.match(String(await store.verify({ ...object, size: object.size + 1 })), /bytes instead of the announced/);
+      assert.equal(await store.verify({ ...object, sha256: '0'.repeat(64) }), 'the stored object has another hash');
     });
 
     test('a store that does not answer is an error, not an absence', async () => {
@@ -106,7 +106,7 @@ function suite(name: string, skip: string | false, start: () => Promise<TestStor
         credentials: server.credentials,
         region: REGION,
       });
-      await assert.rejects(away.whyNotStored(made().object));
+      await assert.rejects(away.verify(made().object));
       away.close();
     });
   });

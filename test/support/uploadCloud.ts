@@ -77,7 +77,7 @@ export class UploadCloud {
 
   /** @returns null if the bucket has exactly this object, else the reason. */
   whyNotStored(key: string, size: number, sha256: string): Promise<string | null> {
-    return this.#store.whyNotStored({ key, contentType: '', size, sha256 });
+    return this.#store.verify({ key, contentType: '', size, sha256 });
   }
 
   /** Registers a robot's certificate with the cloud. */

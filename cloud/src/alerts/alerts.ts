@@ -21,7 +21,7 @@ export interface Alert {
   readonly acknowledged_by: number | null;
   readonly resolved_at: number | null;
   /** The users who saw it, each with the time of the first view. */
-  readonly seen_by: readonly { readonly user_id: number; readonly at: number }[];
+  readonly seen_by: { readonly user_id: number; readonly at: number }[];
 }
 
 export interface AlertQuery {

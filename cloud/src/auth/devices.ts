@@ -1,93 +1,93 @@
-// Which robot a request comes from. It signs a token with its own X.509 key; the cloud knows its certificates by fingerprint, or,
-// where a CA of devices is set, believes a certificate of that CA that carries the thing's name. A token is good once, for at most
-// 5 minutes; a revoked certificate is never good again, whatever its chain says.
+// Authenticates robots. A robot signs a token with the key of its X.509 certificate. The cloud looks up the certificate by its fingerprint.
+// If DEVICE_CA is set, the cloud also accepts an unknown certificate of that CA and reads the thing name from it. A token is accepted once,
+// for at most 5 minutes. A revoked certificate is never accepted, even with a valid chain.
 import { X509Certificate } from 'node:crypto';
 import { decodeProtectedHeader, type JWTPayload, jwtVerify, type ProtectedHeaderParameters } from 'jose';
 import { thingName } from '../../../src/wire/index.ts';
 import type { Database } from '../database/index.ts';
 import { HttpError } from '../http/index.ts';
-import { chainProblem, fingerprintOf } from './certificates.ts';
-import { bearerOf } from './tokens.ts';
+import { chainFault, DEVICE_ALGORITHMS, fingerprintOf, isValidAt } from './certificates.ts';
+import { bearerOf } from './credentials.ts';
 
 /** The longest lifetime of a token (docs/reference/protocol.md, Device authentication). */
-export const DEVICE_TOKEN_LIFETIME_S = 300;
-/** A robot's clock may be off by this much. A robot that is further off corrects its clock by the answer's Date. */
-export const CLOCK_SKEW_S = 120;
-/** An x5c with more certificates is refused. */
+const DEVICE_TOKEN_LIFETIME_S = 300;
+/** Tolerated error of a robot's clock. A robot with a larger error corrects its clock by the Date header of the answer. */
+const CLOCK_SKEW_S = 120;
+/** Maximum number of certificates in x5c. */
 const MAX_CHAIN = 5;
-const ALGORITHMS = ['ES256', 'RS256'];
-/** Size of the cache of parsed certificates: parsing one and preparing its key takes longer than the rest of a check. */
+/** Size of the cache of parsed certificates. Parsing a certificate and its key takes longer than the rest of an authentication. */
 const KEPT_CERTIFICATES = 1_000;
 const JTI = /^[\x21-\x7e]{8,128}$/;
-
-/** The signer according to the database. */
-interface Standing {
-  readonly thing: string | null;
-  readonly isRevoked: boolean;
-  /** Whether the token was not used before. */
-  readonly isFresh: boolean;
-}
 
 export interface DevicesOptions {
   readonly db: Database;
   /** The `aud` of a token: PUBLIC_ORIGIN. */
   readonly audience: () => string;
-  /** The CA of DEVICE_CA; null: only known fingerprints count. */
+  /** The CA of DEVICE_CA. If it is null, only known fingerprints are accepted. */
   readonly ca: X509Certificate | null;
   readonly nowMs?: () => number;
 }
 
-interface Claimed {
+/** The certificate that a token claims to be signed with. */
+interface Signer {
   readonly fingerprint: string;
   readonly certificate: X509Certificate;
-  /** The thing name in the certificate, if only its chain proves it; else null. */
-  readonly named: string | null;
+  /** The thing name in the certificate if only its chain proves it, else null. */
+  readonly chainThing: string | null;
+}
+
+/** The signer and the token according to the database. */
+interface Consumed {
+  readonly thing: string | null;
+  readonly isRevoked: boolean;
+  /** False if the token was used before. */
+  readonly isFresh: boolean;
 }
 
 export class Devices {
   readonly #options: DevicesOptions;
-  /** Known ones, by fingerprint: what the database says of one counts each time, what is in it never changes. */
-  readonly #read = new Map<string, X509Certificate>();
+  /** Known certificates by fingerprint. A cached certificate can still be revoked, so each request asks the database for that. */
+  readonly #certificates = new Map<string, X509Certificate>();
 
   constructor(options: DevicesOptions) {
     this.#options = options;
   }
 
-  /** @returns the thing's name. @throws HttpError 401 with what is wrong. */
+  /** @returns the thing's name. @throws HttpError 401 with the reason. */
   async authenticate(authorization: string | undefined): Promise<string> {
     const token = bearerOf(authorization);
-    const claimed = await this.#claimed(headerOf(token));
-    const payload = await this.#verify(token, claimed.certificate);
+    const signer = await this.#signerOf(headerOf(token));
+    const payload = await this.#verify(token, signer.certificate);
     const { jti = '' } = payload;
     if (!JTI.test(jti)) throw refused('jti must be 8 to 128 printable characters');
-    const { thing, isRevoked, isFresh } = await this.#consume(claimed, jti, (payload.exp ?? 0) + CLOCK_SKEW_S);
+    const { thing, isRevoked, isFresh } = await this.#consume(signer, jti, (payload.exp ?? 0) + CLOCK_SKEW_S);
     if (isRevoked) throw refused('this certificate is revoked');
     if (thing === null) throw unknown();
-    if (payload.iss !== thing || payload.sub !== thing) throw refused(`iss and sub must be ${thing}, whose certificate this is`);
+    if (payload.iss !== thing || payload.sub !== thing) throw refused(`iss and sub must be ${thing}, the owner of this certificate`);
     if (!isFresh) throw refused('this token was used before; sign a new one');
     return thing;
   }
 
-  /** Deletes the used tokens that can't be replayed any more. */
+  /** Deletes used tokens that have expired and so cannot be replayed. */
   async forget(): Promise<void> {
     await this.#options.db.query(`delete from device_tokens where forget_at < clock_timestamp() - interval '10 minutes'`);
   }
 
-  async #claimed(header: ProtectedHeaderParameters): Promise<Claimed> {
+  async #signerOf(header: ProtectedHeaderParameters): Promise<Signer> {
     const named = header['x5t#S256'];
-    const sent = chainFrom(header.x5c);
-    const leaf = sent?.[0];
+    const chain = chainFrom(header.x5c);
+    const leaf = chain?.[0];
     const fingerprint = leaf ? fingerprintOf(leaf) : named;
     if (typeof fingerprint !== 'string') throw refused('the header must name the certificate: x5t#S256');
     if (named !== undefined && named !== fingerprint) throw refused('x5t#S256 is not the fingerprint of the first certificate in x5c');
-    const known = this.#read.get(fingerprint) ?? (await this.#readCertificate(fingerprint));
-    if (known) return { fingerprint, certificate: known, named: null };
-    if (!leaf || !sent || !this.#options.ca) throw unknown();
-    const problem = chainProblem(sent, this.#options.ca, this.#nowMs());
-    if (problem) throw refused(problem);
+    const known = this.#certificates.get(fingerprint) ?? (await this.#readCertificate(fingerprint));
+    if (known) return { fingerprint, certificate: known, chainThing: null };
+    if (!leaf || !chain || !this.#options.ca) throw unknown();
+    const fault = chainFault(chain, this.#options.ca, this.#nowMs());
+    if (fault) throw refused(fault);
     const { CN: name } = leaf.toLegacyObject().subject as { CN?: unknown };
-    if (!thingName.safeParse(name).success) throw refused('the CN of this certificate is no thing');
-    return { fingerprint, certificate: leaf, named: String(name) };
+    if (!thingName.safeParse(name).success) throw refused('the CN of this certificate is not a valid thing name');
+    return { fingerprint, certificate: leaf, chainThing: String(name) };
   }
 
   async #readCertificate(fingerprint: string): Promise<X509Certificate | undefined> {
@@ -97,39 +97,38 @@ export class Devices {
     );
     if (!known) return undefined;
     const certificate = new X509Certificate(known.certificate);
-    if (this.#read.size >= KEPT_CERTIFICATES) this.#read.clear();
-    this.#read.set(fingerprint, certificate);
+    if (this.#certificates.size >= KEPT_CERTIFICATES) this.#certificates.clear();
+    this.#certificates.set(fingerprint, certificate);
     return certificate;
   }
 
-  /** Marks a token with a good signature as used. One statement, because somebody waits for the picture of an incident. */
-  async #consume({ fingerprint, named }: Claimed, jti: string, forgetAtS: number): Promise<Standing> {
-    const [standing] = await this.#options.db.query<Standing>(
+  /** Marks a token as used after its signature was verified. One statement keeps the upload of an incident's picture fast. */
+  async #consume({ fingerprint, chainThing }: Signer, jti: string, forgetAtS: number): Promise<Consumed> {
+    const [consumed] = await this.#options.db.query<Consumed>(
       `with device as (select thing, revoked_at is not null as revoked from device_certificates where fingerprint = $1),
         holder as (select coalesce((select thing from device), $2) as thing, coalesce((select revoked from device), false) as revoked),
         used as (insert into device_tokens (thing, jti, forget_at) select thing, $3, to_timestamp($4) from holder
           where thing is not null and not revoked on conflict do nothing returning jti)
       select thing, revoked as "isRevoked", exists (select from used) as "isFresh" from holder`,
-      [fingerprint, named, jti, forgetAtS],
+      [fingerprint, chainThing, jti, forgetAtS],
     );
-    if (!standing) throw new Error('the database gave back no row');
-    return standing;
+    if (!consumed) throw new Error('the database returned no row');
+    return consumed;
   }
 
-  async #verify(token: string, { publicKey, validFrom, validTo }: X509Certificate): Promise<JWTPayload> {
+  async #verify(token: string, certificate: X509Certificate): Promise<JWTPayload> {
     const nowMs = this.#nowMs();
-    if (nowMs < Date.parse(validFrom) || nowMs > Date.parse(validTo))
-      throw refused(`this certificate is good from ${validFrom} to ${validTo}`);
+    if (!isValidAt(certificate, nowMs)) throw refused(`this certificate is valid from ${certificate.validFrom} to ${certificate.validTo}`);
     try {
-      const { payload } = await jwtVerify(token, publicKey, {
-        algorithms: ALGORITHMS,
+      const { payload } = await jwtVerify(token, certificate.publicKey, {
+        algorithms: DEVICE_ALGORITHMS,
         audience: this.#options.audience(),
         requiredClaims: ['iss', 'sub', 'exp', 'jti'],
         clockTolerance: CLOCK_SKEW_S,
         currentDate: new Date(nowMs),
       });
-      const longestS = nowMs / 1_000 + DEVICE_TOKEN_LIFETIME_S + CLOCK_SKEW_S;
-      if ((payload.exp ?? Number.POSITIVE_INFINITY) > longestS) throw refused('exp is too far ahead: at most 5 minutes');
+      const latestS = nowMs / 1_000 + DEVICE_TOKEN_LIFETIME_S + CLOCK_SKEW_S;
+      if ((payload.exp ?? Number.POSITIVE_INFINITY) > latestS) throw refused('exp is too far ahead; the limit is 5 minutes');
       return payload;
     } catch (error) {
       if (error instanceof HttpError) throw error;
@@ -146,7 +145,7 @@ function headerOf(token: string): ProtectedHeaderParameters {
   try {
     return decodeProtectedHeader(token);
   } catch {
-    throw refused('this is no JWT');
+    throw refused('this token is not a JWT');
   }
 }
 
@@ -154,16 +153,16 @@ function chainFrom(x5c: unknown): X509Certificate[] | null {
   if (x5c === undefined) return null;
   if (!Array.isArray(x5c) || x5c.length === 0 || x5c.length > MAX_CHAIN) throw refused(`x5c: expected 1 to ${MAX_CHAIN} certificates`);
   try {
-    return x5c.map((one) => new X509Certificate(Buffer.from(String(one), 'base64')));
+    return x5c.map((certificate) => new X509Certificate(Buffer.from(String(certificate), 'base64')));
   } catch {
     throw refused('x5c: expected certificates, DER in base64');
   }
 }
 
 function unknown(): HttpError {
-  return refused('this certificate is not known here: elderly-bot-cloud device add');
+  return refused('the cloud does not know this certificate; add it with elderly-bot-cloud device add');
 }
 
-function refused(why: string): HttpError {
-  return new HttpError(401, why);
+function refused(reason: string): HttpError {
+  return new HttpError(401, reason);
 }

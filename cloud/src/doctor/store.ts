@@ -11,8 +11,8 @@ export async function checkStore({ S3_BUCKET: bucket, AWS_ENDPOINT_URL_S3, AWS_E
   if (!bucket) return [skipped('store', 'S3_BUCKET is not set: robots can upload nothing')];
   const store = new ObjectStore({ bucket, endpoint: AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL || null });
   try {
-    await store.look();
-    await store.whyNotStored(NOTHING);
+    await store.requireBucket();
+    await store.verify(NOTHING);
     return [ok('store', `${bucket} answers`)];
   } catch (error) {
     return [whyNot(bucket, error)];

@@ -1,26 +1,28 @@
-// The HTTP server without its routes: zod as the one source of validation, types and OpenAPI; errors as details; limits; headers;
-// one log line per request, which names the route and never shows values of its URL, headers or body.
+// Builds the HTTP server without its routes. The zod schemas are the only source of validation, types and OpenAPI. Each request has one
+// log line. It names the route and never shows values of the URL, the headers or the body.
 import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import { fail, HttpError } from './errors.ts';
-import { protect } from './headers.ts';
 import { describeRoutes } from './openapi.ts';
-import type { App } from './types.ts';
+import { protect } from './protect.ts';
+
+export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
 
 const MAX_BODY_BYTES = 64 * 1024;
-/** A thing's name has at most 128 characters, and no character needs escaping. */
+/** Longest thing name. Its characters need no escaping in a URL. */
 const MAX_PARAMETER_LENGTH = 128;
-/** Limit for the whole request to arrive, so that slow clients don't hold connections. */
+/** Time limit for receiving a whole request, so that slow clients cannot occupy connections. */
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Longer than nginx keeps a connection to its upstream (60 s), so that this server never closes a connection that nginx reuses. */
+/** Longer than nginx keeps an upstream connection (60 s), so that this server never closes a connection that nginx is about to reuse. */
 const KEEP_ALIVE_MS = 75_000;
 
 export interface AppOptions {
   readonly log: Logger;
   readonly corsOrigins: readonly string[];
-  /** Called for each answer, with its route instead of its URL. */
+  /** Called for each answer. `route` is the pattern of the route, not the URL. */
   readonly onAnswer?: (route: string, method: string, status: number, seconds: number) => void;
 }
 
@@ -32,7 +34,7 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
     trustProxy: 'loopback',
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // An unknown field is ignored, whatever its name (docs/reference/protocol.md, Conventions).
+    // Unknown fields are ignored, even with these names (docs/reference/protocol.md, Conventions).
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'remove',
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
@@ -57,8 +59,8 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
 }
 
 /**
- * A stop waits for running requests only. Node does not count a connection without any request as idle (browsers open some in advance)
- * and would wait until it times out.
+ * Closes all connections at a stop as soon as no request is running. Browsers open connections in advance. Node does not treat a
+ * connection without any request as idle and would wait for its timeout.
  */
 function endConnections(app: App): void {
   let answering = 0;
@@ -80,7 +82,7 @@ function endConnections(app: App): void {
   });
 }
 
-/** 405 with the allowed methods if the path exists, else 404. */
+/** Answers 405 with the allowed methods if the path exists, else 404. */
 function answerUnknown(app: App, log: Logger): void {
   const routes: { readonly methods: readonly string[]; readonly path: RegExp }[] = [];
   app.addHook('onRoute', ({ method, url }) => {
@@ -90,11 +92,11 @@ function answerUnknown(app: App, log: Logger): void {
   const answer = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const path = request.url.split('?')[0] ?? '';
     const allowed = [...new Set(routes.filter((route) => route.path.test(path)).flatMap((route) => route.methods))];
-    if (allowed.length === 0) return fail(log, new HttpError(404, `there is no ${request.method} ${path}`), request, reply);
+    if (allowed.length === 0) return fail(log, new HttpError(404, `there is no route ${request.method} ${path}`), request, reply);
     reply.header('allow', allowed.join(', '));
-    return fail(log, new HttpError(405, `${path} takes ${allowed.join(', ')}`), request, reply);
+    return fail(log, new HttpError(405, `${path} allows only ${allowed.join(', ')}`), request, reply);
   };
   app.setNotFoundHandler(answer);
-  // Before the body is parsed, which could fail with another status.
+  // This hook runs before the body is parsed, because parsing could fail with another status.
   app.addHook('onRequest', async (request, reply) => (request.is404 ? answer(request, reply) : undefined));
 }

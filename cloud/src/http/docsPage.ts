@@ -1,4 +1,4 @@
-// The page at /docs: an OpenAPI document as HTML, a section a route. Pure.
+// Renders an OpenAPI document as the HTML page at /docs, with one section for each route. A pure function.
 
 export interface ApiDocument {
   readonly info: { readonly title: string; readonly version: string; readonly description?: string };
@@ -31,21 +31,22 @@ export function docsPage({ info, paths, components }: ApiDocument): string {
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${text(info.title)}</title><style>${STYLE}</style>
 <h1>${text(info.title)} <small>${text(info.version)}</small></h1><p>${text(info.description ?? '')}</p>
-<p>The same for programs: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1).</p>
+<p>The machine-readable document: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1).</p>
 ${routes.join('\n')}<h2>Schemas</h2>
 ${schemas.join('\n')}</html>`;
 }
 
 function section(method: string, path: string, operation: Operation): string {
-  const who = (operation.security ?? []).flatMap((scheme) => Object.keys(scheme)).join(' or ');
+  const token = (operation.security ?? []).flatMap((scheme) => Object.keys(scheme)).join(' or ');
   const parameters = (operation.parameters ?? []).map(
-    (one) => `<li><code>${text(one.name)}</code> in ${text(one.in)}${one.required ? ', required' : ''}${schemaOf(one.schema)}</li>`,
+    ({ name, in: place, required, schema }) =>
+      `<li><code>${text(name)}</code> in ${text(place)}${required ? ', required' : ''}${schemaOf(schema)}</li>`,
   );
   const answers = Object.entries(operation.responses ?? {}).map(
     ([status, { description = '', content }]) => `<li>${text(status)} ${text(description)}${contentOf(content)}</li>`,
   );
   return `<details><summary><b>${text(method)}</b> <code>${text(path)}</code> ${text(operation.summary ?? '')} <small>${
-    who ? `needs a ${text(who)} token` : 'open'
+    token ? `needs a ${text(token)} token` : 'needs no token'
   }</small></summary><p>${text(operation.description ?? '')}</p>${parameters.length > 0 ? `<ul>${parameters.join('')}</ul>` : ''}${
     operation.requestBody ? `<p>Body</p>${contentOf(operation.requestBody.content)}` : ''
   }<p>Answers</p><ul>${answers.join('')}</ul></details>`;

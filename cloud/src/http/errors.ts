@@ -1,21 +1,20 @@
-// Every error answer: `{"detail": "what and why"}` with a fitting status. A fault of the cloud itself is a 503 without internal details;
-// the log has them, with the request's id.
-
+// Builds error answers: `{"detail": "..."}` with a status. A fault of the cloud itself is a 503 without internal details. The log has the
+// details under the request's id.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { messageOf } from '../../../src/base/index.ts';
 import { refusesData } from '../database/index.ts';
-import { component } from './components.ts';
+import { component } from './openapi.ts';
 
-/** Long enough for every text of the cloud; only values from callers make a text longer. */
+/** Every text of the cloud is shorter. Only a value from the caller can make a text longer, and it is cut. */
 const MAX_DETAIL_CHARACTERS = 500;
 
-/** An error answer; its text is for the caller. */
+/** An error answer. The caller reads its message. */
 export class HttpError extends Error {
   readonly statusCode: number;
-  /** Seconds; goes into Retry-After. */
+  /** Seconds for the header Retry-After. */
   readonly retryAfterS: number | null;
 
   constructor(statusCode: number, detail: string, retryAfterS: number | null = null) {
@@ -25,21 +24,21 @@ export class HttpError extends Error {
   }
 }
 
-const detail = component('Error', z.object({ detail: z.string().describe('What failed and why') }));
+const detail = component('Error', z.object({ detail: z.string().describe('The fault and its reason') }));
 const MEANINGS: Readonly<Record<number, string>> = {
-  400: 'Not understood, or already registered',
-  401: 'No valid token',
-  403: 'Not allowed',
-  404: 'Not there',
-  409: 'Not possible as things are',
-  413: 'Too large',
-  415: 'Not JSON',
-  422: 'A field is wrong; the detail names it',
-  429: 'Too often; see Retry-After',
-  503: 'Not now',
+  400: 'The request is malformed, or the phone is already registered',
+  401: 'The token is missing or not valid',
+  403: 'Access is not allowed',
+  404: 'The resource does not exist',
+  409: 'The current state does not allow this',
+  413: 'The body is too large',
+  415: 'The body is not JSON',
+  422: 'A field is not valid; the detail names it',
+  429: 'Too many requests; see Retry-After',
+  503: 'The cloud cannot answer now',
 };
 
-/** An answer of a route's schema whose named schema stays a `$ref` in the OpenAPI document. */
+/** A described answer. Its named schema stays a `$ref` in the OpenAPI document. */
 interface DescribedAnswer<T extends z.ZodType> {
   readonly description: string;
   readonly content: { readonly 'application/json': { readonly schema: T } };
@@ -49,10 +48,8 @@ export function answer<T extends z.ZodType>(description: string, schema: T): Des
   return { description, content: { 'application/json': { schema } } };
 }
 
-type Errors = Readonly<Record<number, DescribedAnswer<typeof detail>>>;
-
-/** The error answers of a route, for its schema. Every route may answer 503. */
-export function errors(...statuses: readonly number[]): Errors {
+/** The error answers in a route's schema. Every route may answer 503. */
+export function errors(...statuses: readonly number[]): Readonly<Record<number, DescribedAnswer<typeof detail>>> {
   return Object.fromEntries([...statuses, 503].map((status) => [status, answer(MEANINGS[status] ?? 'An error', detail)]));
 }
 
@@ -61,14 +58,14 @@ export function fail(log: Logger, error: unknown, request: FastifyRequest, reply
   if (error instanceof HttpError && error.retryAfterS !== null) reply.header('retry-after', String(error.retryAfterS));
   if (status === 401) reply.header('www-authenticate', 'Bearer');
   if (status === 503 && !(error instanceof HttpError)) {
-    const why = isResponseSerializationError(error) ? `the answer does not fit its schema: ${messageOf(error.cause)}` : messageOf(error);
-    log.error({ event: 'request_failed', request_id: request.id, route: request.routeOptions.url, reason: why }, 'answered 503');
+    const reason = isResponseSerializationError(error) ? `the answer does not fit its schema: ${messageOf(error.cause)}` : messageOf(error);
+    log.error({ event: 'request_failed', request_id: request.id, route: request.routeOptions.url, reason }, 'answered 503');
   }
   return reply
     .code(status)
     .type('application/json; charset=utf-8')
     .serializer(JSON.stringify)
-    .send({ detail: cut(text) });
+    .send({ detail: text.length > MAX_DETAIL_CHARACTERS ? `${text.slice(0, MAX_DETAIL_CHARACTERS)}...` : text });
 }
 
 function answerTo(error: unknown): { readonly status: number; readonly text: string } {
@@ -83,10 +80,6 @@ function answerTo(error: unknown): { readonly status: number; readonly text: str
     return unreadable ? { status: 422, text: `body: ${messageOf(error)}` } : { status: statusCode, text: messageOf(error) };
   }
   if (error instanceof SyntaxError) return { status: 422, text: 'body: not valid JSON' };
-  if (refusesData(error)) return { status: 422, text: 'the database takes no such value' };
-  return { status: 503, text: 'this did not work now; try again later' };
-}
-
-function cut(text: string): string {
-  return text.length > MAX_DETAIL_CHARACTERS ? `${text.slice(0, MAX_DETAIL_CHARACTERS)}...` : text;
+  if (refusesData(error)) return { status: 422, text: 'the database does not accept such a value' };
+  return { status: 503, text: 'the cloud cannot do this now; try again later' };
 }

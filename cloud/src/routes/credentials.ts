@@ -1,20 +1,10 @@
-// POST /auth/register and /auth/login: inherited (docs/reference/protocol.md), and open to everybody. An unknown phone and a wrong password get the same answer in
-// the same time.
+// POST /auth/register and /auth/login: inherited routes (docs/reference/protocol.md) without a token. An unknown phone and a wrong password
+// get the same answer in the same time.
 import { z } from 'zod';
-import type { Tokens } from '../auth/index.ts';
-import {
-  type AttemptLimits,
-  type AuthLimits,
-  addUser,
-  findUser,
-  LOGIN_LIMITS,
-  MAX_PASSWORD_BYTES,
-  type Passwords,
-  REGISTER_LIMITS,
-} from '../auth/index.ts';
+import type { AttemptLimits, AuthLimits, Passwords, Tokens } from '../auth/index.ts';
+import { addUser, findUser, LOGIN_LIMITS, MAX_PASSWORD_BYTES, REGISTER_LIMITS } from '../auth/index.ts';
 import { component, errors, HttpError, OPEN, TAGS } from '../http/index.ts';
-import type { Context } from './context.ts';
-import { printable } from './parameters.ts';
+import { type Context, printable } from './context.ts';
 
 const credentials = component(
   'Credentials',
@@ -49,7 +39,7 @@ export function credentialRoutes({ app, db }: Context, options: CredentialOption
         tags: [TAGS.inherited.name],
         summary: 'Register with a phone number and a password',
         security: OPEN,
-        description: 'Opens the inherited routes. For pictures, alerts and commands the family of a robot has to invite you.',
+        description: "Gives access to the inherited routes. Pictures, alerts and commands need an invitation by the robot's family.",
         body: credentials,
         response: { 200: registered, ...errors(400, 413, 415, 422, 429) },
       },
@@ -69,7 +59,7 @@ export function credentialRoutes({ app, db }: Context, options: CredentialOption
       schema: {
         operationId: 'login',
         tags: [TAGS.inherited.name],
-        summary: 'A token for 7 days',
+        summary: 'Get a token for 7 days',
         security: OPEN,
         body: credentials,
         response: { 200: token, ...errors(401, 413, 415, 422, 429) },

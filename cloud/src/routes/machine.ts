@@ -1,5 +1,4 @@
-// GET /healthz and /metrics: for the machine and its allow-list only.
-
+// GET /healthz and /metrics, for this machine and the addresses in MONITOR_ALLOW.
 import { z } from 'zod';
 import { messageOf } from '../../../src/base/index.ts';
 import type { LinkState } from '../broker/index.ts';
@@ -19,12 +18,12 @@ const health = component(
 export interface MachineOptions {
   readonly broker: () => LinkState;
   readonly metrics: Metrics;
-  /** Addresses and networks that may ask too. */
-  readonly allowed: readonly string[];
+  /** Addresses and networks, besides this machine, that may read these routes. */
+  readonly monitorAllow: readonly string[];
 }
 
-export function machineRoutes({ app, db }: Pick<Context, 'app' | 'db'>, { broker, metrics, allowed }: MachineOptions): void {
-  const onRequest = onlyFrom(allowed);
+export function machineRoutes({ app, db }: Context, { broker, metrics, monitorAllow }: MachineOptions): void {
+  const onRequest = onlyFrom(monitorAllow);
 
   app.get(
     '/healthz',
@@ -33,16 +32,16 @@ export function machineRoutes({ app, db }: Pick<Context, 'app' | 'db'>, { broker
       schema: {
         operationId: 'readHealthz',
         tags: [TAGS.machine.name],
-        summary: 'Whether it works, and what does not',
+        summary: 'Health of this instance, with its faults',
         security: OPEN,
-        response: { ...errors(403), 200: health, 503: answer('Something does not work', health) },
+        response: { ...errors(403), 200: health, 503: answer('The database or the broker does not work', health) },
       },
     },
     async (_request, reply) => {
-      const database = await whyNot(() => db.query('select 1'));
+      const database = await db.query('select 1').then(() => 'ok', messageOf);
       const link = broker();
-      const healthy = database === null && link === 'subscribed';
-      return reply.code(healthy ? 200 : 503).send({ status: healthy ? 'ok' : 'degraded', database: database ?? 'ok', broker: link });
+      const isHealthy = database === 'ok' && link === 'subscribed';
+      return reply.code(isHealthy ? 200 : 503).send({ status: isHealthy ? 'ok' : 'degraded', database, broker: link });
     },
   );
 
@@ -52,13 +51,4 @@ export function machineRoutes({ app, db }: Pick<Context, 'app' | 'db'>, { broker
       .serializer((text: string) => text)
       .send(await metrics.text()),
   );
-}
-
-async function whyNot(work: () => Promise<unknown>): Promise<string | null> {
-  try {
-    await work();
-    return null;
-  } catch (error) {
-    return messageOf(error);
-  }
 }

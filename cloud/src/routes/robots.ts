@@ -1,22 +1,21 @@
-// GET /robots and /robots/{thing}/accounting, for members: whether a robot is there, and what became of every row it ever made.
+// GET /robots and /robots/{thing}/accounting, for members: the robots' presence, and the number of rows in each state.
 import { z } from 'zod';
 import { announcedCommand, power } from '../../../src/wire/index.ts';
-import { component, errors, TAGS, USER } from '../http/index.ts';
+import { component, errors } from '../http/index.ts';
 import { readAccounts } from '../receipts/index.ts';
-import type { Context } from './context.ts';
-import { thingPath } from './parameters.ts';
+import { type Context, forUsers, thingParameter } from './context.ts';
 
 const robot = component(
   'Robot',
   z.object({
     thing: z.string(),
-    online: z.boolean().describe('By its presence; a robot that is silent for too long is an alert'),
-    reason: z.string().nullable().describe('Why it is not there, where it said so'),
+    online: z.boolean().describe('According to its presence. A robot that is silent for too long raises an alert'),
+    reason: z.string().nullable().describe('The reason that the robot gave for being offline'),
     presence_at: z.number().int().nullable(),
-    last_heard_at: z.number().int().nullable().describe('By the clock of the cloud'),
+    last_heard_at: z.number().int().nullable().describe("Time by the cloud's clock"),
     power: component('Power', power)
       .nullable()
-      .describe('Its battery in percent, whether that is low for it, and when, as it last said, or its last will for it'),
+      .describe('The last reported battery level in percent, with its time and whether it is low for this robot'),
     version: z.string().nullable(),
     commands: z.array(component('AnnouncedCommand', announcedCommand)),
   }),
@@ -33,16 +32,7 @@ const accounting = component('Accounting', z.object({ thing: z.string(), outboxe
 export function robotRoutes({ app, db, auth }: Context): void {
   app.get(
     '/robots',
-    {
-      onRequest: auth.user,
-      schema: {
-        operationId: 'listRobots',
-        tags: [TAGS.robots.name],
-        summary: 'Your robots',
-        security: USER,
-        response: { 200: robots, ...errors(401) },
-      },
-    },
+    forUsers(auth, 'robots', { operationId: 'listRobots', summary: 'Your robots', response: { 200: robots, ...errors(401) } }),
     async (request) => {
       const found = await db.query<z.infer<typeof robot>>(
         `select m.thing, coalesce(r.online, false) as online, r.reason, r.presence_at, r.power,
@@ -56,17 +46,12 @@ export function robotRoutes({ app, db, auth }: Context): void {
 
   app.get(
     '/robots/:thing/accounting',
-    {
-      onRequest: auth.user,
-      schema: {
-        operationId: 'readAccounting',
-        tags: [TAGS.robots.name],
-        summary: 'Every row a robot ever made: committed, evicted or outstanding',
-        security: USER,
-        params: thingPath,
-        response: { 200: accounting, ...errors(401, 403, 422) },
-      },
-    },
+    forUsers(auth, 'robots', {
+      operationId: 'readAccounting',
+      summary: 'The number of accepted, committed, evicted and outstanding rows of each outbox',
+      params: z.object({ thing: thingParameter }),
+      response: { 200: accounting, ...errors(401, 403, 422) },
+    }),
     async (request) => {
       const thing = await auth.robotOf(request, request.params.thing);
       return { thing, outboxes: await readAccounts(db, thing) };

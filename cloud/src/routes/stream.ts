@@ -1,20 +1,18 @@
-// GET /telemetry/stream, for members: server-sent events of one robot's state, alerts and results.
+// GET /telemetry/stream, for members: server-sent events with one robot's state, alerts and command results.
 import type { ServerResponse } from 'node:http';
 import { finished, Readable } from 'node:stream';
 import { z } from 'zod';
 import { robotsOf } from '../auth/index.ts';
-import { errors, HttpError, TAGS, USER } from '../http/index.ts';
+import { errors, HttpError } from '../http/index.ts';
 import { events, snapshotFrom } from '../stream/index.ts';
-import type { Context } from './context.ts';
-import { thingQuery } from './parameters.ts';
+import { type Context, forUsers, thingQuery } from './context.ts';
 
-/** A client that takes nothing for so long, heartbeats neither, is gone. */
+/** The server closes a connection that accepts no data, not even a heartbeat, for this time. */
 const STALLED_MS = 60_000;
-/** Bytes that wait for a slow client before no more is read for it. */
+/** Bytes that may wait for a slow client. Above this, the stream reads no more from the database. */
 const WAITING_BYTES = 64 * 1024;
-
-/** When somebody who got none may ask again. */
-const AGAIN_S = 30;
+/** Retry-After of a refused stream. */
+const RETRY_AFTER_S = 30;
 
 export interface StreamLimits {
   /** Streams of one instance. */
@@ -30,10 +28,10 @@ export interface StreamRouteOptions {
 }
 
 export function streamRoutes({ app, db, auth, notifier }: Context, { limits = LIMITS, heartbeatMs }: StreamRouteOptions = {}): void {
-  /** Each with whose it is. */
+  /** Open streams with the ids of their users. */
   const open = new Map<AbortController, number>();
   let closing = false;
-  // Before the server waits for its requests: these would never end.
+  // A stream never ends by itself, so all streams are ended before the server waits for running requests.
   app.addHook('preClose', (done) => {
     closing = true;
     for (const stream of open.keys()) stream.abort();
@@ -41,13 +39,14 @@ export function streamRoutes({ app, db, auth, notifier }: Context, { limits = LI
   });
 
   const openFor = (userId: number, expiresMs: number, response: ServerResponse): AbortSignal => {
-    const theirs = [...open.values()].filter((one) => one === userId).length;
-    if (theirs >= limits.perUser) throw new HttpError(429, `at most ${limits.perUser} streams at once`, AGAIN_S);
-    if (open.size >= limits.all || closing) throw new HttpError(503, 'no more streams here now; try again later', AGAIN_S);
+    const count = [...open.values()].filter((owner) => owner === userId).length;
+    if (count >= limits.perUser) throw new HttpError(429, `at most ${limits.perUser} streams at once`, RETRY_AFTER_S);
+    if (open.size >= limits.all || closing)
+      throw new HttpError(503, 'this instance accepts no more streams; try again later', RETRY_AFTER_S);
     const stream = new AbortController();
     open.set(stream, userId);
     const expires = setTimeout(() => stream.abort(), expiresMs - Date.now());
-    // Also of a client that left while it was being let in.
+    // `finished` also fires if the client has already disconnected.
     finished(response, () => {
       clearTimeout(expires);
       open.delete(stream);
@@ -59,23 +58,18 @@ export function streamRoutes({ app, db, auth, notifier }: Context, { limits = LI
 
   app.get(
     '/telemetry/stream',
-    {
-      onRequest: auth.user,
-      schema: {
-        operationId: 'streamTelemetry',
-        tags: [TAGS.robots.name],
-        summary: 'What is new of a robot, as it happens',
-        description:
-          'Server-sent events: `state` (all channels), `alert` (as in GET /alerts, at each change), `result` (of a command), `gap` (more happened than is sent: read the lists). First comes what stands now, or, with Last-Event-ID, all since then; an event may come twice, none is left out. A comment each 15 s shows that it lives.',
-        security: USER,
-        querystring: thingQuery,
-        headers: z.object({ 'last-event-id': z.string().optional().describe('The id of the last event that you have') }),
-        response: {
-          200: { description: 'Events, until you leave', content: { 'text/event-stream': { schema: z.string() } } },
-          ...errors(401, 403, 422, 429),
-        },
+    forUsers(auth, 'robots', {
+      operationId: 'streamTelemetry',
+      summary: 'A live stream of the changes of a robot',
+      description:
+        'Server-sent events: `state` (all channels), `alert` (as in GET /alerts, at each change), `result` (of a command), `gap` (some events were left out: read the lists). The stream begins with the current state. With Last-Event-ID, it begins with all changes since that event. An event may arrive twice, but none is lost without a `gap`. A comment every 15 s serves as a heartbeat.',
+      querystring: thingQuery,
+      headers: z.object({ 'last-event-id': z.string().optional().describe('The id of the last received event') }),
+      response: {
+        200: { description: 'Events, until the client disconnects', content: { 'text/event-stream': { schema: z.string() } } },
+        ...errors(401, 403, 422, 429),
       },
-    },
+    }),
     async (request, reply) => {
       const userId = auth.userOf(request);
       const thing = await auth.robotOf(request, request.query.thing);
@@ -84,15 +78,15 @@ export function streamRoutes({ app, db, auth, notifier }: Context, { limits = LI
         notifier,
         thing,
         since: snapshotFrom(request.headers['last-event-id']),
-        // Who is no user any more is no member either.
+        // This is also false if the user was deleted.
         allowed: async () => (await robotsOf(db, userId)).includes(thing),
         signal: openFor(userId, auth.expiresMs(request), reply.raw),
         ...(heartbeatMs !== undefined && { heartbeatMs }),
       });
-      // nginx would keep it back until its buffer is full; and a connection that stays after its stream would hold up a stop.
+      // The first header stops nginx from buffering the events. The second prevents an idle connection from delaying a stop.
       reply.headers({ 'x-accel-buffering': 'no', connection: 'close' }).type('text/event-stream; charset=utf-8');
       const body: unknown = Readable.from(stream, { objectMode: false, highWaterMark: WAITING_BYTES });
-      // By its schema it is text, piece by piece.
+      // The schema describes the whole stream as one string.
       return reply.send(body as string);
     },
   );

@@ -1,3 +1,3 @@
-export { isEncrypted, PICTURES, uploadRequest } from './kinds.ts';
+export { PICTURES, uploadRequest } from './kinds.ts';
 export { ObjectStore } from './store.ts';
-export { claimUploads, type Picture, Uploads } from './uploads.ts';
+export { claimUploads, Uploads } from './uploads.ts';

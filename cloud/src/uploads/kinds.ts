@@ -1,21 +1,21 @@
-// What may be uploaded, and how much of it. Pure.
+// Defines the kinds of uploads, their content types and their size limits. Pure functions.
 import { z } from 'zod';
 import { wallTime } from '../../../src/wire/index.ts';
 
 const MIB = 1024 * 1024;
 
-/** Largest object (docs/reference/protocol.md, Uploads). A longer file comes in slices, each an object of its own. */
+/** Largest object (docs/reference/protocol.md, Uploads). The robot sends a longer file in slices, and each slice is an object. */
 export const MAX_OBJECT_BYTES = 20 * MIB;
 
 interface Kind {
-  /** Of the whole; slices of one log or backup have its `taken_at` in common. */
+  /** Limit of the whole file. All slices of one log or backup have the same `taken_at`. */
   readonly wholeBytes: number;
-  /** Content types, with the ending of the object's name. */
+  /** Content types, each with its file extension. */
   readonly types: Readonly<Record<string, string>>;
 }
 
-/** What a robot has encrypted (age) before it left: nobody here knows what is in it. */
-const ENCRYPTED = 'application/age';
+/** The type of a file that the robot encrypted with age. The cloud cannot read it. */
+export const ENCRYPTED = 'application/age';
 const SEALED = { [ENCRYPTED]: 'age' } as const;
 const DOCUMENTS = { 'application/json': 'json', 'application/gzip': 'gz', 'application/octet-stream': 'bin', ...SEALED } as const;
 
@@ -28,7 +28,7 @@ export const KINDS = {
 
 export type UploadKind = keyof typeof KINDS;
 
-/** The pictures that a member may look at. */
+/** The kinds that members may see. */
 export const PICTURES = ['snapshot', 'clip'] as const satisfies readonly UploadKind[];
 
 const TYPES = [...new Set(Object.values(KINDS).flatMap(({ types }) => Object.keys(types)))];
@@ -37,7 +37,7 @@ export const uploadRequest = z
   .object({
     kind: z.enum(Object.keys(KINDS) as [UploadKind, ...UploadKind[]]),
     content_type: z.enum(TYPES),
-    size: z.number().int().min(1).max(MAX_OBJECT_BYTES, `one object has at most ${MAX_OBJECT_BYTES} bytes; slice what is longer`),
+    size: z.number().int().min(1).max(MAX_OBJECT_BYTES, `one object has at most ${MAX_OBJECT_BYTES} bytes; send a longer file in slices`),
     sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case'),
     taken_at: wallTime,
     incident: z.string().min(1).max(64).nullish(),
@@ -47,7 +47,7 @@ export const uploadRequest = z
     const known = Object.keys(types);
     const most = Math.min(wholeBytes, MAX_OBJECT_BYTES);
     if (!known.includes(content_type)) {
-      context.addIssue({ code: 'custom', path: ['content_type'], message: `a ${kind} is one of ${known.join(', ')}` });
+      context.addIssue({ code: 'custom', path: ['content_type'], message: `the type of a ${kind} must be one of ${known.join(', ')}` });
     }
     if (size > most && size <= MAX_OBJECT_BYTES) {
       context.addIssue({ code: 'custom', path: ['size'], message: `one ${kind} has at most ${most} bytes` });
@@ -55,49 +55,45 @@ export const uploadRequest = z
   });
 export type UploadRequest = z.infer<typeof uploadRequest>;
 
-export function isEncrypted(contentType: string): boolean {
-  return contentType === ENCRYPTED;
-}
-
-/** The hash is in it, so sending twice stores once. The day is the one on which it was announced, by the cloud's clock. */
+/** The key contains the hash, so repeated uploads store one object. The day is the day of the announcement by the cloud's clock. */
 export function objectKey(thing: string, { kind, content_type, sha256 }: UploadRequest, nowMs: number): string {
   const day = new Date(nowMs).toISOString().slice(0, 10).replaceAll('-', '/');
-  const ending = (KINDS[kind].types as Readonly<Record<string, string>>)[content_type] ?? 'bin';
-  return `${thing}/${kind}/${day}/${sha256}.${ending}`;
+  const extension = (KINDS[kind].types as Readonly<Record<string, string>>)[content_type] ?? 'bin';
+  return `${thing}/${kind}/${day}/${sha256}.${extension}`;
 }
 
-/** Of a day's bytes this part is for incidents' pictures alone: whatever else a robot has sent, the family sees what happened. */
+/** The part of the daily bytes that is reserved for pictures of incidents. Other uploads cannot prevent the family from seeing them. */
 const RESERVE = 1 / 4;
 
-/** What a robot has announced already: that day by the cloud's clock, and of the same whole. */
+/** Bytes that a robot has already announced: on this day by the cloud's clock, and for the same whole file. */
 export interface Announced {
   readonly dayBytes: number;
   readonly wholeBytes: number;
 }
 
-/** What may be announced of this: on one day together, and of the same whole; null where a whole is one object. */
+/** The limits that apply to an upload: for one day, and for the whole file. `wholeBytes` is null if the file is a single object. */
 export function limitsOf({ kind, incident }: UploadRequest, dailyBytes: number): { dayBytes: number; wholeBytes: number | null } {
   const whole = KINDS[kind].wholeBytes;
-  const isAwaited = Boolean(incident) && (PICTURES as readonly UploadKind[]).includes(kind);
+  const isUrgent = Boolean(incident) && (PICTURES as readonly UploadKind[]).includes(kind);
   return {
-    dayBytes: isAwaited ? dailyBytes : Math.floor(dailyBytes * (1 - RESERVE)),
+    dayBytes: isUrgent ? dailyBytes : Math.floor(dailyBytes * (1 - RESERVE)),
     wholeBytes: whole > MAX_OBJECT_BYTES ? whole : null,
   };
 }
 
-/** @returns why not, in whose limit; null where it may. */
+/** @returns the exceeded limit as an answer; null if the upload is within its limits. */
 export function overLimit(
   request: UploadRequest,
   announced: Announced,
   dailyBytes: number,
-): { readonly status: 413 | 429; readonly why: string } | null {
+): { readonly status: 413 | 429; readonly reason: string } | null {
   const { dayBytes, wholeBytes } = limitsOf(request, dailyBytes);
   if (wholeBytes !== null && announced.wholeBytes + request.size > wholeBytes) {
-    return { status: 413, why: `the slices of one ${request.kind} have at most ${wholeBytes} bytes together` };
+    return { status: 413, reason: `all slices of one ${request.kind} together have at most ${wholeBytes} bytes` };
   }
   if (announced.dayBytes + request.size > dayBytes) {
-    const rest = dayBytes === dailyBytes ? '' : '; the rest is for pictures of incidents';
-    return { status: 429, why: `this robot's ${dayBytes} bytes of uploads for today are used up${rest}` };
+    const rest = dayBytes === dailyBytes ? '' : '; the rest is reserved for pictures of incidents';
+    return { status: 429, reason: `this robot has used its ${dayBytes} bytes of uploads for today${rest}` };
   }
   return null;
 }

@@ -1,11 +1,11 @@
-// The object store, S3 or one that speaks like it; the one file that knows the AWS SDK. A URL to put something carries in its
-// signature all that may vary: method, key, type, length, hash, and that nothing is there yet. Whoever has it can store exactly
-// that one object.
+// Signs URLs for the object store, and verifies stored objects. The store is S3 or a compatible server. Only this file uses the AWS SDK.
+// The signature of a PUT covers method, key, type, length, hash, and the condition that the key is unused. So the holder of the URL can
+// store exactly this one object.
 import { createHash } from 'node:crypto';
 import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 
-/** How long a URL is good for. It dies earlier with temporary credentials that it was signed by. */
+/** Lifetime of a URL. It ends earlier if the temporary credentials of its signature expire. */
 export const URL_LIFETIME_S = 300;
 
 export interface StoredObject {
@@ -18,15 +18,15 @@ export interface StoredObject {
 
 export interface SignedPut {
   readonly url: string;
-  /** To be sent exactly so. */
+  /** The client must send these headers unchanged. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface StoreOptions {
   readonly bucket: string;
-  /** Null: AWS, by the SDK's own variables. */
+  /** Null: AWS, configured by the SDK's own variables. */
   readonly endpoint?: string | null;
-  /** Null: the SDK's own variables, files and roles. */
+  /** Null: from the SDK's own variables, files and roles. */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
   readonly region?: string | null;
 }
@@ -40,9 +40,9 @@ export class ObjectStore {
     this.#client = new S3Client({
       ...(region && { region }),
       ...(credentials && { credentials }),
-      // Other stores than AWS have no host name for each bucket.
+      // Unlike AWS, other stores do not have a host name for each bucket.
       ...(endpoint && { endpoint, forcePathStyle: true }),
-      // Else the SDK signs a checksum of the body that a URL has none of.
+      // By default, the SDK signs a checksum of the body, but a presigned URL has no body.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
     });
@@ -64,7 +64,7 @@ export class ObjectStore {
       IfNoneMatch: '*',
     });
     const names = new Set(Object.keys(headers));
-    // S3 reads these from headers only: in the query they would be signed and not looked at.
+    // S3 reads these values only from headers. In the query they would be signed but ignored.
     const url = await getSignedUrl(this.#client, command, { expiresIn: lifetimeS, signableHeaders: names, unhoistableHeaders: names });
     return { url, headers };
   }
@@ -73,22 +73,22 @@ export class ObjectStore {
     return getSignedUrl(this.#client, new GetObjectCommand({ Bucket: this.#bucket, Key: key }), { expiresIn: lifetimeS });
   }
 
-  /** Whether exactly this object is there. @returns null where it is, else what is wrong. @throws where the store does not answer. */
-  async whyNotStored({ key, size, sha256 }: StoredObject): Promise<string | null> {
-    const where = { Bucket: this.#bucket, Key: key };
+  /** @returns null if the store has exactly this object, else the difference. @throws if the store does not answer. */
+  async verify({ key, size, sha256 }: StoredObject): Promise<string | null> {
+    const address = { Bucket: this.#bucket, Key: key };
     try {
-      const head = await this.#client.send(new HeadObjectCommand({ ...where, ChecksumMode: 'ENABLED' }));
-      if (head.ContentLength !== size) return `the store has ${head.ContentLength} bytes, announced were ${size}`;
+      const head = await this.#client.send(new HeadObjectCommand({ ...address, ChecksumMode: 'ENABLED' }));
+      if (head.ContentLength !== size) return `the stored object has ${head.ContentLength} bytes instead of the announced ${size}`;
       const hash = head.ChecksumSHA256 ?? (await this.#hashOf(key));
-      return hash === base64(sha256) ? null : 'the store has something of another hash';
+      return hash === base64(sha256) ? null : 'the stored object has another hash';
     } catch (error) {
-      if (isMissing(error)) return 'the store has no such object';
+      if (isMissing(error)) return 'the store does not have this object';
       throw error;
     }
   }
 
-  /** Whether there is this bucket, for these credentials. @throws the SDK's error where not. */
-  async look(): Promise<void> {
+  /** @throws the SDK's error if the bucket does not exist or does not accept the credentials. */
+  async requireBucket(): Promise<void> {
     await this.#client.send(new HeadBucketCommand({ Bucket: this.#bucket }));
   }
 
@@ -96,7 +96,7 @@ export class ObjectStore {
     this.#client.destroy();
   }
 
-  /** Of a store that keeps no checksums: by reading it, which at most 20 MiB allow. */
+  /** Reads the object, for a store without checksums. An object has at most 20 MiB. */
   async #hashOf(key: string): Promise<string> {
     const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }));
     const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();

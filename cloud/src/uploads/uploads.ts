@@ -1,20 +1,20 @@
-// The uploads of the robots as rows. Announcing is idempotent by (thing, kind, sha256), across instances and for ever. What a
-// robot says it has uploaded counts only after the store itself was asked; and where the robot's word was lost, the store is
-// asked all the same, once its URL is no longer good.
-
+// Records the uploads of the robots. An announcement is idempotent by (thing, kind, sha256), across instances and for ever. An upload counts
+// as stored only after the object store confirms it. If the robot's `uploaded` event is lost, the cloud asks the store after the URL
+// expires.
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../../src/base/index.ts';
 import type { Database, Sql } from '../database/index.ts';
 import type { RowsMessage } from '../messages/index.ts';
-import { limitsOf, objectKey, overLimit, PICTURES, type UploadRequest } from './kinds.ts';
+import { ENCRYPTED, limitsOf, objectKey, overLimit, PICTURES, type UploadRequest } from './kinds.ts';
 import { type ObjectStore, type SignedPut, type StoredObject, URL_LIFETIME_S } from './store.ts';
 
 const DAY_MS = 86_400_000;
-/** After the URL has ended, and the PUT that had begun before. */
+/** The URL's lifetime, and time for a PUT that began before the URL expired. */
 const CHECK_AFTER_MS = URL_LIFETIME_S * 1_000 + 300_000;
-/** A store that does not answer, or has not got it yet, is asked again so much later. */
-const AGAIN_MS = 60_000;
-const AT_ONCE = 20;
+/** Time until the next check if the store does not answer or does not have the object yet. */
+const RETRY_MS = 60_000;
+/** Uploads that one check verifies. */
+const BATCH = 20;
 const PICTURES_OF_AN_INCIDENT = 10;
 
 interface UploadRow {
@@ -29,13 +29,8 @@ interface UploadRow {
   readonly incident: string | null;
   readonly state: 'announced' | 'stored' | 'failed';
   readonly announced_at: number;
-  /** When its last URL was given. */
+  /** Time of the last signed URL. */
   readonly signed_at: number;
-}
-
-interface Found {
-  readonly row: UploadRow;
-  readonly isNew: boolean;
 }
 
 const COLUMNS = 'id, thing, kind, sha256, size, content_type, object_key, taken_at, incident, state, announced_at, signed_at';
@@ -46,15 +41,15 @@ export type Announcement =
 
 export interface Refusal {
   readonly status: 409 | 413 | 429;
-  readonly why: string;
-  /** Seconds; only with 429. */
+  readonly reason: string;
+  /** In seconds. Only for status 429. */
   readonly retryAfterS?: number;
 }
 
 export interface UploadsOptions {
   readonly db: Database;
   readonly store: ObjectStore;
-  /** What one robot may announce in a day (UTC), in bytes. */
+  /** Bytes that one robot may announce in a day (UTC). */
   readonly dailyBytes: number;
   readonly nowMs?: () => number;
 }
@@ -66,6 +61,7 @@ export interface Picture {
   readonly incident: string | null;
   readonly content_type: string;
   readonly size: number;
+  readonly encrypted: boolean;
   readonly url: string;
   readonly expires_at: number;
 }
@@ -85,7 +81,7 @@ export class Uploads {
       size: request.size,
       sha256: request.sha256,
     };
-    // Signed while the database is asked: nearly always it is this one, and somebody waits to see what happened.
+    // Signs in parallel with the query, because the family is waiting for the picture. The signature is rarely useless.
     const [found, signed] = await Promise.all([this.#rowFor(thing, request, object.key, nowMs), this.#options.store.signPut(object)]);
     if ('status' in found) return found;
     const { row, isNew } = found;
@@ -95,21 +91,21 @@ export class Uploads {
     return { upload_id, object_key, method: 'PUT', ...put, expires_at: nowMs + URL_LIFETIME_S * 1_000 };
   }
 
-  /** Asks the store about what is due. @returns how many were verified, one way or the other. */
+  /** Asks the store about the uploads that are due. @returns the number of uploads that are now stored or failed. */
   async check(): Promise<number> {
     const { db } = this.#options;
     const nowMs = this.#nowMs();
-    // Taken by putting the next look off, so that one instance asks about each.
+    // Postponing the next check claims these uploads for this instance.
     const due = await db.query<UploadRow>(
       `update uploads set check_at = $3 where id in (
         select id from uploads where check_at <= $1 order by check_at limit $2 for update skip locked) returning ${COLUMNS}`,
-      [nowMs, AT_ONCE, nowMs + AGAIN_MS],
+      [nowMs, BATCH, nowMs + RETRY_MS],
     );
     const verified = await Promise.all(due.map((row) => this.#verify(row, nowMs)));
     return verified.filter(Boolean).length;
   }
 
-  /** Newest first. @param incident only those of it. */
+  /** Newest first. @param incident limits the list to the pictures of this incident. */
   async pictures(
     thing: string,
     { limit, incident = null, before = null }: { limit: number; incident?: string | null; before?: number | null },
@@ -123,7 +119,7 @@ export class Uploads {
     return this.#signed(rows);
   }
 
-  /** The first of each incident, which show how it began; oldest first. */
+  /** The first pictures of each incident, oldest first. They show how it began. */
   async picturesOf(thing: string, incidents: readonly string[]): Promise<Picture[]> {
     const rows = await this.#options.db.query<UploadRow>(
       `select p.* from unnest($2::text[]) as n(name) cross join lateral (
@@ -139,13 +135,28 @@ export class Uploads {
     return Promise.all(
       rows.map(async ({ id, kind, taken_at, incident, content_type, size, object_key }) => {
         const url = await this.#options.store.signGet(object_key);
-        return { upload_id: id, kind: kind as Picture['kind'], taken_at, incident, content_type, size, url, expires_at };
+        return {
+          upload_id: id,
+          kind: kind as Picture['kind'],
+          taken_at,
+          incident,
+          content_type,
+          size,
+          encrypted: content_type === ENCRYPTED,
+          url,
+          expires_at,
+        };
       }),
     );
   }
 
-  /** In one statement: what it takes is on the way to the first picture of a fall. */
-  async #rowFor(thing: string, request: UploadRequest, object_key: string, nowMs: number): Promise<Found | Refusal> {
+  /** Finds or adds the row in one statement, because its duration delays the first picture of a fall. */
+  async #rowFor(
+    thing: string,
+    request: UploadRequest,
+    object_key: string,
+    nowMs: number,
+  ): Promise<{ row: UploadRow; isNew: boolean } | Refusal> {
     const { dailyBytes, db } = this.#options;
     const fresh = {
       ...request,
@@ -165,40 +176,39 @@ export class Uploads {
     );
     const row = answer?.upload;
     if (row && row.size !== request.size) {
-      const why = `a ${request.kind} of this hash was announced with ${row.size} bytes; the same bytes can't be ${request.size}`;
-      return { status: 409, why };
+      return { status: 409, reason: `this hash was announced with ${row.size} bytes, so it cannot have ${request.size} bytes` };
     }
     if (row) return { row, isNew: answer.is_new };
     const refused = overLimit(request, { dayBytes: answer?.day ?? 0, wholeBytes: answer?.whole ?? 0 }, dailyBytes);
-    if (!refused) throw new Error('the database gave back no row');
+    if (!refused) throw new Error('the database returned no row');
     return { ...refused, ...(refused.status === 429 && { retryAfterS: Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1_000) }) };
   }
 
   async #isStored(row: UploadRow): Promise<boolean> {
-    const why = await this.#options.store.whyNotStored(objectOf(row));
-    if (why === null) await this.#record(row.id, 'stored', null);
-    return why === null;
+    const difference = await this.#options.store.verify(objectOf(row));
+    if (difference === null) await this.#record(row.id, 'stored', null);
+    return difference === null;
   }
 
   async #verify(row: UploadRow, nowMs: number): Promise<boolean> {
-    let why: string | null;
+    let difference: string | null;
     try {
-      why = await this.#options.store.whyNotStored(objectOf(row));
+      difference = await this.#options.store.verify(objectOf(row));
     } catch (error) {
       await this.#options.db.query('update uploads set why = $2 where id = $1', [row.id, messageOf(error)]);
       return false;
     }
-    if (why === null) await this.#record(row.id, 'stored', null);
-    else if (nowMs - row.signed_at >= CHECK_AFTER_MS) await this.#record(row.id, 'failed', why);
+    if (difference === null) await this.#record(row.id, 'stored', null);
+    else if (nowMs - row.signed_at >= CHECK_AFTER_MS) await this.#record(row.id, 'failed', difference);
     else return false;
     return true;
   }
 
-  async #record(id: string, state: 'stored' | 'failed', why: string | null): Promise<void> {
+  async #record(id: string, state: 'stored' | 'failed', reason: string | null): Promise<void> {
     await this.#options.db.query(
       `update uploads set state = $2, why = $3, check_at = null, stored_at = case when $2 = 'stored' then $4::bigint end
       where id = $1 and state <> 'stored'`,
-      [id, state, why, this.#nowMs()],
+      [id, state, reason, this.#nowMs()],
     );
   }
 
@@ -207,7 +217,7 @@ export class Uploads {
   }
 }
 
-/** A robot's word that something is uploaded: it has the store asked at once. Called in the transaction that stores the event. */
+/** Makes the uploads of `uploaded` events due for a check at once. The caller must call this in the transaction that stores the events. */
 export async function claimUploads(sql: Sql, messages: readonly RowsMessage[], nowMs: number): Promise<void> {
   const claims = messages.flatMap(({ names, events }) =>
     events.flatMap(({ known }) => (known?.kind === 'uploaded' ? [{ thing: names.thing, id: known.upload_id }] : [])),

@@ -1,14 +1,13 @@
 // The HTTP side of one instance on a database of a test: asked without a socket, with what real ones get from their settings.
 import { pino } from 'pino';
 import { Auth } from '../../src/auth/auth.ts';
+import { Passwords, Tokens } from '../../src/auth/credentials.ts';
 import { Devices, type DevicesOptions } from '../../src/auth/devices.ts';
 import { AttemptLimits, type AuthLimits } from '../../src/auth/limits.ts';
 import { invite } from '../../src/auth/members.ts';
-import { Passwords } from '../../src/auth/passwords.ts';
-import { Tokens } from '../../src/auth/tokens.ts';
 import { Commands } from '../../src/commands/commands.ts';
 import type { Database } from '../../src/database/database.ts';
-import type { App } from '../../src/http/types.ts';
+import type { App } from '../../src/http/app.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { httpServer, type ServerOptions } from '../../src/routes/server.ts';
 import { ChangeNotifier } from '../../src/stream/changeNotifier.ts';

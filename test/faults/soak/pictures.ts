@@ -33,7 +33,7 @@ export async function judgePictures({ database }: World, objects: TestStore, spo
   try {
     for (const row of rows) {
       const name = `${row.kind} ${row.object_key}`;
-      const why = await store.whyNotStored({
+      const why = await store.verify({
         key: row.object_key,
         contentType: row.content_type,
         size: Number(row.size),

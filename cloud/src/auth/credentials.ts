@@ -1,9 +1,41 @@
-// The user's token: a JWT, HS256, that says who until when and nothing else.
+// Hashes the passwords of users and issues their tokens.
+import { randomBytes } from 'node:crypto';
+import bcrypt from 'bcrypt';
 import { jwtVerify, SignJWT } from 'jose';
 import { HttpError } from '../http/index.ts';
 
-export const TOKEN_LIFETIME_S = 7 * 24 * 3_600;
+const BCRYPT_COST = 12;
+/** bcrypt ignores all bytes after these, so the API refuses a longer password. */
+export const MAX_PASSWORD_BYTES = 72;
+const TOKEN_LIFETIME_S = 7 * 24 * 3_600;
 const ALGORITHM = 'HS256';
+
+/** bcrypt hashes, computed off the event loop. A check takes the same time for an unknown user, so timing does not reveal who is registered. */
+export class Passwords {
+  readonly #cost: number;
+  #unknownUsersHash: Promise<string> | null = null;
+
+  /** @param cost the binary logarithm of the number of rounds. */
+  constructor(cost = BCRYPT_COST) {
+    this.#cost = cost;
+  }
+
+  hash(password: string): Promise<string> {
+    return bcrypt.hash(password, this.#cost);
+  }
+
+  /** @param hash null if the user does not exist. */
+  async matches(password: string, hash: string | null): Promise<boolean> {
+    const same = await bcrypt.compare(password, hash ?? (await this.prepare()));
+    return same && hash !== null;
+  }
+
+  /** Creates the hash for unknown users. The cloud calls this at start, so that the first check of an unknown user is not slower. */
+  prepare(): Promise<string> {
+    this.#unknownUsersHash ??= this.hash(randomBytes(32).toString('base64url'));
+    return this.#unknownUsersHash;
+  }
+}
 
 export interface Bearer {
   readonly userId: number;
@@ -11,6 +43,7 @@ export interface Bearer {
   readonly expiresMs: number;
 }
 
+/** JWTs (HS256) that contain only the user's id and the expiry time. */
 export class Tokens {
   readonly #key: Uint8Array;
 
@@ -34,7 +67,7 @@ export class Tokens {
     const token = bearerOf(authorization);
     try {
       const { payload } = await jwtVerify(token, this.#key, { algorithms: [ALGORITHM], requiredClaims: ['sub', 'exp', 'iat'] });
-      if (!/^[1-9]\d{0,9}$/.test(payload.sub ?? '')) throw new Error('sub is no user');
+      if (!/^[1-9]\d{0,9}$/.test(payload.sub ?? '')) throw new Error('sub is not the id of a user');
       return { userId: Number(payload.sub), expiresMs: Number(payload.exp) * 1_000 };
     } catch (error) {
       const expired = (error as { code?: unknown }).code === 'ERR_JWT_EXPIRED';
@@ -43,7 +76,7 @@ export class Tokens {
   }
 }
 
-/** @throws HttpError 401 where there is none. */
+/** @throws HttpError 401 if the header has no bearer token. */
 export function bearerOf(authorization: string | undefined): string {
   const token = /^Bearer ([A-Za-z0-9._~+/=-]+)$/i.exec(authorization ?? '')?.[1];
   if (!token) throw new HttpError(401, 'send a token: Authorization: Bearer <token>');
