@@ -1,41 +1,38 @@
-// `elderly-bot commands`: what the configuration lets the cloud do, each with a line to paste. `commands log`: the journal.
+// `elderly-bot commands`: lists the configured commands, each with an example to paste. `commands log` prints the journal.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ACTIONS } from '../agent/commands/builtin.ts';
-import { configFlag } from '../base/index.ts';
+import { configFlag, print } from '../base/index.ts';
 import { argumentSchema } from '../commands/index.ts';
 import { type ArgumentConfig, type CommandConfig, loadConfig, publicationsOf } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type LoggedCommand, OUTBOX_FILE, readJournal } from '../outbox/index.ts';
-import { salvaged } from './salvaged.ts';
+import { loadSalvaged } from './shared.ts';
 
 export async function commands(file: string | undefined, json: boolean): Promise<number> {
-  const { config } = loadConfig(file, process.env);
-  const flag = configFlag(file);
-  const listed = Object.entries(config.commands).map(([name, command]) => ({
+  const entries = Object.entries(loadConfig(file, process.env).config.commands);
+  const listed = entries.map(([name, command]) => ({
     name,
     args: argumentSchema(command),
     motion: command.motion,
     available: isAvailable(command),
-    example: `elderly-bot send ${[name, ...exampleOf(command)].join(' ')}${flag}`,
-    command,
+    example: exampleOf(name, command, file),
   }));
-  if (json) process.stdout.write(`${JSON.stringify(listed.map(({ command: _, ...each }) => each))}\n`);
-  else process.stdout.write(listed.map(({ name, command, example }) => `${describe(name, command)}\n    ${example}\n`).join(''));
+  if (json) await print(JSON.stringify(listed));
+  else for (const [name, command] of entries) await print(describe(name, command, file));
   return 0;
 }
 
 export async function log(file: string | undefined, limit: number, json: boolean): Promise<number> {
-  const config = salvaged(file);
-  const journal = join(config.state_dir, OUTBOX_FILE);
+  const { state_dir: stateDir } = loadSalvaged(file);
+  const journal = join(stateDir, OUTBOX_FILE);
   if (!existsSync(journal)) {
-    throw new AgentError('OUTBOX_MISSING', `there is no outbox in state_dir ${config.state_dir}`, {
-      remedy: 'give the configuration the agent runs with (--config), as the user it runs as',
+    throw new AgentError('OUTBOX_MISSING', `there is no outbox in state_dir ${stateDir}`, {
+      remedy: 'give the configuration of the agent with --config, and run this as the user of the agent',
     });
   }
   const entries = readJournal(journal, limit);
-  if (json) process.stdout.write(`${JSON.stringify(entries)}\n`);
-  else process.stdout.write(entries.length === 0 ? `no commands yet in ${config.state_dir}\n` : entries.map(line).join(''));
+  await print(json ? JSON.stringify(entries) : entries.map(logLine).join('\n') || `no commands yet in ${stateDir}`);
   return 0;
 }
 
@@ -43,37 +40,34 @@ function isAvailable({ does }: CommandConfig): boolean {
   return does === undefined || (ACTIONS as readonly string[]).includes(does);
 }
 
-function describe(name: string, command: CommandConfig): string {
-  const args = Object.entries(command.args).map(([arg, rules]) => `${arg}: ${limitsOf(rules)}`);
+function describe(name: string, command: CommandConfig, file: string | undefined): string {
+  const published = publicationsOf(command).map(({ topic, type }) => `${topic} ${type}`);
   const parts = [
-    command.does
-      ? `the agent's own ${command.does}`
-      : publicationsOf(command)
-          .map(({ topic, type }) => `${topic} ${type}`)
-          .join(' and '),
-    ...args,
+    command.does ? `the agent's own ${command.does}` : published.join(' and '),
+    ...Object.entries(command.args).map(([arg, rules]) => `${arg}: ${limitsOf(rules)}`),
     ...(command.motion ? ['MOVES THE ROBOT'] : []),
     ...command.when.map(({ text }) => `when ${text}`),
-    ...(command.confirm ? [`done once ${command.confirm.topic} shows it`] : []),
-    ...(command.legacy ? ['also without id and expiry'] : []),
-    `${command.rate} a minute, valid for ${command.ttl / 1_000} s`,
+    ...(command.confirm ? [`confirmed by ${command.confirm.topic}`] : []),
+    ...(command.legacy ? ['id and expiry are optional'] : []),
+    `at most ${command.rate} a minute, valid for ${command.ttl / 1_000} s`,
     ...(isAvailable(command) ? [] : ['NOT AVAILABLE in this version']),
   ];
-  return `${name.padEnd(13)} ${parts.join('; ')}`;
+  return `${name.padEnd(13)} ${parts.join('; ')}\n    ${exampleOf(name, command, file)}`;
 }
 
 function limitsOf({ type, min, max, enum: words, choices, unit, default: value, max_length: most }: ArgumentConfig): string {
   const names = words ?? (choices && Object.keys(choices));
   const range = min === undefined && max === undefined ? '' : ` ${min ?? ''} to ${max ?? ''}`;
-  const kind = names ? names.join(' or ') : `${type}${range}${type === 'string' ? ` of at most ${most}` : ''}`;
+  const kind = names ? names.join(' or ') : `${type}${range}${type === 'string' ? ` with at most ${most} characters` : ''}`;
   return `${kind}${unit ? ` ${unit}` : ''}${value === undefined ? '' : ` (${value})`}`;
 }
 
-/** Arguments that would be taken. */
-function exampleOf({ args }: CommandConfig): string[] {
+/** A command line with valid arguments: all required ones, or else the first one. */
+function exampleOf(name: string, { args }: CommandConfig, file: string | undefined): string {
   const needed = Object.entries(args).filter(([, { required, default: value }]) => required && value === undefined);
   const shown = needed.length > 0 ? needed : Object.entries(args).slice(0, 1);
-  return shown.map(([name, rules]) => (name === 'value' ? exampleValue(rules) : `${name}=${exampleValue(rules)}`));
+  const words = shown.map(([arg, rules]) => (arg === 'value' ? exampleValue(rules) : `${arg}=${exampleValue(rules)}`));
+  return `elderly-bot send ${[name, ...words].join(' ')}${configFlag(file)}`;
 }
 
 function exampleValue({ type, min, max, enum: words, choices, default: value }: ArgumentConfig): string {
@@ -84,7 +78,7 @@ function exampleValue({ type, min, max, enum: words, choices, default: value }: 
   return String(value || Math.min(max ?? 1, Math.max(min ?? 1, 1)));
 }
 
-function line({ id, command, state, result, startedAtMs }: LoggedCommand): string {
-  const end = result ? [result.status, result.reason, result.detail].filter(Boolean).join(', ') : state;
-  return `${new Date(startedAtMs).toISOString()}  ${id.padEnd(22)} ${command.padEnd(13)} ${end}\n`;
+function logLine({ id, command, state, result, startedAtMs }: LoggedCommand): string {
+  const outcome = result ? [result.status, result.reason, result.detail].filter(Boolean).join(', ') : state;
+  return `${new Date(startedAtMs).toISOString()}  ${id.padEnd(22)} ${command.padEnd(13)} ${outcome}`;
 }

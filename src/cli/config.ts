@@ -1,22 +1,23 @@
-// `elderly-bot config`: what the daemon would say of a configuration, where each value comes from, and what editors need to know.
-
-import { configFlag } from '../base/index.ts';
-import { configJsonSchema, effectiveConfig, loadConfig } from '../config/index.ts';
+// `elderly-bot config` and `elderly-bot reload`: validates a configuration, prints it, and makes the agent read it again.
+import { describeReload } from '../agent/config/reload.ts';
+import { configFlag, print } from '../base/index.ts';
+import { configJsonSchema, effectiveConfig, loadConfig, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
+import { askReload } from '../status/index.ts';
 
-/** What no two robots, or no two homes, share. */
-const MINE = ['thing', 'mqtt.endpoint'];
+/** Keys that each robot needs its own value for. */
+const OWN_KEYS = ['thing', 'mqtt.endpoint'];
 
 export async function check(file: string | undefined): Promise<number> {
   const { config } = loadConfig(file, process.env);
-  const [channels, commands] = [Object.keys(config.channels), Object.keys(config.commands)];
-  process.stdout.write(
-    `${file ?? 'what the program comes with (no file was given)'} is good: channels ${channels.join(', ')}; commands ${commands.join(', ')}\n`,
-  );
-  const told = effectiveConfig(file, process.env).filter(({ key, from }) => MINE.includes(key) && from === 'default');
-  if (told.length > 0) {
-    const values = told.map(({ key, value }) => `${key} (${value})`);
-    process.stderr.write(`elderly-bot: not given, so the default: ${values.join(' and ')}; a robot needs its own\n`);
+  const [channels, commands] = [config.channels, config.commands].map((entries) => Object.keys(entries).join(', '));
+  await print(`${file ?? 'the default configuration (no file was given)'} is valid: channels ${channels}; commands ${commands}`);
+  const missing = effectiveConfig(file, process.env).filter(({ key, from }) => OWN_KEYS.includes(key) && from === 'default');
+  if (missing.length > 0) {
+    const values = missing.map(({ key, value }) => `${key} (${value})`);
+    process.stderr.write(
+      `elderly-bot: the file does not set ${values.join(' and ')}: this is the default, but a robot needs its own value\n`,
+    );
   }
   return 0;
 }
@@ -25,18 +26,32 @@ export async function show(file: string | undefined, json: boolean): Promise<num
   const values = effectiveConfig(file, process.env);
   const width = Math.max(...values.map(({ key }) => key.length));
   const lines = values.map(({ key, value, from }) => `${key.padEnd(width)}  ${JSON.stringify(value)}  (${from})`);
-  process.stdout.write(json ? `${JSON.stringify(values)}\n` : `${lines.join('\n')}\n`);
+  await print(json ? JSON.stringify(values) : lines.join('\n'));
   try {
     loadConfig(file, process.env);
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    process.stderr.write(`elderly-bot: the agent would not take all of it: elderly-bot config check${configFlag(file)} says why\n`);
+    process.stderr.write(`elderly-bot: this configuration is invalid: elderly-bot config check${configFlag(file)} lists the faults\n`);
     return 1;
   }
   return 0;
 }
 
 export async function schema(): Promise<number> {
-  process.stdout.write(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
+  await print(JSON.stringify(configJsonSchema(), undefined, 2));
   return 0;
+}
+
+/** An invalid file changes nothing. The command still asks the agent, so that the agent raises a problem. */
+export async function reload(file: string | undefined, json: boolean): Promise<number> {
+  const { config, invalid, repaired } = salvageConfig(file, process.env);
+  if (invalid && repaired.includes('state_dir')) throw invalid;
+  try {
+    const changes = await askReload(config.state_dir);
+    await print(json ? JSON.stringify(changes) : describeReload(changes));
+    return 0;
+  } catch (error) {
+    if (invalid && error instanceof AgentError && error.code === 'AGENT_NOT_RUNNING') throw invalid;
+    throw error;
+  }
 }

@@ -1,16 +1,24 @@
-// `elderly-bot config init FILE`: asks the running graph what is published, and writes a configuration with a comment for each thing.
+// `elderly-bot config init FILE`: writes a configuration for the topics that this robot publishes. Known types become channels; the other
+// topics become comments for a person to decide.
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { configFlag } from '../base/index.ts';
-import { loadConfig } from '../config/index.ts';
+import { configFlag, print } from '../base/index.ts';
+import { type Config, loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { fullName, type RosNode, startRosNode } from '../ros/index.ts';
-import { type FoundTopic, proposal } from './configProposal.ts';
 import { progress } from './terminal.ts';
+import { STANDARD_TOPICS } from './topics.ts';
 
-export interface InitOptions {
+export interface FoundTopic {
+  readonly topic: string;
+  readonly types: readonly string[];
+  /** The publishers. */
+  readonly nodes: readonly string[];
+}
+
+interface InitOptions {
   readonly file: string;
   readonly thing: string;
   readonly endpoint: string;
@@ -18,61 +26,159 @@ export interface InitOptions {
 }
 
 const SCHEMA = fileURLToPath(new URL('../../config/config.schema.json', import.meta.url));
-/** Nodes that come up one after the other are waited for while new topics appear. */
-const LOOK_EVERY_MS = 500;
+const POLL_MS = 500;
+/** Nodes often start one after the other: discovery ends if no new topic appears for this time. */
 const QUIET_MS = 2_000;
-/** DDS finds the first within this time on a machine that is busy. */
-const NOTHING_MS = 8_000;
-const AT_MOST_MS = 15_000;
+/** Maximum wait for the first topic. DDS discovers nodes within this time even on a busy machine. */
+const FIRST_TOPIC_MS = 8_000;
+const DISCOVERY_AT_MOST_MS = 15_000;
 
-/** @returns 0 where something is published, 1 where nothing is: the file then has the default channels only. */
+/** @returns 0; 1 if no topic is published. The file then contains only the default channels. */
 export async function init({ file, thing, endpoint, json }: InitOptions): Promise<number> {
   if (existsSync(file)) {
-    throw new AgentError('FILE_EXISTS', `${resolve(file)} is there already`, { remedy: 'give another name; nothing is written over' });
+    throw new AgentError('FILE_EXISTS', `${resolve(file)} already exists`, { remedy: 'give another name; no file is overwritten' });
   }
   const defaults = loadConfig(undefined, {}).config;
   const line = progress();
-  line.say('looking at what is published');
+  line.update('discovering topics');
   const ros = await startRosNode({ name: 'elderly_bot_init' });
   let found: FoundTopic[];
   try {
-    found = await published(ros);
+    found = await discover(ros);
   } finally {
     line.end();
     await ros.stop();
   }
   const schema = relative(dirname(resolve(file)), SCHEMA);
-  const { text, channels, left } = proposal({ found, defaults, thing, endpoint, schema });
+  const { text, channels, skipped } = proposal({ found, defaults, thing, endpoint, schema });
   writeFileSync(file, text, { flag: 'wx' });
-  // What this program wrote, it has to take.
+  // Proves that the written file is valid.
   loadConfig(file, {});
-  if (json) process.stdout.write(`${JSON.stringify({ file: resolve(file), topics: found, channels, skipped: left })}\n`);
-  else {
-    const others = left.length > 0 ? `; for you to decide, as comments: ${left.join(', ')}` : '';
-    process.stdout.write(
-      `wrote ${file}: channels ${channels.join(', ')}${others}\nnext: elderly-bot certs import FOLDER${configFlag(file)}, then elderly-bot doctor${configFlag(file)}\n`,
-    );
-  }
+  const others = skipped.length > 0 ? `; as comments, for you to decide: ${skipped.join(', ')}` : '';
+  await print(
+    json
+      ? JSON.stringify({ file: resolve(file), topics: found, channels, skipped })
+      : `wrote ${file}: channels ${channels.join(', ')}${others}\nnext: elderly-bot certs import FOLDER${configFlag(file)}, then elderly-bot doctor${configFlag(file)}`,
+  );
   return found.length > 0 ? 0 : 1;
 }
 
-async function published(ros: RosNode): Promise<FoundTopic[]> {
+async function discover(ros: RosNode): Promise<FoundTopic[]> {
   let found: FoundTopic[] = [];
-  const [startedMs, changed] = [performance.now(), { atMs: performance.now() }];
-  const isSettled = () => performance.now() - changed.atMs >= (found.length > 0 ? QUIET_MS : NOTHING_MS);
-  while (!isSettled() && performance.now() - startedMs < AT_MOST_MS) {
-    await sleep(LOOK_EVERY_MS);
-    const now = ros
-      .topics()
-      .map(({ topic }) => ({ topic, offers: ros.publishersOf(topic) }))
-      .filter(({ offers }) => offers.length > 0)
-      .map(({ topic, offers }) => ({
-        topic,
-        types: [...new Set(offers.map(({ type }) => type))],
-        nodes: [...new Set(offers.map(fullName))],
-      }));
-    if (JSON.stringify(now) !== JSON.stringify(found)) changed.atMs = performance.now();
-    found = now;
+  const startedMs = performance.now();
+  let changedMs = startedMs;
+  const isComplete = () => performance.now() - changedMs >= (found.length > 0 ? QUIET_MS : FIRST_TOPIC_MS);
+  while (!isComplete() && performance.now() - startedMs < DISCOVERY_AT_MOST_MS) {
+    await sleep(POLL_MS);
+    const current = ros.topics().flatMap(({ topic }) => {
+      const offers = ros.publishersOf(topic);
+      if (offers.length === 0) return [];
+      return [{ topic, types: [...new Set(offers.map(({ type }) => type))], nodes: [...new Set(offers.map(fullName))] }];
+    });
+    if (JSON.stringify(current) !== JSON.stringify(found)) changedMs = performance.now();
+    found = current;
   }
   return found.sort((a, b) => a.topic.localeCompare(b.topic));
+}
+
+/** The keys that reduce a message to one value, by type. */
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  'std_msgs/msg/Bool': ['class: alert'],
+  'std_msgs/msg/String': [],
+  'sensor_msgs/msg/BatteryState': ['field: percentage', 'scale: 100', 'unit: percent', 'min: 0', 'max: 100'],
+  'sensor_msgs/msg/Temperature': ['field: temperature', 'unit: degC', 'min: -40', 'max: 150'],
+  'sensor_msgs/msg/RelativeHumidity': ['field: relative_humidity', 'scale: 100', 'unit: percent', 'min: 0', 'max: 100'],
+  'sensor_msgs/msg/Illuminance': ['field: illuminance', 'unit: lx', 'min: 0'],
+  'sensor_msgs/msg/FluidPressure': ['field: fluid_pressure', 'unit: Pa', 'min: 0'],
+  'sensor_msgs/msg/Range': ['field: range', 'unit: m', 'min: 0'],
+  'sensor_msgs/msg/LaserScan': ['field: "ranges[*] | min"', 'unit: m', 'min: 0'],
+};
+const NUMBER = /^std_msgs\/msg\/(U?Int(8|16|32|64)|Float(32|64))$/;
+
+interface ProposalOptions {
+  readonly found: readonly FoundTopic[];
+  /** The configuration that the new file overrides. */
+  readonly defaults: Config;
+  readonly thing: string;
+  readonly endpoint: string;
+  /** Path of the JSON schema, relative to the file's folder. */
+  readonly schema: string;
+}
+
+/** Pure. @returns the YAML text, the names of its channels, and the topics that are only comments in it. */
+export function proposal({ found, defaults, thing, endpoint, schema }: ProposalOptions) {
+  const commandTopics = Object.values(defaults.commands).flatMap(({ topic, also }) => [topic, ...also.map((other) => other.topic)]);
+  const own = new Set([...STANDARD_TOPICS, ...commandTopics]);
+  const standard = Object.entries(defaults.channels);
+  const isPublished = (topic: string) => found.some((candidate) => candidate.topic === topic);
+  const published = standard.filter(([, { topic }]) => isPublished(topic)).map(([name]) => name);
+  const missing = standard.filter(([, { topic }]) => !isPublished(topic));
+  const others = found.filter(({ topic }) => !own.has(topic) && !standard.some(([, channel]) => channel.topic === topic));
+  const names = new Set(standard.map(([name]) => name));
+  const [channels, skipped]: [string[], string[]] = [[...published], []];
+  const entries = others.flatMap(({ topic, types, nodes }) => {
+    const [type = ''] = types;
+    const keys = types.length === 1 ? (VALUES[type] ?? (NUMBER.test(type) ? [] : undefined)) : undefined;
+    const origin = `${topic}, ${types.join(' or ')}, by ${nodes.join(', ')}`;
+    if (keys === undefined) {
+      skipped.push(topic);
+      return [`  # ${origin}: choose a field and add NAME: { topic: ${topic}, field: PATH }`];
+    }
+    const name = nameOf(topic, names);
+    names.add(name);
+    channels.push(name);
+    const isAlert = keys.includes('class: alert');
+    const deadband = isAlert || type === 'std_msgs/msg/String' ? '' : ', deadband: "1%"';
+    const lines = [`topic: ${topic}`, `type: ${type}`, ...keys, `report: { on: change, at_least_every: 60s${deadband} }`];
+    const note = '    # The value true raises an alert, which is sent at once. If this is not an alert, set class: telemetry';
+    return [`  # ${origin}`, `  ${name}:`, ...(isAlert ? [note] : []), ...lines.map((each) => `    ${each}`)];
+  });
+  // A key without a value would not be a map of channels.
+  const hasChannels = entries.some((line) => !line.trimStart().startsWith('#'));
+  const lines = [
+    `# yaml-language-server: $schema=${schema}`,
+    '# Written by `elderly-bot config init` from the topics of this robot. It lists only differences from config/default.yaml, which',
+    '# explains every key. `elderly-bot config check FILE` validates this file; `config show FILE` prints the source of each value.',
+    `thing: ${thing}`,
+    ...(thing === 'elderly-bot' ? [] : ['# Several robots on one account need different prefixes.', `topic_prefix: fleet/${thing}`]),
+    '',
+    'mqtt:',
+    '  # In AWS: aws iot describe-endpoint --endpoint-type iot:Data-ATS',
+    `  endpoint: ${endpoint}`,
+    '',
+    `# Channels of the default configuration that are published here: ${published.join(', ') || 'none'}.`,
+    entries.length + missing.length === 0 ? '# No other topic is published.' : hasChannels ? 'channels:' : '# channels:',
+    ...missing.map(([name, { topic }]) => `  # No node published ${topic}. If this robot has no such sensor:\n  # ${name}: null`),
+    ...entries,
+  ];
+  return { text: `${lines.join('\n')}\n`, channels, skipped };
+}
+
+const NAME_LENGTH = 33;
+
+/** Last parts of a topic that are too general for a name, and keys of the envelope, which no channel may have as its name. */
+const RESERVED = new Set('data state status value raw kind thing mark outbox readings accepted'.split(' '));
+
+/** Derives a channel's name from its topic: the last part, with the parts before it if that name is not free. */
+function nameOf(topic: string, taken: ReadonlySet<string>): string {
+  const parts = topic.split('/').filter(Boolean).map(snakeCase);
+  for (let from = parts.length - 1; from >= 0; from--) {
+    const name = validName(parts.slice(from).join('_'));
+    if (!taken.has(name) && name.length > 2 && !RESERVED.has(name)) return name;
+  }
+  const whole = validName(parts.join('_'));
+  let name = whole;
+  for (let n = 2; taken.has(name); n++) name = `${whole}_${n}`;
+  return name;
+}
+
+function snakeCase(part: string): string {
+  return part
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .replace(/[^a-z0-9_]/g, '_');
+}
+
+function validName(name: string): string {
+  return (/^[a-z]/.test(name) ? name : `topic_${name}`).slice(0, NAME_LENGTH);
 }

@@ -1,25 +1,60 @@
-// `elderly-bot doctor`: finds what is wrong with this robot, causes first, each with its remedy and a command to type.
-import { exitCodeOf } from '../base/index.ts';
+// `elderly-bot doctor`: runs all checks and prints their findings, root causes first, each with its remedy and a command to type.
+import { exitCodeOf, print } from '../base/index.ts';
 import type { Remap } from '../config/index.ts';
-import { checksFor, examine } from '../doctor/index.ts';
-import { printed } from './doctorReport.ts';
-import { painter, progress } from './terminal.ts';
+import { type CheckResult, checksFor, examine } from '../doctor/index.ts';
+import { type Paint, painter, progress } from './terminal.ts';
 
-export interface DoctorOptions {
+interface DoctorOptions {
   readonly json: boolean;
-  /** Also shows the checks that found nothing. */
+  /** Also prints the checks that found nothing. */
   readonly all: boolean;
   readonly remap: Remap;
 }
 
-/** @returns 0: nothing to do; 1: problems; 2: a check could not be carried out. */
+/** @returns 0; 1 if there are problems; 2 if a check failed to run. */
 export async function doctor(file: string | undefined, { json, all, remap }: DoctorOptions): Promise<number> {
   const line = progress();
-  line.say('looking at the agent');
+  line.update('asking the agent');
   const checks = await checksFor(file, remap);
-  line.say(`${checks.length} checks run`);
-  const results = await examine(checks, (left) => line.say(`${checks.length} checks, ${left} still run`));
+  line.update(`running ${checks.length} checks`);
+  const results = await examine(checks, (left) => line.update(`${checks.length} checks, ${left} still running`));
   line.end();
-  process.stdout.write(json ? `${JSON.stringify({ checks: results })}\n` : printed(results, painter(), all));
+  await print(json ? JSON.stringify({ checks: results }) : describeResults(results, painter(), all));
   return exitCodeOf(results);
+}
+
+const MARKS = { error: '✗', warning: '!', unknown: '?', ok: '✓', skipped: '-' } as const;
+
+function describeResults(results: readonly CheckResult[], paint: Paint, all: boolean): string {
+  const open = results.filter(({ hidden_by: hidden }) => hidden === null);
+  const fine = open.filter(({ status }) => status === 'ok');
+  const skipped = open.filter(({ status }) => status === 'skipped');
+  const lines = open.flatMap(({ status, title, code, observed, remedy, command }) => {
+    if (status === 'ok' || status === 'skipped') return [];
+    const consequences = results.filter(({ hidden_by: cause }) => cause === code).map((hidden) => hidden.code);
+    return [
+      `${paint(status === 'error' ? 'red' : 'yellow', `${MARKS[status]} ${title}`)}  [${code}]`,
+      indented('', observed),
+      ...(remedy === null ? [] : [indented('remedy: ', remedy)]),
+      ...(command === null ? [] : [indented('$ ', command)]),
+      ...(consequences.length === 0 ? [] : [paint('dim', indented('', `consequences: ${consequences.join(', ')}`))]),
+      '',
+    ];
+  });
+  if (!all) {
+    const others = skipped.length > 0 ? `, ${skipped.length} did not apply` : '';
+    return [...lines, `${paint('green', `${MARKS.ok} ${fine.length} checks found nothing`)}${others} (--all shows them)`].join('\n');
+  }
+  const rest = [...fine, ...skipped].map(({ status, title, code, observed, ms }) => {
+    const mark = status === 'ok' ? paint('green', MARKS.ok) : MARKS[status];
+    return `${mark} ${title}  [${code}]  ${paint('dim', `${observed} (${ms} ms)`)}`;
+  });
+  return [...lines, ...rest].join('\n');
+}
+
+function indented(mark: string, text: string): string {
+  return text
+    .split('\n')
+    .map((line, i) => `    ${i === 0 ? mark : ' '.repeat(mark.length)}${line}`)
+    .join('\n');
 }

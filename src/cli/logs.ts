@@ -1,64 +1,56 @@
-// `elderly-bot logs`: what the agent logged, from its files: beside a running agent, or after one that died.
+// `elderly-bot logs`: prints the log of the agent from its files, while the agent runs or after it ended.
 import { join } from 'node:path';
-import { setTimeout as after } from 'node:timers/promises';
-import { codeOf, configFlag, messageOf, parseJson, print } from '../base/index.ts';
+import { codeOf, configFlag, messageOf, parseJson, print, wait } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { type LogPosition, logFiles, readLines } from '../logs/index.ts';
 import { askStatus } from '../status/index.ts';
-import { salvaged } from './salvaged.ts';
+import { abortOn, loadSalvaged } from './shared.ts';
 
-export interface LogsOptions {
-  readonly file: string | undefined;
+interface LogsOptions {
+  /** The configuration file. */
+  readonly config: string | undefined;
   readonly json: boolean;
   readonly follow: boolean;
-  /** As given: `10m`, or a time. */
+  /** A duration such as `10m`, or a time. */
   readonly since: string | undefined;
   readonly level: string;
 }
 
-const LOOK_EVERY_MS = 200;
+const POLL_MS = 200;
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
-interface Line {
-  readonly level?: unknown;
-  readonly time?: unknown;
-  readonly module?: unknown;
-  readonly msg?: unknown;
-}
-
-export async function logs({ file, json, follow, since, level }: LogsOptions): Promise<number> {
-  const stateDir = salvaged(file).state_dir;
+export async function logs({ config: file, json, follow, since, level }: LogsOptions): Promise<number> {
+  const { state_dir: stateDir } = loadSalvaged(file);
   const folder = join(stateDir, 'logs');
-  const sinceMs = since === undefined ? undefined : sinceOf(since);
-  let position = startOf(folder, sinceMs);
-  const stopped = new AbortController();
-  process.once('SIGINT', () => stopped.abort());
+  const sinceMs = since === undefined ? undefined : timeOf(since);
+  let position = firstPosition(folder, sinceMs);
+  const signal = abortOn('SIGINT');
   do {
     for await (const { text, next } of readLines(folder, position)) {
       position = next;
-      if (isShown(text, sinceMs, LEVELS.indexOf(level))) await print(json ? text : shown(text));
-      if (stopped.signal.aborted) break;
+      if (isShown(text, sinceMs, LEVELS.indexOf(level))) await print(json ? text : describe(text));
+      if (signal.aborted) break;
     }
-    if (follow) await after(LOOK_EVERY_MS, undefined, { signal: stopped.signal }).catch(() => {});
-  } while (follow && !stopped.signal.aborted);
-  if (!follow && !json) await sayWhereElse(stateDir, file);
+    if (follow) await wait(POLL_MS, signal);
+  } while (follow && !signal.aborted);
+  if (!follow && !json) await hintOtherLogs(stateDir, file);
   return 0;
 }
 
-/** An agent that does not get as far as its log file says why on stderr alone. */
-async function sayWhereElse(stateDir: string, file: string | undefined): Promise<void> {
-  const runs = await askStatus(stateDir).then(
+/** If an agent fails before it opens its log file, it reports the reason only on stderr. */
+async function hintOtherLogs(stateDir: string, file: string | undefined): Promise<void> {
+  const isRunning = await askStatus(stateDir).then(
     () => true,
     () => false,
   );
-  if (runs) return;
+  if (isRunning) return;
   process.stderr.write(
-    `elderly-bot: no agent runs with this state_dir now; why one did not start is also in \`elderly-bot service logs\`, and \`elderly-bot doctor${configFlag(file)}\` says what to do\n`,
+    `elderly-bot: no agent runs with this state_dir; if a start failed, the reason is also in \`elderly-bot service logs\`, and \`elderly-bot doctor${configFlag(file)}\` shows the remedy\n`,
   );
 }
 
-/** @returns milliseconds since 1970. @throws AgentError for what is neither a duration nor a time. */
-function sinceOf(text: string): number {
+/** @returns milliseconds since 1970. @throws AgentError LOGS_SINCE_INVALID for a text that is neither a duration nor a time. */
+function timeOf(text: string): number {
   const [, number, unit] = /^(\d+)(s|m|h|d)$/.exec(text) ?? [];
   const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
   const ms = unit === undefined ? Date.parse(text) : Date.now() - Number(number) * (units[unit] ?? 0);
@@ -68,39 +60,38 @@ function sinceOf(text: string): number {
   });
 }
 
-/** Files written last before that time are not read at all. */
-function startOf(folder: string, sinceMs: number | undefined): LogPosition {
+/** Skips files that were last written before `sinceMs`. @throws AgentError LOGS_MISSING */
+function firstPosition(folder: string, sinceMs: number | undefined): LogPosition {
   let files: ReturnType<typeof logFiles>;
   try {
     files = logFiles(folder);
-  } catch (error) {
-    const why = codeOf(error) === 'ENOENT' ? 'no agent has run on this state_dir yet' : messageOf(error);
-    throw new AgentError('LOGS_MISSING', `no logs in ${folder}: ${why}`, {
-      remedy: 'give the agent’s own configuration with --config, and run this as its user; journalctl -u elderly-bot may have more',
-      cause: error,
+  } catch (cause) {
+    const reason = codeOf(cause) === 'ENOENT' ? 'no agent has used this state_dir yet' : messageOf(cause);
+    throw new AgentError('LOGS_MISSING', `no logs in ${folder}: ${reason}`, {
+      remedy: 'give the configuration of the agent with --config, and run this as its user; journalctl -u elderly-bot may have more',
+      cause,
     });
   }
   const first = files.find(({ writtenMs }) => sinceMs === undefined || writtenMs >= sinceMs) ?? files.at(-1);
   return { file: first?.number ?? 0, offset: 0 };
 }
 
-function isShown(text: string, sinceMs: number | undefined, least: number): boolean {
-  const { level, time } = parsed(text);
+function isShown(text: string, sinceMs: number | undefined, lowest: number): boolean {
+  const { level, time } = parse(text);
   if (sinceMs !== undefined && Date.parse(String(time)) < sinceMs) return false;
   const rank = LEVELS.indexOf(String(level));
-  return rank < 0 || rank >= least;
+  return rank < 0 || rank >= lowest;
 }
 
-/** What is no line of ours, such as half of one from a full disk, is shown as it stands. */
-function shown(text: string): string {
-  const { level, time, module, msg, ...rest } = parsed(text) as Line & { thing?: unknown };
+/** Formats a line for a person. An unknown text, such as half a line from a full disk, stays unchanged. */
+function describe(text: string): string {
+  const { level, time, module, msg, thing: _, ...fields } = parse(text);
   if (level === undefined) return text;
-  const { thing: _, ...facts } = rest;
-  const more = Object.keys(facts).length > 0 ? `  ${JSON.stringify(facts)}` : '';
+  const more = Object.keys(fields).length > 0 ? `  ${JSON.stringify(fields)}` : '';
   return `${String(time)} ${String(level).padEnd(5)} ${module === undefined ? '' : `${String(module)}: `}${String(msg ?? '')}${more}`;
 }
 
-function parsed(text: string): Line {
-  const found = parseJson(text);
-  return found !== null && typeof found === 'object' ? found : {};
+function parse(text: string): Readonly<Record<string, unknown>> {
+  const line = parseJson(text);
+  return line !== null && typeof line === 'object' ? { ...line } : {};
 }

@@ -1,11 +1,11 @@
-// `elderly-bot replay`: what another configuration would have made of recorded readings. Nothing runs and nothing is sent.
-import { readFileSync } from 'node:fs';
+// `elderly-bot replay`: shows the effect of another configuration on the alerts of recorded readings. It starts no agent and sends nothing.
 import * as z from 'zod';
-import { codeOf, parseJson } from '../base/index.ts';
+import { parseJson, print } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type Incident, type RecordedReading, type ReplayedAlert, replay as rerun } from '../sensing/index.ts';
 import { readingExtra, readingValue } from '../wire/index.ts';
+import { readInput } from './shared.ts';
 
 const recorded = z.object({
   at: z.number(),
@@ -16,39 +16,23 @@ const recorded = z.object({
   alert: readingExtra.shape.alert,
 });
 
-/** @returns 0 where every alert stays as it was, 1 where one moves, vanishes or appears. */
+/** @returns 0 if all alerts stay the same, otherwise 1. */
 export async function replay(record: string, file: string | undefined, json: boolean): Promise<number> {
-  const alerts = rerun(readRecord(record), loadConfig(file, process.env).config.channels);
-  if (json) process.stdout.write(`${JSON.stringify(alerts)}\n`);
-  else process.stdout.write(`${[...alerts.map(describe), summary(alerts)].join('\n')}\n`);
+  const text = readInput(record, record, 'give a file that `elderly-bot outbox export` wrote, or - for standard input');
+  const readings = text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [readLine(line, `${record}:${i + 1}`)]));
+  const alerts = rerun(readings, loadConfig(file, process.env).config.channels);
+  await print(json ? JSON.stringify(alerts) : [...alerts.map(describe), summary(alerts)].join('\n'));
   return alerts.every(({ change }) => change === 'same') ? 0 : 1;
 }
 
-function readRecord(name: string): RecordedReading[] {
-  let text: string;
-  try {
-    text = readFileSync(name === '-' ? 0 : name, 'utf8');
-  } catch (error) {
-    throw new AgentError(
-      'CONFIG_NOT_FOUND',
-      `${name}: ${codeOf(error) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(error)})`}`,
-      {
-        remedy: 'give a file that `elderly-bot outbox export` wrote, or - for standard input',
-        cause: error,
-      },
-    );
-  }
-  return text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [readLine(line, `${name}:${i + 1}`)]));
-}
-
-function readLine(line: string, place: string): RecordedReading {
+function readLine(line: string, position: string): RecordedReading {
   const json = parseJson(line);
   const parsed = recorded.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const what = json === undefined ? 'it is no JSON' : `${issue?.path.join('.') || 'it'}: ${issue?.message.toLowerCase()}`;
-  throw new AgentError('CONFIG_SYNTAX', `${place}: ${what}`, {
-    remedy: 'expected a reading a line, as `elderly-bot outbox export` writes them',
+  const fault = json === undefined ? 'not JSON' : `${issue?.path.join('.') || 'the line'}: ${issue?.message.toLowerCase()}`;
+  throw new AgentError('CONFIG_SYNTAX', `${position}: ${fault}`, {
+    remedy: 'expected one reading per line, as `elderly-bot outbox export` writes them',
   });
 }
 
@@ -63,5 +47,5 @@ function span({ raised, cleared }: Incident): string {
 
 function summary(alerts: readonly ReplayedAlert[]): string {
   const count = (change: ReplayedAlert['change']) => alerts.filter((alert) => alert.change === change).length;
-  return `${count('same')} stay, ${count('moved')} move, ${count('vanished')} vanish, ${count('appeared')} appear`;
+  return `${count('same')} same, ${count('moved')} moved, ${count('vanished')} vanished, ${count('appeared')} appeared`;
 }

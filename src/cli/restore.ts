@@ -1,4 +1,4 @@
-// `elderly-bot restore`: a backup in the place of the outbox's file, while no agent runs. What was there is set aside, never deleted.
+// `elderly-bot restore`: replaces the outbox file by a backup while no agent runs. The previous file is renamed, never deleted.
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { rowsBytes } from '../agent/uploads/uploads.ts';
@@ -8,37 +8,35 @@ import { AgentError } from '../errors.ts';
 import { backupsFolder, backupsIn, restoreBackup } from '../outbox/index.ts';
 import { lockStateDir, restoreLifetime } from '../state/index.ts';
 
-/** @param what a file, or `latest`. */
-export async function restore(configFile: string | undefined, what: string): Promise<number> {
+/** @param backup a file, or `latest`. */
+export async function restore(configFile: string | undefined, backup: string): Promise<number> {
   const { config } = loadConfig(configFile, process.env);
-  const { state_dir: stateDir } = config;
-  const file = what === 'latest' ? latest(stateDir) : resolve(what);
+  const { state_dir: stateDir, thing } = config;
+  const file = backup === 'latest' ? latestIn(backupsFolder(stateDir)) : resolve(backup);
   const lock = lockStateDir(stateDir);
   try {
     const { aside, about, rows } = await restoreBackup(file, stateDir, rowsBytes(config));
     restoreLifetime(stateDir, about.lifetime ?? '', Date.now());
-    await print(`restored ${file}, taken ${new Date(Number(about.taken_at)).toISOString()}: ${rows} rows the cloud may not have`);
-    if (aside !== undefined) await print(`the file that was there is ${aside}`);
+    await print(`restored ${file}, taken ${new Date(Number(about.taken_at)).toISOString()}: ${rows} rows that the cloud may not have`);
+    if (aside !== undefined) await print(`the previous file is now ${aside}`);
     if (about.configuration) {
       const path = join(stateDir, 'restored-config.yaml');
       writeFileSync(path, about.configuration, { mode: 0o600 });
-      await print(`the configuration of then is ${path}; it is used only if you say so`);
+      await print(`the configuration from the backup is ${path}; the agent uses it only if you pass it with --config`);
     }
-    if (about.thing !== undefined && about.thing !== config.thing) {
-      await print(`it was made by the thing ${about.thing}, and this is ${config.thing}: its rows go out under this name`);
-    }
-    await print('start the agent: it opens a new outbox in it, and tells the cloud what is not there any more');
+    if (about.thing !== undefined && about.thing !== thing)
+      await print(`the backup is from the thing ${about.thing}, but this is ${thing}: its rows are published as ${thing}`);
+    await print('next: start the agent; it opens a new outbox in this file and reports the missing rows to the cloud');
     return 0;
   } finally {
     lock.release();
   }
 }
 
-function latest(stateDir: string): string {
-  const folder = backupsFolder(stateDir);
-  const newest = backupsIn(folder).at(-1);
-  if (newest !== undefined) return join(folder, newest);
+function latestIn(folder: string): string {
+  const latest = backupsIn(folder).at(-1);
+  if (latest !== undefined) return join(folder, latest);
   throw new AgentError('BACKUP_MISSING', `there is no backup in ${folder}`, {
-    remedy: 'fetch one from the bucket (THING/backup/...; its slices joined in the order of the manifest) and give the file',
+    remedy: 'download one from the bucket (THING/backup/...), join its slices in the order of the manifest, and give the file',
   });
 }

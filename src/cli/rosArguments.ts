@@ -1,23 +1,23 @@
-// `--ros-args`, with which ROS's own tools and launch files start a node: remapping rules are honoured, what has no meaning here is said.
+// Reads `--ros-args`, which ROS's own tools and launch files append to a command line: applies remapping rules and lists ignored arguments.
 import { type Remap, remap as remapRules } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 
 export interface RosArguments {
-  /** The command line without them. */
+  /** The command line without the ROS arguments. */
   readonly words: readonly string[];
   readonly remap: Remap;
-  /** Given, and of no use to the agent. */
+  /** Arguments that have no meaning for the agent. */
   readonly unused: readonly string[];
 }
 
 const BEGIN = '--ros-args';
 const END = '--';
 
-/** Flags with a value that says nothing to the agent: it has no ROS parameters, and a log of its own. */
+/** Flags with a value. They have no meaning here, because the agent has no ROS parameters and its own log. */
 const UNUSED = ['-p', '--param', '--params-file', '--log-level', '--log-config-file', '--log-file-name'];
 const UNUSED_SWITCHES = /^--(enable|disable)-(rosout|stdout|external-lib)-logs$/;
 
-/** @throws AgentError CONFIG_INVALID for a rule that is none, and for what would be expected to work and does not. */
+/** @throws AgentError CONFIG_INVALID for an invalid rule or an unknown argument. */
 export function takeRosArguments(line: readonly string[]): RosArguments {
   const words: string[] = [];
   const remap: Record<string, string> = {};
@@ -34,22 +34,21 @@ export function takeRosArguments(line: readonly string[]): RosArguments {
       remap[from] ??= to;
     } else if (UNUSED.includes(word)) unused.push(`${word} ${line[++i] ?? ''}`.trim());
     else if (UNUSED_SWITCHES.test(word)) unused.push(word);
-    else if (word !== BEGIN) throw wrong(`${BEGIN} ${word}`, 'expected -r FROM:=TO');
+    else if (word !== BEGIN) throw invalid(word, 'expected -r FROM:=TO');
   }
   return { words, remap, unused };
 }
 
 function ruleOf(text = 'nothing'): [from: string, to: string] {
   const at = text.indexOf(':=');
-  if (at === -1) throw wrong(`${BEGIN} -r ${text}`, 'expected FROM:=TO, such as /gas_detected:=/sensors/gas');
+  if (at === -1) throw invalid(`-r ${text}`, 'expected FROM:=TO, such as /gas_detected:=/sensors/gas');
   const [from, to] = [text.slice(0, at), text.slice(at + 2)];
   const [issue] = remapRules.safeParse({ [from]: to }).error?.issues ?? [];
-  if (issue) throw wrong(`${BEGIN} -r ${text}`, issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? '') : issue.message);
+  if (issue) throw invalid(`-r ${text}`, issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? '') : issue.message);
   return [from, to];
 }
 
-function wrong(given: string, expected: string): AgentError {
-  return new AgentError('CONFIG_INVALID', `${given}: ${expected}`, {
-    remedy: 'correct the command line; ros.remap in the configuration does the same',
-  });
+function invalid(given: string, expected: string): AgentError {
+  const remedy = 'correct the command line, or set ros.remap in the configuration instead';
+  return new AgentError('CONFIG_INVALID', `${BEGIN} ${given}: ${expected}`, { remedy });
 }

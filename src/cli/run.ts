@@ -1,4 +1,4 @@
-// `elderly-bot run`: the agent in this process, until a signal. The first one stops it cleanly, a second one at once.
+// `elderly-bot run`: runs the agent in this process until a signal. The first signal stops it cleanly, a second one at once.
 import { once } from 'node:events';
 import { Agent } from '../agent.ts';
 import { messageOf } from '../base/index.ts';
@@ -9,29 +9,32 @@ import { isCorruption, type WaitingRow } from '../outbox/index.ts';
 import type { startRosNode } from '../ros/index.ts';
 import { reloading, type ServiceManager, serviceManager, Watchdog } from '../service/index.ts';
 
-/** systemd's default is 90 s; a robot that is switched off gives less. */
+/** systemd waits 90 s by default; a robot that is switched off leaves less time. */
 const STOP_DEADLINE_MS = 8_000;
 
-/** To mend a damaged outbox nothing has to be said or waited for: sensing begins again the sooner. */
-const MEND_DEADLINE_MS = 500;
+/** A repair of the outbox needs no last presence and no wait for acknowledgements, so sensing restarts sooner. */
+const REPAIR_DEADLINE_MS = 500;
 
-/** A file that fails at its opening is checked the first time, set aside the second. */
+/** After one failure the next start checks every page of the outbox; after a second failure it replaces the file. */
 const STARTS_AT_MOST = 3;
 
-interface Told {
-  readonly manager: ServiceManager;
-  readonly watchdog: Watchdog;
-  readonly logFile: LogFile;
-  readonly startRos: typeof startRosNode | undefined;
-}
-
 export interface RunOptions {
-  /** Gives the node in place of the real one. */
+  /** Starts a simulated node in place of the real one. */
   readonly startRos?: typeof startRosNode;
-  /** Ends it as a signal of the system does. */
+  /** Stops the agent like a signal of the system. */
   readonly until?: AbortSignal;
   /** ROS's remapping rules from the command line. */
   readonly remap?: Remap;
+}
+
+interface RunParts {
+  readonly loaded: LoadedConfig;
+  readonly reread: () => LoadedConfig;
+  readonly log: Logger;
+  readonly logFile: LogFile;
+  readonly manager: ServiceManager;
+  readonly watchdog: Watchdog;
+  readonly startRos: typeof startRosNode | undefined;
 }
 
 export async function run(file: string | undefined, { startRos, until, remap }: RunOptions = {}): Promise<number> {
@@ -40,19 +43,16 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
   const logFile = new LogFile();
   const log = createLog(loaded.config.log_level, { thing: loaded.config.thing }, logFile);
   process.on('uncaughtExceptionMonitor', (error) =>
-    log.fatal({ event: 'crashed', err: error }, 'the agent ends: this is an error of its own'),
+    log.fatal({ event: 'crashed', err: error }, 'the agent crashed because of a fault in its code'),
   );
   const manager = serviceManager(process.env, (error) =>
-    log.error(
-      { event: 'notify_failed', err: error },
-      'systemd can’t be told that the agent runs; run bin/setup, which compiles unix-dgram',
-    ),
+    log.error({ event: 'notify_failed', err: error }, 'can’t notify systemd that the agent runs; run bin/setup, which compiles unix-dgram'),
   );
   const stop = new AbortController();
   until?.addEventListener('abort', () => stop.abort(), { once: true });
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143);
-    log.info({ event: 'stopping', signal }, 'stopping; a second signal ends it at once');
+    log.info({ event: 'stopping', signal }, 'stopping; a second signal ends the agent at once');
     manager.notify('STOPPING=1', 'STATUS=stopping');
     stop.abort();
   };
@@ -60,16 +60,16 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
   const watchdog = new Watchdog({
     manager,
     now: () => performance.now(),
-    onStall: (why) => {
-      if (why === undefined) log.warn({ event: 'stall_over' }, 'what hung goes on');
-      else log.error({ event: 'stalled', reason: why }, `${why}; unless that ends, systemd starts the agent anew`);
+    onStall: (reason) => {
+      if (reason === undefined) log.warn({ event: 'stall_over' }, 'the stall is over');
+      else log.error({ event: 'stalled', reason }, `${reason}; if this continues, systemd restarts the agent`);
     },
   });
   watchdog.start();
-  // Every timer of the agent may be unreferenced; this one keeps the process alive until a signal.
+  // All timers of the agent may be unreferenced; this one keeps the process alive until a signal.
   const alive = setInterval(() => {}, 2 ** 30);
   try {
-    await runUntil(stop.signal, loaded, reread, log, { manager, watchdog, logFile, startRos });
+    await runUntil(stop.signal, { loaded, reread, log, logFile, manager, watchdog, startRos });
   } finally {
     watchdog.stop();
     manager.close();
@@ -79,15 +79,12 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
   return 0;
 }
 
-/** A damaged outbox is mended by starting again, within the process: what was not written yet is not lost, and it takes moments. */
+/** A new start within the process repairs a damaged outbox. It takes only moments, and unwritten rows are not lost. */
 async function runUntil(
   signal: AbortSignal,
-  given: LoadedConfig,
-  reread: () => LoadedConfig,
-  log: Logger,
-  { manager, watchdog, logFile, startRos }: Told,
+  { loaded: first, reread, log, logFile, manager, watchdog, startRos }: RunParts,
 ): Promise<void> {
-  let loaded = given;
+  let loaded = first;
   let running: Agent | undefined;
   process.on('SIGHUP', () => {
     if (!running) return;
@@ -111,21 +108,24 @@ async function runUntil(
       if (!isCorruption(error) || ++failed === STARTS_AT_MOST) throw error;
       continue;
     }
-    const why = await Promise.race([stopped, agent.damaged]);
+    const ending = await Promise.race([stopped, agent.damaged]);
     loaded = agent.loaded;
     watchdog.watch(undefined);
-    if (why === 'stopped') return agent.stop(STOP_DEADLINE_MS);
+    if (ending === 'stopped') return agent.stop(STOP_DEADLINE_MS);
     // Errors here come from the damaged file and are already in the log.
-    await agent.stop(MEND_DEADLINE_MS, 'mending').catch(() => {});
+    await agent.stop(REPAIR_DEADLINE_MS, 'mending').catch(() => {});
     unwritten = agent.unwritten;
   }
 }
 
-/** On SIGHUP nobody waits for an answer, so it is in the log. */
+/** SIGHUP has no caller that could receive an error, so the error goes to the log. */
 function reloadNow(agent: Agent, log: Logger): void {
   try {
     agent.reload();
   } catch (error) {
-    log.error({ event: 'reload_failed' }, `nothing was changed: ${error instanceof AgentError ? error.line : messageOf(error)}`);
+    log.error(
+      { event: 'reload_failed' },
+      `the configuration stays unchanged: ${error instanceof AgentError ? error.line : messageOf(error)}`,
+    );
   }
 }

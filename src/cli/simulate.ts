@@ -1,71 +1,68 @@
-// `elderly-bot simulate`: a house for any configuration. With ROS 2 it is a node beside the agent; with --no-ros the agent runs in this
-// process, on a ROS in memory, and everything behind it is real: outbox, certificates, broker, cloud.
-import { readFileSync } from 'node:fs';
+// `elderly-bot simulate`: simulated sensors for any configuration, as a ROS node beside the agent. With --no-ros the agent runs in this
+// process on a simulated ROS, but with its real outbox, certificates, broker and cloud.
+import { once } from 'node:events';
 import { emitKeypressEvents } from 'node:readline';
-import { codeOf } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type RosNode, SimulatedRos, SimulatedWorld, startRosNode } from '../ros/index.ts';
 import { run } from './run.ts';
-import { House } from './simulate/house.ts';
-import { parseScript, type Scene } from './simulate/script.ts';
+import { readInput } from './shared.ts';
+import { type Fault, SimulatedSensors, sensorOf } from './simulatedSensors.ts';
 
-export interface SimulateOptions {
-  readonly file: string | undefined;
+interface SimulateOptions {
+  /** The configuration file. */
+  readonly config: string | undefined;
   readonly ros: boolean;
   readonly script: string | undefined;
   readonly json: boolean;
 }
 
 const NODE = 'simulated_house';
-const RUNS_FOR_EVER = 2 ** 30;
 
-export async function simulate({ file, ros, script, json }: SimulateOptions): Promise<number> {
+export async function simulate({ config: file, ros, script, json }: SimulateOptions): Promise<number> {
   const { config } = loadConfig(file, process.env, { leaveOut: true });
   const { namespace, domain_id: domainId } = config.ros;
+  const names = Object.entries(config.channels).flatMap(([name, channel]) => (sensorOf(channel) ? [name] : []));
+  const steps =
+    script === undefined ? [] : parseScript(readInput(script, `script ${script}`, 'each line has the form: 5s fall on'), script, names);
   const world = new SimulatedWorld();
   const node: RosNode = ros
     ? await startRosNode({ name: NODE, namespace, ...(domainId === null ? {} : { domainId }) })
     : new SimulatedRos({ name: NODE, namespace, world }).start();
-  const isForPeople = !json && ros;
-  const house = new House(node, config, (line) => {
-    process.stdout.write(isForPeople ? `${inWords(line)}\n` : `${JSON.stringify(line)}\n`);
+  const isText = !json && ros;
+  const sensors = new SimulatedSensors(node, config, (event) => {
+    process.stdout.write(`${isText ? describe(event) : JSON.stringify(event)}\n`);
   });
   const ended = new AbortController();
   const end = () => ended.abort();
-  const scenes = script === undefined ? [] : parseScript(textOf(script), script, house.channels);
+  const timers = steps.map(({ atMs, channel, fault }) =>
+    setTimeout(() => (channel === undefined ? end() : sensors.cause(channel, fault)), atMs),
+  );
   if (ros) process.once('SIGINT', end).once('SIGTERM', end);
-  const timers = scenes.map((scene) => setTimeout(() => play(scene, house, end), scene.atMs));
-  const letGo = keys(house, end);
-  if (isForPeople) process.stdout.write(help(house.channels));
-  house.start();
+  const restoreTerminal = handleKeys(sensors, end);
+  if (isText) process.stdout.write(help(sensors.channels));
+  sensors.start();
   try {
-    if (ros) await untilAborted(ended.signal);
-    else await run(file, { startRos: async (options) => new SimulatedRos({ ...options, world }).start(), until: ended.signal });
+    if (!ros) await run(file, { startRos: async (options) => new SimulatedRos({ ...options, world }).start(), until: ended.signal });
+    else if (!ended.signal.aborted) await once(ended.signal, 'abort');
   } finally {
     for (const timer of timers) clearTimeout(timer);
-    letGo();
-    await house.stop();
+    restoreTerminal();
+    await sensors.stop();
   }
   return 0;
 }
 
-function play({ channel, fault }: Scene, house: House, end: () => void): void {
-  if (channel === undefined) end();
-  else house.cause(channel, fault);
-}
-
-/** At a terminal: a digit has an event begin or end, with Alt it makes the sensor mute. @returns how the terminal is given back. */
-function keys(house: House, end: () => void): () => void {
+/** Handles keys of a terminal: a digit starts or ends an event, Alt and a digit mutes a sensor. @returns a function that restores the terminal. */
+function handleKeys(sensors: SimulatedSensors, end: () => void): () => void {
   const { stdin } = process;
   if (!stdin.isTTY) return () => {};
   emitKeypressEvents(stdin);
   stdin.setRawMode(true);
   const onKey = (_: string, { name = '', ctrl, meta }: { name?: string; ctrl: boolean; meta: boolean }) => {
-    const channel = house.channels[Number(name) - 1];
+    const channel = sensors.channels[Number(name) - 1];
     if (name === 'q' || (ctrl && name === 'c')) end();
-    else if (channel !== undefined && meta) house.toggleMute(channel);
-    else if (channel !== undefined) house.toggle(channel);
+    else if (channel !== undefined) sensors.toggle(channel, meta);
   };
   stdin.on('keypress', onKey);
   return () => {
@@ -74,35 +71,44 @@ function keys(house: House, end: () => void): () => void {
   };
 }
 
-function untilAborted(signal: AbortSignal): Promise<void> {
-  const alive = setInterval(() => {}, RUNS_FOR_EVER);
-  return new Promise((resolve) => {
-    const done = () => {
-      clearInterval(alive);
-      resolve();
-    };
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done, { once: true });
-  });
-}
-
-function textOf(script: string): string {
-  try {
-    return readFileSync(script, 'utf8');
-  } catch (error) {
-    const why = codeOf(error) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(error)})`;
-    throw new AgentError('CONFIG_NOT_FOUND', `script ${script}: ${why}`, { remedy: 'a line of it is such as: 5s fall on', cause: error });
-  }
-}
-
 function help(channels: readonly string[]): string {
   const listed = channels.map((name, i) => (i < 9 ? `${i + 1} ${name}` : name)).join('  ');
-  const how = process.stdin.isTTY ? 'a digit begins or ends an event, with Alt it makes a sensor mute, q ends' : 'Ctrl-C ends';
-  return `a house publishes: ${listed}\n${how}\n`;
+  const keys = process.stdin.isTTY ? 'a digit starts or ends an event, Alt and a digit mutes a sensor, q ends' : 'Ctrl-C ends';
+  return `simulated sensors: ${listed}\n${keys}\n`;
 }
 
-function inWords({ event, channel, fault, topic, message }: Readonly<Record<string, unknown>>): string {
+function describe({ event, channel, fault, topic, message }: Readonly<Record<string, unknown>>): string {
   if (event === 'fault') return `${channel} ${fault}`;
   if (event === 'commanded') return `the agent published ${topic} ${JSON.stringify(message)}`;
-  return `${channel} can’t be simulated: its messages are of a kind nobody can make up`;
+  return `${channel} is not simulated: messages of this kind can’t be generated`;
+}
+
+interface ScriptStep {
+  readonly atMs: number;
+  /** Undefined: the end of the simulation. */
+  readonly channel: string | undefined;
+  readonly fault: Fault;
+}
+
+const LINE = /^(\d+(?:\.\d+)?)(ms|s|m)\s+(?:(stop)|([a-z][a-z0-9_]*)\s+(on|off|mute|unmute))$/;
+const UNITS_MS = { ms: 1, s: 1_000, m: 60_000 } as const;
+
+/**
+ * Parses a script of faults: lines such as `5s fall on`, `20s gas mute`, `1m stop`.
+ * @param channels the simulated channels.
+ * @throws AgentError CONFIG_INVALID with the faulty line.
+ */
+export function parseScript(text: string, file: string, channels: readonly string[]): ScriptStep[] {
+  const steps = text.split('\n').flatMap((raw, i): ScriptStep[] => {
+    const line = raw.replace(/#.*$/, '').trim();
+    if (line === '') return [];
+    const invalid = (expected: string) =>
+      new AgentError('CONFIG_INVALID', `${file}:${i + 1}: ${line}: expected ${expected}`, { remedy: 'for example: 5s fall on' });
+    const [, amount, unit, stop, channel, fault] = LINE.exec(line) ?? [];
+    if (amount === undefined || unit === undefined) throw invalid('TIME CHANNEL on, off, mute or unmute, or TIME stop');
+    if (channel !== undefined && !channels.includes(channel)) throw invalid(`one of ${channels.join(', ')}`);
+    const atMs = Number(amount) * UNITS_MS[unit as keyof typeof UNITS_MS];
+    return [{ atMs, channel: stop ? undefined : channel, fault: (fault ?? 'off') as Fault }];
+  });
+  return steps.sort((a, b) => a.atMs - b.atMs);
 }

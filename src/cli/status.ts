@@ -1,39 +1,29 @@
-// `elderly-bot status`: what the running agent says of itself, from its socket; once, or again and again.
-
-import { wait } from '../base/index.ts';
+// `elderly-bot status`: prints the status of the running agent once or repeatedly, with problems first.
+import { ago, print, wait } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
-import { askStatus } from '../status/index.ts';
-import { salvaged } from './salvaged.ts';
-import { shown } from './statusText.ts';
-import { fullScreen, painter } from './terminal.ts';
+import { askStatus, isOverdue, type Status } from '../status/index.ts';
+import { abortOn, loadSalvaged } from './shared.ts';
+import { fullScreen, type Paint, painter } from './terminal.ts';
 
-const EVERY_MS = 1_000;
+const REFRESH_MS = 1_000;
 
-/** @returns 0 when nothing is wrong, 1 when problems stand. */
+/** @returns 0 if there are no problems, otherwise 1. */
 export async function status(file: string | undefined, json: boolean): Promise<number> {
-  const found = await askStatus(salvaged(file).state_dir);
-  process.stdout.write(json ? `${JSON.stringify(found)}\n` : shown(found, painter()));
+  const found = await askStatus(loadSalvaged(file).state_dir);
+  await print(json ? JSON.stringify(found) : describeStatus(found, painter()));
   return found.problems.length === 0 ? 0 : 1;
 }
 
-/** Looks once a second until a signal. On a terminal it is one screen, which is given back as it was; with `json` a line each time. */
+/** Prints the status every second until a signal: on the full screen of a terminal, or with `json` as one line each time. */
 export async function watch(file: string | undefined, json: boolean): Promise<number> {
-  const stateDir = salvaged(file).state_dir;
+  const stateDir = loadSalvaged(file).state_dir;
   const paint = painter();
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
+  const signal = abortOn('SIGINT', 'SIGTERM', 'SIGHUP');
   const screen = fullScreen(json);
   try {
-    while (!stop.signal.aborted) {
-      screen.show(
-        await look(
-          stateDir,
-          json,
-          (text) => paint('red', text),
-          (found) => shown(found, paint),
-        ),
-      );
-      await wait(EVERY_MS, stop.signal);
+    while (!signal.aborted) {
+      screen.show(await snapshot(stateDir, json, paint));
+      await wait(REFRESH_MS, signal);
     }
   } finally {
     screen.end();
@@ -41,18 +31,135 @@ export async function watch(file: string | undefined, json: boolean): Promise<nu
   return 0;
 }
 
-async function look(
-  stateDir: string,
-  json: boolean,
-  red: (text: string) => string,
-  text: (found: Parameters<typeof shown>[0]) => string,
-): Promise<string> {
+/** An agent that restarts is away only for a moment, so its absence does not end the command. */
+async function snapshot(stateDir: string, json: boolean, paint: Paint): Promise<string> {
   try {
     const found = await askStatus(stateDir);
-    return json ? `${JSON.stringify(found)}\n` : text(found);
+    return `${json ? JSON.stringify(found) : describeStatus(found, paint)}\n`;
   } catch (error) {
-    // An agent that starts anew is gone for moments: the view goes on.
     if (!(error instanceof AgentError)) throw error;
-    return json ? '' : `${red(error.message)}\n${error.remedy ?? ''}\n`;
+    return json ? '' : `${paint('red', error.message)}\n${error.remedy ?? ''}\n`;
   }
+}
+
+export function describeStatus(found: Status, paint: Paint): string {
+  return [
+    head(found, paint),
+    ...problems(found, paint),
+    ...warnings(found, paint),
+    ...link(found, paint),
+    ...channels(found, paint),
+    ...cameras(found),
+    ...uploadsAndCommands(found, paint),
+  ].join('\n');
+}
+
+function head({ thing, version, boot, uptime_ms: uptime, clock, last_run: last }: Status, paint: Paint): string {
+  const trusted = clock.trusted ? '' : paint('red', '  CLOCK NOT TRUSTED');
+  const before = last && last.cause !== 'clean' ? `; last run: ${last.text}` : '';
+  return `${paint('bold', thing)}  version ${version}, start ${boot}, running ${ago(uptime)}${before}${trusted}`;
+}
+
+function problems({ problems: standing }: Status, paint: Paint): string[] {
+  if (standing.length === 0) return [`problems ${paint('green', 'none')}`];
+  return standing.flatMap(({ severity, code, since_ms: since, text, remedy }) => {
+    const colour = severity === 'critical' || severity === 'error' ? 'red' : 'yellow';
+    return [`${paint(colour, `problem  ${severity} ${code}`)} for ${ago(since)}: ${text}`, `         remedy: ${remedy}`];
+  });
+}
+
+/** Quiet channels. They are only warnings, because a sensor may publish only when something happens. */
+function warnings({ channels: all }: Status, paint: Paint): string[] {
+  const unheard = all.filter(({ age_ms: age }) => age === null).map(({ name }) => name);
+  const overdue = all
+    .filter(isOverdue)
+    .map(
+      ({ name, age_ms: age, longest_gap_ms: gap }) => `${name} is quiet for ${ago(age ?? 0)}; its longest gap before was ${ago(gap ?? 0)}`,
+    );
+  const lines = [
+    ...(unheard.length === 0 ? [] : [`${unheard.length} of ${all.length} channels have no message since the start: ${unheard.join(', ')}`]),
+    ...overdue,
+  ];
+  return lines.map((text) => `${paint('yellow', 'warning ')} ${text} (for details: elderly-bot doctor)`);
+}
+
+function link({ link: current, outbox, delivered, budget, disk, wear }: Status, paint: Paint): string[] {
+  const isConnected = current.state === 'connected';
+  const state = paint(isConnected ? 'green' : 'yellow', current.state);
+  const version = current.mqtt_version ? `, MQTT ${current.mqtt_version === 5 ? '5' : '3.1.1'}` : '';
+  const failures = current.failures_in_a_row > 0 && !isConnected ? `, ${current.failures_in_a_row} failures in a row` : '';
+  const held = Object.entries(outbox.held).map(([name, rows]) => `${rows} ${name}`);
+  // The wall time of acceptance counts too, because running time excludes the hours without power.
+  const ages = [outbox.oldest_unconfirmed_ms, ...Object.values(outbox.oldest_ms)].filter((ms) => ms !== null);
+  const oldest = outbox.unconfirmed === 0 || ages.length === 0 ? '' : `, the oldest for ${ago(Math.max(...ages))}`;
+  const lost = `${outbox.evicted > 0 ? `, ${outbox.evicted} evicted` : ''}${outbox.dropped > 0 ? `, ${outbox.dropped} dropped` : ''}`;
+  return [
+    `link     ${state} for ${ago(current.since_ms)}, ${current.endpoint}${version}${failures}`,
+    `outbox   ${outbox.accepted} rows accepted, ${outbox.unconfirmed} unconfirmed${oldest} (held: ${held.join(', ')})${lost}`,
+    `acks     ${delivered.acknowledged_rows} rows, p50 ${delivered.ack_p50_ms ?? '-'} ms, p99 ${delivered.ack_p99_ms ?? '-'} ms`,
+    `budget   ${budget.spent} of ${budget.budget ?? 'unlimited'} messages this month, forecast ${budget.forecast} ($${budget.forecast_dollars}), telemetry every ${ago(budget.interval_ms)}`,
+    `disk     ${disk.free_bytes === null ? '' : `${mib(disk.free_bytes)} free; `}${describeWear(wear)}`,
+  ];
+}
+
+function mib(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MiB`;
+}
+
+/** The writes that wear out the disk. */
+function describeWear({
+  written_bytes: bytes,
+  bytes_per_day: perDay,
+  commits,
+  commits_per_day: commitsPerDay,
+  years,
+}: Status['wear']): string {
+  const total = `${bytes === null ? 'unknown' : mib(bytes)} written, ${commits.count} transactions`;
+  if (perDay === null) return total;
+  const life = years === null ? '' : `, so the disk lasts ${years} years`;
+  return `${total}; per day ${mib(perDay)} and ${commitsPerDay} transactions${life}`;
+}
+
+function channels({ channels: all }: Status, paint: Paint): string[] {
+  const alerts = all.filter(({ alert }) => alert).map(({ name }) => name);
+  const width = Math.max(0, ...all.map(({ name }) => name.length));
+  return [
+    `alerts   ${alerts.length === 0 ? 'none' : paint('red', alerts.join(', '))}`,
+    ...all.map(({ name, value, age_ms: age, rate_hz: hz, messages, dropped: beyond, alert, silent, reason }) => {
+      const last = age === null ? 'no message yet' : `${ago(age)} ago`;
+      const rate = hz === null ? '' : `, ${hz.toFixed(1)} Hz`;
+      const dropped = beyond > 0 ? `, ${beyond} dropped above max_rate` : '';
+      const marks = `${alert ? paint('red', '  ALERT') : ''}${silent ? paint('red', '  SILENT') : ''}${reason === null ? '' : paint('yellow', `  (${reason})`)}`;
+      return `channel  ${name.padEnd(width)}  ${String(value).padEnd(10)} ${last}${rate}, ${messages} messages${dropped}${marks}`;
+    }),
+  ];
+}
+
+function cameras({ cameras: all }: Status): string[] {
+  return all.map(({ name, age_ms: age, kept, ring_bytes: bytes, unreadable, privacy }) => {
+    const last = age === null ? 'no image yet' : `last image ${ago(age)} ago`;
+    const marks = `${unreadable > 0 ? `, ${unreadable} unreadable` : ''}${privacy === false ? '' : privacy ? '  PRIVACY' : '  PRIVACY UNKNOWN'}`;
+    return `camera   ${name.padEnd(14)} ${last}, ${kept} kept, ${Math.round(bytes / 1024)} KiB in memory${marks}`;
+  });
+}
+
+function uploadsAndCommands({ uploads, commands, command_latency: latency, moving }: Status, paint: Paint): string[] {
+  const waiting =
+    uploads === null
+      ? 'off (uploads.api is not set)'
+      : uploads.waiting === 0
+        ? 'none waiting'
+        : `${uploads.waiting} waiting (${uploads.of_incidents} of incidents, ${Math.ceil(uploads.bytes / 1024)} KiB), the oldest for ${ago(uploads.oldest_ms ?? 0)}`;
+  const counts = Object.entries(commands).map(([name, count]) => `${count} ${name}`);
+  return [
+    `uploads  ${waiting}`,
+    `commands ${counts.join(', ') || 'none'}; broker to ROS ${describeLatency(latency)}${moving ? paint('yellow', `  MOVING: ${moving}`) : ''}`,
+  ];
+}
+
+/** The buckets of the 50th and the 99th percentile. */
+function describeLatency({ count, at_most_ms: buckets }: Status['command_latency']): string {
+  if (count === 0) return '-';
+  const below = (share: number) => buckets.find(([, all]) => all >= share * count)?.[0] ?? 'more';
+  return `p50 <= ${below(0.5)} ms, p99 <= ${below(0.99)} ms`;
 }

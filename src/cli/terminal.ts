@@ -1,31 +1,23 @@
-// Colour and progress, only where a person looks on: never in a pipe, never with NO_COLOR (no-color.org), never on a dumb terminal.
+// Colour, a progress line and a full screen for a terminal. Pipes, dumb terminals and NO_COLOR (no-color.org) get plain text.
 import type { WriteStream } from 'node:tty';
 
-const STYLES = { red: 31, green: 32, yellow: 33, blue: 34, dim: 2, bold: 1 } as const;
-export type Style = keyof typeof STYLES;
+const STYLES = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
 
-/** Puts text in colour, or gives it back as it is. */
-export type Paint = (style: Style, text: string) => string;
+/** Colours a text, or returns it unchanged. */
+export type Paint = (style: keyof typeof STYLES, text: string) => string;
 
-type Terminal = Pick<WriteStream, 'isTTY'>;
-
-export function painter(stream: Terminal = process.stdout, env: NodeJS.ProcessEnv = process.env): Paint {
+export function painter(stream: Pick<WriteStream, 'isTTY'> = process.stdout, env: NodeJS.ProcessEnv = process.env): Paint {
   const isPlain = !stream.isTTY || (env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb';
   return isPlain ? (_, text) => text : (style, text) => `\x1b[${STYLES[style]}m${text}\x1b[0m`;
 }
 
-export interface Progress {
-  say(text: string): void;
-  /** Takes the line away again. */
-  end(): void;
-}
-
-/** What takes less is done before a line could be read. */
+/** The delay of the line. A shorter task ends before a person could read it. */
 const AFTER_MS = 1_000;
 
-/** One line on stderr that is written over, for what takes over a second. */
-export function progress(stream: WriteStream = process.stderr, env: NodeJS.ProcessEnv = process.env): Progress {
-  if (!stream.isTTY || env.TERM === 'dumb') return { say: () => {}, end: () => {} };
+/** Shows the progress of a long task in one line on stderr. Each update overwrites the line, and `end` removes it. */
+export function progress(): { update(text: string): void; end(): void } {
+  const { stderr: stream } = process;
+  if (!stream.isTTY || process.env.TERM === 'dumb') return { update: () => {}, end: () => {} };
   let text = '';
   let isShown = false;
   const write = () => stream.write(`\r\x1b[K${text.slice(0, Math.max(10, (stream.columns || 80) - 1))}`);
@@ -34,7 +26,7 @@ export function progress(stream: WriteStream = process.stderr, env: NodeJS.Proce
     write();
   }, AFTER_MS);
   return {
-    say: (next) => {
+    update: (next) => {
       text = next;
       if (isShown) write();
     },
@@ -45,20 +37,15 @@ export function progress(stream: WriteStream = process.stderr, env: NodeJS.Proce
   };
 }
 
-export interface Screen {
-  show(text: string): void;
-  /** Gives the terminal back as it was. */
-  end(): void;
-}
-
 const ALTERNATE = { on: '\x1b[?1049h\x1b[?25l', off: '\x1b[?25h\x1b[?1049l' } as const;
 
 /**
- * A screen of its own over what was there, written over in place so that nothing flickers; lines that do not fit are cut. In a pipe,
- * or where `plain`, each text simply follows the last.
+ * Opens the alternate screen of a terminal. Each text overwrites the last one in place, which avoids flicker, and lines are cut to the
+ * width. `end` restores the previous content of the terminal. In a pipe, or if `isPlain`, each text is appended instead.
  */
-export function fullScreen(plain: boolean, stream: WriteStream = process.stdout): Screen {
-  if (plain || !stream.isTTY) return { show: (text) => void stream.write(text), end: () => {} };
+export function fullScreen(isPlain: boolean): { show(text: string): void; end(): void } {
+  const { stdout: stream } = process;
+  if (isPlain || !stream.isTTY) return { show: (text) => void stream.write(text), end: () => {} };
   const restore = () => void stream.write(ALTERNATE.off);
   process.once('exit', restore);
   stream.write(ALTERNATE.on);
@@ -78,7 +65,7 @@ export function fullScreen(plain: boolean, stream: WriteStream = process.stdout)
   };
 }
 
-/** To so many columns; colours take none. */
+/** Cuts a line to a number of columns. Colour codes have no width. */
 function cut(line: string, columns: number): string {
   let left = columns;
   const take = (text: string) => {

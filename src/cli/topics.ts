@@ -1,55 +1,56 @@
-// `elderly-bot topics`: what is published on this robot now, how often, with which quality of service, and which channel or camera takes it.
+// `elderly-bot topics`: lists the published topics of this robot with rate and QoS, and the channels and cameras that use them.
 import { wait } from '../base/index.ts';
 import { type Config, loadConfig, type Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { fullName, type RosNode, type RosSubscription, startRosNode, type TopicInfo } from '../ros/index.ts';
 import { match } from '../sensing/index.ts';
+import { abortOn } from './shared.ts';
 import { fullScreen } from './terminal.ts';
 
-export interface SeenTopic {
+/** An entry of `--json`. */
+export interface ObservedTopic {
   readonly topic: string;
   readonly types: readonly string[];
   readonly publishers: readonly { readonly node: string; readonly reliability: string; readonly durability: string }[];
-  /** Messages a second while it was looked; null where it can't be subscribed, such as for want of its message package. */
+  /** Messages per second during the observation. Null if no subscription is possible, for example if the message package is missing. */
   readonly rate: number | null;
-  /** Why there is no rate. */
+  /** The reason if `rate` is null. */
   readonly reason: string | null;
   readonly channels: readonly string[];
   readonly cameras: readonly string[];
 }
 
-export interface TopicsOptions {
+/** Usual time until DDS has discovered the other nodes. If it finds none, a busy machine gets more time. */
+const DISCOVERY_MS = 1_000;
+const DISCOVERY_AT_MOST_MS = 5_000;
+const COUNT_MS = 2_000;
+
+/** Topics that every node publishes. */
+export const STANDARD_TOPICS = ['/rosout', '/parameter_events'];
+
+interface TopicsOptions {
   readonly json: boolean;
   readonly watch: boolean;
   readonly remap: Remap;
 }
 
-/** Until DDS has found the others on this machine and its network; where it found nobody, a busy machine is given more. */
-const DISCOVERY_MS = 1_000;
-const DISCOVERY_AT_MOST_MS = 5_000;
-const COUNT_MS = 2_000;
-
-/** Every node has these; they say nothing of the robot. */
-const NODES_OWN = ['/rosout', '/parameter_events'];
-
-/** @returns 0 where something is published, 1 where nothing is; 0 where it was watched until a signal. */
+/** @returns 0; 1 if no topic is published. With `watch` 0 after a signal. */
 export async function topics(file: string | undefined, { json, watch, remap }: TopicsOptions): Promise<number> {
   const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
   const { namespace, domain_id: domainId } = config.ros;
   const ros = await startRosNode({ name: 'elderly_bot_topics', namespace, ...(domainId === null ? {} : { domainId }) });
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
+  const signal = abortOn('SIGINT', 'SIGTERM', 'SIGHUP');
   const screen = fullScreen(json || !watch);
   try {
     const untilMs = performance.now() + DISCOVERY_AT_MOST_MS;
-    do await wait(DISCOVERY_MS, stop.signal);
-    while (!stop.signal.aborted && published(ros).length === 0 && performance.now() < untilMs);
+    do await wait(DISCOVERY_MS, signal);
+    while (!signal.aborted && published(ros).length === 0 && performance.now() < untilMs);
     for (;;) {
-      const seen = await look(ros, config, stop.signal);
-      // A look that was cut short counted nothing: what was shown last stays true.
-      if (stop.signal.aborted) return watch ? 0 : 1;
-      screen.show(json ? `${JSON.stringify(seen)}\n` : describe(seen));
-      if (!watch) return seen.length > 0 ? 0 : 1;
+      const observed = await observe(ros, config, signal);
+      // An interrupted observation has no valid rates, so the last one stays on the screen.
+      if (signal.aborted) return watch ? 0 : 1;
+      screen.show(`${json ? JSON.stringify(observed) : describe(observed)}\n`);
+      if (!watch) return observed.length > 0 ? 0 : 1;
     }
   } finally {
     screen.end();
@@ -57,31 +58,30 @@ export async function topics(file: string | undefined, { json, watch, remap }: T
   }
 }
 
-async function look(ros: RosNode, config: Config, signal: AbortSignal): Promise<SeenTopic[]> {
+async function observe(ros: RosNode, config: Config, signal: AbortSignal): Promise<ObservedTopic[]> {
   const found = published(ros).map(({ topic, types }) => ({ topic, types, counter: counterOf(ros, topic) }));
-  const beganMs = performance.now();
+  const startedMs = performance.now();
   await wait(COUNT_MS, signal);
-  const seconds = (performance.now() - beganMs) / 1_000;
+  const seconds = (performance.now() - startedMs) / 1_000;
   return found
-    .map(({ topic, types, counter }): SeenTopic => {
+    .map(({ topic, types, counter }): ObservedTopic => {
       const publishers = ros.publishersOf(topic).map((endpoint) => ({ node: fullName(endpoint), ...endpoint.qos }));
-      const rate = typeof counter === 'string' ? null : Math.round((10 * counter.received) / seconds) / 10;
-      if (typeof counter !== 'string') counter.close();
-      const reason = typeof counter === 'string' ? counter : null;
-      const [channels, cameras] = [takenBy(config.channels, topic), takenBy(config.cameras, topic)];
-      return { topic, types, publishers, rate, reason, channels, cameras };
+      const users = { channels: usersOf(config.channels, topic), cameras: usersOf(config.cameras, topic) };
+      if (typeof counter === 'string') return { topic, types, publishers, rate: null, reason: counter, ...users };
+      const rate = Math.round((10 * counter.received) / seconds) / 10;
+      counter.close();
+      return { topic, types, publishers, rate, reason: null, ...users };
     })
     .sort((a, b) => a.topic.localeCompare(b.topic));
 }
 
 function published(ros: RosNode): TopicInfo[] {
-  return ros.topics().filter(({ topic }) => !NODES_OWN.includes(topic) && ros.publishersOf(topic).length > 0);
+  return ros.topics().filter(({ topic }) => !STANDARD_TOPICS.includes(topic) && ros.publishersOf(topic).length > 0);
 }
 
-/** Counts what comes and decodes one message a second at most. @returns the reason, where that can't be. */
+/** Counts all messages, but decodes at most one per second. @returns the reason if no subscription is possible. */
 function counterOf(ros: RosNode, topic: string): RosSubscription | string {
-  const offers = ros.publishersOf(topic);
-  const { wanted, types } = match({ type: undefined, qos: 'auto' }, offers);
+  const { wanted, types } = match({ type: undefined, qos: 'auto' }, ros.publishersOf(topic));
   if (!wanted) return types ?? 'its type is not known';
   try {
     return ros.subscribe({ topic, type: wanted.type, qos: wanted.qos, maxPerSecond: 1, onMessage: () => {}, onError: () => {} });
@@ -91,21 +91,22 @@ function counterOf(ros: RosNode, topic: string): RosSubscription | string {
   }
 }
 
-function takenBy(entries: Readonly<Record<string, { readonly topic: string }>>, topic: string): string[] {
+/** @returns the names of the channels or cameras that use the topic. */
+function usersOf(entries: Readonly<Record<string, { readonly topic: string }>>, topic: string): string[] {
   return Object.entries(entries).flatMap(([name, entry]) => (entry.topic === topic ? [name] : []));
 }
 
-function describe(seen: readonly SeenTopic[]): string {
-  if (seen.length === 0) {
-    return 'nothing is published: is the robot’s software up, is ROS_DOMAIN_ID the same, does ROS_AUTOMATIC_DISCOVERY_RANGE let it be found?\n';
+function describe(observed: readonly ObservedTopic[]): string {
+  if (observed.length === 0) {
+    return 'no topic is published: check that the robot’s software runs, that ROS_DOMAIN_ID is the same, and that ROS_AUTOMATIC_DISCOVERY_RANGE permits discovery';
   }
-  const width = Math.max(...seen.map(({ topic }) => topic.length));
-  const lines = seen.map(({ topic, types, publishers, rate, reason, channels, cameras }) => {
-    const qos = [...new Set(publishers.map(({ reliability, durability }) => `${reliability}, ${durability}`))].join('; ');
-    const by = publishers.map(({ node }) => node).join(', ');
-    const takers = [...channels, ...cameras.map((name) => `camera ${name}`)];
-    const taken = takers.length > 0 ? `  -> ${takers.join(', ')}` : '';
-    return `${topic.padEnd(width)}  ${rate === null ? `     (${reason})` : `${rate.toFixed(1).padStart(7)} Hz`}  ${types.join(' or ')}  by ${by} (${qos})${taken}`;
-  });
-  return `${lines.join('\n')}\n`;
+  const width = Math.max(...observed.map(({ topic }) => topic.length));
+  return observed
+    .map(({ topic, types, publishers, rate, reason, channels, cameras }) => {
+      const qos = [...new Set(publishers.map(({ reliability, durability }) => `${reliability}, ${durability}`))].join('; ');
+      const nodes = publishers.map(({ node }) => node).join(', ');
+      const users = [...channels, ...cameras.map((name) => `camera ${name}`)].join(', ');
+      return `${topic.padEnd(width)}  ${rate === null ? `     (${reason})` : `${rate.toFixed(1).padStart(7)} Hz`}  ${types.join(' or ')}  by ${nodes} (${qos})${users && `  -> ${users}`}`;
+    })
+    .join('\n');
 }

@@ -123,7 +123,7 @@ describe('backups', { timeout: 120_000 }, () => {
     const before = readdirSync(bench.folder);
     const joined = restore(join(folder, 'joined.db.gz'));
     assert.equal(joined.status, 0, joined.stderr);
-    assert.match(joined.stdout, /: 250 rows the cloud may not have\nthe file that was there is .*outbox\.db\.before-restore-1\n/);
+    assert.match(joined.stdout, /: 250 rows that the cloud may not have\nthe previous file is now .*outbox\.db\.before-restore-1\n/);
     const reader = OutboxReader.open(bench.folder);
     assert.deepEqual(verifyOutbox(reader), []);
     reader.close();
@@ -141,7 +141,7 @@ describe('backups', { timeout: 120_000 }, () => {
     mkdirSync(backupsFolder(bench.folder));
     const { stderr, status } = restore('latest');
     assert.equal(status, 2);
-    assert.match(stderr, /there is no backup in .*; fetch one from the bucket/);
+    assert.match(stderr, /there is no backup in .*; download one from the bucket/);
     assert.match(restore(configFile).stderr, /robot\.yaml is not a backup that can be restored/);
   });
 });

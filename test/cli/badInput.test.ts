@@ -1,5 +1,4 @@
-// What a person gets for bad input: one line for each thing that is wrong, with file, line, value and what to do; exit code 2,
-// nothing half started, no stack trace.
+// Tests the response to invalid input: one line per fault with file, line, value and remedy, exit code 2, no partial start, no stack trace.
 import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +15,7 @@ interface Outcome {
   readonly lines: readonly string[];
 }
 
-describe('elderly-bot run, given bad input', { skip: rosUnavailable(), timeout: 120_000 }, () => {
+describe('elderly-bot run with invalid input', { skip: rosUnavailable(), timeout: 120_000 }, () => {
   let folder: string;
   let files: BenchFiles;
   let domain: RosDomain;
@@ -58,14 +57,14 @@ describe('elderly-bot run, given bad input', { skip: rosUnavailable(), timeout: 
       );
   }
 
-  it('an unknown key: where it stands and what was probably meant', async () => {
+  it('reports the position of an unknown key and suggests a known one', async () => {
     refuses(
       await run(`${good()}  intervall: 5s\n`),
       /robot\.yaml:7:3: unknown key mqtt\.intervall, did you mean interval\?.*\[CONFIG_INVALID\]/,
     );
   });
 
-  it('wrong values: a line each', async () => {
+  it('reports each invalid value in its own line', async () => {
     refuses(
       await run(`thing: "two words"\n${good()}  interval: soon\n`),
       /:1:1: thing is "two words": expected 1 to 128/,
@@ -73,7 +72,7 @@ describe('elderly-bot run, given bad input', { skip: rosUnavailable(), timeout: 
     );
   });
 
-  it('a channel that is wrong disables only itself, and the condition that needs it: the agent runs and says so', async () => {
+  it('starts without an invalid channel and without a command whose condition needs it, and raises a problem for each', async () => {
     const file = join(folder, 'partly.yaml');
     const commands =
       'commands:\n  wave:\n    topic: /wave\n    type: std_msgs/msg/Bool\n    message: { data: true }\n    when: [gas == false]\n';
@@ -92,37 +91,37 @@ describe('elderly-bot run, given bad input', { skip: rosUnavailable(), timeout: 
     assert.equal(await agent.stop(), 0);
   });
 
-  it('a missing certificate file', async () => {
+  it('reports a missing certificate file', async () => {
     refuses(
       await run(good({ cert_file: '/nowhere/robot.pem' })),
       /mqtt\.cert_file \/nowhere\/robot\.pem: no such file; .*\[CERTIFICATE_MISSING\]/,
     );
   });
 
-  it('a file that is no certificate', async () => {
+  it('reports a file that does not contain a certificate', async () => {
     const file = join(folder, 'empty.pem');
     writeFileSync(file, 'hello\n');
     refuses(await run(good({ root_ca: file })), /mqtt\.root_ca .*empty\.pem is not a (valid )?PEM certificate/);
   });
 
-  it('the key of another certificate', async () => {
+  it('reports a key that belongs to another certificate', async () => {
     refuses(await run(good({ private_key: files.cloud.key })), /does not belong to .*robot\.crt\.pem.*\[KEY_MISMATCH\]/);
   });
 
-  it('a key that others can read: how to mend it', async () => {
+  it('reports a key that other users can read, and the command that corrects it', async () => {
     const key = join(folder, 'loose.key.pem');
     copyFileSync(files.robot.key, key);
     chmodSync(key, 0o644);
     refuses(await run(good({ private_key: key })), /mode 0644: others can read it; chmod 600 .*loose\.key\.pem \[KEY_PERMISSIONS\]/);
   });
 
-  it('a state directory that cannot be written', async () => {
+  it('reports a state directory that cannot be written', async () => {
     const file = join(folder, 'a-file');
     writeFileSync(file, '');
     refuses(await run(good({ state_dir: join(file, 'state') })), /state_dir .*a-file.*can't be written.*\[STATE_DIR_UNWRITABLE\]/);
   });
 
-  it('a second agent on the same state directory', async () => {
+  it('refuses a second agent on the same state directory', async () => {
     const state = join(folder, 'shared');
     mkdirSync(state);
     const file = join(folder, 'first.yaml');
@@ -133,19 +132,19 @@ describe('elderly-bot run, given bad input', { skip: rosUnavailable(), timeout: 
     assert.equal(await first.stop(), 0);
   });
 
-  it('a file that is not there, and one that is no YAML', async () => {
+  it('reports a missing file and a file that is not YAML', async () => {
     const program = new Program('agent', AGENT, ['run', '--config', join(folder, 'none.yaml')]);
     assert.equal(await program.exited, 2);
     assert.match(program.stderr, /none\.yaml: no such file; give an existing file with --config FILE \[CONFIG_NOT_FOUND\]/);
     refuses(await run('thing: [\n'), /robot\.yaml:\d+:\d+: .*\[CONFIG_SYNTAX\]/);
   });
 
-  it('no ROS 2: what to source', async () => {
+  it('reports a missing ROS 2 environment', async () => {
     const { AMENT_PREFIX_PATH: _, ...env } = process.env;
     refuses(await run(good(), env, process.execPath, [join(ROOT, 'dist/cli/main.js')]), /no ROS 2 environment.*\[ROS_MISSING\]/);
   });
 
-  it('a ROS domain that is none', async () => {
+  it('reports an invalid ROS domain', async () => {
     refuses(await run(good(), { ...process.env, ROS_DOMAIN_ID: 'abc' }), /ROS_DOMAIN_ID.*\[ROS_DOMAIN_INVALID\]/);
   });
 });
@@ -156,19 +155,19 @@ describe('the command line', { timeout: 30_000 }, () => {
     return { code: await program.exited, stderr: program.stderr.trim(), stdout: program.lines };
   };
 
-  it('says which command there is for one it does not know', async () => {
+  it('suggests a command for an unknown one', async () => {
     const { code, stderr } = await cli('stauts');
     assert.deepEqual([code, stderr.split('\n').length], [2, 1]);
     assert.match(stderr, /Did you mean status\?/);
   });
 
-  it('says so where no agent runs', async () => {
+  it('reports that no agent runs', async () => {
     const { code, stderr } = await cli('status', '--config', join(ROOT, 'config/bench.yaml'));
     assert.equal(code, 2);
     assert.match(stderr, /no agent answers at .*agent\.sock.*start one with elderly-bot run.*\[AGENT_NOT_RUNNING\]/);
   });
 
-  it('runs from a folder with a space and an umlaut, through a link', async () => {
+  it('runs through a link from a folder with a space and an umlaut', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rö bot '));
     const program = new Program('cli', 'sh', ['-c', `ln -s "${AGENT}" bot && ./bot --version`], process.env, folder);
     assert.equal(await program.exited, 0);

@@ -1,4 +1,4 @@
-// A broker for the bench that works as it is written, and what its link can do.
+// Tests `elderly-bot bench`: the Mosquitto configuration that it writes, and the measurement of the link to this broker.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,8 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { bars, histogram, quantile } from '../../src/cli/bench/figures.ts';
-import type { BenchResult } from '../../src/cli/bench/result.ts';
+import { type BenchResult, bars, histogram, quantile } from '../../src/cli/bench.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
 import { AGENT } from '../support/program.ts';
@@ -38,7 +37,7 @@ describe('elderly-bot bench', { skip: program ? false : 'no Mosquitto: apt-get i
     rmSync(join(folder, '..'), { recursive: true });
   });
 
-  it('says that no broker is there, with exit code 2', async () => {
+  it('reports an unreachable broker with exit code 2', async () => {
     const made = await run('mosquitto', folder, '--port', String(port), '--json');
     assert.equal(made.code, 0, made.stderr);
     assert.equal((JSON.parse(made.stdout) as { robot: string }).robot, config);
@@ -48,7 +47,7 @@ describe('elderly-bot bench', { skip: program ? false : 'no Mosquitto: apt-get i
     assert.match(stderr, /ECONNREFUSED.* \[BROKER_UNREACHABLE\]/);
   });
 
-  it('measures the Mosquitto it wrote, for a program and as a page', async () => {
+  it('measures the link to its Mosquitto and writes the result as JSON and as an HTML page', async () => {
     const broker = spawn(String(program), ['-c', join(folder, 'mosquitto.conf')], { stdio: 'ignore' });
     stop = async () => {
       const gone = once(broker, 'exit');
@@ -67,10 +66,10 @@ describe('elderly-bot bench', { skip: program ? false : 'no Mosquitto: apt-get i
     assert.ok(found.ack_p99_ms >= found.ack_p50_ms);
     const page = readFileSync(html, 'utf8');
     assert.equal(page.match(/<svg /g)?.length, 3);
-    assert.ok(!page.includes('http://') && !page.includes('<script'), 'it needs nothing else');
+    assert.ok(!page.includes('http://') && !page.includes('<script'), 'the page needs no script and no network');
   });
 
-  it('tells a person with a chart', async () => {
+  it('prints the result as text with charts', async () => {
     const { stdout } = await run('--config', config, '--seconds', '1');
     assert.match(
       stdout,
@@ -79,22 +78,22 @@ describe('elderly-bot bench', { skip: program ? false : 'no Mosquitto: apt-get i
     assert.match(stdout, /\noutage {6}acknowledged again \d+ ms after a cut/);
   });
 
-  it('writes over nothing', async () => {
+  it('does not overwrite existing files', async () => {
     const { code, stderr } = await run('mosquitto', folder);
     assert.equal(code, 2);
-    assert.match(stderr, /mosquitto\.conf is there already.* \[FILE_EXISTS\]/);
+    assert.match(stderr, /mosquitto\.conf already exists.* \[FILE_EXISTS\]/);
   });
 });
 
 describe('figures', () => {
-  it('take the nearest rank', () => {
+  it('use the nearest rank for a quantile', () => {
     assert.deepEqual(
       [0, 0.5, 0.99, 1].map((share) => quantile([3, 1, 2, 4], share)),
       [1, 2, 4, 4],
     );
   });
 
-  it('put every value into a bin, the far ones into the last', () => {
+  it('count every value in a bin, the highest ones in the last bin', () => {
     const bins = histogram([1, 1, 1, 2, 1_000]);
     assert.equal(bins.length, 10);
     assert.equal(
@@ -108,7 +107,7 @@ describe('figures', () => {
     );
   });
 
-  it('draw bars as long as their values', () => {
+  it('draw bars in proportion to their values', () => {
     assert.deepEqual(
       bars([
         ['a', 2],
@@ -123,9 +122,11 @@ describe('figures', () => {
 async function listening(port: number): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1');
-    const is = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false);
+    const isOpen = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(
+      () => false,
+    );
     socket.destroy();
-    if (is) return;
+    if (isOpen) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

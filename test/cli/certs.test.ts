@@ -1,4 +1,4 @@
-// `elderly-bot certs` without a broker: a key that stays, whatever a console handed over taken or refused by name, and taken whole.
+// Tests `elderly-bot certs` without a broker: keys never leave the robot, an import is atomic, and a refused file is named.
 import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
 
   afterEach(() => bench.remove());
 
-  /** The files of a console's download, under its names. */
+  /** Creates a folder with the files that the AWS console offers for download, under its names. */
   function download(pair: Pair, root: string | null = ca.cert): string {
     const folder = bench.path('Downloads');
     mkdirSync(folder, { recursive: true });
@@ -51,7 +51,7 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     assert.equal(err.trim().split('\n').length, 1, err);
   }
 
-  it('init makes a key that nobody else can read and that is never printed; the certificate for it is imported alone', async () => {
+  it('init creates a key that only its owner can read and that is never printed; import then needs only the certificate', async () => {
     const first = await bench.run(['init', '--out', bench.path('robot.csr')]);
     assert.equal(first.code, 0, first.err);
     const key = join(bench.stateDir, 'identity/a/key.pem');
@@ -72,7 +72,7 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     assert.match(identities[0].certificate_id, /^[0-9a-f]{64}$/);
   });
 
-  it('init makes an RSA key where it is asked for, and another with --new', async () => {
+  it('init creates an RSA key with --key rsa, and another key with --new', async () => {
     const { request } = JSON.parse((await bench.run(['init', '--key', 'rsa', '--json'])).out);
     writeFileSync(bench.path('a.csr'), request);
     assert.equal((await bench.run(['import', openssl.sign(ca, bench.path('a.csr'))])).code, 0);
@@ -85,26 +85,26 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
   });
 
   for (const shape of ['ec-pkcs8', 'ec-sec1', 'rsa-pkcs8', 'rsa-pkcs1'] as const satisfies readonly KeyShape[]) {
-    it(`import takes a console's folder: ${shape}, with a key that was downloaded readable to all`, async () => {
+    it(`import accepts a folder from the console: ${shape}, with a key file that all users can read`, async () => {
       const taken = await bench.run(['import', download(openssl.pair(ca, { shape }))]);
       assert.equal(taken.code, 0, taken.err);
       assert.match(
         taken.out,
-        new RegExp(`taken into slot a, from .*${ID}-certificate.pem.crt, .*${ID}-private.pem.key, .*AmazonRootCA1.pem`),
+        new RegExp(`imported into slot a, from .*${ID}-certificate.pem.crt, .*${ID}-private.pem.key, .*AmazonRootCA1.pem`),
       );
       assert.equal(statSync(join(bench.stateDir, 'identity/a/key.pem')).mode & 0o777, 0o600);
       assert.match(inUse().ca, /BEGIN CERTIFICATE/);
     });
   }
 
-  it('import takes files with the line ends of Windows', async () => {
+  it('import accepts files with Windows line endings', async () => {
     const pair = openssl.pair(ca, { shape: 'rsa-pkcs1' });
     const files = [pair.cert, pair.key, ca.cert].map((file) => openssl.withCrlf(file));
     assert.equal((await bench.run(['import', ...files])).code, 0);
     assert.doesNotMatch(inUse().key + inUse().cert, /\r/);
   });
 
-  it('without a root CA among the files it is Amazon’s, and for IoT Core its unknown signer is no matter', async () => {
+  it('import uses Amazon’s root CA if the files contain none, and accepts an unknown issuer for IoT Core', async () => {
     bench.configure('mqtt: { endpoint: example-ats.iot.eu-central-1.amazonaws.com }');
     const theirs = openssl.authority('/OU=Amazon Web Services/O=Amazon.com Inc.');
     const pair = openssl.pair(theirs, { name: 'AWS IoT Certificate', shape: 'rsa-pkcs1', extensions: AWS_EXTENSIONS });
@@ -115,23 +115,23 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     assert.equal((await bench.run(['verify'])).code, 0);
   });
 
-  it('of the bench’s folder it takes the robot’s, by its name', async () => {
+  it('import chooses the robot’s files from a bench folder by the name in the certificate', async () => {
     assert.equal((await bench.run(['dev-ca', bench.path('bench'), '--host', '192.0.2.7'])).code, 0);
     const taken = await bench.run(['import', bench.path('bench')]);
     assert.equal(taken.code, 0, taken.err);
     assert.match(taken.out, /robot\.crt\.pem, .*robot\.key\.pem, .*ca\.crt\.pem/);
   });
 
-  it('a bench’s keys are not written over', async () => {
+  it('dev-ca does not overwrite the keys of a bench', async () => {
     assert.equal((await bench.run(['dev-ca', bench.path('twice')])).code, 0);
     const key = read(join(bench.path('twice'), 'robot.key.pem'));
     const again = await bench.run(['dev-ca', bench.path('twice')]);
     assert.equal(again.code, 2);
-    assert.match(again.err, /twice\/ca\.crt\.pem is there already; .*\[FILE_EXISTS\]/);
+    assert.match(again.err, /twice\/ca\.crt\.pem already exists; .*\[FILE_EXISTS\]/);
     assert.equal(read(join(bench.path('twice'), 'robot.key.pem')), key);
   });
 
-  it('what can’t be this robot’s is refused by name, and what was there stays', async () => {
+  it('import names the files that cannot be this robot’s identity, refuses them, and keeps the old identity', async () => {
     const pair = openssl.pair(ca);
     await bench.run(['import', download(pair)]);
     const before = inUse();
@@ -145,15 +145,15 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     await refused(['import', locked.cert, locked.key], /passphrase.*openssl pkey/);
     await bench.run(['import', download(pair)]);
     const server = openssl.pair(ca, { extensions: ['extendedKeyUsage=serverAuth'] });
-    await refused(['import', server.cert, server.key], /nothing was taken: .*for servers/);
+    await refused(['import', server.cert, server.key], /nothing was imported: .*for servers/);
     const again = openssl.authority();
-    await refused(['import', other.cert, other.key, again.cert], /nothing was taken: .*not signed by the root CA of that name/);
+    await refused(['import', other.cert, other.key, again.cert], /nothing was imported: .*not signed by the root CA of that name/);
     await refused(['import', other.cert, other.key, pair.cert, pair.key], /more than one certificate with its key/);
     assert.equal(inUse().key, before.key);
   });
 
   for (const point of IMPORT_CRASH_POINTS) {
-    it(`killed at ${point} it leaves the old identity or the new, whole, and the next import works`, async () => {
+    it(`import leaves a complete identity, old or new, after a kill at ${point}, and the next import works`, async () => {
       const [old, next] = [openssl.pair(ca), openssl.pair(ca)];
       await bench.run(['import', old.cert, old.key, ca.cert]);
       const before = inUse();
@@ -168,7 +168,7 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     });
   }
 
-  it('a key that was made here survives an import that is killed', async () => {
+  it('import keeps a key from init if it is killed', async () => {
     await bench.run(['init', '--out', bench.path('robot.csr')]);
     const cert = openssl.sign(ca, bench.path('robot.csr'));
     for (const point of IMPORT_CRASH_POINTS.slice(0, 2)) {
@@ -178,7 +178,7 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     assert.equal(inUse().cert.trim(), read(cert).trim());
   });
 
-  it('verify names each fault, and exits 1', async () => {
+  it('verify names each fault and ends with exit code 1', async () => {
     const pair = openssl.pair(ca, { name: 'kitchen-bot' });
     await bench.run(['import', download(pair)]);
     const named = await bench.run(['verify', '--json']);
@@ -192,33 +192,33 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     assert.match(loose.out, /permissions {2}not ok\n {2}error key_permissions: .*0644.*; chmod 600/);
   });
 
-  it('verify looks at paths of the configuration where they are given; one without the other is refused', async () => {
+  it('verify checks the configured files, and refuses a certificate path without a key path', async () => {
     const pair = openssl.pair(ca);
     bench.configure(`mqtt: { root_ca: ${ca.cert}, cert_file: ${pair.cert}, private_key: ${pair.key} }`);
     assert.equal((await bench.run(['verify'])).code, 0);
     const taken = await bench.run(['import', pair.cert, pair.key]);
-    assert.match(taken.err, /mqtt\.cert_file is set, so the agent goes on using that file/);
+    assert.match(taken.err, /mqtt\.cert_file is set, so the agent continues to use that file/);
     bench.configure(`mqtt: { cert_file: ${pair.cert} }`);
     await refused(['verify'], /robot\.yaml:2:.*mqtt\.cert_file is .*: expected mqtt\.private_key too/);
   });
 
-  it('says what to do where there is nothing yet', async () => {
+  it('verify prints a remedy if there is no certificate yet, and show creates nothing', async () => {
     await refused(['verify'], /no certificate yet.*certs import FOLDER.*CERTIFICATE_MISSING/);
     assert.equal((await bench.run(['show'])).code, 0);
     assert.ok(!existsSync(bench.stateDir));
   });
 
-  it('a slot file that was garbled does not make it forget who it is', async () => {
+  it('verify finds the identity in spite of a corrupt slots.json', async () => {
     await bench.run(['import', download(openssl.pair(ca))]);
     writeFileSync(join(bench.stateDir, 'identity/slots.json'), '{"curr');
     assert.equal((await bench.run(['verify'])).code, 0);
   });
 
-  it('in 1970 the clock is called wrong, not the certificate, and an import is taken all the same', {
+  it('verify reports a wrong clock in 1970, not a faulty certificate, and import works all the same', {
     skip: fakeClockMissing(),
   }, async () => {
     const clock = new FakeClock(bench.path('clock'));
-    // A minute into 1970: at its first second a fast start would still see 1969.
+    // The clock starts one minute after 1970 begins, because a fast start in the first second could still see 1969.
     clock.set(60 - Math.round(Date.now() / 1_000));
     const taken = await bench.run(['import', download(openssl.pair(ca))], clock.env());
     assert.equal(taken.code, 0, taken.err);
@@ -232,7 +232,9 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     assert.equal((await bench.run(['verify'])).code, 0);
   });
 
-  it('root’s work belongs to the user of the state directory', { skip: process.getuid?.() === 0 ? false : 'it needs root' }, async () => {
+  it('import as root gives its files to the owner of the state directory', {
+    skip: process.getuid?.() === 0 ? false : 'it needs root',
+  }, async () => {
     mkdirSync(bench.stateDir, { mode: 0o700 });
     chmodSync(bench.folder, 0o755);
     const { chownSync } = await import('node:fs');

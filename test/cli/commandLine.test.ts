@@ -1,4 +1,4 @@
-// The command line itself: help, completion, versions, what is mistyped; where its output goes, and with which code it ends.
+// Tests the command line: help, completion, versions, mistyped arguments, output streams and exit codes.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -39,8 +39,8 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
     const { code, stdout, stderr } = await run('--help');
     assert.deepEqual([code, stderr], [0, '']);
     for (const command of COMMANDS) assert.match(stdout, new RegExp(`^ {2}elderly-bot ${command}\\b`, 'm'));
-    assert.match(stdout, /Exit codes: 0 done, 1 it failed, 2 something has to be mended first/);
-    assert.match(stdout, /elderly-bot doctor {2,}why is it silent\?/);
+    assert.match(stdout, /Exit codes: 0 success, 1 failure, 2 a fault that has to be corrected first/);
+    assert.match(stdout, /elderly-bot doctor {2,}find out why data is missing/);
   });
 
   it('completes commands and options for a shell', async () => {
@@ -51,7 +51,7 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
     assert.ok(stdout.split('\n').includes('doctor'), stdout);
   });
 
-  it('says the versions a bug report needs, for a program too', async () => {
+  it('prints the versions that a bug report needs, as text and as JSON', async () => {
     const { stdout } = await run('version', '--json');
     const found = JSON.parse(stdout) as Record<string, string | null>;
     assert.equal(found.node, process.versions.node);
@@ -60,7 +60,7 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
     for (const name of Object.keys(found)) assert.match(text, new RegExp(`^${name} +\\S`, 'm'));
   });
 
-  it('says how a command is called that lacks an argument, and where it is explained', async () => {
+  it('shows the usage of a command without its argument, and the command that explains it', async () => {
     const missing = [
       [['config'], /^elderly-bot: something is missing: elderly-bot config <what> \[file\]; elderly-bot config --help says what\n$/],
       [['certs', 'import'], /elderly-bot certs import <files\.\.>; elderly-bot certs import --help says what\n$/],
@@ -72,7 +72,7 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
     }
   });
 
-  it('takes no number that is none, or out of its range', async () => {
+  it('refuses a text in place of a number, and a number out of range', async () => {
     const wrong = [
       [['outbox', 'ls', '--limit', 'abc'], '--limit: expected a whole number of at least 1; elderly-bot outbox --help'],
       [['outbox', 'ls', '--limit', '-1'], '--limit: expected a whole number of at least 1'],
@@ -88,14 +88,14 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
     }
   });
 
-  it('names a path in a command to type as one word for a shell', () => {
+  it('quotes a path in a printed command as one word of a shell', () => {
     for (const path of ['/etc/robot.yaml', '/home/me/my röbot/it’s.yaml', "a'b", '~/x', '$HOME', '-'])
       assert.equal(execFileSync('sh', ['-c', `printf %s ${quoted(path)}`], { encoding: 'utf8' }), path);
     assert.equal(configFlag('my robot.yaml'), " --config 'my robot.yaml'");
     assert.equal(configFlag('robot.yaml'), ' --config robot.yaml');
   });
 
-  it('says what a configuration leaves to the defaults that no two robots share, and where it is wrong', async () => {
+  it('warns about defaults that each robot needs its own value for, and reports an invalid file', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-line-'));
     const written = (text: string) => {
       writeFileSync(join(folder, 'my robot.yaml'), text);
@@ -105,26 +105,26 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
     assert.equal(empty.code, 0);
     assert.match(
       empty.stderr,
-      /^elderly-bot: not given, so the default: thing \(elderly-bot\) and mqtt\.endpoint \(localhost.*\); a robot/,
+      /^elderly-bot: the file does not set thing \(elderly-bot\) and mqtt\.endpoint \(localhost.*\): this is the default/,
     );
     const given = await run('config', 'check', written('thing: kitchen\nmqtt: { endpoint: broker.example }\n'));
     assert.deepEqual([given.code, given.stderr], [0, '']);
     const wrong = await run('config', 'show', written('thing: 5\n'));
     assert.equal(wrong.code, 1);
-    assert.match(wrong.stderr, /would not take all of it: elderly-bot config check --config '.*my robot\.yaml' says why\n$/);
+    assert.match(wrong.stderr, /configuration is invalid: elderly-bot config check --config '.*my robot\.yaml' lists the faults\n$/);
     const none = await run('commands', 'log', '--config', written(`state_dir: ${join(folder, 'none')}\n`));
     assert.equal(none.code, 2);
     assert.match(none.stderr, /there is no outbox in state_dir .*none; .*\[OUTBOX_MISSING\]/);
     rmSync(folder, { recursive: true });
   });
 
-  it('guesses what was meant, on stderr, with code 2', async () => {
+  it('suggests a command for a mistyped one, on stderr, with exit code 2', async () => {
     const { code, stdout, stderr } = await run('docter');
     assert.deepEqual([code, stdout], [2, '']);
     assert.match(stderr, /Did you mean doctor\?/);
   });
 
-  it('ends with 2 and an error’s code where something has to be mended', async () => {
+  it('ends with exit code 2 and prints the error code if a fault has to be corrected', async () => {
     const { code, stdout, stderr } = await run('status', '--config', 'none.yaml');
     assert.deepEqual([code, stdout], [2, '']);
     assert.match(stderr, /^elderly-bot: configuration .*none\.yaml: no such file; .* \[CONFIG_NOT_FOUND\]\n$/);

@@ -1,11 +1,11 @@
-// A configuration written from what is published: the program takes what it wrote, known types are channels, the rest is said.
+// Tests `elderly-bot config init`: the written configuration is valid, known types are channels, and other topics are comments.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type FoundTopic, proposal } from '../../src/cli/configProposal.ts';
+import { type FoundTopic, proposal } from '../../src/cli/configInit.ts';
 import { effectiveConfig, loadConfig } from '../../src/config/index.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { AGENT } from '../support/program.ts';
@@ -20,7 +20,7 @@ after(() => rmSync(folder, { recursive: true }));
 const defaults = loadConfig(undefined, {}).config;
 const published = (topic: string, ...types: string[]): FoundTopic => ({ topic, types, nodes: ['/driver'] });
 
-describe('a proposal', () => {
+describe('a proposed configuration', () => {
   const propose = (...found: FoundTopic[]) => {
     const made = proposal({ found, defaults, thing: 'kitchen-bot', endpoint: 'broker.example', schema: 'config.schema.json' });
     const file = join(folder, `${Math.random()}.yaml`);
@@ -28,13 +28,13 @@ describe('a proposal', () => {
     return { ...made, config: loadConfig(file, {}).config };
   };
 
-  it('is a configuration that is taken, for nothing, for one of each type, and for names that collide', () => {
+  it('is a valid configuration for no topic, for one topic of each type, and for names that collide', () => {
     const types = ['Bool', 'String', 'Int32', 'Float64'].map((type) => `std_msgs/msg/${type}`);
     const sensors = ['BatteryState', 'Temperature', 'RelativeHumidity', 'Illuminance', 'FluidPressure', 'Range', 'LaserScan'];
     const all = [...types, ...sensors.map((type) => `sensor_msgs/msg/${type}`)];
     assert.deepEqual(propose().channels, []);
-    const { channels, left, config } = propose(...all.map((type, i) => published(`/room/one${i}`, type)));
-    assert.deepEqual([channels.length, left], [all.length, []]);
+    const { channels, skipped, config } = propose(...all.map((type, i) => published(`/room/sensor${i}`, type)));
+    assert.deepEqual([channels.length, skipped], [all.length, []]);
     for (const name of channels) assert.ok(config.channels[name], name);
     const same = propose(
       published('/a/door', 'std_msgs/msg/Bool'),
@@ -44,8 +44,8 @@ describe('a proposal', () => {
     assert.deepEqual(same.channels, ['door', 'b_door', 'b_door_2']);
   });
 
-  it('takes a Bool for an alert, keeps what the default configuration has, and leaves the rest to a person', () => {
-    const { text, channels, left, config } = propose(
+  it('treats a Bool as an alert, keeps the default channels, and leaves unknown types to a person', () => {
+    const { text, channels, skipped, config } = propose(
       published('/gas_detected', 'std_msgs/msg/Bool'),
       published('/bath/waterLeak', 'std_msgs/msg/Bool'),
       published('/odom', 'nav_msgs/msg/Odometry'),
@@ -55,26 +55,26 @@ describe('a proposal', () => {
     );
     assert.deepEqual(channels, ['gas', 'water_leak']);
     assert.equal(config.channels.water_leak?.class, 'alert');
-    assert.deepEqual(left, ['/odom', '/odd']);
-    assert.match(text, /^ {2}# \/odom, nav_msgs\/msg\/Odometry, by \/driver: which field of it\?/m);
-    assert.match(text, /^ {2}# Nobody published \/fire_detected; if this robot has no such sensor:\n {2}# fire: null$/m);
+    assert.deepEqual(skipped, ['/odom', '/odd']);
+    assert.match(text, /^ {2}# \/odom, nav_msgs\/msg\/Odometry, by \/driver: choose a field/m);
+    assert.match(text, /^ {2}# No node published \/fire_detected\. If this robot has no such sensor:\n {2}# fire: null$/m);
     assert.equal(config.topic_prefix, 'fleet/kitchen-bot');
   });
 });
 
 describe('config show', () => {
-  it('also tells what entries of channels and commands have without being told', () => {
+  it('also prints the schema defaults of channels and commands', () => {
     const file = join(folder, 'short.yaml');
     writeFileSync(file, 'channels: { door: { topic: /door, qos: sensor_data } }\n');
     const values = effectiveConfig(file, {});
-    const of = (key: string) => values.find((one) => one.key === key);
-    assert.deepEqual(of('channels.door.debounce'), { key: 'channels.door.debounce', value: 0, from: 'schema' });
-    assert.equal(of('channels.door.class')?.value, 'telemetry');
-    assert.deepEqual(of('channels.door.qos'), { key: 'channels.door.qos', value: 'sensor_data', from: `${file}:1:35` });
-    assert.equal(of('channels.door.qos.depth'), undefined);
-    assert.equal(of('commands.speak.queue_offline')?.from, 'schema');
-    assert.equal(of('mqtt.interval')?.from, 'default');
-    // What is of one entry stands together.
+    const entry = (key: string) => values.find((value) => value.key === key);
+    assert.deepEqual(entry('channels.door.debounce'), { key: 'channels.door.debounce', value: 0, from: 'schema' });
+    assert.equal(entry('channels.door.class')?.value, 'telemetry');
+    assert.deepEqual(entry('channels.door.qos'), { key: 'channels.door.qos', value: 'sensor_data', from: `${file}:1:35` });
+    assert.equal(entry('channels.door.qos.depth'), undefined);
+    assert.equal(entry('commands.speak.queue_offline')?.from, 'schema');
+    assert.equal(entry('mqtt.interval')?.from, 'default');
+    // The keys of one channel are adjacent.
     const doors = values.flatMap(({ key }, i) => (key.startsWith('channels.door.') ? [i] : []));
     assert.equal((doors.at(-1) ?? 0) - (doors[0] ?? 0), doors.length - 1);
   });
@@ -101,7 +101,7 @@ describe('elderly-bot config init', { skip: rosUnavailable(), timeout: 60_000 },
       );
     });
 
-  it('writes what a real node publishes, once, and then refuses to write over it', async () => {
+  it('writes a channel for the topic of a real node, and then refuses to overwrite the file', async () => {
     const file = join(folder, 'robot.yaml');
     const { code, stdout, stderr } = await run(file, '--thing', 'kitchen-bot');
     assert.equal(code, 0, stderr);
@@ -112,10 +112,10 @@ describe('elderly-bot config init', { skip: rosUnavailable(), timeout: 60_000 },
     );
     assert.equal(loadConfig(file, {}).config.channels.mq2?.type, 'std_msgs/msg/Float32');
     const again = await run(file);
-    assert.deepEqual([again.code, /is there already.*\[FILE_EXISTS\]/.test(again.stderr)], [2, true]);
+    assert.deepEqual([again.code, /already exists.*\[FILE_EXISTS\]/.test(again.stderr)], [2, true]);
   });
 
-  it('needs a name', async () => {
+  it('needs a file name', async () => {
     const { code, stderr } = await run();
     assert.equal(code, 2);
     assert.match(stderr, /config init needs the name of a new file/);

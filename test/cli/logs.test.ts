@@ -1,4 +1,4 @@
-// `elderly-bot logs` beside an agent that logs.
+// Tests `elderly-bot logs`: formats, filters, following a rotated file, and missing logs.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,13 +33,13 @@ describe('elderly-bot logs', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('says what to do where there are none', () => {
+  it('prints a remedy if there are no logs', () => {
     const { stderr, status } = show();
     assert.equal(status, 2);
-    assert.match(stderr, /no logs in .*no agent has run on this state_dir yet; give the agent’s own configuration/);
+    assert.match(stderr, /no logs in .*no agent has used this state_dir yet; give the configuration of the agent/);
   });
 
-  it('shows lines by time and level, as people read them or as they are', () => {
+  it('filters lines by time and level, and prints them as text or unchanged', () => {
     file.open({ folder: join(folder, 'state', 'logs'), maxBytes: 1024 ** 2, maxAgeMs: 3_600_000, nowMs: () => Date.now() });
     log('info', Date.now() - 7_200_000, 'long_ago');
     log('info', Date.now() - 1_000, 'quiet');
@@ -48,7 +48,7 @@ describe('elderly-bot logs', () => {
     assert.equal(lines.length, 3);
     assert.match(
       stderr,
-      /^elderly-bot: no agent runs with this state_dir now; .*service logs.*doctor --config .*robot\.yaml.* says what to do\n$/,
+      /^elderly-bot: no agent runs with this state_dir; .*service logs.*doctor --config .*robot\.yaml.* shows the remedy\n$/,
     );
     assert.equal(show('--json').stderr, '');
     assert.match(String(lines[2]), /^20\d\d-\S+Z error uplink: it happened {2}\{"event":"loud"\}$/);
@@ -60,7 +60,7 @@ describe('elderly-bot logs', () => {
     assert.match(show('--since', 'yesterday').stderr, /--since yesterday: neither a duration such as 10m nor a time; give 30s/);
   });
 
-  it('waits for more, through a file that is turned over, until Ctrl-C', async () => {
+  it('follows new lines across a log rotation until Ctrl-C', async () => {
     const program = new Program('logs', AGENT, ['logs', '--config', config, '-f', '--json', '--since', '10m']);
     await program.event('loud');
     for (let n = 0; n < 3_000; n++) log('info', Date.now(), 'many');
@@ -71,7 +71,7 @@ describe('elderly-bot logs', () => {
     assert.equal(await program.exited, 0);
   });
 
-  it('says why a start failed, where the agent got as far as its log file', { skip: rosUnavailable() }, async () => {
+  it('shows the reason of a failed start if the agent had opened its log file', { skip: rosUnavailable() }, async () => {
     const { ca, robot } = await benchCertificates(join(folder, 'certs'), 'elderly-bot');
     const failing = join(folder, 'failing.yaml');
     writeFileSync(

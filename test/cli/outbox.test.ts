@@ -1,4 +1,4 @@
-// `elderly-bot outbox` against a file that somebody writes to at the same time.
+// Tests `elderly-bot outbox` on a file that another process has open for writing.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { ROOT } from '../support/program.ts';
 
-describe('elderly-bot outbox, beside a writer', () => {
+describe('elderly-bot outbox during writes', () => {
   let bench: OutboxBench;
   let config: string;
 
@@ -34,7 +34,7 @@ describe('elderly-bot outbox, beside a writer', () => {
       execFile(process.execPath, child, { maxBuffer: 16e6 }, (error, out, err) => resolve({ code: Number(error?.code ?? 0), out, err }));
     });
 
-  it('stats counts every class by state, and every outbox', async () => {
+  it('stats counts rows by class and state, and by outbox', async () => {
     const { code, out } = await run(['stats', '--json']);
     assert.equal(code, 0);
     const { classes, outboxes, file_bytes: bytes } = JSON.parse(out);
@@ -46,7 +46,7 @@ describe('elderly-bot outbox, beside a writer', () => {
     assert.match((await run(['stats'])).out, /telemetry {2}2500 pending, 0 sent/);
   });
 
-  it('ls goes oldest first across the classes, page by page, and filters', async () => {
+  it('ls lists rows of all classes oldest first, reads many pages, and filters', async () => {
     const all = (await run(['ls', '--json', '--limit', '5000'])).out.trim().split('\n');
     assert.deepEqual(
       all.map((line) => JSON.parse(line).seq),
@@ -54,19 +54,19 @@ describe('elderly-bot outbox, beside a writer', () => {
     );
     const few = await run(['ls', '--class', 'telemetry', '--after', '2000', '--limit', '2']);
     assert.match(few.out, /^box-1 {5}2001 telemetry pending .* battery 2000\n.* battery 2001\n$/);
-    assert.match(few.err, /2 rows shown, there are more/);
+    assert.match(few.err, /showed 2 rows, there are more/);
     assert.match((await run(['ls', '--state', 'sent'])).out, /^box-1 {8}1 alert {5}sent .* gas true,\{"alert":"raised"\}\n$/);
   });
 
-  it('show prints one row, and says what became of a number that is not held', async () => {
+  it('show prints a row, and explains a number without a row', async () => {
     assert.match((await run(['show', '1'])).out, /row 1 of outbox box-1: alert of channel gas, sent/);
     const missing = await run(['show', '9999']);
     assert.equal(missing.code, 2);
-    assert.match(missing.err, /no row 9999 is held here \(box-1 gave 1 to 2502\).*\[ROW_NOT_HELD\]\n$/);
+    assert.match(missing.err, /the file has no row 9999 \(box-1 assigned 1 to 2502\).*\[ROW_NOT_HELD\]\n$/);
     assert.match((await run(['show'])).err, /outbox show needs the number of a row/);
   });
 
-  it('export gives the readings as JSON lines', async () => {
+  it('export prints the readings as JSON lines', async () => {
     const lines = (await run(['export'])).out
       .trim()
       .split('\n')
@@ -78,8 +78,8 @@ describe('elderly-bot outbox, beside a writer', () => {
     assert.equal(mono, 0);
   });
 
-  it('verify finds nothing in a whole file, and each broken rule in another', async () => {
-    assert.deepEqual(await run(['verify']), { code: 0, out: 'ok: every page, every number\n', err: '' });
+  it('verify finds nothing in a correct file, and each violated rule in a damaged one', async () => {
+    assert.deepEqual(await run(['verify']), { code: 0, out: 'ok: all pages and all numbers are correct\n', err: '' });
     const broken = outboxBench();
     try {
       broken.outbox.append({ class: 'telemetry', channel: 'battery', value: 1 });
@@ -98,7 +98,7 @@ describe('elderly-bot outbox, beside a writer', () => {
     }
   });
 
-  it('says what to do where there is no outbox, a newer one, or none at all', async () => {
+  it('prints a remedy for a missing outbox, a file that is not a database, and a newer version', async () => {
     const file = join(bench.folder, 'other.yaml');
     const stateDir = join(bench.folder, 'other');
     mkdirSync(stateDir);
@@ -108,7 +108,7 @@ describe('elderly-bot outbox, beside a writer', () => {
     assert.match(missing.err, /there is no outbox in state_dir .*; run this as the agent.*\[OUTBOX_MISSING\]\n$/);
     writeFileSync(
       join(stateDir, 'outbox.db'),
-      'this is no database, but it is long enough to be looked at as if it were one, page by page',
+      'this is not a database, but it is long enough for SQLite to read it as one before it finds the fault',
     );
     assert.match((await run(['verify'], file)).err, /can't be read: file is not a database.*\[OUTBOX_UNREADABLE\]\n$/);
     const newer = outboxBench();

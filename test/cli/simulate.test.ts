@@ -1,11 +1,11 @@
-// The simulated house: its messages are what the configuration takes for calm or for an alert, and an agent in it needs no ROS 2.
+// Tests `elderly-bot simulate`: simulated messages raise and clear alerts as configured, and the agent runs on them without ROS 2.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { parseScript } from '../../src/cli/simulate/script.ts';
-import { sensorOf } from '../../src/cli/simulate/sensor.ts';
+import { parseScript } from '../../src/cli/simulate.ts';
+import { sensorOf } from '../../src/cli/simulatedSensors.ts';
 import { configSchema, loadConfig } from '../../src/config/index.ts';
 import { AgentError } from '../../src/errors.ts';
 import { Channel } from '../../src/sensing/index.ts';
@@ -20,33 +20,33 @@ describe('a simulated sensor', () => {
     assert.ok(parsed.one);
     return parsed.one;
   };
-  const alertWhen = (of: object, isOn: boolean) => {
-    const channel = channelOf({ class: 'alert', ...of });
-    const sensor = sensorOf('one', channel);
+  const isAlert = (entry: object, isOn: boolean) => {
+    const channel = channelOf({ class: 'alert', ...entry });
+    const sensor = sensorOf(channel);
     assert.ok(sensor);
     const gate = new Channel('one', channel, { standing: new Map(), startMs: 0 });
     gate.accept(sensor.message(isOn, 0), 1_000);
     return gate.status(1_000).alert;
   };
 
-  for (const [what, of] of [
+  for (const [condition, entry] of [
     ['true', {}],
     ['false', { alert_when: false }],
-    ['a number above', { type: 'std_msgs/msg/Float32', alert_when: '> 60' }],
-    ['a number at most, with a gap', { type: 'std_msgs/msg/Float32', alert_when: { raise: '<= 10', clear: '> 20' } }],
+    ['a number above a limit', { type: 'std_msgs/msg/Float32', alert_when: '> 60' }],
+    ['a number at or below a limit, with hysteresis', { type: 'std_msgs/msg/Float32', alert_when: { raise: '<= 10', clear: '> 20' } }],
     ['a scaled number', { type: 'std_msgs/msg/Float32', scale: 100, alert_when: '> 60' }],
     ['another word', { type: 'std_msgs/msg/String', alert_when: '!= None' }],
-    ['a field within', { type: 'geometry_msgs/msg/Twist', field: 'linear.x', alert_when: '> 1' }],
-    ['the least of many', { type: 'sensor_msgs/msg/LaserScan', field: 'ranges[*] | min', alert_when: '< 0.3' }],
+    ['a nested field', { type: 'geometry_msgs/msg/Twist', field: 'linear.x', alert_when: '> 1' }],
+    ['the minimum of an array', { type: 'sensor_msgs/msg/LaserScan', field: 'ranges[*] | min', alert_when: '< 0.3' }],
   ] as const) {
-    it(`is an alert exactly while its event is on, where that is ${what}`, () => {
-      assert.deepEqual([alertWhen(of, true), alertWhen(of, false)], [true, false]);
+    it(`raises its alert exactly while its event is on, for ${condition}`, () => {
+      assert.deepEqual([isAlert(entry, true), isAlert(entry, false)], [true, false]);
     });
   }
 
-  it('is of the configured type, and within what the channel takes for true', () => {
+  it('has the configured type and stays in the valid range of its channel', () => {
     for (const [name, channel] of Object.entries(base.channels)) {
-      const sensor = sensorOf(name, channel);
+      const sensor = sensorOf(channel);
       assert.equal(sensor?.type, channel.type);
       const gate = new Channel(name, channel, { standing: new Map(), startMs: 0 });
       for (const nowMs of [0, 30_000, 90_000]) gate.accept(sensor?.message(false, nowMs) ?? {}, nowMs + 1);
@@ -54,14 +54,14 @@ describe('a simulated sensor', () => {
     }
   });
 
-  it('is none for what nobody can make up', () => {
-    assert.equal(sensorOf('one', channelOf({ diagnostics: { name: 'motors' } })), undefined);
-    assert.equal(sensorOf('one', channelOf({ field: 'status[0].level' })), undefined);
+  it('does not exist for messages that cannot be generated', () => {
+    assert.equal(sensorOf(channelOf({ diagnostics: { name: 'motors' } })), undefined);
+    assert.equal(sensorOf(channelOf({ field: 'status[0].level' })), undefined);
   });
 });
 
 describe('a script of faults', () => {
-  it('is lines of time, channel and fault, in the order of time', () => {
+  it('has lines of time, channel and fault, which are sorted by time', () => {
     assert.deepEqual(parseScript('# a fall\n1m stop\n500ms fall on # now\n\n2s gas mute\n', 's', ['fall', 'gas']), [
       { atMs: 500, channel: 'fall', fault: 'on' },
       { atMs: 2_000, channel: 'gas', fault: 'mute' },
@@ -69,7 +69,7 @@ describe('a script of faults', () => {
     ]);
   });
 
-  it('says which line is wrong', () => {
+  it('is refused with the number of the invalid line', () => {
     for (const [text, seen] of [
       ['5s fal on', /s:1: 5s fal on: expected one of fall/],
       ['\n5 fall on', /s:2: 5 fall on: expected TIME/],
@@ -94,7 +94,7 @@ describe('elderly-bot simulate --no-ros', { skip: findMosquitto() ? false : 'no 
     rmSync(folder, { recursive: true });
   });
 
-  it('runs the agent in it: what happens by script is an alert behind a real broker, without ROS 2', async () => {
+  it('runs the agent without ROS 2: an event of the script becomes an alert at a real broker', async () => {
     const script = join(folder, 'script');
     writeFileSync(script, '200ms fall on\n30s stop\n');
     const env = bench.robotEnv({ AMENT_PREFIX_PATH: '', ELDERLY_BOT_ROS_PREFIX: folder });
@@ -110,7 +110,7 @@ describe('elderly-bot simulate --no-ros', { skip: findMosquitto() ? false : 'no 
     assert.equal(await program.stop(), 0);
   });
 
-  it('names a script that is not there, with exit code 2', async () => {
+  it('reports a missing script with exit code 2', async () => {
     const program = new Program(
       'simulate',
       AGENT,

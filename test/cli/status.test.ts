@@ -1,4 +1,4 @@
-// What a person and a program see of a running agent, and the screen that --watch borrows.
+// Tests `elderly-bot status` as text, as JSON, and with --watch on a terminal.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
-import { shown } from '../../src/cli/statusText.ts';
+import { describeStatus } from '../../src/cli/status.ts';
 import { painter } from '../../src/cli/terminal.ts';
 import { Rate } from '../../src/sensing/index.ts';
 import type { Status } from '../../src/status/index.ts';
@@ -45,22 +45,22 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     await domain?.release();
   });
 
-  it('shows alerts, the oldest unconfirmed row, rates and uploads', async () => {
+  it('prints alerts, the oldest unconfirmed row, rates and uploads', async () => {
     const program = new Program('status', AGENT, ['status', '--config', bench.configFile]);
     assert.equal(await program.exited, 0);
     const text = program.lines.map((line) => String(line.text)).join('\n');
     assert.match(
       text,
-      /^elderly-bot {2}version \S+, start 1, running \d+ s\nproblems none\nwarning {2}5 of 6 channels were never heard since the start: gas, fall, .* \(elderly-bot doctor says more\)\nlink {5}connected for \d+ s, localhost:\d+, MQTT 5\n/,
+      /^elderly-bot {2}version \S+, start 1, running \d+ s\nproblems none\nwarning {2}5 of 6 channels have no message since the start: gas, fall, .* \(for details: elderly-bot doctor\)\nlink {5}connected for \d+ s, localhost:\d+, MQTT 5\n/,
     );
-    assert.match(text, /\noutbox {3}\d+ rows taken, \d+ unconfirmed, the oldest for \d+ s \(held: /);
+    assert.match(text, /\noutbox {3}\d+ rows accepted, \d+ unconfirmed, the oldest for \d+ s \(held: /);
     assert.match(text, /\nalerts {3}fire\n/);
     assert.match(text, /\nchannel {2}fire {9,}true {7}\d+ s ago, [0-9.]+ Hz, 1 messages {2}ALERT\n/);
     assert.match(text, /\nuploads {2}off/);
     assert.ok(!text.includes('\x1b'));
   });
 
-  it('is there with a warning when the file is broken while the agent runs well, and stop, logs and outbox work', async () => {
+  it('works with a warning if the configuration file became invalid while the agent runs, like stop, logs and outbox', async () => {
     const broken = `${bench.configFile}.broken.yaml`;
     writeFileSync(broken, `${readFileSync(bench.configFile, 'utf8')}\nfoo: [\n`);
     for (const words of [['status'], ['logs'], ['outbox', 'stats'], ['send', 'stop']]) {
@@ -71,12 +71,12 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     }
   });
 
-  it('a command without an answer says that no agent runs here, and how to start it', async () => {
+  it('is recommended by a command without an answer, which reports that no agent runs and how to start it', async () => {
     const other = `${bench.configFile}.other.yaml`;
     writeFileSync(other, `${readFileSync(bench.configFile, 'utf8')}\nstate_dir: ${bench.folder}/nobody\ntopic_prefix: nobody\n`);
     const program = new Program('send', AGENT, ['send', 'ping', '--timeout', '1', '--config', other], bench.robotEnv());
     assert.equal(await program.exited, 1);
-    assert.match(program.stderr, /no agent runs on this machine’s .*nobody; start it: elderly-bot run --config /);
+    assert.match(program.stderr, /no agent on this machine uses .*nobody; start it: elderly-bot run --config /);
   });
 
   it('has every field of --json in docs/reference/status.md', () => {
@@ -85,14 +85,14 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     assert.deepEqual(missing, []);
   });
 
-  it('with --watch borrows the screen of a terminal and gives it back at Ctrl-C', { skip: noTerminal }, async () => {
+  it('uses the alternate screen with --watch, and restores the terminal at Ctrl-C', { skip: noTerminal }, async () => {
     const command = `${AGENT} status --watch --config ${bench.configFile}`;
     const child = spawn('script', ['-qefc', command, '/dev/null'], { env: { ...process.env, TERM: 'xterm' } });
     let seen = '';
     let isAsked = false;
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       seen += text;
-      // Twice: it looks again by itself.
+      // Three frames show that the screen refreshes itself.
       if (!isAsked && seen.split('\x1b[H').length > 3) child.stdin.write('\x03');
       isAsked ||= seen.split('\x1b[H').length > 3;
     });
@@ -102,7 +102,7 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     assert.ok(seen.includes('alerts   \x1b[31mfire'), 'the alert is red');
   });
 
-  it('with --watch --json is a line a second, for a program', async () => {
+  it('prints one line of JSON per second with --watch --json', async () => {
     const child = spawn(AGENT, ['status', '--watch', '--json', '--config', bench.configFile]);
     const lines: Status[] = [];
     for await (const line of createInterface(child.stdout)) {
@@ -113,12 +113,12 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     assert.ok(first && second && second.uptime_ms >= first.uptime_ms + 900, `${first?.uptime_ms} and ${second?.uptime_ms}`);
   });
 
-  it('warns of a channel that was heard regularly and is quiet, and of none that speaks rarely', () => {
-    const [one] = status.channels;
-    assert.ok(one);
-    const quietFor = (age: number, gap: number) => ({ ...one, messages: 100, age_ms: age, longest_gap_ms: gap });
-    const text = (age: number, gap: number) => shown({ ...status, channels: [quietFor(age, gap)] }, painter({ isTTY: false }, {}));
-    assert.match(text(102_000, 600), /\nwarning {2}gas is quiet for 102 s, and never was for longer than 1 s \(/);
+  it('warns about a quiet channel that had regular messages, but not about one with rare messages', () => {
+    const [channel] = status.channels;
+    assert.ok(channel);
+    const quietFor = (age: number, gap: number) => ({ ...channel, messages: 100, age_ms: age, longest_gap_ms: gap });
+    const text = (age: number, gap: number) => describeStatus({ ...status, channels: [quietFor(age, gap)] }, painter({ isTTY: false }, {}));
+    assert.match(text(102_000, 600), /\nwarning {2}gas is quiet for 102 s; its longest gap before was 1 s \(/);
     for (const [age, gap] of [
       [29_000, 600],
       [102_000, 60_000],
@@ -126,7 +126,7 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
       assert.ok(!text(age, gap).includes('warning'));
   });
 
-  it('says how long the oldest row waits by the clock, hours without power too, and nothing where none waits', () => {
+  it('prints the age of the oldest row by wall time, including hours without power, only if a row waits', () => {
     const text = (unconfirmed: number) => {
       const outbox = {
         ...status.outbox,
@@ -134,25 +134,26 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
         oldest_unconfirmed_ms: 20_000,
         oldest_ms: { ...status.outbox.oldest_ms, event: 172_800_000 },
       };
-      return shown({ ...status, outbox }, painter({ isTTY: false }, {}));
+      return describeStatus({ ...status, outbox }, painter({ isTTY: false }, {}));
     };
     assert.match(text(258), / 258 unconfirmed, the oldest for 2 days \(held/);
     assert.match(text(0), / 0 unconfirmed \(held/);
   });
 
-  it('puts problems first, in colour only on a terminal that wants it', () => {
+  it('prints problems first, and uses colour only on a terminal that supports and allows it', () => {
     const broken: Status = {
       ...status,
       problems: [{ code: 'mqtt_ended', severity: 'warning', subject: '', text: 'it ended', remedy: 'nothing', since_ms: 5_000 }],
     };
     const plain = [painter({ isTTY: false }, {}), painter({ isTTY: true }, { NO_COLOR: '1' }), painter({ isTTY: true }, { TERM: 'dumb' })];
-    for (const paint of plain) assert.match(shown(broken, paint).split('\n')[1] ?? '', /^problem {2}warning mqtt_ended for 5 s: it ended$/);
-    assert.ok(shown(broken, painter({ isTTY: true }, {})).includes('\x1b[33mproblem  warning mqtt_ended\x1b[0m for 5 s'));
+    for (const paint of plain)
+      assert.match(describeStatus(broken, paint).split('\n')[1] ?? '', /^problem {2}warning mqtt_ended for 5 s: it ended$/);
+    assert.ok(describeStatus(broken, painter({ isTTY: true }, {})).includes('\x1b[33mproblem  warning mqtt_ended\x1b[0m for 5 s'));
   });
 });
 
 describe('a rate', () => {
-  it('is of the last ten seconds, and null before there are two looks', () => {
+  it('covers the last ten seconds, and is null before the second observation', () => {
     const rate = new Rate();
     assert.equal(rate.hz, null);
     for (let s = 0; s <= 20; s++) rate.observe(s * 1_000, s <= 10 ? s * 100 : 1_000);

@@ -1,13 +1,13 @@
-// The graph as a person sees it, with a real publisher of another make.
+// Tests `elderly-bot topics` with a real publisher that uses another client library.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import type { SeenTopic } from '../../src/cli/topics.ts';
+import type { ObservedTopic } from '../../src/cli/topics.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { AGENT, Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 
-/** Runs a program on a terminal, presses Ctrl-C once it has shown /level twice, and tells what came. */
+/** Runs a program on a terminal, presses Ctrl-C once it has shown /level twice, and prints its output as JSON. */
 const PTY = `
 import json, os, pty, sys
 pid, terminal = pty.fork()
@@ -41,13 +41,13 @@ describe('elderly-bot topics', { skip: rosUnavailable(), timeout: 60_000 }, () =
       execFile(AGENT, ['topics', ...more], (error, text) => resolve({ code: error === null ? 0 : Number(error.code), text }));
     });
 
-  it('says what to look at where nothing is published', async () => {
+  it('lists the possible reasons if no topic is published', async () => {
     const { code, text } = await run();
     assert.equal(code, 1);
-    assert.match(text, /nothing is published: .*ROS_DOMAIN_ID/);
+    assert.match(text, /no topic is published: .*ROS_DOMAIN_ID/);
   });
 
-  it('shows type, rate, publisher, quality of service, and the channel that takes it', async () => {
+  it('shows type, rate, publisher and QoS of a topic, and the channel that uses it', async () => {
     peer = await RosPeer.start('house');
     await peer.advertise('/gas_detected', 'std_msgs/msg/Bool', { reliability: 'best_effort' });
     await peer.advertise('/level', 'std_msgs/msg/Int32');
@@ -56,7 +56,7 @@ describe('elderly-bot topics', { skip: rosUnavailable(), timeout: 60_000 }, () =
     await peer.burst('/level', 'std_msgs/msg/Int32', 100, 100);
     const { code, text } = await ends;
     assert.equal(code, 0);
-    const seen = JSON.parse(text) as SeenTopic[];
+    const seen = JSON.parse(text) as ObservedTopic[];
     const [gas, level] = ['/gas_detected', '/level'].map((topic) => seen.find((each) => each.topic === topic));
     assert.deepEqual(gas, {
       topic: '/gas_detected',
@@ -71,15 +71,15 @@ describe('elderly-bot topics', { skip: rosUnavailable(), timeout: 60_000 }, () =
     assert.deepEqual(level.channels, []);
   });
 
-  it('knows the channel by the name that remapping gives its topic', async () => {
+  it('finds the channel by the remapped name of its topic', async () => {
     const { code, text } = await run('--json', '--ros-args', '-r', '/gas_detected:=/level', '-r', '__ns:=/home');
     assert.equal(code, 0);
-    const seen = JSON.parse(text) as SeenTopic[];
+    const seen = JSON.parse(text) as ObservedTopic[];
     assert.deepEqual(seen.find(({ topic }) => topic === '/level')?.channels, ['gas']);
     assert.deepEqual(seen.find(({ topic }) => topic === '/gas_detected')?.channels, []);
   });
 
-  it('shows it again and again on a screen of its own, and gives the terminal back at Ctrl-C', async () => {
+  it('refreshes the alternate screen of a terminal, and restores the terminal at Ctrl-C', async () => {
     const terminal = new Program('topics', 'python3', ['-c', PTY, AGENT, 'topics', '--watch']);
     const { looks, code, text } = await terminal.event('ended');
     assert.deepEqual([looks, code], [2, 0], String(text));

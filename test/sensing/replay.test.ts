@@ -69,7 +69,7 @@ describe('elderly-bot replay', () => {
   it('says in which line of the record it stumbled', async () => {
     const { code, stderr } = await run('broken.jsonl');
     assert.equal(code, 2);
-    assert.match(stderr, /broken\.jsonl:2: it is no JSON; expected a reading a line/);
+    assert.match(stderr, /broken\.jsonl:2: not JSON; expected one reading per line/);
     assert.match((await run('none.jsonl')).stderr, /none\.jsonl: no such file/);
   });
 });

@@ -1,45 +1,61 @@
-// `elderly-bot certs provision`: a certificate from AWS fleet provisioning. Killed at any moment and called again, it goes on.
-import { provisionByClaim, refuseOwnPaths } from '../../agent/identity/provision.ts';
+// `elderly-bot certs provision` and `certs rotate`: get a certificate by AWS fleet provisioning, with the claim certificate or with the
+// current one. After a kill the next call continues. The old certificate stays until the new one has connected, subscribed and published.
+import { provisionAsItself, provisionByClaim, refuseOwnPaths } from '../../agent/identity/provision.ts';
+import { print } from '../../base/index.ts';
 import { clearProvisioning, isProvisioning, readCredentials, slotPaths } from '../../identity/index.ts';
-import { lockStateDir } from '../../state/index.ts';
-import { changing, robotOf } from './robot.ts';
+import { askRotate, type Rotated } from '../../status/index.ts';
+import { askIfRunning, loadRobot, type Robot, withCertsLock, withoutAgent } from './robot.ts';
 
-export interface ProvisionCommand {
+interface ProvisionOptions {
   readonly file: string | undefined;
-  /** Another one, though there is one, or though one is under way. */
-  readonly anew: boolean;
+  /** Gets another certificate even if there is one, and discards an unfinished provisioning. */
+  readonly isForced: boolean;
   readonly timeoutS: number;
   readonly json: boolean;
 }
 
-export async function provisionCommand({ file, anew, timeoutS, json }: ProvisionCommand): Promise<number> {
-  const robot = robotOf(file);
+export async function provision({ file, isForced, timeoutS, json }: ProvisionOptions): Promise<number> {
+  const robot = loadRobot(file);
   refuseOwnPaths(robot.config);
-  const { slots, config, clock } = robot;
-  return changing(robot, async () => {
+  const { slots, config } = robot;
+  return withCertsLock(robot, async () => {
     const { current } = slots;
     if (current !== undefined) clearProvisioning(slots, current);
-    if (anew && isProvisioning(slots)) slots.empty(slots.spare);
-    if (current !== undefined && !anew && !isProvisioning(slots)) {
+    if (isForced && isProvisioning(slots)) slots.empty(slots.spare);
+    if (current !== undefined && !isForced && !isProvisioning(slots)) {
       const { notAfterMs } = readCredentials(slotPaths(slots, current, config.mqtt.root_ca));
       const until = new Date(notAfterMs).toISOString();
-      if (json) process.stdout.write(`${JSON.stringify({ slot: current, valid_to: until, new: false })}\n`);
-      else
-        process.stdout.write(
-          `slot ${current} has a certificate already, valid until ${until}; --again gets another, certs rotate renews it\n`,
-        );
+      const text = `slot ${current} already has a certificate, valid until ${until}; --again gets another one, certs rotate renews it`;
+      await print(json ? JSON.stringify({ slot: current, valid_to: until, new: false }) : text);
       return 0;
     }
-    // The new certificate is tried under the robot's name, which would throw off an agent that runs.
-    const lock = lockStateDir(config.state_dir);
-    try {
-      const say = (step: string) => void process.stderr.write(`elderly-bot: ${step}\n`);
-      const { slot, certificateId } = await provisionByClaim({ config, slots, clock, timeoutMs: timeoutS * 1_000, say });
-      if (json) process.stdout.write(`${JSON.stringify({ slot, certificate_id: certificateId, new: true })}\n`);
-      else process.stdout.write(`${config.thing} has a certificate that works, ${certificateId}, in slot ${slot}; next: elderly-bot run\n`);
-    } finally {
-      lock.release();
-    }
+    const { slot, certificateId } = await withoutAgent(robot, () => provisionByClaim(partsOf(robot, timeoutS)));
+    const text = `${config.thing} has a new certificate that works, ${certificateId}, in slot ${slot}; next: elderly-bot run`;
+    await print(json ? JSON.stringify({ slot, certificate_id: certificateId, new: true }) : text);
     return 0;
   });
+}
+
+/** A running agent rotates over its own connection. Otherwise this command connects. */
+export async function rotate(file: string | undefined, timeoutS: number, json: boolean): Promise<number> {
+  const robot = loadRobot(file);
+  const { config } = robot;
+  refuseOwnPaths(config);
+  const rotated = (await askIfRunning(askRotate(config.state_dir))) ?? (await rotateHere(robot, timeoutS));
+  const text = `${config.thing} has a new certificate that works, ${rotated.certificate_id}, in slot ${rotated.slot}; the old key was deleted
+the old certificate stays valid in IoT Core until you deactivate it there`;
+  await print(json ? JSON.stringify(rotated) : text);
+  return 0;
+}
+
+function rotateHere(robot: Robot, timeoutS: number): Promise<Rotated> {
+  return withCertsLock(robot, async () => {
+    const { slot, certificateId } = await withoutAgent(robot, () => provisionAsItself(partsOf(robot, timeoutS)));
+    return { slot, certificate_id: certificateId };
+  });
+}
+
+function partsOf({ config, slots, clock }: Robot, timeoutS: number): Parameters<typeof provisionByClaim>[0] {
+  const say = (step: string) => void process.stderr.write(`elderly-bot: ${step}\n`);
+  return { config, slots, clock, timeoutMs: timeoutS * 1_000, say };
 }

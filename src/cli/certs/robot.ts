@@ -1,61 +1,82 @@
-// What every `certs` command works on: the robot its configuration describes, and the time.
+// Helpers that all `certs` commands share: the robot that a configuration describes, its lock, and requests to its agent.
 import { existsSync, statSync } from 'node:fs';
 import { type Clock, systemClock } from '../../clock/index.ts';
-import { type Config, type Endpoint, endpointOf, loadConfig } from '../../config/index.ts';
+import { type Config, endpointOf, loadConfig } from '../../config/index.ts';
+import { AgentError } from '../../errors.ts';
 import { isIotCoreHost, Slots } from '../../identity/index.ts';
 import { lastKnownWallMs, lockStateDir } from '../../state/index.ts';
-import { salvaged } from '../salvaged.ts';
+import { loadSalvaged } from '../shared.ts';
 
 export interface Robot {
   readonly config: Config;
-  readonly endpoint: Endpoint;
   readonly isIotCore: boolean;
   readonly slots: Slots;
   readonly clock: Clock;
 }
 
-/** @throws AgentError where the configuration is wrong; wrong channels don't matter here. */
-export function robotOf(file: string | undefined): Robot {
+/** For commands that change the identity. @throws AgentError if the configuration is invalid, except for its channels. */
+export function loadRobot(file: string | undefined): Robot {
   return robotWith(loadConfig(file, process.env, { leaveOut: true }).config);
 }
 
-/** For who only looks. */
-export function robotSeen(file: string | undefined): Robot {
-  return robotWith(salvaged(file, ['thing', 'state_dir', 'mqtt']));
+/** For commands that only inspect the identity. */
+export function loadRobotToInspect(file: string | undefined): Robot {
+  return robotWith(loadSalvaged(file, ['thing', 'state_dir', 'mqtt']));
 }
 
 function robotWith(config: Config): Robot {
-  const endpoint = endpointOf(config.mqtt.endpoint);
   return {
     config,
-    endpoint,
-    isIotCore: isIotCoreHost(endpoint.host),
+    isIotCore: isIotCoreHost(endpointOf(config.mqtt.endpoint).host),
     slots: new Slots(config.state_dir),
     clock: systemClock(lastKnownWallMs(config.state_dir)),
   };
 }
 
-/** Whether the configuration has paths of its own, so that the slots are not looked at. */
+/** Whether the configuration names certificate files, so that the agent ignores the slots. */
 export function hasOwnPaths({ config }: Robot): boolean {
   return config.mqtt.cert_file !== null;
 }
 
-export const OWN_PATHS_NOTE = 'mqtt.cert_file is set, so the agent goes on using that file; take it and mqtt.private_key out to use this';
+export function warnOwnPaths(robot: Robot): void {
+  if (!hasOwnPaths(robot)) return;
+  process.stderr.write(
+    'elderly-bot: mqtt.cert_file is set, so the agent continues to use that file; remove it and mqtt.private_key to use the new identity\n',
+  );
+}
 
 /**
- * Alone among the `certs` commands of this robot. Root's work is done as the user the state directory belongs to, or the agent could
- * not read what it is to use. @throws AgentError STATE_DIR_UNWRITABLE, CERTS_BUSY
+ * Runs work that no other `certs` command of this robot may interrupt. Root first switches to the owner of the state directory, because
+ * the agent could not read root's files. @throws AgentError STATE_DIR_UNWRITABLE, CERTS_BUSY
  */
-export async function changing<T>({ config }: Robot, work: () => Promise<T>): Promise<T> {
+export async function withCertsLock<T>({ config }: Robot, work: () => Promise<T>): Promise<T> {
   if (process.getuid?.() === 0 && existsSync(config.state_dir)) {
     const { uid, gid } = statSync(config.state_dir);
     process.setegid?.(gid);
     process.seteuid?.(uid);
   }
-  const lock = lockStateDir(config.state_dir, 'certs');
+  return withLock(lockStateDir(config.state_dir, 'certs'), work);
+}
+
+/** Runs work that needs the thing's name at the broker, which a running agent holds. @throws AgentError STATE_DIR_LOCKED */
+export function withoutAgent<T>({ config }: Robot, work: () => Promise<T>): Promise<T> {
+  return withLock(lockStateDir(config.state_dir), work);
+}
+
+async function withLock<T>(lock: ReturnType<typeof lockStateDir>, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } finally {
     lock.release();
+  }
+}
+
+/** @returns the agent's answer; undefined if no agent runs. */
+export async function askIfRunning<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof AgentError && error.code === 'AGENT_NOT_RUNNING') return undefined;
+    throw error;
   }
 }

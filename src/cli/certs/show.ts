@@ -1,6 +1,7 @@
-// `elderly-bot certs show`: what is there. Never a key.
+// `elderly-bot certs show`: lists the identities of this robot. It never prints a key.
 import { createHash, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { print } from '../../base/index.ts';
 import {
   blocksOf,
   type CredentialPaths,
@@ -11,95 +12,83 @@ import {
   slotPaths,
   validity,
 } from '../../identity/index.ts';
-import { hasOwnPaths, type Robot, robotSeen } from './robot.ts';
+import { hasOwnPaths, loadRobotToInspect, type Robot } from './robot.ts';
 
-interface Shown {
-  readonly use: 'current' | 'spare' | 'paths';
-  readonly slot: SlotName | null;
-  readonly state: 'certificate' | 'key_waits' | 'provisioning' | 'before' | 'empty';
-  readonly cert_file: string;
-  readonly root_ca: string;
-  readonly name: string | null;
-  readonly issuer: string | null;
-  /** As IoT Core calls it: the SHA-256 of the certificate. */
-  readonly certificate_id: string | null;
-  readonly key: string | null;
-  readonly valid_from: string | null;
-  readonly valid_to: string | null;
-  readonly days_left: number | null;
-}
+/** Texts for a person by state. */
+const STATES = {
+  certificate: 'a certificate',
+  key_waits: 'a key that waits for its certificate (elderly-bot certs import)',
+  provisioning: 'an unfinished provisioning (elderly-bot certs provision continues it)',
+  before: 'the previous identity, kept as a fallback',
+  empty: 'nothing',
+} as const;
+
+type Use = 'current' | 'spare' | 'paths';
+type State = keyof typeof STATES;
+type ShownIdentity = ReturnType<typeof identityIn>;
 
 export async function show(file: string | undefined, json: boolean): Promise<number> {
-  const robot = robotSeen(file);
-  const shown = all(robot);
-  if (json)
-    process.stdout.write(`${JSON.stringify({ thing: robot.config.thing, clock_trusted: robot.clock.trusted(), identities: shown })}\n`);
-  else process.stdout.write(`${shown.map(describe).join('\n')}\n`);
+  const robot = loadRobotToInspect(file);
+  const identities = identitiesOf(robot);
+  const { config, clock } = robot;
+  const output = { thing: config.thing, clock_trusted: clock.trusted(), identities };
+  await print(json ? JSON.stringify(output) : identities.map(describe).join('\n'));
   return 0;
 }
 
-function all(robot: Robot): Shown[] {
+function identitiesOf(robot: Robot): ShownIdentity[] {
   const { config, slots, clock } = robot;
-  const own = hasOwnPaths(robot) ? [shownAs('paths', null, 'certificate', identityPaths(config.mqtt, config.state_dir), clock.wall())] : [];
-  const { current, spare } = slots;
-  const inSlot = (slot: SlotName, use: 'current' | 'spare') => {
-    const pending = slots.read(slot, 'pending') !== undefined;
-    const hasCert = slots.read(slot, 'cert') !== undefined;
-    const before = use === 'spare' && slots.canGoBack ? 'before' : 'certificate';
-    const state =
-      pending && use === 'spare' ? 'provisioning' : hasCert ? before : slots.read(slot, 'key') === undefined ? 'empty' : 'key_waits';
-    return shownAs(use, slot, state, slotPaths(slots, slot, config.mqtt.root_ca), clock.wall());
-  };
-  return [...own, ...(current === undefined ? [] : [inSlot(current, 'current')]), inSlot(spare, 'spare')];
+  const own = hasOwnPaths(robot)
+    ? [identityIn('paths', null, 'certificate', identityPaths(config.mqtt, config.state_dir), clock.wall())]
+    : [];
+  const inSlot = (slot: SlotName, use: 'current' | 'spare') =>
+    identityIn(use, slot, stateOf(robot, slot, use), slotPaths(slots, slot, config.mqtt.root_ca), clock.wall());
+  return [...own, ...(slots.current === undefined ? [] : [inSlot(slots.current, 'current')]), inSlot(slots.spare, 'spare')];
 }
 
-function shownAs(use: Shown['use'], slot: SlotName | null, state: Shown['state'], paths: CredentialPaths, nowMs: number): Shown {
-  const certificate = certificateIn(paths.certFile);
-  const details = certificate?.publicKey.asymmetricKeyDetails;
-  const to = certificate ? validity(certificate)[1] : undefined;
+function stateOf({ slots }: Robot, slot: SlotName, use: 'current' | 'spare'): State {
+  if (use === 'spare' && slots.read(slot, 'pending') !== undefined) return 'provisioning';
+  if (slots.read(slot, 'cert') !== undefined) return use === 'spare' && slots.canGoBack ? 'before' : 'certificate';
+  return slots.read(slot, 'key') === undefined ? 'empty' : 'key_waits';
+}
+
+/** An entry of `--json`. `certificate_id` is the id in IoT Core: the SHA-256 of the certificate. */
+function identityIn(use: Use, slot: SlotName | null, state: State, paths: CredentialPaths, nowMs: number) {
+  const entry = { use, slot, state, cert_file: paths.certFile, root_ca: paths.rootCa };
+  const [pem] = existsSync(paths.certFile) ? blocksOf(readFileSync(paths.certFile, 'utf8'), 'certificate') : [];
+  if (pem === undefined) {
+    return {
+      ...entry,
+      ...{ name: null, issuer: null, certificate_id: null, key: null, valid_from: null, valid_to: null, days_left: null },
+    };
+  }
+  const certificate = new X509Certificate(pem);
+  const { asymmetricKeyType: kind, asymmetricKeyDetails: details } = certificate.publicKey;
+  const [from, to] = validity(certificate);
   return {
-    use,
-    slot,
-    state,
-    cert_file: paths.certFile,
-    root_ca: paths.rootCa,
-    name: certificate ? (commonName(certificate) ?? null) : null,
-    issuer: certificate?.issuer.replaceAll('\n', ', ') ?? null,
-    certificate_id: certificate ? createHash('sha256').update(certificate.raw).digest('hex') : null,
-    key: certificate ? `${certificate.publicKey.asymmetricKeyType} ${details?.modulusLength ?? details?.namedCurve ?? ''}`.trim() : null,
-    valid_from: certificate ? new Date(validity(certificate)[0]).toISOString() : null,
-    valid_to: to === undefined ? null : new Date(to).toISOString(),
-    days_left: to === undefined ? null : Math.floor((to - nowMs) / DAY_MS),
+    ...entry,
+    name: commonName(certificate) ?? null,
+    issuer: certificate.issuer.replaceAll('\n', ', '),
+    certificate_id: createHash('sha256').update(certificate.raw).digest('hex'),
+    key: `${kind} ${details?.modulusLength ?? details?.namedCurve ?? ''}`.trim(),
+    valid_from: new Date(from).toISOString(),
+    valid_to: new Date(to).toISOString(),
+    days_left: Math.floor((to - nowMs) / DAY_MS),
   };
 }
 
-function certificateIn(file: string): X509Certificate | undefined {
-  const [pem] = existsSync(file) ? blocksOf(readFileSync(file, 'utf8'), 'certificate') : [];
-  return pem === undefined ? undefined : new X509Certificate(pem);
-}
-
-const STATES: Readonly<Record<Shown['state'], string>> = {
-  certificate: 'a certificate',
-  key_waits: 'a key that waits for its certificate (elderly-bot certs import)',
-  provisioning: 'a provisioning that is under way (elderly-bot certs provision goes on with it)',
-  before: 'what served before, to go back to',
-  empty: 'nothing',
-};
-
-function describe(shown: Shown): string {
-  const where =
-    shown.use === 'paths' ? `${shown.cert_file}, as configured` : `slot ${shown.slot}, ${shown.use === 'current' ? 'in use' : 'spare'}`;
-  if (shown.valid_to === null)
-    return `${where}: ${shown.state === 'certificate' ? 'no certificate that can be read' : STATES[shown.state]}`;
-  const lines = [
-    `${where}: ${STATES[shown.state]}`,
+function describe(shown: ShownIdentity): string {
+  const { use, slot, state, cert_file: file } = shown;
+  const place = use === 'paths' ? `${file}, as configured` : `slot ${slot}, ${use === 'current' ? 'in use' : 'spare'}`;
+  if (shown.valid_to === null) return `${place}: ${state === 'certificate' ? 'no readable certificate' : STATES[state]}`;
+  return [
+    `${place}: ${STATES[state]}`,
     `  name            ${shown.name ?? 'none'}`,
     `  issuer          ${shown.issuer}`,
     `  valid           ${shown.valid_from} to ${shown.valid_to}, ${shown.days_left} days left`,
     `  key             ${shown.key}`,
     `  certificate id  ${shown.certificate_id}`,
-    `  file            ${shown.cert_file}`,
+    `  file            ${file}`,
     `  root CA         ${shown.root_ca}`,
-  ];
-  return lines.join('\n');
+  ].join('\n');
 }

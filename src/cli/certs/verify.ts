@@ -1,51 +1,64 @@
-// `elderly-bot certs verify`: what is wrong with this robot's certificate, each thing by its code.
+// `elderly-bot certs verify`: checks the certificate files of this robot, and with --online also the connection to the broker.
 import { readFileSync, statSync } from 'node:fs';
-import { codeOf, messageOf } from '../../base/index.ts';
+import { proveAlone } from '../../agent/identity/provision.ts';
+import { codeOf, messageOf, print } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
-import { CHECKS, type CredentialPaths, FINDINGS, type Finding, identityPaths, verifyIdentity } from '../../identity/index.ts';
-import { describeFinding } from './findings.ts';
-import { verifyOnline } from './online.ts';
-import { type Robot, robotSeen } from './robot.ts';
+import {
+  CHECKS,
+  type CredentialPaths,
+  FINDINGS,
+  type Finding,
+  identityPaths,
+  readCredentials,
+  verifyIdentity,
+} from '../../identity/index.ts';
+import { askStatus, type Status } from '../../status/index.ts';
+import { askIfRunning, loadRobotToInspect, type Robot, withoutAgent } from './robot.ts';
 
 /**
- * @param onlineMs tries it against the broker, for so long at most; undefined: files only.
- * @returns 1 where an error or a warning was found.
+ * @param onlineMs time limit of the connection to the broker; undefined: checks only the files.
+ * @returns 1 if there is an error or a warning.
  */
 export async function verify(file: string | undefined, onlineMs: number | undefined, json: boolean): Promise<number> {
-  const robot = robotSeen(file);
+  const robot = loadRobotToInspect(file);
   const paths = identityPaths(robot.config.mqtt, robot.config.state_dir);
   const findings = await verifyFiles(robot, paths);
-  // What the files tell comes first: with a key that is not the certificate's nothing can be tried.
-  const canTry = findings.every(({ severity, code }) => severity !== 'error' || FINDINGS[code] === 'dates');
-  const online = onlineMs === undefined || !canTry ? undefined : await verifyOnline(robot, paths, onlineMs);
+  // Faulty files, such as a key that does not match the certificate, make a connection impossible. Wrong dates may be the clock's fault.
+  const canConnect = findings.every(({ severity, code }) => severity !== 'error' || FINDINGS[code] === 'dates');
+  const online = onlineMs === undefined || !canConnect ? undefined : await verifyOnline(robot, paths, onlineMs);
   const ok = findings.every(({ severity }) => severity === 'info') && (online?.ok ?? true);
-  if (json)
-    process.stdout.write(`${JSON.stringify({ ok, cert_file: paths.certFile, root_ca: paths.rootCa, findings, online: online ?? null })}\n`);
-  else {
-    for (const check of CHECKS) {
-      const ours = findings.filter(({ code }) => FINDINGS[code] === check);
-      say(
+  const lines = CHECKS.flatMap((check) => {
+    const own = findings.filter(({ code }) => FINDINGS[code] === check);
+    return [
+      checkLine(
         check,
-        ours.every(({ severity }) => severity === 'info'),
-      );
-      for (const finding of ours) process.stdout.write(`${describeFinding(finding)}\n`);
-    }
-    if (onlineMs !== undefined && !online) process.stdout.write('online not tried: with these files no connection can come about\n');
-    if (online) {
-      say('online', online.ok);
-      process.stdout.write(online.ok ? `  ${online.observed}\n` : `  ${online.code ?? 'unknown'}: ${online.observed}; ${online.remedy}\n`);
-    }
-  }
+        own.every(({ severity }) => severity === 'info'),
+      ),
+      ...own.map(describeFinding),
+    ];
+  });
+  if (online) lines.push(checkLine('online', online.ok), describeOnline(online));
+  else if (onlineMs !== undefined) lines.push('online not tried: these files allow no connection');
+  await print(
+    json ? JSON.stringify({ ok, cert_file: paths.certFile, root_ca: paths.rootCa, findings, online: online ?? null }) : lines.join('\n'),
+  );
   return ok ? 0 : 1;
 }
 
-function say(check: string, isOk: boolean): void {
-  process.stdout.write(`${check.padEnd(12)} ${isOk ? 'ok' : 'not ok'}\n`);
+function checkLine(check: string, isOk: boolean): string {
+  return `${check.padEnd(12)} ${isOk ? 'ok' : 'not ok'}`;
 }
 
-/** @throws AgentError CERTIFICATE_MISSING where a file can't be read. */
-export async function verifyFiles({ config, clock, isIotCore }: Robot, paths: CredentialPaths): Promise<Finding[]> {
-  const mode = () => statSync(paths.privateKey).mode & 0o777;
+export function describeFinding({ code, severity, observed, remedy }: Finding): string {
+  return `  ${severity} ${code}: ${observed}; ${remedy}`;
+}
+
+function describeOnline({ ok, code, observed, remedy }: Online): string {
+  return ok ? `  ${observed}` : `  ${code ?? 'unknown'}: ${observed}; ${remedy}`;
+}
+
+/** @throws AgentError CERTIFICATE_MISSING if a file can't be read. */
+function verifyFiles({ config, clock, isIotCore }: Robot, paths: CredentialPaths): Promise<Finding[]> {
   return verifyIdentity({
     cert: textOf(paths.certFile),
     key: textOf(paths.privateKey),
@@ -54,7 +67,7 @@ export async function verifyFiles({ config, clock, isIotCore }: Robot, paths: Cr
     isIotCore,
     nowMs: clock.wall(),
     isClockTrusted: clock.trusted(),
-    keyFile: { path: paths.privateKey, mode: mode() },
+    keyFile: { path: paths.privateKey, mode: statSync(paths.privateKey).mode & 0o777 },
   });
 }
 
@@ -62,10 +75,44 @@ function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    const why = codeOf(cause) === 'ENOENT' ? 'no such file' : messageOf(cause);
-    throw new AgentError('CERTIFICATE_MISSING', `${file}: ${why}`, {
-      remedy: 'elderly-bot certs show says what is there; run it as the agent’s user',
+    throw new AgentError('CERTIFICATE_MISSING', `${file}: ${codeOf(cause) === 'ENOENT' ? 'no such file' : messageOf(cause)}`, {
+      remedy: 'elderly-bot certs show lists the existing files; run it as the agent’s user',
       cause,
     });
   }
+}
+
+interface Online {
+  readonly ok: boolean;
+  /** The program that connected. */
+  readonly by: 'command' | 'agent';
+  /** A problem of docs/reference/problems.md; null if the connection works. */
+  readonly code: string | null;
+  readonly observed: string;
+  readonly remedy: string;
+}
+
+/** Asks a running agent, because a second connection under its name would end the agent's connection. */
+async function verifyOnline(robot: Robot, paths: CredentialPaths, timeoutMs: number): Promise<Online> {
+  const { config, clock } = robot;
+  const status = await askIfRunning(askStatus(config.state_dir));
+  if (status) return onlineOf(status);
+  const proof = await withoutAgent(robot, () => proveAlone({ config, clock, timeoutMs }, readCredentials(paths)));
+  if (!proof.works) return { ok: false, by: 'command', code: proof.cause, observed: `${proof.step}: ${proof.text}`, remedy: proof.remedy };
+  const observed = `connected to ${config.mqtt.endpoint} as ${config.thing}, subscribed and published`;
+  return { ok: true, by: 'command', code: null, observed, remedy: '' };
+}
+
+function onlineOf({ link, problems }: Status): Online {
+  if (link.state === 'connected') {
+    return { ok: true, by: 'agent', code: null, observed: `the running agent is connected to ${link.endpoint}`, remedy: '' };
+  }
+  const [problem] = problems.filter(({ severity }) => severity === 'error' || severity === 'critical');
+  return {
+    ok: false,
+    by: 'agent',
+    code: problem?.code ?? null,
+    observed: `the running agent is ${link.state}: ${problem?.text ?? 'it has not been connected yet'}`,
+    remedy: problem?.remedy ?? 'run elderly-bot status in a moment',
+  };
 }

@@ -1,0 +1,130 @@
+// Simulated sensors on a ROS node: each configured channel gets plausible messages, and commands of the agent are reported. A fault turns
+// an event on, or mutes a sensor.
+import { type ChannelConfig, type Config, publicationsOf } from '../config/index.ts';
+import type { RosMessage, RosNode, RosPublisher } from '../ros/index.ts';
+
+export type Fault = 'on' | 'off' | 'mute' | 'unmute';
+
+const PUBLISH_EVERY_MS = 500;
+
+/** Period of the simulated values. */
+const WAVE_MS = 120_000;
+
+interface PlacedSensor {
+  readonly sensor: Sensor;
+  readonly publisher: RosPublisher;
+  isOn: boolean;
+  isMute: boolean;
+}
+
+export class SimulatedSensors {
+  readonly #node: RosNode;
+  readonly #sensors = new Map<string, PlacedSensor>();
+  readonly #report: (event: Readonly<Record<string, unknown>>) => void;
+  readonly #startedMs = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param report called for each fault, each command of the agent, and each channel that can't be simulated. */
+  constructor(node: RosNode, config: Config, report: (event: Readonly<Record<string, unknown>>) => void) {
+    this.#node = node;
+    this.#report = report;
+    for (const [name, channel] of Object.entries(config.channels)) {
+      const sensor = sensorOf(channel);
+      if (sensor) this.#sensors.set(name, { sensor, publisher: node.advertise(channel.topic, sensor.type), isOn: false, isMute: false });
+      else report({ event: 'not_simulated', channel: name });
+    }
+    const subscribed = new Set<string>();
+    for (const { topic, type, qos } of Object.values(config.commands).flatMap(publicationsOf)) {
+      if (!subscribed.has(topic))
+        node.subscribe({ topic, type, qos, onMessage: (message) => report({ event: 'commanded', topic, message }) });
+      subscribed.add(topic);
+    }
+  }
+
+  get channels(): readonly string[] {
+    return [...this.#sensors.keys()];
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      for (const placed of this.#sensors.values()) this.#publish(placed);
+    }, PUBLISH_EVERY_MS);
+  }
+
+  /** Applies a fault and publishes the new value at once. A muted sensor does not publish. */
+  cause(name: string, fault: Fault): void {
+    const placed = this.#sensors.get(name);
+    if (!placed) return;
+    if (fault === 'mute' || fault === 'unmute') placed.isMute = fault === 'mute';
+    else placed.isOn = fault === 'on';
+    this.#report({ event: 'fault', channel: name, fault });
+    this.#publish(placed);
+  }
+
+  /** Starts or ends the event of a sensor. With `isMute` it switches the sensor off or on. */
+  toggle(name: string, isMute: boolean): void {
+    const placed = this.#sensors.get(name);
+    if (isMute) this.cause(name, placed?.isMute ? 'unmute' : 'mute');
+    else this.cause(name, placed?.isOn ? 'off' : 'on');
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#node.stop();
+  }
+
+  #publish({ sensor, publisher, isOn, isMute }: PlacedSensor): void {
+    if (!isMute) publisher.publish(sensor.message(isOn, performance.now() - this.#startedMs));
+  }
+}
+
+interface Sensor {
+  readonly type: string;
+  /** @param isOn whether the event is on: a fall, or a value that raises the alert. @param nowMs time of the simulation. */
+  message(isOn: boolean, nowMs: number): RosMessage;
+}
+
+/** @returns undefined for a channel whose messages can't be generated: diagnostics, images, paths with an index. */
+export function sensorOf(channel: ChannelConfig): Sensor | undefined {
+  const isAlert = channel.class === 'alert';
+  const path = channel.field.split('|')[0]?.trim() ?? '';
+  if (channel.diagnostics || /\[\d+\]/.test(path)) return undefined;
+  const type = channel.type ?? (isAlert ? 'std_msgs/msg/Bool' : 'std_msgs/msg/Float32');
+  const isWhole = /\/U?Int\d+$/.test(type);
+  const value = (isOn: boolean, nowMs: number) => {
+    if (isAlert) return alertValue(channel, isOn);
+    if (type === 'std_msgs/msg/Bool') return isOn;
+    if (type === 'std_msgs/msg/String') return isOn ? 'on' : 'off';
+    const raw = waveOf(channel, isOn, nowMs) / channel.scale;
+    return isWhole ? Math.round(raw) : raw;
+  };
+  return { type, message: (isOn, nowMs) => messageWith(path, value(isOn, nowMs)) };
+}
+
+/** @returns a value that raises the alert, or one that clears it. */
+function alertValue({ alert_when: when, scale }: ChannelConfig, isOn: boolean): unknown {
+  const { raise, clear } = when ?? { raise: { comparison: '==', value: true } as const };
+  const { comparison, value } = raise;
+  if (typeof value === 'boolean') return (comparison === '==') === isOn ? value : !value;
+  if (typeof value === 'string') return (comparison === '==') === isOn ? value : `not ${value}`;
+  if (comparison === '==' || comparison === '!=') return ((comparison === '==') === isOn ? value : value + 1) / scale;
+  const beyond = comparison.startsWith('>') ? 1 : -1;
+  const calm = typeof clear?.value === 'number' ? clear.value : value;
+  return (isOn ? value + beyond : calm - beyond) / scale;
+}
+
+/** A slow sine inside the channel's valid range. An event drives it to the upper limit. */
+function waveOf({ min, max, unit }: ChannelConfig, isOn: boolean, nowMs: number): number {
+  const [low, high] = unit === 'percent' ? [40, 95] : unit === 'degC' ? [36, 46] : [min ?? 0, max ?? 100];
+  if (isOn) return high;
+  const middle = (low + high) / 2;
+  return Number((middle + ((high - low) / 4) * Math.sin((2 * Math.PI * nowMs) / WAVE_MS)).toFixed(3));
+}
+
+/** Wraps a value into nested objects along the path. `[*]` becomes an array with one element. */
+function messageWith(path: string, value: unknown): RosMessage {
+  return path
+    .split('.')
+    .reverse()
+    .reduce<unknown>((inner, part) => ({ [part.replace('[*]', '')]: part.endsWith('[*]') ? [inner] : inner }), value) as RosMessage;
+}
