@@ -3,9 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Mark, Presence } from '../../src/wire/index.ts';
 import type { FlatState } from '../src/messages/message.ts';
-import { dueRows, FILL_EVERY_MS, type Filled } from '../src/robots/monitors.ts';
-import { type HeldPresence, takePresence } from '../src/robots/presence.ts';
-import { type HeldState, inheritedChannels, takeState } from '../src/robots/state.ts';
+import { dueRows, FILL_EVERY_MS, type Filled, inheritedChannels } from '../src/robots/monitors.ts';
+import { type HeldPresence, type HeldState, takePresence, takeState } from '../src/robots/state.ts';
 
 const NOTHING: HeldState = { source: null, values: {} };
 const UNFILLED: Filled = { safety: null, safetyMs: null, healthMs: null };

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type HeldPresence, takePresence } from '../../cloud/src/robots/presence.ts';
+import { type HeldPresence, takePresence } from '../../cloud/src/robots/state.ts';
 import { type Presence, presence } from '../../src/wire/index.ts';
 import { Bench } from '../support/bench.ts';
 import { claimDomain, type RosDomain } from '../support/domain.ts';

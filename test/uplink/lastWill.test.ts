@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import mqtt, { type MqttClient } from 'mqtt';
-import { type HeldPresence, takePresence } from '../../cloud/src/robots/presence.ts';
+import { type HeldPresence, takePresence } from '../../cloud/src/robots/state.ts';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { type Power, type Presence, presence } from '../../src/wire/index.ts';
 import { findMosquitto, Mosquitto } from '../support/mosquitto.ts';

@@ -1,5 +1,5 @@
-// The family sees and acknowledges alerts. Each step counts once for all instances, and repeating it changes nothing: the first
-// acknowledgement stands.
+// Reads alerts and records that members saw and acknowledged them. Only the first view and the first acknowledgement of an alert count, over
+// all instances.
 import type { Database, Sql } from '../database/index.ts';
 
 export type AlertState = 'committed' | 'seen' | 'acknowledged' | 'resolved';
@@ -9,10 +9,10 @@ export interface Alert {
   readonly id: number;
   readonly thing: string;
   readonly incident: string;
-  /** The channel that raised it, or `robot_silent`. */
+  /** The channel that raised the alert, or `robot_silent`. */
   readonly channel: string;
   readonly value: unknown;
-  /** The latest state reached. `raised` exists on the robot only, before its row arrives. */
+  /** The latest state. `raised` exists only on the robot, before the row arrives. */
   readonly state: AlertState;
   readonly raised_at: number | null;
   readonly committed_at: number;
@@ -20,15 +20,14 @@ export interface Alert {
   readonly acknowledged_at: number | null;
   readonly acknowledged_by: number | null;
   readonly resolved_at: number | null;
-  /** The users who saw it, each with the time of the first view. */
+  /** The users who saw the alert, each with the time of their first view. */
   readonly seen_by: { readonly user_id: number; readonly at: number }[];
 }
 
 export interface AlertQuery {
   readonly thing: string;
-  /** At most this many. */
   readonly limit: number;
-  /** Only those older than this alert's id; null: from the newest. */
+  /** Returns only alerts that are older than this alert id. Null starts at the newest alert. */
   readonly before?: number | null;
 }
 
@@ -63,7 +62,7 @@ export function markSeen(db: Database, ids: readonly number[], userId: number): 
   return db.transaction((sql) => recordViews(sql, ids, userId));
 }
 
-/** Acknowledging an alert also counts as seeing it. @returns the updated alert; null if this robot has no alert with that id. */
+/** Acknowledges an alert and records that the user has seen it. @returns the alert, or null if this robot has no alert with that id. */
 export async function acknowledgeAlert(db: Database, thing: string, id: number, userId: number): Promise<Alert | null> {
   return db.transaction(async (sql) => {
     const alert = await readAlert(sql, id);

@@ -1,19 +1,20 @@
-// Alerts from the robot's own rows. The row that raises an alert and the row that clears it may arrive twice, in either order and
-// through two instances: each fills in its own time, and a time that is set stays.
+// Derives alerts from the robots' rows. The rows that raise and clear an alert may arrive twice, in any order, and through two instances.
+// Each row sets its own time, and a time that is set never changes.
 import type { Reading } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/index.ts';
-import { storableJson, storableText } from '../database/index.ts';
+import { columnsOf, storableJson, storableText } from '../database/index.ts';
 import type { OutboxName, RowsMessage } from '../messages/index.ts';
 
-interface Change extends OutboxName {
+interface Change {
+  readonly thing: string;
   readonly incident: string;
   readonly channel: string;
   readonly value: string | null;
-  raisedAt: number | null;
-  resolvedAt: number | null;
+  readonly raisedAt: number | null;
+  readonly resolvedAt: number | null;
 }
 
-/** A cleared alert whose row does not name the incident. */
+/** The end of an alert from a row without an incident. */
 interface NamelessEnd {
   readonly thing: string;
   readonly channel: string;
@@ -28,7 +29,7 @@ export async function recordAlerts(sql: Sql, messages: readonly RowsMessage[]): 
   }
   if (changes.size > 0) await write(sql, [...changes.values()]);
   for (const { thing, channel, at } of ends) {
-    await sql.query(`update alerts set resolved_at = $3 where thing = $1 and channel = $2 and resolved_at is null and raised_at <= $3`, [
+    await sql.query('update alerts set resolved_at = $3 where thing = $1 and channel = $2 and resolved_at is null and raised_at <= $3', [
       thing,
       channel,
       at,
@@ -39,19 +40,17 @@ export async function recordAlerts(sql: Sql, messages: readonly RowsMessage[]): 
 function collect({ thing, outbox }: OutboxName, reading: Reading, changes: Map<string, Change>, ends: NamelessEnd[]): void {
   const [seq, at, channel, value, extra] = reading;
   if (extra?.alert === undefined) return;
-  const raised = extra.alert === 'raised';
-  if (!raised && extra.incident === undefined) {
+  const isRaised = extra.alert === 'raised';
+  if (!isRaised && extra.incident === undefined) {
     ends.push({ thing, channel, at });
     return;
   }
   const incident = storableText(extra.incident ?? `${outbox}/${seq}`);
   const key = `${thing}/${incident}`;
-  const change = changes.get(key) ?? { thing, outbox, incident, channel, value: null, raisedAt: null, resolvedAt: null };
+  const change = changes.get(key) ?? { thing, incident, channel, value: null, raisedAt: null, resolvedAt: null };
   changes.set(key, {
     ...change,
-    value: raised ? storableJson(value) : change.value,
-    raisedAt: raised ? (change.raisedAt ?? at) : change.raisedAt,
-    resolvedAt: raised ? change.resolvedAt : (change.resolvedAt ?? at),
+    ...(isRaised ? { value: storableJson(value), raisedAt: change.raisedAt ?? at } : { resolvedAt: change.resolvedAt ?? at }),
   });
 }
 
@@ -66,13 +65,6 @@ async function write(sql: Sql, changes: readonly Change[]): Promise<void> {
       value = coalesce(a.value, excluded.value),
       raised_at = coalesce(a.raised_at, excluded.raised_at),
       resolved_at = coalesce(a.resolved_at, excluded.resolved_at)`,
-    [
-      changes.map(({ thing }) => thing),
-      changes.map(({ incident }) => incident),
-      changes.map(({ channel }) => channel),
-      changes.map(({ value }) => value),
-      changes.map(({ raisedAt }) => raisedAt),
-      changes.map(({ resolvedAt }) => resolvedAt),
-    ],
+    columnsOf(changes.map((change) => [change.thing, change.incident, change.channel, change.value, change.raisedAt, change.resolvedAt])),
   );
 }

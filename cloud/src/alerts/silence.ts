@@ -1,23 +1,33 @@
-// Raises `robot_silent` for a robot that was silent for longer than its limit, and resolves it when the robot is heard again. All state
-// is in the database, so a restart forgets nothing; the row lock of `watch` lets one instance act at a time. While no instance listened
-// (all instances or the database were away) no robot counts as silent: its silence counts from their return.
+// Raises `robot_silent` for a robot that is silent for longer than its limit, and resolves the alert when the robot is heard again. All state
+// is in the database, so it survives a restart; the row lock of `watch` lets only one instance check at a time. While no instance
+// receives messages (all instances or the database are down), no robot counts as silent: its silence counts from their return.
+import type { Power } from '../../../src/wire/index.ts';
 import type { Database, Sql } from '../database/index.ts';
-import { type SilentRobot, whySilent } from './whySilent.ts';
 
 export const ROBOT_SILENT = 'robot_silent';
 
-/** A robot may be silent for this many of its own intervals: one message may be late, or lost and sent again. */
+/** A robot may be silent for this many of its own intervals, because one message may be late or lost and repeated. */
 const INTERVALS = 2;
-/** A robot that reports more rarely than this (ms) counts as silent, whatever interval it announces. */
+/** Limit for the interval that a robot announces. */
 const MAX_EVERY_MS = 86_400_000;
 
-/** The last battery reading is searched for among this many newest rows of a robot. */
+/** The newest rows of a robot among which the last battery reading is searched. */
 const LAST_ROWS = 20_000;
 
-/** Checks further apart than this (ms) mean that no instance listened in between. */
+/** If the last check is longer ago, no instance received messages in between. */
 export const GAP_MS = 120_000;
 
-/** Silent for too long, without an alert yet. */
+interface SilentRobot {
+  readonly online: boolean;
+  /** The reason from the last presence, such as `stopped`; null if it had no reason. */
+  readonly reason: string | null;
+  /** Null if unknown, for example for a robot without a battery or with an older version. */
+  readonly power: Power | null;
+  /** The last reading of the battery, which may be later than `power`. */
+  readonly battery: { readonly percent: number; readonly at: number } | null;
+}
+
+/** A robot that is silent for too long and has no alert yet. */
 interface NewlySilent extends SilentRobot {
   readonly thing: string;
   readonly incident: string;
@@ -31,8 +41,8 @@ export interface SilenceChange {
 }
 
 /**
- * Called every few seconds by an instance that is subscribed at the broker; any other instance can't know which robots are silent.
- * @param afterMs the limit for robots without a `silent_after_ms` of their own; 0: no limit. A robot that announces a longer telemetry
+ * The caller must be subscribed at the broker and call this every few seconds. Without messages an instance can't know which robots are silent.
+ * @param afterMs the limit for robots without their own `silent_after_ms`; 0 means no limit. A robot that announces a longer telemetry
  * interval may be silent for longer.
  */
 export async function checkSilence(db: Database, afterMs: number): Promise<SilenceChange[]> {
@@ -71,7 +81,7 @@ export async function checkSilence(db: Database, afterMs: number): Promise<Silen
 }
 
 function raise(sql: Sql, silent: readonly NewlySilent[]): Promise<{ id: number; thing: string }[]> {
-  const alerts = silent.map(({ thing, incident, ...value }) => ({ thing, incident, value: { ...value, text: whySilent(value) } }));
+  const alerts = silent.map(({ thing, incident, ...value }) => ({ thing, incident, value: { ...value, text: silenceText(value) } }));
   return sql.query(
     `insert into alerts (thing, incident, channel, value, raised_at)
     select n.thing, n.incident, $1, n.value, (extract(epoch from clock_timestamp()) * 1000)::bigint
@@ -81,8 +91,29 @@ function raise(sql: Sql, silent: readonly NewlySilent[]): Promise<{ id: number; 
   );
 }
 
-/** @param afterMs the limit for this robot; 0: no limit; null: the default. @returns false if the robot is unknown. */
+/** @param afterMs the limit for this robot; 0 means no limit, null the default. @returns false if the robot is unknown. */
 export async function setSilence(sql: Sql, thing: string, afterMs: number | null): Promise<boolean> {
   const rows = await sql.query('update robots set silent_after_ms = $2 where thing = $1 returning thing', [thing, afterMs]);
   return rows.length > 0;
+}
+
+/**
+ * Explains to the family why a robot is probably silent. Pure. A low battery is checked first, because a robot may be shut down before its
+ * battery is empty.
+ */
+function silenceText({ online, reason, power, battery: reading }: SilentRobot): string {
+  const announced = power && { percent: power.battery, at: power.at };
+  const latest = announced && reading ? (reading.at > announced.at ? reading : announced) : (announced ?? reading);
+  const battery = latest && `${Math.round(latest.percent)} % at ${timeOf(latest.at)}`;
+  if (power?.low) return `probably its battery: ${battery}${reason === null ? '' : ', and then it was shut down'}`;
+  const charge = battery ? `; its battery was at ${battery}` : '';
+  if (reason !== null) return `it was shut down, or its program was stopped${charge}`;
+  if (online) return `it is connected but sends nothing${charge}`;
+  return `its network or its power was cut${charge}`;
+}
+
+/** In UTC. A client can convert the times in the alert's value to its own time zone. */
+function timeOf(at: number): string {
+  const time = new Date(at);
+  return Number.isNaN(time.getTime()) ? 'an unknown time' : `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }

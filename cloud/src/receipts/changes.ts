@@ -1,5 +1,5 @@
-// What a batch of messages changes in the coverage: taken from the rows in the messages, not from those that turn out to
-// be new, since a row that the database has already is covered just the same.
+// Derives the changes of the coverage from a batch of messages. Every row in a message counts, not only new rows, because a row that is
+// already stored is covered too.
 import { compareMarks, type Mark, type Range } from '../../../src/wire/index.ts';
 import type { EventRow, Message } from '../messages/index.ts';
 import type { OutboxChange } from './coverage.ts';
@@ -29,7 +29,7 @@ export function outboxChanges(messages: readonly Message[]): OutboxChange[] {
       change.committed.push(seq);
       change.accepted = Math.max(change.accepted, seq);
     }
-    if (message.kind === 'rows') for (const event of message.events) declare(event, (of) => changeOf(thing, of));
+    if (message.kind === 'rows') for (const event of message.events) declare(event, (name) => changeOf(thing, name));
   }
   return [...changes.values()];
 }
@@ -39,7 +39,7 @@ function announce(change: OutboxChange, accepted: number, mark: Mark | null): vo
   if (mark && (!change.mark || compareMarks(mark, change.mark) > 0)) change.mark = mark;
 }
 
-/** What an event says of other rows, which may be those of an older outbox. */
+/** Applies the declarations of an event, which may concern an older outbox. */
 function declare({ known }: EventRow, changeOf: (outbox: string) => OutboxChange): void {
   if (known?.kind === 'evicted') {
     evict(changeOf(known.of), known.ranges);
@@ -53,7 +53,7 @@ function declare({ known }: EventRow, changeOf: (outbox: string) => OutboxChange
   }
 }
 
-/** A row that was evicted was once accepted, even where the cloud has never heard of it. */
+/** Counts evicted rows as accepted too, because the robot had accepted them. */
 function evict(change: OutboxChange, ranges: readonly Range[]): void {
   for (const [first, last] of ranges) {
     change.evicted.push([first, last]);

@@ -1,12 +1,12 @@
-// What the database has of each outbox, as ranges. One row an outbox with two multiranges, what is committed and what is
-// declared evicted: PostgreSQL merges and compares them exactly, one statement serves a whole batch, and the row's lock is the
-// lock of the outbox. Rows of ranges would need several statements for each gap that closes, and a lock of their own.
+// Stores the coverage: one database row per outbox, with multiranges of the committed and the evicted rows. PostgreSQL merges and compares
+// multiranges exactly, one statement serves a whole batch, and the lock of the row is the lock of the outbox. A table of ranges
+// would need several statements for each gap that closes, and a separate lock.
 
 import { type Mark, normalize, type Range, type Ranges, rangesOf } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/index.ts';
 import type { OutboxName } from '../messages/index.ts';
 
-/** What one batch says about one outbox. It only ever adds. */
+/** The changes of one outbox by one batch. Applying a change only adds to the coverage. */
 export interface OutboxChange extends OutboxName {
   accepted: number;
   mark: Mark | null;
@@ -18,7 +18,7 @@ export interface OutboxChange extends OutboxName {
 
 export interface Coverage extends OutboxName {
   readonly accepted: number;
-  /** Committed or declared evicted. */
+  /** Committed or evicted. */
   readonly covered: Ranges;
 }
 
@@ -31,10 +31,9 @@ export interface Account {
 }
 
 /**
- * Adds to the coverage, and holds the lock of every outbox in `changes` until the transaction ends. It has to be the first
- * statement: rows are inserted under the lock of their outbox. Locks are taken in order of name, so that two instances
- * can't wait for each other.
- * @returns the outboxes whose times are corrected.
+ * Adds to the coverage and locks every outbox in `changes` until the transaction ends. It must be the first statement, because rows are
+ * inserted under the lock of their outbox. The locks are acquired in order of name, so two instances can't deadlock.
+ * @returns the outboxes that have clock corrections.
  */
 export async function cover(sql: Sql, changes: readonly OutboxChange[]): Promise<OutboxName[]> {
   if (changes.length === 0) return [];
@@ -78,7 +77,7 @@ on conflict (thing, outbox) do update set
   successor = coalesce(o.successor, excluded.successor)
 returning o.thing, o.outbox, o.corrected`;
 
-/** Only what is committed: never call it in a transaction that has changed something. */
+/** Reads committed coverage. The caller must not be in a transaction that changed something. */
 export async function readCoverage(sql: Sql, outboxes: readonly OutboxName[]): Promise<Coverage[]> {
   const rows = await sql.query<{ thing: string; outbox: string; accepted: number; covered: string }>(
     `select o.thing, o.outbox, o.accepted, (o.committed + o.evicted)::text as covered
@@ -89,8 +88,9 @@ export async function readCoverage(sql: Sql, outboxes: readonly OutboxName[]): P
 }
 
 /**
- * Each seq in 1..accepted is exactly one of committed, evicted or outstanding; committed wins. Latest outbox first. Of an outbox
- * that was lost with its file (closed, and nobody knows its last number) nothing is outstanding: what never came counts as evicted.
+ * Counts the rows of each outbox, latest outbox first. Each seq in 1..accepted is either committed, evicted or outstanding; a row that is
+ * both committed and evicted counts as committed. If an outbox was closed and its last seq is unknown, its file was lost: missing rows
+ * then count as evicted.
  */
 export async function readAccounts(sql: Sql, thing: string): Promise<Account[]> {
   return sql.query<Account>(
@@ -106,12 +106,12 @@ export async function readAccounts(sql: Sql, thing: string): Promise<Account[]> 
   );
 }
 
-/** In PostgreSQL's notation, bounds included: `{[1,5],[9,9]}`. */
+/** Formats ranges for PostgreSQL, with inclusive bounds: `{[1,5],[9,9]}`. */
 export function multirange(ranges: Ranges): string {
   return `{${ranges.map(([first, last]) => `[${first},${last}]`).join(',')}}`;
 }
 
-/** From PostgreSQL's own form, upper bounds excluded: `{[1,6),[9,10)}`. */
+/** Parses PostgreSQL's output, which has exclusive upper bounds: `{[1,6),[9,10)}`. */
 export function rangesFrom(text: string): Ranges {
   return [...text.matchAll(/\[(\d+),(\d+)\)/g)].map((match): Range => [Number(match[1]), Number(match[2]) - 1]);
 }

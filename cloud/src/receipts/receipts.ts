@@ -1,12 +1,12 @@
-// Tells each robot what the database has. In this order, always:
-//   1. a batch is committed, and only then the marks of its messages count as handled;
-//   2. the handled mark is taken;
-//   3. the coverage is read, in a statement of its own that sees only what is committed;
-//   4. the receipt goes out with that mark.
-// So a receipt never claims more than is committed: the read sees no open transaction, also not one of another instance. And
-// whatever this instance handled up to the mark is in the coverage it read afterwards; were the mark taken later, a message
-// committed in between could be called uncovered. A row that another instance is still committing may look uncovered: the
-// robot sends again only what it published over 60 s before the mark, and a row that comes twice is found to be the same.
+// Publishes receipts: each tells a robot which rows the database has. The order of the steps is essential:
+//   1. A batch is committed. Only then do the marks of its messages count as handled.
+//   2. The handled mark is copied.
+//   3. The coverage is read in a separate statement, which sees only committed rows.
+//   4. The receipt is published with the copied mark.
+// A receipt never claims a row that is not committed, because the read sees no open transaction of any instance. Every row that this
+// instance handled up to the mark is in the coverage. If the mark were copied after the read, a row committed in between could be
+// reported as uncovered. A row that another instance is still committing may look uncovered. That is safe: the robot only repeats rows
+// that it published over 60 s before the mark, and a second delivery is recognized.
 
 import type { Logger } from 'pino';
 import { messageOf } from '../../../src/base/index.ts';
@@ -16,16 +16,16 @@ import type { Message, OutboxName } from '../messages/index.ts';
 import { outboxChanges } from './changes.ts';
 import { type Coverage, readCoverage } from './coverage.ts';
 
-/** Alerts of one outbox that arrive faster than this share a receipt; docs/reference/protocol.md allows 1 s. */
+/** Alerts of one outbox within this time share a receipt. docs/reference/protocol.md allows 1 s. */
 const URGENT_EVERY_MS = 500;
 const RETRY_MS = 5_000;
-/** Outboxes in one read of the coverage. */
+/** Outboxes per query of the coverage. */
 const READ_AT_ONCE = 500;
 
 export interface ReceiptsOptions {
   readonly db: Database;
   readonly log: Logger;
-  /** Shortest time between two receipts of one outbox where nothing is urgent. */
+  /** Shortest time between two receipts of one outbox if no alert is urgent. */
   readonly intervalMs: number;
   /** Resolves with the broker's PUBACK. */
   readonly publish: (topic: string, payload: string) => Promise<void>;
@@ -44,21 +44,21 @@ export class Receipts {
   readonly #sentMs = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   readonly #sending = new Set<Promise<void>>();
-  #failing = false;
-  #stopped = false;
+  #isFailing = false;
+  #isStopped = false;
 
   constructor(options: ReceiptsOptions) {
     this.#options = options;
   }
 
-  /** Called after each commit, in order. */
+  /** The caller must call this after each commit, in order. */
   committed(messages: readonly Message[]): void {
     for (const message of messages) this.#handled(message);
-    const atOnce = new Set<string>();
+    const announced = new Set<string>();
     const urgent = new Set<string>();
     for (const message of messages) {
       if (message.kind === 'presence' && message.presence.online) {
-        for (const [outbox] of message.presence.outboxes ?? []) atOnce.add(`${message.presence.thing}/${outbox}`);
+        for (const [outbox] of message.presence.outboxes ?? []) announced.add(`${message.presence.thing}/${outbox}`);
       } else if (message.kind === 'rows' && message.alert) {
         urgent.add(`${message.names.thing}/${message.names.outbox}`);
       }
@@ -68,14 +68,14 @@ export class Receipts {
       const key = `${name.thing}/${name.outbox}`;
       const sentMs = this.#sentMs.get(key) ?? Number.NEGATIVE_INFINITY;
       const afterMs = urgent.has(key) ? URGENT_EVERY_MS : this.#options.intervalMs;
-      this.#schedule(name, atOnce.has(key) ? nowMs : Math.max(nowMs, sentMs + Math.min(afterMs, this.#options.intervalMs)));
+      this.#schedule(name, announced.has(key) ? nowMs : Math.max(nowMs, sentMs + Math.min(afterMs, this.#options.intervalMs)));
     }
     this.#arm();
   }
 
-  /** What is under way goes out; what is due later is another instance's, or waits for the robot's next presence. */
+  /** Waits for receipts that are being published. Another instance, or the robot's next presence, causes the receipts that are due later. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     await Promise.all(this.#sending);
   }
@@ -97,7 +97,7 @@ export class Receipts {
 
   #arm(): void {
     clearTimeout(this.#timer);
-    if (this.#stopped || this.#due.size === 0) return;
+    if (this.#isStopped || this.#due.size === 0) return;
     let firstMs = Number.POSITIVE_INFINITY;
     for (const { dueMs } of this.#due.values()) firstMs = Math.min(firstMs, dueMs);
     this.#timer = setTimeout(() => this.#sendDue(), Math.max(0, firstMs - this.#nowMs()));
@@ -114,24 +114,28 @@ export class Receipts {
       const sending = this.#send(due).finally(() => this.#sending.delete(sending));
       this.#sending.add(sending);
     }
-    this.#forget(nowMs);
+    // The time of the last receipt matters only until the next receipt is allowed.
+    for (const [key, sentMs] of this.#sentMs) {
+      if (nowMs - sentMs > this.#options.intervalMs) this.#sentMs.delete(key);
+    }
     this.#arm();
   }
 
-  /** Doesn't wait for earlier receipts: one that the broker is slow to take must not delay an alert's. */
+  /** Does not wait for earlier receipts, because a slow PUBACK must not delay the receipt of an alert. */
   async #send(due: readonly OutboxName[]): Promise<void> {
     const { db, log } = this.#options;
     const marks = new Map(due.map(({ thing }): [string, Mark] => [thing, this.#robots.get(thing)?.mark ?? [0, 0]]));
     try {
       const coverages = await readCoverage(db, due);
       await Promise.all(coverages.flatMap((coverage) => this.#pages(coverage, marks.get(coverage.thing) ?? [0, 0])));
-      if (this.#failing) log.info({ event: 'receipts_recovered' }, 'receipts go out again');
-      this.#failing = false;
+      if (this.#isFailing) log.info({ event: 'receipts_recovered' }, 'receipts are published again');
+      this.#isFailing = false;
     } catch (error) {
-      if (!this.#failing) log.warn({ event: 'receipts_failed', reason: messageOf(error) }, 'receipts will be tried again');
-      this.#failing = true;
-      const againMs = this.#nowMs() + Math.min(RETRY_MS, this.#options.intervalMs);
-      for (const name of due) this.#schedule(name, againMs);
+      if (!this.#isFailing)
+        log.warn({ event: 'receipts_failed', reason: messageOf(error) }, 'receipts could not be published; the cloud will try again');
+      this.#isFailing = true;
+      const retryMs = this.#nowMs() + Math.min(RETRY_MS, this.#options.intervalMs);
+      for (const name of due) this.#schedule(name, retryMs);
       this.#arm();
     }
   }
@@ -144,13 +148,6 @@ export class Receipts {
       const receipt: Receipt = { thing, outbox, at: Date.now(), accepted, mark, ...page };
       return this.#options.publish(receipts, JSON.stringify(receipt));
     });
-  }
-
-  /** When the last receipt went matters only until the next may go. */
-  #forget(nowMs: number): void {
-    for (const [key, sentMs] of this.#sentMs) {
-      if (nowMs - sentMs > this.#options.intervalMs) this.#sentMs.delete(key);
-    }
   }
 
   #nowMs(): number {

@@ -1,3 +1,3 @@
-export { MONITOR_TABLES, type MonitorTable, SAFETY_CHANNELS } from './monitors.ts';
-export { INHERITED_CHANNELS, inheritedChannels, type StateValues } from './state.ts';
+export { INHERITED_CHANNELS, inheritedChannels, MONITOR_TABLES, type MonitorTable, SAFETY_CHANNELS } from './monitors.ts';
+export type { StateValues } from './state.ts';
 export { updateRobots } from './update.ts';

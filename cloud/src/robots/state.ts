@@ -1,23 +1,28 @@
-// Which flat state is the latest: within one outbox the higher `state_seq`, between outboxes the one whose session is later,
-// by mark. Messages may come twice, late, and through several instances.
-import { compareMarks, type Mark, type ReadingValue } from '../../../src/wire/index.ts';
+// Decides whether a state or a presence is newer than the stored one. Messages may arrive twice, late, and through several instances.
+import { compareMarks, type Mark, type Power, type Presence, type ReadingValue } from '../../../src/wire/index.ts';
 import type { FlatState } from '../messages/index.ts';
 
 export type StateValues = Readonly<Record<string, ReadingValue>>;
 
 export interface HeldState {
-  /** Where the values come from; null before the first. */
+  /** The origin of the values; null before the first state. */
   readonly source: { readonly outbox: string; readonly seq: number; readonly mark: Mark } | null;
   readonly values: StateValues;
 }
 
-/** The channels of the inherited interface (docs/reference/protocol.md); the open route shows no others. */
-export const INHERITED_CHANNELS = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'] as const;
+export interface HeldPresence {
+  readonly session: string;
+  readonly online: boolean;
+  /** The highest mark of this session. */
+  readonly mark: Mark;
+  /** The power at the highest mark. A last will is written when its session begins, so it may be older than other presences. */
+  readonly power: Power | null;
+}
 
 /**
- * A channel that the robot hasn't seen since its start is not in its message and keeps its value, as it does for any consumer
- * that merges objects.
- * @returns the state after `offered`, or null where what is held is newer.
+ * Compares states by `state_seq` within one outbox, and by the mark between outboxes. A channel without a sample since the robot's start is
+ * missing in `offered` and keeps its value, as for any consumer that merges objects.
+ * @returns the new state, or null if `held` is newer.
  */
 export function takeState(held: HeldState, offered: FlatState): HeldState | null {
   const { outbox, seq, mark, values } = offered;
@@ -28,7 +33,16 @@ export function takeState(held: HeldState, offered: FlatState): HeldState | null
   return { source: { outbox, seq, mark: latest }, values: { ...held.values, ...values } };
 }
 
-/** Only the inherited channels, in their order. */
-export function inheritedChannels(values: StateValues): StateValues {
-  return Object.fromEntries(INHERITED_CHANNELS.flatMap((channel) => (channel in values ? [[channel, values[channel] ?? null]] : [])));
+/**
+ * Only the latest session counts, by mark. An ended session never resumes, so the session is offline even if its last will arrives before
+ * its first presence.
+ * @returns the new presence, or null if `offered` changes nothing.
+ */
+export function takePresence(held: HeldPresence | null, offered: Presence): HeldPresence | null {
+  const { session, online, mark, power = null } = offered;
+  const next = { session, online, mark, power };
+  if (!held) return next;
+  const isLater = compareMarks(mark, held.mark) > 0;
+  if (held.session !== session) return isLater ? next : null;
+  return { ...(isLater ? next : held), online: held.online && online };
 }

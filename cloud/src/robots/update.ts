@@ -1,17 +1,15 @@
-// One row a robot: its presence, its latest state, and when the two inherited tables were last filled from it. The rows of a
-// batch are locked, changed in the order of the messages, and written back at once.
+// Updates one row per robot: its presence, its latest state, and when the inherited tables were last filled. All rows of a batch are locked
+// together, changed in the order of the messages, and written in one statement.
 import type { Mark, Power } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/index.ts';
 import { storableJson, storableText } from '../database/index.ts';
 import type { Message, PresenceMessage, RowsMessage } from '../messages/index.ts';
-import { dueRows, type HealthRow, type MonitorTable, type SafetyWords } from './monitors.ts';
-import { takePresence } from './presence.ts';
-import { type StateValues, takeState } from './state.ts';
+import { dueRows, type HealthRow, type MonitorTable, SAFETY_CHANNELS, type SafetyWords } from './monitors.ts';
+import { type StateValues, takePresence, takeState } from './state.ts';
 
-/** A robot that only delivers rows is noted as heard so often (ms), not with each message: its row would be written for nothing else. */
+/** The `last_heard_at` of a robot that only delivers rows is written this often, because each write copies its whole row. */
 const HEARD_EVERY_MS = 5_000;
 
-/** As in the table, but for the commands, which are only ever written. */
 interface RobotRow {
   thing: string;
   prefix: string;
@@ -25,8 +23,6 @@ interface RobotRow {
   telemetry_every_ms: number | null;
   power: Power | null;
   reason: string | null;
-  /** Null: as they were. */
-  commands: unknown;
   state: StateValues;
   state_outbox: string | null;
   state_seq: number | null;
@@ -35,9 +31,15 @@ interface RobotRow {
   safety: SafetyWords | null;
   safety_filled_ms: number | null;
   health_filled_ms: number | null;
-  /** Whether it spoke itself in this batch. */
+  /** Only written, never read. Null keeps the stored commands. */
+  commands: unknown;
+  /** Whether the robot itself sent a message in this batch. A last will does not count. */
   heard: boolean;
 }
+
+const COLUMNS = `prefix, session, online, session_boot, session_ms, presence_at, version, boot, telemetry_every_ms, power, reason, state,
+  state_outbox, state_seq, state_boot, state_ms, safety, safety_filled_ms, health_filled_ms`;
+const ASSIGNMENTS = COLUMNS.split(/,\s+/).map((name) => `${name} = n.${name}`);
 
 type RobotMessage = RowsMessage | PresenceMessage;
 
@@ -46,28 +48,24 @@ interface DueRows {
   readonly health: (HealthRow & { readonly thing: string })[];
 }
 
-const COLUMNS = `thing, prefix, session, online, session_boot, session_ms, presence_at, version, boot, telemetry_every_ms, power, reason,
-  null::jsonb as commands, false as heard, state, state_outbox, state_seq, state_boot, state_ms, safety, safety_filled_ms, health_filled_ms`;
-
 export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs: number): Promise<void> {
-  const speaking = messages.filter((message): message is RobotMessage => message.kind !== 'poison');
-  const telling = speaking.filter((message) => message.kind === 'presence' || message.state !== null);
-  const told = new Set(telling.map(thingOf));
-  const prefixes = new Map(speaking.map((message) => [thingOf(message), message.prefix]));
+  const received = messages.filter((message): message is RobotMessage => message.kind !== 'poison');
+  const updates = received.filter((message) => message.kind === 'presence' || message.state !== null);
+  const updated = new Set(updates.map(thingOf));
+  const prefixes = new Map(received.map((message) => [thingOf(message), message.prefix]));
+  const heardOnly = [...prefixes.keys()].filter((thing) => !updated.has(thing));
   await insertMissing(sql, prefixes);
-  await recordHeard(
-    sql,
-    [...prefixes.keys()].filter((thing) => !told.has(thing)),
-  );
-  if (told.size === 0) return;
-  const robots = await lockRobots(sql, [...told]);
+  await recordHeard(sql, heardOnly);
+  if (updated.size === 0) return;
+  const robots = await lockRobots(sql, [...updated]);
   const due: DueRows = { safety: [], health: [] };
-  for (const message of telling) {
+  for (const message of updates) {
     const robot = robots.get(thingOf(message));
     if (robot) apply(robot, message, nowMs, due);
   }
   await writeRobots(sql, [...robots.values()]);
-  await writeDue(sql, due);
+  await fill(sql, 'safety_monitor', SAFETY_CHANNELS.join(', '), due.safety);
+  await fill(sql, 'system_health', 'power, temperature', due.health);
 }
 
 function thingOf(message: RobotMessage): string {
@@ -82,7 +80,7 @@ async function insertMissing(sql: Sql, prefixes: ReadonlyMap<string, string>): P
   );
 }
 
-/** Robots of which this batch has nothing but rows. One that another instance has locked is being heard there. */
+/** Skips robots that another instance has locked, because that instance updates them. */
 async function recordHeard(sql: Sql, things: readonly string[]): Promise<void> {
   if (things.length === 0) return;
   await sql.query(
@@ -93,9 +91,12 @@ async function recordHeard(sql: Sql, things: readonly string[]): Promise<void> {
   );
 }
 
-/** In order of name, as every instance does, after the locks of the outboxes. */
+/** Acquires the locks after those of the outboxes and in order of name, as every instance does. */
 async function lockRobots(sql: Sql, things: readonly string[]): Promise<Map<string, RobotRow>> {
-  const rows = await sql.query<RobotRow>(`select ${COLUMNS} from robots where thing = any($1::text[]) order by thing for update`, [things]);
+  const rows = await sql.query<RobotRow>(
+    `select thing, ${COLUMNS}, null as commands, false as heard from robots where thing = any($1::text[]) order by thing for update`,
+    [things],
+  );
   return new Map(rows.map((row) => [row.thing, row]));
 }
 
@@ -139,69 +140,40 @@ function applyState(robot: RobotRow, { state }: RowsMessage, nowMs: number, due:
   robot.state_seq = next.source.seq;
   [robot.state_boot, robot.state_ms] = next.source.mark;
   const filled = { safety: robot.safety, safetyMs: robot.safety_filled_ms, healthMs: robot.health_filled_ms };
-  const rows = dueRows(robot.state, filled, nowMs);
-  if (rows.safety) {
-    due.safety.push({ thing: robot.thing, ...rows.safety });
-    robot.safety = rows.safety;
+  const { safety, health } = dueRows(robot.state, filled, nowMs);
+  if (safety) {
+    due.safety.push({ thing: robot.thing, ...safety });
+    robot.safety = safety;
     robot.safety_filled_ms = nowMs;
   }
-  if (rows.health) {
-    due.health.push({ thing: robot.thing, ...rows.health });
+  if (health) {
+    due.health.push({ thing: robot.thing, ...health });
     robot.health_filled_ms = nowMs;
   }
 }
 
 async function writeRobots(sql: Sql, robots: readonly RobotRow[]): Promise<void> {
   await sql.query(
-    `update robots as r set prefix = n.prefix, session = n.session, online = n.online, session_boot = n.session_boot,
-      session_ms = n.session_ms, presence_at = n.presence_at, version = n.version, boot = n.boot,
-      telemetry_every_ms = n.telemetry_every_ms, power = n.power, reason = n.reason,
-      commands = coalesce(n.commands, r.commands), state = n.state, state_outbox = n.state_outbox, state_seq = n.state_seq,
-      state_boot = n.state_boot, state_ms = n.state_ms, safety = n.safety, safety_filled_ms = n.safety_filled_ms,
-      health_filled_ms = n.health_filled_ms,
+    `update robots as r set ${ASSIGNMENTS.join(', ')}, commands = coalesce(n.commands, r.commands),
       state_xid = case when r.state is distinct from n.state then pg_current_xact_id() else r.state_xid end,
-      last_heard_at = case when n.heard then clock_timestamp() else r.last_heard_at end
-    from jsonb_to_recordset($1::text::jsonb) as n(thing text, prefix text, session text, online boolean, session_boot bigint,
-      session_ms bigint, presence_at bigint, version text, boot bigint, telemetry_every_ms bigint, power jsonb, reason text, commands jsonb, state jsonb,
-      state_outbox text, state_seq bigint, state_boot bigint, state_ms bigint, safety jsonb, safety_filled_ms bigint,
-      health_filled_ms bigint, heard boolean)
-    where r.thing = n.thing`,
-    [storableJson(robots)],
+      last_heard_at = case when r.thing = any($2::text[]) then clock_timestamp() else r.last_heard_at end
+    from jsonb_populate_recordset(null::robots, $1::text::jsonb) as n where r.thing = n.thing`,
+    [storableJson(robots), robots.filter(({ heard }) => heard).map(({ thing }) => thing)],
   );
 }
 
-async function writeDue(sql: Sql, { safety, health }: DueRows): Promise<void> {
-  if (safety.length > 0) {
-    const ids = await sql.query<{ id: number }>(
-      `insert into safety_monitor (gas, fire, fall, stranger)
-      select gas, fire, fall, stranger from jsonb_to_recordset($1::text::jsonb) as n(gas text, fire text, fall text, stranger text) returning id`,
-      [storableJson(safety)],
-    );
-    await nameRows(sql, 'safety_monitor', ids, safety);
-  }
-  if (health.length > 0) {
-    const ids = await sql.query<{ id: number }>(
-      `insert into system_health (power, temperature)
-      select power, temperature from jsonb_to_recordset($1::text::jsonb) as n(power integer, temperature float) returning id`,
-      [storableJson(health)],
-    );
-    await nameRows(sql, 'system_health', ids, health);
-  }
-}
-
-/** Rows get their numbers in the order in which they were given. */
-async function nameRows(
-  sql: Sql,
-  table: MonitorTable,
-  ids: readonly { readonly id: number }[],
-  rows: readonly { readonly thing: string }[],
-): Promise<void> {
-  const inOrder = ids.map(({ id }) => id).sort((a, b) => a - b);
-  const things = rows.map(({ thing }) => thing);
+/** Adds rows to an inherited table and records their robots. The ids ascend in the order of `rows`. */
+async function fill(sql: Sql, table: MonitorTable, columns: string, rows: readonly { readonly thing: string }[]): Promise<void> {
+  if (rows.length === 0) return;
+  const inserted = await sql.query<{ id: number }>(
+    `insert into ${table} (${columns}) select ${columns} from jsonb_populate_recordset(null::${table}, $1::text::jsonb) returning id`,
+    [storableJson(rows)],
+  );
+  const ids = inserted.map(({ id }) => id).sort((a, b) => a - b);
   await sql.query(
     `insert into ${table}_of (id, thing) select * from unnest($1::integer[], $2::text[])
     on conflict (id) do update set thing = excluded.thing`,
-    [inOrder, things],
+    [ids, rows.map(({ thing }) => thing)],
   );
 }
 
