@@ -1,4 +1,4 @@
-// docs/guide/certificates.md, command by command, against a stand-in for IoT Core: the commands of the page lead to a robot that connects.
+// Runs the commands of docs/guide/certificates.md against a stand-in for IoT Core, and checks that the robot connects in the end.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const PAGE = readFileSync(join(ROOT, 'docs/guide/certificates.md'), 'utf8');
 const COMMANDS = [...PAGE.matchAll(/^ *(bin\/elderly-bot certs .*)$/gm)].map(([, line]) => String(line));
 
 describe('docs/guide/certificates.md', () => {
-  it('names every finding, and no other', () => {
+  it('lists every finding, and no other', () => {
     const rows = [...PAGE.matchAll(/^\| (`[a-z_`, ]+`) \|/gm)].flatMap(([, cell]) =>
       [...String(cell).matchAll(/`([a-z_]+)`/g)].map(([, code]) => code),
     );
@@ -39,7 +39,7 @@ describe('the commands of docs/guide/certificates.md', { skip: opensslMissing(),
     return JSON.stringify(program.lines);
   }
 
-  /** Preparations before a command, by the words that the command begins with. */
+  /** Preparations before a command, by words of the command. */
   const prepared: Readonly<Record<string, () => Promise<void>>> = {
     'certs import Downloads': async () => {
       const pair = await bench.files.authority.issue(bench.path('console'), 'x', { name: 'AWS IoT Certificate' });
@@ -68,9 +68,9 @@ describe('the commands of docs/guide/certificates.md', { skip: opensslMissing(),
     for (const line of COMMANDS) {
       const found = Object.entries(prepared).find(([words]) => line.includes(words));
       await found?.[1]();
-      const said = await type(line);
-      if (line.includes('verify')) assert.doesNotMatch(said, /not ok/);
-      if (line.includes('--online')) assert.match(said, /subscribed and published/);
+      const output = await type(line);
+      if (line.includes('verify')) assert.doesNotMatch(output, /not ok/);
+      if (line.includes('--online')) assert.match(output, /subscribed and published/);
     }
     assert.equal(bench.core.active.length, 3);
     assert.equal(bench.inUse()?.cert.trim(), bench.core.active.at(-1)?.pem.trim());

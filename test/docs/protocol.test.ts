@@ -1,3 +1,4 @@
+// Validates the examples in docs/reference/protocol.md, and compares the AsyncAPI document with src/wire.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
@@ -7,7 +8,7 @@ import { topicsOf } from '../../src/wire/index.ts';
 import { ASYNCAPI_FILE, AsyncApi } from '../support/asyncapi.ts';
 import { ROOT } from '../support/program.ts';
 
-/** The examples of the page by the section in which they stand. */
+/** The channel of the example in each section of the page. */
 const EXAMPLES = {
   'Telemetry and backlog': 'telemetry',
   Presence: 'presence',
@@ -34,17 +35,17 @@ describe('docs/reference', () => {
   });
 
   for (const [section, channel] of Object.entries(EXAMPLES)) {
-    it(`shows an example under ${section} that fits the document`, () => {
+    it(`shows a valid example under ${section}`, () => {
       assert.equal(api.fault(channel, bytes(exampleOf(section))), null);
     });
   }
 
-  it('has a document that takes compressed backlog and unknown fields', () => {
+  it('has an AsyncAPI document that allows compressed backlog and unknown fields', () => {
     const { state_seq: _seq, gas: _gas, ...backlog } = exampleOf('Telemetry and backlog');
     assert.equal(api.fault('backlog', deflateSync(bytes({ ...backlog, kind: 'backlog', from_a_newer_robot: {} }))), null);
   });
 
-  it('has a document that refuses wrong messages', () => {
+  it('has an AsyncAPI document that refuses invalid messages', () => {
     const telemetry = exampleOf('Telemetry and backlog');
     const receipt = exampleOf('Receipts');
     const wrong: readonly (readonly [channel: string, message: unknown])[] = [

