@@ -1,5 +1,5 @@
-// What is fuzzed: the cloud's HTTP server on a real PostgreSQL and an object store, with a robot that has been heard, a member and a
-// device. Passwords are hashed at the least cost and commands go nowhere: neither is what is looked at here.
+// The server under test: the cloud's HTTP server on a real PostgreSQL and an object store, with a known robot, a member and a device. Passwords
+// are hashed at the lowest cost and commands are discarded, because this test covers neither.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { migrate } from '../../cloud/src/database/migrate.ts';
@@ -15,9 +15,9 @@ import { DevCa } from '../../src/identity/index.ts';
 import { Postgres } from '../support/postgres.ts';
 
 const THING = 'elderly-bot';
-/** More than can be announced in a run: the day's share has tests of its own. */
+/** More than a run can announce. The daily limit has its own tests. */
 const DAILY_BYTES = 2 ** 50;
-/** Limits of how often have tests of their own. */
+/** Effectively no rate limits. They have their own tests. */
 const UNLIMITED = { tries: Number.MAX_SAFE_INTEGER, windowS: 60 };
 const COMMANDS = [
   { name: 'buzzer', args: { type: 'object', properties: { value: { type: 'boolean' } }, additionalProperties: false }, motion: false },
@@ -27,11 +27,11 @@ const COMMANDS = [
 export interface FuzzedCloud {
   readonly url: string;
   readonly userToken: string;
-  /** Where another token of the robot is to be had. */
+  /** The URL that returns a new device token. */
   readonly deviceTokens: string;
-  /** Answers with a status of 500 and more, by route. */
+  /** Number of answers with a status from 500 on, by route. */
   readonly failures: readonly string[];
-  /** How many of which status, by route. */
+  /** Number of answers by route and status. */
   readonly answers: Readonly<Record<string, Readonly<Record<number, number>>>>;
   stop(): Promise<void>;
 }

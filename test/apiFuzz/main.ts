@@ -1,5 +1,5 @@
-// `npm run test:api-fuzz -- [--examples 1000] [--seed S] [--json]`: schemathesis against /openapi.json of the cloud on PostgreSQL, so many
-// examples a route, with all of its checks but those that are named here. Exits 1 where it finds something or any answer was a 5xx.
+// `npm run test:api-fuzz -- [--examples 1000] [--seed S] [--json]` runs schemathesis against /openapi.json of the cloud on PostgreSQL, with the
+// given number of examples per route and all checks except those named here. It exits with 1 after a finding or an answer of 5xx.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -18,12 +18,12 @@ const PROGRAM = join(VENV, 'bin', 'schemathesis');
 const HOOKS = fileURLToPath(new URL('hooks.py', import.meta.url));
 const CONFIG = fileURLToPath(new URL('schemathesis.toml', import.meta.url));
 
-/** One worker: the parser of Python 3.11 fails now and then in several threads (AST constructor recursion depth mismatch). */
+/** One worker: the parser of Python 3.11 sometimes fails in several threads (AST constructor recursion depth mismatch). */
 const WORKERS = '1';
 
-/** A stream has no end to wait for; its test is cloud/test/stream.test.ts. */
+/** A stream has no end. cloud/test/stream.test.ts tests it. */
 const LEFT_OUT_ROUTES = ['/telemetry/stream'];
-/** Where it is left out, and why, stands in schemathesis.toml. */
+/** schemathesis.toml lists the exceptions with their reasons. */
 const LEFT_OUT_CHECK = 'positive_data_acceptance of 4 routes';
 
 function readArguments(): { examples: number; seed: number; json: boolean } {
@@ -72,7 +72,7 @@ async function main(): Promise<number> {
       PYTHONDONTWRITEBYTECODE: '1',
     };
     const child = spawn(PROGRAM, [...what, ...how, ...out, ...more], { cwd: folder, env, stdio: ['ignore', 2, 2] });
-    // It ends what it started: the database and the store are ended below.
+    // The code below also stops the database and the store.
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill(signal));
     const [code] = (await once(child, 'exit')) as [number | null];
     const seconds = Math.round((performance.now() - startedMs) / 1_000);

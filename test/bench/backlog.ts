@@ -1,4 +1,4 @@
-// An agent that starts on a full outbox: until when it has drained it, and what that took on the wire.
+// Starts an agent on a full outbox and measures the time and the bytes of the drain.
 import { askStatus } from '../../src/status/index.ts';
 import type { Program } from '../support/program.ts';
 import { bytesSentTo, cpuSeconds } from './process.ts';
@@ -13,7 +13,7 @@ export interface Drained {
   readonly cpuSeconds: number;
 }
 
-/** Waits until `rows` have been acknowledged, from the connection on. */
+/** Waits until `rows` rows are acknowledged. The time counts from the connect. */
 export async function drained(rig: Rig, agent: Program, stateDir: string, rows: number): Promise<Drained> {
   await agent.event('connected');
   const beganMs = performance.now();

@@ -1,4 +1,4 @@
-// What a bench is: a name, what it shows, and a run that gives figures and targets.
+// The interface of a bench: a name, a description, and a run that returns figures and targets.
 import type { Target } from './figures.ts';
 import type { Rig } from './rig.ts';
 
@@ -7,7 +7,7 @@ export interface Context {
   readonly rounds: number;
   readonly seed: number;
   readonly slowFsyncUs: number;
-  /** Progress, for a person. */
+  /** Prints a line of progress. */
   readonly say: (text: string) => void;
 }
 

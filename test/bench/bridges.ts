@@ -1,11 +1,11 @@
-// One run of one bridge under load: started fresh, loaded at a steady rate, witnessed by an independent subscriber.
+// Runs a fresh bridge under a steady load, with an independent subscriber as the witness.
 import { readFileSync } from 'node:fs';
 import type { Program } from '../support/program.ts';
 import { type Arrival, type Matched, match } from './figures.ts';
 import { cpuSeconds, rssMb } from './process.ts';
 import { MQTT_TOPIC, type Rig, type Signal } from './rig.ts';
 
-/** `listen` is no bridge: ROS into Node and no further, the floor under all of them. */
+/** `listen` only receives ROS messages in Node.js. It is the lower bound of all bridges. */
 export const BRIDGES = ['agent', 'rclpy_paho', 'rclpy_paho_sqlite', 'rclnodejs_mqttjs'] as const;
 export type Bridge = (typeof BRIDGES)[number] | 'listen';
 
@@ -18,9 +18,9 @@ export interface Load {
 
 export interface Run extends Matched {
   readonly bridge: Bridge;
-  /** What the publisher reached. */
+  /** The publisher's actual rate. */
   readonly rate: number;
-  /** Of one core, while the load ran. */
+  /** CPU in parts of a core during the load. */
   readonly cpuPercent: number;
   readonly rssMb: number;
   readonly fsyncs: number;
@@ -28,12 +28,12 @@ export interface Run extends Matched {
 
 const WARMUP_S = 1;
 
-/** After the last publish a bridge has so long to deliver the rest, and is given up when nothing arrives for a while. */
+/** Time to deliver the rest after the last publish, and the longest pause between two deliveries. */
 const PATIENCE_MS = 30_000;
 const SILENCE_MS = 3_500;
 const LOOK_EVERY_MS = 250;
 
-/** Starts a bridge for a signal; it is up when it says `connected`. */
+/** Starts a bridge for a signal. Resolves when it prints `connected`. */
 export function startBridge(rig: Rig, bridge: Bridge, signal: Signal, env: NodeJS.ProcessEnv = {}): Program {
   const { topic, type, channel } = signal;
   const named = ['--topic', topic, '--type', type, '--channel', channel, '--mqtt-topic', MQTT_TOPIC];
@@ -101,7 +101,7 @@ export function readStamps(file: string): number[] {
 
 let asked = 0;
 
-/** Orders to a witness are answered by number. */
+/** The number of the last order to a witness. The answer repeats it. */
 async function ask(witness: Program, order: 'count' | 'dump', file = ''): Promise<number> {
   asked += 1;
   const id = asked;
@@ -116,7 +116,7 @@ export async function dump(rig: Rig, witness: Program): Promise<Arrival[]> {
   return JSON.parse(readFileSync(file, 'utf8')) as Arrival[];
 }
 
-/** Resolves when all have arrived, or nothing more does. */
+/** Resolves when all messages have arrived, or no more arrive. */
 export async function settled(witness: Program, expected: number): Promise<void> {
   const untilMs = performance.now() + PATIENCE_MS;
   let last = -1;

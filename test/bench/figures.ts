@@ -1,6 +1,6 @@
-// The arithmetic of the benches: quantiles, medians over rounds, and verdicts. Pure.
+// Computes quantiles, medians over rounds, and verdicts. Pure.
 
-/** Linear between the two nearest ranks. NaN where there is nothing. @param q 0 to 1 */
+/** Interpolates between the two nearest ranks. @param q 0 to 1. @returns NaN without values. */
 export function quantile(values: readonly number[], q: number): number {
   if (values.length === 0) return Number.NaN;
   const sorted = Float64Array.from(values).sort();
@@ -14,7 +14,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** What a bench must reach; the stretch is wished for and decides nothing. */
+/** The limit that a figure must meet. The stretch goal does not decide the verdict. */
 export interface Target {
   readonly name: string;
   readonly value: number;
@@ -28,7 +28,7 @@ export interface Judged extends Target {
   readonly stretch_met?: boolean;
 }
 
-/** A value that could not be measured (NaN) meets nothing. */
+/** NaN, a value that could not be measured, meets no target. */
 export function judge(target: Target): Judged {
   const { value, atMost, atLeast, stretch } = target;
   const within = (atMost === undefined || value <= atMost) && (atLeast === undefined || value >= atLeast);
@@ -37,7 +37,7 @@ export function judge(target: Target): Judged {
   return { ...target, met, stretch_met: Number.isFinite(value) && (atMost === undefined ? value >= stretch : value <= stretch) };
 }
 
-/** Four significant digits are more than any of this is worth; NaN becomes null, as JSON has none. */
+/** Rounds to four significant digits, and turns NaN into null for JSON. */
 export function rounded(value: unknown): unknown {
   if (typeof value === 'number') return Number.isFinite(value) ? Number(value.toPrecision(4)) : null;
   if (Array.isArray(value)) return value.map(rounded);
@@ -45,21 +45,21 @@ export function rounded(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, rounded(inner)]));
 }
 
-/** One publish at each of `stamps`; row k of `arrivals` is [row number, value, arrival], all in nanoseconds of one clock. */
+/** Times of publishing, and arrivals as [row number, value, time]. All times are nanoseconds of one clock. */
 export interface Matched {
   readonly sent: number;
   readonly received: number;
   readonly lost: number;
   readonly doubled: number;
-  /** Of the messages after the first `warm`, in milliseconds. */
+  /** Latencies in milliseconds, without the first `warm` messages. */
   readonly latenciesMs: readonly number[];
 }
 
 export type Arrival = readonly [seq: number, value: number, ns: number];
 
 /**
- * Pairs what was published with what arrived: by value where values count from 0, else by order. By order a lost message shifts
- * all that follow, so then there are no latencies.
+ * Pairs published with arrived messages: by value if values count from 0, else by order. By order a lost message would shift all later ones, so
+ * then there are no latencies.
  */
 export function match(stamps: readonly number[], arrivals: readonly Arrival[], warm: number, by: 'value' | 'order'): Matched {
   const first = new Map<number, Arrival>();
@@ -79,7 +79,7 @@ export function match(stamps: readonly number[], arrivals: readonly Arrival[], w
   return { sent: stamps.length, received: rows.length, lost, doubled: arrivals.length - rows.length, latenciesMs };
 }
 
-/** The same order for the same seed, another for another. */
+/** A shuffled order that depends on the seed. */
 export function shuffled<T>(items: readonly T[], seed: number): T[] {
   let state = (seed >>> 0) + 0x9e3779b9;
   const random = () => {

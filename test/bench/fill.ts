@@ -1,4 +1,4 @@
-// Fills an outbox as an agent without a link would: by its own outbox, a reading a second, a value that wanders like a battery's.
+// Fills an outbox like an offline agent: one reading per second, with a value that drifts like a battery's.
 // fill.ts STATE_DIR COUNT SEED
 import { mkdirSync } from 'node:fs';
 import { openOutbox } from '../../src/outbox/index.ts';
@@ -11,7 +11,7 @@ const MAX_BYTES = 4 * 1024 ** 3;
 mkdirSync(stateDir, { recursive: true, mode: 0o700 });
 const total = Number(count);
 let state = Number(seed) >>> 0;
-/** 0 to 1; a linear congruence is random enough for jitter. */
+/** From 0 to 1. A linear congruential generator is random enough for jitter. */
 const random = () => {
   state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
   return state / 2 ** 32;

@@ -1,4 +1,4 @@
-// The command line of the benches. Pure: a mistake is one line that says what is there.
+// Parses the command line of the benches. A mistake throws an error of one line that lists the valid values. Pure.
 import { readArguments, readCount, UsageError } from '../support/commandLine.ts';
 
 export interface Options {

@@ -1,5 +1,5 @@
-// Everything a bench measures with, on loopback: Mosquitto with mutual TLS, a ROS domain of its own, certificates, the fsync shim
-// and Python's paho. It starts programs and ends them by pid; it measures nothing itself.
+// The tools of a bench, on loopback: Mosquitto with mutual TLS, a ROS domain, certificates, the fsync shim and Python's paho. It starts programs and
+// ends them by pid.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,25 +12,25 @@ import { AGENT, Program, ROOT } from '../support/program.ts';
 
 export const THING = 'elderly-bot';
 export const MQTT_TOPIC = 'elderly_bot/telemetry';
-/** Where the PUBACK part alone is measured (peers/floors.mjs). */
+/** The MQTT topic of the PUBACK measurement (peers/floors.mjs). */
 export const FLOOR_TOPIC = 'elderly_bot/floor';
 export const LEVEL = { topic: '/bench/level', type: 'float', channel: 'level' } as const;
 export const ALARM = { topic: '/bench/alarm', type: 'bool', channel: 'alarm' } as const;
-/** What the bench's one command is published on. */
+/** The ROS topic of the bench's command. */
 export const COMMAND_TOPIC = '/bench/command';
 export type Signal = typeof LEVEL | typeof ALARM;
 
-/** Only of the benches: the agent needs no Python. */
+/** Only the benches need Python. */
 const PAHO = 'paho-mqtt==2.1.0';
 const PAHO_FOLDER = join(ROOT, '.setup', 'bench', PAHO.replace('==', '-'));
 
 const PEERS = fileURLToPath(new URL('peers/', import.meta.url));
 
-/** Every message is a reading; telemetry each second; nothing else differs from a robot's, but for the limits that are IoT Core's. */
+/** Each message becomes a reading, telemetry is sent each second, and IoT Core's limits are off. All else is as on a robot. */
 const PACES = {
   unlimited: 'mqtt: { interval: 1s, messages_per_second: null, bytes_per_second: null, budget: null }',
   limited: 'mqtt: { interval: 1s }',
-  /** As it is shipped: telemetry once a minute. */
+  /** The default configuration: telemetry once a minute. */
   shipped: '',
 };
 const ROBOT = `
@@ -88,32 +88,32 @@ export class Rig {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** A path in the bench's folder that nothing has yet. */
+  /** A new path in the bench's folder. */
   fresh(name: string): string {
     this.#made += 1;
     return join(this.folder, `${this.#made}-${name}`);
   }
 
-  /** A file that counts the fsyncs of whoever is started with it. */
+  /** A new file that counts the fsyncs of a program. */
   fsyncCounter(): { readonly file: string; read(): number } {
     const file = this.fresh('fsyncs');
     writeFileSync(file, Buffer.alloc(8));
     return { file, read: () => Number(readFileSync(file).readBigUInt64LE()) };
   }
 
-  /** The robot's certificate, for a cloud to know. */
+  /** The robot's certificate, for registration with a cloud. */
   get certificate(): string {
     return readFileSync(this.#files.robot.cert, 'utf8');
   }
 
-  /** The environment that makes a program's fsyncs counted and, by `us`, slower. */
+  /** Variables that count a program's fsyncs and delay each by `us` microseconds. */
   shimEnv(counterFile: string, us: number): NodeJS.ProcessEnv {
     return { LD_PRELOAD: join(this.folder, 'slowFsync.so'), BENCH_FSYNC_FILE: counterFile, BENCH_FSYNC_US: String(us) };
   }
 
   /**
-   * The agent as a user starts it.
-   * @param pace `limited`: with the quotas and the budget that it has by default. @param channels further ones, as lines of YAML.
+   * Starts the agent as a user would.
+   * @param pace `limited` means the default quotas and budget. @param channels further channels as lines of YAML.
    */
   agent(env: NodeJS.ProcessEnv = {}, stateDir = this.fresh('state'), pace: keyof typeof PACES = 'unlimited', channels = ''): Program {
     const config = `${stateDir}.yaml`;
@@ -129,18 +129,18 @@ export class Rig {
     return this.#keep(new Program('agent', AGENT, ['run', '--config', config], { ...process.env, ...connection, ...env }));
   }
 
-  /** A program of test/bench/peers/ in Node, plain JavaScript, so that nothing of the tests' machinery runs beside it. */
+  /** Starts a program of test/bench/peers/ in Node.js. These are plain JavaScript, so that no loader of the tests runs beside them. */
   node(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
     return this.#keep(new Program(file, process.execPath, [join(PEERS, file), ...args], { ...this.#peerEnv(), ...env }));
   }
 
-  /** A program of test/bench/peers/ in the Python of the ROS environment. */
+  /** Starts a program of test/bench/peers/ in the Python of the ROS environment. */
   python(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
     const path = { PYTHONPATH: [PAHO_FOLDER, process.env.PYTHONPATH].filter(Boolean).join(':') };
     return this.#keep(new Program(file, python(), [join(PEERS, file), ...args], { ...this.#peerEnv(), ...path, ...env }));
   }
 
-  /** A state directory with a backlog of so many readings. */
+  /** A state directory with a backlog of `count` readings. */
   async fill(rows: number, seed: number): Promise<string> {
     const stateDir = this.fresh('filled');
     const fill = fileURLToPath(new URL('fill.ts', import.meta.url));
@@ -150,7 +150,7 @@ export class Rig {
     return stateDir;
   }
 
-  /** Entries of the command journal, written and synced at a pace; nothing else runs. */
+  /** Measures synced entries of the command journal at a steady rate while nothing else runs. */
   journal(rate: number, count: number): Program {
     const folder = this.fresh('journal');
     mkdirSync(folder);

@@ -1,5 +1,5 @@
-// A backup of the agent as it is started, by schedule: from its disk into the bucket, and from the bucket into an empty state directory,
-// where the next start goes on with its rows and knows which commands it ran.
+// A scheduled backup of a real agent, from its disk into the bucket and back into an empty state directory. The next start continues with the
+// restored rows and knows the executed commands.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -20,7 +20,7 @@ import { UploadCloud } from '../support/uploadCloud.ts';
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 const BOOL = 'std_msgs/msg/Bool';
 
-describe('a backup by schedule', { skip, timeout: 120_000 }, () => {
+describe('a scheduled backup', { skip, timeout: 120_000 }, () => {
   let domain: RosDomain;
   let bench: Bench;
   let cloud: UploadCloud;
@@ -54,7 +54,7 @@ describe('a backup by schedule', { skip, timeout: 120_000 }, () => {
     await domain?.release();
   });
 
-  it('is in the bucket, and gives an empty robot back its rows and its journal', async () => {
+  it('is uploaded, and restores rows and command journal on an empty robot', async () => {
     agent = bench.agent();
     await agent.event('connected');
     await send('before-the-backup');
@@ -63,7 +63,7 @@ describe('a backup by schedule', { skip, timeout: 120_000 }, () => {
     await peer.publish('/gas_detected', BOOL, { data: true });
     await bench.status(({ channels }) => channels.some(({ name, value }) => name === 'gas' && value === true));
     await agent.stop();
-    // As if it had been off for a day: midnight was missed.
+    // Plays a robot that was off at midnight.
     const db = new Database(join(bench.stateDir, 'outbox.db'));
     new Notes(db).write('job backup', '{"from":0,"ran":[]}');
     db.close();

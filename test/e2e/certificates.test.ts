@@ -1,4 +1,4 @@
-// What is wrong with a certificate is said in its own words, and the agent goes on sensing all the while.
+// Each fault of a certificate has its own problem, and the agent keeps sensing.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -11,7 +11,7 @@ import { RosPeer, rosUnavailable } from '../support/ros.ts';
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 const DAY_MS = 86_400_000;
 
-describe('a certificate the broker will not have', { skip, timeout: 120_000 }, () => {
+describe('a certificate that the broker refuses', { skip, timeout: 120_000 }, () => {
   let domain: RosDomain;
   let bench: Bench;
   let peer: RosPeer;
@@ -30,7 +30,7 @@ describe('a certificate the broker will not have', { skip, timeout: 120_000 }, (
     await domain?.release();
   });
 
-  /** Starts the agent with these files: this problem alone is in its status, and a ROS message still becomes a reading. */
+  /** Starts the agent with these files, and expects exactly this problem in its status and a reading from a ROS message. */
   async function hasOnly(code: string, env: NodeJS.ProcessEnv): Promise<void> {
     const agent = bench.agent(env);
     try {

@@ -1,4 +1,4 @@
-// The clock of a running robot is set, with nobody to ask: it is named, and over when it is set back.
+// The clock of a running robot without a connection is stepped. The problem is raised, and cleared when the clock is set back.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { it } from 'node:test';
@@ -11,7 +11,7 @@ import { rosUnavailable } from '../support/ros.ts';
 
 const isNamed = ({ problems }: Status) => problems.some(({ code }) => code === 'clock_stepped');
 
-it('a clock that is set while the robot runs is named, until it is set back', {
+it('reports a stepped clock until it is set back', {
   skip: rosUnavailable() || fakeClockMissing() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto'),
   timeout: 90_000,
 }, async (t) => {

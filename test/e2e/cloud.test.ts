@@ -1,4 +1,4 @@
-// `npm run cloud` as somebody meets it after a clone: an empty folder, one command, a robot that gets its receipt.
+// `npm run cloud` in an empty folder, as after a clone, and a robot that gets its receipt.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// Commands on real parts, as a person at a bench sees them: `elderly-bot send`, `commands` and `commands log` beside a running agent,
-// its guard, Mosquitto with mutual TLS, and an rclpy program that plays the robot.
+// Commands on real parts: `elderly-bot send`, `commands` and `commands log` beside a running agent, its guard, Mosquitto with mutual TLS, and an
+// rclpy program that plays the robot.
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
@@ -50,7 +50,7 @@ describe('commands on real parts', { skip: movingMissing(), timeout: 120_000 }, 
   before(async () => {
     robot = await MovingRobot.start();
     appendFileSync(robot.bench.configFile, CONDITIONS);
-    // `send` finds them as `certs dev-ca` lays them out.
+    // `send` expects the file names of `certs dev-ca`.
     Object.assign(process.env, robot.bench.robotEnv());
     await robot.guard();
     agent = await robot.agent();
@@ -70,7 +70,7 @@ describe('commands on real parts', { skip: movingMissing(), timeout: 120_000 }, 
     assert.deepEqual(await spoken, { data: 'Guten Morgen, Frau Müller' });
   });
 
-  it('say what was published where a number went beyond its limits', async () => {
+  it('report the published value if a number was clamped to its limits', async () => {
     const moved = robot.peer.next('/cmd_vel');
     const { result } = await send('drive', 'linear=5', 'duration_ms=100');
     assert.equal(result?.status, 'done');
@@ -79,7 +79,7 @@ describe('commands on real parts', { skip: movingMissing(), timeout: 120_000 }, 
     assert.equal(((await moved).linear as { x: number }).x, 0.3);
   });
 
-  it('are refused while a condition on a channel is not known to hold, and run once it is', async () => {
+  it('are refused until their condition on a channel is known to hold', async () => {
     const { peer } = robot;
     assert.deepEqual(await told('lamp', 'true'), ['rejected', 'condition_not_met']);
     await peer.publish('/battery_state', 'sensor_msgs/msg/BatteryState', { percentage: 0.8 });
@@ -94,7 +94,7 @@ describe('commands on real parts', { skip: movingMissing(), timeout: 120_000 }, 
     await came;
   });
 
-  it('are done only when the robot shows it', async () => {
+  it('are done only after the robot confirms them', async () => {
     const { peer } = robot;
     await peer.publish('/lamp_state', 'std_msgs/msg/Bool', { data: false });
     const lit = peer.next('/lamp').then(() => peer.publish('/lamp_state', 'std_msgs/msg/Bool', { data: true }));
@@ -109,7 +109,7 @@ describe('commands on real parts', { skip: movingMissing(), timeout: 120_000 }, 
     await loud;
   });
 
-  it('that the agent does itself are done by it, and what it cannot do yet is refused', async () => {
+  it('that are built in are executed by the agent, or refused if it cannot execute them yet', async () => {
     assert.deepEqual(await told('ping'), ['done', undefined]);
     assert.deepEqual(await told('set_interval', '7'), ['done', undefined]);
     assert.equal((await askStatus(robot.bench.stateDir)).budget.interval_ms, 7_000);
@@ -117,7 +117,7 @@ describe('commands on real parts', { skip: movingMissing(), timeout: 120_000 }, 
     assert.deepEqual(await told('open_door'), ['rejected', 'unknown_command']);
   });
 
-  it('that come retained, or from another time, never run', async () => {
+  it('that are retained or expired never run', async () => {
     const now = Date.now();
     const old = { id: 'old', thing: 'elderly-bot', command: 'speak', value: 'old', issued_at: now - 90_000, expires_at: now - 60_000 };
     await robot.caller.sendRaw(JSON.stringify(old));
@@ -127,13 +127,13 @@ describe('commands on real parts', { skip: movingMissing(), timeout: 120_000 }, 
     await robot.bench.broker.restart();
     await robot.caller.sendRaw(JSON.stringify(kept), { retain: true });
     const { status, reason } = await robot.caller.result('kept');
-    // Live, it comes without the flag where the robot was subscribed already; then it is as new as any.
+    // A subscribed robot receives the message without the retain flag, as a new one.
     assert.ok((status === 'rejected' && reason === 'retained') || status === 'done', `${status} ${reason}`);
     await robot.caller.sendRaw('', { retain: true });
     await robot.ready();
   });
 
-  it('are listed, with what became of them, beside the running agent', async () => {
+  it('are listed with their results while the agent runs', async () => {
     const listed = await cli('commands');
     assert.match(JSON.stringify(listed.lines), /elderly-bot send drive linear=0.3/);
     const logged = await cli('commands', 'log', '--limit', '100');
@@ -143,7 +143,7 @@ describe('commands on real parts', { skip: movingMissing(), timeout: 120_000 }, 
     assert.ok(latency.count >= 4 && commands.done && commands.rejected);
   });
 
-  it('that wait for their evidence are answered when the agent stops', async () => {
+  it('that wait for a confirmation are answered when the agent stops', async () => {
     const id = await robot.caller.send('siren', { args: { level: 1 } });
     await agent.event('command', (line) => line.id === id);
     assert.equal(await agent.stop(), 0);

@@ -1,5 +1,5 @@
-// What the family has of it, end to end on real parts: the agent, Mosquitto, the cloud on PostgreSQL and versitygw. A picture that
-// waits on the robot's disk is seen beside its alert, and a command that a member gives moves a ROS topic.
+// The family's view, end to end on real parts: the agent, Mosquitto, the cloud on PostgreSQL and versitygw. A picture from the robot's disk
+// appears beside its alert, and a member's command reaches a ROS topic.
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
@@ -35,7 +35,7 @@ interface Snapshot {
   readonly size: number;
 }
 
-describe('the family’s side on real parts', { skip, timeout: 120_000 }, () => {
+describe('the family’s API on real parts', { skip, timeout: 120_000 }, () => {
   let domain: RosDomain;
   let postgres: Postgres;
   let store: TestStore;
@@ -104,7 +104,7 @@ describe('the family’s side on real parts', { skip, timeout: 120_000 }, () => 
     await domain?.release();
   });
 
-  it('shows a picture that was left on the robot’s disk, once the store has it, and the robot lets go of it', async () => {
+  it('shows a picture from the robot’s disk after its upload, and the robot deletes its copy', async () => {
     const listed = await eventually(
       () => ask<{ snapshots: Snapshot[] }>('/snapshots'),
       ({ body }) => body.snapshots.length > 0,
@@ -120,7 +120,7 @@ describe('the family’s side on real parts', { skip, timeout: 120_000 }, () => 
     assert.deepEqual(readdirSync(join(bench.stateDir, 'uploads')), []);
   });
 
-  it('streams an alert to a member as it happens, and its end', async () => {
+  it('streams the start and the end of an alert to a member', async () => {
     const stream = await EventStream.open(`${origin}/telemetry/stream`, token);
     await peer.advertise('/fall_detected', BOOL);
     await peer.matched('/fall_detected');
@@ -132,7 +132,7 @@ describe('the family’s side on real parts', { skip, timeout: 120_000 }, () => 
     await stream.leave();
   });
 
-  it('has a member’s command become a ROS message, and tells what became of it', async () => {
+  it('turns a member’s command into a ROS message and returns its result', async () => {
     await peer.matched('/buzzer_command');
     const given = await ask<{ id: string }>('/commands', { command: 'buzzer', value: true });
     assert.equal(given.status, 202, JSON.stringify(given.body));

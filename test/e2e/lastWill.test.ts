@@ -1,4 +1,4 @@
-// The last will after kill -9, as after an empty battery or a pulled plug: the cloud can tell the two apart.
+// The last will after kill -9. The cloud distinguishes an empty battery from a cut network or power supply.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -39,7 +39,7 @@ describe('the last will of a killed robot', { skip, timeout: 120_000 }, () => {
     await domain?.release();
   });
 
-  /** mosquitto_sub prints one JSON message a line. */
+  /** mosquitto_sub prints one JSON message per line. */
   const heard = (): Presence[] => witness.lines.map((line) => presence.parse(line));
 
   const presenceThat = async (fits: (message: Presence) => boolean): Promise<Presence> => {
@@ -47,17 +47,17 @@ describe('the last will of a killed robot', { skip, timeout: 120_000 }, () => {
     return heard().find(fits) as Presence;
   };
 
-  /** Publishes until the agent has read a value: ROS counts a killed agent as a subscriber for a while. */
+  /** Publishes until the agent has read a value, because ROS still counts a killed agent as a subscriber for a while. */
   const publishBattery = async (percentage: number): Promise<void> => {
     const isHeard = bench.status(({ channels }) => channels.some(({ name, messages }) => name === 'battery' && messages > 0));
     const publishing = setInterval(() => void peer.publish(TOPIC, TYPE, { percentage }), 200);
     await isHeard.finally(() => clearInterval(publishing));
   };
 
-  /** Presences of the latest session heard. */
+  /** Presence messages of the latest session. */
   const inLatestSession = (): Presence[] => heard().filter(({ session }) => session === heard().at(-1)?.session);
 
-  it('ends a session without a reason, and the cloud keeps the power that the robot reported last', async () => {
+  it('ends a session without a reason, and the cloud keeps the last reported power', async () => {
     for (const [percentage, battery, isLow] of [
       [0.5, 50, false],
       [0.08, 8, true],

@@ -1,4 +1,4 @@
-// The log of the agent as it is started, in the bucket: on command, and after a kill with its last lines.
+// A real agent's log in the bucket: on command, and with its last lines after a kill.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -60,7 +60,7 @@ describe('the agent’s log', { skip, timeout: 120_000 }, () => {
     assert.deepEqual([answer.status, (answer.applied as { slices: number }).slices], ['done', 1]);
   });
 
-  it('is in the next start’s upload up to the last line before a kill, and no line of it twice', async () => {
+  it('is uploaded after the next start up to the last line before a kill, with no line twice', async () => {
     await agent.kill();
     const last = JSON.stringify(agent.lines.at(-1));
     agent = bench.agent();
@@ -74,7 +74,7 @@ describe('the agent’s log', { skip, timeout: 120_000 }, () => {
     assert.ok(!agent.lines.some(({ event }) => event === 'crashed_before'), 'it was stopped in order');
   });
 
-  it('is shipped by schedule, and what was missed while the robot was off is made up for once', async () => {
+  it('is shipped by schedule, with one shipment for all schedules that passed while the robot was off', async () => {
     assert.equal(await agent.stop(), 0);
     const db = new Database(join(bench.stateDir, 'outbox.db'));
     new Notes(db).write('job ship_logs', '{"from":0,"ran":[]}');

@@ -1,5 +1,5 @@
-// A fall, a real camera (rclpy), the agent as it is started, Mosquitto, the cloud's uploads and an object store: what is in the bucket
-// is looked at, and the alert's row carries the incident it is stored under.
+// Pictures of a fall on real parts: an rclpy camera, a real agent, Mosquitto, the cloud's uploads and an object store. The test decodes the
+// stored pictures, and the alert's row names their incident.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ describe('pictures of an alert', { skip, timeout: 120_000 }, () => {
   let isFilming = false;
   let frames = 0;
 
-  /** The hall's picture: one colour that changes with time, so that a clip's pictures differ. */
+  /** A picture of one colour that changes with time, so that the pictures of a clip differ. */
   const film = async () => {
     for (; isFilming; frames += 1) {
       const background = { r: (frames * 16) % 256, g: 90, b: 200 };
@@ -64,7 +64,7 @@ describe('pictures of an alert', { skip, timeout: 120_000 }, () => {
     return String(found);
   };
 
-  /** Until the agent has heard it: what a sensor says before it was found is lost, though the camera's node was found already. */
+  /** Publishes until the agent has received a value. Messages before the discovery are lost, even if the camera's node is already known. */
   const calm = (topic: string, channel: string) =>
     shows(
       async () => {
@@ -107,7 +107,7 @@ cameras:
     await domain?.release();
   });
 
-  it('are in the bucket under the incident of its row: a snapshot, a clip, and the readings before it', async () => {
+  it('are stored under the incident of its row: a snapshot, a clip, and the readings before it', async () => {
     await calm('/gas_detected', 'gas');
     await peer.matched('/fall_detected');
     await say('/fall_detected', true);
@@ -146,7 +146,7 @@ cameras:
     assert.ok(told.log.some((line) => JSON.parse(line).event === 'connected'));
   });
 
-  it('are not taken in privacy, but of what is allowed to', async () => {
+  it('are not taken in privacy, except for permitted alerts', async () => {
     await say('/privacy', true);
     await bench.status(({ cameras }) => cameras[0]?.privacy === true && cameras[0].ring_bytes === 0);
     await say('/gas_detected', true);
@@ -162,11 +162,11 @@ cameras:
     assert.equal(all.length, known + 1);
     const gas = await incidentOf('gas');
     assert.ok(all.every(({ incident }) => incident !== gas));
-    // What was allowed is over after its time, and nothing is left of it in memory.
+    // The permission ends after its time, and no picture stays in memory.
     await bench.status(({ cameras }) => cameras[0]?.ring_bytes === 0);
   });
 
-  it('come when the family asks, of the camera that is named, and not in privacy', async () => {
+  it('are taken by command from the named camera, and not in privacy', async () => {
     const ask = async (id: string, value?: string) => {
       const now = Date.now();
       const command = { id, thing: THING, command: 'snapshot', ...(value ? { value } : {}), issued_at: now, expires_at: now + 20_000 };
@@ -194,7 +194,7 @@ cameras:
     assert.equal(newest?.incident, null);
   });
 
-  it('are said to be missing where the camera is gone', async () => {
+  it('are reported as missing if the camera has stopped', async () => {
     isFilming = false;
     await filming;
     await bench.status(({ cameras }) => Number(cameras[0]?.age_ms) > 1_500);
@@ -203,9 +203,9 @@ cameras:
     assert.match(String(problem.msg), /hall: no.* came from \/hall\/image in/);
   });
 
-  it('are taken by schedule, and what was missed while the robot was off once; a camera that is none is said to be', async () => {
+  it('are taken by schedule, once for all times that the robot was off; a topic that is no camera is reported', async () => {
     await agent.stop();
-    // As if it had been off for a day: every midnight was missed.
+    // Plays a robot that was off at each midnight.
     const db = new Database(join(bench.stateDir, 'outbox.db'));
     db.prepare('insert or replace into notes (name, text) values (?, ?)').run('job snapshot hall', '{"from":0,"ran":[]}');
     db.close();
@@ -232,7 +232,7 @@ cameras:
     await filming;
   });
 
-  it('leave the robot sealed where a camera has recipients: the store holds ciphertext, and only the key opens it', async () => {
+  it('leave the robot encrypted if the camera has recipients, and only the key opens them', async () => {
     const identity = await age.generateX25519Identity();
     const recipient = await age.identityToRecipient(identity);
     await agent.stop();

@@ -1,5 +1,5 @@
-// The main job, end to end, on real parts: an rclpy program that knows nothing of us, the agent, Mosquitto with mutual TLS, the
-// cloud on PostgreSQL, and mosquitto_sub as an independent witness. In the midst the broker is killed and comes back.
+// The whole path on real parts: an independent rclpy program, the agent, Mosquitto with mutual TLS, the cloud on PostgreSQL, and mosquitto_sub
+// as a witness. The broker is killed and restarted in the middle.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -21,7 +21,7 @@ const READINGS = 2_000;
 const BROKER_DIES_AT = 700;
 const BROKER_AWAY_MS = 5_000;
 
-/** If the robot is back at the broker before the cloud, its rows go nowhere; it asks for them after 90 s (docs/reference/protocol.md, Receipts). */
+/** If the robot reconnects before the cloud, its rows are lost, and it resends them after 90 s (docs/reference/protocol.md, Receipts). */
 const CONFIRMED_WITHIN_MS = 200_000;
 
 const BOOL = 'std_msgs/msg/Bool';
@@ -39,7 +39,7 @@ const skip =
   (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
   (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
 
-/** What the i-th message says: unique numbers, so that a lost or doubled one is named. */
+/** The value of the i-th message. Values are unique, so that a lost or doubled one can be named. */
 function message(i: number): { fields: Record<string, unknown>; value: boolean | number } {
   const kind = CHANNELS[i % CHANNELS.length]?.channel;
   if (kind === 'battery') {
@@ -85,7 +85,7 @@ describe('the main path on real parts', { skip, timeout: 300_000 }, () => {
     await peer.subscribe('/buzzer_command', BOOL);
     agent = bench.agent();
     await agent.event('connected');
-    // The publisher's side is matched a moment before the subscriber's: the first message of each topic says when both are.
+    // The publisher is matched a moment before the subscriber. The first message of each topic shows that both are.
     for (const [i, { channel, topic, type }] of CHANNELS.entries()) {
       await peer.matched(topic);
       const { fields, value } = message(i);
@@ -106,7 +106,7 @@ describe('the main path on real parts', { skip, timeout: 300_000 }, () => {
     await domain?.release();
   });
 
-  it('brings 2,000 readings of six channels to the database once each, while the broker is killed and comes back', async () => {
+  it('delivers 2,000 readings of six channels to the database once each, although the broker is killed and restarted', async () => {
     let back: Promise<void> | undefined;
     for (let i = published.length; i < READINGS; i++) {
       const { channel, topic, type } = CHANNELS[i % CHANNELS.length] ?? CHANNELS[0];
@@ -131,7 +131,7 @@ describe('the main path on real parts', { skip, timeout: 300_000 }, () => {
     );
   });
 
-  it('turns a command into a ROS message, and answers', async () => {
+  it('turns a command into a ROS message and publishes its result', async () => {
     witness = startWitness();
     await agent.event('connected');
     await bench.status(({ link }) => link.state === 'connected');
@@ -153,7 +153,7 @@ describe('the main path on real parts', { skip, timeout: 300_000 }, () => {
     assert.equal(answer?.status, 'done');
   });
 
-  it('says goodbye on SIGTERM, exits with 0 and holds nothing', async () => {
+  it('publishes its last presence on SIGTERM, exits with 0 and holds no row', async () => {
     assert.equal(await agent.stop(), 0);
     const farewell = await eventually(
       () => Promise.resolve(witnessed('elderly_bot/presence', (json): Presence => presence.parse(json))),
@@ -169,12 +169,12 @@ describe('the main path on real parts', { skip, timeout: 300_000 }, () => {
     assert.deepEqual(heldReadings(bench.stateDir), []);
   });
 
-  it('sends only messages that fit the AsyncAPI document', () => {
+  it('sends only messages that match the AsyncAPI document', () => {
     const api = new AsyncApi();
     const faults = tap.messages.map(({ channel, payload }) => api.fault(channel, payload)).filter((fault) => fault !== null);
     assert.deepEqual(faults.slice(0, 5), []);
     const seen = new Set(tap.messages.map(({ channel }) => channel));
-    // Old readings may have left before the tap is back at the restarted broker: test/uplink/messages.test.ts compares them too.
+    // Old readings may be sent before the tap has reconnected to the restarted broker. test/uplink/messages.test.ts compares them too.
     assert.deepEqual(
       api.channels.filter((channel) => channel !== 'backlog' && !seen.has(channel)),
       [],

@@ -1,4 +1,4 @@
-// A running agent reads its configuration again: by command line and by SIGHUP. What is the same goes on undisturbed.
+// A running agent reloads its configuration by command line and by SIGHUP. Unchanged entries continue without an interruption.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,8 +17,8 @@ import { until } from '../support/until.ts';
 const BOOL = 'std_msgs/msg/Bool';
 const COMPRESSED = 'sensor_msgs/msg/CompressedImage';
 
-describe('what a new configuration changes', () => {
-  it('is told by channel, by what counts at once, and by what needs a restart', () => {
+describe('the changes of a new configuration', () => {
+  it('are listed by channel, by immediate effect, and by need of a restart', () => {
     const { config } = loadConfig(undefined, {});
     const next = structuredClone(config);
     const { smoke } = configSchema.shape.channels.parse({ smoke: { topic: '/smoke', type: BOOL } });
@@ -39,7 +39,7 @@ describe('what a new configuration changes', () => {
     });
   });
 
-  it('a camera and times of schedules count at once, and what the cloud is told of commands with the next start', () => {
+  it('apply at once for cameras and schedules, and at the next start for the presence’s list of commands', () => {
     const { config } = loadConfig(undefined, {});
     const next = structuredClone(config);
     next.cameras = configSchema.shape.cameras.parse({ hall: { topic: '/hall/image' } });
@@ -87,7 +87,7 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
   };
   const channel = async (name: string) => (await askStatus(join(folder, 'state'))).channels.find((each) => each.name === name);
 
-  it('subscribes what is new, keeps what is the same, and lets go of what is not there any more', async () => {
+  it('subscribes new channels, keeps unchanged ones, and unsubscribes removed ones', async () => {
     await peer.advertise('/gas_detected', BOOL);
     await peer.matched('/gas_detected');
     await peer.publish('/gas_detected', BOOL, { data: false });
@@ -101,7 +101,7 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     await peer.matched('/smoke');
   });
 
-  it('ends the alert of a channel that goes, and lets one stand whose channel stays, also over a restart', async () => {
+  it('clears the alert of a removed channel, and keeps that of an unchanged one, also over a restart', async () => {
     const alerts = async () => {
       const program = new Program('export', AGENT, ['outbox', 'export', '--class', 'alert', '--config', file]);
       assert.equal(await program.exited, 0, program.stderr);
@@ -130,7 +130,7 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     assert.equal((await reload()).code, 0);
   });
 
-  it('takes cameras over: one that is new is seen, one that stays keeps what it saw, one that changed begins anew, one that goes is gone', async () => {
+  it('starts new cameras, keeps the pictures of unchanged ones, restarts changed ones, and stops removed ones', async () => {
     const cameras = async () => (await askStatus(join(folder, 'state'))).cameras;
     const keeps = (name: string) =>
       until(async () => Number((await cameras()).find((each) => each.name === name)?.kept) > 0, `${name} keeps pictures`);
@@ -166,7 +166,7 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     await filming;
   });
 
-  it('changes nothing when the file is bad, and says why', async () => {
+  it('changes nothing and names the error if the file is invalid', async () => {
     writeFileSync(file, `${base}channels:\n  smoke: { topik: /smoke }\n`);
     const { code, stderr } = await reload();
     assert.equal(code, 2);
@@ -174,7 +174,7 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     assert.equal((await channel('smoke'))?.topic, '/smoke');
   });
 
-  it('lets that stand as a problem, which names the line, after a SIGHUP too, until a file is taken', async () => {
+  it('raises a problem that names the line, also after SIGHUP, until a file is accepted', async () => {
     const refused = async () => (await askStatus(join(folder, 'state'))).problems.filter(({ code }) => code === 'reload_refused');
     const [stands, ...others] = await refused();
     assert.equal(others.length, 0);
@@ -183,7 +183,7 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     agent.signal('SIGHUP');
     await agent.event('problem_raised', ({ code, msg }) => code === 'reload_refused' && /log_level/.test(String(msg)));
     assert.match((await refused())[0]?.text ?? '', /robot\.yaml:4:1: log_level/);
-    // A file that the command line itself can't take is refused by the agent too.
+    // The agent also refuses a file that the command line refuses.
     writeFileSync(file, `${base}topic_prefix: 5\n`);
     assert.equal((await reload()).code, 2);
     assert.match((await refused())[0]?.text ?? '', /topic_prefix/);
@@ -194,7 +194,7 @@ describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () =
     assert.deepEqual(await refused(), []);
   });
 
-  it('names what counts only from the next start on; SIGHUP does the same', async () => {
+  it('lists the keys that need a restart; SIGHUP does the same', async () => {
     writeFileSync(file, `thing: other\n${base}`);
     agent.signal('SIGHUP');
     const reloaded = await agent.event('reloaded', ({ added }) => String(added) === 'fire');

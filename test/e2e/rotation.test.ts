@@ -1,4 +1,4 @@
-// A new certificate while the agent runs: got over its own connection, tried by it, and the old one stays until the new one works.
+// Certificate rotation in a running agent: it gets the new certificate over its own connection and keeps the old one until the new one works.
 
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
@@ -51,7 +51,7 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
     await until(async () => (await askStatus(bench.stateDir)).link.state === 'connected', 'the agent is connected');
   }
 
-  /** Events that announce a certificate, as the cloud gets them: each by the certificate that it names as the next. */
+  /** Events that announce a certificate, by the announced certificate. */
   const announced = () =>
     bench.core.published
       .filter(({ topic, text }) => topic === 'elderly_bot/events' && text.includes('"certificate_next"'))
@@ -67,7 +67,7 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
 
   const codes = ({ problems }: Status) => problems.map(({ code, subject }) => `${code} ${subject}`.trim());
 
-  it('is renewed by itself in time, and the problem ends', async () => {
+  it('is renewed automatically in time, which clears the problem', async () => {
     await bench.handOver('short', inDays(20));
     bench.configureRobot({ rotate_before: '30d' });
     const old = bench.inUse()?.cert;
@@ -83,7 +83,7 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
     await run();
   });
 
-  it('is renewed by `certs rotate`, which asks the agent; a new one that does not work changes nothing', async () => {
+  it('is renewed by `certs rotate` through the agent; a failing new certificate changes nothing', async () => {
     await bench.handOver('own');
     await run();
     const old = bench.inUse()?.cert;
@@ -97,7 +97,7 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
     const rotated = await bench.run(['rotate', '--json']);
     assert.equal(rotated.code, 0, rotated.err);
     assert.notEqual(bench.inUse()?.cert, old);
-    // The one that did not work before was kept, and works now.
+    // The agent kept the certificate that failed before, and it works now.
     assert.equal(bench.core.creates, 1);
     assert.deepEqual(JSON.parse(rotated.out).slot, bench.slots.current);
     const verified = await bench.run(['verify', '--online']);
@@ -105,7 +105,7 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
     await isAnnounced(bench.inUse()?.cert);
   });
 
-  it('is announced to a cloud that knew the one before: after `rotate` without an agent, once, by the next agent', async () => {
+  it('is announced to the cloud once by the next run after a `rotate` without an agent', async () => {
     await bench.handOver('own');
     const db = await pgliteDatabase('memory:');
     try {
@@ -133,7 +133,7 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
     }
   });
 
-  it('is refused by AWS: the agent says so and goes on with the old one', async () => {
+  it('stays the old one if AWS refuses a new one, and the problem says so', async () => {
     await bench.handOver('short', inDays(3));
     bench.configureRobot({ rotate_before: '30d' });
     bench.core.behave({ create: () => ({ statusCode: 403, errorCode: 'AccessDenied', errorMessage: 'no' }) });
@@ -145,7 +145,7 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
     assert.equal(bench.core.creates, 1);
   });
 
-  it('is taken from an import by `reload`; one that the broker refuses is switched back', async () => {
+  it('is replaced by an imported one on `reload`, and restored if the broker refuses that', async () => {
     await bench.handOver('own');
     const running = await run();
     const own = bench.inUse()?.cert;
@@ -169,7 +169,7 @@ describe('the certificate of a running agent', { skip: rosUnavailable(), timeout
     assert.equal(await running.stop(), 0);
   });
 
-  it('with paths of the configuration too: a file that was replaced is taken by `reload`', async () => {
+  it('is read again by `reload` if the configuration names its path', async () => {
     const issue = (name: string) => bench.files.authority.issue(bench.path('certs'), name, { name: 'elderly-bot' });
     const [first, second] = [await issue('first'), await issue('second')];
     for (const { cert } of [first, second]) bench.core.registerFile(cert, 'elderly-bot');

@@ -1,5 +1,5 @@
-// examples/robot.py, written from docs/reference/ alone, against Mosquitto with mutual TLS and the cloud on PostgreSQL. In the midst the
-// robot is killed.
+// examples/robot.py, which was written from docs/reference/ only, against Mosquitto with mutual TLS and the cloud on PostgreSQL. The robot is
+// killed in the middle.
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -88,7 +88,7 @@ describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
     await postgres?.stop();
   });
 
-  it('takes a command of a member and answers it', async () => {
+  it('executes a member’s command and answers it', async () => {
     await eventually(
       () => ask<{ robots: { online: boolean; commands: unknown[] }[] }>('/robots'),
       ({ robots }) => robots[0]?.online === true && robots[0].commands.length === 1,
@@ -107,9 +107,9 @@ describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
     );
   });
 
-  it('delivers each reading once, although it is killed, and knows it from the receipts', async () => {
+  it('delivers each reading once although it is killed, and learns that from the receipts', async () => {
     for (let i = 0; i < KILLED_AFTER; i++) say({ channel: 'temperature', value: i });
-    // All of them were read: a killed robot keeps only what it has stored.
+    // Waits until the robot has stored all of them, because a killed robot keeps only stored readings.
     await eventually(readingsInDatabase, (values) => values.length === KILLED_AFTER, 'the first readings are in the database');
     await robot.kill();
     robot = startRobot();
@@ -117,7 +117,7 @@ describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
     say({ channel: 'fall', value: true, alert: 'raised', incident: INCIDENT });
     say({ channel: 'fall', value: false, alert: 'cleared', incident: INCIDENT });
     robot.endOrders();
-    // It ends by itself once receipts have covered every row that it held.
+    // The robot ends by itself when receipts have covered all of its rows.
     assert.equal(await robot.exited, 0, robot.stderr);
     const values = (await readingsInDatabase()).sort((a, b) => a - b);
     assert.deepEqual(
@@ -134,7 +134,7 @@ describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
     );
   });
 
-  it('has its alert, its state and its goodbye in the cloud', async () => {
+  it('shows its alert, its state and its last presence in the cloud', async () => {
     const { alerts } = await ask<{ alerts: { incident: string; state: string; value: unknown }[] }>('/alerts');
     assert.deepEqual(
       alerts.map(({ incident, state, value }) => ({ incident, state, value })),
@@ -145,7 +145,7 @@ describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
     assert.deepEqual([robots[0]?.online, robots[0]?.reason], [false, 'stopped']);
   });
 
-  it('sends only messages that fit the AsyncAPI document', () => {
+  it('sends only messages that match the AsyncAPI document', () => {
     const api = new AsyncApi();
     assert.deepEqual(
       tap.messages.map(({ channel, payload }) => api.fault(channel, payload)).filter((fault) => fault !== null),

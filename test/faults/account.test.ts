@@ -13,20 +13,20 @@ const books = (over: Partial<Books>): Books => ({
 });
 
 describe('the accounting of a campaign', () => {
-  it('finds nothing wrong where every number is committed, held or declared', () => {
+  it('finds no fault if every number is committed, held or declared', () => {
     const { lost, doubled, committed, held, evicted } = account(
       books({ committed: rows.slice(0, 6), held: rows.slice(4, 8), evicted: new Map([['a', [[9, 10]]]]) }),
     );
     assert.deepEqual({ lost, doubled, committed, held, evicted }, { lost: 0, doubled: 0, committed: 6, held: 2, evicted: 2 });
   });
 
-  it('finds a row that is nowhere', () => {
+  it('finds a lost row', () => {
     const { lost, examples } = account(books({ committed: rows.toSpliced(3, 1) }));
     assert.equal(lost, 1);
     assert.match(examples.join(), /a\/4 of 10 is nowhere/);
   });
 
-  it('finds a row that came twice, that changed, and one whose number was never given', () => {
+  it('finds a doubled row, a changed row, and a number that was never assigned', () => {
     assert.equal(account(books({ committed: [...rows, ...rows.slice(0, 1)] })).doubled, 1);
     assert.equal(account(books({ seen: [{ outbox: 'a', seq: 1, content: 'temperature=99' }] })).doubled, 1);
     assert.equal(account(books({ committed: [...rows, { outbox: 'a', seq: 11, content: '' }] })).doubled, 1);

@@ -1,22 +1,22 @@
-// What a fault campaign is: one kind of damage, done again and again at seeded moments, and what was found.
+// Types of a fault campaign, which repeats one kind of damage at seeded moments, and of its result.
 import type { Random } from './random.ts';
 
 export interface Context {
   readonly runs: number;
-  /** Of a campaign that goes by time; 0 for the others. */
+  /** The duration of a campaign with a time limit; 0 for others. */
   readonly forMs: number;
   readonly random: Random;
-  /** A line of progress. */
+  /** Prints a line of progress. */
   readonly say: (text: string) => void;
 }
 
 export interface Outcome {
   readonly runs: number;
-  /** Rows the outbox had accepted, and nobody has or was told of. */
+  /** Accepted rows that are neither committed, held nor declared. */
   readonly lost: number;
-  /** Rows that came twice, changed, or under a number the outbox never gave. */
+  /** Rows that arrived twice, changed, or with a number that the outbox never assigned. */
   readonly doubled: number;
-  /** What went wrong, in words, with the run it was in. */
+  /** Descriptions of failures with the number of their run. */
   readonly failures: readonly string[];
   readonly figures: Readonly<Record<string, unknown>>;
 }
@@ -25,9 +25,9 @@ export interface Campaign {
   readonly name: string;
   readonly what: string;
   readonly defaultRuns: number;
-  /** It goes by time, this long if not told: --for. */
+  /** The default of --for, for a campaign with a time limit. */
   readonly defaultForMs?: number;
-  /** The part of this machine it can't do without, or false. */
+  /** The reason why the campaign cannot run on this machine, or false. */
   readonly missing: () => string | false;
   readonly run: (context: Context) => Promise<Outcome>;
 }

@@ -1,6 +1,6 @@
-// An outbox under load in a process of its own (collecting.ts starts it): collectLife.ts ROUNDS MS, either may be Infinity. It drops
-// statements, databases and readers all the time, and V8 collects them at every kind of moment: on demand, from a task of V8, among promise
-// jobs, and at the end of the process. Prints a Life.
+// Runs an outbox under load in a process of its own: collectLife.ts ROUNDS MS, either may be Infinity (collecting.ts starts it). It drops statements,
+// databases and readers all the time. V8 collects them on demand, from its own tasks, among promise jobs, and at the end of the process.
+// It prints a Life.
 import { PerformanceObserver } from 'node:perf_hooks';
 import Database from 'better-sqlite3';
 import { OutboxReader, type RowClass, verifyOutbox } from '../../src/outbox/index.ts';
@@ -12,7 +12,7 @@ const ROWS_PER_ROUND = 20;
 const STATEMENTS_PER_ROUND = 10;
 const REOPEN_EVERY = 50;
 const READ_EVERY = 10;
-/** Promise jobs each round, in chains: V8 enters no context for a collection among them. */
+/** Chained promise jobs per round. V8 enters no context for a collection among them. */
 const CHAINS = 40;
 const CHAIN_LENGTH = 20;
 
@@ -20,7 +20,7 @@ const [rounds = 1, forMs = Number.POSITIVE_INFINITY] = process.argv.slice(2).map
 const collect = globalThis.gc;
 if (!collect) throw new Error('start it with node --expose-gc');
 const bench = outboxBench();
-/** The end of the process finds these alive. */
+/** Objects that stay alive until the end of the process. */
 const left: unknown[] = [];
 let rows = 0;
 let covered = 0;
@@ -58,7 +58,7 @@ function deliver({ outbox, lifetime, clock }: OutboxBench): void {
   covered += before - outbox.unconfirmed;
 }
 
-/** Statements that nothing holds, and a database that nothing closes. */
+/** Creates statements without references, and a database that is never closed. */
 function drop({ db }: OutboxBench): void {
   for (let n = 0; n < STATEMENTS_PER_ROUND; n++) db.prepare('select count(*) from rows where seq > ?').get(n);
   const other = new Database(':memory:');

@@ -1,4 +1,4 @@
-// Starts an outbox whose dropped statements V8 collects again and again (collectLife.ts), and tells how the process ended.
+// Starts an outbox whose dropped statements V8 collects repeatedly (collectLife.ts), and returns how the process ended.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url';
 
 export interface Life {
   readonly rows: number;
-  /** Rows that a receipt has covered. */
+  /** Rows that receipts cover. */
   readonly covered: number;
   /** Statements prepared and dropped outside the outbox. */
   readonly statements: number;
   readonly collections: number;
   readonly rss_bytes: number;
-  /** What the outbox breaks of its rules, and the errors it told of. */
+  /** Broken rules and reported errors of the outbox. */
   readonly wrong: readonly string[];
 }
 
@@ -28,12 +28,12 @@ export interface Ended {
 
 const LIFE = fileURLToPath(new URL('collectLife.ts', import.meta.url));
 const SHOWN_CHARACTERS = 1_000;
-/** Every collection is a full one, and one comes for each MB or so. */
+/** Makes each collection a full one, about once per MB. */
 const FLAGS = ['--expose-gc', '--gc-global', '--max-semi-space-size=1', '--import', 'tsx'];
 
-/** @param rounds of 20 rows each @param forMs whichever is over first ends it */
+/** Ends after the first of both limits. @param rounds of 20 rows each @param forMs in milliseconds */
 export async function collecting(rounds: number, forMs: number): Promise<Ended> {
-  // An abort leaves the outbox behind.
+  // After an abort the outbox's files remain.
   const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-collect-'));
   try {
     const child = spawn(process.execPath, [...FLAGS, LIFE, String(rounds), String(forMs)], {

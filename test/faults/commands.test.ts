@@ -1,10 +1,10 @@
-// A short share of `npm run faults -- commands`: each point once.
+// A short part of `npm run faults -- commands`: each point once.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { commands } from './campaigns/commands.ts';
 import { seeded } from './random.ts';
 
-it('a command runs at most once and is answered once, wherever between record and result the agent is killed', {
+it('runs a command at most once and answers it once, wherever the agent is killed between record and result', {
   skip: commands.missing(),
   timeout: 120_000,
 }, async () => {

@@ -1,4 +1,4 @@
-// Thirty kinds of damage to the files of an outbox whose agent is dead. Each says what it does; what is random is seeded.
+// Kinds of damage to the files of an outbox whose agent is dead. Each has a description. Random parts are seeded.
 import {
   closeSync,
   existsSync,
@@ -21,14 +21,14 @@ const HEADER = 100;
 
 export interface Damage {
   readonly name: string;
-  /** True: the database is folded into its main file first, so that the damage is not simply undone by the WAL. */
+  /** Whether a checkpoint comes first. Without it the WAL would undo the damage. */
   readonly checkpointed: boolean;
   readonly apply: (file: string, random: Random) => void;
-  /** What a refusal to start has to say, where refusing is right. */
+  /** The required text of the refusal, if the agent must refuse to start. */
   readonly refusal?: RegExp;
-  /** What held the rows is gone: nothing is left that could be set aside. */
+  /** Whether the damage removes the rows' file, so that nothing can be set aside. */
   readonly removesWal?: boolean;
-  /** The end of the WAL no longer adds up: SQLite takes that for a commit that never was, and nobody can tell the difference. */
+  /** Whether the end of the WAL is torn. SQLite treats that as a commit that never happened. */
   readonly tornWal?: boolean;
 }
 
@@ -76,7 +76,7 @@ export const DAMAGES: readonly Damage[] = [
   damage('shared-memory file of noise', (file, random) => writeFileSync(`${file}-shm`, noise(32_768, random)), false),
 ];
 
-/** Folds the WAL into the database, as a clean stop would. */
+/** Checkpoints the WAL into the database, as a clean stop does. */
 export function checkpoint(file: string): void {
   const db = new Database(file);
   db.pragma('wal_checkpoint(TRUNCATE)');
@@ -146,7 +146,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Names of the whole rows that SQLite itself still reads, from the front and from the back, the WAL included. A garbled text is none. */
+/** Names of the rows that SQLite can read whole, from the front and from the back, including the WAL. Rows with invalid text do not count. */
 export function readableRows(file: string): Set<string> {
   const found = new Set<string>();
   if (!existsSync(file)) return found;
@@ -164,7 +164,7 @@ export function readableRows(file: string): Set<string> {
         db.close();
       }
     } catch {
-      // What was read before the damaged place counts.
+      // The rows before the damaged page count.
     }
   }
   return found;

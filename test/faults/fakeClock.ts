@@ -1,4 +1,4 @@
-// A wall clock for one program that can be set while it runs (libfaketime): its monotonic clock stays true.
+// A wall clock for one program that the test can set while it runs (libfaketime). The monotonic clock stays true.
 import { existsSync, writeFileSync } from 'node:fs';
 
 const LIBRARIES = ['x86_64', 'aarch64', 'arm'].flatMap((machine) =>
@@ -6,7 +6,7 @@ const LIBRARIES = ['x86_64', 'aarch64', 'arm'].flatMap((machine) =>
 );
 const LIBRARY = LIBRARIES.find((file) => existsSync(file));
 
-/** The library looks at its file at every question, and timers of the program ask within this time. */
+/** The library reads its file at each call, and the program's timers call it within this time. */
 export const NOTICED_WITHIN_MS = 1_500;
 
 export const fakeClockMissing = (): string | false => (LIBRARY ? false : 'no libfaketime: apt-get install faketime');
@@ -19,7 +19,7 @@ export class FakeClock {
     this.set(0);
   }
 
-  /** Seconds ahead of the true time, or behind. */
+  /** The offset from the true time in seconds. */
   set(offsetSeconds: number): void {
     writeFileSync(this.#file, `${offsetSeconds < 0 ? '' : '+'}${offsetSeconds}`);
   }

@@ -1,4 +1,4 @@
-// A short share of `npm run faults -- kill`: the whole agent, killed three times under load.
+// A short part of `npm run faults -- kill`: the whole agent, killed three times under load.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { kill } from './campaigns/kill.ts';

@@ -1,4 +1,4 @@
-// Loaded into the agent's process by the clock campaign (NODE_OPTIONS): says on stdout when its event loop stood still.
+// The clock campaign loads this into the agent's process (NODE_OPTIONS). It prints when the event loop was blocked.
 const EVERY_MS = 20;
 const WORTH_SAYING_MS = 50;
 

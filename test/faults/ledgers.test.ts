@@ -6,7 +6,7 @@ const published: Published[] = Array.from({ length: 10 }, (_, i) => ({ channel: 
 const kept: Kept[] = published.map((one, i) => ({ ...one, outbox: 'a', seq: i + 1 }));
 
 describe('the judge of three ledgers', () => {
-  it('finds nothing wrong where every row is held or committed', () => {
+  it('finds no fault if every row is held or committed', () => {
     const verdict = judge(published, kept.slice(6), kept.slice(0, 8), 0);
     assert.deepEqual([verdict.lost, verdict.doubled, verdict.committed, verdict.held], [0, 0, 8, 2]);
   });
@@ -22,7 +22,7 @@ describe('the judge of three ledgers', () => {
     assert.equal(judge(published, [], [...kept, kept[0] as Kept], 0).doubled, 1);
   });
 
-  it('counts what was declared evicted', () => {
+  it('counts rows that were declared as evicted', () => {
     assert.equal(judge(published, [], kept.slice(2), 2).lost, 0);
     assert.equal(judge(published, [], kept.slice(2), 1).lost, 1);
   });

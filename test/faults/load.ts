@@ -1,5 +1,5 @@
-// The first ledger, and the load: an rclpy program publishes on every channel, and each message's value is written down before it
-// is published. Numbers are unique and count up by one, so that a hole or a repetition is seen.
+// Creates the load and the first ledger: an rclpy program publishes on every channel, and records each value before it publishes it. Values are
+// unique and count up by one, which reveals holes and repetitions.
 import type { Published } from '../support/ledgers.ts';
 import { type Fields, RosPeer } from '../support/ros.ts';
 
@@ -14,7 +14,7 @@ const CHANNELS = [
 ] as const;
 
 const TICK_MS = 20;
-/** Temperatures from 20 to 150 degrees in steps a reading keeps. */
+/** Temperatures from 20 to 150 degrees, in steps that a reading preserves. */
 const STEPS_PER_DEGREE = 1_000;
 const LOWEST = 20;
 export const MOST_TEMPERATURES = (150 - LOWEST) * STEPS_PER_DEGREE;
@@ -54,7 +54,7 @@ export class Load {
     }, TICK_MS);
   }
 
-  /** Resolves when everything begun is published. */
+  /** Resolves when all started messages are published. */
   async pause(): Promise<void> {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -92,7 +92,7 @@ function message(channel: string, n: number): { fields: Fields; value: boolean |
   return { fields: { data: n % 2 === 1 }, value: n % 2 === 1 };
 }
 
-/** Which temperature in the order of publishing a value is. */
+/** The position of a temperature in the order of publishing. */
 export function temperatureNumber(value: number): number {
   return Math.round((value - LOWEST) * STEPS_PER_DEGREE);
 }

@@ -1,5 +1,5 @@
-// `npm run faults -- NAME`: does one kind of damage again and again, and counts what was lost or doubled. Progress goes to
-// stderr; with --json the last line of stdout is one object. Exits 1 on any failure, 2 for a wrong command line or a missing part.
+// `npm run faults -- NAME` repeats one kind of damage and counts lost and doubled rows. Progress goes to stderr; with --json the last line of
+// stdout is one object. It exits with 1 after a failure, and with 2 for a wrong command line or a missing part.
 
 import { UsageError } from '../support/commandLine.ts';
 import type { Campaign, Outcome } from './campaign.ts';

@@ -1,10 +1,10 @@
-// A short share of `npm run faults -- motion`: each harm once.
+// A short part of `npm run faults -- motion`: each fault once.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { motion } from './campaigns/motion.ts';
 import { seeded } from './random.ts';
 
-it('a robot that is driven stands in time, whatever happens to agent, broker, guard and clock', {
+it('stops a driving robot in time after each fault of agent, broker, guard and clock', {
   skip: motion.missing(),
   timeout: 120_000,
 }, async () => {

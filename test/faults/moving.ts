@@ -1,5 +1,4 @@
-// A robot that can be driven, on real parts: Mosquitto, the agent, its guard, and an rclpy program that hears /cmd_vel and knows
-// nothing of either.
+// A robot that drives, on real parts: Mosquitto, the agent, its guard, and an independent rclpy program that subscribes to /cmd_vel.
 import { appendFileSync } from 'node:fs';
 import { Bench } from '../support/bench.ts';
 import { Caller } from '../support/caller.ts';
@@ -65,7 +64,7 @@ export class MovingRobot {
     return guard;
   }
 
-  /** An agent that is connected, and a robot that hears it and the guard: two publishers each. */
+  /** Waits until the agent is connected and the robot has discovered the publishers of agent and guard. */
   async agent(env: NodeJS.ProcessEnv = {}): Promise<Program> {
     const agent = this.bench.agent(env);
     await this.ready();

@@ -1,6 +1,5 @@
-// A whole agent on a narrow link, with ROS in memory, for the campaign narrow: narrowLife.ts CONFIG PICTURES ALERTS. So many pictures of
-// incidents wait in its spool; once it is connected an alert comes each second. Says `narrow` with when each alert was published, in
-// nanoseconds of CLOCK_MONOTONIC.
+// Runs a whole agent on a narrow link, with a simulated ROS: narrowLife.ts CONFIG PICTURES ALERTS. PICTURES pictures wait in its spool. After the
+// connect it raises an alert each second. It prints the event `narrow` with the time of each alert in nanoseconds of CLOCK_MONOTONIC.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +13,7 @@ import { Spool } from '../../src/uploads/spool.ts';
 
 const EVERY_MS = 1_000;
 const LOOK_EVERY_MS = 100;
-/** What is said at a connect is longer than alerts, and has gone out by then. */
+/** The messages after a connect are longer than alerts, and are sent within this time. */
 const SETTLED_MS = 10_000;
 const PICTURE_BYTES = 20_000;
 const [file = '', pictures = '0', alerts = '0'] = process.argv.slice(2);

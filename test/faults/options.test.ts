@@ -17,7 +17,7 @@ describe('the command line of the fault campaigns', () => {
     assert.equal(readOptions(['kill', '--for', '2h'], KNOWN).forMs, 7_200_000);
   });
 
-  it('says in one line what is wrong with it', () => {
+  it('names its error in one line', () => {
     assert.throws(() => readOptions([], KNOWN), /^Error: name a campaign: kill, broker$/);
     assert.throws(() => readOptions(['flood'], KNOWN), /there is no campaign "flood"; there are: kill, broker/);
     assert.throws(() => readOptions(['kill', '--runs', '0'], KNOWN), /--runs 0: expected a whole number of at least 1/);
@@ -26,7 +26,7 @@ describe('the command line of the fault campaigns', () => {
     assert.throws(() => readOptions(['kill', '--for', '30'], KNOWN), /--for 30: expected a time such as 90s, 30m or 2h/);
   });
 
-  it('does the same with the same seed', () => {
+  it('gives the same moments for the same seed', () => {
     const moments = (seed: number) => {
       const random = seeded(seed);
       return Array.from({ length: 20 }, () => random.between(50, 1_500));

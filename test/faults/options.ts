@@ -1,13 +1,13 @@
-// The command line of the fault campaigns. Pure: a mistake is one line that says what is there.
+// Parses the command line of the fault campaigns. A mistake throws an error of one line that lists the valid values. Pure.
 import { readArguments, readCount, UsageError } from '../support/commandLine.ts';
 
 export interface Options {
   readonly name: string;
   readonly json: boolean;
   readonly seed: number;
-  /** Of each kind, where a campaign has several: --each says the same. Undefined: as many as the campaign does by itself. */
+  /** Number of runs, or of runs per kind (--each is a synonym). Undefined means the campaign's default. */
   readonly runs: number | undefined;
-  /** For a campaign that goes by time; undefined: as long as it does by itself. */
+  /** The duration of a campaign with a time limit. Undefined means the campaign's default. */
   readonly forMs: number | undefined;
 }
 

@@ -1,14 +1,14 @@
-// Seeded randomness: the same seed gives the same moments and the same damage. Pure.
+// Seeded random numbers: the same seed gives the same moments and the same damage. Pure.
 
 export interface Random {
-  /** At least 0, below 1. */
+  /** From 0 (inclusive) to 1 (exclusive). */
   next(): number;
-  /** A whole number, both ends included. */
+  /** An integer; both limits are included. */
   between(low: number, high: number): number;
   pick<T>(list: readonly T[]): T;
 }
 
-/** Mulberry32: 32 bits of state are plenty for choosing moments. */
+/** Mulberry32: 32 bits of state are enough for choosing moments. */
 export function seeded(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {

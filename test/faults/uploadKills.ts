@@ -1,4 +1,4 @@
-// A robot that takes pictures and is killed at a named step, again and again on one state directory, and then left alone.
+// Runs a robot that takes pictures and is killed at a named step, repeatedly on one state directory. Its last run drains the spool.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -15,10 +15,10 @@ export interface KilledRobotOptions {
 }
 
 const KILLED_WITHIN_MS = 60_000;
-/** All that earlier lives left waits for the last one. */
+/** The last run uploads everything that earlier runs left. */
 const ALL_WITHIN_MS = 300_000;
 
-/** Bundled, since reading its sources would take most of each start. It lies where its native modules are found. */
+/** A bundle, because reading the sources would take most of each start. It is beside node_modules, which contains its native modules. */
 export async function bundleLife(entry = 'test/uploads/uploadLife.ts'): Promise<{ readonly file: string; remove(): void }> {
   mkdirSync(join(ROOT, '.setup'), { recursive: true });
   const folder = mkdtempSync(join(ROOT, '.setup', 'life-'));
@@ -42,7 +42,7 @@ export class KilledRobot {
   readonly folder: string;
   readonly #options: KilledRobotOptions;
   readonly #life: string;
-  /** Hashes of what it said was kept. */
+  /** Hashes of the kept pictures. */
   readonly kept: string[] = [];
   kills = 0;
 
@@ -53,7 +53,7 @@ export class KilledRobot {
     mkdirSync(options.folder, { recursive: true });
   }
 
-  /** One life. @param point where it is killed; undefined: it is left alone until nothing waits. @throws where it ends in another way. */
+  /** Runs it once. @param point the step at which it is killed; undefined lets it run until the spool is empty. @throws if it ends otherwise. */
   async live(pictures: number, point?: (typeof UPLOAD_CRASH_POINTS)[number], nth = 1): Promise<void> {
     const { folder, origin, files } = this.#options;
     const child = spawn(process.execPath, [this.#life, folder, origin, files.cert, files.key, String(pictures)], {

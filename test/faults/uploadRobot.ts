@@ -1,4 +1,4 @@
-// A robot's uploads in this process, on an outbox of their own: pictures are kept, and what it told stands in its file afterwards.
+// Runs a robot's uploads in this process with an outbox. The outbox's file contains its reports afterwards.
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -59,7 +59,7 @@ export class UploadRobot {
     };
   }
 
-  /** @returns whether it will be uploaded. @throws a full disk's error. */
+  /** @returns whether the picture will be uploaded. @throws the error of a full disk. */
   keep(bytes: Buffer): Promise<boolean> {
     const incident = `incident-${++this.#pictures}`;
     return this.#uploads.add({ kind: 'snapshot', contentType: 'image/jpeg', bytes, takenAtMs: Date.now(), incident });
@@ -69,7 +69,7 @@ export class UploadRobot {
     return this.#uploads.waiting;
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when the spool is empty. */
   async done(patienceMs: number): Promise<void> {
     for (const untilMs = performance.now() + patienceMs; this.#uploads.waiting > 0; ) {
       if (performance.now() > untilMs) throw new Error(`${this.#uploads.waiting} still wait; it said ${this.said.slice(-3).join(' | ')}`);
@@ -84,7 +84,7 @@ export class UploadRobot {
   }
 }
 
-/** The hashes that a robot which runs no more told as uploaded, each as often as it did. */
+/** The hashes that a stopped robot reported as uploaded, with repetitions. */
 export function toldBy(folder: string): string[] {
   const db = new Database(join(folder, 'outbox.db'), { readonly: true });
   try {
@@ -95,7 +95,7 @@ export function toldBy(folder: string): string[] {
   }
 }
 
-/** What is left in its spool. */
+/** The files in its spool. */
 export function leftIn(folder: string): string[] {
   const spool = join(folder, 'uploads');
   return existsSync(spool) ? readdirSync(spool) : [];

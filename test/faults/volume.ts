@@ -1,4 +1,4 @@
-// A small file system of its own for the state directory (root): ext4 in an image file, so that its power can be cut, or tmpfs.
+// Creates a small file system for the state directory (root): ext4 in an image file, whose power can be cut, or tmpfs.
 import { execFile } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** FS_IOC_SHUTDOWN with NOLOGFLUSH: the file system stops at once, and nothing that was not on the device gets there. */
+/** FS_IOC_SHUTDOWN with NOLOGFLUSH stops the file system at once without writing anything more to the device. */
 const CUT = 'import fcntl,os,struct,sys;fcntl.ioctl(os.open(sys.argv[1],os.O_RDONLY),0x8004587d,struct.pack("I",2))';
 
 const UNMOUNT_TRIES = 50;
@@ -22,7 +22,7 @@ export class Volume {
     this.#image = image;
   }
 
-  /** ext4 in `<folder>.img`, mounted at `folder`. */
+  /** Mounts an ext4 in `<folder>.img` at `folder`. */
   static async ext4(folder: string, bytes: number): Promise<Volume> {
     const image = `${folder}.img`;
     writeFileSync(image, '');
@@ -48,12 +48,12 @@ export class Volume {
     this.#mounted = true;
   }
 
-  /** As the kernel leaves a file system after an error of its disk. */
+  /** Makes it read-only, as the kernel does after a disk error. */
   async makeReadOnly(): Promise<void> {
     await run('mount', ['-o', 'remount,ro', this.#folder]);
   }
 
-  /** As if the power went. What was not synced is gone; the mount point stands until {@link unmount}. */
+  /** Cuts the power. Unsynced data is lost. The mount point remains until {@link unmount}. */
   async cut(): Promise<void> {
     await run('python3', ['-c', CUT, this.#folder]);
   }
@@ -73,7 +73,7 @@ export class Volume {
   }
 }
 
-/** A file that takes what room there is, to the last block. */
+/** Writes a file that takes all free blocks. */
 export function fillUp(folder: string): string {
   const file = join(folder, 'filler');
   const descriptor = openSync(file, 'w');

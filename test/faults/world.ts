@@ -1,5 +1,5 @@
-// The whole path for a campaign, kept from run to run so that a run takes seconds: ROS publisher, Mosquitto with mutual TLS, the
-// cloud on PostgreSQL. Only the agent comes and goes, and after each end of it its outbox file is read and entered in the books.
+// Runs the whole path for a campaign: ROS publisher, Mosquitto with mutual TLS, the cloud on PostgreSQL. All parts except the agent stay up from
+// run to run, so that a run takes seconds. After each end of the agent its outbox file is added to the ledgers.
 import { readFileSync, writeFileSync } from 'node:fs';
 import pg from 'pg';
 import type { Status } from '../../src/status/index.ts';
@@ -20,9 +20,9 @@ import { Load, temperatureNumber } from './load.ts';
 const PER_SECOND = 200;
 const DEPTH = 1_000;
 
-/** Rows that no receipt covers are asked for after 90 s and sent again after 60 (docs/reference/protocol.md, Receipts). */
+/** Rows without a receipt are reported after 90 s and sent again after 60 s (docs/reference/protocol.md, Receipts). */
 export const CONFIRMED_WITHIN_MS = 240_000;
-/** And a robot that ran on may have asked just before: it asks at most so often. */
+/** The shortest interval between two such reports of one robot. */
 const ASKS_EVERY_MS = 300_000;
 const STARTED_WITHIN_MS = 30_000;
 
@@ -39,7 +39,7 @@ export class World {
   readonly load: Load;
   readonly database: pg.Pool;
   readonly postgres: Postgres;
-  /** The first instance. */
+  /** The first instance of the cloud. */
   readonly cloud: Program;
   readonly accepted = new Map<string, number>();
   readonly #seen = new Map<string, Row>();
@@ -66,8 +66,7 @@ export class World {
     const domain = await claimDomain();
     const postgres = await Postgres.start(database);
     const bench = await Bench.start();
-    // The default keeps the last 100 of a topic: after a match, ROS can deliver some seconds of messages at once, and more would be gone
-    // before the agent sees any of it.
+    // After a match ROS can deliver some seconds of messages at once. The default queue of 100 messages would overflow.
     const deep = readFileSync(bench.configFile, 'utf8').replaceAll(
       'report: { on: message }',
       `report: { on: message }, qos: { depth: ${DEPTH} }`,
@@ -76,24 +75,24 @@ export class World {
     const load = await Load.create(perSecond);
     const cloud = await bench.cloud({ url: postgres.url }, settings);
     const pool = new pg.Pool({ connectionString: postgres.url, max: 2 });
-    // A campaign may take the server away.
+    // A campaign may kill the server.
     pool.on('error', () => {});
     return new World({ bench, load, database: pool, domain, postgres, cloud });
   }
 
-  /** Starts the agent; resolves when it senses. */
+  /** Starts the agent. Resolves when it senses. */
   async agent(env: NodeJS.ProcessEnv = {}, heard?: (line: LogLine) => void): Promise<Program> {
     const agent = this.bench.agent(env, heard);
     await agent.event('started', () => true, STARTED_WITHIN_MS);
     return agent;
   }
 
-  /** Until readings of this start arrive. */
+  /** Resolves when readings of this start arrive. */
   async sensing(): Promise<void> {
     await this.bench.status(({ channels }) => channels.some(({ messages }) => messages > 0));
   }
 
-  /** Enters what a dead agent left behind. */
+  /** Adds the outbox file of a dead agent to the ledgers. */
   enter(): OutboxFile {
     const file = readOutboxFile(this.bench.stateDir);
     for (const [outbox, last] of file.accepted) this.accepted.set(outbox, Math.max(last, this.accepted.get(outbox) ?? 0));
@@ -101,25 +100,25 @@ export class World {
     return file;
   }
 
-  /** Enters a row that was acknowledged elsewhere than in the file. */
+  /** Adds an acknowledged row that is not in the file. */
   note(row: Row, published: Published): void {
     this.accepted.set(row.outbox, Math.max(row.seq, this.accepted.get(row.outbox) ?? 0));
     this.#seen.set(`${row.outbox}/${row.seq}`, row);
     this.load.published.push(published);
   }
 
-  /** Until the cloud has, or was told of, every row. */
+  /** Resolves when the cloud has each row or its declaration. */
   drained(patienceMs = CONFIRMED_WITHIN_MS): Promise<Status> {
     return this.bench.status(({ outbox }) => outbox.unconfirmed === 0, patienceMs);
   }
 
-  /** Load off, an agent that is left alone, everything delivered, a clean stop; then the books are closed. */
+  /** Stops the load, lets an agent drain and stop cleanly, and compares the ledgers. */
   async settle(env: NodeJS.ProcessEnv = {}): Promise<Settled> {
     await this.load.pause();
     return this.finish(await this.agent(env), CONFIRMED_WITHIN_MS);
   }
 
-  /** The same with the agent that runs. */
+  /** The same with the running agent. */
   async finish(agent: Program, patienceMs = CONFIRMED_WITHIN_MS + ASKS_EVERY_MS): Promise<Settled> {
     await this.load.pause();
     const failures: string[] = [];
@@ -131,14 +130,14 @@ export class World {
     return { ...(await this.close(failures)), drainMs };
   }
 
-  /** The three ledgers side by side, the agent being stopped. */
+  /** Compares the three ledgers. The agent must be stopped. */
   async close(failures: string[] = []): Promise<Omit<Settled, 'drainMs'>> {
     const file = this.enter();
     if (file.integrity !== 'ok') failures.push(`the outbox file: ${file.integrity}`);
     const committed = await cloudRows(this.database);
     const evicted = await cloudEvicted(this.database);
     const books = account({ accepted: this.accepted, seen: this.#seen.values(), held: file.rows, committed, evicted });
-    // A sensor's silence is the agent's own alert, which nobody published.
+    // The agent itself raises the alert for a sensor's silence, so it has no published value.
     const readings = (await committedReadings(this.database)).filter(({ channel }) => !channel.endsWith('_silent'));
     const { doubled, examples } = judge(this.load.published, [], readings, 0);
     const holes = holesOf(readings, evicted);
@@ -146,7 +145,7 @@ export class World {
     return { books, doubled: Math.max(books.doubled, doubled), holes: holes.length, failures };
   }
 
-  /** Names of all rows the cloud has. */
+  /** Names of all rows in the cloud. */
   async rowNames(): Promise<Set<string>> {
     return new Set((await cloudRows(this.database)).map(({ outbox, seq }) => `${outbox}/${seq}`));
   }
@@ -162,17 +161,17 @@ export class World {
 
 export interface Settled {
   readonly books: Account;
-  /** By the outbox's numbers, or by the values published. */
+  /** By the outbox's numbers or by the published values. */
   readonly doubled: number;
-  /** Temperatures missing in the midst of what one start of the agent sensed. */
+  /** Missing temperatures between two others of one run of the agent. */
   readonly holes: number;
   readonly failures: string[];
   readonly drainMs: number;
 }
 
 /**
- * Temperatures count up by one: within one opening of the outbox, none may be missing between the first and the last,
- * but where rows between them were declared as given up. */
+ * Temperatures count up by one. Within one opening of the outbox no value may be missing between the first and the last, unless rows between
+ * them were declared as evicted. */
 function holesOf(readings: readonly Kept[], evicted: ReadonlyMap<string, Ranges>): string[] {
   const last = new Map<string, { number: number; seq: number }>();
   const holes: string[] = [];
@@ -193,7 +192,7 @@ export function after(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** The last lines of its log. */
+/** The last lines of the agent's log. */
 export function lastOf({ lines }: Program): string {
   return lines
     .slice(-5)

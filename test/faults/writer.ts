@@ -1,5 +1,5 @@
-// Appends to a real outbox as fast as it commits, and says each row on stdout after the transaction returned: what is said is
-// promised, whatever happens next. Arguments: the state directory, and the first value to write.
+// Appends to a real outbox as fast as it commits, and prints each row after its transaction returned. A printed row must survive. Arguments: the
+// state directory and the first value.
 import { writeSync } from 'node:fs';
 import { systemClock } from '../../src/clock/index.ts';
 import { openOutbox } from '../../src/outbox/index.ts';
@@ -8,7 +8,7 @@ import { Lifetime } from '../../src/state/index.ts';
 const MAX_BYTES = 64 * 1024 ** 2;
 const GROUP_MS = 60_000;
 
-/** Rows a commit: alerts stand alone, telemetry comes in groups. */
+/** Rows per commit: one alert, or a group of telemetry. */
 const GROUPS = [1, 1, 1, 2, 5, 20] as const;
 
 const [stateDir = '', firstValue = '0'] = process.argv.slice(2);

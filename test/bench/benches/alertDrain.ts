@@ -1,4 +1,4 @@
-// Alerts while a million rows of backlog leave over the same connection, against alerts with no backlog at all.
+// Compares alerts during the drain of a million rows over the same connection with alerts without a backlog.
 import { execFileSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import type { Program } from '../../support/program.ts';
@@ -19,9 +19,9 @@ interface Alerts {
   readonly lost: number;
 }
 
-/** Alerts from when the agent is matched; those count that were published while it was connected and before `until` resolved. */
+/** Publishes alerts to a matched agent. Alerts count if they were published while it was connected and before `until` resolved. */
 async function alerts(rig: Rig, stateDir: string, until: (agent: Program) => Promise<number>): Promise<Alerts> {
-  // What copying the backlog left to be written must not stand before the agent's fsyncs.
+  // Writes back the copied backlog now, so that the agent's fsyncs do not wait for it.
   execFileSync('sync');
   const subscriber = rig.node('subscriber.mjs', [ALARM.channel, MQTT_TOPIC]);
   await subscriber.event('connected');

@@ -1,5 +1,5 @@
-// How long a command takes from its MQTT publish to a ROS subscriber, against a bridge that checks, records and answers nothing; and
-// what alerts notice of a thousand commands a second.
+// Compares the time of a command from its MQTT publish to a ROS subscriber with a bridge that checks, records and answers nothing. Also measures
+// alerts under a thousand commands per second.
 
 import type { Bench, Findings } from '../bench.ts';
 import { dump, readStamps, settled, startLoad } from '../bridges.ts';
@@ -7,7 +7,7 @@ import { match, median, quantile, shuffled } from '../figures.ts';
 import { rssMb } from '../process.ts';
 import { ALARM, COMMAND_TOPIC, MQTT_TOPIC, type Rig } from '../rig.ts';
 
-/** Below the highest rate a configuration may allow, 600 a minute, so that none is refused. */
+/** Below 600 a minute, the highest rate that a configuration may allow, so that no command is refused. */
 const RATE = 9;
 const COUNT = 180;
 const WARM = 9;
@@ -15,7 +15,7 @@ const JOURNAL_COUNT = 90;
 
 type Way = 'agent' | 'bare';
 
-/** Sorted or not, the milliseconds of the commands after the first second. */
+/** The latencies in milliseconds of the commands after the first second. */
 async function commandsThrough(rig: Rig, way: Way): Promise<{ latenciesMs: readonly number[]; lost: number; fsyncs: number }> {
   const counter = rig.fsyncCounter();
   const listener = rig.node('listen.mjs', [COMMAND_TOPIC]);
@@ -23,7 +23,7 @@ async function commandsThrough(rig: Rig, way: Way): Promise<{ latenciesMs: reado
   const shim = rig.shimEnv(counter.file, 0);
   const bridge = way === 'agent' ? rig.agent(shim) : rig.node('commandBridge.mjs', [COMMAND_TOPIC], shim);
   await bridge.event('connected');
-  // Discovery in ROS has no event on this side.
+  // This side has no event for ROS discovery.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   const before = counter.read();
   const out = rig.fresh('stamps');
@@ -36,7 +36,7 @@ async function commandsThrough(rig: Rig, way: Way): Promise<{ latenciesMs: reado
   return { ...match(readStamps(out), arrivals, WARM, 'value'), fsyncs };
 }
 
-/** The milliseconds of a journal entry and its fsync alone, at the same pace. */
+/** The milliseconds of a journal entry with its fsync, at the same rate. */
 async function journalAlone(rig: Rig): Promise<number[]> {
   const program = rig.journal(RATE, JOURNAL_COUNT);
   const { us } = await program.event('floor', undefined, 60_000);
@@ -81,7 +81,7 @@ export const commands: Bench = {
 const ALERTS_PER_S = 100;
 const SECONDS = 10;
 const COMMANDS_PER_S = 1_000;
-/** Results to ten thousand commands leave after the flood. */
+/** Ten thousand results are sent after the flood. */
 const ANSWERED_WITHIN_MS = 60_000;
 
 interface Flooded {
@@ -115,7 +115,7 @@ async function alerts(rig: Rig, isFlooded: boolean): Promise<Flooded> {
   return { p50Ms: quantile(latenciesMs, 0.5), p99Ms: quantile(latenciesMs, 0.99), lost, rssMb: [before, after], statuses };
 }
 
-/** What became of each command, once all are answered. */
+/** The status of each command, after all are answered. */
 async function answered(sender: ReturnType<Rig['node']>): Promise<Record<string, number>> {
   await sender.event('done', undefined, ANSWERED_WITHIN_MS);
   const untilMs = performance.now() + ANSWERED_WITHIN_MS;

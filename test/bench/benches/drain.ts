@@ -1,4 +1,4 @@
-// How fast a backlog leaves, and how many bytes it takes; against MQTT.js sending one reading a message as fast as it can.
+// Compares the rate and the bytes of a drain with MQTT.js sending one reading per message as fast as it can.
 import { cpSync } from 'node:fs';
 import { type Drained, drained } from '../backlog.ts';
 import type { Bench, Findings } from '../bench.ts';

@@ -1,10 +1,10 @@
-// What the agent costs while nothing happens, against node with rclnodejs alone at its default spin; side by side, at the same time.
+// Compares the idle agent with a plain rclnodejs node at its default spin, both at the same time.
 import type { Bench, Findings } from '../bench.ts';
 import { median } from '../figures.ts';
 import { rssMb, scheduledSeconds } from '../process.ts';
 
 const SECONDS = 30;
-/** A daemon that runs for years: what its start left to be collected is not idling (the bench `start` has that). */
+/** Excludes the start, whose garbage is collected in this time. The bench `start` measures starts. */
 const SETTLE_MS = 65_000;
 
 interface Cost {

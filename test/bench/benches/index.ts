@@ -1,4 +1,4 @@
-// Every bench, in the order of `all`.
+// Lists all benches in the order of `all`.
 import type { Bench } from '../bench.ts';
 import { alertDuringDrain } from './alertDrain.ts';
 import { commandFlood, commands } from './commands.ts';

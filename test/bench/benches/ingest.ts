@@ -1,6 +1,5 @@
-// Rows a second that the cloud's ingest commits, beside what COPY of the same rows into a table with the same columns, index and
-// partitions reaches in the same run, on a PostgreSQL that syncs. Messages are what a broker would deliver: as many as its window
-// lets through wait for their PUBACK.
+// Compares the rows per second that the cloud's ingest commits with COPY of the same rows into a table with the same columns, index and partitions,
+// in the same run on a PostgreSQL with fsync. Messages arrive as from a broker: a full window waits for PUBACKs.
 import { pino } from 'pino';
 import type { Database } from '../../../cloud/src/database/database.ts';
 import { migrate } from '../../../cloud/src/database/migrate.ts';
@@ -18,14 +17,14 @@ const ROBOTS = 1_000;
 const READINGS = 50;
 const MESSAGES_EACH = 8;
 const ROWS = ROBOTS * READINGS * MESSAGES_EACH;
-/** As many as the cloud lets a broker have under way (its receive maximum). */
+/** The cloud's receive maximum: messages that a broker may have in flight. */
 const WINDOW = 500;
 const PIECE_LINES = 1_000;
 const CHANNELS = ['temperature', 'battery', 'gas', 'fire', 'fall', 'stranger'] as const;
 
 interface Work {
   readonly messages: readonly { readonly topic: string; readonly payload: Buffer }[];
-  /** The same rows as COPY's text. */
+  /** The same rows as text for COPY. */
   readonly pieces: readonly string[];
 }
 
@@ -91,7 +90,7 @@ async function ingest(db: Database, { messages }: Work): Promise<Run> {
     };
     const acknowledged = (): void => {
       if (++done === messages.length) resolve();
-      // As a broker's packets do: one at a time, between other work.
+      // One message per turn of the event loop, like a broker's packets.
       else setImmediate(send);
     };
     for (let n = 0; n < WINDOW; n++) send();
@@ -103,7 +102,7 @@ async function ingest(db: Database, { messages }: Work): Promise<Run> {
   return { rowsPerS: (ROWS / ms) * 1_000, commits, cpuUsPerRow: (cpu.user + cpu.system) / ROWS };
 }
 
-/** A fast ingest that loses something is none. */
+/** Rejects a run that lost rows. */
 async function check(db: Database): Promise<void> {
   const [stored] = await db.query<{ n: number }>('select count(*) as n from readings');
   const [account] = await readAccounts(db, 'robot-0999');
@@ -111,7 +110,7 @@ async function check(db: Database): Promise<void> {
   throw new Error(`${stored?.n} of ${ROWS} rows are stored, and of the last robot ${account?.committed} are covered`);
 }
 
-/** With its index, just after it was written: nothing is compressed or vacuumed. */
+/** Bytes of the table with its index right after the run, before any vacuum. */
 async function storedBytes(db: Database): Promise<number> {
   const [stored] = await db.query<{ bytes: number }>(
     "select sum(pg_total_relation_size(inhrelid))::bigint as bytes from pg_inherits where inhparent = 'readings'::regclass",

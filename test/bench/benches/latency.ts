@@ -1,5 +1,5 @@
-// How long an alert takes from its ROS publish to an independent MQTT subscriber, committed on the way; against the sum of its
-// parts and against bridges that others would write, all in the same rounds.
+// Compares the time of an alert from its ROS publish to an independent MQTT subscriber, including its commit, with the sum of its parts and with
+// usual bridges, all in the same rounds.
 import type { Bench, Context, Findings } from '../bench.ts';
 import { type Bridge, type Run, runBridge } from '../bridges.ts';
 import { median, quantile, shuffled } from '../figures.ts';
@@ -8,7 +8,7 @@ import { ALARM, FLOOR_TOPIC, LEVEL, type Rig } from '../rig.ts';
 const SECONDS = 4;
 const COMPARED: readonly Bridge[] = ['agent', 'rclpy_paho', 'rclpy_paho_sqlite', 'rclnodejs_mqttjs'];
 
-/** Milliseconds of each part: ROS one way, a page written and synchronised, publish to PUBACK. */
+/** Milliseconds of each part: ROS one-way, a page written and synced, publish to PUBACK. */
 type Parts = Record<'ros' | 'fsync' | 'puback', readonly number[]>;
 
 async function floor(rig: Rig, part: 'fsync' | 'puback', rate: number, slowFsyncUs: number): Promise<number[]> {
@@ -19,7 +19,7 @@ async function floor(rig: Rig, part: 'fsync' | 'puback', rate: number, slowFsync
   return (us as number[]).map((each) => each / 1000);
 }
 
-/** The parts, each in a process of its own at the bench's pace: `alone` one after the other, else all at once as a bridge has them. */
+/** Measures the parts in processes of their own at the bench's rate: one after the other if `alone`, else all at once. */
 async function measureParts(rig: Rig, rate: number, slowFsyncUs: number, alone: boolean): Promise<Parts> {
   const ros = async () => (await runBridge(rig, 'listen', { signal: LEVEL, rate, seconds: SECONDS })).latenciesMs;
   const fsync = () => floor(rig, 'fsync', rate, slowFsyncUs);
@@ -56,7 +56,7 @@ async function collect({ rig, rounds, seed, say }: Context, rate: number, slowFs
         );
         continue;
       }
-      // Only the agent tells alerts from telemetry. A number can be paired although others were lost, as overloaded bridges do.
+      // Only the agent distinguishes alerts from telemetry. Numbers can be paired even if an overloaded bridge lost others.
       const run = await runBridge(rig, each, { signal: each === 'agent' ? ALARM : LEVEL, rate, seconds: SECONDS, slowFsyncUs });
       runs.get(each)?.push(run);
       const [p50, p99] = [quantile(run.latenciesMs, 0.5), quantile(run.latenciesMs, 0.99)];
@@ -68,7 +68,7 @@ async function collect({ rig, rounds, seed, say }: Context, rate: number, slowFs
   return { runs, alone, together };
 }
 
-/** The median of each part over the rounds, and their sum. */
+/** The median of each part over the rounds, and the sum of the medians. */
 function sumOf(rounds: readonly Parts[]) {
   const p50 = (part: keyof Parts) => median(rounds.map((parts) => quantile(parts[part], 0.5)));
   const [ros, fsync, puback] = [p50('ros'), p50('fsync'), p50('puback')];

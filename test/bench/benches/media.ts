@@ -1,5 +1,5 @@
-// What pictures cost: from a fall to its snapshot in the bucket, processor time of keeping a camera, and what alerts and memory notice
-// of a camera that publishes 60 MB a second.
+// Measures pictures: the time from a fall to its snapshot in the bucket, the CPU time of a camera, and alerts and memory beside a camera that
+// publishes 60 MB per second.
 import { writeFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { findPostgres, Postgres } from '../../support/postgres.ts';
@@ -14,7 +14,7 @@ import { ALARM, MQTT_TOPIC, type Rig, THING } from '../rig.ts';
 const CAMERA_HZ = 10;
 const CPU_SECONDS = 10;
 
-/** An alarm that alternates once a second is raised every other one; twelve a minute are pictured. */
+/** An alert that alternates each second is raised every two seconds. At most twelve alerts a minute get pictures. */
 const FALLS = 12;
 const FALLS_SECONDS = 2 * FALLS - 2;
 
@@ -33,13 +33,13 @@ async function crowd(rig: Rig, kind: 'camera' | 'jpeg', rate: number, seconds: n
 
 type Keeper = 'agent' | 'raw';
 
-/** Percent of a core while the camera runs. */
+/** CPU in percent of a core while the camera runs. */
 async function cpuOf(rig: Rig, keeper: Keeper, api: string): Promise<number> {
   const topic = '/crowd/camera';
   const program = keeper === 'raw' ? rig.node('rawCamera.mjs', [topic]) : rig.agent({}, undefined, 'unlimited', camera(topic, api));
   await program.event('connected');
   const pictures = await crowd(rig, 'camera', CAMERA_HZ, CPU_SECONDS + 1);
-  // What is compiled and loaded at the first pictures is not what keeping costs.
+  // Excludes the first pictures, which compile and load code.
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   const [before, beganMs] = [cpuSeconds(program.pid), performance.now()];
   await pictures.event('done', undefined, 60_000);
@@ -49,7 +49,7 @@ async function cpuOf(rig: Rig, keeper: Keeper, api: string): Promise<number> {
   return percent;
 }
 
-/** Milliseconds from each fall's publish to the store's answer. */
+/** Milliseconds from the publish of each fall to the store's answer. */
 async function falls(rig: Rig, who: 'agent' | 'bare', cloud: UploadCloud): Promise<number[]> {
   const topic = '/crowd/camera';
   const urls = rig.fresh('urls');
@@ -78,7 +78,7 @@ async function falls(rig: Rig, who: 'agent' | 'bare', cloud: UploadCloud): Promi
   for (const each of [load.program, pictures, program]) await rig.end(each);
   const raised = load.stamps().filter((_, n) => n % 2 === 0);
   if (stored().length !== raised.length) throw new Error(`${who}: ${raised.length} falls, ${stored().length} pictures`);
-  // The first one loads and compiles what the others find ready.
+  // Excludes the first fall, which compiles and loads code.
   return stored()
     .map(({ ns }, n) => (ns - Number(raised[n])) / 1e6)
     .slice(1);
@@ -88,7 +88,7 @@ interface Beside {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly lost: number;
-  /** Of the agent, each second. */
+  /** The agent's memory, sampled each second. */
   readonly rssMb: readonly number[];
 }
 
@@ -113,7 +113,7 @@ async function alertsBeside(rig: Rig, api: string, file: string | undefined): Pr
   return { p50Ms: quantile(latenciesMs, 0.5), p99Ms: quantile(latenciesMs, 0.99), lost, rssMb: residents };
 }
 
-/** A JPEG of about a megabyte. */
+/** A JPEG of about one megabyte. */
 async function largePicture(rig: Rig): Promise<string> {
   const file = rig.fresh('large.jpg');
   const noise = { type: 'gaussian' as const, mean: 128, sigma: 50 };
@@ -128,7 +128,7 @@ export const media: Bench = {
   name: 'media',
   what: 'a fall until its snapshot is in the bucket, keeping a camera, and alerts beside 60 MB of pictures a second',
   run: async ({ rig, rounds, seed, say }): Promise<Findings> => {
-    // As it is deployed, but without syncing: its disk is not this one.
+    // Without fsync, because a deployed store has a disk of its own.
     const postgres = findPostgres() ? await Postgres.start() : undefined;
     const cloud = await UploadCloud.start(undefined, postgres?.url);
     try {

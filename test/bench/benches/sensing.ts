@@ -1,5 +1,5 @@
-// What many topics cost: processor time of twenty at 100 Hz against a plain node that only receives them, and what alerts notice of a
-// flood and of a camera on other topics.
+// Compares the CPU time of twenty topics at 100 Hz with a plain node that only receives them, and measures alerts beside a flood and a camera on
+// other topics.
 import type { Bench, Findings } from '../bench.ts';
 import { dump, settled, startLoad } from '../bridges.ts';
 import { match, median, quantile, shuffled } from '../figures.ts';
@@ -11,7 +11,7 @@ const TOPIC_RATE = 100;
 const SECONDS = 6;
 const ALERTS_PER_S = 100;
 
-/** Gated as a robot's numbers are, or each message a reading. */
+/** The gates of a usual number channel, or none. */
 const GATES = { gated: '{ on: change, deadband: 0.5 }', every: '{ on: message }' } as const;
 type Way = keyof typeof GATES | 'plain';
 

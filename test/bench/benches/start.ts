@@ -1,5 +1,5 @@
-// From the start of the process to the first alert delivered: a publisher and the subscriber are there before, so this is the time
-// in which a robot is blind after a restart.
+// Measures the time from the start of the process to the first delivered alert. Publisher and subscriber already run, so a robot is blind for this
+// time after a restart.
 import type { Bench, Context, Findings } from '../bench.ts';
 import { type Bridge, startBridge, startLoad } from '../bridges.ts';
 import { median, shuffled } from '../figures.ts';

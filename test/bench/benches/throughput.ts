@@ -1,4 +1,4 @@
-// The highest steady rate that a bridge delivers without losing one message, on a ladder that every bridge climbs until it loses.
+// Finds the highest steady rate of a ladder at which a bridge loses no message.
 import type { Bench, Context, Findings } from '../bench.ts';
 import { BRIDGES, type Bridge, runBridge } from '../bridges.ts';
 import { median, shuffled } from '../figures.ts';
@@ -7,10 +7,10 @@ import { LEVEL } from '../rig.ts';
 const LADDER = [500, 1_000, 2_000, 4_000, 6_000, 8_000, 12_000, 16_000, 20_000];
 const SECONDS = 2;
 
-/** A publisher that falls behind by more than this measures itself. */
+/** If the publisher falls behind by more than this, the run would measure the publisher. */
 const KEPT_UP = 0.9;
 
-/** @returns messages a second; where the lowest rung already loses, what it still delivers. */
+/** @returns messages per second; if the bridge loses messages at the lowest rate, its delivered rate. */
 async function climb({ rig, slowFsyncUs, say }: Context, bridge: Bridge): Promise<number> {
   let best = 0;
   for (const rate of LADDER) {

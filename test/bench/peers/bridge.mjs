@@ -1,4 +1,4 @@
-// What many would write: rclnodejs to MQTT.js, each message published at once, nothing kept.
+// A usual bridge from rclnodejs to MQTT.js: it publishes each message at once and stores nothing.
 // bridge.mjs ROS_TOPIC bool|float CHANNEL MQTT_TOPIC
 import { connect, say } from './connect.mjs';
 import { QOS, rosType, startNode } from './ros.mjs';

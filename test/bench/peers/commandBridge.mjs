@@ -1,4 +1,4 @@
-// What many would write: MQTT.js to rclnodejs, each command published as it comes. Nothing is checked, recorded or answered.
+// A usual bridge from MQTT.js to rclnodejs: it publishes each command at once, without checks, records or answers.
 // commandBridge.mjs ROS_TOPIC
 import { connect, say } from './connect.mjs';
 import { QOS, rosType, startNode } from './ros.mjs';

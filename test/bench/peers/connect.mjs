@@ -1,4 +1,4 @@
-// MQTT.js as its documentation shows it, with mutual TLS from the environment.
+// Connects with MQTT.js as its documentation shows, with mutual TLS from the environment.
 import { readFileSync } from 'node:fs';
 import mqtt from 'mqtt';
 
@@ -22,7 +22,7 @@ export function say(event, fields = {}) {
   process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
 }
 
-/** CLOCK_MONOTONIC in nanoseconds, as Python's time.monotonic_ns() gives it; exact for a hundred days of uptime. */
+/** CLOCK_MONOTONIC in nanoseconds, like Python's time.monotonic_ns(). Exact for a hundred days of uptime. */
 export function monotonicNs() {
   return Number(process.hrtime.bigint());
 }

@@ -1,5 +1,5 @@
-// The other parts alone: `floors.mjs fsync RATE COUNT FILE`, `floors.mjs puback RATE COUNT` and `floors.mjs flood WINDOW COUNT`,
-// each in a fresh process; the answer is one line with the sorted microseconds, or the rate and the bytes on the wire.
+// Measures single parts: `floors.mjs fsync RATE COUNT FILE`, `floors.mjs puback RATE COUNT` and `floors.mjs flood WINDOW COUNT`. It prints one line
+// with the sorted microseconds, or with the rate and the bytes on the wire.
 import { execFileSync } from 'node:child_process';
 import { fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { connect, say } from './connect.mjs';
@@ -17,7 +17,7 @@ async function paced(perSecond, work) {
   }
 }
 
-/** What a bridge of one reading a message sends. @param {number} n */
+/** The message of a bridge that sends one reading per message. @param {number} n */
 function body(n) {
   const now = Date.now();
   const readings = [[n + 1, now, 'level', n]];

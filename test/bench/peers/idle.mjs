@@ -1,4 +1,4 @@
-// Node and rclnodejs, spinning as by default over the agent's two subscriptions, and nothing else.
+// A node with rclnodejs that only spins, with its default and two subscriptions like the agent's.
 import { say } from './connect.mjs';
 import { QOS, rosType, startNode } from './ros.mjs';
 

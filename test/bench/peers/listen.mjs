@@ -1,4 +1,4 @@
-// The ROS part alone: when each Float64 arrives in Node, by a raw subscription of rclnodejs (CDR: 4 bytes, then the value).
+// Records when each Float64 arrives in Node.js, by a raw subscription of rclnodejs (CDR: 4 bytes, then the value).
 // listen.mjs ROS_TOPIC; `dump ID FILE` on standard input writes the arrivals.
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';

@@ -1,5 +1,5 @@
-// What an integrator would write for a picture of an alert: the newest picture is kept as it came, and when the alert is true it is
-// encoded and put to a URL that was signed before. Nothing is on disk, nothing is asked, nothing is tried again.
+// A usual program for pictures of alerts: it keeps the newest raw picture, and encodes and uploads it to a prepared URL when the alert is true. It
+// stores nothing, asks no cloud and never retries.
 // picture.mjs CAMERA_TOPIC ALERT_TOPIC FILE_OF_URLS
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';

@@ -1,4 +1,4 @@
-// What is the least that a camera's pictures cost in Node: rclnodejs, one raw subscription, nothing done with them. rawCamera.mjs ROS_TOPIC
+// The lowest cost of a camera in Node.js: one raw subscription of rclnodejs that ignores the pictures. rawCamera.mjs ROS_TOPIC
 import { say } from './connect.mjs';
 import { QOS, startNode } from './ros.mjs';
 

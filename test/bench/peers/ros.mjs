@@ -1,9 +1,9 @@
-// rclnodejs as its documentation shows it: one node, its default spin, one subscription.
+// Subscribes with rclnodejs as its documentation shows: one node, its default spin, one subscription.
 import rclnodejs from 'rclnodejs';
 
 const { HistoryPolicy, ReliabilityPolicy, DurabilityPolicy } = rclnodejs.QoS;
 
-/** Reliable, with the depth that every bridge of the benches has. */
+/** Reliable, with the depth of all bridges in the benches. */
 export const QOS = new rclnodejs.QoS(
   HistoryPolicy.RMW_QOS_POLICY_HISTORY_KEEP_LAST,
   1000,

@@ -1,5 +1,5 @@
-// The independent witness: an MQTT subscriber that stamps each arrival and parses only when asked.
-// subscriber.mjs CHANNEL TOPIC...; `count ID` and `dump ID FILE` on standard input; says `first` at the first reading.
+// The witness: an MQTT subscriber that records the time of each arrival and parses payloads only on demand.
+// subscriber.mjs CHANNEL TOPIC...; `count ID` and `dump ID FILE` on standard input; prints `first` at the first reading.
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { inflateSync } from 'node:zlib';

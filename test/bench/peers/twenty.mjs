@@ -1,4 +1,4 @@
-// What an integrator would write: rclnodejs, twenty subscriptions that give objects, and nothing done with them.
+// A usual rclnodejs program: twenty subscriptions that deliver objects, which it ignores.
 import { say } from './connect.mjs';
 import { QOS, rosType, startNode } from './ros.mjs';
 

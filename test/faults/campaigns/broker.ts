@@ -1,5 +1,4 @@
-// kill -9 of Mosquitto under load, and back after a while: what it had acknowledged and not passed on is gone with it, so only
-// receipts bring it to light.
+// Kills Mosquitto under load and restarts it. It loses rows that it acknowledged and did not forward, so only receipts reveal them.
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { after, World, worldMissing } from '../world.ts';
 

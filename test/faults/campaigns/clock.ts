@@ -1,7 +1,6 @@
-// The wall clock is wrong at the start, or jumps under load: a year each way, and to 1970. Nothing is lost, the event loop does
-// not stand still, a link that fails for it is named clock_wrong, no command runs on a clock that can't be believed, and once
-// the time is right again everything works as before. Where the agent is killed after its clock was ahead, the next one is heard of by
-// the robot's nodes all the same.
+// The wall clock is wrong at the start, or jumps under load: a year each way, and to 1970. Nothing is lost, the event loop never blocks, a link
+// that fails for it raises clock_wrong, no command runs while the clock is untrusted, and everything recovers with the right time. If the agent
+// is killed after its clock was ahead, the next run still receives the robot's messages.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,9 +24,9 @@ const COMMAND_TRIES = 20;
 interface Scenario {
   readonly name: string;
   readonly offsetSeconds: () => number;
-  /** Wrong from the start, from the start to the stop, or from some moment under load. */
+  /** When the clock is wrong: from the start, from the start to the stop, or from a moment under load. */
   readonly at: 'start' | 'start to stop' | 'load';
-  /** By kill -9, in place of a stop. */
+  /** Whether the agent is killed instead of stopped. */
   readonly killed?: true;
 }
 
@@ -54,7 +53,7 @@ export const clock: Campaign = {
 };
 
 async function runClock({ runs, random, say }: Context): Promise<Outcome> {
-  // Nodes that ran while the clock was ahead hear a restarted agent only with the repair.
+  // Nodes that ran while the clock was ahead reach a restarted agent only with the repair.
   const world = await World.start('\nros:\n  repair_shared_memory: true\n');
   await world.load.peer.subscribe(BUZZER, 'std_msgs/msg/Bool');
   const failures: string[] = [];
@@ -82,7 +81,7 @@ async function runClock({ runs, random, say }: Context): Promise<Outcome> {
   return { runs, lost, doubled, failures, figures: { longest_standstill_ms: lags } };
 }
 
-/** What one run taught the robot about the time is not the next one's. */
+/** Removes the robot's knowledge of the time, which must not carry over to the next run. */
 function forgetTheTime(stateDir: string): void {
   const file = join(stateDir, 'lifetime.json');
   const lifetime = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
@@ -160,19 +159,19 @@ class Trial {
     this.#noteLag(agent, from);
     if (offset === 0) return;
     const answer = await this.#command();
-    // A clock that is ahead can't be told from a true one by itself; a command is then too old to run, which is as safe.
+    // A fast clock looks like a true one. A command is then too old to run, which is safe too.
     if (answer !== 'rejected clock_untrusted' && !(offset > 0 && answer.startsWith('expired')))
       this.wrong.push(`a command while the clock was wrong: ${answer}`);
   }
 
   async #commandWorks(when: string): Promise<void> {
     let answer = await this.#command();
-    // The agent may find the listener a moment after the listener found the agent.
+    // The agent may discover the listener a moment after the listener discovered the agent.
     for (let again = 0; answer === 'no_effect' && again < COMMAND_TRIES; again++) answer = await this.#command();
     if (answer !== 'done') this.wrong.push(`a command ${when}: ${answer}`);
   }
 
-  /** @returns status and reason as the cloud has them. */
+  /** @returns the command's status and reason in the cloud. */
   async #command(): Promise<string> {
     const { bench, database, load } = this.#world;
     await load.peer.matched(BUZZER);

@@ -1,5 +1,5 @@
-// kill -9 on the cloud's side under load, while the robot goes on: in each run first one of two instances that share the messages,
-// then PostgreSQL. What a receipt says is looked up in the database when it comes: it must not say more than is there.
+// Kills parts of the cloud under load while the robot continues: in each run first one of two instances that share the messages, then PostgreSQL.
+// Each receipt is compared with the database when it arrives: it must not cover an uncommitted row.
 import { readFileSync } from 'node:fs';
 import mqtt from 'mqtt';
 import { coveredBy, normalize, type Ranges, receipt, subtract, topicsOf } from '../../../src/wire/index.ts';
@@ -10,7 +10,7 @@ import { after, World, worldMissing } from '../world.ts';
 const KILLED_AFTER_MS = [200, 2_000] as const;
 const AWAY_MS = [0, 1_500] as const;
 const INSTANCES = 2;
-/** Each closing of the books waits for what only a receipt brings to light: 90 s and 60 s (docs/reference/protocol.md, Receipts). */
+/** Longer than the 90 s and 60 s after which receipts reveal and resend lost rows (docs/reference/protocol.md, Receipts). */
 const RUNS_BETWEEN_BOOKS = 20;
 const ASK_AGAIN_MS = 100;
 const DATABASE_BACK_MS = 60_000;
@@ -94,7 +94,7 @@ async function runCloud({ runs, random, say }: Context): Promise<Outcome> {
   };
 }
 
-/** Hears every receipt beside the robot, and looks up what it says. */
+/** Receives each receipt beside the robot and compares it with the database. */
 class Witness {
   readonly wrong: string[] = [];
   receipts = 0;
@@ -128,7 +128,7 @@ class Witness {
     return new Witness(world, client);
   }
 
-  /** Until all that came is looked up. */
+  /** Resolves when all received receipts are compared. */
   done(): Promise<void> {
     return this.#looking;
   }
@@ -149,7 +149,7 @@ class Witness {
     this.#verified.set(heard.outbox, normalize([...verified, ...fresh]));
   }
 
-  /** While the database is away it is asked again. */
+  /** Repeats the query while the database is down. */
   async #rows(outbox: string, ranges: Ranges): Promise<Ranges> {
     const [low, high] = [ranges[0]?.[0] ?? 0, ranges.at(-1)?.[1] ?? 0];
     const untilMs = performance.now() + DATABASE_BACK_MS;

@@ -1,10 +1,10 @@
-// V8 collects an outbox's dropped statements at every kind of moment, on the Node.js that is shipped. better-sqlite3 12.11.1 aborts the process
+// Forces V8 to collect an outbox's dropped statements at every kind of moment, on the shipped Node.js. better-sqlite3 12.11.1 aborts the process
 // within a second on Node.js 24.19 and 24.20.
 
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { collecting } from '../collecting.ts';
 
-/** The end of each collects too. */
+/** The end of each process also collects. */
 const LIVES = 3;
 
 export const collect: Campaign = {

@@ -1,5 +1,5 @@
-// kill -9 at each named point between a command's record, its publishing and its result; then the same command comes again, twice.
-// However it died, the ROS message came at most once, and the id has exactly one result.
+// Kills the agent at each named point between a command's record, its publishing and its result, and then sends the same command twice more. The
+// ROS message must arrive at most once, and the id must have exactly one result.
 
 import { COMMAND_CRASH_POINTS, CRASH_AT } from '../../../src/base/index.ts';
 import { THING } from '../../support/bench.ts';
@@ -9,11 +9,11 @@ import { MovingRobot, movingMissing } from '../moving.ts';
 type CrashPoint = (typeof COMMAND_CRASH_POINTS)[number];
 
 const SPEAK = '/speak';
-/** A second ROS message would come right after the first. */
+/** A second ROS message would arrive within this time. */
 const SECOND_WITHIN_MS = 200;
 const DIES_WITHIN_MS = 15_000;
 
-/** What the sender may be told after a death at each point; that this robot did not hear the agent in time is nothing of it. */
+/** The permitted results after a kill at each point, not counting `no_effect` for an undiscovered subscriber. */
 const MAY_SAY: Readonly<Record<CrashPoint, readonly string[]>> = {
   command_before_record: ['done'],
   command_recorded: ['unknown'],
@@ -64,7 +64,7 @@ async function runCommands({ runs, say }: Context): Promise<Outcome> {
 
 interface Found {
   readonly status: string;
-  /** The result's own words, for who reads a failure. */
+  /** The result's text, for the description of a failure. */
   readonly detail: string | undefined;
   readonly results: number;
   readonly spoken: number;
@@ -91,7 +91,7 @@ async function crash(robot: MovingRobot, point: CrashPoint, text: string): Promi
   return { status, detail, spoken, results: caller.results.filter(({ id }) => id === text).length };
 }
 
-/** How many ROS messages with this text came. */
+/** The number of received ROS messages with this text. */
 async function heard({ peer }: MovingRobot, text: string): Promise<number> {
   for (let count = 0; ; count++) {
     const next = await peer.next(SPEAK, ({ data }) => data === text, SECOND_WITHIN_MS).catch(() => undefined);

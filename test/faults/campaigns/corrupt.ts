@@ -1,5 +1,5 @@
-// Damage to the outbox's files between two starts: the agent starts, says what it found, keeps each row that can be read, sets
-// the damaged file aside, and delivers; no row is missing in silence. Each run holds rows that the cloud has not got.
+// Damages the outbox's files between two starts. The agent must start, report the damage, keep each readable row, set the damaged file aside and
+// deliver; it must declare each missing row. Each run starts with rows that the cloud does not have.
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { after, World, worldMissing } from '../world.ts';
 
 const OFFLINE_MS = [700, 1_500] as const;
 const DRAINED_WITHIN_MS = 30_000;
-/** A port on which nobody listens: the robot is offline. */
+/** A closed port, so that the robot is offline. */
 const NOWHERE = { AWS_IOT_ENDPOINT: 'localhost:1' };
 
 export const corrupt: Campaign = {
@@ -60,7 +60,7 @@ async function runCorrupt({ runs, random, say }: Context): Promise<Outcome> {
   return { runs, lost: tally.readable_rows_not_kept + tally.rows_gone_without_a_word, doubled: 0, failures, figures: tally };
 }
 
-/** An offline robot with rows in its outbox, killed. */
+/** Runs an offline robot, lets it store rows, and kills it. */
 async function hold(world: World, random: Random): Promise<OutboxFile> {
   rmSync(world.bench.stateDir, { recursive: true, force: true });
   world.load.start();
@@ -107,7 +107,7 @@ async function damaged(world: World, damage: Damage, before: OutboxFile, random:
   return { refused: false, unsaid: said ? 0 : missing.length, dropped, text: wrong.join('; ') };
 }
 
-/** Looked at in a copy: opening a WAL database changes it. */
+/** Reads a copy, because opening a WAL database changes it. */
 function readableFrom(stateDir: string): Set<string> {
   const copy = mkdtempSync(join(tmpdir(), 'elderly-bot-damaged-'));
   try {

@@ -1,5 +1,5 @@
-// The disk of the state directory fills up under load and is freed again: the agent goes on, answers, stays small, still gets
-// alerts through, and afterwards everything is delivered. Every third run it is killed and started while the disk is full.
+// Fills the disk of the state directory under load and frees it again. The agent must keep running, answer, stay small and deliver alerts, and
+// deliver everything afterwards. In every third run it is killed and started while the disk is full.
 import { readFileSync, rmSync } from 'node:fs';
 import type { Program } from '../../support/program.ts';
 import { type Campaign, type Context, needsRoot, type Outcome } from '../campaign.ts';
@@ -10,7 +10,7 @@ const DISK_BYTES = 48 * 1024 ** 2;
 const CONFIGURATION = '\noutbox:\n  max_size: 16MiB\n';
 const FULL_MS = [1_500, 4_000] as const;
 const RESTART_EVERY = 3;
-/** What a few seconds of readings in memory may take beside what the process takes in any case. */
+/** The memory that a few seconds of waiting readings may use. */
 const MOST_GROWTH_BYTES = 96 * 1024 ** 2;
 const ANSWERS_WITHIN_MS = 5_000;
 const BETTER_WITHIN_MS = 15_000;

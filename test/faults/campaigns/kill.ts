@@ -1,11 +1,11 @@
-// kill -9 of the whole agent under load, at random moments of its start and its work; every so often it is left alone until all
-// is delivered, and the three ledgers are compared.
+// Kills the whole agent under load at random moments of its start and its work. After some kills it drains its outbox, and the three ledgers are
+// compared.
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { World, worldMissing } from '../world.ts';
 
 const EARLIEST_MS = 50;
 const LATEST_MS = 1_500;
-/** What a kill's delay counts from. Mostly the load; the rest hits starting, recovering and connecting too. */
+/** The events from which a kill's delay counts. Most count from the load; the others hit starts, recoveries and connects. */
 const MOMENTS = ['process', 'started', 'load', 'load', 'load', 'load', 'load'] as const;
 const RUNS_BETWEEN_BOOKS = 50;
 

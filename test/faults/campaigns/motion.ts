@@ -1,5 +1,4 @@
-// A robot that is driven, and then something goes wrong: whatever it is, zero velocity reaches the robot within the motion's
-// duration and 250 ms.
+// Plays faults while a robot drives. After each of them zero velocity must reach the robot within the motion's duration and 250 ms.
 import { join } from 'node:path';
 import type { Program } from '../../support/program.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
@@ -22,13 +21,13 @@ interface Scene {
 
 interface Scenario {
   readonly name: string;
-  /** Done while the robot moves. */
+  /** The fault, applied while the robot moves. */
   readonly harm: (scene: Scene, run: number) => unknown;
-  /** Makes it good again. */
+  /** Repairs the fault. */
   readonly mend?: (scene: Scene) => unknown;
 }
 
-/** The last two end the agent. */
+/** The last two faults end the agent. */
 const SCENARIOS: readonly Scenario[] = [
   { name: 'left_alone', harm: () => {} },
   { name: 'stop', harm: ({ robot }) => robot.caller.send('stop') },
@@ -102,7 +101,7 @@ async function runMotion({ runs, random, say }: Context): Promise<Outcome> {
   return { runs, lost: 0, doubled: 0, failures, figures: { duration_ms: DURATION_MS, allowed_ms: DURATION_MS + SLACK_MS, ...figures } };
 }
 
-/** How long the robot moved. */
+/** The duration of the robot's motion. */
 async function drive(scene: Scene, { harm }: Scenario, run: number, harmMs: number): Promise<number> {
   const { robot } = scene;
   const startedMs = await begin(robot);
@@ -113,7 +112,7 @@ async function drive(scene: Scene, { harm }: Scenario, run: number, harmMs: numb
   return (await stands) - startedMs;
 }
 
-/** Right after a start of the guard the robot may not hear it yet; such a drive is refused, and asked for again. */
+/** Repeats a refused drive: right after its start the guard may not be discovered yet. */
 async function begin(robot: MovingRobot): Promise<number> {
   const untilMs = performance.now() + READY_WITHIN_MS;
   const moves = robot.moves();

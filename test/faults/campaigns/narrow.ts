@@ -1,6 +1,6 @@
-// 200 incidents at once behind a link of 32 kbit/s (a token bucket on a veth of a network namespace, with the deep queue of a cheap router).
-// A whole agent publishes an alert each second beside their pictures. With adaptive pacing the alert reaches the broker nearly as soon as on
-// the idle link: it waits at most for one small packet of a question, a head or a picture. Fixed pacing is measured beside it.
+// Plays 200 incidents behind a link of 32 kbit/s (a token bucket on a veth of a network namespace, with the deep queue of a cheap router). A whole
+// agent publishes an alert each second beside their pictures. With adaptive pacing an alert waits for at most one small packet of an upload.
+// Fixed pacing is measured beside it.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,12 +19,12 @@ const PICTURES = 200;
 const RATE_KBIT = 32;
 /** Fixed pacing below the link's rate, as docs/guide/uploads.md advises. */
 const LIMITED_KBIT = RATE_KBIT / 2;
-/** What stands in the router's queue before it drops. */
+/** The bytes that the router queues before it drops packets. */
 const QUEUE = '65536';
 const ALERTS = 60;
-/** The most that is sent in one go, the larger packet that is tried now and then, and then the alert, each with its headers, at that rate. */
+/** The time of the largest piece, of the larger packet that is tried sometimes, and of the alert, each with its headers, at that rate. */
 const FLOOR_MS = ((512 + 66) * 8 + (240 + 100) * 8) / RATE_KBIT;
-/** An event that is told just then, the kernel, and a busy machine. */
+/** An allowance for an event at the same time, the kernel, and a busy machine. */
 const MORE_MS = 50;
 
 export const narrow: Campaign = {

@@ -1,6 +1,6 @@
-// The power goes while rows are written: the state directory is an ext4 of its own that is shut down without flushing, then
-// mounted anew. Every row that was acknowledged before has to be there. Most runs cut a small writer on the real outbox room,
-// which says each row it committed; every fifth cuts the whole agent.
+// Cuts the power while rows are written: the state directory is an ext4 of its own that is shut down without a flush and mounted again. Each
+// acknowledged row must be there. Most runs cut a small writer on the real outbox, which prints each committed row; every fifth cuts the whole
+// agent.
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,7 +38,7 @@ async function runPowercut({ runs, random, say }: Context): Promise<Outcome> {
   let written = 0;
   const cut = async (program: Program): Promise<void> => {
     await after(random.between(...CUT_AFTER_MS));
-    // A cut that cuts nothing would prove nothing: what was never synced has to be gone.
+    // Proves that the cut works: an unsynced file must be gone.
     const canary = join(stateDir, 'unsynced');
     writeFileSync(canary, 'x'.repeat(4_096));
     await volume?.cut();
@@ -63,7 +63,7 @@ async function runPowercut({ runs, random, say }: Context): Promise<Outcome> {
     if (missing.length > 0) failures.push(`${missing.length} of ${said.length} acknowledged rows are gone, first ${missing[0]?.seq}`);
     tally.missing_after_a_cut += missing.length;
     tally.rows_acknowledged_by_the_writer += said.length;
-    // The cut may fall between a commit and its line: those rows were written too, and their values are used up.
+    // The cut may fall between a commit and its line, so such rows count as written too.
     const unsaid = file.rows.filter(({ outbox, seq }) => outbox === said[0]?.outbox && seq > said.length);
     for (const { seq } of unsaid) world.load.published.push({ channel: 'written', value: written + seq - 1 });
     tally.rows_committed_and_not_yet_said += unsaid.length;

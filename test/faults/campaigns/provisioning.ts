@@ -1,5 +1,5 @@
-// kill -9 at each named point of a fleet provisioning, and the same command again. However often it was killed, there is one thing, the
-// robot uses a certificate that is active, and nothing is left under way.
+// Kills a fleet provisioning at each named point and repeats the command. In the end there must be one thing, the robot must use an active
+// certificate, and no provisioning may be pending.
 
 import { CRASH_AT, PROVISION_CRASH_POINTS } from '../../../src/base/index.ts';
 import { ProvisioningBench } from '../../support/provisioning.ts';
@@ -34,7 +34,7 @@ async function runProvisioning({ runs, random, say }: Context): Promise<Outcome>
 
 interface Found {
   readonly kills: number;
-  /** How many IoT Core made until one was in use. */
+  /** The number of certificates that IoT Core issued. */
   readonly certificates: number;
   readonly wrong: readonly string[];
 }
@@ -44,7 +44,7 @@ async function crash(point: CrashPoint, second: CrashPoint | undefined): Promise
   try {
     let kills = 0;
     for (const at of second === undefined ? [point] : [point, second]) {
-      // A second point may lie before where the first left off: then that call just ends it.
+      // The second point may lie before the state that the first kill left. Then the call completes.
       if ((await bench.run(['provision'], { [CRASH_AT]: at })).signal === 'SIGKILL') kills++;
     }
     const last = await bench.run(['provision']);

@@ -1,5 +1,5 @@
-// Everything that an object store, the way to it and the cloud do wrong to a picture, and a robot that is killed at each named step:
-// every picture that was kept is in the bucket exactly once, with its hash, and was told once.
+// Plays the faults of an object store, of the network and of the cloud, and kills the robot at each named step of an upload. Each kept picture must
+// be in the bucket exactly once, with its hash, and must be reported once.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,17 +18,17 @@ import { Volume } from '../volume.ts';
 import { after } from '../world.ts';
 
 const THING = 'elderly-bot';
-/** Robots side by side, each uploading one thing at a time. */
+/** The number of parallel robots. Each uploads one picture at a time. */
 const ROBOTS = 6;
 const DONE_WITHIN_MS = 400_000;
-/** Bytes: the slow ones take seconds. */
+/** In bytes. A slow upload takes seconds. */
 const SIZE = [2_000, 6_000] as const;
-/** One that goes on for a minute. */
+/** In bytes. The upload takes a minute. */
 const LONG_BYTES = 60_000;
 const AWAY_MS = [50, 300] as const;
 const SMALL_DISK_BYTES = 256 * 1024;
 
-/** What becomes of the PUTs of one picture. */
+/** The faults of the PUTs of one picture. */
 const TROUBLES: Readonly<Record<string, (random: Random) => readonly Trouble[]>> = {
   nothing: () => [],
   'slow, 1 KB/s': () => [{ bytesPerSecond: 1_000 }],
@@ -49,7 +49,7 @@ export const s3: Campaign = {
   missing: () => (findVersitygw() ? false : 'no versitygw: install Go and run bin/setup again'),
   run: async (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-s3-'));
-    // In a process of its own, where there is one: the cloud, the store's proxy and most robots share this one.
+    // If possible the database has a process of its own, because the cloud, the store's proxy and most robots share this process.
     const postgres = findPostgres() ? await Postgres.start() : undefined;
     const cloud = await UploadCloud.start(undefined, postgres?.url);
     const campaign = new S3(context, cloud, folder, await benchCertificates(join(folder, 'certs'), THING));
@@ -68,7 +68,7 @@ class S3 {
   readonly #cloud: UploadCloud;
   readonly #folder: string;
   readonly #files: BenchFiles;
-  /** The kind of each picture that a robot said it kept, by its hash. */
+  /** The kind of each kept picture, by its hash. */
   readonly #kept = new Map<string, string>();
   readonly #robots: string[] = [];
   readonly #failures: string[] = [];
@@ -107,7 +107,7 @@ class S3 {
     await this.#end(robots);
   }
 
-  /** Each point has a robot of its own, which is killed there in each of its lives; all side by side. */
+  /** Kills one robot per point, in each of its runs, all in parallel. */
   async #kills(): Promise<number> {
     const { runs, random } = this.#context;
     const life = await bundleLife();
@@ -125,18 +125,18 @@ class S3 {
     }
   }
 
-  /** @param nths at which passing of the point each of its lives ends. */
-  async #killsAt(point: (typeof UPLOAD_CRASH_POINTS)[number], life: string, nths: readonly number[]): Promise<number> {
+  /** @param passes numbers of the passes at which the runs end. */
+  async #killsAt(point: (typeof UPLOAD_CRASH_POINTS)[number], life: string, passes: readonly number[]): Promise<number> {
     const folder = join(this.#folder, `killed-at-${point}`);
     const robot = new KilledRobot(life, { folder, origin: this.#cloud.origin, files: this.#files.robot });
     this.#robots.push(folder);
     try {
-      for (const nth of nths) await robot.live(2, point, nth);
+      for (const nth of passes) await robot.live(2, point, nth);
       await robot.live(0);
     } catch (error) {
       this.#failures.push(`killed at ${point}: ${error instanceof Error ? error.message : String(error)}`);
     }
-    if (robot.kills < nths.length) this.#failures.push(`killed at ${point}: the point was passed only ${robot.kills} times`);
+    if (robot.kills < passes.length) this.#failures.push(`killed at ${point}: the point was passed only ${robot.kills} times`);
     for (const sha256 of robot.kept) this.#kept.set(sha256, `killed at ${point}`);
     return robot.kills;
   }
@@ -154,7 +154,7 @@ class S3 {
     await this.#end([robot]);
   }
 
-  /** The spool's disk fills up and is freed: what was not kept is an error to who took it, what was is uploaded. */
+  /** Fills and frees the spool's disk. Keeping a picture either fails with an error, or the picture is uploaded. */
   async #diskFull(): Promise<number> {
     const { runs, random } = this.#context;
     const folder = join(this.#folder, 'small');
@@ -170,7 +170,7 @@ class S3 {
         try {
           writeFileSync(filler, Buffer.alloc(SMALL_DISK_BYTES));
         } catch {
-          // Full, as it should be.
+          // The disk is full, as intended.
         }
         await this.#keep(robot, 'full disk', random.between(...SIZE), []).catch(() => refused++);
         rmSync(filler);
@@ -214,7 +214,7 @@ class S3 {
     if (left.length > 0) this.#failures.push(`${folder}: left in the spool: ${left.join(', ')}`);
   }
 
-  /** The bucket, what the robots told, and what they had kept, side by side. */
+  /** Compares the bucket with the reported and the kept pictures. */
   async #judge(): Promise<{ lost: number; doubled: number }> {
     const stored = new Map<string, number>();
     for (const name of await this.#cloud.names()) {

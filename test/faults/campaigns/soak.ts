@@ -1,8 +1,8 @@
-// All of it, mixed, for as long as one likes: in each round one to three things break, at moments of the seed, the agent may be killed
-// or halted in their midst, everything is mended in another order, and has to be well again. What each fault is called is noted;
-// at the end the ledgers are compared, and what must not grow has not grown.
+// Mixes all faults for a given time. In each round one to three parts break at seeded moments, the agent may be killed or halted meanwhile, and the
+// parts are repaired in another order. The robot must name each fault and recover. At the end the ledgers are compared, and memory, open files and
+// disk use must not have grown.
 //
-// Kills come in the first half only, so that one life of the agent is long enough to see it grow.
+// Kills happen in the first half only, so that one run of the agent is long enough to show growth.
 import { askStatus, PROBLEMS, type ProblemCode } from '../../../src/status/index.ts';
 import type { Program } from '../../support/program.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
@@ -21,9 +21,9 @@ const NAMED_WITHIN_MS = 60_000;
 const WELL_WITHIN_MS = 90_000;
 const RESTING_SAMPLES = 5;
 const SAMPLE_EVERY_MS = 1_000;
-/** What a start compiles, loads and fills is not growth. */
+/** Excludes the start, which compiles, loads and fills caches. */
 const WARM_H = 60_000 / HOUR_MS;
-/** What the fitted line of one life may gain. */
+/** The permitted growth of the fitted line of one run. */
 const MOST_GROWN = { rssMb: 48, fds: 10 } as const;
 
 const BLOWS = ['none', 'kill', 'halt'] as const;
@@ -67,7 +67,7 @@ class Soak {
   #agent: Program | undefined;
   #round = 0;
   #spooled = 0;
-  /** Problems raised since the round began, of every life of the agent. */
+  /** Problems raised since the round began, of all runs of the agent. */
   #raised: { readonly code: ProblemCode; readonly atMs: number }[] = [];
 
   constructor(ground: Ground, context: Context) {
@@ -133,7 +133,7 @@ class Soak {
     const faults = chosen(random.between(1, MOST_AT_ONCE), random);
     const mayKill = this.#elapsedMs < forMs / 2;
     const blow = random.pick(mayKill ? BLOWS : BLOWS.filter((each) => each !== 'kill'));
-    // A life that began with a wrong clock can't say that it was set. Killed right after it was set back, the next one may hear nothing.
+    // A run that began with a wrong clock cannot notice the step. After a kill right after the clock was set back, the next run may receive nothing.
     const killsLate = blow === 'kill' && faults.some(({ name }) => name === 'clock_stepped');
     this.#raised = [];
     const mends: { readonly name: string; readonly mend: () => unknown }[] = [];
@@ -168,7 +168,7 @@ class Soak {
     say(`round ${this.#round}, ${Math.round(this.#elapsedMs / 1000)} s: ${told.join('; ')}`);
   }
 
-  /** Waits until it is, where it has to be. */
+  /** Waits until the fault is named, if it must be. */
   async #named({ name, named, unless }: Named, fromMs: number): Promise<string> {
     const tally = this.#tally.get(name) ?? { injected: 0, named: 0, unnamed: 0, slowest_name_ms: 0 };
     this.#tally.set(name, tally);
@@ -183,7 +183,7 @@ class Soak {
         tally.slowest_name_ms = Math.max(tally.slowest_name_ms, ms);
         return `${name}: ${word.code} after ${ms} ms`;
       }
-      // What is said already, for what broke before, is not said again.
+      // An earlier fault may have raised the problem already.
       if (words[0] && unless === undefined) {
         tally.named++;
         return `${name}: ${words[0].code}, which stood`;
@@ -197,7 +197,7 @@ class Soak {
     return `${name}: no name`;
   }
 
-  /** Until nothing is wrong any more, and then what must not grow is looked at. */
+  /** Waits until no problem stands, and then samples memory, files and disk. */
   async #rest(): Promise<void> {
     await this.#well();
     const { pid } = await this.#alive();
@@ -211,7 +211,7 @@ class Soak {
     await this.#alive();
     await this.#ground.world.bench
       .status(
-        // That the last run was killed stands for ten minutes, as it should.
+        // `ended_unasked` lasts ten minutes by design.
         ({ link, problems }) => link.state === 'connected' && problems.every(({ code }) => code === 'ended_unasked'),
         WELL_WITHIN_MS,
       )
@@ -242,7 +242,7 @@ class Soak {
     return this.#start();
   }
 
-  /** The agent that runs; one that ended by itself is started again, as systemd would, and is a failure. */
+  /** The running agent. If it ended by itself, this counts a failure and starts it again, as systemd would. */
   async #alive(): Promise<Program> {
     if (!this.#agent) return this.#start();
     if (!this.#agent.ended) return this.#agent;
@@ -285,7 +285,7 @@ class Soak {
   }
 }
 
-/** Whether it is a consequence of what stands. */
+/** Whether a standing problem hides this one. */
 function hides(code: ProblemCode, named: readonly ProblemCode[]): boolean {
   const { hides = [] } = PROBLEMS[code] as { readonly hides?: readonly string[] };
   return hides.some((hidden) => named.some((each) => each === hidden));

@@ -1,5 +1,5 @@
-// What a robot's machine does to its service, in a real systemd: each run does every kind of it once, in an order of its own, while a node
-// publishes. After each the agent is back by itself, says why, and holds every row it ever took; nothing confirms any here.
+// Plays the faults of a robot's system in a real systemd. Each run plays every kind once in a random order while a node publishes. After each the
+// agent must recover by itself, name the cause, and hold each accepted row; nothing confirms rows here.
 import { findMosquitto } from '../../support/mosquitto.ts';
 import { readOutboxFile } from '../../support/outboxFile.ts';
 import { rosUnavailable } from '../../support/ros.ts';
@@ -56,7 +56,7 @@ async function runSystemd({ runs, random, say }: Context): Promise<Outcome> {
   };
 }
 
-/** @returns what went wrong. */
+/** @returns descriptions of the failures. */
 async function once(robot: Robot, { does, causes }: Kind, random: Context['random']): Promise<string | undefined> {
   try {
     const load = robot.publish().catch(() => {});

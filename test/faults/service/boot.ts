@@ -1,4 +1,4 @@
-// The power goes and comes back, and everything else of a robot comes after the agent, in any order: the network, the time, the nodes.
+// Cuts the power. At the next boot network, time and nodes arrive after the agent, in a random order.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import type { Robot } from './robot.ts';
 const UP_WITHIN_MS = 30_000;
 const TARGET = 'robot.target';
 
-/** What a robot boots into: the agent, and a network and a time that come when a file is there. */
+/** The boot target: the agent, and a network and a time service that start when a file appears. */
 const UNITS: Readonly<Record<string, string>> = {
   [TARGET]: `[Unit]\nWants=${UNIT} late-network.service late-time.service network-online.target time-sync.target\n`,
   'late-network.service': late('network-online.target', 'network'),
@@ -23,7 +23,7 @@ function late(target: string, file: string): string {
   return `${unit}[Service]\nType=oneshot\nExecStart=/bin/sh -c 'until [ -e /run/lab/boot/${file} ]; do sleep 0.1; done'\nTimeoutStartSec=infinity\n`;
 }
 
-/** As a computer without a battery for its clock starts. */
+/** The boot time of a computer whose clock has no battery. */
 const IN_1970 = (): number => 86_400 - Math.floor(Date.now() / 1_000);
 
 export async function boot(robot: Robot, random: Random): Promise<Ending> {
@@ -34,7 +34,7 @@ export async function boot(robot: Robot, random: Random): Promise<Ending> {
   for (const [name, text] of Object.entries(UNITS)) writeFileSync(bench.lab.path(`/etc/systemd/system/${name}`), text);
   const time = new FakeClock(join(files, 'clock'));
   time.set(IN_1970());
-  // The kernel of the lab does not start anew: the boot's id is given.
+  // The lab's kernel does not boot, so the test sets the boot's id.
   const id = { ELDERLY_BOT_BOOT_ID: randomBytes(16).toString('hex') };
   robot.setEnvironment(lines({ ...time.env(), FAKETIME_TIMESTAMP_FILE: '/run/lab/boot/clock', ...id }));
   await robot.endNode();
@@ -69,7 +69,7 @@ export async function boot(robot: Robot, random: Random): Promise<Ending> {
   }
 }
 
-/** @returns why its last run ended. @throws where it waited for something, or believes a clock in 1970 */
+/** @returns the cause of the last run's end. @throws if the agent waited for another service or trusts a clock in 1970 */
 async function upAlone(robot: Robot): Promise<Ending> {
   const { lab } = robot.bench;
   await lab.until(() => robot.properties('ActiveState').ActiveState === 'active', UP_WITHIN_MS);

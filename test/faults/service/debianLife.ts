@@ -1,4 +1,4 @@
-// The Debian package in a clean Debian, from its first installation over an upgrade with a full outbox to the purge.
+// The life of the Debian package in a clean Debian: installation, upgrade with a full outbox, removal and purge.
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const ROWS = 50_000;
 const STATE = 'var/lib/elderly-bot';
 const CERTS = '/etc/elderly-bot/certs';
 
-/** From the first installation to the purge. */
+/** Runs the steps from the first installation to the purge. */
 export function lifeOf(debs: string, say: (text: string) => void): { failures: string[]; lost: number; figures: Record<string, unknown> } {
   const failures: string[] = [];
   const arch = process.arch === 'x64' ? 'amd64' : process.arch;
@@ -62,7 +62,7 @@ export function lifeOf(debs: string, say: (text: string) => void): { failures: s
   return { failures, lost, figures: { rows } };
 }
 
-/** As an agent that never had a link leaves it. */
+/** Fills an outbox like an agent that was always offline. */
 function fill(root: DebianRoot): OutboxFile {
   const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-fill-'));
   try {
@@ -75,7 +75,7 @@ function fill(root: DebianRoot): OutboxFile {
   }
 }
 
-/** Every path that bears the name, but the packages themselves and dpkg's memory of them. */
+/** All paths that contain the package's name, except the package files and dpkg's records. */
 function leftovers(root: DebianRoot): string[] {
   const { text } = root.run(
     'find',

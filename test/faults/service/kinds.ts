@@ -1,4 +1,4 @@
-// What is done to the service, one thing each. Each ends with the agent running again.
+// The faults of the service campaign. After each the agent runs again.
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Ending } from '../../../src/service/index.ts';
 import { UNIT } from '../../support/service.ts';
@@ -13,7 +13,7 @@ const START_TAKES_MS = 1_500;
 const TOO_LITTLE = `/etc/systemd/system/${UNIT}.d/memory.conf`;
 
 export interface Kind {
-  /** @returns why the agent says that its last run ended; undefined where it was not to end. @throws what went wrong */
+  /** @returns the cause that the agent names for its last end; undefined if it did not end. @throws an error that describes the failure */
   readonly does: (robot: Robot, random: Random) => Promise<Ending | undefined>;
   readonly causes: readonly Ending['cause'][];
 }
@@ -24,17 +24,17 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   hang: { does: (robot) => signalled(robot, 'SIGSTOP'), causes: ['watchdog'] },
   kill: { does: (robot) => signalled(robot, 'SIGKILL'), causes: ['crash'] },
   out_of_memory: { does: outOfMemory, causes: ['oom'] },
-  // Too little to start at all: the run that is told of is the one before.
+  // With too little memory no start succeeds, so the agent names the end of the run before.
   too_little_memory: { does: tooLittleMemory, causes: ['crash', 'oom', 'failed_start'] },
   crash_loop: { does: crashLoop, causes: ['crash', 'failed_start'] },
   stop: { does: stopUnderLoad, causes: ['clean'] },
-  // It may not have begun to run yet: then the run before is told of, which was stopped too.
+  // If the agent had not begun to run, it names the end of the run before, which was stopped too.
   stop_at_start: { does: stopAtStart, causes: ['clean'] },
   upgrade: { does: upgrade, causes: ['upgrade'] },
   boot: { does: boot, causes: ['power'] },
 };
 
-/** A start is over when it senses, whether or not there is a broker. */
+/** Waits until the agent senses. It needs no broker for that. */
 async function start(robot: Robot): Promise<Ending> {
   robot.systemctl('stop', UNIT);
   await robot.bench.broker.kill();
@@ -110,7 +110,7 @@ async function stopAtStart(robot: Robot, random: Random): Promise<Ending> {
   return robot.ending();
 }
 
-/** The other version of the package over the one that runs, by turns newer and older. */
+/** Installs the other version of the package over the running one, alternately newer and older. */
 async function upgrade(robot: Robot): Promise<Ending> {
   const { version } = await robot.bench.status(() => true);
   const { pid } = robot.bench;

@@ -1,4 +1,4 @@
-// The robot of the systemd campaign: the agent as its package installs it, in a systemd of its own, and the node that publishes beside it.
+// The robot of the systemd campaign: the agent from its package in a systemd of its own, and a node that publishes.
 import { basename, join } from 'node:path';
 import type { Ending } from '../../../src/service/index.ts';
 import { claimDomain, type RosDomain } from '../../support/domain.ts';
@@ -8,11 +8,11 @@ import { ServiceBench, STATE, UNIT } from '../../support/service.ts';
 import { LAB_ROOT, type Properties, ROBOT_USER } from '../../support/systemd.ts';
 
 const LOAD = { topic: '/steps', type: 'std_msgs/msg/Int32', perSecond: 500 };
-/** ROS's nodes mostly find each other within a second. */
+/** ROS nodes usually discover each other within a second. */
 const HEARD_WITHIN_MS = 30_000;
 const VERSIONS = ['1.0.0', '1.1.0'] as const;
 
-/** The package's launcher looks for ROS in /opt/ros, and then here. */
+/** The folder in which the package's launcher looks for ROS after /opt/ros. */
 const ENVIRONMENT = `ELDERLY_BOT_ROS_PREFIX=${LAB_ROOT}/.ros2\n`;
 
 export class Robot {
@@ -44,14 +44,14 @@ export class Robot {
     }
   }
 
-  /** Lines of the unit's environment file. */
+  /** The lines of the unit's environment file. */
   setEnvironment(lines: string): void {
     this.bench.setEnvironment(ENVIRONMENT + lines);
   }
 
-  /** One of two versions, over what is there. */
+  /** Installs one of two versions over the present one. */
   installPackage(which: number): void {
-    // Node.js is this machine's, and no package.
+    // Node.js comes from this machine, not from a package.
     this.bench.lab.must('dpkg', '--force-depends', '--install', `/run/lab/packages/${this.#packages[which]}`);
   }
 
@@ -60,12 +60,12 @@ export class Robot {
     this.#node = undefined;
   }
 
-  /** Where there is none. */
+  /** For a machine without one. */
   async startNode(): Promise<void> {
     this.#node ??= await nodeIn(this.#domain);
   }
 
-  /** Resolves when the agent hears the node: after a kill the node may still know the dead one only. */
+  /** Resolves when the agent receives the node's messages. After a kill the node may know only the dead agent for a while. */
   async heard(): Promise<void> {
     const before = await this.messages();
     await this.bench.lab.until(async () => {
@@ -74,18 +74,18 @@ export class Robot {
     }, HEARD_WITHIN_MS);
   }
 
-  /** What the agent has heard of the node since its start. */
+  /** Number of the node's messages that the agent has received since its start. */
   async messages(): Promise<number> {
     const { channels } = await this.bench.status(() => true);
     return channels.find(({ topic }) => topic === LOAD.topic)?.messages ?? 0;
   }
 
-  /** Publishes for a second. */
+  /** Lets the node publish for a second. */
   async publish(): Promise<void> {
     await this.#node?.burst(LOAD.topic, LOAD.type, LOAD.perSecond, LOAD.perSecond);
   }
 
-  /** Why the agent says that its last run ended. */
+  /** The cause that the agent names for its last end. */
   async ending(): Promise<Ending> {
     const { last_run: last } = await this.bench.status((status) => status.last_run !== null);
     return last ?? { cause: 'unknown', text: 'it says nothing' };

@@ -1,4 +1,4 @@
-// What is done to the robot in a soak, how it is mended, and by which problem the robot has to name it.
+// The faults of a soak, their repairs, and the problems by which the robot must name them.
 import { rmSync } from 'node:fs';
 import type { ProblemCode } from '../../../src/status/index.ts';
 import type { Random } from '../random.ts';
@@ -7,25 +7,25 @@ import type { Ground } from './ground.ts';
 
 const LINK = ['broker_refused_connection', 'broker_unreachable', 'broker_hung_up', 'mqtt_ended'] as const satisfies readonly ProblemCode[];
 
-/** What is noticed by the next picture that is to be uploaded. */
+/** Faults that the next upload reveals. */
 const BY_UPLOADS = ['uploads_failing'] as const satisfies readonly ProblemCode[];
 
-/** What is told of a fault, whoever did it. */
+/** The facts about a fault. */
 export type Named = Pick<Fault, 'name' | 'named' | 'unless'>;
 
 export interface Fault {
   readonly name: string;
-  /** Any of these names it. */
+  /** Problems that name the fault. */
   readonly named: readonly ProblemCode[];
-  /** Why the robot may be unable to name it; it is asked all the same. */
+  /** The reason why the robot may be unable to name it. */
   readonly unless?: string | undefined;
-  /** @returns what mends it. */
+  /** @returns the function that repairs it. */
   readonly harm: (ground: Ground, random: Random) => Promise<() => unknown>;
 }
 
 const HOUR_S = 3_600;
 const DAY_S = 24 * HOUR_S;
-/** The last is longer than the bench's certificates are valid. */
+/** The last step is longer than the validity of the bench's certificates. */
 const STEPS_S = [HOUR_S, DAY_S, 30 * DAY_S, 400 * DAY_S] as const;
 const SLOW_BYTES_PER_S = [6_000, 16_000] as const;
 
@@ -119,13 +119,13 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
-/** Those that can't be together: the same thing is broken, or mending one needs the other. */
+/** Faults that exclude each other: they break the same part, or the repair of one needs the other. */
 const APART: readonly (readonly string[])[] = [
   ['network_cut', 'network_dead', 'network_slow', 'broker_killed'],
   ['cloud_killed', 'database_killed', 'broker_killed'],
 ];
 
-/** Why the robot may be unable to name this one beside the others. */
+/** The reason why the robot may be unable to name this fault beside the others. */
 export function excuse({ named, unless }: Fault, others: readonly Fault[]): string | undefined {
   if (unless !== undefined) return unless;
   if (named !== BY_UPLOADS) return undefined;
@@ -135,7 +135,7 @@ export function excuse({ named, unless }: Fault, others: readonly Fault[]): stri
   return undefined;
 }
 
-/** So many that can be together, in a random order. */
+/** A random selection of compatible faults, in a random order. */
 export function chosen(count: number, random: Random): Fault[] {
   const found: Fault[] = [];
   const fits = ({ name }: Fault) =>

@@ -1,4 +1,4 @@
-// What must not grow: memory and open files of the robot's agent, and its disk. Looked at between faults, when all is well again.
+// Samples the memory, open files and disk use of the agent between rounds, and computes their growth.
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { rssMb } from '../../bench/process.ts';
@@ -6,7 +6,7 @@ import { rssMb } from '../../bench/process.ts';
 export interface Sample {
   /** Hours since the soak began. */
   readonly atH: number;
-  /** Of one life of the agent. */
+  /** Identifies one run of the agent. */
   readonly pid: number;
   readonly rssMb: number;
   readonly fds: number;
@@ -17,7 +17,7 @@ export function sampled(atH: number, pid: number, folder: string): Sample {
   return { atH, pid, rssMb: rssMb(pid), fds: readdirSync(`/proc/${pid}/fd`).length, diskMb: bytesIn(folder) / 1024 ** 2 };
 }
 
-/** Least squares: what it grows by in an hour. Null for less than three points. */
+/** Growth per hour by least squares; null for fewer than three samples. */
 export function slopePerHour(points: readonly (readonly [atH: number, value: number])[]): number | null {
   if (points.length < 3) return null;
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -30,7 +30,7 @@ export function slopePerHour(points: readonly (readonly [atH: number, value: num
   return alone === 0 ? null : together / alone;
 }
 
-/** Blocks as the disk counts them. */
+/** Bytes of the used disk blocks. */
 function bytesIn(folder: string): number {
   let bytes = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

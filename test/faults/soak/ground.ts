@@ -1,6 +1,5 @@
-// What a soak stands on: the whole path of a campaign, with everything between its parts that can go wrong. A cable to the broker and
-// one to the store, the cloud's API at an address that outlives it, a small disk, a clock that can be set, and a second ROS program
-// with a sensor and a camera that can die.
+// The environment of a soak: the whole path of a campaign, cables to the broker and to the store, a fixed address for the cloud's API, a small disk,
+// a clock that can be set, and a second ROS program with a sensor and a camera that can be killed.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,10 +19,10 @@ const PER_SECOND = 48;
 const MIB = 1024 ** 2;
 const DISK_BYTES = 64 * MIB;
 
-/** What the agent may take of it: outbox with spool, and its logs. */
+/** The configured limits of the outbox with its spool, and of the logs. */
 export const MOST_BYTES = (24 + 2) * MIB;
 
-/** The first line goes on with the channels, which end the bench's configuration. */
+/** The bench's configuration ends with `channels:`, so the first line adds a channel. */
 const configuration = (
   api: string,
 ): string => `  humidity: { topic: ${HUMIDITY}, class: telemetry, report: { on: message }, max_silence: 3s }
@@ -100,7 +99,7 @@ export class Ground {
     return new Ground({ world, store, hall, toBroker, toStore, settings, volume });
   }
 
-  /** Starts the agent at its end of the cable, by its own clock; resolves when it senses. */
+  /** Starts the agent behind its cable and with its own clock. Resolves when it senses. */
   agent(heard: (line: LogLine) => void): Promise<Program> {
     return this.world.agent({ ...this.clock.env(), AWS_IOT_ENDPOINT: `localhost:${this.toBroker.port}` }, heard);
   }

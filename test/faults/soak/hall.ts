@@ -1,4 +1,4 @@
-// A ROS program of the hall, with a sensor and a camera, that can die at any moment and be started again.
+// A ROS program with a sensor and a camera that can be killed and started at any moment.
 import sharp from 'sharp';
 import type { Published } from '../../support/ledgers.ts';
 import { RosPeer } from '../../support/ros.ts';
@@ -15,7 +15,7 @@ export class Hall {
   #running: Promise<void> = Promise.resolve();
   #count = 0;
 
-  /** @param published where what it says is written down. */
+  /** @param published the ledger of published values. */
   constructor(published: Published[]) {
     this.#published = published;
   }
@@ -25,11 +25,11 @@ export class Hall {
     await peer.advertise(HUMIDITY, NUMBER, { depth: 1_000 });
     await peer.advertise(IMAGE, COMPRESSED, { reliability: 'best_effort', depth: 5 });
     this.#peer = peer;
-    // What it was asked when it died stays unanswered.
+    // A killed program does not answer pending requests.
     this.#running = this.#run(peer).catch(() => {});
   }
 
-  /** kill -9: ROS is not told goodbye. */
+  /** Kills the program without a goodbye to other ROS nodes. */
   async kill(): Promise<void> {
     const peer = this.#peer;
     this.#peer = undefined;

@@ -1,4 +1,4 @@
-// The third ledger of pictures: the bucket, what the cloud's database says of it, and what the robot told.
+// Compares the pictures in the bucket with the cloud's database and with the robot's reports.
 import { ObjectStore } from '../../../cloud/src/uploads/store.ts';
 import { BUCKET, namesIn, REGION, type TestStore } from '../../../cloud/test/support/objectStore.ts';
 import type { World } from '../world.ts';
@@ -20,7 +20,7 @@ interface StoredRow {
   readonly state: string;
 }
 
-/** @param spooled snapshots and clips that the robot said were kept: their JPEG and WebP differ all, by time and camera within. */
+/** @param spooled number of snapshots and clips that the robot kept. All of them differ, because they contain the time and the camera. */
 export async function judgePictures({ database }: World, objects: TestStore, spooled: number): Promise<Pictures> {
   const store = new ObjectStore({ bucket: BUCKET, endpoint: objects.endpoint, credentials: objects.credentials, region: REGION });
   const failures: string[] = [];
