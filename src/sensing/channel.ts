@@ -1,16 +1,13 @@
-// One channel: turns a ROS message into rows, or into nothing. A channel stores its last reading, its alert and the time of its last
-// message. No I/O and no clock: time is a parameter, and `dueMs` is when `elapse` has to be called if no message comes before.
+// Turns the ROS messages of one channel into rows. A channel stores its last reading, its alert and the time of its last message. Time is a
+// parameter. If no message arrives by `dueMs`, the caller must call `elapse`.
 import { randomBytes } from 'node:crypto';
-import { type ChannelConfig, SILENT_SUFFIX } from '../config/index.ts';
+import { type AlertWhen, type ChannelConfig, holds, SILENT_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
-import type { ReadingExtra } from '../wire/index.ts';
-import { isAlert } from './alert.ts';
+import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 import { Debounce } from './debounce.ts';
-import { diagnosticReader, NOTHING } from './diagnostics.ts';
-import { Gate, type Sample } from './gate.ts';
-import { type FieldReader, fieldReader } from './path.ts';
-import { Silence } from './silence.ts';
-import { convert, type ValueRules } from './value.ts';
+import { diagnosticReader, type FieldReader, fieldReader, NOTHING } from './field.ts';
+import { Gate } from './gate.ts';
+import { convert, type Sample } from './value.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 type Change = 'raised' | 'cleared';
@@ -18,9 +15,9 @@ type Change = 'raised' | 'cleared';
 const NO_ROWS: readonly NewRow[] = [];
 
 export interface ChannelOptions {
-  /** The last alert rows before this start, by channel: a raised alert is still raised. */
+  /** The last alert row of each channel before this start. A raised alert is still raised. */
   readonly standing?: ReadonlyMap<string, ReadingExtra>;
-  /** Monotonic milliseconds from which silence counts. */
+  /** Silence counts from this monotonic time, so that a topic without a publisher becomes silent too. */
   readonly startMs?: number;
   /** Returns a new id for an alert. */
   readonly newIncident?: () => string;
@@ -30,10 +27,9 @@ export class Channel {
   readonly name: string;
   readonly config: ChannelConfig;
   readonly #read: FieldReader;
-  readonly #rules: ValueRules;
   readonly #gate: Gate;
   readonly #debounce: Debounce;
-  readonly #silence: Silence | undefined;
+  readonly #startMs: number;
   readonly #newIncident: () => string;
   #raw: boolean;
   #sample: Sample | undefined;
@@ -45,85 +41,79 @@ export class Channel {
   #longestGapMs: number | undefined;
 
   constructor(name: string, config: ChannelConfig, { standing, startMs = 0, newIncident = mintIncident }: ChannelOptions = {}) {
-    const { on, at_most_every: atMostEveryMs, at_least_every: atLeastEveryMs, deadband } = config.report;
     this.name = name;
     this.config = config;
+    this.#startMs = startMs;
     this.#newIncident = newIncident;
     this.#read = config.diagnostics ? diagnosticReader(config.diagnostics) : fieldReader(config.field);
-    const { scale, min, max, alert_when: when } = config;
-    this.#rules = { scale, min, max, kind: when && (typeof when.raise.value as 'boolean' | 'number' | 'string') };
-    this.#gate = new Gate({ on, atMostEveryMs, atLeastEveryMs, deadband });
-    this.#incident = when && this.#standingIncident(standing?.get(name));
+    this.#gate = new Gate(config.report);
+    if (config.alert_when) this.#incident = this.#standingIncident(standing?.get(name));
     this.#raw = this.#incident !== undefined;
-    this.#debounce = new Debounce({ debounceMs: config.debounce, holdMs: config.hold }, this.#raw || undefined);
-    if (config.max_silence !== undefined) {
-      this.#silentIncident = this.#standingIncident(standing?.get(this.silentName));
-      this.#silence = new Silence(config.max_silence, startMs, this.#silentIncident !== undefined);
-    }
-  }
-
-  /** The channel name of the alert for this channel's silence. */
-  get silentName(): string {
-    return this.name + SILENT_SUFFIX;
+    this.#debounce = new Debounce(config.debounce, config.hold, this.#raw || undefined);
+    if (config.max_silence !== undefined) this.#silentIncident = this.#standingIncident(standing?.get(name + SILENT_SUFFIX));
   }
 
   /** Whether the channel has been silent for longer than `max_silence`. */
   get silent(): boolean {
-    return this.#silence?.stands ?? false;
+    return this.#silentIncident !== undefined;
   }
 
-  /** The rows of a ROS message. A raised alert gets its incident id here, in its first row. */
+  /** @returns the rows of a ROS message. A raised alert gets its incident id here, in its first row. */
   accept(message: Message, nowMs: number): readonly NewRow[] {
     const field = this.#read(message);
     if (field === NOTHING) return this.elapse(nowMs);
-    return this.sample(convert(field, this.#rules, stampOf(message)), nowMs);
+    return this.sample(convert(field, this.config, stampOf(message)), nowMs);
   }
 
-  /** As `accept`, for a value that was already read from its message, as in recorded readings. */
+  /** @returns the rows of a value that was already read from its message, as in recorded readings. */
   sample(sample: Sample, nowMs: number): readonly NewRow[] {
-    const rows = this.elapse(nowMs);
+    const elapsed = this.elapse(nowMs);
     this.#messages++;
     if (this.#lastMessageMs !== undefined) this.#longestGapMs = Math.max(this.#longestGapMs ?? 0, nowMs - this.#lastMessageMs);
     this.#lastMessageMs = nowMs;
-    const awake = this.#silence?.heard(nowMs) ? [this.#silenceRow('cleared')] : NO_ROWS;
+    const before = this.silent ? [...elapsed, this.#silenceRow('cleared')] : elapsed;
     this.#sample = sample;
     this.#debounce.feed(this.#rawOf(sample), nowMs);
-    const shown = this.#debounced(sample);
+    const debounced = this.#debounced(sample);
     const change = this.#alertChange();
-    const before = rows.length + awake.length === 0 ? NO_ROWS : [...rows, ...awake];
-    if (change) this.#gate.record(shown ?? sample, nowMs);
-    else if (shown === undefined || !this.#gate.offer(shown, nowMs)) return before;
-    return [...before, this.#row(shown ?? sample, change)];
+    if (change) this.#gate.record(debounced ?? sample, nowMs);
+    else if (debounced === undefined || !this.#gate.offer(debounced, nowMs)) return before;
+    return [...before, this.#row(debounced ?? sample, change)];
   }
 
-  /** When `elapse` has something to do if no message comes before; undefined: never. */
+  /** The time at which the caller must call `elapse` if no message arrives before. Undefined if no row is due. */
   get dueMs(): number | undefined {
-    return earlier(earlier(this.#debounce.dueMs, this.#gate.dueMs), this.#silence?.dueMs);
+    return earlier(earlier(this.#debounce.dueMs, this.#gate.dueMs), this.#silenceDueMs);
   }
 
-  /** The rows that are due: a debounce or hold ended, a reading waited, a silence began. */
+  get #silenceDueMs(): number | undefined {
+    const { max_silence: maxMs } = this.config;
+    return maxMs === undefined || this.silent ? undefined : (this.#lastMessageMs ?? this.#startMs) + maxMs;
+  }
+
+  /** @returns the rows that are due because a debounce or a hold ended, a reading waited or a silence began. */
   elapse(nowMs: number): readonly NewRow[] {
     const { dueMs } = this;
     if (dueMs === undefined || nowMs < dueMs) return NO_ROWS;
     const rows: NewRow[] = [];
     const debounceMs = this.#debounce.dueMs;
     const gateMs = this.#gate.dueMs;
-    // In the order of their times, so that a late call gives the same rows as timely calls.
+    // Follows the order of the due times, so that a late call returns the same rows as timely calls.
     if (gateMs !== undefined && (debounceMs === undefined || gateMs < debounceMs)) this.#elapseGate(Math.min(gateMs, nowMs), nowMs, rows);
     if (debounceMs !== undefined && debounceMs <= nowMs) this.#elapseDebounce(debounceMs, rows);
     this.#elapseGate(this.#gate.dueMs ?? nowMs, nowMs, rows);
-    if (this.#silence?.elapse(nowMs)) rows.push(this.#silenceRow('raised'));
+    if (nowMs >= (this.#silenceDueMs ?? Number.POSITIVE_INFINITY)) rows.push(this.#silenceRow('raised'));
     return rows;
   }
 
-  /** The channel ends: the waiting reading becomes a row now; otherwise the last value of a burst would be lost. */
+  /** Ends the channel. The waiting reading becomes a row now; otherwise the last value of a burst would be lost. */
   end(nowMs: number): readonly NewRow[] {
     const rows = this.elapse(nowMs);
     const waited = this.#gate.flush(nowMs);
     return waited ? [...rows, this.#row(waited, undefined)] : rows;
   }
 
-  /** Number of messages so far. */
+  /** Number of messages since the start. */
   get messages(): number {
     return this.#messages;
   }
@@ -144,13 +134,12 @@ export class Channel {
 
   #elapseDebounce(atMs: number, rows: NewRow[]): void {
     this.#debounce.elapse(atMs);
-    const sample = this.#sample;
-    const shown = sample && this.#debounced(sample);
-    if (shown === undefined) return;
+    const debounced = this.#sample && this.#debounced(this.#sample);
+    if (debounced === undefined) return;
     const change = this.#alertChange();
-    if (change) this.#gate.record(shown, atMs);
-    else if (!this.#gate.offer(shown, atMs)) return;
-    rows.push(this.#row(shown, change));
+    if (change) this.#gate.record(debounced, atMs);
+    else if (!this.#gate.offer(debounced, atMs)) return;
+    rows.push(this.#row(debounced, change));
   }
 
   #elapseGate(atMs: number, nowMs: number, rows: NewRow[]): void {
@@ -159,7 +148,7 @@ export class Channel {
     if (waited) rows.push(this.#row(waited, undefined));
   }
 
-  /** The input of debounce and hold: the condition of the alert, or a boolean without one. */
+  /** @returns the input of debounce and hold: whether the alert's condition holds, or the boolean of a channel without a condition. */
   #rawOf({ value }: Sample): boolean | undefined {
     const { alert_when: when } = this.config;
     if (when === undefined) return typeof value === 'boolean' ? value : undefined;
@@ -168,7 +157,7 @@ export class Channel {
     return raw;
   }
 
-  /** A boolean after debounce and hold; undefined while their state is unknown. Other values stay unchanged. */
+  /** @returns a boolean sample after debounce and hold, or undefined while their state is unknown. Other samples stay unchanged. */
   #debounced(sample: Sample): Sample | undefined {
     if (typeof sample.value !== 'boolean') return sample;
     const { state } = this.#debounce;
@@ -178,7 +167,7 @@ export class Channel {
     return value === sample.value ? sample : { ...sample, value };
   }
 
-  /** The boolean at which the condition holds: with `alert_when: false`, or `!= true`, it is false. */
+  /** @returns the boolean at which the condition holds: false with `alert_when: false` or `!= true`. */
   #trueMeans(): boolean | undefined {
     const { alert_when: when } = this.config;
     if (when === undefined) return true;
@@ -189,9 +178,9 @@ export class Channel {
 
   #alertChange(): Change | undefined {
     if (this.config.alert_when === undefined) return undefined;
-    const stands = this.#debounce.state === true;
-    if (stands === (this.#incident !== undefined)) return undefined;
-    return stands ? 'raised' : 'cleared';
+    const isRaised = this.#debounce.state === true;
+    if (isRaised === (this.#incident !== undefined)) return undefined;
+    return isRaised ? 'raised' : 'cleared';
   }
 
   #row(sample: Sample, change: Change | undefined): NewRow {
@@ -209,12 +198,19 @@ export class Channel {
     this.#silentIncident ??= this.#newIncident();
     const incident = this.#silentIncident;
     if (change === 'cleared') this.#silentIncident = undefined;
-    return { class: 'alert', channel: this.silentName, value: change === 'raised', extra: { alert: change, incident } };
+    return { class: 'alert', channel: this.name + SILENT_SUFFIX, value: change === 'raised', extra: { alert: change, incident } };
   }
 
   #standingIncident(last: ReadingExtra | undefined): string | undefined {
     return last?.alert === 'raised' ? (last.incident ?? this.#newIncident()) : undefined;
   }
+}
+
+/** @returns whether the value is an alert, or undefined for a value of another type, such as the null of a bad value. */
+function isAlert({ raise, clear }: AlertWhen, value: ReadingValue, before: boolean): boolean | undefined {
+  if (typeof value !== typeof raise.value) return undefined;
+  if (holds(raise, value)) return true;
+  return clear === undefined || holds(clear, value) ? false : before;
 }
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {
@@ -225,7 +221,7 @@ function mintIncident(): string {
   return randomBytes(9).toString('base64url');
 }
 
-/** The stamp of a std_msgs/Header in milliseconds since 1970; undefined without a header or with an unset stamp. */
+/** @returns the stamp of a std_msgs/Header in milliseconds since 1970, or undefined without a header or with an unset stamp. */
 function stampOf(message: Message): number | undefined {
   const stamp = (message.header as { stamp?: { sec?: unknown; nanosec?: unknown; nsec?: unknown } } | undefined)?.stamp;
   const [sec, nanosec] = [stamp?.sec, stamp?.nanosec ?? stamp?.nsec];

@@ -1,36 +1,32 @@
-// Debounce and hold: true counts after it was true for `debounceMs` without a break, false after `holdMs`. No I/O and no clock: time is a
-// parameter, and `dueMs` is the time of the next necessary call.
-
-export interface DebounceRules {
-  readonly debounceMs: number;
-  readonly holdMs: number;
-}
-
+// Applies debounce and hold: true counts after it was true for `debounceMs` without a break, and false after it was false for `holdMs`. Time is
+// a parameter, and `dueMs` is the time of the next necessary call.
 export class Debounce {
-  readonly #rules: DebounceRules;
+  readonly #debounceMs: number;
+  readonly #holdMs: number;
   #state: boolean | undefined;
   #pendingSinceMs: number | undefined;
 
-  /** @param state the state before the start; undefined: unknown, and a first false counts at once. */
-  constructor(rules: DebounceRules, state: boolean | undefined) {
-    this.#rules = rules;
+  /** @param state the state before the start. If it is undefined, a first false counts at once. */
+  constructor(debounceMs: number, holdMs: number, state: boolean | undefined) {
+    this.#debounceMs = debounceMs;
+    this.#holdMs = holdMs;
     this.#state = state;
   }
 
-  /** The debounced state; undefined before the first known value. */
+  /** The debounced state. Undefined before the first known value. */
   get state(): boolean | undefined {
     return this.#state;
   }
 
-  /** When the state changes without another value. */
+  /** The time at which the state changes if no other value arrives. */
   get dueMs(): number | undefined {
     if (this.#pendingSinceMs === undefined) return undefined;
-    return this.#pendingSinceMs + (this.#state === true ? this.#rules.holdMs : this.#rules.debounceMs);
+    return this.#pendingSinceMs + (this.#state === true ? this.#holdMs : this.#debounceMs);
   }
 
   /**
-   * @param raw the value now; undefined: unreadable. An unreadable value does not mean that the condition ended, so the hold starts again.
-   * Call {@link elapse} with the same time first.
+   * The caller must call {@link elapse} with the same time first.
+   * @param raw the current value. Undefined means an unreadable value: it does not end the condition, so the hold starts again.
    */
   feed(raw: boolean | undefined, nowMs: number): void {
     if (raw === undefined) {

@@ -1,5 +1,5 @@
-// Clears the alerts of removed channels: no message would clear them any more, and they would stay raised in the cloud for ever. An alert
-// stays raised if its channel is still an alert with the same source, even if other settings of the channel changed. Pure.
+// Clears the alerts of removed channels. No message would clear them any more, and they would stay raised in the cloud for ever. An alert
+// stays raised if its channel is still an alert with the same source, even if other settings of the channel changed.
 import { type ChannelConfig, SILENT_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
@@ -7,8 +7,9 @@ import type { ReadingExtra } from '../wire/index.ts';
 type Channels = Readonly<Record<string, ChannelConfig>>;
 
 /**
- * @param last the last alert row of each channel. @param before the channels until now; empty after a start.
- * @param disabled channels with an error in the configuration: their alerts stay raised until the error is corrected.
+ * @param last the last alert row of each channel.
+ * @param before the previous channels; empty after a start.
+ * @param disabled channels with an error in the configuration. Their alerts stay raised until the error is corrected.
  */
 export function endedAlerts(
   last: ReadonlyMap<string, ReadingExtra>,
@@ -16,21 +17,20 @@ export function endedAlerts(
   after: Channels,
   disabled: readonly string[] = [],
 ): NewRow[] {
-  const goesOn = new Set([
-    ...Object.entries(after).flatMap(([name, { class: kind, max_silence: maxSilence }]) => [
-      ...(kind === 'alert' && isSameSource(before[name] ?? after[name], after[name]) ? [name] : []),
-      ...(maxSilence === undefined ? [] : [name + SILENT_SUFFIX]),
+  const continued = new Set([
+    ...Object.entries(after).flatMap(([name, channel]) => [
+      ...(channel.class === 'alert' && sourceOf(before[name] ?? channel) === sourceOf(channel) ? [name] : []),
+      ...(channel.max_silence === undefined ? [] : [name + SILENT_SUFFIX]),
     ]),
     ...disabled.flatMap((name) => [name, name + SILENT_SUFFIX]),
   ]);
   return [...last].flatMap(([channel, { alert, incident }]): NewRow[] => {
-    if (alert !== 'raised' || goesOn.has(channel)) return [];
+    if (alert !== 'raised' || continued.has(channel)) return [];
     // No measurement showed the end, so there is no value.
     return [{ class: 'alert', channel, value: null, extra: { alert: 'cleared', ...(incident === undefined ? {} : { incident }) } }];
   });
 }
 
-function isSameSource(a: ChannelConfig | undefined, b: ChannelConfig | undefined): boolean {
-  const sourceOf = (channel: ChannelConfig | undefined) => JSON.stringify([channel?.topic, channel?.field, channel?.diagnostics]);
-  return sourceOf(a) === sourceOf(b);
+function sourceOf({ topic, field, diagnostics }: ChannelConfig): string {
+  return JSON.stringify([topic, field, diagnostics]);
 }

@@ -1,30 +1,15 @@
-// Decides which values become readings. No I/O and no clock. The start and the end of an alert are recorded without asking the gate, so they
-// are never held back. A value that comes too soon after the last reading waits: the last value of a burst becomes a reading later.
-import type { Deadband } from '../config/index.ts';
-import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
-
-export interface GateRules {
-  readonly on: 'change' | 'message';
-  readonly atMostEveryMs: number | undefined;
-  readonly atLeastEveryMs: number | undefined;
-  readonly deadband: Deadband;
-}
-
-/** The value of a message, or null with the reason why the value is bad. */
-export interface Sample {
-  readonly value: ReadingValue;
-  readonly bad?: ReadingExtra['bad'] | undefined;
-  /** The stamp of the message's header, in milliseconds since 1970. */
-  readonly stamp?: number | undefined;
-}
+// Decides which values become readings. The start and the end of an alert bypass the gate, so it never delays them. A value that arrives too
+// soon after the last reading waits: the last value of a burst becomes a reading later. Time is a parameter.
+import type { ChannelConfig, Deadband } from '../config/index.ts';
+import type { Sample } from './value.ts';
 
 export class Gate {
-  readonly #rules: GateRules;
+  readonly #rules: ChannelConfig['report'];
   #last: Sample | undefined;
   #lastMs = 0;
   #waiting: Sample | undefined;
 
-  constructor(rules: GateRules) {
+  constructor(rules: ChannelConfig['report']) {
     this.#rules = rules;
   }
 
@@ -33,21 +18,21 @@ export class Gate {
     return this.#last;
   }
 
-  /** When the waiting value becomes a reading. */
+  /** The time at which the waiting value becomes a reading. */
   get dueMs(): number | undefined {
-    return this.#waiting === undefined ? undefined : this.#lastMs + (this.#rules.atMostEveryMs ?? 0);
+    return this.#waiting === undefined ? undefined : this.#lastMs + (this.#rules.at_most_every ?? 0);
   }
 
-  /** Whether the value is a reading now. */
+  /** Records the value now, or keeps it waiting, if it is a reading by the rules. @returns whether it is a reading now. */
   offer(sample: Sample, nowMs: number): boolean {
     if (!this.#isReading(sample, nowMs)) {
       this.#waiting = undefined;
       return false;
     }
-    const tooSoon = this.#last !== undefined && nowMs - this.#lastMs < (this.#rules.atMostEveryMs ?? 0);
-    if (!tooSoon) this.record(sample, nowMs);
+    const isTooSoon = this.#last !== undefined && nowMs - this.#lastMs < (this.#rules.at_most_every ?? 0);
+    if (!isTooSoon) this.record(sample, nowMs);
     else this.#waiting = sample;
-    return !tooSoon;
+    return !isTooSoon;
   }
 
   /** Records a reading, regardless of the rules. */
@@ -57,13 +42,13 @@ export class Gate {
     this.#waiting = undefined;
   }
 
-  /** The waiting reading, if its time has come. */
+  /** @returns the waiting reading if its time has come. */
   elapse(nowMs: number): Sample | undefined {
     const { dueMs } = this;
     return dueMs === undefined || nowMs < dueMs ? undefined : this.flush(nowMs);
   }
 
-  /** The waiting reading, before its time. */
+  /** @returns the waiting reading, even before its time. */
   flush(nowMs: number): Sample | undefined {
     const sample = this.#waiting;
     if (sample !== undefined) this.record(sample, nowMs);
@@ -71,13 +56,14 @@ export class Gate {
   }
 
   #isReading(sample: Sample, nowMs: number): boolean {
-    if (this.#last === undefined || this.#rules.on === 'message' || hasChanged(sample, this.#last, this.#rules.deadband)) return true;
-    return this.#rules.atLeastEveryMs !== undefined && nowMs - this.#lastMs >= this.#rules.atLeastEveryMs;
+    const { on, deadband, at_least_every: atLeastEveryMs } = this.#rules;
+    if (this.#last === undefined || on === 'message' || hasChanged(sample, this.#last, deadband)) return true;
+    return atLeastEveryMs !== undefined && nowMs - this.#lastMs >= atLeastEveryMs;
   }
 }
 
-/** With a deadband of 0 each difference counts. */
-export function hasChanged({ value, bad }: Sample, last: Sample, { by, percent }: Deadband): boolean {
+/** With a deadband of 0, each difference counts. */
+function hasChanged({ value, bad }: Sample, last: Sample, { by, percent }: Deadband): boolean {
   if (typeof value !== 'number' || typeof last.value !== 'number') return value !== last.value || bad !== last.bad;
   const least = percent ? (Math.abs(last.value) * by) / 100 : by;
   return least > 0 ? Math.abs(value - last.value) >= least : value !== last.value;

@@ -1,8 +1,6 @@
 export { Channel } from './channel.ts';
 export { endedAlerts } from './ended.ts';
-export type { Sample } from './gate.ts';
-export { isSame, type Match, match, type Offer, type Wanted } from './match.ts';
-export { fieldReader } from './path.ts';
-export { Rate } from './rate.ts';
-export { type RecentReading, RecentReadings } from './recentReadings.ts';
+export { fieldReader } from './field.ts';
+export { isSame, match, type Offer, type Wanted } from './match.ts';
+export { Rate, type RecentReading, RecentReadings } from './recent.ts';
 export { type Incident, type RecordedReading, type ReplayedAlert, replay } from './replay.ts';

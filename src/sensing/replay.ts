@@ -1,7 +1,7 @@
-// Runs recorded readings through the gates and alert rules of another configuration: which alerts stay, move, vanish or appear. Pure. Values
-// that the recorded gates held back are not in the record, so a looser gate shows less here than on the robot. The record has readings and
-// no messages, so silence is not compared.
-import type { ChannelConfig } from '../config/index.ts';
+// Runs recorded readings through the gates and alert rules of another configuration, and reports which alerts stay, move, vanish or appear.
+// The record lacks the values that the recorded gates held back, so a looser gate reports less here than on the robot. The record contains
+// readings and no messages, so silence is not compared.
+import { type ChannelConfig, SILENT_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 import { Channel } from './channel.ts';
@@ -16,7 +16,7 @@ export interface RecordedReading {
   readonly alert?: ReadingExtra['alert'];
 }
 
-/** From raised to cleared; `cleared` null: still raised at the end of the record. */
+/** Start and end of an alert. `cleared` is null if the alert was still raised when the record ended. */
 export interface Incident {
   readonly raised: number;
   readonly cleared: number | null;
@@ -37,12 +37,12 @@ export function replay(readings: readonly RecordedReading[], channels: Readonly<
   const names = new Set([...Object.keys(channels), ...readings.map(({ channel }) => channel)]);
   const alerts = [...names].flatMap((name) => {
     const recorded = readings.filter(({ channel }) => channel === name);
-    const entry = channels[name];
-    // The silence of another channel is not a channel, and is not compared.
-    if (!entry && recorded.every(({ alert, value }) => alert !== undefined && typeof value === 'boolean') && name.endsWith('_silent'))
-      return [];
+    const config = channels[name];
+    // These rows report the silence of another channel, so they are not compared.
+    const isSilence = name.endsWith(SILENT_SUFFIX) && recorded.every(({ alert, value }) => alert && typeof value === 'boolean');
+    if (!config && isSilence) return [];
     const before = incidents(recorded.flatMap(({ at, alert }) => (alert ? [{ at, alert }] : [])));
-    return compared(name, before, entry ? incidents(rerun(name, entry, recorded)) : []);
+    return compared(name, before, config ? incidents(rerun(name, config, recorded)) : []);
   });
   return alerts.sort((a, b) => timeOf(a) - timeOf(b));
 }
@@ -52,8 +52,8 @@ interface Change {
   readonly alert: 'raised' | 'cleared';
 }
 
-function rerun(name: string, { max_silence: _, ...entry }: ChannelConfig, recorded: readonly RecordedReading[]): Change[] {
-  const channel = new Channel(name, entry);
+function rerun(name: string, { max_silence: _, ...config }: ChannelConfig, recorded: readonly RecordedReading[]): Change[] {
+  const channel = new Channel(name, config);
   const changes: Change[] = [];
   const record = (at: number, rows: readonly NewRow[]) => {
     for (const row of rows) if (row.class === 'alert' && row.extra?.alert) changes.push({ at, alert: row.extra.alert });
@@ -61,7 +61,7 @@ function rerun(name: string, { max_silence: _, ...entry }: ChannelConfig, record
   let now = Number.NEGATIVE_INFINITY;
   for (const { at, value, bad, stamp } of recorded) {
     for (let due = channel.dueMs; due !== undefined && due <= at; due = channel.dueMs) record(due, channel.elapse(due));
-    // If the clock was set back, time stands still instead.
+    // If the clock was set back, the replay keeps its time.
     now = Math.max(now, at);
     record(now, channel.sample({ value, stamp, ...(bad ? { bad } : {}) }, now));
   }

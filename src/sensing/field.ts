@@ -1,0 +1,116 @@
+// Reads a channel's field from a message: by a path such as `percentage`, `status[0].values[2].value` or `ranges[*] | min`, or by the name of
+// a status in a diagnostic_msgs/DiagnosticArray.
+import type { ChannelConfig, Reducer } from '../config/index.ts';
+
+export type FieldReader = (message: Readonly<Record<string, unknown>>) => unknown;
+
+/** A step of a path: a field's name, an index, or every element. */
+type Step = string | number | typeof EVERY;
+const EVERY = Symbol('every element');
+
+/** Parses the path, whose syntax the configuration has checked. @returns a reader that returns undefined if the field does not exist. */
+export function fieldReader(text: string): FieldReader {
+  const [path = '', reducer] = text.split('|').map((part) => part.trim());
+  const steps = path.split('.').flatMap((part): Step[] => {
+    const [name = '', ...indices] = part.split('[');
+    return [name, ...indices.map((index) => (index.startsWith('*') ? EVERY : Number.parseInt(index, 10)))];
+  });
+  if (reducer === undefined) return (message) => follow(message, steps, 0);
+  return (message) => {
+    const found: unknown[] = [];
+    collect(message, steps, 0, found);
+    return reduce(reducer as Reducer, found);
+  };
+}
+
+function follow(value: unknown, steps: readonly Step[], from: number): unknown {
+  let found = value;
+  for (let i = from; i < steps.length; i++) {
+    if (found === null || typeof found !== 'object') return undefined;
+    found = (found as Record<string | number, unknown>)[steps[i] as string | number];
+  }
+  return found;
+}
+
+function collect(value: unknown, steps: readonly Step[], from: number, found: unknown[]): void {
+  const every = steps.indexOf(EVERY, from);
+  if (every === -1) {
+    found.push(follow(value, steps, from));
+    return;
+  }
+  const list = follow(value, steps.slice(0, every), from);
+  if (!Array.isArray(list) && !ArrayBuffer.isView(list)) return;
+  for (const element of list as Iterable<unknown>) collect(element, steps, every + 1, found);
+}
+
+/**
+ * NaN and infinities are skipped: a laser reports infinity if it sees no obstacle. If no number remains, `min`, `max` and `mean` are NaN.
+ * `any` and `all` treat numbers other than 0 as true. `all` of no values is true, as in logic.
+ */
+function reduce(reducer: Reducer, values: readonly unknown[]): number | boolean {
+  const numbers = values
+    .map((value) => (typeof value === 'bigint' ? Number(value) : value))
+    .filter((value): value is number => Number.isFinite(value));
+  const [first = Number.NaN, ...others] = numbers;
+  const sum = () => numbers.reduce((total, value) => total + value, 0);
+  switch (reducer) {
+    case 'count':
+      return values.length;
+    case 'any':
+      return values.some(isTrue);
+    case 'all':
+      return values.every(isTrue);
+    case 'sum':
+      return sum();
+    case 'mean':
+      return numbers.length === 0 ? Number.NaN : sum() / numbers.length;
+    case 'min':
+      return others.reduce((least, value) => Math.min(least, value), first);
+    case 'max':
+      return others.reduce((most, value) => Math.max(most, value), first);
+  }
+}
+
+function isTrue(value: unknown): boolean {
+  return value === true || (typeof value === 'number' && value !== 0 && !Number.isNaN(value));
+}
+
+interface DiagnosticStatus {
+  readonly level?: unknown;
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly values?: readonly { readonly key?: unknown; readonly value?: unknown }[];
+}
+
+/** The message has no information for the channel: the array lacks the status, or the status lacks the key. */
+export const NOTHING = Symbol('nothing');
+
+const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
+
+/** @returns a reader of the level, the message or a key's value of the worst status that has the configured name. */
+export function diagnosticReader({ name, take, key }: NonNullable<ChannelConfig['diagnostics']>): FieldReader {
+  const prefix = name.endsWith('*') ? name.slice(0, -1) : undefined;
+  const isSelected = (status: DiagnosticStatus) =>
+    typeof status.name === 'string' && (prefix === undefined ? status.name === name : status.name.startsWith(prefix));
+  return (message) => {
+    const statuses = Array.isArray(message.status) ? (message.status as DiagnosticStatus[]) : [];
+    const worst = statuses.filter(isSelected).reduce<DiagnosticStatus | undefined>(worse, undefined);
+    if (worst === undefined) return NOTHING;
+    if (key === undefined) return worst[take ?? 'level'];
+    const pair = worst.values?.find((each) => each.key === key);
+    return pair === undefined ? NOTHING : typed(pair.value);
+  };
+}
+
+function worse(a: DiagnosticStatus | undefined, b: DiagnosticStatus): DiagnosticStatus {
+  return a === undefined || Number(b.level) > Number(a.level) ? b : a;
+}
+
+/** Diagnostics contain only text. Restores numbers and booleans in the notation of C++ and Python. */
+function typed(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  if (NUMBER.test(value)) return Number(value);
+  const word = value.trim().toLowerCase();
+  if (word === 'nan') return Number.NaN;
+  return word === 'true' || word === 'false' ? word === 'true' : value;
+}
