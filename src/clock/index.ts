@@ -1,3 +1,2 @@
-export { BUILD_FLOOR_MS, type Clock, isTrusted, systemClock } from './clock.ts';
-export { CLOCKS_DIFFER_MS, type ClockLook, ClockSteps } from './jumps.ts';
-export { type JobMemory, type JobStore, Schedules, type SchedulesOptions } from './schedule.ts';
+export { BUILD_FLOOR_MS, CLOCKS_DIFFER_MS, type Clock, ClockSteps, isTrusted, systemClock } from './clock.ts';
+export { Schedules } from './schedule.ts';

@@ -1,6 +1,6 @@
-// Jobs at times of the wall clock, on a ticker of monotonic time. Whatever the clock does: a look at it takes the same moment, no job
-// begins more than once for the same minute of the calendar, none is begun more than once at a look, and none stands still until a
-// clock that was set back has caught up. A missed time (the robot was off, the clock jumped over it) is made up for once.
+// Runs jobs at times of the wall clock, also when the clock is set. A job starts at most once for a calendar minute, and at most once in each
+// check of the jobs. No job waits until a clock that was set back catches up. A job whose time was missed (the robot was off, or the clock
+// jumped over it) runs once. The time of a check does not depend on the size of a clock step.
 
 import { messageOf, type Ticker } from '../base/index.ts';
 import type { Clock } from './clock.ts';
@@ -8,31 +8,26 @@ import { type Cron, cronOf } from './cron.ts';
 
 const MINUTE_MS = 60_000;
 
-/** A look comes a moment after the minute has begun, by whichever clock is the later. */
+/** A check runs this long after the start of a minute, so that the minute has begun by both clocks. */
 const AFTER_MS = 50;
 
-/** Times longer ago are not made up for. */
+/** Jobs that were missed longer ago do not run. */
 const LOOK_BACK_DAYS = 31;
 
-/** Moments a job remembers to have begun at. A clock that is set back behind all of them may see one again. */
+/** The number of start times that a job remembers. A clock that is set back behind all of them may start the job again for a minute. */
 const REMEMBERED = 64;
 
 export interface JobMemory {
-  /** Nothing is due that was due before this, wall time in milliseconds. */
+  /** Wall time in milliseconds. The job never runs for an earlier due time. */
   readonly from: number;
-  /** Minutes of the calendar it was begun for, as times in milliseconds. */
+  /** The calendar minutes for which the job started, as times in milliseconds. */
   readonly ran: readonly number[];
 }
 
-export interface Decision {
-  readonly memory: JobMemory;
-  readonly isDue: boolean;
-}
-
-/** Pure. @param memory undefined: the job is new, and waits for its first time. */
-export function decide(cron: Cron, memory: JobMemory | undefined, nowMs: number): Decision {
+/** Pure. @param memory undefined for a new job, which waits for its next time. */
+export function decide(cron: Cron, memory: JobMemory | undefined, nowMs: number): { memory: JobMemory; isDue: boolean } {
   if (!memory) return { memory: { from: nowMs, ran: [] }, isDue: false };
-  // A clock that was ahead when the job was new would hold it up until then.
+  // If the clock was ahead when the job was new, the job would otherwise wait until that time.
   const from = Math.min(memory.from, nowMs);
   const slot = cron.latest(nowMs, LOOK_BACK_DAYS);
   const isDue = slot !== undefined && slot > from && !memory.ran.includes(slot);
@@ -42,15 +37,15 @@ export function decide(cron: Cron, memory: JobMemory | undefined, nowMs: number)
 /** Keeps the memory of jobs across restarts. */
 export interface JobStore {
   read(job: string): JobMemory | undefined;
-  /** Durable when it returns: a job is begun after that. */
+  /** The memory is durable when this returns. The job starts after that. */
   write(job: string, memory: JobMemory): void;
 }
 
-export interface SchedulesOptions {
+interface SchedulesOptions {
   readonly clock: Clock;
   readonly store: JobStore;
-  /** A job, or the memory of it, failed; it is tried at its next time. */
-  readonly onFailed: (job: string, why: string) => void;
+  /** Reports that a job, or the write of its memory, failed. The job is tried again at its next time. */
+  readonly onFailed: (job: string, reason: string) => void;
 }
 
 interface Job {
@@ -70,42 +65,45 @@ export class Schedules {
     this.#options = options;
   }
 
-  /** @param name what it is remembered by. @param expression five cron fields, UTC. */
+  /** @param name the key of the job's memory. @param expression five cron fields, in UTC. */
   add(name: string, expression: string, work: () => Promise<void>): void {
-    const memory = this.#options.store.read(name);
-    this.#jobs.push({ name, expression, cron: cronOf(expression), work, memory, isRunning: false });
+    this.#add(name, expression, work, this.#options.store.read(name));
   }
 
-  /** Gives a job another time, while they run: what was due before counts no more. @param expression null: there is no such job any more. */
+  /** Changes the time of a job. Times that were due before the change no longer count. @param expression null to remove the job. */
   set(name: string, expression: string | null, work: () => Promise<void>): void {
     if (this.#jobs.some((job) => job.name === name && job.expression === expression)) return;
     this.#jobs = this.#jobs.filter((job) => job.name !== name);
     if (expression === null) return;
-    this.#jobs.push({ name, expression, cron: cronOf(expression), work, memory: undefined, isRunning: false });
-    this.look();
+    this.#add(name, expression, work, undefined);
+    this.startDueJobs();
   }
 
-  /** Looks now, and a moment after each minute begins. */
+  /** Checks the jobs now, and after the start of each minute. */
   start(): Ticker {
     let timer: NodeJS.Timeout;
-    const look = () => {
-      this.look();
-      timer = setTimeout(look, msToNextMinute(this.#options.clock.wall()));
+    const check = () => {
+      this.startDueJobs();
+      timer = setTimeout(check, msToNextMinute(this.#options.clock.wall()));
       timer.unref();
     };
-    look();
+    check();
     return { stop: () => clearTimeout(timer) };
   }
 
-  /** Begins what is due; while a job runs it is not begun again. Nothing is due by a clock that can't be believed. */
-  look(): void {
+  /** Starts due jobs that are not running. Starts nothing while the clock is not trusted. */
+  startDueJobs(): void {
     const { clock } = this.#options;
     if (!clock.trusted()) return;
     const nowMs = clock.wall();
-    for (const job of this.#jobs) if (!job.isRunning) this.#lookAt(job, nowMs);
+    for (const job of this.#jobs) if (!job.isRunning) this.#startIfDue(job, nowMs);
   }
 
-  #lookAt(job: Job, nowMs: number): void {
+  #add(name: string, expression: string, work: () => Promise<void>, memory: JobMemory | undefined): void {
+    this.#jobs.push({ name, expression, cron: cronOf(expression), work, memory, isRunning: false });
+  }
+
+  #startIfDue(job: Job, nowMs: number): void {
     const { store, onFailed } = this.#options;
     const { memory, isDue } = decide(job.cron, job.memory, nowMs);
     try {

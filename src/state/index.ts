@@ -1,3 +1,2 @@
-export { LIFETIME_FILE, Lifetime, lastKnownWallMs, restoreLifetime } from './lifetime.ts';
+export { LIFETIME_FILE, Lifetime, lastKnownWallMs, type Run, restoreLifetime, type Stopped } from './lifetime.ts';
 export { lockHolder, lockStateDir, type StateLock } from './lock.ts';
-export type { Run, Stopped } from './run.ts';

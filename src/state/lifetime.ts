@@ -1,41 +1,47 @@
-// Facts that outlive the outbox file, in a small file beside it: the number of this start, the total running time, the latest known
-// time, and whether a cloud has ever sent a receipt. A damaged outbox must not reset any of these.
+// Stores facts that outlive the outbox file, in a small file beside it: the number of this start, the total running time, the latest known
+// time, whether a cloud ever sent a receipt, and a record of this run. A damaged outbox must not reset them.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf, parseJson, replaceFile } from '../base/index.ts';
-import type { Run, Stopped } from './run.ts';
+
+/** The record of a run, from which the next start derives why the run ended. */
+const run = z.object({
+  version: z.string(),
+  /** The kernel's boot id; null if it cannot be read. */
+  boot_id: z.string().nullable(),
+  /** systemd's id of the start; null if systemd did not start the agent. */
+  invocation: z.string().nullable(),
+  /**
+   * Null while the agent runs, and for ever if it could not stop in order. `failed`: the start failed. `mending`: the agent stopped to
+   * start again at once and repair its outbox.
+   */
+  stopped: z.enum(['asked', 'failed', 'mending']).nullable(),
+});
+export type Run = Readonly<z.infer<typeof run>>;
+export type Stopped = NonNullable<Run['stopped']>;
 
 const schema = z.object({
-  /** Counts the starts of the agent; the first half of every mark. */
+  /** The number of starts of the agent. It is the first part of every mark. */
   boot: z.int().min(0),
-  /** Milliseconds the agent has run in earlier starts, by the monotonic clock: time off does not count. */
+  /** Milliseconds of running time in earlier starts, by the monotonic clock. */
   ran_ms: z.int().min(0),
-  /** The latest wall time that something outside vouched for. */
+  /** The latest wall time that an outside source confirmed. */
   wall_ms: z.int().min(0),
   receipts_seen: z.boolean(),
-  /** The outbox id that was opened last: a file that does not know it has vanished, or is another. */
+  /** The id of the outbox that was opened last. A file without it is lost or replaced. */
   outbox: z.string().nullable().default(null),
-  /** Outbox ids of which the cloud still has to hear something: gone with the file, they have to be declared. */
+  /** Ids of outboxes that the cloud does not fully know. If the file loses them, they must be declared as closed. */
   owed: z.array(z.string()).default([]),
-  /** From this the next start learns how this run ended. */
-  run: z
-    .object({
-      version: z.string(),
-      boot_id: z.string().nullable(),
-      invocation: z.string().nullable(),
-      stopped: z.enum(['asked', 'failed', 'mending']).nullable(),
-    })
-    .nullable()
-    .default(null),
+  run: run.nullable().default(null),
 });
 
-/** Its name in the state directory. */
+/** The file's name in the state directory. */
 export const LIFETIME_FILE = 'lifetime.json';
 
 const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false, outbox: null, owed: [], run: null };
 
-/** The latest wall time that something outside vouched for, without counting a start; 0 if there is no such time. */
+/** Reads the latest wall time that an outside source confirmed, without counting a start. @returns 0 if there is no such time. */
 export function lastKnownWallMs(stateDir: string): number {
   return readLast(join(stateDir, LIFETIME_FILE)).wall_ms;
 }
@@ -45,12 +51,12 @@ export class Lifetime {
   /** Running time before this start, in milliseconds. */
   readonly ranBeforeMs: number;
   readonly lastWallMs: number;
-  /** The record of the previous run; null before the first. */
+  /** The record of the previous run; null at the first start. */
   readonly lastRun: Run | null;
   readonly #file: string;
   readonly #run: Omit<Run, 'stopped'> | null;
   #stopped: Stopped | null = null;
-  #vouchedMs = 0;
+  #confirmedMs = 0;
   #receiptsSeen: boolean;
   #outbox: string | null;
   #owed: readonly string[];
@@ -67,7 +73,7 @@ export class Lifetime {
     this.#owed = last.owed;
   }
 
-  /** Counts a new start and writes it down before it is used, so that no two starts ever share a number. */
+  /** Counts a new start. The new number is durable before its first use, so that no two starts share a number. */
   static begin(stateDir: string, run: Omit<Run, 'stopped'> | null = null): Lifetime {
     const file = join(stateDir, LIFETIME_FILE);
     const lifetime = new Lifetime(file, readLast(file), run);
@@ -79,19 +85,19 @@ export class Lifetime {
     return this.#receiptsSeen;
   }
 
-  /** The outbox ids that the file has to know: the one opened last, and those of which the cloud still had to hear something then. */
+  /** The outbox ids that the file has to contain: the id that was opened last, and the ids that the cloud did not fully know then. */
   get outboxes(): readonly string[] {
     return this.#outbox === null ? [] : [...new Set([...this.#owed, this.#outbox])];
   }
 
-  /** Durable before it returns. @param owed see {@link outboxes}. */
+  /** Stores the new outbox id durably. @param owed ids of outboxes that the cloud does not fully know. */
   openedOutbox(id: string, owed: readonly string[], ranMs: number): void {
     this.#outbox = id;
     this.#owed = owed;
     this.save(ranMs);
   }
 
-  /** Durable before it returns: from now on only receipts let rows go. */
+  /** Stores durably that a receipt arrived. From now on only receipts release acknowledged rows. */
   sawReceipt(ranMs: number): void {
     if (this.#receiptsSeen) return;
     this.#receiptsSeen = true;
@@ -99,25 +105,25 @@ export class Lifetime {
   }
 
   /**
-   * Somebody outside agrees with this time: a broker's certificate is valid at it. Only such a time becomes the floor below which
-   * no later start believes its clock; a clock that ran ahead must not make the true time look like the past.
+   * Records a time that an outside source confirms: the broker's certificate is valid at that time. Later starts trust no clock that shows
+   * an earlier time. A time without a confirmation is not recorded, because a fast clock would make the true time look wrong.
    */
-  vouch(wallMs: number): void {
-    this.#vouchedMs = wallMs;
+  confirmTime(wallMs: number): void {
+    this.#confirmedMs = wallMs;
   }
 
-  /** The last word of a run that comes to an end by itself. */
+  /** Completes the record of this run. */
   end(ranMs: number, stopped: Stopped): void {
     this.#stopped = stopped;
     this.save(ranMs);
   }
 
-  /** @param ranMs monotonic time of this start. */
+  /** @param ranMs running time of this start. */
   save(ranMs: number): void {
     const text = JSON.stringify({
       boot: this.boot,
       ran_ms: this.ranBeforeMs + ranMs,
-      wall_ms: Math.max(this.lastWallMs, this.#vouchedMs),
+      wall_ms: Math.max(this.lastWallMs, this.#confirmedMs),
       receipts_seen: this.#receiptsSeen,
       outbox: this.#outbox,
       owed: [...this.#owed],
@@ -128,9 +134,9 @@ export class Lifetime {
 }
 
 /**
- * For a state directory that has none, such as a new robot's: as a backup had it, but counted on from the wall clock: the number
- * of later starts is unknown, and no two starts may share a number.
- * @param text what the file said when the backup was made.
+ * Restores the lifetime of a backup if the state directory has no lifetime, as on a new robot. The number of starts after the backup is
+ * unknown, and no two starts may share a number. The count therefore continues from the wall clock.
+ * @param text content of the file when the backup was made.
  */
 export function restoreLifetime(stateDir: string, text: string, nowMs: number): void {
   const file = join(stateDir, LIFETIME_FILE);
@@ -139,7 +145,7 @@ export function restoreLifetime(stateDir: string, text: string, nowMs: number): 
   replaceFile(file, `${JSON.stringify({ ...then, boot: Math.max(then.boot, nowMs), run: null })}\n`);
 }
 
-/** An unreadable file counts from the wall clock, so that a boot number still never comes twice. */
+/** After an unreadable file the starts are counted from the wall clock, so that no two starts share a number. */
 function readLast(file: string): z.infer<typeof schema> {
   let text: string;
   try {

@@ -165,7 +165,7 @@ export class Uplink {
     this.#connects++;
     this.#enter('connected');
     this.#route.recordSuccess();
-    lifetime.vouch(clock.wall());
+    lifetime.confirmTime(clock.wall());
     this.#problems.clear(this.#takeovers.isTaken);
     const calm = setTimeout(() => {
       this.#takeovers.reset();

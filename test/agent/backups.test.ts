@@ -114,7 +114,7 @@ describe('backups', { timeout: 120_000 }, () => {
     const { stderr, status } = restore('latest');
     lock.release();
     assert.equal(status, 2);
-    assert.match(stderr, /is in use by another agent; stop that one first/);
+    assert.match(stderr, /is in use by another agent; stop the other agent first/);
   });
 
   it('are restored from a file or from the robot’s latest, with the configuration beside, and nothing is deleted', () => {

@@ -128,7 +128,7 @@ describe('elderly-bot run with invalid input', { skip: rosUnavailable(), timeout
     writeFileSync(file, good({ state_dir: state }));
     const first = new Program('first', AGENT, ['run', '--config', file]);
     await first.event('started');
-    refuses(await run(good({ state_dir: state })), /in use by another agent; stop that one first.*\[STATE_DIR_LOCKED\]/);
+    refuses(await run(good({ state_dir: state })), /in use by another agent; stop the other agent first.*\[STATE_DIR_LOCKED\]/);
     assert.equal(await first.stop(), 0);
   });
 

@@ -1,4 +1,4 @@
-// Jobs at times of the wall clock, whatever is done to it.
+// Tests jobs at times of the wall clock, also while that clock is set.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,8 +9,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { createTask } from 'node-cron';
 import { cronOf } from '../../src/clock/cron.ts';
-import { type JobMemory, type JobStore, Schedules } from '../../src/clock/index.ts';
-import { decide } from '../../src/clock/schedule.ts';
+import { decide, type JobMemory, type JobStore, Schedules } from '../../src/clock/schedule.ts';
 import { cron as cronSchema } from '../../src/config/cron.ts';
 import { FakeClock, fakeClockMissing } from '../faults/fakeClock.ts';
 import { ManualClock } from '../support/outbox.ts';
@@ -29,7 +28,7 @@ function memoryStore(): JobStore & { readonly kept: Map<string, JobMemory> } {
 }
 
 describe('a cron expression', () => {
-  it('says when it was last due', () => {
+  it('has a latest due time', () => {
     const sundays = cronOf(SUNDAYS);
     assert.equal(sundays.latest(SUNDAY_MS + 5 * DAY_MS, 31), SUNDAY_MS);
     assert.equal(sundays.latest(SUNDAY_MS, 31), SUNDAY_MS);
@@ -39,7 +38,7 @@ describe('a cron expression', () => {
     assert.equal(cronOf('0 0 L * *').latest(Date.UTC(2028, 2, 5), 31), Date.UTC(2028, 1, 29));
   });
 
-  it('names the days that node-cron names', () => {
+  it('matches the same days as node-cron', () => {
     const field = (min: number, max: number) =>
       fc.oneof(
         fc.constant('*'),
@@ -52,15 +51,15 @@ describe('a cron expression', () => {
       fc.property(field(1, 28), field(1, 12), field(0, 7), fc.integer({ min: -30_000, max: 60_000 }), (day, month, weekday, days) => {
         const expression = `30 4 ${day} ${month} ${weekday}`;
         const moment = days * DAY_MS + 4.5 * HOUR_MS;
-        const isNamed = cronOf(expression).latest(moment, 0) === moment;
-        assert.equal(isNamed, createTask(expression, () => {}, { timezone: 'UTC' }).match(new Date(moment)), expression);
+        const isDue = cronOf(expression).latest(moment, 0) === moment;
+        assert.equal(isDue, createTask(expression, () => {}, { timezone: 'UTC' }).match(new Date(moment)), expression);
       }),
       { numRuns: 1_000 },
     );
   });
 
   for (const wrong of ['', 'now', '* * * *', '0 0 * * * *', '61 * * * *', '0 3 30 2 *', '@weekly', '* * * * 9']) {
-    it(`is not "${wrong}"`, () => assert.equal(cronSchema.safeParse(wrong).success, false));
+    it(`cannot be "${wrong}"`, () => assert.equal(cronSchema.safeParse(wrong).success, false));
   }
 });
 
@@ -71,7 +70,7 @@ describe('a schedule', () => {
     const runs: number[] = [];
     const failed: string[] = [];
     const begin = () => {
-      const schedules = new Schedules({ clock, store, onFailed: (job, why) => failed.push(`${job}: ${why}`) });
+      const schedules = new Schedules({ clock, store, onFailed: (job, reason) => failed.push(`${job}: ${reason}`) });
       schedules.add('job', expression, () => {
         runs.push(clock.wall());
         return Promise.resolve();
@@ -82,11 +81,11 @@ describe('a schedule', () => {
   };
   const at = async (schedules: Schedules, clock: ManualClock, wallMs: number) => {
     clock.wallMs = wallMs;
-    schedules.look();
+    schedules.startDueJobs();
     await new Promise(setImmediate);
   };
 
-  it('begins a job at its minute, once, and not when it is new', async () => {
+  it('starts a job once in its minute, and not when the job is new', async () => {
     const { clock, runs, begin } = setUp();
     const schedules = begin();
     await at(schedules, clock, SUNDAY_MS - DAY_MS);
@@ -94,7 +93,7 @@ describe('a schedule', () => {
     assert.deepEqual(runs, [SUNDAY_MS]);
   });
 
-  it('makes up for what was missed while the robot was off, once', async () => {
+  it('runs a missed job once after the robot was off', async () => {
     const { clock, runs, begin } = setUp();
     await at(begin(), clock, SUNDAY_MS - DAY_MS);
     const woken = SUNDAY_MS + 9 * DAY_MS;
@@ -103,7 +102,7 @@ describe('a schedule', () => {
     assert.deepEqual(runs, [woken]);
   });
 
-  it('that gets another time while it runs waits for that, makes up for nothing, and ends where there is none', async () => {
+  it('applies a changed time without running missed times, and ends when its time is removed', async () => {
     const { clock, runs, begin } = setUp();
     const schedules = begin();
     const work = () => Promise.resolve(void runs.push(clock.wall()));
@@ -112,7 +111,7 @@ describe('a schedule', () => {
     await at(schedules, clock, SUNDAY_MS);
     assert.deepEqual(runs, [SUNDAY_MS]);
     schedules.set('job', '* * * * *', work);
-    assert.deepEqual(runs, [SUNDAY_MS], 'this minute had begun before');
+    assert.deepEqual(runs, [SUNDAY_MS], 'the current minute began before the change');
     await at(schedules, clock, SUNDAY_MS + MINUTE_MS);
     assert.deepEqual(runs, [SUNDAY_MS, SUNDAY_MS + MINUTE_MS]);
     schedules.set('job', null, work);
@@ -120,7 +119,7 @@ describe('a schedule', () => {
     assert.equal(runs.length, 2);
   });
 
-  it('stays quiet while the clock can’t be believed', async () => {
+  it('starts no job while the clock is not trusted', async () => {
     const { clock, runs, begin } = setUp('* * * * *');
     const schedules = begin();
     await at(schedules, clock, SUNDAY_MS);
@@ -132,22 +131,22 @@ describe('a schedule', () => {
     assert.equal(runs.length, 1);
   });
 
-  it('is not begun again while it runs, and says what failed', async () => {
+  it('does not start a running job again, and reports a failure', async () => {
     const clock = new ManualClock();
     const failed: string[] = [];
     const endings: ((error: Error) => void)[] = [];
-    const schedules = new Schedules({ clock, store: memoryStore(), onFailed: (job, why) => failed.push(`${job}: ${why}`) });
+    const schedules = new Schedules({ clock, store: memoryStore(), onFailed: (job, reason) => failed.push(`${job}: ${reason}`) });
     schedules.add('job', '* * * * *', () => new Promise((_, reject) => endings.push(reject)));
     for (let n = 0; n < 5; n++) await at(schedules, clock, SUNDAY_MS + n * MINUTE_MS);
     assert.equal(endings.length, 1);
-    endings[0]?.(new Error('no room'));
+    endings[0]?.(new Error('no space'));
     await new Promise(setImmediate);
-    assert.deepEqual(failed, ['job: no room']);
+    assert.deepEqual(failed, ['job: no space']);
     await at(schedules, clock, SUNDAY_MS + 5 * MINUTE_MS);
     assert.equal(endings.length, 2);
   });
 
-  it('does not begin what could not be written down', async () => {
+  it('does not start a job whose memory could not be stored', async () => {
     const { clock, store, runs, failed, begin } = setUp();
     const schedules = begin();
     await at(schedules, clock, SUNDAY_MS - DAY_MS);
@@ -159,7 +158,7 @@ describe('a schedule', () => {
     assert.deepEqual(failed, ['job: disk full']);
   });
 
-  // A history is minutes that pass, and steps of the clock between them.
+  // A history consists of minutes that pass and of clock steps between them.
   const steps = fc.array(
     fc.oneof(
       { weight: 6, arbitrary: fc.record({ passMs: fc.integer({ min: 1_000, max: 70_000 }) }) },
@@ -171,7 +170,7 @@ describe('a schedule', () => {
   );
   const expressions = fc.constantFrom(SUNDAYS, '0 * * * *', '*/10 2-5 * * *', '30 4 1 * *', '15 3 L * *', '* * * * *');
 
-  it('never begins twice for one minute, never at a step but once, and goes on after it: any history', () => {
+  it('starts a job at most once for a minute and for a clock step, and continues after the step, in any history', () => {
     fc.assert(
       fc.property(expressions, steps, (expression, history) => {
         const cron = cronOf(expression);
@@ -179,13 +178,13 @@ describe('a schedule', () => {
         let memory = decide(cron, undefined, nowMs).memory;
         let [begun, stepped, passed] = [0, 0, 0];
         const slots = new Set<number>();
-        for (const one of history) {
+        for (const event of history) {
           const before = nowMs;
-          if ('stepMs' in one) {
-            nowMs += one.stepMs;
+          if ('stepMs' in event) {
+            nowMs += event.stepMs;
             stepped++;
           } else {
-            nowMs += one.passMs;
+            nowMs += event.passMs;
             if (cron.latest(nowMs, 31) !== cron.latest(before, 31)) passed++;
           }
           const { isDue, memory: next } = decide(cron, memory, nowMs);
@@ -193,17 +192,17 @@ describe('a schedule', () => {
           if (!isDue) continue;
           begun++;
           const slot = Number(memory.ran.at(-1));
-          assert.ok(slot <= nowMs, 'what is begun is due');
-          assert.ok(!slots.has(slot), 'never twice for one minute');
+          assert.ok(slot <= nowMs, 'a started job is due');
+          assert.ok(!slots.has(slot), 'a job starts at most once for a minute');
           slots.add(slot);
         }
-        assert.ok(begun <= passed + stepped, `${begun} begun, ${passed} were due, ${stepped} steps`);
-        // However the clock stands now: the next time it names is a time it is begun.
+        assert.ok(begun <= passed + stepped, `${begun} jobs started, ${passed} were due, ${stepped} steps`);
+        // At its next due time the job starts, whatever the clock shows now.
         const last = cron.latest(nowMs, 31);
         for (let days = 1; days <= 31; days++) {
           const later = cron.latest(nowMs + days * DAY_MS, 31);
           if (later === undefined || later === last) continue;
-          if (!slots.has(later)) assert.ok(decide(cron, memory, nowMs + days * DAY_MS).isDue, 'it does not stand still');
+          if (!slots.has(later)) assert.ok(decide(cron, memory, nowMs + days * DAY_MS).isDue, 'the job starts again');
           return;
         }
         assert.fail('nothing is due within a month');
@@ -212,7 +211,7 @@ describe('a schedule', () => {
     );
   });
 
-  it('a year’s step on a real clock, each way and to 1970: no look takes 50 ms, and no job storms', { skip: fakeClockMissing() }, () => {
+  it('checks its jobs within 50 ms after steps of a real clock by a year and to 1970', { skip: fakeClockMissing() }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-schedule-'));
     try {
       const file = join(folder, 'time');
@@ -225,11 +224,11 @@ describe('a schedule', () => {
       });
       assert.equal(status, 0, stderr);
       const { longestMs, runs, minutes } = JSON.parse(stdout) as { longestMs: number; runs: Record<string, number>; minutes: number };
-      assert.ok(longestMs < 50, `a look took ${longestMs} ms of processor time`);
-      // Six steps, and the minutes that passed meanwhile.
+      assert.ok(longestMs < 50, `a check took ${longestMs} ms of processor time`);
+      // A job may run once for each of the six steps, and once for each minute that passed.
       for (const [expression, count] of Object.entries(runs)) assert.ok(count <= 6 + minutes, `${expression} ran ${count} times`);
-      // Back steps wait for the next minute, and the last one is to a minute that was had.
-      assert.ok(Number(runs['* * * * *']) >= 3, 'it goes on after each step');
+      // After a step back the job waits for the next minute. The last step leads to a minute for which the job already ran.
+      assert.ok(Number(runs['* * * * *']) >= 3, 'the job continues after each step');
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -15,7 +15,7 @@ describe('the lifetime file', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it('counts each start, also one that wrote nothing more', () => {
+  it('counts each start, also a start that saves nothing else', () => {
     assert.deepEqual(
       [1, 2, 3],
       [0, 1, 2].map(() => Lifetime.begin(folder).boot),
@@ -30,29 +30,29 @@ describe('the lifetime file', () => {
     assert.equal(Lifetime.begin(folder).ranBeforeMs, 7_000);
   });
 
-  it('never gives a boot number twice, even if the file is garbage', () => {
+  it('never assigns a boot number twice, even if the file is garbage', () => {
     const numbers = new Set<number>();
     for (const garbage of ['', '{', '{"boot":-1}', 'null', '\u0000\u0000']) {
       numbers.add(Lifetime.begin(folder).boot);
       writeFileSync(join(folder, 'lifetime.json'), garbage);
-      // No two starts share a millisecond.
+      // Waits for the next millisecond: in practice no two starts share one.
       for (const now = Date.now(); Date.now() === now; );
     }
     const after = Lifetime.begin(folder).boot;
     assert.ok(after > 1_000_000 && !numbers.has(after));
   });
 
-  it('counts a time as known only if something outside vouched for it', () => {
+  it('stores a time as known only if an outside source confirmed it', () => {
     const first = Lifetime.begin(folder);
     first.save(1_000);
     assert.equal(Lifetime.begin(folder).lastWallMs, 0);
     const second = Lifetime.begin(folder);
-    second.vouch(BUILD_FLOOR_MS + DAY_MS);
+    second.confirmTime(BUILD_FLOOR_MS + DAY_MS);
     second.save(1_000);
     assert.equal(Lifetime.begin(folder).lastWallMs, BUILD_FLOOR_MS + DAY_MS);
   });
 
-  it('remembers that a receipt came', () => {
+  it('remembers that a receipt arrived', () => {
     Lifetime.begin(folder).sawReceipt(10);
     assert.equal(Lifetime.begin(folder).receiptsSeen, true);
   });

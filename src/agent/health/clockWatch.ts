@@ -10,7 +10,7 @@ const LOOK_EVERY_MS = 5_000;
 export function watchClock(clock: Clock, problems: Problems, onStep: () => void): Ticker {
   const steps = new ClockSteps();
   const look = () => {
-    const stepMs = steps.look({ wallMs: clock.wall(), monoMs: clock.mono(), trusted: clock.trusted() });
+    const stepMs = steps.update(clock);
     if (stepMs === undefined) return;
     problems.clear('clock_stepped');
     if (stepMs !== 0) {
