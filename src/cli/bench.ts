@@ -12,7 +12,6 @@ import { abortOn } from './shared.ts';
 import { progress } from './terminal.ts';
 
 interface BenchOptions {
-  /** The configuration file. */
   readonly config: string | undefined;
   readonly json: boolean;
   readonly seconds: number;

@@ -21,16 +21,10 @@ export async function createCertificates(folder: string, thing: string, hosts: r
   return 0;
 }
 
-interface BenchBroker {
-  readonly folder: string;
-  readonly thing: string;
-  readonly port: number;
-  readonly json: boolean;
-}
-
 /** @throws AgentError FILE_EXISTS */
-export async function createBench({ folder: given, thing, port, json }: BenchBroker): Promise<number> {
-  const folder = resolve(given);
+export async function createBench(options: { folder: string; thing: string; port: number; json: boolean }): Promise<number> {
+  const { thing, port, json } = options;
+  const folder = resolve(options.folder);
   const files = { mosquitto: join(folder, 'mosquitto.conf'), acl: join(folder, 'acl'), robot: join(folder, 'robot.yaml') };
   refuseExisting(Object.values(files), 'give another folder, or remove the files in this one');
   mkdirSync(folder, { recursive: true });
@@ -67,7 +61,7 @@ user root
 `;
 }
 
-/** The robot publishes upward and subscribes to commands and receipts, the cloud the reverse (docs/reference/protocol.md, Rights). */
+/** The robot publishes upward topics and subscribes to downward ones; the cloud has the reverse rights (docs/reference/protocol.md, Rights). */
 function aclOf(thing: string): string {
   const topics = topicsOf('elderly_bot');
   const rights = (upward: string, downward: string) => [

@@ -5,7 +5,7 @@ import { configJsonSchema, effectiveConfig, loadConfig, salvageConfig } from '..
 import { AgentError } from '../errors.ts';
 import { askReload } from '../status/index.ts';
 
-/** Keys that each robot needs its own value for. */
+/** Keys whose values must differ between robots. */
 const OWN_KEYS = ['thing', 'mqtt.endpoint'];
 
 export async function check(file: string | undefined): Promise<number> {

@@ -18,13 +18,6 @@ export interface FoundTopic {
   readonly nodes: readonly string[];
 }
 
-interface InitOptions {
-  readonly file: string;
-  readonly thing: string;
-  readonly endpoint: string;
-  readonly json: boolean;
-}
-
 const SCHEMA = fileURLToPath(new URL('../../config/config.schema.json', import.meta.url));
 const POLL_MS = 500;
 /** Nodes often start one after the other: discovery ends if no new topic appears for this time. */
@@ -33,8 +26,8 @@ const QUIET_MS = 2_000;
 const FIRST_TOPIC_MS = 8_000;
 const DISCOVERY_AT_MOST_MS = 15_000;
 
-/** @returns 0; 1 if no topic is published. The file then contains only the default channels. */
-export async function init({ file, thing, endpoint, json }: InitOptions): Promise<number> {
+/** @returns 0, or 1 if no topic is published. In that case the file contains only the default channels. */
+export async function init(file: string, thing: string, endpoint: string, json: boolean): Promise<number> {
   if (existsSync(file)) {
     throw new AgentError('FILE_EXISTS', `${resolve(file)} already exists`, { remedy: 'give another name; no file is overwritten' });
   }
@@ -52,7 +45,7 @@ export async function init({ file, thing, endpoint, json }: InitOptions): Promis
   const schema = relative(dirname(resolve(file)), SCHEMA);
   const { text, channels, skipped } = proposal({ found, defaults, thing, endpoint, schema });
   writeFileSync(file, text, { flag: 'wx' });
-  // Proves that the written file is valid.
+  // Checks that the written file is valid.
   loadConfig(file, {});
   const others = skipped.length > 0 ? `; as comments, for you to decide: ${skipped.join(', ')}` : '';
   await print(
@@ -81,7 +74,7 @@ async function discover(ros: RosNode): Promise<FoundTopic[]> {
   return found.sort((a, b) => a.topic.localeCompare(b.topic));
 }
 
-/** The keys that reduce a message to one value, by type. */
+/** The configuration keys that reduce a message to one value, by message type. */
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   'std_msgs/msg/Bool': ['class: alert'],
   'std_msgs/msg/String': [],
@@ -105,7 +98,7 @@ interface ProposalOptions {
   readonly schema: string;
 }
 
-/** Pure. @returns the YAML text, the names of its channels, and the topics that are only comments in it. */
+/** Proposes a configuration. Pure. @returns the YAML text, the names of its channels, and the topics that are only comments in it. */
 export function proposal({ found, defaults, thing, endpoint, schema }: ProposalOptions) {
   const commandTopics = Object.values(defaults.commands).flatMap(({ topic, also }) => [topic, ...also.map((other) => other.topic)]);
   const own = new Set([...STANDARD_TOPICS, ...commandTopics]);

@@ -4,15 +4,8 @@ import type { Remap } from '../config/index.ts';
 import { type CheckResult, checksFor, examine } from '../doctor/index.ts';
 import { type Paint, painter, progress } from './terminal.ts';
 
-interface DoctorOptions {
-  readonly json: boolean;
-  /** Also prints the checks that found nothing. */
-  readonly all: boolean;
-  readonly remap: Remap;
-}
-
-/** @returns 0; 1 if there are problems; 2 if a check failed to run. */
-export async function doctor(file: string | undefined, { json, all, remap }: DoctorOptions): Promise<number> {
+/** @returns 0, or 1 if there are problems, or 2 if a check failed to run. */
+export async function doctor(file: string | undefined, remap: Remap, json: boolean, all: boolean): Promise<number> {
   const line = progress();
   line.update('asking the agent');
   const checks = await checksFor(file, remap);
@@ -25,6 +18,7 @@ export async function doctor(file: string | undefined, { json, all, remap }: Doc
 
 const MARKS = { error: '✗', warning: '!', unknown: '?', ok: '✓', skipped: '-' } as const;
 
+/** @param all also prints the checks that found nothing. */
 function describeResults(results: readonly CheckResult[], paint: Paint, all: boolean): string {
   const open = results.filter(({ hidden_by: hidden }) => hidden === null);
   const fine = open.filter(({ status }) => status === 'ok');

@@ -1,10 +1,12 @@
 // `elderly-bot guard`: the process that stops the robot if the agent dies, is halted or stalls during a motion. It has its own ROS node and
 // loads only the modules that it needs.
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { GuardServer, guardSocket } from '../commands/index.ts';
 import { type CommandConfig, type Config, isVelocity, loadConfig, publicationsOf, type Remap, STOP } from '../config/index.ts';
 import { createLog } from '../logs/index.ts';
 import { type RosNode, type RosPublisher, SharedMemoryRepair, startRosNode } from '../ros/index.ts';
+import { abortOn } from './shared.ts';
 
 /** A message of the stop, and its publisher. */
 interface StopMessage {
@@ -23,9 +25,7 @@ export async function guard(file: string | undefined, remap: Remap): Promise<num
     log.info({ event: 'guard_not_needed' }, 'the guard is not needed: no configured command moves the robot');
     return 0;
   }
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => resolve());
-  });
+  const stopped = once(abortOn('SIGTERM', 'SIGINT'), 'abort');
   const ros = await startRosNode({
     name: `${config.ros.node_name}_guard`,
     namespace: config.ros.namespace,

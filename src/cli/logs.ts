@@ -7,7 +7,6 @@ import { askStatus } from '../status/index.ts';
 import { abortOn, loadSalvaged } from './shared.ts';
 
 interface LogsOptions {
-  /** The configuration file. */
   readonly config: string | undefined;
   readonly json: boolean;
   readonly follow: boolean;

@@ -44,7 +44,7 @@ await yargs(words)
     async ({ config, json, all, rosLook }) => {
       await exitWith(async () => {
         if (rosLook) return (await import('../doctor/index.ts')).lookAndReport(config, remap);
-        return (await import('./doctor.ts')).doctor(config, { json, all, remap });
+        return (await import('./doctor.ts')).doctor(config, remap, json, all);
       }, reportError);
       // A disk or a name server that does not answer would keep the process alive.
       process.exit();
@@ -66,7 +66,7 @@ await yargs(words)
             what !== 'init' || file !== undefined || config !== undefined || 'config init needs the name of a new file',
         ),
     handler(() => import('./config.ts'))(async ({ check, show, schema }, { what, config, file = config, json, thing, endpoint }) => {
-      if (what === 'init') return (await import('./configInit.ts')).init({ file: file ?? '', thing, endpoint, json });
+      if (what === 'init') return (await import('./configInit.ts')).init(file ?? '', thing, endpoint, json);
       return what === 'check' ? check(file) : what === 'show' ? show(file, json) : schema();
     }),
   )

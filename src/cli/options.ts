@@ -41,7 +41,7 @@ function describeError(error: unknown): [text: string, code: 1 | 2] {
   return [`${error.line} [${error.code}]`, error.fault === 'configuration' || error.fault === 'environment' ? 2 : 1];
 }
 
-/** Whether the system refused access to a path. Such an error needs the path and a remedy, but no stack. */
+/** Whether a system call on a path failed. The report of such an error needs the path and a remedy, but no stack. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException & { readonly path: string } {
   const { syscall, path, code } = (error ?? {}) as NodeJS.ErrnoException;
   return typeof syscall === 'string' && typeof path === 'string' && REMEDIES[code ?? ''] !== undefined;

@@ -1,4 +1,4 @@
-// Reads `--ros-args`, which ROS's own tools and launch files append to a command line: applies remapping rules and lists ignored arguments.
+// Parses `--ros-args`, which ROS's tools and launch files append to a command line, into remapping rules and ignored arguments.
 import { type Remap, remap as remapRules } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 

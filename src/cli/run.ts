@@ -89,7 +89,13 @@ async function runUntil(
   process.on('SIGHUP', () => {
     if (!running) return;
     manager.notify(...reloading());
-    reloadNow(running, log);
+    try {
+      running.reload();
+    } catch (error) {
+      // SIGHUP has no caller that could receive the error.
+      const text = error instanceof AgentError ? error.line : messageOf(error);
+      log.error({ event: 'reload_failed' }, `the configuration stays unchanged: ${text}`);
+    }
     manager.notify('READY=1');
   });
   const stopped = once(signal, 'abort').then(() => 'stopped' as const);
@@ -115,17 +121,5 @@ async function runUntil(
     // Errors here come from the damaged file and are already in the log.
     await agent.stop(REPAIR_DEADLINE_MS, 'mending').catch(() => {});
     unwritten = agent.unwritten;
-  }
-}
-
-/** SIGHUP has no caller that could receive an error, so the error goes to the log. */
-function reloadNow(agent: Agent, log: Logger): void {
-  try {
-    agent.reload();
-  } catch (error) {
-    log.error(
-      { event: 'reload_failed' },
-      `the configuration stays unchanged: ${error instanceof AgentError ? error.line : messageOf(error)}`,
-    );
   }
 }

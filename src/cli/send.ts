@@ -14,16 +14,15 @@ import { loadSalvaged } from './shared.ts';
 const TTL_S = 10;
 
 interface SendOptions {
-  /** The configuration file. */
   readonly config: string | undefined;
   readonly name: string;
   /** `VALUE`, or `NAME=VALUE` for each of several arguments. */
   readonly words: readonly string[];
   readonly cert: string | undefined;
   readonly key: string | undefined;
-  /** Seconds. The default is 10, or the limit of the configuration. */
+  /** Validity in seconds. The default is 10, or the limit of the configuration if that is lower. */
   readonly ttl: number | undefined;
-  /** Seconds. */
+  /** Wait for the result, in seconds. */
   readonly timeout: number;
   readonly json: boolean;
 }

@@ -10,7 +10,6 @@ import { readInput } from './shared.ts';
 import { type Fault, SimulatedSensors, sensorOf } from './simulatedSensors.ts';
 
 interface SimulateOptions {
-  /** The configuration file. */
   readonly config: string | undefined;
   readonly ros: boolean;
   readonly script: string | undefined;
@@ -85,7 +84,7 @@ function describe({ event, channel, fault, topic, message }: Readonly<Record<str
 
 interface ScriptStep {
   readonly atMs: number;
-  /** Undefined: the end of the simulation. */
+  /** Undefined for `stop`, which ends the simulation. */
   readonly channel: string | undefined;
   readonly fault: Fault;
 }

@@ -89,7 +89,7 @@ function link({ link: current, outbox, delivered, budget, disk, wear }: Status, 
   const version = current.mqtt_version ? `, MQTT ${current.mqtt_version === 5 ? '5' : '3.1.1'}` : '';
   const failures = current.failures_in_a_row > 0 && !isConnected ? `, ${current.failures_in_a_row} failures in a row` : '';
   const held = Object.entries(outbox.held).map(([name, rows]) => `${rows} ${name}`);
-  // The wall time of acceptance counts too, because running time excludes the hours without power.
+  // Ages by wall time count too, because running time excludes the hours without power.
   const ages = [outbox.oldest_unconfirmed_ms, ...Object.values(outbox.oldest_ms)].filter((ms) => ms !== null);
   const oldest = outbox.unconfirmed === 0 || ages.length === 0 ? '' : `, the oldest for ${ago(Math.max(...ages))}`;
   const lost = `${outbox.evicted > 0 ? `, ${outbox.evicted} evicted` : ''}${outbox.dropped > 0 ? `, ${outbox.dropped} dropped` : ''}`;
@@ -157,7 +157,7 @@ function uploadsAndCommands({ uploads, commands, command_latency: latency, movin
   ];
 }
 
-/** The buckets of the 50th and the 99th percentile. */
+/** The upper limits of the histogram buckets that contain the 50th and the 99th percentile. */
 function describeLatency({ count, at_most_ms: buckets }: Status['command_latency']): string {
   if (count === 0) return '-';
   const below = (share: number) => buckets.find(([, all]) => all >= share * count)?.[0] ?? 'more';

@@ -20,7 +20,7 @@ export interface ObservedTopic {
   readonly cameras: readonly string[];
 }
 
-/** Usual time until DDS has discovered the other nodes. If it finds none, a busy machine gets more time. */
+/** Normal time for DDS to discover the other nodes. If it has found none, the wait continues, because the machine may be busy. */
 const DISCOVERY_MS = 1_000;
 const DISCOVERY_AT_MOST_MS = 5_000;
 const COUNT_MS = 2_000;
@@ -28,14 +28,9 @@ const COUNT_MS = 2_000;
 /** Topics that every node publishes. */
 export const STANDARD_TOPICS = ['/rosout', '/parameter_events'];
 
-interface TopicsOptions {
-  readonly json: boolean;
-  readonly watch: boolean;
-  readonly remap: Remap;
-}
-
-/** @returns 0; 1 if no topic is published. With `watch` 0 after a signal. */
-export async function topics(file: string | undefined, { json, watch, remap }: TopicsOptions): Promise<number> {
+/** @returns 0, or 1 if no topic is published. With `watch` it returns 0 after a signal. */
+export async function topics(file: string | undefined, options: { json: boolean; watch: boolean; remap: Remap }): Promise<number> {
+  const { json, watch, remap } = options;
   const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
   const { namespace, domain_id: domainId } = config.ros;
   const ros = await startRosNode({ name: 'elderly_bot_topics', namespace, ...(domainId === null ? {} : { domainId }) });

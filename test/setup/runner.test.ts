@@ -11,7 +11,7 @@ const test = (name: string, body = ''): string => `import test from 'node:test';
 describe('the test runner', () => {
   let checkout: Checkout;
   const run = (...files: string[]): Ended =>
-    // Only PATH is passed on: a test runner that inherits NODE_TEST_CONTEXT from another one runs nothing.
+    // The environment lacks NODE_TEST_CONTEXT, because a test runner that inherits it from another one runs nothing.
     checkout.run(process.execPath, [join(checkout.root, 'scripts', 'test.mjs'), ...files], { PATH: process.env.PATH });
 
   before(() => {

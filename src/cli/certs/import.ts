@@ -77,7 +77,7 @@ async function check({ config, clock, isIotCore }: Robot, { cert, key, rootCa }:
     nowMs: clock.wall(),
     isClockTrusted: clock.trusted(),
   });
-  // A wrong clock makes a check of the dates impossible. It is no reason to refuse a certificate that is probably valid.
+  // If the clock is wrong, the dates can't be checked. The certificate is probably valid, so the import continues.
   const errors = findings.filter(({ severity, code }) => severity === 'error' && code !== 'clock_wrong');
   if (errors.length === 0) return findings;
   throw new AgentError('CERTIFICATE_UNFIT', `nothing was imported: ${errors.map(({ observed }) => observed).join('; ')}`, {

@@ -14,12 +14,12 @@ export interface Robot {
   readonly clock: Clock;
 }
 
-/** For commands that change the identity. @throws AgentError if the configuration is invalid, except for its channels. */
+/** Loads the robot for commands that change its identity. @throws AgentError if the configuration is invalid; invalid channels are ignored. */
 export function loadRobot(file: string | undefined): Robot {
   return robotWith(loadConfig(file, process.env, { leaveOut: true }).config);
 }
 
-/** For commands that only inspect the identity. */
+/** Loads the robot for commands that only inspect its identity. */
 export function loadRobotToInspect(file: string | undefined): Robot {
   return robotWith(loadSalvaged(file, ['thing', 'state_dir', 'mqtt']));
 }
@@ -46,8 +46,8 @@ export function warnOwnPaths(robot: Robot): void {
 }
 
 /**
- * Runs work that no other `certs` command of this robot may interrupt. Root first switches to the owner of the state directory, because
- * the agent could not read root's files. @throws AgentError STATE_DIR_UNWRITABLE, CERTS_BUSY
+ * Runs work while no other `certs` command of this robot runs. If root runs the command, the process first switches to the owner of the
+ * state directory, because the agent could not read root's files. @throws AgentError STATE_DIR_UNWRITABLE, CERTS_BUSY
  */
 export async function withCertsLock<T>({ config }: Robot, work: () => Promise<T>): Promise<T> {
   if (process.getuid?.() === 0 && existsSync(config.state_dir)) {
@@ -58,7 +58,7 @@ export async function withCertsLock<T>({ config }: Robot, work: () => Promise<T>
   return withLock(lockStateDir(config.state_dir, 'certs'), work);
 }
 
-/** Runs work that needs the thing's name at the broker, which a running agent holds. @throws AgentError STATE_DIR_LOCKED */
+/** Runs work that connects under the thing's name. @throws AgentError STATE_DIR_LOCKED if an agent runs, because it uses this name. */
 export function withoutAgent<T>({ config }: Robot, work: () => Promise<T>): Promise<T> {
   return withLock(lockStateDir(config.state_dir), work);
 }

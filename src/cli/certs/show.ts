@@ -14,7 +14,7 @@ import {
 } from '../../identity/index.ts';
 import { hasOwnPaths, loadRobotToInspect, type Robot } from './robot.ts';
 
-/** Texts for a person by state. */
+/** The text that describes each state. */
 const STATES = {
   certificate: 'a certificate',
   key_waits: 'a key that waits for its certificate (elderly-bot certs import)',
