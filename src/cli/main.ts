@@ -39,11 +39,11 @@ await yargs(words)
       ...CONFIG,
       ...JSON_OUTPUT,
       all: { type: 'boolean', default: false, describe: 'Also list the checks that found nothing' },
-      'ros-look': { type: 'boolean', default: false, hidden: true },
+      'ros-probe': { type: 'boolean', default: false, hidden: true },
     },
-    async ({ config, json, all, rosLook }) => {
+    async ({ config, json, all, rosProbe }) => {
       await exitWith(async () => {
-        if (rosLook) return (await import('../doctor/index.ts')).lookAndReport(config, remap);
+        if (rosProbe) return (await import('../doctor/index.ts')).probeAndReport(config, remap);
         return (await import('./doctor.ts')).doctor(config, remap, json, all);
       }, reportError);
       // A disk or a name server that does not answer would keep the process alive.

@@ -1,8 +1,8 @@
-// All checks, in the order in which their findings are shown, and the checks that can explain them. Causes come before consequences.
+// Lists all checks in the order of the report, with the checks that can explain them. Causes come before consequences.
 
-export interface CatalogueEntry {
+interface CatalogueEntry {
   readonly title: string;
-  /** Checks whose error may be the cause of this check's finding. */
+  /** Checks whose error can cause the finding of this check. */
   readonly because: readonly string[];
 }
 

@@ -1,19 +1,18 @@
-// The list of all checks for one robot. An unreadable configuration leaves only the checks that do not need it.
-
+// Lists all checks for one robot. An unreadable configuration leaves only the checks that do not need the configuration.
 import { configFlag } from '../base/index.ts';
 import type { Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import type { Check, Finding } from './check.ts';
+import { type Check, error, type Finding, ok, skipped } from './check.ts';
 import { agent, guard, problemChecks } from './checks/agent.ts';
-import { clock, clockSkew } from './checks/clock.ts';
-import { cloudApi, uploads } from './checks/cloud.ts';
+import { clock } from './checks/clock.ts';
+import { clockSkew, cloudApi, uploads } from './checks/cloud.ts';
 import { certificate, key } from './checks/identity.ts';
 import { brokerCertificate, certificateAccepted, dns, network, tcp } from './checks/link.ts';
 import { node, service, versions } from './checks/machine.ts';
 import { mqtt, publishRights, receipts, subscribeRights } from './checks/mqtt.ts';
 import { channelChecks, graph, messageTypes, ros } from './checks/ros.ts';
 import { diskLatency, diskSpace, diskWear, outboxBacklog, outboxFile, stateDir } from './checks/storage.ts';
-import { type DoctorContext, ok, openContext, type RobotCheck, skipped } from './context.ts';
+import { type DoctorContext, openContext, type RobotCheck } from './context.ts';
 
 const ROBOT_CHECKS: readonly RobotCheck[] = [
   clock,
@@ -46,52 +45,39 @@ const ROBOT_CHECKS: readonly RobotCheck[] = [
   versions,
 ];
 
-/** Checks that start a process which reads the configuration, or that look at the needs of channels and commands. */
+/** Checks that start a process which reads the configuration, or that inspect the requirements of channels and commands. */
 const NEED_VALID_CONFIG: ReadonlySet<RobotCheck> = new Set([ros, messageTypes, graph, guard]);
 
-/** Does not throw for a fault of the robot: the checks report it. */
+/** Does not throw for a fault of the robot, because the checks report it. */
 export async function checksFor(file: string | undefined, remap: Remap): Promise<Check[]> {
   let context: DoctorContext;
   try {
     context = openContext(file, remap);
-  } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    const unread = { code: 'configuration', deadlineMs: 1_000, run: async () => wrong(error, file) } as const;
-    const later: Finding = { ...skipped('needs the configuration'), because: ['configuration'] };
-    return [node, unread, ...ROBOT_CHECKS.map(({ code, deadlineMs }) => ({ code, deadlineMs, run: async () => later }))];
+  } catch (cause) {
+    if (!(cause instanceof AgentError)) throw cause;
+    const unreadable = { code: 'configuration', deadlineMs: 1_000, run: async () => invalid(cause, file) } as const;
+    const run = async () => skipped('needs the configuration', 'configuration');
+    return [node, unreadable, ...ROBOT_CHECKS.map(({ code, deadlineMs }) => ({ code, deadlineMs, run }))];
   }
   const status = await context.agent;
-  const later: Finding = { ...skipped('needs a valid configuration'), because: ['configuration'] };
-  const robot = context.loaded.invalid
-    ? ROBOT_CHECKS.map((check) => (NEED_VALID_CONFIG.has(check) ? { ...check, run: () => later } : check))
-    : ROBOT_CHECKS;
-  const checks = [
-    { code: 'configuration', deadlineMs: 1_000, run: configuration } as const,
-    ...robot,
-    ...(context.loaded.invalid ? [] : channelChecks(context.config)),
+  const isInvalid = context.loaded.invalid !== undefined;
+  const run = () => skipped('needs a valid configuration', 'configuration');
+  const checks: RobotCheck[] = [
+    { code: 'configuration', deadlineMs: 1_000, run: configuration },
+    ...ROBOT_CHECKS.map((check) => (isInvalid && NEED_VALID_CONFIG.has(check) ? { ...check, run } : check)),
+    ...(isInvalid ? [] : channelChecks(context.config)),
     ...(status ? problemChecks(status, context) : []),
   ];
   return [node, ...checks.map((check): Check => ({ ...check, run: async (signal) => check.run(context, signal) }))];
 }
 
 function configuration({ file, loaded, flag }: DoctorContext): Finding {
-  const name = file ?? 'config/default.yaml alone (name your file with --config)';
-  if (loaded.invalid) return wrong(loaded.invalid, file);
-  if (loaded.off.length === 0) return ok(`${name} is valid`);
+  if (loaded.invalid) return invalid(loaded.invalid, file);
+  if (loaded.off.length === 0) return ok(`${file ?? 'config/default.yaml alone (name your file with --config)'} is valid`);
   const observed = loaded.off.map(({ text }) => text).join('; ');
-  return {
-    status: 'error',
-    observed,
-    remedy: 'correct these entries; all others work without them',
-    command: `elderly-bot config check${flag}`,
-  };
+  return error(observed, 'correct these entries; all others work without them', `elderly-bot config check${flag}`);
 }
 
-function wrong(error: AgentError, file: string | undefined): Finding {
-  return {
-    status: 'error',
-    observed: error.message,
-    remedy: error.remedy ?? 'correct the file',
-    command: `elderly-bot config check${configFlag(file)}`,
-  };
+function invalid({ message, remedy }: AgentError, file: string | undefined): Finding {
+  return error(message, remedy ?? 'correct the file', `elderly-bot config check${configFlag(file)}`);
 }

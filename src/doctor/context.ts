@@ -1,6 +1,5 @@
-// The robot that the doctor examines: its configuration, certificates and running agent. Facts that several checks need are looked up once,
-// as promises that each of them awaits.
-
+// Describes the robot that the doctor examines: its configuration, certificates and running agent. Facts that several checks need are
+// looked up once, as promises.
 import { configFlag } from '../base/index.ts';
 import { type Config, endpointOf, type Remap, type SalvagedConfig, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
@@ -10,37 +9,37 @@ import { askStatus, type Status } from '../status/index.ts';
 import type { CheckCode } from './catalogue.ts';
 import type { Check, Finding } from './check.ts';
 import { type Reached, reachBroker } from './checks/reach.ts';
-import { lookAtTls, type TlsLook } from './checks/tls.ts';
+import { probeTls, type TlsProbe } from './checks/tls.ts';
 
 export interface DoctorContext {
   readonly file: string | undefined;
   readonly loaded: SalvagedConfig;
   readonly config: Config;
   readonly host: string;
-  /** The configured port; undefined: 8883, then 443. */
+  /** The configured port. Undefined selects 8883, then 443. */
   readonly port: number | undefined;
-  /** The three files, as configured or from the current slot; an error if they do not exist yet. */
+  /** The three files, as configured or from the current slot. An error if they do not exist yet. */
   readonly paths: CredentialPaths | AgentError;
   readonly credentials: Credentials | AgentError;
-  /** The status of the running agent; undefined if none answers. */
+  /** The status of the running agent. Undefined if no agent answers. */
   readonly agent: Promise<Status | undefined>;
-  /** The process that holds the state directory. */
+  /** The process that holds the lock of the state directory. */
   readonly holder: number | undefined;
   readonly reached: Promise<Reached>;
-  readonly tls: Promise<TlsLook | undefined>;
+  readonly tls: Promise<TlsProbe | undefined>;
   /** The flag that lets other commands use the same configuration. */
   readonly flag: string;
 }
 
-/** Leaves out invalid channels, as the agent does. @throws AgentError if the configuration cannot be read at all */
+/** Leaves out invalid channels, as the agent does. @throws AgentError if the configuration cannot be read at all. */
 export function openContext(file: string | undefined, remap: Remap): DoctorContext {
   const loaded = salvageConfig(file, process.env, { remap });
   const { config } = loaded;
   const { host, port } = endpointOf(config.mqtt.endpoint);
-  const paths = pathsOf(config);
-  const credentials = paths instanceof AgentError ? paths : credentialsOf(paths);
+  const paths = orAgentError(() => identityPaths(config.mqtt, config.state_dir));
+  const credentials = paths instanceof AgentError ? paths : orAgentError(() => readCredentials(paths));
   const reached = reachBroker(host, port);
-  const tls = reached.then(({ route }) => (route ? lookAtTls({ host, route, credentials, rootCa: rootCaOf(paths, config) }) : undefined));
+  const tls = reached.then(({ route }) => (route ? probeTls(host, route, credentials, rootCaOf(paths, config)) : undefined));
   return {
     file,
     loaded,
@@ -66,26 +65,24 @@ export function robotCheck(code: CheckCode, deadlineMs: number, run: RobotCheck[
   return { code, deadlineMs, run };
 }
 
-export const ok = (observed: string): Finding => ({ status: 'ok', observed });
-export const skipped = (observed: string): Finding => ({ status: 'skipped', observed });
+/** Shares the result of `work` between the checks of one robot. */
+export function oncePerRobot<T extends object>(work: (context: DoctorContext) => T): (context: DoctorContext) => T {
+  const results = new WeakMap<DoctorContext, T>();
+  return (context) => {
+    const result = results.get(context) ?? work(context);
+    results.set(context, result);
+    return result;
+  };
+}
 
-/** A robot has the CA's file before it has a certificate. */
+/** @returns the file of the CA, which a robot has before it has a certificate. */
 export function rootCaOf(paths: DoctorContext['paths'], { mqtt }: Config): string {
   return paths instanceof AgentError ? (mqtt.root_ca ?? AMAZON_ROOT_CA) : paths.rootCa;
 }
 
-function pathsOf({ mqtt, state_dir: stateDir }: Config): CredentialPaths | AgentError {
+function orAgentError<T>(work: () => T): T | AgentError {
   try {
-    return identityPaths(mqtt, stateDir);
-  } catch (error) {
-    if (error instanceof AgentError) return error;
-    throw error;
-  }
-}
-
-function credentialsOf(paths: CredentialPaths): Credentials | AgentError {
-  try {
-    return readCredentials(paths);
+    return work();
   } catch (error) {
     if (error instanceof AgentError) return error;
     throw error;

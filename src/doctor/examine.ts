@@ -1,15 +1,27 @@
-// Runs all checks and puts their findings in the order in which a person reads them: errors, then warnings, causes before consequences.
+// Runs all checks and sorts their findings for a person: errors before warnings, causes before consequences. A person 300 km away needs the
+// cause, not its twelve consequences.
 import { type Answer, runChecks } from '../base/index.ts';
 import { CHECKS, type CheckCode } from './catalogue.ts';
-import { explain } from './causes.ts';
 import type { Check, CheckResult, Finding } from './check.ts';
 
-/** @param onDone called as each check ends, with the number of checks that still run. */
+interface Outcome {
+  readonly check: Check;
+  readonly finding: Finding;
+}
+
+const ORDER = Object.keys(CHECKS) as CheckCode[];
+const RANKS = ['error', 'warning', 'unknown', 'ok', 'skipped'] as const;
+
+/** @param onDone is called at the end of each check with the number of checks that still run. */
 export async function examine(checks: readonly Check[], onDone?: (left: number) => void): Promise<CheckResult[]> {
   const runs = (await runChecks<Finding, Check>(checks, onDone)).map((run) => ({ ...run, finding: findingOf(run.answer) }));
-  const causes = explain(runs.map(({ check, finding }) => ({ ...check, finding })));
-  const results = runs.map(({ check, finding, ms }, i): CheckResult => {
-    const cause = causes[i] === undefined ? undefined : runs[causes[i]];
+  // An error of one channel explains nothing else.
+  const errors = new Map(
+    runs.filter(({ check, finding }) => finding.status === 'error' && check.subject === undefined).map((run) => [run.check.code, run]),
+  );
+  const results = runs.map((run): CheckResult => {
+    const { check, finding, ms } = run;
+    const cause = finding.status === 'ok' ? undefined : rootOf(run, errors, new Set());
     return {
       code: nameOf(check),
       title: check.subject === undefined ? CHECKS[check.code].title : `${CHECKS[check.code].title} ${check.subject}`,
@@ -25,12 +37,20 @@ export async function examine(checks: readonly Check[], onDone?: (left: number) 
   return results.sort((a, b) => rank(a) - rank(b) || (place.get(a) ?? 0) - (place.get(b) ?? 0));
 }
 
-const ORDER = Object.keys(CHECKS) as CheckCode[];
-const RANKS = ['error', 'warning', 'unknown', 'ok', 'skipped'] as const;
+/** @returns the root of the chain of causes. Undefined if no other outcome explains this outcome. */
+function rootOf(outcome: Outcome, errors: ReadonlyMap<CheckCode, Outcome>, visited: Set<CheckCode>): Outcome | undefined {
+  const because: readonly CheckCode[] = outcome.finding.because ?? CHECKS[outcome.check.code].because;
+  for (const code of [...because].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))) {
+    const cause = errors.get(code);
+    if (!cause || cause === outcome || visited.has(code)) continue;
+    visited.add(code);
+    return rootOf(cause, errors, visited) ?? cause;
+  }
+  return undefined;
+}
 
 function rank({ status, hidden_by: hiddenBy }: CheckResult): number {
-  const hidden = hiddenBy === null ? 0 : RANKS.length;
-  return RANKS.indexOf(status) + hidden;
+  return RANKS.indexOf(status) + (hiddenBy === null ? 0 : RANKS.length);
 }
 
 function nameOf({ code, subject }: Check): string {

@@ -1,5 +1,5 @@
-// Each system is broken on purpose in one way, with real parts. The doctor shows exactly this cause first, with a remedy and a command,
-// and puts all consequences under it. This file: the robot itself.
+// Tests the doctor with real parts. Each test breaks one part of the robot. The doctor must report exactly this cause first, with a
+// remedy and a command, and list all consequences under it.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,15 +12,14 @@ import { findMosquitto } from '../support/mosquitto.ts';
 import { OpenSsl, opensslMissing } from '../support/openssl.ts';
 import { ROOT } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
-import { Fixtures } from './fixtures.ts';
+import { assertCause, Fixtures } from './fixtures.ts';
 import { damageOutbox, leaveOutbox } from './leftOutbox.ts';
-import { names } from './names.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 const asRoot = process.getuid?.() === 0 ? false : 'needs root';
 const DAY_MS = 86_400_000;
 
-describe('the doctor, if one thing on the robot is broken', { skip, timeout: 300_000, concurrency: 4 }, () => {
+describe('the doctor with one fault of the robot', { skip, timeout: 300_000, concurrency: 4 }, () => {
   let fixtures: Fixtures;
 
   before(async () => {
@@ -31,124 +30,128 @@ describe('the doctor, if one thing on the robot is broken', { skip, timeout: 300
 
   const config = (text: string) => fixtures.addRobot({ config: text });
 
-  it('the configuration does not exist', async () => {
+  it('reports a missing configuration', async () => {
     const robot = await fixtures.addRobot();
     rmSync(robot.configFile);
-    names(await robot.examine(), 'configuration', /robot\.yaml: no such file/);
+    assertCause(await robot.examine(), 'configuration', /robot\.yaml: no such file/);
   });
 
-  it('a key of the configuration is unknown', async () => {
-    names(
+  it('reports an unknown key of the configuration', async () => {
+    assertCause(
       await (await config('mqtt: { keepalife: 10s }\n')).examine(),
       'configuration',
       /robot\.yaml:4:9: unknown key mqtt\.keepalife, did you mean keepalive/,
     );
   });
 
-  it('one channel of the configuration is wrong', async () => {
-    names(await (await config('channels: { gas: { class: alarm } }\n')).examine(), 'configuration', /channels\.gas\.class is "alarm"/);
+  it('reports an invalid channel of the configuration', async () => {
+    assertCause(
+      await (await config('channels: { gas: { class: alarm } }\n')).examine(),
+      'configuration',
+      /channels\.gas\.class is "alarm"/,
+    );
   });
 
-  it('the private key can be read by others', async () => {
+  it('reports a private key that others can read', async () => {
     const robot = await fixtures.addRobot();
     chmodSync(robot.files.key, 0o644);
     const found = await robot.examine();
-    names(found, 'key', /mode 0644/);
+    assertCause(found, 'key', /mode 0644/);
     assert.equal(found.causes[0]?.command, `chmod 600 ${robot.files.key}`);
   });
 
-  it('the private key is another certificate’s', async () => {
+  it('reports a private key of another certificate', async () => {
     const [robot, other] = [await fixtures.addRobot(), await fixtures.addRobot()];
-    names(await robot.examine({ AWS_PRIVATE_KEY: other.files.key }), 'key', /not the certificate’s/);
+    assertCause(await robot.examine({ AWS_PRIVATE_KEY: other.files.key }), 'key', /does not belong to the certificate/);
   });
 
-  it('the private key has a passphrase', { skip: opensslMissing() }, async () => {
+  it('reports a private key with a passphrase', { skip: opensslMissing() }, async () => {
     const robot = await fixtures.addRobot();
     const key = new OpenSsl(join(robot.folder, 'openssl')).key('rsa-encrypted');
-    names(await robot.examine({ AWS_PRIVATE_KEY: key }), 'key', /passphrase/);
+    assertCause(await robot.examine({ AWS_PRIVATE_KEY: key }), 'key', /passphrase/);
   });
 
-  it('the certificate does not exist', async () => {
+  it('reports a missing certificate', async () => {
     const robot = await fixtures.addRobot();
     rmSync(robot.files.cert);
-    names(await robot.examine(), 'certificate', /cert_file .*: no such file/);
+    assertCause(await robot.examine(), 'certificate', /cert_file .*: no such file/);
   });
 
-  it('the root CA does not exist', async () => {
+  it('reports a missing root CA', async () => {
     const robot = await fixtures.addRobot();
-    names(await robot.examine({ AWS_ROOT_CA: join(robot.folder, 'none.pem') }), 'certificate', /root_ca .*none\.pem: no such file/);
+    assertCause(await robot.examine({ AWS_ROOT_CA: join(robot.folder, 'none.pem') }), 'certificate', /root_ca .*none\.pem: no such file/);
   });
 
-  it('the certificate has expired', async () => {
+  it('reports an expired certificate', async () => {
     const over = { notBefore: new Date(Date.now() - 9 * DAY_MS), notAfter: new Date(Date.now() - DAY_MS) };
-    names(await (await fixtures.addRobot({ certificate: over })).examine(), 'certificate', /was valid until/);
+    assertCause(await (await fixtures.addRobot({ certificate: over })).examine(), 'certificate', /was valid until/);
   });
 
-  it('the certificate expires soon', async () => {
+  it('reports a certificate that expires soon', async () => {
     const soon = { notAfter: new Date(Date.now() + 5.5 * DAY_MS) };
-    names(await (await fixtures.addRobot({ certificate: soon })).examine(), 'certificate', /5 days from now/);
+    assertCause(await (await fixtures.addRobot({ certificate: soon })).examine(), 'certificate', /5 days from now/);
   });
 
-  it('the certificate is a server’s', async () => {
-    names(await (await fixtures.addRobot({ certificate: { server: true } })).examine(), 'certificate', /is for servers/);
+  it('reports a certificate for servers', async () => {
+    assertCause(await (await fixtures.addRobot({ certificate: { server: true } })).examine(), 'certificate', /is for servers/);
   });
 
   for (const [year, seen] of [
     [1970, /shows 1970-01-01.* before this program was released/],
-    [2028, /this robot’s certificate and the broker’s have both run out/],
+    [2028, /this robot’s certificate and the broker’s have both expired/],
   ] as const) {
-    it(`the clock shows the year ${year}`, { skip: fakeClockMissing() }, async () => {
+    it(`reports a clock that shows the year ${year}`, { skip: fakeClockMissing() }, async () => {
       const robot = await fixtures.addRobot();
       const clock = new FakeClock(join(robot.folder, 'clock'));
       clock.set(Math.round((Date.UTC(year, 0, 1, 12) - Date.now()) / 1_000));
       const found = await robot.examine(clock.env());
-      names(found, 'clock', seen);
+      assertCause(found, 'clock', seen);
     });
   }
 
-  it('the outbox file is damaged', async () => {
+  it('reports a damaged outbox file', async () => {
     const robot = await fixtures.addRobot();
     leaveOutbox(robot.stateDir, 0);
     damageOutbox(robot.stateDir);
-    names(await robot.examine(), 'outbox_file', /is damaged/);
+    assertCause(await robot.examine(), 'outbox_file', /is damaged/);
   });
 
-  it('an alert has waited for hours', async () => {
+  it('reports an alert that has waited for hours', async () => {
     const robot = await fixtures.addRobot();
     leaveOutbox(robot.stateDir, 3 * 3_600_000);
-    names(await robot.examine(), 'outbox_backlog', /an alert waits for 180 minutes/);
+    assertCause(await robot.examine(), 'outbox_backlog', /an alert has waited for 180 minutes/);
   });
 
-  it('the state directory is a file', async () => {
+  it('reports a file in place of the state directory', async () => {
     const robot = await fixtures.addRobot();
     writeFileSync(robot.stateDir, '');
-    names(await robot.examine(), 'state_dir', /is not a folder/);
+    assertCause(await robot.examine(), 'state_dir', /is not a folder/);
   });
 
-  it('the disk is full', { skip: asRoot }, async () => {
+  it('reports a full disk', { skip: asRoot }, async () => {
     const robot = await fixtures.addRobot();
     const volume = await Volume.tmpfs(robot.stateDir, 1024 ** 2);
     try {
       chmodSync(robot.stateDir, 0o700);
       writeFileSync(join(robot.stateDir, 'film'), Buffer.alloc(1024 ** 2));
-      names(await robot.examine(), 'disk_space', /^0 MiB free/);
+      assertCause(await robot.examine(), 'disk_space', /^0 MiB free/);
     } finally {
       await volume.unmount();
     }
   });
 
-  it('the state directory is on a read-only file system', { skip: asRoot }, async () => {
+  it('reports a read-only file system', { skip: asRoot }, async () => {
     const robot = await fixtures.addRobot();
     const volume = await Volume.tmpfs(robot.stateDir, 64 * 1024 ** 2);
     try {
       await volume.makeReadOnly();
-      names(await robot.examine(), 'state_dir', /is on a read-only file system/);
+      assertCause(await robot.examine(), 'state_dir', /is on a read-only file system/);
     } finally {
       await volume.unmount();
     }
   });
 
-  it('a process holds the state directory and does not answer', async () => {
+  it('reports a process that holds the state directory and does not answer', async () => {
     const robot = await fixtures.addRobot();
     mkdirSync(robot.stateDir, { recursive: true });
     const program = `const { lockStateDir } = await import('./src/state/index.ts'); const lock = lockStateDir(${JSON.stringify(robot.stateDir)}); console.log('held'); setInterval(() => lock, 1e6);`;
@@ -159,6 +162,6 @@ describe('the doctor, if one thing on the robot is broken', { skip, timeout: 300
     await once(holder.stdout, 'data');
     const found = await robot.examine();
     holder.kill('SIGKILL');
-    names(found, 'agent', new RegExp(`process ${holder.pid} holds`));
+    assertCause(found, 'agent', new RegExp(`process ${holder.pid} holds`));
   });
 });

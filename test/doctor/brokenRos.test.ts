@@ -1,16 +1,15 @@
-// Each system is broken on purpose in one way, with real parts. The doctor shows exactly this cause first, with a remedy and a command,
-// and puts all consequences under it. This file: ROS 2 and the publishers.
+// Tests the doctor with real parts. Each test breaks one part of ROS 2 or its publishers. The doctor must report exactly this cause first, with a
+// remedy and a command, and list all consequences under it.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
-import { Fixtures } from './fixtures.ts';
-import { names } from './names.ts';
+import { assertCause, Fixtures } from './fixtures.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 
-describe('the doctor, if one thing of ROS 2 is broken', { skip, timeout: 300_000, concurrency: 4 }, () => {
+describe('the doctor with one fault of ROS 2', { skip, timeout: 300_000, concurrency: 4 }, () => {
   let fixtures: Fixtures;
 
   before(async () => {
@@ -32,60 +31,64 @@ describe('the doctor, if one thing of ROS 2 is broken', { skip, timeout: 300_000
 
   const config = (text: string) => fixtures.addRobot({ config: text });
 
-  it('there is no ROS 2', async () => {
+  it('reports that ROS 2 is missing', async () => {
     const robot = await fixtures.addRobot();
     const found = await robot.examine({ AMENT_PREFIX_PATH: '', ELDERLY_BOT_ROS_PREFIX: join(robot.folder, 'none') });
-    names(found, 'ros', /no ROS 2 environment/);
+    assertCause(found, 'ros', /no ROS 2 environment/);
     assert.ok(found.checks.filter(({ hidden_by: by }) => by === 'ros').length >= 8, 'the channels are consequences');
   });
 
-  it('the requested ROS middleware is not installed', async () => {
-    names(await (await fixtures.addRobot()).examine({ RMW_IMPLEMENTATION: 'rmw_none_cpp' }), 'ros', /rmw_none_cpp/);
+  it('reports a ROS middleware that is not installed', async () => {
+    assertCause(await (await fixtures.addRobot()).examine({ RMW_IMPLEMENTATION: 'rmw_none_cpp' }), 'ros', /rmw_none_cpp/);
   });
 
-  it('a message package is missing', async () => {
+  it('reports a missing message package', async () => {
     const channel = 'channels: { door: { topic: /door, type: home_msgs/msg/Door } }\n';
-    names(await (await config(channel)).examine(), 'message_types', /channel door: .*package home_msgs is not installed/);
+    assertCause(await (await config(channel)).examine(), 'message_types', /channel door: .*package home_msgs is not installed/);
   });
 
-  it('this ROS domain is not the robot’s', async () => {
-    names(await (await config('ros: { domain_id: 231 }\n')).examine(), 'graph', /nothing at all is published in ROS domain 231/);
+  it('reports a ROS domain without publishers', async () => {
+    assertCause(await (await config('ros: { domain_id: 231 }\n')).examine(), 'graph', /no topic is published in ROS domain 231/);
   });
 
-  it('a channel’s topic has no publisher', async () => {
-    names(await (await config('channels: { gas: { topic: /gaz_detected } }\n')).examine(), 'channel.gas', /the topic has no publisher/);
-  });
-
-  it('the topic carries another type', async () => {
-    names(
-      await (await config('channels: { gas: { topic: /level } }\n')).examine(),
+  it('reports a topic without a publisher', async () => {
+    assertCause(
+      await (await config('channels: { gas: { topic: /gaz_detected } }\n')).examine(),
       'channel.gas',
-      /\/house publishes std_msgs\/msg\/Int32; expected std_msgs\/msg\/Bool/,
+      /the topic has no publisher/,
     );
   });
 
-  it('the publisher’s quality of service is lower than the channel’s', async () => {
+  it('reports a topic of another type', async () => {
+    assertCause(
+      await (await config('channels: { gas: { topic: /level } }\n')).examine(),
+      'channel.gas',
+      /\/sensors publishes std_msgs\/msg\/Int32; expected std_msgs\/msg\/Bool/,
+    );
+  });
+
+  it('reports a publisher with a lower quality of service than the channel’s', async () => {
     const found = await (await config('channels: { gas: { topic: /best_effort, qos: default } }\n')).examine();
-    names(found, 'channel.gas', /\/house offers best_effort, volatile; this channel asks for reliable/);
+    assertCause(found, 'channel.gas', /\/sensors offers best_effort, volatile; this channel asks for reliable/);
   });
 
-  it('the messages have no such field', async () => {
-    names(await (await config('channels: { gas: { field: state } }\n')).examine(), 'channel.gas', /no field state/);
+  it('reports a field that the messages do not have', async () => {
+    assertCause(await (await config('channels: { gas: { field: state } }\n')).examine(), 'channel.gas', /no field state/);
   });
 
-  it('the stamps are old', async () => {
-    names(
+  it('reports old stamps', async () => {
+    assertCause(
       await (await config('channels: { temperature: { topic: /recorded } }\n')).examine(),
       'channel.temperature',
       /stamps are \d+ s old/,
     );
   });
 
-  it('a sensor with max_silence is there and silent', async () => {
-    names(
+  it('reports a silent sensor with max_silence', async () => {
+    assertCause(
       await (await config('channels: { gas: { topic: /mute, max_silence: 30s } }\n')).examine(),
       'channel.gas',
-      /is there, and no message came/,
+      /is its publisher, but no message arrived/,
     );
   });
 });

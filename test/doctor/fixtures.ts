@@ -1,5 +1,6 @@
-// Fixtures of the doctor's tests: certificates, a Mosquitto, and ROS 2 nodes that publish all the time. Each robot has its own name,
-// certificate and state directory, so that several can be examined at once.
+// Provides the fixtures of the doctor's tests: certificates, a Mosquitto, and ROS 2 nodes that publish all the time. Each robot has its own
+// name, certificate and state directory, so that a test can examine several robots at once.
+import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,7 @@ import { AGENT } from '../support/program.ts';
 export interface Diagnosis {
   readonly code: number;
   readonly checks: readonly CheckResult[];
-  /** Errors and warnings that nothing else explains, in order. */
+  /** Errors and warnings that no other finding explains, in order. */
   readonly causes: readonly CheckResult[];
   readonly stderr: string;
 }
@@ -25,8 +26,8 @@ export interface RobotOptions {
   readonly certificate?: Omit<LeafOptions, 'name'>;
 }
 
-/** The topics of every healthy robot's sensors. */
-const HOUSE: readonly (readonly [topic: string, type: string, message: () => RosMessage])[] = [
+/** The topics that the sensors of every healthy robot publish. */
+const SENSORS: readonly (readonly [topic: string, type: string, message: () => RosMessage])[] = [
   ...['gas', 'fire', 'fall', 'stranger'].map((name) => [`/${name}_detected`, 'std_msgs/msg/Bool', () => ({ data: false })] as const),
   ['/battery_state', 'sensor_msgs/msg/BatteryState', () => ({ percentage: 0.8 })],
   ['/jetson_temperature', 'sensor_msgs/msg/Temperature', () => ({ temperature: 41.5 })],
@@ -39,16 +40,16 @@ export class Fixtures {
   readonly files: BenchFiles;
   readonly broker: Mosquitto;
   readonly domain: RosDomain;
-  readonly #house: RosNode;
+  readonly #sensors: RosNode;
   readonly #timers: NodeJS.Timeout[] = [];
   #robots = 0;
 
-  private constructor(folder: string, files: BenchFiles, broker: Mosquitto, domain: RosDomain, house: RosNode) {
+  private constructor(folder: string, files: BenchFiles, broker: Mosquitto, domain: RosDomain, sensors: RosNode) {
     this.folder = folder;
     this.files = files;
     this.broker = broker;
     this.domain = domain;
-    this.#house = house;
+    this.#sensors = sensors;
   }
 
   static async open(): Promise<Fixtures> {
@@ -60,21 +61,21 @@ export class Fixtures {
       files,
       await Mosquitto.start({ certificates: files }),
       domain,
-      await startRosNode({ name: 'house' }),
+      await startRosNode({ name: 'sensors' }),
     );
-    for (const [topic, type, message] of HOUSE) fixtures.publish(topic, type, message);
+    for (const [topic, type, message] of SENSORS) fixtures.publish(topic, type, message);
     return fixtures;
   }
 
   /** Publishes every 250 ms from now on. */
   publish(topic: string, type: string, message: () => RosMessage, qos: QosProfile = RELIABLE): void {
-    const publisher = this.#house.advertise(topic, type, qos);
+    const publisher = this.#sensors.advertise(topic, type, qos);
     this.#timers.push(setInterval(() => publisher.publish(message()), EVERY_MS));
   }
 
   /** Adds a publisher that publishes nothing. */
   advertise(topic: string, type: string): void {
-    this.#house.advertise(topic, type, RELIABLE);
+    this.#sensors.advertise(topic, type, RELIABLE);
   }
 
   async addRobot(options: RobotOptions = {}): Promise<TestRobot> {
@@ -87,7 +88,7 @@ export class Fixtures {
 
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#house.stop();
+    await this.#sensors.stop();
     await this.broker.stop();
     await this.domain.release();
     rmSync(this.folder, { recursive: true, force: true });
@@ -123,7 +124,7 @@ export class TestRobot {
     };
   }
 
-  makeStateDir(): void {
+  createStateDir(): void {
     mkdirSync(this.stateDir, { recursive: true, mode: 0o700 });
   }
 
@@ -142,4 +143,17 @@ export class TestRobot {
       });
     });
   }
+}
+
+/** Asserts that this cause is the first finding. The only other finding may be that no agent runs. */
+export function assertCause({ causes, code, checks }: Diagnosis, cause: string, observed: RegExp): void {
+  assert.equal(causes[0]?.code, cause, JSON.stringify(checks, undefined, 1));
+  assert.deepEqual(
+    causes.slice(1).map((finding) => finding.code),
+    causes.slice(1).some((finding) => finding.code === 'agent') ? ['agent'] : [],
+  );
+  assert.match(causes[0].observed, observed);
+  assert.ok(causes[0].remedy, 'the finding has a remedy');
+  assert.ok(causes[0].command, 'the finding has a command');
+  assert.equal(code, 1);
 }

@@ -1,4 +1,4 @@
-// A healthy robot: the doctor finds nothing, with a running agent too, and does not disturb the agent.
+// Tests the doctor with a healthy robot, without and with a running agent. It must not disturb the agent.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -7,12 +7,11 @@ import { askStatus, type Status } from '../../src/status/index.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { AGENT, Program } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
-import { type Diagnosis, Fixtures, type TestRobot } from './fixtures.ts';
-import { names } from './names.ts';
+import { assertCause, type Diagnosis, Fixtures, type TestRobot } from './fixtures.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
 
-describe('the doctor, if nothing is broken', { skip, timeout: 120_000 }, () => {
+describe('the doctor without a fault', { skip, timeout: 120_000 }, () => {
   let fixtures: Fixtures;
   let robot: TestRobot;
   const programs: Program[] = [];
@@ -26,48 +25,48 @@ describe('the doctor, if nothing is broken', { skip, timeout: 120_000 }, () => {
     await fixtures?.close();
   });
 
-  it('finds only that no agent runs, and tries every right with the robot’s own name', async () => {
+  it('reports only that no agent runs, and tests every right with the robot’s own name', async () => {
     const { code, causes, checks, stderr } = await robot.examine();
-    assert.deepEqual([causes.map((one) => one.code), code, stderr], [['agent'], 1, '']);
-    const observed = Object.fromEntries(checks.map((one) => [one.code, one.observed]));
+    assert.deepEqual([causes.map((entry) => entry.code), code, stderr], [['agent'], 1, '']);
+    const observed = Object.fromEntries(checks.map((entry) => [entry.code, entry.observed]));
     assert.match(String(observed.mqtt), new RegExp(`connected as ${robot.name} to localhost:`));
     assert.match(String(observed.publish_rights), /may publish .*telemetry.*backlog.*results.*events.*presence/);
-    assert.match(String(observed['channel.gas']), /\/gas_detected by \/house, [1-9]/);
+    assert.match(String(observed['channel.gas']), /\/gas_detected by \/sensors, [1-9]/);
     const keys = ['code', 'title', 'status', 'observed', 'remedy', 'command', 'hidden_by', 'ms'];
     for (const check of checks) assert.deepEqual(Object.keys(check), keys);
   });
 
-  it('finds nothing while an agent runs, asks that agent, and does not disconnect it', async () => {
+  it('reports nothing while an agent runs, and does not disconnect the agent', async () => {
     const agent = new Program('agent', AGENT, ['run', '--config', robot.configFile], robot.env());
     programs.push(agent);
     await agent.event('connected');
     const { code, causes, checks } = await robot.examine();
     assert.deepEqual([causes, code], [[], 0]);
-    const observed = Object.fromEntries(checks.map((one) => [one.code, one.observed]));
-    assert.match(String(observed.mqtt), /the running agent is connected to localhost/);
+    const observed = Object.fromEntries(checks.map((entry) => [entry.code, entry.observed]));
+    assert.match(String(observed.mqtt), /the running agent has been connected to localhost/);
     assert.match(String(observed.publish_rights), /acknowledged .*\/presence/);
     const { link } = await askStatus(robot.stateDir);
     assert.deepEqual([link.connects, link.state], [1, 'connected']);
   });
 
-  it('puts the running agent’s problem under the cause that the doctor finds', async () => {
+  it('lists the running agent’s problem under the cause that the doctor finds', async () => {
     const [agent] = programs;
     await fixtures.broker.kill();
     await agent?.event('problem_raised', (line) => line.code === 'broker_refused_connection');
     const { causes, checks } = await robot.examine();
     assert.deepEqual(
-      causes.map((one) => one.code),
+      causes.map((entry) => entry.code),
       ['tcp'],
     );
-    const complaint = checks.find((one) => one.code === 'problem.broker_refused_connection');
-    assert.equal(complaint?.hidden_by, 'tcp');
+    const problem = checks.find((entry) => entry.code === 'problem.broker_refused_connection');
+    assert.equal(problem?.hidden_by, 'tcp');
     await fixtures.broker.restart();
   });
 
   /** Runs the doctor while an agent answers with this status. */
   async function besideAgent(over: (status: Status) => Partial<Status>, config?: string): Promise<Diagnosis> {
     const other = await fixtures.addRobot(config === undefined ? {} : { config });
-    other.makeStateDir();
+    other.createStateDir();
     const status = await askStatus(robot.stateDir);
     const answered = { ...status, problems: [], link: { ...status.link, state: 'connected' }, ...over(status) } satisfies Status;
     const server = createServer((_, answer) => answer.end(JSON.stringify(answered)));
@@ -80,37 +79,37 @@ describe('the doctor, if nothing is broken', { skip, timeout: 120_000 }, () => {
     }
   }
 
-  it('reports that the running agent listens in another ROS domain, and skips the channels', async () => {
-    const unheard = ({ channels }: Status) => channels.map((one) => ({ ...one, age_ms: null, messages: 0 }));
+  it('reports that the running agent uses another ROS domain, and skips the channels', async () => {
+    const unheard = ({ channels }: Status) => channels.map((entry) => ({ ...entry, age_ms: null, messages: 0 }));
     const found = await besideAgent((status) => ({ ros: { domain_id: 99 }, channels: unheard(status) }));
-    names(
+    assertCause(
       found,
       'graph',
-      /the running agent listens in ROS domain 99 and heard 0 of 6 channels there; this look was in domain \d+, which has \d+ published topics/,
+      /the running agent uses ROS domain 99 and received 0 of 6 channels there; this check used domain \d+, which has \d+ published topics/,
     );
     assert.match(String(found.causes[0]?.command), /^ROS_DOMAIN_ID=99 elderly-bot doctor/);
     const channels = found.checks.filter(({ code }) => code.startsWith('channel.'));
     assert.deepEqual(new Set(channels.map(({ status, hidden_by: by }) => `${status} ${by}`)), new Set(['skipped graph']));
   });
 
-  it('reports that the running agent never heard a channel which is published here', async () => {
+  it('reports a channel that is published here but never reached the running agent', async () => {
     const unheard =
       (name: string) =>
       ({ channels }: Status) =>
-        channels.map((one) => (one.name === name ? { ...one, age_ms: null } : one));
+        channels.map((entry) => (entry.name === name ? { ...entry, age_ms: null } : entry));
     const found = await besideAgent((status) => ({ uptime_ms: 60_000, channels: unheard('gas')(status) }));
-    names(found, 'channel.gas', /\/gas_detected: comes here from \/house, and the running agent never heard it/);
+    assertCause(found, 'channel.gas', /\/gas_detected: messages of \/sensors arrive here, but the running agent never received one/);
   });
 
-  it('warns of a sensor that the running agent heard regularly and that is silent now', async () => {
+  it('warns of a sensor that was regular in the running agent and is silent now', async () => {
     fixtures.advertise('/quiet', 'std_msgs/msg/Bool');
     const quiet = ({ channels }: Status) =>
-      channels.map((one) => (one.name === 'gas' ? { ...one, messages: 200, longest_gap_ms: 600, age_ms: 102_000 } : one));
+      channels.map((entry) => (entry.name === 'gas' ? { ...entry, messages: 200, longest_gap_ms: 600, age_ms: 102_000 } : entry));
     const found = await besideAgent((status) => ({ channels: quiet(status) }), 'channels: { gas: { topic: /quiet } }\n');
-    names(
+    assertCause(
       found,
       'channel.gas',
-      /no message came in \d+ s; the running agent heard 200 messages, never more than 1 s apart, the last 102 s ago/,
+      /no message arrived in \d+ s; the running agent received 200 messages, never more than 1 s apart, the last 102 s ago/,
     );
     assert.equal(found.causes[0]?.status, 'warning');
   });

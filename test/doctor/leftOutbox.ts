@@ -1,4 +1,4 @@
-// An outbox file as an agent left it, with one alert; and the same file on a bad disk.
+// Writes an outbox file with one alert, as a stopped agent leaves it, and damages such a file.
 import { closeSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { OUTBOX_FILE, openOutbox } from '../../src/outbox/index.ts';
@@ -26,7 +26,7 @@ export function leaveOutbox(stateDir: string, alertAgeMs: number): void {
   db.close();
 }
 
-/** Overwrites the pages in the middle with noise. */
+/** Overwrites the middle pages of the file. */
 export function damageOutbox(stateDir: string): void {
   const file = join(stateDir, OUTBOX_FILE);
   const pages = Math.floor(statSync(file).size / PAGE);

@@ -1,11 +1,11 @@
-// A broker of MQTT 3.1.1 with mutual TLS (aedes) that refuses chosen subscriptions: Mosquitto's access lists grant every subscription.
+// Starts an MQTT 3.1.1 broker (aedes, mutual TLS) that refuses chosen subscriptions. Mosquitto's access lists grant every subscription.
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import { Aedes } from 'aedes';
 import type { BenchFiles } from '../../src/identity/index.ts';
 
-export interface Refusals {
+interface Refusals {
   readonly subscribe: (topic: string) => boolean;
 }
 

@@ -1,51 +1,40 @@
-// The running agent, its standing problems, and the guard beside it.
+// Checks the running agent, its present problems, and the guard process.
 import { connect } from 'node:net';
 import { guardSocket } from '../../commands/index.ts';
 import type { ProblemCode, Status } from '../../status/index.ts';
 import type { CheckCode } from '../catalogue.ts';
-import type { Finding } from '../check.ts';
-import { type DoctorContext, ok, type RobotCheck, robotCheck } from '../context.ts';
+import { error, ok, skipped, warning } from '../check.ts';
+import { type DoctorContext, type RobotCheck, robotCheck } from '../context.ts';
 
-export const agent = robotCheck('agent', 10_000, async ({ agent: asked, holder, config, flag }): Promise<Finding> => {
-  const status = await asked;
-  if (status) return ok(`runs for ${Math.round(status.uptime_ms / 1_000)} s, version ${status.version}, start ${status.boot}`);
-  if (holder !== undefined) {
-    const observed = `process ${holder} holds ${config.state_dir} and does not answer on its socket`;
-    return {
-      status: 'error',
-      observed,
-      remedy: 'it starts, stops, or hangs; look at its log, then restart it',
-      command: `ps -o pid,stat,etime,cmd -p ${holder}`,
-    };
-  }
-  return {
-    status: 'warning',
-    observed: `no agent runs on ${config.state_dir}`,
-    remedy: 'start the agent',
-    command: `elderly-bot run${flag}`,
-  };
+export const agent = robotCheck('agent', 10_000, async ({ agent: answer, holder, config, flag }) => {
+  const status = await answer;
+  if (status) return ok(`has run for ${Math.round(status.uptime_ms / 1_000)} s, version ${status.version}, start ${status.boot}`);
+  if (holder === undefined) return warning(`no agent runs on ${config.state_dir}`, 'start the agent', `elderly-bot run${flag}`);
+  const observed = `process ${holder} holds ${config.state_dir} and does not answer on its socket`;
+  const remedy = 'it is starting, stopping or hanging; read its log, then restart it';
+  return error(observed, remedy, `ps -o pid,stat,etime,cmd -p ${holder}`);
 });
 
-export const guard = robotCheck('guard', 5_000, async ({ config, flag }): Promise<Finding> => {
+export const guard = robotCheck('guard', 5_000, async ({ config, flag }) => {
   const motions = Object.entries(config.commands).flatMap(([name, { motion }]) => (motion ? [name] : []));
-  if (motions.length === 0) return { status: 'skipped', observed: 'no configured command moves the robot' };
-  if (await answers(guardSocket(config.state_dir))) return ok(`the guard watches ${motions.join(', ')}`);
+  if (motions.length === 0) return skipped('no configured command moves the robot');
+  if (await isListening(guardSocket(config.state_dir))) return ok(`the guard watches ${motions.join(', ')}`);
   const observed = `the guard does not run, so the agent refuses ${motions.join(', ')}`;
-  return { status: 'warning', observed, remedy: 'start the guard beside the agent', command: `elderly-bot guard${flag}` };
+  return warning(observed, 'start the guard beside the agent', `elderly-bot guard${flag}`);
 });
 
-function answers(path: string): Promise<boolean> {
+function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
-    const end = (isAnswered: boolean) => {
+    const end = (isConnected: boolean) => {
       socket.destroy();
-      resolve(isAnswered);
+      resolve(isConnected);
     };
     socket.once('connect', () => end(true)).once('error', () => end(false));
   });
 }
 
-/** The checks that can find the cause of a problem. Problems of channels are shown with their channel. */
+/** The checks that can find the cause of a problem. The check of a channel reports the problems of that channel. */
 const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   broker_name_unknown: ['dns', 'network'],
   broker_refused_connection: ['tcp', 'dns', 'network'],
@@ -70,7 +59,7 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   nothing_published: ['graph', 'ros'],
 };
 
-/** One check for each standing problem of the running agent. */
+/** @returns a check for each present problem of the running agent. */
 export function problemChecks(status: Status, { flag, config }: DoctorContext): RobotCheck[] {
   return status.problems
     .filter(({ subject }) => !(subject in config.channels))

@@ -1,94 +1,80 @@
-// The robot's certificate and key files: present, a pair, private, valid now, and for this purpose.
+// Checks the robot's certificate and key files: they exist, match, are private, are valid now, and have the right purpose.
 import { readFileSync, statSync } from 'node:fs';
 import { codeOf, messageOf, quoted } from '../../base/index.ts';
 import type { AgentError } from '../../errors.ts';
 import { type CredentialPaths, FINDINGS, type Finding as IdentityFinding, isIotCoreHost, verifyIdentity } from '../../identity/index.ts';
 import type { CheckCode } from '../catalogue.ts';
-import type { Finding } from '../check.ts';
-import { type DoctorContext, ok, robotCheck, skipped } from '../context.ts';
+import { error, type Finding, ok, skipped } from '../check.ts';
+import { oncePerRobot, robotCheck } from '../context.ts';
 import { isClockTrusted } from './clock.ts';
 
+const CONFIGURED_AS = { rootCa: 'root_ca', certFile: 'cert_file', privateKey: 'private_key' } as const;
+type FileKey = keyof typeof CONFIGURED_AS;
+
 interface Files {
-  readonly texts: { readonly ca: string; readonly cert: string; readonly key: string; readonly mode: number } | undefined;
-  /** The first file that cannot be read, by its key in the configuration. */
-  readonly missing: { readonly file: keyof CredentialPaths; readonly observed: string; readonly path: string } | undefined;
+  readonly texts: { readonly rootCa: string; readonly cert: string; readonly key: string; readonly mode: number } | undefined;
+  /** The first file that cannot be read. */
+  readonly missing: { readonly file: FileKey; readonly finding: Finding } | undefined;
 }
 
-const looks = new WeakMap<DoctorContext, Promise<readonly IdentityFinding[]>>();
-
-/** @returns the findings about the files; none if a file is missing. */
-export function identityFindings(context: DoctorContext): Promise<readonly IdentityFinding[]> {
-  const found = looks.get(context) ?? look(context);
-  looks.set(context, found);
-  return found;
-}
-
-async function look({ config, host, paths }: DoctorContext): Promise<readonly IdentityFinding[]> {
-  const { texts } = paths instanceof Error ? { texts: undefined } : filesOf(paths);
-  if (!texts) return [];
-  const { ca, cert, key, mode } = texts;
+/** @returns the findings about the files. None if a file is missing. */
+const identityFindings = oncePerRobot(async ({ config, host, paths }): Promise<readonly IdentityFinding[]> => {
+  const texts = paths instanceof Error ? undefined : filesOf(paths).texts;
+  if (!texts || paths instanceof Error) return [];
+  const { mode, ...content } = texts;
   return verifyIdentity({
-    cert,
-    key,
-    rootCa: ca,
+    ...content,
     thing: config.thing,
     isIotCore: isIotCoreHost(host),
     nowMs: Date.now(),
     isClockTrusted: isClockTrusted(config.state_dir),
-    ...(paths instanceof Error ? {} : { keyFile: { path: paths.privateKey, mode } }),
+    keyFile: { path: paths.privateKey, mode },
   });
-}
+});
 
 function filesOf(paths: CredentialPaths): Files {
-  let file: keyof CredentialPaths = 'rootCa';
+  let file: FileKey = 'rootCa';
   try {
-    const ca = readFileSync(paths.rootCa, 'utf8');
+    const rootCa = readFileSync(paths.rootCa, 'utf8');
     file = 'certFile';
     const cert = readFileSync(paths.certFile, 'utf8');
     file = 'privateKey';
-    const texts = { ca, cert, key: readFileSync(paths.privateKey, 'utf8'), mode: statSync(paths.privateKey).mode & 0o777 };
+    const texts = { rootCa, cert, key: readFileSync(paths.privateKey, 'utf8'), mode: statSync(paths.privateKey).mode & 0o777 };
     return { texts, missing: undefined };
-  } catch (error) {
-    const code = codeOf(error);
-    const why = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'this user may not read it' : messageOf(error);
-    return { texts: undefined, missing: { file, path: paths[file], observed: `mqtt.${CONFIGURED_AS[file]} ${paths[file]}: ${why}` } };
+  } catch (cause) {
+    const code = codeOf(cause);
+    const reason = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'this user may not read it' : messageOf(cause);
+    const observed = `mqtt.${CONFIGURED_AS[file]} ${paths[file]}: ${reason}`;
+    const remedy = 'put the file there, or correct its path in the configuration or the environment';
+    return { texts: undefined, missing: { file, finding: error(observed, remedy, `ls -l ${quoted(paths[file])}`) } };
   }
 }
 
-const CONFIGURED_AS = { rootCa: 'root_ca', certFile: 'cert_file', privateKey: 'private_key' } as const;
-
-export const key = robotCheck('key', 10_000, async (context): Promise<Finding> => {
+export const key = robotCheck('key', 10_000, async (context) => {
   const { paths } = context;
-  if (paths instanceof Error) return { ...skipped('there is no key yet'), because: ['certificate'] };
+  if (paths instanceof Error) return skipped('there is no key yet', 'certificate');
   const { privateKey: file } = paths;
   const { missing } = filesOf(paths);
-  if (missing) return missing.file === 'privateKey' ? absent(missing) : { ...skipped('needs the other files'), because: ['certificate'] };
+  if (missing) return missing.file === 'privateKey' ? missing.finding : skipped('needs the other files', 'certificate');
   const [worst] = (await identityFindings(context)).filter(isAboutKey);
   if (!worst) return ok(`${file} belongs to this certificate, and only its owner can read it`);
   return described(worst, worst.code === 'key_permissions' ? `chmod 600 ${quoted(file)}` : `openssl pkey -noout -in ${quoted(file)}`, file);
 });
 
-export const certificate = robotCheck('certificate', 10_000, async (context): Promise<Finding> => {
-  const { paths } = context;
+export const certificate = robotCheck('certificate', 10_000, async (context) => {
+  const { paths, credentials } = context;
   if (paths instanceof Error)
-    return {
-      status: 'error',
-      observed: paths.message,
-      remedy: paths.remedy ?? 'get a certificate',
-      command: `elderly-bot certs import FOLDER${context.flag}`,
-    };
+    return error(paths.message, paths.remedy ?? 'get a certificate', `elderly-bot certs import FOLDER${context.flag}`);
   const { certFile: file, rootCa, privateKey: keyFile } = paths;
   const { missing } = filesOf(paths);
-  if (missing) return missing.file === 'privateKey' ? { ...skipped(`needs ${keyFile}`), because: ['key'] } : absent(missing);
-  const found = (await identityFindings(context)).filter((one) => !isAboutKey(one));
+  if (missing) return missing.file === 'privateKey' ? skipped(`needs ${keyFile}`, 'key') : missing.finding;
+  const found = (await identityFindings(context)).filter((finding) => !isAboutKey(finding));
   const worst = found.find(({ severity }) => severity === 'error') ?? found.find(({ severity }) => severity === 'warning');
-  const isRoot = worst?.code.startsWith('root_ca') ?? false;
-  const command = `openssl x509 -noout -subject -issuer -dates -in ${quoted(isRoot ? rootCa : file)}`;
-  if (worst) return described(worst, command, isRoot ? rootCa : file);
-  const { credentials } = context;
-  if (credentials instanceof Error && isOfKey(credentials)) return { ...skipped('needs the key'), because: ['key'] };
-  if (credentials instanceof Error)
-    return { status: 'error', observed: credentials.message, remedy: credentials.remedy ?? 'correct the file', command };
+  const shown = worst?.code.startsWith('root_ca') ? rootCa : file;
+  const command = `openssl x509 -noout -subject -issuer -dates -in ${quoted(shown)}`;
+  if (worst) return described(worst, command, shown);
+  if (credentials instanceof Error && isKeyError(credentials)) return skipped('needs the key', 'key');
+  if (credentials instanceof Error) return error(credentials.message, credentials.remedy ?? 'correct the file', command);
   const infos = found.map(({ observed }) => `; ${observed}`).join('');
   return ok(`${file}, valid until ${new Date(credentials.notAfterMs).toISOString().slice(0, 10)}${infos}`);
 });
@@ -104,22 +90,12 @@ const BECAUSE: Partial<Record<IdentityFinding['code'], readonly CheckCode[]>> = 
 };
 
 function described({ code, severity, observed, remedy }: IdentityFinding, command: string, file: string): Finding {
-  const because = BECAUSE[code];
   const status = severity === 'error' ? 'error' : 'warning';
   const text = observed.includes(file) ? observed : `${file}: ${observed}`;
-  return { status, observed: text, remedy, command, ...(because ? { because } : { because: [] }) };
+  return { status, observed: text, remedy, command, because: BECAUSE[code] ?? [] };
 }
 
-function absent({ observed, path }: { readonly observed: string; readonly path: string }): Finding {
-  return {
-    status: 'error',
-    observed,
-    remedy: 'put the file there, or point the configuration or the environment at it',
-    command: `ls -l ${quoted(path)}`,
-  };
-}
-
-function isOfKey({ code, message }: AgentError): boolean {
+function isKeyError({ code, message }: AgentError): boolean {
   return code.startsWith('KEY_') || message.startsWith('mqtt.private_key');
 }
 

@@ -1,100 +1,84 @@
-// The connection to the broker, step by step: network, name, port, and TLS from both sides. Each step shows where the fault is.
+// Checks the connection to the broker step by step: network, host name, port, and the certificates of both sides. The first failed step
+// shows the fault.
 import { networkInterfaces } from 'node:os';
 import { quoted } from '../../base/index.ts';
 import { PROBLEMS, type ProblemCode } from '../../status/index.ts';
 import { connectCause } from '../../uplink/index.ts';
-import type { Finding } from '../check.ts';
-import { type DoctorContext, ok, robotCheck, rootCaOf, skipped } from '../context.ts';
-import type { ShownCertificate, TlsLook } from './tls.ts';
+import { error, ok, skipped } from '../check.ts';
+import { type DoctorContext, robotCheck, rootCaOf } from '../context.ts';
+import type { PeerCertificate, TlsProbe } from './tls.ts';
 
 const LOOPBACK = /^(localhost|127\.[0-9.]+|::1)$/;
 
-export const network = robotCheck('network', 5_000, ({ host }): Finding => {
+export const network = robotCheck('network', 5_000, ({ host }) => {
   const outside = Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
     addresses.filter(({ internal, address }) => !internal && !address.startsWith('fe80')).map(({ address }) => `${name} ${address}`),
   );
   if (outside.length > 0) return ok(outside.join(', '));
   if (LOOPBACK.test(host)) return ok('no address but loopback, and the broker is on loopback');
-  return {
-    status: 'error',
-    observed: 'no interface has an address',
-    remedy: 'bring the network up: cable, Wi-Fi, modem',
-    command: 'ip address',
-  };
+  return error('no interface has an address', 'connect the robot to a network: cable, Wi-Fi or modem', 'ip address');
 });
 
-export const dns = robotCheck('dns', 10_000, async ({ host, reached }): Promise<Finding> => {
+export const dns = robotCheck('dns', 10_000, async ({ host, reached }) => {
   const { addresses, nameError } = await reached;
   if (nameError === undefined) return ok(`${host} is ${addresses.join(', ')}`);
-  return { status: 'error', observed: nameError, remedy: PROBLEMS.broker_name_unknown.remedy, command: `getent hosts ${host}` };
+  return error(nameError, PROBLEMS.broker_name_unknown.remedy, `getent hosts ${host}`);
 });
 
-export const tcp = robotCheck('tcp', 15_000, async ({ host, reached }): Promise<Finding> => {
+export const tcp = robotCheck('tcp', 15_000, async ({ host, reached }) => {
   const { tried, route, nameError } = await reached;
-  if (nameError !== undefined) return { ...skipped('needs the address'), because: ['dns'] };
-  const results = tried.map(({ port, error, ms }) => `port ${port} ${error ?? `open after ${ms} ms`}`).join(', ');
-  if (route) return ok(`${host}: ${results}`);
+  if (nameError !== undefined) return skipped('needs the address', 'dns');
+  const observed = `${host}: ${tried.map(({ port, failure, ms }) => `port ${port} ${failure ?? `open after ${ms} ms`}`).join(', ')}`;
+  if (route) return ok(observed);
   const [first] = tried;
-  const isRefused = first?.code === 'ECONNREFUSED';
-  const remedy = (isRefused ? PROBLEMS.broker_refused_connection : PROBLEMS.broker_unreachable).remedy;
-  return { status: 'error', observed: `${host}: ${results}`, remedy, command: `nc -vz ${host} ${first?.port ?? 8883}` };
+  const problem = first?.failure === 'ECONNREFUSED' ? PROBLEMS.broker_refused_connection : PROBLEMS.broker_unreachable;
+  return error(observed, problem.remedy, `nc -vz ${host} ${first?.port ?? 8883}`);
 });
 
-export const brokerCertificate = robotCheck('broker_certificate', 20_000, async (context): Promise<Finding> => {
-  const look = await context.tls;
-  if (!look) return { ...skipped('needs a connection'), because: ['tcp', 'dns'] };
-  const shown = look.chain.map(described).join(' <- ');
-  if (look.chain.length === 0) {
-    const observed = `no TLS: ${look.refused?.text ?? 'the connection ended'}`;
-    return {
-      status: 'error',
-      observed,
-      remedy: 'check the port: MQTT without TLS, or something else, may listen there',
-      command: command(context),
-    };
+export const brokerCertificate = robotCheck('broker_certificate', 20_000, async (context) => {
+  const tls = await context.tls;
+  if (!tls) return skipped('needs a connection', 'tcp', 'dns');
+  const { chain, untrusted, refused, protocol } = tls;
+  if (chain.length === 0) {
+    const remedy = 'check the port: another service, or MQTT without TLS, may use it';
+    return error(`no TLS: ${refused?.text ?? 'the connection ended'}`, remedy, opensslCommand(context));
   }
-  if (look.untrusted === undefined) return ok(`${look.protocol ?? 'TLS'}; ${shown}`);
-  const cause = causeOf(look.untrusted, context);
-  const observed = `${PROBLEMS[cause].title} (${look.untrusted}): it showed ${shown}; the configured root CA is ${rootCaOf(context.paths, context.config)}`;
-  const byClock = cause === 'clock_wrong' || cause === 'broker_certificate_expired';
-  return {
-    status: 'error',
-    observed,
-    remedy: PROBLEMS[cause].remedy,
-    command: command(context),
-    because: byClock ? ['clock', 'tcp'] : ['tcp', 'certificate'],
-  };
+  const shown = chain.map(described).join(' <- ');
+  if (untrusted === undefined) return ok(`${protocol ?? 'TLS'}; ${shown}`);
+  const cause = causeOf(untrusted, context);
+  const observed = `${PROBLEMS[cause].title} (${untrusted}): it showed ${shown}; the configured root CA is ${rootCaOf(context.paths, context.config)}`;
+  const isClock = cause === 'clock_wrong' || cause === 'broker_certificate_expired';
+  return error(observed, PROBLEMS[cause].remedy, opensslCommand(context), isClock ? ['clock', 'tcp'] : ['tcp', 'certificate']);
 });
 
-export const certificateAccepted = robotCheck('certificate_accepted', 20_000, async (context): Promise<Finding> => {
-  const look = await context.tls;
-  if (!look) return { ...skipped('needs a connection'), because: ['tcp', 'dns'] };
-  if (look.chain.length === 0) return { ...skipped('there was no handshake'), because: ['broker_certificate'] };
-  if (!look.refused) return ok('the broker accepts it');
-  const cause = causeOf(look.refused.code, context);
-  const observed = `the broker ended the connection over this robot’s certificate: ${alertOf(look)}`;
-  const because = cause === 'clock_wrong' ? (['clock'] as const) : (['key', 'certificate', 'tcp'] as const);
-  const remedy = cause === 'certificate_expired' ? PROBLEMS.certificate_expired.remedy : PROBLEMS.certificate_refused.remedy;
-  return { status: 'error', observed, remedy, command: command(context), because };
+export const certificateAccepted = robotCheck('certificate_accepted', 20_000, async (context) => {
+  const tls = await context.tls;
+  if (!tls) return skipped('needs a connection', 'tcp', 'dns');
+  if (tls.chain.length === 0) return skipped('there was no handshake', 'broker_certificate');
+  if (!tls.refused) return ok('the broker accepts it');
+  const cause = causeOf(tls.refused.code, context);
+  const observed = `the broker ended the connection because of this robot’s certificate: ${alertOf(tls.refused)}`;
+  const { remedy } = PROBLEMS[cause === 'certificate_expired' ? cause : 'certificate_refused'];
+  return error(observed, remedy, opensslCommand(context), cause === 'clock_wrong' ? ['clock'] : ['key', 'certificate', 'tcp']);
 });
 
 export function causeOf(code: string | number | undefined, { credentials }: DoctorContext): ProblemCode {
   const own = credentials instanceof Error ? { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY } : credentials;
-  // Another check looks at the clock.
+  // The clock has its own check.
   return connectCause(code, { trusted: true, wallMs: Date.now() }, own);
 }
 
 /** @returns the name and number of the alert from OpenSSL's `...:SSL alert number 48`. */
-function alertOf({ refused }: TlsLook): string {
-  const words = /SSL routines:[^:]*:([^:]+):.*?(SSL alert number \d+)/.exec(refused?.text ?? '');
-  return words ? `${words[1]} (${words[2]})` : (refused?.code ?? refused?.text ?? '');
+function alertOf({ code, text }: NonNullable<TlsProbe['refused']>): string {
+  const words = /SSL routines:[^:]*:([^:]+):.*?(SSL alert number \d+)/.exec(text);
+  return words ? `${words[1]} (${words[2]})` : (code ?? text);
 }
 
-function described({ subject, issuer, notAfterMs, names }: ShownCertificate): string {
+function described({ subject, issuer, notAfterMs, names }: PeerCertificate): string {
   return `${subject}${names ? ` [${names}]` : ''} by ${issuer} until ${new Date(notAfterMs).toISOString().slice(0, 10)}`;
 }
 
-function command({ host, paths, port, config }: DoctorContext): string {
+function opensslCommand({ host, paths, port, config }: DoctorContext): string {
   const own = paths instanceof Error ? '' : ` -cert ${quoted(paths.certFile)} -key ${quoted(paths.privateKey)}`;
   return `openssl s_client -connect ${host}:${port ?? 8883} -servername ${host} -CAfile ${quoted(rootCaOf(paths, config))}${own} </dev/null`;
 }

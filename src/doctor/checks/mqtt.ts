@@ -1,32 +1,23 @@
-// MQTT with the robot's own client id. If an agent runs, these checks use its status: a second connection would disconnect it.
-
+// Checks MQTT with the robot's own client id: the connection, the rights, the receipts. If an agent runs, these checks use its status,
+// because a second connection would disconnect the agent.
 import { codeOf, messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import { isIotCoreHost } from '../../identity/index.ts';
 import { PROBLEMS, type Status } from '../../status/index.ts';
 import { ConnectError, type Probed, probe } from '../../uplink/index.ts';
 import { topicsOf } from '../../wire/index.ts';
-import type { Finding } from '../check.ts';
-import { type DoctorContext, ok, robotCheck, skipped } from '../context.ts';
-import { aclLines, policyStatement, type Right } from '../rights.ts';
+import { error, type Finding, ok, skipped, warning } from '../check.ts';
+import { type DoctorContext, oncePerRobot, robotCheck } from '../context.ts';
 import { causeOf } from './link.ts';
 
 const ANSWER_MS = 8_000;
-/** The cloud sends receipts every 5 minutes at most, and at once for an alert. */
+/** The cloud sends receipts at least every 5 minutes, and immediately for an alert. */
 const RECEIPT_LATE_MS = 10 * 60_000;
 const FIRST_RECEIPT_MS = 60_000;
 
-type Asked = { readonly agent: Status } | { readonly probed: Probed } | { readonly failed: unknown } | { readonly skip: string };
+type Answer = { readonly agent: Status } | { readonly probed: Probed } | { readonly failed: unknown } | { readonly skip: string };
 
-const asked = new WeakMap<DoctorContext, Promise<Asked>>();
-
-function ask(context: DoctorContext): Promise<Asked> {
-  const answer = asked.get(context) ?? askOnce(context);
-  asked.set(context, answer);
-  return answer;
-}
-
-async function askOnce({ agent, holder, credentials, config, host, port, reached }: DoctorContext): Promise<Asked> {
+const ask = oncePerRobot(async ({ agent, holder, credentials, config, host, port, reached }): Promise<Answer> => {
   const status = await agent;
   if (status) return { agent: status };
   if (holder !== undefined) return { skip: `process ${holder} holds ${config.state_dir} and does not answer; it may be connected` };
@@ -35,14 +26,13 @@ async function askOnce({ agent, holder, credentials, config, host, port, reached
   const options = { host, port, credentials, thing: config.thing, topicPrefix: config.topic_prefix, timeoutMs: ANSWER_MS };
   try {
     return { probed: await probe(options, AbortSignal.timeout(6 * ANSWER_MS)) };
-  } catch (error) {
-    return { failed: error };
+  } catch (cause) {
+    return { failed: cause };
   }
-}
+});
 
-export const mqtt = robotCheck('mqtt', 60_000, async (context): Promise<Finding> => {
+export const mqtt = robotCheck('mqtt', 60_000, async (context) => {
   const answer = await ask(context);
-  const retry = `elderly-bot doctor${context.flag}`;
   if ('skip' in answer) return skipped(answer.skip);
   if ('probed' in answer) {
     const { version, port, connectMs } = answer.probed;
@@ -50,75 +40,90 @@ export const mqtt = robotCheck('mqtt', 60_000, async (context): Promise<Finding>
   }
   if ('failed' in answer) {
     const failure = answer.failed instanceof ConnectError ? answer.failed.reason : codeOf(answer.failed);
-    const cause = PROBLEMS[causeOf(failure, context)];
-    return { status: 'error', observed: `${cause.title}: ${messageOf(answer.failed)}`, remedy: cause.remedy, command: retry };
+    const { title, remedy } = PROBLEMS[causeOf(failure, context)];
+    return error(`${title}: ${messageOf(answer.failed)}`, remedy, `elderly-bot doctor${context.flag}`);
   }
   const { link, problems } = answer.agent;
-  const since = `${Math.round(link.since_ms / 1_000)} s`;
-  if (link.state === 'connected') return ok(`the running agent is connected to ${link.endpoint} for ${since}`);
+  const duration = `${Math.round(link.since_ms / 1_000)} s`;
+  if (link.state === 'connected') return ok(`the running agent has been connected to ${link.endpoint} for ${duration}`);
   const reason = problems.map(({ text }) => text).find((text) => text.startsWith(link.endpoint));
-  const observed = `the running agent is ${link.state} for ${since}, ${link.failures_in_a_row} failures in a row${reason ? `: ${reason}` : ''}`;
-  return {
-    status: 'error',
-    observed,
-    remedy: 'remove the other problems first; the agent reconnects by itself',
-    command: `elderly-bot status${context.flag}`,
-  };
+  const failures = `${link.failures_in_a_row} failures in a row${reason ? `: ${reason}` : ''}`;
+  const observed = `the running agent has been ${link.state} for ${duration}, ${failures}`;
+  return error(observed, 'remove the other problems first; the agent reconnects by itself', `elderly-bot status${context.flag}`);
 });
 
-export const subscribeRights = robotCheck('subscribe_rights', 60_000, async (context): Promise<Finding> => {
+export const subscribeRights = robotCheck('subscribe_rights', 60_000, async (context) => {
   const answer = await ask(context);
   const { commands, receipts } = topicsOf(context.config.topic_prefix);
-  if ('probed' in answer) return rights('subscribe', answer.probed.refusedSubscriptions, [commands, receipts], context);
-  if ('agent' in answer && answer.agent.link.state === 'connected') return ok('the running agent’s subscriptions were granted');
-  return { ...skipped('needs a connection'), because: ['mqtt'] };
+  if ('probed' in answer) return rightFinding('subscribe', answer.probed.refusedSubscriptions, [commands, receipts], context);
+  if ('agent' in answer && answer.agent.link.state === 'connected') return ok('the broker granted the running agent’s subscriptions');
+  return skipped('needs a connection', 'mqtt');
 });
 
-export const publishRights = robotCheck('publish_rights', 60_000, async (context): Promise<Finding> => {
+export const publishRights = robotCheck('publish_rights', 60_000, async (context) => {
   const answer = await ask(context);
   const { telemetry, backlog, results, events, presence } = topicsOf(context.config.topic_prefix);
   if ('probed' in answer) {
-    const found = rights('publish', answer.probed.refusedPublications, [telemetry, backlog, results, events, presence], context);
+    const found = rightFinding('publish', answer.probed.refusedPublications, [telemetry, backlog, results, events, presence], context);
     const isUnsure = answer.probed.version === 4 && found.status === 'ok';
     return isUnsure ? ok(`${found.observed}; over MQTT 3.1.1 a broker may refuse without an error`) : found;
   }
-  if (!('agent' in answer) || answer.agent.link.state !== 'connected') return { ...skipped('needs a connection'), because: ['mqtt'] };
+  if (!('agent' in answer) || answer.agent.link.state !== 'connected') return skipped('needs a connection', 'mqtt');
   const { refused, acknowledged } = answer.agent.link;
-  if (refused.length > 0) return rights('publish', refused, [], context);
-  return ok(`the broker acknowledged what the running agent published on ${acknowledged.join(', ') || 'nothing yet'}`);
+  if (refused.length > 0) return rightFinding('publish', refused, [], context);
+  return ok(`the broker acknowledged the running agent’s messages on ${acknowledged.join(', ') || 'no topic yet'}`);
 });
 
-function rights(right: Right, refused: readonly string[], all: readonly string[], { host, config }: DoctorContext): Finding {
+function rightFinding(right: Right, refused: readonly string[], all: readonly string[], { host, config }: DoctorContext): Finding {
   if (refused.length === 0) return ok(`may ${right} ${all.join(', ')}`);
-  const statement = policyStatement(right, refused, host);
-  return {
-    status: 'error',
-    observed: `the broker refuses to let ${config.thing} ${right} ${refused.join(', ')}`,
-    remedy: `add to the IoT policy of this robot’s certificate, with your account: ${statement}`,
-    command: isIotCoreHost(host) ? 'aws sts get-caller-identity --query Account --output text' : aclLines(right, refused, config.thing),
-  };
+  return error(
+    `the broker does not allow ${config.thing} to ${right} ${refused.join(', ')}`,
+    `add to the IoT policy of this robot’s certificate, with your account: ${policyStatement(right, refused, host)}`,
+    isIotCoreHost(host) ? 'aws sts get-caller-identity --query Account --output text' : aclLines(right, refused, config.thing),
+  );
 }
 
-export const receipts = robotCheck('receipts', 60_000, async (context): Promise<Finding> => {
+type Right = 'publish' | 'subscribe';
+
+/**
+ * Writes the missing statement of an AWS IoT policy. A subscription needs two rights: to subscribe to the filter, and to receive from
+ * the topic.
+ * @param host the broker's host name. An endpoint of AWS IoT Core contains the region.
+ */
+export function policyStatement(right: Right, topics: readonly string[], host: string): string {
+  const region = /\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/.exec(host)?.[1] ?? 'REGION';
+  const statement = (action: string, kind: string) =>
+    JSON.stringify({
+      Effect: 'Allow',
+      Action: `iot:${action}`,
+      Resource: topics.map((topic) => `arn:aws:iot:${region}:ACCOUNT:${kind}/${topic}`),
+    });
+  return right === 'publish' ? statement('Publish', 'topic') : `${statement('Subscribe', 'topicfilter')},${statement('Receive', 'topic')}`;
+}
+
+/** Writes the missing lines of a Mosquitto access list. */
+export function aclLines(right: Right, topics: readonly string[], user: string): string {
+  return [`user ${user}`, ...topics.map((topic) => `topic ${right === 'publish' ? 'write' : 'read'} ${topic}`)].join('\n');
+}
+
+export const receipts = robotCheck('receipts', 60_000, async (context) => {
   const answer = await ask(context);
-  if (!('agent' in answer)) return skipped('only a running agent gets receipts');
+  if (!('agent' in answer)) return skipped('only a running agent receives receipts');
   const { outbox, delivered, link } = answer.agent;
-  if (link.state !== 'connected') return { ...skipped('needs a connection'), because: ['mqtt'] };
+  if (link.state !== 'connected') return skipped('needs a connection', 'mqtt');
   const remedy = 'check that the cloud runs, is subscribed to this robot’s topics, and may publish its receipts';
   const command = `elderly-bot status${context.flag}`;
   const waitedMs = outbox.oldest_unconfirmed_ms ?? 0;
   if (!outbox.receipts_seen) {
     if (delivered.acknowledged_rows === 0 || waitedMs < FIRST_RECEIPT_MS) return ok('no receipt was due yet');
-    const observed = `no receipt ever came; the broker has taken ${delivered.acknowledged_rows} rows, the oldest ${Math.round(waitedMs / 1_000)} s ago`;
-    return {
-      status: 'warning',
-      observed,
-      remedy: `${remedy}; a backend without receipts is fine, the agent then releases rows a day after the broker took them`,
+    return warning(
+      `no receipt ever arrived; the broker acknowledged ${delivered.acknowledged_rows} rows, the oldest ${Math.round(waitedMs / 1_000)} s ago`,
+      `${remedy}; a backend without receipts is fine, the agent then releases rows a day after their PUBACK`,
       command,
-    };
+    );
   }
   if (waitedMs < RECEIPT_LATE_MS)
     return ok(outbox.unconfirmed === 0 ? 'all rows are confirmed' : `${outbox.unconfirmed} rows wait for a receipt`);
-  const observed = `the oldest of ${outbox.unconfirmed} rows waits for ${Math.round(waitedMs / 60_000)} minutes while connected`;
-  return { status: 'error', observed, remedy, command };
+  const minutes = Math.round(waitedMs / 60_000);
+  return error(`the oldest of ${outbox.unconfirmed} rows has waited for ${minutes} minutes while connected`, remedy, command);
 });

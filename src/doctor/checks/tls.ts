@@ -1,5 +1,5 @@
-// A TLS handshake with the broker, to inspect the broker's certificate and to learn whether it accepts ours. The handshake continues
-// past an untrusted certificate, because the check needs its chain. No data is ever sent over this connection.
+// Makes a TLS handshake with the broker, to inspect the broker's certificate and to find out whether the broker accepts ours. The
+// handshake continues with an untrusted certificate, because the check needs its chain. It never sends data over this connection.
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
@@ -8,22 +8,21 @@ import type { AgentError } from '../../errors.ts';
 import type { Credentials } from '../../identity/index.ts';
 import type { Route } from '../../uplink/index.ts';
 
-export interface ShownCertificate {
+export interface PeerCertificate {
   readonly subject: string;
   readonly issuer: string;
-  readonly notBeforeMs: number;
   readonly notAfterMs: number;
   /** DNS names and addresses in the certificate. */
   readonly names: string;
 }
 
-export interface TlsLook {
+export interface TlsProbe {
   readonly protocol: string | undefined;
-  /** From the broker's own certificate to the last one that it sent. */
-  readonly chain: readonly ShownCertificate[];
-  /** OpenSSL's error code for the chain; undefined if it is trusted. */
+  /** The broker's own certificate and the others that the broker sent. */
+  readonly chain: readonly PeerCertificate[];
+  /** OpenSSL's error code for the chain. Undefined if the chain is trusted. */
   readonly untrusted: string | undefined;
-  /** The error that ended the handshake or the connection right after it: the broker refuses our certificate. */
+  /** The error during the handshake or just after it. After a handshake it means that the broker refuses our certificate. */
   readonly refused: { readonly code: string | undefined; readonly text: string } | undefined;
 }
 
@@ -31,18 +30,11 @@ const HANDSHAKE_MS = 6_000;
 /** With TLS 1.3 a refusal of the client's certificate arrives after the handshake. A session ticket means that the broker accepted it. */
 const VERDICT_MS = 1_000;
 
-export interface LookOptions {
-  readonly host: string;
-  readonly route: Route;
-  readonly credentials: Credentials | AgentError;
-  /** The file of the CA, used if certificate or key cannot be read. */
-  readonly rootCa: string;
-}
-
-export function lookAtTls({ host, route, credentials, rootCa }: LookOptions): Promise<TlsLook> {
+/** @param rootCa the file of the CA, which is used if certificate or key cannot be read. */
+export function probeTls(host: string, route: Route, credentials: Credentials | AgentError, rootCa: string): Promise<TlsProbe> {
   const own: ConnectionOptions = credentials instanceof Error ? caOf(rootCa) : credentials;
   return new Promise((resolve) => {
-    let look: Omit<TlsLook, 'refused'> = { protocol: undefined, chain: [], untrusted: undefined };
+    let seen: Omit<TlsProbe, 'refused'> = { protocol: undefined, chain: [], untrusted: undefined };
     const socket = connect({
       host,
       port: route.port,
@@ -52,21 +44,19 @@ export function lookAtTls({ host, route, credentials, rootCa }: LookOptions): Pr
       ...('cert' in own ? { cert: own.cert, key: own.key } : {}),
       rejectUnauthorized: false,
     });
-    const end = (refused: TlsLook['refused']) => {
+    const end = (refused: TlsProbe['refused']) => {
       clearTimeout(timer);
       socket.destroy();
-      resolve({ ...look, refused });
+      resolve({ ...seen, refused });
     };
     const late = () => end({ code: 'ETIMEDOUT', text: `no handshake within ${HANDSHAKE_MS / 1_000} s` });
     let timer = setTimeout(late, HANDSHAKE_MS);
     socket.once('secureConnect', () => {
-      look = {
-        protocol: socket.getProtocol() ?? undefined,
-        chain: chainOf(socket),
-        untrusted: socket.authorized ? undefined : String(socket.authorizationError),
-      };
+      const protocol = socket.getProtocol() ?? undefined;
+      const untrusted = socket.authorized ? undefined : String(socket.authorizationError);
+      seen = { protocol, chain: chainOf(socket), untrusted };
       clearTimeout(timer);
-      if (look.protocol !== 'TLSv1.3') return end(undefined);
+      if (protocol !== 'TLSv1.3') return end(undefined);
       timer = setTimeout(() => end(undefined), VERDICT_MS);
       socket.once('session', () => end(undefined));
     });
@@ -83,25 +73,23 @@ function caOf(file: string): ConnectionOptions {
   }
 }
 
-function chainOf(socket: TLSSocket): ShownCertificate[] {
-  const chain: ShownCertificate[] = [];
-  let shown: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
-  while (shown?.subject) {
+function chainOf(socket: TLSSocket): PeerCertificate[] {
+  const chain: PeerCertificate[] = [];
+  let peer: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (peer?.subject) {
     chain.push({
-      subject: nameOf(shown.subject),
-      issuer: nameOf(shown.issuer),
-      notBeforeMs: Date.parse(shown.valid_from),
-      notAfterMs: Date.parse(shown.valid_to),
-      names: shown.subjectaltname ?? '',
+      subject: nameOf(peer.subject),
+      issuer: nameOf(peer.issuer),
+      notAfterMs: Date.parse(peer.valid_to),
+      names: peer.subjectaltname ?? '',
     });
     // A root is its own issuer.
-    const next: DetailedPeerCertificate = shown.issuerCertificate;
-    shown = next === shown || next?.fingerprint256 === shown.fingerprint256 ? undefined : next;
+    const next: DetailedPeerCertificate = peer.issuerCertificate;
+    peer = next?.fingerprint256 === peer.fingerprint256 ? undefined : next;
   }
   return chain;
 }
 
 function nameOf(subject: DetailedPeerCertificate['subject'] | undefined): string {
-  const [name] = [subject?.CN ?? subject?.O ?? 'nobody'].flat();
-  return String(name);
+  return String([subject?.CN ?? subject?.O ?? 'no name'].flat()[0]);
 }
