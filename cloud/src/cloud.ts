@@ -1,5 +1,5 @@
-// The composition root: joins broker, ingest, database, receipts and routes. It starts from the database outwards and stops in reverse,
-// so that messages from the broker are committed, acknowledged and covered by receipts before the connection closes.
+// Composition root: joins broker, ingest, database, receipts and routes. The stop has the reverse order of the start, so messages from the
+// broker are committed, acknowledged and covered by receipts before the connection closes.
 
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +13,7 @@ import { DatabaseSocket, migrate, openDatabase, usable } from './database/index.
 import { Refusal } from './errors/index.ts';
 import type { App } from './http/index.ts';
 import { Ingest } from './ingest/index.ts';
-import { keep, Maintenance } from './maintenance/index.ts';
+import { applyRetention, Maintenance } from './maintenance/index.ts';
 import { filtersOf } from './messages/index.ts';
 import { Metrics } from './metrics/index.ts';
 import { Receipts } from './receipts/index.ts';
@@ -23,9 +23,9 @@ import type { Settings } from './settings/index.ts';
 import { ChangeNotifier, changedBy } from './stream/index.ts';
 import { ObjectStore, Uploads } from './uploads/index.ts';
 
-/** The start waits this long for the first subscription and no longer: the family can read while the broker is away. */
+/** Limits the wait for the first subscription at the start, because the family can read data without a broker. */
 const FIRST_SUBSCRIPTION_MS = 5_000;
-/** A stop may take 10 s in all. */
+/** Limits the commit of queued messages. A stop may take 10 s in total. */
 const DRAIN_MS = 6_000;
 
 export interface Cloud {
@@ -37,8 +37,8 @@ export interface Cloud {
 export async function startCloud(settings: Settings, log: Logger): Promise<Cloud> {
   const db = await openDatabase(settings, log);
   try {
-    const steps = await usable(db, prepare(db, settings));
-    log.info({ event: 'database_open', kind: db.kind, migrated: steps }, 'the database is open');
+    const migrated = await usable(db, prepare(db, settings));
+    log.info({ event: 'database_open', kind: db.kind, migrated }, 'the database is open');
     const { start, stop } = await assemble(db, settings, log);
     return { ...(await start()), stop };
   } catch (error) {
@@ -47,10 +47,10 @@ export async function startCloud(settings: Settings, log: Logger): Promise<Cloud
   }
 }
 
-/** The tables, and partitions for the months of the next rows. */
+/** Creates the tables, and the partitions for new rows. */
 async function prepare(db: Database, { retention }: Settings): Promise<number[]> {
   const steps = await migrate(db);
-  await keep(db, retention, Date.now());
+  await applyRetention(db, retention, Date.now());
   return steps;
 }
 
@@ -60,7 +60,7 @@ export interface Parts {
   stop(): Promise<void>;
 }
 
-/** All parts on an open database, without a listening server or a connection to the broker. */
+/** Creates all parts on an open database. They don't listen or connect before `start`. */
 export async function assemble(db: Database, settings: Settings, log: Logger): Promise<Parts> {
   const metrics = new Metrics(() => link.state === 'subscribed');
   const notifier = new ChangeNotifier(db, log.child({ module: 'stream' }));
@@ -103,7 +103,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     retention: settings.retention,
     silentAfterMs: settings.silentAfterMs,
     uploads,
-    forgetful: [attempts, devices],
+    expiring: [attempts, devices],
     listening: () => link.state === 'subscribed',
     onSilence: (changes) => notifier.changed(changes.map(({ thing }) => thing)),
   });
@@ -122,7 +122,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     commands: new Commands({ db, publish: (topic, payload) => link.publish(topic, payload) }),
     uploads,
   });
-  const beside = db.kind === 'pglite' && settings.dataDir !== 'memory:' ? new DatabaseSocket(db, settings.dataDir) : null;
+  const socket = db.kind === 'pglite' && settings.dataDir !== 'memory:' ? new DatabaseSocket(db, settings.dataDir) : null;
   return {
     app,
     async start() {
@@ -132,7 +132,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
       ingest.start();
       link.start();
       maintenance.start();
-      await beside?.start().catch((error: unknown) => {
+      await socket?.start().catch((error: unknown) => {
         log.warn(
           { event: 'no_socket', reason: messageOf(error) },
           'invite, device, silence and backup work only while this cloud is stopped',
@@ -149,7 +149,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
       await app.close();
       await notifier.stop();
       store?.close();
-      await beside?.stop();
+      await socket?.stop();
       await db.close();
     },
   };
@@ -159,7 +159,7 @@ async function listen(server: App, { host, port }: Settings): Promise<void> {
   try {
     await server.listen({ host, port });
   } catch (error) {
-    throw new Refusal(`HOST=${host} PORT=${port}: ${messageOf(error)}; set another PORT, or 0 for any that is free`, { cause: error });
+    throw new Refusal(`HOST=${host} PORT=${port}: ${messageOf(error)}; set another PORT, or 0 for any free port`, { cause: error });
   }
 }
 

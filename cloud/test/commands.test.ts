@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { command as commandSchema } from '../../src/wire/index.ts';
-import { wrongArgument } from '../src/commands/arguments.ts';
-import { Commands } from '../src/commands/commands.ts';
+import { argumentProblem, Commands } from '../src/commands/commands.ts';
 import { Api } from './support/api.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
@@ -27,7 +26,7 @@ const ANNOUNCED = [
 ];
 
 test('arguments are checked by what the robot announced of them, and a wrong one is named', () => {
-  assert.equal(wrongArgument(DRIVE, { speed: 0.5, to: 'bed', steps: 3 }), null);
+  assert.equal(argumentProblem(DRIVE, { speed: 0.5, to: 'bed', steps: 3 }), null);
   for (const [given, wrong] of [
     [{}, /^speed: .*missing/],
     [{ speed: '1' }, /^speed: expected number/],
@@ -38,13 +37,13 @@ test('arguments are checked by what the robot announced of them, and a wrong one
     [{ speed: 0.1, wheel: 1 }, /^wheel: .*no such argument/],
     [{ speed: 0.1, constructor: 'x' }, /^constructor: .*no such argument/],
   ] as const) {
-    assert.match(String(wrongArgument(DRIVE, given)), wrong);
+    assert.match(String(argumentProblem(DRIVE, given)), wrong);
   }
   const text = { properties: { text: { type: 'string', maxLength: 3, pattern: '(a+)+$' } } };
-  assert.match(String(wrongArgument(text, { text: 'long' })), /at most 3/);
-  assert.equal(wrongArgument(text, { text: '!' }), null, 'a pattern is the robot’s to judge');
+  assert.match(String(argumentProblem(text, { text: 'long' })), /at most 3/);
+  assert.equal(argumentProblem(text, { text: '!' }), null, 'a pattern is the robot’s to judge');
   for (const unheard of [undefined, null, 'x', [], { properties: 1, required: {} }, { properties: { value: { type: 'colour' } } }]) {
-    assert.equal(wrongArgument(unheard, { value: 'red' }), null);
+    assert.equal(argumentProblem(unheard, { value: 'red' }), null);
   }
 });
 
@@ -112,7 +111,7 @@ onEachDatabase('commands', (db, another) => {
     const { token } = await api.register(thing);
     const before = published.length;
     for (const [body, wrong] of [
-      [{ command: 'dance' }, /^command: .*it takes buzzer, drive, stop/],
+      [{ command: 'dance' }, /^command: .*it accepts buzzer, drive, stop/],
       [{ command: 'buzzer' }, /^value: .*missing/],
       [{ command: 'buzzer', value: 'yes' }, /^value: expected boolean/],
       [{ command: 'drive', args: { speed: 9 } }, /^args\.speed: expected at most/],

@@ -21,7 +21,7 @@ onEachDatabase('maintenance', (db) => {
       retention: DEFAULT_RETENTION,
       silentAfterMs: 0,
       uploads: null,
-      forgetful: [new AttemptLimits(db(), SECRET_KEY), devices],
+      expiring: [new AttemptLimits(db(), SECRET_KEY), devices],
       listening: () => true,
     });
     maintenance.start();

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Database } from '../src/database/database.ts';
-import { makeMonths, monthsBetween } from '../src/maintenance/partitions.ts';
-import { keep } from '../src/maintenance/retention.ts';
+import { applyRetention, createMonths, monthsBetween } from '../src/maintenance/retention.ts';
 import { DEFAULT_RETENTION, type Retention, retentionFrom } from '../src/settings/retention.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
@@ -60,10 +59,10 @@ onEachDatabase('retention', (db, another) => {
       [4, NOW_MS + 400 * DAY_MS],
     ]);
     assert.equal(await partitionOf(1, thing), 'readings_default');
-    const made = await Promise.all([db(), another()].map((one) => makeMonths(one, 'readings', 90 * DAY_MS, NOW_MS)));
+    const made = await Promise.all([db(), another()].map((one) => createMonths(one, 'readings', 90 * DAY_MS, NOW_MS)));
     const months = ['2026_08', '2026_09', '2026_10', '2026_11', '2026_12', '2027_01'].map((name) => `readings_${name}`);
     assert.deepEqual([...new Set(made.flat())].sort(), months);
-    assert.deepEqual(await makeMonths(db(), 'readings', 90 * DAY_MS, NOW_MS), []);
+    assert.deepEqual(await createMonths(db(), 'readings', 90 * DAY_MS, NOW_MS), []);
     const places = await Promise.all([1, 2, 3, 4].map((seq) => partitionOf(seq, thing)));
     assert.deepEqual(places, ['readings_2026_11', 'readings_2026_10', 'readings_default', 'readings_default']);
     await send(thing, [
@@ -76,17 +75,17 @@ onEachDatabase('retention', (db, another) => {
 
   test('a month that is over for long enough is dropped whole; coverage stays, and nothing younger goes', async () => {
     const thing = newThing();
-    await keep(db(), RETENTION, NOW_MS);
+    await applyRetention(db(), RETENTION, NOW_MS);
     await send(thing, [
       [1, NOW_MS - 80 * DAY_MS],
       [2, NOW_MS],
     ]);
     await received(thing, NOW_MS - 80 * DAY_MS);
     const laterMs = NOW_MS + 30 * DAY_MS;
-    const { made, dropped } = await keep(db(), RETENTION, laterMs);
-    assert.deepEqual([made.includes('readings_2027_02'), dropped.includes('readings_2026_08')], [true, true]);
+    const { created, dropped } = await applyRetention(db(), RETENTION, laterMs);
+    assert.deepEqual([created.includes('readings_2027_02'), dropped.includes('readings_2026_08')], [true, true]);
     assert.deepEqual(await seqsOf(db(), 'readings', thing), [1, 2]);
-    const { dropped: next } = await keep(db(), RETENTION, NOW_MS + 55 * DAY_MS);
+    const { dropped: next } = await applyRetention(db(), RETENTION, NOW_MS + 55 * DAY_MS);
     assert.ok(next.includes('readings_2026_09'));
     assert.deepEqual(await seqsOf(db(), 'readings', thing), [2]);
     assert.equal((await accountOf(db(), thing))?.committed, 2);
@@ -95,24 +94,24 @@ onEachDatabase('retention', (db, another) => {
   test('what a robot with a wrong clock sent is kept by the time it was received', async () => {
     const thing = newThing();
     const nowMs = NOW_MS + 200 * DAY_MS;
-    await keep(db(), RETENTION, nowMs);
+    await applyRetention(db(), RETENTION, nowMs);
     await send(thing, [
       [1, nowMs - 89 * DAY_MS],
       [2, 5],
       [3, nowMs + 4_000 * DAY_MS],
     ]);
     await received(thing, nowMs + 40 * DAY_MS);
-    await keep(db(), RETENTION, nowMs + 125 * DAY_MS);
+    await applyRetention(db(), RETENTION, nowMs + 125 * DAY_MS);
     assert.deepEqual(await seqsOf(db(), 'readings', thing), [1, 2, 3]);
     assert.equal(await partitionOf(1, thing), 'readings_default');
-    await keep(db(), RETENTION, nowMs + 131 * DAY_MS);
+    await applyRetention(db(), RETENTION, nowMs + 131 * DAY_MS);
     assert.deepEqual(await seqsOf(db(), 'readings', thing), []);
   });
 
   test('the inherited tables are kept unless a time is set for them', async () => {
     await db().query(`insert into system_health (power, temperature, created_at) values (1, 1, '2020-01-01')`);
     await db().query(`insert into safety_monitor (gas, fire, fall, stranger, created_at) values ('a', 'b', 'c', 'd', '2020-01-01')`);
-    await keep(db(), RETENTION, NOW_MS);
+    await applyRetention(db(), RETENTION, NOW_MS);
     const count = async (table: string): Promise<unknown> =>
       (await db().query(`select count(*) as n from ${table} where created_at < '2021-01-01'`))[0];
     assert.deepEqual([await count('system_health'), await count('safety_monitor')], [{ n: 0 }, { n: 1 }]);

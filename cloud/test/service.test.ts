@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { isPlainPath } from '../../src/base/index.ts';
-import { SettingsError } from '../src/errors/errors.ts';
+import { SettingsError } from '../src/errors/index.ts';
 import { settingsFileFrom, settingsOf } from '../src/service/settingsFile.ts';
 import { type Server, unitFor } from '../src/service/unit.ts';
 import { cloudCommand } from './support/commandLine.ts';

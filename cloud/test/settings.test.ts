@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
-import { SettingsError } from '../src/errors/errors.ts';
+import { SettingsError } from '../src/errors/index.ts';
 import { patternProblem, placeOf } from '../src/messages/pattern.ts';
 import { endpointOf } from '../src/settings/endpoint.ts';
 import { type Environment, readEnvironment } from '../src/settings/environment.ts';

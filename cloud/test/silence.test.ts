@@ -197,7 +197,7 @@ onEachDatabase('silence', (db, another) => {
       retention: DEFAULT_RETENTION,
       silentAfterMs: AFTER_MS,
       uploads: null,
-      forgetful: [],
+      expiring: [],
       listening: () => listening,
       onSilence: (changes: readonly { thing: string }[]): void => {
         told.push(...changes.map((change) => change.thing));

@@ -1,19 +1,17 @@
-// Keeps one session with the broker alive: MQTT 5 first, 3.1.1 if the broker refuses 5. Each failure makes the wait before the next
-// try longer.
+// Keeps a session with the broker and reconnects with exponential backoff. It tries MQTT 5 first, and 3.1.1 if the broker refuses 5.
 
 import type { Logger } from 'pino';
 import { type BackoffLimits, backoffMs, messageOf, wait } from '../../../src/base/index.ts';
 import { type ProtocolVersion, Session, type SessionOptions } from './session.ts';
 
-/** AWS IoT Core takes one CONNECT a second from a client. */
+/** AWS IoT Core accepts one CONNECT per second and client id. */
 const RECONNECT: BackoffLimits = { minMs: 1_000, maxMs: 60_000 };
-/** After a session that lasted this long the failures count from 0 again. */
+/** A session that lasted this long resets the count of failures. */
 const GOOD_SESSION_MS = 30_000;
 
 export interface LinkOptions extends SessionOptions {
   readonly log: Logger;
   readonly backoff?: BackoffLimits;
-  readonly random?: () => number;
 }
 
 export type LinkState = 'connecting' | 'subscribed' | 'stopped';
@@ -23,9 +21,9 @@ export class BrokerLink {
   readonly #stop = new AbortController();
   #session: Session | null = null;
   #state: LinkState = 'connecting';
-  #waiting: (() => void)[] = [];
+  readonly #firstSubscription = new AbortController();
   #failures = 0;
-  #lastWhy = '';
+  #lastReason = '';
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: LinkOptions) {
@@ -40,17 +38,9 @@ export class BrokerLink {
     return this.#state;
   }
 
-  /** Resolves when the first subscription is in place, or after `timeoutMs`. */
+  /** Resolves after the first subscription, or after `timeoutMs`. */
   async subscribed(timeoutMs: number): Promise<boolean> {
-    if (this.#state === 'connecting') {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs);
-        this.#waiting.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
+    await wait(timeoutMs, this.#firstSubscription.signal);
     return this.#state === 'subscribed';
   }
 
@@ -59,7 +49,7 @@ export class BrokerLink {
     await this.#session.publish(topic, payload);
   }
 
-  /** Takes no more messages. Messages that were taken can still be acknowledged until {@link stop}. */
+  /** Unsubscribes. Received messages can still be acknowledged until {@link stop}. */
   async leave(): Promise<void> {
     this.#stop.abort();
     await this.#session?.leave();
@@ -73,7 +63,7 @@ export class BrokerLink {
   }
 
   async #run(): Promise<void> {
-    const { backoff = RECONNECT, random = Math.random } = this.#options;
+    const { backoff = RECONNECT } = this.#options;
     while (!this.#stop.signal.aborted) {
       const startedMs = performance.now();
       const version = await this.#runSession(5);
@@ -82,11 +72,11 @@ export class BrokerLink {
       this.#state = 'connecting';
       if (performance.now() - startedMs > GOOD_SESSION_MS) this.#failures = 0;
       this.#failures++;
-      await wait(backoffMs(this.#failures, backoff, random()), this.#stop.signal);
+      await wait(backoffMs(this.#failures, backoff, Math.random()), this.#stop.signal);
     }
   }
 
-  /** One session to its end. */
+  /** Runs one session until it ends. */
   async #runSession(version: ProtocolVersion): Promise<'ended' | 'refused'> {
     const { log } = this.#options;
     const session = new Session(this.#options, version);
@@ -94,9 +84,9 @@ export class BrokerLink {
     if (await session.open()) {
       this.#state = 'subscribed';
       const facts = { mqtt: version === 5 ? '5' : '3.1.1', shared: session.shared, failures: this.#failures };
-      log.info({ event: 'broker_subscribed', ...facts }, 'taking messages');
-      this.#lastWhy = '';
-      for (const resolve of this.#waiting.splice(0)) resolve();
+      log.info({ event: 'broker_subscribed', ...facts }, 'subscribed at the broker');
+      this.#lastReason = '';
+      this.#firstSubscription.abort();
     }
     await session.closed();
     if (session.refusedVersion && version === 5) return 'refused';
@@ -104,11 +94,11 @@ export class BrokerLink {
     return 'ended';
   }
 
-  /** Logs the same failure once. */
-  #report(why: string): void {
-    if (why === this.#lastWhy) return;
-    this.#lastWhy = why;
-    const { endpoint, log } = this.#options;
-    log.warn({ event: 'broker_lost', host: endpoint.host, port: endpoint.port, reason: why }, 'no broker; trying again until there is one');
+  /** Logs repeated failures once. */
+  #report(reason: string): void {
+    if (reason === this.#lastReason) return;
+    this.#lastReason = reason;
+    const { host, port } = this.#options.endpoint;
+    this.#options.log.warn({ event: 'broker_lost', host, port, reason }, 'no connection to the broker; the cloud will try again');
   }
 }

@@ -1,4 +1,4 @@
-// One connection to the broker, from CONNECT to its end. It never reconnects: a new try is a new session.
+// Runs one connection to the broker, from CONNECT to its end. It never reconnects: each attempt needs a new session.
 import { setMaxListeners } from 'node:events';
 import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
 import type { Incoming } from '../messages/index.ts';
@@ -11,10 +11,10 @@ export interface SessionOptions {
   readonly endpoint: Endpoint;
   readonly credentials: Credentials | null;
   readonly clientId: string;
-  /** Without `$share`. */
+  /** Topic filters without `$share`. */
   readonly filters: readonly string[];
   readonly take: (incoming: Incoming) => void;
-  /** Resolves when there is capacity for another message. */
+  /** Resolves when the queue has capacity for another message. */
   readonly capacity: () => Promise<void>;
 }
 
@@ -22,19 +22,19 @@ const CONNECT_TIMEOUT_MS = 20_000;
 const PUBACK_TIMEOUT_MS = 10_000;
 const DISCONNECT_MS = 1_000;
 const KEEPALIVE_S = 30;
-/** Messages that may wait for their commit at once. IoT Core lowers it to 100 in its CONNACK. */
+/** Limit of messages without a PUBACK, which wait for their commit. AWS IoT Core lowers it to 100 in its CONNACK. */
 const RECEIVE_MAXIMUM = 500;
-/** Well above the 100 KiB of a message (docs/reference/protocol.md, Sizes); a broker does not deliver a larger packet. */
+/** A broker does not deliver larger packets. A message has at most 100 KiB (docs/reference/protocol.md, Sizes). */
 const MAX_PACKET_BYTES = 1024 * 1024;
-/** Answers to a CONNECT: 1 in MQTT 3.1.1, 0x84 in MQTT 5. */
+/** Return codes of a CONNACK: 1 in MQTT 3.1.1, 0x84 in MQTT 5. */
 const UNSUPPORTED_VERSION = new Set([0x01, 0x84]);
-/** AWS IoT Core takes 8 in one request. */
+/** AWS IoT Core accepts 8 topic filters per SUBSCRIBE. */
 const SUBSCRIPTIONS_AT_ONCE = 8;
 
-/** Makes mqtt.js send no PUBACK of its own: after an error it goes on to the next packet. */
+/** An error that prevents mqtt.js from sending its own PUBACK. mqtt.js then continues with the next packet. */
 const ACKNOWLEDGED_LATER = new Error('acknowledged after the commit');
 
-/** mqtt.js has no public function for an acknowledgement out of turn. Its version is pinned, and a test covers this call. */
+/** mqtt.js has no public function for a PUBACK out of order. Its version is pinned, and a test covers this call. */
 interface PacketSender {
   _sendPacket(packet: { cmd: 'puback'; messageId: number; reasonCode: number }): void;
 }
@@ -45,7 +45,7 @@ export class Session {
   readonly #client: MqttClient;
   readonly #closed = new AbortController();
   readonly #subscribed: string[] = [];
-  /** Why the session ended, if known. */
+  /** The error that ended the session, if known. */
   error: Error | null = null;
 
   constructor(options: SessionOptions, version: ProtocolVersion) {
@@ -102,15 +102,15 @@ export class Session {
         if (error) reject(error);
         else resolve();
       };
-      // mqtt.js never calls the callback after the connection is lost, so the end of the session rejects.
+      // mqtt.js never calls the callback after the connection is lost, so the end of the session rejects the promise.
       const lost = (): void => finish(new Error('the connection to the broker is lost'));
-      const timer = setTimeout(() => finish(new Error('the broker does not acknowledge')), PUBACK_TIMEOUT_MS);
+      const timer = setTimeout(() => finish(new Error('the broker sent no PUBACK')), PUBACK_TIMEOUT_MS);
       signal.addEventListener('abort', lost);
       this.#client.publish(topic, payload, { qos: 1 }, finish);
     });
   }
 
-  /** Unsubscribes. Messages that have arrived can still be acknowledged. */
+  /** Unsubscribes. Received messages can still be acknowledged. */
   async leave(): Promise<void> {
     if (!this.#client.connected || this.#subscribed.length === 0) return;
     await this.#unlessClosed<true>((resolve) => {
@@ -122,7 +122,7 @@ export class Session {
   /** Sends DISCONNECT if there is a connection. */
   end(): void {
     this.#client.end(!this.#client.connected);
-    // mqtt.js waits without a limit for the PUBACKs of its publications.
+    // mqtt.js waits for the PUBACKs of its publications without a limit.
     const timer = setTimeout(() => this.#client.end(true), DISCONNECT_MS);
     void this.closed().then(() => clearTimeout(timer));
   }
@@ -151,13 +151,13 @@ export class Session {
     next(qos === 1 ? ACKNOWLEDGED_LATER : undefined);
   }
 
-  /** A message id is valid in its session only, so nothing is sent after the session has ended. */
+  /** Sends nothing after the session ended, because a message id is valid only in its session. */
   #acknowledge(qos: number, messageId: number | undefined): void {
     if (qos !== 1 || messageId === undefined || !this.#client.connected) return;
     (this.#client as unknown as PacketSender)._sendPacket({ cmd: 'puback', messageId, reasonCode: 0 });
   }
 
-  /** Resolves with the value of `start`; null if the session ends first. */
+  /** Resolves with the value from `start`, or with null if the session ends first. */
   #unlessClosed<T>(start: (resolve: (value: T) => void) => void): Promise<T | null> {
     return new Promise((resolve) => {
       void this.closed().then(() => resolve(null));
@@ -184,7 +184,7 @@ function clientOptions({ endpoint, credentials, clientId }: SessionOptions, vers
       properties: { sessionExpiryInterval: 0, receiveMaximum: RECEIVE_MAXIMUM, maximumPacketSize: MAX_PACKET_BYTES },
     }),
     ...(endpoint.tls && credentials && { ...credentials, rejectUnauthorized: true, minVersion: 'TLSv1.2' as const }),
-    // AWS IoT Core speaks MQTT on the HTTPS port under this ALPN name.
+    // AWS IoT Core serves MQTT on port 443 under this ALPN name.
     ...(endpoint.port === 443 && { ALPNProtocols: ['x-amzn-mqtt-ca'] }),
   };
 }

@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandDatabase } from '../database/index.ts';
-import { Refusal, SettingsError, whyUnreadable } from '../errors/index.ts';
+import { Refusal, readFailure, SettingsError } from '../errors/index.ts';
 import { databaseSettings, onDatabase } from './database.ts';
 import { print } from './exit.ts';
 
@@ -42,7 +42,7 @@ async function createFile(path: string): Promise<FileHandle> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new SettingsError([
-      code === 'EEXIST' ? `${path} is there already: another backup runs, or was killed; remove it` : `${path}: ${whyUnreadable(error)}`,
+      code === 'EEXIST' ? `${path} is there already: another backup runs, or was killed; remove it` : `${path}: ${readFailure(error)}`,
     ]);
   }
 }

@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { addCertificate, revokeCertificate } from '../auth/index.ts';
-import { Refusal, SettingsError, whyUnreadable } from '../errors/index.ts';
+import { Refusal, readFailure, SettingsError } from '../errors/index.ts';
 import { onDatabase } from './database.ts';
 import { print } from './exit.ts';
 import { requireThing } from './members.ts';
@@ -77,7 +77,7 @@ function readCertificate(file: string): string {
   try {
     pem = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new SettingsError([`${file}: ${whyUnreadable(error)}`]);
+    throw new SettingsError([`${file}: ${readFailure(error)}`]);
   }
   if (pem.includes('PRIVATE KEY')) {
     throw new SettingsError([`${file} holds a private key, which is to stay on the robot; give the certificate alone (robot.crt.pem)`]);

@@ -1,5 +1,5 @@
-// From a member's request to a message for the robot, and to its result. The row is committed before anything is published, so a command
-// that a robot may have received is always known here. Any instance may send a command, and any instance may receive its result.
+// Sends a member's command to a robot and reads its result. The row is committed before the command is published, so every command that a
+// robot may have received is known here. Any instance may send a command, and any instance may receive its result.
 
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../../src/base/index.ts';
@@ -15,16 +15,19 @@ import {
 import type { Database } from '../database/index.ts';
 import { storableJson } from '../database/index.ts';
 import { HttpError } from '../http/index.ts';
-import { type Arguments, wrongArgument } from './arguments.ts';
 
-/** A robot answers at once; the rest is for the way there and back. */
+/** Time for a result to arrive after the command expired. The robot responds at once, so this is the transfer in both directions. */
 const ANSWER_MS = 10_000;
+
+type Argument = string | number | boolean;
+type Arguments = Readonly<Record<string, Argument>>;
+type Schema = Readonly<Record<string, unknown>>;
 
 export interface CommandRequest {
   readonly thing: string;
   readonly command: string;
-  /** A single argument, which is then named `value`. */
-  readonly value?: Arguments[string] | undefined;
+  /** The only argument, under the name `value`. */
+  readonly value?: Argument | undefined;
   readonly args?: Arguments | undefined;
   readonly ttlS: number;
   readonly userId: number;
@@ -33,7 +36,7 @@ export interface CommandRequest {
 export interface IssuedCommand {
   readonly id: string;
   readonly expires_at: number;
-  /** By the robot's presence, which may be out of date. */
+  /** From the robot's presence, which may be outdated. */
   readonly online: boolean;
 }
 
@@ -41,7 +44,7 @@ export interface CommandResult {
   readonly status: ResultStatus;
   readonly reason: ResultReason | null;
   readonly detail: string | null;
-  /** The value that was published, after clamping. */
+  /** The published value, after clamping. */
   readonly applied: unknown;
   readonly at: number;
 }
@@ -55,8 +58,8 @@ export interface Command {
   readonly issued_at: number;
   readonly expires_at: number;
   /**
-   * The result's status, once there is a result. Before that: `pending`; `not_sent` if the broker never acknowledged the command;
-   * `unanswered` after it expired. A robot without a link may still send the result later.
+   * The status of the result, if there is a result. Otherwise `pending`, and after the command expired `not_sent` (without a PUBACK) or
+   * `unanswered`. A robot without a link may still send the result later.
    */
   readonly status: ResultStatus | 'pending' | 'not_sent' | 'unanswered';
   readonly result: CommandResult | null;
@@ -81,15 +84,19 @@ export interface CommandsOptions {
 
 export class Commands {
   readonly #options: CommandsOptions;
+  readonly #nowMs: () => number;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
+    this.#nowMs = options.nowMs ?? Date.now;
   }
 
-  /** @throws HttpError 409, 413, 422 with the field named, or 503 if the broker did not take the command. */
+  /** @throws HttpError 409, 413 or 422, with the name of the wrong field; 503 if the broker did not accept the command. */
   async issue(request: CommandRequest): Promise<IssuedCommand> {
+    const { db } = this.#options;
     const { thing, command, ttlS, userId } = request;
-    const robot = await this.#robot(thing);
+    const [robot] = await db.query<RobotRow>('select prefix, online, commands from robots where thing = $1', [thing]);
+    if (!robot) throw new HttpError(409, `thing: ${thing} has never sent a message`);
     const args = argumentsOf(request, robot.commands ?? []);
     const id = randomUUID();
     const issued_at = this.#nowMs();
@@ -97,8 +104,8 @@ export class Commands {
     const payload = JSON.stringify({ id, thing, command, args, issued_at, expires_at } satisfies CommandMessage);
     const bytes = Buffer.byteLength(payload);
     if (bytes > MAX_COMMAND_BYTES)
-      throw new HttpError(413, `args: the command has ${bytes} bytes, robots read at most ${MAX_COMMAND_BYTES}`);
-    await this.#options.db.query(
+      throw new HttpError(413, `args: the command has ${bytes} bytes, but robots read at most ${MAX_COMMAND_BYTES}`);
+    await db.query(
       'insert into commands (id, thing, command, args, issued_by, issued_at, expires_at) values ($1, $2, $3, $4::text::jsonb, $5, $6, $7)',
       [id, thing, command, storableJson(args), userId, issued_at, expires_at],
     );
@@ -113,18 +120,13 @@ export class Commands {
     return { ...command, status: row.result?.status ?? this.#statusOf(row) };
   }
 
-  async #robot(thing: string): Promise<RobotRow> {
-    const [robot] = await this.#options.db.query<RobotRow>('select prefix, online, commands from robots where thing = $1', [thing]);
-    if (!robot) throw new HttpError(409, `thing: ${thing} has never been heard`);
-    return robot;
-  }
-
   async #send(id: string, topic: string, payload: string): Promise<void> {
     const { db, publish } = this.#options;
     try {
       await publish(topic, payload);
     } catch (error) {
-      throw new HttpError(503, `command ${id}: ${messageOf(error)}; it may not have reached the robot: GET /commands/${id} before another`);
+      const reason = messageOf(error);
+      throw new HttpError(503, `command ${id}: ${reason}; the robot may have received it: try GET /commands/${id} before you repeat it`);
     }
     await db.query('update commands set sent_at = $2 where id = $1', [id, this.#nowMs()]);
   }
@@ -133,13 +135,9 @@ export class Commands {
     if (this.#nowMs() <= expires_at + EXPIRY_GRACE_MS + ANSWER_MS) return 'pending';
     return sent_at === null ? 'not_sent' : 'unanswered';
   }
-
-  #nowMs(): number {
-    return this.#options.nowMs?.() ?? Date.now();
-  }
 }
 
-/** A result that arrives twice is one row. If there are two rows nevertheless, a `duplicate` counts less. */
+/** A result that arrives twice is stored once. If there are two results with the same id, the one that is not a `duplicate` counts. */
 const READ = `
 select c.id, c.thing, c.command, c.args, c.issued_by, c.issued_at, c.expires_at, c.sent_at, r.result
 from commands c left join lateral (
@@ -152,12 +150,56 @@ from commands c left join lateral (
 function argumentsOf({ command, value, args, thing }: CommandRequest, announced: readonly AnnouncedCommand[]): Arguments {
   const known = announced.find(({ name }) => name === command);
   if (!known) {
-    const names = announced.map(({ name }) => name).join(', ') || 'none so far';
-    throw new HttpError(422, `command: ${thing} has announced no ${command}; it takes ${names}`);
+    const names = announced.map(({ name }) => name).join(', ') || 'no commands';
+    throw new HttpError(422, `command: ${thing} has not announced ${command}; it accepts ${names}`);
   }
   if (value !== undefined && args !== undefined) throw new HttpError(422, 'args: give either value or args');
   const given = args ?? (value === undefined ? {} : { value });
-  const wrong = wrongArgument(known.args, given);
-  if (wrong !== null) throw new HttpError(422, args === undefined ? wrong : `args.${wrong}`);
+  const problem = argumentProblem(known.args, given);
+  if (problem !== null) throw new HttpError(422, args === undefined ? problem : `args.${problem}`);
   return given;
+}
+
+/**
+ * Checks arguments against the JSON Schema that the robot announced. Pure. The robot itself checks other keywords. It also checks patterns,
+ * because a foreign regular expression could block this process.
+ * @returns the problem, which begins with the argument's name.
+ */
+export function argumentProblem(schema: unknown, given: Arguments): string | null {
+  if (!isObject(schema)) return null;
+  const known = isObject(schema.properties) ? schema.properties : {};
+  for (const [name, value] of Object.entries(given)) {
+    const property = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (property === undefined && schema.additionalProperties === false) {
+      return `${name}: this command has no such argument; it has ${Object.keys(known).join(', ') || 'no arguments'}`;
+    }
+    const problem = isObject(property) ? valueProblem(property, value) : null;
+    if (problem !== null) return `${name}: ${problem}`;
+  }
+  const required: readonly unknown[] = Array.isArray(schema.required) ? schema.required : [];
+  const missing = required.find((name) => !Object.hasOwn(given, String(name)));
+  return missing === undefined ? null : `${missing}: this argument is missing`;
+}
+
+function valueProblem(schema: Schema, value: Argument): string | null {
+  const { type, minimum, maximum, maxLength, enum: words } = schema;
+  if (typeof type === 'string' && !hasType(type, value)) return `expected ${type}`;
+  if (Array.isArray(words) && !words.includes(value)) return `expected one of ${words.join(', ')}`;
+  if (typeof value === 'number') {
+    if (typeof minimum === 'number' && value < minimum) return `expected at least ${minimum}`;
+    if (typeof maximum === 'number' && value > maximum) return `expected at most ${maximum}`;
+  }
+  if (typeof value === 'string' && typeof maxLength === 'number' && value.length > maxLength)
+    return `expected at most ${maxLength} characters`;
+  return null;
+}
+
+/** Accepts every value of an unknown type. */
+function hasType(type: string, value: Argument): boolean {
+  if (type === 'integer') return Number.isSafeInteger(value);
+  return !['string', 'number', 'boolean'].includes(type) || typeof value === type;
+}
+
+function isObject(value: unknown): value is Schema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,2 +1,2 @@
 export { Maintenance } from './maintenance.ts';
-export { keep } from './retention.ts';
+export { applyRetention } from './retention.ts';

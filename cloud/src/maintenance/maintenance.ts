@@ -1,5 +1,5 @@
-// What has to be done now and then, whoever does it: looking for silent robots, asking the store about uploads, making and
-// dropping months, forgetting what no longer counts. Several instances may do it at once: each step is guarded in the database, so a turn that another one had is no harm. A turn that fails is said once.
+// Runs periodic tasks: detects silent robots, checks uploads in the store, applies the retention, deletes expired rows. Several instances
+// may run a task at once, because locks in the database guard each step. Repeated failures of a task are logged once.
 
 import type { Logger } from 'pino';
 import { messageOf, wait } from '../../../src/base/index.ts';
@@ -7,15 +7,16 @@ import { checkSilence, type SilenceChange } from '../alerts/index.ts';
 import type { Database } from '../database/index.ts';
 import type { Retention } from '../settings/index.ts';
 import type { Uploads } from '../uploads/index.ts';
-import { keep } from './retention.ts';
+import { applyRetention } from './retention.ts';
 
 const SILENCE_EVERY_MS = 10_000;
 const UPLOADS_EVERY_MS = 5_000;
 const RETENTION_EVERY_MS = 3_600_000;
 const FORGET_EVERY_MS = 600_000;
 
-interface Forgetful {
-  /** Deletes what no longer counts. */
+/** An owner of tables that grow with every request, such as counted attempts or used tokens. */
+interface Expiring {
+  /** Deletes expired rows. */
   forget(): Promise<void>;
 }
 
@@ -23,19 +24,16 @@ export interface MaintenanceOptions {
   readonly db: Database;
   readonly log: Logger;
   readonly retention: Retention;
-  /** How long a robot may be silent; 0: for ever. */
+  /** The longest time that a robot may be silent; 0 means no limit. */
   readonly silentAfterMs: number;
-  /** Whether messages reach this instance: else it can't know who is silent. */
+  /** Whether this instance receives messages. If not, it can't know which robots are silent. */
   readonly listening: () => boolean;
-  /** Null: there is no store. */
+  /** Null if there is no object store. */
   readonly uploads: Uploads | null;
-  /** Tables that fill with every request: counted tries, tokens that were used. */
-  readonly forgetful: readonly Forgetful[];
-  /** Told of each robot_silent that began or ended. */
+  readonly expiring: readonly Expiring[];
+  /** Called for each alert robot_silent that began or ended. */
   readonly onSilence?: (changes: readonly SilenceChange[]) => void;
   readonly silenceEveryMs?: number;
-  /** Wall time, milliseconds since 1970. */
-  readonly nowMs?: () => number;
 }
 
 export class Maintenance {
@@ -49,13 +47,13 @@ export class Maintenance {
   }
 
   start(): void {
-    const { silenceEveryMs = SILENCE_EVERY_MS, uploads, forgetful } = this.#options;
+    const { silenceEveryMs = SILENCE_EVERY_MS, uploads, expiring } = this.#options;
     this.#running = Promise.all([
       this.#every(silenceEveryMs, 'silence', () => this.#silence()),
       ...(uploads ? [this.#every(UPLOADS_EVERY_MS, 'uploads', async () => void (await uploads.check()))] : []),
       this.#every(RETENTION_EVERY_MS, 'retention', () => this.#retention()),
       this.#every(FORGET_EVERY_MS, 'forgetting', async () => {
-        for (const one of forgetful) await one.forget();
+        for (const owner of expiring) await owner.forget();
       }),
     ]);
   }
@@ -65,16 +63,16 @@ export class Maintenance {
     await this.#running;
   }
 
-  async #every(ms: number, what: string, work: () => Promise<void>): Promise<void> {
+  async #every(ms: number, task: string, work: () => Promise<void>): Promise<void> {
     const { log } = this.#options;
     do {
       try {
         await work();
-        if (this.#failing.delete(what)) log.info({ event: 'maintenance_recovered', task: what }, 'it works again');
+        if (this.#failing.delete(task)) log.info({ event: 'maintenance_recovered', task }, 'the task succeeds again');
       } catch (error) {
-        if (!this.#failing.has(what))
-          log.warn({ event: 'maintenance_failed', task: what, reason: messageOf(error) }, 'tried again at its next turn');
-        this.#failing.add(what);
+        if (!this.#failing.has(task))
+          log.warn({ event: 'maintenance_failed', task, reason: messageOf(error) }, 'the task failed; the next run repeats it');
+        this.#failing.add(task);
       }
       await wait(ms, this.#stop.signal);
     } while (!this.#stop.signal.aborted);
@@ -85,15 +83,15 @@ export class Maintenance {
     if (!listening()) return;
     const changes = await checkSilence(db, silentAfterMs);
     for (const { thing, raised } of changes) {
-      if (raised) log.warn({ event: 'robot_silent', thing }, 'a robot has not been heard for too long');
+      if (raised) log.warn({ event: 'robot_silent', thing }, 'a robot has been silent for too long');
       else log.info({ event: 'robot_heard', thing }, 'a silent robot was heard again');
     }
     if (changes.length > 0) onSilence?.(changes);
   }
 
   async #retention(): Promise<void> {
-    const { db, log, retention, nowMs = Date.now } = this.#options;
-    const { made, dropped } = await keep(db, retention, nowMs());
-    if (made.length + dropped.length > 0) log.info({ event: 'months_changed', made, dropped }, 'partitions of months');
+    const { db, log, retention } = this.#options;
+    const { created, dropped } = await applyRetention(db, retention, Date.now());
+    if (created.length + dropped.length > 0) log.info({ event: 'months_changed', made: created, dropped }, 'partitions were changed');
   }
 }

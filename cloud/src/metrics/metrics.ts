@@ -1,4 +1,4 @@
-// What the cloud counts of itself, for Prometheus.
+// Counts requests and messages for Prometheus.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export class Metrics {
@@ -18,13 +18,13 @@ export class Metrics {
     });
     this.#messages = new Counter({
       name: 'elderly_bot_cloud_messages_total',
-      help: 'Messages of robots that were committed.',
+      help: 'Committed messages of robots.',
       labelNames: ['kind'],
       registers,
     });
     new Gauge({
       name: 'elderly_bot_cloud_subscribed',
-      help: '1 while the subscription at the broker stands.',
+      help: '1 while the cloud is subscribed at the broker.',
       registers,
       collect() {
         this.set(subscribed() ? 1 : 0);

@@ -4,7 +4,7 @@ import { finished, Readable } from 'node:stream';
 import { z } from 'zod';
 import { robotsOf } from '../auth/index.ts';
 import { errors, HttpError } from '../http/index.ts';
-import { events, snapshotFrom } from '../stream/index.ts';
+import { events, momentFrom } from '../stream/index.ts';
 import { type Context, forUsers, thingQuery } from './context.ts';
 
 /** The server closes a connection that accepts no data, not even a heartbeat, for this time. */
@@ -77,7 +77,7 @@ export function streamRoutes({ app, db, auth, notifier }: Context, { limits = LI
         db,
         notifier,
         thing,
-        since: snapshotFrom(request.headers['last-event-id']),
+        since: momentFrom(request.headers['last-event-id']),
         // This is also false if the user was deleted.
         allowed: async () => (await robotsOf(db, userId)).includes(thing),
         signal: openFor(userId, auth.expiresMs(request), reply.raw),

@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { messageOf } from '../../../src/base/index.ts';
-import { SettingsError, whyUnreadable } from '../errors/index.ts';
+import { readFailure, SettingsError } from '../errors/index.ts';
 
 export interface CredentialPaths {
   readonly rootCa: string;
@@ -24,7 +24,7 @@ export function readCredentials(paths: CredentialPaths): Credentials {
     try {
       return readFileSync(path);
     } catch (error) {
-      problems.push(`${name} ${path}: ${whyUnreadable(error)}; put the file there, or set ${name} to where it is`);
+      problems.push(`${name} ${path}: ${readFailure(error)}; put the file there, or set ${name} to where it is`);
       return Buffer.alloc(0);
     }
   };

@@ -1,18 +1,18 @@
-// "Something of this robot may be new": said by whoever committed it, heard by every instance through the database's LISTEN and
-// NOTIFY. It carries no data and may be lost (an instance that dies between commit and word, a connection that breaks), so whoever
-// listens looks again now and then by itself. Words are gathered, and said after the commit: a NOTIFY is a lock on all commits.
+// Notifies all instances that data of a robot may have changed, through LISTEN and NOTIFY of the database. A notification carries no data
+// and may be lost (an instance crashes after its commit, a connection breaks), so every listener also polls. Notifications are collected
+// and sent after the commit, because a NOTIFY in a transaction serializes all commits.
 
 import type { Logger } from 'pino';
-import { messageOf } from '../../../src/base/index.ts';
+import { messageOf, parseJson, wait } from '../../../src/base/index.ts';
 import type { Database } from '../database/index.ts';
 import type { Message } from '../messages/index.ts';
 
 const CHANNEL = 'elderly_bot_changes';
-/** What changes within this time is said at once. */
-const GATHER_MS = 50;
-/** PostgreSQL takes 8,000 bytes; the rest would be one word for all. */
-const MAX_WORD_BYTES = 7_500;
-/** For every robot. */
+/** Changes within this time share a notification. */
+const COLLECT_MS = 50;
+/** PostgreSQL limits a payload to 8,000 bytes. A longer list becomes {@link ALL}. */
+const MAX_PAYLOAD_BYTES = 7_500;
+/** The payload for all robots. */
 const ALL = '';
 
 export class ChangeNotifier {
@@ -30,13 +30,13 @@ export class ChangeNotifier {
   }
 
   async start(): Promise<void> {
-    this.#unsubscribe = await this.#db.listen(CHANNEL, (word) => this.#received(word));
+    this.#unsubscribe = await this.#db.listen(CHANNEL, (payload) => this.#received(payload));
   }
 
-  /** Called after the commit. */
+  /** The caller must call this after the commit. */
   changed(things: Iterable<string>): void {
     for (const thing of things) this.#changed.add(thing);
-    if (this.#changed.size > 0) this.#timer ??= setTimeout(() => this.#publish(), GATHER_MS);
+    if (this.#changed.size > 0) this.#timer ??= setTimeout(() => this.#publish(), COLLECT_MS);
   }
 
   listenTo(thing: string): Listener {
@@ -60,67 +60,44 @@ export class ChangeNotifier {
     this.#timer = undefined;
     const things = JSON.stringify([...this.#changed]);
     this.#changed.clear();
-    const word = Buffer.byteLength(things) > MAX_WORD_BYTES ? ALL : things;
-    this.#publishing = this.#db.query('select pg_notify($1, $2)', [CHANNEL, word]).then(
+    const payload = Buffer.byteLength(things) > MAX_PAYLOAD_BYTES ? ALL : things;
+    this.#publishing = this.#db.query('select pg_notify($1, $2)', [CHANNEL, payload]).then(
       () => {},
-      (error: unknown) => this.#log.debug({ event: 'change_not_notified', reason: messageOf(error) }, 'streams find it by themselves'),
+      (error: unknown) => this.#log.debug({ event: 'change_not_notified', reason: messageOf(error) }, 'streams will find the change later'),
     );
   }
 
-  #received(word: string): void {
-    const things = word === ALL ? this.#listeners.keys() : thingsIn(word);
-    for (const thing of things) for (const listener of this.#listeners.get(thing) ?? []) listener.wake();
+  /** Ignores payloads of other programs on the same database. */
+  #received(payload: string): void {
+    const things = payload === ALL ? this.#listeners.keys() : parseJson(payload);
+    if (typeof things !== 'object' || things === null || !(Symbol.iterator in things)) return;
+    for (const thing of things as Iterable<string>) for (const listener of this.#listeners.get(thing) ?? []) listener.wake();
   }
 }
 
-/** One listener to one robot. A word between two waits is not lost. */
+/** Waits for notifications about one robot. A notification between two waits ends the next wait at once. */
 export class Listener {
   readonly close: () => void;
-  #heard = false;
-  #wake = (): void => {};
+  #woken = new AbortController();
 
   constructor(close: () => void) {
     this.close = close;
   }
 
   wake(): void {
-    this.#heard = true;
-    this.#wake();
+    this.#woken.abort();
   }
 
-  /** Resolves when something was heard since the last time, when the signal fires, or after `ms`. @returns whether something was heard. */
-  async wait(ms: number, signal: AbortSignal): Promise<boolean> {
-    if (!this.#heard && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const finish = (): void => {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', finish);
-          resolve();
-        };
-        const timer = setTimeout(finish, ms);
-        signal.addEventListener('abort', finish);
-        this.#wake = finish;
-      });
-    }
-    const heard = this.#heard;
-    this.#heard = false;
-    return heard;
+  /** Resolves after a notification or after `ms`. */
+  async wait(ms: number): Promise<void> {
+    await wait(ms, this.#woken.signal);
+    this.#woken = new AbortController();
   }
 }
 
-/** The robots of which these messages, committed, may have something new for a stream. */
+/** The robots whose streams may change by these committed messages. */
 export function changedBy(messages: readonly Message[]): string[] {
   return messages.flatMap((message) =>
     message.kind === 'rows' && (message.state !== null || message.alert || message.results.length > 0) ? [message.names.thing] : [],
   );
-}
-
-/** Of another program on the same database: nothing of ours. */
-function thingsIn(word: string): string[] {
-  try {
-    const things: unknown = JSON.parse(word);
-    return Array.isArray(things) ? things.filter((thing) => typeof thing === 'string') : [];
-  } catch {
-    return [];
-  }
 }

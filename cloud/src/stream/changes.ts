@@ -1,11 +1,11 @@
-// What is new of a robot since a moment, where a moment is a snapshot of the database: a row is new if the transaction that wrote it
-// is not in that snapshot. A number or a time could not say it: what commits later may have the smaller one.
+// Reads the changes of a robot since a moment. A moment is a snapshot of the database: a row is new if the snapshot does not contain the
+// transaction that wrote it. A number or a time would not work, because a later commit may have a smaller number.
 import { type Alert, readAlerts } from '../alerts/index.ts';
 import { type Database, refusesData } from '../database/index.ts';
 import type { StateValues } from '../robots/index.ts';
 
-/** More than this of one kind is not sent one by one. */
-export const MOST = 200;
+/** Limit for the alerts and for the results in one event. The newest are sent. */
+const MAX_CHANGES = 200;
 
 /** PostgreSQL's `pg_snapshot` as text. */
 export type Moment = string;
@@ -25,50 +25,47 @@ export interface ResultChange {
 
 export interface Changes {
   readonly moment: Moment;
-  /** All channels; null: as it was. */
+  /** All channels; null if the state did not change. */
   readonly state: StateValues | null;
-  /** As they are now, oldest first. */
+  /** The alerts in their current state, oldest first. */
   readonly alerts: readonly Alert[];
   readonly results: readonly ResultChange[];
-  /** There was more than {@link MOST} of a kind, and only the newest are here. */
-  readonly more: boolean;
+  /** Whether changes beyond the limit are missing. */
+  readonly isTruncated: boolean;
 }
 
-interface Row {
-  readonly moment: Moment;
-  readonly state: StateValues | null;
+interface Row extends Pick<Changes, 'moment' | 'state' | 'results'> {
   readonly alerts: readonly number[];
-  readonly results: readonly ResultChange[];
 }
 
-/** @returns null for what can be none. */
-export function snapshotFrom(text: unknown): Moment | null {
+/** @returns null if the text is not a moment. */
+export function momentFrom(text: unknown): Moment | null {
   return typeof text === 'string' && text.length <= MAX_MOMENT_CHARACTERS && MOMENT.test(text) ? text : null;
 }
 
-/** @param since null, or no moment after all: as it stands, which is the state and the alerts that are not over. */
+/** @param since null reads the current state and the open alerts. So does a moment that the database refuses. */
 export async function readChanges(db: Database, thing: string, since: Moment | null): Promise<Changes> {
   const row = await read(db, thing, since).catch((error: unknown) => {
     if (since === null || !refusesData(error)) throw error;
     return read(db, thing, null);
   });
-  const alerts = await readAlerts(db, row.alerts.slice(0, MOST));
+  const alerts = await readAlerts(db, row.alerts.slice(0, MAX_CHANGES));
   return {
     moment: row.moment,
     state: row.state,
     alerts: alerts.toReversed(),
-    results: row.results.slice(0, MOST).toReversed(),
-    more: row.alerts.length > MOST || row.results.length > MOST,
+    results: row.results.slice(0, MAX_CHANGES).toReversed(),
+    isTruncated: row.alerts.length > MAX_CHANGES || row.results.length > MAX_CHANGES,
   };
 }
 
 async function read(db: Database, thing: string, since: Moment | null): Promise<Row> {
-  const [row] = await db.query<Row>(CHANGES, [thing, since, MOST + 1]);
-  if (!row) throw new Error('the database gave back no row');
+  const [row] = await db.query<Row>(CHANGES, [thing, since, MAX_CHANGES + 1]);
+  if (!row) throw new Error('the database returned no row');
   return row;
 }
 
-/** A moment ahead of the database's own is of one that was restored since: then all is told anew. */
+/** A moment ahead of the database comes from before a restored backup. It is ignored, as if `since` were null. */
 const CHANGES = `
 with since as materialized (
   select case when pg_snapshot_xmax(g.s) <= pg_snapshot_xmax(pg_current_snapshot()) then g.s end as s

@@ -1,3 +1,3 @@
 export { ChangeNotifier, changedBy } from './changeNotifier.ts';
-export { snapshotFrom } from './changes.ts';
+export { momentFrom } from './changes.ts';
 export { events } from './events.ts';

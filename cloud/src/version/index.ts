@@ -1,2 +1,2 @@
-// The version in cloud/package.json; a test compares them.
+// The same version as in cloud/package.json. A test compares them.
 export const VERSION = '0.1.0';

@@ -5,8 +5,7 @@ import type { Database } from '../../../cloud/src/database/database.ts';
 import { migrate } from '../../../cloud/src/database/migrate.ts';
 import { postgresDatabase } from '../../../cloud/src/database/postgres.ts';
 import { Ingest } from '../../../cloud/src/ingest/ingest.ts';
-import { monthsBetween } from '../../../cloud/src/maintenance/partitions.ts';
-import { keep } from '../../../cloud/src/maintenance/retention.ts';
+import { applyRetention, monthsBetween } from '../../../cloud/src/maintenance/retention.ts';
 import { readAccounts } from '../../../cloud/src/receipts/coverage.ts';
 import { DEFAULT_RETENTION } from '../../../cloud/src/settings/retention.ts';
 import { Postgres } from '../../support/postgres.ts';
@@ -124,7 +123,7 @@ async function run({ rounds, say }: Context): Promise<Findings> {
   try {
     await migrate(db);
     const nowMs = Date.now();
-    await keep(db, DEFAULT_RETENTION, nowMs);
+    await applyRetention(db, DEFAULT_RETENTION, nowMs);
     const work = made(nowMs);
     const copied: number[] = [];
     const runs: Run[] = [];
