@@ -1,5 +1,5 @@
-// Decides whether a command may run. Pure; the reason is part of the result. Doubt means refusal. Only a stop is never in doubt: any
-// readable stop for this robot is admitted.
+// Decides whether a command may run. A command in doubt is refused with a reason. The exception is the stop: every readable stop for this
+// robot is admitted.
 import { parseJson } from '../base/index.ts';
 import { type BuiltinCommand, type CommandConfig, DURATION, STOP } from '../config/index.ts';
 import {
@@ -11,15 +11,13 @@ import {
   type ResultReason,
   type ResultStatus,
 } from '../wire/index.ts';
-import { type CheckedArguments, checkArguments } from './arguments.ts';
-import { type ChannelValue, unmet } from './conditions.ts';
-import { type CommandMessage, messagesFor, type Values } from './template.ts';
-import { type ClockFacts, checkTime } from './validity.ts';
+import { type CheckedArguments, type CommandMessage, checkArguments, messagesFor, type Values } from './arguments.ts';
+import { type ChannelValue, type ClockFacts, checkTime, unmetCondition } from './validity.ts';
 
 export interface Arrival {
   readonly payload: Buffer;
   readonly retained: boolean;
-  /** The message has an MQTT 5 expiry, so the broker bounds its age and the robot's clock does not matter. */
+  /** Whether the message has an MQTT 5 expiry, so that the broker limits its age and the robot's clock does not matter. */
   readonly expires: boolean;
 }
 
@@ -29,24 +27,24 @@ export interface AdmissionFacts {
   readonly commands: Readonly<Record<string, CommandConfig>>;
   /** Whether this id was accepted before. Never called for a stop. */
   readonly known: (id: string) => boolean;
-  /** Number of commands of this name admitted in the last minute. */
+  /** Number of admitted commands of this name in the last minute. */
   readonly recent: (name: string) => number;
   readonly latestValue: (channel: string) => ChannelValue | undefined;
   /** The command whose motion runs. */
   readonly moving: string | undefined;
-  /** Why no motion may start now, such as a missing guard. */
+  /** A reason if no motion may start now, such as a missing guard. */
   readonly noMotion: string | undefined;
-  /** Why the agent can't execute this built-in command. */
-  readonly unable: (own: BuiltinCommand) => string | undefined;
-  /** The inbox is full: this command is refused without a check. */
+  /** Returns a reason if the agent can't execute this built-in command. */
+  readonly unable: (action: BuiltinCommand) => string | undefined;
+  /** Whether the inbox is full. The command is then refused without a check. */
   readonly flooded: boolean;
-  /** The agent is stopping: no command starts. */
+  /** Whether the agent is stopping. No command starts then. */
   readonly stopping: boolean;
 }
 
 export interface Admitted {
   readonly verdict: 'admitted' | 'stop';
-  /** Absent only for a legacy command, and a stop without one. */
+  /** Absent only for a legacy command, or for a stop that has no id. */
   readonly id: string | undefined;
   readonly name: string;
   readonly config: CommandConfig;
@@ -55,13 +53,13 @@ export interface Admitted {
   readonly clamped: readonly string[];
   /** The motion that the command starts or ends. */
   readonly motion: { readonly begins: true; readonly durationMs: number } | { readonly begins: false } | undefined;
-  /** Time until the command expires, in milliseconds; undefined without a trusted clock. */
+  /** Time until the command expires, in milliseconds. Undefined without a trusted clock. */
   readonly validMs?: number | undefined;
 }
 
 export interface Refused {
   readonly verdict: 'refused';
-  /** Absent if the payload has no readable id; then there is no result. */
+  /** Absent if the payload has no readable id. There is no result then. */
   readonly id: string | undefined;
   readonly name: string | undefined;
   readonly status: Extract<ResultStatus, 'rejected' | 'expired'>;
@@ -69,16 +67,10 @@ export interface Refused {
   readonly detail: string;
 }
 
-/** Accepted before: the command has its result, so it neither runs nor gets another result. */
-export interface Duplicate {
-  readonly verdict: 'duplicate';
-  readonly id: string;
-}
+/** A duplicate was accepted before. It neither runs nor gets another result. */
+export type Verdict = Admitted | Refused | { readonly verdict: 'duplicate'; readonly id: string };
 
-export type Verdict = Admitted | Refused | Duplicate;
-
-/** @returns the command with its messages, the reason of a refusal, or a duplicate's id */
-/** @returns the command with its messages, the reason of a refusal, or a duplicate's id */
+/** @returns the command with its messages, the reason of a refusal, or a duplicate's id. */
 export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
   const { payload } = arrival;
   if (payload.length > MAX_COMMAND_BYTES) {
@@ -94,7 +86,7 @@ export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
   if (arrival.retained) return refuse(names, 'retained', 'a retained command is an old command; publish it without the retain flag');
   const parsed = commandSchema.safeParse(json);
   if (!parsed.success) return refuse(names, 'malformed', parsed.error.issues[0]?.message ?? 'not a JSON object');
-  // zod silently drops a key `__proto__`; here it must be refused as an unknown argument like any other.
+  // zod silently drops a key `__proto__`. These are the original arguments, in which it is refused as an unknown argument.
   const command: Command =
     parsed.data.args === undefined ? parsed.data : { ...parsed.data, args: (json as { args: Command['args'] }).args };
   const config = configOf(command.command, facts);
@@ -105,7 +97,7 @@ export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
 /** Whether this is a stop, which overtakes all waiting commands. */
 export function isStop(arrival: Arrival, facts: Pick<AdmissionFacts, 'thing' | 'commands'>): boolean {
   const { payload } = arrival;
-  // A stop whose name is written with JSON escapes is found later, in order.
+  // Ignores a stop whose name is written with JSON escapes. Its admission recognises it when its turn comes.
   if (payload.length > MAX_COMMAND_BYTES || !payload.includes(STOP)) return false;
   return asStop(namesOf(parseJson(payload)), arrival, facts) !== undefined;
 }
@@ -127,7 +119,7 @@ function admitKnown(command: Command, config: CommandConfig, arrival: Arrival, f
   return unable === undefined ? undefined : refuse(names, 'not_allowed', unable);
 }
 
-/** Checks arguments, rate and the robot's state. */
+/** Checks the arguments, the rate and the robot's state. */
 function admitArguments(command: Command, config: CommandConfig, facts: AdmissionFacts): Verdict {
   const names = { id: command.id, name: command.command };
   const args = checkArguments(command, config);
@@ -135,8 +127,8 @@ function admitArguments(command: Command, config: CommandConfig, facts: Admissio
   if (facts.recent(names.name) >= config.rate) return refuse(names, 'rate_limited', `more than ${config.rate} per minute`);
   const motion = motionOf(config, args);
   if (motion?.begins !== false) {
-    const why = unmet(config.when, config.fresh_within, facts.latestValue);
-    if (why !== undefined) return refuse(names, 'condition_not_met', why);
+    const unmet = unmetCondition(config, facts.latestValue);
+    if (unmet !== undefined) return refuse(names, 'condition_not_met', unmet);
   }
   if (motion && facts.moving !== undefined && facts.moving !== names.name) {
     return refuse(names, 'motion_busy', `${facts.moving} is running; ${STOP} ends it`);
@@ -148,7 +140,7 @@ function admitArguments(command: Command, config: CommandConfig, facts: Admissio
   return { verdict: 'admitted', ...names, config, values, messages: messagesFor(config, values), clamped, motion, validMs };
 }
 
-/** A command replaces a running motion of the same name; with the arguments of `motion_unless` it ends the motion. */
+/** With the arguments of `motion_unless`, the command ends a motion. Otherwise it starts a motion, or replaces one of the same name. */
 function motionOf(config: CommandConfig, { given, values }: CheckedArguments): Admitted['motion'] {
   if (!config.motion) return undefined;
   const unless = Object.entries(config.motion_unless ?? {});
@@ -156,7 +148,7 @@ function motionOf(config: CommandConfig, { given, values }: CheckedArguments): A
   return { begins: true, durationMs: Number(values[DURATION]) };
 }
 
-/** Ignores clock, rate, conditions and other fields: a stop that comes twice or late does no harm, a refused stop could. */
+/** Ignores the clock, the rate, the conditions and other fields. A repeated or late stop does no harm, but a refused stop could. */
 function asStop(
   { id, name, thing }: Names,
   { retained }: Arrival,
@@ -182,7 +174,7 @@ interface Names {
   readonly thing?: unknown;
 }
 
-/** Id, name and thing of any payload, so that even a malformed command gets a result. */
+/** Reads the id, the name and the thing of any payload, so that even a malformed command gets a result. */
 function namesOf(json: unknown): Names {
   if (json === null || typeof json !== 'object') return {};
   const { id, command, thing } = json as { id?: unknown; command?: unknown; thing?: unknown };

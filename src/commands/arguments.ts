@@ -1,12 +1,14 @@
-// Checks a command's arguments against its configuration. Pure.
-import type { ArgumentConfig, CommandConfig } from '../config/index.ts';
-import type { Command } from '../wire/index.ts';
-import type { Values } from './template.ts';
+// Checks a command's arguments against its configuration, fills them into the templates of its ROS messages, and announces their schemas.
+import { type ArgumentConfig, type BuiltinCommand, type CommandConfig, nameIn, type Publication, publicationsOf } from '../config/index.ts';
+import type { AnnouncedCommand, Command } from '../wire/index.ts';
+
+/** Arguments by name. A choice is already replaced by its message part. */
+export type Values = Readonly<Record<string, unknown>>;
 
 export interface CheckedArguments {
-  /** Given or default values; a choice is its name. */
+  /** Values from the command or the defaults. A choice is its name. */
   readonly given: Values;
-  /** Values for the message: clamped to their limits, and a choice is the message part that it stands for. */
+  /** Values for the message. Numbers are clamped to their limits. */
   readonly values: Values;
   /** Names of the clamped numbers. */
   readonly clamped: readonly string[];
@@ -14,8 +16,8 @@ export interface CheckedArguments {
 
 /** @returns the arguments, or the reason why they are invalid. */
 export function checkArguments(command: Command, config: CommandConfig): CheckedArguments | string {
-  const arrived = givenArguments(command);
-  if (typeof arrived === 'string') return arrived;
+  if (command.value !== undefined && command.args !== undefined) return 'both value and args are given; give one';
+  const arrived = new Map(Object.entries(command.args ?? (command.value === undefined ? {} : { value: command.value })));
   const unknown = [...arrived.keys()].find((name) => !Object.hasOwn(config.args, name));
   if (unknown !== undefined) return `unknown argument ${unknown.slice(0, 40)}; known: ${Object.keys(config.args).join(', ') || 'none'}`;
   const given: Record<string, unknown> = {};
@@ -37,27 +39,86 @@ export function checkArguments(command: Command, config: CommandConfig): Checked
   return { given, values, clamped };
 }
 
-function givenArguments(command: Command): Map<string, unknown> | string {
-  if (command.value !== undefined && command.args !== undefined) return 'both value and args are given; give one';
-  if (command.args !== undefined) return new Map(Object.entries(command.args));
-  return new Map(command.value === undefined ? [] : [['value', command.value]]);
-}
-
 function faultOf(value: unknown, rules: ArgumentConfig): string | undefined {
   if (rules.type === 'integer' ? !Number.isSafeInteger(value) : typeof value !== rules.type) return `expected ${rules.type}`;
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'expected a finite number';
-  return typeof value === 'string' ? textFaultOf(value, rules) : undefined;
-}
-
-function textFaultOf(value: string, rules: ArgumentConfig): string | undefined {
+  if (typeof value !== 'string') return undefined;
   if (value.length > rules.max_length) return `expected at most ${rules.max_length} characters`;
-  const names = rules.enum ?? (rules.choices && Object.keys(rules.choices));
+  const names = namesOf(rules);
   if (names && !names.includes(value)) return `expected one of ${names.join(', ')}`;
   if (rules.pattern && !new RegExp(`^(?:${rules.pattern})$`, 'u').test(value)) return `expected to match ${rules.pattern}`;
-  // A ROS string ends at NUL for C++ subscribers, and a lone surrogate is not valid text.
+  // For C++ subscribers, a ROS string ends at NUL. A lone surrogate is not valid text.
   return /\0|\p{Surrogate}/u.test(value) ? 'expected text without NUL and lone surrogates' : undefined;
+}
+
+function namesOf({ enum: words, choices }: ArgumentConfig): readonly string[] | undefined {
+  return words ?? (choices && Object.keys(choices));
 }
 
 function clamp(value: number, { min, max }: ArgumentConfig): number {
   return Math.min(max ?? Number.POSITIVE_INFINITY, Math.max(min ?? Number.NEGATIVE_INFINITY, value));
+}
+
+/** A ROS message of a command, ready to publish. */
+export interface CommandMessage {
+  readonly topic: string;
+  readonly type: string;
+  readonly message: Readonly<Record<string, unknown>>;
+}
+
+/** Builds the ROS messages from the templates in the configuration: each `$name` is replaced by that argument. */
+export function messagesFor(config: CommandConfig, values: Values): CommandMessage[] {
+  return publicationsOf(config).map(({ topic, type, message }: Publication) => ({ topic, type, message: fill(message, values) }));
+}
+
+/** Fills a part of a template. @returns undefined if its argument was not given. */
+export function fillPart(part: unknown, values: Values): unknown {
+  const name = nameIn(part);
+  if (name !== undefined) return Object.hasOwn(values, name) ? values[name] : undefined;
+  if (Array.isArray(part)) return part.map((item) => fillPart(item, values));
+  return part !== null && typeof part === 'object' ? fill(part as Values, values) : part;
+}
+
+/** Omits a field whose argument was not given. The field then has the default of the ROS type. */
+function fill(template: Values, values: Values): Record<string, unknown> {
+  const filled = Object.entries(template).map(([field, part]) => [field, fillPart(part, values)] as const);
+  return Object.fromEntries(filled.filter(([, part]) => part !== undefined));
+}
+
+/**
+ * Lists the robot's commands for its presence: their names, and JSON Schemas of their arguments.
+ * @param unable returns a reason if the agent can't execute a built-in command. Such a command is not announced.
+ */
+export function announce(
+  commands: Readonly<Record<string, CommandConfig>>,
+  unable: (action: BuiltinCommand) => string | undefined,
+): AnnouncedCommand[] {
+  return Object.entries(commands)
+    .filter(([, { does }]) => does === undefined || unable(does) === undefined)
+    .map(([name, config]) => ({ name, args: argumentSchema(config), motion: config.motion }));
+}
+
+export function argumentSchema({ args }: CommandConfig): Record<string, unknown> {
+  const required = Object.entries(args).filter(([, rules]) => rules.required && rules.default === undefined);
+  return {
+    type: 'object',
+    properties: Object.fromEntries(Object.entries(args).map(([name, rules]) => [name, schemaOf(rules)])),
+    required: required.map(([name]) => name),
+    additionalProperties: false,
+  };
+}
+
+function schemaOf(rules: ArgumentConfig): object {
+  const { type, min, max, pattern, max_length, default: value, unit } = rules;
+  const names = namesOf(rules);
+  return {
+    type,
+    ...(min === undefined ? {} : { minimum: min }),
+    ...(max === undefined ? {} : { maximum: max }),
+    ...(names === undefined ? {} : { enum: names }),
+    ...(pattern === undefined ? {} : { pattern: `^(?:${pattern})$` }),
+    ...(type === 'string' ? { maxLength: max_length } : {}),
+    ...(value === undefined ? {} : { default: value }),
+    ...(unit === undefined ? {} : { description: unit }),
+  };
 }

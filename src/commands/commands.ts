@@ -1,4 +1,4 @@
-// Takes each command from arrival to result: it is admitted or refused, an admitted command runs, every id gets one result. A stop
+// Handles each command from its arrival to its result: admits or refuses it, and runs it if it is admitted. Every id gets one result. A stop
 // overtakes all waiting commands.
 import type { Logger } from 'pino';
 import type { Clock } from '../clock/index.ts';
@@ -6,16 +6,13 @@ import { type BuiltinCommand, type CommandConfig, STOP } from '../config/index.t
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
 import type { HistogramStatus } from '../status/index.ts';
 import { type AdmissionFacts, type Arrival, admit, isStop, type Refused, type Verdict } from './admit.ts';
-import type { ChannelValue } from './conditions.ts';
 import { type BuiltinActions, Executor, type Timing } from './executor.ts';
-import { Inbox } from './inbox.ts';
+import { Inbox, RateLimiter } from './inbox.ts';
 import { Motion, type MotionGuard } from './motion.ts';
-import type { CommandPublisher } from './publication.ts';
-import { CommandPublishers } from './publishers.ts';
-import { RateLimiter } from './rateLimiter.ts';
+import { type CommandPublisher, CommandPublishers } from './publishers.ts';
 import { Results } from './results.ts';
 
-export interface CommandsOptions {
+interface CommandsOptions {
   readonly thing: string;
   readonly commands: Readonly<Record<string, CommandConfig>>;
   /** The publishers of each command, in the order of its messages. */
@@ -25,9 +22,8 @@ export interface CommandsOptions {
   readonly clock: Clock;
   readonly guard: MotionGuard;
   readonly builtin: BuiltinActions;
-  /** A channel's latest value. */
-  readonly latestValue: (channel: string) => ChannelValue | undefined;
-  /** Age of the current connection to the broker; undefined without a connection. */
+  readonly latestValue: AdmissionFacts['latestValue'];
+  /** Age of the current connection to the broker. Undefined without a connection. */
   readonly connectedForMs: () => number | undefined;
   readonly log: Logger;
 }
@@ -54,14 +50,14 @@ export class Commands {
     this.#executor = new Executor({ ...options, results: this.#results, publishers: this.#publishers, motion: this.#motion });
   }
 
-  /** Reports `unknown` for commands that an earlier run began and never ended: their effect is unknown, and they must not run again. */
+  /** Reports `unknown` for commands that an earlier run began but did not end. Their effect is unknown, and they must not run again. */
   start(): void {
     for (const { id, command } of this.#options.journal.unfinished()) {
       this.#results.add(id, { command, status: 'unknown', detail: 'the agent ended while this command ran' });
     }
   }
 
-  /** Ends every motion at once, and gives waiting commands their results. */
+  /** Ends every motion at once, and adds the results of waiting commands. */
   async stop(): Promise<void> {
     this.#executor.beginStopping('the agent stops');
     for (const job of this.#inbox.clear()) this.#handle(job, false);
@@ -70,8 +66,8 @@ export class Commands {
   }
 
   /** Ends every motion, for example when the link to the broker is lost and no stop could arrive. */
-  halt(why: string): void {
-    this.#executor.halt(why);
+  halt(reason: string): void {
+    this.#executor.halt(reason);
   }
 
   counts(): Readonly<Record<string, number>> {
@@ -93,7 +89,7 @@ export class Commands {
     else if (!this.#inbox.put(job)) this.#handle(job, true);
   }
 
-  /** A value on the confirmation topic of a command. */
+  /** Receives a value on the confirmation topic of a command. */
   confirm(command: string, value: unknown): void {
     this.#executor.confirm(command, value);
   }
@@ -103,7 +99,7 @@ export class Commands {
     try {
       verdict = admit(job.arrival, this.#facts(flooded));
     } catch (error) {
-      // Without the journal the agent can't tell whether this command ran before, so it must not run.
+      // Without the journal the agent does not know whether this command ran before, so it must not run.
       this.#options.log.error({ event: 'command_not_checked', err: error }, 'a command was refused because the journal can’t be read');
       this.#results.count('failed');
       return 'refused';
@@ -139,7 +135,7 @@ export class Commands {
     };
   }
 
-  /** Why the agent can't execute this built-in command; undefined if it can. */
+  /** @returns a reason if the agent can't execute this built-in command. */
   unable(name: BuiltinCommand): string | undefined {
     return this.#options.builtin[name] ? undefined : `${name} is not set up on this robot`;
   }

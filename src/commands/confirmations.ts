@@ -1,17 +1,17 @@
-// Waits for the ROS message that confirms a command: a value that arrives after the command was published. A late value does not count.
+// Waits for the ROS message that confirms a command: a value that arrives after the command was published, but before the deadline.
 import type { ConfirmConfig } from '../config/index.ts';
-import { fillPart, type Values } from './template.ts';
+import { fillPart, type Values } from './arguments.ts';
 
 interface Waiting {
   readonly matches: (value: unknown) => boolean;
-  readonly end: (whyNot: string | undefined) => void;
+  readonly end: (failure: string | undefined) => void;
 }
 
 export class Confirmations {
   readonly #last = new Map<string, unknown>();
   readonly #waiting = new Map<string, Set<Waiting>>();
 
-  /** A value on the command's confirmation topic. */
+  /** Receives a value on the command's confirmation topic. */
   add(command: string, value: unknown): void {
     for (const waiting of [...(this.#waiting.get(command) ?? [])]) {
       if (waiting.matches(value)) waiting.end(undefined);
@@ -19,29 +19,29 @@ export class Confirmations {
     this.#last.set(command, value);
   }
 
-  /** Calls `done` once: without an argument if the confirmation arrives in time, else with the reason. */
-  expect(command: string, confirm: ConfirmConfig, values: Values, done: (whyNot: string | undefined) => void): void {
+  /** Calls `done` once: with undefined if the confirmation arrives in time, else with the reason. */
+  expect(command: string, confirm: ConfirmConfig, values: Values, done: (failure: string | undefined) => void): void {
     const all = this.#waiting.get(command) ?? new Set();
     this.#waiting.set(command, all);
     const timer = setTimeout(() => waiting.end(`${confirm.topic} did not confirm it within ${confirm.within} ms`), confirm.within);
     const waiting: Waiting = {
       matches: confirm.changes ? this.#changes(command) : (value) => isSame(value, fillPart(confirm.equals, values)),
-      end: (whyNot) => {
+      end: (failure) => {
         clearTimeout(timer);
-        if (all.delete(waiting)) done(whyNot);
+        if (all.delete(waiting)) done(failure);
       },
     };
     all.add(waiting);
   }
 
   /** Ends the waiting for this command, or for all commands. */
-  cancel(why: string, command?: string): void {
+  cancel(reason: string, command?: string): void {
     for (const [name, all] of this.#waiting) {
-      if (command === undefined || name === command) for (const waiting of [...all]) waiting.end(why);
+      if (command === undefined || name === command) for (const waiting of [...all]) waiting.end(reason);
     }
   }
 
-  /** Without a value from before the command, the first value is the reference for later ones. */
+  /** @returns a test for a changed value. If no value arrived before the command, the first value after it is the reference. */
   #changes(command: string): (value: unknown) => boolean {
     let before = this.#last.has(command) ? { value: this.#last.get(command) } : undefined;
     return (value) => {
@@ -52,9 +52,9 @@ export class Confirmations {
   }
 }
 
-/** A float32 field can't hold 0.1 exactly, so numbers are compared with float32 precision. */
-function isSame(found: unknown, wanted: unknown): boolean {
-  const [a, b] = [found, wanted].map((value) => (typeof value === 'bigint' ? Number(value) : value));
+/** Compares numbers with float32 precision, because a float32 field can't store 0.1 exactly. */
+function isSame(found: unknown, expected: unknown): boolean {
+  const [a, b] = [found, expected].map((value) => (typeof value === 'bigint' ? Number(value) : value));
   if (typeof a === 'number' && typeof b === 'number') return a === b || Math.fround(a) === Math.fround(b);
   return a === b;
 }

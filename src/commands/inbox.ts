@@ -1,12 +1,16 @@
-// Queue of commands that arrived and were not handled yet. After a command ran, the event loop gets a turn, so a stop behind twenty
-// other commands in one packet is found after the first. The queue is bounded; a command that does not fit is refused at once.
+// Limits the commands that arrive: a bounded queue, and the rate of each command.
+import type { Clock } from '../clock/index.ts';
 
-/** A broker has at most 20 unacknowledged messages in flight; the rest is reserve for a busy event loop. */
+/** A broker has at most 20 unacknowledged messages in flight. The rest is reserve for a busy event loop. */
 const CAPACITY = 256;
 
-/** Refusals cost microseconds each; after this many the event loop gets a turn. */
+/** A refusal takes some microseconds. After this many refusals the event loop gets a turn. */
 const REFUSALS_PER_TURN = 64;
 
+/**
+ * The queue of commands that were not handled yet. The event loop gets a turn after each command that ran. So a stop behind twenty other
+ * commands in one packet is found after the first command.
+ */
 export class Inbox<T> {
   readonly #waiting: T[] = [];
   readonly #handle: (item: T) => 'ran' | 'refused';
@@ -40,5 +44,31 @@ export class Inbox<T> {
       const item = this.#waiting.shift();
       if (item === undefined || this.#handle(item) === 'ran') return;
     }
+  }
+}
+
+const MINUTE_MS = 60_000;
+
+/** Counts the admitted commands of each name in the last minute of monotonic time. */
+export class RateLimiter {
+  readonly #clock: Clock;
+  readonly #recent = new Map<string, readonly number[]>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  count(name: string): void {
+    this.#recent.set(name, [...this.#within(name), this.#clock.mono()]);
+  }
+
+  lastMinute(name: string): number {
+    return this.#within(name).length;
+  }
+
+  /** The configuration limits the list to 600 entries, the highest rate per minute. */
+  #within(name: string): readonly number[] {
+    const since = this.#clock.mono() - MINUTE_MS;
+    return (this.#recent.get(name) ?? []).filter((ms) => ms > since);
   }
 }

@@ -1,9 +1,8 @@
-export { type AdmissionFacts, type Arrival, admit, type Verdict } from './admit.ts';
-export { announce, argumentSchema } from './announcement.ts';
+export { announce, argumentSchema } from './arguments.ts';
 export { Commands } from './commands.ts';
-export type { ChannelValue } from './conditions.ts';
 export type { BuiltinActions } from './executor.ts';
-export { GuardLink, GuardServer, guardSocket, NO_MOTION } from './guard/index.ts';
-export type { Armed, MotionGuard } from './motion.ts';
-export type { CommandPublisher } from './publication.ts';
+export { GuardLink, NO_MOTION } from './guard/link.ts';
+export { guardSocket } from './guard/protocol.ts';
+export { GuardServer } from './guard/server.ts';
+export type { MotionGuard } from './motion.ts';
 export type { Outcome } from './publishers.ts';

@@ -1,26 +1,26 @@
-// One motion at a time. Each motion ends: by its duration, a stop, a lost link, the agent's end, or the guard. A motion starts only
-// after the guard, a process of its own, confirmed that it will end the motion if this process can't.
+// Runs one motion at a time. Each motion ends: by its duration, a stop, a lost link, the agent's end, or the guard. The guard is a process
+// of its own. A motion starts only after the guard confirmed that it will end the motion if this process can't.
 import type { Logger } from 'pino';
 import { messageOf } from '../base/index.ts';
 
 /** The process that publishes the stop if this one dies, is suspended or stalls during a motion. */
 export interface MotionGuard {
-  /** Why no motion may start: the guard is missing, or finds no subscriber; undefined if it is ready. */
+  /** A reason if no motion may start because the guard is missing. */
   readonly missing: string | undefined;
-  /** Resolves once the guard supervises a motion of this length in milliseconds on these topics; rejects with the reason if it refuses. */
+  /** Resolves when the guard supervises a motion of this duration on these topics. Rejects with the reason if the guard refuses. */
   arm(durationMs: number, topics: readonly string[]): Promise<Armed>;
   /** Makes the guard publish the stop now. */
   trip(): void;
 }
 
 export interface Armed {
-  /** Reports the end of the motion; has no effect if a later motion was armed meanwhile. */
+  /** Reports the end of the motion. Has no effect if a later motion was armed meanwhile. */
   disarm(): void;
 }
 
 /** Ways to end a running motion. */
-export interface Brakes {
-  /** Publishes zero velocity on the motion's topics; does nothing for a motion that the robot plans itself. */
+interface Brakes {
+  /** Publishes zero velocity on the motion's topics. Does nothing for a motion that the robot plans itself. */
   readonly zero: () => void;
   /** Publishes the stop command's messages: zero velocity, and the cancellation of goals. */
   readonly stop: () => void;
@@ -28,7 +28,7 @@ export interface Brakes {
   readonly topics: readonly string[];
 }
 
-/** The right to move, held from admission on. */
+/** The right to move. A command holds it from its admission to the start of its motion. */
 export interface MotionClaim {
   readonly name: string;
 }
@@ -58,44 +58,39 @@ export class Motion {
     return this.#guard.missing;
   }
 
-  /** Takes the right to move; an earlier command of the same name that has not started loses it. */
+  /** Takes the right to move. An earlier command of the same name loses this right if its motion has not started. */
   claim(name: string): MotionClaim {
-    const turn = { name };
-    this.#claim = turn;
-    return turn;
+    this.#claim = { name };
+    return this.#claim;
   }
 
-  isCurrent(turn: MotionClaim): boolean {
-    return this.#claim === turn;
-  }
-
-  /** The command ends without a motion. */
-  release(turn: MotionClaim): void {
-    if (this.#claim === turn) this.#claim = undefined;
+  /** Returns the right of a command that ends without a motion. */
+  release(claim: MotionClaim): void {
+    if (this.#claim === claim) this.#claim = undefined;
   }
 
   /**
-   * Starts the motion; it replaces a running one of the same name.
+   * Starts the motion. It replaces a running motion of the same name.
    * @param begin publishes the motion.
-   * @throws Error with the reason if the guard refuses or a stop came first; or the error of `begin`.
+   * @throws Error with the reason if the guard refuses the motion or a stop arrived first, or the error of `begin`.
    */
-  async begin(turn: MotionClaim, durationMs: number, brakes: Brakes, begin: () => void): Promise<void> {
+  async begin(claim: MotionClaim, durationMs: number, brakes: Brakes, begin: () => void): Promise<void> {
     let armed: Armed;
-    const askedMs = performance.now();
+    const requestedMs = performance.now();
     try {
       armed = await this.#guard.arm(durationMs, brakes.topics);
     } catch (error) {
-      this.release(turn);
+      this.release(claim);
       throw error;
     }
-    if (this.#claim !== turn) {
+    if (this.#claim !== claim) {
       if (!this.#running) armed.disarm();
       throw new Error('it was stopped or replaced before it started');
     }
     this.#claim = undefined;
     clearTimeout(this.#running?.timer);
     const timer = setTimeout(() => this.#end(), durationMs);
-    this.#running = { ...turn, ...brakes, timer, armed };
+    this.#running = { ...claim, ...brakes, timer, armed };
     try {
       begin();
     } catch (error) {
@@ -103,20 +98,20 @@ export class Motion {
       throw error;
     }
     // If this process stalled between the guard's answer and the motion, the guard's supervision has already ended.
-    if (performance.now() - askedMs > durationMs) this.halt('the agent stalled while the motion started');
+    if (performance.now() - requestedMs > durationMs) this.halt('the agent stalled while the motion started');
   }
 
-  /** The motion is over: its command ended it, or a confirmation shows its end. */
-  over(name: string): void {
+  /** Records the end of a motion that its command ended, or that ended by itself as a confirmation shows. */
+  finish(name: string): void {
     if (this.#running?.name === name) this.#finish(this.#running);
   }
 
-  /** Ends the running motion, and revokes the claim of one that is about to start. */
-  halt(why: string): void {
+  /** Ends the running motion, and revokes the claim of a motion that is about to start. */
+  halt(reason: string): void {
     this.#claim = undefined;
     const motion = this.#running;
     if (!motion) return;
-    this.#log.warn({ event: 'motion_halted', command: motion.name, reason: why }, `${motion.name} was ended: ${why}`);
+    this.#log.warn({ event: 'motion_halted', command: motion.name, reason }, `${motion.name} was ended: ${reason}`);
     this.#publish([motion.zero, motion.stop]);
     this.#finish(motion);
   }
@@ -128,7 +123,7 @@ export class Motion {
     this.#finish(motion);
   }
 
-  /** If publishing fails here, the guard's own node must do it. */
+  /** Publishes the end of a motion. If that fails, the guard publishes the stop through its own node. */
   #publish(brakes: readonly (() => void)[]): void {
     for (const brake of brakes) {
       try {

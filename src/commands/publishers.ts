@@ -1,15 +1,28 @@
-// Publishes admitted commands to ROS, and measures the latency from the broker's message.
+// Publishes admitted commands to ROS, waits for their subscribers, and measures the latency from the broker's message.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { crashPoint, messageOf } from '../base/index.ts';
 import { type CommandConfig, STOP } from '../config/index.ts';
 import { Histogram, type HistogramStatus } from '../status/index.ts';
 import type { ResultBody } from '../wire/index.ts';
 import type { Admitted } from './admit.ts';
-import { type CommandPublisher, publishAll } from './publication.ts';
-import { messagesFor } from './template.ts';
+import { messagesFor } from './arguments.ts';
 
-/** Outcome of a command: status, reason and applied values. */
+/** The publisher of one ROS message of a command. It is created once, at the start. */
+export interface CommandPublisher {
+  publish(message: Readonly<Record<string, unknown>>): void;
+  /** Number of subscriptions that match now. */
+  readonly subscribers: number;
+}
+
+/** The outcome of a command: status, reason and applied values. */
 export type Outcome = Pick<ResultBody, 'status' | 'reason' | 'detail' | 'applied'>;
+
+/** Right after their start, the robot's nodes may not have discovered this node yet, and a message would be lost. */
+const MATCHED_WITHIN_MS = 1_000;
+/** The limit after the agent's own start. DDS repeats a lost announcement after 3 s (3.3 s measured in 60 starts). */
+const FOUND_WITHIN_MS = 7_000;
+const CHECK_EVERY_MS = 10;
 
 export class CommandPublishers {
   readonly #publishers: ReadonlyMap<string, readonly CommandPublisher[]>;
@@ -17,7 +30,7 @@ export class CommandPublishers {
   readonly #log: Logger;
   readonly #latency = new Histogram();
 
-  /** @param publishers of each command, in the order of its messages. */
+  /** @param publishers the publishers of each command, in the order of its messages. */
   constructor(publishers: ReadonlyMap<string, readonly CommandPublisher[]>, stop: CommandConfig | undefined, log: Logger) {
     this.#publishers = publishers;
     this.#stop = stop;
@@ -28,6 +41,25 @@ export class CommandPublishers {
     return this.#publishers.get(name) ?? [];
   }
 
+  /** Whether the command's first message has a subscriber. Further messages may have no subscriber. */
+  hasSubscribers(name: string): boolean {
+    return (this.publishersOf(name)[0]?.subscribers ?? 0) > 0;
+  }
+
+  /**
+   * Waits for a subscriber: one second, or after the agent's start until discovery is complete, but not beyond the command's expiry. A
+   * motion waits one second at most. @returns whether a subscriber was found in time.
+   */
+  async matched({ name, motion, validMs = 0 }: Admitted, sinceStartMs: number, isCancelled: () => boolean): Promise<boolean> {
+    const withinMs = motion ? 0 : Math.min(FOUND_WITHIN_MS - sinceStartMs, validMs);
+    const untilMs = performance.now() + Math.max(MATCHED_WITHIN_MS, withinMs);
+    while (!this.hasSubscribers(name)) {
+      if (isCancelled() || performance.now() > untilMs) return false;
+      await sleep(CHECK_EVERY_MS);
+    }
+    return true;
+  }
+
   /** Latency from the broker's message to the ROS message. */
   latency(): HistogramStatus {
     return this.#latency.status();
@@ -36,10 +68,7 @@ export class CommandPublishers {
   publish({ id, name, messages, clamped }: Admitted, receivedMs: number): Outcome {
     const applied = messages.length === 1 ? messages[0]?.message : messages.map(({ topic, message }) => ({ topic, message }));
     try {
-      publishAll(
-        this.publishersOf(name),
-        messages.map(({ message }) => message),
-      );
+      publishAll(this.publishersOf(name), messages);
     } catch (error) {
       return { status: 'failed', reason: 'ros_error', detail: messageOf(error) };
     }
@@ -51,12 +80,26 @@ export class CommandPublishers {
 
   /** Publishes the stop command's messages without a received command. @throws ROS's error */
   publishStop(): void {
-    if (!this.#stop) return;
-    publishAll(
-      this.publishersOf(STOP),
-      messagesFor(this.#stop, {}).map(({ message }) => message),
-    );
+    if (this.#stop) publishAll(this.publishersOf(STOP), messagesFor(this.#stop, {}));
   }
+}
+
+/** Publishes all messages, even if one fails. @throws the first error */
+export function publishAll(
+  publishers: readonly (CommandPublisher | undefined)[],
+  messages: readonly { readonly message: Readonly<Record<string, unknown>> }[],
+): void {
+  let first: unknown;
+  for (const [i, { message }] of messages.entries()) {
+    try {
+      const publisher = publishers[i];
+      if (!publisher) throw new Error('ROS is not available');
+      publisher.publish(message);
+    } catch (error) {
+      first ??= error;
+    }
+  }
+  if (first !== undefined) throw first;
 }
 
 export function withClamped(outcome: Outcome, clamped: readonly string[]): Outcome {

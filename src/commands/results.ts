@@ -1,16 +1,15 @@
-// Gives each command id exactly one result. The result's row and the journal's entry are one transaction. An id counts as accepted from
-// its admission on, even while its result is not on disk yet.
-
+// Adds exactly one result for each command id. One transaction writes the result's row and the journal's entry. An id counts as accepted
+// after its admission, even while its result is not on disk yet.
 import { crashPoint } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
 import type { ResultBody } from '../wire/index.ts';
 
-/** Results of refused commands per tick; the rest waits, so a flood of refusals delays no alert. */
+/** The limit for the results of refused commands in a tick. The others wait, so that a flood of refusals delays no alert. */
 const REFUSALS_PER_TICK = 20;
 const TICK_MS = 100;
 
-/** Waiting refusals, about 10 MB. Without a bound a flood would use up memory, and the outbox space that readings need. */
+/** The limit for waiting refusals, about 10 MB. Otherwise a flood would use up the memory, and the outbox space that readings need. */
 const MAX_WAITING = 20_000;
 
 type Result = Omit<ResultBody, 'kind' | 'id'>;
@@ -22,7 +21,7 @@ export class Results {
   readonly #counts: Record<string, number> = {};
   /** Accepted ids whose result is not in the journal yet. */
   readonly #open = new Set<string>();
-  #waiting: (readonly [id: string | undefined, result: Result])[] = [];
+  readonly #waiting: (readonly [id: string | undefined, result: Result])[] = [];
   #refusalsLeft = REFUSALS_PER_TICK;
   #timer: NodeJS.Timeout | undefined;
 
@@ -32,7 +31,7 @@ export class Results {
     this.#clock = clock;
   }
 
-  /** Number of results per status since the start. */
+  /** Number of results of each status since the start. */
   get counts(): Readonly<Record<string, number>> {
     return this.#counts;
   }
@@ -46,7 +45,7 @@ export class Results {
     if (id !== undefined) this.#open.add(id);
   }
 
-  /** Records the start durably: from now on the command never runs again. @throws SQLite's error */
+  /** Records the start durably. The command never runs again after this call. @throws SQLite's error */
   begin(id: string | undefined, name: string): void {
     crashPoint('command_before_record');
     if (id !== undefined) this.#journal.begin(id, name, this.#clock.wall());
@@ -82,7 +81,7 @@ export class Results {
     return false;
   }
 
-  /** Adds all waiting results, before the outbox is closed. */
+  /** Adds all waiting results. The caller must call this before it closes the outbox. */
   finish(): void {
     clearTimeout(this.#timer);
     for (const [id, result] of this.#waiting.splice(0)) this.add(id, result);
@@ -94,10 +93,9 @@ export class Results {
 
   #tick(): void {
     this.#timer = undefined;
-    const now = this.#waiting.slice(0, REFUSALS_PER_TICK);
-    this.#waiting = this.#waiting.slice(REFUSALS_PER_TICK);
-    this.#refusalsLeft = REFUSALS_PER_TICK - now.length;
-    for (const [id, result] of now) this.add(id, result);
+    const refusals = this.#waiting.splice(0, REFUSALS_PER_TICK);
+    this.#refusalsLeft = REFUSALS_PER_TICK - refusals.length;
+    for (const [id, result] of refusals) this.add(id, result);
     if (this.#waiting.length > 0) this.#timer = setTimeout(() => this.#tick(), TICK_MS).unref();
   }
 }

@@ -1,28 +1,29 @@
-// Checks whether a command is current: by the robot's clock if it is trusted, else by the broker's expiry. Pure.
-import { type CommandConfig, STOP } from '../config/index.ts';
+// Checks whether a command is current and whether its conditions on channels are met. The robot's clock decides if it is trusted, else the
+// broker's expiry. An unknown or outdated value meets no condition.
+import { type CommandConfig, holds, STOP } from '../config/index.ts';
 import { type Command, EXPIRY_GRACE_MS, MAX_ISSUED_AHEAD_MS, type ResultReason, type ResultStatus } from '../wire/index.ts';
 
 export interface ClockFacts {
   readonly wallMs: number;
   readonly trusted: boolean;
-  /** Wall time at which the current connection to the broker began; undefined without a connection. */
+  /** Wall time at which the current connection to the broker began. Undefined without a connection. */
   readonly connectedAtMs: number | undefined;
 }
 
-export interface Untimely {
+interface Untimely {
   readonly status: Extract<ResultStatus, 'rejected' | 'expired'>;
   readonly reason?: ResultReason;
   readonly detail: string;
 }
 
-/** @param expiresAtBroker the message has an MQTT 5 expiry, so the broker bounds its age. @returns undefined if the command is current */
+/** @param hasExpiry whether the message has an MQTT 5 expiry, so that the broker limits its age. @returns undefined for a current command */
 export function checkTime(
   command: Command & { readonly expires_at: number },
   config: CommandConfig,
-  expiresAtBroker: boolean,
+  hasExpiry: boolean,
   clock: ClockFacts,
 ): Untimely | undefined {
-  if (!clock.trusted) return withoutClock(command.command, config, expiresAtBroker);
+  if (!clock.trusted) return withoutClock(command.command, config, hasExpiry);
   const { wallMs, connectedAtMs } = clock;
   const { expires_at: expiresAt, issued_at: issuedAt } = command;
   if (wallMs > expiresAt + EXPIRY_GRACE_MS) return { status: 'expired', detail: `it arrived ${wallMs - expiresAt} ms after its expiry` };
@@ -31,19 +32,39 @@ export function checkTime(
   }
   if (expiresAt - (issuedAt ?? wallMs) > config.ttl)
     return rejected('not_allowed', `it is valid for longer than the allowed ${config.ttl} ms`);
-  const waited = connectedAtMs !== undefined && issuedAt !== undefined && issuedAt + EXPIRY_GRACE_MS < connectedAtMs;
-  if (waited && !config.queue_offline)
-    return rejected('not_allowed', 'it was issued before the robot connected, and queue_offline is not set');
-  return undefined;
+  const isOlder = connectedAtMs !== undefined && issuedAt !== undefined && issuedAt + EXPIRY_GRACE_MS < connectedAtMs;
+  if (!isOlder || config.queue_offline) return undefined;
+  return rejected('not_allowed', 'it was issued before the robot connected, and queue_offline is not set');
 }
 
-function withoutClock(name: string, { motion }: CommandConfig, expiresAtBroker: boolean): Untimely | undefined {
+function withoutClock(name: string, { motion }: CommandConfig, hasExpiry: boolean): Untimely | undefined {
   if (motion)
     return rejected('clock_untrusted', `the robot does not know the time; until then ${STOP} is the only motion command that it accepts`);
-  if (expiresAtBroker) return undefined;
+  if (hasExpiry) return undefined;
   return rejected('clock_untrusted', `the robot does not know the time; send ${name} with an MQTT message expiry`);
 }
 
 function rejected(reason: ResultReason, detail: string): Untimely {
   return { status: 'rejected', reason, detail };
+}
+
+/** A channel's latest value, and the age of its last message in milliseconds. */
+export interface ChannelValue {
+  readonly value: unknown;
+  readonly ageMs: number;
+}
+
+/** @returns the first condition that is not met, with its reason. Undefined if all are met. */
+export function unmetCondition(
+  { when, fresh_within: freshWithinMs }: CommandConfig,
+  latestValue: (channel: string) => ChannelValue | undefined,
+): string | undefined {
+  for (const condition of when) {
+    const { channel, text } = condition;
+    const latest = latestValue(channel);
+    if (latest === undefined || latest.value === null || latest.value === undefined) return `${text}: ${channel} is unknown`;
+    if (latest.ageMs > freshWithinMs) return `${text}: the last value of ${channel} is ${Math.round(latest.ageMs / 1000)} s old`;
+    if (!holds(condition, latest.value)) return `${text}: ${channel} is ${String(latest.value).slice(0, 40)}`;
+  }
+  return undefined;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { pino } from 'pino';
-import { Supervision } from '../../src/commands/guard/supervision.ts';
+import { Supervision } from '../../src/commands/guard/server.ts';
 import { GuardLink, GuardServer } from '../../src/commands/index.ts';
 import { AgentError } from '../../src/errors.ts';
 import { until } from '../support/until.ts';

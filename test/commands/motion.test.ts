@@ -51,7 +51,7 @@ describe('a motion', () => {
     const began = begin('goal', 10_000, []);
     asked[0]?.resolve(armed('goal'));
     await began;
-    motion.over('drive');
+    motion.finish('drive');
     assert.deepEqual([did, motion.name], [['begin goal', 'disarm goal'], undefined]);
   });
 

@@ -1,27 +1,28 @@
-// The agent's connection to the guard, with reconnects. During a motion the agent sends twenty pings per second; if the connection
-// ends, the motion ends.
+// Connects the agent to the guard, and reconnects. During a motion the agent sends twenty pings per second. If the connection ends, the
+// motion ends.
 import { createConnection, type Socket } from 'node:net';
 import type { Armed, MotionGuard } from '../motion.ts';
 import { type FromAgent, type FromGuard, fromGuard, onMessages, PING_EVERY_MS, writeLine } from './protocol.ts';
 
 const TRY_EVERY_MS = 500;
 
-/** An answer takes under a millisecond; a slower guard could not end a motion in time either. */
+/** An answer takes less than a millisecond. A guard that needs longer than this limit could not end a motion in time. */
 const ANSWER_WITHIN_MS = 200;
 
 const NOT_RUNNING = 'the guard is not running; start elderly-bot-guard.service, or elderly-bot guard beside the agent';
 
-export interface GuardLinkOptions {
+interface GuardLinkOptions {
   readonly path: string;
-  /** The guard published the stop, or disconnected. */
-  readonly onTrip: (why: string) => void;
-  /** Called once per change of the connection. */
+  /** Called when the guard published the stop or disconnected. */
+  readonly onTrip: (reason: string) => void;
+  /** Called once for each change of the connection. */
   readonly onChange: (isConnected: boolean) => void;
 }
 
 interface ArmRequest {
   readonly ticket: number;
-  readonly answer: (why: string | undefined) => void;
+  /** Ends the request. Without a failure, the guard supervises the motion. */
+  readonly end: (failure: string | undefined) => void;
 }
 
 export class GuardLink implements MotionGuard {
@@ -48,10 +49,10 @@ export class GuardLink implements MotionGuard {
     socket.unref();
     socket.once('connect', () => this.#change(true));
     socket.once('close', () => {
-      this.#lost();
+      this.#onClose();
       if (!this.#stopped) this.#retry = setTimeout(() => this.start(), TRY_EVERY_MS).unref();
     });
-    onMessages(socket, fromGuard, (message) => this.#take(message));
+    onMessages(socket, fromGuard, (message) => this.#receive(message));
   }
 
   stop(): void {
@@ -62,26 +63,25 @@ export class GuardLink implements MotionGuard {
   }
 
   arm(durationMs: number, topics: readonly string[]): Promise<Armed> {
-    this.#request?.answer('a later motion was armed');
+    this.#request?.end('a later motion was armed');
     const ticket = ++this.#ticket;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#request?.answer(`the guard did not answer within ${ANSWER_WITHIN_MS} ms`), ANSWER_WITHIN_MS);
-      this.#request = {
-        ticket,
-        answer: (why) => {
-          clearTimeout(timer);
-          this.#request = undefined;
-          if (why !== undefined) {
-            this.#disarm(ticket);
-            reject(new Error(why));
-            return;
-          }
-          this.#startPings();
-          resolve({ disarm: () => this.#disarm(ticket) });
-        },
+      const timer = setTimeout(() => this.#request?.end(`the guard did not answer within ${ANSWER_WITHIN_MS} ms`), ANSWER_WITHIN_MS);
+      const end = (failure: string | undefined) => {
+        clearTimeout(timer);
+        this.#request = undefined;
+        if (failure !== undefined) {
+          this.#disarm(ticket);
+          reject(new Error(failure));
+          return;
+        }
+        clearInterval(this.#pings);
+        this.#pings = setInterval(() => this.#send({ ping: true }), PING_EVERY_MS);
+        resolve({ disarm: () => this.#disarm(ticket) });
       };
+      this.#request = { ticket, end };
       if (this.#isConnected) this.#send({ arm: ticket, for_ms: durationMs, topics: [...topics] });
-      else this.#request.answer(NOT_RUNNING);
+      else end(NOT_RUNNING);
     });
   }
 
@@ -89,15 +89,10 @@ export class GuardLink implements MotionGuard {
     this.#send({ trip: true });
   }
 
-  #take(message: FromGuard): void {
+  #receive(message: FromGuard): void {
     if ('tripped' in message) this.#onTripped(`the guard stopped the motion: ${message.tripped}`);
-    else if ('armed' in message && message.armed === this.#request?.ticket) this.#request.answer(undefined);
-    else if ('refused' in message && message.refused === this.#request?.ticket) this.#request.answer(message.why);
-  }
-
-  #startPings(): void {
-    clearInterval(this.#pings);
-    this.#pings = setInterval(() => this.#send({ ping: true }), PING_EVERY_MS);
+    else if ('armed' in message && message.armed === this.#request?.ticket) this.#request.end(undefined);
+    else if ('refused' in message && message.refused === this.#request?.ticket) this.#request.end(message.why);
   }
 
   #disarm(ticket: number): void {
@@ -105,15 +100,15 @@ export class GuardLink implements MotionGuard {
     if (ticket === this.#ticket) clearInterval(this.#pings);
   }
 
-  #onTripped(why: string): void {
+  #onTripped(reason: string): void {
     clearInterval(this.#pings);
-    this.#options.onTrip(why);
+    this.#options.onTrip(reason);
   }
 
-  #lost(): void {
+  #onClose(): void {
     const wasConnected = this.#isConnected === true;
     this.#change(false);
-    this.#request?.answer(NOT_RUNNING);
+    this.#request?.end(NOT_RUNNING);
     if (wasConnected) this.#onTripped('the guard disconnected');
   }
 

@@ -1,22 +1,30 @@
-// The guard process: it supervises each agent that armed it, and publishes the stop if an agent is gone, silent or late during a
-// motion. It does nothing else, so nothing can delay the stop.
+// Runs the guard process: supervises each agent that armed it, and publishes the stop if an agent ends, is silent or is late during a
+// motion. The guard has no other work, so that nothing can delay the stop.
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
-import { type FromAgent, type FromGuard, fromAgent, MAX_SOCKET_PATH_BYTES, onMessages, writeLine } from './protocol.ts';
-import { Supervision } from './supervision.ts';
+import { type FromGuard, fromAgent, onMessages, writeLine } from './protocol.ts';
 
-/** The stop is repeated once, in case the robot missed the first one. */
-const AGAIN_AFTER_MS = 100;
+/** The guard repeats the stop once after this time, in case the robot missed the first message. */
+const REPEAT_AFTER_MS = 100;
 
-export interface GuardOptions {
+/** The limit of Linux for the path of a Unix socket. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** After this time without a ping the agent counts as stalled. An SD card's fsync rarely takes this long. */
+const PING_WITHIN_MS = 400;
+
+/** The agent ends a motion itself. If the agent is this late, the guard ends the motion. */
+const GRACE_MS = 50;
+
+interface GuardOptions {
   readonly path: string;
   /** Publishes zero velocity on every topic of a motion, and the stop command's messages. */
   readonly publishStop: () => void;
-  /** Why the guard could not end a motion on these topics; undefined if it can. */
+  /** Returns a reason if the guard could not end a motion on these topics. */
   readonly unable: (topics: readonly string[]) => string | undefined;
   readonly log: Logger;
 }
@@ -38,7 +46,14 @@ export class GuardServer {
         remedy: 'use a shorter state_dir',
       });
     }
-    prepare(dirname(path));
+    const folder = dirname(path);
+    try {
+      // The guard may start before the agent, and so before the state directory exists.
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    } catch (cause) {
+      const remedy = 'create it for the user of the agent';
+      throw new AgentError('STATE_DIR_UNWRITABLE', `${folder}: ${messageOf(cause)}`, { remedy, cause });
+    }
     if (await isListening(path)) {
       throw new AgentError('STATE_DIR_LOCKED', `another guard answers at ${path}`, {
         remedy: 'stop it first, or give it a state_dir of its own',
@@ -55,7 +70,7 @@ export class GuardServer {
     this.#server = server;
   }
 
-  /** Closes all connections; agents then end their motions themselves. */
+  /** Closes all connections. The agents then end their motions themselves. */
   async stop(): Promise<void> {
     const server = this.#server;
     if (!server) return;
@@ -68,45 +83,36 @@ export class GuardServer {
     const supervision = new Supervision();
     let timer: NodeJS.Timeout | undefined;
     const send = (message: FromGuard) => socket.writable && socket.write(writeLine(message));
-    const trip = (why: string) => {
+    const trip = (reason: string) => {
       supervision.reset();
-      this.#trip(why);
-      send({ tripped: why });
+      this.#publish();
+      setTimeout(() => this.#publish(), REPEAT_AFTER_MS);
+      this.#options.log.error({ event: 'guard_stopped', reason }, `the guard published the stop: ${reason}`);
+      send({ tripped: reason });
     };
-    const look = () => {
+    const check = () => {
       clearTimeout(timer);
-      const why = supervision.overdue(performance.now());
-      if (why !== undefined) trip(why);
+      const overdue = supervision.overdue(performance.now());
+      if (overdue !== undefined) trip(overdue);
       const deadlineMs = supervision.deadlineMs();
-      if (deadlineMs !== undefined) timer = setTimeout(look, Math.max(1, Math.ceil(deadlineMs - performance.now())));
+      if (deadlineMs !== undefined) timer = setTimeout(check, Math.max(1, Math.ceil(deadlineMs - performance.now())));
     };
     onMessages(socket, fromAgent, (message) => {
-      this.#take(message, supervision, send, trip);
-      look();
+      if ('trip' in message) trip('the agent requested it');
+      else if ('ping' in message) supervision.ping(performance.now());
+      else if ('disarm' in message) supervision.disarm(message.disarm);
+      else {
+        const refusal = this.#options.unable(message.topics);
+        if (refusal === undefined) supervision.arm(message.arm, message.for_ms, performance.now());
+        send(refusal === undefined ? { armed: message.arm } : { refused: message.arm, why: refusal });
+      }
+      check();
     });
     socket.once('close', () => {
       this.#sockets.delete(socket);
       clearTimeout(timer);
       if (supervision.isArmed) trip('the agent disconnected');
     });
-  }
-
-  #take(message: FromAgent, supervision: Supervision, send: (message: FromGuard) => void, trip: (why: string) => void): void {
-    if ('trip' in message) trip('the agent requested it');
-    else if ('ping' in message) supervision.ping(performance.now());
-    else if ('disarm' in message) supervision.disarm(message.disarm);
-    else {
-      const why = this.#options.unable(message.topics);
-      if (why === undefined) supervision.arm(message.arm, message.for_ms, performance.now());
-      send(why === undefined ? { armed: message.arm } : { refused: message.arm, why });
-    }
-  }
-
-  #trip(why: string): void {
-    const { log } = this.#options;
-    this.#publish();
-    setTimeout(() => this.#publish(), AGAIN_AFTER_MS);
-    log.error({ event: 'guard_stopped', reason: why }, `the guard published the stop: ${why}`);
   }
 
   #publish(): void {
@@ -118,15 +124,41 @@ export class GuardServer {
   }
 }
 
-/** The guard may start before the agent, and so before the state directory exists. */
-function prepare(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new AgentError('STATE_DIR_UNWRITABLE', `${folder}: ${messageOf(cause)}`, {
-      remedy: 'create it for the user of the agent',
-      cause,
-    });
+/** Decides whether an agent with a running motion counts as dead. Time is a parameter, and `deadlineMs()` is the time of the next check. */
+export class Supervision {
+  #armed: { readonly ticket: number; readonly endMs: number; readonly pingMs: number } | undefined;
+
+  get isArmed(): boolean {
+    return this.#armed !== undefined;
+  }
+
+  arm(ticket: number, durationMs: number, nowMs: number): void {
+    this.#armed = { ticket, endMs: nowMs + durationMs + GRACE_MS, pingMs: nowMs };
+  }
+
+  ping(nowMs: number): void {
+    if (this.#armed) this.#armed = { ...this.#armed, pingMs: nowMs };
+  }
+
+  disarm(ticket: number): void {
+    if (this.#armed?.ticket === ticket) this.#armed = undefined;
+  }
+
+  /** Ends the supervision after the stop was published. */
+  reset(): void {
+    this.#armed = undefined;
+  }
+
+  /** The latest time for the next ping or the end of the motion. Undefined without a motion. */
+  deadlineMs(): number | undefined {
+    return this.#armed && Math.min(this.#armed.endMs, this.#armed.pingMs + PING_WITHIN_MS);
+  }
+
+  /** @returns a reason if the guard must publish the stop now. */
+  overdue(nowMs: number): string | undefined {
+    if (!this.#armed) return undefined;
+    if (nowMs >= this.#armed.endMs) return 'the agent did not end the motion in time';
+    return nowMs >= this.#armed.pingMs + PING_WITHIN_MS ? `the agent sent no ping for ${PING_WITHIN_MS} ms` : undefined;
   }
 }
 
