@@ -1,4 +1,4 @@
-// `elderly-bot simulate`: simulated sensors for any configuration, as a ROS node beside the agent. With --no-ros the agent runs in this
+// `elderly-bot simulate`: simulates the sensors of a configuration, as a ROS node beside the agent. With --no-ros the agent runs in this
 // process on a simulated ROS, but with its real outbox, certificates, broker and cloud.
 import { once } from 'node:events';
 import { emitKeypressEvents } from 'node:readline';
