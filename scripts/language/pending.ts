@@ -8,11 +8,9 @@ export const PENDING: readonly string[] = [
   'cloud/test',
   'src/agent',
   'src/base',
-  'src/uploads',
   'src/wire',
   'test/base',
   'test/media',
   'test/model',
   'test/outbox',
-  'test/uploads',
 ];

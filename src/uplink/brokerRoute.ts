@@ -29,14 +29,15 @@ export class BrokerRoute {
   readonly #host: string;
   readonly #routes: readonly Route[];
   #route: number;
-  #version: 4 | 5 = 5;
-  #lastGoodPort: number | null;
+  /** 4 is MQTT 3.1.1. */
+  version: 4 | 5 = 5;
+  lastGoodPort: number | null;
 
-  /** @param lastGoodPort the port of the last successful connection; it is tried first. */
+  /** @param lastGoodPort the port of the last successful connection, which is tried first. */
   constructor(host: string, port: number | undefined, lastGoodPort: number | null) {
     this.#host = host;
     this.#routes = routesOf(port);
-    this.#lastGoodPort = lastGoodPort;
+    this.lastGoodPort = lastGoodPort;
     this.#route = Math.max(
       0,
       this.#routes.findIndex((route) => route.port === lastGoodPort),
@@ -47,21 +48,12 @@ export class BrokerRoute {
     return this.#routes[this.#route] ?? MQTTS;
   }
 
-  /** 4 is MQTT 3.1.1. */
-  get version(): 4 | 5 {
-    return this.#version;
-  }
-
   get endpoint(): string {
     return `${this.#host}:${this.route.port}`;
   }
 
-  get lastGoodPort(): number | null {
-    return this.#lastGoodPort;
-  }
-
   recordSuccess(): void {
-    this.#lastGoodPort = this.route.port;
+    this.lastGoodPort = this.route.port;
   }
 
   recordFailure(cause: string): void {
@@ -70,8 +62,8 @@ export class BrokerRoute {
 
   /** Switches to MQTT 3.1.1 for good if the broker refused version 5. @returns whether it switched. */
   fallBack(reason: string | number | undefined): boolean {
-    if (this.#version === 4 || !refusesVersion(reason)) return false;
-    this.#version = 4;
+    if (this.version === 4 || !refusesVersion(reason)) return false;
+    this.version = 4;
     return true;
   }
 }

@@ -1,24 +1,10 @@
 // Raises and clears the problems of the link. Only one of them is raised at a time.
 import type { Logger } from 'pino';
 import type { ProblemCode, Problems } from '../status/index.ts';
+import { CAUSES } from './causes.ts';
 import type { Takeover } from './takeover.ts';
 
-const LINK_PROBLEMS: readonly ProblemCode[] = [
-  'broker_name_unknown',
-  'broker_refused_connection',
-  'broker_unreachable',
-  'broker_hung_up',
-  'broker_untrusted',
-  'broker_name_mismatch',
-  'broker_certificate_expired',
-  'certificate_refused',
-  'certificate_expired',
-  'clock_wrong',
-  'not_authorized',
-  'client_id_refused',
-  'client_id_taken',
-  'mqtt_ended',
-];
+const LINK_PROBLEMS: readonly ProblemCode[] = [...CAUSES, 'client_id_taken', 'mqtt_ended'];
 
 export class LinkProblems {
   readonly #problems: Problems;
@@ -48,11 +34,14 @@ export class LinkProblems {
     );
   }
 
-  reportTakeover(thing: string, { isReported, waitMs }: Takeover, lastedMs: number): void {
+  /** @returns the takeover. */
+  reportTakeover(thing: string, takeover: Takeover, lastedMs: number): Takeover {
+    const { isReported, waitMs } = takeover;
     const text = isReported
       ? `the broker reports repeatedly that another client took over the connection of ${thing}`
       : `the broker repeatedly closes new connections of ${thing} without a reason, as it does when another client connects with this name`;
     this.#log.warn({ event: 'disconnected', lasted_ms: lastedMs, reported: isReported, next_ms: waitMs }, text);
     this.#problems.raise('client_id_taken', `${text}; the agent reconnects every ${waitMs / 60_000} min, and at once for an alert`);
+    return takeover;
   }
 }

@@ -208,7 +208,7 @@ export class Uplink {
     }
     const cause = connectCause(reason, this.#clockView(), this.#credentials.current);
     const takeover = this.#takeovers.refused(this.#options.clock.mono(), cause);
-    if (takeover) return this.#taken(takeover, 0);
+    if (takeover) return this.#problems.reportTakeover(this.#options.thing, takeover, 0);
     this.#problems.reportFailure(cause, reason, `${this.#route.endpoint}: ${messageOf(error)}`);
     this.#route.recordFailure(cause);
     return 'failed';
@@ -237,15 +237,10 @@ export class Uplink {
     if (!isOurs) {
       const code = reason instanceof ConnectError ? reason.reason : reason && (codeOf(reason) ?? reason.name);
       const takeover = this.#takeovers.ended(this.#options.clock.mono(), lastedMs, code);
-      if (takeover) return this.#taken(takeover, lastedMs);
+      if (takeover) return this.#problems.reportTakeover(this.#options.thing, takeover, lastedMs);
       this.#problems.reportEnd(lastedMs, reason);
     }
     return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
-  }
-
-  #taken(takeover: Takeover, lastedMs: number): Takeover {
-    this.#problems.reportTakeover(this.#options.thing, takeover, lastedMs);
-    return takeover;
   }
 
   readonly #recordAnswer = (topic: string, error: Error | undefined): void => {

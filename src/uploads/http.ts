@@ -1,15 +1,13 @@
-// All HTTP requests of the uploads, by axios. No redirects, no proxy; every status is an answer. The text of an error never contains a URL,
-// a header or a token. A request ends when nothing arrives any more, at its deadline, or when its signal fires.
-
+// Makes the HTTP requests of the uploads with axios, without redirects or a proxy. Every status is an answer, not an error. Error texts never
+// contain a URL, a header or a token. A request ends when the connection is dead, at its deadline, or when its signal fires.
 import { open } from 'node:fs/promises';
 import type { ClientRequest } from 'node:http';
-import type { AxiosRequestConfig, AxiosResponse } from 'axios';
+import type { AxiosRequestConfig, AxiosResponse, AxiosStatic } from 'axios';
 import { codeOf, messageOf } from '../base/index.ts';
-import { FixedPacing } from './fixed.ts';
-import { type PacedRequest, type Pacing, slowestMs } from './pacing.ts';
+import { type PacedRequest, type Pacing, slowestMs, UNLIMITED } from './pacing.ts';
 
 export interface Answer {
-  /** 0: no answer, and `text` is the reason. */
+  /** The HTTP status, or 0 without an answer; `text` is then the reason. */
   readonly status: number;
   readonly text: string;
   readonly date: string | undefined;
@@ -24,21 +22,21 @@ export interface RequestOptions {
 
 export interface FileToPut extends RequestOptions {
   readonly url: string;
-  /** Signed, so they are sent unchanged. */
+  /** The headers that the URL's signature covers. */
   readonly headers: Readonly<Record<string, string>>;
-  /** A path, or the bytes themselves. */
+  /** A path, or the bytes. */
   readonly source: string | Buffer;
   /** Bytes. */
   readonly size: number;
 }
 
-/** The connection is dead if nothing has arrived for this long. */
+/** A connection on which nothing arrives for this long is dead. */
 const STALLED_AFTER_MS = 120_000;
-/** The same for a question to the cloud, which answers from memory. */
+/** The same limit for a request to the cloud, which answers quickly. */
 const UNANSWERED_AFTER_MS = 30_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
-/** The longest Retry-After that is followed. */
+/** A longer Retry-After is shortened to this. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 
 const PLAIN = {
@@ -56,21 +54,19 @@ export async function loadHttp(): Promise<void> {
 }
 
 export async function postJson(url: string, token: string, body: unknown, options: RequestOptions): Promise<Answer> {
-  const { default: axios } = await import('axios');
   const text = JSON.stringify(body);
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
-  return exchange(options, text.length, UNANSWERED_AFTER_MS, (config) => axios.post(url, text, { ...config, headers }));
+  return exchange(options, text.length, UNANSWERED_AFTER_MS, (axios, config) => axios.post(url, text, { ...config, headers }));
 }
 
 export async function getPage(url: string, signal: AbortSignal): Promise<Answer> {
-  const { default: axios } = await import('axios');
-  const pacing = new FixedPacing({ bytesPerSecond: null, yields: () => false });
-  return exchange({ pacing, signal }, 0, STALLED_AFTER_MS, (config) => axios.get(url, { ...config, maxContentLength: MAX_PAGE_BYTES }));
+  return exchange({ pacing: UNLIMITED, signal }, 0, STALLED_AFTER_MS, (axios, config) =>
+    axios.get(url, { ...config, maxContentLength: MAX_PAGE_BYTES }),
+  );
 }
 
 export async function putFile({ url, headers, source, size, ...options }: FileToPut): Promise<Answer> {
-  const { default: axios } = await import('axios');
-  return exchange(options, size, STALLED_AFTER_MS, async (config, { body }) => {
+  return exchange(options, size, STALLED_AFTER_MS, async (axios, config, { body }) => {
     const bytes = typeof source === 'string' ? (await open(source)).createReadStream() : source;
     try {
       return await axios.put(url, body(bytes), { ...config, headers, maxBodyLength: size });
@@ -80,20 +76,21 @@ export async function putFile({ url, headers, source, size, ...options }: FileTo
   });
 }
 
-/** Codes of a kept connection that the other side closed just then: no failure, the request is sent once more on a new connection. */
+/** The server closed a kept connection just before the request. The request is sent again on a new connection. */
 const CLOSED = ['ECONNRESET', 'EPIPE'];
 
-type Send = (config: AxiosRequestConfig, paced: PacedRequest) => Promise<AxiosResponse<unknown>>;
+type Send = (axios: AxiosStatic, config: AxiosRequestConfig, paced: PacedRequest) => Promise<AxiosResponse<unknown>>;
 
-/** One request and its answer. @param size bytes of the body. @param patienceMs the longest time in which nothing arrives. */
+/** @param size bytes of the body. @param patienceMs the time without progress after which the connection is dead. */
 async function exchange(options: RequestOptions, size: number, patienceMs: number, send: Send): Promise<Answer> {
+  const { default: axios } = await import('axios');
   const over = new AbortController();
   const abort = () => over.abort();
   const signal = AbortSignal.any([options.signal, over.signal, AbortSignal.timeout(STALLED_AFTER_MS + slowestMs(size))]);
   const paced = options.pacing.begin({ size, patienceMs, signal, abort });
   try {
-    const { status, data, headers, request } = await send({ ...PLAIN, ...paced.config, signal }, paced);
-    // The answer came before the whole body was sent: the rest would take the link from other uploads.
+    const { status, data, headers, request } = await send(axios, { ...PLAIN, ...paced.config, signal }, paced);
+    // After an early answer, the rest of the body would only use the link.
     const sent = request as ClientRequest;
     if (!sent.writableFinished) sent.destroy();
     const date: unknown = headers.date;
@@ -113,9 +110,9 @@ async function exchange(options: RequestOptions, size: number, patienceMs: numbe
   }
 }
 
-/** Pure. @param value seconds, or a date by the clock of its sender. @param saidMs that clock; NaN if it is unknown. */
-export function retryAfter(value: unknown, saidMs: number): number | undefined {
+/** @param value seconds, or a date of the server's clock. @param serverMs the server's clock; NaN if it is unknown. */
+export function retryAfter(value: unknown, serverMs: number): number | undefined {
   const text = String(value ?? '').trim();
-  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - saidMs;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - serverMs;
   return Number.isFinite(ms) ? Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms)) : undefined;
 }

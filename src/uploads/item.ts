@@ -1,11 +1,11 @@
-// An upload and the name of its spool file. The name has every field of the row, so that the row can be restored from the file. Pure.
+// Defines an upload and the name of its spool file. The name contains every field of the row, so the name can restore a lost row. Pure.
 import type { UploadRow } from '../outbox/index.ts';
 
 /** Content types that the cloud accepts, and their file extensions (docs/reference/protocol.md, Uploads). */
 export const CONTENT_TYPES = {
   'image/jpeg': 'jpg',
   'image/webp': 'webp',
-  /** Encrypted end to end: only the recipients know the content. */
+  /** Encrypted end to end; only the recipients can read it. */
   'application/age': 'age',
   'application/json': 'json',
   'application/gzip': 'gz',
@@ -14,21 +14,22 @@ export const CONTENT_TYPES = {
 
 export type ContentType = keyof typeof CONTENT_TYPES;
 
+/** The most urgent kind first. */
 export const UPLOAD_KINDS = ['snapshot', 'clip', 'log', 'backup'] as const;
 export type UploadKind = (typeof UPLOAD_KINDS)[number];
 
 export interface NewUpload {
   readonly kind: UploadKind;
   readonly contentType: ContentType;
-  /** At most 20 MiB, the cloud's limit; longer logs and backups are sliced. */
+  /** At most 20 MiB, the cloud's limit. Longer logs and backups are sliced. */
   readonly bytes: Buffer;
   /** Wall time in milliseconds. */
   readonly takenAtMs: number;
-  /** Null: belongs to no incident. */
+  /** Null: without an incident. */
   readonly incident: string | null;
 }
 
-/** Not an incident's id: those are base64url of at least 16 characters. */
+/** Never an incident's id, because an id has at least 16 characters. */
 const NONE = '-';
 
 const NAME = /^(snapshot|clip|log|backup)\.(\d{1,16})\.([A-Za-z0-9_-]{1,64})\.([0-9a-f]{64})\.(jpg|webp|age|json|gz|bin)$/;
@@ -37,7 +38,7 @@ export function fileName({ kind, contentType, takenAtMs, incident }: Omit<NewUpl
   return `${kind}.${takenAtMs}.${incident ?? NONE}.${sha256}.${CONTENT_TYPES[contentType]}`;
 }
 
-/** @returns undefined if the name is not that of a spool file. */
+/** @returns undefined if `file` is not the name of a spool file. */
 export function rowOf(file: string, size: number, ranMs: number): UploadRow | undefined {
   const [, kind, takenAt, incident, sha256] = NAME.exec(file) ?? [];
   if (!kind || !incident || !sha256) return undefined;

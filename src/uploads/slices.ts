@@ -1,5 +1,5 @@
-// A log or backup in slices, each one object. Each slice is spooled in the transaction that records the progress, so that a kill costs at most
-// the slice that was being cut, and nothing is sent twice or left out. Two slices or more get a manifest.
+// Cuts a log or backup into slices, each of which becomes one object. The transaction that spools a slice also records the progress, so nothing
+// is sent twice or left out after a kill. A manifest lists the slices if there are two or more.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { crashPoint, parseJson } from '../base/index.ts';
@@ -8,16 +8,16 @@ import type { NewUpload } from './item.ts';
 
 export const SLICE_BYTES = 8 * 1024 ** 2;
 
-/** The most bytes that the cloud accepts for one log or backup, which is all slices with one `taken_at`. */
-const WHOLE_BYTES = { log: 40 * 1024 ** 2, backup: 190 * 1024 ** 2 } as const;
+/** The cloud's limits for one log or backup, which is all slices with one `taken_at`. */
+const MAX_WHOLE_BYTES = { log: 40 * 1024 ** 2, backup: 190 * 1024 ** 2 } as const;
 
-/** A slice of a log can be decompressed by itself; a slice of a backup is a part of one compressed file. */
+/** Each slice of a log is a whole gzip file. A slice of a backup is a part of one compressed file. */
 const CONTENT_TYPES = { log: 'application/gzip', backup: 'application/octet-stream' } as const;
 
 export interface Slice {
   /** At most {@link SLICE_BYTES}. */
   readonly bytes: Buffer;
-  /** Position of the next slice, stored as JSON. */
+  /** The position of the next slice, stored as JSON. */
   readonly next: unknown;
   readonly isLast: boolean;
   /** Further fields of this slice in the manifest. */
@@ -27,7 +27,7 @@ export interface Slice {
 export interface SlicesOptions {
   readonly kind: 'log' | 'backup';
   readonly notes: Notes;
-  /** Spools; false if there is no space. */
+  /** Spools an upload. @returns false if there is no space. */
   readonly add: (upload: NewUpload, within: () => void) => Promise<boolean>;
   /** Wall time in milliseconds. */
   readonly nowMs: () => number;
@@ -37,14 +37,14 @@ export interface Sent {
   readonly slices: number;
   /** Bytes. */
   readonly size: number;
-  /** False: the spool had no space for all of it; the next call sends the rest. */
+  /** False: the spool had no space for all slices. The next call sends the rest. */
   readonly whole: boolean;
 }
 
 const part = z.looseObject({ sha256: z.string(), size: z.number() });
 const progress = z.object({
   position: z.unknown(),
-  /** The log or backup that is not yet spooled whole. */
+  /** A partly spooled log or backup. */
   open: z.object({ taken_at: z.number(), why: z.string(), slices: z.array(part) }).nullable(),
 });
 type Progress = z.infer<typeof progress>;
@@ -56,27 +56,27 @@ export class Slices {
     this.#options = options;
   }
 
-  /** Position of the next slice; undefined before the first. */
+  /** The position of the next slice; undefined before the first slice. */
   get position(): unknown {
     return this.#read()?.position;
   }
 
-  /** Whether a log or backup is only partly spooled. */
+  /** Whether a log or backup is partly spooled. */
   get isOpen(): boolean {
     return (this.#read()?.open ?? null) !== null;
   }
 
   /**
-   * Spools the slices from the stored position on, or continues a partly spooled log or backup.
-   * @param why reason, stored in the manifest.
-   * @param source slices from a position on.
+   * Spools the slices from the stored position on.
+   * @param reason stored in the manifest.
+   * @param source returns the slices from a position on.
    * @throws an error of `source`, or of a full disk.
    */
-  async send(why: string, source: (position: unknown) => AsyncIterable<Slice>): Promise<Sent> {
+  async send(reason: string, source: (position: unknown) => AsyncIterable<Slice>): Promise<Sent> {
     let { position, open } = this.#read() ?? { position: undefined, open: null };
     let [slices, size] = [0, 0];
     for await (const slice of source(position)) {
-      open ??= { taken_at: this.#options.nowMs(), why, slices: [] };
+      open ??= { taken_at: this.#options.nowMs(), why: reason, slices: [] };
       const known = { sha256: createHash('sha256').update(slice.bytes).digest('hex'), size: slice.bytes.length, ...slice.about };
       const next: Progress['open'] = { ...open, slices: [...open.slices, known] };
       const isAlone = slice.isLast && next.slices.length === 1;
@@ -88,19 +88,19 @@ export class Slices {
       open = isAlone ? null : next;
       slices++;
       size += slice.bytes.length;
-      const isFull = open && open.slices.reduce((sum, slice) => sum + slice.size, 0) + SLICE_BYTES > WHOLE_BYTES[this.#options.kind];
+      const isFull = open && open.slices.reduce((sum, slice) => sum + slice.size, 0) + SLICE_BYTES > MAX_WHOLE_BYTES[this.#options.kind];
       if (open && (slice.isLast || isFull)) {
         if (!(await this.#finish(position, open))) return { slices, size, whole: false };
         open = null;
       }
       if (slice.isLast) return { slices, size, whole: true };
     }
-    // The partly spooled log or backup has no further slices: they were dropped meanwhile, or it ended exactly here.
+    // The source has no further slices: the log lines were dropped meanwhile, or it ends exactly here.
     if (open && !(await this.#finish(position, open))) return { slices, size, whole: false };
     return { slices, size, whole: true };
   }
 
-  /** Restarts from a position. */
+  /** Continues with a new log or backup at this position. */
   restart(position: unknown): void {
     this.#write({ position, open: null });
   }
@@ -117,7 +117,7 @@ export class Slices {
   }
 
   #read(): Progress | undefined {
-    // A damaged note counts as none: slices are sent again from the start rather than never.
+    // A damaged note counts as missing, so the slices are sent again from the start.
     return progress.safeParse(parseJson(this.#options.notes.read(this.#name))).data;
   }
 

@@ -1,14 +1,14 @@
-// Files that wait for their upload, on disk. A file with its final name is whole and has a row. After a crash between the two, the next start
-// adds the row of a picture; it deletes a slice of a log or backup, because the missing row would have recorded the progress, and the slice is
-// cut again. A row without its file is deleted. Bounded in bytes and age.
+// Keeps the files that wait for their upload on disk, with limits for bytes and age. A file with its final name is complete and has a row. After
+// a crash between the two, the next start adds the missing row of a picture. It deletes a slice without a row, because its progress was not
+// recorded, so the slice will be cut again. It also deletes a row without a file.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crashPoint } from '../base/index.ts';
 import type { UploadRow, UploadRows } from '../outbox/index.ts';
 import { fileName, type NewUpload, rowOf } from './item.ts';
-import { isSlice, overLimit } from './order.ts';
+import { isSlice, rowsToDrop } from './order.ts';
 
 export interface SpoolOptions {
   readonly folder: string;
@@ -19,8 +19,7 @@ export interface SpoolOptions {
   readonly maxAgeMs: number;
   /** The robot's total running time, in milliseconds. */
   readonly ranMs: () => number;
-  /** Called with the dropped rows and the reason. */
-  readonly onDropped: (rows: readonly UploadRow[], why: 'space' | 'age') => void;
+  readonly onDropped: (rows: readonly UploadRow[], reason: 'space' | 'age') => void;
 }
 
 const UNFINISHED = '.part';
@@ -35,20 +34,20 @@ export class Spool {
     this.#options = options;
   }
 
-  /** Completes or undoes what a crash interrupted. @throws the disk's error if the folder cannot be used. */
+  /** Repairs the folder after a crash. @throws the disk's error if the folder cannot be used. */
   open(): void {
     const { folder, rows, ranMs } = this.#options;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     for (const file of rows.reported()) this.#remove(file);
     const known = new Map(rows.waiting().map((row) => [row.file, row]));
-    const there = new Set(readdirSync(folder));
-    for (const file of there) {
+    const files = new Set(readdirSync(folder));
+    for (const file of files) {
       if (known.has(file)) continue;
       const row = rowOf(file, statSync(join(folder, file)).size, ranMs());
       if (row && !isSlice(row)) rows.add(row);
       else if (row || file.endsWith(UNFINISHED)) rmSync(join(folder, file), { force: true });
     }
-    for (const file of known.keys()) if (!there.has(file)) rows.forget(file);
+    for (const file of known.keys()) if (!files.has(file)) rows.forget(file);
     this.#rows = rows.waiting();
     this.trim();
   }
@@ -62,18 +61,19 @@ export class Spool {
   }
 
   /**
+   * Writes one file at a time.
    * @param within runs in the transaction of the row.
-   * @param onBegun called when the file is about to be written.
-   * @returns the row once it is durable; undefined if there was no space for an upload of this value.
+   * @param onBegin called just before the file is written.
+   * @returns the row once it is durable; undefined if the space is used up by more valuable files.
    * @throws the error of a full disk.
    */
-  put(upload: NewUpload, within?: () => void, onBegun?: (row: UploadRow) => void): Promise<UploadRow | undefined> {
-    const done = this.#writing.then(() => this.#put(upload, within, onBegun));
+  put(upload: NewUpload, within?: () => void, onBegin?: (row: UploadRow) => void): Promise<UploadRow | undefined> {
+    const done = this.#writing.then(() => this.#put(upload, within, onBegin));
     this.#writing = done.catch(() => {});
     return done;
   }
 
-  /** Drops files above the limits of age and bytes. */
+  /** Drops files that exceed the limits. */
   trim(): void {
     const { maxAgeMs, maxBytes, ranMs } = this.#options;
     const oldest = ranMs() - maxAgeMs;
@@ -81,16 +81,16 @@ export class Spool {
       this.#rows.filter((row) => row.ranMs < oldest),
       'age',
     );
-    this.#drop(overLimit(this.#rows, maxBytes), 'space');
+    this.#drop(rowsToDrop(this.#rows, maxBytes), 'space');
   }
 
-  /** Removes a file whose event is written, or that can never be uploaded. */
+  /** Removes a file that was uploaded or refused. */
   remove(row: UploadRow): void {
     this.#rows = this.#rows.filter(({ file }) => file !== row.file);
     this.#remove(row.file);
   }
 
-  async #put(upload: NewUpload, within?: () => void, onBegun?: (row: UploadRow) => void): Promise<UploadRow | undefined> {
+  async #put(upload: NewUpload, within?: () => void, onBegin?: (row: UploadRow) => void): Promise<UploadRow | undefined> {
     const { folder, rows, ranMs, maxBytes, onDropped } = this.#options;
     const sha256 = createHash('sha256').update(upload.bytes).digest('hex');
     const { kind, takenAtMs, incident } = upload;
@@ -100,13 +100,13 @@ export class Spool {
       rows.add(known, within);
       return known;
     }
-    const over = overLimit([...this.#rows, row], maxBytes);
-    if (over.includes(row)) {
+    const excess = rowsToDrop([...this.#rows, row], maxBytes);
+    if (excess.includes(row)) {
       onDropped([row], 'space');
       return undefined;
     }
-    this.#drop(over, 'space');
-    onBegun?.(row);
+    this.#drop(excess, 'space');
+    onBegin?.(row);
     await this.#write(row.file, upload.bytes);
     crashPoint('spool_renamed');
     try {
@@ -124,40 +124,26 @@ export class Spool {
     const { folder } = this.#options;
     const part = join(folder, `${++this.#parts}${UNFINISHED}`);
     try {
-      const handle = await open(part, 'w', 0o600);
-      try {
-        await handle.writeFile(bytes);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
+      await writeFile(part, bytes, { mode: 0o600, flush: true });
       crashPoint('spool_written');
       await rename(part, join(folder, file));
-      await syncFolder(folder);
+      // The rename is durable only after a sync of the folder.
+      const opened = await open(folder, 'r');
+      await opened.sync().finally(() => opened.close());
     } catch (error) {
       rmSync(part, { force: true });
       throw error;
     }
   }
 
-  #drop(rows: readonly UploadRow[], why: 'space' | 'age'): void {
+  #drop(rows: readonly UploadRow[], reason: 'space' | 'age'): void {
     for (const row of rows) this.remove(row);
-    if (rows.length > 0) this.#options.onDropped(rows, why);
+    if (rows.length > 0) this.#options.onDropped(rows, reason);
   }
 
-  /** The file first: the next start deletes a row without a file, but would send a file without a row. */
+  /** Deletes the file before its row: after a crash, a row without a file is deleted, but a file without a row would be uploaded. */
   #remove(file: string): void {
     rmSync(join(this.#options.folder, file), { force: true });
     this.#options.rows.forget(file);
-  }
-}
-
-/** A rename is on disk once its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -1,87 +1,86 @@
-// Tokens for the cloud's API, signed with the robot's X.509 key, each for one use and minutes (docs/reference/protocol.md, Device auth). They
-// use the cloud's time once it is known: a wrong clock must not stop pictures.
+// Signs tokens for the cloud's API with the robot's X.509 key. Each is valid once and for minutes (docs/reference/protocol.md, Device auth).
+// Tokens use the cloud's time once it is known, so that a wrong clock does not stop pictures.
 import { createHash, createPrivateKey, type KeyObject, randomUUID, X509Certificate } from 'node:crypto';
 import type { Clock } from '../clock/index.ts';
 
 export interface DeviceTokensOptions {
   readonly thing: string;
-  /** PEM: the certificate with its chain, and its key. Read for each token, because the certificate may be renewed. */
+  /** The certificate with its chain, and its key, in PEM. Each token reads them, because the certificate may be renewed. */
   readonly credentials: { readonly cert: string; readonly key: string };
   /** The API's origin. */
   readonly audience: string;
   readonly clock: Pick<Clock, 'wall' | 'mono'>;
 }
 
-/** Less than the 5 minutes that the cloud allows. */
+/** The cloud allows 5 minutes. */
 const LIFETIME_S = 240;
-/** A token made ahead is used up to this age: half of its lifetime remains for the transfer and a wrong clock. */
-const AHEAD_MS = (LIFETIME_S / 2) * 1_000;
-/** A token is made ahead this often, so that there always is one. */
-export const PREPARE_EVERY_MS = AHEAD_MS / 2;
+/** The maximum age of a prepared token. Half of its lifetime remains for the transfer and a wrong clock. */
+const MAX_PREPARED_AGE_MS = (LIFETIME_S / 2) * 1_000;
+/** The interval at which a token is prepared, so that one is always available. */
+export const PREPARE_EVERY_MS = MAX_PREPARED_AGE_MS / 2;
 
 const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
-/** Parsed credentials, kept until the credentials are renewed. */
+/** Parsed credentials, cached until the certificate is renewed. */
 interface Signer {
   readonly cert: string;
   readonly key: string;
   readonly privateKey: KeyObject;
   readonly fingerprint: string;
-  /** Base64 of DER: over a kilobyte, sent only to a cloud that does not know the fingerprint. */
+  /** DER in Base64. It has over a kilobyte, so only a cloud that does not know the fingerprint receives it. */
   readonly chain: string[];
 }
 
 export class DeviceTokens {
   readonly #options: DeviceTokensOptions;
-  /** The cloud's time at 0 of this robot's monotonic clock; later changes of the wall clock do not matter. */
+  /** The cloud's time at 0 of the monotonic clock. Later changes of the wall clock do not affect it. */
   #cloudAtZeroMs: number | undefined;
   #isChainSent = false;
   #signer: Signer | undefined;
-  /** The token that was made ahead. */
-  #ahead: { readonly token: Promise<string>; readonly madeMs: number; readonly cert: string } | undefined;
+  #prepared: { readonly token: Promise<string>; readonly madeMs: number; readonly cert: string } | undefined;
 
   constructor(options: DeviceTokensOptions) {
     this.#options = options;
   }
 
-  /** Milliseconds by which the cloud's clock is ahead of this robot's; undefined until the cloud's time is known. */
+  /** Milliseconds by which the cloud's clock is ahead of the robot's; undefined until the cloud's time is known. */
   get aheadMs(): number | undefined {
     const { clock } = this.#options;
     return this.#cloudAtZeroMs === undefined ? undefined : this.#cloudAtZeroMs + clock.mono() - clock.wall();
   }
 
-  /** From now on tokens use the cloud's time. @param date the header `Date` of any answer of the cloud. */
+  /** Sets the cloud's time for later tokens. @param date the `Date` header of the cloud's answer. */
   setTime(date: string | undefined): void {
-    this.#ahead = undefined;
-    const toldMs = Date.parse(date ?? '');
-    if (Number.isFinite(toldMs)) this.#cloudAtZeroMs = toldMs - this.#options.clock.mono();
+    this.#prepared = undefined;
+    const cloudMs = Date.parse(date ?? '');
+    if (Number.isFinite(cloudMs)) this.#cloudAtZeroMs = cloudMs - this.#options.clock.mono();
   }
 
-  /** From now on tokens carry the certificate chain: the cloud refused a token that only names the fingerprint. */
+  /** Adds the certificate chain to later tokens. The caller must call this if the cloud refused a token with only the fingerprint. */
   sendChain(): void {
-    this.#ahead = undefined;
+    this.#prepared = undefined;
     this.#isChainSent = true;
   }
 
-  /** Makes the next token ahead, unless a young one exists: after a fall every millisecond counts. */
+  /** Signs the next token unless a young one exists, because every millisecond counts after a fall. */
   prepare(): void {
     if (this.#age() < PREPARE_EVERY_MS) return;
     const token = this.#make();
     // The caller of `sign` gets the error.
     token.catch(() => {});
-    this.#ahead = { token, madeMs: this.#options.clock.mono(), cert: this.#options.credentials.cert };
+    this.#prepared = { token, madeMs: this.#options.clock.mono(), cert: this.#options.credentials.cert };
   }
 
   sign(): Promise<string> {
-    const token = this.#age() < AHEAD_MS ? this.#ahead?.token : undefined;
-    this.#ahead = undefined;
+    const token = this.#age() < MAX_PREPARED_AGE_MS ? this.#prepared?.token : undefined;
+    this.#prepared = undefined;
     return token ?? this.#make();
   }
 
-  /** Milliseconds since the token was made ahead; infinite if none was made with the present certificate. */
+  /** Milliseconds since the token was prepared; infinite if no token of the present certificate is prepared. */
   #age(): number {
     const { clock, credentials } = this.#options;
-    return this.#ahead?.cert === credentials.cert ? clock.mono() - this.#ahead.madeMs : Number.POSITIVE_INFINITY;
+    return this.#prepared?.cert === credentials.cert ? clock.mono() - this.#prepared.madeMs : Number.POSITIVE_INFINITY;
   }
 
   async #make(): Promise<string> {

@@ -1,16 +1,14 @@
-// Uploads the spooled files one at a time, the most urgent first. A file waits until it is in the object store and the cloud has confirmed it;
-// then an event reports it. Retries go on for days. A picture of an incident interrupts the upload of a log.
-
+// Uploads the spooled files one at a time, the most urgent first, and retries for days. A file stays in the spool until the cloud has confirmed
+// it and an event reports it. A picture of an incident interrupts the upload of a log.
 import { type BackoffLimits, backoffMs, crashPoint, messageOf, wait } from '../base/index.ts';
 import { CLOCKS_DIFFER_MS, type Clock } from '../clock/index.ts';
 import type { Outbox, UploadRow, UploadRows } from '../outbox/index.ts';
 import type { Problems, UploadsStatus } from '../status/index.ts';
 import { AdaptivePacing } from './adaptive/pacing.ts';
-import { FixedPacing } from './fixed.ts';
 import { loadHttp } from './http.ts';
 import type { NewUpload, UploadKind } from './item.ts';
-import { first, givesWay, isPictureOfIncident, PATIENCE } from './order.ts';
-import type { Pacing } from './pacing.ts';
+import { isInterruptible, isPictureOfIncident, MAX_FAILURES, mostUrgent } from './order.ts';
+import { FixedPacing, type Pacing } from './pacing.ts';
 import { Spool, type SpoolOptions } from './spool.ts';
 import { DeviceTokens, PREPARE_EVERY_MS } from './token.ts';
 import { type Outcome, transfer } from './transfer.ts';
@@ -36,11 +34,11 @@ interface Delay {
   readonly tries: number;
   /** Monotonic milliseconds. */
   readonly untilMs: number;
-  /** The server asked for this delay (Retry-After). */
-  readonly asked: boolean;
+  /** Whether the server requested this delay (Retry-After). */
+  readonly isRequested: boolean;
 }
 
-const NO_DELAY: Delay = { tries: 0, untilMs: 0, asked: false };
+const NO_DELAY: Delay = { tries: 0, untilMs: 0, isRequested: false };
 
 interface Sending {
   readonly row: UploadRow;
@@ -53,15 +51,15 @@ export class Uploads {
   readonly #spool: Spool;
   readonly #pacing: Pacing;
   readonly #tokens: DeviceTokens;
-  /** Holds all uploads: the path or the cloud fails. */
+  /** Delays all uploads, because the path or the cloud fails. */
   #delay = NO_DELAY;
-  /** Holds all uploads but pictures of incidents: the daily share has a reserve for these. */
+  /** Delays all uploads except pictures of incidents, for which the daily share has a reserve. */
   #shareDelay = NO_DELAY;
+  /** Delays single files. */
   readonly #delays = new Map<string, Delay>();
   #waiting = new AbortController();
-  /** Defined while `run` runs. */
+  /** The signal of `run`. */
   #signal: AbortSignal | undefined;
-  /** The upload in progress. */
   #current: Sending | undefined;
 
   constructor(options: UploadsOptions) {
@@ -69,15 +67,15 @@ export class Uploads {
     this.#options = options;
     const link = {
       bytesPerSecond: maxKbps === null ? null : maxKbps * BYTES_PER_KBIT,
-      // An event too: two messages at once would stand before the next alert.
+      // An event counts too, because two messages at once would delay the next alert.
       yields: () => outbox.isInFlight('alert') || outbox.isInFlight('event'),
     };
     this.#pacing = options.pacing === 'adaptive' ? new AdaptivePacing(link) : new FixedPacing(link);
     this.#tokens = new DeviceTokens({ thing, credentials, audience, clock });
-    this.#spool = new Spool({ ...options, onDropped: (rows, why) => this.#reportDropped(rows, why) });
+    this.#spool = new Spool({ ...options, onDropped: (rows, reason) => this.#reportDropped(rows, reason) });
   }
 
-  /** Takes over the files that wait on disk. @throws the disk's error if the spool cannot be used. */
+  /** Loads the waiting files. @throws the disk's error if the spool cannot be used. */
   start(): void {
     this.#spool.open();
   }
@@ -113,18 +111,18 @@ export class Uploads {
     if (!row) return false;
     if (isPictureOfIncident(row)) {
       // The interrupted upload starts again afterwards.
-      if (this.#current && givesWay(this.#current.row)) this.#current.aborting.abort();
-      // One immediate try, whatever failed before, unless the server asked for a delay.
-      if (!this.#delay.asked) this.#delay = { ...this.#delay, untilMs: 0 };
+      if (this.#current && isInterruptible(this.#current.row)) this.#current.aborting.abort();
+      // The picture is tried at once after earlier failures, unless the server requested a delay.
+      if (!this.#delay.isRequested) this.#delay = { ...this.#delay, untilMs: 0 };
     }
     this.#waiting.abort();
     return true;
   }
 
-  /** Uploads until the signal fires. Never throws: every failure, of the disk too, is reported and tried again. */
+  /** Uploads until the signal fires. Never throws: it reports and retries every failure, even of the disk. */
   async run(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
-    // Loading axios and signing take long the first time; an alert must not wait for them.
+    // The first import of axios and the first signature are slow, and would delay an alert's picture.
     await Promise.all([loadHttp(), this.#tokens.sign()]).catch((error: unknown) =>
       this.#options.problems.raise('uploads_failing', messageOf(error)),
     );
@@ -141,29 +139,29 @@ export class Uploads {
     }
   }
 
-  /** The upload to start now. While a picture of an incident waits, no log or backup starts, unless only that picture keeps failing. */
+  /** @returns the upload to start now. No log or backup starts while a picture of an incident waits, unless that picture failed too often. */
   #next(now: number): UploadRow | undefined {
     if (this.#delay.untilMs > now) return undefined;
     const { waiting } = this.#spool;
     if (this.#current) return waiting.find((row) => row === this.#current?.row);
-    const failed = this.#failed;
-    const isHeld = waiting.some((row) => isPictureOfIncident(row) && failed(row) < PATIENCE);
-    const isReady = (row: UploadRow) => this.#dueMs(row) <= now && !(isHeld && givesWay(row));
-    return first(waiting.filter(isReady), failed);
+    const failures = this.#failures;
+    const isBlocked = waiting.some((row) => isPictureOfIncident(row) && failures(row) < MAX_FAILURES);
+    const isReady = (row: UploadRow) => this.#dueMs(row) <= now && !(isBlocked && isInterruptible(row));
+    return mostUrgent(waiting.filter(isReady), failures);
   }
 
-  readonly #failed = ({ file }: UploadRow): number => this.#delays.get(file)?.tries ?? 0;
+  readonly #failures = ({ file }: UploadRow): number => this.#delays.get(file)?.tries ?? 0;
 
-  /** Spools. If a picture is next in the order, it is sent while it is written: an SD card takes as long to sync as a link to send. */
+  /** Spools. The most urgent picture is sent while it is written, because the sync of an SD card takes as long as the transfer. */
   async #put(upload: NewUpload, within?: () => void): Promise<UploadRow | undefined> {
     let ahead: Sending | undefined;
     let row: UploadRow | undefined;
     try {
-      row = await this.#spool.put(upload, within, (begun) => {
-        const isNext = isPictureOfIncident(begun) && first([...this.#spool.waiting, begun], this.#failed) === begun;
+      row = await this.#spool.put(upload, within, (started) => {
+        const isNext = isPictureOfIncident(started) && mostUrgent([...this.#spool.waiting, started], this.#failures) === started;
         const isFree = !this.#current && this.#delay.untilMs <= this.#options.clock.mono();
         if (!this.#signal || this.#signal.aborted || !isNext || !isFree) return;
-        ahead = this.#send(begun, upload.bytes, this.#signal);
+        ahead = this.#send(started, upload.bytes, this.#signal);
         this.#current = ahead;
       });
     } finally {
@@ -183,7 +181,7 @@ export class Uploads {
     const aborting = new AbortController();
     const parts = { api, tokens: this.#tokens, pacing: this.#pacing };
     const outcome = transfer(row, source, parts, AbortSignal.any([signal, aborting.signal]))
-      .catch((error: unknown): Outcome => ({ result: 'later', why: messageOf(error), fault: 'file', afterMs: undefined }))
+      .catch((error: unknown): Outcome => ({ result: 'later', reason: messageOf(error), fault: 'file', afterMs: undefined }))
       .finally(() => this.reportClock());
     return { row, aborting, outcome };
   }
@@ -194,13 +192,13 @@ export class Uploads {
     return Math.max(this.#delay.untilMs, share, this.#delays.get(row.file)?.untilMs ?? 0);
   }
 
-  /** @param now the time at which no upload was due: for an upload that has become due since, it does not wait. */
+  /** Waits until an upload is due. @param now the time at which no upload was due. */
   async #idle(now: number, signal: AbortSignal): Promise<void> {
     this.#spool.trim();
     this.#tokens.prepare();
     this.#waiting = new AbortController();
     const due = this.#spool.waiting.map((row) => this.#dueMs(row));
-    // An upload whose time has passed is held by another upload, and waits for that one.
+    // An upload that was already due is blocked by another one, so its time does not count.
     const untilMs = Math.min(now + PREPARE_EVERY_MS, ...due.filter((ms) => ms > now));
     await wait(Math.max(1, untilMs - now), AbortSignal.any([signal, this.#waiting.signal]));
   }
@@ -213,7 +211,7 @@ export class Uploads {
     // The file may have been dropped meanwhile.
     if (!this.#spool.waiting.includes(row)) return;
     if (outcome.result === 'stored') this.#stored(row, outcome);
-    else if (outcome.result === 'refused') this.#refused(row, outcome.why);
+    else if (outcome.result === 'refused') this.#refused(row, outcome.reason);
     else if (!signal.aborted && !current.aborting.signal.aborted) this.#later(row, outcome);
   }
 
@@ -226,7 +224,7 @@ export class Uploads {
     this.#delays.delete(row.file);
     problems.clear('uploads_dropped');
     if (this.#shareDelay.untilMs <= clock.mono()) problems.clear('uploads_failing');
-    // The file stays until the event is on disk. If the write fails, the cloud is asked again and answers that the upload is done.
+    // The file stays until the event is on disk. If the write fails, the next request shows that the upload is already complete.
     try {
       outbox.append({ class: 'event', body }, () => rows.markReported(row.file));
       outbox.flush();
@@ -238,14 +236,14 @@ export class Uploads {
     this.#spool.remove(row);
   }
 
-  #refused(row: UploadRow, why: string): void {
+  #refused(row: UploadRow, reason: string): void {
     this.#delays.delete(row.file);
-    this.#options.problems.raise('upload_refused', `${row.file}: ${why}`, row.kind);
+    this.#options.problems.raise('upload_refused', `${row.file}: ${reason}`, row.kind);
     this.#spool.remove(row);
   }
 
-  #later(row: UploadRow, { why, fault, afterMs }: Outcome & { result: 'later' }): void {
-    this.#options.problems.raise('uploads_failing', `${why}; ${this.waiting} wait`);
+  #later(row: UploadRow, { reason, fault, afterMs }: Outcome & { result: 'later' }): void {
+    this.#options.problems.raise('uploads_failing', `${reason}; ${this.waiting} files wait`);
     if (fault === 'share' && !isPictureOfIncident(row)) {
       this.#shareDelay = this.#longer(this.#shareDelay, afterMs);
       return;
@@ -259,10 +257,10 @@ export class Uploads {
   #longer({ tries }: Delay, afterMs: number | undefined): Delay {
     const { backoff, clock } = this.#options;
     const untilMs = clock.mono() + Math.max(afterMs ?? 0, backoffMs(tries + 1, backoff, Math.random()));
-    return { tries: tries + 1, untilMs, asked: afterMs !== undefined };
+    return { tries: tries + 1, untilMs, isRequested: afterMs !== undefined };
   }
 
-  /** Raises or clears the problem that this robot's clock and the cloud's differ, if the cloud's time is known. */
+  /** Raises or clears `clock_differs` if the cloud's time is known. */
   reportClock(): void {
     const { problems } = this.#options;
     const { aheadMs } = this.#tokens;
@@ -276,10 +274,11 @@ export class Uploads {
     problems.raise('clock_differs', `this robot’s clock is ${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} the cloud’s`);
   }
 
-  #reportDropped(rows: readonly UploadRow[], why: 'space' | 'age'): void {
+  #reportDropped(rows: readonly UploadRow[], reason: 'space' | 'age'): void {
     for (const { file } of rows) this.#delays.delete(file);
     if (this.#current && rows.includes(this.#current.row)) this.#cancel(this.#current);
-    const limit = why === 'space' ? 'uploads.max_size' : 'uploads.max_age';
-    this.#options.problems.raise('uploads_dropped', `${rows.length} (${[...new Set(rows.map(({ kind }) => kind))].join(', ')}): ${limit}`);
+    const limit = reason === 'space' ? 'uploads.max_size' : 'uploads.max_age';
+    const kinds = [...new Set(rows.map(({ kind }) => kind))].join(', ');
+    this.#options.problems.raise('uploads_dropped', `${rows.length} (${kinds}): ${limit}`);
   }
 }

@@ -1,4 +1,4 @@
-// kill -9 at every named step of an upload's life: what was said to be kept is in the store once and told, and nothing is left behind.
+// Kills the process at every named step of an upload. Each picture that it reported as kept must be in the store, and reported, exactly once.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ const LIFE = fileURLToPath(new URL('uploadLife.ts', import.meta.url));
 const THING = 'elderly-bot';
 const PICTURES = 3;
 
-describe('uploads of a process that is killed', { timeout: 120_000 }, () => {
+describe('uploads of a killed process', { timeout: 120_000 }, () => {
   let cloud: UploadCloud;
   let certificates: string;
   let files: BenchFiles;
@@ -38,7 +38,7 @@ describe('uploads of a process that is killed', { timeout: 120_000 }, () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  /** @returns what it said, and whether it was killed. */
+  /** @returns whether the process was killed, and the hashes of the pictures that it kept. */
   async function live(pictures: number, at = '') {
     const { cert, key } = files.robot;
     const child = spawn(process.execPath, ['--import', 'tsx', LIFE, folder, cloud.origin, cert, key, String(pictures)], {
@@ -46,26 +46,26 @@ describe('uploads of a process that is killed', { timeout: 120_000 }, () => {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const exited = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
-    const [said, stderr, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
+    const [stdout, stderr, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
     assert.ok(signal === 'SIGKILL' || code === 0, stderr);
-    return { killed: signal === 'SIGKILL', kept: [...said.matchAll(/^kept (\w+)$/gm)].map(([, sha256]) => String(sha256)) };
+    return { killed: signal === 'SIGKILL', kept: [...stdout.matchAll(/^kept (\w+)$/gm)].map(([, sha256]) => String(sha256)) };
   }
 
   for (const point of UPLOAD_CRASH_POINTS) {
-    it(`at ${point}`, async () => {
+    it(`are complete after a kill at ${point}`, async () => {
       const first = await live(PICTURES, point);
-      assert.ok(first.killed, 'the point is passed');
+      assert.ok(first.killed, 'the process reached the crash point');
       const second = await live(1);
       assert.ok(!second.killed);
       const reader = OutboxReader.open(folder);
       try {
         assert.deepEqual(verifyOutbox(reader), []);
         const bodies = reader.db.prepare(`select body from rows where body like '"kind":"uploaded"%'`).pluck().all() as string[];
-        const told = bodies.map((body) => JSON.parse(`{${body}}`) as { sha256: string; object_key: string; size: number });
+        const reported = bodies.map((body) => JSON.parse(`{${body}}`) as { sha256: string; object_key: string; size: number });
         for (const sha256 of [...first.kept, ...second.kept]) {
-          assert.equal(told.filter((one) => one.sha256 === sha256).length, 1, 'told once');
+          assert.equal(reported.filter((event) => event.sha256 === sha256).length, 1, 'reported once');
         }
-        for (const { object_key, size, sha256 } of told) assert.equal(await cloud.whyNotStored(object_key, size, sha256), null);
+        for (const { object_key, size, sha256 } of reported) assert.equal(await cloud.whyNotStored(object_key, size, sha256), null);
         assert.deepEqual(reader.db.prepare('select file from uploads').all(), []);
         assert.deepEqual(readdirSync(join(folder, 'uploads')), []);
       } finally {

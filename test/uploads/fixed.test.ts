@@ -1,4 +1,4 @@
-// Fixed pacing against a real server: the bytes of a file keep to the rate and pause while an alert is in flight.
+// Checks fixed pacing against a real server: the bytes of a file leave at the rate, and pause while an alert is in flight.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
@@ -6,9 +6,8 @@ import type { AddressInfo } from 'node:net';
 import type { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FixedPacing } from '../../src/uploads/fixed.ts';
 import { type Answer, putFile } from '../../src/uploads/http.ts';
-import type { UploadLink } from '../../src/uploads/pacing.ts';
+import { FixedPacing, type UploadLink } from '../../src/uploads/pacing.ts';
 
 describe('fixed pacing', { timeout: 30_000 }, () => {
   let server: Server;
@@ -41,7 +40,7 @@ describe('fixed pacing', { timeout: 30_000 }, () => {
     assert.equal(hashOf(Buffer.concat(arrived)), hashOf(source));
   });
 
-  it('keeps to its rate', async () => {
+  it('sends at its rate', async () => {
     const source = randomBytes(50_000);
     const startedMs = performance.now();
     assert.equal((await put(source, { bytesPerSecond: 50_000 })).status, 200);
@@ -74,7 +73,7 @@ describe('fixed pacing', { timeout: 30_000 }, () => {
     request.end();
   });
 
-  it('keeps no timer after its end, even if the body gives another piece', async () => {
+  it('leaves no timer after its end, even if the body produces another piece', async () => {
     const pacing = new FixedPacing({ bytesPerSecond: null, yields: () => false });
     const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     const before = timers();

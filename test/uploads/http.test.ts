@@ -1,4 +1,4 @@
-// Connections that are kept between requests, against a server that ends them as it likes; and what a token says of its certificate.
+// Checks the HTTP connections of the uploads against a server that closes them, and the tokens for the cloud's API.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,9 +11,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { benchCertificates, readCredentials } from '../../src/identity/index.ts';
 import { AdaptivePacing } from '../../src/uploads/adaptive/pacing.ts';
-import { FixedPacing } from '../../src/uploads/fixed.ts';
 import { postJson, putFile, retryAfter } from '../../src/uploads/http.ts';
-import type { UploadLink } from '../../src/uploads/pacing.ts';
+import { FixedPacing, type UploadLink } from '../../src/uploads/pacing.ts';
 import { DeviceTokens } from '../../src/uploads/token.ts';
 import { freePort } from '../support/ports.ts';
 
@@ -22,12 +21,12 @@ const PACINGS = { fixed: FixedPacing, adaptive: AdaptivePacing };
 for (const [name, PacingOf] of Object.entries(PACINGS)) {
   const pacingOf = (link: Partial<UploadLink> = {}) => new PacingOf({ bytesPerSecond: null, yields: () => false, ...link });
 
-  describe(`a connection of the uploads, ${name} pacing`, () => {
+  describe(`a connection with ${name} pacing`, () => {
     let server: Server;
     const options = { pacing: pacingOf(), signal: new AbortController().signal };
     const sockets: Socket[] = [];
 
-    /** @param isAnswered whether the nth request is, or its connection reset. */
+    /** @param isAnswered false for requests whose connection the server resets. */
     const serve = async (isAnswered: (nth: number) => boolean): Promise<string> => {
       let requests = 0;
       sockets.length = 0;
@@ -51,13 +50,13 @@ for (const [name, PacingOf] of Object.entries(PACINGS)) {
       assert.equal(new Set(sockets).size, 1);
     });
 
-    it('that was kept and is ended by the other side just then is no failure: it is asked once more on a new one', async () => {
+    it('is replaced by a new one if the server closes it just before the next request', async () => {
       const url = await serve((nth) => nth !== 2);
       for (let n = 0; n < 2; n++) assert.equal((await postJson(url, 'token', {}, options)).status, 200);
       assert.equal(sockets.length, 3);
     });
 
-    it('that is ended right after it was made is a failure', async () => {
+    it('is a failure if the server closes it right after the connect', async () => {
       const url = await serve(() => false);
       const { status, text } = await postJson(url, 'token', {}, options);
       assert.deepEqual([status, sockets.length], [0, 1]);
@@ -65,8 +64,8 @@ for (const [name, PacingOf] of Object.entries(PACINGS)) {
     });
   });
 
-  describe(`a file that is answered before all of it was sent, ${name} pacing`, () => {
-    it('is sent no further, and the next one goes on another connection', async () => {
+  describe(`a file that is answered early, with ${name} pacing`, () => {
+    it('is sent no further, and the next file uses another connection', async () => {
       const lengths: number[] = [];
       const server = createServer((request, answer) => {
         const nth = lengths.push(0) - 1;
@@ -82,12 +81,12 @@ for (const [name, PacingOf] of Object.entries(PACINGS)) {
         const { signal } = new AbortController();
         const source = Buffer.alloc(50_000, 'x');
         const headers = { 'content-length': String(source.length) };
-        // The head gets through, the rest is held up by something more urgent.
+        // The head arrives. An alert holds the rest back.
         const put = { url, headers, source, size: source.length, signal };
         const refused = await putFile({ ...put, pacing: pacingOf({ yields: () => lengths.length === 1 }) });
         assert.deepEqual([refused.status, refused.text], [403, 'expired']);
         assert.equal((await putFile({ ...put, pacing: pacingOf() })).status, 200);
-        assert.ok((lengths[0] ?? 0) < source.length, `${lengths[0]} bytes after it was refused`);
+        assert.ok((lengths[0] ?? 0) < source.length, `${lengths[0]} bytes arrived after the refusal`);
         assert.equal(lengths[1], source.length);
       } finally {
         server.closeAllConnections();
@@ -96,8 +95,8 @@ for (const [name, PacingOf] of Object.entries(PACINGS)) {
     });
   });
 
-  describe(`a file whose connection is refused, ${name} pacing`, () => {
-    it('is let go of with the request, and not at some deadline of minutes', async (t) => {
+  describe(`a file whose connection is refused, with ${name} pacing`, () => {
+    it('is closed with the request, not at a deadline minutes later', async (t) => {
       const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-put-'));
       t.after(() => rmSync(folder, { recursive: true }));
       const source = join(folder, 'log');
@@ -108,7 +107,7 @@ for (const [name, PacingOf] of Object.entries(PACINGS)) {
       const put = { url, headers: {}, source, size: 5, pacing: pacingOf(), signal };
       assert.equal((await putFile(put)).status, 0);
       for (const untilMs = performance.now() + 5_000; isOpen(); await nextTurn())
-        assert.ok(performance.now() < untilMs, 'it is still open');
+        assert.ok(performance.now() < untilMs, 'the file is still open');
     });
   });
 }
@@ -122,7 +121,7 @@ function linkOf(path: string): string | undefined {
 }
 
 describe('a robot’s token', () => {
-  it('has the cloud’s time once that was told, however the robot’s clock is set afterwards', async () => {
+  it('uses the cloud’s time once it is known, even if the robot’s clock changes afterwards', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-token-'));
     const { ca, robot } = await benchCertificates(folder, 'elderly-bot');
     const credentials = readCredentials({ rootCa: ca, certFile: robot.cert, privateKey: robot.key });
@@ -137,19 +136,19 @@ describe('a robot’s token', () => {
     assert.equal(tokens.aheadMs, undefined);
     tokens.setTime('no date');
     assert.equal(tokens.aheadMs, undefined);
-    const told = 'Wed, 25 Nov 2026 20:00:00 GMT';
-    const toldMs = Date.parse(told);
-    tokens.setTime(told);
-    assert.equal(tokens.aheadMs, toldMs);
+    const date = 'Wed, 25 Nov 2026 20:00:00 GMT';
+    const cloudMs = Date.parse(date);
+    tokens.setTime(date);
+    assert.equal(tokens.aheadMs, cloudMs);
     now.mono += 60_000;
-    now.wall = toldMs + 60_000;
+    now.wall = cloudMs + 60_000;
     assert.equal(tokens.aheadMs, 0);
     now.wall -= 3_600_000;
     assert.equal(tokens.aheadMs, 3_600_000);
-    assert.equal(decodeJwt(await tokens.sign()).exp, (toldMs + 60_000) / 1_000 + 240);
+    assert.equal(decodeJwt(await tokens.sign()).exp, (cloudMs + 60_000) / 1_000 + 240);
   });
 
-  it('is made ahead, for one use, and anew where it is old, the clock was told or the certificate renewed', async () => {
+  it('is prepared for one use, and replaced if it is old, or after a new time or certificate', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-token-'));
     const first = await benchCertificates(join(folder, 'first'), 'elderly-bot');
     const second = await benchCertificates(join(folder, 'second'), 'elderly-bot');
@@ -165,27 +164,27 @@ describe('a robot’s token', () => {
     const madeS = async () => Number(decodeJwt(await tokens.sign()).exp) - 240;
     tokens.prepare();
     now.wall += 60_000;
-    assert.equal(await madeS(), 1_000_000, 'the one made ahead');
-    assert.equal(await madeS(), 1_000_060, 'which is used once');
+    assert.equal(await madeS(), 1_000_000, 'the prepared token');
+    assert.equal(await madeS(), 1_000_060, 'a new token for the second use');
     tokens.prepare();
     now.mono += 59_000;
     now.wall += 59_000;
     tokens.prepare();
-    assert.equal(await madeS(), 1_000_060, 'which stays while it is young');
+    assert.equal(await madeS(), 1_000_060, 'a young token stays');
     tokens.prepare();
     now.mono += 120_000;
     now.wall += 120_000;
-    assert.equal(await madeS(), 1_000_239, 'old');
+    assert.equal(await madeS(), 1_000_239, 'an old token is replaced');
     tokens.prepare();
     tokens.setTime('Wed, 25 Nov 2026 20:00:00 GMT');
-    assert.equal(await madeS(), Date.parse('2026-11-25T20:00:00Z') / 1_000, 'the cloud told its time');
+    assert.equal(await madeS(), Date.parse('2026-11-25T20:00:00Z') / 1_000, 'the cloud’s time is known');
     tokens.prepare();
     Object.assign(credentials, { cert: renewed.cert, key: renewed.key });
-    const { 'x5t#S256': named } = decodeProtectedHeader(await tokens.sign()) as { 'x5t#S256'?: string };
-    assert.equal(named, createHash('sha256').update(renewed.certificate.raw).digest('base64url'), 'the certificate was renewed');
+    const { 'x5t#S256': fingerprint } = decodeProtectedHeader(await tokens.sign()) as { 'x5t#S256'?: string };
+    assert.equal(fingerprint, createHash('sha256').update(renewed.certificate.raw).digest('base64url'), 'the certificate was renewed');
   });
 
-  it('names its certificate by the fingerprint, and carries it only once the cloud refused that', async () => {
+  it('contains the fingerprint of its certificate, and the certificate only after the cloud refused a token', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-token-'));
     const { ca, robot } = await benchCertificates(folder, 'elderly-bot');
     const credentials = readCredentials({ rootCa: ca, certFile: robot.cert, privateKey: robot.key });
@@ -205,11 +204,11 @@ describe('a robot’s token', () => {
 });
 
 describe('Retry-After', () => {
-  it('is seconds, or a date by the clock of who said it; at most a day', () => {
+  it('accepts seconds or a date of the server’s clock, up to a day', () => {
     assert.equal(retryAfter('120', Number.NaN), 120_000);
     assert.equal(retryAfter('Wed, 25 Nov 2026 10:00:30 GMT', Date.parse('Wed, 25 Nov 2026 10:00:00 GMT')), 30_000);
     assert.equal(retryAfter('Wed, 25 Nov 2026 09:00:00 GMT', Date.parse('Wed, 25 Nov 2026 10:00:00 GMT')), 0);
     assert.equal(retryAfter('999999', Number.NaN), 86_400_000);
-    for (const none of [undefined, '', 'soon', '-1']) assert.equal(retryAfter(none, Number.NaN), undefined);
+    for (const invalid of [undefined, '', 'soon', '-1']) assert.equal(retryAfter(invalid, Number.NaN), undefined);
   });
 });

@@ -1,7 +1,6 @@
-// A robot's uploads, the cloud's own code and an object store, over a way that goes wrong as it is told.
-
+// Runs a robot's uploads against the real cloud code and an object store, through a proxy with planned faults.
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { benchCertificates, readCredentials } from '../../src/identity/index.ts'
 import { UploadRows } from '../../src/outbox/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { type NewUpload, Uploads, type UploadsOptions } from '../../src/uploads/index.ts';
+import { sha256Of } from '../support/hash.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { until } from '../support/until.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
@@ -18,8 +18,7 @@ import { UploadCloud } from '../support/uploadCloud.ts';
 export const THING = 'elderly-bot';
 export const MAX_AGE_MS = 3_150_000;
 
-/** An event `uploaded`. */
-export interface Told {
+interface UploadedEvent {
   readonly kind: string;
   readonly object_key: string;
   readonly sha256: string;
@@ -29,7 +28,7 @@ export interface Told {
 
 export interface UploadingRobot {
   readonly uploads: Uploads;
-  /** Problems raised and cleared, as lines. */
+  /** One line for each problem that was raised or cleared. */
   readonly problems: string[];
   go(): void;
   stop(): Promise<void>;
@@ -40,10 +39,6 @@ export interface RobotOptions {
   readonly maxKbps?: number | null;
   readonly pacing?: UploadsOptions['pacing'];
   readonly clock?: Clock;
-}
-
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 export function picture(over: Partial<NewUpload> = {}): NewUpload {
@@ -88,7 +83,7 @@ export class UploadRig {
     await this.cloud.stop();
   }
 
-  /** Another robot with nothing on it, and a cloud that is well. */
+  /** Replaces the robot by an empty one, and ends all faults of the cloud. */
   async renew(): Promise<void> {
     for (const robot of this.#robots.splice(0)) await robot.stop();
     this.cloud.outage = null;
@@ -97,12 +92,12 @@ export class UploadRig {
     this.bench = outboxBench();
   }
 
-  /** Starts over what is on the robot; sends once it is told to go. */
+  /** Starts the uploads with the files on disk. They are sent after `go()`. */
   begin({ maxBytes = 10_000_000, maxKbps = null, pacing = 'fixed', clock = systemClock(0) }: RobotOptions = {}): UploadingRobot {
-    const said: string[] = [];
+    const lines: string[] = [];
     const problems = new Problems(
       () => clock.mono(),
-      (state, { code, text }) => said.push(`${state} ${code}: ${text}`),
+      (state, { code, text }) => lines.push(`${state} ${code}: ${text}`),
     );
     const uploads = new Uploads({
       thing: THING,
@@ -125,7 +120,7 @@ export class UploadRig {
     let run: Promise<void> | undefined;
     const robot: UploadingRobot = {
       uploads,
-      problems: said,
+      problems: lines,
       go: () => {
         run ??= uploads.run(stopping.signal);
       },
@@ -146,20 +141,20 @@ export class UploadRig {
     return readdirSync(this.folder);
   }
 
-  /** The events `uploaded` that are in the outbox. */
-  get told(): Told[] {
+  /** The `uploaded` events in the outbox. */
+  get reported(): UploadedEvent[] {
     const rows = this.bench.db.prepare(`select body from rows where body like '"kind":"uploaded"%' order by seq`).pluck();
-    return (rows.all() as string[]).map((body) => JSON.parse(`{${body}}`) as Told);
+    return (rows.all() as string[]).map((body) => JSON.parse(`{${body}}`) as UploadedEvent);
   }
 
-  async until(what: () => boolean): Promise<void> {
-    await until(what, what.toString(), { explain: () => JSON.stringify(this.#robots.map(({ problems }) => problems)) });
+  async until(condition: () => boolean): Promise<void> {
+    await until(condition, condition.toString(), { explain: () => JSON.stringify(this.#robots.map(({ problems }) => problems)) });
   }
 
-  async isInBucket({ bytes }: NewUpload): Promise<void> {
+  async assertStored({ bytes }: NewUpload): Promise<void> {
     const sha256 = sha256Of(bytes);
-    const found = this.told.filter((one) => one.sha256 === sha256);
-    assert.equal(found.length, 1, 'told once');
+    const found = this.reported.filter((event) => event.sha256 === sha256);
+    assert.equal(found.length, 1, 'reported once');
     assert.equal(await this.cloud.whyNotStored(String(found[0]?.object_key), bytes.length, sha256), null);
   }
 }

@@ -1,4 +1,4 @@
-// The log cut into slices, while it grows and turns over, by a process that is killed: every line is spooled once, in its order.
+// Kills a process that cuts a growing log into slices. Every line must be spooled once and in order.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -20,7 +20,7 @@ interface Manifest {
   readonly slices: readonly { readonly sha256: string; readonly size: number; readonly lines: number }[];
 }
 
-describe('a log that is shipped in slices', { timeout: 120_000 }, () => {
+describe('a shipped log', { timeout: 120_000 }, () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-slices-'));
@@ -37,12 +37,12 @@ describe('a log that is shipped in slices', { timeout: 120_000 }, () => {
     return signal === 'SIGKILL';
   }
 
-  /** Numbers of the lines in the spool, in the order in which they were spooled, and the manifests. */
+  /** @returns the numbers of the spooled lines in order, the manifests and the files. */
   function spooled() {
     const db = new Database(join(folder, 'outbox.db'), { readonly: true });
     const rows = db.prepare('select file, taken_at from uploads order by taken_at').all() as { file: string; taken_at: number }[];
     db.close();
-    assert.deepEqual(readdirSync(join(folder, 'uploads')).sort(), rows.map(({ file }) => file).sort(), 'files and rows are the same');
+    assert.deepEqual(readdirSync(join(folder, 'uploads')).sort(), rows.map(({ file }) => file).sort(), 'each file has a row');
     const read = ({ file }: { file: string }) => readFileSync(join(folder, 'uploads', file));
     const manifests = rows.filter(({ file }) => file.endsWith('.json')).map((row) => JSON.parse(read(row).toString()) as Manifest);
     const numbers = rows
@@ -60,7 +60,7 @@ describe('a log that is shipped in slices', { timeout: 120_000 }, () => {
 
   const upTo = (lines: number) => Array.from({ length: lines }, (_, n) => n);
 
-  it('is one object where it is short, and only what is new the next time', () => {
+  it('is one object if it is short, and the next object has only the new lines', () => {
     live(10);
     live(5);
     const { numbers, slices, manifests } = spooled();
@@ -69,7 +69,7 @@ describe('a log that is shipped in slices', { timeout: 120_000 }, () => {
     assert.deepEqual(manifests, []);
   });
 
-  it('has a manifest where it is long', () => {
+  it('has a manifest if it has several slices', () => {
     live(3_000);
     const { numbers, slices, manifests, files } = spooled();
     assert.deepEqual(numbers, upTo(3_000));
@@ -84,19 +84,19 @@ describe('a log that is shipped in slices', { timeout: 120_000 }, () => {
   });
 
   for (const point of [...SLICE_CRASH_POINTS, 'spool_written', 'spool_renamed', 'spool_recorded'] as const) {
-    it(`has every line once, killed at ${point}`, () => {
-      // Several slices: killed at the first, later at the third, and then left alone.
+    it(`has every line once after a kill at ${point}`, () => {
+      // The first process is killed at its first slice, the second at its third slice. The last one ends normally.
       assert.ok(live(1_500, point));
       assert.ok(live(1_500, `${point}:3`));
       live(1);
       const { numbers, manifests, slices } = spooled();
       assert.deepEqual(numbers, upTo(3_001));
-      const named = manifests.reduce((sum, one) => sum + one.slices.length, 0);
+      const named = manifests.reduce((sum, manifest) => sum + manifest.slices.length, 0);
       assert.ok(named <= slices && named >= slices - 1, `${named} of ${slices} slices are in a manifest`);
     });
   }
 
-  it('waits where there is no room for it, and loses nothing', () => {
+  it('waits while the spool has no space, and loses no lines', () => {
     live(1_500, '', 2_000);
     assert.deepEqual(spooled().numbers, []);
     live(10);

@@ -1,10 +1,11 @@
-// What waits for its upload on the robot's disk: bounded, looked at before it is sent, and taken up again after a crash.
+// Checks the spool: its limits, damaged files, and the repair after a crash.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { picture, sha256Of, UploadRig } from './rig.ts';
+import { sha256Of } from '../support/hash.ts';
+import { picture, UploadRig } from './rig.ts';
 
 describe('the spool of uploads', { timeout: 120_000 }, () => {
   let rig: UploadRig;
@@ -15,34 +16,34 @@ describe('the spool of uploads', { timeout: 120_000 }, () => {
   after(() => rig?.close());
   afterEach(() => rig.renew());
 
-  it('gives up a file that has changed on disk, and goes on', async () => {
+  it('drops a file that changed on disk, and continues with the next', async () => {
     const robot = rig.begin();
-    const [spoilt, one] = [picture(), picture()];
-    await robot.uploads.add(spoilt);
+    const [damaged, snapshot] = [picture(), picture()];
+    await robot.uploads.add(damaged);
     const [file] = rig.spooled;
     writeFileSync(join(rig.folder, String(file)), randomBytes(50_000));
-    await robot.uploads.add(one);
+    await robot.uploads.add(snapshot);
     robot.go();
     await rig.until(() => robot.uploads.waiting === 0);
-    await rig.isInBucket(one);
-    assert.match(robot.problems.join('\n'), /raised upload_refused: .*it has changed on disk/);
+    await rig.assertStored(snapshot);
+    assert.match(robot.problems.join('\n'), /raised upload_refused: .*the file changed on disk/);
   });
 
-  it('a picture that could not be kept is no upload, and holds up no other', async () => {
+  it('rejects a picture that cannot be written, and still accepts the next', async () => {
     const robot = rig.begin();
     robot.go();
     const { folder } = rig;
     renameSync(folder, `${folder}-away`);
     await assert.rejects(robot.uploads.add(picture()), { code: 'ENOENT' });
     renameSync(`${folder}-away`, folder);
-    const one = picture();
-    assert.equal(await robot.uploads.add(one), true);
+    const snapshot = picture();
+    assert.equal(await robot.uploads.add(snapshot), true);
     await rig.until(() => robot.uploads.waiting === 0);
-    await rig.isInBucket(one);
-    assert.equal(rig.told.length, 1);
+    await rig.assertStored(snapshot);
+    assert.equal(rig.reported.length, 1);
   });
 
-  it('keeps within its size: logs go first, an incident’s snapshots last', async () => {
+  it('respects its size, and drops logs first and an incident’s snapshots last', async () => {
     const robot = rig.begin({ maxBytes: 110_000 });
     await robot.uploads.add(picture({ kind: 'log', contentType: 'application/gzip', incident: null }));
     await robot.uploads.add(picture({ incident: null }));
@@ -55,10 +56,10 @@ describe('the spool of uploads', { timeout: 120_000 }, () => {
     assert.match(robot.problems.join('\n'), /uploads_dropped/);
   });
 
-  it('takes up at the start what a crash left: a file without a row is sent, a row without a file and an unfinished file are forgotten', async () => {
+  it('uploads a file without a row at the start, and deletes an incomplete file and a row without a file', async () => {
     const first = rig.begin();
-    const [one, lost] = [picture(), picture()];
-    await first.uploads.add(one);
+    const [snapshot, lost] = [picture(), picture()];
+    await first.uploads.add(snapshot);
     await first.uploads.add(lost);
     const { folder } = rig;
     const sha256 = sha256Of(lost.bytes);
@@ -71,9 +72,9 @@ describe('the spool of uploads', { timeout: 120_000 }, () => {
     assert.equal(next.uploads.waiting, 1);
     assert.deepEqual(rig.bench.db.prepare('select file from uploads').pluck().all(), [kept]);
     assert.equal(existsSync(join(folder, '99.part')), false);
-    assert.ok(readFileSync(join(folder, String(kept))).equals(one.bytes));
+    assert.ok(readFileSync(join(folder, String(kept))).equals(snapshot.bytes));
     next.go();
     await rig.until(() => next.uploads.waiting === 0);
-    await rig.isInBucket(one);
+    await rig.assertStored(snapshot);
   });
 });

@@ -1,5 +1,5 @@
-// The life of a robot's uploads in a process of its own, for crash.test.ts and the campaign s3: uploadLife.ts FOLDER ORIGIN CERT KEY N.
-// Takes N pictures, says of each once it is kept, uploads all that waits, and says `alive` at its end.
+// Runs a robot's uploads in a process of its own, for crash.test.ts and the campaign s3: uploadLife.ts FOLDER ORIGIN CERT KEY N. It takes N
+// pictures, prints a line for each one that is kept, uploads all waiting files, and prints `alive` at its end.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

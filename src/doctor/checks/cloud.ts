@@ -42,7 +42,7 @@ export const uploads = robotCheck('uploads', 60_000, async ({ config, credential
   if (credentials instanceof Error) return skipped('needs certificate and key');
   const outcome = await checkUpload({ thing: config.thing, credentials, api }, signal);
   if (outcome.result === 'stored') return ok(`stored as ${outcome.objectKey}`);
-  const observed = outcome.why;
+  const observed = outcome.reason;
   if (/the cloud answered 40[13]/.test(observed)) {
     const command = `elderly-bot-cloud device add ${config.thing} ${paths instanceof Error ? 'CERT' : quoted(paths.certFile)}`;
     return error(observed, 'register this robot’s certificate, on the cloud’s server', command);

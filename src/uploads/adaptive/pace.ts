@@ -1,50 +1,51 @@
-// How fast a request leaves, head and body, so that an alert does not wait long behind a picture. Unacknowledged bytes fill the queue of the
-// slowest link on the path, and later messages wait behind them. So only as many bytes are in flight as do not slow the link down (the idea
-// of LEDBAT, RFC 6817); on a slow link that is one small packet. The window is never smaller than the bytes that the link just carried in
-// 150 ms, if these are a whole packet: a longer time then has another cause than this queue. Pure: times and counts are passed in.
+// Decides how many bytes of a request may be in flight, so that an alert does not wait long behind a picture. Unacknowledged bytes fill the
+// queue of the slowest link on the path, and later messages wait behind them. The window therefore has only as many bytes as do not slow the
+// link down (the idea of LEDBAT, RFC 6817); on a slow link that is one small packet. The window never has less than the bytes that the link
+// just carried in 150 ms, if these fill a packet, because a longer time then has another cause than this queue. Pure: the caller passes the
+// time and the counts.
 
-/** With its headers a twelfth of a second at 32 kbit/s; the file is four fifths of the bytes on the link then. */
+/** With its headers, a packet takes a twelfth of a second at 32 kbit/s, and file bytes are four fifths of it. */
 const SMALLEST_WINDOW = 256;
-/** If answers take long whatever is sent, a packet is so large that this many bytes a second get through ... */
-const LEAST_BYTES_PER_SECOND = 1_024;
-/** ... up to the size that any network carries in one piece (RFC 791). */
+/** If answers always take long, packets are large enough for this rate ... */
+const MIN_BYTES_PER_SECOND = 1_024;
+/** ... but not larger than the size that any network carries in one piece (RFC 791). */
 const SMALL_PACKET = 576;
 const LARGE_PACKET = 1_460;
 const LARGEST_WINDOW = 1024 ** 2;
 const LARGEST_STEP = 64 * 1024;
-/** Milliseconds that a queue may last; too short a delay of an alert to notice. LEDBAT's target (RFC 6817), and half as much for jitter. */
-const UNFELT_MS = 150;
-/** An answer this late stood in a queue, whatever the quickest answer was. */
+/** The longest queue in milliseconds: LEDBAT's target (RFC 6817) and half as much for jitter. A person does not notice this delay of an alert. */
+const MAX_QUEUE_MS = 150;
+/** An answer this late waited in a queue, whatever the quickest answer was. */
 const LATE_MS = 500;
-/** The last samples that together have this many entries and bytes give the link's rate. The first may only fill a router's or modem's token bucket. */
+/** The link's rate needs this many samples and bytes, because the first ones may only fill the token bucket of a router or modem. */
 const RATE_SAMPLES = 4;
 const RATE_BYTES = 3_000;
-/** The kernel's initial window of a new connection (RFC 6928). No upload begins with more, whatever an earlier upload found ... */
+/** The kernel's initial window of a new connection (RFC 6928). An upload starts with at most this ... */
 const LARGEST_START = 10 * LARGE_PACKET;
-/** ... unless that upload was just now: then a picture may be sent at once. */
+/** ... or with this, soon after another upload, so that a picture may leave at once. */
 const LARGEST_NEXT_START = 64 * 1024;
 const JUST_NOW_MS = 60_000;
-/** With a limit, one step is at most this part of a second's bytes. */
-const STEPS_A_SECOND = 10;
-/** On a narrow link this many small packets are sent first. Their time is the reference for all others; one may wait behind other traffic. */
+/** With a limit, one step has at most this part of a second's bytes. */
+const STEPS_PER_SECOND = 10;
+/** A narrow link first carries this many small packets, as a reference for later times. Two, because one may wait behind other traffic. */
 const SMALL_FIRST = 2;
-/** Samples that are needed to find a window too large, and much too large. */
-const FELT_SAMPLES = 12;
-const MUCH_FELT_SAMPLES = 4;
-/** Samples after a too large window until a larger one is tried again; doubled each time, up to a limit. */
-const LEAST_PATIENCE = 4;
-const MOST_PATIENCE = 1_024;
-const LOOK_AT_LEAST_MS = 1;
-const LOOK_AT_MOST_MS = 50;
-/** Samples after which the quickest answer is measured again, as the path may have changed. */
+/** Slow samples in a row that show that the window is too large, or much too large. */
+const TOO_LARGE_SAMPLES = 12;
+const MUCH_TOO_LARGE_SAMPLES = 4;
+/** Samples between two tries of a larger window. Each failed try doubles them. */
+const MIN_PATIENCE = 4;
+const MAX_PATIENCE = 1_024;
+const MIN_CHECK_MS = 1;
+const MAX_CHECK_MS = 50;
+/** After this many samples the quickest answer is measured again, because the path may have changed. */
 const FORGET_AFTER = 1_024;
 
-/** Knowledge about the network path that one upload leaves to the next. */
+/** Measurements of the network path that an upload leaves to the next. */
 export interface PathState {
   window?: number;
-  /** When the window was found, in monotonic milliseconds. */
+  /** The time of the measurement, in monotonic milliseconds. */
   atMs?: number;
-  /** Samples before a larger window is tried, and how many of them are still missing. */
+  /** Samples between two tries of a larger window, and the missing ones until the next try. */
   patience?: number;
   missing?: number;
 }
@@ -58,14 +59,14 @@ export class Pace {
   readonly #bytesPerSecond: number | null;
   readonly #path: PathState;
   #window: number;
-  #given = 0;
+  #sent = 0;
   #arrived = 0;
   #arrivedMs: number;
-  #gaveMs: number;
-  #isAll = false;
-  /** The limit allows more bytes from this time on. */
+  #sentMs: number;
+  #isAllSent = false;
+  /** The limit allows no bytes before this time. */
   #freeMs = 0;
-  #sample: { readonly upTo: number; readonly bytes: number; readonly givenMs: number } | undefined;
+  #sample: { readonly upTo: number; readonly bytes: number; readonly sentMs: number } | undefined;
   /** The latest samples. */
   #carried: readonly Carried[] = [];
   #samples = 0;
@@ -77,7 +78,7 @@ export class Pace {
 
   /**
    * @param bytesPerSecond null: no limit.
-   * @param path read at the start, and updated by this upload.
+   * @param path this upload reads it at its start, and updates it.
    */
   constructor(bytesPerSecond: number | null, nowMs: number, path: PathState = {}) {
     this.#bytesPerSecond = bytesPerSecond;
@@ -86,7 +87,7 @@ export class Pace {
     this.#window = Math.min(isFresh ? LARGEST_NEXT_START : LARGEST_START, path.window ?? SMALLEST_WINDOW);
     if (isFresh) [this.#patience, this.#missing] = [path.patience ?? 0, path.missing ?? 0];
     this.#arrivedMs = nowMs;
-    this.#gaveMs = nowMs;
+    this.#sentMs = nowMs;
   }
 
   /** Bytes that may be in flight at once. */
@@ -95,85 +96,80 @@ export class Pace {
   }
 
   /**
-   * @param inFlight bytes that the other side has not acknowledged; undefined if the system does not say.
-   * @returns bytes that may be given now.
+   * @param inFlight unacknowledged bytes; undefined if the number is unknown.
+   * @returns bytes that may be sent now.
    */
-  allows(nowMs: number, inFlight: number | undefined): number {
-    if (inFlight !== undefined) this.see(nowMs, inFlight);
+  allowedBytes(nowMs: number, inFlight: number | undefined): number {
+    if (inFlight !== undefined) this.recordInFlight(nowMs, inFlight);
     if (nowMs < this.#freeMs) return 0;
-    const window = this.#samples < SMALL_FIRST && this.isNarrow ? SMALLEST_WINDOW : this.#window;
+    const window = this.#samples < SMALL_FIRST && this.#isNarrow ? SMALLEST_WINDOW : this.#window;
     const free = inFlight === undefined ? LARGEST_STEP : window - inFlight;
-    // Fewer bytes do not justify a packet.
+    // A smaller packet would have too many header bytes.
     if (free < SMALLEST_WINDOW) return 0;
-    const limit = this.#bytesPerSecond === null ? LARGEST_STEP : Math.ceil(this.#bytesPerSecond / STEPS_A_SECOND);
+    const limit = this.#bytesPerSecond === null ? LARGEST_STEP : Math.ceil(this.#bytesPerSecond / STEPS_PER_SECOND);
     return Math.min(free, limit, LARGEST_STEP);
   }
 
-  gave(bytes: number, nowMs: number): void {
-    this.#given += bytes;
-    this.#gaveMs = nowMs;
+  recordSent(bytes: number, nowMs: number): void {
+    this.#sent += bytes;
+    this.#sentMs = nowMs;
     if (this.#bytesPerSecond !== null) this.#freeMs = Math.max(this.#freeMs, nowMs) + (bytes / this.#bytesPerSecond) * 1_000;
-    this.#sample ??= { upTo: this.#given, bytes: this.#given - this.#arrived, givenMs: nowMs };
+    this.#sample ??= { upTo: this.#sent, bytes: this.#sent - this.#arrived, sentMs: nowMs };
   }
 
-  /** Bytes given so far. */
-  get given(): number {
-    return this.#given;
+  /** Bytes sent so far. */
+  get sent(): number {
+    return this.#sent;
   }
 
-  /** Bytes that were in flight when that was last seen. */
-  get inFlight(): number {
-    return this.#given - this.#arrived;
-  }
-
-  /** Whether no more than TCP's initial window was given. */
-  get isBeginning(): boolean {
-    return this.#given < LARGEST_START;
+  /** @returns bytes of TCP's initial window that may be sent now without a check; 0 on a narrow link. */
+  initialBytes(nowMs: number): number {
+    return this.#sent < LARGEST_START && !this.#isNarrow ? this.allowedBytes(nowMs, this.#sent - this.#arrived) : 0;
   }
 
   /** Whether the bytes in flight may delay an alert noticeably. */
-  get isNarrow(): boolean {
+  get #isNarrow(): boolean {
     return this.#window < LARGEST_START;
   }
 
-  /** All bytes are given. The answer has to come; arrivals are now looked at only now and then. */
-  gaveAll(): void {
-    this.#isAll = true;
+  /** The caller must call this after the last byte. Later checks are rare. */
+  finishSending(): void {
+    this.#isAllSent = true;
   }
 
-  get isAll(): boolean {
-    return this.#isAll;
+  get isAllSent(): boolean {
+    return this.#isAllSent;
   }
 
-  /** Milliseconds since bytes last arrived, while some should. */
+  /** Milliseconds without progress. */
   stalledMs(nowMs: number): number {
     return nowMs - this.#arrivedMs;
   }
 
-  /** Milliseconds until the next look: the longer nothing arrived, the later, because on a fast link every look costs. */
-  lookAgainMs(nowMs: number): number {
-    const quarter = Math.min((nowMs - this.#gaveMs) / 4, this.#quickestMs / 16);
-    return Math.max(this.#freeMs - nowMs, Math.min(LOOK_AT_MOST_MS, Math.max(LOOK_AT_LEAST_MS, quarter)));
+  /** Milliseconds until the next check. It grows while nothing arrives, because checks take time. */
+  nextCheckMs(nowMs: number): number {
+    const delayMs = Math.min((nowMs - this.#sentMs) / 4, this.#quickestMs / 16);
+    return Math.max(this.#freeMs - nowMs, Math.min(MAX_CHECK_MS, Math.max(MIN_CHECK_MS, delayMs)));
   }
 
-  /** Records the arrivals. @param inFlight bytes that the other side has not acknowledged. */
-  see(nowMs: number, inFlight: number): void {
-    const arrived = this.#given - inFlight;
-    if (arrived > this.#arrived || (arrived >= this.#given && !this.#isAll)) this.#arrivedMs = nowMs;
+  /** Derives the arrived bytes, and updates the window. @param inFlight unacknowledged bytes. */
+  recordInFlight(nowMs: number, inFlight: number): void {
+    const arrived = this.#sent - inFlight;
+    if (arrived > this.#arrived || (arrived >= this.#sent && !this.#isAllSent)) this.#arrivedMs = nowMs;
     this.#arrived = Math.max(this.#arrived, arrived);
     if (!this.#sample) return;
-    const { upTo, bytes, givenMs } = this.#sample;
-    const tookMs = nowMs - givenMs;
+    const { upTo, bytes, sentMs } = this.#sample;
+    const tookMs = nowMs - sentMs;
     const hasArrived = arrived >= upTo;
-    // Once all is given, looks are rare: the bytes may have arrived long before this look.
-    if (this.#isAll ? hasArrived || tookMs <= LATE_MS : !hasArrived) return;
+    // The rare checks after the last byte may be much later than the arrival.
+    if (this.#isAllSent ? hasArrived || tookMs <= LATE_MS : !hasArrived) return;
     this.#sample = undefined;
     if (hasArrived) this.#record(bytes, Math.max(1, tookMs));
     if (tookMs > LATE_MS) this.#shrink();
-    // A sample much smaller than the window does not show whether the window is too large.
+    // A sample much smaller than the window cannot show that the window is too large.
     else if (bytes * 2 > this.#window) this.#judge(tookMs);
     if (this.#samples === FORGET_AFTER) [this.#samples, this.#quickestMs] = [0, Number.POSITIVE_INFINITY];
-    this.#window = Math.min(LARGEST_WINDOW, Math.max(this.#window, this.#unfelt()));
+    this.#window = Math.min(LARGEST_WINDOW, Math.max(this.#window, this.#fastBytes()));
     Object.assign(this.#path, { window: this.#window, atMs: nowMs, patience: this.#patience, missing: this.#missing });
   }
 
@@ -183,21 +179,21 @@ export class Pace {
     this.#quickestMs = Math.min(this.#quickestMs, tookMs);
   }
 
-  /** Decides whether this window is too large or may grow. A single late answer may have another cause; several in a row do not. */
+  /** Shrinks or grows the window. One late answer may have another cause, so several in a row are needed. */
   #judge(tookMs: number): void {
-    this.#tookMs = [...this.#tookMs, tookMs].slice(-FELT_SAMPLES);
+    this.#tookMs = [...this.#tookMs, tookMs].slice(-TOO_LARGE_SAMPLES);
     this.#missing--;
     const [samples, leastMs] = [this.#tookMs.length, Math.min(...this.#tookMs)];
-    const isFelt = samples === FELT_SAMPLES && leastMs > this.#quickestMs * 1.25 + 40;
-    if (isFelt || (samples >= MUCH_FELT_SAMPLES && leastMs > this.#quickestMs + UNFELT_MS)) this.#shrink();
+    const isTooLarge = samples === TOO_LARGE_SAMPLES && leastMs > this.#quickestMs * 1.25 + 40;
+    if (isTooLarge || (samples >= MUCH_TOO_LARGE_SAMPLES && leastMs > this.#quickestMs + MAX_QUEUE_MS)) this.#shrink();
     else if (this.#missing < 0 && tookMs <= this.#quickestMs * 1.25 + 20) this.#grow();
   }
 
-  /** Bytes that the link carries in UNFELT_MS; 0 while the rate is unknown, or if they are less than a packet. */
-  #unfelt(): number {
+  /** @returns bytes that the link carries in MAX_QUEUE_MS; 0 if the rate is unknown or the bytes are less than a packet. */
+  #fastBytes(): number {
     if (!isRate(this.#carried)) return 0;
-    const unfelt = Math.floor((sumOf(this.#carried, 'bytes') / sumOf(this.#carried, 'ms')) * UNFELT_MS);
-    return unfelt < LARGE_PACKET ? 0 : unfelt;
+    const bytes = Math.floor((sumOf(this.#carried, 'bytes') / sumOf(this.#carried, 'ms')) * MAX_QUEUE_MS);
+    return bytes < LARGE_PACKET ? 0 : bytes;
   }
 
   #grow(): void {
@@ -208,23 +204,23 @@ export class Pace {
 
   #shrink(): void {
     this.#tookMs = [];
-    const least = Math.ceil((this.#quickestMs / 1_000) * LEAST_BYTES_PER_SECOND);
+    const least = Math.ceil((this.#quickestMs / 1_000) * MIN_BYTES_PER_SECOND);
     const smaller = Math.max(SMALLEST_WINDOW, Math.min(SMALL_PACKET, least), Math.floor(this.#window / 2));
-    // At the smallest window, no larger one was tried.
+    // The window was already the smallest, so no larger one failed.
     if (smaller < this.#window) {
-      this.#patience = Math.min(MOST_PATIENCE, Math.max(LEAST_PATIENCE, this.#patience * 2));
+      this.#patience = Math.min(MAX_PATIENCE, Math.max(MIN_PATIENCE, this.#patience * 2));
       this.#missing = this.#patience;
     }
     this.#window = smaller;
   }
 }
 
-/** Whether these samples suffice to compute the link's rate. */
+/** Whether these samples are enough to compute the link's rate. */
 function isRate(carried: readonly Carried[]): boolean {
   return carried.length >= RATE_SAMPLES && sumOf(carried, 'bytes') >= RATE_BYTES;
 }
 
-/** The fewest of the last samples that suffice. */
+/** @returns the fewest of the last samples that are enough. */
 function latest(carried: readonly Carried[]): readonly Carried[] {
   return isRate(carried.slice(1)) ? latest(carried.slice(1)) : carried;
 }

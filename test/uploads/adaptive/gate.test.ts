@@ -1,5 +1,4 @@
-// What is written to real connections, plain and over TLS, goes through a gate: whole, in order, in pieces, and not at all while something
-// more urgent is on its way.
+// Checks the gate on real connections, plain and over TLS: it passes all bytes in order and in pieces, and none while an alert is in flight.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -14,15 +13,15 @@ import { benchCertificates } from '../../../src/identity/index.ts';
 import { setGate } from '../../../src/uploads/adaptive/gate.ts';
 import { Pace, type PathState } from '../../../src/uploads/adaptive/pace.ts';
 
-/** Time enough for what should not come. */
+/** In this time, bytes that the gate should hold back would arrive. */
 const QUIET_MS = 100;
-const QUICK: PathState = { window: 1024 ** 2 };
+const FAST: PathState = { window: 1024 ** 2 };
 
 interface Ends {
-  readonly here: Socket;
-  readonly there: Socket;
-  /** What came there. */
-  readonly came: Buffer[];
+  readonly client: Socket;
+  readonly server: Socket;
+  /** The bytes that arrived at the server. */
+  readonly arrived: Buffer[];
 }
 
 interface Kind {
@@ -34,17 +33,17 @@ interface Kind {
 const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-gate-'));
 const kinds: Kind[] = [];
 
-const kindOf = async (name: string, server: Server, dial: (port: number) => Socket, up: string): Promise<Kind> => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+const kindOf = async (name: string, listener: Server, dial: (port: number) => Socket, up: string): Promise<Kind> => {
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const ends = async () => {
-    const arriving = once(server, up === 'connect' ? 'connection' : 'secureConnection') as Promise<[Socket]>;
-    const here = dial((server.address() as AddressInfo).port).setNoDelay(true);
-    const [[there]] = await Promise.all([arriving, once(here, up)]);
-    const came: Buffer[] = [];
-    there.on('data', (bytes: Buffer) => came.push(bytes)).on('error', () => {});
-    return { here, there, came };
+    const accepted = once(listener, up === 'connect' ? 'connection' : 'secureConnection') as Promise<[Socket]>;
+    const client = dial((listener.address() as AddressInfo).port).setNoDelay(true);
+    const [[server]] = await Promise.all([accepted, once(client, up)]);
+    const arrived: Buffer[] = [];
+    server.on('data', (bytes: Buffer) => arrived.push(bytes)).on('error', () => {});
+    return { client, server, arrived };
   };
-  return { name, ends, stop: () => server.close() };
+  return { name, ends, stop: () => listener.close() };
 };
 
 before(async () => {
@@ -60,23 +59,28 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-const gateOf = (way: PathState, yields = () => false, up: Promise<unknown> = Promise.resolve(), signal = new AbortController().signal) => ({
-  pace: new Pace(null, performance.now(), way),
+const gateOf = (
+  path: PathState,
+  yields = () => false,
+  up: Promise<unknown> = Promise.resolve(),
+  signal = new AbortController().signal,
+) => ({
+  pace: new Pace(null, performance.now(), path),
   yields,
   up,
   signal,
 });
 
-/** Each test on both. */
-const both = (sentence: string, test: (ends: Ends) => Promise<void>) => {
+/** Runs a test on both kinds of connection. */
+const both = (title: string, test: (ends: Ends) => Promise<void>) => {
   for (const n of [0, 1]) {
-    it(`${sentence}, ${n === 0 ? 'plain' : 'over TLS'}`, { timeout: 30_000 }, async () => {
+    it(`${title}, ${n === 0 ? 'plain' : 'over TLS'}`, { timeout: 30_000 }, async () => {
       const ends = await (kinds[n] as Kind).ends();
       try {
         await test(ends);
       } finally {
-        ends.here.destroy();
-        ends.there.destroy();
+        ends.client.destroy();
+        ends.server.destroy();
       }
     });
   }
@@ -85,98 +89,98 @@ const both = (sentence: string, test: (ends: Ends) => Promise<void>) => {
 const sha = (parts: readonly Buffer[]) => createHash('sha256').update(Buffer.concat(parts)).digest('hex');
 const lengthOf = (parts: readonly Buffer[]) => parts.reduce((sum, { length }) => sum + length, 0);
 
-describe('what goes through a gate', () => {
-  for (const [name, way] of [
-    ['where nothing is known of the way', {}],
-    ['on a quick one', QUICK],
+describe('the gate', () => {
+  for (const [name, path] of [
+    ['an unknown path', {}],
+    ['a fast path', FAST],
   ] as const) {
-    both(`comes whole and in order, text and bytes, many at once ${name}`, async ({ here, there, came }) => {
-      setGate(here, gateOf({ ...way }));
+    both(`passes many writes, text and bytes, complete and in order on ${name}`, async ({ client, server, arrived }) => {
+      setGate(client, gateOf({ ...path }));
       const parts = [Buffer.from('PUT /é HTTP/1.1\r\n\r\n', 'latin1'), ...Array.from({ length: 40 }, (_, n) => randomBytes(n * 4_001))];
-      here.cork();
-      here.write('PUT /é HTTP/1.1\r\n\r\n', 'latin1');
-      for (const part of parts.slice(1)) here.write(part);
-      here.uncork();
-      here.end();
-      await once(there, 'end');
-      assert.equal(sha(came), sha(parts));
+      client.cork();
+      client.write('PUT /é HTTP/1.1\r\n\r\n', 'latin1');
+      for (const part of parts.slice(1)) client.write(part);
+      client.uncork();
+      client.end();
+      await once(server, 'end');
+      assert.equal(sha(arrived), sha(parts));
     });
   }
 
-  both('goes in small pieces until the way is known, each when the one before has arrived', async ({ here, came }) => {
+  both('passes small pieces on an unknown path, each after the arrival of the previous one', async ({ client, arrived }) => {
     const gate = gateOf({});
-    setGate(here, gate);
-    await new Promise((resolve) => here.write(randomBytes(2_000), resolve));
-    while (lengthOf(came) < 2_000) await sleep(1);
-    assert.equal(came[0]?.length, 256);
-    assert.ok(came.length >= 3, `${came.length} pieces`);
-    assert.equal(gate.pace.given, 2_000);
+    setGate(client, gate);
+    await new Promise((resolve) => client.write(randomBytes(2_000), resolve));
+    while (lengthOf(arrived) < 2_000) await sleep(1);
+    assert.equal(arrived[0]?.length, 256);
+    assert.ok(arrived.length >= 3, `${arrived.length} pieces`);
+    assert.equal(gate.pace.sent, 2_000);
   });
 
-  both('waits while something more urgent is on its way, in the midst of a head too', async ({ here, came }) => {
+  both('waits while an alert is in flight, even in the middle of a head', async ({ client, arrived }) => {
     let isOver = false;
     setGate(
-      here,
-      gateOf({}, () => came.length > 0 && !isOver),
+      client,
+      gateOf({}, () => arrived.length > 0 && !isOver),
     );
-    here.write(randomBytes(1_300));
-    while (came.length === 0) await sleep(1);
+    client.write(randomBytes(1_300));
+    while (arrived.length === 0) await sleep(1);
     await sleep(QUIET_MS);
-    assert.equal(lengthOf(came), 256);
+    assert.equal(lengthOf(arrived), 256);
     isOver = true;
-    while (lengthOf(came) < 1_300) await sleep(1);
+    while (lengthOf(arrived) < 1_300) await sleep(1);
   });
 
-  both('does not wait for it on a quick way, but for what is more than TCP begins with', async ({ here, came }) => {
+  both('passes only TCP’s initial window on a fast path while an alert is in flight', async ({ client, arrived }) => {
     setGate(
-      here,
-      gateOf({ ...QUICK }, () => true),
+      client,
+      gateOf({ ...FAST }, () => true),
     );
-    here.write(randomBytes(1_300));
-    here.write(randomBytes(100_000));
-    while (lengthOf(came) < 14_600) await sleep(1);
+    client.write(randomBytes(1_300));
+    client.write(randomBytes(100_000));
+    while (lengthOf(arrived) < 14_600) await sleep(1);
     await sleep(QUIET_MS);
-    assert.equal(lengthOf(came), 14_600);
+    assert.equal(lengthOf(arrived), 14_600);
   });
 
-  both('is not begun before the connection is up, and is dropped with an error where it is over', async ({ here, came }) => {
+  both('passes nothing before the connection is open, and reports an error after the end of the request', async ({ client, arrived }) => {
     const over = new AbortController();
-    let isUp = () => {};
+    let open = () => {};
     const up = new Promise<void>((resolve) => {
-      isUp = resolve;
+      open = resolve;
     });
     const gate = gateOf({}, () => true, up, over.signal);
-    setGate(here, gate);
-    const ended = new Promise<Error | null | undefined>((resolve) => here.on('error', () => {}).write('x', resolve));
+    setGate(client, gate);
+    const ended = new Promise<Error | null | undefined>((resolve) => client.on('error', () => {}).write('x', resolve));
     await sleep(QUIET_MS);
-    isUp();
+    open();
     over.abort();
-    assert.match(String((await ended)?.message), /ended before all was sent/);
-    assert.equal(lengthOf(came), 0);
+    assert.match(String((await ended)?.message), /ended before all bytes were sent/);
+    assert.equal(lengthOf(arrived), 0);
   });
 
-  both('gives back pressure, and more than the kernel takes at once arrives', async ({ here, there, came }) => {
-    setGate(here, gateOf({ ...QUICK }));
-    there.pause();
+  both('applies back pressure, and passes more than the kernel’s buffers can hold', async ({ client, server, arrived }) => {
+    setGate(client, gateOf({ ...FAST }));
+    server.pause();
     const parts = Array.from({ length: 64 }, () => randomBytes(256 * 1024));
-    for (const part of parts) if (!here.write(part)) there.resume();
-    here.end();
-    await once(there, 'end');
-    assert.equal(sha(came), sha(parts));
+    for (const part of parts) if (!client.write(part)) server.resume();
+    client.end();
+    await once(server, 'end');
+    assert.equal(sha(arrived), sha(parts));
   });
 
-  both('goes at the pace of the next request on a connection that is kept', async ({ here, came }) => {
-    const gates = [gateOf({}), gateOf({ ...QUICK })];
+  both('uses the pace of the next request on a kept connection', async ({ client, arrived }) => {
+    const gates = [gateOf({}), gateOf({ ...FAST })];
     for (const gate of gates) {
-      const before = lengthOf(came);
-      setGate(here, gate);
-      here.write(randomBytes(1_000));
-      while (lengthOf(came) < before + 1_000) await sleep(1);
+      const before = lengthOf(arrived);
+      setGate(client, gate);
+      client.write(randomBytes(1_000));
+      while (lengthOf(arrived) < before + 1_000) await sleep(1);
     }
     assert.deepEqual(
-      gates.map(({ pace }) => pace.given),
+      gates.map(({ pace }) => pace.sent),
       [1_000, 1_000],
     );
-    assert.equal(came.at(-1)?.length, 1_000);
+    assert.equal(arrived.at(-1)?.length, 1_000);
   });
 });
