@@ -8,8 +8,8 @@ import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts'
 import { findMosquitto, Mosquitto } from '../../test/support/mosquitto.ts';
 import { BrokerLink } from '../src/broker/link.ts';
 import type { Incoming } from '../src/messages/message.ts';
-import { type Credentials, readCredentials } from '../src/settings/credentials.ts';
-import type { Endpoint } from '../src/settings/endpoint.ts';
+import { type Credentials, readCredentials } from '../src/settings/settings.ts';
+import type { Endpoint } from '../src/settings/values.ts';
 import { PlainBroker } from './support/aedes.ts';
 import { RobotClient } from './support/robotClient.ts';
 
@@ -50,7 +50,7 @@ describe('with Mosquitto and mutual TLS', { skip: NO_MOSQUITTO }, () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-broker-'));
     files = await benchCertificates(folder, 'elderly-bot');
-    credentials = readCredentials({ rootCa: files.ca, certFile: files.cloud.cert, privateKey: files.cloud.key });
+    credentials = readCredentials({ AWS_ROOT_CA: files.ca, AWS_CERT_FILE: files.cloud.cert, AWS_PRIVATE_KEY: files.cloud.key });
     broker = await Mosquitto.start({ certificates: files });
   });
   after(async () => {

@@ -106,7 +106,7 @@ describe('with the database in the process', () => {
     const file = join(folder, 'data.tgz');
     const { code, stdout } = await command(`backup ${file}`, env());
     assert.equal(code, 0);
-    assert.match(stdout, /bytes; to restore into an empty one: mkdir FOLDER && tar -xzf/);
+    assert.match(stdout, /bytes; to restore it into an empty database: mkdir FOLDER && tar -xzf/);
     assert.equal(statSync(file).mode & 0o777, 0o600);
     const restored = join(folder, 'restored');
     mkdirSync(restored);
@@ -168,7 +168,7 @@ describe('with the database in the process', () => {
     test('what it refuses is said as without it', async () => {
       const { code, stderr } = await command(`invite +390000000 ${THING}`, env());
       assert.deepEqual([code, stderr.startsWith('+390000000 is not registered yet')], [1, true]);
-      assert.match((await command(`silence nobody 2h`, env())).stderr, /^no robot nobody has spoken yet/);
+      assert.match((await command(`silence nobody 2h`, env())).stderr, /^the cloud has received nothing from a robot nobody yet/);
       const wrong = await command(`silence ${THING} soon`, env());
       assert.deepEqual([wrong.code, wrong.stderr], [2, 'soon: expected a time such as 10m or 2h, or off, or default\n']);
     });
@@ -199,28 +199,31 @@ describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
   test('somebody who has not registered can’t be invited', async () => {
     const { code, stderr } = await command(`invite +390000000 ${THING}`, env());
     assert.equal(code, 1);
-    assert.match(stderr, /^\+390000000 is not registered yet: first register it/);
+    assert.match(stderr, /^\+390000000 is not registered yet: register it first/);
   });
 
   test('invited, a member; revoked, none; and each says what it did', async () => {
     const invited = await command(`invite ${PHONE} ${THING}`, env());
     assert.deepEqual([invited.code, invited.stderr], [0, '']);
-    assert.equal(invited.stdout, `${PHONE} is a member of ${THING}, a robot that was never heard so far: is its name right?\n`);
+    assert.equal(
+      invited.stdout,
+      `${PHONE} is a member of ${THING}; the cloud has never received anything from this robot: is the name correct?\n`,
+    );
     assert.equal((await command(`revoke ${PHONE} ${THING}`, env())).code, 0);
     const again = await command(`revoke ${PHONE} ${THING}`, env());
-    assert.deepEqual([again.code, again.stderr], [1, `${PHONE} was no member of ${THING}; nothing changed\n`]);
+    assert.deepEqual([again.code, again.stderr], [1, `${PHONE} was not a member of ${THING}; nothing changed\n`]);
   });
 
   test('a device’s certificate is added, listed, revoked, and never another robot’s', async () => {
     const certificate = files.robot.cert;
     assert.match(
       (await command(`device add ${THING} ${certificate}`, env())).stdout,
-      /^elderly-bot is known by [\w-]{43}, which is good until /,
+      /^added [\w-]{43} for elderly-bot; the certificate is valid until /,
     );
     const other = await command(`device add other-bot ${certificate}`, env());
     assert.equal(other.code, 1);
     assert.match(other.stderr, /is the certificate of another robot/);
-    assert.match((await command('device list', env())).stdout, /^elderly-bot +[\w-]{43} {2}good until \d{4}-/);
+    assert.match((await command('device list', env())).stdout, /^elderly-bot +[\w-]{43} {2}valid until \d{4}-/);
     assert.equal((await command(`device revoke ${THING} ${certificate}`, env())).code, 0);
     const [listed] = JSON.parse((await command(`device list ${THING} --json`, env())).stdout) as { revoked_at: string | null }[];
     assert.ok(listed?.revoked_at);
@@ -230,8 +233,8 @@ describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
     const text = join(folder, 'text.pem');
     writeFileSync(text, 'no certificate');
     for (const [file, says] of [
-      [text, /is no certificate in PEM/],
-      [files.robot.key, /holds a private key, which is to stay on the robot/],
+      [text, /is not a PEM certificate/],
+      [files.robot.key, /contains a private key, which must stay on the robot/],
       [join(folder, 'nothing.pem'), /no such file/],
     ] as const) {
       const { code, stderr } = await command(`device add ${THING} ${file}`, env());
@@ -243,7 +246,7 @@ describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
   test('migrate brings an empty database to this version, and does nothing the second time', async () => {
     const empty = { DATABASE_URL: await server.createDatabase() };
     const before = await command('device list', empty);
-    assert.deepEqual([before.code, before.stderr], [1, 'the database is not at this version yet: elderly-bot-cloud migrate\n']);
+    assert.deepEqual([before.code, before.stderr], [1, 'the tables are not up to date: run elderly-bot-cloud migrate\n']);
     assert.match((await command('migrate', empty)).stdout, /^done: \d+ steps, up to \d+\n$/);
     assert.equal((await command('migrate', empty)).stdout, 'nothing to do\n');
     assert.equal((await command('device list', empty)).code, 0);
@@ -267,14 +270,14 @@ describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
     const file = join(folder, 'kept.dump');
     writeFileSync(file, 'kept');
     const { code, stderr } = await command(`backup ${file}`, env());
-    assert.deepEqual([code, stderr, readFileSync(file, 'utf8')], [2, `${file} is there already; name a new file\n`, 'kept']);
+    assert.deepEqual([code, stderr, readFileSync(file, 'utf8')], [2, `${file} already exists; choose a new name\n`, 'kept']);
   });
 
   test('a backup that fails leaves no file, and says what pg_dump said in one line without the password', async () => {
     const file = join(folder, 'none.dump');
     const { code, stderr } = await command(`backup ${file}`, { DATABASE_URL: 'postgresql://u:secret@127.0.0.1:1/db' });
     assert.equal(code, 1);
-    assert.match(stderr, /^pg_dump: .*Connection refused.*elderly-bot-cloud doctor looks at the database\n$/);
+    assert.match(stderr, /^pg_dump: .*Connection refused.*elderly-bot-cloud doctor checks the database\n$/);
     assert.doesNotMatch(stderr, /secret/);
     assert.equal(existsSync(file) || existsSync(`${file}.part`), false);
   });

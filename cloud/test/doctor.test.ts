@@ -302,7 +302,9 @@ describe('the bucket', { skip: NO_VERSITYGW }, () => {
 
 test('the README has every code, and no other', () => {
   const sources = readdirSync(SOURCES).map((name) => readFileSync(join(SOURCES, name), 'utf8'));
-  const inCode = sources.flatMap((text) => [...text.matchAll(/(?:problem|warning)\(\s*'([a-z_]+)'/g)].map(([, code]) => code));
+  const inCode = sources.flatMap((text) =>
+    [...text.matchAll(/(?:(?:problem|warning)\(|(?:name|refused|timeout|tls|other): \[)\s*'([a-z_]+)'/g)].map(([, code]) => code),
+  );
   const [, listed = ''] = /Its codes:([\s\S]*?)It changes nothing/.exec(readFileSync(README, 'utf8')) ?? [];
   let group = '';
   const inReadme = [...listed.matchAll(/`([a-z_]+)`/g)].map(([, code = '']) => {
@@ -325,7 +327,7 @@ test('as a command: a line a finding, the same as JSON, exit code 1 where someth
     said.stdout,
     /^ERROR {4}SECRET_KEY=\.\.\.: expected at least 32 secret characters .*, not 5; set SECRET_KEY in the environment or in \.env.* \[setting_secret_key\]$/m,
   );
-  assert.match(said.stdout, /^ERROR .* nobody listens there; start the broker.* \[broker_refused\]$/m);
+  assert.match(said.stdout, /^ERROR .* no program listens there; start the broker.* \[broker_refused\]$/m);
   const { checks } = JSON.parse((await cloudCommand(['doctor', '--json'], {}, folder)).stdout) as { checks: Finding[] };
   assert.deepEqual(codes(checks), ['setting_secret_key', 'database_empty', 'broker_refused', 'instance_not_running', 'origin', 'store']);
 });

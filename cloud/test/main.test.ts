@@ -66,7 +66,7 @@ test('a certificate that isn’t there, a key that others can read: a line that 
   const cloud = new CloudProcess(environment({ AWS_IOT_ENDPOINT: 'broker.invalid', ...certificates }), folder);
   assert.deepEqual(await cloud.ended(), { code: 2, signal: null });
   for (const [name, path] of Object.entries(certificates)) {
-    assert.ok(cloud.stderr.includes(`${name} ${path}: no such file; put the file there, or set ${name} to where it is\n`), cloud.stderr);
+    assert.ok(cloud.stderr.includes(`${name} ${path}: no such file; put the file there, or set ${name} to its path\n`), cloud.stderr);
   }
 });
 

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { Devices } from '../src/auth/devices.ts';
 import { AttemptLimits } from '../src/auth/limits.ts';
 import { Maintenance } from '../src/maintenance/maintenance.ts';
-import { DEFAULT_RETENTION } from '../src/settings/retention.ts';
+import { DEFAULT_RETENTION } from '../src/settings/values.ts';
 import { ORIGIN, SECRET_KEY } from './support/api.ts';
 import { onEachDatabase } from './support/databases.ts';
 

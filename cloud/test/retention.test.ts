@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Database } from '../src/database/database.ts';
 import { applyRetention, createMonths, monthsBetween } from '../src/maintenance/retention.ts';
-import { DEFAULT_RETENTION, type Retention, retentionFrom } from '../src/settings/retention.ts';
+import { DEFAULT_RETENTION, type Retention, retentionFrom } from '../src/settings/values.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { accountOf, seqsOf } from './support/ledger.ts';

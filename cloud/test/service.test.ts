@@ -8,8 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { isPlainPath } from '../../src/base/index.ts';
 import { SettingsError } from '../src/errors/index.ts';
-import { settingsFileFrom, settingsOf } from '../src/service/settingsFile.ts';
-import { type Server, unitFor } from '../src/service/unit.ts';
+import { type Server, settingsFileFrom, settingsOf, unitFor } from '../src/service/files.ts';
 import { cloudCommand } from './support/commandLine.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -49,7 +48,7 @@ describe('the settings file', () => {
 
   test('refuses a port that nobody knows before', () => {
     const settings = `${text}\nPORT=0\nAWS_IOT_ENDPOINT=mqtt://localhost`;
-    assert.throws(() => settingsOf(settings), new SettingsError(['PORT=0: expected a port of its own, that nginx can be told']));
+    assert.throws(() => settingsOf(settings), new SettingsError(['PORT=0: expected a fixed port, because nginx needs it']));
   });
 
   test('says what is still missing, and refuses a path that depends on the folder', () => {
@@ -59,7 +58,9 @@ describe('the settings file', () => {
     );
     assert.throws(
       () => settingsOf(text.replace('=/etc/elderly-bot-cloud/cloud.key.pem', '=certs/cloud.key.pem')),
-      new SettingsError(['AWS_PRIVATE_KEY=certs/cloud.key.pem: expected a path from the root, since a service has its own folder']),
+      new SettingsError([
+        'AWS_PRIVATE_KEY=certs/cloud.key.pem: expected an absolute path, because a service has its own working directory',
+      ]),
     );
   });
 });

@@ -6,10 +6,8 @@ import { after, before, test } from 'node:test';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { SettingsError } from '../src/errors/index.ts';
 import { patternProblem, placeOf } from '../src/messages/pattern.ts';
-import { endpointOf } from '../src/settings/endpoint.ts';
-import { type Environment, readEnvironment } from '../src/settings/environment.ts';
-import { DEFAULT_RETENTION } from '../src/settings/retention.ts';
-import { settingsFrom } from '../src/settings/settings.ts';
+import { type Environment, readEnvironment, settingsFrom } from '../src/settings/settings.ts';
+import { DEFAULT_RETENTION, endpointOf } from '../src/settings/values.ts';
 
 const SECRET_KEY = 'a secret of tests, long enough for them';
 const LOCAL = { AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1:1883', SECRET_KEY };
@@ -83,7 +81,7 @@ test('each thing that is wrong with the certificate files has a line of its own'
   assert.match(linesOf(withCertificates({ AWS_PRIVATE_KEY: files.robot.key })).join(), /key.*mismatch/i);
   assert.match(linesOf(withCertificates({ AWS_CERT_FILE: files.cloud.key })).join(), /AWS_CERT_FILE/);
   chmodSync(files.cloud.key, 0o644);
-  assert.match(linesOf(withCertificates()).join(), /others can read it; chmod 600/);
+  assert.match(linesOf(withCertificates()).join(), /other users can read it; chmod 600/);
   chmodSync(files.cloud.key, 0o600);
 });
 

@@ -5,7 +5,7 @@ import type { Mark } from '../../src/wire/index.ts';
 import { listAlerts } from '../src/alerts/alerts.ts';
 import { checkSilence, GAP_MS, ROBOT_SILENT, setSilence } from '../src/alerts/silence.ts';
 import { Maintenance } from '../src/maintenance/maintenance.ts';
-import { DEFAULT_RETENTION } from '../src/settings/retention.ts';
+import { DEFAULT_RETENTION } from '../src/settings/values.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { newThing, presence, readings, telemetry } from './support/robot.ts';

@@ -86,7 +86,7 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
     const good = readFileSync(env, 'utf8');
     writeFileSync(env, `${good}CLOUD_DATA_DIR=/usr/nowhere\n`);
     const { code, text } = service('install');
-    assert.deepEqual([code, /nothing answers at http.*service logs.* says why/.test(text)], [1, true], text);
+    assert.deepEqual([code, /nothing answers at http.*service logs.* shows the reason/.test(text)], [1, true], text);
     writeFileSync(env, good);
     while (lab.properties(UNIT, 'SubState').SubState !== 'auto-restart');
     const again = service('install');

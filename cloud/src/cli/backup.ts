@@ -1,21 +1,21 @@
-// `backup`: the whole database in one file that only its owner can read. A server is dumped by pg_dump in the custom format, which
-// pg_restore reads; of the database in the process, the file holds its folder. The file gets its name only when it is complete.
+// The command `backup`: writes the whole database to one file that only its owner can read. For a server, the file is a dump of pg_dump in the
+// custom format. For the database in the process, it is an archive of its folder. The file gets its name only when it is complete.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { print } from '../../../src/base/index.ts';
 import type { CommandDatabase } from '../database/index.ts';
 import { Refusal, readFailure, SettingsError } from '../errors/index.ts';
 import { databaseSettings, onDatabase } from './database.ts';
-import { print } from './exit.ts';
 
-/** The folder where Debian keeps the programs of each version. */
+/** The folder where Debian installs the programs of each PostgreSQL version. */
 const DEBIAN = '/usr/lib/postgresql';
-/** URL parameters that libpq and node's pg both understand. */
+/** URL parameters that both libpq and node's pg support. */
 const LIBPQ_OPTIONS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host', 'port'];
 
 export async function backup(file: string): Promise<number> {
-  if (existsSync(file)) throw new SettingsError([`${file} is there already; name a new file`]);
+  if (existsSync(file)) throw new SettingsError([`${file} already exists; choose a new name`]);
   const { databaseUrl } = databaseSettings();
   const part = `${file}.part`;
   const target = await createFile(part);
@@ -27,7 +27,7 @@ export async function backup(file: string): Promise<number> {
     await target.close();
     await rename(part, file);
     const restore = databaseUrl === null ? `mkdir FOLDER && tar -xzf ${file} -C FOLDER` : `pg_restore --no-owner -d DATABASE_URL ${file}`;
-    print(`${file}: ${size} bytes; to restore into an empty one: ${restore}`);
+    await print(`${file}: ${size} bytes; to restore it into an empty database: ${restore}`);
     return 0;
   } catch (error) {
     await target.close().catch(() => {});
@@ -42,20 +42,22 @@ async function createFile(path: string): Promise<FileHandle> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new SettingsError([
-      code === 'EEXIST' ? `${path} is there already: another backup runs, or was killed; remove it` : `${path}: ${readFailure(error)}`,
+      code === 'EEXIST'
+        ? `${path} already exists: another backup is running or was killed; remove the file`
+        : `${path}: ${readFailure(error)}`,
     ]);
   }
 }
 
 async function dumpFolder(db: CommandDatabase, target: FileHandle): Promise<void> {
-  if (!db.dump) throw new Refusal('this database gives no copy of its folder');
+  if (!db.dump) throw new Refusal('this database cannot copy its folder');
   const copy = await db.dump();
   for await (const chunk of copy.stream()) await target.write(chunk);
 }
 
 async function pgDump(databaseUrl: string, target: FileHandle): Promise<void> {
   const { url, password } = withoutPassword(databaseUrl);
-  // Every user of the machine can read arguments, but only the owner can read the environment.
+  // Every user can read a process's arguments, but only its owner can read its environment.
   const env = { ...process.env, ...(password !== null && { PGPASSWORD: password }) };
   const child = spawn(newestPgDump(), ['--format=custom', '--no-password', `--dbname=${url}`], {
     env,
@@ -67,17 +69,21 @@ async function pgDump(databaseUrl: string, target: FileHandle): Promise<void> {
   });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'ENOENT' ? new Refusal('no pg_dump here; apt-get install postgresql-client, as new as the server') : error),
+      reject(
+        error.code === 'ENOENT'
+          ? new Refusal('pg_dump is not installed; apt-get install postgresql-client, at least as new as the server')
+          : error,
+      ),
     );
     child.once('close', resolve);
   });
   if (code === 0) return;
   throw new Refusal(
-    `pg_dump: ${stderr.trim().replaceAll(/\s*\n\s*/g, ' ') || `ended with ${code}`}; elderly-bot-cloud doctor looks at the database`,
+    `pg_dump: ${stderr.trim().replaceAll(/\s*\n\s*/g, ' ') || `ended with ${code}`}; elderly-bot-cloud doctor checks the database`,
   );
 }
 
-/** pg_dump refuses a server that is newer than itself, so the newest pg_dump is used. */
+/** pg_dump refuses a newer server, so the newest installed version is used. */
 function newestPgDump(): string {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : [];
   return versions.map((version) => join(DEBIAN, version, 'bin', 'pg_dump')).find((path) => existsSync(path)) ?? 'pg_dump';
@@ -88,7 +94,7 @@ function withoutPassword(text: string): { readonly url: string; readonly passwor
   const password = url.searchParams.get('password') ?? (url.password === '' ? null : decodeURIComponent(url.password));
   url.password = '';
   for (const name of [...url.searchParams.keys()]) if (!LIBPQ_OPTIONS.includes(name)) url.searchParams.delete(name);
-  // `no-verify` is a word of node's pg for TLS without a check of the certificate; libpq calls it `require`.
+  // Only node's pg supports `no-verify`: TLS without a check of the certificate. libpq calls this `require`.
   if (url.searchParams.get('sslmode') === 'no-verify') url.searchParams.set('sslmode', 'require');
   return { url: url.toString(), password };
 }

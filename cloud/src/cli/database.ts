@@ -1,10 +1,12 @@
-// Shared by the commands that work on the database beside a running cloud: the same settings, an open database, tables of this version.
+// Opens the database for commands that run beside a cloud, with the settings of that cloud. Also the command `migrate`.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { print } from '../../../src/base/index.ts';
 import {
   type CommandDatabase,
   type DatabaseSettings,
   databaseOverSocket,
+  migrate,
   openDatabase,
   pendingMigrations,
   usable,
@@ -17,8 +19,8 @@ export function databaseSettings(): DatabaseSettings {
 }
 
 /**
- * @param work gets a database whose tables are of this version. If a cloud runs on the database in the process, its socket is used.
- * @throws Refusal if there is no database, or its tables are of another version.
+ * If a cloud runs on the database in the process, `work` uses the socket of that cloud.
+ * @throws Refusal if there is no database, or its tables are not up to date.
  */
 export async function onDatabase<T>(work: (db: CommandDatabase) => Promise<T>): Promise<T> {
   const settings = databaseSettings();
@@ -29,8 +31,20 @@ export async function onDatabase<T>(work: (db: CommandDatabase) => Promise<T>): 
   const db = (databaseUrl === null ? await databaseOverSocket(dataDir) : null) ?? (await openDatabase(settings));
   try {
     const pending = await usable(db, pendingMigrations(db));
-    if (pending.length > 0) throw new Refusal(`the database is not at this version yet: elderly-bot-cloud migrate`);
+    if (pending.length > 0) throw new Refusal('the tables are not up to date: run elderly-bot-cloud migrate');
     return await work(db);
+  } finally {
+    await db.close();
+  }
+}
+
+/** Migrates the tables. `serve` does this too, but the command shows the outcome before the start. */
+export async function migrateTables(): Promise<number> {
+  const db = await openDatabase(databaseSettings());
+  try {
+    const steps = await usable(db, migrate(db));
+    await print(steps.length > 0 ? `done: ${steps.length} steps, up to ${steps.at(-1)}` : 'nothing to do');
+    return 0;
   } finally {
     await db.close();
   }

@@ -1,5 +1,5 @@
-// `doctor`: finds what is wrong with this cloud and says what to do. It changes nothing and takes no message from the robots.
-import { exitCodeOf } from '../../../src/base/index.ts';
+// The command `doctor`: finds the faults of this cloud and prints their remedies. It changes nothing and receives no message of a robot.
+import { exitCodeOf, print } from '../../../src/base/index.ts';
 import {
   type Check,
   checkBroker,
@@ -15,7 +15,6 @@ import {
 } from '../doctor/index.ts';
 import { SettingsError } from '../errors/index.ts';
 import { databaseSettingsFrom, type Environment, exportToSdk, readEnvironment } from '../settings/index.ts';
-import { print } from './exit.ts';
 
 const QUICK_MS = 2_000;
 const NETWORK_MS = 20_000;
@@ -24,8 +23,7 @@ export async function doctor(json: boolean): Promise<number> {
   const environment = readEnvironment(process.env, '.env');
   exportToSdk(environment);
   const findings = await findingsOf(checksOf(environment));
-  if (json) print(JSON.stringify({ checks: findings }));
-  else for (const finding of findings) print(lineOf(finding));
+  await print(json ? JSON.stringify({ checks: findings }) : findings.map(lineOf).join('\n'));
   return exitCodeOf(findings);
 }
 
@@ -46,7 +44,7 @@ async function databaseOf(environment: Environment): Promise<readonly Finding[]>
     return await checkDatabase(databaseSettingsFrom(environment));
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    return [skipped('database', 'DATABASE_URL can’t be used')];
+    return [skipped('database', 'DATABASE_URL is not valid')];
   }
 }
 

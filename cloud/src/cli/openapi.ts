@@ -1,15 +1,15 @@
-// `openapi`: the document of /openapi.json without a server, a database or a broker.
+// The command `openapi`: prints the document of /openapi.json without a server, a database or a broker.
 import { pino } from 'pino';
+import { print } from '../../../src/base/index.ts';
 import { assemble } from '../cloud.ts';
 import type { Database } from '../database/index.ts';
 import { settingsFrom } from '../settings/index.ts';
-import { print } from './exit.ts';
 
-/** Enough for every route to exist. The parts are never started, so nothing connects anywhere. */
-const SETTINGS = { AWS_IOT_ENDPOINT: 'mqtt://localhost', SECRET_KEY: 'signs nothing, as no request is answered', S3_BUCKET: 'none' };
+/** The fewest settings with which all routes exist. No part is started, so nothing connects. */
+const SETTINGS = { AWS_IOT_ENDPOINT: 'mqtt://localhost', SECRET_KEY: 'not a secret, because it signs no token', S3_BUCKET: 'none' };
 
 export async function printOpenApi(): Promise<number> {
-  print(JSON.stringify(await openApi(), null, 2));
+  await print(JSON.stringify(await openApi(), null, 2));
   return 0;
 }
 
@@ -19,7 +19,7 @@ export async function openApi(): Promise<object> {
   return app.swagger();
 }
 
-const refuse = (): Promise<never> => Promise.reject(new Error('there is no database behind the description of the routes'));
+const refuse = (): Promise<never> => Promise.reject(new Error('the description of the routes has no database'));
 const NO_DATABASE: Database = {
   kind: 'pglite',
   query: refuse,

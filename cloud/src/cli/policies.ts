@@ -1,25 +1,27 @@
-// `policies`: the rights of robot and cloud, for AWS IoT Core or Mosquitto.
+// The command `policies`: prints the rights of robot and cloud, for AWS IoT Core or Mosquitto.
+import { print } from '../../../src/base/index.ts';
 import { SettingsError } from '../errors/index.ts';
 import { patternProblem } from '../messages/index.ts';
-import { cloudPolicy, mosquittoAcl, type Policy, type PolicyOptions, robotPolicy } from '../rights/index.ts';
-import { print } from './exit.ts';
+import { cloudPolicy, mosquittoAcl, type PolicyOptions, robotPolicy } from '../rights/index.ts';
 
-/** Limit of AWS IoT's CreatePolicy, without white space. */
+/** The limit of AWS IoT's CreatePolicy. White space does not count. */
 const MAX_POLICY_CHARACTERS = 2_048;
 
-export type PolicyFor = 'robot' | 'cloud' | 'mosquitto';
-
-export async function printPolicy(who: PolicyFor, options: PolicyOptions & { readonly thing: string }): Promise<number> {
-  const problem = patternProblem(options.prefix);
-  if (problem) throw new SettingsError([`--prefix ${options.prefix}: ${problem}`]);
-  print(who === 'mosquitto' ? mosquittoAcl(options).trimEnd() : textOf(who === 'robot' ? robotPolicy(options) : cloudPolicy(options)));
-  return 0;
-}
-
-function textOf(policy: Policy): string {
+export async function printPolicy(
+  kind: 'robot' | 'cloud' | 'mosquitto',
+  options: PolicyOptions & { readonly thing: string },
+): Promise<number> {
+  const fault = patternProblem(options.prefix);
+  if (fault) throw new SettingsError([`--prefix ${options.prefix}: ${fault}`]);
+  if (kind === 'mosquitto') {
+    await print(mosquittoAcl(options).trimEnd());
+    return 0;
+  }
+  const policy = kind === 'robot' ? robotPolicy(options) : cloudPolicy(options);
   const size = JSON.stringify(policy).length;
   if (size > MAX_POLICY_CHARACTERS) {
-    throw new SettingsError([`this policy has ${size} characters, AWS IoT takes ${MAX_POLICY_CHARACTERS}; choose a shorter --prefix`]);
+    throw new SettingsError([`this policy has ${size} characters, AWS IoT allows ${MAX_POLICY_CHARACTERS}; choose a shorter --prefix`]);
   }
-  return JSON.stringify(policy, null, 2);
+  await print(JSON.stringify(policy, null, 2));
+  return 0;
 }

@@ -1,4 +1,4 @@
-// `serve`: the cloud as a process, until SIGTERM or SIGINT. It stops within 10 s, even if a part hangs; a second signal ends it at once.
+// The command `serve`: runs the cloud until SIGTERM or SIGINT. It stops within 10 s, even if a part hangs. A second signal ends it at once.
 import { pino } from 'pino';
 import { startCloud } from '../cloud.ts';
 import { exportToSdk, readEnvironment, settingsFrom } from '../settings/index.ts';
@@ -10,13 +10,16 @@ export async function serve(): Promise<number> {
   const settings = settingsFrom(environment);
   exportToSdk(environment);
   const log = pino({ level: settings.logLevel, base: null }, pino.destination({ dest: 1, sync: true }));
-  const stopAsked = firstSignal();
+  const stopRequest = firstSignal();
   const cloud = await startCloud(settings, log);
   log.info({ event: 'cloud_ready', url: cloud.url, subscribed: cloud.subscribed }, 'the cloud is ready');
-  const signal = await stopAsked;
-  log.info({ event: 'cloud_stopping', signal }, 'finishing what was taken');
+  const signal = await stopRequest;
+  log.info({ event: 'cloud_stopping', signal }, 'the cloud completes its pending work and stops');
   setTimeout(() => {
-    log.warn({ event: 'cloud_stop_cut', after_ms: STOP_MS }, 'something did not end; what was not committed comes again');
+    log.warn(
+      { event: 'cloud_stop_cut', after_ms: STOP_MS },
+      'a part did not stop in time; the broker will send uncommitted messages again',
+    );
     process.exit(0);
   }, STOP_MS).unref();
   await cloud.stop();
@@ -26,11 +29,11 @@ export async function serve(): Promise<number> {
 
 function firstSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    let asked = false;
+    let isStopping = false;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
-        if (asked) process.exit(1);
-        asked = true;
+        if (isStopping) process.exit(1);
+        isStopping = true;
         resolve(signal);
       });
     }

@@ -1,19 +1,19 @@
-// The checks of the cloud's doctor and their findings. The engine that runs them is the same as the robot's.
-import { type Answer, type CheckStatus, type Runnable, runChecks } from '../../../src/base/index.ts';
+// Defines the checks of the cloud's doctor and their findings. The robot's doctor uses the same engine.
+import { type Answer, type CheckStatus, messageOf, type Runnable, runChecks } from '../../../src/base/index.ts';
 
 /** One entry of `elderly-bot-cloud doctor --json`. */
 export interface Finding {
-  /** Stable, for programs. If nothing is wrong, the code is the name of the check. */
+  /** A stable code for programs. If there is no fault, the code is the name of the check. */
   readonly code: string;
-  /** `unknown`: the check itself failed. */
+  /** `unknown` means that the check itself failed. */
   readonly status: CheckStatus;
-  /** The state that was found, with its values. */
+  /** The observed state, with its values. */
   readonly observed: string;
   /** Null if nothing has to be done. */
   readonly remedy: string | null;
 }
 
-/** One check may find several things. */
+/** A check may report several findings. */
 export interface Check extends Runnable<readonly Finding[]> {
   readonly name: string;
 }
@@ -23,7 +23,7 @@ export const skipped = (code: string, observed: string): Finding => ({ code, sta
 export const warning = (code: string, observed: string, remedy: string): Finding => ({ code, status: 'warning', observed, remedy });
 export const problem = (code: string, observed: string, remedy: string): Finding => ({ code, status: 'error', observed, remedy });
 
-/** @returns the findings in the order of the checks, whichever ends first. */
+/** @returns the findings in the order of the checks. */
 export async function findingsOf(checks: readonly Check[]): Promise<Finding[]> {
   const runs = await runChecks<readonly Finding[], Check>(checks);
   return runs.flatMap(({ check: { name }, answer }) => findingsIn(name, answer));
@@ -31,7 +31,40 @@ export async function findingsOf(checks: readonly Check[]): Promise<Finding[]> {
 
 function findingsIn(name: string, answer: Answer<readonly Finding[]>): readonly Finding[] {
   if (answer.kind === 'answered') return answer.value;
-  if (answer.kind === 'late')
-    return [problem(`${name}_timeout`, answer.observed, 'look at the network between this machine and the other')];
+  if (answer.kind === 'late') return [problem(`${name}_timeout`, answer.observed, 'check the network of this machine')];
   return [{ code: name, status: 'unknown', observed: answer.observed, remedy: answer.remedy }];
+}
+
+export type Reach = 'name' | 'refused' | 'timeout' | 'tls' | 'other';
+
+const TLS = /certificate|self.signed|altname|SSL|TLS|wrong version number|UNABLE_TO|handshake/i;
+const OBSERVED: Readonly<Partial<Record<Reach, string>>> = {
+  name: 'there is no such host',
+  refused: 'no program listens there',
+  timeout: 'no answer to a connection attempt',
+};
+
+/**
+ * The likely cause of a failed connection. A timeout means that a firewall or security group drops the packets. A refusal means that no
+ * program listens on the port.
+ */
+export function reachOf(error: unknown): Reach {
+  const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string };
+  const first = error instanceof AggregateError ? (error.errors[0] as { code?: unknown } | undefined)?.code : code;
+  const text = `${String(first ?? '')} ${message}`;
+  if (/ENOTFOUND|EAI_AGAIN/.test(text)) return 'name';
+  if (/ECONNREFUSED/.test(text)) return 'refused';
+  if (/ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|timeout|timed out/i.test(text)) return 'timeout';
+  return TLS.test(text) ? 'tls' : 'other';
+}
+
+/** The problem of a failed connection. @param faults the code and the remedy of each cause. */
+export function unreachable(
+  place: string,
+  error: unknown,
+  faults: Readonly<Record<Reach, readonly [code: string, remedy: string]>>,
+): Finding {
+  const reach = reachOf(error);
+  const [code, remedy] = faults[reach];
+  return problem(code, `${place}: ${OBSERVED[reach] ?? messageOf(error)}`, remedy);
 }

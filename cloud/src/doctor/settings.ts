@@ -1,4 +1,4 @@
-// The settings as `serve` would read them, and the cloud's own certificate.
+// Checks the settings, as `serve` would read them, and the cloud's own certificate.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { SettingsError } from '../errors/index.ts';
@@ -8,42 +8,39 @@ import { type Finding, ok, problem, warning } from './check.ts';
 const DAY_MS = 86_400_000;
 const SOON_DAYS = 30;
 
-export function checkSettings(environment: Environment): Promise<Finding[]> {
+export async function checkSettings(environment: Environment): Promise<Finding[]> {
   try {
     settingsFrom(environment);
-    return Promise.resolve([ok('settings', 'all settings can be used')]);
+    return [ok('settings', 'all settings are valid')];
   } catch (error) {
-    if (!(error instanceof SettingsError)) return Promise.reject(error);
-    return Promise.resolve(error.lines.map(findingOf));
+    if (!(error instanceof SettingsError)) throw error;
+    return error.lines.map(findingOf);
   }
 }
 
-/** A line of a SettingsError begins with the name of its setting, and says what is expected. */
+/** @param line begins with the name of its setting. */
 function findingOf(line: string): Finding {
   const name = /^[A-Z][A-Z0-9_]*/.exec(line)?.[0] ?? 'settings';
   return problem(`setting_${name.toLowerCase()}`, line, `set ${name} in the environment or in .env; cloud/.env.example explains it`);
 }
 
-/** `readCredentials` does not check whether the certificate is valid today. */
-export function checkCertificate({ AWS_CERT_FILE: file }: Environment, nowMs: number): Promise<Finding[]> {
-  if (!file) return Promise.resolve([]);
+/** Checks the dates of the certificate. `readCredentials` does not check them. */
+export async function checkCertificate({ AWS_CERT_FILE: file }: Environment, nowMs: number): Promise<Finding[]> {
+  if (!file) return [];
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(readFileSync(file));
   } catch {
-    // The check of the settings reports this.
-    return Promise.resolve([]);
+    // The check of the settings reports this fault.
+    return [];
   }
   const { validFrom, validTo } = certificate;
   const daysLeft = Math.floor((Date.parse(validTo) - nowMs) / DAY_MS);
-  const renew = `make a new one, attach the cloud's policy to it, and put it to AWS_CERT_FILE and AWS_PRIVATE_KEY`;
+  const renew = `create a new certificate, attach the cloud's policy to it, and set AWS_CERT_FILE and AWS_PRIVATE_KEY`;
   if (Date.parse(validFrom) > nowMs) {
-    return Promise.resolve([
-      problem('certificate_not_yet_valid', `${file} is good from ${validFrom} on`, "look at this machine's clock (timedatectl)"),
-    ]);
+    return [problem('certificate_not_yet_valid', `${file} is valid from ${validFrom} on`, "check this machine's clock (timedatectl)")];
   }
-  if (daysLeft < 0) return Promise.resolve([problem('certificate_expired', `${file} was good until ${validTo}`, renew)]);
-  if (daysLeft < SOON_DAYS)
-    return Promise.resolve([warning('certificate_expires', `${file} is good until ${validTo}, ${daysLeft} days`, renew)]);
-  return Promise.resolve([ok('certificate', `${file} is good until ${validTo}`)]);
+  if (daysLeft < 0) return [problem('certificate_expired', `${file} was valid until ${validTo}`, renew)];
+  if (daysLeft < SOON_DAYS) return [warning('certificate_expires', `${file} is valid until ${validTo}, ${daysLeft} days`, renew)];
+  return [ok('certificate', `${file} is valid until ${validTo}`)];
 }

@@ -1,2 +1,1 @@
-export { CLIENT_ID_PREFIX, SHARE } from './names.ts';
-export { cloudPolicy, mosquittoAcl, type Policy, type PolicyOptions, robotPolicy } from './policies.ts';
+export { CLIENT_ID_PREFIX, cloudPolicy, mosquittoAcl, type Policy, type PolicyOptions, robotPolicy, SHARE } from './policies.ts';

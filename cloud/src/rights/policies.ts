@@ -1,15 +1,20 @@
-// The rights of robot and cloud in two languages: AWS IoT policies and Mosquitto's access control list. A prefix with `+` in it has a
-// robot's name there; AWS puts it in for the certificate's thing, Mosquitto for the certificate's common name.
+// Writes the rights of robot and cloud as AWS IoT policies and as an access control list for Mosquitto. A `+` in the prefix stands for the
+// robot's name. AWS replaces it with the thing of the certificate, Mosquitto with the common name of the certificate.
 import { CLOUD_RIGHTS, type Rights, ROBOT_RIGHTS, type Topics } from '../../../src/wire/index.ts';
-import { CLIENT_ID_PREFIX, SHARE } from './names.ts';
 
-/** The thing that a certificate is attached to. Nothing is allowed where it is attached to none. */
+/** Each instance appends random characters, because the broker disconnects a client when another connects with the same id. */
+export const CLIENT_ID_PREFIX = 'elderly-bot-cloud-';
+
+/** The shared subscription that distributes the robots' messages among the instances. */
+export const SHARE = '$share/ingest/';
+
+/** The thing that the certificate is attached to. Without an attached thing, nothing is allowed. */
 const THING = `\${iot:Connection.Thing.ThingName}`;
 
 export interface PolicyOptions {
-  /** Such as `eu-central-1`. */
+  /** For example `eu-central-1`. */
   readonly region: string;
-  /** Twelve digits. */
+  /** The AWS account: twelve digits. */
   readonly account: string;
   /** `elderly_bot`, or `fleet/+` for several robots. */
   readonly prefix: string;
@@ -17,10 +22,8 @@ export interface PolicyOptions {
 
 export interface AclOptions {
   readonly prefix: string;
-  /** The robot's name, where the prefix has no place for one. */
+  /** The robot's name, if the prefix has no `+`. */
   readonly thing: string;
-  /** The common name in the cloud's certificate. */
-  readonly cloud?: string;
 }
 
 interface Statement {
@@ -35,72 +38,52 @@ export interface Policy {
   readonly Statement: readonly Statement[];
 }
 
-/** One policy for all robots: each connects under its own name only, and only there may it publish and hear. */
+/** One policy for all robots. A robot can connect only under its own name, and can use only the topics under its prefix. */
 export function robotPolicy({ region, account, prefix }: PolicyOptions): Policy {
-  const arn = arnOf(region, account);
+  const arns = arnsOf(region, account);
   const own = prefix.replace('+', THING);
   return policy([
     {
-      ...allow('iot:Connect', [arn('client', THING)]),
+      ...allow('iot:Connect', arns('client', [THING])),
       Condition: { Bool: { 'iot:Connection.Thing.IsAttached': 'true' } },
     },
-    allow(
-      'iot:Publish',
-      topics(ROBOT_RIGHTS.publish, own).map((topic) => arn('topic', topic)),
-    ),
-    allow(
-      'iot:Subscribe',
-      topics(ROBOT_RIGHTS.hear, own).map((topic) => arn('topicfilter', topic)),
-    ),
-    allow(
-      'iot:Receive',
-      topics(ROBOT_RIGHTS.hear, own).map((topic) => arn('topic', topic)),
-    ),
+    allow('iot:Publish', arns('topic', topics(ROBOT_RIGHTS.publish, own))),
+    allow('iot:Subscribe', arns('topicfilter', topics(ROBOT_RIGHTS.hear, own))),
+    allow('iot:Receive', arns('topic', topics(ROBOT_RIGHTS.hear, own))),
   ]);
 }
 
 /**
- * In a policy `+` is a letter like any other, which is what a filter is compared with, and `*` is any text. IoT Core shares
- * subscriptions, so the plain filter, which would make each instance hear everything, is not allowed.
+ * In a policy, `+` matches only the character `+` of a topic filter, and `*` matches any text. Only the shared subscription is allowed,
+ * because a plain one would deliver every message to every instance.
  */
 export function cloudPolicy({ region, account, prefix }: PolicyOptions): Policy {
-  const arn = arnOf(region, account);
+  const arns = arnsOf(region, account);
   const any = prefix.replace('+', '*');
-  const heard = topics(CLOUD_RIGHTS.hear, any);
+  const received = topics(CLOUD_RIGHTS.hear, any);
   return policy([
-    allow('iot:Connect', [arn('client', `${CLIENT_ID_PREFIX}*`)]),
-    allow(
-      'iot:Publish',
-      topics(CLOUD_RIGHTS.publish, any).map((topic) => arn('topic', topic)),
-    ),
-    allow(
-      'iot:Subscribe',
-      topics(CLOUD_RIGHTS.hear, prefix).map((topic) => arn('topicfilter', `${SHARE}${topic}`)),
-    ),
-    // AWS's own examples name both forms.
-    allow(
-      'iot:Receive',
-      [...heard, ...heard.map((topic) => `${SHARE}${topic}`)].map((topic) => arn('topic', topic)),
-    ),
+    allow('iot:Connect', arns('client', [`${CLIENT_ID_PREFIX}*`])),
+    allow('iot:Publish', arns('topic', topics(CLOUD_RIGHTS.publish, any))),
+    allow('iot:Subscribe', arns('topicfilter', shared(topics(CLOUD_RIGHTS.hear, prefix)))),
+    // The examples of AWS list both forms.
+    allow('iot:Receive', arns('topic', [...received, ...shared(received)])),
   ]);
 }
 
-/** For `acl_file`, with `use_identity_as_username true`, so that a certificate's common name is its user. */
-export function mosquittoAcl({ prefix, thing, cloud = 'elderly-bot-cloud' }: AclOptions): string {
-  const named = prefix.includes('+');
-  const robot = named ? patterns(prefix.replace('+', '%u')) : ['', `user ${thing}`, ...lines('topic', ROBOT_RIGHTS, prefix)];
+/** The content of `acl_file`. The broker needs `use_identity_as_username true`, which makes a certificate's common name its user. */
+export function mosquittoAcl({ prefix, thing }: AclOptions): string {
+  const robot = prefix.includes('+')
+    ? ['# Each robot, under the name in its certificate.', ...lines('pattern', ROBOT_RIGHTS, prefix.replace('+', '%u'))]
+    : [`user ${thing}`, ...lines('topic', ROBOT_RIGHTS, prefix)];
   return [
-    '# Written by `elderly-bot-cloud policies mosquitto`; whoever is not named may do nothing.',
+    '# Written by `elderly-bot-cloud policies mosquitto`. All other users have no rights.',
     '',
-    `user ${cloud}`,
+    'user elderly-bot-cloud',
     ...lines('topic', CLOUD_RIGHTS, prefix),
+    '',
     ...robot,
     '',
   ].join('\n');
-}
-
-function patterns(prefix: string): string[] {
-  return ['', '# Each robot, under the name in its certificate.', ...lines('pattern', ROBOT_RIGHTS, prefix)];
 }
 
 function lines(word: 'topic' | 'pattern', { publish, hear }: Rights, prefix: string): string[] {
@@ -114,8 +97,12 @@ function topics(names: readonly (keyof Topics)[], prefix: string): string[] {
   return names.map((name) => `${prefix}/${name}`);
 }
 
-function arnOf(region: string, account: string): (kind: 'client' | 'topic' | 'topicfilter', name: string) => string {
-  return (kind, name) => `arn:aws:iot:${region}:${account}:${kind}/${name}`;
+function shared(filters: readonly string[]): string[] {
+  return filters.map((filter) => `${SHARE}${filter}`);
+}
+
+function arnsOf(region: string, account: string): (kind: 'client' | 'topic' | 'topicfilter', names: readonly string[]) => string[] {
+  return (kind, names) => names.map((name) => `arn:aws:iot:${region}:${account}:${kind}/${name}`);
 }
 
 function allow(action: string, resources: readonly string[]): Statement {

@@ -1,2 +1,1 @@
-export { settingsFileFrom, settingsOf } from './settingsFile.ts';
-export { unitFor } from './unit.ts';
+export { settingsFileFrom, settingsOf, unitFor } from './files.ts';

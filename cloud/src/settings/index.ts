@@ -1,6 +1,12 @@
-export { type Credentials, readCredentials } from './credentials.ts';
-export { type Endpoint, endpointOf } from './endpoint.ts';
-export { type Environment, exportToSdk, readEnvironment } from './environment.ts';
-export type { Retention } from './retention.ts';
 export { silence } from './schema.ts';
-export { databaseSettingsFrom, type Settings, settingsFrom } from './settings.ts';
+export {
+  type Credentials,
+  databaseSettingsFrom,
+  type Environment,
+  exportToSdk,
+  readCredentials,
+  readEnvironment,
+  type Settings,
+  settingsFrom,
+} from './settings.ts';
+export { type Endpoint, endpointOf, type Retention } from './values.ts';

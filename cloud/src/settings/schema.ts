@@ -1,21 +1,16 @@
-// All settings of the cloud as one schema. cloud/.env.example explains them.
+// Defines all settings of the cloud as one schema. cloud/.env.example explains them.
 import { z } from 'zod';
 import { patternProblem } from '../messages/index.ts';
-import { endpointOf } from './endpoint.ts';
-import type { Environment } from './environment.ts';
-import { retentionFrom } from './retention.ts';
-import { bytes, caFile, elementsOf, list, msFrom, network, origin, parsed, port, yesOrNo } from './values.ts';
+import { bytes, caFile, elementsOf, endpointOf, list, msFrom, network, origin, parsed, port, retentionFrom, yesOrNo } from './values.ts';
 
 const MIN_SECRET_CHARACTERS = 32;
 const SECRET = `at least ${MIN_SECRET_CHARACTERS} secret characters (openssl rand -base64 48)`;
-/** Their values may hold a password, so messages do not show them. */
-const SECRETS: ReadonlySet<string> = new Set(['SECRET_KEY', 'DATABASE_URL']);
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const HOUR_MS = 3_600_000;
 const INTERVAL = 'expected a time such as 2s or 5m, at most 1h';
 const ENDPOINT = 'the host name of your AWS IoT Core (aws iot describe-endpoint --endpoint-type iot:Data-ATS) or of another MQTT broker';
 
-/** Milliseconds; 0: off. A robot is heard once a minute, so seconds are not taken. */
+/** In milliseconds; 0 means off. A robot sends a message once a minute, so a time in seconds is refused. */
 export const silence = z
   .string()
   .transform((text) => (text === 'off' ? 0 : msFrom(text, 4, ['m', 'h'])))
@@ -43,7 +38,11 @@ export const databaseSchema = z.object({
 
 export const schema = databaseSchema.extend({
   AWS_IOT_ENDPOINT: parsed(endpointOf, ENDPOINT),
-  TOPIC_PATTERN: z.string().transform(elementsOf).pipe(z.array(topicPattern)).prefault('elderly_bot'),
+  TOPIC_PATTERN: z
+    .string()
+    .transform((text) => elementsOf(text))
+    .pipe(z.array(topicPattern))
+    .prefault('elderly_bot'),
   HOST: z.string().default('127.0.0.1'),
   PORT: port().prefault('8080'),
   PUBLIC_TELEMETRY: yesOrNo().prefault('true'),
@@ -62,16 +61,3 @@ export const schema = databaseSchema.extend({
   DEVICE_CA: caFile().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `expected one of ${LOG_LEVELS.join(', ')}`).default('info'),
 });
-
-/**
- * A line for each problem: the name, the value unless it may be a secret, and what is expected.
- * @param error of a parse with `reportInput`: for a list, only the wrong element is shown.
- */
-export function linesOf(error: z.ZodError, environment: Environment): string[] {
-  return error.issues.map(({ path: [name = ''], input, message }) => {
-    const text = environment[String(name)];
-    if (text === undefined || text === '') return `${String(name)} is not set: ${message}`;
-    const shown = typeof input === 'string' && input !== '' ? input : text;
-    return `${String(name)}=${SECRETS.has(String(name)) ? '...' : shown}: ${message}`;
-  });
-}

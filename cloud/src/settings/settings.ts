@@ -1,33 +1,39 @@
-// The cloud's settings, from the environment. All problems are reported at once, a line each, before anything is opened.
+// Reads the cloud's settings from the environment and a `.env` file. It reports all faults at once, one line each, before anything is
+// opened.
 import type { X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { parseEnv } from 'node:util';
+import type { z } from 'zod';
+import { codeOf, messageOf } from '../../../src/base/index.ts';
 import type { DatabaseSettings } from '../database/index.ts';
-import { SettingsError } from '../errors/index.ts';
-import { type Credentials, readCredentials } from './credentials.ts';
-import { type Endpoint, endpointOf } from './endpoint.ts';
-import { type Environment, notEmpty } from './environment.ts';
-import type { Retention } from './retention.ts';
-import { databaseSchema, linesOf, schema } from './schema.ts';
+import { readFailure, SettingsError } from '../errors/index.ts';
+import { databaseSchema, schema } from './schema.ts';
+import { type Endpoint, endpointOf, type Retention } from './values.ts';
 
 const CREDENTIALS = ['AWS_ROOT_CA', 'AWS_CERT_FILE', 'AWS_PRIVATE_KEY'] as const;
+/** Messages do not show these values, because they may contain a password. */
+const SECRETS: ReadonlySet<string> = new Set(['SECRET_KEY', 'DATABASE_URL']);
+
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Settings extends DatabaseSettings {
   readonly endpoint: Endpoint;
   readonly credentials: Credentials | null;
-  /** Topic prefixes of the robots; one level of each may be `+`. */
+  /** Topic prefixes of the robots. One level of each may be `+`. */
   readonly patterns: readonly string[];
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0 means any free port. */
   readonly port: number;
   readonly publicTelemetry: boolean;
-  /** The robot whose state the inherited routes show if there are several. */
+  /** The robot that the inherited routes show if there are several. */
   readonly defaultThing: string | null;
-  /** Shortest time between two receipts of one outbox where nothing is urgent. */
+  /** Shortest time between two receipts of one outbox, unless a receipt is urgent. */
   readonly receiptIntervalMs: number;
-  /** How long each table keeps its rows. */
   readonly retention: Retention;
-  /** How long a robot may be silent before that is an alert; 0: for ever. A robot's own time comes before it. */
+  /** A robot that is silent for longer raises an alert. 0 means never. A time that is set for one robot takes precedence. */
   readonly silentAfterMs: number;
-  /** Where the robots' uploads are; null: there are none. */
+  /** Null if this cloud stores no uploads. */
   readonly uploads: UploadSettings | null;
   readonly http: HttpSettings;
   readonly logLevel: string;
@@ -35,25 +41,57 @@ export interface Settings extends DatabaseSettings {
 
 export interface UploadSettings {
   readonly bucket: string;
-  /** Null: AWS, with the SDK's own variables. */
+  /** Null means AWS, configured by the SDK's own variables. */
   readonly endpoint: string | null;
-  /** What one robot may announce in a day. */
+  /** Bytes that one robot may announce in a day. */
   readonly dailyBytes: number;
 }
 
 export interface HttpSettings {
   readonly secretKey: string;
-  /** Origins of web pages that may call; none by default. */
+  /** Origins of web pages that may call the API. */
   readonly corsOrigins: readonly string[];
-  /** As robots and browsers reach the cloud, such as `https://cloud.example.org`; null: the address that the server listens on. */
+  /** The address for robots and browsers, such as `https://cloud.example.org`. Null means the address that the server listens on. */
   readonly publicOrigin: string | null;
-  /** The CA whose certificates make a device; null: only certificates that were added. */
+  /** The CA of the robots' certificates. If it is null, only certificates that were added are accepted. */
   readonly deviceCa: X509Certificate | null;
-  /** Addresses and networks, besides the machine itself, that may read /healthz and /metrics. */
+  /** Addresses and networks, besides this machine, that may read /healthz and /metrics. */
   readonly monitorAllow: readonly string[];
 }
 
-/** @throws SettingsError with a line for each value that can't be used. */
+/** The content of the cloud's own three certificate files. */
+export interface Credentials {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** A variable of the environment overrides the file, unless it is empty. @param file a `.env` file, which may be missing. */
+export function readEnvironment(environment: Environment, file: string): Environment {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return environment;
+    throw new SettingsError([`${file}: ${messageOf(error)}`]);
+  }
+  return { ...parseEnv(text), ...notEmpty(environment) };
+}
+
+/** The variables that have a value. An empty value counts as not set. */
+function notEmpty(environment: Environment): Readonly<Record<string, string>> {
+  const set = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '');
+  return Object.fromEntries(set);
+}
+
+/** Copies the AWS variables of `.env` into the process's environment, because the AWS SDK reads them only there. */
+export function exportToSdk(environment: Environment): void {
+  for (const [name, value] of Object.entries(notEmpty(environment))) {
+    if (name.startsWith('AWS_')) process.env[name] ||= value;
+  }
+}
+
+/** @throws SettingsError with a line for each invalid value. */
 export function settingsFrom(environment: Environment): Settings {
   const { data, error } = schema.safeParse(notEmpty(environment), { reportInput: true });
   const lines = error ? linesOf(error, environment) : [];
@@ -87,16 +125,27 @@ export function settingsFrom(environment: Environment): Settings {
   };
 }
 
-/** Only the settings of a command that works with the database alone. @throws SettingsError */
+/** Reads only the settings of a command that needs nothing but the database. @throws SettingsError */
 export function databaseSettingsFrom(environment: Environment): DatabaseSettings {
   const { data, error } = databaseSchema.safeParse(notEmpty(environment), { reportInput: true });
   if (error) throw new SettingsError(linesOf(error, environment));
   return { databaseUrl: data.DATABASE_URL ?? null, dataDir: data.CLOUD_DATA_DIR };
 }
 
+/** @param error from a parse with `reportInput`. For a list, the line then shows only the invalid element. */
+function linesOf(error: z.ZodError, environment: Environment): string[] {
+  return error.issues.map(({ path: [first = ''], input, message }) => {
+    const name = String(first);
+    const text = environment[name];
+    if (text === undefined || text === '') return `${name} is not set: ${message}`;
+    const shown = typeof input === 'string' && input !== '' ? input : text;
+    return `${name}=${SECRETS.has(name) ? '...' : shown}: ${message}`;
+  });
+}
+
 /**
- * @param lines gets a line for each file that is not named or can't be used.
- * @returns null for a broker without TLS, and if there is a problem.
+ * @param lines receives a line for each missing or unusable file.
+ * @returns null if the broker is used without TLS or there is a fault.
  */
 function credentialsFrom(environment: Environment, lines: string[]): Credentials | null {
   const endpoint = endpointOf(environment.AWS_IOT_ENDPOINT ?? '');
@@ -104,12 +153,38 @@ function credentialsFrom(environment: Environment, lines: string[]): Credentials
   const missing = CREDENTIALS.filter((name) => !environment[name]);
   lines.push(...missing.map((name) => `${name} is not set: the path of a PEM file, for the cloud's own certificate`));
   if (missing.length > 0) return null;
-  const [rootCa = '', certFile = '', privateKey = ''] = CREDENTIALS.map((name) => environment[name]);
   try {
-    return readCredentials({ rootCa, certFile, privateKey });
+    return readCredentials(environment);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     lines.push(...error.lines);
     return null;
   }
+}
+
+/** Reads the cloud's certificate and checks that its files belong together. @throws SettingsError with a line for each unusable file. */
+export function readCredentials(environment: Environment): Credentials {
+  const { AWS_CERT_FILE: certFile = '', AWS_PRIVATE_KEY: keyFile = '' } = environment;
+  const lines: string[] = [];
+  const [ca, cert, key] = CREDENTIALS.map((name) => {
+    const path = environment[name] ?? '';
+    try {
+      return readFileSync(path);
+    } catch (error) {
+      lines.push(`${name} ${path}: ${readFailure(error)}; put the file there, or set ${name} to its path`);
+      return null;
+    }
+  });
+  if (!ca || !cert || !key) throw new SettingsError(lines);
+  if (statSync(keyFile).mode & 0o077) {
+    throw new SettingsError([`AWS_PRIVATE_KEY ${keyFile}: other users can read it; chmod 600 ${keyFile}`]);
+  }
+  try {
+    createSecureContext({ ca, cert, key });
+  } catch (error) {
+    throw new SettingsError([
+      `AWS_CERT_FILE ${certFile} with AWS_PRIVATE_KEY ${keyFile}: ${messageOf(error)}; both must be PEM files, and the key must belong to the certificate and have no passphrase`,
+    ]);
+  }
+  return { ca, cert, key };
 }

@@ -7,7 +7,7 @@ import { postgresDatabase } from '../../../cloud/src/database/postgres.ts';
 import { Ingest } from '../../../cloud/src/ingest/ingest.ts';
 import { applyRetention, monthsBetween } from '../../../cloud/src/maintenance/retention.ts';
 import { readAccounts } from '../../../cloud/src/receipts/coverage.ts';
-import { DEFAULT_RETENTION } from '../../../cloud/src/settings/retention.ts';
+import { DEFAULT_RETENTION } from '../../../cloud/src/settings/values.ts';
 import { Postgres } from '../../support/postgres.ts';
 import type { Bench, Context, Findings } from '../bench.ts';
 import { median } from '../figures.ts';

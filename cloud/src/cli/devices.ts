@@ -1,12 +1,12 @@
-// `device add|revoke|list`: the certificates by which robots are known to POST /uploads. A certificate is no secret; its key stays on
-// the robot.
+// The command `device add|revoke|list`: manages the certificates that identify robots at POST /uploads. A certificate is not a secret. Its
+// key never leaves the robot.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { print } from '../../../src/base/index.ts';
 import { addCertificate, revokeCertificate } from '../auth/index.ts';
 import { Refusal, readFailure, SettingsError } from '../errors/index.ts';
 import { onDatabase } from './database.ts';
-import { print } from './exit.ts';
-import { requireThing } from './members.ts';
+import { requireThing } from './robots.ts';
 
 export async function addDevice(thing: string, file: string): Promise<number> {
   requireThing(thing);
@@ -16,9 +16,9 @@ export async function addDevice(thing: string, file: string): Promise<number> {
     if (fingerprint === null)
       throw new Refusal(`${file} is the certificate of another robot (elderly-bot-cloud device list); nothing changed`);
     const { validTo } = new X509Certificate(pem);
-    const over = Date.parse(validTo) < Date.now();
-    print(`${thing} is known by ${fingerprint}, which ${over ? 'was good until' : 'is good until'} ${validTo}`);
-    if (over) throw new Refusal(`${file} has expired: uploads signed with it are refused; give the robot a new one`);
+    const hasExpired = Date.parse(validTo) < Date.now();
+    await print(`added ${fingerprint} for ${thing}; the certificate ${hasExpired ? 'was' : 'is'} valid until ${validTo}`);
+    if (hasExpired) throw new Refusal(`${file} has expired, so the cloud refuses its uploads; install a new certificate on the robot`);
     return 0;
   });
 }
@@ -27,7 +27,7 @@ export async function revokeDevice(thing: string, file: string): Promise<number>
   requireThing(thing);
   const pem = readCertificate(file);
   return onDatabase(async (db) => {
-    print(`${await revokeCertificate(db, thing, pem)} of ${thing} is revoked; device add gives it back`);
+    await print(`revoked ${await revokeCertificate(db, thing, pem)} of ${thing}; device add restores it`);
     return 0;
   });
 }
@@ -37,7 +37,7 @@ interface Device {
   readonly fingerprint: string;
   readonly added_at: Date;
   readonly revoked_at: Date | null;
-  /** The fingerprint of the certificate before it; null: it was added here. */
+  /** The fingerprint of the certificate that announced this one. Null if it was added with `device add`. */
   readonly announced_by: string | null;
   readonly certificate: string;
 }
@@ -53,10 +53,8 @@ export function listDevices(thing: string | undefined, json: boolean): Promise<n
       ...device,
       good_until: new Date(new X509Certificate(certificate).validTo),
     }));
-    if (json) print(JSON.stringify(listed));
-    else for (const device of listed) print(lineOf(device));
-    if (!json && listed.length === 0)
-      print(`no certificates ${thing === undefined ? '' : `of ${thing} `}are known: elderly-bot-cloud device add ${thing ?? 'THING'} CERT`);
+    const none = `no certificates${thing === undefined ? '' : ` of ${thing}`} yet: elderly-bot-cloud device add ${thing ?? 'THING'} CERT`;
+    await print(json ? JSON.stringify(listed) : listed.map(lineOf).join('\n') || none);
     return 0;
   });
 }
@@ -64,7 +62,7 @@ export function listDevices(thing: string | undefined, json: boolean): Promise<n
 function lineOf({ thing, fingerprint, revoked_at, good_until }: Omit<Device, 'certificate'> & { readonly good_until: Date }): string {
   const state = revoked_at
     ? `revoked ${dayOf(revoked_at)}`
-    : `${good_until.getTime() < Date.now() ? 'expired' : 'good until'} ${dayOf(good_until)}`;
+    : `${good_until.getTime() < Date.now() ? 'expired' : 'valid until'} ${dayOf(good_until)}`;
   return `${thing.padEnd(24)} ${fingerprint}  ${state}`;
 }
 
@@ -80,11 +78,13 @@ function readCertificate(file: string): string {
     throw new SettingsError([`${file}: ${readFailure(error)}`]);
   }
   if (pem.includes('PRIVATE KEY')) {
-    throw new SettingsError([`${file} holds a private key, which is to stay on the robot; give the certificate alone (robot.crt.pem)`]);
+    throw new SettingsError([
+      `${file} contains a private key, which must stay on the robot; use the file with only the certificate (robot.crt.pem)`,
+    ]);
   }
   try {
     return new X509Certificate(pem).toString();
   } catch {
-    throw new SettingsError([`${file} is no certificate in PEM (it would begin with -----BEGIN CERTIFICATE-----)`]);
+    throw new SettingsError([`${file} is not a PEM certificate (the first line must be -----BEGIN CERTIFICATE-----)`]);
   }
 }
