@@ -11,6 +11,4 @@ export const PENDING: readonly string[] = [
   'src/wire',
   'test/base',
   'test/media',
-  'test/model',
-  'test/outbox',
 ];

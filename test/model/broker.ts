@@ -1,28 +1,28 @@
-// A broker as bad as the protocol allows: it loses messages before and after its PUBACK, delivers them twice and out of order, keeps
-// no session, refuses some for good, and goes away. The robot's real uplink and the real cloud speak through it.
+// Simulates the worst broker that the protocol permits: it loses messages before and after the PUBACK, delivers messages twice and out of
+// order, keeps no session, refuses some messages permanently, and disappears. It connects the robot's real uplink and the real cloud.
 import { inflateSync } from 'node:zlib';
 import { type Connect, ConnectError, type Link } from '../../src/uplink/index.ts';
 import type { VirtualTime } from './time.ts';
 
-/** Parts from 0 to 1 of the messages that meet that fate, each time they cross. */
-export interface Weather {
+/** The fraction of the messages with each fault, from 0 to 1, for each transfer. */
+export interface BrokerFaults {
   readonly lost: number;
   readonly unacknowledged: number;
   readonly doubled: number;
   readonly refused: number;
-  /** Each delivery takes up to this. */
+  /** Upper limit for the time of a delivery. */
   readonly lateMs: number;
 }
 
-export const FAIR: Weather = { lost: 0, unacknowledged: 0, doubled: 0, refused: 0, lateMs: 50 };
+export const NO_FAULTS: BrokerFaults = { lost: 0, unacknowledged: 0, doubled: 0, refused: 0, lateMs: 50 };
 
-export type Take = (topic: string, payload: Buffer) => void;
+export type Receive = (topic: string, payload: Buffer) => void;
 
-/** What the model wants to see of the robot's side. */
+/** Receives the messages of the robot for the model. */
 export interface Watch {
   readonly sent: (topic: string, payload: Buffer) => void;
   readonly acknowledged: (topic: string, payload: Buffer) => void;
-  /** A planted fault: what becomes of a message before it leaves; null: nothing leaves. */
+  /** Plants a fault: returns the text to send in place of a message, or null to send nothing. */
   readonly upward?: (topic: string, text: string) => string | null;
 }
 
@@ -33,19 +33,19 @@ interface Connected {
   readonly end: (reason: Error | undefined) => void;
 }
 
-/** MQTT's packet identifiers of what was refused for good (0x99, payload format invalid) don't matter: only that it is an error. */
+/** The error of a permanent refusal (MQTT reason code 0x99). The model uses no packet identifier. */
 const REFUSED = 'Publish error: Payload format invalid';
 
 export class Broker {
-  weather = FAIR;
+  faults = NO_FAULTS;
   isUp = true;
   ends = 0;
   refusals = 0;
   readonly #time: VirtualTime;
   readonly #watch: Watch;
-  readonly #clouds = new Set<Take>();
+  readonly #clouds = new Set<Receive>();
   #robot: Connected | undefined;
-  /** What was under way in an earlier epoch never arrives. */
+  /** Messages of an earlier epoch never arrive. */
   #epoch = 0;
 
   constructor(time: VirtualTime, watch: Watch) {
@@ -67,45 +67,45 @@ export class Broker {
       });
     });
 
-  /** @returns how to end the subscription. */
-  subscribe(take: Take): () => void {
-    this.#clouds.add(take);
-    return () => void this.#clouds.delete(take);
+  /** @returns a function that ends the subscription. */
+  subscribe(receive: Receive): () => void {
+    this.#clouds.add(receive);
+    return () => void this.#clouds.delete(receive);
   }
 
-  /** From the cloud to the robot, if it is there when the message arrives. */
+  /** Sends a message of the cloud to the robot, if the robot is connected when the message arrives. */
   publish(topic: string, payload: string): Promise<void> {
     this.#carry(() => this.#robot?.options.onMessage({ topic, payload: Buffer.from(payload), retained: false, expires: false }));
     return new Promise((resolve, reject) => {
-      const answered = this.isUp && this.#time.random() >= this.weather.unacknowledged;
+      const answered = this.isUp && this.#time.random() >= this.faults.unacknowledged;
       this.#time.after(this.#delayMs(), () => (answered ? resolve() : reject(new Error('no PUBACK'))));
     });
   }
 
-  /** The robot's connection ends. */
+  /** Ends the robot's connection. */
   cut(): void {
     this.#robot?.end(undefined);
   }
 
-  /** Everything under way is lost. */
+  /** Loses all messages in transit. */
   forget(): void {
     this.#epoch++;
   }
 
   #link(options: Options): Link {
     this.cut();
-    let over = false;
+    let hasEnded = false;
     let ended: (reason: Error | undefined) => void = () => {};
     const end = (reason: Error | undefined, clean = false) => {
-      if (over) return;
-      over = true;
+      if (hasEnded) return;
+      hasEnded = true;
       this.ends++;
       this.#robot = undefined;
       if (!clean && options.will) this.#forward(options.will.topic, Buffer.from(options.will.payload));
       ended(reason);
     };
     this.#robot = { options, end };
-    const isOver = () => over;
+    const isOver = () => hasEnded;
     return {
       ended: new Promise((resolve) => {
         ended = resolve;
@@ -132,7 +132,7 @@ export class Broker {
   #fromRobot(topic: string, payload: Buffer, isOver: () => boolean, done: (error: Error | undefined) => void): void {
     if (isOver()) return;
     this.#watch.sent(topic, payload);
-    const { lost, unacknowledged, refused } = this.weather;
+    const { lost, unacknowledged, refused } = this.faults;
     if (this.#time.random() < lost) return;
     const refuses = this.#time.random() < refused && mayBeRefused(topic, payload);
     const answers = this.#time.random() >= unacknowledged;
@@ -149,16 +149,16 @@ export class Broker {
   }
 
   #forward(topic: string, payload: Buffer): void {
-    for (const take of this.#clouds) {
+    for (const receive of this.#clouds) {
       this.#carry(() => {
-        if (this.#clouds.has(take)) take(topic, inflated(payload));
+        if (this.#clouds.has(receive)) receive(topic, inflated(payload));
       });
     }
   }
 
-  /** Never, once or twice, now or later. */
+  /** Delivers a message never, once or twice, after a random delay. */
   #carry(deliver: () => void): void {
-    const copies = this.#time.random() < this.weather.lost ? 0 : this.#time.random() < this.weather.doubled ? 2 : 1;
+    const copies = this.#time.random() < this.faults.lost ? 0 : this.#time.random() < this.faults.doubled ? 2 : 1;
     const epoch = this.#epoch;
     for (let copy = 0; copy < copies; copy++) {
       this.#time.after(this.#delayMs(), () => {
@@ -168,16 +168,16 @@ export class Broker {
   }
 
   #delayMs(): number {
-    return 1 + Math.floor(this.#time.random() * this.weather.lateMs);
+    return 1 + Math.floor(this.#time.random() * this.faults.lateMs);
   }
 }
 
-/** The one row that says what a lost file held has no second chance: a broker that would never take it is not modelled. */
+/** The model never refuses `outbox_closed`: only this row declares the content of a lost file, so its refusal has no remedy. */
 function mayBeRefused(topic: string, payload: Buffer): boolean {
   return !topic.endsWith('/presence') && !payload.includes('outbox_closed');
 }
 
-/** Inflating is a thread's work, which a history in virtual time can't wait for; the cloud takes both forms. */
+/** Inflates a payload in this thread: a history in virtual time cannot wait for a worker thread. The cloud accepts both forms. */
 export function inflated(payload: Buffer): Buffer {
   return payload[0] === 0x78 ? inflateSync(payload) : payload;
 }

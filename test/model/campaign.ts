@@ -1,4 +1,4 @@
-// Runs one model for a number of random histories, and says what failed, as short as it gets, and how to see it again.
+// Runs random histories of one model. Reports the shortest history that fails, and the command that replays it.
 import fc from 'fast-check';
 import { messageOf } from '../../src/base/index.ts';
 import { outboxProperty } from './outbox.ts';
@@ -13,7 +13,7 @@ export interface Campaign {
   readonly model: ModelName;
   readonly runs: number;
   readonly seed: number;
-  /** Where a failing history was found and shortened to: only that one runs. */
+  /** fast-check's path to a failing, shortened history. Only this history runs. */
   readonly path?: string;
 }
 
@@ -24,7 +24,7 @@ export interface CampaignReport {
   readonly seed: number;
   readonly seconds: number;
   readonly steps: number;
-  /** For a person: what failed, the shortest history that does it, and the command that replays it. */
+  /** A text for a person: the error, the shortest history that fails, and the command that replays it. */
   readonly failure?: string;
 }
 
@@ -33,8 +33,8 @@ export async function runCampaign({ model, runs, seed, path }: Campaign): Promis
   const startedMs = performance.now();
   let steps = 0;
   try {
-    const property = PROPERTIES[model](folder, (taken) => {
-      steps += taken;
+    const property = PROPERTIES[model](folder, (count) => {
+      steps += count;
     });
     const details = await fc.check(property as fc.IRawProperty<[unknown]>, {
       numRuns: runs,
@@ -57,5 +57,5 @@ function describe(model: ModelName, { errorInstance, counterexample, counterexam
   const { steps = [], ...rest } = Array.isArray(history) ? { steps: history as unknown[] } : (history as { steps?: unknown[] });
   const lines = [...steps.map((step) => `  ${JSON.stringify(step)}`), ...('seed' in rest ? [`  with chance ${rest.seed}`] : [])];
   const replay = `npm run test:model -- --model ${model} --runs 1 --seed ${seed} --path ${counterexamplePath}`;
-  return [`model ${model}: ${error}`, 'The shortest history that fails:', ...lines, `Again: ${replay}`].join('\n');
+  return [`model ${model}: ${error}`, 'The shortest history that fails:', ...lines, `Replay: ${replay}`].join('\n');
 }

@@ -1,4 +1,4 @@
-// One instance of the cloud: its real way in and its real receipts, on the model's broker and database, with a clock of its own.
+// Runs one instance of the cloud: its real ingest and its real receipts, on the model's broker and database, with a clock of its own.
 import { Ingest } from '../../cloud/src/ingest/ingest.ts';
 import { Receipts } from '../../cloud/src/receipts/receipts.ts';
 import { createLog } from '../../src/logs/index.ts';
@@ -16,7 +16,7 @@ export interface CloudParts {
   readonly time: VirtualTime;
   readonly broker: Broker;
   readonly database: MemoryDatabase;
-  /** What becomes of a receipt on its way out: a place for planted faults. */
+  /** Replaces each receipt before it is sent. Serves planted faults. */
   readonly onReceipt: (receipt: Receipt) => Receipt;
 }
 
@@ -65,7 +65,7 @@ export class CloudInstance {
     };
   }
 
-  /** Killed: what it had not committed is gone. */
+  /** Kills the instance. Loses its uncommitted work. */
   kill(): void {
     this.#running?.leave();
     this.#running?.connection.cut();

@@ -1,4 +1,4 @@
-// The model of the receipts is worth what its stand-in for the database is worth: the cloud's own statements, on both.
+// Compares the database of the models with PGlite: both answer the cloud's own statements. The models are only as good as this database.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -26,10 +26,10 @@ const change: fc.Arbitrary<OutboxChange> = fc.record({
   closed: fc.option(fc.record({ lastSeq: fc.option(fc.nat(20)), successor: fc.constant('box-3') })),
 });
 
-/** One transaction: each outbox at most once, and whether it is rolled back. */
+/** One transaction with at most one change per outbox, and whether it is rolled back. */
 const transaction = fc.tuple(fc.uniqueArray(change, { selector: ({ outbox }) => outbox, maxLength: 2 }), fc.boolean());
 
-describe('the stand-in for the cloud’s database', () => {
+describe('the database of the models', () => {
   let real: Database;
   before(async () => {
     real = await pgliteDatabase('memory:');
@@ -37,15 +37,15 @@ describe('the stand-in for the cloud’s database', () => {
   });
   after(() => real.close());
 
-  it('answers the statements of the coverage as PostgreSQL does', async (context) => {
+  it('answers the statements of the coverage like PostgreSQL', async (context) => {
     const seed = Date.now() % 2 ** 31;
     context.diagnostic(`seed ${seed}`);
     const property = fc.asyncProperty(fc.array(transaction, { maxLength: 8 }), async (transactions) => {
       await real.query('delete from outboxes');
-      const standIn = new MemoryDatabase(new VirtualTime(1)).connect().database;
+      const memory = new MemoryDatabase(new VirtualTime(1)).connect().database;
       for (const [changes, fails] of transactions) {
-        assert.deepEqual(await outcome(standIn, changes, fails), await outcome(real, changes, fails));
-        assert.deepEqual(await everything(standIn), await everything(real));
+        assert.deepEqual(await outcome(memory, changes, fails), await outcome(real, changes, fails));
+        assert.deepEqual(await everything(memory), await everything(real));
       }
     });
     await fc.assert(property, { numRuns: RUNS, seed });

@@ -1,6 +1,6 @@
-// A stand-in for the cloud's database in which only the coverage and the names of rows are kept: PGlite would take minutes for what
-// this does in a second. It answers the cloud's own statements; database.test.ts holds its answers against PGlite's. Transactions
-// run one after the other, readers see what is committed, and a commit may be slow, fail, or come through without anybody knowing.
+// Replaces the cloud's database in the models. It keeps only the coverage and the names of rows, and is about a hundred times as fast as
+// PGlite. It answers the cloud's own statements; database.test.ts compares the answers with those of PGlite. Transactions run one after
+// the other, and readers see committed data. A commit may be slow, fail, or succeed although it reports an error.
 
 import type { Database, Param, Sql } from '../../cloud/src/database/database.ts';
 import type { OutboxName } from '../../cloud/src/messages/message.ts';
@@ -26,37 +26,37 @@ interface State {
   readonly rows: Map<string, number[]>;
 }
 
-/** How the database does just now. */
-export interface DatabaseWeather {
+/** The current faults of the database. */
+export interface DatabaseFaults {
   readonly slowMs: number;
-  /** Part of the transactions that fail. */
+  /** The fraction of the transactions that fail. */
   readonly failing: number;
 }
 
 export interface Connection {
   readonly database: Database;
-  /** Its program is gone: what it had not committed is rolled back. */
+  /** Ends the connection of a killed program. Its uncommitted transaction is rolled back. */
   readonly cut: () => void;
 }
 
 export class MemoryDatabase {
-  weather: DatabaseWeather = { slowMs: 0, failing: 0 };
+  faults: DatabaseFaults = { slowMs: 0, failing: 0 };
   readonly #time: VirtualTime;
   readonly #dirtyReads: boolean;
   #state: State = { outboxes: new Map(), rows: new Map() };
-  /** Of the transaction that runs. */
+  /** The state inside the running transaction. */
   #staged: State | undefined;
   #holder: object | undefined;
-  #waiting: { readonly who: object; readonly go: () => void }[] = [];
+  #waiting: { readonly owner: object; readonly resume: () => void }[] = [];
 
-  /** @param dirtyReads a planted fault: readers see what is not committed yet, and may never be. */
+  /** @param dirtyReads plants a fault: readers see uncommitted data. */
   constructor(time: VirtualTime, dirtyReads = false) {
     this.#time = time;
     this.#dirtyReads = dirtyReads;
   }
 
   connect(): Connection {
-    const who = {};
+    const owner = {};
     let alive = true;
     const guard = <T>(work: () => T): Promise<T> => {
       if (!alive) return new Promise(() => {});
@@ -68,20 +68,20 @@ export class MemoryDatabase {
     });
     const transaction = async <T>(work: (sql: Sql) => Promise<T>): Promise<T> => {
       if (!alive) return new Promise(() => {});
-      await this.#lock(who);
+      await this.#lock(owner);
       const staged: State = { outboxes: new Map(this.#state.outboxes), rows: new Map(this.#state.rows) };
       this.#staged = staged;
       try {
         const result = await work(sqlOn(() => staged));
-        const fails = this.#time.random() < this.weather.failing;
-        const slowMs = Math.floor(this.weather.slowMs * this.#time.random());
+        const fails = this.#time.random() < this.faults.failing;
+        const slowMs = Math.floor(this.faults.slowMs * this.#time.random());
         if (slowMs > 0) await new Promise<void>((resolve) => this.#time.after(slowMs, () => alive && resolve()));
-        const comesThrough = !fails || this.#time.random() < 0.5;
-        if (comesThrough) this.#state = staged;
+        const succeeds = !fails || this.#time.random() < 0.5;
+        if (succeeds) this.#state = staged;
         if (fails) throw new Error('the connection broke');
         return result;
       } finally {
-        this.#unlock(who);
+        this.#unlock(owner);
       }
     };
     const visible = () => (this.#dirtyReads && this.#staged) || this.#state;
@@ -95,12 +95,12 @@ export class MemoryDatabase {
       },
       cut: () => {
         alive = false;
-        this.#leave(who);
+        this.#leave(owner);
       },
     };
   }
 
-  /** Every outbox with what is committed of it. */
+  /** The committed state of every outbox. */
   outboxes(): Iterable<OutboxRow> {
     return this.#state.outboxes.values();
   }
@@ -110,31 +110,31 @@ export class MemoryDatabase {
     return row ? union(row.committed, row.evicted) : [];
   }
 
-  /** The numbers of the rows of an outbox that stand in the tables. */
+  /** Numbers of the rows of an outbox in all tables. */
   rows(thing: string, outbox: string): Ranges {
     return rangesOf([...this.#state.rows].flatMap(([key, seqs]) => (key.endsWith(` ${thing}/${outbox}`) ? seqs : [])));
   }
 
-  #lock(who: object): Promise<void> {
+  #lock(owner: object): Promise<void> {
     if (this.#holder === undefined) {
-      this.#holder = who;
+      this.#holder = owner;
       return Promise.resolve();
     }
-    return new Promise((resolve) => this.#waiting.push({ who, go: resolve }));
+    return new Promise((resolve) => this.#waiting.push({ owner, resume: resolve }));
   }
 
-  /** Whoever waits for the lock in its name gives up too. */
-  #leave(who: object): void {
-    this.#waiting = this.#waiting.filter((other) => other.who !== who);
-    this.#unlock(who);
+  /** Releases the lock of a connection and cancels its waiting transactions. */
+  #leave(owner: object): void {
+    this.#waiting = this.#waiting.filter((other) => other.owner !== owner);
+    this.#unlock(owner);
   }
 
-  #unlock(who: object): void {
-    if (this.#holder !== who) return;
+  #unlock(owner: object): void {
+    if (this.#holder !== owner) return;
     this.#staged = undefined;
     const next = this.#waiting.shift();
-    this.#holder = next?.who;
-    next?.go();
+    this.#holder = next?.owner;
+    next?.resume();
   }
 }
 
@@ -148,7 +148,7 @@ function answer(state: State, text: string, params: readonly Param[]): unknown[]
   return [];
 }
 
-/** The arrays of a statement's parameters as rows, by the columns it names them. */
+/** Converts the parameters of a statement, one array per column, into rows. */
 function givenRows(text: string, params: readonly Param[]): Given[] {
   const columns = (/ as n\(([^)]*)\)/.exec(text)?.[1] ?? '').split(',').map((name) => name.trim());
   const arrays = params as readonly (readonly (string | number | boolean | null)[])[];
@@ -205,12 +205,12 @@ function insert({ rows }: State, table: string, [things, outboxes, seqs]: readon
   return [];
 }
 
-/** The cloud writes both bounds included. */
+/** Parses the ranges that the cloud writes, whose upper bound is included. */
 function fromInclusive(text: Param | undefined): Ranges {
   return [...String(text).matchAll(/\[(\d+),(\d+)\]/g)].map(([, first, last]): [number, number] => [Number(first), Number(last)]);
 }
 
-/** PostgreSQL answers with the upper bound excluded. */
+/** Writes ranges like PostgreSQL, whose upper bound is excluded. */
 function postgresText(ranges: Ranges): string {
   return `{${ranges.map(([first, last]) => `[${first},${last + 1})`).join(',')}}`;
 }

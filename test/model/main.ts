@@ -1,4 +1,4 @@
-// `npm run test:model`: random histories of the outbox and of the receipts, as many as asked for. Exit 1 where one fails.
+// Runs random histories of the models for `npm run test:model`. The exit code is 1 if a history fails.
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/base/index.ts';
 import { type CampaignReport, MODELS, type ModelName, runCampaign } from './campaign.ts';
@@ -23,7 +23,7 @@ function readArguments(): Arguments {
   if (models.length === 0) throw new Error(`--model ${model}: expected ${MODELS.join(', ')} or all`);
   if (!Number.isSafeInteger(runs) || runs < 1) throw new Error(`--runs ${values.runs}: expected a number from 1`);
   if (!Number.isSafeInteger(seed)) throw new Error(`--seed ${values.seed}: expected a whole number`);
-  if (path !== undefined && models.length > 1) throw new Error('--path: it belongs to one --model');
+  if (path !== undefined && models.length > 1) throw new Error('--path: it requires one --model');
   return { models, runs, seed, path, json };
 }
 

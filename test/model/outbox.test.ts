@@ -5,22 +5,22 @@ import { runCampaign } from './campaign.ts';
 import { type OutboxStep, outboxProperty } from './outbox.ts';
 import { RobotFolder } from './robot.ts';
 
-/** More by `npm run test:model -- --runs 100000`. */
+/** `npm run test:model -- --runs 100000` runs more histories. */
 const RUNS = 2_000;
 
 describe('the outbox in any history', () => {
-  it('loses nothing, gives nothing out twice, and accounts for every row once the link heals', async (context) => {
+  it('loses no row, claims no row twice, and accounts for every row once the link works again', async (context) => {
     const seed = Date.now() % 2 ** 31;
     context.diagnostic(`seed ${seed}`);
     const { failure } = await runCampaign({ model: 'outbox', runs: RUNS, seed });
     assert.equal(failure, undefined, failure);
   });
 
-  // Found by seed 2028, history 17,385.
-  it('starts on a file that ends in the midst of a page that only its WAL has whole', (t) => {
+  // History 17,385 of seed 2028 found this case.
+  it('starts with a file that is cut within a page if only the WAL has the complete page', (t) => {
     const folder = new RobotFolder();
     t.after(() => folder.remove());
-    const alert = { do: 'append', what: 'alert', big: true } as const;
+    const alert = { do: 'append', rowClass: 'alert', big: true } as const;
     const killed = (at: number) => ({ do: 'kill', damage: { to: 'file', how: 'truncated', at } }) as const;
     for (let at = 0; at < 1; at += 1 / 512) {
       const history: OutboxStep[] = [alert, alert, alert, { do: 'wait', ms: 1 }, { do: 'kill', damage: null }, killed(at)];

@@ -1,27 +1,27 @@
-// The outbox against a model of the world around it: a broker that acknowledges, loses and keeps back, a cloud that commits and
-// sends receipts late, twice and out of order, a full file, a wrong clock, kills between any two steps, damaged files. Whatever
-// the history: row numbers have no gap, a row on its way is given to nobody else, and once the link heals all is delivered or
-// declared, the accounting is exact, and nothing is left that would make the robot ask again.
+// Tests the outbox against a model of its environment: a broker that acknowledges, loses and delays messages; a cloud that commits, and
+// sends receipts late, twice and out of order; a full file; a wrong clock; kills between any two steps; damaged files. In any history row
+// numbers have no gap, and no row is in two claims. Once the link works again, every row is delivered or declared, the counts of robot and
+// cloud agree, and the robot waits for no receipt.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { type Claim, ROW_CLASSES, type RowClass, type StoredRow } from '../../src/outbox/index.ts';
 import { count, normalize, type Range, type Ranges, type Receipt, rangesOf, receiptPages, union } from '../../src/wire/index.ts';
-import { damages, rowOf, whereRoom, YEAR_MS } from './parts.ts';
+import { damages, rowOf, unlessDiskFull, YEAR_MS } from './parts.ts';
 import { type Damage, Robot, type RobotFolder } from './robot.ts';
 import { VirtualTime } from './time.ts';
 
 const LIMITS = { maxRows: 7, maxBytes: 100_000 };
 
 export type OutboxStep =
-  | { readonly do: 'append'; readonly what: RowClass; readonly big: boolean }
-  /** The event loop turns: rows and acknowledgements that are due are committed. */
+  | { readonly do: 'append'; readonly rowClass: RowClass; readonly big: boolean }
+  /** A turn of the event loop commits the rows and acknowledgements that are due. */
   | { readonly do: 'turn' }
   | { readonly do: 'wait'; readonly ms: number }
-  | { readonly do: 'tend'; readonly maxAgeMs: number }
-  | { readonly do: 'claim'; readonly of: RowClass }
-  /** The cloud commits one of the messages that left, for the first time or again. */
+  | { readonly do: 'maintain'; readonly maxAgeMs: number }
+  | { readonly do: 'claim'; readonly rowClass: RowClass }
+  /** The cloud commits a message that was sent, for the first time or again. */
   | { readonly do: 'commit'; readonly which: number }
-  /** The broker's answer to one of the messages on their way. */
+  /** The broker answers a message in flight. */
   | { readonly do: 'acknowledge' | 'fail' | 'refuse'; readonly which: number }
   | { readonly do: 'writeReceipts' }
   | { readonly do: 'receipt'; readonly which: number; readonly again: boolean }
@@ -29,12 +29,12 @@ export type OutboxStep =
   | { readonly do: 'clock'; readonly ms: number; readonly trusted: boolean }
   | { readonly do: 'kill'; readonly damage: Damage | null };
 
-/** What the database has, by outbox id: rows committed, and rows that were declared gone. */
+/** The cloud's state of one outbox. */
 interface Known {
   committed: Ranges;
   declared: Ranges;
   accepted: number;
-  /** Closed without anybody knowing its last number. */
+  /** Whether the outbox was declared closed without its last number. */
   ended: boolean;
 }
 
@@ -43,8 +43,8 @@ class World {
   readonly #robot: Robot;
   readonly #cloud = new Map<string, Known>();
   readonly #accepted = new Map<string, number>();
-  #onTheirWay: Claim[] = [];
-  /** Acknowledged, or forgotten by a killed robot, and still with the broker. */
+  #inFlight: Claim[] = [];
+  /** Messages that the broker still has, although they were acknowledged or the robot was killed. */
   #withBroker: Claim[] = [];
   readonly #mail: Receipt[] = [];
   #damaged = false;
@@ -54,14 +54,14 @@ class World {
     this.#robot = new Robot(folder, time);
   }
 
-  take(step: OutboxStep): void {
+  runStep(step: OutboxStep): void {
     const { outbox } = this.#robot;
-    if (step.do === 'append') outbox.append(rowOf(step.what, step.big));
+    if (step.do === 'append') outbox.append(rowOf(step.rowClass, step.big));
     else if (step.do === 'turn') this.#time.turn();
     else if (step.do === 'wait') this.#time.advance(step.ms);
-    else if (step.do === 'tend') whereRoom(() => this.#robot.tend(step.maxAgeMs));
-    else if (step.do === 'claim') this.#claim(step.of);
-    else if (step.do === 'commit') this.#commitOne(step.which);
+    else if (step.do === 'maintain') unlessDiskFull(() => this.#robot.maintain(step.maxAgeMs));
+    else if (step.do === 'claim') this.#claim(step.rowClass);
+    else if (step.do === 'commit') this.#commitMessage(step.which);
     else if (step.do === 'writeReceipts') this.#writeReceipts();
     else if (step.do === 'receipt') this.#receive(step.which, step.again);
     else if (step.do === 'forgedReceipt') this.#receiveForged();
@@ -71,16 +71,16 @@ class World {
     this.#noteAccepted();
   }
 
-  /** The link heals, what the broker had is lost: everything is delivered, receipts come. Then nothing is outstanding. */
+  /** Loses the broker's messages, delivers everything else, and sends receipts. After that no row may be outstanding. */
   heal(): void {
     this.#withBroker = [];
-    while (this.#onTheirWay.length > 0) this.#answer('fail', 0);
+    while (this.#inFlight.length > 0) this.#answer('fail', 0);
     for (let round = 0; round < 40 && !this.#isQuiet(); round++) {
       this.#time.advance(4_000_000);
       for (const rowClass of ROW_CLASSES) {
         while (this.#claim(rowClass)) {
-          this.#commitOne(this.#onTheirWay.length - 1);
-          this.#answer('acknowledge', this.#onTheirWay.length - 1);
+          this.#commitMessage(this.#inFlight.length - 1);
+          this.#answer('acknowledge', this.#inFlight.length - 1);
         }
       }
       this.#time.advance(1_000);
@@ -94,7 +94,7 @@ class World {
     assert.equal(outbox.oldestUncoveredMs(), undefined, 'the robot would ask for receipts for ever');
     assert.ok(
       outbox.unfinishedOutboxes().every(([id]) => id === outbox.id),
-      'presence still names outboxes that are settled',
+      'presence still names outboxes that the cloud fully knows',
     );
     for (const [id, accepted] of this.#accepted) this.#checkAccount(id, accepted);
   }
@@ -103,10 +103,10 @@ class World {
     this.#robot.close();
   }
 
-  /** Each number is committed or declared. Only where files were damaged may the robot not know how many there were. */
+  /** Each number is committed or declared. The robot may lose count of the rows only if files were damaged. */
   #checkAccount(id: string, accepted: number): void {
     const known = this.#cloud.get(id) ?? { committed: [], declared: [], accepted: 0, ended: false };
-    if (!this.#damaged) assert.equal(known.accepted, accepted, `${id}: the cloud was told of ${known.accepted} rows`);
+    if (!this.#damaged) assert.equal(known.accepted, accepted, `${id}: the cloud knows ${known.accepted} rows`);
     if (known.ended) return;
     const accounted = count(union(known.committed, known.declared));
     assert.equal(accounted, known.accepted, `${id}: a row is neither committed nor declared`);
@@ -123,7 +123,7 @@ class World {
 
   #noteAccepted(): void {
     const { id, accepted } = this.#robot.outbox;
-    assert.ok(accepted >= (this.#accepted.get(id) ?? 0), 'accepted went back');
+    assert.ok(accepted >= (this.#accepted.get(id) ?? 0), 'accepted decreased');
     this.#accepted.set(id, accepted);
   }
 
@@ -132,16 +132,16 @@ class World {
     const track = rowClass === 'telemetry' ? { track: { kind: 'backlog' as const, cutoff: outbox.accepted } } : {};
     const claim = outbox.claim(rowClass, { ...LIMITS, ...track });
     if (!claim) return false;
-    for (const other of this.#onTheirWay) {
+    for (const other of this.#inFlight) {
       if (other.ordinal !== claim.ordinal || other.class !== claim.class) continue;
-      assert.ok(claim.last < other.first || claim.first > other.last, 'a row on its way was given out again');
+      assert.ok(claim.last < other.first || claim.first > other.last, 'a row in flight was claimed again');
     }
-    this.#onTheirWay.push(claim);
+    this.#inFlight.push(claim);
     return true;
   }
 
-  #commitOne(which: number): void {
-    const claim = this.#chosen([...this.#onTheirWay, ...this.#withBroker], which);
+  #commitMessage(which: number): void {
+    const claim = this.#chosen([...this.#inFlight, ...this.#withBroker], which);
     if (!claim?.rows.every(isReadable)) return;
     const known = this.#known(claim.outbox.id);
     known.accepted = Math.max(known.accepted, claim.outbox.accepted, claim.last);
@@ -160,24 +160,24 @@ class World {
     };
     const id = event.kind === 'evicted' ? event.of : event.kind === 'outbox_closed' ? event.old : undefined;
     if (id === undefined) return;
-    const of = this.#known(id);
-    of.declared = union(of.declared, normalize(event.ranges ?? event.lost ?? []));
-    of.accepted = Math.max(of.accepted, event.last_seq ?? 0, of.declared.at(-1)?.[1] ?? 0);
-    of.ended ||= event.last_seq === null;
+    const known = this.#known(id);
+    known.declared = union(known.declared, normalize(event.ranges ?? event.lost ?? []));
+    known.accepted = Math.max(known.accepted, event.last_seq ?? 0, known.declared.at(-1)?.[1] ?? 0);
+    known.ended ||= event.last_seq === null;
   }
 
-  #answer(what: 'acknowledge' | 'fail' | 'refuse', which: number): void {
-    const claim = this.#chosen(this.#onTheirWay, which);
-    // That a broker would never take the one row that says what was lost is not modelled: nothing else says it.
-    if (!claim || (what === 'refuse' && claim.rows.some(({ body }) => body.includes('outbox_closed')))) return;
-    this.#onTheirWay = this.#onTheirWay.filter((other) => other !== claim);
-    if (what !== 'refuse') this.#withBroker.push(claim);
-    if (what === 'refuse') whereRoom(() => this.#robot.outbox.refused(claim));
-    else if (what === 'fail') this.#robot.outbox.failed(claim);
+  #answer(answer: 'acknowledge' | 'fail' | 'refuse', which: number): void {
+    const claim = this.#chosen(this.#inFlight, which);
+    // The model never refuses `outbox_closed`, because only this row declares the lost rows.
+    if (!claim || (answer === 'refuse' && claim.rows.some(({ body }) => body.includes('outbox_closed')))) return;
+    this.#inFlight = this.#inFlight.filter((other) => other !== claim);
+    if (answer !== 'refuse') this.#withBroker.push(claim);
+    if (answer === 'refuse') unlessDiskFull(() => this.#robot.outbox.refused(claim));
+    else if (answer === 'fail') this.#robot.outbox.failed(claim);
     else this.#robot.outbox.published(claim);
   }
 
-  /** The robot says which outboxes it has; the cloud writes what it has of each. It arrives later, or never. */
+  /** Writes receipts for the outboxes that the robot's presence names. They arrive later, or never. */
   #writeReceipts(): void {
     const unfinished = new Map(this.#robot.outbox.unfinishedOutboxes());
     for (const [id, accepted] of unfinished) this.#known(id).accepted = Math.max(this.#known(id).accepted, accepted);
@@ -194,23 +194,23 @@ class World {
     const receipt = this.#chosen(this.#mail, which);
     if (!receipt) return;
     if (!again) this.#mail.splice(this.#mail.indexOf(receipt), 1);
-    whereRoom(() => assert.notEqual(this.#robot.outbox.receive(receipt), 'beyond_accepted'));
+    unlessDiskFull(() => assert.notEqual(this.#robot.outbox.receive(receipt), 'beyond_accepted'));
   }
 
-  /** What can't be true must change nothing. */
+  /** Checks that receipts with impossible content change nothing. */
   #receiveForged(): void {
     const { id, accepted } = this.#robot.outbox;
     const mark: [number, number] = [this.#robot.lifetime.boot, this.#robot.clock.mono()];
     const forged = { thing: 'bot', at: 0, mark, after: 0, to: null, also: [] };
     const beyond = accepted + 1_000;
-    whereRoom(() => {
+    unlessDiskFull(() => {
       assert.equal(this.#robot.outbox.receive({ ...forged, outbox: id, accepted: beyond, through: beyond }), 'beyond_accepted');
       assert.equal(this.#robot.outbox.receive({ ...forged, outbox: 'foreign', accepted: 1, through: 1 }), 'unknown_outbox');
     });
   }
 
   #kill(damage: Damage | null): void {
-    this.#withBroker.push(...this.#onTheirWay.splice(0));
+    this.#withBroker.push(...this.#inFlight.splice(0));
     this.#damaged ||= damage !== null;
     this.#robot.kill(damage ?? undefined);
     this.#robot.start();
@@ -227,7 +227,7 @@ class World {
   }
 }
 
-/** Zeros inside a text are damage that no check of the file finds: the cloud can't read such a message. */
+/** The cloud cannot read a message with zero bytes. They come from damage that no check of the file finds. */
 function isReadable({ body }: StoredRow): boolean {
   return !body.includes('\0');
 }
@@ -240,12 +240,12 @@ function step(weight: number, arbitrary: fc.Arbitrary<OutboxStep>): fc.WeightedA
 
 const steps = fc.array(
   fc.oneof(
-    step(7, fc.record({ do: fc.constant('append'), what: rowClass, big: fc.nat(3).map((n) => n === 3) })),
+    step(7, fc.record({ do: fc.constant('append'), rowClass, big: fc.nat(3).map((n) => n === 3) })),
     step(4, fc.record({ do: fc.constant('turn') })),
     step(2, fc.record({ do: fc.constant('wait'), ms: fc.oneof(fc.integer({ min: 1, max: 2_000 }), fc.integer({ min: 1, max: 400_000 })) })),
     step(1, fc.record({ do: fc.constant('wait'), ms: fc.integer({ min: 1, max: 26 * 3_600_000 }) })),
-    step(1, fc.record({ do: fc.constant('tend'), maxAgeMs: fc.constantFrom(1_000, 3_600_000, YEAR_MS) })),
-    step(5, fc.record({ do: fc.constant('claim'), of: rowClass })),
+    step(1, fc.record({ do: fc.constant('maintain'), maxAgeMs: fc.constantFrom(1_000, 3_600_000, YEAR_MS) })),
+    step(5, fc.record({ do: fc.constant('claim'), rowClass })),
     step(4, fc.record({ do: fc.constant('commit'), which })),
     step(4, fc.record({ do: fc.constant('acknowledge'), which })),
     step(1, fc.record({ do: fc.constantFrom('fail', 'refuse'), which })),
@@ -264,14 +264,14 @@ const steps = fc.array(
   { maxLength: 60, size: 'max' },
 );
 
-/** @param onSteps told how many steps each history took. */
+/** @param onSteps receives the number of steps of each history. */
 export function outboxProperty(folder: RobotFolder, onSteps: (count: number) => void): fc.IProperty<[OutboxStep[]]> {
   return fc.property(steps, (history) => {
     const time = new VirtualTime(1);
     time.install();
     const world = new World(folder, time);
     try {
-      for (const next of history) world.take(next);
+      for (const next of history) world.runStep(next);
       world.heal();
     } finally {
       world.close();

@@ -1,11 +1,11 @@
-// What both models do to an outbox: rows of every class, small and big, and damage to its files.
+// Creates the rows and the file damage that both models of the outbox use.
 import fc from 'fast-check';
 import { isDiskFull, type NewRow, type RowClass } from '../../src/outbox/index.ts';
 import type { Damage } from './robot.ts';
 
 export const YEAR_MS = 365 * 24 * 3_600_000;
 
-/** A few of these fill the model's file, and none fits into one page of it. */
+/** A few such texts fill the model's file. Two of them do not fit into one page. */
 const BIG_TEXT = 'x'.repeat(1_500);
 
 export const damages: fc.Arbitrary<Damage> = fc.record({
@@ -14,16 +14,16 @@ export const damages: fc.Arbitrary<Damage> = fc.record({
   at: fc.double({ min: 0, max: 0.999, noNaN: true }),
 });
 
-export function rowOf(what: RowClass, big: boolean): NewRow {
+export function rowOf(rowClass: RowClass, big: boolean): NewRow {
   const text = big ? BIG_TEXT : 'x';
-  if (what === 'alert') return { class: 'alert', channel: 'fall', value: text, extra: { alert: 'raised' } };
-  if (what === 'telemetry') return { class: 'telemetry', channel: 'temperature', value: text };
-  if (what === 'result') return { class: 'result', body: { kind: 'result', id: 'c', status: 'done', detail: text } };
+  if (rowClass === 'alert') return { class: 'alert', channel: 'fall', value: text, extra: { alert: 'raised' } };
+  if (rowClass === 'telemetry') return { class: 'telemetry', channel: 'temperature', value: text };
+  if (rowClass === 'result') return { class: 'result', body: { kind: 'result', id: 'c', status: 'done', detail: text } };
   return { class: 'event', body: { kind: 'last_words', cause: text, queued: 0, oldest_at: null } };
 }
 
-/** A full file refuses until the outbox has made room, in a turn of its own; callers log it and go on. */
-export function whereRoom(work: () => void): void {
+/** Ignores the error of a full file, like the agent, which logs it. The outbox makes space in a later turn. */
+export function unlessDiskFull(work: () => void): void {
   try {
     work();
   } catch (error) {

@@ -1,7 +1,7 @@
-// The receipts, end to end in virtual time: the robot's real outbox, pump and uplink, a broker that loses, doubles and reorders, two
-// real instances of the cloud on one database, wrong clocks, restarts on all sides, eviction, damaged files. Whatever the history:
-// the robot is never told of a row that the database does not have, resends are bounded, and once the link heals all is delivered
-// or declared and the accounting is exact.
+// Tests the receipts end to end in virtual time: the robot's real outbox, pump and uplink, a broker that loses, duplicates and reorders
+// messages, and two real instances of the cloud on one database. Histories include wrong clocks, restarts on all sides, evictions and
+// damaged files. In any history no receipt covers a row that the database does not have, and the number of resends is limited. Once the
+// link works again, every row is delivered or declared, and the counts of robot and cloud agree.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { type Account, readAccounts } from '../../cloud/src/receipts/coverage.ts';
@@ -10,10 +10,10 @@ import { createLog } from '../../src/logs/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { Uplink, UplinkMemory } from '../../src/uplink/index.ts';
 import { count, type Mark, type Receipt, subtract } from '../../src/wire/index.ts';
-import { Broker, FAIR, type Weather } from './broker.ts';
+import { Broker, type BrokerFaults, NO_FAULTS } from './broker.ts';
 import { CloudInstance } from './cloud.ts';
-import { type DatabaseWeather, MemoryDatabase } from './database.ts';
-import { rowOf, whereRoom } from './parts.ts';
+import { type DatabaseFaults, MemoryDatabase } from './database.ts';
+import { rowOf, unlessDiskFull } from './parts.ts';
 import { type ReceiptHistory, type ReceiptStep, receiptHistories } from './receiptHistory.ts';
 import { Resends } from './resends.ts';
 import { type Damage, Robot, type RobotFolder } from './robot.ts';
@@ -23,15 +23,15 @@ const THING = 'bot';
 const LOG = createLog('silent');
 const CREDENTIALS = { ca: '', cert: '', key: '', notBeforeMs: 0, notAfterMs: Number.MAX_SAFE_INTEGER } as unknown as Credentials;
 
-/** Ten tries with doubling patience take four hours and some. */
+/** Ten tries at doubling intervals take more than four hours. */
 const HEALS_WITHIN_MS = 6 * 3_600_000;
-const LOOK_EVERY_MS = 10_000;
+const CHECK_EVERY_MS = 10_000;
 
-/** Faults on purpose: what the model must be able to find. */
-export interface Plants {
+/** Deliberate faults that the model has to find. */
+export interface PlantedFaults {
   readonly dirtyReads?: boolean;
   readonly receipt?: (receipt: Receipt) => Receipt;
-  /** A message of the robot as it leaves; null: it never does. */
+  /** Returns the text to send in place of a message of the robot, or null to send nothing. */
   readonly upward?: (topic: string, text: string) => string | null;
 }
 
@@ -45,37 +45,37 @@ class World {
   #uplink = new AbortController();
   #kills = 0;
   #damaged = 0;
-  /** What went wrong in a timer or a callback, where an exception would end in the code under test. */
-  #wrong: unknown;
+  /** The first error in a timer or a callback. An exception there would reach the code under test instead of the model. */
+  #error: unknown;
 
-  constructor(folder: RobotFolder, time: VirtualTime, plants: Plants) {
+  constructor(folder: RobotFolder, time: VirtualTime, planted: PlantedFaults) {
     this.#time = time;
     this.#robot = new Robot(folder, time);
     const guard = (work: () => void) => {
       try {
         work();
       } catch (error) {
-        this.#wrong ??= error;
+        this.#error ??= error;
       }
     };
     this.#broker = new Broker(time, {
       sent: (topic, payload) => guard(() => this.#resends.sent(topic, payload, this.#mark())),
       acknowledged: (topic, payload) => guard(() => this.#resends.acknowledged(topic, payload, this.#mark())),
-      ...(plants.upward ? { upward: plants.upward } : {}),
+      ...(planted.upward ? { upward: planted.upward } : {}),
     });
-    this.#database = new MemoryDatabase(time, plants.dirtyReads);
-    const { receipt: onReceipt = (receipt) => receipt } = plants;
+    this.#database = new MemoryDatabase(time, planted.dirtyReads);
+    const { receipt: onReceipt = (receipt) => receipt } = planted;
     this.#clouds = [0, 1].map(() => new CloudInstance({ time, broker: this.#broker, database: this.#database, onReceipt }));
     this.#link();
   }
 
-  async take(step: ReceiptStep): Promise<void> {
-    if (step.do === 'append') this.#robot.outbox.append(rowOf(step.what, step.big));
+  async runStep(step: ReceiptStep): Promise<void> {
+    if (step.do === 'append') this.#robot.outbox.append(rowOf(step.rowClass, step.big));
     else if (step.do === 'wait') await this.#time.run(step.ms);
-    else if (step.do === 'weather') this.#weather(step.broker, step.database);
+    else if (step.do === 'faults') this.#setFaults(step.broker, step.database);
     else if (step.do === 'cut') this.#broker.cut();
     else if (step.do === 'down') this.#down(step.ms);
-    else if (step.do === 'tend') whereRoom(() => this.#robot.tend(step.maxAgeMs));
+    else if (step.do === 'maintain') unlessDiskFull(() => this.#robot.maintain(step.maxAgeMs));
     else if (step.do === 'clock') this.#stepClock(step.whose, step.ms, step.trusted);
     else if (step.do === 'kill') await this.#kill(step.damage, step.offMs);
     else this.#killCloud(step.which, step.offMs);
@@ -83,29 +83,29 @@ class World {
     this.#check();
   }
 
-  /** Fair weather, nobody is down, what was under way is lost. Then all is delivered or declared, and nobody asks again. */
+  /** Ends all faults and loses the messages in transit. Then every row has to be delivered or declared. */
   async heal(): Promise<void> {
-    this.#weather(FAIR, { slowMs: 0, failing: 0 });
+    this.#setFaults(NO_FAULTS, { slowMs: 0, failing: 0 });
     this.#broker.forget();
     this.#broker.isUp = true;
     for (const cloud of this.#clouds) cloud.start();
-    for (let ms = 0; ms < HEALS_WITHIN_MS && !this.#isQuiet(); ms += LOOK_EVERY_MS) await this.#time.run(LOOK_EVERY_MS);
+    for (let ms = 0; ms < HEALS_WITHIN_MS && !this.#isQuiet(); ms += CHECK_EVERY_MS) await this.#time.run(CHECK_EVERY_MS);
     this.#check();
     const { outbox } = this.#robot;
     assert.equal(outbox.unconfirmed, 0, 'rows are still outstanding on the robot');
     assert.deepEqual(outbox.depth(), { alert: 0, result: 0, event: 0, telemetry: 0 }, 'rows are still held');
     assert.equal(outbox.oldestUncoveredMs(), undefined, 'the robot would ask for receipts for ever');
     for (const account of await this.#accounts()) {
-      assert.equal(account.outstanding, 0, `${account.outbox}: the cloud waits for rows that nobody has: ${JSON.stringify(account)}`);
+      assert.equal(account.outstanding, 0, `${account.outbox}: the cloud waits for rows that no longer exist: ${JSON.stringify(account)}`);
     }
     for (const { outbox: id, committed } of this.#database.outboxes()) {
-      assert.deepEqual(subtract(committed, this.#database.rows(THING, id)), [], `${id}: rows count as committed and are in no table`);
+      assert.deepEqual(subtract(committed, this.#database.rows(THING, id)), [], `${id}: committed rows are in no table`);
     }
     const [mine] = (await this.#accounts()).filter((account) => account.outbox === outbox.id);
-    assert.equal(mine?.accepted ?? 0, outbox.accepted, 'the cloud was told of all the robot’s rows');
+    assert.equal(mine?.accepted ?? 0, outbox.accepted, 'the cloud knows the number of the robot’s rows');
   }
 
-  /** Ends all of it, so that nothing of this history runs on. */
+  /** Ends robot and clouds, so that no part of this history continues. */
   async close(): Promise<void> {
     this.#uplink.abort();
     for (const cloud of this.#clouds) cloud.kill();
@@ -114,17 +114,17 @@ class World {
   }
 
   #check(): void {
-    if (this.#wrong !== undefined) throw this.#wrong;
+    if (this.#error !== undefined) throw this.#error;
     for (const [id, covered] of this.#robot.covered()) {
       const unfounded = subtract(covered, this.#database.covered(THING, id));
-      assert.deepEqual(unfounded, [], `${id}: the robot let rows go that the database does not have`);
+      assert.deepEqual(unfounded, [], `${id}: the robot released rows that the database does not have`);
     }
     this.#resends.check(this.#kills + this.#broker.ends + this.#broker.refusals, 1 + this.#damaged);
   }
 
   #isQuiet(): boolean {
     const { outbox } = this.#robot;
-    if (this.#wrong !== undefined) return true;
+    if (this.#error !== undefined) return true;
     if (
       outbox.unconfirmed > 0 ||
       outbox.oldestUncoveredMs() !== undefined ||
@@ -137,14 +137,14 @@ class World {
     });
   }
 
-  /** As anyone may ask the cloud. */
+  /** Reads the accounts like a client of the cloud. */
   #accounts(): Promise<Account[]> {
     return readAccounts(this.#database.connect().database, THING);
   }
 
-  #weather(broker: Weather, database: DatabaseWeather): void {
-    this.#broker.weather = broker;
-    this.#database.weather = database;
+  #setFaults(broker: BrokerFaults, database: DatabaseFaults): void {
+    this.#broker.faults = broker;
+    this.#database.faults = database;
   }
 
   #down(ms: number): void {
@@ -181,7 +181,7 @@ class World {
     return [this.#robot.lifetime.boot, this.#robot.clock.mono()];
   }
 
-  /** As the agent does. */
+  /** Starts the uplink like the agent. */
   #link(): void {
     const { outbox, clock, lifetime, folder } = this.#robot;
     this.#uplink = new AbortController();
@@ -217,23 +217,23 @@ class World {
     });
     outbox.wakeOn(() => uplink.wake());
     uplink.run(this.#uplink.signal).catch((error: unknown) => {
-      this.#wrong ??= error;
+      this.#error ??= error;
     });
   }
 }
 
-/** @param onSteps told how many steps each history took. */
+/** @param onSteps receives the number of steps of each history. */
 export function receiptsProperty(
   folder: RobotFolder,
   onSteps: (count: number) => void,
-  plants: Plants = {},
+  planted: PlantedFaults = {},
 ): fc.IAsyncProperty<[ReceiptHistory]> {
   return fc.asyncProperty(receiptHistories, async (history) => {
     const time = new VirtualTime(history.seed);
     time.install();
-    const world = new World(folder, time, plants);
+    const world = new World(folder, time, planted);
     try {
-      for (const next of history.steps) await world.take(next);
+      for (const next of history.steps) await world.runStep(next);
       await world.heal();
     } finally {
       await world.close();

@@ -1,17 +1,18 @@
-// Watches what leaves the robot: no row is sent again sooner than docs/reference/protocol.md (Receipts) says, nor more often than it can be explained.
+// Checks the resends of the robot: no row is sent again sooner than docs/reference/protocol.md (Receipts) permits, or more often than the
+// interruptions explain.
 import assert from 'node:assert/strict';
 import type { Mark } from '../../src/wire/index.ts';
 import { inflated } from './broker.ts';
 
-/** 60 s, less what acknowledgements that are kept as one may lie apart (src/outbox/publications.ts). */
+/** 60 s minus the maximum time between acknowledgements that are merged into one publication (src/outbox/publications.ts). */
 const NOT_WITHIN_MS = 55_000;
 
-/** Tries before a row is declared poison. */
+/** The number of tries after which a row is declared poison. */
 const MAX_TRIES = 10;
 
 interface Row {
   sent: number;
-  /** When the robot heard of its PUBACK, in its own time. */
+  /** The robot's mark at the PUBACK. */
   acknowledged: Mark | null;
 }
 
@@ -32,7 +33,7 @@ export class Resends {
     for (const name of namesIn(topic, payload)) this.#rows.set(name, { sent: 0, ...this.#rows.get(name), acknowledged: mark });
   }
 
-  /** @param interruptions kills, ended connections, refusals: each may cost any row one more try. */
+  /** @param interruptions the number of kills, ended connections and refusals: each may cause one more try of any row. */
   check(interruptions: number, files: number): void {
     for (const [name, { sent }] of this.#rows) {
       assert.ok(sent <= MAX_TRIES * files + interruptions, `${name} was sent ${sent} times in ${interruptions} interruptions`);
@@ -46,7 +47,7 @@ function namesIn(topic: string, payload: Buffer): string[] {
     const { outbox, seq, readings } = JSON.parse(inflated(payload).toString()) as { outbox: string; seq?: number; readings?: number[][] };
     return (readings ? readings.map(([number]) => number) : [seq]).map((number) => `${outbox}/${number}`);
   } catch {
-    // A text that a damaged page took away names nothing.
+    // A text that a damaged page garbled names no row.
     return [];
   }
 }

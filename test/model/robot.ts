@@ -1,5 +1,5 @@
-// The robot's outbox on real files, opened as the agent opens it, killed between any two steps, its files damaged while it is
-// down. One folder, in memory where the machine has one, serves a whole run: a sync a commit on a disk would cost hours.
+// Runs the robot's outbox on real files, opens it like the agent, kills it between any two steps, and damages its files between starts. All
+// histories of a run use one folder, in memory if possible: an fsync for each commit on a disk would take hours.
 import {
   closeSync,
   copyFileSync,
@@ -21,16 +21,16 @@ import { Lifetime } from '../../src/state/index.ts';
 import type { Ranges } from '../../src/wire/index.ts';
 import type { VirtualTime } from './time.ts';
 
-/** Room for about a dozen big rows beside the empty tables: room is short in many histories. */
+/** Space for about a dozen big rows beside the empty tables. Many histories fill the file. */
 const MAX_BYTES = 30 * 4096;
 
 const PAGE = 4096;
 const MEMORY = '/dev/shm';
 
-/** What happens to the files while the robot is down. `at` picks the place, from 0 to 1. */
+/** Damage to a file while the robot is down. `at` is the position in the file, from 0 to 1. */
 export type Damage = { readonly to: 'file' | 'wal'; readonly how: 'gone' | 'truncated' | 'zeroed' | 'garbled'; readonly at: number };
 
-/** The folder of a run of histories. */
+/** The folder that all histories of a run use. */
 export class RobotFolder {
   readonly path = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'elderly-bot-model-'));
   readonly #template: string;
@@ -40,7 +40,7 @@ export class RobotFolder {
     openDatabase(this.#template, MAX_BYTES).close();
   }
 
-  /** As before the robot's first start, but with the empty tables made: making them is most of a first start's time. */
+  /** Restores the state before the robot's first start, but with empty tables: their creation takes most of the time of a first start. */
   reset(): void {
     for (const name of readdirSync(this.path)) rmSync(join(this.path, name));
     copyFileSync(this.#template, join(this.path, 'outbox.db'));
@@ -52,7 +52,7 @@ export class RobotFolder {
   }
 }
 
-/** One robot's life, over many starts. */
+/** One robot with all its starts. */
 export class Robot {
   readonly #time: VirtualTime;
   readonly folder: string;
@@ -82,7 +82,7 @@ export class Robot {
     this.#trusted = trusted;
   }
 
-  /** As the agent starts. @throws whatever would keep the agent from starting. */
+  /** Starts like the agent. @throws each error that would prevent the agent's start. */
   start(): void {
     this.#startedMs = this.#time.nowMs;
     const id = `box-${++this.#starts}`;
@@ -102,13 +102,13 @@ export class Robot {
     this.outbox = outbox;
   }
 
-  /** What the agent does once a minute. */
-  tend(maxAgeMs: number): void {
+  /** Does the maintenance that the agent does once a minute. */
+  maintain(maxAgeMs: number): void {
     this.outbox.maintain(maxAgeMs);
     this.lifetime.save(this.clock.mono());
   }
 
-  /** Killed: what was not committed is gone, and the files are as they were at that moment. */
+  /** Simulates a kill: loses the uncommitted rows, and keeps the files in their current state. */
   kill(damage?: Damage): void {
     const files = ['outbox.db', 'outbox.db-wal'].map((name) => join(this.folder, name));
     for (const file of files) if (existsSync(file)) copyFileSync(file, `${file}.kept`);
@@ -121,19 +121,19 @@ export class Robot {
     if (damage) harm(join(this.folder, damage.to === 'file' ? 'outbox.db' : 'outbox.db-wal'), damage);
   }
 
-  /** What receipts said so far, by outbox id. */
+  /** The rows that receipts covered so far, by outbox id. */
   covered(): [id: string, covered: Ranges][] {
     const rows = this.#db.prepare('select id, covered from outboxes').all() as { id: string; covered: string }[];
     return rows.map(({ id, covered }) => [id, JSON.parse(covered) as Ranges]);
   }
 
-  /** The file first, so that the outbox's own end only cancels its timers. Also between histories: no file may stay open. */
+  /** Closes the file first, so that closing the outbox only cancels its timers. Also called after each history: no file may stay open. */
   close(): void {
     this.#db.close();
     try {
       this.outbox.close();
     } catch {
-      // What was not committed can't be any more: that is what a kill means.
+      // The uncommitted rows are lost, as after a kill.
     }
   }
 }

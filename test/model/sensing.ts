@@ -1,5 +1,5 @@
-// A channel's gates against a slow model that knows nothing of timers: at every millisecond it looks at the whole history and asks what
-// the documentation says. Whatever the gates, each change into and out of alert is told, at its time, and nothing else is an alert.
+// Compares a channel's gates with a slow model without timers, which applies the documented rules to the whole history at every
+// millisecond. With any gates, each start and end of an alert is reported at its time, and nothing else is an alert.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { configSchema } from '../../src/config/index.ts';
@@ -15,22 +15,22 @@ interface Gates {
   readonly debounceMs: number;
   readonly holdMs: number;
   readonly maxSilenceMs: number | undefined;
-  /** An alert above this, over below `clear`. */
+  /** The alert is raised above `raise` and cleared at or below `clear`. */
   readonly raise: number;
   readonly clear: number;
 }
 
 interface History {
   readonly gates: Gates;
-  /** What each message says after so many milliseconds; null is NaN. */
+  /** The time since the previous message, and the value of the message. A null stands for NaN. */
   readonly steps: readonly (readonly [gapMs: number, value: number | null])[];
-  /** How late the timer rings, and never earlier than the next message. */
+  /** The delay of the timer. A delayed timer still runs before the next message. */
   readonly lateMs: number;
 }
 
-interface Told {
+interface Report {
   readonly atMs: number;
-  readonly what: string;
+  readonly text: string;
 }
 
 const short = fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined });
@@ -58,7 +58,7 @@ const history: fc.Arbitrary<History> = fc.record({
   lateMs: fc.constantFrom(0, 0, 0, 3),
 });
 
-/** Time enough for every debounce, hold, gate and silence to end. */
+/** Every debounce, hold, gate and silence ends within this time. */
 const REST_MS = 250;
 
 function channelOf(gates: Gates): Channel {
@@ -83,33 +83,33 @@ function channelOf(gates: Gates): Channel {
   return new Channel('c', c);
 }
 
-/** Drives the channel as the agent does: a message when it comes, the timer when it is due, or a little late. */
-function drive({ gates, steps, lateMs }: History): { told: Told[]; readings: Told[] } {
+/** Drives the channel like the agent: each message at its time, and the timer when it is due or a little later. */
+function drive({ gates, steps, lateMs }: History): { alerts: Report[]; readings: Report[] } {
   const channel = channelOf(gates);
-  const told: Told[] = [];
-  const readings: Told[] = [];
+  const alerts: Report[] = [];
+  const readings: Report[] = [];
   const note = (atMs: number, rows: readonly NewRow[]) => {
     for (const row of rows) {
-      if (row.class === 'alert') told.push({ atMs, what: `${row.channel} ${row.extra?.alert}` });
-      if ('channel' in row && row.channel === 'c') readings.push({ atMs, what: `${row.value}` });
+      if (row.class === 'alert') alerts.push({ atMs, text: `${row.channel} ${row.extra?.alert}` });
+      if ('channel' in row && row.channel === 'c') readings.push({ atMs, text: `${row.value}` });
     }
   };
-  const ring = (untilMs: number) => {
+  const runTimer = (untilMs: number) => {
     for (let due = channel.dueMs; due !== undefined && due + lateMs <= untilMs; due = channel.dueMs)
       note(due + lateMs, channel.elapse(due + lateMs));
   };
   let nowMs = 0;
   for (const [gapMs, value] of steps) {
-    ring(nowMs + gapMs);
+    runTimer(nowMs + gapMs);
     nowMs += gapMs;
     note(nowMs, channel.accept({ data: value ?? Number.NaN }, nowMs));
   }
-  ring(nowMs + REST_MS);
-  return { told, readings };
+  runTimer(nowMs + REST_MS);
+  return { alerts, readings };
 }
 
-/** The documentation, asked at every millisecond. */
-function slowly({ gates, steps }: History): Told[] {
+/** Applies the documented rules at every millisecond. */
+function documented({ gates, steps }: History): Report[] {
   const { raise, clear, debounceMs, holdMs, maxSilenceMs } = gates;
   const messages: { atMs: number; value: number | null }[] = [];
   let endMs = 0;
@@ -117,77 +117,77 @@ function slowly({ gates, steps }: History): Told[] {
     endMs += gapMs;
     messages.push({ atMs: endMs, value });
   }
-  const told: Told[] = [];
-  let stands = false;
+  const alerts: Report[] = [];
+  let isRaised = false;
   let raw = false;
-  /** Since when the raw condition has been what it is, without a break. */
+  /** Start of the current state of the raw condition. */
   let sinceMs = 0;
   let known = false;
   let silent = false;
-  let heardMs = 0;
+  let receivedMs = 0;
   for (let atMs = 0; atMs <= endMs + REST_MS; atMs++) {
     const now = messages.filter((message) => message.atMs === atMs);
-    // What has been long enough by now counts before what comes now.
-    if (known && raw !== stands && atMs - sinceMs >= (stands ? holdMs : debounceMs)) {
-      stands = raw;
-      told.push({ atMs, what: `c ${stands ? 'raised' : 'cleared'}` });
+    // A debounce or hold that ends now is applied before the messages of this millisecond.
+    if (known && raw !== isRaised && atMs - sinceMs >= (isRaised ? holdMs : debounceMs)) {
+      isRaised = raw;
+      alerts.push({ atMs, text: `c ${isRaised ? 'raised' : 'cleared'}` });
     }
-    if (!silent && maxSilenceMs !== undefined && atMs - heardMs >= maxSilenceMs) {
+    if (!silent && maxSilenceMs !== undefined && atMs - receivedMs >= maxSilenceMs) {
       silent = true;
-      told.push({ atMs, what: 'c_silent raised' });
+      alerts.push({ atMs, text: 'c_silent raised' });
     }
     for (const { value } of now) {
-      heardMs = atMs;
-      if (silent) told.push({ atMs, what: 'c_silent cleared' });
+      receivedMs = atMs;
+      if (silent) alerts.push({ atMs, text: 'c_silent cleared' });
       silent = false;
       if (value === null) {
-        // What can't be read is no sign that it is over: the hold begins anew with the next that can.
-        if (stands && !raw) known = false;
+        // An unreadable value does not end an alert. The hold starts again with the next readable value.
+        if (isRaised && !raw) known = false;
         continue;
       }
       const next: boolean = value > raise ? true : value <= clear ? false : raw;
       if (next !== raw || !known) sinceMs = atMs;
       raw = next;
       known = true;
-      if (raw !== stands && atMs - sinceMs >= (stands ? holdMs : debounceMs)) {
-        stands = raw;
-        told.push({ atMs, what: `c ${stands ? 'raised' : 'cleared'}` });
+      if (raw !== isRaised && atMs - sinceMs >= (isRaised ? holdMs : debounceMs)) {
+        isRaised = raw;
+        alerts.push({ atMs, text: `c ${isRaised ? 'raised' : 'cleared'}` });
       }
     }
   }
-  return told;
+  return alerts;
 }
 
-/** No two readings closer than allowed, but for what alerts told; no reading within the deadband of the one before, but for a heartbeat. */
-function wronglyTold({ gates, lateMs }: History, readings: readonly Told[], alerts: readonly Told[]): string | undefined {
-  const alertTimes = new Set(alerts.filter(({ what }) => what.startsWith('c ')).map(({ atMs }) => atMs));
-  for (const [i, { atMs, what }] of readings.entries()) {
+/** @returns a reading that breaks the rate limit or the deadband. Alerts are exempt from both, heartbeats from the deadband. */
+function wrongReading({ gates, lateMs }: History, readings: readonly Report[], alerts: readonly Report[]): string | undefined {
+  const alertTimes = new Set(alerts.filter(({ text }) => text.startsWith('c ')).map(({ atMs }) => atMs));
+  for (const [i, { atMs, text }] of readings.entries()) {
     const last = readings[i - 1];
     if (last === undefined || alertTimes.has(atMs)) continue;
     if (gates.atMostMs !== undefined && atMs - last.atMs < gates.atMostMs - lateMs)
-      return `${what} at ${atMs} ms is too soon after ${last.atMs} ms`;
-    const [value, before] = [Number(what), Number(last.what)];
+      return `${text} at ${atMs} ms is too soon after ${last.atMs} ms`;
+    const [value, before] = [Number(text), Number(last.text)];
     const least = gates.percent ? (Math.abs(before) * gates.deadband) / 100 : gates.deadband;
-    const isNear = what === last.what || (what !== 'null' && last.what !== 'null' && Math.abs(value - before) < least);
+    const isNear = text === last.text || (text !== 'null' && last.text !== 'null' && Math.abs(value - before) < least);
     const isHeartbeat = gates.atLeastMs !== undefined && atMs - last.atMs >= gates.atLeastMs - lateMs;
-    if (gates.on === 'change' && isNear && !isHeartbeat) return `${what} at ${atMs} ms is no change from ${last.what}`;
+    if (gates.on === 'change' && isNear && !isHeartbeat) return `${text} at ${atMs} ms is no change from ${last.text}`;
   }
   return undefined;
 }
 
-/** @param count told how many messages each history had. */
+/** @param count receives the number of messages of each history. */
 export function sensingProperty(_folder: unknown, count: (steps: number) => void) {
-  return fc.property(history, (one) => {
-    count(one.steps.length);
-    const { told, readings } = drive(one);
-    const expected = slowly(one);
-    if (one.lateMs === 0) assert.deepEqual(told, expected);
-    else assert.deepEqual(names(told, 'c '), names(expected, 'c '));
-    assert.equal(wronglyTold(one, readings, told), undefined);
+  return fc.property(history, (tested) => {
+    count(tested.steps.length);
+    const { alerts, readings } = drive(tested);
+    const expected = documented(tested);
+    if (tested.lateMs === 0) assert.deepEqual(alerts, expected);
+    else assert.deepEqual(names(alerts, 'c '), names(expected, 'c '));
+    assert.equal(wrongReading(tested, readings, alerts), undefined);
   });
 }
 
-/** What was told of the alert itself, whenever. */
-function names(told: readonly Told[], prefix: string): string[] {
-  return told.filter(({ what }) => what.startsWith(prefix)).map(({ what }) => what);
+/** The texts of the alerts, without their times. */
+function names(alerts: readonly Report[], prefix: string): string[] {
+  return alerts.filter(({ text }) => text.startsWith(prefix)).map(({ text }) => text);
 }

@@ -1,9 +1,9 @@
-// Time that stands still until a model turns it: every timer of the code under test runs when the model says, in one order, so
-// that a seed replays a history exactly. It takes the place of the process's timers and randomness while it is installed.
+// Provides virtual time, which only the model advances. It replaces the timers and the randomness of the process. Timers run in a fixed
+// order, so that a seed replays a history exactly.
 
 interface Timer {
   atMs: number;
-  /** Repeats after this; undefined: once. */
+  /** The interval; undefined for a timer that runs once. */
   readonly everyMs: number | undefined;
   work: (() => void) | undefined;
   ref(): Timer;
@@ -21,14 +21,14 @@ const REAL = {
   random: Math.random,
 };
 
-/** Resolves when every promise that can go on has gone on: one real turn of the event loop. */
-export function settled(): Promise<void> {
+/** Resolves after one real turn of the event loop, in which all resolved promises continue. */
+export function realTurn(): Promise<void> {
   return new Promise((resolve) => void REAL.setImmediate(resolve));
 }
 
 export class VirtualTime {
   nowMs = 0;
-  /** Sorted by time, then by when it was set. */
+  /** Sorted by due time, then by the order of creation. */
   #timers: Timer[] = [];
   readonly #random: () => number;
 
@@ -36,7 +36,7 @@ export class VirtualTime {
     this.#random = randomFrom(seed);
   }
 
-  /** From now on, until {@link remove}, timers are this one's. */
+  /** Replaces the timers of the process until {@link remove}. */
   install(): void {
     const clear = (timer: unknown) => {
       if (timer) (timer as Timer).work = undefined;
@@ -59,17 +59,16 @@ export class VirtualTime {
     Math.random = random;
   }
 
-  /** A number from 0 to 1, the next of this history. */
+  /** @returns the next random number of this history, from 0 to 1. */
   random(): number {
     return this.#random();
   }
 
-  /** Calls `work` in `ms`. */
   after(ms: number, work: () => void): void {
     this.#add(work, ms, undefined);
   }
 
-  /** Runs what is due now, and what that makes due now. */
+  /** Runs the timers that are due now, and the timers that become due through them. */
   turn(): void {
     this.advance(0);
   }
@@ -80,14 +79,17 @@ export class VirtualTime {
     this.nowMs = untilMs;
   }
 
-  /** As {@link advance}; after each moment, promises go on. `stop` is asked after each: whether that is enough. */
+  /**
+   * Advances like {@link advance}, and lets promises continue after each due time.
+   * @param stop ends the run early. @returns the last result of `stop`.
+   */
   async run(ms: number, stop: () => boolean = () => false): Promise<boolean> {
     const untilMs = this.nowMs + ms;
-    await settled();
+    await realTurn();
     for (let next = this.#next(untilMs); next; next = this.#next(untilMs)) {
       const { atMs } = next;
       while (this.#next(atMs)) this.#runNext();
-      await settled();
+      await realTurn();
       if (stop()) return true;
     }
     this.nowMs = untilMs;
@@ -125,7 +127,7 @@ export class VirtualTime {
   }
 }
 
-/** xorshift32: small, and the same everywhere. */
+/** xorshift32: a small generator with the same result on every machine. */
 function randomFrom(seed: number): () => number {
   let state = (seed ^ 0x9e37_79b9) >>> 0 || 1;
   return () => {

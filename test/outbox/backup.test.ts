@@ -1,4 +1,4 @@
-// A backup that is made while the outbox is written to, and put back.
+// Tests backups that are created during writes, and their restoration.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,7 +43,7 @@ describe('a backup', () => {
     rmSync(elsewhere, { recursive: true });
   });
 
-  it('has every row from before it, while rows are written, and leaves nothing else behind', async () => {
+  it('contains every row that was committed before it, also during writes, and leaves no other files', async () => {
     fill(20_000);
     new CommandJournal(bench.db, () => 0).begin('taken', 'buzzer', 0);
     new Notes(bench.db).write('job x', '{}');
@@ -65,7 +65,7 @@ describe('a backup', () => {
     reader.close();
   });
 
-  it('is put in the place of the file that is there, which is set aside; the next opening is a new outbox and declares what is gone', async () => {
+  it('replaces the existing file and keeps it; the next opening starts a new outbox and declares the missing one', async () => {
     fill(50);
     const name = await make();
     const before = bench.outbox.id;
@@ -81,19 +81,19 @@ describe('a backup', () => {
     const lifetime = Lifetime.begin(bench.folder);
     const opened = openOutboxFile(bench.folder, MAX_BYTES, lifetime.outboxes, 'after');
     assert.deepEqual(opened.closed, [{ kind: 'outbox_closed', old: lost, last_seq: null, lost: [], successor: 'after' }]);
-    assert.ok(lifetime.boot > 2, 'starts are counted on');
+    assert.ok(lifetime.boot > 2, 'the count of starts continues');
     opened.db.close();
-    const old = OutboxReader.open(mkOutboxFolder(aside));
+    const old = OutboxReader.open(folderWith(aside));
     assert.equal(old.outboxes().find(({ id }) => id === lost)?.accepted, 30);
     old.close();
   });
 
-  function mkOutboxFolder(file: string): string {
+  function folderWith(file: string): string {
     writeFileSync(join(elsewhere, 'outbox.db'), readFileSync(file));
     return elsewhere;
   }
 
-  it('changes nothing where it is none, is cut off, or is of a newer version', async () => {
+  it('changes nothing if it is not a backup, is truncated, or has a newer version', async () => {
     fill(10);
     const name = await make();
     const whole = readFileSync(join(backupsFolder(bench.folder), name));
@@ -121,7 +121,7 @@ describe('a backup', () => {
     );
   });
 
-  it('leaves the newest so many, and of one that was given up nothing', async () => {
+  it('deletes old backups, and all files of an aborted backup', async () => {
     fill(5_000);
     const names = [];
     for (let n = 0; n < 4; n++) names.push(await make({ nowMs: SUNDAY + n * 7 * DAY_MS }));
@@ -143,7 +143,7 @@ describe('the lifetime of a backup', () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  it('is only for a robot that has none, and no start of it is counted twice', () => {
+  it('is restored only on a robot without a lifetime, and assigns no boot number twice', () => {
     const text = JSON.stringify({ boot: 12, ran_ms: 5_000, wall_ms: 7, receipts_seen: true, outbox: 'x', owed: ['x'] });
     restoreLifetime(folder, text, SUNDAY);
     const lifetime = Lifetime.begin(folder);

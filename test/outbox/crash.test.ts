@@ -1,5 +1,5 @@
-// kill -9 at every named step of a row's life and of a mended file: what was said to be committed is there or accounted for, and the
-// file keeps every rule of the queue.
+// Kills a process at every crash point of the outbox and of its repair. Each row that was reported as committed has to be held or accounted
+// for, and the file has to pass every check of `verifyOutbox`.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { CRASH_AT, OUTBOX_CRASH_POINTS } from '../../src/base/index.ts';
 import { OutboxReader, verifyOutbox } from '../../src/outbox/index.ts';
 
 const LIFE = fileURLToPath(new URL('crashLife.ts', import.meta.url));
-const isOfMending = (point: string) => point.startsWith('salvage');
+const isInRepair = (point: string) => point.startsWith('salvage');
 
 describe('an outbox whose process is killed', () => {
   let folder: string;
@@ -22,7 +22,7 @@ describe('an outbox whose process is killed', () => {
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** @returns what it said, and whether it was killed. */
+  /** @returns the lines that the process printed, and whether it was killed. */
   function live(at = '', ...mend: string[]) {
     const { stdout, stderr, signal, status } = spawnSync(process.execPath, ['--import', 'tsx', LIFE, folder, ...mend], {
       env: { ...process.env, [CRASH_AT]: at },
@@ -30,15 +30,15 @@ describe('an outbox whose process is killed', () => {
       timeout: 60_000,
     });
     assert.ok(signal === 'SIGKILL' || status === 0, stderr);
-    return { killed: signal === 'SIGKILL', said: stdout.trim().split('\n') };
+    return { killed: signal === 'SIGKILL', reported: stdout.trim().split('\n') };
   }
 
-  function accountFor(said: readonly string[]): void {
+  function accountFor(reported: readonly string[]): void {
     const reader = OutboxReader.open(folder);
     try {
       assert.deepEqual(verifyOutbox(reader), []);
       const accepted = new Map(reader.outboxes().map((book) => [book.id, book.accepted]));
-      for (const line of said) {
+      for (const line of reported) {
         const [id = '', seq = '0'] = line.split(' ');
         if (id.startsWith('box-')) assert.ok((accepted.get(id) ?? 0) >= Number(seq), `${line} was committed`);
       }
@@ -47,29 +47,29 @@ describe('an outbox whose process is killed', () => {
     }
   }
 
-  for (const point of OUTBOX_CRASH_POINTS.filter((name) => !isOfMending(name))) {
-    it(`at ${point}`, () => {
+  for (const point of OUTBOX_CRASH_POINTS.filter((name) => !isInRepair(name))) {
+    it(`accounts for every row after a kill at ${point}`, () => {
       const first = live(point);
-      assert.ok(first.killed, 'the point is passed');
-      accountFor(first.said);
-      // Later in life too, where it is passed again, and with what the first left behind.
-      accountFor([...first.said, ...live(`${point}:4`).said]);
+      assert.ok(first.killed, 'the process passes the crash point');
+      accountFor(first.reported);
+      // The next process uses the same files and is killed when it passes the point for the fourth time.
+      accountFor([...first.reported, ...live(`${point}:4`).reported]);
       const last = live();
-      assert.match(String(last.said.at(-1)), /^alive/);
-      accountFor([...first.said, ...last.said]);
+      assert.match(String(last.reported.at(-1)), /^alive/);
+      accountFor([...first.reported, ...last.reported]);
     });
   }
 
-  for (const point of OUTBOX_CRASH_POINTS.filter(isOfMending)) {
-    it(`at ${point}: the damaged file is mended by the next start`, () => {
-      const { said } = live();
+  for (const point of OUTBOX_CRASH_POINTS.filter(isInRepair)) {
+    it(`repairs the damaged file at the next start after a kill at ${point}`, () => {
+      const { reported } = live();
       const file = openSync(join(folder, 'outbox.db'), 'r+');
-      // The root page of the acknowledgements: what stands in the other tables can be read.
+      // This breaks the root page of the acknowledgements. The other tables stay readable.
       writeSync(file, Buffer.alloc(8, 0xff), 0, 8, pageOf('publications'));
       closeSync(file);
-      assert.ok(live(point, 'mend').killed, 'the point is passed');
-      assert.match(String(live('', 'mend').said.at(-1)), /^alive/);
-      accountFor(said);
+      assert.ok(live(point, 'mend').killed, 'the process passes the crash point');
+      assert.match(String(live('', 'mend').reported.at(-1)), /^alive/);
+      accountFor(reported);
     });
   }
 

@@ -1,5 +1,5 @@
-// The life of an outbox in a process of its own, for crash.test.ts: crashLife.ts FOLDER [mend]. Says each row number once it is
-// committed, and `alive` at its end.
+// Runs an outbox in a separate process for crash.test.ts. Usage: crashLife.ts FOLDER [mend]. Prints the highest row number after each
+// commit, and `alive` at its end.
 import { join } from 'node:path';
 import { openOutbox } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
@@ -13,12 +13,12 @@ const id = `box-${lifetime.boot}`;
 const { db, outbox } = openOutbox({ stateDir: folder, maxBytes: MAX_BYTES, clock, lifetime, id, groupMs: 60_000 });
 
 if (mend === undefined) {
-  const say = () => process.stdout.write(`${id} ${outbox.accepted}\n`);
+  const report = () => process.stdout.write(`${id} ${outbox.accepted}\n`);
   for (let round = 0; round < 5; round++) {
     outbox.append({ class: 'alert', channel: 'gas', value: round % 2 === 0, extra: { alert: round % 2 === 0 ? 'raised' : 'cleared' } });
     for (let n = 0; n < 20; n++) outbox.append({ class: 'telemetry', channel: 'battery', value: n });
     outbox.flush();
-    say();
+    report();
     for (const rowClass of ['alert', 'telemetry'] as const) {
       const claim = outbox.claim(rowClass, { maxRows: 15, maxBytes: 100_000 });
       if (claim) outbox.published(claim);
@@ -37,7 +37,7 @@ if (mend === undefined) {
     if (round === 3) {
       clock.advance(3_600_000);
       outbox.maintain(1_000);
-      say();
+      report();
     }
   }
 }

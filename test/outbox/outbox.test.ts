@@ -45,7 +45,7 @@ describe('the outbox', () => {
     ...over,
   });
 
-  it('numbers rows without a gap, from 1, whatever their class', () => {
+  it('numbers rows of all classes from 1 without a gap', () => {
     append(bench.outbox, reading(1), raised, reading(2));
     assert.deepEqual(seqs(bench.outbox.claim('alert', ALL)), [2]);
     assert.deepEqual(seqs(backlog(bench.outbox)), [1, 3]);
@@ -57,7 +57,7 @@ describe('the outbox', () => {
     assert.equal(bench.db.pragma('journal_mode', { simple: true }), 'wal');
   });
 
-  it('commits an alert at the end of the turn, without waiting for its group', async () => {
+  it('commits an alert at the end of the turn, together with waiting telemetry', async () => {
     const woken = new Promise<void>((resolve) => bench.outbox.wakeOn(resolve));
     bench.outbox.append(reading(1));
     bench.outbox.append(raised);
@@ -66,7 +66,7 @@ describe('the outbox', () => {
     assert.equal(bench.outbox.accepted, 2);
   });
 
-  it('gives a row on its way to nobody else, and again when it failed', () => {
+  it('does not claim a row in flight, and claims it again after it failed', () => {
     append(bench.outbox, reading(1), reading(2));
     const first = backlog(bench.outbox);
     assert.deepEqual(seqs(first), [1, 2]);
@@ -88,7 +88,7 @@ describe('the outbox', () => {
     assert.equal(bench.outbox.unconfirmed, 1);
   });
 
-  it('sends a row again that a receipt a minute later does not cover, and not before', () => {
+  it('sends an acknowledged row again only if a receipt does not cover it a minute later', () => {
     append(bench.outbox, reading(1), reading(2), reading(3));
     const claim = backlog(bench.outbox);
     assert.ok(claim);
@@ -101,7 +101,7 @@ describe('the outbox', () => {
     assert.deepEqual(seqs(backlog(bench.outbox)), [2]);
   });
 
-  it('after a restart sends what was not acknowledged, under its own name, and counts a minute from the restart', () => {
+  it('sends unacknowledged rows after a restart under their own names, and acknowledged rows a minute after the restart', () => {
     append(bench.outbox, reading(1));
     const claim = backlog(bench.outbox);
     assert.ok(claim);
@@ -123,14 +123,14 @@ describe('the outbox', () => {
     assert.deepEqual(seqs(backlog(reopened)), [1]);
   });
 
-  it('ignores a receipt beyond what it ever assigned, and one for an outbox it never had', () => {
+  it('ignores a receipt with numbers that were never assigned, and a receipt for an unknown outbox', () => {
     append(bench.outbox, reading(1));
     assert.equal(bench.outbox.receive(receipt({ accepted: 2, through: 2 })), 'beyond_accepted');
     assert.equal(bench.outbox.receive(receipt({ outbox: 'foreign', through: 1 })), 'unknown_outbox');
     assert.equal(bench.outbox.depth().telemetry, 1);
   });
 
-  it('takes the union of receipts that come late and out of order', () => {
+  it('combines receipts that arrive late and out of order', () => {
     append(bench.outbox, ...[1, 2, 3, 4].map(reading));
     const pages: Range[][] = [[[3, 4]], [[1, 1]]];
     for (const also of pages) bench.outbox.receive(receipt({ also }));
@@ -138,7 +138,7 @@ describe('the outbox', () => {
     assert.equal(bench.outbox.unconfirmed, 1);
   });
 
-  it('declares rows that are too old, and they are what the declaration says', () => {
+  it('evicts rows that are too old, and declares them', () => {
     append(bench.outbox, reading(1), reading(2));
     bench.clock.advance(2 * 86_400_000);
     append(bench.outbox, reading(3));
@@ -149,7 +149,7 @@ describe('the outbox', () => {
     assert.deepEqual(seqs(backlog(bench.outbox)), [3]);
   });
 
-  it('lets acknowledged rows go after a day of running where no receipt ever came, and declares them when one comes', () => {
+  it('removes acknowledged rows after a day of running time without any receipt, and declares them after the first receipt', () => {
     append(bench.outbox, reading(1));
     const claim = backlog(bench.outbox);
     assert.ok(claim);
@@ -165,14 +165,14 @@ describe('the outbox', () => {
     assert.deepEqual(JSON.parse(`{${event?.body}}`), { kind: 'evicted', of: bench.outbox.id, ranges: [[1, 1]], reason: 'released' });
   });
 
-  it('remembers across a restart which alerts stand', () => {
+  it('remembers raised alerts across a restart', () => {
     append(bench.outbox, raised);
     bench.outbox.receive(receipt({ through: 1 }));
     assert.equal(bench.outbox.depth().alert, 0);
     assert.deepEqual(bench.reopen().lastAlerts(), new Map([['fall', { alert: 'raised', incident: 'i1' }]]));
   });
 
-  it('knows of an alert before it is on disk, and of one that stands as long as it does', () => {
+  it('knows an alert before its commit, and a raised alert until it is cleared', () => {
     const week = 7 * 86_400_000;
     append(bench.outbox, raised, { ...raised, channel: 'gas' }, { ...raised, channel: 'gas', extra: { alert: 'cleared', incident: 'i1' } });
     bench.outbox.receive(receipt({ through: 3 }));
@@ -195,7 +195,7 @@ describe('the outbox', () => {
     assert.equal(backlog(bench.outbox)?.rows[0]?.body, '1,{"clock":"untrusted"}');
   });
 
-  it('says by how much the times of rows were wrong, once the clock is set, for each setting of the wrong clock', () => {
+  it('declares the time error of rows after the clock is set, for each setting of the wrong clock', () => {
     const trueMs = bench.clock.wallMs;
     bench.clock.isTrusted = false;
     bench.clock.wallMs = 0;
@@ -209,23 +209,23 @@ describe('the outbox', () => {
     bench.clock.isTrusted = true;
     append(bench.outbox, reading(5));
     append(bench.outbox);
-    const told = [
+    const claims = [
       bench.outbox.claim('event', { maxRows: 1, maxBytes: 1_000 }),
       bench.outbox.claim('event', { maxRows: 1, maxBytes: 1_000 }),
     ];
-    const of = { kind: 'clock_set', of: bench.outbox.id, boot: bench.lifetime.boot };
+    const event = { kind: 'clock_set', of: bench.outbox.id, boot: bench.lifetime.boot };
     assert.deepEqual(
-      told.map((claim) => JSON.parse(`{${claim?.rows[0]?.body}}`)),
+      claims.map((claim) => JSON.parse(`{${claim?.rows[0]?.body}}`)),
       [
-        { ...of, ranges: [[1, 3]], offset_ms: trueMs },
-        { ...of, ranges: [[4, 4]], offset_ms: trueMs - 3_600_000 },
+        { ...event, ranges: [[1, 3]], offset_ms: trueMs },
+        { ...event, ranges: [[4, 4]], offset_ms: trueMs - 3_600_000 },
       ],
     );
     append(bench.outbox, reading(6));
     assert.equal(bench.outbox.claim('event', ALL), undefined);
   });
 
-  it('applies a receipt although the file is so full of alerts that it takes no row any more', () => {
+  it('applies a receipt although the file is full of alerts and accepts no row', () => {
     bench.remove();
     bench = outboxBench(1024 ** 2);
     const alert: NewRow = { ...raised, class: 'alert', value: 'x'.repeat(1_000) };
@@ -237,10 +237,10 @@ describe('the outbox', () => {
     assert.equal(bench.outbox.receive(receipt({ through: accepted })), 'applied');
     bench.outbox.flush();
     assert.equal(bench.outbox.unconfirmed, bench.outbox.accepted - accepted);
-    assert.ok(bench.outbox.accepted > accepted, 'what waited has found room');
+    assert.ok(bench.outbox.accepted > accepted, 'the waiting rows are committed');
   });
 
-  it('makes room by giving the oldest telemetry up, declares it, and keeps every alert', async () => {
+  it('evicts and declares the oldest telemetry to make space, and keeps every alert', async () => {
     bench.remove();
     bench = outboxBench(8 * 1024 ** 2);
     const committed = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));

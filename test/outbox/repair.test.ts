@@ -1,4 +1,4 @@
-// A damaged file: noticed while in use, set aside, and read for all it still holds.
+// Tests the detection of a damaged file during use, and its repair by the next opening.
 import assert from 'node:assert/strict';
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ describe('a damaged outbox file', () => {
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('is found by the check beside the agent where it is too big for one at the start, and salvaged by the next opening', async () => {
+  it('is too big for the check at the start, is found by the check beside the agent, and is salvaged by the next opening', async () => {
     overwritePages(join(folder, 'outbox.db'), 400, 20);
     const first = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
     assert.equal(first.damage, undefined);
@@ -51,7 +51,7 @@ describe('a damaged outbox file', () => {
     assert.ok(existsSync(join(folder, 'outbox.db.damaged-1')));
   });
 
-  it('that only was suspected stays in use the first time, and is not trusted the second', async () => {
+  it('is used again after the first suspicion without damage, and replaced after the second', async () => {
     assert.equal(await inspectOutboxFile(folder, new AbortController().signal), undefined);
     suspect(folder, 'database disk image is malformed');
     const first = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
@@ -66,7 +66,7 @@ describe('a damaged outbox file', () => {
     assert.equal(readdirSync(folder).includes('outbox.suspect'), false);
   });
 
-  it('keeps every other table when one is gone, and declares a row whose text is garbled lost', () => {
+  it('keeps all other tables if a table is missing, and declares a row with a garbled text as lost', () => {
     const file = join(folder, 'outbox.db');
     const before = openDatabase(file, MAX_BYTES);
     before.exec(`drop table delivered_alerts; update rows set body = 'fal' where class = 3 and seq = 7`);
@@ -78,7 +78,7 @@ describe('a damaged outbox file', () => {
     db.close();
   });
 
-  it('keeps a WAL that SQLite would write over, for a person to look at', () => {
+  it('keeps a WAL that SQLite would overwrite, for a person to examine', () => {
     const wal = join(folder, 'outbox.db-wal');
     writeFileSync(wal, Buffer.alloc(3 * PAGE));
     const { db, damage } = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
@@ -87,13 +87,13 @@ describe('a damaged outbox file', () => {
     assert.equal(statSync(join(folder, 'outbox.db.damaged-1-wal')).size, 3 * PAGE);
   });
 
-  it('is not what a full or locked disk makes of a whole one: such an error is no damage', () => {
+  it('is not repaired if the disk is at fault', () => {
     rmSync(join(folder, 'outbox.db'));
     assert.throws(() => openOutboxFile(join(folder, 'nowhere'), MAX_BYTES, [], 'new'), /directory|open/);
   });
 });
 
-/** An outbox of telemetry, a command that was taken and an alert that was delivered. */
+/** Fills an outbox with telemetry, an accepted command and a delivered alert. */
 function fill(file: string): void {
   const db = openDatabase(file, MAX_BYTES);
   const ledger = new Ledger(new Store(db));

@@ -1,5 +1,5 @@
-// Whatever is done to the file: each row that SQLite can still read whole is taken over under its own name, and what is not
-// there any more is declared.
+// Tests salvage with every kind of damage: each row that SQLite can still read is copied under its own name, and each other row is declared
+// as lost.
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ describe('salvage', () => {
   after(() => rmSync(folder, { recursive: true }));
 
   for (const damage of DAMAGES.filter(({ checkpointed, refusal }) => checkpointed && !refusal)) {
-    it(`keeps what can be read, and declares the rest: ${damage.name}`, () => {
+    it(`keeps the readable rows and declares the lost rows: ${damage.name}`, () => {
       for (const seed of SEEDS) {
         const [state, copy] = [join(folder, 'damaged'), join(folder, 'copy')];
         for (const each of [state, copy]) rmSync(each, { recursive: true, force: true });
@@ -50,14 +50,14 @@ describe('salvage', () => {
         );
         const [event] = closed;
         const lost: Ranges = event?.kind === 'outbox_closed' ? event.lost : [];
-        // Where the outbox's own entry is gone nobody knows what was in it: then `last_seq` is null, and all counts as lost.
+        // If the entry of the outbox itself is lost, its number of rows is unknown. Then `last_seq` is null, and all its rows count as lost.
         if (!(event?.kind === 'outbox_closed' && event.last_seq === null)) assert.equal(kept.size + count(lost), GROUPS * GROUP);
       }
     });
   }
 });
 
-/** A garbled number is no row's name. */
+/** Whether a name has a valid number. Damage can garble the numbers. */
 function accepted(name: string): boolean {
   const seq = Number(name.split('/')[1]);
   return Number.isInteger(seq) && seq >= 1 && seq <= GROUPS * GROUP;

@@ -13,7 +13,7 @@ function numbers(set: readonly Range[]): number[] {
 }
 
 describe('sets of row numbers', () => {
-  it('behave like sets of numbers', () => {
+  it('have the union, difference and intersection of sets of numbers', () => {
     fc.assert(
       fc.property(ranges, ranges, (a, b) => {
         const [setA, setB] = [new Set(numbers(a)), new Set(numbers(b))];
@@ -34,7 +34,7 @@ describe('sets of row numbers', () => {
     );
   });
 
-  it('fit into receipt pages that together say the same', () => {
+  it('are the union of their receipt pages', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 4_000 }), { maxLength: 900 }), (list) => {
         const covered = normalize(list.map((n): Range => [n, n]));
