@@ -6,7 +6,6 @@ export const PENDING: readonly string[] = [
   'cloud/deploy',
   'cloud/src',
   'cloud/test',
-  'src/agent',
   'src/base',
   'src/wire',
   'test/base',

@@ -1,7 +1,7 @@
 // `elderly-bot commands`: lists the configured commands, each with an example to paste. `commands log` prints the journal.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ACTIONS } from '../agent/commands/builtin.ts';
+import { ACTIONS } from '../agent/commands/commands.ts';
 import { configFlag, print } from '../base/index.ts';
 import { argumentSchema } from '../commands/index.ts';
 import { type ArgumentConfig, type CommandConfig, loadConfig, publicationsOf } from '../config/index.ts';

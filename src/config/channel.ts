@@ -120,7 +120,7 @@ const fields = z.strictObject({
   min: z.number().optional(),
   max: z.number().optional(),
   qos: channelQos.prefault('auto'),
-  /** Most messages per second that are processed (src/agent/sensing/pace.ts). Null: all. Every message of an alert channel is processed. */
+  /** Most messages per second that are processed (src/agent/sensing/subscription.ts). Null: all. Every message of an alert channel is processed. */
   max_rate: z.int().min(1).max(100_000).nullable().optional(),
   report: report.prefault({}),
   /** Values that are an alert, for channels of class alert. */

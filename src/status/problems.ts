@@ -42,6 +42,12 @@ export class Problems {
     this.#look();
   }
 
+  /** Raises the problem with this text, or clears it if the text is undefined. */
+  set(code: ProblemCode, text: string | undefined, subject = ''): void {
+    if (text === undefined) this.clear(code, subject);
+    else this.raise(code, text, subject);
+  }
+
   /** Clears all of these codes but one: of several causes of the same failure, only the latest stands. */
   clearOthers(codes: readonly ProblemCode[], except?: ProblemCode): void {
     for (const { code, subject } of [...this.#standing.values()]) {

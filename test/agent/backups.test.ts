@@ -1,4 +1,4 @@
-// A backup that goes to the cloud in slices, is interrupted and continues; the joined slices are restored by the command line.
+// Uploads a backup in slices with an interruption, joins the slices, and restores the result on the command line.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -7,6 +7,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { ShutdownStack } from '../../src/agent/lifecycle/shutdown.ts';
 import { Backups } from '../../src/agent/uploads/backups.ts';
 import { startUploads } from '../../src/agent/uploads/uploads.ts';
 import { systemClock } from '../../src/clock/index.ts';
@@ -34,26 +35,24 @@ describe('backups', { timeout: 120_000 }, () => {
   const running = () => {
     const loaded = loadConfig(configFile, process.env);
     const clock = systemClock(0);
-    const said: string[] = [];
     const problems = new Problems(
       () => clock.mono(),
-      (state, { code, text }) => said.push(`${state} ${code}: ${text}`),
+      () => {},
     );
     const { db, outbox, lifetime } = bench;
+    const log = createLog('silent');
+    const shutdown = new ShutdownStack(log);
     const credentials = readCredentials({ rootCa: files.ca, certFile: files.robot.cert, privateKey: files.robot.key });
-    const uploads = startUploads({ config: loaded.config, credentials, db, outbox, clock, lifetime, problems });
-    const backups = new Backups({ loaded: () => loaded, db, notes: new Notes(db), uploads, clock, log: createLog('silent') });
+    const uploads = startUploads({ config: loaded.config, credentials, db, outbox, clock, lifetime, problems, shutdown });
+    const backups = new Backups({ current: () => loaded, db, notes: new Notes(db), uploads, clock, log });
     const stop = async () => {
       await backups.stop();
-      await uploads?.stop();
+      await shutdown.undo(10_000);
     };
-    return { backups, uploads, stop };
+    return { backups, stop };
   };
 
-  const restore = (what: string) => {
-    const { stdout, stderr, status } = spawnSync(AGENT, ['restore', what, '--config', configFile], { encoding: 'utf8' });
-    return { stdout, stderr, status };
-  };
+  const restore = (file: string) => spawnSync(AGENT, ['restore', file, '--config', configFile], { encoding: 'utf8' });
 
   interface Manifest {
     readonly why: string;
@@ -82,7 +81,7 @@ describe('backups', { timeout: 120_000 }, () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('go to the cloud in slices that join to the same file, even if the robot stops in between', async () => {
+  it('reach the cloud in slices that join to the same file, even if the robot stops during the upload', async () => {
     const first = running();
     await first.backups.make();
     const stored = () => cloud.stored('backup');
@@ -98,7 +97,7 @@ describe('backups', { timeout: 120_000 }, () => {
       .map(({ bytes }) => JSON.parse(bytes.toString()) as Manifest);
     const slices = manifest?.slices ?? [];
     assert.ok(slices.length >= 2, `${slices.length} slices`);
-    assert.equal(objects.length, slices.length + 1, 'nothing is there twice');
+    assert.equal(objects.length, slices.length + 1, 'no object is stored twice');
     const parts = slices.map(
       (slice) => objects.find(({ bytes }) => sha256(bytes) === slice.sha256)?.bytes ?? assert.fail('a slice is missing'),
     );
@@ -109,7 +108,7 @@ describe('backups', { timeout: 120_000 }, () => {
     writeFileSync(join(folder, 'joined.db.gz'), whole);
   });
 
-  it('are not restored while the agent runs', () => {
+  it('cannot be restored while the agent runs', () => {
     const lock = lockStateDir(bench.folder);
     const { stderr, status } = restore('latest');
     lock.release();
@@ -117,7 +116,7 @@ describe('backups', { timeout: 120_000 }, () => {
     assert.match(stderr, /is in use by another agent; stop the other agent first/);
   });
 
-  it('are restored from a file or from the robot’s latest, with the configuration beside, and nothing is deleted', () => {
+  it('restore a file or the latest backup of the robot, save the configuration beside it, and delete nothing', () => {
     bench.outbox.close();
     bench.db.close();
     const before = readdirSync(bench.folder);
@@ -136,7 +135,7 @@ describe('backups', { timeout: 120_000 }, () => {
     for (const name of before) assert.ok(after.includes(name) || /-(wal|shm)$/.test(name), `${name} is still there`);
   });
 
-  it('are requested by name if the robot has no backup', () => {
+  it('have to be fetched from the bucket if the robot has no backup', () => {
     rmSync(backupsFolder(bench.folder), { recursive: true });
     mkdirSync(backupsFolder(bench.folder));
     const { stderr, status } = restore('latest');

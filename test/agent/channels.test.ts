@@ -1,4 +1,4 @@
-// Channels with publishers of rclpy: each is received, whatever its type and quality of service, or the status gives the reason.
+// Tests channels with publishers of rclpy. The agent receives them whatever their type and quality of service, or reports the reason.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,8 +24,8 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
   let bench: OutboxBench;
   let channels: Channels;
   let problems: Problems;
-  /** The time that passes between two looks. */
-  let perLookMs = 0;
+  /** Milliseconds that pass each time the clock is read. */
+  let perReadMs = 0;
 
   before(async () => {
     domain = await claimDomain();
@@ -40,9 +40,9 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
   beforeEach(() => {
     bench = outboxBench();
     let nowMs = 0;
-    perLookMs = 0;
+    perReadMs = 0;
     problems = new Problems(
-      () => (nowMs += perLookMs),
+      () => (nowMs += perReadMs),
       () => {},
     );
   });
@@ -58,8 +58,8 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     const loaded = loadConfig(file, {}, { leaveOut: true });
     channels = startChannels({ loaded, ros, outbox: bench.outbox, clock: systemClock(0), problems, onRow: () => {} });
   };
-  const one = (name: string) => {
-    const found = channels.status().find((channel) => channel.name === name);
+  const channel = (name: string) => {
+    const found = channels.status().find((status) => status.name === name);
     assert.ok(found);
     return found;
   };
@@ -73,74 +73,74 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
   };
   const problem = (code: string) => problems.standing().find((standing) => standing.code === code);
 
-  it('receive from best-effort and latched publishers, with the type found on the topic', async () => {
+  it('receive messages from best-effort and latched publishers, with the type of the topic', async () => {
     await peer.advertise('/quick', NUMBER, { reliability: 'best_effort' });
     await peer.publish('/kept', BOOL, { data: true }, { durability: 'transient_local' });
     start('  quick: { topic: /quick, type: auto }\n  kept: { topic: /kept, class: alert }\n  later: { topic: later, type: auto }\n');
-    await until(() => one('kept').value === true, 'what was kept is there');
+    await until(() => channel('kept').value === true, 'the latched message is received');
     await peer.matched('/quick');
     await peer.publish('/quick', NUMBER, { data: 7 }, { reliability: 'best_effort' });
-    await until(() => one('quick').value === 7, 'the number is there');
-    assert.equal(one('quick').type, NUMBER);
-    assert.equal(one('later').state, 'waiting');
-    assert.equal(one('later').reason, 'nobody publishes on /robot/later');
+    await until(() => channel('quick').value === 7, 'the number is received');
+    assert.equal(channel('quick').type, NUMBER);
+    assert.equal(channel('later').state, 'waiting');
+    assert.equal(channel('later').reason, 'no node publishes on /robot/later');
     await peer.advertise('/robot/later', BOOL);
     await peer.matched('/robot/later');
     await peer.publish('/robot/later', BOOL, { data: true });
-    await until(() => one('later').value === true, 'the later publisher is received');
+    await until(() => channel('later').value === true, 'the later publisher is received');
     const [alert] = rows();
     assert.match(String(alert?.body), /^true,{"alert":"raised","incident":"[\w-]{12}"}$/);
   });
 
   it('subscribe to the remapped topic and show its name', async () => {
     start('  leak: { topic: leak, type: std_msgs/Bool, max_silence: 1s }\n', ', remap: { leak: /sensors/leak }');
-    await until(() => one('leak').silent, 'it is silent');
-    assert.match(String(problem('sensor_silent')?.text), /nobody publishes on \/sensors\/leak/);
+    await until(() => channel('leak').silent, 'the channel is silent');
+    assert.match(String(problem('sensor_silent')?.text), /no node publishes on \/sensors\/leak/);
     await peer.advertise('/sensors/leak', BOOL);
     await peer.matched('/sensors/leak');
     await peer.publish('/sensors/leak', BOOL, { data: true });
-    await until(() => one('leak').value === true, 'the channel is received');
-    assert.equal(one('leak').topic, '/sensors/leak');
+    await until(() => channel('leak').value === true, 'the channel is received');
+    assert.equal(channel('leak').topic, '/sensors/leak');
   });
 
-  it('distinguish a lost publisher from a missing one, and receive again when it returns with another type', async () => {
+  it('distinguish a lost publisher from a missing publisher, and receive it again when it returns with another type', async () => {
     const other = await RosPeer.start('gas_sensor');
     start('  co: { topic: /co, type: auto, max_silence: 1s }\n  leak: { topic: /leak, type: auto, max_silence: 1s }\n');
     await other.advertise('/co', BOOL);
     await other.matched('/co');
     await other.publish('/co', BOOL, { data: true });
-    await until(() => one('co').value === true, 'the channel is received');
+    await until(() => channel('co').value === true, 'the channel is received');
     await other.close();
-    await until(() => one('co').silent && one('leak').silent && one('co').state === 'vanished', 'both are silent');
-    assert.equal(one('co').reason, '/gas_sensor published on /co and is gone');
+    await until(() => channel('co').silent && channel('leak').silent && channel('co').state === 'vanished', 'both are silent');
+    assert.equal(channel('co').reason, '/gas_sensor published on /co and has ended');
     const silent = problems.standing().filter(({ code }) => code === 'sensor_silent');
     assert.deepEqual(silent.map(({ subject }) => subject).sort(), ['co', 'leak']);
-    assert.match(String(silent.find(({ subject }) => subject === 'leak')?.text), /nobody publishes on \/leak/);
+    assert.match(String(silent.find(({ subject }) => subject === 'leak')?.text), /no node publishes on \/leak/);
     assert.ok(rows().some((row) => row.channel === 'co_silent' && /^true,{"alert":"raised"/.test(row.body)));
 
     const again = await RosPeer.start('gas_sensor');
     await again.advertise('/co', NUMBER);
     await again.matched('/co');
     await again.publish('/co', NUMBER, { data: 400 });
-    await until(() => one('co').value === 400, 'the channel is received again');
-    assert.ok(!one('co').silent);
+    await until(() => channel('co').value === 400, 'the channel is received again');
+    assert.ok(!channel('co').silent);
     assert.ok(rows().some((row) => row.channel === 'co_silent' && /^false,{"alert":"cleared"/.test(row.body)));
     await again.close();
   });
 
-  it('raise a problem after five minutes without a publisher on any topic, and clear it with the first one', async () => {
+  it('raise a problem after five minutes without a publisher on any topic, and clear it with the first publisher', async () => {
     start('  attic: { topic: /attic, type: std_msgs/Bool }\n  cellar: { topic: /cellar, type: std_msgs/Bool }\n');
-    perLookMs = 100_000;
-    await until(() => problem('nothing_published') !== undefined, 'it is said');
-    assert.equal(problem('nothing_published')?.text, 'nobody publishes on /attic; nobody publishes on /cellar');
+    perReadMs = 100_000;
+    await until(() => problem('nothing_published') !== undefined, 'the problem exists');
+    assert.equal(problem('nothing_published')?.text, 'no node publishes on /attic; no node publishes on /cellar');
     await peer.advertise('/cellar', BOOL);
-    await until(() => problem('nothing_published') === undefined, 'one of them is published');
+    await until(() => problem('nothing_published') === undefined, 'a topic is published');
   });
 
-  it('keep a silence over a restart until the first message', async () => {
+  it('stay silent after a restart until the first message', async () => {
     bench.outbox.append({ class: 'alert', channel: 'mute_silent', value: true, extra: { alert: 'raised', incident: 'i1' } });
     start('  mute: { topic: /mute, type: std_msgs/Bool, max_silence: 1h }\n');
-    assert.match(String(problem('sensor_silent')?.text), /^mute: nobody publishes on \/mute$/);
+    assert.match(String(problem('sensor_silent')?.text), /^mute: no node publishes on \/mute$/);
     await peer.advertise('/mute', BOOL);
     await peer.matched('/mute');
     await peer.publish('/mute', BOOL, { data: true });
@@ -151,26 +151,26 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     );
   });
 
-  it('name both profiles if a publisher’s quality of service is incompatible', async () => {
+  it('report both profiles if the quality of service of a publisher is incompatible', async () => {
     await peer.advertise('/less', BOOL, { reliability: 'best_effort' });
     start('  less: { topic: /less, type: std_msgs/Bool, qos: { reliability: reliable } }\n');
-    await until(() => problem('channel_qos_incompatible') !== undefined, 'it is noticed');
+    await until(() => problem('channel_qos_incompatible') !== undefined, 'the problem exists');
     assert.match(
       String(problem('channel_qos_incompatible')?.text),
       /^less \(\/less\): \/?peer offers best_effort, volatile; this channel asks for reliable, volatile$/,
     );
   });
 
-  it('name the published type if another was expected, and the package of a type that is not installed', async () => {
+  it('report a published type that was not expected, and the missing package of a type that is not installed', async () => {
     await peer.advertise('/typed', NUMBER);
     start(
       '  typed: { topic: /typed, type: std_msgs/Bool }\n  smoke: { topic: /smoke, type: smoke_msgs/Smoke }\n  well: { topic: /well, type: std_msgs/Bool }\n',
     );
-    await until(() => problem('channel_type_mismatch') !== undefined, 'it is noticed');
+    await until(() => problem('channel_type_mismatch') !== undefined, 'the problem exists');
     assert.match(String(problem('channel_type_mismatch')?.text), /peer publishes std_msgs\/msg\/Int32; expected std_msgs\/msg\/Bool/);
     assert.match(String(problem('channel_off')?.text), /smoke_msgs is not installed.*apt install ros-\w+-smoke-msgs/);
-    assert.equal(one('smoke').state, 'off');
-    assert.equal(one('well').state, 'waiting');
+    assert.equal(channel('smoke').state, 'off');
+    assert.equal(channel('well').state, 'waiting');
   });
 
   it('read nested arrays, diagnostics and a type of a less common package', async () => {
@@ -188,22 +188,25 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     });
     await peer.publish('/scan', 'sensor_msgs/msg/LaserScan', { ranges: [1.5, 'Infinity', 0.25] });
     await peer.publish('/odd', 'test_msgs/msg/BasicTypes', { uint16_value: 513 });
-    await until(() => one('hot').value === 61.5 && one('near').value === 0.25 && one('odd').value === 513, 'all are there');
-    assert.ok(one('hot').alert);
+    await until(
+      () => channel('hot').value === 61.5 && channel('near').value === 0.25 && channel('odd').value === 513,
+      'all values are received',
+    );
+    assert.ok(channel('hot').alert);
   });
 
-  it('process a flood at the allowed rate, always process its last message, and count the rest', async () => {
+  it('process a flood at the allowed rate, always process its last message, and count the dropped messages', async () => {
     start('  flood: { topic: /flood, type: std_msgs/Int32, max_rate: 100, report: { on: message } }\n');
     await peer.advertise('/flood', NUMBER);
     await peer.matched('/flood');
     await peer.burst('/flood', NUMBER, 3_000, 3_000);
-    await until(() => one('flood').value === 2_999, 'the last is there');
-    const { messages, dropped } = one('flood');
+    await until(() => channel('flood').value === 2_999, 'the last message is received');
+    const { messages, dropped } = channel('flood');
     assert.equal(messages + dropped, 3_000);
-    assert.ok(messages < 1_000, `${messages} of 3,000 were looked at`);
+    assert.ok(messages < 1_000, `${messages} of 3,000 were processed`);
   });
 
-  it('receive twenty topics at 100 Hz, every message as a reading, in order', async () => {
+  it('turn every message of twenty topics at 100 Hz into a reading, in order', async () => {
     const names = Array.from({ length: 20 }, (_, n) => `c${n}`);
     const count = 200;
     start(names.map((name) => `  ${name}: { topic: /many/${name}, type: std_msgs/Int32, report: { on: message } }\n`).join(''));
@@ -211,28 +214,28 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     for (const topic of topics) await peer.advertise(topic, NUMBER);
     for (const topic of topics) await peer.matched(topic);
     await peer.burst(topics, NUMBER, count, 100);
-    await until(() => names.every((name) => one(name).value === count - 1), 'the last of each is there');
+    await until(() => names.every((name) => channel(name).value === count - 1), 'the last message of each topic is received');
     const read = new Map<string, string[]>(names.map((name) => [name, []]));
     for (const { channel, body } of rows()) read.get(channel)?.push(body);
     const all = Array.from({ length: count }, (_, n) => String(n));
     for (const name of names) assert.deepEqual(read.get(name), all, name);
-    assert.ok(names.every((name) => one(name).messages === count && one(name).dropped === 0));
+    assert.ok(names.every((name) => channel(name).messages === count && channel(name).dropped === 0));
   });
 
-  it('take only the newest picture once the messages are known to be large, and always the last', async () => {
+  it('process only the newest image once the messages are known to be large, and always the last one', async () => {
     const picture = (first: number) => ({ data: [first, ...new Array(40_000).fill(0)] });
     const type = 'std_msgs/msg/UInt8MultiArray';
     start('  picture: { topic: /picture, type: auto, field: "data[0]", report: { on: message } }\n');
     await peer.advertise('/picture', type);
     await peer.matched('/picture');
     await peer.publish('/picture', type, picture(1));
-    await until(() => one('picture').value === 1, 'the first is there');
+    await until(() => channel('picture').value === 1, 'the first message is received');
     const count = 60;
     for (let n = 2; n <= count; n += 1) {
       await peer.publish('/picture', type, picture(n));
       await wait(25);
     }
-    await until(() => one('picture').value === count, 'the last is there');
-    assert.ok(one('picture').messages < 50, `${one('picture').messages} of ${count} were looked at`);
+    await until(() => channel('picture').value === count, 'the last message is received');
+    assert.ok(channel('picture').messages < 50, `${channel('picture').messages} of ${count} were processed`);
   });
 });

@@ -1,4 +1,4 @@
-// A reading that a channel holds back is reported when the channel ends: at a reload that changes or removes it, or at the agent's stop.
+// Tests that a delayed reading is written when its channel ends, at the stop of the agent or at a reload that changes or removes the channel.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
 const NUMBER = 'std_msgs/msg/Int32';
 const STEPS = `  steps: { topic: /steps, type: ${NUMBER}, report: { at_most_every: 1h } }\n`;
 
-describe('a reading that waits for its time', () => {
+describe('a reading that is delayed by its report interval', () => {
   let bench: OutboxBench;
   let ros: SimulatedRos;
   let channels: Channels;

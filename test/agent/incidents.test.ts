@@ -1,4 +1,4 @@
-// Pictures of alerts with a real camera: which cases raise a problem when many alerts come at once.
+// Tests the images of alerts with a real camera, and which failures raise a problem when many alerts arrive at once.
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -23,23 +23,23 @@ const CONFIG = {
   privacy_allows: [],
   recipients: [],
 };
-const PICTURE = { encoding: 'mono8', width: 8, height: 8, step: 8, is_bigendian: 0, data: new Uint8Array(64) };
+const IMAGE = { encoding: 'mono8', width: 8, height: 8, step: 8, is_bigendian: 0, data: new Uint8Array(64) };
 
-describe('pictures of alerts', { timeout: 20_000 }, () => {
+describe('images of alerts', { timeout: 20_000 }, () => {
   let incidents: Incidents;
   let camera: Camera;
   let kept: NewUpload[];
-  let said: string[];
+  let reports: string[];
   let isFull: boolean;
-  let asked: number;
+  let attempts: number;
 
   const alert = (incident: string): NewRow => ({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised', incident } });
   const holds = (condition: () => boolean) =>
-    until(condition, 'the uploads are there', { explain: () => JSON.stringify({ said, kept: kept.map(({ kind }) => kind) }) });
-  const of = (kind: string) => kept.filter((upload) => upload.kind === kind).length;
+    until(condition, 'the uploads are spooled', { explain: () => JSON.stringify({ reports, kept: kept.map(({ kind }) => kind) }) });
+  const count = (kind: string) => kept.filter((upload) => upload.kind === kind).length;
 
   beforeEach(() => {
-    [kept, said, isFull, asked] = [[], [], false, 0];
+    [kept, reports, isFull, attempts] = [[], [], false, 0];
     const clock = systemClock(0);
     camera = new Camera({ name: 'hall', config: CONFIG, jobs: new Jobs(), clock, onTrouble: () => {} });
     incidents = new Incidents({
@@ -47,18 +47,14 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
       cameras: () => [camera],
       uploads: {
         add: async (upload) => {
-          asked += 1;
+          attempts += 1;
           return !isFull && kept.push(upload) > 0;
         },
-        status: () => ({ waiting: 0, of_incidents: 0, bytes: 0, oldest_ms: null }),
-        waitingOf: () => 0,
-        reportClock: () => {},
-        stop: async () => {},
       },
       clock,
       problems: new Problems(
         () => clock.mono(),
-        (state, { subject, text }) => said.push(`${state} ${subject}: ${state === 'raised' ? text : ''}`),
+        (state, { subject, text }) => reports.push(`${state} ${subject}: ${state === 'raised' ? text : ''}`),
       ),
       log: createLog('silent', {}),
       lastLines: async () => [],
@@ -69,45 +65,45 @@ describe('pictures of alerts', { timeout: 20_000 }, () => {
     await incidents.stop();
   });
 
-  it('raise no problem if more alerts come than clips are made: each has a snapshot, and the first have clips', async () => {
-    camera.see(PICTURE);
+  it('raise no problem if there are more alerts than clips: each alert gets a snapshot, and the first three get a clip', async () => {
+    camera.receive(IMAGE);
     await holds(() => camera.status().kept === 1);
-    // Like a camera: on a busy machine a single picture may be too old by then.
-    const seeing = setInterval(() => camera.see(PICTURE), 500);
+    // The camera continues to send images, because on a busy machine a single image may be too old for a snapshot.
+    const receiving = setInterval(() => camera.receive(IMAGE), 500);
     try {
       for (let n = 0; n < 8; n++) incidents.onRow(alert(`incident-${n}`));
-      await holds(() => of('snapshot') === 8 && of('log') === 8 && of('clip') === 3);
+      await holds(() => count('snapshot') === 8 && count('log') === 8 && count('clip') === 3);
     } finally {
-      clearInterval(seeing);
+      clearInterval(receiving);
     }
-    assert.deepEqual(said, []);
+    assert.deepEqual(reports, []);
   });
 
-  it('raise one problem until each missing kind has succeeded again', async () => {
-    camera.see(PICTURE);
+  it('raise one problem, which ends when each failed kind has succeeded again', async () => {
+    camera.receive(IMAGE);
     await holds(() => camera.status().kept === 1);
     isFull = true;
     incidents.onRow(alert('incident-1'));
-    await holds(() => asked === 3);
-    const hall = () => said.filter((text) => !text.startsWith('raised record'));
+    await holds(() => attempts === 3);
+    const hall = () => reports.filter((text) => !text.startsWith('raised record'));
     assert.deepEqual(hall(), ['raised hall: uploads.max_size is used up by more important files']);
     isFull = false;
     await incidents.snapshot(undefined);
-    assert.deepEqual([of('snapshot'), hall().length], [1, 1], 'the clip is still missing');
+    assert.deepEqual([count('snapshot'), hall().length], [1, 1], 'the clip is still missing');
     incidents.onRow(alert('incident-2'));
-    await holds(() => of('clip') === 1);
+    await holds(() => count('clip') === 1);
     assert.deepEqual(hall().slice(1).sort(), ['cleared hall: ', 'cleared record: ']);
   });
 
-  it('clear the problem ten minutes after the last failure if no other alert comes', async (t) => {
-    camera.see(PICTURE);
+  it('clear the problem ten minutes after the last failure if there is no other alert', async (t) => {
+    camera.receive(IMAGE);
     await holds(() => camera.status().kept === 1);
     t.mock.timers.enable({ apis: ['setTimeout'] });
     isFull = true;
     await incidents.snapshot(undefined);
     t.mock.timers.tick(599_000);
-    assert.deepEqual(said, ['raised hall: uploads.max_size is used up by more important files']);
+    assert.deepEqual(reports, ['raised hall: uploads.max_size is used up by more important files']);
     t.mock.timers.tick(2_000);
-    assert.deepEqual(said.slice(1), ['cleared hall: ']);
+    assert.deepEqual(reports.slice(1), ['cleared hall: ']);
   });
 });

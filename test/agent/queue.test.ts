@@ -1,12 +1,11 @@
-// A start with very little space: on the disk, in the ballast, or below the limit of the file.
+// Tests a start with very little space: on the disk, in the ballast, or below the size limit of the file.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { pino } from 'pino';
-import { DamageWatch } from '../../src/agent/outbox/damage.ts';
-import { openQueue, type Queue } from '../../src/agent/outbox/queue.ts';
+import { DamageWatch, openQueue, type Queue } from '../../src/agent/outbox/queue.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
 import { type NewRow, retryWithoutBallast } from '../../src/outbox/index.ts';
@@ -17,14 +16,14 @@ import { fillUp, Volume } from '../faults/volume.ts';
 const KIB = 1024;
 const MIB = 1024 ** 2;
 const DISK_BYTES = 24 * MIB;
-/** The smallest allowed size. */
+/** The smallest size that the configuration allows. */
 const FILE_BYTES = 8 * MIB;
 const MAX_FREE_BYTES = 256 * KIB;
 const STEP_BYTES = 16 * KIB;
 
 const log = pino({ level: 'silent' });
 
-function configured(stateDir: string): Config {
+function configWith(stateDir: string): Config {
   const { config } = loadConfig(undefined, {});
   return { ...config, state_dir: stateDir, outbox: { ...config.outbox, max_size: FILE_BYTES }, uploads: { ...config.uploads, api: null } };
 }
@@ -39,7 +38,7 @@ function opened(stateDir: string): Opened {
   const lock = lockStateDir(stateDir);
   const lifetime = retryWithoutBallast(stateDir, () => Lifetime.begin(stateDir));
   const queue = openQueue({
-    config: configured(stateDir),
+    config: configWith(stateDir),
     clock: systemClock(lifetime.lastWallMs),
     lifetime,
     metrics: { commit: () => {}, alert: () => {} },
@@ -52,7 +51,7 @@ function opened(stateDir: string): Opened {
 
 const alert = (value: string): NewRow => ({ class: 'alert', channel: 'gas', value });
 
-/** Leaves the files as kill -9 does: nothing is flushed or closed. */
+/** Leaves the files as kill -9 does: without a flush of the outbox. */
 const killed = ({ db, lock }: Opened) => {
   db.close();
   lock.release();
@@ -70,7 +69,7 @@ describe('a start with very little space', { skip: needsRoot() }, () => {
     }
   };
 
-  it('opens its outbox, however little space the disk has', async () => {
+  it('opens its outbox even on a full disk', async () => {
     for (let freeBytes = 0; freeBytes <= MAX_FREE_BYTES; freeBytes += STEP_BYTES) {
       await onDisk((folder) => {
         killed(opened(folder));
@@ -85,7 +84,7 @@ describe('a start with very little space', { skip: needsRoot() }, () => {
     }
   });
 
-  it('opens its outbox with a file full of alerts, and takes the next one', async () => {
+  it('opens its outbox with a file full of alerts, and writes the next alert', async () => {
     await onDisk(async (folder) => {
       const first = opened(folder);
       assert.throws(() => {

@@ -1,12 +1,12 @@
-// The agent's reports about its own run: the end of the previous run, and the rows left in the queue at its end.
+// Tests the agent's reports about its runs: the end of the previous run, the rows left at the end, the battery and the health.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { pino } from 'pino';
-import { Battery, isLow } from '../../src/agent/health/battery.ts';
-import { healthProbe, lastEnding, lastWords, reportEnding, thisRun } from '../../src/agent/lifecycle/run.ts';
+import { Battery, isLow } from '../../src/agent/health/watches.ts';
+import { appendLastWords, healthProbe, lastEnding, reportEnding, thisRun } from '../../src/agent/lifecycle/run.ts';
 import { SimulatedRos } from '../../src/ros/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 import { Problems, type Status } from '../../src/status/index.ts';
@@ -28,7 +28,7 @@ describe('the end of the previous run', () => {
     return { lifetime, ending: lastEnding(folder, lifetime, run) };
   };
 
-  it('is unknown for the first run, then the exit that systemd observed, once, then the recorded reason', () => {
+  it('is unknown in the first run; later it is the exit that systemd observed, or else the recorded reason', () => {
     const env = { ELDERLY_BOT_BOOT_ID: 'a', INVOCATION_ID: INVOCATION };
     assert.equal(start(env).ending, undefined);
     writeFileSync(join(folder, 'last-exit'), `${INVOCATION} watchdog ABRT\n`);
@@ -41,7 +41,7 @@ describe('the end of the previous run', () => {
     assert.equal(start({ ...env, ELDERLY_BOT_BOOT_ID: 'c' }).ending?.cause, 'power');
   });
 
-  it('is an event, and a problem if it was unexpected', () => {
+  it('is reported as an event, and as a problem if it was unexpected', () => {
     const bench = outboxBench();
     const problems = new Problems(
       () => 0,
@@ -62,10 +62,10 @@ describe('the end of the previous run', () => {
   });
 });
 
-describe('last words', () => {
-  it('report the number and age of queued rows, and are not sent for an empty queue', () => {
+describe('the event last_words', () => {
+  it('contains the number and age of queued rows, and is not appended for an empty queue', () => {
     const bench = outboxBench();
-    lastWords('stopped', bench.outbox);
+    appendLastWords('stopped', bench.outbox);
     bench.outbox.flush();
     assert.equal(bench.outbox.claim('event', limits), undefined);
     const at = bench.clock.wall();
@@ -73,39 +73,39 @@ describe('last words', () => {
     bench.clock.advance(1_000);
     bench.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
     bench.outbox.flush();
-    lastWords('battery', bench.outbox);
+    appendLastWords('battery', bench.outbox);
     bench.outbox.flush();
     const [row] = bench.outbox.claim('event', limits)?.rows ?? [];
     assert.equal(row?.body, `"kind":"last_words","cause":"battery","queued":2,"oldest_at":${at}`);
     bench.remove();
   });
 
-  it('are sent once for a battery near the limit, and an unknown value changes nothing', () => {
+  it('is appended once for a battery near the limit; an unknown value changes nothing', () => {
     let low = false;
-    const said: unknown[] = [];
+    const reported: unknown[] = [];
     for (const percent of [50, 9, 12, 14, 9, undefined, 15, 14, 9]) {
-      const was = low;
-      low = isLow(percent, 10, was);
-      if (low && !was) said.push(percent);
+      const wasLow = low;
+      low = isLow(percent, 10, wasLow);
+      if (low && !wasLow) reported.push(percent);
     }
-    assert.deepEqual(said, [9, 9]);
+    assert.deepEqual(reported, [9, 9]);
   });
 });
 
 describe('the state of the battery', () => {
-  it('is the last value with its time, and undefined without a value or a limit', () => {
+  it('is the last value with its time; it is undefined without a value or a limit', () => {
     const bench = outboxBench();
     const { outbox, clock } = bench;
     let latestValue: { value: unknown; ageMs: number } | undefined;
     const channels = { latestValue: (name: string) => (name === 'battery' ? latestValue : undefined) };
     const battery = new Battery({ channels, outbox, clock, lowBelow: 10 });
-    assert.equal(battery.look(), undefined);
+    assert.equal(battery.check(), undefined);
     latestValue = { value: 50, ageMs: 2_000 };
     const full = { battery: 50, low: false, at: clock.wall() - 2_000 };
-    assert.deepEqual(battery.look(), full);
-    assert.equal(new Battery({ channels, outbox, clock, lowBelow: null }).look(), undefined);
+    assert.deepEqual(battery.check(), full);
+    assert.equal(new Battery({ channels, outbox, clock, lowBelow: null }).check(), undefined);
     latestValue = { value: null, ageMs: 0 };
-    assert.deepEqual(battery.look(), full);
+    assert.deepEqual(battery.check(), full);
     for (const [percent, low] of [
       [9, true],
       [14, true],
@@ -113,7 +113,7 @@ describe('the state of the battery', () => {
       [10, false],
     ] as const) {
       latestValue = { value: percent, ageMs: 0 };
-      assert.deepEqual(battery.look(), { battery: percent, low, at: clock.wall() });
+      assert.deepEqual(battery.check(), { battery: percent, low, at: clock.wall() });
     }
     bench.remove();
   });

@@ -1,7 +1,7 @@
 // A robot with a claim certificate, and the scripted IoT Core that issues its own.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AloneParts, provisionByClaim } from '../../src/agent/identity/provision.ts';
+import { provisionByClaim, type StandaloneParts } from '../../src/agent/identity/provision.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import {
@@ -57,9 +57,9 @@ export class ProvisioningBench extends CertsBench {
     return provisionByClaim(this.parts(timeoutMs));
   }
 
-  parts(timeoutMs = 2_000): AloneParts {
+  parts(timeoutMs = 2_000): StandaloneParts {
     const { config } = loadConfig(this.config, {});
-    return { config, slots: this.slots, clock: systemClock(0), timeoutMs, say: (step) => void this.steps.push(step) };
+    return { config, slots: this.slots, clock: systemClock(0), timeoutMs, report: (step) => void this.steps.push(step) };
   }
 
   /** The credentials in use, if any. */

@@ -1,44 +1,31 @@
-// Joins commands to their topics, the guard, the journal and the agent's built-in actions.
-import type { Clock } from '../../clock/index.ts';
-import { Commands } from '../../commands/index.ts';
-import type { LoadedConfig } from '../../config/index.ts';
-import type { Logger } from '../../logs/index.ts';
-import { CommandJournal, type Db, type Outbox } from '../../outbox/index.ts';
-import type { RosNode } from '../../ros/index.ts';
-import type { Lifetime } from '../../state/index.ts';
-import type { Problems } from '../../status/index.ts';
-import type { ShutdownStack } from '../lifecycle/shutdown.ts';
-import { advertiseCommands, subscribeConfirmations } from '../sensing/publishers.ts';
-import { connectedForMs } from '../uplink/link.ts';
-import { type BuiltinParts, builtinActions } from './builtin.ts';
-import { startGuard } from './guard.ts';
+// Joins the commands with their ROS topics, the guard, the journal and the agent's built-in actions.
+import { messageOf } from '../../base/index.ts';
+import { type BuiltinActions, Commands, GuardLink, guardSocket, type MotionGuard, NO_MOTION, type Outcome } from '../../commands/index.ts';
+import { type BuiltinCommand, type Config, type LoadedConfig, publicationsOf } from '../../config/index.ts';
+import { CommandJournal } from '../../outbox/index.ts';
+import type { RosNode, RosPublisher } from '../../ros/index.ts';
+import { fieldReader } from '../../sensing/index.ts';
+import type { Reloaded } from '../../status/index.ts';
+import type { Parts, Running } from '../lifecycle/parts.ts';
+import { configured } from '../sensing/subscription.ts';
 
-export interface CommandParts {
-  readonly loaded: LoadedConfig;
-  readonly ros: RosNode;
-  readonly db: Db;
-  readonly outbox: Outbox;
-  readonly clock: Clock;
-  readonly lifetime: Lifetime;
-  readonly problems: Problems;
-  readonly log: Logger;
-  readonly own: BuiltinParts;
-  readonly shutdown: ShutdownStack;
-}
+/** The built-in actions of this version. */
+export const ACTIONS = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const satisfies readonly BuiltinCommand[];
 
-export interface RunningCommands {
-  readonly commands: Commands;
-  readonly journal: CommandJournal;
+export interface CommandParts
+  extends Pick<Parts, 'loaded' | 'ros' | 'db' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'log' | 'shutdown'> {
+  readonly running: Running;
+  /** @throws AgentError if the configuration is invalid; then nothing is changed. */
+  readonly reload: () => Reloaded;
 }
 
 /** @throws AgentError with the file position of an entry that ROS refuses. */
-export function startCommands(parts: CommandParts): RunningCommands {
-  const { loaded, ros, db, outbox, clock, lifetime, problems, log, own, shutdown } = parts;
+export function startCommands(parts: CommandParts): Pick<Parts, 'commands' | 'journal'> {
+  const { loaded, ros, db, outbox, clock, lifetime, log, running } = parts;
   const { config } = loaded;
   const publishers = advertiseCommands(loaded, ros);
   const journal = new CommandJournal(db, () => lifetime.ranBeforeMs + clock.mono());
-  const { guard, stop } = startGuard({ config, problems, commands: () => commands });
-  shutdown.add('guard', stop);
+  const guard = startGuard(parts, config, (reason) => commands.halt(reason));
   const commands: Commands = new Commands({
     thing: config.thing,
     commands: config.commands,
@@ -47,12 +34,92 @@ export function startCommands(parts: CommandParts): RunningCommands {
     journal,
     clock,
     guard,
-    builtin: builtinActions(own),
-    latestValue: (channel) => own.running.get('channels').latestValue(channel),
-    connectedForMs: () => connectedForMs(own.running.get('uplink').status()),
-    log,
+    builtin: builtinActions(parts, config),
+    latestValue: (channel) => running.get('channels').latestValue(channel),
+    connectedForMs: () => {
+      const { state, since_ms: sinceMs } = running.get('uplink').status();
+      return state === 'connected' ? sinceMs : undefined;
+    },
+    log: log.child({ module: 'commands' }),
   });
   commands.start();
-  subscribeConfirmations({ loaded, ros, problems, onConfirmation: (name, value) => commands.confirm(name, value) });
+  subscribeConfirmations(parts, (name, value) => commands.confirm(name, value));
   return { commands, journal };
+}
+
+/** @returns the connection to the guard if a configured command moves the robot. Without a guard, motions are refused. */
+function startGuard({ problems, shutdown }: CommandParts, config: Config, onTrip: (reason: string) => void): MotionGuard {
+  const moves = Object.entries(config.commands).flatMap(([name, { motion }]) => (motion ? [name] : []));
+  if (moves.length === 0) return NO_MOTION;
+  const path = guardSocket(config.state_dir);
+  const onChange = (isConnected: boolean) =>
+    problems.set('guard_missing', isConnected ? undefined : `${moves.join(', ')}: nothing answers at ${path}`);
+  const guard = new GuardLink({ path, onTrip, onChange });
+  guard.start();
+  shutdown.add('guard', () => guard.stop());
+  return guard;
+}
+
+/** An action that this robot does not support is absent: its command is refused and not announced. */
+function builtinActions({ running, reload }: CommandParts, { cameras, uploads }: Config): Pick<BuiltinActions, (typeof ACTIONS)[number]> {
+  return {
+    ...(Object.keys(cameras).length > 0
+      ? { snapshot: ({ value }) => running.snapshot(value === undefined ? undefined : String(value)) }
+      : {}),
+    ...(uploads.api === null ? {} : { ship_logs: () => shipLogs(running) }),
+    ping: () => ({ status: 'done' }),
+    set_interval: ({ value }) => {
+      const intervalMs = Number(value) * 1_000;
+      running.get('uplink').setInterval(intervalMs);
+      return { status: 'done', applied: { interval_ms: intervalMs } };
+    },
+    reload: () => {
+      try {
+        return { status: 'done', applied: reload() };
+      } catch (error) {
+        return { status: 'failed', detail: `nothing was changed: ${messageOf(error)}` };
+      }
+    },
+  };
+}
+
+async function shipLogs(running: Running): Promise<Outcome> {
+  try {
+    const { slices, size, whole } = await running.get('scheduled').shipLogs();
+    if (whole) return { status: 'done', applied: { slices, size } };
+    return { status: 'failed', detail: 'the upload queue is full: see uploads.max_size' };
+  } catch (error) {
+    return { status: 'failed', detail: messageOf(error) };
+  }
+}
+
+/**
+ * Publishers exist from the start, so subscribers are matched before the first command arrives.
+ * @returns the publishers of each command, in the order of its messages.
+ */
+function advertiseCommands({ config, place }: LoadedConfig, ros: RosNode): Map<string, RosPublisher[]> {
+  const entries = Object.entries(config.commands).map(([name, command]) => {
+    const advertise = () => publicationsOf(command).map(({ topic, type, qos }) => ros.advertise(topic, type, qos));
+    return [name, configured(place, ['commands', name, 'type'], advertise)] as const;
+  });
+  return new Map(entries);
+}
+
+/** Subscribes the topics that show whether a command worked. */
+function subscribeConfirmations({ loaded, ros, problems }: CommandParts, onConfirmation: (command: string, value: unknown) => void): void {
+  for (const [name, { confirm, type: commandType }] of Object.entries(loaded.config.commands)) {
+    const type = confirm?.type ?? commandType;
+    if (!confirm || type === undefined) continue;
+    const { topic, field, qos } = confirm;
+    const read = fieldReader(field);
+    configured(loaded.place, ['commands', name, 'confirm'], () =>
+      ros.subscribe({
+        topic,
+        type,
+        qos,
+        onMessage: (message) => onConfirmation(name, read(message)),
+        onError: (error) => problems.raise('channel_unreadable', `confirm of ${name} (${topic}): ${messageOf(error)}`, `confirm ${name}`),
+      }),
+    );
+  }
 }

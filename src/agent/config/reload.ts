@@ -1,76 +1,137 @@
-// The effect of a new configuration on a running agent: channels, cameras, schedules and the telemetry interval change at once, all other
-// keys at the next start; the answer lists both. Pure.
-import type { Config } from '../../config/index.ts';
-import type { ChannelChanges, Reloaded } from '../../status/index.ts';
+// Reloads the configuration while the agent runs. Channels, cameras, schedules and the telemetry interval change at once, all other keys at
+// the next start. The answer lists both.
+import { messageOf } from '../../base/index.ts';
+import type { Config, LoadedConfig } from '../../config/index.ts';
+import { AgentError } from '../../errors.ts';
+import type { Logger } from '../../logs/index.ts';
+import type { Reloaded } from '../../status/index.ts';
+import type { Parts } from '../lifecycle/parts.ts';
 
-/** Keys besides the channels that a running agent applies at once; a camera counts as one key. */
+/** The parts that a reload changes. */
+export type Followers = Pick<Parts, 'channels' | 'cameras' | 'scheduled' | 'uplink' | 'identity' | 'problems'>;
+
+/** Limits the length of the problem's text. */
+const ERRORS_SHOWN = 3;
+
+export class LiveConfig {
+  readonly #reread: () => LoadedConfig;
+  readonly #log: Logger;
+  #loaded: LoadedConfig;
+  #followers: Followers | undefined;
+
+  /** @param reread reads the same configuration again. @throws AgentError if the configuration is invalid. */
+  constructor(loaded: LoadedConfig, reread: () => LoadedConfig, log: Logger) {
+    this.#loaded = loaded;
+    this.#reread = reread;
+    this.#log = log;
+  }
+
+  /** The configuration in use, including reloads. */
+  get loaded(): LoadedConfig {
+    return this.#loaded;
+  }
+
+  /** Enables reloads, which are refused before this call. */
+  setFollowers(followers: Followers): void {
+    this.#followers = followers;
+  }
+
+  /** @throws AgentError if the configuration is invalid. Then nothing is changed, and a problem exists until a reload succeeds. */
+  reload(): Reloaded {
+    if (!this.#followers) throw new AgentError('CLOSED', 'the agent is still starting');
+    const { channels, cameras, scheduled, uplink, identity } = this.#followers;
+    const { next, certificate } = this.#read(this.#followers);
+    const changes = changesOf(this.#loaded.config, next.config, certificate ? ['certificate'] : []);
+    channels.apply(next, changes);
+    cameras.apply(next);
+    scheduled.apply(next);
+    if (changes.applied.includes('mqtt.interval')) uplink.setInterval(next.config.mqtt.interval);
+    if (certificate) identity.tryOut(certificate);
+    this.#loaded = { ...next, config: runningWith(this.#loaded.config, next.config) };
+    this.#log.info({ event: 'reloaded', ...changes }, describeReload(changes));
+    return changes;
+  }
+
+  /** Raises a problem for an invalid configuration, because a reload by SIGHUP has no answer. */
+  #read({ identity, problems }: Followers) {
+    try {
+      const read = { next: this.#reread(), certificate: identity.changedOnDisk() };
+      problems.clear('reload_refused');
+      return read;
+    } catch (error) {
+      const errors = messageOf(error).split('\n');
+      const more = errors.length - ERRORS_SHOWN;
+      const text = [...errors.slice(0, ERRORS_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+      // A different error is a new problem.
+      if (problems.standing().find(({ code }) => code === 'reload_refused')?.text !== text) problems.clear('reload_refused');
+      problems.raise('reload_refused', text);
+      throw error;
+    }
+  }
+}
+
+/** Keys that a running agent applies at once, in addition to channels. A camera counts as one key. */
 const AT_ONCE: readonly string[] = ['mqtt.interval', 'logs.ship', 'logs.ship_on_alert', 'backups.schedule', 'backups.keep'];
 const isAtOnce = (key: string): boolean => AT_ONCE.includes(key) || key.startsWith('cameras.');
 
 type Entries = Readonly<Record<string, unknown>>;
 
-export function channelChanges(before: Entries, after: Entries): ChannelChanges {
-  const differs = (name: string) => JSON.stringify(before[name]) !== JSON.stringify(after[name]);
-  return {
-    added: Object.keys(after).filter((name) => !(name in before)),
-    removed: Object.keys(before).filter((name) => !(name in after)),
-    changed: Object.keys(after).filter((name) => name in before && differs(name)),
-  };
-}
-
-/** @param others other changes that are applied at once, such as a new certificate in the same file. */
+/** Pure. @param others further changes that apply at once, such as a new certificate in the same file. */
 export function changesOf(before: Config, after: Config, others: readonly string[] = []): Reloaded {
   const { channels, ...rest } = before;
   const { channels: channelsAfter, ...restAfter } = after;
   const keys = [...differing(rest, restAfter, []), ...announcementChanges(before, after)];
+  const isKept = (name: string) => name in channels && name in channelsAfter;
   return {
-    ...channelChanges(channels, channelsAfter),
+    added: Object.keys(channelsAfter).filter((name) => !isKept(name)),
+    removed: Object.keys(channels).filter((name) => !isKept(name)),
+    changed: Object.keys(channelsAfter).filter((name) => isKept(name) && !isEqual(channels[name], channelsAfter[name])),
     applied: [...keys.filter(isAtOnce), ...others],
     needs_restart: keys.filter((key) => !isAtOnce(key)),
   };
 }
 
-/** @returns the configuration in use after a reload. Keys that need a restart keep their old value, so that a later reload still lists them. */
+/** @returns the configuration in use after a reload. Keys that need a restart keep their old value, so a later reload lists them again. */
 export function runningWith(before: Config, { channels, cameras, mqtt, logs, backups }: Config): Config {
   const { interval } = mqtt;
   const { ship, ship_on_alert } = logs;
   return { ...before, channels, cameras, backups, mqtt: { ...before.mqtt, interval }, logs: { ...before.logs, ship, ship_on_alert } };
 }
 
-/** The agent announces the command `snapshot` at its connect, and only with a camera; so a first or last camera changes that at the next start. */
+/** The agent announces the command `snapshot` when it connects, and only with a camera. A first or last camera changes that at the next start. */
 function announcementChanges(before: Config, after: Config): string[] {
   const hasCamera = ({ cameras }: Config) => Object.keys(cameras).length > 0;
-  const isSnapshot = ([, command]: [string, Config['commands'][string]]) => 'does' in command && command.does === 'snapshot';
   if (hasCamera(before) === hasCamera(after)) return [];
-  return Object.entries(before.commands)
-    .filter(isSnapshot)
-    .map(([name]) => `commands.${name}`);
+  return Object.entries(before.commands).flatMap(([name, command]) => (command.does === 'snapshot' ? [`commands.${name}`] : []));
 }
 
-/** Lists single keys of sections; a command counts as one key, because its parts depend on each other. */
+/** Lists single keys of sections. A command counts as one key, because its parts depend on each other. */
 function differing(before: Entries, after: Entries, path: readonly string[]): string[] {
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key) => {
     const [a, b] = [before[key], after[key]];
-    if (JSON.stringify(a) === JSON.stringify(b)) return [];
+    if (isEqual(a, b)) return [];
     const isSection = path.length === 0 && isEntries(a) && isEntries(b);
     return isSection ? differing(a, b, [key]) : [[...path, key].join('.')];
   });
+}
+
+function isEqual(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function isEntries(value: unknown): value is Entries {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
-/** For a person. */
+/** @returns one line for a person. */
 export function describeReload({ added, removed, changed, applied, needs_restart: later }: Reloaded): string {
-  const parts = (
-    [
-      ['channels added', added],
-      ['channels removed', removed],
-      ['channels changed', changed],
-      ['applied', applied],
-      ['at the next start', later],
-    ] as const
-  ).flatMap(([label, names]) => (names.length > 0 ? [`${label}: ${names.join(', ')}`] : []));
-  return parts.join('; ') || 'nothing has changed';
+  const lists = {
+    'channels added': added,
+    'channels removed': removed,
+    'channels changed': changed,
+    applied,
+    'at the next start': later,
+  };
+  const texts = Object.entries(lists).flatMap(([label, names]) => (names.length > 0 ? [`${label}: ${names.join(', ')}`] : []));
+  return texts.join('; ') || 'nothing has changed';
 }

@@ -1,13 +1,13 @@
-// Counts that need more than one module: acknowledgements, an alert's latency hop by hop, and the bytes that go to disk.
+// Counts events of several modules: acknowledgements, the latency of alerts per hop, and bytes written to disk.
 import { readFileSync } from 'node:fs';
 import { codeOf } from '../../base/index.ts';
 import { ALERT_HOPS, type AlertHop, type OutboxMetrics } from '../../outbox/index.ts';
 import { Histogram, Latencies, type Status } from '../../status/index.ts';
 
 const DAY_MS = 86_400_000;
-const DAYS_A_YEAR = 365;
+const DAYS_PER_YEAR = 365;
 
-/** A rate of the first ten minutes means nothing: most of it is the writes of the start. */
+/** Rates are unknown in the first ten minutes, because the writes of the start would dominate them. */
 const RATE_AFTER_MS = 600_000;
 
 export class Metrics implements OutboxMetrics {
@@ -28,7 +28,7 @@ export class Metrics implements OutboxMetrics {
   }
 
   alert(hop: AlertHop, ms: number): void {
-    // Negative: the clock was set between the two times.
+    // A negative latency means that the clock was set between the two times.
     if (ms >= 0) this.#alerts[hop].add(ms);
   }
 
@@ -46,23 +46,23 @@ export class Metrics implements OutboxMetrics {
     return Object.fromEntries(hops) as Status['alert_latency'];
   }
 
-  /** @param enduranceBytes bytes that the disk takes in its life; null: unknown. */
+  /** @param enduranceBytes bytes that can be written to the disk in its lifetime; null: unknown. */
   wear(uptimeMs: number, enduranceBytes: number | null): Status['wear'] {
     const commits = this.#commits.status();
     const written = writtenBytes();
-    const aDay = (sum: number) => (uptimeMs < RATE_AFTER_MS ? null : Math.round((sum * DAY_MS) / uptimeMs));
-    const bytesPerDay = written === null ? null : aDay(written);
+    const perDay = (sum: number) => (uptimeMs < RATE_AFTER_MS ? null : Math.round((sum * DAY_MS) / uptimeMs));
+    const bytesPerDay = written === null ? null : perDay(written);
     return {
       written_bytes: written,
       bytes_per_day: bytesPerDay,
       commits,
-      commits_per_day: aDay(commits.count),
-      years: enduranceBytes !== null && bytesPerDay ? Math.round((enduranceBytes / bytesPerDay / DAYS_A_YEAR) * 10) / 10 : null,
+      commits_per_day: perDay(commits.count),
+      years: enduranceBytes !== null && bytesPerDay ? Math.round((enduranceBytes / bytesPerDay / DAYS_PER_YEAR) * 10) / 10 : null,
     };
   }
 }
 
-/** Bytes that the kernel wrote to disk for this process (proc(5), /proc/pid/io); null if it does not count them. */
+/** @returns the bytes that the kernel wrote to disk for this process (proc(5), /proc/pid/io); null if the kernel does not count them. */
 function writtenBytes(): number | null {
   try {
     const [, bytes] = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8')) ?? [];

@@ -1,4 +1,4 @@
-// Provisioning of a robot: requests over MQTT, the steps of the identity module, and a trial connection as the thing.
+// Provisions a robot: connects to the broker for the requests of the identity module, and tests the new certificate as the thing.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from '../../base/index.ts';
@@ -21,15 +21,16 @@ export interface ProvisionParts {
   readonly config: Config;
   readonly slots: Slots;
   readonly clock: Clock;
-  readonly say: (step: string) => void;
+  /** Receives a line for each step. */
+  readonly report: (step: string) => void;
 }
 
-/** Connections for a robot whose agent does not run. */
-export interface AloneParts extends ProvisionParts {
+/** For a robot whose agent does not run. */
+export interface StandaloneParts extends ProvisionParts {
   readonly timeoutMs: number;
 }
 
-/** Causes in the certificate or its registration with IoT Core. */
+/** Causes in the certificate or in its registration with IoT Core. */
 const REFUSED: ReadonlySet<ProblemCode> = new Set([
   'certificate_refused',
   'certificate_expired',
@@ -38,55 +39,55 @@ const REFUSED: ReadonlySet<ProblemCode> = new Set([
   'broker_hung_up',
 ]);
 
-/** Short, since a person waits. */
-const PAUSE_AT_MOST_MS = 30_000;
+/** The longest pause between two attempts; short, because a person waits. */
+const MAX_PAUSE_MS = 30_000;
 
 /** Opens a connection for requests. @throws AgentError PROVISIONING_FAILED */
-async function asking(parts: AloneParts, credentials: Credentials, clientId: string) {
-  const { config, clock, timeoutMs } = parts;
+async function connect({ config, clock, timeoutMs }: StandaloneParts, credentials: Credentials, clientId: string) {
+  const options = { ...endpointOf(config.mqtt.endpoint), credentials, clientId, timeoutMs };
   try {
-    return await dialForRequests(
-      { ...endpointOf(config.mqtt.endpoint), credentials, clientId, timeoutMs },
-      AbortSignal.timeout(2 * timeoutMs),
-    );
+    return await dialForRequests(options, AbortSignal.timeout(2 * timeoutMs));
   } catch (error) {
     const { text, remedy } = describeFailure(error, clockView(clock), credentials);
     throw new AgentError('PROVISIONING_FAILED', `no connection to ${config.mqtt.endpoint}: ${text}`, { remedy, cause: error });
   }
 }
 
-/** Connects with the configuration's claim certificate under a client id of its own. @throws AgentError */
-export async function provisionByClaim(parts: AloneParts): Promise<Provisioned> {
+/** Connects with the configured claim certificate under a client id of its own. @throws AgentError */
+export async function provisionByClaim(parts: StandaloneParts): Promise<Provisioned> {
   const { template, claim_cert: certFile, claim_key: privateKey } = parts.config.provisioning;
   if (template === null || certFile === null || privateKey === null) throw unset('template, claim_cert and claim_key');
   const { rootCa } = slotPaths(parts.slots, parts.slots.current ?? parts.slots.spare, parts.config.mqtt.root_ca);
   const claim = readCredentials({ rootCa, certFile, privateKey, origin: 'the claim' });
-  const connection = await asking(parts, claim, `elderly-bot-claim-${randomBytes(6).toString('hex')}`);
+  const connection = await connect(parts, claim, `elderly-bot-claim-${randomBytes(6).toString('hex')}`);
   try {
-    return await provisionOver(parts, connection.ask, (credentials) => proveAlone(parts, credentials));
+    return await provisionOver(parts, connection.ask, (credentials) => testWithoutAgent(parts, credentials));
   } finally {
     await connection.close();
   }
 }
 
-/** Connects with the robot's own certificate, once per request, since the trial connection replaces earlier ones. @throws AgentError */
-export async function provisionAsItself(parts: AloneParts): Promise<Provisioned> {
+/**
+ * Connects with the robot's own certificate. Each request has a connection of its own, because the test of the new certificate ends other
+ * connections of the thing. @throws AgentError
+ */
+export async function provisionAsThing(parts: StandaloneParts): Promise<Provisioned> {
   const { config, slots } = parts;
   const own = readCredentials(identityPaths(config.mqtt, config.state_dir));
   const ask = async (topic: string, body: object) => {
-    const connection = await asking(parts, own, config.thing);
+    const connection = await connect(parts, own, config.thing);
     try {
       return await connection.ask(topic, body);
     } finally {
       await connection.close();
     }
   };
-  const done = await provisionOver(parts, ask, (credentials) => proveAlone(parts, credentials));
+  const done = await provisionOver(parts, ask, (credentials) => testWithoutAgent(parts, credentials));
   slots.retire();
   return done;
 }
 
-/** @throws AgentError PROVISIONING_UNSET if the configuration has paths of its own. */
+/** @throws AgentError PROVISIONING_UNSET if the configuration names the certificate's file, so that the slots are not used. */
 export function refuseOwnPaths({ mqtt }: Config): void {
   if (mqtt.cert_file === null) return;
   throw new AgentError('PROVISIONING_UNSET', 'mqtt.cert_file is set, so the agent would not use the slots', {
@@ -94,21 +95,21 @@ export function refuseOwnPaths({ mqtt }: Config): void {
   });
 }
 
-/** Whether the certificate is the cause, not the network or the clock. */
-export function isRefusal(proof: CredentialTestResult): boolean {
-  return !proof.works && REFUSED.has(proof.cause);
+/** @returns whether the certificate caused the failure, not the network or the clock. */
+export function isRefusal(result: CredentialTestResult): boolean {
+  return !result.works && REFUSED.has(result.cause);
 }
 
 /** Provisions over the given connection. @throws AgentError */
 export function provisionOver(
-  { config, slots, clock, say }: ProvisionParts,
+  { config, slots, clock, report }: ProvisionParts,
   ask: (topic: string, body: object) => Promise<Answer>,
   tryOut: (credentials: Credentials) => Promise<CredentialTestResult>,
 ): Promise<Provisioned> {
   const { template, parameters, key: kind } = config.provisioning;
   if (template === null) throw unset('template');
   const { current } = slots;
-  const limits = { minMs: config.mqtt.reconnect_min, maxMs: Math.min(PAUSE_AT_MOST_MS, config.mqtt.reconnect_max) };
+  const limits = { minMs: config.mqtt.reconnect_min, maxMs: Math.min(MAX_PAUSE_MS, config.mqtt.reconnect_max) };
   const given = Object.entries({ ThingName: config.thing, ...parameters });
   return provision({
     slots,
@@ -127,18 +128,18 @@ export function provisionOver(
       }
     },
     tryOut: async (slot) => {
-      const proof = await tryOut(readCredentials(slotPaths(slots, slot, config.mqtt.root_ca)));
-      if (proof.works) return undefined;
-      return { refused: isRefusal(proof), text: `${proof.step}: ${proof.text}`, remedy: proof.remedy };
+      const result = await tryOut(readCredentials(slotPaths(slots, slot, config.mqtt.root_ca)));
+      if (result.works) return undefined;
+      return { refused: isRefusal(result), text: `${result.step}: ${result.text}`, remedy: result.remedy };
     },
     pause: (failures) => sleep(backoffMs(failures, limits, Math.random())),
-    report: say,
+    report,
   });
 }
 
-/** Provisions a robot whose agent does not run. */
-export function proveAlone(
-  { config, clock, timeoutMs }: Pick<AloneParts, 'config' | 'clock' | 'timeoutMs'>,
+/** Connects, subscribes and publishes as the thing, while the robot's agent does not run. */
+export function testWithoutAgent(
+  { config, clock, timeoutMs }: Pick<StandaloneParts, 'config' | 'clock' | 'timeoutMs'>,
   credentials: Credentials,
 ): Promise<CredentialTestResult> {
   const { thing, topic_prefix: topicPrefix, mqtt } = config;
@@ -149,12 +150,8 @@ function clockView(clock: Clock) {
   return { trusted: clock.trusted(), wallMs: clock.wall() };
 }
 
-function unset(what: string): AgentError {
-  return new AgentError(
-    'PROVISIONING_UNSET',
-    `this robot is not set up to get a certificate by itself: provisioning.${what} in the configuration`,
-    {
-      remedy: 'docs/guide/certificates.md, Fleet provisioning, explains the settings; or use elderly-bot certs init and import',
-    },
-  );
+function unset(keys: string): AgentError {
+  return new AgentError('PROVISIONING_UNSET', `the configuration lacks provisioning.${keys}, which this robot needs to get a certificate`, {
+    remedy: 'docs/guide/certificates.md, Fleet provisioning, explains the settings; or use elderly-bot certs init and import',
+  });
 }

@@ -1,14 +1,16 @@
-// The agent's reports about its own run: why the previous run ended, whether this one hangs, and the rows left in the queue at its end.
+// Records and reports the runs of the agent: its log file, the end of the previous run, its health, and the rows left at its end.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '../../base/index.ts';
-import type { Logger } from '../../logs/index.ts';
+import { codeOf, messageOf } from '../../base/index.ts';
+import type { Config } from '../../config/index.ts';
+import { AgentError } from '../../errors.ts';
+import { type LogFile, type Logger, readLog } from '../../logs/index.ts';
 import type { Outbox } from '../../outbox/index.ts';
-import type { RosNode } from '../../ros/index.ts';
 import { type Ending, explainEnding, type HealthProbe, isUnexpected, parseExit, type SystemdExit } from '../../service/index.ts';
 import type { Lifetime, Run } from '../../state/index.ts';
-import type { Problems, Status } from '../../status/index.ts';
+import type { Status } from '../../status/index.ts';
 import { VERSION } from '../../version.ts';
+import type { Parts } from './parts.ts';
 
 /** The file in the state directory that the unit's ExecStopPost= writes (systemd/elderly-bot.service). */
 const LAST_EXIT = 'last-exit';
@@ -16,10 +18,48 @@ const LAST_EXIT = 'last-exit';
 /** Long enough for a person or a monitoring system to see the problem. */
 const ENDING_STANDS_MS = 600_000;
 
-/** A short failure of the database is not worth a restart, which loses the rows that are only in memory. */
+/** A restart loses the rows that are only in memory, so a short failure of the database does not cause one. */
 const DATABASE_PATIENCE_MS = 120_000;
 
-/** @param env has ELDERLY_BOT_BOOT_ID, the unit's %b: its sandbox hides the kernel's own file. */
+/** The part of the log that goes into the record of an incident. */
+const TAIL_BYTES = 64 * 1024;
+
+/** Opens the log file. The agent starts even if the file cannot be written. @returns whether the previous agent did not close its log. */
+export function openLogFile({ config, clock, log, logFile }: Pick<Parts, 'config' | 'clock' | 'log' | 'logFile'>): boolean {
+  try {
+    const { crashed } = logFile.open({
+      folder: join(config.state_dir, 'logs'),
+      maxBytes: config.logs.max_size,
+      maxAgeMs: config.logs.max_age,
+      nowMs: () => (clock.trusted() ? clock.wall() : undefined),
+    });
+    if (crashed) log.warn({ event: 'crashed_before' }, 'the previous agent crashed or was killed; its last lines are in the log file');
+    return crashed;
+  } catch (error) {
+    log.error({ event: 'no_log_file' }, `log lines go to standard output only: ${messageOf(error)}`);
+    return false;
+  }
+}
+
+/** Logs why the start failed. Does nothing before the log file is open, because the command line prints the error anyway. */
+export function logFailedStart(error: unknown, file: LogFile, log: Logger): void {
+  if (!file.isOpen) return;
+  const code = error instanceof AgentError ? error.code : undefined;
+  log.error({ event: 'start_failed', code }, `the agent did not start: ${error instanceof AgentError ? error.line : messageOf(error)}`);
+}
+
+/** @returns the last lines of the log, without secrets, as in the file. */
+export async function lastLines(file: LogFile, { state_dir: stateDir }: Config): Promise<string[]> {
+  const { file: number, offset } = file.end;
+  const from = Math.max(0, offset - TAIL_BYTES);
+  const chunks: Buffer[] = [];
+  for await (const chunk of readLog(join(stateDir, 'logs'), { file: number, offset: from })) chunks.push(chunk);
+  const lines = Buffer.concat(chunks).toString('utf8').split('\n').slice(0, -1);
+  // If the log is longer, the first line is incomplete.
+  return from === 0 ? lines : lines.slice(1);
+}
+
+/** @param env has ELDERLY_BOT_BOOT_ID, which is %b in the unit. The unit's sandbox hides the kernel's own file. */
 export function thisRun(env: NodeJS.ProcessEnv): Omit<Run, 'stopped'> {
   return {
     version: VERSION,
@@ -28,13 +68,13 @@ export function thisRun(env: NodeJS.ProcessEnv): Omit<Run, 'stopped'> {
   };
 }
 
-/** @returns undefined for the first run. */
+/** @returns why the previous run ended; undefined in the first run. */
 export function lastEnding(stateDir: string, { lastRun }: Lifetime, run: Omit<Run, 'stopped'>): Ending | undefined {
   const exit = takeExit(stateDir);
   return lastRun === null ? undefined : explainEnding(lastRun, run, exit);
 }
 
-/** Reads the observed exit and removes its file, so that it counts once. */
+/** Reads the exit that systemd observed, and removes its file, because it explains only one run. */
 function takeExit(stateDir: string): SystemdExit | undefined {
   const file = join(stateDir, LAST_EXIT);
   const text = textOf(file);
@@ -52,14 +92,8 @@ function textOf(file: string): string | undefined {
   }
 }
 
-export interface EndingParts {
-  readonly outbox: Outbox;
-  readonly problems: Problems;
-  readonly log: Logger;
-}
-
-/** Reports the end as an event and in the log. An unexpected end also stands as a problem for a while. */
-export function reportEnding(ending: Ending | undefined, { outbox, problems, log }: EndingParts): void {
+/** Reports the end of the previous run as an event and in the log. An unexpected end is also a problem for ten minutes. */
+export function reportEnding(ending: Ending | undefined, { outbox, problems, log }: Pick<Parts, 'outbox' | 'problems' | 'log'>): void {
   if (ending === undefined) return;
   outbox.append({ class: 'event', body: { kind: 'restarted', ...ending } });
   log.info({ event: 'last_run', ...ending }, `the last run: ${ending.text}`);
@@ -68,13 +102,7 @@ export function reportEnding(ending: Ending | undefined, { outbox, problems, log
   setTimeout(() => problems.clear('ended_unasked'), ENDING_STANDS_MS).unref();
 }
 
-export interface ProbeParts {
-  readonly ros: RosNode;
-  readonly outbox: Outbox;
-  readonly status: () => Status;
-}
-
-export function healthProbe({ ros, outbox, status }: ProbeParts): HealthProbe {
+export function healthProbe({ ros, outbox, status }: Pick<Parts, 'ros' | 'outbox' | 'status'>): HealthProbe {
   return {
     ask: async () => {
       await ros.turn();
@@ -86,12 +114,12 @@ export function healthProbe({ ros, outbox, status }: ProbeParts): HealthProbe {
 }
 
 function oneLine({ link, outbox, problems }: Status): string {
-  const wrong = problems.length === 0 ? 'no problems' : problems.map(({ code }) => code).join(', ');
-  return `${link.state}, ${outbox.unconfirmed} rows unconfirmed, ${wrong}`;
+  const codes = problems.length === 0 ? 'no problems' : problems.map(({ code }) => code).join(', ');
+  return `${link.state}, ${outbox.unconfirmed} rows unconfirmed, ${codes}`;
 }
 
-/** Appends the event `last_words`: how many rows are still on the robot, and since when. It leaves before these rows. */
-export function lastWords(cause: 'stopped' | 'battery', outbox: Outbox): void {
+/** Appends the event `last_words` with the number and age of the rows that are still on the robot. It is sent before these rows. */
+export function appendLastWords(cause: 'stopped' | 'battery', outbox: Outbox): void {
   const queued = outbox.unconfirmed;
   if (queued === 0) return;
   const times = Object.values(outbox.oldestAt()).filter((at) => at !== null);

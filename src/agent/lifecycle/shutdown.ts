@@ -1,11 +1,11 @@
-// Undoes the steps of the start in reverse order, past errors, within one deadline.
+// Undoes the steps of the start in reverse order and within one deadline. A step that fails does not stop the others.
 import type { Logger } from '../../logs/index.ts';
 
 type Undo = () => void | Promise<void>;
 
 export class ShutdownStack {
   readonly #log: Logger;
-  readonly #done: (readonly [name: string, undo: Undo])[] = [];
+  readonly #steps: (readonly [name: string, undo: Undo])[] = [];
   #endMs = 0;
 
   constructor(log: Logger) {
@@ -13,19 +13,19 @@ export class ShutdownStack {
   }
 
   add(name: string, undo: Undo): void {
-    this.#done.push([name, undo]);
+    this.#steps.push([name, undo]);
   }
 
-  /** Milliseconds that are left of the deadline while the steps are undone. */
+  /** Milliseconds until the deadline. */
   get leftMs(): number {
     return Math.max(0, this.#endMs - performance.now());
   }
 
-  /** Undoes each step once. An error does not stop the rest. @throws the first error, at the end. */
+  /** Undoes each step once. @throws the first error after the last step. */
   async undo(deadlineMs: number): Promise<void> {
     this.#endMs = performance.now() + deadlineMs;
     let first: unknown;
-    for (const [name, undo] of this.#done.splice(0).reverse()) {
+    for (const [name, undo] of this.#steps.splice(0).reverse()) {
       try {
         await undo();
       } catch (error) {

@@ -1,36 +1,31 @@
-// Feeds each camera's topic, and its privacy topic, into its ring of small pictures. An invalid camera disables only itself.
-
+// Starts the cameras: passes the messages of each camera's topic and privacy topic to the camera. An invalid camera disables only itself.
 import { every, messageOf, type Ticker } from '../../base/index.ts';
-import type { Clock } from '../../clock/index.ts';
 import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type LoadedConfig } from '../../config/index.ts';
-import { Camera, Jobs, type PictureMessage } from '../../media/index.ts';
+import { Camera, type CameraMessage, Jobs } from '../../media/index.ts';
 import { type RosNode, type SharedMemoryRepair, startRosNode } from '../../ros/index.ts';
-import type { CameraStatus, ProblemCode, Problems } from '../../status/index.ts';
-import { Follow } from '../sensing/follow.ts';
+import type { CameraStatus, ProblemCode } from '../../status/index.ts';
+import type { Parts } from '../lifecycle/parts.ts';
+import { TopicSubscription } from '../sensing/subscription.ts';
 
-export interface CameraParts {
-  readonly loaded: LoadedConfig;
+export interface CameraParts extends Pick<Parts, 'loaded' | 'clock' | 'problems'> {
   readonly sharedMemory: SharedMemoryRepair | undefined;
-  readonly clock: Clock;
-  readonly problems: Problems;
 }
 
-interface Running {
+interface RunningCamera {
   readonly name: string;
   readonly entry: CameraConfig;
   readonly camera: Camera;
-  readonly follows: readonly Follow[];
+  readonly subscriptions: readonly TopicSubscription[];
 }
 
 const BOOL = 'std_msgs/msg/Bool';
 
-/** How often the publishers of pictures are checked. */
-const LOOK_EVERY_MS = 1_000;
+const CHECK_EVERY_MS = 1_000;
 
-/** A missing camera should be known before a fall, not after it. */
+/** The family has to know a missing camera before an alert. */
 const SILENT_MS = 60_000;
 
-/** Problems of a camera, which end when it is removed. */
+/** Problems of a camera. All of them end when the camera is removed. */
 const PROBLEMS = [
   'camera_off',
   'camera_silent',
@@ -49,15 +44,15 @@ export async function startCameras(parts: CameraParts): Promise<Cameras> {
 }
 
 /**
- * Cameras have a ROS node of their own: one thread receives all data of a DDS participant, and an alert must not wait behind the
- * fragments of a picture. The node starts with the first camera.
+ * The cameras have a ROS node of their own, which starts with the first camera. One thread receives all data of a DDS participant, and an
+ * alert must not wait behind the fragments of an image.
  */
 export class Cameras {
   readonly #parts: CameraParts;
   readonly #jobs = new Jobs();
-  #running: readonly Running[] = [];
+  #running: readonly RunningCamera[] = [];
   #ros: RosNode | undefined;
-  #looking: Ticker | undefined;
+  #ticker: Ticker | undefined;
   #changing: Promise<void> = Promise.resolve();
 
   constructor(parts: CameraParts) {
@@ -74,28 +69,31 @@ export class Cameras {
 
   /** @throws AgentError if ROS refuses the node. */
   async begin(entries: Readonly<Record<string, CameraConfig>>): Promise<void> {
-    const fresh = Object.entries(entries);
-    if (fresh.length === 0) return;
+    const added = Object.entries(entries);
+    if (added.length === 0) return;
     const { loaded, sharedMemory } = this.#parts;
     const { namespace, node_name: nodeName, domain_id: domainId } = loaded.config.ros;
     this.#ros ??= await startRosNode({ name: `${nodeName}_cameras`, namespace, sharedMemory, ...(domainId === null ? {} : { domainId }) });
     const ros = this.#ros;
-    const begun = await Promise.all(fresh.map(([name, entry]) => this.#begin(ros, name, entry)));
+    const begun = await Promise.all(added.map(([name, entry]) => this.#begin(ros, name, entry)));
     this.#running = [...this.#running, ...begun];
-    this.#look();
-    this.#looking ??= every(LOOK_EVERY_MS, () => this.#look());
+    this.#check();
+    this.#ticker ??= every(CHECK_EVERY_MS, () => this.#check());
   }
 
-  /** Applies another configuration: unchanged cameras continue and keep their pictures. */
+  /** Applies another configuration. Unchanged cameras continue and keep their images. */
   apply({ config: { cameras } }: LoadedConfig): void {
     const { problems } = this.#parts;
-    const isSame = ({ name, entry }: Running) => JSON.stringify(cameras[name]) === JSON.stringify(entry);
+    const isUnchanged = ({ name, entry }: RunningCamera) => JSON.stringify(cameras[name]) === JSON.stringify(entry);
     this.#changing = this.#changing
       .then(async () => {
-        const gone = this.#running.filter((one) => !isSame(one));
-        this.#running = this.#running.filter(isSame);
-        for (const one of gone) this.#end(one);
-        // A camera that was off was invalid in the file, and the new file is valid.
+        const ended = this.#running.filter((running) => !isUnchanged(running));
+        this.#running = this.#running.filter(isUnchanged);
+        for (const running of ended) {
+          this.#end(running);
+          for (const code of PROBLEMS) problems.clear(code, running.name);
+        }
+        // The new file is valid, so no camera of the old file is disabled any more.
         for (const { section, name } of this.#parts.loaded.off) if (section === 'cameras') problems.clear('camera_off', name);
         const kept = new Set(this.#running.map(({ name }) => name));
         await this.begin(Object.fromEntries(Object.entries(cameras).filter(([name]) => !kept.has(name))));
@@ -107,69 +105,63 @@ export class Cameras {
 
   async stop(): Promise<void> {
     await this.#changing;
-    this.#looking?.stop();
-    for (const { camera, follows } of this.#running) {
-      for (const follow of follows) follow.close();
-      camera.close();
-    }
+    this.#ticker?.stop();
+    for (const running of this.#running) this.#end(running);
     await this.#ros?.stop();
   }
 
-  async #begin(ros: RosNode, name: string, entry: CameraConfig): Promise<Running> {
+  async #begin(ros: RosNode, name: string, entry: CameraConfig): Promise<RunningCamera> {
     const { clock } = this.#parts;
-    const unreadable = (what: string | undefined) => this.#tell('camera_unreadable', name, entry, what);
-    const camera = new Camera({ name, config: entry, jobs: this.#jobs, clock, onTrouble: unreadable });
+    const onTrouble = (trouble: string | undefined) => this.#setProblem('camera_unreadable', name, entry, trouble);
+    const camera = new Camera({ name, config: entry, jobs: this.#jobs, clock, onTrouble });
     try {
       await camera.start();
     } catch (error) {
-      this.#tell('camera_off', name, entry, messageOf(error));
-      return { name, entry, camera, follows: [] };
+      this.#setProblem('camera_off', name, entry, messageOf(error));
+      return { name, entry, camera, subscriptions: [] };
     }
-    const pictures = new Follow({
+    const images = new TopicSubscription({
       ros,
       topic: entry.topic,
       type: entry.type,
-      types: [IMAGE, COMPRESSED_IMAGE],
+      acceptedTypes: [IMAGE, COMPRESSED_IMAGE],
       depth: 1,
       everyMs: Math.round(1_000 / entry.rate),
-      onMessage: (message) => camera.see(message as unknown as PictureMessage),
-      onError: (error) => unreadable(messageOf(error)),
-      onTrouble: (what) => this.#tell('camera_off', name, entry, what),
+      onMessage: (message) => camera.receive(message as unknown as CameraMessage),
+      onError: (error) => onTrouble(messageOf(error)),
+      onTrouble: (trouble) => this.#setProblem('camera_off', name, entry, trouble),
     });
-    return { name, entry, camera, follows: [pictures, ...this.#privacyOf(ros, camera, entry)] };
+    return { name, entry, camera, subscriptions: [images, ...this.#privacyOf(ros, camera, entry)] };
   }
 
-  #privacyOf(ros: RosNode, camera: Camera, entry: CameraConfig): Follow[] {
+  #privacyOf(ros: RosNode, camera: Camera, entry: CameraConfig): TopicSubscription[] {
     const { privacy_topic: topic } = entry;
     if (topic === undefined) return [];
-    const tell = (what: string | undefined) => this.#tell('privacy_unknown', camera.name, entry, what);
-    tell(`nothing was latestValue on ${topic} yet`);
+    const setUnknown = (reason: string | undefined) => this.#setProblem('privacy_unknown', camera.name, entry, reason);
+    setUnknown(`no message on ${topic} yet`);
     const onMessage = ({ data }: Readonly<Record<string, unknown>>) => {
       camera.setPrivacy(data !== false);
-      tell(undefined);
+      setUnknown(undefined);
     };
-    const onTrouble = (what: string | undefined) => what !== undefined && tell(what);
-    return [new Follow({ ros, topic, type: BOOL, types: [BOOL], depth: 10, onMessage, onTrouble })];
+    const onTrouble = (trouble: string | undefined) => trouble !== undefined && setUnknown(trouble);
+    return [new TopicSubscription({ ros, topic, type: BOOL, acceptedTypes: [BOOL], depth: 10, onMessage, onTrouble })];
   }
 
-  #end({ name, camera, follows }: Running): void {
-    for (const follow of follows) follow.close();
+  #end({ camera, subscriptions }: RunningCamera): void {
+    for (const subscription of subscriptions) subscription.close();
     camera.close();
-    for (const code of PROBLEMS) this.#parts.problems.clear(code, name);
   }
 
-  #look(): void {
-    for (const { name, entry, camera, follows } of this.#running) {
-      for (const follow of follows) follow.look();
-      if (follows.length === 0) continue;
-      const isSilent = camera.silentMs > SILENT_MS;
-      this.#tell('camera_silent', name, entry, isSilent ? `nothing came for ${Math.round(camera.silentMs / 1_000)} s` : undefined);
+  #check(): void {
+    for (const { name, entry, camera, subscriptions } of this.#running) {
+      for (const subscription of subscriptions) subscription.checkPublishers();
+      if (subscriptions.length === 0) continue;
+      const { silentMs } = camera;
+      this.#setProblem('camera_silent', name, entry, silentMs > SILENT_MS ? `no message for ${Math.round(silentMs / 1_000)} s` : undefined);
     }
   }
 
-  #tell(code: (typeof PROBLEMS)[number], name: string, { topic }: CameraConfig, what: string | undefined): void {
-    const { problems } = this.#parts;
-    if (what === undefined) problems.clear(code, name);
-    else problems.raise(code, `${name} (${topic}): ${what}`, name);
+  #setProblem(code: (typeof PROBLEMS)[number], name: string, { topic }: CameraConfig, text: string | undefined): void {
+    this.#parts.problems.set(code, text === undefined ? undefined : `${name} (${topic}): ${text}`, name);
   }
 }

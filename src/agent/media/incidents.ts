@@ -1,26 +1,19 @@
-// Collects an alert's pictures for the family: a picture of each camera at once, the readings of the last minute, and a clip of the time
-// before and after, all under the incident of the alert's row. None of this delays the alert: it starts after the alert was written.
-
+// Collects the files of an alert under its incident: a snapshot and a clip of each camera, and a record with the readings of the last minute.
+// This work starts after the alert was written, so it does not delay the alert.
 import { messageOf } from '../../base/index.ts';
-import type { Clock } from '../../clock/index.ts';
 import type { Outcome } from '../../commands/index.ts';
 import { AgentError } from '../../errors.ts';
-import type { Logger } from '../../logs/index.ts';
 import type { Camera } from '../../media/index.ts';
 import type { NewRow } from '../../outbox/index.ts';
 import { type RecentReading, RecentReadings } from '../../sensing/index.ts';
-import type { Problems } from '../../status/index.ts';
-import type { NewUpload, UploadKind } from '../../uploads/index.ts';
-import type { RunningUploads } from '../uploads/uploads.ts';
+import type { NewUpload, UploadKind, Uploads } from '../../uploads/index.ts';
+import type { Parts } from '../lifecycle/parts.ts';
 
-export interface IncidentParts {
+export interface IncidentParts extends Pick<Parts, 'clock' | 'problems' | 'log'> {
   readonly thing: string;
   /** The current cameras. */
   readonly cameras: () => readonly Camera[];
-  readonly uploads: RunningUploads;
-  readonly clock: Clock;
-  readonly problems: Problems;
-  readonly log: Logger;
+  readonly uploads: Pick<Uploads, 'add'>;
   /** The last lines of the agent's log. */
   readonly lastLines: () => Promise<string[]>;
 }
@@ -35,23 +28,24 @@ interface Incident {
 
 type Upload = Omit<NewUpload, 'incident'>;
 
-/** Outcome of one picture, or of the record. */
+/** The outcome of one image or record. */
 interface Spooled {
   readonly camera: string;
   readonly takenAtMs: number | undefined;
-  readonly why: string | undefined;
-  readonly privacy: boolean;
+  /** The reason of a failure. */
+  readonly reason: string | undefined;
+  readonly isPrivate: boolean;
 }
 
-/** Data for the record of an incident. */
+/** Limits of the readings in the record of an incident. */
 const RECORD = { ms: 60_000, readingsPerChannel: 600 };
 
 const KINDS = ['snapshot', 'clip', 'log'] as const satisfies readonly UploadKind[];
 
-/** A flapping sensor must not fill the disk with pictures: further alerts are delivered without. */
+/** Alerts per minute that get images: a sensor that flaps must not fill the disk. */
 const MAX_PER_MINUTE = 12;
 
-/** If no later alert shows that the camera works again, a missed picture stays a problem for this time. */
+/** A missed image is a problem for this time, unless a later alert shows that the camera works again. */
 const MISSED_FOR_MS = 10 * 60_000;
 
 export class Incidents {
@@ -60,15 +54,15 @@ export class Incidents {
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
   #recentMs: number[] = [];
-  #unpictured = 0;
-  /** Kinds of pictures that failed last time, per camera: a good snapshot does not prove that clips work. */
+  #withoutImages = 0;
+  /** Timers of the kinds that failed last time, per camera. A good snapshot does not show that clips work. */
   readonly #missing = new Map<string, NodeJS.Timeout>();
 
   constructor(parts: IncidentParts) {
     this.#parts = parts;
   }
 
-  /** A row was written. Must be fast, since an alert may be in flight. */
+  /** The caller must call this for each written row. It returns quickly, because an alert may be in flight. */
   onRow(row: NewRow): void {
     if (!('channel' in row)) return;
     const { clock } = this.#parts;
@@ -80,22 +74,26 @@ export class Incidents {
     setImmediate(() => this.#begin(incident));
   }
 
-  /** A picture without an alert. @param name one camera; undefined: all. @param patienceMs absent: a person waits for it. */
+  /**
+   * Takes images without an alert.
+   * @param name a camera; undefined: all cameras.
+   * @param patienceMs longest wait for an image; undefined: the short wait of a person.
+   */
   async snapshot(name: string | undefined, patienceMs?: number): Promise<Outcome> {
     const cameras = this.#parts.cameras().filter((camera) => name === undefined || camera.name === name);
     if (cameras.length === 0) return { status: 'failed', detail: `there is no camera ${name}` };
     const take = (camera: Camera) => this.#spool(camera.name, 'snapshot', () => camera.snapshot(undefined, patienceMs), null);
     const taken = await Promise.all(cameras.map(take));
-    const missed = taken.flatMap(({ why }) => why ?? []);
-    const detail = missed.length > 0 ? { detail: missed.join('; ').slice(0, 500) } : {};
+    const failures = taken.flatMap(({ reason }) => reason ?? []);
+    const detail = failures.length > 0 ? { detail: failures.join('; ').slice(0, 500) } : {};
     const pictures = taken.flatMap(({ camera, takenAtMs }) => (takenAtMs === undefined ? [] : [{ camera, taken_at: takenAtMs }]));
     if (pictures.length > 0) return { status: 'done', applied: { pictures }, ...detail };
-    return taken.every(({ privacy }) => privacy)
+    return taken.every(({ isPrivate }) => isPrivate)
       ? { status: 'rejected', reason: 'not_allowed', ...detail }
       : { status: 'failed', ...detail };
   }
 
-  /** Ends all clips early. Resolves when everything is in the spool. */
+  /** Ends all clips early. Resolves when all files are in the spool. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#running);
@@ -108,27 +106,27 @@ export class Incidents {
     this.#recentMs = this.#recentMs.filter((atMs) => now - atMs < 60_000);
     if (this.#stopping.signal.aborted) return;
     if (this.#recentMs.length >= MAX_PER_MINUTE) {
-      if (this.#unpictured++ === 0)
-        log.warn({ event: 'alert_pictures_paused', channel: incident.channel }, 'too many alerts: further alerts get no pictures');
+      if (this.#withoutImages++ === 0)
+        log.warn({ event: 'alert_pictures_paused', channel: incident.channel }, 'too many alerts: further alerts get no images');
       return;
     }
-    if (this.#unpictured > 0)
-      log.info({ event: 'alert_pictures_resumed', without: this.#unpictured }, `${this.#unpictured} alerts had no pictures`);
-    this.#unpictured = 0;
+    if (this.#withoutImages > 0)
+      log.info({ event: 'alert_pictures_resumed', without: this.#withoutImages }, `${this.#withoutImages} alerts got no images`);
+    this.#withoutImages = 0;
     this.#recentMs.push(now);
     const { id, channel } = incident;
     const { signal } = this.#stopping;
-    // Started together: the clip takes the time before from this moment.
+    // The clip starts together with the snapshot, because it takes the images before this moment from the ring.
     const clip = (camera: Camera) => this.#spool(camera.name, 'clip', () => camera.clip({ channel, incident: id }, signal), id);
     const clips = cameras().map(clip);
-    const running = Promise.all([this.#first(incident), ...clips]).then(() => {
+    const running = Promise.all([this.#takeSnapshots(incident), ...clips]).then(() => {
       this.#running.delete(running);
     });
     this.#running.add(running);
   }
 
-  /** Takes pictures, then writes the record that names them and the readings before the alert. */
-  async #first(incident: Incident): Promise<void> {
+  /** Takes a snapshot of each camera, then writes the record that names the snapshots and the readings before the alert. */
+  async #takeSnapshots(incident: Incident): Promise<void> {
     const { cameras, clock, lastLines } = this.#parts;
     const alert = { channel: incident.channel, incident: incident.id };
     const readings = this.#recentReadings.all(clock.mono());
@@ -149,43 +147,43 @@ export class Incidents {
       channel,
       value,
       at,
-      pictures: taken.map(({ camera, takenAtMs, why }) => ({ camera, taken_at: takenAtMs ?? null, ...(why === undefined ? {} : { why }) })),
+      pictures: taken.map(({ camera, takenAtMs, reason: why }) => ({ camera, taken_at: takenAtMs ?? null, why })),
       readings: readings.map((reading) => [reading.at, reading.channel, reading.value, ...(reading.extra ? [reading.extra] : [])]),
       log,
     };
     return { kind: 'log', contentType: 'application/json', bytes: Buffer.from(`${JSON.stringify(record)}\n`), takenAtMs: at };
   }
 
-  /** Makes the file and puts it into the spool. Reports a failure and does not throw. */
-  async #spool(camera: string, kind: UploadKind, make: () => Promise<Upload>, incident: string | null): Promise<Spooled> {
+  /** Creates the file and puts it into the spool. Reports a failure and does not throw. */
+  async #spool(camera: string, kind: UploadKind, create: () => Promise<Upload>, incident: string | null): Promise<Spooled> {
     const { uploads, log } = this.#parts;
     try {
-      const upload = await make();
+      const upload = await create();
       if (!(await uploads.add({ ...upload, incident }))) throw new Error('uploads.max_size is used up by more important files');
       const { takenAtMs, bytes } = upload;
       log.info({ event: 'spooled', camera, kind, incident, bytes: bytes.length }, `${kind} of ${camera} waits for its upload`);
-      this.#isWell(camera, kind);
-      return { camera, takenAtMs, why: undefined, privacy: false };
+      this.#clearMissing(camera, kind);
+      return { camera, takenAtMs, reason: undefined, isPrivate: false };
     } catch (error) {
-      const why = messageOf(error);
+      const reason = messageOf(error);
       const because = error instanceof AgentError ? error.fields.because : undefined;
       if (because === 'privacy' || because === 'busy') {
-        log.info({ event: 'no_picture', camera, kind, incident, reason: why }, `no picture: ${why}`);
+        log.info({ event: 'no_picture', camera, kind, incident, reason }, `no image: ${reason}`);
       } else {
-        this.#isMissing(camera, kind, why);
+        this.#setMissing(camera, kind, reason);
       }
-      return { camera, takenAtMs: undefined, why, privacy: because === 'privacy' };
+      return { camera, takenAtMs: undefined, reason, isPrivate: because === 'privacy' };
     }
   }
 
-  #isMissing(camera: string, kind: UploadKind, why: string): void {
+  #setMissing(camera: string, kind: UploadKind, reason: string): void {
     const key = `${kind} of ${camera}`;
     clearTimeout(this.#missing.get(key));
-    this.#missing.set(key, setTimeout(() => this.#isWell(camera, kind), MISSED_FOR_MS).unref());
-    this.#parts.problems.raise('pictures_missing', why, camera);
+    this.#missing.set(key, setTimeout(() => this.#clearMissing(camera, kind), MISSED_FOR_MS).unref());
+    this.#parts.problems.raise('pictures_missing', reason, camera);
   }
 
-  #isWell(camera: string, kind: UploadKind): void {
+  #clearMissing(camera: string, kind: UploadKind): void {
     const key = `${kind} of ${camera}`;
     clearTimeout(this.#missing.get(key));
     this.#missing.delete(key);

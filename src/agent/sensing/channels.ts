@@ -1,50 +1,43 @@
-// Starts the channels: passes each configured topic through its gate into the outbox, handles due times, and checks the ROS graph regularly.
-// A channel with an error is disabled; the others run.
-
+// Starts the channels: passes the messages of each topic through its gate into the outbox, and checks the publishers regularly. A channel with
+// an error is disabled, and the others continue.
 import { every } from '../../base/index.ts';
-import type { Clock } from '../../clock/index.ts';
 import type { LoadedConfig } from '../../config/index.ts';
-import type { NewRow, Outbox } from '../../outbox/index.ts';
-import type { RosMessage, RosNode } from '../../ros/index.ts';
+import type { NewRow } from '../../outbox/index.ts';
+import type { RosMessage } from '../../ros/index.ts';
 import { Channel, endedAlerts } from '../../sensing/index.ts';
-import type { ChannelChanges, Problems, Status } from '../../status/index.ts';
-import { Alarm } from './alarm.ts';
+import type { ChannelChanges, Status } from '../../status/index.ts';
+import type { Parts } from '../lifecycle/parts.ts';
 import { ChannelSubscription } from './subscription.ts';
 
 export interface Channels {
   status(): Status['channels'];
-  /** Applies the channels of another configuration: unchanged channels stay subscribed. */
+  /** Applies the channels of another configuration. Unchanged channels stay subscribed. */
   apply(next: LoadedConfig, changes: ChannelChanges): void;
-  /** The latest reading of a channel and the age of its last message. */
+  /** @returns the latest reading of a channel and the age of its last message; undefined before the first message. */
   latestValue(name: string): { readonly value: unknown; readonly ageMs: number } | undefined;
   stop(): void;
 }
 
-export interface ChannelParts {
-  readonly loaded: LoadedConfig;
-  readonly ros: RosNode;
-  readonly outbox: Outbox;
-  readonly clock: Clock;
-  readonly problems: Problems;
-  /** Called for each row after it is written. */
+export interface ChannelParts extends Pick<Parts, 'loaded' | 'ros' | 'outbox' | 'clock' | 'problems'> {
+  /** Receives each row after it is written. */
   readonly onRow: (row: NewRow) => void;
 }
 
 /**
- * How often the graph is checked in the first minute, when the nodes of the robot start, and later. An incompatible quality of service is
- * noticed by this check, with this delay: the event of DDS does not name the publisher.
+ * The interval of the checks in the first minute, when the nodes of the robot start, and later. The agent notices an incompatible quality
+ * of service by such a check, because the event of DDS does not name the publisher.
  */
-const LOOK_EVERY_MS = 1_000;
-const EAGER_LOOKS = 60;
-const LATER_EVERY_MS = 3_000;
+const FIRST_CHECKS_EVERY_MS = 1_000;
+const FIRST_CHECKS = 60;
+const LATER_CHECKS_EVERY_MS = 3_000;
 
-/** Subscribes each channel. An alert that was raised when the agent ended is still raised. */
+/** An alert that was raised when the previous agent ended is still raised. */
 export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: ChannelParts): Channels {
   let subscriptions: readonly ChannelSubscription[] = [];
   const alarm = new Alarm(
     () => clock.mono(),
     () => {
-      for (const one of subscriptions) take(one, one.channel.elapse(clock.mono()));
+      for (const subscription of subscriptions) report(subscription, subscription.channel.elapse(clock.mono()));
     },
   );
   const write = (rows: readonly NewRow[]) => {
@@ -53,73 +46,103 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
       onRow(row);
     }
   };
-  const reportSilence = ({ channel, whySilent }: ChannelSubscription) => {
-    if (channel.silent) problems.raise('sensor_silent', `${channel.name}: ${whySilent}`, channel.name);
-    else problems.clear('sensor_silent', channel.name);
-  };
-  const take = (one: ChannelSubscription, rows: readonly NewRow[]) => {
-    const { channel } = one;
+  const reportSilence = ({ channel, silenceReason }: ChannelSubscription) =>
+    problems.set('sensor_silent', channel.silent ? `${channel.name}: ${silenceReason}` : undefined, channel.name);
+  const report = (subscription: ChannelSubscription, rows: readonly NewRow[]) => {
     write(rows);
-    if (rows.length > 0) reportSilence(one);
-    alarm.by(channel.dueMs);
+    if (rows.length > 0) reportSilence(subscription);
+    alarm.request(subscription.channel.dueMs);
   };
-  const end = (one: ChannelSubscription) => {
-    one.close();
-    write(one.channel.end(clock.mono()));
+  const end = (subscription: ChannelSubscription) => {
+    subscription.close();
+    write(subscription.channel.end(clock.mono()));
   };
-  let channelsNow: LoadedConfig['config']['channels'] = {};
+  let entries: LoadedConfig['config']['channels'] = {};
   const start = ({ config, off, place }: LoadedConfig, names: readonly string[]) => {
     const disabled = off.flatMap(({ section, name }) => (section === 'channels' ? [name] : []));
-    write(endedAlerts(outbox.lastAlerts(), channelsNow, config.channels, disabled));
-    channelsNow = config.channels;
+    write(endedAlerts(outbox.lastAlerts(), entries, config.channels, disabled));
+    entries = config.channels;
     const options = { standing: outbox.lastAlerts(), startMs: clock.mono() };
-    const fresh = names.flatMap((name) => {
+    const started = names.flatMap((name) => {
       const entry = config.channels[name];
       if (!entry) return [];
       const channel = new Channel(name, entry, options);
-      const onMessage = (message: RosMessage) => take(one, channel.accept(message, clock.mono()));
-      const one: ChannelSubscription = new ChannelSubscription({ channel, topic: entry.topic, ros, problems, place, onMessage });
-      return [one];
+      const onMessage = (message: RosMessage) => report(subscription, channel.accept(message, clock.mono()));
+      const subscription: ChannelSubscription = new ChannelSubscription({ channel, topic: entry.topic, ros, problems, place, onMessage });
+      return [subscription];
     });
-    for (const one of fresh) {
-      one.look(clock.mono());
-      // A channel that was silent when the agent ended is still silent.
-      if (one.channel.silent) reportSilence(one);
-      alarm.by(one.channel.dueMs);
+    for (const subscription of started) {
+      subscription.checkPublishers(clock.mono());
+      // A channel that was silent when the previous agent ended is still silent.
+      if (subscription.channel.silent) reportSilence(subscription);
+      alarm.request(subscription.channel.dueMs);
     }
-    return fresh;
+    return started;
   };
   for (const { section, name, text } of loaded.off) if (section !== 'cameras') problems.raise('channel_off', text, name);
   subscriptions = start(loaded, Object.keys(loaded.config.channels));
-  let looks = 0;
-  let looking = every(LOOK_EVERY_MS, look);
-  function look(): void {
-    for (const one of subscriptions) one.look(clock.mono());
+  let checks = 0;
+  let ticker = every(FIRST_CHECKS_EVERY_MS, check);
+  function check(): void {
+    for (const subscription of subscriptions) subscription.checkPublishers(clock.mono());
     const isUnpublished = subscriptions.length > 0 && subscriptions.every(({ isPublished }) => !isPublished);
-    if (isUnpublished) problems.raise('nothing_published', subscriptions.map(({ whySilent }) => whySilent).join('; '));
-    else problems.clear('nothing_published');
-    if (++looks !== EAGER_LOOKS) return;
-    looking.stop();
-    looking = every(LATER_EVERY_MS, look);
+    problems.set('nothing_published', isUnpublished ? subscriptions.map(({ silenceReason }) => silenceReason).join('; ') : undefined);
+    if (++checks !== FIRST_CHECKS) return;
+    ticker.stop();
+    ticker = every(LATER_CHECKS_EVERY_MS, check);
   }
   return {
     apply: (next, { added, removed, changed }) => {
-      const gone = new Set([...removed, ...changed]);
-      // End the old channels first: within one node a topic has one type.
-      for (const one of subscriptions) if (gone.has(one.channel.name)) end(one);
-      const kept = subscriptions.filter(({ channel }) => !gone.has(channel.name));
+      const ended = new Set([...removed, ...changed]);
+      // Old channels end first, because a topic has only one type within a node.
+      for (const subscription of subscriptions) if (ended.has(subscription.channel.name)) end(subscription);
+      const kept = subscriptions.filter(({ channel }) => !ended.has(channel.name));
       for (const { name } of loaded.off) problems.clear('channel_off', name);
       subscriptions = [...kept, ...start(next, [...changed, ...added])];
     },
-    status: () => subscriptions.map((one) => one.status(clock.mono())),
+    status: () => subscriptions.map((subscription) => subscription.status(clock.mono())),
     latestValue: (name) => {
       const { value, age_ms: ageMs } = subscriptions.find(({ channel }) => channel.name === name)?.channel.status(clock.mono()) ?? {};
       return ageMs === undefined || ageMs === null ? undefined : { value, ageMs };
     },
     stop: () => {
-      looking.stop();
-      for (const one of subscriptions) end(one);
+      ticker.stop();
+      for (const subscription of subscriptions) end(subscription);
       alarm.stop();
     },
   };
+}
+
+/** The longest delay of setTimeout: 2^31 - 1 ms. */
+const MAX_DELAY_MS = 2_147_483_647;
+
+/** One timer for all channels. It fires at the earliest requested time, or earlier if that request is obsolete, which costs one check. */
+class Alarm {
+  readonly #now: () => number;
+  readonly #onFire: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #atMs = 0;
+
+  /** @param now monotonic milliseconds. @param onFire has to request the next time. */
+  constructor(now: () => number, onFire: () => void) {
+    this.#now = now;
+    this.#onFire = onFire;
+  }
+
+  /** @param atMs monotonic milliseconds; undefined: no request. */
+  request(atMs: number | undefined): void {
+    if (atMs === undefined || (this.#timer && this.#atMs <= atMs)) return;
+    clearTimeout(this.#timer);
+    this.#atMs = atMs;
+    const fire = () => {
+      this.#timer = undefined;
+      this.#onFire();
+    };
+    this.#timer = setTimeout(fire, Math.min(Math.max(1, atMs - this.#now()), MAX_DELAY_MS)).unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
 }

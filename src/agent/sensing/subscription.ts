@@ -1,16 +1,121 @@
-// The ROS subscription of one channel: finds the publishers, subscribes with a matching type and quality of service, and again when the
-// publishers change. An error disables only this channel, is a problem while it lasts, and is shown in the status.
-
+// Subscribes topics while their publishers change, each with a matching type and quality of service: channels, cameras, privacy. An error
+// concerns only its topic, and is a problem while it lasts.
 import { messageOf } from '../../base/index.ts';
-import type { LoadedConfig } from '../../config/index.ts';
+import type { ChannelConfig, LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
-import { fullName, type RosMessage, type RosNode, type RosSubscription } from '../../ros/index.ts';
+import { fullName, type RosMessage, type RosNode, type RosSubscription, type SubscribeOptions } from '../../ros/index.ts';
 import { type Channel, isSame, match, type Offer, Rate, type Wanted } from '../../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../../status/index.ts';
-import { configured } from '../config/located.ts';
-import { LARGE_BYTES, paceOf } from './pace.ts';
 
-export interface SubscriptionParts {
+/** Runs `create` for the configuration entry at `path`. @throws the error of `create`; an AgentError names the file, line and column. */
+export function configured<T>(place: LoadedConfig['place'], path: readonly string[], create: () => T): T {
+  try {
+    return create();
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const text = `${place(path)}: ${path.join('.')}: ${error.message}`;
+    throw new AgentError(error.code, text, { ...(error.remedy ? { remedy: error.remedy } : {}), cause: error, fields: error.fields });
+  }
+}
+
+function offersOn(ros: RosNode, topic: string): Offer[] {
+  return ros.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
+}
+
+export interface TopicOptions extends Pick<SubscribeOptions, 'everyMs' | 'onMessage' | 'onError'> {
+  readonly ros: RosNode;
+  /** Absolute. */
+  readonly topic: string;
+  /** Undefined: the published type. */
+  readonly type?: string | undefined;
+  readonly acceptedTypes: readonly string[];
+  /** Samples that DDS keeps while the agent is busy. */
+  readonly depth: number;
+  /** Receives a sentence that explains why the topic cannot be read; undefined if it can be read or has no publisher. */
+  readonly onTrouble: (trouble: string | undefined) => void;
+}
+
+/** The subscription of a topic that is not a channel. */
+export class TopicSubscription {
+  readonly #options: TopicOptions;
+  #wanted: Wanted | undefined;
+  #subscription: RosSubscription | undefined;
+
+  constructor(options: TopicOptions) {
+    this.#options = options;
+  }
+
+  /** Compares the publishers with the subscription. The call is cheap, and the caller repeats it regularly. */
+  checkPublishers(): void {
+    const { ros, topic, type, acceptedTypes, onTrouble } = this.#options;
+    const { wanted, types, qos } = match({ type, qos: 'auto' }, offersOn(ros, topic));
+    if (wanted && !acceptedTypes.includes(wanted.type)) {
+      onTrouble(`${wanted.type} is published on ${topic}, expected ${acceptedTypes.join(' or ')}`);
+      return;
+    }
+    if (wanted === undefined || (this.#subscription && isSame(wanted, this.#wanted))) {
+      onTrouble(types ?? qos);
+      return;
+    }
+    this.close();
+    this.#wanted = wanted;
+    onTrouble(this.#subscribe(wanted) ?? types ?? qos);
+  }
+
+  close(): void {
+    this.#subscription?.close();
+    this.#subscription = undefined;
+  }
+
+  /** @returns the reason of a failure. */
+  #subscribe({ type, qos }: Wanted): string | undefined {
+    const { ros, topic, depth, everyMs, onMessage, onError } = this.#options;
+    const optional = { ...(onError ? { onError } : {}), ...(everyMs === undefined ? {} : { everyMs }) };
+    try {
+      this.#subscription = ros.subscribe({ topic, type, qos: { ...qos, depth }, onMessage, ...optional });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      return error.line;
+    }
+  }
+}
+
+/** Longest delay of telemetry on a busy topic: twenty topics at 100 Hz then wake the agent 20 times per second. */
+const BATCH_MS = 50;
+
+/** Samples that DDS keeps for a batch, even if a profile such as sensor_data keeps five. This is enough for 2 kHz. */
+const BATCH_DEPTH = 100;
+
+/** Decoded messages per second if the configuration sets no limit. */
+const MAX_RATE = 1_000;
+
+/**
+ * From this size in bytes, a message is treated as an image or a point cloud. Thirty images of 640x480 per second are 27 MB/s. The garbage
+ * collector then stops the process for 5 ms three times per second (measured), which is longer than an alert takes from ROS to the broker.
+ */
+const LARGE_BYTES = 32_768;
+const MAX_RATE_OF_LARGE = 1;
+
+export type Pace = Pick<SubscribeOptions, 'everyMs' | 'maxPerSecond'> & { readonly qos: Wanted['qos'] };
+
+/**
+ * Pure. @returns how samples are received: alerts at once, telemetry of a busy topic in batches, and only the newest of large messages.
+ * @param isLarge whether the topic had a message of 32 KiB or more.
+ */
+export function paceOf(channel: Pick<ChannelConfig, 'class' | 'max_rate' | 'max_silence'>, qos: Wanted['qos'], isLarge: boolean): Pace {
+  const { class: rowClass, max_rate: maxRate, max_silence: maxSilence = Number.POSITIVE_INFINITY } = channel;
+  if (rowClass === 'alert') return { qos };
+  // A latched publisher sends this number of old samples to a late subscriber, so its depth stays as configured.
+  const depth = qos.durability === 'volatile' ? Math.max(qos.depth, BATCH_DEPTH) : qos.depth;
+  if (maxRate === null) return { qos: { ...qos, depth }, everyMs: BATCH_MS };
+  if (!isLarge) return { qos: { ...qos, depth }, everyMs: BATCH_MS, maxPerSecond: maxRate ?? MAX_RATE };
+  // The interval is short enough that waiting samples are not mistaken for silence.
+  const everyMs = Math.max(BATCH_MS, Math.min(1_000 / (maxRate ?? MAX_RATE_OF_LARGE), maxSilence / 2));
+  return { qos: { ...qos, depth: 1 }, everyMs };
+}
+
+export interface ChannelSubscriptionParts {
   readonly channel: Channel;
   /** Absolute. */
   readonly topic: string;
@@ -23,46 +128,49 @@ export interface SubscriptionParts {
 /** The node name in the ROS graph while a node starts or ends. */
 const UNNAMED = '_NODE_NAME_UNKNOWN_';
 
+/** Problems of a subscription. All of them end when the channel ends. */
+const PROBLEMS = ['channel_off', 'channel_type_mismatch', 'channel_qos_incompatible', 'channel_unreadable'] as const;
+
 export class ChannelSubscription {
   readonly channel: Channel;
-  readonly #parts: SubscriptionParts;
+  readonly #parts: ChannelSubscriptionParts;
   #wanted: Wanted | undefined;
   #subscription: RosSubscription | undefined;
-  #whyOff: string | undefined;
+  #offReason: string | undefined;
   #offers: readonly Offer[] = [];
   /** The publishing nodes when their names were last known. */
-  #names: readonly string[] = ['somebody'];
+  #names: readonly string[] = ['a node'];
   /** Nodes that published and have ended. */
   #vanished: readonly string[] = [];
   #dropped = 0;
   #isLarge = false;
   readonly #rate = new Rate();
 
-  constructor(parts: SubscriptionParts) {
+  constructor(parts: ChannelSubscriptionParts) {
     this.channel = parts.channel;
     this.#parts = parts;
   }
 
-  /** Compares the publishers with the subscription. Cheap; called regularly. */
-  look(nowMs: number): void {
+  /** Compares the publishers with the subscription. The call is cheap, and the caller repeats it regularly. */
+  checkPublishers(nowMs: number): void {
     this.#rate.observe(nowMs, this.channel.messages);
     const { ros, topic, channel } = this.#parts;
-    const offers = ros.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
+    const offers = offersOn(ros, topic);
     if (offers.length > 0) this.#vanished = [];
     else if (this.#offers.length > 0) this.#vanished = this.#names;
     this.#offers = offers;
     const names = offers.map(({ node }) => node).filter((node) => !node.endsWith(UNNAMED));
     if (names.length > 0) this.#names = names;
-    const found = match(channel.config, offers);
-    this.#report('channel_type_mismatch', found.types);
-    this.#report('channel_qos_incompatible', found.qos);
-    if (found.wanted === undefined) return;
-    const isLarge = found.wanted.type === this.#wanted?.type && (this.#isLarge || (this.#subscription?.largest ?? 0) >= LARGE_BYTES);
-    if (this.#subscription && isLarge === this.#isLarge && isSame(found.wanted, this.#wanted)) return;
+    const { wanted, types, qos } = match(channel.config, offers);
+    this.#setProblem('channel_type_mismatch', types);
+    this.#setProblem('channel_qos_incompatible', qos);
+    if (wanted === undefined) return;
+    const isLarge = wanted.type === this.#wanted?.type && (this.#isLarge || (this.#subscription?.largest ?? 0) >= LARGE_BYTES);
+    if (this.#subscription && isLarge === this.#isLarge && isSame(wanted, this.#wanted)) return;
     this.#close();
-    this.#wanted = found.wanted;
+    this.#wanted = wanted;
     this.#isLarge = isLarge;
-    this.#subscribe(found.wanted);
+    this.#subscribe(wanted);
   }
 
   /** Whether the topic had a publisher at the last check. */
@@ -70,68 +178,57 @@ export class ChannelSubscription {
     return this.#offers.length > 0;
   }
 
-  /** Why no message comes, for a person: no publisher yet, the publisher has ended, or it is silent (DDS notices a death after 20 s). */
-  get whySilent(): string {
+  /** Explains why no message arrives. DDS notices the death of a publisher after 20 s. */
+  get silenceReason(): string {
     const { topic } = this.#parts;
-    if (this.#whyOff !== undefined) return this.#whyOff;
-    if (this.#offers.length > 0)
-      return `${this.#offers.map(({ node }) => node).join(', ')} is there on ${topic}, or died in the last 20 s, and nothing of it is heard`;
-    if (this.#vanished.length > 0) return `${this.#vanished.join(', ')} published on ${topic} and is gone`;
-    return `nobody publishes on ${topic}`;
+    if (this.#offReason !== undefined) return this.#offReason;
+    const nodes = this.#offers.map(({ node }) => node).join(', ');
+    if (this.isPublished) return `no message from ${nodes} on ${topic}; the publisher is silent or ended in the last 20 s`;
+    if (this.#vanished.length > 0) return `${this.#vanished.join(', ')} published on ${topic} and has ended`;
+    return `no node publishes on ${topic}`;
   }
 
   status(nowMs: number): ChannelStatus {
     const dropped = this.#dropped + (this.#subscription?.dropped ?? 0);
-    const heard = this.channel.status(nowMs);
+    const received = this.channel.status(nowMs);
     const state =
-      this.#whyOff !== undefined ? 'off' : this.#offers.length > 0 ? 'published' : this.#vanished.length > 0 ? 'vanished' : 'waiting';
-    const isWell = state === 'published' && heard.age_ms !== null && !heard.silent;
-    return { ...heard, rate_hz: this.#rate.hz, type: this.#wanted?.type ?? null, state, reason: isWell ? null : this.whySilent, dropped };
+      this.#offReason !== undefined ? 'off' : this.isPublished ? 'published' : this.#vanished.length > 0 ? 'vanished' : 'waiting';
+    const isReceiving = state === 'published' && received.age_ms !== null && !received.silent;
+    const reason = isReceiving ? null : this.silenceReason;
+    return { ...received, rate_hz: this.#rate.hz, type: this.#wanted?.type ?? null, state, reason, dropped };
   }
 
   close(): void {
     this.#close();
-    for (const code of [
-      'channel_off',
-      'channel_type_mismatch',
-      'channel_qos_incompatible',
-      'channel_unreadable',
-      'sensor_silent',
-    ] as const) {
-      this.#parts.problems.clear(code, this.channel.name);
-    }
+    for (const code of [...PROBLEMS, 'sensor_silent'] as const) this.#parts.problems.clear(code, this.channel.name);
   }
 
   #subscribe({ type, qos }: Wanted): void {
     const { channel, topic, ros, place, onMessage } = this.#parts;
     const pace = paceOf(channel.config, qos, this.#isLarge);
-    const onError = (error: Error) => this.#report('channel_unreadable', messageOf(error));
+    const onError = (error: Error) => this.#setProblem('channel_unreadable', messageOf(error));
     try {
       this.#subscription = configured(place, ['channels', channel.name, 'type'], () =>
         ros.subscribe({ topic, type, onMessage, onError, ...pace }),
       );
-      this.#whyOff = undefined;
+      this.#offReason = undefined;
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
-      this.#whyOff = error.line;
+      this.#offReason = error.line;
     }
-    this.#report('channel_off', this.#whyOff);
+    this.#setProblem('channel_off', this.#offReason);
   }
 
   #close(): void {
-    // Samples that still wait count too.
+    // Waiting samples are processed first.
     this.#subscription?.poll();
     this.#dropped += this.#subscription?.dropped ?? 0;
     this.#subscription?.close();
     this.#subscription = undefined;
   }
 
-  #report(
-    code: 'channel_off' | 'channel_type_mismatch' | 'channel_qos_incompatible' | 'channel_unreadable',
-    what: string | undefined,
-  ): void {
+  #setProblem(code: (typeof PROBLEMS)[number], text: string | undefined): void {
     const { problems, channel, topic } = this.#parts;
-    if (what === undefined) problems.clear(code, channel.name);
-    else problems.raise(code, `${channel.name} (${topic}): ${what}`, channel.name);
+    problems.set(code, text === undefined ? undefined : `${channel.name} (${topic}): ${text}`, channel.name);
   }
 }

@@ -1,33 +1,23 @@
 // Creates the uplink from the configuration.
-
 import { messageOf } from '../../base/index.ts';
-import type { Clock } from '../../clock/index.ts';
-import { announce, type Commands } from '../../commands/index.ts';
-import { type Config, endpointOf } from '../../config/index.ts';
-import type { Credentials } from '../../identity/index.ts';
+import { announce } from '../../commands/index.ts';
+import { endpointOf } from '../../config/index.ts';
 import type { Logger } from '../../logs/index.ts';
-import type { Outbox } from '../../outbox/index.ts';
-import type { Lifetime } from '../../state/index.ts';
-import type { LinkStatus, Problems } from '../../status/index.ts';
 import { Uplink, UplinkMemory } from '../../uplink/index.ts';
 import { VERSION } from '../../version.ts';
+import type { Parts } from '../lifecycle/parts.ts';
 
-export interface LinkParts {
-  readonly config: Config;
-  readonly credentials: Credentials;
-  readonly outbox: Outbox;
-  readonly clock: Clock;
-  readonly lifetime: Lifetime;
-  readonly problems: Problems;
-  readonly commands: Commands;
-  readonly log: Logger;
-  readonly onAck: (latencyMs: number, rows: number) => void;
-}
+type LinkParts = Pick<Parts, 'config' | 'credentials' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'metrics' | 'commands' | 'log'>;
 
-export function makeUplink({ config, commands, log, ...parts }: LinkParts): Uplink {
+export function createUplink(parts: LinkParts): Uplink {
+  const { config, credentials, outbox, clock, lifetime, problems, metrics, commands, log } = parts;
   const { host, port } = endpointOf(config.mqtt.endpoint);
   return new Uplink({
-    ...parts,
+    credentials,
+    outbox,
+    clock,
+    lifetime,
+    problems,
     thing: config.thing,
     topicPrefix: config.topic_prefix,
     host,
@@ -43,25 +33,19 @@ export function makeUplink({ config, commands, log, ...parts }: LinkParts): Upli
     memory: new UplinkMemory(config.state_dir),
     backoff: { minMs: config.mqtt.reconnect_min, maxMs: config.mqtt.reconnect_max },
     log: log.child({ module: 'uplink' }),
-    commands: announce(config.commands, (own) => commands.unable(own)),
+    commands: announce(config.commands, (action) => commands.unable(action)),
+    onAck: (latencyMs, rows) => metrics.acked(latencyMs, rows),
     onCommand: (message) => commands.receive(message),
     onLinkLost: () => commands.halt('the link to the broker was lost'),
   });
 }
 
-/** How long the present connection has lasted; undefined without a connection. */
-export function connectedForMs({ state, since_ms: sinceMs }: LinkStatus): number | undefined {
-  return state === 'connected' ? sinceMs : undefined;
-}
-
-/** Called at the stop. A full disk must not make the stop fail; only the remembered port and the month's count are lost. */
+/** The caller calls this at the stop. A full disk must not make the stop fail: it costs only the remembered port and the count of the month. */
 export function saveUplink(uplink: Uplink, log: Logger): void {
   try {
     uplink.save();
   } catch (error) {
-    log.warn(
-      { event: 'uplink_unsaved', reason: messageOf(error) },
-      'the way to the broker and the month’s count of messages are as last saved',
-    );
+    const text = 'the broker port and the month’s count of messages could not be saved; the next start uses older values';
+    log.warn({ event: 'uplink_unsaved', reason: messageOf(error) }, text);
   }
 }

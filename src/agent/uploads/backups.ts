@@ -1,31 +1,25 @@
-// A backup of the outbox and the command journal with the configuration, by schedule: kept on the robot, and in slices to the cloud.
+// Makes backups by schedule: the outbox and the command journal with the configuration. They stay on the robot and are uploaded in slices.
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { messageOf, wait } from '../../base/index.ts';
-import type { Clock } from '../../clock/index.ts';
 import type { LoadedConfig } from '../../config/index.ts';
-import type { Logger } from '../../logs/index.ts';
-import { backupsFolder, backupsIn, type Db, makeBackup, type Notes } from '../../outbox/index.ts';
+import { backupsFolder, backupsIn, makeBackup, type Notes } from '../../outbox/index.ts';
 import { LIFETIME_FILE } from '../../state/index.ts';
 import { SLICE_BYTES, type Slice, Slices } from '../../uploads/index.ts';
 import { VERSION } from '../../version.ts';
-import type { RunningUploads } from './uploads.ts';
+import type { Parts } from '../lifecycle/parts.ts';
 
-export interface BackupParts {
-  /** As it is now. */
-  readonly loaded: () => LoadedConfig;
-  readonly db: Db;
+/** Without uploads, a backup stays on the robot. */
+export interface BackupParts extends Pick<Parts, 'db' | 'uploads' | 'clock' | 'log'> {
+  /** The configuration in use. */
+  readonly current: () => LoadedConfig;
   readonly notes: Notes;
-  /** Undefined if nothing is uploaded: the backup then stays on the robot. */
-  readonly uploads: RunningUploads | undefined;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
-/** Slices of it that wait at once: a backup must not push pictures out, however long the robot is offline. */
+/** Slices that wait in the spool at once. An offline robot must not evict images in favour of a backup. */
 const WAITING_SLICES = 2;
-const LOOK_AGAIN_MS = 10_000;
+const RETRY_MS = 10_000;
 
 const position = z.object({ backup: z.string(), offset: z.int().min(0) });
 
@@ -40,13 +34,13 @@ export class Backups {
   constructor(parts: BackupParts) {
     const { notes, clock, uploads } = parts;
     this.#parts = parts;
-    this.#folder = backupsFolder(parts.loaded().config.state_dir);
+    this.#folder = backupsFolder(parts.current().config.state_dir);
     this.#slices = new Slices({
       kind: 'backup',
       notes,
       nowMs: () => clock.wall(),
       add: async (upload, within) => {
-        for (const { signal } = this.#stopping; !signal.aborted; await wait(LOOK_AGAIN_MS, signal)) {
+        for (const { signal } = this.#stopping; !signal.aborted; await wait(RETRY_MS, signal)) {
           if (uploads && uploads.waitingOf('backup') < WAITING_SLICES && (await uploads.add(upload, within))) return true;
         }
         return false;
@@ -54,15 +48,15 @@ export class Backups {
     });
   }
 
-  /** Sends on what an end cut off. */
+  /** Continues an interrupted upload. */
   start(): void {
     this.#send();
   }
 
-  /** @throws AgentError BACKUP_NO_ROOM, or the disk's error. */
+  /** @throws AgentError BACKUP_NO_ROOM, or the error of the disk. */
   async make(): Promise<void> {
-    const { loaded, db, clock, log } = this.#parts;
-    const { config, text } = loaded();
+    const { current, db, clock, log } = this.#parts;
+    const { config, text } = current();
     const lifetime = join(config.state_dir, LIFETIME_FILE);
     const about = {
       thing: config.thing,
@@ -79,14 +73,14 @@ export class Backups {
     this.#send();
   }
 
-  /** A backup that is being made is given up; what is being sent goes on with the next start. */
+  /** Cancels a backup in progress. The next start continues an upload. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#making;
     await this.#sending;
   }
 
-  /** The newest backup, from where it is sent up to. One that was being sent when a newer one was made is given up. */
+  /** Spools the newest backup from its stored position. The upload of an older backup is not continued. */
   #send(): void {
     if (!this.#parts.uploads || this.#sending !== undefined) return;
     const newest = backupsIn(this.#folder).at(-1);
@@ -97,9 +91,9 @@ export class Backups {
     this.#sending = this.#slices
       .send(newest, (from) => cut(this.#folder, from))
       .then(({ whole }) => {
-        if (whole) log.info({ event: 'backup_spooled', backup: newest }, 'the backup was handed over for its upload');
+        if (whole) log.info({ event: 'backup_spooled', backup: newest }, 'the backup waits for its upload');
       })
-      .catch((error: unknown) => log.error({ event: 'backup_not_spooled' }, `the backup could not be handed over: ${messageOf(error)}`))
+      .catch((error: unknown) => log.error({ event: 'backup_not_spooled' }, `the backup could not be spooled: ${messageOf(error)}`))
       .finally(() => {
         this.#sending = undefined;
         if (backupsIn(this.#folder).at(-1) !== newest && !this.#stopping.signal.aborted) this.#send();

@@ -1,24 +1,20 @@
-// The log on its way to the cloud: by schedule, after an alert, on command, and after an agent that ended without a word.
+// Uploads the log: by schedule, after an alert, on command, and after a crash of the previous agent.
 import { join } from 'node:path';
 import { messageOf } from '../../base/index.ts';
-import type { Clock } from '../../clock/index.ts';
 import type { Config } from '../../config/index.ts';
-import { type LogFile, type Logger, logSlices } from '../../logs/index.ts';
+import { logSlices } from '../../logs/index.ts';
 import type { NewRow, Notes } from '../../outbox/index.ts';
-import { type Sent, SLICE_BYTES, Slices } from '../../uploads/index.ts';
-import type { RunningUploads } from './uploads.ts';
+import { type Sent, SLICE_BYTES, Slices, type Uploads } from '../../uploads/index.ts';
+import type { Parts } from '../lifecycle/parts.ts';
 
-export interface LogShippingParts {
-  /** As it is now. */
+export interface LogShippingParts extends Pick<Parts, 'logFile' | 'clock' | 'log'> {
+  /** The configuration in use. */
   readonly config: () => Config;
-  readonly logFile: LogFile;
-  readonly uploads: RunningUploads;
+  readonly uploads: Pick<Uploads, 'add'>;
   readonly notes: Notes;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
-/** The lines right after an alert belong to it. Many alerts in a row cause one shipping. */
+/** The lines of the first minute after an alert are uploaded with it. Further alerts within ten minutes cause no upload of their own. */
 const AFTER_ALERT_MS = 60_000;
 const BETWEEN_ALERTS_MS = 600_000;
 
@@ -35,12 +31,12 @@ export class LogShipping {
     this.#slices = new Slices({ kind: 'log', notes, add: (upload, within) => uploads.add(upload, within), nowMs: () => clock.wall() });
   }
 
-  /** Goes on with what was begun. @param crashed the agent before this one ended without a word: its last lines go now. */
+  /** Continues an interrupted upload. @param crashed whether the previous agent crashed, so that its last lines are uploaded now. */
   start(crashed: boolean): void {
     if (crashed || this.#slices.isOpen) this.#begin(crashed ? 'crash' : 'continued');
   }
 
-  /** A row was written. */
+  /** The caller must call this for each written row. */
   onRow(row: NewRow): void {
     if (!('channel' in row) || row.extra?.alert !== 'raised' || !this.#parts.config().logs.ship_on_alert || this.#afterAlert) return;
     const sinceMs = this.#parts.clock.mono() - this.#alertMs;
@@ -52,35 +48,35 @@ export class LogShipping {
     }, inMs).unref();
   }
 
-  /** Every line up to now that was not sent yet, one shipping after the other. @throws a full disk's error. */
-  ship(why: string): Promise<Sent> {
-    const sent = this.#shipping.then(() => this.#ship(why));
+  /** Spools all lines that were not yet spooled, after earlier calls have ended. @throws the error of a full disk. */
+  ship(reason: string): Promise<Sent> {
+    const sent = this.#shipping.then(() => this.#ship(reason));
     this.#shipping = sent.catch(() => {});
     return sent;
   }
 
-  /** Resolves when nothing is being cut any more; what was not sent goes with the next start. */
+  /** Resolves when the spooling in progress has ended. The next start spools the rest. */
   stop(): Promise<unknown> {
     clearTimeout(this.#afterAlert);
     return this.#shipping;
   }
 
-  async #ship(why: string): Promise<Sent> {
+  async #ship(reason: string): Promise<Sent> {
     const { config, logFile, log } = this.#parts;
-    // A place that is remembered must not be lost in a power cut that the lines before it did not survive.
+    // The stored position must not be more durable than the lines before it: a power cut would make it wrong.
     logFile.sync();
     const { end } = logFile;
     const folder = join(config().state_dir, 'logs');
-    const sent = await this.#slices.send(why, (from) => logSlices(folder, from, end, SLICE_BYTES));
+    const sent = await this.#slices.send(reason, (from) => logSlices(folder, from, end, SLICE_BYTES));
     if (!sent.whole)
-      log.warn({ event: 'logs_not_shipped', reason: why }, 'no space for the log in the upload spool; the next shipping sends it');
-    else if (sent.slices > 0) log.info({ event: 'logs_shipped', reason: why, ...sent }, 'the log was handed over for its upload');
+      log.warn({ event: 'logs_not_shipped', reason }, 'no space for the log in the upload spool; the next upload includes it');
+    else if (sent.slices > 0) log.info({ event: 'logs_shipped', reason, ...sent }, 'the log waits for its upload');
     return sent;
   }
 
-  #begin(why: string): void {
-    this.ship(why).catch((error: unknown) =>
-      this.#parts.log.error({ event: 'logs_not_shipped', reason: why }, `the log could not be handed over: ${messageOf(error)}`),
+  #begin(reason: string): void {
+    this.ship(reason).catch((error: unknown) =>
+      this.#parts.log.error({ event: 'logs_not_shipped', reason }, `the log could not be spooled: ${messageOf(error)}`),
     );
   }
 }

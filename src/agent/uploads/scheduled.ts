@@ -1,56 +1,62 @@
-// Scheduled jobs: ship the log, make backups, take pictures.
-import type { Clock } from '../../clock/index.ts';
+// Runs the scheduled jobs: log shipping, backups and snapshots.
+import * as z from 'zod';
+import { parseJson } from '../../base/index.ts';
+import { Schedules } from '../../clock/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
-import type { LogFile, Logger } from '../../logs/index.ts';
-import { type Db, type NewRow, Notes } from '../../outbox/index.ts';
+import { type NewRow, Notes } from '../../outbox/index.ts';
 import type { Sent } from '../../uploads/index.ts';
+import type { Parts } from '../lifecycle/parts.ts';
 import { Backups } from './backups.ts';
-import { schedulesOn } from './jobs.ts';
 import { LogShipping } from './logShipping.ts';
-import type { RunningUploads } from './uploads.ts';
 
-/** A robot that has just been switched on may need so long until its camera is up. */
+/** Time that a camera may need after the robot was switched on. */
 const CAMERA_PATIENCE_MS = 120_000;
 
-export interface ScheduledParts {
-  /** As it is now. */
-  readonly loaded: () => LoadedConfig;
-  readonly db: Db;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly logFile: LogFile;
-  /** Undefined if nothing is uploaded. */
-  readonly uploads: RunningUploads | undefined;
-  /** The agent before this one ended without a word. */
+/** The memory of a job, stored as a note in the outbox file. */
+const memory = z.object({ from: z.number(), ran: z.array(z.number()) });
+
+export interface ScheduledParts extends Pick<Parts, 'db' | 'clock' | 'log' | 'logFile' | 'uploads'> {
+  /** The configuration in use. */
+  readonly current: () => LoadedConfig;
+  /** Whether the previous agent ended without closing its log. */
   readonly crashed: boolean;
-  /** Takes a picture of the named camera; what goes wrong is said there. */
+  /** Takes an image with the named camera, and reports a failure itself. */
   readonly snapshot: (camera: string, patienceMs: number) => Promise<unknown>;
 }
 
 interface Job {
   readonly name: string;
-  /** Cron; null: never. */
+  /** Cron expression; null: never. */
   readonly at: string | null;
   readonly work: () => Promise<void>;
 }
 
 export interface Scheduled {
-  /** A row was written. */
+  /** The caller must call this for each written row. */
   onRow(row: NewRow): void;
-  /** @throws Error if nothing can be uploaded, or the error of a full disk. */
+  /** @throws Error if the robot cannot upload files, or the error of a full disk. */
   shipLogs(): Promise<Sent>;
-  /** Takes another configuration's times over. */
+  /** Applies the schedules of another configuration. */
   apply(next: LoadedConfig): void;
   stop(): Promise<void>;
 }
 
-export function startScheduled({ loaded, db, clock, log, logFile, uploads, crashed, snapshot }: ScheduledParts): Scheduled {
+export function startScheduled({ current, db, clock, log, logFile, uploads, crashed, snapshot }: ScheduledParts): Scheduled {
   const notes = new Notes(db);
-  const schedules = schedulesOn(notes, clock, log);
+  const schedules = new Schedules({
+    clock,
+    store: {
+      // A damaged note is ignored: the job waits for its next time.
+      read: (job) => memory.safeParse(parseJson(notes.read(`job ${job}`))).data,
+      write: (job, next) => notes.write(`job ${job}`, JSON.stringify(next)),
+    },
+    onFailed: (job, reason) =>
+      log.error({ event: 'job_failed', job }, `${job} failed: ${reason}; the agent tries again at the next scheduled time`),
+  });
   const shipping =
-    uploads && new LogShipping({ config: () => loaded().config, logFile, uploads, notes, clock, log: log.child({ module: 'logs' }) });
+    uploads && new LogShipping({ config: () => current().config, logFile, uploads, notes, clock, log: log.child({ module: 'logs' }) });
   shipping?.start(crashed);
-  const backups = new Backups({ loaded, db, notes, uploads, clock, log: log.child({ module: 'backups' }) });
+  const backups = new Backups({ current, db, notes, uploads, clock, log: log.child({ module: 'backups' }) });
   backups.start();
   const jobsOf = ({ logs, backups: { schedule }, cameras }: Config): Job[] => [
     ...(shipping ? [{ name: 'ship_logs', at: logs.ship, work: async () => void (await shipping.ship('schedule')) }] : []),
@@ -61,14 +67,13 @@ export function startScheduled({ loaded, db, clock, log, logFile, uploads, crash
       work: async () => void (await snapshot(name, CAMERA_PATIENCE_MS)),
     })),
   ];
-  let jobs = jobsOf(loaded().config);
+  let jobs = jobsOf(current().config);
   for (const { name, at, work } of jobs) if (at !== null) schedules.add(name, at, work);
   const ticker = schedules.start();
   return {
     apply: ({ config }) => {
       const next = jobsOf(config);
-      const gone = jobs.filter(({ name }) => !next.some((job) => job.name === name));
-      for (const { name, work } of gone) schedules.set(name, null, work);
+      for (const { name, work } of jobs) if (!next.some((job) => job.name === name)) schedules.set(name, null, work);
       for (const { name, at, work } of next) schedules.set(name, at, work);
       jobs = next;
     },

@@ -1,6 +1,6 @@
 // `elderly-bot certs provision` and `certs rotate`: get a certificate by AWS fleet provisioning, with the claim certificate or with the
 // current one. After a kill the next call continues. The old certificate stays until the new one has connected, subscribed and published.
-import { provisionAsItself, provisionByClaim, refuseOwnPaths } from '../../agent/identity/provision.ts';
+import { provisionAsThing, provisionByClaim, refuseOwnPaths } from '../../agent/identity/provision.ts';
 import { print } from '../../base/index.ts';
 import { clearProvisioning, isProvisioning, readCredentials, slotPaths } from '../../identity/index.ts';
 import { askRotate, type Rotated } from '../../status/index.ts';
@@ -50,12 +50,12 @@ the old certificate stays valid in IoT Core until you deactivate it there`;
 
 function rotateHere(robot: Robot, timeoutS: number): Promise<Rotated> {
   return withCertsLock(robot, async () => {
-    const { slot, certificateId } = await withoutAgent(robot, () => provisionAsItself(partsOf(robot, timeoutS)));
+    const { slot, certificateId } = await withoutAgent(robot, () => provisionAsThing(partsOf(robot, timeoutS)));
     return { slot, certificate_id: certificateId };
   });
 }
 
 function partsOf({ config, slots, clock }: Robot, timeoutS: number): Parameters<typeof provisionByClaim>[0] {
-  const say = (step: string) => void process.stderr.write(`elderly-bot: ${step}\n`);
-  return { config, slots, clock, timeoutMs: timeoutS * 1_000, say };
+  const report = (step: string) => void process.stderr.write(`elderly-bot: ${step}\n`);
+  return { config, slots, clock, timeoutMs: timeoutS * 1_000, report };
 }

@@ -1,6 +1,6 @@
 // `elderly-bot certs verify`: checks the certificate files of this robot, and with --online also the connection to the broker.
 import { readFileSync, statSync } from 'node:fs';
-import { proveAlone } from '../../agent/identity/provision.ts';
+import { testWithoutAgent } from '../../agent/identity/provision.ts';
 import { codeOf, messageOf, print } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import {
@@ -97,7 +97,7 @@ async function verifyOnline(robot: Robot, paths: CredentialPaths, timeoutMs: num
   const { config, clock } = robot;
   const status = await askIfRunning(askStatus(config.state_dir));
   if (status) return onlineOf(status);
-  const proof = await withoutAgent(robot, () => proveAlone({ config, clock, timeoutMs }, readCredentials(paths)));
+  const proof = await withoutAgent(robot, () => testWithoutAgent({ config, clock, timeoutMs }, readCredentials(paths)));
   if (!proof.works) return { ok: false, by: 'command', code: proof.cause, observed: `${proof.step}: ${proof.text}`, remedy: proof.remedy };
   const observed = `connected to ${config.mqtt.endpoint} as ${config.thing}, subscribed and published`;
   return { ok: true, by: 'command', code: null, observed, remedy: '' };

@@ -3,15 +3,15 @@ import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { isShort, watchDisk } from '../../src/agent/health/diskWatch.ts';
+import { isShort, watchDisk } from '../../src/agent/health/watches.ts';
 import { Problems } from '../../src/status/index.ts';
 import { needsRoot } from '../faults/campaign.ts';
 import { Volume } from '../faults/volume.ts';
 
 const MIB = 1024 ** 2;
 
-describe('the disk', () => {
-  it('is short below 16 MiB, and until 24 MiB are free', () => {
+describe('the disk watch', () => {
+  it('reports too little space below 16 MiB, until 24 MiB are free', () => {
     const free = [17, 15, 17, 23, 25, 17];
     let short = false;
     assert.deepEqual(
@@ -23,13 +23,13 @@ describe('the disk', () => {
     );
   });
 
-  it('is short below 1,024 inodes, however many bytes are free; unknown values count as enough', () => {
+  it('reports too little space below 1,024 inodes, even with enough bytes; unknown values count as enough', () => {
     const short = (files: number | null, was = false) => isShort({ free_bytes: 100 * MIB, free_files: files }, was);
     assert.deepEqual([short(1_023), short(1_024), short(1_024, true), short(1_536, true), short(null)], [true, false, true, false, false]);
     assert.equal(isShort({ free_bytes: null, free_files: null }, true), false);
   });
 
-  it('is described with its free space', { skip: needsRoot() }, async (t) => {
+  it('reports the free bytes and inodes', { skip: needsRoot() }, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-disk-'));
     const volume = await Volume.tmpfs(folder, 8 * MIB);
     t.after(async () => {

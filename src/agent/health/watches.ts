@@ -1,0 +1,125 @@
+// Watches the clock, the disk and the battery while the agent runs.
+import { statfs } from 'node:fs/promises';
+import { every, type Ticker } from '../../base/index.ts';
+import { type Clock, ClockSteps } from '../../clock/index.ts';
+import { LEAST_FREE_BYTES, LEAST_FREE_FILES } from '../../outbox/index.ts';
+import type { Problems, Status } from '../../status/index.ts';
+import type { Power } from '../../wire/index.ts';
+import type { Parts } from '../lifecycle/parts.ts';
+import { appendLastWords } from '../lifecycle/run.ts';
+
+const CLOCK_EVERY_MS = 5_000;
+
+/**
+ * Raises a problem if the clock was set while the agent ran. Later readings have the new time, and no other part notices that offline.
+ * @param onStep compares with the cloud's time, which is more reliable: it clears this problem and may raise `clock_differs`.
+ */
+export function watchClock(clock: Clock, problems: Problems, onStep: () => void): Ticker {
+  const steps = new ClockSteps();
+  const check = () => {
+    const stepMs = steps.look({ wallMs: clock.wall(), monoMs: clock.mono(), trusted: clock.trusted() });
+    if (stepMs === undefined) return;
+    problems.clear('clock_stepped');
+    if (stepMs !== 0) {
+      const direction = stepMs > 0 ? 'ahead' : 'back';
+      problems.raise('clock_stepped', `the clock was set ${direction} by ${Math.round(Math.abs(stepMs) / 1_000)} s while the agent ran`);
+    }
+    onStep();
+  };
+  check();
+  return every(CLOCK_EVERY_MS, check);
+}
+
+const DISK_EVERY_MS = 10_000;
+
+/** Hysteresis: the problem ends at this multiple of the limit. */
+const DISK_GAP = 1.5;
+
+const MIB = 1024 ** 2;
+
+type Free = Status['disk'];
+
+export interface DiskWatch extends Ticker {
+  /** Free space at the last check. */
+  readonly free: Free;
+}
+
+/** Pure. @returns whether there is too little free space. Unknown values count as enough. */
+export function isShort({ free_bytes: bytes, free_files: files }: Free, wasShort: boolean): boolean {
+  const gap = wasShort ? DISK_GAP : 1;
+  return (bytes !== null && bytes < LEAST_FREE_BYTES * gap) || (files !== null && files < LEAST_FREE_FILES * gap);
+}
+
+/** Raises a problem before the disk is full. Usually other programs fill the disk. */
+export function watchDisk(stateDir: string, problems: Problems): DiskWatch {
+  let free: Free = { free_bytes: null, free_files: null };
+  let short = false;
+  const check = async () => {
+    // A write that fails raises a problem of its own.
+    const found = await statfs(stateDir).catch(() => undefined);
+    if (!found) return;
+    // File systems without fixed inodes, such as btrfs, report 0 files.
+    const files = found.files > 0 ? found.ffree : null;
+    const bytes = found.bavail * found.bsize;
+    free = { free_bytes: bytes, free_files: files };
+    short = isShort(free, short);
+    const inodes = files === null ? '' : `, and inodes for ${files} more files,`;
+    problems.set('disk_low', short ? `${(bytes / MIB).toFixed(1)} MiB free${inodes} at ${stateDir}` : undefined);
+  };
+  void check();
+  const ticker = every(DISK_EVERY_MS, () => void check());
+  return {
+    get free() {
+      return free;
+    },
+    stop: () => ticker.stop(),
+  };
+}
+
+const BATTERY_EVERY_MS = 10_000;
+
+/** The channel whose value is a percentage (docs/reference/protocol.md). */
+const BATTERY_CHANNEL = 'battery';
+
+/** Hysteresis: a low battery stays low until it is this much above the limit. */
+const BATTERY_GAP_PERCENT = 5;
+
+export interface BatteryParts extends Pick<Parts, 'outbox' | 'clock'> {
+  readonly channels: Pick<Parts['channels'], 'latestValue'>;
+  /** Percent; null: the battery is never low. */
+  readonly lowBelow: number | null;
+}
+
+/** Pure. @returns whether the battery is low. An unknown value changes nothing. */
+export function isLow(percent: unknown, lowBelow: number, wasLow: boolean): boolean {
+  if (typeof percent !== 'number') return wasLow;
+  return percent < lowBelow + (wasLow ? BATTERY_GAP_PERCENT : 0);
+}
+
+/** Reports a low battery before it is empty, so the cloud can tell a robot without power from a robot without network. */
+export class Battery {
+  readonly #parts: BatteryParts;
+  #power: Power | undefined;
+
+  constructor(parts: BatteryParts) {
+    this.#parts = parts;
+  }
+
+  /** Appends the event `last_words` when the battery becomes low. @returns the last known power; undefined before the first value. */
+  check(): Power | undefined {
+    const { channels, outbox, clock, lowBelow } = this.#parts;
+    const latest = lowBelow === null ? undefined : channels.latestValue(BATTERY_CHANNEL);
+    if (lowBelow === null || typeof latest?.value !== 'number') return this.#power;
+    const wasLow = this.#power?.low ?? false;
+    const low = isLow(latest.value, lowBelow, wasLow);
+    this.#power = { battery: latest.value, low, at: clock.wall() - Math.round(latest.ageMs) };
+    if (low && !wasLow) appendLastWords('battery', outbox);
+    return this.#power;
+  }
+}
+
+/** @param report receives the power after each check. */
+export function watchBattery(parts: BatteryParts, report: (power: Power | undefined) => void): Ticker {
+  const battery = new Battery(parts);
+  return every(BATTERY_EVERY_MS, () => report(battery.check()));
+}
