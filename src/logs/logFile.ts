@@ -1,6 +1,5 @@
-// The log on disk, beside stdout: bounded in size and age, with older files compressed. A line is written before the logging call
-// returns, so no line before a crash is lost. Logging never throws: lines that cannot be written are counted, and the count is logged
-// when writing works again.
+// Writes the log to files with a bounded size and age, and compresses older files. It writes a line before the logging call returns, so a crash
+// loses no line. Logging never throws: it counts lines that cannot be written, and logs the count when writing works again.
 import {
   closeSync,
   createReadStream,
@@ -19,31 +18,31 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { messageOf } from '../base/index.ts';
-import { COMPRESSED, type LogFileInfo, type LogPosition, logFiles, logPath } from './files.ts';
+import { COMPRESSED, type LogFileInfo, type LogPosition, logFiles, logPath } from './read.ts';
 
 export interface LogFileOptions {
   readonly folder: string;
   /** Size of all files on disk. */
   readonly maxBytes: number;
   readonly maxAgeMs: number;
-  /** Milliseconds since 1970; undefined while the clock is not trusted: then no file is too old. */
+  /** Milliseconds since 1970. Undefined while the clock is not trusted; then no file is too old. */
   readonly nowMs: () => number | undefined;
 }
 
 const MIB = 1024 ** 2;
-/** Largest size of one file, so that old lines are removed in small parts. */
+/** Largest size of one file. Old lines are removed one file at a time. */
 const FILE_BYTES = 4 * MIB;
 const FILES_AT_LEAST = 4;
 const DAY_MS = 86_400_000;
-/** Lines kept from before the opening, such as warnings about the configuration. */
+/** Lines that wait in memory for the opening, such as warnings about the configuration. */
 const WAITING_LINES = 1_000;
 
 const UNFINISHED = '.part';
-/** The last event of an agent that stopped on request. */
+/** The last event of an agent that was stopped. */
 const CLOSED = 'log_closed';
 
-/** Pure. @returns the files to remove: all that are too old, and the oldest as long as the total is too big; never the last, which is in use. */
-export function expiredLogs(files: readonly LogFileInfo[], maxBytes: number, oldestMs: number): LogFileInfo[] {
+/** Pure. @returns the files to remove: files that are too old, and the oldest files while the total is too large. The last file is in use. */
+function expiredLogs(files: readonly LogFileInfo[], maxBytes: number, oldestMs: number): LogFileInfo[] {
   let over = files.reduce((sum, { bytes }) => sum + bytes, 0) - maxBytes;
   return files.slice(0, -1).filter(({ bytes, writtenMs }) => {
     if (writtenMs >= oldestMs && over <= 0) return false;
@@ -93,12 +92,12 @@ export class LogFile {
     return { file: this.#number, offset: this.#size };
   }
 
-  /** The reason why lines cannot be written at present. */
+  /** Why lines cannot be written at present. */
   get trouble(): string | undefined {
     return this.#trouble;
   }
 
-  /** @param line ends with a line break. */
+  /** @param line has a line break at its end. */
   write(line: string): void {
     if (this.#descriptor === undefined) {
       this.#waiting.push(line);
@@ -117,12 +116,12 @@ export class LogFile {
     if (this.#size >= this.#fileBytes()) this.#rotate();
   }
 
-  /** Lines written before this call survive a power cut once it returns. */
+  /** When this returns, a power cut cannot lose any earlier line. */
   sync(): void {
     if (this.#descriptor !== undefined) fsyncSync(this.#descriptor);
   }
 
-  /** Regular maintenance: starts a new file each day, so that old ones can expire, then removes expired files. */
+  /** Starts a new file each day, so that old files can expire, and removes expired files. The caller repeats this regularly. */
   maintain(): void {
     const options = this.#options;
     if (!options || this.#descriptor === undefined) return;
@@ -135,7 +134,7 @@ export class LogFile {
     }
   }
 
-  /** Marks the end as requested. Later lines wait for the next opening. */
+  /** Marks the end of the log as requested. Later lines wait for the next opening. */
   async close(): Promise<void> {
     if (this.#descriptor === undefined) return;
     const time = new Date().toISOString();
@@ -162,9 +161,9 @@ export class LogFile {
   #put(text: string): void {
     const bytes = Buffer.from(text);
     for (let written = 0; written < bytes.length; ) {
-      const now = writeSync(Number(this.#descriptor), bytes, written);
-      written += now;
-      this.#size += now;
+      const count = writeSync(Number(this.#descriptor), bytes, written);
+      written += count;
+      this.#size += count;
     }
     this.#isTorn = false;
   }
@@ -178,7 +177,7 @@ export class LogFile {
     this.#unwritten = 0;
   }
 
-  /** If a new file cannot be opened, the old one grows, and the next line tries again. */
+  /** If a new file cannot be opened, the old file grows, and the next line tries again. */
   #rotate(): void {
     const [before, ended] = [this.#descriptor, this.#number];
     try {
@@ -192,7 +191,7 @@ export class LogFile {
     this.maintain();
   }
 
-  /** Compresses one file after the other in the background. A file that fails stays uncompressed until the next opening. */
+  /** Compresses the file in the background, after earlier files. If this fails, the file stays uncompressed until the next opening. */
   #compress(number: number): void {
     const path = logPath(this.#options?.folder ?? '', number);
     this.#compressing = this.#compressing.then(() => compress(path)).catch(() => rmSync(path + COMPRESSED + UNFINISHED, { force: true }));
@@ -205,7 +204,7 @@ async function compress(path: string): Promise<void> {
   const { atime, mtime } = statSync(path);
   const handle = await open(unfinished, 'r+');
   try {
-    // The age of a file is the age of its last line.
+    // The compressed file keeps the time of the last line, which decides when the file expires.
     await handle.utimes(atime, mtime);
     await handle.sync();
   } finally {

@@ -1,20 +1,16 @@
-// One camera. Its latest pictures are in a ring of small pictures. An alert takes the newest picture at once, and a clip of the time before
-// and after. In privacy nothing is kept except for an allowed alert, and then only pictures from that moment on.
-
+// Keeps the latest images of one camera. An alert gets the newest image at once, and a clip of the time before and after. With privacy, no
+// image is kept except for an allowed alert, and then only images from that moment on.
 import { messageOf, wait } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { CameraConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import { type Frame, makeClip } from './clip.ts';
-import { type Inscription, inscribeJpeg } from './inscribe.ts';
-import type { Jobs } from './jobs.ts';
-import { makePicture, type PictureMessage } from './picture.ts';
+import type { CameraStatus } from '../status/index.ts';
+import { type CameraMessage, loadSharp, makeImage } from './image.ts';
+import { type Description, describeJpeg, type Encrypt, encryptorFor, type Frame, makeClip } from './output.ts';
 import { Privacy } from './privacy.ts';
 import { Ring } from './ring.ts';
-import { type Seal, sealFor } from './seal.ts';
-import { loadSharp } from './sharp.ts';
 
-export interface Media {
+interface Media {
   readonly kind: 'snapshot' | 'clip';
   readonly contentType: 'image/jpeg' | 'image/webp' | 'application/age';
   readonly bytes: Buffer;
@@ -22,11 +18,10 @@ export interface Media {
   readonly takenAtMs: number;
 }
 
-/** Why a picture is missing: the household forbids it, too many are in progress, or something failed. */
-export type Because = 'privacy' | 'busy' | 'trouble';
+/** The cause of a missing image: privacy forbids it, too many clips are in progress, or something failed. */
+type Because = 'privacy' | 'busy' | 'trouble';
 
-/** The subject of a picture. */
-export interface Alert {
+interface Alert {
   readonly channel: string;
   readonly incident: string;
 }
@@ -37,37 +32,27 @@ export interface CameraOptions {
   /** Shared by all cameras. */
   readonly jobs: Jobs;
   readonly clock: Clock;
-  /** The fault of the camera's pictures; undefined after a good one. */
-  readonly onTrouble: (what: string | undefined) => void;
+  /** Receives the fault of an invalid image; undefined after a good image. */
+  readonly onTrouble: (trouble: string | undefined) => void;
 }
 
-export interface CameraCounts {
-  readonly kept: number;
-  readonly unreadable: number;
-  readonly ring_bytes: number;
-  /** Whether privacy is on; null: unknown, which counts as on. */
-  readonly privacy: boolean | null;
-  /** Milliseconds since the last kept picture; null before the first. */
-  readonly age_ms: number | null;
-}
-
-/** Memory limit in bytes for the small pictures of one camera, and for one of its clips. */
+/** Memory limit in bytes for the ring of one camera, and for one of its clips. */
 const HELD_BYTES = 16 * 1024 ** 2;
 
-/** A picture of this age is no longer current, whatever the rate. */
+/** An image up to this age is current, at any rate. */
 const FRESH_MS = 1_000;
 
-/** Time for a camera without a current picture to deliver one. */
+/** Longest wait for the next image if a camera has no current image. */
 const PATIENCE_MS = 3_000;
 
-/** Clips in progress per camera: a flapping alert must not fill the memory. */
+/** Clips in progress per camera: an alert that flaps must not fill the memory. */
 const MAX_CLIPS = 3;
 
-interface Seen {
-  readonly message: PictureMessage;
+interface Received {
+  readonly message: CameraMessage;
   readonly atMs: number;
   readonly takenAtMs: number;
-  /** Number of privacy periods begun at that time. */
+  /** Number of privacy periods that had begun by then. */
   readonly privacies: number;
 }
 
@@ -76,24 +61,24 @@ export class Camera {
   readonly #options: CameraOptions;
   readonly #privacy: Privacy;
   readonly #ring: Ring<Frame>;
-  /** Callers that wait for the next picture. */
+  /** Callers that wait for the next image. */
   readonly #waiting = new Set<(frame: Frame | undefined) => void>();
-  /** Clips that collect new pictures. */
+  /** Clips that collect new images. */
   readonly #collecting = new Set<Ring<Frame>>();
   #clips = 0;
   #privacies = 0;
-  #newest: Seen | undefined;
-  #seal: Seal | undefined;
+  #newest: Received | undefined;
+  #encrypt: Encrypt | undefined;
   #kept = 0;
   #unreadable = 0;
   #lastKeptMs: number | undefined;
-  #lastSeenMs: number;
+  #lastReceivedMs: number;
   #closed = false;
 
   constructor(options: CameraOptions) {
     this.name = options.name;
     this.#options = options;
-    this.#lastSeenMs = options.clock.mono();
+    this.#lastReceivedMs = options.clock.mono();
     this.#ring = new Ring({ ms: options.config.ring, bytes: HELD_BYTES });
     this.#privacy = new Privacy(options.config, () => {
       this.#privacies += 1;
@@ -102,23 +87,23 @@ export class Camera {
     });
   }
 
-  /** Loads slow parts in advance. @throws if pictures cannot be made or encrypted. */
+  /** Loads the slow libraries in advance. @throws if images cannot be made or encrypted. */
   async start(): Promise<void> {
     const { recipients } = this.#options.config;
     await loadSharp();
-    if (recipients.length > 0) this.#seal = await sealFor(recipients);
+    if (recipients.length > 0) this.#encrypt = await encryptorFor(recipients);
   }
 
-  /** A message on the privacy topic. */
+  /** Applies a message of the privacy topic. */
   setPrivacy(isOn: boolean): void {
-    this.#privacy.say(isOn);
+    this.#privacy.report(isOn);
   }
 
-  /** A new picture. It is decoded in its turn, unless a newer one has arrived by then. */
-  see(message: PictureMessage): void {
+  /** Receives an image. It is decoded later, unless a newer image has arrived by then. */
+  receive(message: CameraMessage): void {
     const { clock, jobs } = this.#options;
     const atMs = clock.mono();
-    this.#lastSeenMs = atMs;
+    this.#lastReceivedMs = atMs;
     if (this.#closed) return;
     if (!this.#privacy.mayKeep(atMs)) {
       this.#ring.clear();
@@ -130,34 +115,33 @@ export class Camera {
   }
 
   /**
-   * The current picture: the newest if it is fresh, else the next.
-   * @param alert that requests it; undefined: a person or a schedule.
-   * @param patienceMs longest wait for the next picture.
+   * Returns the newest image if it is fresh, or else the next image.
+   * @param alert the alert that requests it; undefined: a person or a schedule.
+   * @param patienceMs longest wait for the next image.
    * @throws AgentError PICTURE_MISSING with the reason.
    */
   async snapshot(alert?: Alert, patienceMs = PATIENCE_MS): Promise<Media> {
     const { clock, config } = this.#options;
-    this.#ask(alert?.channel);
+    this.#request(alert?.channel);
     const { newest } = this.#ring;
     const isFresh = newest && clock.mono() - newest.atMs <= Math.max(FRESH_MS, 2_000 / config.rate);
     const frame = isFresh ? newest : await this.#next(patienceMs);
-    if (!frame) throw this.#missing(`nothing that could be kept came from ${config.topic} in ${patienceMs / 1_000} s`);
-    const bytes = inscribeJpeg(frame.jpeg, this.#inscription(frame, alert));
+    if (!frame) throw this.#missing(`no usable image came from ${config.topic} in ${patienceMs / 1_000} s`);
+    const bytes = describeJpeg(frame.jpeg, this.#description(frame, alert));
     return this.#media('snapshot', 'image/jpeg', bytes, frame.takenAtMs);
   }
 
   /**
-   * A clip of the time before, and of the configured time after.
-   * @param signal ends the time after early.
+   * Makes a clip from the ring and from the images of the configured time after the alert.
+   * @param signal ends the time after the alert early.
    * @throws AgentError PICTURE_MISSING with the reason.
    */
   async clip(alert: Alert, signal: AbortSignal): Promise<Media> {
     const { clock, config, jobs } = this.#options;
-    this.#ask(alert.channel);
-    if (this.#clips >= MAX_CLIPS) throw this.#missing(`${MAX_CLIPS} clips are being made already`, 'busy');
-    const nowMs = clock.mono();
+    this.#request(alert.channel);
+    if (this.#clips >= MAX_CLIPS) throw this.#missing(`${MAX_CLIPS} clips are in progress already`, 'busy');
     const clip = new Ring<Frame>({ ms: config.ring + config.after, bytes: HELD_BYTES });
-    for (const frame of this.#ring.all(nowMs)) clip.push(frame);
+    for (const frame of this.#ring.all(clock.mono())) clip.push(frame);
     this.#clips += 1;
     this.#collecting.add(clip);
     try {
@@ -165,8 +149,8 @@ export class Camera {
       this.#collecting.delete(clip);
       const frames = clip.all(clock.mono());
       const [first] = frames;
-      if (!first) throw this.#missing(`no picture came from ${config.topic} in ${config.after / 1_000} s`);
-      const bytes = await jobs.run(() => makeClip(frames, this.#inscription(first, alert)), false);
+      if (!first) throw this.#missing(`no image came from ${config.topic} in ${config.after / 1_000} s`);
+      const bytes = await jobs.run(() => makeClip(frames, this.#description(first, alert)), false);
       return await this.#media('clip', 'image/webp', bytes, first.takenAtMs);
     } finally {
       this.#collecting.delete(clip);
@@ -174,12 +158,12 @@ export class Camera {
     }
   }
 
-  /** Time since the last message, kept or not, or since the start. */
+  /** Milliseconds since the last message, or since the start. */
   get silentMs(): number {
-    return this.#options.clock.mono() - this.#lastSeenMs;
+    return this.#options.clock.mono() - this.#lastReceivedMs;
   }
 
-  status(): CameraCounts {
+  status(): Omit<CameraStatus, 'name' | 'topic'> {
     const nowMs = this.#options.clock.mono();
     return {
       kept: this.#kept,
@@ -190,30 +174,30 @@ export class Camera {
     };
   }
 
-  /** Stops keeping pictures and releases all waiting callers. */
+  /** Keeps no further image, and releases all waiting callers. */
   close(): void {
     this.#closed = true;
     this.#ring.clear();
-    for (const give of this.#waiting) give(undefined);
+    for (const release of this.#waiting) release(undefined);
   }
 
   async #keepNewest(): Promise<void> {
-    const seen = this.#newest;
+    const received = this.#newest;
     this.#newest = undefined;
     const { config, onTrouble } = this.#options;
-    if (!seen || !this.#mayKeep(seen)) return;
+    if (!received || !this.#mayKeep(received)) return;
     try {
-      const picture = await makePicture(seen.message, config);
+      const image = await makeImage(received.message, config);
       onTrouble(undefined);
-      if (this.#mayKeep(seen)) this.#keep({ ...picture, atMs: seen.atMs, takenAtMs: seen.takenAtMs });
+      if (this.#mayKeep(received)) this.#keep({ ...image, atMs: received.atMs, takenAtMs: received.takenAtMs });
     } catch (error) {
       this.#unreadable += 1;
       onTrouble(messageOf(error));
     }
   }
 
-  /** A picture from before the privacy period is not kept, whatever privacy allows. */
-  #mayKeep({ atMs, privacies }: Seen): boolean {
+  /** An image from before the privacy period is never kept, not even for an allowed alert. */
+  #mayKeep({ atMs, privacies }: Received): boolean {
     return !this.#closed && privacies === this.#privacies && this.#privacy.mayKeep(atMs);
   }
 
@@ -221,42 +205,69 @@ export class Camera {
     this.#kept += 1;
     this.#lastKeptMs = frame.atMs;
     for (const ring of [this.#ring, ...this.#collecting]) ring.push(frame);
-    for (const give of this.#waiting) give(frame);
+    for (const release of this.#waiting) release(frame);
   }
 
-  #ask(channel: string | undefined): void {
+  #request(channel: string | undefined): void {
     const { clock, config } = this.#options;
-    if (this.#closed) throw this.#missing('it is closed');
-    if (this.#privacy.ask(channel, clock.mono(), Math.max(config.after, PATIENCE_MS))) return;
-    const why = this.#privacy.isKnown ? 'there is privacy now' : `nothing was heard on ${config.privacy_topic} yet, so there is privacy`;
-    throw this.#missing(why, 'privacy');
+    if (this.#closed) throw this.#missing('the camera is closed');
+    if (this.#privacy.request(channel, clock.mono(), Math.max(config.after, PATIENCE_MS))) return;
+    const reason = this.#privacy.isKnown ? 'privacy is on' : `privacy is on until the first message on ${config.privacy_topic}`;
+    throw this.#missing(reason, 'privacy');
   }
 
-  /** The next kept picture; undefined if none arrives in time. */
+  /** @returns the next kept image; undefined if no image arrives in time. */
   #next(patienceMs: number): Promise<Frame | undefined> {
     return new Promise((resolve) => {
-      const give = (frame: Frame | undefined) => {
+      const release = (frame: Frame | undefined) => {
         clearTimeout(timer);
-        this.#waiting.delete(give);
+        this.#waiting.delete(release);
         resolve(frame);
       };
-      const timer = setTimeout(() => give(undefined), patienceMs);
-      this.#waiting.add(give);
+      const timer = setTimeout(() => release(undefined), patienceMs);
+      this.#waiting.add(release);
     });
   }
 
   async #media(kind: Media['kind'], contentType: Media['contentType'], bytes: Buffer, takenAtMs: number): Promise<Media> {
     if (this.#options.config.recipients.length === 0) return { kind, contentType, bytes, takenAtMs };
-    // Without its encryption the picture must not be stored.
-    if (!this.#seal) throw this.#missing('it can’t be encrypted for its recipients');
-    return { kind, contentType: 'application/age', bytes: await this.#seal(bytes), takenAtMs };
+    // An image that should be encrypted must never be stored as plain text.
+    if (!this.#encrypt) throw this.#missing('the image can’t be encrypted for its recipients');
+    return { kind, contentType: 'application/age', bytes: await this.#encrypt(bytes), takenAtMs };
   }
 
-  #inscription({ takenAtMs }: Frame, alert: Alert | undefined): Inscription {
+  #description({ takenAtMs }: Frame, alert: Alert | undefined): Description {
     return { camera: this.name, taken: new Date(takenAtMs).toISOString(), incident: alert?.incident ?? null };
   }
 
-  #missing(why: string, because: Because = 'trouble'): AgentError {
-    return new AgentError('PICTURE_MISSING', `${this.name}: ${why}`, { fields: { because } });
+  #missing(reason: string, because: Because = 'trouble'): AgentError {
+    return new AgentError('PICTURE_MISSING', `${this.name}: ${reason}`, { fields: { because } });
+  }
+}
+
+interface Job {
+  readonly urgent: boolean;
+  readonly begin: () => Promise<void>;
+}
+
+/** Runs one job at a time for all cameras: urgent jobs first, otherwise in order. */
+export class Jobs {
+  readonly #waiting: Job[] = [];
+  #running = false;
+
+  /** Resolves or rejects with the result of `work`. */
+  run<T>(work: () => Promise<T>, urgent: boolean): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const begin = () => work().then(resolve, reject);
+      const next = urgent ? this.#waiting.findIndex((job) => !job.urgent) : -1;
+      this.#waiting.splice(next === -1 ? this.#waiting.length : next, 0, { urgent, begin });
+      if (!this.#running) void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    this.#running = true;
+    for (let job = this.#waiting.shift(); job; job = this.#waiting.shift()) await job.begin();
+    this.#running = false;
   }
 }

@@ -1,4 +1,4 @@
-// Supported pixel layouts of sensor_msgs/Image (sensor_msgs/image_encodings.hpp), each as a loop over one row. Pure.
+// Lists the supported encodings of sensor_msgs/Image (sensor_msgs/image_encodings.hpp), and converts one row of each. Pure.
 
 /** Converts a row of `width` pixels from `source` at `from` into `out` at `to`. */
 export type UnpackRow = (source: Uint8Array, from: number, out: Uint8ClampedArray, to: number, width: number) => void;
@@ -6,17 +6,17 @@ export type UnpackRow = (source: Uint8Array, from: number, out: Uint8ClampedArra
 export interface Encoding {
   /** Bytes per pixel in the message. */
   readonly bytesPerPixel: number;
-  /** Bytes per pixel in the picture. */
+  /** Bytes per pixel in the converted image. */
   readonly channels: 1 | 3 | 4;
-  /** Pixels per group; a group cannot be cut. */
+  /** Pixels per group. The width of an image is a multiple of it. */
   readonly group: 1 | 2;
-  /** Absent: the message's bytes are the picture's. */
+  /** Undefined: the bytes need no conversion. */
   readonly unpack?: UnpackRow;
-  /** Two bytes per pixel in the order of `is_bigendian`; `stretched` maps the present values to the whole range of grey. */
+  /** Set for two bytes per pixel, in the order of `is_bigendian`. `stretched` maps the values of the image to the whole range of grey. */
   readonly wide?: 'scaled' | 'stretched';
 }
 
-const asItIs = (channels: 1 | 3 | 4): Encoding => ({ bytesPerPixel: channels, channels, group: 1 });
+const unchanged = (channels: 1 | 3 | 4): Encoding => ({ bytesPerPixel: channels, channels, group: 1 });
 const swapped = (bytesPerPixel: 3 | 4): Encoding => ({ bytesPerPixel, channels: 3, group: 1, unpack: swapper(bytesPerPixel) });
 const yuv = (luma: 0 | 1): Encoding => ({ bytesPerPixel: 2, channels: 3, group: 2, unpack: yuvReader(luma) });
 
@@ -24,9 +24,9 @@ const UYVY = yuv(1);
 const YUYV = yuv(0);
 
 export const ENCODINGS: Readonly<Record<string, Encoding>> = {
-  rgb8: asItIs(3),
-  rgba8: asItIs(4),
-  mono8: asItIs(1),
+  rgb8: unchanged(3),
+  rgba8: unchanged(4),
+  mono8: unchanged(1),
   bgr8: swapped(3),
   bgra8: swapped(4),
   mono16: { bytesPerPixel: 2, channels: 1, group: 1, wide: 'scaled' },
@@ -48,7 +48,7 @@ function swapper(bytesPerPixel: 3 | 4): UnpackRow {
   };
 }
 
-/** BT.601, studio range, in the usual 8-bit fixed point. @param luma position of the first Y in `Y U Y V` or `U Y V Y`. */
+/** Converts by BT.601, studio range, in 8-bit fixed-point arithmetic. @param luma position of the first Y in `Y U Y V` or `U Y V Y`. */
 function yuvReader(luma: 0 | 1): UnpackRow {
   const chroma = 1 - luma;
   return (source, from, out, to, width) => {

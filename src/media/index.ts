@@ -1,3 +1,2 @@
-export { Camera, type CameraCounts, type Media } from './camera.ts';
-export { Jobs } from './jobs.ts';
-export type { PictureMessage } from './picture.ts';
+export { Camera, Jobs } from './camera.ts';
+export type { CameraMessage } from './image.ts';

@@ -1,14 +1,14 @@
-// Decides whether a camera may keep pictures now. Until the privacy topic says otherwise, privacy is on. Pure; time is a parameter.
+// Decides whether a camera may keep images. Privacy is on until the privacy topic reports otherwise. Pure; time is a parameter.
 import type { CameraConfig } from '../config/index.ts';
 
 export class Privacy {
   readonly #hasTopic: boolean;
   readonly #allows: readonly string[];
   readonly #onBegin: () => void;
-  #said: boolean | undefined;
+  #reported: boolean | undefined;
   #openUntilMs = Number.NEGATIVE_INFINITY;
 
-  /** @param onBegin is called when earlier pictures must be deleted. */
+  /** @param onBegin has to delete the kept images. */
   constructor(
     { privacy_topic: topic, privacy_allows: allows }: Pick<CameraConfig, 'privacy_topic' | 'privacy_allows'>,
     onBegin: () => void,
@@ -18,36 +18,36 @@ export class Privacy {
     this.#onBegin = onBegin;
   }
 
-  /** Whether privacy is on. */
   get isOn(): boolean {
-    return this.#hasTopic && this.#said !== false;
+    return this.#hasTopic && this.#reported !== false;
   }
 
-  /** A message on the privacy topic. */
+  /** Whether a message on the privacy topic has arrived, or the camera has no such topic. */
   get isKnown(): boolean {
-    return !this.#hasTopic || this.#said !== undefined;
+    return !this.#hasTopic || this.#reported !== undefined;
   }
 
-  say(isOn: boolean): void {
+  /** Applies a message of the privacy topic. */
+  report(isOn: boolean): void {
     const begins = isOn && !this.isOn;
-    this.#said = isOn;
+    this.#reported = isOn;
     this.#openUntilMs = Number.NEGATIVE_INFINITY;
     if (begins) this.#onBegin();
   }
 
   /**
-   * An alert or a person requests pictures for this time.
-   * @param channel of the alert; undefined: no alert.
-   * @returns false if privacy forbids it.
+   * Requests images of the next `forMs`, for an alert or a person.
+   * @param channel the channel of the alert; undefined: no alert.
+   * @returns false if privacy forbids the images.
    */
-  ask(channel: string | undefined, nowMs: number, forMs: number): boolean {
+  request(channel: string | undefined, nowMs: number, forMs: number): boolean {
     if (!this.isOn) return true;
     if (channel === undefined || !this.#allows.includes(channel)) return false;
     this.#openUntilMs = Math.max(this.#openUntilMs, nowMs + forMs);
     return true;
   }
 
-  /** Whether a picture of this moment may be kept. */
+  /** Whether an image of this moment may be kept. */
   mayKeep(nowMs: number): boolean {
     return !this.isOn || nowMs <= this.#openUntilMs;
   }

@@ -1,4 +1,4 @@
-// The latest small pictures, bounded in time and bytes; the oldest is evicted first.
+// Keeps the latest small images within limits of time and bytes. The oldest image is removed first.
 
 interface Kept {
   readonly jpeg: { readonly length: number };
@@ -6,17 +6,12 @@ interface Kept {
   readonly atMs: number;
 }
 
-export interface RingLimits {
-  readonly ms: number;
-  readonly bytes: number;
-}
-
 export class Ring<T extends Kept> {
-  readonly #limits: RingLimits;
+  readonly #limits: { readonly ms: number; readonly bytes: number };
   #frames: T[] = [];
   #bytes = 0;
 
-  constructor(limits: RingLimits) {
+  constructor(limits: { readonly ms: number; readonly bytes: number }) {
     this.#limits = limits;
   }
 
@@ -28,7 +23,7 @@ export class Ring<T extends Kept> {
     return this.#frames.at(-1);
   }
 
-  /** Oldest first. */
+  /** @returns the images, oldest first. */
   all(nowMs: number): readonly T[] {
     this.#trim(nowMs);
     return [...this.#frames];
@@ -47,12 +42,12 @@ export class Ring<T extends Kept> {
 
   #trim(nowMs: number): void {
     const { ms, bytes } = this.#limits;
-    let gone = 0;
+    let removed = 0;
     for (const { atMs, jpeg } of this.#frames) {
       if (nowMs - atMs <= ms && this.#bytes <= bytes) break;
       this.#bytes -= jpeg.length;
-      gone += 1;
+      removed += 1;
     }
-    if (gone > 0) this.#frames.splice(0, gone);
+    if (removed > 0) this.#frames.splice(0, removed);
   }
 }

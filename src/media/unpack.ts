@@ -1,15 +1,15 @@
-// Converts a sensor_msgs/Image to plain pixels. The message's own description is checked against its bytes before any memory is
-// allocated, so a false description costs one error and nothing else. Pure, and in slices: the caller decides what runs between them.
+// Converts a sensor_msgs/Image to plain pixels. It checks the fields of the message against its bytes before it allocates memory, so a wrong
+// field costs only one error. Pure. The work is a generator: the caller can run other tasks between two slices.
 import { AgentError } from '../errors.ts';
 import { ENCODINGS, type Encoding } from './encodings.ts';
 
 /** The used fields of sensor_msgs/Image. */
-export interface ImageMessage {
+export interface RawImage {
   readonly width: number;
   readonly height: number;
   readonly encoding: string;
   readonly is_bigendian: number;
-  /** Bytes from one row to the next. */
+  /** Bytes from the start of a row to the start of the next row. */
   readonly step: number;
   readonly data: Uint8Array;
 }
@@ -18,22 +18,22 @@ export interface Pixels {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3 | 4;
-  /** Pixel rows without padding. The message's own buffer if its rows had none and need no conversion. */
+  /** Rows without padding. This is the buffer of the message if its rows have no padding and need no conversion. */
   readonly data: Uint8Array;
 }
 
-/** 4096 x 4096 pixels: more than any robot's camera has, and at most 48 MiB. */
+/** 4096 x 4096 pixels: more than the camera of any robot has, and at most 48 MiB. */
 export const MAX_PIXELS = 2 ** 24;
 
-/** Bytes per slice: a fraction of a millisecond. */
+/** Pixels per slice, which take a fraction of a millisecond. */
 const SLICE_PIXELS = 2 ** 16;
 
-export function invalidPicture(text: string, fields: Readonly<Record<string, unknown>> = {}): AgentError {
+export function invalidImage(text: string, fields: Readonly<Record<string, unknown>> = {}): AgentError {
   return new AgentError('PICTURE_INVALID', text, { fields });
 }
 
 /** Yields after each slice. @throws AgentError PICTURE_INVALID, before any allocation. */
-export function* unpack(image: ImageMessage): Generator<undefined, Pixels> {
+export function* unpack(image: RawImage): Generator<undefined, Pixels> {
   const encoding = check(image);
   const { width, height, step, data } = image;
   const { channels, bytesPerPixel, unpack: unpackRow, wide } = encoding;
@@ -49,7 +49,7 @@ export function* unpack(image: ImageMessage): Generator<undefined, Pixels> {
   return { width, height, channels, data: new Uint8Array(out.buffer) };
 }
 
-function* slices({ width, height }: ImageMessage, work: (row: number) => void): Generator<undefined, void> {
+function* slices({ width, height }: RawImage, work: (row: number) => void): Generator<undefined, void> {
   const rows = Math.max(1, Math.floor(SLICE_PIXELS / width));
   for (let row = 0; row < height; row += 1) {
     work(row);
@@ -57,8 +57,8 @@ function* slices({ width, height }: ImageMessage, work: (row: number) => void): 
   }
 }
 
-/** Reduces two bytes per pixel to one: by value, or stretched between the smallest and the largest value that is not 0. */
-function* wideRows(image: ImageMessage, wide: 'scaled' | 'stretched', out: Uint8ClampedArray): Generator<undefined, (row: number) => void> {
+/** Reduces two bytes per pixel to one byte. `stretched` maps the smallest value except 0, and the largest value, to the limits of the range. */
+function* wideRows(image: RawImage, wide: 'scaled' | 'stretched', out: Uint8ClampedArray): Generator<undefined, (row: number) => void> {
   const { width, step, data, is_bigendian: isBigEndian } = image;
   const [high, low] = isBigEndian ? [0, 1] : [1, 0];
   const at = (row: number, x: number) => {
@@ -79,7 +79,7 @@ function* wideRows(image: ImageMessage, wide: 'scaled' | 'stretched', out: Uint8
       if (value !== 0 && value < least) least = value;
     }
   });
-  // 0 stays black, and the smallest value is almost black.
+  // 0 stays black, so the smallest other value is almost black.
   const scale = most > least ? 254 / (most - least) : 0;
   return (row) => {
     for (let x = 0; x < width; x += 1) {
@@ -89,25 +89,25 @@ function* wideRows(image: ImageMessage, wide: 'scaled' | 'stretched', out: Uint8
   };
 }
 
-function check({ width, height, encoding: name, step, data }: ImageMessage): Encoding {
+function check({ width, height, encoding: name, step, data }: RawImage): Encoding {
   const encoding = Object.hasOwn(ENCODINGS, name) ? ENCODINGS[name] : undefined;
   if (!encoding) {
     const known = Object.keys(ENCODINGS).join(', ');
-    throw invalidPicture(`encoding ${JSON.stringify(name.slice(0, 40))} is not one of ${known}`, { why: 'encoding' });
+    throw invalidImage(`encoding ${JSON.stringify(name.slice(0, 40))} is not one of ${known}`, { why: 'encoding' });
   }
-  if (width === 0 || height === 0) throw invalidPicture(`it is ${width} x ${height} pixels`, { why: 'empty' });
+  if (width === 0 || height === 0) throw invalidImage(`it is ${width} x ${height} pixels`, { why: 'empty' });
   if (width * height > MAX_PIXELS) {
-    throw invalidPicture(`it says ${width} x ${height} pixels, more than the ${MAX_PIXELS} that are taken`, { why: 'too_large' });
+    throw invalidImage(`it has ${width} x ${height} pixels, more than the limit of ${MAX_PIXELS}`, { why: 'too_large' });
   }
   if (width % encoding.group !== 0) {
-    throw invalidPicture(`it is ${width} pixels wide, and ${name} has them in pairs`, { why: 'odd_width' });
+    throw invalidImage(`it is ${width} pixels wide, but ${name} needs an even width`, { why: 'odd_width' });
   }
   const rowBytes = width * encoding.bytesPerPixel;
   if (step < rowBytes) {
-    throw invalidPicture(`step is ${step} bytes, a row of ${width} pixels in ${name} has ${rowBytes}`, { why: 'step' });
+    throw invalidImage(`step is ${step} bytes, but a row of ${width} pixels in ${name} has ${rowBytes}`, { why: 'step' });
   }
   if (step * height !== data.length) {
-    throw invalidPicture(`it has ${data.length} bytes, step x height is ${step} x ${height} = ${step * height}`, { why: 'size' });
+    throw invalidImage(`it has ${data.length} bytes, but step x height is ${step} x ${height} = ${step * height}`, { why: 'size' });
   }
   return encoding;
 }

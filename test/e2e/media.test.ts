@@ -151,7 +151,7 @@ cameras:
     await bench.status(({ cameras }) => cameras[0]?.privacy === true && cameras[0].ring_bytes === 0);
     await say('/gas_detected', true);
     const why = await agent.event('no_picture', ({ incident }) => incident !== null);
-    assert.match(String(why.reason), /there is privacy now/);
+    assert.match(String(why.reason), /privacy is on/);
     const known = (await cloud.stored('snapshot')).length;
     await say('/fall_detected', false);
     await say('/fall_detected', true);
@@ -179,7 +179,7 @@ cameras:
       return answer ?? assert.fail();
     };
     const refused = await ask('in-privacy');
-    assert.deepEqual([refused.status, refused.reason, refused.detail], ['rejected', 'not_allowed', 'hall: there is privacy now']);
+    assert.deepEqual([refused.status, refused.reason, refused.detail], ['rejected', 'not_allowed', 'hall: privacy is on']);
     await say('/privacy', false);
     await bench.status(({ cameras }) => cameras[0]?.privacy === false && cameras[0].ring_bytes > 0);
     assert.deepEqual((await ask('elsewhere', 'attic')).detail, 'there is no camera attic');

@@ -1,13 +1,12 @@
-// A camera by itself: what is kept and forgotten, what a snapshot and a clip are made of, and whose turn it is.
+// Tests a camera without ROS: which images it keeps and deletes, the content of snapshots and clips, and the order of its jobs.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { systemClock } from '../../src/clock/index.ts';
 import type { CameraConfig } from '../../src/config/index.ts';
-import { Camera } from '../../src/media/camera.ts';
-import { Jobs } from '../../src/media/jobs.ts';
-import type { PictureMessage } from '../../src/media/picture.ts';
+import { Camera, Jobs } from '../../src/media/camera.ts';
+import type { CameraMessage } from '../../src/media/image.ts';
 import { Privacy } from '../../src/media/privacy.ts';
 import { Ring } from '../../src/media/ring.ts';
 
@@ -24,8 +23,8 @@ const CONFIG: CameraConfig = {
   recipients: [],
 };
 
-/** A picture of one colour. */
-const grey = (value: number, width = 40, height = 30): PictureMessage => ({
+/** @returns an image in one shade of grey. */
+const grey = (value: number, width = 40, height = 30): CameraMessage => ({
   encoding: 'mono8',
   width,
   height,
@@ -44,7 +43,7 @@ describe('a camera', { timeout: 20_000 }, () => {
 
   const open = (over: Partial<CameraConfig> = {}, jobs = new Jobs()) => {
     troubles = [];
-    const onTrouble = (what: string | undefined) => void troubles.push(what);
+    const onTrouble = (trouble: string | undefined) => void troubles.push(trouble);
     camera = new Camera({ name: 'hall', config: { ...CONFIG, ...over }, jobs, clock: systemClock(0), onTrouble });
   };
   const decoded = async (count: number) => {
@@ -53,17 +52,17 @@ describe('a camera', { timeout: 20_000 }, () => {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   };
-  /** Shown, and decoded. */
-  const show = async (message: PictureMessage) => {
+  /** Resolves after the camera has decoded the image. */
+  const show = async (message: CameraMessage) => {
     const seen = troubles.length;
-    camera.see(message);
+    camera.receive(message);
     await decoded(seen + 1);
   };
 
   beforeEach(() => open());
   afterEach(() => camera.close());
 
-  it('gives the newest picture, with its camera, time and incident in it', async () => {
+  it('returns the newest image, which contains its camera, time and incident', async () => {
     for (const value of [10, 90, 200]) await show(grey(value));
     const { kind, contentType, bytes, takenAtMs } = await camera.snapshot(ALERT);
     assert.deepEqual([kind, contentType], ['snapshot', 'image/jpeg']);
@@ -72,19 +71,19 @@ describe('a camera', { timeout: 20_000 }, () => {
     assert.deepEqual(JSON.parse(comment), { camera: 'hall', taken: new Date(takenAtMs).toISOString(), incident: 'incident-1' });
   });
 
-  it('gives two incidents of the same picture files of their own', async () => {
+  it('returns different files for two incidents with the same image', async () => {
     await show(grey(0));
     const [one, other] = [await camera.snapshot(ALERT), await camera.snapshot({ ...ALERT, incident: 'incident-2' })];
     assert.ok(!one.bytes.equals(other.bytes));
   });
 
-  it('waits for the next picture where it has none', async () => {
+  it('waits for the next image if it has no image', async () => {
     const snapshot = camera.snapshot();
     await show(grey(70));
     assert.ok(Math.abs((await greyOf((await snapshot).bytes)) - 70) <= 2);
   });
 
-  it('makes a clip of what was before and what comes after, each as long as it was', async () => {
+  it('makes a clip from the images before and after the alert', async () => {
     await show(grey(20));
     await show(grey(60));
     const clip = camera.clip(ALERT, never);
@@ -95,11 +94,11 @@ describe('a camera', { timeout: 20_000 }, () => {
     assert.deepEqual([kind, contentType, pages, delay?.length], ['clip', 'image/webp', 4, 4]);
     for (const [page, value] of [20, 60, 120, 180].entries()) {
       const found = await greyOf(bytes, page);
-      assert.ok(Math.abs(found - value) <= 4, `picture ${page} is ${found}`);
+      assert.ok(Math.abs(found - value) <= 4, `image ${page} is ${found}`);
     }
   });
 
-  it('makes a clip of one picture, and of those alone that have the last one’s size', async () => {
+  it('makes a clip only from images with the size of the last one, even if only one is left', async () => {
     await show(grey(20, 60, 20));
     const clip = camera.clip(ALERT, never);
     await show(grey(60));
@@ -107,7 +106,7 @@ describe('a camera', { timeout: 20_000 }, () => {
     assert.deepEqual([width, height, pages], [40, 30, 1]);
   });
 
-  it('makes smaller pictures of a clip that would be too large', async () => {
+  it('scales down the images of a clip that would be too large', async () => {
     open({ width: 1_920 });
     for (const value of [20, 60, 100, 140, 180, 220]) await show(grey(value, 1_920, 1_080));
     const clip = camera.clip(ALERT, AbortSignal.abort());
@@ -116,20 +115,20 @@ describe('a camera', { timeout: 20_000 }, () => {
     assert.ok(width < 1_920 && width * pageHeight * pages <= 10_000_000, `${width} x ${pageHeight} x ${pages}`);
   });
 
-  it('makes three clips at a time, no more', async () => {
+  it('makes at most three clips at a time', async () => {
     await show(grey(20));
     const clips = ['a', 'b', 'c'].map((incident) => camera.clip({ ...ALERT, incident }, never));
-    await assert.rejects(camera.clip(ALERT, never), /3 clips are being made already/);
+    await assert.rejects(camera.clip(ALERT, never), /3 clips are in progress already/);
     assert.equal((await Promise.all(clips)).length, 3);
     await camera.clip(ALERT, AbortSignal.abort());
   });
 
-  it('decodes the newest of what came while it was busy, and only that', async () => {
+  it('decodes only the newest of the images that arrived while it was busy', async () => {
     const jobs = new Jobs();
     let release = () => {};
     const busy = jobs.run(() => new Promise<void>((resolve) => (release = resolve)), true);
     open({}, jobs);
-    for (const value of [10, 20, 30, 40]) camera.see(grey(value));
+    for (const value of [10, 20, 30, 40]) camera.receive(grey(value));
     release();
     await busy;
     await decoded(1);
@@ -137,22 +136,22 @@ describe('a camera', { timeout: 20_000 }, () => {
     assert.ok(Math.abs((await greyOf((await camera.snapshot()).bytes)) - 40) <= 2);
   });
 
-  it('says what is wrong with a picture, counts it, and goes on', async () => {
-    await show({ ...grey(1), step: 3 } as PictureMessage);
-    assert.match(String(troubles.at(-1)), /step is 3 bytes, a row of 40 pixels in mono8 has 40/);
+  it('reports the fault of an invalid image, counts it, and continues', async () => {
+    await show({ ...grey(1), step: 3 } as CameraMessage);
+    assert.match(String(troubles.at(-1)), /step is 3 bytes, but a row of 40 pixels in mono8 has 40/);
     await show(grey(90));
     assert.deepEqual([troubles.at(-1), camera.status().unreadable, camera.status().kept], [undefined, 1, 1]);
   });
 
-  it('forgets all when privacy begins, also what is being decoded, and ends clips there', async () => {
+  it('deletes all images when privacy begins, including the one in the decoder, and ends clips', async () => {
     open({ privacy_topic: '/privacy', privacy_allows: ['fall'] });
     camera.setPrivacy(false);
     await show(grey(20));
     const stranger = camera.clip({ channel: 'stranger', incident: 'incident-0' }, never);
-    camera.see(grey(200));
+    camera.receive(grey(200));
     camera.setPrivacy(true);
-    await assert.rejects(camera.snapshot(), { code: 'PICTURE_MISSING', message: 'hall: there is privacy now' });
-    // A fall opens the camera, but not for the clip of before, and not for the picture of before.
+    await assert.rejects(camera.snapshot(), { code: 'PICTURE_MISSING', message: 'hall: privacy is on' });
+    // A fall opens the camera, but neither the older clip nor an older image becomes available.
     const fall = camera.snapshot(ALERT);
     await decoded(2);
     assert.equal(camera.status().ring_bytes, 0);
@@ -162,14 +161,14 @@ describe('a camera', { timeout: 20_000 }, () => {
     assert.ok(Math.abs((await greyOf((await stranger).bytes)) - 20) <= 2);
   });
 
-  it('has privacy until somebody says that there is none', async () => {
+  it('has privacy until a message on the privacy topic ends it', async () => {
     open({ privacy_topic: '/privacy' });
-    camera.see(grey(20));
+    camera.receive(grey(20));
     assert.equal(camera.status().privacy, null);
-    await assert.rejects(camera.snapshot(ALERT), /nothing was heard on \/privacy yet, so there is privacy/);
+    await assert.rejects(camera.snapshot(ALERT), /privacy is on until the first message on \/privacy/);
   });
 
-  it('gives nothing in the clear where it has recipients and can’t encrypt', async () => {
+  it('returns no plain image if it has recipients and cannot encrypt', async () => {
     open({ recipients: ['age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p'] });
     await show(grey(20));
     await assert.rejects(camera.snapshot(ALERT), /can’t be encrypted/);
@@ -177,17 +176,17 @@ describe('a camera', { timeout: 20_000 }, () => {
     assert.equal((await camera.snapshot(ALERT)).contentType, 'application/age');
   });
 
-  it('that is closed lets go who waits', async () => {
+  it('releases waiting callers when it is closed', async () => {
     const waiting = camera.snapshot();
     camera.close();
     await assert.rejects(waiting, { code: 'PICTURE_MISSING' });
-    camera.see(grey(20));
+    camera.receive(grey(20));
     assert.equal(camera.status().ring_bytes, 0);
   });
 });
 
 describe('the ring', () => {
-  it('is never older or larger than it may be, and forgets nothing else', () => {
+  it('stays within its limits of time and bytes, and removes no other image', () => {
     const frame = fc.record({ after: fc.nat(400), size: fc.nat(300) });
     fc.assert(
       fc.property(
@@ -202,7 +201,7 @@ describe('the ring', () => {
             atMs += after;
             pushed.push({ jpeg: { length: size }, atMs });
             ring.push({ jpeg: { length: size }, atMs });
-            // The longest end of what was pushed that fits both limits.
+            // Expects the longest sequence of latest images that fits both limits.
             let from = pushed.length;
             let held = 0;
             while (from > 0) {
@@ -222,11 +221,11 @@ describe('the ring', () => {
 });
 
 describe('privacy', () => {
-  it('keeps nothing while it is on, but what an allowed alert opened, and only for its time', () => {
+  it('allows images while it is on only for the time of an allowed alert', () => {
     const step = fc.oneof(
-      fc.record({ do: fc.constant('say' as const), isOn: fc.boolean() }),
+      fc.record({ do: fc.constant('report' as const), isOn: fc.boolean() }),
       fc.record({
-        do: fc.constant('ask' as const),
+        do: fc.constant('request' as const),
         channel: fc.constantFrom('fall', 'gas', undefined),
         forMs: fc.integer({ min: 1, max: 50 }),
       }),
@@ -239,16 +238,16 @@ describe('privacy', () => {
         let [nowMs, isOn, openUntilMs, begins] = [0, true, -1, 0];
         for (const each of steps) {
           if (each.do === 'wait') nowMs += each.ms;
-          if (each.do === 'say') {
+          if (each.do === 'report') {
             begins += each.isOn && !isOn ? 1 : 0;
             isOn = each.isOn;
             openUntilMs = -1;
-            privacy.say(isOn);
+            privacy.report(isOn);
           }
-          if (each.do === 'ask') {
-            const may = !isOn || each.channel === 'fall';
-            assert.equal(privacy.ask(each.channel, nowMs, each.forMs), may);
-            if (isOn && may) openUntilMs = Math.max(openUntilMs, nowMs + each.forMs);
+          if (each.do === 'request') {
+            const isAllowed = !isOn || each.channel === 'fall';
+            assert.equal(privacy.request(each.channel, nowMs, each.forMs), isAllowed);
+            if (isOn && isAllowed) openUntilMs = Math.max(openUntilMs, nowMs + each.forMs);
           }
           assert.deepEqual([privacy.isOn, privacy.mayKeep(nowMs), begun], [isOn, !isOn || nowMs <= openUntilMs, begins]);
         }
@@ -259,7 +258,7 @@ describe('privacy', () => {
 });
 
 describe('jobs', () => {
-  it('run one at a time, a picture before a clip, else in order, and one that fails stops none', async () => {
+  it('run one at a time, images before clips, otherwise in order, even after a failure', async () => {
     const jobs = new Jobs();
     const order: string[] = [];
     let running = 0;
@@ -276,13 +275,13 @@ describe('jobs', () => {
     const all = [
       job('first', false),
       job('clip 1', false),
-      job('picture 1', true),
+      job('image 1', true),
       job('fails', true),
       job('clip 2', false),
-      job('picture 2', true),
+      job('image 2', true),
     ];
     const ends = await Promise.allSettled(all);
-    assert.deepEqual(order, ['first', 'picture 1', 'fails', 'picture 2', 'clip 1', 'clip 2']);
+    assert.deepEqual(order, ['first', 'image 1', 'fails', 'image 2', 'clip 1', 'clip 2']);
     assert.deepEqual(
       ends.map(({ status }) => status),
       ['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'],

@@ -1,14 +1,14 @@
-// Every encoding from bytes that were written down by hand, and lies by the thousand: each is an error with its reason, and nothing
-// larger than the message and its picture is ever allocated.
+// Tests each encoding with bytes written by hand, and thousands of wrong descriptions. A wrong description is an error with a reason, and the
+// converter allocates no more memory than the message and its image need.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { AgentError } from '../../src/errors.ts';
 import { ENCODINGS } from '../../src/media/encodings.ts';
-import { type ImageMessage, MAX_PIXELS, type Pixels, unpack } from '../../src/media/unpack.ts';
-import { blackOut } from '../../src/media/zones.ts';
+import { blackOut } from '../../src/media/image.ts';
+import { MAX_PIXELS, type Pixels, type RawImage, unpack } from '../../src/media/unpack.ts';
 
-function unpacked(image: ImageMessage): Pixels {
+function unpacked(image: RawImage): Pixels {
   const work = unpack(image);
   for (;;) {
     const { done, value } = work.next();
@@ -16,18 +16,18 @@ function unpacked(image: ImageMessage): Pixels {
   }
 }
 
-function refusal(image: ImageMessage): string {
+function refusal(image: RawImage): string {
   try {
     unpacked(image);
   } catch (error) {
     assert.ok(error instanceof AgentError && error.code === 'PICTURE_INVALID', String(error));
     return String(error.fields.why);
   }
-  return assert.fail(`it was taken: ${JSON.stringify({ ...image, data: image.data.length })}`);
+  return assert.fail(`the image was accepted: ${JSON.stringify({ ...image, data: image.data.length })}`);
 }
 
-/** One row. */
-const row = (encoding: string, width: number, bytes: readonly number[], over: Partial<ImageMessage> = {}): ImageMessage => ({
+/** @returns an image with one row. */
+const row = (encoding: string, width: number, bytes: readonly number[], over: Partial<RawImage> = {}): RawImage => ({
   encoding,
   width,
   height: 1,
@@ -37,32 +37,32 @@ const row = (encoding: string, width: number, bytes: readonly number[], over: Pa
   ...over,
 });
 
-const pixels = (image: ImageMessage) => [...unpacked(image).data];
+const pixels = (image: RawImage) => [...unpacked(image).data];
 
 describe('a sensor_msgs/Image', () => {
-  it('in colours is red, green, blue', () => {
+  it('in colour has the channels red, green and blue', () => {
     assert.deepEqual(pixels(row('rgb8', 2, [1, 2, 3, 4, 5, 6])), [1, 2, 3, 4, 5, 6]);
     assert.deepEqual(pixels(row('bgr8', 2, [3, 2, 1, 6, 5, 4])), [1, 2, 3, 4, 5, 6]);
     assert.deepEqual(pixels(row('rgba8', 1, [1, 2, 3, 9])), [1, 2, 3, 9]);
     assert.deepEqual(pixels(row('bgra8', 2, [3, 2, 1, 9, 6, 5, 4, 9])), [1, 2, 3, 4, 5, 6]);
   });
 
-  it('in grey is grey, of two bytes by their order', () => {
+  it('in grey is grey; two bytes per pixel follow the byte order of the message', () => {
     assert.deepEqual(pixels(row('mono8', 3, [0, 7, 255])), [0, 7, 255]);
     const wide = [0x00, 0x01, 0xff, 0xff, 0x00, 0x80];
     assert.deepEqual(pixels(row('mono16', 3, wide)), [1, 255, 128]);
     assert.deepEqual(pixels(row('mono16', 3, [0x01, 0x00, 0xff, 0xff, 0x80, 0x00], { is_bigendian: 1 })), [1, 255, 128]);
   });
 
-  it('of distances is stretched from the nearest to the farthest, and black where there is none', () => {
+  it('with distances is stretched from the nearest to the farthest; an unknown distance is black', () => {
     const millimetres = [0, 1_000, 3_000, 2_000].flatMap((mm) => [mm & 0xff, mm >> 8]);
     assert.deepEqual(pixels(row('16UC1', 4, millimetres)), [0, 1, 255, 128]);
-    const turned = [0, 1_000, 3_000, 2_000].flatMap((mm) => [mm >> 8, mm & 0xff]);
-    assert.deepEqual(pixels(row('16UC1', 4, turned, { is_bigendian: 1 })), [0, 1, 255, 128]);
+    const bigEndian = [0, 1_000, 3_000, 2_000].flatMap((mm) => [mm >> 8, mm & 0xff]);
+    assert.deepEqual(pixels(row('16UC1', 4, bigEndian, { is_bigendian: 1 })), [0, 1, 255, 128]);
     assert.deepEqual(pixels(row('16UC1', 2, [0, 0, 0, 0])), [0, 0]);
   });
 
-  it('in YUV is BT.601: black, white, red, and what lies outside is cut', () => {
+  it('in YUV is converted by BT.601: black, white and red; values outside the range are clamped', () => {
     const black = [0, 0, 0];
     const white = [255, 255, 255];
     for (const name of ['yuv422', 'uyvy']) {
@@ -75,12 +75,12 @@ describe('a sensor_msgs/Image', () => {
     }
   });
 
-  it('without gaps and in its final form is not copied', () => {
+  it('without padding and conversion is not copied', () => {
     const image = row('rgb8', 1, [1, 2, 3]);
     assert.equal(unpacked(image).data, image.data);
   });
 
-  it('with padding at the end of its rows is the same picture', () => {
+  it('with padding after its rows has the same pixels', () => {
     fc.assert(
       fc.property(anImage, fc.integer({ min: 1, max: 9 }), (image, padding) => {
         const { step, height, data } = image;
@@ -92,7 +92,7 @@ describe('a sensor_msgs/Image', () => {
     );
   });
 
-  it('of any size is as many pixels as it says', () => {
+  it('has the described number of pixels at any size', () => {
     fc.assert(
       fc.property(anImage, (image) => {
         const { width, height, channels, data } = unpacked(image);
@@ -102,7 +102,7 @@ describe('a sensor_msgs/Image', () => {
     );
   });
 
-  for (const [why, lie] of [
+  for (const [reason, change] of [
     ['encoding', { encoding: 'bayer_rggb8' }],
     ['encoding', { encoding: 'constructor' }],
     ['encoding', { encoding: '' }],
@@ -119,16 +119,16 @@ describe('a sensor_msgs/Image', () => {
     ['size', { data: new Uint8Array(7) }],
     ['odd_width', { encoding: 'uyvy', width: 3 }],
   ] as const) {
-    it(`that lies is refused: ${JSON.stringify(lie, (key, value) => (key === 'data' ? value.length : value))} is ${why}`, () => {
-      assert.equal(refusal({ ...row('rgb8', 2, [1, 2, 3, 4, 5, 6]), ...lie }), why);
+    it(`is refused if its description is wrong: ${JSON.stringify(change, (key, value) => (key === 'data' ? value.length : value))} is ${reason}`, () => {
+      assert.equal(refusal({ ...row('rgb8', 2, [1, 2, 3, 4, 5, 6]), ...change }), reason);
     });
   }
 
-  it('of whatever numbers is taken or refused, and takes memory for nothing that is not there', () => {
+  it('with random fields is accepted or refused, without more memory than its bytes need', () => {
     const number = fc.oneof(fc.nat(12), fc.constantFrom(0xffff_ffff, 0x8000_0000, 65_536, MAX_PIXELS), fc.nat(0xffff_ffff));
     const encoding = fc.oneof(fc.constantFrom(...Object.keys(ENCODINGS)), fc.string());
     const before = process.memoryUsage.rss();
-    let [taken, refused] = [0, 0];
+    let [accepted, refused] = [0, 0];
     fc.assert(
       fc.property(
         number,
@@ -142,7 +142,7 @@ describe('a sensor_msgs/Image', () => {
           try {
             const { data: out } = unpacked(image);
             assert.ok(out.length <= 3 * data.length);
-            taken += 1;
+            accepted += 1;
           } catch (error) {
             assert.ok(error instanceof AgentError && error.code === 'PICTURE_INVALID', String(error));
             refused += 1;
@@ -151,25 +151,25 @@ describe('a sensor_msgs/Image', () => {
       ),
       { numRuns: 50_000, examples: [[1, 2, 3, 'rgb8', new Uint8Array(6), 0]] },
     );
-    assert.ok(taken > 0 && refused > 0, `${taken} taken, ${refused} refused`);
+    assert.ok(accepted > 0 && refused > 0, `${accepted} accepted, ${refused} refused`);
     assert.ok(process.memoryUsage.rss() - before < 200e6);
   });
 });
 
 describe('a privacy zone', () => {
-  it('is black, rounded outwards, and nothing else is', () => {
+  it('is black and rounded outwards, and no other pixel changes', () => {
     fc.assert(
       fc.property(anImage, fc.array(aZone, { maxLength: 3 }), fc.nat(3), (image, zones, margin) => {
         const { width, height, channels } = unpacked(image);
-        const picture = { width, height, channels, data: new Uint8Array(width * height * channels).fill(255) };
-        blackOut(picture, zones, margin);
+        const pixels = { width, height, channels, data: new Uint8Array(width * height * channels).fill(255) };
+        blackOut(pixels, zones, margin);
         for (let y = 0; y < height; y += 1) {
           for (let x = 0; x < width; x += 1) {
-            const isWithin = (at: number, of: number, from: number, size: number) =>
-              at >= Math.floor(from * of) - margin && at < Math.ceil((from + size) * of) + margin;
+            const isWithin = (at: number, total: number, from: number, size: number) =>
+              at >= Math.floor(from * total) - margin && at < Math.ceil((from + size) * total) + margin;
             const isBlack = zones.some((zone) => isWithin(x, width, zone.x, zone.width) && isWithin(y, height, zone.y, zone.height));
             for (let c = 0; c < channels; c += 1) {
-              assert.equal(picture.data[(y * width + x) * channels + c], isBlack ? 0 : 255, `${x}, ${y} of ${width} x ${height}`);
+              assert.equal(pixels.data[(y * width + x) * channels + c], isBlack ? 0 : 255, `${x}, ${y} of ${width} x ${height}`);
             }
           }
         }
@@ -179,7 +179,7 @@ describe('a privacy zone', () => {
   });
 });
 
-const anImage: fc.Arbitrary<ImageMessage> = fc
+const anImage: fc.Arbitrary<RawImage> = fc
   .tuple(fc.constantFrom(...Object.entries(ENCODINGS)), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 }), fc.nat(1))
   .chain(([[encoding, { bytesPerPixel, group }], groups, height, is_bigendian]) => {
     const width = groups * group;

@@ -1,0 +1,86 @@
+// Creates the files that leave the robot: a JPEG with a description, a clip as animated WebP that any browser plays, and their encryption.
+import { loadSharp, type SmallImage, STRICT } from './image.ts';
+
+export interface Frame extends SmallImage {
+  /** Monotonic milliseconds. */
+  readonly atMs: number;
+  /** Wall time in milliseconds. */
+  readonly takenAtMs: number;
+}
+
+/**
+ * The description inside a file. It also makes each file unique: the store keeps files with equal bytes once, and two alerts in the dark would
+ * otherwise share one image.
+ */
+export interface Description {
+  readonly camera: string;
+  /** ISO 8601, UTC. */
+  readonly taken: string;
+  readonly incident: string | null;
+}
+
+const START_OF_IMAGE = 2;
+const COMMENT = 0xfffe;
+
+/** Inserts the description as a comment after the start marker. */
+export function describeJpeg(jpeg: Buffer, description: Description): Buffer {
+  const text = Buffer.from(JSON.stringify(description));
+  const head = Buffer.alloc(4);
+  head.writeUInt16BE(COMMENT, 0);
+  head.writeUInt16BE(text.length + 2, 2);
+  return Buffer.concat([jpeg.subarray(0, START_OF_IMAGE), head, text, jpeg.subarray(START_OF_IMAGE)]);
+}
+
+/** Pixels of all frames together, three bytes each. The limit keeps the file small and fits the memory of a small computer. */
+const MAX_CLIP_PIXELS = 10_000_000;
+
+const QUALITY = 55;
+/** WebP effort from 0 to 6. More effort costs processor time and saves little for images of this size. */
+const EFFORT = 0;
+
+/** Duration of the last frame before the clip repeats. */
+const LAST_FRAME_MS = 1_500;
+
+/** @param frames oldest first, at least one. Frames with another size than the last frame are left out. */
+export async function makeClip(frames: readonly Frame[], description: Description): Promise<Buffer> {
+  const sharp = await loadSharp();
+  const last = frames.at(-1);
+  const same = frames.filter(({ width, height }) => width === last?.width && height === last.height);
+  const jpegs = await shrunk(same);
+  const delay = same.map(({ atMs }, i) => Math.max(1, Math.round((same[i + 1]?.atMs ?? atMs + LAST_FRAME_MS) - atMs)));
+  // sharp joins only two or more images, so a clip with one frame is a still image.
+  const joined = jpegs.length > 1 ? sharp(jpegs, { ...STRICT, join: { animated: true } }) : sharp(jpegs[0], STRICT);
+  const exif = { IFD0: { ImageDescription: JSON.stringify(description) } };
+  return joined.withExif(exif).webp({ quality: QUALITY, effort: EFFORT, delay, loop: 0 }).toBuffer();
+}
+
+async function shrunk(frames: readonly Frame[]): Promise<Buffer[]> {
+  const pixels = frames.reduce((sum, { width, height }) => sum + width * height, 0);
+  const scale = Math.sqrt(MAX_CLIP_PIXELS / pixels);
+  if (scale >= 1) return frames.map(({ jpeg }) => jpeg);
+  const sharp = await loadSharp();
+  const small: Buffer[] = [];
+  // One job at a time limits the memory.
+  for (const { jpeg, width } of frames) {
+    const resized = sharp(jpeg, STRICT).resize({ width: Math.floor(width * scale) });
+    small.push(await resized.jpeg().toBuffer());
+  }
+  return small;
+}
+
+export type Encrypt = (bytes: Uint8Array) => Promise<Buffer>;
+
+/**
+ * End-to-end encryption with age (age-encryption.org/v1, X25519): the store and the cloud cannot see an image, only the holder of a
+ * recipient's private key can. The library is loaded only if a camera has recipients.
+ * @throws for an invalid recipient; the configuration has already checked them.
+ */
+export async function encryptorFor(recipients: readonly string[]): Promise<Encrypt> {
+  const { Encrypter } = await import('age-encryption');
+  const encrypter = new Encrypter();
+  for (const recipient of recipients) encrypter.addRecipient(recipient);
+  const encrypt: Encrypt = async (bytes) => Buffer.from(await encrypter.encrypt(bytes));
+  // The first encryption takes 50 ms longer, so it must not happen during an alert.
+  await encrypt(new Uint8Array(1));
+  return encrypt;
+}
