@@ -9,5 +9,4 @@ export const PENDING: readonly string[] = [
   'src/base',
   'src/wire',
   'test/base',
-  'test/media',
 ];

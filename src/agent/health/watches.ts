@@ -17,7 +17,7 @@ const CLOCK_EVERY_MS = 5_000;
 export function watchClock(clock: Clock, problems: Problems, onStep: () => void): Ticker {
   const steps = new ClockSteps();
   const check = () => {
-    const stepMs = steps.look({ wallMs: clock.wall(), monoMs: clock.mono(), trusted: clock.trusted() });
+    const stepMs = steps.update(clock);
     if (stepMs === undefined) return;
     problems.clear('clock_stepped');
     if (stepMs !== 0) {
