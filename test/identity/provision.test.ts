@@ -195,7 +195,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     const before = bench.inUse()?.cert;
     const again = await bench.run(['provision']);
     assert.equal(again.code, 0, again.err);
-    assert.match(again.out, /has a certificate already, valid until/);
+    assert.match(again.out, /already has a certificate, valid until/);
     assert.equal(bench.core.creates, 1);
     const third = await bench.run(['provision', '--again', '--json']);
     assert.equal(third.code, 0, third.err);
