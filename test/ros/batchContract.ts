@@ -1,4 +1,4 @@
-// The part of the contract about samples that may wait (`everyMs`), and about urgent samples beside them.
+// Tests the part of the contract about samples that may wait (`everyMs`), and about urgent samples at the same time.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -9,8 +9,8 @@ import { type Pair, RELIABLE } from './lifetimeContract.ts';
 const NUMBER = 'std_msgs/msg/Int32';
 const NEWEST: QosProfile = { ...RELIABLE, depth: 1 };
 
-export function batchContract({ here, hear, speak }: Pair): void {
-  /** Numbers heard, in groups that were handed over in one task. */
+export function batchContract({ here, receive, advertise }: Pair): void {
+  /** Subscribes, and collects the numbers in groups. A group was delivered in one task. */
   const gather = (topic: string, everyMs: number, qos: QosProfile = RELIABLE) => {
     const groups: unknown[][] = [];
     let isOpen = false;
@@ -31,17 +31,17 @@ export function batchContract({ here, hear, speak }: Pair): void {
     return { groups, subscription };
   };
 
-  test('samples that may wait come in groups while they are many, all and in order, and at once again when they are few', async () => {
+  test('samples that may wait arrive in groups on a busy topic, and at once on a calm topic', async () => {
     const everyMs = 300;
     const { groups } = gather('/gathered', everyMs);
-    const publisher = await speak('/gathered', NUMBER);
+    const publisher = await advertise('/gathered', NUMBER);
     publisher.publish({ data: 0 });
-    await until(() => groups.length === 1, 'the first is there');
+    await until(() => groups.length === 1, 'the first sample arrived');
     for (let data = 1; data <= 30; data += 1) {
       publisher.publish({ data });
       await wait(3);
     }
-    await until(() => groups.flat().length === 31, 'all are there');
+    await until(() => groups.flat().length === 31, 'all messages arrived');
     assert.deepEqual(
       groups.flat(),
       Array.from({ length: 31 }, (_, n) => n),
@@ -50,19 +50,19 @@ export function batchContract({ here, hear, speak }: Pair): void {
     await wait(4 * everyMs);
     const atMs = performance.now();
     publisher.publish({ data: 31 });
-    await until(() => groups.flat().length === 32, 'the late one is there');
+    await until(() => groups.flat().length === 32, 'the late sample arrived');
     assert.ok(performance.now() - atMs < everyMs, `${performance.now() - atMs} ms`);
   });
 
-  test('with depth 1 only the newest is handed over, and the last in any case', async () => {
+  test('with depth 1 each group is the newest sample, and the last sample always arrives', async () => {
     const { groups, subscription } = gather('/newest', 100, NEWEST);
-    const witness = hear('/newest', NUMBER);
-    const publisher = await speak('/newest', NUMBER, RELIABLE, 2);
+    const witness = receive('/newest', NUMBER);
+    const publisher = await advertise('/newest', NUMBER, RELIABLE, 2);
     for (let data = 0; data < 60; data += 1) {
       publisher.publish({ data });
       await wait(3);
     }
-    await until(() => groups.at(-1)?.at(-1) === 59 && witness.messages.length === 60, 'the last is there');
+    await until(() => groups.at(-1)?.at(-1) === 59 && witness.messages.length === 60, 'the last sample arrived');
     assert.ok(
       groups.every(({ length }) => length === 1),
       JSON.stringify(groups),
@@ -72,32 +72,32 @@ export function batchContract({ here, hear, speak }: Pair): void {
 
   test('an urgent topic does not wait beside a busy topic with everyMs', async () => {
     const { groups } = gather('/slow', 3_000);
-    const urgent = hear('/urgent', NUMBER);
-    const [slow, quick] = [await speak('/slow', NUMBER), await speak('/urgent', NUMBER)];
+    const urgent = receive('/urgent', NUMBER);
+    const [slow, quick] = [await advertise('/slow', NUMBER), await advertise('/urgent', NUMBER)];
     for (let data = 0; data < 20; data += 1) {
       slow.publish({ data });
       await wait(1);
     }
     const atMs = performance.now();
     quick.publish({ data: 1 });
-    await until(() => urgent.messages.length === 1, 'it is there');
+    await until(() => urgent.messages.length === 1, 'the message arrived');
     assert.ok(performance.now() - atMs < 500, `${performance.now() - atMs} ms`);
-    assert.ok(groups.flat().length < 20, 'the others wait');
+    assert.ok(groups.flat().length < 20, 'the other samples wait');
   });
 
-  test('waiting samples are taken by poll, and not after closing', async () => {
+  test('poll takes the waiting samples, but not after closing', async () => {
     const { groups, subscription } = gather('/asked', 3_000);
-    const witness = hear('/asked', NUMBER);
-    const publisher = await speak('/asked', NUMBER, RELIABLE, 2);
+    const witness = receive('/asked', NUMBER);
+    const publisher = await advertise('/asked', NUMBER, RELIABLE, 2);
     for (const data of [0, 1, 2, 3]) {
       publisher.publish({ data });
-      await until(() => witness.messages.length === data + 1, `${data} is heard`);
+      await until(() => witness.messages.length === data + 1, `${data} arrived`);
     }
     assert.deepEqual(groups.flat(), [0]);
     subscription.poll();
     assert.deepEqual(groups.flat(), [0, 1, 2, 3]);
     publisher.publish({ data: 4 });
-    await until(() => witness.messages.length === 5, '4 is heard');
+    await until(() => witness.messages.length === 5, '4 arrived');
     subscription.close();
     subscription.poll();
     await here().turn();

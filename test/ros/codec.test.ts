@@ -32,7 +32,7 @@ const codec = codecs(
 const PLAIN = { noNullPrototype: true } as const;
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(asRead);
 const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(asRead);
-// A NUL ends a string in C, and a lone surrogate has no UTF-8: neither can be carried.
+// A message cannot contain a NUL, which ends a string in C, or a lone surrogate, which has no UTF-8.
 const text = fc.string({ unit: 'binary' }).filter((value) => !value.includes('\0') && !/\p{Surrogate}/u.test(value));
 const stamp = fc.record(
   { sec: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), nanosec: fc.integer({ min: 0, max: 2 ** 32 - 1 }) },
@@ -58,7 +58,7 @@ const mixed = fc.record(
 );
 
 describe('the codec', () => {
-  test('reads back what it wrote, for any message', () => {
+  test('decodes each message that it encoded', () => {
     const { encode, decode } = codec('test_msgs/msg/Mixed');
     fc.assert(
       fc.property(mixed, (message) => {
@@ -68,7 +68,7 @@ describe('the codec', () => {
     );
   });
 
-  test('reads or refuses any bytes, at once and without large allocations', () => {
+  test('decodes or refuses any bytes without large allocations', () => {
     const before = process.memoryUsage();
     const types = ['test_msgs/msg/Mixed', 'test_msgs/msg/Wide', ...Object.keys(WELL_KNOWN)].map((type) => codec(type));
     fc.assert(
@@ -86,7 +86,7 @@ describe('the codec', () => {
     assert.ok(after.heapTotal - before.heapTotal < 200e6, 'heap');
   });
 
-  test('reads a message that was cut anywhere, or with any byte changed, or refuses it', () => {
+  test('refuses a truncated message, and decodes or refuses a message with a changed byte', () => {
     const { encode, decode } = codec('test_msgs/msg/Mixed');
     fc.assert(
       fc.property(mixed, fc.nat(), fc.nat(), fc.nat(255), (message, cut, at, value) => {
@@ -103,7 +103,7 @@ describe('the codec', () => {
     );
   });
 
-  test('a huge count in a short message is refused before anything is allocated for it', () => {
+  test('refuses a huge count in a short message before an allocation', () => {
     const bytes = Buffer.from('000100000000000000000000ffffff01', 'hex');
     for (const type of ['diagnostic_msgs/msg/DiagnosticArray', 'test_msgs/msg/Wide', 'sensor_msgs/msg/CompressedImage']) {
       assert.throws(() => codec(type).decode(Buffer.concat([bytes, bytes])), RangeError, type);
@@ -114,12 +114,12 @@ describe('the codec', () => {
     );
   });
 
-  test('reads nothing beyond the message, even if the message is part of a larger buffer', () => {
+  test('does not read beyond the message, even if the message is part of a larger buffer', () => {
     const whole = Buffer.concat([Buffer.from('000100000a000000', 'hex'), Buffer.from('secret beyond the end')]);
     assert.throws(() => codec('std_msgs/msg/String').decode(whole.subarray(0, 10)), RangeError);
   });
 
-  test('reads big-endian messages', () => {
+  test('decodes big-endian messages', () => {
     const bytes = Buffer.from(
       '00000000' + '00000005' + '00000009' + '00000003' + '616200' + '00' + '4049000000000000' + '3ff0000000000000',
       'hex',
@@ -137,13 +137,13 @@ describe('the codec', () => {
     assert.deepEqual(read.f, Float64Array.of(1));
   });
 
-  test('reads a Bool exactly as the DDS standard lays it out, and writes it so', () => {
+  test('encodes and decodes a Bool as the DDS standard defines it', () => {
     const { encode, decode } = codec('std_msgs/Bool');
     assert.deepEqual(encode({ data: true }), Buffer.from('0001000001', 'hex'));
     assert.deepEqual(decode(Buffer.from('0001000001000000', 'hex')), { data: true });
   });
 
-  test('a picture is not copied: its bytes are the message itself', () => {
+  test('does not copy an image: its bytes are a view of the message', () => {
     const { encode, decode } = codec('sensor_msgs/msg/CompressedImage');
     const bytes = Buffer.from(encode({ format: 'jpeg', data: new Uint8Array(60_000).fill(7) }));
     const { data } = decode(bytes) as { data: Uint8Array };
@@ -151,13 +151,13 @@ describe('the codec', () => {
     assert.equal(data.buffer, bytes.buffer);
   });
 
-  test('constants are no fields, defaults fill what is left out', () => {
+  test('ignores constants, and fills omitted fields with their defaults', () => {
     const { encode, decode } = codec('test_msgs/msg/Constants');
     assert.deepEqual(decode(encode({})), { level: 7, numbers: Int32Array.of(1, 2) });
     assert.throws(() => encode({ LOW: 2 }), /has no field LOW, expected one of: level, numbers/);
   });
 
-  test('a definition that contains itself or cannot be read is an error of that type', () => {
+  test('reports a definition that contains itself or cannot be parsed as an error of its type', () => {
     assert.throws(() => codec('test_msgs/msg/Loop'), { code: 'ROS_TYPE_UNKNOWN', message: /contains itself/ });
     assert.throws(() => codec('test_msgs/msg/Broken'), { code: 'ROS_TYPE_UNKNOWN', message: /cannot be read/ });
   });

@@ -1,4 +1,4 @@
-// The contract of each RosNode, real or simulated. Each test has two nodes that can hear each other, and topics of its own.
+// Tests the contract of each RosNode, real or simulated. Each test has two nodes in one domain, and its own topics.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { AgentError } from '../../src/errors.ts';
@@ -24,7 +24,7 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
 
     const pair: Pair = {
       here: () => here,
-      hear: (topic, type, qos = RELIABLE) => {
+      receive: (topic, type, qos = RELIABLE) => {
         const messages: RosMessage[] = [];
         const errors: Error[] = [];
         const subscription = here.subscribe({
@@ -36,19 +36,19 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
         });
         return { messages, errors, subscription };
       },
-      speak: async (topic, type, qos = RELIABLE, listeners = 1) => {
+      advertise: async (topic, type, qos = RELIABLE, subscribers = 1) => {
         const publisher = there.advertise(topic, type, qos);
-        await until(() => publisher.subscribers === listeners, `${topic} is matched`);
+        await until(() => publisher.subscribers === subscribers, `${topic} is matched`);
         return publisher;
       },
     };
-    const { hear, speak } = pair;
+    const { receive, advertise } = pair;
     lifetimeContract(pair, open);
     batchContract(pair);
 
     test('a message arrives as it was published, NaN, infinity and umlauts included', async () => {
-      const { messages, subscription } = hear('/whole', 'sensor_msgs/BatteryState');
-      const publisher = await speak('/whole', 'sensor_msgs/msg/BatteryState');
+      const { messages, subscription } = receive('/whole', 'sensor_msgs/BatteryState');
+      const publisher = await advertise('/whole', 'sensor_msgs/msg/BatteryState');
       publisher.publish({
         header: { stamp: { sec: 1_763_929_999, nanosec: 999_999_999 }, frame_id: 'Küche 日本' },
         voltage: 12.5,
@@ -58,7 +58,7 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
         cell_voltage: [3.5, Number.NaN],
         location: 'slot "1"',
       });
-      await until(() => messages.length === 1, 'it is there');
+      await until(() => messages.length === 1, 'the message arrived');
       const message = messages[0] as Record<string, unknown>;
       assert.deepEqual(message.header, { stamp: { sec: 1_763_929_999, nanosec: 999_999_999 }, frame_id: 'Küche 日本' });
       assert.equal(message.voltage, 12.5);
@@ -72,43 +72,43 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
       assert.equal(subscription.received, 1);
     });
 
-    test('arrays of messages within messages arrive', async () => {
-      const { messages } = hear('/nested', 'diagnostic_msgs/msg/DiagnosticArray');
-      const publisher = await speak('/nested', 'diagnostic_msgs/msg/DiagnosticArray');
+    test('a message with an array of nested messages arrives', async () => {
+      const { messages } = receive('/nested', 'diagnostic_msgs/msg/DiagnosticArray');
+      const publisher = await advertise('/nested', 'diagnostic_msgs/msg/DiagnosticArray');
       const status = [
         { level: 2, name: 'battery', message: 'low', hardware_id: 'b1', values: [{ key: 'cells', value: '4' }] },
         { level: 0, name: 'camera', message: '', hardware_id: '', values: [] },
       ];
       publisher.publish({ status });
-      await until(() => messages.length === 1, 'it is there');
+      await until(() => messages.length === 1, 'the message arrived');
       assert.deepEqual(messages[0], { header: { stamp: { sec: 0, nanosec: 0 }, frame_id: '' }, status });
     });
 
-    test('64-bit integers stay exact: a number if it can be, else a bigint', async () => {
-      const { messages } = hear('/exact', 'std_msgs/msg/Int64');
-      const publisher = await speak('/exact', 'std_msgs/msg/Int64');
+    test('a 64-bit integer stays exact: it is a number if that is exact, else a bigint', async () => {
+      const { messages } = receive('/exact', 'std_msgs/msg/Int64');
+      const publisher = await advertise('/exact', 'std_msgs/msg/Int64');
       for (const data of [42, -1, 2n ** 63n - 1n, -(2n ** 63n), 9_007_199_254_740_993n]) publisher.publish({ data });
-      await until(() => messages.length === 5, 'all are there');
+      await until(() => messages.length === 5, 'all messages arrived');
       assert.deepEqual(
         messages.map(({ data }) => data),
         [42, -1, 2n ** 63n - 1n, -(2n ** 63n), 9_007_199_254_740_993n],
       );
     });
 
-    test('a burst no deeper than the queue arrives whole and in order', async () => {
-      const { messages } = hear('/burst', 'std_msgs/msg/Int32');
-      const publisher = await speak('/burst', 'std_msgs/msg/Int32');
+    test('a burst that fits into the queue arrives completely and in order', async () => {
+      const { messages } = receive('/burst', 'std_msgs/msg/Int32');
+      const publisher = await advertise('/burst', 'std_msgs/msg/Int32');
       for (let data = 0; data < 100; data += 1) publisher.publish({ data });
-      await until(() => messages.length === 100, 'all are there');
+      await until(() => messages.length === 100, 'all messages arrived');
       assert.deepEqual(
         messages.map(({ data }) => data),
         Array.from({ length: 100 }, (_, n) => n),
       );
     });
 
-    test('a message that does not fit its type is refused by field and expected type, and not published', async () => {
-      const { messages } = hear('/checked', 'sensor_msgs/msg/BatteryState');
-      const publisher = await speak('/checked', 'sensor_msgs/msg/BatteryState');
+    test('an invalid message is not published, and the error names the field and the expected type', async () => {
+      const { messages } = receive('/checked', 'sensor_msgs/msg/BatteryState');
+      const publisher = await advertise('/checked', 'sensor_msgs/msg/BatteryState');
       const refused = (message: RosMessage, text: RegExp) =>
         assert.throws(
           () => publisher.publish(message),
@@ -131,11 +131,11 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
       refused({ header: 'x' }, /field header is "x", expected an object with the fields of std_msgs\/msg\/Header/);
       refused({ location: 'a\0b' }, /field location is "a\\u0000b", expected string/);
       publisher.publish({ voltage: 1 });
-      await until(() => messages.length === 1, 'the good one is there');
+      await until(() => messages.length === 1, 'the valid message arrived');
       assert.equal(messages[0]?.voltage, 1);
     });
 
-    test('an unknown package, message or kind of type is an error that says what to install', () => {
+    test('an unknown package, message or kind of type is an error with a remedy', () => {
       const refused = (type: string, text: RegExp, remedy: RegExp) =>
         assert.throws(
           () => here.subscribe({ topic: '/unknown', type, qos: RELIABLE, onMessage: () => undefined }),
@@ -153,49 +153,49 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
       assert.throws(() => there.advertise('/unknown', 'house_msgs/msg/Door'), { code: 'ROS_TYPE_UNKNOWN' });
     });
 
-    test('a name that is no topic is refused', () => {
+    test('an invalid topic name is refused', () => {
       for (const topic of ['gas', '/2gas', '/gas detected', '/gas/', '/a//b', '/a__b', '', '/', '/gás']) {
         assert.throws(() => here.advertise(topic, 'std_msgs/msg/Bool'), { code: 'ROS_TOPIC_INVALID' }, topic);
       }
     });
 
-    test('a late subscriber gets what a transient-local publisher kept, if it asks', async () => {
+    test('a late subscriber that requests transient_local receives the kept samples of the publisher', async () => {
       const publisher = there.advertise('/latched', 'std_msgs/msg/Int32', { ...LATCHED, depth: 2 });
       for (const data of [1, 2, 3]) publisher.publish({ data });
-      const late = hear('/latched', 'std_msgs/msg/Int32', LATCHED);
-      const unasking = hear('/latched', 'std_msgs/msg/Int32', RELIABLE);
-      await until(() => late.messages.length === 2 && publisher.subscribers === 2, 'the kept ones are there');
+      const late = receive('/latched', 'std_msgs/msg/Int32', LATCHED);
+      const volatile = receive('/latched', 'std_msgs/msg/Int32', RELIABLE);
+      await until(() => late.messages.length === 2 && publisher.subscribers === 2, 'the kept samples arrived');
       publisher.publish({ data: 4 });
-      await until(() => late.messages.length === 3 && unasking.messages.length === 1, 'the new one is there');
+      await until(() => late.messages.length === 3 && volatile.messages.length === 1, 'the new sample arrived');
       assert.deepEqual(
         late.messages.map(({ data }) => data),
         [2, 3, 4],
       );
-      assert.deepEqual(unasking.messages, [{ data: 4 }]);
+      assert.deepEqual(volatile.messages, [{ data: 4 }]);
     });
 
-    test('best effort is heard by who asks no more, and not by who asks for reliable', async () => {
-      const strict = hear('/effort', 'std_msgs/msg/Int32', RELIABLE);
-      const content = hear('/effort', 'std_msgs/msg/Int32', BEST_EFFORT);
-      const careless = await speak('/effort', 'std_msgs/msg/Int32', BEST_EFFORT, 1);
-      careless.publish({ data: 1 });
-      await until(() => content.messages.length === 1, 'it is there');
-      const careful = await speak('/effort', 'std_msgs/msg/Int32', RELIABLE, 2);
-      careful.publish({ data: 2 });
-      await until(() => strict.messages.length === 1 && content.messages.length === 2, 'the reliable one is there');
-      assert.deepEqual(strict.messages, [{ data: 2 }]);
+    test('a best-effort publisher reaches best-effort subscriptions, but not reliable subscriptions', async () => {
+      const reliable = receive('/effort', 'std_msgs/msg/Int32', RELIABLE);
+      const bestEffort = receive('/effort', 'std_msgs/msg/Int32', BEST_EFFORT);
+      const bestEffortPublisher = await advertise('/effort', 'std_msgs/msg/Int32', BEST_EFFORT, 1);
+      bestEffortPublisher.publish({ data: 1 });
+      await until(() => bestEffort.messages.length === 1, 'the message arrived');
+      const reliablePublisher = await advertise('/effort', 'std_msgs/msg/Int32', RELIABLE, 2);
+      reliablePublisher.publish({ data: 2 });
+      await until(() => reliable.messages.length === 1 && bestEffort.messages.length === 2, 'the reliable sample arrived');
+      assert.deepEqual(reliable.messages, [{ data: 2 }]);
     });
 
-    test('another type under the same name is not heard, and shows among the publishers', async () => {
-      const { messages } = hear('/twice', 'std_msgs/msg/Bool');
+    test('a publisher with another type does not reach the subscription, and the list of publishers contains it', async () => {
+      const { messages } = receive('/twice', 'std_msgs/msg/Bool');
       const wrong = there.advertise('/twice', 'std_msgs/msg/String', LATCHED);
       wrong.publish({ data: 'x' });
       const right = here.advertise('/twice', 'std_msgs/msg/Bool');
       await until(() => right.subscribers === 1, '/twice is matched');
       right.publish({ data: true });
-      await until(() => messages.length === 1, 'the right one is there');
+      await until(() => messages.length === 1, 'the message of the right type arrived');
       assert.deepEqual(messages, [{ data: true }]);
-      await until(() => here.publishersOf('/twice').length === 2, 'both are known');
+      await until(() => here.publishersOf('/twice').length === 2, 'both publishers are discovered');
       const seen = here.publishersOf('/twice').toSorted((a, b) => a.type.localeCompare(b.type));
       assert.deepEqual(
         seen.map(({ type, qos }) => ({ type, qos })),
@@ -215,7 +215,7 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
     });
 
     test('one node cannot use a topic with two types', () => {
-      hear('/double', 'std_msgs/msg/Bool');
+      receive('/double', 'std_msgs/msg/Bool');
       assert.throws(() => here.advertise('/double', 'std_msgs/msg/String'), { code: 'ROS_TOPIC_INVALID' });
     });
   });

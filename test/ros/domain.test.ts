@@ -10,7 +10,7 @@ const TSX = new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url
 const SUPPORT = JSON.stringify(new URL('../support/domain.ts', import.meta.url).href);
 
 describe('ROS domains for tests', () => {
-  test('no two holders share one, and this process is pointed at the last', async () => {
+  test('each holder gets its own domain, and the environment of this process names one of them', async () => {
     const domains = await Promise.all(Array.from({ length: 20 }, () => claimDomain()));
     assert.equal(new Set(domains.map(({ id }) => id)).size, 20);
     for (const { id } of domains) assert.ok(id >= 1 && id <= 101);
@@ -19,7 +19,7 @@ describe('ROS domains for tests', () => {
     for (const domain of domains) await domain.release();
   });
 
-  test('a holder that is killed gives its domain back', async () => {
+  test('the domain of a killed holder becomes free', async () => {
     const program = `import { claimDomain } from ${SUPPORT}; console.log((await claimDomain()).id); setInterval(() => {}, 1000);`;
     const child = spawn(process.execPath, ['--import', TSX, '--input-type=module', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -31,14 +31,14 @@ describe('ROS domains for tests', () => {
     assert.equal(await isHeld(Number(id)), false);
   });
 
-  test('shared memory of a program with a faked clock is removed, and nothing else', async () => {
+  test('only the shared memory of a program with a faked clock is removed', async () => {
     const file = (port: number) => `/dev/shm/fastdds_port${port}`;
     const leave = (port: number, seenMs: number) => {
       const bytes = Buffer.alloc(512);
       bytes.writeBigInt64LE(BigInt(seenMs), 256);
       writeFileSync(file(port), bytes);
     };
-    // No domain has these.
+    // No domain uses these ports.
     const [ahead, now] = [1_000_000 + process.pid, 5_000_000 + process.pid];
     leave(ahead, Date.now() + 86_400_000);
     leave(now, Date.now());

@@ -1,4 +1,4 @@
-// The part of the contract that is about callbacks, closing and stopping.
+// Tests the part of the contract about callbacks, closing and stopping.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { QosProfile, RosMessage, RosNode, RosPublisher, RosSubscription } from '../../src/ros/index.ts';
@@ -11,17 +11,17 @@ export interface TwoNodes {
   readonly there: RosNode;
 }
 
-/** Two nodes that can hear each other, the first listening and the second speaking. */
+/** Two nodes in one domain. The first node subscribes, and the second node publishes. */
 export interface Pair {
   here(): RosNode;
-  hear(topic: string, type: string, qos?: QosProfile): { messages: RosMessage[]; errors: Error[]; subscription: RosSubscription };
-  /** Resolves when `listeners` subscriptions are matched, 1 unless given. */
-  speak(topic: string, type: string, qos?: QosProfile, listeners?: number): Promise<RosPublisher>;
+  receive(topic: string, type: string, qos?: QosProfile): { messages: RosMessage[]; errors: Error[]; subscription: RosSubscription };
+  /** Resolves when this number of subscriptions is matched. The default is 1. */
+  advertise(topic: string, type: string, qos?: QosProfile, subscribers?: number): Promise<RosPublisher>;
 }
 
-export function lifetimeContract({ here, hear, speak }: Pair, open: () => Promise<TwoNodes>): void {
-  test('an exception of onMessage goes to onError, and this and other topics go on', async () => {
-    const other = hear('/bystander', 'std_msgs/msg/Int32');
+export function lifetimeContract({ here, receive, advertise }: Pair, open: () => Promise<TwoNodes>): void {
+  test('an exception of onMessage is reported to onError, and all topics still receive messages', async () => {
+    const other = receive('/bystander', 'std_msgs/msg/Int32');
     const errors: Error[] = [];
     const seen: unknown[] = [];
     const faulty = here().subscribe({
@@ -40,11 +40,11 @@ export function lifetimeContract({ here, hear, speak }: Pair, open: () => Promis
     const warned: Error[] = [];
     const onWarning = (warning: Error) => warned.push(warning);
     process.on('warning', onWarning);
-    const publisher = await speak('/faulty', 'std_msgs/msg/Int32');
-    const bystander = await speak('/bystander', 'std_msgs/msg/Int32');
+    const publisher = await advertise('/faulty', 'std_msgs/msg/Int32');
+    const bystander = await advertise('/bystander', 'std_msgs/msg/Int32');
     for (const data of [0, 1, 2]) publisher.publish({ data });
     bystander.publish({ data: 7 });
-    await until(() => seen.length === 3 && other.messages.length === 1 && warned.length === 1, 'all are there');
+    await until(() => seen.length === 3 && other.messages.length === 1 && warned.length === 1, 'all messages arrived');
     process.off('warning', onWarning);
     assert.deepEqual(seen, [0, 1, 2]);
     assert.deepEqual(
@@ -66,12 +66,12 @@ export function lifetimeContract({ here, hear, speak }: Pair, open: () => Promis
         void Promise.resolve().then(() => resolve(performance.now() - at));
       },
     });
-    const publisher = await speak('/promise', 'std_msgs/msg/Bool');
+    const publisher = await advertise('/promise', 'std_msgs/msg/Bool');
     publisher.publish({ data: true });
     assert.ok((await promise) < 50);
   });
 
-  test('a closed subscription hears nothing more, even when it closes itself in the midst', async () => {
+  test('a closed subscription receives no more messages, even if its own handler closes it', async () => {
     const seen: unknown[] = [];
     const subscription = here().subscribe({
       topic: '/closing',
@@ -82,51 +82,51 @@ export function lifetimeContract({ here, hear, speak }: Pair, open: () => Promis
         if (data === 1) subscription.close();
       },
     });
-    const witness = hear('/closing', 'std_msgs/msg/Int32');
-    const publisher = await speak('/closing', 'std_msgs/msg/Int32', RELIABLE, 2);
+    const witness = receive('/closing', 'std_msgs/msg/Int32');
+    const publisher = await advertise('/closing', 'std_msgs/msg/Int32', RELIABLE, 2);
     for (const data of [0, 1, 2, 3]) publisher.publish({ data });
-    await until(() => witness.messages.length === 4, 'the witness has all');
-    await until(() => publisher.subscribers === 1, 'it is gone');
+    await until(() => witness.messages.length === 4, 'the other subscription has all messages');
+    await until(() => publisher.subscribers === 1, 'the closed subscription has disappeared');
     assert.deepEqual(seen, [0, 1]);
     subscription.close();
   });
 
-  test('a closed publisher is gone, and says so when used', async () => {
-    hear('/leaving', 'std_msgs/msg/Bool');
-    const publisher = await speak('/leaving', 'std_msgs/msg/Bool');
+  test('a closed publisher disappears from the graph, and its use is an error', async () => {
+    receive('/leaving', 'std_msgs/msg/Bool');
+    const publisher = await advertise('/leaving', 'std_msgs/msg/Bool');
     publisher.close();
     publisher.close();
     assert.equal(publisher.subscribers, 0);
     assert.throws(() => publisher.publish({ data: true }), { code: 'CLOSED' });
-    await until(() => here().publishersOf('/leaving').length === 0, 'it is forgotten');
+    await until(() => here().publishersOf('/leaving').length === 0, 'the publisher has disappeared');
   });
 
-  test('a turn is served on demand', async () => {
+  test('a turn of the executor follows a request', async () => {
     const before = here().turns;
     await here().turn();
     assert.ok(here().turns > before);
   });
 
-  test('a stop takes less than a second under fire, no callback follows, and what comes after is refused', async (context) => {
+  test('a stop under load takes less than a second, no callback follows, and later calls are refused', async (context) => {
     const { here: receiver, there: sender } = await open();
     let received = 0;
     receiver.subscribe({ topic: '/last', type: 'std_msgs/msg/Int32', qos: RELIABLE, onMessage: () => (received += 1) });
     const publisher = sender.advertise('/last', 'std_msgs/msg/Int32');
     await until(() => publisher.subscribers === 1, '/last is matched');
-    const fire = setInterval(() => publisher.publish({ data: 1 }), 0);
-    context.after(() => clearInterval(fire));
-    await until(() => received > 10, 'it runs');
+    const timer = setInterval(() => publisher.publish({ data: 1 }), 0);
+    context.after(() => clearInterval(timer));
+    await until(() => received > 10, 'messages arrive');
     const at = performance.now();
     const first = receiver.stop();
-    const heard = received;
+    const receivedAtStop = received;
     assert.equal(receiver.stop(), first);
     await first;
     assert.ok(performance.now() - at < 1000);
     await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(received, heard);
+    assert.equal(received, receivedAtStop);
     assert.throws(() => receiver.advertise('/last', 'std_msgs/msg/Bool'), { code: 'CLOSED' });
     assert.throws(() => receiver.topics(), { code: 'CLOSED' });
-    clearInterval(fire);
+    clearInterval(timer);
     await sender.stop();
   });
 }

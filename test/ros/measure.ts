@@ -15,8 +15,8 @@ const IDLE_MS = 20_000;
 const ADDON = fileURLToPath(new URL('../../node_modules/rclnodejs/build/Release/rclnodejs.node', import.meta.url));
 
 /**
- * Float32 from rclpy at several rates, into a program that makes each turn's samples durable (one write and fdatasync at
- * its end): taking all waiting samples a wake-up or, as rclnodejs itself does, one.
+ * Measures Float32 samples from rclpy at several rates. The program makes the samples of each turn durable with a write and an fdatasync. A
+ * wake-up takes all waiting samples, or only one sample, as rclnodejs itself does.
  */
 async function rates(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'ros-rates-'));
@@ -47,7 +47,7 @@ async function rates(): Promise<void> {
       await wait(500);
       const used = process.cpuUsage(cpu);
       const turns = node.turns - turnsBefore;
-      report(`${samplesPerTurn === 1 ? 'one a wake-up' : 'all waiting'}, ${rate}/s asked`, {
+      report(`${samplesPerTurn === 1 ? 'one sample' : 'all samples'} a wake-up, ${rate}/s requested`, {
         sent_per_s: Math.round((rate * SECONDS) / seconds),
         lost: rate * SECONDS - subscription.received,
         cpu_percent: Math.round((used.user + used.system) / seconds / 10_000),
@@ -85,7 +85,7 @@ async function idle(): Promise<void> {
   });
 }
 
-/** Medians of five, each in a fresh process: what it takes to be ready to make a node. */
+/** Measures the time and the memory until the program can create a node. Reports the median of five new processes. */
 async function start(): Promise<void> {
   const dlopen = `process.dlopen({exports:{}}, ${JSON.stringify(ADDON)})`;
   const child = `require('child_process').execFileSync(process.execPath, ['-e', ${JSON.stringify(dlopen)}])`;
@@ -106,8 +106,8 @@ function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-function report(what: string, figures: Record<string, unknown>): void {
-  process.stdout.write(`${what}: ${JSON.stringify(figures)}\n`);
+function report(title: string, figures: Record<string, unknown>): void {
+  process.stdout.write(`${title}: ${JSON.stringify(figures)}\n`);
 }
 
 const domain = await claimDomain();

@@ -8,7 +8,7 @@ import { locateMessage, resolveDomainId } from '../../src/ros/index.ts';
 import { checkTopicName, checkTypeName } from '../../src/ros/names.ts';
 
 describe('names', () => {
-  test('absolute topic names pass, others get an error with the reason', () => {
+  test('an absolute topic name is valid, and other names get an error with the reason', () => {
     for (const topic of ['/gas_detected', '/robot/arm_2/state', '/_hidden', '/A']) assert.equal(checkTopicName(topic), undefined, topic);
     assert.match(checkTopicName('gas') ?? '', /"gas" is not absolute/);
     assert.match(checkTopicName('/a/') ?? '', /empty part/);
@@ -17,7 +17,7 @@ describe('names', () => {
     assert.match(checkTopicName(`/${'a'.repeat(245)}`) ?? '', /longer than 245/);
   });
 
-  test('message types pass in both forms, services and actions do not', () => {
+  test('a message type is valid in both forms, a service or an action is not', () => {
     for (const type of ['std_msgs/Bool', 'std_msgs/msg/Bool', 'my_msgs2/msg/HTTP2State'])
       assert.equal(checkTypeName(type), undefined, type);
     for (const type of ['Bool', 'std_msgs/bool', 'Std/Bool', 'a/msg/B/C', '', 'std_msgs/', '/Bool']) {
@@ -26,7 +26,7 @@ describe('names', () => {
     assert.match(checkTypeName('std_srvs/srv/Empty') ?? '', /of kind "srv" and not a message, expected std_srvs\/msg\/Empty/);
   });
 
-  test('the domain is what the configuration says, else ROS_DOMAIN_ID, else 0', () => {
+  test('the domain is the configured number, else ROS_DOMAIN_ID, else 0', () => {
     assert.equal(resolveDomainId(7, '9'), 7);
     assert.equal(resolveDomainId(0, '9'), 0);
     assert.equal(resolveDomainId(null, '9'), 9);
@@ -72,7 +72,7 @@ describe('installed messages', () => {
     throw new Error(`${type} was found`);
   }
 
-  test('the first prefix that has a message wins', () => {
+  test('the first prefix that contains a message takes precedence', () => {
     assert.equal(locateMessage('house_msgs/Door', [first, second]), path.join(first, 'share/house_msgs/msg/Door.msg'));
     assert.equal(locateMessage('house_msgs/msg/Window', [first, second]), path.join(second, 'share/house_msgs/msg/Window.msg'));
   });

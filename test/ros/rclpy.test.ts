@@ -1,4 +1,4 @@
-// Against an independent implementation: rclpy, in its own process.
+// Tests the real node against an independent implementation: rclpy, in its own process.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { AgentError } from '../../src/errors.ts';
@@ -24,8 +24,8 @@ describe('with rclpy', { skip: rosUnavailable() }, () => {
     await domain.release();
   });
 
-  /** Subscribes here, and waits until rclpy's publisher sees it. */
-  async function hear(topic: string, type: string, qos = RELIABLE, peerQos?: PeerQos) {
+  /** Subscribes in this process, and waits until the subscription matches rclpy's publisher. */
+  async function receive(topic: string, type: string, qos = RELIABLE, peerQos?: PeerQos) {
     const messages: RosMessage[] = [];
     const errors: Error[] = [];
     const subscription = node.subscribe({
@@ -40,18 +40,18 @@ describe('with rclpy', { skip: rosUnavailable() }, () => {
     return { messages, errors, subscription };
   }
 
-  /** Makes rclpy subscribe, and waits until our publisher sees it. */
-  async function speak(topic: string, type: string, qos?: QosProfile) {
+  /** Makes rclpy subscribe, and waits until its subscription matches our publisher. */
+  async function advertise(topic: string, type: string, qos?: QosProfile) {
     await peer.subscribe(topic, type);
     const publisher = node.advertise(topic, type, qos);
     await until(() => publisher.subscribers === 1, `${topic} is matched`);
     return publisher;
   }
 
-  test('the sensors of the default robot are read: Bool, BatteryState with NaN, Temperature with its stamp', async () => {
-    const gas = await hear('/gas_detected', 'std_msgs/msg/Bool');
-    const battery = await hear('/battery_state', 'sensor_msgs/msg/BatteryState');
-    const temperature = await hear('/jetson_temperature', 'sensor_msgs/msg/Temperature');
+  test('the sensors of the default robot arrive: Bool, BatteryState with NaN, Temperature with its stamp', async () => {
+    const gas = await receive('/gas_detected', 'std_msgs/msg/Bool');
+    const battery = await receive('/battery_state', 'sensor_msgs/msg/BatteryState');
+    const temperature = await receive('/jetson_temperature', 'sensor_msgs/msg/Temperature');
     await peer.publish('/gas_detected', 'std_msgs/msg/Bool', { data: true });
     await peer.publish('/gas_detected', 'std_msgs/msg/Bool', { data: false });
     await peer.publish('/battery_state', 'sensor_msgs/msg/BatteryState', {
@@ -67,7 +67,10 @@ describe('with rclpy', { skip: rosUnavailable() }, () => {
       header: { stamp: { sec: 1_763_929_999, nanosec: 123_456_789 }, frame_id: 'jetson' },
       temperature: 41.2,
     });
-    await until(() => gas.messages.length === 2 && battery.messages.length === 1 && temperature.messages.length === 1, 'all are there');
+    await until(
+      () => gas.messages.length === 2 && battery.messages.length === 1 && temperature.messages.length === 1,
+      'all messages arrived',
+    );
     assert.deepEqual(gas.messages, [{ data: true }, { data: false }]);
     assert.deepEqual(temperature.messages, [
       { header: { stamp: { sec: 1_763_929_999, nanosec: 123_456_789 }, frame_id: 'jetson' }, temperature: 41.2, variance: 0 },
@@ -82,13 +85,13 @@ describe('with rclpy', { skip: rosUnavailable() }, () => {
   });
 
   test('a command arrives: Bool, text with umlauts, numbers and a nested message', async () => {
-    const buzzer = await speak('/buzzer_command', 'std_msgs/msg/Bool');
+    const buzzer = await advertise('/buzzer_command', 'std_msgs/msg/Bool');
     buzzer.publish({ data: true });
     assert.deepEqual(await peer.next('/buzzer_command'), { data: true });
-    const speech = await speak('/say', 'std_msgs/msg/String');
+    const speech = await advertise('/say', 'std_msgs/msg/String');
     speech.publish({ data: 'Guten Morgen, Frau Müller 👵' });
     assert.deepEqual(await peer.next('/say'), { data: 'Guten Morgen, Frau Müller 👵' });
-    const drive = await speak('/cmd_vel', 'geometry_msgs/msg/Twist');
+    const drive = await advertise('/cmd_vel', 'geometry_msgs/msg/Twist');
     drive.publish({ linear: { x: 0.25 }, angular: { z: -Infinity } });
     assert.deepEqual(await peer.next('/cmd_vel'), { linear: { x: 0.25, y: 0, z: 0 }, angular: { x: 0, y: 0, z: '-Infinity' } });
   });
@@ -107,24 +110,24 @@ describe('with rclpy', { skip: rosUnavailable() }, () => {
     ['diagnostic_msgs/msg/DiagnosticArray', { status: [{ level: 2, name: 'a', values: [{ key: 'k', value: 'v' }] }, {}] }],
   ];
   for (const [type, fields] of cases) {
-    test(`${type} goes from rclpy to us and back unchanged`, async () => {
+    test(`${type} returns unchanged from rclpy through this node`, async () => {
       const name = type.replaceAll('/', '_').toLowerCase();
-      const back = await speak(`/back_${name}`, type);
-      const { messages } = await hear(`/there_${name}`, type);
+      const back = await advertise(`/back_${name}`, type);
+      const { messages } = await receive(`/there_${name}`, type);
       await peer.subscribe(`/there_${name}`, type);
       await peer.matched(`/there_${name}`, 2);
       await peer.publish(`/there_${name}`, type, fields);
       const original = await peer.next(`/there_${name}`);
-      await until(() => messages.length === 1, 'it is there');
+      await until(() => messages.length === 1, 'the message arrived');
       back.publish(messages[0] ?? {});
       assert.deepEqual(await peer.next(`/back_${name}`), original);
     });
   }
 
-  test('fields left out get the defaults of the definition, as in rclpy', async () => {
+  test('omitted fields get the defaults of the definition, as in rclpy', async () => {
     for (const type of ['test_msgs/msg/Defaults', 'test_msgs/msg/Arrays', 'test_msgs/msg/Strings', 'test_msgs/msg/BoundedSequences']) {
       const topic = `/defaults_${type.split('/')[2]}`;
-      const publisher = await speak(topic, type);
+      const publisher = await advertise(topic, type);
       publisher.publish({});
       const ours = await peer.next(topic);
       await peer.publish(topic, type, {});
@@ -132,7 +135,7 @@ describe('with rclpy', { skip: rosUnavailable() }, () => {
     }
   });
 
-  test('bounds of the definition hold', () => {
+  test('a value beyond a bound of the definition is refused', () => {
     const strings = node.advertise('/bounds_strings', 'test_msgs/msg/Strings');
     assert.throws(() => strings.publish({ bounded_string_value: 'x'.repeat(23) }), /bounded_string_value is "x+", expected string<=22/);
     const sequences = node.advertise('/bounds_sequences', 'test_msgs/msg/BoundedSequences');
@@ -142,59 +145,59 @@ describe('with rclpy', { skip: rosUnavailable() }, () => {
     assert.throws(() => arrays.publish({ basic_types_values: [{}, {}, { int8_value: 128 }] }), /basic_types_values\[2\].int8_value is 128/);
   });
 
-  test('a best-effort publisher is heard by a best-effort subscription', async () => {
-    const { messages } = await hear(
+  test('a best-effort publisher reaches a best-effort subscription', async () => {
+    const { messages } = await receive(
       '/vague',
       'std_msgs/msg/Bool',
       { ...RELIABLE, reliability: 'best_effort' },
       { reliability: 'best_effort' },
     );
     await peer.publish('/vague', 'std_msgs/msg/Bool', { data: true });
-    await until(() => messages.length === 1, 'it is there');
+    await until(() => messages.length === 1, 'the message arrived');
     assert.deepEqual(
       node.publishersOf('/vague').map(({ node: name, type, qos }) => ({ name, type, qos })),
       [{ name: 'peer', type: 'std_msgs/msg/Bool', qos: { reliability: 'best_effort', durability: 'volatile' } }],
     );
   });
 
-  test('an earlier message of a transient-local publisher arrives', async () => {
+  test('the last message of a transient-local publisher reaches a late subscription', async () => {
     const latched = { durability: 'transient_local', depth: 1 } as const;
     await peer.publish('/door_open', 'std_msgs/msg/Bool', { data: false }, latched);
     await peer.publish('/door_open', 'std_msgs/msg/Bool', { data: true }, latched);
-    const { messages } = await hear('/door_open', 'std_msgs/msg/Bool', { ...RELIABLE, durability: 'transient_local' }, latched);
-    await until(() => messages.length > 0, 'it is there');
+    const { messages } = await receive('/door_open', 'std_msgs/msg/Bool', { ...RELIABLE, durability: 'transient_local' }, latched);
+    await until(() => messages.length > 0, 'the message arrived');
     assert.deepEqual(messages, [{ data: true }]);
   });
 
-  test('garbled samples are counted and named, the next good one is read', async () => {
-    const { messages, errors, subscription } = await hear('/garbled', 'std_msgs/msg/String');
-    const garbled = ['00', '00010000', '00010000ffffffff', '00010000ffffff7f6162', '0099000001000000', '0001000005000000616263'];
-    for (const hex of garbled) await peer.publishBytes('/garbled', 'std_msgs/msg/String', Buffer.from(hex, 'hex'));
-    await peer.publish('/garbled', 'std_msgs/msg/String', { data: 'good' });
-    await until(() => messages.length === 1, 'the good one is there');
+  test('malformed samples are counted and reported, and the next valid sample arrives', async () => {
+    const { messages, errors, subscription } = await receive('/malformed', 'std_msgs/msg/String');
+    const malformed = ['00', '00010000', '00010000ffffffff', '00010000ffffff7f6162', '0099000001000000', '0001000005000000616263'];
+    for (const hex of malformed) await peer.publishBytes('/malformed', 'std_msgs/msg/String', Buffer.from(hex, 'hex'));
+    await peer.publish('/malformed', 'std_msgs/msg/String', { data: 'good' });
+    await until(() => messages.length === 1, 'the valid message arrived');
     assert.deepEqual(messages, [{ data: 'good' }]);
-    assert.equal(subscription.invalid, garbled.length);
-    assert.equal(subscription.received, garbled.length + 1);
-    assert.equal(errors.length, garbled.length);
+    assert.equal(subscription.invalid, malformed.length);
+    assert.equal(subscription.received, malformed.length + 1);
+    assert.equal(errors.length, malformed.length);
     for (const error of errors) {
       assert.ok(error instanceof AgentError);
       assert.equal(error.code, 'ROS_MESSAGE_INVALID');
-      assert.match(error.message, /^a sample of \d+ bytes on \/garbled is not a std_msgs\/msg\/String: /);
+      assert.match(error.message, /^a sample of \d+ bytes on \/malformed is not a std_msgs\/msg\/String: /);
     }
   });
 
-  test('a wstring, whose bytes differ between vendors, is refused at once', () => {
+  test('a type with a wstring is refused, because its bytes differ between vendors', () => {
     assert.throws(
       () => node.advertise('/wide', 'test_msgs/msg/WStrings'),
       /WStrings: its field wstring_value is a wstring, which is not supported/,
     );
   });
 
-  test('a type that has a definition in IDL only is refused with that reason', () => {
+  test('a type that is defined in IDL only is refused with that reason', () => {
     assert.throws(() => node.advertise('/keyed', 'test_msgs/msg/KeyedLong'), /KeyedLong: test_msgs defines it in IDL only/);
   });
 
-  test('4,000 messages a second arrive without loss and in order, though each turn ends with 0.3 ms of other work', async () => {
+  test('4,000 messages a second arrive without loss and in order, even if each turn ends with 0.3 ms of other work', async () => {
     let turnsOfWork = 0;
     let working = false;
     let next = 0;
@@ -219,7 +222,7 @@ describe('with rclpy', { skip: rosUnavailable() }, () => {
     await peer.advertise('/flood', 'std_msgs/msg/Float32');
     await peer.matched('/flood');
     await peer.burst('/flood', 'std_msgs/msg/Float32', 8_000, 4_000);
-    await until(() => next === 8_000, 'all are there');
+    await until(() => next === 8_000, 'all messages arrived');
     assert.equal(outOfOrder, 0);
     assert.ok(turnsOfWork > 0);
   });

@@ -1,4 +1,4 @@
-// A program is killed, and its next run has to be heard at once, even if the clock of the other programs was set back.
+// Kills a program, and tests that its next run sends and receives at once, even if the clock was set back in between.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,8 +18,8 @@ const TSX = new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url
 const TOPIC = '/ticks';
 const NUMBER = 'std_msgs/msg/Int32';
 const DAY_MS = 86_400_000;
-const HEARD_WITHIN_MS = 10_000;
-/** Byte offsets in the file of a port, Fast DDS 3.2. */
+const RECEIVED_WITHIN_MS = 10_000;
+/** Byte offsets in the file of a port in Fast DDS 3.2. */
 const NODE_AT = 256;
 const FLAGS_AT = NODE_AT + 44;
 
@@ -39,12 +39,12 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
 
   const recordedPorts = (): { file: string; uuid: string; lock: number }[] => JSON.parse(readFileSync(record, 'utf8')).ports;
 
-  /** A run of a program that listens; resolves when its node has started. */
-  async function startRun(): Promise<{ child: ChildProcess; heard: Promise<unknown> }> {
+  /** Starts a program that subscribes. Resolves when its node has started. `received` resolves when its first message arrived. */
+  async function startRun(): Promise<{ child: ChildProcess; received: Promise<unknown> }> {
     const program = `import { SharedMemoryRepair, startRosNode } from ${JSON.stringify(ROS)};
       const node = await startRosNode({ name: 'child', sharedMemory: new SharedMemoryRepair(${JSON.stringify(record)}) });
       const qos = { reliability: 'reliable', durability: 'volatile', depth: 10 };
-      node.subscribe({ topic: '${TOPIC}', type: '${NUMBER}', qos, onMessage: () => console.log('heard') });
+      node.subscribe({ topic: '${TOPIC}', type: '${NUMBER}', qos, onMessage: () => console.log('received') });
       process.once('SIGTERM', () => node.stop());
       console.log('started');`;
     const child = spawn(process.execPath, ['--import', TSX, '--input-type=module', '-e', program], {
@@ -53,9 +53,9 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
     children.add(child);
     const lines = createInterface({ input: child.stdout });
     const line = (wanted: string) => new Promise<void>((resolve) => lines.on('line', (text) => text === wanted && resolve()));
-    const heard = line('heard');
+    const received = line('received');
     await line('started');
-    return { child, heard };
+    return { child, received };
   }
 
   async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
@@ -64,7 +64,7 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
     await gone;
   }
 
-  test('the ports of a killed run are marked as stale, once; an orderly end leaves none', async () => {
+  test('the ports of a killed run are marked as stale once, and an orderly end leaves no ports', async () => {
     const killed = await startRun();
     assert.equal(new SharedMemoryRepair(record).markStale(), 0, 'nothing changes while the program runs');
     await end(killed.child, 'SIGKILL');
@@ -82,12 +82,12 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
     assert.equal(new SharedMemoryRepair(record).markStale(), 0);
   });
 
-  test('a port that was created again since, and a record that cannot be read, stay unchanged', async () => {
+  test('a port that was created again stays unchanged, and an unreadable record is ignored', async () => {
     const running = await startRun();
     const ports = recordedPorts();
     const others = ports.map((port) => ({ ...port, uuid: '0011223344556677' }));
     const replaced = ports.map((port) => ({ ...port, lock: port.lock + 1 }));
-    // No process has this id: it is above the highest of the kernel.
+    // No process has this id, because it is above the limit of the kernel.
     const pid = 2 ** 22 + 1;
     for (const written of [
       { pid, ports: others },
@@ -105,19 +105,22 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
     await end(running.child, 'SIGTERM');
   });
 
-  test('a publisher whose clock was set back by a day notices the death, and the next run hears the publisher', async () => {
+  test('the next run receives from a publisher whose clock was set back by a day before the death', async () => {
     const peer = await RosPeer.start();
     await peer.advertise(TOPIC, NUMBER);
     let data = 0;
     const timer = setInterval(() => void peer.publish(TOPIC, NUMBER, { data: data++ }).catch(() => {}), 50);
     try {
       const first = await startRun();
-      await first.heard;
+      await first.received;
       setAhead(peer.pid ?? 0, DAY_MS);
       await end(first.child, 'SIGKILL');
       const second = await startRun();
-      const patience = AbortSignal.timeout(HEARD_WITHIN_MS);
-      await Promise.race([second.heard, once(patience, 'abort').then(() => assert.fail(`nothing heard in ${HEARD_WITHIN_MS} ms`))]);
+      const patience = AbortSignal.timeout(RECEIVED_WITHIN_MS);
+      await Promise.race([
+        second.received,
+        once(patience, 'abort').then(() => assert.fail(`nothing received in ${RECEIVED_WITHIN_MS} ms`)),
+      ]);
       await end(second.child, 'SIGTERM');
     } finally {
       clearInterval(timer);
@@ -125,9 +128,9 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
     }
   });
 
-  test('a node that died after the clock was set back hears this program again in its next run', async () => {
-    const sharedMemory = new SharedMemoryRepair(path.join(folder, 'speaker.json'));
-    const node = await startRosNode({ name: 'speaker', sharedMemory });
+  test('this program reaches the next run of a node that died after the clock was set back', async () => {
+    const sharedMemory = new SharedMemoryRepair(path.join(folder, 'sender.json'));
+    const node = await startRosNode({ name: 'sender', sharedMemory });
     const publisher = node.advertise(TOPIC, NUMBER);
     let data = 0;
     const timer = setInterval(() => publisher.publish({ data: data++ }), 50);
@@ -142,7 +145,7 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
         if (run === 2) break;
         setAhead(process.pid, DAY_MS);
         process.kill(peer.pid ?? 0, 'SIGKILL');
-        await until(() => peer.ended, 'it is dead');
+        await until(() => peer.ended, 'the peer is dead');
       }
     } finally {
       clearInterval(timer);
@@ -153,7 +156,7 @@ describe('ports in shared memory', { skip: rosUnavailable() }, () => {
   });
 });
 
-/** Sets the time of the last check of the readers ahead, in each port that a program has open, as a clock that was ahead would. */
+/** Moves the time of the last check of the readers forward in each port of a program, as if the program's clock had been ahead. */
 function setAhead(pid: number, byMs: number): void {
   const maps = readFileSync(`/proc/${pid}/maps`, 'utf8');
   const files = new Set(maps.match(/\/dev\/shm\/fastdds_port\d+$/gm));

@@ -17,7 +17,7 @@ const BUILT = path.join(ROOT, 'node_modules/rclnodejs/build/Release/rclnodejs.no
 const SOURCED = { AMENT_PREFIX_PATH: '/opt/ros/none', ROS_DISTRO: 'kilted' };
 const run = promisify(execFile);
 
-/** The error of loading in this process. */
+/** Loads the module in this process. @returns the error. */
 function failure(env: NodeJS.ProcessEnv, folder: string): AgentError {
   try {
     loadBinding(env, folder);
@@ -28,7 +28,7 @@ function failure(env: NodeJS.ProcessEnv, folder: string): AgentError {
   throw new Error('it loaded');
 }
 
-/** The error of loading in a new process, in which the dynamic loader has another environment. */
+/** Loads the module in a new process, whose dynamic loader has another environment. @returns the error. */
 async function failureInProcess(source: string, env: NodeJS.ProcessEnv, folder?: string): Promise<{ code: string; line: string }> {
   const program = `import { loadBinding } from ${JSON.stringify(path.join(source, 'ros/native/binding.ts'))};
     try { loadBinding(process.env, ${JSON.stringify(folder)}); console.log('{}'); }
@@ -37,7 +37,7 @@ async function failureInProcess(source: string, env: NodeJS.ProcessEnv, folder?:
   return JSON.parse(stdout);
 }
 
-/** A folder that says to be rclnodejs. */
+/** Creates a folder with a package.json of rclnodejs, but without its files. */
 function packageFolder(folder: string, version: string = SUPPORTED_VERSION): string {
   mkdirSync(path.join(folder, 'build/Release'), { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'rclnodejs', version }));
@@ -51,7 +51,7 @@ describe('the loader of the native module', () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  test('without a ROS environment the error says to source one', () => {
+  test('without a ROS environment, the remedy is to source one', () => {
     const error = failure({}, folder);
     assert.equal(error.code, 'ROS_MISSING');
     assert.equal(
@@ -60,13 +60,13 @@ describe('the loader of the native module', () => {
     );
   });
 
-  test('an RMW_IMPLEMENTATION that is not installed is an error, although librcl would end the process', () => {
+  test('an RMW_IMPLEMENTATION that is not installed is an error instead of the end of the process', () => {
     const error = failure({ ...SOURCED, RMW_IMPLEMENTATION: 'rmw_none_cpp' }, folder);
     assert.equal(error.code, 'ROS_MISSING');
     assert.match(error.line, /RMW_IMPLEMENTATION is "rmw_none_cpp", and no librmw_none_cpp.so .* apt install ros-kilted-rmw-none-cpp/);
   });
 
-  test('a version of rclnodejs that was not tested is refused by name, and the error says what to install', () => {
+  test('an untested version of rclnodejs is refused, and the error names both versions', () => {
     for (const [version, found] of [
       ['2.3.0', '2.3.0'],
       ['', '(unknown version)'],
@@ -82,7 +82,7 @@ describe('the loader of the native module', () => {
     }
   });
 
-  test('a missing binary is an error that names ROS, system and processor', () => {
+  test('a missing binary is an error that names the ROS distribution, the system and the processor', () => {
     const error = failure(SOURCED, packageFolder(path.join(folder, 'empty')));
     assert.equal(error.code, 'ROS_BINARY');
     assert.match(
@@ -91,7 +91,7 @@ describe('the loader of the native module', () => {
     );
   });
 
-  test('a file that is not a binary, or the binary of another package, stays unchanged and is named with the true reason', () => {
+  test('a broken binary, or the binary of another package, stays unchanged and is reported with the true reason', () => {
     const file = path.join(folder, 'build/Release/rclnodejs.node');
     writeFileSync(file, 'no library');
     const broken = failure(SOURCED, folder);
@@ -108,7 +108,7 @@ describe('the loader of the native module', () => {
     );
   });
 
-  test('a function that is missing or takes another number of arguments is named', () => {
+  test('the problems name each function that is missing or takes another number of arguments', () => {
     const withLength = (length: number) => Object.defineProperty(() => undefined, 'length', { value: length });
     const ShadowNode = class {
       start(_context: unknown, _timeoutMs: number): void {}
@@ -123,7 +123,7 @@ describe('the loader of the native module', () => {
     assert.equal(functionProblems(undefined).length, Object.keys({ ...ARGUMENTS, ...EXECUTOR_ARGUMENTS }).length);
   });
 
-  test('a missing rclnodejs is an error that says so', async () => {
+  test('a missing rclnodejs is reported', async () => {
     const source = path.join(folder, 'source');
     for (const part of ['base', 'errors.ts', 'ros']) cpSync(path.join(ROOT, 'src', part), path.join(source, part), { recursive: true });
     writeFileSync(path.join(source, 'package.json'), '{"type":"module"}');

@@ -1,4 +1,4 @@
-// The contract of a RosNode, for the real node.
+// Runs the contract of a RosNode with the real node.
 import { after, before } from 'node:test';
 import { startRosNode } from '../../../src/ros/index.ts';
 import { claimDomain, type RosDomain } from '../../support/domain.ts';

@@ -1,4 +1,4 @@
-// The contract of the native functions: everything that src/ros/native/ relies on, called without the rest of the program.
+// Tests the native functions without the rest of the program: every behaviour on which src/ros/native/ relies.
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
@@ -36,11 +36,11 @@ describe(`the native functions of rclnodejs ${VERSION}`, { skip: rosUnavailable(
   const subscribe = (topic: string, qos = DEFAULT_QOS) => native.createSubscription(node, ...BOOL, topic, { qos: toNativeQos(qos) });
   const isMatched = (publisher: NativeHandle) => until(() => native.getSubscriptionCount(publisher) === 1, 'the topic is matched');
 
-  test('are all there, with the arguments of the table if the addon tells them', () => {
+  test('all exist, and have the arguments of the table if the addon reports them', () => {
     assert.deepEqual(functionProblems(native), []);
   });
 
-  test('carry the bytes of a sample unchanged, several times a wake-up, and undefined when no sample waits', async () => {
+  test('deliver the bytes of several samples unchanged, and undefined if no sample waits', async () => {
     const [publisher, subscription] = [publish('/raw'), subscribe('/raw')];
     assert.equal(native.rclTakeRaw(subscription), undefined);
     await isMatched(publisher);
@@ -56,10 +56,10 @@ describe(`the native functions of rclnodejs ${VERSION}`, { skip: rosUnavailable(
     subscription.release();
   });
 
-  test('report the graph with the names, types and quality of service that a node has', async () => {
+  test('report the graph with names, types and quality of service', async () => {
     const latched = publish('/graph', { reliability: 'reliable', durability: 'transient_local', depth: 1 });
     const vague = publish('/graph', { reliability: 'best_effort', durability: 'volatile', depth: 1 });
-    await until(() => native.getPublishersInfoByTopic(node, '/graph', false).length === 2, 'both publishers are known');
+    await until(() => native.getPublishersInfoByTopic(node, '/graph', false).length === 2, 'both publishers are discovered');
     const endpoints = native.getPublishersInfoByTopic(node, '/graph', false).map((endpoint) => ({
       name: `${endpoint.node_namespace}/${endpoint.node_name}`,
       type: endpoint.topic_type,
@@ -79,14 +79,14 @@ describe(`the native functions of rclnodejs ${VERSION}`, { skip: rosUnavailable(
     );
     latched.release();
     vague.release();
-    await until(() => native.getPublishersInfoByTopic(node, '/graph', false).length === 0, 'the released publishers are gone');
+    await until(() => native.getPublishersInfoByTopic(node, '/graph', false).length === 0, 'the released publishers have disappeared');
   });
 
   test('refuse a type without a library, with its name in the error', () => {
     assert.throws(() => native.createPublisher(node, 'house_msgs', 'msg', 'Door', '/door', toNativeQos(DEFAULT_QOS)), /typesupport/);
   });
 
-  test('call `execute` with the very handles that are ready, at once for a guard condition, and not at all without handles', async () => {
+  test('call `execute` with the ready handles, at once for a guard condition, and never without handles', async () => {
     const [publisher, subscription, guard] = [publish('/ready'), subscribe('/ready'), native.createGuardCondition(context)];
     await isMatched(publisher);
     const calls: (readonly NativeHandle[])[] = [];

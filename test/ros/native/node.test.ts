@@ -1,4 +1,4 @@
-// The real node within its process: signals, files, stopping, starting again.
+// Tests the real node in its process: signals, files, stopping and starting again.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -49,19 +49,19 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
     assert.equal(out, '0 0\n', error);
   });
 
-  test('ends by SIGTERM like any program, and by process.exit with the given code', async () => {
+  test('does not prevent the end of the process by SIGTERM or by process.exit with a code', async () => {
     assert.equal((await runNode(`process.kill(process.pid, 'SIGTERM')`)).signal, 'SIGTERM');
     assert.equal((await runNode('process.exit(7)')).exitCode, 7);
   });
 
-  test('keeps its process alive until it is stopped, and no longer', async () => {
+  test('keeps its process alive only until the node is stopped', async () => {
     const { exitCode, out, error } = await runNode(
       `setTimeout(async () => { await node.stop(); console.log('stopped'); }, 50); process.on('exit', () => console.log('exit'));`,
     );
     assert.deepEqual([exitCode, out], [0, 'stopped\nexit\n'], error);
   });
 
-  test('writes no file, and starts even if ROS cannot write one', async () => {
+  test('writes no file, and starts even if ROS cannot write a log file', async () => {
     const home = mkdtempSync(path.join(tmpdir(), 'ros-home-'));
     const inHome = await runNode(`await node.stop()`, { HOME: home, ROS_HOME: '', ROS_LOG_DIR: '' });
     assert.equal(inHome.exitCode, 0, inHome.error);
@@ -71,18 +71,18 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
     assert.equal(nowhere.exitCode, 0, nowhere.error);
   });
 
-  test('a wrong ROS_DOMAIN_ID is an error of ours and not one of the middleware', async () => {
+  test('reports a wrong ROS_DOMAIN_ID itself, before the middleware does', async () => {
     const { exitCode, error } = await runNode('', { ROS_DOMAIN_ID: 'abc' });
     assert.equal(exitCode, 1);
     assert.match(error, /ROS_DOMAIN_ID is "abc", expected a whole number from 0 to 232/);
   });
 
-  test('an invalid node name or namespace is refused before anything starts', async () => {
+  test('refuses an invalid node name or namespace before the start', async () => {
     await assert.rejects(startRosNode({ name: 'my robot' }), { code: 'ROS_TOPIC_INVALID' });
     await assert.rejects(startRosNode({ name: 'agent', namespace: 'robot' }), { code: 'ROS_TOPIC_INVALID' });
   });
 
-  test('subscribing, closing and stopping never wait for the idle executor', async () => {
+  test('subscribes, closes and stops without waiting for the idle executor', async () => {
     const node = await startRosNode({ name: 'idle' });
     await node.turn();
     const at = performance.now();
@@ -94,7 +94,7 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
     assert.ok(took < 500, `${took} ms`);
   });
 
-  test('stops although other `setImmediate` callbacks follow its own, as under load', async () => {
+  test('stops even if other `setImmediate` callbacks follow its own, as under load', async () => {
     const { exitCode, out, error } = await runNode(
       `const { setImmediate: real } = globalThis;
       globalThis.setImmediate = (...given) => {
@@ -108,23 +108,23 @@ describe('the real node in its process', { skip: rosUnavailable() }, () => {
     assert.deepEqual([exitCode, out], [0, 'stopped\n'], error);
   });
 
-  test('stops and starts again ten times under fire', async () => {
+  test('stops and starts again ten times under load', async () => {
     const sender = await startRosNode({ name: 'sender' });
-    const publisher = sender.advertise('/fire', 'std_msgs/msg/Int32');
-    const fire = setInterval(() => publisher.publish({ data: 1 }), 0);
+    const publisher = sender.advertise('/load', 'std_msgs/msg/Int32');
+    const timer = setInterval(() => publisher.publish({ data: 1 }), 0);
     const tookMs: number[] = [];
     for (let n = 0; n < 10; n += 1) {
       const node = await startRosNode({ name: `receiver_${n}` });
       let received = 0;
-      node.subscribe({ topic: '/fire', type: 'std_msgs/msg/Int32', qos: QOS, onMessage: () => (received += 1) });
-      await until(() => received > 3, 'it receives');
+      node.subscribe({ topic: '/load', type: 'std_msgs/msg/Int32', qos: QOS, onMessage: () => (received += 1) });
+      await until(() => received > 3, 'messages arrive');
       const at = performance.now();
       await node.stop();
       tookMs.push(performance.now() - at);
     }
-    clearInterval(fire);
+    clearInterval(timer);
     await sender.stop();
-    // A stop that waits for the thread's own wake-up takes half a second. A busy machine slows one stop of ten, but not half of them.
+    // A stop that waits for the thread's own wake-up takes half a second. A busy machine may slow one of the ten stops, but not five.
     const [, , , , middle = 0] = tookMs.toSorted((a, b) => a - b);
     assert.ok(middle < 500, `the stops took ${tookMs.map(Math.round)} ms`);
   });

@@ -1,4 +1,4 @@
-// The rclnodejs that the contract suite tests: the installed one, or the one in RCLNODEJS_FOLDER (`npm run test:rclnodejs`).
+// Selects the rclnodejs for the contract suite: the installed package, or the package in RCLNODEJS_FOLDER (`npm run test:rclnodejs`).
 import { fileURLToPath } from 'node:url';
 import { loadBinding, versionIn } from '../../../src/ros/native/binding.ts';
 import type { NativeBinding } from '../../../src/ros/native/functions.ts';
@@ -7,7 +7,7 @@ export const FOLDER = process.env.RCLNODEJS_FOLDER ?? fileURLToPath(new URL('../
 
 export const VERSION = versionIn(FOLDER) ?? 'of an unknown version';
 
-/** Accepts any version, and loads it for the whole process: a node that starts later uses it too. */
+/** Loads any version for the whole process. Nodes that start later use the same version. */
 export function loadTested(): NativeBinding {
   return loadBinding(process.env, FOLDER, VERSION);
 }

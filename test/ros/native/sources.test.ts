@@ -1,4 +1,4 @@
-// The table of native functions against the C++ sources of the package: the addon itself does not say how many arguments it reads.
+// Compares the table of native functions with the C++ sources of the package. The addon itself does not report its numbers of arguments.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,7 +15,7 @@ const text = existsSync(SOURCES)
       .join('\n')
   : '';
 
-/** The number of arguments that a C++ function reads: one more than the highest index of `info[...]` in its body. */
+/** @returns the number of arguments that a C++ function reads: the highest index of `info[...]` in its body, plus one. */
 function argumentsRead(name: string): number | undefined {
   const [, body] =
     new RegExp(`^Napi::Value (?:ShadowNode::)?${name}\\(const Napi::CallbackInfo& info\\) \\{$([^]*?)^\\}$`, 'm').exec(text) ?? [];
@@ -33,7 +33,7 @@ describe(`the C++ sources of rclnodejs ${VERSION}`, { skip: text === '' && `no s
     });
   }
 
-  test('the executor reads the lists and the callback that this program gives it, by name', () => {
+  test('the executor reads the lists and the callback by the names that this program uses', () => {
     for (const name of ['_handle', '_subscriptions', '_guards', 'execute']) assert.ok(text.includes(`"${name}"`), name);
   });
 });
