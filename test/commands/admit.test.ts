@@ -84,18 +84,18 @@ const patrolled = { ...good, command: 'patrol', value: 'stop' };
 const latestValue = (values: Record<string, unknown>, ageMs = 1_000) => ({
   latestValue: (channel: string) => (Object.hasOwn(values, channel) ? { value: values[channel], ageMs } : undefined),
 });
-const allWell = latestValue({ battery: 80, fall: false });
+const allMet = latestValue({ battery: 80, fall: false });
 
-const REFUSED: readonly [what: string, reason: string | undefined, arrival: Arrival, facts?: Partial<AdmissionFacts>][] = [
+const REFUSED: readonly [title: string, reason: string | undefined, arrival: Arrival, facts?: Partial<AdmissionFacts>][] = [
   ['no JSON', 'malformed', arrival('{')],
   ['not UTF-8', 'malformed', { payload: Buffer.from([0x7b, 0xff, 0x7d]), retained: false, expires: false }],
   ['an array', 'malformed', arrival([])],
   ['too large', 'too_large', arrival({ ...good, value: 'x'.repeat(MAX_COMMAND_BYTES) })],
   ['retained', 'retained', arrival(good, { retained: true })],
   ['an unknown command', 'unknown_command', arrival({ ...good, command: 'open_door' })],
-  ['a name of an object’s own', 'malformed', arrival({ ...good, command: '__proto__' })],
-  ['a name every object has', 'unknown_command', arrival({ ...good, command: 'constructor' })],
-  ['another robot’s', 'wrong_thing', arrival({ ...good, thing: 'other' })],
+  ['the name __proto__', 'malformed', arrival({ ...good, command: '__proto__' })],
+  ['the name of a method of every object', 'unknown_command', arrival({ ...good, command: 'constructor' })],
+  ['for another robot', 'wrong_thing', arrival({ ...good, thing: 'other' })],
   ['no id', 'malformed', arrival({ ...good, id: undefined })],
   ['no expiry', 'malformed', arrival({ ...good, expires_at: undefined })],
   ['expired', undefined, arrival({ ...good, issued_at: NOW - 30_000, expires_at: NOW - 2_001 })],
@@ -107,14 +107,14 @@ const REFUSED: readonly [what: string, reason: string | undefined, arrival: Arri
   ['a wrong type', 'bad_arguments', arrival({ ...good, value: 'yes' })],
   ['value and args', 'bad_arguments', arrival({ ...good, args: { value: true } })],
   ['a long string', 'bad_arguments', arrival({ ...good, command: 'say', value: 'abcdef' })],
-  ['half a character', 'bad_arguments', arrival({ ...good, command: 'say', value: '\ud800' })],
+  ['a lone surrogate', 'bad_arguments', arrival({ ...good, command: 'say', value: '\ud800' })],
   ['a NUL', 'bad_arguments', arrival({ ...good, command: 'say', value: 'a\0b' })],
   [
     'an argument __proto__',
     'bad_arguments',
     arrival(`{"id":"a1","thing":"bot","command":"buzzer","args":{"value":true,"__proto__":1},"expires_at":${NOW + 9_000}}`),
   ],
-  ['a place nobody named', 'bad_arguments', arrival({ ...good, command: 'goto', value: undefined, args: { place: 'constructor' } })],
+  ['an unknown choice', 'bad_arguments', arrival({ ...good, command: 'goto', value: undefined, args: { place: 'constructor' } })],
   [
     'issued before the connection',
     'not_allowed',
@@ -122,24 +122,24 @@ const REFUSED: readonly [what: string, reason: string | undefined, arrival: Arri
     { clock: { wallMs: NOW, trusted: true, connectedAtMs: NOW } },
   ],
   [
-    'beyond what the agent can do',
+    'a built-in command that the agent can’t execute',
     'not_allowed',
     arrival({ ...good, command: 'snapshot', value: undefined }),
     { unable: () => 'no camera' },
   ],
   ['a channel that was never received', 'condition_not_met', arrival(driven), latestValue({ fall: false })],
   ['a channel whose value is bad', 'condition_not_met', arrival(driven), latestValue({ battery: null, fall: false })],
-  ['a channel without a message for too long', 'condition_not_met', arrival(driven), latestValue({ battery: 80, fall: false }, 60_001)],
+  ['a channel whose last value is too old', 'condition_not_met', arrival(driven), latestValue({ battery: 80, fall: false }, 60_001)],
   ['a battery at its limit', 'condition_not_met', arrival(driven), latestValue({ battery: 15, fall: false })],
-  ['somebody who fell', 'condition_not_met', arrival(driven), latestValue({ battery: 80, fall: true })],
-  ['another motion under way', 'motion_busy', arrival(driven), { ...allWell, moving: 'goto' }],
-  ['no guard', 'not_allowed', arrival(driven), { ...allWell, noMotion: 'the guard is not running' }],
-  ['a motion without a clock', 'clock_untrusted', arrival(driven, { expires: true }), { ...allWell, ...untrusted }],
+  ['the fall of the person', 'condition_not_met', arrival(driven), latestValue({ battery: 80, fall: true })],
+  ['another running motion', 'motion_busy', arrival(driven), { ...allMet, moving: 'goto' }],
+  ['no guard', 'not_allowed', arrival(driven), { ...allMet, noMotion: 'the guard is not running' }],
+  ['a motion without a clock', 'clock_untrusted', arrival(driven, { expires: true }), { ...allMet, ...untrusted }],
   ['a stop that was retained', 'retained', arrival({ ...good, command: 'stop', value: undefined }, { retained: true })],
   ['a stop for another robot', 'wrong_thing', arrival({ ...good, command: 'stop', thing: 'other', value: undefined })],
-  ['one of too many at once', 'rate_limited', arrival(good), { flooded: true }],
-  ['at an agent that is stopping', 'not_allowed', arrival(good), { stopping: true }],
-  ['one too many in a minute', 'rate_limited', arrival(good), { recent: () => 30 }],
+  ['too many commands at once', 'rate_limited', arrival(good), { flooded: true }],
+  ['an agent that is stopping', 'not_allowed', arrival(good), { stopping: true }],
+  ['too many commands in a minute', 'rate_limited', arrival(good), { recent: () => 30 }],
 ];
 
 describe('a command', () => {
@@ -152,8 +152,8 @@ describe('a command', () => {
     );
   });
 
-  for (const [what, reason, message, over] of REFUSED) {
-    it(`is refused as ${reason ?? 'expired'}: ${what}`, () => {
+  for (const [title, reason, message, over] of REFUSED) {
+    it(`is refused as ${reason ?? 'expired'}: ${title}`, () => {
       const verdict = admit(message, facts(over));
       assert.ok(verdict.verdict === 'refused');
       assert.deepEqual([verdict.reason, verdict.status], [reason, reason ? 'rejected' : 'expired']);
@@ -177,15 +177,15 @@ describe('a command', () => {
     assert.equal(admit(arrival({ command: 'buzzer', value: true }), facts()).verdict, 'refused');
   });
 
-  it('with a number beyond its limits is clamped and reports it', () => {
+  it('with a number beyond its limits is clamped, and the result names the argument', () => {
     const verdict = admit(arrival({ ...good, command: 'dim', value: undefined, args: { level: 7 } }), facts());
     assert.ok(verdict.verdict === 'admitted');
     assert.deepEqual([verdict.messages[0]?.message, verdict.clamped], [{ data: 1 }, ['level']]);
   });
 
-  it('that starts a motion gives a duration within the limits', () => {
-    const of = (args: object) => admit(arrival({ ...driven, args }), facts(allWell));
-    const [usual, long] = [of({ linear: 0.1 }), of({ linear: 9, duration_ms: 60_000 })];
+  it('that starts a motion has a duration within the limits', () => {
+    const admitted = (args: object) => admit(arrival({ ...driven, args }), facts(allMet));
+    const [usual, long] = [admitted({ linear: 0.1 }), admitted({ linear: 9, duration_ms: 60_000 })];
     assert.ok(usual.verdict === 'admitted' && long.verdict === 'admitted');
     assert.deepEqual(
       [usual.motion, long.motion],
@@ -198,7 +198,7 @@ describe('a command', () => {
   });
 
   it('replaces a motion of its own name', () => {
-    assert.equal(admit(arrival(driven), facts({ ...allWell, moving: 'drive' })).verdict, 'admitted');
+    assert.equal(admit(arrival(driven), facts({ ...allMet, moving: 'drive' })).verdict, 'admitted');
   });
 
   it('that ends a motion needs no condition and no guard', () => {
@@ -218,7 +218,7 @@ describe('a command', () => {
     const late = { ...good, command: 'stop', args: { loud: true }, issued_at: 'soon', expires_at: 1 };
     const worst = {
       ...untrusted,
-      known: () => assert.fail('the journal is not asked'),
+      known: () => assert.fail('a stop does not read the journal'),
       recent: () => 1_000,
       flooded: true,
       moving: 'goto',
@@ -234,7 +234,7 @@ describe('a command', () => {
     assert.equal(isStop(arrival({ ...good, value: 'stop' }), facts()), false);
   });
 
-  it('gets a verdict whatever its shape, and only configured commands are admitted', () => {
+  it('gets a verdict even if it is malformed, and is admitted only if it is configured', () => {
     const mutated = fc.record(
       {
         id: fc.oneof(fc.constant('a1'), fc.anything()),

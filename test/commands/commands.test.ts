@@ -44,7 +44,7 @@ describe('running commands', () => {
         published.push(message);
       },
     };
-    const room = new Commands({
+    const running = new Commands({
       thing: 'bot',
       commands,
       publishers: new Map(['buzzer', 'stop', 'drive'].map((name) => [name, [publisher]])),
@@ -52,18 +52,18 @@ describe('running commands', () => {
       journal: new CommandJournal(bench.db, () => bench.clock.mono()),
       clock: bench.clock,
       guard: { missing: undefined, arm: () => Promise.resolve({ disarm: () => {} }), trip: () => {} },
-      builtin: { ping: () => Promise.reject(new Error('it broke')) },
+      builtin: { ping: () => Promise.reject(new Error('the action failed')) },
       latestValue: () => undefined,
       connectedForMs: () => 60_000,
       log: pino({ level: 'silent' }),
     });
-    room.start();
-    return room;
+    running.start();
+    return running;
   };
-  const send = (room: Commands, id: string, over: object = {}) => {
+  const send = (running: Commands, id: string, over: object = {}) => {
     const now = bench.clock.wall();
     const json = { id, thing: 'bot', command: 'buzzer', value: true, issued_at: now, expires_at: now + 5_000, ...over };
-    room.receive({ payload: Buffer.from(JSON.stringify(json)), retained: false, expires: false });
+    running.receive({ payload: Buffer.from(JSON.stringify(json)), retained: false, expires: false });
     return new Promise((resolve) => setImmediate(resolve));
   };
   const results = () => {
@@ -76,15 +76,15 @@ describe('running commands', () => {
     }
   };
 
-  it('publishes once and gives one result, however often the command arrives', async () => {
-    const room = start();
-    await send(room, 'a');
-    await send(room, 'a');
+  it('publishes a repeated command once, and adds one result', async () => {
+    const running = start();
+    await send(running, 'a');
+    await send(running, 'a');
     bench.outbox.flush();
-    await send(room, 'a');
+    await send(running, 'a');
     assert.deepEqual(published, [{ data: true }]);
     assert.deepEqual(results(), [['a', 'done']]);
-    assert.deepEqual(room.counts(), { done: 1, duplicate: 2 });
+    assert.deepEqual(running.counts(), { done: 1, duplicate: 2 });
   });
 
   it('remembers executed commands across a restart', async () => {
@@ -99,28 +99,28 @@ describe('running commands', () => {
   it('reports unknown for a command that a crash interrupted, and never runs it again', async () => {
     new CommandJournal(bench.db, () => 0).begin('a', 'buzzer', 0);
     bench.reopen();
-    const room = start();
-    await send(room, 'a');
+    const running = start();
+    await send(running, 'a');
     assert.deepEqual(published, []);
     assert.deepEqual(results(), [['a', 'unknown']]);
   });
 
-  it('gives a refused command one result', async () => {
-    const room = start();
-    await send(room, 'a', { value: 'loud' });
-    await send(room, 'a', { value: 'loud' });
+  it('adds one result for a refused command', async () => {
+    const running = start();
+    await send(running, 'a', { value: 'loud' });
+    await send(running, 'a', { value: 'loud' });
     assert.deepEqual(results(), [['a', 'rejected', 'bad_arguments']]);
   });
 
   it('reports a missing subscriber, and a message that ROS refuses', async () => {
-    const room = start();
+    const running = start();
     bench.clock.advance(10_000);
     subscribers = 0;
-    await send(room, 'a');
-    await until(() => room.counts().no_effect === 1, 'it gave up');
+    await send(running, 'a');
+    await until(() => running.counts().no_effect === 1, 'the command ended without an effect');
     subscribers = 1;
     fails = true;
-    await send(room, 'b');
+    await send(running, 'b');
     assert.deepEqual(results(), [
       ['a', 'no_effect'],
       ['b', 'failed', 'ros_error'],
@@ -128,39 +128,39 @@ describe('running commands', () => {
   });
 
   it('waits after the start until ROS discovers a subscriber, except for motions and expired commands', async () => {
-    const room = start();
+    const running = start();
     subscribers = 0;
     const beganMs = performance.now();
-    await send(room, 'a');
-    await send(room, 'soon-over', { expires_at: bench.clock.wall() + 1_200 });
-    await send(room, 'moves', { command: 'drive', value: undefined, args: { linear: 1 } });
-    await until(() => room.counts().no_effect === 2, 'two gave up');
-    assert.ok(performance.now() - beganMs < 2_500, 'at their own time');
+    await send(running, 'a');
+    await send(running, 'expires-soon', { expires_at: bench.clock.wall() + 1_200 });
+    await send(running, 'moves', { command: 'drive', value: undefined, args: { linear: 1 } });
+    await until(() => running.counts().no_effect === 2, 'two commands ended without an effect');
+    assert.ok(performance.now() - beganMs < 2_500, 'each ended at its own limit');
     subscribers = 1;
-    await until(() => room.counts().done === 1, 'it ran');
+    await until(() => running.counts().done === 1, 'the command ran');
     assert.deepEqual(results().toSorted(), [
       ['a', 'done'],
+      ['expires-soon', 'no_effect'],
       ['moves', 'no_effect'],
-      ['soon-over', 'no_effect'],
     ]);
     assert.deepEqual(published, [{ data: true }]);
   });
 
   it('does not delay the agent’s stop while it waits for a subscriber', async () => {
-    const room = start();
+    const running = start();
     subscribers = 0;
-    await send(room, 'a');
+    await send(running, 'a');
     const beganMs = performance.now();
-    await room.stop();
+    await running.stop();
     assert.ok(performance.now() - beganMs < 500);
     assert.deepEqual(results(), [['a', 'rejected', 'not_allowed']]);
   });
 
   it('refuses commands above the rate, and admits them again a minute later', async () => {
-    const room = start();
-    for (const id of ['a', 'b', 'c', 'd']) await send(room, id);
+    const running = start();
+    for (const id of ['a', 'b', 'c', 'd']) await send(running, id);
     bench.clock.advance(60_001);
-    await send(room, 'e');
+    await send(running, 'e');
     assert.deepEqual(
       results().map(([, ...rest]) => rest.join(' ')),
       ['done', 'done', 'done', 'rejected rate_limited', 'done'],
@@ -171,11 +171,16 @@ describe('running commands', () => {
   const zero = { linear: { x: 0 } };
   const moving = { linear: { x: 0.2 } };
 
-  it('lets a stop overtake waiting commands, and then runs none of the waiting motions', async () => {
-    const room = start();
-    const sent = [send(room, 'a'), send(room, 'b', driven), send(room, 'c'), send(room, 's', { command: 'stop', value: undefined })];
+  it('publishes a stop before the waiting commands, and rejects the waiting motions', async () => {
+    const running = start();
+    const sent = [
+      send(running, 'a'),
+      send(running, 'b', driven),
+      send(running, 'c'),
+      send(running, 's', { command: 'stop', value: undefined }),
+    ];
     await Promise.all(sent);
-    await until(() => (room.counts().done ?? 0) + (room.counts().rejected ?? 0) === 4, 'all were answered');
+    await until(() => (running.counts().done ?? 0) + (running.counts().rejected ?? 0) === 4, 'all commands have a result');
     assert.deepEqual(published, [{ data: true }, zero, { data: true }]);
     assert.deepEqual(results().sort(), [
       ['a', 'done'],
@@ -186,22 +191,22 @@ describe('running commands', () => {
   });
 
   it('ends a motion when the link is lost and when the agent stops', async () => {
-    const room = start();
-    await send(room, 'a', driven);
-    assert.equal(room.moving, 'drive');
-    room.halt('the link to the broker was lost');
-    assert.equal(room.moving, null);
-    await send(room, 'b', driven);
-    await room.stop();
-    assert.equal(room.moving, null);
+    const running = start();
+    await send(running, 'a', driven);
+    assert.equal(running.moving, 'drive');
+    running.halt('the link to the broker was lost');
+    assert.equal(running.moving, null);
+    await send(running, 'b', driven);
+    await running.stop();
+    assert.equal(running.moving, null);
     assert.deepEqual(published, [moving, {}, zero, moving, {}, zero]);
   });
 
-  it('publishes a stop although the disk is full, and gives both results once it can write', async () => {
-    const room = start();
+  it('publishes a stop even if the disk is full, and writes both results later', async () => {
+    const running = start();
     bench.db.pragma('query_only = ON');
-    await send(room, 'a', { command: 'stop', value: undefined });
-    await send(room, 'b');
+    await send(running, 'a', { command: 'stop', value: undefined });
+    await send(running, 'b');
     assert.deepEqual(published, [zero]);
     bench.db.pragma('query_only = OFF');
     assert.deepEqual(results(), [
@@ -211,15 +216,15 @@ describe('running commands', () => {
   });
 
   it('reports failed if a built-in action fails', async () => {
-    const room = start();
-    await send(room, 'a', { command: 'ping', value: undefined });
+    const running = start();
+    await send(running, 'a', { command: 'ping', value: undefined });
     assert.deepEqual(results(), [['a', 'failed']]);
   });
 
   it('does not run a command whose start can’t be recorded', async () => {
-    const room = start();
+    const running = start();
     bench.db.close();
-    await send(room, 'a');
+    await send(running, 'a');
     assert.deepEqual(published, []);
   });
 });

@@ -12,42 +12,42 @@ import { until } from '../support/until.ts';
 const log = pino({ level: 'silent' });
 
 describe('the supervision of a motion', () => {
-  it('stops nothing while the agent sends pings and ends in time', () => {
-    const watch = new Supervision();
-    watch.arm(1, 500, 0);
+  it('does not stop a motion if the agent sends pings and ends it in time', () => {
+    const supervision = new Supervision();
+    supervision.arm(1, 500, 0);
     for (let ms = 50; ms <= 500; ms += 50) {
-      watch.ping(ms);
-      assert.equal(watch.overdue(ms), undefined);
+      supervision.ping(ms);
+      assert.equal(supervision.overdue(ms), undefined);
     }
-    watch.disarm(1);
-    assert.equal(watch.overdue(100_000), undefined);
-    assert.equal(watch.deadlineMs(), undefined);
+    supervision.disarm(1);
+    assert.equal(supervision.overdue(100_000), undefined);
+    assert.equal(supervision.deadlineMs(), undefined);
   });
 
   it('stops a motion that is 50 ms late, even if the agent sends pings', () => {
-    const watch = new Supervision();
-    watch.arm(1, 500, 0);
-    for (let ms = 50; ms < 550; ms += 50) watch.ping(ms);
-    assert.equal(watch.overdue(549), undefined);
-    assert.match(String(watch.overdue(550)), /did not end the motion in time/);
+    const supervision = new Supervision();
+    supervision.arm(1, 500, 0);
+    for (let ms = 50; ms < 550; ms += 50) supervision.ping(ms);
+    assert.equal(supervision.overdue(549), undefined);
+    assert.match(String(supervision.overdue(550)), /did not end the motion in time/);
   });
 
   it('stops a long motion 400 ms after the last ping', () => {
-    const watch = new Supervision();
-    watch.arm(1, 60_000, 0);
-    watch.ping(1_000);
-    assert.equal(watch.deadlineMs(), 1_400);
-    assert.equal(watch.overdue(1_399), undefined);
-    assert.match(String(watch.overdue(1_400)), /sent no ping/);
+    const supervision = new Supervision();
+    supervision.arm(1, 60_000, 0);
+    supervision.ping(1_000);
+    assert.equal(supervision.deadlineMs(), 1_400);
+    assert.equal(supervision.overdue(1_399), undefined);
+    assert.match(String(supervision.overdue(1_400)), /sent no ping/);
   });
 
   it('follows the last armed motion and ignores a late disarm of an earlier one', () => {
-    const watch = new Supervision();
-    watch.arm(1, 500, 0);
-    watch.arm(2, 500, 300);
-    watch.disarm(1);
-    assert.equal(watch.isArmed, true);
-    assert.equal(watch.overdue(600), undefined);
+    const supervision = new Supervision();
+    supervision.arm(1, 500, 0);
+    supervision.arm(2, 500, 300);
+    supervision.disarm(1);
+    assert.equal(supervision.isArmed, true);
+    assert.equal(supervision.overdue(600), undefined);
   });
 });
 
@@ -68,7 +68,7 @@ describe('agent and guard', () => {
     return server;
   };
   const connect = async () => {
-    const link = new GuardLink({ path, onTrip: (why) => trips.push(why), onChange: () => {} });
+    const link = new GuardLink({ path, onTrip: (reason) => trips.push(reason), onChange: () => {} });
     link.start();
     links.push(link);
     await until(() => link.missing === undefined, 'the guard answered');
@@ -86,7 +86,7 @@ describe('agent and guard', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('agree on a motion that ends without the guard', async () => {
+  it('supervise a motion that ends without the guard', async () => {
     await serve();
     const link = await connect();
     const armed = await link.arm(100, ['/cmd_vel']);
@@ -99,16 +99,16 @@ describe('agent and guard', () => {
     await serve();
     const link = await connect();
     await link.arm(100, ['/cmd_vel']);
-    await until(() => stops.length === 2, 'it stopped twice');
+    await until(() => stops.length === 2, 'the stop was published twice');
     assert.match(String(trips), /did not end the motion in time/);
   });
 
-  it('the guard stops at once when the agent’s connection ends', async () => {
+  it('the guard publishes the stop at once when the agent’s connection ends', async () => {
     await serve();
     const link = await connect();
     await link.arm(10_000, []);
     link.stop();
-    await until(() => stops.length > 0, 'it stopped');
+    await until(() => stops.length > 0, 'the stop was published');
   });
 
   it('the agent ends a motion when the guard disconnects, and starts none until the guard is back', async () => {
@@ -121,15 +121,15 @@ describe('agent and guard', () => {
     assert.match(String(trips), /the guard disconnected/);
     await assert.rejects(link.arm(100, []), /guard is not running/);
     await serve();
-    await until(() => link.missing === undefined, 'it is back');
+    await until(() => link.missing === undefined, 'the guard is back');
     (await link.arm(100, [])).disarm();
   });
 
   it('the guard refuses a motion that it could not end, with the reason', async () => {
     await serve();
     const link = await connect();
-    unable = 'nothing on /cmd_vel hears the guard yet';
-    await assert.rejects(link.arm(100, ['/cmd_vel']), /nothing on \/cmd_vel/);
+    unable = 'no node on /cmd_vel subscribes to the guard yet';
+    await assert.rejects(link.arm(100, ['/cmd_vel']), /no node on \/cmd_vel/);
     await new Promise((resolve) => setTimeout(resolve, 200));
     assert.deepEqual(stops, []);
   });
@@ -138,10 +138,10 @@ describe('agent and guard', () => {
     await serve();
     const link = await connect();
     link.trip();
-    await until(() => stops.length > 0, 'it stopped');
+    await until(() => stops.length > 0, 'the stop was published');
   });
 
-  it('a second guard is refused, and the socket of a killed one is replaced', async () => {
+  it('a second guard is refused', async () => {
     await serve();
     await assert.rejects(serve(), (error) => error instanceof AgentError && error.code === 'STATE_DIR_LOCKED');
   });

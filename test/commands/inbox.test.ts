@@ -4,7 +4,7 @@ import { Inbox } from '../../src/commands/inbox.ts';
 import { until } from '../support/until.ts';
 
 describe('waiting commands', () => {
-  it('run at once if nothing else ran in this turn, else one per turn, in order', async () => {
+  it('run at once if no other command ran in this turn, else one in each turn and in order', async () => {
     const done: number[] = [];
     const inbox = new Inbox<number>((item) => {
       done.push(item);
@@ -14,18 +14,18 @@ describe('waiting commands', () => {
     assert.deepEqual(done, [1]);
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(done, [1, 2]);
-    await until(() => done.length === 3, 'the last ran');
+    await until(() => done.length === 3, 'the last command ran');
     assert.deepEqual(done, [1, 2, 3]);
   });
 
   it('fill a queue of 256', () => {
     const inbox = new Inbox<number>(() => 'ran');
-    const taken = Array.from({ length: 300 }, (_, item) => inbox.put(item)).filter(Boolean);
-    assert.equal(taken.length, 257);
+    const accepted = Array.from({ length: 300 }, (_, item) => inbox.put(item)).filter(Boolean);
+    assert.equal(accepted.length, 257);
     assert.equal(inbox.clear().length, 256);
   });
 
-  it('do not wait for refused ones', () => {
+  it('do not wait for refused commands', () => {
     const done: number[] = [];
     let isBusy = true;
     const inbox = new Inbox<number>((item) => {
@@ -34,6 +34,6 @@ describe('waiting commands', () => {
     });
     for (const item of [1, 2, 3]) inbox.put(item);
     isBusy = false;
-    return until(() => done.length === 3, 'all were refused');
+    return until(() => done.length === 3, 'all commands were refused');
   });
 });

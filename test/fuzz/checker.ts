@@ -1,5 +1,5 @@
-// Allowed ROS messages and the commands that may cause them. Written by hand from the meaning of test/fuzz/robot.ts, independent of the
-// code that admits, checks or fills. Any other message is a failure.
+// Decides which ROS messages a command may cause. The rules are written by hand from the meaning of test/fuzz/robot.ts, independently of the
+// program's own admission. Any other message is a failure.
 
 /** A delivered message, and the robot's state at that time. */
 export interface Delivered {
@@ -26,7 +26,7 @@ interface Rule {
   readonly moves?: boolean;
   readonly queued?: boolean;
   readonly legacy?: boolean;
-  /** The ROS message for these arguments; undefined if they are not allowed. */
+  /** Returns the ROS message for these arguments, or undefined if they are not allowed. */
   readonly message: (args: Json) => Message | undefined;
 }
 
@@ -91,15 +91,15 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
 };
 
-/** Ends a motion, so it may arrive at any time. */
+/** Whether the message ends a motion. Such a message is allowed at any time. */
 export function isStop(topic: string, message: Message): boolean {
   const text = JSON.stringify(message);
   if (topic === '/motion_cancel') return text === '{"data":true}';
   return topic === '/cmd_vel' && (text === '{}' || text === '{"linear":{"x":0},"angular":{"z":0}}');
 }
 
-/** The parsed payload; undefined if the robot must not read it. */
-export function readable(payload: Buffer): Json | undefined {
+/** @returns the parsed payload, or undefined if the robot must not read it. */
+function readable(payload: Buffer): Json | undefined {
   if (payload.length > MAX_BYTES) return undefined;
   try {
     const json: unknown = JSON.parse(new TextDecoder('utf8', { fatal: true }).decode(payload));
@@ -109,13 +109,13 @@ export function readable(payload: Buffer): Json | undefined {
   }
 }
 
-/** The id that must get a result. */
+/** @returns the id that must get a result. */
 export function idOf(payload: Buffer): string | undefined {
   const id = readable(payload)?.id;
   return typeof id === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : undefined;
 }
 
-/** The only ROS message that this arrival may cause; undefined for none. The caller checks for repeated ids. */
+/** @returns the only ROS message that this command may cause, if there is one. The caller checks for repeated ids. */
 export function allowed(delivered: Delivered): { readonly topic: string; readonly message: Message } | undefined {
   const json = readable(delivered.payload);
   if (!json || delivered.retained || typeof json.command !== 'string' || !Object.hasOwn(RULES, json.command)) return undefined;

@@ -1,4 +1,4 @@
-// Runs thousands of random histories; fast-check shrinks a failing one to the shortest that still fails.
+// Runs thousands of random histories. fast-check shrinks a failing history to the shortest history that still fails.
 import fc from 'fast-check';
 import { messageOf } from '../../src/base/index.ts';
 import { STEP } from './generate.ts';
@@ -9,11 +9,11 @@ const STEPS = 75;
 
 export interface FuzzReport extends Tally {
   readonly histories: number;
-  /** The failure, with the seed and path that reproduce it; undefined without a failure. */
+  /** The failure, with the seed and the path that reproduce it. Undefined without a failure. */
   readonly failure: string | undefined;
 }
 
-/** @param messages least number of arrivals, in histories of about a hundred. */
+/** @param messages the smallest number of messages. A history has about a hundred messages. */
 export async function fuzzCommands(messages: number, seed: number): Promise<FuzzReport> {
   const tally: Tally = { messages: 0, published: 0, stops: 0, answered: 0, statuses: {} };
   let histories = 0;

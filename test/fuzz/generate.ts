@@ -1,8 +1,8 @@
-// Generates arrivals: valid commands, and their mutations by hostile senders and bad networks.
+// Generates messages: valid commands, and their mutations by hostile senders and bad networks.
 import fc from 'fast-check';
 
 export interface Draft {
-  /** Repeats an earlier message unchanged; the number counts backwards. */
+  /** If set, the draft repeats an earlier message unchanged. The number counts backwards. */
   readonly again: number | undefined;
   readonly json: (nowMs: number, id: string) => string;
   readonly damage: readonly Damage[];
@@ -20,7 +20,7 @@ export type Step =
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'clock'; readonly trusted: boolean }
   | { readonly do: 'sense'; readonly battery: number | undefined; readonly fall: boolean | undefined }
-  | { readonly do: 'evidence'; readonly value: unknown }
+  | { readonly do: 'confirm'; readonly value: unknown }
   | { readonly do: 'link_lost' }
   | { readonly do: 'restart' };
 
@@ -65,8 +65,8 @@ const NAME = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('__proto__', 'constructor', 'toString', 'open_door', '', 'BUZZER', 'stop ', 'value') },
 );
 
-/** Arguments that a well-meaning sender would give to a command of this name. */
-const FITTING: Readonly<Record<string, readonly string[]>> = {
+/** Valid arguments for the command of this name. */
+const VALID: Readonly<Record<string, readonly string[]>> = {
   buzzer: ['"value":true', '"args":{"value":false}'],
   speak: ['"value":"Frau Müller"', '"value":"hello"'],
   dim: ['"args":{"level":0.5}', '"args":{"level":7,"steps":3}'],
@@ -75,7 +75,7 @@ const FITTING: Readonly<Record<string, readonly string[]>> = {
   goto: ['"args":{"place":"bed"}', '"args":{"place":"kitchen","duration_ms":1}'],
 };
 
-/** Times near now: fresh, nearly late, late, in the future, invalid. */
+/** Milliseconds relative to now: a current, late or future time. */
 const TIME = fc.oneof(
   { weight: 6, arbitrary: fc.constant(0) },
   { weight: 2, arbitrary: fc.integer({ min: -5_000, max: 5_000 }) },
@@ -95,7 +95,7 @@ const often = <T>(usual: T, other: fc.Arbitrary<T>, weight = 12): fc.Arbitrary<T
 const DRAFT: fc.Arbitrary<Draft> = fc
   .record({
     name: NAME,
-    carries: fc.constantFrom('what fits', 'what fits', 'what fits', 'what fits', 'value', 'args', 'args', 'nothing', 'both'),
+    carries: fc.constantFrom('valid', 'valid', 'valid', 'valid', 'value', 'args', 'args', 'nothing', 'both'),
     pick: fc.nat(),
     value: VALUE,
     args: ARGUMENTS,
@@ -116,7 +116,7 @@ const DRAFT: fc.Arbitrary<Draft> = fc
         ...(id === 'absent' ? [] : [`"id":${id ?? JSON.stringify(fresh)}`]),
         ...(thing === 'absent' ? [] : [`"thing":${thing}`]),
         `"command":${JSON.stringify(name)}`,
-        ...(carries === 'what fits' ? fitting(name, pick) : []),
+        ...(carries === 'valid' ? validArguments(name, pick) : []),
         ...(carries === 'value' || carries === 'both' ? [`"value":${value}`] : []),
         ...(carries === 'args' || carries === 'both' ? [`"args":${args}`] : []),
         `"issued_at":${oddTime ?? nowMs + issued}`,
@@ -139,13 +139,13 @@ export const STEP: fc.Arbitrary<Step> = fc.oneof(
       fall: fc.constantFrom(false, false, false, true, undefined),
     }),
   },
-  { weight: 3, arbitrary: fc.constantFrom('idle', 'hello', true).map((value): Step => ({ do: 'evidence', value })) },
+  { weight: 3, arbitrary: fc.constantFrom('idle', 'hello', true).map((value): Step => ({ do: 'confirm', value })) },
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'link_lost' }) },
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'restart' }) },
 );
 
-function fitting(name: string, pick: number): string[] {
-  const all = Object.hasOwn(FITTING, name) ? FITTING[name] : undefined;
+function validArguments(name: string, pick: number): string[] {
+  const all = Object.hasOwn(VALID, name) ? VALID[name] : undefined;
   return all ? [all[pick % all.length] ?? ''] : [];
 }
 

@@ -1,5 +1,5 @@
-// One history: a robot with a real outbox and journal receives generated commands. The checker must allow each published ROS message
-// for a recent arrival, and each readable id gets one result.
+// Runs one history: a robot with a real outbox and journal receives generated commands. The checker must allow each published ROS message
+// for a recent command, and each readable id must get one result.
 import { pino } from 'pino';
 import { Commands } from '../../src/commands/index.ts';
 import { publicationsOf } from '../../src/config/index.ts';
@@ -24,7 +24,7 @@ interface Published {
 
 const MINUTE_MS = 60_000;
 const RATES: Readonly<Record<string, number>> = { buzzer: 60, speak: 20, dim: 600, mode: 30, drive: 300, goto: 30 };
-/** Longer than the deadline of any confirmation. */
+/** This time is longer than the deadline of any confirmation. */
 const ANSWERED_WITHIN_MS = 3_000;
 
 export class History {
@@ -33,13 +33,13 @@ export class History {
   readonly #published: Published[] = [];
   readonly #arrived: Buffer[] = [];
   readonly #ids = new Set<string>();
-  readonly #when = new Map<string, number[]>();
+  readonly #publishedAt = new Map<string, number[]>();
   #commands: Commands;
   #battery: number | undefined;
   #fall: boolean | undefined = false;
   #connectedAtMs: number;
-  /** The planned motion that has not ended yet. */
-  #goal = false;
+  /** Whether a planned motion has not ended yet. */
+  #hasGoal = false;
 
   constructor(tally: Tally) {
     this.#tally = tally;
@@ -104,7 +104,7 @@ export class History {
         this.#battery = step.battery;
         this.#fall = step.fall;
         return;
-      case 'evidence':
+      case 'confirm':
         return this.#commands.confirm('mode', step.value);
       case 'link_lost':
         this.#commands.halt('the link was lost');
@@ -117,7 +117,7 @@ export class History {
         this.#bench.reopen();
         this.#bench.db.pragma('synchronous = OFF');
         // A restart of the agent resets the rates.
-        this.#when.clear();
+        this.#publishedAt.clear();
         this.#commands = this.#start();
     }
   }
@@ -126,7 +126,7 @@ export class History {
     const delivered = drafts.map((draft) => this.#deliver(draft));
     const firsts = delivered.filter(({ payload }) => this.#isFirst(payload));
     for (const { payload, retained, expires } of delivered) this.#commands.receive({ payload, retained, expires });
-    // After each command the event loop gets a turn, and a motion asks the guard first.
+    // The event loop gets a turn after each command, and a motion waits for the guard first.
     for (let turn = 0; turn < drafts.length + 2; turn++) await new Promise((resolve) => setImmediate(resolve));
     this.#check(firsts);
   }
@@ -150,35 +150,35 @@ export class History {
     return isFirst;
   }
 
-  /** Each message must be a stop or belong to one of these arrivals; no arrival causes two messages. */
+  /** Checks that each message is a stop or belongs to one of these commands, and that no command causes two messages. */
   #check(arrived: readonly Delivered[]): void {
-    const may = arrived.flatMap((delivered) => allowed(delivered) ?? []);
+    const permitted = arrived.flatMap((delivered) => allowed(delivered) ?? []);
     for (const { topic, message } of this.#published.splice(0)) {
       const text = JSON.stringify(message);
-      // A drive at zero speed equals a stop and is harmless.
+      // A drive at zero speed equals a stop, and it is harmless.
       if (isStop(topic, message)) {
-        this.#goal = false;
+        this.#hasGoal = false;
         this.#tally.stops++;
         continue;
       }
-      const at = may.findIndex((each) => each.topic === topic && JSON.stringify(each.message) === text);
+      const at = permitted.findIndex((each) => each.topic === topic && JSON.stringify(each.message) === text);
       if (at === -1) {
-        const because = arrived.map(({ payload }) => payload.toString('utf8').slice(0, 300)).join('\n');
-        throw new Error(`${topic} ${text} was published, and nothing that arrived allows it:\n${because}`);
+        const commands = arrived.map(({ payload }) => payload.toString('utf8').slice(0, 300)).join('\n');
+        throw new Error(`${topic} ${text} was published, and no received command allows it:\n${commands}`);
       }
-      may.splice(at, 1);
+      permitted.splice(at, 1);
       this.#tally.published++;
       this.#checkRate(topic);
-      if (topic === '/cmd_vel' && this.#goal) throw new Error('a drive began while the robot went to a place');
-      if (topic === '/goal_pose') this.#goal = true;
+      if (topic === '/cmd_vel' && this.#hasGoal) throw new Error('a drive began during a planned motion');
+      if (topic === '/goal_pose') this.#hasGoal = true;
     }
   }
 
   #checkRate(topic: string): void {
     const name = Object.keys(RULES).find((each) => RULES[each]?.topic === topic) ?? '';
     const now = this.#bench.clock.mono();
-    const recent = [...(this.#when.get(name) ?? []).filter((ms) => ms > now - MINUTE_MS), now];
-    this.#when.set(name, recent);
+    const recent = [...(this.#publishedAt.get(name) ?? []).filter((ms) => ms > now - MINUTE_MS), now];
+    this.#publishedAt.set(name, recent);
     if (recent.length > (RATES[name] ?? 0)) throw new Error(`${name} was published ${recent.length} times in a minute`);
   }
 
@@ -195,8 +195,8 @@ export class History {
     }
     const twice = [...answers].find(([, count]) => count > 1);
     if (twice) throw new Error(`${twice[0]} was answered ${twice[1]} times`);
-    const unasked = [...answers.keys()].find((id) => !this.#ids.has(id));
-    if (unasked !== undefined) throw new Error(`${unasked} was answered and never came`);
+    const unknown = [...answers.keys()].find((id) => !this.#ids.has(id));
+    if (unknown !== undefined) throw new Error(`${unknown} was answered but never received`);
     this.#tally.answered += answers.size;
   }
 

@@ -1,5 +1,5 @@
-// `npm run fuzz:commands -- --runs N`: N messages at the robot's commands, valid, mutated and hostile. Progress and failures go to
-// stderr; with --json the last line of stdout is one object. Exits with 1 after a failure, 2 for a wrong command line.
+// `npm run fuzz:commands -- --runs N`: sends N valid, mutated and hostile messages to the robot's commands. Writes progress and failures to
+// stderr. With --json, the last line of stdout is one object. Exits with 1 after a failure and with 2 for an invalid command line.
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/base/index.ts';
 import { fuzzCommands } from './fuzz.ts';
@@ -18,12 +18,12 @@ function readArguments(): { runs: number; seed: number; json: boolean } {
 
 async function main(): Promise<number> {
   const { runs, seed, json } = readArguments();
-  process.stderr.write(`${runs} messages at the commands, seed ${seed}\n`);
+  process.stderr.write(`${runs} messages for the commands, seed ${seed}\n`);
   const startedMs = performance.now();
   const { failure, ...report } = await fuzzCommands(runs, seed);
   const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
   if (failure !== undefined) process.stderr.write(`${failure}\n`);
-  const text = `${report.messages} messages, ${report.published} published, ${report.answered} answered, ${failure ? 'FAILED' : 'nothing wrong'} in ${seconds} s`;
+  const text = `${report.messages} messages, ${report.published} published, ${report.answered} answered, ${failure ? 'FAILED' : 'no failure'} in ${seconds} s`;
   process.stderr.write(`${text}\n`);
   if (json)
     process.stdout.write(`${JSON.stringify({ name: 'fuzz-commands', seed, runs, seconds, failures: failure ? 1 : 0, ...report })}\n`);

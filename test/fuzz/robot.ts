@@ -1,4 +1,4 @@
-// The robot under test: a configuration with every kind of command.
+// Configures the robot under test with every kind of command.
 import { parse } from 'yaml';
 import { configSchema } from '../../src/config/index.ts';
 

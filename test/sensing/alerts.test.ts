@@ -11,21 +11,21 @@ function channel(over: Record<string, unknown>): Channel {
   return new Channel('c', c, { newIncident: () => `i${++incidents}` });
 }
 
-/** `raised i1`, `cleared i1` of the alerts among the rows, with the name where it is not the channel's. */
+/** @returns the alerts among the rows, such as `raised i1`. An alert of another channel has its name in front. */
 function alerts(rows: readonly NewRow[]): string[] {
   return rows.flatMap((row) =>
     row.class === 'alert' ? [`${row.channel === 'c' ? '' : `${row.channel} `}${row.extra?.alert} ${row.extra?.incident}`] : [],
   );
 }
 
-function all(one: Channel, messages: readonly (readonly [ms: number, data: unknown])[]): string[] {
+function alertsOf(one: Channel, messages: readonly (readonly [ms: number, data: unknown])[]): string[] {
   return messages.flatMap(([ms, data]) => alerts(one.accept({ data }, ms)));
 }
 
 describe('the alert condition', () => {
   it('is true by default', () => {
     assert.deepEqual(
-      all(channel({}), [
+      alertsOf(channel({}), [
         [0, false],
         [1, true],
         [2, true],
@@ -35,9 +35,9 @@ describe('the alert condition', () => {
     );
   });
 
-  it('may be false, as of a heartbeat', () => {
+  it('may be false, as for a heartbeat', () => {
     assert.deepEqual(
-      all(channel({ alert_when: false }), [
+      alertsOf(channel({ alert_when: false }), [
         [0, true],
         [1, false],
         [2, true],
@@ -46,7 +46,7 @@ describe('the alert condition', () => {
     );
   });
 
-  it('may be a number beyond a limit, and each time is an incident of its own', () => {
+  it('may be a number beyond a limit, and each alert gets its own incident', () => {
     const messages = [
       [0, 60],
       [1, 60.1],
@@ -54,12 +54,12 @@ describe('the alert condition', () => {
       [3, 60],
       [4, 61],
     ] as const;
-    assert.deepEqual(all(channel({ alert_when: '> 60' }), messages), ['raised i1', 'cleared i1', 'raised i2']);
+    assert.deepEqual(alertsOf(channel({ alert_when: '> 60' }), messages), ['raised i1', 'cleared i1', 'raised i2']);
   });
 
-  it('may be a string other than one', () => {
+  it('may be the difference from a string', () => {
     assert.deepEqual(
-      all(channel({ alert_when: '!= None' }), [
+      alertsOf(channel({ alert_when: '!= None' }), [
         [0, 'None'],
         [1, 'Smoke'],
         [2, 'Fire'],
@@ -69,10 +69,10 @@ describe('the alert condition', () => {
     );
   });
 
-  it('may have a gap in which it goes on', () => {
+  it('may have a gap in which the alert continues', () => {
     const one = channel({ alert_when: { raise: '> 60', clear: '< 50' } });
     assert.deepEqual(
-      all(one, [
+      alertsOf(one, [
         [0, 55],
         [1, 61],
         [2, 55],
@@ -84,10 +84,10 @@ describe('the alert condition', () => {
     );
   });
 
-  it('is nothing that can’t be read: what stands still stands, and the row says what was bad', () => {
+  it('ignores an unreadable value: a raised alert stays raised, and the row contains the reason', () => {
     const one = channel({ alert_when: '> 60' });
     assert.deepEqual(
-      all(one, [
+      alertsOf(one, [
         [0, 70],
         [1, Number.NaN],
         [2, 'hot'],
@@ -95,15 +95,15 @@ describe('the alert condition', () => {
       ['raised i1'],
     );
     assert.deepEqual(one.accept({ data: Number.NaN }, 3), [{ class: 'telemetry', channel: 'c', value: null, extra: { bad: 'nan' } }]);
-    assert.deepEqual(all(one, [[4, 10]]), ['cleared i1']);
+    assert.deepEqual(alertsOf(one, [[4, 10]]), ['cleared i1']);
   });
 });
 
 describe('debounce and hold', () => {
-  it('raise once it has been true for long enough', () => {
+  it('raise an alert after the condition was true for the debounce time', () => {
     const one = channel({ debounce: '300ms' });
     assert.deepEqual(
-      all(one, [
+      alertsOf(one, [
         [0, false],
         [10, true],
         [200, false],
@@ -117,10 +117,10 @@ describe('debounce and hold', () => {
     assert.deepEqual(alerts(one.elapse(510)), ['raised i1']);
   });
 
-  it('clear once it has been false for long enough', () => {
+  it('clear an alert after the condition was false for the hold time', () => {
     const one = channel({ hold: '5s' });
     assert.deepEqual(
-      all(one, [
+      alertsOf(one, [
         [0, true],
         [100, false],
         [4_000, true],
@@ -132,10 +132,10 @@ describe('debounce and hold', () => {
     assert.deepEqual(alerts(one.elapse(9_100)), ['cleared i1']);
   });
 
-  it('don’t take what can’t be read for an end', () => {
+  it('do not treat an unreadable value as the end of the condition', () => {
     const one = channel({ hold: '1s', alert_when: '> 60' });
     assert.deepEqual(
-      all(one, [
+      alertsOf(one, [
         [0, 70],
         [100, 10],
         [900, Number.NaN],
@@ -146,7 +146,7 @@ describe('debounce and hold', () => {
     assert.equal(one.dueMs, 2_000);
   });
 
-  it('let a boolean that is no alert be seen as they see it', () => {
+  it('also apply to a boolean channel without an alert', () => {
     const one = channel({ class: 'telemetry', debounce: '300ms', hold: '1s' });
     const values = (rows: readonly NewRow[]) => rows.flatMap((row) => ('value' in row ? [row.value] : []));
     assert.deepEqual(values(one.accept({ data: false }, 0)), [false]);
@@ -158,7 +158,7 @@ describe('debounce and hold', () => {
 });
 
 describe('silence', () => {
-  it('is an alert of its own, from the start on, and over with the next message', () => {
+  it('is an alert of its own, which counts from the start and ends with the next message', () => {
     const one = channel({ max_silence: '10s' });
     assert.equal(one.dueMs, 10_000);
     assert.deepEqual(alerts(one.elapse(10_000)), ['c_silent raised i1']);
@@ -168,14 +168,14 @@ describe('silence', () => {
     assert.equal(one.dueMs, 22_000);
   });
 
-  it('does not end the alert that stands', () => {
+  it('does not end a raised alert', () => {
     const one = channel({ max_silence: '10s' });
-    assert.deepEqual(all(one, [[0, true]]), ['raised i1']);
+    assert.deepEqual(alertsOf(one, [[0, true]]), ['raised i1']);
     assert.deepEqual(alerts(one.elapse(10_000)), ['c_silent raised i2']);
     assert.ok(one.status(10_000).alert);
   });
 
-  it('that stood before a restart is cleared after it, under its incident', () => {
+  it('that was raised before a restart is cleared after it, under the same incident', () => {
     const { c } = configSchema.shape.channels.parse({ c: { topic: '/t', max_silence: '10s' } });
     assert.ok(c);
     const one = new Channel('c', c, { standing: new Map([['c_silent', { alert: 'raised', incident: 'old' }]]) });
@@ -198,18 +198,18 @@ describe('a diagnostics channel', () => {
     return one.accept(message, 0).flatMap((row) => ('value' in row ? [row.value] : []));
   };
 
-  it('takes a status by name: its level, its message, or a key as what it was', () => {
+  it('reads the level, the message or a typed key of the status with the name', () => {
     assert.deepEqual(read({ name: 'lidar' }), [0]);
     assert.deepEqual(read({ name: 'lidar', take: 'message' }), ['it is 0']);
     assert.deepEqual(read({ name: 'motors: left', key: 'temperature' }), [61.5]);
     assert.deepEqual(read({ name: 'motors: left', key: 'brake' }), [true]);
   });
 
-  it('takes the worst of several', () => {
+  it('reads the worst status of several', () => {
     assert.deepEqual(read({ name: 'motors*' }), [2]);
   });
 
-  it('says nothing of a message that says nothing of it', () => {
+  it('returns no row for a message without the status or the key', () => {
     assert.deepEqual(read({ name: 'camera' }), []);
     assert.deepEqual(read({ name: 'lidar', key: 'speed' }), []);
   });

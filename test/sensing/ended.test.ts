@@ -18,18 +18,18 @@ describe('alerts that end with their channel', () => {
     assert.deepEqual(rows[1], { class: 'alert', channel: 'fall', value: null, extra: { alert: 'cleared', incident: 'of fall' } });
   });
 
-  it('do not belong to a channel that continues, changed or not, or to one with an error in the configuration', () => {
+  it('do not belong to a channel that continues, or to a channel with an error in the configuration', () => {
     const before = channels({ gas: { ...ALERT, max_silence: '5s' } });
     const after = channels({ gas: { ...ALERT, max_silence: '9s', hold: '3s', alert_when: false } });
     assert.deepEqual(endedAlerts(standing('gas', 'gas_silent', 'fall', 'fall_silent'), before, after, ['fall']), []);
   });
 
-  it('are those of a channel that listens to another source now', () => {
+  it('belong to a channel whose source changed', () => {
     const rows = endedAlerts(standing('gas'), channels({ gas: ALERT }), channels({ gas: { ...ALERT, topic: '/sensors/gas' } }));
     assert.equal(rows.length, 1);
   });
 
-  it('are over once they were cleared', () => {
+  it('do not include cleared alerts', () => {
     assert.deepEqual(endedAlerts(new Map([['gas', { alert: 'cleared', incident: 'i' }]]), {}, {}), []);
   });
 });

@@ -16,31 +16,32 @@ const reading = (seconds: number, value: RecordedReading['value'], alert?: 'rais
 });
 const channels = (hot: object) => configSchema.shape.channels.parse({ hot: { topic: '/hot', class: 'alert', ...hot } });
 
-/** Above 60 from 10 s to 20 s, as it was recorded; above 50 already from 5 s, and once more at 40 s. */
+/** The recorded alert is above 60, from 10 s to 20 s. The values are above 50 from 5 s to 20 s, and again at 40 s. */
 const RECORD = [reading(0, 20), reading(5, 55), reading(10, 65, 'raised'), reading(20, 40, 'cleared'), reading(40, 55), reading(45, 20)];
-const told = (hot: object) => replay(RECORD, channels(hot)).map(({ change, after }) => [change, after && (after.raised - START) / 1_000]);
+const replayed = (hot: object) =>
+  replay(RECORD, channels(hot)).map(({ change, after }) => [change, after && (after.raised - START) / 1_000]);
 
 describe('recorded readings under another configuration', () => {
-  it('give the same alerts under the same rules', () => assert.deepEqual(told({ alert_when: '> 60' }), [['same', 10]]));
+  it('have the same alerts under the same rules', () => assert.deepEqual(replayed({ alert_when: '> 60' }), [['same', 10]]));
 
-  it('show what moves and what appears', () => {
-    assert.deepEqual(told({ alert_when: '> 50' }), [
+  it('have moved alerts and new alerts under looser rules', () => {
+    assert.deepEqual(replayed({ alert_when: '> 50' }), [
       ['moved', 5],
       ['appeared', 40],
     ]);
-    assert.deepEqual(told({ alert_when: '> 60', debounce: '3s' }), [['moved', 13]]);
+    assert.deepEqual(replayed({ alert_when: '> 60', debounce: '3s' }), [['moved', 13]]);
   });
 
-  it('show what vanishes, by rules or with its channel', () => {
-    assert.deepEqual(told({ alert_when: '> 90' }), [['vanished', null]]);
-    assert.deepEqual(told({ alert_when: '> 60', debounce: '15s' }), [['vanished', null]]);
+  it('lose an alert under stricter rules or without its channel', () => {
+    assert.deepEqual(replayed({ alert_when: '> 90' }), [['vanished', null]]);
+    assert.deepEqual(replayed({ alert_when: '> 60', debounce: '15s' }), [['vanished', null]]);
     assert.deepEqual(
       replay(RECORD, {}).map(({ change }) => change),
       ['vanished'],
     );
   });
 
-  it('don’t take silence for a channel', () => {
+  it('do not treat a silence as a channel', () => {
     assert.deepEqual(replay([reading(3, true, 'raised', 'hot_silent')], channels({ alert_when: '> 60', max_silence: '1s' })), []);
   });
 });
@@ -60,13 +61,13 @@ describe('elderly-bot replay', () => {
     return { code: await program.exited, lines: program.lines, stderr: program.stderr };
   };
 
-  it('reads what the outbox exports, and exits 1 if an alert changes', async () => {
+  it('reads an export of the outbox, and exits with 1 if an alert changes', async () => {
     const { code, lines } = await run('record.jsonl');
     assert.equal(code, 1);
     assert.match(JSON.stringify(lines), /moved.*appeared/);
   });
 
-  it('says in which line of the record it stumbled', async () => {
+  it('names the invalid line of the record', async () => {
     const { code, stderr } = await run('broken.jsonl');
     assert.equal(code, 2);
     assert.match(stderr, /broken\.jsonl:2: not JSON; expected one reading per line/);

@@ -16,16 +16,16 @@ function values(one: Channel, messages: readonly (readonly [ms: number, message:
 }
 
 describe('a value', () => {
-  it('is found by its path, also in arrays and typed arrays', () => {
+  it('is read by its path, also in arrays and typed arrays', () => {
     const message = { status: [{ values: [{ value: 'a' }, { value: 'b' }] }], ranges: Float32Array.from([0.5, 1.5]) };
     assert.deepEqual(values(channel({ field: 'status[0].values[1].value' }), [[0, message]]), ['b']);
     assert.deepEqual(values(channel({ field: 'ranges[1]' }), [[0, message]]), [1.5]);
   });
 
-  it('may be what many come to', () => {
+  it('may be the result of a reducer', () => {
     const message = {
       ranges: Float32Array.from([0.5, Number.POSITIVE_INFINITY, 1.5, Number.NaN]),
-      doors: [{ open: false }, { open: true }],
+      lids: [{ open: false }, { open: true }],
     };
     const REDUCED: readonly [field: string, value: unknown][] = [
       ['ranges[*] | min', 0.5],
@@ -33,13 +33,13 @@ describe('a value', () => {
       ['ranges[*]|sum', 2],
       ['ranges[*] | mean', 1],
       ['ranges[*] | count', 4],
-      ['doors[*].open | any', true],
-      ['doors[*].open | all', false],
+      ['lids[*].open | any', true],
+      ['lids[*].open | all', false],
     ];
     for (const [field, value] of REDUCED) assert.deepEqual(values(channel({ field }), [[0, message]]), [value], field);
   });
 
-  it('is bad if its unit allows no such number', () => {
+  it('is bad if it is outside the limits of its unit', () => {
     const bad = (unit: string, data: number) => channel({ unit }).accept({ data }, 0)[0];
     for (const [unit, data] of [
       ['percent', 130],
@@ -59,21 +59,21 @@ describe('a value', () => {
     ['nothing', undefined, 'type'],
   ];
   for (const [what, field, bad] of BAD) {
-    it(`that is ${what} is marked, and not sent as truth`, () => {
+    it(`that is ${what} becomes null with a reason`, () => {
       const [row] = channel({ scale: 100, min: 0, max: 100 }).accept({ data: field }, 0);
       assert.ok(row && 'value' in row);
       assert.deepEqual([row.value, row.extra], [null, { bad }]);
     });
   }
 
-  it('keeps the digits its type has', () => {
+  it('keeps the significant digits of its type', () => {
     assert.deepEqual(values(channel({ scale: 100 }), [[0, { data: Math.fround(0.87) }]]), [87]);
     assert.deepEqual(values(channel({}), [[0, { data: 41.123456789 }]]), [41.123456789]);
     assert.deepEqual(values(channel({}), [[0, { data: 16_777_215 }]]), [16_777_215]);
     assert.deepEqual(values(channel({}), [[0, { data: 12n }]]), [12]);
   });
 
-  it('carries the stamp of its header, if it was set', () => {
+  it('has the stamp of its header if that was set', () => {
     const at = (sec: number, nanosec: number) => channel({}).accept({ data: 1, header: { stamp: { sec, nanosec } } }, 0);
     const row = { class: 'telemetry', channel: 'c', value: 1 };
     assert.deepEqual(at(1_700_000_000, 5e6), [{ ...row, extra: { stamp: 1_700_000_000_005 } }]);
@@ -84,25 +84,25 @@ describe('a value', () => {
 describe('the gate', () => {
   const number = (ms: number, data: number) => [ms, { data }] as const;
 
-  it('on change passes what differs', () => {
+  it('passes changed values with `on: change`', () => {
     assert.deepEqual(values(channel({}), [number(0, 1), number(1, 1), number(2, 2), number(3, 2)]), [1, 2]);
   });
 
-  it('with a deadband passes what differs enough from the last that passed', () => {
+  it('passes values that differ from the last reading by the deadband', () => {
     const one = channel({ report: { deadband: 0.5 } });
     assert.deepEqual(values(one, [number(0, 10), number(1, 10.4), number(2, 10.5), number(3, 10.9)]), [10, 10.5]);
   });
 
-  it('repeats an unchanged value after its time, while messages come', () => {
+  it('repeats an unchanged value after `at_least_every` while messages arrive', () => {
     assert.deepEqual(values(channel({ report: { at_least_every: '1s' } }), [number(0, 1), number(999, 1), number(1_000, 1)]), [1, 1]);
   });
 
-  it('with a deadband in percent passes what differs by that much of the last', () => {
+  it('passes values that differ from the last reading by a deadband in percent', () => {
     const one = channel({ report: { deadband: '10%' } });
     assert.deepEqual(values(one, [number(0, 100), number(1, 109), number(2, 110), number(3, 99.1), number(4, 99)]), [100, 110, 99]);
   });
 
-  it('keeps the last of a burst until its time has come', () => {
+  it('holds the last value of a burst until `at_most_every` has passed', () => {
     const one = channel({ report: { at_most_every: '1s' } });
     assert.deepEqual(values(one, [number(0, 1), number(10, 2), number(20, 3)]), [1]);
     assert.equal(one.dueMs, 1_000);
@@ -111,7 +111,7 @@ describe('the gate', () => {
     assert.equal(one.dueMs, undefined);
   });
 
-  it('tells the last of a burst at once when the channel goes', () => {
+  it('passes the last value of a burst at once when the channel ends', () => {
     const one = channel({ report: { at_most_every: '1h' } });
     assert.deepEqual(values(one, [number(0, 1), number(10, 2), number(20, 3)]), [1]);
     assert.deepEqual(one.end(30), [{ class: 'telemetry', channel: 'c', value: 3, extra: {} }]);
@@ -121,13 +121,13 @@ describe('the gate', () => {
     assert.deepEqual(quiet.end(30), []);
   });
 
-  it('does not keep what went back to what was last said', () => {
+  it('drops a waiting value if the value returns to the last reading', () => {
     const one = channel({ report: { at_most_every: '1s' } });
     assert.deepEqual(values(one, [number(0, 1), number(10, 2), number(20, 1)]), [1]);
     assert.equal(one.dueMs, undefined);
   });
 
-  it('passes at most one in its time', () => {
+  it('passes at most one reading in `at_most_every`', () => {
     const one = channel({ report: { on: 'message', at_most_every: '1s' } });
     assert.deepEqual(values(one, [number(0, 1), number(500, 2), number(1_000, 3)]), [1, 2]);
     assert.equal(one.dueMs, 2_000);
@@ -135,7 +135,7 @@ describe('the gate', () => {
 });
 
 describe('an alert', () => {
-  it('is raised with an incident of its own and cleared under the same', () => {
+  it('is raised with a new incident and cleared under the same incident', () => {
     const one = channel({ class: 'alert' });
     const rows = [false, true, true, false].flatMap((data, i) => one.accept({ data }, i));
     const extras = rows.flatMap((row) => (row.class === 'alert' ? [row.extra] : []));
@@ -147,7 +147,7 @@ describe('an alert', () => {
     assert.equal(extras[0]?.incident, extras[1]?.incident);
   });
 
-  it('that stood before a restart is cleared after it, under its incident, and not raised again', () => {
+  it('that was raised before a restart is not raised again, and is cleared under the same incident', () => {
     const one = channel({ class: 'alert' }, { alert: 'raised', incident: 'i1' });
     const [still] = one.accept({ data: true }, 0);
     const [over] = one.accept({ data: false }, 1);
