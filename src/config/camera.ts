@@ -1,24 +1,19 @@
-// Schema of one camera: which pictures are kept, their size, the zones that are blacked out, and who can decrypt them.
+// Defines the schema of a camera: which images are kept, their size, the zones that are black, and who can decrypt them.
 import { bech32 } from '@scure/base';
 import * as z from 'zod';
 import { channelName } from '../wire/index.ts';
-import { cron } from './cron.ts';
-import { rosType, topicName } from './ros.ts';
-import { durationBetween } from './units.ts';
+import { topicName, typeOrAuto } from './ros.ts';
+import { cron, durationBetween, type Fault } from './values.ts';
 
 export const IMAGE = 'sensor_msgs/msg/Image';
 export const COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage';
 
 const EXPECTED_TYPE = `expected ${COMPRESSED_IMAGE}, ${IMAGE}, or auto`;
 
-const type = z
-  .union([z.literal('auto').transform(() => undefined), rosType], EXPECTED_TYPE)
-  .refine((name) => name === undefined || name === IMAGE || name === COMPRESSED_IMAGE, EXPECTED_TYPE);
-
 const fraction = z.number().min(0).max(1);
 const share = z.number().gt(0, 'expected more than 0').max(1);
 
-/** In fractions of the picture, so a zone still covers the bed when the camera's resolution changes. */
+/** In fractions of the image, so that a zone still covers the bed after a change of the camera's resolution. */
 const zone = z
   .strictObject({ x: fraction, y: fraction, width: share, height: share })
   .refine(({ x, width }) => x + width <= 1, {
@@ -33,31 +28,33 @@ export type PrivacyZone = z.infer<typeof zone>;
 
 const EXPECTED_RECIPIENT = 'expected an age public key (X25519), such as age1 and 58 more characters, as age-keygen prints it';
 
-/** A mistyped key would make every picture unreadable for ever, so the schema checks the key's checksum. */
+/** A mistyped key would make every image unreadable for ever, so the schema verifies the checksum of the key. */
 const recipient = z.string().refine(isX25519Recipient, EXPECTED_RECIPIENT);
 
 export const camera = z.strictObject({
   topic: topicName,
-  /** `auto`: the type of the publishers. */
-  type: type.optional(),
-  /** How far back a clip goes. This much is kept in memory, as small pictures. */
+  /** `auto` selects the type of the publishers. */
+  type: typeOrAuto(EXPECTED_TYPE)
+    .refine((name) => name === undefined || name === IMAGE || name === COMPRESSED_IMAGE, EXPECTED_TYPE)
+    .optional(),
+  /** Length of a clip before the alert. The memory holds small images of this time. */
   ring: durationBetween('1s', '60s').prefault('10s'),
-  /** How long a clip continues after the alert. */
+  /** Length of a clip after the alert. */
   after: durationBetween('1s', '60s').prefault('5s'),
-  /** Pictures per second that are kept; the others are not decoded. */
+  /** Images per second. The camera's other images are not decoded. */
   rate: z.number().min(0.1).max(10).default(2),
-  /** Pixels. A narrower picture keeps its size. */
+  /** Pixels. A narrower image keeps its size. */
   width: z.int().min(64).max(1920).default(640),
   /** JPEG quality in percent. */
   quality: z.int().min(1).max(95).default(75),
   zones: z.array(zone).max(32).default([]),
-  /** When a picture is taken without an alert. Absent: never. */
+  /** Times of snapshots without an alert. By default the camera takes no such snapshots. */
   schedule: cron.optional(),
-  /** A std_msgs/Bool topic. While it is true or not yet known, only the channels in `privacy_allows` get pictures. */
+  /** A std_msgs/Bool topic. While it is true or unknown, only alerts of the channels in `privacy_allows` get images. */
   privacy_topic: topicName.optional(),
-  /** Channels whose alerts get pictures even in privacy. */
+  /** Channels whose alerts get images even in privacy. */
   privacy_allows: z.array(channelName).max(32).default([]),
-  /** age public keys. Only their owners can read the pictures; the cloud can't. */
+  /** age public keys. Only their owners can read the images; the cloud can't. */
   recipients: z.array(recipient).max(16).default([]),
 });
 export type CameraConfig = z.infer<typeof camera>;
@@ -68,15 +65,15 @@ interface Whole {
   readonly uploads: { readonly api: string | null };
 }
 
-/** Faults of cameras that only show beside the rest of the configuration. */
-export function cameraFaults({ cameras, channels, uploads }: Whole): [path: readonly (string | number)[], text: string][] {
+/** Finds faults of cameras that depend on other parts of the configuration. */
+export function cameraFaults({ cameras, channels, uploads }: Whole): Fault[] {
   const alerts = Object.keys(channels).filter((name) => channels[name]?.class === 'alert');
   return Object.entries(cameras).flatMap(([name, { privacy_topic: topic, privacy_allows: allows }]) => {
     const at = ['cameras', name];
-    const faults: [readonly (string | number)[], string][] = allows.flatMap((channel, i) =>
+    const faults: Fault[] = allows.flatMap((channel, i) =>
       alerts.includes(channel) ? [] : [[[...at, 'privacy_allows', i], `expected a channel of class alert: ${alerts.join(', ')}`]],
     );
-    if (uploads.api === null) faults.push([at, 'expected only with uploads.api: without it the pictures cannot leave the robot']);
+    if (uploads.api === null) faults.push([at, 'expected only with uploads.api: without it the images cannot leave the robot']);
     if (allows.length > 0 && topic === undefined) faults.push([[...at, 'privacy_allows'], 'expected only with privacy_topic']);
     return faults;
   });

@@ -1,11 +1,11 @@
-// Schema of one channel: its source, the limits of its value, when a value becomes a reading, when it is an alert, and how long
-// silence is normal.
+// Defines the schema of a channel: its source, the limits of its value, the report gate, the alert condition, and the normal length of
+// silence.
 import * as z from 'zod';
 import { type Comparison, parseComparison } from './condition.ts';
-import { channelQos, fieldPath, rosType, topicName } from './ros.ts';
-import { duration, durationBetween } from './units.ts';
+import { channelQos, fieldPath, topicName, typeOrAuto } from './ros.ts';
+import { addFaults, duration, durationBetween, type Fault, parsedBy } from './values.ts';
 
-/** Suffix of the alert channel that reports a sensor's silence: `gas_silent`. */
+/** Suffix of the alert channel that reports a sensor's silence, such as `gas_silent`. */
 export const SILENT_SUFFIX = '_silent';
 const MAX_NAME_CHARACTERS = 40;
 
@@ -19,51 +19,40 @@ const UNIT_LIMITS: Readonly<Record<string, { readonly min?: number; readonly max
   ppm: { min: 0, max: 1_000_000 },
 };
 
-const deadband = z
-  .union([z.number().min(0), z.string()], 'expected a number such as 0.5, or percent of the last reading such as 5%')
-  .transform((given, context) => {
-    if (typeof given === 'number') return { by: given, percent: false };
-    const by = /^(\d+(?:\.\d+)?)\s*%$/.exec(given.trim())?.[1];
-    if (by !== undefined) return { by: Number(by), percent: true };
-    context.addIssue({
-      code: 'custom',
-      message: 'expected a number such as 0.5, or percent of the last reading such as 5%',
-      input: given,
-    });
-    return z.NEVER;
-  });
+const EXPECTED_DEADBAND = 'expected a number such as 0.5, or percent of the last reading such as 5%';
 
-export const report = z.strictObject({
-  /** `message`: every message is a reading; `change`: only one that differs from the last. */
-  on: z.enum(['change', 'message']).default('change'),
-  /** At most one reading in this time; the last value is sent at its end. A change into or out of alert is never delayed. */
-  at_most_every: durationBetween('1ms', '1d').optional(),
-  /** A reading at least this often while messages arrive, changed or not. */
-  at_least_every: durationBetween('1ms', '1d').optional(),
-  /** Numbers: a smaller change does not count as a change. */
-  deadband: deadband.prefault(0),
+const deadband = parsedBy(z.union([z.number().min(0), z.string()], EXPECTED_DEADBAND), EXPECTED_DEADBAND, (given) => {
+  if (typeof given === 'number') return { by: given, percent: false };
+  const by = /^(\d+(?:\.\d+)?)\s*%$/.exec(given.trim())?.[1];
+  return by === undefined ? undefined : { by: Number(by), percent: true };
 });
 export type Deadband = z.infer<typeof deadband>;
 
+const report = z.strictObject({
+  /** `message` reports every message. `change` reports only a value that differs from the last reading. */
+  on: z.enum(['change', 'message']).default('change'),
+  /** Reports at most one reading in this time, and the last value at its end. The start and end of an alert are never delayed. */
+  at_most_every: durationBetween('1ms', '1d').optional(),
+  /** Reports a reading at least this often while messages arrive, even without a change. */
+  at_least_every: durationBetween('1ms', '1d').optional(),
+  /** For numbers. A smaller change does not count as a change. */
+  deadband: deadband.prefault(0),
+});
 export interface Condition {
   readonly comparison: Comparison;
   readonly value: boolean | number | string;
 }
 export interface AlertWhen {
   readonly raise: Condition;
-  /** Absent: the alert ends when `raise` no longer holds. */
+  /** If it is absent, the alert ends when `raise` no longer holds. */
   readonly clear?: Condition | undefined;
 }
 
 const EXPECTED_CONDITION = 'expected true, false, or a comparison with a value in quotes, such as "> 60" or "!= None"';
 
-const comparison = z.union([z.boolean(), z.string()], EXPECTED_CONDITION).transform((given, context): Condition => {
-  if (typeof given === 'boolean') return { comparison: '==', value: given };
-  const parsed = parseComparison(given);
-  if (parsed) return parsed;
-  context.addIssue({ code: 'custom', message: EXPECTED_CONDITION, input: given });
-  return z.NEVER;
-});
+const comparison = parsedBy(z.union([z.boolean(), z.string()], EXPECTED_CONDITION), EXPECTED_CONDITION, (given): Condition | undefined =>
+  typeof given === 'boolean' ? { comparison: '==', value: given } : parseComparison(given),
+);
 
 const alertWhen = z.union(
   [
@@ -76,26 +65,25 @@ const alertWhen = z.union(
   'expected true, false, a comparison in quotes such as "> 60", or raise and clear',
 );
 
-/** If one value could raise and clear at once, the alert would flap for ever. */
+/** Without a gap one value could raise and clear the alert, which would then flap for ever. */
 function hasGap({ raise, clear }: { raise: Condition; clear: Condition }): boolean {
   if (typeof raise.value !== typeof clear.value) return false;
   if (typeof raise.value !== 'number' || typeof clear.value !== 'number') return true;
-  if (raise.comparison.startsWith('>'))
-    return clear.comparison.startsWith('<') && clear.value <= raise.value && !(touches(raise, clear) && bothInclusive(raise, clear));
-  if (raise.comparison.startsWith('<'))
-    return clear.comparison.startsWith('>') && clear.value >= raise.value && !(touches(raise, clear) && bothInclusive(raise, clear));
-  return true;
+  const isAbove = raise.comparison.startsWith('>');
+  if (!isAbove && !raise.comparison.startsWith('<')) return true;
+  const isOpposite = clear.comparison.startsWith(isAbove ? '<' : '>');
+  const isApart = isAbove ? clear.value <= raise.value : clear.value >= raise.value;
+  const haveCommonValue = raise.value === clear.value && raise.comparison.endsWith('=') && clear.comparison.endsWith('=');
+  return isOpposite && isApart && !haveCommonValue;
 }
-const touches = (raise: Condition, clear: Condition) => raise.value === clear.value;
-const bothInclusive = (raise: Condition, clear: Condition) => raise.comparison.endsWith('=') && clear.comparison.endsWith('=');
 
 const diagnostics = z
   .strictObject({
-    /** Name of the status. With a `*` at its end, the worst of all statuses with this prefix counts. */
+    /** Name of the status. A name that ends in `*` selects the worst of all statuses with this prefix. */
     name: z.string().min(1).max(200),
     /** `level` (0 OK, 1 WARN, 2 ERROR, 3 STALE) or `message`. */
     take: z.enum(['level', 'message']).optional(),
-    /** Instead of `take`: the value of this key, as a number if it is one. */
+    /** Selects the value of this key instead of `take`, as a number if possible. */
     key: z.string().min(1).max(200).optional(),
   })
   .refine(({ take, key }) => take === undefined || key === undefined, { path: ['key'], message: 'expected either key or take' });
@@ -104,39 +92,35 @@ const DIAGNOSTICS_TYPE = 'diagnostic_msgs/msg/DiagnosticArray';
 
 const fields = z.strictObject({
   topic: topicName,
-  /** `auto`: the type of the publishers. */
-  type: z
-    .union([z.literal('auto').transform(() => undefined), rosType], 'expected a ROS message type such as std_msgs/msg/Bool, or auto')
-    .optional(),
+  /** `auto` selects the type of the publishers. */
+  type: typeOrAuto('expected a ROS message type such as std_msgs/msg/Bool, or auto').optional(),
   /** Path of the value in the message, such as `data`, `status[0].level` or `ranges[*] | min`. */
   field: fieldPath.default('data'),
-  /** Instead of `field`, for a topic of diagnostic_msgs/msg/DiagnosticArray. */
+  /** Replaces `field` for a topic of diagnostic_msgs/msg/DiagnosticArray. */
   diagnostics: diagnostics.optional(),
   class: z.enum(['alert', 'telemetry']).default('telemetry'),
-  /** Factor from the field's number to the reading. */
+  /** The reading is the field's number times this factor. */
   scale: z.number().default(1),
   unit: z.string().max(20).optional(),
-  /** Numbers outside are marked `bad: range` and sent as null. Absent: the limits of the unit. */
+  /** Numbers outside the limits are marked `bad: range` and sent as null. The default is the limit of the unit. */
   min: z.number().optional(),
   max: z.number().optional(),
   qos: channelQos.prefault('auto'),
-  /** Most messages per second that are processed (src/agent/sensing/subscription.ts). Null: all. Every message of an alert channel is processed. */
+  /** Limit of processed messages per second (src/agent/sensing/subscription.ts). Null: no limit. Alert channels have no limit. */
   max_rate: z.int().min(1).max(100_000).nullable().optional(),
   report: report.prefault({}),
-  /** Values that are an alert, for channels of class alert. */
+  /** The alert condition, for channels of class alert. */
   alert_when: alertWhen.optional(),
-  /** A true value, or the alert condition, must hold this long before it counts. */
+  /** A true value or the alert condition must last this long before it counts. */
   debounce: duration.default(0),
-  /** A false value, or the end of the alert condition, must hold this long before it counts. */
+  /** A false value or the end of the alert condition must last this long before it counts. */
   hold: duration.default(0),
-  /** Silence of this length is an alert of its own. */
+  /** Silence of this length raises its own alert. */
   max_silence: durationBetween('100ms', '30d').optional(),
 });
 
 export const channel = fields
-  .superRefine((given, context) => {
-    for (const [key, message] of wrongWith(given)) context.addIssue({ code: 'custom', path: [key], message });
-  })
+  .superRefine((given, context) => addFaults(context, channelFaults(given)))
   .transform(({ type, unit, min, max, alert_when, ...rest }) => {
     const limits = unit === undefined ? undefined : UNIT_LIMITS[unit];
     return {
@@ -150,29 +134,26 @@ export const channel = fields
   });
 export type ChannelConfig = z.infer<typeof channel>;
 
-function wrongWith(given: z.infer<typeof fields>): [key: string, text: string][] {
-  const { class: channelClass, alert_when: when, type, diagnostics: taken, min, max } = given;
-  const faults: [string, string][] = [];
-  if (when !== undefined && channelClass !== 'alert') faults.push(['alert_when', 'expected only with class: alert']);
-  if (taken && type !== undefined && type !== DIAGNOSTICS_TYPE) faults.push(['type', `expected ${DIAGNOSTICS_TYPE} with diagnostics`]);
-  if (taken && given.field !== 'data') faults.push(['field', 'expected either field or diagnostics']);
-  if (taken && channelClass === 'alert' && when === undefined)
-    faults.push(['alert_when', 'expected with diagnostics, such as ">= 2" for ERROR']);
-  if (min !== undefined && max !== undefined && min > max) faults.push(['min', `expected at most max (${max})`]);
+function channelFaults(given: z.infer<typeof fields>): Fault[] {
+  const { class: channelClass, alert_when: when, type, diagnostics, field, min, max } = given;
+  const faults: Fault[] = [];
+  if (when !== undefined && channelClass !== 'alert') faults.push([['alert_when'], 'expected only with class: alert']);
+  if (diagnostics && type !== undefined && type !== DIAGNOSTICS_TYPE)
+    faults.push([['type'], `expected ${DIAGNOSTICS_TYPE} with diagnostics`]);
+  if (diagnostics && field !== 'data') faults.push([['field'], 'expected either field or diagnostics']);
+  if (diagnostics && channelClass === 'alert' && when === undefined)
+    faults.push([['alert_when'], 'expected with diagnostics, such as ">= 2" for ERROR']);
+  if (min !== undefined && max !== undefined && min > max) faults.push([['min'], `expected at most max (${max})`]);
   return faults;
 }
 
-/** Channel names that collide: with `max_silence` a channel `gas` also takes the name `gas_silent`. */
-export function nameFaults(
-  channels: Readonly<Record<string, { readonly max_silence?: number | undefined }>>,
-): [name: string, text: string][] {
-  return Object.entries(channels).flatMap(([name, { max_silence }]): [string, string][] => {
+/** Finds channel names that collide. With `max_silence` a channel `gas` also uses the name `gas_silent`. */
+export function nameFaults(channels: Readonly<Record<string, ChannelConfig>>): Fault[] {
+  return Object.entries(channels).flatMap(([name, { max_silence }]): Fault[] => {
     if (max_silence === undefined) return [];
     const silent = name + SILENT_SUFFIX;
-    if (silent in channels) return [[silent, `expected another name: ${name} reports its silence under this name`]];
-    if (silent.length > MAX_NAME_CHARACTERS) {
-      return [[name, `expected at most ${MAX_NAME_CHARACTERS - SILENT_SUFFIX.length} characters with max_silence`]];
-    }
-    return [];
+    if (silent in channels) return [[['channels', silent], `expected another name: ${name} reports its silence under this name`]];
+    const most = MAX_NAME_CHARACTERS - SILENT_SUFFIX.length;
+    return name.length > most ? [[['channels', name], `expected at most ${most} characters with max_silence`]] : [];
   });
 }

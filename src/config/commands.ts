@@ -1,34 +1,51 @@
-// Schema of a command. It refuses dangerous configurations before the agent starts: a message with an undefined argument, a motion
-// without an end, a motion without a stop command, a condition on an unknown channel.
+// Defines the schema of a command and its arguments. It refuses dangerous configurations before the agent starts: a message with an
+// undefined argument, a motion without an end, a motion without a stop command, a condition on an unknown channel.
 import * as z from 'zod';
-import { argument } from './arguments.ts';
 import { condition } from './condition.ts';
 import { fieldPath, qos, rosName, rosType } from './ros.ts';
-import { namesIn } from './templates.ts';
-import { durationBetween } from './units.ts';
+import { addFaults, durationBetween, type Fault } from './values.ts';
 
-/** Commands that the agent executes itself; all others publish a ROS message. */
-export const BUILTIN_COMMANDS = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const;
+/** Commands that the agent executes itself. All others publish a ROS message. */
+const BUILTIN_COMMANDS = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const;
 export type BuiltinCommand = (typeof BUILTIN_COMMANDS)[number];
 
-/** The command of this name is always admitted, is published before it is recorded, and ends every motion. */
+/** Name of the command that is always admitted, is published before it is recorded, and ends every motion. */
 export const STOP = 'stop';
 
 /** Argument for the length of a motion, in milliseconds. */
 export const DURATION = 'duration_ms';
 
 /** Longest drive without a new command: two seconds at walking pace are less than two metres. */
-export const MAX_DRIVE_MS = 2_000;
+const MAX_DRIVE_MS = 2_000;
 
 /** Longest motion that the robot plans itself, such as to a named place. */
-export const MAX_GOAL_MS = 30 * 60_000;
+const MAX_GOAL_MS = 30 * 60_000;
 
 const VELOCITY_TYPES: readonly string[] = ['geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'];
 
-/** A velocity holds until the next one arrives, so such a motion is ended by publishing zero. */
+/** The robot keeps a velocity until the next velocity arrives, so such a motion ends only with a zero velocity. */
 export function isVelocity(type: string): boolean {
   return VELOCITY_TYPES.includes(type);
 }
+
+const argument = z
+  .strictObject({
+    type: z.enum(['boolean', 'number', 'integer', 'string']),
+    /** If false and without a default, the message field keeps ROS's own default. */
+    required: z.boolean().default(true),
+    default: z.union([z.boolean(), z.number(), z.string()]).optional(),
+    /** Limits of a number. A value outside is clamped, and the result reports the applied value. */
+    min: z.number().optional(),
+    max: z.number().optional(),
+    enum: z.array(z.string()).min(1).optional(),
+    pattern: z.string().optional(),
+    /** For strings: the allowed names, each with its part of the message, such as the pose of a named place. */
+    choices: z.record(z.string().min(1).max(40), z.unknown()).optional(),
+    max_length: z.int().min(1).max(4096).default(256),
+    unit: z.string().max(20).optional(),
+  })
+  .superRefine((rules, context) => addFaults(context, argumentFaults(rules)));
+export type ArgumentConfig = z.infer<typeof argument>;
 
 const argumentName = z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'expected a-z, 0-9 and _, starting with a letter, at most 40 characters');
 const message = z.record(z.string(), z.unknown());
@@ -39,12 +56,12 @@ export type Publication = z.infer<typeof publication>;
 const confirm = z
   .strictObject({
     topic: rosName,
-    /** Absent: the type of the command's own message. */
+    /** The default is the type of the command's own message. */
     type: rosType.optional(),
     field: fieldPath.default('data'),
-    /** The confirmation is this value; `$name` stands for that argument. */
+    /** The value that confirms the command. `$name` is replaced by the argument of this name. */
     equals: z.union([z.boolean(), z.number(), z.string()]).optional(),
-    /** The confirmation is any value that differs from the last one before the command. */
+    /** Any value that differs from the last value before the command confirms it. */
     changes: z.literal(true).optional(),
     within: durationBetween('100ms', '30m').prefault('2s'),
     qos: qos.prefault({}),
@@ -54,55 +71,92 @@ export type ConfirmConfig = z.infer<typeof confirm>;
 
 export const commandConfig = z
   .strictObject({
-    /** An action of the agent itself, instead of a ROS message. */
+    /** An action of the agent itself, in place of a ROS message. */
     does: z.enum(BUILTIN_COMMANDS).optional(),
     topic: rosName.optional(),
     type: rosType.optional(),
-    /** Template of the ROS message: a string `$name` is replaced by that argument. A single argument is called `value`. */
+    /** Template of the ROS message. A string `$name` is replaced by the argument of this name. A single argument is called `value`. */
     message: message.optional(),
     qos: qos.prefault({}),
-    /** Further messages, published right after the first. */
+    /** More messages, which are published right after the first. */
     also: z.array(publication).max(8).default([]),
     args: z.record(argumentName, argument).default({}),
     /** Longest time between issuing a command and running it. */
     ttl: durationBetween('1s', '1h').prefault('60s'),
-    /** Commands per minute; more are refused as `rate_limited`. */
+    /** Commands per minute. More are refused as `rate_limited`. */
     rate: z.int().min(1).max(600).default(30),
-    /** The command moves the robot: one motion at a time, ended after its duration_ms, and only while the guard runs. */
+    /** The command moves the robot. Only one motion runs at a time, for at most its duration_ms, and only while the guard runs. */
     motion: z.boolean().default(false),
-    /** Arguments with which the command ends a motion instead of starting one, such as `{value: stop}`. */
+    /** Arguments with which the command ends a motion and does not start one, such as `{value: stop}`. */
     motion_unless: z.record(argumentName, z.union([z.boolean(), z.number(), z.string()])).optional(),
     /** Conditions on channels that must all hold, such as `battery > 15` or `fall == false`. */
     when: z.array(condition).max(16).default([]),
-    /** A channel without a message for longer meets no condition. */
+    /** A channel whose last message is older meets no condition. */
     fresh_within: durationBetween('1s', '1h').prefault('60s'),
     confirm: confirm.optional(),
-    /** Accept commands without id, thing and expiry, as older clients send them. */
+    /** Accepts commands without id, thing and expiry, as older clients send them. */
     legacy: z.boolean().default(false),
-    /** False: commands issued before the current connection to the broker are refused. */
+    /** If false, the agent refuses commands that were issued before its current connection to the broker. */
     queue_offline: z.boolean().default(false),
   })
-  .superRefine((command, context) => {
-    for (const [path, text] of wrongWith(command)) context.addIssue({ code: 'custom', path: [...path], message: text });
-  });
+  .superRefine((command, context) => addFaults(context, commandFaults(command)));
 export type CommandConfig = z.infer<typeof commandConfig>;
 
-/** Message templates of a command, in the order of publishing; empty for an action of the agent itself. */
-export function publicationsOf(config: CommandConfig): Publication[] {
-  const { topic, type, message, qos, also } = config;
+/** @returns the message templates of a command, in the order of publishing. Empty for an action of the agent itself. */
+export function publicationsOf({ topic, type, message, qos, also }: CommandConfig): Publication[] {
   if (topic === undefined || type === undefined || message === undefined) return [];
   return [{ topic, type, message, qos }, ...also];
 }
 
-type Fault = readonly [path: readonly string[], text: string];
+/** @returns the argument that replaces this part of a message template. Undefined for a plain value. */
+export function nameIn(part: unknown): string | undefined {
+  return typeof part === 'string' && part.startsWith('$') ? part.slice(1) : undefined;
+}
 
-function wrongWith(command: CommandConfig): Fault[] {
-  const { does, topic, type, message, also, args, motion, motion_unless: unless, confirm } = command;
-  const given = [topic, type, message].filter((part) => part !== undefined).length;
+/** @returns the names of all arguments in a message template, at any depth. */
+export function namesIn(part: unknown): string[] {
+  const name = nameIn(part);
+  if (name !== undefined) return [name];
+  return part !== null && typeof part === 'object' ? Object.values(part).flatMap(namesIn) : [];
+}
+
+function argumentFaults({ type, min, max, enum: words, pattern, choices, default: value }: ArgumentConfig): Fault[] {
+  const faults: Fault[] = [];
+  const isNumber = type === 'number' || type === 'integer';
+  if (!isNumber && (min !== undefined || max !== undefined))
+    faults.push([[min === undefined ? 'max' : 'min'], 'expected only for numbers']);
+  if (min !== undefined && max !== undefined && min > max) faults.push([['min'], `expected at most max (${max})`]);
+  for (const [key, given] of Object.entries({ enum: words, pattern, choices })) {
+    if (given !== undefined && type !== 'string') faults.push([[key], 'expected only for strings']);
+  }
+  if (choices && (words || Object.keys(choices).length === 0))
+    faults.push([['choices'], 'expected at least one name, and no enum beside it']);
+  if (pattern !== undefined && !isPattern(pattern)) faults.push([['pattern'], 'expected a valid regular expression']);
+  const fits = value === undefined || (type === 'integer' ? Number.isSafeInteger(value) : typeof value === (isNumber ? 'number' : type));
+  if (!fits) faults.push([['default'], `expected ${type}`]);
+  if (typeof value === 'number' && (value < (min ?? value) || value > (max ?? value)))
+    faults.push([['default'], 'expected a value between min and max']);
+  const names = words ?? (choices && Object.keys(choices));
+  if (typeof value === 'string' && names && !names.includes(value)) faults.push([['default'], `expected one of ${names.join(', ')}`]);
+  return faults;
+}
+
+function isPattern(text: string): boolean {
+  try {
+    new RegExp(`^(?:${text})$`, 'u');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function commandFaults(command: CommandConfig): Fault[] {
+  const { does, topic, type, message: template, also, args, motion, motion_unless: unless, confirm } = command;
+  const given = [topic, type, template].filter((part) => part !== undefined).length;
   if (does !== undefined && given + also.length > 0) return [[['does'], 'expected either does, or topic, type and message']];
   if (does === undefined && given < 3) return [[[], 'expected topic, type and message, or does']];
   const faults: Fault[] = [];
-  const templates = publicationsOf(command).map((each) => each.message);
+  const templates = publicationsOf(command).map(({ message }) => message);
   for (const name of new Set(namesIn([...templates, confirm?.equals]))) {
     if (!Object.hasOwn(args, name)) faults.push([['message'], `$${name} is not an argument of this command`]);
   }
@@ -112,10 +166,10 @@ function wrongWith(command: CommandConfig): Fault[] {
   if (unless && !motion) faults.push([['motion_unless'], 'expected only with motion: true']);
   if (does !== undefined && confirm)
     faults.push([['confirm'], 'expected only with a ROS message: the agent knows the result of its own actions']);
-  return motion ? [...faults, ...wrongWithMotion(command)] : faults;
+  return motion ? [...faults, ...motionFaults(command)] : faults;
 }
 
-function wrongWithMotion(command: CommandConfig): Fault[] {
+function motionFaults(command: CommandConfig): Fault[] {
   const faults: Fault[] = [];
   const publications = publicationsOf(command);
   if (publications.length === 0)
@@ -125,8 +179,8 @@ function wrongWithMotion(command: CommandConfig): Fault[] {
     faults.push([['queue_offline'], 'expected false: a motion that was issued while the robot was offline must not run later']);
   const most = publications.some(({ type }) => isVelocity(type)) ? MAX_DRIVE_MS : MAX_GOAL_MS;
   const duration = command.args[DURATION];
-  const bounded = duration?.type === 'integer' && duration.max !== undefined && duration.max <= most && (duration.min ?? 0) >= 1;
-  if (!bounded || duration.default === undefined) {
+  const isBounded = duration?.type === 'integer' && duration.max !== undefined && duration.max <= most && (duration.min ?? 0) >= 1;
+  if (!isBounded || duration.default === undefined) {
     faults.push([
       ['args', DURATION],
       `a motion needs the argument ${DURATION}: {type: integer, min: 1 or more, max: ${most} or less, default: ...}`,
@@ -135,7 +189,7 @@ function wrongWithMotion(command: CommandConfig): Fault[] {
   return faults;
 }
 
-/** Faults that only show when all commands and channels are compared. */
+/** Finds faults that depend on other commands or on the channels. */
 export function crossFaults(commands: Readonly<Record<string, CommandConfig>>, channels: readonly string[]): Fault[] {
   const faults: Fault[] = [];
   const { [STOP]: stop } = commands;
@@ -147,7 +201,7 @@ export function crossFaults(commands: Readonly<Record<string, CommandConfig>>, c
   }
   for (const [name, { motion, when }] of Object.entries(commands)) {
     if (motion && !stop)
-      faults.push([['commands', name, 'motion'], 'expected a command stop in this configuration: a robot that can move must be stoppable']);
+      faults.push([['commands', name, 'motion'], 'expected a command stop in this configuration: a robot that can move needs it']);
     for (const [i, { channel, text }] of when.entries()) {
       if (!channels.includes(channel)) faults.push([['commands', name, 'when', String(i)], `${text}: no channel is called ${channel}`]);
     }

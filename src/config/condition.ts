@@ -1,14 +1,15 @@
-// Parser of conditions on a channel: `battery > 15`, `fall == false`, `mode == idle`.
+// Parses and evaluates conditions on a channel: `battery > 15`, `fall == false`, `mode == idle`.
 import * as z from 'zod';
+import { parsedBy } from './values.ts';
 
-export const COMPARISONS = ['==', '!=', '<=', '>=', '<', '>'] as const;
+const COMPARISONS = ['==', '!=', '<=', '>=', '<', '>'] as const;
 export type Comparison = (typeof COMPARISONS)[number];
 
 export interface Condition {
   readonly channel: string;
   readonly comparison: Comparison;
   readonly value: boolean | number | string;
-  /** The condition as the file has it. */
+  /** The condition as it is written in the file. */
   readonly text: string;
 }
 
@@ -16,18 +17,14 @@ const FORM = /^([a-z][a-z0-9_]{0,39})\s*([=!<>].*)$/s;
 const COMPARISON = /^(==|!=|<=|>=|<|>)\s*("[^"]*"|[^\s"]+)$/;
 const EXPECTED = 'expected CHANNEL == VALUE (or !=, <, <=, >, >=), such as battery > 15';
 
-export const condition = z.string().transform((written, context): Condition => {
+export const condition = parsedBy(z.string(), EXPECTED, (written): Condition | undefined => {
   const text = written.trim();
   const [, channel, rest = ''] = FORM.exec(text) ?? [];
   const comparison = parseComparison(rest);
-  if (channel === undefined || comparison === undefined) {
-    context.addIssue({ code: 'custom', message: EXPECTED, input: written });
-    return z.NEVER;
-  }
-  return { channel, ...comparison, text };
+  return channel === undefined || comparison === undefined ? undefined : { channel, ...comparison, text };
 });
 
-/** Parses `> 15`, `== idle` or `!= "not there"`; undefined for anything else. Only numbers have an order. */
+/** Parses `> 15`, `== idle` or `!= "not there"`. Only numbers have an order. @returns undefined for any other text. */
 export function parseComparison(text: string): Pick<Condition, 'comparison' | 'value'> | undefined {
   const [, operator, literal] = COMPARISON.exec(text.trim()) ?? [];
   const comparison = COMPARISONS.find((each) => each === operator);
@@ -37,7 +34,7 @@ export function parseComparison(text: string): Pick<Condition, 'comparison' | 'v
   return ordered && typeof value !== 'number' ? undefined : { comparison, value };
 }
 
-/** Values of different types never match, not even with `!=`: a value of the wrong type must not meet a condition. */
+/** A value of another type never meets the condition, not even with `!=`. */
 export function holds({ comparison, value }: Pick<Condition, 'comparison' | 'value'>, found: unknown): boolean {
   if (typeof found !== typeof value) return false;
   if (comparison === '==') return found === value;

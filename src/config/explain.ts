@@ -1,23 +1,22 @@
-// Turns the schema's findings into lines for a person: file, line, key, found value, expected value.
+// Explains the schema's issues to a person: file, line, key, found value, expected value.
 import type { z } from 'zod';
-import { config as configSchema } from './schema.ts';
+import { configSchema } from './schema.ts';
 import { placeOf, type Source } from './source.ts';
-import { nearest } from './suggest.ts';
 import { isTree, type Path, type Tree, valueAt } from './tree.ts';
 
-/** One line per fault, as `file:line:column: key is value: expected ...`. */
+/** @returns one line per fault, as `file:line:column: key is value: expected ...`. */
 export function explain(issue: z.core.$ZodIssue, sources: readonly Source[], merged: Tree): string[] {
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(issue.path);
     return issue.keys.map((key) => {
       const guess = nearest(key, known);
-      const where = [...issue.path, key].join('.');
-      return `${placeOf([...issue.path, key], sources)}: unknown key ${where}${guess ? `, did you mean ${guess}?` : `; known here: ${known.join(', ')}`}`;
+      const hint = guess ? `, did you mean ${guess}?` : `; known here: ${known.join(', ')}`;
+      return `${placeOf([...issue.path, key], sources)}: unknown key ${[...issue.path, key].join('.')}${hint}`;
     });
   }
   const found = valueAt(merged, issue.path as Path);
   if (issue.code === 'invalid_union' && isTree(found)) {
-    // A fault inside the shape with keys helps a person; "no shape fits" does not.
+    // A fault inside the shape with keys helps a person more than the text that no shape fits.
     const within = issue.errors.find((branch) => branch.some(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'));
     if (within) return within.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }, sources, merged));
   }
@@ -58,7 +57,28 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
 function unwrap(schema: unknown): unknown {
   const inner = schema as { unwrap?: () => unknown; in?: unknown; options?: readonly unknown[] } | undefined;
   if (typeof inner?.unwrap === 'function') return unwrap(inner.unwrap());
-  // A schema that transforms is a pipe; its input side says which keys a file may have.
+  // A schema with a transform is a pipe. Its input side lists the keys that a file may have.
   if (inner?.in) return unwrap(inner.in);
   return inner?.options?.map(unwrap).find((option) => (option as { shape?: Tree } | undefined)?.shape) ?? inner;
+}
+
+/** @returns the nearest of `known` if it is near enough to be a typing error. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const [best] = known.map((candidate) => ({ candidate, steps: distance(name, candidate) })).sort((a, b) => a.steps - b.steps);
+  if (best && best.steps <= Math.max(1, Math.ceil(name.length / 3))) return best.candidate;
+  return known.find((candidate) => name.length > 2 && candidate.startsWith(name));
+}
+
+/** Levenshtein distance: insertions, deletions and replacements that turn `a` into `b`. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
 }

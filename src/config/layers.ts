@@ -1,13 +1,14 @@
-// The layers of a configuration, lowest first: the default file, the given file, the environment.
+// Merges the layers of a configuration, lowest first: the default file, the given file, the environment. Lists the origin of each value.
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AgentError } from '../errors.ts';
-import { readSource, type Source } from './source.ts';
-import { isTree, merge, type Path, setAt, type Tree, valueAt } from './tree.ts';
+import { configSchema } from './schema.ts';
+import { placeOf, readSource, type Source } from './source.ts';
+import { isTree, leaves, merge, type Path, setAt, type Tree, valueAt } from './tree.ts';
 
 export const DEFAULT_FILE = fileURLToPath(new URL('../../config/default.yaml', import.meta.url));
 
-/** Names from docs/reference/protocol.md (Inherited interface). A value in the environment overrides the file. */
+/** Variables of docs/reference/protocol.md (Inherited interface). A value in the environment overrides the file. */
 const ENVIRONMENT = {
   AWS_IOT_ENDPOINT: ['mqtt', 'endpoint'],
   AWS_ROOT_CA: ['mqtt', 'root_ca'],
@@ -15,7 +16,7 @@ const ENVIRONMENT = {
   AWS_PRIVATE_KEY: ['mqtt', 'private_key'],
 } as const;
 
-/** Keys that hold a path. A relative path is resolved against the folder of its file. */
+/** Keys whose value is a path. A relative path is resolved against the folder of its file. */
 const PATHS = [
   ['state_dir'],
   ['mqtt', 'root_ca'],
@@ -31,7 +32,7 @@ export interface Layers {
   readonly merged: Tree;
 }
 
-/** The default file, the given file above it, the environment on top. @param onSyntaxError as in `readSource` */
+/** @param onSyntaxError receives the errors of `readSource`. */
 export function layersOf(file: string | undefined, environment: NodeJS.ProcessEnv, onSyntaxError?: (error: AgentError) => void): Layers {
   const sources = [readSource(DEFAULT_FILE), ...(file === undefined ? [] : [readSource(resolve(file), onSyntaxError)])];
   const merged = sources.reduce<Tree>((below, source) => merge(below, absolutePaths(source)), {});
@@ -42,23 +43,56 @@ export function layersOf(file: string | undefined, environment: NodeJS.ProcessEn
   return { sources: sources.reverse(), merged };
 }
 
-/** The environment variable that sets this value, if one does. */
-export function variableOf(path: Path, environment: NodeJS.ProcessEnv): string | undefined {
-  return Object.entries(ENVIRONMENT).find(([name, given]) => environment[name] && given.join('.') === path.join('.'))?.[0];
-}
-
-function absolutePaths(source: Source): Tree {
-  const tree = treeOf(source);
+function absolutePaths({ name, document }: Source): Tree {
+  const parsed: unknown = document.toJS();
+  const tree = isTree(parsed) ? parsed : {};
   for (const path of PATHS) {
     const value = valueAt(tree, path);
     if (typeof value === 'string' && value !== '' && !isAbsolute(value)) {
-      setAt(tree, path, resolve(dirname(source.name), value));
+      setAt(tree, path, resolve(dirname(name), value));
     }
   }
   return tree;
 }
 
-function treeOf({ document }: Source): Tree {
-  const tree: unknown = document.toJS();
-  return isTree(tree) ? tree : {};
+export interface EffectiveValue {
+  /** `channels.gas.topic` */
+  readonly key: string;
+  readonly value: unknown;
+  /** `default`, `FILE:LINE:COLUMN`, the name of the environment variable, or `schema` for a default inside an entry. */
+  readonly from: string;
+}
+
+/**
+ * Lists every value with its origin, for `config show`. The list includes the defaults inside channels, commands and cameras.
+ * @throws the errors of `loadConfig`.
+ */
+export function effectiveConfig(file: string | undefined, environment: NodeJS.ProcessEnv): EffectiveValue[] {
+  const { sources, merged } = layersOf(file, environment);
+  const given = leaves(merged, []).map(([path, value]) => {
+    const place = placeOf(path, sources);
+    const from = variableOf(path, environment) ?? (place.startsWith(`${DEFAULT_FILE}:`) ? 'default' : place);
+    return { key: path.join('.'), value, from };
+  });
+  const values = [...given, ...schemaDefaults(merged, given)];
+  const entryOf = ({ key }: EffectiveValue) => key.split('.').slice(0, 2).join('.');
+  const order = [...new Set(values.map(entryOf))];
+  return values.sort((a, b) => order.indexOf(entryOf(a)) - order.indexOf(entryOf(b)));
+}
+
+/** @returns milliseconds and bytes. Empty if the configuration is invalid, because defaults depend on a valid entry. */
+function schemaDefaults(merged: Tree, given: readonly EffectiveValue[]): EffectiveValue[] {
+  const parsed = configSchema.safeParse(merged).data;
+  if (!parsed) return [];
+  // A value in short form, such as the name of a profile, is not repeated as its parts.
+  const listed = new Set(given.map(({ key }) => key));
+  const isListed = (path: readonly string[]) => path.some((_, i) => listed.has(path.slice(0, i + 1).join('.')));
+  return leaves(parsed as Tree, [])
+    .filter(([path, value]) => value !== undefined && !isListed(path))
+    .map(([path, value]) => ({ key: path.join('.'), value, from: 'schema' }));
+}
+
+/** @returns the environment variable that sets this value, if any. */
+function variableOf(path: Path, environment: NodeJS.ProcessEnv): string | undefined {
+  return Object.entries(ENVIRONMENT).find(([name, given]) => environment[name] && given.join('.') === path.join('.'))?.[0];
 }

@@ -1,28 +1,34 @@
-// Loads a configuration: merges files and environment, resolves ROS names, and refuses or leaves out invalid entries.
+// Loads a configuration: merges files and environment, resolves ROS names, and refuses or leaves out invalid entries. One invalid channel
+// or camera must not stop the robot, so the agent works with the others.
 import { stringify } from 'yaml';
 import { AgentError } from '../errors.ts';
 import { explain } from './explain.ts';
 import { layersOf } from './layers.ts';
-import { type LeftOut, leaveOutInvalid } from './leaveOut.ts';
 import { withRosNames } from './names.ts';
 import type { Remap } from './ros.ts';
-import { type Config, config as configSchema } from './schema.ts';
+import { type Config, configSchema } from './schema.ts';
 import { placeOf, type Source } from './source.ts';
 import { isTree, setAt, type Tree, valueAt } from './tree.ts';
+
+interface LeftOut {
+  readonly section: 'channels' | 'cameras' | 'commands';
+  readonly name: string;
+  readonly text: string;
+}
 
 export interface LoadedConfig {
   /** Topics, node name and namespace are final: `ros.remap` is applied. */
   readonly config: Config;
-  /** `file:line:column` of a key, for messages about a value that turns out wrong at run time. */
+  /** `file:line:column` of a key, for messages about a value that proves wrong at run time. */
   readonly place: (path: readonly string[]) => string;
-  /** Invalid entries that were left out, each with its reason. */
+  /** Invalid entries that were left out, each with its fault. */
   readonly off: readonly LeftOut[];
-  /** The merged layers as YAML that can be loaded again. It names key files and contains no keys. */
+  /** The merged layers as YAML that can be loaded again. It contains the paths of key files, but no keys. */
   readonly text: () => string;
 }
 
 export interface LoadOptions {
-  /** Leave out invalid channels and cameras, and the commands whose conditions need them, instead of refusing the file. */
+  /** Leaves out invalid channels and cameras, and the commands whose conditions need them. By default the file is refused. */
   readonly leaveOut?: boolean;
   /** Remapping rules from the command line. They take precedence over `ros.remap`. */
   readonly remap?: Remap | undefined;
@@ -30,7 +36,7 @@ export interface LoadOptions {
 
 /**
  * Loads a configuration file on top of the default file.
- * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX or CONFIG_INVALID; its message has one line per fault.
+ * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX or CONFIG_INVALID. The message has one line per fault.
  */
 export function loadConfig(
   file: string | undefined,
@@ -49,4 +55,26 @@ export function loadConfig(
 
 export function loadedOf(config: Config, sources: readonly Source[], merged: Tree, off: readonly LeftOut[]): LoadedConfig {
   return { config: withRosNames(config), place: (path) => placeOf(path, sources), off, text: () => stringify(merged) };
+}
+
+/** Removes from `merged`: invalid channels and cameras, then the commands whose conditions need a removed channel. */
+function leaveOutInvalid(merged: Tree, sources: readonly Source[]): LeftOut[] {
+  const channels = removeInvalid(merged, 'channels', sources);
+  const cameras = removeInvalid(merged, 'cameras', sources);
+  return [...channels, ...cameras, ...(channels.length > 0 ? removeInvalid(merged, 'commands', sources) : [])];
+}
+
+/** Removes the invalid entries of one section. In `commands`, only a condition on a removed channel counts. */
+function removeInvalid(merged: Tree, section: LeftOut['section'], sources: readonly Source[]): LeftOut[] {
+  const issues = (configSchema.safeParse(merged).error?.issues ?? []).filter(
+    ({ path }) => path[0] === section && path.length > 1 && (section !== 'commands' || path[2] === 'when'),
+  );
+  const texts = new Map<string, string[]>();
+  for (const issue of issues) {
+    const name = String(issue.path[1]);
+    texts.set(name, [...(texts.get(name) ?? []), ...explain(issue, sources, merged)]);
+  }
+  const entries = merged[section];
+  if (isTree(entries)) for (const name of texts.keys()) delete entries[name];
+  return [...texts].map(([name, lines]) => ({ section, name, text: lines.join('; ') }));
 }

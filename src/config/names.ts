@@ -1,5 +1,5 @@
 // Expands and remaps ROS names of the node and its topics, as rcl does (design.ros2.org, remapping names; a test compares with rcl).
-// A loaded configuration has only final names, so guard, doctor and `topics`, which have nodes of their own, use the agent's topics. Pure.
+// A loaded configuration contains only final names. So guard, doctor and `topics` use the agent's topics with their own nodes. Pure.
 import type { Config } from './schema.ts';
 
 type Ros = Pick<Config['ros'], 'node_name' | 'namespace' | 'remap'>;
@@ -7,18 +7,18 @@ type Ros = Pick<Config['ros'], 'node_name' | 'namespace' | 'remap'>;
 export interface RosNames {
   readonly nodeName: string;
   readonly namespace: string;
-  /** The absolute name of a topic that is absolute, relative to the namespace, or starts with `~/` for the node's own namespace. */
+  /** @returns the absolute name. `written` is absolute, relative to the namespace, or starts with `~/` for the node's own namespace. */
   topic(written: string): string;
 }
 
 interface Rule {
-  /** Applies only to the node of this name; undefined: to every node. */
+  /** The rule applies only to the node of this name. Undefined: to every node. */
   readonly node: string | undefined;
   readonly from: string;
   readonly to: string;
 }
 
-/** The first matching rule counts, and no rule applies to its result. */
+/** Applies only the first matching rule. */
 export function rosNames({ node_name: given, namespace: givenNamespace, remap }: Ros): RosNames {
   const rules = Object.entries(remap).map(([from, to]) => ruleOf(from, to));
   const first = (matches: (from: string) => boolean, node: string) =>
@@ -36,7 +36,7 @@ export function rosNames({ node_name: given, namespace: givenNamespace, remap }:
   };
 }
 
-/** The configuration with final ROS names. */
+/** @returns the configuration with final ROS names. */
 export function withRosNames(config: Config): Config {
   const names = rosNames(config.ros);
   const named = <T extends { readonly topic: string }>(entry: T): T => ({ ...entry, topic: names.topic(entry.topic) });
@@ -61,13 +61,13 @@ function mapped<T>(entries: Readonly<Record<string, T>>, change: (entry: T) => T
   return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, change(entry)]));
 }
 
-/** Parses `from` or `node:from`. The prefix `rostopic://` adds nothing here, since only topics are remapped. */
+/** Parses `from` or `node:from`. Ignores the prefix `rostopic://`, because only topics are remapped. */
 function ruleOf(written: string, to: string): Rule {
   const [, node, from = ''] = /^(?:([^:/]+):(?!\/\/))?(?:rostopic:\/\/)?(.*)$/.exec(written) ?? [];
   return { node, from, to };
 }
 
-/** Expansion by rcl's rules (design.ros2.org, topic names): `/` is absolute, `~/` starts with the node's name, any other name is in the namespace. */
+/** Expands a topic by the rules of rcl (design.ros2.org, topic names). `~/` is the node's own namespace. */
 function absoluteTopic(topic: string, namespace: string, nodeName: string): string {
   if (topic.startsWith('/')) return topic;
   const base = namespace === '/' ? '' : namespace;

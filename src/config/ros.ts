@@ -1,7 +1,7 @@
-// ROS schemas that channels, cameras and commands share: names, types, quality of service, field paths.
+// Defines the ROS schemas that channels, cameras and commands share: names, types, quality of service, field paths.
 import * as z from 'zod';
 
-/** REP 144 and the ROS 2 design's topic names: absolute, tokens of letters, digits and `_`, none starting with a digit. */
+/** An absolute name of tokens by REP 144 and the ROS 2 design: letters, digits and `_`, not starting with a digit. */
 export const rosName = z
   .string()
   .regex(/^\/[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, 'expected an absolute ROS name such as /gas_detected')
@@ -22,7 +22,7 @@ export const namespace = z
 const REMAPPED =
   /^([A-Za-z_][A-Za-z0-9_]*:)?(__node|__name|__ns|(rostopic:\/\/)?(~\/|\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*)$/;
 
-/** Remapping rules as after `-r`, from a topic, `__node` or `__ns` to its new name. `node:` may precede each key. */
+/** Remapping rules as on the command line after `-r`. Each maps a topic, `__node` or `__ns` to a new name. `node:` may precede the key. */
 export const remap = z
   .record(z.string().regex(REMAPPED, 'expected a topic, __node or __ns, such as /gas_detected, or NODE:/gas_detected'), z.string())
   .superRefine((rules, context) => {
@@ -35,39 +35,44 @@ export const remap = z
   });
 export type Remap = z.infer<typeof remap>;
 
-/** `std_msgs/Bool` and `std_msgs/msg/Bool` name one type; the result is the long form. */
+/** `std_msgs/Bool` and `std_msgs/msg/Bool` are the same type. The result is the long form. */
 export const rosType = z
   .string()
   .regex(/^[a-z][a-z0-9_]*\/(msg\/)?[A-Z][A-Za-z0-9]*$/, 'expected a ROS message type such as std_msgs/msg/Bool')
   .transform((type) => (type.includes('/msg/') ? type : type.replace('/', '/msg/')));
 
+/** `auto` becomes undefined. */
+export function typeOrAuto(expected: string) {
+  return z.union([z.literal('auto').transform(() => undefined), rosType], expected);
+}
+
 export const qos = z.strictObject({
   reliability: z.enum(['reliable', 'best_effort']).default('reliable'),
   durability: z.enum(['volatile', 'transient_local']).default('volatile'),
-  /** Samples the DDS queue holds while the agent is busy; with 100, readings were lost in the first moments of 4 of 300 starts under load. */
+  /** Size of the DDS queue while the agent is busy. With 100, readings were lost in the first moments of 4 of 300 starts under load. */
   depth: z.int().min(1).max(10_000).default(1_000),
 });
 
-/** Profiles by rmw's names (rmw/qos_profiles.h), and `latched` for a topic that is published once and kept. */
+/** Profiles with the names of rmw (rmw/qos_profiles.h), and `latched` for a topic whose single message is kept. */
 const PROFILES = {
   default: { reliability: 'reliable', durability: 'volatile', depth: 10 },
   sensor_data: { reliability: 'best_effort', durability: 'volatile', depth: 5 },
   latched: { reliability: 'reliable', durability: 'transient_local', depth: 1 },
 } as const;
 
-/** `auto` matches the publishers, a name selects a profile, an object gives single fields. */
+/** `auto` matches the publishers, a name selects a profile, an object sets single fields. */
 export const channelQos = z.union(
   [z.literal('auto'), z.enum(['default', 'sensor_data', 'latched']).transform((name) => PROFILES[name]), qos],
   'expected auto, default, sensor_data, latched, or keys reliability, durability and depth',
 );
 
-/** Reducers over the elements of `[*]`. Elements that are not finite, such as a laser's infinities, are skipped. */
-export const REDUCERS = ['min', 'max', 'mean', 'sum', 'count', 'any', 'all'] as const;
+/** Functions that reduce the elements of `[*]` to one value. They skip elements that are not finite, such as a laser's infinities. */
+const REDUCERS = ['min', 'max', 'mean', 'sum', 'count', 'any', 'all'] as const;
 export type Reducer = (typeof REDUCERS)[number];
 
 const FIELD_PATH = /^[A-Za-z_]\w*(\[(\d+|\*)\])*(\.[A-Za-z_]\w*(\[(\d+|\*)\])*)*$/;
 
-/** A path; after `|`, the reducer that turns the values of `[*]` into one. */
+/** A field path. A reducer after `|` is required if the path contains `[*]`. */
 export const fieldPath = z.string().refine(
   (text) => {
     const [path = '', reducer, more] = text.split('|').map((part) => part.trim());

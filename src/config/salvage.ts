@@ -3,21 +3,21 @@
 import { AgentError } from '../errors.ts';
 import { DEFAULT_FILE, layersOf } from './layers.ts';
 import { type LoadedConfig, type LoadOptions, loadConfig, loadedOf } from './load.ts';
-import { config as configSchema } from './schema.ts';
+import { configSchema } from './schema.ts';
 import { readSource } from './source.ts';
 import { deleteAt, isTree, setAt, type Tree, valueAt } from './tree.ts';
 
 export interface SalvagedConfig extends LoadedConfig {
-  /** Why the agent would refuse the configuration. Undefined if it is valid apart from entries that the agent leaves out too (`off`). */
+  /** The error with which the agent would refuse the configuration. Undefined if only entries in `off` are invalid. */
   readonly invalid: AgentError | undefined;
   /** Keys with an invalid value that was replaced by the default or removed. */
   readonly repaired: readonly string[];
 }
 
-/** Maps from which an invalid entry is removed as a whole. */
+/** Sections whose invalid entries are removed as a whole. */
 const ENTRIES: ReadonlySet<PropertyKey> = new Set(['channels', 'cameras', 'commands']);
 
-/** Each round repairs the faults that the round before revealed. */
+/** A repair can reveal other faults, which the next round repairs. */
 const ROUNDS = 5;
 
 /** @throws AgentError CONFIG_NOT_FOUND, or the first error if no valid configuration remains. */
@@ -42,12 +42,12 @@ export function salvageConfig(file: string | undefined, environment: NodeJS.Proc
   }
 }
 
-/** Removes an invalid entry. Replaces an invalid value by its default, or its nearest parent that has a default. */
+/** Removes an invalid entry. Replaces any other invalid value, or its nearest parent with a default, by the default. */
 function repair(merged: Tree, path: readonly PropertyKey[], defaults: Tree): void {
   const keys = path.map(String);
   const [first = ''] = keys;
   const isEntry = ENTRIES.has(first) && keys.length > 1 && isTree(merged[first]);
-  const known = keys.map((_, i) => keys.slice(0, keys.length - i)).find((each) => valueAt(defaults, each) !== undefined);
+  const known = keys.map((_, i) => keys.slice(0, keys.length - i)).find((parent) => valueAt(defaults, parent) !== undefined);
   if (isEntry || known === undefined) deleteAt(merged, isEntry ? keys.slice(0, 2) : keys);
   else setAt(merged, known, structuredClone(valueAt(defaults, known)));
 }

@@ -1,15 +1,14 @@
-// Schema of the configuration. Defaults of single keys are in config/default.yaml, the lowest layer of every configuration. Defaults
-// inside channels, commands and cameras are here, beside their limits.
+// Defines the schema of the configuration. Defaults of single keys are in config/default.yaml, the lowest layer of every configuration.
+// Defaults inside channels, commands and cameras are in their schemas, beside the limits.
 import * as z from 'zod';
 import { channelName, commandName, TOPIC_PREFIX_PATTERN, thingName } from '../wire/index.ts';
 import { camera, cameraFaults } from './camera.ts';
 import { channel, nameFaults } from './channel.ts';
 import { commandConfig, crossFaults } from './commands.ts';
-import { cron } from './cron.ts';
 import { namespace, nodeName, remap } from './ros.ts';
-import { durationBetween, size } from './units.ts';
+import { addFaults, cron, durationBetween, type Fault, size } from './values.ts';
 
-/** Least share of outbox.max_size for rows, in bytes. */
+/** Smallest share of outbox.max_size for rows, in bytes. */
 const LEAST_ROWS_BYTES = 8 * 1024 ** 2;
 
 const fields = z.strictObject({
@@ -24,35 +23,35 @@ const fields = z.strictObject({
         /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/,
         'expected HOST or HOST:PORT, such as example-ats.iot.eu-central-1.amazonaws.com',
       ),
-    /** Null: the root that came with the certificate, else Amazon Root CA 1. */
+    /** Null selects the root in the certificate's slot, else Amazon Root CA 1. */
     root_ca: z.string().min(1).nullable(),
-    /** Both null: the certificate that `elderly-bot certs` keeps in the state directory. */
+    /** If both are null, the agent uses the certificate of `elderly-bot certs` in the state directory. */
     cert_file: z.string().min(1).nullable(),
     private_key: z.string().min(1).nullable(),
-    /** Telemetry is published once per interval; alerts at once. */
+    /** Telemetry is published once per interval, alerts immediately. */
     interval: durationBetween('100ms', '1h'),
     keepalive: durationBetween('5s', '20m'),
     connect_timeout: durationBetween('1s', '5m'),
     ack_timeout: durationBetween('1s', '5m'),
     window: z.int().min(1).max(100),
-    /** Publishes per second; null: no limit. */
+    /** Publications per second. Null: no limit. */
     messages_per_second: z.number().min(1).max(100).nullable(),
     /** Null: no limit. */
     bytes_per_second: size.nullable(),
-    /** Metered messages per month; null: no budget. */
+    /** Metered messages per month. Null: no budget. */
     budget: z.int().min(1_000).nullable(),
     reconnect_min: durationBetween('100ms', '1m'),
     reconnect_max: durationBetween('1s', '1h'),
   }),
   provisioning: z.strictObject({
-    /** Template name by AWS' rules; null: no provisioning. */
+    /** Template name by the rules of AWS. Null: no provisioning. */
     template: z
       .string()
       .regex(/^[0-9A-Za-z_-]{1,36}$/, 'expected the name of a provisioning template: 1 to 36 of A-Z a-z 0-9 _ -')
       .nullable(),
     claim_cert: z.string().min(1).nullable(),
     claim_key: z.string().min(1).nullable(),
-    /** Parameters besides ThingName; null removes one. */
+    /** Parameters besides ThingName. Null removes a parameter. */
     parameters: z.record(z.string().min(1), z.string().nullable()),
     key: z.enum(['ec', 'rsa']),
     rotate_before: durationBetween('1d', '3650d').nullable(),
@@ -60,25 +59,25 @@ const fields = z.strictObject({
   ros: z.strictObject({
     node_name: nodeName,
     namespace,
-    /** Null: ROS_DOMAIN_ID, else 0. */
+    /** Null selects ROS_DOMAIN_ID, else 0. */
     domain_id: z.int().min(0).max(232).nullable(),
     remap,
-    /** Whether the agent repairs the shared memory of Fast DDS after a kill: docs/adr/0002-shared-memory-repair.md. */
+    /** Whether the agent repairs the shared memory of Fast DDS after a kill (docs/adr/0002-shared-memory-repair.md). */
     repair_shared_memory: z.boolean(),
   }),
   outbox: z.strictObject({
-    /** Telemetry is committed in groups of this length; a power cut may lose one group. Alerts, results and events never wait. */
+    /** Telemetry is committed in groups of this length. A power cut may lose one group. Alerts, results and events never wait. */
     group: durationBetween('10ms', '10s'),
     max_size: size.refine((bytes) => bytes >= LEAST_ROWS_BYTES, 'expected at least 8MiB'),
     max_age: durationBetween('1h', '3650d'),
   }),
   uploads: z.strictObject({
-    /** Origin of the cloud API; null: no uploads. */
+    /** Origin of the cloud API. Null: no uploads. */
     api: z
       .string()
       .regex(/^https?:\/\/(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/, 'expected an origin, such as https://cloud.example.org')
       .nullable(),
-    /** Kilobits per second; null: no limit. */
+    /** Kilobits per second. Null: no limit. */
     max_kbps: z.number().min(8).nullable(),
     pacing: z.enum(['fixed', 'adaptive']),
     max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
@@ -89,7 +88,7 @@ const fields = z.strictObject({
   logs: z.strictObject({
     max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
     max_age: durationBetween('1h', '3650d'),
-    /** When logs are shipped; null: only by command or alert. */
+    /** Times at which logs are shipped. Null: only after a command or alert. */
     ship: cron.nullable(),
     ship_on_alert: z.boolean(),
   }),
@@ -99,14 +98,14 @@ const fields = z.strictObject({
     keep: z.int().min(1).max(20),
   }),
   health: z.strictObject({
-    /** Address of /healthz and /metrics; null: off. */
+    /** Address of /healthz and /metrics. Null: off. */
     listen: z
       .string()
       .regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'expected HOST:PORT, such as 127.0.0.1:9469')
       .nullable(),
-    /** Percent; null: no last_words event before the battery is empty. */
+    /** Percent. Null: no last_words event before the battery is empty. */
     low_battery: z.number().min(1).max(90).nullable(),
-    /** Bytes that the disk of state_dir takes in its life; null: unknown. */
+    /** Bytes that can be written to the disk of state_dir in its life. Null: unknown. */
     disk_endurance: size.nullable(),
   }),
   channels: z.record(channelName, channel),
@@ -114,21 +113,40 @@ const fields = z.strictObject({
   commands: z.record(commandName, commandConfig),
 });
 
-export const config = fields.superRefine(({ outbox, commands, channels, cameras, uploads, mqtt }, context) => {
-  if (uploads.api !== null && outbox.max_size < uploads.max_size + LEAST_ROWS_BYTES) {
-    const message = 'expected at least uploads.max_size plus 8MiB for rows';
-    context.addIssue({ code: 'custom', path: ['outbox', 'max_size'], message });
-  }
+export const configSchema = fields.superRefine(({ outbox, commands, channels, cameras, uploads, mqtt }, context) => {
+  const faults: Fault[] = [];
+  if (uploads.api !== null && outbox.max_size < uploads.max_size + LEAST_ROWS_BYTES)
+    faults.push([['outbox', 'max_size'], 'expected at least uploads.max_size plus 8MiB for rows']);
   for (const [key, other] of [
     ['cert_file', 'private_key'],
     ['private_key', 'cert_file'],
   ] as const) {
     if (mqtt[key] === null || mqtt[other] !== null) continue;
-    const message = `expected mqtt.${other} too; or leave out both and use the certificate that elderly-bot certs keeps`;
-    context.addIssue({ code: 'custom', path: ['mqtt', key], message });
+    faults.push([['mqtt', key], `expected mqtt.${other} too; or leave out both and use the certificate that elderly-bot certs keeps`]);
   }
-  for (const [path, message] of [...crossFaults(commands, Object.keys(channels)), ...cameraFaults({ cameras, channels, uploads })])
-    context.addIssue({ code: 'custom', path: [...path], message });
-  for (const [name, message] of nameFaults(channels)) context.addIssue({ code: 'custom', path: ['channels', name], message });
+  faults.push(...crossFaults(commands, Object.keys(channels)), ...cameraFaults({ cameras, channels, uploads }), ...nameFaults(channels));
+  addFaults(context, faults);
 });
-export type Config = z.infer<typeof config>;
+export type Config = z.infer<typeof configSchema>;
+
+type Json = { [key: string]: unknown };
+
+/**
+ * Generates the JSON Schema (draft 2020-12) of a configuration file, with which editors complete and check keys. A file contains only
+ * differences from the default file, so no key is required, and null removes an entry.
+ */
+export function configJsonSchema(): Json {
+  const schema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as Json;
+  const { channels, cameras, commands } = schema.properties as Record<string, Json>;
+  for (const map of [channels, cameras, commands])
+    if (map) map.additionalProperties = { anyOf: [map.additionalProperties, { type: 'null' }] };
+  return { ...(withoutRequired(schema) as Json), title: 'elderly-bot configuration' };
+}
+
+function withoutRequired(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withoutRequired);
+  if (node === null || typeof node !== 'object') return node;
+  return Object.fromEntries(
+    Object.entries(node).flatMap(([key, value]) => (key === 'required' && Array.isArray(value) ? [] : [[key, withoutRequired(value)]])),
+  );
+}

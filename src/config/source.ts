@@ -1,4 +1,4 @@
-// One file of the configuration: its content, and the position of each key.
+// Reads a file of the configuration, and finds the position of each key.
 import { readFileSync } from 'node:fs';
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import { codeOf } from '../base/index.ts';
@@ -10,21 +10,22 @@ export interface Source {
   readonly document: Document;
 }
 
-function refuse(error: AgentError): void {
-  throw error;
-}
-
 /**
- * @param onSyntaxError is called with invalid YAML. If it does not throw, the document has whatever could be parsed.
+ * @param onSyntaxError receives the error of invalid YAML. If it does not throw, the document contains the parts that could be parsed.
  * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX
  */
-export function readSource(name: string, onSyntaxError: (error: AgentError) => void = refuse): Source {
+export function readSource(name: string, onSyntaxError?: (error: AgentError) => void): Source {
+  const refuse = (place: string, fault: string, remedy: string) => {
+    const error = new AgentError('CONFIG_SYNTAX', `${name}:${place}: ${fault}`, { remedy });
+    if (!onSyntaxError) throw error;
+    onSyntaxError(error);
+  };
   let text: string;
   try {
     text = readFileSync(name, 'utf8');
   } catch (error) {
-    const why = codeOf(error) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(error)})`;
-    throw new AgentError('CONFIG_NOT_FOUND', `configuration ${name}: ${why}`, {
+    const reason = codeOf(error) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(error)})`;
+    throw new AgentError('CONFIG_NOT_FOUND', `configuration ${name}: ${reason}`, {
       remedy: 'give an existing file with --config FILE',
       cause: error,
     });
@@ -34,20 +35,14 @@ export function readSource(name: string, onSyntaxError: (error: AgentError) => v
   const [problem] = document.errors;
   if (problem) {
     const { line, col } = lines.linePos(problem.pos[0]);
-    const text = `${name}:${line}:${col}: ${problem.message}`;
-    onSyntaxError(
-      new AgentError('CONFIG_SYNTAX', text, { remedy: 'the file must be YAML: indent with spaces, close quotes and brackets' }),
-    );
+    refuse(`${line}:${col}`, problem.message, 'the file must be YAML: indent with spaces, close quotes and brackets');
   }
-  if (document.contents !== null && !isMap(document.contents)) {
-    onSyntaxError(
-      new AgentError('CONFIG_SYNTAX', `${name}:1:1: expected keys and values`, { remedy: 'start from config/robot.example.yaml' }),
-    );
-  }
+  if (document.contents !== null && !isMap(document.contents))
+    refuse('1:1', 'expected keys and values', 'start from config/robot.example.yaml');
   return { name, lines, document };
 }
 
-/** Position of a key as `file:line:column`, in the highest layer that has it, or else of its nearest parent. */
+/** @returns the position of a key as `file:line:column`, in the highest layer that contains it, else the position of its nearest parent. */
 export function placeOf(path: readonly PropertyKey[], sources: readonly Source[]): string {
   for (let length = path.length; length > 0; length--) {
     for (const { name, lines, document } of sources) {

@@ -10,7 +10,7 @@ import fc from 'fast-check';
 import { createTask } from 'node-cron';
 import { cronOf } from '../../src/clock/cron.ts';
 import { decide, type JobMemory, type JobStore, Schedules } from '../../src/clock/schedule.ts';
-import { cron as cronSchema } from '../../src/config/cron.ts';
+import { cron as cronSchema } from '../../src/config/values.ts';
 import { FakeClock, fakeClockMissing } from '../faults/fakeClock.ts';
 import { ManualClock } from '../support/outbox.ts';
 

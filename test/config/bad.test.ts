@@ -1,5 +1,5 @@
-// Compares the messages for invalid configurations word for word: test/config/bad/NAME.yaml and NAME.txt beside it. After a change of
-// words run: UPDATE_SNAPSHOTS=1 node scripts/test.mjs test/config/bad.test.ts, and read the difference.
+// Compares the messages for the invalid configurations test/config/bad/NAME.yaml with NAME.txt, word for word. After a change of a text
+// run UPDATE_SNAPSHOTS=1 node scripts/test.mjs test/config/bad.test.ts, and read the difference.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,20 +23,20 @@ function messageOf(name: string): string {
 }
 
 describe('the schema for editors', () => {
-  it('equals config/config.schema.json; update with: bin/elderly-bot config schema > config/config.schema.json', () => {
+  it('equals config/config.schema.json, which bin/elderly-bot config schema > config/config.schema.json updates', () => {
     const file = new URL('../../config/config.schema.json', import.meta.url);
     assert.equal(readFileSync(file, 'utf8'), `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
   });
 });
 
 describe('the effective configuration', () => {
-  it('gives the origin of each value', () => {
+  it('lists each value with its origin', () => {
     const values = effectiveConfig(join(FOLDER, '../../../config/robot.example.yaml'), { AWS_IOT_ENDPOINT: 'broker.example' });
-    const of = (key: string) => values.find((each) => each.key === key);
-    assert.deepEqual(of('mqtt.endpoint'), { key: 'mqtt.endpoint', value: 'broker.example', from: 'AWS_IOT_ENDPOINT' });
-    assert.deepEqual(of('mqtt.window'), { key: 'mqtt.window', value: 20, from: 'default' });
-    assert.match(String(of('thing')?.from), /config\/robot\.example\.yaml:3:1$/);
-    assert.equal(of('channels.stranger.topic'), undefined);
+    const effective = (key: string) => values.find((value) => value.key === key);
+    assert.deepEqual(effective('mqtt.endpoint'), { key: 'mqtt.endpoint', value: 'broker.example', from: 'AWS_IOT_ENDPOINT' });
+    assert.deepEqual(effective('mqtt.window'), { key: 'mqtt.window', value: 20, from: 'default' });
+    assert.match(String(effective('thing')?.from), /config\/robot\.example\.yaml:3:1$/);
+    assert.equal(effective('channels.stranger.topic'), undefined);
   });
 });
 

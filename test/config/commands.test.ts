@@ -1,4 +1,4 @@
-// Dangerous configurations of commands are refused before the agent starts, with their place and the expected value.
+// Tests that the schema refuses dangerous commands before the agent starts, with the position and the expected value.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ const X = 'x: { type: number, min: -1, max: 1 }';
 const DURATION = 'duration_ms: { type: integer, min: 50, max: 2000, default: 500 }';
 const drive = (more: string, args = `${X}, ${DURATION}`) => `{ ${TWIST}, args: { ${args} }, motion: true, ${more} }`;
 
-const REFUSED: readonly [what: string, commands: string, told: RegExp][] = [
+const REFUSED: readonly [fault: string, commands: string, message: RegExp][] = [
   ['a message with an undefined argument', `go: { ${TWIST}, args: {} }`, /\$x is not an argument of this command/],
   ['a topic without a message', 'go: { topic: /go, type: std_msgs/msg/Bool }', /expected topic, type and message, or does/],
   ['an action of the agent that also publishes', `go: { does: ping, ${TWIST}, args: { ${X} } }`, /expected either does, or topic/],
@@ -24,7 +24,7 @@ const REFUSED: readonly [what: string, commands: string, told: RegExp][] = [
   ],
   ['a duration without a default', `go: ${drive('', `${X}, duration_ms: { type: integer, min: 1, max: 2000 }`)}`, /default: \.\.\./],
   ['a motion that older clients may start', `go: ${drive('legacy: true')}`, /a motion needs an id and an expiry/],
-  ['a motion that waits for the link', `go: ${drive('queue_offline: true')}`, /issued while the robot was offline must not run later/],
+  ['a motion that waits for a connection', `go: ${drive('queue_offline: true')}`, /issued while the robot was offline must not run later/],
   ['a motion without a stop command', `stop: null\n  go: ${drive('')}`, /expected a command stop/],
   ['a condition on an unknown channel', `go: ${drive('when: [mood > 3]')}`, /mood > 3: no channel is called mood/],
   ['an invalid condition', `go: ${drive('when: [battery high]')}`, /when/],
@@ -63,13 +63,13 @@ describe('a dangerous command', () => {
     return loadConfig(file, {});
   };
 
-  for (const [what, commands, told] of REFUSED) {
-    it(`is refused: ${what}`, () => {
+  for (const [fault, commands, message] of REFUSED) {
+    it(`is refused: ${fault}`, () => {
       assert.throws(
         () => load(commands),
         (error: unknown) => {
           assert.ok(error instanceof AgentError);
-          assert.match(error.message, told);
+          assert.match(error.message, message);
           assert.match(error.message, /robot\.yaml:\d+:\d+/);
           return true;
         },
@@ -77,7 +77,7 @@ describe('a dangerous command', () => {
     });
   }
 
-  it('is accepted when every fault is corrected', () => {
+  it('is accepted after every fault is corrected', () => {
     const { config } = load(`go: ${drive('when: [battery > 15]')}`);
     assert.equal(config.commands.go?.motion, true);
   });

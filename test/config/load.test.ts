@@ -1,3 +1,4 @@
+// Tests the merged layers of a configuration and the messages for its faults.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,14 +20,14 @@ describe('a configuration', () => {
     writeFileSync(file, yaml);
     return loadConfig(file, env);
   };
-  const complaint = (yaml: string): string => {
+  const refusal = (yaml: string): string => {
     try {
       load(yaml);
     } catch (error) {
       assert.ok(error instanceof AgentError);
       return error.message;
     }
-    return assert.fail('it was taken');
+    return assert.fail('the configuration was accepted');
   };
 
   it('is the default without a file', () => {
@@ -36,7 +37,7 @@ describe('a configuration', () => {
     assert.deepEqual(config.commands.buzzer?.message, { data: '$value' });
   });
 
-  it('replaces its keys, keeps all others, and removes an entry with null', () => {
+  it('replaces its own keys, keeps the default keys, and removes an entry with null', () => {
     const { config } = load('channels:\n  gas: { topic: /kitchen/gas }\n  stranger: null\n');
     assert.equal(config.channels.gas?.topic, '/kitchen/gas');
     assert.equal(config.channels.gas?.class, 'alert');
@@ -55,7 +56,7 @@ describe('a configuration', () => {
     assert.equal(load('state_dir: state\n').config.state_dir, join(folder, 'state'));
   });
 
-  it('knows the position of a key', () => {
+  it('finds the position of a key', () => {
     const { place } = load('thing: bot\nchannels:\n  gas:\n    type: std_msgs/Bool\n');
     assert.match(place(['channels', 'gas', 'type']), /robot\.yaml:4:5$/);
     assert.match(place(['channels', 'gas', 'topic']), /default\.yaml:\d+:5$/);
@@ -92,10 +93,10 @@ describe('a configuration', () => {
     ['a: [', /robot\.yaml:\d+:\d+/],
   ];
   for (const [yaml, message] of WRONG) {
-    it(`that says ${yaml.trim().replaceAll('\n', ' ')} is refused with its reason`, () => assert.match(complaint(yaml), message));
+    it(`is refused with its fault: ${yaml.trim().replaceAll('\n', ' ')}`, () => assert.match(refusal(yaml), message));
   }
 
-  it('with random text is accepted or refused with an AgentError', () => {
+  it('is accepted or refused with an AgentError if the text is random', () => {
     fc.assert(
       fc.property(
         fc.oneof(

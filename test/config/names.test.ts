@@ -1,4 +1,4 @@
-// Remapping as ROS does it: by hand what is promised, and against rcl itself what it means.
+// Tests the remapping of ROS names with examples, and against rcl with random rules.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ describe('names', () => {
     assert.deepEqual([nodeName, namespace, topic('gas'), topic('/gas')], ['watch', '/home', '/home/watch/gas', '/gas']);
   });
 
-  it('are final in the loaded configuration: channels, cameras and commands; the command line takes precedence', () => {
+  it('are final in a loaded configuration, and rules of the command line take precedence', () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-names-'));
     const file = join(folder, 'robot.yaml');
     writeFileSync(
@@ -49,7 +49,7 @@ describe('names', () => {
 });
 
 describe('--ros-args', () => {
-  it('end with the line or with --, and set remapping rules', () => {
+  it('set remapping rules, and end with the line or with --', () => {
     const line = ['run', '--ros-args', '-r', '/a:=/b', '--remap', '__ns:=/home', '-r', '/a:=/c', '-p', 'x:=1', '--', '--config', 'f'];
     assert.deepEqual(takeRosArguments(line), {
       words: ['run', '--config', 'f'],
@@ -58,26 +58,26 @@ describe('--ros-args', () => {
     });
   });
 
-  it('are refused with a reason if invalid', () => {
-    const said = (...more: string[]) => {
+  it('are refused with a reason if they are invalid', () => {
+    const refusal = (...more: string[]) => {
       try {
         takeRosArguments(['run', '--ros-args', ...more]);
       } catch (error) {
         assert.ok(error instanceof AgentError);
         return error.message;
       }
-      return assert.fail('it was taken');
+      return assert.fail('the arguments were accepted');
     };
-    assert.match(said('-r', '/a'), /-r \/a: expected FROM:=TO/);
-    assert.match(said('-r', '/a:=b c'), /expected a ROS topic/);
-    assert.match(said('-r', '/*:=/b'), /expected a topic, __node or __ns/);
-    assert.match(said('-r', '__ns:=home'), /expected a ROS namespace/);
-    assert.match(said('-e', '/enclave'), /--ros-args -e: expected -r FROM:=TO/);
+    assert.match(refusal('-r', '/a'), /-r \/a: expected FROM:=TO/);
+    assert.match(refusal('-r', '/a:=b c'), /expected a ROS topic/);
+    assert.match(refusal('-r', '/*:=/b'), /expected a topic, __node or __ns/);
+    assert.match(refusal('-r', '__ns:=home'), /expected a ROS namespace/);
+    assert.match(refusal('-e', '/enclave'), /--ros-args -e: expected -r FROM:=TO/);
   });
 });
 
 describe('rcl', { skip: rosUnavailable() }, () => {
-  it('gives the same names for random rules', () => {
+  it('returns the same names for random rules', () => {
     const binding = loadBinding() as NativeBinding & {
       getNodeName(node: NativeHandle): string;
       getNamespace(node: NativeHandle): string;
@@ -91,10 +91,10 @@ describe('rcl', { skip: rosUnavailable() }, () => {
       .map(([root, words]) => root + words.join('/'));
     const node = fc.constantFrom('', '', 'agent:', 'a:', 'b:');
     const rule = fc.oneof(
-      fc.tuple(node, topic, topic).map(([of, from, to]) => [of + from, to] as const),
-      fc.tuple(node, topic, topic).map(([of, from, to]) => [`${of}rostopic://${from}`, to] as const),
-      fc.tuple(node, fc.constantFrom('__node', '__name'), word).map(([of, from, to]) => [of + from, to] as const),
-      fc.tuple(node, fc.constantFrom('/', '/a', '/a/b')).map(([of, to]) => [`${of}__ns`, to] as const),
+      fc.tuple(node, topic, topic).map(([prefix, from, to]) => [prefix + from, to] as const),
+      fc.tuple(node, topic, topic).map(([prefix, from, to]) => [`${prefix}rostopic://${from}`, to] as const),
+      fc.tuple(node, fc.constantFrom('__node', '__name'), word).map(([prefix, from, to]) => [prefix + from, to] as const),
+      fc.tuple(node, fc.constantFrom('/', '/a', '/a/b')).map(([prefix, to]) => [`${prefix}__ns`, to] as const),
     );
     const isSame = (rules: (readonly [string, string])[], namespace: string, topics: string[]): void => {
       const args = ['--ros-args', ...rules.flatMap(([from, to]) => ['-r', `${from}:=${to}`])];

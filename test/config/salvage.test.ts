@@ -1,4 +1,4 @@
-// A mistake in the file must not blind an operator who inspects a robot or stops it.
+// Tests that an operator can inspect or stop a robot although its configuration file has a mistake.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,8 +22,8 @@ describe('a salvaged configuration', () => {
     return salvageConfig(file, {});
   };
 
-  const WRONG: readonly [what: string, text: string, code: string][] = [
-    ['an open bracket after it', `${GOOD}foo: [\n`, 'CONFIG_SYNTAX'],
+  const WRONG: readonly [fault: string, text: string, code: string][] = [
+    ['an open bracket at its end', `${GOOD}foo: [\n`, 'CONFIG_SYNTAX'],
     ['a quote that is not closed', `${GOOD}log_level: "debug\n`, 'CONFIG_SYNTAX'],
     ['a key twice', `${GOOD}log_level: info\nlog_level: debug\n`, 'CONFIG_SYNTAX'],
     ['an unknown key', `${GOOD}foo: 1\n`, 'CONFIG_INVALID'],
@@ -35,8 +35,8 @@ describe('a salvaged configuration', () => {
     ['a wrong command', `${GOOD}commands:\n  wave:\n    tpoic: /wave\n`, 'CONFIG_INVALID'],
   ];
 
-  for (const [what, text, code] of WRONG) {
-    it(`keeps identity, state directory and broker: ${what}`, () => {
+  for (const [fault, text, code] of WRONG) {
+    it(`keeps identity, state directory and broker in spite of ${fault}`, () => {
       const { config, invalid } = salvage(text);
       assert.equal(invalid?.code, code);
       assert.equal(config.thing, 'anna-1');
@@ -46,7 +46,7 @@ describe('a salvaged configuration', () => {
     });
   }
 
-  it('is the whole configuration if it is valid', () => {
+  it('is the whole configuration if the file is valid', () => {
     const { config, invalid } = salvage(GOOD);
     assert.equal(invalid, undefined);
     assert.equal(config.thing, 'anna-1');
