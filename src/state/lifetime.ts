@@ -13,8 +13,8 @@ const run = z.object({
   /** systemd's id of the start; null if systemd did not start the agent. */
   invocation: z.string().nullable(),
   /**
-   * Null while the agent runs, and for ever if it could not stop in order. `failed`: the start failed. `mending`: the agent stopped to
-   * start again at once and repair its outbox.
+   * Null until the run stops, and still null after a crash or a kill. `failed` means that the start failed. `mending` means that the agent
+   * stopped to start again at once and repair its outbox.
    */
   stopped: z.enum(['asked', 'failed', 'mending']).nullable(),
 });

@@ -16,7 +16,7 @@ export interface CloudParts {
   readonly time: VirtualTime;
   readonly broker: Broker;
   readonly database: MemoryDatabase;
-  /** Replaces each receipt before it is sent. Serves planted faults. */
+  /** Replaces each receipt before it is sent. Planted faults use this. */
   readonly onReceipt: (receipt: Receipt) => Receipt;
 }
 
