@@ -8,8 +8,7 @@ import { messageOf } from '../../src/base/index.ts';
 import { AttemptLimits, Auth, Devices, Passwords, Tokens } from './auth/index.ts';
 import { BrokerLink } from './broker/index.ts';
 import { Commands } from './commands/index.ts';
-import type { Database } from './database/index.ts';
-import { DatabaseSocket, migrate, openDatabase, usable } from './database/index.ts';
+import { type Database, DatabaseSocket, migrate, openDatabase, usable } from './database/index.ts';
 import { Refusal } from './errors/index.ts';
 import type { App } from './http/index.ts';
 import { Ingest } from './ingest/index.ts';
@@ -37,7 +36,8 @@ export interface Cloud {
 export async function startCloud(settings: Settings, log: Logger): Promise<Cloud> {
   const db = await openDatabase(settings, log);
   try {
-    const migrated = await usable(db, prepare(db, settings));
+    const migrated = await usable(db, migrate(db));
+    await usable(db, applyRetention(db, settings.retention, Date.now()));
     log.info({ event: 'database_open', kind: db.kind, migrated }, 'the database is open');
     const { start, stop } = await assemble(db, settings, log);
     return { ...(await start()), stop };
@@ -45,13 +45,6 @@ export async function startCloud(settings: Settings, log: Logger): Promise<Cloud
     await db.close();
     throw error;
   }
-}
-
-/** Creates the tables, and the partitions for new rows. */
-async function prepare(db: Database, { retention }: Settings): Promise<number[]> {
-  const steps = await migrate(db);
-  await applyRetention(db, retention, Date.now());
-  return steps;
 }
 
 export interface Parts {
@@ -91,7 +84,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
   });
   const store = settings.uploads && new ObjectStore(settings.uploads);
   const uploads = store && settings.uploads && new Uploads({ db, store, dailyBytes: settings.uploads.dailyBytes });
-  const { publicTelemetry, defaultThing } = settings;
+  const { host, port, publicTelemetry, defaultThing } = settings;
   const { secretKey, corsOrigins, publicOrigin, deviceCa, monitorAllow } = settings.http;
   const tokens = new Tokens(secretKey);
   const passwords = new Passwords();
@@ -128,7 +121,9 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
     async start() {
       await passwords.prepare();
       await notifier.start();
-      await listen(app, settings);
+      await app.listen({ host, port }).catch((error: unknown) => {
+        throw new Refusal(`HOST=${host} PORT=${port}: ${messageOf(error)}; set another PORT, or 0 for any free port`, { cause: error });
+      });
       ingest.start();
       link.start();
       maintenance.start();
@@ -153,14 +148,6 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
       await db.close();
     },
   };
-}
-
-async function listen(server: App, { host, port }: Settings): Promise<void> {
-  try {
-    await server.listen({ host, port });
-  } catch (error) {
-    throw new Refusal(`HOST=${host} PORT=${port}: ${messageOf(error)}; set another PORT, or 0 for any free port`, { cause: error });
-  }
 }
 
 function urlOf(server: App): string {

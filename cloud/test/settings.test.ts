@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { SettingsError } from '../src/errors/index.ts';
-import { patternProblem, placeOf } from '../src/messages/pattern.ts';
+import { patternProblem, placeOf } from '../src/messages/decode.ts';
 import { type Environment, readEnvironment, settingsFrom } from '../src/settings/settings.ts';
 import { DEFAULT_RETENTION, endpointOf } from '../src/settings/values.ts';
 

@@ -17,7 +17,11 @@ const LAST_ROWS = 20_000;
 /** If the last check is longer ago, no instance received messages in between. */
 export const GAP_MS = 120_000;
 
+/** A robot that is silent for too long and has no alert yet. */
 interface SilentRobot {
+  readonly thing: string;
+  readonly incident: string;
+  readonly last_heard_at: number;
   readonly online: boolean;
   /** The reason from the last presence, such as `stopped`; null if it had no reason. */
   readonly reason: string | null;
@@ -25,13 +29,6 @@ interface SilentRobot {
   readonly power: Power | null;
   /** The last reading of the battery, which may be later than `power`. */
   readonly battery: { readonly percent: number; readonly at: number } | null;
-}
-
-/** A robot that is silent for too long and has no alert yet. */
-interface NewlySilent extends SilentRobot {
-  readonly thing: string;
-  readonly incident: string;
-  readonly last_heard_at: number;
 }
 
 export interface SilenceChange {
@@ -59,7 +56,7 @@ export async function checkSilence(db: Database, afterMs: number): Promise<Silen
         and r.last_heard_at > to_timestamp(a.raised_at / 1000.0) returning a.id, a.thing`,
       [ROBOT_SILENT],
     );
-    const silent = await sql.query<NewlySilent>(
+    const silent = await sql.query<SilentRobot>(
       `select r.thing, heard.incident, heard.at as last_heard_at, r.online, r.reason, r.power, b.battery
       from robots r cross join lateral (select coalesce(r.silent_after_ms, $2::bigint) as after_ms) as may
       cross join lateral (select (extract(epoch from r.last_heard_at) * 1000)::bigint as ms) as last
@@ -80,8 +77,11 @@ export async function checkSilence(db: Database, afterMs: number): Promise<Silen
   });
 }
 
-function raise(sql: Sql, silent: readonly NewlySilent[]): Promise<{ id: number; thing: string }[]> {
-  const alerts = silent.map(({ thing, incident, ...value }) => ({ thing, incident, value: { ...value, text: silenceText(value) } }));
+function raise(sql: Sql, silent: readonly SilentRobot[]): Promise<{ id: number; thing: string }[]> {
+  const alerts = silent.map((robot) => {
+    const { thing, incident, ...value } = robot;
+    return { thing, incident, value: { ...value, text: silenceText(robot) } };
+  });
   return sql.query(
     `insert into alerts (thing, incident, channel, value, raised_at)
     select n.thing, n.incident, $1, n.value, (extract(epoch from clock_timestamp()) * 1000)::bigint

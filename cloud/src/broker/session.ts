@@ -1,5 +1,5 @@
 // Runs one connection to the broker, from CONNECT to its end. It never reconnects: each attempt needs a new session.
-import { setMaxListeners } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt';
 import type { Incoming } from '../messages/index.ts';
 import { SHARE } from '../rights/index.ts';
@@ -73,10 +73,8 @@ export class Session {
   }
 
   /** Resolves when the connection has ended, for any reason. */
-  closed(): Promise<void> {
-    const { signal } = this.#closed;
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  async closed(): Promise<void> {
+    if (!this.#closed.signal.aborted) await once(this.#closed.signal, 'abort');
   }
 
   /** Connects and subscribes. @returns false if the connection ended before that. */

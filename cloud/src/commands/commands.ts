@@ -12,8 +12,7 @@ import {
   type ResultStatus,
   topicsOf,
 } from '../../../src/wire/index.ts';
-import type { Database } from '../database/index.ts';
-import { storableJson } from '../database/index.ts';
+import { type Database, storableJson } from '../database/index.ts';
 import { HttpError } from '../http/index.ts';
 
 /** Time for a result to arrive after the command expired. The robot responds at once, so this is the transfer in both directions. */
@@ -69,11 +68,7 @@ interface CommandRow extends Omit<Command, 'status'> {
   readonly sent_at: number | null;
 }
 
-interface RobotRow {
-  readonly prefix: string;
-  readonly online: boolean;
-  readonly commands: readonly AnnouncedCommand[] | null;
-}
+type RobotRow = { prefix: string; online: boolean; commands: readonly AnnouncedCommand[] | null };
 
 export interface CommandsOptions {
   readonly db: Database;
@@ -117,7 +112,9 @@ export class Commands {
     const [row] = await this.#options.db.query<CommandRow>(READ, [id]);
     if (!row) return null;
     const { sent_at, ...command } = row;
-    return { ...command, status: row.result?.status ?? this.#statusOf(row) };
+    const isPending = this.#nowMs() <= row.expires_at + EXPIRY_GRACE_MS + ANSWER_MS;
+    const status = isPending ? 'pending' : sent_at === null ? 'not_sent' : 'unanswered';
+    return { ...command, status: row.result?.status ?? status };
   }
 
   async #send(id: string, topic: string, payload: string): Promise<void> {
@@ -129,11 +126,6 @@ export class Commands {
       throw new HttpError(503, `command ${id}: ${reason}; the robot may have received it: try GET /commands/${id} before you repeat it`);
     }
     await db.query('update commands set sent_at = $2 where id = $1', [id, this.#nowMs()]);
-  }
-
-  #statusOf({ sent_at, expires_at }: CommandRow): Command['status'] {
-    if (this.#nowMs() <= expires_at + EXPIRY_GRACE_MS + ANSWER_MS) return 'pending';
-    return sent_at === null ? 'not_sent' : 'unanswered';
   }
 }
 

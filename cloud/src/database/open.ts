@@ -21,9 +21,11 @@ const REMEDIES = {
 
 export async function openDatabase({ databaseUrl, dataDir }: DatabaseSettings, log?: Logger): Promise<Database> {
   if (databaseUrl === null) return usable({ kind: 'pglite' }, pgliteDatabase(dataDir));
-  const onIdleError = (error: Error): void =>
-    log?.warn({ event: 'database_connection_lost', reason: error.message }, 'an idle connection to the database broke');
-  return postgresDatabase({ url: databaseUrl, onIdleError });
+  return postgresDatabase({
+    url: databaseUrl,
+    onIdleError: ({ message }) =>
+      log?.warn({ event: 'database_connection_lost', reason: message }, 'an idle connection to the database broke'),
+  });
 }
 
 /** Adds the setting to check to any error of `work`. @throws Refusal. */

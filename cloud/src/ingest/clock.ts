@@ -2,8 +2,7 @@
 // for stored rows and for rows that arrive later.
 
 import { normalize, type Range } from '../../../src/wire/index.ts';
-import type { Sql } from '../database/index.ts';
-import { columnsOf } from '../database/index.ts';
+import { columnsOf, type Sql } from '../database/index.ts';
 import { type OutboxName, ROW_TABLES, type RowsMessage } from '../messages/index.ts';
 import { multirange } from '../receipts/index.ts';
 import { type Span, spansOf } from './insert.ts';

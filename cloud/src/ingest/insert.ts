@@ -3,8 +3,7 @@
 // second delivery may have another time. The search is exact, because a row is only inserted under the lock of its outbox, which the
 // batch holds. If a row occurs twice in a batch, the first occurrence is stored.
 import { type Range, rangesOf } from '../../../src/wire/index.ts';
-import type { Sql } from '../database/index.ts';
-import { columnsOf, copyCell, storableJson, storableText } from '../database/index.ts';
+import { columnsOf, copyCell, type Sql, storableJson, storableText } from '../database/index.ts';
 import type { Message, OutboxName, RowsMessage } from '../messages/index.ts';
 
 type Cell = string | number | null;
@@ -27,11 +26,6 @@ const COPY_READINGS = `copy readings (${columnNames(READING).join(', ')}) from s
 const READINGS = insertion('readings', READING);
 const RESULTS = insertion('results', `${NAME}, at bigint, id text, command text, status text, reason text, detail text, applied jsonb`);
 const EVENTS = insertion('events', `${NAME}, at bigint, kind text, body jsonb`);
-const UNREADS = {
-  readings: insertion('readings', UNREAD),
-  results: insertion('results', UNREAD),
-  events: insertion('events', UNREAD),
-};
 
 export async function insertRows(sql: Sql, messages: readonly RowsMessage[]): Promise<void> {
   const count = messages.reduce((sum, { readings }) => sum + readings.length, 0);
@@ -39,7 +33,7 @@ export async function insertRows(sql: Sql, messages: readonly RowsMessage[]): Pr
   else await insert(sql, READINGS, messages.flatMap(readingRows));
   await insert(sql, RESULTS, messages.flatMap(resultRows));
   await insert(sql, EVENTS, messages.flatMap(eventRows));
-  for (const message of messages) await insert(sql, UNREADS[message.unreadTable], unreadRows(message));
+  for (const message of messages) await insert(sql, insertion(message.unreadTable, UNREAD), unreadRows(message));
 }
 
 /** Stores poison messages and readings without a seq, unchanged, with the reason. */

@@ -14,12 +14,6 @@ const UPLOADS_EVERY_MS = 5_000;
 const RETENTION_EVERY_MS = 3_600_000;
 const FORGET_EVERY_MS = 600_000;
 
-/** An owner of tables that grow with every request, such as counted attempts or used tokens. */
-interface Expiring {
-  /** Deletes expired rows. */
-  forget(): Promise<void>;
-}
-
 export interface MaintenanceOptions {
   readonly db: Database;
   readonly log: Logger;
@@ -30,7 +24,8 @@ export interface MaintenanceOptions {
   readonly listening: () => boolean;
   /** Null if there is no object store. */
   readonly uploads: Uploads | null;
-  readonly expiring: readonly Expiring[];
+  /** Owners of tables that grow with every request, such as counted attempts. `forget` deletes expired rows. */
+  readonly expiring: readonly { forget(): Promise<void> }[];
   /** Called for each alert robot_silent that began or ended. */
   readonly onSilence?: (changes: readonly SilenceChange[]) => void;
   readonly silenceEveryMs?: number;

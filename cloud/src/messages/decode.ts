@@ -1,5 +1,5 @@
-// Decodes a payload into a message. One bad row never costs the other rows. Decoding never throws: an unreadable payload becomes poison
-// with the reason, and every row name that could be read is kept.
+// Decodes a topic and a payload into a message. One bad row never costs the other rows. Decoding never throws: an unreadable payload becomes
+// poison with the reason, and every row name that could be read is kept.
 
 import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';
@@ -18,11 +18,22 @@ import {
   reading,
   result,
   thingName,
+  UPWARD,
+  type Upward,
 } from '../../../src/wire/index.ts';
 import type { Content, EventRow, FlatState, Incoming, Message, Names, PoisonMessage, RowTable, UnreadRow } from './message.ts';
-import { type Place, placeOf } from './pattern.ts';
 
 type Body = Record<string, unknown>;
+
+interface Place {
+  readonly prefix: string;
+  readonly suffix: Upward;
+  /** The only thing that may publish here; null if the pattern has no `+`. */
+  readonly thing: string | null;
+}
+
+/** In a pattern one level may be `+`. It is the robot's name, so a robot with rights to its own prefix can't publish for another robot. */
+const PATTERN = /^(?:\+|[A-Za-z0-9_.:-]+)(?:\/(?:\+|[A-Za-z0-9_.:-]+)){0,5}$/;
 
 const inflateAsync = promisify(inflate);
 
@@ -160,4 +171,31 @@ function firstIssue(error: z.ZodError): string {
 function poison(incoming: Incoming, place: Place | null, thing: string | null, reason: string): PoisonMessage {
   const { topic, payload } = incoming;
   return { kind: 'poison', topic, payload, prefix: place?.prefix ?? null, thing, reason, names: null };
+}
+
+export function patternProblem(pattern: string): string | null {
+  if (!PATTERN.test(pattern)) return 'expected levels of A-Z a-z 0-9 _ . : - between slashes; one level may be +';
+  if (pattern.split('/').filter((level) => level === '+').length > 1) return 'only one level may be +: it names the robot';
+  return null;
+}
+
+/** The topic filters to subscribe to. */
+export function filtersOf(patterns: readonly string[]): string[] {
+  return patterns.flatMap((pattern) => UPWARD.map((suffix) => `${pattern}/${suffix}`));
+}
+
+/** Splits a topic by the first pattern that matches it. */
+export function placeOf(patterns: readonly string[], topic: string): Place | null {
+  const cut = topic.lastIndexOf('/');
+  const prefix = topic.slice(0, Math.max(cut, 0));
+  const suffix = UPWARD.find((name) => name === topic.slice(cut + 1));
+  if (!suffix || !prefix) return null;
+  const levels = prefix.split('/');
+  for (const pattern of patterns) {
+    const wanted = pattern.split('/');
+    if (wanted.length !== levels.length || wanted.some((level, i) => level !== '+' && level !== levels[i])) continue;
+    const plus = wanted.indexOf('+');
+    return { prefix, suffix, thing: plus < 0 ? null : (levels[plus] ?? null) };
+  }
+  return null;
 }

@@ -1,3 +1,2 @@
-export { asPoison, decode } from './decode.ts';
+export { asPoison, decode, filtersOf, patternProblem } from './decode.ts';
 export * from './message.ts';
-export { filtersOf, patternProblem } from './pattern.ts';

@@ -45,8 +45,7 @@ create table ${name} (
   at bigint not null default 0,
   ${content},
   corrected_at bigint,
-  raw text,
-  unread text,
+  raw text, unread text,
   received_at timestamptz not null default clock_timestamp(),${more}
   primary key (thing, outbox, seq, at)
 ) partition by range (at);
@@ -82,12 +81,10 @@ create table outboxes (
   accepted bigint not null default 0,
   committed int8multirange not null default '{}',
   evicted int8multirange not null default '{}',
-  mark_boot bigint,
-  mark_ms bigint,
+  mark_boot bigint, mark_ms bigint,
   corrected boolean not null default false,
   closed boolean not null default false,
-  last_seq bigint,
-  successor text,
+  last_seq bigint, successor text,
   first_seen_at timestamptz not null default clock_timestamp(),
   primary key (thing, outbox)
 ) with (fillfactor = 50);
@@ -95,8 +92,7 @@ create table outboxes (
 create table clock_corrections (
   id bigint generated always as identity primary key,
   thing text not null,
-  event_outbox text not null,
-  event_seq bigint not null,
+  event_outbox text not null, event_seq bigint not null,
   outbox text not null,
   boot bigint not null,
   seqs int8multirange not null,

@@ -3,7 +3,7 @@
 // would need several statements for each gap that closes, and a separate lock.
 
 import { type Mark, normalize, type Range, type Ranges, rangesOf } from '../../../src/wire/index.ts';
-import type { Sql } from '../database/index.ts';
+import { columnsOf, type Sql } from '../database/index.ts';
 import type { OutboxName } from '../messages/index.ts';
 
 /** The changes of one outbox by one batch. Applying a change only adds to the coverage. */
@@ -37,19 +37,15 @@ export interface Account {
  */
 export async function cover(sql: Sql, changes: readonly OutboxChange[]): Promise<OutboxName[]> {
   if (changes.length === 0) return [];
-  const rows = await sql.query<{ thing: string; outbox: string; corrected: boolean }>(COVER, [
-    changes.map((change) => change.thing),
-    changes.map((change) => change.outbox),
-    changes.map((change) => change.accepted),
-    changes.map((change) => multirange(rangesOf(change.committed))),
-    changes.map((change) => multirange(normalize(change.evicted))),
-    changes.map((change) => change.mark?.[0] ?? null),
-    changes.map((change) => change.mark?.[1] ?? null),
-    changes.map((change) => change.corrected),
-    changes.map((change) => change.closed !== null),
-    changes.map((change) => change.closed?.lastSeq ?? null),
-    changes.map((change) => change.closed?.successor ?? null),
-  ]);
+  const rows = await sql.query<OutboxName & { corrected: boolean }>(
+    COVER,
+    columnsOf(
+      changes.map(({ thing, outbox, accepted, committed, evicted, mark, corrected, closed }) => [
+        ...[thing, outbox, accepted, multirange(rangesOf(committed)), multirange(normalize(evicted)), mark?.[0] ?? null],
+        ...[mark?.[1] ?? null, corrected, closed !== null, closed?.lastSeq ?? null, closed?.successor ?? null],
+      ]),
+    ),
+  );
   return rows.filter((row) => row.corrected).map(({ thing, outbox }) => ({ thing, outbox }));
 }
 
@@ -82,7 +78,7 @@ export async function readCoverage(sql: Sql, outboxes: readonly OutboxName[]): P
   const rows = await sql.query<{ thing: string; outbox: string; accepted: number; covered: string }>(
     `select o.thing, o.outbox, o.accepted, (o.committed + o.evicted)::text as covered
     from outboxes o join unnest($1::text[], $2::text[]) as n(thing, outbox) using (thing, outbox)`,
-    [outboxes.map((name) => name.thing), outboxes.map((name) => name.outbox)],
+    [outboxes.map(({ thing }) => thing), outboxes.map(({ outbox }) => outbox)],
   );
   return rows.map((row) => ({ ...row, covered: rangesFrom(row.covered) }));
 }

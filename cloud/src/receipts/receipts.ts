@@ -32,14 +32,9 @@ export interface ReceiptsOptions {
   readonly monotonicMs?: () => number;
 }
 
-interface Robot {
-  prefix: string;
-  mark: Mark;
-}
-
 export class Receipts {
   readonly #options: ReceiptsOptions;
-  readonly #robots = new Map<string, Robot>();
+  readonly #robots = new Map<string, { prefix: string; mark: Mark }>();
   readonly #due = new Map<string, OutboxName & { readonly dueMs: number }>();
   readonly #sentMs = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;

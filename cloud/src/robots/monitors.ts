@@ -48,12 +48,8 @@ function isDue(lastMs: number | null, nowMs: number): boolean {
 /** @returns null until a safety channel is known. */
 function safetyWords(values: StateValues): SafetyWords | null {
   if (!SAFETY_CHANNELS.some((channel) => channel in values)) return null;
-  return {
-    gas: wordOf(values.gas, 'Normal'),
-    fire: wordOf(values.fire, 'None'),
-    fall: wordOf(values.fall, 'None'),
-    stranger: wordOf(values.stranger, 'None'),
-  };
+  const words = SAFETY_CHANNELS.map((channel) => [channel, wordOf(values[channel], channel === 'gas' ? 'Normal' : 'None')]);
+  return Object.fromEntries(words) as SafetyWords;
 }
 
 function wordOf(value: ReadingValue | undefined, calm: string): string {

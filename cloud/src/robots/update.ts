@@ -1,8 +1,7 @@
 // Updates one row per robot: its presence, its latest state, and when the inherited tables were last filled. All rows of a batch are locked
 // together, changed in the order of the messages, and written in one statement.
 import type { Mark, Power } from '../../../src/wire/index.ts';
-import type { Sql } from '../database/index.ts';
-import { storableJson, storableText } from '../database/index.ts';
+import { type Sql, storableJson, storableText } from '../database/index.ts';
 import type { Message, PresenceMessage, RowsMessage } from '../messages/index.ts';
 import { dueRows, type HealthRow, type MonitorTable, SAFETY_CHANNELS, type SafetyWords } from './monitors.ts';
 import { type StateValues, takePresence, takeState } from './state.ts';
