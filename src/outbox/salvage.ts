@@ -1,5 +1,5 @@
 // Copies the readable content of a damaged file into a new file: every row under its outbox's name and number, the command journal,
-// delivered alerts, waiting uploads and notes. Each table and each outbox is copied on its own, so that a broken page affects only its own.
+// delivered alerts, waiting uploads and notes. Each table and each outbox is copied on its own, so that a broken page affects only one of them.
 
 import Database, { type Statement } from 'better-sqlite3';
 import { parseJson } from '../base/index.ts';

@@ -24,7 +24,7 @@ export class Writer {
   readonly #intake = new Intake(() => this.#commitDue());
   #isClosed = false;
   #isFailing = false;
-  /** Monotonic time of the first failure in a row that was not caused by a full disk. */
+  /** Monotonic time at which the database began to refuse every write. A full disk does not count. */
   #failingSinceMs: number | undefined;
 
   constructor(parts: Parts) {
