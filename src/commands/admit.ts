@@ -86,7 +86,7 @@ export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
   if (arrival.retained) return refuse(names, 'retained', 'a retained command is an old command; publish it without the retain flag');
   const parsed = commandSchema.safeParse(json);
   if (!parsed.success) return refuse(names, 'malformed', parsed.error.issues[0]?.message ?? 'not a JSON object');
-  // zod silently drops a key `__proto__`. These are the original arguments, in which it is refused as an unknown argument.
+  // zod silently drops a key `__proto__`. The original arguments keep this key, so that it is refused as an unknown argument.
   const command: Command =
     parsed.data.args === undefined ? parsed.data : { ...parsed.data, args: (json as { args: Command['args'] }).args };
   const config = configOf(command.command, facts);

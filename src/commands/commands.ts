@@ -74,7 +74,7 @@ export class Commands {
     return this.#results.counts;
   }
 
-  /** The command that moves the robot or is about to. */
+  /** The command that moves the robot or will move it. */
   get moving(): string | null {
     return this.#motion.name ?? null;
   }
@@ -91,7 +91,7 @@ export class Commands {
 
   /** Receives a value on the confirmation topic of a command. */
   confirm(command: string, value: unknown): void {
-    this.#executor.confirm(command, value);
+    this.#executor.confirmations.add(command, value);
   }
 
   #handle(job: Job, flooded: boolean): 'ran' | 'refused' {
@@ -128,7 +128,7 @@ export class Commands {
       recent: (name) => this.#rateLimiter.lastMinute(name),
       latestValue,
       moving: this.#motion.name,
-      noMotion: this.#motion.missing,
+      noMotion: this.#options.guard.missing,
       unable: (name) => this.unable(name),
       flooded,
       stopping: this.#executor.isStopping,

@@ -34,7 +34,7 @@ export class Confirmations {
     all.add(waiting);
   }
 
-  /** Ends the waiting for this command, or for all commands. */
+  /** Stops waiting for the confirmation of this command, or of all commands. */
   cancel(reason: string, command?: string): void {
     for (const [name, all] of this.#waiting) {
       if (command === undefined || name === command) for (const waiting of [...all]) waiting.end(reason);

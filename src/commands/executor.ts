@@ -33,7 +33,7 @@ interface ExecutorParts {
 
 export class Executor {
   readonly #parts: ExecutorParts;
-  readonly #confirmations = new Confirmations();
+  readonly confirmations = new Confirmations();
   readonly #running = new Set<Promise<void>>();
   readonly #startedMs: number;
   #stops = 0;
@@ -62,7 +62,7 @@ export class Executor {
 
   /** Resolves when the last running command has its result. */
   async ended(): Promise<void> {
-    this.#confirmations.cancel('the agent stopped first');
+    this.confirmations.cancel('the agent stopped first');
     await Promise.all(this.#running);
   }
 
@@ -72,12 +72,7 @@ export class Executor {
     const { motion } = this.#parts;
     const { name } = motion;
     motion.halt(reason);
-    if (name !== undefined) this.#confirmations.cancel(reason, name);
-  }
-
-  /** Receives a value on the confirmation topic of a command. */
-  confirm(command: string, value: unknown): void {
-    this.#confirmations.add(command, value);
+    if (name !== undefined) this.confirmations.cancel(reason, name);
   }
 
   /** Publishes a stop even if the disk can't be written. */
@@ -195,7 +190,7 @@ export class Executor {
       this.#report(admitted, outcome);
       return;
     }
-    this.#confirmations.expect(name, config.confirm, values, (failure) => {
+    this.confirmations.expect(name, config.confirm, values, (failure) => {
       if (failure === undefined) {
         onConfirmed();
         this.#report(admitted, outcome);

@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../base/index.ts';
 
-/** The process that publishes the stop if this one dies, is suspended or stalls during a motion. */
+/** The process that publishes the stop if this process dies, is suspended or stalls during a motion. */
 export interface MotionGuard {
   /** A reason if no motion may start because the guard is missing. */
   readonly missing: string | undefined;
@@ -49,13 +49,9 @@ export class Motion {
     this.#log = log;
   }
 
-  /** The command that moves the robot or is about to. */
+  /** The command that moves the robot or will move it. */
   get name(): string | undefined {
     return this.#claim?.name ?? this.#running?.name;
-  }
-
-  get missing(): string | undefined {
-    return this.#guard.missing;
   }
 
   /** Takes the right to move. An earlier command of the same name loses this right if its motion has not started. */

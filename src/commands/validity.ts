@@ -23,7 +23,11 @@ export function checkTime(
   hasExpiry: boolean,
   clock: ClockFacts,
 ): Untimely | undefined {
-  if (!clock.trusted) return withoutClock(command.command, config, hasExpiry);
+  if (!clock.trusted) {
+    const text = 'the robot does not know the time';
+    if (config.motion) return rejected('clock_untrusted', `${text}; until then ${STOP} is the only motion command that it accepts`);
+    return hasExpiry ? undefined : rejected('clock_untrusted', `${text}; send ${command.command} with an MQTT message expiry`);
+  }
   const { wallMs, connectedAtMs } = clock;
   const { expires_at: expiresAt, issued_at: issuedAt } = command;
   if (wallMs > expiresAt + EXPIRY_GRACE_MS) return { status: 'expired', detail: `it arrived ${wallMs - expiresAt} ms after its expiry` };
@@ -35,13 +39,6 @@ export function checkTime(
   const isOlder = connectedAtMs !== undefined && issuedAt !== undefined && issuedAt + EXPIRY_GRACE_MS < connectedAtMs;
   if (!isOlder || config.queue_offline) return undefined;
   return rejected('not_allowed', 'it was issued before the robot connected, and queue_offline is not set');
-}
-
-function withoutClock(name: string, { motion }: CommandConfig, hasExpiry: boolean): Untimely | undefined {
-  if (motion)
-    return rejected('clock_untrusted', `the robot does not know the time; until then ${STOP} is the only motion command that it accepts`);
-  if (hasExpiry) return undefined;
-  return rejected('clock_untrusted', `the robot does not know the time; send ${name} with an MQTT message expiry`);
 }
 
 function rejected(reason: ResultReason, detail: string): Untimely {

@@ -12,7 +12,7 @@ interface Batch {
 }
 
 export class BatchPoller {
-  /** By `everyMs`. */
+  /** The key is `everyMs`. */
   readonly #batches = new Map<number, Batch>();
   readonly #onCalm: () => void;
 

@@ -52,7 +52,7 @@ class Cursor {
   count(minBytes: number): number {
     const count = this.uint32();
     const left = this.bytes.length - this.offset;
-    if (count * minBytes > left) throw new RangeError(`a sequence of ${count} cannot be in the ${left} bytes left`);
+    if (count * minBytes > left) throw new RangeError(`a sequence of ${count} does not fit into the remaining ${left} bytes`);
     return count;
   }
 

@@ -208,7 +208,7 @@ export class SimulatedRos implements RosNode {
     const { full } = codec.type;
     const other = this.#endpoints().find((end) => end.node === this && end.topic === topic && end.type !== full);
     if (other === undefined) return codec;
-    throw new AgentError('ROS_TOPIC_INVALID', `ROS refuses topic ${topic} of type ${full}: this node has it as ${other.type}`);
+    throw new AgentError('ROS_TOPIC_INVALID', `ROS refuses topic ${topic} of type ${full}: this node uses it with type ${other.type}`);
   }
 
   #requireOpen(): void {

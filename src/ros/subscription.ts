@@ -17,7 +17,7 @@ export abstract class Subscription implements RosSubscription {
   /** The time by `performance.now()` of the last poll that found a sample. */
   takenAtMs = Number.NEGATIVE_INFINITY;
   isClosed = false;
-  /** 0 if no sample may wait. */
+  /** 0 means that no sample may wait. */
   readonly everyMs: number;
   readonly #options: SubscribeOptions;
   readonly #codec: Codec;

@@ -31,7 +31,7 @@ export interface SubscribeOptions {
   /**
    * Milliseconds that samples may wait. With 0, the default, each sample is delivered at once. With another number, only a calm topic delivers
    * at once. On a busy topic, samples gather in DDS, and a poll takes them every `everyMs`. DDS keeps the newest `qos.depth` samples and drops
-   * the others without a copy, a decode or a count. A camera that needs the newest of five images a second has `depth: 1, everyMs: 200`.
+   * the others without a copy, a decode or a count. A camera that needs five images a second sets `depth: 1` and `everyMs: 200`.
    */
   readonly everyMs?: number;
   /** Limits the samples that are decoded and delivered. Above this rate only the latest sample is delivered; the others count as dropped. */

@@ -44,7 +44,7 @@ export function match({ type: configured, qos }: Pick<ChannelConfig, 'type' | 'q
   };
 }
 
-/** Whether the same subscription fits both. */
+/** Whether both need the same subscription. */
 export function isSame(a: Wanted, b: Wanted | undefined): boolean {
   return (
     a.type === b?.type && a.qos.reliability === b.qos.reliability && a.qos.durability === b.qos.durability && a.qos.depth === b.qos.depth

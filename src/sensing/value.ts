@@ -13,7 +13,7 @@ export interface Sample {
 /** With `alert_when`, a value of another type than the condition's value is bad. */
 type ValueRules = Pick<ChannelConfig, 'scale' | 'min' | 'max' | 'alert_when'>;
 
-/** A longer string is bad. */
+/** The limit for a string value. A longer string is bad. */
 const MAX_STRING_LENGTH = 1_000;
 
 /** Significant digits of a float64 reading: 0.87 times 100 is 87, not 86.99999999999999. */

@@ -110,7 +110,7 @@ describe('the codec', () => {
     }
     assert.throws(
       () => codec('test_msgs/msg/Wide').decode(Buffer.from('00010000ffffff01', 'hex')),
-      /a sequence of 33554431 cannot be in the 0 bytes left/,
+      /a sequence of 33554431 does not fit into the remaining 0 bytes/,
     );
   });
 

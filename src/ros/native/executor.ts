@@ -127,7 +127,7 @@ export class Executor {
     if (!this.#stopping && !ready.includes(this.#guard)) return;
     const waiting = this.#waiting;
     this.#waiting = [];
-    // A later task resolves them: by then the executor's callback has returned and its thread waits again.
+    // Resolves the promises in a later task, after the executor's callback has returned and its thread waits again.
     setImmediate(() => {
       for (const resolve of waiting) resolve();
     });
@@ -156,7 +156,7 @@ export class Executor {
     this.#executor.syncHandles();
   }
 
-  /** Lists the subscriptions. The waiting thread holds the lock; without the guard condition the call would block for up to WAIT_MS. */
+  /** Passes the subscriptions to the thread, which holds a lock while it waits. The guard condition ends this wait of up to WAIT_MS. */
   #synchronize(): void {
     this.#binding.triggerGuardCondition(this.#guard);
     this.#list();

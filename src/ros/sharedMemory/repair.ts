@@ -38,7 +38,7 @@ const REPAIR_EVERY_MS = 5_000;
 /** All nodes of a program share one repair. */
 export class SharedMemoryRepair {
   readonly #file: string;
-  /** By inode. */
+  /** The key is the inode of the port's file. */
   readonly #open = new Map<number, { readonly fd: number; readonly file: string }>();
   #isMarked = false;
   #recorded: string | undefined;
