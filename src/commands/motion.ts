@@ -97,7 +97,7 @@ export class Motion {
     if (performance.now() - requestedMs > durationMs) this.halt('the agent stalled while the motion started');
   }
 
-  /** Records the end of a motion that its command ended, or that ended by itself as a confirmation shows. */
+  /** Records the end of a motion. Its command ended it, or a confirmation shows that it ended by itself. */
   finish(name: string): void {
     if (this.#running?.name === name) this.#finish(this.#running);
   }

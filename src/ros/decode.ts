@@ -98,7 +98,7 @@ function exact(read: (cursor: Cursor) => bigint): Reader {
   };
 }
 
-/** Creates views of a message's memory. If CDR aligned the numbers differently from the type, numbersReader copies the bytes first. */
+/** Creates views of a message's memory. A view needs aligned memory, so `numbersReader` copies numbers that are not aligned. */
 const TYPED_ARRAYS = {
   int8: (...at: View) => new Int8Array(...at),
   uint8: (...at: View) => new Uint8Array(...at),

@@ -35,7 +35,7 @@ export interface Field {
 }
 
 export interface Struct {
-  /** `std_msgs/msg/Header` */
+  /** The long type name, such as `std_msgs/msg/Header`. */
   readonly name: string;
   readonly fields: readonly Field[];
 }
