@@ -88,7 +88,7 @@ export async function dial(options: DialOptions, signal: AbortSignal, routes = r
   } catch (error) {
     const reason = error instanceof ConnectError ? error.reason : undefined;
     // The choice of a route does not depend on the clock.
-    const cause = connectCause(reason, { trusted: true, wallMs: Date.now() }, options.credentials);
+    const cause = connectCause(reason, { trusted: () => true, wall: Date.now }, options.credentials);
     if (signal.aborted || others.length === 0 || !BLOCKED.has(cause)) throw error;
     return dial(options, signal, others);
   }

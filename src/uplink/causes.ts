@@ -1,5 +1,6 @@
 // Maps the error of a failed connection to a problem code, which names the repair. Pure.
 import { messageOf } from '../base/index.ts';
+import type { Clock } from '../clock/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import { PROBLEMS, type ProblemCode } from '../status/index.ts';
 import { ConnectError } from './session.ts';
@@ -37,29 +38,25 @@ const ALERT = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_(\w+)$/;
 /** CONNACK codes for an unsupported version of MQTT. */
 const VERSION_REFUSED: ReadonlySet<number> = new Set([1, 132]);
 
-export interface ClockView {
-  readonly trusted: boolean;
-  readonly wallMs: number;
-}
-
+type WallClock = Pick<Clock, 'trusted' | 'wall'>;
 type Validity = Pick<Credentials, 'notBeforeMs' | 'notAfterMs'>;
 
 /** @param own the validity of the robot's certificate. */
-export function connectCause(code: string | number | undefined, clock: ClockView, own: Validity): ProblemCode {
+export function connectCause(code: string | number | undefined, clock: WallClock, own: Validity): ProblemCode {
   const known = typeof code === 'string' ? (ALERT.exec(code)?.[1] ?? code) : (code ?? '');
   const cause = CAUSES.find((candidate) => CODES[candidate]?.includes(known));
   // With a wrong clock, a good certificate looks expired.
-  if (!clock.trusted && (cause === 'broker_certificate_expired' || cause === 'certificate_expired')) return 'clock_wrong';
+  if (!clock.trusted() && (cause === 'broker_certificate_expired' || cause === 'certificate_expired')) return 'clock_wrong';
   // Two certificates rarely expire together. A wrong clock is more likely.
-  const outsideOwn = clock.wallMs > own.notAfterMs || clock.wallMs < own.notBeforeMs;
+  const outsideOwn = clock.wall() > own.notAfterMs || clock.wall() < own.notBeforeMs;
   if (cause === 'broker_certificate_expired' && outsideOwn) return 'clock_wrong';
-  const ownExpired = clock.trusted && clock.wallMs > own.notAfterMs;
+  const ownExpired = clock.trusted() && clock.wall() > own.notAfterMs;
   if (ownExpired && (cause === 'certificate_refused' || cause === 'broker_hung_up')) return 'certificate_expired';
   return cause ?? 'broker_unreachable';
 }
 
 /** The cause of a failed connection, with the error's text and the remedy. */
-export function describeFailure(error: unknown, clock: ClockView, own: Validity) {
+export function describeFailure(error: unknown, clock: WallClock, own: Validity) {
   const reason = error instanceof ConnectError ? error.reason : undefined;
   const cause = reason === 'NOT_ALLOWED' ? 'not_authorized' : connectCause(reason, clock, own);
   return { cause, text: messageOf(error), remedy: PROBLEMS[cause].remedy };

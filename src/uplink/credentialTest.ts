@@ -2,11 +2,12 @@
 // a connection for the test. It needs the robot's client id, and the broker ends another connection with that id, so the agent must not
 // run. A running agent uses `CredentialSwitch`: its next connection is the test.
 import { randomBytes } from 'node:crypto';
+import type { Clock } from '../clock/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { ProblemCode } from '../status/index.ts';
 import { type Presence, topicsOf } from '../wire/index.ts';
 import { type BrokerAccess, dial } from './brokerRoute.ts';
-import { type ClockView, describeFailure } from './causes.ts';
+import { describeFailure } from './causes.ts';
 import { ConnectError, publishAcknowledged, type Session, within } from './session.ts';
 
 type TestStep = 'connect' | 'subscribe' | 'publish';
@@ -18,7 +19,7 @@ export type CredentialTestResult =
 export interface CredentialTestOptions extends BrokerAccess {
   readonly thing: string;
   readonly topicPrefix: string;
-  readonly clock: ClockView;
+  readonly clock: Clock;
 }
 
 /** Never throws: a failure is part of the result. `timeoutMs` limits the whole test. */
@@ -32,7 +33,7 @@ export async function testCredentials(options: CredentialTestOptions): Promise<C
     session: randomBytes(8).toString('hex'),
     online: false,
     reason: 'stopped',
-    at: clock.wallMs,
+    at: clock.wall(),
     mark: [0, 0],
   };
   let step: TestStep = 'connect';
@@ -64,11 +65,11 @@ export interface PendingTest {
  * id would end the first. They become current after they connected, subscribed and published.
  */
 export class CredentialSwitch {
-  readonly #clock: () => ClockView;
+  readonly #clock: Clock;
   #current: Credentials;
   #pending: PendingTest | undefined;
 
-  constructor(credentials: Credentials, clock: () => ClockView) {
+  constructor(credentials: Credentials, clock: Clock) {
     this.#current = credentials;
     this.#clock = clock;
   }
@@ -99,7 +100,7 @@ export class CredentialSwitch {
       test.resolve({ works: true });
       return false;
     }
-    test.resolve({ works: false, step, ...describeFailure(error, this.#clock(), test.credentials) });
+    test.resolve({ works: false, step, ...describeFailure(error, this.#clock, test.credentials) });
     return true;
   }
 

@@ -1,7 +1,11 @@
-// Sends requests over MQTT in the AWS form: the answer to a request arrives on its topic plus `/accepted` or `/rejected`.
-import { parseJson } from '../base/index.ts';
-import { type DialOptions, dial } from './brokerRoute.ts';
-import { ConnectError, type Link, type Message, within } from './session.ts';
+// Sends requests over MQTT and waits for the answers. The answer to a request in the AWS form arrives on its topic plus `/accepted` or
+// `/rejected`. The answer to a command is its result.
+import { randomBytes } from 'node:crypto';
+import { messageOf, parseJson } from '../base/index.ts';
+import { AgentError } from '../errors.ts';
+import { type Result, result as resultSchema, topicsOf } from '../wire/index.ts';
+import { type BrokerAccess, type DialOptions, dial } from './brokerRoute.ts';
+import { ConnectError, type Link, type Message, type Session, within } from './session.ts';
 
 export interface Answer {
   readonly accepted: boolean;
@@ -55,4 +59,50 @@ export async function dialForRequests(options: Omit<DialOptions, 'onMessage'>, s
   const requester = new Requester(session);
   receive = (message) => void requester.receive(message);
   return { ask: (topic: string, body: object) => requester.ask(topic, body, options.timeoutMs), close: () => session.close() };
+}
+
+export interface CallOptions extends BrokerAccess {
+  readonly topicPrefix: string;
+  readonly id: string;
+  readonly payload: string;
+  /** Whole seconds after which the broker discards an undelivered command. */
+  readonly expiresInS: number;
+}
+
+/**
+ * Sends a command over a connection of its own, as the cloud would. A person at a bench uses it.
+ * @returns undefined if no result arrives in time.
+ * @throws AgentError BROKER_UNREACHABLE
+ */
+export async function call(options: CallOptions): Promise<Result | undefined> {
+  const topics = topicsOf(options.topicPrefix);
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  let answered: (result: Result) => void = () => {};
+  const answer = new Promise<Result | undefined>((resolve) => {
+    answered = resolve;
+    deadline.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  const session = await connect(options, deadline, ({ payload }) => {
+    const result = resultSchema.safeParse(parseJson(payload)).data;
+    if (result?.id === options.id) answered(result);
+  });
+  try {
+    await session.subscribe([topics.results]);
+    session.publish(topics.commands, options.payload, () => {}, options.expiresInS);
+    return await Promise.race([answer, session.ended.then(() => undefined)]);
+  } finally {
+    await session.close();
+  }
+}
+
+async function connect(options: CallOptions, signal: AbortSignal, onMessage: (message: Message) => void): Promise<Session> {
+  const { host, port } = options;
+  try {
+    return await dial({ ...options, clientId: `elderly-bot-send-${randomBytes(4).toString('hex')}`, onMessage }, signal);
+  } catch (cause) {
+    throw new AgentError('BROKER_UNREACHABLE', `no connection to ${host}${port === undefined ? '' : `:${port}`}: ${messageOf(cause)}`, {
+      remedy: 'check mqtt.endpoint, that the broker runs, and that it accepts this certificate',
+      cause,
+    });
+  }
 }

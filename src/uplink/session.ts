@@ -54,8 +54,8 @@ export class Session {
   readonly #client: MqttClient;
   /** Resolves when the connection ended, with the reason if it is known. */
   readonly ended: Promise<Error | undefined>;
-  #over = false;
-  #cut = false;
+  #isOver = false;
+  #isCut = false;
 
   private constructor(client: MqttClient) {
     this.#client = client;
@@ -68,8 +68,8 @@ export class Session {
         reason ??= new ConnectError(`the broker closed the connection with reason ${packet.reasonCode}`, packet.reasonCode);
       });
       client.on('close', () => {
-        this.#over = true;
-        resolve(reason ?? (this.#cut ? new ConnectError('cut by the robot: no answer from the broker in time', 'ETIMEDOUT') : undefined));
+        this.#isOver = true;
+        resolve(reason ?? (this.#isCut ? new ConnectError('cut by the robot: no answer from the broker in time', 'ETIMEDOUT') : undefined));
       });
     });
   }
@@ -123,11 +123,11 @@ export class Session {
    * @param expiresInS seconds until the broker discards the message; MQTT 3.1.1 has no expiry.
    */
   publish(topic: string, payload: string | Buffer, done: (error: Error | undefined) => void, expiresInS?: number): void {
-    if (this.#over) return;
+    if (this.#isOver) return;
     const hasExpiry = expiresInS !== undefined && this.version === 5;
     const properties = hasExpiry ? { properties: { messageExpiryInterval: expiresInS } } : {};
     this.#client.publish(topic, payload, { qos: 1, ...properties }, (error) => {
-      if (!this.#over) done(error ?? undefined);
+      if (!this.#isOver) done(error ?? undefined);
     });
   }
 
@@ -152,7 +152,7 @@ export class Session {
 
   /** Cuts the connection without a DISCONNECT. The broker publishes the last will. */
   drop(): void {
-    this.#cut = true;
+    this.#isCut = true;
     this.#client.end(true);
     this.#client.stream.destroy();
   }

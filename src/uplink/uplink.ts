@@ -6,7 +6,7 @@ import type { Credentials } from '../identity/index.ts';
 import type { BudgetStatus, LinkStatus } from '../status/index.ts';
 import { type Power, topicsOf } from '../wire/index.ts';
 import { BrokerRoute } from './brokerRoute.ts';
-import { type ClockView, connectCause } from './causes.ts';
+import { connectCause } from './causes.ts';
 import { Connection } from './connection.ts';
 import { CredentialSwitch, type CredentialTestResult, type PendingTest } from './credentialTest.ts';
 import { Budget } from './limits.ts';
@@ -47,7 +47,7 @@ export class Uplink {
     this.#options = options;
     this.#topics = topicsOf(options.topicPrefix);
     this.#route = new BrokerRoute(options.host, options.port, lastGoodPort);
-    this.#credentials = new CredentialSwitch(options.credentials, () => this.#clockView());
+    this.#credentials = new CredentialSwitch(options.credentials, options.clock);
     this.#problems = new LinkProblems(options.problems, options.log);
     this.#takeovers = new TakeoverWatch(options.keepaliveMs);
     this.#budget = new Budget(options.budget, options.intervalMs, options.clock, spending);
@@ -206,7 +206,7 @@ export class Uplink {
       this.#credentials.finish(test, step, error);
       return 'again';
     }
-    const cause = connectCause(reason, this.#clockView(), this.#credentials.current);
+    const cause = connectCause(reason, this.#options.clock, this.#credentials.current);
     const takeover = this.#takeovers.refused(this.#options.clock.mono(), cause);
     if (takeover) return this.#problems.reportTakeover(this.#options.thing, takeover, 0);
     this.#problems.reportFailure(cause, reason, `${this.#route.endpoint}: ${messageOf(error)}`);
@@ -257,11 +257,6 @@ export class Uplink {
     if (message.topic !== this.#topics.receipts) return;
     this.#budget.spend(message.payload.length);
     applyReceipt(message.payload, this.#options);
-  }
-
-  #clockView(): ClockView {
-    const { clock } = this.#options;
-    return { trusted: clock.trusted(), wallMs: clock.wall() };
   }
 
   get #sinceMs(): number {

@@ -134,7 +134,7 @@ export class Uploads {
         else await this.#idle(now, signal);
       } catch (error) {
         this.#options.problems.raise('uploads_failing', messageOf(error));
-        this.#delay = this.#longer(this.#delay, undefined);
+        this.#delay = this.#nextDelay(this.#delay, undefined);
       }
     }
   }
@@ -211,8 +211,11 @@ export class Uploads {
     // The file may have been dropped meanwhile.
     if (!this.#spool.waiting.includes(row)) return;
     if (outcome.result === 'stored') this.#stored(row, outcome);
-    else if (outcome.result === 'refused') this.#refused(row, outcome.reason);
-    else if (!signal.aborted && !current.aborting.signal.aborted) this.#later(row, outcome);
+    else if (outcome.result === 'refused') {
+      this.#delays.delete(row.file);
+      this.#options.problems.raise('upload_refused', `${row.file}: ${outcome.reason}`, row.kind);
+      this.#spool.remove(row);
+    } else if (!signal.aborted && !current.aborting.signal.aborted) this.#retryLater(row, outcome);
   }
 
   #stored(row: UploadRow, { uploadId: upload_id, objectKey: object_key }: Outcome & { result: 'stored' }): void {
@@ -229,32 +232,26 @@ export class Uploads {
       outbox.append({ class: 'event', body }, () => rows.markReported(row.file));
       outbox.flush();
     } catch {
-      this.#delays.set(row.file, this.#longer(NO_DELAY, undefined));
+      this.#delays.set(row.file, this.#nextDelay(NO_DELAY, undefined));
       return;
     }
     crashPoint('upload_told');
     this.#spool.remove(row);
   }
 
-  #refused(row: UploadRow, reason: string): void {
-    this.#delays.delete(row.file);
-    this.#options.problems.raise('upload_refused', `${row.file}: ${reason}`, row.kind);
-    this.#spool.remove(row);
-  }
-
-  #later(row: UploadRow, { reason, fault, afterMs }: Outcome & { result: 'later' }): void {
-    this.#options.problems.raise('uploads_failing', `${reason}; ${this.waiting} files wait`);
+  #retryLater(row: UploadRow, { reason, fault, afterMs }: Outcome & { result: 'later' }): void {
+    this.#options.problems.raise('uploads_failing', `${reason}; files waiting: ${this.waiting}`);
     if (fault === 'share' && !isPictureOfIncident(row)) {
-      this.#shareDelay = this.#longer(this.#shareDelay, afterMs);
+      this.#shareDelay = this.#nextDelay(this.#shareDelay, afterMs);
       return;
     }
-    if (fault !== 'file') this.#delay = this.#longer(this.#delay, afterMs);
+    if (fault !== 'file') this.#delay = this.#nextDelay(this.#delay, afterMs);
     if (fault === 'path' || fault === 'share') return;
-    const own = this.#longer(this.#delays.get(row.file) ?? NO_DELAY, afterMs);
+    const own = this.#nextDelay(this.#delays.get(row.file) ?? NO_DELAY, afterMs);
     this.#delays.set(row.file, fault === 'file' ? own : { ...own, untilMs: 0 });
   }
 
-  #longer({ tries }: Delay, afterMs: number | undefined): Delay {
+  #nextDelay({ tries }: Delay, afterMs: number | undefined): Delay {
     const { backoff, clock } = this.#options;
     const untilMs = clock.mono() + Math.max(afterMs ?? 0, backoffMs(tries + 1, backoff, Math.random()));
     return { tries: tries + 1, untilMs, isRequested: afterMs !== undefined };
@@ -266,12 +263,9 @@ export class Uploads {
     const { aheadMs } = this.#tokens;
     if (aheadMs === undefined) return;
     problems.clear('clock_stepped');
-    if (Math.abs(aheadMs) < CLOCKS_DIFFER_MS) {
-      problems.clear('clock_differs');
-      return;
-    }
     const seconds = Math.round(Math.abs(aheadMs) / 1_000);
-    problems.raise('clock_differs', `this robot’s clock is ${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} the cloud’s`);
+    if (Math.abs(aheadMs) < CLOCKS_DIFFER_MS) problems.clear('clock_differs');
+    else problems.raise('clock_differs', `this robot’s clock is ${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} the cloud’s`);
   }
 
   #reportDropped(rows: readonly UploadRow[], reason: 'space' | 'age'): void {

@@ -48,7 +48,7 @@ async function connect({ config, clock, timeoutMs }: StandaloneParts, credential
   try {
     return await dialForRequests(options, AbortSignal.timeout(2 * timeoutMs));
   } catch (error) {
-    const { text, remedy } = describeFailure(error, clockView(clock), credentials);
+    const { text, remedy } = describeFailure(error, clock, credentials);
     throw new AgentError('PROVISIONING_FAILED', `no connection to ${config.mqtt.endpoint}: ${text}`, { remedy, cause: error });
   }
 }
@@ -123,7 +123,7 @@ export function provisionOver(
         return await ask(topic, body);
       } catch (error) {
         if (error instanceof AgentError) throw error;
-        const { text, remedy } = describeFailure(error, clockView(clock), { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY });
+        const { text, remedy } = describeFailure(error, clock, { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY });
         throw new AgentError('PROVISIONING_FAILED', text, { remedy, cause: error });
       }
     },
@@ -143,11 +143,7 @@ export function testWithoutAgent(
   credentials: Credentials,
 ): Promise<CredentialTestResult> {
   const { thing, topic_prefix: topicPrefix, mqtt } = config;
-  return testCredentials({ ...endpointOf(mqtt.endpoint), credentials, thing, topicPrefix, timeoutMs, clock: clockView(clock) });
-}
-
-function clockView(clock: Clock) {
-  return { trusted: clock.trusted(), wallMs: clock.wall() };
+  return testCredentials({ ...endpointOf(mqtt.endpoint), credentials, thing, topicPrefix, timeoutMs, clock });
 }
 
 function unset(keys: string): AgentError {

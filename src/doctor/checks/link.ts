@@ -65,7 +65,7 @@ export const certificateAccepted = robotCheck('certificate_accepted', 20_000, as
 export function causeOf(code: string | number | undefined, { credentials }: DoctorContext): ProblemCode {
   const own = credentials instanceof Error ? { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY } : credentials;
   // The clock has its own check.
-  return connectCause(code, { trusted: true, wallMs: Date.now() }, own);
+  return connectCause(code, { trusted: () => true, wall: Date.now }, own);
 }
 
 /** @returns the name and number of the alert from OpenSSL's `...:SSL alert number 48`. */
