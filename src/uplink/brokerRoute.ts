@@ -20,7 +20,7 @@ export function routesOf(port: number | undefined): readonly Route[] {
   return port === undefined ? [MQTTS, HTTPS] : [{ port, alpn: port === HTTPS.port ? HTTPS.alpn : undefined }];
 }
 
-/** @returns the index of the route for the next try: another route only if the broker did not answer. */
+/** @returns the index of the route for the next try. It changes only if the broker did not answer. */
 export function nextRoute(routes: readonly Route[], current: number, cause: string): number {
   return BLOCKED.has(cause) ? (current + 1) % routes.length : current;
 }

@@ -1,6 +1,6 @@
 // Tests whether the robot can connect, subscribe and publish with new credentials before they replace the old ones. `testCredentials` opens
-// a connection for the test. It needs the robot's client id, and the broker ends another connection with that id, so the agent must not
-// run. A running agent uses `CredentialSwitch`: its next connection is the test.
+// a connection with the robot's client id. The broker ends other connections with that id, so the agent must not run. A running agent uses
+// `CredentialSwitch`, and its next connection is the test.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock/index.ts';
 import type { Credentials } from '../identity/index.ts';
@@ -22,12 +22,12 @@ export interface CredentialTestOptions extends BrokerAccess {
   readonly clock: Clock;
 }
 
-/** Never throws: a failure is part of the result. `timeoutMs` limits the whole test. */
+/** Never throws, because the result describes a failure. `timeoutMs` limits the whole test. */
 export async function testCredentials(options: CredentialTestOptions): Promise<CredentialTestResult> {
   const { thing, credentials, clock, timeoutMs } = options;
   const { commands, receipts, presence } = topicsOf(options.topicPrefix);
   const untilMs = performance.now() + timeoutMs;
-  // This presence is true, because the agent does not run. Its mark is the lowest, so every later presence overrides it.
+  // The agent does not run, so it is correct to publish `offline`. The mark is the lowest, so every other presence overrides this one.
   const offline: Presence = {
     thing,
     session: randomBytes(8).toString('hex'),
@@ -91,7 +91,7 @@ export class CredentialSwitch {
     });
   }
 
-  /** Ends this test; ignored if it is no longer pending. @returns true if the test failed, so its connection is useless. */
+  /** Ends the test, if it is still pending. @returns true if the test failed, so that its connection is useless. */
   finish(test: PendingTest, step: TestStep, error: unknown): boolean {
     if (test !== this.#pending) return false;
     this.#pending = undefined;

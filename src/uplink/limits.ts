@@ -26,7 +26,7 @@ export class Quota {
     this.#atMs = nowMs;
   }
 
-  /** @returns milliseconds until the next message is allowed. Its size is not known yet, so the byte count may become negative later. */
+  /** @returns milliseconds until the next message is allowed. The size of the message is unknown here, so it may overdraw the bytes. */
   waitMs(nowMs: number): number {
     const seconds = (nowMs - this.#atMs) / 1000;
     this.#atMs = nowMs;

@@ -15,7 +15,7 @@ export class LinkProblems {
     this.#log = log;
   }
 
-  /** @param isTaken another client seems to use this robot's id and will end this connection too, so that problem stays. */
+  /** @param isTaken whether another client seems to use this robot's id. It will end this connection too, so its problem stays. */
   clear(isTaken: boolean): void {
     this.#problems.clearOthers(LINK_PROBLEMS, isTaken ? 'client_id_taken' : undefined);
   }
@@ -34,7 +34,7 @@ export class LinkProblems {
     );
   }
 
-  /** @returns the takeover. */
+  /** @returns the same takeover, for the caller to return. */
   reportTakeover(thing: string, takeover: Takeover, lastedMs: number): Takeover {
     const { isReported, waitMs } = takeover;
     const text = isReported

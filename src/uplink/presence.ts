@@ -1,5 +1,5 @@
 // Publishes the robot's presence: online, its outboxes, its commands and its telemetry interval. It publishes again if a receipt is overdue,
-// before the interval becomes longer, and when the low state of the battery changes. The last publication says offline; if the connection
+// before the interval becomes longer, and when the battery becomes low or is no longer low. The last presence is offline. If the connection
 // is lost, the broker publishes the last will instead.
 
 import { every, type Ticker, wait } from '../base/index.ts';

@@ -16,7 +16,7 @@ export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'c
   readonly quota: Quota;
   /** Called for each published message. */
   readonly onSent: (bytes: number) => void;
-  /** Called if the broker finally refused a message. The outbox declares its rows as poison. */
+  /** Called when the pump drops a message after several refusals. The outbox declares its rows as poison. */
   readonly onPoison: (claim: Claim, error: Error) => void;
   /** Called for each answer of the broker. Without an error, it acknowledged the message. */
   readonly onAnswer: (topic: string, error: Error | undefined) => void;
@@ -177,7 +177,7 @@ export class Pump {
     });
   }
 
-  /** Retries a refused message a few times. It must not block the others for ever. */
+  /** Retries a refused message a few times, and then drops it, so that it does not block other messages for ever. */
   #refuse(claim: Claim, error: Error): void {
     const key = `${claim.ordinal}/${claim.first}`;
     const tries = (this.#refused.get(key) ?? 0) + 1;
@@ -196,7 +196,7 @@ export class Pump {
     }, RETRY_REFUSED_MS).unref();
   }
 
-  /** Drops a connection without acknowledgements, because only a new one helps. */
+  /** Drops the connection if acknowledgements are overdue, because only a new connection helps. */
   #dropIfUnacknowledged(): void {
     this.#ackTimer = undefined;
     const { clock, ackTimeoutMs, session } = this.#options;

@@ -1,5 +1,5 @@
-// Wraps one MQTT connection, from CONNECT to its end. The queue and the reconnects of MQTT.js are off: the outbox is the queue, and the
-// uplink reconnects. Its promises may never settle, so each wait also ends with the connection.
+// Wraps one MQTT connection, from CONNECT to its end. The queue and the reconnects of MQTT.js are off, because the outbox is the queue and the
+// uplink reconnects. A promise of MQTT.js may never settle, so each wait also ends with the connection.
 import type { Socket } from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { codeOf, messageOf } from '../base/index.ts';

@@ -156,7 +156,7 @@ export class Uplink {
     try {
       session = await this.#connect(id, signal, test);
       await session.subscribe([this.#topics.commands, this.#topics.receipts]);
-      // A signal that fired during the subscription does not fire again, so the loop would never end.
+      // A signal that fired during the subscription does not fire again. Without this check, the loop would never end.
       signal.throwIfAborted();
     } catch (error) {
       session?.drop();

@@ -1,4 +1,4 @@
-// Defines an upload and the name of its spool file. The name contains every field of the row, so the name can restore a lost row. Pure.
+// Defines an upload and the name of its spool file. The name contains all fields of the row, so that a lost row can be restored. Pure.
 import type { UploadRow } from '../outbox/index.ts';
 
 /** Content types that the cloud accepts, and their file extensions (docs/reference/protocol.md, Uploads). */

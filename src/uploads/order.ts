@@ -19,7 +19,7 @@ export function isPictureOfIncident({ kind, incident }: Kind): boolean {
   return incident !== null && (kind === 'snapshot' || kind === 'clip');
 }
 
-/** Whether the file is a slice, so that the database also stores its progress. */
+/** Whether the file is a slice of a log or backup, whose progress is also in the database. */
 export function isSlice({ kind, incident }: Kind): boolean {
   return incident === null && (kind === 'log' || kind === 'backup');
 }

@@ -24,7 +24,7 @@ export interface PacedRequestOptions {
 }
 
 export interface PacedRequest {
-  /** Connections for axios. */
+  /** The options of axios that select the connection. */
   readonly config: Pick<AxiosRequestConfig, 'transport' | 'httpAgent' | 'httpsAgent'>;
   /** @returns the body to send in place of `source`. */
   body(source: Buffer | Readable): Buffer | Readable;
@@ -56,7 +56,7 @@ export function slowestMs(bytes: number): number {
   return Math.ceil(bytes / MIN_BYTES_PER_SECOND) * 1_000;
 }
 
-/** With a limit, a piece has at most this part of a second's bytes. */
+/** With a limit, the bytes of a second are divided into at least this many pieces. */
 const PIECES_PER_SECOND = 10;
 const MAX_PIECE_BYTES = 16 * 1024;
 const PAUSE_CHECK_MS = 50;

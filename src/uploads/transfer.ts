@@ -28,7 +28,7 @@ export type Outcome =
       /** Retry-After, in milliseconds. */
       readonly afterMs: number | undefined;
     }
-  /** The cloud will never accept it. */
+  /** The file is damaged, or the cloud will never accept it. */
   | { readonly result: 'refused'; readonly reason: string };
 
 const announcement = z.union([

@@ -152,7 +152,7 @@ export class Uploads {
 
   readonly #failures = ({ file }: UploadRow): number => this.#delays.get(file)?.tries ?? 0;
 
-  /** Spools. The most urgent picture is sent while it is written, because the sync of an SD card takes as long as the transfer. */
+  /** Spools an upload. It sends the most urgent picture meanwhile, because the sync of an SD card takes as long as the transfer. */
   async #put(upload: NewUpload, within?: () => void): Promise<UploadRow | undefined> {
     let ahead: Sending | undefined;
     let row: UploadRow | undefined;
@@ -198,7 +198,7 @@ export class Uploads {
     this.#tokens.prepare();
     this.#waiting = new AbortController();
     const due = this.#spool.waiting.map((row) => this.#dueMs(row));
-    // An upload that was already due is blocked by another one, so its time does not count.
+    // An upload that was already due is blocked by another upload, so its time does not count.
     const untilMs = Math.min(now + PREPARE_EVERY_MS, ...due.filter((ms) => ms > now));
     await wait(Math.max(1, untilMs - now), AbortSignal.any([signal, this.#waiting.signal]));
   }

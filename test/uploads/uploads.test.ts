@@ -84,7 +84,10 @@ describe('uploads', { timeout: 120_000 }, () => {
       await rig.until(() => robot.uploads.waiting === 1);
       for (const snapshot of [first, second]) await rig.assertStored(snapshot);
       assert.deepEqual([robot.uploads.waitingOf('log'), robot.problems.length], [1, 1]);
-      assert.match(robot.problems[0] ?? '', /raised uploads_failing: the cloud answered 429: .*the rest is reserved for pictures of incidents/);
+      assert.match(
+        robot.problems[0] ?? '',
+        /raised uploads_failing: the cloud answered 429: .*the rest is reserved for pictures of incidents/,
+      );
     } finally {
       await rig.cloud.db.query('delete from uploads where id = $1', [used]);
     }

@@ -1,12 +1,12 @@
 // Decides how many bytes of a request may be in flight, so that an alert does not wait long behind a picture. Unacknowledged bytes fill the
-// queue of the slowest link on the path, and later messages wait behind them. The window therefore has only as many bytes as do not slow the
-// link down (the idea of LEDBAT, RFC 6817); on a slow link that is one small packet. The window never has less than the bytes that the link
-// just carried in 150 ms, if these fill a packet, because a longer time then has another cause than this queue. Pure: the caller passes the
-// time and the counts.
+// queue of the slowest link on the path, and later messages wait behind them. The window therefore limits the bytes in flight to a number that
+// does not slow the link down (the idea of LEDBAT, RFC 6817); on a slow link this is one small packet. The window is never smaller than the
+// bytes that the link just carried in 150 ms, if these fill a packet, because slower answers then have another cause than this queue. Pure:
+// the caller passes the time and the counts.
 
 /** With its headers, a packet takes a twelfth of a second at 32 kbit/s, and file bytes are four fifths of it. */
 const SMALLEST_WINDOW = 256;
-/** If answers always take long, packets are large enough for this rate ... */
+/** On a path with slow answers, the packets must be large enough for this rate ... */
 const MIN_BYTES_PER_SECOND = 1_024;
 /** ... but not larger than the size that any network carries in one piece (RFC 791). */
 const SMALL_PACKET = 576;
@@ -25,7 +25,7 @@ const LARGEST_START = 10 * LARGE_PACKET;
 /** ... or with this, soon after another upload, so that a picture may leave at once. */
 const LARGEST_NEXT_START = 64 * 1024;
 const JUST_NOW_MS = 60_000;
-/** With a limit, one step has at most this part of a second's bytes. */
+/** With a limit, the bytes of a second are divided into at least this many steps. */
 const STEPS_PER_SECOND = 10;
 /** A narrow link first carries this many small packets, as a reference for later times. Two, because one may wait behind other traffic. */
 const SMALL_FIRST = 2;
@@ -78,7 +78,7 @@ export class Pace {
 
   /**
    * @param bytesPerSecond null: no limit.
-   * @param path this upload reads it at its start, and updates it.
+   * @param path the state that this upload reads at its start, and updates.
    */
   constructor(bytesPerSecond: number | null, nowMs: number, path: PathState = {}) {
     this.#bytesPerSecond = bytesPerSecond;
@@ -132,7 +132,7 @@ export class Pace {
     return this.#window < LARGEST_START;
   }
 
-  /** The caller must call this after the last byte. Later checks are rare. */
+  /** The caller must call this after the last byte. From then on, it checks less often. */
   finishSending(): void {
     this.#isAllSent = true;
   }
@@ -220,7 +220,7 @@ function isRate(carried: readonly Carried[]): boolean {
   return carried.length >= RATE_SAMPLES && sumOf(carried, 'bytes') >= RATE_BYTES;
 }
 
-/** @returns the fewest of the last samples that are enough. */
+/** @returns the last samples, as few as are enough to compute the rate. */
 function latest(carried: readonly Carried[]): readonly Carried[] {
   return isRate(carried.slice(1)) ? latest(carried.slice(1)) : carried;
 }
