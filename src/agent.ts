@@ -96,7 +96,7 @@ export class Agent {
     }
   }
 
-  /** Stops sensing, sends pending rows, publishes the last presence and closes the database. Idempotent. @throws the first error. */
+  /** Stops sensing, sends pending rows, publishes the last presence and closes the database. A second call does nothing. @throws the first error after all steps. */
   async stop(deadlineMs: number, reason: Stopped = 'asked'): Promise<void> {
     this.#stopped = reason;
     await this.#shutdown.undo(deadlineMs);

@@ -1,9 +1,9 @@
-// The one error class. Its code is a stable string. Its text names the failure, the value and the next step.
+// Defines the error class of the program. Each error has a stable code, and a text that contains the failure and the value.
 
-/** The party at fault. Configuration and environment end a start with exit code 2, the others with 1. */
+/** The party that caused an error. An error of the configuration or environment ends a command with exit code 2, others with 1. */
 export type Fault = 'configuration' | 'environment' | 'peer' | 'ours';
 
-/** Every code of this program and the party at fault. A retired code is never used again. */
+/** All error codes with their faults. A retired code is never used again. */
 export const ERROR_CODES = {
   CONFIG_NOT_FOUND: 'configuration',
   CONFIG_SYNTAX: 'configuration',
@@ -48,10 +48,10 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 export interface ErrorDetails {
-  /** The next step, as a sentence or a command to type. */
+  /** The next step of the user, as a sentence or a command. */
   readonly remedy?: string;
   readonly cause?: unknown;
-  /** More facts for a log line; never a secret. */
+  /** Further fields of a log line. They never contain a secret. */
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
@@ -72,7 +72,7 @@ export class AgentError extends Error {
     return ERROR_CODES[this.code];
   }
 
-  /** One line for a person: what failed, then what to do. */
+  /** The failure and its remedy in one line. */
   get line(): string {
     return this.remedy ? `${this.message}; ${this.remedy}` : this.message;
   }

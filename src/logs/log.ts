@@ -35,7 +35,7 @@ const SECRET_NAME = String.raw`[\w-]*(?:passw(?:or)?d|secret|token|authorization
 const RULES: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   // Private keys in PEM, including truncated keys.
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[A-Za-z0-9+/=:,\s-]|\\+[nrt])*/g, REDACTED],
-  // Values with a secret name: in JSON, in JSON inside a JSON string (with escaped quotes), and in plain text.
+  // Values with a secret name, in three forms: in JSON, in JSON inside a JSON string (with escaped quotes), and in plain text.
   [new RegExp(String.raw`("${SECRET_NAME}"\s*:\s*)"(?:[^"\\]|\\.)*"`, 'gi'), `$1"${REDACTED}"`],
   [new RegExp(String.raw`((\\+)"${SECRET_NAME}\2"\s*:\s*)\2".*?(?<!\\)\2"`, 'gi'), `$1$2"${REDACTED}$2"`],
   [new RegExp(String.raw`\b(${SECRET_NAME}\s*=\s*)[^\s"'\\&,;)\]}]+`, 'gi'), `$1${REDACTED}`],
@@ -55,8 +55,8 @@ const SUSPICIOUS =
   /PRIVATE KEY|passw|secret|token|authorization|private_?key|credential|cookie|api_?key|bearer|basic|:\/\/|eyJ|AKIA|ASIA|AGE-/i;
 
 /**
- * Removes everything that looks like a secret, whether it is from an error of a library, a URL or an answer. It searches the whole line, so new
- * fields and nested errors need no list.
+ * Removes everything that looks like a secret, for example in the error of a library or in a URL. It searches the whole line, so new fields and
+ * nested errors need no list.
  * @param line JSON; the result is valid JSON too.
  */
 function redact(line: string): string {

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { messageOf } from '../base/index.ts';
-import { COMPRESSED, type LogFileInfo, type LogPosition, logFiles, logPath } from './read.ts';
+import { COMPRESSED, type LogFileInfo, type LogPosition, logFiles, logPath, ownLine } from './read.ts';
 
 export interface LogFileOptions {
   readonly folder: string;
@@ -106,7 +106,11 @@ export class LogFile {
     }
     try {
       this.#put(this.#isTorn ? `\n${line}` : line);
-      if (this.#unwritten > 0) this.#recovered();
+      if (this.#unwritten > 0) {
+        const lines = this.#unwritten;
+        this.#put(ownLine('warn', 'log_lines_lost', { lines }, `${lines} lines before this could not be written`));
+        this.#unwritten = 0;
+      }
       this.#trouble = undefined;
     } catch (error) {
       this.#isTorn = true;
@@ -137,8 +141,7 @@ export class LogFile {
   /** Marks the end of the log as requested. Later lines wait for the next opening. */
   async close(): Promise<void> {
     if (this.#descriptor === undefined) return;
-    const time = new Date().toISOString();
-    this.write(`{"level":"info","time":"${time}","event":"${CLOSED}","msg":"the agent stopped on request"}\n`);
+    this.write(ownLine('info', CLOSED, {}, 'the agent stopped on request'));
     const descriptor = this.#descriptor;
     this.#descriptor = undefined;
     closeSync(descriptor);
@@ -168,15 +171,6 @@ export class LogFile {
     this.#isTorn = false;
   }
 
-  #recovered(): void {
-    const time = new Date().toISOString();
-    const lines = this.#unwritten;
-    this.#put(
-      `{"level":"warn","time":"${time}","event":"log_lines_lost","lines":${lines},"msg":"${lines} lines before this could not be written"}\n`,
-    );
-    this.#unwritten = 0;
-  }
-
   /** If a new file cannot be opened, the old file grows, and the next line tries again. */
   #rotate(): void {
     const [before, ended] = [this.#descriptor, this.#number];
@@ -191,7 +185,7 @@ export class LogFile {
     this.maintain();
   }
 
-  /** Compresses the file in the background, after earlier files. If this fails, the file stays uncompressed until the next opening. */
+  /** Compresses a file in the background, after earlier files. If this fails, the file stays uncompressed until the next opening. */
   #compress(number: number): void {
     const path = logPath(this.#options?.folder ?? '', number);
     this.#compressing = this.#compressing.then(() => compress(path)).catch(() => rmSync(path + COMPRESSED + UNFINISHED, { force: true }));

@@ -114,7 +114,8 @@ export async function* logSlices(folder: string, from: unknown, end: LogPosition
   const isGone = begun.file < oldest.file;
   let start = isGone ? oldest : begun;
   let next = start;
-  let texts: string[] = isGone ? [droppedLine(begun, oldest)] : [];
+  const msg = 'lines between these positions were removed before their upload: see logs.max_size and logs.max_age';
+  let texts: string[] = isGone ? [ownLine('warn', 'log_lines_dropped', { from: begun, to: oldest }, msg)] : [];
   let bytes = 0;
   const slice = async (isLast: boolean): Promise<LogSlice> => {
     const about = { from: start, to: next, lines: texts.length };
@@ -133,9 +134,9 @@ export async function* logSlices(folder: string, from: unknown, end: LogPosition
   if (texts.length > 0) yield await slice(true);
 }
 
-function droppedLine(from: LogPosition, to: LogPosition): string {
-  const msg = 'lines between these positions were removed before their upload: see logs.max_size and logs.max_age';
-  return `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), event: 'log_lines_dropped', from, to, msg })}\n`;
+/** @returns a line of the log about the log itself. */
+export function ownLine(level: 'info' | 'warn', event: string, fields: object, msg: string): string {
+  return `${JSON.stringify({ level, time: new Date().toISOString(), event, ...fields, msg })}\n`;
 }
 
 function isAfter(position: LogPosition, end: LogPosition): boolean {

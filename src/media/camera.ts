@@ -1,5 +1,5 @@
-// Keeps the latest images of one camera. An alert gets the newest image at once, and a clip of the time before and after. With privacy, no
-// image is kept except for an allowed alert, and then only images from that moment on.
+// Keeps the latest images of one camera. For an alert it returns the newest image at once, and a clip of the time before and
+// after. While privacy is on, it keeps no image except for an allowed alert, and then only images from that moment on.
 import { messageOf, wait } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { CameraConfig } from '../config/index.ts';
@@ -39,7 +39,7 @@ export interface CameraOptions {
 /** Memory limit in bytes for the ring of one camera, and for one of its clips. */
 const HELD_BYTES = 16 * 1024 ** 2;
 
-/** An image up to this age is current, at any rate. */
+/** An image up to this age is current, whatever the rate of the camera. */
 const FRESH_MS = 1_000;
 
 /** Longest wait for the next image if a camera has no current image. */
@@ -52,7 +52,7 @@ interface Received {
   readonly message: CameraMessage;
   readonly atMs: number;
   readonly takenAtMs: number;
-  /** Number of privacy periods that had begun by then. */
+  /** Number of privacy periods that had begun when the image arrived. */
   readonly privacies: number;
 }
 
@@ -99,7 +99,7 @@ export class Camera {
     this.#privacy.report(isOn);
   }
 
-  /** Receives an image. It is decoded later, unless a newer image has arrived by then. */
+  /** Accepts an image. It is decoded later, unless a newer image has arrived by then. */
   receive(message: CameraMessage): void {
     const { clock, jobs } = this.#options;
     const atMs = clock.mono();
@@ -116,7 +116,7 @@ export class Camera {
 
   /**
    * Returns the newest image if it is fresh, or else the next image.
-   * @param alert the alert that requests it; undefined: a person or a schedule.
+   * @param alert the alert that requests the image; undefined if a person or a schedule requests it.
    * @param patienceMs longest wait for the next image.
    * @throws AgentError PICTURE_MISSING with the reason.
    */

@@ -8,9 +8,9 @@ export interface Encoding {
   readonly bytesPerPixel: number;
   /** Bytes per pixel in the converted image. */
   readonly channels: 1 | 3 | 4;
-  /** Pixels per group. The width of an image is a multiple of it. */
+  /** Pixels that share bytes. The width of an image is a multiple of this. */
   readonly group: 1 | 2;
-  /** Undefined: the bytes need no conversion. */
+  /** Undefined if the bytes need no conversion. */
   readonly unpack?: UnpackRow;
   /** Set for two bytes per pixel, in the order of `is_bigendian`. `stretched` maps the values of the image to the whole range of grey. */
   readonly wide?: 'scaled' | 'stretched';

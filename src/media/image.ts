@@ -21,7 +21,7 @@ export interface SmallImage {
   readonly height: number;
 }
 
-/** More than the image of any camera. */
+/** More than the size of any camera's image. */
 const MAX_COMPRESSED_BYTES = 16 * 1024 ** 2;
 
 /** Formats that cameras send. libvips can read many more, but each is an attack surface. */
@@ -34,14 +34,14 @@ const SIGNATURES: Readonly<Record<string, (data: Uint8Array) => boolean>> = {
 /** In an image that was scaled down, a pixel depends on neighbours up to this distance (Lanczos 3). */
 const ZONE_MARGIN_PX = 4;
 
-/** Limits for a broken or malicious image, which then costs one error. */
+/** Limits that make a broken or malicious image an error. */
 export const STRICT = { failOn: 'error', limitInputPixels: MAX_PIXELS } as const satisfies SharpOptions;
 
 let loading: Promise<typeof sharpFactory> | undefined;
 
 /**
- * Loads sharp for the first image, so an agent without a camera does not need the memory. sharp has no cache and one thread per job here: its
- * memory is returned, because glibc keeps memory that many threads have used, and a processor core stays free for alerts.
+ * Loads sharp for the first image, so an agent without a camera saves the memory. sharp gets no cache and only one thread. Its memory is then
+ * returned to the system, because glibc keeps the memory of many threads, and a processor core stays free for alerts.
  * @throws if sharp's binary for this machine is not installed.
  */
 export function loadSharp(): Promise<typeof sharpFactory> {

@@ -31,7 +31,7 @@ export function describeJpeg(jpeg: Buffer, description: Description): Buffer {
   return Buffer.concat([jpeg.subarray(0, START_OF_IMAGE), head, text, jpeg.subarray(START_OF_IMAGE)]);
 }
 
-/** Pixels of all frames together, three bytes each. The limit keeps the file small and fits the memory of a small computer. */
+/** Limit for the pixels of all frames together, three bytes each. It suits slow links and computers with little memory. */
 const MAX_CLIP_PIXELS = 10_000_000;
 
 const QUALITY = 55;

@@ -37,7 +37,7 @@ export class Privacy {
 
   /**
    * Requests images of the next `forMs`, for an alert or a person.
-   * @param channel the channel of the alert; undefined: no alert.
+   * @param channel the channel of the alert; undefined if there is no alert.
    * @returns false if privacy forbids the images.
    */
   request(channel: string | undefined, nowMs: number, forMs: number): boolean {

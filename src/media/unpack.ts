@@ -57,7 +57,7 @@ function* slices({ width, height }: RawImage, work: (row: number) => void): Gene
   }
 }
 
-/** Reduces two bytes per pixel to one byte. `stretched` maps the smallest value except 0, and the largest value, to the limits of the range. */
+/** Reduces two bytes per pixel to one byte. `stretched` maps the range of the values except 0 to the whole range of grey. */
 function* wideRows(image: RawImage, wide: 'scaled' | 'stretched', out: Uint8ClampedArray): Generator<undefined, (row: number) => void> {
   const { width, step, data, is_bigendian: isBigEndian } = image;
   const [high, low] = isBigEndian ? [0, 1] : [1, 0];

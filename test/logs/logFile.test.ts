@@ -1,4 +1,4 @@
-// The log's files: bounded, compressed, and complete up to the last line before a crash.
+// Tests the files of the log: their limits, their compression, and that a crash loses no line.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ describe('the log file', () => {
     rmSync(join(folder, '..'), { recursive: true });
   });
 
-  it('has the lines from before its opening, and continues in the same file', async () => {
+  it('contains the lines from before its opening, and continues in the same file', async () => {
     file = new LogFile();
     file.write('{"early":1}\n');
     file.open({ folder, maxBytes: 1024 ** 2, maxAgeMs: HOUR_MS, nowMs: () => Date.now() });
@@ -51,7 +51,7 @@ describe('the log file', () => {
     assert.equal(statSync(join(folder, 'agent.000001.log')).mode & 0o777, 0o600);
   });
 
-  it('rotates, compresses, stays within its size, and loses no line', async () => {
+  it('is rotated and compressed, stays within its size limit, and loses no line', async () => {
     opened();
     for (let n = 0; n < 4_000; n++) file.write(line(n));
     const { end } = file;
@@ -63,26 +63,26 @@ describe('the log file', () => {
       numbers,
       Array.from({ length: 4_000 }, (_, n) => n),
     );
-    // From any position, in a compressed file too.
-    let place = { file: 0, offset: 0 };
+    // Reading works from any position, even within a compressed file.
+    let position = { file: 0, offset: 0 };
     let seen = 0;
-    for await (const { next } of readLines(folder, place)) {
-      place = next;
+    for await (const { next } of readLines(folder, position)) {
+      position = next;
       if (++seen === 1_500) break;
     }
-    assert.match(String((await lines(place))[0]), /"n":1500,/);
+    assert.match(String((await lines(position))[0]), /"n":1500,/);
   });
 
-  it('removes the oldest files if the total is too big, and files that are too old', async () => {
+  it('removes the oldest files if the total size is too large, and files that are too old', async () => {
     opened();
-    // Random text does not compress.
+    // Random text cannot be compressed.
     for (let n = 0; n < 30; n++) {
       const text = Array.from({ length: 100_000 }, () => String.fromCharCode(33 + Math.floor(Math.random() * 90))).join('');
       file.write(`${text}\n`);
     }
     await file.close();
     opened();
-    const bytes = () => logFiles(folder).reduce((sum, one) => sum + one.bytes, 0);
+    const bytes = () => logFiles(folder).reduce((sum, info) => sum + info.bytes, 0);
     assert.ok(bytes() <= 1024 ** 2 && bytes() > 512 * 1024, `${bytes()} bytes`);
     const [oldest] = logFiles(folder);
     const before = new Date(Date.now() - 2 * HOUR_MS);
@@ -91,7 +91,7 @@ describe('the log file', () => {
     assert.ok(!existsSync(String(oldest?.path)));
   });
 
-  it('has one line in the place of lines that were removed before their upload', async () => {
+  it('reports lines that were removed before their upload in a line of its own', async () => {
     opened();
     const ship = async (from: unknown) => {
       const slices: LogSlice[] = [];
@@ -109,12 +109,12 @@ describe('the log file', () => {
     const [gap, second] = texts.map((text) => JSON.parse(text) as Record<string, unknown>);
     const to = { file: Number(oldest?.number) + 1, offset: 0 };
     assert.deepEqual([gap?.event, gap?.from, gap?.to], ['log_lines_dropped', first.next, to]);
-    assert.ok(Number(second?.n) > 1 && texts.length === 3_000 - Number(second?.n) + 1, 'all that is there comes after it');
+    assert.ok(Number(second?.n) > 1 && texts.length === 3_000 - Number(second?.n) + 1, 'the remaining lines follow');
     file.write(line(3_000));
     assert.deepEqual((await ship(next)).texts, [line(3_000).trimEnd()]);
   });
 
-  it('removes no file for its age while the clock is not trusted', () => {
+  it('removes no file because of its age while the clock is not trusted', () => {
     mkdirSync(folder);
     for (const number of [1, 2]) writeFileSync(join(folder, `agent.00000${number}.log.gz`), gzipSync('{}\n'));
     utimesSync(join(folder, 'agent.000001.log.gz'), 0, 0);
@@ -122,7 +122,7 @@ describe('the log file', () => {
     assert.equal(logFiles(folder).length, 3);
   });
 
-  it('starts a new file after an incomplete line, and finishes an interrupted compression', async () => {
+  it('starts a new file after an incomplete line, and completes an interrupted compression', async () => {
     opened();
     file.write(line(1));
     await file.close();
@@ -136,12 +136,12 @@ describe('the log file', () => {
     assert.deepEqual((await lines()).map((text) => /"n":(\d+)/.exec(text)?.[1]).filter(Boolean), ['0', '1', '2']);
   });
 
-  it('has every line up to a kill -9, and the next start detects it', async () => {
+  it('contains every line before a kill -9, and the next start detects the crash', async () => {
     const { stdout, signal } = spawnSync(process.execPath, ['--import', 'tsx', LIFE, folder], { encoding: 'utf8', timeout: 30_000 });
     assert.equal(signal, 'SIGKILL');
     const logged = stdout.trim().split('\n').length;
     assert.equal((await lines()).length, logged);
-    assert.match(String((await lines()).at(-1)), /"n":499,.*the last words/);
+    assert.match(String((await lines()).at(-1)), /"n":499,.*the last line/);
     assert.equal(opened().crashed, true);
   });
 

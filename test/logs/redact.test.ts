@@ -1,4 +1,4 @@
-// No secret gets into the log: each secret of a list is logged in every way that could happen by mistake.
+// Tests that no secret reaches the log. Each secret of a list is logged in all the ways that a mistake could cause.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -13,23 +13,23 @@ const { privateKey } = generateKeyPairSync('ec', {
   publicKeyEncoding: { type: 'spki', format: 'pem' },
 });
 
-/** The secret, and a text that contains it. */
+/** Secrets, each with a text that contains it. */
 const SECRETS: Readonly<Record<string, readonly [secret: string, text: string]>> = {
   'a private key in PEM': [privateKey.split('\n')[1] ?? '', privateKey],
-  'a private key that is cut off': [privateKey.split('\n')[1] ?? '', privateKey.slice(0, 150)],
-  'an RSA key’s header': ['MIIEowIBAAKCAQEA', '-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY-----'],
+  'a truncated private key': [privateKey.split('\n')[1] ?? '', privateKey.slice(0, 150)],
+  'an RSA private key': ['MIIEowIBAAKCAQEA', '-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY-----'],
   'a signed URL': [
     'X-Amz-Signature=0123abcd',
     'PUT https://bucket.s3.eu-central-1.amazonaws.com/a/b.jpg?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0123abcd failed',
   ],
-  'the user of a URL': ['hunter2', 'postgres://cloud:hunter2@db.example.org/elderly was refused'],
+  'the password of a URL': ['hunter2', 'postgres://cloud:hunter2@db.example.org/elderly was refused'],
   'a bearer token': ['mF_9.B5f-4.1JqM', 'authorization: Bearer mF_9.B5f-4.1JqM'],
-  'a JWT anywhere': ['dBjftJeZ4CVPmB92K27uhbUJU1p1r', 'got eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJyb2JvdCJ9.dBjftJeZ4CVPmB92K27uhbUJU1p1r'],
-  'a password that is named': ['correct-horse', 'connect password=correct-horse host=localhost'],
+  'a JWT within a text': ['dBjftJeZ4CVPmB92K27uhbUJU1p1r', 'got eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJyb2JvdCJ9.dBjftJeZ4CVPmB92K27uhbUJU1p1r'],
+  'a named password': ['correct-horse', 'connect password=correct-horse host=localhost'],
   'an AWS access key': ['AKIAIOSFODNN7EXAMPLE', 'AKIAIOSFODNN7EXAMPLE is not allowed'],
   'an AWS secret key': ['wJalrXUtnFEMI/K7MDENG', 'aws_secret_access_key=wJalrXUtnFEMI/K7MDENG'],
   'an age identity': ['QQPQRZQ0XJ5Q0XJ5', 'AGE-SECRET-KEY-1QQPQRZQ0XJ5Q0XJ5'],
-  'JSON that an answer had': ['s3cr3t', '{"access_token":"s3cr3t","user":"anna"}'],
+  'a token in the JSON of an answer': ['s3cr3t', '{"access_token":"s3cr3t","user":"anna"}'],
 };
 
 describe('a log line', () => {
@@ -45,15 +45,15 @@ describe('a log line', () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** The lines since `from`. */
+  /** @returns the lines since `from`. */
   const written = async (from: { file: number; offset: number }) => {
     const lines: string[] = [];
     for await (const { text } of readLines(folder, from)) lines.push(text);
     return lines;
   };
 
-  for (const [what, [secret, text]] of Object.entries(SECRETS)) {
-    it(`never has ${what}`, async () => {
+  for (const [name, [secret, text]] of Object.entries(SECRETS)) {
+    it(`never contains ${name}`, async () => {
       const log = createLog('info', {}, file);
       const from = file.end;
       log.info(text);
@@ -73,7 +73,7 @@ describe('a log line', () => {
     });
   }
 
-  it('never has a value whose field name says that it is secret', async () => {
+  it('never contains the value of a field with a secret name', async () => {
     const log = createLog('info', {}, file);
     const from = file.end;
     for (const name of [
@@ -97,7 +97,7 @@ describe('a log line', () => {
     }
   });
 
-  it('keeps text that is not secret', async () => {
+  it('keeps a text without secrets', async () => {
     const log = createLog('info', {}, file);
     const from = file.end;
     const harmless =

@@ -73,8 +73,8 @@ describe('a camera', { timeout: 20_000 }, () => {
 
   it('returns different files for two incidents with the same image', async () => {
     await show(grey(0));
-    const [one, other] = [await camera.snapshot(ALERT), await camera.snapshot({ ...ALERT, incident: 'incident-2' })];
-    assert.ok(!one.bytes.equals(other.bytes));
+    const [first, second] = [await camera.snapshot(ALERT), await camera.snapshot({ ...ALERT, incident: 'incident-2' })];
+    assert.ok(!first.bytes.equals(second.bytes));
   });
 
   it('waits for the next image if it has no image', async () => {

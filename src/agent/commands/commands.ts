@@ -105,7 +105,7 @@ function advertiseCommands({ config, place }: LoadedConfig, ros: RosNode): Map<s
   return new Map(entries);
 }
 
-/** Subscribes the topics that show whether a command worked. */
+/** Subscribes to the topics that show whether a command worked. */
 function subscribeConfirmations({ loaded, ros, problems }: CommandParts, onConfirmation: (command: string, value: unknown) => void): void {
   for (const [name, { confirm, type: commandType }] of Object.entries(loaded.config.commands)) {
     const type = confirm?.type ?? commandType;

@@ -10,7 +10,7 @@ import type { Parts } from '../lifecycle/parts.ts';
 /** The parts that a reload changes. */
 export type Followers = Pick<Parts, 'channels' | 'cameras' | 'scheduled' | 'uplink' | 'identity' | 'problems'>;
 
-/** Limits the length of the problem's text. */
+/** Errors in the text of the problem. A completely wrong file would make the text too long. */
 const ERRORS_SHOWN = 3;
 
 export class LiveConfig {
@@ -98,7 +98,7 @@ export function runningWith(before: Config, { channels, cameras, mqtt, logs, bac
   return { ...before, channels, cameras, backups, mqtt: { ...before.mqtt, interval }, logs: { ...before.logs, ship, ship_on_alert } };
 }
 
-/** The agent announces the command `snapshot` when it connects, and only with a camera. A first or last camera changes that at the next start. */
+/** The agent announces the command `snapshot` when it connects, and only if it has a camera. A first camera therefore needs a restart. */
 function announcementChanges(before: Config, after: Config): string[] {
   const hasCamera = ({ cameras }: Config) => Object.keys(cameras).length > 0;
   if (hasCamera(before) === hasCamera(after)) return [];
@@ -123,7 +123,7 @@ function isEntries(value: unknown): value is Entries {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
-/** @returns one line for a person. */
+/** @returns the changes as one line of text. */
 export function describeReload({ added, removed, changed, applied, needs_restart: later }: Reloaded): string {
   const lists = {
     'channels added': added,

@@ -46,7 +46,7 @@ export class Metrics implements OutboxMetrics {
     return Object.fromEntries(hops) as Status['alert_latency'];
   }
 
-  /** @param enduranceBytes bytes that can be written to the disk in its lifetime; null: unknown. */
+  /** @param enduranceBytes bytes that can be written to the disk in its lifetime; null if unknown. */
   wear(uptimeMs: number, enduranceBytes: number | null): Status['wear'] {
     const commits = this.#commits.status();
     const written = writtenBytes();

@@ -11,8 +11,9 @@ import { appendLastWords } from '../lifecycle/run.ts';
 const CLOCK_EVERY_MS = 5_000;
 
 /**
- * Raises a problem if the clock was set while the agent ran. Later readings have the new time, and no other part notices that offline.
- * @param onStep compares with the cloud's time, which is more reliable: it clears this problem and may raise `clock_differs`.
+ * Raises a problem if the clock was set while the agent ran. Later readings carry the new time. Without a network, no other part of the
+ * agent can notice this.
+ * @param onStep compares the clock with the cloud's time, which is more reliable. It clears this problem and may raise `clock_differs`.
  */
 export function watchClock(clock: Clock, problems: Problems, onStep: () => void): Ticker {
   const steps = new ClockSteps();
@@ -86,7 +87,7 @@ const BATTERY_GAP_PERCENT = 5;
 
 export interface BatteryParts extends Pick<Parts, 'outbox' | 'clock'> {
   readonly channels: Pick<Parts['channels'], 'latestValue'>;
-  /** Percent; null: the battery is never low. */
+  /** The limit in percent. If it is null, the battery is never low. */
   readonly lowBelow: number | null;
 }
 
@@ -96,7 +97,7 @@ export function isLow(percent: unknown, lowBelow: number, wasLow: boolean): bool
   return percent < lowBelow + (wasLow ? BATTERY_GAP_PERCENT : 0);
 }
 
-/** Reports a low battery before it is empty, so the cloud can tell a robot without power from a robot without network. */
+/** Reports a low battery before it is empty, so the cloud can distinguish a robot without power from a robot without network. */
 export class Battery {
   readonly #parts: BatteryParts;
   #power: Power | undefined;

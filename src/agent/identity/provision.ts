@@ -25,12 +25,12 @@ export interface ProvisionParts {
   readonly report: (step: string) => void;
 }
 
-/** For a robot whose agent does not run. */
+/** Used while the agent does not run. */
 export interface StandaloneParts extends ProvisionParts {
   readonly timeoutMs: number;
 }
 
-/** Causes in the certificate or in its registration with IoT Core. */
+/** Failures that the certificate or its registration with IoT Core causes. */
 const REFUSED: ReadonlySet<ProblemCode> = new Set([
   'certificate_refused',
   'certificate_expired',
@@ -39,7 +39,7 @@ const REFUSED: ReadonlySet<ProblemCode> = new Set([
   'broker_hung_up',
 ]);
 
-/** The longest pause between two attempts; short, because a person waits. */
+/** The longest pause between two attempts. It is short because a person waits. */
 const MAX_PAUSE_MS = 30_000;
 
 /** Opens a connection for requests. @throws AgentError PROVISIONING_FAILED */
@@ -87,7 +87,7 @@ export async function provisionAsThing(parts: StandaloneParts): Promise<Provisio
   return done;
 }
 
-/** @throws AgentError PROVISIONING_UNSET if the configuration names the certificate's file, so that the slots are not used. */
+/** @throws AgentError PROVISIONING_UNSET if the configuration names a certificate file, because the agent then does not use the slots. */
 export function refuseOwnPaths({ mqtt }: Config): void {
   if (mqtt.cert_file === null) return;
   throw new AgentError('PROVISIONING_UNSET', 'mqtt.cert_file is set, so the agent would not use the slots', {

@@ -24,7 +24,7 @@ import { isRefusal, provisionOver, refuseOwnPaths } from './provision.ts';
 
 const CHECK_EVERY_MS = 5_000;
 
-/** Delay before a failed rotation is tried again; a rotation has weeks of time. */
+/** Delay before a failed rotation is tried again. A rotation can wait, because it starts weeks before the expiry. */
 const RETRY_AFTER_MS = 6 * 3_600_000;
 
 /** Deadline for an answer of IoT Core. */
@@ -46,7 +46,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
   const { config, credentials, uplink, clock, problems, outbox } = parts;
   const log = parts.log.child({ module: 'identity' });
   const slots = new Slots(config.state_dir);
-  /** Appended announcements. The outbox keeps an announcement in memory until it can write it. */
+  /** Announcements that were already appended. The outbox keeps an announcement in memory until it can write it. */
   const announced = new Set<string>();
   let isRotating = false;
   let retryAtMs = 0;
@@ -119,7 +119,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
 
   const applyResult = async (next: Credentials, result: CredentialTestResult): Promise<void> => {
     if (result.works) {
-      // Without slots, the announcement is signed here. A slot was announced when it was put into use.
+      // The announcement of a slot was signed when the slot was put into use. Without slots, it is signed now.
       if (config.mqtt.cert_file !== null) append(await announcementOf(config.thing, credentials, next.cert));
       use(next);
       log.info({ event: 'certificate_changed' }, 'the agent uses the certificate on disk from now on');

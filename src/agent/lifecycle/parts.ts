@@ -1,4 +1,5 @@
-// Lists the parts of the agent and holds the started ones. Some parts need a part that starts later: commands start before the uplink.
+// Defines the parts of the agent, and stores each part after its start. Some parts use a part that starts later: commands start before the
+// uplink, for example.
 import type { Clock } from '../../clock/index.ts';
 import type { Commands, Outcome } from '../../commands/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';

@@ -15,7 +15,7 @@ import type { Parts } from './parts.ts';
 /** The file in the state directory that the unit's ExecStopPost= writes (systemd/elderly-bot.service). */
 const LAST_EXIT = 'last-exit';
 
-/** Long enough for a person or a monitoring system to see the problem. */
+/** Duration of the problem after an unexpected end. A person or a monitoring system needs time to see it. */
 const ENDING_STANDS_MS = 600_000;
 
 /** A restart loses the rows that are only in memory, so a short failure of the database does not cause one. */
@@ -48,7 +48,7 @@ export function logFailedStart(error: unknown, file: LogFile, log: Logger): void
   log.error({ event: 'start_failed', code }, `the agent did not start: ${error instanceof AgentError ? error.line : messageOf(error)}`);
 }
 
-/** @returns the last lines of the log, without secrets, as in the file. */
+/** @returns the last lines of the log. Secrets are already removed. */
 export async function lastLines(file: LogFile, { state_dir: stateDir }: Config): Promise<string[]> {
   const { file: number, offset } = file.end;
   const from = Math.max(0, offset - TAIL_BYTES);
@@ -59,7 +59,7 @@ export async function lastLines(file: LogFile, { state_dir: stateDir }: Config):
   return from === 0 ? lines : lines.slice(1);
 }
 
-/** @param env has ELDERLY_BOT_BOOT_ID, which is %b in the unit. The unit's sandbox hides the kernel's own file. */
+/** @param env contains ELDERLY_BOT_BOOT_ID, which the unit sets to %b. The sandbox of the unit hides the kernel's file with the boot id. */
 export function thisRun(env: NodeJS.ProcessEnv): Omit<Run, 'stopped'> {
   return {
     version: VERSION,

@@ -1,4 +1,4 @@
-// Starts the cameras: passes the messages of each camera's topic and privacy topic to the camera. An invalid camera disables only itself.
+// Starts the cameras, and passes them the messages of their image and privacy topics. An invalid camera disables only itself.
 import { every, messageOf, type Ticker } from '../../base/index.ts';
 import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type LoadedConfig } from '../../config/index.ts';
 import { Camera, type CameraMessage, Jobs } from '../../media/index.ts';
@@ -22,7 +22,7 @@ const BOOL = 'std_msgs/msg/Bool';
 
 const CHECK_EVERY_MS = 1_000;
 
-/** The family has to know a missing camera before an alert. */
+/** A camera without a message for this time is a problem, which the family has to know before an alert. */
 const SILENT_MS = 60_000;
 
 /** Problems of a camera. All of them end when the camera is removed. */

@@ -55,7 +55,7 @@ export class Incidents {
   readonly #running = new Set<Promise<void>>();
   #recentMs: number[] = [];
   #withoutImages = 0;
-  /** Timers of the kinds that failed last time, per camera. A good snapshot does not show that clips work. */
+  /** A timer for each kind of file that failed last, per camera. A good snapshot does not show that clips work. */
   readonly #missing = new Map<string, NodeJS.Timeout>();
 
   constructor(parts: IncidentParts) {
@@ -76,8 +76,8 @@ export class Incidents {
 
   /**
    * Takes images without an alert.
-   * @param name a camera; undefined: all cameras.
-   * @param patienceMs longest wait for an image; undefined: the short wait of a person.
+   * @param name a camera. If it is undefined, all cameras take an image.
+   * @param patienceMs longest wait for an image. The default is 3 s, because a person waits.
    */
   async snapshot(name: string | undefined, patienceMs?: number): Promise<Outcome> {
     const cameras = this.#parts.cameras().filter((camera) => name === undefined || camera.name === name);

@@ -1,4 +1,4 @@
-// Opens the agent's outbox, handles damage of its file, and maintains it once a minute. Reports problems in the log and as rows.
+// Opens the agent's outbox, detects damage of its file, and maintains it once a minute. Problems are reported in the log and as rows.
 import { every, messageOf, type Ticker } from '../../base/index.ts';
 import type { Logger } from '../../logs/index.ts';
 import { inspectOutboxFile, isCorruption, type OutboxMetrics, openOutbox, suspect, type WaitingRow } from '../../outbox/index.ts';
@@ -100,7 +100,7 @@ export type MaintenanceParts = Pick<
   'config' | 'outbox' | 'journal' | 'lifetime' | 'clock' | 'uplink' | 'problems' | 'logFile' | 'damage' | 'log'
 >;
 
-/** Removes old rows, command ids and log files, and saves the facts that outlive this process. */
+/** Removes old rows, command ids and log files, and saves the data that the next start needs. */
 export function startMaintenance(parts: MaintenanceParts): Ticker {
   const { config, outbox, journal, lifetime, clock, uplink, problems, logFile, damage, log } = parts;
   return every(MAINTAIN_EVERY_MS, () => {

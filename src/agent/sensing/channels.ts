@@ -24,14 +24,14 @@ export interface ChannelParts extends Pick<Parts, 'loaded' | 'ros' | 'outbox' | 
 }
 
 /**
- * The interval of the checks in the first minute, when the nodes of the robot start, and later. The agent notices an incompatible quality
- * of service by such a check, because the event of DDS does not name the publisher.
+ * Intervals of the publisher checks: short in the first minute, when the nodes of the robot start, and longer later. Only such a check finds
+ * an incompatible quality of service, because the event of DDS does not name the publisher.
  */
 const FIRST_CHECKS_EVERY_MS = 1_000;
 const FIRST_CHECKS = 60;
 const LATER_CHECKS_EVERY_MS = 3_000;
 
-/** An alert that was raised when the previous agent ended is still raised. */
+/** Subscribes to all channels. An alert that was raised when the previous agent ended stays raised. */
 export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: ChannelParts): Channels {
   let subscriptions: readonly ChannelSubscription[] = [];
   const alarm = new Alarm(
@@ -129,7 +129,7 @@ class Alarm {
     this.#onFire = onFire;
   }
 
-  /** @param atMs monotonic milliseconds; undefined: no request. */
+  /** @param atMs monotonic milliseconds. The call has no effect if it is undefined. */
   request(atMs: number | undefined): void {
     if (atMs === undefined || (this.#timer && this.#atMs <= atMs)) return;
     clearTimeout(this.#timer);

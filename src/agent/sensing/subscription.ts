@@ -1,5 +1,5 @@
-// Subscribes topics while their publishers change, each with a matching type and quality of service: channels, cameras, privacy. An error
-// concerns only its topic, and is a problem while it lasts.
+// Subscribes to topics with the type and quality of service of their publishers, and again when the publishers change. An error affects only
+// its own topic, and is a problem while it lasts.
 import { messageOf } from '../../base/index.ts';
 import type { ChannelConfig, LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
@@ -24,9 +24,9 @@ function offersOn(ros: RosNode, topic: string): Offer[] {
 
 export interface TopicOptions extends Pick<SubscribeOptions, 'everyMs' | 'onMessage' | 'onError'> {
   readonly ros: RosNode;
-  /** Absolute. */
+  /** The absolute name. */
   readonly topic: string;
-  /** Undefined: the published type. */
+  /** The message type. If it is undefined, the subscription uses the published type. */
   readonly type?: string | undefined;
   readonly acceptedTypes: readonly string[];
   /** Samples that DDS keeps while the agent is busy. */
@@ -67,7 +67,7 @@ export class TopicSubscription {
     this.#subscription = undefined;
   }
 
-  /** @returns the reason of a failure. */
+  /** @returns the reason if the subscription fails. */
   #subscribe({ type, qos }: Wanted): string | undefined {
     const { ros, topic, depth, everyMs, onMessage, onError } = this.#options;
     const optional = { ...(onError ? { onError } : {}), ...(everyMs === undefined ? {} : { everyMs }) };
@@ -81,13 +81,13 @@ export class TopicSubscription {
   }
 }
 
-/** Longest delay of telemetry on a busy topic: twenty topics at 100 Hz then wake the agent 20 times per second. */
+/** Longest delay of telemetry on a busy topic. With this delay, twenty topics at 100 Hz wake the agent 20 times per second. */
 const BATCH_MS = 50;
 
 /** Samples that DDS keeps for a batch, even if a profile such as sensor_data keeps five. This is enough for 2 kHz. */
 const BATCH_DEPTH = 100;
 
-/** Decoded messages per second if the configuration sets no limit. */
+/** Limit of decoded messages per second if the configuration sets no limit. */
 const MAX_RATE = 1_000;
 
 /**
@@ -117,7 +117,7 @@ export function paceOf(channel: Pick<ChannelConfig, 'class' | 'max_rate' | 'max_
 
 export interface ChannelSubscriptionParts {
   readonly channel: Channel;
-  /** Absolute. */
+  /** The absolute name. */
   readonly topic: string;
   readonly ros: RosNode;
   readonly problems: Problems;

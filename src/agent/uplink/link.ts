@@ -40,7 +40,7 @@ export function createUplink(parts: LinkParts): Uplink {
   });
 }
 
-/** The caller calls this at the stop. A full disk must not make the stop fail: it costs only the remembered port and the count of the month. */
+/** Saves the broker port and the month's count of messages at the stop. A full disk must not make the stop fail. */
 export function saveUplink(uplink: Uplink, log: Logger): void {
   try {
     uplink.save();

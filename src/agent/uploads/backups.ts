@@ -1,4 +1,4 @@
-// Makes backups by schedule: the outbox and the command journal with the configuration. They stay on the robot and are uploaded in slices.
+// Makes scheduled backups of the outbox, the command journal and the configuration. A backup stays on the robot and is uploaded in slices.
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -17,7 +17,7 @@ export interface BackupParts extends Pick<Parts, 'db' | 'uploads' | 'clock' | 'l
   readonly notes: Notes;
 }
 
-/** Slices that wait in the spool at once. An offline robot must not evict images in favour of a backup. */
+/** Slices that may wait in the spool at the same time. A backup of an offline robot must not evict images. */
 const WAITING_SLICES = 2;
 const RETRY_MS = 10_000;
 

@@ -14,7 +14,7 @@ export interface LogShippingParts extends Pick<Parts, 'logFile' | 'clock' | 'log
   readonly notes: Notes;
 }
 
-/** The lines of the first minute after an alert are uploaded with it. Further alerts within ten minutes cause no upload of their own. */
+/** An upload starts one minute after an alert, so it contains the lines of that minute. The next upload starts at least ten minutes later. */
 const AFTER_ALERT_MS = 60_000;
 const BETWEEN_ALERTS_MS = 600_000;
 
@@ -31,7 +31,7 @@ export class LogShipping {
     this.#slices = new Slices({ kind: 'log', notes, add: (upload, within) => uploads.add(upload, within), nowMs: () => clock.wall() });
   }
 
-  /** Continues an interrupted upload. @param crashed whether the previous agent crashed, so that its last lines are uploaded now. */
+  /** Continues an interrupted upload. @param crashed whether the previous agent crashed. Its last lines are then uploaded at once. */
   start(crashed: boolean): void {
     if (crashed || this.#slices.isOpen) this.#begin(crashed ? 'crash' : 'continued');
   }
@@ -63,7 +63,7 @@ export class LogShipping {
 
   async #ship(reason: string): Promise<Sent> {
     const { config, logFile, log } = this.#parts;
-    // The stored position must not be more durable than the lines before it: a power cut would make it wrong.
+    // Makes the lines durable before their position is stored. Otherwise a power cut could lose lines that count as uploaded.
     logFile.sync();
     const { end } = logFile;
     const folder = join(config().state_dir, 'logs');

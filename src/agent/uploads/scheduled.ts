@@ -26,7 +26,7 @@ export interface ScheduledParts extends Pick<Parts, 'db' | 'clock' | 'log' | 'lo
 
 interface Job {
   readonly name: string;
-  /** Cron expression; null: never. */
+  /** Cron expression; null if the job never runs. */
   readonly at: string | null;
   readonly work: () => Promise<void>;
 }
