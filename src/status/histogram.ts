@@ -1,12 +1,12 @@
-// A histogram of durations with fixed buckets, as in Prometheus: its size does not grow with time.
+// Counts durations in memory of constant size: a histogram with fixed buckets, as in Prometheus, and percentiles of recent values.
 
-/** Upper limits in milliseconds; one more bucket without a limit follows. */
+/** Upper limits in milliseconds. One more bucket has no limit. */
 const LIMITS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000] as const;
 
 export interface HistogramStatus {
   readonly count: number;
   readonly sum_ms: number;
-  /** `[upper limit in ms, count up to that limit]`, cumulative; `null` is no limit. */
+  /** `[upper limit in ms, count up to that limit]`, cumulative. `null` is no limit. */
   readonly at_most_ms: readonly (readonly [limit: number | null, count: number])[];
 }
 
@@ -29,5 +29,24 @@ export class Histogram {
       return [limit, count] as const;
     });
     return { count, sum_ms: Math.round(this.#sumMs * 10) / 10, at_most_ms: atMost };
+  }
+}
+
+const KEPT_LATENCIES = 1_000;
+
+/** The newest latencies, in a ring. */
+export class Latencies {
+  readonly #ring: number[] = [];
+  #next = 0;
+
+  add(ms: number): void {
+    this.#ring[this.#next] = ms;
+    this.#next = (this.#next + 1) % KEPT_LATENCIES;
+  }
+
+  /** @param q 0 to 1. @returns milliseconds; null before the first value. */
+  quantile(q: number): number | null {
+    const sorted = [...this.#ring].sort((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? null;
   }
 }

@@ -1,4 +1,5 @@
-// All known problems: a stable code, its meaning and its remedy. docs lists the same texts in problems.md; a test compares them.
+// Lists all known problems, each with a stable code, its meaning and its remedy. docs/reference/problems.md has the same texts; a test
+// compares both.
 
 export type Severity = 'info' | 'warning' | 'error' | 'critical';
 
@@ -6,9 +7,9 @@ export interface ProblemEntry {
   readonly severity: Severity;
   readonly title: string;
   readonly remedy: string;
-  /** Codes of consequences: they are neither reported nor shown while this problem stands. */
+  /** Codes of consequences, which are neither reported nor shown while this problem is raised. */
   readonly hides?: readonly string[];
-  /** Milliseconds that the problem has to stand before it is reported and shown; a shorter one is not worth attention. */
+  /** Milliseconds until a raised problem is reported and shown. A shorter problem deserves no attention. */
   readonly shownAfterMs?: number;
 }
 

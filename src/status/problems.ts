@@ -1,16 +1,16 @@
-// The standing problems. Each is reported once when it is first shown and once when it ends. A problem hides its consequences.
+// Holds the present problems. Reports each problem when it is first shown and when it ends. A problem hides its consequences.
 import { PROBLEMS, type ProblemCode, type ProblemEntry } from './problemList.ts';
 
 export interface StandingProblem extends ProblemEntry {
   readonly code: ProblemCode;
-  /** A channel, a file or a cause. Several problems of one code differ in their subjects. */
+  /** A channel, a file or a cause. It distinguishes several problems of one code. */
   readonly subject: string;
   readonly text: string;
   readonly sinceMs: number;
 }
 
-/** Called once when a problem is first shown, and once when a problem that was shown ends. */
-export type ProblemListener = (state: 'raised' | 'cleared', problem: StandingProblem) => void;
+/** The listener is called when a problem is first shown, and when a shown problem ends. */
+type ProblemListener = (state: 'raised' | 'cleared', problem: StandingProblem) => void;
 
 export class Problems {
   readonly #standing = new Map<string, StandingProblem>();
@@ -25,12 +25,12 @@ export class Problems {
     this.#listener = listener;
   }
 
-  /** Raising a problem that stands already has no effect. */
+  /** Has no effect on a problem that is already raised. */
   raise(code: ProblemCode, text: string, subject = ''): void {
     const key = `${code}/${subject}`;
     if (this.#standing.has(key)) return;
     this.#standing.set(key, { ...PROBLEMS[code], code, subject, text, sinceMs: this.#now() });
-    this.#look();
+    this.#update();
   }
 
   clear(code: ProblemCode, subject = ''): void {
@@ -39,7 +39,7 @@ export class Problems {
     if (!problem) return;
     this.#standing.delete(key);
     if (this.#reported.delete(key)) this.#listener('cleared', problem);
-    this.#look();
+    this.#update();
   }
 
   /** Raises the problem with this text, or clears it if the text is undefined. */
@@ -48,20 +48,20 @@ export class Problems {
     else this.raise(code, text, subject);
   }
 
-  /** Clears all of these codes but one: of several causes of the same failure, only the latest stands. */
+  /** Clears all problems of these codes except one code. Only the latest cause of a failure stays raised. */
   clearOthers(codes: readonly ProblemCode[], except?: ProblemCode): void {
     for (const { code, subject } of [...this.#standing.values()]) {
       if (codes.includes(code) && code !== except) this.clear(code, subject);
     }
   }
 
-  /** The problems to show now. */
+  /** @returns the problems to show now. */
   standing(): StandingProblem[] {
     return [...this.#standing.values()].filter((problem) => this.#waitMs(problem) === 0);
   }
 
-  /** Reports problems that became visible, and looks again when the next one does. A reported problem's end is reported even if it is hidden. */
-  #look(): void {
+  /** Reports the problems that became visible, now and when the next one becomes visible. The end of a reported problem is reported even while it is hidden. */
+  #update(): void {
     let soonestMs = Number.POSITIVE_INFINITY;
     for (const [key, problem] of this.#standing) {
       if (this.#reported.has(key)) continue;
@@ -72,10 +72,10 @@ export class Problems {
       this.#listener('raised', problem);
     }
     clearTimeout(this.#timer);
-    if (soonestMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#look(), soonestMs).unref();
+    if (soonestMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#update(), soonestMs).unref();
   }
 
-  /** @returns milliseconds until the problem is shown; undefined while another problem hides it. */
+  /** @returns milliseconds until the problem is shown. Undefined while another problem hides it. */
   #waitMs({ code, sinceMs, shownAfterMs = 0 }: StandingProblem): number | undefined {
     const isHidden = [...this.#standing.values()].some(({ hides }) => hides?.includes(code));
     return isHidden ? undefined : Math.max(0, sinceMs + shownAfterMs - this.#now());

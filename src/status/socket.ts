@@ -1,13 +1,14 @@
-// The status socket: HTTP on a Unix socket in the state directory, out of reach for other machines and other users. GET / returns the
-// status object, POST /reload reads the configuration again, POST /rotate gets another certificate.
+// Serves the status over HTTP on a Unix socket in the state directory, which other machines and other users cannot reach. GET / returns
+// the status object, POST /reload reads the configuration again, POST /rotate gets another certificate.
 import { rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { messageOf, parseJson, requestOverSocket } from '../base/index.ts';
 import { AgentError, type ErrorCode } from '../errors.ts';
+import { closeServer, listeningServer } from './monitor.ts';
 import type { Reloaded, Rotated, Status } from './status.ts';
 
-/** Linux allows 107 bytes in the path of a socket. An agent with a longer path has no socket. */
+/** Linux allows 107 bytes in the path of a socket. With a longer path the agent runs without its socket. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
 const ANSWER_MS = 5_000;
@@ -17,8 +18,8 @@ export function socketPath(stateDir: string): string {
   return join(stateDir, 'agent.sock');
 }
 
-/** Requests that change something. Each throws an AgentError if nothing was changed. */
-export interface Orders {
+/** Requests that change the agent. Each throws an AgentError if it changed nothing. */
+interface Actions {
   readonly reload: () => Reloaded;
   readonly rotate: () => Promise<Rotated>;
 }
@@ -26,16 +27,16 @@ export interface Orders {
 export class StatusSocket {
   readonly #path: string;
   readonly #status: () => Status;
-  readonly #orders: Orders;
+  readonly #actions: Actions;
   #server: Server | undefined;
 
-  constructor(stateDir: string, status: () => Status, orders: Orders) {
+  constructor(stateDir: string, status: () => Status, actions: Actions) {
     this.#path = socketPath(stateDir);
     this.#status = status;
-    this.#orders = orders;
+    this.#actions = actions;
   }
 
-  /** @throws AgentError STATE_DIR_UNWRITABLE; the agent works without its socket. */
+  /** @throws AgentError STATE_DIR_UNWRITABLE. The agent works without its socket. */
   async start(): Promise<void> {
     if (Buffer.byteLength(this.#path) > MAX_SOCKET_PATH_BYTES) {
       throw new AgentError('STATE_DIR_UNWRITABLE', `status socket ${this.#path}: the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes`, {
@@ -44,43 +45,35 @@ export class StatusSocket {
     }
     // This agent holds the lock of the state directory, so an existing socket belongs to an agent that was killed.
     rmSync(this.#path, { force: true });
-    const server = createServer(({ method, url }, response) => {
-      const order = method === 'POST' ? this.#orders[url?.slice(1) as keyof Orders] : undefined;
-      const answered = order ? answerTo(order) : Promise.resolve([200, this.#status()] as const);
+    this.#server = await listeningServer({ path: this.#path }, ({ method, url }, response) => {
+      const action = method === 'POST' ? this.#actions[url?.slice(1) as keyof Actions] : undefined;
+      const answered = action ? answerTo(action) : Promise.resolve([200, this.#status()] as const);
       void answered.then(([status, answer]) => {
         response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(answer)}\n`);
       });
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject).listen(this.#path, resolve);
-    });
-    server.unref();
-    this.#server = server;
   }
 
-  async stop(): Promise<void> {
-    const server = this.#server;
-    if (!server) return;
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+  stop(): Promise<void> {
+    return closeServer(this.#server);
   }
 }
 
-async function answerTo(order: () => unknown): Promise<readonly [status: number, answer: unknown]> {
+async function answerTo(action: () => unknown): Promise<readonly [status: number, answer: unknown]> {
   try {
-    return [200, await order()];
+    return [200, await action()];
   } catch (error) {
     const { code, remedy } = error instanceof AgentError ? error : { code: undefined, remedy: undefined };
     return [422, { detail: messageOf(error), code, remedy }];
   }
 }
 
-/** Asks a running agent. @throws AgentError AGENT_NOT_RUNNING */
+/** @throws AgentError AGENT_NOT_RUNNING */
 export async function askStatus(stateDir: string): Promise<Status> {
   return (await ask(stateDir, 'GET', '/')).answer as Status;
 }
 
-/** Makes a running agent read its configuration again. @throws AgentError AGENT_NOT_RUNNING, or CONFIG_INVALID with the agent's text */
+/** Asks a running agent to reload its configuration. @throws AgentError AGENT_NOT_RUNNING, or CONFIG_INVALID with the agent's text. */
 export async function askReload(stateDir: string): Promise<Reloaded> {
   const { status, answer } = await ask(stateDir, 'POST', '/reload');
   if (status === 200) return answer as Reloaded;
@@ -89,7 +82,7 @@ export async function askReload(stateDir: string): Promise<Reloaded> {
   });
 }
 
-/** Makes a running agent get another certificate, which takes up to minutes. @throws AgentError AGENT_NOT_RUNNING, or the agent's own error */
+/** Asks a running agent to get another certificate, which takes minutes. @throws AgentError AGENT_NOT_RUNNING, or the agent's own error. */
 export async function askRotate(stateDir: string): Promise<Rotated> {
   const { status, answer } = await ask(stateDir, 'POST', '/rotate', ROTATION_MS);
   if (status === 200) return answer as Rotated;
@@ -97,19 +90,14 @@ export async function askRotate(stateDir: string): Promise<Rotated> {
   throw new AgentError(code, detail, remedy === undefined ? {} : { remedy });
 }
 
-async function ask(
-  stateDir: string,
-  method: 'GET' | 'POST',
-  path: string,
-  timeoutMs = ANSWER_MS,
-): Promise<{ status: number; answer: unknown }> {
+async function ask(stateDir: string, method: 'GET' | 'POST', path: string, timeoutMs = ANSWER_MS) {
   const socket = socketPath(stateDir);
   try {
     const { status, body } = await requestOverSocket({ socketPath: socket, method, path, timeoutMs });
     return { status, answer: parseJson(body) };
   } catch (cause) {
     throw new AgentError('AGENT_NOT_RUNNING', `no agent answers at ${socket} (${messageOf(cause)})`, {
-      remedy: 'start one with elderly-bot run, or give --config with the state_dir of the agent that runs',
+      remedy: 'start it with elderly-bot run, or use --config with the configuration of the running agent',
       cause,
     });
   }

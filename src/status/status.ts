@@ -1,4 +1,4 @@
-// The status object of a running agent: the answer of the status socket and the output of `elderly-bot status --json`.
+// Defines the status object of a running agent: the answer of the status socket and the output of `elderly-bot status --json`.
 import type { AlertHop, RowClass } from '../outbox/index.ts';
 import type { Ending } from '../service/index.ts';
 import type { EvictionReason } from '../wire/index.ts';
@@ -19,12 +19,12 @@ export interface LinkStatus {
 }
 
 export interface BudgetStatus {
-  /** Metered messages per month; null: no limit. */
+  /** Metered messages per month. Null: no limit. */
   readonly budget: number | null;
   readonly spent: number;
   readonly forecast: number;
   readonly forecast_dollars: number;
-  /** The interval of telemetry: as configured, or longer while the month's share is overspent. */
+  /** The interval of telemetry, which is longer than configured while the month's share is overspent. */
   readonly interval_ms: number;
 }
 
@@ -33,47 +33,48 @@ export interface ChannelStatus {
   readonly topic: string;
   /** The subscribed type; null if the configuration says auto and the topic has no publisher. */
   readonly type: string | null;
-  /** `waiting`: the topic never had a publisher. `vanished`: all publishers have gone. `off`: the topic cannot be subscribed. */
+  /** `waiting`: the topic never had a publisher. `vanished`: all publishers ended. `off`: the topic cannot be subscribed. */
   readonly state: 'published' | 'waiting' | 'vanished' | 'off';
-  /** Why no messages arrive; null while they do. */
+  /** The reason for missing messages. Null while messages arrive. */
   readonly reason: string | null;
   readonly value: unknown;
   readonly messages: number;
   readonly readings: number;
-  /** Messages per second over the last ten seconds; null before the second look. */
+  /** Messages per second over the last ten seconds. Null until the first measurement ends. */
   readonly rate_hz: number | null;
-  /** Milliseconds since the last message; null before the first message. */
+  /** Milliseconds since the last message. Null before the first message. */
   readonly age_ms: number | null;
-  /** The longest time between two messages; null before the second message. */
+  /** The longest time between two messages. Null before the second message. */
   readonly longest_gap_ms: number | null;
   readonly alert: boolean;
-  /** No message for longer than max_silence. */
+  /** Whether the last message is older than max_silence. */
   readonly silent: boolean;
-  /** Messages above max_rate, which were not processed. */
+  /** Messages that exceeded max_rate and were not processed. */
   readonly dropped: number;
 }
 
 export interface CameraStatus {
   readonly name: string;
   readonly topic: string;
-  /** Pictures stored in memory since the start. */
+  /** Images stored in memory since the start. */
   readonly kept: number;
-  /** Messages that were not readable as a picture. */
+  /** Messages that could not be read as an image. */
   readonly unreadable: number;
-  /** Bytes of small pictures in memory. */
+  /** Bytes of small images in memory. */
   readonly ring_bytes: number;
-  /** The privacy state; null: unknown, which counts as privacy. */
+  /** The privacy state. Null if it is unknown, which is treated as privacy. */
   readonly privacy: boolean | null;
-  /** Milliseconds since the last stored picture; null before the first. */
+  /** Milliseconds since the last stored image. Null before the first image. */
   readonly age_ms: number | null;
 }
 
 export interface UploadsStatus {
-  /** Files that wait; of these the pictures and clips of incidents; bytes of all. */
   readonly waiting: number;
+  /** Images and clips of incidents among the waiting files. */
   readonly of_incidents: number;
+  /** Size of all waiting files. */
   readonly bytes: number;
-  /** Milliseconds of running time since the oldest file was spooled; null if none waits. */
+  /** Milliseconds of running time since the oldest file was spooled. Null if no file waits. */
   readonly oldest_ms: number | null;
 }
 
@@ -81,7 +82,7 @@ export interface Status {
   readonly thing: string;
   readonly version: string;
   readonly boot: number;
-  /** Why the run before this one ended; null for the first. */
+  /** The end of the previous run. Null in the first run. */
   readonly last_run: Ending | null;
   readonly uptime_ms: number;
   readonly clock: { readonly at: number; readonly trusted: boolean };
@@ -91,17 +92,17 @@ export interface Status {
     readonly id: string;
     readonly accepted: number;
     readonly unconfirmed: number;
-    /** Milliseconds of running time; null if all rows are confirmed. */
+    /** Milliseconds of running time. Null if all rows are confirmed. */
     readonly oldest_unconfirmed_ms: number | null;
     readonly held: Readonly<Record<RowClass, number>>;
     /** Age of the oldest row of each class. */
     readonly oldest_ms: Readonly<Record<RowClass, number | null>>;
     /** Rows that receipts confirmed since the start. */
     readonly confirmed: number;
-    /** Rows that were evicted to free space; each is declared to the cloud. */
+    /** Rows that were evicted to free space. Each is declared to the cloud. */
     readonly evicted: number;
     readonly evicted_by: Readonly<Record<EvictionReason, number>>;
-    /** Rows that were never written, because writing failed for too long. */
+    /** Readings that were never written, because writing failed for too long. */
     readonly dropped: number;
     readonly receipts_seen: boolean;
   };
@@ -111,19 +112,19 @@ export interface Status {
     readonly ack_p99_ms: number | null;
     readonly ack_latency: HistogramStatus;
   };
-  /** Latency of alerts by hop: stamp to callback, and from the callback to the commit, the PUBACK and the receipt. */
+  /** Latency of alerts by hop: from the stamp to the callback, and from the callback to the commit, the PUBACK and the receipt. */
   readonly alert_latency: Readonly<Record<AlertHop, HistogramStatus>>;
-  /** Free space on the disk of state_dir at the last look; null if the file system does not report it. */
+  /** Free space on the disk of state_dir at the last measurement. Null if the file system does not report it. */
   readonly disk: { readonly free_bytes: number | null; readonly free_files: number | null };
   readonly wear: {
-    /** Bytes that the kernel wrote to disk for this process; null if it does not report them. */
+    /** Bytes that the kernel wrote to disk for this process. Null if the kernel does not report them. */
     readonly written_bytes: number | null;
-    /** The same per day; null in the first ten minutes. */
+    /** Bytes written per day. Null in the first ten minutes. */
     readonly bytes_per_day: number | null;
     /** Transactions of the outbox, each with an fsync. */
     readonly commits: HistogramStatus;
     readonly commits_per_day: number | null;
-    /** How long health.disk_endurance lasts at this rate. */
+    /** Years until health.disk_endurance is used up at this rate. */
     readonly years: number | null;
   };
   readonly budget: BudgetStatus;
@@ -131,11 +132,11 @@ export interface Status {
   readonly cameras: readonly CameraStatus[];
   /** Null if `uploads.api` is not set. */
   readonly uploads: UploadsStatus | null;
-  /** Commands since the start by their final status. */
+  /** Number of commands since the start, by their final status. */
   readonly commands: Readonly<Record<string, number>>;
-  /** From the broker's message in this process to the ROS message. */
+  /** Time from the broker's message in this process to the ROS message. */
   readonly command_latency: HistogramStatus;
-  /** The command that moves the robot; null when it stands. */
+  /** The command that moves the robot. Null while no motion runs. */
   readonly moving: string | null;
   readonly problems: readonly {
     readonly code: ProblemCode;
@@ -165,4 +166,16 @@ export interface Reloaded extends ChannelChanges {
 export interface Rotated {
   readonly slot: string;
   readonly certificate_id: string;
+}
+
+/** Fewer messages do not show how regular a sensor is. */
+const ENOUGH_MESSAGES = 20;
+/** Time that a node needs to restart. */
+const RESTART_MS = 30_000;
+const LONGEST_GAPS = 3;
+
+/** For channels without max_silence. @returns whether a regular sensor has become silent; false for a sensor that is not known well enough. */
+export function isOverdue({ messages, age_ms: age, longest_gap_ms: gap }: ChannelStatus): boolean {
+  if (age === null || gap === null || messages < ENOUGH_MESSAGES) return false;
+  return age > Math.max(RESTART_MS, LONGEST_GAPS * gap);
 }

@@ -1,5 +1,4 @@
-// /healthz and /metrics of a running agent, as a real Prometheus sees them; the rules and the dashboard that go with them.
-
+// Tests /healthz and /metrics of a running agent with a real Prometheus, and the alert rules and the dashboard of docs/monitoring.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +19,7 @@ const skipPromtool = existsSync('/usr/bin/promtool') ? false : 'no promtool: apt
 const BOOL = 'std_msgs/msg/Bool';
 const RULES = join(ROOT, 'docs/monitoring/alerts.yml');
 
-/** The names of ours in a PromQL text, without what a histogram adds. */
+/** @returns the names of this program's metrics in a PromQL text, without the suffixes of histograms. */
 const namesIn = (text: string): string[] => [
   ...new Set(
     [...text.matchAll(/\b((?:elderly_bot|process)_[a-z_]+)/g)].map(([, name]) => String(name).replace(/_(bucket|sum|count)$/, '')),
@@ -38,14 +37,14 @@ describe('rules and dashboard', () => {
   };
   const expressions = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
 
-  it('name only metrics that there are, and the dashboard shows nearly all of them', () => {
-    const there = Object.keys(METRICS);
+  it('use only existing metrics, and the dashboard shows nearly all metrics', () => {
+    const existing = Object.keys(METRICS);
     assert.deepEqual(
-      namesIn(`${readFileSync(RULES, 'utf8')} ${expressions.join(' ')}`).filter((name) => !there.includes(name)),
+      namesIn(`${readFileSync(RULES, 'utf8')} ${expressions.join(' ')}`).filter((name) => !existing.includes(name)),
       [],
     );
-    const missing = there.filter((name) => !namesIn(expressions.join(' ')).includes(name));
-    // Which robot it is chooses the series; the others say what panels show in another way.
+    const missing = existing.filter((name) => !namesIn(expressions.join(' ')).includes(name));
+    // elderly_bot_info selects the robot. The panels show the others in another form.
     assert.deepEqual(missing.sort(), [
       'elderly_bot_channel_readings_total',
       'elderly_bot_channel_up',
@@ -55,7 +54,7 @@ describe('rules and dashboard', () => {
     ]);
   });
 
-  it('are what Prometheus understands', { skip: skipPromtool }, () => {
+  it('are accepted by Prometheus', { skip: skipPromtool }, () => {
     assert.match(promtool(['check', 'rules', RULES]).text, /SUCCESS: 17 rules found/);
     const asRules = { groups: [{ name: 'dashboard', rules: expressions.map((expr, i) => ({ record: `panel:${i}`, expr })) }] };
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-rules-'));
@@ -92,31 +91,31 @@ describe('health over HTTP', { skip, timeout: 90_000 }, () => {
     await domain?.release();
   });
 
-  it('says that it is alive', async () => {
+  it('reports that the agent is alive', async () => {
     const response = await fetch(`${url}/healthz`);
     assert.deepEqual([response.status, await response.json()], [200, { alive: true, reason: null, problems: [] }]);
     assert.equal((await fetch(`${url}/healthz`, { method: 'POST' })).status, 405);
     assert.equal((await fetch(`${url}/status`)).status, 404);
   });
 
-  it('has every metric, in a form that promtool takes', { skip: skipPromtool }, async () => {
+  it('contains every metric in a form that promtool accepts', { skip: skipPromtool }, async () => {
     const text = await (await fetch(`${url}/metrics`)).text();
     for (const name of Object.keys(METRICS)) assert.match(text, new RegExp(`^# TYPE ${name} `, 'm'));
     assert.match(text, /^elderly_bot_link_up 1$/m);
     assert.match(text, /^elderly_bot_channel_alert\{channel="fall"\} 1$/m);
     assert.match(text, /^elderly_bot_alert_seconds_count\{hop="puback"\} 1$/m);
-    const { status: code, text: complaints } = promtool(['check', 'metrics'], text);
-    assert.deepEqual([code, complaints], [0, '']);
+    const { status: code, text: faults } = promtool(['check', 'metrics'], text);
+    assert.deepEqual([code, faults], [0, '']);
   });
 
-  it('takes any text as a label', () => {
+  it('escapes any text in a label', () => {
     const problem = { code: 'channel_off', severity: 'error', text: '', remedy: '', since_ms: 0 } as const;
     const facts = { residentBytes: 1, cpuSeconds: 1, openFiles: 1, loopLag: new Histogram().status() };
     const text = exposition({ status: { ...status, problems: [{ ...problem, subject: 'a "b"\\c\nd' }] }, process: facts });
     assert.match(text, /^elderly_bot_problem\{code="channel_off",severity="error",subject="a \\"b\\"\\\\c\\nd"\} 1$/m);
   });
 
-  it('is read by a Prometheus with its rules', { skip: skipPromtool }, async () => {
+  it('can be read by a Prometheus with the alert rules', { skip: skipPromtool }, async () => {
     const folder = join(bench.folder, 'prometheus');
     mkdirSync(folder);
     const target = url.replace('http://', '');
