@@ -11,7 +11,7 @@ const BACKLOG = 'elderly_bot/backlog';
 const EVENTS = 'elderly_bot/events';
 
 onEachDatabase('accounting', (db) => {
-  test('a row that was declared evicted and comes after all counts as committed', async () => {
+  test('an evicted row that arrives later counts as committed', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send(TELEMETRY, telemetry({ thing, accepted: 20 }, readings([1, 4], [16, 19])));
@@ -22,7 +22,7 @@ onEachDatabase('accounting', (db) => {
     assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 20, committed: 13, evicted: 4, outstanding: 3 });
   });
 
-  test('a closed outbox ends where the robot says, or where the cloud saw it last; what never came counts as evicted', async () => {
+  test('a closed outbox has no outstanding rows, even if its last seq is unknown', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send(TELEMETRY, telemetry({ thing, accepted: 8 }, readings([1, 6])));
@@ -40,7 +40,7 @@ onEachDatabase('accounting', (db) => {
     ]);
   });
 
-  test('a clock that was set corrects the times of rows that are there and of those that come later', async () => {
+  test('a clock_set event corrects the times of stored rows and of later rows', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const at = (seq: number): number => 1_763_929_000_000 + seq;

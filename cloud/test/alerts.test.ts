@@ -26,7 +26,7 @@ const cleared = (seq: number, incident?: string): unknown[] => [
 ];
 
 onEachDatabase('alerts', (db, another) => {
-  test('a row that raises an alert makes one, however often and through however many instances it comes', async () => {
+  test('a raising row creates one alert, even if it arrives repeatedly through several instances', async () => {
     const thing = newThing();
     const clouds = [new Instance(db()), new Instance(another())];
     await Promise.all(clouds.flatMap((cloud) => [1, 2].map(() => cloud.send(TELEMETRY, telemetry({ thing }, [raised(1, 'i-1')])))));
@@ -40,7 +40,7 @@ onEachDatabase('alerts', (db, another) => {
     assert.equal(alert?.resolved_at, null);
   });
 
-  test('an end that overtakes its beginning, and both in one message, give the same alert', async () => {
+  test('the order of the raising and the clearing row does not change the alert', async () => {
     const [apart, together] = [newThing(), newThing()];
     const cloud = new Instance(db());
     await cloud.send(TELEMETRY, telemetry({ thing: apart }, [cleared(2, 'i-1')]));
@@ -57,7 +57,7 @@ onEachDatabase('alerts', (db, another) => {
     }
   });
 
-  test('rows without an incident: the raising row names the alert, the clearing row ends what is open on its channel', async () => {
+  test('without an incident, the raising row names the alert and the clearing row resolves the open alerts of its channel', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send(TELEMETRY, telemetry({ thing }, [raised(7)]));
@@ -69,7 +69,7 @@ onEachDatabase('alerts', (db, another) => {
     );
   });
 
-  test('committed, seen, acknowledged, resolved: each by its own time, once', async () => {
+  test('an alert becomes seen, acknowledged and resolved, and each time is set once', async () => {
     const thing = newThing();
     const [ann, bob] = [await newUser(db()), await newUser(db())];
     const cloud = new Instance(db());
@@ -94,7 +94,7 @@ onEachDatabase('alerts', (db, another) => {
     assert.equal(await acknowledgeAlert(db(), 'another-robot', id, bob), null);
   });
 
-  test('a clock_set corrects the times of an alert with those of its rows, whichever comes first', async () => {
+  test('a clock_set event also corrects the times of the alert, before and after its rows arrive', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const set = event({ thing }, 3, { kind: 'clock_set', of: 'box-1', boot: 1, ranges: [[1, 2]], offset_ms: 1_000 });
@@ -108,7 +108,7 @@ onEachDatabase('alerts', (db, another) => {
     );
   });
 
-  test('newest first, in pages', async () => {
+  test('alerts are listed in pages, newest first', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     for (const seq of [1, 2, 3]) await cloud.send(TELEMETRY, telemetry({ thing }, [raised(seq, `i-${seq}`)]));
@@ -125,7 +125,7 @@ onEachDatabase('alerts', (db, another) => {
     );
   });
 
-  test('when a row was received is the time of its insertion, not of the beginning of the transaction', async () => {
+  test('received_at is the time of the insertion, not the start of the transaction', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const { began, sent } = await db().transaction(async (sql) => {

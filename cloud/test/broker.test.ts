@@ -16,7 +16,7 @@ import { RobotClient } from './support/robotClient.ts';
 const SUBSCRIBED_MS = 10_000;
 const NO_MOSQUITTO = findMosquitto() === null && 'skipped: Mosquitto is not installed (apt-get install mosquitto)';
 
-test('a broker without MQTT 5 is spoken to in 3.1.1, and each message is acknowledged when it is done, not before', async () => {
+test('the link falls back to MQTT 3.1.1 and sends each PUBACK only after the message is done', async () => {
   const broker = await PlainBroker.start();
   let acknowledged = 0;
   let wake = (): void => {};
@@ -30,11 +30,11 @@ test('a broker without MQTT 5 is spoken to in 3.1.1, and each message is acknowl
   await taker.has(3);
   assert.equal(acknowledged, 0);
   for (const [i, { done }] of taker.taken.entries()) {
-    const told = new Promise<void>((resolve) => {
+    const received = new Promise<void>((resolve) => {
       wake = resolve;
     });
     done();
-    await told;
+    await received;
     assert.equal(acknowledged, i + 1);
   }
   await Promise.all([taker.stop(), robot.end()]);
@@ -69,39 +69,39 @@ describe('with Mosquitto and mutual TLS', { skip: NO_MOSQUITTO }, () => {
       key: readFileSync(files.robot.key),
     });
 
-  test('two instances share the messages: each goes to one of them', async () => {
+  test('two instances share the subscription, and each message reaches only one instance', async () => {
     const takers = [await Taker.start(endpoint(), credentials), await Taker.start(endpoint(), credentials)];
-    const one = await robot();
-    for (let n = 0; n < 20; n++) await one.publish('elderly_bot/telemetry', n);
+    const client = await robot();
+    for (let n = 0; n < 20; n++) await client.publish('elderly_bot/telemetry', n);
     await Promise.all(takers.map((taker) => taker.has(10)));
     const numbers = takers.flatMap((taker) => taker.taken.map(({ payload }) => Number(payload.toString())));
     assert.deepEqual(
       numbers.sort((a, b) => a - b),
       Array.from({ length: 20 }, (_, n) => n),
     );
-    await Promise.all([...takers.map((taker) => taker.stop()), one.end()]);
+    await Promise.all([...takers.map((taker) => taker.stop()), client.end()]);
   });
 
-  test('the broker holds back what is beyond the window until messages are done', async () => {
+  test('the broker holds back messages beyond the receive maximum', async () => {
     const taker = await Taker.start(endpoint(), credentials);
-    const one = await robot();
-    await Promise.all(Array.from({ length: 600 }, (_, n) => one.publish('elderly_bot/backlog', n)));
+    const client = await robot();
+    await Promise.all(Array.from({ length: 600 }, (_, n) => client.publish('elderly_bot/backlog', n)));
     await taker.has(500);
-    await one.publish('elderly_bot/backlog', 600);
+    await client.publish('elderly_bot/backlog', 600);
     assert.equal(taker.taken.length, 500);
     for (const { done } of taker.taken) done();
     await taker.has(601);
-    await Promise.all([taker.stop(), one.end()]);
+    await Promise.all([taker.stop(), client.end()]);
   });
 
-  test('after the broker was killed the link comes back, and a PUBACK of the old session is not said in the new one', async () => {
+  test('the link reconnects after a crash of the broker and sends no PUBACK of the old session', async () => {
     const taker = await Taker.start(endpoint(), credentials);
     const before = await robot();
     await before.publish('elderly_bot/events', 1);
     await taker.has(1);
     await broker.kill();
     await broker.restart();
-    await taker.said('broker_subscribed', 2);
+    await taker.logged('broker_subscribed', 2);
     for (const { done } of taker.taken) done();
     const again = await robot();
     await again.publish('elderly_bot/events', 2);
@@ -113,17 +113,17 @@ describe('with Mosquitto and mutual TLS', { skip: NO_MOSQUITTO }, () => {
     await Promise.all([taker.stop(), before.end(), again.end()]);
   });
 
-  test('a broker with another authority’s certificate is refused, with the reason, and tried again', async () => {
+  test('the link refuses a certificate of another CA, logs the reason and tries again', async () => {
     const other = await benchCertificates(join(folder, 'other'), 'elderly-bot');
     const wrong = { ...credentials, ca: readFileSync(other.ca) };
     const taker = new Taker(endpoint(), wrong);
-    const lost = await taker.said('broker_lost', 1);
+    const lost = await taker.logged('broker_lost', 1);
     assert.match(String(lost.reason), /certificate/);
     assert.equal(taker.link.state, 'connecting');
     await taker.stop();
   });
 
-  test('a publish that was under way when the broker died is rejected, not left waiting', async () => {
+  test('a pending publish is rejected when the broker crashes', async () => {
     const taker = await Taker.start(endpoint(), credentials);
     const killed = broker.kill();
     await assert.rejects(taker.link.publish('elderly_bot/receipts', '{}'));
@@ -133,7 +133,7 @@ describe('with Mosquitto and mutual TLS', { skip: NO_MOSQUITTO }, () => {
   });
 });
 
-/** A link whose messages are kept, and done only when the test says so. */
+/** A link that records its messages. The test calls `done` itself. */
 class Taker {
   readonly taken: Incoming[] = [];
   readonly link: BrokerLink;
@@ -165,8 +165,8 @@ class Taker {
     await this.#until(() => this.taken.length >= count);
   }
 
-  /** The `count`th log line of this event. */
-  async said(event: string, count: number): Promise<Record<string, unknown>> {
+  /** Waits for the `count`th log line of this event. */
+  async logged(event: string, count: number): Promise<Record<string, unknown>> {
     const lines = (): Record<string, unknown>[] => this.#lines.filter((line) => line.event === event);
     await this.#until(() => lines().length >= count);
     return lines()[count - 1] ?? {};

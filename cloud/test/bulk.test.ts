@@ -14,7 +14,7 @@ onEachDatabase('many rows at once', (db, another) => {
   const send = (cloud: Instance, thing: string, rows: readonly unknown[]): Promise<void> =>
     cloud.send(BACKLOG, telemetry({ thing, accepted: MANY }, rows, { kind: 'backlog' }));
 
-  test('are there once, whether they come again whole, in part, among new ones or twice in one message', async () => {
+  test('repeated rows are stored once, even among new rows or twice in one message', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await send(cloud, thing, readings([1, MANY - 100]));
@@ -28,7 +28,7 @@ onEachDatabase('many rows at once', (db, another) => {
     assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: MANY, committed: MANY, evicted: 0, outstanding: 0 });
   });
 
-  test('say what they said, also with characters that a text format gives a meaning', async () => {
+  test('values with special characters of the COPY format are stored unchanged', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const odd = ODD.map((text, i) => [i + 1, i, 'mood', text, { incident: text, bad: 'range', stamp: 1.5, clock: 'untrusted' }]);
@@ -54,7 +54,7 @@ onEachDatabase('many rows at once', (db, another) => {
     );
   });
 
-  test('a row that comes again with another time is the same row, in few or in many, also in another month', async () => {
+  test('a repeated row with another time is the same row, even in another month', async () => {
     const first = Date.UTC(2026, 9, 31, 23, 59);
     const second = Date.UTC(2026, 10, 1);
     for (const count of [3, BULK_ROWS + 1]) {
@@ -81,7 +81,7 @@ onEachDatabase('many rows at once', (db, another) => {
     }
   });
 
-  test('one that the database refuses costs no other', async () => {
+  test('a row that the database refuses does not cost the other rows', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await db().script(`alter table readings add constraint planted check (channel <> 'planted')`);
@@ -100,7 +100,7 @@ onEachDatabase('many rows at once', (db, another) => {
     );
   });
 
-  test('through two instances at once are there once', async () => {
+  test('rows from two instances at the same time are stored once', async () => {
     const thing = newThing();
     const clouds = [new Instance(db()), new Instance(another())];
     await Promise.all(

@@ -1,4 +1,3 @@
-// Commands from a member to the robot's topic, and what became of them.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { command as commandSchema } from '../../src/wire/index.ts';
@@ -25,7 +24,7 @@ const ANNOUNCED = [
   { name: 'stop', args: {}, motion: false },
 ];
 
-test('arguments are checked by what the robot announced of them, and a wrong one is named', () => {
+test('arguments are checked against the announced schema, and the problem names the argument', () => {
   assert.equal(argumentProblem(DRIVE, { speed: 0.5, to: 'bed', steps: 3 }), null);
   for (const [given, wrong] of [
     [{}, /^speed: .*missing/],
@@ -41,15 +40,15 @@ test('arguments are checked by what the robot announced of them, and a wrong one
   }
   const text = { properties: { text: { type: 'string', maxLength: 3, pattern: '(a+)+$' } } };
   assert.match(String(argumentProblem(text, { text: 'long' })), /at most 3/);
-  assert.equal(argumentProblem(text, { text: '!' }), null, 'a pattern is the robot’s to judge');
-  for (const unheard of [undefined, null, 'x', [], { properties: 1, required: {} }, { properties: { value: { type: 'colour' } } }]) {
-    assert.equal(argumentProblem(unheard, { value: 'red' }), null);
+  assert.equal(argumentProblem(text, { text: '!' }), null, 'the robot itself checks patterns');
+  for (const unknown of [undefined, null, 'x', [], { properties: 1, required: {} }, { properties: { value: { type: 'colour' } } }]) {
+    assert.equal(argumentProblem(unknown, { value: 'red' }), null);
   }
 });
 
 onEachDatabase('commands', (db, another) => {
   let api: Api;
-  let brokerIs: 'there' | 'away' = 'there';
+  let isBrokerOnline = true;
   let nowMs = Date.UTC(2026, 10, 25);
   const published: { readonly topic: string; readonly payload: string }[] = [];
 
@@ -58,7 +57,7 @@ onEachDatabase('commands', (db, another) => {
       db: db(),
       nowMs: () => nowMs,
       publish: async (topic, payload) => {
-        if (brokerIs === 'away') throw new Error('not connected to the broker');
+        if (!isBrokerOnline) throw new Error('not connected to the broker');
         published.push({ topic, payload });
       },
     });
@@ -76,7 +75,7 @@ onEachDatabase('commands', (db, another) => {
   const read = async (id: string, token: string): Promise<Record<string, unknown>> =>
     (await api.ask('GET', `/commands/${id}`, { token })).body as Record<string, unknown>;
 
-  test('is published on the robot’s own topic in the form of the protocol, and followed to its result, whichever instance takes that in', async () => {
+  test('a command is published on the robot’s topic, and any instance may receive its result', async () => {
     const thing = await robot();
     const { token } = await api.register(thing);
     const given = await api.ask('POST', '/commands', { token, body: { command: 'buzzer', value: true, ttl_s: 20 } });
@@ -101,12 +100,12 @@ onEachDatabase('commands', (db, another) => {
     const foreign = newThing();
     await instance.send(`fleet/${foreign}/results`, event({ thing: foreign }, 1, { kind: 'result', id, status: 'failed' }));
     await instance.stop();
-    const { status, result: told, args } = await read(id, token);
+    const { status, result: stored, args } = await read(id, token);
     assert.deepEqual([status, args], ['done', { value: true }]);
-    assert.deepEqual(told, { status: 'done', reason: null, detail: null, applied: { data: true }, at: 1_763_929_999_000 });
+    assert.deepEqual(stored, { status: 'done', reason: null, detail: null, applied: { data: true }, at: 1_763_929_999_000 });
   });
 
-  test('what the robot has not announced, or not so, is 422 with the field named, and nothing is published', async () => {
+  test('a command that the robot did not announce is answered with 422 and the field, and is not published', async () => {
     const thing = await robot();
     const { token } = await api.register(thing);
     const before = published.length;
@@ -128,7 +127,7 @@ onEachDatabase('commands', (db, another) => {
     assert.equal(published.length, before);
   });
 
-  test('nobody but a member of that robot gives or follows one', async () => {
+  test('only members of the robot may send a command or read its status', async () => {
     const thing = await robot();
     const [member, stranger] = [await api.register(thing), await api.register()];
     const body = { thing, command: 'stop' };
@@ -141,22 +140,22 @@ onEachDatabase('commands', (db, another) => {
     assert.equal((await api.ask('GET', `/commands/${id}`, { token: member.token })).status, 200);
   });
 
-  test('a robot that was never heard takes none; a broker that is away is said, and the command told from one that was sent', async () => {
+  test('a command fails with 409 for an unknown robot, and with 503 and not_sent if the broker is offline', async () => {
     const unheard = newThing();
-    const nobody = await api.register(unheard);
-    assert.equal((await api.ask('POST', '/commands', { token: nobody.token, body: { command: 'stop' } })).status, 409);
+    const member = await api.register(unheard);
+    assert.equal((await api.ask('POST', '/commands', { token: member.token, body: { command: 'stop' } })).status, 409);
     const { token } = await api.register(await robot());
     const sent = (await api.ask('POST', '/commands', { token, body: { command: 'stop' } })).body as { id: string };
-    brokerIs = 'away';
+    isBrokerOnline = false;
     const refused = await api.ask('POST', '/commands', { token, body: { command: 'stop' } });
-    brokerIs = 'there';
+    isBrokerOnline = true;
     assert.equal(refused.status, 503);
     const id = /^command (\S+): not connected/.exec((refused.body as { detail: string }).detail)?.[1] ?? '';
     nowMs += 60_000;
     assert.deepEqual([(await read(id, token)).status, (await read(sent.id, token)).status], ['not_sent', 'unanswered']);
   });
 
-  test('what is larger than a robot reads is refused', async () => {
+  test('a command that exceeds the size limit is refused with 413', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send('elderly_bot/presence', presence({ thing }, [], { commands: [{ name: 'say', args: {}, motion: false }] }));

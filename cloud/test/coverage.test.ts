@@ -9,10 +9,10 @@ import { newThing } from './support/robot.ts';
 const RUNS = 60;
 const OUTBOXES = ['box-a', 'box-b', 'box-c'];
 
-/** Far beyond 32 bits. */
+/** Exceeds 32 bits. */
 const LARGE = 2 ** 52;
 
-/** Small numbers, so that ranges touch and overlap often, and a few very large ones. */
+/** Mostly small numbers, so that ranges often touch and overlap, and a few very large numbers. */
 const seq = fc.oneof(
   { weight: 9, arbitrary: fc.integer({ min: 1, max: 60 }) },
   { weight: 1, arbitrary: fc.integer({ min: LARGE - 5, max: LARGE }) },
@@ -25,7 +25,7 @@ const change = fc.record({
 });
 
 onEachDatabase('coverage', (db) => {
-  test('any changes in any order and any batches give what plain ranges give', async () => {
+  test('the coverage equals a model of plain ranges, for any changes in any order and batches', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.uniqueArray(change, { selector: ({ outbox }) => outbox, minLength: 1 }), { maxLength: 12 }),
@@ -36,7 +36,7 @@ onEachDatabase('coverage', (db) => {
             await db().transaction((sql) =>
               cover(
                 sql,
-                batch.map((one) => changeOf(thing, one)),
+                batch.map((entry) => changeOf(thing, entry)),
               ),
             );
             for (const { outbox, committed, evicted } of batch) {
@@ -74,7 +74,7 @@ onEachDatabase('coverage', (db) => {
     );
   });
 
-  test('changes that come at once lose nothing', async () => {
+  test('concurrent changes lose no coverage', async () => {
     const thing = newThing();
     const numbers = Array.from({ length: 120 }, (_, i) => i + 1);
     await Promise.all(
@@ -84,7 +84,7 @@ onEachDatabase('coverage', (db) => {
     assert.deepEqual(coverage?.covered, [[1, 120]]);
   });
 
-  test('ranges go to the database and back as they are', async () => {
+  test('ranges are unchanged after a round trip through the database', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(range), async (ranges) => {
         const given = normalize(ranges);
@@ -96,9 +96,9 @@ onEachDatabase('coverage', (db) => {
   });
 });
 
-function changeOf(thing: string, said: { outbox: string; committed: number[]; evicted: Range[] }): OutboxChange {
-  const accepted = acceptedOf(rangesOf(said.committed), normalize(said.evicted));
-  return { thing, ...said, accepted, mark: null, corrected: false, closed: null };
+function changeOf(thing: string, entry: { outbox: string; committed: number[]; evicted: Range[] }): OutboxChange {
+  const accepted = acceptedOf(rangesOf(entry.committed), normalize(entry.evicted));
+  return { thing, ...entry, accepted, mark: null, corrected: false, closed: null };
 }
 
 function acceptedOf(...sets: Ranges[]): number {

@@ -14,7 +14,7 @@ const RESULTS = 'elderly_bot/results';
 const PRESENCE = 'elderly_bot/presence';
 
 onEachDatabase('ingest', (db, another) => {
-  test('a row that is delivered twice, alone and among others, is there once', async () => {
+  test('a row that is delivered twice is stored once', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send(TELEMETRY, telemetry({ thing, accepted: 5 }, readings([1, 3])));
@@ -25,7 +25,7 @@ onEachDatabase('ingest', (db, another) => {
     assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 5, committed: 5, evicted: 0, outstanding: 0 });
   });
 
-  test('a message is acknowledged after its commit, not before', async () => {
+  test('a message is acknowledged only after its commit', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     let acknowledged = false;
@@ -43,7 +43,7 @@ onEachDatabase('ingest', (db, another) => {
     assert.deepEqual(await seqsOf(db(), 'readings', thing), [1]);
   });
 
-  test('coverage comes from the message, duplicates from the rows: either may be missing and is made good', async () => {
+  test('a second delivery restores missing coverage and missing rows', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const message = telemetry({ thing, accepted: 3 }, readings([1, 3]));
@@ -58,7 +58,7 @@ onEachDatabase('ingest', (db, another) => {
     assert.equal((await accountOf(db(), thing))?.committed, 3);
   });
 
-  test('a reading comes back with everything that it said', async () => {
+  test('a reading is stored with all its fields', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const extra = { alert: 'raised', incident: 'i-1', clock: 'untrusted', stamp: 1_763_929_000_000.5 };
@@ -83,7 +83,7 @@ onEachDatabase('ingest', (db, another) => {
     ]);
   });
 
-  test('rows, results and events of one outbox share its count', async () => {
+  test('readings, results and events of one outbox share its seqs', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send(TELEMETRY, telemetry({ thing }, readings([1, 2])));
@@ -107,7 +107,7 @@ onEachDatabase('ingest', (db, another) => {
     ]);
   });
 
-  test('one bad reading costs no other, is kept as it came and counts as committed', async () => {
+  test('an unreadable reading is stored as text, counts as committed and does not cost the other readings', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const rows = [
@@ -133,7 +133,7 @@ onEachDatabase('ingest', (db, another) => {
     assert.deepEqual(await poisonOf(db(), thing), [{ reason: 'a reading without a seq', text: '["x",5,"gas",true]' }]);
   });
 
-  test('an event or result that has a seq but not the fields of the protocol is kept raw and counts as committed', async () => {
+  test('an invalid event or result with a seq is stored as text and counts as committed', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send(EVENTS, event({ thing }, 1, { kind: 'evicted', of: 'box-0', ranges: [[9, 1]], reason: 'age' }));
@@ -145,7 +145,7 @@ onEachDatabase('ingest', (db, another) => {
     assert.deepEqual(await readAccounts(db(), thing), [{ outbox: 'box-1', accepted: 2, committed: 2, evicted: 0, outstanding: 0 }]);
   });
 
-  test('what can’t be read or named is kept as poison with the reason and acknowledged', async () => {
+  test('a message that can’t be decoded is stored as poison and acknowledged', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const before = await poisonCount(db());
@@ -162,7 +162,7 @@ onEachDatabase('ingest', (db, another) => {
     assert.deepEqual(await readAccounts(db(), thing), []);
   });
 
-  test('a backlog payload may be deflated, up to 2 MiB inflated and not beyond', async () => {
+  test('a backlog payload may be deflated, with at most 2 MiB after inflation', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const message = telemetry({ thing, accepted: 200 }, readings([1, 200]), { kind: 'backlog' });
@@ -179,7 +179,7 @@ onEachDatabase('ingest', (db, another) => {
     );
   });
 
-  test('a thing that doesn’t fit its topic is refused and kept', async () => {
+  test('a message whose thing does not match its topic is stored as poison', async () => {
     const [thing, other] = [newThing(), newThing()];
     const cloud = new Instance(db(), { patterns: ['fleet/+'] });
     await cloud.send(`fleet/${thing}/telemetry`, telemetry({ thing }, readings([1, 1])));
@@ -194,7 +194,7 @@ onEachDatabase('ingest', (db, another) => {
     );
   });
 
-  test('what the database refuses is kept as poison, covered, and stops no other message', async () => {
+  test('a message that the database refuses is stored as poison, counts as committed and blocks no other message', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const deep = `${'['.repeat(20_000)}1${']'.repeat(20_000)}`;
@@ -222,7 +222,7 @@ onEachDatabase('ingest', (db, another) => {
     );
   });
 
-  test('two instances that get the same rows at once keep each row once and lose no coverage', async () => {
+  test('two instances that receive the same rows store each row once and lose no coverage', async () => {
     const thing = newThing();
     const clouds = [new Instance(db()), new Instance(another())];
     const messages = Array.from({ length: 60 }, (_, i) =>
@@ -236,7 +236,7 @@ onEachDatabase('ingest', (db, another) => {
     assert.deepEqual(await accountOf(db(), thing), { outbox: 'box-1', accepted: 660, committed: 605, evicted: 0, outstanding: 55 });
   });
 
-  test('two instances that fill two outboxes in opposite order don’t wait for each other', async () => {
+  test('two instances that update two outboxes in opposite order don’t deadlock', async () => {
     const [a, b] = [newThing(), newThing()];
     const clouds = [new Instance(db()), new Instance(another())];
     await Promise.all(

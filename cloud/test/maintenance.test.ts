@@ -9,7 +9,7 @@ import { ORIGIN, SECRET_KEY } from './support/api.ts';
 import { onEachDatabase } from './support/databases.ts';
 
 onEachDatabase('maintenance', (db) => {
-  test('forgets tries that no longer count and tokens that nobody can use again, and keeps the others', async () => {
+  test('maintenance deletes expired attempts and expired tokens, and keeps the others', async () => {
     await db().query(`insert into attempts (name, count, resets_at)
       values ('old', 9, now() - interval '2 hours'), ('counts', 9, now() + interval '1 minute')`);
     await db().query(`insert into device_tokens (thing, jti, forget_at)

@@ -12,7 +12,7 @@ import { NO_POSTGRES, onEachDatabase } from './support/databases.ts';
 const README = fileURLToPath(new URL('../README.md', import.meta.url));
 const NUMBERS = MIGRATIONS.map(({ number }) => number);
 
-test('instances that start at once on an empty database do each step once', { skip: NO_POSTGRES }, async () => {
+test('instances that start together on an empty database apply each step once', { skip: NO_POSTGRES }, async () => {
   await withPostgres(async (open) => {
     const done = await Promise.all([open(), open(), open(), open()].map((db) => migrate(db)));
     assert.deepEqual(done.flat(), NUMBERS);
@@ -31,11 +31,11 @@ test('inherited tables that exist already keep their rows', { skip: NO_POSTGRES 
 });
 
 onEachDatabase('migrations', (db) => {
-  test('a second start does nothing', async () => {
+  test('a second start applies no step', async () => {
     assert.deepEqual(await migrate(db()), []);
   });
 
-  test('a step that fails leaves nothing behind, also not of the steps before it', async () => {
+  test('a failed step also rolls back the steps before it', async () => {
     const planted = [...MIGRATIONS, { number: 1_001, name: 'fine', sql: 'create table planted (id int)' }];
     const failing = [...planted, { number: 1_002, name: 'fails', sql: 'create table planted (id int)' }];
     await assert.rejects(migrate(db(), failing), /already exists/);
@@ -43,11 +43,11 @@ onEachDatabase('migrations', (db) => {
     assert.deepEqual(await migrate(db(), planted), [1_001]);
   });
 
-  test('a database of a newer program is refused with what to do', async () => {
+  test('a database of a newer program is refused with a remedy', async () => {
     await assert.rejects(migrate(db()), /the database is at migration 1001, this program knows \d+; start the newer program/);
   });
 
-  test('the README has every table, and no other', async () => {
+  test('the README lists exactly the tables of the database', async () => {
     const rows = await db().query<{ name: string }>(
       `select relname as name from pg_class join pg_namespace n on n.oid = relnamespace
       where n.nspname = 'public' and relkind in ('r', 'p') and not relispartition and relname <> 'planted'`,
@@ -58,7 +58,7 @@ onEachDatabase('migrations', (db) => {
     assert.deepEqual(listed.sort(), rows.map(({ name }) => name).sort());
   });
 
-  test('the inherited tables have the inherited columns', async () => {
+  test('the inherited tables have the specified columns', async () => {
     const columns = await db().query<{ line: string }>(
       `select table_name || '.' || column_name || ' ' || data_type || coalesce('(' || character_maximum_length || ')', '') ||
         case is_nullable when 'NO' then ' not null' else '' end as line

@@ -12,7 +12,7 @@ const EVENTS = 'elderly_bot/events';
 const PRESENCE = 'elderly_bot/presence';
 
 onEachDatabase('receipts', (db, another) => {
-  test('presence is answered at once with a receipt for each outbox that it names', async () => {
+  test('a presence causes a receipt for each of its outboxes at once', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send(TELEMETRY, telemetry({ thing, accepted: 9, mark: [3, 500] }, readings([1, 2], [5, 6], [8, 8])));
@@ -44,7 +44,7 @@ onEachDatabase('receipts', (db, another) => {
     assert.equal(cloud.receipts[0]?.topic, 'elderly_bot/receipts');
   });
 
-  test('a receipt covers what was declared evicted, also of an older outbox', async () => {
+  test('a receipt covers evicted rows, also of an older outbox', async () => {
     const thing = newThing();
     const cloud = new Instance(db(), { receiptIntervalMs: 10 });
     await cloud.send(EVENTS, event({ thing, outbox: 'box-2' }, 1, { kind: 'evicted', of: 'box-1', ranges: [[1, 7]], reason: 'age' }));
@@ -53,23 +53,23 @@ onEachDatabase('receipts', (db, another) => {
     assert.deepEqual([receipt.through, receipt.accepted], [7, 7]);
   });
 
-  test('an alert is answered within a second, other rows wait for the interval', async () => {
+  test('an alert gets its receipt within a second, other rows wait for the interval', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send(TELEMETRY, telemetry({ thing, accepted: 1 }, readings([1, 1])));
     await cloud.receipt((receipt) => receipt.thing === thing);
     await cloud.send(TELEMETRY, telemetry({ thing, accepted: 2 }, readings([2, 2])));
-    const sent = cloud.receipts.length;
+    const count = cloud.receipts.length;
     const startedMs = performance.now();
     await cloud.send(TELEMETRY, telemetry({ thing, accepted: 3 }, [[3, 1, 'fall', true, { alert: 'raised' }]], { kind: 'alert' }));
-    const receipt = await cloud.receipt((one) => one.thing === thing, sent);
+    const receipt = await cloud.receipt((sent) => sent.thing === thing, count);
     assert.ok(performance.now() - startedMs < 1_000);
-    assert.equal(cloud.receipts.length, sent + 1);
+    assert.equal(cloud.receipts.length, count + 1);
     assert.equal(receipt.through, 3);
     await cloud.stop();
   });
 
-  test('more than 200 ranges go in pages that together say everything', async () => {
+  test('a coverage with more than 200 ranges is split into pages', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const odd = Array.from({ length: 450 }, (_, i) => readings([2 * i + 1, 2 * i + 1])).flat();
@@ -91,29 +91,29 @@ onEachDatabase('receipts', (db, another) => {
     );
   });
 
-  test('after a restart a receipt says what the instance before had committed', async () => {
+  test('after a restart, a receipt covers the rows that the earlier instance committed', async () => {
     const thing = newThing();
     const first = new Instance(db());
     await first.send(TELEMETRY, telemetry({ thing, accepted: 7, mark: [1, 100] }, readings([1, 7])));
     await first.stop();
     const second = new Instance(another());
     await second.send(PRESENCE, presence({ thing, mark: [1, 200] }, [['box-1', 7]]));
-    const receipt = await second.receipt((one) => one.thing === thing);
+    const receipt = await second.receipt((sent) => sent.thing === thing);
     await second.stop();
     assert.deepEqual([receipt.through, receipt.accepted, receipt.mark], [7, 7, [1, 200]]);
   });
 
-  test('a receipt has the mark of what its own instance handled and the rows of both', async () => {
+  test('a receipt has the mark of its own instance and the rows of all instances', async () => {
     const thing = newThing();
-    const [one, two] = [new Instance(db()), new Instance(another())];
-    await one.send(TELEMETRY, telemetry({ thing, accepted: 2, mark: [1, 500] }, readings([2, 2])));
-    await two.send(TELEMETRY, telemetry({ thing, accepted: 1, mark: [1, 400] }, [[1, 1, 'gas', true, { alert: 'raised' }]]));
-    const receipt = await two.receipt((sent) => sent.thing === thing);
-    await Promise.all([one.stop(), two.stop()]);
+    const [first, second] = [new Instance(db()), new Instance(another())];
+    await first.send(TELEMETRY, telemetry({ thing, accepted: 2, mark: [1, 500] }, readings([2, 2])));
+    await second.send(TELEMETRY, telemetry({ thing, accepted: 1, mark: [1, 400] }, [[1, 1, 'gas', true, { alert: 'raised' }]]));
+    const receipt = await second.receipt((sent) => sent.thing === thing);
+    await Promise.all([first.stop(), second.stop()]);
     assert.deepEqual([receipt.through, receipt.mark], [2, [1, 400]]);
   });
 
-  test('a receipt’s mark is from before its coverage was read, whatever is committed in between', async () => {
+  test('the mark of a receipt is older than its coverage, even if rows are committed in between', async () => {
     const thing = newThing();
     let between = (): Promise<void> => Promise.resolve();
     const watched: Database = {
@@ -135,14 +135,14 @@ onEachDatabase('receipts', (db, another) => {
     assert.deepEqual([receipt.through, receipt.mark], [1, [1, 500]]);
   });
 
-  test('a receipt that the broker did not take goes out later', async () => {
+  test('a receipt is published later if the broker was offline', async () => {
     const thing = newThing();
     const cloud = new Instance(db(), { receiptIntervalMs: 50 });
-    cloud.connected = false;
+    cloud.isConnected = false;
     const offered = cloud.offered();
     await cloud.send(TELEMETRY, telemetry({ thing, accepted: 1 }, readings([1, 1])));
     await offered;
-    cloud.connected = true;
+    cloud.isConnected = true;
     assert.equal((await cloud.receipt((receipt) => receipt.thing === thing)).through, 1);
     await cloud.stop();
   });

@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 const NOW_MS = Date.UTC(2026, 10, 24, 12);
 const RETENTION: Retention = { ...DEFAULT_RETENTION, readings: 90, system_health: 30 };
 
-test('months begin and end in UTC, also over the turn of a year', () => {
+test('months begin and end in UTC, also at the end of a year', () => {
   const months = monthsBetween(Date.UTC(2026, 11, 31, 23, 59), Date.UTC(2027, 1, 1));
   assert.deepEqual(
     months.map(({ name, fromMs, toMs }) => [name, new Date(fromMs).toISOString(), new Date(toMs).toISOString()]),
@@ -24,7 +24,7 @@ test('months begin and end in UTC, also over the turn of a year', () => {
   );
 });
 
-test('retention is days or for ever, table by table, and anything else is said', () => {
+test('retention is a number of days or forever per table, and other values are refused', () => {
   assert.deepEqual(retentionFrom(''), DEFAULT_RETENTION);
   assert.deepEqual(retentionFrom('readings=7d, events=forever'), { ...DEFAULT_RETENTION, readings: 7, events: null });
   assert.match(String(retentionFrom('outboxes=7d')), /^outboxes: expected one of readings, results/);
@@ -50,7 +50,7 @@ onEachDatabase('retention', (db, another) => {
   const received = (thing: string, atMs: number): Promise<unknown> =>
     db().query('update readings set received_at = to_timestamp($2) where thing = $1', [thing, atMs / 1_000]);
 
-  test('months are made ahead, once, and rows that came before theirs was made move in', async () => {
+  test('months are created ahead, once, and earlier rows move into their month', async () => {
     const thing = newThing();
     await send(thing, [
       [1, NOW_MS],
@@ -59,9 +59,9 @@ onEachDatabase('retention', (db, another) => {
       [4, NOW_MS + 400 * DAY_MS],
     ]);
     assert.equal(await partitionOf(1, thing), 'readings_default');
-    const made = await Promise.all([db(), another()].map((one) => createMonths(one, 'readings', 90 * DAY_MS, NOW_MS)));
+    const created = await Promise.all([db(), another()].map((instance) => createMonths(instance, 'readings', 90 * DAY_MS, NOW_MS)));
     const months = ['2026_08', '2026_09', '2026_10', '2026_11', '2026_12', '2027_01'].map((name) => `readings_${name}`);
-    assert.deepEqual([...new Set(made.flat())].sort(), months);
+    assert.deepEqual([...new Set(created.flat())].sort(), months);
     assert.deepEqual(await createMonths(db(), 'readings', 90 * DAY_MS, NOW_MS), []);
     const places = await Promise.all([1, 2, 3, 4].map((seq) => partitionOf(seq, thing)));
     assert.deepEqual(places, ['readings_2026_11', 'readings_2026_10', 'readings_default', 'readings_default']);
@@ -73,7 +73,7 @@ onEachDatabase('retention', (db, another) => {
     assert.equal(await partitionOf(5, thing), 'readings_2026_11');
   });
 
-  test('a month that is over for long enough is dropped whole; coverage stays, and nothing younger goes', async () => {
+  test('an old month is dropped as a whole, and the coverage and newer rows are kept', async () => {
     const thing = newThing();
     await applyRetention(db(), RETENTION, NOW_MS);
     await send(thing, [
@@ -91,7 +91,7 @@ onEachDatabase('retention', (db, another) => {
     assert.equal((await accountOf(db(), thing))?.committed, 2);
   });
 
-  test('what a robot with a wrong clock sent is kept by the time it was received', async () => {
+  test('rows of a robot with a wrong clock are kept by the time they were received', async () => {
     const thing = newThing();
     const nowMs = NOW_MS + 200 * DAY_MS;
     await applyRetention(db(), RETENTION, nowMs);
@@ -108,7 +108,7 @@ onEachDatabase('retention', (db, another) => {
     assert.deepEqual(await seqsOf(db(), 'readings', thing), []);
   });
 
-  test('the inherited tables are kept unless a time is set for them', async () => {
+  test('the inherited tables are kept unless a retention is set for them', async () => {
     await db().query(`insert into system_health (power, temperature, created_at) values (1, 1, '2020-01-01')`);
     await db().query(`insert into safety_monitor (gas, fire, fall, stranger, created_at) values ('a', 'b', 'c', 'd', '2020-01-01')`);
     await applyRetention(db(), RETENTION, NOW_MS);

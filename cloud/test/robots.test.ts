@@ -9,11 +9,11 @@ import { newThing, presence, telemetry } from './support/robot.ts';
 const TELEMETRY = 'elderly_bot/telemetry';
 
 onEachDatabase('robots', (db) => {
-  test('before the first robot the telemetry is empty', async () => {
+  test('the telemetry is empty before the first robot', async () => {
     assert.deepEqual(await get(db(), '/telemetry'), { status: 200, body: {} });
   });
 
-  test('the open route shows the latest state of the only robot, or of the one that is asked for', async () => {
+  test('the public route returns the latest state of the only robot or of the requested robot', async () => {
     const [first, second] = [newThing(), newThing()];
     const cloud = new Instance(db());
     await cloud.send(TELEMETRY, telemetry({ thing: first, mark: [1, 5] }, [], { state_seq: 5, gas: true, battery: 87, mood: 'fine' }));
@@ -30,23 +30,23 @@ onEachDatabase('robots', (db) => {
     assert.equal((await get(db(), '/telemetry', { publicTelemetry: false })).status, 401);
   });
 
-  test('telemetry fills the inherited tables: on a change of safety, and once a minute', async () => {
+  test('telemetry fills the inherited tables on a change of safety, and once a minute', async () => {
     const thing = newThing();
     let nowMs = 1_763_929_000_000;
     const cloud = new Instance(db(), { nowMs: () => nowMs });
     await db().script('truncate safety_monitor, system_health');
     let seq = 0;
-    const say = async (state: Record<string, unknown>, laterMs: number): Promise<void> => {
+    const publish = async (state: Record<string, unknown>, laterMs: number): Promise<void> => {
       nowMs += laterMs;
       seq++;
       await cloud.send(TELEMETRY, telemetry({ thing, mark: [1, seq] }, [], { state_seq: seq, ...state }));
     };
-    await say({ gas: false, fire: false, fall: false, stranger: false, battery: 90, temperature: 40.5 }, 0);
-    await say({ battery: 89 }, 10_000);
-    await say({ fall: true }, 10_000);
-    await say({ fall: false, stranger: 'someone at the door' }, 10_000);
-    await say({ battery: 88 }, 30_000);
-    await say({ temperature: 41 }, 30_000);
+    await publish({ gas: false, fire: false, fall: false, stranger: false, battery: 90, temperature: 40.5 }, 0);
+    await publish({ battery: 89 }, 10_000);
+    await publish({ fall: true }, 10_000);
+    await publish({ fall: false, stranger: 'someone at the door' }, 10_000);
+    await publish({ battery: 88 }, 30_000);
+    await publish({ temperature: 41 }, 30_000);
     await cloud.stop();
     const row = { gas: 'Normal', fire: 'None', fall: 'None', stranger: 'None' };
     assert.deepEqual(await db().query('select gas, fire, fall, stranger from safety_monitor order by id'), [
@@ -61,7 +61,7 @@ onEachDatabase('robots', (db) => {
     ]);
   });
 
-  test('presence says which session is there and what it takes', async () => {
+  test('a presence sets the session and the commands of the robot', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     const commands = [{ name: 'buzzer', args: { type: 'boolean' }, motion: false }];
@@ -82,7 +82,7 @@ onEachDatabase('robots', (db) => {
     ]);
   });
 
-  test('the machine and its allow-list may ask for the health and the metrics, nobody else', async () => {
+  test('only this machine and the allow-list may read health and metrics', async () => {
     assert.deepEqual(await get(db(), '/healthz'), { status: 200, body: { status: 'ok', database: 'ok', broker: 'subscribed' } });
     assert.equal((await get(db(), '/healthz', { broker: () => 'connecting' })).status, 503);
     assert.match(String((await get(db(), '/metrics')).body), /^elderly_bot_cloud_subscribed 1$/m);
@@ -97,7 +97,7 @@ onEachDatabase('robots', (db) => {
     }
   });
 
-  test('every error is a detail', async () => {
+  test('every error response has a detail', async () => {
     assert.deepEqual(await get(db(), '/nothing?x=1'), { status: 404, body: { detail: 'there is no route GET /nothing' } });
     assert.deepEqual(await get(db(), '/%'), { status: 400, body: { detail: "'/%' is not a valid url component" } });
   });

@@ -9,7 +9,7 @@ import { type HeldPresence, type HeldState, takePresence, takeState } from '../s
 const NOTHING: HeldState = { source: null, values: {} };
 const UNFILLED: Filled = { safety: null, safetyMs: null, healthMs: null };
 
-test('in whatever order flat states come, and however often, the last that the robot made is what stays', () => {
+test('the newest flat state wins, in any order of arrival and with repetitions', () => {
   const made = fc.array(fc.nat(3), { minLength: 1, maxLength: 20 }).map((steps) => {
     let [boot, seq] = [1, 0];
     return steps.map((step, i): FlatState => {
@@ -28,7 +28,7 @@ test('in whatever order flat states come, and however often, the last that the r
   );
 });
 
-test('an older outbox’s state is ignored, a channel that is not in the newer one keeps its value', () => {
+test('the state of an older outbox is ignored, and a missing channel keeps its value', () => {
   const first = takeState(NOTHING, { outbox: 'a', seq: 90, mark: [1, 900], values: { gas: true, battery: 80 } });
   const second = first && takeState(first, { outbox: 'b', seq: 2, mark: [2, 10], values: { gas: false } });
   assert.deepEqual(second?.values, { gas: false, battery: 80 });
@@ -36,7 +36,7 @@ test('an older outbox’s state is ignored, a channel that is not in the newer o
   assert.equal(second && takeState(second, { outbox: 'b', seq: 2, mark: [2, 11], values: { gas: true } }), null);
 });
 
-test('the open route shows the six inherited channels and no others', () => {
+test('only the six inherited channels are public', () => {
   const values = { temperature: 41.2, mood: 'fine', gas: false, heart_rate: 70, stranger: 'Ann', fire: null };
   assert.deepEqual(Object.entries(inheritedChannels(values)), [
     ['gas', false],
@@ -46,19 +46,23 @@ test('the open route shows the six inherited channels and no others', () => {
   ]);
 });
 
-test('offline counts only for the latest session, by mark', () => {
-  const hello = (session: string, mark: Mark): Presence => ({ thing: 't', session, online: true, at: 0, mark });
-  const will = (session: string, mark: Mark): Presence => ({ ...hello(session, mark), online: false });
-  const after = (...heard: Presence[]): HeldPresence | null =>
-    heard.reduce<HeldPresence | null>((held, one) => takePresence(held, one) ?? held, null);
-  assert.equal(after(hello('a', [1, 10]), hello('a', [1, 90]), will('a', [1, 10]))?.online, false);
-  assert.equal(after(hello('a', [1, 10]), hello('b', [1, 50]), will('a', [1, 10]))?.online, true);
-  assert.equal(after(hello('b', [2, 1]), will('a', [1, 99]), hello('a', [1, 99]))?.session, 'b');
-  assert.equal(after(will('a', [1, 10]), hello('a', [1, 10]))?.online, false, 'a session that ended never comes back');
-  assert.equal(after(hello('a', [1, 10]), will('b', [1, 20]))?.online, false, 'the will of a session whose hello is still on its way');
+test('offline counts only for the latest session', () => {
+  const online = (session: string, mark: Mark): Presence => ({ thing: 't', session, online: true, at: 0, mark });
+  const will = (session: string, mark: Mark): Presence => ({ ...online(session, mark), online: false });
+  const after = (...received: Presence[]): HeldPresence | null =>
+    received.reduce<HeldPresence | null>((held, offered) => takePresence(held, offered) ?? held, null);
+  assert.equal(after(online('a', [1, 10]), online('a', [1, 90]), will('a', [1, 10]))?.online, false);
+  assert.equal(after(online('a', [1, 10]), online('b', [1, 50]), will('a', [1, 10]))?.online, true);
+  assert.equal(after(online('b', [2, 1]), will('a', [1, 99]), online('a', [1, 99]))?.session, 'b');
+  assert.equal(after(will('a', [1, 10]), online('a', [1, 10]))?.online, false, 'an ended session never resumes');
+  assert.equal(
+    after(online('a', [1, 10]), will('b', [1, 20]))?.online,
+    false,
+    'the last will of a session arrives before its first presence',
+  );
 });
 
-test('a change of safety gives a row at once, everything else one a minute', () => {
+test('a change of safety creates a row at once, other changes one row a minute', () => {
   const calm = { gas: false, fire: false, fall: false, stranger: false, battery: 87.6, temperature: 41.2 };
   const first = dueRows(calm, UNFILLED, 1_000);
   const normal = { gas: 'Normal', fire: 'None', fall: 'None', stranger: 'None' };
@@ -71,7 +75,7 @@ test('a change of safety gives a row at once, everything else one a minute', () 
   assert.notEqual(dueRows(calm, filled, 500).health, null, 'a clock that was set back must not stop the rows');
 });
 
-test('words are cut at 20 characters, what is not known is Unknown, and no row says nothing', () => {
+test('words are cut at 20 characters, an unknown channel is Unknown, and no row is empty', () => {
   assert.deepEqual(dueRows({ stranger: `${'é'.repeat(19)}😀x`, gas: null }, UNFILLED, 0).safety, {
     gas: 'Unknown',
     fire: 'Unknown',

@@ -1,4 +1,3 @@
-// The stream of one robot: what stands, what is new as it commits, what was missed; through any instance, and never without end.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -24,7 +23,7 @@ const incident = (name: string) => (data: Record<string, unknown>) => data.incid
 onEachDatabase('the stream', (db, another) => {
   let api: Api;
   let url = '';
-  /** Of another instance: it shares nothing with the API's but the database. */
+  /** The notifier of another instance. The two instances share only the database. */
   let notifier: ChangeNotifier;
   let cloud: Instance;
   let marks = 0;
@@ -43,14 +42,17 @@ onEachDatabase('the stream', (db, another) => {
     await notifier.stop();
   });
 
-  const say = (thing: string, rows: unknown[], state: Record<string, unknown> = {}): Promise<void> =>
+  const publish = (thing: string, rows: unknown[], state: Record<string, unknown> = {}): Promise<void> =>
     cloud.send('elderly_bot/telemetry', telemetry({ thing, mark: [1, ++marks] }, rows, { state_seq: marks, ...state }));
   const open = (thing: string, token: string | null, lastId?: string): Promise<EventStream> =>
     EventStream.open(`${url}/telemetry/stream?thing=${thing}`, token, lastId);
 
-  test('begins with what stands, goes on with what commits through another instance, and lives by a heartbeat', async () => {
+  test('the stream begins with the current state, continues with commits of another instance, and sends heartbeats', async () => {
     const thing = newThing();
-    await say(thing, [raised(1), [2, AT, 'fall', false, { alert: 'cleared', incident: 'i-1' }], raised(3)], { fall: true, battery: 80 });
+    await publish(thing, [raised(1), [2, AT, 'fall', false, { alert: 'cleared', incident: 'i-1' }], raised(3)], {
+      fall: true,
+      battery: 80,
+    });
     const { token } = await api.register(thing);
     const stream = await open(thing, token);
     assert.deepEqual([stream.status, stream.headers.get('content-type')], [200, 'text/event-stream; charset=utf-8']);
@@ -62,7 +64,7 @@ onEachDatabase('the stream', (db, another) => {
         ['state', undefined],
       ],
     );
-    await say(thing, [raised(4)], { battery: 79 });
+    await publish(thing, [raised(4)], { battery: 79 });
     assert.equal((await stream.event('alert', incident('i-4'))).data.state, 'committed');
     await stream.event('state', ({ state }) => (state as { battery: number }).battery === 79);
     const answer = event({ thing }, 5, { kind: 'result', id: 'c1', command: 'buzzer', status: 'done', applied: { data: true } });
@@ -80,19 +82,19 @@ onEachDatabase('the stream', (db, another) => {
     const id = (await stream.event('alert', incident('i-4'))).data.id;
     await api.ask('POST', `/alerts/${id}/acknowledge`, { token });
     await stream.event('alert', (data) => data.id === id && data.state === 'acknowledged');
-    while (stream.beats === 0) await new Promise((resolve) => setTimeout(resolve, BEAT_MS));
+    while (stream.heartbeats === 0) await new Promise((resolve) => setTimeout(resolve, BEAT_MS));
     await stream.leave();
   });
 
-  test('goes on where it was left: all that was missed, nothing else, also by another instance', async () => {
+  test('the stream resumes after the last event id with exactly the missed events', async () => {
     const thing = newThing();
-    await say(thing, [raised(1)], { fall: true });
+    await publish(thing, [raised(1)], { fall: true });
     const { token } = await api.register(thing);
     const stream = await open(thing, token);
     await stream.event('state');
     await stream.leave();
-    await say(thing, [raised(2)]);
-    await say(thing, [[3, AT, 'fall', false, { alert: 'cleared', incident: 'i-1' }]]);
+    await publish(thing, [raised(2)]);
+    await publish(thing, [[3, AT, 'fall', false, { alert: 'cleared', incident: 'i-1' }]]);
     const again = await open(thing, token, stream.lastId);
     await again.event('alert', incident('i-2'));
     await again.event('alert', (data) => data.incident === 'i-1' && data.state === 'resolved');
@@ -104,9 +106,9 @@ onEachDatabase('the stream', (db, another) => {
     await third.leave();
   });
 
-  test('an id that is none, or ahead of a database that was restored, begins anew', async () => {
+  test('an invalid id, or an id ahead of a restored database, starts from the current state', async () => {
     const thing = newThing();
-    await say(thing, [raised(1)], { fall: true });
+    await publish(thing, [raised(1)], { fall: true });
     const { token } = await api.register(thing);
     for (const id of ['nonsense', '9:5:', '1:2:9', '9000000000000000000:9000000000000000000:', '']) {
       const stream = await open(thing, token, id);
@@ -116,7 +118,7 @@ onEachDatabase('the stream', (db, another) => {
     }
   });
 
-  test('nothing is read for a client that takes nothing, and then it gets all', async () => {
+  test('nothing is read while the client does not receive, and later the client gets all changes', async () => {
     const thing = newThing();
     let reads = 0;
     const counting: Database = {
@@ -129,10 +131,10 @@ onEachDatabase('the stream', (db, another) => {
     const stopping = new AbortController();
     const stream = events({ db: counting, notifier, thing, since: null, allowed: () => Promise.resolve(true), signal: stopping.signal });
     await stream.next();
-    await say(thing, [raised(1)], { fall: true });
+    await publish(thing, [raised(1)], { fall: true });
     const first = await stream.next();
     const before = reads;
-    for (let seq = 2; seq <= 60; seq++) await say(thing, [raised(seq)], { battery: seq });
+    for (let seq = 2; seq <= 60; seq++) await publish(thing, [raised(seq)], { battery: seq });
     assert.equal(reads, before);
     const second = await stream.next();
     assert.match(String(first.value), /"i-1"/);
@@ -142,15 +144,15 @@ onEachDatabase('the stream', (db, another) => {
     assert.equal((await stream.next()).done, true);
   });
 
-  test('more than it sends at once is said to be a gap, with the newest', async () => {
+  test('too many changes cause a gap event and only the newest alerts', async () => {
     const thing = newThing();
-    await say(thing, [], { fall: true });
+    await publish(thing, [], { fall: true });
     const { token } = await api.register(thing);
     const stream = await open(thing, token);
     await stream.event('state');
     await stream.leave();
     for (let from = 0; from < 300; from += 100)
-      await say(
+      await publish(
         thing,
         Array.from({ length: 100 }, (_, i) => raised(1_000 + from + i)),
       );
@@ -161,9 +163,9 @@ onEachDatabase('the stream', (db, another) => {
     await again.leave();
   });
 
-  test('is for members with a token in the header, for three at once, and only as long as they are members', async () => {
+  test('the stream requires a member’s token in the header, allows three connections, and ends with the membership', async () => {
     const thing = newThing();
-    await say(thing, [], { fall: true });
+    await publish(thing, [], { fall: true });
     const [member, stranger] = [await api.register(thing), await api.register()];
     for (const [status, stream] of [
       [401, await open(thing, null)],
@@ -181,7 +183,7 @@ onEachDatabase('the stream', (db, another) => {
     await Promise.all(streams.map(({ ended }) => ended));
   });
 
-  test('a client that leaves while it is being let in leaves nothing behind', async () => {
+  test('a client that disconnects during authentication frees its connection', async () => {
     const thing = newThing();
     const { token } = await api.register(thing);
     for (let ms = 0; ms < 12; ms++) {
@@ -200,15 +202,15 @@ onEachDatabase('the stream', (db, another) => {
     }
   });
 
-  test('a socket that stands still for a while holds nobody up, and has the newest state afterwards', async () => {
+  test('a stalled client does not block others and later receives the newest state', async () => {
     const thing = newThing();
-    await say(thing, [], { fall: true });
+    await publish(thing, [], { fall: true });
     const { token } = await api.register(thing);
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     socket.pause();
     socket.write(`GET /telemetry/stream?thing=${thing} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n\r\n`);
     const text = 'x'.repeat(60_000);
-    for (let i = 0; i < 60; i++) await say(thing, [], { note: `${i}${text}` });
+    for (let i = 0; i < 60; i++) await publish(thing, [], { note: `${i}${text}` });
     socket.resume();
     let got = '';
     for await (const part of socket) {
@@ -219,7 +221,7 @@ onEachDatabase('the stream', (db, another) => {
     assert.match(got, /^HTTP\/1.1 200/);
   });
 
-  test('a stop ends it in order, and waits for nothing, not for a connection on which nothing was asked either', async () => {
+  test('a stop ends the stream at once and closes idle connections', async () => {
     const thing = newThing();
     const own = await Api.open(db());
     const at = await own.app.listen({ host: '127.0.0.1', port: 0 });
@@ -235,7 +237,7 @@ onEachDatabase('the stream', (db, another) => {
 });
 
 onPostgres('a moment', (db, another) => {
-  test('is no number: what began before it and commits after it is new, and later what committed before is not', async () => {
+  test('a moment separates transactions by their commit, not by their start', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     for (const seq of [1, 2]) await cloud.send('elderly_bot/telemetry', telemetry({ thing }, [raised(seq)]));

@@ -1,4 +1,4 @@
-// A broker in the process that knows neither MQTT 5 nor shared subscriptions: the fallback at work.
+// Runs a broker in the process that supports neither MQTT 5 nor shared subscriptions, to test the fallback.
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { Aedes } from 'aedes';
 

@@ -1,4 +1,4 @@
-// Runs a suite on both databases: a real PostgreSQL server and PGlite in the process. Each suite has an empty database.
+// Runs a suite on both databases: a real PostgreSQL server, and PGlite in the process. Each suite has an empty database.
 import { after, before, describe } from 'node:test';
 import { findPostgres, Postgres } from '../../../test/support/postgres.ts';
 import type { Database } from '../../src/database/database.ts';
@@ -10,13 +10,13 @@ export const NO_POSTGRES = findPostgres() === null && 'skipped: PostgreSQL is no
 
 type Suite = (db: () => Database, another: () => Database) => void;
 
-/** @param suite gets a function for the open database, and one that opens it a second time, as another instance would. */
+/** @param suite receives a function that returns the open database, and a function that opens a second connection to it. */
 export function onEachDatabase(name: string, suite: Suite): void {
   onPostgres(name, suite);
   onPglite(name, suite);
 }
 
-/** For what a database with one connection can't show. */
+/** For tests that need several connections, which PGlite does not have. */
 export function onPostgres(name: string, suite: Suite): void {
   describe(`${name}, on PostgreSQL`, { skip: NO_POSTGRES }, () => {
     const opened: Database[] = [];

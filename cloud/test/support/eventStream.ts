@@ -1,4 +1,4 @@
-// A client of server-sent events that remembers all it got, as a browser's EventSource would with an Authorization header.
+// Client of server-sent events that records all events. Unlike a browser's EventSource it sends an Authorization header.
 export interface StreamEvent {
   readonly id: string | null;
   readonly name: string;
@@ -9,9 +9,9 @@ export class EventStream {
   readonly status: number;
   readonly headers: Headers;
   readonly events: StreamEvent[] = [];
-  /** Comments: the heartbeats. */
-  beats = 0;
-  /** Resolves when the other side has ended it. */
+  /** The number of received comments. */
+  heartbeats = 0;
+  /** Resolves when the server ends the stream. */
   readonly ended: Promise<void>;
   readonly #leaving: AbortController;
   #waiting: (() => void)[] = [];
@@ -36,10 +36,10 @@ export class EventStream {
     return this.events.findLast(({ id }) => id !== null)?.id ?? '';
   }
 
-  /** The first event, past or to come, that fits. */
+  /** Waits for an event that fits. Earlier events count too. */
   async event(name: string, fits: (data: Record<string, unknown>) => boolean = () => true): Promise<StreamEvent> {
     for (;;) {
-      const found = this.events.find((one) => one.name === name && fits(one.data));
+      const found = this.events.find((event) => event.name === name && fits(event.data));
       if (found) return found;
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
@@ -67,7 +67,7 @@ export class EventStream {
   }
 
   #take(block: string): void {
-    if (block.startsWith(':')) this.beats++;
+    if (block.startsWith(':')) this.heartbeats++;
     const fields = new Map(
       block.split('\n').map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
     );

@@ -1,4 +1,4 @@
-// One instance of the cloud without a broker: messages go in as they would come from one, PUBACKs and receipts are recorded.
+// Runs one instance of the cloud without a broker. The test sends the messages and reads the PUBACKs and receipts.
 import { pino } from 'pino';
 import { type Receipt, receipt } from '../../../src/wire/index.ts';
 import type { Database } from '../../src/database/database.ts';
@@ -10,14 +10,14 @@ export interface InstanceOptions {
   readonly patterns?: readonly string[];
   readonly receiptIntervalMs?: number;
   readonly nowMs?: () => number;
-  /** Told as receipts are, after each commit. */
+  /** Called after each commit, like the receipts. */
   readonly onCommitted?: (messages: readonly Message[]) => void;
 }
 
 export class Instance {
   readonly receipts: { readonly topic: string; readonly receipt: Receipt }[] = [];
-  /** False: the broker takes no receipt. */
-  connected = true;
+  /** While false, publishing a receipt fails. */
+  isConnected = true;
   readonly #ingest: Ingest;
   readonly #receipts: Receipts;
   #waiting: (() => void)[] = [];
@@ -34,7 +34,7 @@ export class Instance {
       intervalMs: receiptIntervalMs,
       publish: async (topic, payload) => {
         for (const wake of this.#offered.splice(0)) wake();
-        if (!this.connected) throw new Error('not connected to the broker');
+        if (!this.isConnected) throw new Error('not connected to the broker');
         this.receipts.push({ topic, receipt: receipt.parse(JSON.parse(payload)) });
         for (const wake of this.#waiting.splice(0)) wake();
       },
@@ -58,7 +58,7 @@ export class Instance {
     return new Promise((done) => this.#ingest.take({ topic, payload, done }));
   }
 
-  /** The first receipt from `from` on that fits. */
+  /** Waits for a receipt that fits. `from` skips earlier receipts. */
   async receipt(fits: (receipt: Receipt) => boolean, from = 0): Promise<Receipt> {
     for (;;) {
       const found = this.receipts.slice(from).find((sent) => fits(sent.receipt));
@@ -67,7 +67,7 @@ export class Instance {
     }
   }
 
-  /** Resolves when the next receipt is offered to the broker. */
+  /** Resolves when the instance publishes its next receipt, even if publishing fails. */
   offered(): Promise<void> {
     return new Promise((resolve) => this.#offered.push(resolve));
   }

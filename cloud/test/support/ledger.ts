@@ -1,5 +1,4 @@
-// What the database has of one robot.
-
+// Reads the rows of one robot from the database.
 import type { Database } from '../../src/database/database.ts';
 import { type Account, readAccounts } from '../../src/receipts/coverage.ts';
 

@@ -1,4 +1,4 @@
-// A robot's end of the broker, as plain mqtt.js: publishes, and keeps the receipts that it gets.
+// MQTT client of a robot: publishes messages and records the receipts that it gets.
 import mqtt, { type IClientOptions } from 'mqtt';
 import { type Receipt, receipt, topicsOf } from '../../../src/wire/index.ts';
 
