@@ -1,5 +1,5 @@
 // Gets a certificate by AWS fleet provisioning: the robot creates the key, IoT Core signs it, a template creates the thing and activates
-// the certificate. The robot uses a certificate only after a successful trial. Each step is recorded before the next one starts, so a kill
+// the certificate. The robot uses a certificate only after a successful test. Each step is recorded before the next one starts, so a kill
 // between two steps costs at most one inactive certificate, which IoT Core deletes after an hour. The transport is a parameter.
 import * as z from 'zod';
 import { crashPoint, parseJson } from '../base/index.ts';
@@ -166,7 +166,7 @@ async function register(options: ProvisionOptions, slot: SlotName, pending: Pend
   return parsed.data.thingName;
 }
 
-/** Repeats the trial, because IoT Core accepts a new certificate only after some seconds. */
+/** Repeats the test, because IoT Core accepts a new certificate only after some seconds. */
 async function tryOutOrFail({ tryOut, pause }: ProvisionOptions, slot: SlotName): Promise<void> {
   for (let failures = 1; ; failures++) {
     const failure = await tryOut(slot);

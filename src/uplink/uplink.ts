@@ -219,7 +219,8 @@ export class Uplink {
     const connection = new Connection({ ...this.#options, ...parts });
     this.#connection = connection;
     const served = connection.serve(signal, (error) => {
-      if (test && this.#credentials.finish(test, 'publish', error)) session.drop();
+      const refusal = error && new ConnectError(error.message, 'NOT_ALLOWED');
+      if (test && this.#credentials.finish(test, 'publish', refusal)) session.drop();
     });
     // A test of other credentials began meanwhile, and needs its own connection.
     if (this.#credentials.pending !== test) connection.close();
