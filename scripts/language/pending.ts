@@ -4,7 +4,6 @@ export const PENDING: readonly string[] = [
   'cloud/README.md',
   'cloud/aws',
   'cloud/deploy',
-  'cloud/src',
   'cloud/test',
   'src/base',
   'src/wire',

@@ -39,7 +39,7 @@ const COLUMNS = `a.id, a.thing, a.incident, a.channel, a.value, a.state, a.raise
     select jsonb_agg(jsonb_build_object('user_id', v.user_id, 'at', (extract(epoch from v.seen_at) * 1000)::bigint) order by v.seen_at)
     from alert_views v where v.alert_id = a.id), '[]') as seen_by`;
 
-/** Newest first. */
+/** @returns a page of alerts, newest first. */
 export function listAlerts(sql: Sql, { thing, limit, before = null }: AlertQuery): Promise<Alert[]> {
   return sql.query<Alert>(
     `select ${COLUMNS} from alerts a where a.thing = $1 and ($2::bigint is null or a.id < $2) order by a.id desc limit $3`,
@@ -52,7 +52,7 @@ export async function readAlert(sql: Sql, id: number): Promise<Alert | null> {
   return alert ?? null;
 }
 
-/** Newest first. */
+/** @returns the alerts with these ids, newest first. */
 export function readAlerts(sql: Sql, ids: readonly number[]): Promise<Alert[]> {
   return sql.query<Alert>(`select ${COLUMNS} from alerts a where a.id = any($1::bigint[]) order by a.id desc`, [ids]);
 }

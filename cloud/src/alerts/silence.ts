@@ -1,6 +1,6 @@
 // Raises `robot_silent` for a robot that is silent for longer than its limit, and resolves the alert when the robot is heard again. All state
-// is in the database, so it survives a restart; the row lock of `watch` lets only one instance check at a time. While no instance
-// receives messages (all instances or the database are down), no robot counts as silent: its silence counts from their return.
+// is in the database, so it survives a restart. The row lock of `watch` lets only one instance check at a time. While no instance receives
+// messages (all instances or the database are down), no robot counts as silent. Silence then counts from the return of an instance.
 import type { Power } from '../../../src/wire/index.ts';
 import type { Database, Sql } from '../database/index.ts';
 
@@ -8,13 +8,13 @@ export const ROBOT_SILENT = 'robot_silent';
 
 /** A robot may be silent for this many of its own intervals, because one message may be late or lost and repeated. */
 const INTERVALS = 2;
-/** Limit for the interval that a robot announces. */
+/** Upper limit (ms) for the interval that a robot announces. */
 const MAX_EVERY_MS = 86_400_000;
 
-/** The newest rows of a robot among which the last battery reading is searched. */
+/** Number of newest rows of a robot that are searched for a battery reading. */
 const LAST_ROWS = 20_000;
 
-/** If the last check is longer ago, no instance received messages in between. */
+/** If the last check is longer ago than this (ms), no instance received messages in between. */
 export const GAP_MS = 120_000;
 
 /** A robot that is silent for too long and has no alert yet. */
@@ -38,7 +38,8 @@ export interface SilenceChange {
 }
 
 /**
- * The caller must be subscribed at the broker and call this every few seconds. Without messages an instance can't know which robots are silent.
+ * Raises and resolves the alerts. The caller must be subscribed at the broker, because an instance without messages can't know which robots
+ * are silent, and it must call this every few seconds.
  * @param afterMs the limit for robots without their own `silent_after_ms`; 0 means no limit. A robot that announces a longer telemetry
  * interval may be silent for longer.
  */
@@ -112,7 +113,7 @@ function silenceText({ online, reason, power, battery: reading }: SilentRobot): 
   return `its network or its power was cut${charge}`;
 }
 
-/** In UTC. A client can convert the times in the alert's value to its own time zone. */
+/** Formats a time in UTC. A client can convert the times in the alert's value to its own time zone. */
 function timeOf(at: number): string {
   const time = new Date(at);
   return Number.isNaN(time.getTime()) ? 'an unknown time' : `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;

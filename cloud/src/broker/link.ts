@@ -76,7 +76,6 @@ export class BrokerLink {
     }
   }
 
-  /** Runs one session until it ends. */
   async #runSession(version: ProtocolVersion): Promise<'ended' | 'refused'> {
     const { log } = this.#options;
     const session = new Session(this.#options, version);

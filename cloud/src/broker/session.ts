@@ -72,7 +72,6 @@ export class Session {
     return this.#subscribed.some((filter) => filter.startsWith(SHARE));
   }
 
-  /** Resolves when the connection has ended, for any reason. */
   async closed(): Promise<void> {
     if (!this.#closed.signal.aborted) await once(this.#closed.signal, 'abort');
   }

@@ -1,4 +1,4 @@
-// Interface of a database. A PostgreSQL server and PGlite (in the process) implement it, with the same SQL and the same values in rows:
+// Interface of a database, which is either a PostgreSQL server or PGlite in the process. Both accept the same SQL and return the same types:
 // bigint as a number, jsonb parsed, bytea as bytes.
 import { codeOf } from '../../../src/base/index.ts';
 

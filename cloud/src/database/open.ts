@@ -28,7 +28,7 @@ export async function openDatabase({ databaseUrl, dataDir }: DatabaseSettings, l
   });
 }
 
-/** Adds the setting to check to any error of `work`. @throws Refusal. */
+/** Runs `work`. @throws Refusal that names the setting to check. */
 export async function usable<T>({ kind }: Pick<Database, 'kind'>, work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -1,5 +1,5 @@
-// Implements the database in the process: PGlite is PostgreSQL 18 as WebAssembly, in a folder or in memory. It writes without fsync, so a
-// commit survives a kill of the process but not a power cut. A second process can't open the same folder.
+// Implements the database with PGlite: PostgreSQL 18 as WebAssembly in this process, with its data in a folder or in memory. It writes
+// without fsync, so a commit survives a kill of the process but not a power cut. A second process can't open the same folder.
 import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';

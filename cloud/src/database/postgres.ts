@@ -19,9 +19,7 @@ types.setTypeParser(INT8, safeInteger);
 
 export interface PostgresOptions {
   readonly url: string;
-  /** Size of the pool. */
   readonly connections?: number;
-  /** Called if an idle connection breaks. */
   readonly onIdleError?: (error: Error) => void;
 }
 

@@ -17,7 +17,6 @@ export class Refusal extends Error {
   override readonly name = 'Refusal';
 }
 
-/** Explains why a file can't be read. */
 export function readFailure(error: unknown): string {
   const code = codeOf(error);
   if (code === 'ENOENT') return 'no such file';

@@ -16,7 +16,7 @@ export type Span = [thing: string, outbox: string, first: number, last: number];
 
 /** Below this number of readings a single INSERT is faster than COPY, because the query for stored rows is another round trip. */
 export const BULK_ROWS = 200;
-/** Size of one piece of a COPY. The server stores one piece while the next piece is created. */
+/** Characters in one piece of a COPY. The server stores one piece while the next piece is created. */
 const PIECE_CHARACTERS = 64 * 1024;
 
 const NAME = 'thing text, outbox text, seq bigint';
@@ -52,7 +52,7 @@ export async function insertPoison(sql: Sql, messages: readonly Message[]): Prom
   );
 }
 
-/** The rows that messages name. */
+/** Returns the ranges of rows in these messages. */
 export function spansOf(messages: readonly RowsMessage[]): Span[] {
   return messages.flatMap(({ names: { thing, outbox, seqs } }) =>
     rangesOf(seqs).map(([first, last]: Range): Span => [thing, outbox, first, last]),
@@ -60,8 +60,8 @@ export function spansOf(messages: readonly RowsMessage[]): Span[] {
 }
 
 /**
- * Lines of COPY's text format. Measured, COPY costs a third of `insert ... on conflict do nothing`, which searches the index twice and
- * writes its log row by row. COPY fails on conflicts, so stored rows are skipped here; the primary key remains as a safeguard.
+ * Generates lines of COPY's text format. In measurements COPY costs a third of `insert ... on conflict do nothing`, which searches the index
+ * twice and writes its log row by row. COPY fails on conflicts, so stored rows are skipped here. The primary key remains as a safeguard.
  */
 function* copyLines(messages: readonly RowsMessage[], stored: SeqSets): Generator<string> {
   let piece = '';
@@ -80,7 +80,7 @@ function* copyLines(messages: readonly RowsMessage[], stored: SeqSets): Generato
   yield piece;
 }
 
-/** The seqs that messages name and `readings` already contains. */
+/** Returns the seqs of these messages that `readings` already contains. */
 async function storedSeqs(sql: Sql, messages: readonly RowsMessage[]): Promise<SeqSets> {
   const rows = await sql.query<OutboxName & { seq: number }>(
     `select r.thing, r.outbox, r.seq from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) as n(thing, outbox, first, last)

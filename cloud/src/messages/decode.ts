@@ -179,7 +179,6 @@ export function patternProblem(pattern: string): string | null {
   return null;
 }
 
-/** The topic filters to subscribe to. */
 export function filtersOf(patterns: readonly string[]): string[] {
   return patterns.flatMap((pattern) => UPWARD.map((suffix) => `${pattern}/${suffix}`));
 }

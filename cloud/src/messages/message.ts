@@ -1,7 +1,6 @@
 // Types of a decoded MQTT message: rows, presence, or poison (a message that could not be decoded or stored).
 import type { EventBody, Mark, Presence, Reading, ReadingValue, Result } from '../../../src/wire/index.ts';
 
-/** A message as the broker delivered it. */
 export interface Incoming {
   readonly topic: string;
   readonly payload: Uint8Array;

@@ -68,7 +68,7 @@ export class Receipts {
     this.#arm();
   }
 
-  /** Waits for receipts that are being published. Another instance, or the robot's next presence, causes the receipts that are due later. */
+  /** Waits for receipts that are being published. Later receipts are left to another instance or to the robot's next presence. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);

@@ -6,7 +6,7 @@ import type { Message, PresenceMessage, RowsMessage } from '../messages/index.ts
 import { dueRows, type HealthRow, type MonitorTable, SAFETY_CHANNELS, type SafetyWords } from './monitors.ts';
 import { type StateValues, takePresence, takeState } from './state.ts';
 
-/** The `last_heard_at` of a robot that only delivers rows is written this often, because each write copies its whole row. */
+/** If a robot only delivers rows, its `last_heard_at` is updated at most this often (ms), because each update copies the whole row. */
 const HEARD_EVERY_MS = 5_000;
 
 interface RobotRow {

@@ -4,7 +4,7 @@ import { type Alert, readAlerts } from '../alerts/index.ts';
 import { type Database, refusesData } from '../database/index.ts';
 import type { StateValues } from '../robots/index.ts';
 
-/** Limit for the alerts and for the results in one event. The newest are sent. */
+/** Limit for the number of alerts and of results. The newest are returned. */
 const MAX_CHANGES = 200;
 
 /** PostgreSQL's `pg_snapshot` as text. */
