@@ -9,28 +9,34 @@ import { ConnectError } from './session.ts';
  * Error codes by their cause: codes of Node.js and OpenSSL, the broker's TLS alerts about the robot's certificate (RFC 8446, 6.2), and CONNACK
  * codes (OASIS MQTT 5, 3.2.2.2; MQTT 3.1.1, 3.2.2.3). IoT Core uses 7 with MQTT 3.1.1.
  */
-const CODES: Partial<Record<ProblemCode, readonly (string | number)[]>> = {
-  broker_name_unknown: ['ENOTFOUND', 'EAI_AGAIN'],
-  broker_refused_connection: ['ECONNREFUSED'],
-  broker_hung_up: ['ECONNRESET', 'EPIPE'],
-  broker_unreachable: ['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'],
-  broker_untrusted: [
-    ...['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_GET_ISSUER_CERT'],
-    ...['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'CERT_SIGNATURE_FAILURE'],
+const CODES: readonly (readonly [ProblemCode, readonly (string | number)[]])[] = [
+  ['broker_name_unknown', ['ENOTFOUND', 'EAI_AGAIN']],
+  ['broker_refused_connection', ['ECONNREFUSED']],
+  ['broker_hung_up', ['ECONNRESET', 'EPIPE']],
+  ['broker_unreachable', ['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']],
+  [
+    'broker_untrusted',
+    [
+      ...['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_GET_ISSUER_CERT'],
+      ...['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'CERT_SIGNATURE_FAILURE'],
+    ],
   ],
-  broker_name_mismatch: ['ERR_TLS_CERT_ALTNAME_INVALID'],
-  broker_certificate_expired: ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'],
-  certificate_refused: [
-    ...['UNKNOWN_CA', 'CERTIFICATE_UNKNOWN', 'BAD_CERTIFICATE', 'CERTIFICATE_REVOKED', 'UNSUPPORTED_CERTIFICATE'],
-    ...['DECRYPT_ERROR', 'CERTIFICATE_REQUIRED', 'HANDSHAKE_FAILURE', 'ACCESS_DENIED'],
+  ['broker_name_mismatch', ['ERR_TLS_CERT_ALTNAME_INVALID']],
+  ['broker_certificate_expired', ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']],
+  [
+    'certificate_refused',
+    [
+      ...['UNKNOWN_CA', 'CERTIFICATE_UNKNOWN', 'BAD_CERTIFICATE', 'CERTIFICATE_REVOKED', 'UNSUPPORTED_CERTIFICATE'],
+      ...['DECRYPT_ERROR', 'CERTIFICATE_REQUIRED', 'HANDSHAKE_FAILURE', 'ACCESS_DENIED'],
+    ],
   ],
-  certificate_expired: ['CERTIFICATE_EXPIRED'],
-  client_id_refused: [2, 133],
-  not_authorized: [4, 5, 7, 134, 135, 138],
-};
+  ['certificate_expired', ['CERTIFICATE_EXPIRED']],
+  ['client_id_refused', [2, 133]],
+  ['not_authorized', [4, 5, 7, 134, 135, 138]],
+];
 
 /** All causes of a failed connection. */
-export const CAUSES = [...(Object.keys(CODES) as ProblemCode[]), 'clock_wrong'] as const;
+export const CAUSES: readonly ProblemCode[] = [...CODES.map(([cause]) => cause), 'clock_wrong'];
 
 /** Node's prefix of an alert depends on OpenSSL: ERR_SSL_SSLV3_ALERT_..., ERR_SSL_TLSV1_ALERT_... or, since 3.2, ERR_SSL_SSL/TLS_ALERT_... */
 const ALERT = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_(\w+)$/;
@@ -44,7 +50,7 @@ type Validity = Pick<Credentials, 'notBeforeMs' | 'notAfterMs'>;
 /** @param own the validity of the robot's certificate. */
 export function connectCause(code: string | number | undefined, clock: WallClock, own: Validity): ProblemCode {
   const known = typeof code === 'string' ? (ALERT.exec(code)?.[1] ?? code) : (code ?? '');
-  const cause = CAUSES.find((candidate) => CODES[candidate]?.includes(known));
+  const cause = CODES.find(([, codes]) => codes.includes(known))?.[0];
   // With a wrong clock, a good certificate looks expired.
   if (!clock.trusted() && (cause === 'broker_certificate_expired' || cause === 'certificate_expired')) return 'clock_wrong';
   // Two certificates rarely expire together. A wrong clock is more likely.
