@@ -50,7 +50,7 @@ export async function applyRetention(
   return { created, dropped };
 }
 
-/** Every month from that of `fromMs` to that of `toMs`, in UTC. */
+/** Returns the months in UTC from the month of `fromMs` to the month of `toMs`. */
 export function monthsBetween(fromMs: number, toMs: number): Month[] {
   const months: Month[] = [];
   const start = new Date(fromMs);

@@ -95,7 +95,7 @@ export class Listener {
   }
 }
 
-/** The robots whose streams may change by these committed messages. */
+/** Returns the robots whose streams may have new events after the commit of these messages. */
 export function changedBy(messages: readonly Message[]): string[] {
   return messages.flatMap((message) =>
     message.kind === 'rows' && (message.state !== null || message.alert || message.results.length > 0) ? [message.names.thing] : [],

@@ -65,7 +65,7 @@ async function read(db: Database, thing: string, since: Moment | null): Promise<
   return row;
 }
 
-/** A moment ahead of the database comes from before a restored backup. It is ignored, as if `since` were null. */
+/** If a moment is ahead of the database, a backup was restored after it. The moment is ignored, as if `since` were null. */
 const CHANGES = `
 with since as materialized (
   select case when pg_snapshot_xmax(g.s) <= pg_snapshot_xmax(pg_current_snapshot()) then g.s end as s
