@@ -26,7 +26,7 @@ const broker = await Aedes.createBroker({
   },
   authorizePublish: (client, { topic }, done) =>
     done(isAllowed(client, 'publish', topic) ? null : new Error(`no right to publish ${topic}`)),
-  authorizeSubscribe: (client, subscription, done) => done(null, isAllowed(client, 'hear', subscription.topic) ? subscription : null),
+  authorizeSubscribe: (client, subscription, done) => done(null, isAllowed(client, 'subscribe', subscription.topic) ? subscription : null),
 });
 const server = createServer(
   { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key), requestCert: true, rejectUnauthorized: true },

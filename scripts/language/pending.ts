@@ -5,7 +5,4 @@ export const PENDING: readonly string[] = [
   'cloud/aws',
   'cloud/deploy',
   'cloud/test',
-  'src/base',
-  'src/wire',
-  'test/base',
 ];

@@ -1,5 +1,5 @@
-// Named moments at which a test ends the process as kill -9 would. Nothing happens unless the environment names one; it is for tests
-// only, and does no more harm than a power cut where somebody sets it by mistake.
+// Defines the crash points: named steps at which a test kills the process like kill -9. They are inactive unless the environment names
+// a crash point. A crash point that is set by mistake does no more harm than a power cut.
 
 export const COMMAND_CRASH_POINTS = [
   'command_before_record',
@@ -9,7 +9,7 @@ export const COMMAND_CRASH_POINTS = [
   'command_answer_in_transaction',
 ] as const;
 
-/** In the order of a row's life, then those of a file that is mended. */
+/** In the order of a row's life, followed by the steps of a repair. */
 export const OUTBOX_CRASH_POINTS = [
   'row_taken',
   'commit_begun',
@@ -38,13 +38,13 @@ export const UPLOAD_CRASH_POINTS = [
   'upload_told',
 ] as const;
 
-/** In the order in which a log or a backup is cut and spooled. */
+/** In the order in which a log or a backup is cut into slices and spooled. */
 export const SLICE_CRASH_POINTS = ['slice_cut', 'slice_spooled'] as const;
 
-/** In the order in which a certificate that was handed over is taken. */
+/** In the order of an import of a certificate. */
 export const IMPORT_CRASH_POINTS = ['identity_key_written', 'identity_filled', 'identity_taken'] as const;
 
-/** In the order in which the robot gets a certificate by itself. */
+/** In the order of fleet provisioning. */
 export const PROVISION_CRASH_POINTS = [
   'provision_key_made',
   'provision_certificate_answered',
@@ -70,7 +70,7 @@ export const CRASH_AT = 'ELDERLY_BOT_CRASH_AT';
 const [AT, NTH = '1'] = (process.env[CRASH_AT] ?? '').split(':');
 let passed = 0;
 
-/** Does not return where `ELDERLY_BOT_CRASH_AT` is this name; with `name:3` the third time. */
+/** Kills the process if `ELDERLY_BOT_CRASH_AT` names this point. `name:3` means the third pass. */
 export function crashPoint(name: CrashPoint): void {
   if (AT === name && ++passed === Number(NTH)) process.kill(process.pid, 'SIGKILL');
 }

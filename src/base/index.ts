@@ -1,7 +1,5 @@
-export { ago } from './ago.ts';
-export { type BackoffLimits, backoffMs, STABLE_AFTER_MS } from './backoff.ts';
-export { exitWith, misuse } from './cli/exit.ts';
-export { print } from './cli/print.ts';
+export { type Answer, type CheckStatus, exitCodeOf, type Runnable, runChecks } from './checks.ts';
+export { ago, configFlag, exitWith, misuse, print, quoted, setupProgram } from './commandLine.ts';
 export {
   COMMAND_CRASH_POINTS,
   CRASH_AT,
@@ -13,13 +11,8 @@ export {
   SLICE_CRASH_POINTS,
   UPLOAD_CRASH_POINTS,
 } from './crashPoint.ts';
-export { type Answer, type CheckRun, type CheckStatus, exitCodeOf, type Runnable, runChecks } from './doctor/checks.ts';
-export { codeOf, messageOf } from './errors.ts';
-export { parseJson } from './json.ts';
-export { nearestCause } from './nearestCause.ts';
-export { renameDurably, replaceFile, syncPath } from './replaceFile.ts';
-export { configFlag, quoted, setupProgram } from './shell.ts';
-export { Services, type ServicesOptions, type SystemdFailure } from './systemd/services.ts';
-export { isPlainPath, renderUnit, type UnitValues } from './systemd/unit.ts';
-export { requestOverSocket, type SocketAnswer, type SocketRequest } from './unixSocket.ts';
-export { every, type Ticker, wait } from './waiting.ts';
+export { nearestCause, renameDurably, replaceFile, syncPath } from './files.ts';
+export { codeOf, messageOf, parseJson } from './foreign.ts';
+export { isPlainPath, renderUnit, Services } from './systemd.ts';
+export { requestOverSocket } from './unixSocket.ts';
+export { type BackoffLimits, backoffMs, every, STABLE_AFTER_MS, type Ticker, wait } from './waiting.ts';

@@ -1,18 +1,18 @@
-// One HTTP request over a Unix socket.
+// Sends an HTTP request over a Unix socket.
 import { type IncomingMessage, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 
-export interface SocketRequest {
+interface SocketRequest {
   readonly socketPath: string;
   readonly method: 'GET' | 'POST';
   /** Path of the URL, such as `/reload`. */
   readonly path: string;
   readonly body?: string | Uint8Array;
-  /** The request fails if the socket is silent for longer. */
+  /** The request fails after this time without data on the socket. */
   readonly timeoutMs: number;
 }
 
-export interface SocketAnswer {
+interface SocketAnswer {
   /** HTTP status. */
   readonly status: number;
   readonly body: Buffer;

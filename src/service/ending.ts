@@ -1,4 +1,4 @@
-// Explains why the last run ended, from facts that outlive a process: the record of a requested stop, the kernel's boot id, the version,
+// Explains the end of the last run from facts that outlive a process: the record of a requested stop, the kernel's boot id, the version,
 // and the exit that systemd observed. Pure.
 import type { Run } from '../state/index.ts';
 
@@ -7,7 +7,7 @@ export interface SystemdExit {
   readonly invocation: string;
   readonly result: string;
   readonly status: string;
-  /** Processes of the unit that the kernel killed because memory ran out; undefined if the control group does not count them. */
+  /** Processes of the unit that the kernel killed for lack of memory. Undefined if the control group does not count them. */
   readonly oomKills?: number;
 }
 
@@ -15,30 +15,28 @@ export const ENDINGS = ['clean', 'upgrade', 'mending', 'failed_start', 'crash', 
 
 export interface Ending {
   readonly cause: (typeof ENDINGS)[number];
-  /** For a person. */
   readonly text: string;
 }
 
-/** True for an end without a request. A failed start reported its own error, and the start that explains it has succeeded. */
+/** @returns whether the run ended without a request. A failed start is no such end, because it reported its own error. */
 export function isUnexpected({ cause }: Ending): boolean {
   return cause !== 'clean' && cause !== 'upgrade' && cause !== 'failed_start';
 }
 
-/** @param exit of any run; the exit of another run does not count. */
+/** @param exit of any run. The exit of another run is ignored. */
 export function explainEnding(last: Run, now: Pick<Run, 'version' | 'boot_id'>, exit: SystemdExit | undefined): Ending {
   if (last.stopped === 'mending') return { cause: 'mending', text: 'it started again to repair its outbox' };
   if (last.stopped === 'failed')
-    return {
-      cause: 'failed_start',
-      text: 'its start failed; the error is in its terminal or in journalctl -u elderly-bot',
-    };
+    return { cause: 'failed_start', text: 'its start failed; the error is in its terminal or in journalctl -u elderly-bot' };
   if (last.stopped === 'asked') {
     if (last.version !== now.version) return { cause: 'upgrade', text: `${last.version} was stopped and ${now.version} started` };
     return { cause: 'clean', text: isOtherBoot(last, now) ? 'it was stopped, and the machine started again' : 'it was stopped' };
   }
   if (exit && exit.invocation === last.invocation) return endingOf(exit);
-  if (isOtherBoot(last, now)) return { cause: 'power', text: 'the machine went down without stopping it: power, or the kernel' };
-  if (last.boot_id === null || now.boot_id === null) return { cause: 'unknown', text: 'it never stopped: a crash, a kill, or power' };
+  if (isOtherBoot(last, now))
+    return { cause: 'power', text: 'the machine stopped without stopping it: loss of power, or a fault of the kernel' };
+  if (last.boot_id === null || now.boot_id === null)
+    return { cause: 'unknown', text: 'it ended without a stop: a crash, a kill, or loss of power' };
   return { cause: 'crash', text: 'it crashed or was killed' };
 }
 
@@ -48,16 +46,16 @@ function isOtherBoot(last: Run, now: Pick<Run, 'boot_id'>): boolean {
 
 function endingOf({ result, status, oomKills = 0 }: SystemdExit): Ending {
   if (result === 'watchdog') return { cause: 'watchdog', text: 'it hung, so systemd ended it' };
-  // systemd learns of such a kill late, or with control groups of version 1 never, and then only observes a SIGKILL.
+  // systemd detects a kill for lack of memory late, or never with control groups of version 1. It then reports only a SIGKILL.
   if (result === 'oom-kill' || (oomKills > 0 && result === 'signal' && status === 'KILL'))
-    return { cause: 'oom', text: 'the machine, or its memory limit, had no memory left for it' };
+    return { cause: 'oom', text: 'the machine or the memory limit had no memory left for it' };
   if (result === 'timeout') return { cause: 'crash', text: 'it did not start or stop in time, so systemd ended it' };
   if (result === 'signal' || result === 'core-dump') return { cause: 'crash', text: `signal ${status} ended it` };
   return { cause: 'crash', text: `it ended by itself with ${status}` };
 }
 
 /**
- * Parses the line that the unit's ExecStopPost= writes: invocation, result, status, and the kernel's count of kills.
+ * Parses the line that the unit's ExecStopPost= writes: invocation, result, status, and the number of kills for lack of memory.
  * @returns undefined for any other text.
  */
 export function parseExit(line: string): SystemdExit | undefined {

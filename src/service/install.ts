@@ -1,4 +1,4 @@
-// `elderly-bot service`: the agent and its guard as systemd services on this robot, under the user that the robot's ROS nodes run as.
+// Installs the agent and its guard as systemd services, with the user of the robot's ROS nodes (`elderly-bot service`).
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,13 +17,13 @@ const services = new Services({
   error: (_kind, text, remedy, cause) => new AgentError('SERVICE_FAILED', text, { remedy, cause }),
   withoutSystemd: {
     start: 'start `elderly-bot run` with this machine’s own service manager',
-    logs: '`elderly-bot logs` shows the log that the agent itself wrote',
+    logs: '`elderly-bot logs` shows the log of the agent itself',
   },
 });
 
-export interface InstallOptions {
+interface InstallOptions {
   readonly config: string | undefined;
-  /** Undefined: the user that called sudo. */
+  /** Undefined selects the user that called sudo. */
   readonly user: string | undefined;
   /** Writes the units below this folder and starts nothing. */
   readonly root: string | undefined;
@@ -39,7 +39,7 @@ export function install({ config: given = DEFAULT_CONFIG, user: asked, root }: I
   if (root === undefined) {
     services.requireRoot();
     services.requireSystemd();
-    services.requireUser(user, 'give --user with the user that the robot’s ROS nodes run as');
+    services.requireUser(user, 'set --user to the user of the robot’s ROS nodes');
   }
   for (const unit of UNITS) {
     const file = services.fileOf(unit, root);
@@ -47,7 +47,7 @@ export function install({ config: given = DEFAULT_CONFIG, user: asked, root }: I
     print(`wrote ${file}`);
   }
   if (root !== undefined) return 0;
-  // systemd makes only a state directory below /var/lib.
+  // systemd creates only state directories below /var/lib.
   if (!stateDir.startsWith('/var/lib/')) services.run('install', '-d', '-m', '0700', '-o', user, stateDir);
   for (const line of services.unreadable(user, reads)) print(line);
   services.run('systemctl', 'daemon-reload');
@@ -57,18 +57,18 @@ export function install({ config: given = DEFAULT_CONFIG, user: asked, root }: I
   return 0;
 }
 
-/** The state directory stays: alerts may wait in it. */
+/** Keeps the state directory, because alerts may wait in it. */
 export function uninstall(root: string | undefined): number {
   const isDone = services.uninstall(root);
   print(
     isDone
-      ? 'uninstalled; the state directory stays where it is, with all rows and uploads that still wait for the cloud'
-      : 'there is nothing to uninstall',
+      ? 'uninstalled; the state directory is kept, with all rows and uploads that still wait for the cloud'
+      : 'no service is installed',
   );
   return 0;
 }
 
-/** @returns 0 if the agent runs, 3 if it does not; a guard that has nothing to guard has ended. */
+/** @returns 0 if the agent runs, else 3. The guard may have ended, because without motions it has no task. */
 export function status(): number {
   return services.status();
 }

@@ -1,16 +1,16 @@
-// Notifies the service manager by datagrams on the socket that it names (sd_notify(3)): ready, alive, reloading, stopping, and a status
-// line. Without such a socket nothing is sent. The datagrams need unix-dgram: Node has none on Unix sockets.
+// Notifies the service manager by datagrams on the socket in NOTIFY_SOCKET (sd_notify(3)): ready, alive, reloading, stopping, and a status
+// line. Sends nothing without that variable. The datagrams need unix-dgram, because Node.js has no Unix datagram sockets.
 import { createRequire } from 'node:module';
 
 export interface ServiceManager {
-  /** Milliseconds without a ping after which the manager restarts the process; undefined: it does not watch. */
+  /** Milliseconds without a ping after which the manager restarts the process. Undefined if its watchdog is off. */
   readonly watchdogMs: number | undefined;
-  /** Sends lines such as `READY=1` in one datagram. Never throws, never waits. A datagram that does not arrive is not repeated. */
+  /** Sends lines such as `READY=1` in one datagram. Never throws and never waits. A lost datagram is not repeated. */
   notify(...lines: readonly string[]): void;
   close(): void;
 }
 
-/** The part of unix-dgram that is used here. */
+/** The used part of unix-dgram. */
 interface Datagrams {
   createSocket(type: 'unix_dgram'): {
     on(event: 'error', listener: (error: Error) => void): void;
@@ -22,38 +22,38 @@ interface Datagrams {
 const ABSENT: ServiceManager = { watchdogMs: undefined, notify: () => {}, close: () => {} };
 
 /**
- * @param env has NOTIFY_SOCKET, and WATCHDOG_USEC if systemd watches.
- * @param onTrouble called if no datagram can be sent at all; systemd then takes the start as failed.
+ * @param env contains NOTIFY_SOCKET, and WATCHDOG_USEC if the watchdog is on.
+ * @param onError is called if no datagram can be sent. systemd then treats the start as failed.
  */
-export function serviceManager(env: NodeJS.ProcessEnv, onTrouble: (error: unknown) => void): ServiceManager {
+export function serviceManager(env: NodeJS.ProcessEnv, onError: (error: unknown) => void): ServiceManager {
   const path = socketAddress(env.NOTIFY_SOCKET);
   if (path === undefined) return ABSENT;
   try {
     const { createSocket } = createRequire(import.meta.url)('unix-dgram') as Datagrams;
     const socket = createSocket('unix_dgram');
-    socket.on('error', onTrouble);
+    socket.on('error', onError);
     return {
       watchdogMs: watchdogMs(env),
       notify: (...lines) => {
         const bytes = Buffer.from(lines.join('\n'));
-        // The socket is full or the manager restarts: a later datagram arrives.
+        // Ignores errors. The socket is full or the manager restarts, and a later datagram arrives.
         socket.send(bytes, 0, bytes.length, path, () => {});
       },
       close: () => socket.close(),
     };
   } catch (error) {
-    onTrouble(error);
+    onError(error);
     return ABSENT;
   }
 }
 
-/** An address `@name` is an abstract socket. */
+/** `@name` is the address of an abstract socket. */
 function socketAddress(given: string | undefined): string | undefined {
   if (given?.startsWith('@')) return `\0${given.slice(1)}`;
   return given?.startsWith('/') ? given : undefined;
 }
 
-/** A child of the watched process inherits WATCHDOG_USEC, but WATCHDOG_PID names the process that has to ping. */
+/** A child of the watched process inherits WATCHDOG_USEC, but only the process in WATCHDOG_PID must ping. */
 function watchdogMs(env: NodeJS.ProcessEnv): number | undefined {
   const micros = Number(env.WATCHDOG_USEC);
   const isMine = env.WATCHDOG_PID === undefined || Number(env.WATCHDOG_PID) === process.pid;

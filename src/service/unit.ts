@@ -1,10 +1,10 @@
-// The units of systemd/ with a robot's own user, paths and environment in place of the package's. Pure: text in, text out.
+// Renders the units of systemd/ with the robot's own user, paths and environment. Pure.
 import { renderUnit } from '../base/index.ts';
 
-/** The paths in the files of systemd/. */
+/** The paths in the templates of systemd/. */
 const PACKAGE = { root: '/opt/elderly-bot', config: '/etc/elderly-bot/robot.yaml', stateDir: '/var/lib/elderly-bot' };
 
-/** Variables for ROS and the broker that the service takes over from the shell of the installation. None is a secret. */
+/** Variables for ROS and the broker that the installation copies from its shell to the service. They contain no secrets. */
 const CARRIED = [
   'ROS_DOMAIN_ID',
   'ROS_AUTOMATIC_DISCOVERY_RANGE',
@@ -20,7 +20,7 @@ const CARRIED = [
   'AWS_PRIVATE_KEY',
 ] as const;
 
-/** Variables that `source install/setup.bash` of a workspace sets. */
+/** Variables that the `setup.bash` of a ROS workspace sets. */
 const OVERLAY = ['AMENT_PREFIX_PATH', 'LD_LIBRARY_PATH', 'ROS_DISTRO', 'ROS_VERSION', 'ROS_PYTHON_VERSION'] as const;
 
 export interface Robot {
@@ -37,7 +37,7 @@ export interface Robot {
 /** @param template the text of a unit in systemd/. */
 export function unitFor(template: string, { user, root, config, stateDir, reads, env }: Robot): string {
   const overlays = (env.AMENT_PREFIX_PATH ?? '').split(':').filter((path) => path && !isFoundByLauncher(path, root));
-  // systemd itself makes a state directory below /var/lib.
+  // systemd itself creates a state directory below /var/lib.
   const below = stateDir.startsWith('/var/lib/') ? stateDir.slice('/var/lib/'.length) : undefined;
   return renderUnit(template, {
     user,
@@ -53,7 +53,7 @@ export function unitFor(template: string, { user, root, config, stateDir, reads,
   });
 }
 
-/** bin/with-ros finds these by itself. */
+/** The launcher bin/with-ros finds these paths itself. */
 function isFoundByLauncher(path: string, root: string): boolean {
   return /^\/opt\/ros\/[^/]+\/?$/.test(path) || path.startsWith(`${root}/.ros2`);
 }

@@ -1,23 +1,23 @@
-// The versions of everything a bug report needs.
+// Collects the versions that a bug report needs.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
-import { dirname, join } from 'node:path';
 import { VERSION } from '../version.ts';
 
 const require = createRequire(import.meta.url);
 
-export interface Versions {
+interface Versions {
   readonly 'elderly-bot': string;
   readonly node: string;
   readonly openssl: string;
   readonly system: string;
   readonly kernel: string;
   readonly arch: string;
-  /** ROS 2's distribution, and its middleware; null if no ROS is sourced. */
+  /** The ROS 2 distribution. Null without a sourced ROS environment. */
   readonly ros: string | null;
+  /** The ROS 2 middleware. */
   readonly rmw: string | null;
-  /** Null if it is not installed. */
+  /** Null if rclnodejs is not installed. */
   readonly rclnodejs: string | null;
   readonly 'better-sqlite3': string | null;
 }
@@ -46,11 +46,10 @@ function system(): string {
   }
 }
 
-/** @returns the version of a native module, which stays outside the bundle. */
+/** @returns the version of a native module. Such modules are not part of the bundle. */
 function installed(name: string): string | null {
   try {
-    const manifest = join(dirname(require.resolve(`${name}/package.json`)), 'package.json');
-    return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+    return (JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')) as { version: string }).version;
   } catch {
     return null;
   }

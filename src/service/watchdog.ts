@@ -1,35 +1,35 @@
-// Pings systemd's watchdog while the agent is alive: a ping goes out only if the event loop turned, ROS callbacks were served and the
-// database takes writes. systemd restarts an agent that misses two pings in a row. A dead network or a full disk does not stop the pings:
-// a new process would not repair them, and would forget the rows that are only in memory.
+// Pings systemd's watchdog while the agent is healthy: the event loop runs, ROS callbacks are served, and the database accepts writes.
+// systemd restarts an agent that misses two pings in a row. A dead network or a full disk does not stop the pings, because a new process
+// would not repair them and would lose the rows that are only in memory.
 import { every, type Ticker } from '../base/index.ts';
 import type { ServiceManager } from './notify.ts';
 
-/** Pings in one watchdog period: a lost or late ping does no harm. */
+/** Pings in one watchdog period. With three, a lost or late ping does no harm. */
 const PINGS_PER_PERIOD = 3;
 
-/** How long a start, or the repair of a damaged outbox, may take while there is no agent to probe. */
+/** Limit for a start or the repair of a damaged outbox, during which there is no agent to probe. */
 const START_PATIENCE_MS = 300_000;
 
 export interface HealthProbe {
-  /** Resolves to undefined if the agent is healthy, else to the reason why it is not. As long as it does not resolve, no ping goes out. */
+  /** Resolves to the fault of an unhealthy agent, or to undefined. No ping is sent before it resolves. */
   ask(): Promise<string | undefined>;
-  /** One line for `systemctl status`. */
+  /** @returns a line for `systemctl status`. */
   describe(): string;
 }
 
-export interface WatchdogOptions {
+interface WatchdogOptions {
   readonly manager: ServiceManager;
   /** Monotonic milliseconds. */
   readonly now: () => number;
-  /** Called once for each stall with its reason, and once with undefined when the stall ends. */
+  /** Is called with the reason when a stall starts, and with undefined when it ends. */
   readonly onStall: (reason: string | undefined) => void;
 }
 
 export class Watchdog {
   readonly #options: WatchdogOptions;
   #probe: HealthProbe | undefined;
-  #asking = false;
-  #stalled = false;
+  #isAsking = false;
+  #isStalled = false;
   #unprobedSinceMs: number;
   #ticker: Ticker | undefined;
 
@@ -38,20 +38,20 @@ export class Watchdog {
     this.#unprobedSinceMs = options.now();
   }
 
-  /** Starts to ping, if the service manager watches. */
+  /** Starts to ping if the watchdog of the service manager is on. */
   start(): void {
     const { watchdogMs } = this.#options.manager;
     if (watchdogMs !== undefined) this.#ticker = every(watchdogMs / PINGS_PER_PERIOD, () => this.ping());
   }
 
-  /** @param probe of the agent that runs from now on; undefined while an agent starts. */
+  /** @param probe probes the new agent. Undefined while an agent starts. */
   watch(probe: HealthProbe | undefined): void {
     this.#probe = probe;
-    this.#asking = false;
+    this.#isAsking = false;
     this.#unprobedSinceMs = this.#options.now();
   }
 
-  /** Probes once and pings if the agent is healthy. A probe that is still open since the last call is a stall. */
+  /** Probes once, and pings if the agent is healthy. An unanswered probe of the last call is a stall. */
   ping(): void {
     const probe = this.#probe;
     if (probe === undefined) {
@@ -59,11 +59,11 @@ export class Watchdog {
       else this.#stall(`the agent has not started within ${START_PATIENCE_MS / 1_000} s`);
       return;
     }
-    if (this.#asking) {
+    if (this.#isAsking) {
       this.#stall('ROS callbacks are not served');
       return;
     }
-    this.#asking = true;
+    this.#isAsking = true;
     probe.ask().then(
       (reason) => this.#answered(probe, reason),
       (error: unknown) => this.#answered(probe, String(error)),
@@ -76,18 +76,18 @@ export class Watchdog {
 
   #answered(probe: HealthProbe, reason: string | undefined): void {
     if (probe !== this.#probe) return;
-    this.#asking = false;
+    this.#isAsking = false;
     if (reason !== undefined) {
       this.#stall(reason);
       return;
     }
-    if (this.#stalled) this.#options.onStall(undefined);
-    this.#stalled = false;
+    if (this.#isStalled) this.#options.onStall(undefined);
+    this.#isStalled = false;
     this.#options.manager.notify('WATCHDOG=1', `STATUS=${probe.describe()}`);
   }
 
   #stall(reason: string): void {
-    if (!this.#stalled) this.#options.onStall(reason);
-    this.#stalled = true;
+    if (!this.#isStalled) this.#options.onStall(reason);
+    this.#isStalled = true;
   }
 }

@@ -1,14 +1,15 @@
-// `<p>/commands`: one command from the cloud. The robot's configuration defines its arguments.
+// Defines the messages of `<p>/commands` (a command from the cloud, with arguments that the robot's configuration defines) and of
+// `<p>/results` (the outcome of a command).
 import * as z from 'zod';
-import { thingName, wallTime } from './names.ts';
+import { envelope, sequence, thingName, wallTime } from './names.ts';
 
-/** Larger commands are refused unread. */
+/** The robot refuses larger commands without reading them. */
 export const MAX_COMMAND_BYTES = 8 * 1024;
 
-/** A command is valid this long after `expires_at`: what two well-kept clocks may differ. */
+/** A command stays valid this long after `expires_at`, because two synchronised clocks may differ by this time. */
 export const EXPIRY_GRACE_MS = 2_000;
 
-/** A command issued further ahead than this says that one of the two clocks is wrong. */
+/** If a command was issued further in the future, one of the two clocks is wrong. */
 export const MAX_ISSUED_AHEAD_MS = 60_000;
 
 export const COMMAND_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -26,3 +27,39 @@ export const command = z.object({
   expires_at: wallTime.optional(),
 });
 export type Command = z.infer<typeof command>;
+
+export const RESULT_STATUSES = ['done', 'no_effect', 'rejected', 'expired', 'duplicate', 'failed', 'unknown'] as const;
+export type ResultStatus = (typeof RESULT_STATUSES)[number];
+
+export const RESULT_REASONS = [
+  'malformed',
+  'too_large',
+  'unknown_command',
+  'bad_arguments',
+  'wrong_thing',
+  'retained',
+  'clock_untrusted',
+  'clock_skew',
+  'rate_limited',
+  'condition_not_met',
+  'motion_busy',
+  'not_allowed',
+  'ros_error',
+] as const;
+export type ResultReason = (typeof RESULT_REASONS)[number];
+
+export const resultBody = z.object({
+  kind: z.literal('result'),
+  id: commandId,
+  command: commandName.optional(),
+  status: z.enum(RESULT_STATUSES),
+  reason: z.enum(RESULT_REASONS).optional(),
+  /** For people: the argument, its value and a remedy. */
+  detail: z.string().max(500).optional(),
+  /** The published value, after clamping. */
+  applied: z.unknown().optional(),
+});
+export type ResultBody = z.infer<typeof resultBody>;
+
+export const result = resultBody.extend({ ...envelope, seq: sequence, at: wallTime });
+export type Result = z.infer<typeof result>;

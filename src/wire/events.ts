@@ -1,4 +1,4 @@
-// `<p>/events`: what happened to the robot's own bookkeeping, uploads, clock and health.
+// Defines the messages of `<p>/events`: events of the robot's bookkeeping, uploads, clock and health.
 import * as z from 'zod';
 import { envelope, outboxId, range, sequence, wallTime } from './names.ts';
 
@@ -7,7 +7,7 @@ const ranges = z.array(range);
 export const EVICTION_REASONS = ['age', 'space', 'poison', 'released'] as const;
 export type EvictionReason = (typeof EVICTION_REASONS)[number];
 
-/** Rows of outbox `of` that will never come: each counts as evicted, unless it is committed after all. */
+/** Rows of outbox `of` that will never arrive. Each counts as evicted, unless the database has it already or receives it later. */
 export const evicted = z.object({
   kind: z.literal('evicted'),
   of: outboxId,
@@ -15,7 +15,7 @@ export const evicted = z.object({
   reason: z.enum(EVICTION_REASONS),
 });
 
-/** A damaged outbox file was set aside. `last_seq` null: unknown, the highest `accepted` ever seen stands. */
+/** A damaged outbox file was moved away. If `last_seq` is null, the highest known `accepted` remains valid. */
 export const outboxClosed = z.object({
   kind: z.literal('outbox_closed'),
   old: outboxId,
@@ -24,7 +24,7 @@ export const outboxClosed = z.object({
   successor: outboxId,
 });
 
-/** The clock was corrected: add `offset_ms` to the times of the rows in `ranges` of outbox `of` that boot `boot` wrote. */
+/** The clock was corrected. The cloud adds `offset_ms` to the times of the rows in `ranges` of outbox `of` that boot `boot` wrote. */
 export const clockSet = z.object({
   kind: z.literal('clock_set'),
   of: outboxId,
@@ -57,17 +57,17 @@ export const lastWords = z.object({
   oldest_at: wallTime.nullable(),
 });
 
-/** Why the run before this start of the agent ended: `clean`, `crash`, `watchdog`, `power` ... (src/service/ending.ts). */
+/** The end of the previous run, such as `clean`, `crash`, `watchdog` or `power` (src/service/ending.ts). */
 export const restarted = z.object({
   kind: z.literal('restarted'),
   cause: z.string(),
   text: z.string(),
 });
 
-/** The `typ` of an announcement: nothing else that a robot signs can be taken for one. */
+/** The `typ` of an announcement. It distinguishes an announcement from all other texts that a robot signs. */
 export const CERTIFICATE_NEXT_TYP = 'elderly-bot-certificate-next+jwt';
 
-/** The robot's next certificate, signed with the key of the current one: a JWS of `{iss, next}` (docs/reference/protocol.md, Device authentication). */
+/** The robot's next certificate as a JWS of `{iss, next}`, signed with the current key (docs/reference/protocol.md, Device authentication). */
 export const certificateNext = z.object({
   kind: z.literal('certificate_next'),
   announcement: z.string().max(20_000),
@@ -85,6 +85,6 @@ export const eventBody = z.discriminatedUnion('kind', [
 ]);
 export type EventBody = z.infer<typeof eventBody>;
 
-/** The envelope of any event, also of a kind this side does not know yet: it still has a seq that counts. */
+/** The envelope of any event, including unknown kinds, whose seq counts as well. */
 export const eventEnvelope = z.object({ ...envelope, seq: sequence, at: wallTime, kind: z.string().max(40) }).catchall(z.unknown());
 export type EventEnvelope = z.infer<typeof eventEnvelope>;

@@ -1,19 +1,19 @@
-// Names and limits of the protocol that more than one message uses.
+// Defines the names and limits that several messages of the protocol use.
 import * as z from 'zod';
 
-/** Largest MQTT message either side sends: below the 128 KiB payload limit of AWS IoT Core, with space for the topic. */
+/** Largest MQTT message of either side: below the 128 KiB payload limit of AWS IoT Core, with space for the topic. */
 export const MAX_MESSAGE_BYTES = 100 * 1024;
 
-/** Largest backlog payload after inflating; a receiver refuses more. */
+/** Largest backlog payload after decompression. A receiver refuses larger payloads. */
 export const MAX_INFLATED_BYTES = 2 * 1024 * 1024;
 
-/** IoT Core meters in steps of 5 KiB (aws.amazon.com/iot-core/pricing/additional-details). */
+/** IoT Core meters messages in steps of 5 KiB (aws.amazon.com/iot-core/pricing/additional-details). */
 export const METERING_STEP_BYTES = 5 * 1024;
 
-/** The keys of the telemetry envelope: no channel may take one, since channels' latest values stand beside them. */
+/** The keys of the telemetry envelope. No channel may have such a name, because a message contains the latest values beside these keys. */
 export const ENVELOPE_KEYS = ['thing', 'outbox', 'accepted', 'mark', 'kind', 'sent_at', 'state_seq', 'readings', 'seq', 'at'] as const;
 
-/** IoT thing name, also the MQTT client id: at most 128 bytes, and no `+`, `#`, `/` or `$`, which topics and IoT Core reserve. */
+/** The thing name, which is also the MQTT client id: at most 128 bytes without `+`, `#`, `/` and `$`, which MQTT and IoT Core reserve. */
 export const thingName = z.string().regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'expected 1 to 128 of A-Z a-z 0-9 _ . : -');
 
 export const channelName = z
@@ -30,19 +30,19 @@ export const wallTime = z.number().int();
 export const sequence = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 
 /** Inclusive range of sequence numbers, `[first, last]`. */
-export const range = z.tuple([sequence, sequence]).refine(([first, last]) => first <= last, 'first is beyond last');
+export const range = z.tuple([sequence, sequence]).refine(([first, last]) => first <= last, 'the first number is greater than the last');
 export type Range = [first: number, last: number];
 
-/** The robot's monotonic time at publishing: `[boot number, milliseconds since that start]`. Boots compare first. */
+/** The robot's monotonic time at publishing: `[boot number, milliseconds since that start]`. */
 export const mark = z.tuple([z.number().int().min(0), z.number().int().min(0)]);
 export type Mark = [boot: number, ms: number];
 
-/** Negative when `a` is before `b`, 0 when equal, positive when after. */
+/** Compares the boots first. @returns a negative number if `a` is before `b`, 0 if they are equal, else a positive number. */
 export function compareMarks(a: Mark, b: Mark): number {
   return a[0] - b[0] || a[1] - b[1];
 }
 
-/** The first fields of every message that carries rows. */
+/** The first fields of every message that contains rows. */
 export const envelope = {
   thing: thingName,
   outbox: outboxId,

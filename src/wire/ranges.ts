@@ -1,7 +1,7 @@
-// Sets of sequence numbers as sorted, disjoint, inclusive ranges: the arithmetic of receipts and declarations.
+// Computes with sets of sequence numbers as sorted, disjoint, inclusive ranges, for receipts and declarations.
 import type { Range } from './names.ts';
 
-/** Sorted, disjoint, not even touching. Every function here takes and gives this form, except {@link normalize}'s input. */
+/** Sorted ranges that neither overlap nor touch. Every function expects and returns this form, except for the input of {@link normalize}. */
 export type Ranges = Range[];
 
 /** Sorts and merges ranges that overlap or touch. */
@@ -16,7 +16,7 @@ export function normalize(ranges: readonly Range[]): Ranges {
   return merged;
 }
 
-/** The ranges of a list of sequence numbers, in any order. */
+/** @param numbers in any order. */
 export function rangesOf(numbers: readonly number[]): Ranges {
   return normalize(numbers.map((n): Range => [n, n]));
 }
@@ -25,7 +25,7 @@ export function union(a: Ranges, b: Ranges): Ranges {
   return normalize([...a, ...b]);
 }
 
-/** The part of `a` that is not in `b`. */
+/** @returns the part of `a` that is not in `b`. */
 export function subtract(a: Ranges, b: Ranges): Ranges {
   const rest: Ranges = [];
   let i = 0;
@@ -44,12 +44,12 @@ export function subtract(a: Ranges, b: Ranges): Ranges {
   return rest;
 }
 
-/** The common part of both. */
+/** @returns the part that both have in common. */
 export function intersect(a: Ranges, b: Ranges): Ranges {
   return subtract(a, subtract(a, b));
 }
 
-/** How many numbers a set holds. */
+/** @returns how many numbers the set contains. */
 export function count(ranges: Ranges): number {
   return ranges.reduce((sum, [first, last]) => sum + (last - first + 1), 0);
 }

@@ -1,30 +1,31 @@
-// `<p>/receipts`: what the cloud's database has. PUBACK only says that the broker has a row; this says it is delivered.
+// Defines the message of `<p>/receipts`: the rows in the cloud's database. A PUBACK confirms only that the broker has a row. A receipt
+// confirms its delivery.
 import * as z from 'zod';
 import { mark, outboxId, type Range, range, thingName, wallTime } from './names.ts';
 import { normalize, type Ranges } from './ranges.ts';
 
-/** More ranges than this go in further pages. */
+/** Further ranges are sent in more pages. */
 export const MAX_RECEIPT_RANGES = 200;
 
 export const receipt = z.object({
   thing: thingName,
   outbox: outboxId,
-  /** For people only: no rule compares the two sides' clocks. */
+  /** For people only. No rule compares the clocks of robot and cloud. */
   at: wallTime,
-  /** The highest seq the cloud has seen announced for this outbox. */
+  /** The highest `accepted` that the cloud has received for this outbox. */
   accepted: z.number().int().min(0),
-  /** The highest mark of this robot handled before the coverage was read. */
+  /** The highest mark of this robot among the messages that the cloud handled before it read the coverage. */
   mark,
-  /** Every seq up to here is committed or declared evicted. */
+  /** Every seq up to this number is committed or declared evicted. */
   through: z.number().int().min(0),
-  /** The receipt is complete for `after` < seq <= `to` (null: no end) and says nothing beyond. */
+  /** The receipt is complete for `after` < seq <= `to`, and states nothing about other rows. A `to` of null has no end. */
   after: z.number().int().min(0),
   to: z.number().int().min(0).nullable(),
   also: z.array(range).max(MAX_RECEIPT_RANGES),
 });
 export type Receipt = z.infer<typeof receipt>;
 
-/** The rows that a receipt covers, as ranges. */
+/** @returns the rows that a receipt covers. */
 export function coveredBy(page: Pick<Receipt, 'through' | 'also'>): Ranges {
   const upTo: Range[] = page.through > 0 ? [[1, page.through]] : [];
   return normalize([...upTo, ...page.also]);
@@ -32,7 +33,7 @@ export function coveredBy(page: Pick<Receipt, 'through' | 'also'>): Ranges {
 
 export type ReceiptSpan = Pick<Receipt, 'through' | 'after' | 'to' | 'also'>;
 
-/** Cuts one outbox's coverage into pages of at most {@link MAX_RECEIPT_RANGES} ranges; together they span everything. */
+/** Splits the coverage of an outbox into pages of at most {@link MAX_RECEIPT_RANGES} ranges. Together the pages span all rows. */
 export function receiptPages(covered: Ranges): ReceiptSpan[] {
   const first = covered[0];
   const through = first?.[0] === 1 ? first[1] : 0;

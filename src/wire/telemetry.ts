@@ -1,22 +1,22 @@
-// Readings on the wire: `<p>/telemetry` (live state and every alert) and `<p>/backlog` (what waited for the link).
+// Defines the messages with readings: `<p>/telemetry` (live state and alerts) and `<p>/backlog` (rows that waited for a connection).
 import * as z from 'zod';
 import { channelName, envelope, sequence, wallTime } from './names.ts';
 
 export const readingValue = z.union([z.boolean(), z.number(), z.string(), z.null()]);
 export type ReadingValue = z.infer<typeof readingValue>;
 
-/** The fifth element of a reading, present only if it has a field. */
+/** The fifth element of a reading. It is present only if it has a field. */
 export const readingExtra = z.object({
   alert: z.enum(['raised', 'cleared']).optional(),
   incident: z.string().max(64).optional(),
   bad: z.enum(['nan', 'range', 'type']).optional(),
   clock: z.literal('untrusted').optional(),
-  /** The ROS header's stamp, in milliseconds since 1970. */
+  /** The stamp of the ROS header, in milliseconds since 1970. */
   stamp: z.number().optional(),
 });
 export type ReadingExtra = z.infer<typeof readingExtra>;
 
-/** `[seq, at, channel, value]` and a fifth element if that has a field. */
+/** `[seq, at, channel, value]`, and the extra fields if there are any. */
 export const reading = z
   .tuple([sequence, wallTime, channelName, readingValue])
   .or(z.tuple([sequence, wallTime, channelName, readingValue, readingExtra]));
@@ -24,7 +24,7 @@ export type Reading = z.infer<typeof reading>;
 
 export const telemetryKind = z.enum(['telemetry', 'alert', 'backlog']);
 
-/** The envelope; channels' latest values stand beside these keys and pass through. */
+/** The envelope. The message also contains the latest value of each channel under the channel's name. */
 export const telemetry = z
   .object({
     ...envelope,
@@ -36,7 +36,7 @@ export const telemetry = z
   .catchall(z.unknown());
 export type Telemetry = z.infer<typeof telemetry>;
 
-/** The flat state of a telemetry message: every key that is not of the envelope and holds a plain value. */
+/** @returns the latest values in a telemetry message: every key outside the envelope with a plain value. */
 export function flatState(message: Record<string, unknown>): Record<string, ReadingValue> {
   const state: Record<string, ReadingValue> = {};
   for (const [key, value] of Object.entries(message)) {

@@ -1,9 +1,10 @@
+// Tests the durable replacement of files, and the cause of a failed mkdir.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { renameDurably, replaceFile } from '../../src/base/index.ts';
+import { nearestCause, renameDurably, replaceFile } from '../../src/base/index.ts';
 
 describe('the durable replacement of a file', () => {
   let folder: string;
@@ -21,9 +22,26 @@ describe('the durable replacement of a file', () => {
     assert.equal(statSync(file).mode & 0o777, 0o600);
   });
 
-  it('gives a finished file its name', () => {
+  it('moves a complete file to its final name', () => {
     writeFileSync(join(folder, 'a.part'), 'whole');
     renameDurably(join(folder, 'a.part'), join(folder, 'a'));
     assert.deepEqual(readdirSync(folder), ['a']);
+  });
+});
+
+describe('the cause of a failed mkdir', () => {
+  const READ_ONLY = '/proc/self';
+  const skip = existsSync(READ_ONLY) ? false : 'no /proc';
+
+  // The test does not call mkdir: Node's recursive mkdir never returns below /proc.
+  it('is the error of the nearest existing folder, not that the folder is missing', { skip }, () => {
+    const missing = Object.assign(new Error('no such file or directory'), { code: 'ENOENT' });
+    const cause = nearestCause(missing, `${READ_ONLY}/cmdline/a/b`) as NodeJS.ErrnoException;
+    assert.equal(cause.code, 'ENOTDIR');
+  });
+
+  it('is the error itself if it is not ENOENT', () => {
+    const error = Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    assert.equal(nearestCause(error, '/nowhere/at/all'), error);
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { parseJson } from '../../src/base/index.ts';
 
-it('JSON is parsed from text and from bytes; anything else is undefined', () => {
+it('parses JSON from text and from bytes, and returns undefined for any other input', () => {
   assert.deepEqual(parseJson('{"a":[1]}'), { a: [1] });
   assert.equal(parseJson(Buffer.from('"Tür"')), 'Tür');
   assert.equal(parseJson('null'), null);

@@ -26,12 +26,12 @@ describe('an HTTP request over a Unix socket', () => {
   const ask = (path: string, name = 'a.sock') =>
     requestOverSocket({ socketPath: join(folder, name), method: 'POST', path, body: 'hello', timeoutMs: 50 });
 
-  it('gives the status and the body', async () => {
+  it('returns the status and the body', async () => {
     const { status, body } = await ask('/echo');
     assert.deepEqual([status, body.toString()], [422, 'hello']);
   });
 
-  it('fails if nobody listens, or if no answer comes in time', async () => {
+  it('fails if no server listens, or if no answer arrives in time', async () => {
     await assert.rejects(ask('/echo', 'b.sock'), (error) => codeOf(error) === 'ENOENT');
     await assert.rejects(ask('/silent'), (error) => codeOf(error) === 'ETIMEDOUT');
   });

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { wait } from '../../src/base/index.ts';
 
 describe('a wait', () => {
-  it('says whether its time passed or the signal ended it', async () => {
+  it('reports whether its time passed or the signal ended it', async () => {
     const ending = new AbortController();
     assert.equal(await wait(1, ending.signal), true);
     const waiting = wait(60_000, ending.signal);

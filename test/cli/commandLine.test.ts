@@ -62,8 +62,11 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
 
   it('shows the usage of a command without its argument, and the command that explains it', async () => {
     const missing = [
-      [['config'], /^elderly-bot: something is missing: elderly-bot config <what> \[file\]; elderly-bot config --help says what\n$/],
-      [['certs', 'import'], /elderly-bot certs import <files\.\.>; elderly-bot certs import --help says what\n$/],
+      [
+        ['config'],
+        /^elderly-bot: an argument is missing: elderly-bot config <what> \[file\]; elderly-bot config --help describes all arguments\n$/,
+      ],
+      [['certs', 'import'], /elderly-bot certs import <files\.\.>; elderly-bot certs import --help describes all arguments\n$/],
     ] as const;
     for (const [args, expected] of missing) {
       const { code, stderr } = await run(...args);

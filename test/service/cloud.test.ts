@@ -1,4 +1,4 @@
-// `elderly-bot-cloud service` in a real systemd: its own user and keys, settings that only root can read, and an answer at /healthz.
+// Tests `elderly-bot-cloud service` in a real systemd: its own user and keys, settings that only root can read, and an answer at /healthz.
 import assert from 'node:assert/strict';
 import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,7 +36,7 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('is not started before its settings are valid; the first install creates them and lists missing values', () => {
+  it('does not start before its settings are valid: the first install creates them and lists missing values', () => {
     const { code, text } = service('install');
     assert.deepEqual([code, /env: AWS_IOT_ENDPOINT is not set[\s\S]*nothing was started/.test(text)], [2, true], text);
     assert.equal(lab.must('stat', '-c', '%a %U', `${FOLDER}/env`), '600 root\n');
@@ -81,7 +81,7 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
     }
   });
 
-  it('names the command for the log if it does not start', () => {
+  it('recommends the command for the log if it does not start', () => {
     const env = lab.path(`${FOLDER}/env`);
     const good = readFileSync(env, 'utf8');
     writeFileSync(env, `${good}CLOUD_DATA_DIR=/usr/nowhere\n`);
@@ -100,7 +100,7 @@ describe('the cloud as a service', { skip, timeout: 480_000 }, () => {
     assert.equal(lab.properties(UNIT, 'Result').Result, 'success');
   });
 
-  it('is gone after uninstall, except for settings and database', () => {
+  it('keeps only settings and database after uninstall', () => {
     assert.equal(service('uninstall').code, 0);
     assert.equal(lab.run('systemctl', 'cat', UNIT).code, 1);
     assert.notEqual(service('status').code, 0);

@@ -1,4 +1,4 @@
-// The whole life of the Debian package in a clean Debian: `npm run faults -- package` has more runs, and both processors.
+// Tests the Debian package in a clean Debian, from installation to purge. `npm run faults -- package` has more runs and both processors.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { lifeOf, VERSIONS } from '../faults/service/debianLife.ts';
 import { debianMissing } from '../support/debianRoot.ts';
 import { robotPackage } from '../support/robotPackage.ts';
 
-it('the Debian package is installed in a clean Debian, upgraded over a full outbox, removed and purged', {
+it('the Debian package can be installed in a clean Debian, upgraded with a full outbox, removed and purged', {
   skip: debianMissing(),
   timeout: 480_000,
 }, (t) => {

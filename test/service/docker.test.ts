@@ -1,4 +1,4 @@
-// The Dockerfile, checked without a container engine.
+// Checks the Dockerfile without a container engine.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// Tests the explanation of the end of the last run.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ENDINGS, type Ending, explainEnding, isUnexpected, parseExit, type SystemdExit } from '../../src/service/index.ts';
@@ -14,7 +15,7 @@ const seen = (result: string, status = 'KILL', oomKills?: number): SystemdExit =
 const cause = (last: Partial<Run>, systemd?: SystemdExit, now: Partial<Run> = {}): Ending['cause'] =>
   explainEnding({ ...RUN, ...last }, { version: '1.0.0', boot_id: 'a', ...now }, systemd).cause;
 
-describe('why the last run ended', () => {
+describe('the cause of the last end', () => {
   it('is the recorded reason, if the run recorded one', () => {
     assert.equal(cause({ stopped: 'asked' }), 'clean');
     assert.equal(cause({ stopped: 'asked' }, undefined, { version: '1.1.0' }), 'upgrade');
@@ -23,13 +24,13 @@ describe('why the last run ended', () => {
     assert.equal(cause({ stopped: 'mending' }, seen('watchdog')), 'mending');
   });
 
-  it('is else the exit that systemd observed', () => {
+  it('is the exit that systemd observed, if the run recorded no reason', () => {
     assert.equal(cause({}, seen('watchdog')), 'watchdog');
     assert.equal(cause({}, seen('oom-kill')), 'oom');
     for (const result of ['signal', 'core-dump', 'exit-code', 'timeout', 'protocol']) assert.equal(cause({}, seen(result)), 'crash');
   });
 
-  it('is lack of memory, if the kernel counted a kill and systemd observed only the signal', () => {
+  it('is lack of memory if the kernel counted a kill and systemd observed only the signal', () => {
     assert.equal(cause({}, seen('signal', 'KILL', 1)), 'oom');
     assert.equal(cause({}, seen('signal', 'KILL', 0)), 'crash');
     assert.equal(cause({}, seen('signal', 'SEGV', 1)), 'crash');
@@ -42,15 +43,15 @@ describe('why the last run ended', () => {
     assert.equal(cause({ invocation: null }, seen('watchdog'), { boot_id: 'b' }), 'power');
   });
 
-  it('is else power if the machine has booted since, and a crash if not', () => {
+  it('is loss of power if the machine has booted since, else a crash', () => {
     assert.equal(cause({}, undefined, { boot_id: 'b' }), 'power');
     assert.equal(cause({}), 'crash');
     assert.equal(cause({ boot_id: null }), 'unknown');
   });
 
   it('is unexpected except after a stop, an upgrade or a failed start', () => {
-    const asked = ENDINGS.filter((each) => !isUnexpected({ cause: each, text: '' }));
-    assert.deepEqual(asked, ['clean', 'upgrade', 'failed_start']);
+    const expected = ENDINGS.filter((each) => !isUnexpected({ cause: each, text: '' }));
+    assert.deepEqual(expected, ['clean', 'upgrade', 'failed_start']);
   });
 
   it('parses only a complete line of the unit', () => {

@@ -1,5 +1,5 @@
-// The released packages: the Debian package of this processor and the npm package, each unpacked into an empty folder and run from there.
-// `npm run faults -- package` installs, upgrades, removes and purges the first in a clean Debian.
+// Tests the released packages: the Debian package of this processor and the npm package. Each is unpacked into an empty folder and run
+// from there. `npm run faults -- package` installs, upgrades, removes and purges the Debian package in a clean Debian.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -23,14 +23,14 @@ function run(command: string, args: readonly string[], cwd: string, env: NodeJS.
   return { status, text: `${stdout}${stderr}`.trim() };
 }
 
-/** @returns the errors, or an empty text. */
+/** Asserts that the program of an unpacked package works in a new folder. */
 function worksFrom(program: string, folder: string): void {
   mkdirSync(folder);
   assert.deepEqual(run(program, ['--version'], folder), { status: 0, text: VERSION });
   writeFileSync(join(folder, 'robot.yaml'), 'thing: kitchen-bot\nstate_dir: state\n');
   const stats = run(program, ['outbox', 'stats', '--config', 'robot.yaml'], folder);
   assert.match(stats.text, /OUTBOX_MISSING/);
-  // By then the agent has loaded its ROS code and found no ROS.
+  // The error proves that the agent loaded its ROS code.
   const { AMENT_PREFIX_PATH: _, ...env } = process.env;
   const topics = run(program, ['topics', '--config', 'robot.yaml'], folder, { ...env, ELDERLY_BOT_ROS_PREFIX: '/nonexistent' });
   if (!existsSync('/opt/ros')) assert.match(topics.text, /ROS_MISSING/);
@@ -50,16 +50,16 @@ describe('a released package', { timeout: 240_000 }, () => {
     let deb: string;
     let root: string;
     before(() => {
-      const made = run(process.execPath, ['scripts/package/main.mjs', '--arch', ARCH, '--out', folder], ROOT);
-      assert.equal(made.status, 0, made.text);
-      deb = made.text.split('\n').at(-1) ?? '';
+      const built = run(process.execPath, ['scripts/package/main.mjs', '--arch', ARCH, '--out', folder], ROOT);
+      assert.equal(built.status, 0, built.text);
+      deb = built.text.split('\n').at(-1) ?? '';
       root = join(folder, 'root');
       assert.equal(run('dpkg-deb', ['--extract', deb, root], folder).status, 0);
     });
 
     it('runs from the folder to which it is unpacked', () => worksFrom(join(root, 'usr/bin/elderly-bot'), join(folder, 'elsewhere')));
 
-    it('runs on the Node.js that it brings, whatever is on the PATH', () => {
+    it('runs on its own Node.js even if the PATH contains another one', () => {
       const bin = join(folder, 'another-node');
       mkdirSync(bin);
       writeFileSync(join(bin, 'node'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
@@ -69,7 +69,7 @@ describe('a released package', { timeout: 240_000 }, () => {
       assert.deepEqual(run(join(root, 'usr/bin/elderly-bot'), ['--version'], folder, env), { status: 0, text: VERSION });
     });
 
-    it('has the compiled modules of this processor only', () => {
+    it('contains compiled modules only for this processor', () => {
       const modules = join(root, 'usr/lib/elderly-bot/node_modules');
       const compiled = (readdirSync(modules, { recursive: true }) as string[]).filter((name) => name.endsWith('.node'));
       const has = (part: string) => compiled.some((name) => name.includes(part));
@@ -78,7 +78,7 @@ describe('a released package', { timeout: 240_000 }, () => {
       assert.ok(!has(process.arch === 'x64' ? 'arm64' : 'x64'), compiled.join('\n'));
     });
 
-    it('has units that name its own program, the sysusers and tmpfiles', () => {
+    it('contains units with the path of its program, sysusers and tmpfiles', () => {
       const unit = readFileSync(join(root, 'usr/lib/systemd/system/elderly-bot.service'), 'utf8');
       assert.match(unit, /^ExecStart=\/usr\/bin\/elderly-bot run/m);
       assert.doesNotMatch(unit, /\/opt\//);
@@ -91,15 +91,15 @@ describe('a released package', { timeout: 240_000 }, () => {
     });
   });
 
-  it('as an npm package has only the program, and runs from an empty folder', () => {
+  it('contains only the program as an npm package, and runs from an empty folder', () => {
     const packed = run('npm', ['pack', '--silent', '--pack-destination', folder], ROOT);
     assert.equal(packed.status, 0, packed.text);
     const unpacked = join(folder, 'npm');
     mkdirSync(unpacked);
     const file = join(folder, packed.text.split('\n').at(-1) ?? '');
     assert.equal(run('tar', ['-xzf', file, '-C', unpacked, '--strip-components=1'], folder).status, 0);
-    const there = new Set(readdirSync(unpacked));
-    for (const name of ['src', 'test', 'cloud', 'scripts', '.setup', 'demo']) assert.ok(!there.has(name), name);
+    const content = new Set(readdirSync(unpacked));
+    for (const name of ['src', 'test', 'cloud', 'scripts', '.setup', 'demo']) assert.ok(!content.has(name), name);
     // The dependencies that npm would install.
     symlinkSync(join(ROOT, 'node_modules'), join(unpacked, 'node_modules'));
     worksFrom(join(unpacked, 'bin/elderly-bot'), join(folder, 'empty'));

@@ -1,5 +1,5 @@
-// Which publishers the service receives, by the user of the unit and of the publishers, in both discovery ranges: the table of docs/guide/service.md. SUBNET goes out
-// by multicast, so the test runs in its own network namespace.
+// Tests the table of docs/guide/service.md: which publishers the service receives, by their user, in both discovery ranges. SUBNET uses
+// multicast, so the test runs in its own network namespace.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { it } from 'node:test';
@@ -20,14 +20,14 @@ const NETWORK = [
 
 function networkMissing(): string | false {
   const { status, stderr } = spawnSync('unshare', ['--net', 'sh', '-c', NETWORK], { encoding: 'utf8' });
-  return status === 0 ? false : `no network of its own (ip, veth): ${stderr.trim()}`;
+  return status === 0 ? false : `no network namespace (ip, veth): ${stderr.trim()}`;
 }
 
 const skip =
   systemdMissing() || rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') || networkMissing();
 
-it('the service hears its own user and others everywhere, and root by UDP on SUBNET only', { skip, timeout: 600_000 }, async () => {
-  // Namespaces share /dev/shm, so the test claims a domain of its own.
+it('the service receives its own and other users always, but root only by UDP on SUBNET', { skip, timeout: 600_000 }, async () => {
+  // Network namespaces share /dev/shm, so the test claims its own ROS domain.
   const domain = await claimDomain();
   const program = [process.execPath, '--import', 'tsx', 'test/service/reception.ts'];
   const { stdout, stderr } = spawnSync('unshare', ['--net', 'sh', '-c', `${NETWORK} && exec "$@"`, 'sh', ...program], {
@@ -38,7 +38,7 @@ it('the service hears its own user and others everywhere, and root by UDP on SUB
   await domain.release();
   assert.match(stdout, /^\{.*\}\n$/, stderr);
   const table = JSON.parse(stdout) as Record<string, number>;
-  const unheard = Object.keys(table).filter((which) => table[which] === 0);
+  const missing = Object.keys(table).filter((publisher) => table[publisher] === 0);
   assert.equal(Object.keys(table).length, 12);
-  assert.deepEqual(unheard, ['root LOCALHOST', 'root LOCALHOST UDPv4', 'root SUBNET']);
+  assert.deepEqual(missing, ['root LOCALHOST', 'root LOCALHOST UDPv4', 'root SUBNET']);
 });

@@ -1,5 +1,5 @@
-// reception.test.ts runs this in its own network namespace: it counts how many of 40 messages the agent receives from nodes of its user,
-// of another user and of root, in each discovery range. Prints one JSON object.
+// Counts how many of 40 messages the agent receives from nodes of its user, of another user and of root, in each discovery range. Prints a
+// JSON object. reception.test.ts runs this program in its own network namespace.
 import { RosPeer } from '../support/ros.ts';
 import { ServiceBench, UNIT } from '../support/service.ts';
 import { ROBOT_USER } from '../support/systemd.ts';
@@ -19,7 +19,7 @@ const RANGES = [
 const id = Number(process.env.ROS_DOMAIN_ID);
 const rosEnv = (range: string) => ({ ROS_DOMAIN_ID: String(id), ROS_AUTOMATIC_DISCOVERY_RANGE: range });
 const bench = await ServiceBench.start({ id, env: rosEnv('LOCALHOST'), release: async () => {} });
-const heard = async (): Promise<number> => {
+const received = async (): Promise<number> => {
   const { channels } = await bench.status(() => true);
   return channels.find(({ name }) => name === 'steps')?.messages ?? 0;
 };
@@ -30,16 +30,16 @@ try {
   for (const [range, transport] of RANGES) {
     bench.setEnvironment(`ROS_AUTOMATIC_DISCOVERY_RANGE=${range}\n${transport}\n`);
     bench.lab.must('systemctl', 'restart', UNIT);
-    for (const [who, user] of Object.entries(PUBLISHERS)) {
-      const before = await heard();
+    for (const [owner, user] of Object.entries(PUBLISHERS)) {
+      const before = await received();
       const peer = await RosPeer.start('publisher', rosEnv(range), user);
       await peer.advertise('/steps', TYPE);
       await peer.matched('/steps');
       await bench.status(({ channels }) => channels.some(({ name, state }) => name === 'steps' && state === 'published'));
       await peer.burst('/steps', TYPE, MESSAGES, MESSAGES);
-      // All messages that can arrive have arrived by then.
-      await bench.lab.until(async () => (await heard()) > before, 1_000).catch(() => {});
-      table[[who, range, ...(transport ? ['UDPv4'] : [])].join(' ')] = (await heard()) - before;
+      // After this time all messages that can arrive have arrived.
+      await bench.lab.until(async () => (await received()) > before, 1_000).catch(() => {});
+      table[[owner, range, ...(transport ? ['UDPv4'] : [])].join(' ')] = (await received()) - before;
       await peer.close();
     }
   }

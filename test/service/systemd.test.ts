@@ -1,4 +1,4 @@
-// The unit in a real systemd: the agent restarts after every end, loses nothing, and the next start reports the reason.
+// Tests the unit in a real systemd: the agent restarts after every end, loses no row, and the next start reports the cause.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
@@ -53,7 +53,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     (await bench.status(() => true)).channels.find(({ name }) => name === channel)?.messages ?? 0;
   const rows = async () => (await bench.status(() => true)).outbox;
 
-  it('is installed and started, and is ready once it senses', async () => {
+  it('is ready after the installation when it receives ROS messages', async () => {
     assert.match(bench.install(), /elderly-bot runs as robot/);
     assert.equal(properties('ActiveState').ActiveState, 'active');
     const { link, last_run: last } = await bench.status(({ link: { state } }) => state === 'connected');
@@ -61,7 +61,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     await bench.lab.until(() => /connected, \d+ rows unconfirmed/.test(String(properties('StatusText').StatusText)), 10_000);
   });
 
-  it('is shown with its state and log', () => {
+  it('shows its state and log', () => {
     const elderlyBot = (...args: string[]) => bench.lab.run(LAB_AGENT, 'service', ...args);
     assert.deepEqual([elderlyBot('status').code, /Status: "connected/.test(elderlyBot('status').text)], [0, true]);
     assert.match(elderlyBot('logs', '--lines', '50').text, /"event":"started"/);
@@ -75,8 +75,8 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     assert.equal(channels.find(({ name }) => name === 'fall')?.value, true);
   });
 
-  it('receives from nodes of another user, but not from root’s, because it cannot open their shared memory', async () => {
-    const heard = async (user: number | undefined): Promise<number> => {
+  it('receives from nodes of another user, but not from nodes of root, whose shared memory it cannot open', async () => {
+    const receivedFrom = async (user: number | undefined): Promise<number> => {
       const before = await messagesOf('steps');
       const peer = await RosPeer.start('other', domain.env, user);
       await peer.advertise('/steps', 'std_msgs/msg/Int32');
@@ -85,8 +85,8 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
       await peer.close();
       return (await messagesOf('steps')) - before;
     };
-    assert.equal(await heard(ROBOT_USER.id + 1), 20);
-    assert.equal(await heard(undefined), 0);
+    assert.equal(await receivedFrom(ROBOT_USER.id + 1), 20);
+    assert.equal(await receivedFrom(undefined), 0);
   });
 
   it('reloads, and reports that an invalid file changed nothing', async () => {
@@ -113,9 +113,9 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     await moving;
     await caller.close();
     const { pid } = bench;
-    const stands = robot.next('/cmd_vel', (message) => speed(message) === 0, 1_000);
+    const stopped = robot.next('/cmd_vel', (message) => speed(message) === 0, 1_000);
     process.kill(pid, 'SIGKILL');
-    await stands;
+    await stopped;
     await bench.restartedAfter(pid);
     bench.configure(bench.configuration);
     bench.lab.must('systemctl', 'restart', GUARD, UNIT);
@@ -131,7 +131,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     assert.ok(unconfirmed >= accepted, `${unconfirmed} of ${accepted} rows are still held`);
   });
 
-  it('is restarted after kill -9, and reports it', async () => {
+  it('is restarted after kill -9, and reports the crash', async () => {
     const { pid } = bench;
     process.kill(pid, 'SIGKILL');
     await bench.restartedAfter(pid);
@@ -140,7 +140,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     await bench.status(({ problems }) => problems.some(({ code }) => code === 'ended_unasked'));
   });
 
-  it('is restarted after the kernel kills it for lack of memory, and reports it', async () => {
+  it('is restarted after the kernel kills it for lack of memory, and reports the cause', async () => {
     const { pid } = bench;
     const { accepted } = await rows();
     await bench.lab.takeMemoryOf(UNIT);
@@ -167,7 +167,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
     await bench.status(({ link: { state } }) => state === 'connected');
   });
 
-  it('recovers by itself when the cause of a crash loop ends', async () => {
+  it('recovers from a crash loop after its cause ends', async () => {
     const certificate = bench.lab.path('/etc/elderly-bot/certs/robot.crt.pem');
     renameSync(certificate, `${certificate}.away`);
     process.kill(bench.pid, 'SIGKILL');
@@ -178,7 +178,7 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
   });
 
   it('stops under load within 10 s, and the next start reports a requested stop', async () => {
-    // After the kill the node may still match only the dead agent.
+    // After the kill the node may still be matched only with the dead agent.
     await bench.lab.until(async () => {
       await robot.publish('/steps', 'std_msgs/msg/Int32', { data: 0 });
       return (await messagesOf('steps')) > 0;

@@ -1,4 +1,4 @@
-// The unit files: systemd's own verification, and the rendering by `service install` on a robot with other paths.
+// Tests the unit files with systemd's own verification, and their rendering by `service install` on a robot with other paths.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,11 +21,11 @@ const ROBOT: Robot = {
 };
 const agent = (over: Partial<Robot> = {}) => unitFor(text('elderly-bot.service'), { ...ROBOT, ...over });
 
-describe('the units, as systemd reads them', { skip }, () => {
+describe('the units in the verification of systemd', { skip }, () => {
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-units-'));
-    // systemd asks whether the programs are there.
+    // systemd checks that the programs exist.
     const here = { ...ROBOT, user: 'root', root: ROOT.replace(/\/$/, '') };
     for (const unit of UNITS) writeFileSync(join(folder, unit), unitFor(text(unit), here));
     chmodSync(folder, 0o755);
@@ -40,9 +40,9 @@ describe('the units, as systemd reads them', { skip }, () => {
     assert.deepEqual([status, `${stdout}${stderr}`], [0, '']);
   };
 
-  it('pass its verification', verify);
+  it('pass', verify);
 
-  it('pass it with the drop-in that docs/guide/service.md gives for the clock', () => {
+  it('pass with the drop-in for the clock in docs/guide/service.md', () => {
     const [, dropIn] =
       /```\n( *\[Unit\]\n *After=time-sync\.target\n) *```/.exec(readFileSync(join(ROOT, 'docs/guide/service.md'), 'utf8')) ?? [];
     assert.ok(dropIn, 'no drop-in in docs/guide/service.md');
@@ -54,7 +54,7 @@ describe('the units, as systemd reads them', { skip }, () => {
   });
 
   for (const unit of UNITS) {
-    it(`leave ${unit} an exposure of at most 1.5`, () => {
+    it(`give ${unit} an exposure of at most 1.5`, () => {
       const { stdout } = spawnSync('systemd-analyze', ['security', '--offline=yes', '--no-pager', join(ROOT, 'systemd', unit)], {
         encoding: 'utf8',
       });
@@ -65,7 +65,7 @@ describe('the units, as systemd reads them', { skip }, () => {
 });
 
 describe('service install', () => {
-  it('changes only the user if all paths are those of the package', () => {
+  it('changes only the user if all paths are the paths of the package', () => {
     assert.equal(agent().replace('User=turtle', 'User=elderly-bot'), text('elderly-bot.service'));
   });
 
@@ -83,7 +83,7 @@ describe('service install', () => {
     assert.doesNotMatch(unit, /SECRET|PATH=|^StateDirectory=/m);
   });
 
-  it('carries a sourced workspace over, and lets the service read the home that contains it', () => {
+  it('copies the variables of a sourced workspace, and allows the service to read its home folder', () => {
     const found = { AMENT_PREFIX_PATH: '/opt/ros/jazzy', LD_LIBRARY_PATH: '/opt/ros/jazzy/lib' };
     assert.doesNotMatch(agent({ env: found }), /AMENT_PREFIX_PATH|ProtectHome=read-only/);
     const unit = agent({ env: { ...found, AMENT_PREFIX_PATH: '/home/turtle/ws/install/msgs:/opt/ros/jazzy' } });
@@ -109,7 +109,7 @@ describe('service install', () => {
     }
   });
 
-  it('refuses a path that a unit cannot name, and recommends another', () => {
+  it('refuses a path that a unit cannot contain, and recommends another', () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-units-'));
     try {
       mkdirSync(join(folder, 'my robot'));

@@ -1,4 +1,4 @@
-// The watchdog's pings: when one goes out, and when none does.
+// Tests when the watchdog sends pings and when it does not.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type HealthProbe, serviceManager, Watchdog } from '../../src/service/index.ts';
@@ -24,19 +24,19 @@ function fixture(probe?: Partial<HealthProbe>) {
 }
 
 describe('the watchdog’s ping', () => {
-  it('goes out with a status line while the agent is healthy', async () => {
+  it('is sent with a status line while the agent is healthy', async () => {
     const { sent, ping } = fixture({});
     await ping();
     assert.deepEqual(sent, [['WATCHDOG=1', 'STATUS=fine']]);
   });
 
-  it('does not go out while ROS callbacks are not served, and reports one stall', async () => {
+  it('is not sent while ROS callbacks are not served, and one stall is reported', async () => {
     const { sent, stalls, ping } = fixture({ ask: () => new Promise(() => {}) });
     for (let n = 0; n < 4; n++) await ping();
     assert.deepEqual([sent, stalls], [[], ['ROS callbacks are not served']]);
   });
 
-  it('does not go out while the probe gives a reason, and goes out again after that', async () => {
+  it('is not sent while the probe reports a fault, and is sent again after that', async () => {
     let reason: string | undefined = 'the database';
     const { sent, stalls, ping } = fixture({ ask: () => Promise.resolve(reason) });
     await ping();
@@ -46,7 +46,7 @@ describe('the watchdog’s ping', () => {
     assert.deepEqual([sent.length, stalls], [1, ['the database', undefined]]);
   });
 
-  it('goes out during a start, for at most 300 s', async () => {
+  it('is sent during a start, for at most 300 s', async () => {
     const { sent, stalls, ping } = fixture();
     for (let n = 0; n < 40; n++) await ping();
     assert.deepEqual([sent.length, stalls], [29, ['the agent has not started within 300 s']]);
@@ -64,7 +64,7 @@ describe('the watchdog’s ping', () => {
 });
 
 describe('the service manager', () => {
-  it('does nothing without a notify socket or with an address that is not a Unix socket', () => {
+  it('sends nothing without a notify socket or if its address is not a Unix socket', () => {
     for (const NOTIFY_SOCKET of [undefined, '', 'vsock:2:9']) {
       const manager = serviceManager({ NOTIFY_SOCKET, WATCHDOG_USEC: '1000000' }, unexpected);
       manager.notify('READY=1');

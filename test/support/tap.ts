@@ -26,7 +26,7 @@ export class Tap {
     const ca = readFileSync(files.ca);
     for (const [by, names] of [
       [files.cloud, ROBOT_RIGHTS.publish],
-      [files.robot, ROBOT_RIGHTS.hear],
+      [files.robot, ROBOT_RIGHTS.subscribe],
     ] as const) {
       const client = await mqtt.connectAsync({
         protocol: 'mqtts',

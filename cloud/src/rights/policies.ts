@@ -48,8 +48,8 @@ export function robotPolicy({ region, account, prefix }: PolicyOptions): Policy 
       Condition: { Bool: { 'iot:Connection.Thing.IsAttached': 'true' } },
     },
     allow('iot:Publish', arns('topic', topics(ROBOT_RIGHTS.publish, own))),
-    allow('iot:Subscribe', arns('topicfilter', topics(ROBOT_RIGHTS.hear, own))),
-    allow('iot:Receive', arns('topic', topics(ROBOT_RIGHTS.hear, own))),
+    allow('iot:Subscribe', arns('topicfilter', topics(ROBOT_RIGHTS.subscribe, own))),
+    allow('iot:Receive', arns('topic', topics(ROBOT_RIGHTS.subscribe, own))),
   ]);
 }
 
@@ -60,11 +60,11 @@ export function robotPolicy({ region, account, prefix }: PolicyOptions): Policy 
 export function cloudPolicy({ region, account, prefix }: PolicyOptions): Policy {
   const arns = arnsOf(region, account);
   const any = prefix.replace('+', '*');
-  const received = topics(CLOUD_RIGHTS.hear, any);
+  const received = topics(CLOUD_RIGHTS.subscribe, any);
   return policy([
     allow('iot:Connect', arns('client', [`${CLIENT_ID_PREFIX}*`])),
     allow('iot:Publish', arns('topic', topics(CLOUD_RIGHTS.publish, any))),
-    allow('iot:Subscribe', arns('topicfilter', shared(topics(CLOUD_RIGHTS.hear, prefix)))),
+    allow('iot:Subscribe', arns('topicfilter', shared(topics(CLOUD_RIGHTS.subscribe, prefix)))),
     // The examples of AWS list both forms.
     allow('iot:Receive', arns('topic', [...received, ...shared(received)])),
   ]);
@@ -86,10 +86,10 @@ export function mosquittoAcl({ prefix, thing }: AclOptions): string {
   ].join('\n');
 }
 
-function lines(word: 'topic' | 'pattern', { publish, hear }: Rights, prefix: string): string[] {
+function lines(word: 'topic' | 'pattern', { publish, subscribe }: Rights, prefix: string): string[] {
   return [
     ...topics(publish, prefix).map((topic) => `${word} write ${topic}`),
-    ...topics(hear, prefix).map((topic) => `${word} read ${topic}`),
+    ...topics(subscribe, prefix).map((topic) => `${word} read ${topic}`),
   ];
 }
 

@@ -1,21 +1,21 @@
-// The engine of both doctors: runs all checks at once, each with its own deadline, so that a check that hangs delays and hides no other.
-import { messageOf } from '../errors.ts';
+// Runs the checks of both doctors in parallel, each with its own deadline, so that a check that hangs does not delay the others.
+import { messageOf } from './foreign.ts';
 
 export type CheckStatus = 'ok' | 'warning' | 'error' | 'skipped' | 'unknown';
 
 export interface Runnable<A> {
   readonly deadlineMs: number;
-  /** @param signal fires at the deadline; the answer does not count any more. */
+  /** @param signal fires at the deadline. A later answer is ignored. */
   run(signal: AbortSignal): Promise<A>;
 }
 
-/** `late`: no answer within the deadline. `failed`: the check itself threw. Both carry text for a person in place of an answer. */
+/** `late`: no answer within the deadline. `failed`: the check itself threw. Both contain a text for a person in place of the answer. */
 export type Answer<A> =
   | { readonly kind: 'answered'; readonly value: A }
   | { readonly kind: 'late'; readonly observed: string }
   | { readonly kind: 'failed'; readonly observed: string; readonly remedy: string };
 
-export interface CheckRun<C, A> {
+interface CheckRun<C, A> {
   readonly check: C;
   readonly answer: Answer<A>;
   readonly ms: number;
@@ -23,7 +23,7 @@ export interface CheckRun<C, A> {
 
 /**
  * Never throws.
- * @param onDone called as each check ends, with the number of checks that still run.
+ * @param onDone is called at the end of each check with the number of checks that still run.
  * @returns one entry per check, in the order of `checks`.
  */
 export function runChecks<A, C extends Runnable<A>>(
@@ -41,7 +41,7 @@ export function runChecks<A, C extends Runnable<A>>(
   );
 }
 
-/** @returns 0: nothing to do; 1: problems; 2: no problems, but a check could not be carried out. */
+/** @returns 0: nothing to do. 1: problems. 2: no problems, but a check failed. */
 export function exitCodeOf(results: readonly { readonly status: CheckStatus }[]): number {
   if (results.some(({ status }) => status === 'error' || status === 'warning')) return 1;
   return results.some(({ status }) => status === 'unknown') ? 2 : 0;

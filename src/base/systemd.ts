@@ -1,0 +1,151 @@
+// Renders, installs and controls systemd units for the robot and the cloud.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { codeOf } from './foreign.ts';
+
+const FOLDER = '/etc/systemd/system';
+
+/** `unready`: the machine or the command line must change first. `failed`: a program of systemd failed. */
+type SystemdFailure = 'unready' | 'failed';
+
+interface ServicesOptions {
+  /** Unit names, in the order of their start. */
+  readonly units: readonly string[];
+  /** The unit whose state is the state of the service. */
+  readonly main: string;
+  /** Creates the program's own error. */
+  readonly error: (kind: SystemdFailure, text: string, remedy: string, cause?: unknown) => Error;
+  /** Remedies on a machine without systemd. */
+  readonly withoutSystemd: { readonly start: string; readonly logs: string };
+}
+
+/** Every method throws the error of {@link ServicesOptions.error}. */
+export class Services {
+  readonly #options: ServicesOptions;
+
+  constructor(options: ServicesOptions) {
+    this.#options = options;
+  }
+
+  /** @param root the folder that replaces /. Undefined for / itself. @returns the path of the unit file. */
+  fileOf(unit: string, root: string | undefined): string {
+    return join(root ?? '/', FOLDER, unit);
+  }
+
+  write(file: string, text: string, mode = 0o644): void {
+    try {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text, { mode });
+    } catch (cause) {
+      const text = `${file} can’t be written (${codeOf(cause) ?? 'unknown'})`;
+      throw this.#options.error('unready', text, 'use sudo or --root', cause);
+    }
+  }
+
+  requirePlain(paths: readonly string[]): void {
+    const path = paths.find((each) => !isPlainPath(each));
+    if (path === undefined) return;
+    const text = `${path}: a path in a systemd unit must start with / and contain no spaces, quotes, % or $`;
+    throw this.#options.error('unready', text, 'move it, for example to /opt/elderly-bot, /etc/elderly-bot or /var/lib/elderly-bot');
+  }
+
+  requireRoot(): void {
+    if (process.getuid?.() !== 0) throw this.#options.error('unready', 'only root may do that', 'use sudo');
+  }
+
+  requireSystemd(remedy = this.#options.withoutSystemd.start): void {
+    if (existsSync('/run/systemd/system')) return;
+    throw this.#options.error('unready', 'systemd does not run on this machine', remedy);
+  }
+
+  requireUser(user: string, remedy: string): void {
+    if (spawnSync('id', [user]).status !== 0) throw this.#options.error('unready', `user ${user} does not exist`, remedy);
+  }
+
+  /** @returns a line for each file that the user can't read. */
+  unreadable(user: string, files: readonly string[]): string[] {
+    return files
+      .filter((file) => spawnSync('runuser', ['-u', user, '--', 'test', '-r', file]).status !== 0)
+      .map((file) => `${file} can’t be read by ${user}: chown ${user} ${file} (a key keeps mode 0600)`);
+  }
+
+  /** Stops, disables and removes the installed units. @returns false if no unit was installed. */
+  uninstall(root: string | undefined): boolean {
+    const { units } = this.#options;
+    const files = units.map((unit) => this.fileOf(unit, root)).filter((file) => existsSync(file));
+    if (files.length === 0) return false;
+    if (root === undefined) {
+      this.requireRoot();
+      this.requireSystemd();
+      this.run('systemctl', 'disable', '--now', ...units);
+    }
+    for (const file of files) rmSync(file);
+    if (root === undefined) this.run('systemctl', 'daemon-reload');
+    return true;
+  }
+
+  /** Prints the output of systemctl. @returns 0 if the main unit runs, else 3. */
+  status(): number {
+    this.requireSystemd();
+    const { units, main } = this.#options;
+    this.#through('systemctl', 'status', '--no-pager', '--lines=5', ...units);
+    return this.#through('systemctl', 'is-active', '--quiet', main);
+  }
+
+  /** Prints the output of journalctl. @returns its exit code. */
+  logs(follow: boolean, lines: number): number {
+    this.requireSystemd(this.#options.withoutSystemd.logs);
+    const units = this.#options.units.flatMap((unit) => ['--unit', unit]);
+    return this.#through('journalctl', ...units, '--output=cat', '--no-pager', `--lines=${lines}`, ...(follow ? ['--follow'] : []));
+  }
+
+  run(command: string, ...args: string[]): void {
+    const { status: code, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
+    if (code === 0) return;
+    const { main } = this.#options;
+    const remedy = `see \`systemctl status ${main}\` and \`journalctl -u ${main}\``;
+    throw this.#options.error('failed', `${command} ${args.join(' ')}: ${error?.message ?? stderr.trim()}`, remedy);
+  }
+
+  #through(command: string, ...args: string[]): number {
+    const { status: code, error } = spawnSync(command, args, { stdio: 'inherit' });
+    if (error) throw this.#options.error('failed', `${command}: ${error.message}`, 'install systemd');
+    return code ?? 1;
+  }
+}
+
+interface UnitValues {
+  readonly user: string;
+  /** Texts of the template (paths of the package) and their replacements. All paths must be plain, see {@link isPlainPath}. */
+  readonly replaced: readonly (readonly [from: string, to: string])[];
+  /** All paths that the service reads or writes. A path in a home folder makes all home folders readable for the service. */
+  readonly paths: readonly string[];
+  readonly environment?: readonly (readonly [name: string, value: string])[];
+  /** Replacement lines by their directive, such as `StateDirectory`. */
+  readonly directives?: Readonly<Record<string, string>>;
+}
+
+/** @returns whether a unit can contain the path. systemd ends a path at a space and replaces % and $. */
+export function isPlainPath(path: string): boolean {
+  return /^\/[\w./@:+,=~-]*$/.test(path);
+}
+
+/** Renders a unit file of systemd/ with this machine's user, paths and environment. Pure. @param template the text of the unit file. */
+export function renderUnit(template: string, { user, replaced, paths, environment = [], directives = {} }: UnitValues): string {
+  const isHomeRead = paths.some((path) => /^\/(home|root|run\/user)\//.test(path));
+  const lines = replaced
+    .reduce((text, [from, to]) => text.replaceAll(from, () => to), template)
+    .split('\n')
+    .map((line) => {
+      if (line.startsWith('User=')) return `User=${user}`;
+      if (line.startsWith('ProtectHome=') && isHomeRead) return 'ProtectHome=read-only';
+      return directives[line.split('=', 1)[0] ?? ''] ?? line;
+    });
+  const escaped = (value: string) => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%');
+  const more = environment.map(([name, value]) => `Environment="${name}=${escaped(value)}"`);
+  const file = lines.findIndex((line) => line.startsWith('EnvironmentFile='));
+  // A unit without an environment file needs the environment too.
+  lines.splice(file === -1 ? lines.findIndex((line) => line.startsWith('User=')) + 1 : file, 0, ...more);
+  return lines.join('\n');
+}
