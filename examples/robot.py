@@ -1,281 +1,380 @@
 #!/usr/bin/env python3
-"""A small robot for the cloud of this repository, written from docs/reference/protocol.md. It needs Python 3.10 and paho-mqtt 2.
+"""A small robot for the cloud of this repository, written from docs/reference alone. It needs Python 3.10 and paho-mqtt 2.
 
 It reads readings from standard input, one JSON object per line: {"channel": "fall", "value": true, "alert": "raised", "incident": "i-1"}
-(alert and incident may be absent). Every line becomes a row that is delivered exactly once, also after a crash or an outage. It takes one
+(alert and incident may be absent). Every line becomes a row. The robot keeps a row on disk until a receipt covers it. It takes one
 command, buzzer, which prints a line. At the end of the input it waits until the cloud has every row, says goodbye and exits.
+
+--confirm, --repeat and --resend are the waits of the protocol in seconds. A row without a receipt makes the robot repeat its presence after
+the first, but not sooner than the second after the last repetition. The robot sends such a row again after the third. Tests shorten them.
 """
-import argparse, json, os, queue, random, secrets, sqlite3, ssl, sys, threading, time
+import argparse, json, math, os, queue, random, re, secrets, signal, sqlite3, ssl, sys, threading, time
 import paho.mqtt.client as mqtt
 
+TABLES = """
+create table if not exists outboxes (id text primary key, accepted integer, covered text);
+create table if not exists rows (outbox text, seq integer, at integer, kind text, body text, state text default 'waiting',
+  acknowledged_ms integer, tries integer default 0, primary key (outbox, seq));
+create table if not exists commands (id text primary key, name text, answered integer default 0);"""
 COMMANDS = [{"name": "buzzer", "motion": False, "args": {"type": "object", "properties": {"value": {"type": "boolean"}},
                                                          "required": ["value"], "additionalProperties": False}}]
-SCHEMA = """create table if not exists start (boot integer);
-create table if not exists outboxes (id text primary key, accepted integer, covered text);
-create table if not exists rows (outbox text, seq integer, at integer, kind text, body text, tries integer default 0, sent_boot integer,
-  sent_ms integer, primary key (outbox, seq));
-create table if not exists commands (id text primary key, name text, ended integer)"""
-WINDOW, MAX_BYTES, MAX_TRIES = 20, 60_000, 10  # Unacknowledged messages, bytes of readings in one message, publishes of one row.
-LATEST_WAIT_S, REPEAT_EVERY_S = 90, 300  # An unconfirmed row makes the robot repeat its presence.
+RESERVED = "thing outbox accepted mark kind sent_at state_seq readings seq at".split()
+# Messages without PUBACK, rows and bytes in one message, publishes of one row, and the longest validity of a command.
+WINDOW, MESSAGE_ROWS, MESSAGE_BYTES, MAX_TRIES, MAX_VALID_MS = 20, 500, 60_000, 10, 300_000
 
 
 def now_ms():
     return int(time.time() * 1000)
 
 
-def merged(ranges):
-    """Sorted ranges that neither overlap nor touch."""
-    out = []
+def union(ranges):
+    """Sorts ranges and joins those that overlap or touch."""
+    joined = []
     for first, last in sorted(ranges):
-        if out and first <= out[-1][1] + 1:
-            out[-1][1] = max(out[-1][1], last)
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1][1] = max(joined[-1][1], last)
         else:
-            out.append([first, last])
-    return out
+            joined.append([first, last])
+    return joined
 
 
-def gaps(covered, first, last):
-    """The parts of [first, last] that are not covered."""
-    for a, b in covered + [[last + 1, last + 1]]:
-        if a > first:
-            yield first, min(a - 1, last)
-        first = max(first, b + 1)
-        if first > last:
-            return
+def without(ranges, removed):
+    """The parts of ranges that are not in removed."""
+    left = []
+    for first, last in ranges:
+        for start, end in union(removed) + [[last + 1, last + 1]]:
+            if first <= last and first < start:
+                left.append([first, min(start - 1, last)])
+            first = max(first, end + 1)
+    return left
+
+
+def next_boot(path):
+    """Counts this start. The counter has its own file, because it must grow even if the file of the rows is replaced."""
+    boot = int(open(path).read()) + 1 if os.path.exists(path) else 1
+    with open(path + ".new", "w") as file:
+        file.write(str(boot))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(path + ".new", path)
+    return boot
+
+
+def row_of(line):
+    """Turns a line of the input into the kind and the body of a row."""
+    reading = json.loads(line)
+    channel, value = reading["channel"], reading["value"]
+    if not re.fullmatch("[a-z][a-z0-9_]{0,39}", channel) or channel in RESERVED:
+        raise ValueError(f"{channel} is not the name of a channel")
+    extra = {name: reading[name] for name in ("alert", "incident") if name in reading}
+    if isinstance(value, float) and not math.isfinite(value):
+        value, extra["bad"] = None, "nan"  # JSON has no such number.
+    return "alert" if "alert" in extra else "reading", [channel, value] + ([extra] if extra else [])
+
+
+class Store:
+    """Rows, ranges of receipts, and ids of commands, in one SQLite file. The caller opens each transaction: `with store.db`."""
+
+    def __init__(self, folder):
+        self.boot, self.open = next_boot(os.path.join(folder, "boot")), secrets.token_urlsafe(9)
+        self.db = sqlite3.connect(os.path.join(folder, "robot.db"))
+        self.db.executescript("pragma journal_mode = wal; pragma synchronous = full;" + TABLES)
+        with self.db:
+            self.db.execute("insert into outboxes values (?, 0, '[]')", [self.open])
+            # The time of an earlier start is lost, so its rows count as published now.
+            self.db.execute("update rows set acknowledged_ms = 0 where state = 'sent'")
+            self.forget_flying()
+            for id, name in self.db.execute("select id, name from commands where not answered").fetchall():
+                self.answer(id, name, "unknown")
+
+    def first(self, sql, *values):
+        return self.db.execute(sql, values).fetchone()
+
+    def accepted(self, outbox):
+        return self.first("select accepted from outboxes where id = ?", outbox)[0]
+
+    def add(self, kind, body):
+        self.db.execute("update outboxes set accepted = accepted + 1 where id = ?", [self.open])
+        self.db.execute("insert into rows (outbox, seq, at, kind, body) values (?, ?, ?, ?, ?)",
+                        [self.open, self.accepted(self.open), now_ms(), kind, json.dumps(body)])
+
+    def delete(self, outbox, ranges):
+        self.db.executemany("delete from rows where outbox = ? and seq between ? and ?", [[outbox, *part] for part in ranges])
+
+    def evict(self, outbox, ranges, reason):
+        if ranges:
+            self.delete(outbox, ranges)
+            self.add("event", {"kind": "evicted", "of": outbox, "ranges": ranges, "reason": reason})
+
+    def answer(self, id, name, status, **more):
+        self.add("result", {"kind": "result", "id": id, **({"command": name} if name else {}), "status": status, **more})
+        self.db.execute("update commands set answered = 1 where id = ?", [id])
+
+    def change(self, names, assignments, *values):
+        self.db.executemany(f"update rows set {assignments} where outbox = ? and seq = ?", [[*values, *name] for name in names])
+
+    def forget_flying(self):
+        """A row that had no PUBACK when the connection ended is sent again."""
+        self.db.execute("update rows set state = 'waiting' where state = 'flying'")
+
+    def next_rows(self, backlog_to, live_to):
+        """Rows for one message: alerts (rank 0), else a result or an event (1), else live readings (2), else backlog (3)."""
+        found = self.db.execute("""select outbox, seq, at, kind, body, case kind when 'alert' then 0 when 'reading' then
+            case when outbox = :open and seq > :backlog then 2 else 3 end else 1 end as rank from rows
+            where state = 'waiting' and (kind <> 'reading' or outbox <> :open or seq <= :live) order by rank, rowid limit :count""",
+                                {"open": self.open, "backlog": backlog_to, "live": live_to, "count": MESSAGE_ROWS}).fetchall()
+        rows, size = [], 0
+        for row in found:
+            size += len(row[4]) + 40
+            if rows and (rows[0][5] == 1 or (row[0], row[5]) != (rows[0][0], rows[0][5]) or size > MESSAGE_BYTES):
+                break
+            rows.append(row)
+        return rows
+
+    def declared(self, outbox):
+        """The ranges that declarations on their way name."""
+        events = [json.loads(body) for [body] in self.db.execute("select body from rows where kind = 'event'")]
+        return [part for event in events if event["kind"] == "evicted" and event["of"] == outbox for part in event["ranges"]]
+
+    def apply(self, receipt, resend_ms):
+        outbox = receipt["outbox"]
+        accepted, covered = self.first("select accepted, covered from outboxes where id = ?", outbox)
+        accepted = max(accepted, receipt["accepted"])
+        covered = union(json.loads(covered) + receipt["also"] + ([[1, receipt["through"]]] if receipt["through"] else []))
+        self.db.execute("update outboxes set accepted = ?, covered = ? where id = ?", [accepted, json.dumps(covered), outbox])
+        self.delete(outbox, covered)
+        end = accepted if receipt["to"] is None else min(receipt["to"], accepted)
+        self.recover(outbox, without([[receipt["after"] + 1, end]], covered), receipt["mark"], resend_ms)
+
+    def recover(self, outbox, uncovered, mark, resend_ms):
+        """Sends rows again that the cloud should have and does not have, and declares those that never will come."""
+        held = self.db.execute("select seq, state, acknowledged_ms, tries from rows where outbox = ?", [outbox]).fetchall()
+        self.evict(outbox, without(uncovered, [[row[0], row[0]] for row in held] + self.declared(outbox)), "released")
+        for seq, state, acknowledged_ms, tries in held:
+            if state != "sent" or mark[0] != self.boot or not any(first <= seq <= last for first, last in uncovered):
+                continue
+            # The wait doubles with each try, to at most 60 times the first wait.
+            if mark[1] - acknowledged_ms <= resend_ms * min(2 ** (tries - 1), 60):
+                continue
+            if tries < MAX_TRIES:
+                self.change([(outbox, seq)], "state = 'waiting'")
+            else:
+                self.evict(outbox, [[seq, seq]], "poison")
 
 
 class Robot:
     def __init__(self, options):
-        self.o, self.started = options, time.monotonic()
-        self.db = sqlite3.connect(os.path.join(options.state, "robot.db"))
-        self.db.executescript("pragma journal_mode=wal; pragma synchronous=full;" + SCHEMA)
-        self.outbox = secrets.token_urlsafe(12)
-        with self.db:
-            self.boot = (self.db.execute("select max(boot) from start").fetchone()[0] or 0) + 1
-            self.db.execute("insert into start values (?)", (self.boot,))
-            self.db.execute("delete from start where boot < ?", (self.boot,))
-            self.db.execute("insert into outboxes values (?, 0, '[]')", (self.outbox,))
-            # A row that an earlier start published counts as published now.
-            self.db.execute("update rows set sent_boot = ?, sent_ms = 0 where sent_ms is not null", (self.boot,))
-        for id, name in self.db.execute("select id, name from commands where ended = 0").fetchall():
-            self.answer(id, name, "unknown")
-        self.state, self.client, self.connected, self.is_over = {}, None, False, False
-        self.live_due = self.repeated = -1e9
-        self.in_flight, self.cutoff, self.session = {}, 0, ""
+        self.options, self.store, self.lines = options, Store(options.state), queue.SimpleQueue()
+        self.started, self.latest, self.flying = time.monotonic(), {}, {}
+        self.backlog_to = self.live_to = self.live_at = self.repeat_at = self.connected_at = self.failures = 0
+        self.online = self.input_ended = self.asked = self.stopping = self.had_false_receipt = False
 
-    # --- rows -----------------------------------------------------------------------------------------------------------------
-    def mark(self):
-        return [self.boot, int((time.monotonic() - self.started) * 1000)]
-
-    def accepted(self, outbox):
-        return self.db.execute("select accepted from outboxes where id = ?", (outbox,)).fetchone()[0]
-
-    def add(self, kind, body):
-        """Stores a row; kind is alert, telemetry, results or events. Call it in a transaction."""
-        self.db.execute("update outboxes set accepted = accepted + 1 where id = ?", (self.outbox,))
-        self.db.execute("insert into rows (outbox, seq, at, kind, body) values (?, ?, ?, ?, ?)",
-                        (self.outbox, self.accepted(self.outbox), now_ms(), kind, json.dumps(body)))
-
-    def reading(self, line):
-        extra = {key: line[key] for key in ("alert", "incident") if key in line}
-        with self.db:
-            self.add("alert" if "alert" in extra else "telemetry", [line["channel"], line["value"]] + ([extra] if extra else []))
-        self.state[line["channel"]] = line["value"]
-
-    def answer(self, id, name, status, **more):
-        with self.db:
-            self.add("results", {"kind": "result", "id": id, **({"command": name} if name else {}), "status": status, **more})
-            self.db.execute("insert into commands values (?, ?, 1) on conflict (id) do update set ended = 1", (id, name))
-
-    # --- sending --------------------------------------------------------------------------------------------------------------
-    def publish(self, topic, body, rows=()):
-        info = self.client.publish(f"{self.o.prefix}/{topic}", json.dumps(body), qos=1)
-        if rows:
-            self.in_flight[info.mid] = [(outbox, seq) for outbox, seq, *_ in rows]
-
-    def next_rows(self, where, *params):
-        """The oldest rows of one outbox that wait to be sent and fit into one message."""
-        busy, size, taken = {row for rows in self.in_flight.values() for row in rows}, 0, []
-        for row in self.db.execute(f"select outbox, seq, at, kind, body from rows where sent_ms is null and {where} order by rowid", params):
-            size += len(row[4]) + 50
-            if row[:2] in busy or (taken and row[0] != taken[0][0]):
-                continue
-            if size > MAX_BYTES and taken:
-                break
-            taken.append(row)
-            if row[3] in ("results", "events"):
-                break
-        return taken
-
-    def send(self):
-        old = "kind = 'telemetry' and (outbox <> ? or seq <= ?)"
-        while len(self.in_flight) < WINDOW:
-            is_live = time.monotonic() >= self.live_due
-            rows = self.next_rows("kind = 'alert'") or self.next_rows("kind in ('results', 'events')")
-            if not rows and is_live:
-                rows = self.next_rows(f"kind = 'telemetry' and not ({old})", self.outbox, self.cutoff)
-                if not rows:
-                    self.live_due = time.monotonic() + self.o.interval
-            rows = rows or self.next_rows(old, self.outbox, self.cutoff)
-            if not rows:
-                return
-            outbox, seq, at, kind, body = rows[0]
-            message = {"thing": self.o.thing, "outbox": outbox, "accepted": self.accepted(outbox), "mark": self.mark()}
-            if kind in ("results", "events"):
-                self.publish(kind, {**message, "seq": seq, "at": at, **json.loads(body)}, rows)
-                continue
-            is_backlog = kind == "telemetry" and (outbox != self.outbox or seq <= self.cutoff)
-            message.update(kind="backlog" if is_backlog else kind, sent_at=now_ms(), readings=[[r[1], r[2], *json.loads(r[4])] for r in rows])
-            if outbox == self.outbox and not is_backlog:
-                message.update(self.state, state_seq=message["accepted"])
-            self.publish("backlog" if is_backlog else "telemetry", message, rows)
-
-    def acknowledged(self, client, userdata, mid, reason, properties):
-        rows = self.in_flight.pop(mid, [])
-        if not reason.is_failure:
-            with self.db:
-                self.db.executemany("update rows set sent_boot = ?, sent_ms = ?, tries = tries + 1 where outbox = ? and seq = ?",
-                                    [(*self.mark(), *row) for row in rows])
-
-    def presence(self, **more):
-        named = self.db.execute("select id, accepted from outboxes where id = ? or exists (select 1 from rows where outbox = id)", (self.outbox,))
-        return {"thing": self.o.thing, "session": self.session, "online": True, "at": now_ms(), "mark": self.mark(), "boot": self.boot,
-                "outboxes": [list(row) for row in named], "commands": COMMANDS, "telemetry_every_ms": int(self.o.interval * 1000), **more}
-
-    # --- receiving ------------------------------------------------------------------------------------------------------------
-    def received(self, client, userdata, message):
-        try:
-            body = json.loads(message.payload)
-        except ValueError:
-            return
-        if message.topic.endswith("/receipts"):
-            self.receipt(body)
-        elif isinstance(body, dict):
-            self.command(body, message.retain)
-
-    def receipt(self, r):
-        known = self.db.execute("select accepted, covered from outboxes where id = ?", (r["outbox"],)).fetchone()
-        highest = max([r["accepted"], r["through"]] + [last for _, last in r["also"]])
-        if r["thing"] != self.o.thing or known is None or highest > known[0]:
-            return print(f"a false receipt: {r}", file=sys.stderr)
-        accepted, covered = known[0], merged(json.loads(known[1]) + r["also"] + ([[1, r["through"]]] if r["through"] else []))
-        with self.db:
-            self.db.execute("update outboxes set covered = ? where id = ?", (json.dumps(covered), r["outbox"]))
-            self.db.executemany("delete from rows where outbox = ? and seq between ? and ?", [(r["outbox"], *part) for part in covered])
-            for first, last in gaps(covered, r["after"] + 1, accepted if r["to"] is None else min(r["to"], accepted)):
-                self.uncovered(r["outbox"], first, last, r["mark"])
-
-    def uncovered(self, outbox, first, last, mark):
-        """Rows that the cloud does not have: resend them, or declare the ones that were sent too often or are no longer here."""
-        held = self.db.execute("select seq, tries, sent_boot, sent_ms from rows where outbox = ? and seq between ? and ?", (outbox, first, last))
-        held, hopeless = held.fetchall(), []
-        for seq, tries, boot, ms in held:
-            if ms is None or boot != mark[0] or mark[1] - ms <= min(60_000 * 2 ** (tries - 1), 3_600_000):
-                continue
-            if tries < MAX_TRIES:
-                self.db.execute("update rows set sent_ms = null where outbox = ? and seq = ?", (outbox, seq))
-            else:
-                hopeless.append([seq, seq])
-                self.db.execute("delete from rows where outbox = ? and seq = ?", (outbox, seq))
-        bodies = [json.loads(body) for (body,) in self.db.execute("select body from rows where kind = 'events'")]
-        declared = [part for body in bodies if body["kind"] == "evicted" and body["of"] == outbox for part in body["ranges"]]
-        gone = list(gaps(merged([[row[0]] * 2 for row in held] + declared), first, last))
-        for reason, ranges in (("poison", hopeless), ("released", gone)):
-            if ranges:
-                self.add("events", {"kind": "evicted", "of": outbox, "ranges": merged(ranges), "reason": reason})
-
-    def command(self, c, is_retained):
-        id, name, now = c.get("id"), c.get("command"), now_ms()
-        if not isinstance(id, str) or self.db.execute("select 1 from commands where id = ?", (id,)).fetchone():
-            return
-        args = c.get("args", {"value": c["value"]} if "value" in c else {})
-        reason = ("retained" if is_retained else "malformed" if not isinstance(c.get("expires_at"), int)
-                  else "unknown_command" if name != "buzzer" else "wrong_thing" if c.get("thing") != self.o.thing
-                  else "clock_skew" if c.get("issued_at", now) > now + 60_000
-                  else "bad_arguments" if not isinstance(args, dict) or set(args) != {"value"} or not isinstance(args["value"], bool) else None)
-        if reason:
-            return self.answer(id, name, "rejected", reason=reason)
-        if now > c["expires_at"] + 2_000:
-            return self.answer(id, name, "expired")
-        with self.db:  # On disk before anything happens, so that it never happens twice.
-            self.db.execute("insert into commands values (?, ?, 0)", (id, name))
-        print(f"buzzer {'on' if args['value'] else 'off'}", flush=True)
-        self.answer(id, name, "done", applied=args)
-
-    # --- the connection -------------------------------------------------------------------------------------------------------
-    def connect(self):
-        o, self.session = self.o, secrets.token_hex(8)
-        self.in_flight, self.connected, self.cutoff = {}, False, self.accepted(self.outbox)
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=o.thing, protocol=mqtt.MQTTv5)
-        self.client.tls_set(ca_certs=o.ca, certfile=o.cert, keyfile=o.key, tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        will = {"thing": o.thing, "session": self.session, "online": False, "at": now_ms(), "mark": self.mark()}
-        self.client.will_set(f"{o.prefix}/presence", json.dumps(will), qos=1)
-        self.client.on_connect = lambda *_: self.client.subscribe([(f"{o.prefix}/commands", 1), (f"{o.prefix}/receipts", 1)])
-        self.client.on_subscribe, self.client.on_publish, self.client.on_message = self.subscribed, self.acknowledged, self.received
-        self.client.connect(o.host, o.port, keepalive=30, clean_start=True)
-
-    def subscribed(self, *_):
-        self.connected = True
-        self.publish("presence", self.presence())
-
-    def repeat_presence(self):
-        oldest = self.db.execute("select min(sent_ms) from rows where sent_boot = ?", (self.boot,)).fetchone()[0]
-        waited = 0 if oldest is None else self.mark()[1] - oldest
-        if waited > LATEST_WAIT_S * 1000 and time.monotonic() - self.repeated > REPEAT_EVERY_S:
-            self.repeated = time.monotonic()
-            self.publish("presence", self.presence())
-
-    def take(self, lines):
-        """Stores what was read so far; None marks the end of the input."""
-        while not self.is_over and not lines.empty():
-            line = lines.get()
-            if line is None:
-                self.is_over, self.live_due = True, 0
-            else:
-                self.reading(line)
-
-    def run(self, lines):
-        failures = 0
-        while True:
+    def run(self):
+        threading.Thread(target=self.read_input, daemon=True).start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        while not self.stopping:
             try:
                 self.connect()
-                while self.client.loop(0.05) == mqtt.MQTT_ERR_SUCCESS:
-                    self.take(lines)
-                    if self.connected:
-                        failures = 0
-                        self.send()
-                        self.repeat_presence()
-                        if self.is_over and not self.db.execute("select 1 from rows").fetchone():
-                            return self.goodbye()
+                while not self.stopping and self.client.loop(0.05) == mqtt.MQTT_ERR_SUCCESS:
+                    self.store_lines()
+                    if self.online:
+                        self.work()
             except OSError as error:
                 print(f"no connection: {error}", file=sys.stderr)
-            again, failures = time.monotonic() + 1 + random.random() * min(300, 2 ** failures), failures + 1
-            while time.monotonic() < again:
-                self.take(lines)
-                time.sleep(0.05)
+            if not self.stopping:
+                self.wait_for_next_try()
+        if self.online:
+            self.say_goodbye()
 
-    def goodbye(self):
-        farewell = self.client.publish(f"{self.o.prefix}/presence", json.dumps(self.presence(online=False, reason="stopped")), qos=1)
-        while not farewell.is_published() and self.client.loop(0.05) == mqtt.MQTT_ERR_SUCCESS:
+    def stop(self, *_):
+        self.stopping = True
+
+    def read_input(self):
+        for line in sys.stdin:
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def store_lines(self):
+        while not self.lines.empty() and not self.input_ended:
+            line = self.lines.get()
+            self.input_ended = line is None
+            if line:
+                self.store_line(line)
+
+    def store_line(self, line):
+        try:
+            kind, body = row_of(line)
+        except (ValueError, LookupError, TypeError) as error:
+            return print(f"ignored {line.strip()}: {error!r}", file=sys.stderr)
+        with self.store.db:
+            self.store.add(kind, body)
+        self.latest[body[0]] = body[1]
+
+    def work(self):
+        now = time.monotonic()
+        if now >= self.live_at or self.input_ended:
+            self.live_to, self.live_at = self.store.accepted(self.store.open), now + self.options.interval
+        self.publish_rows()
+        self.ask_for_receipts(now)
+        self.stopping |= self.input_ended and not self.store.first("select 1 from rows")
+
+    # --- the connection ---
+
+    def connect(self):
+        """Each connection has a new client, because a client of paho would repeat its old messages with their old marks."""
+        self.session = secrets.token_hex(8)
+        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, self.options.thing, protocol=mqtt.MQTTv5)
+        self.client.tls_set(self.options.ca, self.options.cert, self.options.key, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        self.client.will_set(self.topic("presence"), json.dumps(self.presence(False)), qos=1)
+        self.client.on_connect, self.client.on_publish = self.on_connect, self.on_puback
+        self.client.message_callback_add(self.topic("receipts"), self.on_receipt)
+        self.client.message_callback_add(self.topic("commands"), self.on_command)
+        self.client.connect(self.options.host, self.options.port, keepalive=30, clean_start=True)
+
+    def on_connect(self, client, _, flags, code, properties):
+        if code.is_failure:
+            return print(f"the broker refused the connection: {code}", file=sys.stderr)
+        self.online, self.failures, self.connected_at = True, 0, now_ms()
+        self.backlog_to = self.live_to = self.store.accepted(self.store.open)
+        client.subscribe([(self.topic("commands"), 1), (self.topic("receipts"), 1)])
+        self.publish_presence()
+
+    def wait_for_next_try(self):
+        self.online, self.flying = False, {}
+        with self.store.db:
+            self.store.forget_flying()
+        again = time.monotonic() + random.uniform(0, min(2 ** self.failures, 300))
+        self.failures += 1
+        while time.monotonic() < again and not self.stopping:
+            self.store_lines()
+            time.sleep(0.05)
+
+    def say_goodbye(self):
+        goodbye = self.publish("presence", self.presence(False, reason="stopped"))
+        while not goodbye.is_published() and self.client.loop(0.05) == mqtt.MQTT_ERR_SUCCESS:
             pass
         self.client.disconnect()
-        self.client.loop(0.05)
+
+    def topic(self, name):
+        return f"{self.options.prefix}/{name}"
+
+    def publish(self, topic, message):
+        return self.client.publish(self.topic(topic), json.dumps(message), qos=1)
+
+    def mark(self):
+        return [self.store.boot, int((time.monotonic() - self.started) * 1000)]
+
+    def presence(self, online, **more):
+        return {"thing": self.options.thing, "session": self.session, "online": online, "at": now_ms(), "mark": self.mark(), **more}
+
+    def publish_presence(self):
+        outboxes = self.store.db.execute("select id, accepted from outboxes where id = ? or id in (select outbox from rows)",
+                                         [self.store.open]).fetchall()
+        self.publish("presence", self.presence(True, boot=self.store.boot, outboxes=outboxes, commands=COMMANDS,
+                                               telemetry_every_ms=int(self.options.interval * 1000)))
+
+    # --- rows and receipts ---
+
+    def publish_rows(self):
+        with self.store.db:
+            while len(self.flying) < WINDOW and (rows := self.store.next_rows(self.backlog_to, self.live_to)):
+                names = [row[:2] for row in rows]
+                self.store.change(names, "state = 'flying'")
+                self.flying[self.publish(*self.message(rows)).mid] = names
+
+    def message(self, rows):
+        """The topic and the message of rows that `next_rows` chose."""
+        outbox, seq, at, kind, body, rank = rows[0]
+        envelope = {"thing": self.options.thing, "outbox": outbox, "accepted": self.store.accepted(outbox), "mark": self.mark()}
+        if rank == 1:
+            return kind + "s", {**envelope, "seq": seq, "at": at, **json.loads(body)}
+        state = {"state_seq": envelope["accepted"], **self.latest} if outbox == self.store.open and rank < 3 else {}
+        readings = [[row[1], row[2], *json.loads(row[4])] for row in rows]
+        return "backlog" if rank == 3 else "telemetry", {**envelope, "kind": {0: "alert", 2: "telemetry", 3: "backlog"}[rank],
+                                                         "sent_at": now_ms(), **state, "readings": readings}
+
+    def on_puback(self, client, _, mid, code, properties):
+        with self.store.db:
+            self.store.change(self.flying.pop(mid, []), "state = 'sent', tries = tries + 1, acknowledged_ms = ?", self.mark()[1])
+
+    def ask_for_receipts(self, now):
+        """The cloud answers a presence with receipts. One is due when a row waits for too long, and after the last row of the input."""
+        late_ms = self.mark()[1] - self.options.confirm * 1000
+        is_late = self.store.first("select 1 from rows where state = 'sent' and acknowledged_ms < ?", late_ms)
+        is_last = self.input_ended and not self.asked and not self.store.first("select 1 from rows where state <> 'sent'")
+        if is_last or is_late and now >= self.repeat_at:
+            self.asked, self.repeat_at = self.input_ended, now + self.options.repeat
+            self.publish_presence()
+
+    def on_receipt(self, client, _, message):
+        try:
+            receipt, open = json.loads(message.payload), self.store.open
+            highest = max([receipt["accepted"], receipt["through"]] + [last for _, last in receipt["also"]])
+            is_false = receipt["thing"] != self.options.thing or receipt["outbox"] == open and highest > self.store.accepted(open)
+            if not is_false:
+                with self.store.db:
+                    self.store.apply(receipt, self.options.resend * 1000)
+        except (ValueError, LookupError, TypeError, OverflowError):  # It has another form, or its outbox is unknown.
+            is_false = True
+        if is_false != self.had_false_receipt:
+            self.had_false_receipt = is_false
+            with self.store.db:
+                self.store.add("event", {"kind": "problem", "code": "receipt_invalid", "severity": "error",
+                                         "state": "raised" if is_false else "cleared", "text": "a receipt was false"})
+
+    # --- commands ---
+
+    def on_command(self, client, _, message):
+        try:
+            command = json.loads(message.payload) if len(message.payload) <= 8192 else {}
+            id, name = command["id"], command.get("command")
+            if not re.fullmatch("[A-Za-z0-9_-]{1,64}", id) or self.store.first("select 1 from commands where id = ?", id):
+                return  # There is no result without an id, and no second result for an id.
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return
+        if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9_]{0,39}", name):
+            name = None
+        with self.store.db:  # The id is on disk before the robot acts, so that a command never runs twice.
+            self.store.db.execute("insert into commands (id, name) values (?, ?)", [id, name])
+        args = command.get("args", {"value": command.get("value")})
+        refusal = self.refusal(command, name, args, message.retain)
+        if not refusal:
+            print("buzzer", "on" if args["value"] else "off", flush=True)
+        outcome = refusal or {"status": "done", "applied": args}
+        with self.store.db:
+            self.store.answer(id, name, **outcome)
+
+    def refusal(self, command, name, args, is_retained):
+        """The result of a command that must not run, or None."""
+        now = now_ms()
+        expires_at, issued_at = command.get("expires_at"), command.get("issued_at", now)
+        is_malformed = name is None or type(expires_at) is not int or type(issued_at) is not int
+        if is_retained or is_malformed or command.get("thing") != self.options.thing:
+            reason = "retained" if is_retained else "malformed" if is_malformed else "wrong_thing"
+        elif name != "buzzer":
+            reason = "unknown_command"
+        elif now > expires_at + 2_000:
+            return {"status": "expired"}
+        elif issued_at > now + 60_000:
+            reason = "clock_skew"
+        elif expires_at - issued_at > MAX_VALID_MS or issued_at < self.connected_at - 2_000:
+            reason = "not_allowed"
+        elif {"args", "value"} <= command.keys() or json.dumps(args) not in ('{"value": true}', '{"value": false}'):
+            reason = "bad_arguments"
+        else:
+            return None
+        return {"status": "rejected", "reason": reason}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("host", "localhost"), ("port", 8883), ("ca", None), ("cert", None), ("key", None), ("thing", "elderly-bot"),
-                          ("prefix", "elderly_bot"), ("state", "."), ("interval", 60.0)):
+    for name, default in (("host", "localhost"), ("port", 8883), ("ca", None), ("cert", None), ("key", None),
+                          ("thing", "elderly-bot"), ("prefix", "elderly_bot"), ("state", "."), ("interval", 60.0),
+                          ("confirm", 90.0), ("repeat", 300.0), ("resend", 60.0)):
         parser.add_argument(f"--{name}", default=default, required=default is None, type=str if default is None else type(default))
-    lines = queue.Queue()
-
-    def read():
-        for text in sys.stdin:
-            lines.put(json.loads(text))
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    Robot(parser.parse_args()).run(lines)
+    Robot(parser.parse_args()).run()
 
 
-main()
+if __name__ == "__main__":
+    main()
