@@ -1,22 +1,31 @@
 // examples/robot.py, which was written from docs/reference/ only, against Mosquitto with mutual TLS and the cloud on PostgreSQL. The robot is
-// killed in the middle.
+// killed in the middle, the cloud misses a message, and the cloud gets rows that it cannot read.
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import Sqlite from 'better-sqlite3';
 import pg from 'pg';
 import { AsyncApi } from '../support/asyncapi.ts';
 import { Bench, THING } from '../support/bench.ts';
+import { Caller } from '../support/caller.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { findPostgres, Postgres } from '../support/postgres.ts';
 import { Program, ROOT } from '../support/program.ts';
 import { pahoUnavailable, pythonWithPaho } from '../support/python.ts';
 import { Tap } from '../support/tap.ts';
-import { eventually } from '../support/until.ts';
+import { eventually, until } from '../support/until.ts';
 
 const READINGS = 300;
 const KILLED_AFTER = 150;
 const INCIDENT = 'fall-of-a-test';
+
+/** The robot's waits for receipts in seconds. The defaults are 90 s, 300 s and 60 s. */
+const SHORT_WAITS = { confirm: 0.2, repeat: 0.3, resend: 0.1 };
+const SHORTEST_WAITS = { confirm: 0.05, repeat: 0.1, resend: 0.01 };
+
+/** docs/reference/protocol.md, Rules for the robot. */
+const MAX_TRIES = 10;
 
 const skip =
   pahoUnavailable() ||
@@ -24,6 +33,7 @@ const skip =
   (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
 
 interface Account {
+  readonly outbox: string;
   readonly accepted: number;
   readonly committed: number;
   readonly evicted: number;
@@ -33,6 +43,7 @@ interface Account {
 describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
   let postgres: Postgres;
   let bench: Bench;
+  let cloud: Program;
   let tap: Tap;
   let database: pg.Client;
   let origin = '';
@@ -49,10 +60,16 @@ describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
     return (await answer.json()) as T;
   };
 
-  const startRobot = (): Program => {
+  const startCloud = async (): Promise<void> => {
+    cloud = await bench.cloud({ url: postgres.url });
+    origin = String((await cloud.event('cloud_ready')).url);
+  };
+
+  const startRobot = (waits: Readonly<Record<string, number>> = {}): Program => {
     const { ca, robot: client } = bench.files;
     const { command, env } = pythonWithPaho();
-    const options = { port: bench.broker.port, ca, cert: client.cert, key: client.key, state: join(bench.folder, 'python'), interval: 0.2 };
+    const files = { ca, cert: client.cert, key: client.key, state: join(bench.folder, 'python') };
+    const options = { port: bench.broker.port, ...files, interval: 0.2, ...waits };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
     return new Program('robot.py', command, [`${ROOT}examples/robot.py`, ...args], env);
   };
@@ -66,12 +83,36 @@ describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
     return rows.map(({ value }) => value);
   };
 
+  /** Ends the input of the robot. The robot ends by itself when each row is covered. */
+  const finishRobot = async (): Promise<void> => {
+    robot.endOrders();
+    assert.equal(await robot.exited, 0, robot.stderr);
+  };
+
+  const accounts = async (): Promise<Account[]> => (await ask<{ outboxes: Account[] }>(`/robots/${THING}/accounting`)).outboxes;
+
+  /** Adds a row to the latest outbox in the robot's file, as a fault would. Its message names no valid outbox. @returns the real outbox. */
+  const addUnreadableRow = (): string => {
+    const file = new Sqlite(join(bench.folder, 'python', 'robot.db'));
+    const { id, accepted } = file.prepare('select id, accepted from outboxes order by rowid desc').get() as {
+      id: string;
+      accepted: number;
+    };
+    file.prepare('update outboxes set accepted = ? where id = ?').run(accepted + 1, id);
+    const body = JSON.stringify({ kind: 'note', outbox: '!' });
+    file.prepare("insert into rows (outbox, seq, at, kind, body) values (?, ?, 0, 'event', ?)").run(id, accepted + 1, body);
+    file.close();
+    return id;
+  };
+
+  const timesPublished = (text: string): number =>
+    tap.messages.filter(({ channel, payload }) => channel === 'telemetry' && payload.includes(text)).length;
+
   before(async () => {
     postgres = await Postgres.start();
     bench = await Bench.start();
     mkdirSync(join(bench.folder, 'python'));
-    const cloud = await bench.cloud({ url: postgres.url });
-    origin = String((await cloud.event('cloud_ready')).url);
+    await startCloud();
     tap = await Tap.start(bench);
     database = new pg.Client({ connectionString: postgres.url });
     await database.connect();
@@ -116,17 +157,15 @@ describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
     for (let i = KILLED_AFTER; i < READINGS; i++) say({ channel: 'temperature', value: i });
     say({ channel: 'fall', value: true, alert: 'raised', incident: INCIDENT });
     say({ channel: 'fall', value: false, alert: 'cleared', incident: INCIDENT });
-    robot.endOrders();
-    // The robot ends by itself when receipts have covered all of its rows.
-    assert.equal(await robot.exited, 0, robot.stderr);
+    await finishRobot();
     const values = (await readingsInDatabase()).sort((a, b) => a - b);
     assert.deepEqual(
       values,
       Array.from({ length: READINGS }, (_, i) => i),
     );
-    const { outboxes } = await ask<{ outboxes: Account[] }>(`/robots/${THING}/accounting`);
+    const outboxes = await accounts();
     assert.equal(outboxes.length, 2);
-    const sum = (key: keyof Account) => outboxes.reduce((total, account) => total + account[key], 0);
+    const sum = (key: Exclude<keyof Account, 'outbox'>) => outboxes.reduce((total, account) => total + account[key], 0);
     const rows = READINGS + 3;
     assert.deepEqual(
       { accepted: sum('accepted'), committed: sum('committed'), evicted: sum('evicted'), outstanding: sum('outstanding') },
@@ -145,11 +184,93 @@ describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
     assert.deepEqual([robots[0]?.online, robots[0]?.reason], [false, 'stopped']);
   });
 
+  it('refuses a retained, an expired and a repeated command', async () => {
+    const caller = await Caller.connect(bench.broker.port, bench.files);
+    const now = Date.now();
+    const retained = { id: 'kept', thing: THING, command: 'buzzer', value: true, issued_at: now, expires_at: now + 60_000 };
+    await caller.sendRaw(JSON.stringify(retained), { retain: true });
+    robot = startRobot();
+    assert.equal((await caller.result('kept')).reason, 'retained');
+    const expired = await caller.send('buzzer', { value: true, expires_at: Date.now() - 10_000 });
+    assert.equal((await caller.result(expired)).status, 'expired');
+    const first = await caller.send('buzzer', { value: true });
+    await caller.send('buzzer', { id: first, value: true });
+    const last = await caller.send('buzzer', { value: false });
+    // The robot answers in order of arrival, so it has handled the repetition too.
+    assert.equal((await caller.result(last)).status, 'done');
+    assert.equal(caller.results.filter(({ id }) => id === first).length, 1);
+    await finishRobot();
+    assert.deepEqual(
+      robot.lines.map(({ text }) => text),
+      ['buzzer on', 'buzzer off'],
+    );
+    await caller.sendRaw('', { retain: true });
+    await caller.close();
+  });
+
+  it('sends a message again that the cloud never received, and the cloud commits its row once', async () => {
+    robot = startRobot(SHORT_WAITS);
+    await eventually(
+      () => ask<{ robots: { online: boolean }[] }>('/robots'),
+      ({ robots }) => robots[0]?.online === true,
+      'the robot is online',
+    );
+    assert.equal(await cloud.stop(), 0);
+    say({ channel: 'stranger', value: 'missed', alert: 'raised', incident: 'missed' });
+    await until(() => timesPublished('"missed"') > 0, 'the broker has the message');
+    assert.equal(robot.ended, false);
+    await startCloud();
+    await finishRobot();
+    const { rows } = await database.query("select outbox, seq from readings where channel = 'stranger'");
+    assert.equal(rows.length, 1);
+    const [account] = await accounts();
+    assert.deepEqual(account, { outbox: rows[0].outbox, accepted: 1, committed: 1, evicted: 0, outstanding: 0 });
+    assert.ok(timesPublished('"missed"') > 1, 'the robot sent it again');
+  });
+
+  it('leaves its last will to the broker only when it is killed', () => {
+    const presences = tap.messages.filter(({ channel }) => channel === 'presence').map(({ payload }) => JSON.parse(payload.toString()));
+    const offline = presences.filter(({ online }) => !online);
+    assert.deepEqual(
+      offline.map(({ reason }) => reason ?? 'last will'),
+      ['last will', 'stopped', 'stopped', 'stopped'],
+    );
+  });
+
   it('sends only messages that match the AsyncAPI document', () => {
     const api = new AsyncApi();
+    // An empty message cleared the retained command.
+    const messages = tap.messages.filter(({ payload }) => payload.length > 0);
     assert.deepEqual(
-      tap.messages.map(({ channel, payload }) => api.fault(channel, payload)).filter((fault) => fault !== null),
+      messages.map(({ channel, payload }) => api.fault(channel, payload)).filter((fault) => fault !== null),
       [],
     );
+  });
+
+  it('keeps no row whose content the cloud cannot read, because the cloud stores its text', async () => {
+    robot = startRobot(SHORT_WAITS);
+    const incident = 'x'.repeat(65);
+    say({ channel: 'gas', value: true, alert: 'raised', incident });
+    await finishRobot();
+    const { rows } = await database.query('select outbox, raw, unread from readings where unread is not null');
+    assert.equal(rows.length, 1);
+    assert.ok(rows[0].raw.includes(incident) && rows[0].unread);
+    const [account] = await accounts();
+    assert.deepEqual(account, { outbox: rows[0].outbox, accepted: 1, committed: 1, evicted: 0, outstanding: 0 });
+  });
+
+  it('declares a row as poison after ten tries if the cloud cannot read its message', async () => {
+    const outbox = addUnreadableRow();
+    robot = startRobot(SHORTEST_WAITS);
+    await finishRobot();
+    const { rows: stored } = await database.query('select topic from poison_messages');
+    assert.equal(stored.length, MAX_TRIES);
+    const { rows: declared } = await database.query("select body from events where kind = 'evicted'");
+    assert.deepEqual(
+      declared.map(({ body }) => body),
+      [{ of: outbox, ranges: [[2, 2]], reason: 'poison' }],
+    );
+    const account = (await accounts()).find((one) => one.outbox === outbox);
+    assert.deepEqual(account, { outbox, accepted: 2, committed: 1, evicted: 1, outstanding: 0 });
   });
 });
