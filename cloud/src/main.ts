@@ -33,7 +33,7 @@ await yargs(hideBin(process.argv))
     ({ action, user, root, follow, lines }) =>
       exitWith(async () => {
         const { install, uninstall, services } = await import('./cli/service.ts');
-        if (action === 'install') return install({ user, root });
+        if (action === 'install') return install(user, root);
         if (action === 'uninstall') return uninstall(root);
         return action === 'status' ? services.status() : services.logs(follow, lines);
       }),

@@ -48,9 +48,11 @@ export class Devices {
   readonly #options: DevicesOptions;
   /** Known certificates by fingerprint. A cached certificate can still be revoked, so each request asks the database for that. */
   readonly #certificates = new Map<string, X509Certificate>();
+  readonly #nowMs: () => number;
 
   constructor(options: DevicesOptions) {
     this.#options = options;
+    this.#nowMs = options.nowMs ?? Date.now;
   }
 
   /** @returns the thing's name. @throws HttpError 401 with the reason. */
@@ -134,10 +136,6 @@ export class Devices {
       if (error instanceof HttpError) throw error;
       throw refused('the token is not valid: signature, algorithm, aud or exp');
     }
-  }
-
-  #nowMs(): number {
-    return this.#options.nowMs?.() ?? Date.now();
   }
 }
 

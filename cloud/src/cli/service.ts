@@ -30,14 +30,11 @@ export const services = new Services({
   },
 });
 
-export interface InstallOptions {
-  readonly user: string;
-  /** Installs the files below this folder and starts nothing. */
-  readonly root: string | undefined;
-}
-
-/** @returns 0 if the cloud answers. @throws SettingsError if the settings have to be corrected first. */
-export async function install({ user, root }: InstallOptions): Promise<number> {
+/**
+ * @param root If it is set, only installs the files below this folder and starts nothing.
+ * @returns 0 if the cloud answers. @throws SettingsError if the settings have to be corrected first.
+ */
+export async function install(user: string, root: string | undefined): Promise<number> {
   const program = programRoot();
   services.requirePlain([program]);
   if (root === undefined) {

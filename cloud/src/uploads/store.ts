@@ -24,9 +24,9 @@ export interface SignedPut {
 
 export interface StoreOptions {
   readonly bucket: string;
-  /** Null: AWS, configured by the SDK's own variables. */
+  /** Null means AWS, configured by the SDK's own variables. */
   readonly endpoint?: string | null;
-  /** Null: from the SDK's own variables, files and roles. */
+  /** Null means that the SDK uses its own variables, files and roles. */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
   readonly region?: string | null;
 }

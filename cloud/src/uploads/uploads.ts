@@ -33,6 +33,8 @@ interface UploadRow {
   readonly signed_at: number;
 }
 
+type Found = { readonly row: UploadRow; readonly isNew: boolean };
+
 const COLUMNS = 'id, thing, kind, sha256, size, content_type, object_key, taken_at, incident, state, announced_at, signed_at';
 
 export type Announcement =
@@ -66,11 +68,19 @@ export interface Picture {
   readonly expires_at: number;
 }
 
+interface PictureRow extends Omit<Picture, 'encrypted' | 'url' | 'expires_at'> {
+  readonly object_key: string;
+}
+
+const PICTURE_COLUMNS = 'id as upload_id, kind, taken_at, incident, content_type, size, object_key';
+
 export class Uploads {
   readonly #options: UploadsOptions;
+  readonly #nowMs: () => number;
 
   constructor(options: UploadsOptions) {
     this.#options = options;
+    this.#nowMs = options.nowMs ?? Date.now;
   }
 
   async announce(thing: string, request: UploadRequest): Promise<Announcement | Refusal> {
@@ -81,7 +91,7 @@ export class Uploads {
       size: request.size,
       sha256: request.sha256,
     };
-    // Signs in parallel with the query, because the family is waiting for the picture. The signature is rarely useless.
+    // Signs in parallel with the query, because the family is waiting for the picture. The object is nearly always new, so it needs this signature.
     const [found, signed] = await Promise.all([this.#rowFor(thing, request, object.key, nowMs), this.#options.store.signPut(object)]);
     if ('status' in found) return found;
     const { row, isNew } = found;
@@ -110,8 +120,8 @@ export class Uploads {
     thing: string,
     { limit, incident = null, before = null }: { limit: number; incident?: string | null; before?: number | null },
   ): Promise<Picture[]> {
-    const rows = await this.#options.db.query<UploadRow>(
-      `select ${COLUMNS} from uploads where thing = $1 and state = 'stored' and kind = any($2::text[])
+    const rows = await this.#options.db.query<PictureRow>(
+      `select ${PICTURE_COLUMNS} from uploads where thing = $1 and state = 'stored' and kind = any($2::text[])
         and ($3::text is null or incident = $3) and ($4::bigint is null or taken_at < $4)
       order by taken_at desc, id limit $5`,
       [thing, PICTURES, incident, before, limit],
@@ -121,42 +131,27 @@ export class Uploads {
 
   /** The first pictures of each incident, oldest first. They show how it began. */
   async picturesOf(thing: string, incidents: readonly string[]): Promise<Picture[]> {
-    const rows = await this.#options.db.query<UploadRow>(
+    const rows = await this.#options.db.query<PictureRow>(
       `select p.* from unnest($2::text[]) as n(name) cross join lateral (
-        select ${COLUMNS} from uploads where thing = $1 and incident = n.name and state = 'stored' and kind = any($3::text[])
+        select ${PICTURE_COLUMNS} from uploads where thing = $1 and incident = n.name and state = 'stored' and kind = any($3::text[])
         order by taken_at, id limit $4) as p`,
       [thing, incidents, PICTURES, PICTURES_OF_AN_INCIDENT],
     );
     return this.#signed(rows);
   }
 
-  #signed(rows: readonly UploadRow[]): Promise<Picture[]> {
+  #signed(rows: readonly PictureRow[]): Promise<Picture[]> {
     const expires_at = this.#nowMs() + URL_LIFETIME_S * 1_000;
     return Promise.all(
-      rows.map(async ({ id, kind, taken_at, incident, content_type, size, object_key }) => {
+      rows.map(async ({ object_key, ...row }) => {
         const url = await this.#options.store.signGet(object_key);
-        return {
-          upload_id: id,
-          kind: kind as Picture['kind'],
-          taken_at,
-          incident,
-          content_type,
-          size,
-          encrypted: content_type === ENCRYPTED,
-          url,
-          expires_at,
-        };
+        return { ...row, encrypted: row.content_type === ENCRYPTED, url, expires_at };
       }),
     );
   }
 
   /** Finds or adds the row in one statement, because its duration delays the first picture of a fall. */
-  async #rowFor(
-    thing: string,
-    request: UploadRequest,
-    object_key: string,
-    nowMs: number,
-  ): Promise<{ row: UploadRow; isNew: boolean } | Refusal> {
+  async #rowFor(thing: string, request: UploadRequest, object_key: string, nowMs: number): Promise<Found | Refusal> {
     const { dailyBytes, db } = this.#options;
     const fresh = {
       ...request,
@@ -210,10 +205,6 @@ export class Uploads {
       where id = $1 and state <> 'stored'`,
       [id, state, reason, this.#nowMs()],
     );
-  }
-
-  #nowMs(): number {
-    return this.#options.nowMs?.() ?? Date.now();
   }
 }
 
