@@ -1,5 +1,5 @@
 // Stores and checks the certificates of robots. A robot announces its next certificate with the key of its current one
-// (docs/reference/protocol.md, Device authentication), so it needs no manual registration.
+// (docs/reference/protocol.md, Device authentication), so the next certificate needs no manual registration.
 import { createHash, X509Certificate } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { CERTIFICATE_NEXT_TYP } from '../../../src/wire/index.ts';

@@ -10,7 +10,7 @@ export const MAX_PASSWORD_BYTES = 72;
 const TOKEN_LIFETIME_S = 7 * 24 * 3_600;
 const ALGORITHM = 'HS256';
 
-/** bcrypt hashes, computed off the event loop. A check takes the same time for an unknown user, so timing does not reveal who is registered. */
+/** bcrypt hashes, computed off the event loop. A check of an unknown user takes as long, so timing does not reveal who is registered. */
 export class Passwords {
   readonly #cost: number;
   #unknownUsersHash: Promise<string> | null = null;

@@ -70,7 +70,7 @@ export class Devices {
     return thing;
   }
 
-  /** Deletes used tokens that have expired and so cannot be replayed. */
+  /** Deletes used tokens that have expired, because they cannot be replayed. */
   async forget(): Promise<void> {
     await this.#options.db.query(`delete from device_tokens where forget_at < clock_timestamp() - interval '10 minutes'`);
   }

@@ -1,5 +1,5 @@
-// The command `backup`: writes the whole database to one file that only its owner can read. For a server, the file is a dump of pg_dump in the
-// custom format. For the database in the process, it is an archive of its folder. The file gets its name only when it is complete.
+// The command `backup`: writes the whole database to one file that only its owner can read. For a server, pg_dump writes the file in its
+// custom format. For the database in the process, the file is an archive of its folder. The file gets its name only when it is complete.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';

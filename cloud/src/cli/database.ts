@@ -1,4 +1,4 @@
-// Opens the database for commands that run beside a cloud, with the settings of that cloud. Also the command `migrate`.
+// Opens the database for commands that run beside a cloud, with that cloud's settings. Contains the command `migrate` too.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { print } from '../../../src/base/index.ts';

@@ -1,5 +1,5 @@
-// The command `service`: runs the cloud as a systemd service on this server, under its own user. The settings contain secrets, so they are in
-// a file with mode 0600 that systemd reads as root, and never in the unit.
+// The command `service`: runs the cloud as a systemd service on this server, under its own user. The settings contain secrets, so they are
+// in a file with mode 0600 that systemd reads as root, and never in the unit.
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';

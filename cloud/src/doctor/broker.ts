@@ -1,5 +1,5 @@
-// Checks the broker: it is reachable, its certificate comes from the configured root, and it accepts the cloud's certificate. The check does
-// not subscribe, because the shared subscription would then deliver some of the robots' messages to the doctor.
+// Checks the broker: it is reachable, its certificate comes from the configured root, and it accepts the cloud's certificate. The check
+// does not subscribe, because the shared subscription would then deliver some of the robots' messages to the doctor.
 import { randomBytes } from 'node:crypto';
 import { messageOf, wait } from '../../../src/base/index.ts';
 import { Session } from '../broker/index.ts';

@@ -34,7 +34,7 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
     trustProxy: 'loopback',
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // Unknown fields are ignored, even with these names (docs/reference/protocol.md, Conventions).
+    // Ignores fields named `__proto__` or `constructor` like any unknown field (docs/reference/protocol.md, Conventions).
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'remove',
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },

@@ -11,7 +11,7 @@ import { component } from './openapi.ts';
 /** Every text of the cloud is shorter. Only a value from the caller can make a text longer, and it is cut. */
 const MAX_DETAIL_CHARACTERS = 500;
 
-/** An error answer. The caller reads its message. */
+/** An error answer. The cloud sends its message to the caller. */
 export class HttpError extends Error {
   readonly statusCode: number;
   /** Seconds for the header Retry-After. */

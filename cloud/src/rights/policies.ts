@@ -12,7 +12,7 @@ export const SHARE = '$share/ingest/';
 const THING = `\${iot:Connection.Thing.ThingName}`;
 
 export interface PolicyOptions {
-  /** For example `eu-central-1`. */
+  /** The AWS region, for example `eu-central-1`. */
   readonly region: string;
   /** The AWS account: twelve digits. */
   readonly account: string;

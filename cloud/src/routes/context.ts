@@ -10,7 +10,7 @@ export interface Context {
   readonly app: App;
   readonly db: Database;
   readonly auth: Auth;
-  /** A route notifies it of a change after the commit. */
+  /** Routes notify it of their changes after the commit. */
   readonly notifier: ChangeNotifier;
 }
 

@@ -39,7 +39,7 @@ const safety = component(
 );
 const stored = { created_at: z.iso.datetime().optional().describe('UTC; missing before the first report') };
 const updated = { status: z.literal('updated') };
-/** The answers have no limits, because a robot's own values may exceed the limits for callers. */
+/** Answers have no value limits, because a robot's own values may exceed the limits for callers. */
 const healthRead = component('Health', z.object({ power: z.number().int(), temperature: z.number(), ...stored }));
 const safetyRead = component('Safety', z.object({ gas: z.string(), fire: z.string(), fall: z.string(), stranger: z.string(), ...stored }));
 const healthUpdated = component('HealthUpdated', z.object({ ...updated, ...health.shape }));
@@ -48,9 +48,9 @@ const safetyUpdated = component('SafetyUpdated', z.object({ ...updated, ...safet
 const querystring = z.object({ thing: thingParameter.optional().describe('The robot; default: the only robot, or DEFAULT_THING') });
 
 export interface InheritedOptions {
-  /** Whether GET /telemetry needs no token. */
+  /** If true, GET /telemetry needs no token. */
   readonly publicTelemetry: boolean;
-  /** The robot of a request that names none. If it is null, the request is about the only robot. */
+  /** The robot for a request that names no robot. Null means the only robot of this cloud. */
   readonly defaultThing: string | null;
 }
 

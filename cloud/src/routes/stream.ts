@@ -9,13 +9,13 @@ import { type Context, forUsers, thingQuery } from './context.ts';
 
 /** The server closes a connection that accepts no data, not even a heartbeat, for this time. */
 const STALLED_MS = 60_000;
-/** Bytes that may wait for a slow client. Above this, the stream reads no more from the database. */
+/** Bytes that may wait for a slow client. Above this limit, the stream reads no more from the database. */
 const WAITING_BYTES = 64 * 1024;
 /** Retry-After of a refused stream. */
 const RETRY_AFTER_S = 30;
 
 export interface StreamLimits {
-  /** Streams of one instance. */
+  /** Maximum number of streams of one instance. */
   readonly all: number;
   readonly perUser: number;
 }

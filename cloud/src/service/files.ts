@@ -25,7 +25,7 @@ export function unitFor(template: string, { user, root, reads }: Server): string
 }
 
 /**
- * Fills in the example for a service.
+ * Completes the example settings with the paths and the secret of a service.
  * @param secret signs the users' tokens.
  * @param folder the future folder of the cloud's certificate and key.
  */

@@ -125,7 +125,7 @@ export function settingsFrom(environment: Environment): Settings {
   };
 }
 
-/** Reads only the settings of a command that needs nothing but the database. @throws SettingsError */
+/** Reads the settings of commands that use only the database. @throws SettingsError */
 export function databaseSettingsFrom(environment: Environment): DatabaseSettings {
   const { data, error } = databaseSchema.safeParse(notEmpty(environment), { reportInput: true });
   if (error) throw new SettingsError(linesOf(error, environment));

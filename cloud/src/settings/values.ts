@@ -23,7 +23,7 @@ export function parsed<T extends object>(parse: (text: string) => T | string, mi
   });
 }
 
-/** A list with commas. Empty elements and spaces around an element are ignored. */
+/** A comma-separated list. Empty elements and spaces around an element are ignored. */
 export function list<T>(element: z.ZodType<T, string>) {
   return z
     .string()

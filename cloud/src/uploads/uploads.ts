@@ -1,6 +1,6 @@
-// Records the uploads of the robots. An announcement is idempotent by (thing, kind, sha256), across instances and for ever. An upload counts
-// as stored only after the object store confirms it. If the robot's `uploaded` event is lost, the cloud asks the store after the URL
-// expires.
+// Records the uploads of the robots. An announcement is idempotent by (thing, kind, sha256), across instances and for ever. An upload
+// counts as stored only after the object store confirms it. If the robot's `uploaded` event is lost, the cloud asks the store after the
+// URL expires.
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../../src/base/index.ts';
 import type { Database, Sql } from '../database/index.ts';
@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 const CHECK_AFTER_MS = URL_LIFETIME_S * 1_000 + 300_000;
 /** Time until the next check if the store does not answer or does not have the object yet. */
 const RETRY_MS = 60_000;
-/** Uploads that one check verifies. */
+/** Maximum number of uploads that one check verifies. */
 const BATCH = 20;
 const PICTURES_OF_AN_INCIDENT = 10;
 
@@ -91,7 +91,7 @@ export class Uploads {
       size: request.size,
       sha256: request.sha256,
     };
-    // Signs in parallel with the query, because the family is waiting for the picture. The object is nearly always new, so it needs this signature.
+    // Signs in parallel with the query, because the family is waiting for the picture. Nearly every object is new and needs this signature.
     const [found, signed] = await Promise.all([this.#rowFor(thing, request, object.key, nowMs), this.#options.store.signPut(object)]);
     if ('status' in found) return found;
     const { row, isNew } = found;
@@ -150,7 +150,7 @@ export class Uploads {
     );
   }
 
-  /** Finds or adds the row in one statement, because its duration delays the first picture of a fall. */
+  /** Finds or adds the row in one statement, because each round trip would delay the first picture of a fall. */
   async #rowFor(thing: string, request: UploadRequest, object_key: string, nowMs: number): Promise<Found | Refusal> {
     const { dailyBytes, db } = this.#options;
     const fresh = {
@@ -208,7 +208,7 @@ export class Uploads {
   }
 }
 
-/** Makes the uploads of `uploaded` events due for a check at once. The caller must call this in the transaction that stores the events. */
+/** Schedules an immediate check of each upload that an event reports. The caller must call this in the transaction that stores the events. */
 export async function claimUploads(sql: Sql, messages: readonly RowsMessage[], nowMs: number): Promise<void> {
   const claims = messages.flatMap(({ names, events }) =>
     events.flatMap(({ known }) => (known?.kind === 'uploaded' ? [{ thing: names.thing, id: known.upload_id }] : [])),
