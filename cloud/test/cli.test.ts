@@ -1,3 +1,4 @@
+// The commands that print or change the database: without a database, beside a running cloud, and on a PostgreSQL server.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -32,14 +33,14 @@ before(async () => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-describe('a command line that can’t be understood', () => {
+describe('an invalid command line', () => {
   for (const [line, says] of [
     ['', /Which command\?/],
     ['srve', /Did you mean serve\?/],
     ['device add elderly-bot', /device add needs THING and CERT/],
     ['invite +391234567 two/things', /two\/things: expected 1 to 128 of/],
   ] as const) {
-    test(`"${line}": one line on stderr, exit code 2`, async () => {
+    test(`"${line}" prints one line on stderr and exits with code 2`, async () => {
       const { code, stdout, stderr } = await command(line, {});
       assert.equal(code, 2);
       assert.equal(stdout, '');
@@ -48,7 +49,7 @@ describe('a command line that can’t be understood', () => {
   }
 });
 
-test('version and --help need nothing, and the version is the package’s', async () => {
+test('version and --help need no settings, and version prints the version of the package', async () => {
   assert.equal(VERSION, (JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string }).version);
   assert.deepEqual(await command('version', {}), { code: 0, stdout: `${VERSION}\n`, stderr: '' });
   const { code, stdout } = await command('--help', {});
@@ -71,7 +72,7 @@ test('version and --help need nothing, and the version is the package’s', asyn
   }
 });
 
-test('openapi prints the routes’ document without a database or a broker', async () => {
+test('openapi prints the OpenAPI document without a database or a broker', async () => {
   const { code, stdout } = await command('openapi', {});
   assert.equal(code, 0);
   const { openapi, paths } = JSON.parse(stdout) as { openapi: string; paths: object };
@@ -79,7 +80,7 @@ test('openapi prints the routes’ document without a database or a broker', asy
   assert.ok('/auth/login' in paths);
 });
 
-test('where there is no database, no command makes one', async () => {
+test('a command never creates a missing database', async () => {
   const empty = join(folder, 'empty');
   mkdirSync(empty);
   for (const line of [`invite ${PHONE} ${THING}`, 'backup file']) {
@@ -97,12 +98,12 @@ describe('with the database in the process', () => {
     await prepare(await openDatabase({ databaseUrl: null, dataDir: join(folder, 'data') }));
   });
 
-  test('somebody is invited', async () => {
+  test('invite adds a member', async () => {
     const { code, stdout } = await command(`invite ${PHONE} ${THING}`, env());
     assert.deepEqual([code, stdout.startsWith(`${PHONE} is a member of ${THING}`)], [0, true]);
   });
 
-  test('a backup is the folder, and unpacked it is the same database', async () => {
+  test('a backup is the archived folder, and the unpacked archive is the same database', async () => {
     const file = join(folder, 'data.tgz');
     const { code, stdout } = await command(`backup ${file}`, env());
     assert.equal(code, 0);
@@ -116,7 +117,7 @@ describe('with the database in the process', () => {
     await db.close();
   });
 
-  test('while another process has the folder and gives no way in, a command says so', async () => {
+  test('a command reports a folder that another process uses without a socket', async () => {
     const db = await pgliteDatabase(join(folder, 'data'));
     const { code, stderr } = await command('device list', env());
     await db.close();
@@ -124,12 +125,12 @@ describe('with the database in the process', () => {
     assert.match(stderr, /is in use by another cloud/);
   });
 
-  describe('beside the cloud that has it', () => {
+  describe('beside the cloud that uses the database', () => {
     let db: Database;
     let socket: DatabaseSocket;
     before(async () => {
       db = await pgliteDatabase(join(folder, 'data'));
-      // One that was killed left its own.
+      // A killed cloud leaves its socket file.
       writeFileSync(socketPathOf(join(folder, 'data')), '');
       socket = new DatabaseSocket(db, join(folder, 'data'));
       await socket.start();
@@ -139,11 +140,11 @@ describe('with the database in the process', () => {
       await db.close();
     });
 
-    test('nobody but its owner may connect', () => {
+    test('only the owner may connect to the socket', () => {
       assert.equal(statSync(socketPathOf(join(folder, 'data'))).mode & 0o777, 0o600);
     });
 
-    test('members, certificates and times of silence are set by it, and read with their types', async () => {
+    test('commands set members, certificates and silence limits through the socket, and read them with their types', async () => {
       const done = async (line: string): Promise<string> => {
         const { code, stdout, stderr } = await command(line, env());
         assert.equal(code, 0, `${line}: ${stderr}`);
@@ -165,7 +166,7 @@ describe('with the database in the process', () => {
       }
     });
 
-    test('what it refuses is said as without it', async () => {
+    test('refusals have the same texts as without a running cloud', async () => {
       const { code, stderr } = await command(`invite +390000000 ${THING}`, env());
       assert.deepEqual([code, stderr.startsWith('+390000000 is not registered yet')], [1, true]);
       assert.match((await command(`silence nobody 2h`, env())).stderr, /^the cloud has received nothing from a robot nobody yet/);
@@ -173,7 +174,7 @@ describe('with the database in the process', () => {
       assert.deepEqual([wrong.code, wrong.stderr], [2, 'soon: expected a time such as 10m or 2h, or off, or default\n']);
     });
 
-    test('a backup is taken while it runs, and is the same database', async () => {
+    test('a backup during operation is the same database', async () => {
       const file = join(folder, 'beside.tgz');
       assert.equal((await command(`backup ${file}`, env())).code, 0);
       const restored = join(folder, 'beside');
@@ -196,13 +197,13 @@ describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
     await prepare(await openDatabase({ databaseUrl: url, dataDir: '' }));
   });
   after(() => server.stop());
-  test('somebody who has not registered can’t be invited', async () => {
+  test('invite refuses a phone that is not registered', async () => {
     const { code, stderr } = await command(`invite +390000000 ${THING}`, env());
     assert.equal(code, 1);
     assert.match(stderr, /^\+390000000 is not registered yet: register it first/);
   });
 
-  test('invited, a member; revoked, none; and each says what it did', async () => {
+  test('invite adds a member, revoke removes the member, and each command prints its effect', async () => {
     const invited = await command(`invite ${PHONE} ${THING}`, env());
     assert.deepEqual([invited.code, invited.stderr], [0, '']);
     assert.equal(
@@ -214,7 +215,7 @@ describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
     assert.deepEqual([again.code, again.stderr], [1, `${PHONE} was not a member of ${THING}; nothing changed\n`]);
   });
 
-  test('a device’s certificate is added, listed, revoked, and never another robot’s', async () => {
+  test('device adds, lists and revokes a certificate, and refuses another robot’s certificate', async () => {
     const certificate = files.robot.cert;
     assert.match(
       (await command(`device add ${THING} ${certificate}`, env())).stdout,
@@ -229,7 +230,7 @@ describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
     assert.ok(listed?.revoked_at);
   });
 
-  test('what is no certificate is refused with what it is', async () => {
+  test('device add refuses other files and names their kind', async () => {
     const text = join(folder, 'text.pem');
     writeFileSync(text, 'no certificate');
     for (const [file, says] of [
@@ -243,7 +244,7 @@ describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
     }
   });
 
-  test('migrate brings an empty database to this version, and does nothing the second time', async () => {
+  test('migrate creates the tables in an empty database, and does nothing the second time', async () => {
     const empty = { DATABASE_URL: await server.createDatabase() };
     const before = await command('device list', empty);
     assert.deepEqual([before.code, before.stderr], [1, 'the tables are not up to date: run elderly-bot-cloud migrate\n']);
@@ -252,7 +253,7 @@ describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
     assert.equal((await command('device list', empty)).code, 0);
   });
 
-  test('a backup is what pg_dump writes: pg_restore makes the same database of it', async () => {
+  test('pg_restore creates the same database from a backup', async () => {
     const file = join(folder, 'server.dump');
     const { code, stdout } = await command(`backup ${file}`, { DATABASE_URL: url.replace('postgres@', 'postgres:secret@') });
     assert.equal(code, 0);
@@ -273,7 +274,7 @@ describe('with a PostgreSQL server', { skip: NO_POSTGRES }, () => {
     assert.deepEqual([code, stderr, readFileSync(file, 'utf8')], [2, `${file} already exists; choose a new name\n`, 'kept']);
   });
 
-  test('a backup that fails leaves no file, and says what pg_dump said in one line without the password', async () => {
+  test('a failed backup leaves no file, and prints the error of pg_dump in one line without the password', async () => {
     const file = join(folder, 'none.dump');
     const { code, stderr } = await command(`backup ${file}`, { DATABASE_URL: 'postgresql://u:secret@127.0.0.1:1/db' });
     assert.equal(code, 1);

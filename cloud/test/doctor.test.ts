@@ -1,4 +1,4 @@
-// Systems that are broken on purpose: doctor names exactly what was broken, with what to do.
+// The cloud's doctor on systems with planted faults: it reports exactly the planted fault and its remedy.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
@@ -29,8 +29,8 @@ import { BUCKET, findVersitygw, REGION, startVersitygw, type TestStore } from '.
 const NO_MOSQUITTO = findMosquitto() === null && 'skipped: Mosquitto is not installed (apt-get install mosquitto)';
 const SOURCES = fileURLToPath(new URL('../src/doctor', import.meta.url));
 const README = fileURLToPath(new URL('../README.md', import.meta.url));
-/** The other store of tests answers 403 to every question for a bucket. */
-const NO_VERSITYGW = findVersitygw() === null && 'skipped: versitygw is not there (Go, and bin/setup again)';
+/** s3rver, the other test store, answers 403 to every HeadBucket request. */
+const NO_VERSITYGW = findVersitygw() === null && 'skipped: versitygw is not built (install Go, run bin/setup)';
 const DAY_MS = 86_400_000;
 const SECRET_KEY = 'a secret of tests, long enough for them';
 
@@ -45,7 +45,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 const codes = (findings: readonly Finding[]): string[] => findings.filter(({ status }) => status !== 'ok').map(({ code }) => code);
 
-test('checks run side by side; one that hangs or throws hides no other, and each problem says what to do', async () => {
+test('checks run in parallel, and a check that hangs or throws hides no other check', async () => {
   const never = new Promise<Finding[]>(() => {});
   const findings = await findingsOf([
     { name: 'hangs', deadlineMs: 50, run: () => never },
@@ -62,7 +62,7 @@ test('checks run side by side; one that hangs or throws hides no other, and each
   );
 });
 
-test('exit codes: 0 nothing to do, 1 problems, 2 a check that could not be carried out', () => {
+test('exit code 0 means no problems, 1 problems, 2 a failed check', () => {
   const unknown: Finding = { code: 'x', status: 'unknown', observed: '', remedy: null };
   assert.equal(exitCodeOf([ok('a', '')]), 0);
   assert.equal(exitCodeOf([ok('a', ''), warning('b', '', '')]), 1);
@@ -70,7 +70,7 @@ test('exit codes: 0 nothing to do, 1 problems, 2 a check that could not be carri
   assert.equal(exitCodeOf([unknown, ok('a', '')]), 2);
 });
 
-test('each setting that can’t be used has a code of its own', async () => {
+test('each invalid setting has its own code', async () => {
   const findings = await checkSettings({
     AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1',
     SECRET_KEY: 'short',
@@ -81,7 +81,7 @@ test('each setting that can’t be used has a code of its own', async () => {
   assert.deepEqual(codes(await checkSettings({ AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1', SECRET_KEY })), []);
 });
 
-test('the cloud’s certificate: good, ending soon, over, of tomorrow', async () => {
+test('the cloud’s certificate may be valid, about to expire, expired, or not valid yet', async () => {
   const issue = (file: string, from: number, to: number): Promise<{ cert: string }> =>
     files.authority.issue(folder, file, {
       name: 'elderly-bot-cloud',
@@ -89,9 +89,9 @@ test('the cloud’s certificate: good, ending soon, over, of tomorrow', async ()
       notAfter: new Date(Date.now() + to),
     });
   for (const [name, from, to, expected] of [
-    ['good', -DAY_MS, 60 * DAY_MS, []],
+    ['valid', -DAY_MS, 60 * DAY_MS, []],
     ['soon', -DAY_MS, 5 * DAY_MS, ['certificate_expires']],
-    ['over', -9 * DAY_MS, -DAY_MS, ['certificate_expired']],
+    ['expired', -9 * DAY_MS, -DAY_MS, ['certificate_expired']],
     ['tomorrow', DAY_MS, 60 * DAY_MS, ['certificate_not_yet_valid']],
   ] as const) {
     const { cert } = await issue(name, from, to);
@@ -107,27 +107,27 @@ describe('the database', { skip: NO_POSTGRES }, () => {
     url = await server.createDatabase();
   });
   after(() => server.stop());
-  const look = async (databaseUrl: string): Promise<string[]> => codes(await checkDatabase({ databaseUrl, dataDir: '' }));
+  const inspect = async (databaseUrl: string): Promise<string[]> => codes(await checkDatabase({ databaseUrl, dataDir: '' }));
 
-  test('behind, then of this version, then of a newer program', async () => {
-    assert.deepEqual(await look(url), ['database_behind']);
+  test('may have old tables, current tables, or tables of a newer program', async () => {
+    assert.deepEqual(await inspect(url), ['database_behind']);
     const db = postgresDatabase({ url });
     await migrate(db);
-    assert.deepEqual(await look(url), []);
+    assert.deepEqual(await inspect(url), []);
     await db.query("insert into cloud_migrations (number, name) values (9999, 'from tomorrow')");
     await db.close();
-    assert.deepEqual(await look(url), ['database_version']);
+    assert.deepEqual(await inspect(url), ['database_version']);
   });
 
-  test('no such database, no such user, nobody there, no such host, no TLS where TLS is asked for', async () => {
-    assert.deepEqual(await look(server.urlOf('nothing')), ['database_missing']);
-    assert.deepEqual(await look(url.replace('postgres@', 'nobody@')), ['database_login']);
-    assert.deepEqual(await look(`postgresql://u:secret@127.0.0.1:${await freePort()}/db`), ['database_refused']);
-    assert.deepEqual(await look('postgresql://u:secret@database.invalid/db'), ['database_name']);
-    assert.deepEqual(await look(`${url}?sslmode=verify-full`), ['database_tls']);
+  test('may not exist, refuse the user, not listen, have an unknown host, or lack TLS', async () => {
+    assert.deepEqual(await inspect(server.urlOf('nothing')), ['database_missing']);
+    assert.deepEqual(await inspect(url.replace('postgres@', 'nobody@')), ['database_login']);
+    assert.deepEqual(await inspect(`postgresql://u:secret@127.0.0.1:${await freePort()}/db`), ['database_refused']);
+    assert.deepEqual(await inspect('postgresql://u:secret@database.invalid/db'), ['database_name']);
+    assert.deepEqual(await inspect(`${url}?sslmode=verify-full`), ['database_tls']);
   });
 
-  test('a connect that nobody answers is a firewall or a security group, and no password is shown', async () => {
+  test('a timeout points to a firewall or security group, and the finding shows no password', async () => {
     const silent = await listening(createServer());
     const findings = await checkDatabase({ databaseUrl: `postgresql://u:secret@127.0.0.1:${silent.port}/db`, dataDir: '' });
     await silent.stop();
@@ -137,7 +137,7 @@ describe('the database', { skip: NO_POSTGRES }, () => {
   });
 });
 
-test('the database in the process: none yet, or in memory', async () => {
+test('the database in the process may be missing or in memory', async () => {
   assert.deepEqual(codes(await checkDatabase({ databaseUrl: null, dataDir: join(folder, 'none') })), ['database_empty']);
   assert.deepEqual(codes(await checkDatabase({ databaseUrl: null, dataDir: 'memory:' })), ['database_in_memory']);
 });
@@ -156,11 +156,11 @@ describe('the broker', { skip: NO_MOSQUITTO }, () => {
     ...more,
   });
 
-  test('lets it in', async () => {
+  test('accepts the cloud', async () => {
     assert.deepEqual(codes(await checkBroker(settings())), []);
   });
 
-  test('has a certificate of another CA, is not there, has no name, can’t be asked', async () => {
+  test('may have a certificate of another CA, not listen, or have an unknown host; without credentials, the check is skipped', async () => {
     const other = await benchCertificates(join(folder, 'other'), 'elderly-bot');
     assert.deepEqual(codes(await checkBroker(settings({ AWS_ROOT_CA: other.ca }))), ['broker_tls']);
     assert.deepEqual(codes(await checkBroker(settings({ AWS_IOT_ENDPOINT: `localhost:${await freePort()}` }))), ['broker_refused']);
@@ -168,7 +168,7 @@ describe('the broker', { skip: NO_MOSQUITTO }, () => {
     assert.deepEqual(codes(await checkBroker(settings({ AWS_CERT_FILE: 'gone.pem' }))), ['broker']);
   });
 
-  test('closes after the handshake, or refuses: certificate or policy', async () => {
+  test('a closed or refused connection points to the certificate or the policy', async () => {
     const hangsUp = await listening(createServer((socket) => socket.once('data', () => socket.destroy())));
     assert.deepEqual(codes(await checkBroker({ AWS_IOT_ENDPOINT: `mqtt://127.0.0.1:${hangsUp.port}` })), ['broker_closed']);
     await hangsUp.stop();
@@ -184,7 +184,7 @@ describe('HTTP', () => {
   const answering = (status: number, body: unknown): Promise<Listening> =>
     listening(createHttp((_request, response) => response.writeHead(status).end(JSON.stringify(body))));
 
-  test('the instance on this machine: ok, degraded, not running, something else on its port', async () => {
+  test('the instance may be ok, degraded, not running, or another program on the port', async () => {
     for (const [status, body, expected] of [
       [200, { status: 'ok', database: 'ok', broker: 'subscribed' }, []],
       [503, { status: 'degraded', database: 'ok', broker: 'connecting' }, ['instance_degraded']],
@@ -199,7 +199,7 @@ describe('HTTP', () => {
     assert.deepEqual([unreadable?.status, unreadable?.remedy], ['skipped', null]);
   });
 
-  test('the public address: nginx without an instance, no nginx, no name, not set', async () => {
+  test('the public address may have no instance, no nginx, no DNS name, or may not be set', async () => {
     const gateway = await answering(502, 'Bad Gateway');
     assert.deepEqual(codes(await checkOrigin({ PUBLIC_ORIGIN: `http://127.0.0.1:${gateway.port}` })), ['origin_bad_gateway']);
     await gateway.stop();
@@ -208,7 +208,7 @@ describe('HTTP', () => {
     assert.deepEqual(codes(await checkOrigin({})), ['origin']);
   });
 
-  test('the public address with a certificate that is over is called that', async () => {
+  test('an expired certificate of the public address is reported', async () => {
     const over = await files.authority.issue(folder, 'site', {
       name: 'localhost',
       server: true,
@@ -231,8 +231,8 @@ describe('the bucket', { skip: NO_VERSITYGW }, () => {
   });
   after(() => server.stop());
 
-  /** The SDK reads its own variables from the process. */
-  const look = async (over: Environment = {}): Promise<string[]> => {
+  /** The SDK reads its own variables from the environment of the process. */
+  const inspect = async (over: Environment = {}): Promise<string[]> => {
     const { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY } = server.credentials;
     const defaults = {
       S3_BUCKET: BUCKET,
@@ -254,28 +254,28 @@ describe('the bucket', { skip: NO_VERSITYGW }, () => {
     }
   };
 
-  test('answers; is not there; refuses the key; there is no key', async () => {
-    assert.deepEqual(await look(), []);
-    assert.deepEqual(await look({ S3_BUCKET: 'no-such-bucket' }), ['store_missing']);
-    assert.deepEqual(await look({ AWS_SECRET_ACCESS_KEY: 'another' }), ['store_denied']);
-    assert.deepEqual(await look({ AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined }), ['store_credentials']);
-    assert.deepEqual(await look({ AWS_REGION: undefined }), ['store_credentials']);
+  test('may answer, not exist, refuse the key, or have no key', async () => {
+    assert.deepEqual(await inspect(), []);
+    assert.deepEqual(await inspect({ S3_BUCKET: 'no-such-bucket' }), ['store_missing']);
+    assert.deepEqual(await inspect({ AWS_SECRET_ACCESS_KEY: 'another' }), ['store_denied']);
+    assert.deepEqual(await inspect({ AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined }), ['store_credentials']);
+    assert.deepEqual(await inspect({ AWS_REGION: undefined }), ['store_credentials']);
   });
 
-  test('is in another region, or of a store that is not there', async () => {
+  test('may be in another region, or at an unreachable store', async () => {
     const elsewhere = createHttp((_request, response) => response.writeHead(301).end());
     await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
     try {
       const url = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
-      assert.deepEqual(await look({ AWS_ENDPOINT_URL_S3: url }), ['store_region']);
+      assert.deepEqual(await inspect({ AWS_ENDPOINT_URL_S3: url }), ['store_region']);
     } finally {
       elsewhere.close();
     }
-    assert.deepEqual(await look({ AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${await freePort()}` }), ['store_unreachable']);
-    assert.deepEqual(await look({ AWS_ENDPOINT_URL_S3: 'http://store.invalid' }), ['store_unreachable']);
+    assert.deepEqual(await inspect({ AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${await freePort()}` }), ['store_unreachable']);
+    assert.deepEqual(await inspect({ AWS_ENDPOINT_URL_S3: 'http://store.invalid' }), ['store_unreachable']);
   });
 
-  test('is looked at with what .env says, as serve does it', async () => {
+  test('is checked with the variables of .env, as in serve', async () => {
     const cwd = mkdtempSync(join(folder, 'bucket-'));
     const { accessKeyId, secretAccessKey } = server.credentials;
     const lines = {
@@ -300,7 +300,7 @@ describe('the bucket', { skip: NO_VERSITYGW }, () => {
   });
 });
 
-test('the README has every code, and no other', () => {
+test('the README lists exactly the codes in the sources', () => {
   const sources = readdirSync(SOURCES).map((name) => readFileSync(join(SOURCES, name), 'utf8'));
   const inCode = sources.flatMap((text) =>
     [...text.matchAll(/(?:(?:problem|warning)\(|(?:name|refused|timeout|tls|other): \[)\s*'([a-z_]+)'/g)].map(([, code]) => code),
@@ -311,12 +311,12 @@ test('the README has every code, and no other', () => {
     if (!code.startsWith('_')) group = code.split('_')[0] ?? '';
     return code.startsWith('_') ? `${group}${code}` : code;
   });
-  // Of a setting its name follows; a check that hangs has its own name.
+  // `setting_` is followed by the setting's name. `store_timeout` is an example of a check that hangs.
   const whole = inReadme.filter((code) => !['setting_', 'store_timeout'].includes(code));
   assert.deepEqual([...new Set(whole)].sort(), [...new Set(inCode)].sort());
 });
 
-test('as a command: a line a finding, the same as JSON, exit code 1 where something is wrong', async () => {
+test('the command prints one line or JSON entry for each finding, and exits with code 1 for a problem', async () => {
   writeFileSync(
     join(folder, '.env'),
     `AWS_IOT_ENDPOINT=mqtt://127.0.0.1:${await freePort()}\nSECRET_KEY=short\nPORT=${await freePort()}\n`,

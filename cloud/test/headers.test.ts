@@ -1,4 +1,4 @@
-// The headers of every answer, and CORS, which is closed unless origins are named.
+// The security headers of every answer, and CORS for the listed origins only.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
@@ -19,7 +19,7 @@ const PROTECTING = {
   'x-frame-options': 'DENY',
 };
 
-test('every answer carries the headers that protect, and its request’s id', async (t) => {
+test('every answer has the security headers and the id of its request', async (t) => {
   const app = await buildApp({ log, corsOrigins: [FAMILY] });
   t.after(() => app.close());
   const answers = await Promise.all([
@@ -39,7 +39,7 @@ test('every answer carries the headers that protect, and its request’s id', as
   }
 });
 
-test('the page at /docs may have its own style and no script', async (t) => {
+test('the page at /docs may use its own styles but no scripts', async (t) => {
   const app = await buildApp({ log, corsOrigins: [] });
   t.after(() => app.close());
   const policy = String((await app.inject('/docs')).headers['content-security-policy']);
@@ -47,7 +47,7 @@ test('the page at /docs may have its own style and no script', async (t) => {
   assert.doesNotMatch(policy, /script/);
 });
 
-test('a page of a listed origin may call, and read Retry-After and X-Request-Id', async (t) => {
+test('a page of a listed origin may call the API, and read Retry-After and X-Request-Id', async (t) => {
   const app = await buildApp({ log, corsOrigins: ['https://other.example.org', FAMILY] });
   t.after(() => app.close());
   const { headers } = await app.inject({ url: '/openapi.json', headers: { origin: FAMILY } });
@@ -62,7 +62,7 @@ test('a page of a listed origin may call, and read Retry-After and X-Request-Id'
   assert.equal(preflight.headers['access-control-max-age'], '600');
 });
 
-test('a page of any other origin gets no CORS header, and its preflight is an unknown method', async (t) => {
+test('a page of another origin gets no CORS header, and its preflight gets 405', async (t) => {
   for (const corsOrigins of [[], [FAMILY]]) {
     const app = await buildApp({ log, corsOrigins });
     t.after(() => app.close());

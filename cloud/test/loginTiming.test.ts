@@ -1,5 +1,5 @@
-// Whether time tells who is registered: 200 logins of unknown phones and 200 with a wrong password, in turns, so that whatever else
-// the machine does meets both alike; their medians are compared. A login that hashes only for known phones is found by the same.
+// The time of a login must not reveal who is registered. The test compares the medians of 200 logins with unknown phones and 200 with wrong
+// passwords. They alternate, so that other load on the machine affects both alike. The same comparison detects a faulty implementation.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Passwords, Tokens } from '../src/auth/credentials.ts';
@@ -10,15 +10,15 @@ import { pgliteDatabase } from '../src/database/pglite.ts';
 import { Api, newPhone, SECRET_KEY } from './support/api.ts';
 
 const EACH = 200;
-/** A difference that is there shows in fewer. */
+/** Fewer logins are enough to show a real difference. */
 const FEW = 40;
-/** So that the hash is most of the time of a login, as it is at cost 12, and the test takes seconds. */
+/** With this cost the hash dominates the time of a login, as with cost 12, but the test takes only seconds. */
 const COST = 7;
-/** A share of the median: medians of 200 differ by a few percent where there is nothing to tell. */
+/** A share of the median. Without a real difference, medians of 200 logins differ by a few percent. */
 const NOISE = 0.2;
 const NO_LIMIT: AuthLimits = { perPhone: { tries: 1e6, windowS: 900 }, perAddress: { tries: 1e6, windowS: 900 } };
 
-/** What a login must not be: nothing to compare with, so no time spent. */
+/** A faulty implementation that hashes nothing for an unknown phone. */
 class HastyPasswords extends Passwords {
   override matches(password: string, hash: string | null): Promise<boolean> {
     return hash === null ? Promise.resolve(false) : super.matches(password, hash);
@@ -34,7 +34,7 @@ describe('the time of a login', () => {
   });
   after(() => db.close());
 
-  /** By how much the medians differ, as a share of the greater. */
+  /** The difference of the medians, as a share of the larger median. */
   const difference = async (passwords: Passwords, each: number): Promise<number> => {
     await passwords.prepare();
     const attempts = new AttemptLimits(db, SECRET_KEY);
@@ -55,14 +55,14 @@ describe('the time of a login', () => {
     return Math.abs(unknown - wrong) / Math.max(unknown, wrong);
   };
 
-  test(`of ${EACH} unknown phones and of ${EACH} wrong passwords is the same within noise`, async () => {
+  test(`is the same for ${EACH} unknown phones and ${EACH} wrong passwords, within noise`, async () => {
     const share = await difference(new Passwords(COST), EACH);
     assert.ok(share < NOISE, `the medians differ by ${Math.round(share * 100)} %`);
   });
 
-  test('would tell where nothing was hashed for an unknown phone', async () => {
+  test('differs measurably if nothing is hashed for an unknown phone', async () => {
     const share = await difference(new HastyPasswords(COST), FEW);
-    assert.ok(share > NOISE, `the medians differ by ${Math.round(share * 100)} % only`);
+    assert.ok(share > NOISE, `the medians differ by ${Math.round(share * 100)} %`);
   });
 });
 

@@ -1,3 +1,4 @@
+// `serve` as a process: faults at the start, loss of the database, kill -9, and the stop.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -40,7 +41,7 @@ const environment = (more: Record<string, string> = {}): Record<string, string> 
 });
 const robotOptions = (): { host: string; port: number } => ({ host: '127.0.0.1', port: broker.port });
 
-test('settings that can’t work: a line each on stderr, exit code 2', async () => {
+test('invalid settings print one line each on stderr and exit with code 2', async () => {
   writeFileSync(join(folder, '.env'), 'RECEIPT_INTERVAL=soon\n');
   const cloud = new CloudProcess({ PORT: 'http', AWS_IOT_ENDPOINT: '', SECRET_KEY: 'short' }, folder);
   assert.deepEqual(await cloud.ended(), { code: 2, signal: null });
@@ -54,14 +55,14 @@ test('settings that can’t work: a line each on stderr, exit code 2', async () 
   rmSync(join(folder, '.env'));
 });
 
-test('a database that isn’t there: a line that says what to check, exit code 1', async () => {
+test('an unreachable database prints one line with the setting to check and exits with code 1', async () => {
   const cloud = new CloudProcess(environment({ DATABASE_URL: 'postgresql://u:secret@127.0.0.1:1/db' }), folder);
   assert.deepEqual(await cloud.ended(), { code: 1, signal: null });
   assert.match(cloud.stderr, /^the database can't be used: .*ECONNREFUSED.*; check DATABASE_URL.*\n$/);
   assert.doesNotMatch(cloud.stderr, /secret/);
 });
 
-test('a certificate that isn’t there, a key that others can read: a line that says what to do, exit code 2', async () => {
+test('missing certificate files print one line each with the remedy and exit with code 2', async () => {
   const certificates = { AWS_ROOT_CA: 'gone/ca.pem', AWS_CERT_FILE: 'gone/cloud.pem', AWS_PRIVATE_KEY: 'gone/key.pem' };
   const cloud = new CloudProcess(environment({ AWS_IOT_ENDPOINT: 'broker.invalid', ...certificates }), folder);
   assert.deepEqual(await cloud.ended(), { code: 2, signal: null });
@@ -70,7 +71,7 @@ test('a certificate that isn’t there, a key that others can read: a line that 
   }
 });
 
-describe('a database that it can’t work with: one line, exit code 1, nothing changed', { skip: NO_POSTGRES }, () => {
+describe('an incompatible database prints one line, exits with code 1 and stays unchanged', { skip: NO_POSTGRES }, () => {
   let server: Postgres;
   before(async () => {
     server = await Postgres.start();
@@ -89,7 +90,7 @@ describe('a database that it can’t work with: one line, exit code 1, nothing c
     return cloud.stderr;
   };
 
-  test('of a newer program', async () => {
+  test('with the tables of a newer program', async () => {
     const said = await refused("insert into cloud_migrations (number, name) values (9999, 'from tomorrow')");
     assert.match(
       said,
@@ -97,13 +98,13 @@ describe('a database that it can’t work with: one line, exit code 1, nothing c
     );
   });
 
-  test('with tables of somebody else', async () => {
+  test('with the tables of another application', async () => {
     const said = await refused('create table outboxes (id int)');
     assert.match(said, /^the database can't be migrated and is unchanged: migration 1 \(schema\): [^\n]*outboxes[^\n]*\n$/);
   });
 });
 
-test('with the database in the process: rows in, receipt out, state shown; killed with -9 it still has them', async () => {
+test('the database in the process keeps committed rows, their receipt and the state after kill -9', async () => {
   const first = new CloudProcess(environment(), folder);
   await first.said('broker_subscribed');
   const url = await first.url();
@@ -137,7 +138,7 @@ test('with the database in the process: rows in, receipt out, state shown; kille
   await robot.end();
 });
 
-test('while the database is away messages wait, and nothing is acknowledged or lost', { skip: NO_POSTGRES }, async () => {
+test('messages wait while the database is unreachable, and none is acknowledged or lost', { skip: NO_POSTGRES }, async () => {
   const server = await Postgres.start({ durable: true });
   const cloud = new CloudProcess(environment({ DATABASE_URL: await server.createDatabase() }), folder);
   await cloud.said('broker_subscribed');
@@ -156,7 +157,7 @@ test('while the database is away messages wait, and nothing is acknowledged or l
   await server.stop();
 });
 
-test('a stop finishes the request that has begun, and then takes no other', async () => {
+test('a stop completes the running request and accepts no other', async () => {
   const cloud = new CloudProcess(environment({ CLOUD_DATA_DIR: 'memory:' }), folder);
   const url = await cloud.url();
   const body = JSON.stringify({ phone: '+391234567', password: 'correct horse' });
@@ -164,7 +165,7 @@ test('a stop finishes the request that has begun, and then takes no other', asyn
   const asked = request(`${url}/auth/register`, { method: 'POST', headers });
   const answered = once(asked, 'response') as Promise<[IncomingMessage]>;
   asked.flushHeaders();
-  // The server has the head of it.
+  // The server has received the headers of the request.
   await once(asked, 'continue');
   cloud.kill('SIGTERM');
   await cloud.said('cloud_stopping');
@@ -177,7 +178,7 @@ test('a stop finishes the request that has begun, and then takes no other', asyn
   await assert.rejects(fetch(`${url}/telemetry`));
 });
 
-test('a stop that has to wait ends at once on a second signal', { skip: NO_POSTGRES }, async () => {
+test('a second signal ends a waiting stop at once', { skip: NO_POSTGRES }, async () => {
   const server = await Postgres.start();
   const cloud = new CloudProcess(environment({ DATABASE_URL: await server.createDatabase() }), folder);
   await cloud.said('broker_subscribed');

@@ -1,4 +1,4 @@
-// The shipped nginx site, as it is but for names and ports, in front of two real instances.
+// The shipped nginx site in front of two real instances. Only names, paths and ports are replaced.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -86,7 +86,7 @@ describe('nginx in front of the cloud', { skip: SKIP }, () => {
   const post = (path: string, body: unknown): Promise<Answer> =>
     ask(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
 
-  test('plain HTTP goes to HTTPS, but for certbot’s questions', async () => {
+  test('plain HTTP redirects to HTTPS, except for the challenges of certbot', async () => {
     const plain = (path: string): Promise<Answer> =>
       new Promise((resolve, reject) => {
         const asked = request({ host: NAME, port: ports.http, path }, (answer) => {
@@ -100,7 +100,7 @@ describe('nginx in front of the cloud', { skip: SKIP }, () => {
     assert.equal((await plain('/.well-known/acme-challenge/none')).status, 404);
   });
 
-  test('routes answer through it, with the cloud’s own headers; the machine’s routes do not', async () => {
+  test('routes answer through nginx with the cloud’s headers, but the monitoring routes do not', async () => {
     const { status, headers } = await ask('/openapi.json');
     assert.equal(status, 200);
     assert.equal(headers['x-content-type-options'], 'nosniff');
@@ -108,7 +108,7 @@ describe('nginx in front of the cloud', { skip: SKIP }, () => {
     for (const path of ['/healthz', '/metrics']) assert.deepEqual([(await ask(path)).status], [404]);
   });
 
-  test('whose address it is comes from the connection, and what a caller claims is thrown away', async () => {
+  test('the caller’s address comes from the connection, and forwarding headers of the caller are removed', async () => {
     const seen = await echoed(files, folder, async (port) => {
       const agent = new Agent({ ca: readFileSync(files.ca) });
       const headers = { 'x-forwarded-for': '6.6.6.6', forwarded: 'for=6.6.6.6', 'x-forwarded-proto': 'http', connection: 'close' };
@@ -120,14 +120,14 @@ describe('nginx in front of the cloud', { skip: SKIP }, () => {
     assert.equal(seen.host, NAME);
   });
 
-  test('a body over 64 KiB is refused in the cloud’s words', async () => {
+  test('a body of more than 64 KiB gets a JSON error like those of the cloud', async () => {
     const { status, headers, body } = await post('/auth/login', { phone: '+391234567', password: 'x'.repeat(65 * 1024) });
     assert.equal(status, 413);
     assert.match(String(headers['content-type']), /application\/json/);
     assert.deepEqual(JSON.parse(body), { detail: 'a body has at most 64 KiB' });
   });
 
-  test('server-sent events come through at once', async () => {
+  test('server-sent events arrive immediately', async () => {
     const phone = '+391234567';
     const registered = await post('/auth/register', { phone, password: 'correct horse' });
     const { access_token: token } = JSON.parse(registered.body) as { access_token: string };
@@ -145,7 +145,7 @@ describe('nginx in front of the cloud', { skip: SKIP }, () => {
       telemetry({ thing: 'elderly-bot', accepted: 1 }, readings([1, 1]), { state_seq: 1, gas: true }),
     );
     let text = '';
-    // The stream goes on: the event has to come while it is open.
+    // The stream does not end, so the event must arrive while it is open.
     for await (const part of stream) {
       text += String(part);
       if (text.includes('"gas":true')) break;
@@ -155,7 +155,7 @@ describe('nginx in front of the cloud', { skip: SKIP }, () => {
     await robot.end();
   });
 
-  test('an instance that is killed is not noticed by who asks; with none left the answer says so; back, it answers again', async () => {
+  test('clients do not notice a killed instance; without any instance they get 503, until one is back', async () => {
     instances.get(ports.first)?.kill('SIGKILL');
     await instances.get(ports.first)?.ended();
     for (let n = 0; n < 10; n++) assert.equal((await ask('/telemetry')).status, 200);
@@ -163,14 +163,14 @@ describe('nginx in front of the cloud', { skip: SKIP }, () => {
     await instances.get(ports.second)?.ended();
     const { status, headers, body } = await ask('/telemetry');
     assert.deepEqual([status, headers['retry-after']], [503, '5']);
-    assert.deepEqual(JSON.parse(body), { detail: 'the cloud is not there just now; try again later' });
+    assert.deepEqual(JSON.parse(body), { detail: 'the cloud is not available now; try again later' });
     await startInstance(ports.first);
     const untilMs = performance.now() + START_MS;
-    while ((await ask('/telemetry')).status !== 200) assert.ok(performance.now() < untilMs, 'nginx does not find the instance again');
+    while ((await ask('/telemetry')).status !== 200) assert.ok(performance.now() < untilMs, 'nginx does not reach the instance again');
   });
 });
 
-/** The site with a name, certificates and ports of this test; all else is as shipped. */
+/** The shipped site with the names, certificates and ports of this test. */
 function siteFor(files: BenchFiles, ports: { http: number; https: number; first: number; second: number }): string {
   return readFileSync(SITE, 'utf8')
     .replaceAll('cloud.example.org/fullchain.pem', 'CERT')
@@ -185,7 +185,7 @@ function siteFor(files: BenchFiles, ports: { http: number; https: number; first:
     .replace('# server 127.0.0.1:8081', `server 127.0.0.1:${ports.second}`);
 }
 
-/** What arrives behind the site, told by an upstream that only listens. */
+/** The headers that reach an upstream behind nginx. */
 async function echoed(files: BenchFiles, folder: string, ask: (port: number) => Promise<void>): Promise<IncomingHttpHeaders> {
   const seen: IncomingHttpHeaders[] = [];
   const upstream = createServer(({ headers }, response) => {

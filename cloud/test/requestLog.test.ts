@@ -1,4 +1,4 @@
-// What the log says of requests: enough to find one, and nothing that was in its URL, headers or body.
+// The log of requests: it identifies each request, and contains nothing from its URL, headers or body.
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
@@ -9,10 +9,10 @@ import { Api, newPhone, SECRET_KEY } from './support/api.ts';
 import { onEachDatabase } from './support/databases.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const SECRETS = { password: 'hunter2hunter2', inUrl: 'said-in-a-url', inBody: 'said-in-a-body', inHeader: 'said-in-a-header' };
+const SECRETS = { password: 'hunter2hunter2', inUrl: 'secret-in-a-url', inBody: 'secret-in-a-body', inHeader: 'secret-in-a-header' };
 
 onEachDatabase('the log of requests', (db) => {
-  test('has a line for each with its id, route and status, and never a token, phone, password or URL', async () => {
+  test('has one line for each request with id, route and status, and never a token, phone, password or URL', async () => {
     const lines: string[] = [];
     const log = pino(
       { level: 'debug' },
@@ -53,7 +53,7 @@ onEachDatabase('the log of requests', (db) => {
     }
   });
 
-  test('says why of what failed, under the id of its request', async () => {
+  test('has the reason of a failure under the id of its request', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(line) });
     const away = { ...db(), query: () => Promise.reject(new Error('the database is away')) };

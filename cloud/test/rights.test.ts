@@ -1,5 +1,5 @@
-// Who may do what, as a table that was written by hand, held against both languages: AWS IoT policies, evaluated as AWS does, and a
-// real Mosquitto under the access control list.
+// Compares a handwritten table of rights with the AWS IoT policies, evaluated by the rules of AWS, and with a real Mosquitto that uses the
+// access control list.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ const TOPICS = [
   'x',
 ];
 
-/** One robot on the prefix of its own: nobody else has anything. */
+/** One robot on its own prefix. Other clients have no rights. */
 const ONE: Readonly<Record<Who, { publish: string[]; hear: string[] }>> = {
   'elderly-bot': { publish: UP.map((suffix) => `elderly_bot/${suffix}`), hear: DOWN.map((suffix) => `elderly_bot/${suffix}`) },
   'elderly-bot-cloud': { publish: DOWN.map((suffix) => `elderly_bot/${suffix}`), hear: UP.map((suffix) => `elderly_bot/${suffix}`) },
@@ -44,7 +44,7 @@ describe('AWS IoT policies', () => {
   const all = (policy: Policy, action: string, kind: string, thing: string, share = ''): string[] =>
     TOPICS.filter((topic) => may(policy, action, kind, `${share}${topic}`, thing));
 
-  test('one robot: exactly the table', () => {
+  test('for one robot grant exactly the rights of the table', () => {
     const { publish, hear } = ONE['elderly-bot'];
     assert.deepEqual(all(one.robot, 'iot:Publish', 'topic', 'elderly-bot'), publish);
     assert.deepEqual(all(one.robot, 'iot:Subscribe', 'topicfilter', 'elderly-bot'), hear);
@@ -58,7 +58,7 @@ describe('AWS IoT policies', () => {
     assert.deepEqual(all(one.cloud, 'iot:Subscribe', 'topicfilter', ''), []);
   });
 
-  test('a fleet: a robot reaches its own topics, the cloud those of every robot', () => {
+  test('for a fleet grant a robot its own topics, and the cloud the topics of every robot', () => {
     const own = (suffixes: string[]): string[] => suffixes.map((suffix) => `fleet/elderly-bot/${suffix}`);
     assert.deepEqual(all(fleet.robot, 'iot:Publish', 'topic', 'elderly-bot'), own(UP));
     assert.deepEqual(all(fleet.robot, 'iot:Subscribe', 'topicfilter', 'elderly-bot'), own(DOWN));
@@ -74,7 +74,7 @@ describe('AWS IoT policies', () => {
     }
   });
 
-  test('a robot connects as the thing of its certificate only, and not at all where there is none; the cloud under its own names', () => {
+  test('let a robot connect only as the thing of its certificate, and the cloud only under its own names', () => {
     for (const policy of [one.robot, fleet.robot]) {
       assert.ok(may(policy, 'iot:Connect', 'client', 'elderly-bot', 'elderly-bot'));
       assert.ok(!may(policy, 'iot:Connect', 'client', 'other-bot', 'elderly-bot'));
@@ -85,7 +85,7 @@ describe('AWS IoT policies', () => {
     assert.ok(!may(one.cloud, 'iot:Connect', 'client', 'elderly-bot'));
   });
 
-  test('nothing else is allowed, such as retained messages, shadows or jobs, and AWS takes the size', () => {
+  test('allow nothing else, such as retained messages, shadows or jobs, and fit the size limit of AWS', () => {
     for (const policy of [one.robot, one.cloud, fleet.robot, fleet.cloud]) {
       const actions = policy.Statement.map(({ Action }) => Action);
       assert.deepEqual(actions, ['iot:Connect', 'iot:Publish', 'iot:Subscribe', 'iot:Receive']);
@@ -93,7 +93,7 @@ describe('AWS IoT policies', () => {
     }
   });
 
-  test('the files are what the table gives', () => {
+  test('equal the generated files, like the access control lists', () => {
     const placeholders = { region: 'REGION', account: 'ACCOUNT' };
     for (const [name, prefix] of [
       ['', 'elderly_bot'],
@@ -134,7 +134,7 @@ describe('Mosquitto under the access control list', { skip: NO_MOSQUITTO }, () =
     });
   };
 
-  /** What each of `who` may publish and hear, asked of the broker, topic by topic. */
+  /** The topics that each client may publish and receive, tested one by one on a real broker. */
   const asked = async (t: TestContext, acl: string): Promise<Record<string, { publish: string[]; hear: string[] }>> => {
     const broker = await Mosquitto.start({ certificates: files, acl: `${acl}\nuser everything\ntopic readwrite #` });
     t.after(() => broker.stop());
@@ -175,7 +175,7 @@ describe('Mosquitto under the access control list', { skip: NO_MOSQUITTO }, () =
     });
   });
 
-  test('a last will needs the right too: the robot’s own presence comes through, a receipt or a stranger’s word does not', async (t) => {
+  test('publishes a last will only with the right: the robot’s presence, but no receipt and no will of a stranger', async (t) => {
     const acl = mosquittoAcl({ prefix: 'elderly_bot', thing: 'elderly-bot' });
     const broker = await Mosquitto.start({ certificates: files, acl: `${acl}\nuser everything\ntopic readwrite #` });
     t.after(() => broker.stop());
@@ -199,7 +199,7 @@ describe('Mosquitto under the access control list', { skip: NO_MOSQUITTO }, () =
       const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
       client.stream.destroy();
       await closed;
-      // The broker has seen the end before it answers somebody who comes later.
+      // When the broker answers a later client, it has already processed this disconnection.
       await (await connect(broker.port, 'everything')).endAsync();
     }
     await presence;
@@ -217,18 +217,18 @@ async function accepted(client: MqttClient, topic: string): Promise<boolean> {
   }
 }
 
-/** What AWS IoT says: `*` and `?` are wildcards, a variable without a value matches nothing, what is not allowed is denied. */
+/** The rules of AWS IoT: `*` and `?` are wildcards, a variable without a value matches nothing, and the default is to deny. */
 function allows({ Statement }: Policy, action: string, resource: string, thing: string): boolean {
   return Statement.some(({ Action, Resource, Condition }) => {
     if (Action !== action || (Condition !== undefined && thing === '')) return false;
-    return Resource.some((one) => {
-      const named = one.replaceAll(`\${iot:Connection.Thing.ThingName}`, thing);
-      if (thing === '' && named !== one) return false;
-      const pattern = named
+    return Resource.some((pattern) => {
+      const named = pattern.replaceAll(`\${iot:Connection.Thing.ThingName}`, thing);
+      if (thing === '' && named !== pattern) return false;
+      const expression = named
         .replace(/[.+^${}()|[\]\\]/g, '\\$&')
         .replaceAll('*', '.*')
         .replaceAll('?', '.');
-      return new RegExp(`^${pattern}$`).test(resource);
+      return new RegExp(`^${expression}$`).test(resource);
     });
   });
 }

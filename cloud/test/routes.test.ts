@@ -1,4 +1,4 @@
-// The seven inherited routes as other people's apps use them, and that being registered opens nothing more.
+// The seven inherited routes as existing apps use them. Registration alone gives access to nothing else.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { SignJWT, UnsecuredJWT } from 'jose';
@@ -26,7 +26,7 @@ onEachDatabase('the routes', (db) => {
   const register = (phone: string, password: string, remoteAddress: string) =>
     api.ask('POST', '/auth/register', { body: { phone, password }, remoteAddress });
 
-  test('a client that knows only the seven registers, logs in, reports and reads', async () => {
+  test('a client of the inherited routes registers, logs in, reports and reads', async () => {
     const phone = newPhone();
     const registered = await register(phone, 'secret', '10.9.0.1');
     assert.equal(registered.status, 200);
@@ -49,7 +49,7 @@ onEachDatabase('the routes', (db) => {
     assert.equal((await api.ask('GET', '/telemetry')).status, 200);
   });
 
-  test('?thing= is one robot’s; what was reported of none counts where none is named', async () => {
+  test('?thing= selects one robot; a report without a robot counts for requests without a robot', async () => {
     const { token } = await api.register();
     const [one, two] = [newThing(), newThing()];
     const cloud = new Instance(db());
@@ -80,7 +80,7 @@ onEachDatabase('the routes', (db) => {
     }
   });
 
-  test('what is wrong is said as detail, with the right status and the field named', async () => {
+  test('an error has the right status, and its detail names the field', async () => {
     const { token, phone } = await api.register();
     assert.equal((await register(phone, 'secret', '10.9.0.2')).status, 400);
     const short = await register('123', 'secret', '10.9.0.2');
@@ -98,7 +98,7 @@ onEachDatabase('the routes', (db) => {
     assert.equal(big.status, 413);
   });
 
-  test('unknown fields are ignored, whatever they are called', async () => {
+  test('unknown fields are ignored, whatever their names', async () => {
     const { token } = await api.register();
     const payload = '{"power": 50, "__proto__": {"power": 1}, "constructor": {"prototype": {}}, "temperature": 20, "more": [1]}';
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
@@ -117,7 +117,7 @@ onEachDatabase('the routes', (db) => {
     assert.deepEqual([unknown.status, unknown.body], [wrong.status, wrong.body]);
   });
 
-  test('too many tries of one phone are refused with the time until the next, through any instance', async () => {
+  test('too many logins of one phone are refused by any instance, with the time until the next attempt', async () => {
     const { phone } = await api.register();
     const other = await Api.open(db());
     try {
@@ -134,7 +134,7 @@ onEachDatabase('the routes', (db) => {
     }
   });
 
-  test('no token but a whole, timely one of ours opens a route', async () => {
+  test('only a complete, current token of this cloud gives access', async () => {
     const key = new TextEncoder().encode(SECRET_KEY);
     const nowS = Math.floor(Date.now() / 1_000);
     const signed = (alg: string, claims: Record<string, unknown>, secret = key) =>
@@ -145,18 +145,18 @@ onEachDatabase('the routes', (db) => {
       'another algorithm': await signed('HS512', { sub: '1', iat: nowS, exp: nowS + 60 }, new TextEncoder().encode(SECRET_KEY.repeat(2))),
       'another key': await signed('HS256', { sub: '1', iat: nowS, exp: nowS + 60 }, new TextEncoder().encode('x'.repeat(40))),
       expired: await signed('HS256', { sub: '1', iat: nowS - 700_000, exp: nowS - 1 }),
-      'without an end': await signed('HS256', { sub: '1', iat: nowS }),
-      'of nobody': await signed('HS256', { sub: '999999999', iat: nowS, exp: nowS + 60 }),
+      'without an expiry time': await signed('HS256', { sub: '1', iat: nowS }),
+      'of an unknown user': await signed('HS256', { sub: '999999999', iat: nowS, exp: nowS + 60 }),
       garbage: 'a.b.c',
     };
-    for (const [what, token] of Object.entries(tokens)) {
+    for (const [name, token] of Object.entries(tokens)) {
       const { status, body } = await api.ask('GET', '/health', { token });
-      assert.equal(status, 401, what);
-      assert.equal(typeof (body as { detail: unknown }).detail, 'string', what);
+      assert.equal(status, 401, name);
+      assert.equal(typeof (body as { detail: unknown }).detail, 'string', name);
     }
   });
 
-  test('a stranger who registers sees no robot; a member sees theirs, until the invitation is revoked', async () => {
+  test('a registered stranger sees no robot; a member sees the robot until the membership is revoked', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
     await cloud.send('elderly_bot/telemetry', telemetry({ thing }, [[1, 1_763_929_000_001, 'fall', true, { alert: 'raised' }]]));
@@ -178,7 +178,7 @@ onEachDatabase('the routes', (db) => {
     assert.equal((await api.ask('GET', `/alerts?thing=${thing}`, { token: member.token })).status, 403);
   });
 
-  test('the description names every route that a person may use, and answers carry the headers that protect', async () => {
+  test('the OpenAPI document lists every route for users, and answers have the security headers', async () => {
     const { status, body, headers } = await api.ask('GET', '/openapi.json');
     assert.equal(status, 200);
     const { openapi, paths, components } = body as OpenApi;

@@ -1,4 +1,4 @@
-// The cloud as a service: what is made of the unit and of the example, and what is refused. In a real systemd: test/service/cloud.test.ts.
+// The files of the cloud's service, and the refusals of the command. test/service/cloud.test.ts tests the service under a real systemd.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,11 +18,11 @@ const SERVER: Server = { user: 'elderly-bot-cloud', root: '/opt/elderly-bot', re
 const unit = (over: Partial<Server>) => unitFor(TEMPLATE, { ...SERVER, ...over });
 
 describe('the unit', () => {
-  test('is as it stands where all is where it says', () => {
+  test('is unchanged for the default user and folder', () => {
     assert.equal(unit({}), TEMPLATE);
   });
 
-  test('takes over another place and user, and may read a home where something of it lies', () => {
+  test('gets another folder and user, and may read home directories if a file is there', () => {
     const other = unit({ user: 'web', root: '/srv/bot' });
     assert.match(other, /^ExecStart=\/srv\/bot\/bin\/elderly-bot-cloud serve$/m);
     assert.match(other, /^User=web$/m);
@@ -30,7 +30,7 @@ describe('the unit', () => {
     assert.match(unit({ reads: ['/home/web/cloud.key.pem'] }), /^ProtectHome=read-only$/m);
   });
 
-  test('can name plain paths only', () => {
+  test('accepts only paths without special characters', () => {
     assert.deepEqual(['/srv/bot-1.0', '/srv/a b', '/srv/%h', '/srv/"x"', 'srv'].map(isPlainPath), [true, false, false, false, false]);
   });
 });
@@ -38,7 +38,7 @@ describe('the unit', () => {
 describe('the settings file', () => {
   const text = settingsFileFrom(EXAMPLE, { root: '/opt/elderly-bot', folder: '/etc/elderly-bot-cloud', secret: 's'.repeat(64) });
 
-  test('is the example, with paths that hold and a secret', () => {
+  test('is the example with absolute paths and a secret', () => {
     const [made, example] = [parseEnv(text), parseEnv(EXAMPLE)];
     assert.deepEqual(Object.keys(made), Object.keys(example));
     assert.equal(made.AWS_ROOT_CA, '/opt/elderly-bot/certs/AmazonRootCA1.pem');
@@ -46,12 +46,12 @@ describe('the settings file', () => {
     assert.equal(made.SECRET_KEY, 's'.repeat(64));
   });
 
-  test('refuses a port that nobody knows before', () => {
+  test('refuses a random port', () => {
     const settings = `${text}\nPORT=0\nAWS_IOT_ENDPOINT=mqtt://localhost`;
     assert.throws(() => settingsOf(settings), new SettingsError(['PORT=0: expected a fixed port, because nginx needs it']));
   });
 
-  test('says what is still missing, and refuses a path that depends on the folder', () => {
+  test('reports a missing value, and refuses a relative path', () => {
     assert.throws(
       () => settingsOf(text),
       ({ lines }: SettingsError) => /^AWS_IOT_ENDPOINT is not set/.test(lines[0] ?? ''),
@@ -73,7 +73,7 @@ describe('service on the command line', () => {
   after(() => rmSync(folder, { recursive: true }));
   const service = (...args: string[]) => cloudCommand(['service', ...args], {}, folder);
 
-  test('install --root writes unit and settings, keeps settings that are there, and uninstall leaves them', async () => {
+  test('install --root writes the unit and new settings; a second install and uninstall keep the settings', async () => {
     const below = ['--root', join(folder, 'root')];
     const [env, file] = ['root/etc/elderly-bot-cloud/env', 'root/etc/systemd/system/elderly-bot-cloud.service'].map((path) =>
       join(folder, path),
@@ -95,7 +95,7 @@ describe('service on the command line', () => {
     assert.match((await service('uninstall', ...below)).stdout, /nothing to uninstall/);
   });
 
-  test('what can’t be done here is one line, exit code 2', { skip: existsSync('/run/systemd/system') && 'systemd runs here' }, async () => {
+  test('prints one line and exits with code 2 if the action is impossible', { skip: existsSync('/run/systemd/system') && 'systemd runs here' }, async () => {
     for (const args of [['install'], ['status'], ['logs'], ['logs', '--lines', '-1'], ['instal']]) {
       const { code, stdout, stderr } = await service(...args);
       assert.deepEqual([code, stdout], [2, ''], args.join(' '));

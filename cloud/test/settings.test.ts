@@ -1,3 +1,4 @@
+// The settings of the cloud: defaults, sources, and the texts about invalid values.
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +21,7 @@ before(async () => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-test('what is not set has its default', () => {
+test('a setting that is not set has its default', () => {
   assert.deepEqual(settingsFrom(LOCAL), {
     endpoint: { host: '127.0.0.1', port: 1883, tls: false },
     credentials: null,
@@ -40,13 +41,13 @@ test('what is not set has its default', () => {
   });
 });
 
-test('with TLS the three certificate files are read', () => {
+test('the three certificate files are read if the broker uses TLS', () => {
   const settings = settingsFrom(withCertificates());
   assert.equal(settings.endpoint.port, 8883);
   assert.match(settings.credentials?.cert.toString() ?? '', /BEGIN CERTIFICATE/);
 });
 
-test('the environment wins over the file, and an empty value doesn’t', () => {
+test('a variable of the environment overrides the file, unless it is empty', () => {
   const file = join(folder, '.env');
   writeFileSync(file, 'PORT=1\nHOST="10.0.0.1"\n# a comment\nTOPIC_PATTERN=fleet/+\n');
   const environment = readEnvironment({ PORT: '2', HOST: '' }, file);
@@ -54,7 +55,7 @@ test('the environment wins over the file, and an empty value doesn’t', () => {
   assert.deepEqual(readEnvironment({ PORT: '3' }, join(folder, 'missing')), { PORT: '3' });
 });
 
-test('all that is wrong is said at once, a line each, and no secret among it', () => {
+test('all invalid settings are reported at once, one line each, without secrets', () => {
   const lines = linesOf({
     AWS_IOT_ENDPOINT: 'http://example.org',
     DATABASE_URL: 'mysql://root:hunter2@host/db',
@@ -71,7 +72,7 @@ test('all that is wrong is said at once, a line each, and no secret among it', (
   assert.doesNotMatch(lines.join('\n'), /hunter2/);
 });
 
-test('each thing that is wrong with the certificate files has a line of its own', () => {
+test('each fault of the certificate files has its own line', () => {
   assert.deepEqual(
     linesOf({}).map((line) => line.split(':')[0]),
     ['AWS_IOT_ENDPOINT is not set'],
@@ -85,7 +86,7 @@ test('each thing that is wrong with the certificate files has a line of its own'
   chmodSync(files.cloud.key, 0o600);
 });
 
-test('an endpoint is a host, a host with port or an mqtts address; without TLS only this machine', () => {
+test('an endpoint is a host, a host with port or an mqtts address; without TLS it must be this machine', () => {
   assert.deepEqual(endpointOf('a1-ats.iot.eu-west-1.amazonaws.com'), { host: 'a1-ats.iot.eu-west-1.amazonaws.com', port: 8883, tls: true });
   assert.deepEqual(endpointOf('broker:443'), { host: 'broker', port: 443, tls: true });
   assert.deepEqual(endpointOf('mqtts://10.0.0.7:8884/'), { host: '10.0.0.7', port: 8884, tls: true });
@@ -95,7 +96,7 @@ test('an endpoint is a host, a host with port or an mqtts address; without TLS o
   }
 });
 
-test('a pattern’s plus is the robot’s name, and there is one at most', () => {
+test('a plus in a pattern stands for the robot’s name, and a pattern has at most one', () => {
   assert.deepEqual(placeOf(['elderly_bot', 'fleet/+'], 'fleet/r2/backlog'), { prefix: 'fleet/r2', suffix: 'backlog', thing: 'r2' });
   assert.deepEqual(placeOf(['elderly_bot', 'fleet/+'], 'elderly_bot/events'), { prefix: 'elderly_bot', suffix: 'events', thing: null });
   for (const topic of ['fleet/r2/x/backlog', 'fleet/backlog', 'elderly_bot/commands', 'backlog', '/backlog']) {
@@ -105,7 +106,7 @@ test('a pattern’s plus is the robot’s name, and there is one at most', () =>
   for (const bad of ['', '#', 'a//b', '+/+', 'a/b+', '$share/x']) assert.notEqual(patternProblem(bad), null, bad);
 });
 
-test('a secret under 32 characters, an origin with a path and a network that is none are refused, and the secret isn’t shown', () => {
+test('a short secret, an origin with a path and an invalid network are refused, and the secret is not shown', () => {
   const lines = linesOf({
     ...LOCAL,
     SECRET_KEY: 'hunter2',

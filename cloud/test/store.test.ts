@@ -1,5 +1,5 @@
-// What a presigned URL allows, tried on real stores: exactly the one object it was made for. s3rver checks less than versitygw and
-// AWS do; what it does not look at is not asked of it.
+// A presigned URL on real stores allows exactly the one object that it was signed for. s3rver checks less than versitygw and AWS, so some
+// tests do not run on it.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
@@ -32,18 +32,18 @@ const REFUSED: Readonly<Record<string, (object: StoredObject) => Change>> = {
   }),
   'no checksum': () => ({ headers: { 'x-amz-checksum-sha256': null } }),
   'other bytes of the same length': ({ size }) => ({ body: randomBytes(size) }),
-  'leave to overwrite': () => ({ headers: { 'if-none-match': null } }),
+  'no protection against overwriting': () => ({ headers: { 'if-none-match': null } }),
 };
 
-const AGAIN = 'a second time';
+const REPEATED = 'a second PUT';
 
-/** s3rver stores what it is given, whatever hash was announced, and does not know if-none-match. */
-const UNCHECKED_BY_S3RVER = new Set(['other bytes of the same length', AGAIN]);
+/** s3rver stores any bytes, whatever hash was announced, and ignores if-none-match. */
+const UNCHECKED_BY_S3RVER = new Set(['other bytes of the same length', REPEATED]);
 
 suite('versitygw', NO_VERSITYGW, startVersitygw, new Set());
 suite('s3rver', false, startS3rver, UNCHECKED_BY_S3RVER);
 
-/** @param unchecked what this store does not look at, and is not asked of it. */
+/** @param unchecked names of tests that this store would not pass. */
 function suite(name: string, skip: string | false, start: () => Promise<TestStore>, unchecked: ReadonlySet<string>): void {
   describe(`a presigned URL, on ${name}`, { skip }, () => {
     let server: TestStore;
@@ -57,7 +57,7 @@ function suite(name: string, skip: string | false, start: () => Promise<TestStor
       await server.stop();
     });
 
-    test('stores the one object it was made for, which is then found to be it, and can be fetched', async () => {
+    test('stores its object, which then can be verified and fetched', async () => {
       const { object, body } = made();
       assert.equal(await store.verify(object), 'the store does not have this object');
       assert.equal(await put(await store.signPut(object), body), 200);
@@ -67,9 +67,9 @@ function suite(name: string, skip: string | false, start: () => Promise<TestStor
       assert.ok(body.equals(Buffer.from(await got.arrayBuffer())));
     });
 
-    for (const [what, change] of Object.entries(REFUSED)) {
-      if (unchecked.has(what)) continue;
-      test(`with ${what}: refused, and nothing is stored`, async () => {
+    for (const [name, change] of Object.entries(REFUSED)) {
+      if (unchecked.has(name)) continue;
+      test(`with ${name} is refused, and nothing is stored`, async () => {
         const { object, body } = made();
         const status = await put(await store.signPut(object), body, change(object));
         assert.ok(status >= 400 && status < 500, `answered ${status}`);
@@ -77,29 +77,29 @@ function suite(name: string, skip: string | false, start: () => Promise<TestStor
       });
     }
 
-    if (!unchecked.has(AGAIN)) {
-      test(`${AGAIN}: the store keeps what it has`, async () => {
+    if (!unchecked.has(REPEATED)) {
+      test(`${REPEATED} does not replace the object`, async () => {
         const { object, body } = made();
         const signed = await store.signPut(object);
         assert.deepEqual([await put(signed, body), await put(signed, body)], [200, 412]);
       });
     }
 
-    test('after its time: refused', async () => {
+    test('is refused after it expires', async () => {
       const { object, body } = made();
       const signed = await store.signPut(object, 1);
       await new Promise((resolve) => setTimeout(resolve, 2_100));
       assert.equal(await put(signed, body), 403);
     });
 
-    test('what is there under the key but is not what was announced is told apart', async () => {
+    test('verification reports a stored object that differs from the announced object', async () => {
       const { object, body } = made();
       assert.equal(await put(await store.signPut(object), body), 200);
       assert.match(String(await store.verify({ ...object, size: object.size + 1 })), /bytes instead of the announced/);
       assert.equal(await store.verify({ ...object, sha256: '0'.repeat(64) }), 'the stored object has another hash');
     });
 
-    test('a store that does not answer is an error, not an absence', async () => {
+    test('verification throws if the store does not answer', async () => {
       const away = new ObjectStore({
         bucket: BUCKET,
         endpoint: 'http://127.0.0.1:1',
@@ -126,7 +126,7 @@ function made(): { object: StoredObject; body: Buffer } {
   return { object, body };
 }
 
-/** By node:http, which sends the headers that it is given. @returns the status. */
+/** Sends the request with node:http, because `fetch` would change the headers. @returns the status. */
 function put({ url, headers }: SignedPut, body: Buffer, change: Change = {}): Promise<number> {
   const target = new URL(url);
   if (change.path) target.pathname = change.path;

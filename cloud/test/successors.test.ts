@@ -1,4 +1,4 @@
-// A robot's next certificate, announced by the one it has: known from then on, once, and by nobody else's word.
+// Announcements of a robot's next certificate. Only the robot's current certificate can announce it, and only once.
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { before, test } from 'node:test';
@@ -19,12 +19,12 @@ const derOf = ({ raw }: X509Certificate): string => raw.toString('base64');
 
 /** An announcement signed by the robot. */
 async function announced(by: Device, next: Device): Promise<string> {
-  const said = await announcementOf(by.thing, { cert: by.certificate.toString(), key: by.key }, next.certificate.toString());
-  assert.ok(said);
-  return said;
+  const announcement = await announcementOf(by.thing, { cert: by.certificate.toString(), key: by.key }, next.certificate.toString());
+  assert.ok(announcement);
+  return announcement;
 }
 
-/** As in docs/reference/protocol.md (Device authentication), with these changes. */
+/** An announcement by docs/reference/protocol.md (Device authentication), with the given changes. */
 function changed(by: Device, next: Device, claims: JWTPayload = {}, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
   return new SignJWT({ iss: by.thing, next: derOf(next.certificate), ...claims })
     .setProtectedHeader({ alg: 'ES256', typ: CERTIFICATE_NEXT_TYP, 'x5t#S256': fingerprintOf(by.certificate), ...header })
@@ -32,8 +32,8 @@ function changed(by: Device, next: Device, claims: JWTPayload = {}, header: Part
 }
 
 interface Known {
-  /** Known, and what it announces: another certificate of the same robot. */
   readonly robot: Device;
+  /** Another certificate of the same robot, which `robot` announces. */
   readonly next: Device;
   readonly other: Device;
   readonly unknown: Device;
@@ -43,7 +43,7 @@ interface Known {
   readonly ca: X509Certificate;
 }
 
-/** What is refused; nothing of it makes `next` known. */
+/** Refused announcements. None of them makes `next` known. */
 const REFUSED: Readonly<Record<string, (known: Known) => Promise<string> | string>> = {
   'no JWS': () => 'a.b.c',
   'alg none': ({ robot, next }) => new UnsecuredJWT({ iss: robot.thing, next: derOf(next.certificate) }).encode(),
@@ -53,14 +53,14 @@ const REFUSED: Readonly<Record<string, (known: Known) => Promise<string> | strin
   'another robot’s name': ({ robot, other, next }) => changed(robot, next, { iss: other.thing }),
   'a certificate that is not known': ({ unknown, next }) => announced(unknown, next),
   'a certificate that is revoked': ({ revoked, next }) => announced(revoked, next),
-  'a certificate that has ended': ({ ended, next }) => announced(ended, next),
-  'the next one’s own key': ({ robot, next }) => announced({ ...robot, key: next.key }, next),
+  'an expired certificate': ({ ended, next }) => announced(ended, next),
+  'the key of the next certificate': ({ robot, next }) => announced({ ...robot, key: next.key }, next),
   'a token for uploads': ({ robot, next }) => deviceToken(robot, { next: derOf(next.certificate) }),
   'another typ': ({ robot, next }) => changed(robot, next, {}, { typ: 'JWT' }),
-  'no certificate': ({ robot, next }) => changed(robot, next, { next: 'AAAA' }),
-  'a CA': ({ robot, next, ca }) => changed(robot, next, { next: derOf(ca) }),
-  'a certificate that has ended already': ({ robot, endedNext }) => announced(robot, endedNext),
-  'another robot’s known certificate': ({ robot, other }) => announced(robot, other),
+  'the announcement of invalid bytes': ({ robot, next }) => changed(robot, next, { next: 'AAAA' }),
+  'the announcement of a CA': ({ robot, next, ca }) => changed(robot, next, { next: derOf(ca) }),
+  'the announcement of an expired certificate': ({ robot, endedNext }) => announced(robot, endedNext),
+  'the announcement of another robot’s known certificate': ({ robot, other }) => announced(robot, other),
 };
 
 onEachDatabase('announced certificates', (db) => {
@@ -79,7 +79,7 @@ onEachDatabase('announced certificates', (db) => {
   };
 
   let seq = 0;
-  const say = async (thing: string, ...announcements: readonly string[]): Promise<void> => {
+  const publish = async (thing: string, ...announcements: readonly string[]): Promise<void> => {
     const cloud = new Instance(db());
     for (const announcement of announcements)
       await cloud.send('elderly_bot/events', event({ thing }, ++seq, { kind: 'certificate_next', announcement }));
@@ -92,16 +92,16 @@ onEachDatabase('announced certificates', (db) => {
     return { robot, next: await makeDevice(ca, { thing: robot.thing }) };
   };
 
-  test('what the key of a known certificate announces is known from then on, and so is what that announces', async () => {
+  test('a known certificate can announce the next one, which can announce another', async () => {
     const { robot, next } = await robotWithNext();
     const third = await makeDevice(ca, { thing: robot.thing });
     assert.equal(await isKnown(next), false);
-    await say(robot.thing, await announced(robot, next), await announced(next, third));
+    await publish(robot.thing, await announced(robot, next), await announced(next, third));
     assert.deepEqual([await isKnown(robot), await isKnown(next), await isKnown(third)], [true, true, true]);
   });
 
-  for (const [what, announcement] of Object.entries(REFUSED)) {
-    test(`refused: ${what}`, async () => {
+  for (const [name, announcement] of Object.entries(REFUSED)) {
+    test(`refuses ${name}`, async () => {
       const { robot, next } = await robotWithNext();
       const { thing } = robot;
       const past = new Date(Date.now() - DAY_MS);
@@ -116,7 +116,7 @@ onEachDatabase('announced certificates', (db) => {
       await revokeCertificate(db(), thing, revoked.certificate.toString());
       const certificates = async () => (await db().query('select 1 from device_certificates')).length;
       const before = await certificates();
-      const said = await announcement({
+      const refused = await announcement({
         robot,
         next,
         other,
@@ -126,26 +126,26 @@ onEachDatabase('announced certificates', (db) => {
         endedNext,
         ca: new X509Certificate(ca.certificatePem),
       });
-      await say(thing, said);
+      await publish(thing, refused);
       assert.equal(await certificates(), before);
       assert.deepEqual([await isKnown(robot), await isKnown(next), await isKnown(other)], [true, false, true]);
     });
   }
 
-  test('another robot that repeats it is not believed', async () => {
+  test('an announcement that another robot repeats is refused', async () => {
     const [{ robot, next }, { robot: other }] = [await robotWithNext(), await robotWithNext()];
-    await say(other.thing, await announced(robot, next));
+    await publish(other.thing, await announced(robot, next));
     assert.equal(await isKnown(next), false);
   });
 
-  test('a certificate announces one successor; the same again changes nothing, and gives nothing back that was revoked', async () => {
+  test('a certificate announces only one successor; a repetition changes nothing and does not restore a revoked one', async () => {
     const { robot, next } = await robotWithNext();
     const another = await makeDevice(ca, { thing: robot.thing });
     const announcement = await announced(robot, next);
-    await say(robot.thing, announcement, await announced(robot, another), announcement);
+    await publish(robot.thing, announcement, await announced(robot, another), announcement);
     assert.deepEqual([await isKnown(next), await isKnown(another)], [true, false]);
     await revokeCertificate(db(), robot.thing, next.certificate.toString());
-    await say(robot.thing, announcement);
+    await publish(robot.thing, announcement);
     assert.equal(await isKnown(next), false);
   });
 });

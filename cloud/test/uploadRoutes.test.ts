@@ -1,4 +1,4 @@
-// Uploads over the API: a robot's token, a URL, the store, and the family that sees the picture.
+// Uploads over the API: from the robot's token to the picture that the family sees.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
@@ -34,7 +34,7 @@ onEachDatabase('uploads over the API', (db, another) => {
     store = new ObjectStore({ bucket: BUCKET, endpoint: server.endpoint, credentials: server.credentials, region: REGION });
     uploads = new Uploads({ db: db(), store, dailyBytes: DAILY_BYTES });
     apis = await Promise.all(
-      [db(), another()].map((one) => Api.open(one, { uploads: new Uploads({ db: one, store, dailyBytes: DAILY_BYTES }) })),
+      [db(), another()].map((each) => Api.open(each, { uploads: new Uploads({ db: each, store, dailyBytes: DAILY_BYTES }) })),
     );
   });
   after(async () => {
@@ -62,7 +62,7 @@ onEachDatabase('uploads over the API', (db, another) => {
   const put = ({ url, headers }: Put, bytes: Buffer): Promise<Response> =>
     fetch(url, { method: 'PUT', headers, body: new Uint8Array(bytes) });
 
-  test('a picture is announced, put, looked for, and then shown with its alert, through any instance', async () => {
+  test('a picture is announced, stored and verified, and then shown with its alert, through any instance', async () => {
     const device = await robot();
     const { thing } = device;
     const [bytes, sealed] = [randomBytes(700), randomBytes(800)];
@@ -77,8 +77,8 @@ onEachDatabase('uploads over the API', (db, another) => {
     await put(clip.body as Put, sealed);
     const cloud = new Instance(another());
     await cloud.send('elderly_bot/telemetry', telemetry({ thing }, [[1, Date.now(), 'fall', true, { alert: 'raised', incident: 'i-1' }]]));
-    const said = { kind: 'uploaded', upload_id: (clip.body as Put).upload_id, object_key: (clip.body as Put).object_key };
-    await cloud.send('elderly_bot/events', event({ thing }, 2, { ...said, sha256: other.sha256, size: 800 }));
+    const body = { kind: 'uploaded', upload_id: (clip.body as Put).upload_id, object_key: (clip.body as Put).object_key };
+    await cloud.send('elderly_bot/events', event({ thing }, 2, { ...body, sha256: other.sha256, size: 800 }));
     await cloud.stop();
     await uploads.check();
 
@@ -102,7 +102,7 @@ onEachDatabase('uploads over the API', (db, another) => {
     assert.equal((await api().ask('GET', '/snapshots')).status, 401);
   });
 
-  test('a token is good for one request, whichever instance it was for; a person’s token is none', async () => {
+  test('a token is accepted for one request by all instances together; a user’s token is refused', async () => {
     const device = await robot();
     const [bytes, token] = [randomBytes(10), await deviceToken(device)];
     const body = bodyOf(bytes);
@@ -115,14 +115,14 @@ onEachDatabase('uploads over the API', (db, another) => {
     }
   });
 
-  test('what is too large, over the day, or not so is refused, with the field or the time until it may be', async () => {
+  test('an invalid or too large upload is refused with its field, and one above the daily limit with a time to retry', async () => {
     const device = await robot();
     const bytes = randomBytes(6_000);
     assert.equal((await announce(device, bodyOf(bytes))).status, 200);
     const over = await announce(device, bodyOf(randomBytes(6_000)));
     assert.equal(over.status, 429);
     assert.ok(Number(over.headers['retry-after']) > 0);
-    assert.equal((await announce(device, bodyOf(bytes))).status, 200, 'what is announced already counts once');
+    assert.equal((await announce(device, bodyOf(bytes))).status, 200, 'a repeated announcement does not count again');
     for (const [wrong, field] of [
       [{ size: 5 * 1024 * 1024 + 1 }, /^size/],
       [{ sha256: 'x' }, /^sha256/],
@@ -136,7 +136,7 @@ onEachDatabase('uploads over the API', (db, another) => {
     assert.equal((await announce(device, { ...bodyOf(bytes), size: 5_999 })).status, 409);
   });
 
-  test('a cloud without a store says so, and has no pictures', async () => {
+  test('a cloud without a store refuses uploads and lists no pictures', async () => {
     const bare = await Api.open(db());
     const device = await robot();
     const answer = await bare.ask('POST', '/uploads', { body: bodyOf(randomBytes(10)), token: await deviceToken(device) });
@@ -147,7 +147,7 @@ onEachDatabase('uploads over the API', (db, another) => {
     await bare.close();
   });
 
-  test('a refused token’s answer has the cloud’s time, by which a robot sets its own', async () => {
+  test('the answer to a refused token has the cloud’s time, which the robot uses to correct its clock', async () => {
     const url = await api().app.listen({ host: '127.0.0.1', port: 0 });
     const answer = await fetch(`${url}/uploads`, { method: 'POST', headers: { authorization: 'Bearer a.b.c' } });
     assert.equal(answer.status, 401);

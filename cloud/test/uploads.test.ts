@@ -1,3 +1,4 @@
+// Uploads: their limits, their identity across instances, and their verification at the store.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
@@ -20,7 +21,7 @@ const made = (over: Partial<UploadRequest> = {}): { body: Buffer; request: Uploa
   return { body, request: { kind: 'snapshot', content_type: 'image/jpeg', size: body.length, sha256, taken_at: NOW_MS - 5_000, ...over } };
 };
 
-test('what may be uploaded: each kind has its types and its size, and anything else names the field', () => {
+test('each kind of upload has its types and its largest size, and an error names the field', () => {
   const problems = (over: Record<string, unknown>): string[] =>
     uploadRequest.safeParse({ ...made().request, ...over }).error?.issues.map(({ path }) => path.join('.')) ?? [];
   assert.deepEqual(problems({}), []);
@@ -40,12 +41,12 @@ test('what may be uploaded: each kind has its types and its size, and anything e
   assert.deepEqual(problems({ sha256: 'A'.repeat(64) }), ['sha256']);
 });
 
-test('the key has robot, kind, day and hash', () => {
+test('the key contains robot, kind, day and hash', () => {
   const { request } = made({ sha256: 'ab'.repeat(32) });
   assert.equal(objectKey('elderly-bot', request, NOW_MS), `elderly-bot/snapshot/2026/11/24/${'ab'.repeat(32)}.jpg`);
 });
 
-test('the slices of one log or backup have a limit together, snapshots of one moment have none', () => {
+test('the slices of one log or backup share a limit, but snapshots with the same time do not', () => {
   const log = made({ kind: 'log', content_type: 'application/gzip' }).request;
   const over = { dayBytes: 0, wholeBytes: 50 * MIB - 499 };
   assert.equal(overLimit(log, over, 1_000 * MIB)?.status, 413);
@@ -54,7 +55,7 @@ test('the slices of one log or backup have a limit together, snapshots of one mo
   assert.equal(overLimit(made().request, { dayBytes: 0, wholeBytes: 1_000 * MIB }, 1_000 * MIB), null);
 });
 
-test('a quarter of the day’s bytes is for pictures of incidents', () => {
+test('a quarter of the daily bytes is reserved for pictures of incidents', () => {
   const picture = { ...made().request, incident: 'i-1' };
   const others = [
     { ...picture, incident: null },
@@ -92,7 +93,7 @@ onEachDatabase('uploads', (db, another) => {
   const stateOf = async (sha256: string): Promise<string | undefined> =>
     (await db().query<{ state: string }>('select state from uploads where sha256 = $1', [sha256]))[0]?.state;
 
-  test('the same bytes are the same upload, asked for at once, again, and through another instance; once there, they are done', async () => {
+  test('the same bytes are one upload, at the same time, later and through another instance; once stored, it is done', async () => {
     const thing = newThing();
     const { request, body } = made();
     const answers = await Promise.all([uploads(), uploads(NOW_MS + 1, 100 * MIB, another())].map((each) => each.announce(thing, request)));
@@ -108,7 +109,7 @@ onEachDatabase('uploads', (db, another) => {
     assert.ok('upload_id' in other && other.upload_id !== first.upload_id);
   });
 
-  test('a hash that comes back with another size is refused', async () => {
+  test('a known hash with another size is refused', async () => {
     const thing = newThing();
     const { request } = made();
     await uploads().announce(thing, request);
@@ -116,7 +117,7 @@ onEachDatabase('uploads', (db, another) => {
     assert.ok('status' in refused && refused.status === 409);
   });
 
-  test('a robot’s day has a limit that two requests at once can’t both pass, and tells when it is over', async () => {
+  test('two simultaneous requests cannot exceed the daily limit together, and the refusal names the time to retry', async () => {
     const thing = newThing();
     const asked = [made(), made(), made()].map(({ request }) => request);
     const answers = await Promise.all(asked.map((request, i) => uploads(NOW_MS, 1_400, i % 2 ? another() : db()).announce(thing, request)));
@@ -130,13 +131,13 @@ onEachDatabase('uploads', (db, another) => {
     assert.ok('url' in (await uploads(NOW_MS + 3_600_000, 1_400).announce(thing, made().request)));
   });
 
-  test('a robot’s word counts only once the store was asked, and only for its own uploads', async () => {
+  test('an uploaded event counts only after verification, and only for the robot’s own uploads', async () => {
     const [thing, other] = [newThing(), newThing()];
     const { request, body } = made({ incident: 'i-1' });
     const answer = await uploads().announce(thing, request);
     assert.ok('upload_id' in answer);
-    const said = (seq: number, who: string): Record<string, unknown> =>
-      event({ thing: who }, seq, {
+    const uploaded = (seq: number, sender: string): Record<string, unknown> =>
+      event({ thing: sender }, seq, {
         kind: 'uploaded',
         upload_id: answer.upload_id,
         object_key: answer.object_key,
@@ -144,13 +145,13 @@ onEachDatabase('uploads', (db, another) => {
         size: 500,
       });
     const cloud = new Instance(db(), { nowMs: () => NOW_MS });
-    await cloud.send('elderly_bot/events', said(1, other));
+    await cloud.send('elderly_bot/events', uploaded(1, other));
     assert.equal(await uploads().check(), 0);
-    await cloud.send('elderly_bot/events', said(1, thing));
+    await cloud.send('elderly_bot/events', uploaded(1, thing));
     assert.equal(await uploads().check(), 0);
     assert.equal(await stateOf(request.sha256), 'announced');
     assert.equal(await put(answer, body), 200);
-    await cloud.send('elderly_bot/events', said(2, thing));
+    await cloud.send('elderly_bot/events', uploaded(2, thing));
     await cloud.stop();
     assert.equal(await uploads().check(), 1);
     assert.equal(await stateOf(request.sha256), 'stored');
@@ -161,7 +162,7 @@ onEachDatabase('uploads', (db, another) => {
     assert.deepEqual(await uploads().pictures(other, { limit: 10 }), []);
   });
 
-  test('a word that was lost is made good when the URL has ended, and what never came is given up, with another chance later', async () => {
+  test('an upload without an event is verified after its URL expires; a missing object fails, but may be uploaded later', async () => {
     const thing = newThing();
     const [sent, unsent] = [made(), made({ taken_at: NOW_MS - 60_000 })];
     assert.equal(await put(await uploads().announce(thing, sent.request), sent.body), 200);
@@ -180,7 +181,7 @@ onEachDatabase('uploads', (db, another) => {
     assert.equal((await uploads().pictures(thing, { limit: 10, before: NOW_MS - 5_000 })).length, 1);
   });
 
-  test('while the store is away nothing is given up', async () => {
+  test('no upload fails while the store is unreachable', async () => {
     const thing = newThing();
     const { request } = made();
     await uploads().announce(thing, request);

@@ -1,4 +1,4 @@
-// The HTTP side of one instance on a database of a test: asked without a socket, with what real ones get from their settings.
+// The HTTP API of one instance on a test's database. Requests are injected without a socket, and options replace the settings.
 import { pino } from 'pino';
 import { Auth } from '../../src/auth/auth.ts';
 import { Passwords, Tokens } from '../../src/auth/credentials.ts';
@@ -14,7 +14,7 @@ import { ChangeNotifier } from '../../src/stream/changeNotifier.ts';
 
 export const SECRET_KEY = 'a secret of tests, long enough for them';
 export const ORIGIN = 'https://cloud.example.org';
-/** The least that bcrypt allows: tests of routes are not about its time. */
+/** The lowest cost of bcrypt keeps the tests of routes fast. */
 const QUICK_COST = 4;
 
 export interface Answer {
@@ -32,14 +32,14 @@ export interface Ask {
 
 let phones = 0;
 
-/** A number that no other test has. */
+/** A phone number that no other test uses. */
 export function newPhone(): string {
   return `+39${String(process.pid).padStart(7, '0')}${String(++phones).padStart(4, '0')}`;
 }
 
 export interface ApiOptions extends Partial<ServerOptions> {
   readonly device?: Partial<DevicesOptions>;
-  /** How often somebody may try to register and to log in. */
+  /** Rate limits of registrations and logins. */
   readonly limits?: { readonly login: AuthLimits; readonly register: AuthLimits };
 }
 
@@ -101,7 +101,7 @@ export class Api {
     return { status: answer.statusCode, body: isJson ? answer.json() : answer.body, headers: answer.headers };
   }
 
-  /** Registers somebody, each from an address of their own, and invites them to `things`. */
+  /** Registers a user from a new address and makes the user a member of `things`. */
   async register(...things: readonly string[]): Promise<{ readonly phone: string; readonly token: string }> {
     const phone = newPhone();
     const remoteAddress = `10.1.${phones >> 8}.${phones & 255}`;

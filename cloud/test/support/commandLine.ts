@@ -1,4 +1,4 @@
-// A command of elderly-bot-cloud as a process of its own, to its end.
+// Runs a command of elderly-bot-cloud in its own process until it ends.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -13,7 +13,7 @@ export interface Said {
   readonly stderr: string;
 }
 
-/** @param cwd where it looks for `.env`. */
+/** @param cwd the working directory, which may contain a `.env`. */
 export async function cloudCommand(args: readonly string[], environment: Readonly<Record<string, string>>, cwd: string): Promise<Said> {
   const env = { PATH: process.env.PATH ?? '', NODE_NO_WARNINGS: '1', ...environment };
   const child = spawn(process.execPath, ['--import', TSX, MAIN, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -1,4 +1,4 @@
-// A robot as the API knows it: a certificate of a bench CA, and tokens signed with its key.
+// Creates robots for the API: a certificate of a bench CA, and tokens signed with its key.
 import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,14 +27,14 @@ export async function makeDevice(
   return device;
 }
 
-/** As `elderly-bot-cloud device add` does it. */
+/** Adds the certificate like `elderly-bot-cloud device add`. */
 export async function addDevice(sql: Sql, { thing, certificate }: Device): Promise<void> {
   await addCertificate(sql, thing, certificate.toString());
 }
 
 type ChangedClaims = { readonly [Claim in keyof JWTPayload]?: JWTPayload[Claim] | undefined };
 
-/** A token as in docs/reference/protocol.md (Device authentication), with these changes. A claim that is undefined is left out. */
+/** A token by docs/reference/protocol.md (Device authentication), with the given changes. An undefined claim is omitted. */
 export function deviceToken(by: Device, claims: ChangedClaims = {}, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
   const { thing, certificate, key } = by;
   const exp = Math.floor(Date.now() / 1_000) + 240;

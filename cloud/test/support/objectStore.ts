@@ -1,4 +1,4 @@
-// An object store for one test, with one bucket: versitygw, a real S3 server built by the setup where there is Go, or s3rver in the
+// Starts an object store with one bucket for a test: versitygw, a real S3 server that the setup builds if Go is installed, or s3rver in the
 // process, which checks less.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +22,7 @@ export interface TestStore {
   readonly stop: () => Promise<void>;
 }
 
-/** The names of all that is in the bucket. */
+/** The names of all objects in the bucket. */
 export async function namesIn({ endpoint, credentials }: TestStore): Promise<string[]> {
   const client = new S3Client({ region: REGION, endpoint, credentials, forcePathStyle: true });
   try {
@@ -35,7 +35,7 @@ export async function namesIn({ endpoint, credentials }: TestStore): Promise<str
   }
 }
 
-/** versitygw's program, or null where the setup could not build it: a test then says so and is skipped. */
+/** The path of versitygw; null if the setup could not build it. Tests that need it are then skipped with a message. */
 export function findVersitygw(): string | null {
   const folders = [join(ROOT, '.setup', 'versitygw'), ...(process.env.PATH ?? '').split(':')];
   return folders.map((folder) => join(folder, 'versitygw')).find((file) => existsSync(file)) ?? null;
@@ -43,7 +43,7 @@ export function findVersitygw(): string | null {
 
 export async function startVersitygw(): Promise<TestStore> {
   const program = findVersitygw();
-  if (!program) throw new Error('versitygw is not there: install Go and run bin/setup again');
+  if (!program) throw new Error('versitygw is not built: install Go and run bin/setup again');
   const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-store-'));
   const [objects, sidecar] = [join(folder, 'objects'), join(folder, 'sidecar')];
   for (const path of [join(objects, BUCKET), sidecar]) mkdirSync(path, { recursive: true });
@@ -82,7 +82,7 @@ export async function startS3rver(): Promise<TestStore> {
     await server.close();
     rmSync(directory, { recursive: true, force: true });
   };
-  // The only pair of keys that it knows.
+  // s3rver accepts only this pair of keys.
   return { endpoint: `http://127.0.0.1:${port}`, credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' }, stop };
 }
 

@@ -1,4 +1,4 @@
-// The cloud as its own process, with its log lines.
+// Runs the cloud in its own process and parses its log lines.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -19,10 +19,10 @@ export class CloudProcess {
   readonly #ended: Promise<Ended>;
   #stderr = '';
   #rest = '';
-  #over = false;
+  #hasEnded = false;
   #waiting: (() => void)[] = [];
 
-  /** @param cwd its working directory, where a `.env` may be. */
+  /** @param cwd the working directory, which may contain a `.env`. */
   constructor(environment: Readonly<Record<string, string>>, cwd: string) {
     const env = { PATH: process.env.PATH ?? '', SECRET_KEY: 'a secret of tests, long enough for them', ...environment };
     this.#child = spawn(process.execPath, ['--import', TSX, MAIN, 'serve'], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -31,7 +31,7 @@ export class CloudProcess {
       this.#stderr += chunk.toString();
     });
     this.#ended = once(this.#child, 'close').then(([code, signal]) => {
-      this.#over = true;
+      this.#hasEnded = true;
       this.#wake();
       return { code: code as number | null, signal: signal as NodeJS.Signals | null };
     });
@@ -49,17 +49,17 @@ export class CloudProcess {
     return this.#ended;
   }
 
-  /** The first log line of this event; throws when the process ends without one. */
+  /** Waits for the first log line of this event. @throws if the process ends without it. */
   async said(event: string): Promise<LogLine> {
     for (;;) {
-      const line = this.lines.find((one) => one.event === event);
+      const line = this.lines.find((each) => each.event === event);
       if (line) return line;
-      if (this.#over) throw new Error(`the cloud ended without saying ${event}: ${this.#stderr}${JSON.stringify(this.lines)}`);
+      if (this.#hasEnded) throw new Error(`the cloud ended without the log line ${event}: ${this.#stderr}${JSON.stringify(this.lines)}`);
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
 
-  /** Its address, once it is ready. */
+  /** The address of the cloud, as soon as it is ready. */
   async url(): Promise<string> {
     return String((await this.said('cloud_ready')).url);
   }

@@ -1,4 +1,4 @@
-// The part of s3rver that the tests use: it has no types of its own.
+// Types for the part of s3rver that the tests use, because the package has no types.
 declare module '@20minutes/s3rver' {
   interface Options {
     readonly address: string;
