@@ -64,10 +64,7 @@ const REFUSED: Readonly<Record<string, readonly [(known: Known) => Promise<strin
   'another origin': [({ robot }) => deviceToken(robot, { aud: 'https://elsewhere.example' }), /not valid/],
   'no origin': [({ robot }) => deviceToken(robot, { aud: undefined }), /not valid/],
   'an expiry time more than two minutes ago': [({ robot }) => deviceToken(robot, { exp: nowS() - 2 * MINUTE_S - 10 }), /not valid/],
-  'an expiry time more than seven minutes ahead': [
-    ({ robot }) => deviceToken(robot, { exp: nowS() + 7 * MINUTE_S + 10 }),
-    /too far ahead/,
-  ],
+  'an expiry time more than seven minutes ahead': [({ robot }) => deviceToken(robot, { exp: nowS() + 7 * MINUTE_S + 10 }), /too far ahead/],
   'a start time more than two minutes ahead': [({ robot }) => deviceToken(robot, { nbf: nowS() + 2 * MINUTE_S + 10 }), /not valid/],
   'no expiry time': [({ robot }) => deviceToken(robot, { exp: undefined }), /not valid/],
   'no jti': [({ robot }) => deviceToken(robot, { jti: undefined }), /not valid/],
@@ -87,10 +84,7 @@ const REFUSED: Readonly<Record<string, readonly [(known: Known) => Promise<strin
   'a revoked certificate': [({ revoked }) => deviceToken(revoked), /revoked/],
   'a revoked certificate with its chain': [({ revoked }) => deviceToken(revoked, {}, x5c(revoked)), /revoked/],
   'an expired certificate': [({ expired }) => deviceToken(expired), /is valid from/],
-  'an expired chain': [
-    ({ expired }) => deviceToken({ ...expired, thing: expired.thing }, {}, x5c(expired)),
-    /is valid from|expired/,
-  ],
+  'an expired chain': [({ expired }) => deviceToken({ ...expired, thing: expired.thing }, {}, x5c(expired)), /is valid from|expired/],
   'a certificate that is not valid yet': [({ early }) => deviceToken(early), /is valid from/],
 };
 

@@ -81,7 +81,7 @@ test('each invalid setting has its own code', async () => {
   assert.deepEqual(codes(await checkSettings({ AWS_IOT_ENDPOINT: 'mqtt://127.0.0.1', SECRET_KEY })), []);
 });
 
-test('the cloud’s certificate may be valid, about to expire, expired, or not valid yet', async () => {
+test('the cloud’s certificate is reported if it expires soon, has expired or is not valid yet', async () => {
   const issue = (file: string, from: number, to: number): Promise<{ cert: string }> =>
     files.authority.issue(folder, file, {
       name: 'elderly-bot-cloud',
@@ -109,7 +109,7 @@ describe('the database', { skip: NO_POSTGRES }, () => {
   after(() => server.stop());
   const inspect = async (databaseUrl: string): Promise<string[]> => codes(await checkDatabase({ databaseUrl, dataDir: '' }));
 
-  test('may have old tables, current tables, or tables of a newer program', async () => {
+  test('is reported with old tables or the tables of a newer program', async () => {
     assert.deepEqual(await inspect(url), ['database_behind']);
     const db = postgresDatabase({ url });
     await migrate(db);
@@ -119,7 +119,7 @@ describe('the database', { skip: NO_POSTGRES }, () => {
     assert.deepEqual(await inspect(url), ['database_version']);
   });
 
-  test('may not exist, refuse the user, not listen, have an unknown host, or lack TLS', async () => {
+  test('is reported if it does not exist, refuses the user, does not listen, has an unknown host or lacks TLS', async () => {
     assert.deepEqual(await inspect(server.urlOf('nothing')), ['database_missing']);
     assert.deepEqual(await inspect(url.replace('postgres@', 'nobody@')), ['database_login']);
     assert.deepEqual(await inspect(`postgresql://u:secret@127.0.0.1:${await freePort()}/db`), ['database_refused']);
@@ -137,7 +137,7 @@ describe('the database', { skip: NO_POSTGRES }, () => {
   });
 });
 
-test('the database in the process may be missing or in memory', async () => {
+test('the database in the process is reported if it is missing or in memory', async () => {
   assert.deepEqual(codes(await checkDatabase({ databaseUrl: null, dataDir: join(folder, 'none') })), ['database_empty']);
   assert.deepEqual(codes(await checkDatabase({ databaseUrl: null, dataDir: 'memory:' })), ['database_in_memory']);
 });
@@ -156,11 +156,11 @@ describe('the broker', { skip: NO_MOSQUITTO }, () => {
     ...more,
   });
 
-  test('accepts the cloud', async () => {
+  test('is not reported if it accepts the cloud', async () => {
     assert.deepEqual(codes(await checkBroker(settings())), []);
   });
 
-  test('may have a certificate of another CA, not listen, or have an unknown host; without credentials, the check is skipped', async () => {
+  test('is reported with a certificate of another CA, a closed port or an unknown host, and skipped without credentials', async () => {
     const other = await benchCertificates(join(folder, 'other'), 'elderly-bot');
     assert.deepEqual(codes(await checkBroker(settings({ AWS_ROOT_CA: other.ca }))), ['broker_tls']);
     assert.deepEqual(codes(await checkBroker(settings({ AWS_IOT_ENDPOINT: `localhost:${await freePort()}` }))), ['broker_refused']);
@@ -168,7 +168,7 @@ describe('the broker', { skip: NO_MOSQUITTO }, () => {
     assert.deepEqual(codes(await checkBroker(settings({ AWS_CERT_FILE: 'gone.pem' }))), ['broker']);
   });
 
-  test('a closed or refused connection points to the certificate or the policy', async () => {
+  test('is reported with the policy as the remedy if it closes or refuses the connection', async () => {
     const hangsUp = await listening(createServer((socket) => socket.once('data', () => socket.destroy())));
     assert.deepEqual(codes(await checkBroker({ AWS_IOT_ENDPOINT: `mqtt://127.0.0.1:${hangsUp.port}` })), ['broker_closed']);
     await hangsUp.stop();
@@ -184,7 +184,7 @@ describe('HTTP', () => {
   const answering = (status: number, body: unknown): Promise<Listening> =>
     listening(createHttp((_request, response) => response.writeHead(status).end(JSON.stringify(body))));
 
-  test('the instance may be ok, degraded, not running, or another program on the port', async () => {
+  test('an instance is reported if it is degraded, not running or another program', async () => {
     for (const [status, body, expected] of [
       [200, { status: 'ok', database: 'ok', broker: 'subscribed' }, []],
       [503, { status: 'degraded', database: 'ok', broker: 'connecting' }, ['instance_degraded']],
@@ -199,7 +199,7 @@ describe('HTTP', () => {
     assert.deepEqual([unreadable?.status, unreadable?.remedy], ['skipped', null]);
   });
 
-  test('the public address may have no instance, no nginx, no DNS name, or may not be set', async () => {
+  test('the public address is reported if it has no instance, no nginx or no DNS name, and skipped if it is not set', async () => {
     const gateway = await answering(502, 'Bad Gateway');
     assert.deepEqual(codes(await checkOrigin({ PUBLIC_ORIGIN: `http://127.0.0.1:${gateway.port}` })), ['origin_bad_gateway']);
     await gateway.stop();
@@ -254,7 +254,7 @@ describe('the bucket', { skip: NO_VERSITYGW }, () => {
     }
   };
 
-  test('may answer, not exist, refuse the key, or have no key', async () => {
+  test('is reported if it does not exist, refuses the key or has no key', async () => {
     assert.deepEqual(await inspect(), []);
     assert.deepEqual(await inspect({ S3_BUCKET: 'no-such-bucket' }), ['store_missing']);
     assert.deepEqual(await inspect({ AWS_SECRET_ACCESS_KEY: 'another' }), ['store_denied']);
@@ -262,7 +262,7 @@ describe('the bucket', { skip: NO_VERSITYGW }, () => {
     assert.deepEqual(await inspect({ AWS_REGION: undefined }), ['store_credentials']);
   });
 
-  test('may be in another region, or at an unreachable store', async () => {
+  test('is reported in another region and at an unreachable store', async () => {
     const elsewhere = createHttp((_request, response) => response.writeHead(301).end());
     await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
     try {

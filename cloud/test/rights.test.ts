@@ -151,7 +151,7 @@ describe('Mosquitto under the access control list', { skip: NO_MOSQUITTO }, () =
         if (await accepted(client, topic)) publish.push(topic);
       }
       for (const topic of TOPICS) await everything.publishAsync(topic, 'x', { qos: 1 });
-      // The broker answers in order: what was to come has come.
+      // The broker keeps the order, so all earlier messages have arrived when it answers.
       await client.subscribeAsync('barrier', { qos: 1 });
       found[who] = { publish, hear };
       await client.endAsync();
@@ -159,11 +159,11 @@ describe('Mosquitto under the access control list', { skip: NO_MOSQUITTO }, () =
     return found;
   };
 
-  test('one robot: exactly the table; a stranger hears nothing, nobody but the cloud publishes a receipt', async (t) => {
+  test('grants one robot exactly the rights of the table, and a stranger none', async (t) => {
     assert.deepEqual(await asked(t, mosquittoAcl({ prefix: 'elderly_bot', thing: 'elderly-bot' })), ONE);
   });
 
-  test('a fleet: each robot its own topics, the cloud all of them', async (t) => {
+  test('grants each robot of a fleet its own topics, and the cloud all of them', async (t) => {
     const of = (suffixes: string[], ...names: string[]): string[] =>
       names.flatMap((name) => suffixes.map((suffix) => `fleet/${name}/${suffix}`));
     const both = ['elderly-bot', 'other-bot'];

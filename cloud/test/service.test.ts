@@ -95,7 +95,9 @@ describe('service on the command line', () => {
     assert.match((await service('uninstall', ...below)).stdout, /nothing to uninstall/);
   });
 
-  test('prints one line and exits with code 2 if the action is impossible', { skip: existsSync('/run/systemd/system') && 'systemd runs here' }, async () => {
+  test('prints one line and exits with code 2 if the action is impossible', {
+    skip: existsSync('/run/systemd/system') && 'systemd runs here',
+  }, async () => {
     for (const args of [['install'], ['status'], ['logs'], ['logs', '--lines', '-1'], ['instal']]) {
       const { code, stdout, stderr } = await service(...args);
       assert.deepEqual([code, stdout], [2, ''], args.join(' '));

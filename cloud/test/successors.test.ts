@@ -24,7 +24,7 @@ async function announced(by: Device, next: Device): Promise<string> {
   return announcement;
 }
 
-/** An announcement by docs/reference/protocol.md (Device authentication), with the given changes. */
+/** An announcement according to docs/reference/protocol.md (Device authentication), with the given changes. */
 function changed(by: Device, next: Device, claims: JWTPayload = {}, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
   return new SignJWT({ iss: by.thing, next: derOf(next.certificate), ...claims })
     .setProtectedHeader({ alg: 'ES256', typ: CERTIFICATE_NEXT_TYP, 'x5t#S256': fingerprintOf(by.certificate), ...header })

@@ -34,7 +34,7 @@ export async function addDevice(sql: Sql, { thing, certificate }: Device): Promi
 
 type ChangedClaims = { readonly [Claim in keyof JWTPayload]?: JWTPayload[Claim] | undefined };
 
-/** A token by docs/reference/protocol.md (Device authentication), with the given changes. An undefined claim is omitted. */
+/** A token according to docs/reference/protocol.md (Device authentication), with the given changes. It omits undefined claims. */
 export function deviceToken(by: Device, claims: ChangedClaims = {}, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
   const { thing, certificate, key } = by;
   const exp = Math.floor(Date.now() / 1_000) + 240;
