@@ -9,7 +9,7 @@ export interface Runnable<A> {
   run(signal: AbortSignal): Promise<A>;
 }
 
-/** `late`: no answer within the deadline. `failed`: the check itself threw. Both contain a text for a person in place of the answer. */
+/** `late`: no answer within the deadline. `failed`: the check itself threw. Both contain a text for the user in place of the answer. */
 export type Answer<A> =
   | { readonly kind: 'answered'; readonly value: A }
   | { readonly kind: 'late'; readonly observed: string }

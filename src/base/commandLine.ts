@@ -1,4 +1,4 @@
-// Helps the command lines of robot and cloud: exit codes, output, misuse, and texts for a person.
+// Contains helpers for the command lines of robot and cloud: exit codes, output, misuse, and texts for the user.
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -43,7 +43,7 @@ export function quoted(word: string): string {
   return /^[\w./@%+:,=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** @returns the flag with which another command uses the same configuration; empty without a file. */
+/** @returns the flag that lets another command use the same configuration. Empty if there is no file. */
 export function configFlag(file: string | undefined): string {
   return file === undefined ? '' : ` --config ${quoted(file)}`;
 }

@@ -9,7 +9,7 @@ export const COMMAND_CRASH_POINTS = [
   'command_answer_in_transaction',
 ] as const;
 
-/** In the order of a row's life, followed by the steps of a repair. */
+/** The crash points in the life of a row, in order, and then the crash points of a repair. */
 export const OUTBOX_CRASH_POINTS = [
   'row_taken',
   'commit_begun',
@@ -28,7 +28,7 @@ export const OUTBOX_CRASH_POINTS = [
   'salvage_done',
 ] as const;
 
-/** In the order of an upload's life. */
+/** The crash points of an upload, in order. */
 export const UPLOAD_CRASH_POINTS = [
   'spool_written',
   'spool_renamed',
@@ -38,13 +38,13 @@ export const UPLOAD_CRASH_POINTS = [
   'upload_told',
 ] as const;
 
-/** In the order in which a log or a backup is cut into slices and spooled. */
+/** The crash points while a log or a backup is cut into slices and spooled, in order. */
 export const SLICE_CRASH_POINTS = ['slice_cut', 'slice_spooled'] as const;
 
-/** In the order of an import of a certificate. */
+/** The crash points of the import of a certificate, in order. */
 export const IMPORT_CRASH_POINTS = ['identity_key_written', 'identity_filled', 'identity_taken'] as const;
 
-/** In the order of fleet provisioning. */
+/** The crash points of fleet provisioning, in order. */
 export const PROVISION_CRASH_POINTS = [
   'provision_key_made',
   'provision_certificate_answered',

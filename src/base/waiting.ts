@@ -1,4 +1,4 @@
-// Waits and repeats on the monotonic clock, which Node's timers use, so that a jump of the wall clock has no effect. Computes backoff.
+// Provides waits, periodic calls and backoff. Node's timers use the monotonic clock, so a jump of the wall clock has no effect.
 
 export interface Ticker {
   stop(): void;

@@ -13,7 +13,7 @@ const EXPECTED_TYPE = `expected ${COMPRESSED_IMAGE}, ${IMAGE}, or auto`;
 const fraction = z.number().min(0).max(1);
 const share = z.number().gt(0, 'expected more than 0').max(1);
 
-/** In fractions of the image, so that a zone still covers the bed after a change of the camera's resolution. */
+/** A zone in fractions of the image. It still covers the bed after a change of the camera's resolution. */
 const zone = z
   .strictObject({ x: fraction, y: fraction, width: share, height: share })
   .refine(({ x, width }) => x + width <= 1, {
@@ -37,13 +37,13 @@ export const camera = z.strictObject({
   type: typeOrAuto(EXPECTED_TYPE)
     .refine((name) => name === undefined || name === IMAGE || name === COMPRESSED_IMAGE, EXPECTED_TYPE)
     .optional(),
-  /** Length of a clip before the alert. The memory holds small images of this time. */
+  /** Length of a clip before the alert. Small images of this time are kept in memory. */
   ring: durationBetween('1s', '60s').prefault('10s'),
   /** Length of a clip after the alert. */
   after: durationBetween('1s', '60s').prefault('5s'),
   /** Images per second. The camera's other images are not decoded. */
   rate: z.number().min(0.1).max(10).default(2),
-  /** Pixels. A narrower image keeps its size. */
+  /** Width in pixels. A narrower image keeps its size. */
   width: z.int().min(64).max(1920).default(640),
   /** JPEG quality in percent. */
   quality: z.int().min(1).max(95).default(75),

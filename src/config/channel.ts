@@ -35,7 +35,7 @@ const report = z.strictObject({
   at_most_every: durationBetween('1ms', '1d').optional(),
   /** Reports a reading at least this often while messages arrive, even without a change. */
   at_least_every: durationBetween('1ms', '1d').optional(),
-  /** For numbers. A smaller change does not count as a change. */
+  /** A number that changes by less than this does not count as changed. */
   deadband: deadband.prefault(0),
 });
 export interface Condition {
@@ -106,7 +106,7 @@ const fields = z.strictObject({
   min: z.number().optional(),
   max: z.number().optional(),
   qos: channelQos.prefault('auto'),
-  /** Limit of processed messages per second (src/agent/sensing/subscription.ts). Null: no limit. Alert channels have no limit. */
+  /** Limit of processed messages per second (src/agent/sensing/subscription.ts). Null means no limit. Alert channels have no limit. */
   max_rate: z.int().min(1).max(100_000).nullable().optional(),
   report: report.prefault({}),
   /** The alert condition, for channels of class alert. */

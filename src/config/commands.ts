@@ -34,7 +34,7 @@ const argument = z
     /** If false and without a default, the message field keeps ROS's own default. */
     required: z.boolean().default(true),
     default: z.union([z.boolean(), z.number(), z.string()]).optional(),
-    /** Limits of a number. A value outside is clamped, and the result reports the applied value. */
+    /** Limits of a number. A value outside the limits is clamped, and the result reports the applied value. */
     min: z.number().optional(),
     max: z.number().optional(),
     enum: z.array(z.string()).min(1).optional(),
@@ -61,7 +61,7 @@ const confirm = z
     field: fieldPath.default('data'),
     /** The value that confirms the command. `$name` is replaced by the argument of this name. */
     equals: z.union([z.boolean(), z.number(), z.string()]).optional(),
-    /** Any value that differs from the last value before the command confirms it. */
+    /** If true, the command is confirmed by any value that differs from the last value before it. */
     changes: z.literal(true).optional(),
     within: durationBetween('100ms', '30m').prefault('2s'),
     qos: qos.prefault({}),
@@ -78,12 +78,12 @@ export const commandConfig = z
     /** Template of the ROS message. A string `$name` is replaced by the argument of this name. A single argument is called `value`. */
     message: message.optional(),
     qos: qos.prefault({}),
-    /** More messages, which are published right after the first. */
+    /** Further messages, which are published right after the first message. */
     also: z.array(publication).max(8).default([]),
     args: z.record(argumentName, argument).default({}),
     /** Longest time between issuing a command and running it. */
     ttl: durationBetween('1s', '1h').prefault('60s'),
-    /** Commands per minute. More are refused as `rate_limited`. */
+    /** Commands per minute. Further commands are refused as `rate_limited`. */
     rate: z.int().min(1).max(600).default(30),
     /** The command moves the robot. Only one motion runs at a time, for at most its duration_ms, and only while the guard runs. */
     motion: z.boolean().default(false),

@@ -27,7 +27,7 @@ const PATHS = [
 ] as const;
 
 export interface Layers {
-  /** Highest layer first. */
+  /** The layers, highest first. */
   readonly sources: readonly Source[];
   readonly merged: Tree;
 }
@@ -56,7 +56,7 @@ function absolutePaths({ name, document }: Source): Tree {
 }
 
 export interface EffectiveValue {
-  /** `channels.gas.topic` */
+  /** Path of the key, such as `channels.gas.topic`. */
   readonly key: string;
   readonly value: unknown;
   /** `default`, `FILE:LINE:COLUMN`, the name of the environment variable, or `schema` for a default inside an entry. */

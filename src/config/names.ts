@@ -12,7 +12,7 @@ export interface RosNames {
 }
 
 interface Rule {
-  /** The rule applies only to the node of this name. Undefined: to every node. */
+  /** The rule applies only to the node of this name. Undefined means every node. */
   readonly node: string | undefined;
   readonly from: string;
   readonly to: string;

@@ -1,13 +1,13 @@
 // Defines the ROS schemas that channels, cameras and commands share: names, types, quality of service, field paths.
 import * as z from 'zod';
 
-/** An absolute name of tokens by REP 144 and the ROS 2 design: letters, digits and `_`, not starting with a digit. */
+/** An absolute ROS name by REP 144 and the ROS 2 design. Its tokens consist of letters, digits and `_`, and start with no digit. */
 export const rosName = z
   .string()
   .regex(/^\/[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, 'expected an absolute ROS name such as /gas_detected')
   .refine((name) => !name.includes('__'), 'a ROS name may not hold two underscores in a row');
 
-/** Absolute, relative to the node's namespace, or `~/` for the node's own namespace. */
+/** A topic that is absolute, relative to the namespace, or starts with `~/` for the node's own namespace. */
 export const topicName = z
   .string()
   .regex(/^(~\/|\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, 'expected a ROS topic such as /gas_detected')
@@ -41,7 +41,7 @@ export const rosType = z
   .regex(/^[a-z][a-z0-9_]*\/(msg\/)?[A-Z][A-Za-z0-9]*$/, 'expected a ROS message type such as std_msgs/msg/Bool')
   .transform((type) => (type.includes('/msg/') ? type : type.replace('/', '/msg/')));
 
-/** `auto` becomes undefined. */
+/** Accepts a message type, or `auto`, which becomes undefined. */
 export function typeOrAuto(expected: string) {
   return z.union([z.literal('auto').transform(() => undefined), rosType], expected);
 }

@@ -34,17 +34,17 @@ const fields = z.strictObject({
     connect_timeout: durationBetween('1s', '5m'),
     ack_timeout: durationBetween('1s', '5m'),
     window: z.int().min(1).max(100),
-    /** Publications per second. Null: no limit. */
+    /** Publications per second. Null means no limit. */
     messages_per_second: z.number().min(1).max(100).nullable(),
-    /** Null: no limit. */
+    /** Null means no limit. */
     bytes_per_second: size.nullable(),
-    /** Metered messages per month. Null: no budget. */
+    /** Metered messages per month. Null means no budget. */
     budget: z.int().min(1_000).nullable(),
     reconnect_min: durationBetween('100ms', '1m'),
     reconnect_max: durationBetween('1s', '1h'),
   }),
   provisioning: z.strictObject({
-    /** Template name by the rules of AWS. Null: no provisioning. */
+    /** Template name by the rules of AWS. Null means no provisioning. */
     template: z
       .string()
       .regex(/^[0-9A-Za-z_-]{1,36}$/, 'expected the name of a provisioning template: 1 to 36 of A-Z a-z 0-9 _ -')
@@ -72,12 +72,12 @@ const fields = z.strictObject({
     max_age: durationBetween('1h', '3650d'),
   }),
   uploads: z.strictObject({
-    /** Origin of the cloud API. Null: no uploads. */
+    /** Origin of the cloud API. Null means no uploads. */
     api: z
       .string()
       .regex(/^https?:\/\/(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/, 'expected an origin, such as https://cloud.example.org')
       .nullable(),
-    /** Kilobits per second. Null: no limit. */
+    /** Kilobits per second. Null means no limit. */
     max_kbps: z.number().min(8).nullable(),
     pacing: z.enum(['fixed', 'adaptive']),
     max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
@@ -88,24 +88,24 @@ const fields = z.strictObject({
   logs: z.strictObject({
     max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
     max_age: durationBetween('1h', '3650d'),
-    /** Times at which logs are shipped. Null: only after a command or alert. */
+    /** Times at which logs are shipped. Null means only after a command or alert. */
     ship: cron.nullable(),
     ship_on_alert: z.boolean(),
   }),
   backups: z.strictObject({
-    /** Null: no scheduled backups. */
+    /** Null means no scheduled backups. */
     schedule: cron.nullable(),
     keep: z.int().min(1).max(20),
   }),
   health: z.strictObject({
-    /** Address of /healthz and /metrics. Null: off. */
+    /** Address of /healthz and /metrics. Null means off. */
     listen: z
       .string()
       .regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'expected HOST:PORT, such as 127.0.0.1:9469')
       .nullable(),
-    /** Percent. Null: no last_words event before the battery is empty. */
+    /** Percent. Null means no last_words event before the battery is empty. */
     low_battery: z.number().min(1).max(90).nullable(),
-    /** Bytes that can be written to the disk of state_dir in its life. Null: unknown. */
+    /** Bytes that can be written to the disk of state_dir in its life. Null means unknown. */
     disk_endurance: size.nullable(),
   }),
   channels: z.record(channelName, channel),
@@ -132,7 +132,7 @@ export type Config = z.infer<typeof configSchema>;
 type Json = { [key: string]: unknown };
 
 /**
- * Generates the JSON Schema (draft 2020-12) of a configuration file, with which editors complete and check keys. A file contains only
+ * Generates the JSON Schema (draft 2020-12) of a configuration file. Editors use it to complete and check keys. A file contains only
  * differences from the default file, so no key is required, and null removes an entry.
  */
 export function configJsonSchema(): Json {

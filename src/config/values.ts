@@ -2,14 +2,14 @@
 import { validate } from 'node-cron';
 import * as z from 'zod';
 
-/** A key of an entry and the fault of its value. */
+/** The path of a key and the fault of its value. */
 export type Fault = readonly [path: readonly (string | number)[], text: string];
 
 export function addFaults(context: z.RefinementCtx, faults: readonly Fault[]): void {
   for (const [path, message] of faults) context.addIssue({ code: 'custom', path: [...path], message });
 }
 
-/** Transforms a value by `parse`, and reports `expected` if that returns undefined. */
+/** Parses a value with `parse`, and reports `expected` if the result is undefined. */
 export function parsedBy<S extends z.ZodType, T>(schema: S, expected: string, parse: (value: z.output<S>) => T | undefined) {
   return schema.transform((value, context): T => {
     const parsed = parse(value);

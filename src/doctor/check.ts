@@ -4,7 +4,7 @@ import type { CheckStatus, Runnable } from '../base/index.ts';
 import type { CheckCode } from './catalogue.ts';
 
 export interface Finding {
-  /** `warning`: a person must act, although nothing failed yet. `skipped`: nothing to inspect, or not accessible. `unknown`: the check failed. */
+  /** `warning`: a person must act, although nothing failed yet. `skipped`: there is nothing to inspect, or no access. `unknown`: the check failed. */
   readonly status: CheckStatus;
   /** The state that was found, with its values. */
   readonly observed: string;

@@ -1,5 +1,5 @@
-// Announces the next certificate to the cloud, signed with the key of the current certificate (docs/reference/protocol.md). A cloud
-// that identifies robots by certificate fingerprints learns the new fingerprint from it. The announcement is signed before the old
+// Announces the next certificate to the cloud in a text that the current key signs (docs/reference/protocol.md). A cloud
+// that identifies robots by certificate fingerprints learns the new fingerprint from this text. The text is signed before the old
 // key is deleted, and stays on disk until the agent published it.
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { replaceFile } from '../base/index.ts';
 import { CERTIFICATE_NEXT_TYP } from '../wire/index.ts';
 
-/** @param before PEM texts. @returns a JWS; undefined if the certificate is the same, or if the old key's type can't sign tokens. */
+/** @param before the current pair as PEM. @returns a JWS. Undefined if the certificate is the same, or if the old key's type can't sign tokens. */
 export async function announcementOf(
   thing: string,
   before: { readonly cert: string; readonly key: string },

@@ -57,7 +57,7 @@ export function describePem(text: string): string {
   return text.trim() === '' ? 'an empty file' : NAMES.nothing;
 }
 
-/** @returns all certificates of a PEM text without the damaged ones. */
+/** @returns the readable certificates of a PEM text. Skips damaged certificates. */
 export function certificatesIn(text: string): X509Certificate[] {
   return blocksOf(text, 'certificate').flatMap((pem) => {
     try {

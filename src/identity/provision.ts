@@ -41,7 +41,7 @@ export interface Provisioned {
   readonly certificateId: string;
 }
 
-/** State of an unfinished provisioning, beside the key and the certificate in the spare slot. The token is secret for an hour. */
+/** State of an unfinished provisioning. It is stored in the spare slot beside key and certificate. The token is secret for an hour. */
 const pendingSchema = z.object({
   token: z.string().min(1),
   certificate_id: z.string().min(1),
@@ -61,7 +61,7 @@ const registered = z.object({ thingName: z.string().min(1) });
 const refusal = z.object({ statusCode: z.number().optional(), errorCode: z.string().optional(), errorMessage: z.string().optional() });
 type Refusal = z.infer<typeof refusal>;
 
-/** Attempts for a temporary failure: throttling, an AWS error, a certificate that is not active yet. */
+/** Limit of attempts after temporary failures: throttling, an AWS error, a certificate that is not active yet. */
 const MAX_ATTEMPTS = 5;
 
 /** @throws AgentError PROVISIONING_REFUSED or PROVISIONING_FAILED. The next call continues from the last recorded step. */

@@ -1,4 +1,4 @@
-// Verifies by their content that the three files of an identity can make a connection: chain, key, dates, name, purpose, permissions.
+// Verifies that the three files of an identity can make a connection. The checks are chain, key, dates, name, purpose and permissions.
 // Pure: texts and time are parameters. A wrong clock is reported as a wrong clock, never as a bad certificate.
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { loadX509 } from './keys.ts';
@@ -9,7 +9,7 @@ export interface Identity {
   readonly cert: string;
   /** Undefined if there is only a certificate. */
   readonly key: string | undefined;
-  /** Root of the broker's certificate. The check is skipped if undefined. */
+  /** Root of the broker's certificate. If it is undefined, the root is not checked. */
   readonly rootCa: string | undefined;
   readonly thing: string;
   /** IoT Core signs with an unpublished CA, and its certificates contain no thing name. */

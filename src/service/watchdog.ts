@@ -51,7 +51,7 @@ export class Watchdog {
     this.#unprobedSinceMs = this.#options.now();
   }
 
-  /** Probes once, and pings if the agent is healthy. An unanswered probe of the last call is a stall. */
+  /** Probes once, and pings if the agent is healthy. If the previous probe is still unanswered, the agent has stalled. */
   ping(): void {
     const probe = this.#probe;
     if (probe === undefined) {

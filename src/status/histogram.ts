@@ -1,4 +1,4 @@
-// Counts durations in memory of constant size: a histogram with fixed buckets, as in Prometheus, and percentiles of recent values.
+// Keeps statistics of durations in constant memory: a histogram with fixed buckets, as in Prometheus, and percentiles of recent values.
 
 /** Upper limits in milliseconds. One more bucket has no limit. */
 const LIMITS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000] as const;

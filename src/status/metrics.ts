@@ -4,7 +4,7 @@ import type { HistogramStatus } from './histogram.ts';
 import type { ChannelStatus, Status } from './status.ts';
 
 type Labels = Readonly<Record<string, string>>;
-/** Null for a value that is not known yet, which is left out. */
+/** Null if the value is not known yet. Such values are left out. */
 type Value = number | null | HistogramStatus;
 type Samples = (status: Status, process: ProcessFacts) => Value | readonly (readonly [Labels, Value])[];
 
@@ -147,7 +147,7 @@ export const METRICS = {
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** Pure. */
+/** Writes all metrics. Pure. */
 export function exposition({ status, process }: Facts): string {
   return Object.entries<Metric>(METRICS)
     .map(([name, { type, help, samples }]) => {

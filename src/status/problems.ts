@@ -38,6 +38,7 @@ export class Problems {
     const problem = this.#standing.get(key);
     if (!problem) return;
     this.#standing.delete(key);
+    // The end of a reported problem is reported even while another problem hides it.
     if (this.#reported.delete(key)) this.#listener('cleared', problem);
     this.#update();
   }
@@ -60,7 +61,7 @@ export class Problems {
     return [...this.#standing.values()].filter((problem) => this.#waitMs(problem) === 0);
   }
 
-  /** Reports the problems that became visible, now and when the next one becomes visible. The end of a reported problem is reported even while it is hidden. */
+  /** Reports the problems that have become visible, and runs again when the next problem becomes visible. */
   #update(): void {
     let soonestMs = Number.POSITIVE_INFINITY;
     for (const [key, problem] of this.#standing) {

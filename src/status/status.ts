@@ -19,7 +19,7 @@ export interface LinkStatus {
 }
 
 export interface BudgetStatus {
-  /** Metered messages per month. Null: no limit. */
+  /** Metered messages per month. Null means no limit. */
   readonly budget: number | null;
   readonly spent: number;
   readonly forecast: number;
@@ -174,7 +174,7 @@ const ENOUGH_MESSAGES = 20;
 const RESTART_MS = 30_000;
 const LONGEST_GAPS = 3;
 
-/** For channels without max_silence. @returns whether a regular sensor has become silent; false for a sensor that is not known well enough. */
+/** For channels without max_silence. @returns whether a regular sensor has become silent. False if it has sent too few messages. */
 export function isOverdue({ messages, age_ms: age, longest_gap_ms: gap }: ChannelStatus): boolean {
   if (age === null || gap === null || messages < ENOUGH_MESSAGES) return false;
   return age > Math.max(RESTART_MS, LONGEST_GAPS * gap);

@@ -31,7 +31,7 @@ export const presence = z.object({
   commands: z.array(announcedCommand).optional(),
   /** The present interval of telemetry in milliseconds. It is longer than configured if the budget requires it. */
   telemetry_every_ms: z.number().int().min(0).optional(),
-  /** Absent if it is unknown. A last will contains the power and the mark of the session's start. */
+  /** Absent if the power is unknown. A last will contains the power and the mark of the session's start. */
   power: power.optional(),
 });
 export type Presence = z.infer<typeof presence>;

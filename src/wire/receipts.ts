@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { mark, outboxId, type Range, range, thingName, wallTime } from './names.ts';
 import { normalize, type Ranges } from './ranges.ts';
 
-/** Further ranges are sent in more pages. */
+/** Limit of ranges in a page. Further ranges are sent in more pages. */
 export const MAX_RECEIPT_RANGES = 200;
 
 export const receipt = z.object({

@@ -1,4 +1,4 @@
-// Connects to the broker up to TCP: resolves its host name and tries its ports.
+// Tests the TCP connection to the broker: resolves the host name and tries the ports.
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { codeOf, messageOf } from '../../base/index.ts';

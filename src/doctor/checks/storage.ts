@@ -136,7 +136,7 @@ interface Wear {
   readonly isOver: boolean;
 }
 
-/** Steps of 10 % of the rated life. 0x0b means that the rated life is exceeded. */
+/** The device reports its wear in steps of 10 % of the rated life. Step 11 means that the rated life is exceeded. */
 const WORN_STEP = 9;
 const OVER_STEP = 11;
 const PRE_EOL = { warning: 2, urgent: 3 } as const;

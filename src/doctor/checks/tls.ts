@@ -18,7 +18,7 @@ export interface PeerCertificate {
 
 export interface TlsProbe {
   readonly protocol: string | undefined;
-  /** The broker's own certificate and the others that the broker sent. */
+  /** The broker's own certificate, followed by the other certificates that the broker sent. */
   readonly chain: readonly PeerCertificate[];
   /** OpenSSL's error code for the chain. Undefined if the chain is trusted. */
   readonly untrusted: string | undefined;
