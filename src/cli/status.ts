@@ -7,11 +7,14 @@ import { fullScreen, type Paint, painter } from './terminal.ts';
 
 const REFRESH_MS = 1_000;
 
-/** @returns 0 if there are no problems, otherwise 1. */
+/** Time after the start within which the publishers of alert channels have to appear. */
+const APPEARS_WITHIN_MS = 30_000;
+
+/** @returns 0 if there are no problems and every alert channel can raise its alert, otherwise 1. */
 export async function status(file: string | undefined, json: boolean): Promise<number> {
   const found = await askStatus(loadSalvaged(file).state_dir);
   await print(json ? JSON.stringify(found) : describeStatus(found, painter()));
-  return found.problems.length === 0 ? 0 : 1;
+  return found.problems.length === 0 && unwatchedAlerts(found).length === 0 ? 0 : 1;
 }
 
 /** Prints the status every second until a signal: on the full screen of a terminal, or with `json` as one line each time. */
@@ -68,8 +71,17 @@ function problems({ problems: standing }: Status, paint: Paint): string[] {
   });
 }
 
+/** Alert channels that cannot raise an alert now. In the first seconds after a start, publishers may still be undiscovered. */
+function unwatchedAlerts({ channels: all, uptime_ms: uptime }: Status): Status['channels'] {
+  return uptime < APPEARS_WITHIN_MS ? [] : all.filter(({ class: rowClass, health }) => rowClass === 'alert' && health !== 'ok');
+}
+
 /** Quiet channels. They are only warnings, because a sensor may publish only when something happens. */
-function warnings({ channels: all }: Status, paint: Paint): string[] {
+function warnings(found: Status, paint: Paint): string[] {
+  const { channels: all } = found;
+  const unwatched = unwatchedAlerts(found).map(
+    ({ name, health, reason }) => `${name}: it is ${health} (${reason}), so it cannot raise an alert`,
+  );
   const unheard = all.filter(({ age_ms: age }) => age === null).map(({ name }) => name);
   const overdue = all
     .filter(isOverdue)
@@ -80,7 +92,10 @@ function warnings({ channels: all }: Status, paint: Paint): string[] {
     ...(unheard.length === 0 ? [] : [`${unheard.length} of ${all.length} channels have no message since the start: ${unheard.join(', ')}`]),
     ...overdue,
   ];
-  return lines.map((text) => `${paint('yellow', 'warning ')} ${text} (for details: elderly-bot doctor)`);
+  return [
+    ...unwatched.map((text) => `${paint('red', 'unwatched')} ${text}`),
+    ...lines.map((text) => `${paint('yellow', 'warning ')} ${text} (for details: elderly-bot doctor)`),
+  ];
 }
 
 function link({ link: current, outbox, delivered, budget, disk, wear }: Status, paint: Paint): string[] {
@@ -125,11 +140,11 @@ function channels({ channels: all }: Status, paint: Paint): string[] {
   const width = Math.max(0, ...all.map(({ name }) => name.length));
   return [
     `alerts   ${alerts.length === 0 ? 'none' : paint('red', alerts.join(', '))}`,
-    ...all.map(({ name, value, age_ms: age, rate_hz: hz, messages, dropped: beyond, alert, silent, reason }) => {
+    ...all.map(({ name, value, age_ms: age, rate_hz: hz, messages, dropped: beyond, alert, health, reason }) => {
       const last = age === null ? 'no message yet' : `${ago(age)} ago`;
       const rate = hz === null ? '' : `, ${hz.toFixed(1)} Hz`;
       const dropped = beyond > 0 ? `, ${beyond} dropped above max_rate` : '';
-      const marks = `${alert ? paint('red', '  ALERT') : ''}${silent ? paint('red', '  SILENT') : ''}${reason === null ? '' : paint('yellow', `  (${reason})`)}`;
+      const marks = `${alert ? paint('red', '  ALERT') : ''}${health === 'ok' || health === 'waiting' ? '' : paint('red', `  ${health.toUpperCase()}`)}${reason === null ? '' : paint('yellow', `  (${reason})`)}`;
       return `channel  ${name.padEnd(width)}  ${String(value).padEnd(10)} ${last}${rate}, ${messages} messages${dropped}${marks}`;
     }),
   ];

@@ -7,6 +7,9 @@ import { addFaults, duration, durationBetween, type Fault, parsedBy } from './va
 
 /** Suffix of the alert channel that reports a sensor's silence, such as `gas_silent`. */
 export const SILENT_SUFFIX = '_silent';
+
+/** Suffix of the alert channel that reports an alert channel whose messages cannot be used: `gas_unusable`. */
+export const UNUSABLE_SUFFIX = '_unusable';
 const MAX_NAME_CHARACTERS = 40;
 
 /** Limits that follow from the unit alone. The channel's own `min` and `max` take precedence. */
@@ -147,13 +150,17 @@ function channelFaults(given: z.infer<typeof fields>): Fault[] {
   return faults;
 }
 
-/** Finds channel names that collide. With `max_silence` a channel `gas` also uses the name `gas_silent`. */
+/** Finds channel names that collide. An alert channel `gas` also uses the name `gas_unusable`, and with `max_silence` also `gas_silent`. */
 export function nameFaults(channels: Readonly<Record<string, ChannelConfig>>): Fault[] {
-  return Object.entries(channels).flatMap(([name, { max_silence }]): Fault[] => {
-    if (max_silence === undefined) return [];
-    const silent = name + SILENT_SUFFIX;
-    if (silent in channels) return [[['channels', silent], `expected another name: ${name} reports its silence under this name`]];
-    const most = MAX_NAME_CHARACTERS - SILENT_SUFFIX.length;
-    return name.length > most ? [[['channels', name], `expected at most ${most} characters with max_silence`]] : [];
-  });
+  return Object.entries(channels).flatMap(([name, { max_silence, class: rowClass }]) => [
+    ...(max_silence === undefined ? [] : reserved(channels, name, SILENT_SUFFIX, 'its silence', 'max_silence')),
+    ...(rowClass === 'alert' ? reserved(channels, name, UNUSABLE_SUFFIX, 'unusable messages', 'class: alert') : []),
+  ]);
+}
+
+function reserved(channels: object, name: string, suffix: string, subject: string, cause: string): Fault[] {
+  const used = name + suffix;
+  if (used in channels) return [[['channels', used], `expected another name: ${name} reports ${subject} under this name`]];
+  const most = MAX_NAME_CHARACTERS - suffix.length;
+  return name.length > most ? [[['channels', name], `expected at most ${most} characters with ${cause}`]] : [];
 }

@@ -1,5 +1,5 @@
 export { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type PrivacyZone } from './camera.ts';
-export { type AlertWhen, type ChannelConfig, type Deadband, SILENT_SUFFIX } from './channel.ts';
+export { type AlertWhen, type ChannelConfig, type Deadband, SILENT_SUFFIX, UNUSABLE_SUFFIX } from './channel.ts';
 export {
   type ArgumentConfig,
   type BuiltinCommand,
@@ -14,6 +14,7 @@ export {
   STOP,
 } from './commands.ts';
 export { type Condition, holds } from './condition.ts';
+export { nearest } from './explain.ts';
 export { effectiveConfig } from './layers.ts';
 export { type LoadedConfig, loadConfig } from './load.ts';
 export { rosNames } from './names.ts';

@@ -1,12 +1,14 @@
 // Turns the ROS messages of one channel into rows. A channel stores its last reading, its alert and the time of its last message. Time is a
 // parameter. If no message arrives by `dueMs`, the caller must call `elapse`.
 import { randomBytes } from 'node:crypto';
-import { type AlertWhen, type ChannelConfig, holds, SILENT_SUFFIX } from '../config/index.ts';
+import { type AlertWhen, type ChannelConfig, holds } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 import { Debounce } from './debounce.ts';
+import { Faults } from './faults.ts';
 import { diagnosticReader, type FieldReader, fieldReader, NOTHING } from './field.ts';
 import { Gate } from './gate.ts';
+import { explain, isUsable, type Unusable } from './unusable.ts';
 import { convert, type Sample } from './value.ts';
 
 type Message = Readonly<Record<string, unknown>>;
@@ -29,12 +31,11 @@ export class Channel {
   readonly #read: FieldReader;
   readonly #gate: Gate;
   readonly #debounce: Debounce;
-  readonly #startMs: number;
+  readonly #faults: Faults;
   readonly #newIncident: () => string;
   #raw: boolean;
   #sample: Sample | undefined;
   #incident: string | undefined;
-  #silentIncident: string | undefined;
   #messages = 0;
   #readings = 0;
   #lastMessageMs: number | undefined;
@@ -43,35 +44,57 @@ export class Channel {
   constructor(name: string, config: ChannelConfig, { standing, startMs = 0, newIncident = mintIncident }: ChannelOptions = {}) {
     this.name = name;
     this.config = config;
-    this.#startMs = startMs;
     this.#newIncident = newIncident;
     this.#read = config.diagnostics ? diagnosticReader(config.diagnostics) : fieldReader(config.field);
     this.#gate = new Gate(config.report);
     if (config.alert_when) this.#incident = this.#standingIncident(standing?.get(name));
     this.#raw = this.#incident !== undefined;
     this.#debounce = new Debounce(config.debounce, config.hold, this.#raw || undefined);
-    if (config.max_silence !== undefined) this.#silentIncident = this.#standingIncident(standing?.get(name + SILENT_SUFFIX));
+    this.#faults = new Faults({
+      name,
+      config,
+      startMs,
+      standing: (channel) => this.#standingIncident(standing?.get(channel)),
+      newIncident,
+    });
   }
 
-  /** Whether the channel has been silent for longer than `max_silence`. */
+  /** Whether the last usable message is older than `max_silence`. */
   get silent(): boolean {
-    return this.#silentIncident !== undefined;
+    return this.#faults.silent;
+  }
+
+  /** Whether messages arrive and none of them can be used. */
+  get isUnusable(): boolean {
+    return this.#faults.isUnusable;
+  }
+
+  /** Why the channel's messages cannot be used; undefined if they can, or if none arrived. */
+  get unusable(): Unusable | undefined {
+    return this.#faults.unusable;
   }
 
   /** @returns the rows of a ROS message. A raised alert gets its incident id here, in its first row. */
   accept(message: Message, nowMs: number): readonly NewRow[] {
     const field = this.#read(message);
     if (field === NOTHING) return this.elapse(nowMs);
-    return this.sample(convert(field, this.config, stampOf(message)), nowMs);
+    const sample = convert(field, this.config, stampOf(message));
+    return this.sample(sample, nowMs, () => explain(this.config, message, field, sample));
+  }
+
+  /** @returns the rows of a message that could not be decoded. */
+  reject(reason: string, nowMs: number): readonly NewRow[] {
+    const rows = this.elapse(nowMs);
+    this.#countMessage(nowMs);
+    return [...rows, ...this.#faults.addUnusable(nowMs, () => ({ reason, raw: null, suggestion: null }))];
   }
 
   /** @returns the rows of a value that was already read from its message, as in recorded readings. */
-  sample(sample: Sample, nowMs: number): readonly NewRow[] {
+  sample(sample: Sample, nowMs: number, explanation: () => Unusable = () => recorded(sample)): readonly NewRow[] {
     const elapsed = this.elapse(nowMs);
-    this.#messages++;
-    if (this.#lastMessageMs !== undefined) this.#longestGapMs = Math.max(this.#longestGapMs ?? 0, nowMs - this.#lastMessageMs);
-    this.#lastMessageMs = nowMs;
-    const before = this.silent ? [...elapsed, this.#silenceRow('cleared')] : elapsed;
+    this.#countMessage(nowMs);
+    const faults = isUsable(sample, this.config) ? this.#faults.end(nowMs) : this.#faults.addUnusable(nowMs, explanation);
+    const before = faults.length === 0 ? elapsed : [...elapsed, ...faults];
     this.#sample = sample;
     this.#debounce.feed(this.#rawOf(sample), nowMs);
     const debounced = this.#debounced(sample);
@@ -83,12 +106,7 @@ export class Channel {
 
   /** The time at which the caller must call `elapse` if no message arrives before. Undefined if no row is due. */
   get dueMs(): number | undefined {
-    return earlier(earlier(this.#debounce.dueMs, this.#gate.dueMs), this.#silenceDueMs);
-  }
-
-  get #silenceDueMs(): number | undefined {
-    const { max_silence: maxMs } = this.config;
-    return maxMs === undefined || this.silent ? undefined : (this.#lastMessageMs ?? this.#startMs) + maxMs;
+    return earlier(earlier(this.#debounce.dueMs, this.#gate.dueMs), this.#faults.dueMs);
   }
 
   /** @returns the rows that are due because a debounce or a hold ended, a reading waited or a silence began. */
@@ -102,8 +120,7 @@ export class Channel {
     if (gateMs !== undefined && (debounceMs === undefined || gateMs < debounceMs)) this.#elapseGate(Math.min(gateMs, nowMs), nowMs, rows);
     if (debounceMs !== undefined && debounceMs <= nowMs) this.#elapseDebounce(debounceMs, rows);
     this.#elapseGate(this.#gate.dueMs ?? nowMs, nowMs, rows);
-    if (nowMs >= (this.#silenceDueMs ?? Number.POSITIVE_INFINITY)) rows.push(this.#silenceRow('raised'));
-    return rows;
+    return [...rows, ...this.#faults.elapse(nowMs)];
   }
 
   /** Ends the channel. The waiting reading becomes a row now; otherwise the last value of a burst would be lost. */
@@ -129,7 +146,15 @@ export class Channel {
       longest_gap_ms: this.#longestGapMs ?? null,
       alert: this.#incident !== undefined,
       silent: this.silent,
+      unusable: this.unusable ?? null,
+      class: this.config.class,
     };
+  }
+
+  #countMessage(nowMs: number): void {
+    this.#messages++;
+    if (this.#lastMessageMs !== undefined) this.#longestGapMs = Math.max(this.#longestGapMs ?? 0, nowMs - this.#lastMessageMs);
+    this.#lastMessageMs = nowMs;
   }
 
   #elapseDebounce(atMs: number, rows: NewRow[]): void {
@@ -149,10 +174,10 @@ export class Channel {
   }
 
   /** @returns the input of debounce and hold: whether the alert's condition holds, or the boolean of a channel without a condition. */
-  #rawOf({ value }: Sample): boolean | undefined {
+  #rawOf({ value, infinite }: Sample): boolean | undefined {
     const { alert_when: when } = this.config;
     if (when === undefined) return typeof value === 'boolean' ? value : undefined;
-    const raw = isAlert(when, value, this.#raw);
+    const raw = isAlert(when, infinite ?? value, this.#raw);
     if (raw !== undefined) this.#raw = raw;
     return raw;
   }
@@ -194,13 +219,6 @@ export class Channel {
     return { class: 'alert', channel: this.name, value, extra: { alert: change, incident, ...extra } };
   }
 
-  #silenceRow(change: Change): NewRow {
-    this.#silentIncident ??= this.#newIncident();
-    const incident = this.#silentIncident;
-    if (change === 'cleared') this.#silentIncident = undefined;
-    return { class: 'alert', channel: this.name + SILENT_SUFFIX, value: change === 'raised', extra: { alert: change, incident } };
-  }
-
   #standingIncident(last: ReadingExtra | undefined): string | undefined {
     return last?.alert === 'raised' ? (last.incident ?? this.#newIncident()) : undefined;
   }
@@ -211,6 +229,11 @@ function isAlert({ raise, clear }: AlertWhen, value: ReadingValue, before: boole
   if (typeof value !== typeof raise.value) return undefined;
   if (holds(raise, value)) return true;
   return clear === undefined || holds(clear, value) ? false : before;
+}
+
+/** A recorded reading has no message to explain. */
+function recorded({ bad }: Sample): Unusable {
+  return { reason: `the reading is marked ${bad}`, raw: null, suggestion: null };
 }
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {

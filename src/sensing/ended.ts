@@ -1,6 +1,6 @@
 // Clears the alerts of removed channels. No message would clear them any more, and they would stay raised in the cloud for ever. An alert
 // stays raised if its channel is still an alert with the same source, even if other settings of the channel changed.
-import { type ChannelConfig, SILENT_SUFFIX } from '../config/index.ts';
+import { type ChannelConfig, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
 
@@ -21,8 +21,9 @@ export function endedAlerts(
     ...Object.entries(after).flatMap(([name, channel]) => [
       ...(channel.class === 'alert' && sourceOf(before[name] ?? channel) === sourceOf(channel) ? [name] : []),
       ...(channel.max_silence === undefined ? [] : [name + SILENT_SUFFIX]),
+      ...(channel.class === 'alert' ? [name + UNUSABLE_SUFFIX] : []),
     ]),
-    ...disabled.flatMap((name) => [name, name + SILENT_SUFFIX]),
+    ...disabled.flatMap((name) => [name, name + SILENT_SUFFIX, name + UNUSABLE_SUFFIX]),
   ]);
   return [...last].flatMap(([channel, { alert, incident }]): NewRow[] => {
     if (alert !== 'raised' || continued.has(channel)) return [];

@@ -44,14 +44,15 @@ function collect(value: unknown, steps: readonly Step[], from: number, found: un
 }
 
 /**
- * NaN and infinities are skipped: a laser reports infinity if it sees no obstacle. If no number remains, `min`, `max` and `mean` are NaN.
+ * NaN and infinities are skipped: a laser reports infinity if it sees no obstacle. If no number remains, `min`, `max` and `mean` are infinite
+ * if the laser saw no obstacle at all, else NaN.
  * `any` and `all` treat numbers other than 0 as true. `all` of no values is true, as in logic.
  */
 function reduce(reducer: Reducer, values: readonly unknown[]): number | boolean {
   const numbers = values
     .map((value) => (typeof value === 'bigint' ? Number(value) : value))
     .filter((value): value is number => Number.isFinite(value));
-  const [first = Number.NaN, ...others] = numbers;
+  const [first = values.includes(Number.POSITIVE_INFINITY) ? Number.POSITIVE_INFINITY : Number.NaN, ...others] = numbers;
   const sum = () => numbers.reduce((total, value) => total + value, 0);
   switch (reducer) {
     case 'count':
@@ -63,7 +64,7 @@ function reduce(reducer: Reducer, values: readonly unknown[]): number | boolean 
     case 'sum':
       return sum();
     case 'mean':
-      return numbers.length === 0 ? Number.NaN : sum() / numbers.length;
+      return numbers.length === 0 ? first : sum() / numbers.length;
     case 'min':
       return others.reduce((least, value) => Math.min(least, value), first);
     case 'max':

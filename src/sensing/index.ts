@@ -4,3 +4,4 @@ export { fieldReader } from './field.ts';
 export { isSame, match, type Offer, type Wanted } from './match.ts';
 export { Rate, type RecentReading, RecentReadings } from './recent.ts';
 export { type Incident, type RecordedReading, type ReplayedAlert, replay } from './replay.ts';
+export type { Unusable } from './unusable.ts';

@@ -1,7 +1,7 @@
 // Runs recorded readings through the gates and alert rules of another configuration, and reports which alerts stay, move, vanish or appear.
 // The record lacks the values that the recorded gates held back, so a looser gate reports less here than on the robot. The record contains
-// readings and no messages, so silence is not compared.
-import { type ChannelConfig, SILENT_SUFFIX } from '../config/index.ts';
+// readings and no messages, so silence and unusable messages are not compared.
+import { type ChannelConfig, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 import { Channel } from './channel.ts';
@@ -38,9 +38,9 @@ export function replay(readings: readonly RecordedReading[], channels: Readonly<
   const alerts = [...names].flatMap((name) => {
     const recorded = readings.filter(({ channel }) => channel === name);
     const config = channels[name];
-    // These rows report the silence of another channel, so they are not compared.
-    const isSilence = name.endsWith(SILENT_SUFFIX) && recorded.every(({ alert, value }) => alert && typeof value === 'boolean');
-    if (!config && isSilence) return [];
+    // These rows report the silence or the unusable messages of another channel, so they are not compared.
+    const hasSuffix = name.endsWith(SILENT_SUFFIX) || name.endsWith(UNUSABLE_SUFFIX);
+    if (!config && hasSuffix && recorded.every(({ alert, value }) => alert && typeof value === 'boolean')) return [];
     const before = incidents(recorded.flatMap(({ at, alert }) => (alert ? [{ at, alert }] : [])));
     return compared(name, before, config ? incidents(rerun(name, config, recorded)) : []);
   });
@@ -56,7 +56,8 @@ function rerun(name: string, { max_silence: _, ...config }: ChannelConfig, recor
   const channel = new Channel(name, config);
   const changes: Change[] = [];
   const record = (at: number, rows: readonly NewRow[]) => {
-    for (const row of rows) if (row.class === 'alert' && row.extra?.alert) changes.push({ at, alert: row.extra.alert });
+    for (const row of rows)
+      if (row.class === 'alert' && row.channel === name && row.extra?.alert) changes.push({ at, alert: row.extra.alert });
   };
   let now = Number.NEGATIVE_INFINITY;
   for (const { at, value, bad, stamp } of recorded) {

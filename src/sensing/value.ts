@@ -6,6 +6,8 @@ import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 export interface Sample {
   readonly value: ReadingValue;
   readonly bad?: ReadingExtra['bad'] | undefined;
+  /** The value is null because it is not finite. Conditions still compare with this infinity. */
+  readonly infinite?: number | undefined;
   /** The stamp of the message's header, in milliseconds since 1970. */
   readonly stamp?: number | undefined;
 }
@@ -33,7 +35,7 @@ export function convert(field: unknown, rules: ValueRules, stamp: number | undef
 
 function convertNumber(field: number, rules: ValueRules, stamp: number | undefined): Sample {
   const { scale, min, max } = rules;
-  if (!Number.isFinite(field)) return { value: null, bad: 'nan', stamp };
+  if (!Number.isFinite(field)) return { value: null, bad: 'nan', stamp, infinite: Number.isNaN(field) ? undefined : field * scale };
   const isFloat32 = !Number.isInteger(field) && Math.fround(field) === field;
   const clean = isFloat32 ? Number(field.toPrecision(FLOAT32_DIGITS)) : field;
   const value = Number((clean * scale).toPrecision(SIGNIFICANT_DIGITS));

@@ -133,6 +133,10 @@ export const METRICS = {
     '1 while the channel’s alert is raised',
     byChannel(({ alert }) => flag(alert)),
   ),
+  elderly_bot_channel_unusable: gauge(
+    '1 while messages of the channel arrive and cannot be used',
+    byChannel(({ unusable }) => flag(unusable !== null)),
+  ),
   elderly_bot_channel_silent: gauge(
     '1 while the channel is silent for longer than its max_silence',
     byChannel(({ silent }) => flag(silent)),

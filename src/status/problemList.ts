@@ -143,6 +143,11 @@ export const PROBLEMS = {
     remedy:
       'check the sensor, its cable and its ROS node; if `ros2 topic echo` receives messages and the agent does not, restart that node',
   },
+  channel_unusable: {
+    severity: 'warning',
+    title: 'A channel receives messages and can use none of them, so an alert of this channel cannot fire',
+    remedy: 'change the channel’s entry as the text suggests, then: elderly-bot reload',
+  },
   channel_unreadable: {
     severity: 'error',
     title: 'A channel’s messages cannot be read',

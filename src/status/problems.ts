@@ -1,5 +1,5 @@
 // Holds the present problems. Reports each problem when it is first shown and when it ends. A problem hides its consequences.
-import { PROBLEMS, type ProblemCode, type ProblemEntry } from './problemList.ts';
+import { PROBLEMS, type ProblemCode, type ProblemEntry, type Severity } from './problemList.ts';
 
 export interface StandingProblem extends ProblemEntry {
   readonly code: ProblemCode;
@@ -25,11 +25,12 @@ export class Problems {
     this.#listener = listener;
   }
 
-  /** Has no effect on a problem that is already raised. */
-  raise(code: ProblemCode, text: string, subject = ''): void {
+  /** Has no effect on a problem that is already raised. @param severity replaces the severity of the list. */
+  raise(code: ProblemCode, text: string, subject = '', severity?: Severity): void {
     const key = `${code}/${subject}`;
     if (this.#standing.has(key)) return;
-    this.#standing.set(key, { ...PROBLEMS[code], code, subject, text, sinceMs: this.#now() });
+    const entry: ProblemEntry = PROBLEMS[code];
+    this.#standing.set(key, { ...entry, severity: severity ?? entry.severity, code, subject, text, sinceMs: this.#now() });
     this.#update();
   }
 
@@ -44,9 +45,9 @@ export class Problems {
   }
 
   /** Raises the problem with this text, or clears it if the text is undefined. */
-  set(code: ProblemCode, text: string | undefined, subject = ''): void {
+  set(code: ProblemCode, text: string | undefined, subject = '', severity?: Severity): void {
     if (text === undefined) this.clear(code, subject);
-    else this.raise(code, text, subject);
+    else this.raise(code, text, subject, severity);
   }
 
   /** Clears all problems of these codes except one code. Only the latest cause of a failure stays raised. */

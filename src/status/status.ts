@@ -35,8 +35,16 @@ export interface ChannelStatus {
   readonly type: string | null;
   /** `waiting`: the topic never had a publisher. `vanished`: all publishers ended. `off`: the topic cannot be subscribed. */
   readonly state: 'published' | 'waiting' | 'vanished' | 'off';
-  /** The reason for missing messages. Null while messages arrive. */
+  readonly class: 'alert' | 'telemetry';
+  /**
+   * `waiting`: the topic has no publisher. `silent`: no usable message for longer than max_silence. `unusable`: messages arrive, but their
+   * value cannot be used. `off`: the topic cannot be subscribed.
+   */
+  readonly health: 'ok' | 'waiting' | 'silent' | 'unusable' | 'off';
+  /** Why the health is not ok, or why no message arrived yet; null otherwise. */
   readonly reason: string | null;
+  /** The last unusable value as JSON and the YAML line that would work; null if the channel is usable. */
+  readonly unusable: { readonly reason: string; readonly raw: string | null; readonly suggestion: string | null } | null;
   readonly value: unknown;
   readonly messages: number;
   readonly readings: number;

@@ -46,11 +46,9 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
       onRow(row);
     }
   };
-  const reportSilence = ({ channel, silenceReason }: ChannelSubscription) =>
-    problems.set('sensor_silent', channel.silent ? `${channel.name}: ${silenceReason}` : undefined, channel.name);
   const report = (subscription: ChannelSubscription, rows: readonly NewRow[]) => {
     write(rows);
-    if (rows.length > 0) reportSilence(subscription);
+    subscription.reportFaults();
     alarm.request(subscription.channel.dueMs);
   };
   const end = (subscription: ChannelSubscription) => {
@@ -68,13 +66,15 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
       if (!entry) return [];
       const channel = new Channel(name, entry, options);
       const onMessage = (message: RosMessage) => report(subscription, channel.accept(message, clock.mono()));
-      const subscription: ChannelSubscription = new ChannelSubscription({ channel, topic: entry.topic, ros, problems, place, onMessage });
+      const onUnreadable = (reason: string) => report(subscription, channel.reject(reason, clock.mono()));
+      const parts = { channel, topic: entry.topic, ros, problems, place, onMessage, onUnreadable };
+      const subscription: ChannelSubscription = new ChannelSubscription(parts);
       return [subscription];
     });
     for (const subscription of started) {
       subscription.checkPublishers(clock.mono());
-      // A channel that was silent when the previous agent ended is still silent.
-      if (subscription.channel.silent) reportSilence(subscription);
+      // The faults of the previous run still stand.
+      subscription.reportFaults();
       alarm.request(subscription.channel.dueMs);
     }
     return started;

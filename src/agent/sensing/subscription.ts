@@ -123,6 +123,8 @@ export interface ChannelSubscriptionParts {
   readonly problems: Problems;
   readonly place: LoadedConfig['place'];
   readonly onMessage: (message: RosMessage) => void;
+  /** Receives the reason why a message could not be decoded. */
+  readonly onUnreadable: (reason: string) => void;
 }
 
 /** The node name in the ROS graph while a node starts or ends. */
@@ -144,6 +146,7 @@ export class ChannelSubscription {
   #vanished: readonly string[] = [];
   #dropped = 0;
   #isLarge = false;
+  #reportedFaults = 'false false';
   readonly #rate = new Rate();
 
   constructor(parts: ChannelSubscriptionParts) {
@@ -188,25 +191,49 @@ export class ChannelSubscription {
     return `no node publishes on ${topic}`;
   }
 
+  /** Explains why the messages cannot be used, with the raw value and the configuration that would work; undefined if they can. */
+  get unusableReason(): string | undefined {
+    const { unusable } = this.channel;
+    if (unusable === undefined) return undefined;
+    const { reason, raw, suggestion } = unusable;
+    return `${reason}${raw === null ? '' : `; the value was ${raw}`}${suggestion === null ? '' : `; this works: ${suggestion}`}`;
+  }
+
+  /** Raises and clears the problems of silence and of unusable messages. */
+  reportFaults(): void {
+    const { channel } = this;
+    const faults = `${channel.silent} ${channel.isUnusable}`;
+    if (faults === this.#reportedFaults) return;
+    this.#reportedFaults = faults;
+    const { problems, topic } = this.#parts;
+    problems.set('sensor_silent', channel.silent ? `${channel.name}: ${this.silenceReason}` : undefined, channel.name);
+    const text = channel.isUnusable ? `${channel.name} (${topic}): ${this.unusableReason}` : undefined;
+    problems.set('channel_unusable', text, channel.name, channel.config.class === 'alert' ? 'critical' : undefined);
+  }
+
   status(nowMs: number): ChannelStatus {
     const dropped = this.#dropped + (this.#subscription?.dropped ?? 0);
     const received = this.channel.status(nowMs);
     const state =
       this.#offReason !== undefined ? 'off' : this.isPublished ? 'published' : this.#vanished.length > 0 ? 'vanished' : 'waiting';
     const isReceiving = state === 'published' && received.age_ms !== null && !received.silent;
-    const reason = isReceiving ? null : this.silenceReason;
-    return { ...received, rate_hz: this.#rate.hz, type: this.#wanted?.type ?? null, state, reason, dropped };
+    const reason = this.unusableReason ?? (isReceiving ? null : this.silenceReason);
+    const health = healthOf(state, received);
+    return { ...received, rate_hz: this.#rate.hz, type: this.#wanted?.type ?? null, state, health, reason, dropped };
   }
 
   close(): void {
     this.#close();
-    for (const code of [...PROBLEMS, 'sensor_silent'] as const) this.#parts.problems.clear(code, this.channel.name);
+    for (const code of [...PROBLEMS, 'sensor_silent', 'channel_unusable'] as const) this.#parts.problems.clear(code, this.channel.name);
   }
 
   #subscribe({ type, qos }: Wanted): void {
     const { channel, topic, ros, place, onMessage } = this.#parts;
     const pace = paceOf(channel.config, qos, this.#isLarge);
-    const onError = (error: Error) => this.#setProblem('channel_unreadable', messageOf(error));
+    const onError = (error: Error) => {
+      this.#setProblem('channel_unreadable', messageOf(error));
+      this.#parts.onUnreadable(messageOf(error));
+    };
     try {
       this.#subscription = configured(place, ['channels', channel.name, 'type'], () =>
         ros.subscribe({ topic, type, onMessage, onError, ...pace }),
@@ -231,4 +258,14 @@ export class ChannelSubscription {
     const { problems, channel, topic } = this.#parts;
     problems.set(code, text === undefined ? undefined : `${channel.name} (${topic}): ${text}`, channel.name);
   }
+}
+
+function healthOf(
+  state: ChannelStatus['state'],
+  { unusable, silent }: Pick<ChannelStatus, 'unusable' | 'silent'>,
+): ChannelStatus['health'] {
+  if (state === 'off') return 'off';
+  if (unusable !== null) return 'unusable';
+  if (silent) return 'silent';
+  return state === 'published' ? 'ok' : 'waiting';
 }

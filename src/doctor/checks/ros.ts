@@ -138,7 +138,7 @@ interface ProbedChannel {
 }
 
 function channelFinding({ name, channel, probed, seconds, agent, flag }: ProbedChannel): Finding {
-  const { topic, offers, types, qos, failure, received, hasField, stamp } = probed;
+  const { topic, offers, types, qos, failure, received, unusable, stamp } = probed;
   const info = `ros2 topic info --verbose ${topic}`;
   if (failure)
     return error(`${topic}: ${failure.message}`, failure.remedy ?? 'correct the channel’s entry', info, ['message_types', 'ros']);
@@ -150,9 +150,12 @@ function channelFinding({ name, channel, probed, seconds, agent, flag }: ProbedC
   if (qos !== undefined) return error(`${topic}: ${qos}`, 'set the channel’s qos to auto, or to the publisher’s', info);
   const problem = agent?.problems.find(({ subject }) => subject === name);
   if (problem) return error(problem.text, problem.remedy, `elderly-bot status${flag}`);
-  if (hasField === false) {
-    const observed = `${topic}: its messages have no field ${channel.field}`;
-    return error(observed, 'set the channel’s field', `ros2 interface show ${offers[0]?.type ?? ''}`);
+  if (unusable) {
+    const { reason, raw, suggestion } = unusable;
+    const observed = `${topic}: no message can be used, because ${reason}${raw === null ? '' : `; the value was ${raw}`}`;
+    const remedy =
+      suggestion === null ? 'correct the channel’s entry, or its publisher' : `this line in the channel’s entry works: ${suggestion}`;
+    return error(observed, remedy, `ros2 interface show ${offers[0]?.type ?? ''}`);
   }
   const apartMs = stamp > 0 ? Date.now() - stamp * 1_000 : 0;
   if (Math.abs(apartMs) > STALE_MS) {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelConfig, type Config, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError, type ErrorCode } from '../../errors.ts';
 import { fullName, type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
-import { fieldReader, match, type Offer } from '../../sensing/index.ts';
+import { Channel, match, type Offer, type Unusable } from '../../sensing/index.ts';
 
 /** Discovery takes at most this long on a busy machine. The probe starts earlier if all publishers are found. */
 const DISCOVERY_MS = 6_000;
@@ -31,8 +31,8 @@ export interface ChannelProbe {
   /** The error of a failed subscription. */
   readonly failure?: ProbeFailure | undefined;
   readonly received: number;
-  /** Whether the last message has the configured field. Undefined if no message arrived. */
-  readonly hasField?: boolean | undefined;
+  /** Why the last message cannot be used. Undefined if it can, or if no message arrived. */
+  readonly unusable?: Unusable | undefined;
   /** The stamp of the last message in seconds since 1970. 0 if it has no stamp. */
   readonly stamp: number;
 }
@@ -75,7 +75,7 @@ function send(answer: RosProbe | ProbeFailure): Promise<void> {
 
 async function probe(node: RosNode, config: Config): Promise<RosProbe> {
   await waitForDiscovery(node, config);
-  const listening = Object.entries(config.channels).map(([name, channel]) => [name, listen(node, channel)] as const);
+  const listening = Object.entries(config.channels).map(([name, channel]) => [name, listen(node, name, channel)] as const);
   const startedMs = performance.now();
   await sleep(LISTEN_MS);
   const isSilent = ([, result]: (typeof listening)[number]) => result().offers.length > 0 && result().received === 0;
@@ -94,9 +94,10 @@ async function waitForDiscovery(node: RosNode, { channels }: Config): Promise<vo
   }
 }
 
-function listen(node: RosNode, channel: ChannelConfig): () => ChannelProbe {
-  const { topic } = channel;
-  const { wanted } = match(channel, offersOn(node, topic));
+function listen(node: RosNode, name: string, config: ChannelConfig): () => ChannelProbe {
+  const { topic } = config;
+  const { wanted } = match(config, offersOn(node, topic));
+  const channel = new Channel(name, config);
   let last: RosMessage | undefined;
   let subscription: RosSubscription | undefined;
   let failure: ProbeFailure | undefined;
@@ -104,6 +105,7 @@ function listen(node: RosNode, channel: ChannelConfig): () => ChannelProbe {
     if (wanted) {
       const onMessage = (message: RosMessage) => {
         last = message;
+        channel.accept(message, performance.now());
       };
       subscription = node.subscribe({ topic, ...wanted, maxPerSecond: 2, onMessage, onError: () => {} });
     }
@@ -113,9 +115,9 @@ function listen(node: RosNode, channel: ChannelConfig): () => ChannelProbe {
   }
   return () => {
     const offers = offersOn(node, topic);
-    const { types, qos } = match(channel, offers);
-    const hasField = last === undefined || channel.diagnostics ? undefined : fieldReader(channel.field)(last) !== undefined;
-    return { topic, offers, types, qos, failure, received: subscription?.received ?? 0, hasField, stamp: stampOf(last) };
+    const { types, qos } = match(config, offers);
+    const { unusable } = channel;
+    return { topic, offers, types, qos, failure, received: subscription?.received ?? 0, unusable, stamp: stampOf(last) };
   };
 }
 

@@ -1,0 +1,114 @@
+// Tracks the faults of one channel: silence, and messages that cannot be used. Each fault is an alert of its own (`gas_silent`,
+// `gas_unusable`), so that the family learns of a sensor that cannot warn them. Time is a parameter.
+import { type ChannelConfig, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
+import type { NewRow } from '../outbox/index.ts';
+import type { ReadingExtra } from '../wire/index.ts';
+import type { Unusable } from './unusable.ts';
+
+const SUFFIXES = { silent: SILENT_SUFFIX, unusable: UNUSABLE_SUFFIX } as const;
+type Fault = keyof typeof SUFFIXES;
+
+/** A channel is unusable after its second unusable message in a row, or after this time if no usable message follows the first. */
+const UNUSABLE_MESSAGES = 2;
+const UNUSABLE_AFTER_MS = 5_000;
+
+const NO_ROWS: readonly NewRow[] = [];
+
+export interface FaultsOptions {
+  readonly name: string;
+  readonly config: Pick<ChannelConfig, 'class' | 'max_silence'>;
+  /** Silence counts from this monotonic time. */
+  readonly startMs: number;
+  /** @returns the incident of an alert that was raised before this start. */
+  readonly standing: (channel: string) => string | undefined;
+  readonly newIncident: () => string;
+}
+
+/** The unusable messages since the last usable one. */
+interface UnusableRun {
+  readonly sinceMs: number;
+  readonly messages: number;
+  readonly explain: () => Unusable;
+}
+
+export class Faults {
+  /** Whether messages arrive and none of them can be used. */
+  isUnusable: boolean;
+  readonly #options: FaultsOptions;
+  readonly #incidents: Partial<Record<Fault, string>> = {};
+  #run: UnusableRun | undefined;
+  #lastUsableMs: number;
+
+  constructor(options: FaultsOptions) {
+    const { name, config, startMs, standing } = options;
+    this.#options = options;
+    this.#lastUsableMs = startMs;
+    const silent = config.max_silence === undefined ? undefined : standing(name + SILENT_SUFFIX);
+    const unusable = config.class === 'alert' ? standing(name + UNUSABLE_SUFFIX) : undefined;
+    if (silent !== undefined) this.#incidents.silent = silent;
+    if (unusable !== undefined) this.#incidents.unusable = unusable;
+    this.isUnusable = unusable !== undefined;
+  }
+
+  /** Whether the last usable message is older than `max_silence`. */
+  get silent(): boolean {
+    return this.#incidents.silent !== undefined;
+  }
+
+  /** Why the channel's messages cannot be used; undefined if they can, or if none arrived. */
+  get unusable(): Unusable | undefined {
+    if (!this.isUnusable) return undefined;
+    return (
+      this.#run?.explain() ?? { reason: 'no message since the start; the messages before it were unusable', raw: null, suggestion: null }
+    );
+  }
+
+  /** A usable message arrived. @returns the ends of the alerts. */
+  end(nowMs: number): readonly NewRow[] {
+    this.#lastUsableMs = nowMs;
+    this.#run = undefined;
+    this.isUnusable = false;
+    const standing = (['silent', 'unusable'] as const).filter((fault) => this.#incidents[fault] !== undefined);
+    return standing.length === 0 ? NO_ROWS : standing.map((fault) => this.#row(fault, 'cleared'));
+  }
+
+  /** An unusable message arrived. @returns the alert if this is the second one in a row. */
+  addUnusable(nowMs: number, explain: () => Unusable): readonly NewRow[] {
+    this.#run = { sinceMs: this.#run?.sinceMs ?? nowMs, messages: (this.#run?.messages ?? 0) + 1, explain };
+    return this.isUnusable || this.#run.messages < UNUSABLE_MESSAGES ? NO_ROWS : this.#raiseUnusable();
+  }
+
+  /** The time of the next fault if no usable message arrives before. */
+  get dueMs(): number | undefined {
+    const due = Math.min(this.#silenceDueMs, this.#unusableDueMs);
+    return due === Number.POSITIVE_INFINITY ? undefined : due;
+  }
+
+  /** @returns the alerts that are due. */
+  elapse(nowMs: number): readonly NewRow[] {
+    const unusable = nowMs >= this.#unusableDueMs ? this.#raiseUnusable() : NO_ROWS;
+    return nowMs >= this.#silenceDueMs ? [...unusable, this.#row('silent', 'raised')] : unusable;
+  }
+
+  get #silenceDueMs(): number {
+    return this.silent ? Number.POSITIVE_INFINITY : this.#lastUsableMs + (this.#options.config.max_silence ?? Number.POSITIVE_INFINITY);
+  }
+
+  get #unusableDueMs(): number {
+    return this.#run === undefined || this.isUnusable ? Number.POSITIVE_INFINITY : this.#run.sinceMs + UNUSABLE_AFTER_MS;
+  }
+
+  /** Only an alert channel raises an alert, because a person relies on it. */
+  #raiseUnusable(): readonly NewRow[] {
+    this.isUnusable = true;
+    return this.#options.config.class === 'alert' ? [this.#row('unusable', 'raised')] : NO_ROWS;
+  }
+
+  #row(fault: Fault, alert: NonNullable<ReadingExtra['alert']>): NewRow {
+    const { name, newIncident } = this.#options;
+    const incident = this.#incidents[fault] ?? newIncident();
+    if (alert === 'raised') this.#incidents[fault] = incident;
+    else delete this.#incidents[fault];
+    return { class: 'alert', channel: name + SUFFIXES[fault], value: alert === 'raised', extra: { alert, incident } };
+  }
+}

@@ -1,0 +1,189 @@
+// An alert channel whose messages cannot be used reports that, with the reason, the value and the configuration that would work.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { configSchema } from '../../src/config/index.ts';
+import type { NewRow } from '../../src/outbox/index.ts';
+import { Channel } from '../../src/sensing/index.ts';
+
+function channel(over: Record<string, unknown> = {}, standing?: Map<string, { alert: 'raised'; incident: string }>): Channel {
+  const { c } = configSchema.shape.channels.parse({ c: { topic: '/t', class: 'alert', ...over } });
+  assert.ok(c);
+  let incidents = 0;
+  return new Channel('c', c, { newIncident: () => `i${++incidents}`, ...(standing ? { standing } : {}) });
+}
+
+const alerts = (rows: readonly NewRow[]) =>
+  rows.flatMap((row) => (row.class === 'alert' ? [`${row.channel} ${row.extra?.alert} ${row.extra?.incident}`] : []));
+
+/** Each message can never raise the channel's alert. */
+const UNUSABLE: readonly {
+  readonly name: string;
+  readonly config?: Record<string, unknown>;
+  readonly message: Record<string, unknown>;
+  readonly reason: RegExp;
+  readonly raw: string | null;
+  readonly suggestion: string | null;
+}[] = [
+  {
+    name: 'a field that does not exist',
+    config: { field: 'dat' },
+    message: { data: true },
+    reason: /^the message has no field "dat"; it has data$/,
+    raw: null,
+    suggestion: 'field: data',
+  },
+  { name: 'a message without fields', message: {}, reason: /^the message has no fields/, raw: null, suggestion: null },
+  {
+    name: 'a number without alert_when',
+    message: { data: 812.5 },
+    reason: /^the value is a number, which alert_when "== true" can never match$/,
+    raw: '812.5',
+    suggestion: 'alert_when: "> N"  # N: the largest harmless value',
+  },
+  { name: 'the number 1 without alert_when', message: { data: 1 }, reason: /a number/, raw: '1', suggestion: 'alert_when: "== 1"' },
+  {
+    name: 'a comparison of a boolean with a number',
+    config: { alert_when: '== 1' },
+    message: { data: false },
+    reason: /^the value is a boolean, which alert_when "== 1" can never match$/,
+    raw: 'false',
+    suggestion: 'alert_when: true',
+  },
+  { name: 'a text without alert_when', message: { data: 'FALL' }, reason: /a string/, raw: '"FALL"', suggestion: 'alert_when: "== FALL"' },
+  {
+    name: 'a text with a space',
+    message: { data: 'fall seen' },
+    reason: /a string/,
+    raw: '"fall seen"',
+    suggestion: String.raw`alert_when: "== \"fall seen\""`,
+  },
+  {
+    name: 'a field that is a message',
+    config: { field: 'status' },
+    message: { status: { header: {}, level: 2 } },
+    reason: /^"status" is not a single value$/,
+    raw: '{"header":{},"level":2}',
+    suggestion: 'field: status.level',
+  },
+  {
+    name: 'a field that is a list',
+    config: { field: 'ranges', alert_when: '< 0.3' },
+    message: { ranges: [1, 2] },
+    reason: /^"ranges" is not a single value$/,
+    raw: '[1,2]',
+    suggestion: 'field: "ranges[*] | max"',
+  },
+  {
+    name: 'a value that is not a number',
+    config: { alert_when: '> 60' },
+    message: { data: Number.NaN },
+    reason: /NaN/,
+    raw: 'NaN',
+    suggestion: null,
+  },
+  {
+    name: 'a percentage that is scaled twice',
+    config: { unit: 'percent', scale: 100, alert_when: '< 15' },
+    message: { data: 87 },
+    reason: /^87 times scale 100 is outside 0 to 100$/,
+    raw: '87',
+    suggestion: 'scale: 1',
+  },
+];
+
+describe('an alert channel is unusable if each message has', () => {
+  for (const { name, config, message, reason, raw, suggestion } of UNUSABLE) {
+    it(name, () => {
+      const one = channel(config);
+      assert.deepEqual(alerts(one.accept(message, 0)), [], 'one message may be a glitch');
+      assert.equal(one.unusable, undefined);
+      assert.deepEqual(alerts(one.accept(message, 100)), ['c_unusable raised i1']);
+      assert.deepEqual(alerts(one.accept(message, 200)), [], 'the alert stands already');
+      assert.match(one.unusable?.reason ?? '', reason);
+      assert.deepEqual([one.unusable?.raw, one.unusable?.suggestion], [raw, suggestion]);
+    });
+  }
+
+  for (const { name, config, message, suggestion } of UNUSABLE) {
+    const [, key, value] = /^(field|alert_when|scale): (.*?)(?: {2}#.*)?$/.exec(suggestion ?? '') ?? [];
+    if (key === undefined || value === undefined || value.includes('> N')) continue;
+    it(`${name}, and not with the suggested ${key}`, () => {
+      const corrected = key === 'scale' ? Number(value) : value.startsWith('"') ? JSON.parse(value) : value === 'true' ? true : value;
+      const needsCondition = key === 'field' && name.includes('message') ? { alert_when: '>= 2' } : {};
+      const one = channel({ ...config, ...needsCondition, [key]: corrected });
+      for (const ms of [0, 1, 2]) one.accept(message, ms);
+      assert.equal(one.unusable, undefined);
+    });
+  }
+});
+
+describe('unusable messages', () => {
+  const bad = { other: 1 };
+
+  it('raise the alert 5 s after the first if no other message arrives', () => {
+    const one = channel();
+    one.accept(bad, 1_000);
+    assert.equal(one.dueMs, 6_000);
+    assert.deepEqual(alerts(one.elapse(6_000)), ['c_unusable raised i1']);
+    assert.equal(one.dueMs, undefined);
+  });
+
+  it('raise no alert if usable ones are between them', () => {
+    const one = channel();
+    for (let ms = 0; ms < 20_000; ms += 1_000) {
+      assert.deepEqual(alerts(one.accept(bad, ms)), []);
+      assert.deepEqual(alerts(one.accept({ data: false }, ms + 500)), []);
+    }
+  });
+
+  it('clear their alert with the next usable message, before a real alert', () => {
+    const one = channel();
+    one.accept(bad, 0);
+    one.accept(bad, 1);
+    assert.deepEqual(alerts(one.accept({ data: true }, 2)), ['c_unusable cleared i1', 'c raised i2']);
+  });
+
+  it('count as silence, because nothing is sensed', () => {
+    const one = channel({ max_silence: '10s' });
+    const rows = [0, 4_000, 8_000, 12_000].flatMap((ms) => alerts(one.accept(bad, ms)));
+    assert.deepEqual(rows, ['c_unusable raised i1', 'c_silent raised i2']);
+    assert.deepEqual(alerts(one.accept({ data: false }, 13_000)), ['c_silent cleared i2', 'c_unusable cleared i1']);
+  });
+
+  it('that stood before a restart are cleared after it, under their incident', () => {
+    const one = channel({}, new Map([['c_unusable', { alert: 'raised', incident: 'old' }]]));
+    assert.deepEqual(alerts(one.accept(bad, 0)), []);
+    assert.ok(one.isUnusable);
+    assert.deepEqual(alerts(one.accept({ data: false }, 1)), ['c_unusable cleared old']);
+  });
+
+  it('include messages that cannot be decoded', () => {
+    const one = channel();
+    one.reject('the message ends too early', 0);
+    assert.deepEqual(alerts(one.reject('the message ends too early', 1)), ['c_unusable raised i1']);
+    assert.equal(one.unusable?.reason, 'the message ends too early');
+  });
+
+  it('of telemetry raise no alert, only the health', () => {
+    const one = channel({ class: 'telemetry', unit: 'percent' });
+    for (const ms of [0, 1, 2]) assert.deepEqual(alerts(one.accept({ data: 300 }, ms)), []);
+    assert.ok(one.isUnusable);
+  });
+});
+
+describe('a rangefinder that sees no obstacle', () => {
+  it('sends infinity, which is usable and clears the alert', () => {
+    const one = channel({ alert_when: '< 0.3' });
+    const rows = [0.2, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY].flatMap((data, ms) => alerts(one.accept({ data }, ms)));
+    assert.deepEqual(rows, ['c raised i1', 'c cleared i1']);
+    assert.ok(!one.isUnusable);
+  });
+
+  it('sends only infinities in a scan, which is usable too', () => {
+    const one = channel({ field: 'ranges[*] | min', alert_when: '< 0.3' });
+    const ranges = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    for (const ms of [0, 1, 2]) assert.deepEqual(alerts(one.accept({ ranges }, ms)), []);
+    assert.ok(!one.isUnusable);
+    assert.deepEqual(alerts(one.accept({ ranges: [0.2, Number.POSITIVE_INFINITY] }, 3)), ['c raised i1']);
+  });
+});
