@@ -2,7 +2,7 @@
 // loads only the modules that it needs.
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { GuardServer, guardSocket } from '../commands/index.ts';
+import { GuardServer, guardSocket, publishAll } from '../commands/index.ts';
 import { type CommandConfig, type Config, isVelocity, loadConfig, publicationsOf, type Remap, STOP } from '../config/index.ts';
 import { createLog } from '../logs/index.ts';
 import { type RosNode, type RosPublisher, SharedMemoryRepair, startRosNode } from '../ros/index.ts';
@@ -35,9 +35,12 @@ export async function guard(file: string | undefined, remap: Remap): Promise<num
   const messages = stopMessages(config, motions, ros);
   const server = new GuardServer({
     path: guardSocket(config.state_dir),
-    publishStop: () => {
-      for (const { publisher, message } of messages) publisher.publish(message);
-    },
+    // A failing topic must not keep the others from stopping.
+    publishStop: () =>
+      publishAll(
+        messages.map(({ publisher }) => publisher),
+        messages,
+      ),
     unable: (topics) => faultOf(messages, topics),
     log,
   });

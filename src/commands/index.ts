@@ -5,4 +5,4 @@ export { GuardLink, NO_MOTION } from './guard/link.ts';
 export { guardSocket } from './guard/protocol.ts';
 export { GuardServer } from './guard/server.ts';
 export type { MotionGuard } from './motion.ts';
-export type { Outcome } from './publishers.ts';
+export { type Outcome, publishAll } from './publishers.ts';

@@ -17,6 +17,51 @@ import { until } from '../support/until.ts';
 const BOOL = 'std_msgs/msg/Bool';
 const NUMBER = 'std_msgs/msg/Int32';
 
+/** Configurations under which a detector's messages can never raise its alert. */
+const DEAF = [
+  {
+    name: 'a wrong field of a Bool',
+    type: BOOL,
+    entry: 'field: detected',
+    danger: { data: true },
+    reason: /no field "detected"; it has data/,
+    suggestion: 'field: data',
+  },
+  {
+    name: 'a number without alert_when',
+    type: 'std_msgs/msg/Float32',
+    entry: 'type: auto',
+    danger: { data: 812 },
+    reason: /is a number/,
+    suggestion: 'alert_when: "> N"  # N: the largest harmless value',
+  },
+  {
+    name: 'a comparison of a Bool with 1',
+    type: BOOL,
+    entry: 'alert_when: "== 1"',
+    danger: { data: true },
+    reason: /is a boolean/,
+    suggestion: 'alert_when: true',
+  },
+  {
+    name: 'a String under auto',
+    type: 'std_msgs/msg/String',
+    entry: 'type: auto',
+    danger: { data: 'FALL' },
+    reason: /is a string.*the value was "FALL"/,
+    suggestion: 'alert_when: "== FALL"',
+  },
+  {
+    name: 'an Int32 under auto',
+    type: NUMBER,
+    entry: 'type: auto',
+    danger: { data: 1 },
+    reason: /is a number/,
+    suggestion: 'alert_when: "== 1"',
+  },
+  { name: 'an Empty', type: 'std_msgs/msg/Empty', entry: 'type: auto', danger: {}, reason: /has no fields/, suggestion: null },
+] as const;
+
 describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout: 120_000 }, () => {
   let domain: RosDomain;
   let ros: RosNode;
@@ -194,6 +239,30 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     );
     assert.ok(channel('hot').alert);
   });
+
+  for (const { name, type, entry, danger, reason, suggestion } of DEAF) {
+    it(`report an alert that cannot fire: ${name}`, async () => {
+      const topic = `/deaf/${name.replaceAll(/\W/g, '_')}`;
+      start(`  detector: { topic: ${topic}, class: alert, ${entry} }\n`);
+      await peer.advertise(topic, type);
+      await peer.matched(topic);
+      const stop = new AbortController();
+      const dangerous = (async () => {
+        while (!stop.signal.aborted) {
+          await peer.publish(topic, type, danger);
+          await wait(300);
+        }
+      })();
+      await until(() => channel('detector').health === 'unusable', 'the channel is unusable').finally(() => stop.abort());
+      await dangerous;
+      const { severity, text } = problem('channel_unusable') ?? {};
+      assert.equal(severity, 'critical');
+      assert.match(String(text), reason);
+      assert.equal(channel('detector').unusable?.suggestion ?? null, suggestion);
+      assert.ok(rows().some((row) => row.channel === 'detector_unusable' && /^true,{"alert":"raised"/.test(row.body)));
+      assert.ok(!channel('detector').alert);
+    });
+  }
 
   it('process a flood at the allowed rate, always process its last message, and count the dropped messages', async () => {
     start('  flood: { topic: /flood, type: std_msgs/Int32, max_rate: 100, report: { on: message } }\n');

@@ -124,7 +124,9 @@ function documented({ gates, steps }: History): Report[] {
   let sinceMs = 0;
   let known = false;
   let silent = false;
-  let receivedMs = 0;
+  let usableMs = 0;
+  let unusable = false;
+  let unusableMessages = 0;
   for (let atMs = 0; atMs <= endMs + REST_MS; atMs++) {
     const now = messages.filter((message) => message.atMs === atMs);
     // A debounce or hold that ends now is applied before the messages of this millisecond.
@@ -132,19 +134,27 @@ function documented({ gates, steps }: History): Report[] {
       isRaised = raw;
       alerts.push({ atMs, text: `c ${isRaised ? 'raised' : 'cleared'}` });
     }
-    if (!silent && maxSilenceMs !== undefined && atMs - receivedMs >= maxSilenceMs) {
+    if (!silent && maxSilenceMs !== undefined && atMs - usableMs >= maxSilenceMs) {
       silent = true;
       alerts.push({ atMs, text: 'c_silent raised' });
     }
     for (const { value } of now) {
-      receivedMs = atMs;
-      if (silent) alerts.push({ atMs, text: 'c_silent cleared' });
-      silent = false;
       if (value === null) {
+        unusableMessages++;
+        if (unusableMessages === 2) {
+          unusable = true;
+          alerts.push({ atMs, text: 'c_unusable raised' });
+        }
         // An unreadable value does not end an alert. The hold starts again with the next readable value.
         if (isRaised && !raw) known = false;
         continue;
       }
+      usableMs = atMs;
+      unusableMessages = 0;
+      if (silent) alerts.push({ atMs, text: 'c_silent cleared' });
+      if (unusable) alerts.push({ atMs, text: 'c_unusable cleared' });
+      silent = false;
+      unusable = false;
       const next: boolean = value > raise ? true : value <= clear ? false : raw;
       if (next !== raw || !known) sinceMs = atMs;
       raw = next;

@@ -96,11 +96,12 @@ describe('an alert channel is unusable if each message has', () => {
     it(name, () => {
       const one = channel(config);
       assert.deepEqual(alerts(one.accept(message, 0)), [], 'one message may be a glitch');
-      assert.equal(one.unusable, undefined);
+      assert.ok(!one.isUnusable);
       assert.deepEqual(alerts(one.accept(message, 100)), ['c_unusable raised i1']);
       assert.deepEqual(alerts(one.accept(message, 200)), [], 'the alert stands already');
-      assert.match(one.unusable?.reason ?? '', reason);
-      assert.deepEqual([one.unusable?.raw, one.unusable?.suggestion], [raw, suggestion]);
+      const { unusable } = one;
+      assert.match(unusable?.reason ?? '', reason);
+      assert.deepEqual([unusable?.raw, unusable?.suggestion], [raw, suggestion]);
     });
   }
 
@@ -164,7 +165,7 @@ describe('unusable messages', () => {
     assert.equal(one.unusable?.reason, 'the message ends too early');
   });
 
-  it('of telemetry raise no alert, only the health', () => {
+  it('on a telemetry channel change only its health', () => {
     const one = channel({ class: 'telemetry', unit: 'percent' });
     for (const ms of [0, 1, 2]) assert.deepEqual(alerts(one.accept({ data: 300 }, ms)), []);
     assert.ok(one.isUnusable);
