@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SettingsError } from '../cloud/src/errors/index.ts';
 import { type Environment, readEnvironment } from '../cloud/src/settings/index.ts';
+import { type LogLine, Program, ROOT } from '../scripts/lab/program.ts';
 import { benchCertificates } from '../src/identity/index.ts';
-import { type LogLine, Program, ROOT } from '../test/support/program.ts';
 import { THING } from './world.ts';
 
 const HELP = `npm run cloud -- [--port 8080] [--broker-port 8883]

@@ -2,10 +2,10 @@
 // delivered first, then the backlog drains. At the end the demo compares three ledgers row by row.
 import { parseArgs } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
+import { committedReadings, evictedRows, heldReadings } from '../scripts/lab/kept.ts';
+import { judge, type Published } from '../scripts/lab/ledgers.ts';
+import type { LogLine } from '../scripts/lab/program.ts';
 import { askStatus, type Status } from '../src/status/index.ts';
-import { committedReadings, evictedRows, heldReadings } from '../test/support/kept.ts';
-import { judge, type Published } from '../test/support/ledgers.ts';
-import type { LogLine } from '../test/support/program.ts';
 import { Caregiver } from './caregiver.ts';
 import { Screen } from './screen.ts';
 import { startWorld, type World } from './world.ts';

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Cable } from '../scripts/lab/cable.ts';
+import { claimDomain, type RosDomain } from '../scripts/lab/domain.ts';
+import { AGENT, Program, ROOT } from '../scripts/lab/program.ts';
 import { type BenchFiles, benchCertificates } from '../src/identity/index.ts';
-import { claimDomain, type RosDomain } from '../test/support/domain.ts';
-import { AGENT, Program, ROOT } from '../test/support/program.ts';
-import { Cable } from './cable.ts';
 
 export const THING = 'elderly-bot';
 

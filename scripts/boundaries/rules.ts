@@ -6,6 +6,8 @@ const CLOUD_NAMES = Object.keys(CLOUD);
 const ENTER = 'Import a module by its public API, index.ts (docs/architecture.md).';
 const BOUNDARY = 'This module may not import that one; scripts/boundaries/table.ts lists what it may import.';
 
+const SHARED = 'Demo and tests do not import each other; parts for both are in scripts/lab.';
+
 interface Pattern {
   readonly group: readonly string[];
   readonly message: string;
@@ -26,6 +28,9 @@ export function overrides(): Override[] {
     rule(['src/agent/**'], [libraries('agent'), ...joins('../../', COMPOSITION), forbidden(['../../'], ['doctor', 'cli'], BOUNDARY)]),
     rule(['src/cli/**'], [libraries('cli'), ...joins('../', NAMES), ...joins('../../', NAMES)]),
     ...cloudOverrides(),
+    rule(['demo/**'], [{ group: ['**/test/**'], message: SHARED }]),
+    rule(['test/**', 'cloud/test/**'], [{ group: ['**/demo/**'], message: SHARED }]),
+    rule(['scripts/lab/**'], [{ group: ['**/demo/**', '**/test/**'], message: SHARED }]),
     rule(['src/wire/**'], [{ group: ['**', '!zod', '!./*.ts'], message: 'src/wire imports zod only.' }]),
   ];
 }

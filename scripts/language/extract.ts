@@ -25,7 +25,7 @@ function prose(text: string): string {
 /** @param file decides by its ending how the file is read; files of unknown kinds have no passages. */
 export function passagesOf(file: string, source: string): readonly Passage[] {
   if (file.endsWith('.md')) return [markdown(source)];
-  if (/\.(ts|mjs|js)$/.test(file)) return script(source, /(^|\/)test\//.test(file));
+  if (/\.(ts|mjs|js)$/.test(file)) return script(source, /(^|\/)(test|scripts\/lab)\//.test(file));
   if (/\.(yaml|yml|sh|py|service|conf|toml)$/.test(file) || !/\.\w+$/.test(file)) return hashComments(source);
   return [];
 }

@@ -7,6 +7,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { AGENT } from '../../scripts/lab/program.ts';
 import { ShutdownStack } from '../../src/agent/lifecycle/shutdown.ts';
 import { Backups } from '../../src/agent/uploads/backups.ts';
 import { startUploads } from '../../src/agent/uploads/uploads.ts';
@@ -18,7 +19,6 @@ import { backupsFolder, backupsIn, Notes, OutboxReader, verifyOutbox } from '../
 import { lockStateDir } from '../../src/state/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
-import { AGENT } from '../support/program.ts';
 import { eventually } from '../support/until.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
 

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { messageOf } from '../../src/base/index.ts';
-import { ROOT } from '../support/program.ts';
 import { startFuzzedCloud } from './cloud.ts';
 
 const USAGE = 'npm run test:api-fuzz -- [--examples 1000] [--seed S] [--json]';

@@ -1,6 +1,7 @@
 // Starts an agent on a full outbox and measures the time and the bytes of the drain.
+
+import type { Program } from '../../scripts/lab/program.ts';
 import { askStatus } from '../../src/status/index.ts';
-import type { Program } from '../support/program.ts';
 import { bytesSentTo, cpuSeconds } from './process.ts';
 import type { Rig } from './rig.ts';
 

@@ -1,6 +1,6 @@
 // Runs a fresh bridge under a steady load, with an independent subscriber as the witness.
 import { readFileSync } from 'node:fs';
-import type { Program } from '../support/program.ts';
+import type { Program } from '../../scripts/lab/program.ts';
 import { type Arrival, type Matched, match } from './figures.ts';
 import { cpuSeconds, rssMb } from './process.ts';
 import { MQTT_TOPIC, type Rig, type Signal } from './rig.ts';

@@ -5,10 +5,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { AGENT, Program, ROOT } from '../../scripts/lab/program.ts';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { Mosquitto } from '../support/mosquitto.ts';
-import { AGENT, Program, ROOT } from '../support/program.ts';
 
 export const THING = 'elderly-bot';
 export const MQTT_TOPIC = 'elderly_bot/telemetry';

@@ -4,10 +4,10 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { AGENT, Program, ROOT } from '../../scripts/lab/program.ts';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { askStatus } from '../../src/status/index.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
-import { AGENT, Program, ROOT } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
 
 interface Outcome {

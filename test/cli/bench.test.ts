@@ -7,10 +7,10 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { AGENT } from '../../scripts/lab/program.ts';
 import { type BenchResult, bars, histogram, quantile } from '../../src/cli/bench.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
-import { AGENT } from '../support/program.ts';
 
 const program = findMosquitto();
 

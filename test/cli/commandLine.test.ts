@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { AGENT } from '../../scripts/lab/program.ts';
 import { configFlag, quoted } from '../../src/base/index.ts';
-import { AGENT } from '../support/program.ts';
 
 const run = (...args: string[]) =>
   new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {

@@ -5,10 +5,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { AGENT } from '../../scripts/lab/program.ts';
 import { type FoundTopic, proposal } from '../../src/cli/configInit.ts';
 import { effectiveConfig, loadConfig } from '../../src/config/index.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
-import { AGENT } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 
 let folder: string;

@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { AGENT, Program } from '../../scripts/lab/program.ts';
 import { benchCertificates } from '../../src/identity/index.ts';
 import { LogFile } from '../../src/logs/index.ts';
-import { AGENT, Program } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
 
 describe('elderly-bot logs', () => {

@@ -4,8 +4,8 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
-import { ROOT } from '../support/program.ts';
 
 describe('elderly-bot outbox during writes', () => {
   let bench: OutboxBench;

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { AGENT, Program } from '../../scripts/lab/program.ts';
 import { parseScript } from '../../src/cli/simulate.ts';
 import { sensorOf } from '../../src/cli/simulatedSensors.ts';
 import { configSchema, loadConfig } from '../../src/config/index.ts';
@@ -11,7 +12,6 @@ import { AgentError } from '../../src/errors.ts';
 import { Channel } from '../../src/sensing/index.ts';
 import { Bench } from '../support/bench.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
-import { AGENT, Program } from '../support/program.ts';
 
 describe('a simulated sensor', () => {
   const base = loadConfig(undefined, {}).config;

@@ -6,14 +6,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { AGENT, Program, ROOT } from '../../scripts/lab/program.ts';
 import { describeStatus } from '../../src/cli/status.ts';
 import { painter } from '../../src/cli/terminal.ts';
 import { Rate } from '../../src/sensing/index.ts';
 import type { Status } from '../../src/status/index.ts';
 import { Bench } from '../support/bench.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
-import { AGENT, Program, ROOT } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { AGENT, Program } from '../../scripts/lab/program.ts';
 import type { ObservedTopic } from '../../src/cli/topics.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
-import { AGENT, Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 
 /** Runs a program on a terminal, presses Ctrl-C once it has shown /level twice, and prints its output as JSON. */

@@ -5,9 +5,9 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { AGENT, Program } from '../../scripts/lab/program.ts';
 import { configJsonSchema, effectiveConfig, loadConfig } from '../../src/config/index.ts';
 import { AgentError } from '../../src/errors.ts';
-import { AGENT, Program } from '../support/program.ts';
 
 const FOLDER = fileURLToPath(new URL('bad/', import.meta.url));
 const NAMES = readdirSync(FOLDER).flatMap((file) => (file.endsWith('.yaml') ? [file.slice(0, -'.yaml'.length)] : []));

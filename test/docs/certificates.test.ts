@@ -4,10 +4,10 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
+import { Program, ROOT } from '../../scripts/lab/program.ts';
 import { FINDINGS } from '../../src/identity/index.ts';
 import { TEMPLATE } from '../support/iotCore.ts';
 import { OpenSsl, opensslMissing } from '../support/openssl.ts';
-import { Program, ROOT } from '../support/program.ts';
 import { ProvisioningBench } from '../support/provisioning.ts';
 
 const PAGE = readFileSync(join(ROOT, 'docs/guide/certificates.md'), 'utf8');

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { Program, ROOT } from '../../scripts/lab/program.ts';
 import { CHECKS } from '../../src/doctor/index.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { askStatus, METRICS, PROBLEMS, type ProblemEntry } from '../../src/status/index.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
-import { Program, ROOT } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { deflateSync } from 'node:zlib';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { asyncApi } from '../../scripts/protocol/asyncapi.ts';
 import { topicsOf } from '../../src/wire/index.ts';
 import { ASYNCAPI_FILE, AsyncApi } from '../support/asyncapi.ts';
-import { ROOT } from '../support/program.ts';
 
 /** The channel of the example in each section of the page. */
 const EXAMPLES = {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
-import { ROOT } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { normalised, tour } from './tour.ts';
 

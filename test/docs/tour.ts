@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { claimDomain } from '../../scripts/lab/domain.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { askStatus, type Status } from '../../src/status/index.ts';
-import { claimDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
-import { ROOT } from '../support/program.ts';
 import { eventually } from '../support/until.ts';
 
 interface Step {

@@ -5,12 +5,12 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { AGENT } from '../../scripts/lab/program.ts';
 import type { CheckResult } from '../../src/doctor/index.ts';
 import { type BenchFiles, benchCertificates, type IssuedFiles, type LeafOptions } from '../../src/identity/index.ts';
 import { type QosProfile, type RosMessage, type RosNode, startRosNode } from '../../src/ros/index.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { Mosquitto } from '../support/mosquitto.ts';
-import { AGENT } from '../support/program.ts';
 
 export interface Diagnosis {
   readonly code: number;

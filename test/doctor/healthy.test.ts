@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, describe, it } from 'node:test';
+import { AGENT, Program } from '../../scripts/lab/program.ts';
 import { askStatus, type Status } from '../../src/status/index.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
-import { AGENT, Program } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { assertCause, type Diagnosis, Fixtures, type TestRobot } from './fixtures.ts';
 

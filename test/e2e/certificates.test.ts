@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { DevCa } from '../../src/identity/index.ts';
 import { Bench, THING } from '../support/bench.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 

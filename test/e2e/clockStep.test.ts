@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { claimDomain } from '../../scripts/lab/domain.ts';
 import type { Status } from '../../src/status/index.ts';
 import { FakeClock, fakeClockMissing } from '../faults/fakeClock.ts';
 import { Bench } from '../support/bench.ts';
-import { claimDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
 

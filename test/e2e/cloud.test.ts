@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { presence, readings, telemetry } from '../../cloud/test/support/robot.ts';
 import { RobotClient } from '../../cloud/test/support/robotClient.ts';
-import { Program, ROOT } from '../support/program.ts';
+import { Program, ROOT } from '../../scripts/lab/program.ts';
 
 const THING = 'elderly-bot';
 let folder = '';

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { AGENT, type Program } from '../../scripts/lab/program.ts';
 import { askStatus } from '../../src/status/index.ts';
 import { MovingRobot, movingMissing } from '../faults/moving.ts';
-import { AGENT, type Program } from '../support/program.ts';
 
 const CONDITIONS = `
   lamp:

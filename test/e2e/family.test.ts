@@ -10,11 +10,11 @@ import pg from 'pg';
 import { fingerprintOf } from '../../cloud/src/auth/certificates.ts';
 import { EventStream } from '../../cloud/test/support/eventStream.ts';
 import { BUCKET, findVersitygw, REGION, startVersitygw, type TestStore } from '../../cloud/test/support/objectStore.ts';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import type { Program } from '../../scripts/lab/program.ts';
 import { Bench, THING } from '../support/bench.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { findPostgres, Postgres } from '../support/postgres.ts';
-import type { Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually } from '../support/until.ts';
 

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type HeldPresence, takePresence } from '../../cloud/src/robots/state.ts';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import type { Program } from '../../scripts/lab/program.ts';
 import { type Presence, presence } from '../../src/wire/index.ts';
 import { Bench } from '../support/bench.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
-import type { Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { until } from '../support/until.ts';
 

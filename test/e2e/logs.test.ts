@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import Database from 'better-sqlite3';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import type { Program } from '../../scripts/lab/program.ts';
 import { Notes } from '../../src/outbox/index.ts';
 import { result } from '../../src/wire/index.ts';
 import { Bench, THING } from '../support/bench.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
-import type { Program } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
 

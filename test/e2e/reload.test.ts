@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { AGENT, Program } from '../../scripts/lab/program.ts';
 import { changesOf, runningWith } from '../../src/agent/config/reload.ts';
 import { configSchema, loadConfig } from '../../src/config/index.ts';
 import { benchCertificates } from '../../src/identity/index.ts';
 import { askStatus } from '../../src/status/index.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
-import { AGENT, Program } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { until } from '../support/until.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { judge, type Kept, type Published } from '../support/ledgers.ts';
+import { judge, type Kept, type Published } from '../../scripts/lab/ledgers.ts';
 
 const published: Published[] = Array.from({ length: 10 }, (_, i) => ({ channel: 'temperature', value: 20 + i / 10 }));
 const kept: Kept[] = published.map((one, i) => ({ ...one, outbox: 'a', seq: i + 1 }));

@@ -1,10 +1,10 @@
 // A robot that drives, on real parts: Mosquitto, the agent, its guard, and an independent rclpy program that subscribes to /cmd_vel.
 import { appendFileSync } from 'node:fs';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import type { Program } from '../../scripts/lab/program.ts';
 import { Bench } from '../support/bench.ts';
 import { Caller } from '../support/caller.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
-import type { Program } from '../support/program.ts';
 import { type Fields, RosPeer, rosUnavailable } from '../support/ros.ts';
 
 export const CMD_VEL = '/cmd_vel';

@@ -5,8 +5,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { build } from 'esbuild';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { CRASH_AT, type UPLOAD_CRASH_POINTS } from '../../src/base/index.ts';
-import { ROOT } from '../support/program.ts';
 
 export interface KilledRobotOptions {
   readonly folder: string;

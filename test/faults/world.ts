@@ -2,18 +2,18 @@
 // run to run, so that a run takes seconds. After each end of the agent its outbox file is added to the ledgers.
 import { readFileSync, writeFileSync } from 'node:fs';
 import pg from 'pg';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { committedReadings } from '../../scripts/lab/kept.ts';
+import { judge, type Kept, type Published } from '../../scripts/lab/ledgers.ts';
+import type { LogLine, Program } from '../../scripts/lab/program.ts';
 import type { Status } from '../../src/status/index.ts';
 import { intersect, type Ranges } from '../../src/wire/index.ts';
 import { type Account, account, type Row } from '../support/account.ts';
 import { Bench } from '../support/bench.ts';
 import { cloudEvicted, cloudRows } from '../support/cloudRows.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
-import { committedReadings } from '../support/kept.ts';
-import { judge, type Kept, type Published } from '../support/ledgers.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { type OutboxFile, readOutboxFile } from '../support/outboxFile.ts';
 import { findPostgres, Postgres, type PostgresOptions } from '../support/postgres.ts';
-import type { LogLine, Program } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { Load, temperatureNumber } from './load.ts';
 

@@ -5,10 +5,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { BUILD_FLOOR_MS } from '../../src/clock/index.ts';
 import { DAY_MS, DevCa, type Identity, isIotCoreHost, verifyIdentity } from '../../src/identity/index.ts';
 import { type Authority, AWS_EXTENSIONS, type KeyShape, OpenSsl, opensslMissing, type Pair, type PairOptions } from '../support/openssl.ts';
-import { ROOT } from '../support/program.ts';
 
 const read = (file: string) => readFileSync(file, 'utf8');
 const AMAZON_ROOT = read(join(ROOT, 'certs/AmazonRootCA1.pem'));

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { overrides } from '../../scripts/boundaries/rules.ts';
 import { CLOUD, CLOUD_LIBRARIES, LIBRARIES, ROBOT } from '../../scripts/boundaries/table.ts';
-import { ROOT } from '../support/program.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 
 const MODULES = Object.keys(ROBOT);
 const CLOUD_MODULES = Object.keys(CLOUD);
@@ -122,6 +122,12 @@ const PLANTED: readonly Planted[] = [
     file: 'src/agent.ts',
     code: "import { x } from './outbox/index.ts';\nimport { x as z } from './uplink/index.ts';\n\nexport const y = x + z;\n",
   },
+
+  restricted('a demo that imports a test', 'demo/helper.ts', use('../test/support/until.ts'), /scripts\/lab/),
+  restricted('a test that imports the demo', 'test/cli/helper.ts', use('../../demo/world.ts'), /scripts\/lab/),
+  restricted('a test of the cloud that imports the demo', 'cloud/test/helper.ts', use('../../demo/world.ts'), /scripts\/lab/),
+  restricted('a shared part that imports a test', 'scripts/lab/helper.ts', use('../../test/support/until.ts'), /scripts\/lab/),
+  { what: 'a demo that imports a shared part', file: 'demo/shared.ts', code: use('../scripts/lab/program.ts') },
 
   restricted('a wire module that imports the clock', 'src/wire/clock.ts', use('../clock/index.ts'), /imports zod only/),
   { what: 'a wire module that imports zod', file: 'src/wire/zod.ts', code: use('zod') },

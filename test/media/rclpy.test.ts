@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import sharp from 'sharp';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { ENCODINGS } from '../../src/media/encodings.ts';
 import { type CameraMessage, makeImage } from '../../src/media/image.ts';
 import { type Pixels, type RawImage, unpack } from '../../src/media/unpack.ts';
 import { type RosNode, startRosNode } from '../../src/ros/index.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 
 const IMAGE = 'sensor_msgs/msg/Image';

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
-import { claimDomain, lockPort } from '../support/domain.ts';
+import { claimDomain, lockPort } from '../../scripts/lab/domain.ts';
 
 const TSX = new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href;
-const SUPPORT = JSON.stringify(new URL('../support/domain.ts', import.meta.url).href);
+const SUPPORT = JSON.stringify(new URL('../../scripts/lab/domain.ts', import.meta.url).href);
 
 describe('ROS domains for tests', () => {
   test('each holder gets its own domain, and the environment of this process names one of them', async () => {

@@ -1,9 +1,9 @@
 // Tests the real node against an independent implementation: rclpy, in its own process.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { AgentError } from '../../src/errors.ts';
 import { type QosProfile, type RosMessage, type RosNode, startRosNode } from '../../src/ros/index.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { type Fields, type PeerQos, RosPeer, rosUnavailable } from '../support/ros.ts';
 import { until } from '../support/until.ts';
 

@@ -8,8 +8,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { SharedMemoryRepair, startRosNode } from '../../src/ros/index.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { until } from '../support/until.ts';
 

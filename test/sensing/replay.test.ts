@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { AGENT, Program } from '../../scripts/lab/program.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { type RecordedReading, replay } from '../../src/sensing/index.ts';
-import { AGENT, Program } from '../support/program.ts';
 
 const START = Date.UTC(2026, 10, 1);
 const reading = (seconds: number, value: RecordedReading['value'], alert?: 'raised' | 'cleared', channel = 'hot'): RecordedReading => ({

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { ROOT } from '../support/program.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 
 const HADOLINT = join(ROOT, '.setup/hadolint/bin/hadolint');
 const FILE = join(ROOT, 'docker/Dockerfile');

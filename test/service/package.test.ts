@@ -6,8 +6,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { VERSION } from '../../src/version.ts';
-import { ROOT } from '../support/program.ts';
 
 const ARCH = process.arch === 'x64' ? 'amd64' : process.arch;
 const skip = spawnSync('dpkg-deb', ['--version']).status === 0 ? false : 'no dpkg-deb: this is no Debian';

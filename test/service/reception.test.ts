@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { it } from 'node:test';
-import { claimDomain } from '../support/domain.ts';
+import { claimDomain } from '../../scripts/lab/domain.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
-import { ROOT } from '../support/program.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { systemdMissing } from '../support/systemd.ts';
 

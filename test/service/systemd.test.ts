@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { Caller } from '../support/caller.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { type Fields, RosPeer, rosUnavailable } from '../support/ros.ts';
 import { ServiceBench, STATE, UNIT } from '../support/service.ts';

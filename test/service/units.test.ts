@@ -5,8 +5,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { AGENT, ROOT } from '../../scripts/lab/program.ts';
 import { type Robot, unitFor } from '../../src/service/index.ts';
-import { AGENT, ROOT } from '../support/program.ts';
 
 const UNITS = ['elderly-bot.service', 'elderly-bot-guard.service', 'elderly-bot-cloud.service'];
 const skip = spawnSync('systemd-analyze', ['--version']).status === 0 ? false : 'no systemd-analyze: apt-get install systemd';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { ROOT } from '../support/program.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 
 const FILES = ['bin', 'scripts', 'package.json', 'package-lock.json', '.npmrc', 'cloud/package.json'];
 const SHELL = ['sh', 'env', 'dirname', 'readlink', 'mkdir', 'id', 'mktemp', 'flock', 'cat'];

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { ROOT } from '../support/program.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { Checkout, find } from './checkout.ts';
 
 const QUICK_MS = 3_000;

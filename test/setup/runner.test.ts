@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { ROOT } from '../support/program.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { Checkout, type Ended } from './checkout.ts';
 
 const test = (name: string, body = ''): string => `import test from 'node:test';\n\ntest('${name}', () => {${body}});\n`;

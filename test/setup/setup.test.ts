@@ -5,7 +5,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { ROOT } from '../support/program.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 
 const TOOLS = ['sh', 'env', 'dirname', 'readlink', 'mkdir', 'id', 'cat'];
 

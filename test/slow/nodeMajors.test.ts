@@ -6,9 +6,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { VERSION } from '../../src/version.ts';
 import { Checkout, find } from '../setup/checkout.ts';
-import { ROOT } from '../support/program.ts';
 
 const OLDEST = '20.20.2';
 const MAJORS = [OLDEST, '22', '24'] as const;

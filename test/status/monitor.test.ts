@@ -5,12 +5,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { Program, ROOT } from '../../scripts/lab/program.ts';
 import { exposition, Histogram, METRICS, type Status } from '../../src/status/index.ts';
 import { Bench } from '../support/bench.ts';
-import { claimDomain, type RosDomain } from '../support/domain.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
-import { Program, ROOT } from '../support/program.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually } from '../support/until.ts';
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { inflateSync } from 'node:zlib';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { parse } from 'yaml';
-import { ROOT } from './program.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 
 export const ASYNCAPI_FILE = `${ROOT}docs/reference/asyncapi.yaml`;
 

@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mosquittoAcl } from '../../cloud/src/rights/policies.ts';
+import { AGENT, type LogLine, Program, ROOT } from '../../scripts/lab/program.ts';
 import { type BenchFiles, benchCertificates, type IssuedFiles, type LeafOptions } from '../../src/identity/index.ts';
 import { askStatus, type Status } from '../../src/status/index.ts';
 import { Mosquitto } from './mosquitto.ts';
-import { AGENT, type LogLine, Program, ROOT } from './program.ts';
 
 export const THING = 'elderly-bot';
 

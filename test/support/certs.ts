@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ROOT } from './program.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 
 export interface Ran {
   readonly code: number;

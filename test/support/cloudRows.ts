@@ -1,7 +1,8 @@
 // Reads the third ledger: all rows in the cloud's database, and the numbers that the robot declared as evicted.
+
+import type { Queries } from '../../scripts/lab/kept.ts';
 import type { Range, Ranges, ReadingValue } from '../../src/wire/index.ts';
 import type { Row } from './account.ts';
-import type { Queries } from './kept.ts';
 import { readingContent } from './outboxFile.ts';
 
 interface Found {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { ROOT } from './program.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 
 /** Runs a command in the checkout until it ends. @throws its output if the exit code is not 0. */
 export function must(command: string, ...args: readonly string[]): void {

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import { slowly } from './slowly.ts';
+import { slowly } from '../../scripts/lab/slowly.ts';
 
 /** An answer instead of the store's, a reset after half of the body, a lost answer of the store, or a limit in bytes per second. */
 export type Trouble =

@@ -1,7 +1,7 @@
 // Finds the Python with paho-mqtt that bin/setup installs for examples/robot.py.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from './program.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 
 const WHEELS = join(ROOT, '.ros2/bin/python');
 const PAHO = join(ROOT, '.setup/paho-mqtt');

@@ -3,8 +3,8 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { must } from './must.ts';
-import { ROOT } from './program.ts';
 
 const ARCH = process.arch === 'x64' ? 'amd64' : process.arch;
 const BUILT = 'node_modules/rclnodejs/build/Release/rclnodejs.node';

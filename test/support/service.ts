@@ -2,9 +2,9 @@
 import { chownSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { RosDomain } from '../../scripts/lab/domain.ts';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import type { Status } from '../../src/status/index.ts';
-import type { RosDomain } from './domain.ts';
 import { Mosquitto } from './mosquitto.ts';
 import { LAB_AGENT, ROBOT_USER, SystemdLab } from './systemd.ts';
 

@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { askStatus, type Status } from '../../src/status/index.ts';
-import { ROOT } from './program.ts';
 import { eventually, until } from './until.ts';
 
 export const ROBOT_USER = { name: 'robot', id: 4242 } as const;

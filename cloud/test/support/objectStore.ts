@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import S3rver from '@20minutes/s3rver';
 import { paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
+import { ROOT } from '../../../scripts/lab/program.ts';
 import { accepts, freePort } from '../../../test/support/ports.ts';
-import { ROOT } from '../../../test/support/program.ts';
 
 export const BUCKET = 'elderly-bot-test';
 export const REGION = 'eu-central-1';

@@ -1,7 +1,7 @@
 // Compares alerts during the drain of a million rows over the same connection with alerts without a backlog.
 import { execFileSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
-import type { Program } from '../../support/program.ts';
+import type { Program } from '../../../scripts/lab/program.ts';
 import { drained } from '../backlog.ts';
 import type { Bench, Findings } from '../bench.ts';
 import { dump, settled, startLoad } from '../bridges.ts';

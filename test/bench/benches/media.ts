@@ -2,8 +2,8 @@
 // publishes 60 MB per second.
 import { writeFileSync } from 'node:fs';
 import sharp from 'sharp';
+import type { Program } from '../../../scripts/lab/program.ts';
 import { findPostgres, Postgres } from '../../support/postgres.ts';
-import type { Program } from '../../support/program.ts';
 import { UploadCloud } from '../../support/uploadCloud.ts';
 import type { Bench, Findings } from '../bench.ts';
 import { dump, settled, startLoad } from '../bridges.ts';

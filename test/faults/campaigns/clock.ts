@@ -4,8 +4,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Program } from '../../../scripts/lab/program.ts';
 import { THING } from '../../support/bench.ts';
-import type { Program } from '../../support/program.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { FakeClock, fakeClockMissing, NOTICED_WITHIN_MS } from '../fakeClock.ts';
 import { after, World, worldMissing } from '../world.ts';

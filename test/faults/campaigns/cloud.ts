@@ -2,8 +2,8 @@
 // Each receipt is compared with the database when it arrives: it must not cover an uncommitted row.
 import { readFileSync } from 'node:fs';
 import mqtt from 'mqtt';
+import type { Program } from '../../../scripts/lab/program.ts';
 import { coveredBy, normalize, type Ranges, receipt, subtract, topicsOf } from '../../../src/wire/index.ts';
-import type { Program } from '../../support/program.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { after, World, worldMissing } from '../world.ts';
 

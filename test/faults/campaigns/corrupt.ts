@@ -3,8 +3,8 @@
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Program } from '../../../scripts/lab/program.ts';
 import type { OutboxFile } from '../../support/outboxFile.ts';
-import type { Program } from '../../support/program.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { checkpoint, DAMAGES, type Damage, readableRows } from '../damage.ts';
 import type { Random } from '../random.ts';

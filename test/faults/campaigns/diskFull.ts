@@ -1,7 +1,7 @@
 // Fills the disk of the state directory under load and frees it again. The agent must keep running, answer, stay small and deliver alerts, and
 // deliver everything afterwards. In every third run it is killed and started while the disk is full.
 import { readFileSync, rmSync } from 'node:fs';
-import type { Program } from '../../support/program.ts';
+import type { Program } from '../../../scripts/lab/program.ts';
 import { type Campaign, type Context, needsRoot, type Outcome } from '../campaign.ts';
 import { fillUp, Volume } from '../volume.ts';
 import { after, World, worldMissing } from '../world.ts';

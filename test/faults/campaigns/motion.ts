@@ -1,6 +1,6 @@
 // Plays faults while a robot drives. After each of them zero velocity must reach the robot within the motion's duration and 250 ms.
 import { join } from 'node:path';
-import type { Program } from '../../support/program.ts';
+import type { Program } from '../../../scripts/lab/program.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { FakeClock, fakeClockMissing } from '../fakeClock.ts';
 import { MovingRobot, movingMissing } from '../moving.ts';

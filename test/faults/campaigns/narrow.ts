@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { findVersitygw } from '../../../cloud/test/support/objectStore.ts';
+import { Program, ROOT } from '../../../scripts/lab/program.ts';
 import { benchCertificates } from '../../../src/identity/index.ts';
 import { findMosquitto, Mosquitto } from '../../support/mosquitto.ts';
 import { freePort } from '../../support/ports.ts';
-import { Program, ROOT } from '../../support/program.ts';
 import { UploadCloud } from '../../support/uploadCloud.ts';
 import { type Campaign, type Context, needsRoot, type Outcome } from '../campaign.ts';
 

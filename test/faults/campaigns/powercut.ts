@@ -4,8 +4,8 @@
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Program } from '../../../scripts/lab/program.ts';
 import { readingContent } from '../../support/outboxFile.ts';
-import { Program } from '../../support/program.ts';
 import { type Campaign, type Context, needsRoot, type Outcome } from '../campaign.ts';
 import { Volume } from '../volume.ts';
 import { after, World, worldMissing } from '../world.ts';

@@ -3,8 +3,9 @@
 // disk use must not have grown.
 //
 // Kills happen in the first half only, so that one run of the agent is long enough to show growth.
+
+import type { Program } from '../../../scripts/lab/program.ts';
 import { askStatus, PROBLEMS, type ProblemCode } from '../../../src/status/index.ts';
-import type { Program } from '../../support/program.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { chosen, excuse, type Named } from '../soak/faults.ts';
 import { type Sample, sampled, slopePerHour } from '../soak/gauges.ts';

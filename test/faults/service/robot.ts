@@ -1,7 +1,7 @@
 // The robot of the systemd campaign: the agent from its package in a systemd of its own, and a node that publishes.
 import { basename, join } from 'node:path';
+import { claimDomain, type RosDomain } from '../../../scripts/lab/domain.ts';
 import type { Ending } from '../../../src/service/index.ts';
-import { claimDomain, type RosDomain } from '../../support/domain.ts';
 import { robotPackage } from '../../support/robotPackage.ts';
 import { RosPeer } from '../../support/ros.ts';
 import { ServiceBench, STATE, UNIT } from '../../support/service.ts';

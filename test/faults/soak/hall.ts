@@ -1,6 +1,6 @@
 // A ROS program with a sensor and a camera that can be killed and started at any moment.
 import sharp from 'sharp';
-import type { Published } from '../../support/ledgers.ts';
+import type { Published } from '../../../scripts/lab/ledgers.ts';
 import { RosPeer } from '../../support/ros.ts';
 
 export const HUMIDITY = '/hall/humidity';

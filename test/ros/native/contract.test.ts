@@ -1,7 +1,7 @@
 // Runs the contract of a RosNode with the real node.
 import { after, before } from 'node:test';
+import { claimDomain, type RosDomain } from '../../../scripts/lab/domain.ts';
 import { startRosNode } from '../../../src/ros/index.ts';
-import { claimDomain, type RosDomain } from '../../support/domain.ts';
 import { rosUnavailable } from '../../support/ros.ts';
 import { rosNodeContract } from '../contract.ts';
 import { loadTested, VERSION } from './rclnodejs.ts';

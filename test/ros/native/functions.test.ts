@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
+import { claimDomain, type RosDomain } from '../../../scripts/lab/domain.ts';
 import { functionProblems, type NativeBinding, type NativeHandle, toNativeQos } from '../../../src/ros/native/functions.ts';
 import { DEFAULT_QOS } from '../../../src/ros/types.ts';
-import { claimDomain, type RosDomain } from '../../support/domain.ts';
 import { rosUnavailable } from '../../support/ros.ts';
 import { until } from '../../support/until.ts';
 import { loadTested, VERSION } from './rclnodejs.ts';

@@ -1,7 +1,7 @@
 // A TCP relay on loopback that plays the network cable between robot and broker. It can be pulled and plugged in again, and can play a
 // dead or a slow network.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { slowly } from '../test/support/slowly.ts';
+import { slowly } from './slowly.ts';
 
 type Ends = readonly [robot: Socket, broker: Socket];
 
