@@ -75,7 +75,6 @@ export async function uninstall(root: string | undefined): Promise<number> {
   return 0;
 }
 
-/** @throws SettingsError */
 function readSettings(file: string): ReturnType<typeof settingsOf> {
   try {
     const checked = settingsOf(readFileSync(file, 'utf8'));

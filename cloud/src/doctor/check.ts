@@ -1,5 +1,5 @@
 // Defines the checks of the cloud's doctor and their findings. The robot's doctor uses the same engine.
-import { type Answer, type CheckStatus, messageOf, type Runnable, runChecks } from '../../../src/base/index.ts';
+import { type CheckStatus, messageOf, type Runnable, runChecks } from '../../../src/base/index.ts';
 
 /** One entry of `elderly-bot-cloud doctor --json`. */
 export interface Finding {
@@ -26,13 +26,11 @@ export const problem = (code: string, observed: string, remedy: string): Finding
 /** @returns the findings in the order of the checks. */
 export async function findingsOf(checks: readonly Check[]): Promise<Finding[]> {
   const runs = await runChecks<readonly Finding[], Check>(checks);
-  return runs.flatMap(({ check: { name }, answer }) => findingsIn(name, answer));
-}
-
-function findingsIn(name: string, answer: Answer<readonly Finding[]>): readonly Finding[] {
-  if (answer.kind === 'answered') return answer.value;
-  if (answer.kind === 'late') return [problem(`${name}_timeout`, answer.observed, 'check the network of this machine')];
-  return [{ code: name, status: 'unknown', observed: answer.observed, remedy: answer.remedy }];
+  return runs.flatMap(({ check: { name }, answer }) => {
+    if (answer.kind === 'answered') return answer.value;
+    if (answer.kind === 'late') return problem(`${name}_timeout`, answer.observed, 'check the network of this machine');
+    return { code: name, status: 'unknown' as const, observed: answer.observed, remedy: answer.remedy };
+  });
 }
 
 export type Reach = 'name' | 'refused' | 'timeout' | 'tls' | 'other';

@@ -8,7 +8,7 @@ import { messageOf } from '../../../src/base/index.ts';
 import { refusesData } from '../database/index.ts';
 import { component } from './openapi.ts';
 
-/** Every text of the cloud is shorter. Only a value from the caller can make a text longer, and it is cut. */
+/** A longer detail is cut. The cloud's own texts are shorter, but they may quote a long value from the caller. */
 const MAX_DETAIL_CHARACTERS = 500;
 
 /** An error answer. The cloud sends its message to the caller. */

@@ -20,12 +20,6 @@ export interface PolicyOptions {
   readonly prefix: string;
 }
 
-export interface AclOptions {
-  readonly prefix: string;
-  /** The robot's name, if the prefix has no `+`. */
-  readonly thing: string;
-}
-
 interface Statement {
   readonly Effect: 'Allow';
   readonly Action: string;
@@ -70,8 +64,11 @@ export function cloudPolicy({ region, account, prefix }: PolicyOptions): Policy 
   ]);
 }
 
-/** The content of `acl_file`. The broker needs `use_identity_as_username true`, which makes a certificate's common name its user. */
-export function mosquittoAcl({ prefix, thing }: AclOptions): string {
+/**
+ * The content of `acl_file`. The broker needs `use_identity_as_username true`, which makes a certificate's common name its user.
+ * @param thing the robot's name, if the prefix has no `+`.
+ */
+export function mosquittoAcl({ prefix, thing }: { readonly prefix: string; readonly thing: string }): string {
   const robot = prefix.includes('+')
     ? ['# Each robot, under the name in its certificate.', ...lines('pattern', ROBOT_RIGHTS, prefix.replace('+', '%u'))]
     : [`user ${thing}`, ...lines('topic', ROBOT_RIGHTS, prefix)];

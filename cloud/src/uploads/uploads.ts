@@ -44,7 +44,7 @@ export type Announcement =
 export interface Refusal {
   readonly status: 409 | 413 | 429;
   readonly reason: string;
-  /** In seconds. Only for status 429. */
+  /** Seconds until the next day. It is set only for status 429. */
   readonly retryAfterS?: number;
 }
 
