@@ -22,9 +22,9 @@ import type { Settings } from './settings/index.ts';
 import { ChangeNotifier, changedBy } from './stream/index.ts';
 import { ObjectStore, Uploads } from './uploads/index.ts';
 
-/** Limits the wait for the first subscription at the start, because the family can read data without a broker. */
+/** Startup waits at most this long for the first subscription. The family can read data even while the broker is down. */
 const FIRST_SUBSCRIPTION_MS = 5_000;
-/** Limits the commit of queued messages. A stop may take 10 s in total. */
+/** Time to commit queued messages during a stop, which may take 10 s in total. */
 const DRAIN_MS = 6_000;
 
 export interface Cloud {

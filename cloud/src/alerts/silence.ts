@@ -1,6 +1,6 @@
-// Raises `robot_silent` for a robot that is silent for longer than its limit, and resolves the alert when the robot is heard again. All state
+// Raises `robot_silent` if nothing arrives from a robot for longer than its limit, and resolves the alert when the robot sends again. All state
 // is in the database, so it survives a restart. The row lock of `watch` lets only one instance check at a time. While no instance receives
-// messages (all instances or the database are down), no robot counts as silent. Silence then counts from the return of an instance.
+// messages (all instances or the database are down), no robot is treated as silent, and silence is counted from the time at which an instance is back.
 import type { Power } from '../../../src/wire/index.ts';
 import type { Database, Sql } from '../database/index.ts';
 
@@ -14,7 +14,7 @@ const MAX_EVERY_MS = 86_400_000;
 /** Number of newest rows of a robot that are searched for a battery reading. */
 const LAST_ROWS = 20_000;
 
-/** If the last check is longer ago than this (ms), no instance received messages in between. */
+/** If the last check is longer ago than this (ms), no instance was receiving messages in between. */
 export const GAP_MS = 120_000;
 
 /** A robot that is silent for too long and has no alert yet. */
@@ -38,8 +38,8 @@ export interface SilenceChange {
 }
 
 /**
- * Raises and resolves the alerts. The caller must be subscribed at the broker, because an instance without messages can't know which robots
- * are silent, and it must call this every few seconds.
+ * Raises and resolves the alerts. Call this every few seconds, and only while subscribed to the broker: an instance that receives no messages
+ * cannot know which robots are silent.
  * @param afterMs the limit for robots without their own `silent_after_ms`; 0 means no limit. A robot that announces a longer telemetry
  * interval may be silent for longer.
  */

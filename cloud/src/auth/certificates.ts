@@ -62,7 +62,7 @@ export interface Announced {
 
 /**
  * Records the announced certificates. A certificate can announce only one successor. A repeated announcement changes nothing and does
- * not restore a revoked certificate. The caller must call this in the transaction that stores the events.
+ * not restore a revoked certificate. Must be called in the transaction that stores the events.
  */
 export async function takeAnnouncements(sql: Sql, messages: readonly RowsMessage[], nowMs: number): Promise<Announced[]> {
   const taken: Announced[] = [];

@@ -5,7 +5,7 @@ import { jwtVerify, SignJWT } from 'jose';
 import { HttpError } from '../http/index.ts';
 
 const BCRYPT_COST = 12;
-/** bcrypt ignores all bytes after these, so the API refuses a longer password. */
+/** bcrypt ignores all bytes after the 72nd, so the API refuses longer passwords. */
 export const MAX_PASSWORD_BYTES = 72;
 const TOKEN_LIFETIME_S = 7 * 24 * 3_600;
 const ALGORITHM = 'HS256';
@@ -30,7 +30,7 @@ export class Passwords {
     return same && hash !== null;
   }
 
-  /** Creates the hash for unknown users. The cloud calls this at start, so that the first check of an unknown user is not slower. */
+  /** Creates the hash for unknown users. Called at startup, so that the first check of an unknown user is not slower. */
   prepare(): Promise<string> {
     this.#unknownUsersHash ??= this.hash(randomBytes(32).toString('base64url'));
     return this.#unknownUsersHash;

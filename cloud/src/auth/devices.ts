@@ -104,7 +104,7 @@ export class Devices {
     return certificate;
   }
 
-  /** Marks a token as used after its signature was verified. One statement keeps the upload of an incident's picture fast. */
+  /** Marks a token as used, once its signature has been verified. A single statement keeps the upload of an incident's picture fast. */
   async #consume({ fingerprint, chainThing }: Signer, jti: string, forgetAtS: number): Promise<Consumed> {
     const [consumed] = await this.#options.db.query<Consumed>(
       `with device as (select thing, revoked_at is not null as revoked from device_certificates where fingerprint = $1),

@@ -15,7 +15,7 @@ export interface AuthLimits {
   readonly perAddress: Limit;
 }
 
-/** The limit of an address is higher, because a family or a mobile network may share one address. */
+/** The limit per address is higher, because a family or a mobile network may share one address. */
 export const LOGIN_LIMITS: AuthLimits = { perPhone: { tries: 10, windowS: 900 }, perAddress: { tries: 60, windowS: 900 } };
 export const REGISTER_LIMITS: AuthLimits = { perPhone: { tries: 5, windowS: 3_600 }, perAddress: { tries: 20, windowS: 3_600 } };
 
@@ -41,7 +41,7 @@ export class AttemptLimits {
     throw new HttpError(429, `too many attempts; try again in ${waitS} s`, waitS);
   }
 
-  /** Deletes windows that have ended. */
+  /** Deletes windows that ended more than an hour ago. */
   async forget(): Promise<void> {
     await this.#db.query(`delete from attempts where resets_at < clock_timestamp() - interval '1 hour'`);
   }

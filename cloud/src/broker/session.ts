@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT_MS = 20_000;
 const PUBACK_TIMEOUT_MS = 10_000;
 const DISCONNECT_MS = 1_000;
 const KEEPALIVE_S = 30;
-/** Limit of messages without a PUBACK, which wait for their commit. AWS IoT Core lowers it to 100 in its CONNACK. */
+/** Limit on messages that wait for their commit and PUBACK. AWS IoT Core lowers it to 100 in its CONNACK. */
 const RECEIVE_MAXIMUM = 500;
 /** A broker does not deliver larger packets. A message has at most 100 KiB (docs/reference/protocol.md, Sizes). */
 const MAX_PACKET_BYTES = 1024 * 1024;
@@ -99,7 +99,7 @@ export class Session {
         if (error) reject(error);
         else resolve();
       };
-      // mqtt.js never calls the callback after the connection is lost, so the end of the session rejects the promise.
+      // mqtt.js does not call the callback once the connection is lost, so the end of the session rejects the promise.
       const lost = (): void => finish(new Error('the connection to the broker is lost'));
       const timer = setTimeout(() => finish(new Error('the broker sent no PUBACK')), PUBACK_TIMEOUT_MS);
       signal.addEventListener('abort', lost);
@@ -148,7 +148,7 @@ export class Session {
     next(qos === 1 ? ACKNOWLEDGED_LATER : undefined);
   }
 
-  /** Sends nothing after the session ended, because a message id is valid only in its session. */
+  /** Sends nothing once the session has ended, because a message id is valid only in its session. */
   #acknowledge(qos: number, messageId: number | undefined): void {
     if (qos !== 1 || messageId === undefined || !this.#client.connected) return;
     (this.#client as unknown as PacketSender)._sendPacket({ cmd: 'puback', messageId, reasonCode: 0 });

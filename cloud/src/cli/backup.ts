@@ -1,5 +1,5 @@
 // The command `backup`: writes the whole database to one file that only its owner can read. For a server, pg_dump writes the file in its
-// custom format. For the database in the process, the file is an archive of its folder. The file gets its name only when it is complete.
+// custom format. For PGlite, the file is an archive of its data directory. The file gets its name only once it is complete.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import type { CommandDatabase } from '../database/index.ts';
 import { Refusal, readFailure, SettingsError } from '../errors/index.ts';
 import { databaseSettings, onDatabase } from './database.ts';
 
-/** The folder where Debian installs the programs of each PostgreSQL version. */
+/** The directory in which Debian installs the programs of each PostgreSQL version. */
 const DEBIAN = '/usr/lib/postgresql';
 /** URL parameters that both libpq and node's pg support. */
 const LIBPQ_OPTIONS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host', 'port'];

@@ -2,7 +2,7 @@
 import { exitWith as finishWith, messageOf } from '../../../src/base/index.ts';
 import { SettingsError } from '../errors/index.ts';
 
-/** Prints each fault as one line on stderr. */
+/** Prints each fault as one line to stderr. */
 export function exitWith(work: () => number | Promise<number>): Promise<void> {
   return finishWith(
     async () => work(),

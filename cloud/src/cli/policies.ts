@@ -1,10 +1,10 @@
-// The command `policies`: prints the rights of robot and cloud, for AWS IoT Core or Mosquitto.
+// The command `policies`: prints the rights of the robot and the cloud, for AWS IoT Core or Mosquitto.
 import { print } from '../../../src/base/index.ts';
 import { SettingsError } from '../errors/index.ts';
 import { patternProblem } from '../messages/index.ts';
 import { cloudPolicy, mosquittoAcl, type PolicyOptions, robotPolicy } from '../rights/index.ts';
 
-/** The limit of AWS IoT's CreatePolicy. White space does not count. */
+/** The size limit of AWS IoT's CreatePolicy, which ignores white space. */
 const MAX_POLICY_CHARACTERS = 2_048;
 
 export async function printPolicy(

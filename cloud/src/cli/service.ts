@@ -31,7 +31,7 @@ export const services = new Services({
 });
 
 /**
- * @param root If it is set, only installs the files below this folder and starts nothing.
+ * @param root If set, only installs the files below this directory and starts nothing.
  * @returns 0 if the cloud answers. @throws SettingsError if the settings have to be corrected first.
  */
 export async function install(user: string, root: string | undefined): Promise<number> {
@@ -117,7 +117,7 @@ function hasCrashed(): boolean {
   return Number(spawnSync('systemctl', ['show', UNIT, '--property=NRestarts', '--value'], { encoding: 'utf8' }).stdout) > 0;
 }
 
-/** The root folder of the program. It is the same for the sources and the built program. */
+/** The program's root directory, the same for the sources and the built program. */
 function programRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'systemd', UNIT))) {

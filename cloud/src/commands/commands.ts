@@ -15,7 +15,7 @@ import {
 import { type Database, storableJson } from '../database/index.ts';
 import { HttpError } from '../http/index.ts';
 
-/** Time for a result to arrive after the command expired. The robot responds at once, so this is the transfer in both directions. */
+/** Time for a result to arrive once the command has expired. The robot answers at once, so this covers the transfer in both directions. */
 const ANSWER_MS = 10_000;
 
 type Argument = string | number | boolean;
@@ -57,8 +57,8 @@ export interface Command {
   readonly issued_at: number;
   readonly expires_at: number;
   /**
-   * The status of the result, if there is a result. Otherwise `pending`, and after the command expired `not_sent` (without a PUBACK) or
-   * `unanswered`. A robot without a link may still send the result later.
+   * The status of the result, if there is a result. Otherwise `pending`, and once the command has expired `not_sent` (no PUBACK) or
+   * `unanswered`. An offline robot may still send the result later.
    */
   readonly status: ResultStatus | 'pending' | 'not_sent' | 'unanswered';
   readonly result: CommandResult | null;
@@ -86,7 +86,7 @@ export class Commands {
     this.#nowMs = options.nowMs ?? Date.now;
   }
 
-  /** @throws HttpError 409, 413 or 422, with the name of the wrong field; 503 if the broker did not accept the command. */
+  /** @throws HttpError 409, 413 or 422 that names the wrong field, or 503 if the broker does not accept the command. */
   async issue(request: CommandRequest): Promise<IssuedCommand> {
     const { db } = this.#options;
     const { thing, command, ttlS, userId } = request;

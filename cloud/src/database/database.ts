@@ -22,7 +22,7 @@ export interface Database extends Sql {
   readonly kind: 'postgres' | 'pglite';
   /** Commits when `work` resolves and rolls back when it rejects. After it resolves, the rows are durable and visible. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
-  /** Copies the whole folder as tar.gz. Only PGlite has it; pg_dump does the same for a server. */
+  /** Copies the whole data directory as tar.gz. Only PGlite has it; use pg_dump for a server. */
   readonly dump?: () => Promise<Blob>;
   /**
    * Receives the payloads of `pg_notify` on a channel, from every instance. Payloads may be lost; an empty payload means that earlier

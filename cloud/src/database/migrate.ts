@@ -1,11 +1,11 @@
-// Migrates the tables to this version in numbered steps. All pending steps run in one transaction under a lock, so instances that start
+// Migrates the schema to this program's version in numbered steps. All pending steps run in one transaction under a lock, so instances that start
 // together don't race, and a failed step changes nothing.
 import { messageOf } from '../../../src/base/index.ts';
 import { Refusal } from '../errors/index.ts';
 import { MIGRATIONS, type Migration } from '../migrations/index.ts';
 import type { Database, Sql } from './database.ts';
 
-/** An arbitrary number. Every instance of this program takes the same lock. */
+/** An arbitrary number: all instances take the same advisory lock. */
 const LOCK_KEY = 7_130_421;
 /** The oldest version of PostgreSQL on which every statement is tested. */
 const OLDEST_SERVER = 15;

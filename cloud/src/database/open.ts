@@ -10,7 +10,7 @@ import { postgresDatabase } from './postgres.ts';
 export interface DatabaseSettings {
   /** The URL of a PostgreSQL server; null for PGlite in {@link dataDir}. */
   readonly databaseUrl: string | null;
-  /** A folder, or `memory:`. */
+  /** A directory, or `memory:`. */
   readonly dataDir: string;
 }
 

@@ -1,5 +1,5 @@
-// Implements the database with PGlite: PostgreSQL 18 as WebAssembly in this process, with its data in a folder or in memory. It writes
-// without fsync, so a commit survives a kill of the process but not a power cut. A second process can't open the same folder.
+// Implements the database with PGlite: PostgreSQL 18 as WebAssembly in this process, with its data in a directory or in memory. It writes
+// without fsync, so commits survive if the process is killed, but not a power cut. Only one process can open a directory.
 import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
@@ -49,7 +49,7 @@ function sqlOn(client: PGlite | Transaction): Sql {
   };
 }
 
-/** Locks the folder, because PGlite has no lock and two processes would destroy the data. The abstract socket ends with its process. */
+/** Locks the directory: PGlite has no lock of its own, and two processes would destroy the data. The kernel frees an abstract socket with its process. */
 async function lockFolder(folder: string): Promise<Server> {
   mkdirSync(folder, { recursive: true });
   const name = createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 32);

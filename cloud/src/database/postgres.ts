@@ -8,7 +8,7 @@ import { type Database, INT8, type Param, type Sql, safeInteger } from './databa
 
 /** The server cancels a statement that takes longer. */
 const STATEMENT_TIMEOUT_MS = 30_000;
-/** The client ends a query if the server does not respond at all. */
+/** The client gives up on a query if the server does not respond at all. */
 const ANSWER_TIMEOUT_MS = 40_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEPALIVE_MS = 10_000;
@@ -31,7 +31,7 @@ export function postgresDatabase(options: PostgresOptions): Database {
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: ANSWER_TIMEOUT_MS,
-    // An instance that froze in a transaction must not block the other instances with its locks.
+    // An instance that hangs in a transaction must not block the others with its locks.
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_MS,

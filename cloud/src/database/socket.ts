@@ -1,5 +1,5 @@
-// Gives other commands access to PGlite while a cloud runs. Only one process may open the folder, so that cloud runs their statements. Its
-// socket is beside the folder, and only its owner can use it. v8's serialization keeps the types of the rows.
+// Lets other commands use PGlite while a cloud runs. Only one process can open the data directory, so the cloud runs their statements for
+// them. The socket is next to the directory, and only its owner can use it. V8's serialization preserves the types of the rows.
 
 import { existsSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
@@ -12,9 +12,9 @@ import type { Database, Param, Sql } from './database.ts';
 /** The part of a database that the commands use. */
 export type CommandDatabase = Sql & Pick<Database, 'kind' | 'dump' | 'close'>;
 
-/** Linux allows 107 bytes in the path of a socket. */
+/** Linux's limit on a Unix socket path. */
 const MAX_PATH_BYTES = 107;
-/** A dump of a large folder takes minutes. */
+/** Dumping a large database takes minutes. */
 const ANSWER_TIMEOUT_MS = 300_000;
 
 const [QUERY, SCRIPT, DUMP] = ['/query', '/script', '/dump'];
@@ -27,7 +27,7 @@ export class DatabaseSocket {
   readonly #path: string;
   readonly #server: Server;
 
-  /** @param folder the folder of `db`. This process must hold its lock. */
+  /** @param folder the data directory of `db`. This process must hold its lock. */
   constructor(db: Database, folder: string) {
     this.#path = socketPathOf(folder);
     this.#server = createServer((request, response) => {
@@ -41,7 +41,7 @@ export class DatabaseSocket {
   /** @throws Error if the socket can't be created. */
   async start(): Promise<void> {
     if (Buffer.byteLength(this.#path) > MAX_PATH_BYTES) throw new Error(`${this.#path} is longer than ${MAX_PATH_BYTES} bytes`);
-    // This process holds the lock of the folder, so an existing socket belongs to a cloud that was killed.
+    // This process holds the directory's lock, so an existing socket is left over from a cloud that was killed.
     rmSync(this.#path, { force: true });
     await new Promise<void>((resolve, reject) => {
       // listen() binds before it returns, so the socket never exists with wider permissions.
@@ -67,7 +67,7 @@ async function resultOf(db: Database, request: IncomingMessage): Promise<Buffer>
   return serialize(null);
 }
 
-/** @returns the database of the cloud that runs on this folder; null if no cloud runs on it. */
+/** @returns the database of the cloud that runs on this directory; null if none does. */
 export async function databaseOverSocket(folder: string): Promise<CommandDatabase | null> {
   const socketPath = socketPathOf(folder);
   if (!existsSync(socketPath) || !(await isAnswered(socketPath))) return null;
@@ -81,7 +81,7 @@ export async function databaseOverSocket(folder: string): Promise<CommandDatabas
   };
 }
 
-/** @returns false if the socket was left by a cloud that was killed. */
+/** @returns false if the socket is left over from a cloud that was killed. */
 async function isAnswered(socketPath: string): Promise<boolean> {
   try {
     await request(socketPath, QUERY, serialize(['select 1', []]));

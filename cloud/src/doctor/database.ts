@@ -9,7 +9,7 @@ import { Refusal } from '../errors/index.ts';
 import { type Finding, ok, problem, unreachable, warning } from './check.ts';
 
 const CONNECT_MS = 6_000;
-/** With a larger difference, the tokens of robots with a correct clock are not valid. */
+/** If the clocks differ by more, the tokens of robots with a correct clock are invalid. */
 const SKEW_MS = 120_000;
 const LOOPBACK = /^(localhost|127\.|\[?::1|$)/;
 const USE_TLS = 'add ?sslmode=verify-full&sslrootcert=/path/to/ca.pem to DATABASE_URL';

@@ -13,7 +13,7 @@ const LOOPBACK = ['127.0.0.0/8', '::1'];
 
 /**
  * Sets the headers of every answer: no content sniffing, no framing, no caching, no scripts.
- * @param origins exactly as browsers send them, such as `https://family.example.org`. Without origins, CORS is off.
+ * @param origins exactly as browsers send them, such as `https://family.example.org`. An empty list switches CORS off.
  */
 export async function protect(app: App, origins: readonly string[]): Promise<void> {
   app.addHook('onRequest', (request, reply, done) => {

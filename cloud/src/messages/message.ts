@@ -8,7 +8,7 @@ export interface Incoming {
   readonly done: () => void;
 }
 
-/** A row with a valid seq but unreadable content. Its text is stored, and the row counts as committed. */
+/** A row with a valid seq but unreadable content. Its text is stored, and the row is treated as committed. */
 export interface UnreadRow {
   readonly seq: number;
   readonly raw: string;
@@ -24,7 +24,7 @@ export interface EventRow {
   readonly known: EventBody | null;
 }
 
-/** The latest value of each channel. Outbox, seq and mark order it among other states. */
+/** The latest value of each channel. `outbox`, `seq` and `mark` decide which of two states is newer. */
 export interface FlatState {
   readonly outbox: string;
   readonly seq: number;
@@ -71,7 +71,7 @@ export interface PresenceMessage {
   readonly presence: Presence;
 }
 
-/** A message that is stored unchanged with a reason. If its rows have names, they count as committed. */
+/** A message that is stored as it arrived, with a reason. If its rows have names, they are treated as committed. */
 export interface PoisonMessage {
   readonly kind: 'poison';
   readonly topic: string;

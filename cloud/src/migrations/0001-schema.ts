@@ -234,7 +234,7 @@ create index commands_given on commands (given_at);
 
 /**
  * announce_upload is a single statement for the caller, because a family member may be waiting for the first picture of a fall. It is
- * volatile plpgsql, so each statement inside sees every commit of other sessions until the lock was acquired.
+ * volatile plpgsql, so each statement inside sees everything that other sessions committed before it got the lock.
  */
 const UPLOADS = `
 create table uploads (

@@ -16,7 +16,7 @@ import type { Message, OutboxName } from '../messages/index.ts';
 import { outboxChanges } from './changes.ts';
 import { type Coverage, readCoverage } from './coverage.ts';
 
-/** Alerts of one outbox within this time share a receipt. docs/reference/protocol.md allows 1 s. */
+/** Alerts of one outbox that arrive within this many milliseconds share a receipt. docs/reference/protocol.md allows 1 s. */
 const URGENT_EVERY_MS = 500;
 const RETRY_MS = 5_000;
 /** Outboxes per query of the coverage. */
@@ -46,7 +46,7 @@ export class Receipts {
     this.#options = options;
   }
 
-  /** The caller must call this after each commit, in order. */
+  /** Must be called after each commit, in commit order. */
   committed(messages: readonly Message[]): void {
     for (const message of messages) this.#handled(message);
     const announced = new Set<string>();

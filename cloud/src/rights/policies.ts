@@ -1,4 +1,4 @@
-// Writes the rights of robot and cloud as AWS IoT policies and as an access control list for Mosquitto. A `+` in the prefix stands for the
+// Writes the rights of the robot and the cloud as AWS IoT policies and as an access control list for Mosquitto. A `+` in the prefix stands for the
 // robot's name. AWS replaces it with the thing of the certificate, Mosquitto with the common name of the certificate.
 import { CLOUD_RIGHTS, type Rights, ROBOT_RIGHTS, type Topics } from '../../../src/wire/index.ts';
 
@@ -8,7 +8,7 @@ export const CLIENT_ID_PREFIX = 'elderly-bot-cloud-';
 /** The shared subscription that distributes the robots' messages among the instances. */
 export const SHARE = '$share/ingest/';
 
-/** The thing that the certificate is attached to. Without an attached thing, nothing is allowed. */
+/** The thing that the certificate is attached to. A certificate without a thing has no rights. */
 const THING = `\${iot:Connection.Thing.ThingName}`;
 
 export interface PolicyOptions {

@@ -1,4 +1,4 @@
-// Updates one row per robot: its presence, its latest state, and when the inherited tables were last filled. All rows of a batch are locked
+// Updates one row per robot: its presence, its latest state, and the time at which the inherited tables were last filled. All rows of a batch are locked
 // together, changed in the order of the messages, and written in one statement.
 import type { Mark, Power } from '../../../src/wire/index.ts';
 import { type Sql, storableJson, storableText } from '../database/index.ts';

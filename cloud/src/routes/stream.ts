@@ -7,7 +7,7 @@ import { errors, HttpError } from '../http/index.ts';
 import { events, momentFrom } from '../stream/index.ts';
 import { type Context, forUsers, thingQuery } from './context.ts';
 
-/** The server closes a connection that accepts no data, not even a heartbeat, for this time. */
+/** The server closes a connection that accepts no data, not even a heartbeat, for this long. */
 const STALLED_MS = 60_000;
 /** Bytes that may wait for a slow client. Above this limit, the stream reads no more from the database. */
 const WAITING_BYTES = 64 * 1024;

@@ -8,12 +8,12 @@ import { type Environment, type Settings, settingsFrom } from '../settings/index
 
 const PATHS = ['AWS_ROOT_CA', 'AWS_CERT_FILE', 'AWS_PRIVATE_KEY'] as const;
 
-/** The folder of the program in the unit template. */
+/** The program's directory in the unit template. */
 const PACKAGE_ROOT = '/opt/elderly-bot';
 
 export interface Server {
   readonly user: string;
-  /** The folder of the program. */
+  /** The program's directory. */
   readonly root: string;
   /** Other files that the cloud reads: certificates and keys. */
   readonly reads: readonly string[];
@@ -27,7 +27,7 @@ export function unitFor(template: string, { user, root, reads }: Server): string
 /**
  * Completes the example settings with the paths and the secret of a service.
  * @param secret signs the users' tokens.
- * @param folder the future folder of the cloud's certificate and key.
+ * @param folder the directory in which the cloud's certificate and key will be.
  */
 export function settingsFileFrom(example: string, { root, folder, secret }: { root: string; folder: string; secret: string }): string {
   const given: Readonly<Record<string, string>> = {

@@ -78,7 +78,7 @@ export function readEnvironment(environment: Environment, file: string): Environ
   return { ...parseEnv(text), ...notEmpty(environment) };
 }
 
-/** The variables that have a value. An empty value counts as not set. */
+/** The variables that have a value. An empty value is treated as not set. */
 function notEmpty(environment: Environment): Readonly<Record<string, string>> {
   const set = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '');
   return Object.fromEntries(set);

@@ -11,7 +11,7 @@ const MIB = 1_024 ** 2;
 const ORIGIN = 'expected an origin without a path, such as https://family.example.org';
 
 /**
- * @param parse returns the value, or the text of a fault.
+ * @param parse returns the value, or a text that describes the fault.
  * @param missing the message if the variable is not set.
  */
 export function parsed<T extends object>(parse: (text: string) => T | string, missing?: string) {

@@ -8,7 +8,7 @@ import type { Database } from '../database/index.ts';
 import type { Message } from '../messages/index.ts';
 
 const CHANNEL = 'elderly_bot_changes';
-/** Changes within this time share a notification. */
+/** Changes that are no more than this many milliseconds apart share a notification. */
 const COLLECT_MS = 50;
 /** PostgreSQL limits a payload to 8,000 bytes. A longer list becomes {@link ALL}. */
 const MAX_PAYLOAD_BYTES = 7_500;
@@ -33,7 +33,7 @@ export class ChangeNotifier {
     this.#unsubscribe = await this.#db.listen(CHANNEL, (payload) => this.#received(payload));
   }
 
-  /** The caller must call this after the commit. */
+  /** Must be called after the commit. */
   changed(things: Iterable<string>): void {
     for (const thing of things) this.#changed.add(thing);
     if (this.#changed.size > 0) this.#timer ??= setTimeout(() => this.#publish(), COLLECT_MS);

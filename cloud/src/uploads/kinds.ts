@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 export const MAX_OBJECT_BYTES = 20 * MIB;
 
 interface Kind {
-  /** Limit of the whole file. All slices of one log or backup have the same `taken_at`. */
+  /** Size limit of the whole file. All slices of one log or backup have the same `taken_at`. */
   readonly wholeBytes: number;
   /** Content types, each with its file extension. */
   readonly types: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 // Records the uploads of the robots. An announcement is idempotent by (thing, kind, sha256), across instances and for ever. An upload
-// counts as stored only after the object store confirms it. If the robot's `uploaded` event is lost, the cloud asks the store after the
+// is treated as stored only once the object store has confirmed it. If the robot's `uploaded` event is lost, the cloud asks the store after the
 // URL expires.
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../../src/base/index.ts';
@@ -208,7 +208,7 @@ export class Uploads {
   }
 }
 
-/** Schedules an immediate check of each upload that an event reports. The caller must call this in the transaction that stores the events. */
+/** Schedules an immediate check of each upload that an event reports. Must be called in the transaction that stores the events. */
 export async function claimUploads(sql: Sql, messages: readonly RowsMessage[], nowMs: number): Promise<void> {
   const claims = messages.flatMap(({ names, events }) =>
     events.flatMap(({ known }) => (known?.kind === 'uploaded' ? [{ thing: names.thing, id: known.upload_id }] : [])),
