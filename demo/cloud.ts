@@ -1,6 +1,6 @@
 // `npm run cloud` runs the cloud straight after a clone. It creates a SECRET_KEY in .env, certificates in bench-certs/ and an embedded
-// database in cloud-data/ if they are missing, and starts a broker with mutual TLS in a process of its own. Values in .env or the environment
-// (AWS_IOT_ENDPOINT, DATABASE_URL, ...) replace these. Ctrl-C ends it; the created files stay.
+// database in cloud-data/ if they are missing, and starts a broker with mutual TLS in a process of its own. Values in .env or the
+// environment (AWS_IOT_ENDPOINT, DATABASE_URL, ...) replace these. Ctrl-C ends it; the created files stay.
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

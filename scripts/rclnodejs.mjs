@@ -1,5 +1,5 @@
-// `npm run test:rclnodejs -- VERSION`: the contract suite of src/ros/native/ against another version of rclnodejs (src/ros/native/README.md).
-// The version is installed and compiled in a temporary folder; node_modules of the checkout stays unchanged.
+// `npm run test:rclnodejs -- VERSION`: the contract suite of src/ros/native/ against another version of rclnodejs
+// (src/ros/native/README.md). The version is installed and compiled in a temporary folder; node_modules of the checkout stays unchanged.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

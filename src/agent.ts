@@ -1,5 +1,5 @@
-// Starts and stops the agent. Only this file and src/agent/ join modules. The start follows the path of the data: outbox, ROS, sensing, uplink.
-// The stop undoes the start in reverse order and continues after an error.
+// Starts and stops the agent. Only this file and src/agent/ join modules. The start follows the path of the data: outbox, ROS, sensing,
+// uplink. The stop undoes the start in reverse order and continues after an error.
 import { join } from 'node:path';
 import { startCommands } from './agent/commands/commands.ts';
 import { LiveConfig } from './agent/config/reload.ts';
@@ -96,7 +96,10 @@ export class Agent {
     }
   }
 
-  /** Stops sensing, sends pending rows, publishes the last presence and closes the database. A second call does nothing. @throws the first error after all steps. */
+  /**
+   * Stops sensing, sends pending rows, publishes the last presence and closes the database. A second call does nothing.
+   * @throws the first error after all steps.
+   */
   async stop(deadlineMs: number, reason: Stopped = 'asked'): Promise<void> {
     this.#stopped = reason;
     await this.#shutdown.undo(deadlineMs);

@@ -1,5 +1,5 @@
-// Removes shared-memory ports that killed programs with a faked clock left behind. Such a port says that its reader was alive in the future,
-// so Fast DDS does not notice the death of later readers, and the next test in the same domain would receive nothing.
+// Removes shared-memory ports that killed programs with a faked clock left behind. Such a port says that its reader was alive in the
+// future, so Fast DDS does not notice the death of later readers, and the next test in the same domain would receive nothing.
 import { closeSync, openSync, readdirSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,7 +1,7 @@
 // The language check: spelling and forbidden phrases in docs, comments, user-visible strings and test titles.
 //
-//   npm run language                   everything but the entries of pending.ts
-//   npm run language -- src/outbox     one folder or file, also if it is pending
+//   npm run language                   all files that git tracks
+//   npm run language -- src/outbox     one directory or file
 //
 // list.ts has the phrases. A term that is right and unknown goes into docs/dictionary.txt.
 import { execFileSync } from 'node:child_process';
@@ -9,7 +9,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { check } from './check.ts';
-import { PENDING } from './pending.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -23,9 +22,7 @@ const chosen = process.argv.slice(2);
 const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' }).split(
   '\n',
 );
-const files = tracked.filter(
-  (file) => file !== '' && !EXCLUDED.test(file) && (chosen.length > 0 ? isIn(file, chosen) : !isIn(file, PENDING)),
-);
+const files = tracked.filter((file) => file !== '' && !EXCLUDED.test(file) && (chosen.length === 0 || isIn(file, chosen)));
 
 const faults = await check(files.map((file) => ({ file, source: readFileSync(join(ROOT, file), 'utf8') })));
 for (const { file, line, found, advice } of faults) process.stdout.write(`${file}:${line}: "${found}": ${advice}\n`);

@@ -1,6 +1,7 @@
-// `npm run package [-- --arch amd64 --arch arm64 --out packages]` makes a Debian package for each processor from the built checkout.
-// Each package contains the pinned Node.js, so the robot's own does not matter. rclnodejs is prebuilt for Ubuntu's ROS 2; sharp and
-// better-sqlite3 are prebuilt for both processors. unix-dgram is compiled here for this processor, and during the installation for the other.
+// `npm run package [-- --arch amd64 --arch arm64 --out packages]` makes a Debian package for each processor from the built checkout. Each
+// package contains the pinned Node.js, so the robot's own does not matter. rclnodejs is prebuilt for Ubuntu's ROS 2; sharp and
+// better-sqlite3 are prebuilt for both processors. unix-dgram is compiled here for this processor, and during the installation for the
+// other.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

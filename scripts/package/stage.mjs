@@ -129,7 +129,11 @@ function modules(target, arch) {
   return isOurs;
 }
 
-/** Keeps the compiled module of a build folder if it is for the package's processor, and nothing else. @param {string} folder @param {boolean} isOurs */
+/**
+ * Keeps the compiled module of a build folder if it is for the package's processor, and nothing else.
+ * @param {string} folder
+ * @param {boolean} isOurs
+ */
 function keepCompiled(folder, isOurs) {
   const release = join(folder, 'build/Release');
   const results = isOurs && existsSync(release) ? readdirSync(release).filter((file) => file.endsWith('.node')) : [];

@@ -49,7 +49,8 @@ export function schemas(): Readonly<Record<SchemaName, Json>> {
   const registry = z.registry<{ id: string }>();
   for (const [id, [schema]] of Object.entries(NAMED)) registry.add(schema, { id });
   const uri = (id: string) => reference(id as SchemaName);
-  // Input: an unknown field is allowed, as the receivers ignore it. Metadata: names that the cloud gives some of these schemas do not count.
+  // Input: an unknown field is allowed, as the receivers ignore it. Metadata: names that the cloud gives some of these schemas do not
+  // count.
   const { schemas: found } = z.toJSONSchema(registry, { target: 'draft-7', io: 'input', uri, metadata: registry });
   const entries = Object.entries(NAMED).map(([name, [, description]]) => {
     const { $schema: _schema, $id: _id, ...schema } = found[name] as Json;

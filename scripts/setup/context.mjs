@@ -31,7 +31,11 @@ export function report(line) {
   process.stderr.write(`setup: ${line}\n`);
 }
 
-/** Searches the PATH, and folders such as /usr/sbin that an ordinary user's PATH lacks. @param {string} program @returns {string | undefined} its path */
+/**
+ * Searches the PATH, and folders such as /usr/sbin that an ordinary user's PATH lacks.
+ * @param {string} program
+ * @returns {string | undefined} its path
+ */
 export function find(program) {
   const debian = '/usr/lib/postgresql';
   const postgres = existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, 'bin')) : [];

@@ -1,5 +1,5 @@
-// Installs the npm packages of the lock file, including the pinned Node.js, without their scripts. If a script of rclnodejs failed, npm would
-// omit the package without a message.
+// Installs the npm packages of the lock file, including the pinned Node.js, without their scripts. If a script of rclnodejs failed, npm
+// would omit the package without a message.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

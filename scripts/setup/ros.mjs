@@ -86,7 +86,10 @@ function pipEnvironment() {
   return { ...env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_USER: '0' };
 }
 
-/** Removes the dependency of three libraries on Python's message generators. These load only inside Python, and the libraries do not use them. */
+/**
+ * Removes the dependency of three libraries on Python's message generators. These load only inside Python, and the libraries do not use
+ * them.
+ */
 function unlinkPython() {
   const folder = join(ASIDE, 'lib');
   const libraries = readdirSync(folder).filter(

@@ -1,4 +1,5 @@
-// Tests that a delayed reading is written when its channel ends, at the stop of the agent or at a reload that changes or removes the channel.
+// Tests that a delayed reading is written when its channel ends, at the stop of the agent or at a reload that changes or removes the
+// channel.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

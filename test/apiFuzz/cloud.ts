@@ -1,5 +1,5 @@
-// The server under test: the cloud's HTTP server on a real PostgreSQL and an object store, with a known robot, a member and a device. Passwords
-// are hashed at the lowest cost and commands are discarded, because this test covers neither.
+// The server under test: the cloud's HTTP server on a real PostgreSQL and an object store, with a known robot, a member and a device.
+// Passwords are hashed at the lowest cost and commands are discarded, because this test covers neither.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { migrate } from '../../cloud/src/database/migrate.ts';

@@ -1,5 +1,5 @@
-// `npm run test:api-fuzz -- [--examples 1000] [--seed S] [--json]` runs schemathesis against /openapi.json of the cloud on PostgreSQL, with the
-// given number of examples per route and all checks except those named here. It exits with 1 after a finding or an answer of 5xx.
+// `npm run test:api-fuzz -- [--examples 1000] [--seed S] [--json]` runs schemathesis against /openapi.json of the cloud on PostgreSQL, with
+// the given number of examples per route and all checks except those named here. It exits with 1 after a finding or an answer of 5xx.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';

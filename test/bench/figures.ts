@@ -58,8 +58,8 @@ export interface Matched {
 export type Arrival = readonly [seq: number, value: number, ns: number];
 
 /**
- * Pairs published with arrived messages: by value if values count from 0, else by order. By order a lost message would shift all later ones, so
- * then there are no latencies.
+ * Pairs published with arrived messages: by value if values count from 0, else by order. By order a lost message would shift all later
+ * ones, so then there are no latencies.
  */
 export function match(stamps: readonly number[], arrivals: readonly Arrival[], warm: number, by: 'value' | 'order'): Matched {
   const first = new Map<number, Arrival>();

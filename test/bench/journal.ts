@@ -1,5 +1,5 @@
-// Measures the journal's part of a command: durable entries of the real journal in a file of its own at a steady rate. journal.ts FOLDER RATE COUNT
-// prints the event `floor` with the microseconds of each entry.
+// Measures the journal's part of a command: durable entries of the real journal in a file of its own at a steady rate. journal.ts FOLDER
+// RATE COUNT prints the event `floor` with the microseconds of each entry.
 import { join } from 'node:path';
 import { CommandJournal } from '../../src/outbox/index.ts';
 import { openDatabase } from '../../src/outbox/schema.ts';

@@ -1,5 +1,5 @@
-// `npm run bench -- NAME` measures, compares with usual programs in the same run, and judges. Progress goes to stderr; with --json the last lines
-// of stdout are one object per bench. It exits with 1 if a target is missed, and with 2 for a wrong command line.
+// `npm run bench -- NAME` measures, compares with usual programs in the same run, and judges. Progress goes to stderr; with --json the last
+// lines of stdout are one object per bench. It exits with 1 if a target is missed, and with 2 for a wrong command line.
 import { loadavg } from 'node:os';
 import { UsageError } from '../support/commandLine.ts';
 import type { Bench } from './bench.ts';

@@ -12,7 +12,9 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** CPU time by the scheduler's count, in nanoseconds instead of ticks of 10 ms, for processes that hardly run. Ended threads do not count. */
+/**
+ * CPU time by the scheduler's count, in nanoseconds instead of ticks of 10 ms, for processes that hardly run. Ended threads do not count.
+ */
 export function scheduledSeconds(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   const ns = threads.map((thread) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]));

@@ -1,5 +1,5 @@
-// The tools of a bench, on loopback: Mosquitto with mutual TLS, a ROS domain, certificates, the fsync shim and Python's paho. It starts programs and
-// ends them by pid.
+// The tools of a bench, on loopback: Mosquitto with mutual TLS, a ROS domain, certificates, the fsync shim and Python's paho. It starts
+// programs and ends them by pid.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

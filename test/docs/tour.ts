@@ -1,5 +1,5 @@
-// The tour: runs ten commands that a newcomer types and records their output. `npm run tour` writes docs/guide/tour.md; a test runs the tour
-// and compares it with the page, so that the page cannot show an outdated command line.
+// The tour: runs ten commands that a newcomer types and records their output. `npm run tour` writes docs/guide/tour.md; a test runs the
+// tour and compares it with the page, so that the page cannot show an outdated command line.
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
-// Tests the doctor with real parts. Each test breaks one part between the robot and the cloud. The doctor must report exactly this cause first, with a
-// remedy and a command, and list all consequences under it.
+// Tests the doctor with real parts. Each test breaks one part between the robot and the cloud. The doctor must report exactly this cause
+// first, with a remedy and a command, and list all consequences under it.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Tests the doctor with real parts. Each test breaks one part of ROS 2 or its publishers. The doctor must report exactly this cause first, with a
-// remedy and a command, and list all consequences under it.
+// Tests the doctor with real parts. Each test breaks one part of ROS 2 or its publishers. The doctor must report exactly this cause first,
+// with a remedy and a command, and list all consequences under it.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';

@@ -1,5 +1,5 @@
-// A scheduled backup of a real agent, from its disk into the bucket and back into an empty state directory. The next start continues with the
-// restored rows and knows the executed commands.
+// A scheduled backup of a real agent, from its disk into the bucket and back into an empty state directory. The next start continues with
+// the restored rows and knows the executed commands.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

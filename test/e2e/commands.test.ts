@@ -1,5 +1,5 @@
-// Commands on real parts: `elderly-bot send`, `commands` and `commands log` beside a running agent, its guard, Mosquitto with mutual TLS, and an
-// rclpy program that plays the robot.
+// Commands on real parts: `elderly-bot send`, `commands` and `commands log` beside a running agent, its guard, Mosquitto with mutual TLS,
+// and an rclpy program that plays the robot.
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';

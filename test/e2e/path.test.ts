@@ -1,5 +1,5 @@
-// The whole path on real parts: an independent rclpy program, the agent, Mosquitto with mutual TLS, the cloud on PostgreSQL, and mosquitto_sub
-// as a witness. The broker is killed and restarted in the middle.
+// The whole path on real parts: an independent rclpy program, the agent, Mosquitto with mutual TLS, the cloud on PostgreSQL, and
+// mosquitto_sub as a witness. The broker is killed and restarted in the middle.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';

@@ -1,4 +1,5 @@
-// Certificate rotation in a running agent: it gets the new certificate over its own connection and keeps the old one until the new one works.
+// Certificate rotation in a running agent: it gets the new certificate over its own connection and keeps the old one until the new one
+// works.
 
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';

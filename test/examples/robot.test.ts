@@ -1,5 +1,5 @@
-// examples/robot.py, which was written from docs/reference/ only, against Mosquitto with mutual TLS and the cloud on PostgreSQL. The robot is
-// killed in the middle, the cloud misses a message, and the cloud gets rows that it cannot read.
+// examples/robot.py, which was written from docs/reference/ only, against Mosquitto with mutual TLS and the cloud on PostgreSQL. The robot
+// is killed in the middle, the cloud misses a message, and the cloud gets rows that it cannot read.
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

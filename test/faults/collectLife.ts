@@ -1,6 +1,6 @@
-// Runs an outbox under load in a process of its own: collectLife.ts ROUNDS MS, either may be Infinity (collecting.ts starts it). It drops statements,
-// databases and readers all the time. V8 collects them on demand, from its own tasks, among promise jobs, and at the end of the process.
-// It prints a Life.
+// Runs an outbox under load in a process of its own: collectLife.ts ROUNDS MS, either may be Infinity (collecting.ts starts it). It drops
+// statements, databases and readers all the time. V8 collects them on demand, from its own tasks, among promise jobs, and at the end of the
+// process. It prints a Life.
 import { PerformanceObserver } from 'node:perf_hooks';
 import Database from 'better-sqlite3';
 import { OutboxReader, type RowClass, verifyOutbox } from '../../src/outbox/index.ts';

@@ -146,7 +146,9 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Names of the rows that SQLite can read whole, from the front and from the back, including the WAL. Rows with invalid text do not count. */
+/**
+ * Names of the rows that SQLite can read whole, from the front and from the back, including the WAL. Rows with invalid text do not count.
+ */
 export function readableRows(file: string): Set<string> {
   const found = new Set<string>();
   if (!existsSync(file)) return found;

@@ -1,5 +1,5 @@
-// Creates the load and the first ledger: an rclpy program publishes on every channel, and records each value before it publishes it. Values are
-// unique and count up by one, which reveals holes and repetitions.
+// Creates the load and the first ledger: an rclpy program publishes on every channel, and records each value before it publishes it. Values
+// are unique and count up by one, which reveals holes and repetitions.
 import type { Published } from '../../scripts/lab/ledgers.ts';
 import { type Fields, RosPeer } from '../support/ros.ts';
 

@@ -1,5 +1,5 @@
-// `npm run faults -- NAME` repeats one kind of damage and counts lost and doubled rows. Progress goes to stderr; with --json the last line of
-// stdout is one object. It exits with 1 after a failure, and with 2 for a wrong command line or a missing part.
+// `npm run faults -- NAME` repeats one kind of damage and counts lost and doubled rows. Progress goes to stderr; with --json the last line
+// of stdout is one object. It exits with 1 after a failure, and with 2 for a wrong command line or a missing part.
 
 import { UsageError } from '../support/commandLine.ts';
 import type { Campaign, Outcome } from './campaign.ts';

@@ -1,5 +1,6 @@
-// Runs a whole agent on a narrow link, with a simulated ROS: narrowLife.ts CONFIG PICTURES ALERTS. PICTURES pictures wait in its spool. After the
-// connect it raises an alert each second. It prints the event `narrow` with the time of each alert in nanoseconds of CLOCK_MONOTONIC.
+// Runs a whole agent on a narrow link, with a simulated ROS: narrowLife.ts CONFIG PICTURES ALERTS. PICTURES pictures wait in its spool.
+// After the connect it raises an alert each second. It prints the event `narrow` with the time of each alert in nanoseconds of
+// CLOCK_MONOTONIC.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

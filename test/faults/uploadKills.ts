@@ -53,7 +53,11 @@ export class KilledRobot {
     mkdirSync(options.folder, { recursive: true });
   }
 
-  /** Runs it once. @param point the step at which it is killed; undefined lets it run until the spool is empty. @throws if it ends otherwise. */
+  /**
+   * Runs it once.
+   * @param point the step at which it is killed; undefined lets it run until the spool is empty.
+   * @throws if it ends otherwise.
+   */
   async live(pictures: number, point?: (typeof UPLOAD_CRASH_POINTS)[number], nth = 1): Promise<void> {
     const { folder, origin, files } = this.#options;
     const child = spawn(process.execPath, [this.#life, folder, origin, files.cert, files.key, String(pictures)], {

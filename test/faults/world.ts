@@ -1,5 +1,5 @@
-// Runs the whole path for a campaign: ROS publisher, Mosquitto with mutual TLS, the cloud on PostgreSQL. All parts except the agent stay up from
-// run to run, so that a run takes seconds. After each end of the agent its outbox file is added to the ledgers.
+// Runs the whole path for a campaign: ROS publisher, Mosquitto with mutual TLS, the cloud on PostgreSQL. All parts except the agent stay up
+// from run to run, so that a run takes seconds. After each end of the agent its outbox file is added to the ledgers.
 import { readFileSync, writeFileSync } from 'node:fs';
 import pg from 'pg';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
@@ -170,8 +170,9 @@ export interface Settled {
 }
 
 /**
- * Temperatures count up by one. Within one opening of the outbox no value may be missing between the first and the last, unless rows between
- * them were declared as evicted. */
+ * Temperatures count up by one. Within one opening of the outbox no value may be missing between the first and the last, unless rows
+ * between
+ */
 function holesOf(readings: readonly Kept[], evicted: ReadonlyMap<string, Ranges>): string[] {
   const last = new Map<string, { number: number; seq: number }>();
   const holes: string[] = [];

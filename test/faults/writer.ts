@@ -1,5 +1,5 @@
-// Appends to a real outbox as fast as it commits, and prints each row after its transaction returned. A printed row must survive. Arguments: the
-// state directory and the first value.
+// Appends to a real outbox as fast as it commits, and prints each row after its transaction returned. A printed row must survive.
+// Arguments: the state directory and the first value.
 import { writeSync } from 'node:fs';
 import { systemClock } from '../../src/clock/index.ts';
 import { openOutbox } from '../../src/outbox/index.ts';

@@ -1,5 +1,5 @@
-// Decides which ROS messages a command may cause. The rules are written by hand from the meaning of test/fuzz/robot.ts, independently of the
-// program's own admission. Any other message is a failure.
+// Decides which ROS messages a command may cause. The rules are written by hand from the meaning of test/fuzz/robot.ts, independently of
+// the program's own admission. Any other message is a failure.
 
 /** A delivered message, and the robot's state at that time. */
 export interface Delivered {

@@ -1,5 +1,5 @@
-// Tests each encoding with bytes written by hand, and thousands of wrong descriptions. A wrong description is an error with a reason, and the
-// converter allocates no more memory than the message and its image need.
+// Tests each encoding with bytes written by hand, and thousands of wrong descriptions. A wrong description is an error with a reason, and
+// the converter allocates no more memory than the message and its image need.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';

@@ -50,7 +50,8 @@ describe('salvage', () => {
         );
         const [event] = closed;
         const lost: Ranges = event?.kind === 'outbox_closed' ? event.lost : [];
-        // If the entry of the outbox itself is lost, its number of rows is unknown. Then `last_seq` is null, and all its rows count as lost.
+        // If the entry of the outbox itself is lost, its number of rows is unknown. Then `last_seq` is null, and all its rows count as
+        // lost.
         if (!(event?.kind === 'outbox_closed' && event.last_seq === null)) assert.equal(kept.size + count(lost), GROUPS * GROUP);
       }
     });

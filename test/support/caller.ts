@@ -1,5 +1,5 @@
-// An MQTT client with the cloud's certificate that publishes commands and receives their results. It reconnects by itself after a restart of
-// the broker.
+// An MQTT client with the cloud's certificate that publishes commands and receives their results. It reconnects by itself after a restart
+// of the broker.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import mqtt, { type MqttClient } from 'mqtt';

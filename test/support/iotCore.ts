@@ -1,6 +1,6 @@
-// Plays the part of AWS IoT Core that provisions robots, over mutual TLS: pending, active and deleted certificates, ownership tokens that are
-// valid once and for an hour, templates, and rights by certificate. It follows the documentation (Device provisioning MQTT API) and closes the
-// connection after a forbidden packet, as IoT Core does. A script can replace each answer.
+// Plays the part of AWS IoT Core that provisions robots, over mutual TLS: pending, active and deleted certificates, ownership tokens that
+// are valid once and for an hour, templates, and rights by certificate. It follows the documentation (Device provisioning MQTT API) and
+// closes the connection after a forbidden packet, as IoT Core does. A script can replace each answer.
 import 'reflect-metadata';
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -54,7 +54,10 @@ export class RosPeer {
     this.#process = child;
   }
 
-  /** Starts the program in the ROS environment of this process (see claimDomain); resolves when its node runs. @param user the process's user id; by default that of this process. */
+  /**
+   * Starts the program in the ROS environment of this process (see claimDomain); resolves when its node runs.
+   * @param user the process's user id; by default that of this process.
+   */
   static async start(name = 'peer', env: Readonly<Record<string, string>> = {}, user?: number): Promise<RosPeer> {
     const fromWheels = existsSync(WHEELS_PYTHON) && (process.env.AMENT_PREFIX_PATH ?? '').includes('.ros2');
     const child =

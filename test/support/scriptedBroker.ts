@@ -1,5 +1,5 @@
-// A broker that plays the documented faults of AWS IoT Core and of bad networks, packet by packet. It speaks MQTT 5 over TLS with the bench's
-// certificates, and keeps a ledger of each acknowledged row.
+// A broker that plays the documented faults of AWS IoT Core and of bad networks, packet by packet. It speaks MQTT 5 over TLS with the
+// bench's certificates, and keeps a ledger of each acknowledged row.
 import { inflateSync } from 'node:zlib';
 import type { IPublishPacket, Packet } from 'mqtt-packet';
 import type { BenchFiles } from '../../src/identity/index.ts';

@@ -1,5 +1,5 @@
-// Runs a real systemd as PID 1 of private namespaces, with a user for the robot's nodes. Tests install, kill and restart units and cut the power
-// without changing the machine. Only one lab runs at a time, because all share the machine's control groups.
+// Runs a real systemd as PID 1 of private namespaces, with a user for the robot's nodes. Tests install, kill and restart units and cut the
+// power without changing the machine. Only one lab runs at a time, because all share the machine's control groups.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -110,7 +110,10 @@ export class SystemdLab {
     return inner === '0' ? 0 : outerPid(this.#pid, String(inner));
   }
 
-  /** Starts a process in the unit's control group that fills its memory, so that the kernel kills the agent. Resolves when that process has ended too. */
+  /**
+   * Starts a process in the unit's control group that fills its memory, so that the kernel kills the agent. Resolves when that process has
+   * ended too.
+   */
   async takeMemoryOf(unit: string): Promise<void> {
     const pid = String(this.properties(unit, 'MainPID').MainPID);
     const hog = spawn('nsenter', ['-t', String(this.#pid), '-m', '-p', '--', '/usr/bin/python3', `${LAB_ROOT}/test/support/hog.py`, pid]);

@@ -1,5 +1,5 @@
-// Runs the uplink against brokers that misbehave as the documentation of AWS IoT Core describes, or as bad networks do. In the end every row
-// must be acknowledged, and the window must hold. BAD_BROKER_RUNS=50 repeats each case 50 times.
+// Runs the uplink against brokers that misbehave as the documentation of AWS IoT Core describes, or as bad networks do. In the end every
+// row must be acknowledged, and the window must hold. BAD_BROKER_RUNS=50 repeats each case 50 times.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// Kills the process at every named step of an upload. Each picture that it reported as kept must be in the store, and reported, exactly once.
+// Kills the process at every named step of an upload. Each picture that it reported as kept must be in the store, and reported, exactly
+// once.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

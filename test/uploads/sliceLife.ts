@@ -1,5 +1,5 @@
-// Writes log lines and ships them in small slices, for slices.test.ts: sliceLife.ts FOLDER LINES SPOOL_BYTES. The numbers of the lines continue
-// after a restart.
+// Writes log lines and ships them in small slices, for slices.test.ts: sliceLife.ts FOLDER LINES SPOOL_BYTES. The numbers of the lines
+// continue after a restart.
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock/index.ts';
 import { LogFile, logSlices, readLines } from '../../src/logs/index.ts';

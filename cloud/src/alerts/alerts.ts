@@ -1,5 +1,5 @@
-// Reads alerts and records that members saw and acknowledged them. Only the first view and the first acknowledgement of an alert count, over
-// all instances.
+// Reads alerts and records that members saw and acknowledged them. Only the first view and the first acknowledgement of an alert count,
+// over all instances.
 import type { Database, Sql } from '../database/index.ts';
 
 export type AlertState = 'committed' | 'seen' | 'acknowledged' | 'resolved';

@@ -1,6 +1,7 @@
-// Raises `robot_silent` if nothing arrives from a robot for longer than its limit, and resolves the alert when the robot sends again. All state
-// is in the database, so it survives a restart. The row lock of `watch` lets only one instance check at a time. While no instance receives
-// messages (all instances or the database are down), no robot is treated as silent, and silence is counted from the time at which an instance is back.
+// Raises `robot_silent` if nothing arrives from a robot for longer than its limit, and resolves the alert when the robot sends again. All
+// state is in the database, so it survives a restart. The row lock of `watch` lets only one instance check at a time. While no instance
+// receives messages (all instances or the database are down), no robot is treated as silent, and silence is counted from the time at which
+// an instance is back.
 import type { Power } from '../../../src/wire/index.ts';
 import type { Database, Sql } from '../database/index.ts';
 
@@ -38,8 +39,8 @@ export interface SilenceChange {
 }
 
 /**
- * Raises and resolves the alerts. Call this every few seconds, and only while subscribed to the broker: an instance that receives no messages
- * cannot know which robots are silent.
+ * Raises and resolves the alerts. Call this every few seconds, and only while subscribed to the broker: an instance that receives no
+ * messages cannot know which robots are silent.
  * @param afterMs the limit for robots without their own `silent_after_ms`; 0 means no limit. A robot that announces a longer telemetry
  * interval may be silent for longer.
  */

@@ -1,5 +1,5 @@
-// Interface of a database, which is either a PostgreSQL server or PGlite in the process. Both accept the same SQL and return the same types:
-// bigint as a number, jsonb parsed, bytea as bytes.
+// Interface of a database, which is either a PostgreSQL server or PGlite in the process. Both accept the same SQL and return the same
+// types: bigint as a number, jsonb parsed, bytea as bytes.
 import { codeOf } from '../../../src/base/index.ts';
 
 type Scalar = string | number | boolean | null | Uint8Array;

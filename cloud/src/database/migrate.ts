@@ -1,5 +1,5 @@
-// Migrates the schema to this program's version in numbered steps. All pending steps run in one transaction under a lock, so instances that start
-// together don't race, and a failed step changes nothing.
+// Migrates the schema to this program's version in numbered steps. All pending steps run in one transaction under a lock, so instances that
+// start together don't race, and a failed step changes nothing.
 import { messageOf } from '../../../src/base/index.ts';
 import { Refusal } from '../errors/index.ts';
 import { MIGRATIONS, type Migration } from '../migrations/index.ts';
@@ -10,7 +10,10 @@ const LOCK_KEY = 7_130_421;
 /** The oldest version of PostgreSQL on which every statement is tested. */
 const OLDEST_SERVER = 15;
 
-/** @returns the numbers of the steps that were applied. @throws Refusal if the database belongs to a newer program, or the server is too old. */
+/**
+ * @returns the numbers of the steps that were applied.
+ * @throws Refusal if the database belongs to a newer program, or the server is too old.
+ */
 export async function migrate(db: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<number[]> {
   return db.transaction(async (sql) => {
     await refuseOldServer(sql);

@@ -49,7 +49,10 @@ function sqlOn(client: PGlite | Transaction): Sql {
   };
 }
 
-/** Locks the directory: PGlite has no lock of its own, and two processes would destroy the data. The kernel frees an abstract socket with its process. */
+/**
+ * Locks the directory: PGlite has no lock of its own, and two processes would destroy the data. The kernel frees an abstract socket with
+ * its process.
+ */
 async function lockFolder(folder: string): Promise<Server> {
   mkdirSync(folder, { recursive: true });
   const name = createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 32);

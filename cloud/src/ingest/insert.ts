@@ -60,8 +60,9 @@ export function spansOf(messages: readonly RowsMessage[]): Span[] {
 }
 
 /**
- * Generates lines of COPY's text format. In measurements COPY costs a third of `insert ... on conflict do nothing`, which searches the index
- * twice and writes its log row by row. COPY fails on conflicts, so stored rows are skipped here. The primary key remains as a safeguard.
+ * Generates lines of COPY's text format. In measurements COPY costs a third of `insert ... on conflict do nothing`, which searches the
+ * index twice and writes its log row by row. COPY fails on conflicts, so stored rows are skipped here. The primary key remains as a
+ * safeguard.
  */
 function* copyLines(messages: readonly RowsMessage[], stored: SeqSets): Generator<string> {
   let piece = '';

@@ -1,5 +1,5 @@
-// Decodes a topic and a payload into a message. One bad row never costs the other rows. Decoding never throws: an unreadable payload becomes
-// poison with the reason, and every row name that could be read is kept.
+// Decodes a topic and a payload into a message. One bad row never costs the other rows. Decoding never throws: an unreadable payload
+// becomes poison with the reason, and every row name that could be read is kept.
 
 import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';

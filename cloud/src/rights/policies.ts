@@ -1,5 +1,5 @@
-// Writes the rights of the robot and the cloud as AWS IoT policies and as an access control list for Mosquitto. A `+` in the prefix stands for the
-// robot's name. AWS replaces it with the thing of the certificate, Mosquitto with the common name of the certificate.
+// Writes the rights of the robot and the cloud as AWS IoT policies and as an access control list for Mosquitto. A `+` in the prefix stands
+// for the robot's name. AWS replaces it with the thing of the certificate, Mosquitto with the common name of the certificate.
 import { CLOUD_RIGHTS, type Rights, ROBOT_RIGHTS, type Topics } from '../../../src/wire/index.ts';
 
 /** Each instance appends random characters, because the broker disconnects a client when another connects with the same id. */

@@ -1,5 +1,5 @@
-// Updates one row per robot: its presence, its latest state, and the time at which the inherited tables were last filled. All rows of a batch are locked
-// together, changed in the order of the messages, and written in one statement.
+// Updates one row per robot: its presence, its latest state, and the time at which the inherited tables were last filled. All rows of a
+// batch are locked together, changed in the order of the messages, and written in one statement.
 import type { Mark, Power } from '../../../src/wire/index.ts';
 import { type Sql, storableJson, storableText } from '../database/index.ts';
 import type { Message, PresenceMessage, RowsMessage } from '../messages/index.ts';

@@ -1,6 +1,6 @@
-// Records the uploads of the robots. An announcement is idempotent by (thing, kind, sha256), across instances and for ever. An upload
-// is treated as stored only once the object store has confirmed it. If the robot's `uploaded` event is lost, the cloud asks the store after the
-// URL expires.
+// Records the uploads of the robots. An announcement is idempotent by (thing, kind, sha256), across instances and for ever. An upload is
+// treated as stored only once the object store has confirmed it. If the robot's `uploaded` event is lost, the cloud asks the store after
+// the URL expires.
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../../src/base/index.ts';
 import type { Database, Sql } from '../database/index.ts';

@@ -1,5 +1,5 @@
-// Compares the time of a command from its MQTT publish to a ROS subscriber with a bridge that checks, records and answers nothing. Also measures
-// alerts under a thousand commands per second.
+// Compares the time of a command from its MQTT publish to a ROS subscriber with a bridge that checks, records and answers nothing. Also
+// measures alerts under a thousand commands per second.
 
 import type { Bench, Findings } from '../bench.ts';
 import { dump, readStamps, settled, startLoad } from '../bridges.ts';

@@ -1,5 +1,5 @@
-// Compares the rows per second that the cloud's ingest commits with COPY of the same rows into a table with the same columns, index and partitions,
-// in the same run on a PostgreSQL with fsync. Messages arrive as from a broker: a full window waits for PUBACKs.
+// Compares the rows per second that the cloud's ingest commits with COPY of the same rows into a table with the same columns, index and
+// partitions, in the same run on a PostgreSQL with fsync. Messages arrive as from a broker: a full window waits for PUBACKs.
 import { pino } from 'pino';
 import type { Database } from '../../../cloud/src/database/database.ts';
 import { migrate } from '../../../cloud/src/database/migrate.ts';

@@ -1,5 +1,5 @@
-// Compares the time of an alert from its ROS publish to an independent MQTT subscriber, including its commit, with the sum of its parts and with
-// usual bridges, all in the same rounds.
+// Compares the time of an alert from its ROS publish to an independent MQTT subscriber, including its commit, with the sum of its parts and
+// with usual bridges, all in the same rounds.
 import type { Bench, Context, Findings } from '../bench.ts';
 import { type Bridge, type Run, runBridge } from '../bridges.ts';
 import { median, quantile, shuffled } from '../figures.ts';

@@ -1,5 +1,5 @@
-// Measures pictures: the time from a fall to its snapshot in the bucket, the CPU time of a camera, and alerts and memory beside a camera that
-// publishes 60 MB per second.
+// Measures pictures: the time from a fall to its snapshot in the bucket, the CPU time of a camera, and alerts and memory beside a camera
+// that publishes 60 MB per second.
 import { writeFileSync } from 'node:fs';
 import sharp from 'sharp';
 import type { Program } from '../../../scripts/lab/program.ts';

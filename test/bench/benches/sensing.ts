@@ -1,5 +1,5 @@
-// Compares the CPU time of twenty topics at 100 Hz with a plain node that only receives them, and measures alerts beside a flood and a camera on
-// other topics.
+// Compares the CPU time of twenty topics at 100 Hz with a plain node that only receives them, and measures alerts beside a flood and a
+// camera on other topics.
 import type { Bench, Findings } from '../bench.ts';
 import { dump, settled, startLoad } from '../bridges.ts';
 import { match, median, quantile, shuffled } from '../figures.ts';

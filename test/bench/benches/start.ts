@@ -1,5 +1,5 @@
-// Measures the time from the start of the process to the first delivered alert. Publisher and subscriber already run, so a robot is blind for this
-// time after a restart.
+// Measures the time from the start of the process to the first delivered alert. Publisher and subscriber already run, so a robot is blind
+// for this time after a restart.
 import type { Bench, Context, Findings } from '../bench.ts';
 import { type Bridge, startBridge, startLoad } from '../bridges.ts';
 import { median, shuffled } from '../figures.ts';

@@ -1,5 +1,5 @@
-// Measures single parts: `floors.mjs fsync RATE COUNT FILE`, `floors.mjs puback RATE COUNT` and `floors.mjs flood WINDOW COUNT`. It prints one line
-// with the sorted microseconds, or with the rate and the bytes on the wire.
+// Measures single parts: `floors.mjs fsync RATE COUNT FILE`, `floors.mjs puback RATE COUNT` and `floors.mjs flood WINDOW COUNT`. It prints
+// one line with the sorted microseconds, or with the rate and the bytes on the wire.
 import { execFileSync } from 'node:child_process';
 import { fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { connect, say } from './connect.mjs';

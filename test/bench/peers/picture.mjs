@@ -1,6 +1,5 @@
-// A usual program for pictures of alerts: it keeps the newest raw picture, and encodes and uploads it to a prepared URL when the alert is true. It
-// stores nothing, asks no cloud and never retries.
-// picture.mjs CAMERA_TOPIC ALERT_TOPIC FILE_OF_URLS
+// A usual program for pictures of alerts: it keeps the newest raw picture, and encodes and uploads it to a prepared URL when the alert is
+// true. It stores nothing, asks no cloud and never retries. picture.mjs CAMERA_TOPIC ALERT_TOPIC FILE_OF_URLS
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { say } from './connect.mjs';

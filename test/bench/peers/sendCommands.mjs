@@ -1,6 +1,6 @@
-// Plays the cloud in a bench of commands: it publishes `level` with a rising number at a steady rate, and records the nanoseconds of each publish and
-// the status of each result. sendCommands.mjs RATE COUNT FILE prints `done` when all are published and `answered` after the order
-// `results ID`. It ends with its standard input.
+// Plays the cloud in a bench of commands: it publishes `level` with a rising number at a steady rate, and records the nanoseconds of each
+// publish and the status of each result. sendCommands.mjs RATE COUNT FILE prints `done` when all are published and `answered` after the
+// order `results ID`. It ends with its standard input.
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { connect, monotonicNs, say } from './connect.mjs';

@@ -1,6 +1,6 @@
-// The wall clock is wrong at the start, or jumps under load: a year each way, and to 1970. Nothing is lost, the event loop never blocks, a link
-// that fails for it raises clock_wrong, no command runs while the clock is untrusted, and everything recovers with the right time. If the agent
-// is killed after its clock was ahead, the next run still receives the robot's messages.
+// The wall clock is wrong at the start, or jumps under load: a year each way, and to 1970. Nothing is lost, the event loop never blocks, a
+// link that fails for it raises clock_wrong, no command runs while the clock is untrusted, and everything recovers with the right time. If
+// the agent is killed after its clock was ahead, the next run still receives the robot's messages.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
-// Kills parts of the cloud under load while the robot continues: in each run first one of two instances that share the messages, then PostgreSQL.
-// Each receipt is compared with the database when it arrives: it must not cover an uncommitted row.
+// Kills parts of the cloud under load while the robot continues: in each run first one of two instances that share the messages, then
+// PostgreSQL. Each receipt is compared with the database when it arrives: it must not cover an uncommitted row.
 import { readFileSync } from 'node:fs';
 import mqtt from 'mqtt';
 import type { Program } from '../../../scripts/lab/program.ts';

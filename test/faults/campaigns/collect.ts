@@ -1,5 +1,5 @@
-// Forces V8 to collect an outbox's dropped statements at every kind of moment, on the shipped Node.js. better-sqlite3 12.11.1 aborts the process
-// within a second on Node.js 24.19 and 24.20.
+// Forces V8 to collect an outbox's dropped statements at every kind of moment, on the shipped Node.js. better-sqlite3 12.11.1 aborts the
+// process within a second on Node.js 24.19 and 24.20.
 
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { collecting } from '../collecting.ts';

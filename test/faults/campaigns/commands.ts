@@ -1,5 +1,5 @@
-// Kills the agent at each named point between a command's record, its publishing and its result, and then sends the same command twice more. The
-// ROS message must arrive at most once, and the id must have exactly one result.
+// Kills the agent at each named point between a command's record, its publishing and its result, and then sends the same command twice
+// more. The ROS message must arrive at most once, and the id must have exactly one result.
 
 import { COMMAND_CRASH_POINTS, CRASH_AT } from '../../../src/base/index.ts';
 import { THING } from '../../support/bench.ts';

@@ -1,5 +1,5 @@
-// Damages the outbox's files between two starts. The agent must start, report the damage, keep each readable row, set the damaged file aside and
-// deliver; it must declare each missing row. Each run starts with rows that the cloud does not have.
+// Damages the outbox's files between two starts. The agent must start, report the damage, keep each readable row, set the damaged file
+// aside and deliver; it must declare each missing row. Each run starts with rows that the cloud does not have.
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Fills the disk of the state directory under load and frees it again. The agent must keep running, answer, stay small and deliver alerts, and
-// deliver everything afterwards. In every third run it is killed and started while the disk is full.
+// Fills the disk of the state directory under load and frees it again. The agent must keep running, answer, stay small and deliver alerts,
+// and deliver everything afterwards. In every third run it is killed and started while the disk is full.
 import { readFileSync, rmSync } from 'node:fs';
 import type { Program } from '../../../scripts/lab/program.ts';
 import { type Campaign, type Context, needsRoot, type Outcome } from '../campaign.ts';

@@ -1,5 +1,5 @@
-// Kills the whole agent under load at random moments of its start and its work. After some kills it drains its outbox, and the three ledgers are
-// compared.
+// Kills the whole agent under load at random moments of its start and its work. After some kills it drains its outbox, and the three
+// ledgers are compared.
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { World, worldMissing } from '../world.ts';
 

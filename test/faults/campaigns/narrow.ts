@@ -1,6 +1,6 @@
-// Plays 200 incidents behind a link of 32 kbit/s (a token bucket on a veth of a network namespace, with the deep queue of a cheap router). A whole
-// agent publishes an alert each second beside their pictures. With adaptive pacing an alert waits for at most one small packet of an upload.
-// Fixed pacing is measured beside it.
+// Plays 200 incidents behind a link of 32 kbit/s (a token bucket on a veth of a network namespace, with the deep queue of a cheap router).
+// A whole agent publishes an alert each second beside their pictures. With adaptive pacing an alert waits for at most one small packet of
+// an upload. Fixed pacing is measured beside it.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// Installs the Debian package in a clean Debian, upgrades it over a full outbox, removes and purges it, and runs lintian for both processors.
+// Installs the Debian package in a clean Debian, upgrades it over a full outbox, removes and purges it, and runs lintian for both
+// processors.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
-// Cuts the power while rows are written: the state directory is an ext4 of its own that is shut down without a flush and mounted again. Each
-// acknowledged row must be there. Most runs cut a small writer on the real outbox, which prints each committed row; every fifth cuts the whole
-// agent.
+// Cuts the power while rows are written: the state directory is an ext4 of its own that is shut down without a flush and mounted again.
+// Each acknowledged row must be there. Most runs cut a small writer on the real outbox, which prints each committed row; every fifth cuts
+// the whole agent.
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
-// Plays the faults of an object store, of the network and of the cloud, and kills the robot at each named step of an upload. Each kept picture must
-// be in the bucket exactly once, with its hash, and must be reported once.
+// Plays the faults of an object store, of the network and of the cloud, and kills the robot at each named step of an upload. Each kept
+// picture must be in the bucket exactly once, with its hash, and must be reported once.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,7 @@
-// Mixes all faults for a given time. In each round one to three parts break at seeded moments, the agent may be killed or halted meanwhile, and the
-// parts are repaired in another order. The robot must name each fault and recover. At the end the ledgers are compared, and memory, open files and
+// Mixes all faults for a given time. In each round one to three parts break at seeded moments, the agent may be killed or halted meanwhile,
+// and the
+// parts are repaired in another order. The robot must name each fault and recover. At the end the ledgers are compared, and memory, open
+// files and
 // disk use must not have grown.
 //
 // Kills happen in the first half only, so that one run of the agent is long enough to show growth.
@@ -134,7 +136,8 @@ class Soak {
     const faults = chosen(random.between(1, MOST_AT_ONCE), random);
     const mayKill = this.#elapsedMs < forMs / 2;
     const blow = random.pick(mayKill ? BLOWS : BLOWS.filter((each) => each !== 'kill'));
-    // A run that began with a wrong clock cannot notice the step. After a kill right after the clock was set back, the next run may receive nothing.
+    // A run that began with a wrong clock cannot notice the step. After a kill right after the clock was set back, the next run may receive
+    // nothing.
     const killsLate = blow === 'kill' && faults.some(({ name }) => name === 'clock_stepped');
     this.#raised = [];
     const mends: { readonly name: string; readonly mend: () => unknown }[] = [];

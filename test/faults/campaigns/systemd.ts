@@ -1,5 +1,5 @@
-// Plays the faults of a robot's system in a real systemd. Each run plays every kind once in a random order while a node publishes. After each the
-// agent must recover by itself, name the cause, and hold each accepted row; nothing confirms rows here.
+// Plays the faults of a robot's system in a real systemd. Each run plays every kind once in a random order while a node publishes. After
+// each the agent must recover by itself, name the cause, and hold each accepted row; nothing confirms rows here.
 import { findMosquitto } from '../../support/mosquitto.ts';
 import { readOutboxFile } from '../../support/outboxFile.ts';
 import { rosUnavailable } from '../../support/ros.ts';

@@ -1,5 +1,5 @@
-// The environment of a soak: the whole path of a campaign, cables to the broker and to the store, a fixed address for the cloud's API, a small disk,
-// a clock that can be set, and a second ROS program with a sensor and a camera that can be killed.
+// The environment of a soak: the whole path of a campaign, cables to the broker and to the store, a fixed address for the cloud's API, a
+// small disk, a clock that can be set, and a second ROS program with a sensor and a camera that can be killed.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

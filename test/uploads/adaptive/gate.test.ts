@@ -1,4 +1,5 @@
-// Checks the gate on real connections, plain and over TLS: it passes all bytes in order and in pieces, and none while an alert is in flight.
+// Checks the gate on real connections, plain and over TLS: it passes all bytes in order and in pieces, and none while an alert is in
+// flight.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
