@@ -1,9 +1,10 @@
-// Decides when to poll the subscriptions whose samples may wait (`everyMs`). A sample of a calm topic is delivered at once. If samples
-// arrive more often, the executor stops waiting for the subscription: samples gather in DDS, and a poll takes all of them. After polls that
-// found nothing, the executor waits for the subscription again. Network drivers do the same under load: a wake-up costs more than its sample.
+// Decides when to poll subscriptions whose samples may wait (`everyMs`). While a topic is calm, the executor waits for it and delivers each
+// sample at once. If samples arrive more often than every `everyMs`, the executor stops waiting for the subscription, samples gather in
+// DDS, and each poll takes all of them. After EMPTY_POLLS_UNTIL_CALM empty polls, the executor waits for it again. Network drivers do the
+// same under load, because a wake-up costs more than handling its sample.
 import type { Subscription } from './subscription.ts';
 
-/** Empty polls in a row after which a topic counts as calm. A single empty poll may be the publisher's jitter. */
+/** A topic is calm again after this many empty polls in a row. One is not enough: it may only be the publisher's jitter. */
 const EMPTY_POLLS_UNTIL_CALM = 2;
 
 interface Batch {
@@ -12,11 +13,11 @@ interface Batch {
 }
 
 export class BatchPoller {
-  /** The key is `everyMs`. */
+  /** Keyed by `everyMs`. */
   readonly #batches = new Map<number, Batch>();
   readonly #onCalm: () => void;
 
-  /** @param onCalm is called after the poller removed calm subscriptions, so that the executor waits for them again. */
+  /** @param onCalm is called after calm subscriptions have been removed from the poller, so that the executor can wait for them again. */
   constructor(onCalm: () => void) {
     this.#onCalm = onCalm;
   }
@@ -25,7 +26,7 @@ export class BatchPoller {
     return this.#batches.get(subscription.everyMs)?.emptyPolls.has(subscription) ?? false;
   }
 
-  /** Polls the subscription within `everyMs` for the first time, then every `everyMs`. */
+  /** Polls the subscription every `everyMs`. The first poll may come earlier, because all subscriptions with this period share a timer. */
   add(subscription: Subscription): void {
     const { everyMs } = subscription;
     const batch = this.#batches.get(everyMs) ?? { emptyPolls: new Map<Subscription, number>(), timer: undefined };
@@ -53,7 +54,7 @@ export class BatchPoller {
     const calm: Subscription[] = [];
     for (const [subscription, emptyPolls] of batch.emptyPolls) {
       const outcome = subscription.poll();
-      // A message handler may have closed the subscription.
+      // A message handler called by this poll may have closed the subscription.
       if (!batch.emptyPolls.has(subscription)) continue;
       isMore ||= outcome === 'more';
       if (outcome !== 'nothing') batch.emptyPolls.set(subscription, 0);

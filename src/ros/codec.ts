@@ -1,4 +1,4 @@
-// Builds the encoder and the decoder of each message type at its first use.
+// Builds the encoder and the decoder of a message type the first time the type is used.
 import { compileDecoder, type Decoder } from './decode.ts';
 import { defineStruct } from './definition.ts';
 import { compileEncoder, type Encoder } from './encode.ts';
@@ -7,13 +7,13 @@ import { parseTypeName, type TypeName } from './names.ts';
 
 export interface Codec {
   readonly type: TypeName;
-  /** @throws RangeError if the bytes are not a message of the type. */
+  /** @throws RangeError if the bytes are not a message of this type. */
   readonly decode: Decoder;
   /** @throws AgentError ROS_MESSAGE_INVALID */
   readonly encode: Encoder;
 }
 
-/** @returns a function that finds the codec of a type. The function throws AgentError ROS_TYPE_UNKNOWN. */
+/** @returns a lookup function that returns a type's codec and throws AgentError ROS_TYPE_UNKNOWN. */
 export function codecs(source: DefinitionSource): (type: string) => Codec {
   const codecsByType = new Map<string, Codec>();
   return (name) => {

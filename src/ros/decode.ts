@@ -1,10 +1,10 @@
-// Decodes CDR bytes into a plain object with a chain of readers that is built once for each type. Malformed bytes cause a RangeError before a
-// large allocation: a count must fit into the remaining bytes. (The reader of @foxglove/rosmsg2-serialization is not used: 12 malformed
-// bytes make it allocate 268 MB.)
+// Decodes CDR bytes into a plain object, using a chain of readers that is built once for each type. An element count must fit into the
+// remaining bytes, so malformed input causes a RangeError before it can cause a large allocation. (@foxglove/rosmsg2-serialization has a
+// reader too, but 12 malformed bytes make that reader allocate 268 MB.)
 import { type Field, PRIMITIVE_BYTES, type Primitive, type Struct } from './definition.ts';
 import type { RosMessage, RosStamp } from './types.ts';
 
-/** CDR counts alignment from the end of its four-byte header. The second byte of the header is the byte order. */
+/** CDR measures alignment from the end of its four-byte header. The second byte of the header gives the byte order. */
 const HEADER_BYTES = 4;
 const CDR_BIG_ENDIAN = 0;
 const CDR_LITTLE_ENDIAN = 1;
@@ -33,7 +33,7 @@ class Cursor {
     this.offset = HEADER_BYTES;
   }
 
-  /** Skips `size` bytes, aligned to a power of two. @returns the offset of the first byte. */
+  /** Consumes `size` bytes after padding to `alignment`, which must be a power of two. @returns the offset of the first byte. */
   take(size: number, alignment: number): number {
     const start = HEADER_BYTES + ((this.offset - HEADER_BYTES + alignment - 1) & -alignment);
     if (start + size > this.bytes.length) {
@@ -48,7 +48,7 @@ class Cursor {
     return this.littleEndian ? this.bytes.readUInt32LE(start) : this.bytes.readUInt32BE(start);
   }
 
-  /** Reads the count of a sequence. @throws RangeError if the remaining bytes cannot hold that many elements of `minBytes`. */
+  /** Reads a sequence's element count. @throws RangeError if that many elements of `minBytes` each cannot fit into the remaining bytes. */
   count(minBytes: number): number {
     const count = this.uint32();
     const left = this.bytes.length - this.offset;
@@ -59,14 +59,14 @@ class Cursor {
   string(): string {
     const length = this.uint32();
     const start = this.take(length, 1);
-    // The length includes a closing NUL. Some writers encode an empty string as length 0.
+    // The length includes the terminating NUL. Some writers encode an empty string as length 0, without the NUL.
     return length <= 1 ? '' : this.bytes.toString('utf8', start, start + length - 1);
   }
 }
 
 type ReadAt<T> = (this: Buffer, at: number) => T;
 
-/** Uses Buffer's own methods. Creating a DataView would take longer than the whole decoding of a small message. */
+/** Buffer's own read methods: creating a DataView would take longer than decoding an entire small message. */
 const { prototype: buffer } = Buffer;
 
 const PRIMITIVE_READERS: Readonly<Record<Primitive, Reader>> = {
@@ -98,7 +98,7 @@ function exact(read: (cursor: Cursor) => bigint): Reader {
   };
 }
 
-/** Creates views of a message's memory. A view needs aligned memory, so `numbersReader` copies numbers that are not aligned. */
+/** These arrays are views of the message's memory. A view must be aligned, so `numbersReader` copies unaligned numbers first. */
 const TYPED_ARRAYS = {
   int8: (...at: View) => new Int8Array(...at),
   uint8: (...at: View) => new Uint8Array(...at),
@@ -112,7 +112,7 @@ const TYPED_ARRAYS = {
 type View = [memory: ArrayBufferLike, start: number, length: number];
 
 function structReader(struct: Struct): Reader {
-  // IDL has no empty struct, so ROS 2 encodes one uint8 instead (design.ros2.org, legacy interface definition).
+  // IDL has no empty struct, so ROS 2 encodes an empty message as one uint8 (design.ros2.org, legacy interface definition).
   if (struct.fields.length === 0) {
     return (cursor) => {
       cursor.take(1, 1);
@@ -172,7 +172,7 @@ function numbersReader(type: keyof typeof TYPED_ARRAYS, count: (cursor: Cursor) 
   };
 }
 
-/** @returns the smallest size of one element, at least 1. It limits the count of a sequence. */
+/** @returns the smallest encoded size of one element, at least 1. `Cursor.count` rejects larger counts than the message can hold. */
 function minimumBytes(field: Field): number {
   if (typeof field.type === 'string') {
     if (field.type === 'string') return 4;

@@ -1,6 +1,7 @@
-// Encodes a plain object into CDR bytes and checks each field. An unknown field, a wrong type or a number out of range causes a
-// ROS_MESSAGE_INVALID that names the field and the expected type. Omitted fields get the default of the definition, else zero. (The writer of
-// @foxglove/rosmsg2-serialization is not used: it counts characters instead of UTF-8 bytes, so it cuts off the end of "Frau Müller".)
+// Encodes a plain object into CDR bytes. An unknown field, a wrong type or a number out of range causes a ROS_MESSAGE_INVALID error that
+// names the field and the expected type. An omitted field gets the default from its definition, else zero.
+// (@foxglove/rosmsg2-serialization has a writer too, but it measures strings in characters instead of UTF-8 bytes and would cut off the end
+// of "Frau Müller".)
 import { AgentError } from '../errors.ts';
 import { describeType, type Field, PRIMITIVE_BYTES, type Primitive, type Struct } from './definition.ts';
 import type { RosMessage, RosStamp } from './types.ts';
@@ -8,10 +9,10 @@ import type { RosMessage, RosStamp } from './types.ts';
 export type Encoder = (message: RosMessage) => Buffer;
 type Writer = (sink: Sink, value: unknown, path: string) => void;
 
-/** Plain CDR, little-endian, without options. Alignment counts from the end of the header. */
+/** Plain little-endian CDR without options. Alignment is measured from the end of this header. */
 const HEADER = Uint8Array.of(0, 1, 0, 0);
 
-/** Inclusive limits of the integer types. */
+/** The inclusive ranges of the integer types. */
 const LIMITS = {
   int8: [-(2n ** 7n), 2n ** 7n - 1n],
   uint8: [0n, 2n ** 8n - 1n],
@@ -23,7 +24,7 @@ const LIMITS = {
   uint64: [0n, 2n ** 64n - 1n],
 } as const;
 
-/** @throws AgentError ROS_MESSAGE_INVALID from the returned encoder. */
+/** @returns an encoder that throws AgentError ROS_MESSAGE_INVALID if the message does not match the type. */
 export function compileEncoder(struct: Struct): Encoder {
   const write = structWriter(struct, struct.name);
   return (message) => {
@@ -41,7 +42,7 @@ class Sink {
     this.bytes.set(HEADER);
   }
 
-  /** Reserves `size` bytes, aligned to a power of two, with zeros before them. @returns the offset of the first byte. */
+  /** Reserves `size` bytes after zero padding to `alignment`, which must be a power of two. @returns the offset of the first byte. */
   place(size: number, alignment: number): number {
     const start = HEADER.length + ((this.offset - HEADER.length + alignment - 1) & -alignment);
     this.offset = start + size;
@@ -72,7 +73,7 @@ const PUT: Readonly<Record<Primitive, Put>> = {
 
 function put(sink: Sink, type: Primitive, value: unknown): void {
   const size = PRIMITIVE_BYTES[type];
-  // `place` may replace the buffer, so it runs before the buffer is read.
+  // Must run before `sink.bytes` is read, because `place` may replace the buffer with a larger one.
   const at = sink.place(size, size);
   PUT[type](sink.bytes, at, value as never);
 }
@@ -138,7 +139,7 @@ function valueWriter(field: Field, root: string): Writer {
 function stringWriter(maxCharacters: number | undefined, expected: string, root: string): Writer {
   return (sink, value, path) => {
     const text = value ?? '';
-    // A NUL would end the string for every receiver written in C.
+    // Receivers written in C would see the string end at an embedded NUL.
     if (typeof text !== 'string' || text.includes('\0') || (maxCharacters !== undefined && text.length > maxCharacters)) {
       throw invalid(root, `field ${path}`, value, expected);
     }

@@ -1,19 +1,22 @@
-// Finds message definitions in share/PACKAGE/msg of each prefix in AMENT_PREFIX_PATH. For a missing type, the error names the package to
-// install.
+// Finds .msg files in the directory share/PACKAGE/msg of each prefix in AMENT_PREFIX_PATH. If a type is missing, the error names the
+// package to install.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { AgentError } from '../errors.ts';
 import { parseTypeName, type TypeName } from './names.ts';
 
-/** @returns the text of a .msg file. @throws AgentError ROS_TYPE_UNKNOWN */
+/** @returns the text of the type's .msg file. @throws AgentError ROS_TYPE_UNKNOWN */
 export type DefinitionSource = (type: TypeName) => string;
 
-/** @returns the prefixes of the sourced ROS environment in order of priority. The list is empty if none is sourced. */
+/** @returns the install prefixes of the sourced ROS environment, highest priority first. Empty if no environment is sourced. */
 export function amentPrefixes(env: NodeJS.ProcessEnv = process.env): string[] {
   return (env.AMENT_PREFIX_PATH ?? '').split(path.delimiter).filter((prefix) => prefix !== '');
 }
 
-/** @returns the path of the .msg file. @throws AgentError ROS_TYPE_UNKNOWN for a malformed name, a missing package or a missing message. */
+/**
+ * @returns the path of the .msg file. @throws AgentError ROS_TYPE_UNKNOWN if the name is malformed, or the package or the message is
+ * missing.
+ */
 export function locateMessage(type: string, prefixes: readonly string[], distro = process.env.ROS_DISTRO): string {
   const { pkg, name, full } = parseTypeName(type);
   for (const prefix of prefixes) {
@@ -37,7 +40,7 @@ export function installedDefinitions(prefixes: readonly string[]): DefinitionSou
   return ({ full }) => readFileSync(locateMessage(full, prefixes), 'utf8');
 }
 
-/** @returns the Debian name of a ROS package, such as `ros-kilted-sensor-msgs`. */
+/** @returns the name of the Debian package that installs a ROS package, such as `ros-kilted-sensor-msgs`. */
 export function aptName(pkg: string, distro = process.env.ROS_DISTRO): string {
   return `ros-${distro || '<distro>'}-${pkg.replaceAll('_', '-')}`;
 }

@@ -1,5 +1,5 @@
-// Checks the names that ROS 2 accepts: topics, types, nodes and domains. Each check returns the problem as a sentence, or undefined. Sources:
-// the ROS 2 design of topic and service names (design.ros2.org/articles/topic_and_service_names.html), and REP 149 for package names.
+// Checks topic names, type names, node names and domain ids against the rules of ROS 2. `checkTopicName` and `checkTypeName` return the
+// problem as a sentence, or undefined. Sources: design.ros2.org/articles/topic_and_service_names.html, and REP 149 for package names.
 import { AgentError } from '../errors.ts';
 import type { EndpointInfo, RosNodeOptions } from './types.ts';
 
@@ -7,10 +7,10 @@ const TOKEN = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const PACKAGE = /^[a-z][a-z0-9_]*$/;
 const MESSAGE = /^[A-Z][A-Za-z0-9]*$/;
 
-/** The limit of rmw for a full topic name, minus the prefix `rt` of the topic in DDS (rmw/validate_full_topic_name.h). */
+/** rmw's limit on a full topic name, minus the prefix `rt` that the topic gets in DDS (rmw/validate_full_topic_name.h). */
 const MAX_TOPIC_CHARACTERS = 245;
 
-/** The highest ROS_DOMAIN_ID that has UDP ports below 65536 (docs.ros.org, The ROS_DOMAIN_ID). */
+/** The highest ROS_DOMAIN_ID whose UDP ports are all below 65536 (docs.ros.org, The ROS_DOMAIN_ID). */
 const MAX_DOMAIN_ID = 232;
 
 export function checkTopicName(name: string): string | undefined {
@@ -39,7 +39,7 @@ export function checkTypeName(type: string): string | undefined {
 export interface TypeName {
   readonly pkg: string;
   readonly name: string;
-  /** The long form, `std_msgs/msg/Bool`. */
+  /** The full form, such as `std_msgs/msg/Bool`. */
   readonly full: string;
 }
 
@@ -66,7 +66,7 @@ export function requireTopicName(topic: string): string {
   throw new AgentError('ROS_TOPIC_INVALID', `topic ${problem}`, { fields: { topic } });
 }
 
-/** @returns the DDS domain to join. @throws AgentError ROS_TOPIC_INVALID for the name or the namespace, ROS_DOMAIN_INVALID */
+/** @returns the DDS domain to join. @throws AgentError ROS_TOPIC_INVALID if the name or namespace is invalid, ROS_DOMAIN_INVALID */
 export function requireNodeNames({ name, namespace = '/', domainId }: RosNodeOptions): number {
   const domain = resolveDomainId(domainId, process.env.ROS_DOMAIN_ID);
   if (!TOKEN.test(name)) {
@@ -79,7 +79,7 @@ export function requireNodeNames({ name, namespace = '/', domainId }: RosNodeOpt
 
 /**
  * Chooses the DDS domain to join: the configured number, else ROS_DOMAIN_ID, else 0.
- * @throws AgentError ROS_DOMAIN_INVALID, also for an empty variable, which is usually a mistake in a script.
+ * @throws AgentError ROS_DOMAIN_INVALID. An empty variable is invalid too, because it usually comes from a mistake in a script.
  */
 export function resolveDomainId(configured: number | null | undefined, variable: string | undefined): number {
   const given = configured ?? variable;

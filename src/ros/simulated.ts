@@ -26,7 +26,7 @@ interface Endpoint {
 }
 
 interface Writer extends Endpoint {
-  /** The last samples of a transient-local publisher, for late subscribers. */
+  /** The last samples of a transient-local publisher, which late subscribers still receive. */
   readonly kept: Buffer[];
 }
 
@@ -62,7 +62,7 @@ export class SimulatedWorld {
 
 interface SimulatedOptions extends Partial<RosNodeOptions> {
   readonly world?: SimulatedWorld;
-  /** .msg texts by long type name, in addition to the well-known types. */
+  /** The .msg texts of additional types, keyed by full type name. They take precedence over the well-known types. */
   readonly definitions?: Readonly<Record<string, string>>;
 }
 
@@ -128,7 +128,7 @@ export class SimulatedRos implements RosNode {
     };
   }
 
-  /** Delivers raw bytes to each subscription on the topic, so that a test can send a malformed sample. */
+  /** Delivers raw bytes to all subscriptions on the topic, so that a test can send a malformed sample. */
   inject(topic: string, bytes: Buffer): void {
     for (const reader of this.#world.readers) if (reader.topic === topic) this.#offer(reader, bytes);
   }
@@ -175,7 +175,7 @@ export class SimulatedRos implements RosNode {
     reader.node.#wake();
   }
 
-  /** Delivers the samples in a later task, never inside `publish`. */
+  /** Delivers samples in a later task, because handlers must never run inside `publish`. */
   #wake(): void {
     if (this.#turnDue) return;
     this.#turnDue = true;
@@ -200,7 +200,7 @@ export class SimulatedRos implements RosNode {
     return [...this.#world.writers, ...this.#world.readers];
   }
 
-  /** Refuses a second type for a topic: Fast DDS allows one type for a topic within one node. */
+  /** Refuses a second type for a topic, because Fast DDS allows one node to use only one type per topic. */
   #codecFor(topic: string, type: string): Codec {
     this.#requireOpen();
     requireTopicName(topic);
@@ -216,7 +216,7 @@ export class SimulatedRos implements RosNode {
   }
 }
 
-/** Applies the rule of DDS: a subscription receives nothing from a publisher that offers less than the subscription requests. */
+/** Implements DDS QoS matching: a subscription receives nothing from a publisher that offers less than the subscription requests. */
 function isMatched({ topic, type, qos: requested }: Reader, { qos: offered, ...writer }: Writer): boolean {
   return (
     topic === writer.topic &&
@@ -226,7 +226,7 @@ function isMatched({ topic, type, qos: requested }: Reader, { qos: offered, ...w
   );
 }
 
-/** Adds a sample with the history policy "keep last": the oldest sample is dropped. */
+/** Implements the QoS history "keep last": once `depth` samples are kept, each new sample replaces the oldest. */
 function keep(samples: Buffer[], bytes: Buffer, depth: number): void {
   samples.push(bytes);
   if (samples.length > depth) samples.shift();

@@ -1,11 +1,13 @@
-// Counts, decodes and delivers the samples of one subscription. This code runs inside the executor's callback. An exception there would end
-// the process, so the code catches every exception.
+// Counts, decodes and delivers a subscription's samples. This code runs inside the executor's callback. An uncaught exception there would
+// end the process, so every exception is caught.
 import { messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import type { Codec } from './codec.ts';
 import type { RosSubscription, SubscribeOptions } from './types.ts';
 
-/** `nothing`: no sample waited. `all`: the poll took all samples. `more`: some samples still wait. */
+/**
+ * `nothing`: no sample was waiting. `all`: the poll took all samples. `more`: the poll reached its limit, and samples may still be waiting.
+ */
 export type PollOutcome = 'nothing' | 'all' | 'more';
 
 export abstract class Subscription implements RosSubscription {
@@ -14,16 +16,16 @@ export abstract class Subscription implements RosSubscription {
   failed = 0;
   dropped = 0;
   largest = 0;
-  /** The time by `performance.now()` of the last poll that found a sample. */
+  /** When a poll last found a sample, by `performance.now()`. */
   takenAtMs = Number.NEGATIVE_INFINITY;
   isClosed = false;
-  /** 0 means that no sample may wait. */
+  /** In milliseconds. 0 means that samples must be delivered at once. */
   readonly everyMs: number;
   readonly #options: SubscribeOptions;
   readonly #codec: Codec;
   readonly #onClose: () => void;
   readonly #limiter: RateLimiter | undefined;
-  /** The latest sample above the rate limit. It waits until the limit allows it. */
+  /** The newest sample that exceeds the rate limit. It is delivered as soon as the limit allows, unless a newer sample replaces it. */
   #latest: Buffer | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -35,7 +37,7 @@ export abstract class Subscription implements RosSubscription {
     if (options.maxPerSecond !== undefined) this.#limiter = new RateLimiter(options.maxPerSecond);
   }
 
-  /** Takes the samples that wait. */
+  /** Takes the samples that are waiting in DDS. */
   abstract poll(): PollOutcome;
 
   close(): void {
@@ -44,7 +46,7 @@ export abstract class Subscription implements RosSubscription {
     this.#onClose();
   }
 
-  /** Drops the waiting sample. No handler runs after this call. */
+  /** Drops the sample that the rate limit holds back. No handler runs after this call. */
   end(): void {
     this.isClosed = true;
     clearTimeout(this.#timer);
@@ -113,7 +115,9 @@ function invalidSample(topic: string, type: string, bytes: Buffer, cause: unknow
   });
 }
 
-/** A token bucket with the tokens of one second. Samples that waited while the agent was busy pass at once; a flood does not. */
+/**
+ * A token bucket that holds one second's worth of tokens. Samples that queued up while the agent was busy pass at once; a flood does not.
+ */
 class RateLimiter {
   readonly #perSecond: number;
   #tokens: number;
@@ -124,7 +128,7 @@ class RateLimiter {
     this.#tokens = perSecond;
   }
 
-  /** @returns 0 if this sample may pass, else the milliseconds until the next sample may. */
+  /** @returns 0 if this sample may pass, else the number of milliseconds until the next one may. */
   take(nowMs: number): number {
     const perMs = this.#perSecond / 1_000;
     this.#tokens = Math.min(this.#perSecond, this.#tokens + (nowMs - (this.#atMs ?? nowMs)) * perMs);

@@ -1,4 +1,4 @@
-// Declares ROS 2 for the other modules: nodes, topics and messages as plain objects, without a ROS library.
+// The interface of ROS 2 for the other modules: nodes, topics and messages as plain objects, independent of any ROS library.
 import type { AgentError } from '../errors.ts';
 import type { SharedMemoryRepair } from './sharedMemory/repair.ts';
 
@@ -8,60 +8,66 @@ export interface RosStamp {
 }
 
 /**
- * A message as a plain object with the field names of its .msg file. Numeric arrays are typed arrays: views of the only copy of the message.
- * `time` and `duration` are RosStamp. A 64-bit integer is a number if that is exact, else a bigint.
+ * A message as a plain object with the field names of its .msg file. Numeric arrays are typed arrays that share memory with the received
+ * message. `time` and `duration` become RosStamp. A 64-bit integer becomes a number if a number can hold it exactly, else a bigint.
  */
 export type RosMessage = Readonly<Record<string, unknown>>;
 
 export interface QosProfile {
   readonly reliability: 'reliable' | 'best_effort';
   readonly durability: 'volatile' | 'transient_local';
-  /** The number of samples that a subscription keeps until they are taken, or that a transient-local publisher keeps for late subscribers. */
+  /** How many samples a subscription holds until they are taken, or a transient-local publisher keeps for late subscribers. */
   readonly depth: number;
 }
 
 export const DEFAULT_QOS: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 10 };
 
 export interface SubscribeOptions {
-  /** Absolute name, such as `/gas_detected`. */
+  /** An absolute name, such as `/gas_detected`. */
   readonly topic: string;
-  /** `std_msgs/msg/Bool` or `std_msgs/Bool`. */
+  /** Either form is accepted: `std_msgs/msg/Bool` or `std_msgs/Bool`. */
   readonly type: string;
   readonly qos: QosProfile;
   /**
-   * Milliseconds that samples may wait. With 0, the default, each sample is delivered at once. With another number, only a calm topic delivers
-   * at once. On a busy topic, samples gather in DDS, and a poll takes them every `everyMs`. DDS keeps the newest `qos.depth` samples and drops
-   * the others without a copy, a decode or a count. A camera that needs five images a second sets `depth: 1` and `everyMs: 200`.
+   * How many milliseconds samples may wait. If 0 (the default), each sample is delivered at once. Otherwise only a calm topic's samples
+   * are. On a busy topic, samples gather in DDS, and a poll takes them every `everyMs`. DDS keeps the newest `qos.depth` samples and drops
+   * the others without copying, decoding or counting them. For example, `depth: 1` and `everyMs: 200` reduce a camera to five images a
+   * second.
    */
   readonly everyMs?: number;
-  /** Limits the samples that are decoded and delivered. Above this rate only the latest sample is delivered; the others count as dropped. */
+  /**
+   * Limits how many samples are decoded and delivered. Above this rate, only the newest sample is delivered, and the others are counted as
+   * dropped.
+   */
   readonly maxPerSecond?: number;
-  /** Called once for each sample, in order of arrival. An exception is reported to `onError` and does not end the subscription. */
+  /**
+   * Called once for each delivered sample, in order of arrival. If it throws, `onError` gets the exception and the subscription continues.
+   */
   onMessage(message: RosMessage): void;
-  /** Called for a malformed sample (ROS_MESSAGE_INVALID), and for an exception of `onMessage`. The default is a process warning. */
+  /** Called if a sample is malformed (ROS_MESSAGE_INVALID) or `onMessage` throws. By default a process warning is emitted. */
   onError?(error: AgentError | Error): void;
 }
 
 export interface RosSubscription {
-  /** Number of samples taken. */
+  /** Number of samples taken from DDS. */
   readonly received: number;
-  /** Number of `received` samples that are not a message of the type. */
+  /** How many of the received samples could not be decoded as this type. */
   readonly invalid: number;
-  /** Number of `received` samples for which `onMessage` threw an exception. */
+  /** For how many of the received samples `onMessage` threw an exception. */
   readonly failed: number;
-  /** Number of `received` samples above `maxPerSecond`, which were not decoded. */
+  /** How many of the received samples exceeded `maxPerSecond` and were discarded undecoded. */
   readonly dropped: number;
-  /** Size of the largest sample in bytes. */
+  /** Size of the largest sample so far, in bytes. */
   readonly largest: number;
-  /** Takes the waiting samples now, before `everyMs` has passed. */
+  /** Takes the waiting samples now instead of waiting for `everyMs` to pass. */
   poll(): void;
   close(): void;
 }
 
 export interface RosPublisher {
-  /** @throws AgentError ROS_MESSAGE_INVALID with the field and the expected type, before any byte is published. */
+  /** @throws AgentError ROS_MESSAGE_INVALID with the field and the expected type. In this case nothing has been published. */
   publish(message: RosMessage): void;
-  /** Number of subscriptions that match now. */
+  /** Number of currently matched subscriptions. */
   readonly subscribers: number;
   close(): void;
 }
@@ -69,7 +75,7 @@ export interface RosPublisher {
 export interface EndpointInfo {
   readonly node: string;
   readonly namespace: string;
-  /** The publisher's type, such as `std_msgs/msg/Bool`. It may differ from the type of a subscription on the topic. */
+  /** The publisher's own type, such as `std_msgs/msg/Bool`, which may differ from a subscription's type on the same topic. */
   readonly type: string;
   readonly qos: {
     readonly reliability: 'reliable' | 'best_effort' | 'unknown';
@@ -85,23 +91,23 @@ export interface TopicInfo {
 export interface RosNode {
   /** @throws AgentError ROS_TOPIC_INVALID, ROS_TYPE_UNKNOWN, CLOSED */
   subscribe(options: SubscribeOptions): RosSubscription;
-  /** @param qos reliable, volatile and depth 10 by default. @throws AgentError with the codes of `subscribe` */
+  /** @param qos by default reliable, volatile, depth 10. @throws AgentError with the same codes as `subscribe` */
   advertise(topic: string, type: string, qos?: QosProfile): RosPublisher;
   publishersOf(topic: string): readonly EndpointInfo[];
   topics(): readonly TopicInfo[];
-  /** Number of the executor's turns since the start. */
+  /** Number of executor turns since startup. */
   readonly turns: number;
-  /** Wakes the executor and waits for its turn. This checks the executor without traffic. */
+  /** Wakes the executor and waits for its next turn. This shows that the executor works even if no samples arrive. */
   turn(): Promise<void>;
-  /** Calls no callback from now on. Resolves when all resources are released. May be called twice. */
+  /** After this call, no callback runs. Resolves when all resources are released. May be called twice. */
   stop(): Promise<void>;
 }
 
 export interface RosNodeOptions {
   readonly name: string;
   readonly namespace?: string | undefined;
-  /** 0 to 232. By default or with null, the domain is ROS_DOMAIN_ID, else 0. */
+  /** From 0 to 232. If null or omitted, ROS_DOMAIN_ID is used, else 0. */
   readonly domainId?: number | null | undefined;
-  /** By default the shared memory of Fast DDS stays unchanged (docs/adr/0002-shared-memory-repair.md). */
+  /** If omitted, Fast DDS' shared memory is left alone (docs/adr/0002-shared-memory-repair.md). */
   readonly sharedMemory?: SharedMemoryRepair | undefined;
 }

@@ -1,5 +1,5 @@
-// Defines the message types of the default robot and of the tests, for machines without ROS. The fields have the order of common_interfaces
-// and rcl_interfaces.
+// Message types of the default robot and the tests, for machines without ROS. The field order must match common_interfaces and
+// rcl_interfaces.
 import { AgentError } from '../errors.ts';
 import { amentPrefixes, type DefinitionSource, installedDefinitions } from './installed.ts';
 
@@ -40,7 +40,7 @@ KeyValue[] values`,
   'geometry_msgs/msg/Twist': 'Vector3 linear\nVector3 angular',
 };
 
-/** Searches the given definitions first, then the well-known types, then the sourced ROS environment. */
+/** Looks a type up in the given definitions first, then in the well-known types, then in the sourced ROS environment. */
 export function wellKnownDefinitions(given: Readonly<Record<string, string>> = {}): DefinitionSource {
   const installed = installedDefinitions(amentPrefixes());
   return (type) => {

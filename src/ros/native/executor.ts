@@ -1,23 +1,23 @@
-// Receives samples. A thread of rclnodejs waits in rcl_wait and calls `#execute` with the ready handles. Each wake-up takes all waiting
-// samples: with one sample a wake-up, messages would be lost at rates that a robot reaches. Subscriptions whose samples may wait leave the
-// wait set while their topic is busy (batchPoller.ts), so only the urgent subscriptions wake the thread. The wait is long, so an idle robot
-// needs almost no processor time. A guard condition interrupts the wait for a stop or a new subscription.
+// Receives samples. A thread inside rclnodejs waits in rcl_wait and calls `#execute` with the ready handles. Each wake-up takes all waiting
+// samples, because one sample per wake-up would be too slow for a robot's message rates and would lose messages. While a topic is busy,
+// subscriptions whose samples may wait leave the wait set (batchPoller.ts), so only the urgent subscriptions wake the thread. The thread
+// may wait long, so an idle robot needs almost no processor time. A guard condition interrupts the wait for a stop or a new subscription.
 import { stat } from 'node:fs/promises';
 import { wait } from '../../base/index.ts';
 import { BatchPoller } from '../batchPoller.ts';
 import { type PollOutcome, Subscription } from '../subscription.ts';
 import type { NativeBinding, NativeExecutor, NativeHandle } from './functions.ts';
 
-/** The longest sleep of the thread while no sample arrives. This is only a fallback: the guard condition wakes the thread. */
+/** The longest sleep of the thread while no sample arrives. Only a fallback, because the guard condition wakes the thread. */
 const WAIT_MS = 1000;
 
-/** Samples taken from one subscription in one turn (about 3 ms), so that a flood on one topic does not block the other topics. */
+/** One turn takes at most this many samples from a subscription (about 3 ms), so that a flood on one topic does not block the others. */
 export const SAMPLES_PER_TURN = 256;
 
-/** A stop waits no longer for the thread to answer the guard condition. The thread then ends when its wait ends. */
+/** `stop` waits at most this long for the thread to react to the guard condition. If it does not, it ends when its own wait ends. */
 const PARK_TIMEOUT_MS = 500;
 
-/** The addon reads these two lists by name when it synchronises, and `_handle` of each entry. */
+/** When it synchronises, the addon reads these two lists by name, and the `_handle` of each of their entries. */
 interface ListedExecutor extends NativeExecutor {
   _subscriptions: readonly NativeSubscription[];
   _guards: readonly { readonly _handle: NativeHandle }[];
@@ -53,7 +53,7 @@ export class NativeSubscription extends Subscription {
 }
 
 export class Executor {
-  /** Number of wake-ups. */
+  /** How often the thread has called `#execute`. */
   turns = 0;
   readonly #binding: NativeBinding;
   readonly #context: NativeHandle;
@@ -86,7 +86,7 @@ export class Executor {
     this.#synchronize();
   }
 
-  /** Removes a closed subscription. The caller may release its handle after this call. */
+  /** Call this once the subscription is closed. Its handle may be released afterwards. */
   remove(subscription: NativeSubscription): void {
     this.#subscriptions.delete(subscription._handle);
     if (this.#poller.has(subscription)) this.#poller.remove(subscription);
@@ -100,7 +100,7 @@ export class Executor {
     });
   }
 
-  /** Delivers no more samples from now on. Resolves when the thread has ended. */
+  /** Stops delivering samples at once. Resolves when the thread has ended. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#poller.stop();
@@ -108,13 +108,14 @@ export class Executor {
     const parked = new AbortController();
     await Promise.race([this.nextTurn(), wait(PARK_TIMEOUT_MS, parked.signal)]);
     parked.abort();
-    // The addon's `stop` runs libuv's loop until a handle is closed. Called from a `setImmediate` callback, it would run the later
-    // callbacks, and Node.js would then repeat the last of them for ever. A file call answers from the loop itself, outside such callbacks.
+    // The addon's `stop` runs a nested libuv loop until a handle has closed. If a `setImmediate` callback called it, the nested loop would
+    // run the remaining callbacks, and Node.js would then repeat the last of them forever. After this file operation, the code continues in
+    // a callback of the event loop itself.
     await stat('/');
     this.#executor.stop();
   }
 
-  /** The handles that the caller releases after the stop. */
+  /** The handles that the caller must release after `stop`. */
   *handles(): Iterable<NativeHandle> {
     yield* this.#subscriptions.keys();
     yield this.#guard;
@@ -127,7 +128,7 @@ export class Executor {
     if (!this.#stopping && !ready.includes(this.#guard)) return;
     const waiting = this.#waiting;
     this.#waiting = [];
-    // Resolves the promises in a later task, after the executor's callback has returned and its thread waits again.
+    // The promises must resolve only after this callback has returned and the thread is waiting again.
     setImmediate(() => {
       for (const resolve of waiting) resolve();
     });
@@ -145,18 +146,18 @@ export class Executor {
         isBusy = true;
       }
     }
-    // The thread waits for this callback and holds no lock, so no guard condition is needed.
+    // During this callback the thread does not hold its lock, so `#list` need not wake it with the guard condition.
     if (isBusy) this.#list();
   }
 
-  /** Removes all handles. The thread then waits on a semaphore outside rcl, and it cannot miss the wake-up that ends it. */
+  /** Removes all handles, so that the thread waits on a semaphore outside rcl. There it cannot miss the wake-up that ends it. */
   #park(): void {
     this.#executor._guards = [];
     this.#executor._subscriptions = [];
     this.#executor.syncHandles();
   }
 
-  /** Passes the subscriptions to the thread, which holds a lock while it waits. The guard condition ends this wait of up to WAIT_MS. */
+  /** Passes the current subscriptions to the thread. It holds a lock for up to WAIT_MS, so the guard condition wakes it first. */
   #synchronize(): void {
     this.#binding.triggerGuardCondition(this.#guard);
     this.#list();

@@ -1,8 +1,8 @@
-// Declares the functions of rclnodejs' native module that this program calls, checks that a loaded module has them, and converts quality of
-// service into their numbers.
+// Declares the functions of rclnodejs' native module that this program calls, checks that a loaded module has them, and converts QoS
+// profiles to and from their numeric values.
 import type { EndpointInfo, QosProfile } from '../types.ts';
 
-/** The version of rclnodejs for which these declarations were read and tested. package.json pins the same version. */
+/** These declarations were written and tested for this version of rclnodejs. package.json must pin the same version. */
 export const SUPPORTED_VERSION = '2.2.0';
 
 export interface NativeQos {
@@ -18,7 +18,7 @@ export interface NativeHandle {
   release(): void;
 }
 
-/** Waits in rcl_wait on a thread of its own, and calls `execute` on the main thread with the handles that are ready. */
+/** Waits in rcl_wait on its own thread and calls `execute` on the main thread with the handles that are ready. */
 export interface NativeExecutor {
   start(context: NativeHandle, timeoutMs: number): void;
   stop(): void;
@@ -64,8 +64,8 @@ export interface NativeBinding {
 }
 
 /**
- * The number of arguments that each C++ function reads. The addon itself reports 0 for each function (`function.length`), so the loader
- * cannot compare these numbers with it. test/ros/native/ compares this table with the C++ sources of the package.
+ * How many arguments each C++ function reads. The addon reports a `function.length` of 0 for all functions, so the loader cannot check
+ * these numbers. Instead, test/ros/native/ compares them with the package's C++ sources.
  */
 export const ARGUMENTS = {
   ShadowNode: 0,
@@ -84,14 +84,14 @@ export const ARGUMENTS = {
   getTopicNamesAndTypes: 2,
 } as const satisfies Readonly<Record<keyof NativeBinding, number>>;
 
-/** The same numbers for the methods of ShadowNode. */
+/** How many arguments each method of ShadowNode reads. */
 export const EXECUTOR_ARGUMENTS = {
   start: 2,
   stop: 0,
   syncHandles: 0,
 } as const satisfies Readonly<Record<keyof NativeExecutor, number>>;
 
-/** @returns a sentence for each function that is missing or takes another number of arguments. */
+/** @returns one sentence for each function that is missing or has a different number of arguments. */
 export function functionProblems(exports: unknown): readonly string[] {
   const functions = Object(exports) as Readonly<Record<string, unknown>>;
   const { ShadowNode } = functions;
@@ -108,7 +108,7 @@ function problemOf(name: string, value: unknown, expected: number): readonly str
   return [`${name} takes ${value.length} arguments instead of ${expected}`];
 }
 
-/** Numbers of rmw (rmw/types.h). */
+/** Enum values from rmw/types.h. */
 const KEEP_LAST = 1;
 const RELIABLE = 1;
 const BEST_EFFORT = 2;

@@ -1,4 +1,4 @@
-// Starts a node in the real ROS 2, and gives it publishers, subscriptions and a view of the graph.
+// Starts a ROS 2 node on top of rclnodejs' native module. The node creates publishers and subscriptions and inspects the ROS graph.
 import { messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import { type Codec, codecs } from '../codec.ts';
@@ -19,10 +19,10 @@ import { loadBinding } from './binding.ts';
 import { Executor, NativeSubscription, SAMPLES_PER_TURN } from './executor.ts';
 import { fromNativeQos, type NativeBinding, type NativeHandle, toNativeQos } from './functions.ts';
 
-/** Disables the log file of rcl, which ends the process if it cannot write one, and /rosout: the agent has a log of its own. */
+/** Disables /rosout and rcl's log file, because the agent has its own log and rcl ends the process if it cannot write its file. */
 const ROS_ARGUMENTS = ['--ros-args', '--disable-external-lib-logs', '--disable-rosout-logs'];
 
-/** Protects running nodes from the garbage collector, which would delete the addon's executor while its thread runs. */
+/** Keeps running nodes reachable: if one were garbage-collected, the addon would delete its executor while the executor's thread runs. */
 const RUNNING = new Set<NativeNode>();
 
 /** @throws AgentError ROS_MISSING, ROS_BINARY, ROS_DOMAIN_INVALID, ROS_TOPIC_INVALID */
@@ -54,7 +54,7 @@ class NativeNode implements RosNode {
   readonly #codec = codecs(installedDefinitions(amentPrefixes()));
   readonly #samplesPerTurn: number;
   readonly #publishers = new Set<NativeHandle>();
-  /** The addon may still list a released handle as ready, so the garbage collector must not delete its object. */
+  /** Keeps released handles reachable, because the addon may still report one as ready. */
   readonly #released: NativeHandle[] = [];
   #endRepair: (() => void) | undefined;
   #stopping: Promise<void> | undefined;

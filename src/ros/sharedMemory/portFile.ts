@@ -1,21 +1,21 @@
-// Reads the file of a port in Fast DDS' shared memory, and marks the port as stale: it has no reader. A publisher then opens the port again
-// with its next message. This is the only change that the program makes to the file. The layout is that of Fast DDS 2.6 to 3.6 (PortNode in
-// SharedMemGlobal.hpp). A file with another layout stays unchanged.
+// Reads a port's file in Fast DDS' shared memory and can mark the port as stale, which means that it has no reader. A publisher then opens
+// the port again before its next message. This flag is the only thing that the program changes in the file. The layout is that of Fast DDS
+// 2.6 to 3.6 (PortNode in SharedMemGlobal.hpp). Files with any other layout are left alone.
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { endianness } from 'node:os';
 
-/** The path of a port. The first group is the port number. */
+/** Matches a port's path. The first group is the port number. */
 export const PORT = /\/dev\/shm\/fast(?:dds|rtps)_port(\d+)/;
 
-/** The file begins with its allocator. The PortNode follows (at 256 in Fast DDS 3.2). */
+/** Bytes to search for the PortNode, which follows the file's allocator (at offset 256 in Fast DDS 3.2). */
 const HEAD_BYTES = 4_096;
 const ALIGNED_BYTES = 8;
-/** Byte offsets of the PortNode fields, which are all uint32 except uuid. Bit 0 of the flags says that the port is healthy. */
+/** Byte offsets of PortNode fields. All are uint32 except uuid. If bit 0 of the flags is set, the port is healthy. */
 const NODE = { portId: 20, checkEveryMs: 28, waitMs: 32, flags: 44, uuid: 48, bytes: 56 } as const;
 const HEALTHY = 1;
 
 interface PortFile {
-  /** A random number from the creation of the port, in hexadecimal. */
+  /** Random bytes in hexadecimal, chosen when the port was created. */
   readonly uuid: string;
   markStale(): void;
 }
@@ -34,7 +34,7 @@ export function withPort<T>(file: string, mode: 'r' | 'r+', use: (port: PortFile
   }
 }
 
-/** @param file the path at which the file was opened. @throws the error of the file system. */
+/** @param file the path that was opened as `fd`; it contains the port number. @throws the file system's error. */
 export function portIn(fd: number, file: string): PortFile | undefined {
   const portId = Number(PORT.exec(file)?.[1]);
   if (endianness() !== 'LE' || Number.isNaN(portId)) return undefined;
@@ -52,7 +52,7 @@ export function portIn(fd: number, file: string): PortFile | undefined {
   };
 }
 
-/** Finds the PortNode by its port number and two of its times: Fast DDS sets `waitMs` to a third of `checkEveryMs`. */
+/** Finds the PortNode by its port number and two timeouts, because Fast DDS always sets `waitMs` to a third of `checkEveryMs`. */
 function nodeIn(head: Buffer, portId: number): number | undefined {
   for (let at = 0; at + NODE.bytes <= head.length; at += ALIGNED_BYTES) {
     const checkEveryMs = head.readUInt32LE(at + NODE.checkEveryMs);

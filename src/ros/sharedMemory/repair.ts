@@ -1,29 +1,29 @@
-// Repairs the shared memory of Fast DDS after a program was killed. Off by default (`ros.repair_shared_memory`); the decision is in
-// docs/adr/0002-shared-memory-repair.md.
+// Repairs Fast DDS' shared memory after a program has been killed. Off by default (`ros.repair_shared_memory`); see
+// docs/adr/0002-shared-memory-repair.md for the reasons.
 //
-// A node reads from ports: files in /dev/shm into which the publishers write. After the death of a reader, publishers write into its port
-// until they notice the death. They check one second after their last check, by the wall clock. If the clock was set back by an hour in
-// between, they check again only after that hour. The restarted program usually gets the same port numbers. Publishers match it, but it
-// receives nothing. So each run records its ports, and the next run marks them as stale, which is also the result of the publishers' check.
-// The opposite case: another program died, and its successor replaced the file of the port. This program would continue to write into the
-// deleted file, so it marks such a port as stale too. It never changes a port that a program reads.
+// A node reads from ports, which are files in /dev/shm that the publishers write to. If a reader dies, publishers keep writing to its port
+// until they notice. They check each port one second after the previous check, by the wall clock: if the clock is set back by an hour in
+// between, the next check is an hour away. The restarted program usually gets the same port numbers, so publishers match it, but it
+// receives nothing. Therefore each run records its ports, and the next run marks them as stale, as the publishers' own check would.
+// The opposite case: another program dies and its successor replaces the port's file. This program would keep writing to the deleted file,
+// so it marks such a port as stale too. It never changes a port that another program is reading.
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { codeOf, every, parseJson } from '../../base/index.ts';
 import { PORT, portIn, withPort } from './portFile.ts';
 
-/** The reader of a port holds this file open and locked. */
+/** A port's reader holds this file open and locked. */
 const LOCK = new RegExp(`^${PORT.source}_el$`);
 const LOCK_ENDING = '_el';
 const OWN_FILES = '/proc/self/fd';
 const OWN_MEMORY = '/proc/self/maps';
-/** A line of proc_pid_maps(5): ADDRESS PERMISSIONS OFFSET DEVICE INODE PATH */
+/** A line of /proc/self/maps (proc_pid_maps(5)): ADDRESS PERMISSIONS OFFSET DEVICE INODE PATH */
 const MAPPED = new RegExp(` (\\d+) +(${PORT.source})( \\(deleted\\))?$`, 'gm');
 
 interface Port {
   readonly file: string;
   readonly uuid: string;
-  /** The inode of the lock. An orderly end deletes the lock, and the next reader of the port creates a new lock. */
+  /** The lock file's inode. A clean shutdown deletes the lock file, and the port's next reader creates a new one. */
   readonly lock: number;
 }
 
@@ -32,23 +32,23 @@ interface Run {
   readonly ports: readonly Port[];
 }
 
-/** Without the repair, Fast DDS notices a port with a dead reader within three seconds, unless the clock was set back. */
+/** Need not be short: Fast DDS itself notices a dead reader within three seconds unless the clock has been set back. */
 const REPAIR_EVERY_MS = 5_000;
 
-/** All nodes of a program share one repair. */
+/** One instance must serve all nodes of the program. */
 export class SharedMemoryRepair {
   readonly #file: string;
-  /** The key is the inode of the port's file. */
+  /** Keyed by the inode of the port's file. */
   readonly #open = new Map<number, { readonly fd: number; readonly file: string }>();
   #isMarked = false;
   #recorded: string | undefined;
 
-  /** @param file the file in which a run of the program records its ports for the next run. */
+  /** @param file where each run records its ports for the next run. */
   constructor(file: string) {
     this.#file = file;
   }
 
-  /** The caller must call this before it creates the first node of a run. @returns the number of ports of the previous run that it marked. */
+  /** Must be called before the run's first node is created. @returns how many of the previous run's ports were marked. */
   markStale(): number {
     if (this.#isMarked) return 0;
     this.#isMarked = true;
@@ -72,7 +72,7 @@ export class SharedMemoryRepair {
     };
   }
 
-  /** Repeats while the program runs: publishers may treat a halted program as dead, and it then gets other ports. */
+  /** Must run periodically: while the process is suspended, publishers may treat it as dead, and it then gets other ports. */
   #record(): void {
     const ports = heldLocks().flatMap((held) => {
       const file = held.slice(0, -LOCK_ENDING.length);
@@ -87,11 +87,11 @@ export class SharedMemoryRepair {
       renameSync(`${this.#file}.new`, this.#file);
       this.#recorded = text;
     } catch {
-      // The disk is full. The next run may receive nothing for some seconds, as without the repair.
+      // Usually the disk is full. As without the repair, the next run may then receive nothing for some seconds.
     }
   }
 
-  /** Marks the deleted ports into which this program writes, so that Fast DDS opens them again. @returns the number of these ports. */
+  /** Marks the deleted ports that this program still writes to, so that Fast DDS opens them again. @returns how many were marked. */
   release(): number {
     const mapped = mappedPorts();
     let released = 0;
@@ -106,14 +106,14 @@ export class SharedMemoryRepair {
     return released;
   }
 
-  /** Opens the file in advance, because a deleted file cannot be opened. */
+  /** Opens the file while it exists, because once it has been deleted it can no longer be opened. */
   #hold(file: string, inode: number): void {
     try {
       const fd = openSync(file, 'r+');
       if (fstatSync(fd).ino === inode) this.#open.set(inode, { fd, file });
       else closeSync(fd);
     } catch {
-      // The file belongs to another user, or it was deleted at this moment.
+      // The file belongs to another user or has just been deleted.
     }
   }
 
@@ -129,7 +129,7 @@ function isPort(value: unknown): value is Port {
   return typeof file === 'string' && LOCK.test(file + LOCK_ENDING) && typeof uuid === 'string' && typeof lock === 'number';
 }
 
-/** In a container each run may have the same process id, so our own id does not mean that the previous run is alive. */
+/** In a container, every run may have the same process id, so finding our own id does not mean that the previous run is alive. */
 function isRunning(pid: number): boolean {
   if (pid === process.pid) return false;
   try {
@@ -140,13 +140,13 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** @returns the lock files that this process holds open. */
+/** @returns the paths of the lock files that this process has open. */
 function heldLocks(): readonly string[] {
   const fds = attempt(() => readdirSync(OWN_FILES), []);
   return fds.map((fd) => attempt(() => readlinkSync(path.join(OWN_FILES, fd)), '')).filter((link) => LOCK.test(link));
 }
 
-/** @returns the ports in the memory of this process, by inode. */
+/** @returns the port files mapped into this process, keyed by inode. */
 function mappedPorts(): Map<number, { readonly file: string; readonly isDeleted: boolean }> {
   const maps = attempt(() => readFileSync(OWN_MEMORY, 'latin1'), '');
   return new Map(
@@ -175,7 +175,7 @@ function lockOf(file: string): number | undefined {
   return statSync(file + LOCK_ENDING, { throwIfNoEntry: false })?.ino;
 }
 
-/** @returns `otherwise` if the file system reports an error. */
+/** @returns the result of `read`, or `otherwise` if it throws. */
 function attempt<T>(read: () => T, otherwise: T): T {
   try {
     return read();
