@@ -15,7 +15,7 @@ interface BenchOptions {
   readonly config: string | undefined;
   readonly json: boolean;
   readonly seconds: number;
-  /** The file for the HTML report. */
+  /** Path for the HTML report; undefined for no report. */
   readonly html: string | undefined;
 }
 
@@ -45,7 +45,7 @@ export async function bench({ config: file, json, seconds, html }: BenchOptions)
   return 0;
 }
 
-/** The object that `--json` prints. */
+/** The output of `--json`. */
 export type BenchResult = ReturnType<typeof resultOf>;
 
 function resultOf(measured: Measured, endpoint: string) {
@@ -63,7 +63,7 @@ function resultOf(measured: Measured, endpoint: string) {
   };
 }
 
-/** The quantile by the nearest rank. @param share 0 to 1 */
+/** Returns a quantile by the nearest-rank method, without interpolation. @param share 0 to 1 */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
@@ -73,7 +73,7 @@ type Bar = readonly [label: string, value: number];
 
 const BINS = 10;
 
-/** Counts the values in ten equal bins up to the 99th percentile. The last bin also contains all higher values. */
+/** Sorts the values into ten bins of equal width from the minimum to the 99th percentile. Higher values go into the last bin. */
 export function histogram(values: readonly number[]): Bar[] {
   const [low, high] = [Math.min(...values), quantile(values, 0.99)];
   const step = Math.max((high - low) / BINS, 1e-6);
@@ -91,7 +91,7 @@ function perSecond(counts: readonly number[], label: (second: number) => string)
 
 const BAR_COLUMNS = 50;
 
-/** Draws one line per bar, in eighths of a character. */
+/** Draws one line of text per bar, to the nearest eighth of a character. */
 export function bars(rows: readonly Bar[]): string[] {
   const most = Math.max(1, ...rows.map(([, value]) => value));
   const [labels, digits] = [Math.max(...rows.map(([label]) => label.length)), String(most).length];
@@ -122,7 +122,7 @@ function textOf(result: BenchResult): string {
   ].join('\n');
 }
 
-/** The report as one HTML page without scripts and without references to other files. */
+/** Formats the report as one self-contained HTML page, without scripts. */
 function htmlOf(result: BenchResult): string {
   const endpoint = escaped(result.endpoint);
   const rows: [string, string][] = [
@@ -150,7 +150,6 @@ table{border-collapse:collapse}td{padding:.2em 1.5em .2em 0}svg{max-width:100%;h
 
 const [WIDTH, HEIGHT, GAP, FOOT] = [640, 200, 4, 22];
 
-/** Draws a bar chart as SVG. */
 function chart(data: readonly Bar[], title: string): string {
   const most = Math.max(1, ...data.map(([, value]) => value));
   const width = WIDTH / Math.max(1, data.length);

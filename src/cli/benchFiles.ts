@@ -1,4 +1,4 @@
-// Creates the files of a bench: certificates (`certs dev-ca`), and a Mosquitto for one robot (`bench mosquitto`).
+// Creates the files for a test bench: certificates (`certs dev-ca`), or a complete Mosquitto setup for one robot (`bench mosquitto`).
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { print, quoted } from '../base/index.ts';
@@ -6,10 +6,10 @@ import { AgentError } from '../errors.ts';
 import { BENCH_FILES, benchCertificates } from '../identity/index.ts';
 import { DOWNWARD, topicsOf, UPWARD } from '../wire/index.ts';
 
-/** The topic of `elderly-bot bench`. It has no other subscriber. */
+/** The topic that `elderly-bot bench` publishes on, after the topic prefix. Only the bench itself subscribes to it. */
 export const BENCH_TOPIC = 'bench';
 
-/** @throws AgentError FILE_EXISTS, because a broker, a cloud or a robot may use the existing files. */
+/** @throws AgentError FILE_EXISTS instead of overwriting files, because a broker, a cloud or a robot may be using them. */
 export async function createCertificates(folder: string, thing: string, hosts: readonly string[], json: boolean): Promise<number> {
   refuseExisting(
     BENCH_FILES.map((file) => join(resolve(folder), file)),
@@ -61,7 +61,7 @@ user root
 `;
 }
 
-/** The robot publishes upward topics and subscribes to downward ones; the cloud has the reverse rights (docs/reference/protocol.md, Rights). */
+/** The robot may publish to upward topics and read downward ones, and the cloud the reverse (docs/reference/protocol.md, Rights). */
 function aclOf(thing: string): string {
   const topics = topicsOf('elderly_bot');
   const rights = (upward: string, downward: string) => [

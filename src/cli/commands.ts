@@ -1,4 +1,4 @@
-// `elderly-bot commands`: lists the configured commands, each with an example to paste. `commands log` prints the journal.
+// `elderly-bot commands`: lists the configured commands, each with an example to paste. `commands log` prints the command journal.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ACTIONS } from '../agent/commands/commands.ts';
@@ -62,7 +62,7 @@ function limitsOf({ type, min, max, enum: words, choices, unit, default: value, 
   return `${kind}${unit ? ` ${unit}` : ''}${value === undefined ? '' : ` (${value})`}`;
 }
 
-/** A command line with valid arguments: all required ones, or else the first one. */
+/** A command line to paste. It sets every required argument or, if no argument is required, the first one to show the syntax. */
 function exampleOf(name: string, { args }: CommandConfig, file: string | undefined): string {
   const needed = Object.entries(args).filter(([, { required, default: value }]) => required && value === undefined);
   const shown = needed.length > 0 ? needed : Object.entries(args).slice(0, 1);

@@ -1,11 +1,11 @@
-// `elderly-bot config` and `elderly-bot reload`: validates a configuration, prints it, and makes the agent read it again.
+// `elderly-bot config` validates or prints a configuration; `elderly-bot reload` makes the agent read it again.
 import { describeReload } from '../agent/config/reload.ts';
 import { configFlag, print } from '../base/index.ts';
 import { configJsonSchema, effectiveConfig, loadConfig, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { askReload } from '../status/index.ts';
 
-/** Keys whose values must differ between robots. */
+/** Keys that every robot has to set itself, so `config check` warns if they still have the default value. */
 const OWN_KEYS = ['thing', 'mqtt.endpoint'];
 
 export async function check(file: string | undefined): Promise<number> {
@@ -42,7 +42,7 @@ export async function schema(): Promise<number> {
   return 0;
 }
 
-/** An invalid file changes nothing. The command still asks the agent, so that the agent raises a problem. */
+/** Asks the agent even if the file is invalid: the agent then keeps its configuration, and raises a problem for operators to see. */
 export async function reload(file: string | undefined, json: boolean): Promise<number> {
   const { config, invalid, repaired } = salvageConfig(file, process.env);
   if (invalid && repaired.includes('state_dir')) throw invalid;

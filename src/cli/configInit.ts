@@ -1,5 +1,5 @@
-// `elderly-bot config init FILE`: writes a configuration for the topics that this robot publishes. Known types become channels; the other
-// topics become comments for a person to decide.
+// `elderly-bot config init FILE`: writes a configuration for the topics that this robot publishes. Topics of known types become channels;
+// all others are listed in YAML comments for the user to decide.
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,19 +14,19 @@ import { STANDARD_TOPICS } from './topics.ts';
 export interface FoundTopic {
   readonly topic: string;
   readonly types: readonly string[];
-  /** The publishers. */
+  /** Full names of the publishing nodes. */
   readonly nodes: readonly string[];
 }
 
 const SCHEMA = fileURLToPath(new URL('../../config/config.schema.json', import.meta.url));
 const POLL_MS = 500;
-/** Nodes often start one after the other: discovery ends if no new topic appears for this time. */
+/** Nodes often start one after another, so discovery ends only once nothing has changed for this long. */
 const QUIET_MS = 2_000;
-/** Maximum wait for the first topic. DDS discovers nodes within this time even on a busy machine. */
+/** How long to wait for the first topic. Even on a busy machine, DDS discovers the other nodes faster than this. */
 const FIRST_TOPIC_MS = 8_000;
 const DISCOVERY_AT_MOST_MS = 15_000;
 
-/** @returns 0, or 1 if no topic is published. In that case the file contains only the default channels. */
+/** @returns the exit code: 0, or 1 if no topic is published. The file is written in either case. */
 export async function init(file: string, thing: string, endpoint: string, json: boolean): Promise<number> {
   if (existsSync(file)) {
     throw new AgentError('FILE_EXISTS', `${resolve(file)} already exists`, { remedy: 'give another name; no file is overwritten' });
@@ -45,7 +45,7 @@ export async function init(file: string, thing: string, endpoint: string, json: 
   const schema = relative(dirname(resolve(file)), SCHEMA);
   const { text, channels, skipped } = proposal({ found, defaults, thing, endpoint, schema });
   writeFileSync(file, text, { flag: 'wx' });
-  // Checks that the written file is valid.
+  // Throws if the file that was just written is not valid.
   loadConfig(file, {});
   const others = skipped.length > 0 ? `; as comments, for you to decide: ${skipped.join(', ')}` : '';
   await print(
@@ -74,7 +74,7 @@ async function discover(ros: RosNode): Promise<FoundTopic[]> {
   return found.sort((a, b) => a.topic.localeCompare(b.topic));
 }
 
-/** The configuration keys that reduce a message to one value, by message type. */
+/** For each known message type, the configuration lines that turn a message into one value. */
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   'std_msgs/msg/Bool': ['class: alert'],
   'std_msgs/msg/String': [],
@@ -90,15 +90,15 @@ const NUMBER = /^std_msgs\/msg\/(U?Int(8|16|32|64)|Float(32|64))$/;
 
 interface ProposalOptions {
   readonly found: readonly FoundTopic[];
-  /** The configuration that the new file overrides. */
+  /** The default configuration, which the new file overrides. */
   readonly defaults: Config;
   readonly thing: string;
   readonly endpoint: string;
-  /** Path of the JSON schema, relative to the file's folder. */
+  /** Path of the JSON schema, relative to the new file's directory. */
   readonly schema: string;
 }
 
-/** Proposes a configuration. Pure. @returns the YAML text, the names of its channels, and the topics that are only comments in it. */
+/** Proposes a configuration; a pure function. @returns the YAML text, its channel names, and the topics that it only lists in comments */
 export function proposal({ found, defaults, thing, endpoint, schema }: ProposalOptions) {
   const commandTopics = Object.values(defaults.commands).flatMap(({ topic, also }) => [topic, ...also.map((other) => other.topic)]);
   const own = new Set([...STANDARD_TOPICS, ...commandTopics]);
@@ -126,7 +126,7 @@ export function proposal({ found, defaults, thing, endpoint, schema }: ProposalO
     const note = '    # The value true raises an alert, which is sent at once. If this is not an alert, set class: telemetry';
     return [`  # ${origin}`, `  ${name}:`, ...(isAlert ? [note] : []), ...lines.map((each) => `    ${each}`)];
   });
-  // A key without a value would not be a map of channels.
+  // `channels:` with nothing but comments below it would be null in YAML, which is not a valid map of channels, so comment it out too.
   const hasChannels = entries.some((line) => !line.trimStart().startsWith('#'));
   const lines = [
     `# yaml-language-server: $schema=${schema}`,
@@ -149,10 +149,10 @@ export function proposal({ found, defaults, thing, endpoint, schema }: ProposalO
 
 const NAME_LENGTH = 33;
 
-/** Last parts of a topic that are too general for a name, and keys of the envelope, which no channel may have as its name. */
+/** Names to avoid: words that are too general to name a channel, and keys of the telemetry envelope, which are not allowed as names. */
 const RESERVED = new Set('data state status value raw kind thing mark outbox readings accepted'.split(' '));
 
-/** Derives a channel's name from its topic: the last part, with the parts before it if that name is not free. */
+/** Derives a channel's name from its topic: the last part, preceded by as many earlier parts as it takes to be free and specific. */
 function nameOf(topic: string, taken: ReadonlySet<string>): string {
   const parts = topic.split('/').filter(Boolean).map(snakeCase);
   for (let from = parts.length - 1; from >= 0; from--) {

@@ -1,10 +1,10 @@
-// `elderly-bot doctor`: runs all checks and prints their findings, root causes first, each with its remedy and a command to type.
+// `elderly-bot doctor`: runs all checks and prints their findings, root causes first, each with its remedy and a command to run.
 import { exitCodeOf, print } from '../base/index.ts';
 import type { Remap } from '../config/index.ts';
 import { type CheckResult, checksFor, examine } from '../doctor/index.ts';
 import { type Paint, painter, progress } from './terminal.ts';
 
-/** @returns 0, or 1 if there are problems, or 2 if a check failed to run. */
+/** @returns the exit code: 0, 1 if there are problems, or 2 if a check failed to run. */
 export async function doctor(file: string | undefined, remap: Remap, json: boolean, all: boolean): Promise<number> {
   const line = progress();
   line.update('asking the agent');
@@ -18,7 +18,7 @@ export async function doctor(file: string | undefined, remap: Remap, json: boole
 
 const MARKS = { error: '✗', warning: '!', unknown: '?', ok: '✓', skipped: '-' } as const;
 
-/** @param all also prints the checks that found nothing. */
+/** @param all whether to also list the checks that found nothing or did not apply. */
 function describeResults(results: readonly CheckResult[], paint: Paint, all: boolean): string {
   const open = results.filter(({ hidden_by: hidden }) => hidden === null);
   const fine = open.filter(({ status }) => status === 'ok');

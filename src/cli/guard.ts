@@ -1,5 +1,5 @@
-// `elderly-bot guard`: the process that stops the robot if the agent dies, is halted or stalls during a motion. It has its own ROS node and
-// loads only the modules that it needs.
+// `elderly-bot guard`: a small separate process that stops the robot if the agent dies, is suspended or stalls during a motion. It has
+// its own ROS node, so it can publish a stop even if the agent's node is dead.
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { GuardServer, guardSocket, publishAll } from '../commands/index.ts';
@@ -8,7 +8,7 @@ import { createLog } from '../logs/index.ts';
 import { type RosNode, type RosPublisher, SharedMemoryRepair, startRosNode } from '../ros/index.ts';
 import { abortOn } from './shared.ts';
 
-/** A message of the stop, and its publisher. */
+/** One of the messages that stop the robot, and its publisher. */
 interface StopMessage {
   readonly topic: string;
   readonly publisher: RosPublisher;
@@ -16,7 +16,7 @@ interface StopMessage {
   readonly isVelocity: boolean;
 }
 
-/** @returns 0 after a signal, or at once if no configured command moves the robot. */
+/** Runs until a signal. If no configured command moves the robot, returns at once. */
 export async function guard(file: string | undefined, remap: Remap): Promise<number> {
   const { config } = loadConfig(file, process.env, { remap });
   const log = createLog(config.log_level, { thing: config.thing, process: 'guard' });
@@ -35,7 +35,7 @@ export async function guard(file: string | undefined, remap: Remap): Promise<num
   const messages = stopMessages(config, motions, ros);
   const server = new GuardServer({
     path: guardSocket(config.state_dir),
-    // A failing topic must not keep the others from stopping.
+    // publishAll tries every topic: if publishing on one fails, the others must still get their stop.
     publishStop: () =>
       publishAll(
         messages.map(({ publisher }) => publisher),
@@ -55,7 +55,7 @@ export async function guard(file: string | undefined, remap: Remap): Promise<num
   return 0;
 }
 
-/** Zero velocity on every topic that a motion uses, then the messages of the stop command. */
+/** Zero velocity on every velocity topic that a motion publishes on, then the messages of the configured stop command. */
 function stopMessages({ commands }: Config, motions: readonly CommandConfig[], ros: RosNode): StopMessage[] {
   const { [STOP]: stop } = commands;
   const zeros = motions.flatMap(publicationsOf).flatMap((each) => (isVelocity(each.type) ? [{ ...each, message: {} }] : []));
@@ -69,8 +69,8 @@ function stopMessages({ commands }: Config, motions: readonly CommandConfig[], r
 }
 
 /**
- * @param topics the velocity topics of a motion; empty for a motion that the robot plans itself.
- * @returns the reason if the guard could not stop this motion.
+ * @param topics the velocity topics of a motion; empty if the robot plans the motion itself, such as navigation to a goal.
+ * @returns the reason why the guard could not stop this motion, or undefined if it could.
  */
 function faultOf(messages: readonly StopMessage[], topics: readonly string[]): string | undefined {
   if (topics.length === 0) {

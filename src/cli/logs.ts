@@ -1,4 +1,4 @@
-// `elderly-bot logs`: prints the log of the agent from its files, while the agent runs or after it ended.
+// `elderly-bot logs`: prints the agent's log from its files, whether or not the agent is running.
 import { join } from 'node:path';
 import { codeOf, configFlag, messageOf, parseJson, print, wait } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
@@ -10,7 +10,7 @@ interface LogsOptions {
   readonly config: string | undefined;
   readonly json: boolean;
   readonly follow: boolean;
-  /** A duration such as `10m`, or a time. */
+  /** A duration before now, such as `10m`, or a date and time. */
   readonly since: string | undefined;
   readonly level: string;
 }
@@ -36,7 +36,7 @@ export async function logs({ config: file, json, follow, since, level }: LogsOpt
   return 0;
 }
 
-/** If an agent fails before it opens its log file, it reports the reason only on stderr. */
+/** Points to the systemd journal and the doctor: an agent that fails before it opens its log file reports the reason only to stderr. */
 async function hintOtherLogs(stateDir: string, file: string | undefined): Promise<void> {
   const isRunning = await askStatus(stateDir).then(
     () => true,
@@ -48,7 +48,7 @@ async function hintOtherLogs(stateDir: string, file: string | undefined): Promis
   );
 }
 
-/** @returns milliseconds since 1970. @throws AgentError LOGS_SINCE_INVALID for a text that is neither a duration nor a time. */
+/** @returns milliseconds since 1970. @throws AgentError LOGS_SINCE_INVALID if the text is neither a duration nor a date and time */
 function timeOf(text: string): number {
   const [, number, unit] = /^(\d+)(s|m|h|d)$/.exec(text) ?? [];
   const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -59,7 +59,7 @@ function timeOf(text: string): number {
   });
 }
 
-/** Skips files that were last written before `sinceMs`. @throws AgentError LOGS_MISSING */
+/** Skips files last modified before `sinceMs`, which can't contain later lines. @throws AgentError LOGS_MISSING if there are no logs */
 function firstPosition(folder: string, sinceMs: number | undefined): LogPosition {
   let files: ReturnType<typeof logFiles>;
   try {
@@ -82,7 +82,7 @@ function isShown(text: string, sinceMs: number | undefined, lowest: number): boo
   return rank < 0 || rank >= lowest;
 }
 
-/** Formats a line for a person. An unknown text, such as half a line from a full disk, stays unchanged. */
+/** Formats a log line for reading. Text that is not a log line, such as half a line from when the disk was full, is returned unchanged. */
 function describe(text: string): string {
   const { level, time, module, msg, thing: _, ...fields } = parse(text);
   if (level === undefined) return text;

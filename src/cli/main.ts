@@ -1,4 +1,4 @@
-// Declares the command line. Each handler imports the code of its command only when it runs, which keeps --help fast.
+// Declares the command line. To keep --help fast, each handler imports its command's code only when it runs.
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { exitWith, misuse, print } from '../base/index.ts';
@@ -46,7 +46,7 @@ await yargs(words)
         if (rosProbe) return (await import('../doctor/index.ts')).probeAndReport(config, remap);
         return (await import('./doctor.ts')).doctor(config, remap, json, all);
       }, reportError);
-      // A disk or a name server that does not answer would keep the process alive.
+      // A check may have left a request open, for example to a disk or a name server that does not answer. Do not wait for it.
       process.exit();
     },
   )

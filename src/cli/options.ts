@@ -1,4 +1,4 @@
-// Parts of the command declarations: common options, the check of whole numbers, and the handler that runs a command.
+// Building blocks of the command declarations: common options, validation of whole numbers, and the handler that runs a command.
 import { exitWith, messageOf, nearestCause } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 
@@ -8,7 +8,7 @@ export const CONFIG = {
 
 export const JSON_OUTPUT = { json: { type: 'boolean', default: false, describe: 'Print JSON' } } as const;
 
-/** Declares an option for a whole number. Any other value ends the program before the command runs. */
+/** Declares an option that takes a whole number. yargs rejects any other value before the command runs. */
 export function wholeOption<T extends number | undefined>(name: string, describe: string, fallback: T, min: number, max?: number) {
   const coerce = (given: number | T): number | T => {
     if (given === undefined || (Number.isSafeInteger(given) && given >= min && given <= (max ?? Number.MAX_SAFE_INTEGER))) return given;
@@ -18,14 +18,14 @@ export function wholeOption<T extends number | undefined>(name: string, describe
   return { type: 'number', default: fallback, requiresArg: true, describe, coerce } as const;
 }
 
-/** Creates a handler for a command of a module: it imports the module, runs the command, and sets the exit code. */
+/** Creates a yargs handler that imports a module, runs a command from it, and sets the exit code. */
 export function handler<Module>(load: () => Promise<Module>) {
   return <Args>(work: (module: Module, args: Args) => number | Promise<number>) => {
     return (args: Args): Promise<void> => exitWith(async () => work(await load(), args), reportError);
   };
 }
 
-/** Prints an error as one line on stderr. @returns the exit code: 2 if a person has to correct something first, otherwise 1. */
+/** Prints an error to stderr. @returns the exit code: 2 if someone has to correct something first, otherwise 1. */
 export function reportError(error: unknown): number {
   const [text, code] = describeError(error);
   process.stderr.write(`elderly-bot: ${text}\n`);
@@ -41,7 +41,7 @@ function describeError(error: unknown): [text: string, code: 1 | 2] {
   return [`${error.line} [${error.code}]`, error.fault === 'configuration' || error.fault === 'environment' ? 2 : 1];
 }
 
-/** Whether a system call on a path failed. The report of such an error needs the path and a remedy, but no stack. */
+/** Whether a system call on a path failed with a code from `REMEDIES`. Report the path and the remedy: a stack would not help the user. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException & { readonly path: string } {
   const { syscall, path, code } = (error ?? {}) as NodeJS.ErrnoException;
   return typeof syscall === 'string' && typeof path === 'string' && REMEDIES[code ?? ''] !== undefined;

@@ -1,4 +1,4 @@
-// `elderly-bot outbox`: prints the content of the queue, with or without a running agent. It writes nothing.
+// `elderly-bot outbox`: prints the content of the outbox, whether or not the agent is running. It never modifies the file.
 import { print } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { decodeReading, OutboxReader, type OutboxStats, type RowFilter, type ShownRow, verifyOutbox } from '../outbox/index.ts';
@@ -51,7 +51,7 @@ export function show(file: string | undefined, json: boolean, seq: number, outbo
   });
 }
 
-/** @returns 1 if there are findings. */
+/** @returns the exit code: 1 if there are findings, otherwise 0. */
 export function verify(file: string | undefined, json: boolean): Promise<number> {
   return withReader(file, async (reader) => {
     const findings = verifyOutbox(reader);
@@ -95,6 +95,6 @@ function rowLine({ outbox, seq, class: rowClass, channel, state, at, body }: Sho
 
 function rowDetails({ outbox, seq, class: rowClass, channel, state, at, mono, trusted, body }: ShownRow): string {
   const clock = trusted === false ? ' (the clock was not trusted)' : '';
-  const start = mono === null ? '' : `, ${mono} ms after the start of the agent`;
+  const start = mono === null ? '' : `, ${mono} ms after the agent started`;
   return `row ${seq} of outbox ${outbox}: ${channel ? `${rowClass} of channel ${channel}` : rowClass}, ${state}\n  accepted ${new Date(at).toISOString()}${clock}${start}\n  ${body}`;
 }

@@ -1,4 +1,4 @@
-// `elderly-bot replay`: shows the effect of another configuration on the alerts of recorded readings. It starts no agent and sends nothing.
+// `elderly-bot replay`: runs recorded readings through a configuration and shows which alerts change. It starts no agent and sends nothing.
 import * as z from 'zod';
 import { parseJson, print } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
@@ -16,7 +16,7 @@ const recorded = z.object({
   alert: readingExtra.shape.alert,
 });
 
-/** @returns 0 if all alerts stay the same, otherwise 1. */
+/** @returns the exit code: 0 if no alert changes, otherwise 1. */
 export async function replay(record: string, file: string | undefined, json: boolean): Promise<number> {
   const text = readInput(record, record, 'give a file that `elderly-bot outbox export` wrote, or - for standard input');
   const readings = text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [readLine(line, `${record}:${i + 1}`)]));

@@ -1,4 +1,4 @@
-// `elderly-bot restore`: replaces the outbox file by a backup while no agent runs. The previous file is renamed, never deleted.
+// `elderly-bot restore`: replaces the outbox file with a backup while no agent is running. The previous file is renamed, never deleted.
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { rowsBytes } from '../agent/uploads/uploads.ts';
@@ -8,7 +8,7 @@ import { AgentError } from '../errors.ts';
 import { backupsFolder, backupsIn, restoreBackup } from '../outbox/index.ts';
 import { lockStateDir, restoreLifetime } from '../state/index.ts';
 
-/** @param backup a file, or `latest`. */
+/** @param backup a path, or `latest` for the newest backup in the state directory. */
 export async function restore(configFile: string | undefined, backup: string): Promise<number> {
   const { config } = loadConfig(configFile, process.env);
   const { state_dir: stateDir, thing } = config;

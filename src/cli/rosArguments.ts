@@ -1,4 +1,4 @@
-// Parses `--ros-args`, which ROS's tools and launch files append to a command line, into remapping rules and ignored arguments.
+// Parses the arguments after `--ros-args`, which ROS tools and launch files append to a command line.
 import { type Remap, remap as remapRules } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 
@@ -6,18 +6,18 @@ export interface RosArguments {
   /** The command line without the ROS arguments. */
   readonly words: readonly string[];
   readonly remap: Remap;
-  /** Arguments that have no meaning for the agent. */
+  /** Valid ROS arguments that the agent ignores. */
   readonly unused: readonly string[];
 }
 
 const BEGIN = '--ros-args';
 const END = '--';
 
-/** Flags with a value. They have no meaning here, because the agent has no ROS parameters and its own log. */
+/** Flags that take a value and are ignored, because the agent has no ROS parameters and does not use ROS logging. */
 const UNUSED = ['-p', '--param', '--params-file', '--log-level', '--log-config-file', '--log-file-name'];
 const UNUSED_SWITCHES = /^--(enable|disable)-(rosout|stdout|external-lib)-logs$/;
 
-/** @throws AgentError CONFIG_INVALID for an invalid rule or an unknown argument. */
+/** Separates ROS arguments from the rest of a command line. @throws AgentError CONFIG_INVALID if a ROS argument is invalid or unknown */
 export function takeRosArguments(line: readonly string[]): RosArguments {
   const words: string[] = [];
   const remap: Record<string, string> = {};

@@ -1,4 +1,4 @@
-// `elderly-bot run`: runs the agent in this process until a signal. The first signal stops it cleanly, a second one at once.
+// `elderly-bot run`: runs the agent in this process until a signal. The first signal stops it cleanly; a second one ends it at once.
 import { once } from 'node:events';
 import { Agent } from '../agent.ts';
 import { messageOf } from '../base/index.ts';
@@ -9,21 +9,21 @@ import { isCorruption, type WaitingRow } from '../outbox/index.ts';
 import type { startRosNode } from '../ros/index.ts';
 import { reloading, type ServiceManager, serviceManager, Watchdog } from '../service/index.ts';
 
-/** systemd waits 90 s by default; a robot that is switched off leaves less time. */
+/** systemd would wait 90 s by default, but someone who switches the robot off may cut the power much sooner. */
 const STOP_DEADLINE_MS = 8_000;
 
-/** A repair of the outbox needs no last presence and no wait for acknowledgements, so sensing restarts sooner. */
+/** Stopping to repair the outbox need not wait for acknowledgements: the sooner the agent stops, the sooner sensing resumes. */
 const REPAIR_DEADLINE_MS = 500;
 
-/** After one failure the next start checks every page of the outbox; after a second failure it replaces the file. */
+/** Attempts to start if the outbox is corrupt: the second checks every page of the file, and the third replaces it. */
 const STARTS_AT_MOST = 3;
 
 export interface RunOptions {
-  /** Starts a simulated node in place of the real one. */
+  /** Replaces the real ROS node, for example with a simulated one. */
   readonly startRos?: typeof startRosNode;
-  /** Stops the agent like a signal of the system. */
+  /** Stops the agent, as SIGTERM does. */
   readonly until?: AbortSignal;
-  /** ROS's remapping rules from the command line. */
+  /** ROS remapping rules from the command line. */
   readonly remap?: Remap;
 }
 
@@ -66,7 +66,7 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
     },
   });
   watchdog.start();
-  // All timers of the agent may be unreferenced; this one keeps the process alive until a signal.
+  // The agent may have nothing but unreferenced timers, which do not keep Node running. This one does, until a signal.
   const alive = setInterval(() => {}, 2 ** 30);
   try {
     await runUntil(stop.signal, { loaded, reread, log, logFile, manager, watchdog, startRos });
@@ -79,7 +79,7 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
   return 0;
 }
 
-/** A new start within the process repairs a damaged outbox. It takes only moments, and unwritten rows are not lost. */
+/** Restarts the agent within this process if its outbox is damaged: that is fast, and rows not yet written survive in memory. */
 async function runUntil(
   signal: AbortSignal,
   { loaded: first, reread, log, logFile, manager, watchdog, startRos }: RunParts,
@@ -92,7 +92,7 @@ async function runUntil(
     try {
       running.reload();
     } catch (error) {
-      // SIGHUP has no caller that could receive the error.
+      // A signal has no caller to return the error to, so log it.
       const text = error instanceof AgentError ? error.line : messageOf(error);
       log.error({ event: 'reload_failed' }, `the configuration stays unchanged: ${text}`);
     }
@@ -118,7 +118,7 @@ async function runUntil(
     loaded = agent.loaded;
     watchdog.watch(undefined);
     if (ending === 'stopped') return agent.stop(STOP_DEADLINE_MS);
-    // Errors here come from the damaged file and are already in the log.
+    // Ignore errors: they come from the damaged file, and the damage is already in the log.
     await agent.stop(REPAIR_DEADLINE_MS, 'mending').catch(() => {});
     unwritten = agent.unwritten;
   }

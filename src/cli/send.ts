@@ -1,4 +1,4 @@
-// `elderly-bot send NAME ...`: sends a command with the cloud's certificate, as the cloud does, and prints the result. For a bench.
+// `elderly-bot send NAME ...`: sends a command as the cloud does, with the cloud's certificate, and prints the result. For test benches.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,18 +16,18 @@ const TTL_S = 10;
 interface SendOptions {
   readonly config: string | undefined;
   readonly name: string;
-  /** `VALUE`, or `NAME=VALUE` for each of several arguments. */
+  /** A single `VALUE`, or one `NAME=VALUE` per argument. */
   readonly words: readonly string[];
   readonly cert: string | undefined;
   readonly key: string | undefined;
-  /** Validity in seconds. The default is 10, or the limit of the configuration if that is lower. */
+  /** Validity of the command in seconds. The default is 10, or the configured limit if that is lower. */
   readonly ttl: number | undefined;
-  /** Wait for the result, in seconds. */
+  /** How long to wait for the result, in seconds. */
   readonly timeout: number;
   readonly json: boolean;
 }
 
-/** @returns 0 if the status of the result is `done`, otherwise 1. */
+/** @returns the exit code: 0 if the result's status is `done`, otherwise 1. */
 export async function send({ config: file, name, words, cert, key, ttl, timeout, json }: SendOptions): Promise<number> {
   const config = loadSalvaged(file, ['thing', 'topic_prefix', 'mqtt']);
   const id = randomBytes(12).toString('base64url');
@@ -59,7 +59,7 @@ export async function send({ config: file, name, words, cert, key, ttl, timeout,
   return result?.status === 'done' ? 0 : 1;
 }
 
-/** Without an answer, the only visible fact is whether an agent runs on this machine. */
+/** Suggests what to do if no answer came. All that this process can find out is whether an agent runs on the same machine. */
 function explainSilence({ thing, state_dir: stateDir }: Config, flag: string): string {
   return lockHolder(stateDir) === undefined
     ? `no agent on this machine uses ${stateDir}; start it: elderly-bot run${flag} (if the robot is elsewhere, check that its thing name is ${thing})`
@@ -75,7 +75,7 @@ function appliedBy({ applied }: Result): string {
   return applied === undefined ? '' : `; applied ${JSON.stringify(applied)}`;
 }
 
-/** Converts the words to the configured types. The arguments of an unknown command are JSON if they parse as JSON, otherwise text. */
+/** An argument is sent as text if it is not JSON, or if its configured type is string; otherwise as the parsed JSON value. */
 function argumentsOf(words: readonly string[], command: CommandConfig | undefined): Pick<Command, 'value' | 'args'> {
   const [word] = words;
   if (word === undefined) return {};
@@ -98,7 +98,7 @@ function argumentsOf(words: readonly string[], command: CommandConfig | undefine
   return { args: Object.fromEntries(args) };
 }
 
-/** The given files, or the files that `certs dev-ca` created beside the robot's own. @throws AgentError CERTIFICATE_MISSING */
+/** Defaults to the files that `certs dev-ca` creates next to the robot's certificate. @throws AgentError CERTIFICATE_MISSING */
 function cloudFiles({ mqtt, state_dir: stateDir }: Config, cert: string | undefined, key: string | undefined): CredentialPaths {
   const own = identityPaths(mqtt, stateDir);
   const folder = dirname(own.certFile);

@@ -1,14 +1,14 @@
-// Helpers that several commands share: a configuration with faults, text files, and signals.
+// Helpers that several commands share: loading a configuration despite faults, reading input files, and handling signals.
 import { readFileSync } from 'node:fs';
 import { codeOf, configFlag } from '../base/index.ts';
 import { type Config, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 
 /**
- * Loads the configuration for commands that inspect a robot or stop it. A mistake in the file must not hide a running agent from the
- * operator, so it is only a warning on stderr.
- * @param needs sections or keys that the command depends on: a default must not replace them.
- * @throws AgentError CONFIG_NOT_FOUND; CONFIG_INVALID if a needed key is invalid
+ * Loads the configuration for commands such as `status` and `logs`. A mistake in the file must not keep an operator from inspecting the
+ * running agent, so it only causes a warning on stderr, and the defaults replace the invalid keys.
+ * @param needs keys, or whole sections, that must not be replaced by defaults, because the command depends on them.
+ * @throws AgentError CONFIG_NOT_FOUND; CONFIG_INVALID if one of `needs` is invalid
  */
 export function loadSalvaged(file: string | undefined, needs: readonly string[] = ['state_dir']): Config {
   const { config, invalid, repaired } = salvageConfig(file, process.env);
@@ -24,7 +24,7 @@ export function loadSalvaged(file: string | undefined, needs: readonly string[] 
   return config;
 }
 
-/** Reads a file that the command line names; `-` is standard input. @throws AgentError CONFIG_NOT_FOUND */
+/** Reads a file named on the command line; `-` means standard input. @throws AgentError CONFIG_NOT_FOUND if it is unreadable */
 export function readInput(path: string, label: string, remedy: string): string {
   try {
     return readFileSync(path === '-' ? 0 : path, 'utf8');
@@ -34,7 +34,7 @@ export function readInput(path: string, label: string, remedy: string): string {
   }
 }
 
-/** @returns a signal that aborts at the first of these signals of the system. */
+/** Returns an AbortSignal that aborts when the process receives any of these signals. */
 export function abortOn(...signals: readonly NodeJS.Signals[]): AbortSignal {
   const controller = new AbortController();
   for (const signal of signals) process.once(signal, () => controller.abort());

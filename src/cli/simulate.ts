@@ -1,5 +1,5 @@
-// `elderly-bot simulate`: simulates the sensors of a configuration, as a ROS node beside the agent. With --no-ros the agent runs in this
-// process on a simulated ROS, but with its real outbox, certificates, broker and cloud.
+// `elderly-bot simulate`: simulates the configured sensors as a separate ROS node. With --no-ros, it runs the agent in the same process on
+// a simulated ROS; everything else is real, including the outbox, the certificates and the connection.
 import { once } from 'node:events';
 import { emitKeypressEvents } from 'node:readline';
 import { loadConfig } from '../config/index.ts';
@@ -52,7 +52,7 @@ export async function simulate({ config: file, ros, script, json }: SimulateOpti
   return 0;
 }
 
-/** Handles keys of a terminal: a digit starts or ends an event, Alt and a digit mutes a sensor. @returns a function that restores the terminal. */
+/** Reads keys: a digit starts or ends a sensor's event, Alt with a digit mutes the sensor. @returns a function to restore the terminal */
 function handleKeys(sensors: SimulatedSensors, end: () => void): () => void {
   const { stdin } = process;
   if (!stdin.isTTY) return () => {};
@@ -84,7 +84,7 @@ function describe({ event, channel, fault, topic, message }: Readonly<Record<str
 
 interface ScriptStep {
   readonly atMs: number;
-  /** Undefined for `stop`, which ends the simulation. */
+  /** Undefined for a `stop` line, which ends the simulation. */
   readonly channel: string | undefined;
   readonly fault: Fault;
 }
@@ -93,9 +93,9 @@ const LINE = /^(\d+(?:\.\d+)?)(ms|s|m)\s+(?:(stop)|([a-z][a-z0-9_]*)\s+(on|off|m
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000 } as const;
 
 /**
- * Parses a script of faults: lines such as `5s fall on`, `20s gas mute`, `1m stop`.
- * @param channels the simulated channels.
- * @throws AgentError CONFIG_INVALID with the faulty line.
+ * Parses a script of faults. Its lines look like `5s fall on`, `20s gas mute` or `1m stop`.
+ * @param channels the channel names that are allowed in the script.
+ * @throws AgentError CONFIG_INVALID naming the first faulty line
  */
 export function parseScript(text: string, file: string, channels: readonly string[]): ScriptStep[] {
   const steps = text.split('\n').flatMap((raw, i): ScriptStep[] => {

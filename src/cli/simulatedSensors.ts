@@ -1,5 +1,5 @@
-// Simulated sensors on a ROS node: each configured channel gets plausible messages, and commands of the agent are reported. A fault turns
-// an event on, or mutes a sensor.
+// Simulated sensors on a ROS node. Publishes plausible messages for each configured channel, and reports the commands that the agent
+// publishes. A fault turns a sensor's event on or off, or mutes the sensor.
 import { type ChannelConfig, type Config, publicationsOf } from '../config/index.ts';
 import type { RosMessage, RosNode, RosPublisher } from '../ros/index.ts';
 
@@ -7,7 +7,7 @@ export type Fault = 'on' | 'off' | 'mute' | 'unmute';
 
 const PUBLISH_EVERY_MS = 500;
 
-/** Period of the simulated values. */
+/** Period of the sine wave that measured values follow. */
 const WAVE_MS = 120_000;
 
 interface PlacedSensor {
@@ -24,7 +24,7 @@ export class SimulatedSensors {
   readonly #startedMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param report called for each fault, each command of the agent, and each channel that can't be simulated. */
+  /** @param report called for each fault, each command that the agent publishes, and each channel that can't be simulated. */
   constructor(node: RosNode, config: Config, report: (event: Readonly<Record<string, unknown>>) => void) {
     this.#node = node;
     this.#report = report;
@@ -51,7 +51,7 @@ export class SimulatedSensors {
     }, PUBLISH_EVERY_MS);
   }
 
-  /** Applies a fault and publishes the new value at once. A muted sensor does not publish. */
+  /** Applies a fault and publishes the new value at once, unless the sensor is muted. */
   cause(name: string, fault: Fault): void {
     const placed = this.#sensors.get(name);
     if (!placed) return;
@@ -61,7 +61,7 @@ export class SimulatedSensors {
     this.#publish(placed);
   }
 
-  /** Starts or ends the event of a sensor. With `isMute` it switches the sensor off or on. */
+  /** Starts or ends a sensor's event or, if `isMute` is true, switches the sensor off or on. */
   toggle(name: string, isMute: boolean): void {
     const placed = this.#sensors.get(name);
     if (isMute) this.cause(name, placed?.isMute ? 'unmute' : 'mute');
@@ -80,11 +80,11 @@ export class SimulatedSensors {
 
 interface Sensor {
   readonly type: string;
-  /** @param isOn whether the event is on: a fall, or a value that raises the alert. @param nowMs time of the simulation. */
+  /** @param isOn whether the event is on, such as a fall or a high temperature. @param nowMs milliseconds since the simulation started. */
   message(isOn: boolean, nowMs: number): RosMessage;
 }
 
-/** @returns undefined for a channel whose messages can't be generated: diagnostics, images, paths with an index. */
+/** @returns undefined if no messages can be generated for the channel: it reads diagnostics, or its path has an array index. */
 export function sensorOf(channel: ChannelConfig): Sensor | undefined {
   const isAlert = channel.class === 'alert';
   const path = channel.field.split('|')[0]?.trim() ?? '';
@@ -101,7 +101,7 @@ export function sensorOf(channel: ChannelConfig): Sensor | undefined {
   return { type, message: (isOn, nowMs) => messageWith(path, value(isOn, nowMs)) };
 }
 
-/** @returns a value that raises the alert, or one that clears it. */
+/** Returns a value that raises the alert or, if `isOn` is false, one that clears it. */
 function alertValue({ alert_when: when, scale }: ChannelConfig, isOn: boolean): unknown {
   const { raise, clear } = when ?? { raise: { comparison: '==', value: true } as const };
   const { comparison, value } = raise;
@@ -113,7 +113,7 @@ function alertValue({ alert_when: when, scale }: ChannelConfig, isOn: boolean): 
   return (isOn ? value + beyond : calm - beyond) / scale;
 }
 
-/** A slow sine inside the channel's valid range. An event drives it to the upper limit. */
+/** A slow sine wave in the middle of the channel's valid range. An event drives the value to the upper limit. */
 function waveOf({ min, max, unit }: ChannelConfig, isOn: boolean, nowMs: number): number {
   const [low, high] = unit === 'percent' ? [40, 95] : unit === 'degC' ? [36, 46] : [min ?? 0, max ?? 100];
   if (isOn) return high;
@@ -121,7 +121,7 @@ function waveOf({ min, max, unit }: ChannelConfig, isOn: boolean, nowMs: number)
   return Number((middle + ((high - low) / 4) * Math.sin((2 * Math.PI * nowMs) / WAVE_MS)).toFixed(3));
 }
 
-/** Wraps a value into nested objects along the path. `[*]` becomes an array with one element. */
+/** Builds the message that has this value at this path. A part that ends in `[*]` becomes an array with one element. */
 function messageWith(path: string, value: unknown): RosMessage {
   return path
     .split('.')

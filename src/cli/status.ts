@@ -1,4 +1,4 @@
-// `elderly-bot status`: prints the status of the running agent once or repeatedly, with problems first.
+// `elderly-bot status`: prints the status of the running agent, problems first; with --watch, every second.
 import { ago, print, wait } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { askStatus, isOverdue, type Status } from '../status/index.ts';
@@ -7,17 +7,17 @@ import { fullScreen, type Paint, painter } from './terminal.ts';
 
 const REFRESH_MS = 1_000;
 
-/** Time after the start within which the publishers of alert channels have to appear. */
+/** Alert channels may lack a publisher for this long after the agent starts, because ROS discovery takes time. */
 const APPEARS_WITHIN_MS = 30_000;
 
-/** @returns 0 if there are no problems and every alert channel can raise its alert, otherwise 1. */
+/** @returns the exit code: 0 if there are no problems and every alert channel can raise its alert, otherwise 1. */
 export async function status(file: string | undefined, json: boolean): Promise<number> {
   const found = await askStatus(loadSalvaged(file).state_dir);
   await print(json ? JSON.stringify(found) : describeStatus(found, painter()));
   return found.problems.length === 0 && unwatchedAlerts(found).length === 0 ? 0 : 1;
 }
 
-/** Prints the status every second until a signal: on the full screen of a terminal, or with `json` as one line each time. */
+/** Shows the status every second until a signal. A terminal is redrawn in place; with `json`, each status is printed as one line. */
 export async function watch(file: string | undefined, json: boolean): Promise<number> {
   const stateDir = loadSalvaged(file).state_dir;
   const paint = painter();
@@ -34,7 +34,7 @@ export async function watch(file: string | undefined, json: boolean): Promise<nu
   return 0;
 }
 
-/** An agent that restarts is away only for a moment, so its absence does not end the command. */
+/** Reports a missing agent as text instead of throwing, because it may just be restarting. With `json`, prints nothing in that case. */
 async function snapshot(stateDir: string, json: boolean, paint: Paint): Promise<string> {
   try {
     const found = await askStatus(stateDir);
@@ -71,12 +71,12 @@ function problems({ problems: standing }: Status, paint: Paint): string[] {
   });
 }
 
-/** Alert channels that cannot raise an alert now. In the first seconds after a start, publishers may still be undiscovered. */
+/** Alert channels that cannot raise an alert now. None shortly after startup, when ROS may not have discovered the publishers yet. */
 function unwatchedAlerts({ channels: all, uptime_ms: uptime }: Status): Status['channels'] {
   return uptime < APPEARS_WITHIN_MS ? [] : all.filter(({ class: rowClass, health }) => rowClass === 'alert' && health !== 'ok');
 }
 
-/** Quiet channels. They are only warnings, because a sensor may publish only when something happens. */
+/** Alert channels that can't raise an alert, then quiet channels. The latter only get a warning: they may publish only on events. */
 function warnings(found: Status, paint: Paint): string[] {
   const { channels: all } = found;
   const unwatched = unwatchedAlerts(found).map(
@@ -86,10 +86,13 @@ function warnings(found: Status, paint: Paint): string[] {
   const overdue = all
     .filter(isOverdue)
     .map(
-      ({ name, age_ms: age, longest_gap_ms: gap }) => `${name} is quiet for ${ago(age ?? 0)}; its longest gap before was ${ago(gap ?? 0)}`,
+      ({ name, age_ms: age, longest_gap_ms: gap }) =>
+        `${name} has been quiet for ${ago(age ?? 0)}; its longest gap before was ${ago(gap ?? 0)}`,
     );
   const lines = [
-    ...(unheard.length === 0 ? [] : [`${unheard.length} of ${all.length} channels have no message since the start: ${unheard.join(', ')}`]),
+    ...(unheard.length === 0
+      ? []
+      : [`${unheard.length} of ${all.length} channels have had no message since startup: ${unheard.join(', ')}`]),
     ...overdue,
   ];
   return [
@@ -104,7 +107,7 @@ function link({ link: current, outbox, delivered, budget, disk, wear }: Status, 
   const version = current.mqtt_version ? `, MQTT ${current.mqtt_version === 5 ? '5' : '3.1.1'}` : '';
   const failures = current.failures_in_a_row > 0 && !isConnected ? `, ${current.failures_in_a_row} failures in a row` : '';
   const held = Object.entries(outbox.held).map(([name, rows]) => `${rows} ${name}`);
-  // Ages by wall time count too, because running time excludes the hours without power.
+  // oldest_unconfirmed_ms excludes time when the agent was not running, such as a night without power. The other ages are by wall clock.
   const ages = [outbox.oldest_unconfirmed_ms, ...Object.values(outbox.oldest_ms)].filter((ms) => ms !== null);
   const oldest = outbox.unconfirmed === 0 || ages.length === 0 ? '' : `, the oldest for ${ago(Math.max(...ages))}`;
   const lost = `${outbox.evicted > 0 ? `, ${outbox.evicted} evicted` : ''}${outbox.dropped > 0 ? `, ${outbox.dropped} dropped` : ''}`;
@@ -121,7 +124,7 @@ function mib(bytes: number): string {
   return `${Math.round(bytes / 1024 ** 2)} MiB`;
 }
 
-/** The writes that wear out the disk. */
+/** How much the agent has written to the disk, and how many years the disk will last at this rate. */
 function describeWear({
   written_bytes: bytes,
   bytes_per_day: perDay,
@@ -172,7 +175,7 @@ function uploadsAndCommands({ uploads, commands, command_latency: latency, movin
   ];
 }
 
-/** The upper limits of the histogram buckets that contain the 50th and the 99th percentile. */
+/** Prints percentiles as upper bounds, because a histogram only says in which bucket they lie. */
 function describeLatency({ count, at_most_ms: buckets }: Status['command_latency']): string {
   if (count === 0) return '-';
   const below = (share: number) => buckets.find(([, all]) => all >= share * count)?.[0] ?? 'more';

@@ -1,8 +1,8 @@
-// Declares the subcommands of `elderly-bot certs` and `elderly-bot bench`. Each handler imports its code only when it runs.
+// Declares the subcommands of `elderly-bot certs` and `elderly-bot bench`. Each handler imports its command's code only when it runs.
 import type { Argv } from 'yargs';
 import { CONFIG, handler, JSON_OUTPUT, wholeOption } from './options.ts';
 
-const TIMEOUT = { timeout: wholeOption('--timeout', 'Seconds to wait for each answer of the broker', 30, 1, 3_600) };
+const TIMEOUT = { timeout: wholeOption('--timeout', 'Seconds to wait for each answer from the broker', 30, 1, 3_600) };
 const KEY = { key: { choices: ['ec', 'rsa'] as const, default: 'ec' as const, describe: 'Kind of the key: EC P-256 or RSA 2048' } };
 
 export function certsCommands(y: Argv): Argv {
@@ -44,7 +44,7 @@ export function certsCommands(y: Argv): Argv {
     )
     .command(
       'rotate',
-      'Replace the certificate by a new one; the old one stays until the new one has connected, subscribed and published',
+      'Replace the certificate with a new one; the old one stays until the new one has connected, subscribed and published',
       (each) => each.options({ ...CONFIG, ...JSON_OUTPUT, ...TIMEOUT }).example('$0 certs rotate', 'with or without a running agent'),
       handler(() => import('./certs/provision.ts'))(({ rotate }, { config, timeout, json }) => rotate(config, timeout, json)),
     )
@@ -78,7 +78,7 @@ export function certsCommands(y: Argv): Argv {
             array: true,
             default: [] as string[],
             requiresArg: true,
-            describe: 'Further names or addresses of the broker',
+            describe: 'Additional host names or addresses of the broker',
           })
           .options(JSON_OUTPUT)
           .example('$0 certs dev-ca bench-certs', 'create the files for config/bench.yaml and config/mosquitto.bench.conf'),
@@ -105,7 +105,7 @@ export function benchCommands(y: Argv): Argv {
     )
     .command(
       ['link', '$0'],
-      'Measure latency, throughput and the time to recover from an outage at the configured broker; the agent may run meanwhile',
+      'Measure latency, throughput and the time to recover from an outage at the configured broker; the agent may keep running',
       (each) =>
         each
           .options({ ...CONFIG, ...JSON_OUTPUT })

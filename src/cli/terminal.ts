@@ -1,9 +1,10 @@
-// Colour, a progress line and a full screen for a terminal. Pipes, dumb terminals and NO_COLOR (no-color.org) get plain text.
+// Colours, a progress line and a full screen for terminals. Output is plain text in a pipe, on a dumb terminal (TERM=dumb), and, for
+// colours, if NO_COLOR is set (no-color.org).
 import type { WriteStream } from 'node:tty';
 
 const STYLES = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
 
-/** Colours a text, or returns it unchanged. */
+/** Adds colour codes to a text, or returns it unchanged if the output is plain. */
 export type Paint = (style: keyof typeof STYLES, text: string) => string;
 
 export function painter(stream: Pick<WriteStream, 'isTTY'> = process.stdout, env: NodeJS.ProcessEnv = process.env): Paint {
@@ -11,10 +12,10 @@ export function painter(stream: Pick<WriteStream, 'isTTY'> = process.stdout, env
   return isPlain ? (_, text) => text : (style, text) => `\x1b[${STYLES[style]}m${text}\x1b[0m`;
 }
 
-/** The delay of the line. A shorter task ends before a person could read it. */
+/** The progress line appears only after this delay: if the task is shorter, there would be no time to read it. */
 const AFTER_MS = 1_000;
 
-/** Shows the progress of a long task in one line on stderr. Each update overwrites the line, and `end` removes it. */
+/** Shows the progress of a long task in a single line on stderr. Each update overwrites the line, and `end` erases it. */
 export function progress(): { update(text: string): void; end(): void } {
   const { stderr: stream } = process;
   if (!stream.isTTY || process.env.TERM === 'dumb') return { update: () => {}, end: () => {} };
@@ -40,8 +41,9 @@ export function progress(): { update(text: string): void; end(): void } {
 const ALTERNATE = { on: '\x1b[?1049h\x1b[?25l', off: '\x1b[?25h\x1b[?1049l' } as const;
 
 /**
- * Opens the alternate screen of a terminal. Each text overwrites the last one in place, which avoids flicker, and lines are cut to the
- * width. `end` restores the previous content of the terminal. In a pipe, or if `isPlain`, each text is appended instead.
+ * Opens the terminal's alternate screen. Each text is drawn over the last one, because clearing the screen first would flicker. Lines
+ * are cut to the terminal's width. `end` restores the previous screen. In a pipe, or if `isPlain` is set, texts are written one after
+ * another instead.
  */
 export function fullScreen(isPlain: boolean): { show(text: string): void; end(): void } {
   const { stdout: stream } = process;
@@ -65,7 +67,7 @@ export function fullScreen(isPlain: boolean): { show(text: string): void; end():
   };
 }
 
-/** Cuts a line to a number of columns. Colour codes have no width. */
+/** Cuts a line to this many columns, but keeps all its colour codes, which take up no space. */
 function cut(line: string, columns: number): string {
   let left = columns;
   const take = (text: string) => {

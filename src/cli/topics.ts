@@ -1,4 +1,4 @@
-// `elderly-bot topics`: lists the published topics of this robot with rate and QoS, and the channels and cameras that use them.
+// `elderly-bot topics`: lists the robot's published topics with their rates and QoS, and the channels and cameras that use them.
 import { wait } from '../base/index.ts';
 import { type Config, loadConfig, type Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
@@ -12,23 +12,23 @@ export interface ObservedTopic {
   readonly topic: string;
   readonly types: readonly string[];
   readonly publishers: readonly { readonly node: string; readonly reliability: string; readonly durability: string }[];
-  /** Messages per second during the observation. Null if no subscription is possible, for example if the message package is missing. */
+  /** Messages per second, measured for two seconds. Null if the topic can't be subscribed to, for example because its package is missing. */
   readonly rate: number | null;
-  /** The reason if `rate` is null. */
+  /** Why the topic can't be subscribed to; null if it can. */
   readonly reason: string | null;
   readonly channels: readonly string[];
   readonly cameras: readonly string[];
 }
 
-/** Normal time for DDS to discover the other nodes. If it has found none, the wait continues, because the machine may be busy. */
+/** DDS usually discovers the other nodes in less time. If no topic has been found by then, wait again: the machine may be busy. */
 const DISCOVERY_MS = 1_000;
 const DISCOVERY_AT_MOST_MS = 5_000;
 const COUNT_MS = 2_000;
 
-/** Topics that every node publishes. */
+/** Topics that ROS creates for every node. */
 export const STANDARD_TOPICS = ['/rosout', '/parameter_events'];
 
-/** @returns 0, or 1 if no topic is published. With `watch` it returns 0 after a signal. */
+/** @returns the exit code: 0, or 1 if no topic is published. With `watch`, it runs until a signal and returns 0. */
 export async function topics(file: string | undefined, options: { json: boolean; watch: boolean; remap: Remap }): Promise<number> {
   const { json, watch, remap } = options;
   const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
@@ -42,7 +42,7 @@ export async function topics(file: string | undefined, options: { json: boolean;
     while (!signal.aborted && published(ros).length === 0 && performance.now() < untilMs);
     for (;;) {
       const observed = await observe(ros, config, signal);
-      // An interrupted observation has no valid rates, so the last one stays on the screen.
+      // The rates of an interrupted measurement are wrong. Do not show them.
       if (signal.aborted) return watch ? 0 : 1;
       screen.show(`${json ? JSON.stringify(observed) : describe(observed)}\n`);
       if (!watch) return observed.length > 0 ? 0 : 1;
@@ -74,7 +74,7 @@ function published(ros: RosNode): TopicInfo[] {
   return ros.topics().filter(({ topic }) => !STANDARD_TOPICS.includes(topic) && ros.publishersOf(topic).length > 0);
 }
 
-/** Counts all messages, but decodes at most one per second. @returns the reason if no subscription is possible. */
+/** Counts every message, but to save CPU decodes at most one per second. @returns the reason if the topic can't be subscribed to */
 function counterOf(ros: RosNode, topic: string): RosSubscription | string {
   const { wanted, types } = match({ type: undefined, qos: 'auto' }, ros.publishersOf(topic));
   if (!wanted) return types ?? 'its type is not known';
@@ -86,7 +86,7 @@ function counterOf(ros: RosNode, topic: string): RosSubscription | string {
   }
 }
 
-/** @returns the names of the channels or cameras that use the topic. */
+/** Returns the names of the channels or cameras that use this topic. */
 function usersOf(entries: Readonly<Record<string, { readonly topic: string }>>, topic: string): string[] {
   return Object.entries(entries).flatMap(([name, entry]) => (entry.topic === topic ? [name] : []));
 }

@@ -51,7 +51,7 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     const text = program.lines.map((line) => String(line.text)).join('\n');
     assert.match(
       text,
-      /^elderly-bot {2}version \S+, start 1, running \d+ s\nproblems none\nwarning {2}5 of 6 channels have no message since the start: gas, fall, .* \(for details: elderly-bot doctor\)\nlink {5}connected for \d+ s, localhost:\d+, MQTT 5\n/,
+      /^elderly-bot {2}version \S+, start 1, running \d+ s\nproblems none\nwarning {2}5 of 6 channels have had no message since startup: gas, fall, .* \(for details: elderly-bot doctor\)\nlink {5}connected for \d+ s, localhost:\d+, MQTT 5\n/,
     );
     assert.match(text, /\noutbox {3}\d+ rows accepted, \d+ unconfirmed, the oldest for \d+ s \(held: /);
     assert.match(text, /\nalerts {3}fire\n/);
@@ -118,7 +118,7 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     assert.ok(channel);
     const quietFor = (age: number, gap: number) => ({ ...channel, messages: 100, age_ms: age, longest_gap_ms: gap });
     const text = (age: number, gap: number) => describeStatus({ ...status, channels: [quietFor(age, gap)] }, painter({ isTTY: false }, {}));
-    assert.match(text(102_000, 600), /\nwarning {2}gas is quiet for 102 s; its longest gap before was 1 s \(/);
+    assert.match(text(102_000, 600), /\nwarning {2}gas has been quiet for 102 s; its longest gap before was 1 s \(/);
     for (const [age, gap] of [
       [29_000, 600],
       [102_000, 60_000],

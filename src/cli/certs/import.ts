@@ -1,5 +1,5 @@
-// `elderly-bot certs import`: imports the files from the AWS console under any names. All checks run first, and the import is one step:
-// after a kill the robot has either the old identity or the new one.
+// `elderly-bot certs import`: imports certificate files, such as those from the AWS console, under any names. All checks run first. The
+// import is atomic: if the process is killed, the robot has either the old identity or the new one.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint, messageOf, print } from '../../base/index.ts';
@@ -8,12 +8,12 @@ import { AMAZON_ROOT_CA, choose, type Finding, type HandedFile, type SlotContent
 import { loadRobot, type Robot, warnOwnPaths, withCertsLock } from './robot.ts';
 import { describeFinding } from './verify.ts';
 
-/** Larger files in a folder are ignored, because no key or certificate is that large. */
+/** Size limit for files found in a directory. No key or certificate is that large, so larger files are skipped unread. */
 const MAX_BYTES = 256 * 1024;
 
 export async function importFiles(file: string | undefined, paths: readonly string[], json: boolean): Promise<number> {
   const robot = loadRobot(file);
-  // The files are read before the user changes, because they may belong to root.
+  // Read the files before withCertsLock switches from root to the agent's user, who may not be able to read them.
   const given = paths.flatMap(readGiven);
   return withCertsLock(robot, async () => {
     const { slots, config } = robot;
@@ -35,7 +35,7 @@ export async function importFiles(file: string | undefined, paths: readonly stri
   });
 }
 
-/** Reads a file, or the files in a folder. @throws AgentError CERTIFICATE_MISSING */
+/** Reads a file, or all files directly in a directory. @throws AgentError CERTIFICATE_MISSING if one is unreadable */
 function readGiven(path: string): HandedFile[] {
   try {
     if (!statSync(path).isDirectory()) return [{ path, text: readFileSync(path, 'utf8') }];
@@ -50,7 +50,7 @@ function readGiven(path: string): HandedFile[] {
   }
 }
 
-/** The keys that this robot created: one that waits for its certificate, and the one in use, because a CA may have renewed its certificate. */
+/** Keys already on this robot: one from `certs init` that awaits its certificate, and the current one, whose certificate may be renewed. */
 function ownKeys({ slots }: Robot): HandedFile[] {
   const { current, spare, waitingKey } = slots;
   const used = current === undefined ? undefined : slots.read(current, 'key');
@@ -60,13 +60,13 @@ function ownKeys({ slots }: Robot): HandedFile[] {
   ];
 }
 
-/** Keeps the current root CA if the files contain none. */
+/** Falls back to the current slot's root CA if the imported files contain none. */
 function withRoot({ slots }: Robot, content: SlotContent): SlotContent {
   const { current } = slots;
   return { ...content, rootCa: content.rootCa ?? (current === undefined ? undefined : slots.read(current, 'rootCa')) ?? null };
 }
 
-/** @returns warnings. @throws AgentError CERTIFICATE_UNFIT that lists every fault which prevents a connection. */
+/** @returns all findings if none of them prevents a connection. @throws AgentError CERTIFICATE_UNFIT listing every one that does. */
 async function check({ config, clock, isIotCore }: Robot, { cert, key, rootCa }: SlotContent): Promise<Finding[]> {
   const findings = await verifyIdentity({
     cert,
@@ -77,7 +77,7 @@ async function check({ config, clock, isIotCore }: Robot, { cert, key, rootCa }:
     nowMs: clock.wall(),
     isClockTrusted: clock.trusted(),
   });
-  // If the clock is wrong, the dates can't be checked. The certificate is probably valid, so the import continues.
+  // A wrong clock makes it impossible to check the dates. They are probably fine, so do not refuse the import because of it.
   const errors = findings.filter(({ severity, code }) => severity === 'error' && code !== 'clock_wrong');
   if (errors.length === 0) return findings;
   throw new AgentError('CERTIFICATE_UNFIT', `nothing was imported: ${errors.map(({ observed }) => observed).join('; ')}`, {

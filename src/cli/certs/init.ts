@@ -1,4 +1,4 @@
-// `elderly-bot certs init`: creates a private key that never leaves the robot, and a signing request for it.
+// `elderly-bot certs init`: creates a private key, which never leaves the robot, and a certificate signing request (CSR) for it.
 import { writeFileSync } from 'node:fs';
 import { print } from '../../base/index.ts';
 import { type KeyKind, newKey, type Slots, signingRequest } from '../../identity/index.ts';
@@ -7,9 +7,9 @@ import { loadRobot, warnOwnPaths, withCertsLock } from './robot.ts';
 interface InitOptions {
   readonly file: string | undefined;
   readonly kind: KeyKind;
-  /** A file for the request; `-` prints it. */
+  /** A file to write the CSR to as well; `-` prints the CSR instead. */
   readonly out: string | undefined;
-  /** Creates a new key even if another key waits for its certificate. */
+  /** Replaces a key that is still waiting for its certificate. If false, that key is reused. */
   readonly isForced: boolean;
   readonly json: boolean;
 }
@@ -26,7 +26,7 @@ export async function init({ file, kind, out, isForced, json }: InitOptions): Pr
     isNew
       ? `created a private key in slot ${spare}; it never leaves this robot`
       : `the key in slot ${spare} already waits for its certificate; --new creates another key`,
-    `the signing request is ${out ?? csr}`,
+    `the certificate signing request (CSR) is ${out ?? csr}`,
     'next: get it signed (in the AWS console: Security, Certificates, Create with CSR; or',
     `  aws iot create-certificate-from-csr --set-as-active --certificate-signing-request file://${out ?? csr}),`,
     'then: elderly-bot certs import CERTIFICATE',

@@ -1,5 +1,6 @@
-// `elderly-bot certs provision` and `certs rotate`: get a certificate by AWS fleet provisioning, with the claim certificate or with the
-// current one. After a kill the next call continues. The old certificate stays until the new one has connected, subscribed and published.
+// `elderly-bot certs provision` and `certs rotate`: get a certificate through AWS fleet provisioning. `provision` connects with the claim
+// certificate, `rotate` with the current one. If the process is killed, the next call continues from the last completed step. The old certificate
+// stays in use until the new one has connected, subscribed and published.
 import { provisionAsThing, provisionByClaim, refuseOwnPaths } from '../../agent/identity/provision.ts';
 import { print } from '../../base/index.ts';
 import { clearProvisioning, isProvisioning, readCredentials, slotPaths } from '../../identity/index.ts';
@@ -8,7 +9,7 @@ import { askIfRunning, loadRobot, type Robot, withCertsLock, withoutAgent } from
 
 interface ProvisionOptions {
   readonly file: string | undefined;
-  /** Gets another certificate even if there is one, and discards an unfinished provisioning. */
+  /** Gets another certificate even if the robot has one, and starts over instead of continuing an unfinished provisioning. */
   readonly isForced: boolean;
   readonly timeoutS: number;
   readonly json: boolean;
@@ -36,7 +37,7 @@ export async function provision({ file, isForced, timeoutS, json }: ProvisionOpt
   });
 }
 
-/** A running agent rotates over its own connection. Otherwise this command connects. */
+/** Asks a running agent to rotate over its own connection. If no agent runs, connects from this process. */
 export async function rotate(file: string | undefined, timeoutS: number, json: boolean): Promise<number> {
   const robot = loadRobot(file);
   const { config } = robot;

@@ -1,4 +1,4 @@
-// Helpers that all `certs` commands share: the robot that a configuration describes, its lock, and requests to its agent.
+// Helpers shared by the `certs` commands: load the robot that a configuration describes, lock its identity, and query its agent.
 import { existsSync, statSync } from 'node:fs';
 import { type Clock, systemClock } from '../../clock/index.ts';
 import { type Config, endpointOf, loadConfig } from '../../config/index.ts';
@@ -14,12 +14,12 @@ export interface Robot {
   readonly clock: Clock;
 }
 
-/** Loads the robot for commands that change its identity. @throws AgentError if the configuration is invalid; invalid channels are ignored. */
+/** For commands that change the identity. @throws AgentError if the configuration is invalid, except for invalid channels */
 export function loadRobot(file: string | undefined): Robot {
   return robotWith(loadConfig(file, process.env, { leaveOut: true }).config);
 }
 
-/** Loads the robot for commands that only inspect its identity. */
+/** For commands that only read the identity. In the configuration, only thing, state_dir and mqtt must be valid. */
 export function loadRobotToInspect(file: string | undefined): Robot {
   return robotWith(loadSalvaged(file, ['thing', 'state_dir', 'mqtt']));
 }
@@ -33,7 +33,7 @@ function robotWith(config: Config): Robot {
   };
 }
 
-/** Whether the configuration names certificate files, so that the agent ignores the slots. */
+/** Whether the configuration names certificate files (mqtt.cert_file). If so, the agent ignores the slots. */
 export function hasOwnPaths({ config }: Robot): boolean {
   return config.mqtt.cert_file !== null;
 }
@@ -46,8 +46,9 @@ export function warnOwnPaths(robot: Robot): void {
 }
 
 /**
- * Runs work while no other `certs` command of this robot runs. If root runs the command, the process first switches to the owner of the
- * state directory, because the agent could not read root's files. @throws AgentError STATE_DIR_UNWRITABLE, CERTS_BUSY
+ * Runs `work` while holding the lock that keeps other `certs` commands out. If this process runs as root, it first switches to the
+ * state directory's owner (seteuid), because the agent could not read key files owned by root.
+ * @throws AgentError STATE_DIR_UNWRITABLE, CERTS_BUSY
  */
 export async function withCertsLock<T>({ config }: Robot, work: () => Promise<T>): Promise<T> {
   if (process.getuid?.() === 0 && existsSync(config.state_dir)) {
@@ -58,7 +59,10 @@ export async function withCertsLock<T>({ config }: Robot, work: () => Promise<T>
   return withLock(lockStateDir(config.state_dir, 'certs'), work);
 }
 
-/** Runs work that connects under the thing's name. @throws AgentError STATE_DIR_LOCKED if an agent runs, because it uses this name. */
+/**
+ * Runs `work` while holding the agent's lock. Required for work that connects as the thing, because the broker allows only one connection
+ * per client id. @throws AgentError STATE_DIR_LOCKED if an agent is running
+ */
 export function withoutAgent<T>({ config }: Robot, work: () => Promise<T>): Promise<T> {
   return withLock(lockStateDir(config.state_dir), work);
 }
@@ -71,7 +75,7 @@ async function withLock<T>(lock: ReturnType<typeof lockStateDir>, work: () => Pr
   }
 }
 
-/** @returns the agent's answer; undefined if no agent runs. */
+/** @returns the agent's answer, or undefined if no agent is running. */
 export async function askIfRunning<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

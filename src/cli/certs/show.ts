@@ -1,4 +1,4 @@
-// `elderly-bot certs show`: lists the identities of this robot. It never prints a key.
+// `elderly-bot certs show`: lists the identities of this robot. It must never print a private key.
 import { createHash, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { print } from '../../base/index.ts';
@@ -14,7 +14,6 @@ import {
 } from '../../identity/index.ts';
 import { hasOwnPaths, loadRobotToInspect, type Robot } from './robot.ts';
 
-/** The text that describes each state. */
 const STATES = {
   certificate: 'a certificate',
   key_waits: 'a key that waits for its certificate (elderly-bot certs import)',
@@ -52,7 +51,7 @@ function stateOf({ slots }: Robot, slot: SlotName, use: 'current' | 'spare'): St
   return slots.read(slot, 'key') === undefined ? 'empty' : 'key_waits';
 }
 
-/** An entry of `--json`. `certificate_id` is the id in IoT Core: the SHA-256 of the certificate. */
+/** An entry of `--json`. `certificate_id` is the id that IoT Core gives to the certificate: the SHA-256 of its DER form. */
 function identityIn(use: Use, slot: SlotName | null, state: State, paths: CredentialPaths, nowMs: number) {
   const entry = { use, slot, state, cert_file: paths.certFile, root_ca: paths.rootCa };
   const [pem] = existsSync(paths.certFile) ? blocksOf(readFileSync(paths.certFile, 'utf8'), 'certificate') : [];

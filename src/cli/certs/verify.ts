@@ -1,4 +1,4 @@
-// `elderly-bot certs verify`: checks the certificate files of this robot, and with --online also the connection to the broker.
+// `elderly-bot certs verify`: checks the certificate files of this robot and, with --online, the connection to the broker.
 import { readFileSync, statSync } from 'node:fs';
 import { testWithoutAgent } from '../../agent/identity/provision.ts';
 import { codeOf, messageOf, print } from '../../base/index.ts';
@@ -16,14 +16,15 @@ import { askStatus, type Status } from '../../status/index.ts';
 import { askIfRunning, loadRobotToInspect, type Robot, withoutAgent } from './robot.ts';
 
 /**
- * @param onlineMs time limit of the connection to the broker; undefined: checks only the files.
- * @returns 1 if there is an error or a warning.
+ * @param onlineMs time limit for each answer from the broker; if undefined, only the files are checked.
+ * @returns the exit code: 1 if there is an error or a warning, otherwise 0.
  */
 export async function verify(file: string | undefined, onlineMs: number | undefined, json: boolean): Promise<number> {
   const robot = loadRobotToInspect(file);
   const paths = identityPaths(robot.config.mqtt, robot.config.state_dir);
   const findings = await verifyFiles(robot, paths);
-  // Faulty files, such as a key that does not match the certificate, make a connection impossible. Wrong dates may be the clock's fault.
+  // If the files are faulty, for example if the key belongs to another certificate, a connection can't succeed. But if only the dates are
+  // wrong, try anyway: this machine's clock may be at fault.
   const canConnect = findings.every(({ severity, code }) => severity !== 'error' || FINDINGS[code] === 'dates');
   const online = onlineMs === undefined || !canConnect ? undefined : await verifyOnline(robot, paths, onlineMs);
   const ok = findings.every(({ severity }) => severity === 'info') && (online?.ok ?? true);
@@ -57,7 +58,7 @@ function describeOnline({ ok, code, observed, remedy }: Online): string {
   return ok ? `  ${observed}` : `  ${code ?? 'unknown'}: ${observed}; ${remedy}`;
 }
 
-/** @throws AgentError CERTIFICATE_MISSING if a file can't be read. */
+/** @throws AgentError CERTIFICATE_MISSING if a file is missing or unreadable */
 function verifyFiles({ config, clock, isIotCore }: Robot, paths: CredentialPaths): Promise<Finding[]> {
   return verifyIdentity({
     cert: textOf(paths.certFile),
@@ -84,15 +85,15 @@ function textOf(file: string): string {
 
 interface Online {
   readonly ok: boolean;
-  /** The program that connected. */
+  /** Whether this command connected, or reports the state of the running agent's connection. */
   readonly by: 'command' | 'agent';
-  /** A problem of docs/reference/problems.md; null if the connection works. */
+  /** A problem code from docs/reference/problems.md; null if the connection works or the cause is unknown. */
   readonly code: string | null;
   readonly observed: string;
   readonly remedy: string;
 }
 
-/** Asks a running agent, because a second connection under its name would end the agent's connection. */
+/** Asks the agent if one is running: the broker would drop the agent's connection if this process connected with the same client id. */
 async function verifyOnline(robot: Robot, paths: CredentialPaths, timeoutMs: number): Promise<Online> {
   const { config, clock } = robot;
   const status = await askIfRunning(askStatus(config.state_dir));
