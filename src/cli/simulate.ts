@@ -16,7 +16,7 @@ interface SimulateOptions {
   readonly json: boolean;
 }
 
-const NODE = 'simulated_house';
+const NODE = 'simulated_sensors';
 
 export async function simulate({ config: file, ros, script, json }: SimulateOptions): Promise<number> {
   const { config } = loadConfig(file, process.env, { leaveOut: true });

@@ -59,7 +59,7 @@ const STEPS: readonly Step[] = [
   {
     intro: 'List the topics of this robot, and the channels that use them.',
     command: `elderly-bot topics ${CONFIG}`,
-    expects: /simulated_house[\s\S]*\/speak .* by \/elderly_bot_agent/,
+    expects: /simulated_sensors[\s\S]*\/speak .* by \/elderly_bot_agent/,
   },
   { intro: 'Send a command with the cloud’s certificate.', command: `elderly-bot send buzzer true ${CONFIG}` },
   {
