@@ -1,5 +1,5 @@
-// Decides whether a command may run. A command in doubt is refused with a reason. The exception is the stop: every readable stop for this
-// robot is admitted.
+// Decides whether a command may run. In case of doubt it is refused with a reason. The stop is an exception: unless retained, every
+// readable stop that is addressed to this robot is admitted.
 import { parseJson } from '../base/index.ts';
 import { type BuiltinCommand, type CommandConfig, DURATION, STOP } from '../config/index.ts';
 import {
@@ -17,7 +17,7 @@ import { type ChannelValue, type ClockFacts, checkTime, unmetCondition } from '.
 export interface Arrival {
   readonly payload: Buffer;
   readonly retained: boolean;
-  /** Whether the message has an MQTT 5 expiry, so that the broker limits its age and the robot's clock does not matter. */
+  /** Whether the message has an MQTT 5 expiry. If so, the broker limits its age, even if the robot's clock is wrong. */
   readonly expires: boolean;
 }
 
@@ -25,41 +25,41 @@ export interface AdmissionFacts {
   readonly thing: string;
   readonly clock: ClockFacts;
   readonly commands: Readonly<Record<string, CommandConfig>>;
-  /** Whether this id was accepted before. Never called for a stop. */
+  /** Whether this id has been accepted before. Never called for a stop. */
   readonly known: (id: string) => boolean;
-  /** Number of admitted commands of this name in the last minute. */
+  /** How many commands of this name were admitted in the last minute. */
   readonly recent: (name: string) => number;
   readonly latestValue: (channel: string) => ChannelValue | undefined;
-  /** The command whose motion runs. */
+  /** The command whose motion is running or about to start. */
   readonly moving: string | undefined;
-  /** A reason if no motion may start now, such as a missing guard. */
+  /** Why no motion may start now, for example because the guard is missing. Undefined if motions may start. */
   readonly noMotion: string | undefined;
-  /** Returns a reason if the agent can't execute this built-in command. */
+  /** Returns the reason if the agent cannot execute this built-in command. */
   readonly unable: (action: BuiltinCommand) => string | undefined;
-  /** Whether the inbox is full. The command is then refused without a check. */
+  /** Whether the inbox is full. If so, all commands except stops and duplicates are refused. */
   readonly flooded: boolean;
-  /** Whether the agent is stopping. No command starts then. */
+  /** Whether the agent is stopping. If so, no command may start. */
   readonly stopping: boolean;
 }
 
 export interface Admitted {
   readonly verdict: 'admitted' | 'stop';
-  /** Absent only for a legacy command, or for a stop that has no id. */
+  /** Undefined only for a legacy command, or for a stop without an id. */
   readonly id: string | undefined;
   readonly name: string;
   readonly config: CommandConfig;
   readonly values: Values;
   readonly messages: readonly CommandMessage[];
   readonly clamped: readonly string[];
-  /** The motion that the command starts or ends. */
+  /** Whether the command starts or ends a motion. Undefined if it does neither. */
   readonly motion: { readonly begins: true; readonly durationMs: number } | { readonly begins: false } | undefined;
-  /** Time until the command expires, in milliseconds. Undefined without a trusted clock. */
+  /** Milliseconds until the command expires. Undefined if the clock is not trusted or the command has no expiry. */
   readonly validMs?: number | undefined;
 }
 
 export interface Refused {
   readonly verdict: 'refused';
-  /** Absent if the payload has no readable id. There is no result then. */
+  /** Undefined if no id can be read from the payload. Then no result can be sent. */
   readonly id: string | undefined;
   readonly name: string | undefined;
   readonly status: Extract<ResultStatus, 'rejected' | 'expired'>;
@@ -67,10 +67,10 @@ export interface Refused {
   readonly detail: string;
 }
 
-/** A duplicate was accepted before. It neither runs nor gets another result. */
+/** A duplicate is a command that has been accepted before. It must not run again and gets no second result. */
 export type Verdict = Admitted | Refused | { readonly verdict: 'duplicate'; readonly id: string };
 
-/** @returns the command with its messages, the reason of a refusal, or a duplicate's id. */
+/** @returns the command with its ROS messages, the reason for refusing it, or a duplicate's id. */
 export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
   const { payload } = arrival;
   if (payload.length > MAX_COMMAND_BYTES) {
@@ -86,7 +86,7 @@ export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
   if (arrival.retained) return refuse(names, 'retained', 'a retained command is an old command; publish it without the retain flag');
   const parsed = commandSchema.safeParse(json);
   if (!parsed.success) return refuse(names, 'malformed', parsed.error.issues[0]?.message ?? 'not a JSON object');
-  // zod silently drops a key `__proto__`. The original arguments keep this key, so that it is refused as an unknown argument.
+  // zod silently drops a key called `__proto__`. Restore the original arguments, so that such a key is refused as an unknown argument.
   const command: Command =
     parsed.data.args === undefined ? parsed.data : { ...parsed.data, args: (json as { args: Command['args'] }).args };
   const config = configOf(command.command, facts);
@@ -94,15 +94,15 @@ export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
   return admitKnown(command, config, arrival, facts) ?? admitArguments(command, config, facts);
 }
 
-/** Whether this is a stop, which overtakes all waiting commands. */
+/** Whether this is a stop. A stop must be handled before all waiting commands. */
 export function isStop(arrival: Arrival, facts: Pick<AdmissionFacts, 'thing' | 'commands'>): boolean {
   const { payload } = arrival;
-  // Ignores a stop whose name is written with JSON escapes. Its admission recognises it when its turn comes.
+  // Parsing every payload would be slow. This misses a stop whose name contains JSON escapes; `admit` recognises it later.
   if (payload.length > MAX_COMMAND_BYTES || !payload.includes(STOP)) return false;
   return asStop(namesOf(parseJson(payload)), arrival, facts) !== undefined;
 }
 
-/** Checks sender, time and the robot's abilities. */
+/** Checks the addressee, the time limits, and whether the agent can execute the command. */
 function admitKnown(command: Command, config: CommandConfig, arrival: Arrival, facts: AdmissionFacts): Refused | undefined {
   const { id, thing, expires_at: expiresAt } = command;
   const names = { id, name: command.command };
@@ -119,7 +119,7 @@ function admitKnown(command: Command, config: CommandConfig, arrival: Arrival, f
   return unable === undefined ? undefined : refuse(names, 'not_allowed', unable);
 }
 
-/** Checks the arguments, the rate and the robot's state. */
+/** Checks the arguments, the rate limit, the conditions and the motion state. */
 function admitArguments(command: Command, config: CommandConfig, facts: AdmissionFacts): Verdict {
   const names = { id: command.id, name: command.command };
   const args = checkArguments(command, config);
@@ -140,7 +140,7 @@ function admitArguments(command: Command, config: CommandConfig, facts: Admissio
   return { verdict: 'admitted', ...names, config, values, messages: messagesFor(config, values), clamped, motion, validMs };
 }
 
-/** With the arguments of `motion_unless`, the command ends a motion. Otherwise it starts a motion, or replaces one of the same name. */
+/** If the arguments equal `motion_unless`, the command ends a motion. Otherwise it starts one, or replaces a motion of the same name. */
 function motionOf(config: CommandConfig, { given, values }: CheckedArguments): Admitted['motion'] {
   if (!config.motion) return undefined;
   const unless = Object.entries(config.motion_unless ?? {});
@@ -148,7 +148,7 @@ function motionOf(config: CommandConfig, { given, values }: CheckedArguments): A
   return { begins: true, durationMs: Number(values[DURATION]) };
 }
 
-/** Ignores the clock, the rate, the conditions and other fields. A repeated or late stop does no harm, but a refused stop could. */
+/** Ignores the clock, the rate limit, the conditions and all other fields: a repeated or late stop does no harm, but refusing one could. */
 function asStop(
   { id, name, thing }: Names,
   { retained }: Arrival,
@@ -174,7 +174,7 @@ interface Names {
   readonly thing?: unknown;
 }
 
-/** Reads the id, the name and the thing of any payload, so that even a malformed command gets a result. */
+/** Reads the id, name and thing from any JSON value, so that even a malformed command can get a result. */
 function namesOf(json: unknown): Names {
   if (json === null || typeof json !== 'object') return {};
   const { id, command, thing } = json as { id?: unknown; command?: unknown; thing?: unknown };

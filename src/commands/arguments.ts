@@ -1,16 +1,16 @@
-// Checks a command's arguments against its configuration, fills them into the templates of its ROS messages, and announces their schemas.
+// Checks a command's arguments against its configuration, fills them into its ROS message templates, and announces their JSON Schemas.
 import { type ArgumentConfig, type BuiltinCommand, type CommandConfig, nameIn, type Publication, publicationsOf } from '../config/index.ts';
 import type { AnnouncedCommand, Command } from '../wire/index.ts';
 
-/** Arguments by name. A choice is already replaced by its message part. */
+/** Argument values by name. A choice has been replaced by the part of the message that it stands for. */
 export type Values = Readonly<Record<string, unknown>>;
 
 export interface CheckedArguments {
-  /** Values from the command or the defaults. A choice is its name. */
+  /** The command's values, or else the defaults, with numbers clamped to their limits. A choice is represented by its name. */
   readonly given: Values;
-  /** Values for the message. Numbers are clamped to their limits. */
+  /** The same values for the ROS messages: each choice has been replaced by the part of the message that it stands for. */
   readonly values: Values;
-  /** Names of the clamped numbers. */
+  /** Names of the numbers that were outside their limits and have been clamped. */
   readonly clamped: readonly string[];
 }
 
@@ -47,7 +47,7 @@ function faultOf(value: unknown, rules: ArgumentConfig): string | undefined {
   const names = namesOf(rules);
   if (names && !names.includes(value)) return `expected one of ${names.join(', ')}`;
   if (rules.pattern && !new RegExp(`^(?:${rules.pattern})$`, 'u').test(value)) return `expected to match ${rules.pattern}`;
-  // For C++ subscribers, a ROS string ends at NUL. A lone surrogate is not valid text.
+  // C++ subscribers would see a ROS string end at an embedded NUL, and a lone surrogate cannot be encoded as UTF-8.
   return /\0|\p{Surrogate}/u.test(value) ? 'expected text without NUL and lone surrogates' : undefined;
 }
 
@@ -59,19 +59,19 @@ function clamp(value: number, { min, max }: ArgumentConfig): number {
   return Math.min(max ?? Number.POSITIVE_INFINITY, Math.max(min ?? Number.NEGATIVE_INFINITY, value));
 }
 
-/** A ROS message of a command, ready to publish. */
+/** One of a command's ROS messages, ready to publish. */
 export interface CommandMessage {
   readonly topic: string;
   readonly type: string;
   readonly message: Readonly<Record<string, unknown>>;
 }
 
-/** Builds the ROS messages from the templates in the configuration: each `$name` is replaced by that argument. */
+/** Builds the ROS messages from the configured templates by replacing each `$name` with that argument's value. */
 export function messagesFor(config: CommandConfig, values: Values): CommandMessage[] {
   return publicationsOf(config).map(({ topic, type, message }: Publication) => ({ topic, type, message: fill(message, values) }));
 }
 
-/** Fills a part of a template. @returns undefined if its argument was not given. */
+/** Fills one part of a template. @returns undefined if the part names an argument that was not given. */
 export function fillPart(part: unknown, values: Values): unknown {
   const name = nameIn(part);
   if (name !== undefined) return Object.hasOwn(values, name) ? values[name] : undefined;
@@ -79,15 +79,15 @@ export function fillPart(part: unknown, values: Values): unknown {
   return part !== null && typeof part === 'object' ? fill(part as Values, values) : part;
 }
 
-/** Omits a field whose argument was not given. The field then has the default of the ROS type. */
+/** Omits fields whose argument was not given, so that they get the ROS type's default. */
 function fill(template: Values, values: Values): Record<string, unknown> {
   const filled = Object.entries(template).map(([field, part]) => [field, fillPart(part, values)] as const);
   return Object.fromEntries(filled.filter(([, part]) => part !== undefined));
 }
 
 /**
- * Lists the robot's commands for its presence: their names, and JSON Schemas of their arguments.
- * @param unable returns a reason if the agent can't execute a built-in command. Such a command is not announced.
+ * Describes the robot's commands for its presence message: their names and JSON Schemas of their arguments.
+ * @param unable returns the reason if the agent cannot execute a built-in command. Such a command is not announced.
  */
 export function announce(
   commands: Readonly<Record<string, CommandConfig>>,

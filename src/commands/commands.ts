@@ -1,5 +1,5 @@
-// Handles each command from its arrival to its result: admits or refuses it, and runs it if it is admitted. Every id gets one result. A stop
-// overtakes all waiting commands.
+// Handles each command from arrival to result: admits or refuses it, and runs it if it has been admitted. Each id gets at most one result.
+// A stop overtakes all waiting commands.
 import type { Logger } from 'pino';
 import type { Clock } from '../clock/index.ts';
 import { type BuiltinCommand, type CommandConfig, STOP } from '../config/index.ts';
@@ -15,7 +15,7 @@ import { Results } from './results.ts';
 interface CommandsOptions {
   readonly thing: string;
   readonly commands: Readonly<Record<string, CommandConfig>>;
-  /** The publishers of each command, in the order of its messages. */
+  /** Each command's publishers, in the order of its configured messages. */
   readonly publishers: ReadonlyMap<string, readonly CommandPublisher[]>;
   readonly outbox: Outbox;
   readonly journal: CommandJournal;
@@ -23,7 +23,7 @@ interface CommandsOptions {
   readonly guard: MotionGuard;
   readonly builtin: BuiltinActions;
   readonly latestValue: AdmissionFacts['latestValue'];
-  /** Age of the current connection to the broker. Undefined without a connection. */
+  /** How long the current broker connection has existed. Undefined if there is no connection. */
   readonly connectedForMs: () => number | undefined;
   readonly log: Logger;
 }
@@ -50,14 +50,14 @@ export class Commands {
     this.#executor = new Executor({ ...options, results: this.#results, publishers: this.#publishers, motion: this.#motion });
   }
 
-  /** Reports `unknown` for commands that an earlier run began but did not end. Their effect is unknown, and they must not run again. */
+  /** Reports `unknown` for each command that a previous run started but did not finish. Its effect is unknown, so it must not run again. */
   start(): void {
     for (const { id, command } of this.#options.journal.unfinished()) {
       this.#results.add(id, { command, status: 'unknown', detail: 'the agent ended while this command ran' });
     }
   }
 
-  /** Ends every motion at once, and adds the results of waiting commands. */
+  /** Ends every motion at once, then adds the results of all waiting commands. */
   async stop(): Promise<void> {
     this.#executor.beginStopping('the agent stops');
     for (const job of this.#inbox.clear()) this.#handle(job, false);
@@ -65,7 +65,7 @@ export class Commands {
     this.#results.finish();
   }
 
-  /** Ends every motion, for example when the link to the broker is lost and no stop could arrive. */
+  /** Ends every motion, for example if the broker connection is lost, because then no stop could reach the robot. */
   halt(reason: string): void {
     this.#executor.halt(reason);
   }
@@ -74,7 +74,7 @@ export class Commands {
     return this.#results.counts;
   }
 
-  /** The command that moves the robot or will move it. */
+  /** The command whose motion is running or about to start. */
   get moving(): string | null {
     return this.#motion.name ?? null;
   }
@@ -89,7 +89,7 @@ export class Commands {
     else if (!this.#inbox.put(job)) this.#handle(job, true);
   }
 
-  /** Receives a value on the confirmation topic of a command. */
+  /** Passes on a value received on a command's confirmation topic. */
   confirm(command: string, value: unknown): void {
     this.#executor.confirmations.add(command, value);
   }
@@ -99,7 +99,7 @@ export class Commands {
     try {
       verdict = admit(job.arrival, this.#facts(flooded));
     } catch (error) {
-      // Without the journal the agent does not know whether this command ran before, so it must not run.
+      // If the journal is unreadable, the agent cannot know whether this command has run before, so it must not run.
       this.#options.log.error({ event: 'command_not_checked', err: error }, 'a command was refused because the journal can’t be read');
       this.#results.count('failed');
       return 'refused';
@@ -135,7 +135,7 @@ export class Commands {
     };
   }
 
-  /** @returns a reason if the agent can't execute this built-in command. */
+  /** @returns the reason if the agent cannot execute this built-in command. */
   unable(name: BuiltinCommand): string | undefined {
     return this.#options.builtin[name] ? undefined : `${name} is not set up on this robot`;
   }

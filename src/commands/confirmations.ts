@@ -1,4 +1,4 @@
-// Waits for the ROS message that confirms a command: a value that arrives after the command was published, but before the deadline.
+// Waits for the ROS value that confirms a command. It must arrive after the command was published and before the deadline.
 import type { ConfirmConfig } from '../config/index.ts';
 import { fillPart, type Values } from './arguments.ts';
 
@@ -11,7 +11,7 @@ export class Confirmations {
   readonly #last = new Map<string, unknown>();
   readonly #waiting = new Map<string, Set<Waiting>>();
 
-  /** Receives a value on the command's confirmation topic. */
+  /** Passes in a value received on the command's confirmation topic. */
   add(command: string, value: unknown): void {
     for (const waiting of [...(this.#waiting.get(command) ?? [])]) {
       if (waiting.matches(value)) waiting.end(undefined);
@@ -19,7 +19,7 @@ export class Confirmations {
     this.#last.set(command, value);
   }
 
-  /** Calls `done` once: with undefined if the confirmation arrives in time, else with the reason. */
+  /** Calls `done` exactly once: with undefined if the confirmation arrives in time, else with the reason for the failure. */
   expect(command: string, confirm: ConfirmConfig, values: Values, done: (failure: string | undefined) => void): void {
     const all = this.#waiting.get(command) ?? new Set();
     this.#waiting.set(command, all);
@@ -34,14 +34,14 @@ export class Confirmations {
     all.add(waiting);
   }
 
-  /** Stops waiting for the confirmation of this command, or of all commands. */
+  /** Stops waiting for the confirmation of this command, or of all commands if none is given. */
   cancel(reason: string, command?: string): void {
     for (const [name, all] of this.#waiting) {
       if (command === undefined || name === command) for (const waiting of [...all]) waiting.end(reason);
     }
   }
 
-  /** @returns a test for a changed value. If no value arrived before the command, the first value after it is the reference. */
+  /** @returns a test for whether the value has changed. If none arrived before the command, the first one afterwards is the reference. */
   #changes(command: string): (value: unknown) => boolean {
     let before = this.#last.has(command) ? { value: this.#last.get(command) } : undefined;
     return (value) => {
@@ -52,7 +52,7 @@ export class Confirmations {
   }
 }
 
-/** Compares numbers with float32 precision, because a float32 field can't store 0.1 exactly. */
+/** Compares numbers with float32 precision, because a float32 field cannot store a value such as 0.1 exactly. */
 function isSame(found: unknown, expected: unknown): boolean {
   const [a, b] = [found, expected].map((value) => (typeof value === 'bigint' ? Number(value) : value));
   if (typeof a === 'number' && typeof b === 'number') return a === b || Math.fround(a) === Math.fround(b);

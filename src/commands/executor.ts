@@ -1,5 +1,5 @@
-// Runs admitted commands, each at most once: the start is on disk before the ROS message is published, and every run has one result. Only a
-// stop is published first and recorded afterwards. It ends every motion.
+// Runs admitted commands, each id at most once: the start must be on disk before the ROS message is published. Every command that starts
+// gets exactly one result. Only a stop is published first and recorded afterwards. It ends every motion.
 import type { Logger } from 'pino';
 import { messageOf } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
@@ -11,14 +11,14 @@ import type { Motion, MotionClaim } from './motion.ts';
 import { type CommandPublishers, type Outcome, publishAll, withClamped } from './publishers.ts';
 import type { Results } from './results.ts';
 
-/** Actions of the agent itself. A command whose action is absent is refused. */
+/** Actions that the agent itself executes. A command whose action is missing here is refused. */
 export type BuiltinActions = Partial<Record<BuiltinCommand, (values: Values) => Outcome | Promise<Outcome>>>;
 
-/** The time at which a command arrived, and its order relative to the stops. */
+/** When a command arrived, in time and relative to the stops. */
 export interface Timing {
-  /** The arrival by `performance.now()`. */
+  /** Arrival time by `performance.now()`. */
   readonly receivedMs: number;
-  /** Number of stops before this command. */
+  /** How many stops had arrived before this command. */
   readonly stops: number;
 }
 
@@ -44,29 +44,28 @@ export class Executor {
     this.#startedMs = parts.clock.mono();
   }
 
-  /** Number of stops since the start. */
+  /** Number of stops and halts since startup. */
   get stops(): number {
     return this.#stops;
   }
 
-  /** Whether the agent is stopping. No command starts then. */
+  /** Whether the agent is stopping. If so, no command may start. */
   get isStopping(): boolean {
     return this.#isStopping;
   }
 
-  /** Halts the running motion. No command starts after this call. */
+  /** Ends every motion. After this call, no command starts. */
   beginStopping(reason: string): void {
     this.#isStopping = true;
     this.halt(reason);
   }
 
-  /** Resolves when the last running command has its result. */
+  /** Resolves once every running command has its result. */
   async ended(): Promise<void> {
     this.confirmations.cancel('the agent stopped first');
     await Promise.all(this.#running);
   }
 
-  /** Ends every motion. */
   halt(reason: string): void {
     this.#stops++;
     const { motion } = this.#parts;
@@ -75,7 +74,7 @@ export class Executor {
     if (name !== undefined) this.confirmations.cancel(reason, name);
   }
 
-  /** Publishes a stop even if the disk can't be written. */
+  /** Publishes the stop before touching the disk, so that it works even if the disk cannot be written to. */
   stop(stop: Admitted, { receivedMs }: Timing): void {
     const { publishers, results, log } = this.#parts;
     const outcome = publishers.publish(stop, receivedMs);
@@ -91,7 +90,7 @@ export class Executor {
     else results.count('duplicate');
   }
 
-  /** Starts a command. A command that need not wait is published before this returns. */
+  /** Starts a command. If it has nothing to wait for, it is published before this method returns. */
   begin(admitted: Admitted, timing: Timing): void {
     const { id, name, config } = admitted;
     const { results, publishers, log } = this.#parts;
@@ -109,7 +108,7 @@ export class Executor {
     this.#running.add(running);
   }
 
-  /** Runs a command that must wait for a subscriber, the guard, or an action of the agent. */
+  /** Runs a command that must wait for a subscriber, the guard, or an action of the agent itself. */
   async #runWaiting(admitted: Admitted, timing: Timing): Promise<void> {
     const { name, config, motion } = admitted;
     const { publishers, motion: motions, clock } = this.#parts;
@@ -169,7 +168,7 @@ export class Executor {
     if (this.#record(admitted)) this.#conclude(admitted, this.#parts.publishers.publish(admitted, receivedMs), () => {});
   }
 
-  /** Records the start. @returns false if the journal can't be written. The command then has its result and must not run. */
+  /** Records the start on disk. @returns false if this failed. The command then already has its result and must not run. */
   #record(admitted: Admitted): boolean {
     const { id, name } = admitted;
     try {
@@ -183,7 +182,7 @@ export class Executor {
     }
   }
 
-  /** Adds the result now, or after the confirmation arrived or its time ended. */
+  /** Adds the result now, or, if the command needs a confirmation, once it has arrived or its deadline has passed. */
   #conclude(admitted: Admitted, outcome: Outcome, onConfirmed: () => void): void {
     const { name, config, values } = admitted;
     if (!config.confirm || outcome.status !== 'done') {

@@ -1,15 +1,15 @@
-// Limits the commands that arrive: a bounded queue, and the rate of each command.
+// Limits incoming commands with a bounded queue and a rate limit for each command name.
 import type { Clock } from '../clock/index.ts';
 
-/** A broker has at most 20 unacknowledged messages in flight. The rest is reserve for a busy event loop. */
+/** The broker may have at most 20 unacknowledged messages in flight. The rest is a reserve in case the event loop is busy. */
 const CAPACITY = 256;
 
-/** A refusal takes some microseconds. After this many refusals the event loop gets a turn. */
+/** A refusal takes only microseconds, so this many may be handled before the event loop gets a turn. */
 const REFUSALS_PER_TURN = 64;
 
 /**
- * The queue of commands that were not handled yet. The event loop gets a turn after each command that ran. So a stop behind twenty other
- * commands in one packet is found after the first command.
+ * A queue of commands that are still to be handled. The event loop gets a turn after each command that has run. So if a packet contains
+ * twenty commands and then a stop, the stop is noticed after the first command.
  */
 export class Inbox<T> {
   readonly #waiting: T[] = [];
@@ -20,7 +20,7 @@ export class Inbox<T> {
     this.#handle = handle;
   }
 
-  /** Handles the item now if nothing else was handled in this turn of the event loop. @returns false if the queue is full. */
+  /** Handles the item now if nothing else has been handled in this event loop turn. @returns false if the queue is full. */
   put(item: T): boolean {
     if (this.#waiting.length >= CAPACITY) return false;
     this.#waiting.push(item);
@@ -49,7 +49,7 @@ export class Inbox<T> {
 
 const MINUTE_MS = 60_000;
 
-/** Counts the admitted commands of each name in the last minute of monotonic time. */
+/** Counts the commands admitted in the last minute by name, using monotonic time. */
 export class RateLimiter {
   readonly #clock: Clock;
   readonly #recent = new Map<string, readonly number[]>();
@@ -66,7 +66,7 @@ export class RateLimiter {
     return this.#within(name).length;
   }
 
-  /** The configuration limits the list to 600 entries, the highest rate per minute. */
+  /** The list has at most 600 entries, because the configuration allows at most 600 commands per minute. */
   #within(name: string): readonly number[] {
     const since = this.#clock.mono() - MINUTE_MS;
     return (this.#recent.get(name) ?? []).filter((ms) => ms > since);

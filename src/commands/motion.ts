@@ -1,34 +1,34 @@
-// Runs one motion at a time. Each motion ends: by its duration, a stop, a lost link, the agent's end, or the guard. The guard is a process
-// of its own. A motion starts only after the guard confirmed that it will end the motion if this process can't.
+// Runs one motion at a time. Every motion ends: when its duration has passed, or because of a stop, a lost connection, the agent's shutdown
+// or the guard. The guard is a separate process. A motion may start only after the guard has confirmed that it will end the motion if this
+// process cannot.
 import type { Logger } from 'pino';
 import { messageOf } from '../base/index.ts';
 
 /** The process that publishes the stop if this process dies, is suspended or stalls during a motion. */
 export interface MotionGuard {
-  /** A reason if no motion may start because the guard is missing. */
+  /** Why no motion may start, if the guard is missing. */
   readonly missing: string | undefined;
-  /** Resolves when the guard supervises a motion of this duration on these topics. Rejects with the reason if the guard refuses. */
+  /** Resolves once the guard supervises a motion of this duration on these topics. Rejects with the reason if the guard refuses. */
   arm(durationMs: number, topics: readonly string[]): Promise<Armed>;
-  /** Makes the guard publish the stop now. */
+  /** Asks the guard to publish the stop now. */
   trip(): void;
 }
 
 export interface Armed {
-  /** Reports the end of the motion. Has no effect if a later motion was armed meanwhile. */
+  /** Tells the guard that the motion has ended. Does nothing if a later motion has been armed in the meantime. */
   disarm(): void;
 }
 
-/** Ways to end a running motion. */
 interface Brakes {
-  /** Publishes zero velocity on the motion's topics. Does nothing for a motion that the robot plans itself. */
+  /** Publishes zero velocity on the motion's topics. Does nothing if the robot plans the motion itself. */
   readonly zero: () => void;
-  /** Publishes the stop command's messages: zero velocity, and the cancellation of goals. */
+  /** Publishes the stop command's messages, which set zero velocity and cancel goals. */
   readonly stop: () => void;
-  /** Topics for zero velocity. Empty for a motion that the robot plans itself, whose goal must be cancelled. */
+  /** Topics that accept zero velocity. Empty if the robot plans the motion itself: then its goal must be cancelled instead. */
   readonly topics: readonly string[];
 }
 
-/** The right to move. A command holds it from its admission to the start of its motion. */
+/** The right to move. A command holds it from its admission until its motion starts. */
 export interface MotionClaim {
   readonly name: string;
 }
@@ -49,26 +49,26 @@ export class Motion {
     this.#log = log;
   }
 
-  /** The command that moves the robot or will move it. */
+  /** The command whose motion is running or about to start. */
   get name(): string | undefined {
     return this.#claim?.name ?? this.#running?.name;
   }
 
-  /** Takes the right to move. An earlier command of the same name loses this right if its motion has not started. */
+  /** Takes the right to move. If an earlier command of this name has not started its motion yet, it loses the right. */
   claim(name: string): MotionClaim {
     this.#claim = { name };
     return this.#claim;
   }
 
-  /** Returns the right of a command that ends without a motion. */
+  /** Gives the right back. Must be called if the command ends without starting a motion. */
   release(claim: MotionClaim): void {
     if (this.#claim === claim) this.#claim = undefined;
   }
 
   /**
-   * Starts the motion. It replaces a running motion of the same name.
+   * Starts the motion and replaces a running motion of the same name.
    * @param begin publishes the motion.
-   * @throws Error with the reason if the guard refuses the motion or a stop arrived first, or the error of `begin`.
+   * @throws Error with the reason if the guard refuses the motion or a stop arrives first, or the error that `begin` throws.
    */
   async begin(claim: MotionClaim, durationMs: number, brakes: Brakes, begin: () => void): Promise<void> {
     let armed: Armed;
@@ -93,16 +93,16 @@ export class Motion {
       this.halt('it could not be published');
       throw error;
     }
-    // If this process stalled between the guard's answer and the motion, the guard's supervision has already ended.
+    // If this process stalled between the guard's answer and the motion's start, the guard's supervision may already have ended.
     if (performance.now() - requestedMs > durationMs) this.halt('the agent stalled while the motion started');
   }
 
-  /** Records the end of a motion. Its command ended it, or a confirmation shows that it ended by itself. */
+  /** Records that a motion has ended, because its command ended it or a confirmation shows that it ended by itself. */
   finish(name: string): void {
     if (this.#running?.name === name) this.#finish(this.#running);
   }
 
-  /** Ends the running motion, and revokes the claim of a motion that is about to start. */
+  /** Ends the running motion and revokes the claim of a motion that is about to start. */
   halt(reason: string): void {
     this.#claim = undefined;
     const motion = this.#running;
@@ -119,7 +119,7 @@ export class Motion {
     this.#finish(motion);
   }
 
-  /** Publishes the end of a motion. If that fails, the guard publishes the stop through its own node. */
+  /** Publishes the end of a motion. If that fails, the guard must publish the stop through its own ROS node. */
   #publish(brakes: readonly (() => void)[]): void {
     for (const brake of brakes) {
       try {

@@ -1,4 +1,4 @@
-// Publishes admitted commands to ROS, waits for their subscribers, and measures the latency from the broker's message.
+// Publishes admitted commands to ROS, waits for subscribers, and measures how long each command takes from its arrival to its publication.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { crashPoint, messageOf } from '../base/index.ts';
@@ -8,19 +8,21 @@ import type { ResultBody } from '../wire/index.ts';
 import type { Admitted } from './admit.ts';
 import { messagesFor } from './arguments.ts';
 
-/** The publisher of one ROS message of a command. It is created once, at the start. */
+/** Publishes one of a command's ROS messages. Created once, at startup. */
 export interface CommandPublisher {
   publish(message: Readonly<Record<string, unknown>>): void;
-  /** Number of subscriptions that match now. */
+  /** Number of currently matched subscriptions. */
   readonly subscribers: number;
 }
 
-/** The outcome of a command: status, reason and applied values. */
+/** A command's outcome: status, reason, detail and applied values. */
 export type Outcome = Pick<ResultBody, 'status' | 'reason' | 'detail' | 'applied'>;
 
-/** Right after their start, the robot's nodes may not have discovered this node yet, and a message would be lost. */
+/**
+ * How long to wait for a subscriber: a robot node that has just started may not have discovered this node yet and would miss the message.
+ */
 const MATCHED_WITHIN_MS = 1_000;
-/** The limit after the agent's own start. DDS repeats a lost announcement after 3 s (3.3 s measured in 60 starts). */
+/** Discovery may take this long after the agent's startup. DDS repeats a lost announcement after 3 s (3.3 s measured in 60 startups). */
 const FOUND_WITHIN_MS = 7_000;
 const CHECK_EVERY_MS = 10;
 
@@ -30,7 +32,7 @@ export class CommandPublishers {
   readonly #log: Logger;
   readonly #latency = new Histogram();
 
-  /** @param publishers the publishers of each command, in the order of its messages. */
+  /** @param publishers each command's publishers, in the order of its configured messages. */
   constructor(publishers: ReadonlyMap<string, readonly CommandPublisher[]>, stop: CommandConfig | undefined, log: Logger) {
     this.#publishers = publishers;
     this.#stop = stop;
@@ -41,14 +43,14 @@ export class CommandPublishers {
     return this.#publishers.get(name) ?? [];
   }
 
-  /** Whether the command's first message has a subscriber. Further messages may have no subscriber. */
+  /** Whether the command's first message has a subscriber. Its other messages need none. */
   hasSubscribers(name: string): boolean {
     return (this.publishersOf(name)[0]?.subscribers ?? 0) > 0;
   }
 
   /**
-   * Waits for a subscriber: one second, or after the agent's start until discovery is complete, but not beyond the command's expiry. A
-   * motion waits one second at most. @returns whether a subscriber was found in time.
+   * Waits up to one second for a subscriber. Shortly after the agent's startup, it waits until discovery is complete, but not beyond the
+   * command's expiry, and never more than one second for a motion. @returns whether a subscriber was found in time.
    */
   async matched({ name, motion, validMs = 0 }: Admitted, sinceStartMs: number, isCancelled: () => boolean): Promise<boolean> {
     const withinMs = motion ? 0 : Math.min(FOUND_WITHIN_MS - sinceStartMs, validMs);
@@ -60,7 +62,7 @@ export class CommandPublishers {
     return true;
   }
 
-  /** Latency from the broker's message to the ROS message. */
+  /** From the command's arrival to the publication of its ROS messages. */
   latency(): HistogramStatus {
     return this.#latency.status();
   }
@@ -78,13 +80,13 @@ export class CommandPublishers {
     return withClamped({ status: 'done', applied }, clamped);
   }
 
-  /** Publishes the stop command's messages without a received command. @throws ROS's error */
+  /** Publishes the stop command's messages when no stop has been received. @throws the error from ROS */
   publishStop(): void {
     if (this.#stop) publishAll(this.publishersOf(STOP), messagesFor(this.#stop, {}));
   }
 }
 
-/** Publishes all messages, even if one fails. @throws the first error */
+/** Publishes all messages even if one of them fails. @throws the first error */
 export function publishAll(
   publishers: readonly (CommandPublisher | undefined)[],
   messages: readonly { readonly message: Readonly<Record<string, unknown>> }[],

@@ -1,15 +1,15 @@
-// Adds exactly one result for each command id. One transaction writes the result's row and the journal's entry. An id counts as accepted
-// after its admission, even while its result is not on disk yet.
+// Adds at most one result for each command id. The result's row and the journal entry are written in the same transaction. An id is treated
+// as accepted from its admission on, even before its result is on disk.
 import { crashPoint } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
 import type { ResultBody } from '../wire/index.ts';
 
-/** The limit for the results of refused commands in a tick. The others wait, so that a flood of refusals delays no alert. */
+/** At most this many refusals are written per tick. The others wait, so that a flood of refusals cannot delay an alert. */
 const REFUSALS_PER_TICK = 20;
 const TICK_MS = 100;
 
-/** The limit for waiting refusals, about 10 MB. Otherwise a flood would use up the memory, and the outbox space that readings need. */
+/** At most this many refusals may wait, about 10 MB. Otherwise a flood would use up memory, and outbox space that readings need. */
 const MAX_WAITING = 20_000;
 
 type Result = Omit<ResultBody, 'kind' | 'id'>;
@@ -19,7 +19,7 @@ export class Results {
   readonly #journal: CommandJournal;
   readonly #clock: Clock;
   readonly #counts: Record<string, number> = {};
-  /** Accepted ids whose result is not in the journal yet. */
+  /** Ids that have been accepted but whose result is not in the journal yet. */
   readonly #open = new Set<string>();
   readonly #waiting: (readonly [id: string | undefined, result: Result])[] = [];
   #refusalsLeft = REFUSALS_PER_TICK;
@@ -31,12 +31,12 @@ export class Results {
     this.#clock = clock;
   }
 
-  /** Number of results of each status since the start. */
+  /** Number of results since startup, by status. */
   get counts(): Readonly<Record<string, number>> {
     return this.#counts;
   }
 
-  /** @throws SQLite's error if the journal can't be read. */
+  /** @throws SQLite's error if the journal is unreadable. */
   isAccepted(id: string): boolean {
     return this.#open.has(id) || this.#journal.find(id) !== undefined;
   }
@@ -45,7 +45,7 @@ export class Results {
     if (id !== undefined) this.#open.add(id);
   }
 
-  /** Records the start durably. The command never runs again after this call. @throws SQLite's error */
+  /** Records the start durably. After this, the command must never run again. @throws SQLite's error */
   begin(id: string | undefined, name: string): void {
     crashPoint('command_before_record');
     if (id !== undefined) this.#journal.begin(id, name, this.#clock.wall());
@@ -66,7 +66,7 @@ export class Results {
     crashPoint('command_answered');
   }
 
-  /** Adds the result of a refused command, now or in a later tick. @returns whether it was added now. */
+  /** Adds a refused command's result, now or in a later tick. @returns whether it was added now. */
   refuse(id: string | undefined, result: Result): boolean {
     this.#timer ??= setTimeout(() => this.#tick(), TICK_MS).unref();
     if (this.#refusalsLeft > 0) {
@@ -81,7 +81,7 @@ export class Results {
     return false;
   }
 
-  /** Adds all waiting results. The caller must call this before it closes the outbox. */
+  /** Adds all waiting results. Must be called before the outbox is closed. */
   finish(): void {
     clearTimeout(this.#timer);
     for (const [id, result] of this.#waiting.splice(0)) this.add(id, result);

@@ -1,12 +1,12 @@
-// Checks whether a command is current and whether its conditions on channels are met. The robot's clock decides if it is trusted, else the
-// broker's expiry. An unknown or outdated value meets no condition.
+// Checks whether a command is current and whether its channel conditions are met. A trusted clock decides whether it is current. If the
+// clock is not trusted, the broker's message expiry decides instead. An unknown or outdated value meets no condition.
 import { type CommandConfig, holds, STOP } from '../config/index.ts';
 import { type Command, EXPIRY_GRACE_MS, MAX_ISSUED_AHEAD_MS, type ResultReason, type ResultStatus } from '../wire/index.ts';
 
 export interface ClockFacts {
   readonly wallMs: number;
   readonly trusted: boolean;
-  /** Wall time at which the current connection to the broker began. Undefined without a connection. */
+  /** When the current broker connection began, in wall time. Undefined if there is no connection. */
   readonly connectedAtMs: number | undefined;
 }
 
@@ -16,7 +16,10 @@ interface Untimely {
   readonly detail: string;
 }
 
-/** @param hasExpiry whether the message has an MQTT 5 expiry, so that the broker limits its age. @returns undefined for a current command */
+/**
+ * @param hasExpiry whether the message has an MQTT 5 expiry, so that the broker limits its age. @returns undefined if the command is
+ * current.
+ */
 export function checkTime(
   command: Command & { readonly expires_at: number },
   config: CommandConfig,
@@ -45,13 +48,13 @@ function rejected(reason: ResultReason, detail: string): Untimely {
   return { status: 'rejected', reason, detail };
 }
 
-/** A channel's latest value, and the age of its last message in milliseconds. */
+/** A channel's latest value and the age of its last message. */
 export interface ChannelValue {
   readonly value: unknown;
   readonly ageMs: number;
 }
 
-/** @returns the first condition that is not met, with its reason. Undefined if all are met. */
+/** @returns the first unmet condition and the reason, or undefined if all conditions are met. */
 export function unmetCondition(
   { when, fresh_within: freshWithinMs }: CommandConfig,
   latestValue: (channel: string) => ChannelValue | undefined,

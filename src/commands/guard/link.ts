@@ -1,27 +1,27 @@
-// Connects the agent to the guard, and reconnects. During a motion the agent sends twenty pings per second. If the connection ends, the
-// motion ends.
+// Keeps the agent connected to the guard. During a motion, the agent sends twenty pings per second. If the connection is lost, the motion
+// ends.
 import { createConnection, type Socket } from 'node:net';
 import type { Armed, MotionGuard } from '../motion.ts';
 import { type FromAgent, type FromGuard, fromGuard, onMessages, PING_EVERY_MS, writeLine } from './protocol.ts';
 
 const TRY_EVERY_MS = 500;
 
-/** An answer takes less than a millisecond. A guard that needs longer than this limit could not end a motion in time. */
+/** The guard normally answers in less than a millisecond. If it needs longer than this, it could not end a motion in time. */
 const ANSWER_WITHIN_MS = 200;
 
 const NOT_RUNNING = 'the guard is not running; start elderly-bot-guard.service, or elderly-bot guard beside the agent';
 
 interface GuardLinkOptions {
   readonly path: string;
-  /** Called when the guard published the stop or disconnected. */
+  /** Called if the guard has published the stop or has disconnected. */
   readonly onTrip: (reason: string) => void;
-  /** Called once for each change of the connection. */
+  /** Called whenever the guard connects or disconnects. */
   readonly onChange: (isConnected: boolean) => void;
 }
 
 interface ArmRequest {
   readonly ticket: number;
-  /** Ends the request. Without a failure, the guard supervises the motion. */
+  /** Ends the request. If no failure is given, the guard now supervises the motion. */
   readonly end: (failure: string | undefined) => void;
 }
 
@@ -123,7 +123,7 @@ export class GuardLink implements MotionGuard {
   }
 }
 
-/** The guard of a robot without motion commands. */
+/** For robots that have no motion commands. */
 export const NO_MOTION: MotionGuard = {
   missing: 'no motion is configured',
   arm: () => Promise.reject(new Error('no motion is configured')),

@@ -1,12 +1,12 @@
-// Defines the protocol between agent and guard on a Unix socket: one JSON object per line. A closed connection means that the other process
-// has ended. All times are durations, which each process measures by its monotonic clock.
+// The protocol between the agent and the guard over a Unix socket: one JSON object per line. If the connection closes, the other process
+// has ended. All times are durations, because each process measures them by its own monotonic clock.
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as z from 'zod';
 import { parseJson } from '../../base/index.ts';
 
-/** Interval of the agent's pings during a motion. */
+/** How often the agent must ping the guard during a motion. */
 export const PING_EVERY_MS = 50;
 
 export function guardSocket(stateDir: string): string {
@@ -14,12 +14,12 @@ export function guardSocket(stateDir: string): string {
 }
 
 export const fromAgent = z.union([
-  /** Requests the supervision of a motion of `for_ms` milliseconds on these topics. It replaces an earlier motion. */
+  /** Requests supervision of a motion of `for_ms` milliseconds on these topics. Replaces any earlier motion. */
   z.object({ arm: z.int(), for_ms: z.int().min(1), topics: z.array(z.string()) }),
   z.object({ ping: z.literal(true) }),
-  /** Reports the end of the motion. The guard ignores this message if a later motion was armed. */
+  /** Reports that the motion has ended. The guard ignores this if a later motion has been armed in the meantime. */
   z.object({ disarm: z.int() }),
-  /** Requests the stop now. */
+  /** Asks the guard to publish the stop now. */
   z.object({ trip: z.literal(true) }),
 ]);
 export type FromAgent = z.infer<typeof fromAgent>;
@@ -31,10 +31,10 @@ export const fromGuard = z.union([
 ]);
 export type FromGuard = z.infer<typeof fromGuard>;
 
-/** Passes each valid message to `receive` and ignores other lines. A broken connection is not an error: the socket emits `close`. */
+/** Passes each valid message to `receive` and ignores all other lines. If the connection breaks, the socket emits `close` but no error. */
 export function onMessages<T>(socket: Socket, schema: z.ZodType<T>, receive: (message: T) => void): void {
   socket.on('error', () => {});
-  // readline emits the socket's errors again; without a listener they would end the process.
+  // readline emits the socket's errors again. Without a listener, they would end the process.
   const lines = createInterface(socket).on('error', () => {});
   lines.on('line', (line) => {
     const message = schema.safeParse(parseJson(line));

@@ -1,5 +1,5 @@
-// Runs the guard process: supervises each agent that armed it, and publishes the stop if an agent ends, is silent or is late during a
-// motion. The guard has no other work, so that nothing can delay the stop.
+// Runs the guard process. It supervises each agent that armed it, and publishes the stop if an agent exits, falls silent or runs late
+// during a motion. The guard must do no other work, so that nothing can delay the stop.
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -8,23 +8,23 @@ import { messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import { type FromGuard, fromAgent, onMessages, writeLine } from './protocol.ts';
 
-/** The guard repeats the stop once after this time, in case the robot missed the first message. */
+/** The guard repeats the stop once after this delay, in case the robot missed the first message. */
 const REPEAT_AFTER_MS = 100;
 
-/** The limit of Linux for the path of a Unix socket. */
+/** Linux's limit on a Unix socket path: `sun_path` has 108 bytes, including the terminating NUL. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
-/** After this time without a ping the agent counts as stalled. An SD card's fsync rarely takes this long. */
+/** An agent that sends no ping for this long is treated as stalled. Even an fsync on an SD card rarely takes this long. */
 const PING_WITHIN_MS = 400;
 
-/** The agent ends a motion itself. If the agent is this late, the guard ends the motion. */
+/** The agent normally ends its own motion. If it is this late, the guard ends the motion instead. */
 const GRACE_MS = 50;
 
 interface GuardOptions {
   readonly path: string;
-  /** Publishes zero velocity on every topic of a motion, and the stop command's messages. */
+  /** Publishes zero velocity on every topic of a motion, then the stop command's messages. */
   readonly publishStop: () => void;
-  /** Returns a reason if the guard could not end a motion on these topics. */
+  /** Returns the reason if the guard would be unable to end a motion on these topics. */
   readonly unable: (topics: readonly string[]) => string | undefined;
   readonly log: Logger;
 }
@@ -48,7 +48,7 @@ export class GuardServer {
     }
     const folder = dirname(path);
     try {
-      // The guard may start before the agent, and so before the state directory exists.
+      // The guard may start before the agent, so the state directory may not exist yet.
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     } catch (cause) {
       const remedy = 'create it for the user of the agent';
@@ -70,7 +70,7 @@ export class GuardServer {
     this.#server = server;
   }
 
-  /** Closes all connections. The agents then end their motions themselves. */
+  /** Closes all connections, which makes the connected agents end their motions. */
   async stop(): Promise<void> {
     const server = this.#server;
     if (!server) return;
@@ -124,7 +124,10 @@ export class GuardServer {
   }
 }
 
-/** Decides whether an agent with a running motion counts as dead. Time is a parameter, and `deadlineMs()` is the time of the next check. */
+/**
+ * Decides whether an agent with a running motion is still alive. It has no timer: the caller passes in the time and must call `overdue`
+ * again at `deadlineMs()`.
+ */
 export class Supervision {
   #armed: { readonly ticket: number; readonly endMs: number; readonly pingMs: number } | undefined;
 
@@ -144,17 +147,17 @@ export class Supervision {
     if (this.#armed?.ticket === ticket) this.#armed = undefined;
   }
 
-  /** Ends the supervision after the stop was published. */
+  /** Call this once the stop has been published. */
   reset(): void {
     this.#armed = undefined;
   }
 
-  /** The latest time for the next ping or the end of the motion. Undefined without a motion. */
+  /** When the next ping is due or the motion must have ended, whichever comes first. Undefined if no motion is armed. */
   deadlineMs(): number | undefined {
     return this.#armed && Math.min(this.#armed.endMs, this.#armed.pingMs + PING_WITHIN_MS);
   }
 
-  /** @returns a reason if the guard must publish the stop now. */
+  /** @returns the reason if the guard must publish the stop now. */
   overdue(nowMs: number): string | undefined {
     if (!this.#armed) return undefined;
     if (nowMs >= this.#armed.endMs) return 'the agent did not end the motion in time';
@@ -162,7 +165,7 @@ export class Supervision {
   }
 }
 
-/** Whether a process listens on the socket. */
+/** Whether a process is listening on the socket. */
 function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(path);
