@@ -1,5 +1,5 @@
-// Copies the outbox's file while it is in use, and restores such a copy. A backup is one compressed SQLite file with all tables of the
-// outbox, and a table of texts that belong to it, such as the configuration and the lifetime. It contains no keys.
+// Backs up the outbox database while it is in use, and restores backups. A backup is a single gzipped SQLite file that holds all of the
+// outbox's tables, plus a table of named texts such as the configuration and the lifetime. It must not contain keys.
 import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -11,9 +11,9 @@ import { OUTBOX_FILE } from './repair.ts';
 import { unlessBroken } from './salvage.ts';
 import { type Db, openDatabase, PAGE_BYTES } from './schema.ts';
 
-/** Pages to copy in one turn of the event loop: a quarter of a megabyte. */
+/** Pages to copy per turn of the event loop (256 KiB), so that a large backup does not block the loop. */
 const PAGES_A_TURN = 64;
-/** Bytes that stay free on the disk beside a backup. */
+/** A backup is refused if it might leave less than this much of the disk free. */
 const SPARE_BYTES = 32 * 1024 ** 2;
 const UNFINISHED = '.part';
 const NAME = /^backup\.\d{8}T\d{6}Z\.db\.gz$/;
@@ -22,7 +22,7 @@ export function backupsFolder(stateDir: string): string {
   return join(stateDir, 'backups');
 }
 
-/** Names of complete backups, oldest first. */
+/** Returns the file names of the complete backups, oldest first. */
 export function backupsIn(folder: string): string[] {
   return existsSync(folder)
     ? readdirSync(folder)
@@ -34,17 +34,17 @@ export function backupsIn(folder: string): string[] {
 interface NewBackup {
   readonly db: Db;
   readonly stateDir: string;
-  /** Texts to store in the backup, by name. */
+  /** Texts to store alongside the tables, keyed by name. */
   readonly about: Readonly<Record<string, string>>;
   readonly nowMs: number;
-  /** The number of backups to keep. Older backups are deleted once the new backup is complete. */
+  /** How many backups to keep, including this one. Older ones are deleted once it is complete. */
   readonly keep: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Removes all files of a backup that fails.
- * @returns the name of the backup. @throws AgentError BACKUP_NO_ROOM; SQLite's or the disk's error.
+ * Backs up the database. If that fails, removes the partial files.
+ * @returns the backup's file name. @throws AgentError BACKUP_NO_ROOM; an error from SQLite or the file system.
  */
 export async function makeBackup({ db, stateDir, about, nowMs, keep, signal }: NewBackup): Promise<string> {
   const folder = backupsFolder(stateDir);
@@ -52,7 +52,7 @@ export async function makeBackup({ db, stateDir, about, nowMs, keep, signal }: N
   sweep(folder);
   const bytes = Number(db.pragma('page_count', { simple: true })) * PAGE_BYTES;
   const { bavail, bsize } = statfsSync(folder);
-  // Space for the copy, and for its compressed form, which may be as large as the copy.
+  // Twice the size, because the uncompressed copy and the gzipped file exist at the same time, and gzip may not shrink the data at all.
   const needed = bytes * 2 + SPARE_BYTES;
   if (bavail * bsize < needed)
     throw new AgentError('BACKUP_NO_ROOM', `a backup needs ${needed} free bytes, but the disk of ${stateDir} has only ${bavail * bsize}`, {
@@ -78,7 +78,7 @@ export async function makeBackup({ db, stateDir, about, nowMs, keep, signal }: N
   return name;
 }
 
-/** Removes the unfinished files of a killed backup. */
+/** Removes partial files, including those of a backup that was killed. */
 function sweep(folder: string): void {
   for (const name of readdirSync(folder)) if (name.includes(UNFINISHED)) rmSync(join(folder, name), { force: true });
 }
@@ -86,7 +86,7 @@ function sweep(folder: string): void {
 function addTexts(copy: string, about: Readonly<Record<string, string>>): void {
   const db = new Database(copy);
   try {
-    // Without WAL mode the copy is one file.
+    // Leave WAL mode, so that the copy has no -wal file beside it and can be compressed as a single file.
     db.pragma('journal_mode = DELETE');
     db.exec('create table backup (name text primary key, text text not null) strict, without rowid');
     const insert = db.prepare('insert into backup (name, text) values (?, ?)');
@@ -97,16 +97,16 @@ function addTexts(copy: string, about: Readonly<Record<string, string>>): void {
 }
 
 interface Restored {
-  /** New path of the replaced file; undefined if there was no file. */
+  /** The replaced file's new path; undefined if there was no file. */
   readonly aside: string | undefined;
   readonly about: Readonly<Record<string, string>>;
-  /** The number of rows in the backup that the cloud had not confirmed at the time of the backup. */
+  /** How many of the backup's rows the cloud had not confirmed when the backup was made. */
   readonly rows: number;
 }
 
 /**
- * Replaces the outbox's file by a backup and sets the old file aside. The caller must hold the lock of the state directory.
- * @throws AgentError BACKUP_INVALID, OUTBOX_NEWER, or the disk's error; then nothing changes.
+ * Replaces the outbox file with a backup and sets the old file aside. The caller must hold the state directory's lock.
+ * @throws AgentError BACKUP_INVALID or OUTBOX_NEWER, with the old file still in place; an error from the file system.
  */
 export async function restoreBackup(file: string, stateDir: string, maxBytes: number): Promise<Restored> {
   const target = join(stateDir, OUTBOX_FILE);
@@ -129,7 +129,7 @@ export async function restoreBackup(file: string, stateDir: string, maxBytes: nu
   }
 }
 
-/** Checks the unpacked file and moves its texts out of it. */
+/** Checks the unpacked file and removes the table of texts, because an outbox file has no such table. */
 function extractTexts(fresh: string, file: string, maxBytes: number): Omit<Restored, 'aside'> {
   let db: Db;
   try {
@@ -155,11 +155,12 @@ function invalid(file: string, cause: unknown): AgentError {
   });
 }
 
-/** @returns the new path of the file; undefined if there was no file. */
+/** Renames the file out of the way. @returns its new path; undefined if there was no file. */
 function setAside(file: string): string | undefined {
   const parts = ['', '-wal', '-shm'].filter((suffix) => existsSync(`${file}${suffix}`));
   if (parts.length === 0) return undefined;
-  // Closing the database copies its WAL into it, which makes the file complete. A damaged file is moved with its WAL.
+  // The last connection to close checkpoints the WAL, so that the file alone is complete. If a damaged file cannot be opened, its WAL is
+  // renamed with it.
   unlessBroken(() => new Database(file, { fileMustExist: true, timeout: 500 }).close());
   let aside = '';
   for (let n = 1; aside === '' || existsSync(aside); n++) aside = `${file}.before-restore-${n}`;

@@ -1,5 +1,5 @@
-// Chooses the rows to send next: the oldest rows of a class that are neither in flight nor acknowledged. Rows that were just committed
-// are not read back from the disk. A class without free rows is not searched.
+// Chooses the rows to send next: a class's oldest free rows, which are those neither in flight nor acknowledged. Two shortcuts avoid disk
+// reads: rows that have just been committed are still in memory, and a class known to have no free rows is not searched.
 
 import { crashPoint } from '../base/index.ts';
 import type { Range } from '../wire/index.ts';
@@ -9,7 +9,7 @@ import type { Publications } from './publications.ts';
 import { channelOf, classNumber, fitting, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
 import type { OutboxRecord, Store } from './store.ts';
 
-/** Rows in flight. Each claim ends exactly once: as published, failed or refused. */
+/** Rows that have been handed out for publishing. The holder must end each claim exactly once: as published, failed or refused. */
 export interface Claim {
   readonly class: RowClass;
   readonly outbox: { readonly id: string; readonly accepted: number };
@@ -21,26 +21,26 @@ export interface Claim {
 
 export interface ClaimLimits {
   readonly maxRows: number;
-  /** Limit for the text of all rows. A claim may exceed it with its only row. */
+  /** Limit on the total size of the rows' text. A single row that is larger still makes a claim by itself. */
   readonly maxBytes: number;
-  /** For telemetry: `backlog` selects the rows up to the cutoff, `live` the rows after it. */
+  /** For telemetry only. `backlog` selects rows up to and including the cutoff, `live` the rows after it. */
   readonly track?: { readonly kind: 'backlog' | 'live'; readonly cutoff: number };
 }
 
-/** Up to this many committed rows of a class stay in memory until their claim: the most that one message can hold. */
+/** How many committed rows of a class may stay in memory until they are claimed. No message holds more rows than this. */
 const MAX_FRESH = 1_000;
 
 export class Claims {
   readonly #store: Store;
   readonly #publications: Publications;
   readonly #outboxes: Outboxes;
-  /** Classes that may have a free row. */
+  /** Classes that may have a free row. For all others, a search would be pointless. */
   readonly #maybeFree = new Set<RowClass>(ROW_CLASSES);
-  /** Classes whose free rows are exactly these rows, just committed: an alert is sent without reading it back. */
+  /** The free rows of a class, if all of them are in memory. Lets a new alert be sent without reading it back from the disk. */
   readonly #fresh = new Map<RowClass, StoredRow[]>();
-  /** The last cutoff below which no backlog was left. New rows always get higher numbers. */
+  /** The latest cutoff up to which no free row was left. New rows cannot change that, because they get higher numbers. */
   #drainedTo: number | undefined;
-  /** The number of accepted rows when no live row was left. */
+  /** The open outbox's `accepted` when a search last found no free live row. Until it grows, searching again is pointless. */
   #liveTo: number | undefined;
 
   constructor(store: Store, publications: Publications, outboxes: Outboxes) {
@@ -49,7 +49,7 @@ export class Claims {
     this.#outboxes = outboxes;
   }
 
-  /** Claims the oldest free rows of a class: they are in flight from now on. */
+  /** Claims a class's oldest free rows and marks them as in flight. */
   next(rowClass: RowClass, limits: ClaimLimits): Claim | undefined {
     const backlogTo = limits.track?.kind === 'backlog' ? limits.track.cutoff : undefined;
     if (!this.#maybeFree.has(rowClass) || (backlogTo !== undefined && backlogTo === this.#drainedTo)) return undefined;
@@ -69,7 +69,7 @@ export class Claims {
     return undefined;
   }
 
-  /** Keeps a new row in memory for its claim if its class has no other free row. Telemetry is read when its message is due. */
+  /** Keeps a new row in memory if all other free rows of its class are in memory too. Telemetry is always read back from the disk. */
   committed({ row, body, at }: WaitingRow, seq: number): void {
     if (row.class !== 'telemetry') {
       if (!this.#maybeFree.has(row.class)) this.#fresh.set(row.class, []);
@@ -80,7 +80,7 @@ export class Claims {
     this.#maybeFree.add(row.class);
   }
 
-  /** Notes that claimed or acknowledged rows of a class are free again. */
+  /** Must be called when claimed or acknowledged rows become free again. */
   freed(rowClass: RowClass): void {
     this.#maybeFree.add(rowClass);
     this.#fresh.delete(rowClass);
@@ -88,7 +88,7 @@ export class Claims {
     this.#liveTo = undefined;
   }
 
-  /** Reads free rows from the disk again: after a removal the rows in memory may no longer exist. */
+  /** Discards the rows in memory, because some may have been deleted from the database. Later claims read from the disk. */
   forgetFresh(): void {
     this.#fresh.clear();
   }

@@ -1,4 +1,4 @@
-// Evicts rows that will never be delivered. The transaction that removes rows also writes the event that declares them to the cloud.
+// Evicts undelivered rows. The transaction that deletes them also writes the event that declares the loss to the cloud.
 import type { Clock } from '../clock/index.ts';
 import { count, type EventBody, type EvictionReason, type Ranges, rangesOf } from '../wire/index.ts';
 import { stamped, type WaitingRow } from './intake.ts';
@@ -6,7 +6,7 @@ import type { Parts } from './parts.ts';
 import { classNumber, ROW_CLASSES } from './rows.ts';
 import type { OutboxRecord } from './store.ts';
 
-/** The number of rows in one eviction. */
+/** Rows per eviction. */
 const BATCH = 1_000;
 
 /** The eviction is durable when this returns. @throws SQLite's error; then no row is evicted. */
@@ -23,7 +23,8 @@ export function declaration(clock: Clock, record: OutboxRecord, ranges: Ranges, 
 }
 
 /**
- * Removes delivered alerts first, then acknowledged telemetry, then the oldest telemetry, events and results; alerts last.
+ * Removes one batch of rows, the least valuable first: delivered alerts, acknowledged telemetry, then the oldest telemetry, events,
+ * results and alerts, in that order.
  * @returns false if nothing is left to evict. @throws SQLite's error
  */
 export function makeSpace(parts: Parts): boolean {

@@ -1,5 +1,5 @@
-// Checks every page of the outbox file while the agent uses it. The check runs in a worker thread with a connection of its own, so that a
-// big backlog delays nothing. This file is both the caller and the program of the worker.
+// Checks every page of the outbox file while the agent uses it. The check runs in a worker thread on its own connection, so that it does
+// not block the event loop, however large the file is. This module contains both the caller and the worker's entry point.
 import { join } from 'node:path';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
@@ -7,7 +7,7 @@ import { messageOf } from '../base/index.ts';
 import { OUTBOX_FILE } from './repair.ts';
 import { quickCheck } from './schema.ts';
 
-/** The path of this file in the bundle. Worker threads run no TypeScript, so the sources start the built program too. */
+/** This module's compiled file. Worker threads cannot load TypeScript, so even an agent run from source starts the compiled worker. */
 const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? '../../dist/outbox/inspect.js' : '../outbox/inspect.js', import.meta.url);
 
 interface Order {
@@ -15,8 +15,8 @@ interface Order {
 }
 
 /**
- * @returns SQLite's description of the damage to the file in `stateDir`; undefined if there is no damage or if the signal fired first.
- * @throws if the check itself could not run.
+ * @returns SQLite's description of the damage; undefined if there is no damage or the signal was aborted first.
+ * @throws if the worker cannot run the check.
  */
 export function inspectOutboxFile(stateDir: string, signal: AbortSignal): Promise<string | undefined> {
   const worker = new Worker(PROGRAM, { workerData: { inspectOutboxFile: join(stateDir, OUTBOX_FILE) } satisfies Order });

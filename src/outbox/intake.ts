@@ -1,5 +1,4 @@
-// Keeps new rows in memory until their commit and schedules that commit. The number of waiting rows is bounded, in case no write
-// succeeds for a long time.
+// Buffers new rows in memory and schedules their commit. The buffer is bounded in case every write fails for a long time.
 import type { Clock } from '../clock/index.ts';
 import { encodeBody, type NewRow } from './rows.ts';
 
@@ -9,18 +8,18 @@ export interface WaitingRow {
   readonly at: number;
   readonly mono: number;
   readonly trusted: boolean;
-  /** Runs inside the transaction of the row. */
+  /** Runs in the transaction that inserts the row. */
   readonly within: (() => void) | undefined;
 }
 
-/** Adds the text and the current times to a row. A reading is marked if the wall clock is not trusted. */
+/** Encodes a row and stamps it with the current times. If the wall clock is not trusted, the body of a reading says so. */
 export function stamped(row: NewRow, clock: Clock, within?: () => void): WaitingRow {
   const trusted = clock.trusted();
   const marked = trusted || !('channel' in row) ? row : { ...row, extra: { ...row.extra, clock: 'untrusted' as const } };
   return { row, body: encodeBody(marked), at: clock.wall(), mono: clock.mono(), trusted, within };
 }
 
-/** At most this many rows (about 5 MB) wait for a commit. Beyond that, the oldest telemetry is dropped and counted. */
+/** Limit on the rows that wait for a commit (about 5 MB). Beyond it, the oldest telemetry is dropped, then other rows. */
 const MAX_WAITING = 20_000;
 
 export class Intake {
@@ -29,7 +28,7 @@ export class Intake {
   #timer: NodeJS.Timeout | undefined;
   #isSoon = false;
 
-  /** @param commit is called when a commit is due; it never throws. */
+  /** @param commit called when a commit is due; must not throw. */
   constructor(commit: () => void) {
     this.#commit = commit;
   }
@@ -42,7 +41,7 @@ export class Intake {
     this.#rows.push(row);
   }
 
-  /** Schedules a commit after the running callback: all samples of one ROS wake-up share it. */
+  /** Schedules a commit as a microtask, so that all samples taken in one ROS wake-up share a transaction. */
   commitSoon(): void {
     if (this.#isSoon) return;
     this.#isSoon = true;
@@ -51,24 +50,24 @@ export class Intake {
     });
   }
 
-  /** Schedules a commit in `ms` at the latest. It includes all rows that arrive before it. */
+  /** Schedules a commit at most `ms` from now. Rows that are added before then are part of it. */
   commitWithin(ms: number): void {
     this.#timer ??= setTimeout(() => this.#commit(), ms).unref();
   }
 
-  /** Cancels the scheduled commits. Each commit does this when it begins. */
+  /** Cancels any scheduled commit. Every commit starts with this, because it writes all waiting rows anyway. */
   cancel(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#isSoon = false;
   }
 
-  /** Removes the first `n` rows after their commit. */
+  /** Removes the first `n` rows, which have been committed. */
   removeCommitted(n: number): void {
     this.#rows = this.#rows.slice(n);
   }
 
-  /** @returns the number of rows that were dropped because too many rows wait. */
+  /** Drops rows beyond {@link MAX_WAITING}. @returns how many were dropped. */
   dropExcess(): number {
     const excess = Math.max(0, this.#rows.length - MAX_WAITING);
     for (let n = 0; n < excess; n++) {

@@ -1,5 +1,5 @@
-// Records the commands, so that each command id runs at most once. The start of a command is on disk before its ROS message exists. A
-// command without an end at the next start has an unknown outcome and never runs again.
+// Journals commands so that each command id runs at most once. The entry is durable before the ROS message is published. If the agent
+// restarts and finds a command that was started but not ended, its outcome is unknown and it is never run again.
 import { existsSync } from 'node:fs';
 import Database, { type Statement } from 'better-sqlite3';
 import * as z from 'zod';
@@ -9,7 +9,7 @@ import type { Db } from './schema.ts';
 interface JournalEntry {
   readonly id: string;
   readonly command: string;
-  /** A refused command never ran. Its id is kept only as long as the command could arrive again. */
+  /** A refused command has not run, so its id is kept only for as long as a duplicate could still be accepted. */
   readonly state: 'started' | 'ended' | 'refused';
   readonly result: ResultBody | undefined;
 }
@@ -21,15 +21,15 @@ const row = z.object({
   result: z.string().nullable(),
 });
 
-/** Running time for which ids are kept: far longer than the longest time to live of a command. */
+/** How long the ids of executed commands are kept, in running time. Far longer than the longest `ttl` of a command. */
 const KEEP_IDS_MS = 7 * 24 * 3_600_000;
 
-/** The longest time to live (`ttl`) that a configuration may set for a command. A later copy is refused as expired. */
+/** How long the ids of refused commands are kept: the longest `ttl` that can be configured. A later duplicate has expired anyway. */
 const KEEP_REFUSED_MS = 3_600_000;
 
 const COLUMNS = 'id, command, state, result';
 
-/** Up to this many ids (about 2 MB) are kept in memory, so that a new command needs no search in the table. */
+/** Up to this many ids (about 2 MB) are cached, so that a new command needs no query. */
 const REMEMBERED_IDS = 20_000;
 
 export class CommandJournal {
@@ -38,11 +38,11 @@ export class CommandJournal {
   readonly #insert: Statement;
   readonly #update: Statement;
   readonly #select: Statement;
-  /** All ids in the table, and perhaps ids that are not in it. Undefined if the table was not read yet or has too many ids. */
+  /** A superset of the ids in the table. Undefined until the table is read, and if it has more than {@link REMEMBERED_IDS} ids. */
   #ids: Set<string> | undefined;
   #mayRemember = true;
 
-  /** @param ranMs the robot's total running time, in milliseconds. */
+  /** @param ranMs returns the agent's running time over all runs, in milliseconds. */
   constructor(db: Db, ranMs: () => number) {
     this.#db = db;
     this.#ranMs = ranMs;
@@ -51,7 +51,7 @@ export class CommandJournal {
     this.#select = db.prepare(`select ${COLUMNS} from commands where id = ?`);
   }
 
-  /** The entry is durable when this returns. @returns false if the journal already has the id. */
+  /** Adds an entry, which is durable when this returns. @returns false if the journal already has the id. */
   begin(id: string, command: string, wallMs: number): boolean {
     this.#remember(id);
     return this.#insert.run(id, command, wallMs, this.#ranMs()).changes === 1;
@@ -68,7 +68,7 @@ export class CommandJournal {
     return found === undefined ? undefined : entryOf(found);
   }
 
-  /** Commands that an earlier run started and did not end. */
+  /** Returns the commands that were started but have no result. At startup, these are the ones that the previous run left behind. */
   unfinished(): JournalEntry[] {
     return this.#db.prepare(`select ${COLUMNS} from commands where state = 'started'`).all().map(entryOf);
   }
@@ -90,7 +90,7 @@ export class CommandJournal {
     return this.#ids;
   }
 
-  /** Called before the id is written. An extra id does no harm if the transaction fails. */
+  /** Caches an id. Called before the insert, so that a written id is never missing; an extra id is harmless if the insert fails. */
   #remember(id: string): void {
     if (!this.#ids) return;
     this.#ids.add(id);
@@ -99,11 +99,11 @@ export class CommandJournal {
 }
 
 export interface LoggedCommand extends JournalEntry {
-  /** Wall time of its start, in milliseconds since 1970. */
+  /** Wall time at which the command was started, in milliseconds since the Unix epoch. */
   readonly startedAtMs: number;
 }
 
-/** Reads the latest commands of an outbox file, oldest first, also while an agent uses the file. */
+/** Reads the latest commands from an outbox file, oldest first. An agent may be using the file. */
 export function readJournal(file: string, limit: number): LoggedCommand[] {
   if (!existsSync(file)) return [];
   const db = new Database(file, { readonly: true, timeout: 2_000 });

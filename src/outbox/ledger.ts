@@ -1,5 +1,5 @@
-// Knows the state of every row of the file: its outbox, and whether it is in flight, acknowledged, covered or evicted. Memory follows the
-// disk: nothing in memory changes before its transaction is committed.
+// Tracks the state of every row in the file: its outbox, and whether it is in flight, acknowledged, covered or evicted. State that is also
+// on disk changes in memory only after the transaction has been committed. Acknowledgements are the exception: they wait for a commit.
 
 import { crashPoint } from '../base/index.ts';
 import { type Range, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
@@ -16,7 +16,7 @@ export class Ledger {
   readonly publications = new Publications();
   readonly outboxes: Outboxes;
   readonly claims: Claims;
-  /** Rows of this opening whose times need a correction once the clock is right. */
+  /** Rows of the open outbox whose times must be corrected once the clock is trusted. */
   readonly untrusted = new UntrustedTimes();
   #dirty = new Set<Publication>();
   #removed: Publication[] = [];
@@ -28,8 +28,9 @@ export class Ledger {
   }
 
   /**
-   * Starts a new outbox id in the file and restores the publications of earlier ids. Reads no row.
-   * @param ranBeforeMs running time before this start. A power cut may lose up to a minute of it, so it limits the restored times.
+   * Starts a new outbox id in the file and restores the publications of earlier ids. Does not read any rows.
+   * @param ranBeforeMs running time of all earlier runs. A power cut may lose its last minute, so restored publications, which may be
+   * later than that, are capped at it.
    */
   start(id: string, boot: number, wallMs: number, expected: readonly string[], ranBeforeMs: number): void {
     this.outboxes.start(id, boot, wallMs, expected);
@@ -45,12 +46,12 @@ export class Ledger {
     }
   }
 
-  /** Whether there are acknowledgements that are not on disk yet. */
+  /** Whether acknowledgements are waiting to be written to disk. */
   get isDirty(): boolean {
     return this.#dirty.size > 0 || this.#removed.length > 0;
   }
 
-  /** Numbers `rows`, saves the acknowledgements and runs `also`, in one transaction. @throws SQLite's error; then nothing changes. */
+  /** In one transaction, numbers and inserts `rows`, saves acknowledgements and runs `also`. @throws SQLite's error if it rolls back. */
   commit(rows: readonly WaitingRow[], also: () => void = () => {}): void {
     const { open } = this.outboxes;
     const before = open.accepted;
@@ -80,7 +81,7 @@ export class Ledger {
     });
   }
 
-  /** Records the PUBACK of a claim. Rows that were covered or evicted in the meantime need no receipt any more. */
+  /** Records a claim's PUBACK, except for rows that have been covered or evicted in the meantime and need no receipt. */
   published(claim: Claim, ranMs: number): void {
     const number = classNumber(claim.class);
     this.publications.release(number, claim.ordinal, [claim.first, claim.last]);
@@ -97,13 +98,13 @@ export class Ledger {
     crashPoint('rows_acknowledged');
   }
 
-  /** Makes the rows of a claim free again if it was not acknowledged. */
+  /** Frees the rows of a claim that was not acknowledged. */
   free(claim: Claim): void {
     this.publications.release(classNumber(claim.class), claim.ordinal, [claim.first, claim.last]);
     this.claims.freed(claim.class);
   }
 
-  /** Removes undelivered rows in one transaction with their `declaration`, if there is one. */
+  /** Deletes undelivered rows and inserts their `declaration`, if any, in one transaction. */
   evict(record: OutboxRecord, ranges: Ranges, declaration?: WaitingRow): void {
     const gone = union(record.gone, ranges);
     const cut = this.publications.cut(record.ordinal, ranges);
@@ -119,9 +120,9 @@ export class Ledger {
   }
 
   /**
-   * Applies the effect of a receipt in one transaction with its declarations.
+   * Applies a receipt's effect and inserts its declarations, in one transaction.
    * @param evicted rows to evict.
-   * @param keepAlertsRanMs current running time, to keep delivered alerts readable; undefined to remove them too.
+   * @param keepAlertsRanMs the current running time, with which delivered alerts are kept for reading; undefined deletes them.
    */
   applyReceipt(
     record: OutboxRecord,
@@ -144,7 +145,7 @@ export class Ledger {
     this.claims.forgetFresh();
     Object.assign(record, { accepted: Math.max(record.accepted, effect.accepted), covered: effect.covered, gone });
     this.publications.applyCut(cut);
-    // The cut may have replaced a publication by pieces of it, so the rows to send again are found by their range.
+    // The cut may have split these publications, so find the remaining pieces by range.
     for (const { class: rowClass, first, last } of effect.resend) {
       for (const publication of this.publications.ofOutbox(record.ordinal)) {
         if (publication.class === rowClass && publication.first >= first && publication.last <= last) publication.due = true;
@@ -153,7 +154,7 @@ export class Ledger {
     }
   }
 
-  /** The held rows of a publication. Its range may include rows of other classes. */
+  /** Returns a publication's rows that are still held. Its range may also contain numbers of other classes, which are left out. */
   rowsOf(publication: Publication): Ranges {
     return rangesOf(this.#store.numbers(publication.class, publication.outbox, publication.first, publication.last));
   }
@@ -164,22 +165,21 @@ export class Ledger {
   }
 }
 
-/** @returns the rows of a range that are neither covered nor evicted. */
 function unconfirmed(record: OutboxRecord, range: Range): Ranges {
   return subtract([range], union(record.covered, record.gone));
 }
 
-/** Two rows belong to one setting of the clock if the offset between wall time and monotonic time changes by less than this. */
+/** If a row's offset between wall time and monotonic time differs from the previous row's by more than this, the clock was set in between. */
 const ONE_SETTING_MS = 1_000;
 
 /**
- * Collects the rows that were accepted while the clock was not trusted. Their true times follow from monotonic time once the clock is
- * right: all rows of one setting of the wrong clock have the same error. An event declares the error; the rows do not change.
+ * Collects the rows that were accepted while the wall clock was not trusted, grouped by the clock's offset from monotonic time. All rows of
+ * a group have the same error, which is known once the clock is trusted. An event declares the error; the rows do not change.
  */
 class UntrustedTimes {
   #settings: { readonly offsetMs: number; readonly ranges: Range[] }[] = [];
 
-  /** The caller must add rows in the order of their numbers. */
+  /** Rows must be added in the order of their numbers. */
   add(seq: number, wallMs: number, monoMs: number): void {
     const offsetMs = wallMs - monoMs;
     let setting = this.#settings.at(-1);
@@ -197,8 +197,8 @@ class UntrustedTimes {
   }
 
   /**
-   * Forgets all rows. The caller must call this when the clock is right.
-   * @returns the milliseconds to add to the times of the rows, for each setting of the wrong clock.
+   * Returns each group's correction, in milliseconds to add to its rows' wall times, and forgets all rows. Call this once the clock is
+   * trusted.
    */
   resolve(wallMs: number, monoMs: number): { ranges: Range[]; correctionMs: number }[] {
     const settings = this.#settings;

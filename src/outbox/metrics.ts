@@ -1,25 +1,25 @@
-// Measures the outbox: durations of transactions, latencies of alerts, and counters of rows.
+// Collects the outbox's metrics: transaction durations, alert latencies and row counts.
 import type { Clock } from '../clock/index.ts';
 import type { EvictionReason } from '../wire/index.ts';
 import type { WaitingRow } from './intake.ts';
 
-/** The measured stages of an alert: from the stamp of the ROS message to the callback, to the commit, to the PUBACK, to the receipt. */
+/** `stamp` runs from the ROS message's stamp to the row's acceptance; the others run from acceptance to the commit, PUBACK or receipt. */
 export const ALERT_HOPS = ['stamp', 'commit', 'puback', 'receipt'] as const;
 export type AlertHop = (typeof ALERT_HOPS)[number];
 
 export interface OutboxMetrics {
-  /** Receives the duration of one transaction, which ends with an fsync. */
+  /** Reports how long a transaction took, including its fsync. */
   commit(ms: number): void;
-  /** Receives the latency of one alert. The hop `commit` is measured by monotonic time, the other hops by wall time. */
+  /** Reports an alert's latency. `commit` is measured in monotonic time and the other hops in wall time. */
   alert(hop: AlertHop, ms: number): void;
 }
 
-/** Rows since the start. */
+/** Row counts since startup. */
 export interface RowCounts {
   readonly evictedBy: Readonly<Record<EvictionReason, number>>;
-  /** Rows that a receipt of this start confirmed. */
+  /** Rows that receipts have confirmed in this run. */
   readonly confirmed: number;
-  /** Rows that were dropped before their commit, because no write succeeded for too long. */
+  /** Rows that were dropped before they could be committed, because writes kept failing. */
   readonly dropped: number;
 }
 
@@ -44,7 +44,7 @@ export class Counters implements RowCounts {
     }
   }
 
-  /** @param times wall times of the alerts that reached this hop. */
+  /** @param times wall times at which the alerts were accepted. */
   alertsReached(hop: 'puback' | 'receipt', times: readonly number[]): void {
     const now = this.#clock.wall();
     for (const at of times) this.#metrics?.alert(hop, now - at);

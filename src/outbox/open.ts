@@ -1,4 +1,4 @@
-// Opens the outbox of a state directory: opens or repairs the file, starts a new outbox id in it, and declares the lost outboxes.
+// Opens a state directory's outbox: opens or repairs the file, starts a new outbox id in it, and declares lost outboxes to the cloud.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock/index.ts';
 import type { Lifetime } from '../state/index.ts';
@@ -15,31 +15,31 @@ import { Writer } from './writer.ts';
 
 interface OutboxOptions {
   readonly stateDir: string;
-  /** Limit for the size of the database file, in bytes. */
+  /** Limit on the size of the database and its WAL, in bytes. */
   readonly maxBytes: number;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
-  /** Telemetry is committed in groups of this length, in milliseconds. */
+  /** How long telemetry may wait so that rows are committed in groups, in milliseconds. */
   readonly groupMs: number;
-  /** Receives the error when the database fails, and undefined when it works again. Never called during the opening. */
+  /** Called with the error when a database operation fails, and with undefined once commits succeed again. Not called by `openOutbox`. */
   readonly onTrouble?: (error: Error | undefined) => void;
   readonly metrics?: OutboxMetrics;
-  /** Rows that an earlier outbox of this process could not write; see {@link Outbox.unwritten}. */
+  /** Rows that this process's previous outbox could not write; see {@link Outbox.unwritten}. */
   readonly adopted?: readonly WaitingRow[];
-  /** Id of this opening, random by default. No two openings may share an id. */
+  /** The new outbox id, random by default. It must not have been used before. */
   readonly id?: string;
 }
 
 interface OpenedOutbox {
   readonly outbox: Outbox;
-  /** Gives access to the other tables of the file. The caller closes it after the outbox. */
+  /** The database, for access to its other tables. The caller must close it after closing the outbox. */
   readonly db: Db;
-  /** A report of the damage to the file, for a person; undefined if there was no damage. */
+  /** Describes the damage to the file, for the log; undefined if there was no damage. */
   readonly damage: string | undefined;
 }
 
 /**
- * Releases the ballast if the disk is full. This is enough, because an opening writes little.
+ * Opens the outbox. If the disk is full, releases the ballast, which frees more space than opening needs.
  * @throws AgentError OUTBOX_NEWER, OUTBOX_UNWRITABLE; SQLite's error if the disk is at fault and not the file.
  */
 export function openOutbox(options: OutboxOptions): OpenedOutbox {
@@ -56,7 +56,8 @@ export function openOutbox(options: OutboxOptions): OpenedOutbox {
     const parts: Parts = { clock, lifetime, store, ledger, counters, space, commits: new Commits(ledger), groupMs, onTrouble, ranMs };
     const writer = new Writer(parts);
     onDisk(() => ledger.start(id, lifetime.boot, clock.wall(), lifetime.outboxes, lifetime.ranBeforeMs));
-    // The declarations are durable before the lifetime forgets the lost outboxes. Otherwise a kill could hide the loss from the cloud.
+    // Make the declarations durable before the lifetime forgets the lost outboxes. Otherwise, a kill in between would hide the loss from
+    // the cloud.
     for (const body of closed) writer.append({ class: 'event', body });
     onDisk(() => writer.flushMakingSpace());
     const owed = [...ledger.outboxes.unfinished().map(([named]) => named), ...store.closedOutboxes()];

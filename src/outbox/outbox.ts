@@ -1,4 +1,4 @@
-// The queue through which everything leaves the robot. README.md in this folder states its guarantees.
+// The queue through which all data leaves the robot. See README.md in this directory for its guarantees.
 import { crashPoint } from '../base/index.ts';
 import { count, type Ranges, type ReadingExtra, type Receipt, rangesOf, subtract, union } from '../wire/index.ts';
 import type { Claim, ClaimLimits } from './claims.ts';
@@ -12,10 +12,13 @@ import { unlessFull } from './space.ts';
 import type { OutboxRecord } from './store.ts';
 import type { Writer } from './writer.ts';
 
-/** Running time after which acknowledged rows are removed if no cloud ever sent a receipt (docs/reference/protocol.md, Receipts). */
+/**
+ * How long acknowledged rows are kept if no receipt has ever arrived, in running time. Such a cloud may not support receipts
+ * (docs/reference/protocol.md, Receipts).
+ */
 const REMOVE_ACKNOWLEDGED_AFTER_MS = 24 * 3_600_000;
 
-/** Running time for which delivered alerts stay readable on the robot. The latest raised alert of a channel stays longer. */
+/** How long delivered alerts stay readable on the robot, in running time. A channel's latest alert is kept for as long as it is raised. */
 const KEEP_ALERTS_MS = 7 * 24 * 3_600_000;
 
 type ReceiptOutcome = 'applied' | 'unknown_outbox' | 'beyond_accepted';
@@ -29,40 +32,40 @@ export class Outbox {
     this.#writer = writer;
   }
 
-  /** The id of this opening. */
+  /** The id of the open outbox. */
   get id(): string {
     return this.#parts.ledger.outboxes.open.id;
   }
 
-  /** Calls `wake` after each commit that added rows, and when rows are due again. The call carries no data. */
+  /** Sets the function to call after each commit that adds rows, and when rows must be sent again. */
   wakeOn(wake: () => void): void {
     this.#parts.commits.wake = wake;
   }
 
   /**
-   * Accepts a row. Telemetry is committed within the group time, other rows at the end of the running callback.
-   * @param within runs inside the row's own transaction, and runs again if that transaction failed.
+   * Accepts a row. Telemetry is committed within `groupMs`, other rows in a microtask after the current callback.
+   * @param within runs in the transaction that inserts the row, so it runs again if that transaction fails and is retried.
    */
   append(row: NewRow, within?: () => void): void {
     this.#writer.append(row, within);
   }
 
   /**
-   * Commits all waiting rows, and the acknowledgements since the last commit, in one transaction.
-   * @throws SQLite's error; the rows stay in memory and are tried again with the next rows.
+   * Commits all waiting rows and acknowledgements in one transaction.
+   * @throws SQLite's error. The rows stay in memory and are retried with the next commit.
    */
   flush(): void {
     this.#writer.flush();
   }
 
-  /** Readings and events that have no number yet. Results are omitted because the command journal keeps them. */
+  /** Readings and events that are not committed yet. Results are omitted, because the command journal keeps them. */
   get unwritten(): readonly WaitingRow[] {
     return this.#writer.waiting.filter(({ row }) => row.class !== 'result').map((waiting) => ({ ...waiting, within: undefined }));
   }
 
   /**
-   * Claims the oldest rows of a class that are neither in flight nor acknowledged. They are in flight from now on.
-   * @returns undefined also if the database cannot be read now; the error is reported and the read is tried again.
+   * Claims a class's oldest free rows and marks them as in flight. A row is free if it is neither in flight nor acknowledged.
+   * @returns undefined if there is no free row, or if the database cannot be read. Such an error is reported through `onTrouble`.
    */
   claim(rowClass: RowClass, limits: ClaimLimits): Claim | undefined {
     try {
@@ -73,7 +76,7 @@ export class Outbox {
     }
   }
 
-  /** Whether a row of this class is neither in flight nor acknowledged. */
+  /** Whether the class has a row to send: one that is neither in flight nor acknowledged. */
   hasFree(rowClass: RowClass): boolean {
     const claim = this.claim(rowClass, { maxRows: 1, maxBytes: 1 });
     if (claim) this.failed(claim);
@@ -84,7 +87,7 @@ export class Outbox {
     return this.#parts.ledger.publications.isInFlight(classNumber(rowClass));
   }
 
-  /** Records the PUBACK of a claim. The next commit writes it: a crash before that commit causes a second delivery. */
+  /** Records a claim's PUBACK in memory. If the agent crashes before the next commit has written it, the rows are sent again. */
   published(claim: Claim): void {
     const { ledger, counters, ranMs } = this.#parts;
     ledger.published(claim, ranMs());
@@ -97,12 +100,12 @@ export class Outbox {
     this.#writer.acknowledged();
   }
 
-  /** Makes the rows of a claim free again because they were not acknowledged. */
+  /** Frees a claim's rows, because they were not acknowledged. */
   failed(claim: Claim): void {
     this.#parts.ledger.free(claim);
   }
 
-  /** Evicts the rows of a claim as poison, and declares them, because the broker will never accept them. */
+  /** Evicts a claim's rows and declares them as poison, because the broker will never accept them. */
   refused(claim: Claim): void {
     const { ledger } = this.#parts;
     ledger.free(claim);
@@ -115,13 +118,13 @@ export class Outbox {
     }
   }
 
-  /** Applies one page of a receipt. The effect is durable when this returns. @throws SQLite's error; then nothing is applied. */
+  /** Applies one page of a receipt, durably and atomically. @throws SQLite's error if nothing was applied. */
   receive(receipt: Receipt): ReceiptOutcome {
     const { store, ledger, lifetime, commits } = this.#parts;
     const record = ledger.outboxes.byId(receipt.outbox);
     if (!record) return 'unknown_outbox';
     try {
-      // A file full of alerts accepts no row, and only a receipt makes space in it. The receipt is therefore applied in any case.
+      // Apply the receipt even if the waiting rows cannot be committed: if the file is full of alerts, only a receipt makes space in it.
       unlessFull(() => this.#writer.flush());
       const state = { ...record, isOpen: record === ledger.outboxes.open };
       const effect = receiptEffect(state, receipt, lifetime, ledger.publications.ofOutbox(record.ordinal), store.declaredRows(record.id));
@@ -137,7 +140,7 @@ export class Outbox {
     }
   }
 
-  /** @returns the declarations that were committed with the receipt. */
+  /** Applies the effect of a receipt. @returns the declarations that were committed with it. */
   #apply(record: OutboxRecord, receipt: Receipt, effect: ReceiptEffect): WaitingRow[] {
     const { store, ledger, counters, clock, lifetime, ranMs } = this.#parts;
     lifetime.sawReceipt(clock.mono());
@@ -149,7 +152,7 @@ export class Outbox {
     ];
     const alerts = store.alertTimes(record.ordinal, effect.delivered);
     const confirmed = subtract(effect.delivered, record.gone);
-    // If the disk has no space to keep the delivered alerts readable, they are removed with the other rows.
+    // Keeping delivered alerts readable takes space. If the disk is full, delete them together with the other rows.
     if (!unlessFull(() => ledger.applyReceipt(record, effect, poison, declarations, ranMs())))
       ledger.applyReceipt(record, effect, poison, declarations, undefined);
     counters.confirmed += count(confirmed);
@@ -160,12 +163,12 @@ export class Outbox {
     return declarations;
   }
 
-  /** The highest row number of this outbox. */
+  /** The highest row number of the open outbox. */
   get accepted(): number {
     return this.#parts.ledger.outboxes.open.accepted;
   }
 
-  /** The number of rows that are neither covered by a receipt nor evicted, in all outboxes of the file. */
+  /** How many rows are neither covered by a receipt nor evicted, in all outboxes of the file. */
   get unconfirmed(): number {
     return this.#parts.ledger.outboxes.unconfirmed;
   }
@@ -174,17 +177,17 @@ export class Outbox {
     return this.#parts.counters;
   }
 
-  /** Milliseconds since the database began to refuse every write; undefined while writes succeed or the disk is full. */
+  /** How long every commit has been failing, in milliseconds. Undefined if commits succeed, or fail only because the disk is full. */
   get failingForMs(): number | undefined {
     return this.#writer.failingForMs;
   }
 
-  /** The number of held rows of each class: pending rows and sent rows. */
+  /** How many rows of each class the file holds, whether pending or sent. */
   depth(): Record<RowClass, number> {
     return this.#parts.store.tally();
   }
 
-  /** Wall time of the oldest held row of each class, as the clock showed it then; null if no row is held. */
+  /** The uncorrected wall time of the first row that the file holds of each class; null if it holds no such row. */
   oldestAt(): Record<RowClass, number | null> {
     return this.#parts.store.oldestAt();
   }
@@ -194,19 +197,19 @@ export class Outbox {
     return { stateSeq, values };
   }
 
-  /** The last alert row of each channel, whether or not it is committed or delivered. It shows whether the alert is raised. */
+  /** The extra fields of each channel's last alert row, which say whether the alert is raised. Includes uncommitted and delivered rows. */
   lastAlerts(): Map<string, ReadingExtra> {
     const last = this.#parts.store.lastAlerts();
     for (const { row } of this.#writer.waiting) if (row.class === 'alert') last.set(row.channel, row.extra ?? {});
     return last;
   }
 
-  /** The outboxes that a presence names: the open outbox, and each outbox that the cloud does not fully know. */
+  /** The outboxes that presence must list: the open outbox, and every outbox that the cloud does not fully know. */
   unfinishedOutboxes(): [id: string, accepted: number][] {
     return this.#parts.ledger.outboxes.unfinished();
   }
 
-  /** How long the oldest acknowledged row, or an earlier outbox, has waited for a receipt, in milliseconds of running time. */
+  /** How long the oldest acknowledged row, or else any earlier outbox, has been waiting for a receipt, in milliseconds of running time. */
   oldestUncoveredMs(): number | undefined {
     const { ledger, clock, ranMs } = this.#parts;
     const oldest = ledger.publications.oldest();
@@ -215,9 +218,8 @@ export class Outbox {
   }
 
   /**
-   * Evicts old rows, removes rows that no receipt will ever confirm, and copies the WAL into the database. The caller must call this
-   * once a minute.
-   * @param maxAgeMs age limit of a row, by its wall time. @throws SQLite's error
+   * Evicts old telemetry, removes rows that no receipt will ever confirm, and checkpoints the WAL. Call this once a minute.
+   * @param maxAgeMs age limit of telemetry, by its wall time. @throws SQLite's error
    */
   maintain(maxAgeMs: number): void {
     const { store, ledger, space, clock, lifetime, ranMs } = this.#parts;
@@ -240,7 +242,7 @@ export class Outbox {
     space.restoreBallast();
   }
 
-  /** Commits the remaining rows and stops the timers. The caller closes the database. */
+  /** Commits the remaining rows and cancels the scheduled commit. Does not close the database. */
   close(): void {
     this.#writer.close();
   }

@@ -1,13 +1,13 @@
-// Lists the outboxes of the file: the open outbox, and earlier outboxes that still have rows or whose end the cloud does not know yet.
+// Keeps the records of all outboxes in the file, the open outbox and earlier ones, and decides which of them presence must list.
 import { count, type Receipt, union } from '../wire/index.ts';
 import type { OutboxRecord, Store } from './store.ts';
 
-/** Messages of an earlier start may reach the cloud for this long after this start. Only a later receipt includes all of them. */
+/** Messages from an earlier run may reach the cloud up to this long after startup, so only a later receipt covers them all. */
 const LATE_MESSAGES_MS = 300_000;
 
 export class Outboxes {
   readonly #store: Store;
-  /** Earlier outboxes whose number of rows is uncertain until a receipt arrives: the file may have fallen back to an earlier state. */
+  /** Earlier outboxes whose row count is uncertain until a receipt arrives, because the file may be an older copy, such as a backup. */
   readonly #awaitingReceipt = new Set<string>();
   #all: OutboxRecord[] = [];
   #open!: OutboxRecord;
@@ -16,7 +16,7 @@ export class Outboxes {
     this.#store = store;
   }
 
-  /** Starts a new outbox id in the file. @param expected ids of earlier outboxes that the cloud did not fully know. */
+  /** Starts a new outbox id in the file. @param expected ids of earlier outboxes that the cloud does not fully know. */
   start(id: string, boot: number, wallMs: number, expected: readonly string[]): void {
     this.#store.openNew(id, boot, wallMs, expected);
     this.#all = this.#store.outboxes();
@@ -40,7 +40,7 @@ export class Outboxes {
     return this.#all.find((record) => record.ordinal === ordinal);
   }
 
-  /** Notes a receipt. Only a receipt late enough in this start includes everything that the cloud received from an earlier outbox. */
+  /** Records a receipt. It settles an earlier outbox's row count if its mark is at least {@link LATE_MESSAGES_MS} into this run. */
   received(record: OutboxRecord, receipt: Receipt, boot: number): void {
     if (receipt.mark[0] === boot && receipt.mark[1] > LATE_MESSAGES_MS) this.#awaitingReceipt.delete(record.id);
   }
@@ -49,7 +49,7 @@ export class Outboxes {
     return this.#awaitingReceipt.size > 0;
   }
 
-  /** The outboxes that a presence names: the open outbox, and each outbox with unconfirmed rows, incomplete coverage or no receipt yet. */
+  /** The outboxes that presence must list: the open outbox, and any other with unconfirmed rows, incomplete coverage or no receipt yet. */
   unfinished(): [id: string, accepted: number][] {
     const isNamed = (record: OutboxRecord) =>
       record === this.#open || this.#awaitingReceipt.has(record.id) || outstanding(record) > 0 || count(record.covered) < record.accepted;
@@ -61,7 +61,7 @@ export class Outboxes {
   }
 }
 
-/** The number of rows of an outbox that are neither covered by receipts nor evicted. */
+/** Returns how many of an outbox's rows are neither covered by receipts nor evicted. */
 export function outstanding({ accepted, covered, gone }: OutboxRecord): number {
   return accepted - count(union(covered, gone));
 }

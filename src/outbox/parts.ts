@@ -1,4 +1,4 @@
-// The parts of one opened outbox. open.ts creates them; the outbox, its writer and its evictions share them.
+// The components of an open outbox. open.ts creates them, and outbox.ts, writer.ts and eviction.ts share them.
 import type { Clock } from '../clock/index.ts';
 import type { Lifetime } from '../state/index.ts';
 import type { WaitingRow } from './intake.ts';
@@ -15,26 +15,26 @@ export interface Parts {
   readonly counters: Counters;
   readonly space: Space;
   readonly commits: Commits;
-  /** Telemetry is committed in groups of this length, in milliseconds. */
+  /** How long telemetry may wait so that rows are committed in groups, in milliseconds. */
   readonly groupMs: number;
   readonly onTrouble: (error: Error | undefined) => void;
-  /** The robot's total running time, in milliseconds. */
+  /** Returns the agent's running time over all runs, in milliseconds. */
   readonly ranMs: () => number;
 }
 
-/** The state of all channels that a message carries beside its rows. */
+/** The latest value of every channel, which telemetry messages carry in addition to their rows. */
 export interface LatestValues {
-  /** The highest row number that the values include. */
+  /** The number of the last row that the values take into account. */
   readonly stateSeq: number;
-  /** The latest committed value of each channel, as JSON. */
+  /** The latest committed value of each channel, encoded as JSON. */
   readonly values: ReadonlyMap<string, string>;
 }
 
-/** Follows the commits: keeps the latest values and wakes the reader of the outbox. */
+/** Updates the latest values after each commit and wakes the pump. */
 export class Commits implements LatestValues {
   readonly values = new Map<string, string>();
   stateSeq = 0;
-  /** The reader of the outbox sets this when it starts. The call carries no data. */
+  /** Wakes the pump. Set through {@link Outbox.wakeOn}. */
   wake: () => void = () => {};
   readonly #ledger: Ledger;
 
@@ -42,7 +42,7 @@ export class Commits implements LatestValues {
     this.#ledger = ledger;
   }
 
-  /** The caller must call this after each commit that added rows. */
+  /** Must be called after each commit that adds rows. */
   added(rows: readonly WaitingRow[]): void {
     for (const { row } of rows) if ('channel' in row) this.values.set(row.channel, JSON.stringify(row.value));
     this.stateSeq = this.#ledger.outboxes.open.accepted;

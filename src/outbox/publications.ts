@@ -1,5 +1,5 @@
-// Keeps the ranges of rows in flight and of acknowledged rows in memory, so that the next free row is found without a search through the
-// rows before it. Pure: the ledger stores the publications and restores them at a start.
+// Keeps the ranges of rows that are in flight or acknowledged in memory, so that the next free row is found without scanning the rows
+// before it. Performs no I/O: the ledger saves the publications and restores them at startup.
 import { type Range, type Ranges, subtract } from '../wire/index.ts';
 
 export interface Publication {
@@ -8,40 +8,40 @@ export interface Publication {
   readonly outbox: number;
   first: number;
   last: number;
-  /** The robot's total running time at the acknowledgement, in milliseconds. */
+  /** The agent's total running time when the broker acknowledged the rows, in milliseconds. */
   ranMs: number;
-  /** The number of times these rows were published, at least 1. */
+  /** How many times these rows have been published; at least 1. */
   tries: number;
-  /** Whether a receipt should have covered the rows and did not. They are then published again. */
+  /** Set if a receipt should have covered the rows but did not, so that they are published again. */
   due: boolean;
 }
 
-/** The publications to delete from the database, and the publications to save after that. */
+/** Publications to delete from the database, and publications to save afterwards. */
 export interface Change {
   readonly removed: readonly Publication[];
   readonly added: readonly Publication[];
 }
 
 export interface Cut extends Change {
-  /** The remaining publications by key, for {@link Publications.applyCut}. */
+  /** The publications that remain in each list, for {@link Publications.applyCut}. */
   readonly lists: ReadonlyMap<string, Publication[]>;
 }
 
-/** Acknowledgements within this time become one publication. A thousand alerts a second thus need few publications. */
+/** Acknowledgements of adjacent ranges that are less than this far apart share a publication, so that frequent alerts do not need many. */
 const MERGE_WITHIN_MS = 5_000;
 
 export class Publications {
-  /** Sorted by first row, by class and outbox. */
+  /** One list per class and outbox, sorted by first row. */
   readonly #lists = new Map<string, Publication[]>();
   readonly #inFlight = new Map<string, Range[]>();
 
-  /** Reserves rows for one claim: no other claim gets them. */
+  /** Reserves a range of rows, so that no other claim gets them. */
   markInFlight(rowClass: number, outbox: number, range: Range): void {
     const key = keyOf(rowClass, outbox);
     this.#inFlight.set(key, [...(this.#inFlight.get(key) ?? []), range]);
   }
 
-  /** Ends the reservation of a claim's rows. */
+  /** Ends the reservation of a claim's range. */
   release(rowClass: number, outbox: number, range: Range): void {
     const key = keyOf(rowClass, outbox);
     const rest = (this.#inFlight.get(key) ?? []).filter((other) => other[0] !== range[0]);
@@ -79,12 +79,12 @@ export class Publications {
     return { removed, added };
   }
 
-  /** Adds a publication that was read from the database. */
+  /** Adds a publication read from the database. They must be added in the order of their first rows. */
   restore(publication: Publication): void {
     this.#list(publication.class, publication.outbox).push(publication);
   }
 
-  /** Calculates the removal of covered or evicted ranges from every publication of an outbox. Changes nothing. */
+  /** Computes how to remove covered or evicted ranges from all publications of an outbox. Nothing changes until {@link applyCut}. */
   cut(outbox: number, ranges: Ranges): Cut {
     const removed: Publication[] = [];
     const added: Publication[] = [];
@@ -107,7 +107,7 @@ export class Publications {
     for (const [key, list] of lists) this.#lists.set(key, list);
   }
 
-  /** @returns the first range of free rows at or after `from`: rows that are neither in flight nor acknowledged. */
+  /** Returns the first range at or after `from` whose rows are free: neither in flight nor acknowledged, or due to be sent again. */
   nextFree(rowClass: number, outbox: number, from: number): Range {
     const key = keyOf(rowClass, outbox);
     const inFlight = this.#inFlight.get(key) ?? [];
@@ -145,7 +145,7 @@ export class Publications {
     for (const list of this.#lists.values()) yield* list;
   }
 
-  /** The publication that was acknowledged first: of one class, or of all. */
+  /** Returns the publication that was acknowledged first, of one class or of all classes. */
   oldest(rowClass?: number): Publication | undefined {
     let oldest: Publication | undefined;
     for (const publication of this.all()) {
@@ -163,7 +163,7 @@ export class Publications {
   }
 }
 
-/** Index of the first publication that ends at or after `seq`, in a list sorted by first row. */
+/** Returns the index of the first publication that ends at or after `seq`. The list must be sorted. */
 function indexAt(list: readonly Publication[], seq: number): number {
   let [low, high] = [0, list.length];
   while (low < high) {
@@ -178,7 +178,7 @@ function keyOf(rowClass: number, outbox: number): string {
   return `${rowClass}/${outbox}`;
 }
 
-/** @returns the pieces of a publication outside `ranges`. */
+/** Returns the parts of a publication that lie outside `ranges`. */
 function without(publication: Publication, ranges: Ranges): Publication[] {
   return subtract([[publication.first, publication.last]], ranges).map(([first, last]) => ({ ...publication, first, last }));
 }

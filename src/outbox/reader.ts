@@ -1,5 +1,5 @@
-// Reads an outbox file without changing it, also while an agent uses it. Rows are read in pages, and each page is a short read
-// transaction: a million rows neither fill the memory nor block a checkpoint.
+// Reads an outbox file without modifying it, even while an agent is using it. Rows are read in pages, each in its own short read
+// transaction, so that even a million rows neither exhaust memory nor hold up a checkpoint.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -19,13 +19,13 @@ export interface ShownRow {
   readonly class: RowClass;
   /** Empty for results and events. */
   readonly channel: string;
-  /** A sent row was acknowledged by the broker and is not covered by a receipt yet. A confirmed alert stays readable for a week. */
+  /** `sent` rows are acknowledged by the broker but not yet covered by a receipt. Only alerts stay readable once they are `confirmed`. */
   readonly state: 'pending' | 'sent' | 'confirmed';
   readonly at: number;
-  /** Monotonic milliseconds of the start that accepted the row; null for confirmed alerts. */
+  /** Monotonic time in the run that accepted the row, in milliseconds; null for confirmed alerts, which do not keep it. */
   readonly mono: number | null;
   readonly trusted: boolean | null;
-  /** The text on the wire. */
+  /** The row's encoded content, as it is sent. */
   readonly body: string;
 }
 
@@ -34,7 +34,7 @@ export interface RowFilter {
   readonly state?: ShownRow['state'] | undefined;
   readonly channel?: string | undefined;
   readonly outbox?: string | undefined;
-  /** Selects the rows with a higher number. */
+  /** Selects rows with a higher number than this. */
   readonly after?: number | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface OutboxStats {
   readonly file: string;
   readonly file_bytes: number;
   readonly wal_bytes: number;
-  /** 0 after the ballast was released on a full disk. */
+  /** 0 if the ballast has been released because the disk was full. */
   readonly ballast_bytes: number;
   readonly free_bytes: number;
   readonly classes: Readonly<Record<RowClass, { pending: number; sent: number; confirmed: number; oldest_at: number | null }>>;
@@ -55,7 +55,7 @@ type RawRow = Omit<ShownRow, 'outbox' | 'class' | 'trusted'> & {
   readonly trusted: number | null;
 };
 
-/** The number of rows in one read. */
+/** Rows per page. */
 const PAGE_ROWS = 1_000;
 
 const IS_SENT = `coalesce((select last from publications p where p.class = r.class and p.outbox = r.outbox and p.first <= r.seq
@@ -139,7 +139,7 @@ export class OutboxReader {
     };
   }
 
-  /** All matching rows, oldest first: by outbox, then by number. */
+  /** Yields all matching rows, ordered by outbox and then by number. */
   *rows({ class: rowClass, state, channel, outbox, after = 0 }: RowFilter = {}): Generator<ShownRow> {
     const sources = ROW_CLASSES.filter((name) => (rowClass ?? name) === name).map((name) =>
       this.#paged(
@@ -156,7 +156,7 @@ export class OutboxReader {
     }
   }
 
-  /** Rows with this number, of one outbox or of all outboxes, latest first. */
+  /** Returns the rows with this number in one outbox, or in all of them, latest outbox first. */
   numbered(seq: number, outbox?: string): ShownRow[] {
     const held = this.db.prepare(`${HELD} where r.class in (0, 1, 2, 3) and r.seq = ?`).all(seq);
     const found = [...held, ...this.db.prepare(`${DELIVERED} where d.seq in (?)`).all(seq)] as RawRow[];
@@ -186,7 +186,7 @@ export class OutboxReader {
   }
 }
 
-/** Merges sorted sources into one. */
+/** Merges sorted sources into one sorted sequence. */
 function* merged(sources: readonly Generator<RawRow>[]): Generator<RawRow> {
   const heads = sources.map((source) => ({ source, row: source.next().value as RawRow | undefined }));
   for (;;) {
@@ -202,7 +202,7 @@ function* merged(sources: readonly Generator<RawRow>[]): Generator<RawRow> {
   }
 }
 
-/** A reader without a running agent creates a shared-memory file, which fails on a full disk. */
+/** If no agent is running, even a read-only connection has to create the WAL's -shm file, which fails on a full disk. */
 function remedyFor(error: unknown): string {
   const code = codeOf(error) ?? '';
   if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_FULL'))

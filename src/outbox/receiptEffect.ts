@@ -1,42 +1,42 @@
-// Calculates the effect of a receipt on one outbox: the rows that are delivered, the rows to send again, and the rows to declare. Pure.
-// docs/reference/protocol.md, Receipts, states the rules. The model in test/model showed that each rule is necessary.
+// Computes a receipt's effect on an outbox: which rows are delivered, which to send again and which to declare. Has no side effects. The
+// rules are in docs/reference/protocol.md, Receipts; the model in test/model shows that each of them is necessary.
 import { coveredBy, intersect, type Mark, type Ranges, type Receipt, subtract, union } from '../wire/index.ts';
 import type { Publication } from './publications.ts';
 import type { OutboxRecord } from './store.ts';
 
-/** The database should hold a row by the receipt's mark if the row was acknowledged this long before the mark. */
+/** If a row was acknowledged more than this long before the receipt's mark, the cloud's database should have it by then. */
 const RESEND_AFTER_MS = 60_000;
 
-/** Upper limit for the interval between two tries of a row that no receipt covers. */
+/** Longest interval between attempts to send a row that no receipt covers. */
 const RESEND_AT_MOST_EVERY_MS = 3_600_000;
 
-/** The number of tries after which a row is declared poison. */
+/** After this many attempts, a row is declared poison. */
 const MAX_TRIES = 10;
 
 export interface ReceiptEffect {
   readonly accepted: number;
   readonly covered: Ranges;
-  /** Newly delivered rows, which can be removed. */
+  /** Newly delivered rows, which can be deleted. */
   readonly delivered: Ranges;
   readonly resend: readonly Publication[];
-  /** Publications that {@link MAX_TRIES} tries did not deliver. Their held rows are evicted as poison. */
+  /** Publications that are still not delivered after {@link MAX_TRIES} attempts. Their rows must be evicted as poison. */
   readonly exhausted: readonly Publication[];
-  /** Rows that the robot announced to the cloud but this file does not know, because it fell back to an earlier state. */
+  /** Rows that the cloud knows of but this file does not, because it was restored to an earlier state. */
   readonly vanished: Ranges;
-  /** Rows that were evicted without the cloud's knowledge. They are declared as released. */
+  /** Rows that are gone, but whose loss the cloud does not know of. They must be declared as released. */
   readonly undeclared: Ranges;
 }
 
-/** This start's boot number, and the running time before this start. Marks of other starts cannot be compared with ours. */
+/** The current run's boot counter and the running time of all earlier runs. Marks are only comparable within the same run. */
 interface Start {
   readonly boot: number;
   readonly ranBeforeMs: number;
 }
 
 /**
- * @param publications publications of this outbox.
- * @param declared ranges in declarations that are still held.
- * @returns undefined if the receipt names more rows than the robot ever numbered.
+ * @param publications this outbox's publications.
+ * @param declared rows named by declarations that the file still holds.
+ * @returns undefined if the receipt names row numbers that the open outbox has not assigned.
  */
 export function receiptEffect(
   outbox: OutboxRecord & { readonly isOpen: boolean },
@@ -64,16 +64,16 @@ export function receiptEffect(
   };
 }
 
-/** The rows that a page of a receipt describes. */
+/** Returns the range of row numbers that this page of the receipt describes. */
 function spanOf(receipt: Receipt, accepted: number): Ranges {
   const last = Math.min(receipt.to ?? accepted, accepted);
   return last > receipt.after ? [[receipt.after + 1, last]] : [];
 }
 
-/** The interval is 60 s after the first try and doubles with each try, up to an hour. */
+/** Whether to send a publication again: 60 s after its first attempt, then at intervals that double up to an hour. */
 function isOverdue(publication: Publication, mark: Mark, start: Start): boolean {
   if (mark[0] !== start.boot) return false;
-  // A publication of an earlier start counts from this start, because the monotonic time of the earlier start is lost.
+  // A publication from an earlier run is treated as if it had been sent at this run's startup.
   const publishedMs = Math.max(0, publication.ranMs - start.ranBeforeMs);
   return mark[1] - publishedMs > Math.min(RESEND_AFTER_MS * 2 ** (publication.tries - 1), RESEND_AT_MOST_EVERY_MS);
 }

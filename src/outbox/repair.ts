@@ -1,6 +1,6 @@
-// Opens the outbox file and repairs it if it is damaged. A damaged file is never deleted and never prevents a start. SQLITE_CORRUPT can be
-// a transient error of the disk, so the file is opened a second time. If that fails too, the file is renamed, its readable rows are copied
-// under their own names, and the cloud is notified of the lost rows.
+// Opens the outbox file and repairs it if it is damaged. A damaged file is never deleted, and never keeps the agent from starting.
+// SQLITE_CORRUPT can be a transient disk error, so opening is tried twice. If the second attempt fails too, the readable rows are copied to
+// a new file with their outbox ids and numbers unchanged, the old file is renamed, and the lost rows are declared to the cloud.
 import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, crashPoint, messageOf, replaceFile } from '../base/index.ts';
@@ -12,27 +12,27 @@ interface Opened {
   readonly db: Db;
   /** Events that declare the lost outboxes to the cloud. */
   readonly closed: readonly EventBody[];
-  /** A report of the damage, for a person; undefined if there was no damage. */
+  /** Describes the damage, for the log; undefined if there was no damage. */
   readonly damage: string | undefined;
 }
 
 export const OUTBOX_FILE = 'outbox.db';
 
-/** After this many suspicions a file is replaced even if all its pages look correct. */
+/** A file that has been suspected this many times is replaced even if its pages pass the check. */
 const REPLACED_FROM = 2;
 
 /**
- * @param expected the outbox ids that the file has to know; empty before the first start.
- * @param successor the id of the outbox to open now.
- * @throws AgentError OUTBOX_NEWER, OUTBOX_UNWRITABLE; SQLite's error if the disk is at fault and not the file.
+ * @param expected the outbox ids that the file must contain; empty on the first run.
+ * @param successor the id of the outbox that is about to be opened.
+ * @throws AgentError OUTBOX_NEWER, OUTBOX_UNWRITABLE; SQLite's error if the fault is the disk's rather than the file's.
  */
 export function openOutboxFile(stateDir: string, maxBytes: number, expected: readonly string[], successor: string): Opened {
   const file = join(stateDir, OUTBOX_FILE);
   const mended = `${file}.mended`;
-  // A kill interrupted the replacement of the damaged file by the repaired file.
+  // If a kill interrupted the replacement of a damaged file, finish it: the damaged file was already renamed, the repaired one not yet.
   if (!existsSync(file) && existsSync(mended)) renameSync(mended, file);
   const existed = existsSync(file) && statSync(file).size > 0;
-  // The remaining WAL of a file that vanished must not be mixed with the new file.
+  // If the database file is gone, its WAL may still be there, and SQLite must not apply it to a new file.
   if (!existed && expected.length > 0) setAside(file);
   const lostWal = setForeignWalAside(file);
   const suspicions = readSuspicions(stateDir).split('\n').length - 1;
@@ -60,7 +60,6 @@ function suspicionFile(stateDir: string): string {
   return join(stateDir, 'outbox.suspect');
 }
 
-/** @returns one line per suspicion. */
 function readSuspicions(stateDir: string): string {
   try {
     return readFileSync(suspicionFile(stateDir), 'utf8');
@@ -70,21 +69,21 @@ function readSuspicions(stateDir: string): string {
 }
 
 /**
- * Records that the outbox file failed while in use. The next opening then checks every page, and a second record replaces the file. The
- * record is durable when this returns.
- * @param reason one line for a person.
+ * Durably records that the outbox file failed while in use. The next opening checks every page, and after a second record it replaces the
+ * file.
+ * @param reason describes the failure, for anyone who investigates it.
  */
 export function suspect(stateDir: string, reason: string): void {
   replaceFile(suspicionFile(stateDir), `${readSuspicions(stateDir)}${reason.replaceAll('\n', ' ')}\n`);
 }
 
-/** Whether SQLite found a page with impossible content, or a missing page. */
+/** Whether the error means that the file has a malformed or missing page, or is not a database at all. */
 export function isCorruption(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_IOERR_SHORT_READ'].some((each) => code.startsWith(each));
 }
 
-/** Copies the readable content of the damaged file into a new file beside it. Moves no file, so that a kill does no harm. */
+/** Copies whatever is readable in the damaged file to a new file next to it. The damaged file stays in place, so a kill does no harm. */
 function mend(file: string, mended: string, maxBytes: number, expected: readonly string[], successor: string): EventBody[] {
   for (const suffix of ['', '-wal', '-shm']) rmSync(`${mended}${suffix}`, { force: true });
   const fresh = openDatabase(mended, maxBytes);
@@ -107,18 +106,18 @@ function attempt(file: string, maxBytes: number, thoroughly: boolean): { db?: Db
 function isDamage(error: unknown, file: string): boolean {
   if (error instanceof DamagedError || isCorruption(error)) return true;
   const code = codeOf(error) ?? '';
-  // The header names a file format that no SQLite has.
+  // SQLite reports an impossible format number in the header as a plain SQLITE_ERROR, so only the message identifies it.
   if (code === 'SQLITE_ERROR') return /file format|malformed/.test(messageOf(error));
   return code.startsWith('SQLITE_CANTOPEN') && existsSync(file) && statSync(file).isDirectory();
 }
 
-/** First bytes of a WAL, in either byte order of its checksums (SQLite's file format, 4.1). */
+/** The first four bytes of a WAL: the last bit gives its checksums' byte order (section 4.1 of SQLite's file format). */
 const WAL_MAGIC = [0x377f0682, 0x377f0683];
 const WAL_HEADER_BYTES = 32;
 
 /**
- * Keeps the frames of a WAL with an unknown header for a person to examine, because SQLite would overwrite that WAL.
- * @returns a report for a person; undefined if the header is valid.
+ * Renames a WAL whose header is not valid. SQLite would ignore and overwrite it, but its frames may help to find the cause.
+ * @returns a description for the log; undefined if no WAL was renamed.
  */
 function setForeignWalAside(file: string): string | undefined {
   const wal = `${file}-wal`;
@@ -143,7 +142,7 @@ function freeName(file: string): string {
   }
 }
 
-/** Renames a file together with its WAL, so that its content stays readable. @returns the new name. */
+/** Renames a database together with its WAL, without which its content would be incomplete. @returns the new name. */
 function setAside(file: string): string {
   const aside = freeName(file);
   for (const suffix of ['', '-wal', '-shm']) {

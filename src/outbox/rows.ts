@@ -1,12 +1,12 @@
-// Defines the rows of the outbox and their text on the wire. A row never changes after its commit: publications (PUBACK), coverage
-// (receipts) and declarations (evictions) record its later states.
+// Defines the outbox's rows and their wire encoding. A row is immutable once committed; what happens to it later is recorded elsewhere: in
+// publications (PUBACK), coverage (receipts) and declarations (evictions).
 import type { EventBody, ReadingExtra, ReadingValue, ResultBody } from '../wire/index.ts';
 
-/** The order in which rows are sent. Rows are evicted in the reverse order. */
+/** In the order in which they are sent. Rows are evicted in the reverse order. */
 export const ROW_CLASSES = ['alert', 'result', 'event', 'telemetry'] as const;
 export type RowClass = (typeof ROW_CLASSES)[number];
 
-/** The number of a class in the database: 0 is the most urgent class. */
+/** Returns a class's number in the database. 0 is the most urgent class. */
 export function classNumber(rowClass: RowClass): number {
   return ROW_CLASSES.indexOf(rowClass);
 }
@@ -20,29 +20,29 @@ export type NewRow =
   | { readonly class: 'result'; readonly body: ResultBody }
   | { readonly class: 'event'; readonly body: EventBody };
 
-/** @returns an empty text for results and events. */
+/** Returns the empty string for results and events, which have no channel. */
 export function channelOf(row: NewRow): string {
   return 'channel' in row ? row.channel : '';
 }
 
-/** A committed row, as the pump reads it. */
+/** A committed row, in the form that the pump sends. */
 export interface StoredRow {
   readonly seq: number;
   readonly at: number;
-  /** Empty for results and events. */
+  /** Empty for results and events, which have no channel. */
   readonly channel: string;
-  /** The elements after the channel in `[seq, at, channel, …]` for a reading; the JSON object without its braces for other rows. */
+  /** For a reading, the elements after the channel in `[seq, at, channel, …]`; for other rows, a JSON object without its braces. */
   readonly body: string;
 }
 
-/** Encodes a row once, before its commit. Sending a backlog then only joins texts. */
+/** Encodes a row. This is done once, before the commit, so that sending a backlog only has to concatenate strings. */
 export function encodeBody(row: NewRow): string {
   if ('body' in row) return JSON.stringify(row.body).slice(1, -1);
   const value = JSON.stringify(row.value);
   return row.extra && Object.keys(row.extra).length > 0 ? `${value},${JSON.stringify(row.extra)}` : value;
 }
 
-/** @returns the reading on the wire, `[seq, at, "channel", value]` or with a fifth element. A valid channel name needs no escapes. */
+/** Returns a reading's wire form, `[seq, at, "channel", value]` or with extra fields at the end. Channel names need no escaping. */
 export function readingText(row: StoredRow): string {
   return `[${row.seq},${row.at},"${row.channel}",${row.body}]`;
 }
@@ -52,10 +52,10 @@ export function decodeReading(body: string): { value: ReadingValue; extra: Readi
   return { value, extra: extra ?? {} };
 }
 
-/** Upper limit for the brackets, commas, quotes and both numbers of a reading on the wire. */
+/** Upper bound for the encoded brackets, commas, quotes and both numbers of a reading. */
 const ROW_OVERHEAD_BYTES = 40;
 
-/** @returns the first rows whose text fits into `maxBytes`; the first row even if it alone is too long. */
+/** Returns as many leading rows as fit into `maxBytes`, but at least the first. */
 export function fitting(rows: StoredRow[], maxBytes: number): StoredRow[] {
   let bytes = 0;
   const fits = rows.findIndex((row) => {

@@ -1,5 +1,5 @@
-// Copies the readable content of a damaged file into a new file: every row under its outbox's name and number, the command journal,
-// delivered alerts, waiting uploads and notes. Each table and each outbox is copied on its own, so that a broken page affects only one of them.
+// Copies whatever is readable in a damaged file to a new file: rows with their outbox ids and numbers, the command journal, delivered
+// alerts, uploads and notes. Every table and every outbox is copied separately, so that a broken page affects only one of them.
 
 import Database, { type Statement } from 'better-sqlite3';
 import { parseJson } from '../base/index.ts';
@@ -17,13 +17,13 @@ interface DamagedOutbox {
   readonly gone: string;
 }
 
-/** The number of rows in one read. It limits the memory that a big file needs. */
+/** Rows per read. Bounds the memory needed for a large file. */
 const CHUNK = 10_000;
 
-/** Tables that are copied without a check, each with its key columns. */
+/** Tables whose rows are copied without validation, with their primary keys. */
 const COPIED = { commands: ['id'], delivered_alerts: ['outbox', 'seq'], uploads: ['file'], notes: ['name'] } as const;
 
-/** Never throws because of damage. @returns events that declare the lost outboxes to the cloud. */
+/** Copies what it can and never throws because of damage. @returns events that tell the cloud which rows of each outbox are lost. */
 export function salvage(file: string, fresh: Db, expected: readonly string[], successor: string): EventBody[] {
   const closed: EventBody[] = [];
   const damaged = unlessBroken(() => new Database(file, { fileMustExist: true }));
@@ -47,7 +47,7 @@ export function closedEvent(old: string, lastSeq: number | null, lost: Ranges, s
   return { kind: 'outbox_closed', old, last_seq: lastSeq, lost, successor };
 }
 
-/** @returns undefined if the work throws, for example on a broken page. */
+/** Runs `work`. @returns undefined if it throws, for example because of a broken page. */
 export function unlessBroken<T>(work: () => T): T | undefined {
   try {
     return work();
@@ -79,7 +79,7 @@ function copyOutbox(damaged: Db, fresh: Db, outbox: DamagedOutbox, successor: st
 
 const ROW = 'class, outbox, seq, channel, body, at, mono, trusted';
 
-/** Copies the intact rows of one outbox, each number once. */
+/** Copies the intact rows of one outbox. A row that is found several times is copied once. */
 class RowCopier {
   readonly copied = new Set<number>();
   readonly #outbox: DamagedOutbox;
@@ -97,7 +97,7 @@ class RowCopier {
     const [rowClass, ordinal, seq, , body] = row as [number, number, number, string, string];
     const name = ROW_CLASSES[rowClass];
     if (name === undefined || ordinal !== this.#outbox.ordinal || seq < 1 || seq > this.#outbox.accepted || this.copied.has(seq)) return;
-    // The cloud would refuse a text that a broken page garbled.
+    // A broken page may have garbled the text. The cloud would reject it, so count the row as lost instead.
     const json = name === 'alert' || name === 'telemetry' ? `[${body}]` : `{${body}}`;
     if (parseJson(json) === undefined || unlessBroken(() => this.#insert.run(...row)) === undefined) return;
     this.copied.add(seq);
@@ -109,7 +109,7 @@ class RowCopier {
   }
 }
 
-/** Finds rows by their key. A row is found unless its own page, or a page above it in the tree, is broken. */
+/** Copies rows by primary key. This misses rows whose page, or one of its ancestors in the B-tree, is broken. */
 function copyByKey(damaged: Db, { ordinal, accepted }: DamagedOutbox, rows: RowCopier): void {
   const read = damaged.prepare(`select ${ROW} from rows where class = ? and outbox = ? and seq between ? and ?`).raw();
   for (const rowClass of ROW_CLASSES.keys()) {
@@ -121,7 +121,7 @@ function copyByKey(damaged: Db, { ordinal, accepted }: DamagedOutbox, rows: RowC
   }
 }
 
-/** Finds rows by their position, from both ends of the table. This also finds rows that a garbled key hides from a search by key. */
+/** Copies rows by position, scanning from both ends. This also finds rows that a garbled key in an interior page hides from key lookups. */
 function copyByPosition(damaged: Db, rows: RowCopier): void {
   for (const order of ['asc', 'desc']) {
     const inOrder = `from rows order by class ${order}, outbox ${order}, seq ${order}`;
@@ -138,7 +138,7 @@ function copyByPosition(damaged: Db, rows: RowCopier): void {
   }
 }
 
-/** Reads a range of rows. If a page of the range is broken, reads its halves, down to single rows. */
+/** Reads a range of rows. If that fails on a broken page, reads each half separately, down to single rows. */
 function readable(read: (first: number, last: number) => unknown[][], first: number, last: number): unknown[][] {
   if (first > last) return [];
   const found = unlessBroken(() => read(first, last));
@@ -148,7 +148,7 @@ function readable(read: (first: number, last: number) => unknown[][], first: num
   return [...readable(read, first, middle), ...readable(read, middle + 1, last)];
 }
 
-/** Copies row by row from both ends, so that a broken page in the middle hides only its own rows. */
+/** Copies a table row by row, first forwards and then backwards, so that a broken page in the middle loses only its own rows. */
 function copyTable(damaged: Db, fresh: Db, table: keyof typeof COPIED): void {
   const columns = fresh.prepare(`select name from pragma_table_info(?)`).pluck().all(table).join(', ');
   const values = columns.replaceAll(/\w+/g, '?');

@@ -1,10 +1,10 @@
-// Opens the database file: creates and migrates its tables, and applies the settings that make a commit survive a power cut.
+// Opens the database file, creates or migrates its tables, and applies the settings that make commits survive a power cut.
 import Database from 'better-sqlite3';
 import { AgentError } from '../errors.ts';
 
 export type Db = Database.Database;
 
-/** Each entry migrates the file from its index to the next version (`user_version`). A released entry never changes. */
+/** The entry at index N migrates a file from `user_version` N to N + 1. Entries must not be changed once released. */
 const MIGRATIONS: readonly string[] = [
   `
   -- One row for each opening of this file, so that a restored file never uses a row's name twice.
@@ -82,16 +82,16 @@ const MIGRATIONS: readonly string[] = [
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
-/** Tables that every version has. */
+/** The tables that exist in every version. */
 const TABLES = ['outboxes', 'rows', 'publications', 'delivered_alerts', 'tally', 'commands'];
 
-/** SQLite's default. Every outbox file uses it, so that a limit in bytes can be set as `max_page_count`. */
+/** SQLite's default page size, which every outbox file uses. It converts limits in bytes to `max_page_count`. */
 export const PAGE_BYTES = 4096;
 
 /**
- * Opens or creates the file. Uses `synchronous=FULL` because NORMAL lost committed rows in a power cut (docs/lab/faults.md).
- * better-sqlite3 opens WAL files with NORMAL, so the setting is read back.
- * @param thoroughly checks every page of a file of any size.
+ * Opens or creates the file. Sets `synchronous=FULL`, because NORMAL loses committed rows in a power cut (docs/lab/faults.md), and reads it
+ * back, because better-sqlite3 opens WAL files with NORMAL.
+ * @param thoroughly whether to check every page even if the file is large.
  * @throws AgentError OUTBOX_NEWER, OUTBOX_UNWRITABLE; DamagedError or SQLite's error for a damaged file.
  */
 export function openDatabase(file: string, maxBytes: number, thoroughly = false): Db {
@@ -106,12 +106,12 @@ export function openDatabase(file: string, maxBytes: number, thoroughly = false)
       });
     }
     db.pragma('foreign_keys = ON');
-    // Limits the size of the WAL after a checkpoint. By default SQLite never shrinks it.
+    // By default SQLite never shrinks the WAL. With this, it truncates the WAL to this size when it is reset after a checkpoint.
     const walBytes = Math.min(WAL_BYTES, Math.floor(maxBytes / 8));
     db.pragma(`journal_size_limit = ${walBytes}`);
     db.pragma(`max_page_count = ${Math.floor((maxBytes - walBytes) / PAGE_BYTES)}`);
     check(db, thoroughly);
-    // After a checkpoint the first write overwrites existing blocks of the WAL: a start must work on a full disk.
+    // After a checkpoint, SQLite overwrites the WAL from its beginning, which needs no new blocks. Startup thus works on a full disk.
     db.pragma('wal_checkpoint(PASSIVE)');
     migrate(db, file);
     return db;
@@ -121,21 +121,22 @@ export function openDatabase(file: string, maxBytes: number, thoroughly = false)
   }
 }
 
-/** The WAL's share of the size limit. SQLite checkpoints the WAL at 4 MB, but a long read transaction lets it grow further. */
+/** The part of the size limit set aside for the WAL. SQLite checkpoints it at about 4 MB, but it grows while a read transaction is open. */
 const WAL_BYTES = 16 * 1024 ** 2;
 
-/** The file opens, but it is not a complete outbox. */
+/** The file can be opened but is not an intact outbox. */
 export class DamagedError extends Error {}
 
-/** A bigger file is checked later, in a thread beside the running agent (inspect.ts): the check takes 1.5 ms a megabyte. */
+/** Larger files are not checked at startup but by a worker thread later (inspect.ts), because the check takes 1.5 ms per megabyte. */
 const CHECK_UP_TO_BYTES = 4 * 1024 ** 2;
 
-/** Checks every page. @returns SQLite's description of the damage; undefined if there is no damage. @throws SQLite's error */
+/** Checks every page. @returns a description of the damage; undefined if the file is intact. @throws SQLite's error */
 export function quickCheck(db: Db): string | undefined {
   const found = db.pragma('quick_check(1)', { simple: true });
   if (found !== 'ok') return String(found);
   if (Number(db.pragma('user_version', { simple: true })) === 0) return undefined;
-  // A garbled WAL can leave intact pages of two different commits in a file that was checkpointed before.
+  // If the WAL is garbled after part of it was checkpointed, the file may mix pages of two commits. Each page is intact, so quick_check
+  // does not notice.
   const mixed = db.prepare(MIXED).pluck().get();
   return mixed === undefined ? undefined : `its tables come from different commits: ${mixed}`;
 }

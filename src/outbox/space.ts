@@ -1,28 +1,31 @@
-// Measures how full the file is, and manages the ballast: a file of zeros beside the database. Its release on a full disk frees space for
-// alerts, and for the WAL, which also grows when rows are deleted.
+// Measures how full the file is and manages the ballast, a file of zeros next to the database. Deleting it on a full disk frees space for
+// alerts, and for the WAL, which grows even when rows are deleted.
 import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../base/index.ts';
 import type { Db } from './schema.ts';
 
-/** With less free disk space the outbox will soon fail to write. The ballast and a WAL of the same size need this space. */
+/** If the disk has less free space than this, writes will soon fail. Sized for the ballast and a WAL of the same size. */
 export const LEAST_FREE_BYTES = 16 * 1024 ** 2;
 
-/** The number of files that mke2fs plans for these bytes (inode_ratio in /etc/mke2fs.conf). Each new log, image or WAL needs an inode. */
+/**
+ * The same limit in inodes, at mke2fs's default ratio of one per 16 KiB (inode_ratio in /etc/mke2fs.conf). Every new log, image or WAL
+ * needs an inode.
+ */
 export const LEAST_FREE_FILES = LEAST_FREE_BYTES / 16_384;
 
-/** This last part of the file is reserved for alerts. Before other rows use it, older rows are evicted. */
+/** The share of the file that is reserved for alerts. Once only this is left, old rows are evicted before other rows are added. */
 const ALERT_RESERVE = 0.05;
 
-/** The ballast is this part of the file's size limit, and at most {@link BALLAST_BYTES}: enough for a few thousand alerts. */
+/** The ballast's size as a share of the file's size limit, capped at {@link BALLAST_BYTES}. That is enough for a few thousand alerts. */
 const BALLAST_SHARE = 1 / 16;
 const BALLAST_BYTES = 8 * 1024 ** 2;
 const CHUNK = Buffer.alloc(64 * 1024);
 
-/** SQLITE_IOERR_SHMSIZE means that the disk has no space for the shared-memory index of a database in WAL mode. */
+/** SQLite reports SQLITE_IOERR_SHMSIZE if the disk has no space for the WAL's shared-memory index. */
 const FULL = ['SQLITE_FULL', 'ENOSPC', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE'];
 
-/** Released ballast is restored at most this often. */
+/** Minimum interval between attempts to restore the ballast. */
 const REFILL_EVERY_MS = 2_000;
 
 export class Space {
@@ -32,20 +35,20 @@ export class Space {
   #isWhole = false;
   #triedMs = 0;
 
-  /** @param maxBytes size limit of the database file. */
+  /** @param maxBytes size limit of the database, from which the ballast's size follows. */
   constructor(db: Db, stateDir: string, maxBytes: number) {
     this.#db = db;
     this.#ballast = ballastFile(stateDir);
     this.#ballastBytes = Math.floor(Math.min(maxBytes * BALLAST_SHARE, BALLAST_BYTES));
   }
 
-  /** Whether only alerts may still be added. */
+  /** Whether only the part reserved for alerts is left. */
   isNearlyFull(): boolean {
     const pragma = (name: string) => Number(this.#db.pragma(name, { simple: true }));
     return pragma('page_count') - pragma('freelist_count') > pragma('max_page_count') * (1 - ALERT_RESERVE);
   }
 
-  /** @returns false if there was no ballast. */
+  /** Deletes the ballast. @returns false if it did not exist. */
   releaseBallast(): boolean {
     if (sizeOf(this.#ballast) === 0) return false;
     rmSync(this.#ballast, { force: true });
@@ -53,7 +56,7 @@ export class Space {
     return true;
   }
 
-  /** Restores released ballast, at most every {@link REFILL_EVERY_MS}. @param nowMs monotonic time. */
+  /** Restores the ballast if it is incomplete, at most once per {@link REFILL_EVERY_MS}. @param nowMs monotonic time. */
   refillBallast(nowMs: number): void {
     if (this.#isWhole || nowMs - this.#triedMs < REFILL_EVERY_MS) return;
     this.#triedMs = nowMs;
@@ -61,8 +64,8 @@ export class Space {
   }
 
   /**
-   * Writes the ballast as real zeros, because a hole in a file reserves no space. If the disk has too little space, the written part stays
-   * and serves the next commits or the next start.
+   * Writes actual zeros, because a sparse file would reserve no space. If the disk fills up, the part already written is kept as a smaller
+   * ballast.
    */
   restoreBallast(): void {
     this.#isWhole = sizeOf(this.#ballast) === this.#ballastBytes;
@@ -79,7 +82,7 @@ export class Space {
         closeSync(file);
       }
     } catch {
-      // The disk has no space for all of the ballast now.
+      // The disk is too full for the whole ballast. A later call tries again.
     }
   }
 }
@@ -89,7 +92,7 @@ export function ballastFile(stateDir: string): string {
 }
 
 /**
- * Runs `work`. If the disk is full, releases the ballast of `stateDir` and runs `work` again. This is enough for the small writes of a start.
+ * Runs `work`. If the disk is full, deletes the ballast and runs `work` again. Suitable for small writes, such as those at startup.
  * @throws the error of `work`.
  */
 export function retryWithoutBallast<T>(stateDir: string, work: () => T): T {
@@ -107,7 +110,7 @@ export function isDiskFull(error: unknown): boolean {
   return FULL.some((each) => each === code);
 }
 
-/** Runs `work`. @returns false if the disk is full or the file has reached its size limit. @throws any other error */
+/** Runs `work`. @returns false if it fails because the disk is full or the file has reached its size limit. @throws any other error */
 export function unlessFull(work: () => void): boolean {
   try {
     work();
@@ -118,7 +121,7 @@ export function unlessFull(work: () => void): boolean {
   }
 }
 
-/** @returns 0 if the file cannot be read. */
+/** Returns 0 if the file does not exist or is inaccessible. */
 export function sizeOf(file: string): number {
   try {
     return statSync(file).size;

@@ -1,4 +1,4 @@
-// Runs the SQL statements of the outbox. Makes no decisions.
+// The outbox's SQL statements. Policy, such as which rows to evict and when, belongs to the callers.
 import type { Statement } from 'better-sqlite3';
 import type { Range, Ranges, ReadingExtra } from '../wire/index.ts';
 import type { WaitingRow } from './intake.ts';
@@ -10,9 +10,9 @@ export interface OutboxRecord {
   readonly ordinal: number;
   readonly id: string;
   accepted: number;
-  /** Rows that receipts covered. */
+  /** Rows covered by receipts. */
   covered: Ranges;
-  /** Rows that this robot no longer holds although no receipt covered them: evicted, or lost with a damaged file. */
+  /** Rows that were evicted, or lost with a damaged file, before a receipt covered them. */
   gone: Ranges;
 }
 
@@ -24,13 +24,13 @@ export class Store {
   readonly #onCommit: (ms: number) => void;
   readonly #statements = new Map<string, Statement>();
 
-  /** @param onCommit receives the duration of each transaction, in milliseconds. */
+  /** @param onCommit called with the duration of each transaction, in milliseconds. */
   constructor(db: Db, onCommit: (ms: number) => void = () => {}) {
     this.#db = db;
     this.#onCommit = onCommit;
   }
 
-  /** Does all of `work` or nothing. A transaction inside a transaction is part of it. */
+  /** Runs `work` atomically. A nested transaction becomes part of the outer one. */
   transaction(work: () => void): void {
     const isOutermost = !this.#db.inTransaction;
     const beganMs = performance.now();
@@ -38,7 +38,7 @@ export class Store {
     if (isOutermost) this.#onCommit(performance.now() - beganMs);
   }
 
-  /** Adds a new outbox, and forgets earlier outboxes that never had a row. @param keep ids to keep even if the file shows no row. */
+  /** Adds an outbox and deletes earlier ones that never had a row. @param keep ids to keep even so, because the cloud may know of rows. */
   openNew(id: string, boot: number, openedAt: number, keep: readonly string[]): void {
     this.#run('delete from outboxes where accepted = 0 and id not in (select value from json_each(?))', JSON.stringify(keep));
     this.#run(
@@ -49,7 +49,7 @@ export class Store {
     );
   }
 
-  /** All outboxes of the file, oldest first. */
+  /** Returns all outboxes of the file, oldest first. */
   outboxes(): OutboxRecord[] {
     return readOutboxes(this.#db);
   }
@@ -77,14 +77,14 @@ export class Store {
     return Object.fromEntries(ROW_CLASSES.map((name, i) => [name, counts[i] ?? 0])) as Record<RowClass, number>;
   }
 
-  /** Wall time of the first row of each class; null if the class has no row. */
+  /** Returns the wall time of each class's first row; null if the class has no rows. */
   oldestAt(): Record<RowClass, number | null> {
     const first = (rowClass: number) =>
       this.#column<number>('select at from rows where class = ? order by class, outbox, seq limit 1', rowClass)[0] ?? null;
     return Object.fromEntries(ROW_CLASSES.map((name, rowClass) => [name, first(rowClass)])) as Record<RowClass, number | null>;
   }
 
-  /** Wall times of the held alerts of an outbox in `ranges`. */
+  /** Returns the wall times of an outbox's alerts in `ranges`. */
   alertTimes(outbox: number, ranges: Ranges): number[] {
     const select = `select at from rows where class = ${ALERT} and outbox = ? and seq between ? and ?`;
     return ranges.flatMap(([first, last]) => this.#column<number>(select, outbox, first, last));
@@ -94,7 +94,7 @@ export class Store {
     this.#run('update outboxes set accepted = ? where ordinal = ?', accepted, outbox);
   }
 
-  /** Rows of a class from `first` to `last` within the limits. If there is a row, the first row is always included. */
+  /** Returns rows of a class from `first` to `last`, within the limits. The first row is returned even if it exceeds `maxBytes`. */
   rows(rowClass: number, outbox: number, first: number, last: number, limits: { maxRows: number; maxBytes: number }): StoredRow[] {
     const found = this.#all<StoredRow>(
       'select seq, at, channel, body from rows where class = ? and outbox = ? and seq between ? and ? order by seq limit ?',
@@ -107,7 +107,7 @@ export class Store {
     return fitting(found, limits.maxBytes);
   }
 
-  /** Numbers of the held rows of a class from `first` to `last`. */
+  /** Returns the numbers of a class's rows from `first` to `last`. */
   numbers(rowClass: number, outbox: number, first: number, last: number): number[] {
     return this.#column('select seq from rows where class = ? and outbox = ? and seq between ? and ?', rowClass, outbox, first, last);
   }
@@ -128,7 +128,7 @@ export class Store {
     this.#run('delete from publications where class = ? and outbox = ? and first = ?', rowClass, outbox, first);
   }
 
-  /** Removes delivered rows. Their alerts stay readable for a week unless `keepAlertsRanMs` is undefined. */
+  /** Deletes delivered rows, but first copies the alerts to `delivered_alerts`, unless `keepAlertsRanMs` is undefined. */
   deliver(outbox: number, delivered: Ranges, covered: Ranges, keepAlertsRanMs: number | undefined): void {
     for (const [first, last] of keepAlertsRanMs === undefined ? [] : delivered) {
       this.#run(
@@ -144,24 +144,24 @@ export class Store {
     this.#run('update outboxes set covered = ? where ordinal = ?', JSON.stringify(covered), outbox);
   }
 
-  /** Deletes evicted rows and records all numbers evicted so far in `gone`. */
+  /** Deletes evicted rows. @param gone the numbers of all rows of the outbox that are gone so far, including these. */
   evict(outbox: number, ranges: Ranges, gone: Ranges): void {
     this.#deleteRows(outbox, ranges);
     this.#run('update outboxes set gone = ? where ordinal = ?', JSON.stringify(gone), outbox);
   }
 
-  /** Evicted rows of an outbox whose declarations are still held. */
+  /** Returns an outbox's rows that are named by declarations still in the file. */
   declaredRows(id: string): Ranges {
     const events = this.#events('evicted') as { of: string; ranges: Range[] }[];
     return events.filter((event) => event.of === id).flatMap((event) => event.ranges);
   }
 
-  /** Ids of closed outboxes whose declarations are still held. */
+  /** Returns the ids of closed outboxes whose declarations are still in the file. */
   closedOutboxes(): string[] {
     return (this.#events('outbox_closed') as { old: string }[]).map(({ old }) => old);
   }
 
-  /** Numbers of the telemetry rows of an outbox that are older than a wall time, at most 1,000. */
+  /** Returns the numbers of an outbox's telemetry rows accepted before the wall time `at`. Looks only at the first 1,000 rows. */
   olderThan(outbox: number, at: number): number[] {
     return this.#column(
       `select seq from (select seq, at from rows where class = ${classNumber('telemetry')} and outbox = ? order by seq limit 1000)
@@ -171,7 +171,7 @@ export class Store {
     );
   }
 
-  /** The oldest rows of a class. Declarations of evicted rows are omitted, because they have to reach the cloud. */
+  /** Returns a class's oldest rows that may be evicted. Declarations of evicted rows are omitted, because they must reach the cloud. */
   oldest(rowClass: number, limit: number): { outbox: number; seq: number }[] {
     return this.#all(
       `select outbox, seq from rows where class = ? and body not like '"kind":"evicted"%' order by outbox, seq limit ?`,
@@ -180,7 +180,7 @@ export class Store {
     );
   }
 
-  /** @returns the number of deleted alerts. */
+  /** Deletes the oldest delivered alerts. @returns how many were deleted. */
   dropOldestDelivered(limit: number): number {
     return this.#run(
       'delete from delivered_alerts where (outbox, seq) in (select outbox, seq from delivered_alerts order by outbox, seq limit ?)',
@@ -198,7 +198,7 @@ export class Store {
     return new Map(rows.map(({ channel, body }) => [channel, decodeReading(body).extra]));
   }
 
-  /** Deletes old delivered alerts. A raised alert stays, however old it is, because a restart needs its state. */
+  /** Deletes old delivered alerts. An alert that is still raised is kept, however old, because a restarted agent restores its state. */
   dropDeliveredAlerts(beforeRanMs: number): void {
     this.#run(
       `delete from delivered_alerts as old where ran_ms < ? and (body not like '%"alert":"raised"%' or exists (
@@ -207,12 +207,12 @@ export class Store {
     );
   }
 
-  /** Copies the WAL into the database, except for pages that a reader uses. The WAL keeps its blocks, for writes on a full disk. */
+  /** Checkpoints as much as readers permit. PASSIVE does not truncate the WAL, so it can still be written to when the disk is full. */
   checkpoint(): void {
     this.#db.pragma('wal_checkpoint(PASSIVE)');
   }
 
-  /** Held events of a kind. Ignores a text that a damaged page garbled. */
+  /** Returns the events of a kind. Skips invalid JSON, because a broken page may have garbled the text. */
   #events(kind: 'evicted' | 'outbox_closed'): unknown[] {
     const bodies = this.#column<string>(
       `select body from rows where class = ${EVENT} and body like '"kind":"${kind}"%' and json_valid('{' || body || '}')`,
@@ -243,7 +243,7 @@ export class Store {
     return this.#prepare(sql).all(...values) as T[];
   }
 
-  /** @returns the first column of the result. */
+  /** Returns the first column of the result. */
   #column<T = number>(sql: string, ...values: unknown[]): T[] {
     return this.#prepare(sql)
       .pluck()
@@ -251,7 +251,7 @@ export class Store {
   }
 }
 
-/** @returns all outboxes of a file, oldest first. */
+/** Returns all outboxes of a file, oldest first. */
 export function readOutboxes(db: Db): OutboxRecord[] {
   const found = db.prepare('select ordinal, id, accepted, covered, gone from outboxes order by ordinal').all();
   return (found as { ordinal: number; id: string; accepted: number; covered: string; gone: string }[]).map((outbox) => ({

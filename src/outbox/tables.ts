@@ -1,8 +1,8 @@
-// Gives other modules their tables in the outbox's database: the waiting uploads, and small texts under a name.
+// Access to the database's tables for other modules: waiting uploads, and small named texts.
 import * as z from 'zod';
 import type { Db } from './schema.ts';
 
-/** Texts of other modules by name, such as the position of the log shipping and the times of scheduled jobs. */
+/** Named texts for other modules, such as the log shipping position and the times of scheduled jobs. */
 export class Notes {
   readonly #db: Db;
 
@@ -15,24 +15,24 @@ export class Notes {
     return typeof text === 'string' ? text : undefined;
   }
 
-  /** The text is durable when this returns, or with the transaction around the call. */
+  /** Stores a text. It is durable when this returns or, inside a transaction, once that is committed. */
   write(name: string, text: string): void {
     this.#db.prepare('insert into notes (name, text) values (?, ?) on conflict (name) do update set text = excluded.text').run(name, text);
   }
 }
 
 export interface UploadRow {
-  /** The spool file's name, without its folder. */
+  /** The spool file's name, without its directory. */
   readonly file: string;
   readonly kind: string;
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number;
-  /** Hexadecimal. */
+  /** In hexadecimal. */
   readonly sha256: string;
-  /** Wall time in milliseconds. */
+  /** In milliseconds since the Unix epoch. */
   readonly takenAtMs: number;
   readonly incident: string | null;
-  /** The robot's total running time when the file was spooled, in milliseconds. */
+  /** The agent's total running time when the file was spooled, in milliseconds. */
   readonly ranMs: number;
 }
 
@@ -48,7 +48,10 @@ const row = z
   })
   .transform(({ taken_at: takenAtMs, ran_ms: ranMs, ...rest }): UploadRow => ({ ...rest, takenAtMs, ranMs }));
 
-/** The waiting uploads. An upload ends in the transaction that writes its event: the event reports that the cloud has the file. */
+/**
+ * Uploads that are waiting or complete. An upload is marked as reported in the transaction that inserts its event, which tells the cloud
+ * that the file is in the bucket, so that no file is reported twice or never.
+ */
 export class UploadRows {
   readonly #db: Db;
 
@@ -56,7 +59,7 @@ export class UploadRows {
     this.#db = db;
   }
 
-  /** The row is durable when this returns. @param within runs in the same transaction. */
+  /** Adds an upload durably. @param within runs in the same transaction. */
   add({ file, kind, size, sha256, takenAtMs, incident, ranMs }: UploadRow, within: () => void = () => {}): void {
     const insert = this.#db.prepare(
       'insert or ignore into uploads (file, kind, size, sha256, taken_at, incident, ran_ms) values (?, ?, ?, ?, ?, ?, ?)',
@@ -67,18 +70,18 @@ export class UploadRows {
     })();
   }
 
-  /** Oldest first. */
+  /** Returns the uploads that are not reported yet, oldest first. */
   waiting(): UploadRow[] {
     const found = this.#db.prepare('select * from uploads where told = 0 order by taken_at, file').all();
     return found.map((each) => row.parse(each));
   }
 
-  /** Files whose event is committed. They may still be in the spool. */
+  /** Returns the files whose event is committed. They may still be in the spool. */
   reported(): string[] {
     return this.#db.prepare('select file from uploads where told = 1').pluck().all() as string[];
   }
 
-  /** The caller must call this in the transaction of the event. */
+  /** Must be called in the transaction that inserts the upload's event. */
   markReported(file: string): void {
     this.#db.prepare('update uploads set told = 1 where file = ?').run(file);
   }

@@ -1,10 +1,10 @@
-// Checks an outbox file: SQLite's rules for every page, and the state of every row number. All checks share one read transaction, so that
-// a running agent changes nothing between them.
+// Checks an outbox file: the integrity of every page, and that every row number is accounted for exactly once. All checks run in a single
+// read transaction, so that they see the same state while an agent keeps writing.
 import { count, normalize, type Range, type Ranges, subtract, union } from '../wire/index.ts';
 import type { OutboxReader } from './reader.ts';
 import { ROW_CLASSES } from './rows.ts';
 
-/** @returns one line per fault; empty if the file has no fault. */
+/** Returns one line per fault. */
 export function verifyOutbox(reader: OutboxReader): string[] {
   const { db } = reader;
   return db.transaction(() => {

@@ -1,5 +1,5 @@
-// Writes new rows. Telemetry is committed in groups, other rows at the end of the running callback. If a commit fails, its rows are tried
-// again with the next rows. If the file or the disk is full, the oldest rows are evicted and the ballast is released.
+// Writes new rows. Telemetry is committed in groups, other rows in a microtask after the current callback. If a commit fails, its rows are
+// retried with the next one. If the file or the disk is full, the writer releases the ballast and evicts the oldest rows.
 
 import { codeOf, crashPoint } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
@@ -10,13 +10,13 @@ import type { Parts } from './parts.ts';
 import type { NewRow } from './rows.ts';
 import { isDiskFull, unlessFull } from './space.ts';
 
-/** Acknowledgements are written with the next commit of rows, or in a commit of their own after this time. */
+/** If no rows are committed for this long, acknowledgements get a commit of their own. */
 const ACKS_WITHIN_MS = 500;
 
-/** Delay before a failed commit is tried again. */
+/** Delay before a failed commit is retried. */
 const RETRY_MS = 1_000;
 
-/** The number of attempts to make space for one commit. */
+/** How many times to make space for a single commit before it fails. */
 const EVICTION_ROUNDS = 8;
 
 export class Writer {
@@ -24,7 +24,7 @@ export class Writer {
   readonly #intake = new Intake(() => this.#commitDue());
   #isClosed = false;
   #isFailing = false;
-  /** Monotonic time at which the database began to refuse every write. A full disk does not count. */
+  /** Monotonic time since which every commit has failed. Undefined if the only reason is a full disk. */
   #failingSinceMs: number | undefined;
 
   constructor(parts: Parts) {
@@ -40,12 +40,12 @@ export class Writer {
     else this.#intake.commitWithin(this.#parts.groupMs);
   }
 
-  /** Rows that have no number yet. */
+  /** Rows that are not committed yet, and so have no number. */
   get waiting(): readonly WaitingRow[] {
     return this.#intake.rows;
   }
 
-  /** Adds rows that another outbox could not write. They keep their times. */
+  /** Adds rows that this process's previous outbox could not write. They keep their original times. */
   adopt(rows: readonly WaitingRow[]): void {
     for (const row of rows) this.#intake.add(row);
     if (rows.length > 0) this.#intake.commitSoon();
@@ -64,7 +64,7 @@ export class Writer {
     if (!ledger.untrusted.isEmpty && clock.trusted() && !this.#isClosed) this.#declareClockSet();
   }
 
-  /** Flushes, and makes space as long as that helps. Only alerts may use the last part of the file. @throws SQLite's error */
+  /** Flushes, making space if needed. @param onlyAlerts whether all rows are alerts, which may use the reserve. @throws SQLite's error */
   flushMakingSpace(onlyAlerts = false): void {
     const { store, space } = this.#parts;
     if (!onlyAlerts && space.isNearlyFull()) makeSpace(this.#parts);
@@ -76,7 +76,7 @@ export class Writer {
         if (!isDiskFull(error) || tries >= EVICTION_ROUNDS) throw error;
         const helped = tries === 0 || space.releaseBallast() || makeSpace(this.#parts);
         if (!helped) throw error;
-        // After a checkpoint SQLite writes the WAL from its beginning, over existing blocks: that needs no space on the disk.
+        // After a checkpoint, SQLite overwrites the WAL from its beginning, which needs no new blocks on the disk.
         unlessFull(() => store.checkpoint());
       }
     }
@@ -87,7 +87,7 @@ export class Writer {
     this.#intake.commitWithin(Math.max(this.#parts.groupMs, ACKS_WITHIN_MS));
   }
 
-  /** Reports an error of the database and schedules another commit. @throws any other error */
+  /** Reports a database error and schedules another commit. Rethrows any other error. */
   failed(error: unknown): void {
     if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error))) throw error;
     this.#isFailing = true;
@@ -101,7 +101,7 @@ export class Writer {
     return this.#failingSinceMs === undefined ? undefined : this.#parts.clock.mono() - this.#failingSinceMs;
   }
 
-  /** Commits the remaining rows. Accepts no row after it. */
+  /** Commits the remaining rows. Afterwards, {@link append} throws. */
   close(): void {
     this.#isClosed = true;
     this.flush();
