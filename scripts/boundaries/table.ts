@@ -9,6 +9,7 @@ export const ROBOT: Readonly<Record<string, readonly string[]>> = {
   logs: [],
   config: ['wire'],
   ros: [],
+  configCheck: ['config', 'ros'],
   state: [],
   identity: ['wire', 'clock', 'state'],
   service: ['config', 'state'],

@@ -1,26 +1,9 @@
-// `elderly-bot config` validates or prints a configuration; `elderly-bot reload` makes the agent read it again.
+// `elderly-bot config show` and `config schema` print a configuration; `elderly-bot reload` makes the agent read it again.
 import { describeReload } from '../agent/config/reload.ts';
 import { configFlag, print } from '../base/index.ts';
 import { configJsonSchema, effectiveConfig, loadConfig, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { askReload } from '../status/index.ts';
-
-/** Keys that every robot has to set itself, so `config check` warns if they still have the default value. */
-const OWN_KEYS = ['thing', 'mqtt.endpoint'];
-
-export async function check(file: string | undefined): Promise<number> {
-  const { config } = loadConfig(file, process.env);
-  const [channels, commands] = [config.channels, config.commands].map((entries) => Object.keys(entries).join(', '));
-  await print(`${file ?? 'the default configuration (no file was given)'} is valid: channels ${channels}; commands ${commands}`);
-  const missing = effectiveConfig(file, process.env).filter(({ key, from }) => OWN_KEYS.includes(key) && from === 'default');
-  if (missing.length > 0) {
-    const values = missing.map(({ key, value }) => `${key} (${value})`);
-    process.stderr.write(
-      `elderly-bot: the file does not set ${values.join(' and ')}: this is the default, but a robot needs its own value\n`,
-    );
-  }
-  return 0;
-}
 
 export async function show(file: string | undefined, json: boolean): Promise<number> {
   const values = effectiveConfig(file, process.env);

@@ -52,7 +52,7 @@ await yargs(words)
   )
   .command(
     'config <what> [file]',
-    'init: create a file from the published topics; check: validate a file; show: print each value and its source; schema: print the JSON schema',
+    'init: create a file from the published topics; check: validate a file, also against the installed message definitions; show: print each value and its source; schema: print the JSON schema',
     (y) =>
       y
         .positional('what', { choices: ['init', 'check', 'show', 'schema'] as const, demandOption: true })
@@ -65,9 +65,10 @@ await yargs(words)
           ({ what, file, config }) =>
             what !== 'init' || file !== undefined || config !== undefined || 'config init needs the name of a new file',
         ),
-    handler(() => import('./config.ts'))(async ({ check, show, schema }, { what, config, file = config, json, thing, endpoint }) => {
+    handler(() => import('./config.ts'))(async ({ show, schema }, { what, config, file = config, json, thing, endpoint }) => {
       if (what === 'init') return (await import('./configInit.ts')).init(file ?? '', thing, endpoint, json);
-      return what === 'check' ? check(file) : what === 'show' ? show(file, json) : schema();
+      if (what === 'check') return (await import('./configCheck.ts')).check(file, json);
+      return what === 'show' ? show(file, json) : schema();
     }),
   )
   .command(

@@ -64,7 +64,9 @@ function unwrap(schema: unknown): unknown {
 
 /** @returns the nearest of `known` if it is near enough to be a typing error. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-  const [best] = known.map((candidate) => ({ candidate, steps: distance(name, candidate) })).sort((a, b) => a.steps - b.steps);
+  const [best] = known
+    .map((candidate) => ({ candidate, steps: distance(name, candidate), isStart: candidate.startsWith(name) }))
+    .sort((a, b) => a.steps - b.steps || Number(b.isStart) - Number(a.isStart));
   if (best && best.steps <= Math.max(1, Math.ceil(name.length / 3))) return best.candidate;
   return known.find((candidate) => name.length > 2 && candidate.startsWith(name));
 }

@@ -3,7 +3,7 @@
 import { stringify } from 'yaml';
 import { AgentError } from '../errors.ts';
 import { explain } from './explain.ts';
-import { layersOf } from './layers.ts';
+import { DEFAULT_FILE, layersOf } from './layers.ts';
 import { withRosNames } from './names.ts';
 import type { Remap } from './ros.ts';
 import { type Config, configSchema } from './schema.ts';
@@ -21,6 +21,8 @@ export interface LoadedConfig {
   readonly config: Config;
   /** `file:line:column` of a key, for messages about a value that proves wrong at run time. */
   readonly place: (path: readonly string[]) => string;
+  /** The layer that sets a key: the given file or the default file. Undefined if neither does, as for a default of the schema. */
+  readonly origin: (path: readonly string[]) => 'file' | 'default' | undefined;
   /** Invalid entries that were left out, each with its fault. */
   readonly off: readonly LeftOut[];
   /** The merged layers as YAML that can be loaded again. It contains the paths of key files, but no keys. */
@@ -54,7 +56,16 @@ export function loadConfig(
 }
 
 export function loadedOf(config: Config, sources: readonly Source[], merged: Tree, off: readonly LeftOut[]): LoadedConfig {
-  return { config: withRosNames(config), place: (path) => placeOf(path, sources), off, text: () => stringify(merged) };
+  return {
+    config: withRosNames(config),
+    place: (path) => placeOf(path, sources),
+    origin: (path) => {
+      const source = sources.find(({ document }) => document.hasIn(path));
+      return source && (source.name === DEFAULT_FILE ? 'default' : 'file');
+    },
+    off,
+    text: () => stringify(merged),
+  };
 }
 
 /** Removes from `merged`: invalid channels and cameras, then the commands whose conditions need a removed channel. */

@@ -1,5 +1,13 @@
 // The public API of the module `ros`.
-export { amentPrefixes, locateMessage } from './installed.ts';
+export { defineStruct, type Scalar, type Struct } from './definition.ts';
+export {
+  amentPrefixes,
+  installCommand,
+  installedDefinitions,
+  installedMessages,
+  installedPackages,
+  locateMessage,
+} from './installed.ts';
 export { fullName, resolveDomainId } from './names.ts';
 export { startRosNode } from './native/node.ts';
 export { SharedMemoryRepair } from './sharedMemory/repair.ts';

@@ -1,6 +1,6 @@
 // Finds .msg files in the directory share/PACKAGE/msg of each prefix in AMENT_PREFIX_PATH. If a type is missing, the error names the
 // package to install.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { AgentError } from '../errors.ts';
 import { parseTypeName, type TypeName } from './names.ts';
@@ -38,6 +38,33 @@ export function locateMessage(type: string, prefixes: readonly string[], distro 
 
 export function installedDefinitions(prefixes: readonly string[]): DefinitionSource {
   return ({ full }) => readFileSync(locateMessage(full, prefixes), 'utf8');
+}
+
+/** @returns the packages that have messages, in alphabetical order. */
+export function installedPackages(prefixes: readonly string[]): string[] {
+  const found = prefixes.flatMap((prefix) =>
+    filesIn(path.join(prefix, 'share')).filter((pkg) => existsSync(path.join(prefix, 'share', pkg, 'msg'))),
+  );
+  return [...new Set(found)].sort();
+}
+
+/** @returns the names of a package's messages, such as `Bool`. The list is empty if the package is not installed. */
+export function installedMessages(pkg: string, prefixes: readonly string[]): string[] {
+  const files = prefixes.flatMap((prefix) => filesIn(path.join(prefix, 'share', pkg, 'msg')));
+  return [...new Set(files.filter((file) => file.endsWith('.msg')).map((file) => file.slice(0, -'.msg'.length)))].sort();
+}
+
+function filesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+/** @returns the command that installs a package beside the others: with pip into a prefix of Python wheels, else with apt. */
+export function installCommand(pkg: string, prefixes: readonly string[], distro = process.env.ROS_DISTRO): string {
+  const wheels = prefixes.find((prefix) => existsSync(path.join(prefix, 'pyvenv.cfg')));
+  if (wheels === undefined) return `sudo apt install ${aptName(pkg, distro)}`;
+  const python = path.join(wheels, 'bin', 'python');
+  const near = path.relative(process.cwd(), python);
+  return `${near.startsWith('..') ? python : near} -m pip install --no-deps ros-${pkg.replaceAll('_', '-')}`;
 }
 
 /** @returns the name of the Debian package that installs a ROS package, such as `ros-kilted-sensor-msgs`. */

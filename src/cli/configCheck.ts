@@ -1,0 +1,96 @@
+// `elderly-bot config check`: validates a configuration, and compares it with the message definitions of this machine without starting ROS.
+import { print, setupProgram } from '../base/index.ts';
+import { effectiveConfig, loadConfig } from '../config/index.ts';
+import { type CheckReport, type ConfigFinding, checkConfig, installedHere } from '../configCheck/index.ts';
+import { AgentError } from '../errors.ts';
+
+/** Keys whose values must differ between robots. */
+const OWN_KEYS = ['thing', 'mqtt.endpoint'];
+
+/** A finding with its position, as `--json` prints it. */
+interface PlacedFinding {
+  readonly severity: ConfigFinding['severity'];
+  /** `file:line:column`. */
+  readonly place: string;
+  /** Null if the fault is in a text that is not valid YAML. */
+  readonly entry: string | null;
+  readonly reason: string;
+  readonly suggestion: string | null;
+  readonly command: string | null;
+}
+
+interface Report {
+  readonly findings: readonly PlacedFinding[];
+  readonly unchecked: CheckReport['unchecked'];
+  /** Whether this machine has message definitions. */
+  readonly definitions: boolean;
+}
+
+/** @throws AgentError CONFIG_INVALID with a line for each entry that can never work; with `json`, only the exit code reports it. */
+export async function check(file: string | undefined, json: boolean): Promise<number> {
+  if (json) {
+    const report = reportOrFaults(file);
+    const isValid = !report.findings.some(({ severity }) => severity === 'error');
+    await print(JSON.stringify({ file: file ?? null, valid: isValid, ...report }));
+    return isValid ? 0 : 2;
+  }
+  const { config } = loadConfig(file, process.env);
+  const { findings, definitions } = reportOf(file);
+  for (const finding of findings) if (finding.severity === 'warning') process.stderr.write(`elderly-bot: warning: ${described(finding)}\n`);
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw new AgentError('CONFIG_INVALID', errors.map(described).join('\n'));
+  const [channels, commands] = [config.channels, config.commands].map((entries) => Object.keys(entries).join(', '));
+  await print(`${file ?? 'the default configuration (no file was given)'} is valid: channels ${channels}; commands ${commands}`);
+  if (!definitions) await print(notChecked());
+  const missing = effectiveConfig(file, process.env).filter(({ key, from }) => OWN_KEYS.includes(key) && from === 'default');
+  if (missing.length > 0) {
+    const values = missing.map(({ key, value }) => `${key} (${value})`);
+    process.stderr.write(
+      `elderly-bot: the file does not set ${values.join(' and ')}: this is the default, but a robot needs its own value\n`,
+    );
+  }
+  return 0;
+}
+
+function reportOf(file: string | undefined): Report {
+  const { config, origin, place } = loadConfig(file, process.env);
+  const definitions = installedHere();
+  const { findings, unchecked } = checkConfig({ config, origin, definitions });
+  const placed = findings.map(
+    ({ path, severity, entry, reason, suggestion, command }): PlacedFinding => ({
+      severity,
+      place: place(path),
+      entry,
+      reason,
+      suggestion,
+      command,
+    }),
+  );
+  return { findings: placed, unchecked, definitions: definitions !== undefined };
+}
+
+/** A configuration that the schema refuses has only the findings of the schema. */
+function reportOrFaults(file: string | undefined): Report {
+  try {
+    return reportOf(file);
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    const findings = error.message.split('\n').map((line): PlacedFinding => {
+      const [, place = file ?? '', text = line] = /^(.*?:\d+:\d+): (.*)$/.exec(line) ?? [];
+      const entry = /^([a-z_]+(?:\.\S+)?) is /.exec(text)?.[1] ?? null;
+      return { severity: 'error', place, entry, reason: text, suggestion: null, command: null };
+    });
+    return { findings, unchecked: [], definitions: installedHere() !== undefined };
+  }
+}
+
+function described({ place, entry, reason, suggestion, command }: PlacedFinding): string {
+  const line = suggestion === null ? '' : `; this line works: ${suggestion}`;
+  return `${place}: ${entry}: ${reason}${line}${command === null ? '' : `; install it with: ${command}, or source the workspace that builds it`}`;
+}
+
+function notChecked(): string {
+  const setup = setupProgram();
+  const remedy = setup === undefined ? 'source ROS 2' : `run ${setup}, or source ROS 2`;
+  return `not checked, because this machine has no ROS message definitions: types, fields and conditions of channels and commands; ${remedy} and repeat this command`;
+}

@@ -1,0 +1,138 @@
+// Checks a channel against the definition of its message type: its field exists, and a value can meet the alert condition. Pure.
+import type { AlertWhen, ChannelConfig } from '../config/index.ts';
+import { ANY_NUMBER, alwaysHolds, canHold, type Range, scaledRange, suitableCondition, within, written } from './condition.ts';
+import { kindOf, type ValueKind } from './field.ts';
+import type { EntryFindings } from './finding.ts';
+import { type Definitions, structOf } from './types.ts';
+
+/** Types whose values are infinite if the sensor sees no obstacle (REP 117). Conditions compare with infinity in spite of the limits. */
+const RANGEFINDERS: readonly string[] = ['sensor_msgs/msg/Range', 'sensor_msgs/msg/LaserScan', 'sensor_msgs/msg/MultiEchoLaserScan'];
+
+/** @returns the kind of the channel's values; undefined if it is not known. */
+export function checkChannel(channel: ChannelConfig, definitions: Definitions | undefined, findings: EntryFindings): ValueKind | undefined {
+  const kind = channelKind(channel, definitions, findings);
+  const { alert_when: when } = channel;
+  if (when === undefined || findings.list.length > 0) return kind;
+  if (kind !== undefined && typeof when.raise.value !== kind.kind) {
+    wrongType(channel, kind, when, findings);
+    return kind;
+  }
+  if (typeof when.raise.value === 'number') checkRange(channel, kind?.kind === 'number' ? kind : undefined, when, findings);
+  return kind;
+}
+
+function channelKind(
+  { type, field, diagnostics }: ChannelConfig,
+  definitions: Definitions | undefined,
+  findings: EntryFindings,
+): ValueKind | undefined {
+  if (type === undefined || definitions === undefined) return undefined;
+  const struct = structOf(type, definitions, findings);
+  if (struct === undefined) return undefined;
+  if (diagnostics) {
+    if (diagnostics.key !== undefined) return undefined;
+    return diagnostics.take === 'message'
+      ? { kind: 'string', type: 'message of a status' }
+      : { kind: 'number', type: 'level of a status', min: 0, max: 255, isWhole: true };
+  }
+  const kind = kindOf(struct, field);
+  if (!('reason' in kind)) return kind;
+  const { reason, suggestion } = kind;
+  findings.error(['field', 'type'], `${type}: ${reason}`, { suggestion });
+  return undefined;
+}
+
+function wrongType({ class: rowClass }: ChannelConfig, kind: ValueKind, { raise }: AlertWhen, findings: EntryFindings): void {
+  const isDefault = rowClass === 'alert' && findings.originOf('alert_when') === undefined;
+  const reason = isDefault
+    ? `the value is a ${named(kind)}, but class: alert without alert_when expects a boolean, so this alert can never be raised`
+    : `the value is a ${named(kind)}, which alert_when ${written(raise)} can never match`;
+  findings.error(['alert_when', 'field', 'type', 'class'], reason, { suggestion: suitableCondition(kind, raise) });
+}
+
+function named({ kind, type }: ValueKind): string {
+  return kind === type ? kind : `${kind} (${type})`;
+}
+
+function checkRange(
+  channel: ChannelConfig,
+  kind: Extract<ValueKind, { kind: 'number' }> | undefined,
+  when: AlertWhen,
+  findings: EntryFindings,
+) {
+  const { scale } = channel;
+  const possible = scaledRange(kind ?? ANY_NUMBER, scale);
+  const accepted = within(possible, channel);
+  const { raise, clear } = when;
+  const times = scale === 1 ? '' : ` times scale ${scale}`;
+  if (!canHold(raise, possible)) {
+    const isBetween = Number(raise.value) >= possible.min && Number(raise.value) <= possible.max;
+    const values = isBetween ? 'a whole number' : `${possible.min} to ${possible.max}`;
+    findings.error(
+      ['alert_when', 'type', 'scale'],
+      `the value is a ${kind?.type}${times}, ${values}, so alert_when ${written(raise)} can never hold`,
+      {
+        suggestion: reachable(raise, possible),
+      },
+    );
+  } else if (!canHold(raise, accepted)) {
+    const limits = `values outside ${limitsOf(channel)} are marked bad: range`;
+    const reason = `${limits}, so alert_when ${written(raise)} can never hold`;
+    const keys = ['alert_when', 'min', 'max', 'unit', 'scale'];
+    const advice = { suggestion: reachable(raise, accepted) };
+    if (mayBeInfinite(channel, raise)) findings.warning(keys, `${reason}, except for a sensor that sees no obstacle`, advice);
+    else findings.error(keys, reason, advice);
+  } else if (alwaysHolds(raise, accepted)) {
+    findings.warning(['alert_when', 'min', 'max'], `every value meets alert_when ${written(raise)}, so this alert would always stand`, {
+      suggestion: 'alert_when: "> N"  # N: the largest harmless value',
+    });
+  } else if (clear !== undefined && !canHold(clear, accepted)) {
+    const reason = `no value from ${accepted.min} to ${accepted.max} can meet clear ${written(clear)}, so this alert would never end`;
+    findings.warning(['alert_when', 'min', 'max'], reason);
+  } else checkInheritedScale(channel, raise, findings);
+}
+
+/** A robot's own condition on the field of the default file, such as "< 0.15" on a percentage that the default scale turns into percent. */
+function checkInheritedScale(
+  { scale, min, max, unit }: ChannelConfig,
+  { comparison, value }: AlertWhen['raise'],
+  findings: EntryFindings,
+): void {
+  if (scale === 1 || max === undefined || typeof value !== 'number') return;
+  if (findings.originOf('scale') !== 'default' || findings.originOf('alert_when') !== 'file') return;
+  const isRaw = value > Math.max(0, (min ?? 0) / scale) && value < max / scale;
+  if (!isRaw) return;
+  const meant = Number((value * scale).toPrecision(12));
+  const inUnit = unit === undefined ? '' : ` ${unit}`;
+  const reason = `alert_when compares with the reading, which is the field times the inherited scale ${scale}: "${comparison} ${value}" means ${value}${inUnit}`;
+  findings.warning(['alert_when'], `${reason}; for ${meant}${inUnit} write ${meant}`, {
+    suggestion: `alert_when: "${comparison} ${meant}"`,
+  });
+}
+
+function mayBeInfinite({ type, unit }: ChannelConfig, { comparison }: AlertWhen['raise']): boolean {
+  const isDistance = type === undefined || RANGEFINDERS.includes(type) || unit === 'm' || unit === 'cm' || unit === 'mm';
+  return isDistance && unit !== 'percent' && unit !== '%' && comparison.startsWith('>');
+}
+
+function limitsOf({ min, max, unit }: ChannelConfig): string {
+  const suffix = unit === undefined ? '' : ` ${unit}`;
+  return `${min ?? 'no minimum'} to ${max ?? 'no maximum'}${suffix}`;
+}
+
+/** @returns a condition with the same comparison that some values of the range meet. Undefined if the range has no value. */
+function reachable({ comparison }: AlertWhen['raise'], { min, max, isWhole, scale }: Range): string | undefined {
+  if (min > max) return undefined;
+  return `alert_when: "${comparison} N"  # N: ${isWhole && scale === 1 ? wholeNumbers(comparison, min, max) : bounds(comparison, min, max)}`;
+}
+
+function wholeNumbers(comparison: string, min: number, max: number): string {
+  return `a whole number from ${Math.ceil(min) + (comparison === '<' ? 1 : 0)} to ${Math.floor(max) - (comparison === '>' ? 1 : 0)}`;
+}
+
+function bounds(comparison: string, min: number, max: number): string {
+  if (comparison === '>') return `less than ${max}`;
+  if (comparison === '>=') return `at most ${max}`;
+  if (comparison === '<') return `more than ${min}`;
+  return comparison === '<=' ? `at least ${min}` : `from ${min} to ${max}`;
+}

@@ -1,0 +1,28 @@
+// Checks a valid configuration against the message definitions of a machine. Pure: the caller passes configuration and definitions.
+import type { LoadedConfig } from '../config/index.ts';
+import { checkChannel } from './channels.ts';
+import { type ConfigFinding, EntryFindings, type Unchecked } from './finding.ts';
+import type { Definitions } from './types.ts';
+
+export interface CheckInput extends Pick<LoadedConfig, 'config' | 'origin'> {
+  /** Undefined if the machine has no message definitions. */
+  readonly definitions: Definitions | undefined;
+}
+
+export interface CheckReport {
+  readonly findings: readonly ConfigFinding[];
+  readonly unchecked: readonly Unchecked[];
+}
+
+export function checkConfig({ config, origin, definitions }: CheckInput): CheckReport {
+  const findings: ConfigFinding[] = [];
+  const unchecked: Unchecked[] = [];
+  for (const [name, channel] of Object.entries(config.channels)) {
+    const entry = new EntryFindings(['channels', name], origin);
+    checkChannel(channel, definitions, entry);
+    findings.push(...entry.list);
+    if (channel.type === undefined)
+      unchecked.push({ entry: entry.entry, reason: 'type: auto selects the type of the publishers, which is known only at run time' });
+  }
+  return { findings, unchecked };
+}

@@ -1,0 +1,96 @@
+// Decides whether a value of a channel can ever meet, or always meets, the channel's alert condition. Pure.
+import type { AlertWhen, ChannelConfig } from '../config/index.ts';
+import type { ValueKind } from './field.ts';
+
+type Comparison = AlertWhen['raise'];
+type NumberKind = Extract<ValueKind, { kind: 'number' }>;
+
+/** The range of a channel's numbers after scaling, and the value before scaling. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+  readonly isWhole: boolean;
+  readonly scale: number;
+}
+
+/** A field of an unknown type can be any number. */
+export const ANY_NUMBER: NumberKind = {
+  kind: 'number',
+  type: 'number',
+  min: Number.NEGATIVE_INFINITY,
+  max: Number.POSITIVE_INFINITY,
+  isWhole: false,
+};
+
+/** The same digits as the conversion of a reading (src/sensing/value.ts). */
+const SIGNIFICANT_DIGITS = 12;
+
+export function scaledRange({ min, max, isWhole }: NumberKind, scale: number): Range {
+  if (scale === 0) return { min: 0, max: 0, isWhole, scale };
+  const ends = [min * scale, max * scale].sort((a, b) => a - b);
+  return { min: ends[0] ?? min, max: ends[1] ?? max, isWhole, scale };
+}
+
+/** The part of the range that is not marked as out of range. */
+export function within(range: Range, { min, max }: Pick<ChannelConfig, 'min' | 'max'>): Range {
+  return { ...range, min: Math.max(range.min, min ?? range.min), max: Math.min(range.max, max ?? range.max) };
+}
+
+/** Whether a number of the range meets the condition. */
+export function canHold({ comparison, value }: Comparison, range: Range): boolean {
+  const { min, max } = range;
+  if (typeof value !== 'number' || min > max) return false;
+  switch (comparison) {
+    case '==':
+      return value >= min && value <= max && isReachable(value, range);
+    case '!=':
+      return min !== max || value !== min;
+    case '<':
+      return min < value;
+    case '<=':
+      return min <= value;
+    case '>':
+      return max > value;
+    case '>=':
+      return max >= value;
+  }
+}
+
+const OPPOSITE = { '==': '!=', '!=': '==', '<': '>=', '<=': '>', '>': '<=', '>=': '<' } as const;
+
+export function alwaysHolds(condition: Comparison, range: Range): boolean {
+  return !canHold({ ...condition, comparison: OPPOSITE[condition.comparison] }, range);
+}
+
+/** Whether a whole number, multiplied by the scale, gives this value. */
+function isReachable(value: number, { isWhole, scale }: Range): boolean {
+  if (!isWhole || scale === 0) return true;
+  return Number((Math.round(value / scale) * scale).toPrecision(SIGNIFICANT_DIGITS)) === value;
+}
+
+/** @returns the condition as the file writes it, in quotes: `"> 60"`. */
+export function written({ comparison, value }: Comparison): string {
+  return JSON.stringify(`${comparison} ${typeof value === 'string' && /\s/.test(value) ? JSON.stringify(value) : value}`);
+}
+
+/** @returns a line of YAML with a condition that a value of this kind can meet, as near as possible to the given condition. */
+export function suitableCondition(found: ValueKind, given: Comparison): string {
+  const { comparison, value } = given;
+  if (found.kind === 'boolean') return `alert_when: ${wantsFalse(given) ? 'false' : 'true'}`;
+  const isEquality = comparison === '==' || comparison === '!=';
+  if (found.kind === 'string') {
+    if (isEquality && typeof value === 'number') return `alert_when: '${comparison} "${value}"'`;
+    return 'alert_when: "== TEXT"  # TEXT: the text that means danger';
+  }
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN;
+  if (isEquality && Number.isFinite(number)) return `alert_when: "${comparison} ${number}"`;
+  if (typeof value === 'boolean' && found.isWhole) return `alert_when: "${comparison} ${Number(value)}"`;
+  return 'alert_when: "> N"  # N: the largest harmless value';
+}
+
+/** Whether a condition on a number or a text means the boolean false, such as "== 0" or "< 1". */
+function wantsFalse({ comparison, value }: Comparison): boolean {
+  const isLow = value === false || value === 0 || /^(false|no|off|0)$/i.test(String(value));
+  if (comparison === '!=') return !isLow;
+  return comparison.startsWith('<') ? true : isLow && comparison === '==';
+}
