@@ -1,5 +1,5 @@
-// Starts and stops the agent. Only this file and src/agent/ join modules. The start follows the path of the data: outbox, ROS, sensing,
-// uplink. The stop undoes the start in reverse order and continues after an error.
+// Starts and stops the agent. Only this file and src/agent/ may join modules. Startup follows the path of the data: outbox, ROS, sensing,
+// uplink. Shutdown undoes the startup steps in reverse order and continues even if a step fails.
 import { join } from 'node:path';
 import { startCommands } from './agent/commands/commands.ts';
 import { LiveConfig } from './agent/config/reload.ts';
@@ -49,14 +49,14 @@ export class Agent {
   readonly #stopping = new AbortController();
   #stopped: Stopped = 'asked';
 
-  /** Resolves if the outbox file may be damaged. The caller then starts a new agent, whose start repairs the file. */
+  /** Resolves if the outbox file may be damaged. The caller must then start a new agent, because startup repairs the file. */
   readonly damaged: Promise<'damaged'>;
 
   /**
-   * @param reread reads the same configuration again. @throws AgentError if the configuration is invalid.
-   * @param logFile the second destination of `log`. The agent opens it after it has locked the state directory.
-   * @param adopted rows that the previous agent could not write.
-   * @param startRos starts the ROS node; tests pass a simulated one.
+   * @param reread reads the same configuration again. It throws AgentError if the configuration is invalid.
+   * @param logFile the second destination of `log`. The agent opens it once it has locked the state directory.
+   * @param adopted rows that the previous agent could not write to the database.
+   * @param startRos starts the ROS node. Tests pass in a simulated node.
    */
   constructor(
     loaded: LoadedConfig,
@@ -79,12 +79,12 @@ export class Agent {
     this.#damage = new DamageWatch(loaded.config.state_dir, log, () => onDamage());
   }
 
-  /** Rows that exist only in memory. After a stop, these are the rows that could not be written. */
+  /** Rows that exist only in memory. Once the agent has stopped, these are the rows that could not be written to the database. */
   get unwritten(): readonly WaitingRow[] {
     return this.#running.find('outbox')?.unwritten ?? this.#adopted;
   }
 
-  /** Undoes the completed steps if the start fails. @throws AgentError for a cause that a person has to remove first. */
+  /** If startup fails, its completed steps are undone. @throws AgentError if someone must fix the cause before the agent can start. */
   async start(signal: AbortSignal): Promise<void> {
     try {
       await this.#start(signal);
@@ -97,35 +97,35 @@ export class Agent {
   }
 
   /**
-   * Stops sensing, sends pending rows, publishes the last presence and closes the database. A second call does nothing.
-   * @throws the first error after all steps.
+   * Stops sensing, sends the waiting rows, publishes the last presence message and closes the database. May be called twice.
+   * @throws the first error, once all steps have run.
    */
   async stop(deadlineMs: number, reason: Stopped = 'asked'): Promise<void> {
     this.#stopped = reason;
     await this.#shutdown.undo(deadlineMs);
   }
 
-  /** The configuration in use, including reloads. */
+  /** The configuration in use, including the changes from reloads. */
   get loaded(): LoadedConfig {
     return this.#live.loaded;
   }
 
-  /** Reads the configuration again and applies the changes. @throws AgentError if it is invalid; then nothing is changed. */
+  /** Reads the configuration again and applies the changes. @throws AgentError if it is invalid. Nothing is changed in that case. */
   reload(): Reloaded {
     return this.#live.reload();
   }
 
-  /** @returns undefined until the agent has started. */
+  /** @returns undefined while the agent is still starting. */
   status(): Status | undefined {
     return this.#running.find('status')?.();
   }
 
-  /** Undefined until the agent has started. */
+  /** Undefined while the agent is still starting. */
   get probe(): HealthProbe | undefined {
     return this.#running.find('probe');
   }
 
-  /** Runs the start step by step. Each step adds its undo to the shutdown stack. */
+  /** Starts the parts one by one. Each part adds a step to the shutdown stack that undoes its start. */
   async #start(signal: AbortSignal): Promise<void> {
     const { loaded } = this.#live;
     const { config } = loaded;

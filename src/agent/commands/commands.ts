@@ -1,4 +1,4 @@
-// Joins the commands with their ROS topics, the guard, the journal and the agent's built-in actions.
+// Connects the commands to their ROS topics, the guard, the journal and the agent's built-in actions.
 import { messageOf } from '../../base/index.ts';
 import { type BuiltinActions, Commands, GuardLink, guardSocket, type MotionGuard, NO_MOTION, type Outcome } from '../../commands/index.ts';
 import { type BuiltinCommand, type Config, type LoadedConfig, publicationsOf } from '../../config/index.ts';
@@ -9,17 +9,17 @@ import type { Reloaded } from '../../status/index.ts';
 import type { Parts, Running } from '../lifecycle/parts.ts';
 import { configured } from '../sensing/subscription.ts';
 
-/** The built-in actions of this version. */
+/** The built-in actions that this version supports. */
 export const ACTIONS = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const satisfies readonly BuiltinCommand[];
 
 export interface CommandParts
   extends Pick<Parts, 'loaded' | 'ros' | 'db' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'log' | 'shutdown'> {
   readonly running: Running;
-  /** @throws AgentError if the configuration is invalid; then nothing is changed. */
+  /** @throws AgentError if the configuration is invalid. Nothing is changed in that case. */
   readonly reload: () => Reloaded;
 }
 
-/** @throws AgentError with the file position of an entry that ROS refuses. */
+/** @throws AgentError with the file position of the configuration entry that ROS refuses. */
 export function startCommands(parts: CommandParts): Pick<Parts, 'commands' | 'journal'> {
   const { loaded, ros, db, outbox, clock, lifetime, log, running } = parts;
   const { config } = loaded;
@@ -47,7 +47,7 @@ export function startCommands(parts: CommandParts): Pick<Parts, 'commands' | 'jo
   return { commands, journal };
 }
 
-/** @returns the connection to the guard if a configured command moves the robot. Without a guard, motions are refused. */
+/** @returns the connection to the guard if any configured command moves the robot. While the guard is missing, motions are refused. */
 function startGuard({ problems, shutdown }: CommandParts, config: Config, onTrip: (reason: string) => void): MotionGuard {
   const moves = Object.entries(config.commands).flatMap(([name, { motion }]) => (motion ? [name] : []));
   if (moves.length === 0) return NO_MOTION;
@@ -60,7 +60,7 @@ function startGuard({ problems, shutdown }: CommandParts, config: Config, onTrip
   return guard;
 }
 
-/** An action that this robot does not support is absent: its command is refused and not announced. */
+/** Actions that this robot does not support must be absent, so that their commands are refused and not announced. */
 function builtinActions({ running, reload }: CommandParts, { cameras, uploads }: Config): Pick<BuiltinActions, (typeof ACTIONS)[number]> {
   return {
     ...(Object.keys(cameras).length > 0
@@ -94,8 +94,8 @@ async function shipLogs(running: Running): Promise<Outcome> {
 }
 
 /**
- * Publishers exist from the start, so subscribers are matched before the first command arrives.
- * @returns the publishers of each command, in the order of its messages.
+ * Creates all publishers at startup, so that their subscribers have been discovered before the first command arrives.
+ * @returns each command's publishers, in the order of its messages.
  */
 function advertiseCommands({ config, place }: LoadedConfig, ros: RosNode): Map<string, RosPublisher[]> {
   const entries = Object.entries(config.commands).map(([name, command]) => {
@@ -105,7 +105,7 @@ function advertiseCommands({ config, place }: LoadedConfig, ros: RosNode): Map<s
   return new Map(entries);
 }
 
-/** Subscribes to the topics that show whether a command worked. */
+/** Subscribes to the topics whose values confirm that a command worked. */
 function subscribeConfirmations({ loaded, ros, problems }: CommandParts, onConfirmation: (command: string, value: unknown) => void): void {
   for (const [name, { confirm, type: commandType }] of Object.entries(loaded.config.commands)) {
     const type = confirm?.type ?? commandType;

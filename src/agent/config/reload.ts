@@ -1,5 +1,5 @@
-// Reloads the configuration while the agent runs. Channels, cameras, schedules and the telemetry interval change at once, all other keys at
-// the next start. The answer lists both.
+// Reloads the configuration while the agent runs. Channels, cameras, schedules and the telemetry interval change at once, everything else
+// at the next startup. The answer lists both.
 import { messageOf } from '../../base/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
@@ -7,10 +7,10 @@ import type { Logger } from '../../logs/index.ts';
 import type { Reloaded } from '../../status/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
-/** The parts that a reload changes. */
+/** The parts that a reload may change. */
 export type Followers = Pick<Parts, 'channels' | 'cameras' | 'scheduled' | 'uplink' | 'identity' | 'problems'>;
 
-/** Errors in the text of the problem. A completely wrong file would make the text too long. */
+/** How many errors the problem's text contains. A completely wrong file has so many errors that the text would be too long. */
 const ERRORS_SHOWN = 3;
 
 export class LiveConfig {
@@ -19,24 +19,24 @@ export class LiveConfig {
   #loaded: LoadedConfig;
   #followers: Followers | undefined;
 
-  /** @param reread reads the same configuration again. @throws AgentError if the configuration is invalid. */
+  /** @param reread reads the same configuration again. It throws AgentError if the configuration is invalid. */
   constructor(loaded: LoadedConfig, reread: () => LoadedConfig, log: Logger) {
     this.#loaded = loaded;
     this.#reread = reread;
     this.#log = log;
   }
 
-  /** The configuration in use, including reloads. */
+  /** The configuration in use, including the changes from reloads. */
   get loaded(): LoadedConfig {
     return this.#loaded;
   }
 
-  /** Enables reloads, which are refused before this call. */
+  /** Must be called once all parts have started. Until then, reloads are refused. */
   setFollowers(followers: Followers): void {
     this.#followers = followers;
   }
 
-  /** @throws AgentError if the configuration is invalid. Then nothing is changed, and a problem exists until a reload succeeds. */
+  /** @throws AgentError if the configuration is invalid. Nothing is changed in that case, and a problem stands until a reload succeeds. */
   reload(): Reloaded {
     if (!this.#followers) throw new AgentError('CLOSED', 'the agent is still starting');
     const { channels, cameras, scheduled, uplink, identity } = this.#followers;
@@ -52,7 +52,7 @@ export class LiveConfig {
     return changes;
   }
 
-  /** Raises a problem for an invalid configuration, because a reload by SIGHUP has no answer. */
+  /** Raises a problem if the configuration is invalid, because a reload by SIGHUP has no other way to report the error. */
   #read({ identity, problems }: Followers) {
     try {
       const read = { next: this.#reread(), certificate: identity.changedOnDisk() };
@@ -62,7 +62,7 @@ export class LiveConfig {
       const errors = messageOf(error).split('\n');
       const more = errors.length - ERRORS_SHOWN;
       const text = [...errors.slice(0, ERRORS_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
-      // A different error is a new problem.
+      // Raising a standing problem again does nothing, so clear it first if the error has changed.
       if (problems.standing().find(({ code }) => code === 'reload_refused')?.text !== text) problems.clear('reload_refused');
       problems.raise('reload_refused', text);
       throw error;
@@ -70,13 +70,13 @@ export class LiveConfig {
   }
 }
 
-/** Keys that a running agent applies at once, in addition to channels. A camera counts as one key. */
+/** Keys that a running agent applies at once, in addition to channels. Each camera is treated as a single key. */
 const AT_ONCE: readonly string[] = ['mqtt.interval', 'logs.ship', 'logs.ship_on_alert', 'backups.schedule', 'backups.keep'];
 const isAtOnce = (key: string): boolean => AT_ONCE.includes(key) || key.startsWith('cameras.');
 
 type Entries = Readonly<Record<string, unknown>>;
 
-/** Pure. @param others further changes that apply at once, such as a new certificate in the same file. */
+/** Has no side effects. @param others more changes that apply at once, such as a new certificate at the same path. */
 export function changesOf(before: Config, after: Config, others: readonly string[] = []): Reloaded {
   const { channels, ...rest } = before;
   const { channels: channelsAfter, ...restAfter } = after;
@@ -91,21 +91,26 @@ export function changesOf(before: Config, after: Config, others: readonly string
   };
 }
 
-/** @returns the configuration in use after a reload. Keys that need a restart keep their old value, so a later reload lists them again. */
+/**
+ * @returns the configuration in use after a reload. Keys that need a restart keep their old values, so that later reloads list them again.
+ */
 export function runningWith(before: Config, { channels, cameras, mqtt, logs, backups }: Config): Config {
   const { interval } = mqtt;
   const { ship, ship_on_alert } = logs;
   return { ...before, channels, cameras, backups, mqtt: { ...before.mqtt, interval }, logs: { ...before.logs, ship, ship_on_alert } };
 }
 
-/** The agent announces the command `snapshot` when it connects, and only if it has a camera. A first camera therefore needs a restart. */
+/**
+ * Announcements are computed at startup and include `snapshot` only if there is a camera. So adding the first camera or removing the last
+ * one needs a restart.
+ */
 function announcementChanges(before: Config, after: Config): string[] {
   const hasCamera = ({ cameras }: Config) => Object.keys(cameras).length > 0;
   if (hasCamera(before) === hasCamera(after)) return [];
   return Object.entries(before.commands).flatMap(([name, command]) => (command.does === 'snapshot' ? [`commands.${name}`] : []));
 }
 
-/** Lists single keys of sections. A command counts as one key, because its parts depend on each other. */
+/** Lists the keys that differ within each section. A command is treated as a single key, because its parts depend on each other. */
 function differing(before: Entries, after: Entries, path: readonly string[]): string[] {
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key) => {
     const [a, b] = [before[key], after[key]];
@@ -123,7 +128,7 @@ function isEntries(value: unknown): value is Entries {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
-/** @returns the changes as one line of text. */
+/** @returns the changes in one line. */
 export function describeReload({ added, removed, changed, applied, needs_restart: later }: Reloaded): string {
   const lists = {
     'channels added': added,

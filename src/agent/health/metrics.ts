@@ -1,4 +1,4 @@
-// Counts events of several modules: acknowledgements, the latency of alerts per hop, and bytes written to disk.
+// Measures what concerns several modules: acknowledgements, the latency of alerts at each hop, and bytes written to disk.
 import { readFileSync } from 'node:fs';
 import { codeOf } from '../../base/index.ts';
 import { ALERT_HOPS, type AlertHop, type OutboxMetrics } from '../../outbox/index.ts';
@@ -7,7 +7,7 @@ import { Histogram, Latencies, type Status } from '../../status/index.ts';
 const DAY_MS = 86_400_000;
 const DAYS_PER_YEAR = 365;
 
-/** Rates are unknown in the first ten minutes, because the writes of the start would dominate them. */
+/** No rates are reported in the first ten minutes, because the writes during startup would dominate them. */
 const RATE_AFTER_MS = 600_000;
 
 export class Metrics implements OutboxMetrics {
@@ -28,7 +28,7 @@ export class Metrics implements OutboxMetrics {
   }
 
   alert(hop: AlertHop, ms: number): void {
-    // A negative latency means that the clock was set between the two times.
+    // The latency is negative if the clock was set back between the two times.
     if (ms >= 0) this.#alerts[hop].add(ms);
   }
 
@@ -46,7 +46,7 @@ export class Metrics implements OutboxMetrics {
     return Object.fromEntries(hops) as Status['alert_latency'];
   }
 
-  /** @param enduranceBytes bytes that can be written to the disk in its lifetime; null if unknown. */
+  /** @param enduranceBytes how many bytes the disk can take in its lifetime, or null if unknown. */
   wear(uptimeMs: number, enduranceBytes: number | null): Status['wear'] {
     const commits = this.#commits.status();
     const written = writtenBytes();
@@ -62,7 +62,7 @@ export class Metrics implements OutboxMetrics {
   }
 }
 
-/** @returns the bytes that the kernel wrote to disk for this process (proc(5), /proc/pid/io); null if the kernel does not count them. */
+/** @returns how many bytes the kernel has written to disk for this process (proc_pid_io(5)), or null if the kernel does not count them. */
 function writtenBytes(): number | null {
   try {
     const [, bytes] = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8')) ?? [];

@@ -1,5 +1,5 @@
-// Collects the status from all modules and publishes it: on the status socket, and over HTTP if the configuration sets health.listen. The
-// agent starts even if the socket or the port cannot be opened.
+// Collects the status of all modules and serves it on the status socket, and over HTTP if health.listen is configured. The agent must start
+// even if the socket or the port cannot be opened.
 import { readdirSync } from 'node:fs';
 import { memoryUsage } from 'node:process';
 import { every, messageOf } from '../../base/index.ts';
@@ -70,13 +70,16 @@ export function describe(parts: StatusParts): Status {
   };
 }
 
-/** A row has the wall time of its writing. If the clock was set back since then, the row can be in the future; its age is then 0. */
+/**
+ * Rows carry the wall time at which they were written. If the clock has since been set back, that time may be in the future: the age is
+ * then 0.
+ */
 function agesOf(times: Record<RowClass, number | null>, wallMs: number): Record<RowClass, number | null> {
   const ages = Object.entries(times).map(([name, at]) => [name, at === null ? null : Math.max(0, wallMs - at)]);
   return Object.fromEntries(ages) as Record<RowClass, number | null>;
 }
 
-/** Opens the socket that answers `elderly-bot status`, `reload` and `certs rotate`. @returns a function that closes the socket. */
+/** Opens the socket that serves `elderly-bot status`, `reload` and `certs rotate`. @returns a function that closes the socket. */
 export async function startSocket(
   { config, status, identity, log }: Pick<Parts, 'config' | 'status' | 'identity' | 'log'>,
   reload: () => Reloaded,
@@ -98,7 +101,7 @@ export async function startSocket(
 
 const LAG_EVERY_MS = 1_000;
 
-/** Serves /healthz and /metrics. @returns a function that ends the server. */
+/** Serves /healthz and /metrics. @returns a function that stops the server. */
 export async function startMonitor({
   config,
   probe,

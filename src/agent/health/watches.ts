@@ -1,4 +1,4 @@
-// Watches the clock, the disk and the battery while the agent runs.
+// Watches the clock, the free disk space and the battery while the agent runs.
 import { statfs } from 'node:fs/promises';
 import { every, type Ticker } from '../../base/index.ts';
 import { type Clock, ClockSteps } from '../../clock/index.ts';
@@ -11,9 +11,10 @@ import { appendLastWords } from '../lifecycle/run.ts';
 const CLOCK_EVERY_MS = 5_000;
 
 /**
- * Raises a problem if the clock was set while the agent ran. Later readings carry the new time. Without a network, no other part of the
- * agent can notice this.
- * @param onStep compares the clock with the cloud's time, which is more reliable. It clears this problem and may raise `clock_differs`.
+ * Raises a problem if the clock was set while the agent ran, because later readings then carry the new time. While the robot is offline,
+ * nothing else in the agent can notice this.
+ * @param onStep compares the clock with the cloud's time. If that is known, this problem is cleared and `clock_differs` may be raised
+ * instead.
  */
 export function watchClock(clock: Clock, problems: Problems, onStep: () => void): Ticker {
   const steps = new ClockSteps();
@@ -33,7 +34,7 @@ export function watchClock(clock: Clock, problems: Problems, onStep: () => void)
 
 const DISK_EVERY_MS = 10_000;
 
-/** Hysteresis: the problem ends at this multiple of the limit. */
+/** Once raised, the problem is cleared only when the free space exceeds the limit by this factor (hysteresis). */
 const DISK_GAP = 1.5;
 
 const MIB = 1024 ** 2;
@@ -41,25 +42,25 @@ const MIB = 1024 ** 2;
 type Free = Status['disk'];
 
 export interface DiskWatch extends Ticker {
-  /** Free space at the last check. */
+  /** The free space that the last check found. */
   readonly free: Free;
 }
 
-/** Pure. @returns whether there is too little free space. Unknown values count as enough. */
+/** Has no side effects. @returns whether there is too little free space. Unknown values are treated as enough. */
 export function isShort({ free_bytes: bytes, free_files: files }: Free, wasShort: boolean): boolean {
   const gap = wasShort ? DISK_GAP : 1;
   return (bytes !== null && bytes < LEAST_FREE_BYTES * gap) || (files !== null && files < LEAST_FREE_FILES * gap);
 }
 
-/** Raises a problem before the disk is full. Usually other programs fill the disk. */
+/** Raises a problem before the disk is full. Usually other programs fill it, so the agent cannot prevent this itself. */
 export function watchDisk(stateDir: string, problems: Problems): DiskWatch {
   let free: Free = { free_bytes: null, free_files: null };
   let short = false;
   const check = async () => {
-    // A write that fails raises a problem of its own.
+    // An unreadable state directory is reported elsewhere, by the writes that fail.
     const found = await statfs(stateDir).catch(() => undefined);
     if (!found) return;
-    // File systems without fixed inodes, such as btrfs, report 0 files.
+    // File systems without a fixed number of inodes, such as btrfs, report 0 files.
     const files = found.files > 0 ? found.ffree : null;
     const bytes = found.bavail * found.bsize;
     free = { free_bytes: bytes, free_files: files };
@@ -79,25 +80,25 @@ export function watchDisk(stateDir: string, problems: Problems): DiskWatch {
 
 const BATTERY_EVERY_MS = 10_000;
 
-/** The channel whose value is a percentage (docs/reference/protocol.md). */
+/** By convention, this channel's value is a percentage (docs/reference/protocol.md). */
 const BATTERY_CHANNEL = 'battery';
 
-/** Hysteresis: a low battery stays low until it is this much above the limit. */
+/** Once low, the battery stays low until it exceeds the limit by this much (hysteresis). */
 const BATTERY_GAP_PERCENT = 5;
 
 export interface BatteryParts extends Pick<Parts, 'outbox' | 'clock'> {
   readonly channels: Pick<Parts['channels'], 'latestValue'>;
-  /** The limit in percent. If it is null, the battery is never low. */
+  /** The limit in percent. If null, the battery is never reported as low. */
   readonly lowBelow: number | null;
 }
 
-/** Pure. @returns whether the battery is low. An unknown value changes nothing. */
+/** Has no side effects. @returns whether the battery is low. An unknown value leaves the previous answer unchanged. */
 export function isLow(percent: unknown, lowBelow: number, wasLow: boolean): boolean {
   if (typeof percent !== 'number') return wasLow;
   return percent < lowBelow + (wasLow ? BATTERY_GAP_PERCENT : 0);
 }
 
-/** Reports a low battery before it is empty, so the cloud can distinguish a robot without power from a robot without network. */
+/** Reports a low battery before the robot shuts down, so that the cloud can tell a robot without power from one without a network. */
 export class Battery {
   readonly #parts: BatteryParts;
   #power: Power | undefined;
@@ -106,7 +107,7 @@ export class Battery {
     this.#parts = parts;
   }
 
-  /** Appends the event `last_words` when the battery becomes low. @returns the last known power; undefined before the first value. */
+  /** Appends a `last_words` event when the battery becomes low. @returns the last known power, or undefined before the first value. */
   check(): Power | undefined {
     const { channels, outbox, clock, lowBelow } = this.#parts;
     const latest = lowBelow === null ? undefined : channels.latestValue(BATTERY_CHANNEL);
@@ -119,7 +120,7 @@ export class Battery {
   }
 }
 
-/** @param report receives the power after each check. */
+/** @param report is called with the power after each check. */
 export function watchBattery(parts: BatteryParts, report: (power: Power | undefined) => void): Ticker {
   const battery = new Battery(parts);
   return every(BATTERY_EVERY_MS, () => report(battery.check()));

@@ -1,4 +1,5 @@
-// Provisions a robot: connects to the broker for the requests of the identity module, and tests the new certificate as the thing.
+// Gets a certificate for the robot: gives the identity module a broker connection for its requests, and tests the new certificate by
+// connecting as the thing.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from '../../base/index.ts';
@@ -21,16 +22,16 @@ export interface ProvisionParts {
   readonly config: Config;
   readonly slots: Slots;
   readonly clock: Clock;
-  /** Receives a line for each step. */
+  /** Called with one line of text for each step. */
   readonly report: (step: string) => void;
 }
 
-/** Used while the agent does not run. */
+/** For use while the agent is not running. */
 export interface StandaloneParts extends ProvisionParts {
   readonly timeoutMs: number;
 }
 
-/** Failures that the certificate or its registration with IoT Core causes. */
+/** Failures caused by the certificate or by its registration with IoT Core. */
 const REFUSED: ReadonlySet<ProblemCode> = new Set([
   'certificate_refused',
   'certificate_expired',
@@ -39,10 +40,10 @@ const REFUSED: ReadonlySet<ProblemCode> = new Set([
   'broker_hung_up',
 ]);
 
-/** The longest pause between two attempts. It is short because a person waits. */
+/** The longest pause between two attempts. It must be short, because someone may be waiting. */
 const MAX_PAUSE_MS = 30_000;
 
-/** Opens a connection for requests. @throws AgentError PROVISIONING_FAILED */
+/** Opens a broker connection for requests. @throws AgentError PROVISIONING_FAILED */
 async function connect({ config, clock, timeoutMs }: StandaloneParts, credentials: Credentials, clientId: string) {
   const options = { ...endpointOf(config.mqtt.endpoint), credentials, clientId, timeoutMs };
   try {
@@ -53,7 +54,7 @@ async function connect({ config, clock, timeoutMs }: StandaloneParts, credential
   }
 }
 
-/** Connects with the configured claim certificate under a client id of its own. @throws AgentError */
+/** Connects with the configured claim certificate, using a random client id. @throws AgentError */
 export async function provisionByClaim(parts: StandaloneParts): Promise<Provisioned> {
   const { template, claim_cert: certFile, claim_key: privateKey } = parts.config.provisioning;
   if (template === null || certFile === null || privateKey === null) throw unset('template, claim_cert and claim_key');
@@ -68,8 +69,9 @@ export async function provisionByClaim(parts: StandaloneParts): Promise<Provisio
 }
 
 /**
- * Connects with the robot's own certificate. Each request has a connection of its own, because the test of the new certificate ends other
- * connections of the thing. @throws AgentError
+ * Connects with the robot's own certificate. Each request needs its own connection, because testing the new certificate as the same thing
+ * makes the broker end the thing's other connections.
+ * @throws AgentError
  */
 export async function provisionAsThing(parts: StandaloneParts): Promise<Provisioned> {
   const { config, slots } = parts;
@@ -87,7 +89,7 @@ export async function provisionAsThing(parts: StandaloneParts): Promise<Provisio
   return done;
 }
 
-/** @throws AgentError PROVISIONING_UNSET if the configuration names a certificate file, because the agent then does not use the slots. */
+/** @throws AgentError PROVISIONING_UNSET if the configuration names a certificate file, because the agent would then ignore the slots. */
 export function refuseOwnPaths({ mqtt }: Config): void {
   if (mqtt.cert_file === null) return;
   throw new AgentError('PROVISIONING_UNSET', 'mqtt.cert_file is set, so the agent would not use the slots', {
@@ -95,12 +97,12 @@ export function refuseOwnPaths({ mqtt }: Config): void {
   });
 }
 
-/** @returns whether the certificate caused the failure, not the network or the clock. */
+/** @returns whether the failure was caused by the certificate rather than by the network or the clock. */
 export function isRefusal(result: CredentialTestResult): boolean {
   return !result.works && REFUSED.has(result.cause);
 }
 
-/** Provisions over the given connection. @throws AgentError */
+/** Gets a certificate through the given connection. @throws AgentError */
 export function provisionOver(
   { config, slots, clock, report }: ProvisionParts,
   ask: (topic: string, body: object) => Promise<Answer>,
@@ -137,7 +139,7 @@ export function provisionOver(
   });
 }
 
-/** Connects, subscribes and publishes as the thing, while the robot's agent does not run. */
+/** Connects, subscribes and publishes as the thing. The robot's agent must not be running, because both would use the same client id. */
 export function testWithoutAgent(
   { config, clock, timeoutMs }: Pick<StandaloneParts, 'config' | 'clock' | 'timeoutMs'>,
   credentials: Credentials,

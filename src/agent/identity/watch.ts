@@ -1,5 +1,5 @@
-// Watches the robot's certificate while the agent runs: warns of its expiry, gets a new certificate in time, and tries it in the robot's own
-// connection. The old certificate stays in use until the new one has connected, subscribed and published.
+// Watches the robot's certificate while the agent runs: warns before it expires, gets a new one in time, and tests it in the robot's own
+// broker connection. The old certificate stays in use until the new one has connected, subscribed and published.
 import { every, messageOf } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { AgentError } from '../../errors.ts';
@@ -24,20 +24,20 @@ import { isRefusal, provisionOver, refuseOwnPaths } from './provision.ts';
 
 const CHECK_EVERY_MS = 5_000;
 
-/** Delay before a failed rotation is tried again. A rotation can wait, because it starts weeks before the expiry. */
+/** How long to wait before retrying a failed rotation. There is time, because rotation starts weeks before the expiry. */
 const RETRY_AFTER_MS = 6 * 3_600_000;
 
-/** Deadline for an answer of IoT Core. */
+/** How long IoT Core may take to answer a request. */
 const ANSWER_WITHIN_MS = 30_000;
 
 export type IdentityParts = Pick<Parts, 'config' | 'credentials' | 'uplink' | 'clock' | 'problems' | 'log' | 'outbox'>;
 
 export interface RunningIdentity {
-  /** Gets a new certificate now, even if the old one is valid for a long time. @throws AgentError */
+  /** Gets a new certificate now, however long the old one remains valid. @throws AgentError */
   rotate(): Promise<Provisioned>;
-  /** @returns the credentials on disk; undefined if they are in use already. @throws AgentError if they cannot be used. */
+  /** @returns the credentials on disk, or undefined if they are already in use. @throws AgentError if they are unusable. */
   changedOnDisk(): Credentials | undefined;
-  /** Tries other credentials in the next connection. If the broker refuses them, the previous ones stay. */
+  /** Tries these credentials in a new connection. If the broker refuses them, the previous ones stay in use. */
   tryOut(next: Credentials): void;
   stop(): void;
 }
@@ -46,7 +46,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
   const { config, credentials, uplink, clock, problems, outbox } = parts;
   const log = parts.log.child({ module: 'identity' });
   const slots = new Slots(config.state_dir);
-  /** Announcements that were already appended. The outbox keeps an announcement in memory until it can write it. */
+  /** Announcements that have been appended. If `flush` fails, the outbox still holds them in memory, so they must not be appended again. */
   const announced = new Set<string>();
   let isRotating = false;
   let retryAtMs = 0;
@@ -90,7 +90,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
     const { announcements } = slots;
     if (isRotating || announcements.isEmpty || uplink.status().state !== 'connected') return;
     try {
-      // The broker may still refuse credentials that were not tried.
+      // The broker may still refuse credentials that have not been used yet, so their announcement must wait.
       if (changedOnDisk()) return;
       for (const announcement of announcements.leadingTo(credentials.cert)) {
         if (!announced.has(announcement)) append(announcement);
@@ -99,7 +99,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
       outbox.flush();
       announcements.forget();
     } catch {
-      // Other modules report a disk that cannot be written, and files that cannot be read. The next check tries again.
+      // The next check tries again. Other modules report an unwritable disk or unreadable files.
     }
   };
 
@@ -119,7 +119,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
 
   const applyResult = async (next: Credentials, result: CredentialTestResult): Promise<void> => {
     if (result.works) {
-      // The announcement of a slot was signed when the slot was put into use. Without slots, it is signed now.
+      // A slot's announcement was signed when the slot was put into use. If there are no slots, it must be signed now.
       if (config.mqtt.cert_file !== null) append(await announcementOf(config.thing, credentials, next.cert));
       use(next);
       log.info({ event: 'certificate_changed' }, 'the agent uses the certificate on disk from now on');
@@ -155,7 +155,7 @@ const BY_STAGE: Readonly<Record<ExpiryStage, ProblemCode>> = {
   1: 'certificate_expires_soon',
 };
 
-/** Warns once per stage. Without a trusted clock, warnings are neither raised nor cleared. */
+/** Warns once per stage. While the clock is untrusted, warnings are neither raised nor cleared. */
 function reportExpiry(problems: Problems, { notAfterMs }: Credentials, clock: Clock): void {
   if (!clock.trusted()) return;
   const stage = expiryStage(notAfterMs, clock.wall(), true);

@@ -1,5 +1,5 @@
-// Defines the parts of the agent, and stores each part after its start. Some parts use a part that starts later: commands start before the
-// uplink, for example.
+// Declares the agent's parts and gives access to those that have started. A part may use another that starts later: for example, commands
+// start before the uplink.
 import type { Clock } from '../../clock/index.ts';
 import type { Commands, Outcome } from '../../commands/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
@@ -23,10 +23,10 @@ import type { Scheduled } from '../uploads/scheduled.ts';
 import type { ShutdownStack } from './shutdown.ts';
 
 export interface Parts {
-  /** The configuration at the start; a reload does not change it. */
+  /** The configuration at startup. A reload does not change it. */
   readonly loaded: LoadedConfig;
   readonly config: Config;
-  /** Always the credentials in use: a rotation changes this object. */
+  /** Always the credentials in use, because a rotation changes this object. */
   readonly credentials: Credentials;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
@@ -53,7 +53,6 @@ export interface Parts {
   readonly probe: HealthProbe;
 }
 
-/** The parts that have started. */
 export class Running {
   #parts: Partial<Parts> = {};
 
@@ -61,25 +60,25 @@ export class Running {
     this.#parts = { ...this.#parts, ...parts };
   }
 
-  /** @returns undefined before the part has started, or if this robot does not need the part. */
+  /** @returns undefined if the part has not started yet, or if this robot does not need it. */
   find<K extends keyof Parts>(name: K): Partial<Parts>[K] {
     return this.#parts[name];
   }
 
-  /** @throws AgentError CLOSED before the part has started. */
+  /** @throws AgentError CLOSED if the part has not started yet. */
   get<K extends keyof Parts>(name: K): NonNullable<Parts[K]> {
     const part = this.#parts[name];
     if (part === undefined) throw new AgentError('CLOSED', `the agent is still starting: ${name} is not ready`);
     return part as NonNullable<Parts[K]>;
   }
 
-  /** The caller must call this for each row that a channel has written. */
+  /** Must be called for each row that a channel has written. */
   onRow(row: NewRow): void {
     this.find('incidents')?.onRow(row);
     this.find('scheduled')?.onRow(row);
   }
 
-  /** Takes an image with the named camera, or with all cameras. @param patienceMs longest wait for an image of a camera that has none. */
+  /** Takes an image with the named camera, or with all cameras. @param patienceMs how long to wait for a camera that has no fresh image. */
   async snapshot(camera: string | undefined, patienceMs?: number): Promise<Outcome> {
     const incidents = this.find('incidents');
     if (incidents) return incidents.snapshot(camera, patienceMs);

@@ -1,4 +1,4 @@
-// Records and reports the runs of the agent: its log file, the end of the previous run, its health, and the rows left at its end.
+// Records and reports the agent's runs: the log file, how the previous run ended, the health probe, and the rows that remain unsent.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../../base/index.ts';
@@ -12,19 +12,21 @@ import type { Status } from '../../status/index.ts';
 import { VERSION } from '../../version.ts';
 import type { Parts } from './parts.ts';
 
-/** The file in the state directory that the unit's ExecStopPost= writes (systemd/elderly-bot.service). */
+/** A file in the state directory, written by the unit's ExecStopPost= (systemd/elderly-bot.service). */
 const LAST_EXIT = 'last-exit';
 
-/** Duration of the problem after an unexpected end. A person or a monitoring system needs time to see it. */
+/** How long an unexpected end is shown as a problem, so that someone or a monitoring system can notice it. */
 const ENDING_STANDS_MS = 600_000;
 
-/** A restart loses the rows that are only in memory, so a short failure of the database does not cause one. */
+/** A restart would lose the rows that exist only in memory, so the database may fail this long before the health probe does. */
 const DATABASE_PATIENCE_MS = 120_000;
 
-/** The part of the log that goes into the record of an incident. */
+/** How much of the log goes into an incident's record. */
 const TAIL_BYTES = 64 * 1024;
 
-/** Opens the log file. The agent starts even if the file cannot be written. @returns whether the previous agent did not close its log. */
+/**
+ * Opens the log file. If it cannot be written to, the agent starts anyway. @returns whether the previous agent left its log file unclosed.
+ */
 export function openLogFile({ config, clock, log, logFile }: Pick<Parts, 'config' | 'clock' | 'log' | 'logFile'>): boolean {
   try {
     const { crashed } = logFile.open({
@@ -41,25 +43,25 @@ export function openLogFile({ config, clock, log, logFile }: Pick<Parts, 'config
   }
 }
 
-/** Logs why the start failed. Does nothing before the log file is open, because the command line prints the error anyway. */
+/** Logs why startup failed. If the log file is not open yet, this does nothing, because the CLI prints the error anyway. */
 export function logFailedStart(error: unknown, file: LogFile, log: Logger): void {
   if (!file.isOpen) return;
   const code = error instanceof AgentError ? error.code : undefined;
   log.error({ event: 'start_failed', code }, `the agent did not start: ${error instanceof AgentError ? error.line : messageOf(error)}`);
 }
 
-/** @returns the last lines of the log. Secrets are already removed. */
+/** @returns the last lines of the log. Secrets have already been removed from them. */
 export async function lastLines(file: LogFile, { state_dir: stateDir }: Config): Promise<string[]> {
   const { file: number, offset } = file.end;
   const from = Math.max(0, offset - TAIL_BYTES);
   const chunks: Buffer[] = [];
   for await (const chunk of readLog(join(stateDir, 'logs'), { file: number, offset: from })) chunks.push(chunk);
   const lines = Buffer.concat(chunks).toString('utf8').split('\n').slice(0, -1);
-  // If the log is longer, the first line is incomplete.
+  // If the log is longer than the tail, the tail's first line is incomplete.
   return from === 0 ? lines : lines.slice(1);
 }
 
-/** @param env contains ELDERLY_BOT_BOOT_ID, which the unit sets to %b. The sandbox of the unit hides the kernel's file with the boot id. */
+/** @param env must contain ELDERLY_BOT_BOOT_ID (%b in the unit), because the unit's sandbox hides the kernel's boot id file. */
 export function thisRun(env: NodeJS.ProcessEnv): Omit<Run, 'stopped'> {
   return {
     version: VERSION,
@@ -68,13 +70,13 @@ export function thisRun(env: NodeJS.ProcessEnv): Omit<Run, 'stopped'> {
   };
 }
 
-/** @returns why the previous run ended; undefined in the first run. */
+/** @returns how the previous run ended, or undefined if this is the first run. */
 export function lastEnding(stateDir: string, { lastRun }: Lifetime, run: Omit<Run, 'stopped'>): Ending | undefined {
   const exit = takeExit(stateDir);
   return lastRun === null ? undefined : explainEnding(lastRun, run, exit);
 }
 
-/** Reads the exit that systemd observed, and removes its file, because it explains only one run. */
+/** Reads the exit that systemd recorded, then deletes the file, because it must not explain a later run too. */
 function takeExit(stateDir: string): SystemdExit | undefined {
   const file = join(stateDir, LAST_EXIT);
   const text = textOf(file);
@@ -92,7 +94,7 @@ function textOf(file: string): string | undefined {
   }
 }
 
-/** Reports the end of the previous run as an event and in the log. An unexpected end is also a problem for ten minutes. */
+/** Reports how the previous run ended as an event and in the log. If the end was unexpected, it is also a problem for ten minutes. */
 export function reportEnding(ending: Ending | undefined, { outbox, problems, log }: Pick<Parts, 'outbox' | 'problems' | 'log'>): void {
   if (ending === undefined) return;
   outbox.append({ class: 'event', body: { kind: 'restarted', ...ending } });
@@ -118,7 +120,7 @@ function oneLine({ link, outbox, problems }: Status): string {
   return `${link.state}, ${outbox.unconfirmed} rows unconfirmed, ${codes}`;
 }
 
-/** Appends the event `last_words` with the number and age of the rows that are still on the robot. It is sent before these rows. */
+/** Appends a `last_words` event with the number and age of the rows that have not reached the cloud. It is sent before those rows. */
 export function appendLastWords(cause: 'stopped' | 'battery', outbox: Outbox): void {
   const queued = outbox.unconfirmed;
   if (queued === 0) return;

@@ -1,4 +1,4 @@
-// Undoes the steps of the start in reverse order and within one deadline. A step that fails does not stop the others.
+// Undoes the startup steps in reverse order and within one deadline. If a step fails, the remaining steps still run.
 import type { Logger } from '../../logs/index.ts';
 
 type Undo = () => void | Promise<void>;
@@ -16,12 +16,12 @@ export class ShutdownStack {
     this.#steps.push([name, undo]);
   }
 
-  /** Milliseconds until the deadline. */
+  /** Milliseconds left until the deadline. */
   get leftMs(): number {
     return Math.max(0, this.#endMs - performance.now());
   }
 
-  /** Undoes each step once. @throws the first error after the last step. */
+  /** Undoes each step once. @throws the first error, once all steps have run. */
   async undo(deadlineMs: number): Promise<void> {
     this.#endMs = performance.now() + deadlineMs;
     let first: unknown;

@@ -1,4 +1,4 @@
-// Starts the cameras, and passes them the messages of their image and privacy topics. An invalid camera disables only itself.
+// Starts the cameras and passes on the messages from their image and privacy topics. An invalid camera only disables itself.
 import { every, messageOf, type Ticker } from '../../base/index.ts';
 import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type LoadedConfig } from '../../config/index.ts';
 import { Camera, type CameraMessage, Jobs } from '../../media/index.ts';
@@ -22,10 +22,10 @@ const BOOL = 'std_msgs/msg/Bool';
 
 const CHECK_EVERY_MS = 1_000;
 
-/** A camera without a message for this time is a problem, which the family has to know before an alert. */
+/** A camera is reported as silent if it sends no message for this long, so that the family knows before the next alert. */
 const SILENT_MS = 60_000;
 
-/** Problems of a camera. All of them end when the camera is removed. */
+/** Problems of a single camera. All of them end if the camera is removed. */
 const PROBLEMS = [
   'camera_off',
   'camera_silent',
@@ -34,7 +34,7 @@ const PROBLEMS = [
   'pictures_missing',
 ] as const satisfies readonly ProblemCode[];
 
-/** @throws AgentError if ROS refuses the node. */
+/** @throws AgentError if ROS refuses to start the node. */
 export async function startCameras(parts: CameraParts): Promise<Cameras> {
   const { config, off } = parts.loaded;
   for (const { section, name, text } of off) if (section === 'cameras') parts.problems.raise('camera_off', text, name);
@@ -44,8 +44,8 @@ export async function startCameras(parts: CameraParts): Promise<Cameras> {
 }
 
 /**
- * The cameras have a ROS node of their own, which starts with the first camera. One thread receives all data of a DDS participant, and an
- * alert must not wait behind the fragments of an image.
+ * The cameras have their own ROS node, started with the first camera. A DDS participant receives all its data on one thread, so on a shared
+ * node an alert would have to wait behind the fragments of an image.
  */
 export class Cameras {
   readonly #parts: CameraParts;
@@ -67,7 +67,7 @@ export class Cameras {
     return this.#running.map(({ name, entry, camera }) => ({ name, topic: entry.topic, ...camera.status() }));
   }
 
-  /** @throws AgentError if ROS refuses the node. */
+  /** @throws AgentError if ROS refuses to start the node. */
   async begin(entries: Readonly<Record<string, CameraConfig>>): Promise<void> {
     const added = Object.entries(entries);
     if (added.length === 0) return;
@@ -81,7 +81,7 @@ export class Cameras {
     this.#ticker ??= every(CHECK_EVERY_MS, () => this.#check());
   }
 
-  /** Applies another configuration. Unchanged cameras continue and keep their images. */
+  /** Applies a new configuration. Unchanged cameras keep running and keep their images. */
   apply({ config: { cameras } }: LoadedConfig): void {
     const { problems } = this.#parts;
     const isUnchanged = ({ name, entry }: RunningCamera) => JSON.stringify(cameras[name]) === JSON.stringify(entry);
@@ -93,7 +93,7 @@ export class Cameras {
           this.#end(running);
           for (const code of PROBLEMS) problems.clear(code, running.name);
         }
-        // The new file is valid, so no camera of the old file is disabled any more.
+        // The new file is valid, so the cameras that were disabled in the old file no longer exist.
         for (const { section, name } of this.#parts.loaded.off) if (section === 'cameras') problems.clear('camera_off', name);
         const kept = new Set(this.#running.map(({ name }) => name));
         await this.begin(Object.fromEntries(Object.entries(cameras).filter(([name]) => !kept.has(name))));

@@ -1,5 +1,5 @@
-// Collects the files of an alert under its incident: a snapshot and a clip of each camera, and a record with the readings of the last minute.
-// This work starts after the alert was written, so it does not delay the alert.
+// Collects an alert's files under its incident id: a snapshot and a clip from each camera, and a record with the last minute's readings.
+// This must start after the alert has been written, so that it does not delay the alert.
 import { messageOf } from '../../base/index.ts';
 import type { Outcome } from '../../commands/index.ts';
 import { AgentError } from '../../errors.ts';
@@ -11,10 +11,10 @@ import type { Parts } from '../lifecycle/parts.ts';
 
 export interface IncidentParts extends Pick<Parts, 'clock' | 'problems' | 'log'> {
   readonly thing: string;
-  /** The current cameras. */
+  /** @returns the cameras in the current configuration. */
   readonly cameras: () => readonly Camera[];
   readonly uploads: Pick<Uploads, 'add'>;
-  /** The last lines of the agent's log. */
+  /** @returns the last lines of the agent's log. */
   readonly lastLines: () => Promise<string[]>;
 }
 
@@ -22,30 +22,30 @@ interface Incident {
   readonly id: string;
   readonly channel: string;
   readonly value: unknown;
-  /** Wall time in milliseconds. */
+  /** In wall time, milliseconds. */
   readonly at: number;
 }
 
 type Upload = Omit<NewUpload, 'incident'>;
 
-/** The outcome of one image or record. */
+/** The result of taking one image or writing one record. */
 interface Spooled {
   readonly camera: string;
   readonly takenAtMs: number | undefined;
-  /** The reason of a failure. */
+  /** Why it failed, or undefined if it succeeded. */
   readonly reason: string | undefined;
   readonly isPrivate: boolean;
 }
 
-/** Limits of the readings in the record of an incident. */
+/** Limits on the readings in an incident's record. */
 const RECORD = { ms: 60_000, readingsPerChannel: 600 };
 
 const KINDS = ['snapshot', 'clip', 'log'] as const satisfies readonly UploadKind[];
 
-/** Alerts per minute that get images: a sensor that flaps must not fill the disk. */
+/** At most this many alerts per minute get images, so that a flapping sensor cannot fill the disk. */
 const MAX_PER_MINUTE = 12;
 
-/** A missed image is a problem for this time, unless a later alert shows that the camera works again. */
+/** How long a missed image is shown as a problem, unless a later alert shows that the camera works again. */
 const MISSED_FOR_MS = 10 * 60_000;
 
 export class Incidents {
@@ -55,14 +55,16 @@ export class Incidents {
   readonly #running = new Set<Promise<void>>();
   #recentMs: number[] = [];
   #withoutImages = 0;
-  /** A timer for each kind of file that failed last, per camera. A good snapshot does not show that clips work. */
+  /**
+   * One timer per camera and kind of file that failed last. The kinds are separate because a good snapshot does not show that clips work.
+   */
   readonly #missing = new Map<string, NodeJS.Timeout>();
 
   constructor(parts: IncidentParts) {
     this.#parts = parts;
   }
 
-  /** The caller must call this for each written row. It returns quickly, because an alert may be in flight. */
+  /** Must be called for each row that has been written. It must return quickly, because an alert may be on its way. */
   onRow(row: NewRow): void {
     if (!('channel' in row)) return;
     const { clock } = this.#parts;
@@ -75,9 +77,9 @@ export class Incidents {
   }
 
   /**
-   * Takes images without an alert.
-   * @param name a camera. If it is undefined, all cameras take an image.
-   * @param patienceMs longest wait for an image. The default is 3 s, because a person waits.
+   * Takes images outside of an alert.
+   * @param name the camera. If undefined, all cameras take an image.
+   * @param patienceMs how long to wait for an image. By default 3 s, because someone may be waiting.
    */
   async snapshot(name: string | undefined, patienceMs?: number): Promise<Outcome> {
     const cameras = this.#parts.cameras().filter((camera) => name === undefined || camera.name === name);
@@ -93,7 +95,7 @@ export class Incidents {
       : { status: 'failed', ...detail };
   }
 
-  /** Ends all clips early. Resolves when all files are in the spool. */
+  /** Ends all clips early. Resolves once all files are in the spool. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#running);
@@ -116,7 +118,7 @@ export class Incidents {
     this.#recentMs.push(now);
     const { id, channel } = incident;
     const { signal } = this.#stopping;
-    // The clip starts together with the snapshot, because it takes the images before this moment from the ring.
+    // The clip must start together with the snapshot, because it takes its first images from the ring, which keeps only the last seconds.
     const clip = (camera: Camera) => this.#spool(camera.name, 'clip', () => camera.clip({ channel, incident: id }, signal), id);
     const clips = cameras().map(clip);
     const running = Promise.all([this.#takeSnapshots(incident), ...clips]).then(() => {
@@ -125,7 +127,7 @@ export class Incidents {
     this.#running.add(running);
   }
 
-  /** Takes a snapshot of each camera, then writes the record that names the snapshots and the readings before the alert. */
+  /** Takes a snapshot with each camera, then writes the record, which lists the snapshots and the readings before the alert. */
   async #takeSnapshots(incident: Incident): Promise<void> {
     const { cameras, clock, lastLines } = this.#parts;
     const alert = { channel: incident.channel, incident: incident.id };
@@ -154,7 +156,7 @@ export class Incidents {
     return { kind: 'log', contentType: 'application/json', bytes: Buffer.from(`${JSON.stringify(record)}\n`), takenAtMs: at };
   }
 
-  /** Creates the file and puts it into the spool. Reports a failure and does not throw. */
+  /** Creates the file and puts it into the spool. Never throws: a failure is reported and returned. */
   async #spool(camera: string, kind: UploadKind, create: () => Promise<Upload>, incident: string | null): Promise<Spooled> {
     const { uploads, log } = this.#parts;
     try {

@@ -1,4 +1,4 @@
-// Opens the agent's outbox, detects damage of its file, and maintains it once a minute. Problems are reported in the log and as rows.
+// Opens the agent's outbox, detects damage to its file, and runs its maintenance every minute. Problems are logged and appended as rows.
 import { every, messageOf, type Ticker } from '../../base/index.ts';
 import type { Logger } from '../../logs/index.ts';
 import { inspectOutboxFile, isCorruption, type OutboxMetrics, openOutbox, suspect, type WaitingRow } from '../../outbox/index.ts';
@@ -8,13 +8,13 @@ import { rowsBytes } from '../uploads/uploads.ts';
 
 export interface QueueParts extends Pick<Parts, 'config' | 'clock' | 'lifetime' | 'damage' | 'log'> {
   readonly metrics: OutboxMetrics;
-  /** Rows that the previous agent could not write. */
+  /** Rows that the previous agent could not write to the database. */
   readonly adopted: readonly WaitingRow[];
 }
 
 export type Queue = Pick<Parts, 'db' | 'outbox' | 'problems'>;
 
-/** @throws AgentError if the file cannot be opened, repaired or written. */
+/** @throws AgentError if the file cannot be opened, repaired or written to. */
 export function openQueue({ config, clock, lifetime, metrics, damage, log, adopted }: QueueParts): Queue {
   const opened = openOutbox({
     stateDir: config.state_dir,
@@ -47,27 +47,29 @@ function reportProblem({ outbox, log }: Pick<Parts, 'outbox' | 'log'>, state: 'r
   outbox.append({ class: 'event', body: { kind: 'problem', code, severity, state, text } });
 }
 
-/** Marks an outbox file that may be damaged. The mark is a file, so the next start of any process finds it and repairs the outbox. */
+/**
+ * Records that the outbox file may be damaged. The record is a file, so that whichever process starts next finds it and repairs the outbox.
+ */
 export class DamageWatch {
   readonly #stateDir: string;
   readonly #log: Logger;
   readonly #onDamage: () => void;
 
-  /** @param onDamage has to start the agent again: the start repairs the file. */
+  /** @param onDamage must start the agent again, because startup repairs the file. */
   constructor(stateDir: string, log: Logger, onDamage: () => void) {
     this.#stateDir = stateDir;
     this.#log = log;
     this.#onDamage = onDamage;
   }
 
-  /** Marks the file if the error means that it is damaged. @returns whether the error means this. */
+  /** @returns whether the error means that the file is damaged. If so, this has been recorded. */
   recordIfDamage(error: unknown): boolean {
     const isDamage = isCorruption(error);
     if (isDamage) this.#mark(messageOf(error));
     return isDamage;
   }
 
-  /** Checks every page of the file in the background. @returns a function that ends the inspection early. */
+  /** Checks every page of the file in the background. @returns a function that ends the check early. */
   inspect(): () => void {
     const ending = new AbortController();
     inspectOutboxFile(this.#stateDir, ending.signal).then(
@@ -100,7 +102,7 @@ export type MaintenanceParts = Pick<
   'config' | 'outbox' | 'journal' | 'lifetime' | 'clock' | 'uplink' | 'problems' | 'logFile' | 'damage' | 'log'
 >;
 
-/** Removes old rows, command ids and log files, and saves the data that the next start needs. */
+/** Every minute, deletes old rows, command ids and log files, and saves what the next run needs. */
 export function startMaintenance(parts: MaintenanceParts): Ticker {
   const { config, outbox, journal, lifetime, clock, uplink, problems, logFile, damage, log } = parts;
   return every(MAINTAIN_EVERY_MS, () => {

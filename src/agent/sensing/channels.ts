@@ -1,5 +1,5 @@
-// Starts the channels: passes the messages of each topic through its gate into the outbox, and checks the publishers regularly. A channel with
-// an error is disabled, and the others continue.
+// Starts the channels: passes the messages of each topic through the channel's gate into the outbox, and regularly checks the publishers. A
+// faulty channel is disabled while the others continue.
 import { every } from '../../base/index.ts';
 import type { LoadedConfig } from '../../config/index.ts';
 import type { NewRow } from '../../outbox/index.ts';
@@ -11,21 +11,21 @@ import { ChannelSubscription } from './subscription.ts';
 
 export interface Channels {
   status(): Status['channels'];
-  /** Applies the channels of another configuration. Unchanged channels stay subscribed. */
+  /** Applies a new configuration's channels. Unchanged channels stay subscribed. */
   apply(next: LoadedConfig, changes: ChannelChanges): void;
-  /** @returns the latest reading of a channel and the age of its last message; undefined before the first message. */
+  /** @returns a channel's latest reading and the age of its last message, or undefined if no message has arrived yet. */
   latestValue(name: string): { readonly value: unknown; readonly ageMs: number } | undefined;
   stop(): void;
 }
 
 export interface ChannelParts extends Pick<Parts, 'loaded' | 'ros' | 'outbox' | 'clock' | 'problems'> {
-  /** Receives each row after it is written. */
+  /** Called with each row once it has been written. */
   readonly onRow: (row: NewRow) => void;
 }
 
 /**
- * Intervals of the publisher checks: short in the first minute, when the nodes of the robot start, and longer later. Only such a check finds
- * an incompatible quality of service, because the event of DDS does not name the publisher.
+ * How often publishers are checked: often in the first minute, while the robot's nodes start, and less often later. The checks cannot be
+ * replaced by DDS' event for an incompatible QoS, because this event does not name the publisher.
  */
 const FIRST_CHECKS_EVERY_MS = 1_000;
 const FIRST_CHECKS = 60;
@@ -73,7 +73,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     });
     for (const subscription of started) {
       subscription.checkPublishers(clock.mono());
-      // The faults of the previous run still stand.
+      // Report faults that still stand from the previous run.
       subscription.reportFaults();
       alarm.request(subscription.channel.dueMs);
     }
@@ -94,7 +94,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
   return {
     apply: (next, { added, removed, changed }) => {
       const ended = new Set([...removed, ...changed]);
-      // Old channels end first, because a topic has only one type within a node.
+      // End the old channels first, because one node can use a topic with only one type.
       for (const subscription of subscriptions) if (ended.has(subscription.channel.name)) end(subscription);
       const kept = subscriptions.filter(({ channel }) => !ended.has(channel.name));
       for (const { name } of loaded.off) problems.clear('channel_off', name);
@@ -113,23 +113,26 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
   };
 }
 
-/** The longest delay of setTimeout: 2^31 - 1 ms. */
+/** setTimeout's longest delay: 2^31 - 1 ms. */
 const MAX_DELAY_MS = 2_147_483_647;
 
-/** One timer for all channels. It fires at the earliest requested time, or earlier if that request is obsolete, which costs one check. */
+/**
+ * One timer shared by all channels. It fires at the earliest requested time. If that request is no longer needed, this only costs an extra
+ * check.
+ */
 class Alarm {
   readonly #now: () => number;
   readonly #onFire: () => void;
   #timer: NodeJS.Timeout | undefined;
   #atMs = 0;
 
-  /** @param now monotonic milliseconds. @param onFire has to request the next time. */
+  /** @param now returns monotonic milliseconds. @param onFire must request the next time. */
   constructor(now: () => number, onFire: () => void) {
     this.#now = now;
     this.#onFire = onFire;
   }
 
-  /** @param atMs monotonic milliseconds. The call has no effect if it is undefined. */
+  /** @param atMs in monotonic milliseconds. If undefined, nothing happens. */
   request(atMs: number | undefined): void {
     if (atMs === undefined || (this.#timer && this.#atMs <= atMs)) return;
     clearTimeout(this.#timer);

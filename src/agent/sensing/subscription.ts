@@ -1,5 +1,5 @@
-// Subscribes to topics with the type and quality of service of their publishers, and again when the publishers change. An error affects only
-// its own topic, and is a problem while it lasts.
+// Subscribes to topics with the type and QoS that their publishers offer, and subscribes again if the publishers change. An error affects
+// only its own topic and is a problem while it lasts.
 import { messageOf } from '../../base/index.ts';
 import type { ChannelConfig, LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
@@ -7,7 +7,7 @@ import { fullName, type RosMessage, type RosNode, type RosSubscription, type Sub
 import { type Channel, isSame, match, type Offer, Rate, type Wanted } from '../../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../../status/index.ts';
 
-/** Runs `create` for the configuration entry at `path`. @throws the error of `create`; an AgentError names the file, line and column. */
+/** Runs `create` for the configuration entry at `path`. @throws the error of `create`. An AgentError also gets the file, line and column. */
 export function configured<T>(place: LoadedConfig['place'], path: readonly string[], create: () => T): T {
   try {
     return create();
@@ -24,18 +24,18 @@ function offersOn(ros: RosNode, topic: string): Offer[] {
 
 export interface TopicOptions extends Pick<SubscribeOptions, 'everyMs' | 'onMessage' | 'onError'> {
   readonly ros: RosNode;
-  /** The absolute name. */
+  /** An absolute topic name. */
   readonly topic: string;
-  /** The message type. If it is undefined, the subscription uses the published type. */
+  /** The message type. If undefined, the type that is published is used. */
   readonly type?: string | undefined;
   readonly acceptedTypes: readonly string[];
-  /** Samples that DDS keeps while the agent is busy. */
+  /** How many samples DDS keeps while the agent is busy. */
   readonly depth: number;
-  /** Receives a sentence that explains why the topic cannot be read; undefined if it can be read or has no publisher. */
+  /** Called with a sentence that explains why the topic cannot be read, or with undefined if it can be read or has no publisher. */
   readonly onTrouble: (trouble: string | undefined) => void;
 }
 
-/** The subscription of a topic that is not a channel. */
+/** A subscription to a topic that is not a channel, such as a camera's images. */
 export class TopicSubscription {
   readonly #options: TopicOptions;
   #wanted: Wanted | undefined;
@@ -45,7 +45,7 @@ export class TopicSubscription {
     this.#options = options;
   }
 
-  /** Compares the publishers with the subscription. The call is cheap, and the caller repeats it regularly. */
+  /** Compares the publishers with the subscription. Must be called regularly; each call is cheap. */
   checkPublishers(): void {
     const { ros, topic, type, acceptedTypes, onTrouble } = this.#options;
     const { wanted, types, qos } = match({ type, qos: 'auto' }, offersOn(ros, topic));
@@ -67,7 +67,7 @@ export class TopicSubscription {
     this.#subscription = undefined;
   }
 
-  /** @returns the reason if the subscription fails. */
+  /** @returns why subscribing failed, or undefined if it succeeded. */
   #subscribe({ type, qos }: Wanted): string | undefined {
     const { ros, topic, depth, everyMs, onMessage, onError } = this.#options;
     const optional = { ...(onError ? { onError } : {}), ...(everyMs === undefined ? {} : { everyMs }) };
@@ -81,18 +81,19 @@ export class TopicSubscription {
   }
 }
 
-/** Longest delay of telemetry on a busy topic. With this delay, twenty topics at 100 Hz wake the agent 20 times per second. */
+/** How long telemetry may wait on a busy topic. With this delay, twenty topics at 100 Hz wake the agent only 20 times per second. */
 const BATCH_MS = 50;
 
-/** Samples that DDS keeps for a batch, even if a profile such as sensor_data keeps five. This is enough for 2 kHz. */
+/** DDS must keep at least this many samples for a batch, even if a profile such as sensor_data keeps only five. It is enough for 2 kHz. */
 const BATCH_DEPTH = 100;
 
-/** Limit of decoded messages per second if the configuration sets no limit. */
+/** How many messages per second are decoded if no limit is configured. */
 const MAX_RATE = 1_000;
 
 /**
- * From this size in bytes, a message is treated as an image or a point cloud. Thirty images of 640x480 per second are 27 MB/s. The garbage
- * collector then stops the process for 5 ms three times per second (measured), which is longer than an alert takes from ROS to the broker.
+ * A message of at least this many bytes is treated as an image or a point cloud. For example, 30 images of 640x480 per second are 27 MB/s.
+ * Decoding all of them made the garbage collector stop the process for 5 ms three times per second (measured), longer than an alert takes
+ * from ROS to the broker.
  */
 const LARGE_BYTES = 32_768;
 const MAX_RATE_OF_LARGE = 1;
@@ -100,37 +101,38 @@ const MAX_RATE_OF_LARGE = 1;
 export type Pace = Pick<SubscribeOptions, 'everyMs' | 'maxPerSecond'> & { readonly qos: Wanted['qos'] };
 
 /**
- * Pure. @returns how samples are received: alerts at once, telemetry of a busy topic in batches, and only the newest of large messages.
- * @param isLarge whether the topic had a message of 32 KiB or more.
+ * Has no side effects. @returns how to receive samples: alerts at once, telemetry from a busy topic in batches, and of large messages only
+ * the newest.
+ * @param isLarge whether the topic has had a message of 32 KiB or more.
  */
 export function paceOf(channel: Pick<ChannelConfig, 'class' | 'max_rate' | 'max_silence'>, qos: Wanted['qos'], isLarge: boolean): Pace {
   const { class: rowClass, max_rate: maxRate, max_silence: maxSilence = Number.POSITIVE_INFINITY } = channel;
   if (rowClass === 'alert') return { qos };
-  // A latched publisher sends this number of old samples to a late subscriber, so its depth stays as configured.
+  // A transient-local publisher sends up to this many old samples to a late subscriber, so keep the configured depth.
   const depth = qos.durability === 'volatile' ? Math.max(qos.depth, BATCH_DEPTH) : qos.depth;
   if (maxRate === null) return { qos: { ...qos, depth }, everyMs: BATCH_MS };
   if (!isLarge) return { qos: { ...qos, depth }, everyMs: BATCH_MS, maxPerSecond: maxRate ?? MAX_RATE };
-  // The interval is short enough that waiting samples are not mistaken for silence.
+  // The interval must be short enough that samples waiting in DDS are not mistaken for silence.
   const everyMs = Math.max(BATCH_MS, Math.min(1_000 / (maxRate ?? MAX_RATE_OF_LARGE), maxSilence / 2));
   return { qos: { ...qos, depth: 1 }, everyMs };
 }
 
 export interface ChannelSubscriptionParts {
   readonly channel: Channel;
-  /** The absolute name. */
+  /** An absolute topic name. */
   readonly topic: string;
   readonly ros: RosNode;
   readonly problems: Problems;
   readonly place: LoadedConfig['place'];
   readonly onMessage: (message: RosMessage) => void;
-  /** Receives the reason why a message could not be decoded. */
+  /** Called with the reason if a message could not be decoded. */
   readonly onUnreadable: (reason: string) => void;
 }
 
-/** The node name in the ROS graph while a node starts or ends. */
+/** A node's name in the ROS graph while the node is starting or shutting down. */
 const UNNAMED = '_NODE_NAME_UNKNOWN_';
 
-/** Problems of a subscription. All of them end when the channel ends. */
+/** Problems of a single subscription. All of them end with the channel. */
 const PROBLEMS = ['channel_off', 'channel_type_mismatch', 'channel_qos_incompatible', 'channel_unreadable'] as const;
 
 export class ChannelSubscription {
@@ -140,9 +142,9 @@ export class ChannelSubscription {
   #subscription: RosSubscription | undefined;
   #offReason: string | undefined;
   #offers: readonly Offer[] = [];
-  /** The publishing nodes when their names were last known. */
+  /** The publishing nodes, as of the last check at which their names were known. */
   #names: readonly string[] = ['a node'];
-  /** Nodes that published and have ended. */
+  /** Nodes that used to publish and have ended. Empty if anything is published now. */
   #vanished: readonly string[] = [];
   #dropped = 0;
   #isLarge = false;
@@ -154,7 +156,7 @@ export class ChannelSubscription {
     this.#parts = parts;
   }
 
-  /** Compares the publishers with the subscription. The call is cheap, and the caller repeats it regularly. */
+  /** Compares the publishers with the subscription. Must be called regularly; each call is cheap. */
   checkPublishers(nowMs: number): void {
     this.#rate.observe(nowMs, this.channel.messages);
     const { ros, topic, channel } = this.#parts;
@@ -181,7 +183,7 @@ export class ChannelSubscription {
     return this.#offers.length > 0;
   }
 
-  /** Explains why no message arrives. DDS notices the death of a publisher after 20 s. */
+  /** Explains why no messages arrive. DDS needs 20 s to notice that a publisher has died. */
   get silenceReason(): string {
     const { topic } = this.#parts;
     if (this.#offReason !== undefined) return this.#offReason;
@@ -191,7 +193,7 @@ export class ChannelSubscription {
     return `no node publishes on ${topic}`;
   }
 
-  /** Explains why the messages cannot be used, with the raw value and the configuration that would work; undefined if they can. */
+  /** Explains why the messages are unusable, with the raw value and a configuration that would work. Undefined if they are usable. */
   get unusableReason(): string | undefined {
     const { unusable } = this.channel;
     if (unusable === undefined) return undefined;
@@ -199,7 +201,7 @@ export class ChannelSubscription {
     return `${reason}${raw === null ? '' : `; the value was ${raw}`}${suggestion === null ? '' : `; this works: ${suggestion}`}`;
   }
 
-  /** Raises and clears the problems of silence and of unusable messages. */
+  /** Raises or clears the problems for silence and for unusable messages. */
   reportFaults(): void {
     const { channel } = this;
     const faults = `${channel.silent} ${channel.isUnusable}`;
@@ -247,7 +249,7 @@ export class ChannelSubscription {
   }
 
   #close(): void {
-    // Waiting samples are processed first.
+    // Take the samples that are still waiting, because closing the subscription would drop them.
     this.#subscription?.poll();
     this.#dropped += this.#subscription?.dropped ?? 0;
     this.#subscription?.close();

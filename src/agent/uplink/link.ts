@@ -1,4 +1,3 @@
-// Creates the uplink from the configuration.
 import { messageOf } from '../../base/index.ts';
 import { announce } from '../../commands/index.ts';
 import { endpointOf } from '../../config/index.ts';
@@ -40,7 +39,7 @@ export function createUplink(parts: LinkParts): Uplink {
   });
 }
 
-/** Saves the broker port and the month's count of messages at the stop. A full disk must not make the stop fail. */
+/** Saves the broker port and the month's message count. Called at shutdown, which must not fail because of a full disk. */
 export function saveUplink(uplink: Uplink, log: Logger): void {
   try {
     uplink.save();

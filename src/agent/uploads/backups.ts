@@ -1,4 +1,5 @@
-// Makes scheduled backups of the outbox, the command journal and the configuration. A backup stays on the robot and is uploaded in slices.
+// Makes scheduled backups of the outbox, the command journal and the configuration. Each backup stays on the robot and is also uploaded in
+// slices.
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -10,14 +11,14 @@ import { SLICE_BYTES, type Slice, Slices } from '../../uploads/index.ts';
 import { VERSION } from '../../version.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
-/** Without uploads, a backup stays on the robot. */
+/** If there are no uploads, backups only stay on the robot. */
 export interface BackupParts extends Pick<Parts, 'db' | 'uploads' | 'clock' | 'log'> {
-  /** The configuration in use. */
+  /** @returns the configuration in use. */
   readonly current: () => LoadedConfig;
   readonly notes: Notes;
 }
 
-/** Slices that may wait in the spool at the same time. A backup of an offline robot must not evict images. */
+/** At most this many slices may wait in the spool at a time, so that an offline robot's backup cannot evict images. */
 const WAITING_SLICES = 2;
 const RETRY_MS = 10_000;
 
@@ -53,7 +54,7 @@ export class Backups {
     this.#send();
   }
 
-  /** @throws AgentError BACKUP_NO_ROOM, or the error of the disk. */
+  /** @throws AgentError BACKUP_NO_ROOM, or the file system's error. */
   async make(): Promise<void> {
     const { current, db, clock, log } = this.#parts;
     const { config, text } = current();
@@ -73,14 +74,14 @@ export class Backups {
     this.#send();
   }
 
-  /** Cancels a backup in progress. The next start continues an upload. */
+  /** Cancels a backup in progress. An interrupted upload continues at the next startup. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#making;
     await this.#sending;
   }
 
-  /** Spools the newest backup from its stored position. The upload of an older backup is not continued. */
+  /** Spools the newest backup from where its upload stopped. An older backup's unfinished upload is abandoned. */
   #send(): void {
     if (!this.#parts.uploads || this.#sending !== undefined) return;
     const newest = backupsIn(this.#folder).at(-1);

@@ -1,4 +1,4 @@
-// Uploads the log: by schedule, after an alert, on command, and after a crash of the previous agent.
+// Uploads the log: on schedule, after an alert, on command, and if the previous agent crashed.
 import { join } from 'node:path';
 import { messageOf } from '../../base/index.ts';
 import type { Config } from '../../config/index.ts';
@@ -8,13 +8,16 @@ import { type Sent, SLICE_BYTES, Slices, type Uploads } from '../../uploads/inde
 import type { Parts } from '../lifecycle/parts.ts';
 
 export interface LogShippingParts extends Pick<Parts, 'logFile' | 'clock' | 'log'> {
-  /** The configuration in use. */
+  /** @returns the configuration in use. */
   readonly config: () => Config;
   readonly uploads: Pick<Uploads, 'add'>;
   readonly notes: Notes;
 }
 
-/** An upload starts one minute after an alert, so it contains the lines of that minute. The next upload starts at least ten minutes later. */
+/**
+ * After an alert, wait one minute before uploading, so that the upload includes that minute's lines. After that upload, wait at least ten
+ * minutes before the next one.
+ */
 const AFTER_ALERT_MS = 60_000;
 const BETWEEN_ALERTS_MS = 600_000;
 
@@ -31,12 +34,12 @@ export class LogShipping {
     this.#slices = new Slices({ kind: 'log', notes, add: (upload, within) => uploads.add(upload, within), nowMs: () => clock.wall() });
   }
 
-  /** Continues an interrupted upload. @param crashed whether the previous agent crashed. Its last lines are then uploaded at once. */
+  /** Continues an interrupted upload. @param crashed whether the previous agent crashed. If so, its last lines are uploaded at once. */
   start(crashed: boolean): void {
     if (crashed || this.#slices.isOpen) this.#begin(crashed ? 'crash' : 'continued');
   }
 
-  /** The caller must call this for each written row. */
+  /** Must be called for each row that has been written. */
   onRow(row: NewRow): void {
     if (!('channel' in row) || row.extra?.alert !== 'raised' || !this.#parts.config().logs.ship_on_alert || this.#afterAlert) return;
     const sinceMs = this.#parts.clock.mono() - this.#alertMs;
@@ -48,14 +51,17 @@ export class LogShipping {
     }, inMs).unref();
   }
 
-  /** Spools all lines that were not yet spooled, after earlier calls have ended. @throws the error of a full disk. */
+  /**
+   * Spools all lines that have not been spooled yet, once earlier calls have finished. @throws the file system's error, such as a full
+   * disk.
+   */
   ship(reason: string): Promise<Sent> {
     const sent = this.#shipping.then(() => this.#ship(reason));
     this.#shipping = sent.catch(() => {});
     return sent;
   }
 
-  /** Resolves when the spooling in progress has ended. The next start spools the rest. */
+  /** Resolves once the spooling in progress has finished. The next run spools the rest. */
   stop(): Promise<unknown> {
     clearTimeout(this.#afterAlert);
     return this.#shipping;
@@ -63,7 +69,7 @@ export class LogShipping {
 
   async #ship(reason: string): Promise<Sent> {
     const { config, logFile, log } = this.#parts;
-    // Makes the lines durable before their position is stored. Otherwise a power cut could lose lines that count as uploaded.
+    // Sync the lines before their position is stored. Otherwise a power cut could lose lines that are recorded as uploaded.
     logFile.sync();
     const { end } = logFile;
     const folder = join(config().state_dir, 'logs');

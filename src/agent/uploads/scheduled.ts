@@ -1,4 +1,4 @@
-// Runs the scheduled jobs: log shipping, backups and snapshots.
+// Runs the scheduled jobs: log uploads, backups and snapshots.
 import * as z from 'zod';
 import { parseJson } from '../../base/index.ts';
 import { Schedules } from '../../clock/index.ts';
@@ -9,34 +9,34 @@ import type { Parts } from '../lifecycle/parts.ts';
 import { Backups } from './backups.ts';
 import { LogShipping } from './logShipping.ts';
 
-/** Time that a camera may need after the robot was switched on. */
+/** How long a camera may need for its first image if the robot has just been switched on. */
 const CAMERA_PATIENCE_MS = 120_000;
 
-/** The memory of a job, stored as a note in the outbox file. */
+/** The times of a job's runs, stored as a note in the outbox file. */
 const memory = z.object({ from: z.number(), ran: z.array(z.number()) });
 
 export interface ScheduledParts extends Pick<Parts, 'db' | 'clock' | 'log' | 'logFile' | 'uploads'> {
-  /** The configuration in use. */
+  /** @returns the configuration in use. */
   readonly current: () => LoadedConfig;
   /** Whether the previous agent ended without closing its log. */
   readonly crashed: boolean;
-  /** Takes an image with the named camera, and reports a failure itself. */
+  /** Takes an image with the named camera. Failures must be reported inside this function. */
   readonly snapshot: (camera: string, patienceMs: number) => Promise<unknown>;
 }
 
 interface Job {
   readonly name: string;
-  /** Cron expression; null if the job never runs. */
+  /** A cron expression, or null if the job never runs. */
   readonly at: string | null;
   readonly work: () => Promise<void>;
 }
 
 export interface Scheduled {
-  /** The caller must call this for each written row. */
+  /** Must be called for each row that has been written. */
   onRow(row: NewRow): void;
-  /** @throws Error if the robot cannot upload files, or the error of a full disk. */
+  /** @throws Error if the robot cannot upload files, or the file system's error, such as a full disk. */
   shipLogs(): Promise<Sent>;
-  /** Applies the schedules of another configuration. */
+  /** Applies a new configuration's schedules. */
   apply(next: LoadedConfig): void;
   stop(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export function startScheduled({ current, db, clock, log, logFile, uploads, cras
   const schedules = new Schedules({
     clock,
     store: {
-      // A damaged note is ignored: the job waits for its next time.
+      // A damaged note is ignored, so the job simply waits for its next scheduled time.
       read: (job) => memory.safeParse(parseJson(notes.read(`job ${job}`))).data,
       write: (job, next) => notes.write(`job ${job}`, JSON.stringify(next)),
     },

@@ -1,4 +1,4 @@
-// Starts the uploads if the configuration names a cloud API. If the spool cannot be used, the agent starts without uploads.
+// Starts the uploads if the configuration names a cloud API. If the spool is unusable, the agent starts without uploads.
 import { join } from 'node:path';
 import { messageOf } from '../../base/index.ts';
 import type { Config } from '../../config/index.ts';
@@ -8,12 +8,12 @@ import type { Parts } from '../lifecycle/parts.ts';
 
 type UploadParts = Pick<Parts, 'config' | 'credentials' | 'db' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'shutdown'>;
 
-/** @returns the largest size of the outbox file in bytes: `outbox.max_size` without the share of the spooled files. */
+/** @returns the size limit of the outbox file in bytes: `outbox.max_size` minus the share that is reserved for spooled files. */
 export function rowsBytes({ outbox, uploads }: Config): number {
   return outbox.max_size - (uploads.api === null ? 0 : uploads.max_size);
 }
 
-/** @returns undefined if the robot does not upload files. */
+/** @returns undefined if the robot does not upload files, or if the spool is unusable. */
 export function startUploads(parts: UploadParts): Uploads | undefined {
   const { config, credentials, db, outbox, clock, lifetime, problems, shutdown } = parts;
   const { api, max_kbps: maxKbps, max_size: maxBytes, max_age: maxAgeMs, retry_min: minMs, retry_max: maxMs, pacing } = config.uploads;
