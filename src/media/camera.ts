@@ -1,5 +1,5 @@
-// Keeps the latest images of one camera. For an alert it returns the newest image at once, and a clip of the time before and
-// after. While privacy is on, it keeps no image except for an allowed alert, and then only images from that moment on.
+// Keeps the latest images of one camera. For an alert, it returns the newest image at once and makes a clip of the time before and after.
+// While privacy is on, no image is kept except for an allowed alert, and then only images that arrive after the alert.
 import { messageOf, wait } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { CameraConfig } from '../config/index.ts';
@@ -14,11 +14,11 @@ interface Media {
   readonly kind: 'snapshot' | 'clip';
   readonly contentType: 'image/jpeg' | 'image/webp' | 'application/age';
   readonly bytes: Buffer;
-  /** Wall time in milliseconds. */
+  /** In wall time, milliseconds. */
   readonly takenAtMs: number;
 }
 
-/** The cause of a missing image: privacy forbids it, too many clips are in progress, or something failed. */
+/** Why there is no image: privacy forbids it, too many clips are in progress, or something failed. */
 type Because = 'privacy' | 'busy' | 'trouble';
 
 interface Alert {
@@ -29,30 +29,30 @@ interface Alert {
 export interface CameraOptions {
   readonly name: string;
   readonly config: CameraConfig;
-  /** Shared by all cameras. */
+  /** One instance must be shared by all cameras. */
   readonly jobs: Jobs;
   readonly clock: Clock;
-  /** Receives the fault of an invalid image; undefined after a good image. */
+  /** Called with the fault if an image is invalid, and with undefined after a good image. */
   readonly onTrouble: (trouble: string | undefined) => void;
 }
 
-/** Memory limit in bytes for the ring of one camera, and for one of its clips. */
+/** Memory limit in bytes. It applies to the camera's ring and separately to each of its clips. */
 const HELD_BYTES = 16 * 1024 ** 2;
 
-/** An image up to this age is current, whatever the rate of the camera. */
+/** An image of at most this age is always treated as current, even from a fast camera. */
 const FRESH_MS = 1_000;
 
-/** Longest wait for the next image if a camera has no current image. */
+/** How long to wait for the next image if there is no current image. */
 const PATIENCE_MS = 3_000;
 
-/** Clips in progress per camera: an alert that flaps must not fill the memory. */
+/** Limits the clips in progress per camera, so that a flapping alert cannot exhaust the memory. */
 const MAX_CLIPS = 3;
 
 interface Received {
   readonly message: CameraMessage;
   readonly atMs: number;
   readonly takenAtMs: number;
-  /** Number of privacy periods that had begun when the image arrived. */
+  /** How many privacy periods had begun when the image arrived. */
   readonly privacies: number;
 }
 
@@ -61,9 +61,9 @@ export class Camera {
   readonly #options: CameraOptions;
   readonly #privacy: Privacy;
   readonly #ring: Ring<Frame>;
-  /** Callers that wait for the next image. */
+  /** Callers waiting for the next image. */
   readonly #waiting = new Set<(frame: Frame | undefined) => void>();
-  /** Clips that collect new images. */
+  /** Clips that are still collecting images. */
   readonly #collecting = new Set<Ring<Frame>>();
   #clips = 0;
   #privacies = 0;
@@ -87,19 +87,19 @@ export class Camera {
     });
   }
 
-  /** Loads the slow libraries in advance. @throws if images cannot be made or encrypted. */
+  /** Loads the slow libraries before the first image needs them. @throws if images cannot be made or encrypted. */
   async start(): Promise<void> {
     const { recipients } = this.#options.config;
     await loadSharp();
     if (recipients.length > 0) this.#encrypt = await encryptorFor(recipients);
   }
 
-  /** Applies a message of the privacy topic. */
+  /** Applies a message from the privacy topic. */
   setPrivacy(isOn: boolean): void {
     this.#privacy.report(isOn);
   }
 
-  /** Accepts an image. It is decoded later, unless a newer image has arrived by then. */
+  /** Takes an image. It is decoded later, unless a newer image has arrived by then. */
   receive(message: CameraMessage): void {
     const { clock, jobs } = this.#options;
     const atMs = clock.mono();
@@ -115,9 +115,9 @@ export class Camera {
   }
 
   /**
-   * Returns the newest image if it is fresh, or else the next image.
-   * @param alert the alert that requests the image; undefined if a person or a schedule requests it.
-   * @param patienceMs longest wait for the next image.
+   * Returns the newest image if it is fresh enough, else waits for the next one.
+   * @param alert the alert that needs the image. Undefined if someone or a schedule asked for it.
+   * @param patienceMs how long to wait for the next image.
    * @throws AgentError PICTURE_MISSING with the reason.
    */
   async snapshot(alert?: Alert, patienceMs = PATIENCE_MS): Promise<Media> {
@@ -132,8 +132,8 @@ export class Camera {
   }
 
   /**
-   * Makes a clip from the ring and from the images of the configured time after the alert.
-   * @param signal ends the time after the alert early.
+   * Makes a clip from the images in the ring and those that arrive in the configured time after the alert.
+   * @param signal ends the collection after the alert early.
    * @throws AgentError PICTURE_MISSING with the reason.
    */
   async clip(alert: Alert, signal: AbortSignal): Promise<Media> {
@@ -158,7 +158,7 @@ export class Camera {
     }
   }
 
-  /** Milliseconds since the last message, or since the start. */
+  /** Milliseconds since the last message, or since startup if none has arrived. */
   get silentMs(): number {
     return this.#options.clock.mono() - this.#lastReceivedMs;
   }
@@ -174,7 +174,7 @@ export class Camera {
     };
   }
 
-  /** Keeps no further image, and releases all waiting callers. */
+  /** Stops keeping images and releases all waiting callers. */
   close(): void {
     this.#closed = true;
     this.#ring.clear();
@@ -196,7 +196,7 @@ export class Camera {
     }
   }
 
-  /** An image from before the privacy period is never kept, not even for an allowed alert. */
+  /** Images from before the current privacy period must never be kept, even if an allowed alert asks for images. */
   #mayKeep({ atMs, privacies }: Received): boolean {
     return !this.#closed && privacies === this.#privacies && this.#privacy.mayKeep(atMs);
   }
@@ -216,7 +216,7 @@ export class Camera {
     throw this.#missing(reason, 'privacy');
   }
 
-  /** @returns the next kept image; undefined if no image arrives in time. */
+  /** @returns the next image that is kept, or undefined if none arrives in time. */
   #next(patienceMs: number): Promise<Frame | undefined> {
     return new Promise((resolve) => {
       const release = (frame: Frame | undefined) => {
@@ -231,7 +231,7 @@ export class Camera {
 
   async #media(kind: Media['kind'], contentType: Media['contentType'], bytes: Buffer, takenAtMs: number): Promise<Media> {
     if (this.#options.config.recipients.length === 0) return { kind, contentType, bytes, takenAtMs };
-    // An image that should be encrypted must never be stored as plain text.
+    // An image that should be encrypted must never be stored unencrypted.
     if (!this.#encrypt) throw this.#missing('the image can’t be encrypted for its recipients');
     return { kind, contentType: 'application/age', bytes: await this.#encrypt(bytes), takenAtMs };
   }
@@ -250,7 +250,7 @@ interface Job {
   readonly begin: () => Promise<void>;
 }
 
-/** Runs one job at a time for all cameras: urgent jobs first, otherwise in order. */
+/** Runs the jobs of all cameras one at a time: urgent jobs first, otherwise in order of arrival. */
 export class Jobs {
   readonly #waiting: Job[] = [];
   #running = false;

@@ -1,18 +1,22 @@
-// Lists the supported encodings of sensor_msgs/Image (sensor_msgs/image_encodings.hpp), and converts one row of each. Pure.
+// The supported encodings of sensor_msgs/Image (sensor_msgs/image_encodings.hpp), each with a function that converts one row. No side
+// effects.
 
-/** Converts a row of `width` pixels from `source` at `from` into `out` at `to`. */
+/** Converts `width` pixels of `source`, starting at byte `from`, and writes them to `out`, starting at byte `to`. */
 export type UnpackRow = (source: Uint8Array, from: number, out: Uint8ClampedArray, to: number, width: number) => void;
 
 export interface Encoding {
-  /** Bytes per pixel in the message. */
+  /** Bytes per pixel in the ROS message. */
   readonly bytesPerPixel: number;
   /** Bytes per pixel in the converted image. */
   readonly channels: 1 | 3 | 4;
-  /** Pixels that share bytes. The width of an image is a multiple of this. */
+  /** How many neighbouring pixels share bytes. The image's width must be a multiple of this. */
   readonly group: 1 | 2;
   /** Undefined if the bytes need no conversion. */
   readonly unpack?: UnpackRow;
-  /** Set for two bytes per pixel, in the order of `is_bigendian`. `stretched` maps the values of the image to the whole range of grey. */
+  /**
+   * Set if a pixel has two bytes, in the order that `is_bigendian` gives. `stretched` maps the image's own range of values to all grey
+   * levels.
+   */
   readonly wide?: 'scaled' | 'stretched';
 }
 
@@ -30,7 +34,7 @@ export const ENCODINGS: Readonly<Record<string, Encoding>> = {
   bgr8: swapped(3),
   bgra8: swapped(4),
   mono16: { bytesPerPixel: 2, channels: 1, group: 1, wide: 'scaled' },
-  /** Usually a distance in millimetres, with 0 for no measurement. */
+  /** Usually a depth image: distances in millimetres, or 0 if nothing was measured. */
   '16UC1': { bytesPerPixel: 2, channels: 1, group: 1, wide: 'stretched' },
   yuv422: UYVY,
   uyvy: UYVY,
@@ -48,7 +52,10 @@ function swapper(bytesPerPixel: 3 | 4): UnpackRow {
   };
 }
 
-/** Converts by BT.601, studio range, in 8-bit fixed-point arithmetic. @param luma position of the first Y in `Y U Y V` or `U Y V Y`. */
+/**
+ * Converts YUV to RGB by BT.601, studio range, in 8-bit fixed-point arithmetic. @param luma offset of the first Y in `Y U Y V` or `U Y V
+ * Y`.
+ */
 function yuvReader(luma: 0 | 1): UnpackRow {
   const chroma = 1 - luma;
   return (source, from, out, to, width) => {

@@ -1,5 +1,5 @@
-// Converts a camera's message to a small JPEG with black privacy zones. Only libvips decodes bytes, in its own thread. Loops of this module
-// run in slices, so an alert never waits for an image.
+// Converts a camera's message to a small JPEG in which privacy zones are black. Compressed bytes are decoded only by libvips, on its own
+// thread. Loops in this module must run in slices, so that an alert never has to wait for an image.
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Sharp, SharpOptions, default as sharpFactory } from 'sharp';
 import { messageOf } from '../base/index.ts';
@@ -7,7 +7,7 @@ import type { CameraConfig, PrivacyZone } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { invalidImage, MAX_PIXELS, type Pixels, type RawImage, unpack } from './unpack.ts';
 
-/** sensor_msgs/CompressedImage. */
+/** The fields of sensor_msgs/CompressedImage that are used. */
 export interface CompressedImage {
   readonly format: string;
   readonly data: Uint8Array;
@@ -21,28 +21,31 @@ export interface SmallImage {
   readonly height: number;
 }
 
-/** More than the size of any camera's image. */
+/** In bytes. No camera's image should be this large. */
 const MAX_COMPRESSED_BYTES = 16 * 1024 ** 2;
 
-/** Formats that cameras send. libvips can read many more, but each is an attack surface. */
+/** The formats that cameras send. libvips can read many more, but each format adds to the attack surface. */
 const SIGNATURES: Readonly<Record<string, (data: Uint8Array) => boolean>> = {
   JPEG: (data) => data[0] === 0xff && data[1] === 0xd8 && data[2] === 0xff,
   PNG: (data) => [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].every((byte, i) => data[i] === byte),
   WebP: (data) => latin(data, 0, 4) === 'RIFF' && latin(data, 8, 12) === 'WEBP',
 };
 
-/** In an image that was scaled down, a pixel depends on neighbours up to this distance (Lanczos 3). */
+/**
+ * Scaling down with Lanczos 3 mixes pixels up to this distance, so zones must be this much larger, or their content would show at the
+ * edges.
+ */
 const ZONE_MARGIN_PX = 4;
 
-/** Limits that make a broken or malicious image an error. */
+/** With these limits, a broken or malicious image causes an error. */
 export const STRICT = { failOn: 'error', limitInputPixels: MAX_PIXELS } as const satisfies SharpOptions;
 
 let loading: Promise<typeof sharpFactory> | undefined;
 
 /**
- * Loads sharp for the first image, so an agent without a camera saves the memory. sharp gets no cache and only one thread. Its memory is then
- * returned to the system, because glibc keeps the memory of many threads, and a processor core stays free for alerts.
- * @throws if sharp's binary for this machine is not installed.
+ * Loads sharp when it is first needed, so that an agent without a camera saves its memory. sharp gets no cache and one thread: glibc would
+ * keep the memory of many threads instead of returning it to the system, and a processor core should stay free for alerts.
+ * @throws if sharp has no binary for this machine.
  */
 export function loadSharp(): Promise<typeof sharpFactory> {
   loading ??= import('sharp').then(({ default: sharp }) => {
@@ -88,11 +91,11 @@ async function fromCompressed({ format, data }: CompressedImage, { width, zones 
 
 async function open({ width, height, channels, data }: Pixels): Promise<Sharp> {
   const sharp = await loadSharp();
-  // The fourth byte of a camera's pixel is not transparency.
+  // A camera's fourth byte per pixel is not transparency, so drop it.
   return sharp(data, { ...STRICT, raw: { width, height, channels } }).removeAlpha();
 }
 
-/** Returns to the event loop between slices. */
+/** Gives the event loop a turn after each slice. */
 async function inSlices(work: Generator<undefined, Pixels>): Promise<Pixels> {
   for (;;) {
     const { done, value } = work.next();
@@ -111,8 +114,8 @@ function latin(data: Uint8Array, from: number, to: number): string {
 }
 
 /**
- * Makes the zones black in place, rounded outwards to whole pixels.
- * @param margin extra pixels on each side, for an image that was scaled down.
+ * Blackens the zones in place, rounding outwards to whole pixels.
+ * @param margin extra pixels on each side, needed if the image has been scaled down.
  */
 export function blackOut({ width, height, channels, data }: Pixels, zones: readonly PrivacyZone[], margin = 0): void {
   for (const zone of zones) {

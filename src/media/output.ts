@@ -1,16 +1,17 @@
-// Creates the files that leave the robot: a JPEG with a description, a clip as animated WebP that any browser plays, and their encryption.
+// Creates the files that leave the robot: JPEGs with a description, and clips as animated WebP, which every browser can play. Encrypts them
+// if a camera has recipients.
 import { loadSharp, type SmallImage, STRICT } from './image.ts';
 
 export interface Frame extends SmallImage {
-  /** Monotonic milliseconds. */
+  /** In monotonic milliseconds. */
   readonly atMs: number;
-  /** Wall time in milliseconds. */
+  /** In wall time, milliseconds. */
   readonly takenAtMs: number;
 }
 
 /**
- * The description inside a file. It also makes each file unique: the store keeps files with equal bytes once, and two alerts in the dark would
- * otherwise share one image.
+ * Stored inside each file. It must differ for every file: the store keeps identical bytes only once, so without it two alerts in the dark
+ * would share one image.
  */
 export interface Description {
   readonly camera: string;
@@ -22,7 +23,7 @@ export interface Description {
 const START_OF_IMAGE = 2;
 const COMMENT = 0xfffe;
 
-/** Inserts the description as a comment after the start marker. */
+/** Inserts the description as a JPEG comment (COM segment) right after the start-of-image marker. */
 export function describeJpeg(jpeg: Buffer, description: Description): Buffer {
   const text = Buffer.from(JSON.stringify(description));
   const head = Buffer.alloc(4);
@@ -31,24 +32,24 @@ export function describeJpeg(jpeg: Buffer, description: Description): Buffer {
   return Buffer.concat([jpeg.subarray(0, START_OF_IMAGE), head, text, jpeg.subarray(START_OF_IMAGE)]);
 }
 
-/** Limit for the pixels of all frames together, three bytes each. It suits slow links and computers with little memory. */
+/** Limits the total number of pixels in a clip, which suits slow links and computers with little memory. Each takes three bytes. */
 const MAX_CLIP_PIXELS = 10_000_000;
 
 const QUALITY = 55;
-/** WebP effort from 0 to 6. More effort costs processor time and saves little for images of this size. */
+/** WebP encoding effort, from 0 to 6. More effort costs processor time but saves little for images of this size. */
 const EFFORT = 0;
 
-/** Duration of the last frame before the clip repeats. */
+/** How long the last frame is shown before the clip repeats. */
 const LAST_FRAME_MS = 1_500;
 
-/** @param frames oldest first, at least one. Frames with another size than the last frame are left out. */
+/** @param frames oldest first, at least one. Frames whose size differs from the last frame's are left out. */
 export async function makeClip(frames: readonly Frame[], description: Description): Promise<Buffer> {
   const sharp = await loadSharp();
   const last = frames.at(-1);
   const same = frames.filter(({ width, height }) => width === last?.width && height === last.height);
   const jpegs = await shrunk(same);
   const delay = same.map(({ atMs }, i) => Math.max(1, Math.round((same[i + 1]?.atMs ?? atMs + LAST_FRAME_MS) - atMs)));
-  // sharp joins only two or more images, so a clip with one frame is a still image.
+  // sharp can only join two or more images, so a clip with one frame becomes a still image.
   const joined = jpegs.length > 1 ? sharp(jpegs, { ...STRICT, join: { animated: true } }) : sharp(jpegs[0], STRICT);
   const exif = { IFD0: { ImageDescription: JSON.stringify(description) } };
   return joined.withExif(exif).webp({ quality: QUALITY, effort: EFFORT, delay, loop: 0 }).toBuffer();
@@ -60,7 +61,7 @@ async function shrunk(frames: readonly Frame[]): Promise<Buffer[]> {
   if (scale >= 1) return frames.map(({ jpeg }) => jpeg);
   const sharp = await loadSharp();
   const small: Buffer[] = [];
-  // One job at a time limits the memory.
+  // Resize one frame at a time, to limit memory use.
   for (const { jpeg, width } of frames) {
     const resized = sharp(jpeg, STRICT).resize({ width: Math.floor(width * scale) });
     small.push(await resized.jpeg().toBuffer());
@@ -71,16 +72,16 @@ async function shrunk(frames: readonly Frame[]): Promise<Buffer[]> {
 export type Encrypt = (bytes: Uint8Array) => Promise<Buffer>;
 
 /**
- * End-to-end encryption with age (age-encryption.org/v1, X25519): the store and the cloud cannot see an image, only the holder of a
- * recipient's private key can. The library is loaded only if a camera has recipients.
- * @throws for an invalid recipient; the configuration has already checked them.
+ * Encrypts end to end with age (age-encryption.org/v1, X25519): only the holder of a recipient's private key can see an image, but neither
+ * the store nor the cloud can. The library is loaded only if a camera has recipients.
+ * @throws if a recipient is invalid. The configuration has already checked them.
  */
 export async function encryptorFor(recipients: readonly string[]): Promise<Encrypt> {
   const { Encrypter } = await import('age-encryption');
   const encrypter = new Encrypter();
   for (const recipient of recipients) encrypter.addRecipient(recipient);
   const encrypt: Encrypt = async (bytes) => Buffer.from(await encrypter.encrypt(bytes));
-  // The first encryption takes 50 ms longer, so it must not happen during an alert.
+  // The first encryption takes 50 ms longer, so do one now instead of during an alert.
   await encrypt(new Uint8Array(1));
   return encrypt;
 }

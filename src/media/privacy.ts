@@ -1,4 +1,5 @@
-// Decides whether a camera may keep images. Privacy is on until the privacy topic reports otherwise. Pure; time is a parameter.
+// Decides whether a camera may keep images. If there is a privacy topic, privacy is on until a message turns it off. No side effects; the
+// caller passes in the time.
 import type { CameraConfig } from '../config/index.ts';
 
 export class Privacy {
@@ -8,7 +9,7 @@ export class Privacy {
   #reported: boolean | undefined;
   #openUntilMs = Number.NEGATIVE_INFINITY;
 
-  /** @param onBegin has to delete the kept images. */
+  /** @param onBegin is called when privacy begins, and must delete the kept images. */
   constructor(
     { privacy_topic: topic, privacy_allows: allows }: Pick<CameraConfig, 'privacy_topic' | 'privacy_allows'>,
     onBegin: () => void,
@@ -22,12 +23,12 @@ export class Privacy {
     return this.#hasTopic && this.#reported !== false;
   }
 
-  /** Whether a message on the privacy topic has arrived, or the camera has no such topic. */
+  /** Whether the privacy state is known: a message has arrived on the privacy topic, or there is no such topic. */
   get isKnown(): boolean {
     return !this.#hasTopic || this.#reported !== undefined;
   }
 
-  /** Applies a message of the privacy topic. */
+  /** Applies a message from the privacy topic. */
   report(isOn: boolean): void {
     const begins = isOn && !this.isOn;
     this.#reported = isOn;
@@ -36,8 +37,8 @@ export class Privacy {
   }
 
   /**
-   * Requests images of the next `forMs`, for an alert or a person.
-   * @param channel the channel of the alert; undefined if there is no alert.
+   * Asks for permission to keep the images of the next `forMs` milliseconds.
+   * @param channel the alert's channel. Undefined if someone or a schedule asked for an image.
    * @returns false if privacy forbids the images.
    */
   request(channel: string | undefined, nowMs: number, forMs: number): boolean {
@@ -47,7 +48,7 @@ export class Privacy {
     return true;
   }
 
-  /** Whether an image of this moment may be kept. */
+  /** Whether an image that arrives now may be kept. */
   mayKeep(nowMs: number): boolean {
     return !this.isOn || nowMs <= this.#openUntilMs;
   }

@@ -1,8 +1,8 @@
-// Keeps the latest small images within limits of time and bytes. The oldest image is removed first.
+// Keeps the latest images within a time limit and a byte limit, by dropping the oldest ones.
 
 interface Kept {
   readonly jpeg: { readonly length: number };
-  /** Monotonic milliseconds. */
+  /** In monotonic milliseconds. */
   readonly atMs: number;
 }
 
@@ -23,7 +23,7 @@ export class Ring<T extends Kept> {
     return this.#frames.at(-1);
   }
 
-  /** @returns the images, oldest first. */
+  /** Oldest first. */
   all(nowMs: number): readonly T[] {
     this.#trim(nowMs);
     return [...this.#frames];

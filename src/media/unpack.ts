@@ -1,15 +1,15 @@
-// Converts a sensor_msgs/Image to plain pixels. It checks the fields of the message against its bytes before it allocates memory, so a wrong
-// field costs only one error. Pure. The work is a generator: the caller can run other tasks between two slices.
+// Converts a sensor_msgs/Image to plain pixels. The message's fields are checked against its bytes before any memory is allocated, so a
+// wrong field only causes an error. No side effects. The work is a generator, so that the caller can run other tasks between slices.
 import { AgentError } from '../errors.ts';
 import { ENCODINGS, type Encoding } from './encodings.ts';
 
-/** The used fields of sensor_msgs/Image. */
+/** The fields of sensor_msgs/Image that are used. */
 export interface RawImage {
   readonly width: number;
   readonly height: number;
   readonly encoding: string;
   readonly is_bigendian: number;
-  /** Bytes from the start of a row to the start of the next row. */
+  /** Bytes from the start of one row to the start of the next. */
   readonly step: number;
   readonly data: Uint8Array;
 }
@@ -18,21 +18,21 @@ export interface Pixels {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3 | 4;
-  /** Rows without padding. This is the buffer of the message if its rows have no padding and need no conversion. */
+  /** Rows without padding. This is the message's own buffer if its rows have no padding and need no conversion. */
   readonly data: Uint8Array;
 }
 
-/** 4096 x 4096 pixels: more than the camera of any robot has, and at most 48 MiB. */
+/** 4096 x 4096, more than any robot's camera has. At four bytes per pixel, this is 64 MiB. */
 export const MAX_PIXELS = 2 ** 24;
 
-/** Pixels per slice, which take a fraction of a millisecond. */
+/** Pixels per slice. One slice takes a fraction of a millisecond. */
 const SLICE_PIXELS = 2 ** 16;
 
 export function invalidImage(text: string, fields: Readonly<Record<string, unknown>> = {}): AgentError {
   return new AgentError('PICTURE_INVALID', text, { fields });
 }
 
-/** Yields after each slice. @throws AgentError PICTURE_INVALID, before any allocation. */
+/** Yields after each slice. @throws AgentError PICTURE_INVALID, before any memory is allocated. */
 export function* unpack(image: RawImage): Generator<undefined, Pixels> {
   const encoding = check(image);
   const { width, height, step, data } = image;
@@ -57,7 +57,7 @@ function* slices({ width, height }: RawImage, work: (row: number) => void): Gene
   }
 }
 
-/** Reduces two bytes per pixel to one byte. `stretched` maps the range of the values except 0 to the whole range of grey. */
+/** Reduces two bytes per pixel to one. `stretched` maps the image's own range of values, without 0, to all grey levels. */
 function* wideRows(image: RawImage, wide: 'scaled' | 'stretched', out: Uint8ClampedArray): Generator<undefined, (row: number) => void> {
   const { width, step, data, is_bigendian: isBigEndian } = image;
   const [high, low] = isBigEndian ? [0, 1] : [1, 0];
@@ -79,7 +79,7 @@ function* wideRows(image: RawImage, wide: 'scaled' | 'stretched', out: Uint8Clam
       if (value !== 0 && value < least) least = value;
     }
   });
-  // 0 stays black, so the smallest other value is almost black.
+  // 0 must stay black, so map the smallest other value to 1.
   const scale = most > least ? 254 / (most - least) : 0;
   return (row) => {
     for (let x = 0; x < width; x += 1) {
