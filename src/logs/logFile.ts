@@ -1,5 +1,6 @@
-// Writes the log to files with a bounded size and age, and compresses older files. It writes a line before the logging call returns, so a crash
-// loses no line. Logging never throws: it counts lines that cannot be written, and logs the count when writing works again.
+// Writes the log to files of limited total size and age, and compresses the older ones. Each line is written before the logging call
+// returns, so that a crash loses none. Logging must never throw: lines that cannot be written are counted, and the count is logged once
+// writing works again.
 import {
   closeSync,
   createReadStream,
@@ -22,26 +23,29 @@ import { COMPRESSED, type LogFileInfo, type LogPosition, logFiles, logPath, ownL
 
 export interface LogFileOptions {
   readonly folder: string;
-  /** Size of all files on disk. */
+  /** Limits the total size of all log files on disk. */
   readonly maxBytes: number;
   readonly maxAgeMs: number;
-  /** Milliseconds since 1970. Undefined while the clock is not trusted; then no file is too old. */
+  /** Milliseconds since 1970, or undefined while the clock is untrusted. In that case no file is deleted because of its age. */
   readonly nowMs: () => number | undefined;
 }
 
 const MIB = 1024 ** 2;
-/** Largest size of one file. Old lines are removed one file at a time. */
+/** The largest size of one file. Old lines are deleted one whole file at a time. */
 const FILE_BYTES = 4 * MIB;
 const FILES_AT_LEAST = 4;
 const DAY_MS = 86_400_000;
-/** Lines that wait in memory for the opening, such as warnings about the configuration. */
+/** How many lines are kept in memory until the file is open, such as warnings about the configuration. */
 const WAITING_LINES = 1_000;
 
 const UNFINISHED = '.part';
-/** The last event of an agent that was stopped. */
+/** The last event of an agent that stopped on request. If it is missing, the agent crashed or was killed. */
 const CLOSED = 'log_closed';
 
-/** Pure. @returns the files to remove: files that are too old, and the oldest files while the total is too large. The last file is in use. */
+/**
+ * Has no side effects. @returns the files to delete: files that are too old, and the oldest ones while the total is too large. Never the
+ * last file, because it is in use.
+ */
 function expiredLogs(files: readonly LogFileInfo[], maxBytes: number, oldestMs: number): LogFileInfo[] {
   let over = files.reduce((sum, { bytes }) => sum + bytes, 0) - maxBytes;
   return files.slice(0, -1).filter(({ bytes, writtenMs }) => {
@@ -64,9 +68,9 @@ export class LogFile {
   #compressing: Promise<void> = Promise.resolve();
 
   /**
-   * Continues the log of the previous agent.
-   * @returns whether that agent ended without closing the log.
-   * @throws if the folder cannot be used.
+   * Continues the previous agent's log.
+   * @returns whether that agent ended without closing its log.
+   * @throws if the directory is unusable.
    */
   open(options: LogFileOptions): { readonly crashed: boolean } {
     const { folder } = options;
@@ -92,12 +96,12 @@ export class LogFile {
     return { file: this.#number, offset: this.#size };
   }
 
-  /** Why lines cannot be written at present. */
+  /** Why lines currently cannot be written. Undefined if they can. */
   get trouble(): string | undefined {
     return this.#trouble;
   }
 
-  /** @param line has a line break at its end. */
+  /** @param line must end with a line break. */
   write(line: string): void {
     if (this.#descriptor === undefined) {
       this.#waiting.push(line);
@@ -120,12 +124,12 @@ export class LogFile {
     if (this.#size >= this.#fileBytes()) this.#rotate();
   }
 
-  /** When this returns, a power cut cannot lose any earlier line. */
+  /** Once this returns, a power cut can no longer lose any earlier line. */
   sync(): void {
     if (this.#descriptor !== undefined) fsyncSync(this.#descriptor);
   }
 
-  /** Starts a new file each day, so that old files can expire, and removes expired files. The caller repeats this regularly. */
+  /** Starts a new file each day, so that old lines can expire, and deletes expired files. Must be called regularly. */
   maintain(): void {
     const options = this.#options;
     if (!options || this.#descriptor === undefined) return;
@@ -138,7 +142,7 @@ export class LogFile {
     }
   }
 
-  /** Marks the end of the log as requested. Later lines wait for the next opening. */
+  /** Records that the log ends on request. Later lines are kept in memory until the log is opened again. */
   async close(): Promise<void> {
     if (this.#descriptor === undefined) return;
     this.write(ownLine('info', CLOSED, {}, 'the agent stopped on request'));
@@ -171,7 +175,7 @@ export class LogFile {
     this.#isTorn = false;
   }
 
-  /** If a new file cannot be opened, the old file grows, and the next line tries again. */
+  /** If the new file cannot be opened, the old file keeps growing, and the next line tries again. */
   #rotate(): void {
     const [before, ended] = [this.#descriptor, this.#number];
     try {
@@ -185,7 +189,10 @@ export class LogFile {
     this.maintain();
   }
 
-  /** Compresses a file in the background, after earlier files. If this fails, the file stays uncompressed until the next opening. */
+  /**
+   * Compresses a file in the background, once earlier files are done. If this fails, the file stays uncompressed until the log is next
+   * opened.
+   */
   #compress(number: number): void {
     const path = logPath(this.#options?.folder ?? '', number);
     this.#compressing = this.#compressing.then(() => compress(path)).catch(() => rmSync(path + COMPRESSED + UNFINISHED, { force: true }));
@@ -198,7 +205,7 @@ async function compress(path: string): Promise<void> {
   const { atime, mtime } = statSync(path);
   const handle = await open(unfinished, 'r+');
   try {
-    // The compressed file keeps the time of the last line, which decides when the file expires.
+    // Keep the time of the last line, because it decides when the file expires.
     await handle.utimes(atime, mtime);
     await handle.sync();
   } finally {
@@ -210,7 +217,7 @@ async function compress(path: string): Promise<void> {
 
 const END_BYTES = 4_096;
 
-/** @returns the last bytes of a file. */
+/** @returns the last END_BYTES of a file. */
 function endOf({ path, bytes }: LogFileInfo): string {
   const length = Math.min(bytes, END_BYTES);
   const buffer = Buffer.alloc(length);

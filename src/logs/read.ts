@@ -1,4 +1,4 @@
-// Reads the log's files as lines, or as compressed slices for an upload. Another process may write the log at the same time.
+// Reads the log files as lines, or as compressed slices for an upload. The log may be written by another process at the same time.
 import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,7 +8,7 @@ import { codeOf } from '../base/index.ts';
 
 const position = z.object({
   file: z.int().min(0),
-  /** Bytes of uncompressed text. */
+  /** In bytes of uncompressed text. */
   offset: z.int().min(0),
 });
 
@@ -20,7 +20,7 @@ export interface LogFileInfo {
   readonly isCompressed: boolean;
   /** Size on disk. */
   readonly bytes: number;
-  /** Wall time of the last write. */
+  /** When the file was last written to, in wall time. */
   readonly writtenMs: number;
 }
 
@@ -28,12 +28,12 @@ const NAME = /^agent\.(\d{6,15})\.log(\.gz)?$/;
 const LINE_END = 0x0a;
 export const COMPRESSED = '.gz';
 
-/** The file with the highest number is open for writing; the others are compressed. */
+/** @returns the path of an uncompressed log file. The file with the highest number is still being written. Older ones are compressed. */
 export function logPath(folder: string, number: number): string {
   return join(folder, `agent.${String(number).padStart(6, '0')}.log`);
 }
 
-/** @returns the files, oldest first. If a crash left both N.log and N.log.gz, the uncompressed file is used. */
+/** @returns the files, oldest first. If a crash has left both N.log and N.log.gz, the uncompressed file is used. */
 export function logFiles(folder: string): LogFileInfo[] {
   const found = new Map<number, LogFileInfo>();
   for (const name of readdirSync(folder).sort()) {
@@ -45,14 +45,14 @@ export function logFiles(folder: string): LogFileInfo[] {
       const { size: bytes, mtimeMs: writtenMs } = statSync(path);
       found.set(number, { number, path, isCompressed: compressed !== undefined, bytes, writtenMs });
     } catch (error) {
-      // The file was compressed or removed just now.
+      // The file has just been compressed or deleted.
       if (codeOf(error) !== 'ENOENT') throw error;
     }
   }
   return [...found.values()].sort((a, b) => a.number - b.number);
 }
 
-/** Reads the uncompressed text of a file from an offset. Yields nothing if the file was removed in the meantime. */
+/** Reads a file's uncompressed text from an offset on. Yields nothing if the file has been deleted in the meantime. */
 export async function* readLog(folder: string, { file, offset }: LogPosition): AsyncGenerator<Buffer> {
   const plain = logPath(folder, file);
   if (existsSync(plain)) {
@@ -60,7 +60,7 @@ export async function* readLog(folder: string, { file, offset }: LogPosition): A
       yield* createReadStream(plain, { start: offset }) as AsyncIterable<Buffer>;
       return;
     } catch (error) {
-      // The file was compressed between the check and the opening.
+      // The file was compressed between `existsSync` and opening it, so read the compressed file.
       if (codeOf(error) !== 'ENOENT') throw error;
     }
   }
@@ -75,7 +75,7 @@ export async function* readLog(folder: string, { file, offset }: LogPosition): A
   }
 }
 
-/** Reads complete lines from a position to the end of the last file, without a line that is still being written. */
+/** Reads complete lines from a position to the end of the last file. A line that is still being written is left out. */
 export async function* readLines(folder: string, from: LogPosition): AsyncGenerator<{ readonly text: string; readonly next: LogPosition }> {
   for (const { number } of logFiles(folder)) {
     if (number < from.file) continue;
@@ -92,7 +92,7 @@ export async function* readLines(folder: string, from: LogPosition): AsyncGenera
   }
 }
 
-/** Complete lines, which can be decompressed without the other slices. */
+/** A slice holds complete lines and can be decompressed without the others. */
 export interface LogSlice {
   readonly bytes: Buffer;
   readonly next: LogPosition;
@@ -101,15 +101,15 @@ export interface LogSlice {
 }
 
 /**
- * Cuts the log into slices. If lines were removed from disk before their upload, the first line of the first slice reports that.
- * @param from a stored position; any other value means the oldest line.
- * @param end the position after the last line.
- * @param sliceBytes largest uncompressed size; a longer line is a slice of its own.
+ * Cuts the log into slices. If lines were deleted before they could be uploaded, the first line of the first slice reports this.
+ * @param from a stored position. Any other value means the oldest line.
+ * @param end the position after the last line to include.
+ * @param sliceBytes the maximum uncompressed size. A longer line becomes a slice of its own.
  */
 export async function* logSlices(folder: string, from: unknown, end: LogPosition, sliceBytes: number): AsyncGenerator<LogSlice> {
   const known = position.safeParse(from).data;
   const oldest = { file: logFiles(folder)[0]?.number ?? 0, offset: 0 };
-  // A position after the end belongs to files that no longer exist.
+  // A position beyond the end refers to files that no longer exist.
   const begun = known && !isAfter(known, end) ? known : oldest;
   const isGone = begun.file < oldest.file;
   let start = isGone ? oldest : begun;
@@ -134,7 +134,7 @@ export async function* logSlices(folder: string, from: unknown, end: LogPosition
   if (texts.length > 0) yield await slice(true);
 }
 
-/** @returns a line of the log about the log itself. */
+/** @returns a log line about the log itself. */
 export function ownLine(level: 'info' | 'warn', event: string, fields: object, msg: string): string {
   return `${JSON.stringify({ level, time: new Date().toISOString(), event, ...fields, msg })}\n`;
 }
