@@ -1,5 +1,5 @@
-// Turns the ROS messages of one channel into rows. A channel stores its last reading, its alert and the time of its last message. Time is a
-// parameter. If no message arrives by `dueMs`, the caller must call `elapse`.
+// Turns one channel's ROS messages into rows. It remembers the last reading, the alert and the time of the last message. The caller passes
+// in the time and must call `elapse` if no message arrives by `dueMs`.
 import { randomBytes } from 'node:crypto';
 import { type AlertWhen, type ChannelConfig, holds } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
@@ -17,11 +17,11 @@ type Change = 'raised' | 'cleared';
 const NO_ROWS: readonly NewRow[] = [];
 
 export interface ChannelOptions {
-  /** The last alert row of each channel before this start. A raised alert is still raised. */
+  /** Each channel's last alert row before this run. If it was raised, the alert is still raised. */
   readonly standing?: ReadonlyMap<string, ReadingExtra>;
-  /** Silence counts from this monotonic time, so that a topic without a publisher becomes silent too. */
+  /** In monotonic time. Silence is measured from here if no message arrives, so that a topic without a publisher becomes silent too. */
   readonly startMs?: number;
-  /** Returns a new id for an alert. */
+  /** Creates the id of a new alert. */
   readonly newIncident?: () => string;
 }
 
@@ -59,22 +59,22 @@ export class Channel {
     });
   }
 
-  /** Whether the last usable message is older than `max_silence`. */
+  /** Whether no usable message has arrived for `max_silence`. */
   get silent(): boolean {
     return this.#faults.silent;
   }
 
-  /** Whether messages arrive and none of them can be used. */
+  /** Whether messages arrive but none of them is usable. */
   get isUnusable(): boolean {
     return this.#faults.isUnusable;
   }
 
-  /** Why the channel's messages cannot be used; undefined if they can, or if none arrived. */
+  /** Why the messages are unusable. Undefined if they are usable or none has arrived. */
   get unusable(): Unusable | undefined {
     return this.#faults.unusable;
   }
 
-  /** @returns the rows of a ROS message. A raised alert gets its incident id here, in its first row. */
+  /** @returns the rows that a ROS message causes. */
   accept(message: Message, nowMs: number): readonly NewRow[] {
     const field = this.#read(message);
     if (field === NOTHING) return this.elapse(nowMs);
@@ -82,14 +82,14 @@ export class Channel {
     return this.sample(sample, nowMs, () => explain(this.config, message, field, sample));
   }
 
-  /** @returns the rows of a message that could not be decoded. */
+  /** @returns the rows caused by a message that could not be decoded. */
   reject(reason: string, nowMs: number): readonly NewRow[] {
     const rows = this.elapse(nowMs);
     this.#countMessage(nowMs);
     return [...rows, ...this.#faults.addUnusable(nowMs, () => ({ reason, raw: null, suggestion: null }))];
   }
 
-  /** @returns the rows of a value that was already read from its message, as in recorded readings. */
+  /** @returns the rows caused by a value that has already been read from its message, as in recorded readings. */
   sample(sample: Sample, nowMs: number, explanation: () => Unusable = () => recorded(sample)): readonly NewRow[] {
     const elapsed = this.elapse(nowMs);
     this.#countMessage(nowMs);
@@ -104,33 +104,33 @@ export class Channel {
     return [...before, this.#row(debounced ?? sample, change)];
   }
 
-  /** The time at which the caller must call `elapse` if no message arrives before. Undefined if no row is due. */
+  /** When the caller must call `elapse` if no message arrives first. Undefined if nothing is due. */
   get dueMs(): number | undefined {
     return earlier(earlier(this.#debounce.dueMs, this.#gate.dueMs), this.#faults.dueMs);
   }
 
-  /** @returns the rows that are due because a debounce or a hold ended, a reading waited or a silence began. */
+  /** @returns the rows that are due now, because a debounce or hold has ended, a reading has waited long enough, or a fault has begun. */
   elapse(nowMs: number): readonly NewRow[] {
     const { dueMs } = this;
     if (dueMs === undefined || nowMs < dueMs) return NO_ROWS;
     const rows: NewRow[] = [];
     const debounceMs = this.#debounce.dueMs;
     const gateMs = this.#gate.dueMs;
-    // Follows the order of the due times, so that a late call returns the same rows as timely calls.
+    // Process in order of the due times, so that a late call returns the same rows as punctual calls.
     if (gateMs !== undefined && (debounceMs === undefined || gateMs < debounceMs)) this.#elapseGate(Math.min(gateMs, nowMs), nowMs, rows);
     if (debounceMs !== undefined && debounceMs <= nowMs) this.#elapseDebounce(debounceMs, rows);
     this.#elapseGate(this.#gate.dueMs ?? nowMs, nowMs, rows);
     return [...rows, ...this.#faults.elapse(nowMs)];
   }
 
-  /** Ends the channel. The waiting reading becomes a row now; otherwise the last value of a burst would be lost. */
+  /** Ends the channel. A waiting reading becomes a row now, because otherwise the last value of a burst would be lost. */
   end(nowMs: number): readonly NewRow[] {
     const rows = this.elapse(nowMs);
     const waited = this.#gate.flush(nowMs);
     return waited ? [...rows, this.#row(waited, undefined)] : rows;
   }
 
-  /** Number of messages since the start. */
+  /** Number of messages since startup. */
   get messages(): number {
     return this.#messages;
   }
@@ -173,7 +173,10 @@ export class Channel {
     if (waited) rows.push(this.#row(waited, undefined));
   }
 
-  /** @returns the input of debounce and hold: whether the alert's condition holds, or the boolean of a channel without a condition. */
+  /**
+   * @returns the input for debounce and hold: whether the alert's condition holds, or the value itself if a boolean channel has no
+   * condition.
+   */
   #rawOf({ value, infinite }: Sample): boolean | undefined {
     const { alert_when: when } = this.config;
     if (when === undefined) return typeof value === 'boolean' ? value : undefined;
@@ -182,7 +185,10 @@ export class Channel {
     return raw;
   }
 
-  /** @returns a boolean sample after debounce and hold, or undefined while their state is unknown. Other samples stay unchanged. */
+  /**
+   * @returns a boolean sample after debounce and hold, or undefined while the debounced state is unknown. Other samples are returned
+   * unchanged.
+   */
   #debounced(sample: Sample): Sample | undefined {
     if (typeof sample.value !== 'boolean') return sample;
     const { state } = this.#debounce;
@@ -192,7 +198,7 @@ export class Channel {
     return value === sample.value ? sample : { ...sample, value };
   }
 
-  /** @returns the boolean at which the condition holds: false with `alert_when: false` or `!= true`. */
+  /** @returns the boolean for which the condition holds. For `alert_when: false` and `!= true`, this is false. */
   #trueMeans(): boolean | undefined {
     const { alert_when: when } = this.config;
     if (when === undefined) return true;
@@ -224,14 +230,14 @@ export class Channel {
   }
 }
 
-/** @returns whether the value is an alert, or undefined for a value of another type, such as the null of a bad value. */
+/** @returns whether the value is an alert. Undefined if its type differs from the condition's, for example the null of a bad value. */
 function isAlert({ raise, clear }: AlertWhen, value: ReadingValue, before: boolean): boolean | undefined {
   if (typeof value !== typeof raise.value) return undefined;
   if (holds(raise, value)) return true;
   return clear === undefined || holds(clear, value) ? false : before;
 }
 
-/** A recorded reading has no message to explain. */
+/** Only the reading was recorded, so there is no message to inspect. */
 function recorded({ bad }: Sample): Unusable {
   return { reason: `the reading is marked ${bad}`, raw: null, suggestion: null };
 }
@@ -244,7 +250,7 @@ function mintIncident(): string {
   return randomBytes(9).toString('base64url');
 }
 
-/** @returns the stamp of a std_msgs/Header in milliseconds since 1970, or undefined without a header or with an unset stamp. */
+/** @returns the message's std_msgs/Header stamp in milliseconds since 1970, or undefined if there is no header or its stamp is zero. */
 function stampOf(message: Message): number | undefined {
   const stamp = (message.header as { stamp?: { sec?: unknown; nanosec?: unknown; nsec?: unknown } } | undefined)?.stamp;
   const [sec, nanosec] = [stamp?.sec, stamp?.nanosec ?? stamp?.nsec];

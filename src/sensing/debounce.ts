@@ -1,32 +1,33 @@
-// Applies debounce and hold: true counts after it was true for `debounceMs` without a break, and false after it was false for `holdMs`. Time is
-// a parameter, and `dueMs` is the time of the next necessary call.
+// Applies debounce and hold: the state becomes true once the input has been true for `debounceMs` without interruption, and false once it
+// has been false for `holdMs`. The caller passes in the time and must call `elapse` at `dueMs`.
 export class Debounce {
   readonly #debounceMs: number;
   readonly #holdMs: number;
   #state: boolean | undefined;
   #pendingSinceMs: number | undefined;
 
-  /** @param state the state before the start. If it is undefined, a first false counts at once. */
+  /** @param state the state before startup. If it is undefined, a first false takes effect at once. */
   constructor(debounceMs: number, holdMs: number, state: boolean | undefined) {
     this.#debounceMs = debounceMs;
     this.#holdMs = holdMs;
     this.#state = state;
   }
 
-  /** The debounced state. Undefined before the first known value. */
+  /** The debounced state. Undefined until a value is known. */
   get state(): boolean | undefined {
     return this.#state;
   }
 
-  /** The time at which the state changes if no other value arrives. */
+  /** When the state changes if no other value arrives. */
   get dueMs(): number | undefined {
     if (this.#pendingSinceMs === undefined) return undefined;
     return this.#pendingSinceMs + (this.#state === true ? this.#holdMs : this.#debounceMs);
   }
 
   /**
-   * The caller must call {@link elapse} with the same time first.
-   * @param raw the current value. Undefined means an unreadable value: it does not end the condition, so the hold starts again.
+   * Call {@link elapse} with the same time first.
+   * @param raw the current value, or undefined if it is unreadable. Such a value does not show that the condition has ended, so a running
+   * hold starts again.
    */
   feed(raw: boolean | undefined, nowMs: number): void {
     if (raw === undefined) {
@@ -42,7 +43,7 @@ export class Debounce {
     this.elapse(nowMs);
   }
 
-  /** Changes the state if its time has come. */
+  /** Changes the state if the change is due. */
   elapse(nowMs: number): void {
     const { dueMs } = this;
     if (dueMs === undefined || nowMs < dueMs) return;

@@ -1,5 +1,5 @@
-// Clears the alerts of removed channels. No message would clear them any more, and they would stay raised in the cloud for ever. An alert
-// stays raised if its channel is still an alert with the same source, even if other settings of the channel changed.
+// Clears the alerts of removed channels. No message could clear them any more, so they would stay raised in the cloud forever. If the
+// channel is still an alert channel with the same source, its alert stays raised, even if other settings have changed.
 import { type ChannelConfig, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
@@ -7,8 +7,8 @@ import type { ReadingExtra } from '../wire/index.ts';
 type Channels = Readonly<Record<string, ChannelConfig>>;
 
 /**
- * @param last the last alert row of each channel.
- * @param before the previous channels; empty after a start.
+ * @param last each channel's last alert row.
+ * @param before the previous channels. Empty at startup.
  * @param disabled channels with an error in the configuration. Their alerts stay raised until the error is corrected.
  */
 export function endedAlerts(
@@ -27,7 +27,7 @@ export function endedAlerts(
   ]);
   return [...last].flatMap(([channel, { alert, incident }]): NewRow[] => {
     if (alert !== 'raised' || continued.has(channel)) return [];
-    // No measurement showed the end, so there is no value.
+    // The value is null, because no measurement has shown that the alert ended.
     return [{ class: 'alert', channel, value: null, extra: { alert: 'cleared', ...(incident === undefined ? {} : { incident }) } }];
   });
 }

@@ -1,5 +1,5 @@
-// Tracks the faults of one channel: silence, and messages that cannot be used. Each fault is an alert of its own (`gas_silent`,
-// `gas_unusable`), so that the family learns of a sensor that cannot warn them. Time is a parameter.
+// Tracks a channel's faults: silence and unusable messages. Each fault raises its own alert (`gas_silent`, `gas_unusable`), so that the
+// family learns that the sensor cannot warn them. The caller passes in the time.
 import { type ChannelConfig, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
@@ -8,7 +8,9 @@ import type { Unusable } from './unusable.ts';
 const SUFFIXES = { silent: SILENT_SUFFIX, unusable: UNUSABLE_SUFFIX } as const;
 type Fault = keyof typeof SUFFIXES;
 
-/** A channel is unusable after its second unusable message in a row, or after this time if no usable message follows the first. */
+/**
+ * A channel is unusable after this many unusable messages in a row, or if no usable message follows the first one for UNUSABLE_AFTER_MS.
+ */
 const UNUSABLE_MESSAGES = 2;
 const UNUSABLE_AFTER_MS = 5_000;
 
@@ -17,9 +19,9 @@ const NO_ROWS: readonly NewRow[] = [];
 export interface FaultsOptions {
   readonly name: string;
   readonly config: Pick<ChannelConfig, 'class' | 'max_silence'>;
-  /** Silence counts from this monotonic time. */
+  /** In monotonic time. Silence is measured from here until the first usable message. */
   readonly startMs: number;
-  /** @returns the incident of an alert that was raised before this start. */
+  /** @returns the incident id of an alert that was already raised before startup. */
   readonly standing: (channel: string) => string | undefined;
   readonly newIncident: () => string;
 }
@@ -32,7 +34,7 @@ interface UnusableRun {
 }
 
 export class Faults {
-  /** Whether messages arrive and none of them can be used. */
+  /** Whether messages arrive but none of them is usable. */
   isUnusable: boolean;
   readonly #options: FaultsOptions;
   readonly #incidents: Partial<Record<Fault, string>> = {};
@@ -50,12 +52,12 @@ export class Faults {
     this.isUnusable = unusable !== undefined;
   }
 
-  /** Whether the last usable message is older than `max_silence`. */
+  /** Whether no usable message has arrived for `max_silence`. */
   get silent(): boolean {
     return this.#incidents.silent !== undefined;
   }
 
-  /** Why the channel's messages cannot be used; undefined if they can, or if none arrived. */
+  /** Why the messages are unusable. Undefined if they are usable or none has arrived. */
   get unusable(): Unusable | undefined {
     if (!this.isUnusable) return undefined;
     return (
@@ -63,7 +65,7 @@ export class Faults {
     );
   }
 
-  /** A usable message arrived. @returns the ends of the alerts. */
+  /** Call this when a usable message arrives. @returns rows that clear the alerts. */
   end(nowMs: number): readonly NewRow[] {
     this.#lastUsableMs = nowMs;
     this.#run = undefined;
@@ -72,19 +74,19 @@ export class Faults {
     return standing.length === 0 ? NO_ROWS : standing.map((fault) => this.#row(fault, 'cleared'));
   }
 
-  /** An unusable message arrived. @returns the alert if this is the second one in a row. */
+  /** Call this when an unusable message arrives. @returns the alert's row if this is the second such message in a row. */
   addUnusable(nowMs: number, explain: () => Unusable): readonly NewRow[] {
     this.#run = { sinceMs: this.#run?.sinceMs ?? nowMs, messages: (this.#run?.messages ?? 0) + 1, explain };
     return this.isUnusable || this.#run.messages < UNUSABLE_MESSAGES ? NO_ROWS : this.#raiseUnusable();
   }
 
-  /** The time of the next fault if no usable message arrives before. */
+  /** When the next fault begins if no usable message arrives first. */
   get dueMs(): number | undefined {
     const due = Math.min(this.#silenceDueMs, this.#unusableDueMs);
     return due === Number.POSITIVE_INFINITY ? undefined : due;
   }
 
-  /** @returns the alerts that are due. */
+  /** @returns the rows of alerts that are due. */
   elapse(nowMs: number): readonly NewRow[] {
     const unusable = nowMs >= this.#unusableDueMs ? this.#raiseUnusable() : NO_ROWS;
     return nowMs >= this.#silenceDueMs ? [...unusable, this.#row('silent', 'raised')] : unusable;
@@ -98,7 +100,7 @@ export class Faults {
     return this.#run === undefined || this.isUnusable ? Number.POSITIVE_INFINITY : this.#run.sinceMs + UNUSABLE_AFTER_MS;
   }
 
-  /** Only an alert channel raises an alert, because a person relies on it. */
+  /** Only alert channels raise this alert, because only they are relied on to warn someone. */
   #raiseUnusable(): readonly NewRow[] {
     this.isUnusable = true;
     return this.#options.config.class === 'alert' ? [this.#row('unusable', 'raised')] : NO_ROWS;

@@ -1,14 +1,17 @@
-// Reads a channel's field from a message: by a path such as `percentage`, `status[0].values[2].value` or `ranges[*] | min`, or by the name of
-// a status in a diagnostic_msgs/DiagnosticArray.
+// Reads a channel's field from a message: by a path such as `percentage`, `status[0].values[2].value` or `ranges[*] | min`, or by the name
+// of a status in a diagnostic_msgs/DiagnosticArray.
 import type { ChannelConfig, Reducer } from '../config/index.ts';
 
 export type FieldReader = (message: Readonly<Record<string, unknown>>) => unknown;
 
-/** A step of a path: a field's name, an index, or every element. */
+/** One step of a path: a field name, an index, or all elements of an array. */
 type Step = string | number | typeof EVERY;
 const EVERY = Symbol('every element');
 
-/** Parses the path, whose syntax the configuration has checked. @returns a reader that returns undefined if the field does not exist. */
+/**
+ * @param text a path whose syntax the configuration has already checked. @returns a reader that returns undefined if the field does not
+ * exist.
+ */
 export function fieldReader(text: string): FieldReader {
   const [path = '', reducer] = text.split('|').map((part) => part.trim());
   const steps = path.split('.').flatMap((part): Step[] => {
@@ -44,9 +47,9 @@ function collect(value: unknown, steps: readonly Step[], from: number, found: un
 }
 
 /**
- * NaN and infinities are skipped: a laser reports infinity if it sees no obstacle. If no number remains, `min`, `max` and `mean` are infinite
- * if the laser saw no obstacle at all, else NaN.
- * `any` and `all` treat numbers other than 0 as true. `all` of no values is true, as in logic.
+ * `sum`, `mean`, `min` and `max` skip NaN and infinities, because a laser reports infinity if it sees no obstacle. If no number remains,
+ * `mean`, `min` and `max` return infinity if any value was +infinity, else NaN. `any` and `all` treat numbers other than 0 as true. `all` of
+ * an empty array is true, as in logic.
  */
 function reduce(reducer: Reducer, values: readonly unknown[]): number | boolean {
   const numbers = values
@@ -83,12 +86,12 @@ interface DiagnosticStatus {
   readonly values?: readonly { readonly key?: unknown; readonly value?: unknown }[];
 }
 
-/** The message has no information for the channel: the array lacks the status, or the status lacks the key. */
+/** Returned if the message says nothing about the channel: the array lacks the status, or the status lacks the key. */
 export const NOTHING = Symbol('nothing');
 
 const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
 
-/** @returns a reader of the level, the message or a key's value of the worst status that has the configured name. */
+/** @returns a reader for the worst status with the configured name. It returns the level, the message or the value of a key. */
 export function diagnosticReader({ name, take, key }: NonNullable<ChannelConfig['diagnostics']>): FieldReader {
   const prefix = name.endsWith('*') ? name.slice(0, -1) : undefined;
   const isSelected = (status: DiagnosticStatus) =>
@@ -107,7 +110,7 @@ function worse(a: DiagnosticStatus | undefined, b: DiagnosticStatus): Diagnostic
   return a === undefined || Number(b.level) > Number(a.level) ? b : a;
 }
 
-/** Diagnostics contain only text. Restores numbers and booleans in the notation of C++ and Python. */
+/** Diagnostic values are always text. Restores numbers and booleans as C++ and Python write them. */
 function typed(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   if (NUMBER.test(value)) return Number(value);

@@ -1,5 +1,5 @@
-// Decides which values become readings. The start and the end of an alert bypass the gate, so it never delays them. A value that arrives too
-// soon after the last reading waits: the last value of a burst becomes a reading later. Time is a parameter.
+// Decides which values become readings. The start and end of an alert bypass the gate, so that they are never delayed. A value that comes
+// too soon after the last reading waits, so that the last value of a burst is reported too. The caller passes in the time.
 import type { ChannelConfig, Deadband } from '../config/index.ts';
 import type { Sample } from './value.ts';
 
@@ -13,17 +13,16 @@ export class Gate {
     this.#rules = rules;
   }
 
-  /** The last reading. */
   get last(): Sample | undefined {
     return this.#last;
   }
 
-  /** The time at which the waiting value becomes a reading. */
+  /** When the waiting value becomes a reading. */
   get dueMs(): number | undefined {
     return this.#waiting === undefined ? undefined : this.#lastMs + (this.#rules.at_most_every ?? 0);
   }
 
-  /** Records the value now, or keeps it waiting, if it is a reading by the rules. @returns whether it is a reading now. */
+  /** If the rules make this value a reading, it is recorded now or waits for `at_most_every`. @returns whether it was recorded now. */
   offer(sample: Sample, nowMs: number): boolean {
     if (!this.#isReading(sample, nowMs)) {
       this.#waiting = undefined;
@@ -35,20 +34,20 @@ export class Gate {
     return !isTooSoon;
   }
 
-  /** Records a reading, regardless of the rules. */
+  /** Records a reading regardless of the rules. */
   record(sample: Sample, nowMs: number): void {
     this.#last = sample;
     this.#lastMs = nowMs;
     this.#waiting = undefined;
   }
 
-  /** @returns the waiting reading if its time has come. */
+  /** @returns the waiting reading if it is due. */
   elapse(nowMs: number): Sample | undefined {
     const { dueMs } = this;
     return dueMs === undefined || nowMs < dueMs ? undefined : this.flush(nowMs);
   }
 
-  /** @returns the waiting reading, even before its time. */
+  /** @returns the waiting reading even if it is not due yet. */
   flush(nowMs: number): Sample | undefined {
     const sample = this.#waiting;
     if (sample !== undefined) this.record(sample, nowMs);
@@ -62,7 +61,7 @@ export class Gate {
   }
 }
 
-/** With a deadband of 0, each difference counts. */
+/** With a deadband of 0, any difference is a change. */
 function hasChanged({ value, bad }: Sample, last: Sample, { by, percent }: Deadband): boolean {
   if (typeof value !== 'number' || typeof last.value !== 'number') return value !== last.value || bad !== last.bad;
   const least = percent ? (Math.abs(last.value) * by) / 100 : by;

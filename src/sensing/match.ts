@@ -1,5 +1,5 @@
-// Chooses the type and the quality of service of a channel's subscription so that all publishers match, and names publishers that do not
-// match. Before the first publisher appears, the subscription is reliable, so that it receives the first sample of a reliable publisher.
+// Chooses the type and QoS of a channel's subscription so that it matches all publishers, and names those that it cannot match. Until a
+// publisher appears, the subscription is reliable, so that it will not miss the first sample of a reliable publisher.
 import type { ChannelConfig } from '../config/index.ts';
 
 /** A publisher in the ROS graph. */
@@ -15,15 +15,15 @@ export interface Wanted {
 }
 
 interface Match {
-  /** Undefined while the type is not known. */
+  /** Undefined until the type is known. */
   readonly wanted: Wanted | undefined;
-  /** The publishers of other types, as a sentence. */
+  /** A sentence that names the publishers with other types. */
   readonly types: string | undefined;
-  /** The publishers with another quality of service, as a sentence. */
+  /** A sentence that names the publishers with an incompatible QoS. */
   readonly qos: string | undefined;
 }
 
-/** Samples that DDS keeps while the agent is busy, as with `qos: {}` (src/config/ros.ts). */
+/** How many samples DDS keeps while the agent is busy. The same as for `qos: {}` (src/config/ros.ts). */
 const AUTO_DEPTH = 1_000;
 
 export function match({ type: configured, qos }: Pick<ChannelConfig, 'type' | 'qos'>, offers: readonly Offer[]): Match {
@@ -58,7 +58,7 @@ function suitable(offers: readonly Offer[]): Wanted['qos'] {
   return { reliability: isReliable ? 'reliable' : 'best_effort', durability: isKept ? 'transient_local' : 'volatile', depth: AUTO_DEPTH };
 }
 
-/** Applies the DDS rule of requested and offered policies. A policy that the graph reports as unknown counts as matching. */
+/** Implements DDS QoS matching. If the graph reports a policy as unknown, it is treated as compatible. */
 function suits(offered: Offer['qos'], requested: Wanted['qos']): boolean {
   const isReliable = offered.reliability !== 'best_effort' || requested.reliability === 'best_effort';
   return isReliable && (offered.durability !== 'volatile' || requested.durability === 'volatile');

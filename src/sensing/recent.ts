@@ -1,8 +1,8 @@
-// Keeps the recent past of channels: the readings of the last minute, and the rate of a counter. Time is a parameter.
+// Remembers a channel's recent past: the readings of the last minute, and the rate of a counter. The caller passes in the time.
 import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 
 export interface RecentReading {
-  /** Wall time in milliseconds. */
+  /** In wall time, milliseconds. */
   readonly at: number;
   readonly channel: string;
   readonly value: ReadingValue;
@@ -11,11 +11,11 @@ export interface RecentReading {
 
 interface RecentReadingsLimits {
   readonly ms: number;
-  /** Each channel has its own limit, so that a flood on one channel does not displace the readings of the others. */
+  /** Applied to each channel separately, so that a flood on one channel cannot displace the readings of the others. */
   readonly readingsPerChannel: number;
 }
 
-/** The readings for the record of an incident. */
+/** The readings that go into an incident's record. */
 export class RecentReadings {
   readonly #limits: RecentReadingsLimits;
   readonly #channels = new Map<string, (RecentReading & { readonly monoMs: number })[]>();
@@ -29,11 +29,11 @@ export class RecentReadings {
     const kept = this.#channels.get(reading.channel) ?? [];
     if (kept.length === 0) this.#channels.set(reading.channel, kept);
     kept.push({ ...reading, monoMs });
-    // Removes half of the readings at once: to remove one at each reading would move all the others each time.
+    // Drop half of the readings at once: dropping one per new reading would shift all the others every time.
     if (kept.length >= 2 * readingsPerChannel) kept.splice(0, kept.length - readingsPerChannel);
   }
 
-  /** @returns the readings in the order of arrival. */
+  /** In order of arrival. */
   all(monoMs: number): RecentReading[] {
     const { ms, readingsPerChannel } = this.#limits;
     return [...this.#channels.values()]
@@ -43,20 +43,20 @@ export class RecentReadings {
   }
 }
 
-/** Observations from before this window are dropped. */
+/** The rate is measured over this window. */
 const RATE_WINDOW_MS = 10_000;
 
-/** The rate of a counter that is read from time to time, so that a message costs nothing. */
+/** Measures the rate of a counter by reading it from time to time, so that counting a message costs nothing extra. */
 export class Rate {
   #observations: readonly { readonly atMs: number; readonly count: number }[] = [];
 
-  /** @param atMs monotonic milliseconds. @param count the counter's value. */
+  /** @param atMs in monotonic milliseconds. @param count the counter's current value. */
   observe(atMs: number, count: number): void {
     const since = this.#observations.findLastIndex(({ atMs: earlierMs }) => earlierMs <= atMs - RATE_WINDOW_MS);
     this.#observations = [...this.#observations.slice(Math.max(0, since)), { atMs, count }];
   }
 
-  /** The rate in hertz over the last ten seconds, rounded to a tenth. Null before two observations. */
+  /** In hertz over the last ten seconds, rounded to a tenth. Null until there are two observations. */
   get hz(): number | null {
     const [first, last] = [this.#observations[0], this.#observations.at(-1)];
     if (!first || !last || last.atMs <= first.atMs) return null;

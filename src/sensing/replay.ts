@@ -1,6 +1,6 @@
-// Runs recorded readings through the gates and alert rules of another configuration, and reports which alerts stay, move, vanish or appear.
-// The record lacks the values that the recorded gates held back, so a looser gate reports less here than on the robot. The record contains
-// readings and no messages, so silence and unusable messages are not compared.
+// Runs recorded readings through the gates and alert rules of another configuration and reports which alerts stay, move, vanish or appear.
+// The recording lacks the values that the gates held back, so a looser gate would report more on the robot than here. It also lacks the
+// messages themselves, so silence and unusable messages cannot be compared.
 import { type ChannelConfig, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
@@ -16,7 +16,7 @@ export interface RecordedReading {
   readonly alert?: ReadingExtra['alert'];
 }
 
-/** Start and end of an alert. `cleared` is null if the alert was still raised when the record ended. */
+/** When an alert was raised and cleared. `cleared` is null if it was still raised when the recording ended. */
 export interface Incident {
   readonly raised: number;
   readonly cleared: number | null;
@@ -29,16 +29,16 @@ export interface ReplayedAlert {
   readonly after: Incident | null;
 }
 
-/** Two alerts without overlap count as the same if they start within this time. */
+/** Two alerts that do not overlap are treated as the same if they start no more than this far apart. */
 const SAME_WITHIN_MS = 60_000;
 
-/** @param readings in the order of measurement. */
+/** @param readings in the order in which they were measured. */
 export function replay(readings: readonly RecordedReading[], channels: Readonly<Record<string, ChannelConfig>>): ReplayedAlert[] {
   const names = new Set([...Object.keys(channels), ...readings.map(({ channel }) => channel)]);
   const alerts = [...names].flatMap((name) => {
     const recorded = readings.filter(({ channel }) => channel === name);
     const config = channels[name];
-    // These rows report the silence or the unusable messages of another channel, so they are not compared.
+    // Rows on such a channel report another channel's silence or unusable messages, so they are not compared.
     const hasSuffix = name.endsWith(SILENT_SUFFIX) || name.endsWith(UNUSABLE_SUFFIX);
     if (!config && hasSuffix && recorded.every(({ alert, value }) => alert && typeof value === 'boolean')) return [];
     const before = incidents(recorded.flatMap(({ at, alert }) => (alert ? [{ at, alert }] : [])));
@@ -62,7 +62,7 @@ function rerun(name: string, { max_silence: _, ...config }: ChannelConfig, recor
   let now = Number.NEGATIVE_INFINITY;
   for (const { at, value, bad, stamp } of recorded) {
     for (let due = channel.dueMs; due !== undefined && due <= at; due = channel.dueMs) record(due, channel.elapse(due));
-    // If the clock was set back, the replay keeps its time.
+    // The recorded time goes backwards if the clock was set back, but the channel's time must not.
     now = Math.max(now, at);
     record(now, channel.sample({ value, stamp, ...(bad ? { bad } : {}) }, now));
   }

@@ -1,4 +1,4 @@
-// Explains why a channel cannot use a message, and suggests the lines of YAML that would work. Pure.
+// Explains why a channel cannot use a message, and suggests lines of YAML that would work. No side effects.
 import { type ChannelConfig, nearest } from '../config/index.ts';
 import type { Sample } from './value.ts';
 
@@ -7,9 +7,9 @@ type Message = Readonly<Record<string, unknown>>;
 export interface Unusable {
   /** A phrase without a full stop, such as `the message has no field "percent"`. */
   readonly reason: string;
-  /** The raw content of the field as JSON, at most 60 characters; null if the field does not exist. */
+  /** The field's raw content as JSON, cut to 60 characters. Null if the field does not exist. */
   readonly raw: string | null;
-  /** A line for the channel's entry, such as `field: percentage`; null if the configuration cannot correct the fault. */
+  /** A line for the channel's entry, such as `field: percentage`. Null if no change to the configuration would help. */
   readonly suggestion: string | null;
 }
 
@@ -17,12 +17,14 @@ const MAX_RAW_CHARACTERS = 60;
 const MAX_LISTED_FIELDS = 8;
 const MAX_DEPTH = 3;
 
-/** Whether the value can raise or clear an alert, or is a reading. A rangefinder sends infinity if it sees no obstacle (REP 117). */
+/**
+ * Whether the value is a reading, or can raise or clear an alert. Infinity can: a rangefinder sends it if it sees no obstacle (REP 117).
+ */
 export function isUsable({ bad, infinite }: Sample, { alert_when: when }: Pick<ChannelConfig, 'alert_when'>): boolean {
   return bad === undefined || (infinite !== undefined && (when === undefined || typeof when.raise.value === 'number'));
 }
 
-/** @param field the content that the channel's reader took from the message. */
+/** @param field the value that the channel's reader found in the message. */
 export function explain(config: ChannelConfig, message: Message, field: unknown, { bad }: Sample): Unusable {
   const raw = field === undefined ? null : described(field);
   const about = (reason: string, suggestion: string | null = null): Unusable => ({ reason, raw, suggestion });
@@ -54,7 +56,7 @@ function outside({ scale, min, max }: ChannelConfig, field: unknown, about: Abou
   return about(`${value} is outside ${limits}`, scale !== 1 && fits(number) ? 'scale: 1' : null);
 }
 
-/** The condition compares with another type than the value has. Without `alert_when` an alert channel expects the boolean true. */
+/** Explains that the value's type differs from the type in the condition, and suggests a condition that fits the value. */
 function mismatch({ alert_when: when }: ChannelConfig, field: unknown): [reason: string, suggestion: string | null] {
   const kind = typeof field === 'bigint' ? 'number' : typeof field;
   const expected = when === undefined ? undefined : `${when.raise.comparison} ${JSON.stringify(when.raise.value)}`;
@@ -73,7 +75,7 @@ function deeper(path: string, field: object | null): string | null {
   return leaf === undefined ? null : `field: ${path}.${leaf}`;
 }
 
-/** Paths of the single values in a message, without those of its header. */
+/** @returns the paths of all single values in a message, except in its header. */
 function leaves(message: Message | null, depth = 1): string[] {
   if (message === null) return [];
   return Object.entries(message).flatMap(([name, value]) => {

@@ -1,30 +1,30 @@
-// Converts the content of a field into a value for the wire. An impossible value becomes null with a reason.
+// Converts a field's content into a value for the wire. An impossible value becomes null, with a reason in `bad`.
 import type { ChannelConfig } from '../config/index.ts';
 import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 
-/** The value of a message, or null with the reason why the value is bad. */
+/** A message's value. If it is bad, the value is null and `bad` says why. */
 export interface Sample {
   readonly value: ReadingValue;
   readonly bad?: ReadingExtra['bad'] | undefined;
-  /** The value is null because it is not finite. Conditions still compare with this infinity. */
+  /** Set if the value is null because it is infinite. Conditions are still compared with this infinity. */
   readonly infinite?: number | undefined;
-  /** The stamp of the message's header, in milliseconds since 1970. */
+  /** The message's header stamp, in milliseconds since 1970. */
   readonly stamp?: number | undefined;
 }
 
-/** With `alert_when`, a value of another type than the condition's value is bad. */
+/** If `alert_when` is set, a value whose type differs from the condition's is bad. */
 type ValueRules = Pick<ChannelConfig, 'scale' | 'min' | 'max' | 'alert_when'>;
 
-/** The limit for a string value. A longer string is bad. */
+/** A longer string is treated as bad. */
 const MAX_STRING_LENGTH = 1_000;
 
-/** Significant digits of a float64 reading: 0.87 times 100 is 87, not 86.99999999999999. */
+/** Readings are rounded to this many significant digits, so that 0.87 times 100 is 87 and not 86.99999999999999. */
 const SIGNIFICANT_DIGITS = 12;
 
-/** Significant digits of a float32, whose 0.87 arrives as 0.8700000047683716. */
+/** A float32 is precise to about this many significant digits: its 0.87 arrives as 0.8700000047683716. */
 const FLOAT32_DIGITS = 7;
 
-/** @param stamp the stamp of the message's header, in milliseconds since 1970. */
+/** @param stamp the message's header stamp, in milliseconds since 1970. */
 export function convert(field: unknown, rules: ValueRules, stamp: number | undefined): Sample {
   const value = typeof field === 'bigint' ? Number(field) : field;
   if (typeof value === 'number') return convertNumber(value, rules, stamp);
