@@ -12,7 +12,7 @@ export interface ObservedTopic {
   readonly topic: string;
   readonly types: readonly string[];
   readonly publishers: readonly { readonly node: string; readonly reliability: string; readonly durability: string }[];
-  /** Messages per second, measured for two seconds. Null if the topic can't be subscribed to, for example because its package is missing. */
+  /** Messages per second, measured over two seconds; null if the topic can't be subscribed to, such as when its package is missing. */
   readonly rate: number | null;
   /** Why the topic can't be subscribed to; null if it can. */
   readonly reason: string | null;

@@ -1,8 +1,8 @@
-// Lists all checks in the order of the report, with the checks that can explain them. Causes come before consequences.
+// Lists all checks in report order, which roughly goes from causes to consequences.
 
 interface CatalogueEntry {
   readonly title: string;
-  /** Checks whose error can cause the finding of this check. */
+  /** Checks whose errors can explain a finding of this check, which is then listed as a consequence. */
   readonly because: readonly string[];
 }
 

@@ -1,24 +1,24 @@
-// Defines a check of the doctor and its finding. A check inspects one part of the robot and reports its state. examine.ts decides which
-// findings are consequences of others.
+// Types of the doctor's checks. Each check inspects one part of the robot and reports what it finds; examine.ts then decides which findings
+// are consequences of others.
 import type { CheckStatus, Runnable } from '../base/index.ts';
 import type { CheckCode } from './catalogue.ts';
 
 export interface Finding {
-  /** `warning`: a person must act, although nothing failed yet. `skipped`: there is nothing to inspect, or no access. `unknown`: the check failed. */
+  /** `warning`: act soon, although nothing has failed yet. `skipped`: it can't or need not be inspected. `unknown`: the check failed. */
   readonly status: CheckStatus;
-  /** The state that was found, with its values. */
+  /** The state of the inspected part, with actual values. */
   readonly observed: string;
   readonly remedy?: string;
-  /** A command line to type exactly like this. */
+  /** A shell command that can be pasted as it is. */
   readonly command?: string;
-  /** The only checks that can explain this finding. They replace the checks of the catalogue. */
+  /** Checks that can explain this particular finding, instead of those listed in the catalogue. */
   readonly because?: readonly CheckCode[] | undefined;
 }
 
-/** `run` never changes the part that it inspects. An error that it throws becomes the status `unknown`. */
+/** `run` must not change what it inspects. If it throws, the finding's status is `unknown`. */
 export interface Check extends Runnable<Finding> {
   readonly code: CheckCode;
-  /** The part, if the robot has several of a kind, such as channels. The code in the output is then `channel.gas`. */
+  /** Which part is checked, if the robot has several of the same kind, such as channels. Output as part of the code: `channel.gas`. */
   readonly subject?: string;
 }
 
@@ -30,7 +30,7 @@ export interface CheckResult {
   readonly observed: string;
   readonly remedy: string | null;
   readonly command: string | null;
-  /** The code of the check that explains this finding. */
+  /** Code of the check whose error is the root cause of this finding; null if there is no such check. */
   readonly hidden_by: string | null;
   readonly ms: number;
 }

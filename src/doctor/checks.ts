@@ -1,4 +1,4 @@
-// Lists all checks for one robot. An unreadable configuration leaves only the checks that do not need the configuration.
+// Assembles the checks for one robot. If its configuration is unreadable, the checks that need it report `skipped`.
 import { configFlag } from '../base/index.ts';
 import type { Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
@@ -45,10 +45,10 @@ const ROBOT_CHECKS: readonly RobotCheck[] = [
   versions,
 ];
 
-/** Checks that start a process which reads the configuration, or that inspect the requirements of channels and commands. */
+/** Skipped if the configuration is invalid: they start a process that would reject it, or inspect what its channels and commands need. */
 const NEED_VALID_CONFIG: ReadonlySet<RobotCheck> = new Set([ros, messageTypes, graph, guard]);
 
-/** Does not throw for a fault of the robot, because the checks report it. */
+/** Returns the checks for a robot. A faulty configuration does not make this function throw, because a check reports it. */
 export async function checksFor(file: string | undefined, remap: Remap): Promise<Check[]> {
   let context: DoctorContext;
   try {

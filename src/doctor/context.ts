@@ -1,5 +1,5 @@
-// Describes the robot that the doctor examines: its configuration, certificates and running agent. Facts that several checks need are
-// looked up once, as promises.
+// Describes the robot that the doctor examines: its configuration, certificates and running agent. Facts that several checks need are held
+// as promises, so that they are looked up only once.
 import { configFlag } from '../base/index.ts';
 import { type Config, endpointOf, type Remap, type SalvagedConfig, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
@@ -16,22 +16,22 @@ export interface DoctorContext {
   readonly loaded: SalvagedConfig;
   readonly config: Config;
   readonly host: string;
-  /** The configured port. Undefined selects 8883, then 443. */
+  /** The configured port. If undefined, 8883 and then 443 are tried. */
   readonly port: number | undefined;
-  /** The three files, as configured or from the current slot. An error if they do not exist yet. */
+  /** Paths of the root CA, the certificate and its key, as configured or in the current slot. An error if the robot has no identity yet. */
   readonly paths: CredentialPaths | AgentError;
   readonly credentials: Credentials | AgentError;
-  /** The status of the running agent. Undefined if no agent answers. */
+  /** The running agent's status; undefined if no agent answers. */
   readonly agent: Promise<Status | undefined>;
-  /** The process that holds the lock of the state directory. */
+  /** Id of the process that holds the state directory's lock, usually a running agent. */
   readonly holder: number | undefined;
   readonly reached: Promise<Reached>;
   readonly tls: Promise<TlsProbe | undefined>;
-  /** The flag that lets other commands use the same configuration. */
+  /** The `--config` option to append to suggested commands, so that they use the same configuration. */
   readonly flag: string;
 }
 
-/** Leaves out invalid channels, as the agent does. @throws AgentError if the configuration cannot be read at all. */
+/** Tolerates an invalid configuration, because the doctor should still examine the rest. @throws AgentError if it is unreadable */
 export function openContext(file: string | undefined, remap: Remap): DoctorContext {
   const loaded = salvageConfig(file, process.env, { remap });
   const { config } = loaded;
@@ -56,7 +56,7 @@ export function openContext(file: string | undefined, remap: Remap): DoctorConte
   };
 }
 
-/** A check of one robot. */
+/** A check whose `run` receives the context. */
 export interface RobotCheck extends Omit<Check, 'run'> {
   run(context: DoctorContext, signal: AbortSignal): Promise<Finding> | Finding;
 }
@@ -65,7 +65,7 @@ export function robotCheck(code: CheckCode, deadlineMs: number, run: RobotCheck[
   return { code, deadlineMs, run };
 }
 
-/** Shares the result of `work` between the checks of one robot. */
+/** Runs `work` at most once per context, and shares its result between the checks that call it. */
 export function oncePerRobot<T extends object>(work: (context: DoctorContext) => T): (context: DoctorContext) => T {
   const results = new WeakMap<DoctorContext, T>();
   return (context) => {
@@ -75,7 +75,7 @@ export function oncePerRobot<T extends object>(work: (context: DoctorContext) =>
   };
 }
 
-/** @returns the file of the CA, which a robot has before it has a certificate. */
+/** Returns the path of the root CA, which exists even if the robot has no certificate yet. */
 export function rootCaOf(paths: DoctorContext['paths'], { mqtt }: Config): string {
   return paths instanceof AgentError ? (mqtt.root_ca ?? AMAZON_ROOT_CA) : paths.rootCa;
 }

@@ -1,5 +1,5 @@
-// Runs all checks and sorts their findings for a person: errors before warnings, causes before consequences. A person 300 km away needs the
-// cause, not its twelve consequences.
+// Runs all checks and sorts their findings: errors before warnings, causes before consequences. An operator 300 km away from the robot
+// needs to see the cause first, not its twelve consequences.
 import { type Answer, runChecks } from '../base/index.ts';
 import { CHECKS, type CheckCode } from './catalogue.ts';
 import type { Check, CheckResult, Finding } from './check.ts';
@@ -12,10 +12,10 @@ interface Outcome {
 const ORDER = Object.keys(CHECKS) as CheckCode[];
 const RANKS = ['error', 'warning', 'unknown', 'ok', 'skipped'] as const;
 
-/** @param onDone is called at the end of each check with the number of checks that still run. */
+/** @param onDone called whenever a check ends, with the number of checks still running. */
 export async function examine(checks: readonly Check[], onDone?: (left: number) => void): Promise<CheckResult[]> {
   const runs = (await runChecks<Finding, Check>(checks, onDone)).map((run) => ({ ...run, finding: findingOf(run.answer) }));
-  // An error of one channel explains nothing else.
+  // Leave out checks with a subject: an error in one channel, for example, can't explain any other finding.
   const errors = new Map(
     runs.filter(({ check, finding }) => finding.status === 'error' && check.subject === undefined).map((run) => [run.check.code, run]),
   );
@@ -37,7 +37,7 @@ export async function examine(checks: readonly Check[], onDone?: (left: number) 
   return results.sort((a, b) => rank(a) - rank(b) || (place.get(a) ?? 0) - (place.get(b) ?? 0));
 }
 
-/** @returns the root of the chain of causes. Undefined if no other outcome explains this outcome. */
+/** Follows the chain of causes to its root. Returns undefined if no other check's error explains this outcome. */
 function rootOf(outcome: Outcome, errors: ReadonlyMap<CheckCode, Outcome>, visited: Set<CheckCode>): Outcome | undefined {
   const because: readonly CheckCode[] = outcome.finding.because ?? CHECKS[outcome.check.code].because;
   for (const code of [...because].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))) {

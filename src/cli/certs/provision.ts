@@ -1,6 +1,6 @@
 // `elderly-bot certs provision` and `certs rotate`: get a certificate through AWS fleet provisioning. `provision` connects with the claim
-// certificate, `rotate` with the current one. If the process is killed, the next call continues from the last completed step. The old certificate
-// stays in use until the new one has connected, subscribed and published.
+// certificate, `rotate` with the current one. If the process is killed, the next call continues from the last completed step. The old
+// certificate stays in use until the new one has connected, subscribed and published.
 import { provisionAsThing, provisionByClaim, refuseOwnPaths } from '../../agent/identity/provision.ts';
 import { print } from '../../base/index.ts';
 import { clearProvisioning, isProvisioning, readCredentials, slotPaths } from '../../identity/index.ts';

@@ -1,4 +1,4 @@
-// Checks the running agent, its present problems, and the guard process.
+// Checks the running agent, its current problems, and the guard process.
 import { connect } from 'node:net';
 import { guardSocket } from '../../commands/index.ts';
 import type { ProblemCode, Status } from '../../status/index.ts';
@@ -34,7 +34,7 @@ function isListening(path: string): Promise<boolean> {
   });
 }
 
-/** The checks that can find the cause of a problem. The check of a channel reports the problems of that channel. */
+/** For each problem of the agent, the checks that may find its cause. Problems of channels are reported by the channel checks instead. */
 const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   broker_name_unknown: ['dns', 'network'],
   broker_refused_connection: ['tcp', 'dns', 'network'],
@@ -59,7 +59,7 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   nothing_published: ['graph', 'ros'],
 };
 
-/** @returns a check for each present problem of the running agent. */
+/** Turns each current problem of the agent into a check that reports it, except for problems of channels. */
 export function problemChecks(status: Status, { flag, config }: DoctorContext): RobotCheck[] {
   return status.problems
     .filter(({ subject }) => !(subject in config.channels))

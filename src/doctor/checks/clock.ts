@@ -1,4 +1,4 @@
-// Checks whether the clock can be trusted. With a wrong clock every certificate looks invalid.
+// Checks whether the clock can be trusted. If it is wrong, valid certificates look expired or not yet valid.
 import { BUILD_FLOOR_MS, systemClock } from '../../clock/index.ts';
 import { lastKnownWallMs } from '../../state/index.ts';
 import { error, type Finding, ok } from '../check.ts';
@@ -6,7 +6,7 @@ import { type DoctorContext, robotCheck } from '../context.ts';
 
 export const SET_CLOCK = 'sudo timedatectl set-ntp true';
 
-/** @returns 0 if the time cannot be read. The check of the state directory reports that fault. */
+/** Returns 0 if the last known time is unreadable, because the state_dir check reports that. */
 function knownWallMs(stateDir: string): number {
   try {
     return lastKnownWallMs(stateDir);
@@ -30,7 +30,7 @@ export const clock = robotCheck('clock', 10_000, async (context): Promise<Findin
   return ok(iso(now));
 });
 
-/** Two certificates rarely expire together. So the clock is probably ahead. */
+/** The robot's and the broker's certificates rarely expire at the same time: if both look expired, the clock is probably ahead. */
 async function areBothExpired({ credentials, tls }: DoctorContext, now: number): Promise<boolean> {
   const leaf = (await tls)?.chain[0];
   return !(credentials instanceof Error) && leaf !== undefined && now > credentials.notAfterMs && now > leaf.notAfterMs;

@@ -1,4 +1,4 @@
-// Checks the cloud API: that it answers, that its clock agrees with the robot's clock, and that a file reaches the object store.
+// Checks that the cloud API answers, that its clock agrees with the robot's, and that an uploaded file reaches the object store.
 import { quoted } from '../../base/index.ts';
 import { checkApi, checkUpload } from '../../uploads/index.ts';
 import { error, ok, skipped } from '../check.ts';
@@ -7,7 +7,7 @@ import { SET_CLOCK } from './clock.ts';
 
 const ANSWER_WITHIN_MS = 10_000;
 
-/** The difference that the cloud tolerates in device tokens and commands (docs/reference/protocol.md: `issued_at` at most 60 s ahead). */
+/** If the clocks differ by more, device tokens and commands are refused (docs/reference/protocol.md: `issued_at` at most 60 s ahead). */
 const SKEW_MS = 60_000;
 
 const apiAnswer = oncePerRobot(async ({ config }) =>
@@ -33,7 +33,11 @@ export const clockSkew = robotCheck('clock_skew', 20_000, async (context) => {
   const seconds = Math.round(Math.abs(aheadMs) / 1_000);
   if (Math.abs(aheadMs) <= SKEW_MS) return ok(seconds <= 1 ? 'less than 2 s' : `${seconds} s apart`);
   const observed = `this robot’s clock is ${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} the cloud’s`;
-  return error(observed, 'let the clocks of robot and cloud synchronise: commands arrive expired, and times are wrong', SET_CLOCK);
+  return error(
+    observed,
+    'let the clocks of the robot and the cloud synchronise; until then, commands arrive expired, and times are wrong',
+    SET_CLOCK,
+  );
 });
 
 export const uploads = robotCheck('uploads', 60_000, async ({ config, credentials, paths, flag }, signal) => {

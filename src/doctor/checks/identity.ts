@@ -1,4 +1,5 @@
-// Checks the robot's certificate and key files: they exist, match, are private, are valid now, and have the right purpose.
+// Checks that the robot's certificate and key files exist and match, that the certificate is currently valid and meant for TLS clients, and
+// that only the owner can read the key.
 import { readFileSync, statSync } from 'node:fs';
 import { codeOf, messageOf, quoted } from '../../base/index.ts';
 import type { AgentError } from '../../errors.ts';
@@ -13,11 +14,11 @@ type FileKey = keyof typeof CONFIGURED_AS;
 
 interface Files {
   readonly texts: { readonly rootCa: string; readonly cert: string; readonly key: string; readonly mode: number } | undefined;
-  /** The first file that cannot be read. */
+  /** The first unreadable file. */
   readonly missing: { readonly file: FileKey; readonly finding: Finding } | undefined;
 }
 
-/** @returns the findings about the files. None if a file is missing. */
+/** Findings about the files; empty if a file is missing, because the `key` and `certificate` checks report that themselves. */
 const identityFindings = oncePerRobot(async ({ config, host, paths }): Promise<readonly IdentityFinding[]> => {
   const texts = paths instanceof Error ? undefined : filesOf(paths).texts;
   if (!texts || paths instanceof Error) return [];
@@ -79,7 +80,7 @@ export const certificate = robotCheck('certificate', 10_000, async (context) => 
   return ok(`${file}, valid until ${new Date(credentials.notAfterMs).toISOString().slice(0, 10)}${infos}`);
 });
 
-/** The checks that can explain a finding about the files. */
+/** Checks that can explain a finding about the files, by its code. */
 const BECAUSE: Partial<Record<IdentityFinding['code'], readonly CheckCode[]>> = {
   clock_wrong: ['clock'],
   cert_not_yet_valid: ['clock'],

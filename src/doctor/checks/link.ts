@@ -1,5 +1,5 @@
-// Checks the connection to the broker step by step: network, host name, port, and the certificates of both sides. The first failed step
-// shows the fault.
+// Checks the connection to the broker step by step: network, host name, port, and both sides' certificates. The first step that fails
+// shows the layer that is at fault.
 import { networkInterfaces } from 'node:os';
 import { quoted } from '../../base/index.ts';
 import { PROBLEMS, type ProblemCode } from '../../status/index.ts';
@@ -64,11 +64,11 @@ export const certificateAccepted = robotCheck('certificate_accepted', 20_000, as
 
 export function causeOf(code: string | number | undefined, { credentials }: DoctorContext): ProblemCode {
   const own = credentials instanceof Error ? { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY } : credentials;
-  // The clock has its own check.
+  // Treat the clock as trusted here, because it has a check of its own.
   return connectCause(code, { trusted: () => true, wall: Date.now }, own);
 }
 
-/** @returns the name and number of the alert from OpenSSL's `...:SSL alert number 48`. */
+/** Extracts the TLS alert from OpenSSL's error text, such as `...:SSL routines:...:tlsv1 alert unknown ca:...:SSL alert number 48`. */
 function alertOf({ code, text }: NonNullable<TlsProbe['refused']>): string {
   const words = /SSL routines:[^:]*:([^:]+):.*?(SSL alert number \d+)/.exec(text);
   return words ? `${words[1]} (${words[2]})` : (code ?? text);

@@ -8,7 +8,7 @@ import { type Check, error, ok, skipped, warning } from '../check.ts';
 import { robotCheck } from '../context.ts';
 
 const run = promisify(execFile);
-/** The major version of the pinned Node.js (package.json). */
+/** Must be the major version of the Node.js that package.json pins. */
 const NODE_MAJOR = 24;
 const UNIT = 'elderly-bot.service';
 

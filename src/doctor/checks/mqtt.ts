@@ -1,5 +1,5 @@
-// Checks MQTT with the robot's own client id: the connection, the rights, the receipts. If an agent runs, these checks use its status,
-// because a second connection would disconnect the agent.
+// Checks the MQTT connection, rights and receipts, using the robot's own client id. If the agent is running, the checks use its status
+// instead: a broker drops the older of two connections with the same client id, so connecting here would disconnect the agent.
 import { codeOf, messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import { isIotCoreHost } from '../../identity/index.ts';
@@ -11,7 +11,7 @@ import { type DoctorContext, oncePerRobot, robotCheck } from '../context.ts';
 import { causeOf } from './link.ts';
 
 const ANSWER_MS = 8_000;
-/** The cloud sends receipts at least every 5 minutes, and immediately for an alert. */
+/** Twice the longest time that the cloud takes to send a receipt. */
 const RECEIPT_LATE_MS = 10 * 60_000;
 const FIRST_RECEIPT_MS = 60_000;
 
@@ -86,9 +86,9 @@ function rightFinding(right: Right, refused: readonly string[], all: readonly st
 type Right = 'publish' | 'subscribe';
 
 /**
- * Writes the missing statement of an AWS IoT policy. A subscription needs two rights: to subscribe to the filter, and to receive from
- * the topic.
- * @param host the broker's host name. An endpoint of AWS IoT Core contains the region.
+ * Formats the AWS IoT policy statement that grants a missing right. Subscribing takes two rights: to subscribe to the topic filter, and to
+ * receive from the topic.
+ * @param host the broker's host name; that of an IoT Core endpoint contains the region.
  */
 export function policyStatement(right: Right, topics: readonly string[], host: string): string {
   const region = /\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/.exec(host)?.[1] ?? 'REGION';
@@ -101,7 +101,7 @@ export function policyStatement(right: Right, topics: readonly string[], host: s
   return right === 'publish' ? statement('Publish', 'topic') : `${statement('Subscribe', 'topicfilter')},${statement('Receive', 'topic')}`;
 }
 
-/** Writes the missing lines of a Mosquitto access list. */
+/** Formats the lines that grant a missing right in a Mosquitto ACL file. */
 export function aclLines(right: Right, topics: readonly string[], user: string): string {
   return [`user ${user}`, ...topics.map((topic) => `topic ${right === 'publish' ? 'write' : 'read'} ${topic}`)].join('\n');
 }

@@ -1,4 +1,4 @@
-// Tests the TCP connection to the broker: resolves the host name and tries the ports.
+// Tests whether the broker can be reached over TCP: resolves its host name, then tries its ports.
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { codeOf, messageOf } from '../../base/index.ts';
@@ -6,23 +6,23 @@ import { type Route, routesOf } from '../../uplink/index.ts';
 
 interface Attempt {
   readonly port: number;
-  /** The error code or the text of a failed connection. */
+  /** The error code or message if the connection failed. */
   readonly failure: string | undefined;
   readonly ms: number;
 }
 
 export interface Reached {
   readonly addresses: readonly string[];
-  /** The error of the name resolution. */
+  /** The error if the host name could not be resolved. */
   readonly nameError: string | undefined;
   readonly tried: readonly Attempt[];
-  /** The first route that accepted a connection. */
+  /** The first route that accepted a connection; undefined if all failed. */
   readonly route: Route | undefined;
 }
 
 const CONNECT_MS = 5_000;
 
-/** @param port undefined selects 8883 and then 443, as in the agent. */
+/** @param port if undefined, 8883 and then 443 are tried, as the agent does. */
 export async function reachBroker(host: string, port: number | undefined): Promise<Reached> {
   let addresses: readonly string[] = [];
   try {
@@ -53,7 +53,7 @@ function tryPort(host: string, port: number): Promise<Attempt> {
   });
 }
 
-/** For a name with several addresses Node.js throws an error that contains one error per address. */
+/** If a name has several addresses, Node.js reports an AggregateError with one error per address. Use the first of them. */
 function failureOf(error: Error): string {
   const inner: unknown = (error as { errors?: readonly unknown[] }).errors?.[0];
   return codeOf(inner) ?? codeOf(error) ?? messageOf(error);

@@ -1,5 +1,5 @@
-// Checks ROS 2 as the agent uses it: that it starts, that the message types are installed, and which messages arrive on each channel's
-// topic. A separate process subscribes to the topics for some seconds.
+// Checks ROS 2 as the agent uses it: whether it starts, whether the message types are installed, and what arrives on each channel's topic.
+// To find out, a separate process (rosProbe.ts) subscribes to the topics for a few seconds.
 import { fork } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { ago, quoted, setupProgram } from '../../base/index.ts';
@@ -13,13 +13,13 @@ import type { ChannelProbe, ProbeFailure, RosProbe } from './rosProbe.ts';
 
 const ROS_WITHIN_MS = 30_000;
 const PROBE_WITHIN_MS = 25_000;
-/** A stamp that differs more than this from the clock is not current. */
+/** A message whose stamp differs from the clock by more than this is reported as stale. */
 const STALE_MS = 10_000;
-/** After this uptime the agent has received a message from every regular publisher. */
+/** An agent that has been up this long should have received a message on every topic on which messages arrive here. */
 const WARMED_UP_AFTER_MS = 30_000;
 const SHARED_MEMORY = '/dev/shm';
 
-/** The process ended without an answer. */
+/** The probe process ended without sending a result. */
 interface Crash {
   readonly crash: string;
 }
@@ -99,7 +99,7 @@ function domainOf({ config }: DoctorContext): number {
   return resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID);
 }
 
-/** An agent in another ROS domain makes the findings of this domain meaningless. */
+/** Reports that the agent uses another ROS domain than this check, in which case the other ROS findings say nothing about the agent. */
 function otherDomain(context: DoctorContext, { ros: { domain_id: domain }, channels }: Status, { topics }: RosProbe): Finding {
   const here = domainOf(context);
   const received = channels.filter(({ age_ms: age }) => age !== null).length;
@@ -110,7 +110,6 @@ function otherDomain(context: DoctorContext, { ros: { domain_id: domain }, chann
   return error(observed, remedy, `ROS_DOMAIN_ID=${domain} elderly-bot doctor${context.flag}`);
 }
 
-/** @returns a check for each configured channel. */
 export function channelChecks(config: Config): RobotCheck[] {
   return Object.entries(config.channels).map(([name, channel]) => ({
     code: 'channel',
@@ -180,7 +179,7 @@ function channelFinding({ name, channel, probed, seconds, agent, flag }: ProbedC
   return ok(`${topic} by ${publishers}, ${Math.round((10 * received) / seconds) / 10} Hz`);
 }
 
-/** @param status the channel's status in the running agent. */
+/** Decides whether silence is a fault. @param status the channel's status in the running agent. */
 function silentFinding(observed: string, topic: string, channel: ChannelConfig, status: ChannelStatus | undefined): Finding {
   const command = `ros2 topic hz ${topic}`;
   if (status && isOverdue(status)) {
@@ -202,7 +201,10 @@ function silentFinding(observed: string, topic: string, channel: ChannelConfig, 
   return warning(observed, 'check the sensor and its node: the node runs, but publishes nothing', command);
 }
 
-/** Fast DDS passes messages through files of the publisher's user. Another user discovers the publisher, but receives nothing. */
+/**
+ * Returns another user who has Fast DDS shared memory. Fast DDS passes messages between local processes through files in /dev/shm that only
+ * the publisher's user can open, so a subscriber that runs as another user discovers the publisher but receives nothing.
+ */
 function otherUserOfSharedMemory(): number | undefined {
   const uid = process.getuid?.() ?? 0;
   if (uid === 0 || !existsSync(SHARED_MEMORY)) return undefined;

@@ -1,22 +1,22 @@
-// Probes ROS 2 for the doctor, in a separate process, because some errors of ROS end the whole process. The probe subscribes to each
-// channel's topic for some seconds and publishes nothing.
+// Probes ROS 2 for the doctor, in a separate process, because some ROS errors abort the whole process. The probe subscribes to each
+// channel's topic for a few seconds and publishes nothing.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelConfig, type Config, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError, type ErrorCode } from '../../errors.ts';
 import { fullName, type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
 import { Channel, match, type Offer, type Unusable } from '../../sensing/index.ts';
 
-/** Discovery takes at most this long on a busy machine. The probe starts earlier if all publishers are found. */
+/** How long discovery may take on a busy machine. The wait ends early once all channels' publishers have been discovered. */
 const DISCOVERY_MS = 6_000;
 const POLL_EVERY_MS = 100;
-/** The name that rmw gives to a publisher whose node it does not know yet. */
+/** The placeholder that rmw returns as a publisher's node name until it has discovered the node. */
 const UNNAMED = '_NODE_NAME_UNKNOWN_';
 const LISTEN_MS = 3_000;
-/** A discovered publisher without a message gets more time, because matching takes long on a busy machine. */
+/** How long to listen if a publisher has been discovered but has sent nothing: on a busy machine, DDS takes longer to match endpoints. */
 const LISTEN_LONGER_MS = 7_000;
 const ROS_TOPICS = ['/rosout', '/parameter_events'];
 
-/** An error, as the probe sends it to the doctor. */
+/** The parts of an AgentError that the probe sends to the doctor. */
 export interface ProbeFailure {
   readonly code: ErrorCode;
   readonly message: string;
@@ -28,12 +28,12 @@ export interface ChannelProbe {
   readonly offers: readonly Offer[];
   readonly types?: string | undefined;
   readonly qos?: string | undefined;
-  /** The error of a failed subscription. */
+  /** The error if the topic could not be subscribed to. */
   readonly failure?: ProbeFailure | undefined;
   readonly received: number;
-  /** Why the last message cannot be used. Undefined if it can, or if no message arrived. */
+  /** Why the last message is unusable; undefined if it is usable, or if no message arrived. */
   readonly unusable?: Unusable | undefined;
-  /** The stamp of the last message in seconds since 1970. 0 if it has no stamp. */
+  /** The last message's header stamp in seconds since 1970; 0 if it has no stamp. */
   readonly stamp: number;
 }
 
@@ -44,8 +44,8 @@ export interface RosProbe {
 }
 
 /**
- * Runs the probe process: probes ROS and sends the result, or the error if ROS does not start. It sends the result before it stops ROS,
- * because ROS may hang when it stops.
+ * Runs in the probe process. Probes ROS and sends the result to the parent process, or the error if ROS does not start. The result must be
+ * sent before ROS is stopped, because ROS may hang while stopping.
  */
 export async function probeAndReport(file: string | undefined, remap: Remap): Promise<number> {
   const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
@@ -125,7 +125,7 @@ function offersOn(node: RosNode, topic: string): Offer[] {
   return node.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
 }
 
-/** @returns 0 for a message without a stamp. */
+/** Returns the header stamp in seconds since 1970, or 0 if there is no stamp. */
 function stampOf(message: RosMessage | undefined): number {
   const stamp = (message?.header as { stamp?: { sec?: unknown } } | undefined)?.stamp;
   return Number(stamp?.sec ?? 0);

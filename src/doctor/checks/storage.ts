@@ -1,5 +1,5 @@
-// Checks the agent's storage: the state directory, its disk, the outbox file. The checks change nothing except a small file, which they
-// write, sync and remove.
+// Checks the agent's storage: the state directory, its disk and the outbox file. The checks modify nothing, except that the latency check
+// writes, syncs and removes a small temporary file.
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { access, open, readFile, realpath, rm, stat, statfs } from 'node:fs/promises';
@@ -25,7 +25,7 @@ async function statOf(path: string): Promise<Stats | undefined> {
   }
 }
 
-/** @returns the path, or the nearest folder above it that exists. */
+/** Returns the path itself, or its nearest existing ancestor. */
 async function existing(path: string): Promise<string> {
   const parent = dirname(path);
   return parent === path || (await statOf(path)) ? path : existing(parent);
@@ -118,7 +118,7 @@ export const diskWear = robotCheck('disk_wear', 5_000, async ({ config }) => {
       (text) => text.trim(),
       () => undefined,
     );
-  // The folder of a partition is in the folder of its disk.
+  // Under /sys, a partition's directory is inside its disk's, and only the disk's has the wear files, so try both.
   for (const disk of device === undefined ? [] : [device, dirname(device)]) {
     const wear = wearOf(await read(join(disk, 'device/life_time')), await read(join(disk, 'device/pre_eol_info')));
     if (wear === undefined) continue;
@@ -132,18 +132,18 @@ export const diskWear = robotCheck('disk_wear', 5_000, async ({ config }) => {
 interface Wear {
   readonly text: string;
   readonly isWorn: boolean;
-  /** Whether the device has exceeded its rated life. */
+  /** Whether the device is past its rated life or nearly out of spare blocks. */
   readonly isOver: boolean;
 }
 
-/** The device reports its wear in steps of 10 % of the rated life. Step 11 means that the rated life is exceeded. */
+/** Warn from this step on. At step N, up to N * 10 % of the rated life has been used; step 11 means more than all of it. */
 const WORN_STEP = 9;
 const OVER_STEP = 11;
 const PRE_EOL = { warning: 2, urgent: 3 } as const;
 
 /**
- * Reads the wear that an eMMC reports (JEDEC 5.0: DEVICE_LIFE_TIME_EST and PRE_EOL_INFO, from the kernel's device files).
- * @param lifeTime such as `0x02 0x01`. @param preEol such as `0x01`. @returns undefined if the disk reports nothing.
+ * Interprets the wear that an eMMC reports: DEVICE_LIFE_TIME_EST and PRE_EOL_INFO of JEDEC eMMC 5.0, which Linux exposes under /sys.
+ * @param lifeTime such as `0x02 0x01`. @param preEol such as `0x01`. @returns undefined if the disk does not report its wear.
  */
 export function wearOf(lifeTime: string | undefined, preEol: string | undefined): Wear | undefined {
   const steps = (lifeTime ?? '').split(/\s+/).filter(Boolean).map(Number);
@@ -181,7 +181,7 @@ export const outboxBacklog = robotCheck('outbox_backlog', 20_000, async ({ confi
     const observed = `held: ${held.join(', ')}`;
     const oldestMs = Math.max(...Object.values(classes).map(({ oldest_at: at }) => ageMs(at)));
     const alertMs = ageMs(classes.alert.oldest_at);
-    const remedy = 'repair the connection to the cloud; no data is lost meanwhile';
+    const remedy = 'repair the connection to the cloud; no data is lost in the meantime';
     const command = `elderly-bot outbox stats${flag}`;
     if (alertMs > ALERTS_LATE_MS)
       return error(`${observed}; an alert has waited for ${Math.round(alertMs / 60_000)} minutes`, remedy, command);

@@ -1,5 +1,5 @@
-// Makes a TLS handshake with the broker, to inspect the broker's certificate and to find out whether the broker accepts ours. The
-// handshake continues with an untrusted certificate, because the check needs its chain. It never sends data over this connection.
+// Makes a TLS handshake with the broker, to inspect the broker's certificate and to find out whether the broker accepts ours. To be able to
+// report an untrusted certificate, it completes the handshake anyway, so no data must ever be sent over this connection.
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
@@ -12,25 +12,28 @@ export interface PeerCertificate {
   readonly subject: string;
   readonly issuer: string;
   readonly notAfterMs: number;
-  /** DNS names and addresses in the certificate. */
+  /** The DNS names and IP addresses that the certificate is valid for. */
   readonly names: string;
 }
 
 export interface TlsProbe {
   readonly protocol: string | undefined;
-  /** The broker's own certificate, followed by the other certificates that the broker sent. */
+  /** The broker's own certificate, followed by its chain of issuers. Empty if the handshake failed. */
   readonly chain: readonly PeerCertificate[];
-  /** OpenSSL's error code for the chain. Undefined if the chain is trusted. */
+  /** OpenSSL's verification error; undefined if the chain is trusted. */
   readonly untrusted: string | undefined;
-  /** The error during the handshake or just after it. After a handshake it means that the broker refuses our certificate. */
+  /** An error during or just after the handshake. If `chain` is not empty, it means that the broker refused our certificate. */
   readonly refused: { readonly code: string | undefined; readonly text: string } | undefined;
 }
 
 const HANDSHAKE_MS = 6_000;
-/** With TLS 1.3 a refusal of the client's certificate arrives after the handshake. A session ticket means that the broker accepted it. */
+/**
+ * In TLS 1.3, the client's side of the handshake ends before the server has verified the client's certificate. Wait this long for a
+ * refusal, or for a session ticket, which means that the broker has accepted the certificate.
+ */
 const VERDICT_MS = 1_000;
 
-/** @param rootCa the file of the CA, which is used if certificate or key cannot be read. */
+/** @param rootCa path of the root CA, which is only needed if `credentials` is an error. */
 export function probeTls(host: string, route: Route, credentials: Credentials | AgentError, rootCa: string): Promise<TlsProbe> {
   const own: ConnectionOptions = credentials instanceof Error ? caOf(rootCa) : credentials;
   return new Promise((resolve) => {
@@ -83,7 +86,7 @@ function chainOf(socket: TLSSocket): PeerCertificate[] {
       notAfterMs: Date.parse(peer.valid_to),
       names: peer.subjectaltname ?? '',
     });
-    // A root is its own issuer.
+    // Node.js lists a root as its own issuer, so without this test the loop would never end.
     const next: DetailedPeerCertificate = peer.issuerCertificate;
     peer = next?.fingerprint256 === peer.fingerprint256 ? undefined : next;
   }
