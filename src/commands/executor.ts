@@ -14,7 +14,7 @@ import type { Results } from './results.ts';
 /** Actions that the agent itself executes. A command whose action is missing here is refused. */
 export type BuiltinActions = Partial<Record<BuiltinCommand, (values: Values) => Outcome | Promise<Outcome>>>;
 
-/** When a command arrived, in time and relative to the stops. */
+/** When a command arrived: its time, and its order relative to stops. */
 export interface Timing {
   /** Arrival time by `performance.now()`. */
   readonly receivedMs: number;
@@ -60,7 +60,7 @@ export class Executor {
     this.halt(reason);
   }
 
-  /** Resolves once every running command has its result. */
+  /** Stops waiting for confirmations. Resolves once every running command has its result. */
   async ended(): Promise<void> {
     this.confirmations.cancel('the agent stopped first');
     await Promise.all(this.#running);

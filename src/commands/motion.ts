@@ -6,7 +6,7 @@ import { messageOf } from '../base/index.ts';
 
 /** The process that publishes the stop if this process dies, is suspended or stalls during a motion. */
 export interface MotionGuard {
-  /** Why no motion may start, if the guard is missing. */
+  /** Why no motion may start now. Undefined if the guard is connected. */
   readonly missing: string | undefined;
   /** Resolves once the guard supervises a motion of this duration on these topics. Rejects with the reason if the guard refuses. */
   arm(durationMs: number, topics: readonly string[]): Promise<Armed>;

@@ -8,7 +8,7 @@ export type { Logger } from 'pino';
 
 const REDACTED = '[redacted]';
 
-/** Fields that may contain a secret by mistake, or too much data. */
+/** These fields are always redacted, because they may contain a secret by mistake, or too much data. */
 const FIELDS = ['*.key', '*.private_key', '*.password', '*.token', '*.authorization', '*.url', 'err.config', 'err.request', 'err.response'];
 
 /** @param file gets every line. Until it is open, it keeps the lines in memory. */

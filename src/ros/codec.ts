@@ -13,7 +13,7 @@ export interface Codec {
   readonly encode: Encoder;
 }
 
-/** @returns a lookup function that returns a type's codec and throws AgentError ROS_TYPE_UNKNOWN. */
+/** @returns a lookup function that returns a type's codec, or throws AgentError ROS_TYPE_UNKNOWN. */
 export function codecs(source: DefinitionSource): (type: string) => Codec {
   const codecsByType = new Map<string, Codec>();
   return (name) => {

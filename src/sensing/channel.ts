@@ -64,12 +64,12 @@ export class Channel {
     return this.#faults.silent;
   }
 
-  /** Whether messages arrive but none of them is usable. */
+  /** Whether the channel's messages are unusable. */
   get isUnusable(): boolean {
     return this.#faults.isUnusable;
   }
 
-  /** Why the messages are unusable. Undefined if they are usable or none has arrived. */
+  /** Why the messages are unusable. Undefined unless `isUnusable`. */
   get unusable(): Unusable | undefined {
     return this.#faults.unusable;
   }

@@ -34,7 +34,7 @@ interface UnusableRun {
 }
 
 export class Faults {
-  /** Whether messages arrive but none of them is usable. */
+  /** Whether the channel's messages are unusable. For an alert channel, this state survives a restart until a usable message arrives. */
   isUnusable: boolean;
   readonly #options: FaultsOptions;
   readonly #incidents: Partial<Record<Fault, string>> = {};
@@ -57,11 +57,11 @@ export class Faults {
     return this.#incidents.silent !== undefined;
   }
 
-  /** Why the messages are unusable. Undefined if they are usable or none has arrived. */
+  /** Why the messages are unusable. Undefined unless `isUnusable`. */
   get unusable(): Unusable | undefined {
     if (!this.isUnusable) return undefined;
     return (
-      this.#run?.explain() ?? { reason: 'no message since the start; the messages before it were unusable', raw: null, suggestion: null }
+      this.#run?.explain() ?? { reason: 'no message since startup; the messages before it were unusable', raw: null, suggestion: null }
     );
   }
 

@@ -48,8 +48,8 @@ function collect(value: unknown, steps: readonly Step[], from: number, found: un
 
 /**
  * `sum`, `mean`, `min` and `max` skip NaN and infinities, because a laser reports infinity if it sees no obstacle. If no number remains,
- * `mean`, `min` and `max` return infinity if any value was +infinity, else NaN. `any` and `all` treat numbers other than 0 as true. `all` of
- * an empty array is true, as in logic.
+ * `mean`, `min` and `max` return infinity if any value was +infinity, else NaN. `any` and `all` treat numbers other than 0 as true. `all`
+ * of an empty array is true, as in logic.
  */
 function reduce(reducer: Reducer, values: readonly unknown[]): number | boolean {
   const numbers = values

@@ -22,7 +22,10 @@ export class Gate {
     return this.#waiting === undefined ? undefined : this.#lastMs + (this.#rules.at_most_every ?? 0);
   }
 
-  /** If the rules make this value a reading, it is recorded now or waits for `at_most_every`. @returns whether it was recorded now. */
+  /**
+   * If the rules make this value a reading, it is recorded now, or waits until `at_most_every` has passed since the last reading.
+   * @returns whether it was recorded now.
+   */
   offer(sample: Sample, nowMs: number): boolean {
     if (!this.#isReading(sample, nowMs)) {
       this.#waiting = undefined;

@@ -44,7 +44,7 @@ export function match({ type: configured, qos }: Pick<ChannelConfig, 'type' | 'q
   };
 }
 
-/** Whether both need the same subscription. */
+/** Whether the type and QoS are equal, so that an existing subscription can be kept. */
 export function isSame(a: Wanted, b: Wanted | undefined): boolean {
   return (
     a.type === b?.type && a.qos.reliability === b.qos.reliability && a.qos.durability === b.qos.durability && a.qos.depth === b.qos.depth

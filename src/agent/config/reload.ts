@@ -135,7 +135,7 @@ export function describeReload({ added, removed, changed, applied, needs_restart
     'channels removed': removed,
     'channels changed': changed,
     applied,
-    'at the next start': later,
+    'at the next startup': later,
   };
   const texts = Object.entries(lists).flatMap(([label, names]) => (names.length > 0 ? [`${label}: ${names.join(', ')}`] : []));
   return texts.join('; ') || 'nothing has changed';

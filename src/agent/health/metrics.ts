@@ -1,4 +1,4 @@
-// Measures what concerns several modules: acknowledgements, the latency of alerts at each hop, and bytes written to disk.
+// Measures values that span several modules: acknowledgements, the latency of alerts at each hop, and bytes written to disk.
 import { readFileSync } from 'node:fs';
 import { codeOf } from '../../base/index.ts';
 import { ALERT_HOPS, type AlertHop, type OutboxMetrics } from '../../outbox/index.ts';

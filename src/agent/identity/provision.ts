@@ -69,8 +69,8 @@ export async function provisionByClaim(parts: StandaloneParts): Promise<Provisio
 }
 
 /**
- * Connects with the robot's own certificate. Each request needs its own connection, because testing the new certificate as the same thing
- * makes the broker end the thing's other connections.
+ * Connects with the robot's own certificate. Each request needs its own connection: the test of the new certificate connects as the same
+ * thing, and the broker then closes the thing's older connections.
  * @throws AgentError
  */
 export async function provisionAsThing(parts: StandaloneParts): Promise<Provisioned> {

@@ -129,7 +129,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
     if (isBack) slots.goBack();
     const outcome = isBack
       ? 'the agent uses the previous certificate again'
-      : 'the agent uses the previous certificate until the next start';
+      : 'the agent uses the previous certificate until the next startup';
     problems.raise('rotation_failed', `the certificate on disk does not work (${result.step}: ${result.text}); ${outcome}`);
   };
 

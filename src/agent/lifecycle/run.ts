@@ -18,7 +18,10 @@ const LAST_EXIT = 'last-exit';
 /** How long an unexpected end is shown as a problem, so that someone or a monitoring system can notice it. */
 const ENDING_STANDS_MS = 600_000;
 
-/** A restart would lose the rows that exist only in memory, so the database may fail this long before the health probe does. */
+/**
+ * A restart would lose the rows that exist only in memory. So the health probe fails only after the database has refused writes for this
+ * long.
+ */
 const DATABASE_PATIENCE_MS = 120_000;
 
 /** How much of the log goes into an incident's record. */

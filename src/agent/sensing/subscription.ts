@@ -7,7 +7,9 @@ import { fullName, type RosMessage, type RosNode, type RosSubscription, type Sub
 import { type Channel, isSame, match, type Offer, Rate, type Wanted } from '../../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../../status/index.ts';
 
-/** Runs `create` for the configuration entry at `path`. @throws the error of `create`. An AgentError also gets the file, line and column. */
+/**
+ * Runs `create` for the configuration entry at `path`. @throws the error of `create`. An AgentError also gets the file, line and column.
+ */
 export function configured<T>(place: LoadedConfig['place'], path: readonly string[], create: () => T): T {
   try {
     return create();

@@ -44,7 +44,7 @@ export function saveUplink(uplink: Uplink, log: Logger): void {
   try {
     uplink.save();
   } catch (error) {
-    const text = 'the broker port and the month’s count of messages could not be saved; the next start uses older values';
+    const text = 'the broker port and the month’s count of messages could not be saved; the next run uses older values';
     log.warn({ event: 'uplink_unsaved', reason: messageOf(error) }, text);
   }
 }

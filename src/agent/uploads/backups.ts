@@ -11,7 +11,7 @@ import { SLICE_BYTES, type Slice, Slices } from '../../uploads/index.ts';
 import { VERSION } from '../../version.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
-/** If there are no uploads, backups only stay on the robot. */
+/** If `uploads` is undefined, backups only stay on the robot. */
 export interface BackupParts extends Pick<Parts, 'db' | 'uploads' | 'clock' | 'log'> {
   /** @returns the configuration in use. */
   readonly current: () => LoadedConfig;

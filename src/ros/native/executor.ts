@@ -157,7 +157,10 @@ export class Executor {
     this.#executor.syncHandles();
   }
 
-  /** Passes the current subscriptions to the thread. It holds a lock for up to WAIT_MS, so the guard condition wakes it first. */
+  /**
+   * Passes the current subscriptions to the thread. A waiting thread holds its lock for up to WAIT_MS, so the guard condition must wake it
+   * first.
+   */
   #synchronize(): void {
     this.#binding.triggerGuardCondition(this.#guard);
     this.#list();
