@@ -169,7 +169,7 @@ function unconfirmed(record: OutboxRecord, range: Range): Ranges {
   return subtract([range], union(record.covered, record.gone));
 }
 
-/** If a row's offset between wall time and monotonic time differs from the previous row's by more than this, the clock was set in between. */
+/** If wall time minus monotonic time differs between two consecutive rows by more than this, the clock was set in between. */
 const ONE_SETTING_MS = 1_000;
 
 /**

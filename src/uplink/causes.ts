@@ -1,4 +1,4 @@
-// Maps the error of a failed connection to a problem code, which names the repair. Pure.
+// Maps the error of a failed connection to a problem code, which determines the remedy shown to the user.
 import { messageOf } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Credentials } from '../identity/index.ts';
@@ -6,8 +6,8 @@ import { PROBLEMS, type ProblemCode } from '../status/index.ts';
 import { ConnectError } from './session.ts';
 
 /**
- * Error codes by their cause: codes of Node.js and OpenSSL, the broker's TLS alerts about the robot's certificate (RFC 8446, 6.2), and CONNACK
- * codes (OASIS MQTT 5, 3.2.2.2; MQTT 3.1.1, 3.2.2.3). IoT Core uses 7 with MQTT 3.1.1.
+ * Error codes, grouped by problem code: those of Node.js and OpenSSL, the broker's TLS alerts about the robot's certificate (RFC 8446,
+ * 6.2), and CONNACK codes (OASIS MQTT 5, 3.2.2.2; MQTT 3.1.1, 3.2.2.3). Code 7 is not in the 3.1.1 standard, but IoT Core uses it.
  */
 const CODES: readonly (readonly [ProblemCode, readonly (string | number)[]])[] = [
   ['broker_name_unknown', ['ENOTFOUND', 'EAI_AGAIN']],
@@ -35,25 +35,25 @@ const CODES: readonly (readonly [ProblemCode, readonly (string | number)[]])[] =
   ['not_authorized', [4, 5, 7, 134, 135, 138]],
 ];
 
-/** All causes of a failed connection. */
+/** All problem codes that {@link connectCause} can return. */
 export const CAUSES: readonly ProblemCode[] = [...CODES.map(([cause]) => cause), 'clock_wrong'];
 
-/** Node's prefix of an alert depends on OpenSSL: ERR_SSL_SSLV3_ALERT_..., ERR_SSL_TLSV1_ALERT_... or, since 3.2, ERR_SSL_SSL/TLS_ALERT_... */
+/** Matches Node's code for a TLS alert. Its prefix depends on the alert and on the OpenSSL version; `SSL/TLS` is new in OpenSSL 3.2. */
 const ALERT = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_(\w+)$/;
 
-/** CONNACK codes for an unsupported version of MQTT. */
+/** The CONNACK codes for an unsupported MQTT version, in MQTT 3.1.1 and MQTT 5. */
 const VERSION_REFUSED: ReadonlySet<number> = new Set([1, 132]);
 
 type WallClock = Pick<Clock, 'trusted' | 'wall'>;
 type Validity = Pick<Credentials, 'notBeforeMs' | 'notAfterMs'>;
 
-/** @param own the validity of the robot's certificate. */
+/** Returns the problem code for an error code. @param own the validity period of the robot's certificate. */
 export function connectCause(code: string | number | undefined, clock: WallClock, own: Validity): ProblemCode {
   const known = typeof code === 'string' ? (ALERT.exec(code)?.[1] ?? code) : (code ?? '');
   const cause = CODES.find(([, codes]) => codes.includes(known))?.[0];
-  // With a wrong clock, a good certificate looks expired.
+  // If the clock is wrong, a valid certificate looks expired.
   if (!clock.trusted() && (cause === 'broker_certificate_expired' || cause === 'certificate_expired')) return 'clock_wrong';
-  // Two certificates rarely expire together. A wrong clock is more likely.
+  // If the robot's certificate also looks expired or not yet valid, a wrong clock is likelier than two bad certificates.
   const outsideOwn = clock.wall() > own.notAfterMs || clock.wall() < own.notBeforeMs;
   if (cause === 'broker_certificate_expired' && outsideOwn) return 'clock_wrong';
   const ownExpired = clock.trusted() && clock.wall() > own.notAfterMs;
@@ -61,14 +61,14 @@ export function connectCause(code: string | number | undefined, clock: WallClock
   return cause ?? 'broker_unreachable';
 }
 
-/** The cause of a failed connection, with the error's text and the remedy. */
+/** Returns the problem code for a failed connection, with the error's message and the remedy. */
 export function describeFailure(error: unknown, clock: WallClock, own: Validity) {
   const reason = error instanceof ConnectError ? error.reason : undefined;
   const cause = reason === 'NOT_ALLOWED' ? 'not_authorized' : connectCause(reason, clock, own);
   return { cause, text: messageOf(error), remedy: PROBLEMS[cause].remedy };
 }
 
-/** Whether the broker refused this version of MQTT. */
+/** Whether the broker refused the connection because of its MQTT version. */
 export function refusesVersion(code: string | number | undefined): boolean {
   return typeof code === 'number' && VERSION_REFUSED.has(code);
 }

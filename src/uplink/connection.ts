@@ -1,4 +1,4 @@
-// Uses one connection from its subscriptions to its end: publishes the presence, drains the outbox and makes requests.
+// Serves one connection from its subscriptions to its end: publishes presence, drains the outbox and makes requests.
 import type { Topics } from '../wire/index.ts';
 import { type Budget, Quota } from './limits.ts';
 import type { UplinkOptions } from './options.ts';
@@ -11,7 +11,7 @@ export interface ConnectionParts
   extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'quota' | 'window' | 'ackTimeoutMs' | 'onAck'>,
     Pick<PumpOptions, 'onAnswer'> {
   readonly session: Link;
-  /** The session's id in the presence. */
+  /** The session id, as published in presence. */
   readonly id: string;
   readonly topics: Topics;
   readonly budget: Budget;
@@ -43,9 +43,9 @@ export class Connection {
   }
 
   /**
-   * Runs until the connection ends. The signal cuts the connection.
-   * @param onAcknowledged called when the broker acknowledged or refused the first presence.
-   * @returns the reason for the end.
+   * Runs until the connection ends. Aborting the signal cuts the connection.
+   * @param onAcknowledged called once the broker has acknowledged or refused the first presence.
+   * @returns why the connection ended, if known.
    */
   async serve(signal: AbortSignal, onAcknowledged: (error: Error | undefined) => void): Promise<Error | undefined> {
     this.#presence.publish(this.#session, this.#id, onAcknowledged);
@@ -60,17 +60,17 @@ export class Connection {
     return reason;
   }
 
-  /** Publishes the presence if the battery became low or is no longer low. */
+  /** Publishes presence if the battery has become low or is no longer low. */
   publishPower(): void {
     this.#presence.publishPower(this.#session, this.#id);
   }
 
-  /** Closes the connection without a last will, so that another one can be opened. */
+  /** Closes the connection with a DISCONNECT, so that the broker does not publish the last will. */
   close(): void {
     this.#session.close().catch(() => {});
   }
 
-  /** Sends pending rows until the deadline, then publishes the offline presence and closes the connection. */
+  /** Sends pending rows for up to `deadlineMs`, then publishes that the robot is offline and closes the connection. */
   async finish(deadlineMs: number): Promise<void> {
     await this.pump.finish(deadlineMs);
     await this.#presence.publishOffline(this.#session, this.#id);

@@ -1,6 +1,6 @@
 // Tests whether the robot can connect, subscribe and publish with new credentials before they replace the old ones. `testCredentials` opens
-// a connection with the robot's client id. The broker ends other connections with that id, so the agent must not run. A running agent uses
-// `CredentialSwitch`, and its next connection is the test.
+// a connection with the robot's client id. Because the broker then closes any other connection with that id, the agent must not be running.
+// A running agent uses `CredentialSwitch` instead, and tests the new credentials with its next connection.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock/index.ts';
 import type { Credentials } from '../identity/index.ts';
@@ -22,12 +22,12 @@ export interface CredentialTestOptions extends BrokerAccess {
   readonly clock: Clock;
 }
 
-/** Never throws, because the result describes a failure. `timeoutMs` limits the whole test. */
+/** Tests the credentials, within `timeoutMs` in total. Never throws: failures are part of the result. */
 export async function testCredentials(options: CredentialTestOptions): Promise<CredentialTestResult> {
   const { thing, credentials, clock, timeoutMs } = options;
   const { commands, receipts, presence } = topicsOf(options.topicPrefix);
   const untilMs = performance.now() + timeoutMs;
-  // The agent does not run, so it is correct to publish `offline`. The mark is the lowest, so every other presence overrides this one.
+  // The agent is not running, so `offline` is true. The mark is the lowest possible, so any presence from an agent overrides it.
   const offline: Presence = {
     thing,
     session: randomBytes(8).toString('hex'),
@@ -54,15 +54,15 @@ export async function testCredentials(options: CredentialTestOptions): Promise<C
   }
 }
 
-/** Credentials whose test is not finished. */
+/** Credentials whose test has not finished yet. */
 export interface PendingTest {
   readonly credentials: Credentials;
   readonly resolve: (result: CredentialTestResult) => void;
 }
 
 /**
- * The credentials of the agent's connections. The next connection tests new credentials, because a second connection with the same client
- * id would end the first. They become current after they connected, subscribed and published.
+ * Holds the credentials for the agent's connections. New ones are tested by the agent's next connection, because an additional connection
+ * with the same client id would end the existing one. They become current once that connection has subscribed and published.
  */
 export class CredentialSwitch {
   readonly #clock: Clock;
@@ -74,12 +74,12 @@ export class CredentialSwitch {
     this.#clock = clock;
   }
 
-  /** The credentials that last passed. */
+  /** The credentials in use. They change only when new ones pass their test. */
   get current(): Credentials {
     return this.#current;
   }
 
-  /** The test of the next connection, or of the present one. */
+  /** The test that the current or next connection performs, if any. */
   get pending(): PendingTest | undefined {
     return this.#pending;
   }
@@ -91,7 +91,7 @@ export class CredentialSwitch {
     });
   }
 
-  /** Ends the test, if it is still pending. @returns true if the test failed, so that its connection is useless. */
+  /** Ends the test if it is still pending. @returns true if it failed, so that its connection must be dropped. */
   finish(test: PendingTest, step: TestStep, error: unknown): boolean {
     if (test !== this.#pending) return false;
     this.#pending = undefined;
@@ -104,7 +104,7 @@ export class CredentialSwitch {
     return true;
   }
 
-  /** Resolves a pending test that will not run, as a failure. */
+  /** Fails the pending test, if any, because it will not be completed. */
   abandon(reason: string): void {
     if (this.#pending) this.finish(this.#pending, 'connect', new ConnectError(reason, undefined));
   }

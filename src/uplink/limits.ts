@@ -1,17 +1,17 @@
-// Limits the robot's messages: IoT Core's quota per second, and the month's budget. Pure, except for the clock of the budget.
+// Limits how much the robot publishes: IoT Core's quota per second, and the monthly budget.
 import type { Clock } from '../clock/index.ts';
 import type { BudgetStatus } from '../status/index.ts';
 import { METERING_STEP_BYTES } from '../wire/index.ts';
 
 export interface QuotaLimits {
-  /** Null: no limit, for brokers that slow their clients down themselves. */
+  /** Null means no limit, for brokers that throttle their clients instead of discarding messages. */
   readonly messagesPerSecond: number | null;
   readonly bytesPerSecond: number | null;
 }
 
 /**
- * A token bucket that holds one second's quota. IoT Core accepts 100 publishes and 512 KiB per second from a connection. It silently
- * discards messages above that (general/latest/gr/iot-core.html), so the robot stays below.
+ * A token bucket that holds one second's quota. IoT Core accepts 100 publishes and 512 KiB per second on a connection and silently discards
+ * anything above that (docs.aws.amazon.com/general/latest/gr/iot-core.html), so the robot must stay below.
  */
 export class Quota {
   readonly #limits: QuotaLimits;
@@ -26,7 +26,7 @@ export class Quota {
     this.#atMs = nowMs;
   }
 
-  /** @returns milliseconds until the next message is allowed. The size of the message is unknown here, so it may overdraw the bytes. */
+  /** Returns the milliseconds until a message may be sent. Its size is not known yet, so sending it may overdraw the byte quota. */
   waitMs(nowMs: number): number {
     const seconds = (nowMs - this.#atMs) / 1000;
     this.#atMs = nowMs;
@@ -45,29 +45,29 @@ export class Quota {
 }
 
 export interface Spending {
-  /** Such as `2026-11`. IoT Core bills by calendar month in UTC. */
+  /** For example `2026-11`. In UTC, because IoT Core bills by UTC calendar month. */
   readonly month: string;
   readonly messages: number;
 }
 
-/** US dollars for a million messages in IoT Core's first tier (aws.amazon.com/iot-core/pricing). */
+/** IoT Core's price per million messages in its first tier, in US dollars (aws.amazon.com/iot-core/pricing). */
 const DOLLARS_PER_MILLION = 1;
 
-/** Telemetry slows down to 64 times its interval at most. */
+/** The telemetry interval may double this often, so telemetry never becomes more than 64 times slower. */
 const MAX_DOUBLINGS = 6;
 
-/** The part of the budget that may be spent ahead, so that a busy first hour does not slow telemetry down. */
+/** The share of the budget that may be spent ahead of time, so that a busy first hour of the month does not slow telemetry down. */
 const AHEAD = 0.05;
 
 /**
- * The metered messages of one publish. IoT Core meters in steps of 5 KiB, three times: the publish, its delivery to the cloud, and the
- * cloud's PUBACK. A receipt costs the same.
+ * Returns how many messages IoT Core meters for one publish: the publish and its delivery to the cloud, each per started 5 KiB, and the
+ * cloud's PUBACK. The same applies to a receipt, in the opposite direction.
  */
 export function metered(bytes: number): number {
   return 2 * Math.max(1, Math.ceil(bytes / METERING_STEP_BYTES)) + 1;
 }
 
-/** The elapsed part of the calendar month, from 0 to 1. */
+/** Returns how much of the UTC calendar month has passed, from 0 to 1. */
 export function monthPassed(wallMs: number): number {
   const now = new Date(wallMs);
   const start = Date.UTC(now.getUTCFullYear(), now.getUTCMonth());
@@ -75,20 +75,20 @@ export function monthPassed(wallMs: number): number {
   return (wallMs - start) / (end - start);
 }
 
-/** Factor of the telemetry interval: 1, or a power of two while spending is above the elapsed share of the budget. */
+/** Returns the factor for the telemetry interval: 1, or a power of two if more has been spent than the passed part of the month allows. */
 export function stretch(spent: number, budget: number, passed: number): number {
   const share = budget * Math.min(1, passed + AHEAD);
   if (spent <= share) return 1;
   return 2 ** Math.min(MAX_DOUBLINGS, Math.ceil(Math.log2(spent / share)));
 }
 
-/** Adds messages to the month's spending. A new month starts at zero. */
+/** Adds messages to the month's spending, which restarts from zero when the month changes. */
 export function addSpending(spending: Spending, messages: number, wallMs: number): Spending {
   const month = new Date(wallMs).toISOString().slice(0, 7);
   return { month, messages: (spending.month === month ? spending.messages : 0) + messages };
 }
 
-/** Counts the month's metered messages. Over budget, it stretches the interval of telemetry; alerts are never delayed. */
+/** Counts the month's metered messages, and stretches the telemetry interval if they exceed the budget. Alerts are never delayed. */
 export class Budget {
   readonly #limit: number | null;
   #intervalMs: number;
@@ -96,9 +96,9 @@ export class Budget {
   #spending: Spending;
 
   /**
-   * @param limit metered messages per month; null: no limit.
-   * @param intervalMs the configured interval of telemetry.
-   * @param spending the count of earlier runs.
+   * @param limit metered messages per month; null means no limit.
+   * @param intervalMs the configured telemetry interval.
+   * @param spending the count saved by the previous run.
    */
   constructor(limit: number | null, intervalMs: number, clock: Clock, spending: Spending) {
     this.#limit = limit;
@@ -107,7 +107,7 @@ export class Budget {
     this.#spending = spending;
   }
 
-  /** Counts a publish or a received receipt. */
+  /** Counts a published message, or a receipt. */
   spend(bytes: number): void {
     this.#spending = addSpending(this.#spending, metered(bytes), this.#clock.wall());
   }
@@ -116,12 +116,12 @@ export class Budget {
     return this.#spending;
   }
 
-  /** Replaces the configured interval until the next start. */
+  /** Replaces the configured interval for the rest of this run. */
   setInterval(ms: number): void {
     this.#intervalMs = ms;
   }
 
-  /** The present interval of telemetry, in milliseconds. */
+  /** Returns the current telemetry interval, in milliseconds. */
   intervalMs(): number {
     const wallMs = this.#clock.wall();
     return this.#limit === null ? this.#intervalMs : this.#intervalMs * stretch(this.#spent(wallMs), this.#limit, monthPassed(wallMs));

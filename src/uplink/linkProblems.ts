@@ -1,4 +1,4 @@
-// Raises and clears the problems of the link. Only one of them is raised at a time.
+// Raises and clears the problems that concern the link to the broker, of which at most one is raised at a time.
 import type { Logger } from 'pino';
 import type { ProblemCode, Problems } from '../status/index.ts';
 import { CAUSES } from './causes.ts';
@@ -15,7 +15,7 @@ export class LinkProblems {
     this.#log = log;
   }
 
-  /** @param isTaken whether another client seems to use this robot's id. It will end this connection too, so its problem stays. */
+  /** Clears the problems. @param isTaken whether another client seems to use this robot's id; if so, `client_id_taken` stays raised. */
   clear(isTaken: boolean): void {
     this.#problems.clearOthers(LINK_PROBLEMS, isTaken ? 'client_id_taken' : undefined);
   }
@@ -34,7 +34,7 @@ export class LinkProblems {
     );
   }
 
-  /** @returns the same takeover, for the caller to return. */
+  /** Raises `client_id_taken`. @returns `takeover` unchanged. */
   reportTakeover(thing: string, takeover: Takeover, lastedMs: number): Takeover {
     const { isReported, waitMs } = takeover;
     const text = isReported

@@ -1,13 +1,13 @@
-// Measures the link to the broker on a topic without other subscribers: the round trip of a message, acknowledged messages per second, and
-// the time from a cut to the next acknowledgement. The client id is separate, so the agent may run meanwhile.
+// Measures the link to the broker on a topic that has no other subscribers: round-trip times, acknowledged messages per second, and the
+// time from a cut connection to the next acknowledgement. It uses its own client id, so an agent may be running at the same time.
 import { randomBytes } from 'node:crypto';
 import { type BrokerAccess, dial } from './brokerRoute.ts';
 import { publishAcknowledged, type Session, within } from './session.ts';
 
 export interface MeasureOptions extends Omit<BrokerAccess, 'timeoutMs'> {
-  /** The topic on which the measurement publishes to itself. */
+  /** The topic to publish and subscribe to. */
   readonly topic: string;
-  /** Duration of the throughput measurement. */
+  /** How long to measure throughput. */
   readonly seconds: number;
   readonly onStep: (step: string) => void;
 }
@@ -15,15 +15,15 @@ export interface MeasureOptions extends Omit<BrokerAccess, 'timeoutMs'> {
 export interface Measured {
   readonly mqtt_version: 4 | 5;
   readonly connect_ms: number;
-  /** From publish to PUBACK, one message after the other. */
+  /** Times from publish to PUBACK, with one message in flight at a time. */
   readonly ack_ms: readonly number[];
-  /** From publish to the return of the message. */
+  /** Times from publish to the receipt of the same message. */
   readonly round_trip_ms: readonly number[];
   readonly payload_bytes: number;
   readonly window: number;
-  /** Acknowledged messages in each whole second. */
+  /** How many messages were acknowledged in each second. */
   readonly per_second: readonly number[];
-  /** From a cut without a DISCONNECT to the next acknowledgement on a new connection. */
+  /** Times from a cut without a DISCONNECT to the first acknowledgement on a new connection. */
   readonly outage_ms: readonly number[];
 }
 
@@ -36,7 +36,7 @@ const WINDOW = 20;
 const CUTS = 5;
 const ANSWER_WITHIN_MS = 10_000;
 
-/** @throws ConnectError if the connection fails, the broker refuses the topic or does not answer, or the signal fires. */
+/** @throws ConnectError if the connection fails, if the broker refuses the topic or does not answer, or if the signal is aborted. */
 export async function measure(options: MeasureOptions, signal: AbortSignal): Promise<Measured> {
   const { topic, onStep } = options;
   let onMessage = () => {};
@@ -61,7 +61,7 @@ export async function measure(options: MeasureOptions, signal: AbortSignal): Pro
       trips.push(performance.now() - sentMs);
     }
     await session.close();
-    // A subscriber in this process would halve the throughput.
+    // Reconnect without the subscription, because receiving every message back would halve the throughput.
     session = await connect(options, () => {}, signal);
     const perSecond = await flood(session, options);
     const outages: number[] = [];
@@ -90,7 +90,7 @@ export async function measure(options: MeasureOptions, signal: AbortSignal): Pro
   }
 }
 
-/** Keeps a window of messages in flight. @returns the number of acknowledged messages in each second. */
+/** Keeps a full window of messages in flight. @returns how many messages were acknowledged in each second. */
 async function flood(session: Session, { topic, seconds, onStep }: MeasureOptions): Promise<number[]> {
   const payload = randomBytes(PAYLOAD_BYTES);
   const counts = Array.from({ length: seconds }, () => 0);

@@ -1,5 +1,5 @@
-// Builds the messages of the uplink from rows, and applies the receipts that confirm rows. Rows already contain JSON text, so the builders
-// only join strings.
+// Builds the messages that carry rows, and applies receipts. Rows already contain JSON text, so building a message only concatenates
+// strings.
 import { deflateSync } from 'node:zlib';
 import { parseJson } from '../base/index.ts';
 import { type Claim, type Outbox, readingText } from '../outbox/index.ts';
@@ -12,13 +12,13 @@ export interface EnvelopeFacts {
   readonly sentAt: number;
 }
 
-/** A shorter backlog message would save less than one metering step. */
+/** Shorter backlog messages are sent uncompressed: they fit into one metering step anyway, so compression would not make them cheaper. */
 const DEFLATE_FROM_BYTES = 1024;
 
-/** On a backlog of readings, level 1 takes no measurable time and leaves a tenth of the bytes. */
+/** The fastest level. It compresses a backlog of readings to a tenth of its size in no measurable time. */
 const DEFLATE_LEVEL = 1;
 
-/** Builds a `telemetry` or `alert` message: the rows, and the current state. */
+/** Builds a `telemetry` or `alert` message, which contains rows and the latest value of every channel. */
 export function liveMessage(
   kind: 'telemetry' | 'alert',
   claim: Claim,
@@ -30,13 +30,13 @@ export function liveMessage(
   return `{${envelope(claim, facts)},"kind":"${kind}","sent_at":${facts.sentAt},"state_seq":${stateSeq},${flat}"readings":[${readings(claim)}]}`;
 }
 
-/** Builds a `backlog` message without the state, so that old readings never look current. Long messages are deflated. */
+/** Builds a `backlog` message. It contains rows only, so that old readings never look current, and is deflated if it is long. */
 export function backlogMessage(claim: Claim, facts: EnvelopeFacts): string | Buffer {
   const text = `{${envelope(claim, facts)},"kind":"backlog","sent_at":${facts.sentAt},"readings":[${readings(claim)}]}`;
   return text.length < DEFLATE_FROM_BYTES ? text : deflateSync(text, { level: DEFLATE_LEVEL });
 }
 
-/** Builds the message of one result or event. */
+/** Builds the message for a single result or event. */
 export function singleMessage(claim: Claim, facts: EnvelopeFacts): string {
   const [row] = claim.rows;
   return `{${envelope(claim, facts)},"seq":${claim.first},"at":${row?.at ?? facts.sentAt},${row?.body ?? ''}}`;
@@ -53,7 +53,7 @@ function readings(claim: Claim): string {
 
 type ReceiptParts = Pick<UplinkOptions, 'thing' | 'outbox' | 'problems' | 'log'>;
 
-/** Applies a receipt to the outbox. Raises a problem for an impossible receipt, because a forged receipt could make the robot delete rows. */
+/** Applies a receipt to the outbox. If it is impossible, raises a problem, because a forged receipt could make the robot delete rows. */
 export function applyReceipt(payload: Buffer, { thing, outbox, problems, log }: ReceiptParts): void {
   const parsed = receiptSchema.safeParse(parseJson(payload));
   if (!parsed.success || parsed.data.thing !== thing) {

@@ -1,4 +1,4 @@
-// Defines the options of the uplink, and the file in which it keeps its state across restarts.
+// Defines the uplink's options, and the file that keeps its state across restarts.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -21,11 +21,11 @@ export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
   readonly keepaliveMs: number;
   readonly connectTimeoutMs: number;
   readonly ackTimeoutMs: number;
-  /** Unacknowledged messages in flight. */
+  /** How many unacknowledged messages may be in flight. */
   readonly window: number;
   readonly backoff: BackoffLimits;
   readonly quota: QuotaLimits;
-  /** Metered messages per month; null: no budget. */
+  /** Metered messages per month; null means no budget. */
   readonly budget: number | null;
   readonly memory: UplinkMemory;
   readonly outbox: Outbox;
@@ -35,20 +35,20 @@ export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
   readonly log: Logger;
   readonly commands: readonly AnnouncedCommand[];
   readonly onCommand: (message: Message) => void;
-  /** Called after each connection, whatever ended it. */
+  /** Called when a connection has ended for any reason. */
   readonly onLinkLost: () => void;
   readonly onAck: (latencyMs: number, rows: number) => void;
-  /** Default: MQTT over TLS. */
+  /** Opens a connection. Defaults to MQTT over TLS; tests replace it. */
   readonly connect?: Connect;
 }
 
 const schema = z.object({
-  /** Port of the last successful connection. */
+  /** Port of the last successful connection; null if there was no connection yet. */
   port: z.int().min(1).max(65_535).nullable(),
   spending: z.object({ month: z.string(), messages: z.int().min(0) }),
 });
 
-/** Stores the last good port and the month's messages in the state directory. Without a readable file, the uplink starts afresh. */
+/** Stores the last good port and the month's message count in the state directory. If the file is unreadable, both are reset. */
 export class UplinkMemory {
   readonly #file: string;
 

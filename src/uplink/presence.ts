@@ -1,6 +1,6 @@
-// Publishes the robot's presence: online, its outboxes, its commands and its telemetry interval. It publishes again if a receipt is overdue,
-// before the interval becomes longer, and when the battery becomes low or is no longer low. The last presence is offline. If the connection
-// is lost, the broker publishes the last will instead.
+// Publishes presence: that the robot is online, with its outboxes, commands and telemetry interval. Repeats it if a receipt is overdue, if
+// telemetry becomes slower, and if the battery becomes low or is no longer low. A clean stop ends with an offline presence; if the
+// connection is lost instead, the broker publishes the last will.
 
 import { every, type Ticker, wait } from '../base/index.ts';
 import type { Mark, Power, Presence } from '../wire/index.ts';
@@ -12,16 +12,16 @@ export interface PresenceOptions
   extends Pick<UplinkOptions, 'thing' | 'version' | 'outbox' | 'clock' | 'lifetime' | 'commands'>,
     Pick<PumpOptions, 'onAnswer'> {
   readonly topic: string;
-  /** The present interval of live telemetry, in milliseconds. */
+  /** Returns the current interval of live telemetry, in milliseconds. */
   readonly telemetryEveryMs: () => number;
 }
 
-/** A receipt for an acknowledged row is overdue after this time (docs/reference/protocol.md, Presence). */
+/** How long an acknowledged row may wait before its receipt is overdue (docs/reference/protocol.md, Presence). */
 const REPEAT_AFTER_MS = 90_000;
 const MIN_REPEAT_INTERVAL_MS = 300_000;
 const CHECK_EVERY_MS = 10_000;
 
-/** The longest wait for the offline presence before the connection is cut. */
+/** How long to wait for the offline presence to be acknowledged. */
 const OFFLINE_WITHIN_MS = 1_500;
 
 export class PresencePublisher {
@@ -35,18 +35,18 @@ export class PresencePublisher {
     this.#options = options;
   }
 
-  /** The last will of a session. The broker receives it at the connect, so the cloud ignores its time. */
+  /** Returns a session's last will. The broker receives it in the CONNECT, long before it publishes it, so the cloud ignores its `at`. */
   will(session: string): Presence {
     const { thing, clock } = this.#options;
     return { thing, session, online: false, at: clock.wall(), mark: this.#mark(), ...this.#power };
   }
 
-  /** @param power undefined: unknown, so the last known value remains. */
+  /** @param power undefined if unknown; the last known value then stays in use. */
   setPower(power: Power | undefined): void {
     if (power) this.#power = { power };
   }
 
-  /** @param done called when the broker acknowledged or refused the presence. */
+  /** @param done called once the broker has acknowledged or refused the presence. */
   publish(link: Link, session: string, done: (error: Error | undefined) => void = () => {}): void {
     const { topic, onAnswer } = this.#options;
     link.publish(topic, JSON.stringify(this.#presence(session)), (error) => {
@@ -55,25 +55,25 @@ export class PresencePublisher {
     });
   }
 
-  /** Publishes the presence if the battery became low or is no longer low. */
+  /** Publishes presence if the battery has become low or is no longer low since the last presence. */
   publishPower(link: Link, session: string): void {
     if (this.#power.power?.low !== this.#publishedLow) this.publish(link, session);
   }
 
-  /** Publishes the presence each time it is due, until the ticker is stopped. */
+  /** Publishes presence whenever it is due, until the ticker is stopped. */
   repeat(link: Link, session: string, checkEveryMs = CHECK_EVERY_MS): Ticker {
     const { outbox, clock, telemetryEveryMs } = this.#options;
     return every(checkEveryMs, () => {
       const now = clock.mono();
       const isOverdue = (outbox.oldestUncoveredMs() ?? 0) > REPEAT_AFTER_MS && now - this.#repeatedMs >= MIN_REPEAT_INTERVAL_MS;
-      // A shorter interval can wait, because the cloud reports a robot only if it publishes too rarely.
+      // Only a longer interval is urgent: the cloud would report the robot as silent if it still expected telemetry at the shorter one.
       if (!isOverdue && telemetryEveryMs() <= this.#publishedEveryMs) return;
       if (isOverdue) this.#repeatedMs = now;
       this.publish(link, session);
     });
   }
 
-  /** Publishes the offline presence and closes the connection. */
+  /** Publishes that the robot is offline and closes the connection. */
   async publishOffline(link: Link, session: string): Promise<void> {
     const offline = { ...this.#presence(session), online: false, reason: 'stopped' };
     const published = new Promise<void>((resolve) => link.publish(this.#options.topic, JSON.stringify(offline), () => resolve()));

@@ -1,10 +1,10 @@
-// Checks whether the robot may connect, and publish and subscribe on each of its topics. The doctor uses it only if no agent runs, because
-// an agent has the same client id. The published messages are empty; the cloud ignores them.
+// Checks whether the broker lets the robot connect, and publish or subscribe to each of its topics. The doctor calls it only if no agent is
+// running, because the probe uses the agent's client id and would end its connection. It publishes empty messages, which the cloud ignores.
 import { DOWNWARD, topicsOf, UPWARD } from '../wire/index.ts';
 import { type BrokerAccess, dial } from './brokerRoute.ts';
 import { publishAcknowledged, type Session, within } from './session.ts';
 
-/** `timeoutMs` limits each connect and each answer. */
+/** `timeoutMs` limits each connection attempt and each wait for a PUBACK. */
 export interface ProbeOptions extends BrokerAccess {
   readonly thing: string;
   readonly topicPrefix: string;
@@ -27,7 +27,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   let session: Session | undefined = await connect();
   const connectMs = Math.round(performance.now() - startedMs);
   const { port, version } = session;
-  // IoT Core ends the connection after a forbidden request, so the next topic may need a new connection.
+  // IoT Core closes the connection after a forbidden request, so reconnect if necessary before trying the next topic.
   const refusedOf = async (candidates: readonly string[], request: (session: Session, topic: string) => Promise<void>) => {
     const refused: string[] = [];
     for (const topic of candidates) {
@@ -52,7 +52,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   }
 }
 
-/** A refusal is an error, or the end of the connection. */
+/** Whether the request failed, by an error code or because the broker closed the connection. */
 async function isRefused(answer: Promise<void>): Promise<boolean> {
   try {
     await answer;

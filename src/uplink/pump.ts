@@ -1,5 +1,5 @@
-// Publishes rows over one connection: alerts first, then results and events, then live readings once per interval, then the backlog. Each
-// connection has its own pump.
+// Publishes rows over one connection, in order of urgency: alerts, results, events, live readings once per interval, and then the backlog.
+// Every connection has its own pump.
 import type { Claim } from '../outbox/index.ts';
 import { MAX_MESSAGE_BYTES, type Topics } from '../wire/index.ts';
 import type { Quota } from './limits.ts';
@@ -11,14 +11,14 @@ export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'c
   readonly session: Link;
   readonly topics: Topics;
   readonly boot: number;
-  /** Interval of live telemetry in milliseconds; read before each wait. */
+  /** Returns the interval of live telemetry in milliseconds. Called before each wait, because it may change. */
   readonly intervalMs: () => number;
   readonly quota: Quota;
-  /** Called for each published message. */
+  /** Called for each published message with its size. */
   readonly onSent: (bytes: number) => void;
-  /** Called when the pump drops a message after several refusals. The outbox declares its rows as poison. */
+  /** Called when a message is dropped after {@link MAX_REFUSALS} refusals and its rows have been evicted as poison. */
   readonly onPoison: (claim: Claim, error: Error) => void;
-  /** Called for each answer of the broker. Without an error, it acknowledged the message. */
+  /** Called for each of the broker's answers: an acknowledgement if `error` is undefined, otherwise a refusal. */
   readonly onAnswer: (topic: string, error: Error | undefined) => void;
 }
 
@@ -27,22 +27,22 @@ interface Sent {
   readonly sentMs: number;
 }
 
-/** Bytes for the rows of a message. The rest is for the envelope and the state. */
+/** Limit on the rows' share of a message. The rest is for the envelope and the latest values. */
 const ROWS_BYTES = MAX_MESSAGE_BYTES - 8 * 1024;
 
-/** Rows of one message. Building it blocks the event loop for about 2 ms. */
+/** Rows per message. Building a message of this many blocks the event loop for about 2 ms. */
 const MAX_ROWS = 1_000;
 
-/** Extra slots for alerts, so that a window full of backlog never delays them. */
+/** Extra window slots for alerts, so that they can be sent even if the window is full of other messages. */
 const ALERT_SLOTS = 4;
 
-/** After this many refusals, the pump drops a message as poison. */
+/** After this many refusals, a message is dropped and its rows are declared poison. */
 const MAX_REFUSALS = 3;
 const RETRY_REFUSED_MS = 1_000;
 
 export class Pump {
   readonly #options: PumpOptions;
-  /** Rows accepted before the connection are backlog. */
+  /** Telemetry rows up to this number were accepted before the connection, and so are backlog. */
   readonly #cutoff: number;
   readonly #inFlight = new Set<Sent>();
   readonly #refused = new Map<string, number>();
@@ -66,7 +66,7 @@ export class Pump {
     this.wake();
   }
 
-  /** Starts a drain before this turn of the event loop ends. Cheap, and may be called at any time. */
+  /** Schedules a drain as a microtask. Cheap enough to call after every commit. */
   wake(): void {
     if (this.#isWakePending || this.#isStopped) return;
     this.#isWakePending = true;
@@ -76,7 +76,7 @@ export class Pump {
     });
   }
 
-  /** Publishes all pending rows. Resolves when they are acknowledged, or at the deadline. */
+  /** Publishes all pending rows. Resolves once they have been acknowledged, or after `deadlineMs`. */
   async finish(deadlineMs: number): Promise<void> {
     if (this.#isStopped) return;
     this.#isLiveDue = true;
@@ -90,7 +90,7 @@ export class Pump {
     });
   }
 
-  /** Returns unacknowledged claims to the outbox. The next connection sends them again. */
+  /** Stops the timers and returns unacknowledged claims to the outbox, so that the next connection sends them again. */
   stop(): void {
     this.#isStopped = true;
     clearImmediate(this.#turn);
@@ -110,7 +110,7 @@ export class Pump {
     }, this.#options.intervalMs()).unref();
   }
 
-  /** Publishes one message. Its bytes leave at the end of this turn of the event loop. */
+  /** Publishes one message and schedules the next for the following turn of the event loop. */
   #drain(): void {
     if (this.#isStopped || this.#isPaused) return;
     const waitMs = this.#options.quota.waitMs(this.#options.clock.mono());
@@ -128,7 +128,7 @@ export class Pump {
     this.#drainNextTurn();
   }
 
-  /** Lets the event loop commit new rows first, above all alerts. */
+  /** Yields to the event loop first, so that new rows can be committed and an alert among them is sent next. */
   #drainNextTurn(): void {
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined;
@@ -136,7 +136,7 @@ export class Pump {
     });
   }
 
-  /** @returns the most urgent message; undefined if the window is full or no rows are pending. */
+  /** Returns the most urgent message; undefined if the window is full or there is nothing to send. */
   #next(): { topic: string; claim: Claim; payload: string | Buffer } | undefined {
     const { outbox, topics, window } = this.#options;
     const limits = { maxRows: MAX_ROWS, maxBytes: ROWS_BYTES };
@@ -177,7 +177,7 @@ export class Pump {
     });
   }
 
-  /** Retries a refused message a few times, and then drops it, so that it does not block other messages for ever. */
+  /** Retries a refused message a few times and then drops it, because it would otherwise block all others forever. */
   #refuse(claim: Claim, error: Error): void {
     const key = `${claim.ordinal}/${claim.first}`;
     const tries = (this.#refused.get(key) ?? 0) + 1;
@@ -196,11 +196,11 @@ export class Pump {
     }, RETRY_REFUSED_MS).unref();
   }
 
-  /** Drops the connection if acknowledgements are overdue, because only a new connection helps. */
+  /** Drops the connection if an acknowledgement is overdue, because unacknowledged messages can only be sent again on a new connection. */
   #dropIfUnacknowledged(): void {
     this.#ackTimer = undefined;
     const { clock, ackTimeoutMs, session } = this.#options;
-    // A set keeps its order, so the first message has waited longest.
+    // Sets iterate in insertion order, so the first message is the oldest.
     const [oldest] = this.#inFlight;
     if (oldest === undefined) return;
     const leftMs = oldest.sentMs + ackTimeoutMs - clock.mono();

@@ -1,5 +1,5 @@
-// Sends requests over MQTT and waits for the answers. The answer to a request in the AWS form arrives on its topic plus `/accepted` or
-// `/rejected`. The answer to a command is its result.
+// Sends requests over MQTT and waits for their answers. AWS IoT Core answers a request on its topic plus `/accepted` or `/rejected`. The
+// answer to a command is its result message.
 import { randomBytes } from 'node:crypto';
 import { messageOf, parseJson } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
@@ -9,7 +9,7 @@ import { ConnectError, type Link, type Message, type Session, within } from './s
 
 export interface Answer {
   readonly accepted: boolean;
-  /** Parsed JSON; undefined if the payload is not JSON. */
+  /** The parsed JSON; undefined if the payload is not JSON. */
   readonly body: unknown;
 }
 
@@ -21,18 +21,18 @@ export class Requester {
     this.#link = link;
   }
 
-  /** @returns whether the message is the answer to a request. */
+  /** Handles a message if it answers a pending request. @returns whether it does. */
   receive(message: Message): boolean {
     const resolve = this.#waiting.get(message.topic);
     resolve?.(message);
     return resolve !== undefined;
   }
 
-  /** The caller must make one request at a time on a topic. @throws ConnectError if the broker refuses it, or no answer arrives in time. */
+  /** Only one request may be pending per topic. @throws ConnectError if the broker refuses the request or no answer arrives in time. */
   async ask(topic: string, body: object, timeoutMs: number): Promise<Answer> {
     const [accepted, rejected] = [`${topic}/accepted`, `${topic}/rejected`];
     try {
-      // The subscription must precede the request, or the answer could be lost.
+      // Subscribe before publishing, or the answer could arrive too early and be lost.
       await this.#link.subscribe([accepted, rejected]);
       const answer = new Promise<Answer>((resolve, reject) => {
         this.#waiting.set(accepted, ({ payload }) => resolve({ accepted: true, body: parseJson(payload) }));
@@ -52,7 +52,7 @@ export class Requester {
   }
 }
 
-/** Opens a separate connection for requests. @throws ConnectError */
+/** Opens a connection that is used for requests only. @throws ConnectError */
 export async function dialForRequests(options: Omit<DialOptions, 'onMessage'>, signal: AbortSignal) {
   let receive: (message: Message) => void = () => {};
   const session = await dial({ ...options, onMessage: (message) => receive(message) }, signal);
@@ -65,12 +65,12 @@ export interface CallOptions extends BrokerAccess {
   readonly topicPrefix: string;
   readonly id: string;
   readonly payload: string;
-  /** Whole seconds after which the broker discards an undelivered command. */
+  /** The command's message expiry, in whole seconds: if it is still undelivered then, the broker discards it. */
   readonly expiresInS: number;
 }
 
 /**
- * Sends a command over a connection of its own, as the cloud would. A person at a bench uses it.
+ * Sends a command over a separate connection, as the cloud would, so that commands can be tried without a cloud.
  * @returns undefined if no result arrives in time.
  * @throws AgentError BROKER_UNREACHABLE
  */

@@ -1,5 +1,5 @@
-// Wraps one MQTT connection, from CONNECT to its end. The queue and the reconnects of MQTT.js are off, because the outbox is the queue and the
-// uplink reconnects. A promise of MQTT.js may never settle, so each wait also ends with the connection.
+// Wraps one MQTT connection, from CONNECT to its end. MQTT.js's own queue and reconnects are disabled, because the outbox is the queue and
+// the uplink reconnects. MQTT.js promises may never settle if the connection ends, so every wait for one also ends with the connection.
 import type { Socket } from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { codeOf, messageOf } from '../base/index.ts';
@@ -9,7 +9,7 @@ export interface Message {
   readonly topic: string;
   readonly payload: Buffer;
   readonly retained: boolean;
-  /** The message has an expiry, so the broker discards it when it is late (MQTT 5). */
+  /** Whether the message has an expiry (MQTT 5 only), so that the broker would have discarded it if it were too old. */
   readonly expires: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface SessionOptions {
 }
 
 export class ConnectError extends Error {
-  /** A system or TLS error code, a CONNACK or DISCONNECT code, or `NOT_ALLOWED` if the broker refused a topic. */
+  /** A system or TLS error code, a CONNACK or DISCONNECT reason code, or `NOT_ALLOWED` if the broker refused a topic. */
   readonly reason: string | number | undefined;
 
   constructor(message: string, reason: string | number | undefined) {
@@ -37,13 +37,13 @@ export class ConnectError extends Error {
   }
 }
 
-/** The part of a session that the uplink and the pump use. */
+/** The part of a session that the uplink and the pump use, so that tests can replace it. */
 export type Link = Pick<Session, 'ended' | 'publish' | 'subscribe' | 'drop' | 'close'>;
 
 /** @throws ConnectError */
 export type Connect = (options: SessionOptions, signal: AbortSignal) => Promise<Link>;
 
-/** Unacknowledged messages that the broker may send at once (Receive Maximum of MQTT 5). */
+/** MQTT 5's Receive Maximum: how many unacknowledged messages the broker may have in flight to the robot. */
 const RECEIVE_MAXIMUM = 20;
 
 /** SUBACK codes from 0x80 on are refusals (MQTT 5, 3.9.3; MQTT 3.1.1 has only 0x80). */
@@ -52,7 +52,7 @@ const NOT_AUTHORIZED = 135;
 
 export class Session {
   readonly #client: MqttClient;
-  /** Resolves when the connection ended, with the reason if it is known. */
+  /** Resolves once the connection has ended, with the reason if it is known. Never rejects. */
   readonly ended: Promise<Error | undefined>;
   #isOver = false;
   #isCut = false;
@@ -74,7 +74,7 @@ export class Session {
     });
   }
 
-  /** 4 is MQTT 3.1.1. */
+  /** The protocol level: 4 means MQTT 3.1.1. */
   get version(): 4 | 5 {
     return this.#client.options.protocolVersion === 5 ? 5 : 4;
   }
@@ -93,7 +93,7 @@ export class Session {
     return new Promise((resolve, reject) => {
       const fail = (message: string, reason: string | number | undefined) => {
         cleanUp();
-        // Without a listener, a late error of this connection would become an uncaught exception.
+        // If the connection emits another error later, an 'error' event without a listener would crash the process.
         client.on('error', () => {});
         client.end(true);
         reject(new ConnectError(message, reason));
@@ -104,7 +104,7 @@ export class Session {
       const onAbort = () => fail('stopped', 'ABORTED');
       const onConnect = () => {
         cleanUp();
-        // With Nagle's algorithm an alert waits for the TCP acknowledgement of earlier bytes: 40 ms if the peer delays it.
+        // Nagle's algorithm would hold an alert back until earlier bytes are acknowledged, which takes 40 ms if the peer delays its ACK.
         (client.stream as Socket).setNoDelay(true);
         resolve(new Session(client));
       };
@@ -119,8 +119,9 @@ export class Session {
   }
 
   /**
-   * @param done called once, with the error if the broker refused the message. It is not called after the session ended.
-   * @param expiresInS seconds until the broker discards the message; MQTT 3.1.1 has no expiry.
+   * @param done called at most once, with an error if the broker refused the message. Not called if the session ends first.
+   * @param expiresInS seconds after which the broker discards the message if it is undelivered. Ignored with MQTT 3.1.1, which has no
+   * expiry.
    */
   publish(topic: string, payload: string | Buffer, done: (error: Error | undefined) => void, expiresInS?: number): void {
     if (this.#isOver) return;
@@ -131,14 +132,14 @@ export class Session {
     });
   }
 
-  /** @throws ConnectError if the broker refuses one of the topics. */
+  /** @throws ConnectError if the broker refuses one of the topics or the connection ends. */
   async subscribe(topics: string[]): Promise<void> {
     const refused = await Promise.race([this.#refusedOf(topics), this.ended.then(() => 'ended' as const)]);
     if (refused === 'ended') throw new ConnectError('the connection ended while subscribing', 'ECONNRESET');
     if (refused !== undefined) throw new ConnectError(`the broker refused the subscription of ${refused}`, NOT_AUTHORIZED);
   }
 
-  /** @returns the first refused topic. MQTT.js throws for a refused topic without its name, so the SUBACK codes identify it. */
+  /** Returns the first refused topic. MQTT.js's error does not name it, so it is found by its position among the SUBACK codes. */
   async #refusedOf(topics: string[]): Promise<string | undefined> {
     try {
       const granted = await this.#client.subscribeAsync(topics, { qos: 1 });
@@ -150,14 +151,14 @@ export class Session {
     }
   }
 
-  /** Cuts the connection without a DISCONNECT. The broker publishes the last will. */
+  /** Cuts the connection without a DISCONNECT, so that the broker publishes the last will. */
   drop(): void {
     this.#isCut = true;
     this.#client.end(true);
     this.#client.stream.destroy();
   }
 
-  /** Sends a DISCONNECT, so the broker discards the last will. Resolves when the connection ended. */
+  /** Sends a DISCONNECT, so that the broker discards the last will. Resolves once the connection has ended. */
   async close(): Promise<void> {
     this.#client.end(false);
     await this.ended;
@@ -166,7 +167,7 @@ export class Session {
 
 /**
  * Publishes a message and waits for its acknowledgement.
- * @throws ConnectError NOT_ALLOWED if the broker refuses the message or closes the connection.
+ * @throws ConnectError NOT_ALLOWED if the broker refuses the message or closes the connection, which is how IoT Core refuses a topic.
  */
 export function publishAcknowledged(session: Session, topic: string, payload: string | Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -178,7 +179,7 @@ export function publishAcknowledged(session: Session, topic: string, payload: st
   });
 }
 
-/** @throws ConnectError ETIMEDOUT with this text if the work takes longer than `ms`. */
+/** Waits for `work`, but no longer than `ms`. @throws ConnectError ETIMEDOUT with the message `text` on timeout; the error of `work`. */
 export async function within<T>(work: Promise<T>, ms: number, text: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
@@ -212,7 +213,7 @@ function clientOptions(options: SessionOptions): IClientOptions {
     queueQoSZero: false,
     resubscribe: false,
     timerVariant: 'native',
-    // The cache of mqtt-packet holds a buffer for each 16-bit number: 65,536 objects, 7 MB.
+    // By default, mqtt-packet caches a buffer for every 16-bit integer: 65,536 objects, which take 7 MB.
     writeCache: false,
     ...(options.will ? { will: { topic: options.will.topic, payload: Buffer.from(options.will.payload), qos: 1, retain: false } } : {}),
     ...(options.version === 5 ? { properties: { sessionExpiryInterval: 0, receiveMaximum: RECEIVE_MAXIMUM } } : {}),
@@ -224,7 +225,7 @@ function reasonOf(error: Error): string | number | undefined {
   return typeof code === 'number' ? code : codeOf(error);
 }
 
-/** OpenSSL's own text has numbers and a line break. Its `reason` is readable. */
+/** Returns a readable message. OpenSSL's own messages contain numeric codes and a line break, so its `reason` is used instead. */
 function sentenceOf(error: Error): string {
   const { library, reason } = error as { library?: unknown; reason?: unknown };
   return typeof library === 'string' && typeof reason === 'string' ? `the TLS handshake failed: ${reason}` : messageOf(error);

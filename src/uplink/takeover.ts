@@ -1,34 +1,35 @@
-// Detects another client with this robot's id. The broker closes the older of two sessions with one id, so both clients would disconnect
-// each other for ever; a long wait slows this down. MQTT 5 may report a takeover (reason 0x8E). Mosquitto 2.0 and MQTT 3.1.1 brokers only
-// close the connection, so short connections in a row also count as a takeover. Pure.
+// Detects that another client is using this robot's client id. The broker closes the older of two sessions with the same id, so the clients
+// would keep disconnecting each other; a long wait between attempts slows this down. With MQTT 5, the broker may report a takeover (reason
+// 0x8E). Mosquitto 2.0 and MQTT 3.1.1 brokers just close the connection, so several short connections in a row are treated as a takeover
+// too.
 import type { ProblemCode } from '../status/index.ts';
 
-/** Causes in the broker or the network, not in another client. */
+/** Failures in which the broker was not reached at all, so that another client cannot be the cause. */
 const NOT_REACHED: readonly ProblemCode[] = ['broker_name_unknown', 'broker_refused_connection', 'broker_unreachable'];
 
-/** Reason code of a session that was taken over (OASIS MQTT 5, 3.14.2.1). */
+/** DISCONNECT reason code "session taken over" (OASIS MQTT 5, 3.14.2.1). */
 export const SESSION_TAKEN_OVER = 0x8e;
 
-/** Reported takeovers within the window that prove a second client. */
+/** How many takeovers must be reported within {@link WINDOW_MS} before another client is assumed. */
 const LOSSES = 3;
 const WINDOW_MS = 10 * 60_000;
 
 /**
- * A connection that the broker closed this soon without a reason may be a takeover. The other client also uses backoff, so the fifth
- * connection in a row lasts about 16 s. After more than a keepalive, the broker may have missed a ping on a slow link.
+ * If the broker closes a connection this soon and gives no reason, another client may have taken it over. That client backs off too, so the
+ * fifth connection in a row lasts about 16 s. If a connection lasted longer than the keepalive, the cause may be a late ping instead.
  */
 const SHORT_MS = 30_000;
 const SHORT_LOSSES = 5;
 
-/** Each connect ends the session of the other client, so the robot waits long. The wait is shorter if the takeover is only inferred. */
+/** Waits are long because every connect ends the other client's session, but shorter if the takeover is only inferred. */
 const REPORTED_WAIT_MS = 5 * 60_000;
 const INFERRED_WAIT_MS = 60_000;
 
-/** The other client returns after its own wait. A connection that lasted this long has no competitor. */
+/** If a connection lasts this long, there is no other client: after a wait like this robot's, it would have connected again by now. */
 export const CALM_MS = 2 * REPORTED_WAIT_MS;
 
 export interface Takeover {
-  /** True if the broker reported it; false if it is inferred. */
+  /** Whether the broker reported the takeover. If not, it is inferred from short connections. */
   readonly isReported: boolean;
   readonly waitMs: number;
 }
@@ -42,15 +43,15 @@ export class TakeoverWatch {
     this.#shortMs = Math.min(SHORT_MS, keepaliveMs);
   }
 
-  /** Whether another client seems to use this id, even while this robot is connected. */
+  /** Whether another client seems to use this id. May be true while this robot is connected. */
   get isTaken(): boolean {
     return this.#isTaken;
   }
 
   /**
-   * Records the end of a connection.
-   * @param reason undefined: the broker closed the connection without a reason.
-   * @returns the takeover if another client seems to use this id.
+   * Records that a connection has ended.
+   * @param reason undefined if the broker closed the connection without giving a reason.
+   * @returns the takeover, if another client seems to use this id.
    */
   ended(nowMs: number, lastedMs: number, reason: string | number | undefined): Takeover | undefined {
     const isReported = reason === SESSION_TAKEN_OVER;
@@ -63,15 +64,15 @@ export class TakeoverWatch {
   }
 
   /**
-   * Records a failed connect. If another client is known and the broker hung up, that client is the cause.
-   * @returns the takeover in this case.
+   * Records a failed connection attempt.
+   * @returns the takeover, if another client is already assumed and the broker hung up, which is then put down to that client.
    */
   refused(nowMs: number, cause: ProblemCode): Takeover | undefined {
     if (NOT_REACHED.includes(cause)) this.reset();
     return this.#isTaken && cause === 'broker_hung_up' ? this.ended(nowMs, 0, undefined) : undefined;
   }
 
-  /** The caller must call this after a connection that lasted {@link CALM_MS}. */
+  /** Must be called once a connection has lasted {@link CALM_MS}. */
   reset(): void {
     this.#losses = [];
     this.#isTaken = false;

@@ -1,5 +1,5 @@
-// Keeps the robot connected to the broker for as long as the agent runs: connects, publishes the presence, drains the outbox, and reconnects
-// with backoff after each end of the connection.
+// Keeps the robot connected to the broker for as long as the agent runs: connects, publishes presence, drains the outbox, and reconnects
+// with backoff whenever the connection ends.
 import { randomBytes } from 'node:crypto';
 import { backoffMs, codeOf, messageOf, STABLE_AFTER_MS, wait } from '../base/index.ts';
 import type { Credentials } from '../identity/index.ts';
@@ -18,7 +18,7 @@ import type { Answer } from './requests.ts';
 import { ConnectError, type Link, type Message, Session } from './session.ts';
 import { CALM_MS, type Takeover, TakeoverWatch } from './takeover.ts';
 
-/** Decides the wait before the next connect. `stable` and `failed` use backoff, `again` the shortest wait, and `at_once` none. */
+/** Determines the wait before the next connection attempt: backoff for `stable` and `failed`, its minimum for `again`, 0 for `at_once`. */
 type Ending = 'stable' | 'failed' | 'again' | 'at_once' | Takeover;
 
 export class Uplink {
@@ -28,7 +28,7 @@ export class Uplink {
   readonly #credentials: CredentialSwitch;
   readonly #problems: LinkProblems;
   readonly #takeovers: TakeoverWatch;
-  /** The last answer of the broker on each topic: true if it refused the message. */
+  /** For each topic, whether the broker refused the last message. */
   readonly #refusals = new Map<string, boolean>();
   readonly #budget: Budget;
   readonly #presence: PresencePublisher;
@@ -37,9 +37,9 @@ export class Uplink {
   #state: { readonly state: LinkStatus['state']; readonly sinceMs: number } = { state: 'stopped', sinceMs: 0 };
   #connection: Connection | undefined;
   #waiting = new AbortController();
-  /** Waits because of another client with this id. An alert interrupts the wait. */
+  /** Whether the current wait is for another client with this id. A new alert interrupts such a wait. */
   #isYielding = false;
-  /** A clean stop began, so the end of the connection is no problem. */
+  /** Whether the agent is stopping cleanly, so that the end of the connection is not reported as a problem. */
   #isFinishing = false;
 
   constructor(options: UplinkOptions) {
@@ -59,7 +59,7 @@ export class Uplink {
     });
   }
 
-  /** The outbox must call this after each commit. */
+  /** Must be called after each commit that adds rows. */
   wake(): void {
     this.#connection?.pump.wake();
     if (this.#isYielding && this.#isAlertPending()) this.#waiting.abort();
@@ -83,18 +83,18 @@ export class Uplink {
     return this.#budget.status();
   }
 
-  /** Replaces the configured interval of telemetry until the next start. An exceeded budget still stretches it. */
+  /** Replaces the configured telemetry interval for the rest of this run. It is still stretched if the budget is exceeded. */
   setInterval(ms: number): void {
     this.#budget.setInterval(ms);
   }
 
-  /** Makes a request over the present connection. @throws ConnectError without a connection, after a refusal, or without an answer in time. */
+  /** Makes a request. @throws ConnectError if there is no connection, the broker refuses the request, or no answer arrives in time. */
   async ask(topic: string, body: object, timeoutMs: number): Promise<Answer> {
     if (!this.#connection) throw new ConnectError('not connected to the broker', undefined);
     return this.#connection.requester.ask(topic, body, timeoutMs);
   }
 
-  /** Tests these credentials in the next connection, which starts at once. If the test fails, the robot uses the previous ones again. */
+  /** Reconnects at once to test these credentials. If the test fails, the uplink goes back to the previous ones. */
   change(credentials: Credentials): Promise<CredentialTestResult> {
     const result = this.#credentials.begin(credentials);
     this.#connection?.close();
@@ -103,20 +103,20 @@ export class Uplink {
   }
 
   /**
-   * Publishes the presence if the battery became low or is no longer low. The last will of the next session contains this power.
-   * @param power undefined: unknown, so the last known value remains.
+   * Publishes presence if the battery has become low or is no longer low. The next session's last will contains this value too.
+   * @param power undefined if unknown; the last known value then stays in use.
    */
   reportPower(power: Power | undefined): void {
     this.#presence.setPower(power);
     this.#connection?.publishPower();
   }
 
-  /** Stores the state that the next start needs. @throws the disk's error. */
+  /** Saves the state that the next run needs. @throws an error from the file system. */
   save(): void {
     this.#options.memory.save({ port: this.#route.lastGoodPort, spending: this.#budget.spending });
   }
 
-  /** Runs until the signal fires. Resolves when the last connection ended. */
+  /** Runs until the signal is aborted. Resolves once the last connection has ended. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const ending = await this.#connectOnce(signal);
@@ -139,13 +139,13 @@ export class Uplink {
     this.#enter('stopped');
   }
 
-  /** Sends pending rows until the deadline, publishes the offline presence and closes the connection. */
+  /** Sends pending rows for up to `deadlineMs`, publishes that the robot is offline and closes the connection. */
   async finish(deadlineMs: number): Promise<void> {
     this.#isFinishing = true;
     await this.#connection?.finish(deadlineMs);
   }
 
-  /** Makes one connection and serves it until it ends. */
+  /** Opens one connection and serves it until it ends. */
   async #connectOnce(signal: AbortSignal): Promise<Ending> {
     const { clock, lifetime, log } = this.#options;
     this.#enter('connecting');
@@ -156,7 +156,7 @@ export class Uplink {
     try {
       session = await this.#connect(id, signal, test);
       await session.subscribe([this.#topics.commands, this.#topics.receipts]);
-      // A signal that fired during the subscription does not fire again. Without this check, the loop would never end.
+      // If the signal was aborted while subscribing, the listener that `serve` adds would never be called, and the connection never cut.
       signal.throwIfAborted();
     } catch (error) {
       session?.drop();
@@ -222,10 +222,10 @@ export class Uplink {
       const refusal = error && new ConnectError(error.message, 'NOT_ALLOWED');
       if (test && this.#credentials.finish(test, 'publish', refusal)) session.drop();
     });
-    // A test of other credentials began meanwhile, and needs its own connection.
+    // A test of other credentials began in the meantime and needs a new connection.
     if (this.#credentials.pending !== test) connection.close();
     const reason = await served;
-    // The connection ended before its first message was acknowledged.
+    // If the test is still pending, the connection ended before its first message was acknowledged.
     if (test) this.#credentials.finish(test, 'publish', reason ?? new ConnectError('the broker closed the connection', 'ECONNRESET'));
     this.#connection = undefined;
     this.#options.onLinkLost();
