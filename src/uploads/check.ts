@@ -1,4 +1,4 @@
-// Implements two checks of the doctor: whether the cloud's API answers, and whether a small file reaches the object store.
+// Implements two checks for `doctor`: whether the cloud's API answers, and whether a small file reaches the object store.
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,24 +12,24 @@ import { DeviceTokens } from './token.ts';
 import { type Outcome, transfer } from './transfer.ts';
 
 export interface ApiAnswer {
-  /** The HTTP status, or 0 without an answer; `text` is then the reason. */
+  /** The HTTP status; 0 if there was no answer, and `text` is then the reason. */
   readonly status: number;
   readonly text: string;
-  /** Milliseconds by which the cloud's clock is ahead of the robot's, accurate to a second; undefined if the answer has no date. */
+  /** How far the cloud's clock is ahead of the robot's, in milliseconds, accurate to a second; undefined if the answer has no date. */
   readonly aheadMs: number | undefined;
 }
 
-/** Requests a page that needs no rights, so any answer is good. @param api the API's origin. */
+/** Requests a page that needs no authentication, so any answer proves that the API is reachable. @param api the API's origin. */
 export async function checkApi(api: string, signal: AbortSignal): Promise<ApiAnswer> {
   const startedMs = Date.now();
   const { status, text, date } = await getPage(`${api}/openapi.json`, signal);
   const cloudMs = Date.parse(date ?? '');
-  // The header has whole seconds, rounded down. The cloud wrote it between the request and now.
+  // The Date header is rounded down to whole seconds, so add half a second. Compare it with the middle of the request.
   const aheadMs = Number.isFinite(cloudMs) ? cloudMs + 500 - (startedMs + Date.now()) / 2 : undefined;
   return { status, text: status === 0 ? text : '', aheadMs };
 }
 
-/** Uploads a small file of the kind `log`. Its content is new each time, because the store accepts the same bytes only once. */
+/** Uploads a small file of kind `log`. Its content differs every time, because the store does not accept the same bytes twice. */
 export async function checkUpload(
   { thing, credentials, api }: { readonly thing: string; readonly credentials: Credentials; readonly api: string },
   signal: AbortSignal,

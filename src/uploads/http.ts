@@ -1,5 +1,6 @@
-// Makes the HTTP requests of the uploads with axios, without redirects or a proxy. Every status is an answer, not an error. Error texts never
-// contain a URL, a header or a token. A request ends when the connection is dead, at its deadline, or when its signal fires.
+// Makes the HTTP requests for uploads with axios, without redirects or a proxy. Any HTTP status is returned as an answer rather than
+// thrown. Error texts must not contain a URL, a header or a token, because they are logged. A request ends if its connection is dead, at
+// its deadline, or when its signal is aborted.
 import { open } from 'node:fs/promises';
 import type { ClientRequest } from 'node:http';
 import type { AxiosRequestConfig, AxiosResponse, AxiosStatic } from 'axios';
@@ -7,11 +8,11 @@ import { codeOf, messageOf } from '../base/index.ts';
 import { type PacedRequest, type Pacing, slowestMs, UNLIMITED } from './pacing.ts';
 
 export interface Answer {
-  /** The HTTP status, or 0 without an answer; `text` is then the reason. */
+  /** The HTTP status; 0 if there was no answer, and `text` is then the reason. */
   readonly status: number;
   readonly text: string;
   readonly date: string | undefined;
-  /** Retry-After, in milliseconds. */
+  /** The Retry-After header, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 }
 
@@ -22,21 +23,21 @@ export interface RequestOptions {
 
 export interface FileToPut extends RequestOptions {
   readonly url: string;
-  /** The headers that the URL's signature covers. */
+  /** The headers covered by the URL's signature. */
   readonly headers: Readonly<Record<string, string>>;
-  /** A path, or the bytes. */
+  /** The path of the file, or its bytes. */
   readonly source: string | Buffer;
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number;
 }
 
-/** A connection on which nothing arrives for this long is dead. */
+/** A connection that makes no progress for this long is treated as dead. */
 const STALLED_AFTER_MS = 120_000;
-/** The same limit for a request to the cloud, which answers quickly. */
+/** The same limit for requests to the cloud, which answers quickly. */
 const UNANSWERED_AFTER_MS = 30_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
-/** A longer Retry-After is shortened to this. */
+/** Longer Retry-After values are capped at this. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 
 const PLAIN = {
@@ -48,7 +49,7 @@ const PLAIN = {
   transformResponse: (text: unknown) => text,
 } as const;
 
-/** Loads axios before the first request needs it. */
+/** Loads axios in advance, so that the first request does not have to wait for it. */
 export async function loadHttp(): Promise<void> {
   await import('axios');
 }
@@ -76,12 +77,12 @@ export async function putFile({ url, headers, source, size, ...options }: FileTo
   });
 }
 
-/** The server closed a kept connection just before the request. The request is sent again on a new connection. */
+/** Errors on a reused connection that mean the server had just closed it. The request is then retried. */
 const CLOSED = ['ECONNRESET', 'EPIPE'];
 
 type Send = (axios: AxiosStatic, config: AxiosRequestConfig, paced: PacedRequest) => Promise<AxiosResponse<unknown>>;
 
-/** @param size bytes of the body. @param patienceMs the time without progress after which the connection is dead. */
+/** @param size of the body, in bytes. @param patienceMs how long the connection may make no progress before it is treated as dead. */
 async function exchange(options: RequestOptions, size: number, patienceMs: number, send: Send): Promise<Answer> {
   const { default: axios } = await import('axios');
   const over = new AbortController();
@@ -90,7 +91,7 @@ async function exchange(options: RequestOptions, size: number, patienceMs: numbe
   const paced = options.pacing.begin({ size, patienceMs, signal, abort });
   try {
     const { status, data, headers, request } = await send(axios, { ...PLAIN, ...paced.config, signal }, paced);
-    // After an early answer, the rest of the body would only use the link.
+    // If the server answers before it has the whole body, do not send the rest.
     const sent = request as ClientRequest;
     if (!sent.writableFinished) sent.destroy();
     const date: unknown = headers.date;
@@ -110,7 +111,7 @@ async function exchange(options: RequestOptions, size: number, patienceMs: numbe
   }
 }
 
-/** @param value seconds, or a date of the server's clock. @param serverMs the server's clock; NaN if it is unknown. */
+/** Parses Retry-After. @param value seconds, or a date by the server's clock. @param serverMs the server's time; NaN if unknown. */
 export function retryAfter(value: unknown, serverMs: number): number | undefined {
   const text = String(value ?? '').trim();
   const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - serverMs;

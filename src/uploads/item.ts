@@ -1,11 +1,12 @@
-// Defines an upload and the name of its spool file. The name contains all fields of the row, so that a lost row can be restored. Pure.
+// Defines an upload and the name of its spool file. The name encodes all fields of the upload's row, so that a missing row can be
+// recreated.
 import type { UploadRow } from '../outbox/index.ts';
 
-/** Content types that the cloud accepts, and their file extensions (docs/reference/protocol.md, Uploads). */
+/** The content types that the cloud accepts, with their file extensions (docs/reference/protocol.md, Uploads). */
 export const CONTENT_TYPES = {
   'image/jpeg': 'jpg',
   'image/webp': 'webp',
-  /** Encrypted end to end; only the recipients can read it. */
+  /** Encrypted end to end with age, so that only the recipients can read it. */
   'application/age': 'age',
   'application/json': 'json',
   'application/gzip': 'gz',
@@ -14,22 +15,22 @@ export const CONTENT_TYPES = {
 
 export type ContentType = keyof typeof CONTENT_TYPES;
 
-/** The most urgent kind first. */
+/** Most urgent first. */
 export const UPLOAD_KINDS = ['snapshot', 'clip', 'log', 'backup'] as const;
 export type UploadKind = (typeof UPLOAD_KINDS)[number];
 
 export interface NewUpload {
   readonly kind: UploadKind;
   readonly contentType: ContentType;
-  /** At most 20 MiB, the cloud's limit. Longer logs and backups are sliced. */
+  /** At most 20 MiB, the cloud's limit. Larger logs and backups are cut into slices. */
   readonly bytes: Buffer;
-  /** Wall time in milliseconds. */
+  /** In milliseconds since the Unix epoch. */
   readonly takenAtMs: number;
-  /** Null: without an incident. */
+  /** Null if the file does not belong to an incident. */
   readonly incident: string | null;
 }
 
-/** Never an incident's id, because an id has at least 16 characters. */
+/** Stands for "no incident" in a file name. Cannot be an incident's id, which has at least 16 characters. */
 const NONE = '-';
 
 const NAME = /^(snapshot|clip|log|backup)\.(\d{1,16})\.([A-Za-z0-9_-]{1,64})\.([0-9a-f]{64})\.(jpg|webp|age|json|gz|bin)$/;
@@ -38,7 +39,7 @@ export function fileName({ kind, contentType, takenAtMs, incident }: Omit<NewUpl
   return `${kind}.${takenAtMs}.${incident ?? NONE}.${sha256}.${CONTENT_TYPES[contentType]}`;
 }
 
-/** @returns undefined if `file` is not the name of a spool file. */
+/** Recreates a row from a file name. @returns undefined if `file` is not the name of a spool file. */
 export function rowOf(file: string, size: number, ranMs: number): UploadRow | undefined {
   const [, kind, takenAt, incident, sha256] = NAME.exec(file) ?? [];
   if (!kind || !incident || !sha256) return undefined;

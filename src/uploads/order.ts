@@ -1,5 +1,5 @@
-// Defines the order of uploads, and the order in which they are dropped if space runs out. The pictures of incidents are uploaded first and
-// dropped last. Pure.
+// Decides in which order files are uploaded, and in which order they are dropped if space runs out. An incident's snapshots are uploaded
+// first and dropped last.
 import type { UploadRow } from '../outbox/index.ts';
 import { UPLOAD_KINDS } from './item.ts';
 
@@ -8,28 +8,28 @@ type Ranked = Kind & Pick<UploadRow, 'takenAtMs' | 'size'>;
 
 const KINDS: readonly string[] = UPLOAD_KINDS;
 
-/** 0 is the most urgent. Files of incidents precede all other files. */
+/** Lower is more urgent. Every file that belongs to an incident precedes all other files. */
 function urgency({ kind, incident }: Kind): number {
   const rank = KINDS.indexOf(kind);
   return incident === null ? rank + KINDS.length : rank;
 }
 
-/** The family waits for these pictures. */
+/** Whether the family is waiting for this file: a picture that belongs to an incident. */
 export function isPictureOfIncident({ kind, incident }: Kind): boolean {
   return incident !== null && (kind === 'snapshot' || kind === 'clip');
 }
 
-/** Whether the file is a slice of a log or backup, whose progress is also in the database. */
+/** Whether the file is part of a log or backup. The database records how much of it has been spooled. */
 export function isSlice({ kind, incident }: Kind): boolean {
   return incident === null && (kind === 'log' || kind === 'backup');
 }
 
-/** Whether a picture of an incident interrupts the upload of this file. */
+/** Whether this file's upload is interrupted for an incident's picture. */
 export function isInterruptible({ kind }: Kind): boolean {
   return kind === 'log' || kind === 'backup';
 }
 
-/** 0 is dropped first: logs, then clips, snapshots without an incident, backups, and last the snapshots of incidents. */
+/** Lower values are dropped first: logs, clips, snapshots without an incident, backups, and finally incidents' snapshots. */
 function value({ kind, incident }: Kind): number {
   if (kind === 'log') return 0;
   if (kind === 'clip') return 1;
@@ -37,12 +37,12 @@ function value({ kind, incident }: Kind): number {
   return incident === null ? 2 : 4;
 }
 
-/** After this many failures, a file moves behind all others, so that it never blocks them. */
+/** After this many failures, a file is only tried after all others, so that it cannot block them. */
 export const MAX_FAILURES = 3;
 
 /**
- * @param failures how often this file failed, while others may have worked.
- * @returns the most urgent row. Among equals: the newest picture of an incident, otherwise the oldest file.
+ * @param failures returns how often this particular file has failed.
+ * @returns the most urgent row. If several are equally urgent, an incident's newest picture or else the oldest file.
  */
 export function mostUrgent<T extends Ranked>(rows: readonly T[], failures: (row: T) => number): T | undefined {
   const penalty = (row: T) => (failures(row) >= MAX_FAILURES ? failures(row) : 0);
@@ -50,7 +50,7 @@ export function mostUrgent<T extends Ranked>(rows: readonly T[], failures: (row:
   return rows.toSorted((a, b) => penalty(a) - penalty(b) || urgency(a) - urgency(b) || newestFirst(a) - newestFirst(b))[0];
 }
 
-/** @returns the rows to drop so that the rest fits into `maxBytes`: the least valuable first, and of equal value the oldest first. */
+/** Returns the rows to drop so that the rest fits into `maxBytes`, starting with the least valuable and, among equals, the oldest. */
 export function rowsToDrop<T extends Ranked>(rows: readonly T[], maxBytes: number): T[] {
   let excess = rows.reduce((sum, { size }) => sum + size, 0) - maxBytes;
   return rows

@@ -1,34 +1,34 @@
-// Paces the bytes of an upload. `FixedPacing` is the default; adaptive/ has the other implementation.
+// Limits the rate at which uploads send bytes. `FixedPacing` is the default; the alternative is in adaptive/.
 import http from 'node:http';
 import https from 'node:https';
 import { Readable } from 'node:stream';
 import type { AxiosRequestConfig } from 'axios';
 import { wait } from '../base/index.ts';
 
-/** The limits that all uploads share. */
+/** Limits that all uploads share. */
 export interface UploadLink {
-  /** Null: no limit. */
+  /** Null means no limit. */
   readonly bytesPerSecond: number | null;
-  /** While true, uploads pause, because an alert is in flight. */
+  /** Uploads pause for as long as this returns true, because a more urgent message is in flight. */
   readonly yields: () => boolean;
 }
 
 export interface PacedRequestOptions {
-  /** Bytes of the body. */
+  /** Size of the body, in bytes. */
   readonly size: number;
-  /** If nothing arrives for this long, the connection is dead and `abort` is called. */
+  /** If the request makes no progress for this long, `abort` is called. */
   readonly patienceMs: number;
   readonly abort: () => void;
-  /** Fires when the request ended. */
+  /** Aborted once the request has ended. */
   readonly signal: AbortSignal;
 }
 
 export interface PacedRequest {
-  /** The options of axios that select the connection. */
+  /** The axios options that select the connection. */
   readonly config: Pick<AxiosRequestConfig, 'transport' | 'httpAgent' | 'httpsAgent'>;
-  /** @returns the body to send in place of `source`. */
+  /** Returns the body to send instead of `source`. */
   body(source: Buffer | Readable): Buffer | Readable;
-  /** Releases the timers. */
+  /** Stops the timers. Must be called when the request ends. */
   end(): void;
 }
 
@@ -36,36 +36,37 @@ export interface Pacing {
   begin(options: PacedRequestOptions): PacedRequest;
 }
 
-/** Short, because the robot may change networks. The server then receives nothing on the old connection. */
+/** Kept short, because the robot may switch networks, and an old connection is then dead without an error. */
 const IDLE_CONNECTION_MS = 10_000;
-/** One connection to the cloud, and one to the object store. */
+/** One to the cloud, and one to the object store. */
 const IDLE_CONNECTIONS = 2;
 
 /**
- * Keeps connections for the next request. A handshake takes longer than a request to the cloud on a slow link, and as long as a picture on
- * a fast link.
+ * Keep connections alive between requests. On a slow link, a TLS handshake takes longer than a request to the cloud; on a fast link, as
+ * long as sending a picture.
  */
 const AGENT_OPTIONS = { keepAlive: true, timeout: IDLE_CONNECTION_MS, maxFreeSockets: IDLE_CONNECTIONS };
 export const AGENTS = { httpAgent: new http.Agent(AGENT_OPTIONS), httpsAgent: new https.Agent(AGENT_OPTIONS) };
 
-/** A slower link counts as dead. */
+/** A link slower than this is treated as dead. */
 const MIN_BYTES_PER_SECOND = 512;
 
-/** @returns the longest time in milliseconds that these bytes may take. */
+/** Returns how long a transfer of these bytes may take at most, in milliseconds. */
 export function slowestMs(bytes: number): number {
   return Math.ceil(bytes / MIN_BYTES_PER_SECOND) * 1_000;
 }
 
-/** With a limit, the bytes of a second are divided into at least this many pieces. */
+/** If the rate is limited, a second's bytes are spread over at least this many pieces. */
 const PIECES_PER_SECOND = 10;
 const MAX_PIECE_BYTES = 16 * 1024;
 const PAUSE_CHECK_MS = 50;
-/** The kernel buffers this much before a slow link, and reports no progress for it (Linux: the maximum of net.ipv4.tcp_wmem). */
+/** How much Linux may buffer in front of a slow link (the maximum of net.ipv4.tcp_wmem). While it drains, no progress is visible. */
 const KERNEL_BUFFER_BYTES = 4 * 1024 ** 2;
 
 /**
- * Sends the bytes of a file at most at the configured rate, and pauses while an alert is in flight. It cannot hold back bytes in the kernel,
- * so an alert waits behind them if the link is slower than the rate (docs/adr/0003-pace-uploads-at-a-fixed-rate.md has measurements).
+ * Sends a file at no more than the configured rate, and pauses while an alert is in flight. It cannot take back bytes that are already in
+ * the kernel's buffer, so if the link is slower than the rate, an alert waits behind them
+ * (docs/adr/0003-pace-uploads-at-a-fixed-rate.md has measurements).
  */
 export class FixedPacing implements Pacing {
   readonly #link: UploadLink;
@@ -78,7 +79,7 @@ export class FixedPacing implements Pacing {
     const abortLater = (sent: number) => setTimeout(abort, patienceMs + slowestMs(Math.min(sent, KERNEL_BUFFER_BYTES)));
     let isOver = false;
     let timer = abortLater(size);
-    // The body may still produce a piece after the end of the request. Without the check, its timer would keep the process alive.
+    // The body may produce another piece after the request has ended. Do not set a timer then, because it would keep the process alive.
     const progress = (sent: number) => {
       clearTimeout(timer);
       if (!isOver) timer = abortLater(sent);
@@ -96,7 +97,7 @@ export class FixedPacing implements Pacing {
 
 export const UNLIMITED: Pacing = new FixedPacing({ bytesPerSecond: null, yields: () => false });
 
-/** @param progress called with the bytes sent so far, before each piece and during a pause. */
+/** Yields the pieces of `source`, each when it may be sent. @param progress called with the bytes sent so far, also during a pause. */
 async function* paced(
   source: Buffer | Readable,
   { bytesPerSecond, yields }: UploadLink,

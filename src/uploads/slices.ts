@@ -1,5 +1,5 @@
-// Cuts a log or backup into slices, each of which becomes one object. The transaction that spools a slice also records the progress, so nothing
-// is sent twice or left out after a kill. A manifest lists the slices if there are two or more.
+// Cuts a log or backup into slices, each of which becomes an object in the bucket. A slice and the position after it are recorded in a
+// single transaction, so that a kill neither repeats nor skips anything. If there are two or more slices, a manifest lists them.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { crashPoint, parseJson } from '../base/index.ts';
@@ -8,19 +8,19 @@ import type { NewUpload } from './item.ts';
 
 export const SLICE_BYTES = 8 * 1024 ** 2;
 
-/** The cloud's limits for one log or backup, which is all slices with one `taken_at`. */
+/** The cloud's limits on the total size of a log or backup, which consists of all slices with the same `taken_at`. */
 const MAX_WHOLE_BYTES = { log: 40 * 1024 ** 2, backup: 190 * 1024 ** 2 } as const;
 
-/** Each slice of a log is a whole gzip file. A slice of a backup is a part of one compressed file. */
+/** Each slice of a log is a complete gzip file, whereas a backup's slices must be joined before they can be decompressed. */
 const CONTENT_TYPES = { log: 'application/gzip', backup: 'application/octet-stream' } as const;
 
 export interface Slice {
   /** At most {@link SLICE_BYTES}. */
   readonly bytes: Buffer;
-  /** The position of the next slice, stored as JSON. */
+  /** The position at which the next slice starts. It must be serializable as JSON. */
   readonly next: unknown;
   readonly isLast: boolean;
-  /** Further fields of this slice in the manifest. */
+  /** Additional fields for this slice's entry in the manifest. */
   readonly about?: Readonly<Record<string, unknown>>;
 }
 
@@ -29,22 +29,22 @@ export interface SlicesOptions {
   readonly notes: Notes;
   /** Spools an upload. @returns false if there is no space. */
   readonly add: (upload: NewUpload, within: () => void) => Promise<boolean>;
-  /** Wall time in milliseconds. */
+  /** Returns the wall time, in milliseconds since the Unix epoch. */
   readonly nowMs: () => number;
 }
 
 export interface Sent {
   readonly slices: number;
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number;
-  /** False: the spool had no space for all slices. The next call sends the rest. */
+  /** False if the spool ran out of space. The next call continues with the remaining slices. */
   readonly whole: boolean;
 }
 
 const part = z.looseObject({ sha256: z.string(), size: z.number() });
 const progress = z.object({
   position: z.unknown(),
-  /** A partly spooled log or backup. */
+  /** The log or backup that is partly spooled, if any. */
   open: z.object({ taken_at: z.number(), why: z.string(), slices: z.array(part) }).nullable(),
 });
 type Progress = z.infer<typeof progress>;
@@ -56,7 +56,7 @@ export class Slices {
     this.#options = options;
   }
 
-  /** The position of the next slice; undefined before the first slice. */
+  /** The position at which the next slice starts; undefined if no slice has been spooled yet. */
   get position(): unknown {
     return this.#read()?.position;
   }
@@ -67,10 +67,10 @@ export class Slices {
   }
 
   /**
-   * Spools the slices from the stored position on.
-   * @param reason stored in the manifest.
-   * @param source returns the slices from a position on.
-   * @throws an error of `source`, or of a full disk.
+   * Spools slices, starting at the stored position.
+   * @param reason recorded in the manifest.
+   * @param source returns the slices that follow a position.
+   * @throws an error from `source` or from the file system.
    */
   async send(reason: string, source: (position: unknown) => AsyncIterable<Slice>): Promise<Sent> {
     let { position, open } = this.#read() ?? { position: undefined, open: null };
@@ -95,12 +95,12 @@ export class Slices {
       }
       if (slice.isLast) return { slices, size, whole: true };
     }
-    // The source has no further slices: the log lines were dropped meanwhile, or it ends exactly here.
+    // The source ended without a last slice: it ends exactly at the stored position, or its log lines have since been deleted.
     if (open && !(await this.#finish(position, open))) return { slices, size, whole: false };
     return { slices, size, whole: true };
   }
 
-  /** Continues with a new log or backup at this position. */
+  /** Abandons a partly spooled log or backup. The next one starts at `position`. */
   restart(position: unknown): void {
     this.#write({ position, open: null });
   }
@@ -117,7 +117,7 @@ export class Slices {
   }
 
   #read(): Progress | undefined {
-    // A damaged note counts as missing, so the slices are sent again from the start.
+    // A damaged note is treated as missing, so that the slices are sent again from the beginning.
     return progress.safeParse(parseJson(this.#options.notes.read(this.#name))).data;
   }
 

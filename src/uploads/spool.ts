@@ -1,6 +1,6 @@
-// Keeps the files that wait for their upload on disk, with limits for bytes and age. A file with its final name is complete and has a row. After
-// a crash between the two, the next start adds the missing row of a picture. It deletes a slice without a row, because its progress was not
-// recorded, so the slice will be cut again. It also deletes a row without a file.
+// Keeps files on disk until they are uploaded, within limits on size and age. Every file under its final name is complete and has a row. A
+// crash may leave a file without its row, which the next startup repairs: a picture gets its row, whereas a slice is deleted, because it
+// will be cut again from the recorded position. A row without a file is deleted.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename, writeFile } from 'node:fs/promises';
@@ -13,11 +13,11 @@ import { isSlice, rowsToDrop } from './order.ts';
 export interface SpoolOptions {
   readonly folder: string;
   readonly rows: UploadRows;
-  /** Bytes. */
+  /** In bytes. */
   readonly maxBytes: number;
-  /** Milliseconds of running time. */
+  /** In milliseconds of running time. */
   readonly maxAgeMs: number;
-  /** The robot's total running time, in milliseconds. */
+  /** Returns the agent's running time over all runs, in milliseconds. */
   readonly ranMs: () => number;
   readonly onDropped: (rows: readonly UploadRow[], reason: 'space' | 'age') => void;
 }
@@ -34,7 +34,7 @@ export class Spool {
     this.#options = options;
   }
 
-  /** Repairs the folder after a crash. @throws the disk's error if the folder cannot be used. */
+  /** Loads the rows and repairs what a crash left behind. @throws an error from the file system if the directory is unusable. */
   open(): void {
     const { folder, rows, ranMs } = this.#options;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -61,11 +61,11 @@ export class Spool {
   }
 
   /**
-   * Writes one file at a time.
-   * @param within runs in the transaction of the row.
+   * Spools a file. Concurrent calls are queued.
+   * @param within runs in the transaction that adds the row.
    * @param onBegin called just before the file is written.
-   * @returns the row once it is durable; undefined if the space is used up by more valuable files.
-   * @throws the error of a full disk.
+   * @returns the row, which is durable; undefined if more valuable files use up the space.
+   * @throws an error from the file system or SQLite, for example if the disk is full.
    */
   put(upload: NewUpload, within?: () => void, onBegin?: (row: UploadRow) => void): Promise<UploadRow | undefined> {
     const done = this.#writing.then(() => this.#put(upload, within, onBegin));
@@ -73,7 +73,7 @@ export class Spool {
     return done;
   }
 
-  /** Drops files that exceed the limits. */
+  /** Drops files until the spool is within its limits. */
   trim(): void {
     const { maxAgeMs, maxBytes, ranMs } = this.#options;
     const oldest = ranMs() - maxAgeMs;
@@ -84,7 +84,7 @@ export class Spool {
     this.#drop(rowsToDrop(this.#rows, maxBytes), 'space');
   }
 
-  /** Removes a file that was uploaded or refused. */
+  /** Removes a file that has been uploaded or refused. */
   remove(row: UploadRow): void {
     this.#rows = this.#rows.filter(({ file }) => file !== row.file);
     this.#remove(row.file);
@@ -127,7 +127,7 @@ export class Spool {
       await writeFile(part, bytes, { mode: 0o600, flush: true });
       crashPoint('spool_written');
       await rename(part, join(folder, file));
-      // The rename is durable only after a sync of the folder.
+      // A rename is only durable once the directory has been synced.
       const opened = await open(folder, 'r');
       await opened.sync().finally(() => opened.close());
     } catch (error) {
@@ -141,7 +141,7 @@ export class Spool {
     if (rows.length > 0) this.#options.onDropped(rows, reason);
   }
 
-  /** Deletes the file before its row: after a crash, a row without a file is deleted, but a file without a row would be uploaded. */
+  /** Deletes the file before its row. The other way round, a crash in between would leave a file that `open` adds again. */
   #remove(file: string): void {
     rmSync(join(this.#options.folder, file), { force: true });
     this.#options.rows.forget(file);

@@ -1,5 +1,5 @@
-// Transfers one upload: requests a signed URL, puts the file into the store, and asks the cloud to confirm it. Only the cloud's confirmation
-// counts, not the store's answer.
+// Transfers one file: requests a signed URL from the cloud, PUTs the file to the object store, and asks the cloud to confirm that it is
+// there. Only the cloud's confirmation completes an upload, not the store's answer.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import * as z from 'zod';
@@ -21,11 +21,11 @@ export type Outcome =
       readonly result: 'later';
       readonly reason: string;
       /**
-       * `path`: other uploads would fail too. `file`: only this one fails. `either`: the cause is unknown. `share`: the robot's daily share is
-       * used up for this file and all less urgent ones.
+       * `path`: other uploads would fail too. `file`: only this file fails. `either`: it could be one or the other. `share`: the robot's
+       * daily share is used up for this file and all less urgent ones.
        */
       readonly fault: 'path' | 'file' | 'either' | 'share';
-      /** Retry-After, in milliseconds. */
+      /** The Retry-After header, in milliseconds. */
       readonly afterMs: number | undefined;
     }
   /** The file is damaged, or the cloud will never accept it. */
@@ -36,13 +36,13 @@ const announcement = z.union([
   z.object({ upload_id: z.string(), object_key: z.string(), url: z.url(), headers: z.record(z.string(), z.string()) }),
 ]);
 
-/** The first request, the confirmation after the PUT, and one more for an expired URL. */
+/** How often to request a URL or confirmation: before the PUT, after it, and once more in case the URL has expired. */
 const ROUNDS = 3;
 
-/** Statuses for a request that fails every time. */
+/** Statuses that mean that retrying the request is pointless. */
 const FINAL = [400, 409, 413, 422];
 
-/** @param source the file's path, or its bytes, which may not be on disk yet. */
+/** @param source the file's path, or its bytes if they may not be on disk yet. */
 export async function transfer(row: UploadRow, source: string | Buffer, parts: TransferParts, signal: AbortSignal): Promise<Outcome> {
   const damage = typeof source === 'string' ? await damageOf(row, source) : undefined;
   if (damage !== undefined) return { result: 'refused', reason: damage };
@@ -61,19 +61,19 @@ export async function transfer(row: UploadRow, source: string | Buffer, parts: T
     const { url, headers } = found;
     const put = await putFile({ url, headers, source, size: row.size, pacing: parts.pacing, signal });
     crashPoint('upload_put');
-    // After 412 an object has this key, and the cloud decides whether it is this file.
+    // 412 means that an object with this key already exists. The cloud decides whether it is this file.
     if (put.status === 200 || put.status === 412) continue;
     reason = textOf('the object store', put);
-    // The URL may have expired on a slow link. A wrong signature also fails in the next rounds.
+    // On a slow link, the URL may have expired, so request a new one. If the signature is wrong instead, all rounds fail.
     if (put.status === 403) continue;
-    // The store or the path to it fails, or something on the path blocks this file.
+    // The store or the path to it may be failing, or something on the path may be blocking this particular file.
     const fault = put.status === 0 || put.status === 408 || put.status === 429 || put.status >= 500 ? 'either' : 'file';
     return { result: 'later', reason, fault, afterMs: put.retryAfterMs };
   }
   return { result: 'later', reason, fault: 'file', afterMs: undefined };
 }
 
-/** @returns undefined if the file has the size and hash of its row. Otherwise it can never be uploaded. */
+/** Checks a file against the size and hash in its row, which the store would check too. @returns the fault; undefined if they match. */
 async function damageOf({ size, sha256 }: UploadRow, path: string): Promise<string | undefined> {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -89,7 +89,7 @@ async function damageOf({ size, sha256 }: UploadRow, path: string): Promise<stri
   return hash.digest('hex') === sha256 ? undefined : 'the file changed on disk';
 }
 
-/** Requests a signed URL, or the confirmation of a stored object. */
+/** Requests a signed URL, or the confirmation if the object is already stored. */
 async function announce(row: UploadRow, { api, tokens, pacing }: TransferParts, signal: AbortSignal): Promise<Answer> {
   const { kind, size, sha256, takenAtMs: taken_at, incident } = row;
   const body = { kind, content_type: contentTypeOf(row.file), size, sha256, taken_at, incident };
@@ -104,7 +104,7 @@ async function announce(row: UploadRow, { api, tokens, pacing }: TransferParts, 
   return send();
 }
 
-/** @returns one readable line. The cloud answers with a detail in JSON, and S3 with a code in XML. */
+/** Describes an answer in one line. The cloud's errors are JSON with a `detail`, S3's are XML with a `Code`. */
 function textOf(server: string, { status, text }: Answer): string {
   if (status === 0) return `${server} cannot be reached: ${text}`;
   const detail = z.object({ detail: z.string() }).safeParse(parseJson(text)).data?.detail ?? /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? '';

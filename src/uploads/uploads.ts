@@ -1,5 +1,5 @@
-// Uploads the spooled files one at a time, the most urgent first, and retries for days. A file stays in the spool until the cloud has confirmed
-// it and an event reports it. A picture of an incident interrupts the upload of a log.
+// Uploads spooled files one at a time, most urgent first, and retries for days. A file stays in the spool until the cloud has confirmed it
+// and an event that reports this is committed. An incident's picture interrupts the upload of a log or backup.
 import { type BackoffLimits, backoffMs, crashPoint, messageOf, wait } from '../base/index.ts';
 import { CLOCKS_DIFFER_MS, type Clock } from '../clock/index.ts';
 import type { Outbox, UploadRow, UploadRows } from '../outbox/index.ts';
@@ -18,7 +18,7 @@ export interface UploadsOptions extends Pick<SpoolOptions, 'folder' | 'maxBytes'
   readonly credentials: { readonly cert: string; readonly key: string };
   /** The cloud API's origin. */
   readonly api: string;
-  /** Kilobits a second; null: no limit. */
+  /** In kilobits per second; null means no limit. */
   readonly maxKbps: number | null;
   readonly pacing: 'fixed' | 'adaptive';
   readonly backoff: BackoffLimits;
@@ -32,9 +32,9 @@ const BYTES_PER_KBIT = 125;
 
 interface Delay {
   readonly tries: number;
-  /** Monotonic milliseconds. */
+  /** Monotonic time, in milliseconds. */
   readonly untilMs: number;
-  /** Whether the server requested this delay (Retry-After). */
+  /** Whether the server requested this delay with Retry-After. */
   readonly isRequested: boolean;
 }
 
@@ -51,14 +51,14 @@ export class Uploads {
   readonly #spool: Spool;
   readonly #pacing: Pacing;
   readonly #tokens: DeviceTokens;
-  /** Delays all uploads, because the path or the cloud fails. */
+  /** Delays all uploads, because the path or the cloud is failing. */
   #delay = NO_DELAY;
-  /** Delays all uploads except pictures of incidents, for which the daily share has a reserve. */
+  /** Delays all uploads except incidents' pictures, for which part of the daily share is reserved. */
   #shareDelay = NO_DELAY;
-  /** Delays single files. */
+  /** Delays of individual files, by file name. */
   readonly #delays = new Map<string, Delay>();
   #waiting = new AbortController();
-  /** The signal of `run`. */
+  /** The signal passed to `run`; undefined before that. */
   #signal: AbortSignal | undefined;
   #current: Sending | undefined;
 
@@ -67,7 +67,7 @@ export class Uploads {
     this.#options = options;
     const link = {
       bytesPerSecond: maxKbps === null ? null : maxKbps * BYTES_PER_KBIT,
-      // An event counts too, because two messages at once would delay the next alert.
+      // Pause for events too: if an upload and an event share the link, the next alert waits behind both.
       yields: () => outbox.isInFlight('alert') || outbox.isInFlight('event'),
     };
     this.#pacing = options.pacing === 'adaptive' ? new AdaptivePacing(link) : new FixedPacing(link);
@@ -75,12 +75,12 @@ export class Uploads {
     this.#spool = new Spool({ ...options, onDropped: (rows, reason) => this.#reportDropped(rows, reason) });
   }
 
-  /** Loads the waiting files. @throws the disk's error if the spool cannot be used. */
+  /** Loads the waiting files. @throws an error from the file system if the spool is unusable. */
   start(): void {
     this.#spool.open();
   }
 
-  /** How many files wait. */
+  /** How many files are waiting. */
   get waiting(): number {
     return this.#spool.waiting.length;
   }
@@ -96,33 +96,34 @@ export class Uploads {
     };
   }
 
-  /** How many files of a kind wait. */
+  /** How many files of a kind are waiting. */
   waitingOf(kind: UploadKind): number {
     return this.#spool.waiting.filter((row) => row.kind === kind).length;
   }
 
   /**
+   * Spools a file and uploads it in its turn.
    * @param within runs in the transaction that records the upload.
-   * @returns true once the upload is durable; false if the spool had no space for it.
-   * @throws the error of a full disk.
+   * @returns true once the file is durably spooled; false if the spool has no space for it.
+   * @throws an error from the file system or SQLite, for example if the disk is full.
    */
   async add(upload: NewUpload, within?: () => void): Promise<boolean> {
     const row = await this.#put(upload, within);
     if (!row) return false;
     if (isPictureOfIncident(row)) {
-      // The interrupted upload starts again afterwards.
+      // The interrupted upload starts over later.
       if (this.#current && isInterruptible(this.#current.row)) this.#current.aborting.abort();
-      // The picture is tried at once after earlier failures, unless the server requested a delay.
+      // Skip the backoff that earlier failures caused, but not a delay that the server requested.
       if (!this.#delay.isRequested) this.#delay = { ...this.#delay, untilMs: 0 };
     }
     this.#waiting.abort();
     return true;
   }
 
-  /** Uploads until the signal fires. Never throws: it reports and retries every failure, even of the disk. */
+  /** Uploads until the signal is aborted. Never throws: every failure is reported and retried, even one of the disk. */
   async run(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
-    // The first import of axios and the first signature are slow, and would delay an alert's picture.
+    // Importing axios and signing for the first time are slow. Do both now, so that they do not delay an alert's picture.
     await Promise.all([loadHttp(), this.#tokens.sign()]).catch((error: unknown) =>
       this.#options.problems.raise('uploads_failing', messageOf(error)),
     );
@@ -139,7 +140,7 @@ export class Uploads {
     }
   }
 
-  /** @returns the upload to start now. No log or backup starts while a picture of an incident waits, unless that picture failed too often. */
+  /** Returns the upload to start now. No log or backup may start while an incident's picture is waiting, unless that keeps failing. */
   #next(now: number): UploadRow | undefined {
     if (this.#delay.untilMs > now) return undefined;
     const { waiting } = this.#spool;
@@ -152,7 +153,10 @@ export class Uploads {
 
   readonly #failures = ({ file }: UploadRow): number => this.#delays.get(file)?.tries ?? 0;
 
-  /** Spools an upload. It sends the most urgent picture meanwhile, because the sync of an SD card takes as long as the transfer. */
+  /**
+   * Spools a file. If it is the most urgent picture, starts sending it at the same time, because syncing an SD card takes as long as
+   * sending.
+   */
   async #put(upload: NewUpload, within?: () => void): Promise<UploadRow | undefined> {
     let ahead: Sending | undefined;
     let row: UploadRow | undefined;
@@ -186,19 +190,19 @@ export class Uploads {
     return { row, aborting, outcome };
   }
 
-  /** Monotonic milliseconds. */
+  /** Returns when a file may be sent, in monotonic milliseconds. */
   #dueMs(row: UploadRow): number {
     const share = isPictureOfIncident(row) ? 0 : this.#shareDelay.untilMs;
     return Math.max(this.#delay.untilMs, share, this.#delays.get(row.file)?.untilMs ?? 0);
   }
 
-  /** Waits until an upload is due. @param now the time at which no upload was due. */
+  /** Waits until the next upload is due. @param now the time for which `#next` found no upload. */
   async #idle(now: number, signal: AbortSignal): Promise<void> {
     this.#spool.trim();
     this.#tokens.prepare();
     this.#waiting = new AbortController();
     const due = this.#spool.waiting.map((row) => this.#dueMs(row));
-    // An upload that was already due is blocked by another upload, so its time does not count.
+    // Ignore uploads that are already due: another upload blocks them, so waiting for their time would not wait at all.
     const untilMs = Math.min(now + PREPARE_EVERY_MS, ...due.filter((ms) => ms > now));
     await wait(Math.max(1, untilMs - now), AbortSignal.any([signal, this.#waiting.signal]));
   }
@@ -208,7 +212,7 @@ export class Uploads {
     this.#current = current;
     const outcome = await current.outcome;
     if (this.#current === current) this.#current = undefined;
-    // The file may have been dropped meanwhile.
+    // The file may have been dropped in the meantime.
     if (!this.#spool.waiting.includes(row)) return;
     if (outcome.result === 'stored') this.#stored(row, outcome);
     else if (outcome.result === 'refused') {
@@ -227,7 +231,8 @@ export class Uploads {
     this.#delays.delete(row.file);
     problems.clear('uploads_dropped');
     if (this.#shareDelay.untilMs <= clock.mono()) problems.clear('uploads_failing');
-    // The file stays until the event is on disk. If the write fails, the next request shows that the upload is already complete.
+    // Keep the file until the event is on disk. If that write fails, the upload is retried, and the cloud answers that it is already
+    // complete.
     try {
       outbox.append({ class: 'event', body }, () => rows.markReported(row.file));
       outbox.flush();
@@ -257,7 +262,7 @@ export class Uploads {
     return { tries: tries + 1, untilMs, isRequested: afterMs !== undefined };
   }
 
-  /** Raises or clears `clock_differs` if the cloud's time is known. */
+  /** Raises or clears `clock_differs`, if the cloud's time is known. */
   reportClock(): void {
     const { problems } = this.#options;
     const { aheadMs } = this.#tokens;

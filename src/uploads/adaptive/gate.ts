@@ -1,6 +1,6 @@
-// Passes the bytes of a connection to the kernel in pieces, each when the pace allows it and no alert is in flight. The gate replaces the
-// socket's `_write` and `_writev`, which Node documents for implementers of streams, so the stream still handles order, back-pressure and
-// errors. Over TLS, each piece is one record.
+// Passes a connection's bytes to the kernel in pieces, each only once the pace allows it and no alert is in flight. The gate overrides the
+// socket's `_write` and `_writev`, which Node documents for stream implementers, so that the stream still takes care of ordering,
+// back-pressure and errors. Over TLS, each piece becomes one record.
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { wait } from '../../base/index.ts';
@@ -9,9 +9,9 @@ import type { Pace } from './pace.ts';
 
 export interface Gate extends Pick<UploadLink, 'yields'> {
   readonly pace: Pace;
-  /** Resolves when the connection is open. */
+  /** Resolves once the connection is open. */
   readonly up: Promise<unknown>;
-  /** Fires when the request ended. The gate drops the remaining bytes. */
+  /** Aborted once the request has ended. The gate then drops the remaining bytes. */
   readonly signal: AbortSignal;
 }
 
@@ -19,7 +19,7 @@ type Done = (error?: Error | null) => void;
 
 const GATES = new WeakMap<Socket, Gate>();
 
-/** Directs later writes of the socket through this gate, which replaces an earlier one. */
+/** Directs the socket's later writes through this gate, instead of any earlier one. */
 export function setGate(socket: Socket, gate: Gate): void {
   const hasGate = GATES.has(socket);
   GATES.set(socket, gate);
@@ -35,7 +35,7 @@ function bufferOf(chunk: string | Buffer, encoding: BufferEncoding): Buffer {
   return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
 }
 
-/** @returns null if the kernel has all bytes, otherwise the error. */
+/** Passes all bytes to the kernel. @returns the error; null on success. */
 async function pass(socket: Socket, write: Socket['_write'], bytes: Buffer, gate: Gate): Promise<Error | null> {
   await gate.up;
   for (let rest = bytes; rest.length > 0; ) {
@@ -44,17 +44,17 @@ async function pass(socket: Socket, write: Socket['_write'], bytes: Buffer, gate
     const piece = rest.subarray(0, allowed);
     const error = await new Promise<Error | null | undefined>((resolve) => write(piece, 'buffer' as BufferEncoding, resolve));
     if (error) return error;
-    // The kernel's table counts these bytes from now on.
+    // The kernel has these bytes now, so its table includes them from here on.
     gate.pace.recordSent(piece.length, performance.now());
     rest = rest.subarray(piece.length);
   }
   return null;
 }
 
-/** Waits until bytes may be sent. @returns their number; 0 after the end of the request. */
+/** Waits until bytes may be sent. @returns how many; 0 if the request has ended. */
 async function allowedBy(socket: Socket, { pace, yields, signal }: Gate): Promise<number> {
   while (!socket.destroyed && !signal.aborted) {
-    // On a fast link the first bytes wait neither for the kernel's table nor for an alert, which has only one or two messages.
+    // On a fast link, send the first bytes without reading the kernel's table or pausing for an alert: the delay they cause is negligible.
     const initial = pace.initialBytes(performance.now());
     if (initial > 0) return initial;
     const inFlight = await unsentOf(socket);
@@ -68,9 +68,8 @@ async function allowedBy(socket: Socket, { pace, yields, signal }: Gate): Promis
 const TABLES: Readonly<Record<string, string>> = { IPv4: '/proc/self/net/tcp', IPv6: '/proc/self/net/tcp6' };
 
 /**
- * The read is asynchronous, because the table takes milliseconds if the kernel allows many connections.
- * @returns bytes that the kernel has and the server has not acknowledged, which may be megabytes on a slow link; undefined if the number
- * is unknown.
+ * Returns how many bytes the kernel holds that the server has not acknowledged, which may be megabytes on a slow link; undefined if
+ * unknown. Reads asynchronously, because generating the table takes milliseconds if the kernel is configured for many connections.
  */
 export async function unsentOf(socket: Socket): Promise<number | undefined> {
   const { localPort, remotePort, localFamily } = socket;
@@ -83,7 +82,7 @@ export async function unsentOf(socket: Socket): Promise<number | undefined> {
   }
 }
 
-/** @param table the text of /proc/net/tcp: number, local address, remote address, state, tx_queue:rx_queue, in hexadecimal. */
+/** Returns the connection's tx_queue. @param table /proc/net/tcp: number, local and remote address, state, tx_queue:rx_queue, in hex. */
 export function queuedOf(table: string, localPort: number, remotePort: number): number | undefined {
   const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, '0');
   const found = new RegExp(`:${hex(localPort)} [0-9A-F]+:${hex(remotePort)} [0-9A-F]{2} ([0-9A-F]{8}):`).exec(table)?.[1];

@@ -1,5 +1,5 @@
-// Implements adaptive pacing: each connection writes through a gate, which passes only as many bytes to the kernel as do not lengthen the queue
-// of the slowest link. It needs Linux's /proc/self/net/tcp.
+// Implements adaptive pacing: each connection writes through a gate, which passes bytes to the kernel only as fast as the slowest link on
+// the path can carry them. Requires Linux's /proc/self/net/tcp.
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
@@ -8,7 +8,7 @@ import { type Gate, setGate, unsentOf } from './gate.ts';
 import { Pace, type PathState } from './pace.ts';
 
 const STALL_CHECK_MS = 500;
-/** Bytes that may still be in buffers after the kernel has them all. They must arrive before the server answers. */
+/** How much may still be in buffers along the path once everything has been sent. It must arrive before the server can answer. */
 const BUFFERED_BYTES = 256 * 1024;
 
 export class AdaptivePacing implements Pacing {
@@ -31,18 +31,18 @@ export class AdaptivePacing implements Pacing {
   }
 }
 
-/** Whether the connection has made no progress for this long. */
+/** Whether the connection has made no progress for more than `patienceMs`. */
 async function isDead({ socket }: GatedTransport, pace: Pace, patienceMs: number): Promise<boolean> {
   if (!socket) return pace.stalledMs(performance.now()) > patienceMs;
   const { sent } = pace;
   const inFlight = await unsentOf(socket);
-  // Without the number, only the deadline ends the request. The number is too small if the gate passed bytes during the read.
+  // If the number is unknown, only the deadline ends the request. If the gate passed bytes during the read, the number may be too small.
   if (inFlight === undefined || pace.sent !== sent) return false;
   pace.recordInFlight(performance.now(), inFlight);
   return pace.stalledMs(performance.now()) > patienceMs;
 }
 
-/** Replaces Node's transport for one request. Its connection writes through a gate. */
+/** Replaces Node's HTTP transport for one request, so that the request's connection writes through a gate. */
 class GatedTransport {
   readonly #gate: Omit<Gate, 'up'>;
   #socket: Socket | undefined;
@@ -51,7 +51,7 @@ class GatedTransport {
     this.#gate = gate;
   }
 
-  /** Undefined until the connection is open. */
+  /** The request's socket; undefined until it is connected. */
   get socket(): Socket | undefined {
     return this.#socket;
   }
