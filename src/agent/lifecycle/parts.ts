@@ -26,7 +26,7 @@ export interface Parts {
   /** The configuration at startup. A reload does not change it. */
   readonly loaded: LoadedConfig;
   readonly config: Config;
-  /** Always the credentials in use, because a rotation changes this object. */
+  /** Always the credentials in use, because a rotation updates this object in place. */
   readonly credentials: Credentials;
   readonly clock: Clock;
   readonly lifetime: Lifetime;

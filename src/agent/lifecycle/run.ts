@@ -19,8 +19,8 @@ const LAST_EXIT = 'last-exit';
 const ENDING_STANDS_MS = 600_000;
 
 /**
- * A restart would lose the rows that exist only in memory. So the health probe fails only after the database has refused writes for this
- * long.
+ * If the health probe fails, systemd restarts the agent, which loses the rows that exist only in memory. So the probe fails only after the
+ * database has refused writes for this long.
  */
 const DATABASE_PATIENCE_MS = 120_000;
 

@@ -93,7 +93,7 @@ export class Cameras {
           this.#end(running);
           for (const code of PROBLEMS) problems.clear(code, running.name);
         }
-        // The new file is valid, so the cameras that were disabled in the old file no longer exist.
+        // A reload accepts only valid files, so no camera is disabled because of an error in its entry any more.
         for (const { section, name } of this.#parts.loaded.off) if (section === 'cameras') problems.clear('camera_off', name);
         const kept = new Set(this.#running.map(({ name }) => name));
         await this.begin(Object.fromEntries(Object.entries(cameras).filter(([name]) => !kept.has(name))));

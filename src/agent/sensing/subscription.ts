@@ -185,7 +185,7 @@ export class ChannelSubscription {
     return this.#offers.length > 0;
   }
 
-  /** Explains why no messages arrive. DDS needs 20 s to notice that a publisher has died. */
+  /** Explains why no messages arrive. DDS needs 20 s to notice that a publisher has died, so a listed publisher may be gone. */
   get silenceReason(): string {
     const { topic } = this.#parts;
     if (this.#offReason !== undefined) return this.#offReason;
