@@ -1,12 +1,12 @@
-// Keeps statistics of durations in constant memory: a histogram with fixed buckets, as in Prometheus, and percentiles of recent values.
+// Statistics of durations in constant memory: a histogram with fixed buckets, as in Prometheus, and quantiles of the most recent values.
 
-/** Upper limits in milliseconds. One more bucket has no limit. */
+/** Upper bounds of the buckets in milliseconds. One more bucket holds all higher values. */
 const LIMITS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000] as const;
 
 export interface HistogramStatus {
   readonly count: number;
   readonly sum_ms: number;
-  /** `[upper limit in ms, count up to that limit]`, cumulative. `null` is no limit. */
+  /** `[upper bound in ms, number of values up to that bound]`, cumulative as in Prometheus. The bound `null` means infinity. */
   readonly at_most_ms: readonly (readonly [limit: number | null, count: number])[];
 }
 
@@ -34,7 +34,7 @@ export class Histogram {
 
 const KEPT_LATENCIES = 1_000;
 
-/** The newest latencies, in a ring. */
+/** The most recent latencies, in a ring buffer. */
 export class Latencies {
   readonly #ring: number[] = [];
   #next = 0;

@@ -1,10 +1,10 @@
-// Writes the status in the text format of Prometheus (0.0.4). All values come from the status object, because the counters of a metrics
-// library could differ from it. docs/reference/metrics.md has the same table; a test compares both.
+// Formats the status as Prometheus metrics (text format 0.0.4). Apart from a few facts about the process, all values come from the status
+// object, because separate counters could disagree with it. docs/reference/metrics.md has the same table; a test compares the two.
 import type { HistogramStatus } from './histogram.ts';
 import type { ChannelStatus, Status } from './status.ts';
 
 type Labels = Readonly<Record<string, string>>;
-/** Null if the value is not known yet. Such values are left out. */
+/** Null if the value is not known yet, in which case it is left out. */
 type Value = number | null | HistogramStatus;
 type Samples = (status: Status, process: ProcessFacts) => Value | readonly (readonly [Labels, Value])[];
 
@@ -19,7 +19,7 @@ interface Facts {
   readonly process: ProcessFacts;
 }
 
-/** Values that are not in the status object. */
+/** Facts about the process that the status object does not contain. */
 export interface ProcessFacts {
   readonly residentBytes: number;
   readonly cpuSeconds: number;
@@ -41,7 +41,7 @@ const byChannel =
 
 export const METRICS = {
   elderly_bot_info: gauge('Always 1; the labels name the robot and its version', ({ thing, version }) => [[{ thing, version }, 1]]),
-  elderly_bot_uptime_seconds: gauge('Time since this start', ({ uptime_ms: ms }) => seconds(ms)),
+  elderly_bot_uptime_seconds: gauge('Time since the agent started', ({ uptime_ms: ms }) => seconds(ms)),
   elderly_bot_starts_total: counter('Starts of the agent on this robot', ({ boot }) => boot),
   elderly_bot_last_run_ended: gauge('Always 1; the label names the cause of the previous run’s end', ({ last_run: last }) =>
     labelled('cause', last === null ? {} : { [last.cause]: 1 }),
@@ -51,7 +51,7 @@ export const METRICS = {
     problems.map(({ code, severity, subject }) => [{ code, severity, subject }, 1]),
   ),
   elderly_bot_link_up: gauge('1 while the broker is connected', ({ link }) => flag(link.state === 'connected')),
-  elderly_bot_connects_total: counter('Connections since this start; all but the first are reconnects', ({ link }) => link.connects),
+  elderly_bot_connects_total: counter('Connections since the agent started; all but the first are reconnects', ({ link }) => link.connects),
   elderly_bot_connect_failures: gauge('Failed connection attempts in a row', ({ link }) => link.failures_in_a_row),
   elderly_bot_budget_messages: gauge(
     'Metered messages of this month: spent, forecast, and the limit if one is set',
@@ -66,16 +66,16 @@ export const METRICS = {
     Object.entries(outbox.oldest_ms).map(([name, ms]) => [{ class: name }, ms === null ? null : seconds(ms)]),
   ),
   elderly_bot_outbox_unconfirmed_rows: gauge('Rows that the cloud has not confirmed', ({ outbox }) => outbox.unconfirmed),
-  elderly_bot_rows_accepted_total: counter('Rows written since this start', ({ outbox }) => outbox.accepted),
+  elderly_bot_rows_accepted_total: counter('Rows written since the agent started', ({ outbox }) => outbox.accepted),
   elderly_bot_rows_acknowledged_total: counter(
-    'Rows that the broker acknowledged since this start',
+    'Rows that the broker acknowledged since the agent started',
     ({ delivered }) => delivered.acknowledged_rows,
   ),
   elderly_bot_rows_delivered_total: counter(
-    'Rows that the cloud confirmed to have in its database since this start',
+    'Rows that the cloud confirmed to have in its database since the agent started',
     ({ outbox }) => outbox.confirmed,
   ),
-  elderly_bot_rows_evicted_total: counter('Rows evicted since this start, by reason; each is declared to the cloud', ({ outbox }) =>
+  elderly_bot_rows_evicted_total: counter('Rows evicted since the agent started, by reason; each is declared to the cloud', ({ outbox }) =>
     labelled('reason', outbox.evicted_by),
   ),
   elderly_bot_rows_dropped_total: counter(
@@ -101,7 +101,7 @@ export const METRICS = {
     ({ disk }) => disk.free_files,
   ),
   elderly_bot_disk_written_bytes_total: counter(
-    'Bytes that the kernel wrote to disk for this process since its start',
+    'Bytes that the kernel wrote to disk for this process since it started',
     ({ wear }) => wear.written_bytes,
   ),
   elderly_bot_disk_written_bytes_per_day: gauge(
@@ -141,7 +141,9 @@ export const METRICS = {
     '1 while the channel is silent for longer than its max_silence',
     byChannel(({ silent }) => flag(silent)),
   ),
-  elderly_bot_commands_total: counter('Commands since this start, by their final status', ({ commands }) => labelled('status', commands)),
+  elderly_bot_commands_total: counter('Commands since the agent started, by their final status', ({ commands }) =>
+    labelled('status', commands),
+  ),
   elderly_bot_command_seconds: histogram('Time from the broker’s message to the ROS message', ({ command_latency: latency }) => latency),
   elderly_bot_loop_lag_seconds: histogram('Delay of a one-second timer: how long the event loop was busy', (_, process) => process.loopLag),
   process_resident_memory_bytes: gauge('Resident memory', (_, process) => process.residentBytes),
@@ -151,7 +153,7 @@ export const METRICS = {
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** Writes all metrics. Pure. */
+/** Formats all metrics. A pure function. */
 export function exposition({ status, process }: Facts): string {
   return Object.entries<Metric>(METRICS)
     .map(([name, { type, help, samples }]) => {

@@ -1,5 +1,5 @@
-// Serves GET /healthz and GET /metrics over HTTP for monitoring, on the address in health.listen. There is no login, so the address should
-// be on loopback. The server answers only GET and returns no secret.
+// Serves GET /healthz and GET /metrics over HTTP on the address in health.listen, for monitoring systems. There is no authentication, so
+// the address should be a loopback address, and the answers must not contain secrets.
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { ListenOptions } from 'node:net';
 import { messageOf } from '../base/index.ts';
@@ -9,14 +9,14 @@ import { EXPOSITION_TYPE } from './metrics.ts';
 interface MonitorOptions {
   /** HOST:PORT. Port 0 selects any free port. */
   readonly listen: string;
-  /** Resolves to the fault of an unhealthy agent, or to undefined. If it does not resolve, the agent hangs. */
+  /** Resolves to the reason why the agent is unhealthy, or to undefined if it is healthy. Does not resolve if the agent hangs. */
   readonly probe: () => Promise<string | undefined>;
-  /** Codes of the present problems. */
+  /** Codes of the current problems. */
   readonly problems: () => readonly string[];
   readonly metrics: () => string;
 }
 
-/** /healthz answers within this time. */
+/** How long /healthz waits for the probe before it reports that the agent hangs. */
 const PROBE_WITHIN_MS = 2_000;
 
 export class Monitor {
@@ -27,7 +27,7 @@ export class Monitor {
     this.#options = options;
   }
 
-  /** @returns the address in use. @throws AgentError LISTEN_FAILED. The agent works without the monitor. */
+  /** @returns the address, with the actual port instead of 0. @throws AgentError LISTEN_FAILED; the agent then runs without a monitor */
   async start(): Promise<string> {
     const { listen } = this.#options;
     const colon = listen.lastIndexOf(':');
@@ -53,7 +53,7 @@ export class Monitor {
     return closeServer(this.#server);
   }
 
-  /** The HTTP status shows whether the agent is alive. Present problems do not change it. */
+  /** The HTTP status only says whether the agent is alive. Current problems are listed in the body, but do not affect it. */
   async #health(): Promise<[status: number, body: unknown]> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
@@ -69,7 +69,7 @@ function answer(response: ServerResponse, status: number, type: string, body: st
   response.writeHead(status, { 'content-type': type }).end(body);
 }
 
-/** Starts a server that does not keep the process alive. @throws the error of `listen`. */
+/** Starts an HTTP server that does not keep the process alive. @throws the error that `listen` emits, such as EADDRINUSE */
 export async function listeningServer(address: ListenOptions, onRequest: RequestListener): Promise<Server> {
   const server = createServer({ requestTimeout: 5_000 }, onRequest);
   await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,5 @@
-// Lists all known problems, each with a stable code, its meaning and its remedy. docs/reference/problems.md has the same texts; a test
-// compares both.
+// Lists all problems that the agent can raise, each with a stable code, its meaning and its remedy. docs/reference/problems.md has the same
+// texts; a test compares the two.
 
 export type Severity = 'info' | 'warning' | 'error' | 'critical';
 
@@ -7,9 +7,9 @@ export interface ProblemEntry {
   readonly severity: Severity;
   readonly title: string;
   readonly remedy: string;
-  /** Codes of consequences, which are neither reported nor shown while this problem is raised. */
+  /** Codes of this problem's consequences. While this problem is raised, they are neither reported nor shown. */
   readonly hides?: readonly string[];
-  /** Milliseconds until a raised problem is reported and shown. A shorter problem deserves no attention. */
+  /** How long the problem must last before it is reported and shown, in milliseconds. If it is shorter, no one needs to know. */
   readonly shownAfterMs?: number;
 }
 
@@ -187,7 +187,7 @@ export const PROBLEMS = {
   upload_refused: {
     severity: 'error',
     title: 'The cloud refused a file for good, so the agent dropped it',
-    remedy: 'compare the versions of robot and cloud',
+    remedy: 'compare the versions of the robot and the cloud',
   },
   uploads_dropped: {
     severity: 'warning',

@@ -1,15 +1,16 @@
-// Holds the present problems. Reports each problem when it is first shown and when it ends. A problem hides its consequences.
+// Keeps track of the current problems, and reports each of them when it is first shown and when it ends. While a problem is raised, other
+// problems that are its consequences are hidden.
 import { PROBLEMS, type ProblemCode, type ProblemEntry, type Severity } from './problemList.ts';
 
 export interface StandingProblem extends ProblemEntry {
   readonly code: ProblemCode;
-  /** A channel, a file or a cause. It distinguishes several problems of one code. */
+  /** A channel, a file or a cause, to tell problems with the same code apart. Empty if there can be only one. */
   readonly subject: string;
   readonly text: string;
   readonly sinceMs: number;
 }
 
-/** The listener is called when a problem is first shown, and when a shown problem ends. */
+/** Called when a problem is first shown, and when a problem that was shown ends. */
 type ProblemListener = (state: 'raised' | 'cleared', problem: StandingProblem) => void;
 
 export class Problems {
@@ -19,13 +20,13 @@ export class Problems {
   readonly #listener: ProblemListener;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param now monotonic milliseconds. */
+  /** @param now a monotonic clock, in milliseconds. */
   constructor(now: () => number, listener: ProblemListener) {
     this.#now = now;
     this.#listener = listener;
   }
 
-  /** Has no effect on a problem that is already raised. @param severity replaces the severity of the list. */
+  /** Does nothing if the problem is already raised. @param severity overrides the severity in the list of problems. */
   raise(code: ProblemCode, text: string, subject = '', severity?: Severity): void {
     const key = `${code}/${subject}`;
     if (this.#standing.has(key)) return;
@@ -39,7 +40,7 @@ export class Problems {
     const problem = this.#standing.get(key);
     if (!problem) return;
     this.#standing.delete(key);
-    // The end of a reported problem is reported even while another problem hides it.
+    // A problem that was reported must be cleared even if another problem hides it now; otherwise it would look raised forever.
     if (this.#reported.delete(key)) this.#listener('cleared', problem);
     this.#update();
   }
@@ -50,19 +51,19 @@ export class Problems {
     else this.raise(code, text, subject, severity);
   }
 
-  /** Clears all problems of these codes except one code. Only the latest cause of a failure stays raised. */
+  /** Clears the problems with these codes except `except`, so that only the latest cause of a failure stays raised. */
   clearOthers(codes: readonly ProblemCode[], except?: ProblemCode): void {
     for (const { code, subject } of [...this.#standing.values()]) {
       if (codes.includes(code) && code !== except) this.clear(code, subject);
     }
   }
 
-  /** @returns the problems to show now. */
+  /** Returns the problems to show now: those that have lasted long enough and are not hidden. */
   standing(): StandingProblem[] {
     return [...this.#standing.values()].filter((problem) => this.#waitMs(problem) === 0);
   }
 
-  /** Reports the problems that have become visible, and runs again when the next problem becomes visible. */
+  /** Reports the problems that are now due to be shown, and schedules the next update for when another one becomes due. */
   #update(): void {
     let soonestMs = Number.POSITIVE_INFINITY;
     for (const [key, problem] of this.#standing) {
@@ -77,7 +78,7 @@ export class Problems {
     if (soonestMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#update(), soonestMs).unref();
   }
 
-  /** @returns milliseconds until the problem is shown. Undefined while another problem hides it. */
+  /** Returns the milliseconds until the problem is due to be shown, or undefined if another problem hides it. */
   #waitMs({ code, sinceMs, shownAfterMs = 0 }: StandingProblem): number | undefined {
     const isHidden = [...this.#standing.values()].some(({ hides }) => hides?.includes(code));
     return isHidden ? undefined : Math.max(0, sinceMs + shownAfterMs - this.#now());

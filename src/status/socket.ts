@@ -1,5 +1,6 @@
-// Serves the status over HTTP on a Unix socket in the state directory, which other machines and other users cannot reach. GET / returns
-// the status object, POST /reload reads the configuration again, POST /rotate gets another certificate.
+// Serves the agent's status over HTTP on a Unix socket in the state directory. There is no authentication: only users who may access that
+// directory, which the agent creates with mode 0700, can connect. GET / returns the status object, POST /reload reads the configuration
+// again, and POST /rotate gets a new certificate.
 import { rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { AgentError, type ErrorCode } from '../errors.ts';
 import { closeServer, listeningServer } from './monitor.ts';
 import type { Reloaded, Rotated, Status } from './status.ts';
 
-/** Linux allows 107 bytes in the path of a socket. With a longer path the agent runs without its socket. */
+/** Linux's limit on the length of a Unix socket path. If the path is longer, the agent runs without the socket. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
 const ANSWER_MS = 5_000;
@@ -18,7 +19,7 @@ export function socketPath(stateDir: string): string {
   return join(stateDir, 'agent.sock');
 }
 
-/** Requests that change the agent. Each throws an AgentError if it changed nothing. */
+/** Requests that change the agent. If a request fails, it throws an AgentError and leaves the agent unchanged. */
 interface Actions {
   readonly reload: () => Reloaded;
   readonly rotate: () => Promise<Rotated>;
@@ -36,14 +37,14 @@ export class StatusSocket {
     this.#actions = actions;
   }
 
-  /** @throws AgentError STATE_DIR_UNWRITABLE. The agent works without its socket. */
+  /** @throws AgentError STATE_DIR_UNWRITABLE if the path is too long; the agent then runs without the socket */
   async start(): Promise<void> {
     if (Buffer.byteLength(this.#path) > MAX_SOCKET_PATH_BYTES) {
       throw new AgentError('STATE_DIR_UNWRITABLE', `status socket ${this.#path}: the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes`, {
         remedy: 'use a shorter state_dir',
       });
     }
-    // This agent holds the lock of the state directory, so an existing socket belongs to an agent that was killed.
+    // This process holds the state directory's lock, so an existing socket must be left over from an agent that was killed.
     rmSync(this.#path, { force: true });
     this.#server = await listeningServer({ path: this.#path }, ({ method, url }, response) => {
       const action = method === 'POST' ? this.#actions[url?.slice(1) as keyof Actions] : undefined;
@@ -73,7 +74,7 @@ export async function askStatus(stateDir: string): Promise<Status> {
   return (await ask(stateDir, 'GET', '/')).answer as Status;
 }
 
-/** Asks a running agent to reload its configuration. @throws AgentError AGENT_NOT_RUNNING, or CONFIG_INVALID with the agent's text. */
+/** Asks the running agent to reload its configuration. @throws AgentError AGENT_NOT_RUNNING, or CONFIG_INVALID with the agent's message */
 export async function askReload(stateDir: string): Promise<Reloaded> {
   const { status, answer } = await ask(stateDir, 'POST', '/reload');
   if (status === 200) return answer as Reloaded;
@@ -82,7 +83,7 @@ export async function askReload(stateDir: string): Promise<Reloaded> {
   });
 }
 
-/** Asks a running agent to get another certificate, which takes minutes. @throws AgentError AGENT_NOT_RUNNING, or the agent's own error. */
+/** Asks the running agent to get a new certificate, which may take minutes. @throws AgentError AGENT_NOT_RUNNING, or the agent's error */
 export async function askRotate(stateDir: string): Promise<Rotated> {
   const { status, answer } = await ask(stateDir, 'POST', '/rotate', ROTATION_MS);
   if (status === 200) return answer as Rotated;

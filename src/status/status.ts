@@ -1,4 +1,4 @@
-// Defines the status object of a running agent: the answer of the status socket and the output of `elderly-bot status --json`.
+// The status object of a running agent, which the status socket returns and `elderly-bot status --json` prints.
 import type { AlertHop, RowClass } from '../outbox/index.ts';
 import type { Ending } from '../service/index.ts';
 import type { EvictionReason } from '../wire/index.ts';
@@ -9,12 +9,13 @@ export interface LinkStatus {
   readonly state: 'connecting' | 'connected' | 'waiting' | 'stopped';
   readonly since_ms: number;
   readonly endpoint: string;
-  /** 4 is MQTT 3.1.1. */
+  /** The MQTT protocol level; 4 means MQTT 3.1.1. */
   readonly mqtt_version: 4 | 5 | null;
   readonly connects: number;
   readonly failures_in_a_row: number;
-  /** Topics on which the broker acknowledged a message since the start, and topics on which it refused the last message. */
+  /** Topics on which the broker has acknowledged a message since startup. */
   readonly acknowledged: readonly string[];
+  /** Topics on which the broker refused the latest message. */
   readonly refused: readonly string[];
 }
 
@@ -24,31 +25,31 @@ export interface BudgetStatus {
   readonly spent: number;
   readonly forecast: number;
   readonly forecast_dollars: number;
-  /** The interval of telemetry, which is longer than configured while the month's share is overspent. */
+  /** The current telemetry interval, which is longer than configured while the message budget is overspent. */
   readonly interval_ms: number;
 }
 
 export interface ChannelStatus {
   readonly name: string;
   readonly topic: string;
-  /** The subscribed type; null if the configuration says auto and the topic has no publisher. */
+  /** The message type subscribed to; null if it is set to auto and the topic has no publisher. */
   readonly type: string | null;
-  /** `waiting`: the topic never had a publisher. `vanished`: all publishers ended. `off`: the topic cannot be subscribed. */
+  /** `waiting`: no publisher so far. `vanished`: all publishers have gone. `off`: the topic can't be subscribed to. */
   readonly state: 'published' | 'waiting' | 'vanished' | 'off';
   readonly class: 'alert' | 'telemetry';
   /**
-   * `waiting`: the topic has no publisher. `silent`: no usable message for longer than max_silence. `unusable`: messages arrive, but their
-   * value cannot be used. `off`: the topic cannot be subscribed.
+   * `waiting`: the topic has no publisher. `silent`: no usable message has arrived for longer than max_silence. `unusable`: messages
+   * arrive, but their values are unusable. `off`: the topic can't be subscribed to.
    */
   readonly health: 'ok' | 'waiting' | 'silent' | 'unusable' | 'off';
-  /** Why the health is not ok, or why no message arrived yet; null otherwise. */
+  /** Why the channel's health is not ok, or why no message has arrived yet; otherwise null. */
   readonly reason: string | null;
-  /** The last unusable value as JSON and the YAML line that would work; null if the channel is usable. */
+  /** Why messages are unusable, the last such value as JSON, and a configuration line that would work; null if the channel is usable. */
   readonly unusable: { readonly reason: string; readonly raw: string | null; readonly suggestion: string | null } | null;
   readonly value: unknown;
   readonly messages: number;
   readonly readings: number;
-  /** Messages per second over the last ten seconds. Null until the first measurement ends. */
+  /** Messages per second over the last ten seconds. Null until the first measurement is complete. */
   readonly rate_hz: number | null;
   /** Milliseconds since the last message. Null before the first message. */
   readonly age_ms: number | null;
@@ -57,20 +58,20 @@ export interface ChannelStatus {
   readonly alert: boolean;
   /** Whether the last message is older than max_silence. */
   readonly silent: boolean;
-  /** Messages that exceeded max_rate and were not processed. */
+  /** Messages that were not processed because they exceeded max_rate. */
   readonly dropped: number;
 }
 
 export interface CameraStatus {
   readonly name: string;
   readonly topic: string;
-  /** Images stored in memory since the start. */
+  /** Number of images stored in memory since startup. */
   readonly kept: number;
-  /** Messages that could not be read as an image. */
+  /** Number of messages that could not be decoded as images. */
   readonly unreadable: number;
-  /** Bytes of small images in memory. */
+  /** Total size of the small images that are held in memory. */
   readonly ring_bytes: number;
-  /** The privacy state. Null if it is unknown, which is treated as privacy. */
+  /** Whether privacy is on. Null if that is unknown, in which case the agent assumes that it is on. */
   readonly privacy: boolean | null;
   /** Milliseconds since the last stored image. Null before the first image. */
   readonly age_ms: number | null;
@@ -78,11 +79,11 @@ export interface CameraStatus {
 
 export interface UploadsStatus {
   readonly waiting: number;
-  /** Images and clips of incidents among the waiting files. */
+  /** How many of the waiting files are images or clips of incidents. */
   readonly of_incidents: number;
-  /** Size of all waiting files. */
+  /** Total size of the waiting files. */
   readonly bytes: number;
-  /** Milliseconds of running time since the oldest file was spooled. Null if no file waits. */
+  /** How long the oldest file has been waiting, in milliseconds of running time. Null if no file is waiting. */
   readonly oldest_ms: number | null;
 }
 
@@ -90,7 +91,7 @@ export interface Status {
   readonly thing: string;
   readonly version: string;
   readonly boot: number;
-  /** The end of the previous run. Null in the first run. */
+  /** How the previous run ended. Null in the first run. */
   readonly last_run: Ending | null;
   readonly uptime_ms: number;
   readonly clock: { readonly at: number; readonly trusted: boolean };
@@ -100,17 +101,17 @@ export interface Status {
     readonly id: string;
     readonly accepted: number;
     readonly unconfirmed: number;
-    /** Milliseconds of running time. Null if all rows are confirmed. */
+    /** How long the oldest unconfirmed row has been waiting, in milliseconds of running time. Null if all rows are confirmed. */
     readonly oldest_unconfirmed_ms: number | null;
     readonly held: Readonly<Record<RowClass, number>>;
-    /** Age of the oldest row of each class. */
+    /** Age of the oldest row in each class by the wall clock, in milliseconds. Null if there is no row. */
     readonly oldest_ms: Readonly<Record<RowClass, number | null>>;
-    /** Rows that receipts confirmed since the start. */
+    /** Rows that receipts have confirmed since startup. */
     readonly confirmed: number;
-    /** Rows that were evicted to free space. Each is declared to the cloud. */
+    /** Rows that were deleted before the cloud confirmed them. Each is declared to the cloud. */
     readonly evicted: number;
     readonly evicted_by: Readonly<Record<EvictionReason, number>>;
-    /** Readings that were never written, because writing failed for too long. */
+    /** Readings dropped from memory because they could not be written for too long. */
     readonly dropped: number;
     readonly receipts_seen: boolean;
   };
@@ -122,14 +123,14 @@ export interface Status {
   };
   /** Latency of alerts by hop: from the stamp to the callback, and from the callback to the commit, the PUBACK and the receipt. */
   readonly alert_latency: Readonly<Record<AlertHop, HistogramStatus>>;
-  /** Free space on the disk of state_dir at the last measurement. Null if the file system does not report it. */
+  /** Free space on the disk of state_dir, as last measured. Null if the file system does not report it. */
   readonly disk: { readonly free_bytes: number | null; readonly free_files: number | null };
   readonly wear: {
     /** Bytes that the kernel wrote to disk for this process. Null if the kernel does not report them. */
     readonly written_bytes: number | null;
-    /** Bytes written per day. Null in the first ten minutes. */
+    /** Bytes written per day, on average since startup. Null in the first ten minutes. */
     readonly bytes_per_day: number | null;
-    /** Transactions of the outbox, each with an fsync. */
+    /** Durations of the outbox's transactions, including the fsync of each. */
     readonly commits: HistogramStatus;
     readonly commits_per_day: number | null;
     /** Years until health.disk_endurance is used up at this rate. */
@@ -140,11 +141,11 @@ export interface Status {
   readonly cameras: readonly CameraStatus[];
   /** Null if `uploads.api` is not set. */
   readonly uploads: UploadsStatus | null;
-  /** Number of commands since the start, by their final status. */
+  /** Number of commands since startup, by final status. */
   readonly commands: Readonly<Record<string, number>>;
-  /** Time from the broker's message in this process to the ROS message. */
+  /** Time from receiving a command from the broker to publishing its ROS message. */
   readonly command_latency: HistogramStatus;
-  /** The command that moves the robot. Null while no motion runs. */
+  /** The command that is moving the robot now. Null if there is no motion. */
   readonly moving: string | null;
   readonly problems: readonly {
     readonly code: ProblemCode;
@@ -164,9 +165,9 @@ export interface ChannelChanges {
 
 /** The answer to `elderly-bot reload`. */
 export interface Reloaded extends ChannelChanges {
-  /** Other keys that were applied, such as `mqtt.interval`. */
+  /** Other changed keys that are now in effect, such as `mqtt.interval`. */
   readonly applied: readonly string[];
-  /** Changed keys that take effect at the next start. */
+  /** Changed keys that take effect only when the agent restarts. */
   readonly needs_restart: readonly string[];
 }
 
@@ -176,13 +177,13 @@ export interface Rotated {
   readonly certificate_id: string;
 }
 
-/** Fewer messages do not show how regular a sensor is. */
+/** A sensor must have sent this many messages before its longest gap says how regularly it publishes. */
 const ENOUGH_MESSAGES = 20;
-/** Time that a node needs to restart. */
+/** A node may need this long to restart, so a shorter silence is not suspicious. */
 const RESTART_MS = 30_000;
 const LONGEST_GAPS = 3;
 
-/** For channels without max_silence. @returns whether a regular sensor has become silent. False if it has sent too few messages. */
+/** Whether a sensor that used to publish regularly has gone quiet. Needs no max_silence: it compares the silence with earlier gaps. */
 export function isOverdue({ messages, age_ms: age, longest_gap_ms: gap }: ChannelStatus): boolean {
   if (age === null || gap === null || messages < ENOUGH_MESSAGES) return false;
   return age > Math.max(RESTART_MS, LONGEST_GAPS * gap);
