@@ -1,7 +1,7 @@
 // Reads a file of the configuration, and finds the position of each key.
 import { readFileSync } from 'node:fs';
-import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
-import { codeOf } from '../base/index.ts';
+import { type Document, isMap, isNode, LineCounter, parseDocument, Scalar, visit } from 'yaml';
+import { codeOf, messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 
 export interface Source {
@@ -39,7 +39,38 @@ export function readSource(name: string, onSyntaxError?: (error: AgentError) => 
   }
   if (document.contents !== null && !isMap(document.contents))
     refuse('1:1', 'expected keys and values', 'start from config/robot.example.yaml');
+  const alias = replaceInvalidAliases(document);
+  if (alias) {
+    const { line, col } = lines.linePos(alias.offset);
+    refuse(`${line}:${col}`, alias.fault, alias.remedy);
+  }
   return { name, lines, document };
+}
+
+/**
+ * Replaces by null each alias that would make `toJS` fail or return a cyclic object. The parser does not report these aliases.
+ * @returns the first fault
+ */
+function replaceInvalidAliases(document: Document): { offset: number; fault: string; remedy: string } | undefined {
+  const offsets: number[] = [];
+  const replace = (isInvalid: (target: unknown, path: readonly unknown[]) => boolean) =>
+    visit(document, {
+      Alias: (_, alias, path) => {
+        if (!isInvalid(alias.resolve(document), path)) return undefined;
+        offsets.push(alias.range?.[0] ?? 0);
+        return new Scalar(null);
+      },
+    });
+  replace((target, path) => target === undefined || path.includes(target));
+  const remedy = 'put quotes around a text that begins with *';
+  if (offsets[0] !== undefined) return { offset: offsets[0], fault: 'no value with this anchor precedes the alias', remedy };
+  try {
+    document.toJS();
+    return undefined;
+  } catch (error) {
+    replace(() => true);
+    return { offset: offsets[0] ?? 0, fault: messageOf(error), remedy: 'write out each value instead of an alias' };
+  }
 }
 
 /** @returns the position of a key as `file:line:column`, in the highest layer that contains it, else the position of its nearest parent. */

@@ -9,6 +9,12 @@ import { salvageConfig } from '../../src/config/index.ts';
 const GOOD =
   'thing: anna-1\nstate_dir: /var/lib/anna\nmqtt:\n  endpoint: broker.example:8883\n  cert_file: /keys/anna.pem\n  private_key: /keys/anna.key\n';
 
+/** Aliases of aliases, which would expand to ten million values. */
+const BILLION = [
+  'a0: &a0 lol\n',
+  ...Array.from({ length: 7 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`).join(', ')}]\n`),
+].join('');
+
 describe('a salvaged configuration', () => {
   let folder: string;
   before(() => {
@@ -26,6 +32,9 @@ describe('a salvaged configuration', () => {
     ['an open bracket at its end', `${GOOD}foo: [\n`, 'CONFIG_SYNTAX'],
     ['a quote that is not closed', `${GOOD}log_level: "debug\n`, 'CONFIG_SYNTAX'],
     ['a key twice', `${GOOD}log_level: info\nlog_level: debug\n`, 'CONFIG_SYNTAX'],
+    ['an alias without an anchor', `${GOOD}diagnostics: { name: *lidar }\n`, 'CONFIG_SYNTAX'],
+    ['an alias inside its own anchor', `${GOOD}diagnostics: &all { name: *all }\n`, 'CONFIG_SYNTAX'],
+    ['too many aliases', `${GOOD}${BILLION}`, 'CONFIG_SYNTAX'],
     ['an unknown key', `${GOOD}foo: 1\n`, 'CONFIG_INVALID'],
     [
       'wrong types everywhere else',
