@@ -1,20 +1,20 @@
-// Stores facts that outlive the outbox file, in a small file beside it: the number of this start, the total running time, the latest known
-// time, whether a cloud ever sent a receipt, and a record of this run. A damaged outbox must not reset them.
+// Stores what must survive the loss of the outbox file, in a small file next to it: the boot counter, the total running time, the latest
+// known time, whether a receipt has ever arrived, and a record of this run.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf, parseJson, replaceFile } from '../base/index.ts';
 
-/** The record of a run, from which the next start derives why the run ended. */
+/** The record of a run, from which the next run works out why it ended. */
 const run = z.object({
   version: z.string(),
-  /** The kernel's boot id; null if it cannot be read. */
+  /** The kernel's boot id; null if it is unreadable. */
   boot_id: z.string().nullable(),
-  /** systemd's id of the start; null if systemd did not start the agent. */
+  /** systemd's invocation id; null if systemd did not start the agent. */
   invocation: z.string().nullable(),
   /**
-   * Null until the run stops, and still null after a crash or a kill. `failed` means that the start failed. `mending` means that the agent
-   * stopped to start again at once and repair its outbox.
+   * Null until the agent stops cleanly, so still null after a crash or a kill. `failed` means that startup failed, and `mending` that the
+   * agent is about to restart in order to repair its outbox.
    */
   stopped: z.enum(['asked', 'failed', 'mending']).nullable(),
 });
@@ -22,36 +22,36 @@ export type Run = Readonly<z.infer<typeof run>>;
 export type Stopped = NonNullable<Run['stopped']>;
 
 const schema = z.object({
-  /** The number of starts of the agent. It is the first part of every mark. */
+  /** The boot counter: how many times the agent has been started. It is the first part of every mark. */
   boot: z.int().min(0),
-  /** Milliseconds of running time in earlier starts, by the monotonic clock. */
+  /** How long the agent has been running over all runs, by the monotonic clock, in milliseconds. */
   ran_ms: z.int().min(0),
-  /** The latest wall time that an outside source confirmed. */
+  /** The latest wall time that an outside source has confirmed. */
   wall_ms: z.int().min(0),
   receipts_seen: z.boolean(),
-  /** The id of the outbox that was opened last. A file without it is lost or replaced. */
+  /** The id of the outbox that was opened last. If the outbox file does not contain it, the file has been lost or replaced. */
   outbox: z.string().nullable().default(null),
-  /** Ids of outboxes that the cloud does not fully know. If the file loses them, they must be declared as closed. */
+  /** Ids of outboxes that the cloud does not fully know. If the outbox file no longer contains one, it must be declared closed. */
   owed: z.array(z.string()).default([]),
   run: run.nullable().default(null),
 });
 
-/** The file's name in the state directory. */
+/** The name of the file in the state directory. */
 export const LIFETIME_FILE = 'lifetime.json';
 
 const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false, outbox: null, owed: [], run: null };
 
-/** Reads the latest wall time that an outside source confirmed, without counting a start. @returns 0 if there is no such time. */
+/** Returns the latest confirmed wall time, or 0 if there is no such time. Unlike {@link Lifetime.begin}, does not count a start. */
 export function lastKnownWallMs(stateDir: string): number {
   return readLast(join(stateDir, LIFETIME_FILE)).wall_ms;
 }
 
 export class Lifetime {
   readonly boot: number;
-  /** Running time before this start, in milliseconds. */
+  /** Running time of all earlier runs, in milliseconds. */
   readonly ranBeforeMs: number;
   readonly lastWallMs: number;
-  /** The record of the previous run; null at the first start. */
+  /** The record of the previous run; null on the first run. */
   readonly lastRun: Run | null;
   readonly #file: string;
   readonly #run: Omit<Run, 'stopped'> | null;
@@ -73,7 +73,7 @@ export class Lifetime {
     this.#owed = last.owed;
   }
 
-  /** Counts a new start. The new number is durable before its first use, so that no two starts share a number. */
+  /** Starts a new run. The incremented boot counter is durable before it is used, so that no two runs share a number. */
   static begin(stateDir: string, run: Omit<Run, 'stopped'> | null = null): Lifetime {
     const file = join(stateDir, LIFETIME_FILE);
     const lifetime = new Lifetime(file, readLast(file), run);
@@ -85,19 +85,19 @@ export class Lifetime {
     return this.#receiptsSeen;
   }
 
-  /** The outbox ids that the file has to contain: the id that was opened last, and the ids that the cloud did not fully know then. */
+  /** The ids that the outbox file must contain: the one opened last, and those that the cloud did not fully know at that time. */
   get outboxes(): readonly string[] {
     return this.#outbox === null ? [] : [...new Set([...this.#owed, this.#outbox])];
   }
 
-  /** Stores the new outbox id durably. @param owed ids of outboxes that the cloud does not fully know. */
+  /** Durably records a newly opened outbox. @param owed ids of outboxes that the cloud does not fully know. */
   openedOutbox(id: string, owed: readonly string[], ranMs: number): void {
     this.#outbox = id;
     this.#owed = owed;
     this.save(ranMs);
   }
 
-  /** Stores durably that a receipt arrived. From now on only receipts release acknowledged rows. */
+  /** Durably records that a receipt has arrived. From then on, acknowledged rows may only be deleted if a receipt covers them. */
   sawReceipt(ranMs: number): void {
     if (this.#receiptsSeen) return;
     this.#receiptsSeen = true;
@@ -105,20 +105,21 @@ export class Lifetime {
   }
 
   /**
-   * Records a time that an outside source confirms: the broker's certificate is valid at that time. Later starts trust no clock that shows
-   * an earlier time. A time without a confirmation is not recorded, because a fast clock would make the true time look wrong.
+   * Records a time at which the broker's certificate was valid, which confirms that the clock was roughly right. Later runs do not trust a
+   * clock that shows an earlier time. Unconfirmed times must not be recorded: if the clock were fast, the true time would be distrusted
+   * later.
    */
   confirmTime(wallMs: number): void {
     this.#confirmedMs = wallMs;
   }
 
-  /** Completes the record of this run. */
+  /** Records why this run ended. */
   end(ranMs: number, stopped: Stopped): void {
     this.#stopped = stopped;
     this.save(ranMs);
   }
 
-  /** @param ranMs running time of this start. */
+  /** @param ranMs running time of this run. */
   save(ranMs: number): void {
     const text = JSON.stringify({
       boot: this.boot,
@@ -134,9 +135,10 @@ export class Lifetime {
 }
 
 /**
- * Restores the lifetime of a backup if the state directory has no lifetime, as on a new robot. The number of starts after the backup is
- * unknown, and no two starts may share a number. The count therefore continues from the wall clock.
- * @param text content of the file when the backup was made.
+ * Restores a backup's lifetime if the state directory does not have one, as on a new robot. It is unknown how many runs followed the
+ * backup, and no two may share a number, so the boot counter continues from the current time in milliseconds, which no count of runs can
+ * reach.
+ * @param text the file's content when the backup was made.
  */
 export function restoreLifetime(stateDir: string, text: string, nowMs: number): void {
   const file = join(stateDir, LIFETIME_FILE);
@@ -145,7 +147,9 @@ export function restoreLifetime(stateDir: string, text: string, nowMs: number): 
   replaceFile(file, `${JSON.stringify({ ...then, boot: Math.max(then.boot, nowMs), run: null })}\n`);
 }
 
-/** After an unreadable file the starts are counted from the wall clock, so that no two starts share a number. */
+/**
+ * Reads the file. If its content is invalid, sets the boot counter to the current time in milliseconds, so that no number is used twice.
+ */
 function readLast(file: string): z.infer<typeof schema> {
   let text: string;
   try {

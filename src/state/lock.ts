@@ -1,5 +1,5 @@
-// Locks the state directory for one agent at a time. The lock is SQLite's file lock on a separate file. The kernel releases it however the
-// agent ends, so there are no stale locks. Commands that change keys and certificates use a lock of their own.
+// Locks the state directory, so that only one agent can use it. The lock is SQLite's POSIX lock on a separate file. The kernel releases it
+// no matter how the agent ends, so a lock can never be stale. Commands that change keys and certificates use a second lock.
 import { accessSync, constants, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -21,8 +21,8 @@ const LOCKS = {
 } as const;
 
 /**
- * @throws AgentError STATE_DIR_UNWRITABLE; STATE_DIR_LOCKED if another agent uses the directory; CERTS_BUSY if another command changes its
- * certificates.
+ * @throws AgentError STATE_DIR_UNWRITABLE; STATE_DIR_LOCKED if another agent is using the directory; CERTS_BUSY if another command is
+ * changing its certificates.
  */
 export function lockStateDir(stateDir: string, kind: keyof typeof LOCKS = 'agent'): StateLock {
   const { file, code, by, remedy } = LOCKS[kind];
@@ -35,7 +35,7 @@ export function lockStateDir(stateDir: string, kind: keyof typeof LOCKS = 'agent
   let db: Database.Database | undefined;
   try {
     db = new Database(join(stateDir, file), { timeout: 0 });
-    // The database is never written, so it needs no journal on the disk, which may be full.
+    // Nothing is ever written to this database. Keep its journal in memory, so that locking works on a full disk.
     db.pragma('journal_mode = MEMORY');
     db.pragma('locking_mode = EXCLUSIVE');
     db.exec('begin exclusive');
@@ -51,21 +51,21 @@ export function lockStateDir(stateDir: string, kind: keyof typeof LOCKS = 'agent
 }
 
 /**
- * Finds the process that holds the lock of a state directory. The kernel's list of locks is read, because even a short attempt to lock the
- * directory could make an agent's start fail.
- * @returns undefined if no process holds the lock, or if the list cannot be read.
+ * Finds the process that holds a state directory's lock. It reads the kernel's list of locks rather than trying to take the lock, because
+ * even a brief attempt could make an agent fail to start.
+ * @returns the process id; undefined if no process holds the lock or the list is unreadable.
  */
 export function lockHolder(stateDir: string): number | undefined {
   try {
     const { ino } = statSync(join(stateDir, LOCKS.agent.file));
-    // proc_locks(5): NUMBER: POSIX ADVISORY WRITE PID MAJOR:MINOR:INODE START END. On overlays and btrfs the device differs from the device
-    // that stat reports, so only the inode is compared.
+    // proc_locks(5): NUMBER: POSIX ADVISORY WRITE PID MAJOR:MINOR:INODE START END. Compare only the inode, because on overlay file systems
+    // and btrfs the device is not the one that stat reports.
     for (const line of readFileSync('/proc/locks', 'utf8').split('\n')) {
       const [, kind, , access, pid, place = ''] = line.split(/\s+/);
       if (kind === 'POSIX' && access === 'WRITE' && Number(place.split(':')[2]) === ino) return Number(pid);
     }
   } catch {
-    // There is no lock file, or no /proc.
+    // There is no lock file or no /proc.
   }
   return undefined;
 }
