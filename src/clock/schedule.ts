@@ -1,6 +1,6 @@
-// Runs jobs at times of the wall clock, also when the clock is set. A job starts at most once for a calendar minute, and at most once in each
-// check of the jobs. No job waits until a clock that was set back catches up. A job whose time was missed (the robot was off, or the clock
-// jumped over it) runs once. The time of a check does not depend on the size of a clock step.
+// Runs jobs at times of the wall clock, even if that clock is set. If it is set back, a job does not run again for a due time that it has
+// already run for, and does not wait until the clock has caught up either. If due times were missed, because the robot was off or the clock
+// jumped ahead, the job runs once. However far the clock jumps, a check takes no longer.
 
 import { messageOf, type Ticker } from '../base/index.ts';
 import type { Clock } from './clock.ts';
@@ -8,43 +8,46 @@ import { type Cron, cronOf } from './cron.ts';
 
 const MINUTE_MS = 60_000;
 
-/** A check runs this long after the start of a minute, so that the minute has begun by both clocks. */
+/** Checks are made this long after a full minute, so that the minute has begun even if the timer fires a little early. */
 const AFTER_MS = 50;
 
-/** Jobs that were missed longer ago do not run. */
+/** How far back to look for missed due times. */
 const LOOK_BACK_DAYS = 31;
 
-/** The number of start times that a job remembers. A clock that is set back behind all of them may start the job again for a minute. */
+/**
+ * How many due times a job remembers. If the clock is set back further than that, the job may run again for a minute it has already run
+ * for.
+ */
 const REMEMBERED = 64;
 
 export interface JobMemory {
-  /** Wall time in milliseconds. The job never runs for an earlier due time. */
+  /** The job only runs for due times after this wall time, in milliseconds. */
   readonly from: number;
-  /** The calendar minutes for which the job started, as times in milliseconds. */
+  /** The latest due times for which the job has been started, in milliseconds. */
   readonly ran: readonly number[];
 }
 
-/** Pure. @param memory undefined for a new job, which waits for its next time. */
+/** Decides whether a job is due, and what it must remember. @param memory undefined for a new job, which waits for its next due time. */
 export function decide(cron: Cron, memory: JobMemory | undefined, nowMs: number): { memory: JobMemory; isDue: boolean } {
   if (!memory) return { memory: { from: nowMs, ran: [] }, isDue: false };
-  // If the clock was ahead when the job was new, the job would otherwise wait until that time.
+  // If the clock was ahead when the job was added, the job must not wait for that time to come round again.
   const from = Math.min(memory.from, nowMs);
   const slot = cron.latest(nowMs, LOOK_BACK_DAYS);
   const isDue = slot !== undefined && slot > from && !memory.ran.includes(slot);
   return { memory: { from, ran: isDue ? [...memory.ran, slot].slice(-REMEMBERED) : memory.ran }, isDue };
 }
 
-/** Keeps the memory of jobs across restarts. */
+/** Keeps what the jobs remember across restarts. */
 export interface JobStore {
   read(job: string): JobMemory | undefined;
-  /** The memory is durable when this returns. The job starts after that. */
+  /** Must be durable when this returns, because the job is started right afterwards. */
   write(job: string, memory: JobMemory): void;
 }
 
 interface SchedulesOptions {
   readonly clock: Clock;
   readonly store: JobStore;
-  /** Reports that a job, or the write of its memory, failed. The job is tried again at its next time. */
+  /** Called if a job fails, or if its memory cannot be written. A failed job is not retried before its next due time. */
   readonly onFailed: (job: string, reason: string) => void;
 }
 
@@ -65,12 +68,12 @@ export class Schedules {
     this.#options = options;
   }
 
-  /** @param name the key of the job's memory. @param expression five cron fields, in UTC. */
+  /** Adds a job. @param name identifies it in the store. @param expression five cron fields, in UTC. */
   add(name: string, expression: string, work: () => Promise<void>): void {
     this.#add(name, expression, work, this.#options.store.read(name));
   }
 
-  /** Changes the time of a job. Times that were due before the change no longer count. @param expression null to remove the job. */
+  /** Changes a job's schedule, discarding any missed due times. @param expression null removes the job. */
   set(name: string, expression: string | null, work: () => Promise<void>): void {
     if (this.#jobs.some((job) => job.name === name && job.expression === expression)) return;
     this.#jobs = this.#jobs.filter((job) => job.name !== name);
@@ -79,7 +82,7 @@ export class Schedules {
     this.startDueJobs();
   }
 
-  /** Checks the jobs now, and after the start of each minute. */
+  /** Checks the jobs now and at the beginning of every minute. */
   start(): Ticker {
     let timer: NodeJS.Timeout;
     const check = () => {
@@ -91,7 +94,7 @@ export class Schedules {
     return { stop: () => clearTimeout(timer) };
   }
 
-  /** Starts due jobs that are not running. Starts nothing while the clock is not trusted. */
+  /** Starts the due jobs that are not running already. Does nothing as long as the clock is not trusted. */
   startDueJobs(): void {
     const { clock } = this.#options;
     if (!clock.trusted()) return;
