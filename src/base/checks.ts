@@ -1,15 +1,16 @@
-// Runs the checks of both doctors in parallel, each with its own deadline, so that a check that hangs does not delay the others.
+// Runs the checks of the robot's or the cloud's `doctor` command in parallel, each with its own deadline, so that a check that hangs does
+// not hold up the others.
 import { messageOf } from './foreign.ts';
 
 export type CheckStatus = 'ok' | 'warning' | 'error' | 'skipped' | 'unknown';
 
 export interface Runnable<A> {
   readonly deadlineMs: number;
-  /** @param signal fires at the deadline. A later answer is ignored. */
+  /** @param signal aborted at the deadline, after which the answer is ignored. */
   run(signal: AbortSignal): Promise<A>;
 }
 
-/** `late`: no answer within the deadline. `failed`: the check itself threw. Both contain a text for the user in place of the answer. */
+/** `late` means that the check missed its deadline, `failed` that it threw. Both contain a text for the user instead of the value. */
 export type Answer<A> =
   | { readonly kind: 'answered'; readonly value: A }
   | { readonly kind: 'late'; readonly observed: string }
@@ -22,8 +23,8 @@ interface CheckRun<C, A> {
 }
 
 /**
- * Never throws.
- * @param onDone is called at the end of each check with the number of checks that still run.
+ * Runs the checks. Never throws.
+ * @param onDone called whenever a check is done, with the number of checks that are still running.
  * @returns one entry per check, in the order of `checks`.
  */
 export function runChecks<A, C extends Runnable<A>>(
@@ -41,7 +42,7 @@ export function runChecks<A, C extends Runnable<A>>(
   );
 }
 
-/** @returns 0: nothing to do. 1: problems. 2: no problems, but a check failed. */
+/** Returns the exit code: 0 if everything is fine, 1 if a check found problems, 2 if not but a check could not tell. */
 export function exitCodeOf(results: readonly { readonly status: CheckStatus }[]): number {
   if (results.some(({ status }) => status === 'error' || status === 'warning')) return 1;
   return results.some(({ status }) => status === 'unknown') ? 2 : 0;

@@ -1,11 +1,11 @@
-// Contains helpers for the command lines of robot and cloud: exit codes, output, misuse, and texts for the user.
+// Helpers for the command lines of the robot and the cloud: exit codes, output, usage errors, and texts for the user.
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Sets the exit code of the process: the result of `work`, 0 for undefined, or the result of `report` for an error.
- * @param report prints the error on stderr and returns the exit code.
+ * Runs `work` and sets the process's exit code to its result, or to 0 if that is undefined.
+ * @param report called if `work` throws. Must print the error to stderr and return the exit code.
  */
 export async function exitWith(work: () => Promise<number | undefined>, report: (error: unknown) => number): Promise<void> {
   try {
@@ -16,9 +16,8 @@ export async function exitWith(work: () => Promise<number | undefined>, report: 
 }
 
 /**
- * Explains a command line that cannot be parsed.
- * @param help the help text of the command. Its first line is the usage of the command.
- * @returns one line with the fault and the command that explains more.
+ * Describes a usage error in one line, including the `--help` command to run.
+ * @param help the command's help text, whose first line must be its usage.
  */
 export function misuse(program: string, message: string, help: string): string {
   const usage = help.split('\n')[0]?.replace(/ {2,}.*$/, '') ?? '';
@@ -31,30 +30,30 @@ export function misuse(program: string, message: string, help: string): string {
 
 let isWatched = false;
 
-/** Prints a line, and waits for a slow reader of the pipe. Ends the process with 0 if the reader closed the pipe (EPIPE). */
+/** Writes a line to stdout. Waits if the reader of a pipe is slow, and exits with 0 if it has closed the pipe (EPIPE), as `head` does. */
 export async function print(line: string): Promise<void> {
   if (!isWatched) process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
   isWatched = true;
   if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
 }
 
-/** Quotes a word for a shell command that a person types. */
+/** Quotes a word for a shell command that is shown to the user. */
 export function quoted(word: string): string {
   return /^[\w./@%+:,=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** @returns the flag that lets another command use the same configuration. Empty if there is no file. */
+/** Returns the `--config` flag for a command that is suggested to the user; empty if `file` is undefined. */
 export function configFlag(file: string | undefined): string {
   return file === undefined ? '' : ` --config ${quoted(file)}`;
 }
 
-/** @returns the setup program of this checkout; undefined if the program was installed as a package. */
+/** Returns the path of this checkout's setup program; undefined if the program was installed as a package. */
 export function setupProgram(): string | undefined {
   const path = fileURLToPath(new URL('../../bin/setup', import.meta.url));
   return existsSync(path) ? path : undefined;
 }
 
-/** Formats a duration for a person, such as `90 s` or `3 days`. */
+/** Formats a duration for the user, for example `90 s` or `3 days`. */
 export function ago(ms: number): string {
   const seconds = Math.round(ms / 1000);
   if (seconds < 120) return `${seconds} s`;

@@ -1,5 +1,5 @@
-// Defines the crash points: named steps at which a test kills the process like kill -9. They are inactive unless the environment names
-// a crash point. A crash point that is set by mistake does no more harm than a power cut.
+// Defines the crash points: named steps at which a test can kill the process with SIGKILL. They do nothing unless an environment variable
+// names one. If it is set by mistake, that does no more harm than a power cut.
 
 export const COMMAND_CRASH_POINTS = [
   'command_before_record',
@@ -9,7 +9,7 @@ export const COMMAND_CRASH_POINTS = [
   'command_answer_in_transaction',
 ] as const;
 
-/** The crash points in the life of a row, in order, and then the crash points of a repair. */
+/** In the order in which a row passes them. The last three belong to the repair of a damaged file. */
 export const OUTBOX_CRASH_POINTS = [
   'row_taken',
   'commit_begun',
@@ -28,7 +28,7 @@ export const OUTBOX_CRASH_POINTS = [
   'salvage_done',
 ] as const;
 
-/** The crash points of an upload, in order. */
+/** In the order in which an upload passes them. */
 export const UPLOAD_CRASH_POINTS = [
   'spool_written',
   'spool_renamed',
@@ -38,13 +38,13 @@ export const UPLOAD_CRASH_POINTS = [
   'upload_told',
 ] as const;
 
-/** The crash points while a log or a backup is cut into slices and spooled, in order. */
+/** In the order in which a slice of a log or backup passes them. */
 export const SLICE_CRASH_POINTS = ['slice_cut', 'slice_spooled'] as const;
 
-/** The crash points of the import of a certificate, in order. */
+/** In the order in which the import of a certificate passes them. */
 export const IMPORT_CRASH_POINTS = ['identity_key_written', 'identity_filled', 'identity_taken'] as const;
 
-/** The crash points of fleet provisioning, in order. */
+/** In the order in which fleet provisioning passes them. */
 export const PROVISION_CRASH_POINTS = [
   'provision_key_made',
   'provision_certificate_answered',
@@ -70,7 +70,7 @@ export const CRASH_AT = 'ELDERLY_BOT_CRASH_AT';
 const [AT, NTH = '1'] = (process.env[CRASH_AT] ?? '').split(':');
 let passed = 0;
 
-/** Kills the process if `ELDERLY_BOT_CRASH_AT` names this point. `name:3` means the third pass. */
+/** Kills the process if `ELDERLY_BOT_CRASH_AT` is this name. `name:3` kills it on the third call. */
 export function crashPoint(name: CrashPoint): void {
   if (AT === name && ++passed === Number(NTH)) process.kill(process.pid, 'SIGKILL');
 }

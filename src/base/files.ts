@@ -1,10 +1,10 @@
-// Replaces files durably: after a power cut a file has its complete old content or its complete new content. Finds the cause of a failed
-// mkdir.
+// Replaces files atomically and durably: after a power cut, a file has either its complete old or its complete new content. Also finds out
+// why mkdir failed.
 import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf } from './foreign.ts';
 
-/** Writes a small file durably. Creates the folder if it is missing. @throws the error of the disk. The old content then stays. */
+/** Replaces a small file atomically and durably, creating its directory if necessary. @throws an error from the file system. */
 export function replaceFile(file: string, content: string | Uint8Array, mode = 0o600): void {
   mkdirSync(dirname(file), { recursive: true });
   const temporary = `${file}.new`;
@@ -12,14 +12,14 @@ export function replaceFile(file: string, content: string | Uint8Array, mode = 0
   renameDurably(temporary, file);
 }
 
-/** Moves a complete file to its final name: fsync of the file, rename, fsync of the folder. */
+/** Renames a completely written file durably: syncs the file, renames it, and syncs the directory. */
 export function renameDurably(from: string, to: string): void {
   syncPath(from);
   renameSync(from, to);
   syncPath(dirname(to));
 }
 
-/** Calls fsync for a file or a folder. */
+/** Calls fsync on a file or directory. */
 export function syncPath(path: string): void {
   const descriptor = openSync(path, 'r');
   try {
@@ -30,8 +30,8 @@ export function syncPath(path: string): void {
 }
 
 /**
- * Node's recursive mkdir reports ENOENT for the missing folder if its parent is read-only.
- * @returns the error of the nearest existing folder above `path` if that folder is not writable, else `error`.
+ * Finds out why a recursive mkdir failed. If the parent is not writable, Node only reports ENOENT for the missing directory.
+ * @returns the error for the nearest existing ancestor of `path` if that is not writable, otherwise `error`.
  */
 export function nearestCause(error: unknown, path: string): unknown {
   if (codeOf(error) !== 'ENOENT') return error;

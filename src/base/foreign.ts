@@ -1,20 +1,23 @@
-// Reads values that this program does not control: thrown errors and JSON.
+// Reads values whose type this program does not control: thrown errors and JSON.
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** @returns the text of any thrown value. For an AggregateError without a text (a host with two addresses), the text of its first error. */
+/**
+ * Returns the message of any thrown value. Node throws an AggregateError without a message if a host has several addresses and none of them
+ * can be reached; the message is then that of its first error.
+ */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '' && error.errors.length > 0) return messageOf(error.errors[0]);
   return error instanceof Error ? error.message : String(error);
 }
 
-/** @returns Node's code of a system error, such as `ENOENT`, or the code of a library. Undefined if there is no code. */
+/** Returns an error's code, for example Node's `ENOENT` or SQLite's `SQLITE_FULL`; undefined if it has no code. */
 export function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' ? code : undefined;
 }
 
-/** @returns the parsed value. Undefined without input, for bytes that are not valid UTF-8, and for a text that is not JSON. */
+/** Parses JSON. @returns undefined if the input is undefined, is not valid UTF-8 or is not valid JSON. */
 export function parseJson(input: string | Uint8Array | undefined): unknown {
   if (input === undefined) return undefined;
   try {

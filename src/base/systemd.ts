@@ -1,4 +1,4 @@
-// Renders, installs and controls systemd units for the robot and the cloud.
+// Renders, installs and controls the systemd units of the robot and the cloud.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -6,21 +6,21 @@ import { codeOf } from './foreign.ts';
 
 const FOLDER = '/etc/systemd/system';
 
-/** `unready`: the machine or the command line must change first. `failed`: a program of systemd failed. */
+/** `unready` means that the machine or the command line must be changed first, `failed` that systemctl or journalctl failed. */
 type SystemdFailure = 'unready' | 'failed';
 
 interface ServicesOptions {
-  /** Unit names, in the order of their start. */
+  /** Unit names, in the order in which they are started. */
   readonly units: readonly string[];
-  /** The unit whose state is the state of the service. */
+  /** The unit whose state is reported as the state of the whole service. */
   readonly main: string;
-  /** Creates the program's own error. */
+  /** Creates the error to throw. */
   readonly error: (kind: SystemdFailure, text: string, remedy: string, cause?: unknown) => Error;
-  /** Remedies on a machine without systemd. */
+  /** Remedies to suggest if the machine does not run systemd. */
   readonly withoutSystemd: { readonly start: string; readonly logs: string };
 }
 
-/** Every method throws the error of {@link ServicesOptions.error}. */
+/** On failure, every method throws an error created by {@link ServicesOptions.error}. */
 export class Services {
   readonly #options: ServicesOptions;
 
@@ -28,7 +28,7 @@ export class Services {
     this.#options = options;
   }
 
-  /** @param root the folder that replaces /. Undefined for / itself. @returns the path of the unit file. */
+  /** Returns the path of a unit file. @param root the directory that stands for /, as in an image; undefined for / itself. */
   fileOf(unit: string, root: string | undefined): string {
     return join(root ?? '/', FOLDER, unit);
   }
@@ -63,14 +63,14 @@ export class Services {
     if (spawnSync('id', [user]).status !== 0) throw this.#options.error('unready', `user ${user} does not exist`, remedy);
   }
 
-  /** @returns a line for each file that the user can't read. */
+  /** Returns one line for each file that the user cannot read. */
   unreadable(user: string, files: readonly string[]): string[] {
     return files
       .filter((file) => spawnSync('runuser', ['-u', user, '--', 'test', '-r', file]).status !== 0)
       .map((file) => `${file} can’t be read by ${user}: chown ${user} ${file} (a key keeps mode 0600)`);
   }
 
-  /** Stops, disables and removes the installed units. @returns false if no unit was installed. */
+  /** Stops, disables and removes the installed units. @returns false if there were no units to remove. */
   uninstall(root: string | undefined): boolean {
     const { units } = this.#options;
     const files = units.map((unit) => this.fileOf(unit, root)).filter((file) => existsSync(file));
@@ -85,7 +85,7 @@ export class Services {
     return true;
   }
 
-  /** Prints the output of systemctl. @returns 0 if the main unit runs, else 3. */
+  /** Prints the output of `systemctl status`. @returns 0 if the main unit is active, otherwise the exit code of `systemctl is-active`. */
   status(): number {
     this.requireSystemd();
     const { units, main } = this.#options;
@@ -93,7 +93,7 @@ export class Services {
     return this.#through('systemctl', 'is-active', '--quiet', main);
   }
 
-  /** Prints the output of journalctl. @returns its exit code. */
+  /** Prints the units' logs with journalctl. @returns its exit code. */
   logs(follow: boolean, lines: number): number {
     this.requireSystemd(this.#options.withoutSystemd.logs);
     const units = this.#options.units.flatMap((unit) => ['--unit', unit]);
@@ -117,21 +117,21 @@ export class Services {
 
 interface UnitValues {
   readonly user: string;
-  /** Texts of the template (paths of the package) and their replacements. All paths must be plain, see {@link isPlainPath}. */
+  /** Paths in the template and what to replace them with. The new paths must be plain; see {@link isPlainPath}. */
   readonly replaced: readonly (readonly [from: string, to: string])[];
-  /** All paths that the service reads or writes. A path in a home folder makes all home folders readable for the service. */
+  /** All paths that the service uses. If one is in a home directory, the unit gets `ProtectHome=read-only`, so that it is accessible. */
   readonly paths: readonly string[];
   readonly environment?: readonly (readonly [name: string, value: string])[];
-  /** Replacement lines by their directive, such as `StateDirectory`. */
+  /** Lines that replace the template's, keyed by directive, for example `StateDirectory`. */
   readonly directives?: Readonly<Record<string, string>>;
 }
 
-/** @returns whether a unit can contain the path. systemd ends a path at a space and replaces % and $. */
+/** Whether a path can be used in a unit without escaping. systemd splits values at spaces and expands % and $. */
 export function isPlainPath(path: string): boolean {
   return /^\/[\w./@:+,=~-]*$/.test(path);
 }
 
-/** Renders a unit file of systemd/ with this machine's user, paths and environment. Pure. @param template the text of the unit file. */
+/** Renders a unit file for this machine's user, paths and environment. @param template the content of the unit file in systemd/. */
 export function renderUnit(template: string, { user, replaced, paths, environment = [], directives = {} }: UnitValues): string {
   const isHomeRead = paths.some((path) => /^\/(home|root|run\/user)\//.test(path));
   const lines = replaced
@@ -145,7 +145,7 @@ export function renderUnit(template: string, { user, replaced, paths, environmen
   const escaped = (value: string) => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%');
   const more = environment.map(([name, value]) => `Environment="${name}=${escaped(value)}"`);
   const file = lines.findIndex((line) => line.startsWith('EnvironmentFile='));
-  // A unit without an environment file needs the environment too.
+  // The variables go before the EnvironmentFile line or, if the unit has no such line, after User.
   lines.splice(file === -1 ? lines.findIndex((line) => line.startsWith('User=')) + 1 : file, 0, ...more);
   return lines.join('\n');
 }

@@ -5,15 +5,15 @@ import { buffer } from 'node:stream/consumers';
 interface SocketRequest {
   readonly socketPath: string;
   readonly method: 'GET' | 'POST';
-  /** Path of the URL, such as `/reload`. */
+  /** The URL's path, for example `/reload`. */
   readonly path: string;
   readonly body?: string | Uint8Array;
-  /** The request fails after this time without data on the socket. */
+  /** The request fails if the socket is idle for this long. */
   readonly timeoutMs: number;
 }
 
 interface SocketAnswer {
-  /** HTTP status. */
+  /** The HTTP status. */
   readonly status: number;
   readonly body: Buffer;
 }

@@ -1,17 +1,18 @@
-// Provides waits, periodic calls and backoff. Node's timers use the monotonic clock, so a jump of the wall clock has no effect.
+// Waits, periodic calls and backoff. All of them use Node's timers, which are based on the monotonic clock, so setting the wall clock has
+// no effect on them.
 
 export interface Ticker {
   stop(): void;
 }
 
-/** Calls `tick` every `ms`. A late tick is not repeated. The timer does not keep the process alive. */
+/** Calls `tick` every `ms`. Ticks missed while the event loop is blocked are skipped. The timer does not keep the process alive. */
 export function every(ms: number, tick: () => void): Ticker {
   const timer = setInterval(tick, ms);
   timer.unref();
   return { stop: () => clearInterval(timer) };
 }
 
-/** Resolves after `ms`, or immediately when the signal fires. @returns false if the signal ended the wait. */
+/** Resolves after `ms`, or as soon as the signal is aborted. @returns false if the signal ended the wait. */
 export function wait(ms: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(false);
@@ -25,7 +26,7 @@ export function wait(ms: number, signal: AbortSignal): Promise<boolean> {
   });
 }
 
-/** A connection of this duration was stable. The next backoff then starts with the shortest wait again. */
+/** Once a connection has lasted this long, it is considered stable, and the next backoff starts from the shortest wait again. */
 export const STABLE_AFTER_MS = 60_000;
 
 export interface BackoffLimits {
@@ -34,11 +35,11 @@ export interface BackoffLimits {
 }
 
 /**
- * Computes the wait before the next attempt: exponential with full jitter, so that robots which lost the broker together do not
- * reconnect together (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter). Pure.
- * @param attempt failures in a row, from 1.
- * @param random 0 <= random < 1.
- * @returns milliseconds, at least `minMs`, because IoT Core accepts one CONNECT per second from a client id.
+ * Computes the wait before the next attempt: exponential with full jitter, so that robots that lose the broker at the same moment do not
+ * all reconnect at the same moment (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter).
+ * @param attempt how many attempts in a row have failed, at least 1.
+ * @param random a random number with 0 <= random < 1.
+ * @returns milliseconds, at least `minMs`, because IoT Core accepts only one CONNECT per second from a client id.
  */
 export function backoffMs(attempt: number, limits: BackoffLimits, random: number): number {
   const ceiling = Math.min(limits.maxMs, limits.minMs * 2 ** Math.min(attempt, 30));
