@@ -1,15 +1,15 @@
-// Defines the messages of `<p>/commands` (a command from the cloud, with arguments that the robot's configuration defines) and of
+// Defines the messages on `<p>/commands` (a command from the cloud, whose arguments are defined by the robot's configuration) and on
 // `<p>/results` (the outcome of a command).
 import * as z from 'zod';
 import { envelope, sequence, thingName, wallTime } from './names.ts';
 
-/** The robot refuses larger commands without reading them. */
+/** The robot rejects larger commands without parsing them. */
 export const MAX_COMMAND_BYTES = 8 * 1024;
 
-/** A command stays valid this long after `expires_at`, because two synchronised clocks may differ by this time. */
+/** A command is still accepted this long after `expires_at`, because even synchronised clocks may differ by this much. */
 export const EXPIRY_GRACE_MS = 2_000;
 
-/** If a command was issued further in the future, one of the two clocks is wrong. */
+/** If `issued_at` is further in the future than this, either the robot's clock or the sender's must be wrong. */
 export const MAX_ISSUED_AHEAD_MS = 60_000;
 
 export const COMMAND_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -54,9 +54,9 @@ export const resultBody = z.object({
   command: commandName.optional(),
   status: z.enum(RESULT_STATUSES),
   reason: z.enum(RESULT_REASONS).optional(),
-  /** For people: the argument, its value and a remedy. */
+  /** For human readers: the argument, its value and a remedy. */
   detail: z.string().max(500).optional(),
-  /** The published value, after clamping. */
+  /** The value that was published to ROS, after clamping. */
   applied: z.unknown().optional(),
 });
 export type ResultBody = z.infer<typeof resultBody>;

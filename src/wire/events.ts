@@ -1,4 +1,4 @@
-// Defines the messages of `<p>/events`: events of the robot's bookkeeping, uploads, clock and health.
+// Defines the messages on `<p>/events`, with which the robot reports on its bookkeeping, uploads, clock and health.
 import * as z from 'zod';
 import { envelope, outboxId, range, sequence, wallTime } from './names.ts';
 
@@ -7,7 +7,9 @@ const ranges = z.array(range);
 export const EVICTION_REASONS = ['age', 'space', 'poison', 'released'] as const;
 export type EvictionReason = (typeof EVICTION_REASONS)[number];
 
-/** Rows of outbox `of` that will never arrive. Each counts as evicted, unless the database has it already or receives it later. */
+/**
+ * Rows of outbox `of` that the robot no longer holds. The cloud counts each as evicted, unless its database has the row or gets it later.
+ */
 export const evicted = z.object({
   kind: z.literal('evicted'),
   of: outboxId,
@@ -15,7 +17,9 @@ export const evicted = z.object({
   reason: z.enum(EVICTION_REASONS),
 });
 
-/** A damaged outbox file was moved away. If `last_seq` is null, the highest known `accepted` remains valid. */
+/**
+ * The file of outbox `old` was damaged or lost. If `last_seq` is null, the highest `accepted` that the cloud has received still applies.
+ */
 export const outboxClosed = z.object({
   kind: z.literal('outbox_closed'),
   old: outboxId,
@@ -24,7 +28,7 @@ export const outboxClosed = z.object({
   successor: outboxId,
 });
 
-/** The clock was corrected. The cloud adds `offset_ms` to the times of the rows in `ranges` of outbox `of` that boot `boot` wrote. */
+/** The robot's clock was corrected after run `boot` had written the rows `ranges` of outbox `of`. Add `offset_ms` to their times. */
 export const clockSet = z.object({
   kind: z.literal('clock_set'),
   of: outboxId,
@@ -57,17 +61,17 @@ export const lastWords = z.object({
   oldest_at: wallTime.nullable(),
 });
 
-/** The end of the previous run, such as `clean`, `crash`, `watchdog` or `power` (src/service/ending.ts). */
+/** Why the previous run ended: `cause` is for example `clean`, `crash`, `watchdog` or `power` (src/service/ending.ts). */
 export const restarted = z.object({
   kind: z.literal('restarted'),
   cause: z.string(),
   text: z.string(),
 });
 
-/** The `typ` of an announcement. It distinguishes an announcement from all other texts that a robot signs. */
+/** The announcement's `typ` header. It ensures that nothing else the robot signs can be passed off as an announcement. */
 export const CERTIFICATE_NEXT_TYP = 'elderly-bot-certificate-next+jwt';
 
-/** The robot's next certificate as a JWS of `{iss, next}`, signed with the current key (docs/reference/protocol.md, Device authentication). */
+/** Announces the robot's next certificate: a JWS of `{iss, next}`, signed with the current key (protocol.md, Device authentication). */
 export const certificateNext = z.object({
   kind: z.literal('certificate_next'),
   announcement: z.string().max(20_000),
@@ -85,6 +89,6 @@ export const eventBody = z.discriminatedUnion('kind', [
 ]);
 export type EventBody = z.infer<typeof eventBody>;
 
-/** The envelope of any event, including unknown kinds, whose seq counts as well. */
+/** Accepts any event, including kinds that this version does not know, because their row numbers must be recorded too. */
 export const eventEnvelope = z.object({ ...envelope, seq: sequence, at: wallTime, kind: z.string().max(40) }).catchall(z.unknown());
 export type EventEnvelope = z.infer<typeof eventEnvelope>;

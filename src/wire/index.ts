@@ -1,4 +1,5 @@
-// Defines the wire protocol (docs/reference/protocol.md) as schemas and types, for robot and cloud. Imports only zod.
+// Defines the wire protocol (docs/reference/protocol.md) as schemas and types for the robot and the cloud. Must not import anything but
+// zod.
 export * from './commands.ts';
 export * from './events.ts';
 export * from './names.ts';

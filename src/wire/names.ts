@@ -1,19 +1,19 @@
-// Defines the names and limits that several messages of the protocol use.
+// Names and limits that several of the protocol's messages share.
 import * as z from 'zod';
 
-/** Largest MQTT message of either side: below the 128 KiB payload limit of AWS IoT Core, with space for the topic. */
+/** The largest MQTT message that either side sends. It leaves a margin below AWS IoT Core's limit of 128 KiB. */
 export const MAX_MESSAGE_BYTES = 100 * 1024;
 
-/** Largest backlog payload after decompression. A receiver refuses larger payloads. */
+/** The largest backlog payload after decompression. Receivers reject larger ones. */
 export const MAX_INFLATED_BYTES = 2 * 1024 * 1024;
 
 /** IoT Core meters messages in steps of 5 KiB (aws.amazon.com/iot-core/pricing/additional-details). */
 export const METERING_STEP_BYTES = 5 * 1024;
 
-/** The keys of the telemetry envelope. No channel may have such a name, because a message contains the latest values beside these keys. */
+/** Keys that messages use themselves. A channel must not have such a name, because channel names are keys of the same JSON object. */
 export const ENVELOPE_KEYS = ['thing', 'outbox', 'accepted', 'mark', 'kind', 'sent_at', 'state_seq', 'readings', 'seq', 'at'] as const;
 
-/** The thing name, which is also the MQTT client id: at most 128 bytes without `+`, `#`, `/` and `$`, which MQTT and IoT Core reserve. */
+/** The robot's name at AWS IoT and its MQTT client id. Excludes `+`, `#`, `/` and `$`, which have a special meaning in topics. */
 export const thingName = z.string().regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'expected 1 to 128 of A-Z a-z 0-9 _ . : -');
 
 export const channelName = z
@@ -23,26 +23,26 @@ export const channelName = z
 
 export const outboxId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 
-/** Milliseconds since 1970 UTC. */
+/** Milliseconds since the Unix epoch. */
 export const wallTime = z.number().int();
 
-/** A row's number within its outbox, from 1. */
+/** A row's number within its outbox, starting from 1. */
 export const sequence = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 
-/** Inclusive range of sequence numbers, `[first, last]`. */
+/** An inclusive range of row numbers, `[first, last]`. */
 export const range = z.tuple([sequence, sequence]).refine(([first, last]) => first <= last, 'the first number is greater than the last');
 export type Range = [first: number, last: number];
 
-/** The robot's monotonic time at publishing: `[boot number, milliseconds since that start]`. */
+/** The robot's monotonic time when a message is published: `[boot counter, milliseconds since the agent started]`. */
 export const mark = z.tuple([z.number().int().min(0), z.number().int().min(0)]);
 export type Mark = [boot: number, ms: number];
 
-/** Compares the boots first. @returns a negative number if `a` is before `b`, 0 if they are equal, else a positive number. */
+/** Orders marks by boot counter and then by time, for use with `sort`. */
 export function compareMarks(a: Mark, b: Mark): number {
   return a[0] - b[0] || a[1] - b[1];
 }
 
-/** The first fields of every message that contains rows. */
+/** The fields that every message with rows begins with. */
 export const envelope = {
   thing: thingName,
   outbox: outboxId,

@@ -1,37 +1,37 @@
-// Defines the message of `<p>/presence`, which is also the last will: whether the robot is online, its outboxes, and its commands.
+// Defines the message on `<p>/presence`, which is also the robot's last will: whether the robot is online, its outboxes and its commands.
 import * as z from 'zod';
 import { commandName } from './commands.ts';
 import { mark, outboxId, thingName, wallTime } from './names.ts';
 
 export const announcedCommand = z.object({
   name: commandName,
-  /** JSON Schema of the arguments. */
+  /** The JSON Schema of the arguments. */
   args: z.unknown(),
   motion: z.boolean(),
 });
 export type AnnouncedCommand = z.infer<typeof announcedCommand>;
 
-/** The battery in percent, the wall time of that value, and whether the robot treats the value as low. */
+/** The battery level in percent, whether the robot considers it low, and the wall time at which it was measured. */
 export const power = z.object({ battery: z.number(), low: z.boolean(), at: wallTime });
 export type Power = z.infer<typeof power>;
 
 export const presence = z.object({
   thing: thingName,
-  /** A random id, new at each connect. */
+  /** A random id that is different for every connection. */
   session: z.string().max(64),
   online: z.boolean(),
-  /** Receivers ignore it in a last will, which was written at the start of the session. */
+  /** In a last will, receivers must ignore this, because it is the time of the CONNECT rather than of the disconnection. */
   at: wallTime,
   mark,
   version: z.string().max(64).optional(),
   boot: z.number().int().optional(),
   reason: z.string().max(100).optional(),
-  /** `[id, accepted]` of each outbox that still exists or is not fully covered. */
+  /** `[id, accepted]` of the open outbox and of every outbox that the cloud does not fully know. */
   outboxes: z.array(z.tuple([outboxId, z.number().int().min(0)])).optional(),
   commands: z.array(announcedCommand).optional(),
-  /** The present interval of telemetry in milliseconds. It is longer than configured if the budget requires it. */
+  /** The current telemetry interval, in milliseconds. It may be longer than configured, to stay within the message budget. */
   telemetry_every_ms: z.number().int().min(0).optional(),
-  /** Absent if the power is unknown. A last will contains the power and the mark of the session's start. */
+  /** Absent if unknown. In a last will, it is the value at the time of the CONNECT. */
   power: power.optional(),
 });
 export type Presence = z.infer<typeof presence>;

@@ -1,10 +1,10 @@
-// Computes with sets of sequence numbers as sorted, disjoint, inclusive ranges, for receipts and declarations.
+// Set operations on row numbers. A set is represented as sorted, disjoint, inclusive ranges, as in receipts and declarations.
 import type { Range } from './names.ts';
 
-/** Sorted ranges that neither overlap nor touch. Every function expects and returns this form, except for the input of {@link normalize}. */
+/** Sorted ranges that neither overlap nor touch. All functions expect and return this form; only {@link normalize} accepts any ranges. */
 export type Ranges = Range[];
 
-/** Sorts and merges ranges that overlap or touch. */
+/** Sorts ranges and merges those that overlap or touch. Drops empty ones. */
 export function normalize(ranges: readonly Range[]): Ranges {
   const sorted = ranges.filter(([first, last]) => first <= last).sort((a, b) => a[0] - b[0]);
   const merged: Ranges = [];
@@ -25,7 +25,7 @@ export function union(a: Ranges, b: Ranges): Ranges {
   return normalize([...a, ...b]);
 }
 
-/** @returns the part of `a` that is not in `b`. */
+/** Returns the numbers in `a` that are not in `b`. */
 export function subtract(a: Ranges, b: Ranges): Ranges {
   const rest: Ranges = [];
   let i = 0;
@@ -44,12 +44,12 @@ export function subtract(a: Ranges, b: Ranges): Ranges {
   return rest;
 }
 
-/** @returns the part that both have in common. */
+/** Returns the numbers that are in both sets. */
 export function intersect(a: Ranges, b: Ranges): Ranges {
   return subtract(a, subtract(a, b));
 }
 
-/** @returns how many numbers the set contains. */
+/** Returns how many numbers the set contains. */
 export function count(ranges: Ranges): number {
   return ranges.reduce((sum, [first, last]) => sum + (last - first + 1), 0);
 }

@@ -1,31 +1,31 @@
-// Defines the message of `<p>/receipts`: the rows in the cloud's database. A PUBACK confirms only that the broker has a row. A receipt
-// confirms its delivery.
+// Defines the message on `<p>/receipts`, with which the cloud tells the robot which rows are in its database. A PUBACK only means that the
+// broker has a row; a receipt confirms that the row has been delivered.
 import * as z from 'zod';
 import { mark, outboxId, type Range, range, thingName, wallTime } from './names.ts';
 import { normalize, type Ranges } from './ranges.ts';
 
-/** Limit of ranges in a page. Further ranges are sent in more pages. */
+/** Limit on the ranges in one receipt. If there are more, the receipt is split into pages. */
 export const MAX_RECEIPT_RANGES = 200;
 
 export const receipt = z.object({
   thing: thingName,
   outbox: outboxId,
-  /** For people only. No rule compares the clocks of robot and cloud. */
+  /** For human readers only. Must not be compared with the robot's time, because the clocks may differ. */
   at: wallTime,
-  /** The highest `accepted` that the cloud has received for this outbox. */
+  /** The highest `accepted` that the cloud has received from this outbox. */
   accepted: z.number().int().min(0),
-  /** The highest mark of this robot among the messages that the cloud handled before it read the coverage. */
+  /** The highest of this robot's marks in the messages that the cloud had processed when it computed the receipt. */
   mark,
-  /** Every seq up to this number is committed or declared evicted. */
+  /** All rows up to this number are either in the database or declared evicted. */
   through: z.number().int().min(0),
-  /** The receipt is complete for `after` < seq <= `to`, and states nothing about other rows. A `to` of null has no end. */
+  /** The receipt is complete for `after` < seq <= `to`, or for all later rows if `to` is null. It says nothing about other rows. */
   after: z.number().int().min(0),
   to: z.number().int().min(0).nullable(),
   also: z.array(range).max(MAX_RECEIPT_RANGES),
 });
 export type Receipt = z.infer<typeof receipt>;
 
-/** @returns the rows that a receipt covers. */
+/** Returns the rows that a receipt covers. */
 export function coveredBy(page: Pick<Receipt, 'through' | 'also'>): Ranges {
   const upTo: Range[] = page.through > 0 ? [[1, page.through]] : [];
   return normalize([...upTo, ...page.also]);
@@ -33,7 +33,7 @@ export function coveredBy(page: Pick<Receipt, 'through' | 'also'>): Ranges {
 
 export type ReceiptSpan = Pick<Receipt, 'through' | 'after' | 'to' | 'also'>;
 
-/** Splits the coverage of an outbox into pages of at most {@link MAX_RECEIPT_RANGES} ranges. Together the pages span all rows. */
+/** Splits an outbox's coverage into pages of at most {@link MAX_RECEIPT_RANGES} ranges. Together, the pages describe all rows. */
 export function receiptPages(covered: Ranges): ReceiptSpan[] {
   const first = covered[0];
   const through = first?.[0] === 1 ? first[1] : 0;

@@ -1,22 +1,23 @@
-// Defines the messages with readings: `<p>/telemetry` (live state and alerts) and `<p>/backlog` (rows that waited for a connection).
+// Defines the messages that contain readings: `<p>/telemetry` (live values and alerts) and `<p>/backlog` (rows that had to wait for a
+// connection).
 import * as z from 'zod';
 import { channelName, envelope, sequence, wallTime } from './names.ts';
 
 export const readingValue = z.union([z.boolean(), z.number(), z.string(), z.null()]);
 export type ReadingValue = z.infer<typeof readingValue>;
 
-/** The fifth element of a reading. It is present only if it has a field. */
+/** The optional fifth element of a reading. The robot omits it if it would be empty. */
 export const readingExtra = z.object({
   alert: z.enum(['raised', 'cleared']).optional(),
   incident: z.string().max(64).optional(),
   bad: z.enum(['nan', 'range', 'type']).optional(),
   clock: z.literal('untrusted').optional(),
-  /** The stamp of the ROS header, in milliseconds since 1970. */
+  /** The ROS message's header stamp, in milliseconds since the Unix epoch. */
   stamp: z.number().optional(),
 });
 export type ReadingExtra = z.infer<typeof readingExtra>;
 
-/** `[seq, at, channel, value]`, and the extra fields if there are any. */
+/** `[seq, at, channel, value]` or `[seq, at, channel, value, extra]`. */
 export const reading = z
   .tuple([sequence, wallTime, channelName, readingValue])
   .or(z.tuple([sequence, wallTime, channelName, readingValue, readingExtra]));
@@ -24,7 +25,7 @@ export type Reading = z.infer<typeof reading>;
 
 export const telemetryKind = z.enum(['telemetry', 'alert', 'backlog']);
 
-/** The envelope. The message also contains the latest value of each channel under the channel's name. */
+/** Besides these keys, a live message contains the latest value of every channel, with the channel's name as the key. */
 export const telemetry = z
   .object({
     ...envelope,
@@ -36,7 +37,7 @@ export const telemetry = z
   .catchall(z.unknown());
 export type Telemetry = z.infer<typeof telemetry>;
 
-/** @returns the latest values in a telemetry message: every key outside the envelope with a plain value. */
+/** Returns the latest values in a telemetry message: all entries whose key is a valid channel name and whose value is a reading value. */
 export function flatState(message: Record<string, unknown>): Record<string, ReadingValue> {
   const state: Record<string, ReadingValue> = {};
   for (const [key, value] of Object.entries(message)) {
