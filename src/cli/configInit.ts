@@ -5,7 +5,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { configFlag, print } from '../base/index.ts';
-import { type Config, loadConfig } from '../config/index.ts';
+import { type Config, loadConfig, MAX_ALERT_NAME_CHARACTERS } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { fullName, type RosNode, startRosNode } from '../ros/index.ts';
 import { progress } from './terminal.ts';
@@ -147,7 +147,8 @@ export function proposal({ found, defaults, thing, endpoint, schema }: ProposalO
   return { text: `${lines.join('\n')}\n`, channels, skipped };
 }
 
-const NAME_LENGTH = 33;
+/** Leaves space for the number of a doubled name. */
+const NAME_LENGTH = MAX_ALERT_NAME_CHARACTERS - '_99'.length;
 
 /** Names to avoid: words that are too general to name a channel, and keys of the telemetry envelope, which are not allowed as names. */
 const RESERVED = new Set('data state status value raw kind thing mark outbox readings accepted'.split(' '));

@@ -12,6 +12,9 @@ export const SILENT_SUFFIX = '_silent';
 export const UNUSABLE_SUFFIX = '_unusable';
 const MAX_NAME_CHARACTERS = 40;
 
+/** The longest name of a channel that uses all suffixes. */
+export const MAX_ALERT_NAME_CHARACTERS = MAX_NAME_CHARACTERS - UNUSABLE_SUFFIX.length;
+
 /** Limits that follow from the unit alone. The channel's own `min` and `max` take precedence. */
 const UNIT_LIMITS: Readonly<Record<string, { readonly min?: number; readonly max?: number }>> = {
   percent: { min: 0, max: 100 },

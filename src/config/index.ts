@@ -1,5 +1,5 @@
 export { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type PrivacyZone } from './camera.ts';
-export { type AlertWhen, type ChannelConfig, type Deadband, SILENT_SUFFIX, UNUSABLE_SUFFIX } from './channel.ts';
+export { type AlertWhen, type ChannelConfig, type Deadband, MAX_ALERT_NAME_CHARACTERS, SILENT_SUFFIX, UNUSABLE_SUFFIX } from './channel.ts';
 export {
   type ArgumentConfig,
   type BuiltinCommand,

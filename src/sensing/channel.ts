@@ -8,13 +8,16 @@ import { Debounce } from './debounce.ts';
 import { Faults } from './faults.ts';
 import { diagnosticReader, type FieldReader, fieldReader, NOTHING } from './field.ts';
 import { Gate } from './gate.ts';
-import { explain, isUsable, type Unusable } from './unusable.ts';
+import { explain, explainMissing, isUsable, type Unusable } from './unusable.ts';
 import { convert, type Sample } from './value.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 type Change = 'raised' | 'cleared';
 
 const NO_ROWS: readonly NewRow[] = [];
+
+/** Each node publishes its diagnostics about once per second, and slow nodes every few seconds. */
+const FOUND_WITHIN_MS = 30_000;
 
 export interface ChannelOptions {
   /** Each channel's last alert row before this run. If it was raised, the alert is still raised. */
@@ -37,6 +40,8 @@ export class Channel {
   #sample: Sample | undefined;
   #incident: string | undefined;
   #messages = 0;
+  /** Start of the messages without information for this channel. */
+  #nothingSinceMs: number | undefined;
   #readings = 0;
   #lastMessageMs: number | undefined;
   #longestGapMs: number | undefined;
@@ -64,12 +69,7 @@ export class Channel {
     return this.#faults.silent;
   }
 
-  /** Whether the channel's messages are unusable. */
-  get isUnusable(): boolean {
-    return this.#faults.isUnusable;
-  }
-
-  /** Why the messages are unusable. Undefined unless `isUnusable`. */
+  /** Why the channel's messages cannot be used; undefined if they can, or if none arrived. */
   get unusable(): Unusable | undefined {
     return this.#faults.unusable;
   }
@@ -77,15 +77,27 @@ export class Channel {
   /** @returns the rows that a ROS message causes. */
   accept(message: Message, nowMs: number): readonly NewRow[] {
     const field = this.#read(message);
-    if (field === NOTHING) return this.elapse(nowMs);
+    if (field === NOTHING) return this.#acceptNothing(message, nowMs);
     const sample = convert(field, this.config, stampOf(message));
     return this.sample(sample, nowMs, () => explain(this.config, message, field, sample));
   }
 
-  /** @returns the rows caused by a message that could not be decoded. */
+  /** Another node's diagnostics are normal, but a status or key that never appears is probably misspelt. */
+  #acceptNothing(message: Message, nowMs: number): readonly NewRow[] {
+    const { diagnostics } = this.config;
+    const rows = this.elapse(nowMs);
+    this.#nothingSinceMs ??= nowMs;
+    const isExpected = this.#faults.lastUsableMs !== undefined || nowMs - this.#nothingSinceMs < FOUND_WITHIN_MS;
+    if (isExpected || diagnostics === undefined) return rows;
+    return [...rows, ...this.#faults.addUnusable(nowMs, () => explainMissing(diagnostics, message))];
+  }
+
+  /** @returns the rows of a message that could not be decoded. */
   reject(reason: string, nowMs: number): readonly NewRow[] {
     const rows = this.elapse(nowMs);
     this.#countMessage(nowMs);
+    // An unreadable message does not end an alert.
+    this.#debounce.feed(undefined, nowMs);
     return [...rows, ...this.#faults.addUnusable(nowMs, () => ({ reason, raw: null, suggestion: null }))];
   }
 
@@ -93,7 +105,7 @@ export class Channel {
   sample(sample: Sample, nowMs: number, explanation: () => Unusable = () => recorded(sample)): readonly NewRow[] {
     const elapsed = this.elapse(nowMs);
     this.#countMessage(nowMs);
-    const faults = isUsable(sample, this.config) ? this.#faults.end(nowMs) : this.#faults.addUnusable(nowMs, explanation);
+    const faults = isUsable(sample, this.config) ? this.#faults.addUsable(nowMs) : this.#faults.addUnusable(nowMs, explanation);
     const before = faults.length === 0 ? elapsed : [...elapsed, ...faults];
     this.#sample = sample;
     this.#debounce.feed(this.#rawOf(sample), nowMs);
@@ -130,7 +142,13 @@ export class Channel {
     return waited ? [...rows, this.#row(waited, undefined)] : rows;
   }
 
-  /** Number of messages since startup. */
+  /** Milliseconds since the last usable message; undefined before the first. */
+  usableAgeMs(nowMs: number): number | undefined {
+    const { lastUsableMs } = this.#faults;
+    return lastUsableMs === undefined ? undefined : nowMs - lastUsableMs;
+  }
+
+  /** Number of messages since the start. */
   get messages(): number {
     return this.#messages;
   }

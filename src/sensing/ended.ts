@@ -21,7 +21,7 @@ export function endedAlerts(
     ...Object.entries(after).flatMap(([name, channel]) => [
       ...(channel.class === 'alert' && sourceOf(before[name] ?? channel) === sourceOf(channel) ? [name] : []),
       ...(channel.max_silence === undefined ? [] : [name + SILENT_SUFFIX]),
-      ...(channel.class === 'alert' ? [name + UNUSABLE_SUFFIX] : []),
+      ...(channel.class === 'alert' && rulesOf(before[name] ?? channel) === rulesOf(channel) ? [name + UNUSABLE_SUFFIX] : []),
     ]),
     ...disabled.flatMap((name) => [name, name + SILENT_SUFFIX, name + UNUSABLE_SUFFIX]),
   ]);
@@ -30,6 +30,12 @@ export function endedAlerts(
     // The value is null, because no measurement has shown that the alert ended.
     return [{ class: 'alert', channel, value: null, extra: { alert: 'cleared', ...(incident === undefined ? {} : { incident }) } }];
   });
+}
+
+/** The settings that decide whether a message is usable. A corrected entry ends the alert at once. */
+function rulesOf(channel: ChannelConfig): string {
+  const { type, scale, min, max, alert_when: when } = channel;
+  return JSON.stringify([sourceOf(channel), type, scale, min, max, when]);
 }
 
 function sourceOf({ topic, field, diagnostics }: ChannelConfig): string {

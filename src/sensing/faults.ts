@@ -26,30 +26,36 @@ export interface FaultsOptions {
   readonly newIncident: () => string;
 }
 
-/** The unusable messages since the last usable one. */
+/** A fault ends once messages have been usable for this long, so that a sensor that alternates raises one alert and not hundreds. */
+const RECOVERED_AFTER_MS = 5_000;
+
+/** Unusable messages in a row. */
 interface UnusableRun {
   readonly sinceMs: number;
-  readonly messages: number;
+  messages: number;
   readonly explain: () => Unusable;
 }
 
+const BEFORE_START: Unusable = { reason: 'the messages before this start were unusable', raw: null, suggestion: null };
+
 export class Faults {
-  /** Whether the channel's messages are unusable. For an alert channel, this state survives a restart until a usable message arrives. */
-  isUnusable: boolean;
   readonly #options: FaultsOptions;
   readonly #incidents: Partial<Record<Fault, string>> = {};
   #run: UnusableRun | undefined;
-  #lastUsableMs: number;
+  #unusable: Unusable | undefined;
+  /** Start of the usable messages after an unusable one. */
+  #recoveringMs: number | undefined;
+  #lastUsableMs: number | undefined;
 
   constructor(options: FaultsOptions) {
-    const { name, config, startMs, standing } = options;
+    const { name, config, standing } = options;
     this.#options = options;
-    this.#lastUsableMs = startMs;
     const silent = config.max_silence === undefined ? undefined : standing(name + SILENT_SUFFIX);
     const unusable = config.class === 'alert' ? standing(name + UNUSABLE_SUFFIX) : undefined;
     if (silent !== undefined) this.#incidents.silent = silent;
-    if (unusable !== undefined) this.#incidents.unusable = unusable;
-    this.isUnusable = unusable !== undefined;
+    if (unusable === undefined) return;
+    this.#incidents.unusable = unusable;
+    this.#unusable = BEFORE_START;
   }
 
   /** Whether no usable message has arrived for `max_silence`. */
@@ -59,51 +65,70 @@ export class Faults {
 
   /** Why the messages are unusable. Undefined unless `isUnusable`. */
   get unusable(): Unusable | undefined {
-    if (!this.isUnusable) return undefined;
-    return (
-      this.#run?.explain() ?? { reason: 'no message since startup; the messages before it were unusable', raw: null, suggestion: null }
-    );
+    return this.#unusable;
   }
 
-  /** Call this when a usable message arrives. @returns rows that clear the alerts. */
-  end(nowMs: number): readonly NewRow[] {
+  /** Monotonic time of the last usable message; undefined before the first. */
+  get lastUsableMs(): number | undefined {
+    return this.#lastUsableMs;
+  }
+
+  /** A usable message arrived. It ends silence at once. @returns the alerts that end. */
+  addUsable(nowMs: number): readonly NewRow[] {
     this.#lastUsableMs = nowMs;
     this.#run = undefined;
-    this.isUnusable = false;
-    const standing = (['silent', 'unusable'] as const).filter((fault) => this.#incidents[fault] !== undefined);
-    return standing.length === 0 ? NO_ROWS : standing.map((fault) => this.#row(fault, 'cleared'));
+    if (this.#unusable !== undefined) this.#recoveringMs ??= nowMs;
+    return this.silent ? [this.#row('silent', 'cleared')] : NO_ROWS;
   }
 
-  /** Call this when an unusable message arrives. @returns the alert's row if this is the second such message in a row. */
+  /** An unusable message arrived. @param explain called at most once. @returns the alert if this is the second one in a row. */
   addUnusable(nowMs: number, explain: () => Unusable): readonly NewRow[] {
-    this.#run = { sinceMs: this.#run?.sinceMs ?? nowMs, messages: (this.#run?.messages ?? 0) + 1, explain };
-    return this.isUnusable || this.#run.messages < UNUSABLE_MESSAGES ? NO_ROWS : this.#raiseUnusable();
+    this.#recoveringMs = undefined;
+    this.#run ??= { sinceMs: nowMs, messages: 0, explain };
+    this.#run.messages++;
+    if (this.#unusable === BEFORE_START) this.#unusable = explain();
+    return this.#unusable !== undefined || this.#run.messages < UNUSABLE_MESSAGES ? NO_ROWS : this.#raiseUnusable(this.#run);
   }
 
-  /** When the next fault begins if no usable message arrives first. */
+  /** The time of the next change if no message arrives before. */
   get dueMs(): number | undefined {
-    const due = Math.min(this.#silenceDueMs, this.#unusableDueMs);
+    const due = Math.min(this.#silenceDueMs, this.#unusableDueMs, this.#recoveredDueMs);
     return due === Number.POSITIVE_INFINITY ? undefined : due;
   }
 
   /** @returns the rows of alerts that are due. */
   elapse(nowMs: number): readonly NewRow[] {
-    const unusable = nowMs >= this.#unusableDueMs ? this.#raiseUnusable() : NO_ROWS;
-    return nowMs >= this.#silenceDueMs ? [...unusable, this.#row('silent', 'raised')] : unusable;
+    const rows: NewRow[] = [];
+    if (this.#run && nowMs >= this.#unusableDueMs) rows.push(...this.#raiseUnusable(this.#run));
+    if (nowMs >= this.#recoveredDueMs) rows.push(...this.#clearUnusable());
+    if (nowMs >= this.#silenceDueMs) rows.push(this.#row('silent', 'raised'));
+    return rows;
   }
 
   get #silenceDueMs(): number {
-    return this.silent ? Number.POSITIVE_INFINITY : this.#lastUsableMs + (this.#options.config.max_silence ?? Number.POSITIVE_INFINITY);
+    const { config, startMs } = this.#options;
+    if (this.silent || config.max_silence === undefined) return Number.POSITIVE_INFINITY;
+    return (this.#lastUsableMs ?? startMs) + config.max_silence;
   }
 
   get #unusableDueMs(): number {
-    return this.#run === undefined || this.isUnusable ? Number.POSITIVE_INFINITY : this.#run.sinceMs + UNUSABLE_AFTER_MS;
+    return this.#run === undefined || this.#unusable !== undefined ? Number.POSITIVE_INFINITY : this.#run.sinceMs + UNUSABLE_AFTER_MS;
   }
 
-  /** Only alert channels raise this alert, because only they are relied on to warn someone. */
-  #raiseUnusable(): readonly NewRow[] {
-    this.isUnusable = true;
+  get #recoveredDueMs(): number {
+    return this.#recoveringMs === undefined ? Number.POSITIVE_INFINITY : this.#recoveringMs + RECOVERED_AFTER_MS;
+  }
+
+  #raiseUnusable({ explain }: UnusableRun): readonly NewRow[] {
+    this.#unusable = explain();
+    // Only an alert channel raises an alert: the family does not rely on telemetry.
     return this.#options.config.class === 'alert' ? [this.#row('unusable', 'raised')] : NO_ROWS;
+  }
+
+  #clearUnusable(): readonly NewRow[] {
+    this.#recoveringMs = undefined;
+    this.#unusable = undefined;
+    return this.#incidents.unusable === undefined ? NO_ROWS : [this.#row('unusable', 'cleared')];
   }
 
   #row(fault: Fault, alert: NonNullable<ReadingExtra['alert']>): NewRow {

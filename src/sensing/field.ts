@@ -21,8 +21,8 @@ export function fieldReader(text: string): FieldReader {
   if (reducer === undefined) return (message) => follow(message, steps, 0);
   return (message) => {
     const found: unknown[] = [];
-    collect(message, steps, 0, found);
-    return reduce(reducer as Reducer, found);
+    const isComplete = collect(message, steps, 0, found);
+    return isComplete ? reduce(reducer as Reducer, found) : undefined;
   };
 }
 
@@ -35,28 +35,36 @@ function follow(value: unknown, steps: readonly Step[], from: number): unknown {
   return found;
 }
 
-function collect(value: unknown, steps: readonly Step[], from: number, found: unknown[]): void {
+/** Adds every value that the path leads to. @returns false if a field of the path does not exist. */
+function collect(value: unknown, steps: readonly Step[], from: number, found: unknown[]): boolean {
   const every = steps.indexOf(EVERY, from);
   if (every === -1) {
-    found.push(follow(value, steps, from));
-    return;
+    const leaf = follow(value, steps, from);
+    found.push(leaf);
+    return leaf !== undefined;
   }
   const list = follow(value, steps.slice(0, every), from);
-  if (!Array.isArray(list) && !ArrayBuffer.isView(list)) return;
-  for (const element of list as Iterable<unknown>) collect(element, steps, every + 1, found);
+  if (!Array.isArray(list) && !ArrayBuffer.isView(list)) return false;
+  let isComplete = true;
+  for (const element of list as Iterable<unknown>) isComplete = collect(element, steps, every + 1, found) && isComplete;
+  return isComplete;
 }
 
 /**
- * `sum`, `mean`, `min` and `max` skip NaN and infinities, because a laser reports infinity if it sees no obstacle. If no number remains,
- * `mean`, `min` and `max` return infinity if any value was +infinity, else NaN. `any` and `all` treat numbers other than 0 as true. `all`
- * of an empty array is true, as in logic.
+ * Skips NaN, and infinities as long as there are finite numbers: a laser reports infinity if it sees no obstacle. An empty list has no minimum,
+ * so `min` is positive and `max` is negative infinity. Only NaN is left if every value is NaN.
+ * `any` and `all` treat numbers other than 0 as true. `all` of no values is true, as in logic.
  */
 function reduce(reducer: Reducer, values: readonly unknown[]): number | boolean {
   const numbers = values
     .map((value) => (typeof value === 'bigint' ? Number(value) : value))
-    .filter((value): value is number => Number.isFinite(value));
-  const [first = values.includes(Number.POSITIVE_INFINITY) ? Number.POSITIVE_INFINITY : Number.NaN, ...others] = numbers;
-  const sum = () => numbers.reduce((total, value) => total + value, 0);
+    .filter((value): value is number => typeof value === 'number' && !Number.isNaN(value));
+  const finite = numbers.filter(Number.isFinite);
+  const sum = () => finite.reduce((total, value) => total + value, 0);
+  const extreme = (pick: (a: number, b: number) => number, ofEmpty: number) =>
+    numbers.length === 0 && values.length > 0
+      ? Number.NaN
+      : (finite.length > 0 ? finite : numbers).reduce((best, value) => pick(best, value), ofEmpty);
   switch (reducer) {
     case 'count':
       return values.length;
@@ -67,16 +75,18 @@ function reduce(reducer: Reducer, values: readonly unknown[]): number | boolean 
     case 'sum':
       return sum();
     case 'mean':
-      return numbers.length === 0 ? first : sum() / numbers.length;
+      return finite.length === 0 ? (numbers[0] ?? Number.NaN) : sum() / finite.length;
     case 'min':
-      return others.reduce((least, value) => Math.min(least, value), first);
+      return extreme(Math.min, Number.POSITIVE_INFINITY);
     case 'max':
-      return others.reduce((most, value) => Math.max(most, value), first);
+      return extreme(Math.max, Number.NEGATIVE_INFINITY);
   }
 }
 
 function isTrue(value: unknown): boolean {
-  return value === true || (typeof value === 'number' && value !== 0 && !Number.isNaN(value));
+  return (
+    value === true || (typeof value === 'number' && value !== 0 && !Number.isNaN(value)) || (typeof value === 'bigint' && value !== 0n)
+  );
 }
 
 interface DiagnosticStatus {

@@ -1,7 +1,7 @@
-// Runs recorded readings through the gates and alert rules of another configuration and reports which alerts stay, move, vanish or appear.
-// The recording lacks the values that the gates held back, so a looser gate would report more on the robot than here. It also lacks the
-// messages themselves, so silence and unusable messages cannot be compared.
-import { type ChannelConfig, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
+// Runs recorded readings through the gates and alert rules of another configuration, and reports which alerts stay, move, vanish or appear.
+// The record lacks the values that the recorded gates held back, so a looser gate reports less here than on the robot. The record contains
+// readings and no messages, so silence and unusable messages are not compared.
+import { type AlertWhen, type ChannelConfig, holds, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 import { Channel } from './channel.ts';
@@ -60,15 +60,22 @@ function rerun(name: string, { max_silence: _, ...config }: ChannelConfig, recor
       if (row.class === 'alert' && row.channel === name && row.extra?.alert) changes.push({ at, alert: row.extra.alert });
   };
   let now = Number.NEGATIVE_INFINITY;
-  for (const { at, value, bad, stamp } of recorded) {
+  for (const { at, value, bad, stamp, alert } of recorded) {
     for (let due = channel.dueMs; due !== undefined && due <= at; due = channel.dueMs) record(due, channel.elapse(due));
     // The recorded time goes backwards if the clock was set back, but the channel's time must not.
     now = Math.max(now, at);
-    record(now, channel.sample({ value, stamp, ...(bad ? { bad } : {}) }, now));
+    const infinite = bad === 'nan' && alert && config.alert_when ? infinityFor(config.alert_when, alert) : undefined;
+    record(now, channel.sample({ value, stamp, infinite, ...(bad ? { bad } : {}) }, now));
   }
   const last = channel.dueMs;
   if (last !== undefined) record(last, channel.elapse(last));
   return changes;
+}
+
+/** A recorded infinity has lost its sign. @returns the infinity that caused the recorded change. */
+function infinityFor({ raise }: AlertWhen, alert: Change['alert']): number {
+  const isRaisedByPositive = holds(raise, Number.POSITIVE_INFINITY);
+  return isRaisedByPositive === (alert === 'raised') ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
 }
 
 function incidents(changes: readonly Change[]): Incident[] {

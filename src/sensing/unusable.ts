@@ -1,5 +1,5 @@
-// Explains why a channel cannot use a message, and suggests lines of YAML that would work. No side effects.
-import { type ChannelConfig, nearest } from '../config/index.ts';
+// Explains why a channel cannot use a message, and suggests the lines of YAML that would work. Pure.
+import { type AlertWhen, type ChannelConfig, holds, nearest } from '../config/index.ts';
 import type { Sample } from './value.ts';
 
 type Message = Readonly<Record<string, unknown>>;
@@ -24,15 +24,44 @@ export function isUsable({ bad, infinite }: Sample, { alert_when: when }: Pick<C
   return bad === undefined || (infinite !== undefined && (when === undefined || typeof when.raise.value === 'number'));
 }
 
-/** @param field the value that the channel's reader found in the message. */
-export function explain(config: ChannelConfig, message: Message, field: unknown, { bad }: Sample): Unusable {
+/** @param field the content that the channel's reader took from the message. */
+export function explain(config: ChannelConfig, message: Message, field: unknown, { bad, infinite }: Sample): Unusable {
   const raw = field === undefined ? null : described(field);
   const about = (reason: string, suggestion: string | null = null): Unusable => ({ reason, raw, suggestion });
   if (field === undefined) return missing(config, message, about);
+  if (infinite !== undefined) return about(...mismatch(config, field));
   if (bad === 'nan') return about('the value is NaN, so the sensor reports that it cannot measure');
   if (bad === 'range') return outside(config, field, about);
-  if (typeof field === 'object') return about(`"${config.field}" is not a single value`, deeper(config.field, field));
+  if (typeof field === 'object') return about(`"${config.field}" is not a single value`, deeper(config, field));
   return about(...mismatch(config, field));
+}
+
+/** @returns why a diagnostics channel has not found its status or key in any array. */
+export function explainMissing({ name, key }: NonNullable<ChannelConfig['diagnostics']>, message: Message): Unusable {
+  const statuses = (Array.isArray(message.status) ? message.status : []) as readonly {
+    name?: unknown;
+    values?: readonly { key?: unknown }[];
+  }[];
+  const names = statuses.map((status) => String(status.name));
+  const selected = statuses.find((status) =>
+    name.endsWith('*') ? String(status.name).startsWith(name.slice(0, -1)) : status.name === name,
+  );
+  const keys = selected?.values?.map((pair) => String(pair.key)) ?? [];
+  const [what, given, found] = selected ? ['key', key ?? '', keys] : ['status', name, names];
+  const better = nearest(given, found);
+  return {
+    reason: `no ${what} "${given}" has been found; the last message has ${listed(found.map((each) => `"${each}"`))}`,
+    raw: null,
+    suggestion:
+      better === undefined
+        ? null
+        : `diagnostics: ${JSON.stringify(selected ? { name, key: better } : { name: better, ...(key ? { key } : {}) })}`,
+  };
+}
+
+function listed(names: readonly string[]): string {
+  if (names.length === 0) return 'none';
+  return `${names.slice(0, MAX_LISTED_FIELDS).join(', ')}${names.length > MAX_LISTED_FIELDS ? ', ...' : ''}`;
 }
 
 type About = (reason: string, suggestion?: string | null) => Unusable;
@@ -41,10 +70,9 @@ function missing({ field, diagnostics }: ChannelConfig, message: Message, about:
   if (diagnostics) return about('the diagnostic status has no such value');
   const fields = leaves(message);
   if (fields.length === 0) return about('the message has no fields, so it has no value');
-  const listed = fields.slice(0, MAX_LISTED_FIELDS).join(', ');
-  const more = fields.length > MAX_LISTED_FIELDS ? ', ...' : '';
-  const better = nearest(field, fields) ?? (fields.length === 1 ? fields[0] : undefined);
-  return about(`the message has no field "${field}"; it has ${listed}${more}`, better === undefined ? null : `field: ${better}`);
+  const single = fields.filter((path) => !path.endsWith('[*]'));
+  const better = nearest(field, single) ?? (fields.length === 1 ? single[0] : undefined);
+  return about(`the message has no field "${field}"; it has ${listed(fields)}`, better === undefined ? null : `field: ${better}`);
 }
 
 function outside({ scale, min, max }: ChannelConfig, field: unknown, about: About): Unusable {
@@ -53,29 +81,51 @@ function outside({ scale, min, max }: ChannelConfig, field: unknown, about: Abou
   const fits = (value: number) => (min === undefined || value >= min) && (max === undefined || value <= max);
   const limits = `${min ?? 'no minimum'} to ${max ?? 'no maximum'}`;
   const value = scale === 1 ? `${number}` : `${number} times scale ${scale}`;
-  return about(`${value} is outside ${limits}`, scale !== 1 && fits(number) ? 'scale: 1' : null);
+  // A value slightly beyond the limit, such as a battery of 1.004, is no sign of a wrong scale.
+  const isScaledTwice = scale !== 1 && fits(number) && Math.abs(number) > 2 * Math.abs((max ?? min ?? 0) / scale);
+  return about(`${value} is outside ${limits}`, isScaledTwice ? 'scale: 1' : null);
 }
 
 /** Explains that the value's type differs from the type in the condition, and suggests a condition that fits the value. */
 function mismatch({ alert_when: when }: ChannelConfig, field: unknown): [reason: string, suggestion: string | null] {
   const kind = typeof field === 'bigint' ? 'number' : typeof field;
   const expected = when === undefined ? undefined : `${when.raise.comparison} ${JSON.stringify(when.raise.value)}`;
-  return [`the value is a ${kind}, which alert_when "${expected}" can never match`, `alert_when: ${condition(kind, field)}`];
+  const literal = kind === 'boolean' && when ? booleanCondition(when.raise) : condition(kind, field);
+  return [`the value is a ${kind}, which alert_when "${expected}" can never match`, literal === null ? null : `alert_when: ${literal}`];
 }
 
-function condition(kind: string, field: unknown): string {
-  if (kind === 'boolean') return 'true';
-  if (kind === 'string') return JSON.stringify(`== ${/^[^\s"]+$/.test(String(field)) ? field : JSON.stringify(field)}`);
-  return Number(field) === 0 || Number(field) === 1 ? '"== 1"' : '"> N"  # N: the largest harmless value';
+/** @returns a condition that this value meets, or whose limit the user has to fill in. */
+function condition(kind: string, field: unknown): string | null {
+  if (kind === 'string') return textCondition(String(field));
+  return Number(field) === 0 || Number(field) === 1 ? '"> 0"' : '"> N"  # N: the largest harmless value';
 }
 
-function deeper(path: string, field: object | null): string | null {
-  if (Array.isArray(field) || ArrayBuffer.isView(field)) return `field: "${path}[*] | max"`;
-  const [leaf] = leaves(field as Message);
-  return leaf === undefined ? null : `field: ${path}.${leaf}`;
+/** Translates a condition such as `== 0`, `< 1` or `== False` for a boolean. */
+function booleanCondition({ comparison, value }: AlertWhen['raise']): string {
+  const [yes, no] = typeof value === 'number' ? [1, 0] : /[A-Z]/.test(String(value)) ? ['True', 'False'] : ['true', 'false'];
+  const isMetBy = (candidate: number | string) => holds({ comparison, value }, candidate);
+  return String(!isMetBy(no) || isMetBy(yes));
 }
 
-/** @returns the paths of all single values in a message, except in its header. */
+/** A text that looks like a number or a boolean needs quotes in the condition. A text with a quote cannot be written there. */
+function textCondition(text: string): string | null {
+  if (!/^[^"\\\p{Cc}]+$/u.test(text)) return null;
+  const isPlain = /^[^\s]+$/.test(text) && Number.isNaN(Number(text)) && text !== 'true' && text !== 'false';
+  return `${JSON.stringify(`== ${isPlain ? text : `"${text}"`}`)}  # if this text means danger`;
+}
+
+function deeper({ field: path, alert_when: when }: ChannelConfig, field: object | null): string | null {
+  if (!Array.isArray(field) && !ArrayBuffer.isView(field)) {
+    const leaf = leaves(field as Message).find((path) => !path.endsWith('[*]'));
+    return leaf === undefined ? null : `field: ${path}.${leaf}`;
+  }
+  const [first] = field as unknown as readonly unknown[];
+  if (typeof first === 'boolean') return `field: "${path}[*] | any"`;
+  const isLow = when?.raise.comparison.startsWith('<') === true;
+  return typeof first === 'number' ? `field: "${path}[*] | ${isLow ? 'min' : 'max'}"` : null;
+}
+
+/** Paths of the values in a message, without those of its header. A list ends with `[*]`. */
 function leaves(message: Message | null, depth = 1): string[] {
   if (message === null) return [];
   return Object.entries(message).flatMap(([name, value]) => {
@@ -86,8 +136,14 @@ function leaves(message: Message | null, depth = 1): string[] {
   });
 }
 
+/** An image may have a million values, so a list is described by its length. */
 function described(field: unknown): string {
-  const text = JSON.stringify(field, (_key, value) => (typeof value === 'bigint' ? Number(value) : value)) ?? String(field);
-  const shown = Number.isNaN(field) ? 'NaN' : text;
+  if (typeof field === 'number') return String(field);
+  const shorten = (_key: string, value: unknown) => {
+    if (typeof value === 'bigint') return Number(value);
+    const isList = Array.isArray(value) || ArrayBuffer.isView(value);
+    return isList ? `${(value as unknown as readonly unknown[]).length} values` : value;
+  };
+  const shown = JSON.stringify(field, shorten) ?? String(field);
   return shown.length > MAX_RAW_CHARACTERS ? `${shown.slice(0, MAX_RAW_CHARACTERS - 3)}...` : shown;
 }

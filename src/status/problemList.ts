@@ -145,7 +145,7 @@ export const PROBLEMS = {
   },
   channel_unusable: {
     severity: 'warning',
-    title: 'A channel receives messages and can use none of them, so an alert of this channel cannot fire',
+    title: 'No message of a channel can be used, so the channel has no readings and cannot raise its alert',
     remedy: 'change the channel’s entry as the text suggests, then: elderly-bot reload',
   },
   channel_unreadable: {

@@ -49,7 +49,7 @@ const DEAF = [
     entry: 'type: auto',
     danger: { data: 'FALL' },
     reason: /is a string.*the value was "FALL"/,
-    suggestion: 'alert_when: "== FALL"',
+    suggestion: 'alert_when: "== FALL"  # if this text means danger',
   },
   {
     name: 'an Int32 under auto',
@@ -57,7 +57,7 @@ const DEAF = [
     entry: 'type: auto',
     danger: { data: 1 },
     reason: /is a number/,
-    suggestion: 'alert_when: "== 1"',
+    suggestion: 'alert_when: "> 0"',
   },
   { name: 'an Empty', type: 'std_msgs/msg/Empty', entry: 'type: auto', danger: {}, reason: /has no fields/, suggestion: null },
 ] as const;

@@ -61,6 +61,9 @@ const history: fc.Arbitrary<History> = fc.record({
 /** Every debounce, hold, gate and silence ends within this time. */
 const REST_MS = 250;
 
+/** An unusable channel recovers after usable messages for this long. */
+const RECOVERED_AFTER_MS = 5_000;
+
 function channelOf(gates: Gates): Channel {
   const ms = (value: number | undefined) => (value === undefined ? undefined : `${value}ms`);
   const { c } = configSchema.shape.channels.parse({
@@ -127,12 +130,19 @@ function documented({ gates, steps }: History): Report[] {
   let usableMs = 0;
   let unusable = false;
   let unusableMessages = 0;
+  /** Start of the usable messages after an unusable one. */
+  let recoveringMs = Number.POSITIVE_INFINITY;
   for (let atMs = 0; atMs <= endMs + REST_MS; atMs++) {
     const now = messages.filter((message) => message.atMs === atMs);
     // A debounce or hold that ends now is applied before the messages of this millisecond.
     if (known && raw !== isRaised && atMs - sinceMs >= (isRaised ? holdMs : debounceMs)) {
       isRaised = raw;
       alerts.push({ atMs, text: `c ${isRaised ? 'raised' : 'cleared'}` });
+    }
+    if (unusable && atMs - recoveringMs >= RECOVERED_AFTER_MS) {
+      unusable = false;
+      recoveringMs = Number.POSITIVE_INFINITY;
+      alerts.push({ atMs, text: 'c_unusable cleared' });
     }
     if (!silent && maxSilenceMs !== undefined && atMs - usableMs >= maxSilenceMs) {
       silent = true;
@@ -141,7 +151,8 @@ function documented({ gates, steps }: History): Report[] {
     for (const { value } of now) {
       if (value === null) {
         unusableMessages++;
-        if (unusableMessages === 2) {
+        recoveringMs = Number.POSITIVE_INFINITY;
+        if (unusableMessages === 2 && !unusable) {
           unusable = true;
           alerts.push({ atMs, text: 'c_unusable raised' });
         }
@@ -152,9 +163,8 @@ function documented({ gates, steps }: History): Report[] {
       usableMs = atMs;
       unusableMessages = 0;
       if (silent) alerts.push({ atMs, text: 'c_silent cleared' });
-      if (unusable) alerts.push({ atMs, text: 'c_unusable cleared' });
       silent = false;
-      unusable = false;
+      if (unusable) recoveringMs = Math.min(recoveringMs, atMs);
       const next: boolean = value > raise ? true : value <= clear ? false : raw;
       if (next !== raw || !known) sinceMs = atMs;
       raw = next;

@@ -24,6 +24,15 @@ describe('alerts that end with their channel', () => {
     assert.deepEqual(endedAlerts(standing('gas', 'gas_silent', 'fall', 'fall_silent'), before, after, ['fall']), []);
   });
 
+  it('belong to an unusable channel whose entry was corrected, because its next message may be weeks away', () => {
+    const rows = endedAlerts(standing('gas_unusable'), channels({ gas: ALERT }), channels({ gas: { ...ALERT, alert_when: '> 5' } }));
+    assert.deepEqual(
+      rows.map((row) => 'channel' in row && row.channel),
+      ['gas_unusable'],
+    );
+    assert.deepEqual(endedAlerts(standing('gas_unusable'), channels({ gas: ALERT }), channels({ gas: { ...ALERT, hold: '3s' } })), []);
+  });
+
   it('belong to a channel whose source changed', () => {
     const rows = endedAlerts(standing('gas'), channels({ gas: ALERT }), channels({ gas: { ...ALERT, topic: '/sensors/gas' } }));
     assert.equal(rows.length, 1);

@@ -1,6 +1,7 @@
 // An alert channel whose messages cannot be used reports that, with the reason, the value and the configuration that would work.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { parse } from 'yaml';
 import { configSchema } from '../../src/config/index.ts';
 import type { NewRow } from '../../src/outbox/index.ts';
 import { Channel } from '../../src/sensing/index.ts';
@@ -40,7 +41,7 @@ const UNUSABLE: readonly {
     raw: '812.5',
     suggestion: 'alert_when: "> N"  # N: the largest harmless value',
   },
-  { name: 'the number 1 without alert_when', message: { data: 1 }, reason: /a number/, raw: '1', suggestion: 'alert_when: "== 1"' },
+  { name: 'the number 1 without alert_when', message: { data: 1 }, reason: /a number/, raw: '1', suggestion: 'alert_when: "> 0"' },
   {
     name: 'a comparison of a boolean with a number',
     config: { alert_when: '== 1' },
@@ -49,13 +50,19 @@ const UNUSABLE: readonly {
     raw: 'false',
     suggestion: 'alert_when: true',
   },
-  { name: 'a text without alert_when', message: { data: 'FALL' }, reason: /a string/, raw: '"FALL"', suggestion: 'alert_when: "== FALL"' },
+  {
+    name: 'a text without alert_when',
+    message: { data: 'FALL' },
+    reason: /a string/,
+    raw: '"FALL"',
+    suggestion: 'alert_when: "== FALL"  # if this text means danger',
+  },
   {
     name: 'a text with a space',
     message: { data: 'fall seen' },
     reason: /a string/,
     raw: '"fall seen"',
-    suggestion: String.raw`alert_when: "== \"fall seen\""`,
+    suggestion: String.raw`alert_when: "== \"fall seen\""  # if this text means danger`,
   },
   {
     name: 'a field that is a message',
@@ -70,8 +77,8 @@ const UNUSABLE: readonly {
     config: { field: 'ranges', alert_when: '< 0.3' },
     message: { ranges: [1, 2] },
     reason: /^"ranges" is not a single value$/,
-    raw: '[1,2]',
-    suggestion: 'field: "ranges[*] | max"',
+    raw: '"2 values"',
+    suggestion: 'field: "ranges[*] | min"',
   },
   {
     name: 'a value that is not a number',
@@ -96,12 +103,12 @@ describe('an alert channel is unusable if each message has', () => {
     it(name, () => {
       const one = channel(config);
       assert.deepEqual(alerts(one.accept(message, 0)), [], 'one message may be a glitch');
-      assert.ok(!one.isUnusable);
+      const before = one.unusable;
+      assert.equal(before, undefined);
       assert.deepEqual(alerts(one.accept(message, 100)), ['c_unusable raised i1']);
-      assert.deepEqual(alerts(one.accept(message, 200)), [], 'the alert stands already');
-      const { unusable } = one;
-      assert.match(unusable?.reason ?? '', reason);
-      assert.deepEqual([unusable?.raw, unusable?.suggestion], [raw, suggestion]);
+      assert.deepEqual(alerts(one.accept(message, 200)), [], 'the alert is raised already');
+      assert.match(one.unusable?.reason ?? '', reason);
+      assert.deepEqual([one.unusable?.raw, one.unusable?.suggestion], [raw, suggestion]);
     });
   }
 
@@ -137,25 +144,44 @@ describe('unusable messages', () => {
     }
   });
 
-  it('clear their alert with the next usable message, before a real alert', () => {
+  it('clear their alert once messages have been usable for 5 s, and do not delay a real alert', () => {
     const one = channel();
     one.accept(bad, 0);
     one.accept(bad, 1);
-    assert.deepEqual(alerts(one.accept({ data: true }, 2)), ['c_unusable cleared i1', 'c raised i2']);
+    assert.deepEqual(alerts(one.accept({ data: true }, 2)), ['c raised i2']);
+    assert.equal(one.dueMs, 5_002);
+    assert.deepEqual(alerts(one.elapse(5_002)), ['c_unusable cleared i1']);
+    assert.equal(one.unusable, undefined);
+  });
+
+  it('raise one alert, however often usable ones are between them', () => {
+    const one = channel();
+    const rows = Array.from({ length: 600 }, (_, n) => one.accept(n % 3 === 2 ? { data: false } : bad, n * 100)).flatMap(alerts);
+    assert.deepEqual(rows, ['c_unusable raised i1']);
+  });
+
+  it('do not end an alert, not even if they cannot be decoded', () => {
+    const one = channel({ hold: '10s' });
+    one.accept({ data: true }, 0);
+    one.accept({ data: false }, 1_000);
+    for (let ms = 2_000; ms < 30_000; ms += 1_000) one.reject('too short', ms);
+    assert.ok(one.status(30_000).alert);
   });
 
   it('count as silence, because nothing is sensed', () => {
     const one = channel({ max_silence: '10s' });
     const rows = [0, 4_000, 8_000, 12_000].flatMap((ms) => alerts(one.accept(bad, ms)));
     assert.deepEqual(rows, ['c_unusable raised i1', 'c_silent raised i2']);
-    assert.deepEqual(alerts(one.accept({ data: false }, 13_000)), ['c_silent cleared i2', 'c_unusable cleared i1']);
+    assert.deepEqual(alerts(one.accept({ data: false }, 13_000)), ['c_silent cleared i2']);
+    assert.deepEqual(alerts(one.elapse(18_000)), ['c_unusable cleared i1']);
   });
 
   it('that stood before a restart are cleared after it, under their incident', () => {
     const one = channel({}, new Map([['c_unusable', { alert: 'raised', incident: 'old' }]]));
     assert.deepEqual(alerts(one.accept(bad, 0)), []);
-    assert.ok(one.isUnusable);
-    assert.deepEqual(alerts(one.accept({ data: false }, 1)), ['c_unusable cleared old']);
+    assert.ok(one.unusable);
+    one.accept({ data: false }, 1);
+    assert.deepEqual(alerts(one.elapse(5_001)), ['c_unusable cleared old']);
   });
 
   it('include messages that cannot be decoded', () => {
@@ -168,7 +194,87 @@ describe('unusable messages', () => {
   it('on a telemetry channel change only its health', () => {
     const one = channel({ class: 'telemetry', unit: 'percent' });
     for (const ms of [0, 1, 2]) assert.deepEqual(alerts(one.accept({ data: 300 }, ms)), []);
-    assert.ok(one.isUnusable);
+    assert.ok(one.unusable);
+  });
+});
+
+describe('the suggestion', () => {
+  const suggested = (config: Record<string, unknown>, message: Record<string, unknown>) => {
+    const one = channel(config);
+    for (const ms of [0, 1]) one.accept(message, ms);
+    return one.unusable?.suggestion;
+  };
+
+  it('keeps the meaning of a condition on a boolean', () => {
+    for (const when of ['== 1', '> 0', '!= 0', '== True', '!= False'])
+      assert.equal(suggested({ alert_when: when }, { data: false }), 'alert_when: true', when);
+    for (const when of ['== 0', '< 1', '!= 1', '== False', '!= True'])
+      assert.equal(suggested({ alert_when: when }, { data: true }), 'alert_when: false', when);
+  });
+
+  it('quotes a text that looks like a number or a boolean, and works', () => {
+    for (const text of ['1', 'true', 'fall seen']) {
+      const line = suggested({}, { data: text }) ?? '';
+      const { alert_when: when } = parse(line) as { alert_when: string };
+      const one = channel({ alert_when: when });
+      assert.deepEqual(alerts(one.accept({ data: text }, 0)), ['c raised i1'], line);
+    }
+  });
+
+  it('is absent if no line can work', () => {
+    for (const data of ['say "hi"', 'a\\b', 'two\nlines', [{ x: 1 }], ['a']]) assert.equal(suggested({}, { data }), null, String(data));
+  });
+
+  it('does not blame the scale for a value slightly beyond the limit', () => {
+    assert.equal(suggested({ unit: 'percent', scale: 100, alert_when: '< 15' }, { data: 1.004 }), null);
+  });
+});
+
+describe('a diagnostics channel', () => {
+  const diagnostics = { name: 'motor', key: 'temp' };
+  const message = (name: string, key: string) => ({ status: [{ name, level: 0, values: [{ key, value: '70' }] }] });
+
+  for (const [name, key, reason, suggestion] of [
+    ['motors', 'temp', 'no status "motor" has been found; the last message has "motors"', 'diagnostics: {"name":"motors","key":"temp"}'],
+    ['motor', 'temps', 'no key "temp" has been found; the last message has "temps"', 'diagnostics: {"name":"motor","key":"temps"}'],
+  ] as const) {
+    it(`is unusable if its ${name === 'motor' ? 'key' : 'status'} does not appear for 30 s`, () => {
+      const one = channel({ diagnostics, alert_when: '> 60' });
+      const rows = Array.from({ length: 40 }, (_, s) => one.accept(message(name, key), s * 1_000)).flatMap(alerts);
+      assert.deepEqual(rows, ['c_unusable raised i1']);
+      assert.deepEqual([one.unusable?.reason, one.unusable?.suggestion], [reason, suggestion]);
+    });
+  }
+
+  it('ignores the arrays of other nodes once its status has appeared', () => {
+    const one = channel({ diagnostics, alert_when: '> 90' });
+    one.accept(message('motor', 'temp'), 0);
+    for (let s = 1; s < 100; s++) assert.deepEqual(alerts(one.accept(message('lidar', 'x'), s * 1_000)), []);
+    assert.equal(one.unusable, undefined);
+  });
+});
+
+describe('a list', () => {
+  it('without elements is usable: nothing was detected', () => {
+    const one = channel({ field: 'found[*].score | max', alert_when: '> 0.5' });
+    for (const ms of [0, 1, 2]) assert.deepEqual(alerts(one.accept({ found: [] }, ms)), []);
+    assert.equal(one.unusable, undefined);
+    assert.deepEqual(alerts(one.accept({ found: [{ score: 0.9 }] }, 3)), ['c raised i1']);
+    assert.deepEqual(alerts(one.accept({ found: [] }, 4)), ['c cleared i1']);
+  });
+
+  it('that does not exist is unusable with every reducer', () => {
+    for (const reducer of ['any', 'all', 'min', 'max', 'mean', 'sum', 'count']) {
+      const one = channel({ field: `founds[*].fallen | ${reducer}`, ...(/any|all/.test(reducer) ? {} : { alert_when: '> 1' }) });
+      for (const ms of [0, 1]) one.accept({ found: [{ fallen: true }] }, ms);
+      assert.match(one.unusable?.reason ?? '', /^the message has no field "founds/, reducer);
+    }
+  });
+
+  it('with a million values is described by its length', () => {
+    const one = channel({ field: 'data' });
+    for (const ms of [0, 1]) one.accept({ data: new Uint8Array(1_000_000) }, ms);
+    assert.equal(one.unusable?.raw, '"1000000 values"');
   });
 });
 
@@ -177,14 +283,14 @@ describe('a rangefinder that sees no obstacle', () => {
     const one = channel({ alert_when: '< 0.3' });
     const rows = [0.2, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY].flatMap((data, ms) => alerts(one.accept({ data }, ms)));
     assert.deepEqual(rows, ['c raised i1', 'c cleared i1']);
-    assert.ok(!one.isUnusable);
+    assert.equal(one.unusable, undefined);
   });
 
   it('sends only infinities in a scan, which is usable too', () => {
     const one = channel({ field: 'ranges[*] | min', alert_when: '< 0.3' });
     const ranges = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
     for (const ms of [0, 1, 2]) assert.deepEqual(alerts(one.accept({ ranges }, ms)), []);
-    assert.ok(!one.isUnusable);
+    assert.equal(one.unusable, undefined);
     assert.deepEqual(alerts(one.accept({ ranges: [0.2, Number.POSITIVE_INFINITY] }, 3)), ['c raised i1']);
   });
 });

@@ -2,6 +2,7 @@
 // This must start after the alert has been written, so that it does not delay the alert.
 import { messageOf } from '../../base/index.ts';
 import type { Outcome } from '../../commands/index.ts';
+import { UNUSABLE_SUFFIX } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import type { Camera } from '../../media/index.ts';
 import type { NewRow } from '../../outbox/index.ts';
@@ -72,6 +73,8 @@ export class Incidents {
     const at = clock.wall();
     this.#recentReadings.add({ at, channel, value, extra }, clock.mono());
     if (extra?.alert !== 'raised' || extra.incident === undefined) return;
+    // An image does not show why a sensor's messages are unusable, and must not use up the share of a real alert.
+    if (channel.endsWith(UNUSABLE_SUFFIX)) return;
     const incident = { id: extra.incident, channel, value, at };
     setImmediate(() => this.#begin(incident));
   }

@@ -13,7 +13,7 @@ export interface Channels {
   status(): Status['channels'];
   /** Applies a new configuration's channels. Unchanged channels stay subscribed. */
   apply(next: LoadedConfig, changes: ChannelChanges): void;
-  /** @returns a channel's latest reading and the age of its last message, or undefined if no message has arrived yet. */
+  /** @returns the latest reading of a channel and the age of its last usable message; undefined before the first. */
   latestValue(name: string): { readonly value: unknown; readonly ageMs: number } | undefined;
   stop(): void;
 }
@@ -102,8 +102,9 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     },
     status: () => subscriptions.map((subscription) => subscription.status(clock.mono())),
     latestValue: (name) => {
-      const { value, age_ms: ageMs } = subscriptions.find(({ channel }) => channel.name === name)?.channel.status(clock.mono()) ?? {};
-      return ageMs === undefined || ageMs === null ? undefined : { value, ageMs };
+      const channel = subscriptions.find((subscription) => subscription.channel.name === name)?.channel;
+      const ageMs = channel?.usableAgeMs(clock.mono());
+      return channel === undefined || ageMs === undefined ? undefined : { value: channel.status(clock.mono()).value, ageMs };
     },
     stop: () => {
       ticker.stop();

@@ -4,7 +4,7 @@ import { messageOf } from '../../base/index.ts';
 import type { ChannelConfig, LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { fullName, type RosMessage, type RosNode, type RosSubscription, type SubscribeOptions } from '../../ros/index.ts';
-import { type Channel, isSame, match, type Offer, Rate, type Wanted } from '../../sensing/index.ts';
+import { type Channel, isSame, match, type Offer, Rate, type Unusable, type Wanted } from '../../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../../status/index.ts';
 
 /**
@@ -150,7 +150,8 @@ export class ChannelSubscription {
   #vanished: readonly string[] = [];
   #dropped = 0;
   #isLarge = false;
-  #reportedFaults = 'false false';
+  #reportedSilent = false;
+  #reportedUnusable: Unusable | undefined;
   readonly #rate = new Rate();
 
   constructor(parts: ChannelSubscriptionParts) {
@@ -206,12 +207,15 @@ export class ChannelSubscription {
   /** Raises or clears the problems for silence and for unusable messages. */
   reportFaults(): void {
     const { channel } = this;
-    const faults = `${channel.silent} ${channel.isUnusable}`;
-    if (faults === this.#reportedFaults) return;
-    this.#reportedFaults = faults;
+    const { silent, unusable } = channel;
+    if (silent === this.#reportedSilent && unusable === this.#reportedUnusable) return;
+    this.#reportedSilent = silent;
+    this.#reportedUnusable = unusable;
     const { problems, topic } = this.#parts;
-    problems.set('sensor_silent', channel.silent ? `${channel.name}: ${this.silenceReason}` : undefined, channel.name);
-    const text = channel.isUnusable ? `${channel.name} (${topic}): ${this.unusableReason}` : undefined;
+    problems.set('sensor_silent', silent ? `${channel.name}: ${this.unusableReason ?? this.silenceReason}` : undefined, channel.name);
+    // A raised problem keeps its text, so a new reason raises it again.
+    problems.clear('channel_unusable', channel.name);
+    const text = unusable ? `${channel.name} (${topic}): ${this.unusableReason}` : undefined;
     problems.set('channel_unusable', text, channel.name, channel.config.class === 'alert' ? 'critical' : undefined);
   }
 
@@ -236,7 +240,8 @@ export class ChannelSubscription {
     const pace = paceOf(channel.config, qos, this.#isLarge);
     const onError = (error: Error) => {
       this.#setProblem('channel_unreadable', messageOf(error));
-      this.#parts.onUnreadable(messageOf(error));
+      // Other errors are faults of the agent, not of the message.
+      if (error instanceof AgentError && error.code === 'ROS_MESSAGE_INVALID') this.#parts.onUnreadable(messageOf(error));
     };
     try {
       this.#subscription = configured(place, ['channels', channel.name, 'type'], () =>

@@ -148,13 +148,14 @@ function channelFinding({ name, channel, probed, seconds, agent, flag }: ProbedC
   if (types !== undefined) return error(`${topic}: ${types}`, 'set the channel’s type to the published type, or to auto', info);
   if (qos !== undefined) return error(`${topic}: ${qos}`, 'set the channel’s qos to auto, or to the publisher’s', info);
   const problem = agent?.problems.find(({ subject }) => subject === name);
-  if (problem) return error(problem.text, problem.remedy, `elderly-bot status${flag}`);
+  const report = channel.class === 'alert' ? error : warning;
+  if (problem) return (problem.severity === 'warning' ? warning : error)(problem.text, problem.remedy, `elderly-bot status${flag}`);
   if (unusable) {
     const { reason, raw, suggestion } = unusable;
     const observed = `${topic}: no message can be used, because ${reason}${raw === null ? '' : `; the value was ${raw}`}`;
     const remedy =
       suggestion === null ? 'correct the channel’s entry, or its publisher' : `this line in the channel’s entry works: ${suggestion}`;
-    return error(observed, remedy, `ros2 interface show ${offers[0]?.type ?? ''}`);
+    return report(observed, remedy, `ros2 interface show ${offers[0]?.type ?? ''}`);
   }
   const apartMs = stamp > 0 ? Date.now() - stamp * 1_000 : 0;
   if (Math.abs(apartMs) > STALE_MS) {

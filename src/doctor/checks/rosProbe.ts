@@ -1,6 +1,7 @@
 // Probes ROS 2 for the doctor, in a separate process, because some ROS errors abort the whole process. The probe subscribes to each
 // channel's topic for a few seconds and publishes nothing.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../base/index.ts';
 import { type ChannelConfig, type Config, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError, type ErrorCode } from '../../errors.ts';
 import { fullName, type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
@@ -107,7 +108,8 @@ function listen(node: RosNode, name: string, config: ChannelConfig): () => Chann
         last = message;
         channel.accept(message, performance.now());
       };
-      subscription = node.subscribe({ topic, ...wanted, maxPerSecond: 2, onMessage, onError: () => {} });
+      const onError = (error: Error) => void channel.reject(messageOf(error), performance.now());
+      subscription = node.subscribe({ topic, ...wanted, maxPerSecond: 2, onMessage, onError });
     }
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
@@ -116,6 +118,8 @@ function listen(node: RosNode, name: string, config: ChannelConfig): () => Chann
   return () => {
     const offers = offersOn(node, topic);
     const { types, qos } = match(config, offers);
+    // A latched detector sends one message, so one unusable message is enough here.
+    channel.elapse(Number.POSITIVE_INFINITY);
     const { unusable } = channel;
     return { topic, offers, types, qos, failure, received: subscription?.received ?? 0, unusable, stamp: stampOf(last) };
   };
