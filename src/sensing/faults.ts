@@ -63,7 +63,7 @@ export class Faults {
     return this.#incidents.silent !== undefined;
   }
 
-  /** Why the messages are unusable. Undefined unless `isUnusable`. */
+  /** Why the messages are unusable; undefined if they are usable, or if none has arrived. */
   get unusable(): Unusable | undefined {
     return this.#unusable;
   }
