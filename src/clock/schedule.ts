@@ -1,6 +1,6 @@
-// Runs jobs at times of the wall clock, even if that clock is set. If it is set back, a job does not run again for a due time that it has
-// already run for, and does not wait until the clock has caught up either. If due times were missed, because the robot was off or the clock
-// jumped ahead, the job runs once. However far the clock jumps, a check takes no longer.
+// Runs jobs at times of the wall clock, even if that clock is set. If it is set back, a job neither runs again for a due time that it has
+// already run for, nor waits until the clock has caught up. If due times were missed, because the robot was off or the clock jumped ahead,
+// the job runs once. However far the clock jumps, a check takes no longer.
 
 import { messageOf, type Ticker } from '../base/index.ts';
 import type { Clock } from './clock.ts';

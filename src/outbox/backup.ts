@@ -1,5 +1,6 @@
 // Backs up the outbox database while it is in use, and restores backups. A backup is a single gzipped SQLite file that holds all of the
-// outbox's tables, plus a table of named texts such as the configuration and the lifetime. It must not contain keys.
+// outbox's tables, plus a table of named texts such as the configuration and the lifetime. Backups leave the robot, so they must not
+// contain keys.
 import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -129,7 +130,7 @@ export async function restoreBackup(file: string, stateDir: string, maxBytes: nu
   }
 }
 
-/** Checks the unpacked file and removes the table of texts, because an outbox file has no such table. */
+/** Checks the unpacked file, reads its table of texts and drops it, because an outbox file must not have such a table. */
 function extractTexts(fresh: string, file: string, maxBytes: number): Omit<Restored, 'aside'> {
   let db: Db;
   try {

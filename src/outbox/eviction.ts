@@ -9,7 +9,7 @@ import type { OutboxRecord } from './store.ts';
 /** Rows per eviction. */
 const BATCH = 1_000;
 
-/** The eviction is durable when this returns. @throws SQLite's error; then no row is evicted. */
+/** Evicts and declares rows, durably and atomically. @throws SQLite's error */
 export function evict({ ledger, counters, clock, commits }: Parts, record: OutboxRecord, ranges: Ranges, reason: EvictionReason): void {
   const event = declaration(clock, record, ranges, reason);
   ledger.evict(record, ranges, event);

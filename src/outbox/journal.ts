@@ -9,7 +9,7 @@ import type { Db } from './schema.ts';
 interface JournalEntry {
   readonly id: string;
   readonly command: string;
-  /** A refused command has not run, so its id is kept only for as long as a duplicate could still be accepted. */
+  /** `refused` means that the command did not run. Its id is only kept for as long as a duplicate could still be accepted. */
   readonly state: 'started' | 'ended' | 'refused';
   readonly result: ResultBody | undefined;
 }

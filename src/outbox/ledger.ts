@@ -1,5 +1,6 @@
 // Tracks the state of every row in the file: its outbox, and whether it is in flight, acknowledged, covered or evicted. State that is also
-// on disk changes in memory only after the transaction has been committed. Acknowledgements are the exception: they wait for a commit.
+// on disk changes in memory only after the transaction has been committed. Acknowledgements are the exception: they are written by the next
+// commit.
 
 import { crashPoint } from '../base/index.ts';
 import { type Range, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
@@ -29,8 +30,8 @@ export class Ledger {
 
   /**
    * Starts a new outbox id in the file and restores the publications of earlier ids. Does not read any rows.
-   * @param ranBeforeMs running time of all earlier runs. A power cut may lose its last minute, so restored publications, which may be
-   * later than that, are capped at it.
+   * @param ranBeforeMs running time of all earlier runs. A power cut may lose up to a minute of it, so the times of restored publications
+   * are capped at it: they must not lie in the future.
    */
   start(id: string, boot: number, wallMs: number, expected: readonly string[], ranBeforeMs: number): void {
     this.outboxes.start(id, boot, wallMs, expected);
@@ -122,7 +123,7 @@ export class Ledger {
   /**
    * Applies a receipt's effect and inserts its declarations, in one transaction.
    * @param evicted rows to evict.
-   * @param keepAlertsRanMs the current running time, with which delivered alerts are kept for reading; undefined deletes them.
+   * @param keepAlertsRanMs the current running time, to store with delivered alerts that stay readable; if undefined, they are deleted.
    */
   applyReceipt(
     record: OutboxRecord,

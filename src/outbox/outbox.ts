@@ -13,7 +13,7 @@ import type { OutboxRecord } from './store.ts';
 import type { Writer } from './writer.ts';
 
 /**
- * How long acknowledged rows are kept if no receipt has ever arrived, in running time. Such a cloud may not support receipts
+ * How long acknowledged rows are kept if no receipt has ever arrived, in running time. The cloud may not send receipts at all
  * (docs/reference/protocol.md, Receipts).
  */
 const REMOVE_ACKNOWLEDGED_AFTER_MS = 24 * 3_600_000;
@@ -118,7 +118,7 @@ export class Outbox {
     }
   }
 
-  /** Applies one page of a receipt, durably and atomically. @throws SQLite's error if nothing was applied. */
+  /** Applies one page of a receipt, durably and atomically. @throws SQLite's error */
   receive(receipt: Receipt): ReceiptOutcome {
     const { store, ledger, lifetime, commits } = this.#parts;
     const record = ledger.outboxes.byId(receipt.outbox);

@@ -27,7 +27,10 @@ export interface Cut extends Change {
   readonly lists: ReadonlyMap<string, Publication[]>;
 }
 
-/** Acknowledgements of adjacent ranges that are less than this far apart share a publication, so that frequent alerts do not need many. */
+/**
+ * Acknowledgements of adjacent ranges that are less than this far apart share a publication, so that a burst of alerts does not create
+ * thousands.
+ */
 const MERGE_WITHIN_MS = 5_000;
 
 export class Publications {

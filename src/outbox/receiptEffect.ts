@@ -21,7 +21,7 @@ export interface ReceiptEffect {
   readonly resend: readonly Publication[];
   /** Publications that are still not delivered after {@link MAX_TRIES} attempts. Their rows must be evicted as poison. */
   readonly exhausted: readonly Publication[];
-  /** Rows that the cloud knows of but this file does not, because it was restored to an earlier state. */
+  /** Rows that the cloud knows of but this file does not, because the file was restored to an earlier state. */
   readonly vanished: Ranges;
   /** Rows that are gone, but whose loss the cloud does not know of. They must be declared as released. */
   readonly undeclared: Ranges;

@@ -38,7 +38,10 @@ export class Store {
     if (isOutermost) this.#onCommit(performance.now() - beganMs);
   }
 
-  /** Adds an outbox and deletes earlier ones that never had a row. @param keep ids to keep even so, because the cloud may know of rows. */
+  /**
+   * Adds an outbox and deletes earlier ones that never had a row.
+   * @param keep ids to keep anyway, because the cloud may know of rows that this file has lost.
+   */
   openNew(id: string, boot: number, openedAt: number, keep: readonly string[]): void {
     this.#run('delete from outboxes where accepted = 0 and id not in (select value from json_each(?))', JSON.stringify(keep));
     this.#run(

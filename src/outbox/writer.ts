@@ -24,7 +24,7 @@ export class Writer {
   readonly #intake = new Intake(() => this.#commitDue());
   #isClosed = false;
   #isFailing = false;
-  /** Monotonic time since which every commit has failed. Undefined if the only reason is a full disk. */
+  /** Monotonic time since which every commit has failed. Undefined if commits succeed, or fail only because the disk is full. */
   #failingSinceMs: number | undefined;
 
   constructor(parts: Parts) {

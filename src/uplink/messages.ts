@@ -53,7 +53,7 @@ function readings(claim: Claim): string {
 
 type ReceiptParts = Pick<UplinkOptions, 'thing' | 'outbox' | 'problems' | 'log'>;
 
-/** Applies a receipt to the outbox. If it is impossible, raises a problem, because a forged receipt could make the robot delete rows. */
+/** Applies a receipt to the outbox. Raises a problem for an impossible one, because a forged receipt could make the robot delete rows. */
 export function applyReceipt(payload: Buffer, { thing, outbox, problems, log }: ReceiptParts): void {
   const parsed = receiptSchema.safeParse(parseJson(payload));
   if (!parsed.success || parsed.data.thing !== thing) {

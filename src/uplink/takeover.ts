@@ -21,7 +21,9 @@ const WINDOW_MS = 10 * 60_000;
 const SHORT_MS = 30_000;
 const SHORT_LOSSES = 5;
 
-/** Waits are long because every connect ends the other client's session, but shorter if the takeover is only inferred. */
+/**
+ * How long to wait before reconnecting, because every connect ends the other client's session. Shorter if the takeover is only inferred.
+ */
 const REPORTED_WAIT_MS = 5 * 60_000;
 const INFERRED_WAIT_MS = 60_000;
 

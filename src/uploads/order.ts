@@ -19,7 +19,7 @@ export function isPictureOfIncident({ kind, incident }: Kind): boolean {
   return incident !== null && (kind === 'snapshot' || kind === 'clip');
 }
 
-/** Whether the file is part of a log or backup. The database records how much of it has been spooled. */
+/** Whether the file is part of a log or backup. The database records how much of these has been spooled, so lost parts are cut again. */
 export function isSlice({ kind, incident }: Kind): boolean {
   return incident === null && (kind === 'log' || kind === 'backup');
 }

@@ -73,7 +73,7 @@ export async function transfer(row: UploadRow, source: string | Buffer, parts: T
   return { result: 'later', reason, fault: 'file', afterMs: undefined };
 }
 
-/** Checks a file against the size and hash in its row, which the store would check too. @returns the fault; undefined if they match. */
+/** Checks a file against the size and hash in its row. @returns the fault, with which it can never be uploaded; undefined if they match. */
 async function damageOf({ size, sha256 }: UploadRow, path: string): Promise<string | undefined> {
   const hash = createHash('sha256');
   let bytes = 0;

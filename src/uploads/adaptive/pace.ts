@@ -2,7 +2,7 @@
 // the queue in front of the path's slowest link, and later messages wait behind them. The window limits the bytes in flight to what does
 // not build up that queue (the idea of LEDBAT, RFC 6817), which on a slow link is a single small packet. The window never shrinks below
 // what the link has just carried in 150 ms, provided that is at least a packet: if answers are slow all the same, this queue is not the
-// cause. Time and byte counts are passed in.
+// cause. The caller passes in the time and the byte counts, so that tests need no real link.
 
 /** With its headers, a packet of this size takes a twelfth of a second at 32 kbit/s, and the headers are only a fifth of it. */
 const SMALLEST_WINDOW = 256;
@@ -211,7 +211,7 @@ export class Pace {
     this.#tookMs = [];
     const least = Math.ceil((this.#quickestMs / 1_000) * MIN_BYTES_PER_SECOND);
     const smaller = Math.max(SMALLEST_WINDOW, Math.min(SMALL_PACKET, least), Math.floor(this.#window / 2));
-    // Only if the window really shrinks has an attempt at a larger one failed.
+    // If the window was already the smallest, no attempt at a larger one has failed.
     if (smaller < this.#window) {
       this.#patience = Math.min(MAX_PATIENCE, Math.max(MIN_PATIENCE, this.#patience * 2));
       this.#missing = this.#patience;
