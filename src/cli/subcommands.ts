@@ -9,7 +9,7 @@ export function certsCommands(y: Argv): Argv {
   return y
     .command(
       'init',
-      'Create a private key that never leaves this robot, and a signing request (CSR) for the certificate authority',
+      'Create a private key that never leaves this robot, and a certificate signing request (CSR)',
       (each) =>
         each
           .options({ ...CONFIG, ...JSON_OUTPUT, ...KEY })

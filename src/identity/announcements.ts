@@ -1,13 +1,16 @@
-// Announces the next certificate to the cloud in a text that the current key signs (docs/reference/protocol.md). A cloud
-// that identifies robots by certificate fingerprints learns the new fingerprint from this text. The text is signed before the old
-// key is deleted, and stays on disk until the agent published it.
+// Announces a new certificate to the cloud in a token signed with the old key (docs/reference/protocol.md), so that a cloud that identifies
+// robots by certificate fingerprint can learn the new fingerprint. The token must be signed before the old key is deleted, and stays on
+// disk until the agent has published it.
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../base/index.ts';
 import { CERTIFICATE_NEXT_TYP } from '../wire/index.ts';
 
-/** @param before the current pair as PEM. @returns a JWS. Undefined if the certificate is the same, or if the old key's type can't sign tokens. */
+/**
+ * @param before the old certificate and its key, as PEM.
+ * @returns a JWS; undefined if the certificate is unchanged, or if the type of the old key can't sign a JWS
+ */
 export async function announcementOf(
   thing: string,
   before: { readonly cert: string; readonly key: string },
@@ -24,11 +27,11 @@ export async function announcementOf(
     .sign(key);
 }
 
-/** Pending announcements, oldest first. A robot may change its certificate several times before it connects again. */
+/** The unpublished announcements. There may be several, because the certificate can change more than once while the robot is offline. */
 export class Announcements {
   readonly #file: string;
 
-  /** @param folder the folder of the identity. */
+  /** @param folder the identity directory. */
   constructor(folder: string) {
     this.#file = join(folder, 'announcements');
   }
@@ -42,7 +45,7 @@ export class Announcements {
     return !existsSync(this.#file);
   }
 
-  /** @returns the announcements that lead to the certificate in use, oldest first. Others announce a certificate that was never used. */
+  /** Returns the chain of announcements that leads to this certificate, oldest first. Announcements of unused certificates are left out. */
   leadingTo(certInUse: string): string[] {
     const leading: string[] = [];
     let wanted: unknown = fingerprintOf(new X509Certificate(certInUse));
@@ -64,7 +67,7 @@ export class Announcements {
   }
 }
 
-/** Reads the fingerprints of the signing and the next certificate. @returns undefined for an invalid announcement. */
+/** Decodes the fingerprints of the signing certificate and the announced one. @returns undefined if the announcement is malformed */
 function read(announcement: string): { readonly signer: unknown; readonly next: string } | undefined {
   try {
     const [header, payload] = announcement
@@ -77,7 +80,7 @@ function read(announcement: string): { readonly signer: unknown; readonly next: 
   }
 }
 
-/** The `x5t#S256` of RFC 7515. */
+/** The certificate's `x5t#S256`, as defined in RFC 7515. */
 function fingerprintOf({ raw }: X509Certificate): string {
   return createHash('sha256').update(raw).digest('base64url');
 }

@@ -1,5 +1,5 @@
-// Chooses the files of an identity by their content, not by their names: the certificate whose key is present, the certificates that
-// signed it, and the broker's root CA. Pure.
+// Picks the parts of an identity from files by their content, not by their names: the certificate whose key is present, the intermediate
+// certificates that lead to its root, and the root CA. Pure functions.
 import type { X509Certificate } from 'node:crypto';
 import { blocksOf, certificatesIn, commonName, describePem, privateKeyIn } from './pem.ts';
 import type { SlotContent } from './slots.ts';
@@ -18,7 +18,7 @@ interface Found {
   readonly certificate: X509Certificate;
 }
 
-/** @param ownKeys keys that were created on this robot and never left it. */
+/** Prefers a certificate whose common name is the thing name. @param ownKeys keys that are already on this robot. */
 export function choose(files: readonly HandedFile[], thing: string, ownKeys: readonly HandedFile[] = []): Chosen {
   const certificates = files.flatMap(({ path, text }) => certificatesIn(text).map((certificate) => ({ path, certificate })));
   const leaves = certificates.filter(({ certificate }) => !certificate.ca);
@@ -49,7 +49,7 @@ export function choose(files: readonly HandedFile[], thing: string, ownKeys: rea
   };
 }
 
-/** @returns the intermediate certificates between the certificate and a root, in order. A broker that has only the root needs them. */
+/** Returns the intermediate certificates from the leaf up to its root. The robot has to send them to a broker that knows only the root. */
 function issuersOf(leaf: Found, authorities: readonly Found[]): Found[] {
   const chain: Found[] = [];
   for (let last = leaf; chain.length < authorities.length; ) {

@@ -1,4 +1,4 @@
-// A certificate authority for bench, demo and tests. It issues the certificates of brokers, clouds and robots.
+// A certificate authority for test benches, the demo and the tests. It issues certificates to brokers, clouds and robots.
 
 import { createPublicKey, webcrypto } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -9,10 +9,10 @@ import { EC, loadX509, newKey, type X509 } from './keys.ts';
 const DAY_MS = 86_400_000;
 
 export interface LeafOptions {
-  /** The common name: the thing name of a robot, or a host name of a broker. */
+  /** The common name: a robot's thing name, or a broker's host name. */
   readonly name: string;
   readonly server?: boolean;
-  /** Host names and addresses of the server. */
+  /** Host names and IP addresses that clients may use to reach the server. */
   readonly hosts?: readonly string[];
   readonly notBefore?: Date;
   readonly notAfter?: Date;
@@ -54,7 +54,7 @@ export class DevCa {
     return new DevCa(x509, keys, certificate);
   }
 
-  /** Writes `<folder>/<file>.crt.pem` and `<folder>/<file>.key.pem` (0600). */
+  /** Creates a key pair, and writes `<folder>/<file>.crt.pem` and, with mode 0600, `<folder>/<file>.key.pem`. */
   async issue(folder: string, file: string, options: LeafOptions): Promise<IssuedFiles> {
     const key = await newKey('ec');
     const certificate = await this.certify(createPublicKey(key).export({ type: 'spki', format: 'der' }), options);
@@ -66,7 +66,7 @@ export class DevCa {
     return paths;
   }
 
-  /** Issues a certificate as PEM. @param key a public key, such as the key of a signing request. */
+  /** Issues a certificate and returns it as PEM. @param key the public key to certify, such as that of a CSR. */
   async certify(key: PublicKeyType, options: LeafOptions): Promise<string> {
     const x509 = this.#x509;
     const usage = options.server ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
@@ -88,7 +88,7 @@ export class DevCa {
     return certificate.toString('pem');
   }
 
-  /** Writes the certificate of the CA. The key of the CA is never written. */
+  /** Writes the CA's certificate. The CA's private key must not be written to disk: it exists only in this process. */
   writeCertificate(folder: string): string {
     mkdirSync(folder, { recursive: true });
     const path = join(folder, 'ca.crt.pem');
@@ -109,8 +109,8 @@ export interface BenchFiles {
 export const BENCH_FILES = ['ca.crt.pem', ...['broker', 'cloud', 'robot'].flatMap((owner) => [`${owner}.crt.pem`, `${owner}.key.pem`])];
 
 /**
- * Writes all certificates of a bench: a CA, a broker for localhost, the cloud's client and one robot.
- * @param hosts more host names and addresses of the broker.
+ * Writes all certificates for a test bench: a CA's, a local broker's, the cloud's and one robot's.
+ * @param hosts additional host names and addresses of the broker, besides localhost.
  */
 export async function benchCertificates(folder: string, thing: string, hosts: readonly string[] = []): Promise<BenchFiles> {
   const ca = await DevCa.create();

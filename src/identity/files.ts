@@ -1,5 +1,6 @@
-// Reads the three files of a mutual TLS connection. Refuses files that are unusable or unsafe: a missing file, a key that others
-// can read, a key of another certificate. Accepts expired certificates, because the clock may be wrong.
+// Reads the three files for a mutual TLS connection: the root CA, the certificate and its key. Refuses files that are unusable or unsafe,
+// such as a key that other users can read, or one that belongs to another certificate. Accepts expired certificates, because the clock may
+// be wrong.
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +13,7 @@ export interface CredentialPaths {
   readonly rootCa: string;
   readonly certFile: string;
   readonly privateKey: string;
-  /** Origin of the files, such as `slot a`. Undefined for paths of the configuration. */
+  /** The source of the files, such as `slot a`, for error messages. Undefined if the paths are from the configuration. */
   readonly origin?: string;
 }
 
@@ -25,17 +26,17 @@ export interface Credentials {
   readonly notAfterMs: number;
 }
 
-/** Paths of the configuration. Null if not set. */
+/** Paths from the configuration; null if not set. */
 interface ConfiguredPaths {
   readonly root_ca: string | null;
   readonly cert_file: string | null;
   readonly private_key: string | null;
 }
 
-/** Amazon's root, which signs the endpoints of IoT Core (AWS IoT developer guide, Server authentication). Valid until 2038. */
+/** The root CA of IoT Core's endpoints (AWS IoT developer guide, Server authentication). Valid until 2038. */
 export const AMAZON_ROOT_CA = fileURLToPath(new URL('../../certs/AmazonRootCA1.pem', import.meta.url));
 
-/** @returns the configured paths, else the paths of the slot in use. @throws AgentError CERTIFICATE_MISSING if there is no identity. */
+/** Returns the configured paths or, if not set, those of the slot in use. @throws AgentError CERTIFICATE_MISSING if there is neither */
 export function identityPaths(given: ConfiguredPaths, stateDir: string): CredentialPaths {
   const { root_ca: rootCa, cert_file: certFile, private_key: privateKey } = given;
   if (certFile !== null && privateKey !== null) return { rootCa: rootCa ?? AMAZON_ROOT_CA, certFile, privateKey };
@@ -43,7 +44,7 @@ export function identityPaths(given: ConfiguredPaths, stateDir: string): Credent
   return slotPaths(slots, currentOf(slots), rootCa);
 }
 
-/** @param rootCa the configured root, which takes precedence over the root of the slot. */
+/** @param rootCa the configured root CA, which takes precedence over the slot's own. */
 export function slotPaths(slots: Slots, slot: SlotName, rootCa: string | null): CredentialPaths {
   const own = slots.path(slot, 'rootCa');
   const root = rootCa ?? (existsSync(own) ? own : AMAZON_ROOT_CA);
@@ -106,7 +107,7 @@ function readText(file: string, name: string): string {
   }
 }
 
-/** Like ssh, refuses a private key that the group or others can read: such a key is not secret. */
+/** Like ssh, refuses a private key that the group or other users can access, because it may not be secret any more. */
 function refuseLooseKey(file: string, name: string): void {
   const mode = statSync(file).mode & 0o777;
   if (mode & 0o077) {

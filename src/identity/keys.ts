@@ -1,16 +1,16 @@
-// Creates private keys and signing requests on the robot. A private key never leaves the robot; the request contains only the
-// public key.
+// Creates private keys and certificate signing requests (CSRs) on the robot. The private key never has to leave the robot, because a CSR
+// contains only the public key.
 import { createPrivateKey, webcrypto } from 'node:crypto';
 
 export type KeyKind = 'ec' | 'rsa';
 
-/** EC P-256 is small and fast; RSA 2048 is for systems that require RSA. Brokers accept both. */
+/** EC P-256, the default, has small keys and fast signatures. RSA 2048 is only for systems that require RSA. */
 export const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const RSA = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2_048, publicExponent: new Uint8Array([1, 0, 1]) } as const;
 
 export type X509 = typeof import('@peculiar/x509');
 
-/** Loads @peculiar/x509 on first use. An agent that only reads its certificate starts about 20 ms earlier without the library. */
+/** Imports @peculiar/x509 only when it is needed: an agent that merely reads its certificate starts about 20 ms faster without it. */
 export async function loadX509(): Promise<X509> {
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
@@ -18,7 +18,7 @@ export async function loadX509(): Promise<X509> {
   return x509;
 }
 
-/** @returns a PKCS#8 PEM. */
+/** Creates a private key. @returns PKCS#8 as PEM */
 export async function newKey(kind: KeyKind): Promise<string> {
   const keys = await webcrypto.subtle.generateKey(kind === 'ec' ? EC : RSA, true, ['sign', 'verify']);
   const x509 = await loadX509();
@@ -26,8 +26,8 @@ export async function newKey(kind: KeyKind): Promise<string> {
 }
 
 /**
- * Creates a signing request (PKCS#10) for a key.
- * @param key an unencrypted PEM, EC P-256 or RSA.
+ * Creates a certificate signing request (PKCS#10) for a key.
+ * @param key an unencrypted private key as PEM, either EC P-256 or RSA.
  * @param thing becomes the common name.
  */
 export async function signingRequest(key: string, thing: string): Promise<string> {

@@ -1,8 +1,8 @@
-// Recognizes and parses certificates and keys by their content, never by the file name, which every console and tool chooses
-// differently. Pure.
+// Recognizes certificates and keys by their content, never by their file names, because every console and tool uses different ones. Pure
+// functions.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 
-/** `encrypted_key`: a private key with a passphrase. `der`: binary form, which this program does not read. */
+/** `encrypted_key`: a private key with a passphrase. `der`: the binary encoding, which is recognized but not supported. */
 type PemKind = 'certificate' | 'private_key' | 'encrypted_key' | 'public_key' | 'request' | 'der' | 'nothing';
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----\n[\s\S]*?-----END \1-----/g;
@@ -25,13 +25,13 @@ const NAMES: Readonly<Record<PemKind, string>> = {
   private_key: 'a private key',
   encrypted_key: 'a private key with a passphrase',
   public_key: 'a public key, which the robot does not need',
-  request: 'a signing request (CSR), not yet a certificate',
+  request: 'a certificate signing request (CSR), not a certificate yet',
   der: 'binary (DER), not PEM',
   nothing: 'no PEM file',
 };
 
 /**
- * Finds the PEM blocks of certificates and keys. Removes the text that mail programs add and the line ends of Windows.
+ * Finds the PEM blocks of certificates, keys and CSRs. Accepts Windows line endings, and text around the blocks, such as mail programs add.
  * Skips other blocks, such as EC parameters.
  */
 function pemBlocks(text: string): { readonly kind: PemKind; readonly pem: string }[] {
@@ -48,7 +48,7 @@ export function blocksOf(text: string, kind: PemKind): string[] {
   return pemBlocks(text).flatMap((block) => (block.kind === kind ? [block.pem] : []));
 }
 
-/** Describes a file for a person who chose the wrong file. */
+/** Describes the content of a file, for the error message if it is the wrong file. */
 export function describePem(text: string): string {
   const [first] = pemBlocks(text);
   if (first) return NAMES[first.kind];
@@ -57,7 +57,7 @@ export function describePem(text: string): string {
   return text.trim() === '' ? 'an empty file' : NAMES.nothing;
 }
 
-/** @returns the readable certificates of a PEM text. Skips damaged certificates. */
+/** Parses the certificates in a PEM text. Skips damaged ones. */
 export function certificatesIn(text: string): X509Certificate[] {
   return blocksOf(text, 'certificate').flatMap((pem) => {
     try {
@@ -68,24 +68,24 @@ export function certificatesIn(text: string): X509Certificate[] {
   });
 }
 
-/** @returns the first private key of a PEM text that is neither damaged nor encrypted. */
+/** Returns the first private key in a PEM text that is neither damaged nor encrypted. */
 export function privateKeyIn(text: string): KeyObject | undefined {
   for (const pem of blocksOf(text, 'private_key')) {
     try {
       return createPrivateKey(pem);
     } catch {
-      // A later block may hold a good key.
+      // Skip a damaged key: a later block may contain a good one.
     }
   }
   return undefined;
 }
 
-/** @returns the common name of the subject; undefined if the subject has none. */
+/** Returns the subject's common name, or undefined if it has none. */
 export function commonName(certificate: X509Certificate): string | undefined {
   return /^CN=(.*)$/m.exec(certificate.subject)?.[1];
 }
 
-/** @returns the validity in milliseconds since 1970. */
+/** Returns the validity period, in milliseconds since 1970. */
 export function validity(certificate: X509Certificate): readonly [fromMs: number, toMs: number] {
   return [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
 }

@@ -1,6 +1,7 @@
-// Gets a certificate by AWS fleet provisioning: the robot creates the key, IoT Core signs it, a template creates the thing and activates
-// the certificate. The robot uses a certificate only after a successful test. Each step is recorded before the next one starts, so a kill
-// between two steps costs at most one inactive certificate, which IoT Core deletes after an hour. The transport is a parameter.
+// Gets a certificate through AWS fleet provisioning: the robot creates a key, IoT Core issues a certificate for it, and a provisioning
+// template creates the thing and activates the certificate. The robot must not use a certificate until it has been tested. Each step is
+// recorded before the next one starts, so if the process is killed in between, at most one inactive certificate is wasted, and IoT Core
+// deletes it after an hour. The transport is a parameter.
 import * as z from 'zod';
 import { crashPoint, parseJson } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
@@ -18,21 +19,21 @@ interface ProvisionOptions {
   readonly slots: Slots;
   readonly thing: string;
   readonly template: string;
-  /** Parameters of the template. */
+  /** Parameters for the template. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly kind: KeyKind;
-  /** The broker's root, which is stored with the certificate. Null selects Amazon's root. */
+  /** The broker's root CA, to be stored with the certificate. If null, Amazon's root is used. */
   readonly rootCa: string | null;
   /** Sends a request and waits for the answer. @throws if no answer arrives */
   readonly ask: (topic: string, body: object) => Promise<{ readonly accepted: boolean; readonly body: unknown }>;
   /**
    * Connects, subscribes and publishes with the slot's certificate.
-   * @returns undefined on success. `refused` is true if the certificate is the cause, not the network or the clock.
+   * @returns undefined on success. `refused` means that the certificate is at fault, rather than the network or the clock.
    */
   readonly tryOut: (slot: SlotName) => Promise<{ readonly refused: boolean; readonly text: string; readonly remedy: string } | undefined>;
-  /** Waits before the next attempt. `failures` counts the failed attempts. */
+  /** Waits before the next attempt. `failures` is the number of failed attempts so far. */
   readonly pause: (failures: number) => Promise<void>;
-  /** Reports the start of a step to a person. */
+  /** Tells the user which step starts. */
   readonly report: (step: string) => void;
 }
 
@@ -41,13 +42,13 @@ export interface Provisioned {
   readonly certificateId: string;
 }
 
-/** State of an unfinished provisioning. It is stored in the spare slot beside key and certificate. The token is secret for an hour. */
+/** State of an unfinished provisioning, stored in the spare slot next to the key and certificate. Its token is secret for an hour. */
 const pendingSchema = z.object({
   token: z.string().min(1),
   certificate_id: z.string().min(1),
   template: z.string(),
   thing: z.string(),
-  /** The thing that the template created. Null before the registration. */
+  /** Name of the thing that the template created; null until then. */
   registered: z.string().nullable(),
 });
 type Pending = z.infer<typeof pendingSchema>;
@@ -61,10 +62,10 @@ const registered = z.object({ thingName: z.string().min(1) });
 const refusal = z.object({ statusCode: z.number().optional(), errorCode: z.string().optional(), errorMessage: z.string().optional() });
 type Refusal = z.infer<typeof refusal>;
 
-/** Limit of attempts after temporary failures: throttling, an AWS error, a certificate that is not active yet. */
+/** Maximum number of attempts if failures are temporary, such as throttling, an AWS error, or a certificate that is not active yet. */
 const MAX_ATTEMPTS = 5;
 
-/** @throws AgentError PROVISIONING_REFUSED or PROVISIONING_FAILED. The next call continues from the last recorded step. */
+/** @throws AgentError PROVISIONING_REFUSED or PROVISIONING_FAILED; the next call continues from the last recorded step */
 export async function provision(options: ProvisionOptions): Promise<Provisioned> {
   const { slots, report } = options;
   const slot = slots.spare;
@@ -96,29 +97,29 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   return { slot, certificateId: pending.certificate_id };
 }
 
-/** Removes the provisioning state of a slot. It remains if the process was killed after the last step. */
+/** Removes a slot's provisioning state. If the process is killed just before this, the state remains in the slot that is now in use. */
 export function clearProvisioning(slots: Slots, slot: SlotName): void {
   slots.remove(slot, 'pending');
   slots.remove(slot, 'request');
 }
 
-/** @returns whether a provisioning is unfinished. */
+/** Whether a provisioning has been started but not finished. */
 export function isProvisioning(slots: Slots): boolean {
   return slots.read(slots.spare, 'pending') !== undefined;
 }
 
-/** @returns the unfinished provisioning of this thing and template. Undefined if provisioning must start from the beginning. */
+/** Returns the unfinished provisioning for this thing and template, or undefined if provisioning must start from the beginning. */
 function readPending({ slots, template, thing }: ProvisionOptions, slot: SlotName): Pending | undefined {
   const text = slots.read(slot, 'pending');
   const [cert, key] = [slots.read(slot, 'cert'), slots.read(slot, 'key')];
   if (text === undefined || cert === undefined || key === undefined || !isPair(cert, key)) return undefined;
   const parsed = pendingSchema.safeParse(parseJson(text));
   if (!parsed.success || parsed.data.template !== template) return undefined;
-  // The configuration may have been changed to the thing that the template created.
+  // After a name mismatch, the user may have set `thing` to the name that the template chose, as the error message suggests.
   return parsed.data.thing === thing || parsed.data.registered === thing ? parsed.data : undefined;
 }
 
-/** Gets a certificate for the robot's key and stores both in the slot. */
+/** Gets a certificate for the waiting key, or for a new key if there is no usable one, and stores both in the slot. */
 async function create(options: ProvisionOptions, slot: SlotName): Promise<Pending> {
   const { slots, thing, template, kind, rootCa, report } = options;
   let key = slots.waitingKey;
@@ -146,7 +147,7 @@ async function create(options: ProvisionOptions, slot: SlotName): Promise<Pendin
   return pending;
 }
 
-/** @returns the name of the thing; undefined if the token expired and the certificate does not work either. */
+/** @returns the thing's name; undefined if the token has expired and the certificate does not work either */
 async function register(options: ProvisionOptions, slot: SlotName, pending: Pending): Promise<string | undefined> {
   const { template, parameters, thing, report } = options;
   const topic = provisionTopic(template);
@@ -154,7 +155,7 @@ async function register(options: ProvisionOptions, slot: SlotName, pending: Pend
   const answer = await askRepeatedly(options, topic, { certificateOwnershipToken: pending.token, parameters });
   if (answer.refused) {
     if (!/OwnershipToken/.test(answer.refused.errorCode ?? '')) throw refused('to register this robot', topic, answer.refused);
-    // An earlier call may have registered the certificate although its answer was lost.
+    // An earlier attempt may have registered the certificate even though its answer was lost, so test the certificate before giving up.
     const failure = await options.tryOut(slot);
     if (failure === undefined) return thing;
     if (!failure.refused) throw failed(`the new certificate can’t be tested: ${failure.text}`, failure.remedy);
@@ -166,7 +167,7 @@ async function register(options: ProvisionOptions, slot: SlotName, pending: Pend
   return parsed.data.thingName;
 }
 
-/** Repeats the test, because IoT Core accepts a new certificate only after some seconds. */
+/** Tests the certificate, with retries because IoT Core may take a few seconds to accept a new one. */
 async function tryOutOrFail({ tryOut, pause }: ProvisionOptions, slot: SlotName): Promise<void> {
   for (let failures = 1; ; failures++) {
     const failure = await tryOut(slot);
@@ -176,7 +177,7 @@ async function tryOutOrFail({ tryOut, pause }: ProvisionOptions, slot: SlotName)
   }
 }
 
-/** Sends a request, and repeats it after temporary failures. */
+/** Sends a request, and repeats it if AWS throttles it or fails temporarily. */
 async function askRepeatedly(
   { ask, pause, report }: ProvisionOptions,
   topic: string,
@@ -204,7 +205,7 @@ function isPair(cert: string, key: string): boolean {
   return privateKey !== undefined && (certificatesIn(cert)[0]?.checkPrivateKey(privateKey) ?? false);
 }
 
-/** The remedy for each status code of a refusal. */
+/** Remedies by the status code of AWS's refusal. */
 const REMEDIES: Readonly<Record<number, string>> = {
   400: 'compare the parameters of the template with provisioning.parameters',
   403: 'allow it in the policy of the requesting certificate, and check the template’s role and its pre-provisioning hook',

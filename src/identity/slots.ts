@@ -1,5 +1,6 @@
-// Stores the robot's keys in two slots of the state directory, so that a new identity can be created and tested while the old identity
-// is in use. `slots.json` names the slot in use and is replaced atomically: after a kill the robot has the old identity or the new one.
+// Stores the robot's identity (certificate, key and root CA) in one of two slots in the state directory, so that a new identity can be
+// created and tested in the other slot while the old one is in use. `slots.json` names the current slot and is replaced atomically, so even
+// if the process is killed, the robot has either the old identity or the new one.
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -10,18 +11,18 @@ export type SlotName = 'a' | 'b';
 
 const pointer = z.object({
   current: z.enum(['a', 'b']).nullable(),
-  /** Whether the other slot still has the previous identity, for a rollback. */
+  /** Whether the other slot still contains the previous identity, to which the robot can roll back. */
   can_go_back: z.boolean().default(false),
 });
 type Pointer = z.infer<typeof pointer>;
 
 const NONE: Pointer = { current: null, can_go_back: false };
 
-/** The PEM files of an identity. */
+/** An identity as PEM texts. */
 export interface SlotContent {
   readonly cert: string;
   readonly key: string;
-  /** Root of the broker's certificate. Null selects the packaged Amazon Root CA 1. */
+  /** The broker's root CA. If null, the bundled Amazon Root CA 1 is used. */
   readonly rootCa: string | null;
 }
 
@@ -37,12 +38,12 @@ export class Slots {
     this.announcements = new Announcements(this.folder);
   }
 
-  /** The slot in use. Undefined if there is no certificate. */
+  /** The slot in use; undefined if the robot has no identity yet. */
   get current(): SlotName | undefined {
     return this.#pointer().current ?? undefined;
   }
 
-  /** The slot for the next identity. */
+  /** The other slot: it holds the previous identity, or the next one while that is prepared. */
   get spare(): SlotName {
     return this.current === 'a' ? 'b' : 'a';
   }
@@ -51,7 +52,7 @@ export class Slots {
     return this.#pointer().can_go_back;
   }
 
-  /** A key in the spare slot that waits for its certificate or for its first use. */
+  /** The spare slot's key, unless it belongs to the previous identity. It is waiting for its certificate, or to be used. */
   get waitingKey(): string | undefined {
     return this.canGoBack ? undefined : this.read(this.spare, 'key');
   }
@@ -65,7 +66,7 @@ export class Slots {
     return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
   }
 
-  /** Writes a file durably. Only its owner can read it. */
+  /** Durably writes a file that only its owner can read. */
   write(slot: SlotName, file: SlotFile, text: string): void {
     if (slot !== this.current) this.#forbidRollback();
     this.#makeFolder(join(this.folder, slot));
@@ -76,17 +77,17 @@ export class Slots {
     rmSync(this.path(slot, file), { force: true });
   }
 
-  /** Clears a slot that is not in use. */
+  /** Deletes the content of a slot, which must not be in use. */
   empty(slot: SlotName): void {
     if (slot === this.current) throw new Error(`slot ${slot} is in use`);
     this.#forbidRollback();
     rmSync(join(this.folder, slot), { recursive: true, force: true });
   }
 
-  /** Writes a complete identity into the spare slot. The robot does not use it before {@link use}. @returns the slot */
+  /** Writes a complete identity to the spare slot. The robot does not use it until {@link use} is called. @returns the slot */
   fill({ cert, key, rootCa }: SlotContent): SlotName {
     const slot = this.spare;
-    // Does not rewrite a waiting key that equals this key: it was created on this robot and exists nowhere else.
+    // If this very key is already waiting in the slot, do not rewrite it: it was created on this robot, and no other copy exists.
     if (this.waitingKey?.trim() !== key.trim()) {
       this.empty(slot);
       this.write(slot, 'key', key);
@@ -99,7 +100,7 @@ export class Slots {
     return slot;
   }
 
-  /** Switches to this slot, and stores an announcement for the cloud. The previous slot stays for a rollback. */
+  /** Switches to this slot, and stores an announcement for the cloud. Keeps the previous identity for a rollback. */
   async use(slot: SlotName, thing: string): Promise<void> {
     const { current } = this.#pointer();
     if (current === slot) return;
@@ -107,17 +108,17 @@ export class Slots {
     this.#point({ current: slot, can_go_back: current !== null });
   }
 
-  /** Returns to the previous identity after the broker refused the new identity. */
+  /** Returns to the previous identity, for example if the broker refuses the new one. */
   goBack(): void {
     if (this.canGoBack) this.#point({ current: this.spare, can_go_back: true });
   }
 
-  /** Confirms the new identity and deletes the old key. */
+  /** Deletes the previous identity, including its key. Call this once the new one has been proven to work. */
   retire(): void {
     if (this.canGoBack) this.empty(this.spare);
   }
 
-  /** @returns undefined if the old identity is unusable. A person must then add the new certificate to the cloud. */
+  /** Returns undefined if the old identity is unusable, in which case an operator has to register the new certificate with the cloud. */
   async #announcement(thing: string, before: SlotName, next: SlotName): Promise<string | undefined> {
     const [cert, key, nextCert] = [this.read(before, 'cert'), this.read(before, 'key'), this.read(next, 'cert')];
     try {
@@ -127,12 +128,12 @@ export class Slots {
     }
   }
 
-  /** The caller must call this before it changes the previous identity. */
+  /** Must be called before any file in the spare slot is changed, because a rollback to a half-overwritten identity would fail. */
   #forbidRollback(): void {
     if (this.canGoBack) this.#point({ current: this.current ?? null, can_go_back: false });
   }
 
-  /** If `slots.json` is damaged, selects the complete slot, so that the robot keeps its identity. @throws if the file is not readable. */
+  /** If `slots.json` is damaged, falls back to a slot with a complete identity. @throws if the file exists but can't be read */
   #pointer(): Pointer {
     let text: string;
     try {

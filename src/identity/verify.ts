@@ -1,18 +1,18 @@
-// Verifies that the three files of an identity can make a connection. The checks are chain, key, dates, name, purpose and permissions.
-// Pure: texts and time are parameters. A wrong clock is reported as a wrong clock, never as a bad certificate.
+// Checks whether a connection can work with the three files of an identity: chain, key, dates, name, purpose and permissions. Pure
+// functions: file contents and the time are parameters. A wrong clock must be reported as such, never as a bad certificate.
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { loadX509 } from './keys.ts';
 import { blocksOf, certificatesIn, commonName, describePem, privateKeyIn, validity } from './pem.ts';
 
 export interface Identity {
-  /** The robot's certificate file, including intermediates. */
+  /** Content of the robot's certificate file, including any intermediate certificates. */
   readonly cert: string;
-  /** Undefined if there is only a certificate. */
+  /** Content of the key file; undefined if only the certificate is to be checked. */
   readonly key: string | undefined;
-  /** Root of the broker's certificate. If it is undefined, the root is not checked. */
+  /** Content of the root CA file; undefined if the root is not to be checked. */
   readonly rootCa: string | undefined;
   readonly thing: string;
-  /** IoT Core signs with an unpublished CA, and its certificates contain no thing name. */
+  /** Whether the broker is IoT Core, which signs robots' certificates with an unpublished CA and puts no thing name into them. */
   readonly isIotCore: boolean;
   readonly nowMs: number;
   readonly isClockTrusted: boolean;
@@ -20,10 +20,10 @@ export interface Identity {
   readonly keyFile?: { readonly path: string; readonly mode: number };
 }
 
-/** The checks, in the order of the report. */
+/** The checks, in report order. */
 export const CHECKS = ['chain', 'key', 'dates', 'name', 'purpose', 'permissions'] as const;
 
-/** Every possible fault of a certificate and its key, with its check. docs/guide/certificates.md explains each code. */
+/** All codes of findings, each with the check that it belongs to. docs/guide/certificates.md explains each code. */
 export const FINDINGS = {
   cert_unreadable: 'chain',
   root_ca_unreadable: 'chain',
@@ -51,22 +51,22 @@ export interface Finding {
   readonly code: FindingCode;
   /** `error`: a connection can't work. `warning`: it may fail now or soon. `info`: worth knowing. */
   readonly severity: 'error' | 'warning' | 'info';
-  /** The observation, with its values. */
+  /** The observed fault, with actual values. */
   readonly observed: string;
-  /** The remedy, as a sentence or a command. */
+  /** The user's next step, as a sentence or a command. */
   readonly remedy: string;
 }
 
 export const DAY_MS = 86_400_000;
 
-/** Days before the expiry at which the agent warns. */
+/** The agent warns this many days before the certificate expires. */
 export const EXPIRY_STAGES = [30, 14, 7, 1] as const;
 export type ExpiryStage = (typeof EXPIRY_STAGES)[number];
 
-/** Common name of every certificate from the IoT Core console. */
+/** The common name in every certificate that the IoT Core console creates. */
 const IOT_CORE_NAME = 'AWS IoT Certificate';
 
-/** IoT Core accepts RSA of at least 2048 bits and these curves (AWS IoT developer guide, X.509 client certificates). */
+/** The curves that IoT Core accepts, besides RSA keys of at least 2048 bits (AWS IoT developer guide, X.509 client certificates). */
 const CURVES: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 const RSA_BITS = 2_048;
 
@@ -74,7 +74,7 @@ const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const ANY_PURPOSE = '2.5.29.37.0';
 
-/** @returns all findings, in the order of the checks. */
+/** Runs all checks. @returns the findings, in the order of `CHECKS` */
 export async function verifyIdentity(given: Identity): Promise<Finding[]> {
   const chain = certificatesIn(given.cert);
   const [certificate] = chain;
@@ -97,18 +97,18 @@ export async function verifyIdentity(given: Identity): Promise<Finding[]> {
   return found.sort((a, b) => order(a) - order(b));
 }
 
-/** @returns whether the host is a device endpoint of AWS, in any partition. */
+/** Whether a host is an IoT Core device endpoint, in any AWS partition. */
 export function isIotCoreHost(host: string): boolean {
   return /\.iot\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/.test(host);
 }
 
-/** @returns the last stage that was reached; undefined if the expiry is far away or the clock is not trusted. */
+/** Returns the latest stage that has been reached, or undefined if expiry is further away or the clock is not trusted. */
 export function expiryStage(notAfterMs: number, nowMs: number, isClockTrusted: boolean): ExpiryStage | undefined {
   if (!isClockTrusted) return undefined;
   return EXPIRY_STAGES.filter((days) => notAfterMs - nowMs <= days * DAY_MS).at(-1);
 }
 
-/** @param beforeMs time before the expiry at which to renew; null turns automatic renewal off. */
+/** @param beforeMs how long before expiry to renew; null turns automatic renewal off. */
 export function isRotationDue(notAfterMs: number, nowMs: number, isClockTrusted: boolean, beforeMs: number | null): boolean {
   return isClockTrusted && beforeMs !== null && notAfterMs - nowMs <= beforeMs;
 }
@@ -132,7 +132,7 @@ function rootFindings(text: string | undefined, roots: readonly X509Certificate[
   return [finding('root_ca_not_ca', `the root CA file contains no CA but ${oneLine(leaf.subject)}`, remedy)];
 }
 
-/** Each certificate of the file must be signed by the next. A root whose name matches the last issuer must have signed the last. */
+/** Each certificate must be signed by the next one in the file, and the last one by the root CA that has its issuer's name, if any. */
 function chainFindings(chain: readonly X509Certificate[], roots: readonly X509Certificate[], { isIotCore }: Identity): Finding[] {
   const broken = (certificate: X509Certificate, fault: string): Finding[] => {
     const remedy = 'use the certificate and the CA that belong together; a new CA with the old name did not sign earlier certificates';
@@ -195,7 +195,8 @@ function dateFindings(certificate: X509Certificate, roots: readonly X509Certific
   const clock = `the clock says ${minute(nowMs)}`;
   const rootsEndMs = Math.max(...roots.map((root) => validity(root)[1]));
   const areRootsExpired = roots.length > 0 && nowMs > rootsEndMs;
-  // Two certificates rarely expire together, and no certificate is used before it was issued. So the clock is wrong.
+  // No certificate is used before it has been issued, and a certificate and its root CA rarely expire at the same time, so assume that the
+  // clock is wrong.
   if ((nowMs < from && !isClockTrusted) || (nowMs > to && (!isClockTrusted || areRootsExpired))) {
     const observed = `${clock}, the certificate is valid from ${minute(from)} to ${minute(to)}`;
     return [finding('clock_wrong', observed, 'set the clock first (timedatectl), then repeat the check; the certificate is probably fine')];
@@ -234,7 +235,7 @@ async function purposeFindings(certificate: X509Certificate): Promise<Finding[]>
     return [finding('cert_is_ca', `${oneLine(certificate.subject)} is a CA, not a robot`, remedy)];
   }
   const remedy = 'have it issued for TLS clients (extended key usage clientAuth, key usage digitalSignature)';
-  // Node.js calls the extended key usage `keyUsage`.
+  // Node.js returns the extended key usage as `keyUsage`, and has no property for the plain key usage.
   const purposes: readonly string[] = certificate.keyUsage ?? [];
   if (purposes.length > 0 && !purposes.includes(CLIENT_AUTH) && !purposes.includes(ANY_PURPOSE)) {
     const purpose = purposes.includes(SERVER_AUTH) ? 'is for servers such as brokers, not for clients' : 'is not for TLS clients';
