@@ -6,7 +6,7 @@ import { configFlag, print } from '../base/index.ts';
 import { argumentSchema } from '../commands/index.ts';
 import { type ArgumentConfig, type CommandConfig, loadConfig, publicationsOf } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import { type LoggedCommand, OUTBOX_FILE, readJournal } from '../outbox/index.ts';
+import { asUnreadable, type LoggedCommand, OUTBOX_FILE, readJournal } from '../outbox/index.ts';
 import { loadSalvaged } from './shared.ts';
 
 export async function commands(file: string | undefined, json: boolean): Promise<number> {
@@ -31,9 +31,17 @@ export async function log(file: string | undefined, limit: number, json: boolean
       remedy: 'give the configuration of the agent with --config, and run this as the user of the agent',
     });
   }
-  const entries = readJournal(journal, limit);
+  const entries = readEntries(journal, limit);
   await print(json ? JSON.stringify(entries) : entries.map(logLine).join('\n') || `no commands yet in ${stateDir}`);
   return 0;
+}
+
+function readEntries(journal: string, limit: number): LoggedCommand[] {
+  try {
+    return readJournal(journal, limit);
+  } catch (error) {
+    throw asUnreadable(journal, error);
+  }
 }
 
 function isAvailable({ does }: CommandConfig): boolean {

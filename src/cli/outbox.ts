@@ -1,13 +1,27 @@
 // `elderly-bot outbox`: prints the content of the outbox, whether or not the agent is running. It never modifies the file.
-import { print } from '../base/index.ts';
+import { join } from 'node:path';
+import { codeOf, messageOf, print } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
-import { decodeReading, OutboxReader, type OutboxStats, type RowFilter, type ShownRow, verifyOutbox } from '../outbox/index.ts';
+import {
+  asUnreadable,
+  decodeReading,
+  isCorruption,
+  OUTBOX_FILE,
+  OutboxReader,
+  type OutboxStats,
+  type RowFilter,
+  type ShownRow,
+  verifyOutbox,
+} from '../outbox/index.ts';
 import { loadSalvaged } from './shared.ts';
 
 async function withReader(file: string | undefined, work: (reader: OutboxReader) => Promise<number>): Promise<number> {
-  const reader = OutboxReader.open(loadSalvaged(file).state_dir);
+  const { state_dir: stateDir } = loadSalvaged(file);
+  const reader = OutboxReader.open(stateDir);
   try {
     return await work(reader);
+  } catch (error) {
+    throw asUnreadable(join(stateDir, OUTBOX_FILE), error);
   } finally {
     reader.close();
   }
@@ -52,13 +66,20 @@ export function show(file: string | undefined, json: boolean, seq: number, outbo
 }
 
 /** @returns the exit code: 1 if there are findings, otherwise 0. */
-export function verify(file: string | undefined, json: boolean): Promise<number> {
-  return withReader(file, async (reader) => {
-    const findings = verifyOutbox(reader);
+export async function verify(file: string | undefined, json: boolean): Promise<number> {
+  const report = async (findings: readonly string[]) => {
     const isOk = findings.length === 0;
     await print(json ? JSON.stringify({ ok: isOk, findings }) : isOk ? 'ok: all pages and all numbers are correct' : findings.join('\n'));
     return isOk ? 0 : 1;
-  });
+  };
+  try {
+    return await withReader(file, (reader) => report(verifyOutbox(reader)));
+  } catch (error) {
+    const { cause } = error as Error;
+    // A file that is not a database at all is not a damaged outbox. Its path is probably wrong.
+    if (!isCorruption(cause) || codeOf(cause) === 'SQLITE_NOTADB') throw error;
+    return report([`pages: ${messageOf(cause)}`]);
+  }
 }
 
 /** Prints readings as JSON lines, oldest first, for `elderly-bot replay`. */

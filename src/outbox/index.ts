@@ -6,7 +6,7 @@ export { CommandJournal, type LoggedCommand, readJournal } from './journal.ts';
 export { ALERT_HOPS, type AlertHop, type OutboxMetrics } from './metrics.ts';
 export { openOutbox } from './open.ts';
 export type { Outbox } from './outbox.ts';
-export { OutboxReader, type OutboxStats, type RowFilter, type ShownRow } from './reader.ts';
+export { asUnreadable, OutboxReader, type OutboxStats, type RowFilter, type ShownRow } from './reader.ts';
 export { isCorruption, OUTBOX_FILE, suspect } from './repair.ts';
 export { decodeReading, type NewRow, ROW_CLASSES, type RowClass, readingText, type StoredRow } from './rows.ts';
 export type { Db } from './schema.ts';

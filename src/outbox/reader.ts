@@ -7,7 +7,7 @@ import { codeOf, messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { count } from '../wire/index.ts';
 import { outstanding } from './outboxes.ts';
-import { OUTBOX_FILE } from './repair.ts';
+import { isCorruption, OUTBOX_FILE } from './repair.ts';
 import { className, classNumber, ROW_CLASSES, type RowClass } from './rows.ts';
 import { type Db, SCHEMA_VERSION } from './schema.ts';
 import { ballastFile, sizeOf } from './space.ts';
@@ -96,10 +96,7 @@ export class OutboxReader {
     } catch (error) {
       db?.close();
       if (error instanceof AgentError) throw error;
-      throw new AgentError('OUTBOX_UNREADABLE', `${file} can't be read: ${messageOf(error)}`, {
-        remedy: remedyFor(error),
-        cause: error,
-      });
+      throw unreadable(file, error);
     }
   }
 
@@ -200,6 +197,15 @@ function* merged(sources: readonly Generator<RawRow>[]): Generator<RawRow> {
     yield first.row;
     first.row = first.source.next().value as RawRow | undefined;
   }
+}
+
+/** @returns the error for the user if SQLite reports a damaged file, otherwise the error itself. */
+export function asUnreadable(file: string, error: unknown): unknown {
+  return isCorruption(error) ? unreadable(file, error) : error;
+}
+
+function unreadable(file: string, cause: unknown): AgentError {
+  return new AgentError('OUTBOX_UNREADABLE', `${file} can't be read: ${messageOf(cause)}`, { remedy: remedyFor(cause), cause });
 }
 
 /** If no agent is running, even a read-only connection has to create the WAL's -shm file, which fails on a full disk. */

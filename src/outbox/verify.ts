@@ -1,15 +1,30 @@
 // Checks an outbox file: the integrity of every page, and that every row number is accounted for exactly once. All checks run in a single
 // read transaction, so that they see the same state while an agent keeps writing.
+
+import { messageOf } from '../base/index.ts';
 import { count, normalize, type Range, type Ranges, subtract, union } from '../wire/index.ts';
 import type { OutboxReader } from './reader.ts';
+import { isCorruption } from './repair.ts';
 import { ROW_CLASSES } from './rows.ts';
 
-/** Returns one line per fault. */
+/** Returns one line per fault. Damage that SQLite can't read past is the last of them. */
 export function verifyOutbox(reader: OutboxReader): string[] {
+  const faults: string[] = [];
+  try {
+    findFaults(reader, faults);
+  } catch (error) {
+    if (!isCorruption(error)) throw error;
+    faults.push(`pages: ${messageOf(error)}`);
+  }
+  return faults;
+}
+
+/** Adds to `faults`, so that those found before an exception remain. */
+function findFaults(reader: OutboxReader, faults: string[]): void {
   const { db } = reader;
-  return db.transaction(() => {
+  db.transaction(() => {
     const pages = (db.pragma('integrity_check') as { integrity_check: string }[]).map((line) => line.integrity_check);
-    const faults = pages.filter((line) => line !== 'ok').map((line) => `pages: ${line}`);
+    faults.push(...pages.filter((line) => line !== 'ok').map((line) => `pages: ${line}`));
     const tally = db
       .prepare('select t.rows - (select count(*) from rows r where r.class = t.class) from tally t where t.class = ?')
       .pluck();
@@ -37,7 +52,6 @@ export function verifyOutbox(reader: OutboxReader): string[] {
     }
     const orphans = Number(db.prepare('select count(*) from rows where outbox not in (select ordinal from outboxes)').pluck().get());
     if (orphans > 0) faults.push(`${orphans} rows belong to no outbox`);
-    return faults;
   })();
 }
 

@@ -1,7 +1,7 @@
 // Tests `elderly-bot outbox` on a file that another process has open for writing.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ROOT } from '../../scripts/lab/program.ts';
@@ -95,6 +95,28 @@ describe('elderly-bot outbox during writes', () => {
       assert.match(out, /box-1: 1 acknowledgements name rows that never existed/);
     } finally {
       broken.remove();
+    }
+  });
+
+  it('reports a truncated copy of the file: verify as a finding, the others as one line', async () => {
+    const stateDir = join(bench.folder, 'truncated');
+    mkdirSync(stateDir);
+    const file = join(bench.folder, 'truncated.yaml');
+    writeFileSync(file, `state_dir: ${stateDir}\n`);
+    bench.db.pragma('wal_checkpoint(TRUNCATE)');
+    const copy = join(stateDir, 'outbox.db');
+    copyFileSync(join(bench.folder, 'outbox.db'), copy);
+    // With half of its pages the file still opens, but not with six.
+    for (const size of [Math.floor(statSync(copy).size / 2), 6 * 4096]) {
+      truncateSync(copy, size);
+      const { code, out, err } = await run(['verify'], file);
+      assert.deepEqual([code, err], [1, '']);
+      assert.match(out, /^pages: .+/);
+      for (const args of [['stats'], ['ls', '--limit', '5000'], ['show', '9999'], ['export']]) {
+        const read = await run(args, file);
+        assert.equal(read.code, 2, args[0]);
+        assert.match(read.err, /^elderly-bot: .*outbox\.db can't be read: .*; .*repairs a damaged file.*\[OUTBOX_UNREADABLE\]\n$/, args[0]);
+      }
     }
   });
 
