@@ -78,10 +78,11 @@ function unwatchedAlerts({ channels: all, uptime_ms: uptime }: Status): Status['
 
 /** Alert channels that can't raise an alert, then quiet channels. The latter only get a warning: they may publish only on events. */
 function warnings(found: Status, paint: Paint): string[] {
-  const { channels: all } = found;
-  const unwatched = unwatchedAlerts(found).map(
-    ({ name, health, reason }) => `${name}: it is ${health} (${reason}), so it cannot raise an alert`,
-  );
+  const { channels: all, problems: standing } = found;
+  const isExplained = (name: string) => standing.some(({ subject }) => subject === name);
+  const unwatched = unwatchedAlerts(found)
+    .filter(({ name }) => !isExplained(name))
+    .map(({ name, health, reason }) => `${name} is ${health} (${reason}), so it cannot raise an alert`);
   const unheard = all.filter(({ age_ms: age }) => age === null).map(({ name }) => name);
   const overdue = all
     .filter(isOverdue)
@@ -139,7 +140,11 @@ function describeWear({
 }
 
 function channels({ channels: all }: Status, paint: Paint): string[] {
-  const alerts = all.filter(({ alert }) => alert).map(({ name }) => name);
+  const alerts = all.flatMap(({ name, alert, silent, unusable, class: rowClass }) => [
+    ...(alert ? [name] : []),
+    ...(silent ? [`${name}_silent`] : []),
+    ...(unusable !== null && rowClass === 'alert' ? [`${name}_unusable`] : []),
+  ]);
   const width = Math.max(0, ...all.map(({ name }) => name.length));
   return [
     `alerts   ${alerts.length === 0 ? 'none' : paint('red', alerts.join(', '))}`,

@@ -36,7 +36,11 @@ interface UnusableRun {
   readonly explain: () => Unusable;
 }
 
-const BEFORE_START: Unusable = { reason: 'the messages before this start were unusable', raw: null, suggestion: null };
+const BEFORE_START: Unusable = {
+  reason: 'no message before this start could be used, and none has arrived since',
+  raw: null,
+  suggestion: null,
+};
 
 export class Faults {
   readonly #options: FaultsOptions;

@@ -17,6 +17,9 @@ const MAX_RAW_CHARACTERS = 60;
 const MAX_LISTED_FIELDS = 8;
 const MAX_DEPTH = 3;
 
+/** Usual texts of a detector that detects nothing. */
+const CALM_TEXT = /^(none|normal|unknown|ok|okay|off|no|clear|idle|safe|false)$/i;
+
 /**
  * Whether the value is a reading, or can raise or clear an alert. Infinity can: a rangefinder sends it if it sees no obstacle (REP 117).
  */
@@ -30,7 +33,7 @@ export function explain(config: ChannelConfig, message: Message, field: unknown,
   const about = (reason: string, suggestion: string | null = null): Unusable => ({ reason, raw, suggestion });
   if (field === undefined) return missing(config, message, about);
   if (infinite !== undefined) return about(...mismatch(config, field));
-  if (bad === 'nan') return about('the value is NaN, so the sensor reports that it cannot measure');
+  if (bad === 'nan') return about('the value is NaN: the sensor cannot measure');
   if (bad === 'range') return outside(config, field, about);
   if (typeof field === 'object') return about(`"${config.field}" is not a single value`, deeper(config, field));
   return about(...mismatch(config, field));
@@ -79,19 +82,20 @@ function outside({ scale, min, max }: ChannelConfig, field: unknown, about: Abou
   if (typeof field === 'string') return about('the text has more than 1,000 characters');
   const number = Number(field);
   const fits = (value: number) => (min === undefined || value >= min) && (max === undefined || value <= max);
-  const limits = `${min ?? 'no minimum'} to ${max ?? 'no maximum'}`;
+  const limit = max !== undefined && number * scale > max ? `above max ${max}` : `below min ${min}`;
   const value = scale === 1 ? `${number}` : `${number} times scale ${scale}`;
   // A value slightly beyond the limit, such as a battery of 1.004, is no sign of a wrong scale.
   const isScaledTwice = scale !== 1 && fits(number) && Math.abs(number) > 2 * Math.abs((max ?? min ?? 0) / scale);
-  return about(`${value} is outside ${limits}`, isScaledTwice ? 'scale: 1' : null);
+  return about(`${value} is ${limit}`, isScaledTwice ? 'scale: 1' : null);
 }
 
 /** Explains that the value's type differs from the type in the condition, and suggests a condition that fits the value. */
 function mismatch({ alert_when: when }: ChannelConfig, field: unknown): [reason: string, suggestion: string | null] {
   const kind = typeof field === 'bigint' ? 'number' : typeof field;
-  const expected = when === undefined ? undefined : `${when.raise.comparison} ${JSON.stringify(when.raise.value)}`;
+  const expected = when && `${when.raise.comparison} ${when.raise.value}`;
+  const never = expected === '== true' ? 'and only the boolean true raises this alert' : `which alert_when "${expected}" can never match`;
   const literal = kind === 'boolean' && when ? booleanCondition(when.raise) : condition(kind, field);
-  return [`the value is a ${kind}, which alert_when "${expected}" can never match`, literal === null ? null : `alert_when: ${literal}`];
+  return [`the value is a ${kind}, ${never}`, literal === null ? null : `alert_when: ${literal}`];
 }
 
 /** @returns a condition that this value meets, or whose limit the user has to fill in. */
@@ -111,7 +115,9 @@ function booleanCondition({ comparison, value }: AlertWhen['raise']): string {
 function textCondition(text: string): string | null {
   if (!/^[^"\\\p{Cc}]+$/u.test(text)) return null;
   const isPlain = /^[^\s]+$/.test(text) && Number.isNaN(Number(text)) && text !== 'true' && text !== 'false';
-  return `${JSON.stringify(`== ${isPlain ? text : `"${text}"`}`)}  # if this text means danger`;
+  const isCalm = CALM_TEXT.test(text);
+  const comparison = `${isCalm ? '!=' : '=='} ${isPlain ? text : `"${text}"`}`;
+  return `${JSON.stringify(comparison)}  # if this text means ${isCalm ? 'no danger' : 'danger'}`;
 }
 
 function deeper({ field: path, alert_when: when }: ChannelConfig, field: object | null): string | null {

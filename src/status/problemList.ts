@@ -146,7 +146,7 @@ export const PROBLEMS = {
   channel_unusable: {
     severity: 'warning',
     title: 'No message of a channel can be used, so the channel has no readings and cannot raise its alert',
-    remedy: 'change the channel’s entry as the text suggests, then: elderly-bot reload',
+    remedy: 'change the channel’s entry as the text suggests, then: elderly-bot reload; without a suggestion check the sensor and its node',
   },
   channel_unreadable: {
     severity: 'error',

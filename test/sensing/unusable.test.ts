@@ -37,7 +37,7 @@ const UNUSABLE: readonly {
   {
     name: 'a number without alert_when',
     message: { data: 812.5 },
-    reason: /^the value is a number, which alert_when "== true" can never match$/,
+    reason: /^the value is a number, and only the boolean true raises this alert$/,
     raw: '812.5',
     suggestion: 'alert_when: "> N"  # N: the largest harmless value',
   },
@@ -92,7 +92,7 @@ const UNUSABLE: readonly {
     name: 'a percentage that is scaled twice',
     config: { unit: 'percent', scale: 100, alert_when: '< 15' },
     message: { data: 87 },
-    reason: /^87 times scale 100 is outside 0 to 100$/,
+    reason: /^87 times scale 100 is above max 100$/,
     raw: '87',
     suggestion: 'scale: 1',
   },
@@ -219,6 +219,11 @@ describe('the suggestion', () => {
       const one = channel({ alert_when: when });
       assert.deepEqual(alerts(one.accept({ data: text }, 0)), ['c raised i1'], line);
     }
+  });
+
+  it('does not turn a calm text into the alert', () => {
+    assert.equal(suggested({}, { data: 'None' }), 'alert_when: "!= None"  # if this text means no danger');
+    assert.equal(suggested({}, { data: 'FALL' }), 'alert_when: "== FALL"  # if this text means danger');
   });
 
   it('is absent if no line can work', () => {

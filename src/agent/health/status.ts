@@ -48,7 +48,7 @@ export function describe(parts: StatusParts): Status {
       held: outbox.depth(),
       oldest_ms: agesOf(outbox.oldestAt(), clock.wall()),
       confirmed: outbox.counts.confirmed,
-      evicted: outbox.counts.evictedBy.space,
+      evicted: Object.values(outbox.counts.evictedBy).reduce((sum, rows) => sum + rows, 0),
       evicted_by: outbox.counts.evictedBy,
       dropped: outbox.counts.dropped,
       receipts_seen: lifetime.receiptsSeen,

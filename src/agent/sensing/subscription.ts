@@ -150,6 +150,8 @@ export class ChannelSubscription {
   #vanished: readonly string[] = [];
   #dropped = 0;
   #isLarge = false;
+  /** How the publishers differ from the subscription. */
+  #mismatch: string | undefined;
   #reportedSilent = false;
   #reportedUnusable: Unusable | undefined;
   readonly #rate = new Rate();
@@ -172,6 +174,7 @@ export class ChannelSubscription {
     const { wanted, types, qos } = match(channel.config, offers);
     this.#setProblem('channel_type_mismatch', types);
     this.#setProblem('channel_qos_incompatible', qos);
+    this.#mismatch = types ?? qos;
     if (wanted === undefined) return;
     const isLarge = wanted.type === this.#wanted?.type && (this.#isLarge || (this.#subscription?.largest ?? 0) >= LARGE_BYTES);
     if (this.#subscription && isLarge === this.#isLarge && isSame(wanted, this.#wanted)) return;
@@ -190,6 +193,7 @@ export class ChannelSubscription {
   get silenceReason(): string {
     const { topic } = this.#parts;
     if (this.#offReason !== undefined) return this.#offReason;
+    if (this.#mismatch !== undefined && this.channel.messages === 0) return this.#mismatch;
     const nodes = this.#offers.map(({ node }) => node).join(', ');
     if (this.isPublished) return `no message from ${nodes} on ${topic}; the publisher is silent or ended in the last 20 s`;
     if (this.#vanished.length > 0) return `${this.#vanished.join(', ')} published on ${topic} and has ended`;
@@ -201,7 +205,7 @@ export class ChannelSubscription {
     const { unusable } = this.channel;
     if (unusable === undefined) return undefined;
     const { reason, raw, suggestion } = unusable;
-    return `${reason}${raw === null ? '' : `; the value was ${raw}`}${suggestion === null ? '' : `; this works: ${suggestion}`}`;
+    return `${reason}${raw === null ? '' : `; the value was ${raw}`}${suggestion === null ? '' : `; try ${suggestion}`}`;
   }
 
   /** Raises or clears the problems for silence and for unusable messages. */
@@ -226,7 +230,8 @@ export class ChannelSubscription {
       this.#offReason !== undefined ? 'off' : this.isPublished ? 'published' : this.#vanished.length > 0 ? 'vanished' : 'waiting';
     const isReceiving = state === 'published' && received.age_ms !== null && !received.silent;
     const reason = this.unusableReason ?? (isReceiving ? null : this.silenceReason);
-    const health = healthOf(state, received);
+    const isMismatched = this.#mismatch !== undefined && received.messages === 0;
+    const health = isMismatched && state === 'published' ? 'unusable' : healthOf(state, received);
     return { ...received, rate_hz: this.#rate.hz, type: this.#wanted?.type ?? null, state, health, reason, dropped };
   }
 
