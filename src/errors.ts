@@ -1,9 +1,9 @@
-// Defines the error class of the program. Each error has a stable code, and a text that contains the failure and the value.
+// The program's error class. Each error has a stable code, and a message that must state the failure and the value that caused it.
 
-/** The party that caused an error. An error of the configuration or environment ends a command with exit code 2, others with 1. */
+/** Which side is at fault. If it is the configuration or the environment, a command exits with code 2, otherwise with 1. */
 export type Fault = 'configuration' | 'environment' | 'peer' | 'ours';
 
-/** All error codes with their faults. A retired code is never used again. */
+/** All error codes, each with the side at fault. A retired code must never be reused. */
 export const ERROR_CODES = {
   CONFIG_NOT_FOUND: 'configuration',
   CONFIG_SYNTAX: 'configuration',
@@ -48,10 +48,10 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 export interface ErrorDetails {
-  /** The next step of the user, as a sentence or a command. */
+  /** The user's next step, as a sentence or a command. */
   readonly remedy?: string;
   readonly cause?: unknown;
-  /** Further fields of a log line. They never contain a secret. */
+  /** Additional fields for the log line. They must not contain secrets. */
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
@@ -72,7 +72,7 @@ export class AgentError extends Error {
     return ERROR_CODES[this.code];
   }
 
-  /** The failure and its remedy in one line. */
+  /** The message and the remedy in one line. */
   get line(): string {
     return this.remedy ? `${this.message}; ${this.remedy}` : this.message;
   }

@@ -1,13 +1,13 @@
-// Explains the end of the last run from facts that outlive a process: the record of a requested stop, the kernel's boot id, the version,
-// and the exit that systemd observed. Pure.
+// Explains how the last run ended, from facts that outlive the process: whether it recorded a requested stop, the kernel's boot id, the
+// version, and the exit status that systemd observed. Pure functions.
 import type { Run } from '../state/index.ts';
 
-/** The variables of ExecStopPost= (systemd.exec(5), $SERVICE_RESULT). */
+/** How the service exited, from the variables that systemd passes to ExecStopPost= (systemd.exec(5), $SERVICE_RESULT). */
 export interface SystemdExit {
   readonly invocation: string;
   readonly result: string;
   readonly status: string;
-  /** Processes of the unit that the kernel killed for lack of memory. Undefined if the control group does not count them. */
+  /** How many of the unit's processes the OOM killer has killed. Undefined if the control group does not count them. */
   readonly oomKills?: number;
 }
 
@@ -18,12 +18,12 @@ export interface Ending {
   readonly text: string;
 }
 
-/** @returns whether the run ended without a request. A failed start is no such end, because it reported its own error. */
+/** Whether the run ended without being asked to. A failed start is not included, because it has already reported its own error. */
 export function isUnexpected({ cause }: Ending): boolean {
   return cause !== 'clean' && cause !== 'upgrade' && cause !== 'failed_start';
 }
 
-/** @param exit of any run. The exit of another run is ignored. */
+/** @param exit the last exit that systemd recorded; ignored if its invocation id shows that it was another run's. */
 export function explainEnding(last: Run, now: Pick<Run, 'version' | 'boot_id'>, exit: SystemdExit | undefined): Ending {
   if (last.stopped === 'mending') return { cause: 'mending', text: 'it started again to repair its outbox' };
   if (last.stopped === 'failed')
@@ -46,7 +46,7 @@ function isOtherBoot(last: Run, now: Pick<Run, 'boot_id'>): boolean {
 
 function endingOf({ result, status, oomKills = 0 }: SystemdExit): Ending {
   if (result === 'watchdog') return { cause: 'watchdog', text: 'it hung, so systemd ended it' };
-  // systemd detects a kill for lack of memory late, or never with control groups of version 1. It then reports only a SIGKILL.
+  // systemd notices OOM kills late, or not at all with version 1 of control groups. Until then it only reports a SIGKILL.
   if (result === 'oom-kill' || (oomKills > 0 && result === 'signal' && status === 'KILL'))
     return { cause: 'oom', text: 'the machine or the memory limit had no memory left for it' };
   if (result === 'timeout') return { cause: 'crash', text: 'it did not start or stop in time, so systemd ended it' };
@@ -55,8 +55,8 @@ function endingOf({ result, status, oomKills = 0 }: SystemdExit): Ending {
 }
 
 /**
- * Parses the line that the unit's ExecStopPost= writes: invocation, result, status, and the number of kills for lack of memory.
- * @returns undefined for any other text.
+ * Parses the line that the unit's ExecStopPost= writes: invocation id, result, status and, if known, the number of OOM kills.
+ * @returns undefined if the line has another form
  */
 export function parseExit(line: string): SystemdExit | undefined {
   const [, invocation, result, status, oomKills] = /^([0-9a-f]{32}) ([a-z-]+) (\S+)(?: (\d+))?\n$/.exec(line) ?? [];

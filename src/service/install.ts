@@ -1,4 +1,4 @@
-// Installs the agent and its guard as systemd services, with the user of the robot's ROS nodes (`elderly-bot service`).
+// `elderly-bot service`: installs the agent and its guard as systemd services, which must run as the same user as the robot's ROS nodes.
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,9 +23,9 @@ const services = new Services({
 
 interface InstallOptions {
   readonly config: string | undefined;
-  /** Undefined selects the user that called sudo. */
+  /** The user to run as. If undefined, the user who called sudo. */
   readonly user: string | undefined;
-  /** Writes the units below this folder and starts nothing. */
+  /** If set, the units are written below this directory instead of /, and nothing is started. */
   readonly root: string | undefined;
 }
 
@@ -47,7 +47,7 @@ export function install({ config: given = DEFAULT_CONFIG, user: asked, root }: I
     print(`wrote ${file}`);
   }
   if (root !== undefined) return 0;
-  // systemd creates only state directories below /var/lib.
+  // systemd creates state directories only below /var/lib; create any other one here.
   if (!stateDir.startsWith('/var/lib/')) services.run('install', '-d', '-m', '0700', '-o', user, stateDir);
   for (const line of services.unreadable(user, reads)) print(line);
   services.run('systemctl', 'daemon-reload');
@@ -57,7 +57,7 @@ export function install({ config: given = DEFAULT_CONFIG, user: asked, root }: I
   return 0;
 }
 
-/** Keeps the state directory, because alerts may wait in it. */
+/** Keeps the state directory, because it may contain alerts that have not reached the cloud. */
 export function uninstall(root: string | undefined): number {
   const isDone = services.uninstall(root);
   print(
@@ -68,7 +68,7 @@ export function uninstall(root: string | undefined): number {
   return 0;
 }
 
-/** @returns 0 if the agent runs, else 3. The guard may have ended, because without motions it has no task. */
+/** @returns 0 if the agent is running, otherwise 3. The guard is not taken into account: it exits if no command moves the robot. */
 export function status(): number {
   return services.status();
 }

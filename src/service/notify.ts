@@ -1,16 +1,17 @@
-// Notifies the service manager by datagrams on the socket in NOTIFY_SOCKET (sd_notify(3)): ready, alive, reloading, stopping, and a status
-// line. Sends nothing without that variable. The datagrams need unix-dgram, because Node.js has no Unix datagram sockets.
+// Tells the service manager that the agent is ready, alive, reloading or stopping, by sending datagrams to the Unix socket that
+// NOTIFY_SOCKET names (sd_notify(3)). Sends nothing if that variable is not set. Uses unix-dgram, because Node.js has no Unix datagram
+// sockets.
 import { createRequire } from 'node:module';
 
 export interface ServiceManager {
-  /** Milliseconds without a ping after which the manager restarts the process. Undefined if its watchdog is off. */
+  /** The manager restarts the process if it receives no ping for this many milliseconds. Undefined if its watchdog is off. */
   readonly watchdogMs: number | undefined;
-  /** Sends lines such as `READY=1` in one datagram. Never throws and never waits. A lost datagram is not repeated. */
+  /** Sends lines such as `READY=1` in one datagram. Never throws and never waits. A lost datagram is not sent again. */
   notify(...lines: readonly string[]): void;
   close(): void;
 }
 
-/** The used part of unix-dgram. */
+/** The part of unix-dgram's API that is used here. */
 interface Datagrams {
   createSocket(type: 'unix_dgram'): {
     on(event: 'error', listener: (error: Error) => void): void;
@@ -22,8 +23,8 @@ interface Datagrams {
 const ABSENT: ServiceManager = { watchdogMs: undefined, notify: () => {}, close: () => {} };
 
 /**
- * @param env contains NOTIFY_SOCKET, and WATCHDOG_USEC if the watchdog is on.
- * @param onError is called if no datagram can be sent. systemd then treats the start as failed.
+ * @param env the environment: systemd sets NOTIFY_SOCKET and, if the watchdog is on, WATCHDOG_USEC.
+ * @param onError called if no datagrams can be sent, in which case systemd never receives READY=1 and considers the start failed.
  */
 export function serviceManager(env: NodeJS.ProcessEnv, onError: (error: unknown) => void): ServiceManager {
   const path = socketAddress(env.NOTIFY_SOCKET);
@@ -36,7 +37,7 @@ export function serviceManager(env: NodeJS.ProcessEnv, onError: (error: unknown)
       watchdogMs: watchdogMs(env),
       notify: (...lines) => {
         const bytes = Buffer.from(lines.join('\n'));
-        // Ignores errors. The socket is full or the manager restarts, and a later datagram arrives.
+        // Ignore errors: the socket may be full, or the manager may be restarting. A later datagram will get through.
         socket.send(bytes, 0, bytes.length, path, () => {});
       },
       close: () => socket.close(),
@@ -47,20 +48,20 @@ export function serviceManager(env: NodeJS.ProcessEnv, onError: (error: unknown)
   }
 }
 
-/** `@name` is the address of an abstract socket. */
+/** Converts NOTIFY_SOCKET to an address. A leading `@` stands for the NUL byte that begins the address of an abstract socket. */
 function socketAddress(given: string | undefined): string | undefined {
   if (given?.startsWith('@')) return `\0${given.slice(1)}`;
   return given?.startsWith('/') ? given : undefined;
 }
 
-/** A child of the watched process inherits WATCHDOG_USEC, but only the process in WATCHDOG_PID must ping. */
+/** Child processes inherit WATCHDOG_USEC, but only the process whose id is in WATCHDOG_PID may send pings. */
 function watchdogMs(env: NodeJS.ProcessEnv): number | undefined {
   const micros = Number(env.WATCHDOG_USEC);
   const isMine = env.WATCHDOG_PID === undefined || Number(env.WATCHDOG_PID) === process.pid;
   return isMine && micros > 0 ? micros / 1_000 : undefined;
 }
 
-/** @returns the lines that begin a reload. The next READY=1 ends it. */
+/** Returns the lines that announce a reload. Send READY=1 once it has finished. */
 export function reloading(): string[] {
   return ['RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`];
 }

@@ -1,10 +1,10 @@
-// Renders the units of systemd/ with the robot's own user, paths and environment. Pure.
+// Renders the unit templates in systemd/ with this robot's user, paths and environment. Pure functions.
 import { renderUnit } from '../base/index.ts';
 
-/** The paths in the templates of systemd/. */
+/** The default paths in the templates, which are replaced by this robot's. */
 const PACKAGE = { root: '/opt/elderly-bot', config: '/etc/elderly-bot/robot.yaml', stateDir: '/var/lib/elderly-bot' };
 
-/** Variables for ROS and the broker that the installation copies from its shell to the service. They contain no secrets. */
+/** Variables for ROS and the broker, copied from the installing shell to the unit. No secrets: any user may read a unit's environment. */
 const CARRIED = [
   'ROS_DOMAIN_ID',
   'ROS_AUTOMATIC_DISCOVERY_RANGE',
@@ -20,12 +20,12 @@ const CARRIED = [
   'AWS_PRIVATE_KEY',
 ] as const;
 
-/** Variables that the `setup.bash` of a ROS workspace sets. */
+/** Variables that a ROS workspace's `setup.bash` sets. They are also copied if the shell has such a workspace. */
 const OVERLAY = ['AMENT_PREFIX_PATH', 'LD_LIBRARY_PATH', 'ROS_DISTRO', 'ROS_VERSION', 'ROS_PYTHON_VERSION'] as const;
 
 export interface Robot {
   readonly user: string;
-  /** The folder of the program. */
+  /** The program's directory. */
   readonly root: string;
   readonly config: string;
   readonly stateDir: string;
@@ -34,10 +34,10 @@ export interface Robot {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** @param template the text of a unit in systemd/. */
+/** @param template the content of a unit file in systemd/. */
 export function unitFor(template: string, { user, root, config, stateDir, reads, env }: Robot): string {
   const overlays = (env.AMENT_PREFIX_PATH ?? '').split(':').filter((path) => path && !isFoundByLauncher(path, root));
-  // systemd itself creates a state directory below /var/lib.
+  // systemd creates the state directory itself (StateDirectory=), but only below /var/lib. Any other one must be made writable.
   const below = stateDir.startsWith('/var/lib/') ? stateDir.slice('/var/lib/'.length) : undefined;
   return renderUnit(template, {
     user,
@@ -53,7 +53,7 @@ export function unitFor(template: string, { user, root, config, stateDir, reads,
   });
 }
 
-/** The launcher bin/with-ros finds these paths itself. */
+/** Whether bin/with-ros, which starts the service, finds this path by itself, so that the unit need not set it. */
 function isFoundByLauncher(path: string, root: string): boolean {
   return /^\/opt\/ros\/[^/]+\/?$/.test(path) || path.startsWith(`${root}/.ros2`);
 }

@@ -1,4 +1,4 @@
-// Collects the versions that a bug report needs.
+// Collects the versions that a bug report should contain.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
@@ -13,9 +13,9 @@ interface Versions {
   readonly system: string;
   readonly kernel: string;
   readonly arch: string;
-  /** The ROS 2 distribution. Null without a sourced ROS environment. */
+  /** The ROS 2 distribution. Null if no ROS environment is sourced. */
   readonly ros: string | null;
-  /** The ROS 2 middleware. */
+  /** The ROS 2 middleware (RMW). Null if no ROS environment is sourced. */
   readonly rmw: string | null;
   /** Null if rclnodejs is not installed. */
   readonly rclnodejs: string | null;
@@ -46,7 +46,7 @@ function system(): string {
   }
 }
 
-/** @returns the version of a native module. Such modules are not part of the bundle. */
+/** Returns the version of a native module, or null if it is not installed. Native modules are not bundled, so look for the package. */
 function installed(name: string): string | null {
   try {
     return (JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')) as { version: string }).version;

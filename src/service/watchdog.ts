@@ -1,27 +1,27 @@
-// Pings systemd's watchdog while the agent is healthy: the event loop runs, ROS callbacks are served, and the database accepts writes.
-// systemd restarts an agent that misses two pings in a row. A dead network or a full disk does not stop the pings, because a new process
-// would not repair them and would lose the rows that are only in memory.
+// Pings systemd's watchdog while the agent is healthy: the event loop runs, ROS callbacks are served, and the database accepts writes. If
+// no ping arrives for a whole watchdog period, systemd restarts the agent. A dead network or a full disk must not stop the pings, because
+// a restart would not fix them, and would lose the rows that are only in memory.
 import { every, type Ticker } from '../base/index.ts';
 import type { ServiceManager } from './notify.ts';
 
-/** Pings in one watchdog period. With three, a lost or late ping does no harm. */
+/** Three pings per watchdog period, so that a single lost or late ping does no harm. */
 const PINGS_PER_PERIOD = 3;
 
-/** Limit for a start or the repair of a damaged outbox, during which there is no agent to probe. */
+/** How long to keep pinging while the agent starts or repairs its outbox. There is nothing to probe in that time. */
 const START_PATIENCE_MS = 300_000;
 
 export interface HealthProbe {
-  /** Resolves to the fault of an unhealthy agent, or to undefined. No ping is sent before it resolves. */
+  /** Resolves to the reason why the agent is unhealthy, or to undefined if it is healthy. No ping is sent until it resolves. */
   ask(): Promise<string | undefined>;
-  /** @returns a line for `systemctl status`. */
+  /** Returns a line for `systemctl status`. */
   describe(): string;
 }
 
 interface WatchdogOptions {
   readonly manager: ServiceManager;
-  /** Monotonic milliseconds. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** Is called with the reason when a stall starts, and with undefined when it ends. */
+  /** Called with the reason when a stall begins, and with undefined when it ends. */
   readonly onStall: (reason: string | undefined) => void;
 }
 
@@ -38,20 +38,20 @@ export class Watchdog {
     this.#unprobedSinceMs = options.now();
   }
 
-  /** Starts to ping if the watchdog of the service manager is on. */
+  /** Starts sending pings if the service manager's watchdog is on. */
   start(): void {
     const { watchdogMs } = this.#options.manager;
     if (watchdogMs !== undefined) this.#ticker = every(watchdogMs / PINGS_PER_PERIOD, () => this.ping());
   }
 
-  /** @param probe probes the new agent. Undefined while an agent starts. */
+  /** @param probe the running agent's probe; undefined while no agent is running, because it is starting or stopping. */
   watch(probe: HealthProbe | undefined): void {
     this.#probe = probe;
     this.#isAsking = false;
     this.#unprobedSinceMs = this.#options.now();
   }
 
-  /** Probes once, and pings if the agent is healthy. If the previous probe is still unanswered, the agent has stalled. */
+  /** Probes the agent, and sends a ping if it is healthy. If the previous probe is still unanswered, the agent has stalled. */
   ping(): void {
     const probe = this.#probe;
     if (probe === undefined) {
