@@ -234,6 +234,8 @@ await yargs(words)
     '--ros-args -r FROM:=TO at the end remaps topics, __node and __ns, as for any ROS node (run, guard, topics, doctor).\n\nExit codes: 0 success, 1 failure, 2 a fault that has to be corrected first (configuration, certificates, ROS 2, disk).',
   )
   .demandCommand(1, 'no command was given')
+  .check(refuseRepeated, true)
+  .parserConfiguration({ 'dot-notation': false })
   .strict()
   .recommendCommands()
   .version(VERSION)
@@ -243,6 +245,15 @@ await yargs(words)
     process.exit(2);
   })
   .parseAsync();
+
+/** yargs turns an option that is given twice into an array, which no command expects. @throws Error that names the option */
+function refuseRepeated(given: Readonly<Record<string, unknown>>, options: unknown): true {
+  const { array: lists } = options as { readonly array: readonly string[] };
+  const isRepeated = (name: string) => name.length > 1 && Array.isArray(given[name]) && !lists.includes(name);
+  const repeated = Object.keys(given).find(isRepeated);
+  if (repeated !== undefined) throw new Error(`--${repeated}: given twice`);
+  return true;
+}
 
 function rosArguments(): RosArguments {
   try {

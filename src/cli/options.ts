@@ -54,6 +54,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
   ENOTDIR: 'a part of the path is a file',
   EISDIR: 'it is a folder',
+  EEXIST: 'it already exists: give another path',
   ENOSPC: 'free some space on its disk',
   EDQUOT: 'free some space within the quota of this user',
 };

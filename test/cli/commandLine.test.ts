@@ -91,6 +91,47 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
     }
   });
 
+  it('refuses an option that is given twice, except one that takes several values', async () => {
+    const twice = [
+      [['status', '--config', 'a', '--config', 'b'], '--config: given twice; elderly-bot status --help'],
+      [['status', '-c', 'a', '--config', 'b'], '--config: given twice'],
+      [['outbox', 'ls', '--class', 'alert', '--class', 'event'], '--class: given twice; elderly-bot outbox --help'],
+      [['outbox', 'ls', '--state', 'sent', '--state', 'pending'], '--state: given twice'],
+      [['certs', 'init', '--out', 'a', '--out', 'b'], '--out: given twice; elderly-bot certs init --help'],
+      [['certs', 'dev-ca', 'x', '--host', 'a', '--host', 'b', '--thing', 'a', '--thing', 'b'], '--thing: given twice'],
+      [['config', 'init', 'x', '--thing', 'a', '--thing', 'b'], '--thing: given twice'],
+      [['status', '--config.a', 'b'], 'Unknown argument: config.a'],
+    ] as const;
+    for (const [args, expected] of twice) {
+      const { code, stdout, stderr } = await run(...args);
+      assert.deepEqual([code, stdout], [2, ''], stderr);
+      assert.ok(stderr.startsWith(`elderly-bot: ${expected}`), stderr);
+      assert.equal(stderr.split('\n').length, 2, stderr);
+    }
+  });
+
+  it('reports in one line a file in place of a folder, and a current folder that was deleted', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-line-'));
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    for (const args of [
+      ['certs', 'dev-ca', file],
+      ['bench', 'mosquitto', file],
+    ]) {
+      const { code, stdout, stderr } = await run(...args);
+      assert.deepEqual([code, stdout], [2, ''], stderr);
+      assert.match(stderr, /^elderly-bot: .*file: EEXIST: .*; it already exists: give another path\n$/);
+    }
+    rmSync(folder, { recursive: true });
+    const script = `mkdir ${folder} && cd ${folder} && rmdir ${folder} && exec ${AGENT} status`;
+    const deleted = await new Promise<{ code: unknown; stderr: string }>((resolve) => {
+      execFile('sh', ['-c', script], (error, _, stderr) => resolve({ code: error?.code, stderr }));
+    });
+    assert.equal(deleted.code, 2);
+    // The shell may report the folder too.
+    assert.match(deleted.stderr, /^(sh: .*getcwd.*\n)?elderly-bot: the current folder was deleted; change to another folder with cd\n$/);
+  });
+
   it('quotes a path in a printed command as one word of a shell', () => {
     for (const path of ['/etc/robot.yaml', '/home/me/my röbot/it’s.yaml', "a'b", '~/x', '$HOME', '-'])
       assert.equal(execFileSync('sh', ['-c', `printf %s ${quoted(path)}`], { encoding: 'utf8' }), path);
