@@ -39,6 +39,7 @@ export const ERROR_CODES = {
   PICTURE_INVALID: 'peer',
   PICTURE_MISSING: 'peer',
   AGENT_NOT_RUNNING: 'environment',
+  STATUS_FAILED: 'ours',
   BROKER_UNREACHABLE: 'environment',
   SERVICE_FAILED: 'environment',
   LISTEN_FAILED: 'environment',

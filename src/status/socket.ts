@@ -48,9 +48,9 @@ export class StatusSocket {
     rmSync(this.#path, { force: true });
     this.#server = await listeningServer({ path: this.#path }, ({ method, url }, response) => {
       const action = method === 'POST' ? this.#actions[url?.slice(1) as keyof Actions] : undefined;
-      const answered = action ? answerTo(action) : Promise.resolve([200, this.#status()] as const);
+      const answered = action ? answerTo(action, 422) : answerTo(this.#status, 500);
       void answered.then(([status, answer]) => {
-        response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(answer)}\n`);
+        response.writeHead(status, { 'content-type': 'application/json' }).end(`${answer}\n`);
       });
     });
   }
@@ -60,18 +60,22 @@ export class StatusSocket {
   }
 }
 
-async function answerTo(action: () => unknown): Promise<readonly [status: number, answer: unknown]> {
+/** Never rejects: an unhandled rejection would end the agent. @returns the answer as JSON, with `failed` as the status of an exception */
+async function answerTo(work: () => unknown, failed: number): Promise<readonly [status: number, answer: string]> {
   try {
-    return [200, await action()];
+    return [200, JSON.stringify(await work())];
   } catch (error) {
     const { code, remedy } = error instanceof AgentError ? error : { code: undefined, remedy: undefined };
-    return [422, { detail: messageOf(error), code, remedy }];
+    return [failed, JSON.stringify({ detail: messageOf(error), code, remedy })];
   }
 }
 
-/** @throws AgentError AGENT_NOT_RUNNING */
+/** @throws AgentError AGENT_NOT_RUNNING, or STATUS_FAILED if the agent could not collect its status. */
 export async function askStatus(stateDir: string): Promise<Status> {
-  return (await ask(stateDir, 'GET', '/')).answer as Status;
+  const { status, answer } = await ask(stateDir, 'GET', '/');
+  if (status === 200) return answer as Status;
+  const { detail } = answer as { detail: string };
+  throw new AgentError('STATUS_FAILED', `the running agent could not collect its status: ${detail}`, { remedy: 'report this as a bug' });
 }
 
 /** Asks the running agent to reload its configuration. @throws AgentError AGENT_NOT_RUNNING, or CONFIG_INVALID with the agent's message */
