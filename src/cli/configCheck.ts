@@ -1,4 +1,5 @@
 // `elderly-bot config check`: validates a configuration, and compares it with the message definitions of this machine without starting ROS.
+import { existsSync } from 'node:fs';
 import { print, setupProgram } from '../base/index.ts';
 import { effectiveConfig, loadConfig } from '../config/index.ts';
 import { type CheckReport, type ConfigFinding, checkConfig, installedHere } from '../configCheck/index.ts';
@@ -55,7 +56,7 @@ export async function check(file: string | undefined, json: boolean): Promise<nu
 function reportOf(file: string | undefined): Report {
   const { config, origin, place } = loadConfig(file, process.env);
   const definitions = installedHere();
-  const { findings, unchecked } = checkConfig({ config, origin, definitions });
+  const { findings, unchecked } = checkConfig({ config, origin, definitions, exists: existsSync });
   const placed = findings.map(
     ({ path, severity, entry, reason, suggestion, command }): PlacedFinding => ({
       severity,

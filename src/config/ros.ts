@@ -10,8 +10,14 @@ export const rosName = z
 /** A topic that is absolute, relative to the namespace, or starts with `~/` for the node's own namespace. */
 export const topicName = z
   .string()
-  .regex(/^(~\/|\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, 'expected a ROS topic such as /gas_detected')
+  .regex(/^(~\/|\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, { error: ({ input }) => topicFault(String(input)) })
   .refine((name) => !name.includes('__'), 'a ROS name may not hold two underscores in a row');
+
+function topicFault(text: string): string {
+  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? [];
+  if (scheme === undefined) return 'expected a ROS topic such as /gas_detected';
+  return `expected a ROS topic, not a URL (${scheme}://): start a ROS driver for the device (for an RTSP camera: gscam), and write the topic that it publishes, such as /camera/image_raw/compressed`;
+}
 
 export const nodeName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected a ROS node name: letters, digits and _');
 

@@ -1,12 +1,15 @@
 // Checks a valid configuration against the message definitions of a machine. Pure: the caller passes configuration and definitions.
 import type { LoadedConfig } from '../config/index.ts';
 import { checkChannel } from './channels.ts';
+import { checkFiles } from './files.ts';
 import { type ConfigFinding, EntryFindings, type Unchecked } from './finding.ts';
 import type { Definitions } from './types.ts';
 
 export interface CheckInput extends Pick<LoadedConfig, 'config' | 'origin'> {
   /** Undefined if the machine has no message definitions. */
   readonly definitions: Definitions | undefined;
+  /** Whether a file exists. Relative paths in the configuration have been resolved. */
+  readonly exists: (file: string) => boolean;
 }
 
 export interface CheckReport {
@@ -14,7 +17,7 @@ export interface CheckReport {
   readonly unchecked: readonly Unchecked[];
 }
 
-export function checkConfig({ config, origin, definitions }: CheckInput): CheckReport {
+export function checkConfig({ config, origin, definitions, exists }: CheckInput): CheckReport {
   const findings: ConfigFinding[] = [];
   const unchecked: Unchecked[] = [];
   for (const [name, channel] of Object.entries(config.channels)) {
@@ -24,5 +27,11 @@ export function checkConfig({ config, origin, definitions }: CheckInput): CheckR
     if (channel.type === undefined)
       unchecked.push({ entry: entry.entry, reason: 'type: auto selects the type of the publishers, which is known only at run time' });
   }
-  return { findings, unchecked };
+  const sections: EntryFindings[] = [];
+  checkFiles(config, exists, (section) => {
+    const entry = new EntryFindings([section], origin);
+    sections.push(entry);
+    return entry;
+  });
+  return { findings: [...findings, ...sections.flatMap(({ list }) => list)], unchecked };
 }

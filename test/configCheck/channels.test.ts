@@ -224,3 +224,29 @@ describe('config check on a channel', { skip }, () => {
     assert.deepEqual([findings, unchecked.map(({ entry }) => entry)], [[], ['channels.door']]);
   });
 });
+
+describe('config check without message definitions', () => {
+  it('still finds conditions outside the limits and missing files', () => {
+    const yaml = `mqtt: { root_ca: /none/ca.pem, cert_file: /none/crt.pem, private_key: /none/key.pem }
+provisioning: { template: fleet, claim_cert: /none/claim.pem, claim_key: /none/claim.key }
+channels: { load: { topic: /load, class: alert, unit: percent, alert_when: "> 120" } }
+`;
+    const { findings } = checkedText(yaml, null, () => false);
+    assert.deepEqual(
+      findings.map(({ severity, path }) => `${severity} ${path.join('.')}`),
+      [
+        'error channels.load.alert_when',
+        'warning mqtt.root_ca',
+        'warning mqtt.cert_file',
+        'warning mqtt.private_key',
+        'warning provisioning.claim_cert',
+        'warning provisioning.claim_key',
+      ],
+    );
+    assert.match(findings[1]?.reason ?? '', /^root_ca is \/none\/ca\.pem, which does not exist, so the agent will not start/);
+  });
+
+  it('finds nothing in a type, because nothing is known', () => {
+    assert.deepEqual(checkedText('channels: { door: { topic: /door, type: home_msgs/Door } }\n', null).findings, []);
+  });
+});

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LoadedConfig, loadConfig } from '../../src/config/index.ts';
-import { type CheckReport, type ConfigFinding, checkConfig, installedHere } from '../../src/configCheck/index.ts';
+import { type CheckReport, type ConfigFinding, checkConfig, type Definitions, installedHere } from '../../src/configCheck/index.ts';
 
 export const definitions = installedHere();
 
@@ -14,20 +14,27 @@ export interface Checked extends CheckReport {
   readonly loaded: LoadedConfig;
 }
 
-export function checkedText(yaml: string, known = definitions): Checked {
+const everyFileExists = (_file: string) => true;
+
+/** @param known null for a machine without message definitions. */
+export function checkedText(
+  yaml: string,
+  known: Definitions | null = definitions ?? null,
+  exists: (file: string) => boolean = everyFileExists,
+): Checked {
   const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-check-'));
   try {
     const file = join(folder, 'robot.yaml');
     writeFileSync(file, yaml);
-    return checkedFile(file, known);
+    return checkedFile(file, known, exists);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-export function checkedFile(file: string | undefined, known = definitions): Checked {
+export function checkedFile(file: string | undefined, known: Definitions | null = definitions ?? null, exists = everyFileExists): Checked {
   const loaded = loadConfig(file, {});
-  return { ...checkConfig({ ...loaded, definitions: known }), loaded };
+  return { ...checkConfig({ ...loaded, definitions: known ?? undefined, exists }), loaded };
 }
 
 /** @returns the findings on one channel, whose entry is written as a flow map. */
