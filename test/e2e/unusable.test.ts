@@ -1,0 +1,95 @@
+// Alerts that can never fire, on real parts: rclpy publishes danger three times a second to detectors with a wrong entry. The family gets an
+// alert about each of them, and `status` and `doctor` name the reason and the entry to try.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { after, before, describe, it } from 'node:test';
+import pg from 'pg';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { AGENT } from '../../scripts/lab/program.ts';
+import { Bench } from '../support/bench.ts';
+import { DEAF } from '../support/deafAlerts.ts';
+import { findMosquitto } from '../support/mosquitto.ts';
+import { findPostgres, Postgres } from '../support/postgres.ts';
+import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { eventually } from '../support/until.ts';
+
+const skip =
+  rosUnavailable() ||
+  (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
+  (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
+
+const channels = DEAF.map((entry, n) => ({ ...entry, name: `detector_${n}`, case: entry.name, topic: `/detector_${n}` }));
+
+describe('an alert that cannot fire', { skip, timeout: 180_000 }, () => {
+  let domain: RosDomain;
+  let bench: Bench;
+  let postgres: Postgres;
+  let database: pg.Client;
+  let peer: RosPeer;
+  let publishing: NodeJS.Timeout;
+
+  before(async () => {
+    domain = await claimDomain();
+    [bench, postgres] = await Promise.all([Bench.start(), Postgres.start()]);
+    const url = await postgres.createDatabase();
+    bench.configure(channels.map(({ name, topic, entry }) => `  ${name}: { topic: ${topic}, class: alert, ${entry} }\n`).join(''));
+    await bench.cloud({ url });
+    database = new pg.Client({ connectionString: url });
+    await database.connect();
+    peer = await RosPeer.start();
+    for (const { topic, type } of channels) await peer.advertise(topic, type);
+    await bench.agent().event('connected');
+    for (const { topic } of channels) await peer.matched(topic);
+    publishing = setInterval(() => {
+      for (const { topic, type, danger } of channels) void peer.publish(topic, type, danger);
+    }, 333);
+  });
+
+  after(async () => {
+    clearInterval(publishing);
+    await peer?.close();
+    await database?.end();
+    await bench?.stop();
+    await postgres?.stop();
+    await domain?.release();
+  });
+
+  for (const { name, case: title } of channels) {
+    it(`is an alert of its own in the cloud: ${title}`, async () => {
+      const query = 'select value from alerts where channel = $1';
+      const rows = await eventually(
+        async () => (await database.query(query, [`${name}_unusable`])).rows,
+        (found) => found.length > 0,
+        `the alert ${name}_unusable`,
+        { patienceMs: 60_000 },
+      );
+      assert.deepEqual(rows, [{ value: true }]);
+    });
+  }
+
+  it('is listed by `status` with its reason and the entry to try, and status exits with 1', async () => {
+    await bench.status(({ problems }) => problems.filter(({ code }) => code === 'channel_unusable').length === channels.length);
+    const { status, stdout } = spawnSync(AGENT, ['status', '--config', bench.configFile], { encoding: 'utf8', env: bench.robotEnv() });
+    assert.equal(status, 1);
+    for (const { name, reason, suggestion } of channels) {
+      const line = stdout.split('\n').find((text) => text.includes(`critical channel_unusable`) && text.includes(`${name} (`)) ?? '';
+      assert.match(line, reason);
+      assert.ok(suggestion === null || line.includes(`try ${suggestion}`), line);
+      assert.match(stdout, new RegExp(`alerts .*${name}_unusable`));
+    }
+  });
+
+  it('is an error of `doctor`', async () => {
+    const { stdout } = spawnSync(AGENT, ['doctor', '--json', '--config', bench.configFile], {
+      encoding: 'utf8',
+      env: bench.robotEnv(),
+      maxBuffer: 10_000_000,
+    });
+    const { checks } = JSON.parse(stdout) as { checks: { code: string; status: string; observed: string }[] };
+    for (const { name, reason } of channels) {
+      const found = checks.find(({ code }) => code === `channel.${name}`);
+      assert.equal(found?.status, 'error', JSON.stringify(found));
+      assert.match(String(found?.observed), reason);
+    }
+  });
+});

@@ -1,0 +1,49 @@
+// Entries of alert channels that can never raise their alert, and the explanation that the agent has to give.
+
+const BOOL = 'std_msgs/msg/Bool';
+const NUMBER = 'std_msgs/msg/Int32';
+
+/** Configurations under which a detector's messages can never raise its alert. */
+export const DEAF = [
+  {
+    name: 'a wrong field of a Bool',
+    type: BOOL,
+    entry: 'field: detected',
+    danger: { data: true },
+    reason: /no field "detected"; it has data/,
+    suggestion: 'field: data',
+  },
+  {
+    name: 'a number without alert_when',
+    type: 'std_msgs/msg/Float32',
+    entry: 'type: auto',
+    danger: { data: 812 },
+    reason: /is a number/,
+    suggestion: 'alert_when: "> N"  # N: the largest harmless value',
+  },
+  {
+    name: 'a comparison of a Bool with 1',
+    type: BOOL,
+    entry: 'alert_when: "== 1"',
+    danger: { data: true },
+    reason: /is a boolean/,
+    suggestion: 'alert_when: true',
+  },
+  {
+    name: 'a String under auto',
+    type: 'std_msgs/msg/String',
+    entry: 'type: auto',
+    danger: { data: 'FALL' },
+    reason: /is a string.*the value was "FALL"/,
+    suggestion: 'alert_when: "== FALL"  # if this text means danger',
+  },
+  {
+    name: 'an Int32 under auto',
+    type: NUMBER,
+    entry: 'type: auto',
+    danger: { data: 1 },
+    reason: /is a number/,
+    suggestion: 'alert_when: "> 0"',
+  },
+  { name: 'an Empty', type: 'std_msgs/msg/Empty', entry: 'type: auto', danger: {}, reason: /has no fields/, suggestion: null },
+] as const;
