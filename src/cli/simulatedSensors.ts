@@ -80,7 +80,10 @@ export class SimulatedSensors {
 
 interface Sensor {
   readonly type: string;
-  /** @param isOn whether the event is on, such as a fall or a high temperature. @param nowMs milliseconds since the simulation started. */
+  /**
+   * @param isOn whether the sensor's event (such as a fall or a high temperature) is happening.
+   * @param nowMs milliseconds since the simulation started.
+   */
   message(isOn: boolean, nowMs: number): RosMessage;
 }
 

@@ -12,7 +12,7 @@ export interface Clock {
   trusted(): boolean;
 }
 
-/** The date of the first release. A clock that shows an earlier time must be wrong. */
+/** The day of the first commit. A clock that shows an earlier time must be wrong. */
 export const BUILD_FLOOR_MS = Date.UTC(2026, 10, 23);
 
 /** systemd-timesyncd creates this directory when it starts, and the file once the clock is synchronised (systemd-timesyncd.service(8)). */

@@ -16,7 +16,7 @@ export function explain(issue: z.core.$ZodIssue, sources: readonly Source[], mer
   }
   const found = valueAt(merged, issue.path as Path);
   if (issue.code === 'invalid_union' && isTree(found)) {
-    // A fault inside the shape with keys helps a person more than the text that no shape fits.
+    // If keys were given, report the fault in the union's branch that takes keys. That helps more than "matches none of the alternatives".
     const within = issue.errors.find((branch) => branch.some(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'));
     if (within) return within.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }, sources, merged));
   }

@@ -32,7 +32,7 @@ export interface Layers {
   readonly merged: Tree;
 }
 
-/** @param onSyntaxError receives the errors of `readSource`. */
+/** @param onSyntaxError receives the syntax errors of the given file. All other errors are thrown. */
 export function layersOf(file: string | undefined, environment: NodeJS.ProcessEnv, onSyntaxError?: (error: AgentError) => void): Layers {
   const sources = [readSource(DEFAULT_FILE), ...(file === undefined ? [] : [readSource(resolve(file), onSyntaxError)])];
   const merged = sources.reduce<Tree>((below, source) => merge(below, absolutePaths(source)), {});

@@ -59,7 +59,7 @@ export const qos = z.strictObject({
   depth: z.int().min(1).max(10_000).default(1_000),
 });
 
-/** Profiles with the names of rmw (rmw/qos_profiles.h), and `latched` for a topic whose single message is kept. */
+/** Two profiles named as in rmw (rmw/qos_profiles.h), and `latched` for topics that keep only their last message. */
 const PROFILES = {
   default: { reliability: 'reliable', durability: 'volatile', depth: 10 },
   sensor_data: { reliability: 'best_effort', durability: 'volatile', depth: 5 },

@@ -209,7 +209,10 @@ export class Outbox {
     return this.#parts.ledger.outboxes.unfinished();
   }
 
-  /** How long the oldest acknowledged row, or else any earlier outbox, has been waiting for a receipt, in milliseconds of running time. */
+  /**
+   * How long the oldest acknowledged row has been waiting for a receipt, in milliseconds of running time. If there is no such row but an
+   * earlier outbox still awaits its receipt, the time since this program started. Undefined if nothing waits.
+   */
   oldestUncoveredMs(): number | undefined {
     const { ledger, clock, ranMs } = this.#parts;
     const oldest = ledger.publications.oldest();

@@ -15,7 +15,7 @@ export class Notes {
     return typeof text === 'string' ? text : undefined;
   }
 
-  /** Stores a text. It is durable when this returns or, inside a transaction, once that is committed. */
+  /** Stores the text under this name. It is durable when this returns, or, inside a transaction, once the transaction is committed. */
   write(name: string, text: string): void {
     this.#db.prepare('insert into notes (name, text) values (?, ?) on conflict (name) do update set text = excluded.text').run(name, text);
   }

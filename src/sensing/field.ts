@@ -51,9 +51,9 @@ function collect(value: unknown, steps: readonly Step[], from: number, found: un
 }
 
 /**
- * Skips NaN, and infinities as long as there are finite numbers: a laser reports infinity if it sees no obstacle. An empty list has no minimum,
- * so `min` is positive and `max` is negative infinity. Only NaN is left if every value is NaN.
- * `any` and `all` treat numbers other than 0 as true. `all` of no values is true, as in logic.
+ * Skips NaN, and infinities as long as there are finite numbers: a laser reports infinity if it sees no obstacle. An empty list has no
+ * minimum, so `min` is positive and `max` is negative infinity. Only NaN is left if every value is NaN. `any` and `all` treat numbers other
+ * than 0 as true. `all` of no values is true, as in logic.
  */
 function reduce(reducer: Reducer, values: readonly unknown[]): number | boolean {
   const numbers = values

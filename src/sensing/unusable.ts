@@ -21,7 +21,8 @@ const MAX_DEPTH = 3;
 const CALM_TEXT = /^(none|normal|unknown|ok|okay|off|no|clear|idle|safe|false)$/i;
 
 /**
- * Whether the value is a reading, or can raise or clear an alert. Infinity can: a rangefinder sends it if it sees no obstacle (REP 117).
+ * Whether the sample is usable. Infinity is, unless the alert's condition is not numeric: a rangefinder that sees no obstacle sends it (REP
+ * 117).
  */
 export function isUsable({ bad, infinite }: Sample, { alert_when: when }: Pick<ChannelConfig, 'alert_when'>): boolean {
   return bad === undefined || (infinite !== undefined && (when === undefined || typeof when.raise.value === 'number'));

@@ -167,7 +167,8 @@ export class Session {
 
 /**
  * Publishes a message and waits for its acknowledgement.
- * @throws ConnectError NOT_ALLOWED if the broker refuses the message or closes the connection, which is how IoT Core refuses a topic.
+ * @throws ConnectError NOT_ALLOWED if the broker refuses the message or the session ends first: IoT Core closes the connection to refuse a
+ * topic.
  */
 export function publishAcknowledged(session: Session, topic: string, payload: string | Buffer): Promise<void> {
   return new Promise((resolve, reject) => {

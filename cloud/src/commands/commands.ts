@@ -153,8 +153,8 @@ function argumentsOf({ command, value, args, thing }: CommandRequest, announced:
 }
 
 /**
- * Checks arguments against the JSON Schema that the robot announced. Pure. The robot itself checks other keywords. It also checks patterns,
- * because a foreign regular expression could block this process.
+ * Checks arguments against the JSON Schema that the robot announced. Pure. Keywords that are not handled here are left to the
+ * robot. These include patterns, because a regular expression from outside could block this process.
  * @returns the problem, which begins with the argument's name.
  */
 export function argumentProblem(schema: unknown, given: Arguments): string | null {

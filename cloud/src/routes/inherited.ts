@@ -8,7 +8,7 @@ import { component, errors, HttpError, OPEN, TAGS, USER } from '../http/index.ts
 import { INHERITED_CHANNELS, inheritedChannels, type MonitorTable, SAFETY_CHANNELS, type StateValues } from '../robots/index.ts';
 import { type Context, forUsers, printable, thingParameter } from './context.ts';
 
-/** The columns are timestamps without a zone, written in UTC. */
+/** In both tables, `created_at` is a timestamp without a time zone, written in UTC. */
 const CREATED_AT = `to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at`;
 const COLUMNS: Readonly<Record<MonitorTable, string>> = {
   system_health: 'power, temperature',
@@ -133,7 +133,10 @@ async function latestState(sql: Sql, thing: string | null): Promise<StateValues>
   return rows[0]?.state ?? {};
 }
 
-/** @returns null if no robot is named and there is not exactly one. @throws HttpError 404 if the cloud does not know the named robot. */
+/**
+ * @returns the named robot, else the default robot, else the only robot. Null if there are several, or none.
+ * @throws HttpError 404 if the cloud does not know the named robot.
+ */
 async function robotOf(sql: Sql, named: string | undefined, defaultThing: string | null): Promise<string | null> {
   if (named === undefined && defaultThing !== null) return defaultThing;
   const [only, another] = await sql.query<{ thing: string }>('select thing from robots where $1::text is null or thing = $1 limit 2', [

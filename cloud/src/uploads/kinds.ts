@@ -81,7 +81,7 @@ export function limitsOf({ kind, incident }: UploadRequest, dailyBytes: number):
   };
 }
 
-/** @returns the exceeded limit as an answer; null if the upload is within its limits. */
+/** @returns the HTTP status and the reason for refusing the upload; null if it is within its limits. */
 export function overLimit(
   request: UploadRequest,
   announced: Announced,
