@@ -30,10 +30,15 @@ export function misuse(program: string, message: string, help: string): string {
 
 let isWatched = false;
 
-/** Writes a line to stdout. Waits if the reader of a pipe is slow, and exits with 0 if it has closed the pipe (EPIPE), as `head` does. */
-export async function print(line: string): Promise<void> {
+/** Makes the process end with 0 if the reader of stdout, such as `head`, closes the pipe (EPIPE). */
+export function endWithReader(): void {
   if (!isWatched) process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
   isWatched = true;
+}
+
+/** Writes a line to stdout. Waits if the reader of a pipe is slow, and exits with 0 if it has closed the pipe (EPIPE), as `head` does. */
+export async function print(line: string): Promise<void> {
+  endWithReader();
   if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
 }
 

@@ -83,6 +83,8 @@ await yargs(words)
     (y) =>
       y
         .positional('record', { type: 'string', demandOption: true, describe: 'File from `outbox export`; - reads standard input' })
+        // Without this, yargs passes an empty string in place of a single hyphen.
+        .nargs('record', 1)
         .options({ ...CONFIG, ...JSON_OUTPUT }),
     handler(() => import('./replay.ts'))(({ replay }, { record, config, json }) => replay(record, config, json)),
   )

@@ -2,6 +2,7 @@
 // a simulated ROS; everything else is real, including the outbox, the certificates and the connection.
 import { once } from 'node:events';
 import { emitKeypressEvents } from 'node:readline';
+import { endWithReader } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type RosNode, SimulatedRos, SimulatedWorld, startRosNode } from '../ros/index.ts';
@@ -29,6 +30,7 @@ export async function simulate({ config: file, ros, script, json }: SimulateOpti
     ? await startRosNode({ name: NODE, namespace, ...(domainId === null ? {} : { domainId }) })
     : new SimulatedRos({ name: NODE, namespace, world }).start();
   const isText = !json && ros;
+  endWithReader();
   const sensors = new SimulatedSensors(node, config, (event) => {
     process.stdout.write(`${isText ? describe(event) : JSON.stringify(event)}\n`);
   });

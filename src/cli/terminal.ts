@@ -1,6 +1,7 @@
 // Colours, a progress line and a full screen for terminals. Output is plain text in a pipe, on a dumb terminal (TERM=dumb), and, for
 // colours, if NO_COLOR is set (no-color.org).
 import type { WriteStream } from 'node:tty';
+import { endWithReader } from '../base/index.ts';
 
 const STYLES = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
 
@@ -47,6 +48,7 @@ const ALTERNATE = { on: '\x1b[?1049h\x1b[?25l', off: '\x1b[?25h\x1b[?1049l' } as
  */
 export function fullScreen(isPlain: boolean): { show(text: string): void; end(): void } {
   const { stdout: stream } = process;
+  endWithReader();
   if (isPlain || !stream.isTTY) return { show: (text) => void stream.write(text), end: () => {} };
   const restore = () => void stream.write(ALTERNATE.off);
   process.once('exit', restore);

@@ -1,11 +1,12 @@
 // Tests the command line: help, completion, versions, mistyped arguments, output streams and exit codes.
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { AGENT } from '../../scripts/lab/program.ts';
+import { AGENT, Program } from '../../scripts/lab/program.ts';
 import { configFlag, quoted } from '../../src/base/index.ts';
 
 const run = (...args: string[]) =>
@@ -130,6 +131,38 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
     assert.equal(deleted.code, 2);
     // The shell may report the folder too.
     assert.match(deleted.stderr, /^(sh: .*getcwd.*\n)?elderly-bot: the current folder was deleted; change to another folder with cd\n$/);
+  });
+
+  it('replays a record from standard input', async () => {
+    const readings = [true, false].map((value, i) =>
+      JSON.stringify({ at: i * 1_000, channel: 'gas', value, alert: value ? 'raised' : 'cleared' }),
+    );
+    const program = new Program('replay', AGENT, ['replay', '-', '--json']);
+    for (const line of readings) program.order(line);
+    program.endOrders();
+    assert.ok([0, 1].includes((await program.exited) ?? -1), program.stderr);
+    assert.deepEqual([program.lines.length, program.stderr], [1, '']);
+    assert.match(JSON.stringify(program.lines), /"channel":"gas"/);
+    const invalid = new Program('replay', AGENT, ['replay', '-']);
+    invalid.order('gas');
+    invalid.endOrders();
+    assert.equal(await invalid.exited, 2);
+    assert.match(invalid.stderr, /^elderly-bot: -:1: not JSON; /);
+  });
+
+  it('ends status --watch with 0 when the reader of the pipe ends', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-line-'));
+    const file = join(folder, 'robot.yaml');
+    writeFileSync(file, `state_dir: ${folder}\n`);
+    const child = spawn(AGENT, ['status', '--watch', '--config', file]);
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.stdout.once('data', () => child.stdout.destroy());
+    const [code] = await once(child, 'close');
+    assert.deepEqual([code, stderr], [0, '']);
+    rmSync(folder, { recursive: true });
   });
 
   it('quotes a path in a printed command as one word of a shell', () => {

@@ -1,6 +1,7 @@
 // Tests `elderly-bot topics` with a real publisher that uses another client library.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { AGENT, Program } from '../../scripts/lab/program.ts';
@@ -77,6 +78,17 @@ describe('elderly-bot topics', { skip: rosUnavailable(), timeout: 60_000 }, () =
     const seen = JSON.parse(text) as ObservedTopic[];
     assert.deepEqual(seen.find(({ topic }) => topic === '/level')?.channels, ['gas']);
     assert.deepEqual(seen.find(({ topic }) => topic === '/gas_detected')?.channels, []);
+  });
+
+  it('ends with 0 when the reader of a pipe ends', async () => {
+    const child = spawn(AGENT, ['topics', '--watch']);
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.stdout.once('data', () => child.stdout.destroy());
+    const [code] = await once(child, 'close');
+    assert.deepEqual([code, stderr], [0, '']);
   });
 
   it('refreshes the alternate screen of a terminal, and restores the terminal at Ctrl-C', async () => {
