@@ -48,7 +48,13 @@ async function main(): Promise<number> {
   const { seconds, json } = readArguments();
   const screen = new Screen(process.stderr);
   const stopping = new AbortController();
-  process.on('SIGINT', () => (stopping.signal.aborted ? process.exit(130) : stopping.abort())).on('SIGTERM', () => stopping.abort());
+  process
+    .on('SIGINT', () => {
+      if (stopping.signal.aborted) process.exit(130);
+      screen.say('stopping; Ctrl-C again ends it at once');
+      stopping.abort();
+    })
+    .on('SIGTERM', () => stopping.abort());
   let world: World;
   try {
     world = await startWorld((step) => screen.say(`starting ${step}`), stopping.signal);
