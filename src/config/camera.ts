@@ -1,4 +1,4 @@
-// Defines the schema of a camera: which images are kept, their size, the zones that are black, and who can decrypt them.
+// The schema of a camera: which images are kept, their size, the zones that are blacked out, and who can decrypt them.
 import { bech32 } from '@scure/base';
 import * as z from 'zod';
 import { channelName } from '../wire/index.ts';
@@ -13,7 +13,7 @@ const EXPECTED_TYPE = `expected ${COMPRESSED_IMAGE}, ${IMAGE}, or auto`;
 const fraction = z.number().min(0).max(1);
 const share = z.number().gt(0, 'expected more than 0').max(1);
 
-/** A zone in fractions of the image. It still covers the bed after a change of the camera's resolution. */
+/** A zone in fractions of the image, so that it still covers the bed if the camera's resolution changes. */
 const zone = z
   .strictObject({ x: fraction, y: fraction, width: share, height: share })
   .refine(({ x, width }) => x + width <= 1, {
@@ -28,33 +28,33 @@ export type PrivacyZone = z.infer<typeof zone>;
 
 const EXPECTED_RECIPIENT = 'expected an age public key (X25519), such as age1 and 58 more characters, as age-keygen prints it';
 
-/** A mistyped key would make every image unreadable for ever, so the schema verifies the checksum of the key. */
+/** Verifies the key's checksum, because a mistyped key would make every image permanently unreadable. */
 const recipient = z.string().refine(isX25519Recipient, EXPECTED_RECIPIENT);
 
 export const camera = z.strictObject({
   topic: topicName,
-  /** `auto` selects the type of the publishers. */
+  /** If `auto`, the publishers' type is used. */
   type: typeOrAuto(EXPECTED_TYPE)
     .refine((name) => name === undefined || name === IMAGE || name === COMPRESSED_IMAGE, EXPECTED_TYPE)
     .optional(),
-  /** Length of a clip before the alert. Small images of this time are kept in memory. */
+  /** How much of a clip precedes the alert. Scaled-down images from this long are always kept in memory. */
   ring: durationBetween('1s', '60s').prefault('10s'),
-  /** Length of a clip after the alert. */
+  /** How long a clip continues after the alert. */
   after: durationBetween('1s', '60s').prefault('5s'),
-  /** Images per second. The camera's other images are not decoded. */
+  /** Images per second. To save CPU, any more images from the camera are not decoded. */
   rate: z.number().min(0.1).max(10).default(2),
-  /** Width in pixels. A narrower image keeps its size. */
+  /** Width in pixels to which images are scaled down. Narrower images keep their size. */
   width: z.int().min(64).max(1920).default(640),
   /** JPEG quality in percent. */
   quality: z.int().min(1).max(95).default(75),
   zones: z.array(zone).max(32).default([]),
-  /** Times of snapshots without an alert. By default the camera takes no such snapshots. */
+  /** Schedule for snapshots without an alert. By default, the camera takes no such snapshots. */
   schedule: cron.optional(),
-  /** A std_msgs/Bool topic. While it is true or unknown, only alerts of the channels in `privacy_allows` get images. */
+  /** A std_msgs/Bool topic. While its value is true or unknown, pictures are taken only for alerts of the channels in `privacy_allows`. */
   privacy_topic: topicName.optional(),
-  /** Channels whose alerts get images even in privacy. */
+  /** Channels whose alerts get pictures even while privacy is on. */
   privacy_allows: z.array(channelName).max(32).default([]),
-  /** age public keys. Only their owners can read the images; the cloud can't. */
+  /** Public keys in age's format. Only the owners of the matching private keys can decrypt the images; the cloud can't. */
   recipients: z.array(recipient).max(16).default([]),
 });
 export type CameraConfig = z.infer<typeof camera>;
@@ -65,7 +65,7 @@ interface Whole {
   readonly uploads: { readonly api: string | null };
 }
 
-/** Finds faults of cameras that depend on other parts of the configuration. */
+/** Finds faults in cameras that can only be seen together with other parts of the configuration. */
 export function cameraFaults({ cameras, channels, uploads }: Whole): Fault[] {
   const alerts = Object.keys(channels).filter((name) => channels[name]?.class === 'alert');
   return Object.entries(cameras).flatMap(([name, { privacy_topic: topic, privacy_allows: allows }]) => {

@@ -1,21 +1,21 @@
-// Defines the schema of a channel: its source, the limits of its value, the report gate, the alert condition, and the normal length of
-// silence.
+// The schema of a channel: the source of its values, their limits, how often they are reported, when they raise an alert, and how long the
+// sensor may be silent.
 import * as z from 'zod';
 import { type Comparison, parseComparison } from './condition.ts';
 import { channelQos, fieldPath, topicName, typeOrAuto } from './ros.ts';
 import { addFaults, duration, durationBetween, type Fault, parsedBy } from './values.ts';
 
-/** Suffix of the alert channel that reports a sensor's silence, such as `gas_silent`. */
+/** Suffix of the alert channel that reports that a channel is silent, such as `gas_silent`. */
 export const SILENT_SUFFIX = '_silent';
 
-/** Suffix of the alert channel that reports an alert channel whose messages cannot be used: `gas_unusable`. */
+/** Suffix of the alert channel that reports that another alert channel's messages are unusable, such as `gas_unusable`. */
 export const UNUSABLE_SUFFIX = '_unusable';
 const MAX_NAME_CHARACTERS = 40;
 
-/** The longest name of a channel that uses all suffixes. */
+/** The longest name of an alert channel to which every suffix can still be appended. */
 export const MAX_ALERT_NAME_CHARACTERS = MAX_NAME_CHARACTERS - UNUSABLE_SUFFIX.length;
 
-/** Limits that follow from the unit alone. The channel's own `min` and `max` take precedence. */
+/** Limits implied by the unit. A channel's own `min` and `max` take precedence. */
 const UNIT_LIMITS: Readonly<Record<string, { readonly min?: number; readonly max?: number }>> = {
   percent: { min: 0, max: 100 },
   '%': { min: 0, max: 100 },
@@ -35,13 +35,13 @@ const deadband = parsedBy(z.union([z.number().min(0), z.string()], EXPECTED_DEAD
 export type Deadband = z.infer<typeof deadband>;
 
 const report = z.strictObject({
-  /** `message` reports every message. `change` reports only a value that differs from the last reading. */
+  /** `message` reports every message; `change` reports only values that differ from the last reading. */
   on: z.enum(['change', 'message']).default('change'),
-  /** Reports at most one reading in this time, and the last value at its end. The start and end of an alert are never delayed. */
+  /** Reports no more than one reading in this time, and at its end the last value withheld. Must not delay the start or end of an alert. */
   at_most_every: durationBetween('1ms', '1d').optional(),
-  /** Reports a reading at least this often while messages arrive, even without a change. */
+  /** While messages arrive, reports a reading at least this often, even if the value has not changed. */
   at_least_every: durationBetween('1ms', '1d').optional(),
-  /** A number that changes by less than this does not count as changed. */
+  /** If a number changes by less than this, it is treated as unchanged. */
   deadband: deadband.prefault(0),
 });
 export interface Condition {
@@ -50,7 +50,7 @@ export interface Condition {
 }
 export interface AlertWhen {
   readonly raise: Condition;
-  /** If it is absent, the alert ends when `raise` no longer holds. */
+  /** If undefined, the alert ends when `raise` no longer holds. */
   readonly clear?: Condition | undefined;
 }
 
@@ -71,7 +71,7 @@ const alertWhen = z.union(
   'expected true, false, a comparison in quotes such as "> 60", or raise and clear',
 );
 
-/** Without a gap one value could raise and clear the alert, which would then flap for ever. */
+/** Whether no number meets both conditions. Otherwise a constant value could raise and clear the alert over and over. */
 function hasGap({ raise, clear }: { raise: Condition; clear: Condition }): boolean {
   if (typeof raise.value !== typeof clear.value) return false;
   if (typeof raise.value !== 'number' || typeof clear.value !== 'number') return true;
@@ -85,11 +85,11 @@ function hasGap({ raise, clear }: { raise: Condition; clear: Condition }): boole
 
 const diagnostics = z
   .strictObject({
-    /** Name of the status. A name that ends in `*` selects the worst of all statuses with this prefix. */
+    /** Name of the status. If it ends in `*`, the worst of all statuses with this prefix is used. */
     name: z.string().min(1).max(200),
-    /** `level` (0 OK, 1 WARN, 2 ERROR, 3 STALE) or `message`. */
+    /** The part of the status to read: `level` (0 OK, 1 WARN, 2 ERROR, 3 STALE) or `message`. */
     take: z.enum(['level', 'message']).optional(),
-    /** Selects the value of this key instead of `take`, as a number if possible. */
+    /** Reads the status's value for this key instead of `take`, converted to a number if possible. */
     key: z.string().min(1).max(200).optional(),
   })
   .refine(({ take, key }) => take === undefined || key === undefined, { path: ['key'], message: 'expected either key or take' });
@@ -98,30 +98,30 @@ const DIAGNOSTICS_TYPE = 'diagnostic_msgs/msg/DiagnosticArray';
 
 const fields = z.strictObject({
   topic: topicName,
-  /** `auto` selects the type of the publishers. */
+  /** If `auto`, the publishers' type is used. */
   type: typeOrAuto('expected a ROS message type such as std_msgs/msg/Bool, or auto').optional(),
   /** Path of the value in the message, such as `data`, `status[0].level` or `ranges[*] | min`. */
   field: fieldPath.default('data'),
-  /** Replaces `field` for a topic of diagnostic_msgs/msg/DiagnosticArray. */
+  /** Replaces `field` if the topic carries diagnostic_msgs/msg/DiagnosticArray. */
   diagnostics: diagnostics.optional(),
   class: z.enum(['alert', 'telemetry']).default('telemetry'),
-  /** The reading is the field's number times this factor. */
+  /** Factor by which the field's number is multiplied. */
   scale: z.number().default(1),
   unit: z.string().max(20).optional(),
-  /** Numbers outside the limits are marked `bad: range` and sent as null. The default is the limit of the unit. */
+  /** Numbers outside `min` and `max` are sent as null and marked `bad: range`. The defaults depend on the unit. */
   min: z.number().optional(),
   max: z.number().optional(),
   qos: channelQos.prefault('auto'),
-  /** Limit of processed messages per second (src/agent/sensing/subscription.ts). Null means no limit. Alert channels have no limit. */
+  /** How many messages per second are processed (src/agent/sensing/subscription.ts). Null means no limit. Ignored for alert channels. */
   max_rate: z.int().min(1).max(100_000).nullable().optional(),
   report: report.prefault({}),
-  /** The alert condition, for channels of class alert. */
+  /** The conditions that raise and clear the alert. Only for channels of class alert. */
   alert_when: alertWhen.optional(),
-  /** A true value or the alert condition must last this long before it counts. */
+  /** A value must stay true, or meet the alert condition, for this long before it takes effect. */
   debounce: duration.default(0),
-  /** A false value or the end of the alert condition must last this long before it counts. */
+  /** A value must stay false, or no longer meet the alert condition, for this long before it takes effect. */
   hold: duration.default(0),
-  /** Silence of this length raises its own alert. */
+  /** If the channel is silent for longer, its `_silent` alert is raised. */
   max_silence: durationBetween('100ms', '30d').optional(),
 });
 
@@ -153,7 +153,7 @@ function channelFaults(given: z.infer<typeof fields>): Fault[] {
   return faults;
 }
 
-/** Finds channel names that collide. An alert channel `gas` also uses the name `gas_unusable`, and with `max_silence` also `gas_silent`. */
+/** Finds colliding names: an alert channel `gas` also uses the name `gas_unusable` and, if it has `max_silence`, `gas_silent`. */
 export function nameFaults(channels: Readonly<Record<string, ChannelConfig>>): Fault[] {
   return Object.entries(channels).flatMap(([name, { max_silence, class: rowClass }]) => [
     ...(max_silence === undefined ? [] : reserved(channels, name, SILENT_SUFFIX, 'its silence', 'max_silence')),

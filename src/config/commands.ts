@@ -1,5 +1,5 @@
-// Defines the schema of a command and its arguments. It refuses dangerous configurations before the agent starts: a message with an
-// undefined argument, a motion without an end, a motion without a stop command, a condition on an unknown channel.
+// The schema of a command and its arguments. It must refuse dangerous configurations before the agent starts, such as a message with an
+// undefined argument, a motion without an end or without a stop command, or a condition on an unknown channel.
 import * as z from 'zod';
 import { condition } from './condition.ts';
 import { fieldPath, qos, rosName, rosType } from './ros.ts';
@@ -9,21 +9,21 @@ import { addFaults, durationBetween, type Fault } from './values.ts';
 const BUILTIN_COMMANDS = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const;
 export type BuiltinCommand = (typeof BUILTIN_COMMANDS)[number];
 
-/** Name of the command that is always admitted, is published before it is recorded, and ends every motion. */
+/** Name of the command that ends every motion. It is always admitted, and is published before it is recorded, so that nothing delays it. */
 export const STOP = 'stop';
 
-/** Argument for the length of a motion, in milliseconds. */
+/** Name of the argument that limits how long a motion lasts, in milliseconds. */
 export const DURATION = 'duration_ms';
 
-/** Longest drive without a new command: two seconds at walking pace are less than two metres. */
+/** The longest drive on a single command. In this time, a robot that drives at 1 m/s covers two metres. */
 const MAX_DRIVE_MS = 2_000;
 
-/** Longest motion that the robot plans itself, such as to a named place. */
+/** The longest motion that the robot plans itself, such as a drive to a named place. */
 const MAX_GOAL_MS = 30 * 60_000;
 
 const VELOCITY_TYPES: readonly string[] = ['geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'];
 
-/** The robot keeps a velocity until the next velocity arrives, so such a motion ends only with a zero velocity. */
+/** Whether messages of this type set a velocity. A robot may keep a velocity until it receives another one, so it must be sent a zero. */
 export function isVelocity(type: string): boolean {
   return VELOCITY_TYPES.includes(type);
 }
@@ -31,15 +31,15 @@ export function isVelocity(type: string): boolean {
 const argument = z
   .strictObject({
     type: z.enum(['boolean', 'number', 'integer', 'string']),
-    /** If false and without a default, the message field keeps ROS's own default. */
+    /** If this is false and there is no default, a missing argument leaves the message field at ROS's own default. */
     required: z.boolean().default(true),
     default: z.union([z.boolean(), z.number(), z.string()]).optional(),
-    /** Limits of a number. A value outside the limits is clamped, and the result reports the applied value. */
+    /** Limits of a number. A value outside them is clamped, and the command's result contains the value that was applied. */
     min: z.number().optional(),
     max: z.number().optional(),
     enum: z.array(z.string()).min(1).optional(),
     pattern: z.string().optional(),
-    /** For strings: the allowed names, each with its part of the message, such as the pose of a named place. */
+    /** For strings: the allowed names, each with the part of the message that it stands for, such as the pose of a named place. */
     choices: z.record(z.string().min(1).max(40), z.unknown()).optional(),
     max_length: z.int().min(1).max(4096).default(256),
     unit: z.string().max(20).optional(),
@@ -56,12 +56,12 @@ export type Publication = z.infer<typeof publication>;
 const confirm = z
   .strictObject({
     topic: rosName,
-    /** The default is the type of the command's own message. */
+    /** By default, the type of the command's own message. */
     type: rosType.optional(),
     field: fieldPath.default('data'),
-    /** The value that confirms the command. `$name` is replaced by the argument of this name. */
+    /** The value that confirms the command. `$name` is replaced with the argument of that name. */
     equals: z.union([z.boolean(), z.number(), z.string()]).optional(),
-    /** If true, the command is confirmed by any value that differs from the last value before it. */
+    /** If true, any value confirms the command that differs from the topic's last value before the command. */
     changes: z.literal(true).optional(),
     within: durationBetween('100ms', '30m').prefault('2s'),
     qos: qos.prefault({}),
@@ -71,49 +71,49 @@ export type ConfirmConfig = z.infer<typeof confirm>;
 
 export const commandConfig = z
   .strictObject({
-    /** An action of the agent itself, in place of a ROS message. */
+    /** An action that the agent performs itself, instead of publishing a ROS message. */
     does: z.enum(BUILTIN_COMMANDS).optional(),
     topic: rosName.optional(),
     type: rosType.optional(),
-    /** Template of the ROS message. A string `$name` is replaced by the argument of this name. A single argument is called `value`. */
+    /** Template of the ROS message. A string `$name` is replaced with the argument of that name. A single argument is called `value`. */
     message: message.optional(),
     qos: qos.prefault({}),
-    /** Further messages, which are published right after the first message. */
+    /** Additional messages, published right after the first one. */
     also: z.array(publication).max(8).default([]),
     args: z.record(argumentName, argument).default({}),
-    /** Longest time between issuing a command and running it. */
+    /** A command that was issued longer ago than this must not run. */
     ttl: durationBetween('1s', '1h').prefault('60s'),
-    /** Commands per minute. Further commands are refused as `rate_limited`. */
+    /** Commands per minute. Any more are refused as `rate_limited`. */
     rate: z.int().min(1).max(600).default(30),
-    /** The command moves the robot. Only one motion runs at a time, for at most its duration_ms, and only while the guard runs. */
+    /** Whether the command moves the robot. Only one motion may run at a time, for at most its duration_ms, and only if the guard runs. */
     motion: z.boolean().default(false),
-    /** Arguments with which the command ends a motion and does not start one, such as `{value: stop}`. */
+    /** Argument values with which the command ends a motion instead of starting one, such as `{value: stop}`. */
     motion_unless: z.record(argumentName, z.union([z.boolean(), z.number(), z.string()])).optional(),
     /** Conditions on channels that must all hold, such as `battery > 15` or `fall == false`. */
     when: z.array(condition).max(16).default([]),
-    /** A channel whose last message is older meets no condition. */
+    /** If a channel's last message is older than this, conditions on that channel are not met. */
     fresh_within: durationBetween('1s', '1h').prefault('60s'),
     confirm: confirm.optional(),
-    /** Accepts commands without id, thing and expiry, as older clients send them. */
+    /** Whether to accept commands without an id, thing and expiry, as older clients send them. */
     legacy: z.boolean().default(false),
-    /** If false, the agent refuses commands that were issued before its current connection to the broker. */
+    /** If false, the agent refuses commands that were issued before it connected to the broker. */
     queue_offline: z.boolean().default(false),
   })
   .superRefine((command, context) => addFaults(context, commandFaults(command)));
 export type CommandConfig = z.infer<typeof commandConfig>;
 
-/** @returns the message templates of a command, in the order of publishing. Empty for an action of the agent itself. */
+/** Returns a command's message templates in the order in which they are published. Empty for actions of the agent itself. */
 export function publicationsOf({ topic, type, message, qos, also }: CommandConfig): Publication[] {
   if (topic === undefined || type === undefined || message === undefined) return [];
   return [{ topic, type, message, qos }, ...also];
 }
 
-/** @returns the argument that replaces this part of a message template. Undefined for a plain value. */
+/** Returns the name of the argument that replaces this part of a message template, or undefined if it is a plain value. */
 export function nameIn(part: unknown): string | undefined {
   return typeof part === 'string' && part.startsWith('$') ? part.slice(1) : undefined;
 }
 
-/** @returns the names of all arguments in a message template, at any depth. */
+/** Returns the names of all arguments that a message template refers to, at any depth. */
 export function namesIn(part: unknown): string[] {
   const name = nameIn(part);
   if (name !== undefined) return [name];
@@ -189,7 +189,7 @@ function motionFaults(command: CommandConfig): Fault[] {
   return faults;
 }
 
-/** Finds faults that depend on other commands or on the channels. */
+/** Finds faults that can only be seen together with the other commands or the channels. */
 export function crossFaults(commands: Readonly<Record<string, CommandConfig>>, channels: readonly string[]): Fault[] {
   const faults: Fault[] = [];
   const { [STOP]: stop } = commands;

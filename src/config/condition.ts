@@ -9,7 +9,7 @@ export interface Condition {
   readonly channel: string;
   readonly comparison: Comparison;
   readonly value: boolean | number | string;
-  /** The condition as it is written in the file. */
+  /** The condition as written in the file. */
   readonly text: string;
 }
 
@@ -24,7 +24,7 @@ export const condition = parsedBy(z.string(), EXPECTED, (written): Condition | u
   return channel === undefined || comparison === undefined ? undefined : { channel, ...comparison, text };
 });
 
-/** Parses `> 15`, `== idle` or `!= "not there"`. Only numbers have an order. @returns undefined for any other text. */
+/** Parses texts such as `> 15`, `== idle` or `!= "not there"`. @returns undefined for other texts, such as `< idle`, which has no order */
 export function parseComparison(text: string): Pick<Condition, 'comparison' | 'value'> | undefined {
   const [, operator, literal] = COMPARISON.exec(text.trim()) ?? [];
   const comparison = COMPARISONS.find((each) => each === operator);
@@ -34,7 +34,7 @@ export function parseComparison(text: string): Pick<Condition, 'comparison' | 'v
   return ordered && typeof value !== 'number' ? undefined : { comparison, value };
 }
 
-/** A value of another type never meets the condition, not even with `!=`. */
+/** Whether a value meets the condition. A value of another type never does, not even with `!=`. */
 export function holds({ comparison, value }: Pick<Condition, 'comparison' | 'value'>, found: unknown): boolean {
   if (typeof found !== typeof value) return false;
   if (comparison === '==') return found === value;

@@ -1,10 +1,10 @@
-// Explains the schema's issues to a person: file, line, key, found value, expected value.
+// Turns validation issues into messages for the user: file, line, key, actual value and expected value.
 import type { z } from 'zod';
 import { configSchema } from './schema.ts';
 import { placeOf, type Source } from './source.ts';
 import { isTree, type Path, type Tree, valueAt } from './tree.ts';
 
-/** @returns one line per fault, as `file:line:column: key is value: expected ...`. */
+/** Returns one line per fault, in the form `file:line:column: key is value: expected ...`. */
 export function explain(issue: z.core.$ZodIssue, sources: readonly Source[], merged: Tree): string[] {
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(issue.path);
@@ -24,7 +24,7 @@ export function explain(issue: z.core.$ZodIssue, sources: readonly Source[], mer
   return [`${placeOf(issue.path as Path, sources)}: ${issue.path.join('.')} is ${value}: ${expectation(issue)}`];
 }
 
-/** Types in plain language. */
+/** Zod's names of types, in plain language. */
 const TYPES: Readonly<Record<string, string>> = {
   int: 'a whole number',
   number: 'a number',
@@ -57,12 +57,12 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
 function unwrap(schema: unknown): unknown {
   const inner = schema as { unwrap?: () => unknown; in?: unknown; options?: readonly unknown[] } | undefined;
   if (typeof inner?.unwrap === 'function') return unwrap(inner.unwrap());
-  // A schema with a transform is a pipe. Its input side lists the keys that a file may have.
+  // In zod, a schema with a transform is a pipe, and its input side has the keys that may appear in a file.
   if (inner?.in) return unwrap(inner.in);
   return inner?.options?.map(unwrap).find((option) => (option as { shape?: Tree } | undefined)?.shape) ?? inner;
 }
 
-/** @returns the nearest of `known` if it is near enough to be a typing error. */
+/** Returns the most similar of the `known` names, if `name` looks like a misspelling of it. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const [best] = known
     .map((candidate) => ({ candidate, steps: distance(name, candidate), isStart: candidate.startsWith(name) }))
@@ -71,7 +71,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return known.find((candidate) => name.length > 2 && candidate.startsWith(name));
 }
 
-/** Levenshtein distance: insertions, deletions and replacements that turn `a` into `b`. */
+/** The Levenshtein distance: how many insertions, deletions and replacements turn `a` into `b`. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

@@ -1,4 +1,5 @@
-// Merges the layers of a configuration, lowest first: the default file, the given file, the environment. Lists the origin of each value.
+// Merges the layers of a configuration, and finds the origin of each value. From lowest to highest, the layers are the default file, the
+// given file and the environment.
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AgentError } from '../errors.ts';
@@ -8,7 +9,7 @@ import { isTree, leaves, merge, type Path, setAt, type Tree, valueAt } from './t
 
 export const DEFAULT_FILE = fileURLToPath(new URL('../../config/default.yaml', import.meta.url));
 
-/** Variables of docs/reference/protocol.md (Inherited interface). A value in the environment overrides the file. */
+/** Environment variables that override the files (docs/reference/protocol.md, Inherited interface). */
 const ENVIRONMENT = {
   AWS_IOT_ENDPOINT: ['mqtt', 'endpoint'],
   AWS_ROOT_CA: ['mqtt', 'root_ca'],
@@ -16,7 +17,7 @@ const ENVIRONMENT = {
   AWS_PRIVATE_KEY: ['mqtt', 'private_key'],
 } as const;
 
-/** Keys whose value is a path. A relative path is resolved against the folder of its file. */
+/** Keys whose values are paths. A relative path is resolved against the directory of the configuration file that contains it. */
 const PATHS = [
   ['state_dir'],
   ['mqtt', 'root_ca'],
@@ -27,7 +28,7 @@ const PATHS = [
 ] as const;
 
 export interface Layers {
-  /** The layers, highest first. */
+  /** The files, highest layer first. */
   readonly sources: readonly Source[];
   readonly merged: Tree;
 }
@@ -59,13 +60,14 @@ export interface EffectiveValue {
   /** Path of the key, such as `channels.gas.topic`. */
   readonly key: string;
   readonly value: unknown;
-  /** `default`, `FILE:LINE:COLUMN`, the name of the environment variable, or `schema` for a default inside an entry. */
+  /** `default`, `FILE:LINE:COLUMN`, the name of the environment variable, or `schema` for a default inside a channel, camera or command. */
   readonly from: string;
 }
 
 /**
- * Lists every value with its origin, for `config show`. The list includes the defaults inside channels, commands and cameras.
- * @throws the errors of `loadConfig`.
+ * Lists every value with its origin, for `config show`. If the configuration is valid, the list includes the defaults inside channels,
+ * commands and cameras.
+ * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX
  */
 export function effectiveConfig(file: string | undefined, environment: NodeJS.ProcessEnv): EffectiveValue[] {
   const { sources, merged } = layersOf(file, environment);
@@ -80,11 +82,11 @@ export function effectiveConfig(file: string | undefined, environment: NodeJS.Pr
   return values.sort((a, b) => order.indexOf(entryOf(a)) - order.indexOf(entryOf(b)));
 }
 
-/** @returns milliseconds and bytes. Empty if the configuration is invalid, because defaults depend on a valid entry. */
+/** Lists defaults from the schema, in milliseconds and bytes. Empty if the configuration is invalid: only validation fills them in. */
 function schemaDefaults(merged: Tree, given: readonly EffectiveValue[]): EffectiveValue[] {
   const parsed = configSchema.safeParse(merged).data;
   if (!parsed) return [];
-  // A value in short form, such as the name of a profile, is not repeated as its parts.
+  // If a value is given in short form, such as the name of a QoS profile, do not list the keys that it expands to.
   const listed = new Set(given.map(({ key }) => key));
   const isListed = (path: readonly string[]) => path.some((_, i) => listed.has(path.slice(0, i + 1).join('.')));
   return leaves(parsed as Tree, [])
@@ -92,7 +94,7 @@ function schemaDefaults(merged: Tree, given: readonly EffectiveValue[]): Effecti
     .map(([path, value]) => ({ key: path.join('.'), value, from: 'schema' }));
 }
 
-/** @returns the environment variable that sets this value, if any. */
+/** Returns the name of the environment variable that sets this value, if any. */
 function variableOf(path: Path, environment: NodeJS.ProcessEnv): string | undefined {
   return Object.entries(ENVIRONMENT).find(([name, given]) => environment[name] && given.join('.') === path.join('.'))?.[0];
 }

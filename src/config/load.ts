@@ -1,5 +1,5 @@
-// Loads a configuration: merges files and environment, resolves ROS names, and refuses or leaves out invalid entries. One invalid channel
-// or camera must not stop the robot, so the agent works with the others.
+// Loads a configuration: merges the files and the environment, resolves ROS names, and refuses or leaves out invalid entries. One invalid
+// channel or camera must not stop all others from working, so the agent leaves it out.
 import { stringify } from 'yaml';
 import { AgentError } from '../errors.ts';
 import { explain } from './explain.ts';
@@ -17,28 +17,28 @@ interface LeftOut {
 }
 
 export interface LoadedConfig {
-  /** Topics, node name and namespace are final: `ros.remap` is applied. */
+  /** The topics, node name and namespace in it are final: `ros.remap` has already been applied. */
   readonly config: Config;
-  /** `file:line:column` of a key, for messages about a value that proves wrong at run time. */
+  /** Returns a key's position as `file:line:column`, for messages about values that turn out to be wrong at run time. */
   readonly place: (path: readonly string[]) => string;
-  /** The layer that sets a key: the given file or the default file. Undefined if neither does, as for a default of the schema. */
+  /** Returns which file sets a key: the given one or the default one. Undefined if neither does, for example if it is a schema default. */
   readonly origin: (path: readonly string[]) => 'file' | 'default' | undefined;
-  /** Invalid entries that were left out, each with its fault. */
+  /** The invalid entries that have been left out, each with its fault. */
   readonly off: readonly LeftOut[];
-  /** The merged layers as YAML that can be loaded again. It contains the paths of key files, but no keys. */
+  /** Returns the merged layers as YAML that can be loaded again. It contains the paths of private keys, but not the keys themselves. */
   readonly text: () => string;
 }
 
 export interface LoadOptions {
-  /** Leaves out invalid channels and cameras, and the commands whose conditions need them. By default the file is refused. */
+  /** Whether to leave out invalid channels and cameras, and commands with conditions on them, instead of refusing the configuration. */
   readonly leaveOut?: boolean;
-  /** Remapping rules from the command line. They take precedence over `ros.remap`. */
+  /** Remapping rules from the command line, which take precedence over `ros.remap`. */
   readonly remap?: Remap | undefined;
 }
 
 /**
  * Loads a configuration file on top of the default file.
- * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX or CONFIG_INVALID. The message has one line per fault.
+ * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX or CONFIG_INVALID, with one line per fault in the message
  */
 export function loadConfig(
   file: string | undefined,
@@ -68,14 +68,14 @@ export function loadedOf(config: Config, sources: readonly Source[], merged: Tre
   };
 }
 
-/** Removes from `merged`: invalid channels and cameras, then the commands whose conditions need a removed channel. */
+/** Removes invalid channels and cameras from `merged`, then the commands whose conditions refer to a removed channel. */
 function leaveOutInvalid(merged: Tree, sources: readonly Source[]): LeftOut[] {
   const channels = removeInvalid(merged, 'channels', sources);
   const cameras = removeInvalid(merged, 'cameras', sources);
   return [...channels, ...cameras, ...(channels.length > 0 ? removeInvalid(merged, 'commands', sources) : [])];
 }
 
-/** Removes the invalid entries of one section. In `commands`, only a condition on a removed channel counts. */
+/** Removes a section's invalid entries. Commands are removed only for an invalid condition: any other fault is refused. */
 function removeInvalid(merged: Tree, section: LeftOut['section'], sources: readonly Source[]): LeftOut[] {
   const issues = (configSchema.safeParse(merged).error?.issues ?? []).filter(
     ({ path }) => path[0] === section && path.length > 1 && (section !== 'commands' || path[2] === 'when'),

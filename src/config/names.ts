@@ -1,5 +1,6 @@
-// Expands and remaps ROS names of the node and its topics, as rcl does (design.ros2.org, remapping names; a test compares with rcl).
-// A loaded configuration contains only final names. So guard, doctor and `topics` use the agent's topics with their own nodes. Pure.
+// Expands and remaps the names of the node and its topics as rcl does (design.ros2.org, remapping names; a test compares the two). A loaded
+// configuration contains only final names, so that the guard, the doctor and `topics` use the agent's topics even though their own nodes
+// have other names. Pure functions.
 import type { Config } from './schema.ts';
 
 type Ros = Pick<Config['ros'], 'node_name' | 'namespace' | 'remap'>;
@@ -7,18 +8,18 @@ type Ros = Pick<Config['ros'], 'node_name' | 'namespace' | 'remap'>;
 export interface RosNames {
   readonly nodeName: string;
   readonly namespace: string;
-  /** @returns the absolute name. `written` is absolute, relative to the namespace, or starts with `~/` for the node's own namespace. */
+  /** Returns the final, absolute name of a topic, which may be absolute, relative to the namespace, or relative to the node (`~/`). */
   topic(written: string): string;
 }
 
 interface Rule {
-  /** The rule applies only to the node of this name. Undefined means every node. */
+  /** The name of the only node that the rule applies to; undefined for all nodes. */
   readonly node: string | undefined;
   readonly from: string;
   readonly to: string;
 }
 
-/** Applies only the first matching rule. */
+/** Applies to each name only the first rule that matches, as rcl does. */
 export function rosNames({ node_name: given, namespace: givenNamespace, remap }: Ros): RosNames {
   const rules = Object.entries(remap).map(([from, to]) => ruleOf(from, to));
   const first = (matches: (from: string) => boolean, node: string) =>
@@ -36,7 +37,7 @@ export function rosNames({ node_name: given, namespace: givenNamespace, remap }:
   };
 }
 
-/** @returns the configuration with final ROS names. */
+/** Replaces the ROS names in a configuration with their final form. */
 export function withRosNames(config: Config): Config {
   const names = rosNames(config.ros);
   const named = <T extends { readonly topic: string }>(entry: T): T => ({ ...entry, topic: names.topic(entry.topic) });
@@ -61,13 +62,13 @@ function mapped<T>(entries: Readonly<Record<string, T>>, change: (entry: T) => T
   return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, change(entry)]));
 }
 
-/** Parses `from` or `node:from`. Ignores the prefix `rostopic://`, because only topics are remapped. */
+/** Parses a rule whose left side is `from` or `node:from`. Ignores the prefix `rostopic://`, because all rules are for topics anyway. */
 function ruleOf(written: string, to: string): Rule {
   const [, node, from = ''] = /^(?:([^:/]+):(?!\/\/))?(?:rostopic:\/\/)?(.*)$/.exec(written) ?? [];
   return { node, from, to };
 }
 
-/** Expands a topic by the rules of rcl (design.ros2.org, topic names). `~/` is the node's own namespace. */
+/** Expands a topic to an absolute name as rcl does (design.ros2.org, topic names). `~/` stands for the node's own namespace. */
 function absoluteTopic(topic: string, namespace: string, nodeName: string): string {
   if (topic.startsWith('/')) return topic;
   const base = namespace === '/' ? '' : namespace;

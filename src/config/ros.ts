@@ -1,13 +1,13 @@
-// Defines the ROS schemas that channels, cameras and commands share: names, types, quality of service, field paths.
+// The schemas of ROS names, types, quality of service and field paths, which channels, cameras and commands share.
 import * as z from 'zod';
 
-/** An absolute ROS name by REP 144 and the ROS 2 design. Its tokens consist of letters, digits and `_`, and start with no digit. */
+/** An absolute ROS name (REP 144 and the ROS 2 design). Its parts consist of letters, digits and `_`, and must not start with a digit. */
 export const rosName = z
   .string()
   .regex(/^\/[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, 'expected an absolute ROS name such as /gas_detected')
   .refine((name) => !name.includes('__'), 'a ROS name may not hold two underscores in a row');
 
-/** A topic that is absolute, relative to the namespace, or starts with `~/` for the node's own namespace. */
+/** A topic that is absolute, relative to the namespace, or relative to the node (`~/`). */
 export const topicName = z
   .string()
   .regex(/^(~\/|\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*$/, { error: ({ input }) => topicFault(String(input)) })
@@ -28,7 +28,7 @@ export const namespace = z
 const REMAPPED =
   /^([A-Za-z_][A-Za-z0-9_]*:)?(__node|__name|__ns|(rostopic:\/\/)?(~\/|\/)?[A-Za-z_][A-Za-z0-9_]*(\/[A-Za-z_][A-Za-z0-9_]*)*)$/;
 
-/** Remapping rules as on the command line after `-r`. Each maps a topic, `__node` or `__ns` to a new name. `node:` may precede the key. */
+/** Rules, as given with `-r` on a ROS command line. Each maps a topic, `__node` or `__ns` to a new name, either for one node or for all. */
 export const remap = z
   .record(z.string().regex(REMAPPED, 'expected a topic, __node or __ns, such as /gas_detected, or NODE:/gas_detected'), z.string())
   .superRefine((rules, context) => {
@@ -41,13 +41,13 @@ export const remap = z
   });
 export type Remap = z.infer<typeof remap>;
 
-/** `std_msgs/Bool` and `std_msgs/msg/Bool` are the same type. The result is the long form. */
+/** A message type. The short form `std_msgs/Bool` is converted to `std_msgs/msg/Bool`. */
 export const rosType = z
   .string()
   .regex(/^[a-z][a-z0-9_]*\/(msg\/)?[A-Z][A-Za-z0-9]*$/, 'expected a ROS message type such as std_msgs/msg/Bool')
   .transform((type) => (type.includes('/msg/') ? type : type.replace('/', '/msg/')));
 
-/** Accepts a message type, or `auto`, which becomes undefined. */
+/** Accepts a message type, or `auto`, which is converted to undefined. */
 export function typeOrAuto(expected: string) {
   return z.union([z.literal('auto').transform(() => undefined), rosType], expected);
 }
@@ -55,30 +55,30 @@ export function typeOrAuto(expected: string) {
 export const qos = z.strictObject({
   reliability: z.enum(['reliable', 'best_effort']).default('reliable'),
   durability: z.enum(['volatile', 'transient_local']).default('volatile'),
-  /** Size of the DDS queue while the agent is busy. With 100, readings were lost in the first moments of 4 of 300 starts under load. */
+  /** How many messages DDS queues while the agent is busy. If it was 100, readings were lost in 4 of 300 startups under load. */
   depth: z.int().min(1).max(10_000).default(1_000),
 });
 
-/** Two profiles named as in rmw (rmw/qos_profiles.h), and `latched` for topics that keep only their last message. */
+/** Two profiles named as in rmw (rmw/qos_profiles.h), and `latched` for topics that keep their last message for late subscribers. */
 const PROFILES = {
   default: { reliability: 'reliable', durability: 'volatile', depth: 10 },
   sensor_data: { reliability: 'best_effort', durability: 'volatile', depth: 5 },
   latched: { reliability: 'reliable', durability: 'transient_local', depth: 1 },
 } as const;
 
-/** `auto` matches the publishers, a name selects a profile, an object sets single fields. */
+/** `auto` matches the publishers' QoS, a name selects a profile, and an object sets individual keys. */
 export const channelQos = z.union(
   [z.literal('auto'), z.enum(['default', 'sensor_data', 'latched']).transform((name) => PROFILES[name]), qos],
   'expected auto, default, sensor_data, latched, or keys reliability, durability and depth',
 );
 
-/** Functions that reduce the elements of `[*]` to one value. They skip elements that are not finite, such as a laser's infinities. */
+/** Functions that reduce the elements of `[*]` to one value. They skip non-finite numbers, such as the infinities in laser scans. */
 const REDUCERS = ['min', 'max', 'mean', 'sum', 'count', 'any', 'all'] as const;
 export type Reducer = (typeof REDUCERS)[number];
 
 const FIELD_PATH = /^[A-Za-z_]\w*(\[(\d+|\*)\])*(\.[A-Za-z_]\w*(\[(\d+|\*)\])*)*$/;
 
-/** A field path. A reducer after `|` is required if the path contains `[*]`. */
+/** A field path. If it contains `[*]`, it must be followed by `|` and a reducer. */
 export const fieldPath = z.string().refine(
   (text) => {
     const [path = '', reducer, more] = text.split('|').map((part) => part.trim());

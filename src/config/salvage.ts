@@ -1,5 +1,5 @@
-// Reads as much as possible of an invalid configuration, for commands that only inspect a running agent or stop its robot. The agent
-// itself keeps the last valid configuration.
+// Reads as much as possible of an invalid configuration, for commands that only inspect a running agent or stop its robot. The agent itself
+// keeps its last valid configuration.
 import { AgentError } from '../errors.ts';
 import { DEFAULT_FILE, layersOf } from './layers.ts';
 import { type LoadedConfig, type LoadOptions, loadConfig, loadedOf } from './load.ts';
@@ -8,19 +8,19 @@ import { readSource } from './source.ts';
 import { deleteAt, isTree, setAt, type Tree, valueAt } from './tree.ts';
 
 export interface SalvagedConfig extends LoadedConfig {
-  /** The error with which the agent would refuse the configuration. Undefined if only entries in `off` are invalid. */
+  /** The error for which the agent would refuse this configuration; undefined if at most the entries in `off` are invalid. */
   readonly invalid: AgentError | undefined;
-  /** Keys with an invalid value that was replaced by the default or removed. */
+  /** The keys whose invalid values were replaced with the default, or removed. */
   readonly repaired: readonly string[];
 }
 
-/** Sections whose invalid entries are removed as a whole. */
+/** Sections in which an entry with a fault is removed as a whole. */
 const ENTRIES: ReadonlySet<PropertyKey> = new Set(['channels', 'cameras', 'commands']);
 
-/** A repair can reveal other faults, which the next round repairs. */
+/** Maximum number of repair rounds. One may not be enough, because validation can find more faults once others have been repaired. */
 const ROUNDS = 5;
 
-/** @throws AgentError CONFIG_NOT_FOUND, or the first error if no valid configuration remains. */
+/** @throws AgentError CONFIG_NOT_FOUND, or the error of `loadConfig` if the configuration can't be repaired */
 export function salvageConfig(file: string | undefined, environment: NodeJS.ProcessEnv, options: LoadOptions = {}): SalvagedConfig {
   try {
     return { ...loadConfig(file, environment, { ...options, leaveOut: true }), invalid: undefined, repaired: [] };
@@ -42,7 +42,7 @@ export function salvageConfig(file: string | undefined, environment: NodeJS.Proc
   }
 }
 
-/** Removes an invalid entry. Replaces any other invalid value, or its nearest parent with a default, by the default. */
+/** Removes an invalid channel, camera or command. Resets any other invalid value, or its nearest parent with a default, to that default. */
 function repair(merged: Tree, path: readonly PropertyKey[], defaults: Tree): void {
   const keys = path.map(String);
   const [first = ''] = keys;

@@ -1,5 +1,5 @@
-// Defines the schema of the configuration. Defaults of single keys are in config/default.yaml, the lowest layer of every configuration.
-// Defaults inside channels, commands and cameras are in their schemas, beside the limits.
+// The schema of the configuration. Most defaults are not here but in config/default.yaml, the lowest layer of every configuration. Only
+// defaults inside channels, commands and cameras are part of their schemas.
 import * as z from 'zod';
 import { channelName, commandName, TOPIC_PREFIX_PATTERN, thingName } from '../wire/index.ts';
 import { camera, cameraFaults } from './camera.ts';
@@ -8,7 +8,7 @@ import { commandConfig, crossFaults } from './commands.ts';
 import { namespace, nodeName, remap } from './ros.ts';
 import { addFaults, cron, durationBetween, type Fault, size } from './values.ts';
 
-/** Smallest share of outbox.max_size for rows, in bytes. */
+/** Uploads must leave at least this many bytes of outbox.max_size for rows. */
 const LEAST_ROWS_BYTES = 8 * 1024 ** 2;
 
 const fields = z.strictObject({
@@ -23,18 +23,18 @@ const fields = z.strictObject({
         /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/,
         'expected HOST or HOST:PORT, such as example-ats.iot.eu-central-1.amazonaws.com',
       ),
-    /** Null selects the root in the certificate's slot, else Amazon Root CA 1. */
+    /** If null, the root CA stored with the certificate is used, or else Amazon Root CA 1. */
     root_ca: z.string().min(1).nullable(),
-    /** If both are null, the agent uses the certificate of `elderly-bot certs` in the state directory. */
+    /** If this and private_key are null, the agent uses the certificate that `elderly-bot certs` stores in the state directory. */
     cert_file: z.string().min(1).nullable(),
     private_key: z.string().min(1).nullable(),
-    /** Telemetry is published once per interval, alerts immediately. */
+    /** Telemetry is published once per interval; alerts are published at once. */
     interval: durationBetween('100ms', '1h'),
     keepalive: durationBetween('5s', '20m'),
     connect_timeout: durationBetween('1s', '5m'),
     ack_timeout: durationBetween('1s', '5m'),
     window: z.int().min(1).max(100),
-    /** Publications per second. Null means no limit. */
+    /** Maximum number of publications per second. Null means no limit. */
     messages_per_second: z.number().min(1).max(100).nullable(),
     /** Null means no limit. */
     bytes_per_second: size.nullable(),
@@ -44,14 +44,14 @@ const fields = z.strictObject({
     reconnect_max: durationBetween('1s', '1h'),
   }),
   provisioning: z.strictObject({
-    /** Template name by the rules of AWS. Null means no provisioning. */
+    /** Name of the AWS fleet provisioning template. Null means that provisioning is off. */
     template: z
       .string()
       .regex(/^[0-9A-Za-z_-]{1,36}$/, 'expected the name of a provisioning template: 1 to 36 of A-Z a-z 0-9 _ -')
       .nullable(),
     claim_cert: z.string().min(1).nullable(),
     claim_key: z.string().min(1).nullable(),
-    /** Parameters besides ThingName. Null removes a parameter. */
+    /** Parameters for the template, besides ThingName. Null removes a parameter. */
     parameters: z.record(z.string().min(1), z.string().nullable()),
     key: z.enum(['ec', 'rsa']),
     rotate_before: durationBetween('1d', '3650d').nullable(),
@@ -59,25 +59,25 @@ const fields = z.strictObject({
   ros: z.strictObject({
     node_name: nodeName,
     namespace,
-    /** Null selects ROS_DOMAIN_ID, else 0. */
+    /** If null, ROS_DOMAIN_ID is used, or else 0. */
     domain_id: z.int().min(0).max(232).nullable(),
     remap,
-    /** Whether the agent repairs the shared memory of Fast DDS after a kill (docs/adr/0002-shared-memory-repair.md). */
+    /** Whether to repair the Fast DDS shared memory that a killed run leaves behind (docs/adr/0002-shared-memory-repair.md). */
     repair_shared_memory: z.boolean(),
   }),
   outbox: z.strictObject({
-    /** Telemetry is committed in groups of this length. A power cut may lose one group. Alerts, results and events never wait. */
+    /** Telemetry is committed once per this interval, so a power cut may lose this much of it. Alerts, results and events never wait. */
     group: durationBetween('10ms', '10s'),
     max_size: size.refine((bytes) => bytes >= LEAST_ROWS_BYTES, 'expected at least 8MiB'),
     max_age: durationBetween('1h', '3650d'),
   }),
   uploads: z.strictObject({
-    /** Origin of the cloud API. Null means no uploads. */
+    /** Origin of the cloud API. Null means that uploads are off. */
     api: z
       .string()
       .regex(/^https?:\/\/(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/, 'expected an origin, such as https://cloud.example.org')
       .nullable(),
-    /** Kilobits per second. Null means no limit. */
+    /** Maximum upload rate in kilobits per second. Null means no limit. */
     max_kbps: z.number().min(8).nullable(),
     pacing: z.enum(['fixed', 'adaptive']),
     max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
@@ -88,24 +88,24 @@ const fields = z.strictObject({
   logs: z.strictObject({
     max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
     max_age: durationBetween('1h', '3650d'),
-    /** Times at which logs are shipped. Null means only after a command or alert. */
+    /** Schedule for uploading logs. If null, they are only uploaded after a command or an alert. */
     ship: cron.nullable(),
     ship_on_alert: z.boolean(),
   }),
   backups: z.strictObject({
-    /** Null means no scheduled backups. */
+    /** Null means that there are no scheduled backups. */
     schedule: cron.nullable(),
     keep: z.int().min(1).max(20),
   }),
   health: z.strictObject({
-    /** Address of /healthz and /metrics. Null means off. */
+    /** Address on which to serve /healthz and /metrics. Null means off. */
     listen: z
       .string()
       .regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'expected HOST:PORT, such as 127.0.0.1:9469')
       .nullable(),
-    /** Percent. Null means no last_words event before the battery is empty. */
+    /** Battery charge in percent at which the agent sends a last_words event. If null, it sends none. */
     low_battery: z.number().min(1).max(90).nullable(),
-    /** Bytes that can be written to the disk of state_dir in its life. Null means unknown. */
+    /** How many bytes can be written to the disk of state_dir in its lifetime. Null means unknown. */
     disk_endurance: size.nullable(),
   }),
   channels: z.record(channelName, channel),
@@ -132,8 +132,8 @@ export type Config = z.infer<typeof configSchema>;
 type Json = { [key: string]: unknown };
 
 /**
- * Generates the JSON Schema (draft 2020-12) of a configuration file. Editors use it to complete and check keys. A file contains only
- * differences from the default file, so no key is required, and null removes an entry.
+ * Generates the JSON Schema (draft 2020-12) of configuration files, which editors use to complete and check keys. A file contains only what
+ * differs from the default file, so no key may be required, and null must be allowed, because it removes an entry.
  */
 export function configJsonSchema(): Json {
   const schema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as Json;

@@ -1,4 +1,4 @@
-// Reads a file of the configuration, and finds the position of each key.
+// Reads a configuration file, and finds the position of each key in it.
 import { readFileSync } from 'node:fs';
 import { type Document, isMap, isNode, LineCounter, parseDocument, Scalar, visit } from 'yaml';
 import { codeOf, messageOf } from '../base/index.ts';
@@ -11,7 +11,7 @@ export interface Source {
 }
 
 /**
- * @param onSyntaxError receives the error of invalid YAML. If it does not throw, the document contains the parts that could be parsed.
+ * @param onSyntaxError called with each syntax error, which is thrown otherwise. If it returns, the document has what could be parsed.
  * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX
  */
 export function readSource(name: string, onSyntaxError?: (error: AgentError) => void): Source {
@@ -48,8 +48,8 @@ export function readSource(name: string, onSyntaxError?: (error: AgentError) => 
 }
 
 /**
- * Replaces by null each alias that would make `toJS` fail or return a cyclic object. The parser does not report these aliases.
- * @returns the first fault
+ * Replaces with null each alias that would make `toJS` fail or return a cyclic object, because the parser does not report such aliases.
+ * @returns the first fault, if any
  */
 function replaceInvalidAliases(document: Document): { offset: number; fault: string; remedy: string } | undefined {
   const offsets: number[] = [];
@@ -73,7 +73,7 @@ function replaceInvalidAliases(document: Document): { offset: number; fault: str
   }
 }
 
-/** @returns the position of a key as `file:line:column`, in the highest layer that contains it, else the position of its nearest parent. */
+/** Returns `file:line:column` of a key in the highest layer that contains it. If no layer does, returns that of its nearest parent. */
 export function placeOf(path: readonly PropertyKey[], sources: readonly Source[]): string {
   for (let length = path.length; length > 0; length--) {
     for (const { name, lines, document } of sources) {

@@ -1,4 +1,4 @@
-// Reads and changes an unchecked configuration: a tree of keys and values from YAML.
+// Reads and changes a configuration before it is validated: a tree of keys and values, as parsed from YAML.
 
 export type Path = readonly (string | number)[];
 export type Tree = { [key: string]: unknown };
@@ -29,7 +29,7 @@ export function deleteAt(tree: Tree, path: readonly PropertyKey[]): void {
   if (isTree(above) && last !== undefined) delete above[String(last)];
 }
 
-/** Merges maps key by key. Any other value replaces the value below, and null removes a map. */
+/** Merges two layers. Maps are merged key by key; any other value replaces the one in the layer below, except that null removes a map. */
 export function merge(below: Tree, above: Tree): Tree {
   const merged: Tree = { ...below };
   for (const [key, value] of Object.entries(above)) {
@@ -41,7 +41,7 @@ export function merge(below: Tree, above: Tree): Tree {
   return merged;
 }
 
-/** @returns every value without children, with its path. */
+/** Returns every value that has no children, with its path. */
 export function leaves(tree: Tree, path: readonly string[]): [path: readonly string[], value: unknown][] {
   return Object.entries(tree).flatMap(([key, value]) =>
     isTree(value) && Object.keys(value).length > 0 ? leaves(value, [...path, key]) : [[[...path, key], value] as [string[], unknown]],

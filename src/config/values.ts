@@ -1,15 +1,15 @@
-// Parses single values of the configuration: durations such as `250ms`, sizes such as `256MiB`, cron expressions and endpoints.
+// Parses individual values of the configuration: durations such as `250ms`, sizes such as `256MiB`, cron expressions and endpoints.
 import { validate } from 'node-cron';
 import * as z from 'zod';
 
-/** The path of a key and the fault of its value. */
+/** The path of a key, and the fault in its value. */
 export type Fault = readonly [path: readonly (string | number)[], text: string];
 
 export function addFaults(context: z.RefinementCtx, faults: readonly Fault[]): void {
   for (const [path, message] of faults) context.addIssue({ code: 'custom', path: [...path], message });
 }
 
-/** Parses a value with `parse`, and reports `expected` if the result is undefined. */
+/** Extends a schema by a conversion. If `parse` returns undefined, the value is invalid, and `expected` is the message. */
 export function parsedBy<S extends z.ZodType, T>(schema: S, expected: string, parse: (value: z.output<S>) => T | undefined) {
   return schema.transform((value, context): T => {
     const parsed = parse(value);
@@ -38,25 +38,25 @@ function quantity(units: Readonly<Record<string, number>>, value: string | numbe
   return match && factor ? Math.round(Number(match[1]) * factor) : undefined;
 }
 
-/** A duration with its unit, in milliseconds. */
+/** A duration with a unit, converted to milliseconds. */
 export const duration = parsedBy(
   z.union([z.string(), z.number()]),
   'expected a duration with its unit, such as 250ms, 60s, 5m, 1h or 7d',
   (value) => quantity(DURATION_UNITS, value),
 );
 
-/** A size with its unit, in bytes. */
+/** A size with a unit, converted to bytes. */
 export const size = parsedBy(z.union([z.string(), z.number()]), 'expected a size with its unit, such as 64KiB, 256MiB or 1GB', (value) =>
   quantity(SIZE_UNITS, value),
 );
 
-/** A {@link duration} within limits. Both limits are allowed values. */
+/** A {@link duration} from `min` to `max`, inclusive. */
 export function durationBetween(min: string, max: string) {
   const [low, high] = [quantity(DURATION_UNITS, min) ?? 0, quantity(DURATION_UNITS, max) ?? 0];
   return duration.refine((ms) => ms >= low && ms <= high, `expected a duration from ${min} to ${max}`);
 }
 
-/** A cron expression: minute, hour, day of month, month, day of week, all in UTC. */
+/** A cron expression with five fields (minute, hour, day of month, month, day of week), in UTC. */
 export const cron = z
   .string()
   .refine(
@@ -66,11 +66,11 @@ export const cron = z
 
 export interface Endpoint {
   readonly host: string;
-  /** Undefined if the address contains no port. */
+  /** Undefined if the address has no port. */
   readonly port: number | undefined;
 }
 
-/** Parses the broker's address: HOST or HOST:PORT, with an IPv6 address in brackets. */
+/** Parses the broker's address, HOST or HOST:PORT. An IPv6 address must be in brackets. */
 export function endpointOf(endpoint: string): Endpoint {
   const { hostname, port } = new URL(`mqtts://${endpoint}`);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? undefined : Number(port) };
