@@ -1,11 +1,12 @@
 // `elderly-bot config init FILE`: writes a configuration for the topics that this robot publishes. Topics of known types become channels;
 // all others are listed in YAML comments for the user to decide.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { ZodType } from 'zod';
 import { configFlag, print } from '../base/index.ts';
-import { type Config, loadConfig, MAX_ALERT_NAME_CHARACTERS } from '../config/index.ts';
+import { type Config, configSchema, loadConfig, MAX_ALERT_NAME_CHARACTERS } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { fullName, type RosNode, startRosNode } from '../ros/index.ts';
 import { progress } from './terminal.ts';
@@ -31,6 +32,8 @@ export async function init(file: string, thing: string, endpoint: string, json: 
   if (existsSync(file)) {
     throw new AgentError('FILE_EXISTS', `${resolve(file)} already exists`, { remedy: 'give another name; no file is overwritten' });
   }
+  refuseInvalid('--thing', thing, configSchema.shape.thing);
+  refuseInvalid('--endpoint', endpoint, configSchema.shape.mqtt.shape.endpoint);
   const defaults = loadConfig(undefined, {}).config;
   const line = progress();
   line.update('discovering topics');
@@ -45,8 +48,12 @@ export async function init(file: string, thing: string, endpoint: string, json: 
   const schema = relative(dirname(resolve(file)), SCHEMA);
   const { text, channels, skipped } = proposal({ found, defaults, thing, endpoint, schema });
   writeFileSync(file, text, { flag: 'wx' });
-  // Throws if the file that was just written is not valid.
-  loadConfig(file, {});
+  try {
+    loadConfig(file, {});
+  } catch (error) {
+    rmSync(file);
+    throw error;
+  }
   const others = skipped.length > 0 ? `; as comments, for you to decide: ${skipped.join(', ')}` : '';
   await print(
     json
@@ -54,6 +61,13 @@ export async function init(file: string, thing: string, endpoint: string, json: 
       : `wrote ${file}: channels ${channels.join(', ')}${others}\nnext: elderly-bot certs import FOLDER${configFlag(file)}, then elderly-bot doctor${configFlag(file)}`,
   );
   return found.length > 0 ? 0 : 1;
+}
+
+/** @throws AgentError CONFIG_INVALID if the schema of its key refuses the value of an option */
+function refuseInvalid(option: string, value: string, schema: ZodType): void {
+  const [issue] = schema.safeParse(value).error?.issues ?? [];
+  if (!issue) return;
+  throw new AgentError('CONFIG_INVALID', `${option} is ${JSON.stringify(value)}: ${issue.message}`, { remedy: 'nothing was written' });
 }
 
 async function discover(ros: RosNode): Promise<FoundTopic[]> {
@@ -132,12 +146,14 @@ export function proposal({ found, defaults, thing, endpoint, schema }: ProposalO
     `# yaml-language-server: $schema=${schema}`,
     '# Written by `elderly-bot config init` from the topics of this robot. It lists only differences from config/default.yaml, which',
     '# explains every key. `elderly-bot config check FILE` validates this file; `config show FILE` prints the source of each value.',
-    `thing: ${thing}`,
-    ...(thing === 'elderly-bot' ? [] : ['# Several robots on one account need different prefixes.', `topic_prefix: fleet/${thing}`]),
+    `thing: ${scalar(thing)}`,
+    ...(thing === 'elderly-bot'
+      ? []
+      : ['# Several robots on one account need different prefixes.', `topic_prefix: ${scalar(`fleet/${thing}`)}`]),
     '',
     'mqtt:',
     '  # In AWS: aws iot describe-endpoint --endpoint-type iot:Data-ATS',
-    `  endpoint: ${endpoint}`,
+    `  endpoint: ${scalar(endpoint)}`,
     '',
     `# Channels of the default configuration that are published here: ${published.join(', ') || 'none'}.`,
     entries.length + missing.length === 0 ? '# No other topic is published.' : hasChannels ? 'channels:' : '# channels:',
@@ -145,6 +161,12 @@ export function proposal({ found, defaults, thing, endpoint, schema }: ProposalO
     ...entries,
   ];
   return { text: `${lines.join('\n')}\n`, channels, skipped };
+}
+
+/** Quotes a text that YAML would read as another type, such as the thing name 7. */
+function scalar(text: string): string {
+  const isPlain = /^[a-z][\w./-]*(:\d+)?$/i.test(text) && !/^(true|false|null)$/i.test(text);
+  return isPlain ? text : JSON.stringify(text);
 }
 
 /** Leaves space for the number of a doubled name. */

@@ -6,7 +6,7 @@ import { camera, cameraFaults } from './camera.ts';
 import { channel, nameFaults } from './channel.ts';
 import { commandConfig, crossFaults } from './commands.ts';
 import { namespace, nodeName, remap } from './ros.ts';
-import { addFaults, cron, durationBetween, type Fault, size } from './values.ts';
+import { addFaults, cron, durationBetween, type Fault, isEndpoint, size } from './values.ts';
 
 /** Uploads must leave at least this many bytes of outbox.max_size for rows. */
 const LEAST_ROWS_BYTES = 8 * 1024 ** 2;
@@ -19,10 +19,11 @@ const fields = z.strictObject({
   mqtt: z.strictObject({
     endpoint: z
       .string()
-      .regex(
-        /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/,
-        'expected HOST or HOST:PORT, such as example-ats.iot.eu-central-1.amazonaws.com',
-      ),
+      .regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/, {
+        error: 'expected HOST or HOST:PORT, such as example-ats.iot.eu-central-1.amazonaws.com',
+        abort: true,
+      })
+      .refine(isEndpoint, 'expected a port of at most 65535, and an IPv6 address only in brackets'),
     /** If null, the root CA stored with the certificate is used, or else Amazon Root CA 1. */
     root_ca: z.string().min(1).nullable(),
     /** If this and private_key are null, the agent uses the certificate that `elderly-bot certs` stores in the state directory. */

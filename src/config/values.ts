@@ -70,6 +70,11 @@ export interface Endpoint {
   readonly port: number | undefined;
 }
 
+/** Whether `endpointOf` can parse the text. */
+export function isEndpoint(endpoint: string): boolean {
+  return URL.canParse(`mqtts://${endpoint}`);
+}
+
 /** Parses the broker's address, HOST or HOST:PORT. An IPv6 address must be in brackets. */
 export function endpointOf(endpoint: string): Endpoint {
   const { hostname, port } = new URL(`mqtts://${endpoint}`);

@@ -1,7 +1,7 @@
 // Tests `elderly-bot config init`: the written configuration is valid, known types are channels, and other topics are comments.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -21,8 +21,9 @@ const defaults = loadConfig(undefined, {}).config;
 const published = (topic: string, ...types: string[]): FoundTopic => ({ topic, types, nodes: ['/driver'] });
 
 describe('a proposed configuration', () => {
-  const propose = (...found: FoundTopic[]) => {
-    const made = proposal({ found, defaults, thing: 'kitchen-bot', endpoint: 'broker.example', schema: 'config.schema.json' });
+  const propose = (...found: FoundTopic[]) => proposeFor('kitchen-bot', 'broker.example', found);
+  const proposeFor = (thing: string, endpoint: string, found: readonly FoundTopic[] = []) => {
+    const made = proposal({ found, defaults, thing, endpoint, schema: 'config.schema.json' });
     const file = join(folder, `${Math.random()}.yaml`);
     writeFileSync(file, made.text);
     return { ...made, config: loadConfig(file, {}).config };
@@ -42,6 +43,17 @@ describe('a proposed configuration', () => {
       published('/b_door', 'std_msgs/msg/Bool'),
     );
     assert.deepEqual(same.channels, ['door', 'b_door', 'b_door_2']);
+  });
+
+  it('quotes a thing name and an endpoint that YAML would read as another type', () => {
+    for (const [thing, endpoint] of [
+      ['7', '[::1]:8883'],
+      ['true', '10'],
+      ['kitchen:', '1.5'],
+    ] as const) {
+      const { config } = proposeFor(thing, endpoint);
+      assert.deepEqual([config.thing, config.mqtt.endpoint, config.topic_prefix], [thing, endpoint, `fleet/${thing}`]);
+    }
   });
 
   it('treats a Bool as an alert, keeps the default channels, and leaves unknown types to a person', () => {
@@ -113,6 +125,21 @@ describe('elderly-bot config init', { skip: rosUnavailable(), timeout: 60_000 },
     assert.equal(loadConfig(file, {}).config.channels.mq2?.type, 'std_msgs/msg/Float32');
     const again = await run(file);
     assert.deepEqual([again.code, /already exists.*\[FILE_EXISTS\]/.test(again.stderr)], [2, true]);
+  });
+
+  it('refuses an invalid option and leaves no file', async () => {
+    for (const [option, value, expected] of [
+      ['--thing', '', '--thing is "": expected 1 to 128 of '],
+      ['--thing', 'two words', '--thing is "two words": expected 1 to 128 of '],
+      ['--endpoint', 'x:99999', '--endpoint is "x:99999": expected a port of at most 65535'],
+      ['--endpoint', 'mqtts://x', '--endpoint is "mqtts://x": expected HOST or HOST:PORT'],
+    ] as const) {
+      const file = join(folder, 'refused.yaml');
+      const { code, stderr } = await run(file, option, value);
+      assert.equal(code, 2, stderr);
+      assert.ok(stderr.startsWith(`elderly-bot: ${expected}`) && stderr.endsWith('; nothing was written [CONFIG_INVALID]\n'), stderr);
+      assert.ok(!existsSync(file));
+    }
   });
 
   it('needs a file name', async () => {
