@@ -1,19 +1,20 @@
-// `elderly-bot config check`: validates a configuration, and compares it with the message definitions of this machine without starting ROS.
+// `elderly-bot config check`: validates a configuration, and compares it with the message definitions that are installed on this machine.
+// It does not start ROS.
 import { existsSync } from 'node:fs';
 import { print, setupProgram } from '../base/index.ts';
 import { effectiveConfig, loadConfig } from '../config/index.ts';
 import { type CheckReport, type ConfigFinding, checkConfig, installedHere } from '../configCheck/index.ts';
 import { AgentError } from '../errors.ts';
 
-/** Keys whose values must differ between robots. */
+/** Keys that every robot has to set for itself: print a warning if they still have their default values. */
 const OWN_KEYS = ['thing', 'mqtt.endpoint'];
 
 /** A finding with its position, as `--json` prints it. */
 interface PlacedFinding {
   readonly severity: ConfigFinding['severity'];
-  /** `file:line:column`. */
+  /** The position as `file:line:column`. */
   readonly place: string;
-  /** Null if the fault is in a text that is not valid YAML. */
+  /** The faulty key; null if the file is not valid YAML. */
   readonly entry: string | null;
   readonly reason: string;
   readonly suggestion: string | null;
@@ -23,11 +24,11 @@ interface PlacedFinding {
 interface Report {
   readonly findings: readonly PlacedFinding[];
   readonly unchecked: CheckReport['unchecked'];
-  /** Whether this machine has message definitions. */
+  /** Whether any message definitions are installed on this machine. */
   readonly definitions: boolean;
 }
 
-/** @throws AgentError CONFIG_INVALID with a line for each entry that can never work; with `json`, only the exit code reports it. */
+/** @throws AgentError CONFIG_INVALID with one line per fault. With `json`, prints the faults and returns an exit code instead. */
 export async function check(file: string | undefined, json: boolean): Promise<number> {
   if (json) {
     const report = reportOrFaults(file);
@@ -70,7 +71,7 @@ function reportOf(file: string | undefined): Report {
   return { findings: placed, unchecked, definitions: definitions !== undefined };
 }
 
-/** A configuration that the schema refuses has only the findings of the schema. */
+/** If the schema refuses the configuration, the report contains only the schema's faults, because nothing else can be checked. */
 function reportOrFaults(file: string | undefined): Report {
   try {
     return reportOf(file);
