@@ -50,6 +50,13 @@ export function kindOf(struct: Struct, field: string): ValueKind | FieldFault {
   return reducer === undefined ? value : reduced(value, path, reducer);
 }
 
+export function nearestField({ fields }: Struct, name: string): string | undefined {
+  return nearest(
+    name,
+    fields.map((field) => field.name),
+  );
+}
+
 function follow(struct: Struct, path: string, reducer: string | undefined): Spot | FieldFault {
   let spot: Spot = { type: struct };
   let written = '';
