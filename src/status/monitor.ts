@@ -1,6 +1,6 @@
 // Serves GET /healthz and GET /metrics over HTTP on the address in health.listen, for monitoring systems. There is no authentication, so
 // the address should be a loopback address, and the answers must not contain secrets.
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { ListenOptions } from 'node:net';
 import { messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
@@ -32,12 +32,17 @@ export class Monitor {
     const { listen } = this.#options;
     const colon = listen.lastIndexOf(':');
     const [host, port] = [listen.slice(0, colon).replace(/^\[|\]$/g, ''), Number(listen.slice(colon + 1))];
-    const onRequest: RequestListener = ({ method, url }, response) => {
+    const serve = async ({ method, url }: IncomingMessage, response: ServerResponse): Promise<void> => {
       const path = (url ?? '').split('?')[0];
       if (method !== 'GET') return answer(response, 405, 'text/plain', 'only GET is allowed\n');
       if (path === '/metrics') return answer(response, 200, EXPOSITION_TYPE, this.#options.metrics());
       if (path !== '/healthz') return answer(response, 404, 'text/plain', 'the paths are /healthz and /metrics\n');
-      void this.#health().then(([status, body]) => answer(response, status, 'application/json', `${JSON.stringify(body)}\n`));
+      const [status, body] = await this.#health();
+      answer(response, status, 'application/json', `${JSON.stringify(body)}\n`);
+    };
+    // A scraper must not be able to end the agent, whatever a metric throws.
+    const onRequest: RequestListener = (request, response) => {
+      serve(request, response).catch((error: unknown) => answer(response, 500, 'text/plain', `${messageOf(error)}\n`));
     };
     this.#server = await listeningServer({ host, port }, onRequest).catch((cause: unknown) => {
       throw new AgentError('LISTEN_FAILED', `health.listen: ${listen}: ${messageOf(cause)}`, {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { Program, ROOT } from '../../scripts/lab/program.ts';
-import { exposition, Histogram, METRICS, type Status } from '../../src/status/index.ts';
+import { exposition, Histogram, METRICS, Monitor, type Status } from '../../src/status/index.ts';
 import { Bench } from '../support/bench.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
@@ -63,6 +63,19 @@ describe('rules and dashboard', () => {
     rmSync(folder, { recursive: true });
     assert.equal(status, 0, text);
   });
+});
+
+it('answers 500 and goes on if a metric throws', async (t) => {
+  const fail = () => {
+    throw new Error('a metric failed');
+  };
+  const monitor = new Monitor({ listen: '127.0.0.1:0', probe: async () => undefined, metrics: fail, problems: fail });
+  const url = `http://${await monitor.start()}`;
+  t.after(() => monitor.stop());
+  for (const path of ['metrics', 'healthz', 'metrics']) {
+    const response = await fetch(`${url}/${path}`);
+    assert.deepEqual([response.status, await response.text()], [500, 'a metric failed\n']);
+  }
 });
 
 describe('health over HTTP', { skip, timeout: 90_000 }, () => {
