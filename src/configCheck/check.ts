@@ -1,9 +1,8 @@
 // Checks a valid configuration against the message definitions of a machine. Pure: the caller passes configuration and definitions.
-import type { LoadedConfig } from '../config/index.ts';
+import type { Config, LoadedConfig } from '../config/index.ts';
 import { checkChannel } from './channels.ts';
 import { checkCommand } from './commands.ts';
 import type { ValueKind } from './field.ts';
-import { checkFiles } from './files.ts';
 import { type ConfigFinding, EntryFindings, type Unchecked } from './finding.ts';
 import type { Definitions } from './types.ts';
 
@@ -43,4 +42,22 @@ export function checkConfig({ config, origin, definitions, exists }: CheckInput)
     return entry;
   });
   return { findings: [...findings, ...sections.flatMap(({ list }) => list)], unchecked };
+}
+
+/** Robots can be checked before their certificates arrive, so a missing file is a warning. */
+function checkFiles({ mqtt, provisioning }: Config, exists: (file: string) => boolean, entry: (section: string) => EntryFindings): void {
+  const files = {
+    mqtt: { root_ca: mqtt.root_ca, cert_file: mqtt.cert_file, private_key: mqtt.private_key },
+    provisioning: provisioning.template === null ? {} : { claim_cert: provisioning.claim_cert, claim_key: provisioning.claim_key },
+  };
+  for (const [section, named] of Object.entries(files)) {
+    const findings = entry(section);
+    for (const [key, file] of Object.entries(named)) {
+      if (file === null || file === undefined || exists(file)) continue;
+      findings.warning(
+        [key],
+        `${key} is ${file}, which does not exist, so the agent will not start; copy the file there, or correct the path`,
+      );
+    }
+  }
 }

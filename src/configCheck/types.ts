@@ -32,7 +32,7 @@ export function structOf(type: string, definitions: Definitions, findings: Entry
     const guess = better === undefined ? other : `${pkg}/msg/${better}`;
     const list = messages.length <= 8 ? `; it has ${messages.join(', ')}` : '';
     const hint = guess === undefined ? list : `, did you mean ${better ?? guess}?`;
-    findings.error([key], `package ${pkg} has no message ${name}${hint}`, { suggestion: guess && `${key}: ${guess}` });
+    findings.error([key], `package ${pkg} has no message ${name}${hint}`, { suggestion: guess && `type: ${guess}` });
     return undefined;
   }
   const mistyped = nearest(
@@ -40,7 +40,7 @@ export function structOf(type: string, definitions: Definitions, findings: Entry
     definitions.packages.filter((each) => definitions.messagesOf(each).includes(name)),
   );
   if (mistyped !== undefined && mistyped !== pkg) {
-    findings.error([key], `package ${pkg} is not installed, did you mean ${mistyped}?`, { suggestion: `${key}: ${mistyped}/msg/${name}` });
+    findings.error([key], `package ${pkg} is not installed, did you mean ${mistyped}?`, { suggestion: `type: ${mistyped}/msg/${name}` });
     return undefined;
   }
   findings.error([key], `package ${pkg} of the type ${type} is not installed here`, { command: definitions.installCommand(pkg) });

@@ -23,6 +23,8 @@ describe('config check on a command', { skip }, () => {
   });
 
   it('finds a mistyped field in a further message and in a choice', () => {
+    const mistyped = checkedText(`commands: { probe: { ${BUZZER}, also: [{ topic: /b, type: std_msgs/Bol, message: {} }] } }\n`);
+    assert.equal(mistyped.findings[0]?.suggestion, 'type: std_msgs/msg/Bool');
     assert.match(String(reasonsOf(`${BUZZER}, also: [{ topic: /b, type: std_msgs/Bool, message: { dat: true } }]`)), /no field "dat"/);
     const place = 'args: { place: { type: string, choices: { bed: { positon: { x: 1 } } } } }';
     const goal = `topic: /goal, type: geometry_msgs/PoseStamped, message: { pose: $place }, ${place}`;
