@@ -67,7 +67,7 @@ const fields = z.strictObject({
     repair_shared_memory: z.boolean(),
   }),
   outbox: z.strictObject({
-    /** Telemetry is committed once per this interval, so a power cut may lose this much of it. Alerts, results and events never wait. */
+    /** How often telemetry is committed. A power cut may lose this much of it. Alerts, results and events never wait. */
     group: durationBetween('10ms', '10s'),
     max_size: size.refine((bytes) => bytes >= LEAST_ROWS_BYTES, 'expected at least 8MiB'),
     max_age: durationBetween('1h', '3650d'),

@@ -52,7 +52,7 @@ export function blocksOf(text: string, kind: PemKind): string[] {
 export function describePem(text: string): string {
   const [first] = pemBlocks(text);
   if (first) return NAMES[first.kind];
-  // A DER file starts with an ASN.1 sequence, 0x30 0x82. Read as UTF-8, that is `0` and a replacement character.
+  // A DER file of 256 bytes or more starts with 0x30 0x82. Read as UTF-8, that is `0` and a replacement character.
   if (text.startsWith('0\ufffd')) return NAMES.der;
   return text.trim() === '' ? 'an empty file' : NAMES.nothing;
 }

@@ -177,7 +177,10 @@ export class Outbox {
     return this.#parts.counters;
   }
 
-  /** How long every commit has been failing, in milliseconds. Undefined if commits succeed, or fail only because the disk is full. */
+  /**
+   * How long commits have been failing without a success, in milliseconds. Undefined if they succeed, or fail only because the disk is
+   * full.
+   */
   get failingForMs(): number | undefined {
     return this.#writer.failingForMs;
   }

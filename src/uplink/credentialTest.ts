@@ -22,7 +22,10 @@ export interface CredentialTestOptions extends BrokerAccess {
   readonly clock: Clock;
 }
 
-/** Tests the credentials, within `timeoutMs` in total. Never throws: failures are part of the result. */
+/**
+ * Tests the credentials. `timeoutMs` limits the connects and acknowledgements, but not the final DISCONNECT. Never throws: failures are
+ * part of the result.
+ */
 export async function testCredentials(options: CredentialTestOptions): Promise<CredentialTestResult> {
   const { thing, credentials, clock, timeoutMs } = options;
   const { commands, receipts, presence } = topicsOf(options.topicPrefix);

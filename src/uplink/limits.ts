@@ -53,7 +53,7 @@ export interface Spending {
 /** IoT Core's price per million messages in its first tier, in US dollars (aws.amazon.com/iot-core/pricing). */
 const DOLLARS_PER_MILLION = 1;
 
-/** The telemetry interval may double this often, so telemetry never becomes more than 64 times slower. */
+/** The telemetry interval may double at most this many times, so telemetry never becomes more than 64 times slower. */
 const MAX_DOUBLINGS = 6;
 
 /** The share of the budget that may be spent ahead of time, so that a busy first hour of the month does not slow telemetry down. */

@@ -27,7 +27,7 @@ export interface SessionOptions {
 }
 
 export class ConnectError extends Error {
-  /** A system or TLS error code, a CONNACK or DISCONNECT reason code, or `NOT_ALLOWED` if the broker refused a topic. */
+  /** A system or TLS error code, an MQTT reason code, or `NOT_ALLOWED` or `ABORTED`. Undefined if there is no code. */
   readonly reason: string | number | undefined;
 
   constructor(message: string, reason: string | number | undefined) {

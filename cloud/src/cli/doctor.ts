@@ -1,4 +1,4 @@
-// The command `doctor`: finds the faults of this cloud and prints their remedies. It changes nothing and receives no message of a robot.
+// The command `doctor`: finds the faults of this cloud and prints their remedies. It changes nothing and receives no messages from robots.
 import { exitCodeOf, print } from '../../../src/base/index.ts';
 import {
   type Check,

@@ -90,7 +90,7 @@ async function recordHeard(sql: Sql, things: readonly string[]): Promise<void> {
   );
 }
 
-/** Acquires the locks after those of the outboxes and in order of name, as every instance does. */
+/** Locks the robots' rows by name, after the outboxes' rows. Every instance uses this order, so that they cannot deadlock. */
 async function lockRobots(sql: Sql, things: readonly string[]): Promise<Map<string, RobotRow>> {
   const rows = await sql.query<RobotRow>(
     `select thing, ${COLUMNS}, null as commands, false as heard from robots where thing = any($1::text[]) order by thing for update`,

@@ -34,7 +34,7 @@ interface Job {
 export interface Scheduled {
   /** Must be called for each row that has been written. */
   onRow(row: NewRow): void;
-  /** @throws Error if the robot cannot upload files, or the file system's error, such as a full disk. */
+  /** @throws Error if the robot cannot upload files. A file-system error, such as a full disk, is passed on. */
   shipLogs(): Promise<Sent>;
   /** Applies a new configuration's schedules. */
   apply(next: LoadedConfig): void;

@@ -44,7 +44,7 @@ async function pass(socket: Socket, write: Socket['_write'], bytes: Buffer, gate
     const piece = rest.subarray(0, allowed);
     const error = await new Promise<Error | null | undefined>((resolve) => write(piece, 'buffer' as BufferEncoding, resolve));
     if (error) return error;
-    // The kernel has these bytes now, so its table includes them from here on.
+    // The kernel holds these bytes now, so /proc/self/net/tcp counts them from here on.
     gate.pace.recordSent(piece.length, performance.now());
     rest = rest.subarray(piece.length);
   }
