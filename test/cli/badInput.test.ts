@@ -164,7 +164,7 @@ describe('the command line', { timeout: 30_000 }, () => {
   it('reports that no agent runs', async () => {
     const { code, stderr } = await cli('status', '--config', join(ROOT, 'config/bench.yaml'));
     assert.equal(code, 2);
-    assert.match(stderr, /no agent answers at .*agent\.sock.*start one with elderly-bot run.*\[AGENT_NOT_RUNNING\]/);
+    assert.match(stderr, /no agent answers at .*agent\.sock.*start it with elderly-bot run.*\[AGENT_NOT_RUNNING\]/);
   });
 
   it('runs through a link from a folder with a space and an umlaut', async () => {
