@@ -182,7 +182,10 @@ export class Executor {
     }
   }
 
-  /** Adds the result now, or, if the command needs a confirmation, once it has arrived or its deadline has passed. */
+  /**
+   * Adds the result now. If the published command needs a confirmation, adds it once the confirmation has arrived, timed out or been
+   * cancelled.
+   */
   #conclude(admitted: Admitted, outcome: Outcome, onConfirmed: () => void): void {
     const { name, config, values } = admitted;
     if (!config.confirm || outcome.status !== 'done') {

@@ -24,7 +24,7 @@ export function explain(issue: z.core.$ZodIssue, sources: readonly Source[], mer
   return [`${placeOf(issue.path as Path, sources)}: ${issue.path.join('.')} is ${value}: ${expectation(issue)}`];
 }
 
-/** Zod's names of types, in plain language. */
+/** Zod's type names, in plain language. */
 const TYPES: Readonly<Record<string, string>> = {
   int: 'a whole number',
   number: 'a number',

@@ -68,7 +68,7 @@ function isReachable(value: number, { isWhole, scale }: Range): boolean {
   return Number((Math.round(value / scale) * scale).toPrecision(SIGNIFICANT_DIGITS)) === value;
 }
 
-/** @returns the condition as the file writes it, in quotes: `"> 60"`. */
+/** @returns the condition as it is written in the file, in quotes: `"> 60"`. */
 export function written({ comparison, value }: Comparison): string {
   return JSON.stringify(`${comparison} ${typeof value === 'string' && /\s/.test(value) ? JSON.stringify(value) : value}`);
 }

@@ -158,7 +158,7 @@ export class Camera {
     }
   }
 
-  /** Milliseconds since the last message, or since startup if none has arrived. */
+  /** Milliseconds since the last message, or since the camera was created if none has arrived. */
   get silentMs(): number {
     return this.#options.clock.mono() - this.#lastReceivedMs;
   }

@@ -44,8 +44,8 @@ interface NewBackup {
 }
 
 /**
- * Backs up the database. If that fails, removes the partial files.
- * @returns the backup's file name. @throws AgentError BACKUP_NO_ROOM; an error from SQLite or the file system.
+ * Backs up the database. No partial file is left, even if that fails.
+ * @returns the backup's file name. @throws AgentError BACKUP_NO_ROOM; an error from SQLite or the file system; the reason of `signal`.
  */
 export async function makeBackup({ db, stateDir, about, nowMs, keep, signal }: NewBackup): Promise<string> {
   const folder = backupsFolder(stateDir);

@@ -16,7 +16,7 @@ export class Outboxes {
     this.#store = store;
   }
 
-  /** Starts a new outbox id in the file. @param expected ids of earlier outboxes that the cloud does not fully know. */
+  /** Starts a new outbox id in the file. @param expected ids of the earlier outboxes that the file must contain. */
   start(id: string, boot: number, wallMs: number, expected: readonly string[]): void {
     this.#store.openNew(id, boot, wallMs, expected);
     this.#all = this.#store.outboxes();

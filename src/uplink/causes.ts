@@ -53,7 +53,7 @@ export function connectCause(code: string | number | undefined, clock: WallClock
   const cause = CODES.find(([, codes]) => codes.includes(known))?.[0];
   // If the clock is wrong, a valid certificate looks expired.
   if (!clock.trusted() && (cause === 'broker_certificate_expired' || cause === 'certificate_expired')) return 'clock_wrong';
-  // If the robot's certificate also looks expired or not yet valid, a wrong clock is likelier than two bad certificates.
+  // If the robot's own certificate looks invalid at this time too, a wrong clock is likelier than two bad certificates.
   const outsideOwn = clock.wall() > own.notAfterMs || clock.wall() < own.notBeforeMs;
   if (cause === 'broker_certificate_expired' && outsideOwn) return 'clock_wrong';
   const ownExpired = clock.trusted() && clock.wall() > own.notAfterMs;

@@ -110,7 +110,9 @@ export class Pump {
     }, this.#options.intervalMs()).unref();
   }
 
-  /** Publishes one message and schedules the next for the following turn of the event loop. */
+  /**
+   * Publishes the next message, if there is one and the quota allows it, and schedules another call for the next turn of the event loop.
+   */
   #drain(): void {
     if (this.#isStopped || this.#isPaused) return;
     const waitMs = this.#options.quota.waitMs(this.#options.clock.mono());

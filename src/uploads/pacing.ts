@@ -38,7 +38,7 @@ export interface Pacing {
 
 /** Kept short, because the robot may switch networks, and an old connection is then dead without an error. */
 const IDLE_CONNECTION_MS = 10_000;
-/** One to the cloud, and one to the object store. */
+/** Idle connections to keep per host. */
 const IDLE_CONNECTIONS = 2;
 
 /**

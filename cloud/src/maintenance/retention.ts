@@ -1,5 +1,5 @@
-// Creates and drops the monthly partitions, and deletes old rows. Each table has its own retention. Outboxes (for receipts and accounts)
-// and alerts are kept for ever, and so are the inherited tables (docs/reference/protocol.md) unless a retention is set for them.
+// Creates and drops the monthly partitions, and deletes old rows. Each table has its own retention. Outboxes and alerts are kept for ever:
+// receipts and the accounting need the outboxes. So are the inherited tables (docs/reference/protocol.md), unless a retention is set.
 import type { Database, Sql } from '../database/index.ts';
 import { ROW_TABLES, type RowTable } from '../messages/index.ts';
 import { MONITOR_TABLES } from '../robots/index.ts';

@@ -8,7 +8,7 @@ import type { Database } from '../database/index.ts';
 import type { Message } from '../messages/index.ts';
 
 const CHANNEL = 'elderly_bot_changes';
-/** Changes that are no more than this many milliseconds apart share a notification. */
+/** Changes within this many milliseconds of the first one share a notification. */
 const COLLECT_MS = 50;
 /** PostgreSQL limits a payload to 8,000 bytes. A longer list becomes {@link ALL}. */
 const MAX_PAYLOAD_BYTES = 7_500;
