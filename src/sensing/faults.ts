@@ -96,31 +96,31 @@ export class Faults {
 
   /** The time of the next change if no message arrives before. */
   get dueMs(): number | undefined {
-    const due = Math.min(this.#silenceDueMs, this.#unusableDueMs, this.#recoveredDueMs);
-    return due === Number.POSITIVE_INFINITY ? undefined : due;
+    const due = [this.#silenceDueMs, this.#unusableDueMs, this.#recoveredDueMs].filter((ms) => ms !== undefined);
+    return due.length === 0 ? undefined : Math.min(...due);
   }
 
   /** @returns the rows of alerts that are due. */
   elapse(nowMs: number): readonly NewRow[] {
     const rows: NewRow[] = [];
-    if (this.#run && nowMs >= this.#unusableDueMs) rows.push(...this.#raiseUnusable(this.#run));
-    if (nowMs >= this.#recoveredDueMs) rows.push(...this.#clearUnusable());
-    if (nowMs >= this.#silenceDueMs) rows.push(this.#row('silent', 'raised'));
+    if (this.#run && isDue(this.#unusableDueMs, nowMs)) rows.push(...this.#raiseUnusable(this.#run));
+    if (isDue(this.#recoveredDueMs, nowMs)) rows.push(...this.#clearUnusable());
+    if (isDue(this.#silenceDueMs, nowMs)) rows.push(this.#row('silent', 'raised'));
     return rows;
   }
 
-  get #silenceDueMs(): number {
+  get #silenceDueMs(): number | undefined {
     const { config, startMs } = this.#options;
-    if (this.silent || config.max_silence === undefined) return Number.POSITIVE_INFINITY;
+    if (this.silent || config.max_silence === undefined) return undefined;
     return (this.#lastUsableMs ?? startMs) + config.max_silence;
   }
 
-  get #unusableDueMs(): number {
-    return this.#run === undefined || this.#unusable !== undefined ? Number.POSITIVE_INFINITY : this.#run.sinceMs + UNUSABLE_AFTER_MS;
+  get #unusableDueMs(): number | undefined {
+    return this.#run === undefined || this.#unusable !== undefined ? undefined : this.#run.sinceMs + UNUSABLE_AFTER_MS;
   }
 
-  get #recoveredDueMs(): number {
-    return this.#recoveringMs === undefined ? Number.POSITIVE_INFINITY : this.#recoveringMs + RECOVERED_AFTER_MS;
+  get #recoveredDueMs(): number | undefined {
+    return this.#recoveringMs === undefined ? undefined : this.#recoveringMs + RECOVERED_AFTER_MS;
   }
 
   #raiseUnusable({ explain }: UnusableRun): readonly NewRow[] {
@@ -142,4 +142,8 @@ export class Faults {
     else delete this.#incidents[fault];
     return { class: 'alert', channel: name + SUFFIXES[fault], value: alert === 'raised', extra: { alert, incident } };
   }
+}
+
+function isDue(dueMs: number | undefined, nowMs: number): boolean {
+  return dueMs !== undefined && nowMs >= dueMs;
 }

@@ -1,4 +1,4 @@
-export { Channel } from './channel.ts';
+export { Channel, type ChannelOptions } from './channel.ts';
 export { endedAlerts } from './ended.ts';
 export { fieldReader } from './field.ts';
 export { isSame, match, type Offer, type Wanted } from './match.ts';

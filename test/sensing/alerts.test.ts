@@ -3,20 +3,7 @@ import { describe, it } from 'node:test';
 import { configSchema } from '../../src/config/index.ts';
 import type { NewRow } from '../../src/outbox/index.ts';
 import { Channel } from '../../src/sensing/index.ts';
-
-function channel(over: Record<string, unknown>): Channel {
-  const { c } = configSchema.shape.channels.parse({ c: { topic: '/t', class: 'alert', ...over } });
-  assert.ok(c);
-  let incidents = 0;
-  return new Channel('c', c, { newIncident: () => `i${++incidents}` });
-}
-
-/** @returns the alerts among the rows, such as `raised i1`. An alert of another channel has its name in front. */
-function alerts(rows: readonly NewRow[]): string[] {
-  return rows.flatMap((row) =>
-    row.class === 'alert' ? [`${row.channel === 'c' ? '' : `${row.channel} `}${row.extra?.alert} ${row.extra?.incident}`] : [],
-  );
-}
+import { alerts, channel } from '../support/channel.ts';
 
 function alertsOf(one: Channel, messages: readonly (readonly [ms: number, data: unknown])[]): string[] {
   return messages.flatMap(([ms, data]) => alerts(one.accept({ data }, ms)));

@@ -1,20 +1,7 @@
 // An alert channel whose messages cannot be used reports that, with the reason, the value and the configuration that would work.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parse } from 'yaml';
-import { configSchema } from '../../src/config/index.ts';
-import type { NewRow } from '../../src/outbox/index.ts';
-import { Channel } from '../../src/sensing/index.ts';
-
-function channel(over: Record<string, unknown> = {}, standing?: Map<string, { alert: 'raised'; incident: string }>): Channel {
-  const { c } = configSchema.shape.channels.parse({ c: { topic: '/t', class: 'alert', ...over } });
-  assert.ok(c);
-  let incidents = 0;
-  return new Channel('c', c, { newIncident: () => `i${++incidents}`, ...(standing ? { standing } : {}) });
-}
-
-const alerts = (rows: readonly NewRow[]) =>
-  rows.flatMap((row) => (row.class === 'alert' ? [`${row.channel} ${row.extra?.alert} ${row.extra?.incident}`] : []));
+import { alerts, channel } from '../support/channel.ts';
 
 /** Each message can never raise the channel's alert. */
 const UNUSABLE: readonly {
@@ -136,6 +123,17 @@ describe('unusable messages', () => {
     assert.equal(one.dueMs, undefined);
   });
 
+  it('raise the alert in a call of any later time, also if silence is limited', () => {
+    for (const limit of [{}, { max_silence: '10s' }]) {
+      for (const messages of [1, 2]) {
+        const one = channel(limit);
+        for (let ms = 0; ms < messages; ms++) one.accept(bad, ms);
+        one.elapse(Number.POSITIVE_INFINITY);
+        assert.ok(one.unusable, JSON.stringify({ limit, messages }));
+      }
+    }
+  });
+
   it('raise no alert if usable ones are between them', () => {
     const one = channel();
     for (let ms = 0; ms < 20_000; ms += 1_000) {
@@ -148,7 +146,7 @@ describe('unusable messages', () => {
     const one = channel();
     one.accept(bad, 0);
     one.accept(bad, 1);
-    assert.deepEqual(alerts(one.accept({ data: true }, 2)), ['c raised i2']);
+    assert.deepEqual(alerts(one.accept({ data: true }, 2)), ['raised i2']);
     assert.equal(one.dueMs, 5_002);
     assert.deepEqual(alerts(one.elapse(5_002)), ['c_unusable cleared i1']);
     assert.equal(one.unusable, undefined);
@@ -177,7 +175,7 @@ describe('unusable messages', () => {
   });
 
   it('that stood before a restart are cleared after it, under their incident', () => {
-    const one = channel({}, new Map([['c_unusable', { alert: 'raised', incident: 'old' }]]));
+    const one = channel({}, { standing: new Map([['c_unusable', { alert: 'raised', incident: 'old' }]]) });
     assert.deepEqual(alerts(one.accept(bad, 0)), []);
     assert.ok(one.unusable);
     one.accept({ data: false }, 1);
@@ -195,43 +193,6 @@ describe('unusable messages', () => {
     const one = channel({ class: 'telemetry', unit: 'percent' });
     for (const ms of [0, 1, 2]) assert.deepEqual(alerts(one.accept({ data: 300 }, ms)), []);
     assert.ok(one.unusable);
-  });
-});
-
-describe('the suggestion', () => {
-  const suggested = (config: Record<string, unknown>, message: Record<string, unknown>) => {
-    const one = channel(config);
-    for (const ms of [0, 1]) one.accept(message, ms);
-    return one.unusable?.suggestion;
-  };
-
-  it('keeps the meaning of a condition on a boolean', () => {
-    for (const when of ['== 1', '> 0', '!= 0', '== True', '!= False'])
-      assert.equal(suggested({ alert_when: when }, { data: false }), 'alert_when: true', when);
-    for (const when of ['== 0', '< 1', '!= 1', '== False', '!= True'])
-      assert.equal(suggested({ alert_when: when }, { data: true }), 'alert_when: false', when);
-  });
-
-  it('quotes a text that looks like a number or a boolean, and works', () => {
-    for (const text of ['1', 'true', 'fall seen']) {
-      const line = suggested({}, { data: text }) ?? '';
-      const { alert_when: when } = parse(line) as { alert_when: string };
-      const one = channel({ alert_when: when });
-      assert.deepEqual(alerts(one.accept({ data: text }, 0)), ['c raised i1'], line);
-    }
-  });
-
-  it('does not turn a calm text into the alert', () => {
-    assert.equal(suggested({}, { data: 'None' }), 'alert_when: "!= None"  # if this text means no danger');
-    assert.equal(suggested({}, { data: 'FALL' }), 'alert_when: "== FALL"  # if this text means danger');
-  });
-
-  it('is absent if no line can work', () => {
-    for (const data of ['say "hi"', 'a\\b', 'two\nlines', [{ x: 1 }], ['a']]) assert.equal(suggested({}, { data }), null, String(data));
-  });
-
-  it('does not blame the scale for a value slightly beyond the limit', () => {
-    assert.equal(suggested({ unit: 'percent', scale: 100, alert_when: '< 15' }, { data: 1.004 }), null);
   });
 });
 
@@ -264,8 +225,8 @@ describe('a list', () => {
     const one = channel({ field: 'found[*].score | max', alert_when: '> 0.5' });
     for (const ms of [0, 1, 2]) assert.deepEqual(alerts(one.accept({ found: [] }, ms)), []);
     assert.equal(one.unusable, undefined);
-    assert.deepEqual(alerts(one.accept({ found: [{ score: 0.9 }] }, 3)), ['c raised i1']);
-    assert.deepEqual(alerts(one.accept({ found: [] }, 4)), ['c cleared i1']);
+    assert.deepEqual(alerts(one.accept({ found: [{ score: 0.9 }] }, 3)), ['raised i1']);
+    assert.deepEqual(alerts(one.accept({ found: [] }, 4)), ['cleared i1']);
   });
 
   it('that does not exist is unusable with every reducer', () => {
@@ -287,7 +248,7 @@ describe('a rangefinder that sees no obstacle', () => {
   it('sends infinity, which is usable and clears the alert', () => {
     const one = channel({ alert_when: '< 0.3' });
     const rows = [0.2, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY].flatMap((data, ms) => alerts(one.accept({ data }, ms)));
-    assert.deepEqual(rows, ['c raised i1', 'c cleared i1']);
+    assert.deepEqual(rows, ['raised i1', 'cleared i1']);
     assert.equal(one.unusable, undefined);
   });
 
@@ -296,6 +257,6 @@ describe('a rangefinder that sees no obstacle', () => {
     const ranges = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
     for (const ms of [0, 1, 2]) assert.deepEqual(alerts(one.accept({ ranges }, ms)), []);
     assert.equal(one.unusable, undefined);
-    assert.deepEqual(alerts(one.accept({ ranges: [0.2, Number.POSITIVE_INFINITY] }, 3)), ['c raised i1']);
+    assert.deepEqual(alerts(one.accept({ ranges: [0.2, Number.POSITIVE_INFINITY] }, 3)), ['raised i1']);
   });
 });
