@@ -8,7 +8,7 @@ export {
   installedPackages,
   locateMessage,
 } from './installed.ts';
-export { fullName, resolveDomainId } from './names.ts';
+export { fullName, isNamed, namedPublishers, resolveDomainId } from './names.ts';
 export { startRosNode } from './native/node.ts';
 export { SharedMemoryRepair } from './sharedMemory/repair.ts';
 export { SimulatedRos, SimulatedWorld } from './simulated.ts';

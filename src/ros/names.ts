@@ -1,7 +1,7 @@
 // Checks topic names, type names, node names and domain ids against the rules of ROS 2. `checkTopicName` and `checkTypeName` return the
 // problem as a sentence, or undefined. Sources: design.ros2.org/articles/topic_and_service_names.html, and REP 149 for package names.
 import { AgentError } from '../errors.ts';
-import type { EndpointInfo, RosNodeOptions } from './types.ts';
+import type { EndpointInfo, RosNode, RosNodeOptions } from './types.ts';
 
 const TOKEN = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const PACKAGE = /^[a-z][a-z0-9_]*$/;
@@ -57,6 +57,19 @@ export function parseTypeName(type: string): TypeName {
 /** @returns the full name of a node, such as `/robot/gas_sensor`. */
 export function fullName({ node, namespace }: Pick<EndpointInfo, 'node' | 'namespace'>): string {
   return `${namespace === '/' ? '' : namespace}/${node}`;
+}
+
+/** The name that rmw gives to a node that is starting or shutting down. */
+const UNNAMED = '_NODE_NAME_UNKNOWN_';
+
+/** Whether the full name of a node is known. */
+export function isNamed(node: string): boolean {
+  return !node.endsWith(UNNAMED);
+}
+
+/** @returns the topic's publishers, each with the full name of its node. */
+export function namedPublishers(ros: Pick<RosNode, 'publishersOf'>, topic: string): EndpointInfo[] {
+  return ros.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
 }
 
 /** @throws AgentError ROS_TOPIC_INVALID */

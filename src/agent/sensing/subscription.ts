@@ -3,7 +3,7 @@
 import { messageOf } from '../../base/index.ts';
 import type { ChannelConfig, LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
-import { fullName, type RosMessage, type RosNode, type RosSubscription, type SubscribeOptions } from '../../ros/index.ts';
+import { isNamed, namedPublishers, type RosMessage, type RosNode, type RosSubscription, type SubscribeOptions } from '../../ros/index.ts';
 import { type Channel, isSame, match, type Offer, Rate, type Unusable, type Wanted } from '../../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../../status/index.ts';
 
@@ -18,10 +18,6 @@ export function configured<T>(place: LoadedConfig['place'], path: readonly strin
     const text = `${place(path)}: ${path.join('.')}: ${error.message}`;
     throw new AgentError(error.code, text, { ...(error.remedy ? { remedy: error.remedy } : {}), cause: error, fields: error.fields });
   }
-}
-
-function offersOn(ros: RosNode, topic: string): Offer[] {
-  return ros.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
 }
 
 export interface TopicOptions extends Pick<SubscribeOptions, 'everyMs' | 'onMessage' | 'onError'> {
@@ -50,7 +46,7 @@ export class TopicSubscription {
   /** Compares the publishers with the subscription. Must be called regularly; each call is cheap. */
   checkPublishers(): void {
     const { ros, topic, type, acceptedTypes, onTrouble } = this.#options;
-    const { wanted, types, qos } = match({ type, qos: 'auto' }, offersOn(ros, topic));
+    const { wanted, types, qos } = match({ type, qos: 'auto' }, namedPublishers(ros, topic));
     if (wanted && !acceptedTypes.includes(wanted.type)) {
       onTrouble(`${wanted.type} is published on ${topic}, expected ${acceptedTypes.join(' or ')}`);
       return;
@@ -131,9 +127,6 @@ export interface ChannelSubscriptionParts {
   readonly onUnreadable: (reason: string) => void;
 }
 
-/** A node's name in the ROS graph while the node is starting or shutting down. */
-const UNNAMED = '_NODE_NAME_UNKNOWN_';
-
 /** Problems of a single subscription. All of them end with the channel. */
 const PROBLEMS = ['channel_off', 'channel_type_mismatch', 'channel_qos_incompatible', 'channel_unreadable'] as const;
 
@@ -165,11 +158,11 @@ export class ChannelSubscription {
   checkPublishers(nowMs: number): void {
     this.#rate.observe(nowMs, this.channel.messages);
     const { ros, topic, channel } = this.#parts;
-    const offers = offersOn(ros, topic);
+    const offers = namedPublishers(ros, topic);
     if (offers.length > 0) this.#vanished = [];
     else if (this.#offers.length > 0) this.#vanished = this.#names;
     this.#offers = offers;
-    const names = offers.map(({ node }) => node).filter((node) => !node.endsWith(UNNAMED));
+    const names = offers.map(({ node }) => node).filter(isNamed);
     if (names.length > 0) this.#names = names;
     const { wanted, types, qos } = match(channel.config, offers);
     this.#setProblem('channel_type_mismatch', types);
@@ -230,8 +223,7 @@ export class ChannelSubscription {
       this.#offReason !== undefined ? 'off' : this.isPublished ? 'published' : this.#vanished.length > 0 ? 'vanished' : 'waiting';
     const isReceiving = state === 'published' && received.age_ms !== null && !received.silent;
     const reason = this.unusableReason ?? (isReceiving ? null : this.silenceReason);
-    const isMismatched = this.#mismatch !== undefined && received.messages === 0;
-    const health = isMismatched && state === 'published' ? 'unusable' : healthOf(state, received);
+    const health = healthOf(state, received, this.#mismatch !== undefined && received.messages === 0);
     return { ...received, rate_hz: this.#rate.hz, type: this.#wanted?.type ?? null, state, health, reason, dropped };
   }
 
@@ -277,9 +269,10 @@ export class ChannelSubscription {
 function healthOf(
   state: ChannelStatus['state'],
   { unusable, silent }: Pick<ChannelStatus, 'unusable' | 'silent'>,
+  isMismatched: boolean,
 ): ChannelStatus['health'] {
   if (state === 'off') return 'off';
-  if (unusable !== null) return 'unusable';
+  if (unusable !== null || (isMismatched && state === 'published')) return 'unusable';
   if (silent) return 'silent';
   return state === 'published' ? 'ok' : 'waiting';
 }

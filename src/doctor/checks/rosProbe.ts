@@ -4,14 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../base/index.ts';
 import { type ChannelConfig, type Config, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError, type ErrorCode } from '../../errors.ts';
-import { fullName, type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
+import { isNamed, namedPublishers, type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
 import { Channel, match, type Offer, type Unusable } from '../../sensing/index.ts';
 
 /** How long discovery may take on a busy machine. The wait ends early once all channels' publishers have been discovered. */
 const DISCOVERY_MS = 6_000;
 const POLL_EVERY_MS = 100;
-/** The placeholder that rmw returns as a publisher's node name until it has discovered the node. */
-const UNNAMED = '_NODE_NAME_UNKNOWN_';
 const LISTEN_MS = 3_000;
 /** How long to listen if a publisher has been discovered but has sent nothing: on a busy machine, DDS takes longer to match endpoints. */
 const LISTEN_LONGER_MS = 7_000;
@@ -79,25 +77,32 @@ async function probe(node: RosNode, config: Config): Promise<RosProbe> {
   const listening = Object.entries(config.channels).map(([name, channel]) => [name, listen(node, name, channel)] as const);
   const startedMs = performance.now();
   await sleep(LISTEN_MS);
-  const isSilent = ([, result]: (typeof listening)[number]) => result().offers.length > 0 && result().received === 0;
+  const isSilent = ([, { isReceiving, topic }]: (typeof listening)[number]) => !isReceiving() && node.publishersOf(topic).length > 0;
   while (listening.some(isSilent) && performance.now() - startedMs < LISTEN_LONGER_MS) await sleep(POLL_EVERY_MS);
   const seconds = (performance.now() - startedMs) / 1_000;
   const topics = node.topics().map(({ topic }) => topic);
   const published = topics.filter((topic) => !ROS_TOPICS.includes(topic) && node.publishersOf(topic).length > 0);
-  return { seconds, topics: published, channels: Object.fromEntries(listening.map(([name, result]) => [name, result()])) };
+  return { seconds, topics: published, channels: Object.fromEntries(listening.map(([name, { result }]) => [name, result()])) };
 }
 
 async function waitForDiscovery(node: RosNode, { channels }: Config): Promise<void> {
   const wanted = Object.values(channels).map(({ topic }) => topic);
   for (const untilMs = performance.now() + DISCOVERY_MS; performance.now() < untilMs; await sleep(POLL_EVERY_MS)) {
-    const offers = wanted.map((topic) => offersOn(node, topic));
-    if (offers.every((each) => each.length > 0 && each.every(({ node: name }) => !name.endsWith(UNNAMED)))) return;
+    const offers = wanted.map((topic) => namedPublishers(node, topic));
+    if (offers.every((each) => each.length > 0 && each.every(({ node: name }) => isNamed(name)))) return;
   }
 }
 
-function listen(node: RosNode, name: string, config: ChannelConfig): () => ChannelProbe {
+interface Listening {
+  readonly topic: string;
+  isReceiving(): boolean;
+  /** Ends the channel's judgement, so it must be called once, at the end. */
+  result(): ChannelProbe;
+}
+
+function listen(node: RosNode, name: string, config: ChannelConfig): Listening {
   const { topic } = config;
-  const { wanted } = match(config, offersOn(node, topic));
+  const { wanted } = match(config, namedPublishers(node, topic));
   const channel = new Channel(name, config);
   let last: RosMessage | undefined;
   let subscription: RosSubscription | undefined;
@@ -115,18 +120,16 @@ function listen(node: RosNode, name: string, config: ChannelConfig): () => Chann
     if (!(error instanceof AgentError)) throw error;
     failure = failureOf(error);
   }
-  return () => {
-    const offers = offersOn(node, topic);
+  const received = () => subscription?.received ?? 0;
+  const result = () => {
+    const offers = namedPublishers(node, topic);
     const { types, qos } = match(config, offers);
     // A latched detector sends one message, so one unusable message is enough here.
     channel.elapse(Number.POSITIVE_INFINITY);
     const { unusable } = channel;
-    return { topic, offers, types, qos, failure, received: subscription?.received ?? 0, unusable, stamp: stampOf(last) };
+    return { topic, offers, types, qos, failure, received: received(), unusable, stamp: stampOf(last) };
   };
-}
-
-function offersOn(node: RosNode, topic: string): Offer[] {
-  return node.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
+  return { topic, isReceiving: () => received() > 0, result };
 }
 
 /** Returns the header stamp in seconds since 1970, or 0 if there is no stamp. */
