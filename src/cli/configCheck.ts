@@ -2,7 +2,7 @@
 // It does not start ROS.
 import { existsSync } from 'node:fs';
 import { print, setupProgram } from '../base/index.ts';
-import { effectiveConfig, loadConfig } from '../config/index.ts';
+import { effectiveConfig, type LoadedConfig, loadConfig } from '../config/index.ts';
 import { type CheckReport, type ConfigFinding, checkConfig, installedHere } from '../configCheck/index.ts';
 import { AgentError } from '../errors.ts';
 
@@ -36,8 +36,9 @@ export async function check(file: string | undefined, json: boolean): Promise<nu
     await print(JSON.stringify({ file: file ?? null, valid: isValid, ...report }));
     return isValid ? 0 : 2;
   }
-  const { config } = loadConfig(file, process.env);
-  const { findings, definitions } = reportOf(file);
+  const loaded = loadConfig(file, process.env);
+  const { config } = loaded;
+  const { findings, definitions } = reportOf(loaded);
   for (const finding of findings) if (finding.severity === 'warning') process.stderr.write(`elderly-bot: warning: ${described(finding)}\n`);
   const errors = findings.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) throw new AgentError('CONFIG_INVALID', errors.map(described).join('\n'));
@@ -54,8 +55,7 @@ export async function check(file: string | undefined, json: boolean): Promise<nu
   return 0;
 }
 
-function reportOf(file: string | undefined): Report {
-  const { config, origin, place } = loadConfig(file, process.env);
+function reportOf({ config, origin, place }: LoadedConfig): Report {
   const definitions = installedHere();
   const { findings, unchecked } = checkConfig({ config, origin, definitions, exists: existsSync });
   const placed = findings.map(
@@ -74,7 +74,7 @@ function reportOf(file: string | undefined): Report {
 /** If the schema refuses the configuration, the report contains only the schema's faults, because nothing else can be checked. */
 function reportOrFaults(file: string | undefined): Report {
   try {
-    return reportOf(file);
+    return reportOf(loadConfig(file, process.env));
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     const findings = error.message.split('\n').map((line): PlacedFinding => {

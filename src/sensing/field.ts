@@ -103,17 +103,24 @@ const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
 
 /** @returns a reader for the worst status with the configured name. It returns the level, the message or the value of a key. */
 export function diagnosticReader({ name, take, key }: NonNullable<ChannelConfig['diagnostics']>): FieldReader {
-  const prefix = name.endsWith('*') ? name.slice(0, -1) : undefined;
-  const isSelected = (status: DiagnosticStatus) =>
-    typeof status.name === 'string' && (prefix === undefined ? status.name === name : status.name.startsWith(prefix));
+  const isSelected = statusSelector(name);
   return (message) => {
-    const statuses = Array.isArray(message.status) ? (message.status as DiagnosticStatus[]) : [];
-    const worst = statuses.filter(isSelected).reduce<DiagnosticStatus | undefined>(worse, undefined);
+    const worst = statusesOf(message).filter(isSelected).reduce<DiagnosticStatus | undefined>(worse, undefined);
     if (worst === undefined) return NOTHING;
     if (key === undefined) return worst[take ?? 'level'];
     const pair = worst.values?.find((each) => each.key === key);
     return pair === undefined ? NOTHING : typed(pair.value);
   };
+}
+
+export function statusesOf(message: Readonly<Record<string, unknown>>): readonly DiagnosticStatus[] {
+  return Array.isArray(message.status) ? (message.status as DiagnosticStatus[]) : [];
+}
+
+/** @param name the configured name, or a prefix with `*` at its end. @returns a test for whether a status has the name. */
+export function statusSelector(name: string): (status: DiagnosticStatus) => boolean {
+  const prefix = name.endsWith('*') ? name.slice(0, -1) : undefined;
+  return (status) => typeof status.name === 'string' && (prefix === undefined ? status.name === name : status.name.startsWith(prefix));
 }
 
 function worse(a: DiagnosticStatus | undefined, b: DiagnosticStatus): DiagnosticStatus {

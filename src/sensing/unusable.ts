@@ -1,5 +1,6 @@
 // Explains why a channel cannot use a message, and suggests the lines of YAML that would work. Pure.
 import { type AlertWhen, type ChannelConfig, holds, nearest } from '../config/index.ts';
+import { statusesOf, statusSelector } from './field.ts';
 import type { Sample } from './value.ts';
 
 type Message = Readonly<Record<string, unknown>>;
@@ -42,14 +43,9 @@ export function explain(config: ChannelConfig, message: Message, field: unknown,
 
 /** @returns why a diagnostics channel has not found its status or key in any array. */
 export function explainMissing({ name, key }: NonNullable<ChannelConfig['diagnostics']>, message: Message): Unusable {
-  const statuses = (Array.isArray(message.status) ? message.status : []) as readonly {
-    name?: unknown;
-    values?: readonly { key?: unknown }[];
-  }[];
+  const statuses = statusesOf(message);
   const names = statuses.map((status) => String(status.name));
-  const selected = statuses.find((status) =>
-    name.endsWith('*') ? String(status.name).startsWith(name.slice(0, -1)) : status.name === name,
-  );
+  const selected = statuses.find(statusSelector(name));
   const keys = selected?.values?.map((pair) => String(pair.key)) ?? [];
   const [what, given, found] = selected ? ['key', key ?? '', keys] : ['status', name, names];
   const better = nearest(given, found);

@@ -1,13 +1,13 @@
 // Tests the command line: help, completion, versions, mistyped arguments, output streams and exit codes.
 import assert from 'node:assert/strict';
-import { execFile, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { AGENT, Program } from '../../scripts/lab/program.ts';
 import { configFlag, quoted } from '../../src/base/index.ts';
+import { runWithClosedPipe } from '../support/closedPipe.ts';
 
 const run = (...args: string[]) =>
   new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
@@ -154,14 +154,7 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-line-'));
     const file = join(folder, 'robot.yaml');
     writeFileSync(file, `state_dir: ${folder}\n`);
-    const child = spawn(AGENT, ['status', '--watch', '--config', file]);
-    let stderr = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    child.stdout.once('data', () => child.stdout.destroy());
-    const [code] = await once(child, 'close');
-    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual(await runWithClosedPipe('status', '--watch', '--config', file), [0, '']);
     rmSync(folder, { recursive: true });
   });
 

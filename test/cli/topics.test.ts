@@ -1,11 +1,11 @@
 // Tests `elderly-bot topics` with a real publisher that uses another client library.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { AGENT, Program } from '../../scripts/lab/program.ts';
 import type { ObservedTopic } from '../../src/cli/topics.ts';
+import { runWithClosedPipe } from '../support/closedPipe.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 
 /** Runs a program on a terminal, presses Ctrl-C once it has shown /level twice, and prints its output as JSON. */
@@ -81,14 +81,7 @@ describe('elderly-bot topics', { skip: rosUnavailable(), timeout: 60_000 }, () =
   });
 
   it('ends with 0 when the reader of a pipe ends', async () => {
-    const child = spawn(AGENT, ['topics', '--watch']);
-    let stderr = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    child.stdout.once('data', () => child.stdout.destroy());
-    const [code] = await once(child, 'close');
-    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual(await runWithClosedPipe('topics', '--watch'), [0, '']);
   });
 
   it('refreshes the alternate screen of a terminal, and restores the terminal at Ctrl-C', async () => {
