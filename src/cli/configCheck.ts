@@ -2,7 +2,7 @@
 // It does not start ROS.
 import { existsSync } from 'node:fs';
 import { print, setupProgram } from '../base/index.ts';
-import { effectiveConfig, type LoadedConfig, loadConfig } from '../config/index.ts';
+import { effectiveConfig, inWords, type LoadedConfig, loadConfig } from '../config/index.ts';
 import { type CheckReport, type ConfigFinding, checkConfig, installedHere } from '../configCheck/index.ts';
 import { AgentError } from '../errors.ts';
 
@@ -55,9 +55,9 @@ export async function check(file: string | undefined, json: boolean): Promise<nu
   return 0;
 }
 
-function reportOf({ config, origin, place }: LoadedConfig): Report {
+function reportOf({ place, ...loaded }: LoadedConfig): Report {
   const definitions = installedHere();
-  const { findings, unchecked } = checkConfig({ config, origin, definitions, exists: existsSync });
+  const { findings, unchecked } = checkConfig({ ...loaded, definitions, exists: existsSync });
   const placed = findings.map(
     ({ path, severity, entry, reason, suggestion, command }): PlacedFinding => ({
       severity,
@@ -87,7 +87,7 @@ function reportOrFaults(file: string | undefined): Report {
 }
 
 function described({ place, entry, reason, suggestion, command }: PlacedFinding): string {
-  const line = suggestion === null ? '' : `; this line works: ${suggestion}`;
+  const line = suggestion === null ? '' : `; ${inWords(suggestion)}`;
   return `${place}: ${entry}: ${reason}${line}${command === null ? '' : `; install it with: ${command}, or source the workspace that builds it`}`;
 }
 

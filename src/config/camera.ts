@@ -8,6 +8,9 @@ import { cron, durationBetween, type Fault } from './values.ts';
 export const IMAGE = 'sensor_msgs/msg/Image';
 export const COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage';
 
+/** The type of `privacy_topic`. */
+export const PRIVACY = 'std_msgs/msg/Bool';
+
 const EXPECTED_TYPE = `expected ${COMPRESSED_IMAGE}, ${IMAGE}, or auto`;
 
 const fraction = z.number().min(0).max(1);
@@ -58,6 +61,11 @@ export const camera = z.strictObject({
   recipients: z.array(recipient).max(16).default([]),
 });
 export type CameraConfig = z.infer<typeof camera>;
+
+/** The message types that a camera needs. With `type: auto`, its node may publish either type. */
+export function cameraTypes({ type, privacy_topic: topic }: CameraConfig): readonly string[] {
+  return [...(type === undefined ? [COMPRESSED_IMAGE, IMAGE] : [type]), ...(topic === undefined ? [] : [PRIVACY])];
+}
 
 interface Whole {
   readonly cameras: Readonly<Record<string, CameraConfig>>;

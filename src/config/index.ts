@@ -1,4 +1,4 @@
-export { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type PrivacyZone } from './camera.ts';
+export { type CameraConfig, COMPRESSED_IMAGE, cameraTypes, IMAGE, PRIVACY, type PrivacyZone } from './camera.ts';
 export { type AlertWhen, type ChannelConfig, type Deadband, MAX_ALERT_NAME_CHARACTERS, SILENT_SUFFIX, UNUSABLE_SUFFIX } from './channel.ts';
 export {
   type ArgumentConfig,
@@ -21,4 +21,5 @@ export { rosNames } from './names.ts';
 export { type Reducer, type Remap, remap } from './ros.ts';
 export { type SalvagedConfig, salvageConfig } from './salvage.ts';
 export { type Config, configJsonSchema, configSchema } from './schema.ts';
+export { booleanLine, inWords, isCalm, UNKNOWN_LIMIT, UNKNOWN_TEXT } from './suggestion.ts';
 export { type Endpoint, endpointOf } from './values.ts';

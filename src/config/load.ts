@@ -23,6 +23,8 @@ export interface LoadedConfig {
   readonly place: (path: readonly string[]) => string;
   /** Returns which file sets a key: the given one or the default one. Undefined if neither does, for example if it is a schema default. */
   readonly origin: (path: readonly string[]) => 'file' | 'default' | undefined;
+  /** Returns the default file's value of a key, which the given file may have replaced. Undefined if it has none. */
+  readonly defaultOf: (path: readonly string[]) => unknown;
   /** The invalid entries that have been left out, each with its fault. */
   readonly off: readonly LeftOut[];
   /** Returns the merged layers as YAML that can be loaded again. It contains the paths of private keys, but not the keys themselves. */
@@ -63,6 +65,7 @@ export function loadedOf(config: Config, sources: readonly Source[], merged: Tre
       const source = sources.find(({ document }) => document.hasIn(path));
       return source && (source.name === DEFAULT_FILE ? 'default' : 'file');
     },
+    defaultOf: (path) => sources.find(({ name }) => name === DEFAULT_FILE)?.document.getIn(path),
     off,
     text: () => stringify(merged),
   };

@@ -1,5 +1,5 @@
 // Checks a channel against the definition of its message type: its field exists, and a value can meet the alert condition. Pure.
-import type { AlertWhen, ChannelConfig } from '../config/index.ts';
+import { type AlertWhen, type ChannelConfig, UNKNOWN_LIMIT } from '../config/index.ts';
 import { ANY_NUMBER, alwaysHolds, canHold, type Range, scaledRange, suitableCondition, within, written } from './condition.ts';
 import { kindOf, type ValueKind } from './field.ts';
 import type { EntryFindings } from './finding.ts';
@@ -11,6 +11,7 @@ const RANGEFINDERS: readonly string[] = ['sensor_msgs/msg/Range', 'sensor_msgs/m
 /** @returns the kind of the channel's values; undefined if it is not known. */
 export function checkChannel(channel: ChannelConfig, definitions: Definitions | undefined, findings: EntryFindings): ValueKind | undefined {
   const kind = channelKind(channel, definitions, findings);
+  if (findings.list.length === 0 && (kind === undefined || kind.kind === 'number')) checkInheritedScale(channel, findings);
   const { alert_when: when } = channel;
   if (when === undefined || findings.list.length > 0) return kind;
   if (kind !== undefined && typeof when.raise.value !== kind.kind) {
@@ -84,16 +85,27 @@ function checkRange(
     else findings.error(keys, reason, advice);
   } else if (alwaysHolds(raise, accepted)) {
     findings.warning(['alert_when', 'min', 'max'], `every value meets alert_when ${written(raise)}, so this alert would always stand`, {
-      suggestion: 'alert_when: "> N"  # N: the largest harmless value',
+      suggestion: UNKNOWN_LIMIT,
     });
   } else if (clear !== undefined && !canHold(clear, accepted)) {
     const reason = `no value from ${accepted.min} to ${accepted.max} can meet clear ${written(clear)}, so this alert would never end`;
     findings.warning(['alert_when', 'min', 'max'], reason);
-  } else checkInheritedScale(channel, raise, findings);
+  } else checkScaledLimit(channel, raise, findings);
+}
+
+/** A scale of the default file belongs to its type and field. It is probably wrong for others, such as a Float32 in percent. */
+function checkInheritedScale({ type, field, scale, unit }: ChannelConfig, findings: EntryFindings): void {
+  if (scale === 1 || findings.originOf('scale') !== 'default') return;
+  const isOther = (key: string, value: string | undefined) => value !== undefined && value !== findings.defaultOf(key);
+  if (!isOther('type', type) && !isOther('field', field)) return;
+  const reason = `the field or its type is changed, but the scale is inherited, so a reading is "${field}" times ${scale}; write the scale that fits`;
+  findings.warning(['field', 'type'], reason, {
+    suggestion: `scale: 1  # if "${field}" is already in ${unit ?? 'the unit of the reading'}`,
+  });
 }
 
 /** A robot's own condition on the field of the default file, such as "< 0.15" on a percentage that the default scale turns into percent. */
-function checkInheritedScale(
+function checkScaledLimit(
   { scale, min, max, unit }: ChannelConfig,
   { comparison, value }: AlertWhen['raise'],
   findings: EntryFindings,
@@ -131,8 +143,8 @@ function wholeNumbers(comparison: string, min: number, max: number): string {
 }
 
 function bounds(comparison: string, min: number, max: number): string {
-  if (comparison === '>') return `less than ${max}`;
-  if (comparison === '>=') return `at most ${max}`;
-  if (comparison === '<') return `more than ${min}`;
-  return comparison === '<=' ? `at least ${min}` : `from ${min} to ${max}`;
+  if (comparison === '>') return `a number less than ${max}`;
+  if (comparison === '>=') return `a number of at most ${max}`;
+  if (comparison === '<') return `a number greater than ${min}`;
+  return comparison === '<=' ? `a number of at least ${min}` : `a number from ${min} to ${max}`;
 }

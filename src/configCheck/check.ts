@@ -6,7 +6,7 @@ import type { ValueKind } from './field.ts';
 import { type ConfigFinding, EntryFindings, type Unchecked } from './finding.ts';
 import type { Definitions } from './types.ts';
 
-export interface CheckInput extends Pick<LoadedConfig, 'config' | 'origin'> {
+export interface CheckInput extends Pick<LoadedConfig, 'config' | 'origin' | 'defaultOf'> {
   /** Undefined if the machine has no message definitions. */
   readonly definitions: Definitions | undefined;
   /** Whether a file exists. Relative paths in the configuration have been resolved. */
@@ -18,12 +18,12 @@ export interface CheckReport {
   readonly unchecked: readonly Unchecked[];
 }
 
-export function checkConfig({ config, origin, definitions, exists }: CheckInput): CheckReport {
+export function checkConfig({ config, definitions, exists, ...layers }: CheckInput): CheckReport {
   const findings: ConfigFinding[] = [];
   const unchecked: Unchecked[] = [];
   const kinds = new Map<string, ValueKind>();
   for (const [name, channel] of Object.entries(config.channels)) {
-    const entry = new EntryFindings(['channels', name], origin);
+    const entry = new EntryFindings(['channels', name], layers);
     const kind = checkChannel(channel, definitions, entry);
     if (kind) kinds.set(name, kind);
     findings.push(...entry.list);
@@ -31,13 +31,13 @@ export function checkConfig({ config, origin, definitions, exists }: CheckInput)
       unchecked.push({ entry: entry.entry, reason: 'type: auto selects the type of the publishers, which is known only at run time' });
   }
   for (const [name, command] of Object.entries(definitions === undefined ? {} : config.commands)) {
-    const entry = new EntryFindings(['commands', name], origin);
+    const entry = new EntryFindings(['commands', name], layers);
     if (definitions) checkCommand(command, definitions, kinds, entry);
     findings.push(...entry.list);
   }
   const sections: EntryFindings[] = [];
   checkFiles(config, exists, (section) => {
-    const entry = new EntryFindings([section], origin);
+    const entry = new EntryFindings([section], layers);
     sections.push(entry);
     return entry;
   });

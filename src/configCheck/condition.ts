@@ -1,5 +1,5 @@
 // Decides whether a value of a channel can ever meet, or always meets, the channel's alert condition. Pure.
-import type { AlertWhen, ChannelConfig } from '../config/index.ts';
+import { type AlertWhen, booleanLine, type ChannelConfig, UNKNOWN_LIMIT, UNKNOWN_TEXT } from '../config/index.ts';
 import type { ValueKind } from './field.ts';
 
 type Comparison = AlertWhen['raise'];
@@ -76,21 +76,14 @@ export function written({ comparison, value }: Comparison): string {
 /** @returns a line of YAML with a condition that a value of this kind can meet, as near as possible to the given condition. */
 export function suitableCondition(found: ValueKind, given: Comparison): string {
   const { comparison, value } = given;
-  if (found.kind === 'boolean') return `alert_when: ${wantsFalse(given) ? 'false' : 'true'}`;
+  if (found.kind === 'boolean') return booleanLine(given);
   const isEquality = comparison === '==' || comparison === '!=';
   if (found.kind === 'string') {
     if (isEquality && typeof value === 'number') return `alert_when: '${comparison} "${value}"'`;
-    return 'alert_when: "== TEXT"  # TEXT: the text that means danger';
+    return UNKNOWN_TEXT;
   }
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN;
   if (isEquality && Number.isFinite(number)) return `alert_when: "${comparison} ${number}"`;
   if (typeof value === 'boolean' && found.isWhole) return `alert_when: "${comparison} ${Number(value)}"`;
-  return 'alert_when: "> N"  # N: the largest harmless value';
-}
-
-/** Whether a condition on a number or a text means the boolean false, such as "== 0" or "< 1". */
-function wantsFalse({ comparison, value }: Comparison): boolean {
-  const isLow = value === false || value === 0 || /^(false|no|off|0)$/i.test(String(value));
-  if (comparison === '!=') return !isLow;
-  return comparison.startsWith('<') ? true : isLow && comparison === '==';
+  return UNKNOWN_LIMIT;
 }

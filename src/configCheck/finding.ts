@@ -27,15 +27,17 @@ interface Advice {
   readonly command?: string | undefined;
 }
 
+type Layers = Pick<LoadedConfig, 'origin' | 'defaultOf'>;
+
 /** The findings of one entry, such as a channel. */
 export class EntryFindings {
   readonly #path: readonly string[];
-  readonly #origin: LoadedConfig['origin'];
+  readonly #layers: Layers;
   readonly list: ConfigFinding[] = [];
 
-  constructor(path: readonly string[], origin: LoadedConfig['origin']) {
+  constructor(path: readonly string[], layers: Layers) {
     this.#path = path;
-    this.#origin = origin;
+    this.#layers = layers;
   }
 
   get entry(): string {
@@ -44,7 +46,12 @@ export class EntryFindings {
 
   /** Whether the key's value is from the given file, from the default file, or from the schema (undefined). */
   originOf(...key: readonly string[]): ReturnType<LoadedConfig['origin']> {
-    return this.#origin([...this.#path, ...key]);
+    return this.#layers.origin([...this.#path, ...key]);
+  }
+
+  /** The value of a key in the default file. */
+  defaultOf(key: string): unknown {
+    return this.#layers.defaultOf([...this.#path, key]);
   }
 
   /** @param keys the keys that cause the fault. The finding points to the first of them that the given file contains, else to the entry. */

@@ -26,6 +26,6 @@ export function installedHere(env: NodeJS.ProcessEnv = process.env): Definitions
         return { reason: error.message };
       }
     },
-    installCommand: (pkg) => installCommand(pkg, prefixes, env.ROS_DISTRO),
+    installCommand: (pkg) => installCommand([pkg], { prefixes, distro: env.ROS_DISTRO }),
   };
 }

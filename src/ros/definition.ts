@@ -1,7 +1,8 @@
 // Parses the .msg text of a message type into a tree of fields and resolves all nested types.
 import { createRequire } from 'node:module';
 import { messageOf } from '../base/index.ts';
-import { type DefinitionSource, unknownType } from './installed.ts';
+import { unknownType } from './install.ts';
+import type { DefinitionSource } from './installed.ts';
 import { parseTypeName, type TypeName } from './names.ts';
 
 /** Loaded with `require`, which takes 8 ms at each startup. Importing the package as an ES module takes 16 ms. */

@@ -1,13 +1,7 @@
 // The public API of the module `ros`.
 export { defineStruct, type Scalar, type Struct } from './definition.ts';
-export {
-  amentPrefixes,
-  installCommand,
-  installedDefinitions,
-  installedMessages,
-  installedPackages,
-  locateMessage,
-} from './installed.ts';
+export { amentPrefixes, installCommand } from './install.ts';
+export { installedDefinitions, installedMessages, installedPackages, locateMessage } from './installed.ts';
 export { fullName, isNamed, namedPublishers, resolveDomainId } from './names.ts';
 export { startRosNode } from './native/node.ts';
 export { SharedMemoryRepair } from './sharedMemory/repair.ts';

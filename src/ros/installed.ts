@@ -3,21 +3,18 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { AgentError } from '../errors.ts';
+import { type RosEnvironment, sourcedEnvironment, unknownType } from './install.ts';
 import { parseTypeName, type TypeName } from './names.ts';
 
 /** @returns the text of the type's .msg file. @throws AgentError ROS_TYPE_UNKNOWN */
 export type DefinitionSource = (type: TypeName) => string;
 
-/** @returns the install prefixes of the sourced ROS environment, highest priority first. Empty if no environment is sourced. */
-export function amentPrefixes(env: NodeJS.ProcessEnv = process.env): string[] {
-  return (env.AMENT_PREFIX_PATH ?? '').split(path.delimiter).filter((prefix) => prefix !== '');
-}
-
 /**
  * @returns the path of the .msg file. @throws AgentError ROS_TYPE_UNKNOWN if the name is malformed, or the package or the message is
  * missing.
  */
-export function locateMessage(type: string, prefixes: readonly string[], distro = process.env.ROS_DISTRO): string {
+export function locateMessage(type: string, environment: RosEnvironment = sourcedEnvironment()): string {
+  const { prefixes } = environment;
   const { pkg, name, full } = parseTypeName(type);
   for (const prefix of prefixes) {
     const file = path.join(prefix, 'share', pkg, 'msg', `${name}.msg`);
@@ -33,11 +30,11 @@ export function locateMessage(type: string, prefixes: readonly string[], distro 
     });
   }
   const where = prefixes.length === 0 ? 'no ROS environment is sourced: AMENT_PREFIX_PATH is empty' : `not in ${prefixes.join(', ')}`;
-  throw unknownType(full, pkg, `package ${pkg} is not installed (${where})`, distro);
+  throw unknownType(full, pkg, `package ${pkg} is not installed (${where})`, environment);
 }
 
 export function installedDefinitions(prefixes: readonly string[]): DefinitionSource {
-  return ({ full }) => readFileSync(locateMessage(full, prefixes), 'utf8');
+  return ({ full }) => readFileSync(locateMessage(full, { prefixes, distro: process.env.ROS_DISTRO }), 'utf8');
 }
 
 /** @returns the packages that have messages, in alphabetical order. */
@@ -56,25 +53,4 @@ export function installedMessages(pkg: string, prefixes: readonly string[]): str
 
 function filesIn(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder) : [];
-}
-
-/** @returns the command that installs a package beside the others: with pip into a prefix of Python wheels, else with apt. */
-export function installCommand(pkg: string, prefixes: readonly string[], distro = process.env.ROS_DISTRO): string {
-  const wheels = prefixes.find((prefix) => existsSync(path.join(prefix, 'pyvenv.cfg')));
-  if (wheels === undefined) return `sudo apt install ${aptName(pkg, distro)}`;
-  const python = path.join(wheels, 'bin', 'python');
-  const near = path.relative(process.cwd(), python);
-  return `${near.startsWith('..') ? python : near} -m pip install --no-deps ros-${pkg.replaceAll('_', '-')}`;
-}
-
-/** @returns the name of the Debian package that installs a ROS package, such as `ros-kilted-sensor-msgs`. */
-export function aptName(pkg: string, distro = process.env.ROS_DISTRO): string {
-  return `ros-${distro || '<distro>'}-${pkg.replaceAll('_', '-')}`;
-}
-
-export function unknownType(type: string, pkg: string, reason: string, distro?: string): AgentError {
-  return new AgentError('ROS_TYPE_UNKNOWN', `message type ${type}: ${reason}`, {
-    remedy: `install it (apt install ${aptName(pkg, distro)}), or source the workspace that builds ${pkg}`,
-    fields: { type, package: pkg },
-  });
 }

@@ -1,7 +1,8 @@
 // Message types of the default robot and the tests, for machines without ROS. The field order must match common_interfaces and
 // rcl_interfaces.
 import { AgentError } from '../errors.ts';
-import { amentPrefixes, type DefinitionSource, installedDefinitions } from './installed.ts';
+import { amentPrefixes } from './install.ts';
+import { type DefinitionSource, installedDefinitions } from './installed.ts';
 
 export const WELL_KNOWN: Readonly<Record<string, string>> = {
   'std_msgs/msg/Bool': 'bool data',

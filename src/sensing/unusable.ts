@@ -1,5 +1,5 @@
 // Explains why a channel cannot use a message, and suggests the lines of YAML that would work. Pure.
-import { type AlertWhen, type ChannelConfig, holds, nearest } from '../config/index.ts';
+import { booleanLine, type ChannelConfig, isCalm, nearest, UNKNOWN_LIMIT } from '../config/index.ts';
 import { statusesOf, statusSelector } from './field.ts';
 import type { Sample } from './value.ts';
 
@@ -17,9 +17,6 @@ export interface Unusable {
 const MAX_RAW_CHARACTERS = 60;
 const MAX_LISTED_FIELDS = 8;
 const MAX_DEPTH = 3;
-
-/** Usual texts of a detector that detects nothing. */
-const CALM_TEXT = /^(none|normal|unknown|ok|okay|off|no|clear|idle|safe|false)$/i;
 
 /**
  * Whether the sample is usable. Infinity is, unless the alert's condition is not numeric: a rangefinder that sees no obstacle sends it (REP
@@ -91,30 +88,21 @@ function mismatch({ alert_when: when }: ChannelConfig, field: unknown): [reason:
   const kind = typeof field === 'bigint' ? 'number' : typeof field;
   const expected = when && `${when.raise.comparison} ${when.raise.value}`;
   const never = expected === '== true' ? 'and only the boolean true raises this alert' : `which alert_when "${expected}" can never match`;
-  const literal = kind === 'boolean' && when ? booleanCondition(when.raise) : condition(kind, field);
-  return [`the value is a ${kind}, ${never}`, literal === null ? null : `alert_when: ${literal}`];
+  return [`the value is a ${kind}, ${never}`, kind === 'boolean' && when ? booleanLine(when.raise) : conditionLine(kind, field)];
 }
 
-/** @returns a condition that this value meets, or whose limit the user has to fill in. */
-function condition(kind: string, field: unknown): string | null {
-  if (kind === 'string') return textCondition(String(field));
-  return Number(field) === 0 || Number(field) === 1 ? '"> 0"' : '"> N"  # N: the largest harmless value';
-}
-
-/** Translates a condition such as `== 0`, `< 1` or `== False` for a boolean. */
-function booleanCondition({ comparison, value }: AlertWhen['raise']): string {
-  const [yes, no] = typeof value === 'number' ? [1, 0] : /[A-Z]/.test(String(value)) ? ['True', 'False'] : ['true', 'false'];
-  const isMetBy = (candidate: number | string) => holds({ comparison, value }, candidate);
-  return String(!isMetBy(no) || isMetBy(yes));
+/** @returns a line with a condition that this value meets, or whose limit the user has to fill in. */
+function conditionLine(kind: string, field: unknown): string | null {
+  if (kind === 'string') return textLine(String(field));
+  return Number(field) === 0 || Number(field) === 1 ? 'alert_when: "> 0"' : UNKNOWN_LIMIT;
 }
 
 /** A text that looks like a number or a boolean needs quotes in the condition. A text with a quote cannot be written there. */
-function textCondition(text: string): string | null {
+function textLine(text: string): string | null {
   if (!/^[^"\\\p{Cc}]+$/u.test(text)) return null;
   const isPlain = /^[^\s]+$/.test(text) && Number.isNaN(Number(text)) && text !== 'true' && text !== 'false';
-  const isCalm = CALM_TEXT.test(text);
-  const comparison = `${isCalm ? '!=' : '=='} ${isPlain ? text : `"${text}"`}`;
-  return `${JSON.stringify(comparison)}  # if this text means ${isCalm ? 'no danger' : 'danger'}`;
+  const comparison = `${isCalm(text) ? '!=' : '=='} ${isPlain ? text : `"${text}"`}`;
+  return `alert_when: ${JSON.stringify(comparison)}  # if this text means ${isCalm(text) ? 'no danger' : 'danger'}`;
 }
 
 function deeper({ field: path, alert_when: when }: ChannelConfig, field: object | null): string | null {

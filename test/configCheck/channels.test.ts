@@ -115,7 +115,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'a text that is ordered': {
     entry: `${ALERT}, type: std_msgs/String, alert_when: "< 3"`,
     reason: /^the value is a string, which alert_when "< 3" can never match$/,
-    suggestion: 'alert_when: "== TEXT"  # TEXT: the text that means danger',
+    suggestion: 'alert_when: "== THE TEXT"  # THE TEXT: the text that means danger',
   },
   'a text that is compared with a number': {
     entry: `${ALERT}, type: std_msgs/String, alert_when: "== 1"`,
@@ -130,7 +130,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'an alert on a text without a condition': {
     entry: `${ALERT}, type: std_msgs/String`,
     reason: /without alert_when expects a boolean/,
-    suggestion: 'alert_when: "== TEXT"  # TEXT: the text that means danger',
+    suggestion: 'alert_when: "== THE TEXT"  # THE TEXT: the text that means danger',
   },
   'a value beyond the type': {
     entry: `${ALERT}, type: std_msgs/UInt8, alert_when: "> 300"`,
@@ -150,18 +150,18 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'a value beyond the unit': {
     entry: `${ALERT}, type: std_msgs/Float32, unit: percent, alert_when: "> 120"`,
     reason: /^values outside 0 to 100 percent are marked bad: range, so alert_when "> 120" can never hold$/,
-    suggestion: 'alert_when: "> N"  # N: less than 100',
+    suggestion: 'alert_when: "> N"  # N: a number less than 100',
   },
   'a value below the minimum': {
     entry: `${ALERT}, type: std_msgs/Float32, min: 5, alert_when: "< 3"`,
     reason: /^values outside 5 to no maximum are marked bad: range/,
-    suggestion: 'alert_when: "< N"  # N: more than 5',
+    suggestion: 'alert_when: "< N"  # N: a number greater than 5',
   },
   'a distance beyond the maximum, which only infinity meets': {
     entry: `${ALERT}, type: sensor_msgs/Range, field: range, max: 4, alert_when: "> 4"`,
     severity: 'warning',
     reason: /can never hold, except for a sensor that sees no obstacle$/,
-    suggestion: 'alert_when: "> N"  # N: less than 4',
+    suggestion: 'alert_when: "> N"  # N: a number less than 4',
   },
   'a condition that every value meets': {
     entry: `${ALERT}, type: std_msgs/UInt8, alert_when: ">= 0"`,
@@ -174,6 +174,20 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     severity: 'warning',
     reason: /no value from 0 to 255 can meet clear "< 0", so this alert would never end/,
     suggestion: null,
+  },
+  'an inherited scale after a change of the type': {
+    entry: 'topic: /soc, type: std_msgs/Float32, field: data',
+    name: 'battery',
+    severity: 'warning',
+    reason: /^the field or its type is changed, but the scale is inherited, so a reading is "data" times 100; write the scale that fits$/,
+    suggestion: 'scale: 1  # if "data" is already in percent',
+  },
+  'an inherited scale after a change of the field': {
+    entry: 'field: capacity',
+    name: 'battery',
+    severity: 'warning',
+    reason: /a reading is "capacity" times 100/,
+    suggestion: 'scale: 1  # if "capacity" is already in percent',
   },
   'a share on an inherited scale': {
     entry: 'class: alert, alert_when: "< 0.15"',
@@ -207,6 +221,11 @@ describe('config check on a channel', { skip }, () => {
     const [finding] = findingsOf(`${ALERT}, type: home_msgs/Door`);
     assert.match(finding?.reason ?? '', /^package home_msgs of the type home_msgs\/msg\/Door is not installed here$/);
     assert.match(finding?.command ?? '', /-m pip install --no-deps ros-home-msgs$|^sudo apt install ros-[a-z]+-home-msgs$/);
+  });
+
+  it('accepts a scale that is written beside the changed field', () => {
+    for (const entry of ['type: std_msgs/Float32, field: data, scale: 1', 'field: capacity, scale: 100', 'field: percentage', 'type: auto'])
+      assert.deepEqual(findingsOf(entry, 'battery'), [], entry);
   });
 
   it('points to the key that the file contains', () => {

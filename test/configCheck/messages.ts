@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { parseComparison } from '../../src/config/condition.ts';
 import { codecs } from '../../src/ros/codec.ts';
 import { defineStruct, type Field, type Scalar, type Struct } from '../../src/ros/definition.ts';
-import { amentPrefixes, installedDefinitions } from '../../src/ros/installed.ts';
+import { amentPrefixes } from '../../src/ros/install.ts';
+import { installedDefinitions } from '../../src/ros/installed.ts';
 import { definitions } from './checked.ts';
 
 const source = installedDefinitions(amentPrefixes());

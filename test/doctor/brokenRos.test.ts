@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { installCommand } from '../../src/ros/index.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { assertCause, Fixtures } from './fixtures.ts';
@@ -42,9 +43,13 @@ describe('the doctor with one fault of ROS 2', { skip, timeout: 300_000, concurr
     assertCause(await (await fixtures.addRobot()).examine({ RMW_IMPLEMENTATION: 'rmw_none_cpp' }), 'ros', /rmw_none_cpp/);
   });
 
-  it('reports a missing message package', async () => {
-    const channel = 'channels: { door: { topic: /door, type: home_msgs/msg/Door } }\n';
-    assertCause(await (await config(channel)).examine(), 'message_types', /channel door: .*package home_msgs is not installed/);
+  it('reports missing message packages, and the command that installs all of them here', async () => {
+    const parts =
+      'channels: { door: { topic: /door, type: home_msgs/msg/Door } }\ncommands: { lamp: { topic: /lamp, type: lamp_msgs/Lamp, message: {} } }\n';
+    const found = await (await config(parts)).examine();
+    assertCause(found, 'message_types', /channel door: .*package home_msgs is not installed.*command lamp: .*lamp_msgs/);
+    const { command } = found.checks.find(({ code }) => code === 'message_types') ?? {};
+    assert.equal(command, installCommand(['home_msgs', 'lamp_msgs']));
   });
 
   it('reports a ROS domain without publishers', async () => {

@@ -147,7 +147,7 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
             return true;
           },
         );
-      refused('house_msgs/msg/Door', /house_msgs/, /apt install ros-.*-house-msgs/);
+      refused('house_msgs/msg/Door', /house_msgs/, /(pip install --no-deps ros|apt install ros-.*)-house-msgs|source ROS 2/);
       refused('Door', /"Door" is not a message type/, /PACKAGE\/msg\/NAME/);
       refused('std_srvs/srv/Trigger', /is of kind "srv" and not a message/, /PACKAGE\/msg\/NAME/);
       assert.throws(() => there.advertise('/unknown', 'house_msgs/msg/Door'), { code: 'ROS_TYPE_UNKNOWN' });

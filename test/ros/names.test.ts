@@ -64,7 +64,7 @@ describe('installed messages', () => {
 
   function refused(type: string, prefixes: string[]): AgentError {
     try {
-      locateMessage(type, prefixes, 'jazzy');
+      locateMessage(type, { prefixes, distro: 'jazzy' });
     } catch (error) {
       if (error instanceof AgentError && error.code === 'ROS_TYPE_UNKNOWN') return error;
       throw error;
@@ -73,16 +73,25 @@ describe('installed messages', () => {
   }
 
   test('the first prefix that contains a message takes precedence', () => {
-    assert.equal(locateMessage('house_msgs/Door', [first, second]), path.join(first, 'share/house_msgs/msg/Door.msg'));
-    assert.equal(locateMessage('house_msgs/msg/Window', [first, second]), path.join(second, 'share/house_msgs/msg/Window.msg'));
+    assert.equal(locateMessage('house_msgs/Door', { prefixes: [first, second] }), path.join(first, 'share/house_msgs/msg/Door.msg'));
+    assert.equal(
+      locateMessage('house_msgs/msg/Window', { prefixes: [first, second] }),
+      path.join(second, 'share/house_msgs/msg/Window.msg'),
+    );
   });
 
   test('the error names the missing part and the remedy', () => {
     const pkg = refused('garden_msgs/msg/Gate', [first]);
     assert.equal(
       pkg.line,
-      `message type garden_msgs/msg/Gate: package garden_msgs is not installed (not in ${first}); install it (apt install ros-jazzy-garden-msgs), or source the workspace that builds garden_msgs`,
+      `message type garden_msgs/msg/Gate: package garden_msgs is not installed (not in ${first}); install it (sudo apt install ros-jazzy-garden-msgs), or source the workspace that builds garden_msgs`,
     );
+    writeFileSync(path.join(second, 'pyvenv.cfg'), '');
+    assert.equal(
+      refused('garden_msgs/msg/Gate', [first, second]).remedy,
+      `install it (${second}/bin/python -m pip install --no-deps ros-garden-msgs), or source the workspace that builds garden_msgs`,
+    );
+    assert.match(refused('garden_msgs/msg/Gate', []).remedy ?? '', /^source ROS 2, or run bin\/setup/);
     assert.match(
       refused('house_msgs/msg/Dor', [first]).line,
       /package house_msgs in .*first has no message Dor; see which messages it has/,

@@ -1,6 +1,6 @@
 // Starts the cameras and passes on the messages from their image and privacy topics. An invalid camera only disables itself.
 import { every, messageOf, type Ticker } from '../../base/index.ts';
-import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type LoadedConfig } from '../../config/index.ts';
+import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type LoadedConfig, PRIVACY } from '../../config/index.ts';
 import { Camera, type CameraMessage, Jobs } from '../../media/index.ts';
 import { type RosNode, type SharedMemoryRepair, startRosNode } from '../../ros/index.ts';
 import type { CameraStatus, ProblemCode } from '../../status/index.ts';
@@ -17,8 +17,6 @@ interface RunningCamera {
   readonly camera: Camera;
   readonly subscriptions: readonly TopicSubscription[];
 }
-
-const BOOL = 'std_msgs/msg/Bool';
 
 const CHECK_EVERY_MS = 1_000;
 
@@ -144,7 +142,7 @@ export class Cameras {
       setUnknown(undefined);
     };
     const onTrouble = (trouble: string | undefined) => trouble !== undefined && setUnknown(trouble);
-    return [new TopicSubscription({ ros, topic, type: BOOL, acceptedTypes: [BOOL], depth: 10, onMessage, onTrouble })];
+    return [new TopicSubscription({ ros, topic, type: PRIVACY, acceptedTypes: [PRIVACY], depth: 10, onMessage, onTrouble })];
   }
 
   #end({ camera, subscriptions }: RunningCamera): void {

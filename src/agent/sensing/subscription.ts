@@ -1,7 +1,7 @@
 // Subscribes to topics with the type and QoS that their publishers offer, and subscribes again if the publishers change. An error affects
 // only its own topic and is a problem while it lasts.
 import { messageOf } from '../../base/index.ts';
-import type { ChannelConfig, LoadedConfig } from '../../config/index.ts';
+import { type ChannelConfig, inWords, type LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { isNamed, namedPublishers, type RosMessage, type RosNode, type RosSubscription, type SubscribeOptions } from '../../ros/index.ts';
 import { type Channel, isSame, match, type Offer, Rate, type Unusable, type Wanted } from '../../sensing/index.ts';
@@ -198,7 +198,7 @@ export class ChannelSubscription {
     const { unusable } = this.channel;
     if (unusable === undefined) return undefined;
     const { reason, raw, suggestion } = unusable;
-    return `${reason}${raw === null ? '' : `; the value was ${raw}`}${suggestion === null ? '' : `; try ${suggestion}`}`;
+    return `${reason}${raw === null ? '' : `; the value was ${raw}`}${suggestion === null ? '' : `; ${inWords(suggestion)}`}`;
   }
 
   /** Raises or clears the problems for silence and for unusable messages. */

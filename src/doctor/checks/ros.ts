@@ -3,9 +3,9 @@
 import { fork } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { ago, quoted, setupProgram } from '../../base/index.ts';
-import { type ChannelConfig, type Config, publicationsOf } from '../../config/index.ts';
+import { type ChannelConfig, type Config, cameraTypes, inWords, publicationsOf } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
-import { amentPrefixes, locateMessage, resolveDomainId } from '../../ros/index.ts';
+import { amentPrefixes, installCommand, installedMessages, locateMessage, resolveDomainId } from '../../ros/index.ts';
 import { type ChannelStatus, isOverdue, type Status } from '../../status/index.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
 import { type DoctorContext, oncePerRobot, type RobotCheck, robotCheck } from '../context.ts';
@@ -61,13 +61,14 @@ export const messageTypes = robotCheck('message_types', 5_000, ({ config }): Fin
   if (prefixes.length === 0) return skipped('needs a ROS 2 environment', 'ros');
   const types = new Map<string, string>();
   for (const [name, { type }] of Object.entries(config.channels)) if (type !== undefined) types.set(type, `channel ${name}`);
+  for (const [name, camera] of Object.entries(config.cameras)) for (const type of cameraTypes(camera)) types.set(type, `camera ${name}`);
   for (const [name, command] of Object.entries(config.commands)) {
     for (const { type } of publicationsOf(command)) types.set(type, `command ${name}`);
     if (command.confirm?.type !== undefined) types.set(command.confirm.type, `command ${name}`);
   }
   const missing = [...types].flatMap(([type, owner]) => {
     try {
-      locateMessage(type, prefixes);
+      locateMessage(type);
       return [];
     } catch (cause) {
       if (!(cause instanceof AgentError)) throw cause;
@@ -75,11 +76,12 @@ export const messageTypes = robotCheck('message_types', 5_000, ({ config }): Fin
     }
   });
   const [first] = missing;
-  if (!first) return ok(`${types.size} types of channels and commands are installed`);
+  if (!first) return ok(`${types.size} types of channels, cameras and commands are installed`);
   const { remedy = 'install the package of the type' } = first.cause;
-  const command = /\(([^)]*apt install [^)]*)\)/.exec(remedy)?.[1];
+  const needed = missing.flatMap(({ cause: { fields } }) => (typeof fields.package === 'string' ? [fields.package] : []));
+  const packages = [...new Set(needed)].filter((pkg) => installedMessages(pkg, prefixes).length === 0);
   const observed = missing.map(({ cause, owner }) => `${owner}: ${cause.message}`).join('; ');
-  return { status: 'error', observed, remedy, ...(command === undefined ? {} : { command: `sudo ${command}` }) };
+  return { status: 'error', observed, remedy, ...(packages.length === 0 ? {} : { command: installCommand(packages) }) };
 });
 
 export const graph = robotCheck('graph', ROS_WITHIN_MS, async (context): Promise<Finding> => {
@@ -153,8 +155,7 @@ function channelFinding({ name, channel, probed, seconds, agent, flag }: ProbedC
   if (unusable) {
     const { reason, raw, suggestion } = unusable;
     const observed = `${topic}: no message can be used, because ${reason}${raw === null ? '' : `; the value was ${raw}`}`;
-    const remedy =
-      suggestion === null ? 'correct the channel’s entry, or its publisher' : `this line in the channel’s entry works: ${suggestion}`;
+    const remedy = suggestion === null ? 'correct the channel’s entry, or its publisher' : `in the channel’s entry, ${inWords(suggestion)}`;
     return report(observed, remedy, `ros2 interface show ${offers[0]?.type ?? ''}`);
   }
   const apartMs = stamp > 0 ? Date.now() - stamp * 1_000 : 0;

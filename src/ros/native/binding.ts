@@ -7,7 +7,7 @@ import { constants } from 'node:os';
 import path from 'node:path';
 import { messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
-import { amentPrefixes, aptName } from '../installed.ts';
+import { amentPrefixes, installCommand, sourcedEnvironment } from '../install.ts';
 import { functionProblems, type NativeBinding, SUPPORTED_VERSION } from './functions.ts';
 
 const INSTALL_SUPPORTED = `run npm ci, then bin/setup, which install rclnodejs ${SUPPORTED_VERSION}`;
@@ -79,7 +79,7 @@ function requireEnvironment(env: NodeJS.ProcessEnv): void {
   const folders = [...(env.LD_LIBRARY_PATH ?? '').split(path.delimiter), ...amentPrefixes(env).map((prefix) => path.join(prefix, 'lib'))];
   if (folders.some((folder) => folder !== '' && existsSync(path.join(folder, `lib${rmw}.so`)))) return;
   throw new AgentError('ROS_MISSING', `RMW_IMPLEMENTATION is "${rmw}", and no lib${rmw}.so is in this ROS environment`, {
-    remedy: `unset it for the default, or apt install ${aptName(rmw, env.ROS_DISTRO)}`,
+    remedy: `unset it for the default, or ${installCommand([rmw], sourcedEnvironment(env))}`,
   });
 }
 

@@ -2,7 +2,8 @@
 import { messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import { type Codec, codecs } from '../codec.ts';
-import { amentPrefixes, installedDefinitions, unknownType } from '../installed.ts';
+import { amentPrefixes, unknownType } from '../install.ts';
+import { installedDefinitions } from '../installed.ts';
 import { requireNodeNames, requireTopicName } from '../names.ts';
 import {
   DEFAULT_QOS,
