@@ -43,6 +43,8 @@ const report = z.strictObject({
   at_least_every: durationBetween('1ms', '1d').optional(),
   /** If a number changes by less than this, it is treated as unchanged. */
   deadband: deadband.prefault(0),
+  /** `value` reports the sensor's value, `alert` whether the alert stands. Only for channels of class alert. */
+  as: z.enum(['value', 'alert']).default('value'),
 });
 export interface Condition {
   readonly comparison: Comparison;
@@ -141,9 +143,10 @@ export const channel = fields
 export type ChannelConfig = z.infer<typeof channel>;
 
 function channelFaults(given: z.infer<typeof fields>): Fault[] {
-  const { class: channelClass, alert_when: when, type, diagnostics, field, min, max } = given;
+  const { class: channelClass, alert_when: when, type, diagnostics, field, min, max, report: reported } = given;
   const faults: Fault[] = [];
   if (when !== undefined && channelClass !== 'alert') faults.push([['alert_when'], 'expected only with class: alert']);
+  if (reported.as === 'alert' && channelClass !== 'alert') faults.push([['report', 'as'], 'expected alert only with class: alert']);
   if (diagnostics && type !== undefined && type !== DIAGNOSTICS_TYPE)
     faults.push([['type'], `expected ${DIAGNOSTICS_TYPE} with diagnostics`]);
   if (diagnostics && field !== 'data') faults.push([['field'], 'expected either field or diagnostics']);

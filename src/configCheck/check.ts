@@ -25,7 +25,8 @@ export function checkConfig({ config, definitions, exists, ...layers }: CheckInp
   for (const [name, channel] of Object.entries(config.channels)) {
     const entry = new EntryFindings(['channels', name], layers);
     const kind = checkChannel(channel, definitions, entry);
-    if (kind) kinds.set(name, kind);
+    // Conditions of commands compare with the reading, which is the state of the alert with `as: alert`.
+    if (kind) kinds.set(name, channel.report.as === 'alert' ? { kind: 'boolean', type: 'state of an alert' } : kind);
     findings.push(...entry.list);
     if (channel.type === undefined)
       unchecked.push({ entry: entry.entry, reason: 'type: auto selects the type of the publishers, which is known only at run time' });

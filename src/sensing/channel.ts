@@ -196,8 +196,10 @@ export class Channel {
    * condition.
    */
   #rawOf({ value, infinite }: Sample): boolean | undefined {
-    const { alert_when: when } = this.config;
+    const { alert_when: when, report } = this.config;
     if (when === undefined) return typeof value === 'boolean' ? value : undefined;
+    // With `as: alert`, a recorded reading is a boolean, even if the condition compares numbers.
+    if (report.as === 'alert' && typeof value === 'boolean' && typeof when.raise.value !== 'boolean') return value;
     const raw = isAlert(when, infinite ?? value, this.#raw);
     if (raw !== undefined) this.#raw = raw;
     return raw;
@@ -205,11 +207,13 @@ export class Channel {
 
   /**
    * @returns a boolean sample after debounce and hold, or undefined while the debounced state is unknown. Other samples are returned
-   * unchanged.
+   * unchanged, unless the channel reports its alert in place of the value.
    */
   #debounced(sample: Sample): Sample | undefined {
-    if (typeof sample.value !== 'boolean') return sample;
     const { state } = this.#debounce;
+    if (this.config.report.as === 'alert' && isUsable(sample, this.config))
+      return state === undefined ? undefined : { ...sample, value: state, bad: undefined };
+    if (typeof sample.value !== 'boolean') return sample;
     const whenTrue = this.#trueMeans();
     if (state === undefined || whenTrue === undefined) return undefined;
     const value = state ? whenTrue : !whenTrue;

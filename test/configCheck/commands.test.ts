@@ -31,6 +31,15 @@ describe('config check on a command', { skip }, () => {
     assert.match(String(reasonsOf(goal)), /no field "pose\.positon", did you mean position\?/);
   });
 
+  it('compares a condition with the reading, which is true or false with `as: alert`', () => {
+    const gas = (report: string) =>
+      checkedText(
+        `channels: { gas: { type: std_msgs/Float32, alert_when: "> 300", report: { ${report} } } }\ncommands: { probe: { ${BUZZER}, when: [gas == false] } }\n`,
+      ).findings.map(({ reason }) => reason);
+    assert.deepEqual(gas('as: alert'), []);
+    assert.match(String(gas('as: value')), /gas/);
+  });
+
   it('finds a confirmation that never comes', () => {
     assert.match(String(reasonsOf(`${BUZZER}, confirm: { topic: /b, field: state, equals: true }`)), /confirm: .*no field "state"/);
     assert.deepEqual(reasonsOf(`${BUZZER}, confirm: { topic: /b, equals: 1 }`), [

@@ -71,6 +71,32 @@ describe('the alert condition', () => {
     );
   });
 
+  it('is the reading with `as: alert`, after debounce and hold, instead of the number', () => {
+    const gas = channel({ alert_when: { raise: '> 300', clear: '< 250' }, hold: '1s', report: { as: 'alert' } });
+    const readings = (
+      [
+        [0, 41],
+        [1, 301],
+        [2, 280],
+        [3, 249],
+        [1_003, 249],
+        [1_004, Number.POSITIVE_INFINITY],
+        [1_005, Number.NaN],
+      ] as const
+    ).flatMap(([ms, data]) =>
+      gas.accept({ data }, ms).flatMap((row) => ('value' in row ? [[ms, row.value, row.extra?.alert ?? row.extra?.bad]] : [])),
+    );
+    assert.deepEqual(readings, [
+      [0, false, undefined],
+      [1, true, 'raised'],
+      [1_003, false, 'cleared'],
+      [1_004, true, 'raised'],
+      [1_005, null, 'nan'],
+    ]);
+    assert.deepEqual(alerts(gas.sample({ value: false, stamp: undefined }, 1_006)), [], 'the hold has to pass for a recorded reading too');
+    assert.deepEqual(alerts(gas.elapse(2_006)), ['cleared i2']);
+  });
+
   it('ignores an unreadable value: a raised alert stays raised, and the row contains the reason', () => {
     const one = channel({ alert_when: '> 60' });
     assert.deepEqual(
