@@ -1,4 +1,4 @@
-// `elderly-bot commands`: lists the configured commands, each with an example to paste. `commands log` prints the command journal.
+// `elderly-bot commands`: lists the configured commands, each with an example to paste. `commands log` prints received commands.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ACTIONS } from '../agent/commands/commands.ts';
@@ -6,7 +6,7 @@ import { configFlag, print } from '../base/index.ts';
 import { argumentSchema } from '../commands/index.ts';
 import { type ArgumentConfig, type CommandConfig, loadConfig, publicationsOf } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import { asUnreadable, type LoggedCommand, OUTBOX_FILE, readJournal } from '../outbox/index.ts';
+import { asUnreadable, type LoggedCommand, OUTBOX_FILE, readCommandLog } from '../outbox/index.ts';
 import { loadSalvaged } from './shared.ts';
 
 export async function commands(file: string | undefined, json: boolean): Promise<number> {
@@ -38,7 +38,7 @@ export async function log(file: string | undefined, limit: number, json: boolean
 
 function readEntries(journal: string, limit: number): LoggedCommand[] {
   try {
-    return readJournal(journal, limit);
+    return readCommandLog(journal, limit);
   } catch (error) {
     throw asUnreadable(journal, error);
   }
@@ -86,7 +86,8 @@ function exampleValue({ type, min, max, enum: words, choices, default: value }: 
   return String(value || Math.min(max ?? 1, Math.max(min ?? 1, 1)));
 }
 
-function logLine({ id, command, state, result, startedAtMs }: LoggedCommand): string {
+function logLine({ id, command, state, result, startedAtMs, times, lastAtMs }: LoggedCommand): string {
   const outcome = result ? [result.status, result.reason, result.detail].filter(Boolean).join(', ') : state;
-  return `${new Date(startedAtMs).toISOString()}  ${id.padEnd(22)} ${command.padEnd(13)} ${outcome}`;
+  const again = times === 1 ? '' : ` (${times} times, the last at ${new Date(lastAtMs).toISOString()})`;
+  return `${new Date(startedAtMs).toISOString()}  ${(id ?? 'without id').padEnd(22)} ${(command || '-').padEnd(13)} ${outcome}${again}`;
 }

@@ -109,14 +109,21 @@ function admitKnown(command: Command, config: CommandConfig, arrival: Arrival, f
   if (thing !== undefined && thing !== facts.thing) return refuse(names, 'wrong_thing', `this is ${facts.thing}`);
   const isLegacy = config.legacy && id === undefined && thing === undefined && expiresAt === undefined;
   if (!isLegacy) {
-    if (id === undefined || thing === undefined || expiresAt === undefined) {
-      return refuse(names, 'malformed', 'id, thing and expires_at are required');
-    }
+    if (id === undefined || thing === undefined || expiresAt === undefined) return refuse(names, 'malformed', incomplete(command, config));
     const late = checkTime({ ...command, expires_at: expiresAt }, config, arrival.expires, facts.clock);
     if (late) return { verdict: 'refused', ...names, ...late };
   }
   const unable = config.does && facts.unable(config.does);
   return unable === undefined ? undefined : refuse(names, 'not_allowed', unable);
+}
+
+/** Says which fields are missing, and whether the configuration could admit the command without them. */
+function incomplete({ id, thing, expires_at: expiresAt, command: name }: Command, { legacy, motion }: CommandConfig): string {
+  const fields = Object.entries({ id, thing, expires_at: expiresAt });
+  const missing = fields.flatMap(([field, value]) => (value === undefined ? [field] : [])).join(', ');
+  if (legacy) return `${missing} missing; send id, thing and expires_at, or none of them`;
+  if (motion) return `${missing} missing; a command that moves the robot needs id, thing and expires_at, and must not have legacy: true`;
+  return `${missing} missing; to admit ${name} without id, thing and expires_at, set legacy: true for it in the robot’s configuration`;
 }
 
 /** Checks the arguments, the rate limit, the conditions and the motion state. */

@@ -44,7 +44,7 @@ export class Commands {
   constructor(options: CommandsOptions) {
     this.#options = options;
     this.#publishers = new CommandPublishers(options.publishers, options.commands[STOP], options.log);
-    this.#results = new Results(options.outbox, options.journal, options.clock);
+    this.#results = new Results(options.outbox, options.journal, options.clock, options.log);
     this.#motion = new Motion(options.guard, options.log);
     this.#rateLimiter = new RateLimiter(options.clock);
     this.#executor = new Executor({ ...options, results: this.#results, publishers: this.#publishers, motion: this.#motion });

@@ -1,8 +1,9 @@
 export { backupsFolder, backupsIn, makeBackup, restoreBackup } from './backup.ts';
 export type { Claim } from './claims.ts';
+export { type LoggedCommand, type Outcome, readCommandLog } from './commandLog.ts';
 export { inspectOutboxFile } from './inspect.ts';
 export type { WaitingRow } from './intake.ts';
-export { CommandJournal, type LoggedCommand, readJournal } from './journal.ts';
+export { CommandJournal } from './journal.ts';
 export { ALERT_HOPS, type AlertHop, type OutboxMetrics } from './metrics.ts';
 export { openOutbox } from './open.ts';
 export type { Outbox } from './outbox.ts';

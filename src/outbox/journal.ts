@@ -1,15 +1,15 @@
 // Journals commands so that each command id runs at most once. The entry is durable before the ROS message is published. If the agent
 // restarts and finds a command that was started but not ended, its outcome is unknown and it is never run again.
-import { existsSync } from 'node:fs';
-import Database, { type Statement } from 'better-sqlite3';
+import type { Statement } from 'better-sqlite3';
 import * as z from 'zod';
 import { type ResultBody, resultBody } from '../wire/index.ts';
+import { CommandLog, isRefused } from './commandLog.ts';
 import type { Db } from './schema.ts';
 
 interface JournalEntry {
   readonly id: string;
   readonly command: string;
-  /** `refused` means that the command did not run. Its id is only kept for as long as a duplicate could still be accepted. */
+  /** `refused` means that the command did not run. */
   readonly state: 'started' | 'ended' | 'refused';
   readonly result: ResultBody | undefined;
 }
@@ -24,8 +24,11 @@ const row = z.object({
 /** How long the ids of executed commands are kept, in running time. Far longer than the longest `ttl` of a command. */
 const KEEP_IDS_MS = 7 * 24 * 3_600_000;
 
-/** How long the ids of refused commands are kept: the longest `ttl` that can be configured. A later duplicate has expired anyway. */
+/** All ids of refused commands are kept for the longest `ttl` that can be configured. A later duplicate has expired anyway. */
 const KEEP_REFUSED_MS = 3_600_000;
+
+/** This many of the latest refusals are kept as long as executed commands, so that a person at the robot still finds them. */
+const KEPT_REFUSALS = 500;
 
 const COLUMNS = 'id, command, state, result';
 
@@ -33,6 +36,8 @@ const COLUMNS = 'id, command, state, result';
 const REMEMBERED_IDS = 20_000;
 
 export class CommandJournal {
+  /** The outcomes of commands without an id. */
+  readonly log: CommandLog;
   readonly #db: Db;
   readonly #ranMs: () => number;
   readonly #insert: Statement;
@@ -46,6 +51,7 @@ export class CommandJournal {
   constructor(db: Db, ranMs: () => number) {
     this.#db = db;
     this.#ranMs = ranMs;
+    this.log = new CommandLog(db, ranMs);
     this.#insert = db.prepare(`insert or ignore into commands (id, command, state, started_at, ran_ms) values (?, ?, 'started', ?, ?)`);
     this.#update = db.prepare('update commands set state = ?, result = ? where id = ?');
     this.#select = db.prepare(`select ${COLUMNS} from commands where id = ?`);
@@ -58,8 +64,7 @@ export class CommandJournal {
   }
 
   end(id: string, result: ResultBody): void {
-    const isRefused = result.status === 'rejected' || result.status === 'expired';
-    this.#update.run(isRefused ? 'refused' : 'ended', JSON.stringify(result), id);
+    this.#update.run(isRefused(result) ? 'refused' : 'ended', JSON.stringify(result), id);
   }
 
   find(id: string): JournalEntry | undefined {
@@ -76,8 +81,10 @@ export class CommandJournal {
   forgetOld(): void {
     const ranMs = this.#ranMs();
     this.#mayRemember = true;
-    this.#db.prepare(`delete from commands where state = 'ended' and ran_ms < ?`).run(ranMs - KEEP_IDS_MS);
-    this.#db.prepare(`delete from commands where state = 'refused' and ran_ms < ?`).run(ranMs - KEEP_REFUSED_MS);
+    this.#db.prepare(`delete from commands where state <> 'started' and ran_ms < ?`).run(ranMs - KEEP_IDS_MS);
+    const latest = `select id from commands where state = 'refused' order by ran_ms desc limit ${KEPT_REFUSALS}`;
+    const old = `state = 'refused' and ran_ms < ? and id not in (${latest})`;
+    this.#db.prepare(`delete from commands where ${old}`).run(ranMs - KEEP_REFUSED_MS);
   }
 
   #remembered(): Set<string> | undefined {
@@ -95,24 +102,6 @@ export class CommandJournal {
     if (!this.#ids) return;
     this.#ids.add(id);
     if (this.#ids.size > REMEMBERED_IDS) [this.#ids, this.#mayRemember] = [undefined, false];
-  }
-}
-
-export interface LoggedCommand extends JournalEntry {
-  /** Wall time at which the command was started, in milliseconds since the Unix epoch. */
-  readonly startedAtMs: number;
-}
-
-/** Reads the latest commands from an outbox file, oldest first. An agent may be using the file. */
-export function readJournal(file: string, limit: number): LoggedCommand[] {
-  if (!existsSync(file)) return [];
-  const db = new Database(file, { readonly: true, timeout: 2_000 });
-  try {
-    const latest = `select ${COLUMNS}, started_at from commands order by ran_ms desc, started_at desc limit ?`;
-    const found = db.prepare(latest).all(limit) as { started_at: number }[];
-    return found.map((each) => ({ ...entryOf(each), startedAtMs: each.started_at })).reverse();
-  } finally {
-    db.close();
   }
 }
 

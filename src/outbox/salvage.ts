@@ -21,7 +21,13 @@ interface DamagedOutbox {
 const CHUNK = 10_000;
 
 /** Tables whose rows are copied without validation, with their primary keys. */
-const COPIED = { commands: ['id'], delivered_alerts: ['outbox', 'seq'], uploads: ['file'], notes: ['name'] } as const;
+const COPIED = {
+  commands: ['id'],
+  commands_without_id: ['n'],
+  delivered_alerts: ['outbox', 'seq'],
+  uploads: ['file'],
+  notes: ['name'],
+} as const;
 
 /** Copies what it can and never throws because of damage. @returns events that tell the cloud which rows of each outbox are lost. */
 export function salvage(file: string, fresh: Db, expected: readonly string[], successor: string): EventBody[] {

@@ -78,6 +78,20 @@ const MIGRATIONS: readonly string[] = [
   -- Small texts of other modules (tables.ts).
   create table notes (name text primary key, text text not null) strict, without rowid;
   `,
+  `
+  -- The latest outcomes of commands without an id (commandLog.ts). times: how many equal outcomes in a row share the entry.
+  create table commands_without_id (
+    n integer primary key,
+    command text,
+    status text not null,
+    reason text,
+    detail text,
+    times integer not null,
+    first_at integer not null,
+    at integer not null,
+    ran_ms integer not null
+  ) strict;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
