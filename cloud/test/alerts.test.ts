@@ -17,12 +17,12 @@ const raised = (seq: number, incident?: string): unknown[] => [
   true,
   { alert: 'raised', ...(incident && { incident }) },
 ];
-const cleared = (seq: number, incident?: string): unknown[] => [
+const cleared = (seq: number, incident?: string, occurrences?: number): unknown[] => [
   seq,
   CLEARED_AT,
   'fall',
   false,
-  { alert: 'cleared', ...(incident && { incident }) },
+  { alert: 'cleared', ...(incident && { incident }), ...(occurrences && { occurrences }) },
 ];
 
 onEachDatabase('alerts', (db, another) => {
@@ -54,6 +54,24 @@ onEachDatabase('alerts', (db, another) => {
     for (const thing of [apart, together]) {
       const shown = (await alertsOf(db(), thing)).map(({ state, value, raised_at, resolved_at }) => [state, value, raised_at, resolved_at]);
       assert.deepEqual(shown, [['resolved', true, RAISED_AT, CLEARED_AT]]);
+    }
+  });
+
+  test('the clearing row of an event says how often it happened, in any order of the rows', async () => {
+    const [inOrder, reversed] = [newThing(), newThing()];
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing: inOrder }, [raised(1, 'i-1')]));
+    assert.deepEqual(
+      (await alertsOf(db(), inOrder)).map(({ occurrences }) => occurrences),
+      [null],
+    );
+    await cloud.send(TELEMETRY, telemetry({ thing: inOrder }, [cleared(2, 'i-1', 3)]));
+    await cloud.send(TELEMETRY, telemetry({ thing: reversed }, [cleared(2, 'i-1', 3)]));
+    await cloud.send(TELEMETRY, telemetry({ thing: reversed }, [raised(1, 'i-1')]));
+    await cloud.stop();
+    for (const thing of [inOrder, reversed]) {
+      const shown = (await alertsOf(db(), thing)).map(({ state, occurrences }) => [state, occurrences]);
+      assert.deepEqual(shown, [['resolved', 3]]);
     }
   });
 

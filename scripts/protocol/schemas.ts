@@ -18,7 +18,7 @@ const NAMED = {
   Reading: [wire.reading, '[seq, at, channel, value], and a fifth element only if it says something.'],
   ReadingExtra: [
     wire.readingExtra,
-    'Alert, incident, unusable value, untrusted clock, time stamp of the ROS header (milliseconds since 1970).',
+    'Alert, incident, occurrences of an event, unusable value, untrusted clock, time stamp of the ROS header (milliseconds since 1970).',
   ],
   Telemetry: [wire.telemetry, "The envelope and readings. Beside them stands each channel's latest value under the channel's name."],
   Result: [wire.result, 'The envelope and the result of one command.'],

@@ -14,6 +14,7 @@ const recorded = z.object({
   bad: readingExtra.shape.bad,
   stamp: readingExtra.shape.stamp,
   alert: readingExtra.shape.alert,
+  occurrences: readingExtra.shape.occurrences,
 });
 
 /** @returns the exit code: 0 if no alert changes, otherwise 1. */

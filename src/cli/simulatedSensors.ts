@@ -1,6 +1,6 @@
 // Simulated sensors on a ROS node. Publishes plausible messages for each configured channel, and reports the commands that the agent
 // publishes. A fault turns a sensor's event on or off, or mutes the sensor.
-import { type ChannelConfig, type Config, publicationsOf } from '../config/index.ts';
+import { type ChannelConfig, type Config, EMPTY_TYPE, publicationsOf } from '../config/index.ts';
 import type { RosMessage, RosNode, RosPublisher } from '../ros/index.ts';
 
 export type Fault = 'on' | 'off' | 'mute' | 'unmute';
@@ -74,7 +74,8 @@ export class SimulatedSensors {
   }
 
   #publish({ sensor, publisher, isOn, isMute }: PlacedSensor): void {
-    if (!isMute) publisher.publish(sensor.message(isOn, performance.now() - this.#startedMs));
+    const message = isMute ? undefined : sensor.message(isOn, performance.now() - this.#startedMs);
+    if (message) publisher.publish(message);
   }
 }
 
@@ -82,9 +83,9 @@ interface Sensor {
   readonly type: string;
   /**
    * @param isOn whether the sensor's event (such as a fall or a high temperature) is happening.
-   * @param nowMs milliseconds since the simulation started.
+   * @param nowMs milliseconds since the simulation started. @returns undefined if the sensor has nothing to say.
    */
-  message(isOn: boolean, nowMs: number): RosMessage;
+  message(isOn: boolean, nowMs: number): RosMessage | undefined;
 }
 
 /** @returns undefined if no messages can be generated for the channel: it reads diagnostics, or its path has an array index. */
@@ -93,6 +94,7 @@ export function sensorOf(channel: ChannelConfig): Sensor | undefined {
   const path = channel.field.split('|')[0]?.trim() ?? '';
   if (channel.diagnostics || /\[\d+\]/.test(path)) return undefined;
   const type = channel.type ?? (isAlert ? 'std_msgs/msg/Bool' : 'std_msgs/msg/Float32');
+  if (type === EMPTY_TYPE) return { type, message: (isOn) => (isOn ? {} : undefined) };
   const isWhole = /\/U?Int\d+$/.test(type);
   const value = (isOn: boolean, nowMs: number) => {
     if (isAlert) return alertValue(channel, isOn);

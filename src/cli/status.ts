@@ -83,7 +83,7 @@ function warnings(found: Status, paint: Paint): string[] {
   const unwatched = unwatchedAlerts(found)
     .filter(({ name }) => !isExplained(name))
     .map(({ name, health, reason }) => `${name} is ${health} (${reason}), so it cannot raise an alert`);
-  const unheard = all.filter(({ age_ms: age }) => age === null).map(({ name }) => name);
+  const unheard = all.filter(({ age_ms: age, occurrences }) => age === null && occurrences === null).map(({ name }) => name);
   const overdue = all
     .filter(isOverdue)
     .map(
@@ -148,11 +148,12 @@ function channels({ channels: all }: Status, paint: Paint): string[] {
   const width = Math.max(0, ...all.map(({ name }) => name.length));
   return [
     `alerts   ${alerts.length === 0 ? 'none' : paint('red', alerts.join(', '))}`,
-    ...all.map(({ name, value, age_ms: age, rate_hz: hz, messages, dropped: beyond, alert, health, reason }) => {
+    ...all.map(({ name, value, age_ms: age, rate_hz: hz, messages, dropped: beyond, alert, occurrences, health, reason }) => {
       const last = age === null ? 'no message yet' : `${ago(age)} ago`;
       const rate = hz === null ? '' : `, ${hz.toFixed(1)} Hz`;
       const dropped = beyond > 0 ? `, ${beyond} dropped above max_rate` : '';
-      const marks = `${alert ? paint('red', '  ALERT') : ''}${health === 'ok' || health === 'waiting' ? '' : paint('red', `  ${health.toUpperCase()}`)}${reason === null ? '' : paint('yellow', `  (${reason})`)}`;
+      const times = occurrences !== null && occurrences > 1 ? ` (${occurrences} occurrences)` : '';
+      const marks = `${alert ? paint('red', `  ALERT${times}`) : ''}${health === 'ok' || health === 'waiting' ? '' : paint('red', `  ${health.toUpperCase()}`)}${reason === null ? '' : paint('yellow', `  (${reason})`)}`;
       return `channel  ${name.padEnd(width)}  ${String(value).padEnd(10)} ${last}${rate}, ${messages} messages${dropped}${marks}`;
     }),
   ];

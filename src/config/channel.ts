@@ -96,6 +96,12 @@ const diagnostics = z
   })
   .refine(({ take, key }) => take === undefined || key === undefined, { path: ['key'], message: 'expected either key or take' });
 
+/** A message without a value. Only an event channel can use it: each message is an occurrence. */
+export const EMPTY_TYPE = 'std_msgs/msg/Empty';
+
+/** The default of `clear_after`. */
+const CLEAR_AFTER_MS = 30_000;
+
 const DIAGNOSTICS_TYPE = 'diagnostic_msgs/msg/DiagnosticArray';
 
 const fields = z.strictObject({
@@ -123,13 +129,17 @@ const fields = z.strictObject({
   debounce: duration.default(0),
   /** A value must stay false, or no longer meet the alert condition, for this long before it takes effect. */
   hold: duration.default(0),
+  /** Each message that meets the alert condition is an occurrence: the first raises the alert, further ones extend it. */
+  event: z.boolean().default(false),
+  /** The alert of an event channel ends when this time has passed since the last occurrence. */
+  clear_after: durationBetween('1s', '1d').optional(),
   /** If the channel is silent for longer, its `_silent` alert is raised. */
   max_silence: durationBetween('100ms', '30d').optional(),
 });
 
 export const channel = fields
   .superRefine((given, context) => addFaults(context, channelFaults(given)))
-  .transform(({ type, unit, min, max, alert_when, ...rest }) => {
+  .transform(({ type, unit, min, max, alert_when, clear_after, ...rest }) => {
     const limits = unit === undefined ? undefined : UNIT_LIMITS[unit];
     return {
       ...rest,
@@ -138,6 +148,7 @@ export const channel = fields
       min: min ?? limits?.min,
       max: max ?? limits?.max,
       alert_when: alert_when ?? (rest.class === 'alert' ? { raise: { comparison: '==', value: true } as const } : undefined),
+      clear_after: rest.event ? (clear_after ?? CLEAR_AFTER_MS) : undefined,
     };
   });
 export type ChannelConfig = z.infer<typeof channel>;
@@ -153,7 +164,31 @@ function channelFaults(given: z.infer<typeof fields>): Fault[] {
   if (diagnostics && channelClass === 'alert' && when === undefined)
     faults.push([['alert_when'], 'expected with diagnostics, such as ">= 2" for ERROR']);
   if (min !== undefined && max !== undefined && min > max) faults.push([['min'], `expected at most max (${max})`]);
-  return faults;
+  return [...faults, ...(given.event ? eventFaults(given) : clearAfterFaults(given))];
+}
+
+function clearAfterFaults({ clear_after: clearAfter }: z.infer<typeof fields>): Fault[] {
+  return clearAfter === undefined ? [] : [[['clear_after'], 'expected only with event: true; the end of other alerts is delayed by hold']];
+}
+
+/** An occurrence has no duration and no end, so the keys that measure them are refused instead of ignored. */
+function eventFaults(given: z.infer<typeof fields>): Fault[] {
+  const { class: channelClass, type, field, alert_when: when, debounce, hold, max_silence: maxSilence } = given;
+  const isEmpty = type === EMPTY_TYPE;
+  const found: readonly (Fault | false)[] = [
+    channelClass !== 'alert' && [['event'], 'expected only with class: alert'],
+    when?.clear !== undefined && [['alert_when'], 'expected one condition with event: true; clear_after ends the alert, not clear'],
+    debounce > 0 && [['debounce'], 'expected no debounce with event: true; an event happens once and does not last'],
+    hold > 0 && [['hold'], 'expected clear_after instead of hold with event: true'],
+    isEmpty && when !== undefined && [['alert_when'], `expected no condition with ${EMPTY_TYPE}; each message is an occurrence`],
+    isEmpty && field !== 'data' && [['field'], `expected no field with ${EMPTY_TYPE}; the message is empty`],
+    isEmpty &&
+      maxSilence !== undefined && [
+        ['max_silence'],
+        `expected no max_silence with ${EMPTY_TYPE}; the detector is silent while nothing happens`,
+      ],
+  ];
+  return found.filter((fault) => fault !== false);
 }
 
 /** Finds colliding names: an alert channel `gas` also uses the name `gas_unusable` and, if it has `max_silence`, `gas_silent`. */

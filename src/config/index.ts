@@ -1,5 +1,13 @@
 export { type CameraConfig, COMPRESSED_IMAGE, cameraTypes, IMAGE, PRIVACY, type PrivacyZone } from './camera.ts';
-export { type AlertWhen, type ChannelConfig, type Deadband, MAX_ALERT_NAME_CHARACTERS, SILENT_SUFFIX, UNUSABLE_SUFFIX } from './channel.ts';
+export {
+  type AlertWhen,
+  type ChannelConfig,
+  type Deadband,
+  EMPTY_TYPE,
+  MAX_ALERT_NAME_CHARACTERS,
+  SILENT_SUFFIX,
+  UNUSABLE_SUFFIX,
+} from './channel.ts';
 export {
   type ArgumentConfig,
   type BuiltinCommand,

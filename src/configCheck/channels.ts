@@ -23,7 +23,7 @@ export function checkChannel(channel: ChannelConfig, definitions: Definitions | 
 }
 
 function channelKind(
-  { type, field, diagnostics }: ChannelConfig,
+  { type, field, diagnostics, class: rowClass, event }: ChannelConfig,
   definitions: Definitions | undefined,
   findings: EntryFindings,
 ): ValueKind | undefined {
@@ -38,6 +38,12 @@ function channelKind(
   }
   const kind = kindOf(struct, field);
   if (!('reason' in kind)) return kind;
+  if (struct.fields.every(({ name }) => name === 'header')) {
+    if (event) return { kind: 'boolean', type: 'occurrence' };
+    const suggestion = rowClass === 'alert' ? 'event: true' : undefined;
+    findings.error(['field', 'type'], `${type}: the message has no fields, so it has no value`, { suggestion });
+    return undefined;
+  }
   const { reason, suggestion } = kind;
   findings.error(['field', 'type'], `${type}: ${reason}`, { suggestion });
   return undefined;
@@ -83,7 +89,7 @@ function checkRange(
     const advice = { suggestion: reachable(raise, accepted) };
     if (mayBeInfinite(channel, raise)) findings.warning(keys, `${reason}, except for a sensor that sees no obstacle`, advice);
     else findings.error(keys, reason, advice);
-  } else if (alwaysHolds(raise, accepted)) {
+  } else if (alwaysHolds(raise, accepted) && !channel.event) {
     findings.warning(['alert_when', 'min', 'max'], `every value meets alert_when ${written(raise)}, so this alert would always stand`, {
       suggestion: UNKNOWN_LIMIT,
     });

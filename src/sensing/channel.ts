@@ -1,15 +1,17 @@
 // Turns one channel's ROS messages into rows. It remembers the last reading, the alert and the time of the last message. The caller passes
 // in the time and must call `elapse` if no message arrives by `dueMs`.
 import { randomBytes } from 'node:crypto';
-import { type AlertWhen, type ChannelConfig, holds } from '../config/index.ts';
+import type { ChannelConfig } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
-import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
+import type { ReadingExtra } from '../wire/index.ts';
+import { isAlert, trueMeans } from './condition.ts';
 import { Debounce } from './debounce.ts';
 import { Faults } from './faults.ts';
 import { diagnosticReader, type FieldReader, fieldReader, NOTHING } from './field.ts';
 import { Gate } from './gate.ts';
-import { explain, explainMissing, isUsable, type Unusable } from './unusable.ts';
-import { convert, type Sample } from './value.ts';
+import { Occurrences } from './occurrences.ts';
+import { explain, explainMissing, hasNoFields, isUsable, type Unusable } from './unusable.ts';
+import { convert, type Sample, stampOf } from './value.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 type Change = 'raised' | 'cleared';
@@ -33,7 +35,9 @@ export class Channel {
   readonly config: ChannelConfig;
   readonly #read: FieldReader;
   readonly #gate: Gate;
-  readonly #debounce: Debounce;
+  /** Undefined if the channel does not report events. */
+  readonly #occurrences: Occurrences | undefined;
+  readonly #debounce: Debounce | Occurrences;
   readonly #faults: Faults;
   readonly #newIncident: () => string;
   #raw: boolean;
@@ -54,7 +58,8 @@ export class Channel {
     this.#gate = new Gate(config.report);
     if (config.alert_when) this.#incident = this.#standingIncident(standing?.get(name));
     this.#raw = this.#incident !== undefined;
-    this.#debounce = new Debounce(config.debounce, config.hold, this.#raw || undefined);
+    if (config.clear_after !== undefined) this.#occurrences = new Occurrences(config.clear_after, this.#raw ? startMs : undefined);
+    this.#debounce = this.#occurrences ?? new Debounce(config.debounce, config.hold, this.#raw || undefined);
     this.#faults = new Faults({
       name,
       config,
@@ -78,7 +83,10 @@ export class Channel {
   accept(message: Message, nowMs: number): readonly NewRow[] {
     const field = this.#read(message);
     if (field === NOTHING) return this.#acceptNothing(message, nowMs);
-    const sample = convert(field, this.config, stampOf(message));
+    const stamp = stampOf(message);
+    if (this.#occurrences && field === undefined && hasNoFields(message))
+      return this.sample({ value: trueMeans(this.config) ?? true, isEmpty: true, stamp }, nowMs);
+    const sample = convert(field, this.config, stamp);
     return this.sample(sample, nowMs, () => explain(this.config, message, field, sample));
   }
 
@@ -108,8 +116,9 @@ export class Channel {
     const faults = isUsable(sample, this.config) ? this.#faults.addUsable(nowMs) : this.#faults.addUnusable(nowMs, explanation);
     const before = faults.length === 0 ? elapsed : [...elapsed, ...faults];
     this.#sample = sample;
-    this.#debounce.feed(this.#rawOf(sample), nowMs);
-    const debounced = this.#debounced(sample);
+    const raw = this.#rawOf(sample);
+    this.#debounce.feed(raw, nowMs);
+    const debounced = this.#debounced(sample, raw);
     const change = this.#alertChange();
     if (change) this.#gate.record(debounced ?? sample, nowMs);
     else if (debounced === undefined || !this.#gate.offer(debounced, nowMs)) return before;
@@ -166,6 +175,7 @@ export class Channel {
       silent: this.silent,
       unusable: this.unusable ?? null,
       class: this.config.class,
+      occurrences: this.#occurrences?.count ?? null,
     };
   }
 
@@ -177,7 +187,7 @@ export class Channel {
 
   #elapseDebounce(atMs: number, rows: NewRow[]): void {
     this.#debounce.elapse(atMs);
-    const debounced = this.#sample && this.#debounced(this.#sample);
+    const debounced = this.#occurrences ? this.#afterEvent() : this.#sample && this.#debounced(this.#sample, undefined);
     if (debounced === undefined) return;
     const change = this.#alertChange();
     if (change) this.#gate.record(debounced, atMs);
@@ -195,7 +205,8 @@ export class Channel {
    * @returns the input for debounce and hold: whether the alert's condition holds, or the value itself if a boolean channel has no
    * condition.
    */
-  #rawOf({ value, infinite }: Sample): boolean | undefined {
+  #rawOf({ value, infinite, isEmpty }: Sample): boolean | undefined {
+    if (isEmpty) return true;
     const { alert_when: when, report } = this.config;
     if (when === undefined) return typeof value === 'boolean' ? value : undefined;
     // With `as: alert`, a recorded reading is a boolean, even if the condition compares numbers.
@@ -206,27 +217,28 @@ export class Channel {
   }
 
   /**
-   * @returns a boolean sample after debounce and hold, or undefined while the debounced state is unknown. Other samples are returned
-   * unchanged, unless the channel reports its alert in place of the value.
+   * @param raw the input for debounce and hold.
+   * @returns a boolean sample after debounce and hold, or undefined if there is nothing to report, as while the debounced state is unknown.
+   * Other samples are returned unchanged, unless the channel reports its alert in place of the value.
    */
-  #debounced(sample: Sample): Sample | undefined {
+  #debounced(sample: Sample, raw: boolean | undefined): Sample | undefined {
     const { state } = this.#debounce;
-    if (this.config.report.as === 'alert' && isUsable(sample, this.config))
-      return state === undefined ? undefined : { ...sample, value: state, bad: undefined };
-    if (typeof sample.value !== 'boolean') return sample;
-    const whenTrue = this.#trueMeans();
+    const isAlertReported = this.config.report.as === 'alert' && isUsable(sample, this.config);
+    if (typeof sample.value !== 'boolean' && !isAlertReported) return sample;
+    const whenTrue = trueMeans(this.config);
     if (state === undefined || whenTrue === undefined) return undefined;
+    // A message without an event does not end the alert, and must not be reported as another event.
+    if (this.#occurrences && state && raw !== true) return undefined;
     const value = state ? whenTrue : !whenTrue;
-    return value === sample.value ? sample : { ...sample, value };
+    return value === sample.value ? sample : { ...sample, value, bad: undefined };
   }
 
-  /** @returns the boolean for which the condition holds. For `alert_when: false` and `!= true`, this is false. */
-  #trueMeans(): boolean | undefined {
-    const { alert_when: when } = this.config;
-    if (when === undefined) return true;
-    const { comparison, value } = when.raise;
-    if (typeof value !== 'boolean') return undefined;
-    return comparison === '!=' ? !value : value;
+  /** @returns the value after an event. No message reports its end, so a number or a text is null unless a later message replaced it. */
+  #afterEvent(): Sample {
+    const whenTrue = trueMeans(this.config);
+    if (whenTrue !== undefined) return { value: !whenTrue };
+    const last = this.#sample;
+    return last === undefined || this.#rawOf(last) === true ? { value: null } : last;
   }
 
   #alertChange(): Change | undefined {
@@ -239,7 +251,12 @@ export class Channel {
   #row(sample: Sample, change: Change | undefined): NewRow {
     const { value, bad, stamp } = sample;
     this.#readings++;
-    const extra: ReadingExtra = { ...(bad ? { bad } : {}), ...(stamp === undefined ? {} : { stamp }) };
+    const occurrences = change === 'cleared' ? this.#occurrences?.count : undefined;
+    const extra: ReadingExtra = {
+      ...(occurrences === undefined ? {} : { occurrences }),
+      ...(bad ? { bad } : {}),
+      ...(stamp === undefined ? {} : { stamp }),
+    };
     if (change === undefined) return { class: 'telemetry', channel: this.name, value, extra };
     this.#incident ??= this.#newIncident();
     const incident = this.#incident;
@@ -250,13 +267,6 @@ export class Channel {
   #standingIncident(last: ReadingExtra | undefined): string | undefined {
     return last?.alert === 'raised' ? (last.incident ?? this.#newIncident()) : undefined;
   }
-}
-
-/** @returns whether the value is an alert. Undefined if its type differs from the condition's, for example the null of a bad value. */
-function isAlert({ raise, clear }: AlertWhen, value: ReadingValue, before: boolean): boolean | undefined {
-  if (typeof value !== typeof raise.value) return undefined;
-  if (holds(raise, value)) return true;
-  return clear === undefined || holds(clear, value) ? false : before;
 }
 
 /** Only the reading was recorded, so there is no message to inspect. */
@@ -270,12 +280,4 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
 
 function mintIncident(): string {
   return randomBytes(9).toString('base64url');
-}
-
-/** @returns the message's std_msgs/Header stamp in milliseconds since 1970, or undefined if there is no header or its stamp is zero. */
-function stampOf(message: Message): number | undefined {
-  const stamp = (message.header as { stamp?: { sec?: unknown; nanosec?: unknown; nsec?: unknown } } | undefined)?.stamp;
-  const [sec, nanosec] = [stamp?.sec, stamp?.nanosec ?? stamp?.nsec];
-  if (typeof sec !== 'number' || typeof nanosec !== 'number' || (sec === 0 && nanosec === 0)) return undefined;
-  return sec * 1000 + Math.floor(nanosec / 1e6);
 }

@@ -34,8 +34,8 @@ export function endedAlerts(
 
 /** The settings that decide whether a message is usable. A corrected entry ends the alert at once. */
 function rulesOf(channel: ChannelConfig): string {
-  const { type, scale, min, max, alert_when: when } = channel;
-  return JSON.stringify([sourceOf(channel), type, scale, min, max, when]);
+  const { type, scale, min, max, alert_when: when, event } = channel;
+  return JSON.stringify([sourceOf(channel), type, scale, min, max, when, event]);
 }
 
 function sourceOf({ topic, field, diagnostics }: ChannelConfig): string {

@@ -1,4 +1,5 @@
 export { Channel, type ChannelOptions } from './channel.ts';
+export { trueMeans } from './condition.ts';
 export { endedAlerts } from './ended.ts';
 export { fieldReader } from './field.ts';
 export { isSame, match, type Offer, type Wanted } from './match.ts';

@@ -14,6 +14,7 @@ export interface RecordedReading {
   readonly bad?: ReadingExtra['bad'];
   readonly stamp?: number | undefined;
   readonly alert?: ReadingExtra['alert'];
+  readonly occurrences?: ReadingExtra['occurrences'];
 }
 
 /** When an alert was raised and cleared. `cleared` is null if it was still raised when the recording ended. */
@@ -32,8 +33,12 @@ export interface ReplayedAlert {
 /** Two alerts that do not overlap are treated as the same if they start no more than this far apart. */
 const SAME_WITHIN_MS = 60_000;
 
+/** An event's alert ends by a timer, which may be this late on the robot, but not here. */
+const TIMER_LATE_MS = 1_000;
+
 /** @param readings in the order in which they were measured. */
 export function replay(readings: readonly RecordedReading[], channels: Readonly<Record<string, ChannelConfig>>): ReplayedAlert[] {
+  const endMs = readings.reduce((latest, { at }) => Math.max(latest, at), Number.NEGATIVE_INFINITY);
   const names = new Set([...Object.keys(channels), ...readings.map(({ channel }) => channel)]);
   const alerts = [...names].flatMap((name) => {
     const recorded = readings.filter(({ channel }) => channel === name);
@@ -42,7 +47,7 @@ export function replay(readings: readonly RecordedReading[], channels: Readonly<
     const hasSuffix = name.endsWith(SILENT_SUFFIX) || name.endsWith(UNUSABLE_SUFFIX);
     if (!config && hasSuffix && recorded.every(({ alert, value }) => alert && typeof value === 'boolean')) return [];
     const before = incidents(recorded.flatMap(({ at, alert }) => (alert ? [{ at, alert }] : [])));
-    return compared(name, before, config ? incidents(rerun(name, config, recorded)) : []);
+    return compared(name, before, config ? incidents(rerun(name, config, recorded, endMs)) : [], config?.event ? TIMER_LATE_MS : 0);
   });
   return alerts.sort((a, b) => timeOf(a) - timeOf(b));
 }
@@ -52,7 +57,7 @@ interface Change {
   readonly alert: 'raised' | 'cleared';
 }
 
-function rerun(name: string, { max_silence: _, ...config }: ChannelConfig, recorded: readonly RecordedReading[]): Change[] {
+function rerun(name: string, { max_silence: _, ...config }: ChannelConfig, recorded: readonly RecordedReading[], endMs: number): Change[] {
   const channel = new Channel(name, config);
   const changes: Change[] = [];
   const record = (at: number, rows: readonly NewRow[]) => {
@@ -60,7 +65,7 @@ function rerun(name: string, { max_silence: _, ...config }: ChannelConfig, recor
       if (row.class === 'alert' && row.channel === name && row.extra?.alert) changes.push({ at, alert: row.extra.alert });
   };
   let now = Number.NEGATIVE_INFINITY;
-  for (const { at, value, bad, stamp, alert } of recorded) {
+  for (const { at, value, bad, stamp, alert } of config.clear_after === undefined ? recorded : repeated(recorded, config.clear_after)) {
     for (let due = channel.dueMs; due !== undefined && due <= at; due = channel.dueMs) record(due, channel.elapse(due));
     // The recorded time goes backwards if the clock was set back, but the channel's time must not.
     now = Math.max(now, at);
@@ -68,8 +73,29 @@ function rerun(name: string, { max_silence: _, ...config }: ChannelConfig, recor
     record(now, channel.sample({ value, stamp, infinite, ...(bad ? { bad } : {}) }, now));
   }
   const last = channel.dueMs;
-  if (last !== undefined) record(last, channel.elapse(last));
+  // An event's alert that stood at the end of the record would otherwise seem to have ended.
+  if (last !== undefined && (!config.event || last <= endMs)) record(last, channel.elapse(last));
   return changes;
+}
+
+/**
+ * Adds the occurrences that the record only counts, because their gates held them back. Their times are unknown, so they are placed such that
+ * the alert ends as recorded.
+ */
+function repeated(recorded: readonly RecordedReading[], clearAfterMs: number): readonly RecordedReading[] {
+  const added = recorded.flatMap((row, end) => {
+    const start = row.occurrences === undefined ? -1 : recorded.findLastIndex(({ alert }, i) => alert === 'raised' && i < end);
+    const raised = recorded[start];
+    const isComplete = end - start >= (row.occurrences ?? 1);
+    return raised === undefined || isComplete ? [] : between(raised, row.at - clearAfterMs, clearAfterMs / 2);
+  });
+  return added.length === 0 ? recorded : [...recorded, ...added].sort((a, b) => a.at - b.at);
+}
+
+/** @returns copies of the row after its time, the last of them at `lastMs`, with less than `stepMs` between two of them. */
+function between({ channel, value, at }: RecordedReading, lastMs: number, stepMs: number): RecordedReading[] {
+  const count = Math.max(0, Math.ceil((lastMs - at) / stepMs));
+  return Array.from({ length: count }, (_, i) => ({ channel, value, at: lastMs - i * stepMs }));
 }
 
 /** A recorded infinity has lost its sign. @returns the infinity that caused the recorded change. */
@@ -88,13 +114,14 @@ function incidents(changes: readonly Change[]): Incident[] {
   return found;
 }
 
-function compared(channel: string, before: readonly Incident[], after: readonly Incident[]): ReplayedAlert[] {
+/** @param lateMs how much later an alert may have ended in the record. */
+function compared(channel: string, before: readonly Incident[], after: readonly Incident[], lateMs: number): ReplayedAlert[] {
   const left = [...after];
   const known = before.map((old): ReplayedAlert => {
     const at = left.findIndex((fresh) => isSame(old, fresh));
     const [fresh] = at === -1 ? [] : left.splice(at, 1);
     if (!fresh) return { channel, change: 'vanished', before: old, after: null };
-    const stays = fresh.raised === old.raised && fresh.cleared === old.cleared;
+    const stays = fresh.raised === old.raised && isSameTime(old.cleared, fresh.cleared, lateMs);
     return { channel, change: stays ? 'same' : 'moved', before: old, after: fresh };
   });
   return [...known, ...left.map((fresh): ReplayedAlert => ({ channel, change: 'appeared', before: null, after: fresh }))];
@@ -103,6 +130,10 @@ function compared(channel: string, before: readonly Incident[], after: readonly 
 function isSame(a: Incident, b: Incident): boolean {
   const overlap = a.raised <= (b.cleared ?? Number.POSITIVE_INFINITY) && b.raised <= (a.cleared ?? Number.POSITIVE_INFINITY);
   return overlap || Math.abs(a.raised - b.raised) <= SAME_WITHIN_MS;
+}
+
+function isSameTime(recorded: number | null, fresh: number | null, lateMs: number): boolean {
+  return recorded === null || fresh === null ? recorded === fresh : recorded >= fresh && recorded - fresh <= lateMs;
 }
 
 function timeOf({ before, after }: ReplayedAlert): number {

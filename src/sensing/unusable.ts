@@ -63,10 +63,10 @@ function listed(names: readonly string[]): string {
 
 type About = (reason: string, suggestion?: string | null) => Unusable;
 
-function missing({ field, diagnostics }: ChannelConfig, message: Message, about: About): Unusable {
+function missing({ field, diagnostics, class: rowClass }: ChannelConfig, message: Message, about: About): Unusable {
   if (diagnostics) return about('the diagnostic status has no such value');
   const fields = leaves(message);
-  if (fields.length === 0) return about('the message has no fields, so it has no value');
+  if (fields.length === 0) return about('the message has no fields, so it has no value', rowClass === 'alert' ? 'event: true' : null);
   const single = fields.filter((path) => !path.endsWith('[*]'));
   const better = nearest(field, single) ?? (fields.length === 1 ? single[0] : undefined);
   return about(`the message has no field "${field}"; it has ${listed(fields)}`, better === undefined ? null : `field: ${better}`);
@@ -114,6 +114,11 @@ function deeper({ field: path, alert_when: when }: ChannelConfig, field: object 
   if (typeof first === 'boolean') return `field: "${path}[*] | any"`;
   const isLow = when?.raise.comparison.startsWith('<') === true;
   return typeof first === 'number' ? `field: "${path}[*] | ${isLow ? 'min' : 'max'}"` : null;
+}
+
+/** Whether the message has no value, as std_msgs/Empty. */
+export function hasNoFields(message: Message): boolean {
+  return leaves(message).length === 0;
 }
 
 /** Paths of the values in a message, without those of its header. A list ends with `[*]`. */

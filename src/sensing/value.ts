@@ -10,6 +10,8 @@ export interface Sample {
   readonly infinite?: number | undefined;
   /** The message's header stamp, in milliseconds since 1970. */
   readonly stamp?: number | undefined;
+  /** Set if the message has no fields. On an event channel the message is then an occurrence, and the value stands for it. */
+  readonly isEmpty?: true;
 }
 
 /** If `alert_when` is set, a value whose type differs from the condition's is bad. */
@@ -46,4 +48,12 @@ function convertNumber(field: number, rules: ValueRules, stamp: number | undefin
 function comparable(value: boolean | number | string, { alert_when: when }: ValueRules, stamp: number | undefined): Sample {
   const isBad = when !== undefined && typeof value !== typeof when.raise.value;
   return isBad ? { value: null, bad: 'type', stamp } : { value, bad: undefined, stamp };
+}
+
+/** @returns the message's std_msgs/Header stamp in milliseconds since 1970, or undefined if there is no header or its stamp is zero. */
+export function stampOf(message: Readonly<Record<string, unknown>>): number | undefined {
+  const stamp = (message.header as { stamp?: { sec?: unknown; nanosec?: unknown; nsec?: unknown } } | undefined)?.stamp;
+  const [sec, nanosec] = [stamp?.sec, stamp?.nanosec ?? stamp?.nsec];
+  if (typeof sec !== 'number' || typeof nanosec !== 'number' || (sec === 0 && nanosec === 0)) return undefined;
+  return sec * 1000 + Math.floor(nanosec / 1e6);
 }

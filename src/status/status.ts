@@ -56,6 +56,8 @@ export interface ChannelStatus {
   /** The longest time between two messages. Null before the second message. */
   readonly longest_gap_ms: number | null;
   readonly alert: boolean;
+  /** The occurrences of the present alert, or of the last one since startup if none stands. Null if the channel does not report events. */
+  readonly occurrences: number | null;
   /** Whether the last message is older than max_silence. */
   readonly silent: boolean;
   /** Messages that were not processed because they exceeded max_rate. */
@@ -184,7 +186,7 @@ const RESTART_MS = 30_000;
 const LONGEST_GAPS = 3;
 
 /** Whether a sensor that used to publish regularly has gone quiet. Needs no max_silence: it compares the silence with earlier gaps. */
-export function isOverdue({ messages, age_ms: age, longest_gap_ms: gap }: ChannelStatus): boolean {
-  if (age === null || gap === null || messages < ENOUGH_MESSAGES) return false;
+export function isOverdue({ messages, age_ms: age, longest_gap_ms: gap, occurrences }: ChannelStatus): boolean {
+  if (occurrences !== null || age === null || gap === null || messages < ENOUGH_MESSAGES) return false;
   return age > Math.max(RESTART_MS, LONGEST_GAPS * gap);
 }

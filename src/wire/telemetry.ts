@@ -10,6 +10,8 @@ export type ReadingValue = z.infer<typeof readingValue>;
 export const readingExtra = z.object({
   alert: z.enum(['raised', 'cleared']).optional(),
   incident: z.string().max(64).optional(),
+  /** How often the event of a cleared alert happened while the alert stood. Only for channels that report events. */
+  occurrences: z.number().int().min(1).optional(),
   bad: z.enum(['nan', 'range', 'type']).optional(),
   clock: z.literal('untrusted').optional(),
   /** The ROS message's header stamp, in milliseconds since the Unix epoch. */

@@ -25,7 +25,8 @@ describe('a simulated sensor', () => {
     const sensor = sensorOf(channel);
     assert.ok(sensor);
     const gate = new Channel('one', channel, { standing: new Map(), startMs: 0 });
-    gate.accept(sensor.message(isOn, 0), 1_000);
+    const message = sensor.message(isOn, 0);
+    if (message) gate.accept(message, 1_000);
     return gate.status(1_000).alert;
   };
 
@@ -37,6 +38,7 @@ describe('a simulated sensor', () => {
     ['a scaled number', { type: 'std_msgs/msg/Float32', scale: 100, alert_when: '> 60' }],
     ['another word', { type: 'std_msgs/msg/String', alert_when: '!= None' }],
     ['a nested field', { type: 'geometry_msgs/msg/Twist', field: 'linear.x', alert_when: '> 1' }],
+    ['an event without a value', { type: 'std_msgs/msg/Empty', event: true }],
     ['the minimum of an array', { type: 'sensor_msgs/msg/LaserScan', field: 'ranges[*] | min', alert_when: '< 0.3' }],
   ] as const) {
     it(`raises its alert exactly while its event is on, for ${condition}`, () => {

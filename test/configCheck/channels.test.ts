@@ -90,7 +90,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'a message without fields': {
     entry: `${ALERT}, type: std_msgs/Empty`,
     reason: /the message has no fields, so it has no value/,
-    suggestion: null,
+    suggestion: 'event: true',
   },
   'a Bool that is compared with a number': {
     entry: `${ALERT}, type: std_msgs/Bool, alert_when: "== 1"`,

@@ -20,7 +20,7 @@ const UNUSABLE: readonly {
     raw: null,
     suggestion: 'field: data',
   },
-  { name: 'a message without fields', message: {}, reason: /^the message has no fields/, raw: null, suggestion: null },
+  { name: 'a message without fields', message: {}, reason: /^the message has no fields/, raw: null, suggestion: 'event: true' },
   {
     name: 'a number without alert_when',
     message: { data: 812.5 },
@@ -100,7 +100,7 @@ describe('an alert channel is unusable if each message has', () => {
   }
 
   for (const { name, config, message, suggestion } of UNUSABLE) {
-    const [, key, value] = /^(field|alert_when|scale): (.*?)(?: {2}#.*)?$/.exec(suggestion ?? '') ?? [];
+    const [, key, value] = /^(field|alert_when|scale|event): (.*?)(?: {2}#.*)?$/.exec(suggestion ?? '') ?? [];
     if (key === undefined || value === undefined || value.includes('> N')) continue;
     it(`${name}, and not with the suggested ${key}`, () => {
       const corrected = key === 'scale' ? Number(value) : value.startsWith('"') ? JSON.parse(value) : value === 'true' ? true : value;

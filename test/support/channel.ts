@@ -12,9 +12,14 @@ export function channel(over: Readonly<Record<string, unknown>> = {}, options: C
   return new Channel('c', c, { newIncident: () => `i${++incidents}`, ...options });
 }
 
-/** @returns the alerts among the rows, such as `raised i1`. An alert of another channel has its name in front. */
+/**
+ * @returns the alerts among the rows, such as `raised i1`. An alert of another channel has its name in front. The end of an event's alert has
+ * its occurrences behind: `cleared i1 x3`.
+ */
 export function alerts(rows: readonly NewRow[]): string[] {
-  return rows.flatMap((row) =>
-    row.class === 'alert' ? [`${row.channel === 'c' ? '' : `${row.channel} `}${row.extra?.alert} ${row.extra?.incident}`] : [],
-  );
+  return rows.flatMap((row) => {
+    if (row.class !== 'alert') return [];
+    const { alert, incident, occurrences } = row.extra ?? {};
+    return [`${row.channel === 'c' ? '' : `${row.channel} `}${alert} ${incident}${occurrences === undefined ? '' : ` x${occurrences}`}`];
+  });
 }

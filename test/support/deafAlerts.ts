@@ -45,5 +45,12 @@ export const DEAF = [
     reason: /is a number/,
     suggestion: 'alert_when: "> 0"',
   },
-  { name: 'an Empty', type: 'std_msgs/msg/Empty', entry: 'type: auto', danger: {}, reason: /has no fields/, suggestion: null },
+  {
+    name: 'an Empty',
+    type: 'std_msgs/msg/Empty',
+    entry: 'type: auto',
+    danger: {},
+    reason: /has no fields/,
+    suggestion: 'event: true',
+  },
 ] as const;

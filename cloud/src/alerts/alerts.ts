@@ -20,6 +20,8 @@ export interface Alert {
   readonly acknowledged_at: number | null;
   readonly acknowledged_by: number | null;
   readonly resolved_at: number | null;
+  /** How often an event happened while its alert stood. Null while it stands, and for alerts that are not events. */
+  readonly occurrences: number | null;
   /** The users who saw the alert, each with the time of their first view. */
   readonly seen_by: { readonly user_id: number; readonly at: number }[];
 }
@@ -31,7 +33,7 @@ export interface AlertQuery {
   readonly before?: number | null;
 }
 
-const COLUMNS = `a.id, a.thing, a.incident, a.channel, a.value, a.state, a.raised_at, a.resolved_at, a.acknowledged_by,
+const COLUMNS = `a.id, a.thing, a.incident, a.channel, a.value, a.state, a.raised_at, a.resolved_at, a.occurrences, a.acknowledged_by,
   (extract(epoch from a.committed_at) * 1000)::bigint as committed_at,
   (extract(epoch from a.seen_at) * 1000)::bigint as seen_at,
   (extract(epoch from a.acknowledged_at) * 1000)::bigint as acknowledged_at,

@@ -10,6 +10,7 @@ interface Change {
   readonly value: string | null;
   readonly raisedAt: number | null;
   readonly resolvedAt: number | null;
+  readonly occurrences: number | null;
 }
 
 export async function recordAlerts(sql: Sql, messages: readonly RowsMessage[]): Promise<void> {
@@ -27,8 +28,10 @@ export async function recordAlerts(sql: Sql, messages: readonly RowsMessage[]): 
       }
       const incident = storableText(extra.incident ?? `${outbox}/${seq}`);
       const key = `${thing}/${incident}`;
-      const change = changes.get(key) ?? { thing, incident, channel, value: null, raisedAt: null, resolvedAt: null };
-      const step = isRaised ? { value: storableJson(value), raisedAt: change.raisedAt ?? at } : { resolvedAt: change.resolvedAt ?? at };
+      const change = changes.get(key) ?? { thing, incident, channel, value: null, raisedAt: null, resolvedAt: null, occurrences: null };
+      const step = isRaised
+        ? { value: storableJson(value), raisedAt: change.raisedAt ?? at }
+        : { resolvedAt: change.resolvedAt ?? at, occurrences: change.occurrences ?? extra.occurrences ?? null };
       changes.set(key, { ...change, ...step });
     }
   }
@@ -43,15 +46,26 @@ export async function recordAlerts(sql: Sql, messages: readonly RowsMessage[]): 
 
 async function write(sql: Sql, changes: readonly Change[]): Promise<void> {
   await sql.query(
-    `insert into alerts as a (thing, incident, channel, value, raised_at, resolved_at)
-    select n.thing, n.incident, n.channel, n.value::jsonb, n.raised_at, n.resolved_at
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
-      as n(thing, incident, channel, value, raised_at, resolved_at)
+    `insert into alerts as a (thing, incident, channel, value, raised_at, resolved_at, occurrences)
+    select n.thing, n.incident, n.channel, n.value::jsonb, n.raised_at, n.resolved_at, n.occurrences
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
+      as n(thing, incident, channel, value, raised_at, resolved_at, occurrences)
     order by n.thing, n.incident
     on conflict (thing, incident) do update set
       value = coalesce(a.value, excluded.value),
       raised_at = coalesce(a.raised_at, excluded.raised_at),
-      resolved_at = coalesce(a.resolved_at, excluded.resolved_at)`,
-    columnsOf(changes.map((change) => [change.thing, change.incident, change.channel, change.value, change.raisedAt, change.resolvedAt])),
+      resolved_at = coalesce(a.resolved_at, excluded.resolved_at),
+      occurrences = coalesce(a.occurrences, excluded.occurrences)`,
+    columnsOf(
+      changes.map(({ thing, incident, channel, value, raisedAt, resolvedAt, occurrences }) => [
+        thing,
+        incident,
+        channel,
+        value,
+        raisedAt,
+        resolvedAt,
+        occurrences,
+      ]),
+    ),
   );
 }

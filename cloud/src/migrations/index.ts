@@ -1,5 +1,6 @@
 // Lists all migrations in order. A released migration is never changed; a correction is a new migration.
 import { schema } from './0001-schema.ts';
+import { occurrences } from './0002-occurrences.ts';
 
 export interface Migration {
   readonly number: number;
@@ -7,4 +8,7 @@ export interface Migration {
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'schema', sql: schema }];
+export const MIGRATIONS: readonly Migration[] = [
+  { number: 1, name: 'schema', sql: schema },
+  { number: 2, name: 'occurrences', sql: occurrences },
+];

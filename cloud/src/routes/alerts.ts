@@ -25,6 +25,11 @@ const alert = component(
     acknowledged_at: time.nullable(),
     acknowledged_by: id.nullable(),
     resolved_at: time.nullable(),
+    occurrences: z
+      .number()
+      .int()
+      .nullable()
+      .describe('How often an event happened while its alert stood; null while it stands, and for other alerts'),
     seen_by: z.array(z.object({ user_id: id, at: time })),
   }),
 );

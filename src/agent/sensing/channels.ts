@@ -4,7 +4,7 @@ import { every } from '../../base/index.ts';
 import type { LoadedConfig } from '../../config/index.ts';
 import type { NewRow } from '../../outbox/index.ts';
 import type { RosMessage } from '../../ros/index.ts';
-import { Channel, endedAlerts } from '../../sensing/index.ts';
+import { Channel, endedAlerts, trueMeans } from '../../sensing/index.ts';
 import type { ChannelChanges, Status } from '../../status/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 import { ChannelSubscription } from './subscription.ts';
@@ -102,9 +102,8 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     },
     status: () => subscriptions.map((subscription) => subscription.status(clock.mono())),
     latestValue: (name) => {
-      const channel = subscriptions.find((subscription) => subscription.channel.name === name)?.channel;
-      const ageMs = channel?.usableAgeMs(clock.mono());
-      return channel === undefined || ageMs === undefined ? undefined : { value: channel.status(clock.mono()).value, ageMs };
+      const found = subscriptions.find(({ channel }) => channel.name === name);
+      return found && latestOf(found, clock.mono());
     },
     stop: () => {
       ticker.stop();
@@ -112,6 +111,19 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
       alarm.stop();
     },
   };
+}
+
+/**
+ * An event detector says nothing while nothing happens, so no message shows that an event has ended. Its boolean is known nevertheless: it
+ * follows the alert, as long as the detector is there.
+ */
+function latestOf(subscription: ChannelSubscription, nowMs: number): ReturnType<Channels['latestValue']> {
+  const { channel } = subscription;
+  const { value, alert, health } = subscription.status(nowMs);
+  const whenTrue = channel.config.event ? trueMeans(channel.config) : undefined;
+  if (whenTrue !== undefined && (alert || health === 'ok')) return { value: alert === whenTrue, ageMs: 0 };
+  const ageMs = channel.usableAgeMs(nowMs);
+  return ageMs === undefined ? undefined : { value, ageMs };
 }
 
 /** setTimeout's longest delay: 2^31 - 1 ms. */

@@ -188,7 +188,8 @@ export class ChannelSubscription {
     if (this.#offReason !== undefined) return this.#offReason;
     if (this.#mismatch !== undefined && this.channel.messages === 0) return this.#mismatch;
     const nodes = this.#offers.map(({ node }) => node).join(', ');
-    if (this.isPublished) return `no message from ${nodes} on ${topic}; the publisher is silent or ended in the last 20 s`;
+    const hint = this.channel.config.event ? '; if it reports only events, remove max_silence' : '';
+    if (this.isPublished) return `no message from ${nodes} on ${topic}; the publisher is silent or ended in the last 20 s${hint}`;
     if (this.#vanished.length > 0) return `${this.#vanished.join(', ')} published on ${topic} and has ended`;
     return `no node publishes on ${topic}`;
   }
@@ -221,7 +222,8 @@ export class ChannelSubscription {
     const received = this.channel.status(nowMs);
     const state =
       this.#offReason !== undefined ? 'off' : this.isPublished ? 'published' : this.#vanished.length > 0 ? 'vanished' : 'waiting';
-    const isReceiving = state === 'published' && received.age_ms !== null && !received.silent;
+    const mayBeQuiet = received.age_ms !== null || this.channel.config.event;
+    const isReceiving = state === 'published' && mayBeQuiet && !received.silent;
     const reason = this.unusableReason ?? (isReceiving ? null : this.silenceReason);
     const health = healthOf(state, received, this.#mismatch !== undefined && received.messages === 0);
     return { ...received, rate_hz: this.#rate.hz, type: this.#wanted?.type ?? null, state, health, reason, dropped };

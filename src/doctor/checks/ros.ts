@@ -199,7 +199,7 @@ function silentFinding(observed: string, topic: string, channel: ChannelConfig, 
     );
   }
   if (channel.class === 'alert' && channel.max_silence === undefined)
-    return ok(`${observed}; that is normal for a topic that only publishes changes`);
+    return ok(`${observed}; that is normal for a topic that only publishes ${channel.event ? 'events' : 'changes'}`);
   return warning(observed, 'check the sensor and its node: the node runs, but publishes nothing', command);
 }
 
