@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   CONFIG_SYNTAX: 'configuration',
   CONFIG_INVALID: 'configuration',
   FILE_EXISTS: 'configuration',
+  NOTHING_PUBLISHED: 'environment',
   CERTIFICATE_MISSING: 'configuration',
   CERTIFICATE_INVALID: 'configuration',
   KEY_PERMISSIONS: 'configuration',

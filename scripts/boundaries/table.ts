@@ -10,6 +10,7 @@ export const ROBOT: Readonly<Record<string, readonly string[]>> = {
   config: ['wire'],
   ros: [],
   configCheck: ['config', 'ros'],
+  configInit: ['wire', 'config'],
   state: [],
   identity: ['wire', 'clock', 'state'],
   service: ['config', 'state'],

@@ -37,7 +37,12 @@ export const RULES: readonly Rule[] = [
   { pattern: /\bfor want of\b/i, why: 'archaic', instead: 'because there is no ..., for lack of' },
   { pattern: /\b(?:is|are|was|were) none\b/i, why: 'the noun has to be guessed', instead: 'there is no ...; ... is not a ...' },
   { pattern: /\bwhoever\b/i, why: 'archaic', instead: 'anyone who; the client that' },
-  { pattern: /\bnobody\b/i, why: 'no person is meant', instead: 'no caller, no process, no node; or the passive voice' },
+  // Only people are warned.
+  {
+    pattern: /\bnobody\b(?! (?:is|will be) warned\b)/i,
+    why: 'no person is meant',
+    instead: 'no caller, no process, no node; or the passive voice',
+  },
   { pattern: /\bin the midst of\b/i, why: 'archaic', instead: 'during, in the middle of' },
   { pattern: /\b(?:as|than) ever\b/i, why: 'unclear', instead: 'as before, as usual' },
   { pattern: /\b(?:with|of|in|from|to|at|by|for) (?:it|them) alone\b/i, why: 'unclear', instead: 'only' },

@@ -19,6 +19,18 @@ export function renameDurably(from: string, to: string): void {
   syncPath(dirname(to));
 }
 
+/** Whether this user may write into a directory, or may create it. */
+export function isWritable(directory: string): boolean {
+  for (let folder = directory; ; folder = dirname(folder)) {
+    try {
+      accessSync(folder, constants.W_OK | constants.X_OK);
+      return true;
+    } catch (cause) {
+      if (codeOf(cause) !== 'ENOENT' || folder === dirname(folder)) return false;
+    }
+  }
+}
+
 /** Calls fsync on a file or directory. */
 export function syncPath(path: string): void {
   const descriptor = openSync(path, 'r');

@@ -1,22 +1,28 @@
-// `elderly-bot config init FILE`: writes a configuration for the topics that this robot publishes. Topics of known types become channels;
-// all others are listed in YAML comments for the user to decide.
+// `elderly-bot config init FILE`: discovers the topics of the robot, and writes a configuration for them (src/configInit).
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ZodType } from 'zod';
-import { configFlag, print } from '../base/index.ts';
-import { type Config, configSchema, loadConfig, MAX_ALERT_NAME_CHARACTERS } from '../config/index.ts';
+import { configFlag, isWritable, print, renameDurably } from '../base/index.ts';
+import { configSchema, loadConfig } from '../config/index.ts';
+import { type FoundTopic, namespacesOf, type Proposal, propose, render, stateDirFor } from '../configInit/index.ts';
 import { AgentError } from '../errors.ts';
-import { fullName, type RosNode, startRosNode } from '../ros/index.ts';
+import { namedPublishers, type RosNode, resolveDomainId, startRosNode } from '../ros/index.ts';
 import { progress } from './terminal.ts';
 import { STANDARD_TOPICS } from './topics.ts';
 
-export interface FoundTopic {
-  readonly topic: string;
-  readonly types: readonly string[];
-  /** Full names of the publishing nodes. */
-  readonly nodes: readonly string[];
+export interface InitOptions {
+  readonly thing: string;
+  readonly endpoint: string;
+  /** Origin of the cloud API, which cameras need. */
+  readonly api: string | undefined;
+  /** The namespace of the robot; undefined to find it in the graph. */
+  readonly namespace: string | undefined;
+  /** Whether to replace an existing file. */
+  readonly force: boolean;
+  readonly json: boolean;
 }
 
 const SCHEMA = fileURLToPath(new URL('../../config/config.schema.json', import.meta.url));
@@ -27,17 +33,48 @@ const QUIET_MS = 2_000;
 const FIRST_TOPIC_MS = 8_000;
 const DISCOVERY_AT_MOST_MS = 15_000;
 
-/** @returns the exit code: 0, or 1 if no topic is published. The file is written in either case. */
-export async function init(file: string, thing: string, endpoint: string, json: boolean): Promise<number> {
-  if (existsSync(file)) {
-    throw new AgentError('FILE_EXISTS', `${resolve(file)} already exists`, { remedy: 'give another name; no file is overwritten' });
+const NOTHING_WRITTEN = 'nothing was written';
+
+/** @throws AgentError NOTHING_PUBLISHED, FILE_EXISTS or CONFIG_INVALID. The file is not written or replaced in these cases. */
+export async function init(file: string, { thing, endpoint, api, namespace: given, force, json }: InitOptions): Promise<number> {
+  if (existsSync(file) && !force) {
+    const remedy = 'give another name, or replace the file with --force';
+    throw new AgentError('FILE_EXISTS', `${resolve(file)} already exists`, { remedy });
   }
   refuseInvalid('--thing', thing, configSchema.shape.thing);
   refuseInvalid('--endpoint', endpoint, configSchema.shape.mqtt.shape.endpoint);
+  if (api !== undefined) refuseInvalid('--api', api, configSchema.shape.uploads.shape.api);
+  if (given !== undefined) refuseInvalid('--namespace', given, configSchema.shape.ros.shape.namespace);
+  const domainId = resolveDomainId(null, process.env.ROS_DOMAIN_ID);
   const defaults = loadConfig(undefined, {}).config;
+  const found = await discoverTopics(domainId);
+  const namespace = chooseNamespace(given, found);
+  const proposal = propose({ found, namespace, defaults });
+  const beside = dirname(resolve(file));
+  const schema = relative(beside, SCHEMA);
+  const stateDir = stateDirFor({ usual: defaults.state_dir, home: homedir(), beside, env: process.env, isWritable });
+  const text = render(proposal, { thing, endpoint, api, schema, domainId, stateDir, namespace, defaults });
+  writeValid(file, text);
+  await print(
+    json
+      ? JSON.stringify({ file: resolve(file), topics: found, ...summaryOf(proposal) })
+      : describe(file, found.length, domainId, proposal, api),
+  );
+  return 0;
+}
+
+/** @throws AgentError CONFIG_INVALID if the schema of its key refuses the value of an option */
+function refuseInvalid(option: string, value: string, schema: ZodType): void {
+  const [issue] = schema.safeParse(value).error?.issues ?? [];
+  if (!issue) return;
+  throw new AgentError('CONFIG_INVALID', `${option} is ${JSON.stringify(value)}: ${issue.message}`, { remedy: NOTHING_WRITTEN });
+}
+
+/** @throws AgentError NOTHING_PUBLISHED */
+async function discoverTopics(domainId: number): Promise<FoundTopic[]> {
   const line = progress();
-  line.update('discovering topics');
-  const ros = await startRosNode({ name: 'elderly_bot_init' });
+  line.update(`discovering topics in ROS domain ${domainId}`);
+  const ros = await startRosNode({ name: 'elderly_bot_init', domainId });
   let found: FoundTopic[];
   try {
     found = await discover(ros);
@@ -45,29 +82,11 @@ export async function init(file: string, thing: string, endpoint: string, json: 
     line.end();
     await ros.stop();
   }
-  const schema = relative(dirname(resolve(file)), SCHEMA);
-  const { text, channels, skipped } = proposal({ found, defaults, thing, endpoint, schema });
-  writeFileSync(file, text, { flag: 'wx' });
-  try {
-    loadConfig(file, {});
-  } catch (error) {
-    rmSync(file);
-    throw error;
-  }
-  const others = skipped.length > 0 ? `; as comments, for you to decide: ${skipped.join(', ')}` : '';
-  await print(
-    json
-      ? JSON.stringify({ file: resolve(file), topics: found, channels, skipped })
-      : `wrote ${file}: channels ${channels.join(', ')}${others}\nnext: elderly-bot certs import FOLDER${configFlag(file)}, then elderly-bot doctor${configFlag(file)}`,
-  );
-  return found.length > 0 ? 0 : 1;
-}
-
-/** @throws AgentError CONFIG_INVALID if the schema of its key refuses the value of an option */
-function refuseInvalid(option: string, value: string, schema: ZodType): void {
-  const [issue] = schema.safeParse(value).error?.issues ?? [];
-  if (!issue) return;
-  throw new AgentError('CONFIG_INVALID', `${option} is ${JSON.stringify(value)}: ${issue.message}`, { remedy: 'nothing was written' });
+  if (found.length > 0) return found;
+  throw new AgentError('NOTHING_PUBLISHED', `no node publishes a topic in ROS domain ${domainId}, so ${NOTHING_WRITTEN}`, {
+    remedy:
+      'start the software of the robot and repeat this command; if it runs, set ROS_DOMAIN_ID and ROS_AUTOMATIC_DISCOVERY_RANGE as it does',
+  });
 }
 
 async function discover(ros: RosNode): Promise<FoundTopic[]> {
@@ -78,9 +97,9 @@ async function discover(ros: RosNode): Promise<FoundTopic[]> {
   while (!isComplete() && performance.now() - startedMs < DISCOVERY_AT_MOST_MS) {
     await sleep(POLL_MS);
     const current = ros.topics().flatMap(({ topic }) => {
-      const offers = ros.publishersOf(topic);
+      const offers = STANDARD_TOPICS.includes(topic) ? [] : namedPublishers(ros, topic);
       if (offers.length === 0) return [];
-      return [{ topic, types: [...new Set(offers.map(({ type }) => type))], nodes: [...new Set(offers.map(fullName))] }];
+      return [{ topic, types: [...new Set(offers.map(({ type }) => type))], nodes: [...new Set(offers.map(({ node }) => node))] }];
     });
     if (JSON.stringify(current) !== JSON.stringify(found)) changedMs = performance.now();
     found = current;
@@ -88,113 +107,58 @@ async function discover(ros: RosNode): Promise<FoundTopic[]> {
   return found.sort((a, b) => a.topic.localeCompare(b.topic));
 }
 
-/** For each known message type, the configuration lines that turn a message into one value. */
-const VALUES: Readonly<Record<string, readonly string[]>> = {
-  'std_msgs/msg/Bool': ['class: alert'],
-  'std_msgs/msg/String': [],
-  'sensor_msgs/msg/BatteryState': ['field: percentage', 'scale: 100', 'unit: percent', 'min: 0', 'max: 100'],
-  'sensor_msgs/msg/Temperature': ['field: temperature', 'unit: degC', 'min: -40', 'max: 150'],
-  'sensor_msgs/msg/RelativeHumidity': ['field: relative_humidity', 'scale: 100', 'unit: percent', 'min: 0', 'max: 100'],
-  'sensor_msgs/msg/Illuminance': ['field: illuminance', 'unit: lx', 'min: 0'],
-  'sensor_msgs/msg/FluidPressure': ['field: fluid_pressure', 'unit: Pa', 'min: 0'],
-  'sensor_msgs/msg/Range': ['field: range', 'unit: m', 'min: 0'],
-  'sensor_msgs/msg/LaserScan': ['field: "ranges[*] | min"', 'unit: m', 'min: 0'],
-};
-const NUMBER = /^std_msgs\/msg\/(U?Int(8|16|32|64)|Float(32|64))$/;
-
-interface ProposalOptions {
-  readonly found: readonly FoundTopic[];
-  /** The default configuration, which the new file overrides. */
-  readonly defaults: Config;
-  readonly thing: string;
-  readonly endpoint: string;
-  /** Path of the JSON schema, relative to the new file's directory. */
-  readonly schema: string;
-}
-
-/** Proposes a configuration; a pure function. @returns the YAML text, its channel names, and the topics that it only lists in comments */
-export function proposal({ found, defaults, thing, endpoint, schema }: ProposalOptions) {
-  const commandTopics = Object.values(defaults.commands).flatMap(({ topic, also }) => [topic, ...also.map((other) => other.topic)]);
-  const own = new Set([...STANDARD_TOPICS, ...commandTopics]);
-  const standard = Object.entries(defaults.channels);
-  const isPublished = (topic: string) => found.some((candidate) => candidate.topic === topic);
-  const published = standard.filter(([, { topic }]) => isPublished(topic)).map(([name]) => name);
-  const missing = standard.filter(([, { topic }]) => !isPublished(topic));
-  const others = found.filter(({ topic }) => !own.has(topic) && !standard.some(([, channel]) => channel.topic === topic));
-  const names = new Set(standard.map(([name]) => name));
-  const [channels, skipped]: [string[], string[]] = [[...published], []];
-  const entries = others.flatMap(({ topic, types, nodes }) => {
-    const [type = ''] = types;
-    const keys = types.length === 1 ? (VALUES[type] ?? (NUMBER.test(type) ? [] : undefined)) : undefined;
-    const origin = `${topic}, ${types.join(' or ')}, by ${nodes.join(', ')}`;
-    if (keys === undefined) {
-      skipped.push(topic);
-      return [`  # ${origin}: choose a field and add NAME: { topic: ${topic}, field: PATH }`];
-    }
-    const name = nameOf(topic, names);
-    names.add(name);
-    channels.push(name);
-    const isAlert = keys.includes('class: alert');
-    const deadband = isAlert || type === 'std_msgs/msg/String' ? '' : ', deadband: "1%"';
-    const lines = [`topic: ${topic}`, `type: ${type}`, ...keys, `report: { on: change, at_least_every: 60s${deadband} }`];
-    const note = '    # The value true raises an alert, which is sent at once. If this is not an alert, set class: telemetry';
-    return [`  # ${origin}`, `  ${name}:`, ...(isAlert ? [note] : []), ...lines.map((each) => `    ${each}`)];
-  });
-  // `channels:` with nothing but comments below it would be null in YAML, which is not a valid map of channels, so comment it out too.
-  const hasChannels = entries.some((line) => !line.trimStart().startsWith('#'));
-  const lines = [
-    `# yaml-language-server: $schema=${schema}`,
-    '# Written by `elderly-bot config init` from the topics of this robot. It lists only differences from config/default.yaml, which',
-    '# explains every key. `elderly-bot config check FILE` validates this file; `config show FILE` prints the source of each value.',
-    `thing: ${scalar(thing)}`,
-    ...(thing === 'elderly-bot'
-      ? []
-      : ['# Several robots on one account need different prefixes.', `topic_prefix: ${scalar(`fleet/${thing}`)}`]),
-    '',
-    'mqtt:',
-    '  # In AWS: aws iot describe-endpoint --endpoint-type iot:Data-ATS',
-    `  endpoint: ${scalar(endpoint)}`,
-    '',
-    `# Channels of the default configuration that are published here: ${published.join(', ') || 'none'}.`,
-    entries.length + missing.length === 0 ? '# No other topic is published.' : hasChannels ? 'channels:' : '# channels:',
-    ...missing.map(([name, { topic }]) => `  # No node published ${topic}. If this robot has no such sensor:\n  # ${name}: null`),
-    ...entries,
-  ];
-  return { text: `${lines.join('\n')}\n`, channels, skipped };
-}
-
-/** Quotes a text that YAML would read as another type, such as the thing name 7. */
-function scalar(text: string): string {
-  const isPlain = /^[a-z][\w./-]*(:\d+)?$/i.test(text) && !/^(true|false|null)$/i.test(text);
-  return isPlain ? text : JSON.stringify(text);
-}
-
-/** Leaves space for the number of a doubled name. */
-const NAME_LENGTH = MAX_ALERT_NAME_CHARACTERS - '_99'.length;
-
-/** Names to avoid: words that are too general to name a channel, and keys of the telemetry envelope, which are not allowed as names. */
-const RESERVED = new Set('data state status value raw kind thing mark outbox readings accepted'.split(' '));
-
-/** Derives a channel's name from its topic: the last part, preceded by as many earlier parts as it takes to be free and specific. */
-function nameOf(topic: string, taken: ReadonlySet<string>): string {
-  const parts = topic.split('/').filter(Boolean).map(snakeCase);
-  for (let from = parts.length - 1; from >= 0; from--) {
-    const name = validName(parts.slice(from).join('_'));
-    if (!taken.has(name) && name.length > 2 && !RESERVED.has(name)) return name;
+/** @throws AgentError CONFIG_INVALID if the topics of several robots were found, or none below the given namespace */
+function chooseNamespace(given: string | undefined, found: readonly FoundTopic[]): string | undefined {
+  const robots = namespacesOf(found);
+  if (given === undefined) {
+    if (robots.length <= 1) return robots[0];
+    throw new AgentError('CONFIG_INVALID', `the topics of several robots were found: ${robots.join(', ')}`, {
+      remedy: `choose one, such as --namespace ${robots[0]}; ${NOTHING_WRITTEN}`,
+    });
   }
-  const whole = validName(parts.join('_'));
-  let name = whole;
-  for (let n = 2; taken.has(name); n++) name = `${whole}_${n}`;
-  return name;
+  if (given === '/') return undefined;
+  if (found.some(({ topic }) => topic.startsWith(`${given}/`))) return given;
+  const others = robots.length > 0 ? `; the robots here are ${robots.join(', ')}` : '';
+  throw new AgentError('CONFIG_INVALID', `--namespace is ${given}, but no topic below it is published${others}`, {
+    remedy: NOTHING_WRITTEN,
+  });
 }
 
-function snakeCase(part: string): string {
-  return part
-    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
-    .toLowerCase()
-    .replace(/[^a-z0-9_]/g, '_');
+/** Writes the file only if it is a valid configuration, so that an error leaves an existing file as it was. */
+function writeValid(file: string, text: string): void {
+  const temporary = `${file}.new`;
+  writeFileSync(temporary, text);
+  try {
+    loadConfig(temporary, {});
+    renameDurably(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
-function validName(name: string): string {
-  return (/^[a-z]/.test(name) ? name : `topic_${name}`).slice(0, NAME_LENGTH);
+function summaryOf({ channels, cameras, missing, others }: Proposal) {
+  return {
+    channels: channels.map(({ name }) => name),
+    cameras: cameras.map(({ name }) => name),
+    missing: [...missing.keys()],
+    skipped: others.map(({ topic }) => topic),
+  };
+}
+
+function describe(file: string, topics: number, domainId: number, proposal: Proposal, api: string | undefined): string {
+  const { channels, cameras, missing, skipped } = summaryOf(proposal);
+  const toCheck = proposal.channels.filter(({ notes }) => notes.length > 0).map(({ name }) => name);
+  const flag = configFlag(file);
+  return [
+    `wrote ${file} from ${topics} topics of ROS domain ${domainId}`,
+    `channels: ${channels.join(', ') || 'none'}`,
+    ...(missing.length > 0 ? [`NO SENSOR FOUND for ${missing.join(', ')}: the file has the consequences`] : []),
+    ...(cameras.length > 0
+      ? [`cameras: ${cameras.join(', ')}${api === undefined ? ' (as comments, because they need --api ORIGIN)' : ''}`]
+      : []),
+    ...(toCheck.length > 0 ? [`read the comments of ${toCheck.join(', ')}`] : []),
+    ...(skipped.length > 0 ? [`not used, and listed at the end of the file: ${skipped.length} topics`] : []),
+    `next: elderly-bot certs import FOLDER${flag}, then elderly-bot doctor${flag}`,
+  ].join('\n');
 }

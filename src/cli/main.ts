@@ -61,12 +61,15 @@ await yargs(words)
         .option('effective', { type: 'boolean', default: true, describe: 'show: the merged layers, as the agent uses them' })
         .option('thing', { type: 'string', default: 'elderly-bot', requiresArg: true, describe: 'init: thing name of this robot' })
         .option('endpoint', { type: 'string', default: 'localhost', requiresArg: true, describe: 'init: the broker, HOST or HOST:PORT' })
+        .option('api', { type: 'string', requiresArg: true, describe: 'init: the origin of the cloud API, which cameras need' })
+        .option('namespace', { type: 'string', requiresArg: true, describe: 'init: the namespace of the robot, such as /robot1' })
+        .option('force', { type: 'boolean', default: false, describe: 'init: replace an existing file' })
         .check(
           ({ what, file, config }) =>
             what !== 'init' || file !== undefined || config !== undefined || 'config init needs the name of a new file',
         ),
-    handler(() => import('./config.ts'))(async ({ show, schema }, { what, config, file = config, json, thing, endpoint }) => {
-      if (what === 'init') return (await import('./configInit.ts')).init(file ?? '', thing, endpoint, json);
+    handler(() => import('./config.ts'))(async ({ show, schema }, { what, config, file = config, json, ...options }) => {
+      if (what === 'init') return (await import('./configInit.ts')).init(file ?? '', { ...options, json });
       if (what === 'check') return (await import('./configCheck.ts')).check(file, json);
       return what === 'show' ? show(file, json) : schema();
     }),
