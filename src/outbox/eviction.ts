@@ -1,5 +1,4 @@
 // Evicts undelivered rows. The transaction that deletes them also writes the event that declares the loss to the cloud.
-import type { Clock } from '../clock/index.ts';
 import { count, type EventBody, type EvictionReason, type Ranges, rangesOf } from '../wire/index.ts';
 import { stamped, type WaitingRow } from './intake.ts';
 import type { Parts } from './parts.ts';
@@ -9,16 +8,28 @@ import type { OutboxRecord } from './store.ts';
 /** Rows per eviction. */
 const BATCH = 1_000;
 
+/** How many alerts a declaration names with time and channel. All others are only in its ranges, so that it stays far below a message. */
+const NAMED_ALERTS = 100;
+
 /** Evicts and declares rows, durably and atomically. @throws SQLite's error */
-export function evict({ ledger, counters, clock, commits }: Parts, record: OutboxRecord, ranges: Ranges, reason: EvictionReason): void {
-  const event = declaration(clock, record, ranges, reason);
+export function evict(parts: Parts, record: OutboxRecord, ranges: Ranges, reason: EvictionReason): void {
+  const { ledger, counters, commits } = parts;
+  const event = declaration(parts, record, ranges, reason);
   ledger.evict(record, ranges, event);
   counters.evictedBy[reason] += count(ranges);
   commits.added([event]);
 }
 
-export function declaration(clock: Clock, record: OutboxRecord, ranges: Ranges, reason: EvictionReason): WaitingRow {
-  const body: EventBody = { kind: 'evicted', of: record.id, ranges, reason };
+/** Builds the declaration of rows that the file still holds. @throws SQLite's error */
+export function declaration(
+  { store, clock }: Pick<Parts, 'store' | 'clock'>,
+  record: OutboxRecord,
+  ranges: Ranges,
+  reason: EvictionReason,
+): WaitingRow {
+  const alerts = store.alerts(record.ordinal, ranges).slice(0, NAMED_ALERTS);
+  const named = alerts.map(({ seq, at, channel }): [number, number, string] => [seq, at, channel]);
+  const body: EventBody = { kind: 'evicted', of: record.id, ranges, reason, ...(named.length > 0 ? { alerts: named } : {}) };
   return stamped({ class: 'event', body }, clock);
 }
 

@@ -1,5 +1,5 @@
 export { backupsFolder, backupsIn, makeBackup, restoreBackup } from './backup.ts';
-export type { Claim } from './claims.ts';
+export type { Claim, ClaimLimits } from './claims.ts';
 export { type LoggedCommand, type Outcome, readCommandLog } from './commandLog.ts';
 export { inspectOutboxFile } from './inspect.ts';
 export type { WaitingRow } from './intake.ts';
@@ -9,7 +9,7 @@ export { openOutbox } from './open.ts';
 export type { Outbox } from './outbox.ts';
 export { asUnreadable, OutboxReader, type OutboxStats, type RowFilter, type ShownRow } from './reader.ts';
 export { isCorruption, OUTBOX_FILE, suspect } from './repair.ts';
-export { decodeReading, type NewRow, ROW_CLASSES, type RowClass, readingText, type StoredRow } from './rows.ts';
+export { decodeReading, isDeclaration, type NewRow, ROW_CLASSES, type RowClass, readingText, type StoredRow } from './rows.ts';
 export type { Db } from './schema.ts';
 export { isDiskFull, LEAST_FREE_BYTES, LEAST_FREE_FILES, retryWithoutBallast } from './space.ts';
 export { Notes, type UploadRow, UploadRows } from './tables.ts';

@@ -7,7 +7,7 @@ import type { WaitingRow } from './intake.ts';
 import type { RowCounts } from './metrics.ts';
 import type { LatestValues, Parts } from './parts.ts';
 import { type ReceiptEffect, receiptEffect } from './receiptEffect.ts';
-import { classNumber, type NewRow, type RowClass } from './rows.ts';
+import { classNumber, isDeclaration, type NewRow, type RowClass } from './rows.ts';
 import { unlessFull } from './space.ts';
 import type { OutboxRecord } from './store.ts';
 import type { Writer } from './writer.ts';
@@ -105,12 +105,12 @@ export class Outbox {
     this.#parts.ledger.free(claim);
   }
 
-  /** Evicts a claim's rows and declares them as poison, because the broker will never accept them. */
+  /** Evicts a claim's rows and declares them as poison, because the broker will never accept them. Declarations are kept. */
   refused(claim: Claim): void {
     const { ledger } = this.#parts;
     ledger.free(claim);
     const record = ledger.outboxes.byOrdinal(claim.ordinal);
-    if (!record) return;
+    if (!record || claim.rows.some(isDeclaration)) return;
     try {
       evict(this.#parts, record, rangesOf(claim.rows.map(({ seq }) => seq)), 'poison');
     } catch (error) {
@@ -147,10 +147,10 @@ export class Outbox {
     const exhausted = effect.exhausted.reduce((all: Ranges, publication) => union(all, ledger.rowsOf(publication)), []);
     const poison = subtract(exhausted, effect.covered);
     const declarations = [
-      ...(poison.length > 0 ? [declaration(clock, record, poison, 'poison')] : []),
-      ...(effect.undeclared.length > 0 ? [declaration(clock, record, effect.undeclared, 'released')] : []),
+      ...(poison.length > 0 ? [declaration(this.#parts, record, poison, 'poison')] : []),
+      ...(effect.undeclared.length > 0 ? [declaration(this.#parts, record, effect.undeclared, 'released')] : []),
     ];
-    const alerts = store.alertTimes(record.ordinal, effect.delivered);
+    const alerts = store.alerts(record.ordinal, effect.delivered).map(({ at }) => at);
     const confirmed = subtract(effect.delivered, record.gone);
     // Keeping delivered alerts readable takes space. If the disk is full, delete them together with the other rows.
     if (!unlessFull(() => ledger.applyReceipt(record, effect, poison, declarations, ranMs())))

@@ -35,6 +35,14 @@ export interface StoredRow {
   readonly body: string;
 }
 
+/**
+ * Whether the row declares other rows as gone. It must not be evicted while it can still be delivered: its own declaration would name its
+ * number, but not the rows that it declares.
+ */
+export function isDeclaration({ body }: Pick<StoredRow, 'body'>): boolean {
+  return body.startsWith('"kind":"evicted"') || body.startsWith('"kind":"outbox_closed"');
+}
+
 /** Encodes a row. This is done once, before the commit, so that sending a backlog only has to concatenate strings. */
 export function encodeBody(row: NewRow): string {
   if ('body' in row) return JSON.stringify(row.body).slice(1, -1);

@@ -87,10 +87,10 @@ export class Store {
     return Object.fromEntries(ROW_CLASSES.map((name, rowClass) => [name, first(rowClass)])) as Record<RowClass, number | null>;
   }
 
-  /** Returns the wall times of an outbox's alerts in `ranges`. */
-  alertTimes(outbox: number, ranges: Ranges): number[] {
-    const select = `select at from rows where class = ${ALERT} and outbox = ? and seq between ? and ?`;
-    return ranges.flatMap(([first, last]) => this.#column<number>(select, outbox, first, last));
+  /** Returns an outbox's alerts in `ranges`. */
+  alerts(outbox: number, ranges: Ranges): { seq: number; at: number; channel: string }[] {
+    const select = `select seq, at, channel from rows where class = ${ALERT} and outbox = ? and seq between ? and ?`;
+    return ranges.flatMap(([first, last]) => this.#all<{ seq: number; at: number; channel: string }>(select, outbox, first, last));
   }
 
   setAccepted(outbox: number, accepted: number): void {

@@ -106,10 +106,16 @@ export const PROBLEMS = {
     remedy: 'nothing; the agent reconnects by itself',
     shownAfterMs: 5_000,
   },
+  publish_refused: {
+    severity: 'critical',
+    title: 'The broker refuses this robot’s messages on a topic, so their rows wait on the robot',
+    remedy: 'do what the text says; no row is lost, and the agent sends them as soon as the broker accepts them',
+    shownAfterMs: 5_000,
+  },
   message_refused: {
     severity: 'error',
-    title: 'The broker refused a message for good',
-    remedy: 'allow this robot’s topics in its policy; the rows of the message were evicted',
+    title: 'The broker refused the content of a row for good',
+    remedy: 'report the text with the row: elderly-bot outbox ls shows its neighbours; the row was evicted, and an event names it',
   },
   receipt_invalid: {
     severity: 'error',

@@ -26,12 +26,17 @@ export class Problems {
     this.#listener = listener;
   }
 
-  /** Does nothing if the problem is already raised. @param severity overrides the severity in the list of problems. */
+  /**
+   * Raises a problem. If it is already raised, only its text and severity change, which is shown but not reported again.
+   * @param severity overrides the severity in the list of problems.
+   */
   raise(code: ProblemCode, text: string, subject = '', severity?: Severity): void {
     const key = `${code}/${subject}`;
-    if (this.#standing.has(key)) return;
     const entry: ProblemEntry = PROBLEMS[code];
-    this.#standing.set(key, { ...entry, severity: severity ?? entry.severity, code, subject, text, sinceMs: this.#now() });
+    const raised = { ...entry, severity: severity ?? entry.severity, code, subject, text };
+    const standing = this.#standing.get(key);
+    if (standing?.text === text && standing.severity === raised.severity) return;
+    this.#standing.set(key, { ...raised, sinceMs: standing?.sinceMs ?? this.#now() });
     this.#update();
   }
 

@@ -8,7 +8,10 @@ import { Requester } from './requests.ts';
 import type { Link } from './session.ts';
 
 export interface ConnectionParts
-  extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'quota' | 'window' | 'ackTimeoutMs' | 'onAck'>,
+  extends Pick<
+      UplinkOptions,
+      'thing' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'quota' | 'window' | 'ackTimeoutMs' | 'backoff' | 'onAck'
+    >,
     Pick<PumpOptions, 'onAnswer'> {
   readonly session: Link;
   /** The session id, as published in presence. */
@@ -37,8 +40,12 @@ export class Connection {
       intervalMs: () => budget.intervalMs(),
       quota: new Quota(quota, clock.mono()),
       onSent: (bytes) => budget.spend(bytes),
-      onPoison: (claim, error) =>
-        problems.raise('message_refused', `rows ${claim.first} to ${claim.last} of ${claim.outbox.id}: ${error.message}`),
+      onPoison: (claim, words) => {
+        const severity = claim.class === 'alert' ? 'critical' : undefined;
+        const channels = [...new Set(claim.rows.map(({ channel }) => channel))].filter((name) => name !== '');
+        const what = [claim.class, ...channels].join(' ');
+        problems.raise('message_refused', `${what}, row ${claim.first} of ${claim.outbox.id}: ${words}`, '', severity);
+      },
     });
   }
 

@@ -5,5 +5,6 @@ export { type Measured, measure } from './measure.ts';
 export { UplinkMemory, type UplinkOptions } from './options.ts';
 export { type Probed, probe } from './probe.ts';
 export { type Answer, call, dialForRequests } from './requests.ts';
+export { aclLines, policyStatement, type Right } from './rights.ts';
 export { type Connect, ConnectError, type Link } from './session.ts';
 export { Uplink } from './uplink.ts';

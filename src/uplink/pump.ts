@@ -1,13 +1,15 @@
 // Publishes rows over one connection, in order of urgency: alerts, results, events, live readings once per interval, and then the backlog.
 // Every connection has its own pump.
-import type { Claim } from '../outbox/index.ts';
+import { type Claim, type ClaimLimits, isDeclaration, type RowClass } from '../outbox/index.ts';
 import { MAX_MESSAGE_BYTES, type Topics } from '../wire/index.ts';
+import { type Lane, Lanes } from './lanes.ts';
 import type { Quota } from './limits.ts';
 import { backlogMessage, type EnvelopeFacts, liveMessage, singleMessage } from './messages.ts';
 import type { UplinkOptions } from './options.ts';
+import { refusalOf } from './reasons.ts';
 import type { Link } from './session.ts';
 
-export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'ackTimeoutMs' | 'window' | 'onAck'> {
+export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'ackTimeoutMs' | 'window' | 'backoff' | 'onAck'> {
   readonly session: Link;
   readonly topics: Topics;
   readonly boot: number;
@@ -16,10 +18,17 @@ export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'c
   readonly quota: Quota;
   /** Called for each published message with its size. */
   readonly onSent: (bytes: number) => void;
-  /** Called when a message is dropped after {@link MAX_REFUSALS} refusals and its rows have been evicted as poison. */
-  readonly onPoison: (claim: Claim, error: Error) => void;
+  /** Called when the broker refused the content of a row for good, and the row has been evicted as poison. */
+  readonly onPoison: (claim: Claim, words: string) => void;
   /** Called for each of the broker's answers: an acknowledgement if `error` is undefined, otherwise a refusal. */
   readonly onAnswer: (topic: string, error: Error | undefined) => void;
+}
+
+interface Next {
+  readonly lane: Lane;
+  readonly topic: string;
+  readonly claim: Claim;
+  readonly payload: string | Buffer;
 }
 
 interface Sent {
@@ -30,35 +39,28 @@ interface Sent {
 /** Limit on the rows' share of a message. The rest is for the envelope and the latest values. */
 const ROWS_BYTES = MAX_MESSAGE_BYTES - 8 * 1024;
 
-/** Rows per message. Building a message of this many blocks the event loop for about 2 ms. */
-const MAX_ROWS = 1_000;
-
 /** Extra window slots for alerts, so that they can be sent even if the window is full of other messages. */
 const ALERT_SLOTS = 4;
-
-/** After this many refusals, a message is dropped and its rows are declared poison. */
-const MAX_REFUSALS = 3;
-const RETRY_REFUSED_MS = 1_000;
 
 export class Pump {
   readonly #options: PumpOptions;
   /** Telemetry rows up to this number were accepted before the connection, and so are backlog. */
   readonly #cutoff: number;
   readonly #inFlight = new Set<Sent>();
-  readonly #refused = new Map<string, number>();
+  readonly #lanes: Lanes;
   #isLiveDue = true;
-  #isPaused = false;
   #isWakePending = false;
   #turn: NodeJS.Immediate | undefined;
   #ackTimer: NodeJS.Timeout | undefined;
   #liveTimer: NodeJS.Timeout | undefined;
-  #quotaTimer: NodeJS.Timeout | undefined;
+  #delayTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #onIdle: (() => void) | undefined;
 
   constructor(options: PumpOptions) {
     this.#options = options;
     this.#cutoff = options.outbox.accepted;
+    this.#lanes = new Lanes(options.backoff, Math.random);
   }
 
   start(): void {
@@ -95,7 +97,7 @@ export class Pump {
     this.#isStopped = true;
     clearImmediate(this.#turn);
     clearTimeout(this.#liveTimer);
-    clearTimeout(this.#quotaTimer);
+    clearTimeout(this.#delayTimer);
     clearTimeout(this.#ackTimer);
     for (const { claim } of this.#inFlight) this.#options.outbox.failed(claim);
     this.#inFlight.clear();
@@ -114,20 +116,27 @@ export class Pump {
    * Publishes the next message, if there is one and the quota allows it, and schedules another call for the next turn of the event loop.
    */
   #drain(): void {
-    if (this.#isStopped || this.#isPaused) return;
-    const waitMs = this.#options.quota.waitMs(this.#options.clock.mono());
-    if (waitMs > 0) {
-      clearTimeout(this.#quotaTimer);
-      this.#quotaTimer = setTimeout(() => this.wake(), waitMs).unref();
+    if (this.#isStopped) return;
+    const nowMs = this.#options.clock.mono();
+    const quotaMs = this.#options.quota.waitMs(nowMs);
+    if (quotaMs > 0) {
+      this.#wakeIn(quotaMs);
       return;
     }
-    const next = this.#next();
+    const next = this.#next(nowMs);
     if (!next) {
+      const refusedMs = this.#lanes.waitMs(nowMs);
+      if (refusedMs !== undefined) this.#wakeIn(refusedMs);
       if (this.#inFlight.size === 0) this.#onIdle?.();
       return;
     }
-    this.#send(next.topic, next.claim, next.payload);
+    this.#send(next);
     this.#drainNextTurn();
+  }
+
+  #wakeIn(ms: number): void {
+    clearTimeout(this.#delayTimer);
+    this.#delayTimer = setTimeout(() => this.wake(), ms).unref();
   }
 
   /** Yields to the event loop first, so that new rows can be committed and an alert among them is sent next. */
@@ -139,39 +148,52 @@ export class Pump {
   }
 
   /** Returns the most urgent message; undefined if the window is full or there is nothing to send. */
-  #next(): { topic: string; claim: Claim; payload: string | Buffer } | undefined {
+  #next(nowMs: number): Next | undefined {
     const { outbox, topics, window } = this.#options;
-    const limits = { maxRows: MAX_ROWS, maxBytes: ROWS_BYTES };
     if (this.#inFlight.size >= window + ALERT_SLOTS) return undefined;
-    const alert = outbox.claim('alert', limits);
-    if (alert) return { topic: topics.telemetry, claim: alert, payload: liveMessage('alert', alert, this.#facts(), outbox.latest()) };
+    const alert = this.#claim('alert', 'alert', nowMs);
+    if (alert) return this.#live('alert', alert);
     if (this.#inFlight.size >= window) return undefined;
     for (const kind of ['result', 'event'] as const) {
-      const claim = outbox.claim(kind, { maxRows: 1, maxBytes: ROWS_BYTES });
+      const claim = this.#lanes.maxRows(kind, nowMs) > 0 ? outbox.claim(kind, { maxRows: 1, maxBytes: ROWS_BYTES }) : undefined;
       const topic = kind === 'result' ? topics.results : topics.events;
-      if (claim) return { topic, claim, payload: singleMessage(claim, this.#facts()) };
+      if (claim) return { lane: kind, topic, claim, payload: singleMessage(claim, this.#facts()) };
     }
-    if (this.#isLiveDue) {
-      const claim = outbox.claim('telemetry', { ...limits, track: { kind: 'live', cutoff: this.#cutoff } });
-      if (claim) return { topic: topics.telemetry, claim, payload: liveMessage('telemetry', claim, this.#facts(), outbox.latest()) };
+    if (this.#isLiveDue && this.#lanes.maxRows('live', nowMs) > 0) {
+      const live = this.#claim('live', 'telemetry', nowMs, { kind: 'live', cutoff: this.#cutoff });
+      if (live) return this.#live('live', live);
       this.#isLiveDue = false;
     }
-    const claim = outbox.claim('telemetry', { ...limits, track: { kind: 'backlog', cutoff: this.#cutoff } });
-    return claim && { topic: topics.backlog, claim, payload: backlogMessage(claim, this.#facts()) };
+    const claim = this.#claim('backlog', 'telemetry', nowMs, { kind: 'backlog', cutoff: this.#cutoff });
+    return claim && { lane: 'backlog', topic: topics.backlog, claim, payload: backlogMessage(claim, this.#facts()) };
   }
 
-  #send(topic: string, claim: Claim, payload: string | Buffer): void {
+  #claim(lane: Lane, rowClass: RowClass, nowMs: number, track?: ClaimLimits['track']): Claim | undefined {
+    const maxRows = this.#lanes.maxRows(lane, nowMs);
+    if (maxRows === 0) return undefined;
+    return this.#options.outbox.claim(rowClass, { maxRows, maxBytes: ROWS_BYTES, ...(track ? { track } : {}) });
+  }
+
+  #live(lane: 'alert' | 'live', claim: Claim): Next {
+    const { outbox, topics } = this.#options;
+    const kind = lane === 'alert' ? 'alert' : 'telemetry';
+    return { lane, topic: topics.telemetry, claim, payload: liveMessage(kind, claim, this.#facts(), outbox.latest()) };
+  }
+
+  #send({ lane, topic, claim, payload }: Next): void {
     const sent: Sent = { claim, sentMs: this.#options.clock.mono() };
     const bytes = Buffer.byteLength(payload);
     this.#options.quota.spend(bytes);
     this.#options.onSent(bytes);
     this.#inFlight.add(sent);
+    this.#lanes.sent(lane);
     this.#ackTimer ??= setTimeout(() => this.#dropIfUnacknowledged(), this.#options.ackTimeoutMs).unref();
     this.#options.session.publish(topic, payload, (error) => {
       if (!this.#inFlight.delete(sent)) return;
       this.#options.onAnswer(topic, error);
-      if (error) this.#refuse(claim, error);
+      if (error) this.#refused(lane, claim, error);
       else {
+        this.#lanes.acknowledged(lane, keyOf(claim));
         this.#options.outbox.published(claim);
         this.#options.onAck(this.#options.clock.mono() - sent.sentMs, claim.rows.length);
       }
@@ -179,23 +201,17 @@ export class Pump {
     });
   }
 
-  /** Retries a refused message a few times and then drops it, because it would otherwise block all others forever. */
-  #refuse(claim: Claim, error: Error): void {
-    const key = `${claim.ordinal}/${claim.first}`;
-    const tries = (this.#refused.get(key) ?? 0) + 1;
-    this.#refused.set(key, tries);
-    if (tries >= MAX_REFUSALS) {
-      this.#refused.delete(key);
-      this.#options.outbox.refused(claim);
-      this.#options.onPoison(claim, error);
-      return;
+  /** Keeps the rows of a refused message, unless the broker refuses the content of its only row for good: that would block all others. */
+  #refused(lane: Lane, claim: Claim, error: Error): void {
+    const { outbox, clock, onPoison } = this.#options;
+    const { kind, words } = refusalOf(error);
+    const message = { key: keyOf(claim), rows: claim.rows.length, mayPoison: !claim.rows.some(isDeclaration) };
+    const isPoison = this.#lanes.refused(lane, kind, message, clock.mono());
+    if (!isPoison) outbox.failed(claim);
+    else {
+      outbox.refused(claim);
+      onPoison(claim, words);
     }
-    this.#options.outbox.failed(claim);
-    this.#isPaused = true;
-    setTimeout(() => {
-      this.#isPaused = false;
-      this.wake();
-    }, RETRY_REFUSED_MS).unref();
   }
 
   /** Drops the connection if an acknowledgement is overdue, because unacknowledged messages can only be sent again on a new connection. */
@@ -214,4 +230,8 @@ export class Pump {
     const { thing, boot, clock } = this.#options;
     return { thing, mark: [boot, clock.mono()], sentAt: clock.wall() };
   }
+}
+
+function keyOf({ ordinal, first }: Claim): string {
+  return `${ordinal}/${first}`;
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { codeOf, messageOf } from '../base/index.ts';
 import type { Credentials } from '../identity/index.ts';
+import { reasonWords } from './reasons.ts';
 
 export interface Message {
   readonly topic: string;
@@ -65,7 +66,7 @@ export class Session {
         reason ??= error;
       });
       client.on('disconnect', (packet) => {
-        reason ??= new ConnectError(`the broker closed the connection with reason ${packet.reasonCode}`, packet.reasonCode);
+        reason ??= new ConnectError(`the broker closed the connection: ${reasonWords(packet.reasonCode ?? 0)}`, packet.reasonCode);
       });
       client.on('close', () => {
         this.#isOver = true;

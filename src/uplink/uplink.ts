@@ -5,6 +5,7 @@ import { backoffMs, codeOf, messageOf, STABLE_AFTER_MS, wait } from '../base/ind
 import type { Credentials } from '../identity/index.ts';
 import type { BudgetStatus, LinkStatus } from '../status/index.ts';
 import { type Power, topicsOf } from '../wire/index.ts';
+import { Answers } from './answers.ts';
 import { BrokerRoute } from './brokerRoute.ts';
 import { connectCause } from './causes.ts';
 import { Connection } from './connection.ts';
@@ -28,8 +29,7 @@ export class Uplink {
   readonly #credentials: CredentialSwitch;
   readonly #problems: LinkProblems;
   readonly #takeovers: TakeoverWatch;
-  /** For each topic, whether the broker refused the last message. */
-  readonly #refusals = new Map<string, boolean>();
+  readonly #answers: Answers;
   readonly #budget: Budget;
   readonly #presence: PresencePublisher;
   #failures = 0;
@@ -49,6 +49,7 @@ export class Uplink {
     this.#route = new BrokerRoute(options.host, options.port, lastGoodPort);
     this.#credentials = new CredentialSwitch(options.credentials, options.clock);
     this.#problems = new LinkProblems(options.problems, options.log);
+    this.#answers = new Answers(options);
     this.#takeovers = new TakeoverWatch(options.keepaliveMs);
     this.#budget = new Budget(options.budget, options.intervalMs, options.clock, spending);
     this.#presence = new PresencePublisher({
@@ -66,7 +67,6 @@ export class Uplink {
   }
 
   status(): LinkStatus {
-    const topics = [...this.#refusals.keys()].sort();
     return {
       state: this.#state.state,
       since_ms: this.#sinceMs,
@@ -74,8 +74,8 @@ export class Uplink {
       mqtt_version: this.#connection ? this.#route.version : null,
       connects: this.#connects,
       failures_in_a_row: this.#failures,
-      acknowledged: topics.filter((topic) => !this.#refusals.get(topic)),
-      refused: topics.filter((topic) => this.#refusals.get(topic)),
+      acknowledged: this.#answers.acknowledged,
+      refused: this.#answers.refused,
     };
   }
 
@@ -245,7 +245,7 @@ export class Uplink {
   }
 
   readonly #recordAnswer = (topic: string, error: Error | undefined): void => {
-    this.#refusals.set(topic, error !== undefined);
+    this.#answers.record(topic, error);
   };
 
   #isAlertPending(): boolean {

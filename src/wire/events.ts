@@ -1,6 +1,6 @@
 // Defines the messages on `<p>/events`, with which the robot reports on its bookkeeping, uploads, clock and health.
 import * as z from 'zod';
-import { envelope, outboxId, range, sequence, wallTime } from './names.ts';
+import { channelName, envelope, outboxId, range, sequence, wallTime } from './names.ts';
 
 const ranges = z.array(range);
 
@@ -15,6 +15,8 @@ export const evicted = z.object({
   of: outboxId,
   ranges,
   reason: z.enum(EVICTION_REASONS),
+  /** The alerts among the rows: number, wall time and channel. If there are more than 100, the rest is only in `ranges`. */
+  alerts: z.array(z.tuple([sequence, wallTime, channelName])).optional(),
 });
 
 /**

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { exitCodeOf } from '../../src/base/index.ts';
 import { wearOf } from '../../src/doctor/checks/storage.ts';
-import { aclLines, CHECKS, type Check, type CheckCode, examine, type Finding, policyStatement } from '../../src/doctor/index.ts';
+import { CHECKS, type Check, type CheckCode, examine, type Finding } from '../../src/doctor/index.ts';
+import { aclLines, policyStatement } from '../../src/uplink/index.ts';
 
 const check = (code: CheckCode, finding: Partial<Finding> = {}, subject?: string): Check => ({
   code,

@@ -33,8 +33,8 @@ interface Connected {
   readonly end: (reason: Error | undefined) => void;
 }
 
-/** The error of a permanent refusal (MQTT reason code 0x99). The model uses no packet identifier. */
-const REFUSED = 'Publish error: Payload format invalid';
+/** Reason codes of refusals: of the topic, of the rate, and of the content of a message. */
+const REFUSALS = [0x87, 0x97, 0x99] as const;
 
 export class Broker {
   faults = NO_FAULTS;
@@ -134,7 +134,7 @@ export class Broker {
     this.#watch.sent(topic, payload);
     const { lost, unacknowledged, refused } = this.faults;
     if (this.#time.random() < lost) return;
-    const refuses = this.#time.random() < refused && mayBeRefused(topic, payload);
+    const refuses = this.#time.random() < refused && !topic.endsWith('/presence');
     const answers = this.#time.random() >= unacknowledged;
     this.#time.after(this.#delayMs(), () => {
       if (!refuses) this.#forward(topic, payload);
@@ -143,9 +143,14 @@ export class Broker {
         if (isOver()) return;
         if (refuses) this.refusals++;
         else this.#watch.acknowledged(topic, payload);
-        done(refuses ? new Error(REFUSED) : undefined);
+        done(refuses ? this.#refusal() : undefined);
       });
     });
+  }
+
+  #refusal(): Error {
+    const code = REFUSALS[Math.floor(this.#time.random() * REFUSALS.length)] ?? 0x87;
+    return Object.assign(new Error('Publish error'), { code });
   }
 
   #forward(topic: string, payload: Buffer): void {
@@ -170,11 +175,6 @@ export class Broker {
   #delayMs(): number {
     return 1 + Math.floor(this.#time.random() * this.faults.lateMs);
   }
-}
-
-/** The model never refuses `outbox_closed`: only this row declares the content of a lost file, so its refusal has no remedy. */
-function mayBeRefused(topic: string, payload: Buffer): boolean {
-  return !topic.endsWith('/presence') && !payload.includes('outbox_closed');
 }
 
 /** Inflates a payload in this thread: a history in virtual time cannot wait for a worker thread. The cloud accepts both forms. */

@@ -168,8 +168,7 @@ class World {
 
   #answer(answer: 'acknowledge' | 'fail' | 'refuse', which: number): void {
     const claim = this.#chosen(this.#inFlight, which);
-    // The model never refuses `outbox_closed`, because only this row declares the lost rows.
-    if (!claim || (answer === 'refuse' && claim.rows.some(({ body }) => body.includes('outbox_closed')))) return;
+    if (!claim) return;
     this.#inFlight = this.#inFlight.filter((other) => other !== claim);
     if (answer !== 'refuse') this.#withBroker.push(claim);
     if (answer === 'refuse') unlessDiskFull(() => this.#robot.outbox.refused(claim));

@@ -46,7 +46,7 @@ export class Mosquitto {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-mosquitto-'));
     const broker = new Mosquitto(program, folder, await freePort());
     writeFileSync(broker.#config, `${configuration(broker.port, folder, options).join('\n')}\n`);
-    if (options.acl !== undefined) writeFileSync(join(folder, 'acl'), `${options.acl}\n`);
+    if (options.acl !== undefined) writeFileSync(broker.#acl, `${options.acl}\n`);
     process.on('exit', broker.#killOnExit);
     try {
       await broker.restart();
@@ -80,6 +80,12 @@ export class Mosquitto {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  /** Replaces the access control list of a running broker that was started with one. Connections stay. */
+  changeAcl(acl: string): void {
+    writeFileSync(this.#acl, `${acl}\n`);
+    this.#child?.kill('SIGHUP');
+  }
+
   /** Its output so far. */
   get output(): string {
     return this.#output;
@@ -87,6 +93,10 @@ export class Mosquitto {
 
   get #config(): string {
     return join(this.#folder, 'mosquitto.conf');
+  }
+
+  get #acl(): string {
+    return join(this.#folder, 'acl');
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

@@ -16,6 +16,8 @@ export interface Script {
 export class ScriptedBroker {
   /** The number of PUBACKs for each row, by `outbox/seq`. */
   readonly taken = new Map<string, number>();
+  /** The acknowledged messages. */
+  readonly texts: string[] = [];
   connects = 0;
   published = 0;
   mostInFlight = 0;
@@ -74,8 +76,9 @@ export class ScriptedBroker {
   }
 
   #take(packet: IPublishPacket): void {
-    const bytes = Buffer.from(packet.payload);
-    const message = JSON.parse((bytes[0] === 0x78 ? inflateSync(bytes) : bytes).toString()) as {
+    const text = textOf(packet);
+    this.texts.push(text);
+    const message = JSON.parse(text) as {
       outbox?: string;
       seq?: number;
       readings?: [number, ...unknown[]][];
@@ -86,4 +89,10 @@ export class ScriptedBroker {
       this.taken.set(name, (this.taken.get(name) ?? 0) + 1);
     }
   }
+}
+
+/** The text of a message, which may be deflated. */
+export function textOf({ payload }: IPublishPacket): string {
+  const bytes = Buffer.from(payload);
+  return (bytes[0] === 0x78 ? inflateSync(bytes) : bytes).toString();
 }

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../../src/clock/index.ts';
 import { type BenchFiles, readCredentials } from '../../src/identity/index.ts';
 import { type Outbox, openOutbox } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
-import { type ProblemCode, Problems } from '../../src/status/index.ts';
+import { Problems } from '../../src/status/index.ts';
 import { Uplink, UplinkMemory, type UplinkOptions } from '../../src/uplink/index.ts';
 
 export interface UplinkBench {
@@ -18,6 +18,8 @@ export interface UplinkBench {
   readonly problems: Problems;
   /** Codes of problems in the order in which they were raised. */
   readonly raised: string[];
+  /** The latest text of each problem that was raised, by code. */
+  readonly texts: ReadonlyMap<string, string>;
   stop(): Promise<void>;
 }
 
@@ -27,11 +29,14 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
   const clock = systemClock(0);
   const { db, outbox } = openOutbox({ stateDir: folder, maxBytes: 64 * 1024 ** 2, clock, lifetime, id: 'box', groupMs: 20 });
   const raised: string[] = [];
+  const texts = new Map<string, string>();
   // Also records problems that would be shown only after a delay.
   class Raised extends Problems {
-    override raise(code: ProblemCode, text: string, subject?: string): void {
+    override raise(...problem: Parameters<Problems['raise']>): void {
+      const [code, text] = problem;
       raised.push(code);
-      super.raise(code, text, subject);
+      texts.set(code, text);
+      super.raise(...problem);
     }
   }
   const problems = new Raised(
@@ -74,6 +79,7 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
     uplink,
     problems,
     raised,
+    texts,
     async stop() {
       stopping.abort();
       await running;

@@ -48,7 +48,7 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   clock_wrong: ['clock', 'broker_certificate'],
   not_authorized: ['mqtt', 'subscribe_rights'],
   mqtt_ended: ['mqtt', 'tcp', 'network'],
-  message_refused: ['publish_rights'],
+  publish_refused: ['publish_rights'],
   uploads_failing: ['uploads', 'cloud_api'],
   clock_differs: ['clock_skew', 'clock'],
   disk_low: ['disk_space'],

@@ -4,7 +4,7 @@ import { codeOf, messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import { isIotCoreHost } from '../../identity/index.ts';
 import { PROBLEMS, type Status } from '../../status/index.ts';
-import { ConnectError, type Probed, probe } from '../../uplink/index.ts';
+import { aclLines, ConnectError, type Probed, policyStatement, probe, type Right } from '../../uplink/index.ts';
 import { topicsOf } from '../../wire/index.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
 import { type DoctorContext, oncePerRobot, robotCheck } from '../context.ts';
@@ -81,29 +81,6 @@ function rightFinding(right: Right, refused: readonly string[], all: readonly st
     `add to the IoT policy of this robot’s certificate, with your account: ${policyStatement(right, refused, host)}`,
     isIotCoreHost(host) ? 'aws sts get-caller-identity --query Account --output text' : aclLines(right, refused, config.thing),
   );
-}
-
-type Right = 'publish' | 'subscribe';
-
-/**
- * Formats the AWS IoT policy statement that grants a missing right. Subscribing takes two rights: to subscribe to the topic filter, and to
- * receive from the topic.
- * @param host the broker's host name; that of an IoT Core endpoint contains the region.
- */
-export function policyStatement(right: Right, topics: readonly string[], host: string): string {
-  const region = /\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$/.exec(host)?.[1] ?? 'REGION';
-  const statement = (action: string, kind: string) =>
-    JSON.stringify({
-      Effect: 'Allow',
-      Action: `iot:${action}`,
-      Resource: topics.map((topic) => `arn:aws:iot:${region}:ACCOUNT:${kind}/${topic}`),
-    });
-  return right === 'publish' ? statement('Publish', 'topic') : `${statement('Subscribe', 'topicfilter')},${statement('Receive', 'topic')}`;
-}
-
-/** Formats the lines that grant a missing right in a Mosquitto ACL file. */
-export function aclLines(right: Right, topics: readonly string[], user: string): string {
-  return [`user ${user}`, ...topics.map((topic) => `topic ${right === 'publish' ? 'write' : 'read'} ${topic}`)].join('\n');
 }
 
 export const receipts = robotCheck('receipts', 60_000, async (context) => {
