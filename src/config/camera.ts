@@ -2,6 +2,7 @@
 import { bech32 } from '@scure/base';
 import * as z from 'zod';
 import { channelName } from '../wire/index.ts';
+import { type GraphTopic, insteadOf, isVideo } from './imageTopics.ts';
 import { topicName, typeOrAuto } from './ros.ts';
 import { cron, durationBetween, type Fault } from './values.ts';
 
@@ -38,7 +39,7 @@ export const camera = z.strictObject({
   topic: topicName,
   /** If `auto`, the publishers' type is used. */
   type: typeOrAuto(EXPECTED_TYPE)
-    .refine((name) => name === undefined || name === IMAGE || name === COMPRESSED_IMAGE, EXPECTED_TYPE)
+    .refine((name) => name === undefined || name === IMAGE || name === COMPRESSED_IMAGE, { error: ({ input }) => typeFault(String(input)) })
     .optional(),
   /** How much of a clip precedes the alert. Scaled-down images from this long are always kept in memory. */
   ring: durationBetween('1s', '60s').prefault('10s'),
@@ -62,9 +63,19 @@ export const camera = z.strictObject({
 });
 export type CameraConfig = z.infer<typeof camera>;
 
+function typeFault(type: string): string {
+  const advice = `: ${type} is video, which the agent cannot decode; use the images of the same camera, usually on its topic that ends in /compressed`;
+  return isVideo(type) ? `${EXPECTED_TYPE}${advice}` : EXPECTED_TYPE;
+}
+
 /** The message types that a camera needs. With `type: auto`, its node may publish either type. */
 export function cameraTypes({ type, privacy_topic: topic }: CameraConfig): readonly string[] {
   return [...(type === undefined ? [COMPRESSED_IMAGE, IMAGE] : [type]), ...(topic === undefined ? [] : [PRIVACY])];
+}
+
+/** Advises which topic a camera should use instead of one that cannot be decoded. @param graph the published topics, if they are known. */
+export function imageAdvice(topic: string, graph?: readonly GraphTopic[]): string {
+  return insteadOf(topic, [COMPRESSED_IMAGE, IMAGE], graph);
 }
 
 interface Whole {

@@ -1,4 +1,4 @@
-export { type CameraConfig, COMPRESSED_IMAGE, cameraTypes, IMAGE, PRIVACY, type PrivacyZone } from './camera.ts';
+export { type CameraConfig, COMPRESSED_IMAGE, cameraTypes, IMAGE, imageAdvice, PRIVACY, type PrivacyZone } from './camera.ts';
 export {
   type AlertWhen,
   type ChannelConfig,
@@ -23,6 +23,7 @@ export {
 } from './commands.ts';
 export { type Condition, holds } from './condition.ts';
 export { nearest } from './explain.ts';
+export { type GraphTopic, isDepth, unsuitableContent } from './imageTopics.ts';
 export { effectiveConfig } from './layers.ts';
 export { type LoadedConfig, loadConfig } from './load.ts';
 export { rosNames } from './names.ts';

@@ -1,5 +1,6 @@
 // Checks a valid configuration against the message definitions of a machine. Pure: the caller passes configuration and definitions.
 import type { Config, LoadedConfig } from '../config/index.ts';
+import { checkCamera } from './cameras.ts';
 import { checkChannel } from './channels.ts';
 import { checkCommand } from './commands.ts';
 import type { ValueKind } from './field.ts';
@@ -34,6 +35,11 @@ export function checkConfig({ config, definitions, exists, ...layers }: CheckInp
   for (const [name, command] of Object.entries(definitions === undefined ? {} : config.commands)) {
     const entry = new EntryFindings(['commands', name], layers);
     if (definitions) checkCommand(command, definitions, kinds, entry);
+    findings.push(...entry.list);
+  }
+  for (const [name, camera] of Object.entries(config.cameras)) {
+    const entry = new EntryFindings(['cameras', name], layers);
+    checkCamera(camera, definitions, entry);
     findings.push(...entry.list);
   }
   const sections: EntryFindings[] = [];

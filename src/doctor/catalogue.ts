@@ -20,6 +20,7 @@ export const CHECKS = {
   message_types: { title: 'Message types', because: ['ros', 'configuration'] },
   graph: { title: 'ROS 2 graph', because: ['ros', 'configuration'] },
   channel: { title: 'Channel', because: ['message_types', 'graph', 'ros', 'configuration'] },
+  camera: { title: 'Camera', because: ['message_types', 'graph', 'ros', 'configuration'] },
   guard: { title: 'Guard', because: ['agent', 'state_dir', 'configuration'] },
   key: { title: 'Private key', because: ['configuration'] },
   certificate: { title: 'Certificate', because: ['clock', 'configuration'] },

@@ -4,6 +4,7 @@ import type { Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type Check, error, type Finding, ok, skipped } from './check.ts';
 import { agent, guard, problemChecks } from './checks/agent.ts';
+import { cameraChecks } from './checks/cameras.ts';
 import { clock } from './checks/clock.ts';
 import { clockSkew, cloudApi, uploads } from './checks/cloud.ts';
 import { certificate, key } from './checks/identity.ts';
@@ -65,7 +66,7 @@ export async function checksFor(file: string | undefined, remap: Remap): Promise
   const checks: RobotCheck[] = [
     { code: 'configuration', deadlineMs: 1_000, run: configuration },
     ...ROBOT_CHECKS.map((check) => (isInvalid && NEED_VALID_CONFIG.has(check) ? { ...check, run } : check)),
-    ...(isInvalid ? [] : channelChecks(context.config)),
+    ...(isInvalid ? [] : [...channelChecks(context.config), ...cameraChecks(context.config)]),
     ...(status ? problemChecks(status, context) : []),
   ];
   return [node, ...checks.map((check): Check => ({ ...check, run: async (signal) => check.run(context, signal) }))];

@@ -1,6 +1,6 @@
 // Keeps the latest images of one camera. For an alert, it returns the newest image at once and makes a clip of the time before and after.
 // While privacy is on, no image is kept except for an allowed alert, and then only images that arrive after the alert.
-import { messageOf, wait } from '../base/index.ts';
+import { wait } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { CameraConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
@@ -32,8 +32,8 @@ export interface CameraOptions {
   /** One instance must be shared by all cameras. */
   readonly jobs: Jobs;
   readonly clock: Clock;
-  /** Called with the fault if an image is invalid, and with undefined after a good image. */
-  readonly onTrouble: (trouble: string | undefined) => void;
+  /** Called with the error if an image is invalid, and with undefined after a good image. */
+  readonly onTrouble: (error: unknown) => void;
 }
 
 /** Memory limit in bytes. It applies to the camera's ring and separately to each of its clips. */
@@ -192,7 +192,7 @@ export class Camera {
       if (this.#mayKeep(received)) this.#keep({ ...image, atMs: received.atMs, takenAtMs: received.takenAtMs });
     } catch (error) {
       this.#unreadable += 1;
-      onTrouble(messageOf(error));
+      onTrouble(error);
     }
   }
 

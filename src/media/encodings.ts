@@ -1,5 +1,6 @@
 // The supported encodings of sensor_msgs/Image (sensor_msgs/image_encodings.hpp), each with a function that converts one row. No side
 // effects.
+import type { BayerPattern } from './bayer.ts';
 
 /** Converts `width` pixels of `source`, starting at byte `from`, and writes them to `out`, starting at byte `to`. */
 export type UnpackRow = (source: Uint8Array, from: number, out: Uint8ClampedArray, to: number, width: number) => void;
@@ -18,11 +19,16 @@ export interface Encoding {
    * levels.
    */
   readonly wide?: 'scaled' | 'stretched';
+  /** Set if each pixel has only one of the colours, in this pattern. */
+  readonly bayer?: BayerPattern;
 }
 
 const unchanged = (channels: 1 | 3 | 4): Encoding => ({ bytesPerPixel: channels, channels, group: 1 });
 const swapped = (bytesPerPixel: 3 | 4): Encoding => ({ bytesPerPixel, channels: 3, group: 1, unpack: swapper(bytesPerPixel) });
 const yuv = (luma: 0 | 1): Encoding => ({ bytesPerPixel: 2, channels: 3, group: 2, unpack: yuvReader(luma) });
+
+const bayer = (pattern: BayerPattern): Encoding => ({ bytesPerPixel: 1, channels: 3, group: 1, bayer: pattern });
+const wideBayer = (pattern: BayerPattern): Encoding => ({ ...bayer(pattern), bytesPerPixel: 2, wide: 'scaled' });
 
 const UYVY = yuv(1);
 const YUYV = yuv(0);
@@ -33,6 +39,10 @@ export const ENCODINGS: Readonly<Record<string, Encoding>> = {
   mono8: unchanged(1),
   bgr8: swapped(3),
   bgra8: swapped(4),
+  /** The names of OpenCV's types say nothing about colours. cv_bridge gives them to an array without an encoding, in OpenCV's order BGR. */
+  '8UC1': unchanged(1),
+  '8UC3': swapped(3),
+  '8UC4': swapped(4),
   mono16: { bytesPerPixel: 2, channels: 1, group: 1, wide: 'scaled' },
   /** Usually a depth image: distances in millimetres, or 0 if nothing was measured. */
   '16UC1': { bytesPerPixel: 2, channels: 1, group: 1, wide: 'stretched' },
@@ -40,6 +50,14 @@ export const ENCODINGS: Readonly<Record<string, Encoding>> = {
   uyvy: UYVY,
   yuv422_yuy2: YUYV,
   yuyv: YUYV,
+  bayer_rggb8: bayer('rggb'),
+  bayer_bggr8: bayer('bggr'),
+  bayer_gbrg8: bayer('gbrg'),
+  bayer_grbg8: bayer('grbg'),
+  bayer_rggb16: wideBayer('rggb'),
+  bayer_bggr16: wideBayer('bggr'),
+  bayer_gbrg16: wideBayer('gbrg'),
+  bayer_grbg16: wideBayer('grbg'),
 };
 
 function swapper(bytesPerPixel: 3 | 4): UnpackRow {

@@ -67,7 +67,8 @@ export async function makeImage(message: CameraMessage, rules: ImageRules): Prom
 
 async function fromPixels(message: RawImage, { width, zones }: ImageRules): Promise<Sharp> {
   const pixels = await inSlices(unpack(message));
-  blackOut(pixels, zones);
+  // The colours next to a zone of a Bayer mosaic are partly interpolated from the zone's pixels.
+  blackOut(pixels, zones, message.encoding.startsWith('bayer_') ? 1 : 0);
   return (await open(pixels)).resize({ width, withoutEnlargement: true });
 }
 
@@ -115,7 +116,7 @@ function latin(data: Uint8Array, from: number, to: number): string {
 
 /**
  * Blackens the zones in place, rounding outwards to whole pixels.
- * @param margin extra pixels on each side, needed if the image has been scaled down.
+ * @param margin extra pixels on each side, needed if the image has been scaled down or interpolated.
  */
 export function blackOut({ width, height, channels, data }: Pixels, zones: readonly PrivacyZone[], margin = 0): void {
   for (const zone of zones) {

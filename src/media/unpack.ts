@@ -1,6 +1,7 @@
 // Converts a sensor_msgs/Image to plain pixels. The message's fields are checked against its bytes before any memory is allocated, so a
 // wrong field only causes an error. No side effects. The work is a generator, so that the caller can run other tasks between slices.
 import { AgentError } from '../errors.ts';
+import { type BayerPattern, bayerRows, type Mosaic } from './bayer.ts';
 import { ENCODINGS, type Encoding } from './encodings.ts';
 
 /** The fields of sensor_msgs/Image that are used. */
@@ -25,7 +26,7 @@ export interface Pixels {
 /** 4096 x 4096, more than any robot's camera has. At four bytes per pixel, this is 64 MiB. */
 export const MAX_PIXELS = 2 ** 24;
 
-/** Pixels per slice. One slice takes a fraction of a millisecond. */
+/** Pixels per slice. One slice takes a fraction of a millisecond, or about one millisecond for a Bayer mosaic. */
 const SLICE_PIXELS = 2 ** 16;
 
 export function invalidImage(text: string, fields: Readonly<Record<string, unknown>> = {}): AgentError {
@@ -36,7 +37,8 @@ export function invalidImage(text: string, fields: Readonly<Record<string, unkno
 export function* unpack(image: RawImage): Generator<undefined, Pixels> {
   const encoding = check(image);
   const { width, height, step, data } = image;
-  const { channels, bytesPerPixel, unpack: unpackRow, wide } = encoding;
+  const { channels, bytesPerPixel, unpack: unpackRow, wide, bayer } = encoding;
+  if (bayer) return yield* colours(image, encoding, bayer);
   if (!unpackRow && !wide && step === width * bytesPerPixel) return { width, height, channels, data };
   const rowBytes = width * channels;
   const out = new Uint8ClampedArray(rowBytes * height);
@@ -47,6 +49,20 @@ export function* unpack(image: RawImage): Generator<undefined, Pixels> {
       : (row) => out.set(data.subarray(row * step, row * step + rowBytes), row * rowBytes);
   yield* slices(image, fill);
   return { width, height, channels, data: new Uint8Array(out.buffer) };
+}
+
+/** Sixteen bits are first reduced to eight, because the colours are interpolated anyway. */
+function* colours(image: RawImage, { wide }: Encoding, pattern: BayerPattern): Generator<undefined, Pixels> {
+  const { width, height } = image;
+  let mosaic: Mosaic = image;
+  if (wide) {
+    const grey = new Uint8ClampedArray(width * height);
+    yield* slices(image, yield* wideRows(image, wide, grey));
+    mosaic = { width, height, step: width, data: new Uint8Array(grey.buffer) };
+  }
+  const out = new Uint8ClampedArray(width * height * 3);
+  yield* slices(image, bayerRows(mosaic, pattern, out));
+  return { width, height, channels: 3, data: new Uint8Array(out.buffer) };
 }
 
 function* slices({ width, height }: RawImage, work: (row: number) => void): Generator<undefined, void> {
@@ -101,6 +117,9 @@ function check({ width, height, encoding: name, step, data }: RawImage): Encodin
   }
   if (width % encoding.group !== 0) {
     throw invalidImage(`it is ${width} pixels wide, but ${name} needs an even width`, { why: 'odd_width' });
+  }
+  if (encoding.bayer && (width < 2 || height < 2)) {
+    throw invalidImage(`it is ${width} x ${height} pixels, but the colours of ${name} need two rows and two columns`, { why: 'empty' });
   }
   const rowBytes = width * encoding.bytesPerPixel;
   if (step < rowBytes) {

@@ -162,12 +162,13 @@ export const PROBLEMS = {
   camera_off: {
     severity: 'error',
     title: 'A camera cannot be subscribed or its pictures cannot be made, so an incident has no pictures',
-    remedy: 'correct the entry in the configuration, or let the topic carry sensor_msgs/CompressedImage or sensor_msgs/Image',
+    remedy: 'correct the entry, or use a topic with sensor_msgs/CompressedImage or sensor_msgs/Image, such as the one that the text names',
   },
   camera_unreadable: {
     severity: 'error',
     title: 'A camera’s images cannot be read',
-    remedy: 'correct the camera driver: encoding, width, height, step and data have to fit together',
+    remedy:
+      'use the topic that the text names; without one correct the camera driver: encoding, width, height, step and data have to fit together',
   },
   camera_silent: {
     severity: 'error',

@@ -26,6 +26,8 @@ describe('the doctor with one fault of ROS 2', { skip, timeout: 300_000, concurr
       header: { stamp: { sec: 1_600_000_000, nanosec: 0 } },
     }));
     fixtures.advertise('/mute', 'std_msgs/msg/Bool');
+    fixtures.advertise('/hall/ffmpeg', 'std_msgs/msg/UInt8MultiArray');
+    fixtures.advertise('/hall/compressed', 'sensor_msgs/msg/CompressedImage');
   });
 
   after(() => fixtures?.close());
@@ -50,6 +52,20 @@ describe('the doctor with one fault of ROS 2', { skip, timeout: 300_000, concurr
     assertCause(found, 'message_types', /channel door: .*package home_msgs is not installed.*command lamp: .*lamp_msgs/);
     const { command } = found.checks.find(({ code }) => code === 'message_types') ?? {};
     assert.equal(command, installCommand(['home_msgs', 'lamp_msgs']));
+  });
+
+  it('reports a camera whose topic carries no images, and the topic that does', async () => {
+    const cameras = `uploads: { api: "https://127.0.0.1:9" }\ncameras: { hall: { topic: /hall/ffmpeg }, kitchen: { topic: /hall/compressed } }\n`;
+    const { checks } = await (await config(cameras)).examine();
+    const of = (code: string) => checks.find((check) => check.code === code);
+    const [hall, kitchen] = [of('camera.hall'), of('camera.kitchen')];
+    assert.equal(hall?.status, 'error');
+    assert.match(
+      hall?.observed ?? '',
+      /^\/hall\/ffmpeg: std_msgs\/msg\/UInt8MultiArray is published, expected sensor_msgs\/msg\/CompressedImage or/,
+    );
+    assert.match(hall?.remedy ?? '', /^use \/hall\/compressed, which carries images$/);
+    assert.equal(kitchen?.status, 'ok', JSON.stringify(kitchen));
   });
 
   it('reports a ROS domain without publishers', async () => {

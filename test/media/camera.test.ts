@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
+import { messageOf } from '../../src/base/index.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import type { CameraConfig } from '../../src/config/index.ts';
 import { Camera, Jobs } from '../../src/media/camera.ts';
@@ -43,7 +44,7 @@ describe('a camera', { timeout: 20_000 }, () => {
 
   const open = (over: Partial<CameraConfig> = {}, jobs = new Jobs()) => {
     troubles = [];
-    const onTrouble = (trouble: string | undefined) => void troubles.push(trouble);
+    const onTrouble = (error: unknown) => void troubles.push(error === undefined ? undefined : messageOf(error));
     camera = new Camera({ name: 'hall', config: { ...CONFIG, ...over }, jobs, clock: systemClock(0), onTrouble });
   };
   const decoded = async (count: number) => {

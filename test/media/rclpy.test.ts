@@ -24,9 +24,11 @@ const FARTHEST = distance(WIDTH - 1, HEIGHT - 1);
 
 /** @returns the expected values of a pixel, and the tolerance. */
 function expected(encoding: string, x: number, y: number): [values: readonly number[], tolerance: number] {
-  if (encoding === 'mono8') return [[colours(x, y)[0]], 0];
+  if (encoding === 'mono8' || encoding === '8UC1') return [[colours(x, y)[0]], 0];
   if (encoding === 'mono16') return [[(distance(x, y) * 255) / 65_535], 0.5];
   if (encoding === '16UC1') return [[x === 0 ? 0 : 1 + ((distance(x, y) - 510) * 254) / (FARTHEST - 510)], 0.5];
+  // The colours of neighbouring pixels differ by up to 8, and interpolation takes them from there.
+  if (encoding.startsWith('bayer')) return [colours(x, y), 8];
   // YUV with eight bits cannot represent every colour.
   return [colours(x, y), /yu|uy/.test(encoding) ? 3 : 0];
 }

@@ -54,6 +54,32 @@ describe('a sensor_msgs/Image', () => {
     assert.deepEqual(pixels(row('mono16', 3, [0x01, 0x00, 0xff, 0xff, 0x80, 0x00], { is_bigendian: 1 })), [1, 255, 128]);
   });
 
+  it('with the name of an OpenCV type has the order of OpenCV', () => {
+    assert.deepEqual(pixels(row('8UC1', 3, [0, 7, 255])), [0, 7, 255]);
+    assert.deepEqual(pixels(row('8UC3', 2, [3, 2, 1, 6, 5, 4])), [1, 2, 3, 4, 5, 6]);
+    assert.deepEqual(pixels(row('8UC4', 1, [3, 2, 1, 9])), [1, 2, 3]);
+  });
+
+  it('as a Bayer mosaic has the missing colours of the nearest neighbours, also at its edges', () => {
+    const bytes = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120];
+    const mosaic = (encoding: string, data: readonly number[] = bytes, over: Partial<RawImage> = {}) =>
+      pixels(row(encoding, 4, data, { height: 3, step: data.length / 3, ...over }));
+    // Row 1 of RGGB is G B G B, so its second pixel is blue with green at its sides and red at its corners.
+    const rggb = mosaic('bayer_rggb8');
+    assert.deepEqual(rggb.slice(3 * 5, 3 * 6), [(10 + 30 + 90 + 110) / 4, (50 + 70 + 20 + 100) / 4, 60]);
+    assert.deepEqual(rggb.slice(3 * 6, 3 * 7), [(30 + 110) / 2, 70, (60 + 80) / 2]);
+    assert.deepEqual(rggb.slice(0, 3), [10, (20 + 20 + 50 + 50) / 4, 60], 'the corner mirrors its neighbours');
+    const swapped = rggb.map((_, i) => rggb[i - (i % 3) + 2 - (i % 3)]);
+    assert.deepEqual(mosaic('bayer_bggr8'), swapped, 'red and blue are exchanged');
+    assert.deepEqual(mosaic('bayer_grbg8').slice(3 * 5, 3 * 6), [(20 + 100) / 2, 60, (50 + 70) / 2]);
+    assert.deepEqual(mosaic('bayer_gbrg8').slice(3 * 5, 3 * 6), [(50 + 70) / 2, 60, (20 + 100) / 2]);
+    const wide = bytes.flatMap((value) => [value, value]);
+    for (const pattern of ['rggb', 'bggr', 'gbrg', 'grbg'])
+      assert.deepEqual(mosaic(`bayer_${pattern}16`, wide), mosaic(`bayer_${pattern}8`));
+    const high = bytes.flatMap((value) => [value, 0]);
+    assert.deepEqual(mosaic('bayer_rggb16', high, { is_bigendian: 1 })[0], 10);
+  });
+
   it('with distances is stretched from the nearest to the farthest; an unknown distance is black', () => {
     const millimetres = [0, 1_000, 3_000, 2_000].flatMap((mm) => [mm & 0xff, mm >> 8]);
     assert.deepEqual(pixels(row('16UC1', 4, millimetres)), [0, 1, 255, 128]);
@@ -103,7 +129,8 @@ describe('a sensor_msgs/Image', () => {
   });
 
   for (const [reason, change] of [
-    ['encoding', { encoding: 'bayer_rggb8' }],
+    ['encoding', { encoding: '32FC1' }],
+    ['empty', { encoding: 'bayer_rggb8' }],
     ['encoding', { encoding: 'constructor' }],
     ['encoding', { encoding: '' }],
     ['empty', { width: 0 }],
@@ -181,8 +208,9 @@ describe('a privacy zone', () => {
 
 const anImage: fc.Arbitrary<RawImage> = fc
   .tuple(fc.constantFrom(...Object.entries(ENCODINGS)), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 }), fc.nat(1))
-  .chain(([[encoding, { bytesPerPixel, group }], groups, height, is_bigendian]) => {
-    const width = groups * group;
+  .chain(([[encoding, { bytesPerPixel, group, bayer }], groups, rows, is_bigendian]) => {
+    const least = bayer ? 1 : 0;
+    const [width, height] = [groups * group + least, rows + least];
     const step = width * bytesPerPixel;
     return fc
       .uint8Array({ minLength: step * height, maxLength: step * height })

@@ -21,6 +21,14 @@ def yuv(rgb):
     return numpy.rint(planes).clip(0, 255).astype(numpy.uint8)
 
 
+def mosaic(rgb, pattern):
+    """One colour per pixel, as a sensor with this filter sees the picture."""
+    grey = numpy.zeros(rgb.shape[:2], numpy.uint8)
+    for at, colour in enumerate(pattern):
+        grey[at // 2 :: 2, at % 2 :: 2] = rgb[at // 2 :: 2, at % 2 :: 2, "rgb".index(colour)]
+    return grey
+
+
 def rows(encoding, width, height, big_endian):
     rgb = colours(width, height)
     opaque = numpy.full((height, width, 1), 200, numpy.uint8)
@@ -28,14 +36,17 @@ def rows(encoding, width, height, big_endian):
         return rgb
     if encoding == "rgba8":
         return numpy.concatenate([rgb, opaque], axis=2)
-    if encoding == "bgr8":
+    if encoding in ("bgr8", "8UC3"):
         return rgb[:, :, ::-1]
-    if encoding == "bgra8":
+    if encoding in ("bgra8", "8UC4"):
         return numpy.concatenate([rgb[:, :, ::-1], opaque], axis=2)
-    if encoding == "mono8":
+    if encoding in ("mono8", "8UC1"):
         return rgb[:, :, 0]
     if encoding in ("mono16", "16UC1"):
         return distances(width, height).astype(">u2" if big_endian else "<u2").view(numpy.uint8)
+    if encoding.startswith("bayer_"):
+        grey = mosaic(rgb, encoding[6:10])
+        return grey if encoding.endswith("8") else (grey.astype(int) * 257).astype(">u2" if big_endian else "<u2").view(numpy.uint8)
     planes = yuv(rgb)
     luma, u, v = planes[:, :, 0], planes[:, ::2, 1], planes[:, ::2, 2]
     packed = numpy.zeros((height, width // 2, 4), numpy.uint8)

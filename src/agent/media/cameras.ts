@@ -1,6 +1,7 @@
 // Starts the cameras and passes on the messages from their image and privacy topics. An invalid camera only disables itself.
 import { every, messageOf, type Ticker } from '../../base/index.ts';
-import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, type LoadedConfig, PRIVACY } from '../../config/index.ts';
+import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, imageAdvice, type LoadedConfig, PRIVACY } from '../../config/index.ts';
+import { AgentError } from '../../errors.ts';
 import { Camera, type CameraMessage, Jobs } from '../../media/index.ts';
 import { type RosNode, type SharedMemoryRepair, startRosNode } from '../../ros/index.ts';
 import type { CameraStatus, ProblemCode } from '../../status/index.ts';
@@ -110,7 +111,7 @@ export class Cameras {
 
   async #begin(ros: RosNode, name: string, entry: CameraConfig): Promise<RunningCamera> {
     const { clock } = this.#parts;
-    const onTrouble = (trouble: string | undefined) => this.#setProblem('camera_unreadable', name, entry, trouble);
+    const onTrouble = (error: unknown) => this.#setProblem('camera_unreadable', name, entry, troubleOf(error, entry, ros));
     const camera = new Camera({ name, config: entry, jobs: this.#jobs, clock, onTrouble });
     try {
       await camera.start();
@@ -126,8 +127,8 @@ export class Cameras {
       depth: 1,
       everyMs: Math.round(1_000 / entry.rate),
       onMessage: (message) => camera.receive(message as unknown as CameraMessage),
-      onError: (error) => onTrouble(messageOf(error)),
-      onTrouble: (trouble) => this.#setProblem('camera_off', name, entry, trouble),
+      onError: onTrouble,
+      onTrouble: (trouble) => this.#setProblem('camera_off', name, entry, trouble && withAdvice(trouble, entry, ros)),
     });
     return { name, entry, camera, subscriptions: [images, ...this.#privacyOf(ros, camera, entry)] };
   }
@@ -162,4 +163,19 @@ export class Cameras {
   #setProblem(code: (typeof PROBLEMS)[number], name: string, { topic }: CameraConfig, text: string | undefined): void {
     this.#parts.problems.set(code, text === undefined ? undefined : `${name} (${topic}): ${text}`, name);
   }
+}
+
+/** @returns why an image cannot be read, and which topic to use if the agent cannot decode this kind of image at all. */
+function troubleOf(error: unknown, { topic }: CameraConfig, ros: RosNode): string | undefined {
+  if (error === undefined) return undefined;
+  const isOtherKind = error instanceof AgentError && (error.fields.why === 'encoding' || error.fields.why === 'format');
+  return isOtherKind ? `${messageOf(error)}; ${imageAdvice(topic, ros.topics())}` : messageOf(error);
+}
+
+/** Adds which topic to use if no node publishes images on this one. */
+function withAdvice(trouble: string, { topic }: CameraConfig, ros: RosNode): string {
+  const graph = ros.topics();
+  const types = graph.find((other) => other.topic === topic)?.types ?? [];
+  const isImage = types.length === 0 || types.some((type) => type === IMAGE || type === COMPRESSED_IMAGE);
+  return isImage ? trouble : `${trouble}; ${imageAdvice(topic, graph)}`;
 }

@@ -34,7 +34,7 @@ function isListening(path: string): Promise<boolean> {
   });
 }
 
-/** For each problem of the agent, the checks that may find its cause. Problems of channels are reported by the channel checks instead. */
+/** For each problem of the agent, the checks that may find its cause. Problems of channels and cameras are reported by their own checks instead. */
 const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   broker_name_unknown: ['dns', 'network'],
   broker_refused_connection: ['tcp', 'dns', 'network'],
@@ -59,10 +59,10 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   nothing_published: ['graph', 'ros'],
 };
 
-/** Turns each current problem of the agent into a check that reports it, except for problems of channels. */
+/** Turns each current problem of the agent into a check that reports it, except for problems of channels and cameras. */
 export function problemChecks(status: Status, { flag, config }: DoctorContext): RobotCheck[] {
   return status.problems
-    .filter(({ subject }) => !(subject in config.channels))
+    .filter(({ subject }) => !(subject in config.channels) && !(subject in config.cameras))
     .map(({ code, subject, severity, text, remedy }) => ({
       code: 'problem',
       subject: subject === '' ? code : `${code}.${subject}`,

@@ -11,7 +11,7 @@ import { error, type Finding, ok, skipped, warning } from '../check.ts';
 import { type DoctorContext, oncePerRobot, type RobotCheck, robotCheck } from '../context.ts';
 import type { ChannelProbe, ProbeFailure, RosProbe } from './rosProbe.ts';
 
-const ROS_WITHIN_MS = 30_000;
+export const ROS_WITHIN_MS = 30_000;
 const PROBE_WITHIN_MS = 25_000;
 /** A message whose stamp differs from the clock by more than this is reported as stale. */
 const STALE_MS = 10_000;
@@ -24,7 +24,7 @@ interface Crash {
   readonly crash: string;
 }
 
-const probe = oncePerRobot(({ file, config }): Promise<RosProbe | ProbeFailure | Crash> => {
+export const probe = oncePerRobot(({ file, config }): Promise<RosProbe | ProbeFailure | Crash> => {
   const rules = Object.entries(config.ros.remap).flatMap(([from, to]) => ['-r', `${from}:=${to}`]);
   const args = ['doctor', '--ros-probe', ...(file === undefined ? [] : ['--config', file]), '--ros-args', ...rules];
   const child = fork(process.argv[1] ?? '', args, {

@@ -2,7 +2,7 @@
 // channel's topic for a few seconds and publishes nothing.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../base/index.ts';
-import { type ChannelConfig, type Config, loadConfig, type Remap } from '../../config/index.ts';
+import { type ChannelConfig, type Config, type GraphTopic, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError, type ErrorCode } from '../../errors.ts';
 import { isNamed, namedPublishers, type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
 import { Channel, match, type Offer, type Unusable } from '../../sensing/index.ts';
@@ -39,6 +39,8 @@ export interface ChannelProbe {
 export interface RosProbe {
   readonly seconds: number;
   readonly topics: readonly string[];
+  /** All topics with their types. */
+  readonly graph: readonly GraphTopic[];
   readonly channels: Readonly<Record<string, ChannelProbe>>;
 }
 
@@ -80,9 +82,9 @@ async function probe(node: RosNode, config: Config): Promise<RosProbe> {
   const isSilent = ([, { isReceiving, topic }]: (typeof listening)[number]) => !isReceiving() && node.publishersOf(topic).length > 0;
   while (listening.some(isSilent) && performance.now() - startedMs < LISTEN_LONGER_MS) await sleep(POLL_EVERY_MS);
   const seconds = (performance.now() - startedMs) / 1_000;
-  const topics = node.topics().map(({ topic }) => topic);
-  const published = topics.filter((topic) => !ROS_TOPICS.includes(topic) && node.publishersOf(topic).length > 0);
-  return { seconds, topics: published, channels: Object.fromEntries(listening.map(([name, { result }]) => [name, result()])) };
+  const graph = node.topics().filter(({ topic }) => node.publishersOf(topic).length > 0);
+  const published = graph.map(({ topic }) => topic).filter((topic) => !ROS_TOPICS.includes(topic));
+  return { seconds, topics: published, graph, channels: Object.fromEntries(listening.map(([name, { result }]) => [name, result()])) };
 }
 
 async function waitForDiscovery(node: RosNode, { channels }: Config): Promise<void> {

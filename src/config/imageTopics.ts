@@ -1,0 +1,83 @@
+// Knows which topics of a camera carry images that the agent can decode. image_transport publishes each image on several topics: the plain
+// one, and one per transport below it, such as `/camera/image_raw/compressed`. Pure.
+
+/** Suffixes of transports that the agent cannot decode (image_transport_plugins, ffmpeg_image_transport, isaac_ros_h264). */
+const UNSUITABLE: Readonly<Record<string, string>> = {
+  compressedDepth: 'distances as compressedDepth',
+  theora: 'video (Theora)',
+  ffmpeg: 'video (ffmpeg_image_transport)',
+  h264: 'video (H.264)',
+  h265: 'video (H.265)',
+  zstd: 'raw images compressed with zstd',
+};
+
+/** Message types of video. Each message has only the differences from earlier ones. */
+const VIDEO: readonly string[] = [
+  'ffmpeg_image_transport_msgs/msg/FFMPEGPacket',
+  'foxglove_msgs/msg/CompressedVideo',
+  'theora_image_transport/msg/Packet',
+];
+
+/** Parts of the names of topics with distances or infrared light, such as `/camera/depth/image_rect_raw`. */
+const NO_COLOURS = /(depth|disparity|infra|(^|_)ir\d?(_|$))/i;
+
+/** A topic of the ROS graph with the types that are published on it. */
+export interface GraphTopic {
+  readonly topic: string;
+  readonly types: readonly string[];
+}
+
+export function isVideo(type: string): boolean {
+  return VIDEO.includes(type);
+}
+
+/** @returns the content of a topic whose name shows that the agent cannot decode it, such as `video (Theora)`. Otherwise undefined. */
+export function unsuitableContent(topic: string): string | undefined {
+  const suffix = partsOf(topic).at(-1) ?? '';
+  return Object.hasOwn(UNSUITABLE, suffix) ? UNSUITABLE[suffix] : undefined;
+}
+
+/** Whether the topic carries distances and not colours, by its name. */
+export function isDepth(topic: string): boolean {
+  return partsOf(topic).some((part) => /depth|disparity/i.test(part));
+}
+
+/**
+ * Advises which topic to use instead of one that cannot be decoded.
+ * @param imageTypes the types that can be decoded, the preferred one first.
+ * @param graph the topics that are published now. Empty if that is not known.
+ */
+export function insteadOf(topic: string, imageTypes: readonly string[], graph: readonly GraphTopic[] = []): string {
+  const found = nearestImages(topic, imageTypes, graph);
+  if (found !== undefined) return `use ${found}, which carries images`;
+  const base = baseOf(topic);
+  if (isDepth(base)) return 'use a topic with the colour images of the same camera, usually one that ends in /compressed';
+  return `use the images of the same camera, usually on ${base}/compressed`;
+}
+
+/** @returns the published topic with images whose name has the longest common start with the given one. */
+function nearestImages(topic: string, imageTypes: readonly string[], graph: readonly GraphTopic[]): string | undefined {
+  const base = baseOf(topic);
+  const rank = ({ types }: GraphTopic) => imageTypes.findIndex((type) => types.includes(type));
+  const shared = (other: GraphTopic) => commonParts(base, other.topic);
+  const [best] = graph
+    .filter((other) => other.topic !== topic && rank(other) !== -1 && shared(other) > 0)
+    .filter((other) => unsuitableContent(other.topic) === undefined && !partsOf(other.topic).some((part) => NO_COLOURS.test(part)))
+    .sort((a, b) => shared(b) - shared(a) || rank(a) - rank(b));
+  return best?.topic;
+}
+
+/** The topic without the suffix of a transport. */
+function baseOf(topic: string): string {
+  return unsuitableContent(topic) === undefined ? topic : topic.slice(0, topic.lastIndexOf('/'));
+}
+
+function partsOf(topic: string): string[] {
+  return topic.split('/').filter((part) => part !== '');
+}
+
+function commonParts(a: string, b: string): number {
+  const [left, right] = [partsOf(a), partsOf(b)];
+  const differs = left.findIndex((part, i) => part !== right[i]);
+  return differs === -1 ? left.length : differs;
+}

@@ -1,0 +1,38 @@
+// Checks each camera: its topic has a publisher whose images the agent can decode, and the running agent has no problem with it.
+import { type CameraConfig, COMPRESSED_IMAGE, type Config, type GraphTopic, IMAGE, imageAdvice } from '../../config/index.ts';
+import type { Status } from '../../status/index.ts';
+import { error, type Finding, ok, skipped, warning } from '../check.ts';
+import { type RobotCheck, robotCheck } from '../context.ts';
+import { probe, ROS_WITHIN_MS } from './ros.ts';
+
+export function cameraChecks({ cameras }: Config): RobotCheck[] {
+  return Object.entries(cameras).map(([name, camera]) => ({
+    ...robotCheck('camera', ROS_WITHIN_MS, async (context): Promise<Finding> => {
+      const found = await probe(context);
+      if (!('topics' in found)) return skipped('needs ROS 2', 'ros');
+      return problemFinding(name, await context.agent, context.flag) ?? topicFinding(camera, found.graph, context.flag);
+    }),
+    subject: name,
+  }));
+}
+
+function problemFinding(name: string, agent: Status | undefined, flag: string): Finding | undefined {
+  const problem = agent?.problems.find(({ subject }) => subject === name);
+  if (problem === undefined) return undefined;
+  return (problem.severity === 'warning' ? warning : error)(problem.text, problem.remedy, `elderly-bot status${flag}`);
+}
+
+function topicFinding({ topic, type }: CameraConfig, graph: readonly GraphTopic[], flag: string): Finding {
+  const types = graph.find((published) => published.topic === topic)?.types ?? [];
+  const topics = `elderly-bot topics${flag}`;
+  const advice = imageAdvice(topic, graph);
+  if (types.length === 0) return error(`${topic}: the topic has no publisher`, `start the camera’s node, or ${advice}`, topics);
+  const accepted = type === undefined ? [COMPRESSED_IMAGE, IMAGE] : [type];
+  if (types.some((each) => accepted.includes(each))) return ok(`${topic} carries ${types.join(' and ')}`);
+  const isImage = types.some((each) => each === COMPRESSED_IMAGE || each === IMAGE);
+  return error(
+    `${topic}: ${types.join(' and ')} is published, expected ${accepted.join(' or ')}`,
+    isImage ? 'set the camera’s type to auto' : advice,
+    topics,
+  );
+}
