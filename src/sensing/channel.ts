@@ -157,6 +157,11 @@ export class Channel {
     return lastUsableMs === undefined ? undefined : nowMs - lastUsableMs;
   }
 
+  /** Whether the detector also reports that nothing happens. Detectors of events may not. */
+  get reportsCalm(): boolean {
+    return this.#occurrences?.reportsCalm ?? true;
+  }
+
   /** Number of messages since the start. */
   get messages(): number {
     return this.#messages;

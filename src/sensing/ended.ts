@@ -1,6 +1,6 @@
 // Clears the alerts of removed channels. No message could clear them any more, so they would stay raised in the cloud forever. If the
 // channel is still an alert channel with the same source, its alert stays raised, even if other settings have changed.
-import { type ChannelConfig, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
+import { type ChannelConfig, EMPTY_TYPE, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
 
@@ -21,7 +21,7 @@ export function endedAlerts(
     ...Object.entries(after).flatMap(([name, channel]) => [
       ...(channel.class === 'alert' && sourceOf(before[name] ?? channel) === sourceOf(channel) ? [name] : []),
       ...(channel.max_silence === undefined ? [] : [name + SILENT_SUFFIX]),
-      ...(channel.class === 'alert' && rulesOf(before[name] ?? channel) === rulesOf(channel) ? [name + UNUSABLE_SUFFIX] : []),
+      ...(mayBeUnusable(channel) && rulesOf(before[name] ?? channel) === rulesOf(channel) ? [name + UNUSABLE_SUFFIX] : []),
     ]),
     ...disabled.flatMap((name) => [name, name + SILENT_SUFFIX, name + UNUSABLE_SUFFIX]),
   ]);
@@ -30,6 +30,11 @@ export function endedAlerts(
     // The value is null, because no measurement has shown that the alert ended.
     return [{ class: 'alert', channel, value: null, extra: { alert: 'cleared', ...(incident === undefined ? {} : { incident }) } }];
   });
+}
+
+/** An event channel can use every std_msgs/Empty, so an earlier entry was at fault. At startup nothing else shows that it was corrected. */
+function mayBeUnusable({ class: rowClass, event, type }: ChannelConfig): boolean {
+  return rowClass === 'alert' && !(event && type === EMPTY_TYPE);
 }
 
 /** The settings that decide whether a message is usable. A corrected entry ends the alert at once. */

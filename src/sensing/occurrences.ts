@@ -4,6 +4,7 @@ export class Occurrences {
   readonly #clearAfterMs: number;
   #dueMs: number | undefined;
   #count = 0;
+  #reportsCalm = false;
 
   /** @param standingMs the start of this run if the alert was already raised before it. Its earlier occurrences are not known any more. */
   constructor(clearAfterMs: number, standingMs: number | undefined) {
@@ -26,11 +27,17 @@ export class Occurrences {
     return this.#count;
   }
 
+  /** Whether the detector has also reported that nothing happens. The age of its messages then shows whether it still works. */
+  get reportsCalm(): boolean {
+    return this.#reportsCalm;
+  }
+
   /**
    * Call {@link elapse} with the same time first.
-   * @param raw whether the message is an occurrence; undefined if it is unreadable. Only an occurrence has an effect.
+   * @param raw whether the message is an occurrence; undefined if it is unreadable. Only an occurrence affects the alert.
    */
   feed(raw: boolean | undefined, nowMs: number): void {
+    if (raw === false) this.#reportsCalm = true;
     if (raw !== true) return;
     this.#count = this.state ? this.#count + 1 : 1;
     this.#dueMs = nowMs + this.#clearAfterMs;

@@ -17,6 +17,7 @@ import { until } from '../support/until.ts';
 
 const BOOL = 'std_msgs/msg/Bool';
 const NUMBER = 'std_msgs/msg/Int32';
+const EMPTY = 'std_msgs/msg/Empty';
 
 describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout: 120_000 }, () => {
   let domain: RosDomain;
@@ -220,6 +221,48 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
       assert.ok(!channel('detector').alert);
     });
   }
+
+  it('know that no event is happening as long as the detector is there, although it has said nothing', async () => {
+    const detector = await RosPeer.start('detector');
+    start('  shock: { topic: /shock, class: alert, event: true, clear_after: 1s }\n');
+    assert.equal(channels.latestValue('shock'), undefined, 'nothing is known without a detector');
+    await detector.advertise('/shock', EMPTY);
+    await detector.matched('/shock');
+    await until(() => channels.latestValue('shock') !== undefined, 'the detector is there');
+    assert.deepEqual(channels.latestValue('shock'), { value: false, ageMs: 0 });
+    assert.deepEqual([channel('shock').health, channel('shock').reason, channel('shock').messages], ['ok', null, 0]);
+    await detector.publish('/shock', EMPTY, {});
+    await until(() => channels.latestValue('shock')?.value === true, 'the event is happening');
+    await until(() => channels.latestValue('shock')?.value === false, 'the event is over');
+    await detector.close();
+    await until(() => (channels.latestValue('shock')?.ageMs ?? 0) > 0, 'the detector has gone');
+    assert.deepEqual(
+      rows().map(({ body }) => body.replace(/"[\w-]{12}"/, 'ID')),
+      ['true,{"alert":"raised","incident":ID}', 'false,{"alert":"cleared","incident":ID,"occurrences":1}'],
+    );
+  });
+
+  it('know the age of a detector of events that also reports false', async () => {
+    start('  shock: { topic: /calm, class: alert, event: true, clear_after: 1s }\n');
+    await peer.publish('/calm', BOOL, { data: false }, { durability: 'transient_local' });
+    await until(() => (channels.latestValue('shock')?.ageMs ?? 0) > 0, 'the age of the false is known');
+    assert.equal(channels.latestValue('shock')?.value, false);
+    await peer.publish('/calm', BOOL, { data: true }, { durability: 'transient_local' });
+    await until(() => channels.latestValue('shock')?.value === true, 'the event is happening');
+    await until(() => channels.latestValue('shock')?.value === false, 'the event is over');
+    assert.ok(Number(channels.latestValue('shock')?.ageMs) >= 1_000);
+  });
+
+  it('report the kept message of a latched detector as an event, but not with qos: default', async () => {
+    await peer.publish('/kept_event', EMPTY, {}, { durability: 'transient_local' });
+    start(
+      '  shock: { topic: /kept_event, class: alert, event: true }\n  later: { topic: /kept_event, class: alert, event: true, qos: default }\n',
+    );
+    await until(() => channel('shock').alert, 'the kept message is received');
+    await peer.publish('/kept_event', EMPTY, {}, { durability: 'transient_local' });
+    await until(() => channel('later').alert && channel('shock').occurrences === 2, 'the next message is received');
+    assert.equal(channel('later').occurrences, 1);
+  });
 
   it('process a flood at the allowed rate, always process its last message, and count the dropped messages', async () => {
     start('  flood: { topic: /flood, type: std_msgs/Int32, max_rate: 100, report: { on: message } }\n');

@@ -126,6 +126,16 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
       assert.ok(!text(age, gap).includes('warning'));
   });
 
+  it('prints how often the event of an alert has happened, and expects no regular messages of an event channel', () => {
+    const [channel] = status.channels;
+    assert.ok(channel);
+    const text = (over: object) => describeStatus({ ...status, channels: [{ ...channel, ...over }] }, painter({ isTTY: false }, {}));
+    assert.match(text({ alert: true, occurrences: 3 }), / {2}ALERT \(3 occurrences\) /);
+    assert.match(text({ alert: true, occurrences: 1 }), / {2}ALERT {2}\(no node/);
+    assert.ok(!text({ age_ms: null, occurrences: 0 }).includes('warning'));
+    assert.ok(!text({ messages: 100, age_ms: 102_000, longest_gap_ms: 600, occurrences: 0 }).includes('warning'));
+  });
+
   it('prints the age of the oldest row by wall time, including hours without power, only if a row waits', () => {
     const text = (unconfirmed: number) => {
       const outbox = {

@@ -229,6 +229,15 @@ describe('config check on a channel', { skip }, () => {
       assert.deepEqual(findingsOf(entry, 'battery'), [], entry);
   });
 
+  it('finds nothing in events without a value, nor in a condition on them that every value meets', () => {
+    for (const entry of [
+      `${ALERT}, type: std_msgs/Empty, event: true, clear_after: 1m`,
+      `${ALERT}, type: std_msgs/Header, field: stamp.sec, alert_when: ">= 0", event: true`,
+      `${ALERT}, type: std_msgs/UInt8, alert_when: ">= 0", event: true`,
+    ])
+      assert.deepEqual(findingsOf(entry), [], entry);
+  });
+
   it('points to the key that the file contains', () => {
     const { findings, loaded } = checkedText(
       'channels:\n  gas:\n    topic: /g\n    alert_when: "== 1"\n  temperature:\n    type: std_msgs/Float32\n',

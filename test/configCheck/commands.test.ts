@@ -40,6 +40,17 @@ describe('config check on a command', { skip }, () => {
     assert.match(String(gas('as: value')), /gas/);
   });
 
+  it('treats an event without a value as true or false', () => {
+    const findings = (condition: string) =>
+      checkedText(
+        `channels: { fall: { type: std_msgs/Empty, event: true } }
+commands: { ring: { topic: /b, type: std_msgs/Bool, message: { data: true }, when: ["${condition}"] } }
+`,
+      ).findings;
+    assert.deepEqual(findings('fall == false'), []);
+    assert.match(String(findings('fall == 1')[0]?.reason), /the value of channel fall is a boolean/);
+  });
+
   it('finds a confirmation that never comes', () => {
     assert.match(String(reasonsOf(`${BUZZER}, confirm: { topic: /b, field: state, equals: true }`)), /confirm: .*no field "state"/);
     assert.deepEqual(reasonsOf(`${BUZZER}, confirm: { topic: /b, equals: 1 }`), [

@@ -33,6 +33,17 @@ describe('alerts that end with their channel', () => {
     assert.deepEqual(endedAlerts(standing('gas_unusable'), channels({ gas: ALERT }), channels({ gas: { ...ALERT, hold: '3s' } })), []);
   });
 
+  it('belong to an unusable Empty once the channel reports events, but the alert of an event channel continues', () => {
+    const before = channels({ gas: { ...ALERT, type: 'std_msgs/Empty' } });
+    const after = channels({ gas: { ...ALERT, type: 'std_msgs/Empty', event: true } });
+    const ended = endedAlerts(standing('gas', 'gas_unusable'), before, after);
+    assert.deepEqual(
+      ended.map((row) => 'channel' in row && row.channel),
+      ['gas_unusable'],
+    );
+    assert.equal(endedAlerts(standing('gas', 'gas_unusable'), {}, after).length, 1, 'also at startup');
+  });
+
   it('belong to a channel whose source changed', () => {
     const rows = endedAlerts(standing('gas'), channels({ gas: ALERT }), channels({ gas: { ...ALERT, topic: '/sensors/gas' } }));
     assert.equal(rows.length, 1);

@@ -46,6 +46,42 @@ describe('recorded readings under another configuration', () => {
   });
 });
 
+describe('a replayed event', () => {
+  const event = (clearAfter: string) => channels({ event: true, clear_after: clearAfter });
+  const cleared = (seconds: number, occurrences: number) => ({ ...reading(seconds, false, 'cleared'), occurrences });
+  const changes = (record: readonly RecordedReading[], clearAfter = '30s') =>
+    replay(record, event(clearAfter)).map(({ change, after }) => [
+      change,
+      after && [after.raised, after.cleared].map((at) => at && (at - START) / 1_000),
+    ]);
+
+  it('stays the same, also with occurrences that only the clearing row counts, and with a late timer', () => {
+    assert.deepEqual(changes([reading(0, true, 'raised'), { ...cleared(30, 1), at: START + 30_007 }]), [['same', [0, 30]]]);
+    assert.deepEqual(changes([reading(0, true, 'raised'), cleared(95, 4)]), [['same', [0, 95]]]);
+  });
+
+  it('moves with another clear_after if all its occurrences were recorded', () => {
+    assert.deepEqual(changes([reading(0, true, 'raised'), cleared(30, 1)], '10s'), [['moved', [0, 10]]]);
+    assert.deepEqual(changes([reading(0, true, 'raised'), reading(20, true), cleared(50, 2)], '10s'), [
+      ['moved', [0, 10]],
+      ['appeared', [20, 30]],
+    ]);
+  });
+
+  it('still stands if it stood when the record ended', () => {
+    assert.deepEqual(changes([reading(0, true, 'raised'), reading(10, false)]), [['same', [0, null]]]);
+  });
+
+  it('appears for each fall of a detector that never said false', () => {
+    const falls = [reading(0, true, 'raised'), reading(120, true), reading(240, true), reading(300, 1, undefined, 'other')];
+    assert.deepEqual(changes(falls), [
+      ['moved', [0, 30]],
+      ['appeared', [120, 150]],
+      ['appeared', [240, 270]],
+    ]);
+  });
+});
+
 describe('elderly-bot replay', () => {
   let folder: string;
   before(() => {

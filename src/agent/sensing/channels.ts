@@ -114,14 +114,14 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
 }
 
 /**
- * An event detector says nothing while nothing happens, so no message shows that an event has ended. Its boolean is known nevertheless: it
+ * Most event detectors say nothing while nothing happens, so no message shows that an event has ended. Their boolean is known nevertheless: it
  * follows the alert, as long as the detector is there.
  */
 function latestOf(subscription: ChannelSubscription, nowMs: number): ReturnType<Channels['latestValue']> {
   const { channel } = subscription;
   const { value, alert, health } = subscription.status(nowMs);
   const whenTrue = channel.config.event ? trueMeans(channel.config) : undefined;
-  if (whenTrue !== undefined && (alert || health === 'ok')) return { value: alert === whenTrue, ageMs: 0 };
+  if (whenTrue !== undefined && (alert || (health === 'ok' && !channel.reportsCalm))) return { value: alert === whenTrue, ageMs: 0 };
   const ageMs = channel.usableAgeMs(nowMs);
   return ageMs === undefined ? undefined : { value, ageMs };
 }
