@@ -6,9 +6,10 @@ import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
 import { isAlert, trueMeans } from './condition.ts';
 import { Debounce } from './debounce.ts';
-import { Faults } from './faults.ts';
+import { Faults, type MessageFault } from './faults.ts';
 import { diagnosticReader, type FieldReader, fieldReader, NOTHING } from './field.ts';
 import { Gate } from './gate.ts';
+import { faultOf } from './momentary.ts';
 import { Occurrences } from './occurrences.ts';
 import { explain, explainMissing, hasNoFields, isUsable, type Unusable } from './unusable.ts';
 import { convert, type Sample, stampOf } from './value.ts';
@@ -20,6 +21,9 @@ const NO_ROWS: readonly NewRow[] = [];
 
 /** Each node publishes its diagnostics about once per second, and slow nodes every few seconds. */
 const FOUND_WITHIN_MS = 30_000;
+
+/** A node may start long after the agent, so without a similar name its status is awaited for longer. */
+const STARTED_WITHIN_MS = 120_000;
 
 export interface ChannelOptions {
   /** Each channel's last alert row before this run. If it was raised, the alert is still raised. */
@@ -87,7 +91,7 @@ export class Channel {
     if (this.#occurrences && field === undefined && hasNoFields(message))
       return this.sample({ value: trueMeans(this.config) ?? true, isEmpty: true, stamp }, nowMs);
     const sample = convert(field, this.config, stamp);
-    return this.sample(sample, nowMs, () => explain(this.config, message, field, sample));
+    return this.sample(sample, nowMs, () => faultOf(this.config, field, sample, () => explain(this.config, message, field, sample)));
   }
 
   /** Another node's diagnostics are normal, but a status or key that never appears is probably misspelt. */
@@ -95,9 +99,11 @@ export class Channel {
     const { diagnostics } = this.config;
     const rows = this.elapse(nowMs);
     this.#nothingSinceMs ??= nowMs;
-    const isExpected = this.#faults.lastUsableMs !== undefined || nowMs - this.#nothingSinceMs < FOUND_WITHIN_MS;
-    if (isExpected || diagnostics === undefined) return rows;
-    return [...rows, ...this.#faults.addUnusable(nowMs, () => explainMissing(diagnostics, message))];
+    const waitedMs = nowMs - this.#nothingSinceMs;
+    if (this.#faults.lastUsableMs !== undefined || waitedMs < FOUND_WITHIN_MS || diagnostics === undefined) return rows;
+    const missing = explainMissing(diagnostics, message);
+    if (missing.suggestion === null && waitedMs < STARTED_WITHIN_MS) return rows;
+    return [...rows, ...this.#faults.addUnusable(nowMs, { explain: () => missing, mayEnd: false })];
   }
 
   /** @returns the rows of a message that could not be decoded. */
@@ -106,14 +112,14 @@ export class Channel {
     this.#countMessage(nowMs);
     // An unreadable message does not end an alert.
     this.#debounce.feed(undefined, nowMs);
-    return [...rows, ...this.#faults.addUnusable(nowMs, () => ({ reason, raw: null, suggestion: null }))];
+    return [...rows, ...this.#faults.addUnusable(nowMs, { explain: () => ({ reason, raw: null, suggestion: null }), mayEnd: false })];
   }
 
   /** @returns the rows caused by a value that has already been read from its message, as in recorded readings. */
-  sample(sample: Sample, nowMs: number, explanation: () => Unusable = () => recorded(sample)): readonly NewRow[] {
+  sample(sample: Sample, nowMs: number, fault: () => MessageFault = () => recorded(sample)): readonly NewRow[] {
     const elapsed = this.elapse(nowMs);
     this.#countMessage(nowMs);
-    const faults = isUsable(sample, this.config) ? this.#faults.addUsable(nowMs) : this.#faults.addUnusable(nowMs, explanation);
+    const faults = isUsable(sample, this.config) ? this.#faults.addUsable(nowMs) : this.#faults.addUnusable(nowMs, fault());
     const before = faults.length === 0 ? elapsed : [...elapsed, ...faults];
     this.#sample = sample;
     const raw = this.#rawOf(sample);
@@ -275,8 +281,8 @@ export class Channel {
 }
 
 /** Only the reading was recorded, so there is no message to inspect. */
-function recorded({ bad }: Sample): Unusable {
-  return { reason: `the reading is marked ${bad}`, raw: null, suggestion: null };
+function recorded({ bad }: Sample): MessageFault {
+  return { explain: () => ({ reason: `the reading is marked ${bad}`, raw: null, suggestion: null }), mayEnd: bad !== 'type' };
 }
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {

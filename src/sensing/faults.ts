@@ -14,6 +14,9 @@ type Fault = keyof typeof SUFFIXES;
 const UNUSABLE_MESSAGES = 2;
 const UNUSABLE_AFTER_MS = 5_000;
 
+/** A fault that may end by itself counts after this time. It is shorter than the 10 s in which the family shall learn of a deaf sensor. */
+const ENDURED_MS = 8_000;
+
 const NO_ROWS: readonly NewRow[] = [];
 
 export interface FaultsOptions {
@@ -29,11 +32,20 @@ export interface FaultsOptions {
 /** A fault ends once messages have been usable for this long, so that a sensor that alternates raises one alert and not hundreds. */
 const RECOVERED_AFTER_MS = 5_000;
 
+/** Why a message cannot be used. */
+export interface MessageFault {
+  /** Called at most once. */
+  readonly explain: () => Unusable;
+  /** Whether the fault may end without a change to the configuration, such as NaN while a sensor warms up. */
+  readonly mayEnd: boolean;
+}
+
 /** Unusable messages in a row. */
 interface UnusableRun {
   readonly sinceMs: number;
-  messages: number;
-  readonly explain: () => Unusable;
+  /** Faults that do not end by themselves, and the time of the first. */
+  lasting: { readonly sinceMs: number; messages: number } | undefined;
+  explain: () => Unusable;
 }
 
 const BEFORE_START: Unusable = {
@@ -85,13 +97,18 @@ export class Faults {
     return this.silent ? [this.#row('silent', 'cleared')] : NO_ROWS;
   }
 
-  /** An unusable message arrived. @param explain called at most once. @returns the alert if this is the second one in a row. */
-  addUnusable(nowMs: number, explain: () => Unusable): readonly NewRow[] {
+  /** An unusable message arrived. @returns the alert if this is the second one in a row whose fault does not end by itself. */
+  addUnusable(nowMs: number, { explain, mayEnd }: MessageFault): readonly NewRow[] {
     this.#recoveringMs = undefined;
-    this.#run ??= { sinceMs: nowMs, messages: 0, explain };
-    this.#run.messages++;
+    this.#run ??= { sinceMs: nowMs, lasting: undefined, explain };
+    const run = this.#run;
+    if (!mayEnd) {
+      if (run.lasting === undefined) run.explain = explain;
+      run.lasting ??= { sinceMs: nowMs, messages: 0 };
+      run.lasting.messages++;
+    }
     if (this.#unusable === BEFORE_START) this.#unusable = explain();
-    return this.#unusable !== undefined || this.#run.messages < UNUSABLE_MESSAGES ? NO_ROWS : this.#raiseUnusable(this.#run);
+    return this.#unusable !== undefined || (run.lasting?.messages ?? 0) < UNUSABLE_MESSAGES ? NO_ROWS : this.#raiseUnusable(run);
   }
 
   /** The time of the next change if no message arrives before. */
@@ -116,7 +133,9 @@ export class Faults {
   }
 
   get #unusableDueMs(): number | undefined {
-    return this.#run === undefined || this.#unusable !== undefined ? undefined : this.#run.sinceMs + UNUSABLE_AFTER_MS;
+    if (this.#run === undefined || this.#unusable !== undefined) return undefined;
+    const { sinceMs, lasting } = this.#run;
+    return Math.min(sinceMs + ENDURED_MS, lasting === undefined ? Number.POSITIVE_INFINITY : lasting.sinceMs + UNUSABLE_AFTER_MS);
   }
 
   get #recoveredDueMs(): number | undefined {

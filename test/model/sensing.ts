@@ -24,7 +24,7 @@ interface Gates {
 
 interface History {
   readonly gates: Gates;
-  /** The time since the previous message, and the value of the message. A null stands for NaN, and `empty` for a message without a value. */
+  /** The time since the previous message, and the value of the message. A null stands for a text, which no condition matches, and `empty` for a message without a value. */
   readonly steps: readonly (readonly [gapMs: number, value: number | null | 'empty'])[];
   /** Whether the alert was raised before the start. */
   readonly isStanding: boolean;
@@ -126,7 +126,7 @@ function drive({ gates, steps, isStanding, lateMs }: History): { alerts: Report[
   for (const [gapMs, value] of steps) {
     runTimer(nowMs + gapMs);
     nowMs += gapMs;
-    note(nowMs, channel.accept(value === 'empty' ? {} : { data: value ?? Number.NaN }, nowMs));
+    note(nowMs, channel.accept(value === 'empty' ? {} : { data: value ?? 'text' }, nowMs));
   }
   runTimer(nowMs + REST_MS + (gates.clearAfterMs ?? 0));
   return { alerts, readings };

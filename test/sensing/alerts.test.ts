@@ -104,6 +104,7 @@ describe('the alert condition', () => {
         [0, 70],
         [1, Number.NaN],
         [2, 'hot'],
+        [2, 'hot'],
       ]),
       ['raised i1', 'c_unusable raised i2'],
     );

@@ -129,7 +129,7 @@ describe('an event channel', () => {
         ],
         1e6,
       ),
-      ['0 raised i1', '15000 c_unusable raised i2', '30000 cleared i1 x1'],
+      ['0 raised i1', '18000 c_unusable raised i2', '30000 cleared i1 x1'],
     );
   });
 

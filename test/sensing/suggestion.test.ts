@@ -7,7 +7,7 @@ import { alerts, channel } from '../support/channel.ts';
 describe('the suggestion', () => {
   const suggested = (config: Record<string, unknown>, message: Record<string, unknown>) => {
     const one = channel(config);
-    for (const ms of [0, 1]) one.accept(message, ms);
+    for (const ms of [0, 8_000]) one.accept(message, ms);
     return one.unusable?.suggestion;
   };
 

@@ -68,14 +68,6 @@ const UNUSABLE: readonly {
     suggestion: 'field: "ranges[*] | min"',
   },
   {
-    name: 'a value that is not a number',
-    config: { alert_when: '> 60' },
-    message: { data: Number.NaN },
-    reason: /NaN/,
-    raw: 'NaN',
-    suggestion: null,
-  },
-  {
     name: 'a percentage that is scaled twice',
     config: { unit: 'percent', scale: 100, alert_when: '< 15' },
     message: { data: 87 },
@@ -191,7 +183,7 @@ describe('unusable messages', () => {
 
   it('on a telemetry channel change only its health', () => {
     const one = channel({ class: 'telemetry', unit: 'percent' });
-    for (const ms of [0, 1, 2]) assert.deepEqual(alerts(one.accept({ data: 300 }, ms)), []);
+    for (const ms of [0, 1, 8_000]) assert.deepEqual(alerts(one.accept({ data: 300 }, ms)), []);
     assert.ok(one.unusable);
   });
 });
@@ -204,7 +196,7 @@ describe('a diagnostics channel', () => {
     ['motors', 'temp', 'no status "motor" has been found; the last message has "motors"', 'diagnostics: {"name":"motors","key":"temp"}'],
     ['motor', 'temps', 'no key "temp" has been found; the last message has "temps"', 'diagnostics: {"name":"motor","key":"temps"}'],
   ] as const) {
-    it(`is unusable if its ${name === 'motor' ? 'key' : 'status'} does not appear for 30 s`, () => {
+    it(`is unusable if its ${name === 'motor' ? 'key' : 'status'} does not appear for 30 s, but a similar name does`, () => {
       const one = channel({ diagnostics, alert_when: '> 60' });
       const rows = Array.from({ length: 40 }, (_, s) => one.accept(message(name, key), s * 1_000)).flatMap(alerts);
       assert.deepEqual(rows, ['c_unusable raised i1']);
