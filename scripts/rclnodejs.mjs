@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { rosPrefixFor, withRosPrefix } from './setup/native.mjs';
 import { NODE_PREFIX, npmEnvironment } from './setup/pinnedNode.mjs';
 import { python } from './setup/python.mjs';
 
@@ -28,8 +29,9 @@ function report(line) {
 /** node-gyp alone: the package's own scripts would also generate JavaScript for all messages, which this program does not use. */
 function compile() {
   const interpreter = python();
-  const env = { ...process.env, npm_config_nodedir: NODE_PREFIX, ...(interpreter && { npm_config_python: interpreter.path }) };
-  const script = 'LIBRARY_PATH="$LD_LIBRARY_PATH" exec ../.bin/node-gyp -j 2 rebuild --loglevel=error';
+  const found = { ...rosPrefixFor(parent), ...(interpreter && { npm_config_python: interpreter.path }) };
+  const env = { ...process.env, npm_config_nodedir: NODE_PREFIX, ...found };
+  const script = withRosPrefix('../.bin/node-gyp -j 2 rebuild --loglevel=error');
   return succeeds('sh', ['-c', script], folder, env);
 }
 

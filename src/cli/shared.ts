@@ -1,7 +1,7 @@
 // Helpers that several commands share: loading a configuration despite faults, reading input files, and handling signals.
 import { readFileSync } from 'node:fs';
 import { codeOf, configFlag } from '../base/index.ts';
-import { type Config, salvageConfig } from '../config/index.ts';
+import { type Config, duration, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 
 /**
@@ -32,6 +32,18 @@ export function readInput(path: string, label: string, remedy: string): string {
     const reason = codeOf(cause) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(cause)})`;
     throw new AgentError('CONFIG_NOT_FOUND', `${label}: ${reason}`, { remedy, cause });
   }
+}
+
+/** @returns milliseconds. @throws AgentError CONFIG_INVALID if the option's text is not a duration such as `10s` */
+export function durationOf(option: string, text: string): number {
+  const { data, error } = duration.safeParse(text);
+  if (data !== undefined) return data;
+  throw new AgentError('CONFIG_INVALID', `${option} ${text}: ${error?.issues[0]?.message}`);
+}
+
+/** Prints a remark to stderr, so that stdout has only the command's output. */
+export function remark(text: string): void {
+  process.stderr.write(`elderly-bot: ${text}\n`);
 }
 
 /** Returns an AbortSignal that aborts when the process receives any of these signals. */

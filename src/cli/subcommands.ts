@@ -1,5 +1,6 @@
-// Declares the subcommands of `elderly-bot certs` and `elderly-bot bench`. Each handler imports its command's code only when it runs.
+// Declares the subcommands of `elderly-bot certs`, `elderly-bot topics` and `elderly-bot bench`. Each handler imports its command's code only when it runs.
 import type { Argv } from 'yargs';
+import type { Remap } from '../config/index.ts';
 import { CONFIG, handler, JSON_OUTPUT, wholeOption } from './options.ts';
 
 const TIMEOUT = { timeout: wholeOption('--timeout', 'Seconds to wait for each answer from the broker', 30, 1, 3_600) };
@@ -87,6 +88,82 @@ export function certsCommands(y: Argv): Argv {
       ),
     )
     .demandCommand(1, 'no subcommand of certs was given');
+}
+
+const TOPIC = { type: 'string', demandOption: true, describe: 'The topic, such as /fall_detected' } as const;
+const FOR = { for: { type: 'string', requiresArg: true, describe: 'End after this time, such as 10s' } } as const;
+
+export function topicCommands(y: Argv, remap: Remap): Argv {
+  return y
+    .command(
+      ['list', '$0'],
+      'Show the published topics: type, rate, QoS, publishers, and the channels that use them',
+      { ...CONFIG, ...JSON_OUTPUT, watch: { type: 'boolean', default: false, describe: 'Refresh until Ctrl-C' } },
+      handler(() => import('./topics.ts'))(({ topics }, { config, json, watch }) => topics(config, { json, watch, remap })),
+    )
+    .command(
+      'show <topic>',
+      'Show type, publishers, subscriptions and QoS of one topic, and the fields of its type; also the fields of a type such as std_msgs/msg/Bool',
+      (each) =>
+        each
+          .positional('topic', { ...TOPIC, describe: 'The topic, or a message type' })
+          .options({ ...CONFIG, ...JSON_OUTPUT })
+          .example('$0 topics show /battery_state', 'find out which nodes publish the battery, and its fields'),
+      handler(() => import('./topics/show.ts'))(({ show }, args) => show({ ...args, remap })),
+    )
+    .command(
+      'echo <topic>',
+      'Print the messages of a topic until Ctrl-C',
+      (each) =>
+        each
+          .positional('topic', TOPIC)
+          .options({ ...CONFIG, ...FOR })
+          .option('json', { type: 'boolean', default: false, describe: 'Print each message as a line of JSON' })
+          .option('once', { type: 'boolean', default: false, describe: 'End after one message' })
+          .option('count', wholeOption('--count', 'End after this many messages', undefined, 1))
+          .option('field', { type: 'string', requiresArg: true, describe: 'Print only this field, such as header.stamp or ranges[0]' })
+          .option('type', { type: 'string', requiresArg: true, describe: 'Message type; default: the published one' })
+          .option('full', { type: 'boolean', default: false, describe: 'Print long arrays and texts in full' })
+          .check(({ once, count }) => !(once && count !== undefined) || '--once and --count exclude each other')
+          .example('$0 topics echo /battery_state --once', 'print the present state of the battery'),
+      handler(() => import('./topics/echo.ts'))(({ echo }, args) => echo({ ...args, count: args.once ? 1 : args.count, remap })),
+    )
+    .command(
+      'hz <topic>',
+      'Measure rate, gaps and bandwidth of a topic until Ctrl-C',
+      (each) =>
+        each
+          .positional('topic', TOPIC)
+          .options({ ...CONFIG, ...JSON_OUTPUT, ...FOR })
+          .example('$0 topics hz /scan --for 10s', 'measure for ten seconds'),
+      handler(() => import('./topics/hz.ts'))(({ hz }, args) => hz({ ...args, remap })),
+    )
+    .command(
+      'pub <topic> <type> [message]',
+      'Publish a message: once, or at a rate until Ctrl-C. Refuses topics that move the robot',
+      (each) =>
+        each
+          .positional('topic', TOPIC)
+          .positional('type', { type: 'string', demandOption: true, describe: 'Message type, such as std_msgs/msg/Bool' })
+          .positional('message', { type: 'string', default: '', describe: 'The fields as YAML; a missing field gets its default' })
+          .options({ ...CONFIG, ...FOR })
+          .option('once', { type: 'boolean', default: false, describe: 'End after one message; the default, but not for --latched' })
+          .option('rate', { type: 'number', requiresArg: true, coerce: rateOf, describe: 'Messages per second, at most 1000' })
+          .option('latched', {
+            type: 'boolean',
+            default: false,
+            describe: 'Late subscriptions get the last message too; stays until Ctrl-C',
+          })
+          .option('force', { type: 'boolean', default: false, describe: 'Also publish on a topic that moves the robot' })
+          .check(({ once, rate }) => !(once && rate !== undefined) || '--once and --rate exclude each other')
+          .example("$0 topics pub /fall_detected std_msgs/msg/Bool '{data: true}'", 'raise an alert, as the detector would'),
+      handler(() => import('./topics/pub.ts'))(({ pub }, args) => pub({ ...args, remap })),
+    );
+}
+
+function rateOf(rate: number | undefined): number | undefined {
+  if (rate === undefined || (rate > 0 && rate <= 1_000)) return rate;
+  throw new Error('--rate: expected a number above 0, at most 1000');
 }
 
 export function benchCommands(y: Argv): Argv {

@@ -87,7 +87,7 @@ function counterOf(ros: RosNode, topic: string): RosSubscription | string {
 }
 
 /** Returns the names of the channels or cameras that use this topic. */
-function usersOf(entries: Readonly<Record<string, { readonly topic: string }>>, topic: string): string[] {
+export function usersOf(entries: Readonly<Record<string, { readonly topic: string }>>, topic: string): string[] {
   return Object.entries(entries).flatMap(([name, entry]) => (entry.topic === topic ? [name] : []));
 }
 

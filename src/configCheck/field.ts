@@ -50,6 +50,13 @@ export function kindOf(struct: Struct, field: string): ValueKind | FieldFault {
   return reducer === undefined ? value : reduced(value, path, reducer);
 }
 
+/** @returns why the path leads to no field; undefined if it does, also to an object or an array. */
+export function unknownField(struct: Struct, field: string): FieldFault | undefined {
+  const [path = '', reducer] = field.split('|').map((part) => part.trim());
+  const spot = follow(struct, path, reducer);
+  return 'reason' in spot ? spot : undefined;
+}
+
 export function nearestField({ fields }: Struct, name: string): string | undefined {
   return nearest(
     name,

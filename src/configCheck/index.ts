@@ -1,5 +1,6 @@
 // The public API of the module `configCheck`.
 export { type CheckReport, checkConfig } from './check.ts';
-export type { ConfigFinding } from './finding.ts';
+export { unknownField } from './field.ts';
+export { type ConfigFinding, EntryFindings } from './finding.ts';
 export { installedHere } from './installed.ts';
-export type { Definitions } from './types.ts';
+export { type Definitions, structOf } from './types.ts';

@@ -2,8 +2,10 @@
 import { compileDecoder, type Decoder } from './decode.ts';
 import { defineStruct } from './definition.ts';
 import { compileEncoder, type Encoder } from './encode.ts';
-import type { DefinitionSource } from './installed.ts';
+import { amentPrefixes } from './install.ts';
+import { type DefinitionSource, installedDefinitions } from './installed.ts';
 import { parseTypeName, type TypeName } from './names.ts';
+import type { RosMessage } from './types.ts';
 
 export interface Codec {
   readonly type: TypeName;
@@ -11,6 +13,11 @@ export interface Codec {
   readonly decode: Decoder;
   /** @throws AgentError ROS_MESSAGE_INVALID */
   readonly encode: Encoder;
+}
+
+/** Checks a message against an installed type. @throws AgentError ROS_MESSAGE_INVALID, ROS_TYPE_UNKNOWN */
+export function checkMessage(type: string, message: RosMessage): void {
+  codecs(installedDefinitions(amentPrefixes()))(type).encode(message);
 }
 
 /** @returns a lookup function that returns a type's codec, or throws AgentError ROS_TYPE_UNKNOWN. */

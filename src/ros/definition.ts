@@ -51,7 +51,7 @@ export function defineStruct(type: string, source: DefinitionSource): Struct {
   return resolve(parseTypeName(type), source, new Map(), []);
 }
 
-/** @returns the type in the notation of `ros2 interface show`: `float32[]`, `string<=22`, `geometry_msgs/msg/Point[3]`. */
+/** @returns the type in the notation of .msg files: `float32[]`, `string<=22`, `geometry_msgs/msg/Point[3]`. */
 export function describeType(field: Field): string {
   const base = typeof field.type === 'string' ? field.type : field.type.name;
   const bounded = field.maxCharacters === undefined ? base : `${base}<=${field.maxCharacters}`;

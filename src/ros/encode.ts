@@ -169,7 +169,7 @@ function fits(type: Primitive, value: unknown): boolean {
 
 function invalid(root: string, field: string, value: unknown, expected: string): AgentError {
   return new AgentError('ROS_MESSAGE_INVALID', `${root}: ${field} is ${describeValue(value)}, expected ${expected}`, {
-    remedy: `see: ros2 interface show ${root}`,
+    remedy: `see its fields: elderly-bot topics show ${root}`,
     fields: { type: root },
   });
 }

@@ -1,8 +1,9 @@
 // The public API of the module `ros`.
-export { defineStruct, type Scalar, type Struct } from './definition.ts';
+export { checkMessage } from './codec.ts';
+export { defineStruct, describeType, type Scalar, type Struct } from './definition.ts';
 export { amentPrefixes, installCommand } from './install.ts';
 export { installedDefinitions, installedMessages, installedPackages, locateMessage } from './installed.ts';
-export { fullName, isNamed, namedPublishers, resolveDomainId } from './names.ts';
+export { fullName, isNamed, namedPublishers, parseTypeName, resolveDomainId } from './names.ts';
 export { startRosNode } from './native/node.ts';
 export { SharedMemoryRepair } from './sharedMemory/repair.ts';
 export { SimulatedRos, SimulatedWorld } from './simulated.ts';

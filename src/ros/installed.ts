@@ -25,7 +25,7 @@ export function locateMessage(type: string, environment: RosEnvironment = source
     const isIdlOnly = existsSync(path.join(home, 'share', pkg, 'msg', `${name}.idl`));
     const reason = isIdlOnly ? `${pkg} defines it in IDL only, which is not supported` : `package ${pkg} in ${home} has no message ${name}`;
     throw new AgentError('ROS_TYPE_UNKNOWN', `message type ${full}: ${reason}`, {
-      remedy: `see which messages it has: ros2 interface package ${pkg}`,
+      remedy: `it has ${installedMessages(pkg, prefixes).join(', ') || 'no messages'}`,
       fields: { type: full, package: pkg },
     });
   }

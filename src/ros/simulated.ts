@@ -116,6 +116,9 @@ export class SimulatedRos implements RosNode {
       get subscribers() {
         return writers.has(writer) ? matched().length : 0;
       },
+      get isAcknowledged() {
+        return writers.has(writer);
+      },
       publish: (message) => {
         if (!writers.has(writer)) throw new AgentError('CLOSED', `the publisher on ${topic} is closed`);
         const bytes = codec.encode(message);
@@ -135,14 +138,12 @@ export class SimulatedRos implements RosNode {
 
   publishersOf(topic: string): readonly EndpointInfo[] {
     this.#requireOpen();
-    requireTopicName(topic);
-    const writers = [...this.#world.writers].filter((writer) => writer.topic === topic);
-    return writers.map(({ node, type, qos: { reliability, durability } }) => ({
-      node: node.name,
-      namespace: node.namespace,
-      type,
-      qos: { reliability, durability },
-    }));
+    return endpointsOn(requireTopicName(topic), this.#world.writers);
+  }
+
+  subscriptionsOf(topic: string): readonly EndpointInfo[] {
+    this.#requireOpen();
+    return endpointsOn(requireTopicName(topic), this.#world.readers);
   }
 
   topics(): readonly TopicInfo[] {
@@ -214,6 +215,17 @@ export class SimulatedRos implements RosNode {
   #requireOpen(): void {
     if (this.#stopping !== undefined) throw new AgentError('CLOSED', 'the ROS node is stopped');
   }
+}
+
+function endpointsOn(topic: string, endpoints: Iterable<Endpoint>): EndpointInfo[] {
+  return [...endpoints]
+    .filter((endpoint) => endpoint.topic === topic)
+    .map(({ node: { name: node, namespace }, type, qos: { reliability, durability } }) => ({
+      node,
+      namespace,
+      type,
+      qos: { reliability, durability },
+    }));
 }
 
 /** Implements DDS QoS matching: a subscription receives nothing from a publisher that offers less than the subscription requests. */

@@ -86,7 +86,7 @@ export abstract class Subscription implements RosSubscription {
       return;
     }
     try {
-      this.#options.onMessage(message);
+      this.#options.onMessage(message, bytes.length);
     } catch (error) {
       this.failed += 1;
       this.#report(error);

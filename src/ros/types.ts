@@ -42,8 +42,9 @@ export interface SubscribeOptions {
   readonly maxPerSecond?: number;
   /**
    * Called once for each delivered sample, in order of arrival. If it throws, `onError` gets the exception and the subscription continues.
+   * @param size of the sample in bytes.
    */
-  onMessage(message: RosMessage): void;
+  onMessage(message: RosMessage, size: number): void;
   /** Called if a sample is malformed (ROS_MESSAGE_INVALID) or `onMessage` throws. By default a process warning is emitted. */
   onError?(error: AgentError | Error): void;
 }
@@ -69,13 +70,18 @@ export interface RosPublisher {
   publish(message: RosMessage): void;
   /** Number of currently matched subscriptions. */
   readonly subscribers: number;
+  /**
+   * Whether all matched reliable subscriptions have acknowledged every published sample. Fast DDS may ask them for it only after 3 s, its
+   * default heartbeat period.
+   */
+  readonly isAcknowledged: boolean;
   close(): void;
 }
 
 export interface EndpointInfo {
   readonly node: string;
   readonly namespace: string;
-  /** The publisher's own type, such as `std_msgs/msg/Bool`, which may differ from a subscription's type on the same topic. */
+  /** The endpoint's own type, such as `std_msgs/msg/Bool`. Publishers and subscriptions of one topic may have different types. */
   readonly type: string;
   readonly qos: {
     readonly reliability: 'reliable' | 'best_effort' | 'unknown';
@@ -94,6 +100,8 @@ export interface RosNode {
   /** @param qos by default reliable, volatile, depth 10. @throws AgentError with the same codes as `subscribe` */
   advertise(topic: string, type: string, qos?: QosProfile): RosPublisher;
   publishersOf(topic: string): readonly EndpointInfo[];
+  /** Includes subscriptions that match no publisher. */
+  subscriptionsOf(topic: string): readonly EndpointInfo[];
   topics(): readonly TopicInfo[];
   /** Number of executor turns since startup. */
   readonly turns: number;

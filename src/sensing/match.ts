@@ -59,7 +59,7 @@ function suitable(offers: readonly Offer[]): Wanted['qos'] {
 }
 
 /** Implements DDS QoS matching. If the graph reports a policy as unknown, it is treated as compatible. */
-function suits(offered: Offer['qos'], requested: Wanted['qos']): boolean {
+export function suits(offered: Offer['qos'], requested: Offer['qos']): boolean {
   const isReliable = offered.reliability !== 'best_effort' || requested.reliability === 'best_effort';
   return isReliable && (offered.durability !== 'volatile' || requested.durability === 'volatile');
 }

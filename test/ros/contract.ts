@@ -214,6 +214,33 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
       assert.deepEqual(here.publishersOf('/nobody'), []);
     });
 
+    test('the list of subscriptions contains those that match no publisher', async () => {
+      receive('/heard', 'std_msgs/msg/Bool', LATCHED);
+      there.subscribe({ topic: '/heard', type: 'std_msgs/msg/String', qos: BEST_EFFORT, onMessage: () => {} });
+      await until(() => here.subscriptionsOf('/heard').length === 2, 'both subscriptions are discovered');
+      const seen = here.subscriptionsOf('/heard').toSorted((a, b) => a.type.localeCompare(b.type));
+      assert.deepEqual(
+        seen.map(({ type, qos }) => ({ type, qos })),
+        [
+          { type: 'std_msgs/msg/Bool', qos: { reliability: 'reliable', durability: 'transient_local' } },
+          { type: 'std_msgs/msg/String', qos: { reliability: 'best_effort', durability: 'volatile' } },
+        ],
+      );
+      assert.deepEqual(here.subscriptionsOf('/nobody'), []);
+    });
+
+    test('a publisher knows that its samples are acknowledged, and a handler knows their size', async () => {
+      const sizes: number[] = [];
+      here.subscribe({ topic: '/sized', type: 'std_msgs/msg/String', qos: RELIABLE, onMessage: (_, size) => sizes.push(size) });
+      const publisher = await advertise('/sized', 'std_msgs/msg/String');
+      publisher.publish({ data: 'x'.repeat(1_000) });
+      await until(() => sizes.length === 1, 'the sample arrived');
+      assert.ok((sizes[0] ?? 0) >= 1_000 && (sizes[0] ?? 0) < 1_100, `${sizes[0]} bytes`);
+      await until(() => publisher.isAcknowledged, 'the sample is acknowledged');
+      publisher.close();
+      assert.equal(publisher.isAcknowledged, false);
+    });
+
     test('one node cannot use a topic with two types', () => {
       receive('/double', 'std_msgs/msg/Bool');
       assert.throws(() => here.advertise('/double', 'std_msgs/msg/String'), { code: 'ROS_TOPIC_INVALID' });

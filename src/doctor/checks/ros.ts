@@ -46,7 +46,7 @@ export const ros = robotCheck('ros', ROS_WITHIN_MS, async (context) => {
   const found = await probe(context);
   if ('crash' in found) {
     const observed = `ROS 2 ended the process that used it (${found.crash})`;
-    return error(observed, 'run this command in the same environment', 'ros2 topic list', ['clock', 'node']);
+    return error(observed, 'run this command in the same environment', `elderly-bot topics${context.flag}`, ['clock', 'node']);
   }
   if (!('topics' in found)) {
     const setup = /bin\/setup/.test(found.remedy ?? '') ? setupProgram() : undefined;
@@ -140,7 +140,7 @@ interface ProbedChannel {
 
 function channelFinding({ name, channel, probed, seconds, agent, flag }: ProbedChannel): Finding {
   const { topic, offers, types, qos, failure, received, unusable, stamp } = probed;
-  const info = `ros2 topic info --verbose ${topic}`;
+  const info = `elderly-bot topics show ${topic}${flag}`;
   if (failure)
     return error(`${topic}: ${failure.message}`, failure.remedy ?? 'correct the channel’s entry', info, ['message_types', 'ros']);
   if (offers.length === 0) {
@@ -156,20 +156,20 @@ function channelFinding({ name, channel, probed, seconds, agent, flag }: ProbedC
     const { reason, raw, suggestion } = unusable;
     const observed = `${topic}: no message can be used, because ${reason}${raw === null ? '' : `; the value was ${raw}`}`;
     const remedy = suggestion === null ? 'correct the channel’s entry, or its publisher' : `in the channel’s entry, ${inWords(suggestion)}`;
-    return report(observed, remedy, `ros2 interface show ${offers[0]?.type ?? ''}`);
+    return report(observed, remedy, info);
   }
   const apartMs = stamp > 0 ? Date.now() - stamp * 1_000 : 0;
   if (Math.abs(apartMs) > STALE_MS) {
     const age = `${Math.round(Math.abs(apartMs) / 1_000)} s ${apartMs > 0 ? 'old' : 'in the future'}`;
     const remedy = 'compare the clocks; a played recording has old stamps';
-    return warning(`${topic}: its stamps are ${age}`, remedy, `ros2 topic echo --once ${topic}`);
+    return warning(`${topic}: its stamps are ${age}`, remedy, `elderly-bot topics echo ${topic} --once${flag}`);
   }
   const publishers = offers.map(({ node }) => node).join(', ');
   const status = agent?.channels.find((each) => each.name === name);
   if (received === 0)
     return silentFinding(
       `${topic}: ${publishers} is its publisher, but no message arrived in ${Math.round(seconds)} s`,
-      topic,
+      `elderly-bot topics hz ${topic} --for 10s${flag}`,
       channel,
       status,
     );
@@ -182,8 +182,7 @@ function channelFinding({ name, channel, probed, seconds, agent, flag }: ProbedC
 }
 
 /** Decides whether silence is a fault. @param status the channel's status in the running agent. */
-function silentFinding(observed: string, topic: string, channel: ChannelConfig, status: ChannelStatus | undefined): Finding {
-  const command = `ros2 topic hz ${topic}`;
+function silentFinding(observed: string, command: string, channel: ChannelConfig, status: ChannelStatus | undefined): Finding {
   if (status && isOverdue(status)) {
     const { messages, longest_gap_ms: gap, age_ms: age } = status;
     const history = `the running agent received ${messages} messages, never more than ${ago(gap ?? 0)} apart, the last ${ago(age ?? 0)} ago`;

@@ -59,7 +59,9 @@ export interface NativeBinding {
   createPublisher(node: NativeHandle, pkg: string, folder: 'msg', name: string, topic: string, qos: NativeQos): NativeHandle;
   publishRawMessage(publisher: NativeHandle, bytes: Buffer): void;
   getSubscriptionCount(publisher: NativeHandle): number;
+  waitForAllAcked(publisher: NativeHandle, nanoseconds: bigint): boolean;
   getPublishersInfoByTopic(node: NativeHandle, topic: string, noDemangle: boolean): readonly NativeEndpoint[];
+  getSubscriptionsInfoByTopic(node: NativeHandle, topic: string, noDemangle: boolean): readonly NativeEndpoint[];
   getTopicNamesAndTypes(node: NativeHandle, noDemangle: boolean): readonly { name: string; types: string[] }[];
 }
 
@@ -80,7 +82,9 @@ export const ARGUMENTS = {
   createPublisher: 6,
   publishRawMessage: 2,
   getSubscriptionCount: 1,
+  waitForAllAcked: 2,
   getPublishersInfoByTopic: 3,
+  getSubscriptionsInfoByTopic: 3,
   getTopicNamesAndTypes: 2,
 } as const satisfies Readonly<Record<keyof NativeBinding, number>>;
 

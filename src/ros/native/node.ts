@@ -18,7 +18,7 @@ import {
 } from '../types.ts';
 import { loadBinding } from './binding.ts';
 import { Executor, NativeSubscription, SAMPLES_PER_TURN } from './executor.ts';
-import { fromNativeQos, type NativeBinding, type NativeHandle, toNativeQos } from './functions.ts';
+import { fromNativeQos, type NativeBinding, type NativeEndpoint, type NativeHandle, toNativeQos } from './functions.ts';
 
 /** Disables /rosout and rcl's log file, because the agent has its own log and rcl ends the process if it cannot write its file. */
 const ROS_ARGUMENTS = ['--ros-args', '--disable-external-lib-logs', '--disable-rosout-logs'];
@@ -41,7 +41,7 @@ export async function startRosNode(options: RosNodeOptions & { readonly samplesP
     return node;
   } catch (error) {
     throw new AgentError('ROS_MISSING', `ROS 2 does not start in domain ${domainId}: ${messageOf(error)}`, {
-      remedy: 'try `ros2 topic list` in the same environment',
+      remedy: "check the variables of ROS and DDS: env | grep -E '^(AMENT|FASTDDS|FASTRTPS|RMW|ROS)_'",
       cause: error,
     });
   }
@@ -103,6 +103,9 @@ class NativeNode implements RosNode {
       get subscribers() {
         return isOpen() ? binding.getSubscriptionCount(handle) : 0;
       },
+      get isAcknowledged() {
+        return isOpen() && binding.waitForAllAcked(handle, 0n);
+      },
       publish: (message) => {
         if (!isOpen()) throw new AgentError('CLOSED', `the publisher on ${topic} is closed`);
         binding.publishRawMessage(handle, codec.encode(message));
@@ -115,12 +118,12 @@ class NativeNode implements RosNode {
 
   publishersOf(topic: string): readonly EndpointInfo[] {
     this.#requireOpen();
-    return this.#binding.getPublishersInfoByTopic(this.#node, requireTopicName(topic), false).map((endpoint) => ({
-      node: endpoint.node_name,
-      namespace: endpoint.node_namespace,
-      type: endpoint.topic_type,
-      qos: fromNativeQos(endpoint.qos_profile),
-    }));
+    return this.#binding.getPublishersInfoByTopic(this.#node, requireTopicName(topic), false).map(endpointOf);
+  }
+
+  subscriptionsOf(topic: string): readonly EndpointInfo[] {
+    this.#requireOpen();
+    return this.#binding.getSubscriptionsInfoByTopic(this.#node, requireTopicName(topic), false).map(endpointOf);
   }
 
   topics(): readonly TopicInfo[] {
@@ -162,6 +165,10 @@ class NativeNode implements RosNode {
   #requireOpen(): void {
     if (this.#stopping !== undefined) throw new AgentError('CLOSED', 'the ROS node is stopped');
   }
+}
+
+function endpointOf({ node_name: node, node_namespace: namespace, topic_type: type, qos_profile: qos }: NativeEndpoint): EndpointInfo {
+  return { node, namespace, type, qos: fromNativeQos(qos) };
 }
 
 /** Creates a publisher or a subscription. @throws AgentError ROS_TYPE_UNKNOWN, ROS_TOPIC_INVALID */

@@ -52,6 +52,7 @@ describe(`the native functions of rclnodejs ${VERSION}`, { skip: rosUnavailable(
       return taken.length === 3;
     }, 'three samples are taken');
     for (const bytes of taken) assert.deepEqual(bytes.subarray(0, TRUE.length), TRUE);
+    await until(() => native.waitForAllAcked(publisher, 0n), 'the subscription has acknowledged all samples');
     publisher.release();
     subscription.release();
   });
@@ -77,6 +78,11 @@ describe(`the native functions of rclnodejs ${VERSION}`, { skip: rosUnavailable(
       native.getTopicNamesAndTypes(node, false).filter((topic) => topic.name === '/graph'),
       [{ name: '/graph', types: [type] }],
     );
+    const subscription = subscribe('/graph', { reliability: 'best_effort', durability: 'transient_local', depth: 1 });
+    await until(() => native.getSubscriptionsInfoByTopic(node, '/graph', false).length === 1, 'the subscription is discovered');
+    const [found] = native.getSubscriptionsInfoByTopic(node, '/graph', false);
+    assert.deepEqual([found?.topic_type, found?.qos_profile.reliability, found?.qos_profile.durability], [type, 2, 1]);
+    subscription.release();
     latched.release();
     vague.release();
     await until(() => native.getPublishersInfoByTopic(node, '/graph', false).length === 0, 'the released publishers have disappeared');

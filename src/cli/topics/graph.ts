@@ -1,0 +1,89 @@
+// Helpers of the commands for one topic: they resolve its name, start a node, and find out who publishes it.
+import { wait } from '../../base/index.ts';
+import { type Config, loadConfig, nearest, type Remap, rosNames } from '../../config/index.ts';
+import { fullName, type RosNode, startRosNode } from '../../ros/index.ts';
+import { abortOn, remark } from '../shared.ts';
+import { STANDARD_TOPICS } from '../topics.ts';
+
+export interface TopicOptions {
+  readonly config: string | undefined;
+  /** As typed: absolute, or relative to the configured namespace. */
+  readonly topic: string;
+  readonly remap: Remap;
+}
+
+/** A node that looks at one topic. */
+export interface Observer {
+  readonly ros: RosNode;
+  readonly config: Config;
+  /** The absolute name. */
+  readonly topic: string;
+  /** Aborts at Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+export const POLL_MS = 100;
+
+/** DDS usually discovers the other nodes in less than a second, on a busy machine in up to three (measured). */
+export const DISCOVERY_MS = 3_000;
+
+/** Runs `work` with a node in the configured domain and namespace. The node is stopped afterwards. */
+export async function observe(
+  { config: file, topic, remap }: TopicOptions,
+  work: (observer: Observer) => Promise<number>,
+): Promise<number> {
+  const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
+  const { namespace, domain_id: domainId } = config.ros;
+  const signal = abortOn('SIGINT', 'SIGTERM', 'SIGHUP');
+  const ros = await startRosNode({ name: 'elderly_bot_topics', namespace, domainId });
+  try {
+    return await work({ ros, config, topic: absolute(topic, config), signal });
+  } finally {
+    await ros.stop();
+  }
+}
+
+/** Only a relative name is expanded. An absolute name is what the person wants to see, so no remapping rule applies to it. */
+function absolute(topic: string, { ros: { node_name, namespace } }: Config): string {
+  return topic.startsWith('/') ? topic : rosNames({ node_name, namespace, remap: {} }).topic(topic);
+}
+
+/** Waits until `isThere` is true, at most for the time that DDS needs to discover other nodes. @returns the last value of `isThere` */
+export async function discovered(signal: AbortSignal, isThere: () => boolean): Promise<boolean> {
+  const untilMs = performance.now() + DISCOVERY_MS;
+  while (!isThere() && performance.now() < untilMs && !signal.aborted) await wait(POLL_MS, signal);
+  return isThere();
+}
+
+/** @returns a signal that aborts with the given one, and after `forMs` if that is defined. */
+export function limited(signal: AbortSignal, forMs: number | undefined): AbortSignal {
+  return forMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(forMs)]);
+}
+
+/** Says that the topic has no publisher, which other topic may be meant, and that the command waits. */
+export function remarkUnpublished(observer: Observer): void {
+  remark(`no node publishes ${observer.topic} yet${similarTopic(observer)}`);
+  remark('waiting for a publisher; Ctrl-C ends');
+}
+
+/** @returns `, did you mean /fall_detected, which /vision publishes?`, or an empty text if no published topic is similar. */
+export function similarTopic({ ros, config, topic }: Pick<Observer, 'ros' | 'config' | 'topic'>): string {
+  const published = ros.topics().flatMap(({ topic: name }) => {
+    const [publisher] = STANDARD_TOPICS.includes(name) ? [] : ros.publishersOf(name);
+    return publisher === undefined || name === topic ? [] : [{ name, node: fullName(publisher) }];
+  });
+  const typed = config.channels[lastPart(topic)]?.topic;
+  const names = published.map(({ name }) => name);
+  const guess =
+    names.find((name) => name === typed) ?? nearest(topic, names) ?? names.find((name) => isNearest(lastPart(topic), lastPart(name)));
+  const found = published.find(({ name }) => name === guess);
+  return found === undefined ? '' : `, did you mean ${found.name}, which ${found.node} publishes?`;
+}
+
+function lastPart(topic: string): string {
+  return topic.slice(topic.lastIndexOf('/') + 1);
+}
+
+function isNearest(name: string, other: string): boolean {
+  return nearest(name, [other]) !== undefined;
+}
