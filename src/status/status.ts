@@ -13,6 +13,8 @@ export interface LinkStatus {
   readonly mqtt_version: 4 | 5 | null;
   readonly connects: number;
   readonly failures_in_a_row: number;
+  /** Milliseconds until the next connection attempt. Null if the robot is connected or connecting. */
+  readonly next_attempt_ms: number | null;
   /** Topics on which the broker has acknowledged a message since startup. */
   readonly acknowledged: readonly string[];
   /** Topics on which the broker refused the latest message. */

@@ -11,6 +11,7 @@ import type { Problems } from '../status/index.ts';
 import type { AnnouncedCommand } from '../wire/index.ts';
 import type { BrokerAccess } from './brokerRoute.ts';
 import type { QuotaLimits } from './limits.ts';
+import type { Links } from './links.ts';
 import type { Connect, Message } from './session.ts';
 
 export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
@@ -38,6 +39,8 @@ export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
   /** Called when a connection has ended for any reason. */
   readonly onLinkLost: () => void;
   readonly onAck: (latencyMs: number, rows: number) => void;
+  /** Reads the machine's links. Tests replace it. */
+  readonly readLinks?: () => Links;
   /** Opens a connection. Defaults to MQTT over TLS; tests replace it. */
   readonly connect?: Connect;
 }

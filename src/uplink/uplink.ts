@@ -12,9 +12,11 @@ import { Connection } from './connection.ts';
 import { CredentialSwitch, type CredentialTestResult, type PendingTest } from './credentialTest.ts';
 import { Budget } from './limits.ts';
 import { LinkProblems } from './linkProblems.ts';
+import { readLinks, watchLinks } from './links.ts';
 import { applyReceipt } from './messages.ts';
 import type { UplinkOptions } from './options.ts';
 import { PresencePublisher } from './presence.ts';
+import { ReconnectWait } from './reconnect.ts';
 import type { Answer } from './requests.ts';
 import { ConnectError, type Link, type Message, Session } from './session.ts';
 import { CALM_MS, type Takeover, TakeoverWatch } from './takeover.ts';
@@ -36,9 +38,9 @@ export class Uplink {
   #connects = 0;
   #state: { readonly state: LinkStatus['state']; readonly sinceMs: number } = { state: 'stopped', sinceMs: 0 };
   #connection: Connection | undefined;
-  #waiting = new AbortController();
-  /** Whether the current wait is for another client with this id. A new alert interrupts such a wait. */
-  #isYielding = false;
+  readonly #reconnect: ReconnectWait;
+  /** Aborts the present connection attempt. */
+  #attempt = new AbortController();
   /** Whether the agent is stopping cleanly, so that the end of the connection is not reported as a problem. */
   #isFinishing = false;
 
@@ -47,6 +49,7 @@ export class Uplink {
     this.#options = options;
     this.#topics = topicsOf(options.topicPrefix);
     this.#route = new BrokerRoute(options.host, options.port, lastGoodPort);
+    this.#reconnect = new ReconnectWait(options.clock);
     this.#credentials = new CredentialSwitch(options.credentials, options.clock);
     this.#problems = new LinkProblems(options.problems, options.log);
     this.#answers = new Answers(options);
@@ -63,7 +66,7 @@ export class Uplink {
   /** Must be called after each commit that adds rows. */
   wake(): void {
     this.#connection?.pump.wake();
-    if (this.#isYielding && this.#isAlertPending()) this.#waiting.abort();
+    if (this.#reconnect.awaitsAlert && this.#isAlertPending()) this.#reconnect.hurry('alert');
   }
 
   status(): LinkStatus {
@@ -74,6 +77,7 @@ export class Uplink {
       mqtt_version: this.#connection ? this.#route.version : null,
       connects: this.#connects,
       failures_in_a_row: this.#failures,
+      next_attempt_ms: this.#reconnect.leftMs,
       acknowledged: this.#answers.acknowledged,
       refused: this.#answers.refused,
     };
@@ -98,7 +102,7 @@ export class Uplink {
   change(credentials: Credentials): Promise<CredentialTestResult> {
     const result = this.#credentials.begin(credentials);
     this.#connection?.close();
-    this.#waiting.abort();
+    this.#reconnect.end();
     return result;
   }
 
@@ -118,6 +122,8 @@ export class Uplink {
 
   /** Runs until the signal is aborted. Resolves once the last connection has ended. */
   async run(signal: AbortSignal): Promise<void> {
+    const { readLinks: read = readLinks } = this.#options;
+    const watch = watchLinks(read, read(), (link) => this.#linkUp(link));
     while (!signal.aborted) {
       const ending = await this.#connectOnce(signal);
       if (signal.aborted) break;
@@ -127,14 +133,14 @@ export class Uplink {
         continue;
       }
       this.#failures = ending === 'stable' ? 1 : this.#failures + 1;
-      this.#isYielding = typeof ending === 'object' && !this.#isAlertPending();
-      const backoff = backoffMs(this.#failures, this.#options.backoff, Math.random());
       this.#enter('waiting');
-      this.#waiting = new AbortController();
-      const ms = this.#isYielding && typeof ending === 'object' ? ending.waitMs : backoff;
-      await wait(ms, AbortSignal.any([signal, this.#waiting.signal]));
-      this.#isYielding = false;
+      const backoff = backoffMs(this.#failures, this.#options.backoff, Math.random());
+      const isUrgent = this.#isAlertPending();
+      const waited = this.#reconnect.wait(typeof ending === 'object' && !isUrgent ? ending.waitMs : backoff, signal);
+      if (isUrgent) this.#reconnect.hurry('alert');
+      await waited;
     }
+    watch.stop();
     this.#credentials.abandon('the agent was stopped');
     this.#enter('stopped');
   }
@@ -152,14 +158,18 @@ export class Uplink {
     const id = randomBytes(8).toString('hex');
     const startedMs = clock.mono();
     const test = this.#credentials.pending;
+    this.#attempt = new AbortController();
+    const { signal: attempt } = this.#attempt;
     let session: Link | undefined;
     try {
-      session = await this.#connect(id, signal, test);
+      session = await this.#connect(id, AbortSignal.any([signal, attempt]), test);
+      attempt.addEventListener('abort', session.drop.bind(session), { once: true });
       await session.subscribe([this.#topics.commands, this.#topics.receipts]);
       // If the signal was aborted while subscribing, the listener that `serve` adds would never be called, and the connection never cut.
       signal.throwIfAborted();
     } catch (error) {
       session?.drop();
+      if (attempt.aborted) return 'again';
       return signal.aborted ? 'failed' : this.#notConnected(error, session ? 'subscribe' : 'connect', test);
     }
     this.#connects++;
@@ -242,6 +252,16 @@ export class Uplink {
       this.#problems.reportEnd(lastedMs, reason);
     }
     return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
+  }
+
+  /** Connects at once over a link that has come up: an attempt over the old one may hang until its deadline. */
+  #linkUp(link: string): void {
+    const { state } = this.#state;
+    if (state !== 'waiting' && state !== 'connecting') return;
+    this.#options.log.info({ event: 'link_up', link }, `${link} came up`);
+    this.#failures = 0;
+    if (state === 'waiting') this.#reconnect.hurry('link');
+    else if (this.#reconnect.mayTryExtra('link')) this.#attempt.abort();
   }
 
   readonly #recordAnswer = (topic: string, error: Error | undefined): void => {

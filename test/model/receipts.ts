@@ -214,6 +214,7 @@ class World {
       onAck: () => {},
       onLinkLost: () => {},
       connect: this.#broker.connect,
+      readLinks: () => new Set(),
     });
     outbox.wakeOn(() => uplink.wake());
     uplink.run(this.#uplink.signal).catch((error: unknown) => {

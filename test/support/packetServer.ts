@@ -30,9 +30,10 @@ export class PacketServer {
     this.#server.on('tlsClientError', () => {});
   }
 
-  static async start(files: BenchFiles, accept: Accept): Promise<PacketServer> {
+  /** @param port 0 for any free port. */
+  static async start(files: BenchFiles, accept: Accept, port = 0): Promise<PacketServer> {
     const server = new PacketServer(files, accept);
-    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.#server.listen(port, '127.0.0.1', resolve));
     return server;
   }
 

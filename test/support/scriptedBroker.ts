@@ -28,9 +28,10 @@ export class ScriptedBroker {
     this.#script = script;
   }
 
-  static async start(files: BenchFiles, script: Script = {}): Promise<ScriptedBroker> {
+  /** @param port 0 for any free port. */
+  static async start(files: BenchFiles, script: Script = {}, port = 0): Promise<ScriptedBroker> {
     const broker = new ScriptedBroker(script);
-    broker.#server = await PacketServer.start(files, (wire) => broker.#serve(wire));
+    broker.#server = await PacketServer.start(files, (wire) => broker.#serve(wire), port);
     return broker;
   }
 
