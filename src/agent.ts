@@ -175,7 +175,7 @@ export class Agent {
     running.add({ channels });
     signal.throwIfAborted();
 
-    const uplink = createUplink({ ...base, commands });
+    const uplink = createUplink({ ...base, live: this.#live, commands });
     running.add({ uplink });
     outbox.wakeOn(() => uplink.wake());
     const uplinkEnded = uplink.run(this.#stopping.signal);

@@ -82,6 +82,55 @@ onEachDatabase('robots', (db) => {
     ]);
   });
 
+  test('safety, health and telemetry keep no value of a channel that the robot no longer announces', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const api = await Api.open(db());
+    const { token } = await api.register();
+    const read = async (path: string) => {
+      const { created_at: _, ...body } = (await api.ask('GET', `${path}?thing=${thing}`, { token })).body as Record<string, unknown>;
+      return body;
+    };
+    const all = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature', 'mood'];
+    const announce = (boot: number, channels: string[] | undefined) =>
+      cloud.send(
+        'elderly_bot/presence',
+        presence({ thing, mark: [boot, 10] }, [], { session: `s${boot}`, ...(channels === undefined ? {} : { channels }) }),
+      );
+    const state = { gas: true, fire: false, fall: false, stranger: false, battery: 90, temperature: 40.5, mood: 'fine', gas_silent: true };
+    await announce(1, all);
+    await cloud.send(TELEMETRY, telemetry({ thing, mark: [1, 20] }, [], { state_seq: 9, ...state }));
+    assert.deepEqual(await read('/safety'), { gas: 'Detected', fire: 'None', fall: 'None', stranger: 'None' });
+    assert.deepEqual(await read('/health'), { power: 90, temperature: 40.5 });
+
+    await announce(2, ['fire', 'fall', 'stranger', 'temperature']);
+    const none = { gas: 'Unknown', fire: 'None', fall: 'None', stranger: 'None' };
+    assert.deepEqual(await read('/safety'), none);
+    assert.deepEqual(await read('/health'), { power: 0, temperature: 40.5 });
+    const telemetryNow = { gas: null, fire: false, fall: false, stranger: false, battery: null, temperature: 40.5 };
+    assert.deepEqual(await read('/telemetry'), telemetryNow);
+    const stored = await db().query<{ state: object }>('select state from robots where thing = $1', [thing]);
+    assert.deepEqual(
+      Object.keys(stored[0]?.state ?? {}).filter((name) => /^mood|_silent$/.test(name)),
+      [],
+    );
+
+    // A message from before the change arrives late, and an old presence arrives again.
+    await cloud.send(TELEMETRY, telemetry({ thing, mark: [1, 30] }, [], { state_seq: 10, ...state }));
+    await announce(1, all);
+    assert.deepEqual([await read('/safety'), await read('/telemetry')], [none, telemetryNow]);
+
+    // A channel that a reload has added may arrive before the presence that announces it.
+    await cloud.send(TELEMETRY, telemetry({ thing, outbox: 'box-2', mark: [2, 90] }, [], { state_seq: 1, gas: false }));
+    assert.equal((await read('/safety')).gas, 'Normal');
+
+    await announce(3, undefined);
+    await cloud.send(TELEMETRY, telemetry({ thing, outbox: 'box-3', mark: [3, 20] }, [], { state_seq: 1, gas: true }));
+    assert.equal((await read('/safety')).gas, 'Detected', 'an earlier program announces no channels');
+    await cloud.stop();
+    await api.close();
+  });
+
   test('only this machine and the allow-list may read health and metrics', async () => {
     assert.deepEqual(await get(db(), '/healthz'), { status: 200, body: { status: 'ok', database: 'ok', broker: 'subscribed' } });
     assert.equal((await get(db(), '/healthz', { broker: () => 'connecting' })).status, 503);

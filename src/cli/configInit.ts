@@ -20,6 +20,8 @@ export interface InitOptions {
   readonly api: string | undefined;
   /** The namespace of the robot; undefined to find it in the graph. */
   readonly namespace: string | undefined;
+  /** The state directory; undefined to choose one that the user may write. */
+  readonly stateDir: string | undefined;
   /** Whether to replace an existing file. */
   readonly force: boolean;
   readonly json: boolean;
@@ -36,31 +38,37 @@ const DISCOVERY_AT_MOST_MS = 15_000;
 const NOTHING_WRITTEN = 'nothing was written';
 
 /** @throws AgentError NOTHING_PUBLISHED, FILE_EXISTS or CONFIG_INVALID. The file is not written or replaced in these cases. */
-export async function init(file: string, { thing, endpoint, api, namespace: given, force, json }: InitOptions): Promise<number> {
-  if (existsSync(file) && !force) {
+export async function init(file: string, options: InitOptions): Promise<number> {
+  if (existsSync(file) && !options.force) {
     const remedy = 'give another name, or replace the file with --force';
     throw new AgentError('FILE_EXISTS', `${resolve(file)} already exists`, { remedy });
   }
-  refuseInvalid('--thing', thing, configSchema.shape.thing);
-  refuseInvalid('--endpoint', endpoint, configSchema.shape.mqtt.shape.endpoint);
-  if (api !== undefined) refuseInvalid('--api', api, configSchema.shape.uploads.shape.api);
-  if (given !== undefined) refuseInvalid('--namespace', given, configSchema.shape.ros.shape.namespace);
+  refuseInvalidOptions(options);
   const domainId = resolveDomainId(null, process.env.ROS_DOMAIN_ID);
   const defaults = loadConfig(undefined, {}).config;
   const found = await discoverTopics(domainId);
-  const namespace = chooseNamespace(given, found);
+  const namespace = chooseNamespace(options.namespace, found);
   const proposal = propose({ found, namespace, defaults });
   const beside = dirname(resolve(file));
-  const schema = relative(beside, SCHEMA);
-  const stateDir = stateDirFor({ usual: defaults.state_dir, home: homedir(), beside, env: process.env, isWritable });
-  const text = render(proposal, { thing, endpoint, api, schema, domainId, stateDir, namespace, defaults });
-  writeValid(file, text);
+  const stateDir =
+    options.stateDir === undefined
+      ? stateDirFor({ usual: defaults.state_dir, home: homedir(), beside, env: process.env, isWritable })
+      : resolve(options.stateDir);
+  writeValid(file, render(proposal, { ...options, schema: relative(beside, SCHEMA), domainId, stateDir, namespace, defaults }));
   await print(
-    json
+    options.json
       ? JSON.stringify({ file: resolve(file), topics: found, ...summaryOf(proposal) })
-      : describe(file, found.length, domainId, proposal, api),
+      : describe(file, found.length, domainId, proposal, options.api),
   );
   return 0;
+}
+
+function refuseInvalidOptions({ thing, endpoint, api, namespace }: InitOptions): void {
+  const { shape } = configSchema;
+  refuseInvalid('--thing', thing, shape.thing);
+  refuseInvalid('--endpoint', endpoint, shape.mqtt.shape.endpoint);
+  if (api !== undefined) refuseInvalid('--api', api, shape.uploads.shape.api);
+  if (namespace !== undefined) refuseInvalid('--namespace', namespace, shape.ros.shape.namespace);
 }
 
 /** @throws AgentError CONFIG_INVALID if the schema of its key refuses the value of an option */

@@ -63,6 +63,7 @@ await yargs(words)
         .option('endpoint', { type: 'string', default: 'localhost', requiresArg: true, describe: 'init: the broker, HOST or HOST:PORT' })
         .option('api', { type: 'string', requiresArg: true, describe: 'init: the origin of the cloud API, which cameras need' })
         .option('namespace', { type: 'string', requiresArg: true, describe: 'init: the namespace of the robot, such as /robot1' })
+        .option('state-dir', { type: 'string', requiresArg: true, describe: 'init: the state directory; default: one that you may write' })
         .option('force', { type: 'boolean', default: false, describe: 'init: replace an existing file' })
         .check(
           ({ what, file, config }) =>

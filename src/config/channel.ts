@@ -1,15 +1,11 @@
 // The schema of a channel: the source of its values, their limits, how often they are reported, when they raise an alert, and how long the
 // sensor may be silent.
 import * as z from 'zod';
+import { SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../wire/index.ts';
 import { type Comparison, parseComparison } from './condition.ts';
 import { channelQos, fieldPath, topicName, typeOrAuto } from './ros.ts';
 import { addFaults, duration, durationBetween, type Fault, parsedBy } from './values.ts';
 
-/** Suffix of the alert channel that reports that a channel is silent, such as `gas_silent`. */
-export const SILENT_SUFFIX = '_silent';
-
-/** Suffix of the alert channel that reports that another alert channel's messages are unusable, such as `gas_unusable`. */
-export const UNUSABLE_SUFFIX = '_unusable';
 const MAX_NAME_CHARACTERS = 40;
 
 /** The longest name of an alert channel to which every suffix can still be appended. */

@@ -5,8 +5,6 @@ export {
   type Deadband,
   EMPTY_TYPE,
   MAX_ALERT_NAME_CHARACTERS,
-  SILENT_SUFFIX,
-  UNUSABLE_SUFFIX,
 } from './channel.ts';
 export {
   type ArgumentConfig,

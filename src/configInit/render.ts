@@ -38,9 +38,7 @@ export function render(proposal: Proposal, options: RenderOptions): string {
     ...(thing === 'elderly-bot'
       ? []
       : ['# Several robots on one account need different prefixes.', `topic_prefix: ${scalar(`fleet/${thing}`)}`]),
-    ...(stateDir === defaults.state_dir
-      ? []
-      : [`# The user who wrote this file may not write the default, ${defaults.state_dir}.`, `state_dir: ${scalar(stateDir)}`]),
+    ...(stateDir === defaults.state_dir ? [] : [`# In place of the default, ${defaults.state_dir}.`, `state_dir: ${scalar(stateDir)}`]),
     '',
     'mqtt:',
     '  # In AWS: aws iot describe-endpoint --endpoint-type iot:Data-ATS',

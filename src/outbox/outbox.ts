@@ -26,6 +26,7 @@ type ReceiptOutcome = 'applied' | 'unknown_outbox' | 'beyond_accepted';
 export class Outbox {
   readonly #parts: Parts;
   readonly #writer: Writer;
+  #isCurrent: (channel: string) => boolean = () => true;
 
   constructor(parts: Parts, writer: Writer) {
     this.#parts = parts;
@@ -195,9 +196,15 @@ export class Outbox {
     return this.#parts.store.oldestAt();
   }
 
+  /** Must be called before the first channel starts. @param isCurrent whether the robot still has the channel with this name. */
+  limitLatest(isCurrent: (channel: string) => boolean): void {
+    this.#isCurrent = isCurrent;
+  }
+
+  /** Returns the latest values, without those of channels that have been removed since. */
   latest(): LatestValues {
     const { stateSeq, values } = this.#parts.commits;
-    return { stateSeq, values };
+    return { stateSeq, values: new Map([...values].filter(([channel]) => this.#isCurrent(channel))) };
   }
 
   /** The extra fields of each channel's last alert row, which say whether the alert is raised. Includes uncommitted and delivered rows. */

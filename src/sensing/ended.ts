@@ -1,8 +1,8 @@
 // Clears the alerts of removed channels. No message could clear them any more, so they would stay raised in the cloud forever. If the
 // channel is still an alert channel with the same source, its alert stays raised, even if other settings have changed.
-import { type ChannelConfig, EMPTY_TYPE, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
+import { type ChannelConfig, EMPTY_TYPE } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
-import type { ReadingExtra } from '../wire/index.ts';
+import { type ReadingExtra, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../wire/index.ts';
 
 type Channels = Readonly<Record<string, ChannelConfig>>;
 

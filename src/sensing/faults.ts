@@ -1,8 +1,8 @@
 // Tracks a channel's faults: silence and unusable messages. Each fault raises its own alert (`gas_silent`, `gas_unusable`), so that the
 // family learns that the sensor cannot warn them. The caller passes in the time.
-import { type ChannelConfig, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
+import type { ChannelConfig } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
-import type { ReadingExtra } from '../wire/index.ts';
+import { type ReadingExtra, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../wire/index.ts';
 import type { Unusable } from './unusable.ts';
 
 const SUFFIXES = { silent: SILENT_SUFFIX, unusable: UNUSABLE_SUFFIX } as const;

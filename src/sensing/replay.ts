@@ -1,9 +1,9 @@
 // Runs recorded readings through the gates and alert rules of another configuration, and reports which alerts stay, move, vanish or appear.
 // The record lacks the values that the recorded gates held back, so a looser gate reports less here than on the robot. The record contains
 // readings and no messages, so silence and unusable messages are not compared.
-import { type AlertWhen, type ChannelConfig, holds, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../config/index.ts';
+import { type AlertWhen, type ChannelConfig, holds } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
-import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
+import { type ReadingExtra, type ReadingValue, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../wire/index.ts';
 import { Channel } from './channel.ts';
 
 export interface RecordedReading {

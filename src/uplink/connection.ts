@@ -72,6 +72,10 @@ export class Connection {
     this.#presence.publishPower(this.#session, this.#id);
   }
 
+  publishPresence(): void {
+    this.#presence.publish(this.#session, this.#id);
+  }
+
   /** Closes the connection with a DISCONNECT, so that the broker does not publish the last will. */
   close(): void {
     this.#session.close().catch(() => {});

@@ -35,6 +35,8 @@ export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
   readonly problems: Problems;
   readonly log: Logger;
   readonly commands: readonly AnnouncedCommand[];
+  /** Returns the names of the channels that the robot has now. */
+  readonly channels: () => readonly string[];
   readonly onCommand: (message: Message) => void;
   /** Called when a connection has ended for any reason. */
   readonly onLinkLost: () => void;

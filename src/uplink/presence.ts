@@ -1,5 +1,5 @@
 // Publishes presence: that the robot is online, with its outboxes, commands and telemetry interval. Repeats it if a receipt is overdue, if
-// telemetry becomes slower, and if the battery becomes low or is no longer low. A clean stop ends with an offline presence; if the
+// telemetry becomes slower, if the channels change, and if the battery becomes low or is no longer low. A clean stop ends with an offline presence; if the
 // connection is lost instead, the broker publishes the last will.
 
 import { every, type Ticker, wait } from '../base/index.ts';
@@ -9,7 +9,7 @@ import type { PumpOptions } from './pump.ts';
 import type { Link } from './session.ts';
 
 export interface PresenceOptions
-  extends Pick<UplinkOptions, 'thing' | 'version' | 'outbox' | 'clock' | 'lifetime' | 'commands'>,
+  extends Pick<UplinkOptions, 'thing' | 'version' | 'outbox' | 'clock' | 'lifetime' | 'commands' | 'channels'>,
     Pick<PumpOptions, 'onAnswer'> {
   readonly topic: string;
   /** Returns the current interval of live telemetry, in milliseconds. */
@@ -81,7 +81,7 @@ export class PresencePublisher {
   }
 
   #presence(session: string): Presence {
-    const { thing, clock, version, lifetime, outbox, commands, telemetryEveryMs } = this.#options;
+    const { thing, clock, version, lifetime, outbox, commands, channels, telemetryEveryMs } = this.#options;
     this.#publishedEveryMs = telemetryEveryMs();
     this.#publishedLow = this.#power.power?.low;
     return {
@@ -94,6 +94,7 @@ export class PresencePublisher {
       boot: lifetime.boot,
       outboxes: outbox.unfinishedOutboxes(),
       commands: [...commands],
+      channels: [...channels()],
       telemetry_every_ms: this.#publishedEveryMs,
       ...this.#power,
     };

@@ -115,6 +115,11 @@ export class Uplink {
     this.#connection?.publishPower();
   }
 
+  /** Must be called after the channels have changed. Without a connection, the next presence announces them. */
+  announceChannels(): void {
+    this.#connection?.publishPresence();
+  }
+
   /** Saves the state that the next run needs. @throws an error from the file system. */
   save(): void {
     this.#options.memory.save({ port: this.#route.lastGoodPort, spending: this.#budget.spending });

@@ -21,6 +21,18 @@ export const channelName = z
   .regex(/^[a-z][a-z0-9_]{0,39}$/, 'expected a-z, 0-9 and _, starting with a letter, at most 40 characters')
   .refine((name) => !(ENVELOPE_KEYS as readonly string[]).includes(name), 'this name is a key of the message itself');
 
+/** Suffix of the alert channel that reports that a channel is silent, such as `gas_silent`. */
+export const SILENT_SUFFIX = '_silent';
+
+/** Suffix of the alert channel that reports that another alert channel's messages are unusable, such as `gas_unusable`. */
+export const UNUSABLE_SUFFIX = '_unusable';
+
+/** Whether a name is one of the channels, or reports an alert about the sensor of one of them. */
+export function isNameOf(name: string, isChannel: (channel: string) => boolean): boolean {
+  const suffix = [SILENT_SUFFIX, UNUSABLE_SUFFIX].find((each) => name.endsWith(each));
+  return isChannel(name) || (suffix !== undefined && isChannel(name.slice(0, -suffix.length)));
+}
+
 export const outboxId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 
 /** Milliseconds since the Unix epoch. */

@@ -1,7 +1,7 @@
 // Defines the message on `<p>/presence`, which is also the robot's last will: whether the robot is online, its outboxes and its commands.
 import * as z from 'zod';
 import { commandName } from './commands.ts';
-import { mark, outboxId, thingName, wallTime } from './names.ts';
+import { channelName, mark, outboxId, thingName, wallTime } from './names.ts';
 
 export const announcedCommand = z.object({
   name: commandName,
@@ -29,6 +29,8 @@ export const presence = z.object({
   /** `[id, accepted]` of the open outbox and of every outbox that the cloud does not fully know. */
   outboxes: z.array(z.tuple([outboxId, z.number().int().min(0)])).optional(),
   commands: z.array(announcedCommand).optional(),
+  /** All channels that the robot has now. The cloud drops the values of all others. */
+  channels: z.array(channelName).optional(),
   /** The current telemetry interval, in milliseconds. It may be longer than configured, to stay within the message budget. */
   telemetry_every_ms: z.number().int().min(0).optional(),
   /** Absent if unknown. In a last will, it is the value at the time of the CONNECT. */

@@ -45,6 +45,7 @@ describe('a reading that is delayed by its report interval', () => {
     for (const data of [1, 2, 3]) publisher.publish({ data });
     await until(() => channels.status()[0]?.messages === 3, 'three messages are received');
     assert.deepEqual(values(), [1]);
+    assert.deepEqual([...bench.outbox.latest().values], [['steps', '1']]);
   });
   afterEach(async () => {
     channels.stop();
@@ -60,6 +61,7 @@ describe('a reading that is delayed by its report interval', () => {
   it('is written when its channel is removed', () => {
     channels.apply(loaded(''), { added: [], removed: ['steps'], changed: [] });
     assert.deepEqual(values(), [1, 3]);
+    assert.deepEqual([...bench.outbox.latest().values], [], 'a removed channel has no latest value');
   });
 
   it('is written when its channel is changed, and not again by the new channel', () => {

@@ -210,6 +210,7 @@ class World {
       ),
       log: LOG,
       commands: [],
+      channels: () => [],
       onCommand: () => {},
       onAck: () => {},
       onLinkLost: () => {},

@@ -65,6 +65,7 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
     problems,
     log: pino({ level: 'silent' }),
     commands: [],
+    channels: () => [],
     onCommand: () => {},
     onLinkLost: () => {},
     onAck: () => {},

@@ -39,6 +39,7 @@ describe('the telemetry interval in the presence', { timeout: 20_000 }, () => {
       clock: bench.clock,
       lifetime: bench.lifetime,
       commands: [],
+      channels: () => ['gas'],
       telemetryEveryMs: () => {
         onCheck();
         return everyMs;

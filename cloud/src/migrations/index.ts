@@ -1,6 +1,7 @@
 // Lists all migrations in order. A released migration is never changed; a correction is a new migration.
 import { schema } from './0001-schema.ts';
 import { occurrences } from './0002-occurrences.ts';
+import { channels } from './0003-channels.ts';
 
 export interface Migration {
   readonly number: number;
@@ -11,4 +12,5 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'schema', sql: schema },
   { number: 2, name: 'occurrences', sql: occurrences },
+  { number: 3, name: 'channels', sql: channels },
 ];

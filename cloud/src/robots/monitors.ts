@@ -1,7 +1,7 @@
 // Creates the rows of the two inherited tables (docs/reference/protocol.md). `safety_monitor` gets a row on every change of a safety
 // channel. Otherwise each table gets a row at most once a minute, while the robot publishes telemetry.
-import type { ReadingValue } from '../../../src/wire/index.ts';
-import type { StateValues } from './state.ts';
+import { isNameOf, type ReadingValue } from '../../../src/wire/index.ts';
+import type { Channels, StateValues } from './state.ts';
 
 export const FILL_EVERY_MS = 60_000;
 
@@ -13,6 +13,8 @@ export type MonitorTable = (typeof MONITOR_TABLES)[number];
 
 /** The channels of the inherited interface. The public route returns only these channels. */
 export const INHERITED_CHANNELS = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'] as const;
+
+const HEALTH_CHANNELS = ['battery', 'temperature'] as const;
 
 export const SAFETY_CHANNELS = ['gas', 'fire', 'fall', 'stranger'] as const;
 export type SafetyWords = Readonly<Record<(typeof SAFETY_CHANNELS)[number], string>>;
@@ -30,14 +32,43 @@ export interface Filled {
   readonly healthMs: number | null;
 }
 
+export interface DueRows {
+  readonly safety: SafetyWords | null;
+  readonly health: HealthRow | null;
+}
+
 /** @returns the rows that are due now, or null for a table that gets no row. */
-export function dueRows(values: StateValues, filled: Filled, nowMs: number): { safety: SafetyWords | null; health: HealthRow | null } {
-  const words = safetyWords(values);
-  const changed = SAFETY_CHANNELS.some((channel) => words?.[channel] !== filled.safety?.[channel]);
+export function dueRows(values: StateValues, channels: Channels, filled: Filled, nowMs: number): DueRows {
   return {
-    safety: changed || isDue(filled.safetyMs, nowMs) ? words : null,
-    health: isDue(filled.healthMs, nowMs) ? healthOf(values) : null,
+    safety: changedWords(values, filled) ?? (isDue(filled.safetyMs, nowMs) ? safetyWords(values, filled) : null),
+    health: isDue(filled.healthMs, nowMs) ? healthOf(values, channels) : null,
   };
+}
+
+/**
+ * @param before the state before the robot announced other channels.
+ * @returns the rows that replace the values of channels that the robot no longer has.
+ */
+export function rowsAfterRemoval(before: StateValues, values: StateValues, channels: Channels, filled: Filled): DueRows {
+  const isRemoved = HEALTH_CHANNELS.some((channel) => typeof before[channel] === 'number' && values[channel] === null);
+  return {
+    safety: changedWords(values, filled),
+    health: isRemoved && filled.healthMs !== null ? healthOf(values, channels) : null,
+  };
+}
+
+/** Removes the values of channels that the robot does not have. A missing inherited channel is null, for consumers that merge objects. */
+export function declaredValues(values: StateValues, channels: Channels): StateValues {
+  if (channels === null) return values;
+  const known = new Set(channels);
+  const kept = Object.entries(values).filter(([name]) => isNameOf(name, (channel) => known.has(channel)));
+  const missing = INHERITED_CHANNELS.filter((name) => !known.has(name)).map((name) => [name, null]);
+  return Object.fromEntries([...kept, ...missing]) as StateValues;
+}
+
+function changedWords(values: StateValues, filled: Filled): SafetyWords | null {
+  const words = safetyWords(values, filled);
+  return SAFETY_CHANNELS.some((channel) => words?.[channel] !== filled.safety?.[channel]) ? words : null;
 }
 
 /** A row is also due if the clock was set back, so rows don't stop until the clock catches up. */
@@ -46,8 +77,8 @@ function isDue(lastMs: number | null, nowMs: number): boolean {
 }
 
 /** @returns null until a safety channel is known. */
-function safetyWords(values: StateValues): SafetyWords | null {
-  if (!SAFETY_CHANNELS.some((channel) => channel in values)) return null;
+function safetyWords(values: StateValues, filled: Filled): SafetyWords | null {
+  if (filled.safety === null && SAFETY_CHANNELS.every((channel) => (values[channel] ?? null) === null)) return null;
   const words = SAFETY_CHANNELS.map((channel) => [channel, wordOf(values[channel], channel === 'gas' ? 'Normal' : 'None')]);
   return Object.fromEntries(words) as SafetyWords;
 }
@@ -59,8 +90,12 @@ function wordOf(value: ReadingValue | undefined, calm: string): string {
   return Array.from(String(value)).slice(0, MAX_WORD_LENGTH).join('');
 }
 
-/** @returns null until both channels are known, because both columns are `not null`. */
-function healthOf({ battery, temperature }: StateValues): HealthRow | null {
+/**
+ * Both columns are `not null`, so a channel that the robot does not have is 0, as in an answer before the first report.
+ * @returns null until all other values are known.
+ */
+function healthOf(values: StateValues, channels: Channels): HealthRow | null {
+  const [battery, temperature] = HEALTH_CHANNELS.map((channel) => (channels?.includes(channel) === false ? 0 : values[channel]));
   if (typeof battery !== 'number' || typeof temperature !== 'number') return null;
   return { power: Math.min(100, Math.max(0, Math.round(battery))), temperature };
 }

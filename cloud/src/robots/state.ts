@@ -4,6 +4,9 @@ import type { FlatState } from '../messages/index.ts';
 
 export type StateValues = Readonly<Record<string, ReadingValue>>;
 
+/** The channels that a robot announced in its presence; null if it announced none. */
+export type Channels = readonly string[] | null;
+
 export interface HeldState {
   /** The origin of the values; null before the first state. */
   readonly source: { readonly outbox: string; readonly seq: number; readonly mark: Mark } | null;

@@ -1,10 +1,20 @@
 // Updates one row per robot: its presence, its latest state, and the time at which the inherited tables were last filled. All rows of a
 // batch are locked together, changed in the order of the messages, and written in one statement.
-import type { Mark, Power } from '../../../src/wire/index.ts';
+import { compareMarks, type Mark, type Power } from '../../../src/wire/index.ts';
 import { type Sql, storableJson, storableText } from '../database/index.ts';
 import type { Message, PresenceMessage, RowsMessage } from '../messages/index.ts';
-import { dueRows, type HealthRow, type MonitorTable, SAFETY_CHANNELS, type SafetyWords } from './monitors.ts';
-import { type StateValues, takePresence, takeState } from './state.ts';
+import {
+  type DueRows,
+  declaredValues,
+  dueRows,
+  type Filled,
+  type HealthRow,
+  type MonitorTable,
+  rowsAfterRemoval,
+  SAFETY_CHANNELS,
+  type SafetyWords,
+} from './monitors.ts';
+import { type Channels, type StateValues, takePresence, takeState } from './state.ts';
 
 /** If a robot only delivers rows, its `last_heard_at` is updated at most this often (ms), because each update copies the whole row. */
 const HEARD_EVERY_MS = 5_000;
@@ -27,6 +37,7 @@ interface RobotRow {
   state_seq: number | null;
   state_boot: number | null;
   state_ms: number | null;
+  channels: Channels;
   safety: SafetyWords | null;
   safety_filled_ms: number | null;
   health_filled_ms: number | null;
@@ -37,12 +48,12 @@ interface RobotRow {
 }
 
 const COLUMNS = `prefix, session, online, session_boot, session_ms, presence_at, version, boot, telemetry_every_ms, power, reason, state,
-  state_outbox, state_seq, state_boot, state_ms, safety, safety_filled_ms, health_filled_ms`;
+  state_outbox, state_seq, state_boot, state_ms, channels, safety, safety_filled_ms, health_filled_ms`;
 const ASSIGNMENTS = COLUMNS.split(/,\s+/).map((name) => `${name} = n.${name}`);
 
 type RobotMessage = RowsMessage | PresenceMessage;
 
-interface DueRows {
+interface Rows {
   readonly safety: (SafetyWords & { readonly thing: string })[];
   readonly health: (HealthRow & { readonly thing: string })[];
 }
@@ -57,7 +68,7 @@ export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs
   await recordHeard(sql, heardOnly);
   if (updated.size === 0) return;
   const robots = await lockRobots(sql, [...updated]);
-  const due: DueRows = { safety: [], health: [] };
+  const due: Rows = { safety: [], health: [] };
   for (const message of updates) {
     const robot = robots.get(thingOf(message));
     if (robot) apply(robot, message, nowMs, due);
@@ -99,14 +110,14 @@ async function lockRobots(sql: Sql, things: readonly string[]): Promise<Map<stri
   return new Map(rows.map((row) => [row.thing, row]));
 }
 
-function apply(robot: RobotRow, message: RobotMessage, nowMs: number, due: DueRows): void {
+function apply(robot: RobotRow, message: RobotMessage, nowMs: number, due: Rows): void {
   robot.prefix = message.prefix;
   robot.heard ||= message.kind === 'rows' || message.presence.online;
-  if (message.kind === 'presence') applyPresence(robot, message);
+  if (message.kind === 'presence') applyPresence(robot, message, nowMs, due);
   else applyState(robot, message, nowMs, due);
 }
 
-function applyPresence(robot: RobotRow, { presence }: PresenceMessage): void {
+function applyPresence(robot: RobotRow, { presence }: PresenceMessage, nowMs: number, due: Rows): void {
   const { online, power } = robot;
   const held =
     robot.session === null ? null : { session: robot.session, online, power, mark: markOf(robot.session_boot, robot.session_ms) };
@@ -124,22 +135,35 @@ function applyPresence(robot: RobotRow, { presence }: PresenceMessage): void {
   robot.boot = presence.boot ?? robot.boot;
   robot.telemetry_every_ms = presence.telemetry_every_ms ?? null;
   robot.commands = presence.commands ?? robot.commands;
+  robot.channels = presence.channels ?? null;
+  const before = robot.state;
+  robot.state = declaredValues(before, robot.channels);
+  addRows(robot, rowsAfterRemoval(before, robot.state, robot.channels, filledOf(robot)), nowMs, due);
 }
 
-function applyState(robot: RobotRow, { state }: RowsMessage, nowMs: number, due: DueRows): void {
+function applyState(robot: RobotRow, { state }: RowsMessage, nowMs: number, due: Rows): void {
   if (!state) return;
   const source =
     robot.state_outbox === null
       ? null
       : { outbox: robot.state_outbox, seq: robot.state_seq ?? 0, mark: markOf(robot.state_boot, robot.state_ms) };
-  const next = takeState({ source, values: robot.state }, state);
+  // A message that was sent before the presence may still have values of channels that were removed in between.
+  const isOld = compareMarks(state.mark, markOf(robot.session_boot, robot.session_ms)) <= 0;
+  const values = isOld ? declaredValues(state.values, robot.channels) : state.values;
+  const next = takeState({ source, values: robot.state }, { ...state, values });
   if (!next?.source) return;
   robot.state = next.values;
   robot.state_outbox = next.source.outbox;
   robot.state_seq = next.source.seq;
   [robot.state_boot, robot.state_ms] = next.source.mark;
-  const filled = { safety: robot.safety, safetyMs: robot.safety_filled_ms, healthMs: robot.health_filled_ms };
-  const { safety, health } = dueRows(robot.state, filled, nowMs);
+  addRows(robot, dueRows(robot.state, robot.channels, filledOf(robot), nowMs), nowMs, due);
+}
+
+function filledOf({ safety, safety_filled_ms: safetyMs, health_filled_ms: healthMs }: RobotRow): Filled {
+  return { safety, safetyMs, healthMs };
+}
+
+function addRows(robot: RobotRow, { safety, health }: DueRows, nowMs: number, due: Rows): void {
   if (safety) {
     due.safety.push({ thing: robot.thing, ...safety });
     robot.safety = safety;

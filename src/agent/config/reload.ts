@@ -48,6 +48,7 @@ export class LiveConfig {
     if (changes.applied.includes('mqtt.interval')) uplink.setInterval(next.config.mqtt.interval);
     if (certificate) identity.tryOut(certificate);
     this.#loaded = { ...next, config: runningWith(this.#loaded.config, next.config) };
+    if (changes.added.length > 0 || changes.removed.length > 0) uplink.announceChannels();
     this.#log.info({ event: 'reloaded', ...changes }, describeReload(changes));
     return changes;
   }

@@ -2,12 +2,12 @@
 // This must start after the alert has been written, so that it does not delay the alert.
 import { messageOf } from '../../base/index.ts';
 import type { Outcome } from '../../commands/index.ts';
-import { UNUSABLE_SUFFIX } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import type { Camera } from '../../media/index.ts';
 import type { NewRow } from '../../outbox/index.ts';
 import { type RecentReading, RecentReadings } from '../../sensing/index.ts';
 import type { NewUpload, UploadKind, Uploads } from '../../uploads/index.ts';
+import { UNUSABLE_SUFFIX } from '../../wire/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
 export interface IncidentParts extends Pick<Parts, 'clock' | 'problems' | 'log'> {

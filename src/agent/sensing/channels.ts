@@ -6,6 +6,7 @@ import type { NewRow } from '../../outbox/index.ts';
 import type { RosMessage } from '../../ros/index.ts';
 import { Channel, endedAlerts, trueMeans } from '../../sensing/index.ts';
 import type { ChannelChanges, Status } from '../../status/index.ts';
+import { isNameOf } from '../../wire/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 import { ChannelSubscription } from './subscription.ts';
 
@@ -34,6 +35,8 @@ const LATER_CHECKS_EVERY_MS = 3_000;
 /** Subscribes to all channels. An alert that was raised when the previous agent ended stays raised. */
 export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: ChannelParts): Channels {
   let subscriptions: readonly ChannelSubscription[] = [];
+  let entries: LoadedConfig['config']['channels'] = {};
+  outbox.limitLatest((name) => isNameOf(name, (channel) => channel in entries));
   const alarm = new Alarm(
     () => clock.mono(),
     () => {
@@ -55,7 +58,6 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     subscription.close();
     write(subscription.channel.end(clock.mono()));
   };
-  let entries: LoadedConfig['config']['channels'] = {};
   const start = ({ config, off, place }: LoadedConfig, names: readonly string[]) => {
     const disabled = off.flatMap(({ section, name }) => (section === 'channels' ? [name] : []));
     write(endedAlerts(outbox.lastAlerts(), entries, config.channels, disabled));

@@ -1,15 +1,19 @@
 import { messageOf } from '../../base/index.ts';
 import { announce } from '../../commands/index.ts';
-import { endpointOf } from '../../config/index.ts';
+import { endpointOf, type LoadedConfig } from '../../config/index.ts';
 import type { Logger } from '../../logs/index.ts';
 import { Uplink, UplinkMemory } from '../../uplink/index.ts';
 import { VERSION } from '../../version.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
-type LinkParts = Pick<Parts, 'config' | 'credentials' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'metrics' | 'commands' | 'log'>;
+interface LinkParts
+  extends Pick<Parts, 'config' | 'credentials' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'metrics' | 'commands' | 'log'> {
+  /** The configuration in use, including the changes from reloads. */
+  readonly live: { readonly loaded: LoadedConfig };
+}
 
 export function createUplink(parts: LinkParts): Uplink {
-  const { config, credentials, outbox, clock, lifetime, problems, metrics, commands, log } = parts;
+  const { config, live, credentials, outbox, clock, lifetime, problems, metrics, commands, log } = parts;
   const { host, port } = endpointOf(config.mqtt.endpoint);
   return new Uplink({
     credentials,
@@ -33,6 +37,7 @@ export function createUplink(parts: LinkParts): Uplink {
     backoff: { minMs: config.mqtt.reconnect_min, maxMs: config.mqtt.reconnect_max },
     log: log.child({ module: 'uplink' }),
     commands: announce(config.commands, (action) => commands.unable(action)),
+    channels: () => Object.keys(live.loaded.config.channels),
     onAck: (latencyMs, rows) => metrics.acked(latencyMs, rows),
     onCommand: (message) => commands.receive(message),
     onLinkLost: () => commands.halt('the link to the broker was lost'),
