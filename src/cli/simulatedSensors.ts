@@ -1,6 +1,6 @@
 // Simulated sensors on a ROS node. Publishes plausible messages for each configured channel, and reports the commands that the agent
 // publishes. A fault turns a sensor's event on or off, or mutes the sensor.
-import { type ChannelConfig, type Config, EMPTY_TYPE, publicationsOf } from '../config/index.ts';
+import { AUTO_UNIT, type ChannelConfig, type Config, DEFINED_SCALE, EMPTY_TYPE, isPercent, publicationsOf } from '../config/index.ts';
 import type { RosMessage, RosNode, RosPublisher } from '../ros/index.ts';
 
 export type Fault = 'on' | 'off' | 'mute' | 'unmute';
@@ -100,14 +100,16 @@ export function sensorOf(channel: ChannelConfig): Sensor | undefined {
     if (isAlert) return alertValue(channel, isOn);
     if (type === 'std_msgs/msg/Bool') return isOn;
     if (type === 'std_msgs/msg/String') return isOn ? 'on' : 'off';
-    const raw = waveOf(channel, isOn, nowMs) / channel.scale;
+    const raw = waveOf(channel, isOn, nowMs) / scaleOf(channel);
     return isWhole ? Math.round(raw) : raw;
   };
   return { type, message: (isOn, nowMs) => messageWith(path, value(isOn, nowMs)) };
 }
 
 /** Returns a value that raises the alert or, if `isOn` is false, one that clears it. */
-function alertValue({ alert_when: when, scale }: ChannelConfig, isOn: boolean): unknown {
+function alertValue(channel: ChannelConfig, isOn: boolean): unknown {
+  const { alert_when: when } = channel;
+  const scale = scaleOf(channel);
   const { raise, clear } = when ?? { raise: { comparison: '==', value: true } as const };
   const { comparison, value } = raise;
   if (typeof value === 'boolean') return (comparison === '==') === isOn ? value : !value;
@@ -118,9 +120,14 @@ function alertValue({ alert_when: when, scale }: ChannelConfig, isOn: boolean): 
   return (isOn ? value + beyond : calm - beyond) / scale;
 }
 
+/** A simulated battery publishes a percentage as defined. */
+function scaleOf({ unit, scale }: ChannelConfig): number {
+  return unit === AUTO_UNIT ? DEFINED_SCALE : scale;
+}
+
 /** A slow sine wave in the middle of the channel's valid range. An event drives the value to the upper limit. */
 function waveOf({ min, max, unit }: ChannelConfig, isOn: boolean, nowMs: number): number {
-  const [low, high] = unit === 'percent' ? [40, 95] : unit === 'degC' ? [36, 46] : [min ?? 0, max ?? 100];
+  const [low, high] = isPercent(unit) ? [40, 95] : unit === 'degC' ? [36, 46] : [min ?? 0, max ?? 100];
   if (isOn) return high;
   const middle = (low + high) / 2;
   return Number((middle + ((high - low) / 4) * Math.sin((2 * Math.PI * nowMs) / WAVE_MS)).toFixed(3));

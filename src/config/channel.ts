@@ -2,24 +2,16 @@
 // sensor may be silent.
 import * as z from 'zod';
 import { SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../wire/index.ts';
+import { batteryFaults, impliedByAuto } from './battery.ts';
 import { type Comparison, parseComparison } from './condition.ts';
 import { channelQos, fieldPath, topicName, typeOrAuto } from './ros.ts';
+import { UNIT_LIMITS } from './units.ts';
 import { addFaults, duration, durationBetween, type Fault, parsedBy } from './values.ts';
 
 const MAX_NAME_CHARACTERS = 40;
 
 /** The longest name of an alert channel to which every suffix can still be appended. */
 export const MAX_ALERT_NAME_CHARACTERS = MAX_NAME_CHARACTERS - UNUSABLE_SUFFIX.length;
-
-/** Limits implied by the unit. A channel's own `min` and `max` take precedence. */
-const UNIT_LIMITS: Readonly<Record<string, { readonly min?: number; readonly max?: number }>> = {
-  percent: { min: 0, max: 100 },
-  '%': { min: 0, max: 100 },
-  degC: { min: -273.15 },
-  degF: { min: -459.67 },
-  K: { min: 0 },
-  ppm: { min: 0, max: 1_000_000 },
-};
 
 const EXPECTED_DEADBAND = 'expected a number such as 0.5, or percent of the last reading such as 5%';
 
@@ -110,8 +102,14 @@ const fields = z.strictObject({
   diagnostics: diagnostics.optional(),
   class: z.enum(['alert', 'telemetry']).default('telemetry'),
   /** Factor by which the field's number is multiplied. */
-  scale: z.number().default(1),
+  scale: z.number().optional(),
+  /** A label such as `degC`. `auto` finds the scale of sensor_msgs/BatteryState, so that the reading is the charge in percent. */
   unit: z.string().max(20).optional(),
+  /** Volts of the full and of the empty battery. With `unit: auto`, the voltage counts if the battery publishes no percentage. */
+  full: z.number().positive().optional(),
+  empty: z.number().positive().optional(),
+  /** Numbers outside are no measurements, such as the 0 of a beam without an echo. In the unit of the field, before `scale`. */
+  valid: z.tuple([z.number(), z.number()]).optional(),
   /** Numbers outside `min` and `max` are sent as null and marked `bad: range`. The defaults depend on the unit. */
   min: z.number().optional(),
   max: z.number().optional(),
@@ -135,11 +133,13 @@ const fields = z.strictObject({
 
 export const channel = fields
   .superRefine((given, context) => addFaults(context, channelFaults(given)))
-  .transform(({ type, unit, min, max, alert_when, clear_after, ...rest }) => {
+  .transform(({ type, scale, unit, min, max, alert_when, clear_after, ...rest }) => {
     const limits = unit === undefined ? undefined : UNIT_LIMITS[unit];
     return {
       ...rest,
       type: type ?? (rest.diagnostics ? DIAGNOSTICS_TYPE : undefined),
+      ...impliedByAuto(unit),
+      scale: scale ?? 1,
       unit,
       min: min ?? limits?.min,
       max: max ?? limits?.max,
@@ -150,7 +150,7 @@ export const channel = fields
 export type ChannelConfig = z.infer<typeof channel>;
 
 function channelFaults(given: z.infer<typeof fields>): Fault[] {
-  const { class: channelClass, alert_when: when, type, diagnostics, field, min, max, report: reported } = given;
+  const { class: channelClass, alert_when: when, type, diagnostics, field, min, max, report: reported, valid } = given;
   const faults: Fault[] = [];
   if (when !== undefined && channelClass !== 'alert') faults.push([['alert_when'], 'expected only with class: alert']);
   if (reported.as === 'alert' && channelClass !== 'alert') faults.push([['report', 'as'], 'expected alert only with class: alert']);
@@ -160,7 +160,10 @@ function channelFaults(given: z.infer<typeof fields>): Fault[] {
   if (diagnostics && channelClass === 'alert' && when === undefined)
     faults.push([['alert_when'], 'expected with diagnostics, such as ">= 2" for ERROR']);
   if (min !== undefined && max !== undefined && min > max) faults.push([['min'], `expected at most max (${max})`]);
-  return [...faults, ...(given.event ? eventFaults(given) : clearAfterFaults(given))];
+  if (valid && diagnostics) faults.push([['valid'], 'expected either valid or diagnostics']);
+  if (valid && /\|\s*count\s*$/.test(field)) faults.push([['valid'], 'expected another reducer: count counts every element']);
+  if (valid && valid[0] > valid[1]) faults.push([['valid'], 'expected the least number first']);
+  return [...faults, ...batteryFaults(given), ...(given.event ? eventFaults(given) : clearAfterFaults(given))];
 }
 
 function clearAfterFaults({ clear_after: clearAfter }: z.infer<typeof fields>): Fault[] {

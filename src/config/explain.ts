@@ -33,6 +33,7 @@ const TYPES: Readonly<Record<string, string>> = {
   object: 'keys and values',
   record: 'keys and values',
   array: 'a list',
+  tuple: 'two numbers in brackets, such as [0.12, 8]',
 };
 
 function expectation(issue: z.core.$ZodIssue): string {

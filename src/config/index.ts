@@ -1,3 +1,4 @@
+export { BATTERY_TYPE, DEFINED_SCALE } from './battery.ts';
 export { type CameraConfig, COMPRESSED_IMAGE, cameraTypes, IMAGE, imageAdvice, PRIVACY, type PrivacyZone } from './camera.ts';
 export {
   type AlertWhen,
@@ -26,8 +27,10 @@ export { effectiveConfig } from './layers.ts';
 export { type LoadedConfig, loadConfig } from './load.ts';
 export { parseMessage } from './messageText.ts';
 export { rosNames } from './names.ts';
+export { isExact, MAX_EXACT, readingOf } from './number.ts';
 export { fieldPath, type Reducer, type Remap, remap } from './ros.ts';
 export { type SalvagedConfig, salvageConfig } from './salvage.ts';
 export { type Config, configJsonSchema, configSchema } from './schema.ts';
 export { booleanLine, inWords, isCalm, UNKNOWN_LIMIT, UNKNOWN_TEXT } from './suggestion.ts';
+export { AUTO_UNIT, isDistance, isPercent } from './units.ts';
 export { duration, type Endpoint, endpointOf } from './values.ts';

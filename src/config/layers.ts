@@ -3,6 +3,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AgentError } from '../errors.ts';
+import { withDefinedScale } from './battery.ts';
 import { configSchema } from './schema.ts';
 import { placeOf, readSource, type Source } from './source.ts';
 import { isTree, leaves, merge, type Path, setAt, type Tree, valueAt } from './tree.ts';
@@ -36,7 +37,10 @@ export interface Layers {
 /** @param onSyntaxError receives the syntax errors of the given file. All other errors are thrown. */
 export function layersOf(file: string | undefined, environment: NodeJS.ProcessEnv, onSyntaxError?: (error: AgentError) => void): Layers {
   const sources = [readSource(DEFAULT_FILE), ...(file === undefined ? [] : [readSource(resolve(file), onSyntaxError)])];
-  const merged = sources.reduce<Tree>((below, source) => merge(below, absolutePaths(source)), {});
+  const merged = sources.reduce<Tree>((below, source) => {
+    const above = absolutePaths(source);
+    return merge(withDefinedScale(below, above), above);
+  }, {});
   for (const [name, path] of Object.entries(ENVIRONMENT)) {
     const value = environment[name];
     if (value) setAt(merged, path, path[1] === 'endpoint' ? value : resolve(value));

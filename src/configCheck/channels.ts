@@ -1,6 +1,15 @@
 // Checks a channel against the definition of its message type: its field exists, and a value can meet the alert condition. Pure.
-import { type AlertWhen, type ChannelConfig, UNKNOWN_LIMIT } from '../config/index.ts';
-import { ANY_NUMBER, alwaysHolds, canHold, type Range, scaledRange, suitableCondition, within, written } from './condition.ts';
+import {
+  type AlertWhen,
+  AUTO_UNIT,
+  type ChannelConfig,
+  DEFINED_SCALE,
+  isDistance,
+  isPercent,
+  readingOf,
+  UNKNOWN_LIMIT,
+} from '../config/index.ts';
+import { ANY_NUMBER, alwaysHolds, canHold, measured, type Range, scaledRange, suitableCondition, within, written } from './condition.ts';
 import { kindOf, type ValueKind } from './field.ts';
 import type { EntryFindings } from './finding.ts';
 import { type Definitions, structOf } from './types.ts';
@@ -69,7 +78,8 @@ function checkRange(
 ) {
   const { scale } = channel;
   const possible = scaledRange(kind ?? ANY_NUMBER, scale);
-  const accepted = within(possible, channel);
+  const valid = measured(possible, channel);
+  const accepted = within(valid, channel);
   const { raise, clear } = when;
   const times = scale === 1 ? '' : ` times scale ${scale}`;
   if (!canHold(raise, possible)) {
@@ -83,11 +93,14 @@ function checkRange(
       },
     );
   } else if (!canHold(raise, accepted)) {
-    const limits = `values outside ${limitsOf(channel)} are marked bad: range`;
+    const limits = canHold(raise, valid)
+      ? `values outside ${limitsOf(channel)} are marked bad: range`
+      : `numbers outside valid ${JSON.stringify(channel.valid)} are left out`;
     const reason = `${limits}, so alert_when ${written(raise)} can never hold`;
-    const keys = ['alert_when', 'min', 'max', 'unit', 'scale'];
+    const keys = ['alert_when', 'valid', 'min', 'max', 'unit', 'scale'];
     const advice = { suggestion: reachable(raise, accepted) };
-    if (mayBeInfinite(channel, raise)) findings.warning(keys, `${reason}, except for a sensor that sees no obstacle`, advice);
+    const infinity = raise.comparison.startsWith('>') ? 'sees no obstacle' : 'reports an obstacle as too close';
+    if (mayBeInfinite(channel, raise)) findings.warning(keys, `${reason}, except for a sensor that ${infinity}`, advice);
     else findings.error(keys, reason, advice);
   } else if (alwaysHolds(raise, accepted) && !channel.event) {
     findings.warning(['alert_when', 'min', 'max'], `every value meets alert_when ${written(raise)}, so this alert would always stand`, {
@@ -101,7 +114,7 @@ function checkRange(
 
 /** A scale of the default file belongs to its type and field. It is probably wrong for others, such as a Float32 in percent. */
 function checkInheritedScale({ type, field, scale, unit }: ChannelConfig, findings: EntryFindings): void {
-  if (scale === 1 || findings.originOf('scale') !== 'default') return;
+  if (scale === 1 || findings.originOf('scale') === 'file') return;
   const isOther = (key: string, value: string | undefined) => value !== undefined && value !== findings.defaultOf(key);
   if (!isOther('type', type) && !isOther('field', field)) return;
   const reason = `the field or its type is changed, but the scale is inherited, so a reading is "${field}" times ${scale}; write the scale that fits`;
@@ -110,32 +123,38 @@ function checkInheritedScale({ type, field, scale, unit }: ChannelConfig, findin
   });
 }
 
-/** A robot's own condition on the field of the default file, such as "< 0.15" on a percentage that the default scale turns into percent. */
+/** A robot's own condition on a field that an inherited scale or `unit: auto` turns into percent, such as "< 0.15". */
 function checkScaledLimit(
   { scale, min, max, unit }: ChannelConfig,
   { comparison, value }: AlertWhen['raise'],
   findings: EntryFindings,
 ): void {
-  if (scale === 1 || max === undefined || typeof value !== 'number') return;
-  if (findings.originOf('scale') !== 'default' || findings.originOf('alert_when') !== 'file') return;
-  const isRaw = value > Math.max(0, (min ?? 0) / scale) && value < max / scale;
+  const factor = unit === AUTO_UNIT ? DEFINED_SCALE : scale;
+  if (factor === 1 || max === undefined || typeof value !== 'number') return;
+  if (findings.originOf('scale') === 'file' || findings.originOf('alert_when') !== 'file') return;
+  const isRaw = value > Math.max(0, (min ?? 0) / factor) && value < max / factor;
   if (!isRaw) return;
-  const meant = Number((value * scale).toPrecision(12));
-  const inUnit = unit === undefined ? '' : ` ${unit}`;
-  const reason = `alert_when compares with the reading, which is the field times the inherited scale ${scale}: "${comparison} ${value}" means ${value}${inUnit}`;
+  const meant = readingOf(value, factor);
+  const inUnit = unitSuffix(unit);
+  const reading = unit === AUTO_UNIT ? 'percent with unit: auto' : `the field times the inherited scale ${scale}`;
+  const reason = `alert_when compares with the reading, which is ${reading}: "${comparison} ${value}" means ${value}${inUnit}`;
   findings.warning(['alert_when'], `${reason}; for ${meant}${inUnit} write ${meant}`, {
     suggestion: `alert_when: "${comparison} ${meant}"`,
   });
 }
 
 function mayBeInfinite({ type, unit }: ChannelConfig, { comparison }: AlertWhen['raise']): boolean {
-  const isDistance = type === undefined || RANGEFINDERS.includes(type) || unit === 'm' || unit === 'cm' || unit === 'mm';
-  return isDistance && unit !== 'percent' && unit !== '%' && comparison.startsWith('>');
+  const mayBeDistance = type === undefined || RANGEFINDERS.includes(type) || isDistance(unit);
+  return mayBeDistance && !isPercent(unit) && !/^[=!]/.test(comparison);
 }
 
 function limitsOf({ min, max, unit }: ChannelConfig): string {
-  const suffix = unit === undefined ? '' : ` ${unit}`;
-  return `${min ?? 'no minimum'} to ${max ?? 'no maximum'}${suffix}`;
+  return `${min ?? 'no minimum'} to ${max ?? 'no maximum'}${unitSuffix(unit)}`;
+}
+
+function unitSuffix(unit: string | undefined): string {
+  if (unit === undefined) return '';
+  return unit === AUTO_UNIT ? ' percent' : ` ${unit}`;
 }
 
 /** @returns a condition with the same comparison that some values of the range meet. Undefined if the range has no value. */

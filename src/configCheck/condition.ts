@@ -1,5 +1,5 @@
 // Decides whether a value of a channel can ever meet, or always meets, the channel's alert condition. Pure.
-import { type AlertWhen, booleanLine, type ChannelConfig, UNKNOWN_LIMIT, UNKNOWN_TEXT } from '../config/index.ts';
+import { type AlertWhen, booleanLine, type ChannelConfig, MAX_EXACT, readingOf, UNKNOWN_LIMIT, UNKNOWN_TEXT } from '../config/index.ts';
 import type { ValueKind } from './field.ts';
 
 type Comparison = AlertWhen['raise'];
@@ -22,13 +22,23 @@ export const ANY_NUMBER: NumberKind = {
   isWhole: false,
 };
 
-/** The same digits as the conversion of a reading (src/sensing/value.ts). */
-const SIGNIFICANT_DIGITS = 12;
-
+/** A whole number beyond 2^53 becomes a reading only if the scale makes it small enough. */
 export function scaledRange({ min, max, isWhole }: NumberKind, scale: number): Range {
-  if (scale === 0) return { min: 0, max: 0, isWhole, scale };
-  const ends = [min * scale, max * scale].sort((a, b) => a - b);
-  return { min: ends[0] ?? min, max: ends[1] ?? max, isWhole, scale };
+  const most = isWhole ? MAX_EXACT * Math.max(1, Math.abs(scale)) : Number.POSITIVE_INFINITY;
+  const [low, high] = scaledLimits(min, max, scale);
+  return { min: Math.max(low, -most), max: Math.min(high, most), isWhole, scale };
+}
+
+function scaledLimits(min: number, max: number, scale: number): readonly [min: number, max: number] {
+  if (scale === 0) return [0, 0];
+  return scale > 0 ? [min * scale, max * scale] : [max * scale, min * scale];
+}
+
+/** The part of the range that consists of measurements. Sums of several elements may be outside `valid`. */
+export function measured(range: Range, { field, valid }: Pick<ChannelConfig, 'field' | 'valid'>): Range {
+  if (valid === undefined || /\|\s*sum\s*$/.test(field)) return range;
+  const [min, max] = scaledLimits(...valid, range.scale);
+  return within(range, { min, max });
 }
 
 /** The part of the range that is not marked as out of range. */
@@ -65,7 +75,7 @@ export function alwaysHolds(condition: Comparison, range: Range): boolean {
 /** Whether a whole number, multiplied by the scale, gives this value. */
 function isReachable(value: number, { isWhole, scale }: Range): boolean {
   if (!isWhole || scale === 0) return true;
-  return Number((Math.round(value / scale) * scale).toPrecision(SIGNIFICANT_DIGITS)) === value;
+  return readingOf(Math.round(value / scale), scale) === value;
 }
 
 /** @returns the condition as it is written in the file, in quotes: `"> 60"`. */

@@ -3,7 +3,7 @@ import { isNumber, type Sensor } from './roles.ts';
 import { type FoundTopic, hasWord, wordsOf } from './topic.ts';
 
 const VALUES: Readonly<Record<string, readonly string[]>> = {
-  'sensor_msgs/msg/BatteryState': ['field: percentage', 'scale: 100', 'unit: percent', 'min: 0', 'max: 100'],
+  'sensor_msgs/msg/BatteryState': ['unit: auto'],
   'sensor_msgs/msg/Temperature': ['field: temperature', 'unit: degC', 'min: -40', 'max: 150'],
   'sensor_msgs/msg/RelativeHumidity': ['field: relative_humidity', 'scale: 100', 'unit: percent', 'min: 0', 'max: 100'],
   'sensor_msgs/msg/Illuminance': ['field: illuminance', 'unit: lx', 'min: 0'],

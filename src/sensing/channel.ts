@@ -1,13 +1,14 @@
 // Turns one channel's ROS messages into rows. It remembers the last reading, the alert and the time of the last message. The caller passes
 // in the time and must call `elapse` if no message arrives by `dueMs`.
 import { randomBytes } from 'node:crypto';
-import type { ChannelConfig } from '../config/index.ts';
+import { AUTO_UNIT, type ChannelConfig } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
+import { BatteryReader, type PercentTopics } from './battery.ts';
 import { isAlert, trueMeans } from './condition.ts';
 import { Debounce } from './debounce.ts';
 import { Faults, type MessageFault } from './faults.ts';
-import { diagnosticReader, type FieldReader, fieldReader, NOTHING } from './field.ts';
+import { type FieldReader, NOTHING, readerOf } from './field.ts';
 import { Gate } from './gate.ts';
 import { faultOf } from './momentary.ts';
 import { Occurrences } from './occurrences.ts';
@@ -30,6 +31,8 @@ export interface ChannelOptions {
   readonly standing?: ReadonlyMap<string, ReadingExtra>;
   /** In monotonic time. Silence is measured from here if no message arrives, so that a topic without a publisher becomes silent too. */
   readonly startMs?: number;
+  /** Topics on which a battery's percentage is known to be 0 to 100. The channel adds its own. */
+  readonly percentTopics?: PercentTopics;
   /** Creates the id of a new alert. */
   readonly newIncident?: () => string;
 }
@@ -38,6 +41,7 @@ export class Channel {
   readonly name: string;
   readonly config: ChannelConfig;
   readonly #read: FieldReader;
+  readonly #battery: BatteryReader | undefined;
   readonly #gate: Gate;
   /** Undefined if the channel does not report events. */
   readonly #occurrences: Occurrences | undefined;
@@ -54,11 +58,13 @@ export class Channel {
   #lastMessageMs: number | undefined;
   #longestGapMs: number | undefined;
 
-  constructor(name: string, config: ChannelConfig, { standing, startMs = 0, newIncident = mintIncident }: ChannelOptions = {}) {
+  constructor(name: string, config: ChannelConfig, options: ChannelOptions = {}) {
+    const { standing, startMs = 0, newIncident = mintIncident, percentTopics = new Set() } = options;
     this.name = name;
     this.config = config;
     this.#newIncident = newIncident;
-    this.#read = config.diagnostics ? diagnosticReader(config.diagnostics) : fieldReader(config.field);
+    this.#battery = config.unit === AUTO_UNIT ? new BatteryReader(config, percentTopics) : undefined;
+    this.#read = readerOf(config, this.#battery);
     this.#gate = new Gate(config.report);
     if (config.alert_when) this.#incident = this.#standingIncident(standing?.get(name));
     this.#raw = this.#incident !== undefined;
@@ -91,7 +97,8 @@ export class Channel {
     if (this.#occurrences && field === undefined && hasNoFields(message))
       return this.sample({ value: trueMeans(this.config) ?? true, isEmpty: true, stamp }, nowMs);
     const sample = convert(field, this.config, stamp);
-    return this.sample(sample, nowMs, () => faultOf(this.config, field, sample, () => explain(this.config, message, field, sample)));
+    const why = () => this.#battery?.unusable(message) ?? explain(this.config, message, field, sample);
+    return this.sample(sample, nowMs, () => faultOf(this.config, field, sample, why));
   }
 
   /** Another node's diagnostics are normal, but a status or key that never appears is probably misspelt. */
@@ -185,6 +192,7 @@ export class Channel {
       alert: this.#incident !== undefined,
       silent: this.silent,
       unusable: this.unusable ?? null,
+      reads: this.#battery?.description ?? null,
       class: this.config.class,
       occurrences: this.#occurrences?.count ?? null,
     };

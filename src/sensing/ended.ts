@@ -39,8 +39,8 @@ function mayBeUnusable({ class: rowClass, event, type }: ChannelConfig): boolean
 
 /** The settings that decide whether a message is usable. A corrected entry ends the alert at once. */
 function rulesOf(channel: ChannelConfig): string {
-  const { type, scale, min, max, alert_when: when, event } = channel;
-  return JSON.stringify([sourceOf(channel), type, scale, min, max, when, event]);
+  const { type, scale, unit, full, empty, valid, min, max, alert_when: when, event } = channel;
+  return JSON.stringify([sourceOf(channel), type, scale, unit, full, empty, valid, min, max, when, event]);
 }
 
 function sourceOf({ topic, field, diagnostics }: ChannelConfig): string {

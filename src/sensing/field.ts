@@ -1,28 +1,43 @@
 // Reads a channel's field from a message: by a path such as `percentage`, `status[0].values[2].value` or `ranges[*] | min`, or by the name
 // of a status in a diagnostic_msgs/DiagnosticArray.
 import type { ChannelConfig, Reducer } from '../config/index.ts';
+import type { BatteryReader } from './battery.ts';
+import { reduce } from './reduce.ts';
+import { isMeasured, validReader } from './valid.ts';
 
 export type FieldReader = (message: Readonly<Record<string, unknown>>) => unknown;
+
+/** @param battery reads the message instead, if the channel's unit is `auto`. */
+export function readerOf(config: ChannelConfig, battery: BatteryReader | undefined): FieldReader {
+  if (battery) return (message) => battery.read(message);
+  return config.diagnostics ? diagnosticReader(config.diagnostics) : fieldReader(config.field, validReader(config));
+}
 
 /** One step of a path: a field name, an index, or all elements of an array. */
 type Step = string | number | typeof EVERY;
 const EVERY = Symbol('every element');
 
 /**
- * @param text a path whose syntax the configuration has already checked. @returns a reader that returns undefined if the field does not
- * exist.
+ * @param text a path whose syntax the configuration has already checked.
+ * @param validOf returns the limits of measurements in a message, if it has any.
+ * @returns a reader that returns undefined if the field does not exist.
  */
-export function fieldReader(text: string): FieldReader {
+export function fieldReader(text: string, validOf: ReturnType<typeof validReader> = () => undefined): FieldReader {
   const [path = '', reducer] = text.split('|').map((part) => part.trim());
   const steps = path.split('.').flatMap((part): Step[] => {
     const [name = '', ...indices] = part.split('[');
     return [name, ...indices.map((index) => (index.startsWith('*') ? EVERY : Number.parseInt(index, 10)))];
   });
-  if (reducer === undefined) return (message) => follow(message, steps, 0);
+  if (reducer === undefined) {
+    return (message) => {
+      const [value, valid] = [follow(message, steps, 0), validOf(message)];
+      return valid === undefined || isMeasured(value, valid) ? value : valid.ofNothing;
+    };
+  }
   return (message) => {
     const found: unknown[] = [];
     const isComplete = collect(message, steps, 0, found);
-    return isComplete ? reduce(reducer as Reducer, found) : undefined;
+    return isComplete ? reduce(reducer as Reducer, found, validOf(message)) : undefined;
   };
 }
 
@@ -50,45 +65,6 @@ function collect(value: unknown, steps: readonly Step[], from: number, found: un
   return isComplete;
 }
 
-/**
- * Skips NaN, and infinities as long as there are finite numbers: a laser reports infinity if it sees no obstacle. An empty list has no
- * minimum, so `min` is positive and `max` is negative infinity. Only NaN is left if every value is NaN. `any` and `all` treat numbers other
- * than 0 as true. `all` of no values is true, as in logic.
- */
-function reduce(reducer: Reducer, values: readonly unknown[]): number | boolean {
-  const numbers = values
-    .map((value) => (typeof value === 'bigint' ? Number(value) : value))
-    .filter((value): value is number => typeof value === 'number' && !Number.isNaN(value));
-  const finite = numbers.filter(Number.isFinite);
-  const sum = () => finite.reduce((total, value) => total + value, 0);
-  const extreme = (pick: (a: number, b: number) => number, ofEmpty: number) =>
-    numbers.length === 0 && values.length > 0
-      ? Number.NaN
-      : (finite.length > 0 ? finite : numbers).reduce((best, value) => pick(best, value), ofEmpty);
-  switch (reducer) {
-    case 'count':
-      return values.length;
-    case 'any':
-      return values.some(isTrue);
-    case 'all':
-      return values.every(isTrue);
-    case 'sum':
-      return sum();
-    case 'mean':
-      return finite.length === 0 ? (numbers[0] ?? Number.NaN) : sum() / finite.length;
-    case 'min':
-      return extreme(Math.min, Number.POSITIVE_INFINITY);
-    case 'max':
-      return extreme(Math.max, Number.NEGATIVE_INFINITY);
-  }
-}
-
-function isTrue(value: unknown): boolean {
-  return (
-    value === true || (typeof value === 'number' && value !== 0 && !Number.isNaN(value)) || (typeof value === 'bigint' && value !== 0n)
-  );
-}
-
 interface DiagnosticStatus {
   readonly level?: unknown;
   readonly name?: unknown;
@@ -99,6 +75,7 @@ interface DiagnosticStatus {
 /** Returned if the message says nothing about the channel: the array lacks the status, or the status lacks the key. */
 export const NOTHING = Symbol('nothing');
 
+const WHOLE = /^\s*[+-]?\d+\s*$/;
 const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
 
 /** @returns a reader for the worst status with the configured name. It returns the level, the message or the value of a key. */
@@ -130,6 +107,7 @@ function worse(a: DiagnosticStatus | undefined, b: DiagnosticStatus): Diagnostic
 /** Diagnostic values are always text. Restores numbers and booleans as C++ and Python write them. */
 function typed(value: unknown): unknown {
   if (typeof value !== 'string') return value;
+  if (WHOLE.test(value) && !Number.isSafeInteger(Number(value))) return BigInt(value.trim().replace(/^\+/, ''));
   if (NUMBER.test(value)) return Number(value);
   const word = value.trim().toLowerCase();
   if (word === 'nan') return Number.NaN;

@@ -1,3 +1,4 @@
+export type { PercentTopics } from './battery.ts';
 export { Channel, type ChannelOptions } from './channel.ts';
 export { trueMeans } from './condition.ts';
 export { endedAlerts } from './ended.ts';

@@ -1,5 +1,5 @@
 // Explains why a channel cannot use a message, and suggests the lines of YAML that would work. Pure.
-import { booleanLine, type ChannelConfig, isCalm, nearest, UNKNOWN_LIMIT } from '../config/index.ts';
+import { booleanLine, type ChannelConfig, isCalm, isExact, nearest, readingOf, UNKNOWN_LIMIT } from '../config/index.ts';
 import { statusesOf, statusSelector } from './field.ts';
 import type { Sample } from './value.ts';
 
@@ -74,6 +74,7 @@ function missing({ field, diagnostics, class: rowClass }: ChannelConfig, message
 
 function outside({ scale, min, max }: ChannelConfig, field: unknown, about: About): Unusable {
   if (typeof field === 'string') return about('the text has more than 1,000 characters');
+  if (typeof field === 'bigint' && !isExact(field, readingOf(field, scale))) return tooLarge(field, scale, about);
   const number = Number(field);
   const fits = (value: number) => (min === undefined || value >= min) && (max === undefined || value <= max);
   const limit = max !== undefined && number * scale > max ? `above max ${max}` : `below min ${min}`;
@@ -81,6 +82,17 @@ function outside({ scale, min, max }: ChannelConfig, field: unknown, about: Abou
   // A value slightly beyond the limit, such as a battery of 1.004, is no sign of a wrong scale.
   const isScaledTwice = scale !== 1 && fits(number) && Math.abs(number) > 2 * Math.abs((max ?? min ?? 0) / scale);
   return about(`${value} is ${limit}`, isScaledTwice ? 'scale: 1' : null);
+}
+
+/** A smaller scale makes every 64-bit number small enough. A number in which each digit counts, such as an id, needs a text. */
+function tooLarge(field: bigint, scale: number, about: About): Unusable {
+  const value = scale === 1 ? `${field}` : `${field} times scale ${scale}`;
+  const reason = `${value} is beyond 2^53, so a reading cannot hold it exactly; use a smaller scale, or publish an id as text`;
+  const isThousands = isExact(field, readingOf(field, 0.001));
+  return about(
+    reason,
+    `scale: ${isThousands ? '0.001' : '0.000001'}  # if the reading may count ${isThousands ? 'thousands' : 'millions'}`,
+  );
 }
 
 /** Explains that the value's type differs from the type in the condition, and suggests a condition that fits the value. */
@@ -134,9 +146,9 @@ function leaves(message: Message | null, depth = 1): string[] {
 
 /** An image may have a million values, so a list is described by its length. */
 function described(field: unknown): string {
-  if (typeof field === 'number') return String(field);
+  if (typeof field === 'number' || typeof field === 'bigint') return String(field);
   const shorten = (_key: string, value: unknown) => {
-    if (typeof value === 'bigint') return Number(value);
+    if (typeof value === 'bigint') return String(value);
     const isList = Array.isArray(value) || ArrayBuffer.isView(value);
     return isList ? `${(value as unknown as readonly unknown[]).length} values` : value;
   };

@@ -1,5 +1,5 @@
 // Converts a field's content into a value for the wire. An impossible value becomes null, with a reason in `bad`.
-import type { ChannelConfig } from '../config/index.ts';
+import { type ChannelConfig, isExact, readingOf } from '../config/index.ts';
 import type { ReadingExtra, ReadingValue } from '../wire/index.ts';
 
 /** A message's value. If it is bad, the value is null and `bad` says why. */
@@ -20,29 +20,21 @@ type ValueRules = Pick<ChannelConfig, 'scale' | 'min' | 'max' | 'alert_when'>;
 /** A longer string is treated as bad. */
 const MAX_STRING_LENGTH = 1_000;
 
-/** Readings are rounded to this many significant digits, so that 0.87 times 100 is 87 and not 86.99999999999999. */
-const SIGNIFICANT_DIGITS = 12;
-
-/** A float32 is precise to about this many significant digits: its 0.87 arrives as 0.8700000047683716. */
-const FLOAT32_DIGITS = 7;
-
 /** @param stamp the message's header stamp, in milliseconds since 1970. */
 export function convert(field: unknown, rules: ValueRules, stamp: number | undefined): Sample {
-  const value = typeof field === 'bigint' ? Number(field) : field;
-  if (typeof value === 'number') return convertNumber(value, rules, stamp);
-  if (typeof value !== 'boolean' && typeof value !== 'string') return { value: null, bad: 'type', stamp };
-  if (typeof value === 'string' && value.length > MAX_STRING_LENGTH) return { value: null, bad: 'range', stamp };
-  return comparable(value, rules, stamp);
+  if (typeof field === 'number' || typeof field === 'bigint') return convertNumber(field, rules, stamp);
+  if (typeof field !== 'boolean' && typeof field !== 'string') return { value: null, bad: 'type', stamp };
+  if (typeof field === 'string' && field.length > MAX_STRING_LENGTH) return { value: null, bad: 'range', stamp };
+  return comparable(field, rules, stamp);
 }
 
-function convertNumber(field: number, rules: ValueRules, stamp: number | undefined): Sample {
+function convertNumber(field: number | bigint, rules: ValueRules, stamp: number | undefined): Sample {
   const { scale, min, max } = rules;
-  if (!Number.isFinite(field)) return { value: null, bad: 'nan', stamp, infinite: Number.isNaN(field) ? undefined : field * scale };
-  const isFloat32 = !Number.isInteger(field) && Math.fround(field) === field;
-  const clean = isFloat32 ? Number(field.toPrecision(FLOAT32_DIGITS)) : field;
-  const value = Number((clean * scale).toPrecision(SIGNIFICANT_DIGITS));
+  if (typeof field === 'number' && !Number.isFinite(field))
+    return { value: null, bad: 'nan', stamp, infinite: Number.isNaN(field) ? undefined : field * scale };
+  const value = readingOf(field, scale);
   const isOutside = (min !== undefined && value < min) || (max !== undefined && value > max);
-  return isOutside ? { value: null, bad: 'range', stamp } : comparable(value, rules, stamp);
+  return isOutside || !isExact(field, value) ? { value: null, bad: 'range', stamp } : comparable(value, rules, stamp);
 }
 
 function comparable(value: boolean | number | string, { alert_when: when }: ValueRules, stamp: number | undefined): Sample {

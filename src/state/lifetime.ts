@@ -1,5 +1,5 @@
 // Stores what must survive the loss of the outbox file, in a small file next to it: the boot counter, the total running time, the latest
-// known time, whether a receipt has ever arrived, and a record of this run.
+// known time, whether a receipt has ever arrived, how batteries count, and a record of this run.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -33,13 +33,24 @@ const schema = z.object({
   outbox: z.string().nullable().default(null),
   /** Ids of outboxes that the cloud does not fully know. If the outbox file no longer contains one, it must be declared closed. */
   owed: z.array(z.string()).default([]),
+  /** Topics on which a battery has published a percentage from 0 to 100 (src/sensing/battery.ts). */
+  percent_topics: z.array(z.string()).default([]),
   run: run.nullable().default(null),
 });
 
 /** The name of the file in the state directory. */
 export const LIFETIME_FILE = 'lifetime.json';
 
-const FIRST: z.infer<typeof schema> = { boot: 0, ran_ms: 0, wall_ms: 0, receipts_seen: false, outbox: null, owed: [], run: null };
+const FIRST: z.infer<typeof schema> = {
+  boot: 0,
+  ran_ms: 0,
+  wall_ms: 0,
+  receipts_seen: false,
+  outbox: null,
+  owed: [],
+  percent_topics: [],
+  run: null,
+};
 
 /** Returns the latest confirmed wall time, or 0 if there is no such time. Unlike {@link Lifetime.begin}, does not count a start. */
 export function lastKnownWallMs(stateDir: string): number {
@@ -53,6 +64,8 @@ export class Lifetime {
   readonly lastWallMs: number;
   /** The record of the previous run; null on the first run. */
   readonly lastRun: Run | null;
+  /** Topics on which a battery has published a percentage from 0 to 100. The next {@link save} records an added topic. */
+  readonly percentTopics: Set<string>;
   readonly #file: string;
   readonly #run: Omit<Run, 'stopped'> | null;
   #stopped: Stopped | null = null;
@@ -71,6 +84,7 @@ export class Lifetime {
     this.#receiptsSeen = last.receipts_seen;
     this.#outbox = last.outbox;
     this.#owed = last.owed;
+    this.percentTopics = new Set(last.percent_topics);
   }
 
   /** Starts a new run. The incremented boot counter is durable before it is used, so that no two runs share a number. */
@@ -128,6 +142,7 @@ export class Lifetime {
       receipts_seen: this.#receiptsSeen,
       outbox: this.#outbox,
       owed: [...this.#owed],
+      percent_topics: [...this.percentTopics],
       run: this.#run && { ...this.#run, stopped: this.#stopped },
     } satisfies z.infer<typeof schema>);
     replaceFile(this.#file, `${text}\n`);

@@ -48,6 +48,8 @@ export interface ChannelStatus {
   readonly reason: string | null;
   /** Why messages are unusable, the last such value as JSON, and a configuration line that would work; null if the channel is usable. */
   readonly unusable: { readonly reason: string; readonly raw: string | null; readonly suggestion: string | null } | null;
+  /** How the channel reads its messages, if it finds that out by itself: a battery with `unit: auto`. Otherwise null. */
+  readonly reads: string | null;
   readonly value: unknown;
   readonly messages: number;
   readonly readings: number;

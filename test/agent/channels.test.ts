@@ -58,7 +58,15 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     const none = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'].map((name) => `  ${name}: null\n`).join('');
     writeFileSync(file, `ros: { namespace: /robot${more} }\nchannels:\n${none}${yaml}`);
     const loaded = loadConfig(file, {}, { leaveOut: true });
-    channels = startChannels({ loaded, ros, outbox: bench.outbox, clock: systemClock(0), problems, onRow: () => {} });
+    channels = startChannels({
+      loaded,
+      ros,
+      outbox: bench.outbox,
+      clock: systemClock(0),
+      lifetime: { percentTopics: new Set() },
+      problems,
+      onRow: () => {},
+    });
   };
   const channel = (name: string) => {
     const found = channels.status().find((status) => status.name === name);

@@ -41,7 +41,15 @@ describe('a reading that is delayed by its report interval', () => {
       () => {},
     );
     const publisher = ros.advertise('/steps', NUMBER);
-    channels = startChannels({ loaded: loaded(STEPS), ros, outbox: bench.outbox, clock: systemClock(0), problems, onRow: () => {} });
+    channels = startChannels({
+      loaded: loaded(STEPS),
+      ros,
+      outbox: bench.outbox,
+      clock: systemClock(0),
+      lifetime: { percentTopics: new Set() },
+      problems,
+      onRow: () => {},
+    });
     for (const data of [1, 2, 3]) publisher.publish({ data });
     await until(() => channels.status()[0]?.messages === 3, 'three messages are received');
     assert.deepEqual(values(), [1]);

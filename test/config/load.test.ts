@@ -44,6 +44,21 @@ describe('a configuration', () => {
     assert.equal(config.channels.stranger, undefined);
   });
 
+  it('reads the default battery by itself, unless it sets the scale, the unit or another source', () => {
+    const batteryOf = (entry: string) => {
+      const { type, field, scale, unit, min, max } = load(`channels: { battery: { ${entry} } }\n`).config.channels.battery ?? assert.fail();
+      return [type?.replace('/msg', ''), field, scale, unit, min, max];
+    };
+    const auto = ['sensor_msgs/BatteryState', 'percentage', 1, 'auto', 0, 100];
+    const asDefined = (...source: unknown[]) => [...source, 100, 'percent', 0, 100];
+    for (const entry of ['', 'topic: /dock/battery', 'type: auto', 'type: sensor_msgs/BatteryState', 'field: percentage', 'unit: auto'])
+      assert.deepEqual(batteryOf(entry), auto, entry);
+    assert.deepEqual(batteryOf('scale: 1'), ['sensor_msgs/BatteryState', 'percentage', 1, 'percent', 0, 100]);
+    assert.deepEqual(batteryOf('scale: 100'), asDefined('sensor_msgs/BatteryState', 'percentage'));
+    assert.deepEqual(batteryOf('unit: percent'), asDefined('sensor_msgs/BatteryState', 'percentage'));
+    assert.deepEqual(batteryOf('type: std_msgs/Float32, field: data'), asDefined('std_msgs/Float32', 'data'));
+  });
+
   it('is overridden by the environment', () => {
     const { config } = load('mqtt: { endpoint: from-the-file }\n', {
       AWS_IOT_ENDPOINT: 'from-the-environment:8884',

@@ -189,11 +189,33 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     reason: /a reading is "capacity" times 100/,
     suggestion: 'scale: 1  # if "capacity" is already in percent',
   },
-  'a share on an inherited scale': {
+  'a distance below the minimum, which only an obstacle that is too close meets': {
+    entry: `${ALERT}, type: sensor_msgs/Range, field: range, min: 0.5, alert_when: "< 0.3"`,
+    severity: 'warning',
+    reason: /can never hold, except for a sensor that reports an obstacle as too close$/,
+    suggestion: 'alert_when: "< N"  # N: a number greater than 0.5',
+  },
+  'a distance outside valid': {
+    entry: `${ALERT}, type: sensor_msgs/LaserScan, field: "ranges[*] | min", valid: [0.2, 8], alert_when: "< 0.1"`,
+    severity: 'warning',
+    reason: /^numbers outside valid \[0\.2,8\] are left out, so alert_when "< 0\.1" can never hold, except for a sensor that reports/,
+    suggestion: 'alert_when: "< N"  # N: a number greater than 0.2',
+  },
+  'a temperature outside valid': {
+    entry: `${ALERT}, type: std_msgs/Float32MultiArray, field: "data[*] | max", valid: [-40, 125], scale: 0.5, alert_when: "> 70"`,
+    reason: /^numbers outside valid \[-40,125\] are left out, so alert_when "> 70" can never hold$/,
+    suggestion: 'alert_when: "> N"  # N: a number less than 62.5',
+  },
+  'a whole number beyond 2^53': {
+    entry: `${ALERT}, type: std_msgs/Int64, alert_when: "> 9007199254740992"`,
+    reason: /^the value is a int64, -9007199254740991 to 9007199254740991, so alert_when "> 9007199254740992" can never hold$/,
+    suggestion: 'alert_when: "> N"  # N: a whole number from -9007199254740991 to 9007199254740990',
+  },
+  'a share on a percentage of unit auto': {
     entry: 'class: alert, alert_when: "< 0.15"',
     name: 'battery',
     severity: 'warning',
-    reason: /the inherited scale 100: "< 0\.15" means 0\.15 percent; for 15 percent write 15$/,
+    reason: /the reading, which is percent with unit: auto: "< 0\.15" means 0\.15 percent; for 15 percent write 15$/,
     suggestion: 'alert_when: "< 15"',
   },
 };

@@ -56,4 +56,13 @@ describe('the lifetime file', () => {
     Lifetime.begin(folder).sawReceipt(10);
     assert.equal(Lifetime.begin(folder).receiptsSeen, true);
   });
+
+  it('remembers the topics of batteries that count to 100, also of a file without that list', () => {
+    writeFileSync(join(folder, 'lifetime.json'), JSON.stringify({ boot: 3, ran_ms: 0, wall_ms: 0, receipts_seen: false }));
+    const first = Lifetime.begin(folder);
+    assert.deepEqual([first.boot, [...first.percentTopics]], [4, []]);
+    first.percentTopics.add('/battery_state');
+    first.save(1_000);
+    assert.deepEqual([...Lifetime.begin(folder).percentTopics], ['/battery_state']);
+  });
 });

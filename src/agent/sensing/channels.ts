@@ -20,6 +20,7 @@ export interface Channels {
 }
 
 export interface ChannelParts extends Pick<Parts, 'loaded' | 'ros' | 'outbox' | 'clock' | 'problems'> {
+  readonly lifetime: Pick<Parts['lifetime'], 'percentTopics'>;
   /** Called with each row once it has been written. */
   readonly onRow: (row: NewRow) => void;
 }
@@ -33,7 +34,7 @@ const FIRST_CHECKS = 60;
 const LATER_CHECKS_EVERY_MS = 3_000;
 
 /** Subscribes to all channels. An alert that was raised when the previous agent ended stays raised. */
-export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: ChannelParts): Channels {
+export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, onRow }: ChannelParts): Channels {
   let subscriptions: readonly ChannelSubscription[] = [];
   let entries: LoadedConfig['config']['channels'] = {};
   outbox.limitLatest((name) => isNameOf(name, (channel) => channel in entries));
@@ -62,7 +63,7 @@ export function startChannels({ loaded, ros, outbox, clock, problems, onRow }: C
     const disabled = off.flatMap(({ section, name }) => (section === 'channels' ? [name] : []));
     write(endedAlerts(outbox.lastAlerts(), entries, config.channels, disabled));
     entries = config.channels;
-    const options = { standing: outbox.lastAlerts(), startMs: clock.mono() };
+    const options = { standing: outbox.lastAlerts(), startMs: clock.mono(), percentTopics: lifetime.percentTopics };
     const started = names.flatMap((name) => {
       const entry = config.channels[name];
       if (!entry) return [];
