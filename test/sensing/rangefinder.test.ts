@@ -113,7 +113,7 @@ describe('a rangefinder with a single value', () => {
     );
   });
 
-  it('is an alert at 0.0, because that may be an obstacle, but not if valid says that it is none', () => {
+  it('is an alert at 0.0, because that may be an obstacle, but not if valid excludes it', () => {
     assert.equal(isRaised(entry, range(0)), true);
     assert.equal(isRaised({ ...entry, valid: [0.02, 4] }, range(0)), false);
     const one = channel({ ...entry, valid: [0.02, 4], alert_when: '< 0.5' });
