@@ -3,7 +3,7 @@ import { isTree, type Tree } from './tree.ts';
 import { AUTO_UNIT } from './units.ts';
 import type { Fault } from './values.ts';
 
-export const BATTERY_TYPE = 'sensor_msgs/msg/BatteryState';
+const BATTERY_TYPE = 'sensor_msgs/msg/BatteryState';
 const BATTERY_TYPES: readonly unknown[] = [BATTERY_TYPE, 'sensor_msgs/BatteryState', 'auto'];
 const BATTERY_FIELD = 'percentage';
 

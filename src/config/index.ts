@@ -1,4 +1,4 @@
-export { BATTERY_TYPE, DEFINED_SCALE } from './battery.ts';
+export { DEFINED_SCALE } from './battery.ts';
 export { type CameraConfig, COMPRESSED_IMAGE, cameraTypes, IMAGE, imageAdvice, PRIVACY, type PrivacyZone } from './camera.ts';
 export {
   type AlertWhen,
