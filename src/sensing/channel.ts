@@ -1,18 +1,19 @@
 // Turns one channel's ROS messages into rows. It remembers the last reading, the alert and the time of the last message. The caller passes
 // in the time and must call `elapse` if no message arrives by `dueMs`.
 import { randomBytes } from 'node:crypto';
-import { AUTO_UNIT, type ChannelConfig } from '../config/index.ts';
+import type { ChannelConfig } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
-import { BatteryReader, type PercentTopics } from './battery.ts';
+import type { PercentTopics } from './battery.ts';
 import { isAlert, trueMeans } from './condition.ts';
 import { Debounce } from './debounce.ts';
 import { Faults, type MessageFault } from './faults.ts';
-import { type FieldReader, NOTHING, readerOf } from './field.ts';
+import { NOTHING } from './field.ts';
 import { Gate } from './gate.ts';
-import { faultOf } from './momentary.ts';
+import { faultOf, recordedFault } from './momentary.ts';
 import { Occurrences } from './occurrences.ts';
-import { explain, explainMissing, hasNoFields, isUsable, type Unusable } from './unusable.ts';
+import { type Source, sourceOf } from './source.ts';
+import { explainMissing, hasNoFields, isUsable, type Unusable } from './unusable.ts';
 import { convert, type Sample, stampOf } from './value.ts';
 
 type Message = Readonly<Record<string, unknown>>;
@@ -40,8 +41,7 @@ export interface ChannelOptions {
 export class Channel {
   readonly name: string;
   readonly config: ChannelConfig;
-  readonly #read: FieldReader;
-  readonly #battery: BatteryReader | undefined;
+  readonly #source: Source;
   readonly #gate: Gate;
   /** Undefined if the channel does not report events. */
   readonly #occurrences: Occurrences | undefined;
@@ -63,8 +63,7 @@ export class Channel {
     this.name = name;
     this.config = config;
     this.#newIncident = newIncident;
-    this.#battery = config.unit === AUTO_UNIT ? new BatteryReader(config, percentTopics) : undefined;
-    this.#read = readerOf(config, this.#battery);
+    this.#source = sourceOf(config, percentTopics);
     this.#gate = new Gate(config.report);
     if (config.alert_when) this.#incident = this.#standingIncident(standing?.get(name));
     this.#raw = this.#incident !== undefined;
@@ -91,14 +90,13 @@ export class Channel {
 
   /** @returns the rows that a ROS message causes. */
   accept(message: Message, nowMs: number): readonly NewRow[] {
-    const field = this.#read(message);
+    const field = this.#source.read(message);
     if (field === NOTHING) return this.#acceptNothing(message, nowMs);
     const stamp = stampOf(message);
     if (this.#occurrences && field === undefined && hasNoFields(message))
       return this.sample({ value: trueMeans(this.config) ?? true, isEmpty: true, stamp }, nowMs);
     const sample = convert(field, this.config, stamp);
-    const why = () => this.#battery?.unusable(message) ?? explain(this.config, message, field, sample);
-    return this.sample(sample, nowMs, () => faultOf(this.config, field, sample, why));
+    return this.sample(sample, nowMs, () => faultOf(this.config, field, sample, () => this.#source.explain(message, field, sample)));
   }
 
   /** Another node's diagnostics are normal, but a status or key that never appears is probably misspelt. */
@@ -123,7 +121,7 @@ export class Channel {
   }
 
   /** @returns the rows caused by a value that has already been read from its message, as in recorded readings. */
-  sample(sample: Sample, nowMs: number, fault: () => MessageFault = () => recorded(sample)): readonly NewRow[] {
+  sample(sample: Sample, nowMs: number, fault: () => MessageFault = () => recordedFault(sample)): readonly NewRow[] {
     const elapsed = this.elapse(nowMs);
     this.#countMessage(nowMs);
     const faults = isUsable(sample, this.config) ? this.#faults.addUsable(nowMs) : this.#faults.addUnusable(nowMs, fault());
@@ -192,7 +190,7 @@ export class Channel {
       alert: this.#incident !== undefined,
       silent: this.silent,
       unusable: this.unusable ?? null,
-      reads: this.#battery?.description ?? null,
+      reads: this.#source.describe(),
       class: this.config.class,
       occurrences: this.#occurrences?.count ?? null,
     };
@@ -286,11 +284,6 @@ export class Channel {
   #standingIncident(last: ReadingExtra | undefined): string | undefined {
     return last?.alert === 'raised' ? (last.incident ?? this.#newIncident()) : undefined;
   }
-}
-
-/** Only the reading was recorded, so there is no message to inspect. */
-function recorded({ bad }: Sample): MessageFault {
-  return { explain: () => ({ reason: `the reading is marked ${bad}`, raw: null, suggestion: null }), mayEnd: bad !== 'type' };
 }
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {

@@ -1,17 +1,10 @@
 // Reads a channel's field from a message: by a path such as `percentage`, `status[0].values[2].value` or `ranges[*] | min`, or by the name
 // of a status in a diagnostic_msgs/DiagnosticArray.
 import type { ChannelConfig, Reducer } from '../config/index.ts';
-import type { BatteryReader } from './battery.ts';
 import { reduce } from './reduce.ts';
-import { isMeasured, validReader } from './valid.ts';
+import { isMeasured, type validReader } from './valid.ts';
 
 export type FieldReader = (message: Readonly<Record<string, unknown>>) => unknown;
-
-/** @param battery reads the message instead, if the channel's unit is `auto`. */
-export function readerOf(config: ChannelConfig, battery: BatteryReader | undefined): FieldReader {
-  if (battery) return (message) => battery.read(message);
-  return config.diagnostics ? diagnosticReader(config.diagnostics) : fieldReader(config.field, validReader(config));
-}
 
 /** One step of a path: a field name, an index, or all elements of an array. */
 type Step = string | number | typeof EVERY;

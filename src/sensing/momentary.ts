@@ -21,3 +21,8 @@ function mayEnd(config: ChannelConfig, field: unknown, { bad, infinite }: Sample
   if (config.diagnostics) return config.diagnostics.key !== undefined;
   return field === undefined && /\[\d/.test(config.field);
 }
+
+/** @returns the fault of a reading of which only the record is left, so that there is no message to inspect. */
+export function recordedFault({ bad }: Sample): MessageFault {
+  return { explain: () => ({ reason: `the reading is marked ${bad}`, raw: null, suggestion: null }), mayEnd: bad !== 'type' };
+}

@@ -4,6 +4,10 @@ import { describe, it } from 'node:test';
 import { alerts, channel } from '../support/channel.ts';
 
 const INF = Number.POSITIVE_INFINITY;
+
+/** NaN makes a channel unusable after 8 s. */
+const ENDURED_MS = 8_000;
+
 const OWN = { range_min: 0.125, range_max: 8 };
 
 function scan(ranges: readonly number[], limits: object = OWN) {
@@ -55,7 +59,7 @@ describe('the minimum of a scan', () => {
 
   it('is unusable if every beam is NaN', () => {
     const one = channel({ ...MIN, alert_when: '< 0.5' });
-    for (const ms of [0, 1]) one.accept(scan([Number.NaN, Number.NaN]), ms);
+    for (const ms of [0, ENDURED_MS]) one.accept(scan([Number.NaN, Number.NaN]), ms);
     assert.match(one.unusable?.reason ?? '', /NaN/);
   });
 
@@ -86,13 +90,13 @@ describe('valid', () => {
     assert.equal(isRaised(entry, { cells: [999, 30] }), false);
     assert.equal(isRaised(entry, { cells: [999, 70] }), true);
     const one = channel(entry);
-    for (const ms of [0, 1]) one.accept({ cells: [999, -127] }, ms);
+    for (const ms of [0, ENDURED_MS]) one.accept({ cells: [999, -127] }, ms);
     assert.match(one.unusable?.reason ?? '', /NaN/);
   });
 
   it('means no obstacle in a list of distances', () => {
     const one = channel({ field: 'sonars[*] | min', valid: [0.02, 4], unit: 'm', alert_when: '< 0.5' });
-    for (const ms of [0, 1]) one.accept({ sonars: [0, 0] }, ms);
+    for (const ms of [0, ENDURED_MS]) one.accept({ sonars: [0, 0] }, ms);
     assert.equal(one.unusable, undefined);
   });
 
@@ -117,7 +121,7 @@ describe('a rangefinder with a single value', () => {
     assert.equal(isRaised(entry, range(0)), true);
     assert.equal(isRaised({ ...entry, valid: [0.02, 4] }, range(0)), false);
     const one = channel({ ...entry, valid: [0.02, 4], alert_when: '< 0.5' });
-    for (const ms of [0, 1]) one.accept(range(0), ms);
+    for (const ms of [0, ENDURED_MS]) one.accept(range(0), ms);
     assert.equal(one.unusable, undefined);
   });
 });
