@@ -17,6 +17,9 @@ import { type Definitions, structOf } from './types.ts';
 /** Types whose values are infinite if the sensor sees no obstacle (REP 117). Conditions compare with infinity in spite of the limits. */
 const RANGEFINDERS: readonly string[] = ['sensor_msgs/msg/Range', 'sensor_msgs/msg/LaserScan', 'sensor_msgs/msg/MultiEchoLaserScan'];
 
+/** Entries whose values the cloud shows in words (docs/reference/protocol.md, REST API). */
+const IN_WORDS: readonly string[] = ['gas', 'fire', 'fall', 'stranger'].map((name) => `channels.${name}`);
+
 /** @returns the kind of the channel's values; undefined if it is not known. */
 export function checkChannel(channel: ChannelConfig, definitions: Definitions | undefined, findings: EntryFindings): ValueKind | undefined {
   const kind = channelKind(channel, definitions, findings);
@@ -26,6 +29,10 @@ export function checkChannel(channel: ChannelConfig, definitions: Definitions | 
   if (kind !== undefined && typeof when.raise.value !== kind.kind) {
     wrongType(channel, kind, when, findings);
     return kind;
+  }
+  if (kind?.kind === 'number' && channel.report.as === 'value' && IN_WORDS.includes(findings.entry)) {
+    const reason = `the family sees the number and not Detected, and conditions such as ${findings.entry.slice('channels.'.length)} == false never hold`;
+    findings.warning(['report', 'alert_when'], reason, { suggestion: 'report: { as: alert }' });
   }
   if (typeof when.raise.value === 'number') checkRange(channel, kind?.kind === 'number' ? kind : undefined, when, findings);
   return kind;

@@ -1,5 +1,5 @@
 // Chooses the cameras: for each folder of image topics the one that shows most for the least work.
-import { COMPRESSED_IMAGE, IMAGE } from '../config/index.ts';
+import { COMPRESSED_IMAGE, IMAGE, isDepth, unsuitableContent } from '../config/index.ts';
 import type { Names } from './names.ts';
 import { type FoundTopic, hasWord, partsOf, wordsOf } from './topic.ts';
 
@@ -12,8 +12,8 @@ export interface FoundCamera {
 
 const COMPRESSED = '/compressed';
 
-/** Topics of image_transport whose messages are no pictures, and images that a person cannot read. */
-const isUnreadable = hasWord('compressed_depth|theora|ffmpeg|h264|depth|disparity|mask|segmentation|heatmap|debug|ir|infra\\d?|infrared');
+/** Images that a person cannot read, or that another program has already drawn on. */
+const isDrawn = hasWord('mask|segmentation|heatmap|debug|ir|infra\\d?|infrared');
 
 /** Words that every camera driver uses. They do not tell cameras apart. */
 const isGeneric = hasWord('camera|cam|image|images|raw|rect|rectified|color|colour|rgb|mono|gray|compressed|preview|video|stream');
@@ -26,7 +26,7 @@ export function isImage({ types }: FoundTopic): boolean {
 export function camerasOf(images: readonly FoundTopic[], names: Names): FoundCamera[] {
   const groups = new Map<string, FoundTopic[]>();
   for (const found of images) {
-    if (isUnreadable(wordsOf(found.topic))) continue;
+    if (unsuitableContent(found.topic) !== undefined || isDepth(found.topic) || isDrawn(wordsOf(found.topic))) continue;
     const folder = folderOf(found.topic);
     groups.set(folder, [...(groups.get(folder) ?? []), found]);
   }

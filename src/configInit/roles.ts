@@ -1,4 +1,5 @@
 // The six inherited channels (docs/reference/protocol.md): finds the topic for each of them by its type and the words of its name.
+import { EMPTY_TYPE } from '../config/index.ts';
 import { type FoundTopic, hasWord, lastWordsOf, wordsOf } from './topic.ts';
 
 /** In the order of the new file. */
@@ -77,7 +78,7 @@ export function candidateOf(found: FoundTopic): { readonly role: Role; readonly 
 const NOTHING_TO_CHECK: Sensor = { keys: [], notes: [] };
 const DEGREES: Sensor = { keys: ['field: data'], notes: ['Check the unit: it has to be degrees Celsius.'] };
 const PERCENT: Sensor = {
-  keys: ['field: data', 'scale: 1'],
+  keys: ['field: data', 'scale: 1', 'unit: percent'],
   notes: ['Check the unit: it has to be percent. If the sensor publishes 0 to 1, write scale: 100.'],
 };
 
@@ -95,7 +96,11 @@ export function detectedBy(topic: string): { readonly role: Detector; readonly r
 
 /** @returns how values of this type become an alert. Undefined if the type has no such value. */
 function detectorOf(role: Detector, type: string, words: string): (Sensor & { readonly rank: number }) | undefined {
-  if (type === BOOL) return { rank: 0, keys: [], notes: role === 'stranger' && !isStranger(words) ? [EVERY_PERSON] : [] };
+  const isEvent = type === EMPTY_TYPE || (type === BOOL && isOccurrence(words));
+  if (type === BOOL || isEvent) {
+    const notes = [...(role === 'stranger' && !isStranger(words) ? [EVERY_PERSON] : []), ...(isEvent ? [EVENT_NOTE] : [])];
+    return { rank: isEvent ? 1 : 0, keys: isEvent ? EVENT_KEYS : [], notes };
+  }
   if (type === STRING) {
     const calm = role === 'gas' ? 'Normal' : 'None';
     const notes = [`Check this text: every text except ${calm} raises the alert.`];
@@ -115,6 +120,11 @@ function detectorOf(role: Detector, type: string, words: string): (Sensor & { re
   const notes = [isWhole ? 'Every number above 0 raises the alert.' : 'The limit assumes a probability from 0 to 1.'];
   return { rank: 5, keys: [`alert_when: "> ${isWhole ? 0 : 0.5}"  # check this limit`, report], notes };
 }
+
+/** For detectors that report an occurrence and no end. */
+export const EVENT_KEYS: readonly string[] = ['event: true', 'clear_after: 30s'];
+const EVENT_NOTE = 'Each message is an occurrence. The alert ends 30 s after the last one (docs/guide/sensors.md).';
+const isOccurrence = hasWord('events?|trigger|triggered|occurred');
 
 const isStranger = hasWord('strangers?|intruders?|intrusion|burglars?|unknown');
 const EVERY_PERSON = 'Check this: if the sensor also sees the person who lives here, set class: telemetry.';

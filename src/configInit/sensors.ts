@@ -1,5 +1,6 @@
 // Describes the channel for a topic without a role: for each known message type, the lines of YAML that turn a message into one value.
-import { isNumber, type Sensor } from './roles.ts';
+import { EMPTY_TYPE } from '../config/index.ts';
+import { EVENT_KEYS, isNumber, type Sensor } from './roles.ts';
 import { type FoundTopic, hasWord, wordsOf } from './topic.ts';
 
 const VALUES: Readonly<Record<string, readonly string[]>> = {
@@ -28,11 +29,17 @@ const ALERT: Sensor = {
   notes: ['The value true raises an alert, which is sent at once. If this is not an alert, set class: telemetry.'],
 };
 
+const EVENT: Sensor = {
+  keys: ['class: alert', ...EVENT_KEYS],
+  notes: ['Each message raises an alert, which is sent at once and ends 30 s after the last one.'],
+};
+
 /** @returns undefined if a person has to choose a field of the message. */
 export function sensorOf({ topic, types }: FoundTopic): Sensor | undefined {
   const [type, other] = types;
   if (type === undefined || other !== undefined) return undefined;
   if (type === 'std_msgs/msg/Bool') return ofBool(topic);
+  if (type === EMPTY_TYPE) return isDanger(wordsOf(topic)) ? EVENT : undefined;
   if (type === 'std_msgs/msg/String') return { keys: [`report: { ${REPORT}, ${SLOWLY} }`], notes: [] };
   const keys = VALUES[type] ?? (isNumber(type) ? [] : undefined);
   return (
@@ -45,6 +52,7 @@ export function sensorOf({ topic, types }: FoundTopic): Sensor | undefined {
 
 /** @returns the channel of a further detector beside the one with the role. Undefined if its type does not say whether it detects. */
 export function detectorOf({ types: [type] }: FoundTopic): Sensor | undefined {
+  if (type === EMPTY_TYPE) return EVENT;
   return type === 'std_msgs/msg/Bool' ? ALERT : undefined;
 }
 

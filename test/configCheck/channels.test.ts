@@ -142,6 +142,13 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     reason: /^the value is a uint8, a whole number, so alert_when "== 0\.5" can never hold$/,
     suggestion: 'alert_when: "== N"  # N: a whole number from 0 to 255',
   },
+  'a number of which the family expects a word': {
+    entry: 'type: std_msgs/Float32, alert_when: "> 300"',
+    name: 'gas',
+    severity: 'warning',
+    reason: /^the family sees the number and not Detected, and conditions such as gas == false never hold$/,
+    suggestion: 'report: { as: alert }',
+  },
   'a level of a status that does not exist': {
     entry: `${ALERT}, diagnostics: { name: motors }, alert_when: "> 300"`,
     reason: /level of a status, 0 to 255/,

@@ -214,6 +214,20 @@ describe('the role of a topic', () => {
     assert.deepEqual(byte?.alert_when?.raise, { comparison: '>', value: 0 }, 'no UInt8 is above 300');
   });
 
+  it('makes an event of a detector that reports no end', () => {
+    const { fall, wave, scream } = proposed([
+      published('/fall', 'std_msgs/msg/Empty'),
+      published('/wave', 'std_msgs/msg/Empty'),
+      published('/scream', 'std_msgs/msg/Empty'),
+    ]).config.channels;
+    assert.deepEqual([fall?.class, fall?.event, fall?.clear_after], ['alert', true, 30_000]);
+    assert.deepEqual([scream?.class, scream?.event, wave], ['alert', true, undefined]);
+    const { fire } = proposed([published('/fire_event')]).config.channels;
+    assert.deepEqual([fire?.class, fire?.event], ['alert', true]);
+    const { stranger } = proposed([published('/stranger_event'), published('/intruder')]).config.channels;
+    assert.deepEqual([stranger?.topic, stranger?.event], ['/intruder', false], 'a state says more than an event');
+  });
+
   it('goes to the best of several topics; the others become channels of their own, and a comment names them', () => {
     const robot = proposed([
       published('/bedroom/fall', BOOL),
