@@ -9,9 +9,8 @@ import { configFlag, isWritable, print, renameDurably } from '../base/index.ts';
 import { configSchema, loadConfig } from '../config/index.ts';
 import { type FoundTopic, namespacesOf, type Proposal, propose, render, stateDirFor } from '../configInit/index.ts';
 import { AgentError } from '../errors.ts';
-import { namedPublishers, type RosNode, resolveDomainId, startRosNode } from '../ros/index.ts';
+import { publishedTopics, type RosNode, resolveDomainId, startRosNode } from '../ros/index.ts';
 import { progress } from './terminal.ts';
-import { STANDARD_TOPICS } from './topics.ts';
 
 export interface InitOptions {
   readonly thing: string;
@@ -104,15 +103,15 @@ async function discover(ros: RosNode): Promise<FoundTopic[]> {
   const isComplete = () => performance.now() - changedMs >= (found.length > 0 ? QUIET_MS : FIRST_TOPIC_MS);
   while (!isComplete() && performance.now() - startedMs < DISCOVERY_AT_MOST_MS) {
     await sleep(POLL_MS);
-    const current = ros.topics().flatMap(({ topic }) => {
-      const offers = STANDARD_TOPICS.includes(topic) ? [] : namedPublishers(ros, topic);
-      if (offers.length === 0) return [];
-      return [{ topic, types: [...new Set(offers.map(({ type }) => type))], nodes: [...new Set(offers.map(({ node }) => node))] }];
-    });
+    const current = publishedTopics(ros).map(({ topic, types, publishers }) => ({
+      topic,
+      types,
+      nodes: [...new Set(publishers.map(({ node }) => node))],
+    }));
     if (JSON.stringify(current) !== JSON.stringify(found)) changedMs = performance.now();
     found = current;
   }
-  return found.sort((a, b) => a.topic.localeCompare(b.topic));
+  return found;
 }
 
 /** @throws AgentError CONFIG_INVALID if the topics of several robots were found, or none below the given namespace */

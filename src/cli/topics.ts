@@ -1,9 +1,17 @@
 // `elderly-bot topics`: lists the robot's published topics with their rates and QoS, and the channels and cameras that use them.
 import { wait } from '../base/index.ts';
-import { type Config, loadConfig, type Remap } from '../config/index.ts';
+import { type Config, isOwnNode, loadConfig, type Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import { fullName, type RosNode, type RosSubscription, startRosNode, type TopicInfo } from '../ros/index.ts';
-import { match } from '../sensing/index.ts';
+import {
+  discoveryServer,
+  type PublishedTopic,
+  publishedTopics,
+  type RosNode,
+  type RosSubscription,
+  resolveDomainId,
+  startRosNode,
+} from '../ros/index.ts';
+import { didYouMean, match } from '../sensing/index.ts';
 import { abortOn } from './shared.ts';
 import { fullScreen } from './terminal.ts';
 
@@ -25,9 +33,6 @@ const DISCOVERY_MS = 1_000;
 const DISCOVERY_AT_MOST_MS = 5_000;
 const COUNT_MS = 2_000;
 
-/** Topics that ROS creates for every node. */
-export const STANDARD_TOPICS = ['/rosout', '/parameter_events'];
-
 /** @returns the exit code: 0, or 1 if no topic is published. With `watch`, it runs until a signal and returns 0. */
 export async function topics(file: string | undefined, options: { json: boolean; watch: boolean; remap: Remap }): Promise<number> {
   const { json, watch, remap } = options;
@@ -39,12 +44,12 @@ export async function topics(file: string | undefined, options: { json: boolean;
   try {
     const untilMs = performance.now() + DISCOVERY_AT_MOST_MS;
     do await wait(DISCOVERY_MS, signal);
-    while (!signal.aborted && published(ros).length === 0 && performance.now() < untilMs);
+    while (!signal.aborted && published(ros, config).length === 0 && performance.now() < untilMs);
     for (;;) {
       const observed = await observe(ros, config, signal);
       // The rates of an interrupted measurement are wrong. Do not show them.
       if (signal.aborted) return watch ? 0 : 1;
-      screen.show(`${json ? JSON.stringify(observed) : describe(observed)}\n`);
+      screen.show(`${json ? JSON.stringify(observed) : describe(observed, config)}\n`);
       if (!watch) return observed.length > 0 ? 0 : 1;
     }
   } finally {
@@ -54,24 +59,25 @@ export async function topics(file: string | undefined, options: { json: boolean;
 }
 
 async function observe(ros: RosNode, config: Config, signal: AbortSignal): Promise<ObservedTopic[]> {
-  const found = published(ros).map(({ topic, types }) => ({ topic, types, counter: counterOf(ros, topic) }));
+  const found = published(ros, config).map(({ topic, types }) => ({ topic, types, counter: counterOf(ros, topic) }));
   const startedMs = performance.now();
   await wait(COUNT_MS, signal);
   const seconds = (performance.now() - startedMs) / 1_000;
-  return found
-    .map(({ topic, types, counter }): ObservedTopic => {
-      const publishers = ros.publishersOf(topic).map((endpoint) => ({ node: fullName(endpoint), ...endpoint.qos }));
-      const users = { channels: usersOf(config.channels, topic), cameras: usersOf(config.cameras, topic) };
-      if (typeof counter === 'string') return { topic, types, publishers, rate: null, reason: counter, ...users };
-      const rate = Math.round((10 * counter.received) / seconds) / 10;
-      counter.close();
-      return { topic, types, publishers, rate, reason: null, ...users };
-    })
-    .sort((a, b) => a.topic.localeCompare(b.topic));
+  // Only now: DDS learns the names of nodes after their publishers.
+  const named = new Map(published(ros, config).map(({ topic, publishers }) => [topic, publishers]));
+  return found.map(({ topic, types, counter }): ObservedTopic => {
+    const publishers = (named.get(topic) ?? []).map(({ node, qos }) => ({ node, ...qos }));
+    const users = { channels: usersOf(config.channels, topic), cameras: usersOf(config.cameras, topic) };
+    if (typeof counter === 'string') return { topic, types, publishers, rate: null, reason: counter, ...users };
+    const rate = Math.round((10 * counter.received) / seconds) / 10;
+    counter.close();
+    return { topic, types, publishers, rate, reason: null, ...users };
+  });
 }
 
-function published(ros: RosNode): TopicInfo[] {
-  return ros.topics().filter(({ topic }) => !STANDARD_TOPICS.includes(topic) && ros.publishersOf(topic).length > 0);
+/** Leaves out the topics of this program's own nodes: they exist even if the robot is not there. */
+function published(ros: RosNode, config: Config): PublishedTopic[] {
+  return publishedTopics(ros, (node) => isOwnNode(node, config.ros));
 }
 
 /** Counts every message, but to save CPU decodes at most one per second. @returns the reason if the topic can't be subscribed to */
@@ -91,17 +97,34 @@ export function usersOf(entries: Readonly<Record<string, { readonly topic: strin
   return Object.entries(entries).flatMap(([name, entry]) => (entry.topic === topic ? [name] : []));
 }
 
-function describe(observed: readonly ObservedTopic[]): string {
+function describe(observed: readonly ObservedTopic[], config: Config): string {
   if (observed.length === 0) {
-    return 'no topic is published: check that the robot’s software runs, that ROS_DOMAIN_ID is the same, and that ROS_AUTOMATIC_DISCOVERY_RANGE permits discovery';
+    const domain = resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID);
+    const server = discoveryServer(process.env);
+    return `no topic is published in ROS domain ${domain}${server === undefined ? '' : ` at the discovery server ${server}`}: check that the robot’s software runs, that ROS_DOMAIN_ID and ROS_DISCOVERY_SERVER are the same, and that ROS_AUTOMATIC_DISCOVERY_RANGE permits discovery; elderly-bot doctor finds out more`;
   }
   const width = Math.max(...observed.map(({ topic }) => topic.length));
-  return observed
-    .map(({ topic, types, publishers, rate, reason, channels, cameras }) => {
-      const qos = [...new Set(publishers.map(({ reliability, durability }) => `${reliability}, ${durability}`))].join('; ');
-      const nodes = publishers.map(({ node }) => node).join(', ');
-      const users = [...channels, ...cameras.map((name) => `camera ${name}`)].join(', ');
-      return `${topic.padEnd(width)}  ${rate === null ? `     (${reason})` : `${rate.toFixed(1).padStart(7)} Hz`}  ${types.join(' or ')}  by ${nodes} (${qos})${users && `  -> ${users}`}`;
-    })
-    .join('\n');
+  const lines = observed.map(({ topic, types, publishers, rate, reason, channels, cameras }) => {
+    const qos = [...new Set(publishers.map(({ reliability, durability }) => `${reliability}, ${durability}`))].join('; ');
+    const nodes = publishers.map(({ node }) => node).join(', ');
+    const users = [...channels, ...cameras.map((name) => `camera ${name}`)].join(', ');
+    return `${topic.padEnd(width)}  ${rate === null ? `     (${reason})` : `${rate.toFixed(1).padStart(7)} Hz`}  ${types.join(' or ')}  by ${nodes} (${qos})${users && `  -> ${users}`}`;
+  });
+  return [...lines, ...unpublished(observed, config)].join('\n');
+}
+
+/** @returns a line for each channel and camera whose topic is unpublished, if another topic was probably meant. */
+function unpublished(observed: readonly ObservedTopic[], config: Config): string[] {
+  const meant = didYouMean(config, observed);
+  const isMissing = ([, { topic }]: readonly [string, { readonly topic: string }]) => observed.every((each) => each.topic !== topic);
+  const line = (kind: string, name: string, topic: string, question: string | undefined) =>
+    question === undefined ? [] : [`${kind} ${name}: no node publishes ${topic}; ${question}`];
+  return [
+    ...Object.entries(config.channels)
+      .filter(isMissing)
+      .flatMap(([name, { topic }]) => line('channel', name, topic, meant.channel(name))),
+    ...Object.entries(config.cameras)
+      .filter(isMissing)
+      .flatMap(([name, { topic }]) => line('camera', name, topic, meant.camera(name))),
+  ];
 }

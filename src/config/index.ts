@@ -26,7 +26,7 @@ export { type GraphTopic, isDepth, unsuitableContent } from './imageTopics.ts';
 export { effectiveConfig } from './layers.ts';
 export { type LoadedConfig, loadConfig } from './load.ts';
 export { parseMessage } from './messageText.ts';
-export { rosNames } from './names.ts';
+export { isOwnNode, rosNames } from './names.ts';
 export { isExact, MAX_EXACT, readingOf } from './number.ts';
 export { fieldPath, type Reducer, type Remap, remap } from './ros.ts';
 export { type SalvagedConfig, salvageConfig } from './salvage.ts';

@@ -37,6 +37,16 @@ export function rosNames({ node_name: given, namespace: givenNamespace, remap }:
   };
 }
 
+/** Nodes of commands that only look at the graph. `simulate` and `topics pub` are not among them: they publish in place of a robot. */
+const LOOKERS = ['elderly_bot_doctor', 'elderly_bot_topics', 'elderly_bot_init'];
+
+/** Whether a node, given by its full name, belongs to this program: then it does not show that the robot's own nodes run. */
+export function isOwnNode(node: string, { node_name: name, namespace }: Pick<Config['ros'], 'node_name' | 'namespace'>): boolean {
+  const base = namespace === '/' ? '' : namespace;
+  const agents = ['', '_cameras', '_guard'].map((suffix) => `${base}/${name}${suffix}`);
+  return agents.includes(node) || LOOKERS.some((looker) => node.endsWith(`/${looker}`));
+}
+
 /** Replaces the ROS names in a configuration with their final form. */
 export function withRosNames(config: Config): Config {
   const names = rosNames(config.ros);

@@ -5,6 +5,7 @@ import { checkChannel } from './channels.ts';
 import { checkCommand } from './commands.ts';
 import type { ValueKind } from './field.ts';
 import { type ConfigFinding, EntryFindings, type Unchecked } from './finding.ts';
+import { checkTopics } from './topics.ts';
 import type { Definitions } from './types.ts';
 
 export interface CheckInput extends Pick<LoadedConfig, 'config' | 'origin' | 'defaultOf'> {
@@ -42,6 +43,7 @@ export function checkConfig({ config, definitions, exists, ...layers }: CheckInp
     checkCamera(camera, definitions, entry);
     findings.push(...entry.list);
   }
+  findings.push(...checkTopics(config, layers));
   const sections: EntryFindings[] = [];
   checkFiles(config, exists, (section) => {
     const entry = new EntryFindings([section], layers);

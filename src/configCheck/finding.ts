@@ -27,7 +27,7 @@ interface Advice {
   readonly command?: string | undefined;
 }
 
-type Layers = Pick<LoadedConfig, 'origin' | 'defaultOf'>;
+export type Layers = Pick<LoadedConfig, 'origin' | 'defaultOf'>;
 
 /** The findings of one entry, such as a channel. */
 export class EntryFindings {

@@ -7,11 +7,12 @@ import { agent, guard, problemChecks } from './checks/agent.ts';
 import { cameraChecks } from './checks/cameras.ts';
 import { clock } from './checks/clock.ts';
 import { clockSkew, cloudApi, uploads } from './checks/cloud.ts';
+import { discoveryServer, graph } from './checks/graph.ts';
 import { certificate, key } from './checks/identity.ts';
 import { brokerCertificate, certificateAccepted, dns, network, tcp } from './checks/link.ts';
 import { node, service, versions } from './checks/machine.ts';
 import { mqtt, publishRights, receipts, subscribeRights } from './checks/mqtt.ts';
-import { channelChecks, graph, messageTypes, ros } from './checks/ros.ts';
+import { channelChecks, messageTypes, ros } from './checks/ros.ts';
 import { diskLatency, diskSpace, diskWear, outboxBacklog, outboxFile, stateDir } from './checks/storage.ts';
 import { type DoctorContext, openContext, type RobotCheck } from './context.ts';
 
@@ -25,6 +26,7 @@ const ROBOT_CHECKS: readonly RobotCheck[] = [
   outboxFile,
   ros,
   messageTypes,
+  discoveryServer,
   graph,
   guard,
   key,
@@ -47,7 +49,7 @@ const ROBOT_CHECKS: readonly RobotCheck[] = [
 ];
 
 /** Skipped if the configuration is invalid: they start a process that would reject it, or inspect what its channels and commands need. */
-const NEED_VALID_CONFIG: ReadonlySet<RobotCheck> = new Set([ros, messageTypes, graph, guard]);
+const NEED_VALID_CONFIG: ReadonlySet<RobotCheck> = new Set([ros, messageTypes, discoveryServer, graph, guard]);
 
 /** Returns the checks for a robot. A faulty configuration does not make this function throw, because a check reports it. */
 export async function checksFor(file: string | undefined, remap: Remap): Promise<Check[]> {

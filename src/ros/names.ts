@@ -11,7 +11,7 @@ const MESSAGE = /^[A-Z][A-Za-z0-9]*$/;
 const MAX_TOPIC_CHARACTERS = 245;
 
 /** The highest ROS_DOMAIN_ID whose UDP ports are all below 65536 (docs.ros.org, The ROS_DOMAIN_ID). */
-const MAX_DOMAIN_ID = 232;
+export const MAX_DOMAIN_ID = 232;
 
 export function checkTopicName(name: string): string | undefined {
   if (!name.startsWith('/')) return `${quote(name)} is not absolute, expected a name such as /gas_detected`;
@@ -70,6 +70,14 @@ export function isNamed(node: string): boolean {
 /** @returns the topic's publishers, each with the full name of its node. */
 export function namedPublishers(ros: Pick<RosNode, 'publishersOf'>, topic: string): EndpointInfo[] {
   return ros.publishersOf(topic).map((endpoint) => ({ ...endpoint, node: fullName(endpoint) }));
+}
+
+/** Fast DDS allows one node to use a topic with only one type. @param other the type that the node already uses. */
+export function secondType(topic: string, type: string, other: string): AgentError {
+  return new AgentError('ROS_TOPIC_INVALID', `this node uses ${topic} as ${other} already and cannot use it as ${type} too`, {
+    remedy: 'give all channels, cameras and commands of this topic the same type: DDS permits one type for each topic and node',
+    fields: { topic, type },
+  });
 }
 
 /** @throws AgentError ROS_TOPIC_INVALID */

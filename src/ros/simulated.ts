@@ -3,7 +3,7 @@
 import { AgentError } from '../errors.ts';
 import { BatchPoller } from './batchPoller.ts';
 import { type Codec, codecs } from './codec.ts';
-import { requireNodeNames, requireTopicName } from './names.ts';
+import { fullName, requireNodeNames, requireTopicName, secondType } from './names.ts';
 import { type PollOutcome, Subscription } from './subscription.ts';
 import {
   DEFAULT_QOS,
@@ -58,6 +58,7 @@ class Reader extends Subscription implements Endpoint {
 export class SimulatedWorld {
   readonly writers = new Set<Writer>();
   readonly readers = new Set<Reader>();
+  readonly nodes = new Set<SimulatedRos>();
 }
 
 interface SimulatedOptions extends Partial<RosNodeOptions> {
@@ -83,6 +84,7 @@ export class SimulatedRos implements RosNode {
     this.#world = options.world ?? new SimulatedWorld();
     this.#codec = codecs(wellKnownDefinitions(options.definitions));
     this.#domainId = options.domainId;
+    this.#world.nodes.add(this);
   }
 
   /** Checks the names as the real node does. @throws AgentError ROS_DOMAIN_INVALID, ROS_TOPIC_INVALID */
@@ -153,6 +155,11 @@ export class SimulatedRos implements RosNode {
     return [...types].map(([topic, names]) => ({ topic, types: [...names] }));
   }
 
+  nodes(): readonly string[] {
+    this.#requireOpen();
+    return [...this.#world.nodes].map(({ name, namespace }) => fullName({ node: name, namespace }));
+  }
+
   turn(): Promise<void> {
     this.#requireOpen();
     return new Promise((resolve) => {
@@ -167,6 +174,7 @@ export class SimulatedRos implements RosNode {
   }
 
   async #leave(): Promise<void> {
+    this.#world.nodes.delete(this);
     for (const reader of this.#world.readers) if (reader.node === this) reader.close();
     for (const writer of this.#world.writers) if (writer.node === this) this.#world.writers.delete(writer);
   }
@@ -209,7 +217,7 @@ export class SimulatedRos implements RosNode {
     const { full } = codec.type;
     const other = this.#endpoints().find((end) => end.node === this && end.topic === topic && end.type !== full);
     if (other === undefined) return codec;
-    throw new AgentError('ROS_TOPIC_INVALID', `ROS refuses topic ${topic} of type ${full}: this node uses it with type ${other.type}`);
+    throw secondType(topic, full, other.type);
   }
 
   #requireOpen(): void {

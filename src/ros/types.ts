@@ -103,6 +103,8 @@ export interface RosNode {
   /** Includes subscriptions that match no publisher. */
   subscriptionsOf(topic: string): readonly EndpointInfo[];
   topics(): readonly TopicInfo[];
+  /** Full names of all discovered nodes, this one included. */
+  nodes(): readonly string[];
   /** Number of executor turns since startup. */
   readonly turns: number;
   /** Wakes the executor and waits for its next turn. This shows that the executor works even if no samples arrive. */

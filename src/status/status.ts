@@ -101,7 +101,11 @@ export interface Status {
   readonly last_run: Ending | null;
   readonly uptime_ms: number;
   readonly clock: { readonly at: number; readonly trusted: boolean };
-  readonly ros: { readonly domain_id: number };
+  readonly ros: {
+    readonly domain_id: number;
+    /** The value of ROS_DISCOVERY_SERVER. Null if nodes find each other without a server. */
+    readonly discovery_server: string | null;
+  };
   readonly link: LinkStatus;
   readonly outbox: {
     readonly id: string;

@@ -277,6 +277,30 @@ describe('config check on a channel', { skip }, () => {
     );
   });
 
+  it('finds a topic that two entries use with different types, by its final name', () => {
+    const yaml = `ros: { namespace: /home, remap: { /doors: /home/door } }
+channels:
+  door: { topic: door, type: std_msgs/Bool }
+  lock: { topic: /doors, type: std_msgs/Int32 }
+  bolt: { topic: door, type: auto }
+  hatch: { topic: door, type: std_msgs/msg/Bool }
+commands:
+  open: { topic: /home/door, type: std_msgs/String, message: { data: x } }
+`;
+    const { findings } = checkedText(yaml, null);
+    assert.deepEqual(
+      findings.map(({ severity, path, reason }) => [severity, path.join('.'), reason]),
+      [
+        ['channels.lock', 'std_msgs/msg/Int32'],
+        ['commands.open', 'std_msgs/msg/String'],
+      ].map(([entry, type]) => [
+        'error',
+        `${entry}.type`,
+        `/home/door has the type ${type} here, but std_msgs/msg/Bool in channels.door: correct a topic or a type`,
+      ]),
+    );
+  });
+
   it('lists a channel of type auto as unchecked', () => {
     const { findings, unchecked } = checkedText('channels: { door: { topic: /door, class: alert } }\n');
     assert.deepEqual([findings, unchecked.map(({ entry }) => entry)], [[], ['channels.door']]);

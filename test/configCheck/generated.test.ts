@@ -71,7 +71,7 @@ describe('config check on configurations that work', { skip }, () => {
   it(`finds nothing in ${RUNS} generated configurations, whose alerts rise and end`, () => {
     fc.assert(
       fc.property(fc.array(working, { minLength: 1, maxLength: 5 }), (channels) => {
-        const entries = Object.fromEntries(channels.map(({ entry }, i) => [`probe_${i}`, entry]));
+        const entries = Object.fromEntries(channels.map(({ entry }, i) => [`probe_${i}`, { ...entry, topic: `/probe_${i}` }]));
         const { findings, loaded } = checkedText(stringify({ channels: entries }));
         assert.deepEqual(findings, []);
         for (const [i, { place, danger, harmless }] of channels.entries()) {

@@ -3,12 +3,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { installCommand } from '../../src/ros/index.ts';
+import { installCommand, startRosNode } from '../../src/ros/index.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { assertCause, Fixtures } from './fixtures.ts';
 
 const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+
+/** No test publishes in it. */
+const EMPTY_DOMAIN = 230;
 
 describe('the doctor with one fault of ROS 2', { skip, timeout: 300_000, concurrency: 4 }, () => {
   let fixtures: Fixtures;
@@ -68,15 +71,51 @@ describe('the doctor with one fault of ROS 2', { skip, timeout: 300_000, concurr
     assert.equal(kitchen?.status, 'ok', JSON.stringify(kitchen));
   });
 
-  it('reports a ROS domain without publishers', async () => {
-    assertCause(await (await config('ros: { domain_id: 231 }\n')).examine(), 'graph', /no topic is published in ROS domain 231/);
+  it('reports only the package, and the other channels as they are, if one channel’s package is missing', async () => {
+    const channels = 'channels: { door: { topic: /door, type: home_msgs/msg/Door }, gas: { topic: /level } }\n';
+    const { causes, checks } = await (await config(channels)).examine();
+    const codes = causes.map(({ code }) => code).filter((code) => code !== 'agent');
+    assert.deepEqual(codes, ['message_types', 'channel.gas']);
+    assert.equal(checks.find(({ code }) => code === 'channel.door')?.hidden_by, 'message_types');
+  });
+
+  it('reports a ROS domain without the robot as the only cause, and the domain that has it', async () => {
+    const found = await (await config('ros: { domain_id: 231 }\n')).examine();
+    assertCause(found, 'graph', /^ROS domain 231: no node of the robot is there; ros\.domain_id is 231 \(.*robot\.yaml:4:8\)/);
+    const { id } = fixtures.domain;
+    const observed = String(found.causes[0]?.observed);
+    assert.match(observed, new RegExp(`ROS_DOMAIN_ID is ${id} in this shell; in domain ${id}, /sensors publishes .*more topics`));
+    assert.deepEqual(
+      [found.causes[0]?.remedy, found.causes[0]?.command],
+      [`if the robot is in domain ${id}: set ros.domain_id to ${id}, and restart the agent`, `ROS_DOMAIN_ID=${id} elderly-bot topics`],
+    );
+    const channels = found.checks.filter(({ code }) => code.startsWith('channel.'));
+    assert.ok(channels.length >= 6 && channels.every(({ hidden_by: by }) => by === 'graph'));
+  });
+
+  it('finds the robot by its ports if the shell names the wrong domain too', async () => {
+    const found = await (await fixtures.addRobot()).examine({ ROS_DOMAIN_ID: '231' });
+    assertCause(found, 'graph', /^ROS domain 231: .*; ROS_DOMAIN_ID is 231 in this shell, and ros\.domain_id is not set; in domain /);
+    assert.match(String(found.causes[0]?.observed), new RegExp(`in domain ${fixtures.domain.id}, /sensors publishes`));
+  });
+
+  it('does not take the nodes of an agent, a guard and a doctor for the robot', async () => {
+    const names = ['elderly_bot_agent', 'elderly_bot_agent_guard', 'elderly_bot_agent_cameras', 'elderly_bot_doctor'];
+    const own = await Promise.all(names.map((name) => startRosNode({ name, namespace: '/home', domainId: EMPTY_DOMAIN })));
+    for (const node of own) node.advertise('/gas_detected', 'std_msgs/msg/Bool');
+    try {
+      const robot = await config(`ros: { domain_id: ${EMPTY_DOMAIN}, namespace: /home }\n`);
+      assertCause(await robot.examine(), 'graph', /no node of the robot is there/);
+    } finally {
+      for (const node of own) await node.stop();
+    }
   });
 
   it('reports a topic without a publisher', async () => {
     assertCause(
       await (await config('channels: { gas: { topic: /gaz_detected } }\n')).examine(),
       'channel.gas',
-      /the topic has no publisher/,
+      /\/gaz_detected: the topic has no publisher; did you mean \/gas_detected, which \/sensors publishes\?/,
     );
   });
 

@@ -81,7 +81,7 @@ describe('the doctor without a fault', { skip, timeout: 120_000 }, () => {
 
   it('reports that the running agent uses another ROS domain, and skips the channels', async () => {
     const unheard = ({ channels }: Status) => channels.map((entry) => ({ ...entry, age_ms: null, messages: 0 }));
-    const found = await besideAgent((status) => ({ ros: { domain_id: 99 }, channels: unheard(status) }));
+    const found = await besideAgent((status) => ({ ros: { ...status.ros, domain_id: 99 }, channels: unheard(status) }));
     assertCause(
       found,
       'graph',

@@ -73,12 +73,13 @@ describe('service install', () => {
     const unit = agent({
       root: '/srv/bot',
       stateDir: '/data/bot',
-      env: { ROS_DOMAIN_ID: '7', SECRET: 'x', AWS_IOT_ENDPOINT: 'a"b%c' },
+      env: { ROS_DOMAIN_ID: '7', ROS_DISCOVERY_SERVER: ';10.42.0.1:11811', SECRET: 'x', AWS_IOT_ENDPOINT: 'a"b%c' },
     });
     assert.match(unit, /^ExecStart=\/srv\/bot\/bin\/elderly-bot run/m);
     assert.match(unit, /^ReadWritePaths=\/data\/bot$/m);
     assert.match(unit, />"\/data\/bot\/last-exit"/);
     assert.match(unit, /^Environment="ROS_DOMAIN_ID=7"$/m);
+    assert.match(unit, /^Environment="ROS_DISCOVERY_SERVER=;10\.42\.0\.1:11811"$/m);
     assert.match(unit, /^Environment="AWS_IOT_ENDPOINT=a\\"b%%c"$/m);
     assert.doesNotMatch(unit, /SECRET|PATH=|^StateDirectory=/m);
   });

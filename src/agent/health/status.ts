@@ -5,7 +5,7 @@ import { memoryUsage } from 'node:process';
 import { every, messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import type { RowClass } from '../../outbox/index.ts';
-import { resolveDomainId } from '../../ros/index.ts';
+import { discoveryServer, resolveDomainId } from '../../ros/index.ts';
 import type { Ending } from '../../service/index.ts';
 import { exposition, Histogram, Monitor, type ProcessFacts, type Reloaded, type Status, StatusSocket } from '../../status/index.ts';
 import { VERSION } from '../../version.ts';
@@ -38,7 +38,10 @@ export function describe(parts: StatusParts): Status {
     last_run: ending ?? null,
     uptime_ms: clock.mono(),
     clock: { at: clock.wall(), trusted: clock.trusted() },
-    ros: { domain_id: resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID) },
+    ros: {
+      domain_id: resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID),
+      discovery_server: discoveryServer(process.env) ?? null,
+    },
     link: uplink.status(),
     outbox: {
       id: outbox.id,

@@ -8,6 +8,7 @@ import { Channel, endedAlerts, trueMeans } from '../../sensing/index.ts';
 import type { ChannelChanges, Status } from '../../status/index.ts';
 import { isNameOf } from '../../wire/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
+import { TopicHints } from './hints.ts';
 import { ChannelSubscription } from './subscription.ts';
 
 export interface Channels {
@@ -59,18 +60,22 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
     subscription.close();
     write(subscription.channel.end(clock.mono()));
   };
+  const hints = new TopicHints(ros, () => clock.mono());
+  let current = loaded.config;
   const start = ({ config, off, place }: LoadedConfig, names: readonly string[]) => {
     const disabled = off.flatMap(({ section, name }) => (section === 'channels' ? [name] : []));
     write(endedAlerts(outbox.lastAlerts(), entries, config.channels, disabled));
     entries = config.channels;
+    current = config;
     const options = { standing: outbox.lastAlerts(), startMs: clock.mono(), percentTopics: lifetime.percentTopics };
     const started = names.flatMap((name) => {
       const entry = config.channels[name];
       if (!entry) return [];
       const channel = new Channel(name, entry, options);
       const onMessage = (message: RosMessage) => report(subscription, channel.accept(message, clock.mono()));
+      const meant = () => hints.meant(current, name);
       const onUnreadable = (reason: string) => report(subscription, channel.reject(reason, clock.mono()));
-      const parts = { channel, topic: entry.topic, ros, problems, place, onMessage, onUnreadable };
+      const parts = { channel, topic: entry.topic, ros, problems, place, onMessage, onUnreadable, meant };
       const subscription: ChannelSubscription = new ChannelSubscription(parts);
       return [subscription];
     });
@@ -89,7 +94,8 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
   function check(): void {
     for (const subscription of subscriptions) subscription.checkPublishers(clock.mono());
     const isUnpublished = subscriptions.length > 0 && subscriptions.every(({ isPublished }) => !isPublished);
-    problems.set('nothing_published', isUnpublished ? subscriptions.map(({ silenceReason }) => silenceReason).join('; ') : undefined);
+    const reasons = isUnpublished ? [...subscriptions.map(({ silenceReason }) => silenceReason), hints.nothing(current) ?? []].flat() : [];
+    problems.set('nothing_published', isUnpublished ? reasons.join('; ') : undefined);
     if (++checks !== FIRST_CHECKS) return;
     ticker.stop();
     ticker = every(LATER_CHECKS_EVERY_MS, check);

@@ -123,6 +123,8 @@ export interface ChannelSubscriptionParts {
   readonly problems: Problems;
   readonly place: LoadedConfig['place'];
   readonly onMessage: (message: RosMessage) => void;
+  /** @returns a question that names the topic that was probably meant; undefined if none fits. */
+  readonly meant: () => string | undefined;
   /** Called with the reason if a message could not be decoded. */
   readonly onUnreadable: (reason: string) => void;
 }
@@ -191,7 +193,8 @@ export class ChannelSubscription {
     const hint = this.channel.config.event ? '; if it reports only events, remove max_silence' : '';
     if (this.isPublished) return `no message from ${nodes} on ${topic}; the publisher is silent or ended in the last 20 s${hint}`;
     if (this.#vanished.length > 0) return `${this.#vanished.join(', ')} published on ${topic} and has ended`;
-    return `no node publishes on ${topic}`;
+    const meant = this.#parts.meant();
+    return `no node publishes on ${topic}${meant === undefined ? '' : `; ${meant}`}`;
   }
 
   /** Explains why the messages are unusable, with the raw value and a configuration that would work. Undefined if they are usable. */

@@ -1,9 +1,9 @@
 // Helpers of the commands for one topic: they resolve its name, start a node, and find out who publishes it.
 import { wait } from '../../base/index.ts';
-import { type Config, loadConfig, nearest, type Remap, rosNames } from '../../config/index.ts';
-import { fullName, type RosNode, startRosNode } from '../../ros/index.ts';
+import { type Config, loadConfig, type Remap, rosNames } from '../../config/index.ts';
+import { publishedTopics, type RosNode, startRosNode } from '../../ros/index.ts';
+import { asQuestion, similarTopics } from '../../sensing/index.ts';
 import { abortOn, remark } from '../shared.ts';
-import { STANDARD_TOPICS } from '../topics.ts';
 
 export interface TopicOptions {
   readonly config: string | undefined;
@@ -27,15 +27,16 @@ export const POLL_MS = 100;
 /** DDS usually discovers the other nodes in less than a second, on a busy machine in up to three (measured). */
 export const DISCOVERY_MS = 3_000;
 
-/** Runs `work` with a node in the configured domain and namespace. The node is stopped afterwards. */
+/** Runs `work` with a node in the configured domain and namespace. The node is stopped afterwards. @param name the name of the node */
 export async function observe(
   { config: file, topic, remap }: TopicOptions,
   work: (observer: Observer) => Promise<number>,
+  name = 'elderly_bot_topics',
 ): Promise<number> {
   const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
   const { namespace, domain_id: domainId } = config.ros;
   const signal = abortOn('SIGINT', 'SIGTERM', 'SIGHUP');
-  const ros = await startRosNode({ name: 'elderly_bot_topics', namespace, domainId });
+  const ros = await startRosNode({ name, namespace, domainId });
   try {
     return await work({ ros, config, topic: absolute(topic, config), signal });
   } finally {
@@ -68,22 +69,9 @@ export function remarkUnpublished(observer: Observer): void {
 
 /** @returns `, did you mean /fall_detected, which /vision publishes?`, or an empty text if no published topic is similar. */
 export function similarTopic({ ros, config, topic }: Pick<Observer, 'ros' | 'config' | 'topic'>): string {
-  const published = ros.topics().flatMap(({ topic: name }) => {
-    const [publisher] = STANDARD_TOPICS.includes(name) ? [] : ros.publishersOf(name);
-    return publisher === undefined || name === topic ? [] : [{ name, node: fullName(publisher) }];
-  });
-  const typed = config.channels[lastPart(topic)]?.topic;
-  const names = published.map(({ name }) => name);
-  const guess =
-    names.find((name) => name === typed) ?? nearest(topic, names) ?? names.find((name) => isNearest(lastPart(topic), lastPart(name)));
-  const found = published.find(({ name }) => name === guess);
-  return found === undefined ? '' : `, did you mean ${found.name}, which ${found.node} publishes?`;
-}
-
-function lastPart(topic: string): string {
-  return topic.slice(topic.lastIndexOf('/') + 1);
-}
-
-function isNearest(name: string, other: string): boolean {
-  return nearest(name, [other]) !== undefined;
+  const published = publishedTopics(ros).filter((each) => each.topic !== topic);
+  const typed = config.channels[topic.slice(topic.lastIndexOf('/') + 1)]?.topic;
+  const named = published.filter((each) => each.topic === typed);
+  const question = asQuestion(named.length > 0 ? named : similarTopics(topic, published));
+  return question === undefined ? '' : `, ${question}`;
 }

@@ -37,29 +37,34 @@ export function pub(options: PubOptions): Promise<number> {
   const message = parseMessage(options.message) as RosMessage;
   checkMessage(type, message);
   const forMs = options.for === undefined ? undefined : durationOf('--for', options.for);
-  return observe(options, async (observer) => {
-    const { ros, config, topic, signal } = observer;
-    if (!options.force) refuseMotion(config, topic, type);
-    const channels = usersOf(config.channels, topic);
-    if (channels.length > 0) remark(`the agent reads ${topic} as ${channels.join(', ')}: a message that raises an alert alerts the family`);
-    const publisher = ros.advertise(topic, type, options.latched ? LATCHED : PLAIN);
-    const isSingle = options.rate === undefined && (options.once || !options.latched) && !(isVelocity(type) && forMs !== undefined);
-    const isHeard = (options.latched && !isSingle) || (await discovered(signal, () => publisher.subscribers > 0));
-    const until = limited(signal, forMs);
-    if (!isHeard && !until.aborted) remark(unheard(observer));
-    if (!isHeard && isSingle) await subscribed(publisher, until);
-    if (signal.aborted) return 130;
-    if (isSingle && publisher.subscribers === 0) return 1;
-    const count = isSingle ? publishOnce(publisher, message) : await publishUntil(publisher, message, options.rate, until);
-    // A robot may keep its last velocity until it receives another one.
-    if (isVelocity(type)) publisher.publish({});
-    const zero = isVelocity(type) ? ', then zero velocity' : '';
-    process.stdout.write(
-      `published ${counted(count, 'message')}${zero} on ${topic} for ${counted(publisher.subscribers, 'subscription')}\n`,
-    );
-    await deliver(publisher, signal);
-    return signal.aborted && forMs !== undefined ? 130 : 0;
-  });
+  return observe(
+    options,
+    async (observer) => {
+      const { ros, config, topic, signal } = observer;
+      if (!options.force) refuseMotion(config, topic, type);
+      const channels = usersOf(config.channels, topic);
+      if (channels.length > 0)
+        remark(`the agent reads ${topic} as ${channels.join(', ')}: a message that raises an alert alerts the family`);
+      const publisher = ros.advertise(topic, type, options.latched ? LATCHED : PLAIN);
+      const isSingle = options.rate === undefined && (options.once || !options.latched) && !(isVelocity(type) && forMs !== undefined);
+      const isHeard = (options.latched && !isSingle) || (await discovered(signal, () => publisher.subscribers > 0));
+      const until = limited(signal, forMs);
+      if (!isHeard && !until.aborted) remark(unheard(observer));
+      if (!isHeard && isSingle) await subscribed(publisher, until);
+      if (signal.aborted) return 130;
+      if (isSingle && publisher.subscribers === 0) return 1;
+      const count = isSingle ? publishOnce(publisher, message) : await publishUntil(publisher, message, options.rate, until);
+      // A robot may keep its last velocity until it receives another one.
+      if (isVelocity(type)) publisher.publish({});
+      const zero = isVelocity(type) ? ', then zero velocity' : '';
+      process.stdout.write(
+        `published ${counted(count, 'message')}${zero} on ${topic} for ${counted(publisher.subscribers, 'subscription')}\n`,
+      );
+      await deliver(publisher, signal);
+      return signal.aborted && forMs !== undefined ? 130 : 0;
+    },
+    'elderly_bot_pub',
+  );
 }
 
 /** @throws AgentError MOTION_UNFORCED if an entry of the configuration or the type says that messages on the topic move the robot */

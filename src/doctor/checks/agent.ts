@@ -56,7 +56,7 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   outbox_damaged: ['outbox_file'],
   guard_missing: ['guard'],
   reload_refused: ['configuration'],
-  nothing_published: ['graph', 'ros'],
+  nothing_published: ['discovery_server', 'graph', 'ros'],
 };
 
 /** Turns each current problem of the agent into a check that reports it, except for problems of channels and cameras. */

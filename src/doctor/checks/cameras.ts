@@ -3,14 +3,14 @@ import { type CameraConfig, COMPRESSED_IMAGE, type Config, type GraphTopic, IMAG
 import type { Status } from '../../status/index.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
 import { type RobotCheck, robotCheck } from '../context.ts';
-import { probe, ROS_WITHIN_MS } from './ros.ts';
+import { probe, ROS_WITHIN_MS } from './probed.ts';
 
 export function cameraChecks({ cameras }: Config): RobotCheck[] {
   return Object.entries(cameras).map(([name, camera]) => ({
     ...robotCheck('camera', ROS_WITHIN_MS, async (context): Promise<Finding> => {
       const found = await probe(context);
       if (!('topics' in found)) return skipped('needs ROS 2', 'ros');
-      return problemFinding(name, await context.agent, context.flag) ?? topicFinding(camera, found.graph, context.flag);
+      return problemFinding(name, await context.agent, context.flag) ?? topicFinding(camera, found.topics, context.flag);
     }),
     subject: name,
   }));

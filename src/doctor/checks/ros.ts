@@ -1,46 +1,23 @@
 // Checks ROS 2 as the agent uses it: whether it starts, whether the message types are installed, and what arrives on each channel's topic.
 // To find out, a separate process (rosProbe.ts) subscribes to the topics for a few seconds.
-import { fork } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { ago, quoted, setupProgram } from '../../base/index.ts';
 import { type ChannelConfig, type Config, cameraTypes, inWords, publicationsOf } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
-import { amentPrefixes, installCommand, installedMessages, locateMessage, resolveDomainId } from '../../ros/index.ts';
+import { amentPrefixes, installCommand, installedMessages, locateMessage } from '../../ros/index.ts';
+import { didYouMean } from '../../sensing/index.ts';
 import { type ChannelStatus, isOverdue, type Status } from '../../status/index.ts';
+import { CHECKS } from '../catalogue.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
-import { type DoctorContext, oncePerRobot, type RobotCheck, robotCheck } from '../context.ts';
-import type { ChannelProbe, ProbeFailure, RosProbe } from './rosProbe.ts';
+import { type RobotCheck, robotCheck } from '../context.ts';
+import { domainOf, probe, ROS_WITHIN_MS } from './probed.ts';
+import type { ChannelProbe } from './rosProbe.ts';
 
-export const ROS_WITHIN_MS = 30_000;
-const PROBE_WITHIN_MS = 25_000;
 /** A message whose stamp differs from the clock by more than this is reported as stale. */
 const STALE_MS = 10_000;
 /** An agent that has been up this long should have received a message on every topic on which messages arrive here. */
 const WARMED_UP_AFTER_MS = 30_000;
 const SHARED_MEMORY = '/dev/shm';
-
-/** The probe process ended without sending a result. */
-interface Crash {
-  readonly crash: string;
-}
-
-export const probe = oncePerRobot(({ file, config }): Promise<RosProbe | ProbeFailure | Crash> => {
-  const rules = Object.entries(config.ros.remap).flatMap(([from, to]) => ['-r', `${from}:=${to}`]);
-  const args = ['doctor', '--ros-probe', ...(file === undefined ? [] : ['--config', file]), '--ros-args', ...rules];
-  const child = fork(process.argv[1] ?? '', args, {
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    timeout: PROBE_WITHIN_MS,
-    killSignal: 'SIGKILL',
-  });
-  return new Promise((resolve) => {
-    child.once('message', (answer) => resolve(answer as RosProbe | ProbeFailure));
-    child.once('error', ({ message }) => resolve({ crash: message }));
-    child.once('exit', (code, signal) => {
-      if (signal === null) resolve({ crash: `exit code ${code}` });
-      else resolve({ crash: child.killed ? `no answer within ${PROBE_WITHIN_MS / 1_000} s` : signal });
-    });
-  });
-});
 
 export const ros = robotCheck('ros', ROS_WITHIN_MS, async (context) => {
   const found = await probe(context);
@@ -84,34 +61,6 @@ export const messageTypes = robotCheck('message_types', 5_000, ({ config }): Fin
   return { status: 'error', observed, remedy, ...(packages.length === 0 ? {} : { command: installCommand(packages) }) };
 });
 
-export const graph = robotCheck('graph', ROS_WITHIN_MS, async (context): Promise<Finding> => {
-  const found = await probe(context);
-  if (!('topics' in found)) return skipped('needs ROS 2', 'ros');
-  const agent = await context.agent;
-  if (agent && agent.ros.domain_id !== domainOf(context)) return otherDomain(context, agent, found);
-  if (found.topics.length > 0) return ok(`${found.topics.length} topics are published`);
-  return error(
-    `no topic is published in ROS domain ${domainOf(context)}`,
-    'start the robot’s nodes; if they run, compare ROS_DOMAIN_ID and ROS_AUTOMATIC_DISCOVERY_RANGE with theirs',
-    `elderly-bot topics${context.flag}`,
-  );
-});
-
-function domainOf({ config }: DoctorContext): number {
-  return resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID);
-}
-
-/** Reports that the agent uses another ROS domain than this check, in which case the other ROS findings say nothing about the agent. */
-function otherDomain(context: DoctorContext, { ros: { domain_id: domain }, channels }: Status, { topics }: RosProbe): Finding {
-  const here = domainOf(context);
-  const received = channels.filter(({ age_ms: age }) => age !== null).length;
-  const observed = `the running agent uses ROS domain ${domain} and received ${received} of ${channels.length} channels there; this check used domain ${here}, which has ${topics.length} published topics`;
-  if (context.config.ros.domain_id !== null)
-    return error(observed, 'restart the agent: ros.domain_id was changed since its start', `elderly-bot run${context.flag}`);
-  const remedy = `run the check in the agent’s domain; if ${here} is the robot’s domain, set ros.domain_id to ${here} and restart the agent`;
-  return error(observed, remedy, `ROS_DOMAIN_ID=${domain} elderly-bot doctor${context.flag}`);
-}
-
 export function channelChecks(config: Config): RobotCheck[] {
   return Object.entries(config.channels).map(([name, channel]) => ({
     code: 'channel',
@@ -124,7 +73,8 @@ export function channelChecks(config: Config): RobotCheck[] {
       if (!probed) return skipped('the channel is not subscribed');
       const agent = await context.agent;
       if (agent && agent.ros.domain_id !== domainOf(context)) return skipped('the agent uses another ROS domain', 'graph');
-      return channelFinding({ name, channel, probed, seconds: found.seconds, agent, flag: context.flag });
+      const meant = didYouMean(config, found.topics).channel(name);
+      return channelFinding({ name, channel, probed, meant, seconds: found.seconds, agent, flag: context.flag });
     },
   }));
 }
@@ -133,19 +83,27 @@ interface ProbedChannel {
   readonly name: string;
   readonly channel: ChannelConfig;
   readonly probed: ChannelProbe;
+  /** A question that names the topic that was probably meant, if the channel's has no publisher. */
+  readonly meant: string | undefined;
   readonly seconds: number;
   readonly agent: Status | undefined;
   readonly flag: string;
 }
 
-function channelFinding({ name, channel, probed, seconds, agent, flag }: ProbedChannel): Finding {
+function channelFinding({ name, channel, probed, meant, seconds, agent, flag }: ProbedChannel): Finding {
   const { topic, offers, types, qos, failure, received, unusable, stamp } = probed;
   const info = `elderly-bot topics show ${topic}${flag}`;
-  if (failure)
-    return error(`${topic}: ${failure.message}`, failure.remedy ?? 'correct the channel’s entry', info, ['message_types', 'ros']);
+  if (failure) {
+    // The check of message types reports only configured types, and those of all channels together.
+    const isReported = failure.code === 'ROS_TYPE_UNKNOWN' && channel.type !== undefined;
+    const because = isReported ? [...CHECKS.channel.because, 'message_types' as const] : undefined;
+    return error(`${topic}: ${failure.message}`, failure.remedy ?? 'correct the channel’s entry', info, because);
+  }
   if (offers.length === 0) {
-    const remedy = 'start its node, or correct the name of the topic';
-    return error(`${topic}: the topic has no publisher`, remedy, `elderly-bot topics${flag}`);
+    const observed = `${topic}: the topic has no publisher${meant === undefined ? '' : `; ${meant}`}`;
+    const remedy =
+      meant === undefined ? 'start its node, or correct the name of the topic' : 'correct the channel’s topic, or start its node';
+    return error(observed, remedy, `elderly-bot topics${flag}`);
   }
   if (types !== undefined) return error(`${topic}: ${types}`, 'set the channel’s type to the published type, or to auto', info);
   if (qos !== undefined) return error(`${topic}: ${qos}`, 'set the channel’s qos to auto, or to the publisher’s', info);

@@ -2,10 +2,20 @@
 // channel's topic for a few seconds and publishes nothing.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../base/index.ts';
-import { type ChannelConfig, type Config, type GraphTopic, loadConfig, type Remap } from '../../config/index.ts';
+import { type ChannelConfig, type Config, isOwnNode, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError, type ErrorCode } from '../../errors.ts';
-import { isNamed, namedPublishers, type RosMessage, type RosNode, type RosSubscription, startRosNode } from '../../ros/index.ts';
+import {
+  discoveryServer,
+  domainsInUse,
+  isNamed,
+  namedPublishers,
+  type RosMessage,
+  type RosNode,
+  type RosSubscription,
+  resolveDomainId,
+} from '../../ros/index.ts';
 import { Channel, match, type Offer, type Unusable } from '../../sensing/index.ts';
+import { isServerThere, joinDomain, lookElsewhere, type OtherDomain, othersIn, type SeenTopic } from './surroundings.ts';
 
 /** How long discovery may take on a busy machine. The wait ends early once all channels' publishers have been discovered. */
 const DISCOVERY_MS = 6_000;
@@ -13,7 +23,6 @@ const POLL_EVERY_MS = 100;
 const LISTEN_MS = 3_000;
 /** How long to listen if a publisher has been discovered but has sent nothing: on a busy machine, DDS takes longer to match endpoints. */
 const LISTEN_LONGER_MS = 7_000;
-const ROS_TOPICS = ['/rosout', '/parameter_events'];
 
 /** The parts of an AgentError that the probe sends to the doctor. */
 export interface ProbeFailure {
@@ -38,9 +47,16 @@ export interface ChannelProbe {
 
 export interface RosProbe {
   readonly seconds: number;
-  readonly topics: readonly string[];
-  /** All topics with their types. */
-  readonly graph: readonly GraphTopic[];
+  /** Nodes of others in this domain, in alphabetical order. */
+  readonly nodes: readonly string[];
+  /** The topics that they publish. */
+  readonly topics: readonly SeenTopic[];
+  /** Undefined if the environment names no discovery server. */
+  readonly isServerAnswering: boolean | undefined;
+  /** Other domains with topics. Empty if a channel's topic is published in this domain. */
+  readonly elsewhere: readonly OtherDomain[];
+  /** How many programs of this machine use the ports of this domain and cannot be seen. 0 if a node of others can be seen. */
+  readonly invisible: number;
   readonly channels: Readonly<Record<string, ChannelProbe>>;
 }
 
@@ -50,19 +66,22 @@ export interface RosProbe {
  */
 export async function probeAndReport(file: string | undefined, remap: Remap): Promise<number> {
   const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
-  const { namespace, domain_id: domainId } = config.ros;
+  const joined: RosNode[] = [];
   let node: RosNode;
+  let domain: number;
   try {
-    node = await startRosNode({ name: 'elderly_bot_doctor', namespace, ...(domainId === null ? {} : { domainId }) });
+    domain = resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID);
+    node = await joinDomain(config, domain);
+    joined.push(node);
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     await send(failureOf(error));
     return 0;
   }
   try {
-    await send(await probe(node, config));
+    await send(await probe({ node, config, domain, joined }));
   } finally {
-    await node.stop();
+    for (const each of joined) await each.stop();
   }
   return 0;
 }
@@ -74,24 +93,41 @@ function send(answer: RosProbe | ProbeFailure): Promise<void> {
   });
 }
 
-async function probe(node: RosNode, config: Config): Promise<RosProbe> {
-  await waitForDiscovery(node, config);
-  const listening = Object.entries(config.channels).map(([name, channel]) => [name, listen(node, name, channel)] as const);
-  const startedMs = performance.now();
-  await sleep(LISTEN_MS);
-  const isSilent = ([, { isReceiving, topic }]: (typeof listening)[number]) => !isReceiving() && node.publishersOf(topic).length > 0;
-  while (listening.some(isSilent) && performance.now() - startedMs < LISTEN_LONGER_MS) await sleep(POLL_EVERY_MS);
-  const seconds = (performance.now() - startedMs) / 1_000;
-  const graph = node.topics().filter(({ topic }) => node.publishersOf(topic).length > 0);
-  const published = graph.map(({ topic }) => topic).filter((topic) => !ROS_TOPICS.includes(topic));
-  return { seconds, topics: published, graph, channels: Object.fromEntries(listening.map(([name, { result }]) => [name, result()])) };
+interface Probing {
+  readonly node: RosNode;
+  readonly config: Config;
+  readonly domain: number;
+  /** All nodes that the probe has started. */
+  readonly joined: RosNode[];
 }
 
-async function waitForDiscovery(node: RosNode, { channels }: Config): Promise<void> {
-  const wanted = Object.values(channels).map(({ topic }) => topic);
+async function probe({ node, config, domain, joined }: Probing): Promise<RosProbe> {
+  const offersOn = (topic: string) => namedPublishers(node, topic).filter(({ node: name }) => !isOwnNode(name, config.ros));
+  const wanted = Object.values(config.channels).map(({ topic }) => topic);
+  await waitForDiscovery(() => wanted.map(offersOn));
+  const invisible = othersIn(node, config).nodes.length > 0 ? 0 : (domainsInUse().get(domain) ?? 0) - node.nodes().length;
+  const listening = Object.entries(config.channels).map(([name, channel]) => [name, listen(node, name, channel, offersOn)] as const);
+  const startedMs = performance.now();
+  const hasServer = discoveryServer(process.env) !== undefined;
+  // A discovery server connects nodes of all domains, so no other domain can have more topics.
+  const isFound = hasServer || wanted.some((topic) => offersOn(topic).length > 0);
+  const [elsewhere, isServerAnswering] = await Promise.all([
+    isFound ? [] : lookElsewhere(config, domain, joined),
+    hasServer ? isServerThere(node, config, domain, joined) : undefined,
+    sleep(LISTEN_MS),
+  ]);
+  const isSilent = ([, { isReceiving, topic }]: (typeof listening)[number]) => !isReceiving() && offersOn(topic).length > 0;
+  while (listening.some(isSilent) && performance.now() - startedMs < LISTEN_LONGER_MS) await sleep(POLL_EVERY_MS);
+  const seconds = (performance.now() - startedMs) / 1_000;
+  const channels = Object.fromEntries(listening.map(([name, { result }]) => [name, result()]));
+  return { seconds, ...othersIn(node, config), channels, isServerAnswering, elsewhere, invisible: Math.max(0, invisible) };
+}
+
+/** Waits until all channels have named publishers, or for a limited time. */
+async function waitForDiscovery(offers: () => readonly (readonly Offer[])[]): Promise<void> {
+  const isComplete = () => offers().every((each) => each.length > 0 && each.every(({ node }) => isNamed(node)));
   for (const untilMs = performance.now() + DISCOVERY_MS; performance.now() < untilMs; await sleep(POLL_EVERY_MS)) {
-    const offers = wanted.map((topic) => namedPublishers(node, topic));
-    if (offers.every((each) => each.length > 0 && each.every(({ node: name }) => isNamed(name)))) return;
+    if (isComplete()) return;
   }
 }
 
@@ -102,9 +138,9 @@ interface Listening {
   result(): ChannelProbe;
 }
 
-function listen(node: RosNode, name: string, config: ChannelConfig): Listening {
+function listen(node: RosNode, name: string, config: ChannelConfig, offersOn: (topic: string) => readonly Offer[]): Listening {
   const { topic } = config;
-  const { wanted } = match(config, namedPublishers(node, topic));
+  const { wanted } = match(config, offersOn(topic));
   const channel = new Channel(name, config);
   let last: RosMessage | undefined;
   let subscription: RosSubscription | undefined;
@@ -124,7 +160,7 @@ function listen(node: RosNode, name: string, config: ChannelConfig): Listening {
   }
   const received = () => subscription?.received ?? 0;
   const result = () => {
-    const offers = namedPublishers(node, topic);
+    const offers = offersOn(topic);
     const { types, qos } = match(config, offers);
     // A latched detector sends one message, so one unusable message is enough here.
     channel.elapse(Number.POSITIVE_INFINITY);

@@ -63,6 +63,7 @@ export interface NativeBinding {
   getPublishersInfoByTopic(node: NativeHandle, topic: string, noDemangle: boolean): readonly NativeEndpoint[];
   getSubscriptionsInfoByTopic(node: NativeHandle, topic: string, noDemangle: boolean): readonly NativeEndpoint[];
   getTopicNamesAndTypes(node: NativeHandle, noDemangle: boolean): readonly { name: string; types: string[] }[];
+  getNodeNames(node: NativeHandle, withEnclaves: boolean): readonly { name: string; namespace: string }[];
 }
 
 /**
@@ -86,6 +87,7 @@ export const ARGUMENTS = {
   getPublishersInfoByTopic: 3,
   getSubscriptionsInfoByTopic: 3,
   getTopicNamesAndTypes: 2,
+  getNodeNames: 2,
 } as const satisfies Readonly<Record<keyof NativeBinding, number>>;
 
 /** How many arguments each method of ShadowNode reads. */

@@ -2,9 +2,10 @@
 import { messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import { type Codec, codecs } from '../codec.ts';
+import { becomeSuperClient } from '../discovery.ts';
 import { amentPrefixes, unknownType } from '../install.ts';
 import { installedDefinitions } from '../installed.ts';
-import { requireNodeNames, requireTopicName } from '../names.ts';
+import { fullName, requireNodeNames, requireTopicName, secondType } from '../names.ts';
 import {
   DEFAULT_QOS,
   type EndpointInfo,
@@ -32,6 +33,7 @@ export async function startRosNode(options: RosNodeOptions & { readonly samplesP
   const domainId = requireNodeNames(options);
   const binding = loadBinding();
   sharedMemory?.markStale();
+  becomeSuperClient();
   try {
     const context = binding.createContext();
     binding.init(context, ROS_ARGUMENTS, BigInt(domainId));
@@ -55,6 +57,8 @@ class NativeNode implements RosNode {
   readonly #codec = codecs(installedDefinitions(amentPrefixes()));
   readonly #samplesPerTurn: number;
   readonly #publishers = new Set<NativeHandle>();
+  /** Topic and type of each publisher and subscription that is open. */
+  readonly #used = new Map<NativeHandle, { readonly topic: string; readonly type: string }>();
   /** Keeps released handles reachable, because the addon may still report one as ready. */
   readonly #released: NativeHandle[] = [];
   #endRepair: (() => void) | undefined;
@@ -83,7 +87,7 @@ class NativeNode implements RosNode {
     const codec = this.#codecFor(topic, type);
     const { pkg, name } = codec.type;
     const qos = toNativeQos(options.qos);
-    const handle = create(codec, topic, () => this.#binding.createSubscription(this.#node, pkg, 'msg', name, topic, { qos }));
+    const handle = this.#create(codec, topic, () => this.#binding.createSubscription(this.#node, pkg, 'msg', name, topic, { qos }));
     const subscription = new NativeSubscription(this.#binding, handle, this.#samplesPerTurn, options, codec, () => {
       this.#executor.remove(subscription);
       this.#release(handle);
@@ -96,7 +100,7 @@ class NativeNode implements RosNode {
     const codec = this.#codecFor(topic, type);
     const { pkg, name } = codec.type;
     const binding = this.#binding;
-    const handle = create(codec, topic, () => binding.createPublisher(this.#node, pkg, 'msg', name, topic, toNativeQos(qos)));
+    const handle = this.#create(codec, topic, () => binding.createPublisher(this.#node, pkg, 'msg', name, topic, toNativeQos(qos)));
     this.#publishers.add(handle);
     const isOpen = () => this.#publishers.has(handle);
     return {
@@ -131,6 +135,12 @@ class NativeNode implements RosNode {
     return this.#binding.getTopicNamesAndTypes(this.#node, false).map(({ name, types }) => ({ topic: name, types }));
   }
 
+  nodes(): readonly string[] {
+    this.#requireOpen();
+    const found = this.#binding.getNodeNames(this.#node, false);
+    return found.map(({ name, namespace }) => fullName({ node: name, namespace }));
+  }
+
   turn(): Promise<void> {
     this.#requireOpen();
     return this.#executor.nextTurn();
@@ -157,7 +167,22 @@ class NativeNode implements RosNode {
     return this.#codec(type);
   }
 
+  /** Creates a publisher or a subscription. @throws AgentError ROS_TYPE_UNKNOWN, ROS_TOPIC_INVALID */
+  #create({ type: { full, pkg } }: Codec, topic: string, createHandle: () => NativeHandle): NativeHandle {
+    try {
+      const handle = createHandle();
+      this.#used.set(handle, { topic, type: full });
+      return handle;
+    } catch (error) {
+      if (/typesupport/.test(messageOf(error))) throw unknownType(full, pkg, `its library cannot be loaded: ${messageOf(error)}`);
+      const other = [...this.#used.values()].find((used) => used.topic === topic && used.type !== full);
+      if (other) throw secondType(topic, full, other.type);
+      throw new AgentError('ROS_TOPIC_INVALID', `ROS refuses topic ${topic} of type ${full}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
   #release(handle: NativeHandle): void {
+    this.#used.delete(handle);
     handle.release();
     this.#released.push(handle);
   }
@@ -169,14 +194,4 @@ class NativeNode implements RosNode {
 
 function endpointOf({ node_name: node, node_namespace: namespace, topic_type: type, qos_profile: qos }: NativeEndpoint): EndpointInfo {
   return { node, namespace, type, qos: fromNativeQos(qos) };
-}
-
-/** Creates a publisher or a subscription. @throws AgentError ROS_TYPE_UNKNOWN, ROS_TOPIC_INVALID */
-function create({ type: { full, pkg } }: Codec, topic: string, createHandle: () => NativeHandle): NativeHandle {
-  try {
-    return createHandle();
-  } catch (error) {
-    if (/typesupport/.test(messageOf(error))) throw unknownType(full, pkg, `its library cannot be loaded: ${messageOf(error)}`);
-    throw new AgentError('ROS_TOPIC_INVALID', `ROS refuses topic ${topic} of type ${full}: ${messageOf(error)}`, { cause: error });
-  }
 }
