@@ -30,8 +30,9 @@ export function scaledRange({ min, max, isWhole }: NumberKind, scale: number): R
 }
 
 function scaledLimits(min: number, max: number, scale: number): readonly [min: number, max: number] {
+  const scaled = (limit: number) => (Number.isFinite(limit) ? readingOf(limit, scale) : limit * scale);
   if (scale === 0) return [0, 0];
-  return scale > 0 ? [min * scale, max * scale] : [max * scale, min * scale];
+  return scale > 0 ? [scaled(min), scaled(max)] : [scaled(max), scaled(min)];
 }
 
 /** The part of the range that consists of measurements. Sums of several elements may be outside `valid`. */

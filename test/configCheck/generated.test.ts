@@ -61,6 +61,7 @@ const working: fc.Arbitrary<Generated> = randomPlace().chain((place) =>
       if (draw(fc.boolean)) entry.min = least;
       if (draw(fc.boolean)) entry.max = most;
       if (least >= 0 && most <= 100 && draw(fc.boolean)) entry.unit = 'percent';
+      if (place.reducer !== 'count' && draw(fc.boolean)) entry.valid = [danger, harmless].map(Number).sort((a, b) => a - b);
     }
     if (typeof entry.alert_when !== 'object' && draw(fc.boolean)) entry.event = true;
     return { place, entry, danger, harmless };

@@ -82,7 +82,8 @@ export class Load {
 
 function message(channel: string, n: number): { fields: Fields; value: boolean | number } {
   if (channel === 'battery') {
-    const percentage = Math.fround((n % STEPS_OF_CHARGE) / STEPS_OF_CHARGE);
+    // A percentage of 0 right after a full battery would not be believed.
+    const percentage = Math.fround((1 + (n % STEPS_OF_CHARGE)) / STEPS_OF_CHARGE);
     return { fields: { percentage }, value: Number((Number(percentage.toPrecision(7)) * 100).toPrecision(12)) };
   }
   if (channel === 'temperature') {
