@@ -4,28 +4,23 @@ import { randomBytes } from 'node:crypto';
 import type { ChannelConfig } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
+import { Awaited } from './awaited.ts';
 import type { PercentTopics } from './battery.ts';
 import { isAlert, trueMeans } from './condition.ts';
 import { Debounce } from './debounce.ts';
 import { Faults, type MessageFault } from './faults.ts';
-import { NOTHING } from './field.ts';
+import { ABSENT, NOTHING } from './field.ts';
 import { Gate } from './gate.ts';
 import { faultOf, recordedFault } from './momentary.ts';
 import { Occurrences } from './occurrences.ts';
 import { type Source, sourceOf } from './source.ts';
-import { explainMissing, hasNoFields, isUsable, type Unusable } from './unusable.ts';
+import { hasNoFields, isUsable, type Unusable } from './unusable.ts';
 import { convert, type Sample, stampOf } from './value.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 type Change = 'raised' | 'cleared';
 
 const NO_ROWS: readonly NewRow[] = [];
-
-/** Each node publishes its diagnostics about once per second, and slow nodes every few seconds. */
-const FOUND_WITHIN_MS = 30_000;
-
-/** A node may start long after the agent, so without a similar name its status is awaited for longer. */
-const STARTED_WITHIN_MS = 120_000;
 
 export interface ChannelOptions {
   /** Each channel's last alert row before this run. If it was raised, the alert is still raised. */
@@ -47,13 +42,12 @@ export class Channel {
   readonly #occurrences: Occurrences | undefined;
   readonly #debounce: Debounce | Occurrences;
   readonly #faults: Faults;
+  readonly #awaited: Awaited;
   readonly #newIncident: () => string;
   #raw: boolean;
   #sample: Sample | undefined;
   #incident: string | undefined;
   #messages = 0;
-  /** Start of the messages without information for this channel. */
-  #nothingSinceMs: number | undefined;
   #readings = 0;
   #lastMessageMs: number | undefined;
   #longestGapMs: number | undefined;
@@ -69,6 +63,7 @@ export class Channel {
     this.#raw = this.#incident !== undefined;
     if (config.clear_after !== undefined) this.#occurrences = new Occurrences(config.clear_after, this.#raw ? startMs : undefined);
     this.#debounce = this.#occurrences ?? new Debounce(config.debounce, config.hold, this.#raw || undefined);
+    this.#awaited = new Awaited(config);
     this.#faults = new Faults({
       name,
       config,
@@ -93,22 +88,18 @@ export class Channel {
     const field = this.#source.read(message);
     if (field === NOTHING) return this.#acceptNothing(message, nowMs);
     const stamp = stampOf(message);
+    if (field === ABSENT) return this.sample({ value: null, isAbsent: true, stamp }, nowMs);
     if (this.#occurrences && field === undefined && hasNoFields(message))
       return this.sample({ value: trueMeans(this.config) ?? true, isEmpty: true, stamp }, nowMs);
     const sample = convert(field, this.config, stamp);
     return this.sample(sample, nowMs, () => faultOf(this.config, field, sample, () => this.#source.explain(message, field, sample)));
   }
 
-  /** Another node's diagnostics are normal, but a status or key that never appears is probably misspelt. */
+  /** The message says nothing about this channel. */
   #acceptNothing(message: Message, nowMs: number): readonly NewRow[] {
-    const { diagnostics } = this.config;
     const rows = this.elapse(nowMs);
-    this.#nothingSinceMs ??= nowMs;
-    const waitedMs = nowMs - this.#nothingSinceMs;
-    if (this.#faults.lastUsableMs !== undefined || waitedMs < FOUND_WITHIN_MS || diagnostics === undefined) return rows;
-    const missing = explainMissing(diagnostics, message);
-    if (missing.suggestion === null && waitedMs < STARTED_WITHIN_MS) return rows;
-    return [...rows, ...this.#faults.addUnusable(nowMs, { explain: () => missing, mayEnd: false })];
+    const fault = this.#faults.lastUsableMs === undefined ? this.#awaited.missing(message, nowMs) : undefined;
+    return fault === undefined ? rows : [...rows, ...this.#faults.addUnusable(nowMs, fault)];
   }
 
   /** @returns the rows of a message that could not be decoded. */
@@ -222,13 +213,13 @@ export class Channel {
    * @returns the input for debounce and hold: whether the alert's condition holds, or the value itself if a boolean channel has no
    * condition.
    */
-  #rawOf({ value, infinite, isEmpty }: Sample): boolean | undefined {
+  #rawOf({ value, infinite, isEmpty, isAbsent }: Sample): boolean | undefined {
     if (isEmpty) return true;
     const { alert_when: when, report } = this.config;
     if (when === undefined) return typeof value === 'boolean' ? value : undefined;
     // With `as: alert`, a recorded reading is a boolean, even if the condition compares numbers.
     if (report.as === 'alert' && typeof value === 'boolean' && typeof when.raise.value !== 'boolean') return value;
-    const raw = isAlert(when, infinite ?? value, this.#raw);
+    const raw = isAbsent ? false : isAlert(when, infinite ?? value, this.#raw);
     if (raw !== undefined) this.#raw = raw;
     return raw;
   }

@@ -10,6 +10,9 @@ export type FieldReader = (message: Readonly<Record<string, unknown>>) => unknow
 type Step = string | number | typeof EVERY;
 const EVERY = Symbol('every element');
 
+/** Returned if a list of objects has no element at the index, such as `found[0].score` while nothing is found. */
+export const ABSENT = Symbol('absent');
+
 /**
  * @param text a path whose syntax the configuration has already checked.
  * @param validOf returns the limits of measurements in a message, if it has any.
@@ -38,7 +41,10 @@ function follow(value: unknown, steps: readonly Step[], from: number): unknown {
   let found = value;
   for (let i = from; i < steps.length; i++) {
     if (found === null || typeof found !== 'object') return undefined;
-    found = (found as Record<string | number, unknown>)[steps[i] as string | number];
+    const step = steps[i];
+    // Only objects come and go. A list of numbers that is too short lacks a measurement.
+    if (typeof step === 'number' && i + 1 < steps.length && Array.isArray(found) && step >= found.length) return ABSENT;
+    found = (found as Record<string | number, unknown>)[step as string | number];
   }
   return found;
 }
@@ -48,10 +54,12 @@ function collect(value: unknown, steps: readonly Step[], from: number, found: un
   const every = steps.indexOf(EVERY, from);
   if (every === -1) {
     const leaf = follow(value, steps, from);
+    if (leaf === ABSENT) return true;
     found.push(leaf);
     return leaf !== undefined;
   }
   const list = follow(value, steps.slice(0, every), from);
+  if (list === ABSENT) return true;
   if (!Array.isArray(list) && !ArrayBuffer.isView(list)) return false;
   let isComplete = true;
   for (const element of list as Iterable<unknown>) isComplete = collect(element, steps, every + 1, found) && isComplete;

@@ -12,6 +12,8 @@ export interface Sample {
   readonly stamp?: number | undefined;
   /** Set if the message has no fields. On an event channel the message is then an occurrence, and the value stands for it. */
   readonly isEmpty?: true;
+  /** Set if the value is null because the message has no such object. This meets no condition. */
+  readonly isAbsent?: true;
 }
 
 /** If `alert_when` is set, a value whose type differs from the condition's is bad. */

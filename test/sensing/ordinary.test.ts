@@ -63,6 +63,30 @@ describe('a list in the first messages', () => {
   });
 });
 
+describe('a list of objects', () => {
+  const found = (...scores: number[]) => ({ found: scores.map((score) => ({ score })) });
+
+  it('may have no element at the index, as while nothing is detected: no condition holds', () => {
+    const one = channel({ field: 'found[0].score', alert_when: '> 0.5', max_silence: '5s' });
+    const messages = [...times(100, found()), found(0.9), ...times(100, found())];
+    assert.deepEqual(send(one, messages, 500), ['raised i1', 'cleared i1']);
+    assert.deepEqual([one.unusable, one.silent], [undefined, false]);
+    const near = channel({ field: 'found[1].score', alert_when: '< 0.5' });
+    assert.deepEqual(send(near, [...times(20, found(0.1)), found(0.9, 0.1), found()], 1_000), ['raised i1', 'cleared i1']);
+  });
+
+  it('is skipped below a reducer if it has no element', () => {
+    const message = { boxes: [{ found: [] }, { found: [{ score: 0.9 }] }] };
+    const one = channel({ field: 'boxes[*].found[0].score | max', alert_when: '> 0.5' });
+    assert.deepEqual(send(one, [{ boxes: [{ found: [] }] }, message, { boxes: [] }], 10), ['raised i1', 'cleared i1']);
+  });
+
+  it('does not hide a wrong name behind the index', () => {
+    const one = channel({ field: 'found[0].scor', alert_when: '> 0.5' });
+    assert.deepEqual(send(one, times(100, found(0.9)), 100), ['c_unusable raised i1']);
+  });
+});
+
 describe('a diagnostics channel', () => {
   const motor = (value: string) => ({ status: [{ name: 'motor', level: 0, values: [{ key: 'temp', value }] }] });
   const lidar = { status: [{ name: 'lidar', level: 0, values: [] }] };
