@@ -1,5 +1,5 @@
 // `elderly-bot config init FILE`: discovers the topics of the robot, and writes a configuration for them (src/configInit).
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -43,12 +43,13 @@ export async function init(file: string, options: InitOptions): Promise<number> 
     throw new AgentError('FILE_EXISTS', `${resolve(file)} already exists`, { remedy });
   }
   refuseInvalidOptions(options);
+  const beside = dirname(resolve(file));
+  accessSync(beside, constants.W_OK);
   const domainId = resolveDomainId(null, process.env.ROS_DOMAIN_ID);
   const defaults = loadConfig(undefined, {}).config;
   const found = await discoverTopics(domainId);
   const namespace = chooseNamespace(options.namespace, found);
   const proposal = propose({ found, namespace, defaults });
-  const beside = dirname(resolve(file));
   const stateDir =
     options.stateDir === undefined
       ? stateDirFor({ usual: defaults.state_dir, home: homedir(), beside, env: process.env, isWritable })

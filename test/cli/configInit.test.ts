@@ -109,6 +109,12 @@ describe('elderly-bot config init', { skip: rosUnavailable(), timeout: 60_000 },
     }
   });
 
+  it('refuses a folder that does not exist', async () => {
+    const { code, stderr } = await run(join(folder, 'missing', 'robot.yaml'));
+    assert.equal(code, 2);
+    assert.match(stderr, /missing: ENOENT.*; there is no such file or folder\n$/);
+  });
+
   it('needs a file name', async () => {
     const { code, stderr } = await run();
     assert.equal(code, 2);
