@@ -16,8 +16,9 @@ const PERCENT_VALUES = 3;
 const NEARLY_EMPTY_PERCENT = 20;
 const EMPTY_PERCENT = 2;
 
-/** From this share on, a voltage shows whether 0.5 means half full or nearly empty. */
+/** From this share on, a voltage tells half full from nearly empty. Its charge is then below EMPTY_VOLTAGE_PERCENT. */
 const TELLING_SHARE = 0.3;
+const EMPTY_VOLTAGE_PERCENT = 10;
 
 /** A voltage that is further than this from the configured range, as a factor, is in another unit or of another battery. */
 const MOST_VOLTAGE_FACTOR = 1.5;
@@ -37,6 +38,8 @@ export class BatteryReader {
   readonly #config: Pick<ChannelConfig, 'topic' | 'full' | 'empty'>;
   readonly #percentTopics: PercentTopics;
   #valuesInPercent = 0;
+  /** The range of values up to MOST_SHARE by the first voltage. */
+  #shown: { readonly isPercent: boolean; readonly text: string } | undefined;
   #lastPercent: number | undefined;
   #last: Reading | undefined;
 
@@ -83,15 +86,18 @@ export class BatteryReader {
     return { percent: Math.min(value, 100), text: `${shown} is ${Math.min(value, 100)} %: the range is 0 to 100${why}` };
   }
 
-  /** Values up to 1.2 have the range of the definition, unless the voltage shows otherwise. */
+  /**
+   * Values up to 1.2 have the range of the definition, unless the voltage says that the battery is empty. The first voltage decides, because
+   * later a charger raises it, or a load lowers it.
+   */
   #assumed(value: number, volts: number | undefined): Reading {
-    const share = Math.min(readingOf(value, DEFINED_SCALE), 100);
     const charge = volts === undefined ? undefined : this.#chargeOf(volts);
-    if (charge === undefined || value < TELLING_SHARE)
-      return { percent: share, text: `percentage ${value} is ${share} %: the range is 0 to 1, because no higher value has been seen` };
-    const isShare = Math.abs(share - charge) <= Math.abs(value - charge);
-    const [percent, range] = isShare ? [share, '0 to 1'] : [value, '0 to 100'];
-    return { percent, text: `percentage ${value} is ${percent} %: the range is ${range}, because ${volts} V is ${charge} %` };
+    if (charge !== undefined && value >= TELLING_SHARE)
+      this.#shown ??= { isPercent: charge < EMPTY_VOLTAGE_PERCENT, text: `the first voltage, ${volts} V, is ${charge} %` };
+    const percent = this.#shown?.isPercent ? value : Math.min(readingOf(value, DEFINED_SCALE), 100);
+    const range = this.#shown?.isPercent ? '0 to 100' : '0 to 1';
+    const why = this.#shown?.text ?? 'no higher value has been seen';
+    return { percent, text: `percentage ${value} is ${percent} %: the range is ${range}, because ${why}` };
   }
 
   /** @param why the percentage cannot be used, as a clause. */

@@ -96,10 +96,12 @@ describe('a value that both kinds publish', () => {
     const volts = { full: 12.6, empty: 9.6 };
     const full = battery(volts);
     assert.deepEqual(readings(full, [{ percentage: 0.6, voltage: 11.4 }]), [60]);
-    assert.equal(reads(full), 'percentage 0.6 is 60 %: the range is 0 to 1, because 11.4 V is 60 %');
+    assert.equal(reads(full), 'percentage 0.6 is 60 %: the range is 0 to 1, because the first voltage, 11.4 V, is 60 %');
+    assert.deepEqual(readings(full, [{ percentage: 0.6, voltage: 9.7 }]), [60], 'a load lowers the voltage');
     const empty = battery(volts);
     assert.deepEqual(readings(empty, [{ percentage: 0.6, voltage: 9.7 }]), [0.6]);
-    assert.equal(reads(empty), 'percentage 0.6 is 0.6 %: the range is 0 to 100, because 9.7 V is 3.3 %');
+    assert.equal(reads(empty), 'percentage 0.6 is 0.6 %: the range is 0 to 100, because the first voltage, 9.7 V, is 3.3 %');
+    assert.deepEqual(readings(empty, [{ percentage: 0.9, voltage: 12.4 }, 1.3]), [0.9, 1.3], 'a charger raises the voltage');
   });
 
   it('is not used if it would mean that the battery lost its charge at once', () => {

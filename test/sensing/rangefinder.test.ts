@@ -1,6 +1,9 @@
 // Tests lasers and other rangefinders: beams without an echo, values outside their range, and obstacles that are too close (REP 117).
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { fieldReader } from '../../src/sensing/field.ts';
+import { validReader } from '../../src/sensing/valid.ts';
 import { alerts, channel } from '../support/channel.ts';
 
 const INF = Number.POSITIVE_INFINITY;
@@ -55,6 +58,18 @@ describe('the minimum of a scan', () => {
       assert.deepEqual(rows, ['raised i1', 'cleared i1'], String(ranges));
       assert.equal(one.unusable, undefined);
     }
+  });
+
+  it('is the documented one for every scan', () => {
+    const beam = fc.constantFrom(-INF, INF, Number.NaN, 0, 0.0625, 0.125, 0.25, 1.5, 8, 9);
+    fc.assert(
+      fc.property(fc.array(beam, { minLength: 1, maxLength: 6 }), (ranges) => {
+        const measured = ranges.filter((range) => range >= OWN.range_min && range <= OWN.range_max);
+        const isNothing = ranges.every((range) => Number.isNaN(range));
+        const expected = ranges.includes(-INF) ? -INF : measured.length > 0 ? Math.min(...measured) : isNothing ? Number.NaN : INF;
+        assert.equal(fieldReader(MIN.field, validReader(channel(MIN).config))(scan(ranges)), expected);
+      }),
+    );
   });
 
   it('is unusable if every beam is NaN', () => {
