@@ -152,7 +152,7 @@ function channels({ channels: all }: Status, paint: Paint): string[] {
     ...all.flatMap(({ name, value, age_ms: age, rate_hz: hz, messages, dropped: beyond, alert, occurrences, health, reason, reads }) => {
       const last = age === null ? 'no message yet' : `${ago(age)} ago`;
       const rate = hz === null ? '' : `, ${hz.toFixed(1)} Hz`;
-      const dropped = beyond > 0 ? `, ${beyond} dropped above max_rate` : '';
+      const dropped = beyond > 0 ? `, ${beyond} dropped` : '';
       const times = occurrences !== null && occurrences > 1 ? ` (${occurrences} occurrences)` : '';
       const marks = `${alert ? paint('red', `  ALERT${times}`) : ''}${health === 'ok' || health === 'waiting' ? '' : paint('red', `  ${health.toUpperCase()}`)}${reason === null ? '' : paint('yellow', `  (${reason})`)}`;
       const line = `channel  ${name.padEnd(width)}  ${String(value).padEnd(10)} ${last}${rate}, ${messages} messages${dropped}${marks}`;

@@ -4,6 +4,7 @@ import { type Config, isOwnNode, loadConfig, type Remap } from '../config/index.
 import { AgentError } from '../errors.ts';
 import {
   discoveryServer,
+  match,
   type PublishedTopic,
   publishedTopics,
   type RosNode,
@@ -11,7 +12,7 @@ import {
   resolveDomainId,
   startRosNode,
 } from '../ros/index.ts';
-import { didYouMean, match } from '../sensing/index.ts';
+import { didYouMean } from '../sensing/index.ts';
 import { abortOn } from './shared.ts';
 import { fullScreen } from './terminal.ts';
 

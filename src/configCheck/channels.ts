@@ -65,6 +65,13 @@ function channelKind(
   return undefined;
 }
 
+/** DDS sends kept messages only to reliable readers. */
+export function checkQos({ qos }: ChannelConfig, findings: EntryFindings): void {
+  if (qos === 'auto' || qos.durability !== 'transient_local' || qos.reliability === 'reliable') return;
+  const reason = 'DDS keeps nothing for best_effort with transient_local, so a message that was sent before the agent started is lost';
+  findings.warning(['qos'], reason, { suggestion: 'qos: auto' });
+}
+
 function wrongType({ class: rowClass }: ChannelConfig, kind: ValueKind, { raise }: AlertWhen, findings: EntryFindings): void {
   const isDefault = rowClass === 'alert' && findings.originOf('alert_when') === undefined;
   const reason = isDefault

@@ -1,7 +1,7 @@
 // Checks a valid configuration against the message definitions of a machine. Pure: the caller passes configuration and definitions.
 import type { Config, LoadedConfig } from '../config/index.ts';
 import { checkCamera } from './cameras.ts';
-import { checkChannel } from './channels.ts';
+import { checkChannel, checkQos } from './channels.ts';
 import { checkCommand } from './commands.ts';
 import type { ValueKind } from './field.ts';
 import { type ConfigFinding, EntryFindings, type Unchecked } from './finding.ts';
@@ -27,6 +27,7 @@ export function checkConfig({ config, definitions, exists, ...layers }: CheckInp
   for (const [name, channel] of Object.entries(config.channels)) {
     const entry = new EntryFindings(['channels', name], layers);
     const kind = checkChannel(channel, definitions, entry);
+    checkQos(channel, entry);
     // Conditions of commands compare with the reading, which is the state of the alert with `as: alert`.
     if (kind) kinds.set(name, channel.report.as === 'alert' ? { kind: 'boolean', type: 'state of an alert' } : kind);
     findings.push(...entry.list);

@@ -53,7 +53,7 @@ export class BatchPoller {
     let isMore = false;
     const calm: Subscription[] = [];
     for (const [subscription, emptyPolls] of batch.emptyPolls) {
-      const outcome = subscription.poll();
+      const outcome = subscription.take();
       // A message handler called by this poll may have closed the subscription.
       if (!batch.emptyPolls.has(subscription)) continue;
       isMore ||= outcome === 'more';

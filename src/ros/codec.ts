@@ -1,6 +1,6 @@
 // Builds the encoder and the decoder of a message type the first time the type is used.
 import { compileDecoder, type Decoder } from './decode.ts';
-import { defineStruct } from './definition.ts';
+import { defineStruct, type Struct } from './definition.ts';
 import { compileEncoder, type Encoder } from './encode.ts';
 import { amentPrefixes } from './install.ts';
 import { type DefinitionSource, installedDefinitions } from './installed.ts';
@@ -9,6 +9,7 @@ import type { RosMessage } from './types.ts';
 
 export interface Codec {
   readonly type: TypeName;
+  readonly struct: Struct;
   /** @throws RangeError if the bytes are not a message of this type. */
   readonly decode: Decoder;
   /** @throws AgentError ROS_MESSAGE_INVALID */
@@ -28,7 +29,7 @@ export function codecs(source: DefinitionSource): (type: string) => Codec {
     const known = codecsByType.get(type.full);
     if (known !== undefined) return known;
     const struct = defineStruct(type.full, source);
-    const codec = { type, decode: compileDecoder(struct), encode: compileEncoder(struct) };
+    const codec = { type, struct, decode: compileDecoder(struct), encode: compileEncoder(struct) };
     codecsByType.set(type.full, codec);
     return codec;
   };

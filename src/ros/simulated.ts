@@ -3,8 +3,10 @@
 import { AgentError } from '../errors.ts';
 import { BatchPoller } from './batchPoller.ts';
 import { type Codec, codecs } from './codec.ts';
+import type { Origin } from './merge.ts';
 import { fullName, requireNodeNames, requireTopicName, secondType } from './names.ts';
-import { type PollOutcome, Subscription } from './subscription.ts';
+import { isCompatible } from './qos.ts';
+import { type PollOutcome, Subscription, type SubscriptionParts } from './subscription.ts';
 import {
   DEFAULT_QOS,
   type EndpointInfo,
@@ -25,31 +27,43 @@ interface Endpoint {
   readonly qos: QosProfile;
 }
 
-interface Writer extends Endpoint {
-  /** The last samples of a transient-local publisher, which late subscribers still receive. */
-  readonly kept: Buffer[];
+interface Sample {
+  readonly bytes: Buffer;
+  readonly origin: Origin;
 }
 
-class Reader extends Subscription implements Endpoint {
-  readonly node: SimulatedRos;
-  readonly topic: string;
-  readonly type: string;
-  readonly qos: QosProfile;
-  readonly waiting: Buffer[] = [];
+interface Writer extends Endpoint {
+  readonly id: string;
+  sent: bigint;
+  /** The last samples of a transient-local publisher, which late subscribers still receive. */
+  readonly kept: Sample[];
+}
 
-  constructor(node: SimulatedRos, options: SubscribeOptions, codec: Codec, onClose: () => void) {
-    super(options, codec, onClose);
+interface Reader extends Endpoint {
+  readonly waiting: Sample[];
+}
+
+class SimulatedSubscription extends Subscription {
+  readonly node: SimulatedRos;
+  readonly readers: readonly Reader[];
+
+  constructor(node: SimulatedRos, parts: SubscriptionParts) {
+    super(parts);
+    const { codec, options } = parts;
     this.node = node;
-    this.topic = options.topic;
-    this.type = codec.type.full;
-    this.qos = options.qos;
+    this.readers = this.profiles.map((qos) => ({ node, topic: options.topic, type: codec.type.full, qos, waiting: [] }));
   }
 
-  poll(): PollOutcome {
-    const waiting = this.waiting.splice(0);
-    if (waiting.length === 0) return 'nothing';
+  get isWaiting(): boolean {
+    return this.readers.some(({ waiting }) => waiting.length > 0);
+  }
+
+  take(): PollOutcome {
+    if (!this.isWaiting) return 'nothing';
     this.takenAtMs = performance.now();
-    for (const bytes of waiting) if (!this.isClosed) this.dispatch(Buffer.from(bytes));
+    for (const [index, { waiting }] of this.readers.entries()) {
+      for (const { bytes, origin } of waiting.splice(0)) if (!this.isClosed) this.receive(index, origin, () => Buffer.from(bytes));
+    }
     return 'all';
   }
 }
@@ -57,8 +71,14 @@ class Reader extends Subscription implements Endpoint {
 /** A DDS domain without a network. */
 export class SimulatedWorld {
   readonly writers = new Set<Writer>();
-  readonly readers = new Set<Reader>();
   readonly nodes = new Set<SimulatedRos>();
+  readonly subscriptions = new Set<SimulatedSubscription>();
+  /** The number of writers so far, and of injected samples. */
+  ids = 0;
+
+  get readers(): Reader[] {
+    return [...this.subscriptions].flatMap(({ readers }) => readers);
+  }
 }
 
 interface SimulatedOptions extends Partial<RosNodeOptions> {
@@ -95,25 +115,33 @@ export class SimulatedRos implements RosNode {
 
   subscribe(options: SubscribeOptions): RosSubscription {
     const codec = this.#codecFor(options.topic, options.type);
-    const { writers, readers } = this.#world;
-    const reader = new Reader(this, options, codec, () => {
-      this.#poller.remove(reader);
-      readers.delete(reader);
+    const { writers, subscriptions } = this.#world;
+    const subscription = new SimulatedSubscription(this, {
+      options,
+      codec,
+      offerOf: (publisher) => [...writers].find(({ id }) => id === publisher)?.qos,
+      onClose: () => {
+        this.#poller.remove(subscription);
+        subscriptions.delete(subscription);
+      },
     });
-    readers.add(reader);
+    subscriptions.add(subscription);
     for (const writer of writers) {
-      if (!isMatched(reader, writer) || reader.qos.durability !== 'transient_local') continue;
-      for (const bytes of writer.kept) this.#offer(reader, bytes);
+      for (const reader of subscription.readers) {
+        if (!isMatched(reader, writer) || reader.qos.durability !== 'transient_local') continue;
+        for (const sample of writer.kept) this.#offer(reader, sample);
+      }
     }
-    return reader;
+    return subscription;
   }
 
   advertise(topic: string, type: string, qos: QosProfile = DEFAULT_QOS): RosPublisher {
     const codec = this.#codecFor(topic, type);
-    const writer: Writer = { node: this, topic, type: codec.type.full, qos, kept: [] };
-    const { writers, readers } = this.#world;
+    const world = this.#world;
+    const { writers } = world;
+    const writer: Writer = { node: this, topic, type: codec.type.full, qos, id: String(++world.ids), sent: 0n, kept: [] };
     writers.add(writer);
-    const matched = () => [...readers].filter((reader) => isMatched(reader, writer));
+    const matched = () => world.readers.filter((reader) => isMatched(reader, writer));
     return {
       get subscribers() {
         return writers.has(writer) ? matched().length : 0;
@@ -124,8 +152,10 @@ export class SimulatedRos implements RosNode {
       publish: (message) => {
         if (!writers.has(writer)) throw new AgentError('CLOSED', `the publisher on ${topic} is closed`);
         const bytes = codec.encode(message);
-        if (qos.durability === 'transient_local') keep(writer.kept, bytes, qos.depth);
-        for (const reader of matched()) this.#offer(reader, bytes);
+        writer.sent += 1n;
+        const sample = { bytes, origin: { publisher: writer.id, order: writer.sent, isNumbered: true } };
+        if (qos.durability === 'transient_local') keep(writer.kept, sample, qos.depth);
+        for (const reader of matched()) this.#offer(reader, sample);
       },
       close: () => {
         writers.delete(writer);
@@ -135,7 +165,8 @@ export class SimulatedRos implements RosNode {
 
   /** Delivers raw bytes to all subscriptions on the topic, so that a test can send a malformed sample. */
   inject(topic: string, bytes: Buffer): void {
-    for (const reader of this.#world.readers) if (reader.topic === topic) this.#offer(reader, bytes);
+    const origin = { publisher: String(++this.#world.ids), order: 1n, isNumbered: true };
+    for (const reader of this.#world.readers) if (reader.topic === topic) this.#offer(reader, { bytes, origin });
   }
 
   publishersOf(topic: string): readonly EndpointInfo[] {
@@ -175,12 +206,12 @@ export class SimulatedRos implements RosNode {
 
   async #leave(): Promise<void> {
     this.#world.nodes.delete(this);
-    for (const reader of this.#world.readers) if (reader.node === this) reader.close();
+    for (const subscription of this.#world.subscriptions) if (subscription.node === this) subscription.close();
     for (const writer of this.#world.writers) if (writer.node === this) this.#world.writers.delete(writer);
   }
 
-  #offer(reader: Reader, bytes: Buffer): void {
-    keep(reader.waiting, bytes, reader.qos.depth);
+  #offer(reader: Reader, sample: Sample): void {
+    keep(reader.waiting, sample, reader.qos.depth);
     reader.node.#wake();
   }
 
@@ -198,10 +229,10 @@ export class SimulatedRos implements RosNode {
     if (this.#stopping !== undefined) return;
     this.turns += 1;
     const nowMs = performance.now();
-    for (const reader of this.#world.readers) {
-      if (reader.node !== this || reader.waiting.length === 0 || this.#poller.has(reader)) continue;
-      if (nowMs - reader.takenAtMs >= reader.everyMs) reader.poll();
-      else this.#poller.add(reader);
+    for (const subscription of this.#world.subscriptions) {
+      if (subscription.node !== this || !subscription.isWaiting || this.#poller.has(subscription)) continue;
+      if (nowMs - subscription.takenAtMs >= subscription.everyMs) subscription.take();
+      else this.#poller.add(subscription);
     }
   }
 
@@ -236,18 +267,12 @@ function endpointsOn(topic: string, endpoints: Iterable<Endpoint>): EndpointInfo
     }));
 }
 
-/** Implements DDS QoS matching: a subscription receives nothing from a publisher that offers less than the subscription requests. */
-function isMatched({ topic, type, qos: requested }: Reader, { qos: offered, ...writer }: Writer): boolean {
-  return (
-    topic === writer.topic &&
-    type === writer.type &&
-    (offered.reliability === 'reliable' || requested.reliability === 'best_effort') &&
-    (offered.durability === 'transient_local' || requested.durability === 'volatile')
-  );
+function isMatched(reader: Reader, { topic, type, qos }: Writer): boolean {
+  return topic === reader.topic && type === reader.type && isCompatible(qos, reader.qos);
 }
 
 /** Implements the QoS history "keep last": once `depth` samples are kept, each new sample replaces the oldest. */
-function keep(samples: Buffer[], bytes: Buffer, depth: number): void {
-  samples.push(bytes);
+function keep(samples: Sample[], sample: Sample, depth: number): void {
+  samples.push(sample);
   if (samples.length > depth) samples.shift();
 }

@@ -3,12 +3,23 @@
 import { messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import type { Codec } from './codec.ts';
-import type { RosSubscription, SubscribeOptions } from './types.ts';
+import { LossCount } from './lossCount.ts';
+import { HOLD_MS, Merge, type Origin } from './merge.ts';
+import { firstCompatible } from './qos.ts';
+import type { EndpointInfo, QosProfile, RosSubscription, SubscribeOptions } from './types.ts';
 
 /**
  * `nothing`: no sample was waiting. `all`: the poll took all samples. `more`: the poll reached its limit, and samples may still be waiting.
  */
 export type PollOutcome = 'nothing' | 'all' | 'more';
+
+export interface SubscriptionParts {
+  readonly options: SubscribeOptions;
+  readonly codec: Codec;
+  /** @returns the quality of service that a publisher offers; undefined if the graph does not list the publisher. */
+  readonly offerOf: (publisher: string) => EndpointInfo['qos'] | undefined;
+  readonly onClose: () => void;
+}
 
 export abstract class Subscription implements RosSubscription {
   received = 0;
@@ -21,6 +32,8 @@ export abstract class Subscription implements RosSubscription {
   isClosed = false;
   /** In milliseconds. 0 means that samples must be delivered at once. */
   readonly everyMs: number;
+  /** The profiles of the readers. */
+  readonly profiles: readonly QosProfile[];
   readonly #options: SubscribeOptions;
   readonly #codec: Codec;
   readonly #onClose: () => void;
@@ -28,17 +41,37 @@ export abstract class Subscription implements RosSubscription {
   /** The newest sample that exceeds the rate limit. It is delivered as soon as the limit allows, unless a newer sample replaces it. */
   #latest: Buffer | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Exists if the subscription has several readers. */
+  readonly #merge: Merge | undefined;
+  #holdTimer: NodeJS.Timeout | undefined;
+  readonly #lossCount = new LossCount();
 
-  constructor(options: SubscribeOptions, codec: Codec, onClose: () => void) {
+  constructor({ options, codec, offerOf, onClose }: SubscriptionParts) {
     this.everyMs = options.everyMs ?? 0;
+    this.profiles = [options.qos].flat();
     this.#options = options;
     this.#codec = codec;
     this.#onClose = onClose;
     if (options.maxPerSecond !== undefined) this.#limiter = new RateLimiter(options.maxPerSecond);
+    if (this.profiles.length === 1) return;
+    const readerOf = (publisher: string) => {
+      const offer = offerOf(publisher);
+      return offer && firstCompatible(this.profiles, offer);
+    };
+    this.#merge = new Merge(readerOf, (bytes) => this.#dispatch(bytes));
+  }
+
+  get lost(): number {
+    return this.#merge?.lost ?? this.#lossCount.lost;
   }
 
   /** Takes the samples that are waiting in DDS. */
-  abstract poll(): PollOutcome;
+  abstract take(): PollOutcome;
+
+  poll(): void {
+    this.take();
+    this.#merge?.flush(Number.POSITIVE_INFINITY);
+  }
 
   close(): void {
     if (this.isClosed) return;
@@ -50,10 +83,42 @@ export abstract class Subscription implements RosSubscription {
   end(): void {
     this.isClosed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#holdTimer);
     this.#dropLatest();
   }
 
-  protected dispatch(bytes: Buffer): void {
+  /**
+   * Handles a sample that a reader took.
+   * @param origin undefined if it is not known, which only a single reader may do. @param bytes is called only if the sample is needed.
+   */
+  protected receive(reader: number, origin: Origin | undefined, bytes: () => Buffer): void {
+    if (this.#merge === undefined) {
+      if (origin === undefined) this.#lossCount.take();
+      else this.#lossCount.takeFrom(origin);
+      this.#dispatch(bytes());
+    } else if (origin !== undefined) {
+      this.#merge.accept(reader, origin, bytes, performance.now());
+      this.#releaseLater(this.#merge);
+    }
+  }
+
+  /** Counts and reports a sample that cannot be decoded. */
+  protected refuse(bytes: Buffer, error: unknown): void {
+    this.invalid += 1;
+    this.#report(invalidSample(this.#options.topic, this.#codec.type.full, bytes, error));
+  }
+
+  #releaseLater(merge: Merge): void {
+    if (this.#holdTimer !== undefined || !merge.isHolding) return;
+    this.#holdTimer = setTimeout(() => {
+      this.#holdTimer = undefined;
+      merge.flush(performance.now());
+      this.#releaseLater(merge);
+    }, HOLD_MS / 2).unref();
+  }
+
+  #dispatch(bytes: Buffer): void {
+    if (this.isClosed) return;
     this.received += 1;
     if (bytes.length > this.largest) this.largest = bytes.length;
     const waitMs = this.#limiter?.take(performance.now()) ?? 0;
@@ -81,8 +146,7 @@ export abstract class Subscription implements RosSubscription {
     try {
       message = this.#codec.decode(bytes);
     } catch (error) {
-      this.invalid += 1;
-      this.#report(invalidSample(this.#options.topic, this.#codec.type.full, bytes, error));
+      this.refuse(bytes, error);
       return;
     }
     try {

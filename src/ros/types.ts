@@ -27,11 +27,15 @@ export interface SubscribeOptions {
   readonly topic: string;
   /** Either form is accepted: `std_msgs/msg/Bool` or `std_msgs/Bool`. */
   readonly type: string;
-  readonly qos: QosProfile;
+  /**
+   * If several, the strictest first: each profile opens a reader of its own, so that publishers with different offers are all heard, each
+   * as reliably as it offers. A sample that several readers receive is delivered once, and each publisher's samples in their order.
+   */
+  readonly qos: QosProfile | readonly QosProfile[];
   /**
    * How many milliseconds samples may wait. If 0 (the default), each sample is delivered at once. Otherwise only a calm topic's samples
    * are. On a busy topic, samples gather in DDS, and a poll takes them every `everyMs`. DDS keeps the newest `qos.depth` samples and drops
-   * the others without copying, decoding or counting them. For example, `depth: 1` and `everyMs: 200` reduce a camera to five images a
+   * the others without copying or decoding them. For example, `depth: 1` and `everyMs: 200` reduce a camera to five images a
    * second.
    */
   readonly everyMs?: number;
@@ -58,6 +62,13 @@ export interface RosSubscription {
   readonly failed: number;
   /** How many of the received samples exceeded `maxPerSecond` and were discarded undecoded. */
   readonly dropped: number;
+  /**
+   * How many samples the publishers sent that were not received, by gaps in their sequence numbers: lost on the way, or overwritten in DDS
+   * before they were taken. Exact for several readers and for one publisher; with one reader and several publishers a lower limit. One
+   * reader counts with a delay of up to ten polls, and neither large messages nor after an invalid sample. 0 if the middleware has no
+   * sequence numbers.
+   */
+  readonly lost: number;
   /** Size of the largest sample so far, in bytes. */
   readonly largest: number;
   /** Takes the waiting samples now instead of waiting for `everyMs` to pass. */
@@ -87,6 +98,10 @@ export interface EndpointInfo {
     readonly reliability: 'reliable' | 'best_effort' | 'unknown';
     readonly durability: 'volatile' | 'transient_local' | 'unknown';
   };
+  /** The hash of the publisher's definition of the type (REP 2016). Undefined if it is not known, as before ROS Iron. */
+  readonly hash?: string | undefined;
+  /** The hash of the definition on this machine. */
+  readonly localHash?: string | undefined;
 }
 
 export interface TopicInfo {

@@ -3,7 +3,6 @@ export { Channel, type ChannelOptions } from './channel.ts';
 export { trueMeans } from './condition.ts';
 export { endedAlerts } from './ended.ts';
 export { fieldReader } from './field.ts';
-export { isSame, match, type Offer, suits, type Wanted } from './match.ts';
 export { asQuestion, didYouMean, type Published, similarTopics } from './meant.ts';
 export { Rate, type RecentReading, RecentReadings } from './recent.ts';
 export { type Incident, type RecordedReading, type ReplayedAlert, replay } from './replay.ts';

@@ -122,7 +122,7 @@ export const METRICS = {
     byChannel(({ readings }) => readings),
   ),
   elderly_bot_channel_dropped_total: counter(
-    'ROS messages above max_rate, which were not processed',
+    'ROS messages that were not processed: above max_rate, or lost by DDS before they were taken',
     byChannel(({ dropped }) => dropped),
   ),
   elderly_bot_channel_age_seconds: gauge(

@@ -137,6 +137,16 @@ export const PROBLEMS = {
     title: 'A publisher’s quality of service is incompatible with the channel’s, so none of its messages arrive',
     remedy: 'set the channel’s qos to auto, or to the publisher’s',
   },
+  channel_definition_differs: {
+    severity: 'error',
+    title: 'A publisher was built with another definition of the message type, so its values may be wrong or unreadable',
+    remedy: 'install the same version of the message package for the publisher and for the agent, or build both from one workspace',
+  },
+  channel_keeps_nothing: {
+    severity: 'warning',
+    title: 'Durability transient_local has no effect without reliability, so a message sent before the agent started is lost',
+    remedy: 'make the publisher and, if the channel sets qos, the channel reliable; qos: auto and qos: latched are',
+  },
   nothing_published: {
     severity: 'critical',
     title: 'No channel’s topic has a publisher, so nothing is sensed',

@@ -64,7 +64,7 @@ export interface ChannelStatus {
   readonly occurrences: number | null;
   /** Whether the last message is older than max_silence. */
   readonly silent: boolean;
-  /** Messages that were not processed because they exceeded max_rate. */
+  /** Messages that were not processed: they exceeded max_rate, or DDS lost them before they were taken. */
   readonly dropped: number;
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { paceOf } from '../../src/agent/sensing/subscription.ts';
 
-const QOS = { reliability: 'reliable', durability: 'volatile', depth: 1_000 } as const;
+const RELIABLE = { reliability: 'reliable', durability: 'volatile', depth: 1_000 } as const;
+const QOS = [RELIABLE];
 const telemetry = { class: 'telemetry' } as const;
 
 describe('the pace of a channel', () => {
@@ -17,12 +18,12 @@ describe('the pace of a channel', () => {
   });
 
   it('deepens the queue of delayed samples, except for a latched publisher', () => {
-    assert.equal(paceOf(telemetry, { ...QOS, depth: 5 }, false).qos.depth, 100);
-    assert.equal(paceOf(telemetry, { ...QOS, depth: 5, durability: 'transient_local' }, false).qos.depth, 5);
+    assert.equal(paceOf(telemetry, [{ ...RELIABLE, depth: 5 }], false).qos[0]?.depth, 100);
+    assert.equal(paceOf(telemetry, [{ ...RELIABLE, depth: 5, durability: 'transient_local' }], false).qos[0]?.depth, 5);
   });
 
   it('processes the newest large message once per second, or at the configured rate', () => {
-    const newest = { ...QOS, depth: 1 };
+    const newest = [{ ...RELIABLE, depth: 1 }];
     assert.deepEqual(paceOf(telemetry, QOS, true), { qos: newest, everyMs: 1_000 });
     assert.deepEqual(paceOf({ ...telemetry, max_rate: 4 }, QOS, true), { qos: newest, everyMs: 250 });
     assert.deepEqual(paceOf({ ...telemetry, max_rate: 1_000 }, QOS, true), { qos: newest, everyMs: 50 });

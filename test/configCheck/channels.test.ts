@@ -182,6 +182,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     reason: /no value from 0 to 255 can meet clear "< 0", so this alert would never end/,
     suggestion: null,
   },
+  'durability without reliability': {
+    entry: 'topic: /a, type: std_msgs/Bool, qos: { reliability: best_effort, durability: transient_local }',
+    severity: 'warning',
+    reason: /^DDS keeps nothing for best_effort with transient_local/,
+    suggestion: 'qos: auto',
+  },
   'an inherited scale after a change of the type': {
     entry: 'topic: /soc, type: std_msgs/Float32, field: data',
     name: 'battery',

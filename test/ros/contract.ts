@@ -6,6 +6,7 @@ import type { QosProfile, RosMessage, RosNode } from '../../src/ros/index.ts';
 import { until } from '../support/until.ts';
 import { batchContract } from './batchContract.ts';
 import { lifetimeContract, type Pair, RELIABLE, type TwoNodes } from './lifetimeContract.ts';
+import { readersContract } from './readersContract.ts';
 
 const BEST_EFFORT: QosProfile = { ...RELIABLE, reliability: 'best_effort' };
 const LATCHED: QosProfile = { ...RELIABLE, durability: 'transient_local' };
@@ -45,6 +46,7 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
     const { receive, advertise } = pair;
     lifetimeContract(pair, open);
     batchContract(pair);
+    readersContract(pair);
 
     test('a message arrives as it was published, NaN, infinity and umlauts included', async () => {
       const { messages, subscription } = receive('/whole', 'sensor_msgs/BatteryState');

@@ -1,7 +1,7 @@
 // Tests the part of the contract about callbacks, closing and stopping.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { QosProfile, RosMessage, RosNode, RosPublisher, RosSubscription } from '../../src/ros/index.ts';
+import type { QosProfile, RosMessage, RosNode, RosPublisher, RosSubscription, SubscribeOptions } from '../../src/ros/index.ts';
 import { until } from '../support/until.ts';
 
 export const RELIABLE: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 100 };
@@ -14,7 +14,11 @@ export interface TwoNodes {
 /** Two nodes in one domain. The first node subscribes, and the second node publishes. */
 export interface Pair {
   here(): RosNode;
-  receive(topic: string, type: string, qos?: QosProfile): { messages: RosMessage[]; errors: Error[]; subscription: RosSubscription };
+  receive(
+    topic: string,
+    type: string,
+    qos?: SubscribeOptions['qos'],
+  ): { messages: RosMessage[]; errors: Error[]; subscription: RosSubscription };
   /** Resolves when this number of subscriptions is matched. The default is 1. */
   advertise(topic: string, type: string, qos?: QosProfile, subscribers?: number): Promise<RosPublisher>;
 }

@@ -6,8 +6,8 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { claimDomain } from '../../scripts/lab/domain.ts';
-import { SAMPLES_PER_TURN } from '../../src/ros/native/executor.ts';
 import { startRosNode } from '../../src/ros/native/node.ts';
+import { SAMPLES_PER_TURN } from '../../src/ros/native/subscription.ts';
 import { RosPeer } from '../support/ros.ts';
 
 const SECONDS = 3;

@@ -6,7 +6,7 @@ import { Camera, type CameraMessage, Jobs } from '../../media/index.ts';
 import { type RosNode, type SharedMemoryRepair, startRosNode } from '../../ros/index.ts';
 import type { CameraStatus, ProblemCode } from '../../status/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
-import { TopicSubscription } from '../sensing/subscription.ts';
+import { TopicSubscription } from '../sensing/topicSubscription.ts';
 
 export interface CameraParts extends Pick<Parts, 'loaded' | 'clock' | 'problems'> {
   readonly sharedMemory: SharedMemoryRepair | undefined;

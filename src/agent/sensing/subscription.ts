@@ -1,10 +1,21 @@
-// Subscribes to topics with the type and QoS that their publishers offer, and subscribes again if the publishers change. An error affects
-// only its own topic and is a problem while it lasts.
+// Subscribes channels to their topics with the type and QoS that the publishers offer, and subscribes again if the publishers change. An
+// error affects only its own channel and is a problem while it lasts.
 import { messageOf } from '../../base/index.ts';
 import { type ChannelConfig, inWords, type LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
-import { isNamed, namedPublishers, type RosMessage, type RosNode, type RosSubscription, type SubscribeOptions } from '../../ros/index.ts';
-import { type Channel, isSame, match, type Offer, Rate, type Unusable, type Wanted } from '../../sensing/index.ts';
+import {
+  isNamed,
+  isSame,
+  match,
+  namedPublishers,
+  type Offer,
+  type RosMessage,
+  type RosNode,
+  type RosSubscription,
+  type SubscribeOptions,
+  type Wanted,
+} from '../../ros/index.ts';
+import { type Channel, Rate, type Unusable } from '../../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../../status/index.ts';
 
 /**
@@ -17,65 +28,6 @@ export function configured<T>(place: LoadedConfig['place'], path: readonly strin
     if (!(error instanceof AgentError)) throw error;
     const text = `${place(path)}: ${path.join('.')}: ${error.message}`;
     throw new AgentError(error.code, text, { ...(error.remedy ? { remedy: error.remedy } : {}), cause: error, fields: error.fields });
-  }
-}
-
-export interface TopicOptions extends Pick<SubscribeOptions, 'everyMs' | 'onMessage' | 'onError'> {
-  readonly ros: RosNode;
-  /** An absolute topic name. */
-  readonly topic: string;
-  /** The message type. If undefined, the type that is published is used. */
-  readonly type?: string | undefined;
-  readonly acceptedTypes: readonly string[];
-  /** How many samples DDS keeps while the agent is busy. */
-  readonly depth: number;
-  /** Called with a sentence that explains why the topic cannot be read, or with undefined if it can be read or has no publisher. */
-  readonly onTrouble: (trouble: string | undefined) => void;
-}
-
-/** A subscription to a topic that is not a channel, such as a camera's images. */
-export class TopicSubscription {
-  readonly #options: TopicOptions;
-  #wanted: Wanted | undefined;
-  #subscription: RosSubscription | undefined;
-
-  constructor(options: TopicOptions) {
-    this.#options = options;
-  }
-
-  /** Compares the publishers with the subscription. Must be called regularly; each call is cheap. */
-  checkPublishers(): void {
-    const { ros, topic, type, acceptedTypes, onTrouble } = this.#options;
-    const { wanted, types, qos } = match({ type, qos: 'auto' }, namedPublishers(ros, topic));
-    if (wanted && !acceptedTypes.includes(wanted.type)) {
-      onTrouble(`${wanted.type} is published on ${topic}, expected ${acceptedTypes.join(' or ')}`);
-      return;
-    }
-    if (wanted === undefined || (this.#subscription && isSame(wanted, this.#wanted))) {
-      onTrouble(types ?? qos);
-      return;
-    }
-    this.close();
-    this.#wanted = wanted;
-    onTrouble(this.#subscribe(wanted) ?? types ?? qos);
-  }
-
-  close(): void {
-    this.#subscription?.close();
-    this.#subscription = undefined;
-  }
-
-  /** @returns why subscribing failed, or undefined if it succeeded. */
-  #subscribe({ type, qos }: Wanted): string | undefined {
-    const { ros, topic, depth, everyMs, onMessage, onError } = this.#options;
-    const optional = { ...(onError ? { onError } : {}), ...(everyMs === undefined ? {} : { everyMs }) };
-    try {
-      this.#subscription = ros.subscribe({ topic, type, qos: { ...qos, depth }, onMessage, ...optional });
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
-      return error.line;
-    }
   }
 }
 
@@ -107,12 +59,12 @@ export function paceOf(channel: Pick<ChannelConfig, 'class' | 'max_rate' | 'max_
   const { class: rowClass, max_rate: maxRate, max_silence: maxSilence = Number.POSITIVE_INFINITY } = channel;
   if (rowClass === 'alert') return { qos };
   // A transient-local publisher sends up to this many old samples to a late subscriber, so keep the configured depth.
-  const depth = qos.durability === 'volatile' ? Math.max(qos.depth, BATCH_DEPTH) : qos.depth;
-  if (maxRate === null) return { qos: { ...qos, depth }, everyMs: BATCH_MS };
-  if (!isLarge) return { qos: { ...qos, depth }, everyMs: BATCH_MS, maxPerSecond: maxRate ?? MAX_RATE };
+  const deep = qos.map((each) => (each.durability === 'volatile' ? { ...each, depth: Math.max(each.depth, BATCH_DEPTH) } : each));
+  if (maxRate === null) return { qos: deep, everyMs: BATCH_MS };
+  if (!isLarge) return { qos: deep, everyMs: BATCH_MS, maxPerSecond: maxRate ?? MAX_RATE };
   // The interval must be short enough that samples waiting in DDS are not mistaken for silence.
   const everyMs = Math.max(BATCH_MS, Math.min(1_000 / (maxRate ?? MAX_RATE_OF_LARGE), maxSilence / 2));
-  return { qos: { ...qos, depth: 1 }, everyMs };
+  return { qos: qos.map((each) => ({ ...each, depth: 1 })), everyMs };
 }
 
 export interface ChannelSubscriptionParts {
@@ -130,7 +82,14 @@ export interface ChannelSubscriptionParts {
 }
 
 /** Problems of a single subscription. All of them end with the channel. */
-const PROBLEMS = ['channel_off', 'channel_type_mismatch', 'channel_qos_incompatible', 'channel_unreadable'] as const;
+const PROBLEMS = [
+  'channel_off',
+  'channel_type_mismatch',
+  'channel_definition_differs',
+  'channel_qos_incompatible',
+  'channel_keeps_nothing',
+  'channel_unreadable',
+] as const;
 
 export class ChannelSubscription {
   readonly channel: Channel;
@@ -143,6 +102,7 @@ export class ChannelSubscription {
   #names: readonly string[] = ['a node'];
   /** Nodes that used to publish and have ended. Empty if anything is published now. */
   #vanished: readonly string[] = [];
+  /** Dropped samples of earlier subscriptions. */
   #dropped = 0;
   #isLarge = false;
   /** How the publishers differ from the subscription. */
@@ -166,12 +126,16 @@ export class ChannelSubscription {
     this.#offers = offers;
     const names = offers.map(({ node }) => node).filter(isNamed);
     if (names.length > 0) this.#names = names;
-    const { wanted, types, qos } = match(channel.config, offers);
+    const { wanted, types, qos, definition, unkept } = match(channel.config, offers);
     this.#setProblem('channel_type_mismatch', types);
+    this.#setProblem('channel_definition_differs', definition);
     this.#setProblem('channel_qos_incompatible', qos);
-    this.#mismatch = types ?? qos;
+    this.#setProblem('channel_keeps_nothing', unkept);
+    this.#mismatch = types ?? definition ?? qos;
     if (wanted === undefined) return;
-    const isLarge = wanted.type === this.#wanted?.type && (this.#isLarge || (this.#subscription?.largest ?? 0) >= LARGE_BYTES);
+    // An alert is received at once whatever its size, so nothing would change, and latched samples would arrive again.
+    const canBeLarge = channel.config.class !== 'alert' && wanted.type === this.#wanted?.type;
+    const isLarge = canBeLarge && (this.#isLarge || (this.#subscription?.largest ?? 0) >= LARGE_BYTES);
     if (this.#subscription && isLarge === this.#isLarge && isSame(wanted, this.#wanted)) return;
     this.#close();
     this.#wanted = wanted;
@@ -221,7 +185,7 @@ export class ChannelSubscription {
   }
 
   status(nowMs: number): ChannelStatus {
-    const dropped = this.#dropped + (this.#subscription?.dropped ?? 0);
+    const dropped = this.#dropped + droppedBy(this.#subscription);
     const received = this.channel.status(nowMs);
     const state =
       this.#offReason !== undefined ? 'off' : this.isPublished ? 'published' : this.#vanished.length > 0 ? 'vanished' : 'waiting';
@@ -260,7 +224,7 @@ export class ChannelSubscription {
   #close(): void {
     // Take the samples that are still waiting, because closing the subscription would drop them.
     this.#subscription?.poll();
-    this.#dropped += this.#subscription?.dropped ?? 0;
+    this.#dropped += droppedBy(this.#subscription);
     this.#subscription?.close();
     this.#subscription = undefined;
   }
@@ -269,6 +233,11 @@ export class ChannelSubscription {
     const { problems, channel, topic } = this.#parts;
     problems.set(code, text === undefined ? undefined : `${channel.name} (${topic}): ${text}`, channel.name);
   }
+}
+
+/** Samples dropped above the rate limit, by DDS, or on the way. */
+function droppedBy(subscription: RosSubscription | undefined): number {
+  return subscription === undefined ? 0 : subscription.dropped + subscription.lost;
 }
 
 function healthOf(

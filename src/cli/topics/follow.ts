@@ -1,8 +1,17 @@
 // Receives every message of a topic with the type and QoS of its publishers, also if they come and go.
 import { wait } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
-import { namedPublishers, parseTypeName, type RosMessage, type RosSubscription, type Struct } from '../../ros/index.ts';
-import { isSame, match, type Offer, type Wanted } from '../../sensing/index.ts';
+import {
+  isSame,
+  match,
+  namedPublishers,
+  type Offer,
+  parseTypeName,
+  type RosMessage,
+  type RosSubscription,
+  type Struct,
+  type Wanted,
+} from '../../ros/index.ts';
 import { remark } from '../shared.ts';
 import { discovered, limited, type Observer, POLL_MS, remarkUnpublished } from './graph.ts';
 import { requireType } from './types.ts';

@@ -3,8 +3,7 @@
 import { print, wait } from '../../base/index.ts';
 import { type Config, publicationsOf } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
-import { type EndpointInfo, fullName } from '../../ros/index.ts';
-import { suits } from '../../sensing/index.ts';
+import { type EndpointInfo, fullName, isCompatible } from '../../ros/index.ts';
 import { usersOf } from '../topics.ts';
 import { discovered, type Observer, observe, similarTopic, type TopicOptions } from './graph.ts';
 import { definitionLines, requireType, type ShownField, shownFields } from './types.ts';
@@ -69,6 +68,11 @@ export async function show(options: TopicOptions & { readonly json: boolean }): 
   });
 }
 
+/** Whether one of a node's subscriptions hears the publisher. A node may have several, such as the agent for an alert channel. */
+function isHeard({ type, qos }: EndpointInfo, subscriptions: readonly EndpointInfo[]): boolean {
+  return subscriptions.some((subscription) => type === subscription.type && isCompatible(qos, subscription.qos));
+}
+
 function shownTopic({ ros, config, topic }: Observer): ShownTopic {
   const publishers = ros.publishersOf(topic);
   const subscriptions = ros.subscriptionsOf(topic);
@@ -79,7 +83,13 @@ function shownTopic({ ros, config, topic }: Observer): ShownTopic {
     subscriptions: subscriptions.map((subscription) => ({
       ...shownEndpoint(subscription),
       unheard: publishers
-        .filter(({ type, qos }) => type !== subscription.type || !suits(qos, subscription.qos))
+        .filter(
+          (publisher) =>
+            !isHeard(
+              publisher,
+              subscriptions.filter((other) => fullName(other) === fullName(subscription)),
+            ),
+        )
         .map((publisher) => fullName(publisher)),
     })),
     channels: usersOf(config.channels, topic),

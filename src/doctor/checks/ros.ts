@@ -6,7 +6,7 @@ import { type ChannelConfig, type Config, cameraTypes, inWords, publicationsOf }
 import { AgentError } from '../../errors.ts';
 import { amentPrefixes, installCommand, installedMessages, locateMessage } from '../../ros/index.ts';
 import { didYouMean } from '../../sensing/index.ts';
-import { type ChannelStatus, isOverdue, type Status } from '../../status/index.ts';
+import { type ChannelStatus, isOverdue, PROBLEMS, type Status } from '../../status/index.ts';
 import { CHECKS } from '../catalogue.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
 import { type RobotCheck, robotCheck } from '../context.ts';
@@ -91,7 +91,7 @@ interface ProbedChannel {
 }
 
 function channelFinding({ name, channel, probed, meant, seconds, agent, flag }: ProbedChannel): Finding {
-  const { topic, offers, types, qos, failure, received, unusable, stamp } = probed;
+  const { topic, offers, types, qos, definition, unkept, failure, received, unusable, stamp } = probed;
   const info = `elderly-bot topics show ${topic}${flag}`;
   if (failure) {
     // The check of message types reports only configured types, and those of all channels together.
@@ -107,6 +107,7 @@ function channelFinding({ name, channel, probed, meant, seconds, agent, flag }: 
   }
   if (types !== undefined) return error(`${topic}: ${types}`, 'set the channel’s type to the published type, or to auto', info);
   if (qos !== undefined) return error(`${topic}: ${qos}`, 'set the channel’s qos to auto, or to the publisher’s', info);
+  if (definition !== undefined) return error(`${topic}: ${definition}`, PROBLEMS.channel_definition_differs.remedy, info);
   const problem = agent?.problems.find(({ subject }) => subject === name);
   const report = channel.class === 'alert' ? error : warning;
   if (problem) return (problem.severity === 'warning' ? warning : error)(problem.text, problem.remedy, `elderly-bot status${flag}`);
@@ -136,6 +137,7 @@ function channelFinding({ name, channel, probed, meant, seconds, agent, flag }: 
     const remedy = 'run agent, robot and this shell as one user, with one RMW_IMPLEMENTATION and one ROS_AUTOMATIC_DISCOVERY_RANGE';
     return error(observed, remedy, `elderly-bot status${flag}`);
   }
+  if (unkept !== undefined) return warning(`${topic}: ${unkept}`, PROBLEMS.channel_keeps_nothing.remedy, info);
   return ok(`${topic} by ${publishers}, ${Math.round((10 * received) / seconds) / 10} Hz`);
 }
 

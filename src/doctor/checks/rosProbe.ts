@@ -8,13 +8,15 @@ import {
   discoveryServer,
   domainsInUse,
   isNamed,
+  match,
   namedPublishers,
+  type Offer,
   type RosMessage,
   type RosNode,
   type RosSubscription,
   resolveDomainId,
 } from '../../ros/index.ts';
-import { Channel, match, type Offer, type Unusable } from '../../sensing/index.ts';
+import { Channel, type Unusable } from '../../sensing/index.ts';
 import { isServerThere, joinDomain, lookElsewhere, type OtherDomain, othersIn, type SeenTopic } from './surroundings.ts';
 
 /** How long discovery may take on a busy machine. The wait ends early once all channels' publishers have been discovered. */
@@ -36,6 +38,8 @@ export interface ChannelProbe {
   readonly offers: readonly Offer[];
   readonly types?: string | undefined;
   readonly qos?: string | undefined;
+  readonly definition?: string | undefined;
+  readonly unkept?: string | undefined;
   /** The error if the topic could not be subscribed to. */
   readonly failure?: ProbeFailure | undefined;
   readonly received: number;
@@ -161,11 +165,11 @@ function listen(node: RosNode, name: string, config: ChannelConfig, offersOn: (t
   const received = () => subscription?.received ?? 0;
   const result = () => {
     const offers = offersOn(topic);
-    const { types, qos } = match(config, offers);
+    const { types, qos, definition, unkept } = match(config, offers);
     // A latched detector sends one message, so one unusable message is enough here.
     channel.elapse(Number.POSITIVE_INFINITY);
     const { unusable } = channel;
-    return { topic, offers, types, qos, failure, received: received(), unusable, stamp: stampOf(last) };
+    return { topic, offers, types, qos, definition, unkept, failure, received: received(), unusable, stamp: stampOf(last) };
   };
   return { topic, isReceiving: () => received() > 0, result };
 }

@@ -5,51 +5,23 @@
 import { stat } from 'node:fs/promises';
 import { wait } from '../../base/index.ts';
 import { BatchPoller } from '../batchPoller.ts';
-import { type PollOutcome, Subscription } from '../subscription.ts';
 import type { NativeBinding, NativeExecutor, NativeHandle } from './functions.ts';
+import type { NativeSubscription } from './subscription.ts';
 
 /** The longest sleep of the thread while no sample arrives. Only a fallback, because the guard condition wakes the thread. */
 const WAIT_MS = 1000;
 
-/** One turn takes at most this many samples from a subscription (about 3 ms), so that a flood on one topic does not block the others. */
-export const SAMPLES_PER_TURN = 256;
-
 /** `stop` waits at most this long for the thread to react to the guard condition. If it does not, it ends when its own wait ends. */
 const PARK_TIMEOUT_MS = 500;
 
-/** When it synchronises, the addon reads these two lists by name, and the `_handle` of each of their entries. */
-interface ListedExecutor extends NativeExecutor {
-  _subscriptions: readonly NativeSubscription[];
-  _guards: readonly { readonly _handle: NativeHandle }[];
+interface Listed {
+  readonly _handle: NativeHandle;
 }
 
-export class NativeSubscription extends Subscription {
-  readonly _handle: NativeHandle;
-  readonly #binding: NativeBinding;
-  readonly #samplesPerTurn: number;
-
-  constructor(
-    binding: NativeBinding,
-    handle: NativeHandle,
-    samplesPerTurn: number,
-    ...subscription: ConstructorParameters<typeof Subscription>
-  ) {
-    super(...subscription);
-    this.#binding = binding;
-    this._handle = handle;
-    this.#samplesPerTurn = samplesPerTurn;
-  }
-
-  poll(): PollOutcome {
-    const nowMs = performance.now();
-    for (let n = 0; n < this.#samplesPerTurn; n += 1) {
-      const bytes = this.isClosed ? undefined : this.#binding.rclTakeRaw(this._handle);
-      if (bytes === undefined) return n === 0 ? 'nothing' : 'all';
-      this.takenAtMs = nowMs;
-      this.dispatch(bytes);
-    }
-    return 'more';
-  }
+/** When it synchronises, the addon reads these two lists by name, and the `_handle` of each of their entries. */
+interface ListedExecutor extends NativeExecutor {
+  _subscriptions: readonly Listed[];
+  _guards: readonly Listed[];
 }
 
 export class Executor {
@@ -59,7 +31,9 @@ export class Executor {
   readonly #context: NativeHandle;
   readonly #guard: NativeHandle;
   readonly #executor: ListedExecutor;
-  readonly #subscriptions = new Map<NativeHandle, NativeSubscription>();
+  readonly #subscriptions = new Set<NativeSubscription>();
+  /** The subscriptions of the handles for which the thread waits. */
+  #owners = new Map<NativeHandle, NativeSubscription>();
   readonly #poller = new BatchPoller(() => this.#synchronize());
   #waiting: (() => void)[] = [];
   #stopping = false;
@@ -71,8 +45,8 @@ export class Executor {
     this.#guard = guard;
     const execute = (ready: readonly NativeHandle[]) => this.#execute(ready);
     this.#executor = new (class extends binding.ShadowNode {
-      _subscriptions: readonly NativeSubscription[] = [];
-      _guards: readonly { readonly _handle: NativeHandle }[] = [{ _handle: guard }];
+      _subscriptions: readonly Listed[] = [];
+      _guards: readonly Listed[] = [{ _handle: guard }];
       execute = execute;
     })();
   }
@@ -81,14 +55,15 @@ export class Executor {
     this.#executor.start(this.#context, WAIT_MS);
   }
 
+  /** Waits for a subscription's handles. Call it again after the subscription has opened another reader. */
   add(subscription: NativeSubscription): void {
-    this.#subscriptions.set(subscription._handle, subscription);
+    this.#subscriptions.add(subscription);
     this.#synchronize();
   }
 
-  /** Call this once the subscription is closed. Its handle may be released afterwards. */
+  /** Call this once the subscription is closed. Its handles may be released afterwards. */
   remove(subscription: NativeSubscription): void {
-    this.#subscriptions.delete(subscription._handle);
+    this.#subscriptions.delete(subscription);
     if (this.#poller.has(subscription)) this.#poller.remove(subscription);
     else this.#synchronize();
   }
@@ -104,7 +79,7 @@ export class Executor {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#poller.stop();
-    for (const subscription of this.#subscriptions.values()) subscription.end();
+    for (const subscription of this.#subscriptions) subscription.end();
     const parked = new AbortController();
     await Promise.race([this.nextTurn(), wait(PARK_TIMEOUT_MS, parked.signal)]);
     parked.abort();
@@ -117,7 +92,7 @@ export class Executor {
 
   /** The handles that the caller must release after `stop`. */
   *handles(): Iterable<NativeHandle> {
-    yield* this.#subscriptions.keys();
+    for (const { handles } of this.#subscriptions) yield* handles;
     yield this.#guard;
   }
 
@@ -137,10 +112,10 @@ export class Executor {
   #receive(ready: readonly NativeHandle[]): void {
     const nowMs = performance.now();
     let isBusy = false;
-    for (const handle of ready) {
-      const subscription = this.#subscriptions.get(handle);
-      if (subscription === undefined || this.#poller.has(subscription)) continue;
-      if (nowMs - subscription.takenAtMs >= subscription.everyMs) subscription.poll();
+    const subscriptions = new Set(ready.map((handle) => this.#owners.get(handle)));
+    for (const subscription of subscriptions) {
+      if (subscription === undefined || !this.#subscriptions.has(subscription) || this.#poller.has(subscription)) continue;
+      if (nowMs - subscription.takenAtMs >= subscription.everyMs) subscription.take(ready);
       else {
         this.#poller.add(subscription);
         isBusy = true;
@@ -167,7 +142,9 @@ export class Executor {
   }
 
   #list(): void {
-    this.#executor._subscriptions = [...this.#subscriptions.values()].filter((subscription) => !this.#poller.has(subscription));
+    const waiting = [...this.#subscriptions].filter((subscription) => !this.#poller.has(subscription));
+    this.#owners = new Map(waiting.flatMap((subscription) => subscription.handles.map((handle) => [handle, subscription] as const)));
+    this.#executor._subscriptions = [...this.#owners.keys()].map((_handle) => ({ _handle }));
     this.#executor.syncHandles();
   }
 }

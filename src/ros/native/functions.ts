@@ -29,7 +29,17 @@ export interface NativeEndpoint {
   readonly node_name: string;
   readonly node_namespace: string;
   readonly topic_type: string;
+  /** Missing before ROS Iron. Version 0 means that the publisher does not announce a hash. */
+  readonly topic_type_hash?: { readonly version: number; readonly value: Buffer };
+  readonly endpoint_gid: readonly number[];
   readonly qos_profile: { readonly reliability: number; readonly durability: number };
+}
+
+/** The origin of a sample (rmw_message_info_t in rmw/types.h). A middleware without sequence numbers reports the number as -1. */
+export interface NativeMessageInfo {
+  readonly source_timestamp: bigint;
+  readonly publication_sequence_number: bigint;
+  readonly publisher_gid: Buffer;
 }
 
 export interface NativeBinding {
@@ -56,6 +66,9 @@ export interface NativeBinding {
     options: { qos: NativeQos },
   ): NativeHandle;
   rclTakeRaw(subscription: NativeHandle): Buffer | undefined;
+  /** Writes the message into `struct` as a C struct with pointers. Undefined if no sample waits, or if a sample has other bytes. */
+  rclTakeWithInfo(subscription: NativeHandle, struct: Buffer): NativeMessageInfo | undefined;
+  serialize(pkg: string, folder: 'msg', name: string, struct: Buffer): Buffer;
   createPublisher(node: NativeHandle, pkg: string, folder: 'msg', name: string, topic: string, qos: NativeQos): NativeHandle;
   publishRawMessage(publisher: NativeHandle, bytes: Buffer): void;
   getSubscriptionCount(publisher: NativeHandle): number;
@@ -80,6 +93,8 @@ export const ARGUMENTS = {
   triggerGuardCondition: 1,
   createSubscription: 6,
   rclTakeRaw: 1,
+  rclTakeWithInfo: 2,
+  serialize: 4,
   createPublisher: 6,
   publishRawMessage: 2,
   getSubscriptionCount: 1,

@@ -18,8 +18,11 @@ import {
   type TopicInfo,
 } from '../types.ts';
 import { loadBinding } from './binding.ts';
-import { Executor, NativeSubscription, SAMPLES_PER_TURN } from './executor.ts';
+import { Executor } from './executor.ts';
 import { fromNativeQos, type NativeBinding, type NativeEndpoint, type NativeHandle, toNativeQos } from './functions.ts';
+import { MessageStruct } from './messageStruct.ts';
+import { NativeSubscription, SAMPLES_PER_TURN } from './subscription.ts';
+import { hashText, LocalHashes } from './typeHash.ts';
 
 /** Disables /rosout and rcl's log file, because the agent has its own log and rcl ends the process if it cannot write its file. */
 const ROS_ARGUMENTS = ['--ros-args', '--disable-external-lib-logs', '--disable-rosout-logs'];
@@ -55,7 +58,10 @@ class NativeNode implements RosNode {
   readonly #node: NativeHandle;
   readonly #executor: Executor;
   readonly #codec = codecs(installedDefinitions(amentPrefixes()));
+  readonly #hashes = new LocalHashes(amentPrefixes());
   readonly #samplesPerTurn: number;
+  /** Keyed by full type name. */
+  readonly #structs = new Map<string, MessageStruct>();
   readonly #publishers = new Set<NativeHandle>();
   /** Topic and type of each publisher and subscription that is open. */
   readonly #used = new Map<NativeHandle, { readonly topic: string; readonly type: string }>();
@@ -85,12 +91,24 @@ class NativeNode implements RosNode {
   subscribe(options: SubscribeOptions): RosSubscription {
     const { topic, type } = options;
     const codec = this.#codecFor(topic, type);
-    const { pkg, name } = codec.type;
-    const qos = toNativeQos(options.qos);
-    const handle = this.#create(codec, topic, () => this.#binding.createSubscription(this.#node, pkg, 'msg', name, topic, { qos }));
-    const subscription = new NativeSubscription(this.#binding, handle, this.#samplesPerTurn, options, codec, () => {
-      this.#executor.remove(subscription);
-      this.#release(handle);
+    const { pkg, name, full } = codec.type;
+    const struct = this.#structs.get(full) ?? new MessageStruct(this.#binding, codec);
+    this.#structs.set(full, struct);
+    const subscription = new NativeSubscription({
+      ...{ options, codec, struct, binding: this.#binding, samplesPerTurn: this.#samplesPerTurn },
+      offerOf: (publisher) => {
+        const endpoint = this.#endpoints(topic).find(({ endpoint_gid: gid }) => Buffer.from(gid).toString('hex') === publisher);
+        return endpoint && fromNativeQos(endpoint.qos_profile);
+      },
+      open: (profile) => {
+        const qos = toNativeQos(profile);
+        return this.#create(codec, topic, () => this.#binding.createSubscription(this.#node, pkg, 'msg', name, topic, { qos }));
+      },
+      onOpen: () => this.#executor.add(subscription),
+      onClose: () => {
+        this.#executor.remove(subscription);
+        for (const handle of subscription.handles) this.#release(handle);
+      },
     });
     this.#executor.add(subscription);
     return subscription;
@@ -122,12 +140,13 @@ class NativeNode implements RosNode {
 
   publishersOf(topic: string): readonly EndpointInfo[] {
     this.#requireOpen();
-    return this.#binding.getPublishersInfoByTopic(this.#node, requireTopicName(topic), false).map(endpointOf);
+    return this.#endpoints(requireTopicName(topic)).map((endpoint) => this.#describe(endpoint));
   }
 
   subscriptionsOf(topic: string): readonly EndpointInfo[] {
     this.#requireOpen();
-    return this.#binding.getSubscriptionsInfoByTopic(this.#node, requireTopicName(topic), false).map(endpointOf);
+    const endpoints = this.#binding.getSubscriptionsInfoByTopic(this.#node, requireTopicName(topic), false);
+    return endpoints.map((endpoint) => this.#describe(endpoint));
   }
 
   topics(): readonly TopicInfo[] {
@@ -161,6 +180,21 @@ class NativeNode implements RosNode {
     this.#release(this.#context);
   }
 
+  #endpoints(topic: string): readonly NativeEndpoint[] {
+    return this.#binding.getPublishersInfoByTopic(this.#node, topic, false);
+  }
+
+  #describe(endpoint: NativeEndpoint): EndpointInfo {
+    return {
+      node: endpoint.node_name,
+      namespace: endpoint.node_namespace,
+      type: endpoint.topic_type,
+      qos: fromNativeQos(endpoint.qos_profile),
+      hash: hashText(endpoint),
+      localHash: this.#hashes.of(endpoint.topic_type),
+    };
+  }
+
   #codecFor(topic: string, type: string): Codec {
     this.#requireOpen();
     requireTopicName(topic);
@@ -190,8 +224,4 @@ class NativeNode implements RosNode {
   #requireOpen(): void {
     if (this.#stopping !== undefined) throw new AgentError('CLOSED', 'the ROS node is stopped');
   }
-}
-
-function endpointOf({ node_name: node, node_namespace: namespace, topic_type: type, qos_profile: qos }: NativeEndpoint): EndpointInfo {
-  return { node, namespace, type, qos: fromNativeQos(qos) };
 }

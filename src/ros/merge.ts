@@ -1,0 +1,115 @@
+// Merges the samples of several readers of one topic. Each publisher has one counting reader: the first that it matches. A sample that the
+// other readers receive too is a copy. Copies are kept for HOLD_MS, so that nothing is lost if the counting reader never receives the
+// sample, for example because its publisher died in the meantime. Pure: the caller passes the time.
+
+/** The publisher of a sample, and the sample's position among that publisher's samples. */
+export interface Origin {
+  /** The publisher's global id, in hexadecimal digits. */
+  readonly publisher: string;
+  /** Rises with each sample of this publisher. */
+  readonly order: bigint;
+  /** Whether the orders of successive samples differ by exactly 1, so that a gap shows lost samples. */
+  readonly isNumbered: boolean;
+}
+
+/** Longer than DDS needs to bring a kept sample to a new reader, even on a busy machine. Only copies without an original wait that long. */
+export const HOLD_MS = 2_000;
+
+/** At most this many copies wait for each publisher. With more, the counting reader evidently receives nothing. */
+const MAX_HELD = 1_000;
+
+/** The state of this many publishers is kept. The least recent are forgotten first. A publisher that restarts is a new one. */
+const MAX_PUBLISHERS = 256;
+
+interface Held {
+  readonly bytes: Buffer;
+  readonly atMs: number;
+}
+
+interface Source {
+  /** The index of the counting reader. Undefined while it is not known; then each sample counts, whichever reader receives it first. */
+  reader: number | undefined;
+  /** The order of the last delivered sample. */
+  last: bigint | undefined;
+  readonly isNumbered: boolean;
+  readonly held: Map<bigint, Held>;
+}
+
+export class Merge {
+  /** How many samples are missing between the delivered ones. */
+  lost = 0;
+  readonly #readerOf: (publisher: string) => number | undefined;
+  readonly #deliver: (bytes: Buffer) => void;
+  readonly #sources = new Map<string, Source>();
+
+  /** @param readerOf returns the index of a publisher's counting reader, or undefined if the publisher is not known. */
+  constructor(readerOf: (publisher: string) => number | undefined, deliver: (bytes: Buffer) => void) {
+    this.#readerOf = readerOf;
+    this.#deliver = deliver;
+  }
+
+  /**
+   * Delivers a sample unless it is a copy, or older than a delivered sample of its publisher.
+   * @param reader the index of the reader that received it. @param bytes is called only if the sample is needed.
+   */
+  accept(reader: number, origin: Origin, bytes: () => Buffer, nowMs: number): void {
+    const { publisher, order } = origin;
+    const source = this.#sourceOf(origin);
+    if (source.last !== undefined && order <= source.last) return;
+    source.reader ??= this.#readerOf(publisher);
+    if (source.reader !== undefined && reader > source.reader) {
+      if (source.held.has(order)) return;
+      source.held.set(order, { bytes: bytes(), atMs: nowMs });
+      if (source.held.size > MAX_HELD) this.#release(source, () => true);
+      return;
+    }
+    const sample = bytes();
+    // The counting reader receives in order, so it will never receive a sample that it has passed over.
+    this.#release(source, (held) => held < order);
+    this.#pass(source, order, sample);
+    for (const held of source.held.keys()) if (held <= order) source.held.delete(held);
+  }
+
+  /** Whether copies wait for their originals. */
+  get isHolding(): boolean {
+    return [...this.#sources.values()].some(({ held }) => held.size > 0);
+  }
+
+  /** Delivers the copies that have waited for `HOLD_MS`, and the copies before them. */
+  flush(nowMs: number): void {
+    for (const source of this.#sources.values()) {
+      const due = [...source.held].filter(([, { atMs }]) => nowMs - atMs >= HOLD_MS).map(([order]) => order);
+      const newest = due.sort(ascending).at(-1);
+      if (newest !== undefined) this.#release(source, (order) => order <= newest);
+    }
+  }
+
+  #release(source: Source, isDue: (order: bigint) => boolean): void {
+    const due = [...source.held].filter(([order]) => isDue(order)).sort(([a], [b]) => ascending(a, b));
+    for (const [order, { bytes }] of due) {
+      source.held.delete(order);
+      this.#pass(source, order, bytes);
+    }
+  }
+
+  #pass(source: Source, order: bigint, bytes: Buffer): void {
+    if (source.isNumbered && source.last !== undefined) this.lost += Number(order - source.last - 1n);
+    source.last = order;
+    this.#deliver(bytes);
+  }
+
+  #sourceOf({ publisher, isNumbered }: Origin): Source {
+    const source = this.#sources.get(publisher) ?? { reader: undefined, last: undefined, isNumbered, held: new Map() };
+    this.#sources.delete(publisher);
+    this.#sources.set(publisher, source);
+    if (this.#sources.size > MAX_PUBLISHERS) {
+      const [[oldest, { held }] = ['', source]] = this.#sources;
+      if (held.size === 0) this.#sources.delete(oldest);
+    }
+    return source;
+  }
+}
+
+function ascending(a: bigint, b: bigint): number {
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,61 @@
+// Tests the count of the samples that DDS loses, with 10,000 samples per second of rclpy.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { type RosNode, startRosNode } from '../../src/ros/index.ts';
+import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { until } from '../support/until.ts';
+
+const NUMBER = 'std_msgs/msg/Int32';
+const COUNT = 20_000;
+
+describe('with 10,000 samples per second of rclpy', { skip: rosUnavailable(), timeout: 120_000 }, () => {
+  let domain: RosDomain;
+  let node: RosNode;
+  let peer: RosPeer;
+  before(async () => {
+    domain = await claimDomain();
+    node = await startRosNode({ name: 'elderly_bot_agent', domainId: domain.id });
+    peer = await RosPeer.start();
+  });
+  after(async () => {
+    await peer.close();
+    await node.stop();
+    await domain.release();
+  });
+
+  for (const reliability of ['reliable', 'best_effort'] as const) {
+    it(`each sample of a ${reliability} publisher is received or counted as lost`, async () => {
+      const topic = `/flood_${reliability}`;
+      const qos = { reliability, durability: 'volatile', depth: 100 } as const;
+      let last = -1;
+      const subscription = node.subscribe({
+        topic,
+        type: NUMBER,
+        qos,
+        everyMs: 50,
+        maxPerSecond: 1_000,
+        onMessage: ({ data }) => {
+          last = Number(data);
+        },
+      });
+      await peer.advertise(topic, NUMBER, { reliability });
+      await peer.matched(topic);
+      let sent = 0;
+      /** Publishes so slowly that nothing is lost, so that the sequence numbers before and after the flood are known. */
+      const calmly = async () => {
+        for (let n = 0; n < 24; n += 1, sent += 1) {
+          await peer.publish(topic, NUMBER, { data: -2 - sent });
+          await until(() => last === -2 - sent, `${sent} is received`);
+        }
+      };
+      await calmly();
+      assert.equal(subscription.lost, 0);
+      const seconds = await peer.burst(topic, NUMBER, COUNT, 10_000);
+      await calmly();
+      const { received, lost } = subscription;
+      assert.equal(received + lost, sent + COUNT, `${received} received, ${lost} lost in ${seconds} s`);
+      assert.ok(lost > COUNT / 10, `only ${lost} of ${COUNT} lost in ${seconds} s`);
+    });
+  }
+});
