@@ -31,6 +31,12 @@ export const PROBLEMS = {
     remedy: 'check the network, and that no firewall blocks port 8883',
     hides: ['uploads_failing'],
   },
+  broker_silent: {
+    severity: 'error',
+    title: 'The broker accepts the connection, but does not answer',
+    remedy: 'look at the broker’s log and load; if it hangs, restart it',
+    hides: ['mqtt_ended'],
+  },
   broker_hung_up: {
     severity: 'error',
     title: 'The broker closed the connection without a reason',

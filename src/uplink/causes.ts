@@ -3,7 +3,7 @@ import { messageOf } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import { PROBLEMS, type ProblemCode } from '../status/index.ts';
-import { ConnectError } from './session.ts';
+import { ConnectError, NO_ANSWER } from './session.ts';
 
 /**
  * Error codes, grouped by problem code: those of Node.js and OpenSSL, the broker's TLS alerts about the robot's certificate (RFC 8446,
@@ -13,6 +13,7 @@ const CODES: readonly (readonly [ProblemCode, readonly (string | number)[]])[] =
   ['broker_name_unknown', ['ENOTFOUND', 'EAI_AGAIN']],
   ['broker_refused_connection', ['ECONNREFUSED']],
   ['broker_hung_up', ['ECONNRESET', 'EPIPE']],
+  ['broker_silent', [NO_ANSWER]],
   ['broker_unreachable', ['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']],
   [
     'broker_untrusted',

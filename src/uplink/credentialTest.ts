@@ -23,8 +23,7 @@ export interface CredentialTestOptions extends BrokerAccess {
 }
 
 /**
- * Tests the credentials. `timeoutMs` limits the connects and acknowledgements, but not the final DISCONNECT. Never throws: failures are
- * part of the result.
+ * Tests the credentials. `timeoutMs` limits the connects and acknowledgements together. Never throws: failures are part of the result.
  */
 export async function testCredentials(options: CredentialTestOptions): Promise<CredentialTestResult> {
   const { thing, credentials, clock, timeoutMs } = options;
@@ -45,10 +44,10 @@ export async function testCredentials(options: CredentialTestOptions): Promise<C
     session = await dial({ ...options, clientId: thing, onMessage: () => {} }, AbortSignal.timeout(timeoutMs));
     step = 'subscribe';
     const subscribed = session.subscribe([commands, receipts]);
-    await within(subscribed, untilMs - performance.now(), `no answer to the subscription of ${commands}`);
+    await within(subscribed, untilMs - performance.now(), `the subscription of ${commands} has no answer`);
     step = 'publish';
     const published = publishAcknowledged(session, presence, JSON.stringify(offline));
-    await within(published, untilMs - performance.now(), `no acknowledgement of ${presence}`);
+    await within(published, untilMs - performance.now(), `${presence} has no acknowledgement`);
     await session.close();
     return { works: true };
   } catch (error) {

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { ProblemCode, Problems } from '../status/index.ts';
 import { CAUSES } from './causes.ts';
+import { ConnectError, NO_ANSWER } from './session.ts';
 import type { Takeover } from './takeover.ts';
 
 const LINK_PROBLEMS: readonly ProblemCode[] = [...CAUSES, 'client_id_taken', 'mqtt_ended'];
@@ -15,9 +16,18 @@ export class LinkProblems {
     this.#log = log;
   }
 
-  /** Clears the problems. @param isTaken whether another client seems to use this robot's id; if so, `client_id_taken` stays raised. */
+  /**
+   * Clears the problems that a new connection ends. A broker that accepts connections may still be silent, so `broker_silent` stays.
+   * @param isTaken whether another client seems to use this robot's id; if so, `client_id_taken` stays raised.
+   */
   clear(isTaken: boolean): void {
-    this.#problems.clearOthers(LINK_PROBLEMS, isTaken ? 'client_id_taken' : undefined);
+    const ended = LINK_PROBLEMS.filter((code) => code !== 'broker_silent');
+    this.#problems.clearOthers(ended, isTaken ? 'client_id_taken' : undefined);
+  }
+
+  /** Must be called once the broker has answered all that a new connection sent. */
+  answered(): void {
+    this.#problems.clear('broker_silent');
   }
 
   reportFailure(cause: ProblemCode, reason: string | number | undefined, text: string): void {
@@ -26,7 +36,11 @@ export class LinkProblems {
     this.#log.debug({ event: 'connect_failed', cause, reason }, text);
   }
 
-  reportEnd(lastedMs: number, reason: Error | undefined): void {
+  reportEnd(lastedMs: number, reason: Error | undefined, endpoint: string): void {
+    if (reason instanceof ConnectError && reason.reason === NO_ANSWER) {
+      this.reportFailure('broker_silent', NO_ANSWER, `${endpoint}: ${reason.message}`);
+      return;
+    }
     this.#log.warn({ event: 'disconnected', lasted_ms: lastedMs, reason: reason?.message ?? 'closed' }, 'the connection ended');
     this.#problems.raise(
       'mqtt_ended',

@@ -6,12 +6,14 @@ import { every, type Ticker, wait } from '../base/index.ts';
 import type { Mark, Power, Presence } from '../wire/index.ts';
 import type { UplinkOptions } from './options.ts';
 import type { PumpOptions } from './pump.ts';
-import type { Link } from './session.ts';
+import { type Link, unanswered } from './session.ts';
 
 export interface PresenceOptions
   extends Pick<UplinkOptions, 'thing' | 'version' | 'outbox' | 'clock' | 'lifetime' | 'commands' | 'channels'>,
     Pick<PumpOptions, 'onAnswer'> {
   readonly topic: string;
+  /** If the broker does not answer a presence within this time, the connection is cut. */
+  readonly ackTimeoutMs: number;
   /** Returns the current interval of live telemetry, in milliseconds. */
   readonly telemetryEveryMs: () => number;
 }
@@ -48,8 +50,10 @@ export class PresencePublisher {
 
   /** @param done called once the broker has acknowledged or refused the presence. */
   publish(link: Link, session: string, done: (error: Error | undefined) => void = () => {}): void {
-    const { topic, onAnswer } = this.#options;
+    const { topic, onAnswer, ackTimeoutMs } = this.#options;
+    const deadline = setTimeout(() => link.drop(unanswered(`${topic} has no acknowledgement`, ackTimeoutMs)), ackTimeoutMs).unref();
     link.publish(topic, JSON.stringify(this.#presence(session)), (error) => {
+      clearTimeout(deadline);
       onAnswer(topic, error);
       done(error);
     });

@@ -2,7 +2,7 @@
 // running, because the probe uses the agent's client id and would end its connection. It publishes empty messages, which the cloud ignores.
 import { DOWNWARD, topicsOf, UPWARD } from '../wire/index.ts';
 import { type BrokerAccess, dial } from './brokerRoute.ts';
-import { publishAcknowledged, type Session, within } from './session.ts';
+import { ConnectError, NO_ANSWER, publishAcknowledged, type Session, within } from './session.ts';
 
 /** `timeoutMs` limits each connection attempt and each wait for a PUBACK. */
 export interface ProbeOptions extends BrokerAccess {
@@ -18,7 +18,7 @@ export interface Probed {
   readonly refusedPublications: readonly string[];
 }
 
-/** @throws ConnectError if a connection fails. */
+/** @throws ConnectError if a connection fails, or the broker does not answer a request. */
 export async function probe(options: ProbeOptions, signal: AbortSignal): Promise<Probed> {
   const { timeoutMs } = options;
   const topics = topicsOf(options.topicPrefix);
@@ -44,7 +44,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
     );
     const refusedPublications = await refusedOf(
       UPWARD.map((name) => topics[name]),
-      (asked, topic) => within(publishAcknowledged(asked, topic, ''), timeoutMs, `no acknowledgement within ${timeoutMs} ms`),
+      (asked, topic) => within(publishAcknowledged(asked, topic, ''), timeoutMs, `${topic} has no acknowledgement`),
     );
     return { port, version, connectMs, refusedSubscriptions, refusedPublications };
   } finally {
@@ -52,12 +52,13 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   }
 }
 
-/** Whether the request failed, by an error code or because the broker closed the connection. */
+/** Whether the request failed, by an error code or because the broker closed the connection. @throws ConnectError if it has no answer */
 async function isRefused(answer: Promise<void>): Promise<boolean> {
   try {
     await answer;
     return false;
-  } catch {
+  } catch (error) {
+    if (error instanceof ConnectError && error.reason === NO_ANSWER) throw error;
     return true;
   }
 }

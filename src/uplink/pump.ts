@@ -7,7 +7,7 @@ import type { Quota } from './limits.ts';
 import { backlogMessage, type EnvelopeFacts, liveMessage, singleMessage } from './messages.ts';
 import type { UplinkOptions } from './options.ts';
 import { refusalOf } from './reasons.ts';
-import type { Link } from './session.ts';
+import { type Link, unanswered } from './session.ts';
 
 export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'ackTimeoutMs' | 'window' | 'backoff' | 'onAck'> {
   readonly session: Link;
@@ -32,6 +32,7 @@ interface Next {
 }
 
 interface Sent {
+  readonly topic: string;
   readonly claim: Claim;
   readonly sentMs: number;
 }
@@ -181,7 +182,7 @@ export class Pump {
   }
 
   #send({ lane, topic, claim, payload }: Next): void {
-    const sent: Sent = { claim, sentMs: this.#options.clock.mono() };
+    const sent: Sent = { topic, claim, sentMs: this.#options.clock.mono() };
     const bytes = Buffer.byteLength(payload);
     this.#options.quota.spend(bytes);
     this.#options.onSent(bytes);
@@ -222,7 +223,7 @@ export class Pump {
     const [oldest] = this.#inFlight;
     if (oldest === undefined) return;
     const leftMs = oldest.sentMs + ackTimeoutMs - clock.mono();
-    if (leftMs <= 0) session.drop();
+    if (leftMs <= 0) session.drop(unanswered(`${oldest.topic} has no acknowledgement`, ackTimeoutMs));
     else this.#ackTimer = setTimeout(() => this.#dropIfUnacknowledged(), leftMs).unref();
   }
 

@@ -44,7 +44,7 @@ export class Requester {
           if (error) reject(new ConnectError(`the broker refused the request on ${topic}: ${error.message}`, 'NOT_ALLOWED'));
         });
       });
-      return await within(answer, timeoutMs, `no answer on ${topic} within ${timeoutMs / 1_000} s`);
+      return await within(answer, timeoutMs, `no answer on ${topic}`);
     } finally {
       this.#waiting.delete(accepted);
       this.#waiting.delete(rejected);

@@ -1,6 +1,7 @@
 // Wraps one MQTT connection, from CONNECT to its end. MQTT.js's own queue and reconnects are disabled, because the outbox is the queue and
 // the uplink reconnects. MQTT.js promises may never settle if the connection ends, so every wait for one also ends with the connection.
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { codeOf, messageOf } from '../base/index.ts';
 import type { Credentials } from '../identity/index.ts';
@@ -21,6 +22,7 @@ export interface SessionOptions {
   readonly credentials: Credentials;
   readonly clientId: string;
   readonly keepaliveMs: number;
+  /** Limits the connect up to the CONNACK, and the wait for each SUBACK. */
   readonly connectTimeoutMs: number;
   readonly version: 4 | 5;
   readonly will: { readonly topic: string; readonly payload: string } | undefined;
@@ -28,7 +30,7 @@ export interface SessionOptions {
 }
 
 export class ConnectError extends Error {
-  /** A system or TLS error code, an MQTT reason code, or `NOT_ALLOWED` or `ABORTED`. Undefined if there is no code. */
+  /** A system or TLS error code, an MQTT reason code, or `NOT_ALLOWED`, `NO_ANSWER` or `ABORTED`. Undefined if there is no code. */
   readonly reason: string | number | undefined;
 
   constructor(message: string, reason: string | number | undefined) {
@@ -51,15 +53,23 @@ const RECEIVE_MAXIMUM = 20;
 const REFUSED_FROM = 0x80;
 const NOT_AUTHORIZED = 135;
 
+/** The reason of an error if the broker is connected, but does not answer in time. */
+export const NO_ANSWER = 'NO_ANSWER';
+
+/** How long {@link Session.close} waits for the broker. */
+const CLOSED_WITHIN_MS = 2_000;
+
 export class Session {
   readonly #client: MqttClient;
   /** Resolves once the connection has ended, with the reason if it is known. Never rejects. */
   readonly ended: Promise<Error | undefined>;
+  readonly #answerMs: number;
   #isOver = false;
-  #isCut = false;
+  #cutBecause: Error | undefined;
 
-  private constructor(client: MqttClient) {
+  private constructor(client: MqttClient, answerMs: number) {
     this.#client = client;
+    this.#answerMs = answerMs;
     this.ended = new Promise((resolve) => {
       let reason: Error | undefined;
       client.on('error', (error) => {
@@ -70,7 +80,7 @@ export class Session {
       });
       client.on('close', () => {
         this.#isOver = true;
-        resolve(reason ?? (this.#isCut ? new ConnectError('cut by the robot: no answer from the broker in time', 'ETIMEDOUT') : undefined));
+        resolve(reason ?? this.#cutBecause);
       });
     });
   }
@@ -99,15 +109,21 @@ export class Session {
         client.end(true);
         reject(new ConnectError(message, reason));
       };
-      const deadline = setTimeout(() => fail(`no answer from ${options.host}:${options.port}`, 'ETIMEDOUT'), options.connectTimeoutMs);
+      const late = () => {
+        const answered = hasTls(client) ? 'the TLS handshake succeeded, but CONNECT has no answer' : 'no answer';
+        const where = `from ${options.host}:${options.port} within ${options.connectTimeoutMs / 1_000} s`;
+        fail(`${answered} ${where}`, hasTls(client) ? NO_ANSWER : 'ETIMEDOUT');
+      };
+      const deadline = setTimeout(late, options.connectTimeoutMs);
       const onError = (error: Error) => fail(sentenceOf(error), reasonOf(error));
       const onClose = () => fail('the broker closed the connection during the handshake', 'ECONNRESET');
-      const onAbort = () => fail('stopped', 'ABORTED');
+      const onAbort = () =>
+        signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError' ? late() : fail('stopped', 'ABORTED');
       const onConnect = () => {
         cleanUp();
         // Nagle's algorithm would hold an alert back until earlier bytes are acknowledged, which takes 40 ms if the peer delays its ACK.
         (client.stream as Socket).setNoDelay(true);
-        resolve(new Session(client));
+        resolve(new Session(client, options.connectTimeoutMs));
       };
       const cleanUp = () => {
         clearTimeout(deadline);
@@ -133,9 +149,10 @@ export class Session {
     });
   }
 
-  /** @throws ConnectError if the broker refuses one of the topics or the connection ends. */
+  /** @throws ConnectError if the broker refuses one of the topics, or does not answer in time, or the connection ends. */
   async subscribe(topics: string[]): Promise<void> {
-    const refused = await Promise.race([this.#refusedOf(topics), this.ended.then(() => 'ended' as const)]);
+    const answer = Promise.race([this.#refusedOf(topics), this.ended.then(() => 'ended' as const)]);
+    const refused = await within(answer, this.#answerMs, `the subscription of ${topics.join(', ')} has no answer`);
     if (refused === 'ended') throw new ConnectError('the connection ended while subscribing', 'ECONNRESET');
     if (refused !== undefined) throw new ConnectError(`the broker refused the subscription of ${refused}`, NOT_AUTHORIZED);
   }
@@ -152,17 +169,24 @@ export class Session {
     }
   }
 
-  /** Cuts the connection without a DISCONNECT, so that the broker publishes the last will. */
-  drop(): void {
-    this.#isCut = true;
+  /** Cuts the connection without a DISCONNECT, so that the broker publishes the last will. @param reason the reason of the session's end. */
+  drop(reason = new ConnectError('cut by the robot', 'ABORTED')): void {
+    this.#cutBecause ??= reason;
+    // MQTT.js fails the messages in flight, which would look like refusals.
+    this.#isOver = true;
     this.#client.end(true);
     this.#client.stream.destroy();
   }
 
-  /** Sends a DISCONNECT, so that the broker discards the last will. Resolves once the connection has ended. */
+  /**
+   * Sends a DISCONNECT, so that the broker discards the last will. Cuts the connection if the broker then neither acknowledges the last
+   * messages nor closes it. Resolves once the connection has ended.
+   */
   async close(): Promise<void> {
+    const late = setTimeout(() => this.drop(), CLOSED_WITHIN_MS);
     this.#client.end(false);
     await this.ended;
+    clearTimeout(late);
   }
 }
 
@@ -181,17 +205,30 @@ export function publishAcknowledged(session: Session, topic: string, payload: st
   });
 }
 
-/** Waits for `work`, but no longer than `ms`. @throws ConnectError ETIMEDOUT with the message `text` on timeout; the error of `work`. */
-export async function within<T>(work: Promise<T>, ms: number, text: string): Promise<T> {
+/**
+ * Waits for the broker's answer, but no longer than `ms`.
+ * @param missing begins the text of the error. @throws ConnectError NO_ANSWER after `ms`; the error of `work`
+ */
+export async function within<T>(work: Promise<T>, ms: number, missing: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new ConnectError(text, 'ETIMEDOUT')), ms);
+    timer = setTimeout(() => reject(unanswered(missing, ms)), ms);
   });
   try {
     return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The error of a connected broker that does not answer in time. */
+export function unanswered(missing: string, ms: number): ConnectError {
+  return new ConnectError(`${missing} within ${Math.round(ms / 100) / 10} s`, NO_ANSWER);
+}
+
+/** Whether the TLS handshake of a connection attempt is complete. */
+function hasTls({ stream }: MqttClient): boolean {
+  return stream instanceof TLSSocket && stream.getProtocol() !== null && stream.authorized;
 }
 
 function clientOptions(options: SessionOptions): IClientOptions {
@@ -210,7 +247,8 @@ function clientOptions(options: SessionOptions): IClientOptions {
     protocolVersion: options.version,
     clean: true,
     keepalive: Math.round(options.keepaliveMs / 1000),
-    connectTimeout: options.connectTimeoutMs,
+    // Later than the session's own deadline, whose error says which answer is missing.
+    connectTimeout: 2 * options.connectTimeoutMs,
     reconnectPeriod: 0,
     queueQoSZero: false,
     resubscribe: false,

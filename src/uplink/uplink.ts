@@ -24,6 +24,9 @@ import { CALM_MS, type Takeover, TakeoverWatch } from './takeover.ts';
 /** Determines the wait before the next connection attempt: backoff for `stable` and `failed`, its minimum for `again`, 0 for `at_once`. */
 type Ending = 'stable' | 'failed' | 'again' | 'at_once' | Takeover;
 
+/** A connection that lasts this much longer than the deadline of an acknowledgement had all its first messages answered. */
+const ANSWERED_AFTER_MS = 100;
+
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #topics;
@@ -166,9 +169,11 @@ export class Uplink {
     this.#attempt = new AbortController();
     const { signal: attempt } = this.#attempt;
     let session: Link | undefined;
+    const stop = AbortSignal.any([signal, attempt]);
+    const cut = () => session?.drop();
+    stop.addEventListener('abort', cut);
     try {
-      session = await this.#connect(id, AbortSignal.any([signal, attempt]), test);
-      attempt.addEventListener('abort', session.drop.bind(session), { once: true });
+      session = await this.#connect(id, stop, test);
       await session.subscribe([this.#topics.commands, this.#topics.receipts]);
       // If the signal was aborted while subscribing, the listener that `serve` adds would never be called, and the connection never cut.
       signal.throwIfAborted();
@@ -176,6 +181,8 @@ export class Uplink {
       session?.drop();
       if (attempt.aborted) return 'again';
       return signal.aborted ? 'failed' : this.#notConnected(error, session ? 'subscribe' : 'connect', test);
+    } finally {
+      stop.removeEventListener('abort', cut);
     }
     this.#connects++;
     this.#enter('connected');
@@ -187,8 +194,9 @@ export class Uplink {
       this.#problems.clear(false);
     }, CALM_MS).unref();
     log.info({ event: 'connected', mqtt_version: this.#route.version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
+    const answered = setTimeout(() => this.#problems.answered(), this.#options.ackTimeoutMs + ANSWERED_AFTER_MS).unref();
     const reason = await this.#serve(session, id, signal, test);
-    clearTimeout(calm);
+    for (const timer of [calm, answered]) clearTimeout(timer);
     if (test && test.credentials !== this.#credentials.current) return 'again';
     return this.#ended(reason, signal.aborted);
   }
@@ -254,7 +262,7 @@ export class Uplink {
       const code = reason instanceof ConnectError ? reason.reason : reason && (codeOf(reason) ?? reason.name);
       const takeover = this.#takeovers.ended(this.#options.clock.mono(), lastedMs, code);
       if (takeover) return this.#problems.reportTakeover(this.#options.thing, takeover, lastedMs);
-      this.#problems.reportEnd(lastedMs, reason);
+      this.#problems.reportEnd(lastedMs, reason, this.#route.endpoint);
     }
     return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
   }

@@ -26,8 +26,15 @@ export class PacketServer {
 
   private constructor({ ca, broker }: BenchFiles, accept: Accept) {
     const [caPem, cert, key] = [ca, broker.cert, broker.key].map((file) => readFileSync(file));
-    this.#server = createServer({ ca: caPem, cert, key, requestCert: true }, (socket) => this.#serve(socket, accept));
+    // With half-open sockets, the server decides when it closes a connection that the client has ended.
+    const options = { ca: caPem, cert, key, requestCert: true, allowHalfOpen: true };
+    this.#server = createServer(options, (socket) => this.#serve(socket, accept));
     this.#server.on('tlsClientError', () => {});
+    // Includes connections without a TLS handshake.
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
   }
 
   /** @param port 0 for any free port. */
@@ -50,6 +57,9 @@ export class PacketServer {
     this.#sockets.add(socket);
     socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket));
     let isMuted = false;
+    socket.on('end', () => {
+      if (!isMuted) socket.end();
+    });
     const take = accept({
       certificate: socket.getPeerCertificate().raw,
       send: (packet) => {

@@ -10,7 +10,10 @@ export interface Script {
   onConnect?(wire: Wire, connects: number): boolean;
   /** Called before the PUBACK. Returns false if none is sent. A row counts as taken only after its PUBACK. */
   onPublish?(packet: IPublishPacket, wire: Wire, published: number): boolean;
+  /** Called before the SUBACK. Returns false if none is sent. */
+  onSubscribe?(wire: Wire): boolean;
   onPing?(wire: Wire): boolean;
+  onDisconnect?(wire: Wire): void;
 }
 
 export class ScriptedBroker {
@@ -62,9 +65,12 @@ export class ScriptedBroker {
         this.connects++;
         if (this.#script.onConnect?.(wire, this.connects) !== false) wire.send({ cmd: 'connack', reasonCode: 0, sessionPresent: false });
       } else if (packet.cmd === 'subscribe') {
-        wire.send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted: packet.subscriptions.map(() => 1) });
+        const granted = packet.subscriptions.map(() => 1);
+        if (this.#script.onSubscribe?.(wire) !== false) wire.send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted });
       } else if (packet.cmd === 'pingreq') {
         if (this.#script.onPing?.(wire) !== false) wire.send({ cmd: 'pingresp' });
+      } else if (packet.cmd === 'disconnect') {
+        this.#script.onDisconnect?.(wire);
       } else if (packet.cmd === 'publish') {
         this.published++;
         inFlight++;
@@ -79,6 +85,7 @@ export class ScriptedBroker {
   #take(packet: IPublishPacket): void {
     const text = textOf(packet);
     this.texts.push(text);
+    if (!text.startsWith('{')) return;
     const message = JSON.parse(text) as {
       outbox?: string;
       seq?: number;

@@ -52,7 +52,7 @@ const BROKERS: readonly { fault: string; script: () => Script; raises?: string }
   {
     fault: 'does not answer the first CONNECTs',
     script: () => ({ onConnect: (_wire, connects) => connects > 2 }),
-    raises: 'broker_unreachable',
+    raises: 'broker_silent',
   },
   {
     fault: 'reports a takeover (DISCONNECT 0x8E)',
@@ -86,7 +86,7 @@ const BROKERS: readonly { fault: string; script: () => Script; raises?: string }
         return published !== 4;
       },
     }),
-    raises: 'mqtt_ended',
+    raises: 'broker_silent',
   },
   {
     fault: 'cuts the connection at every fourth publish',

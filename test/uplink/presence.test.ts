@@ -34,6 +34,7 @@ describe('the telemetry interval in the presence', { timeout: 20_000 }, () => {
     const publisher = new PresencePublisher({
       thing: 'elderly-bot',
       topic: 'elderly_bot/presence',
+      ackTimeoutMs: 20_000,
       version: '0.0.0',
       outbox: bench.outbox,
       clock: bench.clock,
