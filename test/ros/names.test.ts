@@ -92,10 +92,7 @@ describe('installed messages', () => {
       `install it (${second}/bin/python -m pip install --no-deps ros-garden-msgs), or source the workspace that builds garden_msgs`,
     );
     assert.match(refused('garden_msgs/msg/Gate', []).remedy ?? '', /^source ROS 2, or run bin\/setup/);
-    assert.match(
-      refused('house_msgs/msg/Dor', [first]).line,
-      /package house_msgs in .*first has no message Dor; it has Door/,
-    );
+    assert.match(refused('house_msgs/msg/Dor', [first]).line, /package house_msgs in .*first has no message Dor; it has Door/);
     assert.match(refused('house_msgs/msg/Roof', [second]).line, /defines it in IDL only/);
     assert.match(refused('house_msgs/msg/Door', []).line, /no ROS environment is sourced/);
   });

@@ -77,6 +77,10 @@ describe('the setup', () => {
   });
 
   const stamps = join(ROOT, '.setup', 'rclnodejs.stamp');
+  it('leaves no program ros2 in the wheels, because one that does nothing would mislead', () => {
+    assert.equal(existsSync(join(ROOT, '.ros2/bin/ros2')), false);
+  });
+
   it('ends quickly in a prepared checkout', { skip: !existsSync(stamps) && 'bin/setup has not run in this checkout' }, () => {
     const startedMs = performance.now();
     const { code, lines } = checkout.run(`${ROOT}bin/setup`, ['--check'], process.env);

@@ -12,8 +12,7 @@ import {
   type Struct,
   type Wanted,
 } from '../../ros/index.ts';
-import { remark } from '../shared.ts';
-import { discovered, limited, type Observer, POLL_MS, remarkUnpublished } from './graph.ts';
+import { discovered, limited, type Observer, POLL_MS, Remarks, similarTopic } from './graph.ts';
 import { requireType } from './types.ts';
 
 export interface FollowOptions {
@@ -32,17 +31,18 @@ export interface FollowOptions {
 export async function follow(observer: Observer, options: FollowOptions): Promise<void> {
   const { ros, topic } = observer;
   const type = options.type === undefined ? undefined : parseTypeName(options.type).full;
-  const subscription = new Subscription(observer, options);
+  const remarks = new Remarks();
+  const subscription = new Subscription(observer, options, remarks);
   try {
     if (type !== undefined) subscription.check(type, []);
-    let isPublished = await discovered(options.until, () => ros.publishersOf(topic).length > 0);
+    await discovered(options.until, () => ros.publishersOf(topic).length > 0);
     const until = limited(options.until, options.forMs);
-    if (!isPublished && !until.aborted) remarkUnpublished(observer);
+    let wasPublished = false;
     while (!until.aborted) {
       const offers = namedPublishers(ros, topic);
       if (offers.length > 0) subscription.check(type, offers);
-      else if (isPublished) remark(`${topic} has no publisher any more; waiting for another one`);
-      isPublished = offers.length > 0;
+      else remarkUnpublished(observer, remarks, wasPublished);
+      wasPublished ||= offers.length > 0;
       await wait(POLL_MS, until);
     }
   } finally {
@@ -50,16 +50,23 @@ export async function follow(observer: Observer, options: FollowOptions): Promis
   }
 }
 
+function remarkUnpublished(observer: Observer, remarks: Remarks, wasPublished: boolean): void {
+  const { topic } = observer;
+  remarks.add(wasPublished ? `${topic} has no publisher any more` : `no node publishes ${topic} yet${similarTopic(observer)}`);
+  remarks.add('waiting for a publisher; Ctrl-C ends');
+}
+
 class Subscription {
   readonly #observer: Observer;
   readonly #options: FollowOptions;
-  readonly #remarked = new Set<string>();
+  readonly #remarks: Remarks;
   #wanted: Wanted | undefined;
   #subscription: RosSubscription | undefined;
 
-  constructor(observer: Observer, options: FollowOptions) {
+  constructor(observer: Observer, options: FollowOptions, remarks: Remarks) {
     this.#observer = observer;
     this.#options = options;
+    this.#remarks = remarks;
   }
 
   /** Subscribes, or subscribes again if the publishers offer something else. */
@@ -71,7 +78,7 @@ class Subscription {
         remedy: 'choose one with --type',
       });
     }
-    if (types !== undefined) this.#remarkOnce(`${this.#observer.topic}: ${types}`);
+    if (types !== undefined) this.#remarks.add(`${this.#observer.topic}: ${types}`);
     if (this.#subscription !== undefined && isSame(wanted, this.#wanted)) return;
     this.close();
     this.#wanted = wanted;
@@ -96,13 +103,7 @@ class Subscription {
       onMessage: (message, size) => {
         if (!until.aborted) onMessage(message, size);
       },
-      onError: (error) => this.#remarkOnce(error instanceof AgentError ? error.line : error.message),
+      onError: (error) => this.#remarks.add(error instanceof AgentError ? error.line : error.message),
     });
-  }
-
-  /** A broken publisher would repeat its error with each message. */
-  #remarkOnce(text: string): void {
-    if (!this.#remarked.has(text)) remark(text);
-    this.#remarked.add(text);
   }
 }

@@ -61,10 +61,14 @@ export function limited(signal: AbortSignal, forMs: number | undefined): AbortSi
   return forMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(forMs)]);
 }
 
-/** Says that the topic has no publisher, which other topic may be meant, and that the command waits. */
-export function remarkUnpublished(observer: Observer): void {
-  remark(`no node publishes ${observer.topic} yet${similarTopic(observer)}`);
-  remark('waiting for a publisher; Ctrl-C ends');
+/** Prints each remark once: a command that waits looks at the graph again and again, and mostly finds the same. */
+export class Remarks {
+  readonly #made = new Set<string>();
+
+  add(text: string): void {
+    if (!this.#made.has(text)) remark(text);
+    this.#made.add(text);
+  }
 }
 
 /** @returns `, did you mean /fall_detected, which /vision publishes?`, or an empty text if no published topic is similar. */

@@ -7,7 +7,7 @@ import { AgentError } from '../../errors.ts';
 import { checkMessage, fullName, type QosProfile, type RosMessage, type RosPublisher } from '../../ros/index.ts';
 import { durationOf, remark } from '../shared.ts';
 import { usersOf } from '../topics.ts';
-import { discovered, limited, type Observer, observe, POLL_MS, similarTopic, type TopicOptions } from './graph.ts';
+import { discovered, limited, type Observer, observe, POLL_MS, Remarks, similarTopic, type TopicOptions } from './graph.ts';
 import { requireType } from './types.ts';
 
 interface PubOptions extends TopicOptions {
@@ -21,6 +21,9 @@ interface PubOptions extends TopicOptions {
   readonly for: string | undefined;
   readonly force: boolean;
 }
+
+/** Not the node name of the commands that only look: what this node publishes counts as the robot's. */
+const NODE = 'elderly_bot_pub';
 
 const PLAIN: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 10 };
 const LATCHED: QosProfile = { reliability: 'reliable', durability: 'transient_local', depth: 1 };
@@ -37,34 +40,35 @@ export function pub(options: PubOptions): Promise<number> {
   const message = parseMessage(options.message) as RosMessage;
   checkMessage(type, message);
   const forMs = options.for === undefined ? undefined : durationOf('--for', options.for);
-  return observe(
-    options,
-    async (observer) => {
-      const { ros, config, topic, signal } = observer;
-      if (!options.force) refuseMotion(config, topic, type);
-      const channels = usersOf(config.channels, topic);
-      if (channels.length > 0)
-        remark(`the agent reads ${topic} as ${channels.join(', ')}: a message that raises an alert alerts the family`);
-      const publisher = ros.advertise(topic, type, options.latched ? LATCHED : PLAIN);
-      const isSingle = options.rate === undefined && (options.once || !options.latched) && !(isVelocity(type) && forMs !== undefined);
-      const isHeard = (options.latched && !isSingle) || (await discovered(signal, () => publisher.subscribers > 0));
-      const until = limited(signal, forMs);
-      if (!isHeard && !until.aborted) remark(unheard(observer));
-      if (!isHeard && isSingle) await subscribed(publisher, until);
-      if (signal.aborted) return 130;
-      if (isSingle && publisher.subscribers === 0) return 1;
-      const count = isSingle ? publishOnce(publisher, message) : await publishUntil(publisher, message, options.rate, until);
-      // A robot may keep its last velocity until it receives another one.
-      if (isVelocity(type)) publisher.publish({});
-      const zero = isVelocity(type) ? ', then zero velocity' : '';
-      process.stdout.write(
-        `published ${counted(count, 'message')}${zero} on ${topic} for ${counted(publisher.subscribers, 'subscription')}\n`,
-      );
-      await deliver(publisher, signal);
-      return signal.aborted && forMs !== undefined ? 130 : 0;
-    },
-    'elderly_bot_pub',
-  );
+  return observe(options, (observer) => publish(observer, { ...options, type, fields: message, forMs }), NODE);
+}
+
+interface Publication extends Pick<PubOptions, 'type' | 'once' | 'rate' | 'latched' | 'force'> {
+  readonly fields: RosMessage;
+  readonly forMs: number | undefined;
+}
+
+async function publish(observer: Observer, { type, fields, once: isOnce, rate, latched, force, forMs }: Publication): Promise<number> {
+  const { ros, config, topic, signal } = observer;
+  if (!force) refuseMotion(config, topic, type);
+  const channels = usersOf(config.channels, topic);
+  if (channels.length > 0) remark(`the agent reads ${topic} as ${channels.join(', ')}: a message that raises an alert alerts the family`);
+  const publisher = ros.advertise(topic, type, latched ? LATCHED : PLAIN);
+  const isSingle = rate === undefined && (isOnce || !latched) && !(isVelocity(type) && forMs !== undefined);
+  const isHeard = (latched && !isSingle) || (await discovered(signal, () => publisher.subscribers > 0));
+  const until = limited(signal, forMs);
+  if (!isHeard && isSingle) await subscribed(observer, publisher, until);
+  else if (!isHeard && !until.aborted) remark(unheard(observer));
+  if (signal.aborted) return 130;
+  if (isSingle && publisher.subscribers === 0) return 1;
+  publisher.publish(fields);
+  const count = isSingle ? 1 : await stay(publisher, fields, rate, until);
+  // A robot may keep its last velocity until it receives another one.
+  if (isVelocity(type)) publisher.publish({});
+  const zero = isVelocity(type) ? ', then zero velocity,' : '';
+  process.stdout.write(`published ${counted(count, 'message')}${zero} on ${topic} for ${counted(publisher.subscribers, 'subscription')}\n`);
+  await deliver(publisher, signal);
+  return signal.aborted && forMs !== undefined ? 130 : 0;
 }
 
 /** @throws AgentError MOTION_UNFORCED if an entry of the configuration or the type says that messages on the topic move the robot */
@@ -80,10 +84,14 @@ function refuseMotion({ commands }: Pick<Config, 'commands'>, topic: string, typ
   });
 }
 
-/** Waits for a subscription. */
-async function subscribed(publisher: RosPublisher, until: AbortSignal): Promise<void> {
-  remark('waiting for a subscription; Ctrl-C ends');
-  while (publisher.subscribers === 0) if (!(await wait(POLL_MS, until))) return;
+/** Waits for a subscription, and says why the topic has no suitable one. */
+async function subscribed(observer: Observer, publisher: RosPublisher, until: AbortSignal): Promise<void> {
+  const remarks = new Remarks();
+  while (publisher.subscribers === 0 && !until.aborted) {
+    remarks.add(unheard(observer));
+    remarks.add('waiting for a subscription; Ctrl-C ends');
+    await wait(POLL_MS, until);
+  }
 }
 
 /** Explains why no subscription receives the message. */
@@ -96,14 +104,8 @@ function unheard(observer: Observer): string {
   return `${fullName(subscription)} subscribes to ${topic}, but expects ${type}${latched}`;
 }
 
-function publishOnce(publisher: RosPublisher, message: RosMessage): number {
-  publisher.publish(message);
-  return 1;
-}
-
-/** Publishes at the rate, or one message that stays for late subscriptions. @returns how many messages were published */
-async function publishUntil(publisher: RosPublisher, message: RosMessage, rate: number | undefined, until: AbortSignal): Promise<number> {
-  publisher.publish(message);
+/** Repeats the message at the rate; without one, keeps it for late subscriptions. @returns how many messages were published in all */
+async function stay(publisher: RosPublisher, message: RosMessage, rate: number | undefined, until: AbortSignal): Promise<number> {
   if (rate === undefined) {
     remark('published; Ctrl-C or --for ends');
     if (!until.aborted) await once(until, 'abort');

@@ -20,7 +20,11 @@ export function requireType(given: string): Struct {
   const struct = structOf(type, definitions, findings);
   if (struct !== undefined) return struct;
   const [finding] = findings.list;
-  const remedy = finding?.command ? `install it: ${finding.command}` : 'elderly-bot topics shows the types of the published topics';
+  if (finding?.command) {
+    const text = `message type ${type}: package ${pkg} is not installed here`;
+    throw new AgentError('ROS_TYPE_UNKNOWN', text, { remedy: `install it: ${finding.command}`, fields });
+  }
+  const remedy = 'elderly-bot topics shows the types of the published topics';
   throw new AgentError('ROS_TYPE_UNKNOWN', `message type ${type}: ${finding?.reason ?? 'it cannot be used'}`, { remedy, fields });
 }
 
