@@ -82,10 +82,12 @@ onEachDatabase('robots', (db) => {
     ]);
   });
 
-  test('safety, health and telemetry keep no value of a channel that the robot no longer announces', async () => {
+  test('safety, health and telemetry keep no value of a channel that the robot no longer announces', async (t) => {
     const thing = newThing();
     const cloud = new Instance(db());
+    t.after(() => cloud.stop());
     const api = await Api.open(db());
+    t.after(() => api.close());
     const { token } = await api.register();
     const read = async (path: string) => {
       const { created_at: _, ...body } = (await api.ask('GET', `${path}?thing=${thing}`, { token })).body as Record<string, unknown>;
@@ -127,8 +129,6 @@ onEachDatabase('robots', (db) => {
     await announce(3, undefined);
     await cloud.send(TELEMETRY, telemetry({ thing, outbox: 'box-3', mark: [3, 20] }, [], { state_seq: 1, gas: true }));
     assert.equal((await read('/safety')).gas, 'Detected', 'an earlier program announces no channels');
-    await cloud.stop();
-    await api.close();
   });
 
   test('only this machine and the allow-list may read health and metrics', async () => {
