@@ -29,8 +29,8 @@ export interface ObservedTopic {
   readonly cameras: readonly string[];
 }
 
-/** DDS usually discovers the other nodes in less time. If no topic has been found by then, wait again: the machine may be busy. */
-const DISCOVERY_MS = 1_000;
+/** Discovery is complete once no topic has been added for this long. DDS usually needs half a second, and longer on a busy machine. */
+const QUIET_MS = 500;
 const DISCOVERY_AT_MOST_MS = 5_000;
 const COUNT_MS = 2_000;
 
@@ -44,8 +44,12 @@ export async function topics(file: string | undefined, options: { json: boolean;
   const screen = fullScreen(json || !watch);
   try {
     const untilMs = performance.now() + DISCOVERY_AT_MOST_MS;
-    do await wait(DISCOVERY_MS, signal);
-    while (!signal.aborted && published(ros, config).length === 0 && performance.now() < untilMs);
+    let [before, found] = [0, 0];
+    do {
+      before = found;
+      await wait(QUIET_MS, signal);
+      found = published(ros, config).length;
+    } while (!signal.aborted && (found === 0 || found !== before) && performance.now() < untilMs);
     for (;;) {
       const observed = await observe(ros, config, signal);
       // The rates of an interrupted measurement are wrong. Do not show them.

@@ -5,8 +5,10 @@ import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { AGENT, Program } from '../../scripts/lab/program.ts';
 import type { ObservedTopic } from '../../src/cli/topics.ts';
+import { startRosNode } from '../../src/ros/index.ts';
 import { runWithClosedPipe } from '../support/closedPipe.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { eventually } from '../support/until.ts';
 
 /** Runs a program on a terminal, presses Ctrl-C once it has shown /level twice, and prints its output as JSON. */
 const PTY = `
@@ -78,6 +80,34 @@ describe('elderly-bot topics', { skip: rosUnavailable(), timeout: 60_000 }, () =
     const seen = JSON.parse(text) as ObservedTopic[];
     assert.deepEqual(seen.find(({ topic }) => topic === '/level')?.channels, ['gas']);
     assert.deepEqual(seen.find(({ topic }) => topic === '/gas_detected')?.channels, []);
+  });
+
+  it('asks whether another topic was meant, for each channel without a publisher', async () => {
+    await peer.advertise('/vision/fall', 'std_msgs/msg/Bool');
+    const { text } = await run();
+    assert.match(text, /^channel fall: no node publishes \/fall_detected; did you mean \/vision\/fall, which \/house publishes\?$/m);
+    assert.doesNotMatch(text, /^channel (gas|fire|stranger|battery|temperature):/m);
+  });
+
+  it('leaves out the topics of the agent itself, but not those of `topics pub`', async () => {
+    const agent = await startRosNode({ name: 'elderly_bot_agent' });
+    agent.advertise('/buzzer', 'std_msgs/msg/Bool');
+    agent.advertise('/level', 'std_msgs/msg/Int32');
+    const pub = new Program('pub', AGENT, ['topics', 'pub', '/by_hand', 'std_msgs/msg/Bool', '{data: true}', '--latched']);
+    try {
+      const listed = async () => JSON.parse((await run('--json')).text) as ObservedTopic[];
+      const topics = ['/by_hand', '/gas_detected', '/level', '/vision/fall'];
+      const isComplete = (each: readonly ObservedTopic[]) => each.map(({ topic }) => topic).join() === topics.join();
+      const seen = await eventually(listed, isComplete, 'exactly these topics are listed');
+      const level = seen.find(({ topic }) => topic === '/level');
+      assert.deepEqual(
+        level?.publishers.map(({ node }) => node),
+        ['/house'],
+      );
+    } finally {
+      await pub.stop();
+      await agent.stop();
+    }
   });
 
   it('ends with 0 when the reader of a pipe ends', async () => {

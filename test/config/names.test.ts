@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { takeRosArguments } from '../../src/cli/rosArguments.ts';
-import { loadConfig, type Remap, rosNames } from '../../src/config/index.ts';
+import { isOwnNode, loadConfig, type Remap, rosNames } from '../../src/config/index.ts';
 import { AgentError } from '../../src/errors.ts';
 import { loadBinding } from '../../src/ros/native/binding.ts';
 import type { NativeBinding, NativeHandle } from '../../src/ros/native/functions.ts';
@@ -23,6 +23,14 @@ describe('names', () => {
   it('are remapped once, by the first rule that matches this node', () => {
     const { topic } = names({ 'other:/a': '/no', '/a': '/b', '/b': '/a', 'agent:/c': 'd' });
     assert.deepEqual(['/a', '/b', '/c', '/d'].map(topic), ['/b', '/a', '/d', '/d']);
+  });
+
+  it('tell the agent’s own nodes, and those of commands that only look, from all others', () => {
+    const isOwn = (node: string, namespace = '/') => isOwnNode(node, { node_name: 'watch', namespace });
+    for (const node of ['/watch', '/watch_cameras', '/watch_guard', '/elderly_bot_doctor', '/home/elderly_bot_topics', '/elderly_bot_init'])
+      assert.ok(isOwn(node), node);
+    for (const node of ['/other', '/watch_dog', '/home/watch', '/simulated_sensors', '/elderly_bot_pub']) assert.ok(!isOwn(node), node);
+    assert.ok(isOwn('/home/watch', '/home'));
   });
 
   it('use the namespace and node name of the rules', () => {

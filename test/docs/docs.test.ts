@@ -131,7 +131,9 @@ describe('the documentation', () => {
     const texts = filesOf('').filter((name) => /^(README|docs\/|src\/|config\/|cloud\/|examples\/).*\.(ts|md|yaml|py)$/.test(name));
     assert.ok(texts.includes(compared));
     for (const file of texts) {
-      if (file !== compared) assert.doesNotMatch(read(file), /\bros2 (topic|node|interface|service|param|pkg|run|launch|doctor)\b/, file);
+      // The bridge to ROS 1 runs on a computer with ROS 2 from its own packages.
+      const text = read(file).replace('ros2 run ros1_bridge', '');
+      if (file !== compared) assert.doesNotMatch(text, /\bros2 (topic|node|interface|service|param|pkg|run|launch|doctor)\b/, file);
     }
   });
 

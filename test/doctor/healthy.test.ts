@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { AGENT, Program } from '../../scripts/lab/program.ts';
-import { askStatus, type Status } from '../../src/status/index.ts';
+import { askStatus, PROBLEMS, type Status } from '../../src/status/index.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { assertCause, type Diagnosis, Fixtures, type TestRobot } from './fixtures.ts';
@@ -90,6 +90,15 @@ describe('the doctor without a fault', { skip, timeout: 120_000 }, () => {
     assert.match(String(found.causes[0]?.command), /^ROS_DOMAIN_ID=99 elderly-bot doctor/);
     const channels = found.checks.filter(({ code }) => code.startsWith('channel.'));
     assert.deepEqual(new Set(channels.map(({ status, hidden_by: by }) => `${status} ${by}`)), new Set(['skipped graph']));
+  });
+
+  it('does not repeat as a problem of the agent what each channel reports', async () => {
+    const none = ['fire', 'fall', 'stranger', 'battery', 'temperature'].map((name) => `${name}: null`).join(', ');
+    const { severity, title, remedy } = PROBLEMS.nothing_published;
+    const problem = { code: 'nothing_published', subject: '', severity, title, remedy, text: 'none', since_ms: 0 } as const;
+    const found = await besideAgent(() => ({ problems: [problem] }), `channels: { ${none}, gas: { topic: /none } }\n`);
+    assertCause(found, 'channel.gas', /^\/none: the topic has no publisher$/);
+    assert.equal(found.checks.find(({ code }) => code === 'problem.nothing_published')?.status, 'skipped');
   });
 
   it('reports a channel that is published here but never reached the running agent', async () => {

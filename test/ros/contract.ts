@@ -216,6 +216,11 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
       assert.deepEqual(here.publishersOf('/nobody'), []);
     });
 
+    test('the list of nodes has the full names of all nodes', async () => {
+      for (const node of [here, there])
+        await until(() => ['/here', '/there'].every((name) => node.nodes().includes(name)), 'both nodes are discovered');
+    });
+
     test('the list of subscriptions contains those that match no publisher', async () => {
       receive('/heard', 'std_msgs/msg/Bool', LATCHED);
       there.subscribe({ topic: '/heard', type: 'std_msgs/msg/String', qos: BEST_EFFORT, onMessage: () => {} });

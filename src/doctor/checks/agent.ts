@@ -3,8 +3,9 @@ import { connect } from 'node:net';
 import { guardSocket } from '../../commands/index.ts';
 import type { ProblemCode, Status } from '../../status/index.ts';
 import type { CheckCode } from '../catalogue.ts';
-import { error, ok, skipped, warning } from '../check.ts';
+import { error, type Finding, ok, skipped, warning } from '../check.ts';
 import { type DoctorContext, type RobotCheck, robotCheck } from '../context.ts';
+import { probe, ROS_WITHIN_MS } from './probed.ts';
 
 export const agent = robotCheck('agent', 10_000, async ({ agent: answer, holder, config, flag }) => {
   const status = await answer;
@@ -60,6 +61,13 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   nothing_published: ['discovery_server', 'graph', 'ros'],
 };
 
+/** Whether the checks of the channels report the cause of a problem, each for its channel. */
+async function isOfChannels(code: ProblemCode, context: DoctorContext): Promise<boolean> {
+  if (code !== 'nothing_published') return false;
+  const found = await probe(context);
+  return 'topics' in found && Object.values(found.channels).every(({ offers }) => offers.length === 0);
+}
+
 /** Turns each current problem of the agent into a check that reports it, except for problems of channels and cameras. */
 export function problemChecks(status: Status, { flag, config }: DoctorContext): RobotCheck[] {
   return status.problems
@@ -67,13 +75,11 @@ export function problemChecks(status: Status, { flag, config }: DoctorContext): 
     .map(({ code, subject, severity, text, remedy }) => ({
       code: 'problem',
       subject: subject === '' ? code : `${code}.${subject}`,
-      deadlineMs: 1_000,
-      run: () => ({
-        status: severity === 'info' ? 'ok' : severity === 'warning' ? 'warning' : 'error',
-        observed: text,
-        remedy,
-        command: `elderly-bot status${flag}`,
-        because: EXPLAINED_BY[code] ?? [],
-      }),
+      deadlineMs: ROS_WITHIN_MS,
+      run: async (context): Promise<Finding> => {
+        if (await isOfChannels(code, context)) return skipped('the checks of the channels report it', 'graph');
+        const shown = severity === 'info' ? 'ok' : severity === 'warning' ? 'warning' : 'error';
+        return { status: shown, observed: text, remedy, command: `elderly-bot status${flag}`, because: EXPLAINED_BY[code] ?? [] };
+      },
     }));
 }

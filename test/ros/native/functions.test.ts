@@ -83,6 +83,7 @@ describe(`the native functions of rclnodejs ${VERSION}`, { skip: rosUnavailable(
     const [found] = native.getSubscriptionsInfoByTopic(node, '/graph', false);
     assert.deepEqual([found?.topic_type, found?.qos_profile.reliability, found?.qos_profile.durability], [type, 2, 1]);
     subscription.release();
+    assert.deepEqual(native.getNodeNames(node, false), [{ name: 'contract', namespace: '/suite' }]);
     latched.release();
     vague.release();
     await until(() => native.getPublishersInfoByTopic(node, '/graph', false).length === 0, 'the released publishers have disappeared');
