@@ -28,6 +28,14 @@ const PATHS = [
   ['provisioning', 'claim_key'],
 ] as const;
 
+let defaults: Source | undefined;
+
+/** The default file belongs to this version of the program, so it is read once, even if an upgrade replaces it. */
+function defaultSource(): Source {
+  defaults ??= readSource(DEFAULT_FILE);
+  return defaults;
+}
+
 export interface Layers {
   /** The files, highest layer first. */
   readonly sources: readonly Source[];
@@ -36,7 +44,7 @@ export interface Layers {
 
 /** @param onSyntaxError receives the syntax errors of the given file. All other errors are thrown. */
 export function layersOf(file: string | undefined, environment: NodeJS.ProcessEnv, onSyntaxError?: (error: AgentError) => void): Layers {
-  const sources = [readSource(DEFAULT_FILE), ...(file === undefined ? [] : [readSource(resolve(file), onSyntaxError)])];
+  const sources = [defaultSource(), ...(file === undefined ? [] : [readSource(resolve(file), onSyntaxError)])];
   const merged = sources.reduce<Tree>((below, source) => {
     const above = absolutePaths(source);
     return merge(withDefinedScale(below, above), above);

@@ -14,6 +14,11 @@ export interface Checked extends CheckReport {
   readonly loaded: LoadedConfig;
 }
 
+/** One file for all texts, because a folder for each takes longer than the check. */
+const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-check-'));
+process.once('exit', () => rmSync(folder, { recursive: true }));
+const file = join(folder, 'robot.yaml');
+
 const everyFileExists = (_file: string) => true;
 
 /** @param known null for a machine without message definitions. */
@@ -22,14 +27,8 @@ export function checkedText(
   known: Definitions | null = definitions ?? null,
   exists: (file: string) => boolean = everyFileExists,
 ): Checked {
-  const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-check-'));
-  try {
-    const file = join(folder, 'robot.yaml');
-    writeFileSync(file, yaml);
-    return checkedFile(file, known, exists);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  writeFileSync(file, yaml);
+  return checkedFile(file, known, exists);
 }
 
 export function checkedFile(file: string | undefined, known: Definitions | null = definitions ?? null, exists = everyFileExists): Checked {

@@ -7,91 +7,81 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
+import type { ChannelConfig } from '../../src/config/index.ts';
 import type { NewRow } from '../../src/outbox/index.ts';
+import { fieldReader } from '../../src/sensing/field.ts';
 import { Channel } from '../../src/sensing/index.ts';
 import { checkedFile, checkedText, skip } from './checked.ts';
-import { type Place, randomPlace, twoValues } from './messages.ts';
+import { randomPlace, twoValues } from './messages.ts';
+import { type WorkingChannel, workingCamera, workingChannel, workingCommand } from './working.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const WORKING = 1_000;
 const RUNS = 400;
-
-type Entry = Record<string, unknown>;
-
-interface Generated {
-  readonly place: Place;
-  readonly entry: Entry;
-  readonly danger: unknown;
-  readonly harmless: unknown;
-}
-
-/** @returns the reading of a value, by the documented arithmetic of `scale`. */
-function readingOf({ reducer }: Place, value: unknown, scale: number): boolean | number | string {
-  if (reducer === 'any' || reducer === 'all') return Boolean(value);
-  return typeof value === 'number' ? Number((value * scale).toPrecision(12)) : (value as boolean | string);
-}
+/** A file with several channels is loaded once for all of them. */
+const PER_FILE = 8;
 
 /** @returns whether the row raises or clears an alert. */
 function alertOf(row: NewRow): string | undefined {
   return 'extra' in row ? row.extra?.alert : undefined;
 }
 
-function conditionFor(danger: boolean | number | string, harmless: boolean | number | string, draw: fc.GeneratorValue): unknown {
-  if (typeof danger === 'boolean') return draw(() => fc.constantFrom<unknown>(danger, `== ${danger}`, `!= ${harmless}`));
-  if (typeof danger === 'string') return draw(fc.constantFrom, `== "${danger}"`, `!= "${harmless}"`);
-  const [operator, opposite] = danger > Number(harmless) ? ['>', '<'] : ['<', '>'];
-  return draw(() =>
-    fc.constantFrom<unknown>(`== ${danger}`, `!= ${harmless}`, `${operator} ${harmless}`, `${operator}= ${danger}`, {
-      raise: `${operator}= ${danger}`,
-      clear: `${opposite} ${danger}`,
-    }),
-  );
+/** Sends danger and then calm, each for long enough. @returns the alerts, and the reason if a message was unusable. */
+function driven(config: ChannelConfig, { danger, harmless }: WorkingChannel): readonly unknown[] {
+  const channel = new Channel('probe', config);
+  const seen: unknown[] = [];
+  const note = (rows: readonly NewRow[]) => seen.push(...rows.map(alertOf), channel.unusable?.reason);
+  // A second event within clear_after extends the alert.
+  const { debounce, hold, clear_after: clearAfter } = config;
+  const everyMs = clearAfter === undefined ? debounce + hold + 1 : clearAfter / 2;
+  for (const [at, message] of [danger, danger, harmless, harmless].entries()) {
+    note(channel.elapse(at * everyMs));
+    note(channel.accept(message(), at * everyMs));
+  }
+  // Only time ends the alert of an event.
+  note(channel.elapse(8 * everyMs));
+  return seen.filter((each) => each !== undefined);
 }
 
-/** A channel that works by construction: one value of its field raises the alert, another one ends it. */
-const working: fc.Arbitrary<Generated> = randomPlace().chain((place) =>
-  fc.tuple(twoValues(place), fc.gen()).map(([[danger, harmless], draw]): Generated => {
-    const scale = draw(fc.constantFrom, 1, 1, 100, 0.1, -1);
-    const [high, low] = [readingOf(place, danger, scale), readingOf(place, harmless, scale)];
-    const entry: Entry = { topic: '/a', type: place.type, field: place.field, class: 'alert' };
-    if (scale !== 1 || draw(fc.boolean)) entry.scale = scale;
-    const isDefault = high === true && draw(fc.boolean);
-    if (!isDefault) entry.alert_when = conditionFor(high, low, draw);
-    if (typeof high === 'number' && typeof low === 'number') {
-      const [least, most] = [Math.min(high, low), Math.max(high, low)];
-      if (draw(fc.boolean)) entry.min = least;
-      if (draw(fc.boolean)) entry.max = most;
-      if (least >= 0 && most <= 100 && draw(fc.boolean)) entry.unit = 'percent';
-      if (place.reducer !== 'count' && draw(fc.boolean)) entry.valid = [danger, harmless].map(Number).sort((a, b) => a - b);
-    }
-    if (typeof entry.alert_when !== 'object' && draw(fc.boolean)) entry.event = true;
-    return { place, entry, danger, harmless };
-  }),
-);
-
 describe('config check on configurations that work', { skip }, () => {
-  it(`finds nothing in ${RUNS} generated configurations, whose alerts rise and end`, () => {
+  it(`finds nothing in ${WORKING} generated configurations, whose alerts rise and end`, () => {
+    const parts = fc.record({
+      channels: fc.array(workingChannel, { minLength: 1, maxLength: 3 }),
+      cameras: fc.array(workingCamera, { maxLength: 2 }),
+      commands: fc.array(workingCommand, { maxLength: 2 }),
+      ros: fc.constantFrom({}, { namespace: '/robot1' }, { remap: { __ns: '/house', '/scan': '/front/scan' } }),
+    });
     fc.assert(
-      fc.property(fc.array(working, { minLength: 1, maxLength: 5 }), (channels) => {
-        const entries = Object.fromEntries(channels.map(({ entry }, i) => [`probe_${i}`, { ...entry, topic: `/probe_${i}` }]));
-        const { findings, loaded } = checkedText(stringify({ channels: entries }));
+      fc.property(parts, ({ channels, cameras, commands, ros }) => {
+        const named = <T>(prefix: string, entries: readonly T[]) =>
+          Object.fromEntries(entries.map((entry, i) => [`${prefix}_${i}`, entry]));
+        const entries = channels.map(({ entry }, i) => ({ topic: `/probe_${i}`, class: 'alert', ...entry }));
+        const { findings, loaded } = checkedText(
+          stringify({
+            ros,
+            uploads: { api: 'https://cloud.example' },
+            channels: named('probe', entries),
+            cameras: named('camera', cameras),
+            commands: named(
+              'command',
+              commands.map(({ entry }) => entry),
+            ),
+          }),
+        );
         assert.deepEqual(findings, []);
-        for (const [i, { place, danger, harmless }] of channels.entries()) {
-          const config = loaded.config.channels[`probe_${i}`];
-          assert.ok(config);
-          const channel = new Channel('probe', config);
-          const alerts = (value: unknown, nowMs: number) => channel.accept(place.message(value), nowMs).map(alertOf);
-          const [raised, next] = [alerts(danger, 1_000).at(-1), alerts(harmless, 2_000).at(-1)];
-          // Only time ends the alert of an event.
-          const cleared = config.event ? channel.elapse(100_000).map(alertOf).at(-1) : next;
-          assert.deepEqual([raised, cleared], ['raised', 'cleared']);
+        for (const [i, channel] of channels.entries()) {
+          const config = loaded.config.channels[`probe_${i}`] ?? assert.fail();
+          assert.deepEqual(driven(config, channel), ['raised', 'cleared'], JSON.stringify(channel.entry));
         }
+        // The value of the command arrives at the place that its confirmation reads.
+        for (const { place, value } of commands) assert.deepEqual(fieldReader(place.field)(place.message(value)), value);
       }),
-      { numRuns: RUNS, endOnFailure: true },
+      { numRuns: WORKING, endOnFailure: true },
     );
   });
 
   it('finds nothing in a percentage with the inherited scale', () => {
-    for (let percent = 1; percent < 100; percent++)
+    for (const percent of [1, 2, 10, 15, 20, 50, 85, 99])
       for (const comparison of ['<', '<=', '>', '>='])
         assert.deepEqual(checkedText(`channels: { battery: { class: alert, alert_when: "${comparison} ${percent}" } }\n`).findings, []);
   });
@@ -123,28 +113,30 @@ describe('config check on configurations that may be wrong', { skip }, () => {
       min: fc.option(fc.constantFrom(-5, 0, 200), { nil: undefined }),
       unit: fc.option(fc.constantFrom('percent', 'ppm', 'degC'), { nil: undefined }),
     });
-    let impossible = 0;
-    const values = randomPlace().chain((place) =>
-      fc.tuple(fc.constant(place), fc.array(twoValues(place), { minLength: 20, maxLength: 20 })),
+    const probes = randomPlace().chain((place) =>
+      fc.tuple(fc.constant(place), fc.array(twoValues(place), { minLength: 20, maxLength: 20 }), entries),
     );
+    let impossible = 0;
     fc.assert(
-      fc.property(values, entries, ([place, pairs], { condition, ...rest }) => {
-        const entry = { topic: '/a', type: place.type, field: place.field, class: 'alert', ...rest, alert_when: condition };
-        const { findings, loaded } = checkedText(stringify({ channels: { probe: entry } }));
-        if (!findings.some(({ severity }) => severity === 'error')) return;
-        impossible++;
-        const config = loaded.config.channels.probe;
-        assert.ok(config);
-        const channel = new Channel('probe', config);
-        for (const value of pairs.flat()) {
-          const rows = channel.accept(place.message(value), 1_000);
-          assert.ok(
-            !rows.some((row) => row.class === 'alert' && row.channel === 'probe' && alertOf(row) === 'raised'),
-            `${value} raised the alert; ${findings[0]?.reason}`,
-          );
+      fc.property(fc.array(probes, { minLength: PER_FILE, maxLength: PER_FILE }), (all) => {
+        const channels = all.map(([{ type, field }, , { condition, ...rest }], i) => {
+          const entry = { topic: `/probe_${i}`, type, field, class: 'alert', ...rest, alert_when: condition };
+          return [`probe_${i}`, entry] as const;
+        });
+        const { findings, loaded } = checkedText(stringify({ channels: Object.fromEntries(channels) }));
+        for (const [i, [place, pairs]] of all.entries()) {
+          const error = findings.find(({ severity, entry }) => severity === 'error' && entry === `channels.probe_${i}`);
+          if (error === undefined) continue;
+          impossible++;
+          const channel = new Channel('probe', loaded.config.channels[`probe_${i}`] ?? assert.fail());
+          for (const value of pairs.flat()) {
+            const rows = channel.accept(place.message(value), 1_000);
+            const isRaised = rows.some((row) => row.class === 'alert' && row.channel === 'probe' && alertOf(row) === 'raised');
+            assert.ok(!isRaised, `${value} raised the alert; ${error.reason}`);
+          }
         }
       }),
-      { numRuns: RUNS, endOnFailure: true },
+      { numRuns: RUNS / PER_FILE, endOnFailure: true },
     );
     assert.ok(impossible > RUNS / 10, `${impossible} impossible alerts`);
   });

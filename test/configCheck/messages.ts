@@ -34,12 +34,12 @@ interface Step {
 
 const REDUCERS = { number: ['min', 'max', 'mean', 'sum', 'any', 'all', 'count'], bool: ['any', 'all', 'count'], string: ['count'] };
 
-export function randomPlace(): fc.Arbitrary<Place> {
+export function randomPlace(isWanted: (place: Place) => boolean = () => true): fc.Arbitrary<Place> {
   return fc.gen().map((draw) => {
     // A filter would repeat the same draw for ever, because each generation starts from the same seed.
     for (let attempt = 0; attempt < 1_000; attempt++) {
       const place = drawPlace(draw);
-      if (place) return place;
+      if (place && isWanted(place)) return place;
     }
     throw new Error('no place in 1,000 attempts');
   });
@@ -97,14 +97,14 @@ function build([step, ...rest]: readonly Step[], value: unknown, reducer: string
 
 /** @returns two different values of the place's type: one that means danger, and a harmless one. */
 export function twoValues({ scalar, reducer }: Place): fc.Arbitrary<readonly [danger: unknown, harmless: unknown]> {
-  const values = reducer === 'count' ? fc.integer({ min: 0, max: 5 }) : valuesOf(scalar);
+  const values = reducer === 'count' ? fc.integer({ min: 0, max: 5 }) : scalarValue(scalar);
   return fc
     .tuple(values, values)
     .filter(([a, b]) => a !== b && (reducer !== 'any' && reducer !== 'all' ? true : Boolean(a) !== Boolean(b)))
     .map(([a, b]) => [a, b] as const);
 }
 
-function valuesOf(scalar: Scalar): fc.Arbitrary<unknown> {
+export function scalarValue(scalar: Scalar): fc.Arbitrary<unknown> {
   if (scalar === 'bool') return fc.boolean();
   if (scalar === 'string') return fc.constantFrom('FALL', 'danger zone', '1', 'true', 'On', 'none').filter(isPlainText);
   const [, unsigned, bits] = /^(u?)int(\d+)$/.exec(scalar) ?? [];
