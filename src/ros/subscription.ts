@@ -105,7 +105,7 @@ export abstract class Subscription implements RosSubscription {
   /** Counts and reports a sample that cannot be decoded. */
   protected refuse(bytes: Buffer, error: unknown): void {
     this.invalid += 1;
-    this.#report(invalidSample(this.#options.topic, this.#codec.type.full, bytes, error));
+    this.report(invalidSample(this.#options.topic, this.#codec.type.full, bytes, error));
   }
 
   #releaseLater(merge: Merge): void {
@@ -153,11 +153,11 @@ export abstract class Subscription implements RosSubscription {
       this.#options.onMessage(message, bytes.length);
     } catch (error) {
       this.failed += 1;
-      this.#report(error);
+      this.report(error);
     }
   }
 
-  #report(error: unknown): void {
+  protected report(error: unknown): void {
     try {
       if (this.#options.onError === undefined) process.emitWarning(asError(error));
       else this.#options.onError(asError(error));

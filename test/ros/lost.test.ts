@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { type RosNode, startRosNode } from '../../src/ros/index.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
-import { until } from '../support/until.ts';
+import { type Patience, until } from '../support/until.ts';
 
 const NUMBER = 'std_msgs/msg/Int32';
 const COUNT = 20_000;
@@ -24,38 +24,37 @@ describe('with 10,000 samples per second of rclpy', { skip: rosUnavailable(), ti
     await domain.release();
   });
 
-  for (const reliability of ['reliable', 'best_effort'] as const) {
-    it(`each sample of a ${reliability} publisher is received or counted as lost`, async () => {
-      const topic = `/flood_${reliability}`;
-      const qos = { reliability, durability: 'volatile', depth: 100 } as const;
-      let last = -1;
-      const subscription = node.subscribe({
-        topic,
-        type: NUMBER,
-        qos,
-        everyMs: 50,
-        maxPerSecond: 1_000,
-        onMessage: ({ data }) => {
-          last = Number(data);
-        },
-      });
-      await peer.advertise(topic, NUMBER, { reliability });
-      await peer.matched(topic);
-      let sent = 0;
-      /** Publishes so slowly that nothing is lost, so that the sequence numbers before and after the flood are known. */
-      const calmly = async () => {
-        for (let n = 0; n < 24; n += 1, sent += 1) {
-          await peer.publish(topic, NUMBER, { data: -2 - sent });
-          await until(() => last === -2 - sent, `${sent} is received`);
-        }
-      };
-      await calmly();
-      assert.equal(subscription.lost, 0);
-      const seconds = await peer.burst(topic, NUMBER, COUNT, 10_000);
-      await calmly();
-      const { received, lost } = subscription;
-      assert.equal(received + lost, sent + COUNT, `${received} received, ${lost} lost in ${seconds} s`);
-      assert.ok(lost > COUNT / 10, `only ${lost} of ${COUNT} lost in ${seconds} s`);
+  it('each sample of a best-effort publisher is received or counted as lost', async () => {
+    const topic = '/flood';
+    let last = 0;
+    const subscription = node.subscribe({
+      topic,
+      type: NUMBER,
+      qos: { reliability: 'best_effort', durability: 'volatile', depth: 100 },
+      everyMs: 50,
+      maxPerSecond: 1_000,
+      onMessage: ({ data }) => {
+        last = Number(data);
+      },
     });
-  }
+    await peer.advertise(topic, NUMBER, { reliability: 'best_effort' });
+    await peer.matched(topic);
+    let sent = 0;
+    const calmly = async (patience: Patience = {}) => {
+      sent += 1;
+      await peer.publish(topic, NUMBER, { data: -sent });
+      await until(() => last === -sent, `message ${sent} is received`, patience);
+    };
+    // A best-effort publisher may be connected before the agent knows it, so its first messages may be lost.
+    while (subscription.received === 0) await calmly({ patienceMs: 500 }).catch(() => undefined);
+    sent = subscription.received;
+    // The numbers before and after the flood are known only if nothing is lost beside it.
+    for (let n = 0; n < 3; n += 1) await calmly();
+    assert.equal(subscription.lost, 0);
+    const seconds = await peer.burst(topic, NUMBER, COUNT, 10_000);
+    await calmly();
+    const { received, lost } = subscription;
+    assert.equal(received + lost, sent + COUNT, `${received} received, ${lost} lost in ${seconds} s`);
+    assert.ok(lost > COUNT / 10, `only ${lost} of ${COUNT} lost in ${seconds} s`);
+  });
 });

@@ -152,6 +152,8 @@ describe('with rclpy', { skip: rosUnavailable() }, () => {
       { ...RELIABLE, reliability: 'best_effort' },
       { reliability: 'best_effort' },
     );
+    // The publisher may be connected before this node knows it, and without reliability its message would be lost.
+    await until(() => node.publishersOf('/vague').length === 1, 'the publisher is discovered');
     await peer.publish('/vague', 'std_msgs/msg/Bool', { data: true });
     await until(() => messages.length === 1, 'the message arrived');
     assert.deepEqual(

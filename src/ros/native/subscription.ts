@@ -1,5 +1,5 @@
 // Takes the samples of a subscription's readers. Several readers take each sample with its origin, so that copies can be told from new
-// samples. A single reader takes bytes, which costs less, and looks at the origin of every tenth poll to count lost samples.
+// samples. A single reader takes bytes, which costs less, and looks at some origins only, to count lost samples.
 import type { Origin } from '../merge.ts';
 import { type PollOutcome, Subscription, type SubscriptionParts } from '../subscription.ts';
 import type { QosProfile } from '../types.ts';
@@ -9,7 +9,7 @@ import type { MessageStruct } from './messageStruct.ts';
 /** One turn takes at most this many samples from a reader (about 3 ms), so that a flood on one topic does not block the others. */
 export const SAMPLES_PER_TURN = 256;
 
-/** A single reader takes the first sample of every tenth poll with its origin. */
+/** On a calm topic, a single reader takes the first sample of every tenth poll with its origin; on a busy topic, that of every poll. */
 const POLLS_PER_ORIGIN = 10;
 
 /** Taking a large message as a struct copies it twice more, so its origin is not looked at. The same limit as in sensing. */
@@ -51,6 +51,15 @@ export class NativeSubscription extends Subscription {
 
   /** @param ready the handles that had a sample when the executor woke up. */
   take(ready: readonly NativeHandle[] = []): PollOutcome {
+    try {
+      return this.#takeAll(ready);
+    } catch (error) {
+      this.report(error);
+      return 'nothing';
+    }
+  }
+
+  #takeAll(ready: readonly NativeHandle[]): PollOutcome {
     const isSingle = this.#readers.length === 1;
     const counts = this.#readers.map((handle, reader) => (isSingle ? this.#takeBytes(handle) : this.#takeSamples(handle, reader)));
     if (counts.some((count) => count > 0)) this.takenAtMs = performance.now();
@@ -81,6 +90,7 @@ export class NativeSubscription extends Subscription {
       const bytes = origin ? struct.bytes() : binding.rclTakeRaw(handle);
       if (bytes === undefined) return n;
       if (n === 0) this.#pollsToOrigin = origin ? POLLS_PER_ORIGIN : this.#pollsToOrigin - 1;
+      else this.#pollsToOrigin = 1;
       this.receive(0, origin, () => bytes);
     }
     return samplesPerTurn;
