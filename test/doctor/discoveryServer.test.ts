@@ -70,6 +70,19 @@ describe('a robot with a discovery server', { skip, timeout: 180_000 }, () => {
     assert.match(String(observed['channel.fall']), /^\/fall_detected by \/kitchen_robot/);
   });
 
+  it('is there, but cannot be seen, for a doctor that does not know the server', async () => {
+    const env = { ROS_DOMAIN_ID: '229', ROS_DISCOVERY_SERVER: server.address };
+    const hidden = await RosPeer.start('hidden', env);
+    try {
+      const channels = `channels: { ${NONE}, fall: { topic: /hidden/fall } }\n`;
+      const found = await (await fixtures.addRobot({ config: `ros: { domain_id: 229 }\n${channels}` })).examine();
+      assertCause(found, 'graph', /no node of the robot is there; .*; 1 program of this machine in this domain cannot be seen$/);
+      assert.match(String(found.causes[0]?.remedy), /^compare ROS_DISCOVERY_SERVER/);
+    } finally {
+      await hidden.close();
+    }
+  });
+
   it('is received by an agent whose channel has the type auto', async () => {
     agent = new Program('agent', AGENT, ['run', '--config', robot.configFile], robot.env(env));
     await agent.event('connected');

@@ -82,13 +82,15 @@ function domainFinding(context: DoctorContext, { topics, nodes, elsewhere, invis
   const { config, flag } = context;
   const domain = domainOf(context);
   const configured = new Set(Object.values(config.channels).map(({ topic }) => topic));
-  const matching = elsewhere.filter((other) => other.topics.some(({ topic }) => configured.has(topic)));
+  const matches = (other: OtherDomain) => other.topics.filter(({ topic }) => configured.has(topic)).length;
+  const matching = elsewhere.filter((other) => matches(other) > 0).sort((a, b) => matches(b) - matches(a));
   if (topics.length > 0 && matching.length === 0) return undefined;
   const server = serverOf(process.env);
   const where = server === undefined ? `ROS domain ${domain}` : `the discovery server ${server}, ROS domain ${domain}`;
   const nothing = nodes.length === 0 ? 'no node of the robot is there' : `${listed(nodes, 'node')} publish no topic`;
   const state = topics.length === 0 ? nothing : `none of this configuration’s topics is published, only ${topics.length} others`;
-  const seen = matching.length > 0 ? matching : elsewhere;
+  // Programs of this very domain are a better clue than topics of another one that the configuration does not use.
+  const seen = matching.length > 0 ? matching : invisible > 0 ? [] : elsewhere;
   const others = seen.slice(0, NAMED).map((other) => describe(other, configured));
   const observed = [`${where}: ${state}`, sourceOf(context), ...others].join('; ');
   const [other] = seen;
