@@ -14,6 +14,8 @@ interface LeftOut {
   readonly section: 'channels' | 'cameras' | 'commands';
   readonly name: string;
   readonly text: string;
+  /** Whether the entry is a channel that is probably meant as an alert: its class is not telemetry, or cannot be told. */
+  readonly isAlert: boolean;
 }
 
 export interface LoadedConfig {
@@ -89,6 +91,15 @@ function removeInvalid(merged: Tree, section: LeftOut['section'], sources: reado
     texts.set(name, [...(texts.get(name) ?? []), ...explain(issue, sources, merged)]);
   }
   const entries = merged[section];
+  const leftOut = [...texts].map(([name, lines]): LeftOut => {
+    const entry = valueAt(merged, [section, name]);
+    return { section, name, text: lines.join('; '), isAlert: section === 'channels' && mayBeAlert(entry) };
+  });
   if (isTree(entries)) for (const name of texts.keys()) delete entries[name];
-  return [...texts].map(([name, lines]) => ({ section, name, text: lines.join('; ') }));
+  return leftOut;
+}
+
+/** A channel without a class is telemetry. A misspelt class, or an entry that is not a mapping, may have been meant as an alert. */
+function mayBeAlert(entry: unknown): boolean {
+  return !isTree(entry) || (entry.class !== undefined && entry.class !== 'telemetry');
 }

@@ -29,6 +29,8 @@ interface Match {
   readonly types: string | undefined;
   /** A sentence that names the publishers with an incompatible QoS. */
   readonly qos: string | undefined;
+  /** Why no publisher is heard: the sentence of `types` or `qos`. Undefined if at least one is heard, or if nothing is published. */
+  readonly unheard: string | undefined;
   /** A sentence that names the publishers whose definition of the type is another. */
   readonly definition: string | undefined;
   /** A sentence that names the publishers, or the configuration, with durability that has no effect. */
@@ -49,7 +51,7 @@ export function match({ type: configured, qos, class: rowClass }: Reading, offer
   const published = sentence(others, (offer) => `${offer.node} publishes ${offer.type}`);
   if (type === undefined) {
     const text = published && `${published}; set the channel's type to one of them`;
-    return { wanted: undefined, types: text, qos: undefined, definition: undefined, unkept: undefined };
+    return { wanted: undefined, types: text, qos: undefined, unheard: text, definition: undefined, unkept: undefined };
   }
   const ours = offers.filter((offer) => offer.type === type);
   // A node's name becomes known shortly after its publisher. The sentences below describe no emergency, so they wait for the name.
@@ -57,10 +59,13 @@ export function match({ type: configured, qos, class: rowClass }: Reading, offer
   const readers = qos !== 'auto' ? [qos] : rowClass === 'alert' ? [LATCHED, RELIABLE, BEST_EFFORT] : readersOf(ours);
   const unmatched = ours.filter((offer) => !readers.some((reader) => isCompatible(offer.qos, reader)));
   const refused = sentence(unmatched, (offer) => `${offer.node} offers ${described(offer.qos)}`);
+  const typesText = published && `${published}; expected ${type}`;
+  const qosText = refused && `${refused}; this channel asks for ${readers.map(described).join(' or ')}`;
   return {
     wanted: { type, qos: readers },
-    types: published && `${published}; expected ${type}`,
-    qos: refused && `${refused}; this channel asks for ${readers.map(described).join(' or ')}`,
+    types: typesText,
+    qos: qosText,
+    unheard: unmatched.length === ours.length ? (typesText ?? qosText) : undefined,
     definition: differing(named, type),
     unkept: unkept(named, readers),
   };

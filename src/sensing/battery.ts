@@ -82,7 +82,6 @@ export class BatteryReader {
     if (value === 0 && last === undefined) return this.#byVoltage(`${shown} perhaps means that no charge was measured`, volts);
     if (value < EMPTY_PERCENT && last !== undefined && last > NEARLY_EMPTY_PERCENT)
       return this.#byVoltage(`${shown} follows ${last} %, which no battery loses at once`, volts);
-    if (value === 0) return { percent: 0, text: `${shown} is 0 %: the battery was nearly empty before` };
     const why = value > MOST_SHARE ? '' : ', because there were higher values';
     return { percent: Math.min(value, 100), text: `${shown} is ${Math.min(value, 100)} %: the range is 0 to 100${why}` };
   }

@@ -1,6 +1,5 @@
 // Turns one channel's ROS messages into rows. It remembers the last reading, the alert and the time of the last message. The caller passes
 // in the time and must call `elapse` if no message arrives by `dueMs`.
-import { randomBytes } from 'node:crypto';
 import type { ChannelConfig } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import type { ReadingExtra } from '../wire/index.ts';
@@ -11,6 +10,7 @@ import { Debounce } from './debounce.ts';
 import { Faults, type MessageFault } from './faults.ts';
 import { ABSENT, NOTHING } from './field.ts';
 import { Gate } from './gate.ts';
+import { mintIncident } from './incident.ts';
 import { faultOf, recordedFault } from './momentary.ts';
 import { Occurrences } from './occurrences.ts';
 import { type Source, sourceOf } from './source.ts';
@@ -109,6 +109,11 @@ export class Channel {
     // An unreadable message does not end an alert.
     this.#debounce.feed(undefined, nowMs);
     return [...rows, ...this.#faults.addUnusable(nowMs, { explain: () => ({ reason, raw: null, suggestion: null }), mayEnd: false })];
+  }
+
+  /** Records why no message can arrive; undefined if messages can. If the reason lasts, {@link elapse} reports the channel as unusable. */
+  block(reason: string | undefined, nowMs: number): void {
+    this.#faults.block(reason, nowMs);
   }
 
   /** @returns the rows caused by a value that has already been read from its message, as in recorded readings. */
@@ -279,8 +284,4 @@ export class Channel {
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || (b !== undefined && b < a) ? b : a;
-}
-
-function mintIncident(): string {
-  return randomBytes(9).toString('base64url');
 }

@@ -1,5 +1,5 @@
-// Tracks a channel's faults: silence and unusable messages. Each fault raises its own alert (`gas_silent`, `gas_unusable`), so that the
-// family learns that the sensor cannot warn them. The caller passes in the time.
+// Tracks a channel's faults: silence, unusable messages, and a topic that cannot be read. Each fault raises its own alert (`gas_silent`,
+// `gas_unusable`), so that the family learns that the sensor cannot warn them. The caller passes in the time.
 import type { ChannelConfig } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import { type ReadingExtra, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../wire/index.ts';
@@ -59,6 +59,8 @@ export class Faults {
   readonly #incidents: Partial<Record<Fault, string>> = {};
   #run: UnusableRun | undefined;
   #unusable: Unusable | undefined;
+  /** Why no message can arrive, since when. */
+  #blocked: { readonly fault: Unusable; readonly sinceMs: number } | undefined;
   /** Start of the usable messages after an unusable one. */
   #recoveringMs: number | undefined;
   #lastUsableMs: number | undefined;
@@ -108,19 +110,34 @@ export class Faults {
       run.lasting.messages++;
     }
     if (this.#unusable === BEFORE_START) this.#unusable = explain();
-    return this.#unusable !== undefined || (run.lasting?.messages ?? 0) < UNUSABLE_MESSAGES ? NO_ROWS : this.#raiseUnusable(run);
+    return this.#unusable !== undefined || (run.lasting?.messages ?? 0) < UNUSABLE_MESSAGES ? NO_ROWS : this.#raiseUnusable(run.explain());
+  }
+
+  /**
+   * Records whether the topic cannot be read, for example because its publishers have another type.
+   * @param reason a phrase without a full stop; undefined if messages can arrive. @returns no rows yet: `elapse` raises the alert.
+   */
+  block(reason: string | undefined, nowMs: number): void {
+    if (reason === this.#blocked?.fault.reason) return;
+    const before = this.#blocked;
+    this.#blocked =
+      reason === undefined ? undefined : { fault: { reason, raw: null, suggestion: null }, sinceMs: before?.sinceMs ?? nowMs };
+    const stands = this.#unusable !== undefined && (this.#unusable === before?.fault || this.#unusable === BEFORE_START);
+    if (this.#blocked !== undefined && stands) this.#unusable = this.#blocked.fault;
+    if (this.#blocked === undefined && this.#unusable === before?.fault) this.#recoveringMs = nowMs;
   }
 
   /** The time of the next change if no message arrives before. */
   get dueMs(): number | undefined {
-    const due = [this.#silenceDueMs, this.#unusableDueMs, this.#recoveredDueMs].filter((ms) => ms !== undefined);
+    const due = [this.#silenceDueMs, this.#unusableDueMs, this.#blockedDueMs, this.#recoveredDueMs].filter((ms) => ms !== undefined);
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
   /** @returns the rows of alerts that are due. */
   elapse(nowMs: number): readonly NewRow[] {
     const rows: NewRow[] = [];
-    if (this.#run && isDue(this.#unusableDueMs, nowMs)) rows.push(...this.#raiseUnusable(this.#run));
+    if (this.#blocked && isDue(this.#blockedDueMs, nowMs)) rows.push(...this.#raiseUnusable(this.#blocked.fault));
+    if (this.#run && isDue(this.#unusableDueMs, nowMs)) rows.push(...this.#raiseUnusable(this.#run.explain()));
     if (isDue(this.#recoveredDueMs, nowMs)) rows.push(...this.#clearUnusable());
     if (isDue(this.#silenceDueMs, nowMs)) rows.push(this.#row('silent', 'raised'));
     return rows;
@@ -138,12 +155,16 @@ export class Faults {
     return Math.min(sinceMs + ENDURED_MS, lasting === undefined ? Number.POSITIVE_INFINITY : lasting.sinceMs + UNUSABLE_AFTER_MS);
   }
 
-  get #recoveredDueMs(): number | undefined {
-    return this.#recoveringMs === undefined ? undefined : this.#recoveringMs + RECOVERED_AFTER_MS;
+  get #blockedDueMs(): number | undefined {
+    return this.#blocked === undefined || this.#unusable !== undefined ? undefined : this.#blocked.sinceMs + UNUSABLE_AFTER_MS;
   }
 
-  #raiseUnusable({ explain }: UnusableRun): readonly NewRow[] {
-    this.#unusable = explain();
+  get #recoveredDueMs(): number | undefined {
+    return this.#recoveringMs === undefined || this.#blocked !== undefined ? undefined : this.#recoveringMs + RECOVERED_AFTER_MS;
+  }
+
+  #raiseUnusable(fault: Unusable): readonly NewRow[] {
+    this.#unusable = fault;
     // Only an alert channel raises an alert: the family does not rely on telemetry.
     return this.#options.config.class === 'alert' ? [this.#row('unusable', 'raised')] : NO_ROWS;
   }

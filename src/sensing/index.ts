@@ -1,7 +1,7 @@
 export type { PercentTopics } from './battery.ts';
 export { Channel, type ChannelOptions } from './channel.ts';
 export { trueMeans } from './condition.ts';
-export { endedAlerts } from './ended.ts';
+export { endedAlerts, leftOutAlerts } from './configChange.ts';
 export { fieldReader } from './field.ts';
 export { asQuestion, didYouMean, type Published, similarTopics } from './meant.ts';
 export { Rate, type RecentReading, RecentReadings } from './recent.ts';

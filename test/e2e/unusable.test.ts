@@ -8,7 +8,7 @@ import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { AGENT } from '../../scripts/lab/program.ts';
 import { inWords } from '../../src/config/index.ts';
 import { Bench } from '../support/bench.ts';
-import { DEAF } from '../support/deafAlerts.ts';
+import { DEAF, UNHEARD } from '../support/deafAlerts.ts';
 import { findMosquitto } from '../support/mosquitto.ts';
 import { findPostgres, Postgres } from '../support/postgres.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
@@ -19,7 +19,19 @@ const skip =
   (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
   (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
 
-const channels = DEAF.map((entry, n) => ({ ...entry, name: `detector_${n}`, case: entry.name, topic: `/detector_${n}` }));
+const cases = [
+  ...DEAF.map((entry) => ({ ...entry, code: 'channel_unusable' })),
+  ...UNHEARD.map((entry) => ({ ...entry, suggestion: null })),
+];
+const channels = cases.map((each, n) => ({
+  ...each,
+  name: `detector_${n}`,
+  case: each.name,
+  topic: `/detector_${n}`,
+  isDisabled: each.name === 'an entry with an error',
+}));
+/** A publisher and a subscription with incompatible QoS do not match. */
+const matching = channels.filter(({ code }) => code === 'channel_unusable');
 
 describe('an alert that cannot fire', { skip, timeout: 180_000 }, () => {
   let domain: RosDomain;
@@ -28,6 +40,7 @@ describe('an alert that cannot fire', { skip, timeout: 180_000 }, () => {
   let database: pg.Client;
   let peer: RosPeer;
   let publishing: NodeJS.Timeout;
+  let publishedAt: number;
 
   before(async () => {
     domain = await claimDomain();
@@ -40,7 +53,8 @@ describe('an alert that cannot fire', { skip, timeout: 180_000 }, () => {
     peer = await RosPeer.start();
     for (const { topic, type } of channels) await peer.advertise(topic, type);
     await bench.agent().event('connected');
-    for (const { topic } of channels) await peer.matched(topic);
+    for (const { topic } of matching) await peer.matched(topic);
+    publishedAt = Date.now();
     publishing = setInterval(() => {
       for (const { topic, type, danger } of channels) void peer.publish(topic, type, danger);
     }, 333);
@@ -56,27 +70,33 @@ describe('an alert that cannot fire', { skip, timeout: 180_000 }, () => {
   });
 
   for (const { name, case: title } of channels) {
-    it(`is an alert of its own in the cloud: ${title}`, async () => {
-      const query = 'select value from alerts where channel = $1';
+    it(`is an alert of its own in the cloud: ${title}`, async (test) => {
+      const query = 'select value, extract(epoch from committed_at) * 1000 as at from alerts where channel = $1';
       const rows = await eventually(
         async () => (await database.query(query, [`${name}_unusable`])).rows,
         (found) => found.length > 0,
         `the alert ${name}_unusable`,
         { patienceMs: 60_000 },
       );
-      assert.deepEqual(rows, [{ value: true }]);
+      assert.deepEqual(
+        rows.map(({ value }) => value),
+        [true],
+      );
+      test.diagnostic(`stored ${Math.round(Number(rows[0].at) - publishedAt)} ms after the first danger`);
     });
   }
 
   it('is listed by `status` with its reason and the entry to try, and status exits with 1', async () => {
-    await bench.status(({ problems }) => problems.filter(({ code }) => code === 'channel_unusable').length === channels.length);
+    await bench.status(({ problems }) =>
+      channels.every(({ name, code }) => problems.some((each) => each.code === code && each.subject === name)),
+    );
     const { status, stdout } = spawnSync(AGENT, ['status', '--config', bench.configFile], { encoding: 'utf8', env: bench.robotEnv() });
     assert.equal(status, 1);
-    for (const { name, reason, suggestion } of channels) {
-      const line = stdout.split('\n').find((text) => text.includes(`critical channel_unusable`) && text.includes(`${name} (`)) ?? '';
+    for (const { name, code, reason, suggestion, isDisabled } of channels) {
+      const line = stdout.split('\n').find((text) => text.includes(`critical ${code}`) && new RegExp(`\\b${name}\\b`).test(text)) ?? '';
       assert.match(line, reason);
       assert.ok(suggestion === null || line.includes(inWords(suggestion)), line);
-      assert.match(stdout, new RegExp(`alerts .*${name}_unusable`));
+      assert.equal(new RegExp(`^alerts .*${name}_unusable`, 'm').test(stdout), !isDisabled, 'a disabled entry has no channel');
     }
   });
 
@@ -87,8 +107,8 @@ describe('an alert that cannot fire', { skip, timeout: 180_000 }, () => {
       maxBuffer: 10_000_000,
     });
     const { checks } = JSON.parse(stdout) as { checks: { code: string; status: string; observed: string }[] };
-    for (const { name, reason } of channels) {
-      const found = checks.find(({ code }) => code === `channel.${name}`);
+    for (const { name, reason, isDisabled } of channels) {
+      const found = checks.find(({ code }) => code === (isDisabled ? 'configuration' : `channel.${name}`));
       assert.equal(found?.status, 'error', JSON.stringify(found));
       assert.match(String(found?.observed), reason);
     }

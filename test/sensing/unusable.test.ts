@@ -188,6 +188,50 @@ describe('unusable messages', () => {
   });
 });
 
+describe('a topic that cannot be read', () => {
+  it('raises the alert after 5 s and clears it 5 s after the cause has ended', () => {
+    const one = channel();
+    one.block('a node publishes std_msgs/msg/Int32; expected std_msgs/msg/Bool', 1_000);
+    one.block('a node publishes std_msgs/msg/Int32; expected std_msgs/msg/Bool', 2_000);
+    assert.equal(one.dueMs, 6_000);
+    assert.deepEqual(alerts(one.elapse(6_000)), ['c_unusable raised i1']);
+    assert.match(one.unusable?.reason ?? '', /Int32/);
+    assert.equal(one.dueMs, undefined);
+    one.block(undefined, 60_000);
+    assert.deepEqual(alerts(one.elapse(65_000)), ['c_unusable cleared i1']);
+    assert.equal(one.unusable, undefined);
+  });
+
+  it('raises nothing if the cause ends within 5 s', () => {
+    const one = channel();
+    one.block('two types', 0);
+    one.block(undefined, 4_999);
+    assert.deepEqual([one.dueMs, alerts(one.elapse(60_000))], [undefined, []]);
+  });
+
+  it('gives its present cause, and is not cleared by messages that are still under way', () => {
+    const one = channel();
+    one.block('first', 0);
+    one.elapse(5_000);
+    one.block('second', 6_000);
+    assert.equal(one.unusable?.reason, 'second');
+    one.accept({ data: false }, 7_000);
+    assert.deepEqual(alerts(one.elapse(60_000)), []);
+    assert.ok(one.unusable);
+  });
+
+  it('continues the alert of messages that were unusable before it', () => {
+    const one = channel();
+    for (const ms of [0, 1]) one.accept({ other: 1 }, ms);
+    one.block('another type', 2);
+    assert.deepEqual(alerts(one.elapse(10_000)), []);
+    one.block(undefined, 20_000);
+    assert.deepEqual(alerts(one.elapse(60_000)), [], 'no message has been usable since');
+    one.accept({ data: false }, 61_000);
+    assert.deepEqual(alerts(one.elapse(66_000)), ['c_unusable cleared i1']);
+  });
+});
+
 describe('a diagnostics channel', () => {
   const diagnostics = { name: 'motor', key: 'temp' };
   const message = (name: string, key: string) => ({ status: [{ name, level: 0, values: [{ key, value: '70' }] }] });

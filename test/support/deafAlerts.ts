@@ -54,3 +54,39 @@ export const DEAF = [
     suggestion: 'event: true',
   },
 ] as const;
+
+/** Configurations under which no message of the detector even arrives. `code` is the problem that names it. */
+export const UNHEARD = [
+  {
+    name: 'another type than is published',
+    type: NUMBER,
+    entry: `type: ${BOOL}`,
+    danger: { data: 1 },
+    code: 'channel_type_mismatch',
+    reason: /publishes std_msgs\/msg\/Int32; expected std_msgs\/msg\/Bool/,
+  },
+  {
+    name: 'a quality of service that the publisher does not offer',
+    type: BOOL,
+    entry: `type: ${BOOL}, qos: latched`,
+    danger: { data: true },
+    code: 'channel_qos_incompatible',
+    reason: /offers reliable, volatile; this channel asks for reliable, transient_local/,
+  },
+  {
+    name: 'a message package that is not installed',
+    type: BOOL,
+    entry: 'type: care_msgs/msg/Fall',
+    danger: { data: true },
+    code: 'channel_off',
+    reason: /care_msgs/,
+  },
+  {
+    name: 'an entry with an error',
+    type: BOOL,
+    entry: 'alert_when: "~ 5"',
+    danger: { data: true },
+    code: 'channel_off',
+    reason: /alert_when is "~ 5": expected true, false, a comparison/,
+  },
+] as const;

@@ -4,7 +4,7 @@ import { every } from '../../base/index.ts';
 import type { LoadedConfig } from '../../config/index.ts';
 import type { NewRow } from '../../outbox/index.ts';
 import type { RosMessage } from '../../ros/index.ts';
-import { Channel, endedAlerts, trueMeans } from '../../sensing/index.ts';
+import { Channel, endedAlerts, leftOutAlerts, trueMeans } from '../../sensing/index.ts';
 import type { ChannelChanges, Status } from '../../status/index.ts';
 import { isNameOf } from '../../wire/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
@@ -63,8 +63,10 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
   const hints = new TopicHints(ros, () => clock.mono());
   let current = loaded.config;
   const start = ({ config, off, place }: LoadedConfig, names: readonly string[]) => {
-    const disabled = off.flatMap(({ section, name }) => (section === 'channels' ? [name] : []));
-    write(endedAlerts(outbox.lastAlerts(), entries, config.channels, disabled));
+    const leftOut = off.filter(({ section }) => section === 'channels');
+    const last = outbox.lastAlerts();
+    write(endedAlerts(last, entries, config.channels, leftOut));
+    write(leftOutAlerts(last, leftOut));
     entries = config.channels;
     current = config;
     const options = { standing: outbox.lastAlerts(), startMs: clock.mono(), percentTopics: lifetime.percentTopics };
@@ -87,12 +89,16 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
     }
     return started;
   };
-  for (const { section, name, text } of loaded.off) if (section !== 'cameras') problems.raise('channel_off', text, name);
+  for (const { section, name, text, isAlert } of loaded.off)
+    if (section !== 'cameras') problems.raise('channel_off', text, name, isAlert ? 'critical' : undefined);
   subscriptions = start(loaded, Object.keys(loaded.config.channels));
   let checks = 0;
   let ticker = every(FIRST_CHECKS_EVERY_MS, check);
   function check(): void {
-    for (const subscription of subscriptions) subscription.checkPublishers(clock.mono());
+    for (const subscription of subscriptions) {
+      subscription.checkPublishers(clock.mono());
+      alarm.request(subscription.channel.dueMs);
+    }
     const isUnpublished = subscriptions.length > 0 && subscriptions.every(({ isPublished }) => !isPublished);
     const reasons = isUnpublished ? [...subscriptions.map(({ silenceReason }) => silenceReason), hints.nothing(current) ?? []].flat() : [];
     problems.set('nothing_published', isUnpublished ? reasons.join('; ') : undefined);

@@ -107,6 +107,8 @@ export class ChannelSubscription {
   #isLarge = false;
   /** How the publishers differ from the subscription. */
   #mismatch: string | undefined;
+  /** Why no publisher is heard. */
+  #unheard: string | undefined;
   #reportedSilent = false;
   #reportedUnusable: Unusable | undefined;
   readonly #rate = new Rate();
@@ -126,13 +128,19 @@ export class ChannelSubscription {
     this.#offers = offers;
     const names = offers.map(({ node }) => node).filter(isNamed);
     if (names.length > 0) this.#names = names;
-    const { wanted, types, qos, definition, unkept } = match(channel.config, offers);
+    const { wanted, types, qos, unheard, definition, unkept } = match(channel.config, offers);
+    this.#unheard = unheard;
     this.#setProblem('channel_type_mismatch', types);
     this.#setProblem('channel_definition_differs', definition);
     this.#setProblem('channel_qos_incompatible', qos);
     this.#setProblem('channel_keeps_nothing', unkept);
     this.#mismatch = types ?? definition ?? qos;
-    if (wanted === undefined) return;
+    if (wanted) this.#keepSubscribed(wanted);
+    channel.block(this.#blockedReason, nowMs);
+  }
+
+  #keepSubscribed(wanted: Wanted): void {
+    const { channel } = this.#parts;
     // An alert is received at once whatever its size, so nothing would change, and latched samples would arrive again.
     const canBeLarge = channel.config.class !== 'alert' && wanted.type === this.#wanted?.type;
     const isLarge = canBeLarge && (this.#isLarge || (this.#subscription?.largest ?? 0) >= LARGE_BYTES);
@@ -161,6 +169,11 @@ export class ChannelSubscription {
     return `no node publishes on ${topic}${meant === undefined ? '' : `; ${meant}`}`;
   }
 
+  /** Why no message can arrive although the configuration wants the topic. */
+  get #blockedReason(): string | undefined {
+    return this.#offReason ?? this.#unheard;
+  }
+
   /** Explains why the messages are unusable, with the raw value and a configuration that would work. Undefined if they are usable. */
   get unusableReason(): string | undefined {
     const { unusable } = this.channel;
@@ -178,9 +191,9 @@ export class ChannelSubscription {
     this.#reportedUnusable = unusable;
     const { problems, topic } = this.#parts;
     problems.set('sensor_silent', silent ? `${channel.name}: ${this.unusableReason ?? this.silenceReason}` : undefined, channel.name);
-    // A raised problem keeps its text, so a new reason raises it again.
-    problems.clear('channel_unusable', channel.name);
-    const text = unusable ? `${channel.name} (${topic}): ${this.unusableReason}` : undefined;
+    // Another problem names a topic that cannot be read.
+    const isReported = unusable === undefined || unusable.reason === this.#blockedReason;
+    const text = isReported ? undefined : `${channel.name} (${topic}): ${this.unusableReason}`;
     problems.set('channel_unusable', text, channel.name, channel.config.class === 'alert' ? 'critical' : undefined);
   }
 
@@ -192,7 +205,7 @@ export class ChannelSubscription {
     const mayBeQuiet = received.age_ms !== null || this.channel.config.event;
     const isReceiving = state === 'published' && mayBeQuiet && !received.silent;
     const reason = this.unusableReason ?? (isReceiving ? null : this.silenceReason);
-    const health = healthOf(state, received, this.#mismatch !== undefined && received.messages === 0);
+    const health = healthOf(state, received, this.#unheard !== undefined || (this.#mismatch !== undefined && received.messages === 0));
     return { ...received, rate_hz: this.#rate.hz, type: this.#wanted?.type ?? null, state, health, reason, dropped };
   }
 
@@ -231,7 +244,9 @@ export class ChannelSubscription {
 
   #setProblem(code: (typeof PROBLEMS)[number], text: string | undefined): void {
     const { problems, channel, topic } = this.#parts;
-    problems.set(code, text === undefined ? undefined : `${channel.name} (${topic}): ${text}`, channel.name);
+    const isDeaf = channel.config.class === 'alert' && (code === 'channel_off' || text === this.#unheard);
+    const shown = text === undefined ? undefined : `${channel.name} (${topic}): ${text}`;
+    problems.set(code, shown, channel.name, isDeaf ? 'critical' : undefined);
   }
 }
 

@@ -27,21 +27,13 @@ export const POLL_MS = 100;
 /** DDS usually discovers the other nodes in less than a second, on a busy machine in up to three (measured). */
 export const DISCOVERY_MS = 3_000;
 
-interface NodeOptions {
-  readonly name: string;
-  /** Whether invalid entries of the configuration are left out. Otherwise they are an error. */
-  readonly leaveOut: boolean;
-}
-
-const LOOKER: NodeOptions = { name: 'elderly_bot_topics', leaveOut: true };
-
-/** Runs `work` with a node in the configured domain and namespace. The node is stopped afterwards. */
+/** Runs `work` with a node in the configured domain and namespace. The node is stopped afterwards. @param name the name of the node */
 export async function observe(
   { config: file, topic, remap }: TopicOptions,
   work: (observer: Observer) => Promise<number>,
-  { name, leaveOut }: NodeOptions = LOOKER,
+  name = 'elderly_bot_topics',
 ): Promise<number> {
-  const { config } = loadConfig(file, process.env, { leaveOut, remap });
+  const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
   const { namespace, domain_id: domainId } = config.ros;
   const signal = abortOn('SIGINT', 'SIGTERM', 'SIGHUP');
   const ros = await startRosNode({ name, namespace, domainId });

@@ -22,11 +22,8 @@ interface PubOptions extends TopicOptions {
   readonly force: boolean;
 }
 
-/**
- * Not the node name of the commands that only look: what this node publishes counts as the robot's. No entry is left out, because the
- * topic could be that of an invalid motion.
- */
-const NODE = { name: 'elderly_bot_pub', leaveOut: false };
+/** Not the node name of the commands that only look: what this node publishes counts as the robot's. */
+const NODE = 'elderly_bot_pub';
 
 const PLAIN: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 10 };
 const LATCHED: QosProfile = { reliability: 'reliable', durability: 'transient_local', depth: 1 };

@@ -1,6 +1,6 @@
 // Takes samples together with their origin. rclnodejs gives the origin only with the message as a C struct, so the bytes are serialized
 // again. One struct per message type serves all subscriptions: the middleware frees or reuses the strings and sequences of the previous
-// message, so nothing leaks. docs/adr/0021-read-alerts-with-three-readers.md gives the reasons.
+// message, so nothing leaks. docs/adr/0023-read-alerts-with-three-readers.md gives the reasons.
 import type { Codec } from '../codec.ts';
 import { PRIMITIVE_BYTES, type Struct } from '../definition.ts';
 import type { Origin } from '../merge.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { configSchema } from '../../src/config/index.ts';
-import { endedAlerts } from '../../src/sensing/index.ts';
+import { endedAlerts, leftOutAlerts } from '../../src/sensing/index.ts';
 
 const channels = (given: Record<string, Record<string, unknown>>) => configSchema.shape.channels.parse(given);
 const ALERT = { topic: '/gas', class: 'alert' };
@@ -21,7 +21,10 @@ describe('alerts that end with their channel', () => {
   it('do not belong to a channel that continues, or to a channel with an error in the configuration', () => {
     const before = channels({ gas: { ...ALERT, max_silence: '5s' } });
     const after = channels({ gas: { ...ALERT, max_silence: '9s', hold: '3s', alert_when: false } });
-    assert.deepEqual(endedAlerts(standing('gas', 'gas_silent', 'fall', 'fall_silent'), before, after, ['fall']), []);
+    assert.deepEqual(
+      endedAlerts(standing('gas', 'gas_silent', 'fall', 'fall_silent'), before, after, [{ name: 'fall', isAlert: true }]),
+      [],
+    );
   });
 
   it('belong to an unusable channel whose entry was corrected, because its next message may be weeks away', () => {
@@ -51,5 +54,25 @@ describe('alerts that end with their channel', () => {
 
   it('do not include cleared alerts', () => {
     assert.deepEqual(endedAlerts(new Map([['gas', { alert: 'cleared', incident: 'i' }]]), {}, {}), []);
+  });
+});
+
+describe('a channel with an error in the configuration', () => {
+  const off = (name: string, isAlert = true) => ({ name, isAlert });
+  const raised = (rows: ReturnType<typeof leftOutAlerts>) =>
+    rows.map((row) => 'channel' in row && [row.channel, row.value, row.extra?.alert]);
+
+  it('raises its _unusable alert once if it was meant as an alert', () => {
+    assert.deepEqual(raised(leftOutAlerts(new Map(), [off('fall'), off('battery', false)])), [['fall_unusable', true, 'raised']]);
+    assert.deepEqual(leftOutAlerts(standing('fall_unusable'), [off('fall')]), []);
+  });
+
+  it('raises it again if it was cleared', () => {
+    const last = new Map([['fall_unusable', { alert: 'cleared', incident: 'old' } as const]]);
+    assert.equal(leftOutAlerts(last, [off('fall')]).length, 1);
+  });
+
+  it('raises nothing under a name that no row can have', () => {
+    assert.deepEqual(leftOutAlerts(new Map(), [off('Fall'), off('a'.repeat(39))]), []);
   });
 });
