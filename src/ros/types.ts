@@ -64,8 +64,8 @@ export interface RosSubscription {
   readonly dropped: number;
   /**
    * How many samples the publishers sent that were not received, by gaps in their sequence numbers: lost on the way, or overwritten in DDS
-   * before they were taken. Exact for several readers and for one publisher; with one reader and several publishers a lower limit. One
-   * reader counts with a delay of up to ten polls, and neither large messages nor after an invalid sample. 0 if the middleware has no
+   * before they were taken. Exact for several readers. With one reader it is exact for one publisher from the second poll on, up to ten
+   * polls late, and a lower limit for several; it counts neither large messages nor after an invalid sample. 0 if the middleware has no
    * sequence numbers.
    */
   readonly lost: number;
