@@ -1,61 +1,83 @@
 // Raises and clears the problems that concern the link to the broker, of which at most one is raised at a time.
-import type { Logger } from 'pino';
-import type { ProblemCode, Problems } from '../status/index.ts';
+import { codeOf } from '../base/index.ts';
+import type { ProblemCode } from '../status/index.ts';
 import { CAUSES } from './causes.ts';
+import type { UplinkOptions } from './options.ts';
 import { ConnectError, NO_ANSWER } from './session.ts';
-import type { Takeover } from './takeover.ts';
+import { CALM_MS, type Takeover, TakeoverWatch } from './takeover.ts';
 
 const LINK_PROBLEMS: readonly ProblemCode[] = [...CAUSES, 'client_id_taken', 'mqtt_ended'];
 
-export class LinkProblems {
-  readonly #problems: Problems;
-  readonly #log: Logger;
+/** A connection that lasts this much longer than the deadline of an acknowledgement had all its first messages answered. */
+const ANSWERED_AFTER_MS = 100;
 
-  constructor(problems: Problems, log: Logger) {
-    this.#problems = problems;
-    this.#log = log;
+type LinkProblemsOptions = Pick<UplinkOptions, 'thing' | 'clock' | 'problems' | 'log' | 'keepaliveMs' | 'ackTimeoutMs'>;
+
+export class LinkProblems {
+  readonly #options: LinkProblemsOptions;
+  readonly #takeovers: TakeoverWatch;
+
+  constructor(options: LinkProblemsOptions) {
+    this.#options = options;
+    this.#takeovers = new TakeoverWatch(options.keepaliveMs);
   }
 
   /**
-   * Clears the problems that a new connection ends. A broker that accepts connections may still be silent, so `broker_silent` stays.
-   * @param isTaken whether another client seems to use this robot's id; if so, `client_id_taken` stays raised.
+   * Clears the problems that a new connection ends, and later those that a lasting connection ends: a broker that accepts connections may
+   * still be silent, and another client may still use this robot's name.
+   * @returns a function to call when the connection has ended.
    */
-  clear(isTaken: boolean): void {
+  connected(): () => void {
+    const { problems, ackTimeoutMs } = this.#options;
     const ended = LINK_PROBLEMS.filter((code) => code !== 'broker_silent');
-    this.#problems.clearOthers(ended, isTaken ? 'client_id_taken' : undefined);
+    problems.clearOthers(ended, this.#takeovers.isTaken ? 'client_id_taken' : undefined);
+    const answered = setTimeout(() => problems.clear('broker_silent'), ackTimeoutMs + ANSWERED_AFTER_MS).unref();
+    const calm = setTimeout(() => {
+      this.#takeovers.reset();
+      problems.clear('client_id_taken');
+    }, CALM_MS).unref();
+    return () => {
+      clearTimeout(answered);
+      clearTimeout(calm);
+    };
   }
 
-  /** Must be called once the broker has answered all that a new connection sent. */
-  answered(): void {
-    this.#problems.clear('broker_silent');
+  /** Reports a failed attempt. @returns the takeover, if another client with this name is its likely cause. */
+  notConnected(cause: ProblemCode, reason: string | number | undefined, text: string): Takeover | undefined {
+    const takeover = this.#takeovers.refused(this.#options.clock.mono(), cause);
+    if (takeover) this.#reportTakeover(takeover, 0);
+    else this.#raise(cause, reason, text);
+    return takeover;
   }
 
-  reportFailure(cause: ProblemCode, reason: string | number | undefined, text: string): void {
-    this.#problems.clearOthers(LINK_PROBLEMS, cause);
-    this.#problems.raise(cause, text);
-    this.#log.debug({ event: 'connect_failed', cause, reason }, text);
-  }
-
-  reportEnd(lastedMs: number, reason: Error | undefined, endpoint: string): void {
-    if (reason instanceof ConnectError && reason.reason === NO_ANSWER) {
-      this.reportFailure('broker_silent', NO_ANSWER, `${endpoint}: ${reason.message}`);
-      return;
+  /** Reports the end of a connection. @returns the takeover, if another client with this name is its likely cause. */
+  ended(lastedMs: number, reason: Error | undefined, endpoint: string): Takeover | undefined {
+    const code = reason instanceof ConnectError ? reason.reason : reason && (codeOf(reason) ?? reason.name);
+    const takeover = this.#takeovers.ended(this.#options.clock.mono(), lastedMs, code);
+    if (takeover) {
+      this.#reportTakeover(takeover, lastedMs);
+      return takeover;
     }
-    this.#log.warn({ event: 'disconnected', lasted_ms: lastedMs, reason: reason?.message ?? 'closed' }, 'the connection ended');
-    this.#problems.raise(
-      'mqtt_ended',
-      `the connection ended after ${Math.round(lastedMs / 1000)} s: ${reason?.message ?? 'closed by the broker'}`,
-    );
+    const text = reason?.message ?? 'closed by the broker';
+    this.#options.log.warn({ event: 'disconnected', lasted_ms: lastedMs, reason: text }, 'the connection ended');
+    if (code === NO_ANSWER) this.#raise('broker_silent', code, `${endpoint}: ${text}`);
+    else this.#options.problems.raise('mqtt_ended', `the connection ended after ${Math.round(lastedMs / 1000)} s: ${text}`);
+    return undefined;
   }
 
-  /** Raises `client_id_taken`. @returns `takeover` unchanged. */
-  reportTakeover(thing: string, takeover: Takeover, lastedMs: number): Takeover {
-    const { isReported, waitMs } = takeover;
+  #raise(cause: ProblemCode, reason: string | number | undefined, text: string): void {
+    const { problems, log } = this.#options;
+    problems.clearOthers(LINK_PROBLEMS, cause);
+    problems.raise(cause, text);
+    log.debug({ event: 'connect_failed', cause, reason }, text);
+  }
+
+  #reportTakeover({ isReported, waitMs }: Takeover, lastedMs: number): void {
+    const { thing, problems, log } = this.#options;
     const text = isReported
       ? `the broker reports repeatedly that another client took over the connection of ${thing}`
       : `the broker repeatedly closes new connections of ${thing} without a reason, as it does when another client connects with this name`;
-    this.#log.warn({ event: 'disconnected', lasted_ms: lastedMs, reported: isReported, next_ms: waitMs }, text);
-    this.#problems.raise('client_id_taken', `${text}; the agent reconnects every ${waitMs / 60_000} min, and at once for an alert`);
-    return takeover;
+    log.warn({ event: 'disconnected', lasted_ms: lastedMs, reported: isReported, next_ms: waitMs }, text);
+    problems.raise('client_id_taken', `${text}; the agent reconnects every ${waitMs / 60_000} min, and at once for an alert`);
   }
 }

@@ -1,7 +1,7 @@
 // Keeps the robot connected to the broker for as long as the agent runs: connects, publishes presence, drains the outbox, and reconnects
 // with backoff whenever the connection ends.
 import { randomBytes } from 'node:crypto';
-import { backoffMs, codeOf, messageOf, STABLE_AFTER_MS, wait } from '../base/index.ts';
+import { backoffMs, messageOf, STABLE_AFTER_MS, wait } from '../base/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { BudgetStatus, LinkStatus } from '../status/index.ts';
 import { type Power, topicsOf } from '../wire/index.ts';
@@ -19,13 +19,10 @@ import { PresencePublisher } from './presence.ts';
 import { ReconnectWait } from './reconnect.ts';
 import type { Answer } from './requests.ts';
 import { ConnectError, type Link, type Message, Session } from './session.ts';
-import { CALM_MS, type Takeover, TakeoverWatch } from './takeover.ts';
+import type { Takeover } from './takeover.ts';
 
 /** Determines the wait before the next connection attempt: backoff for `stable` and `failed`, its minimum for `again`, 0 for `at_once`. */
 type Ending = 'stable' | 'failed' | 'again' | 'at_once' | Takeover;
-
-/** A connection that lasts this much longer than the deadline of an acknowledgement had all its first messages answered. */
-const ANSWERED_AFTER_MS = 100;
 
 export class Uplink {
   readonly #options: UplinkOptions;
@@ -33,7 +30,6 @@ export class Uplink {
   readonly #route: BrokerRoute;
   readonly #credentials: CredentialSwitch;
   readonly #problems: LinkProblems;
-  readonly #takeovers: TakeoverWatch;
   readonly #answers: Answers;
   readonly #budget: Budget;
   readonly #presence: PresencePublisher;
@@ -54,9 +50,8 @@ export class Uplink {
     this.#route = new BrokerRoute(options.host, options.port, lastGoodPort);
     this.#reconnect = new ReconnectWait(options.clock);
     this.#credentials = new CredentialSwitch(options.credentials, options.clock);
-    this.#problems = new LinkProblems(options.problems, options.log);
+    this.#problems = new LinkProblems(options);
     this.#answers = new Answers(options);
-    this.#takeovers = new TakeoverWatch(options.keepaliveMs);
     this.#budget = new Budget(options.budget, options.intervalMs, options.clock, spending);
     this.#presence = new PresencePublisher({
       ...options,
@@ -188,15 +183,10 @@ export class Uplink {
     this.#enter('connected');
     this.#route.recordSuccess();
     lifetime.confirmTime(clock.wall());
-    this.#problems.clear(this.#takeovers.isTaken);
-    const calm = setTimeout(() => {
-      this.#takeovers.reset();
-      this.#problems.clear(false);
-    }, CALM_MS).unref();
+    const over = this.#problems.connected();
     log.info({ event: 'connected', mqtt_version: this.#route.version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
-    const answered = setTimeout(() => this.#problems.answered(), this.#options.ackTimeoutMs + ANSWERED_AFTER_MS).unref();
     const reason = await this.#serve(session, id, signal, test);
-    for (const timer of [calm, answered]) clearTimeout(timer);
+    over();
     if (test && test.credentials !== this.#credentials.current) return 'again';
     return this.#ended(reason, signal.aborted);
   }
@@ -230,11 +220,9 @@ export class Uplink {
       return 'again';
     }
     const cause = connectCause(reason, this.#options.clock, this.#credentials.current);
-    const takeover = this.#takeovers.refused(this.#options.clock.mono(), cause);
-    if (takeover) return this.#problems.reportTakeover(this.#options.thing, takeover, 0);
-    this.#problems.reportFailure(cause, reason, `${this.#route.endpoint}: ${messageOf(error)}`);
-    this.#route.recordFailure(cause);
-    return 'failed';
+    const takeover = this.#problems.notConnected(cause, reason, `${this.#route.endpoint}: ${messageOf(error)}`);
+    if (!takeover) this.#route.recordFailure(cause);
+    return takeover ?? 'failed';
   }
 
   async #serve(session: Link, id: string, signal: AbortSignal, test: PendingTest | undefined): Promise<Error | undefined> {
@@ -258,13 +246,8 @@ export class Uplink {
   #ended(reason: Error | undefined, isAborted: boolean): Ending {
     const lastedMs = this.#sinceMs;
     const isOurs = isAborted || this.#isFinishing || this.#credentials.pending !== undefined;
-    if (!isOurs) {
-      const code = reason instanceof ConnectError ? reason.reason : reason && (codeOf(reason) ?? reason.name);
-      const takeover = this.#takeovers.ended(this.#options.clock.mono(), lastedMs, code);
-      if (takeover) return this.#problems.reportTakeover(this.#options.thing, takeover, lastedMs);
-      this.#problems.reportEnd(lastedMs, reason, this.#route.endpoint);
-    }
-    return lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed';
+    const takeover = isOurs ? undefined : this.#problems.ended(lastedMs, reason, this.#route.endpoint);
+    return takeover ?? (lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed');
   }
 
   /** Connects at once over a link that has come up: an attempt over the old one may hang until its deadline. */
