@@ -8,20 +8,39 @@ import type { OutboxRecord } from './store.ts';
 /** Rows per eviction. */
 const BATCH = 1_000;
 
-/** How many alerts a declaration names with time and channel. All others are only in its ranges, so that it stays far below a message. */
-const NAMED_ALERTS = 100;
+/**
+ * The most ranges of a declaration, and the most alerts that it names with time and channel. A declaration has at most 7.5 KB, so that it
+ * fits into a packet of 8 KiB.
+ */
+const RANGES = 150;
+const NAMED_ALERTS = 50;
 
-/** Evicts and declares rows, durably and atomically. @throws SQLite's error */
+/** Evicts and declares rows, durably, each declaration atomically with its rows. @throws SQLite's error */
 export function evict(parts: Parts, record: OutboxRecord, ranges: Ranges, reason: EvictionReason): void {
   const { ledger, counters, commits } = parts;
-  const event = declaration(parts, record, ranges, reason);
-  ledger.evict(record, ranges, event);
-  counters.evictedBy[reason] += count(ranges);
-  commits.added([event]);
+  for (const some of inParts(ranges)) {
+    const event = declaration(parts, record, some, reason);
+    ledger.evict(record, some, event);
+    counters.evictedBy[reason] += count(some);
+    commits.added([event]);
+  }
 }
 
-/** Builds the declaration of rows that the file still holds. @throws SQLite's error */
-export function declaration(
+/** Builds the declarations of rows that the file still holds. @throws SQLite's error */
+export function declarations(
+  parts: Pick<Parts, 'store' | 'clock'>,
+  record: OutboxRecord,
+  ranges: Ranges,
+  reason: EvictionReason,
+): WaitingRow[] {
+  return inParts(ranges).map((some) => declaration(parts, record, some, reason));
+}
+
+function inParts(ranges: Ranges): Ranges[] {
+  return Array.from({ length: Math.ceil(ranges.length / RANGES) }, (_, i) => ranges.slice(i * RANGES, (i + 1) * RANGES));
+}
+
+function declaration(
   { store, clock }: Pick<Parts, 'store' | 'clock'>,
   record: OutboxRecord,
   ranges: Ranges,

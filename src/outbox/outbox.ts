@@ -2,7 +2,7 @@
 import { crashPoint } from '../base/index.ts';
 import { count, type Ranges, type ReadingExtra, type Receipt, rangesOf, subtract, union } from '../wire/index.ts';
 import type { Claim, ClaimLimits } from './claims.ts';
-import { declaration, evict } from './eviction.ts';
+import { declarations, evict } from './eviction.ts';
 import type { WaitingRow } from './intake.ts';
 import type { RowCounts } from './metrics.ts';
 import type { LatestValues, Parts } from './parts.ts';
@@ -131,8 +131,8 @@ export class Outbox {
       const effect = receiptEffect(state, receipt, lifetime, ledger.publications.ofOutbox(record.ordinal), store.declaredRows(record.id));
       if (!effect) return 'beyond_accepted';
       crashPoint('receipt_read');
-      const declarations = this.#apply(record, receipt, effect);
-      if (declarations.length > 0) commits.added(declarations);
+      const declared = this.#apply(record, receipt, effect);
+      if (declared.length > 0) commits.added(declared);
       else if (effect.resend.length > 0) commits.wake();
       return 'applied';
     } catch (error) {
@@ -147,21 +147,21 @@ export class Outbox {
     lifetime.sawReceipt(clock.mono());
     const exhausted = effect.exhausted.reduce((all: Ranges, publication) => union(all, ledger.rowsOf(publication)), []);
     const poison = subtract(exhausted, effect.covered);
-    const declarations = [
-      ...(poison.length > 0 ? [declaration(this.#parts, record, poison, 'poison')] : []),
-      ...(effect.undeclared.length > 0 ? [declaration(this.#parts, record, effect.undeclared, 'released')] : []),
+    const declared = [
+      ...declarations(this.#parts, record, poison, 'poison'),
+      ...declarations(this.#parts, record, effect.undeclared, 'released'),
     ];
     const alerts = store.alerts(record.ordinal, effect.delivered).map(({ at }) => at);
     const confirmed = subtract(effect.delivered, record.gone);
     // Keeping delivered alerts readable takes space. If the disk is full, delete them together with the other rows.
-    if (!unlessFull(() => ledger.applyReceipt(record, effect, poison, declarations, ranMs())))
-      ledger.applyReceipt(record, effect, poison, declarations, undefined);
+    if (!unlessFull(() => ledger.applyReceipt(record, effect, poison, declared, ranMs())))
+      ledger.applyReceipt(record, effect, poison, declared, undefined);
     counters.confirmed += count(confirmed);
     counters.evictedBy.poison += count(poison);
     counters.evictedBy.released += count(effect.undeclared);
     counters.alertsReached('receipt', alerts);
     ledger.outboxes.received(record, receipt, lifetime.boot);
-    return declarations;
+    return declared;
   }
 
   /** The highest row number of the open outbox. */

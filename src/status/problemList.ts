@@ -37,6 +37,11 @@ export const PROBLEMS = {
     remedy: 'look at the broker’s log and load; if it hangs, restart it',
     hides: ['mqtt_ended'],
   },
+  broker_packet_limit: {
+    severity: 'error',
+    title: 'The broker’s limit for packets is too small for this robot’s messages',
+    remedy: 'raise the limit to 128 KiB, as in IoT Core (Mosquitto: max_packet_size and message_size_limit)',
+  },
   broker_hung_up: {
     severity: 'error',
     title: 'The broker closed the connection without a reason',

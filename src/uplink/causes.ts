@@ -3,7 +3,7 @@ import { messageOf } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import { PROBLEMS, type ProblemCode } from '../status/index.ts';
-import { ConnectError, NO_ANSWER } from './session.ts';
+import { ConnectError, NO_ANSWER, PACKET_LIMIT } from './session.ts';
 
 /**
  * Error codes, grouped by problem code: those of Node.js and OpenSSL, the broker's TLS alerts about the robot's certificate (RFC 8446,
@@ -14,6 +14,7 @@ const CODES: readonly (readonly [ProblemCode, readonly (string | number)[]])[] =
   ['broker_refused_connection', ['ECONNREFUSED']],
   ['broker_hung_up', ['ECONNRESET', 'EPIPE']],
   ['broker_silent', [NO_ANSWER]],
+  ['broker_packet_limit', [PACKET_LIMIT]],
   ['broker_unreachable', ['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']],
   [
     'broker_untrusted',
@@ -69,7 +70,17 @@ export function describeFailure(error: unknown, clock: WallClock, own: Validity)
   return { cause, text: messageOf(error), remedy: PROBLEMS[cause].remedy };
 }
 
+const PACKET_TOO_LARGE = 0x95;
+
 /** Whether the broker refused the connection because of its MQTT version. */
 export function refusesVersion(code: string | number | undefined): boolean {
   return typeof code === 'number' && VERSION_REFUSED.has(code);
+}
+
+/**
+ * Whether the connection ended because of a message that was too large. A broker without an announced limit says so with a DISCONNECT, or
+ * with a PUBACK that MQTT does not permit, as Mosquitto 2.0 with `message_size_limit`; MQTT.js ends the session for it.
+ */
+export function isTooLarge(reason: Error): boolean {
+  return (reason instanceof ConnectError && reason.reason === PACKET_TOO_LARGE) || /^Invalid puback reason code/.test(reason.message);
 }

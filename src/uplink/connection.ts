@@ -1,5 +1,6 @@
 // Serves one connection from its subscriptions to its end: publishes presence, drains the outbox and makes requests.
 import type { Topics } from '../wire/index.ts';
+import type { BrokerLimits } from './brokerLimits.ts';
 import { type Budget, Quota } from './limits.ts';
 import type { UplinkOptions } from './options.ts';
 import type { PresencePublisher } from './presence.ts';
@@ -14,6 +15,8 @@ export interface ConnectionParts
     >,
     Pick<PumpOptions, 'onAnswer'> {
   readonly session: Link;
+  /** The broker's limits, as far as they are known. */
+  readonly limits: BrokerLimits;
   /** The session id, as published in presence. */
   readonly id: string;
   readonly topics: Topics;
@@ -27,6 +30,7 @@ export class Connection {
   readonly #session: Link;
   readonly #id: string;
   readonly #presence: PresencePublisher;
+  #largestUnanswered = 0;
 
   constructor(parts: ConnectionParts) {
     const { session, id, presence, budget, problems, clock, lifetime, quota } = parts;
@@ -40,6 +44,10 @@ export class Connection {
       intervalMs: () => budget.intervalMs(),
       quota: new Quota(quota, clock.mono()),
       onSent: (bytes) => budget.spend(bytes),
+      onValuesLeftOut: () => {
+        const text = `the broker accepts packets of at most ${parts.limits.maxPacketBytes} bytes, so messages leave out the latest values`;
+        problems.raise('broker_packet_limit', text, 'values');
+      },
       onPoison: (claim, words) => {
         const severity = claim.class === 'alert' ? 'critical' : undefined;
         const channels = [...new Set(claim.rows.map(({ channel }) => channel))].filter((name) => name !== '');
@@ -63,6 +71,7 @@ export class Connection {
     const reason = await this.#session.ended;
     signal.removeEventListener('abort', cut);
     repeat.stop();
+    this.#largestUnanswered = this.pump.largestInFlight;
     this.pump.stop();
     return reason;
   }
@@ -74,6 +83,11 @@ export class Connection {
 
   publishPresence(): void {
     this.#presence.publish(this.#session, this.#id);
+  }
+
+  /** After the end of the connection: the size of the largest message that the broker had not answered. */
+  get largestUnanswered(): number {
+    return this.#largestUnanswered;
   }
 
   /** Closes the connection with a DISCONNECT, so that the broker does not publish the last will. */

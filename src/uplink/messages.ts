@@ -18,16 +18,22 @@ const DEFLATE_FROM_BYTES = 1024;
 /** The fastest level. It compresses a backlog of readings to a tenth of its size in no measurable time. */
 const DEFLATE_LEVEL = 1;
 
-/** Builds a `telemetry` or `alert` message, which contains rows and the latest value of every channel. */
+/**
+ * Builds a `telemetry` or `alert` message, which contains rows and the latest value of every channel.
+ * @param latest undefined if the message would be too large with the latest values.
+ */
 export function liveMessage(
   kind: 'telemetry' | 'alert',
   claim: Claim,
   facts: EnvelopeFacts,
-  { stateSeq, values }: ReturnType<Outbox['latest']>,
+  latest: ReturnType<Outbox['latest']> | undefined,
 ): string {
-  let flat = '';
-  for (const [channel, value] of values) flat += `"${channel}":${value},`;
-  return `{${envelope(claim, facts)},"kind":"${kind}","sent_at":${facts.sentAt},"state_seq":${stateSeq},${flat}"readings":[${readings(claim)}]}`;
+  let state = '';
+  if (latest) {
+    state = `"state_seq":${latest.stateSeq},`;
+    for (const [channel, value] of latest.values) state += `"${channel}":${value},`;
+  }
+  return `{${envelope(claim, facts)},"kind":"${kind}","sent_at":${facts.sentAt},${state}"readings":[${readings(claim)}]}`;
 }
 
 /** Builds a `backlog` message. It contains rows only, so that old readings never look current, and is deflated if it is long. */

@@ -4,12 +4,13 @@
 
 import { every, type Ticker, wait } from '../base/index.ts';
 import type { Mark, Power, Presence } from '../wire/index.ts';
+import { payloadLimit } from './brokerLimits.ts';
 import type { UplinkOptions } from './options.ts';
 import type { PumpOptions } from './pump.ts';
 import { type Link, unanswered } from './session.ts';
 
 export interface PresenceOptions
-  extends Pick<UplinkOptions, 'thing' | 'version' | 'outbox' | 'clock' | 'lifetime' | 'commands' | 'channels'>,
+  extends Pick<UplinkOptions, 'thing' | 'version' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'commands' | 'channels'>,
     Pick<PumpOptions, 'onAnswer'> {
   readonly topic: string;
   /** If the broker does not answer a presence within this time, the connection is cut. */
@@ -52,7 +53,7 @@ export class PresencePublisher {
   publish(link: Link, session: string, done: (error: Error | undefined) => void = () => {}): void {
     const { topic, onAnswer, ackTimeoutMs } = this.#options;
     const deadline = setTimeout(() => link.drop(unanswered(`${topic} has no acknowledgement`, ackTimeoutMs)), ackTimeoutMs).unref();
-    link.publish(topic, JSON.stringify(this.#presence(session)), (error) => {
+    link.publish(topic, this.#fitting(link, session), (error) => {
       clearTimeout(deadline);
       onAnswer(topic, error);
       done(error);
@@ -82,6 +83,19 @@ export class PresencePublisher {
     const offline = { ...this.#presence(session), online: false, reason: 'stopped' };
     const published = new Promise<void>((resolve) => link.publish(this.#options.topic, JSON.stringify(offline), () => resolve()));
     await Promise.race([published.then(() => link.close()), link.ended, wait(OFFLINE_WITHIN_MS, new AbortController().signal)]);
+  }
+
+  /** Encodes the presence. Leaves out the commands and the channels if it would be larger than the broker accepts. */
+  #fitting({ limits }: Pick<Link, 'limits'>, session: string): string {
+    const { topic, problems } = this.#options;
+    const { commands, channels, ...rest } = this.#presence(session);
+    const most = payloadLimit(limits, topic);
+    const forms = [{ ...rest, commands, channels }, { ...rest, channels }, rest].map((form) => JSON.stringify(form));
+    const fitting = forms.findIndex((text) => Buffer.byteLength(text) <= most);
+    const missing = ['', 'the commands', 'the commands and the channels'][fitting] ?? 'the commands and the channels';
+    const text = `the broker accepts packets of at most ${limits.maxPacketBytes} bytes, so the presence leaves out ${missing}`;
+    problems.set('broker_packet_limit', missing === '' ? undefined : text);
+    return forms[fitting] ?? JSON.stringify(rest);
   }
 
   #presence(session: string): Presence {

@@ -1,7 +1,8 @@
 // Publishes rows over one connection, in order of urgency: alerts, results, events, live readings once per interval, and then the backlog.
 // Every connection has its own pump.
 import { type Claim, type ClaimLimits, isDeclaration, type RowClass } from '../outbox/index.ts';
-import { MAX_MESSAGE_BYTES, type Topics } from '../wire/index.ts';
+import type { Topics } from '../wire/index.ts';
+import { type BrokerLimits, payloadLimit, windowsOf } from './brokerLimits.ts';
 import { type Lane, Lanes } from './lanes.ts';
 import type { Quota } from './limits.ts';
 import { backlogMessage, type EnvelopeFacts, liveMessage, singleMessage } from './messages.ts';
@@ -16,10 +17,13 @@ export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'c
   /** Returns the interval of live telemetry in milliseconds. Called before each wait, because it may change. */
   readonly intervalMs: () => number;
   readonly quota: Quota;
+  readonly limits: BrokerLimits;
   /** Called for each published message with its size. */
   readonly onSent: (bytes: number) => void;
   /** Called when the broker refused the content of a row for good, and the row has been evicted as poison. */
   readonly onPoison: (claim: Claim, words: string) => void;
+  /** Called if a message does not contain the latest values, because the broker would not accept it with them. */
+  readonly onValuesLeftOut: () => void;
   /** Called for each of the broker's answers: an acknowledgement if `error` is undefined, otherwise a refusal. */
   readonly onAnswer: (topic: string, error: Error | undefined) => void;
 }
@@ -33,12 +37,19 @@ interface Next {
 
 interface Sent {
   readonly topic: string;
+  readonly bytes: number;
   readonly claim: Claim;
   readonly sentMs: number;
 }
 
-/** Limit on the rows' share of a message. The rest is for the envelope and the latest values. */
-const ROWS_BYTES = MAX_MESSAGE_BYTES - 8 * 1024;
+/** The part of a message that is kept for the latest values, if the broker's limit permits. */
+const VALUES_BYTES = 8 * 1024;
+
+/** Upper bound for the envelope of a message: names of at most 128 characters and numbers. */
+const ENVELOPE_BYTES = 512;
+
+/** The refusal of a message that the broker's limit for packets forbids to send. */
+const TOO_LARGE = Object.assign(new Error('larger than the broker accepts'), { code: 0x95 });
 
 /** Extra window slots for alerts, so that they can be sent even if the window is full of other messages. */
 const ALERT_SLOTS = 4;
@@ -49,6 +60,7 @@ export class Pump {
   readonly #cutoff: number;
   readonly #inFlight = new Set<Sent>();
   readonly #lanes: Lanes;
+  readonly #windows: { readonly alerts: number; readonly others: number };
   #isLiveDue = true;
   #isWakePending = false;
   #turn: NodeJS.Immediate | undefined;
@@ -62,6 +74,7 @@ export class Pump {
     this.#options = options;
     this.#cutoff = options.outbox.accepted;
     this.#lanes = new Lanes(options.backoff, Math.random);
+    this.#windows = windowsOf(options.limits, options.window, ALERT_SLOTS);
   }
 
   start(): void {
@@ -91,6 +104,11 @@ export class Pump {
         resolve();
       };
     });
+  }
+
+  /** The size of the largest message without an answer; 0 if the broker has answered all. */
+  get largestInFlight(): number {
+    return Math.max(0, ...[...this.#inFlight].map(({ bytes }) => bytes));
   }
 
   /** Stops the timers and returns unacknowledged claims to the outbox, so that the next connection sends them again. */
@@ -150,13 +168,13 @@ export class Pump {
 
   /** Returns the most urgent message; undefined if the window is full or there is nothing to send. */
   #next(nowMs: number): Next | undefined {
-    const { outbox, topics, window } = this.#options;
-    if (this.#inFlight.size >= window + ALERT_SLOTS) return undefined;
+    const { outbox, topics } = this.#options;
+    if (this.#inFlight.size >= this.#windows.alerts) return undefined;
     const alert = this.#claim('alert', 'alert', nowMs);
     if (alert) return this.#live('alert', alert);
-    if (this.#inFlight.size >= window) return undefined;
+    if (this.#inFlight.size >= this.#windows.others) return undefined;
     for (const kind of ['result', 'event'] as const) {
-      const claim = this.#lanes.maxRows(kind, nowMs) > 0 ? outbox.claim(kind, { maxRows: 1, maxBytes: ROWS_BYTES }) : undefined;
+      const claim = this.#lanes.maxRows(kind, nowMs) > 0 ? outbox.claim(kind, { maxRows: 1, maxBytes: 1 }) : undefined;
       const topic = kind === 'result' ? topics.results : topics.events;
       if (claim) return { lane: kind, topic, claim, payload: singleMessage(claim, this.#facts()) };
     }
@@ -172,22 +190,33 @@ export class Pump {
   #claim(lane: Lane, rowClass: RowClass, nowMs: number, track?: ClaimLimits['track']): Claim | undefined {
     const maxRows = this.#lanes.maxRows(lane, nowMs);
     if (maxRows === 0) return undefined;
-    return this.#options.outbox.claim(rowClass, { maxRows, maxBytes: ROWS_BYTES, ...(track ? { track } : {}) });
+    const { outbox, limits, topics } = this.#options;
+    const bytes = payloadLimit(limits, topics.telemetry) - ENVELOPE_BYTES;
+    const maxBytes = bytes > 2 * VALUES_BYTES ? bytes - VALUES_BYTES : bytes;
+    return outbox.claim(rowClass, { maxRows, maxBytes, ...(track ? { track } : {}) });
   }
 
+  /** Leaves out the latest values if the message would be larger than the broker accepts. */
   #live(lane: 'alert' | 'live', claim: Claim): Next {
-    const { outbox, topics } = this.#options;
+    const { outbox, topics, limits } = this.#options;
     const kind = lane === 'alert' ? 'alert' : 'telemetry';
-    return { lane, topic: topics.telemetry, claim, payload: liveMessage(kind, claim, this.#facts(), outbox.latest()) };
+    const whole = liveMessage(kind, claim, this.#facts(), outbox.latest());
+    if (Buffer.byteLength(whole) <= payloadLimit(limits, topics.telemetry)) return { lane, topic: topics.telemetry, claim, payload: whole };
+    this.#options.onValuesLeftOut();
+    return { lane, topic: topics.telemetry, claim, payload: liveMessage(kind, claim, this.#facts(), undefined) };
   }
 
   #send({ lane, topic, claim, payload }: Next): void {
-    const sent: Sent = { topic, claim, sentMs: this.#options.clock.mono() };
     const bytes = Buffer.byteLength(payload);
+    this.#lanes.sent(lane);
+    if (bytes > payloadLimit(this.#options.limits, topic)) {
+      this.#refused(lane, claim, TOO_LARGE);
+      return;
+    }
+    const sent: Sent = { topic, bytes, claim, sentMs: this.#options.clock.mono() };
     this.#options.quota.spend(bytes);
     this.#options.onSent(bytes);
     this.#inFlight.add(sent);
-    this.#lanes.sent(lane);
     this.#ackTimer ??= setTimeout(() => this.#dropIfUnacknowledged(), this.#options.ackTimeoutMs).unref();
     this.#options.session.publish(topic, payload, (error) => {
       if (!this.#inFlight.delete(sent)) return;

@@ -2,9 +2,10 @@
 // the uplink reconnects. MQTT.js promises may never settle if the connection ends, so every wait for one also ends with the connection.
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import mqtt, { type IClientOptions, type IConnackPacket, type MqttClient } from 'mqtt';
 import { codeOf, messageOf } from '../base/index.ts';
 import type { Credentials } from '../identity/index.ts';
+import { type BrokerLimits, LEAST_PACKET_BYTES, limitsOf } from './brokerLimits.ts';
 import { reasonWords } from './reasons.ts';
 
 export interface Message {
@@ -30,7 +31,7 @@ export interface SessionOptions {
 }
 
 export class ConnectError extends Error {
-  /** A system or TLS error code, an MQTT reason code, or `NOT_ALLOWED`, `NO_ANSWER` or `ABORTED`. Undefined if there is no code. */
+  /** A system or TLS error code, an MQTT reason code, or `NOT_ALLOWED`, `NO_ANSWER`, `PACKET_LIMIT` or `ABORTED`. Undefined if there is no code. */
   readonly reason: string | number | undefined;
 
   constructor(message: string, reason: string | number | undefined) {
@@ -41,7 +42,7 @@ export class ConnectError extends Error {
 }
 
 /** The part of a session that the uplink and the pump use, so that tests can replace it. */
-export type Link = Pick<Session, 'ended' | 'publish' | 'subscribe' | 'drop' | 'close'>;
+export type Link = Pick<Session, 'limits' | 'ended' | 'publish' | 'subscribe' | 'drop' | 'close'>;
 
 /** @throws ConnectError */
 export type Connect = (options: SessionOptions, signal: AbortSignal) => Promise<Link>;
@@ -56,6 +57,9 @@ const NOT_AUTHORIZED = 135;
 /** The reason of an error if the broker is connected, but does not answer in time. */
 export const NO_ANSWER = 'NO_ANSWER';
 
+/** The reason of an error if the broker's limit for packets is too small for any message. */
+export const PACKET_LIMIT = 'PACKET_LIMIT';
+
 /** How long {@link Session.close} waits for the broker. */
 const CLOSED_WITHIN_MS = 2_000;
 
@@ -63,12 +67,17 @@ export class Session {
   readonly #client: MqttClient;
   /** Resolves once the connection has ended, with the reason if it is known. Never rejects. */
   readonly ended: Promise<Error | undefined>;
+  readonly limits: BrokerLimits;
   readonly #answerMs: number;
+  #inFlight = 0;
+  /** Messages that exceed the broker's Receive Maximum. */
+  readonly #waiting: (() => void)[] = [];
   #isOver = false;
   #cutBecause: Error | undefined;
 
-  private constructor(client: MqttClient, answerMs: number) {
+  private constructor(client: MqttClient, limits: BrokerLimits, answerMs: number) {
     this.#client = client;
+    this.limits = limits;
     this.#answerMs = answerMs;
     this.ended = new Promise((resolve) => {
       let reason: Error | undefined;
@@ -119,11 +128,17 @@ export class Session {
       const onClose = () => fail('the broker closed the connection during the handshake', 'ECONNRESET');
       const onAbort = () =>
         signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError' ? late() : fail('stopped', 'ABORTED');
-      const onConnect = () => {
+      const onConnect = ({ properties }: IConnackPacket) => {
+        const limits = limitsOf(properties);
+        if (limits.maxPacketBytes < LEAST_PACKET_BYTES) {
+          const least = `the agent needs ${LEAST_PACKET_BYTES} bytes`;
+          fail(`the broker accepts packets of at most ${limits.maxPacketBytes} bytes, but ${least}`, PACKET_LIMIT);
+          return;
+        }
         cleanUp();
         // Nagle's algorithm would hold an alert back until earlier bytes are acknowledged, which takes 40 ms if the peer delays its ACK.
         (client.stream as Socket).setNoDelay(true);
-        resolve(new Session(client, options.connectTimeoutMs));
+        resolve(new Session(client, limits, options.connectTimeoutMs));
       };
       const cleanUp = () => {
         clearTimeout(deadline);
@@ -142,10 +157,18 @@ export class Session {
    */
   publish(topic: string, payload: string | Buffer, done: (error: Error | undefined) => void, expiresInS?: number): void {
     if (this.#isOver) return;
+    if (this.#inFlight >= this.limits.maxInFlight) {
+      this.#waiting.push(() => this.publish(topic, payload, done, expiresInS));
+      return;
+    }
+    this.#inFlight++;
     const hasExpiry = expiresInS !== undefined && this.version === 5;
     const properties = hasExpiry ? { properties: { messageExpiryInterval: expiresInS } } : {};
     this.#client.publish(topic, payload, { qos: 1, ...properties }, (error) => {
-      if (!this.#isOver) done(error ?? undefined);
+      if (this.#isOver) return;
+      this.#inFlight--;
+      this.#waiting.shift()?.();
+      done(error ?? undefined);
     });
   }
 

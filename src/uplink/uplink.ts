@@ -6,8 +6,9 @@ import type { Credentials } from '../identity/index.ts';
 import type { BudgetStatus, LinkStatus } from '../status/index.ts';
 import { type Power, topicsOf } from '../wire/index.ts';
 import { Answers } from './answers.ts';
+import { NO_LIMITS, smallerLimit } from './brokerLimits.ts';
 import { BrokerRoute } from './brokerRoute.ts';
-import { connectCause } from './causes.ts';
+import { connectCause, isTooLarge } from './causes.ts';
 import { Connection } from './connection.ts';
 import { CredentialSwitch, type CredentialTestResult, type PendingTest } from './credentialTest.ts';
 import { Budget } from './limits.ts';
@@ -38,6 +39,8 @@ export class Uplink {
   #state: { readonly state: LinkStatus['state']; readonly sinceMs: number } = { state: 'stopped', sinceMs: 0 };
   #connection: Connection | undefined;
   readonly #reconnect: ReconnectWait;
+  /** The largest packet that the broker is believed to accept although it announces no limit. */
+  #maxPacketBytes = NO_LIMITS.maxPacketBytes;
   /** Aborts the present connection attempt. */
   #attempt = new AbortController();
   /** Whether the agent is stopping cleanly, so that the end of the connection is not reported as a problem. */
@@ -226,7 +229,16 @@ export class Uplink {
   }
 
   async #serve(session: Link, id: string, signal: AbortSignal, test: PendingTest | undefined): Promise<Error | undefined> {
-    const parts = { session, id, topics: this.#topics, budget: this.#budget, presence: this.#presence, onAnswer: this.#recordAnswer };
+    const limits = { ...session.limits, maxPacketBytes: Math.min(session.limits.maxPacketBytes, this.#maxPacketBytes) };
+    const parts = {
+      session,
+      limits,
+      id,
+      topics: this.#topics,
+      budget: this.#budget,
+      presence: this.#presence,
+      onAnswer: this.#recordAnswer,
+    };
     const connection = new Connection({ ...this.#options, ...parts });
     this.#connection = connection;
     const served = connection.serve(signal, (error) => {
@@ -236,6 +248,7 @@ export class Uplink {
     // A test of other credentials began in the meantime and needs a new connection.
     if (this.#credentials.pending !== test) connection.close();
     const reason = await served;
+    if (reason && isTooLarge(reason)) this.#maxPacketBytes = smallerLimit(connection.largestUnanswered);
     // If the test is still pending, the connection ended before its first message was acknowledged.
     if (test) this.#credentials.finish(test, 'publish', reason ?? new ConnectError('the broker closed the connection', 'ECONNRESET'));
     this.#connection = undefined;

@@ -15,7 +15,7 @@ export const evicted = z.object({
   of: outboxId,
   ranges,
   reason: z.enum(EVICTION_REASONS),
-  /** The alerts among the rows: number, wall time and channel. If there are more than 100, the rest is only in `ranges`. */
+  /** The alerts among the rows: number, wall time and channel. If there are more than 50, the rest is only in `ranges`. */
   alerts: z.array(z.tuple([sequence, wallTime, channelName])).optional(),
 });
 

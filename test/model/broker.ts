@@ -1,6 +1,7 @@
 // Simulates the worst broker that the protocol permits: it loses messages before and after the PUBACK, delivers messages twice and out of
 // order, keeps no session, refuses some messages permanently, and disappears. It connects the robot's real uplink and the real cloud.
 import { inflateSync } from 'node:zlib';
+import { NO_LIMITS } from '../../src/uplink/brokerLimits.ts';
 import { type Connect, ConnectError, type Link } from '../../src/uplink/index.ts';
 import type { VirtualTime } from './time.ts';
 
@@ -107,6 +108,7 @@ export class Broker {
     this.#robot = { options, end };
     const isOver = () => hasEnded;
     return {
+      limits: NO_LIMITS,
       ended: new Promise((resolve) => {
         ended = resolve;
       }),

@@ -1,11 +1,16 @@
 // A broker that plays the documented faults of AWS IoT Core and of bad networks, packet by packet. It speaks MQTT 5 over TLS with the
 // bench's certificates, and keeps a ledger of each acknowledged row.
 import { inflateSync } from 'node:zlib';
-import type { IPublishPacket, Packet } from 'mqtt-packet';
+import type { IConnackPacket, IPublishPacket, Packet } from 'mqtt-packet';
+import mqttPacket from 'mqtt-packet';
 import type { BenchFiles } from '../../src/identity/index.ts';
 import { PacketServer, type Wire } from './packetServer.ts';
 
 export interface Script {
+  /** Properties of the CONNACK. */
+  readonly announces?: NonNullable<IConnackPacket['properties']>;
+  /** Delay of each PUBACK. */
+  readonly acknowledgesAfterMs?: number;
   /** Called before the CONNACK. Returns false if none is sent. */
   onConnect?(wire: Wire, connects: number): boolean;
   /** Called before the PUBACK. Returns false if none is sent. A row counts as taken only after its PUBACK. */
@@ -24,6 +29,8 @@ export class ScriptedBroker {
   connects = 0;
   published = 0;
   mostInFlight = 0;
+  /** The size of the largest publish packet. */
+  largest = 0;
   #server: PacketServer | undefined;
   #script: Script;
 
@@ -63,7 +70,10 @@ export class ScriptedBroker {
     return (packet) => {
       if (packet.cmd === 'connect') {
         this.connects++;
-        if (this.#script.onConnect?.(wire, this.connects) !== false) wire.send({ cmd: 'connack', reasonCode: 0, sessionPresent: false });
+        if (this.#script.onConnect?.(wire, this.connects) !== false) {
+          const properties = this.#script.announces ?? {};
+          wire.send({ cmd: 'connack', reasonCode: 0, sessionPresent: false, properties });
+        }
       } else if (packet.cmd === 'subscribe') {
         const granted = packet.subscriptions.map(() => 1);
         if (this.#script.onSubscribe?.(wire) !== false) wire.send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted });
@@ -73,11 +83,14 @@ export class ScriptedBroker {
         this.#script.onDisconnect?.(wire);
       } else if (packet.cmd === 'publish') {
         this.published++;
+        this.largest = Math.max(this.largest, mqttPacket.generate(packet, { protocolVersion: 5 }).length);
         inFlight++;
         this.mostInFlight = Math.max(this.mostInFlight, inFlight);
         if (this.#script.onPublish?.(packet, wire, this.published) === false) return;
         this.#take(packet);
-        wire.send({ cmd: 'puback', messageId: packet.messageId ?? 0, reasonCode: 0 });
+        const acknowledge = () => wire.send({ cmd: 'puback', messageId: packet.messageId ?? 0, reasonCode: 0 });
+        if (this.#script.acknowledgesAfterMs === undefined) acknowledge();
+        else setTimeout(acknowledge, this.#script.acknowledgesAfterMs);
       }
     };
   }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { Problems } from '../../src/status/index.ts';
+import { NO_LIMITS } from '../../src/uplink/brokerLimits.ts';
 import { PresencePublisher } from '../../src/uplink/presence.ts';
 import { type Presence, presence } from '../../src/wire/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
@@ -22,6 +24,7 @@ describe('the telemetry interval in the presence', { timeout: 20_000 }, () => {
         answered();
         onPublished();
       },
+      limits: NO_LIMITS,
       ended: new Promise<undefined>(() => {}),
       subscribe: () => Promise.resolve(),
       close: () => Promise.resolve(),
@@ -39,6 +42,7 @@ describe('the telemetry interval in the presence', { timeout: 20_000 }, () => {
       outbox: bench.outbox,
       clock: bench.clock,
       lifetime: bench.lifetime,
+      problems: new Problems(bench.clock.mono, () => {}),
       commands: [],
       channels: () => ['gas'],
       telemetryEveryMs: () => {

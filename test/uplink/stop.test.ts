@@ -39,6 +39,7 @@ describe('a stop', { timeout: 60_000 }, () => {
         const session = await Session.connect(options, signal);
         now('the connection was made');
         link = {
+          limits: session.limits,
           ended: session.ended,
           drop: () => session.drop(),
           close: () => session.close(),

@@ -41,6 +41,7 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   broker_refused_connection: ['tcp', 'dns', 'network'],
   broker_unreachable: ['tcp', 'dns', 'network'],
   broker_silent: ['mqtt'],
+  broker_packet_limit: ['mqtt'],
   broker_hung_up: ['tcp', 'certificate_accepted', 'mqtt'],
   broker_untrusted: ['broker_certificate'],
   broker_name_mismatch: ['broker_certificate'],
