@@ -75,6 +75,8 @@ const fieldChannel: fc.Arbitrary<WorkingChannel> = randomPlace().chain((place) =
     const isDefault = high === true && draw(fc.boolean);
     if (!isDefault) entry.alert_when = conditionFor(high, low, draw);
     if (typeof high === 'number' && typeof low === 'number') Object.assign(entry, limitsAround(high, low, draw));
+    if (typeof high === 'number' && place.reducer !== 'count' && draw(fc.boolean))
+      entry.valid = [danger, harmless].map(Number).sort((a, b) => a - b);
     return { entry: withTiming(entry, draw), danger: () => place.message(danger), harmless: () => place.message(harmless) };
   }),
 );
