@@ -1,6 +1,6 @@
 // Simulated sensors on a ROS node. Publishes plausible messages for each configured channel, and reports the commands that the agent
 // publishes. A fault turns a sensor's event on or off, or mutes the sensor.
-import { AUTO_UNIT, type ChannelConfig, type Config, DEFINED_SCALE, EMPTY_TYPE, isPercent, publicationsOf } from '../config/index.ts';
+import { AUTO_UNIT, BOOL, type ChannelConfig, type Config, DEFINED_SCALE, EMPTY, isPercent, publicationsOf } from '../config/index.ts';
 import type { RosMessage, RosNode, RosPublisher } from '../ros/index.ts';
 
 export type Fault = 'on' | 'off' | 'mute' | 'unmute';
@@ -93,12 +93,12 @@ export function sensorOf(channel: ChannelConfig): Sensor | undefined {
   const isAlert = channel.class === 'alert';
   const path = channel.field.split('|')[0]?.trim() ?? '';
   if (channel.diagnostics || /\[\d+\]/.test(path)) return undefined;
-  const type = channel.type ?? (isAlert ? 'std_msgs/msg/Bool' : 'std_msgs/msg/Float32');
-  if (type === EMPTY_TYPE) return { type, message: (isOn) => (isOn ? {} : undefined) };
+  const type = channel.type ?? (isAlert ? BOOL : 'std_msgs/msg/Float32');
+  if (type === EMPTY) return { type, message: (isOn) => (isOn ? {} : undefined) };
   const isWhole = /\/U?Int\d+$/.test(type);
   const value = (isOn: boolean, nowMs: number) => {
     if (isAlert) return alertValue(channel, isOn);
-    if (type === 'std_msgs/msg/Bool') return isOn;
+    if (type === BOOL) return isOn;
     if (type === 'std_msgs/msg/String') return isOn ? 'on' : 'off';
     const raw = waveOf(channel, isOn, nowMs) / scaleOf(channel);
     return isWhole ? Math.round(raw) : raw;

@@ -1,10 +1,11 @@
 // The rules for `unit: auto`, with which the agent finds out how a battery counts its charge (src/sensing/battery.ts).
+import { BATTERY } from './messageTypes.ts';
 import { isTree, type Tree } from './tree.ts';
 import { AUTO_UNIT } from './units.ts';
 import type { Fault } from './values.ts';
 
-const BATTERY_TYPE = 'sensor_msgs/msg/BatteryState';
-const BATTERY_TYPES: readonly unknown[] = [BATTERY_TYPE, 'sensor_msgs/BatteryState', 'auto'];
+/** The values of `type` that mean a BatteryState. */
+const SPELLINGS: readonly unknown[] = [BATTERY, 'sensor_msgs/BatteryState', 'auto'];
 const BATTERY_FIELD = 'percentage';
 
 /** The definition of BatteryState has a percentage from 0 to 1. */
@@ -30,7 +31,7 @@ export function batteryFaults({ unit, type, field, scale, diagnostics, full, emp
   }
   if (scale !== undefined) faults.push([['scale'], 'expected either scale or unit: auto, which finds the scale of the battery']);
   if (diagnostics !== undefined) faults.push([['diagnostics'], 'expected either diagnostics or unit: auto']);
-  if (type !== undefined && type !== BATTERY_TYPE) faults.push([['type'], `expected ${BATTERY_TYPE} with unit: auto`]);
+  if (type !== undefined && type !== BATTERY) faults.push([['type'], `expected ${BATTERY} with unit: auto`]);
   if (field !== 'data' && field !== BATTERY_FIELD) faults.push([['field'], `expected ${BATTERY_FIELD} with unit: auto`]);
   if (full !== undefined && empty === undefined) faults.push([['full'], 'expected empty too, the volts of the empty battery']);
   if (empty !== undefined && full === undefined) faults.push([['empty'], 'expected full too, the volts of the full battery']);
@@ -40,7 +41,7 @@ export function batteryFaults({ unit, type, field, scale, diagnostics, full, emp
 
 /** @returns the keys that `unit: auto` implies. */
 export function impliedByAuto(unit: string | undefined): { readonly type: string; readonly field: string } | undefined {
-  return unit === AUTO_UNIT ? { type: BATTERY_TYPE, field: BATTERY_FIELD } : undefined;
+  return unit === AUTO_UNIT ? { type: BATTERY, field: BATTERY_FIELD } : undefined;
 }
 
 /**
@@ -61,6 +62,6 @@ export function withDefinedScale(below: Tree, above: Tree): Tree {
 
 function isOther({ unit, scale, diagnostics, type, field }: Tree): boolean {
   if (unit !== undefined) return unit !== AUTO_UNIT;
-  const isOtherType = type !== undefined && !BATTERY_TYPES.includes(type);
+  const isOtherType = type !== undefined && !SPELLINGS.includes(type);
   return scale !== undefined || diagnostics !== undefined || isOtherType || (field !== undefined && field !== BATTERY_FIELD);
 }

@@ -2,15 +2,10 @@
 import { bech32 } from '@scure/base';
 import * as z from 'zod';
 import { channelName } from '../wire/index.ts';
-import { type GraphTopic, insteadOf, isVideo } from './imageTopics.ts';
+import { isVideo } from './imageTopics.ts';
+import { BOOL, COMPRESSED_IMAGE, IMAGE, IMAGE_TYPES, isImageType } from './messageTypes.ts';
 import { topicName, typeOrAuto } from './ros.ts';
 import { cron, durationBetween, type Fault } from './values.ts';
-
-export const IMAGE = 'sensor_msgs/msg/Image';
-export const COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage';
-
-/** The type of `privacy_topic`. */
-export const PRIVACY = 'std_msgs/msg/Bool';
 
 const EXPECTED_TYPE = `expected ${COMPRESSED_IMAGE}, ${IMAGE}, or auto`;
 
@@ -39,7 +34,7 @@ export const camera = z.strictObject({
   topic: topicName,
   /** If `auto`, the publishers' type is used. */
   type: typeOrAuto(EXPECTED_TYPE)
-    .refine((name) => name === undefined || name === IMAGE || name === COMPRESSED_IMAGE, { error: ({ input }) => typeFault(String(input)) })
+    .refine((name) => name === undefined || isImageType(name), { error: ({ input }) => typeFault(String(input)) })
     .optional(),
   /** How much of a clip precedes the alert. Scaled-down images from this long are always kept in memory. */
   ring: durationBetween('1s', '60s').prefault('10s'),
@@ -70,12 +65,7 @@ function typeFault(type: string): string {
 
 /** The message types that a camera needs. With `type: auto`, its node may publish either type. */
 export function cameraTypes({ type, privacy_topic: topic }: CameraConfig): readonly string[] {
-  return [...(type === undefined ? [COMPRESSED_IMAGE, IMAGE] : [type]), ...(topic === undefined ? [] : [PRIVACY])];
-}
-
-/** Advises which topic a camera should use instead of one that cannot be decoded. @param graph the published topics, if they are known. */
-export function imageAdvice(topic: string, graph?: readonly GraphTopic[]): string {
-  return insteadOf(topic, [COMPRESSED_IMAGE, IMAGE], graph);
+  return [...(type === undefined ? IMAGE_TYPES : [type]), ...(topic === undefined ? [] : [BOOL])];
 }
 
 interface Whole {

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../wire/index.ts';
 import { batteryFaults, impliedByAuto } from './battery.ts';
 import { type Comparison, parseComparison } from './condition.ts';
+import { DIAGNOSTICS, EMPTY } from './messageTypes.ts';
 import { channelQos, fieldPath, topicName, typeOrAuto } from './ros.ts';
 import { UNIT_LIMITS } from './units.ts';
 import { addFaults, duration, durationBetween, type Fault, parsedBy } from './values.ts';
@@ -84,13 +85,8 @@ const diagnostics = z
   })
   .refine(({ take, key }) => take === undefined || key === undefined, { path: ['key'], message: 'expected either key or take' });
 
-/** A message without a value. Only an event channel can use it: each message is an occurrence. */
-export const EMPTY_TYPE = 'std_msgs/msg/Empty';
-
 /** The default of `clear_after`. */
 const CLEAR_AFTER_MS = 30_000;
-
-const DIAGNOSTICS_TYPE = 'diagnostic_msgs/msg/DiagnosticArray';
 
 const fields = z.strictObject({
   topic: topicName,
@@ -137,7 +133,7 @@ export const channel = fields
     const limits = unit === undefined ? undefined : UNIT_LIMITS[unit];
     return {
       ...rest,
-      type: type ?? (rest.diagnostics ? DIAGNOSTICS_TYPE : undefined),
+      type: type ?? (rest.diagnostics ? DIAGNOSTICS : undefined),
       ...impliedByAuto(unit),
       scale: scale ?? 1,
       unit,
@@ -154,8 +150,7 @@ function channelFaults(given: z.infer<typeof fields>): Fault[] {
   const faults: Fault[] = [];
   if (when !== undefined && channelClass !== 'alert') faults.push([['alert_when'], 'expected only with class: alert']);
   if (reported.as === 'alert' && channelClass !== 'alert') faults.push([['report', 'as'], 'expected alert only with class: alert']);
-  if (diagnostics && type !== undefined && type !== DIAGNOSTICS_TYPE)
-    faults.push([['type'], `expected ${DIAGNOSTICS_TYPE} with diagnostics`]);
+  if (diagnostics && type !== undefined && type !== DIAGNOSTICS) faults.push([['type'], `expected ${DIAGNOSTICS} with diagnostics`]);
   if (diagnostics && field !== 'data') faults.push([['field'], 'expected either field or diagnostics']);
   if (diagnostics && channelClass === 'alert' && when === undefined)
     faults.push([['alert_when'], 'expected with diagnostics, such as ">= 2" for ERROR']);
@@ -173,19 +168,16 @@ function clearAfterFaults({ clear_after: clearAfter }: z.infer<typeof fields>): 
 /** An occurrence has no duration and no end, so the keys that measure them are refused instead of ignored. */
 function eventFaults(given: z.infer<typeof fields>): Fault[] {
   const { class: channelClass, type, field, alert_when: when, debounce, hold, max_silence: maxSilence } = given;
-  const isEmpty = type === EMPTY_TYPE;
+  const isEmpty = type === EMPTY;
   const found: readonly (Fault | false)[] = [
     channelClass !== 'alert' && [['event'], 'expected only with class: alert'],
     when?.clear !== undefined && [['alert_when'], 'expected one condition with event: true; clear_after ends the alert, not clear'],
     debounce > 0 && [['debounce'], 'expected no debounce with event: true; an event happens once and does not last'],
     hold > 0 && [['hold'], 'expected clear_after instead of hold with event: true'],
-    isEmpty && when !== undefined && [['alert_when'], `expected no condition with ${EMPTY_TYPE}; each message is an occurrence`],
-    isEmpty && field !== 'data' && [['field'], `expected no field with ${EMPTY_TYPE}; the message is empty`],
+    isEmpty && when !== undefined && [['alert_when'], `expected no condition with ${EMPTY}; each message is an occurrence`],
+    isEmpty && field !== 'data' && [['field'], `expected no field with ${EMPTY}; the message is empty`],
     isEmpty &&
-      maxSilence !== undefined && [
-        ['max_silence'],
-        `expected no max_silence with ${EMPTY_TYPE}; the detector is silent while nothing happens`,
-      ],
+      maxSilence !== undefined && [['max_silence'], `expected no max_silence with ${EMPTY}; the detector is silent while nothing happens`],
   ];
   return found.filter((fault) => fault !== false);
 }

@@ -1,5 +1,6 @@
 // Knows which topics of a camera carry images that the agent can decode. image_transport publishes each image on several topics: the plain
 // one, and one per transport below it, such as `/camera/image_raw/compressed`. Pure.
+import { IMAGE_TYPES } from './messageTypes.ts';
 
 /** Suffixes of transports that the agent cannot decode (image_transport_plugins, ffmpeg_image_transport, isaac_ros_h264). */
 const UNSUITABLE: Readonly<Record<string, string>> = {
@@ -21,7 +22,7 @@ const VIDEO: readonly string[] = [
 /** Parts of the names of topics with distances or infrared light, such as `/camera/depth/image_rect_raw`. */
 const NO_COLOURS = /(depth|disparity|infra|(^|_)ir\d?(_|$))/i;
 
-/** A topic of the ROS graph with the types that are published on it. */
+/** A published topic, with the types of its publishers. */
 export interface GraphTopic {
   readonly topic: string;
   readonly types: readonly string[];
@@ -42,13 +43,9 @@ export function isDepth(topic: string): boolean {
   return partsOf(topic).some((part) => /depth|disparity/i.test(part));
 }
 
-/**
- * Advises which topic to use instead of one that cannot be decoded.
- * @param imageTypes the types that can be decoded, the preferred one first.
- * @param graph the topics that are published now. Empty if that is not known.
- */
-export function insteadOf(topic: string, imageTypes: readonly string[], graph: readonly GraphTopic[] = []): string {
-  const found = nearestImages(topic, imageTypes, graph);
+/** Advises which topic to use instead of one that cannot be decoded. @param graph the published topics, if they are known. */
+export function imageAdvice(topic: string, graph: readonly GraphTopic[] = []): string {
+  const found = nearestImages(topic, graph);
   if (found !== undefined) return `use ${found}, which carries images`;
   const base = baseOf(topic);
   if (isDepth(base)) return 'use a topic with the colour images of the same camera, usually one that ends in /compressed';
@@ -56,9 +53,9 @@ export function insteadOf(topic: string, imageTypes: readonly string[], graph: r
 }
 
 /** @returns the published topic with images whose name has the longest common start with the given one. */
-function nearestImages(topic: string, imageTypes: readonly string[], graph: readonly GraphTopic[]): string | undefined {
+function nearestImages(topic: string, graph: readonly GraphTopic[]): string | undefined {
   const base = baseOf(topic);
-  const rank = ({ types }: GraphTopic) => imageTypes.findIndex((type) => types.includes(type));
+  const rank = ({ types }: GraphTopic) => IMAGE_TYPES.findIndex((type) => types.includes(type));
   const shared = (other: GraphTopic) => commonParts(base, other.topic);
   const [best] = graph
     .filter((other) => other.topic !== topic && rank(other) !== -1 && shared(other) > 0)

@@ -1,12 +1,6 @@
 export { DEFINED_SCALE } from './battery.ts';
-export { type CameraConfig, COMPRESSED_IMAGE, cameraTypes, IMAGE, imageAdvice, PRIVACY, type PrivacyZone } from './camera.ts';
-export {
-  type AlertWhen,
-  type ChannelConfig,
-  type Deadband,
-  EMPTY_TYPE,
-  MAX_ALERT_NAME_CHARACTERS,
-} from './channel.ts';
+export { type CameraConfig, cameraTypes, type PrivacyZone } from './camera.ts';
+export { type AlertWhen, type ChannelConfig, type Deadband, MAX_ALERT_NAME_CHARACTERS } from './channel.ts';
 export {
   type ArgumentConfig,
   type BuiltinCommand,
@@ -22,10 +16,11 @@ export {
 } from './commands.ts';
 export { type Condition, holds } from './condition.ts';
 export { nearest } from './explain.ts';
-export { type GraphTopic, isDepth, unsuitableContent } from './imageTopics.ts';
+export { type GraphTopic, imageAdvice, isDepth, unsuitableContent } from './imageTopics.ts';
 export { effectiveConfig } from './layers.ts';
 export { type LoadedConfig, loadConfig } from './load.ts';
 export { parseMessage } from './messageText.ts';
+export { BATTERY, BOOL, COMPRESSED_IMAGE, DIAGNOSTICS, EMPTY, IMAGE, IMAGE_TYPES, isImageType } from './messageTypes.ts';
 export { isOwnNode, rosNames } from './names.ts';
 export { isExact, MAX_EXACT, readingOf } from './number.ts';
 export { fieldPath, type Reducer, type Remap, remap } from './ros.ts';

@@ -1,5 +1,5 @@
 // Chooses the cameras: for each folder of image topics the one that shows most for the least work.
-import { COMPRESSED_IMAGE, IMAGE, isDepth, unsuitableContent } from '../config/index.ts';
+import { COMPRESSED_IMAGE, isDepth, isImageType, unsuitableContent } from '../config/index.ts';
 import type { Names } from './names.ts';
 import { type FoundTopic, hasWord, partsOf, wordsOf } from './topic.ts';
 
@@ -18,11 +18,11 @@ const isDrawn = hasWord('mask|segmentation|heatmap|debug|ir|infra\\d?|infrared')
 /** Words that every camera driver uses. They do not tell cameras apart. */
 const isGeneric = hasWord('camera|cam|image|images|raw|rect|rectified|color|colour|rgb|mono|gray|compressed|preview|video|stream');
 
-export function isImage({ types }: FoundTopic): boolean {
-  return types.length === 1 && (types[0] === IMAGE || types[0] === COMPRESSED_IMAGE);
+export function isOfImages({ types }: FoundTopic): boolean {
+  return types.length === 1 && types.every(isImageType);
 }
 
-/** @param images topics for which {@link isImage} holds. */
+/** @param images topics for which {@link isOfImages} holds. */
 export function camerasOf(images: readonly FoundTopic[], names: Names): FoundCamera[] {
   const groups = new Map<string, FoundTopic[]>();
   for (const found of images) {

@@ -1,6 +1,6 @@
 // Proposes the channels and cameras of a robot from its topics. Pure.
-import type { Config } from '../config/index.ts';
-import { camerasOf, type FoundCamera, isImage } from './cameras.ts';
+import { type Config, DIAGNOSTICS, publicationsOf } from '../config/index.ts';
+import { camerasOf, type FoundCamera, isOfImages } from './cameras.ts';
 import { topicsIn, usableTopics } from './graph.ts';
 import { Names } from './names.ts';
 import { byRank, type Candidate, candidateOf, detectedBy, isNumber, ROLES, type Role, type Sensor } from './roles.ts';
@@ -33,13 +33,11 @@ export interface ProposalInput {
 /** A robot with hundreds of numbers would fill the outbox with them. Alerts are not limited. */
 const MAX_TELEMETRY_CHANNELS = 40;
 
-const DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray';
-
 export function propose({ found, namespace, defaults }: ProposalInput): Proposal {
-  const commands = Object.values(defaults.commands).flatMap(({ topic, also }) => [topic, ...also.map((other) => other.topic)]);
-  const own = new Set(commands.flatMap((topic) => (topic === undefined ? [] : [`${namespace ?? ''}${topic}`])));
+  const published = Object.values(defaults.commands).flatMap(publicationsOf);
+  const own = new Set(published.map(({ topic }) => `${namespace ?? ''}${topic}`));
   const topics = usableTopics(namespace === undefined ? found : topicsIn(namespace, found), own);
-  const images = topics.filter(isImage);
+  const images = topics.filter(isOfImages);
   const names = new Names(ROLES);
   const byRole = candidatesByRole(topics);
   const chosen = new Map([...byRole].flatMap(([role, [best]]) => (best ? [[role, best]] : [])));

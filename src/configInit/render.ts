@@ -1,5 +1,5 @@
 // Writes a proposal as the YAML of a configuration file, with comments for the person who checks it. Pure.
-import type { Config } from '../config/index.ts';
+import { type Config, publicationsOf } from '../config/index.ts';
 import type { Proposal, ProposedChannel } from './propose.ts';
 import { ROLES, type Role } from './roles.ts';
 import { described, type FoundTopic } from './topic.ts';
@@ -81,8 +81,8 @@ function otherLines(others: readonly FoundTopic[]): string[] {
 /** The default commands have absolute topics, so they are remapped into the namespace of the robot. */
 function rosLines({ namespace, defaults: { commands } }: RenderOptions): string[] {
   if (namespace === undefined) return [];
-  const topics = Object.values(commands).flatMap(({ topic, also }) => [topic, ...also.map((other) => other.topic)]);
-  const rules = [...new Set(topics)].flatMap((topic) => (topic === undefined ? [] : [`    ${topic}: ${namespace}${topic}`]));
+  const topics = Object.values(commands).flatMap((command) => publicationsOf(command).map(({ topic }) => topic));
+  const rules = [...new Set(topics)].map((topic) => `    ${topic}: ${namespace}${topic}`);
   return ['', 'ros:', `  namespace: ${namespace}`, '  # The topics of the default commands.', '  remap:', ...rules];
 }
 

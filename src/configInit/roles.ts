@@ -1,5 +1,5 @@
 // The six inherited channels (docs/reference/protocol.md): finds the topic for each of them by its type and the words of its name.
-import { EMPTY_TYPE } from '../config/index.ts';
+import { BATTERY, BOOL, EMPTY } from '../config/index.ts';
 import { type FoundTopic, hasWord, lastWordsOf, wordsOf } from './topic.ts';
 
 /** In the order of the new file. */
@@ -21,9 +21,7 @@ export interface Candidate extends Sensor {
   readonly rank: number;
 }
 
-const BOOL = 'std_msgs/msg/Bool';
 const STRING = 'std_msgs/msg/String';
-const BATTERY = 'sensor_msgs/msg/BatteryState';
 const TEMPERATURE = 'sensor_msgs/msg/Temperature';
 const NUMBER = /^std_msgs\/msg\/(U?Int(8|16|32|64)|Float(32|64))$/;
 
@@ -96,7 +94,7 @@ export function detectedBy(topic: string): { readonly role: Detector; readonly r
 
 /** @returns how values of this type become an alert. Undefined if the type has no such value. */
 function detectorOf(role: Detector, type: string, words: string): (Sensor & { readonly rank: number }) | undefined {
-  const isEvent = type === EMPTY_TYPE || (type === BOOL && isOccurrence(words));
+  const isEvent = type === EMPTY || (type === BOOL && isOccurrence(words));
   if (type === BOOL || isEvent) {
     const notes = [...(role === 'stranger' && !isStranger(words) ? [EVERY_PERSON] : []), ...(isEvent ? [EVENT_NOTE] : [])];
     return { rank: isEvent ? 1 : 0, keys: isEvent ? EVENT_KEYS : [], notes };

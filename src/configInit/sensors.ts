@@ -1,10 +1,10 @@
 // Describes the channel for a topic without a role: for each known message type, the lines of YAML that turn a message into one value.
-import { EMPTY_TYPE } from '../config/index.ts';
+import { BATTERY, BOOL, DIAGNOSTICS, EMPTY } from '../config/index.ts';
 import { EVENT_KEYS, isNumber, type Sensor } from './roles.ts';
 import { type FoundTopic, hasWord, wordsOf } from './topic.ts';
 
 const VALUES: Readonly<Record<string, readonly string[]>> = {
-  'sensor_msgs/msg/BatteryState': ['unit: auto'],
+  [BATTERY]: ['unit: auto'],
   'sensor_msgs/msg/Temperature': ['field: temperature', 'unit: degC', 'min: -40', 'max: 150'],
   'sensor_msgs/msg/RelativeHumidity': ['field: relative_humidity', 'scale: 100', 'unit: percent', 'min: 0', 'max: 100'],
   'sensor_msgs/msg/Illuminance': ['field: illuminance', 'unit: lx', 'min: 0'],
@@ -12,7 +12,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   'sensor_msgs/msg/Range': ['field: range', 'unit: m', 'min: 0'],
   'sensor_msgs/msg/LaserScan': ['field: "ranges[*] | min"', 'unit: m', 'min: 0'],
   // The worst status of all. The family could do nothing about an error of the hardware, so it is no alert.
-  'diagnostic_msgs/msg/DiagnosticArray': ['diagnostics: { name: "*" }'],
+  [DIAGNOSTICS]: ['diagnostics: { name: "*" }'],
 };
 
 /** Words of a Bool that means danger if it is true. */
@@ -38,8 +38,8 @@ const EVENT: Sensor = {
 export function sensorOf({ topic, types }: FoundTopic): Sensor | undefined {
   const [type, other] = types;
   if (type === undefined || other !== undefined) return undefined;
-  if (type === 'std_msgs/msg/Bool') return ofBool(topic);
-  if (type === EMPTY_TYPE) return isDanger(wordsOf(topic)) ? EVENT : undefined;
+  if (type === BOOL) return ofBool(topic);
+  if (type === EMPTY) return isDanger(wordsOf(topic)) ? EVENT : undefined;
   if (type === 'std_msgs/msg/String') return { keys: [`report: { ${REPORT}, ${SLOWLY} }`], notes: [] };
   const keys = VALUES[type] ?? (isNumber(type) ? [] : undefined);
   return (
@@ -52,8 +52,8 @@ export function sensorOf({ topic, types }: FoundTopic): Sensor | undefined {
 
 /** @returns the channel of a further detector beside the one with the role. Undefined if its type does not say whether it detects. */
 export function detectorOf({ types: [type] }: FoundTopic): Sensor | undefined {
-  if (type === EMPTY_TYPE) return EVENT;
-  return type === 'std_msgs/msg/Bool' ? ALERT : undefined;
+  if (type === EMPTY) return EVENT;
+  return type === BOOL ? ALERT : undefined;
 }
 
 function ofBool(topic: string): Sensor {

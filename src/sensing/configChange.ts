@@ -1,6 +1,6 @@
 // Raises and clears the alerts that follow from the configuration alone, because no message can. An alert channel that was left out for an
 // error cannot warn anybody. The alert of a removed channel would stay raised in the cloud forever.
-import { type ChannelConfig, EMPTY_TYPE, type LoadedConfig } from '../config/index.ts';
+import { type ChannelConfig, EMPTY, type LoadedConfig } from '../config/index.ts';
 import type { NewRow } from '../outbox/index.ts';
 import { channelName, type ReadingExtra, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../wire/index.ts';
 import { mintIncident } from './incident.ts';
@@ -52,7 +52,7 @@ export function leftOutAlerts(last: ReadonlyMap<string, ReadingExtra>, disabled:
 
 /** An event channel can use every std_msgs/Empty, so an earlier entry was at fault. At startup nothing else shows that it was corrected. */
 function mayBeUnusable({ class: rowClass, event, type }: ChannelConfig): boolean {
-  return rowClass === 'alert' && !(event && type === EMPTY_TYPE);
+  return rowClass === 'alert' && !(event && type === EMPTY);
 }
 
 /** The settings that decide whether a message is usable. A corrected entry ends the alert at once. */

@@ -1,6 +1,6 @@
 // Finds published topics that a configured topic without a publisher probably means. Pure. A wrong suggestion could connect the gas alert
 // with the fall detector, so words that many topics share count only beside a word that says what the topic is about.
-import { COMPRESSED_IMAGE, type Config, IMAGE, nearest, publicationsOf } from '../config/index.ts';
+import { type Config, isImageType, nearest, publicationsOf } from '../config/index.ts';
 
 export interface Published {
   readonly topic: string;
@@ -28,11 +28,11 @@ export function didYouMean(config: Pick<Config, 'channels' | 'cameras' | 'comman
   return {
     channel: (name: string): string | undefined => {
       const { topic = '', type } = config.channels[name] ?? {};
-      return ask(topic, (other) => (type === undefined ? !isImage(other) : other === type));
+      return ask(topic, (other) => (type === undefined ? !isImageType(other) : other === type));
     },
     camera: (name: string): string | undefined => {
       const { topic = '', type } = config.cameras[name] ?? {};
-      return ask(topic, (other) => (type === undefined ? isImage(other) : other === type));
+      return ask(topic, (other) => (type === undefined ? isImageType(other) : other === type));
     },
   };
 }
@@ -40,10 +40,6 @@ export function didYouMean(config: Pick<Config, 'channels' | 'cameras' | 'comman
 function topicsOf({ channels, cameras, commands }: Pick<Config, 'channels' | 'cameras' | 'commands'>): Set<string> {
   const written = Object.values(commands).flatMap((command) => publicationsOf(command).map(({ topic }) => topic));
   return new Set([...[...Object.values(channels), ...Object.values(cameras)].map(({ topic }) => topic), ...written]);
-}
-
-function isImage(type: string): boolean {
-  return type === IMAGE || type === COMPRESSED_IMAGE;
 }
 
 /** @returns the topics whose names are most similar to a topic; none if all mean something else. */

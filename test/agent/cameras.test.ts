@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
-import { type Cameras, startCameras } from '../../src/agent/media/cameras.ts';
+import { type Cameras, publishedImages, startCameras } from '../../src/agent/media/cameras.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { COMPRESSED_IMAGE, IMAGE, loadConfig } from '../../src/config/index.ts';
+import { SimulatedRos, SimulatedWorld } from '../../src/ros/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { until } from '../support/until.ts';
@@ -85,5 +86,19 @@ describe('a camera with rclpy’s publisher', { skip: rosUnavailable(), timeout:
       await textOf('camera_off'),
       /UInt8MultiArray is published on .*; use \/hall\/color\/image_raw\/compressed, which carries images$/,
     );
+  });
+});
+
+describe('the published images', () => {
+  it('leave out a topic to which a node only subscribes, and a topic of another type', () => {
+    const world = new SimulatedWorld();
+    const robot = new SimulatedRos({ world, name: 'robot' });
+    const viewer = new SimulatedRos({ world, name: 'viewer' });
+    const qos = { reliability: 'reliable', durability: 'volatile', depth: 1 } as const;
+    viewer.subscribe({ topic: '/hall/image_raw', type: COMPRESSED_IMAGE, qos, onMessage: () => {} });
+    viewer.subscribe({ topic: '/hall/image_raw/ffmpeg', type: COMPRESSED_IMAGE, qos, onMessage: () => {} });
+    robot.advertise('/hall/image_raw/ffmpeg', 'std_msgs/msg/String');
+    robot.advertise('/hall/image_raw/compressed', COMPRESSED_IMAGE);
+    assert.deepEqual(publishedImages(robot), [{ topic: '/hall/image_raw/compressed', types: [COMPRESSED_IMAGE] }]);
   });
 });

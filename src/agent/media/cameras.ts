@@ -1,6 +1,6 @@
 // Starts the cameras and passes on the messages from their image and privacy topics. An invalid camera only disables itself.
 import { every, messageOf, type Ticker } from '../../base/index.ts';
-import { type CameraConfig, COMPRESSED_IMAGE, IMAGE, imageAdvice, type LoadedConfig, PRIVACY } from '../../config/index.ts';
+import { BOOL, type CameraConfig, type GraphTopic, IMAGE_TYPES, imageAdvice, isImageType, type LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { Camera, type CameraMessage, Jobs } from '../../media/index.ts';
 import { type RosNode, type SharedMemoryRepair, startRosNode } from '../../ros/index.ts';
@@ -72,7 +72,7 @@ export class Cameras {
     if (added.length === 0) return;
     const { loaded, sharedMemory } = this.#parts;
     const { namespace, node_name: nodeName, domain_id: domainId } = loaded.config.ros;
-    this.#ros ??= await startRosNode({ name: `${nodeName}_cameras`, namespace, sharedMemory, ...(domainId === null ? {} : { domainId }) });
+    this.#ros ??= await startRosNode({ name: `${nodeName}_cameras`, namespace, sharedMemory, domainId });
     const ros = this.#ros;
     const begun = await Promise.all(added.map(([name, entry]) => this.#begin(ros, name, entry)));
     this.#running = [...this.#running, ...begun];
@@ -123,7 +123,7 @@ export class Cameras {
       ros,
       topic: entry.topic,
       type: entry.type,
-      acceptedTypes: [IMAGE, COMPRESSED_IMAGE],
+      acceptedTypes: IMAGE_TYPES,
       depth: 1,
       everyMs: Math.round(1_000 / entry.rate),
       onMessage: (message) => camera.receive(message as unknown as CameraMessage),
@@ -143,7 +143,7 @@ export class Cameras {
       setUnknown(undefined);
     };
     const onTrouble = (trouble: string | undefined) => trouble !== undefined && setUnknown(trouble);
-    return [new TopicSubscription({ ros, topic, type: PRIVACY, acceptedTypes: [PRIVACY], depth: 10, onMessage, onTrouble })];
+    return [new TopicSubscription({ ros, topic, type: BOOL, acceptedTypes: [BOOL], depth: 10, onMessage, onTrouble })];
   }
 
   #end({ camera, subscriptions }: RunningCamera): void {
@@ -169,13 +169,24 @@ export class Cameras {
 function troubleOf(error: unknown, { topic }: CameraConfig, ros: RosNode): string | undefined {
   if (error === undefined) return undefined;
   const isOtherKind = error instanceof AgentError && (error.fields.why === 'encoding' || error.fields.why === 'format');
-  return isOtherKind ? `${messageOf(error)}; ${imageAdvice(topic, ros.topics())}` : messageOf(error);
+  return isOtherKind ? `${messageOf(error)}; ${imageAdvice(topic, publishedImages(ros))}` : messageOf(error);
 }
 
 /** Adds which topic to use if no node publishes images on this one. */
 function withAdvice(trouble: string, { topic }: CameraConfig, ros: RosNode): string {
-  const graph = ros.topics();
-  const types = graph.find((other) => other.topic === topic)?.types ?? [];
-  const isImage = types.length === 0 || types.some((type) => type === IMAGE || type === COMPRESSED_IMAGE);
-  return isImage ? trouble : `${trouble}; ${imageAdvice(topic, graph)}`;
+  const publishers = ros.publishersOf(topic);
+  const isImage = publishers.length === 0 || publishers.some(({ type }) => isImageType(type));
+  return isImage ? trouble : `${trouble}; ${imageAdvice(topic, publishedImages(ros))}`;
+}
+
+/**
+ * @returns the topics of images that have a publisher. ROS also lists topics to which a node only subscribes, such as those of a viewer. To
+ * ask for publishers takes time, so other topics are left out first.
+ */
+export function publishedImages(ros: Pick<RosNode, 'topics' | 'publishersOf'>): GraphTopic[] {
+  return ros
+    .topics()
+    .filter(({ types }) => types.some(isImageType))
+    .map(({ topic }) => ({ topic, types: ros.publishersOf(topic).map(({ type }) => type) }))
+    .filter(({ types }) => types.some(isImageType));
 }

@@ -1,5 +1,5 @@
 // Checks each camera: its topic has a publisher whose images the agent can decode, and the running agent has no problem with it.
-import { type CameraConfig, COMPRESSED_IMAGE, type Config, type GraphTopic, IMAGE, imageAdvice } from '../../config/index.ts';
+import { type CameraConfig, type Config, type GraphTopic, IMAGE_TYPES, imageAdvice, isImageType } from '../../config/index.ts';
 import type { Status } from '../../status/index.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
 import { type RobotCheck, robotCheck } from '../context.ts';
@@ -27,12 +27,11 @@ function topicFinding({ topic, type }: CameraConfig, graph: readonly GraphTopic[
   const topics = `elderly-bot topics${flag}`;
   const advice = imageAdvice(topic, graph);
   if (types.length === 0) return error(`${topic}: the topic has no publisher`, `start the camera’s node, or ${advice}`, topics);
-  const accepted = type === undefined ? [COMPRESSED_IMAGE, IMAGE] : [type];
+  const accepted = type === undefined ? IMAGE_TYPES : [type];
   if (types.some((each) => accepted.includes(each))) return ok(`${topic} carries ${types.join(' and ')}`);
-  const isImage = types.some((each) => each === COMPRESSED_IMAGE || each === IMAGE);
   return error(
     `${topic}: ${types.join(' and ')} is published, expected ${accepted.join(' or ')}`,
-    isImage ? 'set the camera’s type to auto' : advice,
+    types.some(isImageType) ? 'set the camera’s type to auto' : advice,
     topics,
   );
 }
