@@ -97,7 +97,10 @@ describe('config check on configurations that work', { skip }, () => {
         .filter((name) => name.endsWith('.md'))
         .map((name) => join(ROOT, folder, name)),
     );
-    const examples = pages.flatMap((page) => [...readFileSync(page, 'utf8').matchAll(/```yaml\n(.*?)```/gs)].map(([, text = '']) => text));
+    const examples = pages
+      .flatMap((page) => [...readFileSync(page, 'utf8').matchAll(/```yaml\n(.*?)```/gs)].map(([, text = '']) => text))
+      // The file of ros1_bridge begins with this key.
+      .filter((text) => !text.startsWith('topics:'));
     assert.ok(examples.length > 0);
     for (const text of examples) assert.deepEqual(checkedText(text).findings, [], text);
   });
