@@ -55,8 +55,11 @@ export class Merge {
   accept(reader: number, origin: Origin, bytes: () => Buffer, nowMs: number): void {
     const { publisher, order } = origin;
     const source = this.#sourceOf(origin);
-    if (source.last !== undefined && order <= source.last) return;
     source.reader ??= this.#readerOf(publisher);
+    // Without numbers the order is the publisher's clock. If that is set back, the counting reader's samples are new nevertheless.
+    const isNew =
+      source.last === undefined || order > source.last || (!origin.isNumbered && reader === source.reader && order < source.last);
+    if (!isNew) return;
     if (source.reader !== undefined && reader > source.reader) {
       if (source.held.has(order)) return;
       source.held.set(order, { bytes: bytes(), atMs: nowMs });

@@ -52,6 +52,12 @@ describe('a merge of several readers', () => {
     assert.equal(merge.lost, 0);
   });
 
+  it('delivers samples of a publisher whose clock is set back, if the middleware does not number them', () => {
+    const { delivered, accept } = start(() => RELIABLE);
+    for (const order of [1_000, 400, 500]) for (const reader of [RELIABLE, BEST_EFFORT]) accept(reader, 'fall', order, 0, false);
+    assert.deepEqual(delivered, ['fall1000', 'fall400', 'fall500']);
+  });
+
   it('delivers at once what an unknown publisher sends, whichever reader receives it first', () => {
     let reader: number | undefined;
     const { delivered, accept } = start(() => reader);
