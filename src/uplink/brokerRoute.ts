@@ -1,7 +1,8 @@
 // Chooses the port and the MQTT version for a connection. If a firewall blocks port 8883, port 443 with ALPN often works, because it is
 // also used for HTTPS (AWS IoT Core, Protocols page). The agent's `BrokerRoute` remembers the choice; `dial` opens a single connection.
 import { connectCause, refusesVersion } from './causes.ts';
-import { ConnectError, Session, type SessionOptions } from './session.ts';
+import { ConnectError } from './connectError.ts';
+import { Session, type SessionOptions } from './session.ts';
 
 export interface Route {
   readonly port: number;

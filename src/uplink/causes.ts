@@ -3,7 +3,7 @@ import { messageOf } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import { PROBLEMS, type ProblemCode } from '../status/index.ts';
-import { ConnectError, NO_ANSWER, PACKET_LIMIT } from './session.ts';
+import { ConnectError, NO_ANSWER, PACKET_LIMIT } from './connectError.ts';
 
 /**
  * Error codes, grouped by problem code: those of Node.js and OpenSSL, the broker's TLS alerts about the robot's certificate (RFC 8446,

@@ -1,6 +1,7 @@
 // Serves one connection from its subscriptions to its end: publishes presence, drains the outbox and makes requests.
 import type { Topics } from '../wire/index.ts';
 import type { BrokerLimits } from './brokerLimits.ts';
+import { isUnanswered, stoppedAnswering } from './connectError.ts';
 import { type Budget, Quota } from './limits.ts';
 import type { UplinkOptions } from './options.ts';
 import type { PresencePublisher } from './presence.ts';
@@ -31,6 +32,8 @@ export class Connection {
   readonly #id: string;
   readonly #presence: PresencePublisher;
   #largestUnanswered = 0;
+  /** Whether the broker has answered a message. If it stops then, the network is as likely a cause as the broker. */
+  #isAnswered = false;
 
   constructor(parts: ConnectionParts) {
     const { session, id, presence, budget, problems, clock, lifetime, quota } = parts;
@@ -40,6 +43,10 @@ export class Connection {
     this.requester = new Requester(session);
     this.pump = new Pump({
       ...parts,
+      onAnswer: (topic, error) => {
+        this.#isAnswered = true;
+        parts.onAnswer(topic, error);
+      },
       boot: lifetime.boot,
       intervalMs: () => budget.intervalMs(),
       quota: new Quota(quota, clock.mono()),
@@ -63,7 +70,10 @@ export class Connection {
    * @returns why the connection ended, if known.
    */
   async serve(signal: AbortSignal, onAcknowledged: (error: Error | undefined) => void): Promise<Error | undefined> {
-    this.#presence.publish(this.#session, this.#id, onAcknowledged);
+    this.#presence.publish(this.#session, this.#id, (error) => {
+      this.#isAnswered = true;
+      onAcknowledged(error);
+    });
     this.pump.start();
     const repeat = this.#presence.repeat(this.#session, this.#id);
     const cut = () => this.#session.drop();
@@ -73,7 +83,7 @@ export class Connection {
     repeat.stop();
     this.#largestUnanswered = this.pump.largestInFlight;
     this.pump.stop();
-    return reason;
+    return this.#isAnswered && isUnanswered(reason) ? stoppedAnswering(reason) : reason;
   }
 
   /** Publishes presence if the battery has become low or is no longer low. */

@@ -8,7 +8,8 @@ import type { ProblemCode } from '../status/index.ts';
 import { type Presence, topicsOf } from '../wire/index.ts';
 import { type BrokerAccess, dial } from './brokerRoute.ts';
 import { describeFailure } from './causes.ts';
-import { ConnectError, publishAcknowledged, type Session, within } from './session.ts';
+import { ConnectError, within } from './connectError.ts';
+import { publishAcknowledged, type Session } from './session.ts';
 
 type TestStep = 'connect' | 'subscribe' | 'publish';
 

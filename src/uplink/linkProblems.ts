@@ -2,8 +2,8 @@
 import { codeOf } from '../base/index.ts';
 import type { ProblemCode } from '../status/index.ts';
 import { CAUSES } from './causes.ts';
+import { ConnectError, NO_ANSWER } from './connectError.ts';
 import type { UplinkOptions } from './options.ts';
-import { ConnectError, NO_ANSWER } from './session.ts';
 import { CALM_MS, type Takeover, TakeoverWatch } from './takeover.ts';
 
 const LINK_PROBLEMS: readonly ProblemCode[] = [...CAUSES, 'client_id_taken', 'mqtt_ended'];

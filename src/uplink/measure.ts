@@ -2,7 +2,8 @@
 // time from a cut connection to the next acknowledgement. It uses its own client id, so an agent may be running at the same time.
 import { randomBytes } from 'node:crypto';
 import { type BrokerAccess, dial } from './brokerRoute.ts';
-import { publishAcknowledged, type Session, within } from './session.ts';
+import { within } from './connectError.ts';
+import { publishAcknowledged, type Session } from './session.ts';
 
 export interface MeasureOptions extends Omit<BrokerAccess, 'timeoutMs'> {
   /** The topic to publish and subscribe to. */

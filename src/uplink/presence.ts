@@ -5,9 +5,10 @@
 import { every, type Ticker, wait } from '../base/index.ts';
 import type { Mark, Power, Presence } from '../wire/index.ts';
 import { payloadLimit } from './brokerLimits.ts';
+import { unanswered } from './connectError.ts';
 import type { UplinkOptions } from './options.ts';
 import type { PumpOptions } from './pump.ts';
-import { type Link, unanswered } from './session.ts';
+import type { Link } from './session.ts';
 
 export interface PresenceOptions
   extends Pick<UplinkOptions, 'thing' | 'version' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'commands' | 'channels'>,

@@ -2,7 +2,8 @@
 // running, because the probe uses the agent's client id and would end its connection. It publishes empty messages, which the cloud ignores.
 import { DOWNWARD, topicsOf, UPWARD } from '../wire/index.ts';
 import { type BrokerAccess, dial } from './brokerRoute.ts';
-import { ConnectError, NO_ANSWER, publishAcknowledged, type Session, within } from './session.ts';
+import { isUnanswered, within } from './connectError.ts';
+import { publishAcknowledged, type Session } from './session.ts';
 
 /** `timeoutMs` limits each connection attempt and each wait for a PUBACK. */
 export interface ProbeOptions extends BrokerAccess {
@@ -58,7 +59,7 @@ async function isRefused(answer: Promise<void>): Promise<boolean> {
     await answer;
     return false;
   } catch (error) {
-    if (error instanceof ConnectError && error.reason === NO_ANSWER) throw error;
+    if (error instanceof Error && isUnanswered(error)) throw error;
     return true;
   }
 }

@@ -3,12 +3,13 @@
 import { type Claim, type ClaimLimits, isDeclaration, type RowClass } from '../outbox/index.ts';
 import type { Topics } from '../wire/index.ts';
 import { type BrokerLimits, payloadLimit, windowsOf } from './brokerLimits.ts';
+import { unanswered } from './connectError.ts';
 import { type Lane, Lanes } from './lanes.ts';
 import type { Quota } from './limits.ts';
 import { backlogMessage, type EnvelopeFacts, liveMessage, singleMessage } from './messages.ts';
 import type { UplinkOptions } from './options.ts';
 import { refusalOf } from './reasons.ts';
-import { type Link, unanswered } from './session.ts';
+import type { Link } from './session.ts';
 
 export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'ackTimeoutMs' | 'window' | 'backoff' | 'onAck'> {
   readonly session: Link;

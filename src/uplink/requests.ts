@@ -5,7 +5,8 @@ import { messageOf, parseJson } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { type Result, result as resultSchema, topicsOf } from '../wire/index.ts';
 import { type BrokerAccess, type DialOptions, dial } from './brokerRoute.ts';
-import { ConnectError, type Link, type Message, type Session, within } from './session.ts';
+import { ConnectError, within } from './connectError.ts';
+import type { Link, Message, Session } from './session.ts';
 
 export interface Answer {
   readonly accepted: boolean;

@@ -6,6 +6,7 @@ import mqtt, { type IClientOptions, type IConnackPacket, type MqttClient } from 
 import { codeOf, messageOf } from '../base/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import { type BrokerLimits, LEAST_PACKET_BYTES, limitsOf } from './brokerLimits.ts';
+import { ConnectError, NO_ANSWER, PACKET_LIMIT, within } from './connectError.ts';
 import { reasonWords } from './reasons.ts';
 
 export interface Message {
@@ -30,17 +31,6 @@ export interface SessionOptions {
   readonly onMessage: (message: Message) => void;
 }
 
-export class ConnectError extends Error {
-  /** A system or TLS error code, an MQTT reason code, or `NOT_ALLOWED`, `NO_ANSWER`, `PACKET_LIMIT` or `ABORTED`. Undefined if there is no code. */
-  readonly reason: string | number | undefined;
-
-  constructor(message: string, reason: string | number | undefined) {
-    super(message);
-    this.name = 'ConnectError';
-    this.reason = reason;
-  }
-}
-
 /** The part of a session that the uplink and the pump use, so that tests can replace it. */
 export type Link = Pick<Session, 'limits' | 'ended' | 'publish' | 'subscribe' | 'drop' | 'close'>;
 
@@ -53,12 +43,6 @@ const RECEIVE_MAXIMUM = 20;
 /** SUBACK codes from 0x80 on are refusals (MQTT 5, 3.9.3; MQTT 3.1.1 has only 0x80). */
 const REFUSED_FROM = 0x80;
 const NOT_AUTHORIZED = 135;
-
-/** The reason of an error if the broker is connected, but does not answer in time. */
-export const NO_ANSWER = 'NO_ANSWER';
-
-/** The reason of an error if the broker's limit for packets is too small for any message. */
-export const PACKET_LIMIT = 'PACKET_LIMIT';
 
 /** How long {@link Session.close} waits for the broker. */
 const CLOSED_WITHIN_MS = 2_000;
@@ -226,27 +210,6 @@ export function publishAcknowledged(session: Session, topic: string, payload: st
       else resolve();
     });
   });
-}
-
-/**
- * Waits for the broker's answer, but no longer than `ms`.
- * @param missing begins the text of the error. @throws ConnectError NO_ANSWER after `ms`; the error of `work`
- */
-export async function within<T>(work: Promise<T>, ms: number, missing: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(unanswered(missing, ms)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The error of a connected broker that does not answer in time. */
-export function unanswered(missing: string, ms: number): ConnectError {
-  return new ConnectError(`${missing} within ${Math.round(ms / 100) / 10} s`, NO_ANSWER);
 }
 
 /** Whether the TLS handshake of a connection attempt is complete. */

@@ -9,6 +9,7 @@ import { Answers } from './answers.ts';
 import { NO_LIMITS, smallerLimit } from './brokerLimits.ts';
 import { BrokerRoute } from './brokerRoute.ts';
 import { connectCause, isTooLarge } from './causes.ts';
+import { ConnectError } from './connectError.ts';
 import { Connection } from './connection.ts';
 import { CredentialSwitch, type CredentialTestResult, type PendingTest } from './credentialTest.ts';
 import { Budget } from './limits.ts';
@@ -19,7 +20,7 @@ import type { UplinkOptions } from './options.ts';
 import { PresencePublisher } from './presence.ts';
 import { ReconnectWait } from './reconnect.ts';
 import type { Answer } from './requests.ts';
-import { ConnectError, type Link, type Message, Session } from './session.ts';
+import { type Link, type Message, Session } from './session.ts';
 import type { Takeover } from './takeover.ts';
 
 /** Determines the wait before the next connection attempt: backoff for `stable` and `failed`, its minimum for `again`, 0 for `at_once`. */

@@ -86,7 +86,7 @@ const BROKERS: readonly { fault: string; script: () => Script; raises?: string }
         return published !== 4;
       },
     }),
-    raises: 'broker_silent',
+    raises: 'mqtt_ended',
   },
   {
     fault: 'cuts the connection at every fourth publish',

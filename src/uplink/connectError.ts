@@ -1,0 +1,48 @@
+// The errors of connections and of missing answers, and the wait that makes them.
+
+/** The reason of an error if the broker is connected, but does not answer in time. */
+export const NO_ANSWER = 'NO_ANSWER';
+
+/** The reason of an error if the broker's limit for packets is too small for any message. */
+export const PACKET_LIMIT = 'PACKET_LIMIT';
+
+export class ConnectError extends Error {
+  /** A system or TLS error code, an MQTT reason code, or `NOT_ALLOWED`, `NO_ANSWER`, `PACKET_LIMIT` or `ABORTED`. Undefined if there is no code. */
+  readonly reason: string | number | undefined;
+
+  constructor(message: string, reason: string | number | undefined) {
+    super(message);
+    this.name = 'ConnectError';
+    this.reason = reason;
+  }
+}
+
+/**
+ * Waits for the broker's answer, but no longer than `ms`.
+ * @param missing begins the text of the error. @throws ConnectError NO_ANSWER after `ms`; the error of `work`
+ */
+export async function within<T>(work: Promise<T>, ms: number, missing: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(unanswered(missing, ms)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The error of a connected broker that does not answer in time. */
+export function unanswered(missing: string, ms: number): ConnectError {
+  return new ConnectError(`${missing} within ${Math.round(ms / 100) / 10} s`, NO_ANSWER);
+}
+
+export function isUnanswered(error: Error | undefined): error is ConnectError {
+  return error instanceof ConnectError && error.reason === NO_ANSWER;
+}
+
+/** The error of a broker that answered before on this connection. */
+export function stoppedAnswering({ message }: ConnectError): ConnectError {
+  return new ConnectError(`${message}; the network or the broker stopped answering`, 'ETIMEDOUT');
+}
