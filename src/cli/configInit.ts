@@ -2,14 +2,14 @@
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, relative, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ZodType } from 'zod';
 import { configFlag, isWritable, print, renameDurably } from '../base/index.ts';
 import { configSchema, loadConfig } from '../config/index.ts';
 import { type FoundTopic, namespacesOf, type Proposal, propose, render, stateDirFor } from '../configInit/index.ts';
 import { AgentError } from '../errors.ts';
-import { publishedTopics, type RosNode, resolveDomainId, startRosNode } from '../ros/index.ts';
+import { domainText, publishedTopics, type RosNode, resolveDomainId, startRosNode } from '../ros/index.ts';
+import { type DiscoveryLimits, settled } from './settled.ts';
 import { progress } from './terminal.ts';
 
 export interface InitOptions {
@@ -27,12 +27,8 @@ export interface InitOptions {
 }
 
 const SCHEMA = fileURLToPath(new URL('../../config/config.schema.json', import.meta.url));
-const POLL_MS = 500;
-/** Nodes often start one after another, so discovery ends only once nothing has changed for this long. */
-const QUIET_MS = 2_000;
-/** How long to wait for the first topic. Even on a busy machine, DDS discovers the other nodes faster than this. */
-const FIRST_TOPIC_MS = 8_000;
-const DISCOVERY_AT_MOST_MS = 15_000;
+/** Even on a busy machine, DDS discovers the first topic faster than this. Nodes that start together are missed after a shorter quiet time. */
+const DISCOVERY: DiscoveryLimits = { firstMs: 8_000, quietMs: 2_000, atMostMs: 15_000 };
 
 const NOTHING_WRITTEN = 'nothing was written';
 
@@ -79,40 +75,30 @@ function refuseInvalid(option: string, value: string, schema: ZodType): void {
 }
 
 /** @throws AgentError NOTHING_PUBLISHED */
-async function discoverTopics(domainId: number): Promise<FoundTopic[]> {
+async function discoverTopics(domainId: number): Promise<readonly FoundTopic[]> {
   const line = progress();
-  line.update(`discovering topics in ROS domain ${domainId}`);
+  line.update(`discovering topics in ${domainText(domainId)}`);
   const ros = await startRosNode({ name: 'elderly_bot_init', domainId });
-  let found: FoundTopic[];
+  let found: readonly FoundTopic[];
   try {
-    found = await discover(ros);
+    found = await settled(() => topicsOf(ros), DISCOVERY);
   } finally {
     line.end();
     await ros.stop();
   }
   if (found.length > 0) return found;
-  throw new AgentError('NOTHING_PUBLISHED', `no node publishes a topic in ROS domain ${domainId}, so ${NOTHING_WRITTEN}`, {
+  throw new AgentError('NOTHING_PUBLISHED', `no node publishes a topic in ${domainText(domainId)}, so ${NOTHING_WRITTEN}`, {
     remedy:
-      'start the software of the robot and repeat this command; if it runs, set ROS_DOMAIN_ID and ROS_AUTOMATIC_DISCOVERY_RANGE as it does',
+      'start the software of the robot and repeat this command; if it runs, set ROS_DOMAIN_ID, ROS_DISCOVERY_SERVER and ROS_AUTOMATIC_DISCOVERY_RANGE as it does',
   });
 }
 
-async function discover(ros: RosNode): Promise<FoundTopic[]> {
-  let found: FoundTopic[] = [];
-  const startedMs = performance.now();
-  let changedMs = startedMs;
-  const isComplete = () => performance.now() - changedMs >= (found.length > 0 ? QUIET_MS : FIRST_TOPIC_MS);
-  while (!isComplete() && performance.now() - startedMs < DISCOVERY_AT_MOST_MS) {
-    await sleep(POLL_MS);
-    const current = publishedTopics(ros).map(({ topic, types, publishers }) => ({
-      topic,
-      types,
-      nodes: [...new Set(publishers.map(({ node }) => node))],
-    }));
-    if (JSON.stringify(current) !== JSON.stringify(found)) changedMs = performance.now();
-    found = current;
-  }
-  return found;
+function topicsOf(ros: RosNode): FoundTopic[] {
+  return publishedTopics(ros).map(({ topic, types, publishers }) => ({
+    topic,
+    types,
+    nodes: [...new Set(publishers.map(({ node }) => node))],
+  }));
 }
 
 /** @throws AgentError CONFIG_INVALID if the topics of several robots were found, or none below the given namespace */

@@ -99,7 +99,7 @@ export function topicCommands(y: Argv, remap: Remap): Argv {
       ['list', '$0'],
       'Show the published topics: type, rate, QoS, publishers, and the channels that use them',
       { ...CONFIG, ...JSON_OUTPUT, watch: { type: 'boolean', default: false, describe: 'Refresh until Ctrl-C' } },
-      handler(() => import('./topics.ts'))(({ topics }, { config, json, watch }) => topics(config, { json, watch, remap })),
+      handler(() => import('./topics/list.ts'))(({ list }, { config, json, watch }) => list(config, { json, watch, remap })),
     )
     .command(
       'show <topic>',

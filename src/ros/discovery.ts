@@ -1,5 +1,6 @@
-// Reads the settings of Fast DDS' discovery server. A plain client of such a server learns only of the endpoints on topics that it uses
-// itself, so `type: auto`, `topics`, `config init` and the doctor would see an empty graph. A super client learns of all endpoints.
+// Reads and describes how nodes find each other: by the ROS domain, and by the discovery server of Fast DDS. A plain client of the server
+// learns only of the endpoints on topics that it uses itself, so `type: auto`, `topics`, `config init` and the doctor would see an empty
+// graph. A super client learns of all endpoints.
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,6 +13,12 @@ export function discoveryServer({ ROS_DISCOVERY_SERVER: servers = '', RMW_IMPLEM
 /** @returns the addresses in ROS_DISCOVERY_SERVER. An empty place in the list is an unused server id. */
 export function addresses(servers: string): string[] {
   return servers.split(';').filter((address) => address.trim() !== '');
+}
+
+/** @returns the place where this process looks for nodes, such as `ROS domain 42 at the discovery server 10.42.0.1:11811`. */
+export function domainText(domainId: number, env: Environment = process.env): string {
+  const server = discoveryServer(env);
+  return `ROS domain ${domainId}${server === undefined ? '' : ` at the discovery server ${server}`}`;
 }
 
 /**

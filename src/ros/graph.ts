@@ -11,7 +11,7 @@ export interface PublishedTopic {
 }
 
 /** Topics that ROS creates for every node. */
-export const STANDARD_TOPICS: readonly string[] = ['/rosout', '/parameter_events'];
+const STANDARD_TOPICS: readonly string[] = ['/rosout', '/parameter_events'];
 
 /** @param isOwn whether a node, given by its full name, is left out. @returns topics in alphabetical order, without the standard topics */
 export function publishedTopics(

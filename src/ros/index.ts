@@ -1,9 +1,9 @@
 // The public API of the module `ros`.
 export { checkMessage } from './codec.ts';
 export { defineStruct, describeType, type Scalar, type Struct } from './definition.ts';
-export { addresses, discoveryServer } from './discovery.ts';
+export { addresses, discoveryServer, domainText } from './discovery.ts';
 export { domainsInUse } from './domains.ts';
-export { type PublishedTopic, publishedTopics, STANDARD_TOPICS } from './graph.ts';
+export { type PublishedTopic, publishedTopics } from './graph.ts';
 export { amentPrefixes, installCommand } from './install.ts';
 export { installedDefinitions, installedMessages, installedPackages, locateMessage } from './installed.ts';
 export { isSame, match, type Offer, type Wanted } from './match.ts';

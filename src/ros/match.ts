@@ -50,7 +50,7 @@ export function match({ type: configured, qos, class: rowClass }: Reading, offer
   const others = offers.filter((offer) => offer.type !== type);
   const published = sentence(others, (offer) => `${offer.node} publishes ${offer.type}`);
   if (type === undefined) {
-    const text = published && `${published}; set the channel's type to one of them`;
+    const text = published && `${published}; set type to one of them`;
     return { wanted: undefined, types: text, qos: undefined, unheard: text, definition: undefined, unkept: undefined };
   }
   const ours = offers.filter((offer) => offer.type === type);

@@ -1,4 +1,3 @@
-export type { PercentTopics } from './battery.ts';
 export { Channel, type ChannelOptions } from './channel.ts';
 export { trueMeans } from './condition.ts';
 export { endedAlerts, leftOutAlerts } from './configChange.ts';
@@ -7,3 +6,4 @@ export { asQuestion, didYouMean, type Published, similarTopics } from './meant.t
 export { Rate, type RecentReading, RecentReadings } from './recent.ts';
 export { type Incident, type RecordedReading, type ReplayedAlert, replay } from './replay.ts';
 export type { Unusable } from './unusable.ts';
+export { stampOf } from './value.ts';

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { AGENT, Program } from '../../scripts/lab/program.ts';
-import type { ObservedTopic } from '../../src/cli/topics.ts';
+import type { ObservedTopic } from '../../src/cli/topics/list.ts';
 import { startRosNode } from '../../src/ros/index.ts';
 import { runWithClosedPipe } from '../support/closedPipe.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';

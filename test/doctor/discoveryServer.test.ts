@@ -117,7 +117,7 @@ describe('a robot with a discovery server', { skip, timeout: 180_000 }, () => {
     const empty = await DiscoveryServer.start();
     try {
       const found = await robot.examine({ ROS_DISCOVERY_SERVER: empty.address });
-      assertCause(found, 'graph', new RegExp(`^the discovery server ${empty.address}, ROS domain \\d+: no node of the robot is there`));
+      assertCause(found, 'graph', new RegExp(`^ROS domain \\d+ at the discovery server ${empty.address}: no node of the robot is there`));
     } finally {
       await empty.stop();
     }

@@ -1,6 +1,6 @@
 // Says what may be wrong if a configured topic has no publisher: the ROS domain, or the name of the topic.
 import { type Config, isOwnNode } from '../../config/index.ts';
-import { discoveryServer, type PublishedTopic, publishedTopics, type RosNode, resolveDomainId } from '../../ros/index.ts';
+import { domainText, type PublishedTopic, publishedTopics, type RosNode, resolveDomainId } from '../../ros/index.ts';
 import { didYouMean } from '../../sensing/index.ts';
 
 /** A graph of hundreds of topics takes milliseconds to list, and the reasons of all channels are asked for at once. */
@@ -25,9 +25,7 @@ export class TopicHints {
   /** @returns a sentence if no other node publishes anything. */
   nothing(config: Config): string | undefined {
     if (this.#topics(config).length > 0) return undefined;
-    const server = discoveryServer(process.env);
-    const domain = resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID);
-    return `no topic at all is published in ROS domain ${domain}${server === undefined ? '' : ` at the discovery server ${server}`}`;
+    return `no topic at all is published in ${domainText(resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID))}`;
   }
 
   #topics({ ros }: Config): readonly PublishedTopic[] {

@@ -71,6 +71,11 @@ export class Remarks {
   }
 }
 
+/** @returns the names of the channels or cameras that use the topic. */
+export function usersOf(entries: Readonly<Record<string, { readonly topic: string }>>, topic: string): string[] {
+  return Object.entries(entries).flatMap(([name, entry]) => (entry.topic === topic ? [name] : []));
+}
+
 /** @returns `, did you mean /fall_detected, which /vision publishes?`, or an empty text if no published topic is similar. */
 export function similarTopic({ ros, config, topic }: Pick<Observer, 'ros' | 'config' | 'topic'>): string {
   const published = publishedTopics(ros).filter((each) => each.topic !== topic);

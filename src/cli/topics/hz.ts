@@ -1,5 +1,5 @@
 // `elderly-bot topics hz`: measures the rate of a topic, the gaps between its messages, and its bandwidth.
-import { endWithReader, every } from '../../base/index.ts';
+import { counted, endWithReader, every } from '../../base/index.ts';
 import { durationOf } from '../shared.ts';
 import { follow } from './follow.ts';
 import { observe, type TopicOptions } from './graph.ts';
@@ -37,10 +37,10 @@ export function hz(options: HzOptions): Promise<number> {
 }
 
 function describe({ messages, seconds, rate, gap_min, gap_max, gap_std, bytes_per_second }: MeasuredRate): string {
-  const counted = `${messages} message${messages === 1 ? '' : 's'} in ${seconds.toFixed(1)} s`;
-  if (rate === null || gap_min === null || gap_max === null || gap_std === null || bytes_per_second === null) return counted;
+  const heard = `${counted(messages, 'message')} in ${seconds.toFixed(1)} s`;
+  if (rate === null || gap_min === null || gap_max === null || gap_std === null || bytes_per_second === null) return heard;
   const gaps = `gaps ${gap_min.toFixed(3)} to ${gap_max.toFixed(3)} s, deviation ${gap_std.toFixed(3)} s`;
-  return `${rate.toFixed(rate < 10 ? 3 : 1)} Hz, ${gaps}, ${sizeOf(bytes_per_second)}/s, ${counted}`;
+  return `${rate.toFixed(rate < 10 ? 3 : 1)} Hz, ${gaps}, ${sizeOf(bytes_per_second)}/s, ${heard}`;
 }
 
 function sizeOf(bytes: number): string {

@@ -1,13 +1,12 @@
 // `elderly-bot topics pub`: publishes a message that a person at the robot types. It refuses topics that move the robot, unless forced: the
 // guard does not watch this command.
 import { once } from 'node:events';
-import { wait } from '../../base/index.ts';
+import { counted, wait } from '../../base/index.ts';
 import { type Config, isVelocity, parseMessage, publicationsOf, STOP } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { checkMessage, fullName, type QosProfile, type RosMessage, type RosPublisher } from '../../ros/index.ts';
 import { durationOf, remark } from '../shared.ts';
-import { usersOf } from '../topics.ts';
-import { discovered, limited, type Observer, observe, POLL_MS, Remarks, similarTopic, type TopicOptions } from './graph.ts';
+import { discovered, limited, type Observer, observe, POLL_MS, Remarks, similarTopic, type TopicOptions, usersOf } from './graph.ts';
 import { requireType } from './types.ts';
 
 interface PubOptions extends TopicOptions {
@@ -25,7 +24,6 @@ interface PubOptions extends TopicOptions {
 /** Not the node name of the commands that only look: what this node publishes counts as the robot's. */
 const NODE = 'elderly_bot_pub';
 
-const PLAIN: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 10 };
 const LATCHED: QosProfile = { reliability: 'reliable', durability: 'transient_local', depth: 1 };
 
 /** How long the command waits for acknowledgements. Fast DDS asks for them every 3 s (its default heartbeat period; measured). */
@@ -53,7 +51,7 @@ async function publish(observer: Observer, { type, fields, once: isOnce, rate, l
   if (!force) refuseMotion(config, topic, type);
   const channels = usersOf(config.channels, topic);
   if (channels.length > 0) remark(`the agent reads ${topic} as ${channels.join(', ')}: a message that raises an alert alerts the family`);
-  const publisher = ros.advertise(topic, type, latched ? LATCHED : PLAIN);
+  const publisher = ros.advertise(topic, type, latched ? LATCHED : undefined);
   const isSingle = rate === undefined && (isOnce || !latched) && !(isVelocity(type) && forMs !== undefined);
   const isHeard = (latched && !isSingle) || (await discovered(signal, () => publisher.subscribers > 0));
   const until = limited(signal, forMs);
@@ -118,10 +116,6 @@ async function stay(publisher: RosPublisher, message: RosMessage, rate: number |
     count += 1;
   }
   return count;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** Waits until all present subscriptions have the messages: what is lost on the way is not sent again once the publisher has ended. */

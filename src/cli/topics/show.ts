@@ -4,8 +4,7 @@ import { print, wait } from '../../base/index.ts';
 import { type Config, publicationsOf } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { type EndpointInfo, fullName, isCompatible } from '../../ros/index.ts';
-import { usersOf } from '../topics.ts';
-import { discovered, type Observer, observe, similarTopic, type TopicOptions } from './graph.ts';
+import { discovered, type Observer, observe, similarTopic, type TopicOptions, usersOf } from './graph.ts';
 import { definitionLines, requireType, type ShownField, shownFields } from './types.ts';
 
 /** An endpoint in the output of `--json`. */
@@ -68,29 +67,24 @@ export async function show(options: TopicOptions & { readonly json: boolean }): 
   });
 }
 
-/** Whether one of a node's subscriptions hears the publisher. A node may have several, such as the agent for an alert channel. */
-function isHeard({ type, qos }: EndpointInfo, subscriptions: readonly EndpointInfo[]): boolean {
-  return subscriptions.some((subscription) => type === subscription.type && isCompatible(qos, subscription.qos));
+/** @returns the publishers that a node does not hear. @param subscriptions of the node: the agent has several for an alert channel. */
+function unheardBy(subscriptions: readonly EndpointInfo[], publishers: readonly EndpointInfo[]): EndpointInfo[] {
+  const isHeard = ({ type, qos }: EndpointInfo) =>
+    subscriptions.some((subscription) => type === subscription.type && isCompatible(qos, subscription.qos));
+  return publishers.filter((publisher) => !isHeard(publisher));
 }
 
 function shownTopic({ ros, config, topic }: Observer): ShownTopic {
   const publishers = ros.publishersOf(topic);
   const subscriptions = ros.subscriptionsOf(topic);
+  const ofSameNode = (subscription: EndpointInfo) => subscriptions.filter((other) => fullName(other) === fullName(subscription));
   return {
     topic,
     types: [...new Set([...publishers, ...subscriptions].map(({ type }) => type))].map(shownType),
     publishers: publishers.map(shownEndpoint),
     subscriptions: subscriptions.map((subscription) => ({
       ...shownEndpoint(subscription),
-      unheard: publishers
-        .filter(
-          (publisher) =>
-            !isHeard(
-              publisher,
-              subscriptions.filter((other) => fullName(other) === fullName(subscription)),
-            ),
-        )
-        .map((publisher) => fullName(publisher)),
+      unheard: unheardBy(ofSameNode(subscription), publishers).map(fullName),
     })),
     channels: usersOf(config.channels, topic),
     cameras: usersOf(config.cameras, topic),

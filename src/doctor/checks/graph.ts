@@ -1,8 +1,8 @@
 // Checks whether the robot's nodes can be found: the discovery server, and the ROS domain. If they cannot, no channel has a publisher, so
 // each finding here explains the channels' findings.
 import { lookup } from 'node:dns/promises';
-import { codeOf, quoted } from '../../base/index.ts';
-import { addresses, discoveryServer as serverOf } from '../../ros/index.ts';
+import { codeOf, counted, quoted } from '../../base/index.ts';
+import { addresses, domainText, discoveryServer as serverOf } from '../../ros/index.ts';
 import type { Status } from '../../status/index.ts';
 import { error, type Finding, ok, skipped } from '../check.ts';
 import { type DoctorContext, robotCheck } from '../context.ts';
@@ -85,21 +85,22 @@ function domainFinding(context: DoctorContext, { topics, nodes, elsewhere, invis
   const matches = (other: OtherDomain) => other.topics.filter(({ topic }) => configured.has(topic)).length;
   const matching = elsewhere.filter((other) => matches(other) > 0).sort((a, b) => matches(b) - matches(a));
   if (topics.length > 0 && matching.length === 0) return undefined;
-  const server = serverOf(process.env);
-  const where = server === undefined ? `ROS domain ${domain}` : `the discovery server ${server}, ROS domain ${domain}`;
-  const nothing = nodes.length === 0 ? 'no node of the robot is there' : `${listed(nodes, 'node')} publish no topic`;
+  const nothing =
+    nodes.length === 0
+      ? 'no node of the robot is there'
+      : `${listed(nodes, 'node')} ${nodes.length === 1 ? 'publishes' : 'publish'} no topic`;
   const state = topics.length === 0 ? nothing : `none of this configuration’s topics is published, only ${topics.length} others`;
   // Programs of this very domain are a better clue than topics of another one that the configuration does not use.
   const seen = matching.length > 0 ? matching : invisible > 0 ? [] : elsewhere;
   const others = seen.slice(0, NAMED).map((other) => describe(other, configured));
-  const observed = [`${where}: ${state}`, sourceOf(context), ...others].join('; ');
+  const observed = [`${domainText(domain)}: ${state}`, sourceOf(context), ...others].join('; ');
   const [other] = seen;
   if (other) {
     const remedy = `if the robot is in domain ${other.domain}: set ros.domain_id to ${other.domain}, and restart the agent`;
     return error(observed, remedy, `ROS_DOMAIN_ID=${other.domain} elderly-bot topics`);
   }
   if (invisible > 0) {
-    const hidden = `${observed}; ${invisible} ${invisible === 1 ? 'program' : 'programs'} of this machine in this domain cannot be seen`;
+    const hidden = `${observed}; ${counted(invisible, 'program')} of this machine in this domain cannot be seen`;
     const remedy = 'compare ROS_DISCOVERY_SERVER, ROS_AUTOMATIC_DISCOVERY_RANGE and RMW_IMPLEMENTATION with those of the robot’s nodes';
     return error(hidden, remedy, "env | grep -E '^(ROS|RMW|FASTDDS|FASTRTPS|CYCLONEDDS)'");
   }
@@ -126,7 +127,7 @@ function describe({ domain, topics }: OtherDomain, configured: ReadonlySet<strin
 
 function listed(names: readonly string[], noun: string): string {
   const more = names.length - NAMED;
-  return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more ${noun}${more === 1 ? '' : 's'}` : ''}`;
+  return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${counted(more, `more ${noun}`)}` : ''}`;
 }
 
 /** Reports that the agent uses another ROS domain than this check, in which case the other ROS findings say nothing about the agent. */

@@ -117,7 +117,7 @@ function channelFinding({ name, channel, probed, meant, seconds, agent, flag }: 
     const remedy = suggestion === null ? 'correct the channel’s entry, or its publisher' : `in the channel’s entry, ${inWords(suggestion)}`;
     return report(observed, remedy, info);
   }
-  const apartMs = stamp > 0 ? Date.now() - stamp * 1_000 : 0;
+  const apartMs = stamp === undefined ? 0 : Date.now() - stamp;
   if (Math.abs(apartMs) > STALE_MS) {
     const age = `${Math.round(Math.abs(apartMs) / 1_000)} s ${apartMs > 0 ? 'old' : 'in the future'}`;
     const remedy = 'compare the clocks; a played recording has old stamps';

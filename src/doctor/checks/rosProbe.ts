@@ -16,8 +16,8 @@ import {
   type RosSubscription,
   resolveDomainId,
 } from '../../ros/index.ts';
-import { Channel, type Unusable } from '../../sensing/index.ts';
-import { isServerThere, joinDomain, lookElsewhere, type OtherDomain, othersIn, type SeenTopic } from './surroundings.ts';
+import { Channel, type Published, stampOf, type Unusable } from '../../sensing/index.ts';
+import { isServerThere, joinDomain, lookElsewhere, type OtherDomain, othersIn } from './surroundings.ts';
 
 /** How long discovery may take on a busy machine. The wait ends early once all channels' publishers have been discovered. */
 const DISCOVERY_MS = 6_000;
@@ -45,8 +45,8 @@ export interface ChannelProbe {
   readonly received: number;
   /** Why the last message is unusable; undefined if it is usable, or if no message arrived. */
   readonly unusable?: Unusable | undefined;
-  /** The last message's header stamp in seconds since 1970; 0 if it has no stamp. */
-  readonly stamp: number;
+  /** The last message's header stamp in milliseconds since 1970; undefined if it has no stamp. */
+  readonly stamp?: number | undefined;
 }
 
 export interface RosProbe {
@@ -54,7 +54,7 @@ export interface RosProbe {
   /** Nodes of others in this domain, in alphabetical order. */
   readonly nodes: readonly string[];
   /** The topics that they publish. */
-  readonly topics: readonly SeenTopic[];
+  readonly topics: readonly Published[];
   /** Undefined if the environment names no discovery server. */
   readonly isServerAnswering: boolean | undefined;
   /** Other domains with topics. Empty if a channel's topic is published in this domain. */
@@ -169,15 +169,9 @@ function listen(node: RosNode, name: string, config: ChannelConfig, offersOn: (t
     // A latched detector sends one message, so one unusable message is enough here.
     channel.elapse(Number.POSITIVE_INFINITY);
     const { unusable } = channel;
-    return { topic, offers, types, qos, definition, unkept, failure, received: received(), unusable, stamp: stampOf(last) };
+    return { topic, offers, types, qos, definition, unkept, failure, received: received(), unusable, stamp: last && stampOf(last) };
   };
   return { topic, isReceiving: () => received() > 0, result };
-}
-
-/** Returns the header stamp in seconds since 1970, or 0 if there is no stamp. */
-function stampOf(message: RosMessage | undefined): number {
-  const stamp = (message?.header as { stamp?: { sec?: unknown } } | undefined)?.stamp;
-  return Number(stamp?.sec ?? 0);
 }
 
 function failureOf({ code, message, remedy }: AgentError): ProbeFailure {

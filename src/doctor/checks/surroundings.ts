@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, isOwnNode } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { domainsInUse, isNamed, publishedTopics, type RosNode, resolveDomainId, startRosNode } from '../../ros/index.ts';
+import type { Published } from '../../sensing/index.ts';
 
 const NODE = 'elderly_bot_doctor';
 const POLL_EVERY_MS = 100;
@@ -11,15 +12,9 @@ const JOINED_FOR_MS = 3_000;
 /** 20 nodes take 50 MB and 0.1 s (measured). */
 const DOMAINS_AT_MOST = 24;
 
-export interface SeenTopic {
-  readonly topic: string;
-  readonly types: readonly string[];
-  readonly publishers: readonly { readonly node: string }[];
-}
-
 export interface OtherDomain {
   readonly domain: number;
-  readonly topics: readonly SeenTopic[];
+  readonly topics: readonly Published[];
 }
 
 export function joinDomain({ ros: { namespace } }: Pick<Config, 'ros'>, domainId: number): Promise<RosNode> {
@@ -27,11 +22,13 @@ export function joinDomain({ ros: { namespace } }: Pick<Config, 'ros'>, domainId
 }
 
 /** @returns the topics and nodes of others. The nodes of this program prove nothing about the robot. */
-export function othersIn(node: RosNode, { ros }: Pick<Config, 'ros'>) {
+export function othersIn(
+  node: RosNode,
+  { ros }: Pick<Config, 'ros'>,
+): { readonly nodes: readonly string[]; readonly topics: readonly Published[] } {
   const isOwn = (name: string) => isOwnNode(name, ros);
   const nodes = [...new Set(node.nodes())].filter((name) => isNamed(name) && !isOwn(name)).sort();
-  const topics = publishedTopics(node, isOwn).map(({ topic, types, publishers }): SeenTopic => ({ topic, types, publishers }));
-  return { nodes, topics };
+  return { nodes, topics: publishedTopics(node, isOwn) };
 }
 
 /**

@@ -1,9 +1,9 @@
-// `elderly-bot topics`: lists the robot's published topics with their rates and QoS, and the channels and cameras that use them.
-import { wait } from '../base/index.ts';
-import { type Config, isOwnNode, loadConfig, type Remap } from '../config/index.ts';
-import { AgentError } from '../errors.ts';
+// `elderly-bot topics list`, also without `list`: lists the robot's published topics with their rates and QoS, and the channels and cameras that use them.
+import { wait } from '../../base/index.ts';
+import { type Config, isOwnNode, loadConfig, type Remap } from '../../config/index.ts';
+import { AgentError } from '../../errors.ts';
 import {
-  discoveryServer,
+  domainText,
   match,
   type PublishedTopic,
   publishedTopics,
@@ -11,10 +11,12 @@ import {
   type RosSubscription,
   resolveDomainId,
   startRosNode,
-} from '../ros/index.ts';
-import { didYouMean } from '../sensing/index.ts';
-import { abortOn } from './shared.ts';
-import { fullScreen } from './terminal.ts';
+} from '../../ros/index.ts';
+import { didYouMean } from '../../sensing/index.ts';
+import { type DiscoveryLimits, settled } from '../settled.ts';
+import { abortOn } from '../shared.ts';
+import { fullScreen } from '../terminal.ts';
+import { usersOf } from './graph.ts';
 
 /** An entry of `--json`. */
 export interface ObservedTopic {
@@ -29,29 +31,22 @@ export interface ObservedTopic {
   readonly cameras: readonly string[];
 }
 
-/** Discovery is complete once no topic has been added for this long. DDS usually needs half a second, and longer on a busy machine. */
-const QUIET_MS = 500;
-const DISCOVERY_AT_MOST_MS = 5_000;
+/** DDS usually needs half a second to discover a topic, and longer on a busy machine. */
+const DISCOVERY: DiscoveryLimits = { firstMs: 5_000, quietMs: 500, atMostMs: 5_000 };
 const COUNT_MS = 2_000;
 
 /** @returns the exit code: 0, or 1 if no topic is published. With `watch`, it runs until a signal and returns 0. */
-export async function topics(file: string | undefined, options: { json: boolean; watch: boolean; remap: Remap }): Promise<number> {
+export async function list(file: string | undefined, options: { json: boolean; watch: boolean; remap: Remap }): Promise<number> {
   const { json, watch, remap } = options;
   const { config } = loadConfig(file, process.env, { leaveOut: true, remap });
   const { namespace, domain_id: domainId } = config.ros;
-  const ros = await startRosNode({ name: 'elderly_bot_topics', namespace, ...(domainId === null ? {} : { domainId }) });
+  const ros = await startRosNode({ name: 'elderly_bot_topics', namespace, domainId });
   const signal = abortOn('SIGINT', 'SIGTERM', 'SIGHUP');
   const screen = fullScreen(json || !watch);
   try {
-    const untilMs = performance.now() + DISCOVERY_AT_MOST_MS;
-    let [before, found] = [0, 0];
-    do {
-      before = found;
-      await wait(QUIET_MS, signal);
-      found = published(ros, config).length;
-    } while (!signal.aborted && (found === 0 || found !== before) && performance.now() < untilMs);
+    await settled(() => published(ros, config).map(({ topic }) => topic), DISCOVERY, signal);
     for (;;) {
-      const observed = await observe(ros, config, signal);
+      const observed = await measure(ros, config, signal);
       // The rates of an interrupted measurement are wrong. Do not show them.
       if (signal.aborted) return watch ? 0 : 1;
       screen.show(`${json ? JSON.stringify(observed) : describe(observed, config)}\n`);
@@ -63,7 +58,7 @@ export async function topics(file: string | undefined, options: { json: boolean;
   }
 }
 
-async function observe(ros: RosNode, config: Config, signal: AbortSignal): Promise<ObservedTopic[]> {
+async function measure(ros: RosNode, config: Config, signal: AbortSignal): Promise<ObservedTopic[]> {
   const found = published(ros, config).map(({ topic, types }) => ({ topic, types, counter: counterOf(ros, topic) }));
   const startedMs = performance.now();
   await wait(COUNT_MS, signal);
@@ -97,16 +92,10 @@ function counterOf(ros: RosNode, topic: string): RosSubscription | string {
   }
 }
 
-/** Returns the names of the channels or cameras that use this topic. */
-export function usersOf(entries: Readonly<Record<string, { readonly topic: string }>>, topic: string): string[] {
-  return Object.entries(entries).flatMap(([name, entry]) => (entry.topic === topic ? [name] : []));
-}
-
 function describe(observed: readonly ObservedTopic[], config: Config): string {
   if (observed.length === 0) {
     const domain = resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID);
-    const server = discoveryServer(process.env);
-    return `no topic is published in ROS domain ${domain}${server === undefined ? '' : ` at the discovery server ${server}`}: check that the robot’s software runs, that ROS_DOMAIN_ID and ROS_DISCOVERY_SERVER are the same, and that ROS_AUTOMATIC_DISCOVERY_RANGE permits discovery; elderly-bot doctor finds out more`;
+    return `no topic is published in ${domainText(domain)}: check that the robot’s software runs, that ROS_DOMAIN_ID and ROS_DISCOVERY_SERVER are the same, and that ROS_AUTOMATIC_DISCOVERY_RANGE permits discovery; elderly-bot doctor finds out more`;
   }
   const width = Math.max(...observed.map(({ topic }) => topic.length));
   const lines = observed.map(({ topic, types, publishers, rate, reason, channels, cameras }) => {
