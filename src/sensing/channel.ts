@@ -7,7 +7,7 @@ import { Awaited } from './awaited.ts';
 import type { PercentTopics } from './battery.ts';
 import { isAlert, trueMeans } from './condition.ts';
 import { Debounce } from './debounce.ts';
-import { Faults, type MessageFault } from './faults.ts';
+import { Faults, type MessageFault, type UnheardChannels } from './faults.ts';
 import { ABSENT, NOTHING } from './field.ts';
 import { Gate } from './gate.ts';
 import { mintIncident } from './incident.ts';
@@ -29,6 +29,8 @@ export interface ChannelOptions {
   readonly startMs?: number;
   /** Topics on which a battery's percentage is known to be 0 to 100. The channel adds its own. */
   readonly percentTopics?: PercentTopics;
+  /** Channels that are unusable because no publisher is heard. The channel adds and removes itself. */
+  readonly unheard?: UnheardChannels;
   /** Creates the id of a new alert. */
   readonly newIncident?: () => string;
 }
@@ -53,7 +55,7 @@ export class Channel {
   #longestGapMs: number | undefined;
 
   constructor(name: string, config: ChannelConfig, options: ChannelOptions = {}) {
-    const { standing, startMs = 0, newIncident = mintIncident, percentTopics = new Set() } = options;
+    const { standing, startMs = 0, newIncident = mintIncident, percentTopics = new Set(), unheard = new Set() } = options;
     this.name = name;
     this.config = config;
     this.#newIncident = newIncident;
@@ -70,6 +72,7 @@ export class Channel {
       startMs,
       standing: (channel) => this.#standingIncident(standing?.get(channel)),
       newIncident,
+      unheard,
     });
   }
 

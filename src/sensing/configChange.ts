@@ -55,10 +55,10 @@ function mayBeUnusable({ class: rowClass, event, type }: ChannelConfig): boolean
   return rowClass === 'alert' && !(event && type === EMPTY);
 }
 
-/** The settings that decide whether a message is usable. A corrected entry ends the alert at once. */
+/** The settings that decide whether a message arrives and is usable. A corrected entry ends the alert at once. */
 function rulesOf(channel: ChannelConfig): string {
-  const { type, scale, unit, full, empty, valid, min, max, alert_when: when, event } = channel;
-  return JSON.stringify([sourceOf(channel), type, scale, unit, full, empty, valid, min, max, when, event]);
+  const { type, qos, scale, unit, full, empty, valid, min, max, alert_when: when, event } = channel;
+  return JSON.stringify([sourceOf(channel), type, qos, scale, unit, full, empty, valid, min, max, when, event]);
 }
 
 function sourceOf({ topic, field, diagnostics }: ChannelConfig): string {

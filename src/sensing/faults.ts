@@ -27,7 +27,11 @@ export interface FaultsOptions {
   /** @returns the incident id of an alert that was already raised before startup. */
   readonly standing: (channel: string) => string | undefined;
   readonly newIncident: () => string;
+  readonly unheard: UnheardChannels;
 }
+
+/** Names of the channels that are unusable because no publisher is heard. The agent keeps them over restarts. */
+export type UnheardChannels = Pick<Set<string>, 'has' | 'add' | 'delete'>;
 
 /** A fault ends once messages have been usable for this long, so that a sensor that alternates raises one alert and not hundreds. */
 const RECOVERED_AFTER_MS = 5_000;
@@ -54,11 +58,15 @@ const BEFORE_START: Unusable = {
   suggestion: null,
 };
 
+const UNHEARD_BEFORE_START: Unusable = { reason: 'no publisher was heard before this start', raw: null, suggestion: null };
+
 export class Faults {
   readonly #options: FaultsOptions;
   readonly #incidents: Partial<Record<Fault, string>> = {};
   #run: UnusableRun | undefined;
   #unusable: Unusable | undefined;
+  /** The value of `#unusable` if it no longer explains what is wrong. The next fault replaces it. */
+  #stale: Unusable | undefined;
   /** Why no message can arrive, since when. */
   #blocked: { readonly fault: Unusable; readonly sinceMs: number } | undefined;
   /** Start of the usable messages after an unusable one. */
@@ -66,14 +74,17 @@ export class Faults {
   #lastUsableMs: number | undefined;
 
   constructor(options: FaultsOptions) {
-    const { name, config, standing } = options;
+    const { name, config, startMs, standing, unheard } = options;
     this.#options = options;
     const silent = config.max_silence === undefined ? undefined : standing(name + SILENT_SUFFIX);
     const unusable = config.class === 'alert' ? standing(name + UNUSABLE_SUFFIX) : undefined;
     if (silent !== undefined) this.#incidents.silent = silent;
     if (unusable === undefined) return;
     this.#incidents.unusable = unusable;
-    this.#unusable = BEFORE_START;
+    // A detector of events may be silent for weeks, so the first heard publisher has to end the alert.
+    if (unheard.has(name)) this.#blocked = { fault: UNHEARD_BEFORE_START, sinceMs: startMs };
+    this.#unusable = this.#blocked?.fault ?? BEFORE_START;
+    this.#stale = this.#unusable;
   }
 
   /** Whether no usable message has arrived for `max_silence`. */
@@ -109,7 +120,7 @@ export class Faults {
       run.lasting ??= { sinceMs: nowMs, messages: 0 };
       run.lasting.messages++;
     }
-    if (this.#unusable === BEFORE_START) this.#unusable = explain();
+    if (this.#isStale) this.#explain(explain());
     return this.#unusable !== undefined || (run.lasting?.messages ?? 0) < UNUSABLE_MESSAGES ? NO_ROWS : this.#raiseUnusable(run.explain());
   }
 
@@ -122,9 +133,11 @@ export class Faults {
     const before = this.#blocked;
     this.#blocked =
       reason === undefined ? undefined : { fault: { reason, raw: null, suggestion: null }, sinceMs: before?.sinceMs ?? nowMs };
-    const stands = this.#unusable !== undefined && (this.#unusable === before?.fault || this.#unusable === BEFORE_START);
-    if (this.#blocked !== undefined && stands) this.#unusable = this.#blocked.fault;
-    if (this.#blocked === undefined && this.#unusable === before?.fault) this.#recoveringMs = nowMs;
+    const isOfBefore = this.#unusable !== undefined && this.#unusable === before?.fault;
+    if (this.#blocked !== undefined && (isOfBefore || this.#isStale)) this.#explain(this.#blocked.fault);
+    if (this.#blocked !== undefined || !isOfBefore) return;
+    this.#recoveringMs = nowMs;
+    this.#stale = this.#unusable;
   }
 
   /** The time of the next change if no message arrives before. */
@@ -163,15 +176,26 @@ export class Faults {
     return this.#recoveringMs === undefined || this.#blocked !== undefined ? undefined : this.#recoveringMs + RECOVERED_AFTER_MS;
   }
 
-  #raiseUnusable(fault: Unusable): readonly NewRow[] {
+  get #isStale(): boolean {
+    return this.#unusable !== undefined && this.#unusable === this.#stale;
+  }
+
+  #explain(fault: Unusable | undefined): void {
+    const { name, unheard } = this.#options;
     this.#unusable = fault;
+    if (fault !== undefined && fault === this.#blocked?.fault) unheard.add(name);
+    else unheard.delete(name);
+  }
+
+  #raiseUnusable(fault: Unusable): readonly NewRow[] {
+    this.#explain(fault);
     // Only an alert channel raises an alert: the family does not rely on telemetry.
     return this.#options.config.class === 'alert' ? [this.#row('unusable', 'raised')] : NO_ROWS;
   }
 
   #clearUnusable(): readonly NewRow[] {
     this.#recoveringMs = undefined;
-    this.#unusable = undefined;
+    this.#explain(undefined);
     return this.#incidents.unusable === undefined ? NO_ROWS : [this.#row('unusable', 'cleared')];
   }
 

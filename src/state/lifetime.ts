@@ -1,5 +1,5 @@
 // Stores what must survive the loss of the outbox file, in a small file next to it: the boot counter, the total running time, the latest
-// known time, whether a receipt has ever arrived, how batteries count, and a record of this run.
+// known time, whether a receipt has ever arrived, how batteries count, which channels are unheard, and a record of this run.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -35,6 +35,8 @@ const schema = z.object({
   owed: z.array(z.string()).default([]),
   /** Topics on which a battery has published a percentage from 0 to 100 (src/sensing/battery.ts). */
   percent_topics: z.array(z.string()).default([]),
+  /** Channels that are unusable because no publisher is heard (src/sensing/faults.ts). */
+  unheard_channels: z.array(z.string()).default([]),
   run: run.nullable().default(null),
 });
 
@@ -49,6 +51,7 @@ const FIRST: z.infer<typeof schema> = {
   outbox: null,
   owed: [],
   percent_topics: [],
+  unheard_channels: [],
   run: null,
 };
 
@@ -66,6 +69,8 @@ export class Lifetime {
   readonly lastRun: Run | null;
   /** Topics on which a battery has published a percentage from 0 to 100. The next {@link save} records an added topic. */
   readonly percentTopics: Set<string>;
+  /** Channels that are unusable because no publisher is heard. The next {@link save} records a change. */
+  readonly unheardChannels: Set<string>;
   readonly #file: string;
   readonly #run: Omit<Run, 'stopped'> | null;
   #stopped: Stopped | null = null;
@@ -85,6 +90,7 @@ export class Lifetime {
     this.#outbox = last.outbox;
     this.#owed = last.owed;
     this.percentTopics = new Set(last.percent_topics);
+    this.unheardChannels = new Set(last.unheard_channels);
   }
 
   /** Starts a new run. The incremented boot counter is durable before it is used, so that no two runs share a number. */
@@ -143,6 +149,7 @@ export class Lifetime {
       outbox: this.#outbox,
       owed: [...this.#owed],
       percent_topics: [...this.percentTopics],
+      unheard_channels: [...this.unheardChannels],
       run: this.#run && { ...this.#run, stopped: this.#stopped },
     } satisfies z.infer<typeof schema>);
     replaceFile(this.#file, `${text}\n`);

@@ -63,7 +63,7 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
       ros,
       outbox: bench.outbox,
       clock: systemClock(0),
-      lifetime: { percentTopics: new Set() },
+      lifetime: { percentTopics: new Set(), unheardChannels: new Set() },
       problems,
       onRow: () => {},
     });

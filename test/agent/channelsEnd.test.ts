@@ -46,7 +46,7 @@ describe('a reading that is delayed by its report interval', () => {
       ros,
       outbox: bench.outbox,
       clock: systemClock(0),
-      lifetime: { percentTopics: new Set() },
+      lifetime: { percentTopics: new Set(), unheardChannels: new Set() },
       problems,
       onRow: () => {},
     });

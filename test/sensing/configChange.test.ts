@@ -34,6 +34,8 @@ describe('alerts that end with their channel', () => {
       ['gas_unusable'],
     );
     assert.deepEqual(endedAlerts(standing('gas_unusable'), channels({ gas: ALERT }), channels({ gas: { ...ALERT, hold: '3s' } })), []);
+    const unheard = channels({ gas: { ...ALERT, qos: 'latched' } });
+    assert.equal(endedAlerts(standing('gas_unusable'), unheard, channels({ gas: ALERT })).length, 1, 'also a corrected qos');
   });
 
   it('belong to an unusable Empty once the channel reports events, but the alert of an event channel continues', () => {

@@ -65,4 +65,11 @@ describe('the lifetime file', () => {
     first.save(1_000);
     assert.deepEqual([...Lifetime.begin(folder).percentTopics], ['/battery_state']);
   });
+
+  it('remembers the channels without a heard publisher', () => {
+    const first = Lifetime.begin(folder);
+    first.unheardChannels.add('fall');
+    first.save(1_000);
+    assert.deepEqual([...Lifetime.begin(folder).unheardChannels], ['fall']);
+  });
 });

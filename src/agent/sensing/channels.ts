@@ -21,7 +21,7 @@ export interface Channels {
 }
 
 export interface ChannelParts extends Pick<Parts, 'loaded' | 'ros' | 'outbox' | 'clock' | 'problems'> {
-  readonly lifetime: Pick<Parts['lifetime'], 'percentTopics'>;
+  readonly lifetime: Pick<Parts['lifetime'], 'percentTopics' | 'unheardChannels'>;
   /** Called with each row once it has been written. */
   readonly onRow: (row: NewRow) => void;
 }
@@ -69,7 +69,8 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
     write(leftOutAlerts(last, leftOut));
     entries = config.channels;
     current = config;
-    const options = { standing: outbox.lastAlerts(), startMs: clock.mono(), percentTopics: lifetime.percentTopics };
+    const { percentTopics, unheardChannels: unheard } = lifetime;
+    const options = { standing: outbox.lastAlerts(), startMs: clock.mono(), percentTopics, unheard };
     const started = names.flatMap((name) => {
       const entry = config.channels[name];
       if (!entry) return [];
@@ -83,8 +84,6 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
     });
     for (const subscription of started) {
       subscription.checkPublishers(clock.mono());
-      // Report faults that still stand from the previous run.
-      subscription.reportFaults();
       alarm.request(subscription.channel.dueMs);
     }
     return started;

@@ -128,7 +128,7 @@ export class ChannelSubscription {
     this.#offers = offers;
     const names = offers.map(({ node }) => node).filter(isNamed);
     if (names.length > 0) this.#names = names;
-    const { wanted, types, qos, unheard, definition, unkept } = match(channel.config, offers);
+    const { wanted, types, qos, unheard, definition, unkept } = match({ ...channel.config, type: this.#typeAmong(offers) }, offers);
     this.#unheard = unheard;
     this.#setProblem('channel_type_mismatch', types);
     this.#setProblem('channel_definition_differs', definition);
@@ -136,7 +136,16 @@ export class ChannelSubscription {
     this.#setProblem('channel_keeps_nothing', unkept);
     this.#mismatch = types ?? definition ?? qos;
     if (wanted) this.#keepSubscribed(wanted);
-    channel.block(this.#blockedReason, nowMs);
+    const blocked = this.#blockedReason;
+    // While no publisher has been discovered, it is not known whether one can be heard.
+    if (blocked !== undefined || this.isPublished || this.#vanished.length > 0) channel.block(blocked, nowMs);
+    this.reportFaults();
+  }
+
+  /** A publisher of another type must not silence the one that is heard already. */
+  #typeAmong(offers: readonly Offer[]): string | undefined {
+    const heard = offers.find(({ type }) => type === this.#wanted?.type)?.type;
+    return this.channel.config.type ?? heard;
   }
 
   #keepSubscribed(wanted: Wanted): void {
