@@ -27,7 +27,9 @@ export interface InitOptions {
 }
 
 const SCHEMA = fileURLToPath(new URL('../../config/config.schema.json', import.meta.url));
-/** Even on a busy machine, DDS discovers the first topic faster than this. Nodes that start together are missed after a shorter quiet time. */
+/**
+ * Even on a busy machine, DDS discovers the first topic faster than this. Nodes that start together are missed after a shorter quiet time.
+ */
 const DISCOVERY: DiscoveryLimits = { firstMs: 8_000, quietMs: 2_000, atMostMs: 15_000 };
 
 const NOTHING_WRITTEN = 'nothing was written';

@@ -1,4 +1,5 @@
-// Declares the subcommands of `elderly-bot certs`, `elderly-bot topics` and `elderly-bot bench`. Each handler imports its command's code only when it runs.
+// Declares the subcommands of `elderly-bot certs`, `elderly-bot topics` and `elderly-bot bench`. Each handler imports its command's code
+// only when it runs.
 import type { Argv } from 'yargs';
 import type { Remap } from '../config/index.ts';
 import { CONFIG, handler, JSON_OUTPUT, wholeOption } from './options.ts';

@@ -27,5 +27,6 @@ export { fieldPath, type Reducer, type Remap, remap } from './ros.ts';
 export { type SalvagedConfig, salvageConfig } from './salvage.ts';
 export { type Config, configJsonSchema, configSchema } from './schema.ts';
 export { booleanLine, inWords, isCalm, UNKNOWN_LIMIT, UNKNOWN_TEXT } from './suggestion.ts';
+export { isHidden, partsOf } from './topicParts.ts';
 export { AUTO_UNIT, isDistance, isPercent } from './units.ts';
 export { duration, type Endpoint, endpointOf } from './values.ts';

@@ -10,7 +10,8 @@ const MOST_DIGITS = 9;
 
 /**
  * @param field a bigint for a whole number beyond 2^53.
- * @returns the field times the scale, as in decimal arithmetic: 0.87 times 100 is 87 and not 86.99999999999999. A bigint may become inexact.
+ * @returns the field times the scale, as in decimal arithmetic: 0.87 times 100 is 87 and not 86.99999999999999. A bigint may become
+ * inexact.
  */
 export function readingOf(field: number | bigint, scale: number): number {
   const value = typeof field === 'number' ? cleanFloat32(field) : field;

@@ -1,7 +1,7 @@
 // Chooses the cameras: for each folder of image topics the one that shows most for the least work.
-import { COMPRESSED_IMAGE, isDepth, isImageType, unsuitableContent } from '../config/index.ts';
+import { COMPRESSED_IMAGE, isDepth, isImageType, partsOf, unsuitableContent } from '../config/index.ts';
 import type { Names } from './names.ts';
-import { type FoundTopic, hasWord, partsOf, wordsOf } from './topic.ts';
+import { type FoundTopic, hasWord, wordsOf } from './topic.ts';
 
 export interface FoundCamera {
   readonly name: string;

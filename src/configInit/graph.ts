@@ -1,13 +1,9 @@
 // Selects the topics of the graph that a configuration may use, and finds the namespace of the robot.
+import { isHidden } from '../config/index.ts';
 import { type FoundTopic, hasWord, lastWordsOf } from './topic.ts';
 
 /** Topics of ROS itself: logs, parameters, simulated time, transforms, the robot's model, and the life cycle of nodes. */
 const OF_ROS = /^\/(rosout|parameter_events|clock)$|\/(tf|tf_static|robot_description|transition_event|bond)$/;
-
-/** Whether a topic is hidden, such as those of actions: a part of its name starts with an underscore. */
-function isHidden(topic: string): boolean {
-  return topic.split('/').some((part) => part.startsWith('_'));
-}
 
 /** @param own topics to which the agent itself publishes commands. */
 export function usableTopics(found: readonly FoundTopic[], own: ReadonlySet<string>): FoundTopic[] {

@@ -2,6 +2,5 @@
 export { namespacesOf } from './graph.ts';
 export { type Proposal, propose } from './propose.ts';
 export { render } from './render.ts';
-export type { Role } from './roles.ts';
 export { stateDirFor } from './stateDir.ts';
 export type { FoundTopic } from './topic.ts';

@@ -1,7 +1,6 @@
 // Chooses the names of channels and cameras. A name is derived from the topic, is unique, and leaves space for the suffixes of alerts.
-import { MAX_ALERT_NAME_CHARACTERS } from '../config/index.ts';
+import { MAX_ALERT_NAME_CHARACTERS, partsOf } from '../config/index.ts';
 import { ENVELOPE_KEYS, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '../wire/index.ts';
-import { partsOf } from './topic.ts';
 
 /** Words that are too general to name a channel. */
 const GENERAL: readonly string[] = 'data state status value raw left right front back rear'.split(' ');

@@ -65,7 +65,7 @@ export function candidateOf(found: FoundTopic): { readonly role: Role; readonly 
   const words = wordsOf(found.topic);
   if (type === BATTERY) return as('battery', 0, NOTHING_TO_CHECK);
   const detected = isNumber(type) && isMeasurement(lastWordsOf(found.topic)) ? undefined : detectedBy(found.topic);
-  const sensor = detected && detectorOf(detected.role, type, words);
+  const sensor = detected && detectionOf(detected.role, type, words);
   if (detected && sensor) return as(detected.role, detected.rank + sensor.rank, sensor);
   if (type === TEMPERATURE || (isNumber(type) && isTemperature(words)))
     return as('temperature', temperatureRank(words), type === TEMPERATURE ? NOTHING_TO_CHECK : DEGREES);
@@ -93,7 +93,7 @@ export function detectedBy(topic: string): { readonly role: Detector; readonly r
 }
 
 /** @returns how values of this type become an alert. Undefined if the type has no such value. */
-function detectorOf(role: Detector, type: string, words: string): (Sensor & { readonly rank: number }) | undefined {
+function detectionOf(role: Detector, type: string, words: string): (Sensor & { readonly rank: number }) | undefined {
   const isEvent = type === EMPTY || (type === BOOL && isOccurrence(words));
   if (type === BOOL || isEvent) {
     const notes = [...(role === 'stranger' && !isStranger(words) ? [EVERY_PERSON] : []), ...(isEvent ? [EVENT_NOTE] : [])];

@@ -1,4 +1,5 @@
 // Describes a published topic, and splits its name into words.
+import { partsOf } from '../config/index.ts';
 
 export interface FoundTopic {
   readonly topic: string;
@@ -24,22 +25,10 @@ export function lastWordsOf(topic: string): string {
   return wordsOf(topic.slice(topic.lastIndexOf('/')));
 }
 
-/** Returns the parts of a topic's name in snake case: `/kitchen/gasDetected` becomes `kitchen` and `gas_detected`. */
-export function partsOf(topic: string): string[] {
-  return topic.split('/').filter(Boolean).map(snakeCase);
-}
-
 /** @param words alternatives of a regular expression. @returns a test for whether one of them is among the words of a name. */
 export function hasWord(words: string): (name: string) => boolean {
   const expression = new RegExp(`(^|_)(${words})(_|$)`);
   return (name) => expression.test(name);
-}
-
-function snakeCase(part: string): string {
-  return part
-    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
-    .toLowerCase()
-    .replace(/[^a-z0-9_]/g, '_');
 }
 
 /** Describes a topic in a comment. Nodes choose their names freely, so a control character must not end the comment. */

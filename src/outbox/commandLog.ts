@@ -12,7 +12,9 @@ export type Outcome = Pick<ResultBody, 'command' | 'status' | 'reason' | 'detail
 /** Bounds the table to about 300 kB, at 500 characters per detail. */
 const KEPT = 500;
 
-/** Equal outcomes in a row share an entry, so that a flood does not displace all others: refusals within a minute, others within a second. */
+/**
+ * Equal outcomes in a row share an entry, so that a flood does not displace all others: refusals within a minute, others within a second.
+ */
 const SHARED_WITHIN_MS = { refused: 60_000, ended: 1_000 } as const;
 
 export function isRefused({ status }: Pick<ResultBody, 'status'>): boolean {

@@ -3,7 +3,10 @@ import type { EndpointInfo, QosProfile } from './types.ts';
 
 type Policies = EndpointInfo['qos'];
 
-/** Implements DDS QoS matching: a subscription receives nothing from a publisher that offers less than it requests. Unknown counts as enough. */
+/**
+ * Implements DDS QoS matching: a subscription receives nothing from a publisher that offers less than it requests. Unknown counts as
+ * enough.
+ */
 export function isCompatible(offered: Policies, requested: Policies): boolean {
   const isReliable = offered.reliability !== 'best_effort' || requested.reliability === 'best_effort';
   return isReliable && (offered.durability !== 'volatile' || requested.durability === 'volatile');

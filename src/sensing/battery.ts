@@ -1,5 +1,5 @@
-// Reads the charge of a battery from sensor_msgs/BatteryState in percent. By definition `percentage` is 0 to 1, but some robots publish 0 to
-// 100, some only a voltage, and some a 0.0 that means nothing. A full battery must not look empty, or an empty one full.
+// Reads the charge of a battery from sensor_msgs/BatteryState in percent. By definition `percentage` is 0 to 1, but some robots publish 0
+// to 100, some only a voltage, and some a 0.0 that means nothing. A full battery must not look empty, or an empty one full.
 import { type ChannelConfig, DEFINED_SCALE, readingOf } from '../config/index.ts';
 import type { Unusable } from './unusable.ts';
 
@@ -87,8 +87,8 @@ export class BatteryReader {
   }
 
   /**
-   * Values up to 1.2 have the range of the definition, unless the voltage says that the battery is empty. The first voltage decides, because
-   * later a charger raises it, or a load lowers it.
+   * Values up to 1.2 have the range of the definition, unless the voltage says that the battery is empty. The first voltage decides,
+   * because later a charger raises it, or a load lowers it.
    */
   #assumed(value: number, volts: number | undefined): Reading {
     const charge = volts === undefined ? undefined : this.#chargeOf(volts);

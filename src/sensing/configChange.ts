@@ -6,21 +6,21 @@ import { channelName, type ReadingExtra, SILENT_SUFFIX, UNUSABLE_SUFFIX } from '
 import { mintIncident } from './incident.ts';
 
 type Channels = Readonly<Record<string, ChannelConfig>>;
-/** A channel with an error in the configuration. */
-type Disabled = Pick<LoadedConfig['off'][number], 'name' | 'isAlert'>;
+/** A channel with an error in its entry, which was left out. */
+type LeftOut = Pick<LoadedConfig['off'][number], 'name' | 'isAlert'>;
 
 /**
- * Clears the alerts of removed channels. If the channel is still an alert channel with the same source, its alert stays raised, even if other
- * settings have changed.
+ * Clears the alerts of removed channels. If the channel is still an alert channel with the same source, its alert stays raised, even if
+ * other settings have changed.
  * @param last each channel's last alert row.
  * @param before the previous channels. Empty at startup.
- * @param disabled channels with an error in the configuration. Their alerts stay raised until the error is corrected.
+ * @param leftOut channels with an error in the configuration. Their alerts stay raised until the error is corrected.
  */
 export function endedAlerts(
   last: ReadonlyMap<string, ReadingExtra>,
   before: Channels,
   after: Channels,
-  disabled: readonly Disabled[] = [],
+  leftOut: readonly LeftOut[] = [],
 ): NewRow[] {
   const continued = new Set([
     ...Object.entries(after).flatMap(([name, channel]) => [
@@ -28,7 +28,7 @@ export function endedAlerts(
       ...(channel.max_silence === undefined ? [] : [name + SILENT_SUFFIX]),
       ...(mayBeUnusable(channel) && rulesOf(before[name] ?? channel) === rulesOf(channel) ? [name + UNUSABLE_SUFFIX] : []),
     ]),
-    ...disabled.flatMap(({ name }) => [name, name + SILENT_SUFFIX, name + UNUSABLE_SUFFIX]),
+    ...leftOut.flatMap(({ name }) => [name, name + SILENT_SUFFIX, name + UNUSABLE_SUFFIX]),
   ]);
   return [...last].flatMap(([channel, { alert, incident }]): NewRow[] => {
     if (alert !== 'raised' || continued.has(channel)) return [];
@@ -38,12 +38,12 @@ export function endedAlerts(
 }
 
 /**
- * Raises `fall_unusable` if an error in the configuration disables the alert channel `fall`, unless that alert stands already. Skips a name
+ * Raises `fall_unusable` if the alert channel `fall` was left out, unless that alert stands already. Skips a name
  * that no row can have.
  * @param last each channel's last alert row.
  */
-export function leftOutAlerts(last: ReadonlyMap<string, ReadingExtra>, disabled: readonly Disabled[]): NewRow[] {
-  return disabled
+export function leftOutAlerts(last: ReadonlyMap<string, ReadingExtra>, leftOut: readonly LeftOut[]): NewRow[] {
+  return leftOut
     .filter(({ isAlert }) => isAlert)
     .map(({ name }) => name + UNUSABLE_SUFFIX)
     .filter((channel) => channelName.safeParse(channel).success && last.get(channel)?.alert !== 'raised')

@@ -17,6 +17,9 @@ const UNUSABLE_AFTER_MS = 5_000;
 /** A fault that may end by itself counts after this time. It is shorter than the 10 s in which the family shall learn of a deaf sensor. */
 const ENDURED_MS = 8_000;
 
+/** A fault ends once messages have been usable for this long, so that a sensor that alternates raises one alert and not hundreds. */
+const RECOVERED_AFTER_MS = 5_000;
+
 const NO_ROWS: readonly NewRow[] = [];
 
 export interface FaultsOptions {
@@ -32,9 +35,6 @@ export interface FaultsOptions {
 
 /** Names of the channels that are unusable because no publisher is heard. The agent keeps them over restarts. */
 export type UnheardChannels = Pick<Set<string>, 'has' | 'add' | 'delete'>;
-
-/** A fault ends once messages have been usable for this long, so that a sensor that alternates raises one alert and not hundreds. */
-const RECOVERED_AFTER_MS = 5_000;
 
 /** Why a message cannot be used. */
 export interface MessageFault {

@@ -1,6 +1,6 @@
 // Finds published topics that a configured topic without a publisher probably means. Pure. A wrong suggestion could connect the gas alert
 // with the fall detector, so words that many topics share count only beside a word that says what the topic is about.
-import { type Config, isImageType, nearest, publicationsOf } from '../config/index.ts';
+import { type Config, isHidden, isImageType, nearest, partsOf, publicationsOf } from '../config/index.ts';
 
 export interface Published {
   readonly topic: string;
@@ -17,7 +17,7 @@ const NO_MATCH = 4;
 /** @returns a question such as `did you mean /vision/fall, which /kitchen_robot publishes?` for each entry whose topic is unpublished */
 export function didYouMean(config: Pick<Config, 'channels' | 'cameras' | 'commands'>, published: readonly Published[]) {
   const taken = topicsOf(config);
-  const free = published.filter(({ topic }) => !taken.has(topic) && !topic.includes('/_'));
+  const free = published.filter(({ topic }) => !taken.has(topic) && !isHidden(topic));
   const ask = (topic: string, isUsable: (type: string) => boolean) =>
     asQuestion(
       similarTopics(
@@ -90,9 +90,7 @@ function nameOf(topic: string): string[] {
 }
 
 function wordsOf(name: string): string[] {
-  return name
-    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
-    .toLowerCase()
-    .split(/[/_]/)
+  return partsOf(name)
+    .flatMap((part) => part.split('_'))
     .filter((word) => word !== '');
 }

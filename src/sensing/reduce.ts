@@ -2,14 +2,16 @@
 import type { Reducer } from '../config/index.ts';
 import { isMeasured, type Valid } from './valid.ts';
 
-/** A double holds every decimal number of this many digits. The sum of fractions has noise behind them: 0.1 + 0.2 is 0.30000000000000004. */
+/**
+ * A double holds every decimal number of this many digits. The sum of fractions has noise behind them: 0.1 + 0.2 is 0.30000000000000004.
+ */
 const DIGITS = 15;
 
 /**
- * Skips NaN and the numbers outside `valid`. `max`, `mean` and `sum` also skip infinities as long as there are finite numbers: a laser reports
- * infinity if it sees no obstacle. `min` does not, because negative infinity is an obstacle that is too close (REP 117). An empty list has no
- * minimum, so `min` is positive and `max` is negative infinity. Only NaN is left if every value is NaN. `any` and `all` treat numbers other
- * than 0 as true. `all` of no values is true, as in logic. `count` counts every element.
+ * Skips NaN and the numbers outside `valid`. `max`, `mean` and `sum` also skip infinities as long as there are finite numbers: a laser
+ * reports infinity if it sees no obstacle. `min` does not, because negative infinity is an obstacle that is too close (REP 117). An empty
+ * list has no minimum, so `min` is positive and `max` is negative infinity. Only NaN is left if every value is NaN. `any` and `all` treat
+ * numbers other than 0 as true. `all` of no values is true, as in logic. `count` counts every element.
  */
 export function reduce(reducer: Reducer, values: readonly unknown[], valid?: Valid): number | bigint | boolean {
   if (reducer === 'count') return values.length;

@@ -79,8 +79,8 @@ function rerun(name: string, { max_silence: _, ...config }: ChannelConfig, recor
 }
 
 /**
- * Adds the occurrences that the record only counts, because their gates held them back. Their times are unknown, so they are placed such that
- * the alert ends as recorded.
+ * Adds the occurrences that the record only counts, because their gates held them back. Their times are unknown, so they are placed such
+ * that the alert ends as recorded.
  */
 function repeated(recorded: readonly RecordedReading[], clearAfterMs: number): readonly RecordedReading[] {
   const added = recorded.flatMap((row, end) => {

@@ -1,5 +1,5 @@
 export { Histogram, type HistogramStatus, Latencies } from './histogram.ts';
-export { EXPOSITION_TYPE, exposition, METRICS, type ProcessFacts } from './metrics.ts';
+export { exposition, METRICS, type ProcessFacts } from './metrics.ts';
 export { Monitor } from './monitor.ts';
 export { PROBLEMS, type ProblemCode, type ProblemEntry } from './problemList.ts';
 export { Problems, type StandingProblem } from './problems.ts';

@@ -7,7 +7,10 @@ export const NO_ANSWER = 'NO_ANSWER';
 export const PACKET_LIMIT = 'PACKET_LIMIT';
 
 export class ConnectError extends Error {
-  /** A system or TLS error code, an MQTT reason code, or `NOT_ALLOWED`, `NO_ANSWER`, `PACKET_LIMIT` or `ABORTED`. Undefined if there is no code. */
+  /**
+   * A system or TLS error code, an MQTT reason code, or `NOT_ALLOWED`, `NO_ANSWER`, `PACKET_LIMIT` or `ABORTED`. Undefined if there is no
+   * code.
+   */
   readonly reason: string | number | undefined;
 
   constructor(message: string, reason: string | number | undefined) {

@@ -1,5 +1,5 @@
-// Decides when the pump may send rows of each lane again after the broker refused a message. A lane that waits does not stop the others, and
-// a waiting lane is tried with one message at a time. Pure: time and randomness are parameters.
+// Decides when the pump may send rows of each lane again after the broker refused a message. A lane that waits does not stop the others,
+// and a waiting lane is tried with one message at a time. Pure: time and randomness are parameters.
 import { type BackoffLimits, backoffMs } from '../base/index.ts';
 import type { RefusalKind } from './reasons.ts';
 
@@ -28,7 +28,9 @@ const MAX_ROWS = 1_000;
 /** After this many refusals of its content, a single row is poison. */
 const MAX_TRIES = 3;
 
-/** Longest wait before refused rows are tried again. A topic that is refused for long costs 6 messages a minute for alerts, 1 for others. */
+/**
+ * Longest wait before refused rows are tried again. A topic that is refused for long costs 6 messages a minute for alerts, 1 for others.
+ */
 const ALERT_WAIT_MS = 10_000;
 const WAIT_MS = 60_000;
 

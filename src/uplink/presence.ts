@@ -1,6 +1,6 @@
 // Publishes presence: that the robot is online, with its outboxes, commands and telemetry interval. Repeats it if a receipt is overdue, if
-// telemetry becomes slower, if the channels change, and if the battery becomes low or is no longer low. A clean stop ends with an offline presence; if the
-// connection is lost instead, the broker publishes the last will.
+// telemetry becomes slower, if the channels change, and if the battery becomes low or is no longer low. A clean stop ends with an offline
+// presence; if the connection is lost instead, the broker publishes the last will.
 
 import { every, type Ticker, wait } from '../base/index.ts';
 import type { Mark, Power, Presence } from '../wire/index.ts';

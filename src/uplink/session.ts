@@ -176,7 +176,10 @@ export class Session {
     }
   }
 
-  /** Cuts the connection without a DISCONNECT, so that the broker publishes the last will. @param reason the reason of the session's end. */
+  /**
+   * Cuts the connection without a DISCONNECT, so that the broker publishes the last will.
+   * @param reason the reason of the session's end.
+   */
   drop(reason = new ConnectError('cut by the robot', 'ABORTED')): void {
     this.#cutBecause ??= reason;
     // MQTT.js fails the messages in flight, which would look like refusals.

@@ -128,8 +128,8 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
 }
 
 /**
- * Most event detectors say nothing while nothing happens, so no message shows that an event has ended. Their boolean is known nevertheless: it
- * follows the alert, as long as the detector is there.
+ * Most event detectors say nothing while nothing happens, so no message shows that an event has ended. Their boolean is known nevertheless:
+ * it follows the alert, as long as the detector is there.
  */
 function latestOf(subscription: ChannelSubscription, nowMs: number): ReturnType<Channels['latestValue']> {
   const { channel } = subscription;

@@ -1,4 +1,5 @@
-// Subscribes to a topic that is not a channel with the type and QoS that its publishers offer, and subscribes again if the publishers change.
+// Subscribes to a topic that is not a channel with the type and QoS that its publishers offer, and subscribes again if the publishers
+// change.
 import { AgentError } from '../../errors.ts';
 import { isSame, match, namedPublishers, type RosNode, type RosSubscription, type SubscribeOptions, type Wanted } from '../../ros/index.ts';
 

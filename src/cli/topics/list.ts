@@ -1,4 +1,5 @@
-// `elderly-bot topics list`, also without `list`: lists the robot's published topics with their rates and QoS, and the channels and cameras that use them.
+// `elderly-bot topics list`, also without `list`: lists the robot's published topics with their rates and QoS, and the channels and cameras
+// that use them.
 import { wait } from '../../base/index.ts';
 import { type Config, isOwnNode, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';

@@ -35,7 +35,10 @@ function isListening(path: string): Promise<boolean> {
   });
 }
 
-/** For each problem of the agent, the checks that may find its cause. Problems of channels and cameras are reported by their own checks instead. */
+/**
+ * For each problem of the agent, the checks that may find its cause. Problems of channels and cameras are reported by their own checks
+ * instead.
+ */
 const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   broker_name_unknown: ['dns', 'network'],
   broker_refused_connection: ['tcp', 'dns', 'network'],
