@@ -1,7 +1,9 @@
 // Alerts that can never fire, on real parts: rclpy publishes danger three times a second to detectors with a wrong entry. The family gets an
-// alert about each of them, and `status` and `doctor` name the reason and the entry to try.
+// alert about each of them. `config check`, `status` and `doctor` name the reason and the entry to try.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
@@ -85,6 +87,23 @@ describe('an alert that cannot fire', { skip, timeout: 180_000 }, () => {
       test.diagnostic(`stored ${Math.round(Number(rows[0].at) - publishedAt)} ms after the first danger`);
     });
   }
+
+  it('is an error of `config check` before the start, if the entry names the type of the messages', () => {
+    const file = join(dirname(bench.configFile), 'typed.yaml');
+    const entries = DEAF.map(({ entry, type }, n) => {
+      const typed = entry.includes('type:') ? entry.replace('auto', type) : `${entry}, type: ${type}`;
+      return `  detector_${n}: { topic: /detector_${n}, class: alert, ${typed} }\n`;
+    });
+    writeFileSync(file, `channels:\n${entries.join('')}`);
+    const { status, stdout } = spawnSync(AGENT, ['config', 'check', '--json', file], { encoding: 'utf8' });
+    assert.equal(status, 2);
+    const { findings } = JSON.parse(stdout) as { findings: { severity: string; entry: string; suggestion: string | null }[] };
+    for (const [n, { name, suggestion }] of DEAF.entries()) {
+      const found = findings.find(({ entry }) => entry.startsWith(`channels.detector_${n}`));
+      assert.equal(found?.severity, 'error', name);
+      assert.notEqual(found.suggestion, null, `${name}: ${suggestion}`);
+    }
+  });
 
   it('is listed by `status` with its reason and the entry to try, and status exits with 1', async () => {
     await bench.status(({ problems }) =>
