@@ -134,7 +134,7 @@ export const METRICS = {
     byChannel(({ alert }) => flag(alert)),
   ),
   elderly_bot_channel_unusable: gauge(
-    '1 while messages of the channel arrive and cannot be used',
+    '1 while the channel can use no message of its publishers',
     byChannel(({ unusable }) => flag(unusable !== null)),
   ),
   elderly_bot_channel_silent: gauge(
