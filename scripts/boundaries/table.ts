@@ -23,7 +23,7 @@ export const ROBOT: Readonly<Record<string, readonly string[]>> = {
   uploads: ['wire', 'clock', 'config', 'outbox', 'status', 'identity'],
   doctor: [
     ...['wire', 'clock', 'config', 'ros', 'state', 'identity', 'service', 'outbox', 'status'],
-    ...['sensing', 'commands', 'uplink', 'uploads'],
+    ...['configCheck', 'sensing', 'commands', 'uplink', 'uploads'],
   ],
 };
 

@@ -156,7 +156,7 @@ function channels({ channels: all }: Status, paint: Paint): string[] {
       const times = occurrences !== null && occurrences > 1 ? ` (${occurrences} occurrences)` : '';
       const marks = `${alert ? paint('red', `  ALERT${times}`) : ''}${health === 'ok' || health === 'waiting' ? '' : paint('red', `  ${health.toUpperCase()}`)}${reason === null ? '' : paint('yellow', `  (${reason})`)}`;
       const line = `channel  ${name.padEnd(width)}  ${String(value).padEnd(10)} ${last}${rate}, ${messages} messages${dropped}${marks}`;
-      return reads === null || age === null ? [line] : [line, `         ${' '.repeat(width)}  ${reads}`];
+      return reads === null || age === null || reads === reason ? [line] : [line, `         ${' '.repeat(width)}  ${reads}`];
     }),
   ];
 }

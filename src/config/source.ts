@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Document, isMap, isNode, LineCounter, parseDocument, Scalar, visit } from 'yaml';
 import { codeOf, messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
+import { syntaxFault } from './syntax.ts';
 
 export interface Source {
   readonly name: string;
@@ -24,7 +25,8 @@ export function readSource(name: string, onSyntaxError?: (error: AgentError) => 
   try {
     text = readFileSync(name, 'utf8');
   } catch (error) {
-    const reason = codeOf(error) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(error)})`;
+    const code = codeOf(error);
+    const reason = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : `it can't be read (${code})`;
     throw new AgentError('CONFIG_NOT_FOUND', `configuration ${name}: ${reason}`, {
       remedy: 'give an existing file with --config FILE',
       cause: error,
@@ -35,7 +37,8 @@ export function readSource(name: string, onSyntaxError?: (error: AgentError) => 
   const [problem] = document.errors;
   if (problem) {
     const { line, col } = lines.linePos(problem.pos[0]);
-    refuse(`${line}:${col}`, problem.message, 'the file must be YAML: indent with spaces, close quotes and brackets');
+    const { fault, remedy } = syntaxFault(problem, text);
+    refuse(`${line}:${col}`, fault, remedy);
   }
   if (document.contents !== null && !isMap(document.contents))
     refuse('1:1', 'expected keys and values', 'start from config/robot.example.yaml');

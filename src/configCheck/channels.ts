@@ -4,6 +4,7 @@ import {
   AUTO_UNIT,
   type ChannelConfig,
   DEFINED_SCALE,
+  DIAGNOSTICS,
   isDistance,
   isPercent,
   readingOf,
@@ -60,6 +61,11 @@ function channelKind(
     findings.error(['field', 'type'], `${type}: the message has no fields, so it has no value`, { suggestion });
     return undefined;
   }
+  if (type === DIAGNOSTICS && findings.originOf('field') === undefined) {
+    const reason = `${type}: the entry selects no status of the list; name "*" is the worst of all, "motors*" the worst of these`;
+    findings.error(['field', 'type'], reason, { suggestion: 'diagnostics: { name: "*" }' });
+    return undefined;
+  }
   const { reason, suggestion } = kind;
   findings.error(['field', 'type'], `${type}: ${reason}`, { suggestion });
   return undefined;
@@ -77,7 +83,10 @@ function wrongType({ class: rowClass }: ChannelConfig, kind: ValueKind, { raise 
   const reason = isDefault
     ? `the value is a ${named(kind)}, but class: alert without alert_when expects a boolean, so this alert can never be raised`
     : `the value is a ${named(kind)}, which alert_when ${written(raise)} can never match`;
-  findings.error(['alert_when', 'field', 'type', 'class'], reason, { suggestion: suitableCondition(kind, raise) });
+  findings.error(['alert_when', 'field', 'type', 'class'], reason, {
+    // A number that takes only 0 and 1 is rare, so the line asks for the limit.
+    suggestion: isDefault && kind.kind === 'number' ? UNKNOWN_LIMIT : suitableCondition(kind, raise),
+  });
 }
 
 function named({ kind, type }: ValueKind): string {

@@ -21,7 +21,9 @@ export async function examine(checks: readonly Check[], onDone?: (left: number) 
   );
   const results = runs.map((run): CheckResult => {
     const { check, finding, ms } = run;
-    const cause = finding.status === 'ok' ? undefined : rootOf(run, errors, new Set());
+    // A check that does not apply to this robot is no consequence, unless it names its cause.
+    const isNotApplicable = finding.status === 'skipped' && finding.because === undefined;
+    const cause = finding.status === 'ok' || isNotApplicable ? undefined : rootOf(run, errors, new Set());
     return {
       code: nameOf(check),
       title: check.subject === undefined ? CHECKS[check.code].title : `${CHECKS[check.code].title} ${check.subject}`,

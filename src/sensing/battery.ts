@@ -31,7 +31,6 @@ interface Reading {
   readonly percent: number;
   /** A phrase such as `percentage 0.87 is 87 %`, or why the message cannot be used. */
   readonly text: string;
-  readonly suggestion?: string;
 }
 
 export class BatteryReader {
@@ -64,9 +63,9 @@ export class BatteryReader {
   }
 
   /** @returns why the last message cannot be used; undefined if it can. */
-  unusable({ percentage }: Message): Unusable | undefined {
+  get unusable(): Unusable | undefined {
     if (this.#last === undefined || !Number.isNaN(this.#last.percent)) return undefined;
-    return { reason: this.#last.text, raw: String(percentage), suggestion: this.#last.suggestion ?? null };
+    return { reason: this.#last.text, raw: null, suggestion: null };
   }
 
   #readingOf(percentage: number, volts: number | undefined): Reading {
@@ -106,7 +105,7 @@ export class BatteryReader {
     if (volts === undefined) return { percent: Number.NaN, text: `${why}, and the message has no voltage` };
     if (full === undefined || empty === undefined) {
       const text = `${why}; to use the voltage of ${volts} V, set full and empty to the volts of the full and of the empty battery`;
-      return { percent: Number.NaN, text, suggestion: 'full: V  # V: the volts of the full battery' };
+      return { percent: Number.NaN, text };
     }
     const charge = this.#chargeOf(volts);
     const range = `empty: ${empty} and full: ${full}`;

@@ -21,7 +21,7 @@ export function sourceOf(config: ChannelConfig, percentTopics: PercentTopics): S
     const battery = new BatteryReader(config, percentTopics);
     return {
       read: (message) => battery.read(message),
-      explain: (message, field, sample) => battery.unusable(message) ?? explain(config, message, field, sample),
+      explain: (message, field, sample) => battery.unusable ?? explain(config, message, field, sample),
       describe: () => battery.description,
     };
   }

@@ -120,7 +120,12 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'an alert on a whole number without a condition': {
     entry: `${ALERT}, type: std_msgs/Int32`,
     reason: /^the value is a number \(int32\), but class: alert without alert_when expects a boolean, so this alert can never be raised$/,
-    suggestion: 'alert_when: "== 1"',
+    suggestion: 'alert_when: "> N"  # N: the largest harmless value',
+  },
+  'diagnostics without a status': {
+    entry: `${ALERT}, type: diagnostic_msgs/DiagnosticArray, alert_when: ">= 2"`,
+    reason: /^diagnostic_msgs\/msg\/DiagnosticArray: the entry selects no status of the list; /,
+    suggestion: 'diagnostics: { name: "*" }',
   },
   'an alert on a text without a condition': {
     entry: `${ALERT}, type: std_msgs/String`,

@@ -29,6 +29,7 @@ describe('the doctor with one fault of ROS 2', { skip, timeout: 300_000, concurr
       header: { stamp: { sec: 1_600_000_000, nanosec: 0 } },
     }));
     fixtures.advertise('/mute', 'std_msgs/msg/Bool');
+    fixtures.advertise('/fall_event', 'std_msgs/msg/Empty');
     fixtures.advertise('/hall/ffmpeg', 'std_msgs/msg/UInt8MultiArray');
     fixtures.advertise('/hall/compressed', 'sensor_msgs/msg/CompressedImage');
   });
@@ -55,6 +56,13 @@ describe('the doctor with one fault of ROS 2', { skip, timeout: 300_000, concurr
     assertCause(found, 'message_types', /channel door: .*package home_msgs is not installed.*command lamp: .*lamp_msgs/);
     const { command } = found.checks.find(({ code }) => code === 'message_types') ?? {};
     assert.equal(command, installCommand(['home_msgs', 'lamp_msgs']));
+  });
+
+  it('reports an alert that no message can raise, although its detector is silent', async () => {
+    const robot = await config('channels: { fall: { topic: /fall_event, type: std_msgs/msg/Empty } }\n');
+    const found = await robot.examine();
+    assertCause(found, 'channel.fall', /\/fall_event: std_msgs\/msg\/Empty: the message has no fields, so it has no value/);
+    assert.match(found.checks.find(({ code }) => code === 'channel.fall')?.remedy ?? '', /this line works: event: true$/);
   });
 
   it('reports a camera whose topic carries no images, and the topic that does', async () => {

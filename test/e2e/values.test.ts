@@ -136,7 +136,10 @@ describe('values on real parts', { skip, timeout: 240_000 }, () => {
       const found = await bench.status(({ problems }) => problems.some(({ subject }) => subject === name));
       assert.match(found.channels.find((each) => each.name === name)?.unusable?.reason ?? '', unusable);
       const { stdout } = spawnSync(AGENT, ['status', '--config', bench.configFile], { encoding: 'utf8', env: bench.robotEnv() });
-      assert.match(stdout, new RegExp(`channel_unusable for .*: ${name} \\(/${name}\\): percentage .*; try full: V`));
+      assert.match(
+        stdout,
+        new RegExp(`channel_unusable for .*: ${name} \\(/${name}\\): percentage .*; to use the voltage of .*, set full and empty`),
+      );
     });
   }
 

@@ -154,8 +154,8 @@ describe('a battery without a percentage', () => {
     assert.deepEqual(one.unusable, {
       reason:
         'percentage NaN is not a charge; to use the voltage of 12.3 V, set full and empty to the volts of the full and of the empty battery',
-      raw: 'NaN',
-      suggestion: 'full: V  # V: the volts of the full battery',
+      raw: null,
+      suggestion: null,
     });
   });
 

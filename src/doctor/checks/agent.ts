@@ -62,6 +62,8 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   outbox_damaged: ['outbox_file'],
   guard_missing: ['guard'],
   reload_refused: ['configuration'],
+  channel_off: ['configuration'],
+  camera_off: ['configuration'],
   nothing_published: ['discovery_server', 'graph', 'ros'],
 };
 

@@ -43,7 +43,7 @@ export const clockSkew = robotCheck('clock_skew', 20_000, async (context) => {
 export const uploads = robotCheck('uploads', 60_000, async ({ config, credentials, paths, flag }, signal) => {
   const { api } = config.uploads;
   if (api === null) return skipped('uploads.api is not set');
-  if (credentials instanceof Error) return skipped('needs certificate and key');
+  if (credentials instanceof Error) return skipped('needs certificate and key', 'certificate', 'key');
   const outcome = await checkUpload({ thing: config.thing, credentials, api }, signal);
   if (outcome.result === 'stored') return ok(`stored as ${outcome.objectKey}`);
   const observed = outcome.reason;

@@ -3,13 +3,14 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { ago, quoted, setupProgram } from '../../base/index.ts';
 import { type ChannelConfig, type Config, cameraTypes, inWords, publicationsOf } from '../../config/index.ts';
+import { type ConfigFinding, checkConfig, installedHere } from '../../configCheck/index.ts';
 import { AgentError } from '../../errors.ts';
 import { amentPrefixes, installCommand, installedMessages, locateMessage } from '../../ros/index.ts';
 import { didYouMean } from '../../sensing/index.ts';
 import { type ChannelStatus, isOverdue, PROBLEMS, type Status } from '../../status/index.ts';
 import { CHECKS } from '../catalogue.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
-import { type RobotCheck, robotCheck } from '../context.ts';
+import { oncePerRobot, type RobotCheck, robotCheck } from '../context.ts';
 import { domainOf, probe, ROS_WITHIN_MS } from './probed.ts';
 import type { ChannelProbe } from './rosProbe.ts';
 
@@ -61,6 +62,11 @@ export const messageTypes = robotCheck('message_types', 5_000, ({ config }): Fin
   return { status: 'error', observed, remedy, ...(packages.length === 0 ? {} : { command: installCommand(packages) }) };
 });
 
+/** The faults that `config check` finds with the message definitions of this machine. A detector that is silent shows them in no other way. */
+const entryFaults = oncePerRobot(({ loaded }) =>
+  checkConfig({ ...loaded, definitions: installedHere(), exists: existsSync }).findings.filter(({ severity }) => severity === 'error'),
+);
+
 export function channelChecks(config: Config): RobotCheck[] {
   return Object.entries(config.channels).map(([name, channel]) => ({
     code: 'channel',
@@ -74,7 +80,8 @@ export function channelChecks(config: Config): RobotCheck[] {
       const agent = await context.agent;
       if (agent && agent.ros.domain_id !== domainOf(context)) return skipped('the agent uses another ROS domain', 'graph');
       const meant = didYouMean(config, found.topics).channel(name);
-      return channelFinding({ name, channel, probed, meant, seconds: found.seconds, agent, flag: context.flag });
+      const fault = entryFaults(context).find(({ entry }) => entry === `channels.${name}`);
+      return channelFinding({ name, channel, probed, meant, fault, seconds: found.seconds, agent, flag: context.flag });
     },
   }));
 }
@@ -85,12 +92,14 @@ interface ProbedChannel {
   readonly probed: ChannelProbe;
   /** A question that names the topic that was probably meant, if the channel's has no publisher. */
   readonly meant: string | undefined;
+  /** Why the entry can never work with its type, also if no message has arrived yet. */
+  readonly fault: ConfigFinding | undefined;
   readonly seconds: number;
   readonly agent: Status | undefined;
   readonly flag: string;
 }
 
-function channelFinding({ name, channel, probed, meant, seconds, agent, flag }: ProbedChannel): Finding {
+function channelFinding({ name, channel, probed, meant, fault, seconds, agent, flag }: ProbedChannel): Finding {
   const { topic, offers, types, qos, definition, unkept, failure, received, unusable, stamp } = probed;
   const info = `elderly-bot topics show ${topic}${flag}`;
   if (failure) {
@@ -116,6 +125,10 @@ function channelFinding({ name, channel, probed, meant, seconds, agent, flag }: 
     const observed = `${topic}: no message can be used, because ${reason}${raw === null ? '' : `; the value was ${raw}`}`;
     const remedy = suggestion === null ? 'correct the channel’s entry, or its publisher' : `in the channel’s entry, ${inWords(suggestion)}`;
     return report(observed, remedy, info);
+  }
+  if (fault) {
+    const remedy = fault.suggestion === null ? 'correct the channel’s entry' : `in the channel’s entry, ${inWords(fault.suggestion)}`;
+    return report(`${topic}: ${fault.reason}`, remedy, `elderly-bot config check${flag}`);
   }
   const apartMs = stamp === undefined ? 0 : Date.now() - stamp;
   if (Math.abs(apartMs) > STALE_MS) {
