@@ -41,8 +41,7 @@ export class Answers {
 
 /** Says in one sentence what the broker refuses, and how to change that. */
 export function refusalText(kind: RefusalKind, words: string, topic: string, { host, thing }: { host: string; thing: string }): string {
-  if (kind === 'right')
-    return `the broker does not let this certificate publish on ${topic}: ${words}; ${grantOf('publish', topic, host, thing)}`;
+  if (kind === 'right') return `the broker does not let this certificate publish on ${topic}: ${words}; ${grantOf(topic, host, thing)}`;
   if (kind === 'topic')
     return `the broker does not accept the name of topic ${topic}: ${words}; set topic_prefix to a name that the broker accepts`;
   if (kind === 'quota')

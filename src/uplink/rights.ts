@@ -19,11 +19,10 @@ export function aclLines(right: Right, topics: readonly string[], user: string):
   return [`user ${user}`, ...topics.map((topic) => aclLine(right, topic))].join('\n');
 }
 
-/** Says in one line how to grant a missing right at this broker. */
-export function grantOf(right: Right, topic: string, host: string, user: string): string {
-  if (!isIotCoreHost(host)) return `add to the broker’s ACL, for user ${user}: \`${aclLine(right, topic)}\``;
-  const [action, kind] = right === 'publish' ? ['iot:Publish', 'topic'] : ['iot:Subscribe', 'topicfilter'];
-  return `grant ${action} on ${resource(kind, topic, host)} in the IoT policy of the certificate`;
+/** Says in one line how to grant the missing right to publish. */
+export function grantOf(topic: string, host: string, user: string): string {
+  if (!isIotCoreHost(host)) return `add to the broker’s ACL, for user ${user}: \`${aclLine('publish', topic)}\``;
+  return `grant iot:Publish on ${resource('topic', topic, host)} in the IoT policy of the certificate`;
 }
 
 function resource(kind: string, topic: string, host: string): string {

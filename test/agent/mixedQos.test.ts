@@ -1,5 +1,5 @@
-// Tests alert channels under `qos: auto` with publishers of rclpy whose quality of service, bytes or definition differ. LATCHED_RESTARTS=50 restarts a latched
-// publisher 50 times.
+// Tests alert channels under `qos: auto` with publishers of rclpy whose quality of service, bytes or definition differ. LATCHED_RESTARTS=50
+// restarts a latched publisher 50 times.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// Alert channels whose publishers come with another type, change, or were unheard before a restart, with the whole path from ROS to the rows.
+// Alert channels whose publishers come with another type, change, or were unheard before a restart, with the whole path from ROS to the
+// rows.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Detectors that report events, on real parts: rclpy publishes std_msgs/Empty and a String that never says that all is well. The family sees
-// one alert for each event, with the number of its repetitions.
+// Detectors that report events, on real parts: rclpy publishes std_msgs/Empty and a String that never says that all is well. The family
+// sees one alert for each event, with the number of its repetitions.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import pg from 'pg';

@@ -1,5 +1,5 @@
-// Alerts that can never fire, on real parts: rclpy publishes danger three times a second to detectors with a wrong entry. The family gets an
-// alert about each of them. `config check`, `status` and `doctor` name the reason and the entry to try.
+// Alerts that can never fire, on real parts: rclpy publishes danger three times a second to detectors with a wrong entry. The family gets
+// an alert about each of them. `config check`, `status` and `doctor` name the reason and the entry to try.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

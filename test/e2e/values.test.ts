@@ -1,5 +1,5 @@
-// Values on real parts: rclpy publishes milliseconds, batteries of five kinds and scans, and the values arrive exactly in SQLite, PostgreSQL
-// and GET /telemetry. The agent first runs without a broker, so that its rows stay in SQLite.
+// Values on real parts: rclpy publishes milliseconds, batteries of five kinds and scans, and the values arrive exactly in SQLite,
+// PostgreSQL and GET /telemetry. The agent first runs without a broker, so that its rows stay in SQLite.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

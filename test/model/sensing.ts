@@ -24,7 +24,10 @@ interface Gates {
 
 interface History {
   readonly gates: Gates;
-  /** The time since the previous message, and the value of the message. A null stands for a text, which no condition matches, and `empty` for a message without a value. */
+  /**
+   * The time since the previous message, and the value of the message. A null stands for a text, which no condition matches, and `empty`
+   * for a message without a value.
+   */
   readonly steps: readonly (readonly [gapMs: number, value: number | null | 'empty'])[];
   /** Whether the alert was raised before the start. */
   readonly isStanding: boolean;

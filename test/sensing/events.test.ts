@@ -7,7 +7,10 @@ import { alerts, channel } from '../support/channel.ts';
 const EMPTY = { event: true, clear_after: '30s' };
 const NO_FIELDS = {};
 
-/** Drives a channel like the agent: the timer runs when it is due, and messages arrive at their times. @returns each alert with its time. */
+/**
+ * Drives a channel like the agent: the timer runs when it is due, and messages arrive at their times.
+ * @returns each alert with its time.
+ */
 function alertsOf(one: Channel, messages: readonly (readonly [ms: number, message: Record<string, unknown>])[], untilMs: number): string[] {
   const found: string[] = [];
   const note = (ms: number, rows: Parameters<typeof alerts>[0]) => found.push(...alerts(rows).map((text) => `${ms} ${text}`));

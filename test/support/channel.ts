@@ -13,8 +13,8 @@ export function channel(over: Readonly<Record<string, unknown>> = {}, options: C
 }
 
 /**
- * @returns the alerts among the rows, such as `raised i1`. An alert of another channel has its name in front. The end of an event's alert has
- * its occurrences behind: `cleared i1 x3`.
+ * @returns the alerts among the rows, such as `raised i1`. An alert of another channel has its name in front. The end of an event's alert
+ * has its occurrences behind: `cleared i1 x3`.
  */
 export function alerts(rows: readonly NewRow[]): string[] {
   return rows.flatMap((row) => {
