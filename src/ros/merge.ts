@@ -1,6 +1,7 @@
 // Merges the samples of several readers of one topic. Each publisher has one counting reader: the first that it matches. A sample that the
 // other readers receive too is a copy. Copies are kept for HOLD_MS, so that nothing is lost if the counting reader never receives the
-// sample, for example because its publisher died in the meantime. Pure: the caller passes the time.
+// sample, for example because its publisher died in the meantime. On a bad link DDS may repair an earlier sample only after that, so such a
+// sample is delivered late. Pure: the caller passes the time.
 
 /** The publisher of a sample, and the sample's position among that publisher's samples. */
 export interface Origin {
@@ -21,6 +22,9 @@ const MAX_HELD = 1_000;
 /** The state of this many publishers is kept. The least recent are forgotten first. A publisher that restarts is a new one. */
 const MAX_PUBLISHERS = 256;
 
+/** At most this many samples of each publisher are awaited after a later sample. DDS repairs no more than the publisher keeps. */
+const MAX_MISSING = 1_000;
+
 interface Held {
   readonly bytes: Buffer;
   readonly atMs: number;
@@ -33,28 +37,38 @@ interface Source {
   last: bigint | undefined;
   readonly isNumbered: boolean;
   readonly held: Map<bigint, Held>;
+  /** Orders below `last` of samples that no reader has received yet. */
+  readonly missing: Set<bigint>;
 }
 
 export class Merge {
   /** How many samples are missing between the delivered ones. */
   lost = 0;
   readonly #readerOf: (publisher: string) => number | undefined;
-  readonly #deliver: (bytes: Buffer) => void;
+  readonly #deliver: (bytes: Buffer, isLate: boolean) => void;
   readonly #sources = new Map<string, Source>();
 
-  /** @param readerOf returns the index of a publisher's counting reader, or undefined if the publisher is not known. */
-  constructor(readerOf: (publisher: string) => number | undefined, deliver: (bytes: Buffer) => void) {
+  /**
+   * @param readerOf returns the index of a publisher's counting reader, or undefined if the publisher is not known.
+   * @param deliver is called once for each sample. `isLate`: a later sample of the same publisher has been delivered already.
+   */
+  constructor(readerOf: (publisher: string) => number | undefined, deliver: (bytes: Buffer, isLate: boolean) => void) {
     this.#readerOf = readerOf;
     this.#deliver = deliver;
   }
 
   /**
-   * Delivers a sample unless it is a copy, or older than a delivered sample of its publisher.
+   * Delivers a sample unless it is a copy, or older than the first delivered sample of its publisher.
    * @param reader the index of the reader that received it. @param bytes is called only if the sample is needed.
    */
   accept(reader: number, origin: Origin, bytes: () => Buffer, nowMs: number): void {
     const { publisher, order } = origin;
     const source = this.#sourceOf(origin);
+    if (source.missing.delete(order)) {
+      this.lost -= 1;
+      this.#deliver(bytes(), true);
+      return;
+    }
     source.reader ??= this.#readerOf(publisher);
     // Without numbers the order is the publisher's clock. If that is set back, the counting reader's samples are new nevertheless.
     const isNew =
@@ -96,13 +110,24 @@ export class Merge {
   }
 
   #pass(source: Source, order: bigint, bytes: Buffer): void {
-    if (source.isNumbered && source.last !== undefined) this.lost += Number(order - source.last - 1n);
+    if (source.isNumbered && source.last !== undefined) this.#miss(source.missing, source.last + 1n, order);
     source.last = order;
-    this.#deliver(bytes);
+    this.#deliver(bytes, false);
+  }
+
+  /** @param end the order after the last missing one. */
+  #miss(missing: Set<bigint>, first: bigint, end: bigint): void {
+    this.lost += Number(end - first);
+    const newest = end - BigInt(MAX_MISSING);
+    for (let order = newest > first ? newest : first; order < end; order += 1n) missing.add(order);
+    for (const order of missing) {
+      if (missing.size <= MAX_MISSING) break;
+      missing.delete(order);
+    }
   }
 
   #sourceOf({ publisher, isNumbered }: Origin): Source {
-    const source = this.#sources.get(publisher) ?? { reader: undefined, last: undefined, isNumbered, held: new Map() };
+    const source = this.#sources.get(publisher) ?? { reader: undefined, last: undefined, isNumbered, held: new Map(), missing: new Set() };
     this.#sources.delete(publisher);
     this.#sources.set(publisher, source);
     if (this.#sources.size > MAX_PUBLISHERS) {

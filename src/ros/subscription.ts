@@ -58,7 +58,7 @@ export abstract class Subscription implements RosSubscription {
       const offer = offerOf(publisher);
       return offer && firstCompatible(this.profiles, offer);
     };
-    this.#merge = new Merge(readerOf, (bytes) => this.#dispatch(bytes));
+    this.#merge = new Merge(readerOf, (bytes, isLate) => (isLate ? this.#dispatchLate(bytes) : this.#dispatch(bytes)));
   }
 
   get lost(): number {
@@ -136,12 +136,20 @@ export abstract class Subscription implements RosSubscription {
     }, Math.ceil(waitMs)).unref();
   }
 
+  #dispatchLate(bytes: Buffer): void {
+    const { onLate } = this.#options;
+    if (this.isClosed) return;
+    this.received += 1;
+    if (onLate === undefined) this.dropped += 1;
+    else this.#deliver(bytes, onLate);
+  }
+
   #dropLatest(): void {
     if (this.#latest !== undefined) this.dropped += 1;
     this.#latest = undefined;
   }
 
-  #deliver(bytes: Buffer): void {
+  #deliver(bytes: Buffer, onMessage: SubscribeOptions['onMessage'] = this.#options.onMessage): void {
     let message: ReturnType<Codec['decode']>;
     try {
       message = this.#codec.decode(bytes);
@@ -150,7 +158,7 @@ export abstract class Subscription implements RosSubscription {
       return;
     }
     try {
-      this.#options.onMessage(message, bytes.length);
+      onMessage(message, bytes.length);
     } catch (error) {
       this.failed += 1;
       this.report(error);

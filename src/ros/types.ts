@@ -49,6 +49,11 @@ export interface SubscribeOptions {
    * @param size of the sample in bytes.
    */
   onMessage(message: RosMessage, size: number): void;
+  /**
+   * Called for a sample that DDS could repair only after a later sample of its publisher was delivered, which needs several readers and a
+   * lossy link. If omitted, such a sample is counted as dropped.
+   */
+  onLate?(message: RosMessage): void;
   /** Called if a sample is malformed (ROS_MESSAGE_INVALID) or `onMessage` throws. By default a process warning is emitted. */
   onError?(error: AgentError | Error): void;
 }
@@ -60,7 +65,7 @@ export interface RosSubscription {
   readonly invalid: number;
   /** For how many of the received samples `onMessage` threw an exception. */
   readonly failed: number;
-  /** How many of the received samples exceeded `maxPerSecond` and were discarded undecoded. */
+  /** How many of the received samples exceeded `maxPerSecond`, or came late, and were discarded undecoded. */
   readonly dropped: number;
   /**
    * How many samples the publishers sent that were not received, by gaps in their sequence numbers: lost on the way, or overwritten in DDS

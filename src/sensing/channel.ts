@@ -11,6 +11,7 @@ import { Faults, type MessageFault, type UnheardChannels } from './faults.ts';
 import { ABSENT, NOTHING } from './field.ts';
 import { Gate } from './gate.ts';
 import { mintIncident } from './incident.ts';
+import { isDanger } from './late.ts';
 import { faultOf, recordedFault } from './momentary.ts';
 import { Occurrences } from './occurrences.ts';
 import { type Source, sourceOf } from './source.ts';
@@ -96,6 +97,11 @@ export class Channel {
       return this.sample({ value: trueMeans(this.config) ?? true, isEmpty: true, stamp }, nowMs);
     const sample = convert(field, this.config, stamp);
     return this.sample(sample, nowMs, () => faultOf(this.config, field, sample, () => this.#source.explain(message, field, sample)));
+  }
+
+  /** @returns the rows of a message after a newer one of its publisher. It may raise or extend an alert, and nothing else. */
+  acceptLate(message: Message, nowMs: number): readonly NewRow[] {
+    return isDanger(this.config, this.#source.read(message), message) ? this.accept(message, nowMs) : NO_ROWS;
   }
 
   /** The message says nothing about this channel. */

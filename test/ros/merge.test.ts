@@ -7,7 +7,7 @@ const [LATCHED, RELIABLE, BEST_EFFORT] = [0, 1, 2];
 describe('a merge of several readers', () => {
   const start = (readerOf: (publisher: string) => number | undefined) => {
     const delivered: string[] = [];
-    const merge = new Merge(readerOf, (bytes) => delivered.push(bytes.toString()));
+    const merge = new Merge(readerOf, (bytes, isLate) => delivered.push(`${isLate ? 'late ' : ''}${bytes}`));
     const accept = (reader: number, publisher: string, order: number, nowMs = 0, isNumbered = true) =>
       merge.accept(reader, { publisher, order: BigInt(order), isNumbered }, () => Buffer.from(`${publisher}${order}`), nowMs);
     return { merge, delivered, accept };
@@ -42,6 +42,23 @@ describe('a merge of several readers', () => {
     accept(LATCHED, 'fall', 1, HOLD_MS + 200);
     accept(LATCHED, 'fall', 3, HOLD_MS + 200);
     assert.deepEqual(delivered, ['fall2', 'fall3']);
+  });
+
+  it('delivers a sample late and once that DDS repaired only after a copy of a later sample was due', () => {
+    const { delivered, accept, merge } = start(() => RELIABLE);
+    accept(RELIABLE, 'fall', 1);
+    accept(BEST_EFFORT, 'fall', 4, 10);
+    merge.flush(HOLD_MS + 10);
+    assert.deepEqual([delivered, merge.lost], [['fall1', 'fall4'], 2]);
+    for (const reader of [RELIABLE, BEST_EFFORT]) for (const order of [2, 3, 4, 5]) accept(reader, 'fall', order, 9_000);
+    assert.deepEqual([delivered.slice(2), merge.lost], [['late fall2', 'late fall3', 'fall5'], 0]);
+  });
+
+  it('awaits no more than the last thousand missing samples', () => {
+    const { delivered, accept, merge } = start(() => RELIABLE);
+    for (const order of [1, 1_000_000_000, 5, 999_999_999, 999_999_000, 999_998_999]) accept(RELIABLE, 'gas', order);
+    assert.deepEqual(delivered, ['gas1', 'gas1000000000', 'late gas999999999', 'late gas999999000']);
+    assert.equal(merge.lost, 999_999_996);
   });
 
   it('delivers a copy before a sample with which the counting reader passed it over', () => {

@@ -76,9 +76,10 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
       if (!entry) return [];
       const channel = new Channel(name, entry, options);
       const onMessage = (message: RosMessage) => report(subscription, channel.accept(message, clock.mono()));
+      const onLate = (message: RosMessage) => report(subscription, channel.acceptLate(message, clock.mono()));
       const meant = () => hints.meant(current, name);
       const onUnreadable = (reason: string) => report(subscription, channel.reject(reason, clock.mono()));
-      const parts = { channel, topic: entry.topic, ros, problems, place, onMessage, onUnreadable, meant };
+      const parts = { channel, topic: entry.topic, ros, problems, place, onMessage, onLate, onUnreadable, meant };
       const subscription: ChannelSubscription = new ChannelSubscription(parts);
       return [subscription];
     });

@@ -75,6 +75,8 @@ export interface ChannelSubscriptionParts {
   readonly problems: Problems;
   readonly place: LoadedConfig['place'];
   readonly onMessage: (message: RosMessage) => void;
+  /** Called with a message after a newer one of its publisher. */
+  readonly onLate: (message: RosMessage) => void;
   /** @returns a question that names the topic that was probably meant; undefined if none fits. */
   readonly meant: () => string | undefined;
   /** Called with the reason if a message could not be decoded. */
@@ -224,7 +226,7 @@ export class ChannelSubscription {
   }
 
   #subscribe({ type, qos }: Wanted): void {
-    const { channel, topic, ros, place, onMessage } = this.#parts;
+    const { channel, topic, ros, place, onMessage, onLate } = this.#parts;
     const pace = paceOf(channel.config, qos, this.#isLarge);
     const onError = (error: Error) => {
       this.#setProblem('channel_unreadable', messageOf(error));
@@ -233,7 +235,7 @@ export class ChannelSubscription {
     };
     try {
       this.#subscription = configured(place, ['channels', channel.name, 'type'], () =>
-        ros.subscribe({ topic, type, onMessage, onError, ...pace }),
+        ros.subscribe({ topic, type, onMessage, onLate, onError, ...pace }),
       );
       this.#offReason = undefined;
     } catch (error) {
