@@ -5,5 +5,5 @@ export { fieldReader } from './field.ts';
 export { asQuestion, didYouMean, type Published, similarTopics } from './meant.ts';
 export { Rate, type RecentReading, RecentReadings } from './recent.ts';
 export { type Incident, type RecordedReading, type ReplayedAlert, replay } from './replay.ts';
-export type { Unusable } from './unusable.ts';
+export { reasonText, type Unusable } from './unusable.ts';
 export { stampOf } from './value.ts';

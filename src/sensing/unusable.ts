@@ -14,6 +14,11 @@ export interface Unusable {
   readonly suggestion: string | null;
 }
 
+/** @returns the reason with the value, as a phrase without a full stop. */
+export function reasonText({ reason, raw }: Unusable): string {
+  return raw === null ? reason : `${reason}; the value was ${raw}`;
+}
+
 const MAX_RAW_CHARACTERS = 60;
 const MAX_LISTED_FIELDS = 8;
 const MAX_DEPTH = 3;

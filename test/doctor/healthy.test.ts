@@ -138,7 +138,7 @@ describe('the doctor without a fault', { skip, timeout: 120_000 }, () => {
     const text = program.lines.map((line) => String(line.text)).join('\n');
     assert.match(
       text,
-      /^✗ Configuration {2}\[configuration\]\n.*bad\.yaml.*\n {4}remedy: .*\n {4}\$ elderly-bot config check --config .*bad\.yaml\n {4}consequences: agent, clock_skew, /,
+      /^✗ Configuration {2}\[configuration\]\n.*bad\.yaml.*\n {4}remedy: .*\n {4}\$ elderly-bot config check --config .*bad\.yaml\n {4}consequences: agent, ros, /,
     );
     assert.ok(!text.includes('\x1b'));
   });

@@ -15,7 +15,7 @@ import {
   type SubscribeOptions,
   type Wanted,
 } from '../../ros/index.ts';
-import { type Channel, Rate, type Unusable } from '../../sensing/index.ts';
+import { type Channel, Rate, reasonText, type Unusable } from '../../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../../status/index.ts';
 
 /**
@@ -189,8 +189,8 @@ export class ChannelSubscription {
   get unusableReason(): string | undefined {
     const { unusable } = this.channel;
     if (unusable === undefined) return undefined;
-    const { reason, raw, suggestion } = unusable;
-    return `${reason}${raw === null ? '' : `; the value was ${raw}`}${suggestion === null ? '' : `; ${inWords(suggestion)}`}`;
+    const { suggestion } = unusable;
+    return `${reasonText(unusable)}${suggestion === null ? '' : `; ${inWords(suggestion)}`}`;
   }
 
   /** Raises or clears the problems for silence and for unusable messages. */

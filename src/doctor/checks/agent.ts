@@ -74,18 +74,23 @@ async function isOfChannels(code: ProblemCode, context: DoctorContext): Promise<
   return 'topics' in found && Object.values(found.channels).every(({ offers }) => offers.length === 0);
 }
 
+/** Reports a problem of the running agent as a finding. */
+export function problemFinding({ severity, text, remedy }: Status['problems'][number], flag: string): Finding {
+  const status = severity === 'info' ? 'ok' : severity === 'warning' ? 'warning' : 'error';
+  return { status, observed: text, remedy, command: `elderly-bot status${flag}` };
+}
+
 /** Turns each current problem of the agent into a check that reports it, except for problems of channels and cameras. */
 export function problemChecks(status: Status, { flag, config }: DoctorContext): RobotCheck[] {
   return status.problems
     .filter(({ subject }) => !(subject in config.channels) && !(subject in config.cameras))
-    .map(({ code, subject, severity, text, remedy }) => ({
+    .map((problem) => ({
       code: 'problem',
-      subject: subject === '' ? code : `${code}.${subject}`,
+      subject: problem.subject === '' ? problem.code : `${problem.code}.${problem.subject}`,
       deadlineMs: ROS_WITHIN_MS,
       run: async (context): Promise<Finding> => {
-        if (await isOfChannels(code, context)) return skipped('the checks of the channels report it', 'graph');
-        const shown = severity === 'info' ? 'ok' : severity === 'warning' ? 'warning' : 'error';
-        return { status: shown, observed: text, remedy, command: `elderly-bot status${flag}`, because: EXPLAINED_BY[code] ?? [] };
+        if (await isOfChannels(problem.code, context)) return skipped('the checks of the channels report it', 'graph');
+        return { ...problemFinding(problem, flag), because: EXPLAINED_BY[problem.code] ?? [] };
       },
     }));
 }

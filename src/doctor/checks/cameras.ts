@@ -1,8 +1,8 @@
 // Checks each camera: its topic has a publisher whose images the agent can decode, and the running agent has no problem with it.
 import { type CameraConfig, type Config, type GraphTopic, IMAGE_TYPES, imageAdvice, isImageType } from '../../config/index.ts';
-import type { Status } from '../../status/index.ts';
-import { error, type Finding, ok, skipped, warning } from '../check.ts';
+import { error, type Finding, ok, skipped } from '../check.ts';
 import { type RobotCheck, robotCheck } from '../context.ts';
+import { problemFinding } from './agent.ts';
 import { probe, ROS_WITHIN_MS } from './probed.ts';
 
 export function cameraChecks({ cameras }: Config): RobotCheck[] {
@@ -10,16 +10,11 @@ export function cameraChecks({ cameras }: Config): RobotCheck[] {
     ...robotCheck('camera', ROS_WITHIN_MS, async (context): Promise<Finding> => {
       const found = await probe(context);
       if (!('topics' in found)) return skipped('needs ROS 2', 'ros');
-      return problemFinding(name, await context.agent, context.flag) ?? topicFinding(camera, found.topics, context.flag);
+      const problem = (await context.agent)?.problems.find(({ subject }) => subject === name);
+      return problem ? problemFinding(problem, context.flag) : topicFinding(camera, found.topics, context.flag);
     }),
     subject: name,
   }));
-}
-
-function problemFinding(name: string, agent: Status | undefined, flag: string): Finding | undefined {
-  const problem = agent?.problems.find(({ subject }) => subject === name);
-  if (problem === undefined) return undefined;
-  return (problem.severity === 'warning' ? warning : error)(problem.text, problem.remedy, `elderly-bot status${flag}`);
 }
 
 function topicFinding({ topic, type }: CameraConfig, graph: readonly GraphTopic[], flag: string): Finding {

@@ -6,11 +6,12 @@ import { type ChannelConfig, type Config, cameraTypes, inWords, publicationsOf }
 import { type ConfigFinding, checkConfig, installedHere } from '../../configCheck/index.ts';
 import { AgentError } from '../../errors.ts';
 import { amentPrefixes, installCommand, installedMessages, locateMessage } from '../../ros/index.ts';
-import { didYouMean } from '../../sensing/index.ts';
+import { didYouMean, reasonText } from '../../sensing/index.ts';
 import { type ChannelStatus, isOverdue, PROBLEMS, type Status } from '../../status/index.ts';
 import { CHECKS } from '../catalogue.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
 import { oncePerRobot, type RobotCheck, robotCheck } from '../context.ts';
+import { problemFinding } from './agent.ts';
 import { domainOf, probe, ROS_WITHIN_MS } from './probed.ts';
 import type { ChannelProbe } from './rosProbe.ts';
 
@@ -119,10 +120,10 @@ function channelFinding({ name, channel, probed, meant, fault, seconds, agent, f
   if (definition !== undefined) return error(`${topic}: ${definition}`, PROBLEMS.channel_definition_differs.remedy, info);
   const problem = agent?.problems.find(({ subject }) => subject === name);
   const report = channel.class === 'alert' ? error : warning;
-  if (problem) return (problem.severity === 'warning' ? warning : error)(problem.text, problem.remedy, `elderly-bot status${flag}`);
+  if (problem) return problemFinding(problem, flag);
   if (unusable) {
-    const { reason, raw, suggestion } = unusable;
-    const observed = `${topic}: no message can be used, because ${reason}${raw === null ? '' : `; the value was ${raw}`}`;
+    const { suggestion } = unusable;
+    const observed = `${topic}: no message can be used, because ${reasonText(unusable)}`;
     const remedy = suggestion === null ? 'correct the channel’s entry, or its publisher' : `in the channel’s entry, ${inWords(suggestion)}`;
     return report(observed, remedy, info);
   }
