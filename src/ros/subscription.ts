@@ -108,6 +108,15 @@ export abstract class Subscription implements RosSubscription {
     this.report(invalidSample(this.#options.topic, this.#codec.type.full, bytes, error));
   }
 
+  /** Counts and reports a sample that the middleware discarded, because it is not of this type. */
+  protected refuseUnseen(): void {
+    const { topic } = this.#options;
+    const type = this.#codec.type.full;
+    this.received += 1;
+    this.invalid += 1;
+    this.report(invalid(`ROS discarded a sample on ${topic}, because it is not a ${type}`, type, { topic, type }));
+  }
+
   #releaseLater(merge: Merge): void {
     if (this.#holdTimer !== undefined || !merge.isHolding) return;
     this.#holdTimer = setTimeout(() => {
@@ -180,11 +189,13 @@ function asError(error: unknown): Error {
 }
 
 function invalidSample(topic: string, type: string, bytes: Buffer, cause: unknown): AgentError {
-  return new AgentError('ROS_MESSAGE_INVALID', `a sample of ${bytes.length} bytes on ${topic} is not a ${type}: ${messageOf(cause)}`, {
-    remedy: `check that the publisher was built with the same definition of ${type}`,
-    cause,
-    fields: { topic, type, bytes: bytes.length },
-  });
+  const text = `a sample of ${bytes.length} bytes on ${topic} is not a ${type}: ${messageOf(cause)}`;
+  return invalid(text, type, { topic, type, bytes: bytes.length }, cause);
+}
+
+function invalid(text: string, type: string, fields: NonNullable<AgentError['fields']>, cause?: unknown): AgentError {
+  const remedy = `check that the publisher was built with the same definition of ${type}`;
+  return new AgentError('ROS_MESSAGE_INVALID', text, { remedy, fields, ...(cause === undefined ? {} : { cause }) });
 }
 
 /**

@@ -152,9 +152,20 @@ describe('an alert channel under qos: auto', { skip: rosUnavailable(), timeout: 
     await broken.matched('/gas', 3);
     for (let n = 0; n < 3; n += 1) await broken.publishBytes('/gas', BOOL, Buffer.from('00010000', 'hex'), LATCHED);
     await until(() => channel().health === 'unusable', 'the channel is unusable', { explain: () => JSON.stringify(channel()) });
-    assert.match(String(channel().reason), /^a sample of 4 bytes on \/gas is not a std_msgs\/msg\/Bool: /);
+    assert.match(String(channel().reason), /^ROS discarded a sample on \/gas, because it is not a std_msgs\/msg\/Bool/);
+    await until(() => problems.standing().some(({ text }) => text.includes('a sample of 4 bytes on /gas')), 'a later sample is described');
     await broken.publish('/gas', BOOL, { data: true }, LATCHED);
     await until(() => channel().alert, 'a good message raises the alert');
+  });
+
+  it('reports also a single message that is not of the channel’s type', async () => {
+    start(`  fumes: { topic: /single, type: ${BOOL}, class: alert, event: true, clear_after: 5s }\n`);
+    const broken = await peer('broken');
+    await broken.advertise('/single', BOOL);
+    await broken.matched('/single', 2);
+    await broken.publishBytes('/single', BOOL, Buffer.from('00010000', 'hex'));
+    await until(() => channel().health === 'unusable', 'the channel is unusable');
+    assert.deepEqual([channel().messages, channel().reason], [1, `ROS discarded a sample on /single, because it is not a ${BOOL}`]);
   });
 
   it('names a publisher whose durability has no effect', async () => {

@@ -65,8 +65,13 @@ export class NativeSubscription extends Subscription {
     if (counts.some((count) => count > 0)) this.takenAtMs = performance.now();
     if (!isSingle) {
       const deaf = this.#readers.findIndex((handle, reader) => counts[reader] === 0 && ready.includes(handle) && !this.#probes.has(reader));
+      const isFirst = this.#probes.size === 0;
+      const before = this.invalid;
       if (deaf !== -1 && !this.isClosed) this.#openProbe(deaf);
       for (const probe of this.#probes.values()) this.#examine(probe);
+      // The new reader comes too late for this sample, and a detector of events may not send another for weeks. Only the first can be told
+      // from a copy of the same sample in another reader.
+      if (deaf !== -1 && isFirst && this.invalid === before) this.#miss(deaf);
     }
     if (counts.some((count) => count === this.#parts.samplesPerTurn)) return 'more';
     return counts.some((count) => count > 0) ? 'all' : 'nothing';
@@ -110,6 +115,14 @@ export class NativeSubscription extends Subscription {
     if (profile === undefined) return;
     this.#probes.set(reader, { handle: this.#parts.open(profile), found: 0 });
     this.#parts.onOpen();
+  }
+
+  #miss(reader: number): void {
+    if (this.isClosed) return;
+    this.refuseUnseen();
+    const probe = this.#probes.get(reader);
+    // The publisher keeps a latched sample, so the new reader finds it again.
+    if (probe) probe.found = this.profiles[reader]?.durability === 'transient_local' ? this.invalid - 1 : this.invalid;
   }
 
   #examine(probe: Probe): void {
