@@ -1,15 +1,32 @@
 // Replaces files atomically and durably: after a power cut, a file has either its complete old or its complete new content. Also finds out
 // why mkdir failed.
-import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf } from './foreign.ts';
 
 /** Replaces a small file atomically and durably, creating its directory if necessary. @throws an error from the file system. */
 export function replaceFile(file: string, content: string | Uint8Array, mode = 0o600): void {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const temporary = `${file}.new`;
   writeFileSync(temporary, content, { mode });
   renameDurably(temporary, file);
+}
+
+/**
+ * Creates a folder and its missing parents. With `recursive`, Node.js 24 never returns if a file system answers ENOENT for a new folder in an
+ * existing one, as /proc does.
+ * @throws an error from the file system
+ */
+export function makeFolder(folder: string, mode = 0o777): void {
+  try {
+    mkdirSync(folder, { mode });
+  } catch (error) {
+    if (existsSync(folder) && statSync(folder).isDirectory()) return;
+    const parent = dirname(folder);
+    if (codeOf(error) !== 'ENOENT' || existsSync(parent)) throw error;
+    makeFolder(parent, mode);
+    makeFolder(folder, mode);
+  }
 }
 
 /** Renames a completely written file durably: syncs the file, renames it, and syncs the directory. */

@@ -11,7 +11,7 @@ export {
   SLICE_CRASH_POINTS,
   UPLOAD_CRASH_POINTS,
 } from './crashPoint.ts';
-export { isWritable, nearestCause, renameDurably, replaceFile, syncPath } from './files.ts';
+export { isWritable, makeFolder, nearestCause, renameDurably, replaceFile, syncPath } from './files.ts';
 export { codeOf, messageOf, parseJson } from './foreign.ts';
 export { isPlainPath, renderUnit, Services } from './systemd.ts';
 export { requestOverSocket } from './unixSocket.ts';

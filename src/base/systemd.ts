@@ -1,7 +1,8 @@
 // Renders, installs and controls the systemd units of the robot and the cloud.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from './files.ts';
 import { codeOf } from './foreign.ts';
 
 const FOLDER = '/etc/systemd/system';
@@ -35,7 +36,7 @@ export class Services {
 
   write(file: string, text: string, mode = 0o644): void {
     try {
-      mkdirSync(dirname(file), { recursive: true });
+      makeFolder(dirname(file));
       writeFileSync(file, text, { mode });
     } catch (cause) {
       const text = `${file} can’t be written (${codeOf(cause) ?? 'unknown'})`;

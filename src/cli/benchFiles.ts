@@ -1,7 +1,7 @@
 // Creates the files for a test bench: certificates (`certs dev-ca`), or a complete Mosquitto setup for one robot (`bench mosquitto`).
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { print, quoted } from '../base/index.ts';
+import { makeFolder, print, quoted } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { BENCH_FILES, benchCertificates } from '../identity/index.ts';
 import { DOWNWARD, topicsOf, UPWARD } from '../wire/index.ts';
@@ -27,7 +27,7 @@ export async function createBench(options: { folder: string; thing: string; port
   const folder = resolve(options.folder);
   const files = { mosquitto: join(folder, 'mosquitto.conf'), acl: join(folder, 'acl'), robot: join(folder, 'robot.yaml') };
   refuseExisting(Object.values(files), 'give another folder, or remove the files in this one');
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const certificates = await benchCertificates(join(folder, 'certs'), thing);
   writeFileSync(files.mosquitto, mosquittoConf({ port, acl: files.acl, ca: certificates.ca, ...certificates.broker }));
   writeFileSync(files.acl, aclOf(thing));

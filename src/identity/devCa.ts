@@ -1,9 +1,10 @@
 // A certificate authority for test benches, the demo and the tests. It issues certificates to brokers, clouds and robots.
 
 import { createPublicKey, webcrypto } from 'node:crypto';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PublicKeyType, X509Certificate } from '@peculiar/x509';
+import { makeFolder } from '../base/index.ts';
 import { EC, loadX509, newKey, type X509 } from './keys.ts';
 
 const DAY_MS = 86_400_000;
@@ -58,7 +59,7 @@ export class DevCa {
   async issue(folder: string, file: string, options: LeafOptions): Promise<IssuedFiles> {
     const key = await newKey('ec');
     const certificate = await this.certify(createPublicKey(key).export({ type: 'spki', format: 'der' }), options);
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const paths = { cert: join(folder, `${file}.crt.pem`), key: join(folder, `${file}.key.pem`) };
     writeFileSync(paths.cert, certificate);
     writeFileSync(paths.key, key, { mode: 0o600 });
@@ -90,7 +91,7 @@ export class DevCa {
 
   /** Writes the CA's certificate. The CA's private key must not be written to disk: it exists only in this process. */
   writeCertificate(folder: string): string {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const path = join(folder, 'ca.crt.pem');
     writeFileSync(path, this.certificatePem);
     return path;

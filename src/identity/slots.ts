@@ -1,10 +1,10 @@
 // Stores the robot's identity (certificate, key and root CA) in one of two slots in the state directory, so that a new identity can be
 // created and tested in the other slot while the old one is in use. `slots.json` names the current slot and is replaced atomically, so even
 // if the process is killed, the robot has either the old identity or the new one.
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { codeOf, crashPoint, parseJson, replaceFile } from '../base/index.ts';
+import { codeOf, crashPoint, makeFolder, parseJson, replaceFile } from '../base/index.ts';
 import { Announcements, announcementOf } from './announcements.ts';
 
 export type SlotName = 'a' | 'b';
@@ -154,7 +154,7 @@ export class Slots {
   }
 
   #makeFolder(folder: string): void {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     if ((lstatSync(folder).mode & 0o777) !== 0o700) chmodSync(folder, 0o700);
   }
 }

@@ -6,7 +6,6 @@ import {
   createReadStream,
   createWriteStream,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readSync,
@@ -18,7 +17,7 @@ import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { messageOf } from '../base/index.ts';
+import { makeFolder, messageOf } from '../base/index.ts';
 import { COMPRESSED, type LogFileInfo, type LogPosition, logFiles, logPath, ownLine } from './read.ts';
 
 export interface LogFileOptions {
@@ -74,7 +73,7 @@ export class LogFile {
    */
   open(options: LogFileOptions): { readonly crashed: boolean } {
     const { folder } = options;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     for (const name of readdirSync(folder)) if (name.endsWith(UNFINISHED)) rmSync(join(folder, name), { force: true });
     const last = logFiles(folder).at(-1);
     const end = last && !last.isCompressed ? endOf(last) : '';

@@ -1,12 +1,12 @@
 // Backs up the outbox database while it is in use, and restores backups. A backup is a single gzipped SQLite file that holds all of the
 // outbox's tables, plus a table of named texts such as the configuration and the lifetime. Backups leave the robot, so they must not
 // contain keys.
-import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import Database from 'better-sqlite3';
-import { messageOf, renameDurably, syncPath } from '../base/index.ts';
+import { makeFolder, messageOf, renameDurably, syncPath } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { OUTBOX_FILE } from './repair.ts';
 import { unlessBroken } from './salvage.ts';
@@ -49,7 +49,7 @@ interface NewBackup {
  */
 export async function makeBackup({ db, stateDir, about, nowMs, keep, signal }: NewBackup): Promise<string> {
   const folder = backupsFolder(stateDir);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   sweep(folder);
   const bytes = Number(db.pragma('page_count', { simple: true })) * PAGE_BYTES;
   const { bavail, bsize } = statfsSync(folder);

@@ -1,9 +1,9 @@
 // Locks the state directory, so that only one agent can use it. The lock is SQLite's POSIX lock on a separate file. The kernel releases it
 // no matter how the agent ends, so a lock can never be stale. Commands that change keys and certificates use a second lock.
-import { accessSync, constants, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { codeOf, messageOf, nearestCause } from '../base/index.ts';
+import { codeOf, makeFolder, messageOf, nearestCause } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 
 export interface StateLock {
@@ -27,7 +27,7 @@ const LOCKS = {
 export function lockStateDir(stateDir: string, kind: keyof typeof LOCKS = 'agent'): StateLock {
   const { file, code, by, remedy } = LOCKS[kind];
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    makeFolder(stateDir, 0o700);
     accessSync(stateDir, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw unwritable(stateDir, nearestCause(error, stateDir));

@@ -2,10 +2,10 @@
 // crash may leave a file without its row, which the next startup repairs: a picture gets its row, whereas a slice is deleted, because it
 // will be cut again from the recorded position. A row without a file is deleted.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crashPoint } from '../base/index.ts';
+import { crashPoint, makeFolder } from '../base/index.ts';
 import type { UploadRow, UploadRows } from '../outbox/index.ts';
 import { fileName, type NewUpload, rowOf } from './item.ts';
 import { isSlice, rowsToDrop } from './order.ts';
@@ -37,7 +37,7 @@ export class Spool {
   /** Loads the rows and repairs what a crash left behind. @throws an error from the file system if the directory is unusable. */
   open(): void {
     const { folder, rows, ranMs } = this.#options;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     for (const file of rows.reported()) this.#remove(file);
     const known = new Map(rows.waiting().map((row) => [row.file, row]));
     const files = new Set(readdirSync(folder));

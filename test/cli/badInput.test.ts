@@ -121,6 +121,11 @@ describe('elderly-bot run with invalid input', { skip: rosUnavailable(), timeout
   it('reports a state directory that cannot be written', async () => {
     const file = join(folder, 'a-file');
     writeFileSync(file, '');
+    // /proc answers ENOENT for each new folder.
+    refuses(
+      await run(good({ state_dir: '/proc/elderly-bot' })),
+      /state_dir \/proc\/elderly-bot can't be written: ENOENT.*\[STATE_DIR_UNWRITABLE\]/,
+    );
     refuses(await run(good({ state_dir: join(file, 'state') })), /state_dir .*a-file.*can't be written.*\[STATE_DIR_UNWRITABLE\]/);
   });
 

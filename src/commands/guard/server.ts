@@ -1,10 +1,10 @@
 // Runs the guard process. It supervises each agent that armed it, and publishes the stop if an agent exits, falls silent or runs late
 // during a motion. The guard must do no other work, so that nothing can delay the stop.
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
-import { messageOf } from '../../base/index.ts';
+import { makeFolder, messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import { type FromGuard, fromAgent, onMessages, writeLine } from './protocol.ts';
 
@@ -49,7 +49,7 @@ export class GuardServer {
     const folder = dirname(path);
     try {
       // The guard may start before the agent, so the state directory may not exist yet.
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder, 0o700);
     } catch (cause) {
       const remedy = 'create it for the user of the agent';
       throw new AgentError('STATE_DIR_UNWRITABLE', `${folder}: ${messageOf(cause)}`, { remedy, cause });
