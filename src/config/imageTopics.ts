@@ -1,6 +1,6 @@
 // Knows which topics of a camera carry images that the agent can decode. image_transport publishes each image on several topics: the plain
 // one, and one per transport below it, such as `/camera/image_raw/compressed`. Pure.
-import { IMAGE_TYPES } from './messageTypes.ts';
+import { IMAGE_TYPES, isImageType } from './messageTypes.ts';
 
 /** Suffixes of transports that the agent cannot decode (image_transport_plugins, ffmpeg_image_transport, isaac_ros_h264). */
 const UNSUITABLE: Readonly<Record<string, string>> = {
@@ -43,11 +43,16 @@ export function isDepth(topic: string): boolean {
   return partsOf(topic).some((part) => /depth|disparity/i.test(part));
 }
 
-/** Advises which topic to use instead of one that cannot be decoded. @param graph the published topics, if they are known. */
-export function imageAdvice(topic: string, graph: readonly GraphTopic[] = []): string {
+/**
+ * Advises which topic to use instead of one that cannot be decoded.
+ * @param graph the published topics, if they are known. @param types the types that are published on the topic itself, if they are known.
+ */
+export function imageAdvice(topic: string, graph: readonly GraphTopic[] = [], types: readonly string[] = []): string {
   const found = nearestImages(topic, graph);
   if (found !== undefined) return `use ${found}, which carries images`;
   const base = baseOf(topic);
+  if (types.length > 0 && base === topic && !types.some((type) => isVideo(type) || isImageType(type)))
+    return 'use a topic that carries images: elderly-bot topics lists all';
   if (isDepth(base)) return 'use a topic with the colour images of the same camera, usually one that ends in /compressed';
   return `use the images of the same camera, usually on ${base}/compressed`;
 }

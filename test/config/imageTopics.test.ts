@@ -29,6 +29,7 @@ describe('a topic with images', () => {
   it('is described if none is published in the namespace', () => {
     assert.equal(imageAdvice('/attic/h264', ROBOT), 'use the images of the same camera, usually on /attic/compressed');
     assert.match(imageAdvice('/attic/depth/image/compressedDepth'), /^use a topic with the colour images of the same camera/);
+    assert.match(imageAdvice('/gas', ROBOT, ['std_msgs/msg/Bool']), /^use a topic that carries images/);
     assert.match(imageAdvice('/video', ROBOT), /usually on \/video\/compressed$/);
   });
 });

@@ -174,9 +174,9 @@ function troubleOf(error: unknown, { topic }: CameraConfig, ros: RosNode): strin
 
 /** Adds which topic to use if no node publishes images on this one. */
 function withAdvice(trouble: string, { topic }: CameraConfig, ros: RosNode): string {
-  const publishers = ros.publishersOf(topic);
-  const isImage = publishers.length === 0 || publishers.some(({ type }) => isImageType(type));
-  return isImage ? trouble : `${trouble}; ${imageAdvice(topic, publishedImages(ros))}`;
+  const types = ros.publishersOf(topic).map(({ type }) => type);
+  const isImage = types.length === 0 || types.some(isImageType);
+  return isImage ? trouble : `${trouble}; ${imageAdvice(topic, publishedImages(ros), types)}`;
 }
 
 /**

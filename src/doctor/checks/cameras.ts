@@ -20,7 +20,7 @@ export function cameraChecks({ cameras }: Config): RobotCheck[] {
 function topicFinding({ topic, type }: CameraConfig, graph: readonly GraphTopic[], flag: string): Finding {
   const types = graph.find((published) => published.topic === topic)?.types ?? [];
   const topics = `elderly-bot topics${flag}`;
-  const advice = imageAdvice(topic, graph);
+  const advice = imageAdvice(topic, graph, types);
   if (types.length === 0) return error(`${topic}: the topic has no publisher`, `start the camera’s node, or ${advice}`, topics);
   const accepted = type === undefined ? IMAGE_TYPES : [type];
   if (types.some((each) => accepted.includes(each))) return ok(`${topic} carries ${types.join(' and ')}`);
