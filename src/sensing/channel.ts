@@ -120,9 +120,12 @@ export class Channel {
     return [...rows, ...this.#faults.addUnusable(nowMs, { explain: () => ({ reason, raw: null, suggestion: null }), mayEnd: false })];
   }
 
-  /** Records why no message can arrive; undefined if messages can. If the reason lasts, {@link elapse} reports the channel as unusable. */
-  block(reason: string | undefined, nowMs: number): void {
-    this.#faults.block(reason, nowMs);
+  /**
+   * Records why no message can arrive, or none can be used; undefined if messages can. If the reason lasts, {@link elapse} reports the
+   * channel as unusable.
+   */
+  block(reason: string | undefined, nowMs: number, suggestion: string | null = null): void {
+    this.#faults.block(reason, nowMs, suggestion);
   }
 
   /** @returns the rows caused by a value that has already been read from its message, as in recorded readings. */

@@ -126,13 +126,13 @@ export class Faults {
 
   /**
    * Records whether the topic cannot be read, for example because its publishers have another type.
-   * @param reason a phrase without a full stop; undefined if messages can arrive. @returns no rows yet: `elapse` raises the alert.
+   * @param reason a phrase without a full stop; undefined if messages can arrive. `elapse` raises the alert.
+   * @param suggestion a line for the channel's entry; null if no change to the entry would help.
    */
-  block(reason: string | undefined, nowMs: number): void {
+  block(reason: string | undefined, nowMs: number, suggestion: string | null = null): void {
     if (reason === this.#blocked?.fault.reason) return;
     const before = this.#blocked;
-    this.#blocked =
-      reason === undefined ? undefined : { fault: { reason, raw: null, suggestion: null }, sinceMs: before?.sinceMs ?? nowMs };
+    this.#blocked = reason === undefined ? undefined : { fault: { reason, raw: null, suggestion }, sinceMs: before?.sinceMs ?? nowMs };
     const isOfBefore = this.#unusable !== undefined && this.#unusable === before?.fault;
     if (this.#blocked !== undefined && (isOfBefore || this.#isStale)) this.#explain(this.#blocked.fault);
     if (this.#blocked !== undefined || !isOfBefore) return;

@@ -253,6 +253,18 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
     });
   }
 
+  it('report an alert that no message can raise although its detector is silent', async () => {
+    start(`  dead: { topic: /dead, type: ${EMPTY}, class: alert }\n  alive: { topic: /alive, type: ${BOOL}, class: alert }\n`);
+    await until(() => channel('dead').health === 'unusable', 'the entry is known to be dead');
+    assert.deepEqual([channel('dead').messages, channel('dead').unusable?.suggestion], [0, 'event: true']);
+    assert.equal(problem('channel_unusable')?.severity, 'critical');
+    assert.deepEqual(
+      rows().map((row) => row.channel),
+      ['dead_unusable'],
+    );
+    assert.equal(channel('alive').health, 'waiting');
+  });
+
   it('know that no event is happening as long as the detector is there, although it has said nothing', async () => {
     const detector = await RosPeer.start('detector');
     start('  shock: { topic: /shock, class: alert, event: true, clear_after: 1s }\n');

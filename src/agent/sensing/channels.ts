@@ -8,6 +8,7 @@ import { Channel, endedAlerts, leftOutAlerts, trueMeans } from '../../sensing/in
 import type { ChannelChanges, Status } from '../../status/index.ts';
 import { isNameOf } from '../../wire/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
+import { contradictions } from './contradictions.ts';
 import { TopicHints } from './hints.ts';
 import { ChannelSubscription } from './subscription.ts';
 
@@ -62,7 +63,9 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
   };
   const hints = new TopicHints(ros, () => clock.mono());
   let current = loaded.config;
-  const start = ({ config, off, place }: LoadedConfig, names: readonly string[]) => {
+  const start = (next: LoadedConfig, names: readonly string[]) => {
+    const { config, off, place } = next;
+    const found = contradictions(next);
     const leftOut = off.filter(({ section }) => section === 'channels');
     const last = outbox.lastAlerts();
     write(endedAlerts(last, entries, config.channels, leftOut));
@@ -79,7 +82,8 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
       const onLate = (message: RosMessage) => report(subscription, channel.acceptLate(message, clock.mono()));
       const meant = () => hints.meant(current, name);
       const onUnreadable = (reason: string) => report(subscription, channel.reject(reason, clock.mono()));
-      const parts = { channel, topic: entry.topic, ros, problems, place, onMessage, onLate, onUnreadable, meant };
+      const contradiction = found.get(name);
+      const parts = { channel, topic: entry.topic, ros, problems, place, contradiction, onMessage, onLate, onUnreadable, meant };
       const subscription: ChannelSubscription = new ChannelSubscription(parts);
       return [subscription];
     });

@@ -17,6 +17,7 @@ import {
 } from '../../ros/index.ts';
 import { type Channel, Rate, reasonText, type Unusable } from '../../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../../status/index.ts';
+import type { Contradiction } from './contradictions.ts';
 
 /**
  * Runs `create` for the configuration entry at `path`. @throws the error of `create`. An AgentError also gets the file, line and column.
@@ -74,6 +75,8 @@ export interface ChannelSubscriptionParts {
   readonly ros: RosNode;
   readonly problems: Problems;
   readonly place: LoadedConfig['place'];
+  /** Why no message can raise the channel's alert, by the definition of its type. */
+  readonly contradiction: Contradiction | undefined;
   readonly onMessage: (message: RosMessage) => void;
   /** Called with a message after a newer one of its publisher. */
   readonly onLate: (message: RosMessage) => void;
@@ -138,10 +141,18 @@ export class ChannelSubscription {
     this.#setProblem('channel_keeps_nothing', unkept);
     this.#mismatch = types ?? definition ?? qos;
     if (wanted) this.#keepSubscribed(wanted);
-    const blocked = this.#blockedReason;
-    // While no publisher has been discovered, it is not known whether one can be heard.
-    if (blocked !== undefined || this.isPublished || this.#vanished.length > 0) channel.block(blocked, nowMs);
+    this.#block(nowMs);
     this.reportFaults();
+  }
+
+  #block(nowMs: number): void {
+    const { channel, contradiction } = this.#parts;
+    const blocked = this.#blockedReason;
+    // A usable message disproves a contradiction: its publisher may have another definition of the type.
+    const isContradicted = blocked === undefined && contradiction !== undefined && channel.usableAgeMs(nowMs) === undefined;
+    if (isContradicted) channel.block(contradiction.reason, nowMs, contradiction.suggestion);
+    // While no publisher has been discovered, it is not known whether one can be heard.
+    else if (blocked !== undefined || this.isPublished || this.#vanished.length > 0) channel.block(blocked, nowMs);
   }
 
   /** A publisher of another type must not silence the one that is heard already. */
