@@ -13,8 +13,11 @@ export interface Origin {
   readonly isNumbered: boolean;
 }
 
-/** Longer than DDS needs to bring a kept sample to a new reader, even on a busy machine. Only copies without an original wait that long. */
-export const HOLD_MS = 2_000;
+/**
+ * Longer than DDS needs to bring a sample to a reliable reader that is new or missed it: Fast DDS repairs with its heartbeat, every 3 s. Only
+ * copies without an original wait that long.
+ */
+export const HOLD_MS = 5_000;
 
 /** At most this many copies wait for each publisher. With more, the counting reader evidently receives nothing. */
 const MAX_HELD = 1_000;
