@@ -240,7 +240,9 @@ export class Outbox {
       for (const publication of [...ledger.publications.all()]) {
         const record = ledger.outboxes.byOrdinal(publication.outbox);
         const isOld = publication.ranMs < ranMs() - REMOVE_ACKNOWLEDGED_AFTER_MS;
-        if (record && isOld) ledger.evict(record, ledger.rowsOf(publication));
+        const rows = ledger.rowsOf(publication);
+        // A cloud that comes later must still learn which rows are gone.
+        if (record && isOld && !store.holdsDeclaration(record.ordinal, rows)) ledger.evict(record, rows);
       }
     }
     if (clock.trusted()) {

@@ -3,7 +3,7 @@ import type { Statement } from 'better-sqlite3';
 import type { Range, Ranges, ReadingExtra } from '../wire/index.ts';
 import type { WaitingRow } from './intake.ts';
 import type { Publication } from './publications.ts';
-import { channelOf, classNumber, decodeReading, fitting, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
+import { channelOf, classNumber, decodeReading, fitting, isDeclaration, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
 import type { Db } from './schema.ts';
 
 export interface OutboxRecord {
@@ -157,6 +157,12 @@ export class Store {
   declaredRows(id: string): Ranges {
     const events = this.#events('evicted') as { of: string; ranges: Range[] }[];
     return events.filter((event) => event.of === id).flatMap((event) => event.ranges);
+  }
+
+  /** Whether the rows of an outbox in `ranges` include one that declares other rows as gone. */
+  holdsDeclaration(outbox: number, ranges: Ranges): boolean {
+    const select = `select body from rows where class = ${classNumber('event')} and outbox = ? and seq between ? and ?`;
+    return ranges.some(([first, last]) => this.#all<{ body: string }>(select, outbox, first, last).some(isDeclaration));
   }
 
   /** Returns the ids of closed outboxes whose declarations are still in the file. */
