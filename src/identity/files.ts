@@ -3,10 +3,11 @@
 // be wrong.
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { codeOf, messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
-import { blocksOf, describePem, privateKeyIn, validity } from './pem.ts';
+import { blocksOf, certificatesIn, describePem, privateKeyIn, validity } from './pem.ts';
 import { type SlotName, Slots } from './slots.ts';
 
 export interface CredentialPaths {
@@ -71,32 +72,64 @@ function currentOf(slots: Slots): SlotName {
   );
 }
 
+/** The files of an identity as they are on disk. */
+export interface CredentialTexts {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly keyMode: number;
+}
+
 /** @throws AgentError CERTIFICATE_MISSING, CERTIFICATE_INVALID, KEY_PERMISSIONS or KEY_MISMATCH. */
-export function readCredentials({ rootCa, certFile, privateKey, origin }: CredentialPaths): Credentials {
-  const nameOf = (key: string, file: string) => (origin === undefined ? `mqtt.${key} ${file}` : `${key} of ${origin}, ${file}`);
-  const [caName, certName, keyName] = [nameOf('root_ca', rootCa), nameOf('cert_file', certFile), nameOf('private_key', privateKey)];
-  const caText = readText(rootCa, caName);
-  const certText = readText(certFile, certName);
-  const keyText = readText(privateKey, keyName);
-  refuseLooseKey(privateKey, keyName);
-  parseCertificate(caText, caName);
-  const certificate = parseCertificate(certText, certName);
-  const key = privateKeyIn(keyText);
-  if (!key) throw unusableKey(keyText, keyName);
-  if (!certificate.checkPrivateKey(key)) {
-    throw new AgentError('KEY_MISMATCH', `${keyName} does not belong to ${certFile}`, {
+export function readCredentials(paths: CredentialPaths): Credentials {
+  return credentialsIn(paths, readTexts(paths));
+}
+
+/** @throws AgentError CERTIFICATE_MISSING */
+export function readTexts(paths: CredentialPaths): CredentialTexts {
+  const names = namesOf(paths);
+  return {
+    ca: reading(names.ca, () => readFileSync(paths.rootCa, 'utf8')),
+    cert: reading(names.cert, () => readFileSync(paths.certFile, 'utf8')),
+    key: reading(names.key, () => readFileSync(paths.privateKey, 'utf8')),
+    keyMode: reading(names.key, () => statSync(paths.privateKey).mode & 0o777),
+  };
+}
+
+/** @throws AgentError CERTIFICATE_INVALID, KEY_PERMISSIONS or KEY_MISMATCH. */
+export function credentialsIn(paths: CredentialPaths, texts: CredentialTexts): Credentials {
+  const names = namesOf(paths);
+  refuseLooseKey(paths.privateKey, names.key, texts.keyMode);
+  const caBlocks = blocksOf(texts.ca, 'certificate');
+  parseCertificate(caBlocks[0], texts.ca, names.ca);
+  const certBlocks = blocksOf(texts.cert, 'certificate');
+  const [certificate] = [certBlocks[0], ...certBlocks.slice(1)].map((block) => parseCertificate(block, texts.cert, names.cert));
+  const key = privateKeyIn(texts.key);
+  if (!key) throw unusableKey(texts.key, names.key);
+  if (!certificate?.checkPrivateKey(key)) {
+    throw new AgentError('KEY_MISMATCH', `${names.key} does not belong to ${paths.certFile}`, {
       remedy: 'give the key that was created for this certificate',
     });
   }
   const [notBeforeMs, notAfterMs] = validity(certificate);
-  const ca = blocksOf(caText, 'certificate').join('');
-  const cert = blocksOf(certText, 'certificate').join('');
-  return { ca, cert, key: key.export({ type: 'pkcs8', format: 'pem' }).toString(), certificate, notBeforeMs, notAfterMs };
+  const pem = {
+    // Node.js ignores all certificates after a damaged one, so leave that one out.
+    ca: caBlocks.filter((block) => certificatesIn(block).length > 0).join(''),
+    cert: certBlocks.join(''),
+    key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
+  refuseUnfit(pem, names.cert);
+  return { ...pem, certificate, notBeforeMs, notAfterMs };
 }
 
-function readText(file: string, name: string): string {
+function namesOf({ rootCa, certFile, privateKey, origin }: CredentialPaths) {
+  const nameOf = (key: string, file: string) => (origin === undefined ? `mqtt.${key} ${file}` : `${key} of ${origin}, ${file}`);
+  return { ca: nameOf('root_ca', rootCa), cert: nameOf('cert_file', certFile), key: nameOf('private_key', privateKey) };
+}
+
+function reading<T>(name: string, read: () => T): T {
   try {
-    return readFileSync(file, 'utf8');
+    return read();
   } catch (cause) {
     const code = codeOf(cause);
     const reason = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'no permission to read it' : messageOf(cause);
@@ -108,8 +141,7 @@ function readText(file: string, name: string): string {
 }
 
 /** Like ssh, refuses a private key that the group or other users can access, because it may not be secret any more. */
-function refuseLooseKey(file: string, name: string): void {
-  const mode = statSync(file).mode & 0o777;
+function refuseLooseKey(file: string, name: string, mode: number): void {
   if (mode & 0o077) {
     throw new AgentError('KEY_PERMISSIONS', `${name} has mode 0${mode.toString(8)}: others can read it`, {
       remedy: `chmod 600 ${file}`,
@@ -117,12 +149,12 @@ function refuseLooseKey(file: string, name: string): void {
   }
 }
 
-function parseCertificate(text: string, name: string): X509Certificate {
-  const [first] = blocksOf(text, 'certificate');
+/** @param block one certificate of the file; undefined if the file has none. @param text the content of the file. */
+function parseCertificate(block: string | undefined, text: string, name: string): X509Certificate {
   try {
-    if (first !== undefined) return new X509Certificate(first);
+    if (block !== undefined) return new X509Certificate(block);
   } catch (cause) {
-    throw new AgentError('CERTIFICATE_INVALID', `${name} is not a valid PEM certificate (${messageOf(cause)})`, {
+    throw new AgentError('CERTIFICATE_INVALID', `${name} is not a valid PEM certificate (${reasonOf(cause)})`, {
       remedy: 'the file is damaged: get it again',
       cause,
     });
@@ -138,4 +170,22 @@ function unusableKey(text: string, name: string): AgentError {
     ? 'the key has a passphrase, which a robot can’t type: remove it with openssl pkey'
     : 'give an unencrypted PEM key';
   return new AgentError('CERTIFICATE_INVALID', `${name} is not a usable private key but ${describePem(text)}`, { remedy });
+}
+
+/** Refuses what OpenSSL does not use, such as a key that is too short: no connection would ever be made. */
+function refuseUnfit(pem: { readonly ca: string; readonly cert: string; readonly key: string }, name: string): void {
+  try {
+    createSecureContext(pem);
+  } catch (cause) {
+    throw new AgentError('CERTIFICATE_INVALID', `${name} and its key can’t be used for TLS (${reasonOf(cause)})`, {
+      remedy: 'get a certificate with a key that brokers accept: EC P-256, or RSA with at least 2048 bits',
+      cause,
+    });
+  }
+}
+
+/** OpenSSL's own messages contain numeric codes; its reason is readable. */
+function reasonOf(error: unknown): string {
+  const { reason } = error as { readonly reason?: unknown };
+  return typeof reason === 'string' ? reason : messageOf(error);
 }

@@ -1,6 +1,7 @@
 // Checks whether a connection can work with the three files of an identity: chain, key, dates, name, purpose and permissions. Pure
 // functions: file contents and the time are parameters. A wrong clock must be reported as such, never as a bad certificate.
 import type { KeyObject, X509Certificate } from 'node:crypto';
+import { oneLine } from './facts.ts';
 import { loadX509 } from './keys.ts';
 import { blocksOf, certificatesIn, commonName, describePem, privateKeyIn, validity } from './pem.ts';
 
@@ -77,7 +78,7 @@ const ANY_PURPOSE = '2.5.29.37.0';
 /** Runs all checks. @returns the findings, in the order of `CHECKS` */
 export async function verifyIdentity(given: Identity): Promise<Finding[]> {
   const chain = certificatesIn(given.cert);
-  const [certificate] = chain;
+  const [certificate] = isDamaged(given.cert) ? [] : chain;
   const roots = certificatesIn(given.rootCa ?? '');
   const found = [
     ...(certificate ? [] : [unreadable('cert_unreadable', 'the certificate', given.cert)]),
@@ -126,10 +127,16 @@ function unreadable(code: 'cert_unreadable' | 'root_ca_unreadable', name: string
 function rootFindings(text: string | undefined, roots: readonly X509Certificate[]): Finding[] {
   if (text === undefined) return [];
   if (roots.length === 0) return [unreadable('root_ca_unreadable', 'the root CA', text)];
+  if (isDamaged(text)) return [{ ...unreadable('root_ca_unreadable', 'a certificate of the root CA file', text), severity: 'warning' }];
   const leaf = roots.find(({ ca }) => !ca);
   if (!leaf) return [];
   const remedy = 'give the CA that signed the broker’s certificate; for AWS, AmazonRootCA1.pem';
   return [finding('root_ca_not_ca', `the root CA file contains no CA but ${oneLine(leaf.subject)}`, remedy)];
+}
+
+/** Whether a file contains a certificate that can't be read. */
+function isDamaged(text: string): boolean {
+  return certificatesIn(text).length < blocksOf(text, 'certificate').length;
 }
 
 /** Each certificate must be signed by the next one in the file, and the last one by the root CA that has its issuer's name, if any. */
@@ -251,10 +258,6 @@ function permissionFindings(file: Identity['keyFile']): Finding[] {
   if (!file || (file.mode & 0o077) === 0) return [];
   const observed = `the private key ${file.path} has mode 0${file.mode.toString(8)}: others can read it`;
   return [finding('key_permissions', observed, `chmod 600 ${file.path}`)];
-}
-
-function oneLine(name: string): string {
-  return name.replaceAll('\n', ', ');
 }
 
 function minute(ms: number): string {

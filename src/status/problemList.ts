@@ -83,6 +83,12 @@ export const PROBLEMS = {
     title: 'This robot’s certificate expires within 7 days, or has expired',
     remedy: 'renew the certificate now: elderly-bot certs rotate, or certs init and import (docs/guide/certificates.md)',
   },
+  certificate_unusable: {
+    severity: 'error',
+    title: 'The certificate, its key or the root CA changed on disk, and cannot be used; the agent uses the previous ones',
+    remedy: 'correct the file that the text names, the agent then takes it by itself; until then a restart would find only the bad files',
+    shownAfterMs: 10_000,
+  },
   rotation_failed: {
     severity: 'warning',
     title: 'A new certificate did not work or did not arrive; the agent uses the old one',

@@ -1,5 +1,5 @@
 export { type Route, routesOf } from './brokerRoute.ts';
-export { connectCause, describeFailure } from './causes.ts';
+export { CAUSES, connectCause, describeFailure } from './causes.ts';
 export { ConnectError } from './connectError.ts';
 export { type CredentialTestResult, testCredentials } from './credentialTest.ts';
 export { type Measured, measure } from './measure.ts';

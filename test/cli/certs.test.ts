@@ -208,6 +208,28 @@ describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () =
     assert.ok(!existsSync(bench.stateDir));
   });
 
+  it('show names the fault for which the agent would refuse the files, and shows the rest', async () => {
+    const [pair, other] = [openssl.pair(ca), openssl.pair(ca)];
+    const shown = async (cert: string, key: string) => {
+      bench.configure(`mqtt: { root_ca: ${ca.cert}, cert_file: ${cert}, private_key: ${key} }`);
+      const { code, out, err } = await bench.run(['show']);
+      assert.equal(code, 0, err);
+      return out;
+    };
+    assert.doesNotMatch(await shown(pair.cert, pair.key), /fault/);
+    assert.match(await shown(pair.cert, other.key), /fault {11}mqtt\.private_key .* does not belong to .*\n {2}name/);
+    const damaged = bench.path('damaged.pem');
+    writeFileSync(damaged, read(pair.cert).split('\n').with(1, 'AAAA').join('\n'));
+    assert.match(
+      await shown(damaged, pair.key),
+      /no readable certificate\n {2}fault {11}mqtt\.cert_file .*damaged\.pem is not a valid PEM/,
+    );
+    assert.match(await shown(bench.path('gone.pem'), pair.key), /no readable certificate\n {2}fault {11}.*gone\.pem: no such file/);
+    const [{ fault, valid_to: end }] = JSON.parse((await bench.run(['show', '--json'])).out).identities;
+    assert.match(fault, /no such file/);
+    assert.equal(end, null);
+  });
+
   it('verify finds the identity in spite of a corrupt slots.json', async () => {
     await bench.run(['import', download(openssl.pair(ca))]);
     writeFileSync(join(bench.stateDir, 'identity/slots.json'), '{"curr');

@@ -82,6 +82,9 @@ describe('the verification of an identity', { skip: opensslMissing() }, () => {
     const made = openssl.pair(between);
     assert.deepEqual(await found(made, { cert: read(made.cert) + read(between.cert) }), []);
     assert.deepEqual(await found(made, { cert: read(made.cert) + read(pair().cert) }), ['error chain_broken']);
+    const damaged = read(between.cert).split('\n').with(1, 'AAAA').join('\n');
+    assert.deepEqual(await found(made, { cert: damaged + read(made.cert) }), ['error cert_unreadable']);
+    assert.deepEqual(await found(pair(), { rootCa: read(ca.cert) + damaged }), ['warning root_ca_unreadable']);
   });
 
   it('reports a key of another certificate, a key with a passphrase, and a key that no broker accepts', async () => {

@@ -16,6 +16,8 @@ export interface UplinkBench {
   readonly clock: Clock;
   readonly uplink: Uplink;
   readonly problems: Problems;
+  /** Codes of problems that are raised now, also of those that would be shown only after a delay. */
+  readonly present: ReadonlySet<string>;
   /** Codes of problems in the order in which they were raised. */
   readonly raised: string[];
   /** The latest text of each problem that was raised, by code. */
@@ -28,6 +30,7 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
   const lifetime = Lifetime.begin(folder);
   const clock = systemClock(0);
   const { db, outbox } = openOutbox({ stateDir: folder, maxBytes: 64 * 1024 ** 2, clock, lifetime, id: 'box', groupMs: 20 });
+  const present = new Set<string>();
   const raised: string[] = [];
   const texts = new Map<string, string>();
   // Also records problems that would be shown only after a delay.
@@ -35,8 +38,14 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
     override raise(...problem: Parameters<Problems['raise']>): void {
       const [code, text] = problem;
       raised.push(code);
+      present.add(code);
       texts.set(code, text);
       super.raise(...problem);
+    }
+
+    override clear(...problem: Parameters<Problems['clear']>): void {
+      present.delete(problem[0]);
+      super.clear(...problem);
     }
   }
   const problems = new Raised(
@@ -79,6 +88,7 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
     clock,
     uplink,
     problems,
+    present,
     raised,
     texts,
     async stop() {

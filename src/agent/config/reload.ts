@@ -36,11 +36,13 @@ export class LiveConfig {
     this.#followers = followers;
   }
 
-  /** @throws AgentError if the configuration is invalid. Nothing is changed in that case, and a problem stands until a reload succeeds. */
+  /** @throws AgentError if the configuration or the certificate is unusable. Nothing is changed in that case, and a problem says so. */
   reload(): Reloaded {
     if (!this.#followers) throw new AgentError('CLOSED', 'the agent is still starting');
-    const { channels, cameras, scheduled, uplink, identity } = this.#followers;
-    const { next, certificate } = this.#read(this.#followers);
+    const { channels, cameras, scheduled, uplink, identity, problems } = this.#followers;
+    const next = this.#read(problems);
+    // If the files are unusable, this raises a problem of its own.
+    const certificate = identity.changedOnDisk();
     const changes = changesOf(this.#loaded.config, next.config, certificate ? ['certificate'] : []);
     channels.apply(next, changes);
     cameras.apply(next);
@@ -54,11 +56,11 @@ export class LiveConfig {
   }
 
   /** Raises a problem if the configuration is invalid, because a reload by SIGHUP has no other way to report the error. */
-  #read({ identity, problems }: Followers) {
+  #read(problems: Followers['problems']): LoadedConfig {
     try {
-      const read = { next: this.#reread(), certificate: identity.changedOnDisk() };
+      const next = this.#reread();
       problems.clear('reload_refused');
-      return read;
+      return next;
     } catch (error) {
       const errors = messageOf(error).split('\n');
       const more = errors.length - ERRORS_SHOWN;

@@ -1,5 +1,6 @@
-// Watches the robot's certificate while the agent runs: warns before it expires, gets a new one in time, and tests it in the robot's own
-// broker connection. The old certificate stays in use until the new one has connected, subscribed and published.
+// Watches the robot's certificate while the agent runs: warns before it expires, gets a new one in time, and takes one that somebody puts
+// in the place of the old one. Tests each in the robot's own broker connection. The old certificate stays in use until the new one has
+// connected, subscribed and published.
 import { every, messageOf } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { AgentError } from '../../errors.ts';
@@ -18,11 +19,15 @@ import {
 } from '../../identity/index.ts';
 import { lockStateDir } from '../../state/index.ts';
 import type { ProblemCode, Problems } from '../../status/index.ts';
-import type { CredentialTestResult } from '../../uplink/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
-import { isRefusal, provisionOver, refuseOwnPaths } from './provision.ts';
+import { provisionOver, refuseOwnPaths } from './provision.ts';
+import { ReplacedFiles } from './replacedFiles.ts';
 
-const CHECK_EVERY_MS = 5_000;
+/** One check reads three files and compares their contents, which takes about 0.1 ms. */
+const CHECK_EVERY_MS = 2_000;
+
+/** Certificate and key are often written one after the other, so new files must stay unchanged for this long. */
+const SETTLE_MS = 5_000;
 
 /** How long to wait before retrying a failed rotation. There is time, because rotation starts weeks before the expiry. */
 const RETRY_AFTER_MS = 6 * 3_600_000;
@@ -42,21 +47,35 @@ export interface RunningIdentity {
   stop(): void;
 }
 
-export function watchIdentity(parts: IdentityParts): RunningIdentity {
+/** @param pace how often to look at the files, and how long they must stay unchanged. Tests shorten both. */
+export function watchIdentity(parts: IdentityParts, pace = { checkMs: CHECK_EVERY_MS, settleMs: SETTLE_MS }): RunningIdentity {
   const { config, credentials, uplink, clock, problems, outbox } = parts;
   const log = parts.log.child({ module: 'identity' });
   const slots = new Slots(config.state_dir);
+  const hasSlots = config.mqtt.cert_file === null;
   /** Announcements that have been appended. If `flush` fails, the outbox still holds them in memory, so they must not be appended again. */
   const announced = new Set<string>();
   let isRotating = false;
   let retryAtMs = 0;
 
-  const readFromDisk = () => readCredentials(identityPaths(config.mqtt, config.state_dir));
   const use = (next: Credentials) => {
     Object.assign(credentials, next);
-    slots.retire();
+    if (hasSlots) slots.retire();
     problems.clear('rotation_failed');
+    reportExpiry(problems, credentials, clock);
   };
+
+  const append = (announcement: string | undefined) => {
+    if (announcement !== undefined) outbox.append({ class: 'event', body: { kind: 'certificate_next', announcement } });
+  };
+
+  const take = async (next: Credentials) => {
+    // A slot's announcement was signed when the slot was put into use. If there are no slots, it must be signed now.
+    if (!hasSlots) append(await announcementOf(config.thing, credentials, next.cert));
+    use(next);
+  };
+
+  const files = new ReplacedFiles({ config, credentials, uplink, clock, problems, log, slots, take, settleMs: pace.settleMs });
 
   const rotate = async (): Promise<Provisioned> => {
     refuseOwnPaths(config);
@@ -68,7 +87,7 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
       const ask = (topic: string, body: object) => uplink.ask(topic, body, ANSWER_WITHIN_MS);
       const report = (step: string) => log.info({ event: 'rotation' }, step);
       const done = await provisionOver({ config, slots, clock, report }, ask, (next) => uplink.change(next));
-      use(readFromDisk());
+      use(readCredentials(identityPaths(config.mqtt, config.state_dir)));
       log.info({ event: 'rotated', slot: done.slot, certificate: done.certificateId }, 'the robot has a new certificate');
       return done;
     } finally {
@@ -77,21 +96,12 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
     }
   };
 
-  const changedOnDisk = (): Credentials | undefined => {
-    const next = readFromDisk();
-    return next.cert === credentials.cert && next.key === credentials.key && next.ca === credentials.ca ? undefined : next;
-  };
-
-  const append = (announcement: string | undefined) => {
-    if (announcement !== undefined) outbox.append({ class: 'event', body: { kind: 'certificate_next', announcement } });
-  };
-
   const announce = () => {
     const { announcements } = slots;
     if (isRotating || announcements.isEmpty || uplink.status().state !== 'connected') return;
     try {
       // The broker may still refuse credentials that have not been used yet, so their announcement must wait.
-      if (changedOnDisk()) return;
+      if (files.changed()) return;
       for (const announcement of announcements.leadingTo(credentials.cert)) {
         if (!announced.has(announcement)) append(announcement);
         announced.add(announcement);
@@ -106,44 +116,22 @@ export function watchIdentity(parts: IdentityParts): RunningIdentity {
   const check = () => {
     reportExpiry(problems, credentials, clock);
     announce();
+    if (!isRotating) files.check();
     const isDue = isRotationDue(credentials.notAfterMs, clock.wall(), clock.trusted(), config.provisioning.rotate_before);
-    const isPossible = !isRotating && config.mqtt.cert_file === null && uplink.status().state === 'connected';
+    const isPossible = !isRotating && hasSlots && uplink.status().state === 'connected';
     if (!isDue || !isPossible || clock.mono() < retryAtMs) return;
     retryAtMs = clock.mono() + RETRY_AFTER_MS;
-    rotate()
-      .then(() => reportExpiry(problems, credentials, clock))
-      .catch((error: unknown) => {
-        problems.raise('rotation_failed', error instanceof AgentError ? error.line : messageOf(error));
-      });
+    rotate().catch((error: unknown) => {
+      problems.raise('rotation_failed', error instanceof AgentError ? error.line : messageOf(error));
+    });
   };
 
-  const applyResult = async (next: Credentials, result: CredentialTestResult): Promise<void> => {
-    if (result.works) {
-      // A slot's announcement was signed when the slot was put into use. If there are no slots, it must be signed now.
-      if (config.mqtt.cert_file !== null) append(await announcementOf(config.thing, credentials, next.cert));
-      use(next);
-      log.info({ event: 'certificate_changed' }, 'the agent uses the certificate on disk from now on');
-      return reportExpiry(problems, credentials, clock);
-    }
-    const isBack = isRefusal(result) && config.mqtt.cert_file === null && slots.canGoBack;
-    if (isBack) slots.goBack();
-    const outcome = isBack
-      ? 'the agent uses the previous certificate again'
-      : 'the agent uses the previous certificate until the next startup';
-    problems.raise('rotation_failed', `the certificate on disk does not work (${result.step}: ${result.text}); ${outcome}`);
-  };
-
-  const ticker = every(CHECK_EVERY_MS, check);
+  const ticker = every(pace.checkMs, check);
   check();
   return {
     rotate,
-    changedOnDisk,
-    tryOut: (next) => {
-      uplink
-        .change(next)
-        .then((result) => applyResult(next, result))
-        .catch((error: unknown) => log.error({ event: 'certificate_untried', err: error }, 'the certificate on disk could not be tried'));
-    },
+    changedOnDisk: () => files.changed(),
+    tryOut: (next) => files.tryOut(next),
     stop: () => ticker.stop(),
   };
 }

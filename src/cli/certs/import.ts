@@ -27,7 +27,7 @@ export async function importFiles(file: string | undefined, paths: readonly stri
     const lines = [
       `imported into slot ${slot}, from ${chosen.files.join(', ')}`,
       ...findings.map(describeFinding),
-      'next: elderly-bot certs verify --online; elderly-bot reload makes a running agent use it',
+      'next: elderly-bot certs verify --online; a running agent takes it by itself within about ten seconds',
     ];
     await print(json ? JSON.stringify({ slot, files: chosen.files, findings }) : lines.join('\n'));
     warnOwnPaths(robot);

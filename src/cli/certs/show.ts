@@ -1,16 +1,17 @@
 // `elderly-bot certs show`: lists the identities of this robot. It must never print a private key.
-import { createHash, X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { print } from '../../base/index.ts';
+import { AgentError } from '../../errors.ts';
 import {
-  blocksOf,
   type CredentialPaths,
+  certificatesIn,
   commonName,
   DAY_MS,
+  factsOf,
   identityPaths,
+  readCredentials,
   type SlotName,
   slotPaths,
-  validity,
 } from '../../identity/index.ts';
 import { hasOwnPaths, loadRobotToInspect, type Robot } from './robot.ts';
 
@@ -51,39 +52,56 @@ function stateOf({ slots }: Robot, slot: SlotName, use: 'current' | 'spare'): St
   return slots.read(slot, 'key') === undefined ? 'empty' : 'key_waits';
 }
 
-/** An entry of `--json`. `certificate_id` is the id that IoT Core gives to the certificate: the SHA-256 of its DER form. */
+/** An entry of `--json`. `fault` says why the agent would not take these files. */
 function identityIn(use: Use, slot: SlotName | null, state: State, paths: CredentialPaths, nowMs: number) {
-  const entry = { use, slot, state, cert_file: paths.certFile, root_ca: paths.rootCa };
-  const [pem] = existsSync(paths.certFile) ? blocksOf(readFileSync(paths.certFile, 'utf8'), 'certificate') : [];
-  if (pem === undefined) {
-    return {
-      ...entry,
-      ...{ name: null, issuer: null, certificate_id: null, key: null, valid_from: null, valid_to: null, days_left: null },
-    };
-  }
-  const certificate = new X509Certificate(pem);
+  const isWhole = state === 'certificate' || state === 'before';
+  const entry = { use, slot, state, cert_file: paths.certFile, root_ca: paths.rootCa, fault: isWhole ? faultOf(paths) : null };
+  const [certificate] = certificatesIn(textOf(paths.certFile));
+  if (certificate === undefined) return { ...entry, ...NO_CERTIFICATE };
   const { asymmetricKeyType: kind, asymmetricKeyDetails: details } = certificate.publicKey;
-  const [from, to] = validity(certificate);
+  const { subject: _, ...facts } = factsOf(certificate);
   return {
     ...entry,
     name: commonName(certificate) ?? null,
-    issuer: certificate.issuer.replaceAll('\n', ', '),
-    certificate_id: createHash('sha256').update(certificate.raw).digest('hex'),
+    ...facts,
     key: `${kind} ${details?.modulusLength ?? details?.namedCurve ?? ''}`.trim(),
-    valid_from: new Date(from).toISOString(),
-    valid_to: new Date(to).toISOString(),
-    days_left: Math.floor((to - nowMs) / DAY_MS),
+    days_left: Math.floor((Date.parse(facts.valid_to) - nowMs) / DAY_MS),
   };
 }
 
+const NO_CERTIFICATE = {
+  ...{ name: null, issuer: null, serial: null, certificate_id: null, valid_from: null, valid_to: null, key: null, days_left: null },
+};
+
+function faultOf(paths: CredentialPaths): string | null {
+  try {
+    readCredentials(paths);
+    return null;
+  } catch (error) {
+    if (error instanceof AgentError) return error.line;
+    throw error;
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 function describe(shown: ShownIdentity): string {
-  const { use, slot, state, cert_file: file } = shown;
+  const { use, slot, state, cert_file: file, fault } = shown;
   const place = use === 'paths' ? `${file}, as configured` : `slot ${slot}, ${use === 'current' ? 'in use' : 'spare'}`;
-  if (shown.valid_to === null) return `${place}: ${state === 'certificate' ? 'no readable certificate' : STATES[state]}`;
+  const faults = fault === null ? [] : [`  fault           ${fault}`];
+  if (shown.valid_to === null) return [`${place}: ${fault === null ? STATES[state] : 'no readable certificate'}`, ...faults].join('\n');
   return [
     `${place}: ${STATES[state]}`,
+    ...faults,
     `  name            ${shown.name ?? 'none'}`,
     `  issuer          ${shown.issuer}`,
+    `  serial          ${shown.serial}`,
     `  valid           ${shown.valid_from} to ${shown.valid_to}, ${shown.days_left} days left`,
     `  key             ${shown.key}`,
     `  certificate id  ${shown.certificate_id}`,
