@@ -23,7 +23,7 @@ await build({
   sourcemap: true,
   keepNames: true,
   logLevel: 'warning',
-  external: ['better-sqlite3', 'rclnodejs', 'sharp'],
+  external: ['better-sqlite3', 'koffi', 'rclnodejs', 'sharp'],
   // CommonJS packages in the bundle call require.
   banner: {
     js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",

@@ -36,6 +36,7 @@ export const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   '@foxglove/rosmsg': ['ros'],
   'better-sqlite3': ['outbox', 'state'],
   mqtt: ['uplink'],
+  koffi: ['uplink'],
   sharp: ['media'],
   axios: ['uploads'],
   'unix-dgram': ['service'],

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { messageOf, print } from '../base/index.ts';
-import { endpointOf, loadConfig } from '../config/index.ts';
+import { brokerOf, loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { identityPaths, readCredentials } from '../identity/index.ts';
 import { type Measured, measure } from '../uplink/index.ts';
@@ -28,7 +28,7 @@ export async function bench({ config: file, json, seconds, html }: BenchOptions)
   const topic = `${config.topic_prefix}/${BENCH_TOPIC}`;
   let measured: Measured;
   try {
-    measured = await measure({ ...endpointOf(endpoint), credentials, topic, seconds, onStep: line.update }, signal);
+    measured = await measure({ ...brokerOf(config.mqtt), credentials, topic, seconds, onStep: line.update }, signal);
   } catch (cause) {
     if (signal.aborted) return 130;
     throw new AgentError('BROKER_UNREACHABLE', `${endpoint}: ${messageOf(cause)}`, {

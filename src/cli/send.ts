@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { configFlag, parseJson, print } from '../base/index.ts';
-import { type CommandConfig, type Config, endpointOf } from '../config/index.ts';
+import { brokerOf, type CommandConfig, type Config } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type CredentialPaths, identityPaths, readCredentials } from '../identity/index.ts';
 import { lockHolder } from '../state/index.ts';
@@ -44,7 +44,7 @@ export async function send({ config: file, name, words, cert, key, ttl, timeout,
   };
   const startedMs = performance.now();
   const result = await call({
-    ...endpointOf(config.mqtt.endpoint),
+    ...brokerOf(config.mqtt),
     credentials: readCredentials(cloudFiles(config, cert, key)),
     topicPrefix: config.topic_prefix,
     id,

@@ -107,6 +107,7 @@ function link({ link: current, outbox, delivered, budget, disk, wear }: Status, 
   const state = paint(isConnected ? 'green' : 'yellow', current.state);
   const version = current.mqtt_version ? `, MQTT ${current.mqtt_version === 5 ? '5' : '3.1.1'}` : '';
   const next = current.next_attempt_ms ? `, next attempt in ${ago(current.next_attempt_ms)}` : '';
+  const by = current.path?.interface ? ` by ${current.path.interface}${current.path.metered ? ', metered: urgent messages only' : ''}` : '';
   const failures = current.failures_in_a_row > 0 && !isConnected ? `, ${current.failures_in_a_row} failures in a row` : '';
   const held = Object.entries(outbox.held).map(([name, rows]) => `${rows} ${name}`);
   // oldest_unconfirmed_ms excludes time when the agent was not running, such as a night without power. The other ages are by wall clock.
@@ -114,7 +115,7 @@ function link({ link: current, outbox, delivered, budget, disk, wear }: Status, 
   const oldest = outbox.unconfirmed === 0 || ages.length === 0 ? '' : `, the oldest for ${ago(Math.max(...ages))}`;
   const lost = `${outbox.evicted > 0 ? `, ${outbox.evicted} evicted` : ''}${outbox.dropped > 0 ? `, ${outbox.dropped} dropped` : ''}`;
   return [
-    `link     ${state} for ${ago(current.since_ms)}, ${current.endpoint}${version}${failures}${next}`,
+    `link     ${state} for ${ago(current.since_ms)}, ${current.endpoint}${by}${version}${failures}${next}`,
     `outbox   ${outbox.accepted} rows accepted, ${outbox.unconfirmed} unconfirmed${oldest} (held: ${held.join(', ')})${lost}`,
     `acks     ${delivered.acknowledged_rows} rows, p50 ${delivered.ack_p50_ms ?? '-'} ms, p99 ${delivered.ack_p99_ms ?? '-'} ms`,
     `budget   ${budget.spent} of ${budget.budget ?? 'unlimited'} messages this month, forecast ${budget.forecast} ($${budget.forecast_dollars}), telemetry every ${ago(budget.interval_ms)}`,

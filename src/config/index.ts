@@ -29,4 +29,4 @@ export { type Config, configJsonSchema, configSchema } from './schema.ts';
 export { booleanLine, inWords, isCalm, UNKNOWN_LIMIT, UNKNOWN_TEXT } from './suggestion.ts';
 export { isHidden, partsOf } from './topicParts.ts';
 export { AUTO_UNIT, isDistance, isPercent } from './units.ts';
-export { duration, type Endpoint, endpointOf } from './values.ts';
+export { brokerOf, duration, type Endpoint, endpointOf } from './values.ts';

@@ -6,7 +6,7 @@ import { camera, cameraFaults } from './camera.ts';
 import { channel, nameFaults } from './channel.ts';
 import { commandConfig, crossFaults } from './commands.ts';
 import { namespace, nodeName, remap } from './ros.ts';
-import { addFaults, cron, durationBetween, type Fault, isEndpoint, size } from './values.ts';
+import { addFaults, cron, durationBetween, type Fault, interfaceName, isEndpoint, size } from './values.ts';
 
 /** Uploads must leave at least this many bytes of outbox.max_size for rows. */
 const LEAST_ROWS_BYTES = 8 * 1024 ** 2;
@@ -34,6 +34,10 @@ const fields = z.strictObject({
     keepalive: durationBetween('5s', '20m'),
     connect_timeout: durationBetween('1s', '5m'),
     ack_timeout: durationBetween('1s', '5m'),
+    /** If an alert has no acknowledgement after this time, another path to the broker is tried. */
+    alert_timeout: durationBetween('1s', '1m'),
+    /** The network interfaces to use, the preferred one first. If empty, the kernel's routing table chooses. */
+    uplinks: z.array(z.union([interfaceName, z.strictObject({ interface: interfaceName, metered: z.boolean() })])).max(8),
     window: z.int().min(1).max(100),
     /** Maximum number of publications per second. Null means no limit. */
     messages_per_second: z.number().min(1).max(100).nullable(),

@@ -70,6 +70,26 @@ export interface Endpoint {
   readonly port: number | undefined;
 }
 
+/** Linux permits 15 bytes. */
+export const interfaceName = z.string().regex(/^[^\s/:%]{1,15}$/, 'expected the name of a network interface, such as wlan0');
+
+/** Names that Linux gives to mobile modems: wwan0, wwp0s20u4, ppp0. */
+const MODEM = /^(ww|ppp)/;
+
+/** Returns the broker's address, and the network interfaces over which to reach it. */
+export function brokerOf({
+  endpoint,
+  uplinks,
+}: {
+  endpoint: string;
+  uplinks: readonly (string | { interface: string; metered: boolean })[];
+}) {
+  const interfaces = uplinks.map((uplink) =>
+    typeof uplink === 'string' ? { name: uplink, isMetered: MODEM.test(uplink) } : { name: uplink.interface, isMetered: uplink.metered },
+  );
+  return { ...endpointOf(endpoint), interfaces };
+}
+
 /** Whether `endpointOf` can parse the text. */
 export function isEndpoint(endpoint: string): boolean {
   return URL.canParse(`mqtts://${endpoint}`);

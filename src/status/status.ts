@@ -9,6 +9,15 @@ export interface LinkStatus {
   readonly state: 'connecting' | 'connected' | 'waiting' | 'stopped';
   readonly since_ms: number;
   readonly endpoint: string;
+  /** The way to the broker. Null without a connection. */
+  readonly path: {
+    /** Null if the kernel's routing table chooses. */
+    readonly interface: string | null;
+    readonly address: string;
+    readonly port: number;
+    /** Whether only alerts, results and presence are sent over it. */
+    readonly metered: boolean;
+  } | null;
   /** The MQTT protocol level; 4 means MQTT 3.1.1. */
   readonly mqtt_version: 4 | 5 | null;
   readonly connects: number;

@@ -49,3 +49,8 @@ export function isUnanswered(error: Error | undefined): error is ConnectError {
 export function stoppedAnswering({ message }: ConnectError): ConnectError {
   return new ConnectError(`${message}; the network or the broker stopped answering`, 'ETIMEDOUT');
 }
+
+/** Whether the signal was aborted, but not because of a deadline. */
+export function isStopped({ aborted, reason }: AbortSignal): boolean {
+  return aborted && !(reason instanceof DOMException && reason.name === 'TimeoutError');
+}

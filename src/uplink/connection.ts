@@ -14,7 +14,7 @@ export interface ConnectionParts
       UplinkOptions,
       'thing' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'quota' | 'window' | 'ackTimeoutMs' | 'backoff' | 'onAck'
     >,
-    Pick<PumpOptions, 'onAnswer'> {
+    Pick<PumpOptions, 'onAnswer' | 'alerts'> {
   readonly session: Link;
   /** The broker's limits, as far as they are known. */
   readonly limits: BrokerLimits;
@@ -48,6 +48,7 @@ export class Connection {
         parts.onAnswer(topic, error);
       },
       boot: lifetime.boot,
+      isMetered: session.path?.interface?.isMetered ?? false,
       intervalMs: () => budget.intervalMs(),
       quota: new Quota(quota, clock.mono()),
       onSent: (bytes) => budget.spend(bytes),

@@ -6,9 +6,9 @@ import type { Clock } from '../clock/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { ProblemCode } from '../status/index.ts';
 import { type Presence, topicsOf } from '../wire/index.ts';
-import { type BrokerAccess, dial } from './brokerRoute.ts';
 import { describeFailure } from './causes.ts';
 import { ConnectError, within } from './connectError.ts';
+import { type BrokerAccess, dial } from './dialer.ts';
 import { publishAcknowledged, type Session } from './session.ts';
 
 type TestStep = 'connect' | 'subscribe' | 'publish';

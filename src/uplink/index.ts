@@ -1,8 +1,8 @@
-export { type Route, routesOf } from './brokerRoute.ts';
 export { CAUSES, connectCause, describeFailure } from './causes.ts';
 export { ConnectError } from './connectError.ts';
 export { type CredentialTestResult, testCredentials } from './credentialTest.ts';
 export { type Measured, measure } from './measure.ts';
+export { type Interface, type Route, routesOf } from './network/path.ts';
 export { UplinkMemory, type UplinkOptions } from './options.ts';
 export { type Probed, probe } from './probe.ts';
 export { type Answer, call, dialForRequests } from './requests.ts';

@@ -1,8 +1,8 @@
 // Measures the link to the broker on a topic that has no other subscribers: round-trip times, acknowledged messages per second, and the
 // time from a cut connection to the next acknowledgement. It uses its own client id, so an agent may be running at the same time.
 import { randomBytes } from 'node:crypto';
-import { type BrokerAccess, dial } from './brokerRoute.ts';
 import { within } from './connectError.ts';
+import { type BrokerAccess, dial } from './dialer.ts';
 import { publishAcknowledged, type Session } from './session.ts';
 
 export interface MeasureOptions extends Omit<BrokerAccess, 'timeoutMs'> {
@@ -121,8 +121,12 @@ function answered<T>(work: Promise<T>): Promise<T> {
   return within(work, ANSWER_WITHIN_MS, 'no answer');
 }
 
-async function connect({ host, port, credentials }: MeasureOptions, onMessage: () => void, signal: AbortSignal): Promise<Session> {
+async function connect(
+  { host, port, interfaces, credentials }: MeasureOptions,
+  onMessage: () => void,
+  signal: AbortSignal,
+): Promise<Session> {
   signal.throwIfAborted();
   const clientId = `elderly-bot-bench-${randomBytes(4).toString('hex')}`;
-  return dial({ host, port, credentials, clientId, timeoutMs: ANSWER_WITHIN_MS, onMessage }, signal);
+  return dial({ host, port, interfaces, credentials, clientId, timeoutMs: ANSWER_WITHIN_MS, onMessage }, signal);
 }

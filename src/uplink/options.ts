@@ -9,9 +9,9 @@ import type { Outbox } from '../outbox/index.ts';
 import type { Lifetime } from '../state/index.ts';
 import type { Problems } from '../status/index.ts';
 import type { AnnouncedCommand } from '../wire/index.ts';
-import type { BrokerAccess } from './brokerRoute.ts';
+import type { BrokerAccess } from './dialer.ts';
 import type { QuotaLimits } from './limits.ts';
-import type { Links } from './links.ts';
+import type { Links } from './network/links.ts';
 import type { Connect, Message } from './session.ts';
 
 export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
@@ -22,6 +22,8 @@ export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
   readonly keepaliveMs: number;
   readonly connectTimeoutMs: number;
   readonly ackTimeoutMs: number;
+  /** If an alert has no acknowledgement after this time, another path is tried. */
+  readonly alertTimeoutMs: number;
   /** How many unacknowledged messages may be in flight. */
   readonly window: number;
   readonly backoff: BackoffLimits;
@@ -50,10 +52,12 @@ export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
 const schema = z.object({
   /** Port of the last successful connection; null if there was no connection yet. */
   port: z.int().min(1).max(65_535).nullable(),
+  /** The broker's addresses, in case the name servers fail. */
+  addresses: z.array(z.union([z.ipv4(), z.ipv6()])).default([]),
   spending: z.object({ month: z.string(), messages: z.int().min(0) }),
 });
 
-/** Stores the last good port and the month's message count in the state directory. If the file is unreadable, both are reset. */
+/** Stores the last good port, the broker's addresses and the month's message count in the state directory. If the file is unreadable, all are reset. */
 export class UplinkMemory {
   readonly #file: string;
 
@@ -65,7 +69,7 @@ export class UplinkMemory {
     try {
       return schema.parse(JSON.parse(readFileSync(this.#file, 'utf8')));
     } catch {
-      return { port: null, spending: { month: '', messages: 0 } };
+      return { port: null, addresses: [], spending: { month: '', messages: 0 } };
     }
   }
 

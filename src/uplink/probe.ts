@@ -1,8 +1,8 @@
 // Checks whether the broker lets the robot connect, and publish or subscribe to each of its topics. The doctor calls it only if no agent is
 // running, because the probe uses the agent's client id and would end its connection. It publishes empty messages, which the cloud ignores.
 import { DOWNWARD, topicsOf, UPWARD } from '../wire/index.ts';
-import { type BrokerAccess, dial } from './brokerRoute.ts';
 import { isUnanswered, within } from './connectError.ts';
+import { type BrokerAccess, dial } from './dialer.ts';
 import { publishAcknowledged, type Session } from './session.ts';
 
 /** `timeoutMs` limits each connection attempt and each wait for a PUBACK. */
@@ -27,7 +27,8 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   const startedMs = performance.now();
   let session: Session | undefined = await connect();
   const connectMs = Math.round(performance.now() - startedMs);
-  const { port, version } = session;
+  const { version } = session;
+  const { port } = session.path;
   // IoT Core closes the connection after a forbidden request, so reconnect if necessary before trying the next topic.
   const refusedOf = async (candidates: readonly string[], request: (session: Session, topic: string) => Promise<void>) => {
     const refused: string[] = [];

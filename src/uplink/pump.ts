@@ -2,6 +2,7 @@
 // Every connection has its own pump.
 import { type Claim, type ClaimLimits, isDeclaration, type RowClass } from '../outbox/index.ts';
 import type { Topics } from '../wire/index.ts';
+import type { AlertWatch } from './alertWatch.ts';
 import { type BrokerLimits, payloadLimit, windowsOf } from './brokerLimits.ts';
 import { unanswered } from './connectError.ts';
 import { type Lane, Lanes } from './lanes.ts';
@@ -25,6 +26,9 @@ export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'c
   readonly onPoison: (claim: Claim, words: string) => void;
   /** Called if a message does not contain the latest values, because the broker would not accept it with them. */
   readonly onValuesLeftOut: () => void;
+  /** Whether the connection is expensive, so that only alerts and results are sent. */
+  readonly isMetered: boolean;
+  readonly alerts: AlertWatch;
   /** Called for each of the broker's answers: an acknowledgement if `error` is undefined, otherwise a refusal. */
   readonly onAnswer: (topic: string, error: Error | undefined) => void;
 }
@@ -119,6 +123,7 @@ export class Pump {
     clearTimeout(this.#liveTimer);
     clearTimeout(this.#delayTimer);
     clearTimeout(this.#ackTimer);
+    this.#options.alerts.reset();
     for (const { claim } of this.#inFlight) this.#options.outbox.failed(claim);
     this.#inFlight.clear();
     this.#onIdle?.();
@@ -174,11 +179,12 @@ export class Pump {
     const alert = this.#claim('alert', 'alert', nowMs);
     if (alert) return this.#live('alert', alert);
     if (this.#inFlight.size >= this.#windows.others) return undefined;
-    for (const kind of ['result', 'event'] as const) {
+    for (const kind of this.#options.isMetered ? (['result'] as const) : (['result', 'event'] as const)) {
       const claim = this.#lanes.maxRows(kind, nowMs) > 0 ? outbox.claim(kind, { maxRows: 1, maxBytes: 1 }) : undefined;
       const topic = kind === 'result' ? topics.results : topics.events;
       if (claim) return { lane: kind, topic, claim, payload: singleMessage(claim, this.#facts()) };
     }
+    if (this.#options.isMetered) return undefined;
     if (this.#isLiveDue && this.#lanes.maxRows('live', nowMs) > 0) {
       const live = this.#claim('live', 'telemetry', nowMs, { kind: 'live', cutoff: this.#cutoff });
       if (live) return this.#live('live', live);
@@ -219,8 +225,11 @@ export class Pump {
     this.#options.onSent(bytes);
     this.#inFlight.add(sent);
     this.#ackTimer ??= setTimeout(() => this.#dropIfUnacknowledged(), this.#options.ackTimeoutMs).unref();
+    const { alerts } = this.#options;
+    if (lane === 'alert') alerts.sent();
     this.#options.session.publish(topic, payload, (error) => {
       if (!this.#inFlight.delete(sent)) return;
+      if (lane === 'alert') alerts.answered();
       this.#options.onAnswer(topic, error);
       if (error) this.#refused(lane, claim, error);
       else {

@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { messageOf, parseJson } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { type Result, result as resultSchema, topicsOf } from '../wire/index.ts';
-import { type BrokerAccess, type DialOptions, dial } from './brokerRoute.ts';
 import { ConnectError, within } from './connectError.ts';
+import { type BrokerAccess, type DialOptions, dial } from './dialer.ts';
 import type { Link, Message, Session } from './session.ts';
 
 export interface Answer {

@@ -1,12 +1,12 @@
 // Wraps one MQTT connection, from CONNECT to its end. MQTT.js's own queue and reconnects are disabled, because the outbox is the queue and
 // the uplink reconnects. MQTT.js promises may never settle if the connection ends, so every wait for one also ends with the connection.
-import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import mqtt, { type IClientOptions, type IConnackPacket, type MqttClient } from 'mqtt';
-import { codeOf, messageOf } from '../base/index.ts';
-import type { Credentials } from '../identity/index.ts';
+import { type IClientOptions, type IConnackPacket, MqttClient } from 'mqtt';
+import { codeOf } from '../base/index.ts';
 import { type BrokerLimits, LEAST_PACKET_BYTES, limitsOf } from './brokerLimits.ts';
-import { ConnectError, NO_ANSWER, PACKET_LIMIT, within } from './connectError.ts';
+import { ConnectError, isStopped, NO_ANSWER, PACKET_LIMIT, within } from './connectError.ts';
+import type { Path } from './network/path.ts';
+import { noPathError, PathError } from './network/pathError.ts';
+import { sentenceOf, type Transport } from './network/transport.ts';
 import { reasonWords } from './reasons.ts';
 
 export interface Message {
@@ -18,21 +18,20 @@ export interface Message {
 }
 
 export interface SessionOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly alpn: string | undefined;
-  readonly credentials: Credentials;
+  /** Opens the connection that carries MQTT. @throws ConnectError */
+  readonly open: (signal: AbortSignal) => Promise<Transport>;
   readonly clientId: string;
   readonly keepaliveMs: number;
-  /** Limits the connect up to the CONNACK, and the wait for each SUBACK. */
-  readonly connectTimeoutMs: number;
+  /** Limits the wait for the CONNACK, and for each SUBACK. */
+  readonly answerTimeoutMs: number;
   readonly version: 4 | 5;
   readonly will: { readonly topic: string; readonly payload: string } | undefined;
   readonly onMessage: (message: Message) => void;
 }
 
 /** The part of a session that the uplink and the pump use, so that tests can replace it. */
-export type Link = Pick<Session, 'limits' | 'ended' | 'publish' | 'subscribe' | 'drop' | 'close'>;
+export type Link = Pick<Session, 'limits' | 'ended' | 'publish' | 'subscribe' | 'drop' | 'close'> &
+  Partial<Pick<Session, 'path' | 'localAddress'>>;
 
 /** @throws ConnectError */
 export type Connect = (options: SessionOptions, signal: AbortSignal) => Promise<Link>;
@@ -52,6 +51,9 @@ export class Session {
   /** Resolves once the connection has ended, with the reason if it is known. Never rejects. */
   readonly ended: Promise<Error | undefined>;
   readonly limits: BrokerLimits;
+  readonly path: Path;
+  /** This machine's address of the connection. */
+  readonly localAddress: string | undefined;
   readonly #answerMs: number;
   #inFlight = 0;
   /** Messages that exceed the broker's Receive Maximum. */
@@ -59,9 +61,11 @@ export class Session {
   #isOver = false;
   #cutBecause: Error | undefined;
 
-  private constructor(client: MqttClient, limits: BrokerLimits, answerMs: number) {
+  private constructor(client: MqttClient, limits: BrokerLimits, answerMs: number, path: Path, localAddress: string | undefined) {
     this.#client = client;
     this.limits = limits;
+    this.path = path;
+    this.localAddress = localAddress;
     this.#answerMs = answerMs;
     this.ended = new Promise((resolve) => {
       let reason: Error | undefined;
@@ -83,13 +87,13 @@ export class Session {
     return this.#client.options.protocolVersion === 5 ? 5 : 4;
   }
 
-  get port(): number {
-    return this.#client.options.port ?? 0;
-  }
-
   /** @throws ConnectError */
-  static connect(options: SessionOptions, signal: AbortSignal): Promise<Session> {
-    const client = mqtt.connect(clientOptions(options));
+  static async connect(options: SessionOptions, signal: AbortSignal): Promise<Session> {
+    const { socket, path, host, failures } = await options.open(signal);
+    const failed = (message: string, reason: string | number | undefined) =>
+      noPathError(host, [...failures, new PathError(path, message, reason)]);
+    if (socket.destroyed) throw failed('the broker closed the connection before the CONNECT', 'ECONNRESET');
+    const client = new MqttClient(() => socket, clientOptions(options));
     client.on('message', (topic, payload, packet) => {
       const expires = packet.properties?.messageExpiryInterval !== undefined;
       options.onMessage({ topic, payload, retained: packet.retain, expires });
@@ -100,18 +104,14 @@ export class Session {
         // If the connection emits another error later, an 'error' event without a listener would crash the process.
         client.on('error', () => {});
         client.end(true);
-        reject(new ConnectError(message, reason));
+        reject(failed(message, reason));
       };
-      const late = () => {
-        const answered = hasTls(client) ? 'the TLS handshake succeeded, but CONNECT has no answer' : 'no answer';
-        const where = `from ${options.host}:${options.port} within ${options.connectTimeoutMs / 1_000} s`;
-        fail(`${answered} ${where}`, hasTls(client) ? NO_ANSWER : 'ETIMEDOUT');
-      };
-      const deadline = setTimeout(late, options.connectTimeoutMs);
+      const late = () =>
+        fail(`the TLS handshake succeeded, but CONNECT has no answer within ${options.answerTimeoutMs / 1_000} s`, NO_ANSWER);
+      const deadline = setTimeout(late, options.answerTimeoutMs);
       const onError = (error: Error) => fail(sentenceOf(error), reasonOf(error));
       const onClose = () => fail('the broker closed the connection during the handshake', 'ECONNRESET');
-      const onAbort = () =>
-        signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError' ? late() : fail('stopped', 'ABORTED');
+      const onAbort = () => (isStopped(signal) ? fail('stopped', 'ABORTED') : late());
       const onConnect = ({ properties }: IConnackPacket) => {
         const limits = limitsOf(properties);
         if (limits.maxPacketBytes < LEAST_PACKET_BYTES) {
@@ -120,9 +120,7 @@ export class Session {
           return;
         }
         cleanUp();
-        // Nagle's algorithm would hold an alert back until earlier bytes are acknowledged, which takes 40 ms if the peer delays its ACK.
-        (client.stream as Socket).setNoDelay(true);
-        resolve(new Session(client, limits, options.connectTimeoutMs));
+        resolve(new Session(client, limits, options.answerTimeoutMs, path, socket.localAddress));
       };
       const cleanUp = () => {
         clearTimeout(deadline);
@@ -130,6 +128,7 @@ export class Session {
         signal.removeEventListener('abort', onAbort);
       };
       client.on('error', onError).on('close', onClose).on('connect', onConnect);
+      if (signal.aborted) return onAbort();
       signal.addEventListener('abort', onAbort, { once: true });
     });
   }
@@ -215,29 +214,15 @@ export function publishAcknowledged(session: Session, topic: string, payload: st
   });
 }
 
-/** Whether the TLS handshake of a connection attempt is complete. */
-function hasTls({ stream }: MqttClient): boolean {
-  return stream instanceof TLSSocket && stream.getProtocol() !== null && stream.authorized;
-}
-
 function clientOptions(options: SessionOptions): IClientOptions {
-  const { credentials } = options;
   return {
-    protocol: 'mqtts',
-    host: options.host,
-    port: options.port,
-    servername: options.host,
-    ...(options.alpn === undefined ? {} : { ALPNProtocols: [options.alpn] }),
-    ca: credentials.ca,
-    cert: credentials.cert,
-    key: credentials.key,
-    rejectUnauthorized: true,
+    protocolId: 'MQTT',
     clientId: options.clientId,
     protocolVersion: options.version,
     clean: true,
     keepalive: Math.round(options.keepaliveMs / 1000),
     // Later than the session's own deadline, whose error says which answer is missing.
-    connectTimeout: 2 * options.connectTimeoutMs,
+    connectTimeout: 2 * options.answerTimeoutMs,
     reconnectPeriod: 0,
     queueQoSZero: false,
     resubscribe: false,
@@ -252,10 +237,4 @@ function clientOptions(options: SessionOptions): IClientOptions {
 function reasonOf(error: Error): string | number | undefined {
   const code: unknown = (error as { code?: unknown }).code;
   return typeof code === 'number' ? code : codeOf(error);
-}
-
-/** Returns a readable message. OpenSSL's own messages contain numeric codes and a line break, so its `reason` is used instead. */
-function sentenceOf(error: Error): string {
-  const { library, reason } = error as { library?: unknown; reason?: unknown };
-  return typeof library === 'string' && typeof reason === 'string' ? `the TLS handshake failed: ${reason}` : messageOf(error);
 }

@@ -1,26 +1,27 @@
 // Keeps the robot connected to the broker for as long as the agent runs: connects, publishes presence, drains the outbox, and reconnects
 // with backoff whenever the connection ends.
-import { randomBytes } from 'node:crypto';
 import { backoffMs, messageOf, STABLE_AFTER_MS, wait } from '../base/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { BudgetStatus, LinkStatus } from '../status/index.ts';
 import { type Power, topicsOf } from '../wire/index.ts';
 import { Answers } from './answers.ts';
 import { NO_LIMITS, smallerLimit } from './brokerLimits.ts';
-import { BrokerRoute } from './brokerRoute.ts';
 import { connectCause, isTooLarge } from './causes.ts';
 import { ConnectError } from './connectError.ts';
 import { Connection } from './connection.ts';
 import { CredentialSwitch, type CredentialTestResult, type PendingTest } from './credentialTest.ts';
+import { Dialer } from './dialer.ts';
+import { Handover } from './handover.ts';
 import { Budget } from './limits.ts';
 import { LinkProblems } from './linkProblems.ts';
-import { readLinks, watchLinks } from './links.ts';
 import { applyReceipt } from './messages.ts';
+import { type LinkChange, readLinks, watchLinks } from './network/links.ts';
+import { type Opened, Opener } from './opener.ts';
 import type { UplinkOptions } from './options.ts';
 import { PresencePublisher } from './presence.ts';
 import { ReconnectWait } from './reconnect.ts';
 import type { Answer } from './requests.ts';
-import { type Link, type Message, Session } from './session.ts';
+import type { Message } from './session.ts';
 import type { Takeover } from './takeover.ts';
 
 /** Determines the wait before the next connection attempt: backoff for `stable` and `failed`, its minimum for `again`, 0 for `at_once`. */
@@ -29,7 +30,9 @@ type Ending = 'stable' | 'failed' | 'again' | 'at_once' | Takeover;
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #topics;
-  readonly #route: BrokerRoute;
+  readonly #dialer: Dialer;
+  readonly #opener: Opener;
+  readonly #handover: Handover;
   readonly #credentials: CredentialSwitch;
   readonly #problems: LinkProblems;
   readonly #answers: Answers;
@@ -48,10 +51,10 @@ export class Uplink {
   #isFinishing = false;
 
   constructor(options: UplinkOptions) {
-    const { port: lastGoodPort, spending } = options.memory.load();
+    const { spending, ...known } = options.memory.load();
     this.#options = options;
     this.#topics = topicsOf(options.topicPrefix);
-    this.#route = new BrokerRoute(options.host, options.port, lastGoodPort);
+    this.#dialer = new Dialer(options, known);
     this.#reconnect = new ReconnectWait(options.clock);
     this.#credentials = new CredentialSwitch(options.credentials, options.clock);
     this.#problems = new LinkProblems(options);
@@ -63,6 +66,9 @@ export class Uplink {
       telemetryEveryMs: () => this.#budget.intervalMs(),
       onAnswer: this.#recordAnswer,
     });
+    const parts = { dialer: this.#dialer, credentials: this.#credentials, presence: this.#presence, topics: this.#topics };
+    this.#opener = new Opener({ ...options, ...parts, onMessage: (message) => this.#receive(message) });
+    this.#handover = new Handover({ ...options, opener: this.#opener, mayMove: () => !this.#credentials.pending && !this.#isFinishing });
   }
 
   /** Must be called after each commit that adds rows. */
@@ -75,8 +81,9 @@ export class Uplink {
     return {
       state: this.#state.state,
       since_ms: this.#sinceMs,
-      endpoint: this.#route.endpoint,
-      mqtt_version: this.#connection ? this.#route.version : null,
+      endpoint: this.#dialer.endpoint,
+      path: this.#handover.path,
+      mqtt_version: this.#connection ? this.#dialer.version : null,
       connects: this.#connects,
       failures_in_a_row: this.#failures,
       next_attempt_ms: this.#reconnect.leftMs,
@@ -103,6 +110,7 @@ export class Uplink {
   /** Reconnects at once to test these credentials. If the test fails, the uplink goes back to the previous ones. */
   change(credentials: Credentials): Promise<CredentialTestResult> {
     const result = this.#credentials.begin(credentials);
+    this.#handover.cancel();
     this.#connection?.close();
     this.#reconnect.end();
     return result;
@@ -124,13 +132,13 @@ export class Uplink {
 
   /** Saves the state that the next run needs. @throws an error from the file system. */
   save(): void {
-    this.#options.memory.save({ port: this.#route.lastGoodPort, spending: this.#budget.spending });
+    this.#options.memory.save({ ...this.#dialer.known, addresses: [...this.#dialer.known.addresses], spending: this.#budget.spending });
   }
 
   /** Runs until the signal is aborted. Resolves once the last connection has ended. */
   async run(signal: AbortSignal): Promise<void> {
     const { readLinks: read = readLinks } = this.#options;
-    const watch = watchLinks(read, read(), (link) => this.#linkUp(link));
+    const watch = watchLinks(read, read(), (change) => this.#linksChanged(change));
     while (!signal.aborted) {
       const ending = await this.#connectOnce(signal);
       if (signal.aborted) break;
@@ -158,64 +166,45 @@ export class Uplink {
     await this.#connection?.finish(deadlineMs);
   }
 
-  /** Opens one connection and serves it until it ends. */
+  /** Opens one connection, or takes the one that replaces the last, and serves it until it ends. */
   async #connectOnce(signal: AbortSignal): Promise<Ending> {
-    const { clock, lifetime, log } = this.#options;
+    const { lifetime, log, clock } = this.#options;
     this.#enter('connecting');
-    const id = randomBytes(8).toString('hex');
-    const startedMs = clock.mono();
+    const replacing = await this.#handover.take();
     const test = this.#credentials.pending;
     this.#attempt = new AbortController();
     const { signal: attempt } = this.#attempt;
-    let session: Link | undefined;
+    let opened = replacing;
     const stop = AbortSignal.any([signal, attempt]);
-    const cut = () => session?.drop();
+    const cut = () => opened?.session.drop();
     stop.addEventListener('abort', cut);
     try {
-      session = await this.#connect(id, stop, test);
-      await session.subscribe([this.#topics.commands, this.#topics.receipts]);
+      opened ??= await this.#opener.open({ kind: 'all' }, stop);
+      await opened.session.subscribe([this.#topics.commands, this.#topics.receipts]);
       // If the signal was aborted while subscribing, the listener that `serve` adds would never be called, and the connection never cut.
       signal.throwIfAborted();
     } catch (error) {
-      session?.drop();
+      opened?.session.drop();
       if (attempt.aborted) return 'again';
-      return signal.aborted ? 'failed' : this.#notConnected(error, session ? 'subscribe' : 'connect', test);
+      return signal.aborted ? 'failed' : this.#notConnected(error, opened ? 'subscribe' : 'connect', test);
     } finally {
       stop.removeEventListener('abort', cut);
     }
     this.#connects++;
     this.#enter('connected');
-    this.#route.recordSuccess();
     lifetime.confirmTime(clock.wall());
     const over = this.#problems.connected();
-    log.info({ event: 'connected', mqtt_version: this.#route.version, took_ms: clock.mono() - startedMs }, 'connected to the broker');
-    const reason = await this.#serve(session, id, signal, test);
+    const { path, tookMs } = opened;
+    log.info({ event: 'connected', mqtt_version: this.#dialer.version, path, took_ms: tookMs }, 'connected to the broker');
+    const reason = await this.#serve(opened, signal, test);
     over();
     if (test && test.credentials !== this.#credentials.current) return 'again';
     return this.#ended(reason, signal.aborted);
   }
 
-  #connect(id: string, signal: AbortSignal, test: PendingTest | undefined): Promise<Link> {
-    const { host, thing, keepaliveMs, connectTimeoutMs, connect = Session.connect } = this.#options;
-    return connect(
-      {
-        ...this.#route.route,
-        host,
-        credentials: test?.credentials ?? this.#credentials.current,
-        clientId: thing,
-        keepaliveMs,
-        connectTimeoutMs,
-        version: this.#route.version,
-        will: { topic: this.#topics.presence, payload: JSON.stringify(this.#presence.will(id)) },
-        onMessage: (message) => this.#receive(message),
-      },
-      signal,
-    );
-  }
-
   #notConnected(error: unknown, step: 'connect' | 'subscribe', test: PendingTest | undefined): Ending {
     const reason = error instanceof ConnectError ? error.reason : undefined;
-    if (this.#route.fallBack(reason)) {
+    if (this.#dialer.fallBack(reason)) {
       this.#options.log.info({ event: 'mqtt5_refused' }, 'the broker does not support MQTT 5; using 3.1.1');
       return 'at_once';
     }
@@ -224,12 +213,11 @@ export class Uplink {
       return 'again';
     }
     const cause = connectCause(reason, this.#options.clock, this.#credentials.current);
-    const takeover = this.#problems.notConnected(cause, reason, `${this.#route.endpoint}: ${messageOf(error)}`);
-    if (!takeover) this.#route.recordFailure(cause);
+    const takeover = this.#problems.notConnected(cause, reason, messageOf(error));
     return takeover ?? 'failed';
   }
 
-  async #serve(session: Link, id: string, signal: AbortSignal, test: PendingTest | undefined): Promise<Error | undefined> {
+  async #serve({ session, id }: Opened, signal: AbortSignal, test: PendingTest | undefined): Promise<Error | undefined> {
     const limits = { ...session.limits, maxPacketBytes: Math.min(session.limits.maxPacketBytes, this.#maxPacketBytes) };
     const parts = {
       session,
@@ -239,6 +227,7 @@ export class Uplink {
       budget: this.#budget,
       presence: this.#presence,
       onAnswer: this.#recordAnswer,
+      alerts: this.#handover.alerts,
     };
     const connection = new Connection({ ...this.#options, ...parts });
     this.#connection = connection;
@@ -248,7 +237,9 @@ export class Uplink {
     });
     // A test of other credentials began in the meantime and needs a new connection.
     if (this.#credentials.pending !== test) connection.close();
+    const look = this.#handover.watch(session, signal);
     const reason = await served;
+    look.stop();
     if (reason && isTooLarge(reason)) this.#maxPacketBytes = smallerLimit(connection.largestUnanswered);
     // If the test is still pending, the connection ended before its first message was acknowledged.
     if (test) this.#credentials.finish(test, 'publish', reason ?? new ConnectError('the broker closed the connection', 'ECONNRESET'));
@@ -259,16 +250,20 @@ export class Uplink {
 
   #ended(reason: Error | undefined, isAborted: boolean): Ending {
     const lastedMs = this.#sinceMs;
-    const isOurs = isAborted || this.#isFinishing || this.#credentials.pending !== undefined;
-    const takeover = isOurs ? undefined : this.#problems.ended(lastedMs, reason, this.#route.endpoint);
+    const isOurs = isAborted || this.#isFinishing || this.#credentials.pending || this.#handover.isReplacing;
+    const takeover = isOurs ? undefined : this.#problems.ended(lastedMs, reason, this.#dialer.endpoint);
+    if (this.#handover.isUnderWay) return 'at_once';
     return takeover ?? (lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed');
   }
 
   /** Connects at once over a link that has come up: an attempt over the old one may hang until its deadline. */
-  #linkUp(link: string): void {
+  #linksChanged(change: LinkChange): void {
+    this.#handover.linksChanged(change);
+    const [link] = change.added;
+    if (link === undefined) return;
+    this.#options.log.info({ event: 'link_up', link }, `${link} came up`);
     const { state } = this.#state;
     if (state !== 'waiting' && state !== 'connecting') return;
-    this.#options.log.info({ event: 'link_up', link }, `${link} came up`);
     this.#failures = 0;
     if (state === 'waiting') this.#reconnect.hurry('link');
     else if (this.#reconnect.mayTryExtra('link')) this.#attempt.abort();

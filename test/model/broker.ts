@@ -56,15 +56,14 @@ export class Broker {
 
   readonly connect: Connect = (options, signal) =>
     new Promise((resolve, reject) => {
-      const { host, port, connectTimeoutMs } = options;
       const stop = () => reject(new ConnectError('stopped', 'ABORTED'));
       signal.addEventListener('abort', stop, { once: true });
-      const answerMs = this.isUp ? this.#delayMs() : connectTimeoutMs;
+      const answerMs = this.isUp ? this.#delayMs() : options.answerTimeoutMs;
       this.#time.after(answerMs, () => {
         if (signal.aborted) return;
         signal.removeEventListener('abort', stop);
         if (this.isUp) resolve(this.#link(options));
-        else reject(new ConnectError(`no answer from ${host}:${port}`, 'ETIMEDOUT'));
+        else reject(new ConnectError('no answer from the broker', 'ETIMEDOUT'));
       });
     });
 

@@ -196,6 +196,8 @@ class World {
       keepaliveMs: 30_000,
       connectTimeoutMs: 10_000,
       ackTimeoutMs: 20_000,
+      alertTimeoutMs: 5_000,
+      interfaces: [],
       window: 20,
       backoff: { minMs: 1_000, maxMs: 300_000 },
       quota: { messagesPerSecond: null, bytesPerSecond: null },

@@ -63,6 +63,8 @@ export function startUplink(files: BenchFiles, port: number, over: Partial<Uplin
     keepaliveMs: 2_000,
     connectTimeoutMs: 400,
     ackTimeoutMs: 150,
+    alertTimeoutMs: 10_000,
+    interfaces: [],
     window: 20,
     backoff: { minMs: 5, maxMs: 50 },
     quota: { messagesPerSecond: null, bytesPerSecond: null },

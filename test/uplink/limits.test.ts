@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { nextRoute, routesOf } from '../../src/uplink/brokerRoute.ts';
 import { addSpending, metered, monthPassed, Quota, stretch } from '../../src/uplink/limits.ts';
 import { SESSION_TAKEN_OVER, TakeoverWatch } from '../../src/uplink/takeover.ts';
 
@@ -63,23 +62,6 @@ describe('the budget', () => {
     assert.deepEqual(spending, { month: '2026-11', messages: 13 });
     assert.deepEqual(addSpending(spending, 3, november + 120_000), { month: '2026-12', messages: 3 });
     assert.ok(monthPassed(november) > 0.999);
-  });
-});
-
-describe('the route to the broker', () => {
-  it('is port 8883, then port 443 with ALPN if the broker did not answer', () => {
-    const routes = routesOf(undefined);
-    assert.deepEqual(routes, [
-      { port: 8883, alpn: undefined },
-      { port: 443, alpn: 'x-amzn-mqtt-ca' },
-    ]);
-    assert.equal(nextRoute(routes, 0, 'broker_unreachable'), 1);
-    assert.equal(nextRoute(routes, 1, 'broker_hung_up'), 0);
-    assert.equal(nextRoute(routes, 0, 'certificate_refused'), 0);
-  });
-
-  it('is only the configured port, if the configuration has a port', () => {
-    assert.equal(nextRoute(routesOf(18_883), 0, 'broker_unreachable'), 0);
   });
 });
 

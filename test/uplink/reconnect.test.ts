@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, mock } from 'node:test';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
-import { defaultRoutes } from '../../src/uplink/links.ts';
+import { defaultRoutes } from '../../src/uplink/network/links.ts';
 import { ReconnectWait } from '../../src/uplink/reconnect.ts';
 import { freePort } from '../support/ports.ts';
 import { ScriptedBroker } from '../support/scriptedBroker.ts';

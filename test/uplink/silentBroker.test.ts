@@ -43,6 +43,7 @@ describe('a broker that withholds', { timeout: 300_000 }, () => {
   const access = () => ({
     host: 'localhost',
     port: broker.port,
+    interfaces: [],
     credentials: readCredentials({ rootCa: files.ca, certFile: files.robot.cert, privateKey: files.robot.key }),
     thing: 'elderly-bot',
     topicPrefix: 'elderly_bot',

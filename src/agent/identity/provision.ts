@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
-import { type Config, endpointOf } from '../../config/index.ts';
+import { brokerOf, type Config } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import {
   type Credentials,
@@ -45,7 +45,7 @@ const MAX_PAUSE_MS = 30_000;
 
 /** Opens a broker connection for requests. @throws AgentError PROVISIONING_FAILED */
 async function connect({ config, clock, timeoutMs }: StandaloneParts, credentials: Credentials, clientId: string) {
-  const options = { ...endpointOf(config.mqtt.endpoint), credentials, clientId, timeoutMs };
+  const options = { ...brokerOf(config.mqtt), credentials, clientId, timeoutMs };
   try {
     return await dialForRequests(options, AbortSignal.timeout(2 * timeoutMs));
   } catch (error) {
@@ -145,7 +145,7 @@ export function testWithoutAgent(
   credentials: Credentials,
 ): Promise<CredentialTestResult> {
   const { thing, topic_prefix: topicPrefix, mqtt } = config;
-  return testCredentials({ ...endpointOf(mqtt.endpoint), credentials, thing, topicPrefix, timeoutMs, clock });
+  return testCredentials({ ...brokerOf(mqtt), credentials, thing, topicPrefix, timeoutMs, clock });
 }
 
 function unset(keys: string): AgentError {

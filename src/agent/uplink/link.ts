@@ -1,6 +1,6 @@
 import { messageOf } from '../../base/index.ts';
 import { announce } from '../../commands/index.ts';
-import { endpointOf, type LoadedConfig } from '../../config/index.ts';
+import { brokerOf, type LoadedConfig } from '../../config/index.ts';
 import type { Logger } from '../../logs/index.ts';
 import { Uplink, UplinkMemory } from '../../uplink/index.ts';
 import { VERSION } from '../../version.ts';
@@ -14,7 +14,6 @@ interface LinkParts
 
 export function createUplink(parts: LinkParts): Uplink {
   const { config, live, credentials, outbox, clock, lifetime, problems, metrics, commands, log } = parts;
-  const { host, port } = endpointOf(config.mqtt.endpoint);
   return new Uplink({
     credentials,
     outbox,
@@ -23,13 +22,13 @@ export function createUplink(parts: LinkParts): Uplink {
     problems,
     thing: config.thing,
     topicPrefix: config.topic_prefix,
-    host,
-    port,
+    ...brokerOf(config.mqtt),
     version: VERSION,
     intervalMs: config.mqtt.interval,
     keepaliveMs: config.mqtt.keepalive,
     connectTimeoutMs: config.mqtt.connect_timeout,
     ackTimeoutMs: config.mqtt.ack_timeout,
+    alertTimeoutMs: config.mqtt.alert_timeout,
     window: config.mqtt.window,
     quota: { messagesPerSecond: config.mqtt.messages_per_second, bytesPerSecond: config.mqtt.bytes_per_second },
     budget: config.mqtt.budget,

@@ -1,6 +1,7 @@
 // Checks the MQTT connection, rights and receipts, using the robot's own client id. If the agent is running, the checks use its status
 // instead: a broker drops the older of two connections with the same client id, so connecting here would disconnect the agent.
 import { codeOf, messageOf } from '../../base/index.ts';
+import { brokerOf } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { isIotCoreHost } from '../../identity/index.ts';
 import { PROBLEMS, type Status } from '../../status/index.ts';
@@ -17,13 +18,13 @@ const FIRST_RECEIPT_MS = 60_000;
 
 type Answer = { readonly agent: Status } | { readonly probed: Probed } | { readonly failed: unknown } | { readonly skip: string };
 
-const ask = oncePerRobot(async ({ agent, holder, credentials, config, host, port, reached }): Promise<Answer> => {
+const ask = oncePerRobot(async ({ agent, holder, credentials, config, reached }): Promise<Answer> => {
   const status = await agent;
   if (status) return { agent: status };
   if (holder !== undefined) return { skip: `process ${holder} holds ${config.state_dir} and does not answer; it may be connected` };
   if (credentials instanceof AgentError) return { skip: 'needs certificate and key' };
   if (!(await reached).route) return { skip: 'needs a connection' };
-  const options = { host, port, credentials, thing: config.thing, topicPrefix: config.topic_prefix, timeoutMs: ANSWER_MS };
+  const options = { ...brokerOf(config.mqtt), credentials, thing: config.thing, topicPrefix: config.topic_prefix, timeoutMs: ANSWER_MS };
   try {
     return { probed: await probe(options, AbortSignal.timeout(6 * ANSWER_MS)) };
   } catch (cause) {

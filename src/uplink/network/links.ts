@@ -1,8 +1,8 @@
-// Notices that a link of this machine has come up: a new address or a new default route. It polls, because a notification of the kernel
+// Notices that a link of this machine has come up or is lost: an address or a default route. It polls, because a notification of the kernel
 // (netlink) would need native code.
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { every, type Ticker } from '../base/index.ts';
+import { every, type Ticker } from '../../base/index.ts';
 
 /** The addresses and default routes of a machine, each as one text. */
 export type Links = ReadonlySet<string>;
@@ -10,15 +10,20 @@ export type Links = ReadonlySet<string>;
 /** One poll takes 0.4 ms (measured on a busy x86 server with one interface). */
 const POLL_EVERY_MS = 2_000;
 
-/** Calls `onUp` each time a link comes up after `since`, until the ticker is stopped. */
-export function watchLinks(read: () => Links, since: Links, onUp: (link: string) => void): Ticker {
+export interface LinkChange {
+  readonly added: readonly string[];
+  readonly gone: readonly string[];
+}
+
+/** Calls `onChange` each time a link comes up or is lost after `since`, until the ticker is stopped. */
+export function watchLinks(read: () => Links, since: Links, onChange: (change: LinkChange) => void): Ticker {
   let known = since;
   return every(POLL_EVERY_MS, () => {
     const present = read();
-    const [added] = [...present].filter((link) => !known.has(link));
-    // Links that are gone are forgotten, so that their return is noticed.
+    const added = [...present].filter((link) => !known.has(link));
+    const gone = [...known].filter((link) => !present.has(link));
     known = present;
-    if (added !== undefined) onUp(added);
+    if (added.length + gone.length > 0) onChange({ added, gone });
   });
 }
 

@@ -1,0 +1,52 @@
+// Resolves the broker's name. The last addresses stay known, because the name servers often fail together with the network over which they
+// are reached, while another path to the broker works. TLS protects from an address that now belongs to somebody else.
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { codeOf, messageOf } from '../../base/index.ts';
+import { ConnectError, within } from '../connectError.ts';
+
+/** How long to wait for the name servers if earlier addresses are known. The system's resolver gives up after 5 s or more. */
+const WAIT_MS = 2_000;
+
+export class Resolver {
+  readonly #host: string;
+  #known: readonly string[];
+  /** The system's resolver takes a thread of four for each question, so there is never more than one. */
+  #asked: Promise<readonly string[]> | undefined;
+
+  /** @param known the addresses of an earlier run. */
+  constructor(host: string, known: readonly string[]) {
+    this.#host = host;
+    this.#known = known;
+  }
+
+  /** The addresses that the name servers gave last. */
+  get known(): readonly string[] {
+    return this.#known;
+  }
+
+  /** @throws ConnectError if the name cannot be resolved within `timeoutMs` and no address is known */
+  async addresses(timeoutMs: number): Promise<readonly string[]> {
+    if (isIP(this.#host)) return [this.#host];
+    const waitMs = this.#known.length > 0 ? Math.min(WAIT_MS, timeoutMs) : timeoutMs;
+    try {
+      this.#asked ??= this.#ask();
+      return await within(this.#asked, waitMs, `the name servers do not answer for ${this.#host}`);
+    } catch (error) {
+      if (this.#known.length > 0) return this.#known;
+      throw error instanceof ConnectError
+        ? new ConnectError(error.message, 'EAI_AGAIN')
+        : new ConnectError(`${this.#host}: ${messageOf(error)}`, codeOf(error));
+    }
+  }
+
+  async #ask(): Promise<readonly string[]> {
+    try {
+      const answers = await lookup(this.#host, { all: true, order: 'verbatim' });
+      this.#known = answers.map(({ address }) => address);
+      return this.#known;
+    } finally {
+      this.#asked = undefined;
+    }
+  }
+}

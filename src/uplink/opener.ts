@@ -1,0 +1,76 @@
+// Opens the uplink's connections. Each has a session id of its own, which its last will contains.
+import { randomBytes } from 'node:crypto';
+import type { Topics } from '../wire/index.ts';
+import type { CredentialSwitch } from './credentialTest.ts';
+import type { Dialer, Search } from './dialer.ts';
+import { nameOf, type Path } from './network/path.ts';
+import type { UplinkOptions } from './options.ts';
+import type { PresencePublisher } from './presence.ts';
+import { type Link, type Message, Session } from './session.ts';
+
+export interface Opened {
+  readonly session: Link;
+  /** The session id, as published in presence. */
+  readonly id: string;
+  /** The name of the path, if it is known. */
+  readonly path: string | undefined;
+  /** How long it took to open, in milliseconds. */
+  readonly tookMs: number;
+}
+
+export interface OpenerParts extends Pick<UplinkOptions, 'thing' | 'clock' | 'keepaliveMs' | 'connectTimeoutMs' | 'connect'> {
+  readonly dialer: Dialer;
+  readonly credentials: CredentialSwitch;
+  readonly presence: PresencePublisher;
+  readonly topics: Topics;
+  readonly onMessage: (message: Message) => void;
+}
+
+export class Opener {
+  readonly #parts: OpenerParts;
+
+  constructor(parts: OpenerParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Opens a connection with the credentials that are being tested, or else with the present ones.
+   * @param ready awaited once a path is secured, before the CONNECT, which ends the robot's other session at the broker.
+   * @throws ConnectError
+   */
+  async open(search: Search, signal: AbortSignal, ready: () => Promise<void> = () => Promise.resolve()): Promise<Opened> {
+    const { thing, clock, keepaliveMs, connectTimeoutMs, connect = Session.connect, ...parts } = this.#parts;
+    const credentials = parts.credentials.pending?.credentials ?? parts.credentials.current;
+    const id = randomBytes(8).toString('hex');
+    const startedMs = clock.mono();
+    let tried: Path | undefined;
+    const session = await connect(
+      {
+        open: async (stop) => {
+          const transport = await parts.dialer.open(search, credentials, connectTimeoutMs, stop);
+          try {
+            await ready();
+          } catch (error) {
+            transport.socket.destroy();
+            throw error;
+          }
+          tried = transport.path;
+          return transport;
+        },
+        clientId: thing,
+        keepaliveMs,
+        answerTimeoutMs: connectTimeoutMs,
+        version: parts.dialer.version,
+        will: { topic: parts.topics.presence, payload: JSON.stringify(parts.presence.will(id)) },
+        onMessage: parts.onMessage,
+      },
+      signal,
+    ).catch((error: unknown) => {
+      if (tried) parts.dialer.recordFailure(tried);
+      throw error;
+    });
+    const { path } = session;
+    if (path) parts.dialer.recordSuccess(path);
+    return { session, id, path: path && nameOf(path), tookMs: clock.mono() - startedMs };
+  }
+}
