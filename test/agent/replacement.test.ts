@@ -25,12 +25,20 @@ function testsUntil(endMs: number, situation: 'connected' | 'failing', cause: 'c
 }
 
 describe('new credentials on disk', () => {
-  it('are tested once they have stayed unchanged for the settling time', () => {
+  it('are tested once they have stayed unchanged for the settling time, if the link works', () => {
     const replacement = new Replacement(SETTLE_MS);
     assert.equal(replacement.isDue(first, 'connected', 0), false);
     assert.equal(replacement.isDue(second, 'connected', 4_000), false);
     assert.equal(replacement.isDue(second, 'connected', 8_999), false);
     assert.equal(replacement.isDue(second, 'connected', 9_000), true);
+  });
+
+  it('are tested at once if the broker does not accept the old ones, as alerts may be waiting', () => {
+    const replacement = new Replacement(SETTLE_MS);
+    assert.equal(replacement.isDue(first, 'failing', 0), true);
+    replacement.fail('broker_untrusted', 'failing', 0);
+    assert.equal(replacement.isDue(first, 'failing', 2_000), false);
+    assert.equal(replacement.isDue(second, 'failing', 4_000), true);
   });
 
   it('have to settle again after the files were unusable or those in use again', () => {
@@ -56,7 +64,7 @@ describe('new credentials on disk', () => {
   });
 
   it('that the broker refuses are tried often while the link does not work', () => {
-    assert.deepEqual(testsUntil(3 * MINUTE_MS, 'failing', 'certificate_refused'), [5, 15, 35, 75, 155]);
+    assert.deepEqual(testsUntil(3 * MINUTE_MS, 'failing', 'certificate_refused'), [0, 10, 30, 70, 150]);
   });
 
   it('that the network kept from being tested are tried again soon', () => {

@@ -49,7 +49,7 @@ export class Replacement {
   #candidate: { readonly credentials: Credentials; readonly sinceMs: number } | undefined;
   #failed: FailedTest | undefined;
 
-  /** @param settleMs how long new credentials must stay unchanged before their test. */
+  /** @param settleMs how long new credentials must stay unchanged before their test interrupts a link that works. */
   constructor(settleMs: number) {
     this.#settleMs = settleMs;
   }
@@ -62,9 +62,10 @@ export class Replacement {
   /** @param found the credentials on disk; undefined if they are in use or unusable. @returns whether to test them now. */
   isDue(found: Credentials | undefined, situation: LinkSituation, nowMs: number): boolean {
     this.see(found, nowMs);
-    if (!this.#candidate || nowMs < this.#candidate.sinceMs + this.#settleMs) return false;
     // The first connection with the credentials in use shows whether a test is worthwhile.
-    if (situation === 'unreachable') return false;
+    if (!this.#candidate || situation === 'unreachable') return false;
+    // Without a link there is nothing to interrupt, and alerts may be waiting.
+    if (situation === 'connected' && nowMs < this.#candidate.sinceMs + this.#settleMs) return false;
     return this.#failed === undefined || nowMs >= this.#failed.atMs + pauseMs(this.#failed, situation);
   }
 

@@ -26,7 +26,7 @@ import { ReplacedFiles } from './replacedFiles.ts';
 /** One check reads three files and compares their contents, which takes about 0.1 ms. */
 const CHECK_EVERY_MS = 2_000;
 
-/** Certificate and key are often written one after the other, so new files must stay unchanged for this long. */
+/** Files are often written one after the other, so they must stay unchanged for this long before a test interrupts a link that works. */
 const SETTLE_MS = 5_000;
 
 /** How long to wait before retrying a failed rotation. There is time, because rotation starts weeks before the expiry. */
