@@ -6,6 +6,8 @@ export interface Context {
   /** The duration of a campaign with a time limit; 0 for others. */
   readonly forMs: number;
   readonly random: Random;
+  /** The kinds of damage that --only chose. Undefined means all. */
+  readonly only?: readonly string[] | undefined;
   /** Prints a line of progress. */
   readonly say: (text: string) => void;
 }
@@ -27,6 +29,8 @@ export interface Campaign {
   readonly defaultRuns: number;
   /** The default of --for, for a campaign with a time limit. */
   readonly defaultForMs?: number;
+  /** The kinds of damage of which --only chooses some. */
+  readonly kinds?: readonly string[];
   /** The reason why the campaign cannot run on this machine, or false. */
   readonly missing: () => string | false;
   readonly run: (context: Context) => Promise<Outcome>;

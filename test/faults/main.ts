@@ -17,7 +17,7 @@ function help(): string {
     const amount = defaultForMs === undefined ? `${defaultRuns} runs` : `for ${defaultForMs / 60_000} minutes (--for 90s, 30m or 2h)`;
     return `  ${name.padEnd(10)} ${what}; ${amount}`;
   });
-  return ['npm run faults -- NAME [--runs N, or --each N] [--seed S] [--json]', ...campaigns].join('\n');
+  return ['npm run faults -- NAME [--runs N, or --each N] [--seed S] [--only KIND,KIND] [--json]', ...campaigns].join('\n');
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -43,6 +43,13 @@ async function main(args: readonly string[]): Promise<number> {
     say(`faults: ${campaign.name} goes by ${goesByTime ? 'time: --for 30m, not --runs' : 'runs: --runs N, not --for'}`);
     return 2;
   }
+  const { kinds = [] } = campaign;
+  const wrong = options.only?.find((kind) => !kinds.includes(kind));
+  if (wrong !== undefined) {
+    const has = kinds.length === 0 ? `${campaign.name} has no kinds to choose from` : `${campaign.name} has: ${kinds.join(', ')}`;
+    say(`faults: --only ${wrong}: ${has}`);
+    return 2;
+  }
   const missing = campaign.missing();
   if (missing) {
     say(`faults: ${campaign.name} can't run here: ${missing}`);
@@ -53,14 +60,14 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function runOne(
   campaign: Campaign,
-  { runs = campaign.defaultRuns, forMs = campaign.defaultForMs ?? 0, seed, json }: Options,
+  { runs = campaign.defaultRuns, forMs = campaign.defaultForMs ?? 0, seed, only, json }: Options,
 ): Promise<number> {
   const startedMs = performance.now();
   const amount = forMs > 0 ? `${forMs / 1000} s` : `${runs} runs`;
   say(`faults ${campaign.name}: ${campaign.what} (${amount}, seed ${seed})`);
   let outcome: Outcome;
   try {
-    outcome = await campaign.run({ runs, forMs, random: seeded(seed), say: (text) => say(`  ${text}`) });
+    outcome = await campaign.run({ runs, forMs, only, random: seeded(seed), say: (text) => say(`  ${text}`) });
   } catch (reason) {
     const text = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
     outcome = { runs, lost: 0, doubled: 0, failures: [`the campaign broke off: ${text}`], figures: { completed: false } };

@@ -13,7 +13,9 @@ describe('the command line of the fault campaigns', () => {
       seed: 7,
       runs: 300,
       forMs: undefined,
+      only: undefined,
     });
+    assert.deepEqual(readOptions(['kill', '--only', 'power,halt'], KNOWN).only, ['power', 'halt']);
     assert.equal(readOptions(['kill', '--for', '2h'], KNOWN).forMs, 7_200_000);
   });
 

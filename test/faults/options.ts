@@ -9,6 +9,8 @@ export interface Options {
   readonly runs: number | undefined;
   /** The duration of a campaign with a time limit. Undefined means the campaign's default. */
   readonly forMs: number | undefined;
+  /** The kinds of damage to play. Undefined means all. */
+  readonly only: readonly string[] | undefined;
 }
 
 const OPTIONS = {
@@ -17,6 +19,7 @@ const OPTIONS = {
   runs: { type: 'string' },
   each: { type: 'string' },
   for: { type: 'string' },
+  only: { type: 'string' },
 } as const;
 
 /** @throws UsageError */
@@ -38,6 +41,7 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
           ? readCount('each', values.each, 1)
           : undefined,
     forMs: values.for === undefined ? undefined : milliseconds(values.for),
+    only: values.only?.split(','),
   };
 }
 

@@ -18,6 +18,10 @@ export interface MosquittoOptions {
   readonly acl?: string;
   /** More lines of mosquitto.conf. */
   readonly lines?: readonly string[];
+  /** A Unix socket on which it listens, without TLS, instead of the loopback port. */
+  readonly socket?: string;
+  /** Changes the command line, to run it in another namespace. */
+  readonly launch?: (program: string, ...args: string[]) => [string, ...string[]];
 }
 
 /** The path of Mosquitto's program; null if it is not installed. Tests that need it are then skipped. */
@@ -30,21 +34,23 @@ export class Mosquitto {
   readonly port: number;
   readonly #program: string;
   readonly #folder: string;
+  readonly #options: MosquittoOptions;
   readonly #killOnExit = (): void => void this.#child?.kill('SIGKILL');
   #child: ChildProcess | null = null;
   #output = '';
 
-  private constructor(program: string, folder: string, port: number) {
+  private constructor(program: string, folder: string, port: number, options: MosquittoOptions) {
     this.#program = program;
     this.#folder = folder;
     this.port = port;
+    this.#options = options;
   }
 
   static async start(options: MosquittoOptions = {}): Promise<Mosquitto> {
     const program = findMosquitto();
     if (!program) throw new Error('Mosquitto is not installed: apt-get install mosquitto');
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-mosquitto-'));
-    const broker = new Mosquitto(program, folder, await freePort());
+    const broker = new Mosquitto(program, folder, await freePort(), options);
     writeFileSync(broker.#config, `${configuration(broker.port, folder, options).join('\n')}\n`);
     if (options.acl !== undefined) writeFileSync(broker.#acl, `${options.acl}\n`);
     process.on('exit', broker.#killOnExit);
@@ -59,11 +65,14 @@ export class Mosquitto {
 
   /** Starts Mosquitto on the same port. Resolves when it accepts connections. */
   async restart(): Promise<void> {
-    const child = spawn(this.#program, ['-c', this.#config], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const { socket, launch = (...words) => words } = this.#options;
+    if (socket !== undefined) rmSync(socket, { force: true });
+    const [command, ...words] = launch(this.#program, '-c', this.#config);
+    const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
     const deadline = performance.now() + START_MS;
-    while (!(await accepts(this.port))) {
+    while (!(await accepts(socket ?? this.port))) {
       if (child.exitCode !== null || performance.now() > deadline) throw new Error(`Mosquitto did not start: ${this.#output.trim()}`);
       await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
     }
@@ -109,7 +118,7 @@ export class Mosquitto {
   }
 }
 
-function configuration(port: number, folder: string, { certificates, acl, lines = [] }: MosquittoOptions): string[] {
+function configuration(port: number, folder: string, { certificates, acl, lines = [], socket }: MosquittoOptions): string[] {
   const tls = certificates && [
     `cafile ${certificates.ca}`,
     `certfile ${certificates.broker.cert}`,
@@ -126,7 +135,7 @@ function configuration(port: number, folder: string, { certificates, acl, lines 
     'log_type error',
     ...user,
     ...access,
-    `listener ${port} 127.0.0.1`,
+    socket === undefined ? `listener ${port} 127.0.0.1` : `listener 0 ${socket}`,
     ...(tls ?? ['allow_anonymous true']),
     ...lines,
   ];

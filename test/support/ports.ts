@@ -12,10 +12,10 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Whether a program listens on this loopback port. */
-export function accepts(port: number): Promise<boolean> {
+/** Whether a program listens on this loopback port, or on the Unix socket with this path. */
+export function accepts(at: number | string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = typeof at === 'number' ? connect(at, '127.0.0.1') : connect(at);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);

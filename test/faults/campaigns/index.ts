@@ -15,6 +15,7 @@ import { provisioning } from './provisioning.ts';
 import { s3 } from './s3.ts';
 import { soak } from './soak.ts';
 import { systemd } from './systemd.ts';
+import { uplinks } from './uplinks.ts';
 
 export const CAMPAIGNS: readonly Campaign[] = [
   kill,
@@ -30,6 +31,7 @@ export const CAMPAIGNS: readonly Campaign[] = [
   collect,
   s3,
   narrow,
+  uplinks,
   systemd,
   debianPackage,
   soak,

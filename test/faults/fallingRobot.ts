@@ -1,0 +1,53 @@
+// A robot in a network of namespaces: a whole agent with a simulated ROS, to which falls are published one after the other.
+import { join } from 'node:path';
+import { type Program, ROOT } from '../../scripts/lab/program.ts';
+import type { RobotNetwork } from '../support/network/robotNetwork.ts';
+import type { Witness } from '../support/network/witness.ts';
+
+const CONNECTED_WITHIN_MS = 120_000;
+/** After this time an alert counts as lost. */
+const PATIENCE_MS = 600_000;
+
+export class FallingRobot {
+  readonly #witness: Witness;
+  readonly #agent: Program;
+  #published = 0;
+  #expected = 0;
+
+  private constructor(network: RobotNetwork, witness: Witness, config: string) {
+    this.#witness = witness;
+    const life = join(ROOT, 'test/faults/uplinksLife.ts');
+    this.#agent = network.program('agent', process.execPath, '--import', 'tsx', life, config);
+  }
+
+  /** Resolves when the agent has delivered one fall. */
+  static async start(network: RobotNetwork, witness: Witness, config: string): Promise<FallingRobot> {
+    const robot = new FallingRobot(network, witness, config);
+    await robot.#agent.event('connected', undefined, CONNECTED_WITHIN_MS);
+    await robot.fall();
+    await robot.arrival();
+    return robot;
+  }
+
+  /** Publishes a fall. @returns its time in nanoseconds of CLOCK_MONOTONIC. */
+  readonly fall = async (): Promise<number> => {
+    await this.#publish('stand');
+    this.#expected = this.#witness.raised('fall').length + 1;
+    return this.#publish('fall');
+  };
+
+  /** Resolves with the time at which the last fall arrived. */
+  readonly arrival = (): Promise<number> => this.#witness.alert('fall', this.#expected, PATIENCE_MS);
+
+  kill(): Promise<void> {
+    return this.#agent.kill();
+  }
+
+  async #publish(order: 'fall' | 'stand'): Promise<number> {
+    this.#published += 1;
+    const number = this.#published;
+    this.#agent.order(order);
+    const { ns } = await this.#agent.event('published', (line) => line.number === number);
+    return Number(ns);
+  }
+}
