@@ -129,6 +129,12 @@ export const PROBLEMS = {
     remedy: 'do what the text says; no row is lost, and the agent sends them as soon as the broker accepts them',
     shownAfterMs: 5_000,
   },
+  subscribe_refused: {
+    severity: 'critical',
+    title: 'The broker does not let this robot subscribe to a topic, so its messages do not arrive',
+    remedy: 'grant the right that the text names; alerts and all other rows are sent meanwhile, and the agent tries again by itself',
+    shownAfterMs: 5_000,
+  },
   message_refused: {
     severity: 'error',
     title: 'The broker refused the content of a row for good',

@@ -28,6 +28,8 @@ export interface LinkStatus {
   readonly acknowledged: readonly string[];
   /** Topics on which the broker refused the latest message. */
   readonly refused: readonly string[];
+  /** Topics whose subscription the broker refused when it was last tried. */
+  readonly refused_subscriptions: readonly string[];
 }
 
 export interface BudgetStatus {

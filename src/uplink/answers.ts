@@ -1,47 +1,130 @@
-// Remembers for each topic whether the broker accepted the last message, and raises a problem while it refuses them.
+// Remembers for each topic whether the broker accepted the last message or subscription, and raises a problem while it refuses them. Some
+// brokers answer; others close the connection.
 import type { Problems } from '../status/index.ts';
+import type { Loss } from './connection.ts';
+import { Denials } from './denials.ts';
 import type { UplinkOptions } from './options.ts';
-import { type RefusalKind, refusalOf } from './reasons.ts';
-import { grantOf } from './rights.ts';
+import { mayBeDenial, type RefusalKind, refusalOf } from './reasons.ts';
+import { grantOf, type Right, type TopicRight, topicOf } from './rights.ts';
 
-type AnswersOptions = Pick<UplinkOptions, 'host' | 'thing' | 'log'> & { readonly problems: Pick<Problems, 'raise' | 'clear'> };
+type AnswersOptions = Pick<UplinkOptions, 'host' | 'thing' | 'log' | 'clock' | 'backoff'> & {
+  readonly problems: Pick<Problems, 'raise' | 'clear'>;
+};
+
+/** The words of the refusal of the last request, by topic; undefined if the broker accepted it. */
+type Refusals = Map<string, string | undefined>;
+
+const PROBLEM = { publish: 'publish_refused', subscribe: 'subscribe_refused' } as const;
 
 export class Answers {
+  /** The requests for which the broker closes the connection. */
+  readonly denials: Denials;
   readonly #options: AnswersOptions;
-  /** The words of the refusal of the last message, by topic; undefined if the broker accepted it. */
-  readonly #refusals = new Map<string, string | undefined>();
+  readonly #refusals: Readonly<Record<Right, Refusals>> = { publish: new Map(), subscribe: new Map() };
+  /** Denied requests without a problem. Before the broker has answered another request, it may be the broker that fails. */
+  readonly #unnamed = new Set<TopicRight>();
 
   constructor(options: AnswersOptions) {
     this.#options = options;
+    this.denials = new Denials(options.backoff, Math.random);
   }
 
   get acknowledged(): string[] {
-    return [...this.#refusals].flatMap(([topic, words]) => (words === undefined ? [topic] : [])).sort();
+    return [...this.#refusals.publish].flatMap(([topic, words]) => (words === undefined ? [topic] : [])).sort();
   }
 
-  get refused(): string[] {
-    return [...this.#refusals].flatMap(([topic, words]) => (words === undefined ? [] : [topic])).sort();
+  /** The topics that the broker refuses for the latest message, or the latest subscription. */
+  refused(right: Right): string[] {
+    return [...this.#refusals[right]].flatMap(([topic, words]) => (words === undefined ? [] : [topic])).sort();
   }
 
   /** Records the broker's answer to a message: an acknowledgement if `error` is undefined. */
   record(topic: string, error: Error | undefined): void {
-    const { problems, log, host, thing } = this.#options;
-    if (!error) {
-      this.#refusals.set(topic, undefined);
-      problems.clear('publish_refused', topic);
-      return;
+    const { host, thing } = this.#options;
+    if (!error) this.#accepted('publish', topic);
+    else {
+      const { kind, words } = refusalOf(error);
+      this.#refused('publish', topic, words, refusalText(kind, words, topic, { host, thing }));
     }
-    const { kind, words } = refusalOf(error);
-    const text = refusalText(kind, words, topic, { host, thing });
-    problems.raise('publish_refused', text, topic);
-    if (this.#refusals.get(topic) !== words) log.warn({ event: 'publish_refused', topic, reason: words }, text);
-    this.#refusals.set(topic, words);
+    this.nameDenied();
+  }
+
+  /** Records the broker's answer to a subscription: it is granted if `error` is undefined. */
+  recordSubscription(topic: string, error: Error | undefined): void {
+    if (!error) this.#accepted('subscribe', topic);
+    else this.#refused('subscribe', topic, error.message, `${error.message}${this.#remedyOf('subscribe', topic)}`);
+    this.nameDenied();
+  }
+
+  /** Records that the connection ended unasked. @returns whether the broker closed it because it denies a request. */
+  lost({ unanswered, hasAnswer, reason }: Loss): boolean {
+    if (!mayBeDenial(reason)) return false;
+    // The broker closed the connection although it had no request to deny.
+    if (unanswered.length === 0 && !hasAnswer) this.forget();
+    const denied = this.denials.lost(unanswered, this.#options.clock.mono());
+    if (denied === undefined) return false;
+    this.#unnamed.add(denied);
+    return true;
+  }
+
+  /** Raises a problem for each denied request. Must be called once there is evidence that the broker works otherwise. */
+  nameDenied(): void {
+    for (const denied of this.#unnamed) {
+      const right = denied.startsWith('publish') ? 'publish' : 'subscribe';
+      const topic = topicOf(denied);
+      const action = right === 'publish' ? 'publishes on' : 'subscribes to';
+      const text = `the broker closes the connection each time the robot ${action} ${topic}, as IoT Core does if the right is missing`;
+      this.#refused(right, topic, 'it closes the connection', `${text}${this.#remedyOf(right, topic)}`);
+    }
+    this.#unnamed.clear();
+  }
+
+  /** Forgets which requests the broker denies: it closes connections without a request too, or the certificate is another. */
+  forget(): void {
+    const isShown = (right: TopicRight) => !this.#unnamed.has(right);
+    for (const denied of this.denials.denied.filter(isShown)) {
+      const right = denied.startsWith('publish') ? 'publish' : 'subscribe';
+      this.#refusals[right].delete(topicOf(denied));
+      this.#options.problems.clear(PROBLEM[right], topicOf(denied));
+    }
+    this.#unnamed.clear();
+    this.denials.forget();
+  }
+
+  #accepted(right: Right, topic: string): void {
+    this.#refusals[right].set(topic, undefined);
+    this.#unnamed.delete(`${right} ${topic}`);
+    this.#options.problems.clear(PROBLEM[right], topic);
+  }
+
+  #refused(right: Right, topic: string, words: string, text: string): void {
+    const { problems, log } = this.#options;
+    this.#unnamed.delete(`${right} ${topic}`);
+    problems.raise(PROBLEM[right], text, topic);
+    if (this.#refusals[right].get(topic) !== words) log.warn({ event: PROBLEM[right], topic, reason: words }, text);
+    this.#refusals[right].set(topic, words);
+  }
+
+  /** Says what a missing right costs, and how to grant it. */
+  #remedyOf(right: Right, topic: string): string {
+    const { host, thing } = this.#options;
+    const cost = COSTS[topic.slice(topic.lastIndexOf('/') + 1)];
+    return `${cost === undefined ? '' : `, so ${cost}`}; ${grantOf(right, topic, host, thing)}`;
   }
 }
 
+/** The costs of a missing right, by the topic's last name. On all other topics, the rows wait on the robot. */
+const COSTS: Readonly<Record<string, string>> = {
+  presence: 'the cloud does not know whether the robot is online',
+  commands: 'commands do not arrive',
+  receipts: 'receipts do not arrive, and the robot keeps all rows because none is ever confirmed',
+};
+
 /** Says in one sentence what the broker refuses, and how to change that. */
 export function refusalText(kind: RefusalKind, words: string, topic: string, { host, thing }: { host: string; thing: string }): string {
-  if (kind === 'right') return `the broker does not let this certificate publish on ${topic}: ${words}; ${grantOf(topic, host, thing)}`;
+  if (kind === 'right') {
+    return `the broker does not let this certificate publish on ${topic}: ${words}; ${grantOf('publish', topic, host, thing)}`;
+  }
   if (kind === 'topic')
     return `the broker does not accept the name of topic ${topic}: ${words}; set topic_prefix to a name that the broker accepts`;
   if (kind === 'quota')

@@ -41,7 +41,7 @@ export function unanswered(missing: string, ms: number): ConnectError {
   return new ConnectError(`${missing} within ${Math.round(ms / 100) / 10} s`, NO_ANSWER);
 }
 
-export function isUnanswered(error: Error | undefined): error is ConnectError {
+export function isUnanswered(error: unknown): error is ConnectError {
   return error instanceof ConnectError && error.reason === NO_ANSWER;
 }
 

@@ -1,20 +1,25 @@
-// Serves one connection from its subscriptions to its end: publishes presence, drains the outbox and makes requests.
+// Serves one connection to its end: drains the outbox, alerts first, subscribes, publishes presence and makes requests.
 import type { Topics } from '../wire/index.ts';
+import type { Answers } from './answers.ts';
 import type { BrokerLimits } from './brokerLimits.ts';
-import { isUnanswered, stoppedAnswering } from './connectError.ts';
+import { ConnectError, isUnanswered, stoppedAnswering } from './connectError.ts';
+import type { TestStep } from './credentialTest.ts';
+import { Gate } from './gate.ts';
 import { type Budget, Quota } from './limits.ts';
 import type { UplinkOptions } from './options.ts';
 import type { PresencePublisher } from './presence.ts';
 import { Pump, type PumpOptions } from './pump.ts';
 import { Requester } from './requests.ts';
+import type { TopicRight } from './rights.ts';
 import type { Link } from './session.ts';
+import { Subscriptions } from './subscriptions.ts';
 
 export interface ConnectionParts
   extends Pick<
       UplinkOptions,
       'thing' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'quota' | 'window' | 'ackTimeoutMs' | 'backoff' | 'onAck'
     >,
-    Pick<PumpOptions, 'onAnswer' | 'alerts'> {
+    Pick<PumpOptions, 'alerts'> {
   readonly session: Link;
   /** The broker's limits, as far as they are known. */
   readonly limits: BrokerLimits;
@@ -23,30 +28,57 @@ export interface ConnectionParts
   readonly topics: Topics;
   readonly budget: Budget;
   readonly presence: PresencePublisher;
+  readonly answers: Answers;
 }
+
+/** The end of a connection. */
+export interface Loss {
+  /** Why the connection ended, if known. */
+  readonly reason: Error | undefined;
+  /** The requests without an answer. */
+  readonly unanswered: readonly TopicRight[];
+  /** Whether the broker had answered any other. */
+  readonly hasAnswer: boolean;
+}
+
+/** A connection that lasts this long without a loss shows that the broker works except for the requests that are held back. */
+const STANDS_AFTER_MS = 5_000;
 
 export class Connection {
   readonly pump: Pump;
   readonly requester: Requester;
   readonly #session: Link;
-  readonly #id: string;
-  readonly #presence: PresencePublisher;
+  readonly #gate: Gate;
+  readonly #subscriptions: Subscriptions;
+  readonly #parts: ConnectionParts;
   #largestUnanswered = 0;
+  /** Whether this connection's first presence was published, or waits for its turn. */
+  #isAnnounced = false;
   /** Whether the broker has answered a message. If it stops then, the network is as likely a cause as the broker. */
   #isAnswered = false;
+  #onTested: (step: TestStep, error: Error | undefined) => void = () => {};
 
   constructor(parts: ConnectionParts) {
-    const { session, id, presence, budget, problems, clock, lifetime, quota } = parts;
+    const { session, topics, answers, budget, backoff, problems, clock, lifetime, quota } = parts;
+    this.#parts = parts;
     this.#session = session;
-    this.#id = id;
-    this.#presence = presence;
+    this.#gate = new Gate({ session, denials: answers.denials, clock, onTurn: () => this.pump.wake() });
     this.requester = new Requester(session);
+    this.#subscriptions = new Subscriptions({
+      gate: this.#gate,
+      topics: [topics.receipts, topics.commands],
+      backoff,
+      onAnswer: (topic, error) => {
+        answers.recordSubscription(topic, error);
+        if (error) this.#onTested('subscribe', error);
+        // The cloud answers a presence with the receipts and commands that this robot missed.
+        if (!this.#isAnnounced || !error) this.#announce();
+      },
+    });
     this.pump = new Pump({
       ...parts,
-      onAnswer: (topic, error) => {
-        this.#isAnswered = true;
-        parts.onAnswer(topic, error);
-      },
+      gate: this.#gate,
+      onAnswer: (topic, error) => this.#answered(topic, error),
       boot: lifetime.boot,
       isMetered: session.path?.interface?.isMetered ?? false,
       intervalMs: () => budget.intervalMs(),
@@ -67,33 +99,55 @@ export class Connection {
 
   /**
    * Runs until the connection ends. Aborting the signal cuts the connection.
-   * @param onAcknowledged called once the broker has acknowledged or refused the first presence.
-   * @returns why the connection ended, if known.
+   * @param onTested called with each refusal of a subscription or presence, and with each presence that the broker has acknowledged, which
+   * is the last step of a test of credentials.
    */
-  async serve(signal: AbortSignal, onAcknowledged: (error: Error | undefined) => void): Promise<Error | undefined> {
-    this.#presence.publish(this.#session, this.#id, (error) => {
-      this.#isAnswered = true;
-      onAcknowledged(error);
-    });
+  async serve(signal: AbortSignal, onTested: (step: TestStep, error: Error | undefined) => void): Promise<Loss> {
+    const { presence, answers } = this.#parts;
+    this.#onTested = onTested;
     this.pump.start();
-    const repeat = this.#presence.repeat(this.#session, this.#id);
+    // The pump sends its first message as a microtask, so an alert goes before the subscriptions.
+    queueMicrotask(() => {
+      this.#subscriptions.start();
+      this.#announce();
+    });
+    const repeat = presence.repeat(() => this.publishPresence());
+    const stands = setTimeout(() => answers.nameDenied(), STANDS_AFTER_MS).unref();
     const cut = () => this.#session.drop();
     signal.addEventListener('abort', cut, { once: true });
     const reason = await this.#session.ended;
     signal.removeEventListener('abort', cut);
+    clearTimeout(stands);
     repeat.stop();
+    this.#subscriptions.stop();
+    const { unanswered, hasAnswer } = this.#gate;
+    this.#gate.stop();
     this.#largestUnanswered = this.pump.largestInFlight;
     this.pump.stop();
-    return this.#isAnswered && isUnanswered(reason) ? stoppedAnswering(reason) : reason;
+    const isStop = this.#isAnswered && this.#isAnnounced && isUnanswered(reason);
+    return { reason: isStop ? stoppedAnswering(reason) : reason, unanswered, hasAnswer };
   }
 
   /** Publishes presence if the battery has become low or is no longer low. */
   publishPower(): void {
-    this.#presence.publishPower(this.#session, this.#id);
+    if (this.#parts.presence.isPowerDue) this.publishPresence();
   }
 
+  /** Publishes presence in its turn. The first presence of a connection waits for the subscriptions. */
   publishPresence(): void {
-    this.#presence.publish(this.#session, this.#id);
+    if (!this.#isAnnounced) return;
+    const { topics, presence, id } = this.#parts;
+    this.#gate.request(`publish ${topics.presence}`, () =>
+      presence.publish(this.#gate.link, id, (error) => {
+        this.#answered(topics.presence, error);
+        this.#onTested('publish', error && new ConnectError(error.message, 'NOT_ALLOWED'));
+      }),
+    );
+  }
+
+  /** The present step of a test of credentials. */
+  get step(): TestStep {
+    return this.#isAnnounced ? 'publish' : 'subscribe';
   }
 
   /** After the end of the connection: the size of the largest message that the broker had not answered. */
@@ -108,7 +162,20 @@ export class Connection {
 
   /** Sends pending rows for up to `deadlineMs`, then publishes that the robot is offline and closes the connection. */
   async finish(deadlineMs: number): Promise<void> {
+    const { presence, id } = this.#parts;
     await this.pump.finish(deadlineMs);
-    await this.#presence.publishOffline(this.#session, this.#id);
+    await presence.publishOffline(this.#session, id);
+  }
+
+  #answered(topic: string, error: Error | undefined): void {
+    this.#isAnswered = true;
+    this.#parts.answers.record(topic, error);
+  }
+
+  /** Publishes presence once the broker has answered the subscriptions: the cloud sends receipts and commands at once. */
+  #announce(): void {
+    if (!this.#subscriptions.isSettled) return;
+    this.#isAnnounced = true;
+    this.publishPresence();
   }
 }

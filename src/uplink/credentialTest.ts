@@ -11,7 +11,7 @@ import { ConnectError, within } from './connectError.ts';
 import { type BrokerAccess, dial } from './dialer.ts';
 import { publishAcknowledged, type Session } from './session.ts';
 
-type TestStep = 'connect' | 'subscribe' | 'publish';
+export type TestStep = 'connect' | 'subscribe' | 'publish';
 
 export type CredentialTestResult =
   | { readonly works: true }

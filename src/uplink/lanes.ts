@@ -31,8 +31,8 @@ const MAX_TRIES = 3;
 /**
  * Longest wait before refused rows are tried again. A topic that is refused for long costs 6 messages a minute for alerts, 1 for others.
  */
-const ALERT_WAIT_MS = 10_000;
-const WAIT_MS = 60_000;
+export const ALERT_WAIT_MS = 10_000;
+export const WAIT_MS = 60_000;
 
 export class Lanes {
   readonly #backoff: BackoffLimits;

@@ -8,10 +8,13 @@ import { CALM_MS, type Takeover, TakeoverWatch } from './takeover.ts';
 
 const LINK_PROBLEMS: readonly ProblemCode[] = [...CAUSES, 'client_id_taken', 'mqtt_ended'];
 
-/** A connection that lasts this much longer than the deadline of an acknowledgement had all its first messages answered. */
+/** A connection that lasts this much longer than the deadlines of SUBACK and PUBACK had all its first requests answered. */
 const ANSWERED_AFTER_MS = 100;
 
-type LinkProblemsOptions = Pick<UplinkOptions, 'thing' | 'clock' | 'problems' | 'log' | 'keepaliveMs' | 'ackTimeoutMs'>;
+type LinkProblemsOptions = Pick<
+  UplinkOptions,
+  'thing' | 'clock' | 'problems' | 'log' | 'keepaliveMs' | 'ackTimeoutMs' | 'connectTimeoutMs'
+>;
 
 export class LinkProblems {
   readonly #options: LinkProblemsOptions;
@@ -28,10 +31,13 @@ export class LinkProblems {
    * @returns a function to call when the connection has ended.
    */
   connected(): () => void {
-    const { problems, ackTimeoutMs } = this.#options;
+    const { problems, ackTimeoutMs, connectTimeoutMs } = this.#options;
     const ended = LINK_PROBLEMS.filter((code) => code !== 'broker_silent');
     problems.clearOthers(ended, this.#takeovers.isTaken ? 'client_id_taken' : undefined);
-    const answered = setTimeout(() => problems.clear('broker_silent'), ackTimeoutMs + ANSWERED_AFTER_MS).unref();
+    const answered = setTimeout(
+      () => problems.clear('broker_silent'),
+      Math.max(ackTimeoutMs, connectTimeoutMs) + ANSWERED_AFTER_MS,
+    ).unref();
     const calm = setTimeout(() => {
       this.#takeovers.reset();
       problems.clear('client_id_taken');

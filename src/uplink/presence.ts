@@ -7,12 +7,10 @@ import type { Mark, Power, Presence } from '../wire/index.ts';
 import { payloadLimit } from './brokerLimits.ts';
 import { unanswered } from './connectError.ts';
 import type { UplinkOptions } from './options.ts';
-import type { PumpOptions } from './pump.ts';
 import type { Link } from './session.ts';
 
 export interface PresenceOptions
-  extends Pick<UplinkOptions, 'thing' | 'version' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'commands' | 'channels'>,
-    Pick<PumpOptions, 'onAnswer'> {
+  extends Pick<UplinkOptions, 'thing' | 'version' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'commands' | 'channels'> {
   readonly topic: string;
   /** If the broker does not answer a presence within this time, the connection is cut. */
   readonly ackTimeoutMs: number;
@@ -52,22 +50,21 @@ export class PresencePublisher {
 
   /** @param done called once the broker has acknowledged or refused the presence. */
   publish(link: Link, session: string, done: (error: Error | undefined) => void = () => {}): void {
-    const { topic, onAnswer, ackTimeoutMs } = this.#options;
+    const { topic, ackTimeoutMs } = this.#options;
     const deadline = setTimeout(() => link.drop(unanswered(`${topic} has no acknowledgement`, ackTimeoutMs)), ackTimeoutMs).unref();
     link.publish(topic, this.#fitting(link, session), (error) => {
       clearTimeout(deadline);
-      onAnswer(topic, error);
       done(error);
     });
   }
 
-  /** Publishes presence if the battery has become low or is no longer low since the last presence. */
-  publishPower(link: Link, session: string): void {
-    if (this.#power.power?.low !== this.#publishedLow) this.publish(link, session);
+  /** Whether the battery has become low or is no longer low since the last presence. */
+  get isPowerDue(): boolean {
+    return this.#power.power?.low !== this.#publishedLow;
   }
 
-  /** Publishes presence whenever it is due, until the ticker is stopped. */
-  repeat(link: Link, session: string, checkEveryMs = CHECK_EVERY_MS): Ticker {
+  /** Calls `publish` whenever the presence is due again, until the ticker is stopped. */
+  repeat(publish: () => void, checkEveryMs = CHECK_EVERY_MS): Ticker {
     const { outbox, clock, telemetryEveryMs } = this.#options;
     return every(checkEveryMs, () => {
       const now = clock.mono();
@@ -75,7 +72,7 @@ export class PresencePublisher {
       // Only a longer interval is urgent: the cloud would report the robot as silent if it still expected telemetry at the shorter one.
       if (!isOverdue && telemetryEveryMs() <= this.#publishedEveryMs) return;
       if (isOverdue) this.#repeatedMs = now;
-      this.publish(link, session);
+      publish();
     });
   }
 

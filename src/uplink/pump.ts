@@ -5,15 +5,16 @@ import type { Topics } from '../wire/index.ts';
 import type { AlertWatch } from './alertWatch.ts';
 import { type BrokerLimits, payloadLimit, windowsOf } from './brokerLimits.ts';
 import { unanswered } from './connectError.ts';
+import type { Gate, Turn } from './gate.ts';
 import { type Lane, Lanes } from './lanes.ts';
 import type { Quota } from './limits.ts';
 import { backlogMessage, type EnvelopeFacts, liveMessage, singleMessage } from './messages.ts';
 import type { UplinkOptions } from './options.ts';
 import { refusalOf } from './reasons.ts';
-import type { Link } from './session.ts';
 
 export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'ackTimeoutMs' | 'window' | 'backoff' | 'onAck'> {
-  readonly session: Link;
+  /** The connection, and the turns of its requests. */
+  readonly gate: Gate;
   readonly topics: Topics;
   readonly boot: number;
   /** Returns the interval of live telemetry in milliseconds. Called before each wait, because it may change. */
@@ -152,7 +153,8 @@ export class Pump {
     if (!next) {
       const refusedMs = this.#lanes.waitMs(nowMs);
       if (refusedMs !== undefined) this.#wakeIn(refusedMs);
-      if (this.#inFlight.size === 0) this.#onIdle?.();
+      const { isTrying, isAwaited } = this.#options.gate;
+      if (this.#inFlight.size === 0 && !isTrying && !isAwaited) this.#onIdle?.();
       return;
     }
     this.#send(next);
@@ -174,29 +176,42 @@ export class Pump {
 
   /** Returns the most urgent message; undefined if the window is full or there is nothing to send. */
   #next(nowMs: number): Next | undefined {
-    const { outbox, topics } = this.#options;
+    const { outbox, topics, gate } = this.#options;
     if (this.#inFlight.size >= this.#windows.alerts) return undefined;
-    const alert = this.#claim('alert', 'alert', nowMs);
+    const alertTurn = this.#turnOf('alert', 'alert', topics.telemetry, nowMs);
+    const alert = alertTurn === 'now' ? this.#claim('alert', 'alert', nowMs) : undefined;
     if (alert) return this.#live('alert', alert);
-    if (this.#inFlight.size >= this.#windows.others) return undefined;
+    if (alertTurn === 'later' || gate.isAwaited || this.#inFlight.size >= this.#windows.others) return undefined;
     for (const kind of this.#options.isMetered ? (['result'] as const) : (['result', 'event'] as const)) {
-      const claim = this.#lanes.maxRows(kind, nowMs) > 0 ? outbox.claim(kind, { maxRows: 1, maxBytes: 1 }) : undefined;
       const topic = kind === 'result' ? topics.results : topics.events;
+      const turn = this.#turnOf(kind, kind, topic, nowMs);
+      if (turn === 'later') return undefined;
+      const claim = turn === 'now' ? outbox.claim(kind, { maxRows: 1, maxBytes: 1 }) : undefined;
       if (claim) return { lane: kind, topic, claim, payload: singleMessage(claim, this.#facts()) };
     }
     if (this.#options.isMetered) return undefined;
-    if (this.#isLiveDue && this.#lanes.maxRows('live', nowMs) > 0) {
+    const liveTurn = this.#isLiveDue ? this.#turnOf('live', 'telemetry', topics.telemetry, nowMs) : 'held';
+    if (liveTurn === 'later') return undefined;
+    if (liveTurn === 'now') {
       const live = this.#claim('live', 'telemetry', nowMs, { kind: 'live', cutoff: this.#cutoff });
       if (live) return this.#live('live', live);
       this.#isLiveDue = false;
     }
+    if (this.#turnOf('backlog', 'telemetry', topics.backlog, nowMs) !== 'now') return undefined;
     const claim = this.#claim('backlog', 'telemetry', nowMs, { kind: 'backlog', cutoff: this.#cutoff });
     return claim && { lane: 'backlog', topic: topics.backlog, claim, payload: backlogMessage(claim, this.#facts()) };
   }
 
+  /** Whether the lane may send now. `later` also stops less urgent lanes, until the messages in flight are answered. */
+  #turnOf(lane: Lane, rowClass: RowClass, topic: string, nowMs: number): Turn {
+    const { gate, outbox } = this.#options;
+    if (this.#lanes.maxRows(lane, nowMs) === 0) return 'held';
+    const turn = gate.turn(`publish ${topic}`, lane === 'alert');
+    return turn === 'later' && !outbox.hasFree(rowClass) ? 'held' : turn;
+  }
+
   #claim(lane: Lane, rowClass: RowClass, nowMs: number, track?: ClaimLimits['track']): Claim | undefined {
     const maxRows = this.#lanes.maxRows(lane, nowMs);
-    if (maxRows === 0) return undefined;
     const { outbox, limits, topics } = this.#options;
     const bytes = payloadLimit(limits, topics.telemetry) - ENVELOPE_BYTES;
     const maxBytes = bytes > 2 * VALUES_BYTES ? bytes - VALUES_BYTES : bytes;
@@ -225,9 +240,9 @@ export class Pump {
     this.#options.onSent(bytes);
     this.#inFlight.add(sent);
     this.#ackTimer ??= setTimeout(() => this.#dropIfUnacknowledged(), this.#options.ackTimeoutMs).unref();
-    const { alerts } = this.#options;
+    const { alerts, gate } = this.#options;
     if (lane === 'alert') alerts.sent();
-    this.#options.session.publish(topic, payload, (error) => {
+    gate.link.publish(topic, payload, (error) => {
       if (!this.#inFlight.delete(sent)) return;
       if (lane === 'alert') alerts.answered();
       this.#options.onAnswer(topic, error);
@@ -257,12 +272,12 @@ export class Pump {
   /** Drops the connection if an acknowledgement is overdue, because unacknowledged messages can only be sent again on a new connection. */
   #dropIfUnacknowledged(): void {
     this.#ackTimer = undefined;
-    const { clock, ackTimeoutMs, session } = this.#options;
+    const { clock, ackTimeoutMs, gate } = this.#options;
     // Sets iterate in insertion order, so the first message is the oldest.
     const [oldest] = this.#inFlight;
     if (oldest === undefined) return;
     const leftMs = oldest.sentMs + ackTimeoutMs - clock.mono();
-    if (leftMs <= 0) session.drop(unanswered(`${oldest.topic} has no acknowledgement`, ackTimeoutMs));
+    if (leftMs <= 0) gate.link.drop(unanswered(`${oldest.topic} has no acknowledgement`, ackTimeoutMs));
     else this.#ackTimer = setTimeout(() => this.#dropIfUnacknowledged(), leftMs).unref();
   }
 

@@ -1,5 +1,6 @@
 // The MQTT 5 reason codes that a broker can answer with: their words, and what a refused publish means for its rows. Pure.
 import { codeOf } from '../base/index.ts';
+import { ConnectError } from './connectError.ts';
 
 /**
  * The subject of a refusal. Only `payload` concerns the refused message itself. All others concern the topic or the broker, so every other
@@ -63,4 +64,22 @@ export function refusalOf(error: Error): { readonly kind: RefusalKind; readonly 
   const code: unknown = (error as { code?: unknown }).code;
   if (typeof code !== 'number') return { kind: 'broker', words: codeOf(error) ?? error.message };
   return { kind: REASONS.get(code)?.kind ?? 'broker', words: reasonWords(code) };
+}
+
+/** The DISCONNECT codes that give no reason. */
+const UNSPECIFIC: readonly number[] = [0x00, 0x80, 0x83];
+
+/** The codes of a socket that was closed while the robot was still sending. */
+const CLOSED: readonly unknown[] = ['ECONNRESET', 'EPIPE'];
+
+/**
+ * Whether the broker may have closed the connection because it denies a request.
+ * @param reason why the connection ended; undefined if the broker closed it without a reason.
+ */
+export function mayBeDenial(reason: Error | undefined): boolean {
+  if (reason === undefined) return true;
+  const code = reason instanceof ConnectError ? reason.reason : codeOf(reason);
+  if (typeof code !== 'number') return CLOSED.includes(code);
+  const kind = REASONS.get(code)?.kind;
+  return kind === 'right' || kind === 'topic' || UNSPECIFIC.includes(code);
 }

@@ -3,6 +3,13 @@ import { isIotCoreHost } from '../identity/index.ts';
 
 export type Right = 'publish' | 'subscribe';
 
+/** A right on a topic. */
+export type TopicRight = `${Right} ${string}`;
+
+export function topicOf(right: TopicRight): string {
+  return right.slice(right.indexOf(' ') + 1);
+}
+
 /**
  * Formats the AWS IoT policy statement that grants a missing right. Subscribing takes two rights: to subscribe to the topic filter, and to
  * receive from the topic.
@@ -19,10 +26,15 @@ export function aclLines(right: Right, topics: readonly string[], user: string):
   return [`user ${user}`, ...topics.map((topic) => aclLine(right, topic))].join('\n');
 }
 
-/** Says in one line how to grant the missing right to publish. */
-export function grantOf(topic: string, host: string, user: string): string {
-  if (!isIotCoreHost(host)) return `add to the broker’s ACL, for user ${user}: \`${aclLine('publish', topic)}\``;
-  return `grant iot:Publish on ${resource('topic', topic, host)} in the IoT policy of the certificate`;
+/** Says in one line how to grant a missing right. */
+export function grantOf(right: Right, topic: string, host: string, user: string): string {
+  if (!isIotCoreHost(host)) return `add to the broker’s ACL, for user ${user}: \`${aclLine(right, topic)}\``;
+  const published = resource('topic', topic, host);
+  const actions =
+    right === 'publish'
+      ? `iot:Publish on ${published}`
+      : `iot:Subscribe on ${resource('topicfilter', topic, host)} and iot:Receive on ${published}`;
+  return `grant ${actions} in the IoT policy of the certificate`;
 }
 
 function resource(kind: string, topic: string, host: string): string {

@@ -163,15 +163,21 @@ export class Session {
     if (refused !== undefined) throw new ConnectError(`the broker refused the subscription of ${refused}`, NOT_AUTHORIZED);
   }
 
-  /** Returns the first refused topic. MQTT.js's error does not name it, so it is found by its position among the SUBACK codes. */
+  /**
+   * Returns the first refused topic with the broker's reason. MQTT.js's error does not name the topic, so it is found by its position among
+   * the SUBACK codes.
+   */
   async #refusedOf(topics: string[]): Promise<string | undefined> {
+    const refusal = (topic: string, code: number) => `${topic}: ${reasonWords(code)}`;
     try {
       const granted = await this.#client.subscribeAsync(topics, { qos: 1 });
-      return granted.find(({ qos }) => qos >= REFUSED_FROM)?.topic;
+      const refused = granted.find(({ qos }) => qos >= REFUSED_FROM);
+      return refused && refusal(refused.topic, refused.qos);
     } catch (error) {
       const codes = (error as { packet?: { granted?: readonly number[] } }).packet?.granted;
       if (codes === undefined) throw error;
-      return topics[codes.findIndex((code) => code >= REFUSED_FROM)] ?? topics.join(', ');
+      const position = codes.findIndex((code) => code >= REFUSED_FROM);
+      return refusal(topics[position] ?? topics.join(', '), codes[position] ?? REFUSED_FROM);
     }
   }
 
@@ -197,6 +203,11 @@ export class Session {
     await this.ended;
     clearTimeout(late);
   }
+}
+
+/** Whether the broker answered a SUBSCRIBE with a refusal. */
+export function isRefusedSubscription(error: unknown): error is ConnectError {
+  return error instanceof ConnectError && error.reason === NOT_AUTHORIZED;
 }
 
 /**

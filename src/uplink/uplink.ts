@@ -8,7 +8,7 @@ import { Answers } from './answers.ts';
 import { NO_LIMITS, smallerLimit } from './brokerLimits.ts';
 import { connectCause, isTooLarge } from './causes.ts';
 import { ConnectError } from './connectError.ts';
-import { Connection } from './connection.ts';
+import { Connection, type Loss } from './connection.ts';
 import { CredentialSwitch, type CredentialTestResult, type PendingTest } from './credentialTest.ts';
 import { Dialer } from './dialer.ts';
 import { Handover } from './handover.ts';
@@ -64,7 +64,6 @@ export class Uplink {
       ...options,
       topic: this.#topics.presence,
       telemetryEveryMs: () => this.#budget.intervalMs(),
-      onAnswer: this.#recordAnswer,
     });
     const parts = { dialer: this.#dialer, credentials: this.#credentials, presence: this.#presence, topics: this.#topics };
     this.#opener = new Opener({ ...options, ...parts, onMessage: (message) => this.#receive(message) });
@@ -88,7 +87,8 @@ export class Uplink {
       failures_in_a_row: this.#failures,
       next_attempt_ms: this.#reconnect.leftMs,
       acknowledged: this.#answers.acknowledged,
-      refused: this.#answers.refused,
+      refused: this.#answers.refused('publish'),
+      refused_subscriptions: this.#answers.refused('subscribe'),
     };
   }
 
@@ -180,13 +180,12 @@ export class Uplink {
     stop.addEventListener('abort', cut);
     try {
       opened ??= await this.#opener.open({ kind: 'all' }, stop);
-      await opened.session.subscribe([this.#topics.commands, this.#topics.receipts]);
-      // If the signal was aborted while subscribing, the listener that `serve` adds would never be called, and the connection never cut.
-      signal.throwIfAborted();
+      // If the signal was aborted meanwhile, the listener that `serve` adds would never be called, and the connection never cut.
+      stop.throwIfAborted();
     } catch (error) {
       opened?.session.drop();
       if (attempt.aborted) return 'again';
-      return signal.aborted ? 'failed' : this.#notConnected(error, opened ? 'subscribe' : 'connect', test);
+      return signal.aborted ? 'failed' : this.#notConnected(error, test);
     } finally {
       stop.removeEventListener('abort', cut);
     }
@@ -196,20 +195,20 @@ export class Uplink {
     const over = this.#problems.connected();
     const { path, tookMs } = opened;
     log.info({ event: 'connected', mqtt_version: this.#dialer.version, path, took_ms: tookMs }, 'connected to the broker');
-    const reason = await this.#serve(opened, signal, test);
+    const loss = await this.#serve(opened, signal, test);
     over();
     if (test && test.credentials !== this.#credentials.current) return 'again';
-    return this.#ended(reason, signal.aborted);
+    return this.#ended(loss, signal.aborted);
   }
 
-  #notConnected(error: unknown, step: 'connect' | 'subscribe', test: PendingTest | undefined): Ending {
+  #notConnected(error: unknown, test: PendingTest | undefined): Ending {
     const reason = error instanceof ConnectError ? error.reason : undefined;
     if (this.#dialer.fallBack(reason)) {
       this.#options.log.info({ event: 'mqtt5_refused' }, 'the broker does not support MQTT 5; using 3.1.1');
       return 'at_once';
     }
     if (test) {
-      this.#credentials.finish(test, step, error);
+      this.#credentials.finish(test, 'connect', error);
       return 'again';
     }
     const cause = connectCause(reason, this.#options.clock, this.#credentials.current);
@@ -217,7 +216,7 @@ export class Uplink {
     return takeover ?? 'failed';
   }
 
-  async #serve({ session, id }: Opened, signal: AbortSignal, test: PendingTest | undefined): Promise<Error | undefined> {
+  async #serve({ session, id }: Opened, signal: AbortSignal, test: PendingTest | undefined): Promise<Loss> {
     const limits = { ...session.limits, maxPacketBytes: Math.min(session.limits.maxPacketBytes, this.#maxPacketBytes) };
     const parts = {
       session,
@@ -226,33 +225,36 @@ export class Uplink {
       topics: this.#topics,
       budget: this.#budget,
       presence: this.#presence,
-      onAnswer: this.#recordAnswer,
+      answers: this.#answers,
       alerts: this.#handover.alerts,
     };
+    if (test) this.#answers.forget();
     const connection = new Connection({ ...this.#options, ...parts });
     this.#connection = connection;
-    const served = connection.serve(signal, (error) => {
-      const refusal = error && new ConnectError(error.message, 'NOT_ALLOWED');
-      if (test && this.#credentials.finish(test, 'publish', refusal)) session.drop();
+    const served = connection.serve(signal, (step, error) => {
+      if (test && this.#credentials.finish(test, step, error)) session.drop();
     });
     // A test of other credentials began in the meantime and needs a new connection.
     if (this.#credentials.pending !== test) connection.close();
     const look = this.#handover.watch(session, signal);
-    const reason = await served;
+    const loss = await served;
     look.stop();
+    const { reason } = loss;
     if (reason && isTooLarge(reason)) this.#maxPacketBytes = smallerLimit(connection.largestUnanswered);
-    // If the test is still pending, the connection ended before its first message was acknowledged.
-    if (test) this.#credentials.finish(test, 'publish', reason ?? new ConnectError('the broker closed the connection', 'ECONNRESET'));
+    // If the test is still pending, the connection ended before its last step.
+    if (test) this.#credentials.finish(test, connection.step, reason ?? new ConnectError('the broker closed the connection', 'ECONNRESET'));
     this.#connection = undefined;
     this.#options.onLinkLost();
-    return reason;
+    return loss;
   }
 
-  #ended(reason: Error | undefined, isAborted: boolean): Ending {
+  #ended(loss: Loss, isAborted: boolean): Ending {
     const lastedMs = this.#sinceMs;
     const isOurs = isAborted || this.#isFinishing || this.#credentials.pending || this.#handover.isReplacing;
-    const takeover = isOurs ? undefined : this.#problems.ended(lastedMs, reason, this.#dialer.endpoint);
+    const isDenial = !isOurs && this.#answers.lost(loss);
+    const takeover = isOurs || isDenial ? undefined : this.#problems.ended(lastedMs, loss.reason, this.#dialer.endpoint);
     if (this.#handover.isUnderWay) return 'at_once';
+    if (isDenial) return 'again';
     return takeover ?? (lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed');
   }
 
@@ -268,10 +270,6 @@ export class Uplink {
     if (state === 'waiting') this.#reconnect.hurry('link');
     else if (this.#reconnect.mayTryExtra('link')) this.#attempt.abort();
   }
-
-  readonly #recordAnswer = (topic: string, error: Error | undefined): void => {
-    this.#answers.record(topic, error);
-  };
 
   #isAlertPending(): boolean {
     return this.#options.outbox.hasFree('alert');

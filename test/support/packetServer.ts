@@ -1,11 +1,9 @@
-// A server for MQTT 5 over mutual TLS that hands out single packets. The brokers that tests script are built on it.
+// A server for MQTT 5 and 3.1.1 over mutual TLS that hands out single packets. The brokers that tests script are built on it.
 import { readFileSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import mqttPacket, { type Packet } from 'mqtt-packet';
 import type { BenchFiles } from '../../src/identity/index.ts';
-
-const VERSION = { protocolVersion: 5 } as const;
 
 export interface Wire {
   /** The client's certificate in DER. */
@@ -13,6 +11,8 @@ export interface Wire {
   send(packet: Packet): void;
   /** Closes the connection without a DISCONNECT. */
   cut(): void;
+  /** Closes the connection after what was sent. */
+  end(): void;
   /** Keeps accepting bytes and sends nothing more. */
   mute(): void;
 }
@@ -48,6 +48,7 @@ export class PacketServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** May be called twice. */
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -56,6 +57,8 @@ export class PacketServer {
   #serve(socket: TLSSocket, accept: Accept): void {
     this.#sockets.add(socket);
     socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket));
+    // The CONNECT tells the version.
+    const settings = { protocolVersion: 5 };
     let isMuted = false;
     socket.on('end', () => {
       if (!isMuted) socket.end();
@@ -63,15 +66,19 @@ export class PacketServer {
     const take = accept({
       certificate: socket.getPeerCertificate().raw,
       send: (packet) => {
-        if (!socket.destroyed && !isMuted) socket.write(mqttPacket.generate(packet, VERSION));
+        if (!socket.destroyed && !isMuted) socket.write(mqttPacket.generate(packet, settings));
       },
       cut: () => socket.destroy(),
+      end: () => socket.end(),
       mute: () => {
         isMuted = true;
       },
     });
-    const parser = mqttPacket.parser(VERSION);
-    parser.on('packet', take);
+    const parser = mqttPacket.parser(settings);
+    parser.on('packet', (packet) => {
+      if (packet.cmd === 'connect') settings.protocolVersion = packet.protocolVersion ?? settings.protocolVersion;
+      take(packet);
+    });
     socket.on('data', (bytes) => {
       if (!isMuted) parser.parse(bytes);
     });

@@ -1,7 +1,7 @@
-// A broker that plays the documented faults of AWS IoT Core and of bad networks, packet by packet. It speaks MQTT 5 over TLS with the
-// bench's certificates, and keeps a ledger of each acknowledged row.
+// A broker that plays the documented faults of AWS IoT Core and of bad networks, packet by packet. It speaks MQTT 5 and 3.1.1
+// over TLS with the bench's certificates, and keeps a ledger of each acknowledged row.
 import { inflateSync } from 'node:zlib';
-import type { IConnackPacket, IPublishPacket, Packet } from 'mqtt-packet';
+import type { IConnackPacket, IConnectPacket, IPublishPacket, Packet } from 'mqtt-packet';
 import mqttPacket from 'mqtt-packet';
 import type { BenchFiles } from '../../src/identity/index.ts';
 import { PacketServer, type Wire } from './packetServer.ts';
@@ -12,11 +12,11 @@ export interface Script {
   /** Delay of each PUBACK. */
   readonly acknowledgesAfterMs?: number;
   /** Called before the CONNACK. Returns false if none is sent. */
-  onConnect?(wire: Wire, connects: number): boolean;
+  onConnect?(wire: Wire, connects: number, packet: IConnectPacket): boolean;
   /** Called before the PUBACK. Returns false if none is sent. A row counts as taken only after its PUBACK. */
   onPublish?(packet: IPublishPacket, wire: Wire, published: number): boolean;
-  /** Called before the SUBACK. Returns false if none is sent. */
-  onSubscribe?(wire: Wire): boolean;
+  /** Called before the SUBACK. Returns false if none is sent, or the SUBACK's codes. */
+  onSubscribe?(wire: Wire, topics: readonly string[]): boolean | number[];
   onPing?(wire: Wire): boolean;
   onDisconnect?(wire: Wire): void;
 }
@@ -70,13 +70,15 @@ export class ScriptedBroker {
     return (packet) => {
       if (packet.cmd === 'connect') {
         this.connects++;
-        if (this.#script.onConnect?.(wire, this.connects) !== false) {
+        if (this.#script.onConnect?.(wire, this.connects, packet) !== false) {
           const properties = this.#script.announces ?? {};
-          wire.send({ cmd: 'connack', reasonCode: 0, sessionPresent: false, properties });
+          wire.send({ cmd: 'connack', reasonCode: 0, returnCode: 0, sessionPresent: false, properties });
         }
       } else if (packet.cmd === 'subscribe') {
-        const granted = packet.subscriptions.map(() => 1);
-        if (this.#script.onSubscribe?.(wire) !== false) wire.send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted });
+        const topics = packet.subscriptions.map(({ topic }) => topic);
+        const answer = this.#script.onSubscribe?.(wire, topics) ?? true;
+        const granted = typeof answer === 'boolean' ? topics.map(() => 1) : answer;
+        if (answer !== false) wire.send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted });
       } else if (packet.cmd === 'pingreq') {
         if (this.#script.onPing?.(wire) !== false) wire.send({ cmd: 'pingresp' });
       } else if (packet.cmd === 'disconnect') {

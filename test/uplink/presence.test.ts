@@ -49,12 +49,11 @@ describe('the telemetry interval in the presence', { timeout: 20_000 }, () => {
         onCheck();
         return everyMs;
       },
-      onAnswer: () => {},
     });
     publisher.publish(link, 's-1');
     // The ticker alone does not keep the process alive.
     const alive = setInterval(() => {}, 1_000);
-    const ticker = publisher.repeat(link, 's-1', CHECK_EVERY_MS);
+    const ticker = publisher.repeat(() => publisher.publish(link, 's-1'), CHECK_EVERY_MS);
     try {
       for (const longer of [120_000, 240_000]) {
         const published = nextPresence();

@@ -49,9 +49,11 @@ describe('two agents with one thing name', { timeout: 120_000 }, () => {
   });
 
   it('keep the problem if the broker closes a connection before it answers the subscription', async () => {
+    // It has answered everything when it closes the connection, so that no request can be the reason.
     const broker = await ScriptedBroker.start(files, {
-      onPublish: (_packet, wire) => {
-        wire.cut();
+      onPublish: ({ messageId, topic }, wire) => {
+        wire.send({ cmd: 'puback', messageId: messageId ?? 0, reasonCode: 0 });
+        if (topic.endsWith('/presence')) setTimeout(() => wire.cut(), 20);
         return false;
       },
     });

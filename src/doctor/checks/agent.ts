@@ -56,6 +56,7 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   not_authorized: ['mqtt', 'subscribe_rights'],
   mqtt_ended: ['mqtt', 'tcp', 'network'],
   publish_refused: ['publish_rights'],
+  subscribe_refused: ['subscribe_rights'],
   uploads_failing: ['uploads', 'cloud_api'],
   clock_differs: ['clock_skew', 'clock'],
   disk_low: ['disk_space'],

@@ -57,8 +57,10 @@ export const subscribeRights = robotCheck('subscribe_rights', 60_000, async (con
   const answer = await ask(context);
   const { commands, receipts } = topicsOf(context.config.topic_prefix);
   if ('probed' in answer) return rightFinding('subscribe', answer.probed.refusedSubscriptions, [commands, receipts], context);
-  if ('agent' in answer && answer.agent.link.state === 'connected') return ok('the broker granted the running agent’s subscriptions');
-  return skipped('needs a connection', 'mqtt');
+  if (!('agent' in answer) || answer.agent.link.state !== 'connected') return skipped('needs a connection', 'mqtt');
+  const { refused_subscriptions: refused } = answer.agent.link;
+  if (refused.length > 0) return rightFinding('subscribe', refused, [], context);
+  return ok('the broker granted the running agent’s subscriptions');
 });
 
 export const publishRights = robotCheck('publish_rights', 60_000, async (context) => {
