@@ -5,12 +5,12 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { type BenchFiles, DevCa } from '../../src/identity/index.ts';
 import { FakeClock, fakeClockMissing } from '../faults/fakeClock.ts';
 import { CertsBench } from '../support/certs.ts';
-import { findMosquitto, Mosquitto } from '../support/mosquitto.ts';
+import { Mosquitto, mosquittoUnavailable } from '../support/mosquitto.ts';
 import { type Authority, type KeyShape, OpenSsl, opensslMissing, type Pair } from '../support/openssl.ts';
 
 const THING = 'elderly-bot';
 const RIGHTS = ['readwrite elderly_bot/#'];
-const skip = opensslMissing() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = opensslMissing() || mosquittoUnavailable();
 
 interface VerifyOutput {
   readonly ok: boolean;

@@ -13,10 +13,10 @@ import { painter } from '../../src/cli/terminal.ts';
 import { Rate } from '../../src/sensing/index.ts';
 import type { Status } from '../../src/status/index.ts';
 import { Bench } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 const noTerminal = existsSync('/usr/bin/script') ? false : 'no script: apt-get install bsdutils';
 
 describe('elderly-bot status', { skip, timeout: 120_000 }, () => {

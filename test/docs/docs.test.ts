@@ -10,7 +10,7 @@ import { Program, ROOT } from '../../scripts/lab/program.ts';
 import { CHECKS } from '../../src/doctor/index.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { askStatus, METRICS, PROBLEMS, type ProblemEntry } from '../../src/status/index.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { findMosquitto, mosquittoUnavailable } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
 import { rosUnavailable } from '../support/ros.ts';
 
@@ -153,7 +153,7 @@ describe('the documentation', () => {
   });
 });
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 
 describe('the README’s bench', { skip, timeout: 60_000 }, () => {
   let folder: string;

@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ROOT } from '../../scripts/lab/program.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { normalised, tour } from './tour.ts';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 
 describe('docs/guide/tour.md', { skip, timeout: 120_000 }, () => {
   it('shows ten commands and their output except for numbers, ids and paths (npm run tour writes the page)', async () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fingerprintOf } from '../../cloud/src/auth/certificates.ts';
 import { DevCa } from '../../src/identity/index.ts';
-import { findMosquitto, Mosquitto } from '../support/mosquitto.ts';
+import { Mosquitto, mosquittoUnavailable } from '../support/mosquitto.ts';
 import type { Wire } from '../support/packetServer.ts';
 import { freePort } from '../support/ports.ts';
 import { rosUnavailable } from '../support/ros.ts';
@@ -17,7 +17,7 @@ import { UploadCloud } from '../support/uploadCloud.ts';
 import { assertCause, type Diagnosis, Fixtures, type TestRobot } from './fixtures.ts';
 import { RefusingBroker } from './refusingBroker.ts';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 const DAY_MS = 86_400_000;
 
 describe('the doctor with one fault between robot and cloud', { skip, timeout: 300_000, concurrency: 4 }, () => {

@@ -9,13 +9,13 @@ import { after, before, describe, it } from 'node:test';
 import { ROOT } from '../../scripts/lab/program.ts';
 import { FakeClock, fakeClockMissing } from '../faults/fakeClock.ts';
 import { Volume } from '../faults/volume.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { OpenSsl, opensslMissing } from '../support/openssl.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { assertCause, Fixtures } from './fixtures.ts';
 import { damageOutbox, leaveOutbox } from './leftOutbox.ts';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 const asRoot = process.getuid?.() === 0 ? false : 'needs root';
 const DAY_MS = 86_400_000;
 

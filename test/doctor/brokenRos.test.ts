@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { installCommand, startRosNode } from '../../src/ros/index.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { assertCause, Fixtures } from './fixtures.ts';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 
 /** No test publishes in it. */
 const EMPTY_DOMAIN = 230;

@@ -10,12 +10,12 @@ import { parse } from 'yaml';
 import { AGENT, Program } from '../../scripts/lab/program.ts';
 import { askStatus, type Status } from '../../src/status/index.ts';
 import { DiscoveryServer, discoveryServerMissing, freeUdpPort } from '../support/discoveryServer.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually } from '../support/until.ts';
 import { assertCause, Fixtures, type TestRobot } from './fixtures.ts';
 
-const skip = rosUnavailable() || discoveryServerMissing() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || discoveryServerMissing() || mosquittoUnavailable();
 const NONE = ['gas', 'fire', 'stranger', 'battery', 'temperature'].map((name) => `${name}: null`).join(', ');
 const run = promisify(execFile);
 

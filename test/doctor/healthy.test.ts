@@ -5,11 +5,11 @@ import { createServer } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { AGENT, Program } from '../../scripts/lab/program.ts';
 import { askStatus, PROBLEMS, type Status } from '../../src/status/index.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { assertCause, type Diagnosis, Fixtures, type TestRobot } from './fixtures.ts';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 
 describe('the doctor without a fault', { skip, timeout: 120_000 }, () => {
   let fixtures: Fixtures;

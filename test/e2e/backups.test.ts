@@ -12,12 +12,12 @@ import { AGENT, type Program } from '../../scripts/lab/program.ts';
 import { Notes, OutboxReader, verifyOutbox } from '../../src/outbox/index.ts';
 import { result } from '../../src/wire/index.ts';
 import { Bench, THING } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually, until } from '../support/until.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 const BOOL = 'std_msgs/msg/Bool';
 
 describe('a scheduled backup', { skip, timeout: 120_000 }, () => {

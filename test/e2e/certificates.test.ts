@@ -5,10 +5,10 @@ import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { DevCa } from '../../src/identity/index.ts';
 import { Bench, THING } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 const DAY_MS = 86_400_000;
 
 describe('a certificate that the broker refuses', { skip, timeout: 120_000 }, () => {

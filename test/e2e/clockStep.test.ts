@@ -6,13 +6,13 @@ import { claimDomain } from '../../scripts/lab/domain.ts';
 import type { Status } from '../../src/status/index.ts';
 import { FakeClock, fakeClockMissing } from '../faults/fakeClock.ts';
 import { Bench } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
 
 const isNamed = ({ problems }: Status) => problems.some(({ code }) => code === 'clock_stepped');
 
 it('reports a stepped clock until it is set back', {
-  skip: rosUnavailable() || fakeClockMissing() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto'),
+  skip: rosUnavailable() || fakeClockMissing() || mosquittoUnavailable(),
   timeout: 90_000,
 }, async (t) => {
   const domain = await claimDomain();

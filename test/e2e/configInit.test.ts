@@ -6,8 +6,8 @@ import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { AGENT, Program, ROOT } from '../../scripts/lab/program.ts';
 import { Bench, THING } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
-import { findPostgres, Postgres } from '../support/postgres.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
+import { Postgres, postgresUnavailable } from '../support/postgres.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually } from '../support/until.ts';
 
@@ -22,10 +22,7 @@ const STREAMS = [
   ['/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', { status: [{ level: 0, name: 'jetson: cpu', message: 'ok' }] }],
 ] as const;
 
-const skip =
-  rosUnavailable() ||
-  (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
-  (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
+const skip = rosUnavailable() || mosquittoUnavailable() || postgresUnavailable();
 
 describe('config init on the original robot', { skip, timeout: 240_000 }, () => {
   let domain: RosDomain;

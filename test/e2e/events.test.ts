@@ -6,15 +6,12 @@ import pg from 'pg';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import type { Program } from '../../scripts/lab/program.ts';
 import { Bench } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
-import { findPostgres, Postgres } from '../support/postgres.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
+import { Postgres, postgresUnavailable } from '../support/postgres.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually } from '../support/until.ts';
 
-const skip =
-  rosUnavailable() ||
-  (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
-  (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
+const skip = rosUnavailable() || mosquittoUnavailable() || postgresUnavailable();
 
 const EMPTY = 'std_msgs/msg/Empty';
 const STRING = 'std_msgs/msg/String';

@@ -13,8 +13,8 @@ import { BUCKET, findVersitygw, REGION, startVersitygw, type TestStore } from '.
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import type { Program } from '../../scripts/lab/program.ts';
 import { Bench, THING } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
-import { findPostgres, Postgres } from '../support/postgres.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
+import { Postgres, postgresUnavailable } from '../support/postgres.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually } from '../support/until.ts';
 
@@ -25,8 +25,8 @@ const INCIDENT = 'incident-of-a-test';
 
 const skip =
   rosUnavailable() ||
-  (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
-  (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql') ||
+  mosquittoUnavailable() ||
+  postgresUnavailable() ||
   (findVersitygw() ? false : 'no versitygw: install Go and run bin/setup');
 
 interface Snapshot {

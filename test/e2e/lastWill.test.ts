@@ -7,11 +7,11 @@ import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import type { Program } from '../../scripts/lab/program.ts';
 import { type Presence, presence } from '../../src/wire/index.ts';
 import { Bench } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { until } from '../support/until.ts';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 
 const TOPIC = '/battery_state';
 const TYPE = 'sensor_msgs/msg/BatteryState';

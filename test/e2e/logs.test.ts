@@ -10,11 +10,11 @@ import type { Program } from '../../scripts/lab/program.ts';
 import { Notes } from '../../src/outbox/index.ts';
 import { result } from '../../src/wire/index.ts';
 import { Bench, THING } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 
 describe('the agent’s log', { skip, timeout: 120_000 }, () => {
   let domain: RosDomain;

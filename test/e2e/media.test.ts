@@ -12,7 +12,7 @@ import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import type { Program } from '../../scripts/lab/program.ts';
 import { result, telemetry } from '../../src/wire/index.ts';
 import { Bench, THING } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually } from '../support/until.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
@@ -20,7 +20,7 @@ import { UploadCloud } from '../support/uploadCloud.ts';
 const BOOL = 'std_msgs/msg/Bool';
 const COMPRESSED = 'sensor_msgs/msg/CompressedImage';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 
 describe('pictures of an alert', { skip, timeout: 120_000 }, () => {
   let domain: RosDomain;

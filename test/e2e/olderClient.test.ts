@@ -6,11 +6,11 @@ import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { AGENT, type Program } from '../../scripts/lab/program.ts';
 import { Bench } from '../support/bench.ts';
 import { Caller } from '../support/caller.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 
 const BUZZER = { command: 'buzzer', value: true };
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 
 interface Logged {
   readonly id: string | null;

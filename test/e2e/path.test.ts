@@ -11,8 +11,8 @@ import type { Program } from '../../scripts/lab/program.ts';
 import { type Presence, presence, type Result, result } from '../../src/wire/index.ts';
 import { AsyncApi } from '../support/asyncapi.ts';
 import { Bench, THING } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
-import { findPostgres, Postgres } from '../support/postgres.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
+import { Postgres, postgresUnavailable } from '../support/postgres.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { Tap } from '../support/tap.ts';
 import { eventually } from '../support/until.ts';
@@ -37,10 +37,7 @@ const CHANNELS = [
   { channel: 'temperature', topic: '/jetson_temperature', type: 'sensor_msgs/msg/Temperature' },
 ] as const;
 
-const skip =
-  rosUnavailable() ||
-  (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
-  (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
+const skip = rosUnavailable() || mosquittoUnavailable() || postgresUnavailable();
 
 /** The value of the i-th message. Values are unique, so that a lost or doubled one can be named. */
 function message(i: number): { fields: Record<string, unknown>; value: boolean | number } {

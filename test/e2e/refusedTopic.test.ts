@@ -8,16 +8,13 @@ import { mosquittoAcl } from '../../cloud/src/rights/policies.ts';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { AGENT } from '../../scripts/lab/program.ts';
 import { Bench, THING } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
-import { findPostgres, Postgres } from '../support/postgres.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
+import { Postgres, postgresUnavailable } from '../support/postgres.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { Tap } from '../support/tap.ts';
 import { eventually, until } from '../support/until.ts';
 
-const skip =
-  rosUnavailable() ||
-  (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
-  (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
+const skip = rosUnavailable() || mosquittoUnavailable() || postgresUnavailable();
 
 /** Longer than any number of immediate retries, and several times the longest wait between two tries of an alert. */
 const REFUSED_MS = 60_000;

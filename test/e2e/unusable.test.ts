@@ -11,15 +11,12 @@ import { AGENT } from '../../scripts/lab/program.ts';
 import { inWords } from '../../src/config/index.ts';
 import { Bench } from '../support/bench.ts';
 import { DEAF, UNHEARD } from '../support/deafAlerts.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
-import { findPostgres, Postgres } from '../support/postgres.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
+import { Postgres, postgresUnavailable } from '../support/postgres.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually } from '../support/until.ts';
 
-const skip =
-  rosUnavailable() ||
-  (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
-  (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
+const skip = rosUnavailable() || mosquittoUnavailable() || postgresUnavailable();
 
 const cases = [
   ...DEAF.map((entry) => ({ ...entry, code: 'channel_unusable' })),

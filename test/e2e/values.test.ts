@@ -9,15 +9,12 @@ import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { committedReadings, heldReadings } from '../../scripts/lab/kept.ts';
 import { AGENT, type Program } from '../../scripts/lab/program.ts';
 import { Bench } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
-import { findPostgres, Postgres } from '../support/postgres.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
+import { Postgres, postgresUnavailable } from '../support/postgres.ts';
 import { type Fields, RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually } from '../support/until.ts';
 
-const skip =
-  rosUnavailable() ||
-  (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
-  (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
+const skip = rosUnavailable() || mosquittoUnavailable() || postgresUnavailable();
 
 const INT = 'std_msgs/msg/Int64';
 const BATTERY = 'sensor_msgs/msg/BatteryState';

@@ -10,8 +10,8 @@ import { Program, ROOT } from '../../scripts/lab/program.ts';
 import { AsyncApi } from '../support/asyncapi.ts';
 import { Bench, THING } from '../support/bench.ts';
 import { Caller } from '../support/caller.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
-import { findPostgres, Postgres } from '../support/postgres.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
+import { Postgres, postgresUnavailable } from '../support/postgres.ts';
 import { pahoUnavailable, pythonWithPaho } from '../support/python.ts';
 import { Tap } from '../support/tap.ts';
 import { eventually, until } from '../support/until.ts';
@@ -27,10 +27,7 @@ const SHORTEST_WAITS = { confirm: 0.05, repeat: 0.1, resend: 0.01 };
 /** docs/reference/protocol.md, Rules for the robot. */
 const MAX_TRIES = 10;
 
-const skip =
-  pahoUnavailable() ||
-  (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
-  (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql');
+const skip = pahoUnavailable() || mosquittoUnavailable() || postgresUnavailable();
 
 interface Account {
   readonly outbox: string;

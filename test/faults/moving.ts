@@ -4,7 +4,7 @@ import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import type { Program } from '../../scripts/lab/program.ts';
 import { Bench } from '../support/bench.ts';
 import { Caller } from '../support/caller.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { type Fields, RosPeer, rosUnavailable } from '../support/ros.ts';
 
 export const CMD_VEL = '/cmd_vel';
@@ -28,7 +28,7 @@ commands:
 `;
 
 export function movingMissing(): string | false {
-  return rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+  return rosUnavailable() || mosquittoUnavailable();
 }
 
 function speedOf(message: Fields): number {

@@ -11,9 +11,9 @@ import { intersect, type Ranges } from '../../src/wire/index.ts';
 import { type Account, account, type Row } from '../support/account.ts';
 import { Bench } from '../support/bench.ts';
 import { cloudEvicted, cloudRows } from '../support/cloudRows.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { type OutboxFile, readOutboxFile } from '../support/outboxFile.ts';
-import { findPostgres, Postgres, type PostgresOptions } from '../support/postgres.ts';
+import { Postgres, type PostgresOptions, postgresUnavailable } from '../support/postgres.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { Load, temperatureNumber } from './load.ts';
 
@@ -27,11 +27,7 @@ const ASKS_EVERY_MS = 300_000;
 const STARTED_WITHIN_MS = 30_000;
 
 export function worldMissing(): string | false {
-  return (
-    rosUnavailable() ||
-    (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') ||
-    (findPostgres() ? false : 'no PostgreSQL: apt-get install postgresql')
-  );
+  return rosUnavailable() || mosquittoUnavailable() || postgresUnavailable();
 }
 
 export class World {

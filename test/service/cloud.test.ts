@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
-import { findMosquitto, Mosquitto } from '../support/mosquitto.ts';
+import { Mosquitto, mosquittoUnavailable } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
 import { LAB_ROOT, SystemdLab, systemdMissing } from '../support/systemd.ts';
 
-const skip = systemdMissing() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = systemdMissing() || mosquittoUnavailable();
 const UNIT = 'elderly-bot-cloud.service';
 const FOLDER = '/etc/elderly-bot-cloud';
 

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { it } from 'node:test';
 import { claimDomain } from '../../scripts/lab/domain.ts';
 import { ROOT } from '../../scripts/lab/program.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { rosUnavailable } from '../support/ros.ts';
 import { systemdMissing } from '../support/systemd.ts';
 
@@ -23,8 +23,7 @@ function networkMissing(): string | false {
   return status === 0 ? false : `no network namespace (ip, veth): ${stderr.trim()}`;
 }
 
-const skip =
-  systemdMissing() || rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto') || networkMissing();
+const skip = systemdMissing() || rosUnavailable() || mosquittoUnavailable() || networkMissing();
 
 it('the service receives its own and other users always, but root only by UDP on SUBNET', { skip, timeout: 600_000 }, async () => {
   // Network namespaces share /dev/shm, so the test claims its own ROS domain.

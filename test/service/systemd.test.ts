@@ -4,12 +4,12 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { Caller } from '../support/caller.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { type Fields, RosPeer, rosUnavailable } from '../support/ros.ts';
 import { ServiceBench, STATE, UNIT } from '../support/service.ts';
 import { LAB_AGENT, ROBOT_USER, systemdMissing } from '../support/systemd.ts';
 
-const skip = systemdMissing() || rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = systemdMissing() || rosUnavailable() || mosquittoUnavailable();
 const BOOL = 'std_msgs/msg/Bool';
 const TWIST = 'geometry_msgs/msg/Twist';
 const GUARD = 'elderly-bot-guard.service';

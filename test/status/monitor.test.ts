@@ -9,12 +9,12 @@ import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { Program, ROOT } from '../../scripts/lab/program.ts';
 import { exposition, Histogram, METRICS, Monitor, type Status } from '../../src/status/index.ts';
 import { Bench } from '../support/bench.ts';
-import { findMosquitto } from '../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { freePort } from '../support/ports.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually } from '../support/until.ts';
 
-const skip = rosUnavailable() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto');
+const skip = rosUnavailable() || mosquittoUnavailable();
 const skipPromtool = existsSync('/usr/bin/promtool') ? false : 'no promtool: apt-get install prometheus';
 const BOOL = 'std_msgs/msg/Bool';
 const RULES = join(ROOT, 'docs/monitoring/alerts.yml');

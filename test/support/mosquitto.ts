@@ -30,6 +30,11 @@ export function findMosquitto(): string | null {
   return folder === undefined ? null : join(folder, 'mosquitto');
 }
 
+/** For a test's `skip`: the reason why Mosquitto is missing, or false. */
+export function mosquittoUnavailable(): string | false {
+  return findMosquitto() === null && 'no Mosquitto: apt-get install mosquitto';
+}
+
 export class Mosquitto {
   readonly port: number;
   readonly #program: string;

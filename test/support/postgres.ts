@@ -31,6 +31,11 @@ export function findPostgres(): string | null {
   return folders.find((folder) => folder !== '' && NEEDED.every((program) => existsSync(join(folder, program)))) ?? null;
 }
 
+/** For a test's `skip`: the reason why PostgreSQL is missing, or false. */
+export function postgresUnavailable(): string | false {
+  return findPostgres() === null && 'no PostgreSQL: apt-get install postgresql';
+}
+
 export class Postgres {
   readonly #bin: string;
   readonly #folder: string;

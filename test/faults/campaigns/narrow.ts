@@ -9,7 +9,7 @@ import { connectAsync, type MqttClient } from 'mqtt';
 import { findVersitygw } from '../../../cloud/test/support/objectStore.ts';
 import { Program, ROOT } from '../../../scripts/lab/program.ts';
 import { benchCertificates } from '../../../src/identity/index.ts';
-import { findMosquitto, Mosquitto } from '../../support/mosquitto.ts';
+import { Mosquitto, mosquittoUnavailable } from '../../support/mosquitto.ts';
 import { freePort } from '../../support/ports.ts';
 import { UploadCloud } from '../../support/uploadCloud.ts';
 import { type Campaign, type Context, needsRoot, type Outcome } from '../campaign.ts';
@@ -31,10 +31,7 @@ export const narrow: Campaign = {
   name: 'narrow',
   what: `${PICTURES} incidents behind ${RATE_KBIT} kbit/s: what an alert takes there beside their pictures, and on the idle link`,
   defaultRuns: 1,
-  missing: () =>
-    needsRoot() ||
-    (findVersitygw() ? false : 'no versitygw: install Go and run bin/setup again') ||
-    (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto'),
+  missing: () => needsRoot() || (findVersitygw() ? false : 'no versitygw: install Go and run bin/setup again') || mosquittoUnavailable(),
   run: runNarrow,
 };
 

@@ -1,6 +1,6 @@
 // Plays the faults of a robot's system in a real systemd. Each run plays every kind once in a random order while a node publishes. After
 // each the agent must recover by itself, name the cause, and hold each accepted row; nothing confirms rows here.
-import { findMosquitto } from '../../support/mosquitto.ts';
+import { mosquittoUnavailable } from '../../support/mosquitto.ts';
 import { readOutboxFile } from '../../support/outboxFile.ts';
 import { rosUnavailable } from '../../support/ros.ts';
 import { UNIT } from '../../support/service.ts';
@@ -15,8 +15,7 @@ export const systemd: Campaign = {
   name: 'systemd',
   what: `${Object.keys(KINDS).join(', ').replaceAll('_', ' ')}, in a real systemd, of the agent as its Debian package installs it`,
   defaultRuns: 10,
-  missing: () =>
-    systemdMissing() || rosUnavailable() || fakeClockMissing() || (findMosquitto() ? false : 'no Mosquitto: apt-get install mosquitto'),
+  missing: () => systemdMissing() || rosUnavailable() || fakeClockMissing() || mosquittoUnavailable(),
   run: runSystemd,
 };
 
