@@ -1,16 +1,12 @@
 // Tests channels with publishers of rclpy. The agent receives them whatever their type and quality of service, or reports the reason.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
-import { type Channels, startChannels } from '../../src/agent/sensing/channels.ts';
-import { systemClock } from '../../src/clock/index.ts';
-import { loadConfig } from '../../src/config/index.ts';
+import type { Channels } from '../../src/agent/sensing/channels.ts';
 import { installCommand, type RosNode, startRosNode } from '../../src/ros/index.ts';
 import { Problems } from '../../src/status/index.ts';
-import { DEAF } from '../support/deafAlerts.ts';
+import { loadedChannels, startChannelsOn, statusOf } from '../support/channels.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { until } from '../support/until.ts';
@@ -54,25 +50,10 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
   });
 
   const start = (yaml: string, more = '') => {
-    const file = join(bench.folder, 'robot.yaml');
-    const none = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'].map((name) => `  ${name}: null\n`).join('');
-    writeFileSync(file, `ros: { namespace: /robot${more} }\nchannels:\n${none}${yaml}`);
-    const loaded = loadConfig(file, {}, { leaveOut: true });
-    channels = startChannels({
-      loaded,
-      ros,
-      outbox: bench.outbox,
-      clock: systemClock(0),
-      lifetime: { percentTopics: new Set(), unheardChannels: new Set() },
-      problems,
-      onRow: () => {},
-    });
+    const loaded = loadedChannels(bench, yaml, `ros: { namespace: /robot${more} }\n`, true);
+    channels = startChannelsOn(bench, { loaded, ros, problems });
   };
-  const channel = (name: string) => {
-    const found = channels.status().find((status) => status.name === name);
-    assert.ok(found);
-    return found;
-  };
+  const channel = (name: string) => statusOf(channels, name);
   const rows = () => {
     bench.outbox.flush();
     return bench.db.prepare('select class, channel, body from rows order by seq').all() as {
@@ -227,42 +208,6 @@ describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout
       'all values are received',
     );
     assert.ok(channel('hot').alert);
-  });
-
-  for (const { name, type, entry, danger, reason, suggestion } of DEAF) {
-    it(`report an alert that cannot fire: ${name}`, async () => {
-      const topic = `/deaf/${name.replaceAll(/\W/g, '_')}`;
-      start(`  detector: { topic: ${topic}, class: alert, ${entry} }\n`);
-      await peer.advertise(topic, type);
-      await peer.matched(topic);
-      const stop = new AbortController();
-      const dangerous = (async () => {
-        while (!stop.signal.aborted) {
-          await peer.publish(topic, type, danger);
-          await wait(300);
-        }
-      })();
-      await until(() => channel('detector').health === 'unusable', 'the channel is unusable').finally(() => stop.abort());
-      await dangerous;
-      const { severity, text } = problem('channel_unusable') ?? {};
-      assert.equal(severity, 'critical');
-      assert.match(String(text), reason);
-      assert.equal(channel('detector').unusable?.suggestion ?? null, suggestion);
-      assert.ok(rows().some((row) => row.channel === 'detector_unusable' && /^true,{"alert":"raised"/.test(row.body)));
-      assert.ok(!channel('detector').alert);
-    });
-  }
-
-  it('report an alert that no message can raise although its detector is silent', async () => {
-    start(`  dead: { topic: /dead, type: ${EMPTY}, class: alert }\n  alive: { topic: /alive, type: ${BOOL}, class: alert }\n`);
-    await until(() => channel('dead').health === 'unusable', 'the entry is known to be dead');
-    assert.deepEqual([channel('dead').messages, channel('dead').unusable?.suggestion], [0, 'event: true']);
-    assert.equal(problem('channel_unusable')?.severity, 'critical');
-    assert.deepEqual(
-      rows().map((row) => row.channel),
-      ['dead_unusable'],
-    );
-    assert.equal(channel('alive').health, 'waiting');
   });
 
   it('know that no event is happening as long as the detector is there, although it has said nothing', async () => {

@@ -1,14 +1,11 @@
 // Tests that a delayed reading is written when its channel ends, at the stop of the agent or at a reload that changes or removes the
 // channel.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { type Channels, startChannels } from '../../src/agent/sensing/channels.ts';
-import { systemClock } from '../../src/clock/index.ts';
-import { type LoadedConfig, loadConfig } from '../../src/config/index.ts';
+import type { Channels } from '../../src/agent/sensing/channels.ts';
 import { SimulatedRos } from '../../src/ros/index.ts';
 import { Problems } from '../../src/status/index.ts';
+import { loadedChannels, startChannelsOn } from '../support/channels.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { until } from '../support/until.ts';
 
@@ -20,12 +17,7 @@ describe('a reading that is delayed by its report interval', () => {
   let ros: SimulatedRos;
   let channels: Channels;
 
-  const loaded = (entries: string): LoadedConfig => {
-    const file = join(bench.folder, 'robot.yaml');
-    const none = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'].map((name) => `  ${name}: null\n`).join('');
-    writeFileSync(file, `channels:\n${none}${entries}`);
-    return loadConfig(file, {});
-  };
+  const loaded = (entries: string) => loadedChannels(bench, entries);
   const values = () => {
     bench.outbox.flush();
     return (bench.db.prepare("select body from rows where channel = 'steps' order by seq").all() as { body: string }[]).map(
@@ -41,15 +33,7 @@ describe('a reading that is delayed by its report interval', () => {
       () => {},
     );
     const publisher = ros.advertise('/steps', NUMBER);
-    channels = startChannels({
-      loaded: loaded(STEPS),
-      ros,
-      outbox: bench.outbox,
-      clock: systemClock(0),
-      lifetime: { percentTopics: new Set(), unheardChannels: new Set() },
-      problems,
-      onRow: () => {},
-    });
+    channels = startChannelsOn(bench, { loaded: loaded(STEPS), ros, problems });
     for (const data of [1, 2, 3]) publisher.publish({ data });
     await until(() => channels.status()[0]?.messages === 3, 'three messages are received');
     assert.deepEqual(values(), [1]);

@@ -8,11 +8,10 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
-import { type Channels, startChannels } from '../../src/agent/sensing/channels.ts';
-import { systemClock } from '../../src/clock/index.ts';
-import { loadConfig } from '../../src/config/index.ts';
+import type { Channels } from '../../src/agent/sensing/channels.ts';
 import { amentPrefixes, type RosNode, startRosNode } from '../../src/ros/index.ts';
 import { Problems } from '../../src/status/index.ts';
+import { loadedChannels, startChannelsOn } from '../support/channels.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { until } from '../support/until.ts';
@@ -58,18 +57,7 @@ describe('an alert channel under qos: auto', { skip: rosUnavailable(), timeout: 
   });
 
   const start = (yaml: string) => {
-    const file = join(bench.folder, 'robot.yaml');
-    const none = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'].map((name) => `  ${name}: null\n`).join('');
-    writeFileSync(file, `channels:\n${none}${yaml}`);
-    channels = startChannels({
-      loaded: loadConfig(file, {}, {}),
-      ros,
-      outbox: bench.outbox,
-      clock: systemClock(0),
-      lifetime: bench.lifetime,
-      problems,
-      onRow: () => {},
-    });
+    channels = startChannelsOn(bench, { loaded: loadedChannels(bench, yaml), ros, problems, lifetime: bench.lifetime });
   };
   const channel = () => {
     const [found] = channels.status();

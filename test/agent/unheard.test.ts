@@ -1,14 +1,11 @@
 // Alert channels whose publishers come with another type, change, or were unheard before a restart, with the whole path from ROS to the
 // rows.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { type Channels, startChannels } from '../../src/agent/sensing/channels.ts';
-import { systemClock } from '../../src/clock/index.ts';
-import { loadConfig } from '../../src/config/index.ts';
+import type { Channels } from '../../src/agent/sensing/channels.ts';
 import { SimulatedRos, SimulatedWorld } from '../../src/ros/index.ts';
 import { Problems } from '../../src/status/index.ts';
+import { loadedChannels, startChannelsOn } from '../support/channels.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { until } from '../support/until.ts';
 
@@ -23,15 +20,12 @@ describe('an alert channel', () => {
 
   const robot = (name: string) => new SimulatedRos({ name, world }).start();
   const start = (entry: string) => {
-    const file = join(bench.folder, 'robot.yaml');
-    const none = ['gas', 'fire', 'stranger', 'battery', 'temperature'].map((name) => `  ${name}: null\n`).join('');
-    writeFileSync(file, `channels:\n${none}  fall: { topic: /fall, class: alert, ${entry} }\n`);
     problems = new Problems(
       () => 0,
       () => {},
     );
-    const parts = { loaded: loadConfig(file, {}), ros: robot('agent'), outbox: bench.outbox, clock: systemClock(0), lifetime, problems };
-    channels = startChannels({ ...parts, onRow: () => {} });
+    const loaded = loadedChannels(bench, `  fall: { topic: /fall, class: alert, ${entry} }\n`);
+    channels = startChannelsOn(bench, { loaded, ros: robot('agent'), problems, lifetime });
   };
   const status = () => channels.status()[0];
   const rows = () => {
