@@ -1,4 +1,5 @@
 // The public API of the module `configCheck`.
+export { channelErrors } from './channelErrors.ts';
 export { type CheckReport, checkConfig } from './check.ts';
 export { unknownField } from './field.ts';
 export { type ConfigFinding, EntryFindings } from './finding.ts';

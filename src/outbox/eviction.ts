@@ -9,8 +9,8 @@ import type { OutboxRecord } from './store.ts';
 const BATCH = 1_000;
 
 /**
- * The most ranges of a declaration, and the most alerts that it names with time and channel. A declaration has at most 7.5 KB, so that it
- * fits into a packet of 8 KiB.
+ * Limits of a declaration: its ranges, and the alerts that it names with time and channel. Within them it has at most 7.5 KB, which fits into
+ * a packet of 8 KiB.
  */
 const RANGES = 150;
 const NAMED_ALERTS = 50;

@@ -1,6 +1,6 @@
-// Chooses the type and the readers of a channel's subscription so that it hears all publishers, and names those that it cannot hear. Three
-// readers hear every publisher as reliably as it offers: latched, reliable, and best-effort. An alert channel has all three from the start,
-// because a publisher may come, publish once and die before the agent could add a reader for it.
+// Chooses the type and the readers of a channel's subscription, and names the publishers that no reader hears. A latched, a reliable and a
+// best-effort reader together hear each publisher as reliably as it offers. An alert channel has all three from the start: a publisher may
+// publish once and end before the agent could add a reader for it.
 import { isNamed } from './names.ts';
 import { isCompatible } from './qos.ts';
 import type { EndpointInfo, QosProfile } from './types.ts';

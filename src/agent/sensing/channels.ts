@@ -2,13 +2,13 @@
 // faulty channel is disabled while the others continue.
 import { every } from '../../base/index.ts';
 import type { LoadedConfig } from '../../config/index.ts';
+import { channelErrors } from '../../configCheck/index.ts';
 import type { NewRow } from '../../outbox/index.ts';
 import type { RosMessage } from '../../ros/index.ts';
 import { Channel, endedAlerts, leftOutAlerts, trueMeans } from '../../sensing/index.ts';
 import type { ChannelChanges, Status } from '../../status/index.ts';
 import { isNameOf } from '../../wire/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
-import { contradictions } from './contradictions.ts';
 import { TopicHints } from './hints.ts';
 import { ChannelSubscription } from './subscription.ts';
 
@@ -38,8 +38,8 @@ const LATER_CHECKS_EVERY_MS = 3_000;
 /** Subscribes to all channels. An alert that was raised when the previous agent ended stays raised. */
 export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, onRow }: ChannelParts): Channels {
   let subscriptions: readonly ChannelSubscription[] = [];
-  let entries: LoadedConfig['config']['channels'] = {};
-  outbox.limitLatest((name) => isNameOf(name, (channel) => channel in entries));
+  let current = loaded.config;
+  outbox.limitLatest((name) => isNameOf(name, (channel) => channel in current.channels));
   const alarm = new Alarm(
     () => clock.mono(),
     () => {
@@ -62,15 +62,13 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
     write(subscription.channel.end(clock.mono()));
   };
   const hints = new TopicHints(ros, () => clock.mono());
-  let current = loaded.config;
-  const start = (next: LoadedConfig, names: readonly string[]) => {
+  const start = (next: LoadedConfig, names: readonly string[], before: LoadedConfig['config']['channels']) => {
     const { config, off, place } = next;
-    const found = contradictions(next);
+    const errors = channelErrors(next);
     const leftOut = off.filter(({ section }) => section === 'channels');
     const last = outbox.lastAlerts();
-    write(endedAlerts(last, entries, config.channels, leftOut));
+    write(endedAlerts(last, before, config.channels, leftOut));
     write(leftOutAlerts(last, leftOut));
-    entries = config.channels;
     current = config;
     const { percentTopics, unheardChannels: unheard } = lifetime;
     const options = { standing: outbox.lastAlerts(), startMs: clock.mono(), percentTopics, unheard };
@@ -82,7 +80,7 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
       const onLate = (message: RosMessage) => report(subscription, channel.acceptLate(message, clock.mono()));
       const meant = () => hints.meant(current, name);
       const onUnreadable = (reason: string) => report(subscription, channel.reject(reason, clock.mono()));
-      const contradiction = found.get(name);
+      const contradiction = entry.class === 'alert' ? errors.get(name) : undefined;
       const parts = { channel, topic: entry.topic, ros, problems, place, contradiction, onMessage, onLate, onUnreadable, meant };
       const subscription: ChannelSubscription = new ChannelSubscription(parts);
       return [subscription];
@@ -95,7 +93,7 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
   };
   for (const { section, name, text, isAlert } of loaded.off)
     if (section !== 'cameras') problems.raise('channel_off', text, name, isAlert ? 'critical' : undefined);
-  subscriptions = start(loaded, Object.keys(loaded.config.channels));
+  subscriptions = start(loaded, Object.keys(loaded.config.channels), {});
   let checks = 0;
   let ticker = every(FIRST_CHECKS_EVERY_MS, check);
   function check(): void {
@@ -117,7 +115,7 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
       for (const subscription of subscriptions) if (ended.has(subscription.channel.name)) end(subscription);
       const kept = subscriptions.filter(({ channel }) => !ended.has(channel.name));
       for (const { name } of loaded.off) problems.clear('channel_off', name);
-      subscriptions = [...kept, ...start(next, [...changed, ...added])];
+      subscriptions = [...kept, ...start(next, [...changed, ...added], current.channels)];
     },
     status: () => subscriptions.map((subscription) => subscription.status(clock.mono())),
     latestValue: (name) => {

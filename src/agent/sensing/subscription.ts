@@ -2,6 +2,7 @@
 // error affects only its own channel and is a problem while it lasts.
 import { messageOf } from '../../base/index.ts';
 import { type ChannelConfig, inWords, type LoadedConfig } from '../../config/index.ts';
+import type { ConfigFinding } from '../../configCheck/index.ts';
 import { AgentError } from '../../errors.ts';
 import {
   isNamed,
@@ -17,7 +18,6 @@ import {
 } from '../../ros/index.ts';
 import { type Channel, Rate, reasonText, type Unusable } from '../../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../../status/index.ts';
-import type { Contradiction } from './contradictions.ts';
 
 /**
  * Runs `create` for the configuration entry at `path`. @throws the error of `create`. An AgentError also gets the file, line and column.
@@ -76,7 +76,7 @@ export interface ChannelSubscriptionParts {
   readonly problems: Problems;
   readonly place: LoadedConfig['place'];
   /** Why no message can raise the channel's alert, by the definition of its type. */
-  readonly contradiction: Contradiction | undefined;
+  readonly contradiction: Pick<ConfigFinding, 'reason' | 'suggestion'> | undefined;
   readonly onMessage: (message: RosMessage) => void;
   /** Called with a message after a newer one of its publisher. */
   readonly onLate: (message: RosMessage) => void;

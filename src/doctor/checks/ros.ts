@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { ago, quoted, setupProgram } from '../../base/index.ts';
 import { type ChannelConfig, type Config, cameraTypes, inWords, publicationsOf } from '../../config/index.ts';
-import { type ConfigFinding, checkConfig, installedHere } from '../../configCheck/index.ts';
+import { type ConfigFinding, channelErrors } from '../../configCheck/index.ts';
 import { AgentError } from '../../errors.ts';
 import { amentPrefixes, installCommand, installedMessages, locateMessage } from '../../ros/index.ts';
 import { didYouMean, reasonText } from '../../sensing/index.ts';
@@ -63,10 +63,7 @@ export const messageTypes = robotCheck('message_types', 5_000, ({ config }): Fin
   return { status: 'error', observed, remedy, ...(packages.length === 0 ? {} : { command: installCommand(packages) }) };
 });
 
-/** The faults that `config check` finds with the message definitions of this machine. A detector that is silent shows them in no other way. */
-const entryFaults = oncePerRobot(({ loaded }) =>
-  checkConfig({ ...loaded, definitions: installedHere(), exists: existsSync }).findings.filter(({ severity }) => severity === 'error'),
-);
+const entryFaults = oncePerRobot(({ loaded }) => channelErrors(loaded));
 
 export function channelChecks(config: Config): RobotCheck[] {
   return Object.entries(config.channels).map(([name, channel]) => ({
@@ -81,7 +78,7 @@ export function channelChecks(config: Config): RobotCheck[] {
       const agent = await context.agent;
       if (agent && agent.ros.domain_id !== domainOf(context)) return skipped('the agent uses another ROS domain', 'graph');
       const meant = didYouMean(config, found.topics).channel(name);
-      const fault = entryFaults(context).find(({ entry }) => entry === `channels.${name}`);
+      const fault = entryFaults(context).get(name);
       return channelFinding({ name, channel, probed, meant, fault, seconds: found.seconds, agent, flag: context.flag });
     },
   }));
