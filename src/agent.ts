@@ -190,7 +190,7 @@ export class Agent {
     shutdown.add('commands', () => commands.stop());
     signal.throwIfAborted();
 
-    const uploads = startUploads(base);
+    const uploads = startUploads({ ...base, isPaused: () => uplink.status().path?.metered ?? false });
     signal.throwIfAborted();
 
     const cameras = await startCameras({ ...base, sharedMemory });

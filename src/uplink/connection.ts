@@ -111,7 +111,7 @@ export class Connection {
       this.#subscriptions.start();
       this.#announce();
     });
-    const repeat = presence.repeat(() => this.publishPresence());
+    const repeat = presence.repeat(() => this.publishPresence(), this.#session.path?.interface?.isMetered ?? false);
     const stands = setTimeout(() => answers.nameDenied(), STANDS_AFTER_MS).unref();
     const cut = () => this.#session.drop();
     signal.addEventListener('abort', cut, { once: true });

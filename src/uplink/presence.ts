@@ -1,6 +1,6 @@
 // Publishes presence: that the robot is online, with its outboxes, commands and telemetry interval. Repeats it if a receipt is overdue, if
-// telemetry becomes slower, if the channels change, and if the battery becomes low or is no longer low. A clean stop ends with an offline
-// presence; if the connection is lost instead, the broker publishes the last will.
+// telemetry becomes slower, if the channels change, if the battery becomes low or is no longer low, and as a sign of life over a metered
+// connection. A clean stop ends with an offline presence; if the connection is lost instead, the broker publishes the last will.
 
 import { every, type Ticker, wait } from '../base/index.ts';
 import type { Mark, Power, Presence } from '../wire/index.ts';
@@ -23,6 +23,9 @@ const REPEAT_AFTER_MS = 90_000;
 const MIN_REPEAT_INTERVAL_MS = 300_000;
 const CHECK_EVERY_MS = 10_000;
 
+/** Over a metered connection, no telemetry shows that the robot is alive. The cloud reports a robot as silent after 15 minutes. */
+const SIGN_OF_LIFE_MS = 300_000;
+
 /** How long to wait for the offline presence to be acknowledged. */
 const OFFLINE_WITHIN_MS = 1_500;
 
@@ -30,6 +33,7 @@ export class PresencePublisher {
   readonly #options: PresenceOptions;
   #repeatedMs = Number.NEGATIVE_INFINITY;
   #publishedEveryMs = 0;
+  #publishedMs = 0;
   #publishedLow: boolean | undefined;
   #power: Pick<Presence, 'power'> = {};
 
@@ -64,13 +68,15 @@ export class PresencePublisher {
   }
 
   /** Calls `publish` whenever the presence is due again, until the ticker is stopped. */
-  repeat(publish: () => void, checkEveryMs = CHECK_EVERY_MS): Ticker {
+  repeat(publish: () => void, isMetered: boolean, checkEveryMs = CHECK_EVERY_MS): Ticker {
     const { outbox, clock, telemetryEveryMs } = this.#options;
     return every(checkEveryMs, () => {
       const now = clock.mono();
       const isOverdue = (outbox.oldestUncoveredMs() ?? 0) > REPEAT_AFTER_MS && now - this.#repeatedMs >= MIN_REPEAT_INTERVAL_MS;
       // Only a longer interval is urgent: the cloud would report the robot as silent if it still expected telemetry at the shorter one.
-      if (!isOverdue && telemetryEveryMs() <= this.#publishedEveryMs) return;
+      const isSlower = telemetryEveryMs() > this.#publishedEveryMs;
+      const isSignOfLife = isMetered && now - this.#publishedMs >= SIGN_OF_LIFE_MS;
+      if (!isOverdue && !isSlower && !isSignOfLife) return;
       if (isOverdue) this.#repeatedMs = now;
       publish();
     });
@@ -99,6 +105,7 @@ export class PresencePublisher {
   #presence(session: string): Presence {
     const { thing, clock, version, lifetime, outbox, commands, channels, telemetryEveryMs } = this.#options;
     this.#publishedEveryMs = telemetryEveryMs();
+    this.#publishedMs = clock.mono();
     this.#publishedLow = this.#power.power?.low;
     return {
       thing,

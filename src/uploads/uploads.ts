@@ -21,6 +21,8 @@ export interface UploadsOptions extends Pick<SpoolOptions, 'folder' | 'maxBytes'
   /** In kilobits per second; null means no limit. */
   readonly maxKbps: number | null;
   readonly pacing: 'fixed' | 'adaptive';
+  /** Whether files wait, because the robot's connection is metered. */
+  readonly isPaused: () => boolean;
   readonly backoff: BackoffLimits;
   readonly rows: UploadRows;
   readonly outbox: Outbox;
@@ -29,6 +31,9 @@ export interface UploadsOptions extends Pick<SpoolOptions, 'folder' | 'maxBytes'
 }
 
 const BYTES_PER_KBIT = 125;
+
+/** How often to check whether uploads may go on. */
+const PAUSE_CHECK_MS = 10_000;
 
 interface Delay {
   readonly tries: number;
@@ -142,7 +147,7 @@ export class Uploads {
 
   /** Returns the upload to start now. No log or backup may start while an incident's picture is waiting, unless that keeps failing. */
   #next(now: number): UploadRow | undefined {
-    if (this.#delay.untilMs > now) return undefined;
+    if (this.#delay.untilMs > now || this.#options.isPaused()) return undefined;
     const { waiting } = this.#spool;
     if (this.#current) return waiting.find((row) => row === this.#current?.row);
     const failures = this.#failures;
@@ -163,7 +168,7 @@ export class Uploads {
     try {
       row = await this.#spool.put(upload, within, (started) => {
         const isNext = isPictureOfIncident(started) && mostUrgent([...this.#spool.waiting, started], this.#failures) === started;
-        const isFree = !this.#current && this.#delay.untilMs <= this.#options.clock.mono();
+        const isFree = !this.#current && this.#delay.untilMs <= this.#options.clock.mono() && !this.#options.isPaused();
         if (!this.#signal || this.#signal.aborted || !isNext || !isFree) return;
         ahead = this.#send(started, upload.bytes, this.#signal);
         this.#current = ahead;
@@ -203,7 +208,8 @@ export class Uploads {
     this.#waiting = new AbortController();
     const due = this.#spool.waiting.map((row) => this.#dueMs(row));
     // Ignore uploads that are already due: another upload blocks them, so waiting for their time would not wait at all.
-    const untilMs = Math.min(now + PREPARE_EVERY_MS, ...due.filter((ms) => ms > now));
+    const checkMs = this.#options.isPaused() ? PAUSE_CHECK_MS : PREPARE_EVERY_MS;
+    const untilMs = Math.min(now + checkMs, ...due.filter((ms) => ms > now));
     await wait(Math.max(1, untilMs - now), AbortSignal.any([signal, this.#waiting.signal]));
   }
 

@@ -43,7 +43,17 @@ describe('backups', { timeout: 120_000 }, () => {
     const log = createLog('silent');
     const shutdown = new ShutdownStack(log);
     const credentials = readCredentials({ rootCa: files.ca, certFile: files.robot.cert, privateKey: files.robot.key });
-    const uploads = startUploads({ config: loaded.config, credentials, db, outbox, clock, lifetime, problems, shutdown });
+    const uploads = startUploads({
+      config: loaded.config,
+      credentials,
+      db,
+      outbox,
+      clock,
+      lifetime,
+      problems,
+      shutdown,
+      isPaused: () => false,
+    });
     const backups = new Backups({ current: () => loaded, db, notes: new Notes(db), uploads, clock, log });
     const stop = async () => {
       await backups.stop();

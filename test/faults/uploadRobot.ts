@@ -38,6 +38,7 @@ export class UploadRobot {
       api: cloud.origin,
       maxKbps: null,
       pacing: 'fixed',
+      isPaused: () => false,
       folder: join(folder, 'uploads'),
       maxBytes: MAX_BYTES,
       maxAgeMs: 86_400_000,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { Clock } from '../../src/clock/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { NO_LIMITS } from '../../src/uplink/brokerLimits.ts';
 import { PresencePublisher } from '../../src/uplink/presence.ts';
@@ -8,52 +9,59 @@ import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 
 const CHECK_EVERY_MS = 5;
 
-describe('the telemetry interval in the presence', { timeout: 20_000 }, () => {
+describe('the presence', { timeout: 20_000 }, () => {
   let bench: OutboxBench;
   before(() => {
     bench = outboxBench();
   });
   after(() => bench.remove());
 
-  it('is published again before it becomes longer, but not when it becomes shorter', async () => {
-    const sent: Presence[] = [];
-    let onPublished = () => {};
-    const link = {
-      publish: (_topic: string, payload: string | Buffer, answered: (error?: Error) => void) => {
-        sent.push(presence.parse(JSON.parse(String(payload))));
-        answered();
-        onPublished();
-      },
-      limits: NO_LIMITS,
-      ended: new Promise<undefined>(() => {}),
-      subscribe: () => Promise.resolve(),
-      close: () => Promise.resolve(),
-      drop: () => {},
-    };
-    const nextPresence = () => new Promise<void>((resolve) => (onPublished = resolve));
-    let onCheck = () => {};
-    const nextCheck = () => new Promise<void>((resolve) => (onCheck = resolve));
-    let everyMs = 60_000;
-    const publisher = new PresencePublisher({
+  const linkTo = (onPresence: (message: Presence) => void) => ({
+    publish: (_topic: string, payload: string | Buffer, answered: (error?: Error) => void) => {
+      answered();
+      onPresence(presence.parse(JSON.parse(String(payload))));
+    },
+    limits: NO_LIMITS,
+    ended: new Promise<undefined>(() => {}),
+    subscribe: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+    drop: () => {},
+  });
+
+  const publisherWith = (clock: Clock, telemetryEveryMs: () => number) =>
+    new PresencePublisher({
       thing: 'elderly-bot',
       topic: 'elderly_bot/presence',
       ackTimeoutMs: 20_000,
       version: '0.0.0',
       outbox: bench.outbox,
-      clock: bench.clock,
+      clock,
       lifetime: bench.lifetime,
-      problems: new Problems(bench.clock.mono, () => {}),
+      problems: new Problems(clock.mono, () => {}),
       commands: [],
       channels: () => ['gas'],
-      telemetryEveryMs: () => {
-        onCheck();
-        return everyMs;
-      },
+      telemetryEveryMs,
+    });
+
+  it('is published again before the telemetry interval becomes longer, but not when it becomes shorter', async () => {
+    const sent: Presence[] = [];
+    let onPublished = () => {};
+    const link = linkTo((message) => {
+      sent.push(message);
+      onPublished();
+    });
+    const nextPresence = () => new Promise<void>((resolve) => (onPublished = resolve));
+    let onCheck = () => {};
+    const nextCheck = () => new Promise<void>((resolve) => (onCheck = resolve));
+    let everyMs = 60_000;
+    const publisher = publisherWith(bench.clock, () => {
+      onCheck();
+      return everyMs;
     });
     publisher.publish(link, 's-1');
     // The ticker alone does not keep the process alive.
     const alive = setInterval(() => {}, 1_000);
-    const ticker = publisher.repeat(() => publisher.publish(link, 's-1'), CHECK_EVERY_MS);
+    const ticker = publisher.repeat(() => publisher.publish(link, 's-1'), false, CHECK_EVERY_MS);
     try {
       for (const longer of [120_000, 240_000]) {
         const published = nextPresence();
@@ -72,5 +80,25 @@ describe('the telemetry interval in the presence', { timeout: 20_000 }, () => {
       [60_000, 120_000, 240_000],
     );
     assert.equal('telemetry_every_ms' in publisher.will('s-1'), false);
+  });
+
+  it('is a sign of life every 5 minutes over a metered connection, which carries no telemetry', async () => {
+    let nowMs = 0;
+    const sentMs: number[] = [];
+    const publisher = publisherWith({ ...bench.clock, mono: () => nowMs }, () => 60_000);
+    let onThird = () => {};
+    const third = new Promise<void>((resolve) => (onThird = resolve));
+    const link = linkTo(() => {
+      sentMs.push(nowMs);
+      if (sentMs.length === 3) onThird();
+    });
+    publisher.publish(link, 's-1');
+    const advance = setInterval(() => (nowMs += 50_000), 1);
+    const ticker = publisher.repeat(() => publisher.publish(link, 's-1'), true, 1);
+    await third;
+    ticker.stop();
+    clearInterval(advance);
+    const [first = 0, second = 0, last = 0] = sentMs;
+    assert.ok(second - first >= 300_000 && last - second >= 300_000, sentMs.join());
   });
 });

@@ -38,6 +38,7 @@ export interface RobotOptions {
   readonly maxBytes?: number;
   readonly maxKbps?: number | null;
   readonly pacing?: UploadsOptions['pacing'];
+  readonly isPaused?: UploadsOptions['isPaused'];
   readonly clock?: Clock;
 }
 
@@ -93,7 +94,13 @@ export class UploadRig {
   }
 
   /** Starts the uploads with the files on disk. They are sent after `go()`. */
-  begin({ maxBytes = 10_000_000, maxKbps = null, pacing = 'fixed', clock = systemClock(0) }: RobotOptions = {}): UploadingRobot {
+  begin({
+    maxBytes = 10_000_000,
+    maxKbps = null,
+    pacing = 'fixed',
+    clock = systemClock(0),
+    isPaused = () => false,
+  }: RobotOptions = {}): UploadingRobot {
     const lines: string[] = [];
     const problems = new Problems(
       () => clock.mono(),
@@ -105,6 +112,7 @@ export class UploadRig {
       api: this.cloud.origin,
       maxKbps,
       pacing,
+      isPaused,
       folder: this.folder,
       maxBytes,
       maxAgeMs: MAX_AGE_MS,

@@ -23,6 +23,7 @@ const uploads = new Uploads({
   api,
   maxKbps: null,
   pacing: 'fixed',
+  isPaused: () => false,
   folder: join(folder, 'uploads'),
   maxBytes: MAX_BYTES,
   maxAgeMs: 86_400_000,

@@ -30,6 +30,27 @@ describe('uploads', { timeout: 120_000 }, () => {
     assert.deepEqual(robot.problems, []);
   });
 
+  it('wait while the connection is metered', async () => {
+    let isPaused = true;
+    let looked = () => {};
+    const look = new Promise<void>((resolve) => (looked = resolve));
+    const robot = rig.begin({
+      isPaused: () => {
+        looked();
+        return isPaused;
+      },
+    });
+    robot.go();
+    await look;
+    const first = picture();
+    await robot.uploads.add(first);
+    assert.equal(robot.uploads.waiting, 1);
+    isPaused = false;
+    await robot.uploads.add(picture({ bytes: randomBytes(100) }));
+    await rig.until(() => robot.uploads.waiting === 0);
+    await rig.assertStored(first);
+  });
+
   it('respect the limit of kilobits per second', async () => {
     const robot = rig.begin({ maxKbps: 400 });
     const snapshot = picture({ bytes: randomBytes(100_000) });

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { messageOf } from '../../base/index.ts';
 import type { Config } from '../../config/index.ts';
 import { UploadRows } from '../../outbox/index.ts';
-import { Uploads } from '../../uploads/index.ts';
+import { Uploads, type UploadsOptions } from '../../uploads/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
-type UploadParts = Pick<Parts, 'config' | 'credentials' | 'db' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'shutdown'>;
+type UploadParts = Pick<Parts, 'config' | 'credentials' | 'db' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'shutdown'> &
+  Pick<UploadsOptions, 'isPaused'>;
 
 /** @returns the size limit of the outbox file in bytes: `outbox.max_size` minus the share that is reserved for spooled files. */
 export function rowsBytes({ outbox, uploads }: Config): number {
@@ -15,7 +16,7 @@ export function rowsBytes({ outbox, uploads }: Config): number {
 
 /** @returns undefined if the robot does not upload files, or if the spool is unusable. */
 export function startUploads(parts: UploadParts): Uploads | undefined {
-  const { config, credentials, db, outbox, clock, lifetime, problems, shutdown } = parts;
+  const { config, credentials, db, outbox, clock, lifetime, problems, shutdown, isPaused } = parts;
   const { api, max_kbps: maxKbps, max_size: maxBytes, max_age: maxAgeMs, retry_min: minMs, retry_max: maxMs, pacing } = config.uploads;
   if (api === null) return undefined;
   const uploads = new Uploads({
@@ -24,6 +25,7 @@ export function startUploads(parts: UploadParts): Uploads | undefined {
     api,
     maxKbps,
     pacing,
+    isPaused,
     folder: join(config.state_dir, 'uploads'),
     maxBytes,
     maxAgeMs,
