@@ -2,7 +2,7 @@
 // test again with growing pauses.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isSame, Replacement, situationOf } from '../../src/agent/identity/replacement.ts';
+import { isSame, type LinkSituation, Replacement, situationOf } from '../../src/agent/identity/replacement.ts';
 import type { Credentials } from '../../src/identity/index.ts';
 
 const SETTLE_MS = 5_000;
@@ -13,7 +13,7 @@ const credentials = (name: string) => ({ ca: 'ca', cert: name, key: name }) as C
 const [first, second] = [credentials('first'), credentials('second')];
 
 /** The times at which a candidate is tested, if each test fails with this cause and the link stays as it is. */
-function testsUntil(endMs: number, situation: 'connected' | 'failing', cause: 'certificate_refused' | 'broker_unreachable'): number[] {
+function testsUntil(endMs: number, situation: LinkSituation, cause: 'certificate_refused' | 'broker_unreachable'): number[] {
   const replacement = new Replacement(SETTLE_MS);
   const tests: number[] = [];
   for (let nowMs = 0; nowMs <= endMs; nowMs += 1_000) {
@@ -49,12 +49,17 @@ describe('new credentials on disk', () => {
     assert.equal(replacement.isDue(first, 'connected', 11_000), true);
   });
 
-  it('wait while no credentials could help, and are tested as soon as the broker answers', () => {
-    const replacement = new Replacement(SETTLE_MS);
-    replacement.isDue(first, 'unreachable', 0);
-    assert.equal(replacement.isDue(first, 'unreachable', 60 * MINUTE_MS), false);
-    assert.equal(replacement.isDue(first, 'failing', 60 * MINUTE_MS + 1), true);
-    assert.equal(replacement.isDue(first, 'connected', 60 * MINUTE_MS + 1), true);
+  it('are tried with growing pauses while the broker is unreachable, and at once when it answers', () => {
+    assert.deepEqual(testsUntil(MINUTE_MS, 'unreachable', 'broker_unreachable'), [0, 10, 30]);
+    for (const situation of ['connected', 'failing'] as const) {
+      const replacement = new Replacement(SETTLE_MS);
+      for (const nowMs of [0, 10_000, 30_000, 70_000]) {
+        assert.equal(replacement.isDue(first, 'unreachable', nowMs), true);
+        replacement.fail('broker_unreachable', 'unreachable', nowMs);
+      }
+      assert.equal(replacement.isDue(first, 'unreachable', 71_000), false);
+      assert.equal(replacement.isDue(first, situation, 71_000), true);
+    }
   });
 
   it('that the broker refuses are tried rarely while the link works, as a test interrupts it', () => {
@@ -80,12 +85,14 @@ describe('new credentials on disk', () => {
   });
 
   it('do not interrupt a link that comes and goes once the broker has refused them', () => {
-    const replacement = new Replacement(SETTLE_MS);
-    replacement.isDue(first, 'connected', 0);
-    replacement.fail('certificate_refused', 'connected', 5_000);
-    for (let nowMs = 6_000; nowMs < 300_000; nowMs += 1_000) {
-      const situation = Math.floor(nowMs / 20_000) % 2 === 0 ? 'connected' : 'unreachable';
-      assert.equal(replacement.isDue(first, situation, nowMs), false, `${nowMs} ms`);
+    for (const before of ['connected', 'unreachable'] as const) {
+      const replacement = new Replacement(SETTLE_MS);
+      replacement.isDue(first, before, 0);
+      replacement.fail('certificate_refused', before, 5_000);
+      for (let nowMs = 6_000; nowMs < 300_000; nowMs += 1_000) {
+        const situation = Math.floor(nowMs / 20_000) % 2 === 0 ? 'connected' : 'unreachable';
+        assert.equal(replacement.isDue(first, situation, nowMs), false, `${nowMs} ms, ${before} before`);
+      }
     }
   });
 

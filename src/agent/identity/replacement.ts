@@ -17,7 +17,7 @@ const UNTESTED: ReadonlySet<ProblemCode> = new Set([
   'broker_silent',
 ]);
 
-/** The link with the credentials in use. `failing`: it may work with other credentials. `unreachable`: no credentials would help. */
+/** The link with the credentials in use. `failing`: it may work with other credentials. `unreachable`: the network is probably at fault. */
 export type LinkSituation = 'connected' | 'failing' | 'unreachable';
 
 /** @param cause the standing cause of failed connections, if any. */
@@ -62,8 +62,7 @@ export class Replacement {
   /** @param found the credentials on disk; undefined if they are in use or unusable. @returns whether to test them now. */
   isDue(found: Credentials | undefined, situation: LinkSituation, nowMs: number): boolean {
     this.see(found, nowMs);
-    // The first connection with the credentials in use shows whether a test is worthwhile.
-    if (!this.#candidate || situation === 'unreachable') return false;
+    if (!this.#candidate) return false;
     // Without a link there is nothing to interrupt, and alerts may be waiting.
     if (situation === 'connected' && nowMs < this.#candidate.sinceMs + this.#settleMs) return false;
     return this.#failed === undefined || nowMs >= this.#failed.atMs + pauseMs(this.#failed, situation);
@@ -84,6 +83,10 @@ export class Replacement {
 }
 
 function pauseMs({ situation: before, hasVerdict, count }: FailedTest, situation: LinkSituation): number {
+  // The broker has refused these credentials, so they are of no use when it answers again.
+  if (situation === 'unreachable' && hasVerdict) return Number.POSITIVE_INFINITY;
+  // The broker answers again, so a test gets a verdict now.
+  if (before === 'unreachable' && situation !== before && !hasVerdict) return 0;
   const { minMs, maxMs } = situation === 'connected' && hasVerdict ? WITH_LINK : WITHOUT_LINK;
   return situation === before ? Math.min(maxMs, minMs * 2 ** (count - 1)) : minMs;
 }
