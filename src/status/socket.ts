@@ -60,6 +60,12 @@ export class StatusSocket {
   }
 }
 
+interface Failure {
+  readonly detail: string;
+  readonly code?: ErrorCode;
+  readonly remedy?: string;
+}
+
 /** Never rejects: an unhandled rejection would end the agent. @returns the answer as JSON, with `failed` as the status of an exception */
 async function answerTo(work: () => unknown, failed: number): Promise<readonly [status: number, answer: string]> {
   try {
@@ -82,8 +88,10 @@ export async function askStatus(stateDir: string): Promise<Status> {
 export async function askReload(stateDir: string): Promise<Reloaded> {
   const { status, answer } = await ask(stateDir, 'POST', '/reload');
   if (status === 200) return answer as Reloaded;
-  throw new AgentError('CONFIG_INVALID', `${(answer as { detail: string }).detail}`, {
-    remedy: 'correct the configuration and reload again; nothing was changed',
+  const { detail, code = 'CONFIG_INVALID', remedy } = answer as Failure;
+  const isCertificate = code.startsWith('CERTIFICATE_') || code.startsWith('KEY_');
+  throw new AgentError(code, detail, {
+    remedy: `${isCertificate ? remedy : 'correct the configuration and reload again'}; nothing was changed`,
   });
 }
 
@@ -91,7 +99,7 @@ export async function askReload(stateDir: string): Promise<Reloaded> {
 export async function askRotate(stateDir: string): Promise<Rotated> {
   const { status, answer } = await ask(stateDir, 'POST', '/rotate', ROTATION_MS);
   if (status === 200) return answer as Rotated;
-  const { detail, code = 'PROVISIONING_FAILED', remedy } = answer as { detail: string; code?: ErrorCode; remedy?: string };
+  const { detail, code = 'PROVISIONING_FAILED', remedy } = answer as Failure;
   throw new AgentError(code, detail, remedy === undefined ? {} : { remedy });
 }
 

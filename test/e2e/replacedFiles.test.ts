@@ -67,7 +67,11 @@ describe('the certificate files of a running agent', { skip, timeout: 180_000 },
     writeFileSync(cert, whole.split('\n').with(1, 'AAAA').join('\n'));
     const raised = await agent.event('problem_raised', ({ code }) => code === 'certificate_unusable');
     assert.match(String(raised.msg), /mqtt\.cert_file \S+robot\.crt\.pem is not a valid PEM certificate/);
-    await assert.rejects(askReload(bench.stateDir), /robot\.crt\.pem is not a valid PEM certificate/);
+    await assert.rejects(askReload(bench.stateDir), (error: Error & { code: string; remedy: string }) => {
+      assert.match(error.message, /robot\.crt\.pem is not a valid PEM certificate/);
+      assert.deepEqual([error.code, error.remedy], ['CERTIFICATE_INVALID', 'the file is damaged: get it again; nothing was changed']);
+      return true;
+    });
     assert.match((await certs('show')).text, /no readable certificate\n {2}fault .*robot\.crt\.pem is not a valid PEM certificate/);
     assert.match((await certs('verify')).text, /cert_unreadable/);
     chmodSync(key, 0o644);

@@ -62,7 +62,7 @@ export class ReplacedFiles {
     const situation = this.#situation();
     this.#replacement.see(next, clock.mono());
     this.#testing = next;
-    log.info({ event: 'certificate_tried' }, `${this.#describe(next).names} changed on disk; the agent tries them with a new connection`);
+    log.info({ event: 'certificate_tried' }, `the agent tests replaced files with a new connection: ${this.#describe(next).names}`);
     uplink
       .change(next)
       .then((result) => (result.works ? this.#take(next) : this.#fail(result, next, situation)))
