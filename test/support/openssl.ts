@@ -46,22 +46,13 @@ export class OpenSsl {
   }
 
   authority(subject = '/CN=an OpenSSL CA'): Authority {
-    const [key, cert] = [this.key('ec-pkcs8'), this.#path('ca.pem')];
-    const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign'];
-    this.#run(
-      'req',
-      '-x509',
-      '-new',
-      '-key',
-      key,
-      '-subj',
-      subject,
-      '-days',
-      '3650',
-      '-out',
-      cert,
-      ...extensions.flatMap((line) => ['-addext', line]),
-    );
+    return this.selfSigned(subject, ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign']);
+  }
+
+  selfSigned(subject: string, extensions: readonly string[]): Pair {
+    const [key, cert] = [this.key('ec-pkcs8'), this.#path('self-signed.pem')];
+    const options = ['-days', '3650', '-out', cert, ...extensions.flatMap((line) => ['-addext', line])];
+    this.#run('req', '-x509', '-new', '-key', key, '-subj', subject, ...options);
     return { cert, key };
   }
 
@@ -111,6 +102,17 @@ export class OpenSsl {
       cert,
     );
     return cert;
+  }
+
+  /** @returns the authority's list of revoked certificates, with this one. */
+  revocations(authority: Authority, revoked: Pair): string {
+    const [list, config, database] = [this.#path('crl.pem'), this.#path('ca.cnf'), this.#path('index.txt')];
+    writeFileSync(database, '');
+    writeFileSync(config, `[ca]\ndefault_ca = here\n[here]\ndatabase = ${database}\ndefault_md = sha256\ndefault_crl_days = 30\n`);
+    const by = ['-config', config, '-cert', authority.cert, '-keyfile', authority.key];
+    this.#run('ca', ...by, '-revoke', revoked.cert);
+    this.#run('ca', ...by, '-gencrl', '-out', list);
+    return list;
   }
 
   /** A copy with the line ends of Windows. */

@@ -8,8 +8,11 @@ import { type Clock, systemClock } from '../../src/clock/index.ts';
 import { type BenchFiles, readCredentials } from '../../src/identity/index.ts';
 import { type Outbox, openOutbox } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
-import { Problems } from '../../src/status/index.ts';
+import { type ProblemCode, Problems } from '../../src/status/index.ts';
 import { Uplink, UplinkMemory, type UplinkOptions } from '../../src/uplink/index.ts';
+
+/** Deadlines that no busy machine exceeds, so that only a silent broker raises a problem. */
+export const PATIENT = { connectTimeoutMs: 20_000, ackTimeoutMs: 20_000 };
 
 export interface UplinkBench {
   readonly outbox: Outbox;
@@ -17,22 +20,27 @@ export interface UplinkBench {
   readonly uplink: Uplink;
   readonly problems: Problems;
   /** Codes of problems that are raised now, also of those that would be shown only after a delay. */
-  readonly present: ReadonlySet<string>;
+  readonly present: ReadonlySet<ProblemCode>;
   /** Codes of problems in the order in which they were raised. */
-  readonly raised: string[];
+  readonly raised: ProblemCode[];
   /** The latest text of each problem that was raised, by code. */
-  readonly texts: ReadonlyMap<string, string>;
+  readonly texts: ReadonlyMap<ProblemCode, string>;
   stop(): Promise<void>;
 }
 
-export function startUplink(files: BenchFiles, port: number, over: Partial<UplinkOptions> = {}): UplinkBench {
+export interface UplinkBenchOptions extends Partial<UplinkOptions> {
+  /** The size of the outbox. */
+  readonly maxBytes?: number;
+}
+
+export function startUplink(files: BenchFiles, port: number, { maxBytes = 64 * 1024 ** 2, ...over }: UplinkBenchOptions = {}): UplinkBench {
   const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-uplink-'));
   const lifetime = Lifetime.begin(folder);
   const clock = systemClock(0);
-  const { db, outbox } = openOutbox({ stateDir: folder, maxBytes: 64 * 1024 ** 2, clock, lifetime, id: 'box', groupMs: 20 });
-  const present = new Set<string>();
-  const raised: string[] = [];
-  const texts = new Map<string, string>();
+  const { db, outbox } = openOutbox({ stateDir: folder, maxBytes, clock, lifetime, id: 'box', groupMs: 20 });
+  const present = new Set<ProblemCode>();
+  const raised: ProblemCode[] = [];
+  const texts = new Map<ProblemCode, string>();
   // Also records problems that would be shown only after a delay.
   class Raised extends Problems {
     override raise(...problem: Parameters<Problems['raise']>): void {

@@ -1,4 +1,5 @@
-// Checks that every wait for a broker has a deadline: each part that speaks MQTT meets a broker that withholds one kind of packet.
+// Checks that every wait for a broker has a deadline: each part that speaks MQTT beside the agent meets a broker that withholds one kind of
+// packet. test/situations has the same for the agent.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -83,31 +84,6 @@ describe('a broker that withholds', { timeout: 300_000 }, () => {
   }
 
   for (const packet of ['CONNACK', 'SUBACK', 'PUBACK'] as const) {
-    it(`${packet} is a lasting problem of the agent, not a lost row, and not another client`, async () => {
-      broker = await ScriptedBroker.start(files, without(packet));
-      const bench = startUplink(files, broker.port);
-      const stands = () => bench.problems.standing().find(({ code }) => code === 'broker_silent');
-      try {
-        bench.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
-        await until(() => stands() !== undefined, 'the problem stands');
-        assert.match(stands()?.text ?? '', SILENT);
-        const { connects } = broker;
-        let gaps = 0;
-        await until(() => {
-          if (stands() === undefined) gaps++;
-          return broker.connects >= connects + 8;
-        }, 'the agent has tried again');
-        assert.equal(gaps, 0, 'the problem did not stand all the time');
-        assert.deepEqual([...new Set(bench.raised)], ['broker_silent']);
-        broker.behave({});
-        await until(() => broker.taken.get('box/1') !== undefined, 'the alert is acknowledged');
-        await until(() => stands() === undefined, 'the problem has ended');
-      } finally {
-        await bench.stop();
-        await broker.stop();
-      }
-    });
-
     it(`${packet} is named by a test of credentials and by the doctor`, async () => {
       broker = await ScriptedBroker.start(files, without(packet));
       try {

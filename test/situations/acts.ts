@@ -1,0 +1,111 @@
+// The steps of which most situations consist.
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProblemCode } from '../../src/status/index.ts';
+import type { UplinkOptions } from '../../src/uplink/index.ts';
+import type { Script } from '../support/scriptedBroker.ts';
+import { until } from '../support/until.ts';
+import type { UplinkBench } from '../support/uplink.ts';
+import type { Situation } from './situation.ts';
+
+const CLASSES = ['alert', 'result', 'event', 'telemetry'] as const;
+
+/** Raises an alert. */
+export function raiseAlert({ outbox }: UplinkBench, channel = 'fall'): void {
+  outbox.append({ class: 'alert', channel, value: true, extra: { alert: 'raised' } });
+  outbox.flush();
+}
+
+/** Waits until the agent has raised this problem with a text that fits. */
+export async function raises({ texts, raised }: UplinkBench, code: ProblemCode, says = /./): Promise<void> {
+  const explain = () => `${[...new Set(raised)].join(', ')}: ${texts.get(code)}`;
+  await until(() => says.test(texts.get(code) ?? ''), `${code} is raised: ${says}`, { explain });
+}
+
+/** Waits until the broker has acknowledged every row. */
+export async function deliversAll({ outbox, uplink }: UplinkBench): Promise<void> {
+  outbox.flush();
+  const waiting = () => CLASSES.filter((rowClass) => outbox.hasFree(rowClass) || outbox.isInFlight(rowClass));
+  const explain = () => `${waiting().join(', ')}: ${JSON.stringify(uplink.status())}`;
+  await until(() => waiting().length === 0, 'the broker has acknowledged every row', { explain, patienceMs: 60_000 });
+  assert.deepEqual(outbox.counts.evictedBy, { age: 0, space: 0, poison: 0, released: 0 });
+}
+
+/** Waits until the problem has ended. */
+export async function clears({ present }: UplinkBench, code: ProblemCode): Promise<void> {
+  await until(() => !present.has(code), `${code} is cleared`);
+}
+
+/** Waits until the broker has acknowledged this agent's presence. */
+export async function connects({ uplink }: UplinkBench): Promise<void> {
+  await until(() => uplink.status().acknowledged.includes('elderly_bot/presence'), 'the agent is connected');
+}
+
+/**
+ * Plays a broker that behaves like this until the row's problem is raised, and then works: the alert that waits arrives once, and the
+ * problem ends.
+ * @param says the text of the problem.
+ */
+export function badBroker(script: Script, says: RegExp, over: Partial<UplinkOptions> = {}): Situation['play'] {
+  return async (stage) => {
+    const broker = await stage.broker(script);
+    const agent = stage.agent(broker.port, over);
+    raiseAlert(agent);
+    await raises(agent, stage.problem, says);
+    broker.behave({});
+    await deliversAll(agent);
+    await clears(agent, stage.problem);
+    assert.equal(broker.taken.get('box/1'), 1);
+  };
+}
+
+/**
+ * Plays a broker that does not answer: the problem stands without a gap through the next attempts, and ends once the broker answers. The
+ * alert arrives.
+ * @param over has the deadline that the broker exceeds.
+ */
+export function silentBroker(script: Script, over: Partial<UplinkOptions>): Situation['play'] {
+  return async (stage) => {
+    const broker = await stage.broker(script);
+    const agent = stage.agent(broker.port, over);
+    raiseAlert(agent);
+    await raises(agent, stage.problem, /^.* within [0-9.]+ s$/);
+    const { connects } = broker;
+    let gaps = 0;
+    await until(() => {
+      if (!agent.present.has(stage.problem)) gaps++;
+      return broker.connects >= connects + 3;
+    }, 'the agent has tried again');
+    assert.equal(gaps, 0, 'the problem did not stand all the time');
+    broker.behave({});
+    await deliversAll(agent);
+    await clears(agent, stage.problem);
+  };
+}
+
+/** Appends the rows of a busy robot: many channels whose latest values do not fit into a small packet, results and an alert. */
+export function busyRobot({ outbox }: UplinkBench): void {
+  for (let i = 0; i < 2_000; i++) outbox.append({ class: 'telemetry', channel: `channel_number_${i % 150}`, value: `value ${i}` });
+  for (let i = 0; i < 20; i++) outbox.append({ class: 'result', body: { kind: 'result', id: `c${i}`, status: 'done' } });
+  outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
+  outbox.flush();
+}
+
+/** The window of the bench's uplink, with its slots for alerts. */
+const MOST_IN_FLIGHT = 24;
+
+/** Plays a broker that misbehaves while readings and alerts are sent: in the end it has acknowledged each row, and the window has held. */
+export function underLoad(script: Script, over: Partial<UplinkOptions> = {}): Situation['play'] {
+  return async (stage) => {
+    const broker = await stage.broker(script);
+    const agent = stage.agent(broker.port, over);
+    for (let i = 0; i < 60; i++) {
+      agent.outbox.append({ class: 'telemetry', channel: 'temperature', value: i });
+      if (i % 10 === 0) raiseAlert(agent);
+      if (i % 15 === 0) await sleep(30);
+    }
+    await deliversAll(agent);
+    assert.equal(broker.taken.size, agent.outbox.accepted);
+    assert.ok(broker.mostInFlight <= MOST_IN_FLIGHT, `${broker.mostInFlight} messages in flight`);
+  };
+}

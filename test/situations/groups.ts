@@ -1,0 +1,15 @@
+// All situations, in the order of their page.
+import { certificates } from './certificates.ts';
+import { connecting } from './connecting.ts';
+import { endings } from './endings.ts';
+import { messages } from './messages.ts';
+import { reaching } from './reaching.ts';
+import type { SituationGroup } from './situation.ts';
+
+export const GROUPS: readonly SituationGroup[] = [
+  { title: 'The way to the broker', situations: reaching },
+  { title: 'Certificates', situations: certificates },
+  { title: 'Connect and subscribe', situations: connecting },
+  { title: 'Messages and acknowledgements', situations: messages },
+  { title: 'The end of a connection', situations: endings },
+];
