@@ -177,7 +177,7 @@ export const messages: readonly Situation[] = [
     situation: 'The broker acknowledges no message.',
     reaction: 'The agent cuts the connection after `mqtt.ack_timeout` and tries again with backoff. No row is lost.',
     problem: 'broker_silent',
-    play: silentBroker({ onPublish: () => false }, SHORT),
+    play: silentBroker({ onPublish: () => false }),
   },
   {
     situation: 'The broker discards some messages without a PUBACK, as IoT Core does above its quota.',
