@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { mosquittoAcl } from '../../cloud/src/rights/policies.ts';
 import { AGENT, type LogLine, Program, ROOT } from '../../scripts/lab/program.ts';
 import { type BenchFiles, benchCertificates, type IssuedFiles, type LeafOptions } from '../../src/identity/index.ts';
-import { askStatus, type Status } from '../../src/status/index.ts';
+import type { Status } from '../../src/status/index.ts';
+import { awaitStatus } from './agentStatus.ts';
 import { Mosquitto } from './mosquitto.ts';
 
 export const THING = 'elderly-bot';
@@ -131,15 +132,8 @@ export class Bench {
   }
 
   /** Polls the agent's status every 50 ms and resolves with the first that fits. */
-  async status(fits: (status: Status) => boolean, patienceMs = 30_000): Promise<Status> {
-    const untilMs = performance.now() + patienceMs;
-    let last: Status | undefined;
-    for (;;) {
-      last = await askStatus(this.stateDir).catch(() => undefined);
-      if (last && fits(last)) return last;
-      if (performance.now() > untilMs) throw new Error(`the status never fitted within ${patienceMs} ms: ${JSON.stringify(last)}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+  status(fits: (status: Status) => boolean, patienceMs?: number): Promise<Status> {
+    return awaitStatus(this.stateDir, fits, patienceMs);
   }
 
   /** Stops all programs except the broker. */

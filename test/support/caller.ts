@@ -36,6 +36,10 @@ export class Caller {
       reconnectPeriod: 100,
       ...(ca && cert && key ? { ca, cert, key } : {}),
     });
+    return Caller.over(client);
+  }
+
+  static async over(client: MqttClient): Promise<Caller> {
     await client.subscribeAsync(TOPICS.results, { qos: 1 });
     return new Caller(client);
   }

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BenchFiles } from '../../src/identity/index.ts';
+import { type Launch, unchanged } from './launch.ts';
 import { accepts, freePort } from './ports.ts';
 
 const FOLDERS = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/usr/local/sbin'];
@@ -20,8 +21,7 @@ export interface MosquittoOptions {
   readonly lines?: readonly string[];
   /** A Unix socket on which it listens, without TLS, instead of the loopback port. */
   readonly socket?: string;
-  /** Changes the command line, to run it in another namespace. */
-  readonly launch?: (program: string, ...args: string[]) => [string, ...string[]];
+  readonly launch?: Launch;
 }
 
 /** The path of Mosquitto's program; null if it is not installed. Tests that need it are then skipped. */
@@ -70,7 +70,7 @@ export class Mosquitto {
 
   /** Starts Mosquitto on the same port. Resolves when it accepts connections. */
   async restart(): Promise<void> {
-    const { socket, launch = (...words) => words } = this.#options;
+    const { socket, launch = unchanged } = this.#options;
     if (socket !== undefined) rmSync(socket, { force: true });
     const [command, ...words] = launch(this.#program, '-c', this.#config);
     const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { type Launch, unchanged } from './launch.ts';
 
 const WHEELS_PYTHON = fileURLToPath(new URL('../../.ros2/bin/python', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('ros_peer.py', import.meta.url));
@@ -58,11 +59,17 @@ export class RosPeer {
    * Starts the program in the ROS environment of this process (see claimDomain); resolves when its node runs.
    * @param user the process's user id; by default that of this process.
    */
-  static async start(name = 'peer', env: Readonly<Record<string, string>> = {}, user?: number): Promise<RosPeer> {
+  static async start(
+    name = 'peer',
+    env: Readonly<Record<string, string>> = {},
+    user?: number,
+    launch: Launch = unchanged,
+  ): Promise<RosPeer> {
     const fromWheels = existsSync(WHEELS_PYTHON) && (process.env.AMENT_PREFIX_PATH ?? '').includes('.ros2');
+    const [command, ...words] = launch(fromWheels ? WHEELS_PYTHON : 'python3', PROGRAM, name);
     const child =
       user === undefined
-        ? spawn(fromWheels ? WHEELS_PYTHON : 'python3', [PROGRAM, name], { env: { ...process.env, ...env } })
+        ? spawn(command, words, { env: { ...process.env, ...env } })
         : spawn('/usr/bin/python3', [PROGRAM, name], { env: { ...process.env, ...envOf(user, fromWheels), ...env }, uid: user, gid: user });
     const peer = new RosPeer(child);
     await peer.#listen();

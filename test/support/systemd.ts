@@ -7,8 +7,9 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/lab/program.ts';
-import { askStatus, type Status } from '../../src/status/index.ts';
-import { eventually, until } from './until.ts';
+import type { Status } from '../../src/status/index.ts';
+import { awaitStatus } from './agentStatus.ts';
+import { until } from './until.ts';
 
 export const ROBOT_USER = { name: 'robot', id: 4242 } as const;
 
@@ -130,10 +131,8 @@ export class SystemdLab {
   }
 
   /** Polls the agent's status and resolves with the first that fits. */
-  async status(stateDir: string, fits: (status: Status) => boolean, patienceMs = 30_000): Promise<Status> {
-    const look = () => askStatus(this.path(stateDir)).catch(() => undefined);
-    const found = await eventually(look, (status) => status !== undefined && fits(status), 'the status fits', { patienceMs });
-    return found as Status;
+  status(stateDir: string, fits: (status: Status) => boolean, patienceMs?: number): Promise<Status> {
+    return awaitStatus(this.path(stateDir), fits, patienceMs);
   }
 
   async until(fits: () => boolean | Promise<boolean>, patienceMs: number): Promise<void> {

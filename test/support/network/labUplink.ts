@@ -41,7 +41,7 @@ export class LabUplink {
     this.#number = number;
     this.#robot = robot;
     this.#router = router;
-    const [command, ...words] = router.words('python3', PROVIDER, 'provider', `wan${number}`, `10.77.${number}.0/24`, `${this.#v6}::/64`);
+    const [command, ...words] = router.launch('python3', PROVIDER, 'provider', `wan${number}`, `10.77.${number}.0/24`, `${this.#v6}::/64`);
     this.#provider = new Program(`provider of ${name}`, command, words);
   }
 

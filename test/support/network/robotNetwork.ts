@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Program, ROOT } from '../../../scripts/lab/program.ts';
 import { type BenchFiles, benchCertificates } from '../../../src/identity/index.ts';
 import { THING } from '../bench.ts';
+import type { Launch } from '../launch.ts';
 import { findMosquitto, Mosquitto } from '../mosquitto.ts';
 import { LabUplink } from './labUplink.ts';
 import { Space } from './space.ts';
@@ -56,10 +57,15 @@ export class RobotNetwork {
     return built(this.#broker);
   }
 
+  /** Runs a program of the robot. */
+  get launch(): Launch {
+    return built(this.#robot).launch;
+  }
+
   /** Starts a program of the robot with the variables of its service. Without a port in the endpoint, the agent chooses the port. */
   program(name: string, command: string, ...args: readonly string[]): Program {
     const { ca, robot } = built(this.#files);
-    const [enter, ...words] = built(this.#robot).words(command, ...args);
+    const [enter, ...words] = this.launch(command, ...args);
     const env = {
       ...process.env,
       AWS_IOT_ENDPOINT: BROKER_NAME,
@@ -95,7 +101,7 @@ export class RobotNetwork {
       'set_tcp_nodelay true',
     ];
     const listeners = PORTS.flatMap((port) => [BROKER_V4, BROKER_V6].map((address) => [`listener ${port} ${address}`, ...tls]));
-    const launch = (...[program, ...args]: [string, ...string[]]) => internet.words(program, ...args);
+    const { launch } = internet;
     this.#broker = this.#keep(await Mosquitto.start({ socket: this.socket, lines: listeners.flat(), launch }));
   }
 

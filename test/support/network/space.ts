@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ROOT } from '../../../scripts/lab/program.ts';
+import type { Launch } from '../launch.ts';
 
 const HOLDER = ['--net', '--mount', 'cat'];
 
@@ -39,10 +40,10 @@ export class Space {
   }
 
   /** The command line that runs a program here. The program is killed when this process ends. */
-  words(program: string, ...args: readonly string[]): [string, ...string[]] {
+  readonly launch: Launch = (...words) => {
     const enter = ['--net', '--mount', '--wd', '-t', String(this.pid), '--'];
-    return ['nsenter', ...enter, 'setpriv', '--pdeathsig', 'KILL', '--', program, ...args];
-  }
+    return ['nsenter', ...enter, ...words];
+  };
 
   /** Runs a program here until it ends. @returns its output. @throws its output if the exit code is not 0. */
   must(program: string, ...args: readonly string[]): string {
@@ -85,7 +86,7 @@ export class Space {
   }
 
   #run(input: string, program: string, args: readonly string[]): string {
-    const [command, ...words] = this.words(program, ...args);
+    const [command, ...words] = this.launch(program, ...args);
     const { status, error, stdout, stderr } = spawnSync(command, words, { encoding: 'utf8', input });
     if (status !== 0) throw new Error(`${this.name}: ${program} ${args.join(' ')}: ${error?.message ?? `${stdout}${stderr}`} ${input}`);
     return stdout;

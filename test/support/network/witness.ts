@@ -28,7 +28,7 @@ export class Witness {
   }
 
   static async start(socket: string, prefix = 'elderly_bot'): Promise<Witness> {
-    const witness = new Witness(new MqttClient(() => connect(socket), { protocolVersion: 5, reconnectPeriod: RECONNECT_MS }));
+    const witness = new Witness(clientOver(socket));
     const topics = topicsOf(prefix);
     await witness.#client.subscribeAsync(
       UPWARD.map((name) => topics[name]),
@@ -68,6 +68,11 @@ export class Witness {
   async stop(): Promise<void> {
     await this.#client.endAsync(true);
   }
+}
+
+/** An MQTT client over the broker's Unix socket. */
+export function clientOver(socket: string): MqttClient {
+  return new MqttClient(() => connect(socket), { protocolVersion: 5, reconnectPeriod: RECONNECT_MS });
 }
 
 export const monotonicNs = (): number => Number(process.hrtime.bigint());
