@@ -22,6 +22,7 @@ import { ShutdownStack } from './agent/lifecycle/shutdown.ts';
 import { startCameras } from './agent/media/cameras.ts';
 import { Incidents } from './agent/media/incidents.ts';
 import { DamageWatch, openQueue, startMaintenance } from './agent/outbox/queue.ts';
+import { Reflex } from './agent/reflex/reflex.ts';
 import { startChannels } from './agent/sensing/channels.ts';
 import { createUplink, saveUplink } from './agent/uplink/link.ts';
 import { startScheduled } from './agent/uploads/scheduled.ts';
@@ -173,6 +174,8 @@ export class Agent {
     const { commands, journal } = startCommands({ ...base, ros, running, reload });
     const channels = startChannels({ ...base, ros, onRow: (row) => running.onRow(row) });
     running.add({ channels });
+    const reflex = new Reflex({ ...base, ros, isConnected: () => running.find('uplink')?.status().state === 'connected' });
+    shutdown.add('reflex', () => reflex.stop());
     signal.throwIfAborted();
 
     const uplink = createUplink({ ...base, live: this.#live, commands });
@@ -225,7 +228,7 @@ export class Agent {
     shutdown.add('maintenance', () => maintenance.stop());
     const disk = watchDisk(stateDir, problems);
     shutdown.add('disk', () => disk.stop());
-    const reported = { ...base, ending, uplink, channels, cameras, commands, uploads };
+    const reported = { ...base, ending, uplink, channels, cameras, commands, uploads, reflex };
     const status = () => describe({ ...reported, disk: disk.free });
     const probe = healthProbe({ ros, outbox, status });
     running.add({ status, probe });
@@ -235,7 +238,7 @@ export class Agent {
     const battery = watchBattery({ channels, outbox, clock, lowBelow: config.health.low_battery }, (power) => uplink.reportPower(power));
     shutdown.add('battery', () => battery.stop());
     const identity = watchIdentity({ ...base, uplink });
-    this.#live.setFollowers({ channels, cameras, scheduled, uplink, identity, problems });
+    this.#live.setFollowers({ channels, cameras, reflex, scheduled, uplink, identity, problems });
     shutdown.add('identity', () => identity.stop());
     shutdown.add('status socket', await startSocket({ config, status, identity, log }, reload));
     shutdown.add('inspection', this.#damage.inspect());

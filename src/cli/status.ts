@@ -52,6 +52,7 @@ export function describeStatus(found: Status, paint: Paint): string {
     ...warnings(found, paint),
     ...link(found, paint),
     ...channels(found, paint),
+    ...reflex(found, paint),
     ...cameras(found),
     ...uploadsAndCommands(found, paint),
   ].join('\n');
@@ -160,6 +161,19 @@ function channels({ channels: all }: Status, paint: Paint): string[] {
       return reads === null || age === null || reads === reason ? [line] : [line, `         ${' '.repeat(width)}  ${reads}`];
     }),
   ];
+}
+
+function reflex({ reflex: found }: Status, paint: Paint): string[] {
+  if (found === null) return [];
+  const { state, reason, topics, after_ms: after, waiting, announced, announcements, last_ms: last } = found;
+  const before = last === null ? '' : `, last announcement ${ago(last)} ago`;
+  const waits = waiting.length === 0 ? '' : `; ${waiting.join(', ')} not confirmed yet`;
+  const texts = {
+    armed: `armed: publishes on ${topics.join(', ')} if the cloud does not confirm an alert within ${ago(after)}${before}${waits}`,
+    fired: paint('red', `FIRED for ${announced.join(', ')}: ${announcements} since startup${before}`) + waits,
+    off: paint('red', `OFF: ${reason}`),
+  };
+  return [`reflex   ${texts[state]}`];
 }
 
 function cameras({ cameras: all }: Status): string[] {

@@ -48,9 +48,9 @@ const argument = z
 export type ArgumentConfig = z.infer<typeof argument>;
 
 const argumentName = z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'expected a-z, 0-9 and _, starting with a letter, at most 40 characters');
-const message = z.record(z.string(), z.unknown());
+export const message = z.record(z.string(), z.unknown());
 
-const publication = z.strictObject({ topic: rosName, type: rosType, message, qos: qos.prefault({}) });
+export const publication = z.strictObject({ topic: rosName, type: rosType, message, qos: qos.prefault({}) });
 export type Publication = z.infer<typeof publication>;
 
 const confirm = z
@@ -106,6 +106,19 @@ export type CommandConfig = z.infer<typeof commandConfig>;
 export function publicationsOf({ topic, type, message, qos, also }: CommandConfig): Publication[] {
   if (topic === undefined || type === undefined || message === undefined) return [];
   return [{ topic, type, message, qos }, ...also];
+}
+
+/**
+ * Returns the name of the command that moves or stops the robot on a topic; undefined if no command does.
+ * @param finalName returns the final name of a command's topic, if the configuration is not loaded yet.
+ */
+export function moverOf(
+  commands: Readonly<Record<string, CommandConfig>>,
+  topic: string,
+  finalName: (topic: string) => string = (name) => name,
+): string | undefined {
+  const isOn = (command: CommandConfig) => publicationsOf(command).some((each) => finalName(each.topic) === topic);
+  return Object.entries(commands).find(([name, command]) => (command.motion || name === STOP) && isOn(command))?.[0];
 }
 
 /** Returns the name of the argument that replaces this part of a message template, or undefined if it is a plain value. */

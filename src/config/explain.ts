@@ -1,5 +1,6 @@
 // Turns validation issues into messages for the user: file, line, key, actual value and expected value.
 import type { z } from 'zod';
+import { nearest } from './nearest.ts';
 import { configSchema } from './schema.ts';
 import { placeOf, type Source } from './source.ts';
 import { isTree, type Path, type Tree, valueAt } from './tree.ts';
@@ -61,27 +62,4 @@ function unwrap(schema: unknown): unknown {
   // In zod, a schema with a transform is a pipe, and its input side has the keys that may appear in a file.
   if (inner?.in) return unwrap(inner.in);
   return inner?.options?.map(unwrap).find((option) => (option as { shape?: Tree } | undefined)?.shape) ?? inner;
-}
-
-/** Returns the most similar of the `known` names, if `name` looks like a misspelling of it. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  const [best] = known
-    .map((candidate) => ({ candidate, steps: distance(name, candidate), isStart: candidate.startsWith(name) }))
-    .sort((a, b) => a.steps - b.steps || Number(b.isStart) - Number(a.isStart));
-  if (best && best.steps <= Math.max(1, Math.ceil(name.length / 3))) return best.candidate;
-  return known.find((candidate) => name.length > 2 && candidate.startsWith(name));
-}
-
-/** The Levenshtein distance: how many insertions, deletions and replacements turn `a` into `b`. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

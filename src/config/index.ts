@@ -8,6 +8,7 @@ export {
   type ConfirmConfig,
   DURATION,
   isVelocity,
+  moverOf,
   nameIn,
   namesIn,
   type Publication,
@@ -15,14 +16,15 @@ export {
   STOP,
 } from './commands.ts';
 export { type Condition, holds } from './condition.ts';
-export { nearest } from './explain.ts';
 export { type GraphTopic, imageAdvice, isDepth, unsuitableContent } from './imageTopics.ts';
 export { effectiveConfig } from './layers.ts';
 export { type LoadedConfig, loadConfig } from './load.ts';
 export { parseMessage } from './messageText.ts';
 export { BATTERY, BOOL, COMPRESSED_IMAGE, DIAGNOSTICS, EMPTY, IMAGE, IMAGE_TYPES, isImageType } from './messageTypes.ts';
 export { isOwnNode, rosNames } from './names.ts';
+export { nearest } from './nearest.ts';
 export { isExact, MAX_EXACT, readingOf } from './number.ts';
+export { type Announcement, announcementsOf, type ReflexConfig } from './reflex.ts';
 export { fieldPath, type Reducer, type Remap, remap } from './ros.ts';
 export { type SalvagedConfig, salvageConfig } from './salvage.ts';
 export { type Config, configJsonSchema, configSchema } from './schema.ts';

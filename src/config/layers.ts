@@ -72,13 +72,13 @@ export interface EffectiveValue {
   /** Path of the key, such as `channels.gas.topic`. */
   readonly key: string;
   readonly value: unknown;
-  /** `default`, `FILE:LINE:COLUMN`, the name of the environment variable, or `schema` for a default inside a channel, camera or command. */
+  /** `default`, `FILE:LINE:COLUMN`, the name of the environment variable, or `schema` for a default inside a channel, camera, command or the reflex. */
   readonly from: string;
 }
 
 /**
  * Lists every value with its origin, for `config show`. If the configuration is valid, the list includes the defaults inside channels,
- * commands and cameras.
+ * commands, cameras and the reflex.
  * @throws AgentError CONFIG_NOT_FOUND, CONFIG_SYNTAX
  */
 export function effectiveConfig(file: string | undefined, environment: NodeJS.ProcessEnv): EffectiveValue[] {

@@ -2,6 +2,7 @@
 // channel or camera must not stop all others from working, so the agent leaves it out.
 import { stringify } from 'yaml';
 import { AgentError } from '../errors.ts';
+import { isNameOf } from '../wire/index.ts';
 import { explain } from './explain.ts';
 import { DEFAULT_FILE, layersOf } from './layers.ts';
 import { withRosNames } from './names.ts';
@@ -76,6 +77,10 @@ export function loadedOf(config: Config, sources: readonly Source[], merged: Tre
 /** Removes invalid channels and cameras from `merged`, then the commands whose conditions refer to a removed channel. */
 function leaveOutInvalid(merged: Tree, sources: readonly Source[]): LeftOut[] {
   const channels = removeInvalid(merged, 'channels', sources);
+  forgetInReflex(
+    merged,
+    channels.map(({ name }) => name),
+  );
   const cameras = removeInvalid(merged, 'cameras', sources);
   return [...channels, ...cameras, ...(channels.length > 0 ? removeInvalid(merged, 'commands', sources) : [])];
 }
@@ -97,6 +102,14 @@ function removeInvalid(merged: Tree, section: LeftOut['section'], sources: reado
   });
   if (isTree(entries)) for (const name of texts.keys()) delete entries[name];
   return leftOut;
+}
+
+/** A reflex that names a channel with a fault still works for the others. If it names no other, it watches all alerts. */
+function forgetInReflex(merged: Tree, removed: readonly string[]): void {
+  const names = valueAt(merged, ['reflex', 'channels']);
+  if (!Array.isArray(names)) return;
+  const left = names.filter((name) => !isNameOf(String(name), (channel) => removed.includes(channel)));
+  setAt(merged, ['reflex', 'channels'], left.length > 0 ? left : 'all');
 }
 
 /** A channel without a class is telemetry. A misspelt class, or an entry that is not a mapping, may have been meant as an alert. */

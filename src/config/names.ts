@@ -1,9 +1,15 @@
 // Expands and remaps the names of the node and its topics as rcl does (design.ros2.org, remapping names; a test compares the two). A loaded
 // configuration contains only final names, so that the guard, the doctor and `topics` use the agent's topics even though their own nodes
 // have other names. Pure functions.
+import type { Remap } from './ros.ts';
 import type { Config } from './schema.ts';
 
-type Ros = Pick<Config['ros'], 'node_name' | 'namespace' | 'remap'>;
+/** The keys of the section `ros` that decide names. The schema uses them too, so this type cannot be derived from the schema. */
+interface Ros {
+  readonly node_name: string;
+  readonly namespace: string;
+  readonly remap: Remap;
+}
 
 export interface RosNames {
   readonly nodeName: string;
@@ -41,7 +47,7 @@ export function rosNames({ node_name: given, namespace: givenNamespace, remap }:
 const LOOKERS = ['elderly_bot_doctor', 'elderly_bot_topics', 'elderly_bot_init'];
 
 /** Whether a node, given by its full name, belongs to this program: then it does not show that the robot's own nodes run. */
-export function isOwnNode(node: string, { node_name: name, namespace }: Pick<Config['ros'], 'node_name' | 'namespace'>): boolean {
+export function isOwnNode(node: string, { node_name: name, namespace }: Omit<Ros, 'remap'>): boolean {
   const base = namespace === '/' ? '' : namespace;
   const agents = ['', '_cameras', '_guard'].map((suffix) => `${base}/${name}${suffix}`);
   return agents.includes(node) || LOOKERS.some((looker) => node.endsWith(`/${looker}`));
@@ -59,6 +65,7 @@ export function withRosNames(config: Config): Config {
       const { privacy_topic: privacy } = camera;
       return privacy === undefined ? named(camera) : { ...named(camera), privacy_topic: names.topic(privacy) };
     }),
+    reflex: config.reflex && { ...named(config.reflex), also: config.reflex.also.map(named) },
     commands: mapped(config.commands, ({ topic, confirm, ...rest }) => ({
       ...rest,
       also: rest.also.map(named),

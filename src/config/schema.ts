@@ -5,6 +5,8 @@ import { channelName, commandName, TOPIC_PREFIX_PATTERN, thingName } from '../wi
 import { camera, cameraFaults } from './camera.ts';
 import { channel, nameFaults } from './channel.ts';
 import { commandConfig, crossFaults } from './commands.ts';
+import { rosNames } from './names.ts';
+import { reflex, reflexFaults } from './reflex.ts';
 import { namespace, nodeName, remap } from './ros.ts';
 import { addFaults, cron, durationBetween, type Fault, interfaceName, isEndpoint, size } from './values.ts';
 
@@ -116,9 +118,11 @@ const fields = z.strictObject({
   channels: z.record(channelName, channel),
   cameras: z.record(channelName, camera),
   commands: z.record(commandName, commandConfig),
+  /** Null means that there is no reflex. */
+  reflex: reflex.nullable(),
 });
 
-export const configSchema = fields.superRefine(({ outbox, commands, channels, cameras, uploads, mqtt }, context) => {
+export const configSchema = fields.superRefine(({ outbox, commands, channels, cameras, uploads, mqtt, reflex: local, ros }, context) => {
   const faults: Fault[] = [];
   if (uploads.api !== null && outbox.max_size < uploads.max_size + LEAST_ROWS_BYTES)
     faults.push([['outbox', 'max_size'], 'expected at least uploads.max_size plus 8MiB for rows']);
@@ -130,6 +134,7 @@ export const configSchema = fields.superRefine(({ outbox, commands, channels, ca
     faults.push([['mqtt', key], `expected mqtt.${other} too; or leave out both and use the certificate that elderly-bot certs keeps`]);
   }
   faults.push(...crossFaults(commands, Object.keys(channels)), ...cameraFaults({ cameras, channels, uploads }), ...nameFaults(channels));
+  if (local) faults.push(...reflexFaults(local, { channels, cameras, commands }, rosNames(ros).topic));
   addFaults(context, faults);
 });
 export type Config = z.infer<typeof configSchema>;

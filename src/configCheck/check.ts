@@ -5,6 +5,7 @@ import { checkChannel, checkQos } from './channels.ts';
 import { checkCommand } from './commands.ts';
 import type { ValueKind } from './field.ts';
 import { type ConfigFinding, EntryFindings, type Unchecked } from './finding.ts';
+import { checkReflex } from './reflex.ts';
 import { checkTopics } from './topics.ts';
 import type { Definitions } from './types.ts';
 
@@ -37,6 +38,11 @@ export function checkConfig({ config, definitions, exists, ...layers }: CheckInp
   for (const [name, command] of Object.entries(definitions === undefined ? {} : config.commands)) {
     const entry = new EntryFindings(['commands', name], layers);
     if (definitions) checkCommand(command, definitions, kinds, entry);
+    findings.push(...entry.list);
+  }
+  if (config.reflex && definitions) {
+    const entry = new EntryFindings(['reflex'], layers);
+    checkReflex(config.reflex, definitions, entry);
     findings.push(...entry.list);
   }
   for (const [name, camera] of Object.entries(config.cameras)) {

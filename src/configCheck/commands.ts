@@ -16,7 +16,8 @@ export function checkCommand(
   for (const [i, { type, message }] of publicationsOf(command).entries()) {
     const key = i === 0 ? 'type' : 'also';
     const struct = structOf(type, definitions, findings, key);
-    if (struct) checkMessage(message, struct, '', { command, findings, type, key: i === 0 ? 'message' : 'also' });
+    const choices = (argument: string) => command.args[argument]?.choices;
+    if (struct) checkMessage(message, struct, '', { choices, findings, type, key: i === 0 ? 'message' : 'also' });
   }
   checkConfirmation(command, definitions, findings);
   for (const { channel, text, ...condition } of command.when) {
@@ -28,16 +29,17 @@ export function checkCommand(
 }
 
 interface Template {
-  readonly command: CommandConfig;
+  /** Returns the parts of the message that an argument may stand for, if it has choices. */
+  readonly choices: (argument: string) => Readonly<Record<string, unknown>> | undefined;
   readonly findings: EntryFindings;
   readonly type: string;
   readonly key: string;
 }
 
-/** An argument with `choices` stands for different parts of the message; each of them is checked. */
-function checkMessage(part: unknown, struct: Struct, path: string, template: Template): void {
+/** Looks for unknown fields. An argument with `choices` stands for different parts of the message; each of them is checked. */
+export function checkMessage(part: unknown, struct: Struct, path: string, template: Template): void {
   const argument = nameIn(part);
-  const choices = argument === undefined ? undefined : template.command.args[argument]?.choices;
+  const choices = argument === undefined ? undefined : template.choices(argument);
   for (const choice of Object.values(choices ?? {})) checkMessage(choice, struct, path, template);
   if (part === null || typeof part !== 'object' || Array.isArray(part)) return;
   for (const [name, inner] of Object.entries(part)) {

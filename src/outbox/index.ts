@@ -1,3 +1,4 @@
+export type { AlertRow, RowName } from './alertRows.ts';
 export { backupsFolder, backupsIn, makeBackup, restoreBackup } from './backup.ts';
 export type { Claim, ClaimLimits } from './claims.ts';
 export { type LoggedCommand, type Outcome, readCommandLog } from './commandLog.ts';

@@ -1,6 +1,7 @@
 // The queue through which all data leaves the robot. See README.md in this directory for its guarantees.
 import { crashPoint } from '../base/index.ts';
 import { count, type Ranges, type ReadingExtra, type Receipt, rangesOf, subtract, union } from '../wire/index.ts';
+import { type AlertRow, alertRowsAfter, isDelivered, type RowName, waitingAlerts } from './alertRows.ts';
 import type { Claim, ClaimLimits } from './claims.ts';
 import { declarations, evict } from './eviction.ts';
 import type { WaitingRow } from './intake.ts';
@@ -212,6 +213,25 @@ export class Outbox {
     const last = this.#parts.store.lastAlerts();
     for (const { row } of this.#writer.waiting) if (row.class === 'alert') last.set(row.channel, row.extra ?? {});
     return last;
+  }
+
+  /**
+   * Returns the alert rows after `after` (by default all) that the file holds, then those without a commit. If the database cannot be read,
+   * returns only the latter; such an error is reported through `onTrouble`.
+   */
+  alertRows(after?: RowName): AlertRow[] {
+    const waiting = waitingAlerts(this.#writer.waiting, this.#parts.clock.mono());
+    try {
+      return [...alertRowsAfter(this.#parts, after), ...waiting];
+    } catch (error) {
+      this.#writer.failed(error);
+      return waiting;
+    }
+  }
+
+  /** Whether the cloud has confirmed that its database has the row. */
+  isDelivered(row: RowName): boolean {
+    return isDelivered(this.#parts, row);
   }
 
   /** The outboxes that presence must list: the open outbox, and every outbox that the cloud does not fully know. */

@@ -93,6 +93,12 @@ export class Store {
     return ranges.flatMap(([first, last]) => this.#all<{ seq: number; at: number; channel: string }>(select, outbox, first, last));
   }
 
+  /** Returns the alerts after a row, oldest first. */
+  alertsAfter(outbox: number, seq: number): (StoredRow & { readonly outbox: number; readonly mono: number })[] {
+    const select = `select outbox, seq, at, mono, channel, body from rows where class = ${ALERT} and (outbox, seq) > (?, ?)`;
+    return this.#all(`${select} order by outbox, seq`, outbox, seq);
+  }
+
   setAccepted(outbox: number, accepted: number): void {
     this.#run('update outboxes set accepted = ? where ordinal = ?', accepted, outbox);
   }

@@ -3,6 +3,7 @@ export { checkMessage } from './codec.ts';
 export { defineStruct, describeType, type Scalar, type Struct } from './definition.ts';
 export { addresses, discoveryServer, domainText } from './discovery.ts';
 export { domainsInUse } from './domains.ts';
+export { compileEncoder } from './encode.ts';
 export { type PublishedTopic, publishedTopics } from './graph.ts';
 export { amentPrefixes, installCommand } from './install.ts';
 export { installedDefinitions, installedMessages, installedPackages, locateMessage } from './installed.ts';

@@ -11,6 +11,7 @@ export {
   type ChannelStatus,
   isOverdue,
   type LinkStatus,
+  type ReflexStatus,
   type Reloaded,
   type Rotated,
   type Status,

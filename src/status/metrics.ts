@@ -145,6 +145,10 @@ export const METRICS = {
     labelled('status', commands),
   ),
   elderly_bot_command_seconds: histogram('Time from the broker’s message to the ROS message', ({ command_latency: latency }) => latency),
+  elderly_bot_reflex_announcements_total: counter(
+    'Announcements of the reflex since the agent started; absent without a reflex',
+    ({ reflex }) => reflex?.announcements ?? null,
+  ),
   elderly_bot_loop_lag_seconds: histogram('Delay of a one-second timer: how long the event loop was busy', (_, process) => process.loopLag),
   process_resident_memory_bytes: gauge('Resident memory', (_, process) => process.residentBytes),
   process_cpu_seconds_total: counter('CPU time', (_, process) => process.cpuSeconds),

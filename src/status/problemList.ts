@@ -261,6 +261,22 @@ export const PROBLEMS = {
     remedy: 'start elderly-bot-guard.service, or `elderly-bot guard` with the same configuration',
     shownAfterMs: 3_000,
   },
+  reflex_fired: {
+    severity: 'critical',
+    title: 'The cloud did not confirm an alert in time, so the agent called for help at the robot',
+    remedy: 'call or visit the person now; then find out why the cloud did not answer: the other problems, elderly-bot doctor',
+  },
+  reflex_off: {
+    severity: 'critical',
+    title: 'The reflex cannot publish, so an alert that the cloud does not confirm stays unnoticed',
+    remedy: 'correct the entry reflex as the text says, then run elderly-bot reload',
+  },
+  reflex_unheard: {
+    severity: 'error',
+    title: 'No node subscribes to a topic of the reflex, so its message would not be heard',
+    remedy: 'start the node that speaks or sounds the siren, or correct the topic; elderly-bot topics show TOPIC lists its subscriptions',
+    shownAfterMs: 60_000,
+  },
   ended_unasked: {
     severity: 'warning',
     title: 'The last run of the agent ended unexpectedly: a crash, a hang, no memory, or no power',

@@ -104,6 +104,26 @@ export interface UploadsStatus {
   readonly oldest_ms: number | null;
 }
 
+/** The local reaction to alerts that the cloud does not confirm (docs/guide/reflex.md). */
+export interface ReflexStatus {
+  /** `armed`: no announced alert is unconfirmed. `fired`: the agent announced an alert that the cloud has not confirmed. `off`: a fault. */
+  readonly state: 'armed' | 'fired' | 'off';
+  /** Why the reflex is off; otherwise null. */
+  readonly reason: string | null;
+  readonly topics: readonly string[];
+  /** Topics without a subscription. */
+  readonly unheard: readonly string[];
+  readonly after_ms: number;
+  /** Alerts that wait for their confirmation and are not announced yet. */
+  readonly waiting: readonly string[];
+  /** Announced alerts without a confirmation. */
+  readonly announced: readonly string[];
+  /** Number of announcements since startup. */
+  readonly announcements: number;
+  /** Milliseconds since the last announcement. Null before the first. */
+  readonly last_ms: number | null;
+}
+
 export interface Status {
   readonly thing: string;
   readonly version: string;
@@ -168,6 +188,8 @@ export interface Status {
   readonly command_latency: HistogramStatus;
   /** The command that is moving the robot now. Null if there is no motion. */
   readonly moving: string | null;
+  /** Null if the robot has no reflex. */
+  readonly reflex: ReflexStatus | null;
   readonly problems: readonly {
     readonly code: ProblemCode;
     readonly severity: Severity;

@@ -55,6 +55,26 @@ describe('the changes of a new configuration', () => {
   });
 });
 
+describe('the changes of the reflex', () => {
+  it('apply at once, whether it is new, changed or removed', () => {
+    const { config } = loadConfig(undefined, {});
+    const reflex = configSchema.shape.reflex.parse({ topic: '/speak', type: 'std_msgs/msg/String', message: { data: 'help' } });
+    assert.ok(reflex);
+    const [armed, later] = [
+      { ...config, reflex },
+      { ...config, reflex: { ...reflex, after: 60_000 } },
+    ];
+    for (const [before, after, applied] of [
+      [config, armed, 'reflex'],
+      [armed, later, 'reflex.after'],
+      [later, config, 'reflex'],
+    ] as const) {
+      assert.deepEqual([changesOf(before, after).applied, changesOf(before, after).needs_restart], [[applied], []]);
+      assert.deepEqual(runningWith(before, after).reflex, after.reflex);
+    }
+  });
+});
+
 describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () => {
   let folder: string;
   let domain: RosDomain;

@@ -1,5 +1,5 @@
-// Reloads the configuration while the agent runs. Channels, cameras, schedules and the telemetry interval change at once, everything else
-// at the next startup. The answer lists both.
+// Reloads the configuration while the agent runs. Channels, cameras, the reflex, schedules and the telemetry interval change at once,
+// everything else at the next startup. The answer lists both.
 import { messageOf } from '../../base/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
@@ -8,7 +8,7 @@ import type { Reloaded } from '../../status/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
 /** The parts that a reload may change. */
-export type Followers = Pick<Parts, 'channels' | 'cameras' | 'scheduled' | 'uplink' | 'identity' | 'problems'>;
+export type Followers = Pick<Parts, 'channels' | 'cameras' | 'reflex' | 'scheduled' | 'uplink' | 'identity' | 'problems'>;
 
 /** How many errors the problem's text contains. A completely wrong file has so many errors that the text would be too long. */
 const ERRORS_SHOWN = 3;
@@ -39,13 +39,14 @@ export class LiveConfig {
   /** @throws AgentError if the configuration or the certificate is unusable. Nothing is changed in that case, and a problem says so. */
   reload(): Reloaded {
     if (!this.#followers) throw new AgentError('CLOSED', 'the agent is still starting');
-    const { channels, cameras, scheduled, uplink, identity, problems } = this.#followers;
+    const { channels, cameras, reflex, scheduled, uplink, identity, problems } = this.#followers;
     const next = this.#read(problems);
     // If the files are unusable, this raises a problem of its own.
     const certificate = identity.changedOnDisk();
     const changes = changesOf(this.#loaded.config, next.config, certificate ? ['certificate'] : []);
     channels.apply(next, changes);
     cameras.apply(next);
+    reflex.apply(next);
     scheduled.apply(next);
     if (changes.applied.includes('mqtt.interval')) uplink.setInterval(next.config.mqtt.interval);
     if (certificate) identity.tryOut(certificate);
@@ -74,8 +75,8 @@ export class LiveConfig {
 }
 
 /** Keys that a running agent applies at once, in addition to channels. Each camera is treated as a single key. */
-const AT_ONCE: readonly string[] = ['mqtt.interval', 'logs.ship', 'logs.ship_on_alert', 'backups.schedule', 'backups.keep'];
-const isAtOnce = (key: string): boolean => AT_ONCE.includes(key) || key.startsWith('cameras.');
+const AT_ONCE: readonly string[] = ['reflex', 'mqtt.interval', 'logs.ship', 'logs.ship_on_alert', 'backups.schedule', 'backups.keep'];
+const isAtOnce = (key: string): boolean => AT_ONCE.includes(key) || key.startsWith('cameras.') || key.startsWith('reflex.');
 
 type Entries = Readonly<Record<string, unknown>>;
 
@@ -97,10 +98,18 @@ export function changesOf(before: Config, after: Config, others: readonly string
 /**
  * @returns the configuration in use after a reload. Keys that need a restart keep their old values, so that later reloads list them again.
  */
-export function runningWith(before: Config, { channels, cameras, mqtt, logs, backups }: Config): Config {
+export function runningWith(before: Config, { channels, cameras, reflex, mqtt, logs, backups }: Config): Config {
   const { interval } = mqtt;
   const { ship, ship_on_alert } = logs;
-  return { ...before, channels, cameras, backups, mqtt: { ...before.mqtt, interval }, logs: { ...before.logs, ship, ship_on_alert } };
+  return {
+    ...before,
+    channels,
+    cameras,
+    reflex,
+    backups,
+    mqtt: { ...before.mqtt, interval },
+    logs: { ...before.logs, ship, ship_on_alert },
+  };
 }
 
 /**

@@ -20,6 +20,7 @@ type Reported =
   | 'channels'
   | 'cameras'
   | 'commands'
+  | 'reflex'
   | 'problems'
   | 'metrics'
   | 'uploads';
@@ -30,7 +31,7 @@ export interface StatusParts extends Pick<Parts, Reported> {
 }
 
 export function describe(parts: StatusParts): Status {
-  const { config, clock, lifetime, ending, outbox, uplink, channels, cameras, commands, problems, metrics, disk, uploads } = parts;
+  const { config, clock, lifetime, ending, outbox, uplink, channels, cameras, commands, reflex, problems, metrics, disk, uploads } = parts;
   return {
     thing: config.thing,
     version: VERSION,
@@ -67,6 +68,7 @@ export function describe(parts: StatusParts): Status {
     commands: commands.counts(),
     command_latency: commands.latency(),
     moving: commands.moving,
+    reflex: reflex.status(),
     problems: problems.standing().map(({ code, severity, subject, text, remedy, sinceMs }) => {
       return { code, severity, subject, text, remedy, since_ms: clock.mono() - sinceMs };
     }),

@@ -18,6 +18,7 @@ import type { RunningIdentity } from '../identity/watch.ts';
 import type { Cameras } from '../media/cameras.ts';
 import type { Incidents } from '../media/incidents.ts';
 import type { DamageWatch } from '../outbox/queue.ts';
+import type { Reflex } from '../reflex/reflex.ts';
 import type { Channels } from '../sensing/channels.ts';
 import type { Scheduled } from '../uploads/scheduled.ts';
 import type { ShutdownStack } from './shutdown.ts';
@@ -42,6 +43,7 @@ export interface Parts {
   readonly commands: Commands;
   readonly journal: CommandJournal;
   readonly channels: Channels;
+  readonly reflex: Reflex;
   readonly uplink: Uplink;
   /** Undefined if the robot does not upload files. */
   readonly uploads: Uploads | undefined;

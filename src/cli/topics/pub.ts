@@ -2,7 +2,7 @@
 // guard does not watch this command.
 import { once } from 'node:events';
 import { counted, wait } from '../../base/index.ts';
-import { type Config, isVelocity, parseMessage, publicationsOf, STOP } from '../../config/index.ts';
+import { type Config, isVelocity, moverOf, parseMessage } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { checkMessage, fullName, type QosProfile, type RosMessage, type RosPublisher } from '../../ros/index.ts';
 import { durationOf, remark } from '../shared.ts';
@@ -71,11 +71,9 @@ async function publish(observer: Observer, { type, fields, once: isOnce, rate, l
 
 /** @throws AgentError MOTION_UNFORCED if an entry of the configuration or the type says that messages on the topic move the robot */
 function refuseMotion({ commands }: Pick<Config, 'commands'>, topic: string, type: string): void {
-  const mover = Object.entries(commands).find(
-    ([name, command]) => (command.motion || name === STOP) && publicationsOf(command).some((publication) => publication.topic === topic),
-  );
+  const mover = moverOf(commands, topic);
   if (mover === undefined && !isVelocity(type)) return;
-  const reason = mover ? `is a topic of the command ${mover[0]}, which moves or stops the robot` : `takes ${type}, which moves the robot`;
+  const reason = mover ? `is a topic of the command ${mover}, which moves or stops the robot` : `takes ${type}, which moves the robot`;
   throw new AgentError('MOTION_UNFORCED', `${topic} ${reason}, and the guard does not stop a robot that topics pub moves`, {
     remedy:
       'use elderly-bot send with a configured command; or keep people away, have the emergency stop at hand, and repeat this with --force',
