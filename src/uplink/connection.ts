@@ -29,6 +29,8 @@ export interface ConnectionParts
   readonly budget: Budget;
   readonly presence: PresencePublisher;
   readonly answers: Answers;
+  /** If the connection has no last will: the time after which another one with it is worth its cost, in milliseconds. */
+  readonly renewAfterMs: number | undefined;
 }
 
 /** The end of a connection. */
@@ -39,6 +41,8 @@ export interface Loss {
   readonly unanswered: readonly TopicRight[];
   /** Whether the broker had answered any other. */
   readonly hasAnswer: boolean;
+  /** Whether the robot closed the connection. */
+  readonly isClosed: boolean;
 }
 
 /** A connection that lasts this long without a loss shows that the broker works except for the requests that are held back. */
@@ -56,6 +60,8 @@ export class Connection {
   #isAnnounced = false;
   /** Whether the broker has answered a message. If it stops then, the network is as likely a cause as the broker. */
   #isAnswered = false;
+  #isClosed = false;
+  #renewal: NodeJS.Timeout | undefined;
   #onTested: (step: TestStep, error: Error | undefined) => void = () => {};
 
   constructor(parts: ConnectionParts) {
@@ -118,6 +124,7 @@ export class Connection {
     const reason = await this.#session.ended;
     signal.removeEventListener('abort', cut);
     clearTimeout(stands);
+    clearTimeout(this.#renewal);
     repeat.stop();
     this.#subscriptions.stop();
     const { unanswered, hasAnswer } = this.#gate;
@@ -125,7 +132,7 @@ export class Connection {
     this.#largestUnanswered = this.pump.largestInFlight;
     this.pump.stop();
     const isStop = this.#isAnswered && this.#isAnnounced && isUnanswered(reason);
-    return { reason: isStop ? stoppedAnswering(reason) : reason, unanswered, hasAnswer };
+    return { reason: isStop ? stoppedAnswering(reason) : reason, unanswered, hasAnswer, isClosed: this.#isClosed };
   }
 
   /** Publishes presence if the battery has become low or is no longer low. */
@@ -141,6 +148,7 @@ export class Connection {
       presence.publish(this.#gate.link, id, (error) => {
         this.#answered(topics.presence, error);
         this.#onTested('publish', error && new ConnectError(error.message, 'NOT_ALLOWED'));
+        if (!error) this.#renewLastWill();
       }),
     );
   }
@@ -157,6 +165,7 @@ export class Connection {
 
   /** Closes the connection with a DISCONNECT, so that the broker does not publish the last will. */
   close(): void {
+    this.#isClosed = true;
     this.#session.close().catch(() => {});
   }
 
@@ -170,6 +179,12 @@ export class Connection {
   #answered(topic: string, error: Error | undefined): void {
     this.#isAnswered = true;
     this.#parts.answers.record(topic, error);
+  }
+
+  /** Ends a connection without a last will: the broker takes presence, and so probably the last will too, which is on the same topic. */
+  #renewLastWill(): void {
+    const { renewAfterMs } = this.#parts;
+    if (renewAfterMs !== undefined) this.#renewal ??= setTimeout(() => this.close(), renewAfterMs).unref();
   }
 
   /** Publishes presence once the broker has answered the subscriptions: the cloud sends receipts and commands at once. */

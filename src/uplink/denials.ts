@@ -40,7 +40,8 @@ export class Denials {
 
   verdict(right: TopicRight, isAlert: boolean, nowMs: number): Verdict {
     const doubt = this.#doubts.get(right);
-    if (!doubt) return 'free';
+    // An alert waits for no other request before it was denied itself.
+    if (!doubt || (isAlert && doubt.denials === 0)) return 'free';
     return nowMs < (isAlert ? doubt.alertUntilMs : doubt.untilMs) ? 'held' : 'alone';
   }
 
@@ -54,7 +55,7 @@ export class Denials {
    * @returns the request that is the cause, if there is only one candidate.
    */
   lost(unanswered: readonly TopicRight[], nowMs: number): TopicRight | undefined {
-    const suspects = unanswered.filter((right) => this.verdict(right, true, nowMs) !== 'free');
+    const suspects = unanswered.filter((right) => this.#doubts.has(right));
     for (const right of unanswered) this.#doubtOf(right).losses++;
     const [cause] = unanswered.length === 1 ? unanswered : suspects.length === 1 ? suspects : [];
     if (cause === undefined) return undefined;

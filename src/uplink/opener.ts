@@ -1,8 +1,10 @@
 // Opens the uplink's connections. Each has a session id of its own, which its last will contains.
 import { randomBytes } from 'node:crypto';
 import type { Topics } from '../wire/index.ts';
+import { ConnectError } from './connectError.ts';
 import type { CredentialSwitch } from './credentialTest.ts';
 import type { Dialer, Search } from './dialer.ts';
+import { LastWill } from './lastWill.ts';
 import { nameOf, type Path } from './network/path.ts';
 import type { UplinkOptions } from './options.ts';
 import type { PresencePublisher } from './presence.ts';
@@ -12,13 +14,16 @@ export interface Opened {
   readonly session: Link;
   /** The session id, as published in presence. */
   readonly id: string;
+  /** If the connection has no last will: the time after which another one with it is worth its cost, in milliseconds. */
+  readonly renewAfterMs: number | undefined;
   /** The name of the path, if it is known. */
   readonly path: string | undefined;
   /** How long it took to open, in milliseconds. */
   readonly tookMs: number;
 }
 
-export interface OpenerParts extends Pick<UplinkOptions, 'thing' | 'clock' | 'keepaliveMs' | 'connectTimeoutMs' | 'connect'> {
+export interface OpenerParts
+  extends Pick<UplinkOptions, 'host' | 'thing' | 'clock' | 'problems' | 'backoff' | 'keepaliveMs' | 'connectTimeoutMs' | 'connect'> {
   readonly dialer: Dialer;
   readonly credentials: CredentialSwitch;
   readonly presence: PresencePublisher;
@@ -28,9 +33,11 @@ export interface OpenerParts extends Pick<UplinkOptions, 'thing' | 'clock' | 'ke
 
 export class Opener {
   readonly #parts: OpenerParts;
+  readonly #lastWill: LastWill;
 
   constructor(parts: OpenerParts) {
     this.#parts = parts;
+    this.#lastWill = new LastWill({ ...parts, topic: parts.topics.presence });
   }
 
   /**
@@ -43,6 +50,7 @@ export class Opener {
     const credentials = parts.credentials.pending?.credentials ?? parts.credentials.current;
     const id = randomBytes(8).toString('hex');
     const startedMs = clock.mono();
+    const will = this.#lastWill.decide() && { topic: parts.topics.presence, payload: JSON.stringify(parts.presence.will(id)) };
     let tried: Path | undefined;
     const session = await connect(
       {
@@ -61,16 +69,17 @@ export class Opener {
         keepaliveMs,
         answerTimeoutMs: connectTimeoutMs,
         version: parts.dialer.version,
-        will: { topic: parts.topics.presence, payload: JSON.stringify(parts.presence.will(id)) },
+        will: will || undefined,
         onMessage: parts.onMessage,
       },
       signal,
     ).catch((error: unknown) => {
       if (tried) parts.dialer.recordFailure(tried);
+      if (tried && error instanceof ConnectError) this.#lastWill.refused(error);
       throw error;
     });
     const { path } = session;
     if (path) parts.dialer.recordSuccess(path);
-    return { session, id, path: path && nameOf(path), tookMs: clock.mono() - startedMs };
+    return { session, id, renewAfterMs: this.#lastWill.connected(), path: path && nameOf(path), tookMs: clock.mono() - startedMs };
   }
 }

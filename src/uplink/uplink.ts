@@ -216,7 +216,7 @@ export class Uplink {
     return takeover ?? 'failed';
   }
 
-  async #serve({ session, id }: Opened, signal: AbortSignal, test: PendingTest | undefined): Promise<Loss> {
+  async #serve({ session, id, renewAfterMs }: Opened, signal: AbortSignal, test: PendingTest | undefined): Promise<Loss> {
     const limits = { ...session.limits, maxPacketBytes: Math.min(session.limits.maxPacketBytes, this.#maxPacketBytes) };
     const parts = {
       session,
@@ -226,6 +226,7 @@ export class Uplink {
       budget: this.#budget,
       presence: this.#presence,
       answers: this.#answers,
+      renewAfterMs,
       alerts: this.#handover.alerts,
     };
     if (test) this.#answers.forget();
@@ -250,11 +251,11 @@ export class Uplink {
 
   #ended(loss: Loss, isAborted: boolean): Ending {
     const lastedMs = this.#sinceMs;
-    const isOurs = isAborted || this.#isFinishing || this.#credentials.pending || this.#handover.isReplacing;
+    const isOurs = isAborted || this.#isFinishing || this.#credentials.pending || this.#handover.isReplacing || loss.isClosed;
     const isDenial = !isOurs && this.#answers.lost(loss);
     const takeover = isOurs || isDenial ? undefined : this.#problems.ended(lastedMs, loss.reason, this.#dialer.endpoint);
     if (this.#handover.isUnderWay) return 'at_once';
-    if (isDenial) return 'again';
+    if (isDenial || loss.isClosed) return 'again';
     return takeover ?? (lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed');
   }
 

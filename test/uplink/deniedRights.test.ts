@@ -39,8 +39,8 @@ const WAYS: readonly Way[] = [
 function ofVersion(version: 4 | 5, script: Script): Script {
   return {
     ...script,
-    onConnect: (wire, _connects, { protocolVersion }) => {
-      if (version === 5 || protocolVersion === 4) return true;
+    onConnect: (wire, connects, packet) => {
+      if (version === 5 || packet.protocolVersion === 4) return script.onConnect?.(wire, connects, packet) ?? true;
       wire.send({ cmd: 'connack', reasonCode: 0x84, returnCode: 1, sessionPresent: false });
       return false;
     },
@@ -160,6 +160,50 @@ describe('a right that the broker denies', { timeout: 600_000 }, () => {
           assert.ok(granted > 0, 'the other topic is subscribed');
           assert.ok(!bench.raised.includes('publish_refused') && !bench.raised.includes('not_authorized'), bench.raised.join(', '));
           await heals(version);
+        });
+      });
+    }
+  }
+
+  const connectWays: readonly Way[] = [
+    ...WAYS.filter(({ name }) => name.startsWith('closes')),
+    {
+      name: 'answers CONNACK 0x87',
+      version: 5,
+      deny: (wire) => wire.send({ cmd: 'connack', reasonCode: 0x87, sessionPresent: false }),
+    },
+    { name: 'answers CONNACK 5', version: 4, deny: (wire) => wire.send({ cmd: 'connack', returnCode: 5, sessionPresent: false }) },
+  ];
+  for (const { name: way, version, deny } of connectWays) {
+    for (const presence of ['granted', 'denied'] as const) {
+      it(`costs only the last will, is named and heals: presence is ${presence}; the broker ${way}`, async () => {
+        const script: Script = {
+          onConnect: (wire, _connects, { will }) => {
+            if (will) deny(wire);
+            return !will;
+          },
+          onPublish: ({ topic }, wire) => {
+            if (presence === 'granted' || topic !== 'elderly_bot/presence') return true;
+            wire.cut();
+            return false;
+          },
+        };
+        await against(version, script, async () => {
+          fill(bench);
+          await until(() => alerts() >= 1, 'the alert arrives');
+          const says = /refuses to connect with a last will on elderly_bot\/presence, .*`topic write elderly_bot\/presence`/;
+          await until(() => says.test(bench.texts.get('publish_refused') ?? ''), 'the will is named');
+          await until(() => broker.taken.size === bench.outbox.accepted, 'all rows are acknowledged');
+          let hasWill = false;
+          const granted: Script = {
+            onConnect: (_wire, _connects, { will }) => {
+              hasWill = will !== undefined;
+              return true;
+            },
+          };
+          broker.behave(ofVersion(version, granted));
+          await until(() => hasWill && status().acknowledged.includes('elderly_bot/presence'), 'the agent has a will again');
+          await until(() => bench.problems.standing().length === 0, 'the problem ends');
         });
       });
     }

@@ -80,7 +80,7 @@ describe('a handover', () => {
         signal.addEventListener('abort', () => reject(new Error('stopped')));
         const secure = async () => {
           await ready();
-          resolve({ session: link('new'), id: 'new', path: undefined, tookMs: 0 });
+          resolve({ session: link('new'), id: 'new', renewAfterMs: undefined, path: undefined, tookMs: 0 });
         };
         searches.push({ search, secure, isAborted: () => signal.aborted });
       });
