@@ -87,6 +87,12 @@ function lastChange() {
 const NOT_NEEDED = [
   'better-sqlite3/deps',
   'better-sqlite3/src',
+  'koffi/doc',
+  'koffi/lib',
+  'koffi/src/koffi/src/abi',
+  'koffi/vendor',
+  '@koromix/koffi-linux-x64/musl_x64',
+  '@koromix/koffi-linux-arm64/musl_arm64',
   'nan/tools',
   'nan/doc',
   'semver/bin',
@@ -110,7 +116,17 @@ function modules(target, arch) {
   }
   for (const part of ['package.json', 'LICENSE', 'dist/index.js'])
     put(join(from, '@foxglove/rosmsg', part), join(target, '@foxglove/rosmsg', part));
-  for (const name of ['unix-dgram', 'bindings', 'file-uri-to-path', 'sharp', '@img/colour', 'detect-libc', 'semver', 'better-sqlite3']) {
+  for (const name of [
+    'unix-dgram',
+    'bindings',
+    'file-uri-to-path',
+    'sharp',
+    '@img/colour',
+    'detect-libc',
+    'semver',
+    'better-sqlite3',
+    'koffi',
+  ]) {
     put(join(from, name), join(target, name));
   }
   // The installation needs `nan` to compile unix-dgram.
@@ -119,7 +135,12 @@ function modules(target, arch) {
   for (const file of readdirSync(join(target, 'better-sqlite3/prebuilds')).filter((name) => name !== `linux-${CPU[arch]}.node`)) {
     rmSync(join(target, 'better-sqlite3/prebuilds', file));
   }
-  for (const name of [`@img/sharp-linux-${CPU[arch]}`, `@img/sharp-libvips-linux-${CPU[arch]}`, `node-linux-${CPU[arch]}`]) {
+  for (const name of [
+    `@koromix/koffi-linux-${CPU[arch]}`,
+    `@img/sharp-linux-${CPU[arch]}`,
+    `@img/sharp-libvips-linux-${CPU[arch]}`,
+    `node-linux-${CPU[arch]}`,
+  ]) {
     if (isOurs) put(join(from, name), join(target, name));
     else fetch(name, json(join(from, name.replace(`-${CPU[arch]}`, `-${process.arch}`), 'package.json')).version, join(target, name));
   }
