@@ -42,7 +42,7 @@ export class Space {
   /** The command line that runs a program here. The program is killed when this process ends. */
   readonly launch: Launch = (...words) => {
     const enter = ['--net', '--mount', '--wd', '-t', String(this.pid), '--'];
-    return ['nsenter', ...enter, ...words];
+    return ['nsenter', ...enter, 'setpriv', '--pdeathsig', 'KILL', '--', ...words];
   };
 
   /** Runs a program here until it ends. @returns its output. @throws its output if the exit code is not 0. */
