@@ -4,11 +4,13 @@ import { connecting } from './connecting.ts';
 import { endings } from './endings.ts';
 import { messages } from './messages.ts';
 import { reaching } from './reaching.ts';
+import { replaced } from './replaced.ts';
 import type { SituationGroup } from './situation.ts';
 
 export const GROUPS: readonly SituationGroup[] = [
   { title: 'The way to the broker', situations: reaching },
   { title: 'Certificates', situations: certificates },
+  { title: 'Replaced files of the certificate', situations: replaced },
   { title: 'Connect and subscribe', situations: connecting },
   { title: 'Messages and acknowledgements', situations: messages },
   { title: 'The end of a connection', situations: endings },

@@ -1,0 +1,290 @@
+// Files of the robot's identity that are replaced while the agent runs. The broker is a real one with mutual TLS; the agent looks at its
+// files more often than on a robot.
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { watchIdentity } from '../../src/agent/identity/watch.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { type BenchFiles, benchCertificates, DevCa, type IssuedFiles, readCredentials } from '../../src/identity/index.ts';
+import { type Mosquitto, mosquittoUnavailable } from '../support/mosquitto.ts';
+import { until } from '../support/until.ts';
+import type { UplinkBench } from '../support/uplink.ts';
+import { clears, deliversAll, raiseAlert, raises } from './acts.ts';
+import type { Situation } from './situation.ts';
+import type { Stage } from './stage.ts';
+
+const THING = 'elderly-bot';
+const BROKER = { name: 'localhost', server: true, hosts: ['localhost'] };
+const PACE = { checkMs: 20, settleMs: 150 };
+const skip = mosquittoUnavailable();
+
+/** A connected robot whose files are watched. */
+class Watched {
+  readonly folder: string;
+  readonly files: BenchFiles;
+  readonly broker: Mosquitto;
+  readonly agent: UplinkBench;
+  readonly #lines: Record<string, unknown>[] = [];
+  #checks = 0;
+
+  private constructor(stage: Stage, folder: string, files: BenchFiles, broker: Mosquitto, own: IssuedFiles) {
+    this.folder = folder;
+    this.files = files;
+    this.broker = broker;
+    const credentials = readCredentials({ rootCa: files.ca, certFile: own.cert, privateKey: own.key });
+    this.agent = stage.agent(broker.port, { credentials });
+    const { uplink, problems, outbox, clock } = this.agent;
+    const env = { AWS_ROOT_CA: files.ca, AWS_CERT_FILE: own.cert, AWS_PRIVATE_KEY: own.key };
+    const config = { ...loadConfig(undefined, env).config, state_dir: join(folder, 'state') };
+    const log = pino({ level: 'info' }, { write: (line: string) => void this.#lines.push(JSON.parse(line)) });
+    // Each check asks at least once whether the clock is trusted, as it looks at the expiry.
+    const counted = {
+      ...clock,
+      trusted: () => {
+        this.#checks++;
+        return clock.trusted();
+      },
+    };
+    const identity = watchIdentity({ config, credentials, uplink, problems, log, outbox, clock: counted }, PACE);
+    stage.atEnd(() => identity.stop());
+  }
+
+  /** @param own the robot's certificate and key; those of the bench if not given. */
+  static async start(stage: Stage, own?: (folder: string, files: BenchFiles) => Promise<IssuedFiles>): Promise<Watched> {
+    const folder = stage.folder();
+    const files = await benchCertificates(folder, THING);
+    const broker = await stage.mosquitto({ certificates: files });
+    const watched = new Watched(stage, folder, files, broker, (await own?.(folder, files)) ?? files.robot);
+    await until(() => watched.agent.uplink.status().state === 'connected', 'it is connected');
+    return watched;
+  }
+
+  /** Another pair of the same CA, in files of other names. */
+  issue(file = 'next'): Promise<IssuedFiles> {
+    return this.files.authority.issue(this.folder, file, { name: THING });
+  }
+
+  get connects(): number {
+    return this.agent.uplink.status().connects;
+  }
+
+  /** The log lines that say which files the agent took. */
+  get taken(): string[] {
+    return this.#lines.filter(({ event }) => event === 'certificate_changed').map((line) => JSON.stringify(line));
+  }
+
+  /** Waits until the agent has taken replaced files and reached the broker with them. */
+  async isTaken(says: RegExp): Promise<void> {
+    await until(() => this.taken.length > 0, 'the files are taken');
+    assert.match(this.taken.at(-1) ?? '', says);
+    assert.doesNotMatch(JSON.stringify(this.#lines), /PRIVATE KEY/);
+    raiseAlert(this.agent);
+    await deliversAll(this.agent);
+  }
+
+  /** Waits until the agent has looked at the files for longer than they have to settle, and asserts that it has not reconnected. */
+  async staysConnected(connects = 1): Promise<void> {
+    const before = this.#checks;
+    await until(() => this.#checks > before + 80, 'the files are checked several times');
+    assert.equal(this.connects, connects);
+    assert.equal(this.agent.uplink.status().state, 'connected');
+  }
+}
+
+async function renewed(stage: Stage): Promise<void> {
+  const robot = await Watched.start(stage);
+  await robot.issue('robot');
+  const facts = /"subject":"CN=elderly-bot","issuer":"CN=[^"]+","serial":"[0-9A-F]+","certificate_id":"[0-9a-f]{64}".*"valid_to":"20/;
+  await robot.isTaken(facts);
+  assert.match(robot.taken[0] ?? '', /uses certificate \S+robot\.crt\.pem, key \S+robot\.key\.pem from now on/);
+  assert.equal(robot.connects, 2);
+}
+
+async function switched(stage: Stage): Promise<void> {
+  const robot = await Watched.start(stage, async (folder, { authority }) => {
+    for (const version of ['1', '2']) {
+      mkdirSync(join(folder, version));
+      await authority.issue(join(folder, version), 'robot', { name: THING });
+    }
+    symlinkSync('1', join(folder, 'current'));
+    return { cert: join(folder, 'current/robot.crt.pem'), key: join(folder, 'current/robot.key.pem') };
+  });
+  symlinkSync('2', join(robot.folder, 'later'));
+  renameSync(join(robot.folder, 'later'), join(robot.folder, 'current'));
+  await robot.isTaken(/uses certificate \S+current\/robot\.crt\.pem, key /);
+}
+
+async function unchanged(stage: Stage): Promise<void> {
+  const robot = await Watched.start(stage);
+  const { ca, robot: own } = robot.files;
+  for (const file of [ca, own.cert, own.key]) {
+    writeFileSync(file, `# a comment\r\n${readFileSync(file, 'utf8').replaceAll('\n', '\r\n')}`);
+    utimesSync(file, new Date(), new Date(0));
+  }
+  chmodSync(own.key, 0o400);
+  await robot.staysConnected();
+  assert.deepEqual(robot.taken, []);
+}
+
+async function certificateFirst(stage: Stage): Promise<void> {
+  const robot = await Watched.start(stage);
+  const next = await robot.issue();
+  renameSync(next.cert, robot.files.robot.cert);
+  await raises(robot.agent, stage.problem, /mqtt\.private_key \S+robot\.key\.pem does not belong to \S+robot\.crt\.pem/);
+  await robot.staysConnected();
+  renameSync(next.key, robot.files.robot.key);
+  await robot.isTaken(/certificate .*, key /);
+  await clears(robot.agent, stage.problem);
+  assert.equal(robot.connects, 2);
+}
+
+async function damaged(stage: Stage): Promise<void> {
+  const robot = await Watched.start(stage);
+  for (const file of [robot.files.ca, robot.files.robot.cert, robot.files.robot.key]) {
+    const whole = readFileSync(file, 'utf8');
+    for (const bad of ['', 'garbage\n', whole.slice(0, whole.length / 2), whole.split('\n').with(1, 'AAAA').join('\n'), undefined]) {
+      if (bad === undefined) rmSync(file);
+      else writeFileSync(file, bad);
+      await until(() => robot.agent.present.has(stage.problem), `${file} is unusable`);
+      assert.ok(robot.agent.texts.get(stage.problem)?.includes(file), robot.agent.texts.get(stage.problem));
+      writeFileSync(file, whole, { mode: 0o600 });
+      await clears(robot.agent, stage.problem);
+    }
+  }
+  await robot.staysConnected();
+  assert.deepEqual(robot.taken, []);
+}
+
+async function loose(stage: Stage): Promise<void> {
+  const robot = await Watched.start(stage);
+  const next = await robot.issue();
+  chmodSync(next.key, 0o644);
+  for (const file of ['cert', 'key'] as const) renameSync(next[file], robot.files.robot[file]);
+  await raises(robot.agent, stage.problem, /private_key \S+ has mode 0644: others can read it; chmod 600 /);
+  await robot.staysConnected();
+  chmodSync(robot.files.robot.key, 0o600);
+  await robot.isTaken(/certificate .*, key /);
+  await clears(robot.agent, stage.problem);
+}
+
+async function refused(stage: Stage): Promise<void> {
+  const robot = await Watched.start(stage);
+  const stranger = await (await DevCa.create('somebody else')).issue(stage.folder(), 'robot', { name: THING });
+  for (const file of ['cert', 'key'] as const) writeFileSync(robot.files.robot[file], readFileSync(stranger[file]));
+  await raises(robot.agent, stage.problem, /certificate \S+robot\.crt\.pem, key \S+ on disk: .*the agent uses the previous ones/);
+  await until(() => robot.agent.uplink.status().state === 'connected', 'it is connected again');
+  await robot.issue('robot');
+  await robot.isTaken(/certificate .*, key /);
+  await clears(robot.agent, stage.problem);
+}
+
+async function wrongCa(stage: Stage): Promise<void> {
+  const robot = await Watched.start(stage);
+  const right = readFileSync(robot.files.ca);
+  writeFileSync(robot.files.ca, (await DevCa.create('somebody else')).certificatePem);
+  await raises(robot.agent, stage.problem, /root CA \S+ca\.crt\.pem on disk: connect: .*the agent uses the previous ones/);
+  await until(() => robot.connects === 2, 'it is connected again');
+  await robot.staysConnected(2);
+  writeFileSync(robot.files.ca, right);
+  await clears(robot.agent, stage.problem);
+  assert.deepEqual(robot.taken, []);
+}
+
+async function brokerCa(stage: Stage): Promise<void> {
+  const robot = await Watched.start(stage);
+  const next = await DevCa.create('the broker’s new CA');
+  const before = readFileSync(robot.files.ca);
+  await next.issue(robot.folder, 'broker', BROKER);
+  await robot.broker.kill();
+  await robot.broker.restart();
+  raiseAlert(robot.agent);
+  await raises(robot.agent, stage.problem);
+  writeFileSync(robot.files.ca, `${before}${next.certificatePem}`);
+  await robot.isTaken(/uses root CA \S+ca\.crt\.pem from now on/);
+  await clears(robot.agent, stage.problem);
+}
+
+async function whileUnreachable(stage: Stage): Promise<void> {
+  const robot = await Watched.start(stage);
+  await robot.broker.kill();
+  raiseAlert(robot.agent);
+  await raises(robot.agent, stage.problem);
+  await benchCertificates(robot.folder, THING);
+  await robot.broker.restart();
+  await robot.isTaken(/certificate .*, key .*, root CA /);
+  await clears(robot.agent, stage.problem);
+}
+
+const TAKES =
+  'The agent tests the files in its own connection, takes them and logs `certificate_changed`. It needs no restart and no reload.';
+const KEEPS = 'The agent stays connected with the previous files. The problem names the file, and ends once the file is good.';
+
+export const replaced: readonly Situation[] = [
+  { situation: 'Certificate and key are renewed in the same files.', reaction: TAKES, problem: null, skip, play: renewed },
+  {
+    situation: 'A symbolic link to certificate and key is switched, as certbot and Kubernetes do.',
+    reaction: TAKES,
+    problem: null,
+    skip,
+    play: switched,
+  },
+  {
+    situation: 'The files of the certificate get another date, comments or line ends.',
+    reaction: 'The agent stays connected, as the content is the same.',
+    problem: null,
+    skip,
+    play: unchanged,
+  },
+  {
+    situation: 'A new certificate is written before its key.',
+    reaction: 'The agent stays connected, and takes both files once the key has followed. The problem is shown after 10 s.',
+    problem: 'certificate_unusable',
+    skip,
+    play: certificateFirst,
+  },
+  {
+    situation: 'The certificate, its key or the root CA is damaged, cut or deleted.',
+    reaction: KEEPS,
+    problem: 'certificate_unusable',
+    skip,
+    play: damaged,
+  },
+  {
+    situation: 'A new key has mode 0644, so that others can read it.',
+    reaction: KEEPS,
+    problem: 'certificate_unusable',
+    skip,
+    play: loose,
+  },
+  {
+    situation: 'The broker refuses a certificate that was replaced.',
+    reaction: 'The agent goes back to the previous certificate, and tries the new one again later. The problem ends once the files work.',
+    problem: 'certificate_unusable',
+    skip,
+    play: refused,
+  },
+  {
+    situation: 'The root CA is replaced by one that did not sign the broker’s certificate.',
+    reaction: 'The agent goes back to the previous CA, and tries the new one again later. The problem ends once the file is good.',
+    problem: 'certificate_unusable',
+    skip,
+    play: wrongCa,
+  },
+  {
+    situation: 'The broker changes its CA, and the file of the root CA is replaced afterwards.',
+    reaction: 'The agent connects with the new CA as soon as it finds the file. The alert that waits arrives.',
+    problem: 'broker_untrusted',
+    also: ['mqtt_ended', 'broker_refused_connection', 'broker_hung_up'],
+    skip,
+    play: brokerCa,
+  },
+  {
+    situation: 'Certificate, key and root CA are replaced while the broker is unreachable.',
+    reaction: 'The agent tests the files when the broker answers, and takes them.',
+    problem: 'broker_refused_connection',
+    also: ['mqtt_ended', 'broker_untrusted', 'broker_hung_up', 'certificate_unusable', 'certificate_refused'],
+    skip,
+    play: whileUnreachable,
+  },
+];
