@@ -146,6 +146,7 @@ export class Agent {
     const lifetime = retryWithoutBallast(stateDir, () => Lifetime.begin(stateDir, run));
     const ending = lastEnding(stateDir, lifetime, run);
     const clock = systemClock(lifetime.lastWallMs);
+    void clock.ask();
     shutdown.add('lifetime', () => lifetime.end(clock.mono(), this.#stopped));
     const crashed = openLogFile({ config, clock, log, logFile });
     shutdown.add('log file', () => logFile.close());
@@ -233,7 +234,7 @@ export class Agent {
     const probe = healthProbe({ ros, outbox, status });
     running.add({ status, probe });
     shutdown.add('monitor', await startMonitor({ config, probe, status, log }));
-    const clockWatch = watchClock(clock, problems, () => uploads?.reportClock());
+    const clockWatch = watchClock({ ...base, uplink }, () => uploads?.reportClock());
     shutdown.add('clock', () => clockWatch.stop());
     const battery = watchBattery({ channels, outbox, clock, lowBelow: config.health.low_battery }, (power) => uplink.reportPower(power));
     shutdown.add('battery', () => battery.stop());

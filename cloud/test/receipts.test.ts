@@ -26,7 +26,8 @@ onEachDatabase('receipts', (db, another) => {
     const full = await cloud.receipt((receipt) => receipt.outbox === 'box-1' && receipt.mark[1] === 900);
     const never = await cloud.receipt((receipt) => receipt.outbox === 'box-0');
     await cloud.stop();
-    const { at: _at, ...rest } = full;
+    const { at, sent_at: sentAt, ...rest } = full;
+    assert.ok(sentAt === at && Math.abs(Date.now() - at) < 60_000, `sent at ${sentAt}`);
     assert.deepEqual(rest, {
       thing,
       outbox: 'box-1',

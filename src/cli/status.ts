@@ -59,7 +59,7 @@ export function describeStatus(found: Status, paint: Paint): string {
 }
 
 function head({ thing, version, boot, uptime_ms: uptime, clock, last_run: last }: Status, paint: Paint): string {
-  const trusted = clock.trusted ? '' : paint('red', '  CLOCK NOT TRUSTED');
+  const trusted = clock.trusted ? '' : paint('red', `  CLOCK NOT TRUSTED: ${clock.distrust}`);
   const before = last && last.cause !== 'clean' ? `; last run: ${last.text}` : '';
   return `${paint('bold', thing)}  version ${version}, start ${boot}, running ${ago(uptime)}${before}${trusted}`;
 }

@@ -1,7 +1,5 @@
-// Reads the wall clock and the monotonic clock, and decides whether the wall clock can be trusted: a robot without a battery-backed clock
-// boots with the time set to 1970, or to its last shutdown. Wall time must only be used as data. All waits use monotonic time.
-import { existsSync } from 'node:fs';
-import { performance } from 'node:perf_hooks';
+// Defines the clock of a program, and detects that its wall clock was set. Wall time must only be used as data. All waits use monotonic
+// time.
 
 export interface Clock {
   /** Milliseconds since the Unix epoch, according to the machine's clock, which may be wrong. */
@@ -14,43 +12,6 @@ export interface Clock {
 
 /** The day of the first commit. A clock that shows an earlier time must be wrong. */
 export const BUILD_FLOOR_MS = Date.UTC(2026, 10, 23);
-
-/** systemd-timesyncd creates this directory when it starts, and the file once the clock is synchronised (systemd-timesyncd.service(8)). */
-const TIMESYNC = { folder: '/run/systemd/timesync', file: '/run/systemd/timesync/synchronized' };
-
-/**
- * Whether to trust the wall clock. If a time service reports whether the clock is synchronised, that overrides the last known time.
- * @param lastKnownMs the latest time that an outside source confirmed in an earlier run.
- * @param synchronised undefined if no time service reports it.
- */
-export function isTrusted(wallMs: number, lastKnownMs: number, synchronised: boolean | undefined): boolean {
-  if (wallMs < BUILD_FLOOR_MS || synchronised === false) return false;
-  return synchronised === true || wallMs >= lastKnownMs;
-}
-
-/** How long the time service's report is cached, because every row and every command calls `trusted()`. */
-const QUERY_EVERY_MS = 1_000;
-
-export function systemClock(lastKnownWallMs: number): Clock {
-  const startedAt = performance.now();
-  let synchronised = timeSynchronised();
-  let queriedMs = startedAt;
-  const isSynchronised = () => {
-    const now = performance.now();
-    if (now - queriedMs >= QUERY_EVERY_MS) [synchronised, queriedMs] = [timeSynchronised(), now];
-    return synchronised;
-  };
-  return {
-    wall: () => Date.now(),
-    mono: () => Math.floor(performance.now() - startedAt),
-    trusted: () => isTrusted(Date.now(), lastKnownWallMs, isSynchronised()),
-  };
-}
-
-/** Returns what systemd-timesyncd reports; undefined if it is not in use, as with chrony, with ntpd or in a container. */
-function timeSynchronised(): boolean | undefined {
-  return existsSync(TIMESYNC.folder) ? existsSync(TIMESYNC.file) : undefined;
-}
 
 /** How far two clocks may differ. The cloud accepts tokens that are this far off, and time services correct smaller errors gradually. */
 export const CLOCKS_DIFFER_MS = 120_000;

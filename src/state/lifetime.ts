@@ -26,7 +26,7 @@ const schema = z.object({
   boot: z.int().min(0),
   /** How long the agent has been running over all runs, by the monotonic clock, in milliseconds. */
   ran_ms: z.int().min(0),
-  /** The latest wall time that an outside source has confirmed. */
+  /** The latest wall time that this robot has seen, as src/clock/trust.ts defines it. */
   wall_ms: z.int().min(0),
   receipts_seen: z.boolean(),
   /** The id of the outbox that was opened last. If the outbox file does not contain it, the file has been lost or replaced. */
@@ -55,7 +55,7 @@ const FIRST: z.infer<typeof schema> = {
   run: null,
 };
 
-/** Returns the latest confirmed wall time, or 0 if there is no such time. Unlike {@link Lifetime.begin}, does not count a start. */
+/** Returns the latest wall time that this robot has seen, or 0 if there is no such time. Unlike {@link Lifetime.begin}, does not count a start. */
 export function lastKnownWallMs(stateDir: string): number {
   return readLast(join(stateDir, LIFETIME_FILE)).wall_ms;
 }
@@ -74,7 +74,7 @@ export class Lifetime {
   readonly #file: string;
   readonly #run: Omit<Run, 'stopped'> | null;
   #stopped: Stopped | null = null;
-  #confirmedMs = 0;
+  #knownMs: number;
   #receiptsSeen: boolean;
   #outbox: string | null;
   #owed: readonly string[];
@@ -86,6 +86,7 @@ export class Lifetime {
     this.boot = last.boot + 1;
     this.ranBeforeMs = last.ran_ms;
     this.lastWallMs = last.wall_ms;
+    this.#knownMs = last.wall_ms;
     this.#receiptsSeen = last.receipts_seen;
     this.#outbox = last.outbox;
     this.#owed = last.owed;
@@ -125,12 +126,11 @@ export class Lifetime {
   }
 
   /**
-   * Records a time at which the broker's certificate was valid, which confirms that the clock was roughly right. Later runs do not trust a
-   * clock that shows an earlier time. Unconfirmed times must not be recorded: if the clock were fast, the true time would be distrusted
-   * later.
+   * Sets the latest time that this robot has seen. Unless other evidence decides, later runs do not trust a clock that shows an earlier time.
+   * The next {@link save} records it.
    */
-  confirmTime(wallMs: number): void {
-    this.#confirmedMs = wallMs;
+  setKnownTime(wallMs: number): void {
+    this.#knownMs = wallMs;
   }
 
   /** Records why this run ended. */
@@ -144,7 +144,7 @@ export class Lifetime {
     const text = JSON.stringify({
       boot: this.boot,
       ran_ms: this.ranBeforeMs + ranMs,
-      wall_ms: Math.max(this.lastWallMs, this.#confirmedMs),
+      wall_ms: this.#knownMs,
       receipts_seen: this.#receiptsSeen,
       outbox: this.#outbox,
       owed: [...this.#owed],

@@ -98,7 +98,7 @@ export const PROBLEMS = {
     severity: 'error',
     title: 'The clock is wrong, so no certificate can be checked',
     remedy: 'let the clock synchronise (timedatectl); the certificates are probably valid',
-    hides: ['clock_differs', 'clock_stepped', 'uploads_failing'],
+    hides: ['clock_untrusted', 'clock_differs', 'clock_stepped', 'uploads_failing'],
   },
   not_authorized: {
     severity: 'error',
@@ -238,6 +238,13 @@ export const PROBLEMS = {
     severity: 'warning',
     title: 'Log lines cannot be written to their file; standard output has them',
     remedy: 'free space on the disk of state_dir, or repair the disk',
+  },
+  clock_untrusted: {
+    severity: 'error',
+    title: 'The clock cannot be trusted, so the agent refuses commands that move the robot; alerts are sent, marked with an untrusted time',
+    remedy:
+      'sudo timedatectl set-ntp true; if that is on already, find out why no time server answers (UDP port 123): `timedatectl timesync-status` or `chronyc sources`',
+    shownAfterMs: 30_000,
   },
   clock_differs: {
     severity: 'warning',

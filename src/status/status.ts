@@ -131,7 +131,14 @@ export interface Status {
   /** How the previous run ended. Null in the first run. */
   readonly last_run: Ending | null;
   readonly uptime_ms: number;
-  readonly clock: { readonly at: number; readonly trusted: boolean };
+  readonly clock: {
+    readonly at: number;
+    readonly trusted: boolean;
+    /** The source that confirms the time. Null if nothing contradicts it, or if it is not trusted. */
+    readonly confirmed_by: 'time_service' | 'cloud' | null;
+    /** Why the clock is not trusted. Null if it is. */
+    readonly distrust: string | null;
+  };
   readonly ros: {
     readonly domain_id: number;
     /** The value of ROS_DISCOVERY_SERVER. Null if nodes find each other without a server. */

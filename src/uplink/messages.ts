@@ -57,10 +57,10 @@ function readings(claim: Claim): string {
   return claim.rows.map(readingText).join(',');
 }
 
-type ReceiptParts = Pick<UplinkOptions, 'thing' | 'outbox' | 'problems' | 'log'>;
+type ReceiptParts = Pick<UplinkOptions, 'thing' | 'outbox' | 'problems' | 'log' | 'lifetime' | 'onCloudTime'>;
 
 /** Applies a receipt to the outbox. Raises a problem for an impossible one, because a forged receipt could make the robot delete rows. */
-export function applyReceipt(payload: Buffer, { thing, outbox, problems, log }: ReceiptParts): void {
+export function applyReceipt(payload: Buffer, { thing, outbox, problems, log, lifetime, onCloudTime }: ReceiptParts): void {
   const parsed = receiptSchema.safeParse(parseJson(payload));
   if (!parsed.success || parsed.data.thing !== thing) {
     problems.raise('receipt_invalid', parsed.success ? `it is for ${parsed.data.thing}` : 'it does not have the shape of a receipt');
@@ -68,8 +68,12 @@ export function applyReceipt(payload: Buffer, { thing, outbox, problems, log }: 
   }
   try {
     const outcome = outbox.receive(parsed.data);
-    if (outcome === 'applied') problems.clear('receipt_invalid');
-    else problems.raise('receipt_invalid', `${outcome}: outbox ${parsed.data.outbox}, accepted ${parsed.data.accepted}`);
+    if (outcome === 'applied') {
+      problems.clear('receipt_invalid');
+      const { mark, sent_at: cloudMs } = parsed.data;
+      // A mark of an earlier run says nothing about this run's monotonic time.
+      if (cloudMs !== undefined && mark[0] === lifetime.boot) onCloudTime?.(cloudMs, mark[1]);
+    } else problems.raise('receipt_invalid', `${outcome}: outbox ${parsed.data.outbox}, accepted ${parsed.data.accepted}`);
   } catch (error) {
     log.error({ event: 'receipt_failed', err: error }, 'a receipt could not be applied; the rows stay until the next receipt');
   }

@@ -40,6 +40,11 @@ export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
   /** Returns the names of the channels that the robot has now. */
   readonly channels: () => readonly string[];
   readonly onCommand: (message: Message) => void;
+  /**
+   * Called if a receipt carries the cloud's time.
+   * @param sentMonoMs a monotonic time of this run, at or after which the robot sent a message that the cloud had before it read its clock.
+   */
+  readonly onCloudTime?: (cloudMs: number, sentMonoMs: number) => void;
   /** Called when a connection has ended for any reason. */
   readonly onLinkLost: () => void;
   readonly onAck: (latencyMs: number, rows: number) => void;

@@ -168,7 +168,7 @@ export class Uplink {
 
   /** Opens one connection, or takes the one that replaces the last, and serves it until it ends. */
   async #connectOnce(signal: AbortSignal): Promise<Ending> {
-    const { lifetime, log, clock } = this.#options;
+    const { log } = this.#options;
     this.#enter('connecting');
     const replacing = await this.#handover.take();
     const test = this.#credentials.pending;
@@ -191,7 +191,6 @@ export class Uplink {
     }
     this.#connects++;
     this.#enter('connected');
-    lifetime.confirmTime(clock.wall());
     const over = this.#problems.connected();
     const { path, tookMs } = opened;
     log.info({ event: 'connected', mqtt_version: this.#dialer.version, path, took_ms: tookMs }, 'connected to the broker');

@@ -10,8 +10,13 @@ export const MAX_RECEIPT_RANGES = 200;
 export const receipt = z.object({
   thing: thingName,
   outbox: outboxId,
-  /** For human readers only. Must not be compared with the robot's time, because the clocks may differ. */
+  /** For human readers only. */
   at: wallTime,
+  /**
+   * The cloud's clock, read after `mark` was handled, so that the robot can judge its own clock. `at` has no such promise. Must not be compared
+   * with the times of rows, because the clocks may differ.
+   */
+  sent_at: wallTime.optional(),
   /** The highest `accepted` that the cloud has received from this outbox. */
   accepted: z.number().int().min(0),
   /** The highest of this robot's marks in the messages that the cloud had processed when it computed the receipt. */

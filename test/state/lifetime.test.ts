@@ -42,13 +42,17 @@ describe('the lifetime file', () => {
     assert.ok(after > 1_000_000 && !numbers.has(after));
   });
 
-  it('stores a time as known only if an outside source confirmed it', () => {
+  it('stores the known time, also if it is earlier than the one before', () => {
     const first = Lifetime.begin(folder);
     first.save(1_000);
     assert.equal(Lifetime.begin(folder).lastWallMs, 0);
     const second = Lifetime.begin(folder);
-    second.confirmTime(BUILD_FLOOR_MS + DAY_MS);
+    second.setKnownTime(BUILD_FLOOR_MS + 20 * DAY_MS);
     second.save(1_000);
+    const third = Lifetime.begin(folder);
+    assert.equal(third.lastWallMs, BUILD_FLOOR_MS + 20 * DAY_MS);
+    third.setKnownTime(BUILD_FLOOR_MS + DAY_MS);
+    third.save(1_000);
     assert.equal(Lifetime.begin(folder).lastWallMs, BUILD_FLOOR_MS + DAY_MS);
   });
 

@@ -140,7 +140,8 @@ export class Receipts {
     if (prefix === undefined) return [];
     const { receipts } = topicsOf(prefix);
     return receiptPages(covered).map((page) => {
-      const receipt: Receipt = { thing, outbox, at: Date.now(), accepted, mark, ...page };
+      const nowMs = Date.now();
+      const receipt: Receipt = { thing, outbox, at: nowMs, sent_at: nowMs, accepted, mark, ...page };
       return this.#options.publish(receipts, JSON.stringify(receipt));
     });
   }

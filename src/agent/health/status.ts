@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { memoryUsage } from 'node:process';
 import { every, messageOf } from '../../base/index.ts';
+import type { SystemClock } from '../../clock/index.ts';
 import { AgentError } from '../../errors.ts';
 import type { RowClass } from '../../outbox/index.ts';
 import { discoveryServer, resolveDomainId } from '../../ros/index.ts';
@@ -13,7 +14,6 @@ import type { Parts } from '../lifecycle/parts.ts';
 
 type Reported =
   | 'config'
-  | 'clock'
   | 'lifetime'
   | 'outbox'
   | 'uplink'
@@ -26,6 +26,7 @@ type Reported =
   | 'uploads';
 
 export interface StatusParts extends Pick<Parts, Reported> {
+  readonly clock: SystemClock;
   readonly ending: Ending | undefined;
   readonly disk: Status['disk'];
 }
@@ -38,7 +39,7 @@ export function describe(parts: StatusParts): Status {
     boot: lifetime.boot,
     last_run: ending ?? null,
     uptime_ms: clock.mono(),
-    clock: { at: clock.wall(), trusted: clock.trusted() },
+    clock: describeClock(clock),
     ros: {
       domain_id: resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID),
       discovery_server: discoveryServer(process.env) ?? null,
@@ -73,6 +74,11 @@ export function describe(parts: StatusParts): Status {
       return { code, severity, subject, text, remedy, since_ms: clock.mono() - sinceMs };
     }),
   };
+}
+
+function describeClock(clock: SystemClock): Status['clock'] {
+  const { trust } = clock;
+  return { at: clock.wall(), trusted: trust.trusted, confirmed_by: (trust.trusted && trust.by) || null, distrust: clock.distrust ?? null };
 }
 
 /**

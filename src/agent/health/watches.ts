@@ -1,7 +1,7 @@
 // Watches the clock, the free disk space and the battery while the agent runs.
 import { statfs } from 'node:fs/promises';
 import { every, type Ticker } from '../../base/index.ts';
-import { type Clock, ClockSteps } from '../../clock/index.ts';
+import { ClockSteps, DISTRUST_MEANS, type SystemClock } from '../../clock/index.ts';
 import { LEAST_FREE_BYTES, LEAST_FREE_FILES } from '../../outbox/index.ts';
 import type { Problems, Status } from '../../status/index.ts';
 import type { Power } from '../../wire/index.ts';
@@ -10,15 +10,24 @@ import { appendLastWords } from '../lifecycle/run.ts';
 
 const CLOCK_EVERY_MS = 5_000;
 
+interface ClockParts extends Pick<Parts, 'lifetime' | 'problems'> {
+  readonly clock: SystemClock;
+  readonly uplink: Pick<Parts['uplink'], 'status'>;
+}
+
 /**
- * Raises a problem if the clock was set while the agent ran, because later readings then carry the new time. While the robot is offline,
+ * Collects the evidence about the clock, raises a problem while it is not trusted, and keeps the time for the next run. Raises another problem if the clock was set while the agent ran, because later readings then carry the new time. While the robot is offline,
  * nothing else in the agent can notice this.
  * @param onStep compares the clock with the cloud's time. If that is known, this problem is cleared and `clock_differs` may be raised
  * instead.
  */
-export function watchClock(clock: Clock, problems: Problems, onStep: () => void): Ticker {
+export function watchClock({ clock, lifetime, problems, uplink }: ClockParts, onStep: () => void): Ticker {
   const steps = new ClockSteps();
   const check = () => {
+    clock.update(uplink.status().state === 'connected');
+    lifetime.setKnownTime(clock.knownMs);
+    const { distrust } = clock;
+    problems.set('clock_untrusted', distrust && `${distrust}; ${DISTRUST_MEANS}`);
     const stepMs = steps.update(clock);
     if (stepMs === undefined) return;
     problems.clear('clock_stepped');

@@ -1,4 +1,5 @@
 import { messageOf } from '../../base/index.ts';
+import type { SystemClock } from '../../clock/index.ts';
 import { announce } from '../../commands/index.ts';
 import { brokerOf, type LoadedConfig } from '../../config/index.ts';
 import type { Logger } from '../../logs/index.ts';
@@ -6,8 +7,8 @@ import { Uplink, UplinkMemory } from '../../uplink/index.ts';
 import { VERSION } from '../../version.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
-interface LinkParts
-  extends Pick<Parts, 'config' | 'credentials' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'metrics' | 'commands' | 'log'> {
+interface LinkParts extends Pick<Parts, 'config' | 'credentials' | 'outbox' | 'lifetime' | 'problems' | 'metrics' | 'commands' | 'log'> {
+  readonly clock: SystemClock;
   /** The configuration in use, including the changes from reloads. */
   readonly live: { readonly loaded: LoadedConfig };
 }
@@ -39,6 +40,7 @@ export function createUplink(parts: LinkParts): Uplink {
     channels: () => Object.keys(live.loaded.config.channels),
     onAck: (latencyMs, rows) => metrics.acked(latencyMs, rows),
     onCommand: (message) => commands.receive(message),
+    onCloudTime: (cloudMs, sentMonoMs) => clock.hear(cloudMs, sentMonoMs),
     onLinkLost: () => commands.halt('the link to the broker was lost'),
   });
 }

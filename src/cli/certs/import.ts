@@ -12,7 +12,7 @@ import { describeFinding } from './verify.ts';
 const MAX_BYTES = 256 * 1024;
 
 export async function importFiles(file: string | undefined, paths: readonly string[], json: boolean): Promise<number> {
-  const robot = loadRobot(file);
+  const robot = await loadRobot(file);
   // Read the files before withCertsLock switches from root to the agent's user, who may not be able to read them.
   const given = paths.flatMap(readGiven);
   return withCertsLock(robot, async () => {

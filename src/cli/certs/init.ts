@@ -15,7 +15,7 @@ interface InitOptions {
 }
 
 export async function init({ file, kind, out, isForced, json }: InitOptions): Promise<number> {
-  const robot = loadRobot(file);
+  const robot = await loadRobot(file);
   const { slots, config } = robot;
   const { request, isNew } = await withCertsLock(robot, () => createRequest(slots, config.thing, kind, isForced));
   const { spare } = slots;

@@ -16,7 +16,7 @@ interface ProvisionOptions {
 }
 
 export async function provision({ file, isForced, timeoutS, json }: ProvisionOptions): Promise<number> {
-  const robot = loadRobot(file);
+  const robot = await loadRobot(file);
   refuseOwnPaths(robot.config);
   const { slots, config } = robot;
   return withCertsLock(robot, async () => {
@@ -39,7 +39,7 @@ export async function provision({ file, isForced, timeoutS, json }: ProvisionOpt
 
 /** Asks a running agent to rotate over its own connection. If no agent runs, connects from this process. */
 export async function rotate(file: string | undefined, timeoutS: number, json: boolean): Promise<number> {
-  const robot = loadRobot(file);
+  const robot = await loadRobot(file);
   const { config } = robot;
   refuseOwnPaths(config);
   const rotated = (await askIfRunning(askRotate(config.state_dir))) ?? (await rotateHere(robot, timeoutS));

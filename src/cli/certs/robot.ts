@@ -15,21 +15,23 @@ export interface Robot {
 }
 
 /** For commands that change the identity. @throws AgentError if the configuration is invalid, except for invalid channels */
-export function loadRobot(file: string | undefined): Robot {
+export async function loadRobot(file: string | undefined): Promise<Robot> {
   return robotWith(loadConfig(file, process.env, { leaveOut: true }).config);
 }
 
 /** For commands that only read the identity. In the configuration, only thing, state_dir and mqtt must be valid. */
-export function loadRobotToInspect(file: string | undefined): Robot {
+export async function loadRobotToInspect(file: string | undefined): Promise<Robot> {
   return robotWith(loadSalvaged(file, ['thing', 'state_dir', 'mqtt']));
 }
 
-function robotWith(config: Config): Robot {
+async function robotWith(config: Config): Promise<Robot> {
+  const clock = systemClock(lastKnownWallMs(config.state_dir));
+  await clock.ask();
   return {
     config,
     isIotCore: isIotCoreHost(endpointOf(config.mqtt.endpoint).host),
     slots: new Slots(config.state_dir),
-    clock: systemClock(lastKnownWallMs(config.state_dir)),
+    clock,
   };
 }
 

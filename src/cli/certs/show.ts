@@ -28,7 +28,7 @@ type State = keyof typeof STATES;
 type ShownIdentity = ReturnType<typeof identityIn>;
 
 export async function show(file: string | undefined, json: boolean): Promise<number> {
-  const robot = loadRobotToInspect(file);
+  const robot = await loadRobotToInspect(file);
   const identities = identitiesOf(robot);
   const { config, clock } = robot;
   const output = { thing: config.thing, clock_trusted: clock.trusted(), identities };

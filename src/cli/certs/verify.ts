@@ -20,7 +20,7 @@ import { askIfRunning, loadRobotToInspect, type Robot, withoutAgent } from './ro
  * @returns the exit code: 1 if there is an error or a warning, otherwise 0.
  */
 export async function verify(file: string | undefined, onlineMs: number | undefined, json: boolean): Promise<number> {
-  const robot = loadRobotToInspect(file);
+  const robot = await loadRobotToInspect(file);
   const paths = identityPaths(robot.config.mqtt, robot.config.state_dir);
   const findings = await verifyFiles(robot, paths);
   // If the files are faulty, for example if the key belongs to another certificate, a connection can't succeed. But if only the dates are

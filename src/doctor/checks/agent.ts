@@ -58,6 +58,7 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   publish_refused: ['publish_rights'],
   subscribe_refused: ['subscribe_rights'],
   uploads_failing: ['uploads', 'cloud_api'],
+  clock_untrusted: ['clock'],
   clock_differs: ['clock_skew', 'clock'],
   disk_low: ['disk_space'],
   outbox_unwritable: ['disk_space', 'state_dir', 'disk_latency'],

@@ -7,7 +7,7 @@ import { type CredentialPaths, FINDINGS, type Finding as IdentityFinding, isIotC
 import type { CheckCode } from '../catalogue.ts';
 import { error, type Finding, ok, skipped } from '../check.ts';
 import { oncePerRobot, robotCheck } from '../context.ts';
-import { isClockTrusted } from './clock.ts';
+import { clockFacts } from './clock.ts';
 
 const CONFIGURED_AS = { rootCa: 'root_ca', certFile: 'cert_file', privateKey: 'private_key' } as const;
 type FileKey = keyof typeof CONFIGURED_AS;
@@ -19,7 +19,8 @@ interface Files {
 }
 
 /** Findings about the files; empty if a file is missing, because the `key` and `certificate` checks report that themselves. */
-const identityFindings = oncePerRobot(async ({ config, host, paths }): Promise<readonly IdentityFinding[]> => {
+const identityFindings = oncePerRobot(async (context): Promise<readonly IdentityFinding[]> => {
+  const { config, host, paths } = context;
   const texts = paths instanceof Error ? undefined : filesOf(paths).texts;
   if (!texts || paths instanceof Error) return [];
   const { mode, ...content } = texts;
@@ -28,7 +29,7 @@ const identityFindings = oncePerRobot(async ({ config, host, paths }): Promise<r
     thing: config.thing,
     isIotCore: isIotCoreHost(host),
     nowMs: Date.now(),
-    isClockTrusted: isClockTrusted(config.state_dir),
+    isClockTrusted: (await clockFacts(context)).distrust === null,
     keyFile: { path: paths.privateKey, mode },
   });
 });

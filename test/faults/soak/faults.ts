@@ -77,7 +77,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'clock_stepped',
-    named: ['clock_wrong', 'clock_differs', 'clock_stepped', 'broker_certificate_expired'],
+    named: ['clock_wrong', 'clock_untrusted', 'clock_differs', 'clock_stepped', 'broker_certificate_expired'],
     harm: async ({ clock }, random) => {
       const to1970 = DAY_S - Math.floor(Date.now() / 1000);
       const step = random.pick(STEPS_S);
