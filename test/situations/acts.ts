@@ -1,14 +1,13 @@
 // The steps of which most situations consist.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ROW_CLASSES, type RowClass } from '../../src/outbox/index.ts';
 import type { ProblemCode } from '../../src/status/index.ts';
 import type { UplinkOptions } from '../../src/uplink/index.ts';
 import type { Script } from '../support/scriptedBroker.ts';
 import { until } from '../support/until.ts';
 import type { UplinkBench } from '../support/uplink.ts';
 import type { Situation } from './situation.ts';
-
-const CLASSES = ['alert', 'result', 'event', 'telemetry'] as const;
 
 /** Raises an alert. */
 export function raiseAlert({ outbox }: UplinkBench, channel = 'fall'): void {
@@ -23,12 +22,17 @@ export async function raises({ texts, raised }: UplinkBench, code: ProblemCode, 
 }
 
 /** Waits until the broker has acknowledged every row. */
-export async function deliversAll({ outbox, uplink }: UplinkBench): Promise<void> {
-  outbox.flush();
-  const waiting = () => CLASSES.filter((rowClass) => outbox.hasFree(rowClass) || outbox.isInFlight(rowClass));
+export async function acknowledged({ outbox, uplink }: UplinkBench): Promise<void> {
+  const isWaiting = (rowClass: RowClass) => outbox.hasFree(rowClass) || outbox.isInFlight(rowClass);
+  const waiting = () => [...ROW_CLASSES.filter(isWaiting), ...outbox.unwritten.map(({ row }) => row.class)];
   const explain = () => `${waiting().join(', ')}: ${JSON.stringify(uplink.status())}`;
   await until(() => waiting().length === 0, 'the broker has acknowledged every row', { explain, patienceMs: 60_000 });
-  assert.deepEqual(outbox.counts.evictedBy, { age: 0, space: 0, poison: 0, released: 0 });
+}
+
+/** Waits until the broker has acknowledged every row. No row was evicted. */
+export async function deliversAll(agent: UplinkBench): Promise<void> {
+  await acknowledged(agent);
+  assert.deepEqual(agent.outbox.counts.evictedBy, { age: 0, space: 0, poison: 0, released: 0 });
 }
 
 /** Waits until the problem has ended. */

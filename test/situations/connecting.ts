@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { LEAST_PACKET_BYTES } from '../../src/uplink/brokerLimits.ts';
 import { until } from '../support/until.ts';
 import { badBroker, busyRobot, connects, deliversAll, raiseAlert, raises, silentBroker } from './acts.ts';
-import { refusingConnect } from './scripts.ts';
+import { oldBroker, refusingConnect } from './scripts.ts';
 import type { Situation } from './situation.ts';
 
 const AGAIN = 'The agent tries again with backoff. The problem ends with the next connection.';
@@ -74,13 +74,7 @@ export const connecting: readonly Situation[] = [
     reaction: 'The agent connects with MQTT 3.1.1 at once, and uses it until it is restarted.',
     problem: null,
     play: async (stage) => {
-      const broker = await stage.broker({
-        onConnect: (wire, _connects, { protocolVersion }) => {
-          if (protocolVersion === 4) return true;
-          wire.send({ cmd: 'connack', reasonCode: 0x84, sessionPresent: false });
-          return false;
-        },
-      });
+      const broker = await stage.broker(oldBroker());
       const agent = stage.agent(broker.port);
       raiseAlert(agent);
       await deliversAll(agent);
@@ -88,6 +82,20 @@ export const connecting: readonly Situation[] = [
       assert.equal(broker.connects, 2);
     },
   },
+  ...(
+    [
+      [2, 'does not accept the robot’s client id', 'client_id_refused'],
+      [4, 'does not accept the robot’s user name', 'not_authorized'],
+      [5, 'does not allow the robot to connect', 'not_authorized'],
+    ] as const
+  ).map(
+    ([code, what, problem]): Situation => ({
+      situation: `A broker without MQTT 5 ${what} (CONNACK ${code}).`,
+      reaction: AGAIN,
+      problem,
+      play: badBroker(oldBroker(code), /./),
+    }),
+  ),
   {
     situation: 'The broker accepts packets of at most 1,000 bytes.',
     reaction: 'The agent does not use the connection, because not even a presence would fit. It keeps all rows, and needs 2 KiB.',
@@ -115,6 +123,24 @@ export const connecting: readonly Situation[] = [
       },
     }),
   ),
+  {
+    situation: 'The broker answers each packet late, but before the deadline.',
+    reaction: 'The agent waits, and delivers everything over one connection.',
+    problem: null,
+    play: async (stage) => {
+      const broker = await stage.broker({
+        acknowledgesAfterMs: 300,
+        onConnect: (wire) => {
+          setTimeout(() => wire.send({ cmd: 'connack', reasonCode: 0, sessionPresent: false }), 300);
+          return false;
+        },
+      });
+      const agent = stage.agent(broker.port);
+      raiseAlert(agent);
+      await deliversAll(agent);
+      assert.equal(broker.connects, 1);
+    },
+  },
   {
     situation: 'The broker announces a shorter keepalive than the configured one (Server Keep Alive).',
     reaction: 'The agent pings as often as the broker announces.',

@@ -1,5 +1,6 @@
 // All situations, in the order of their page.
 import { certificates } from './certificates.ts';
+import { cloud } from './cloud.ts';
 import { connecting } from './connecting.ts';
 import { endings } from './endings.ts';
 import { messages } from './messages.ts';
@@ -14,4 +15,5 @@ export const GROUPS: readonly SituationGroup[] = [
   { title: 'Connect and subscribe', situations: connecting },
   { title: 'Messages and acknowledgements', situations: messages },
   { title: 'The end of a connection', situations: endings },
+  { title: 'The cloud behind the broker', situations: cloud },
 ];

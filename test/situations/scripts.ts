@@ -1,5 +1,6 @@
 // Scripts of brokers that several situations use.
 import type { IPublishPacket } from 'mqtt-packet';
+import type { Wire } from '../support/packetServer.ts';
 import type { Script } from '../support/scriptedBroker.ts';
 
 /** A broker that refuses some messages with this reason code; by default those with readings and alerts. */
@@ -31,8 +32,26 @@ export function cutting(reasonCode: number | undefined, fits: (published: number
   return {
     onPublish: (_packet, wire, published) => {
       if (!fits(published)) return true;
-      if (reasonCode !== undefined) wire.send({ cmd: 'disconnect', reasonCode });
-      wire.cut();
+      if (reasonCode === undefined) wire.cut();
+      else endWith(wire, reasonCode);
+      return false;
+    },
+  };
+}
+
+/** Sends a DISCONNECT and closes the connection. */
+export function endWith(wire: Wire, reasonCode: number): void {
+  wire.send({ cmd: 'disconnect', reasonCode });
+  wire.end();
+}
+
+/** A broker that knows only MQTT 3.1.1. @param returnCode its answer to a CONNECT of that version. */
+export function oldBroker(returnCode = 0): Script {
+  return {
+    onConnect: (wire, _connects, { protocolVersion }) => {
+      const isKnown = protocolVersion === 4;
+      if (isKnown && returnCode === 0) return true;
+      wire.send({ cmd: 'connack', reasonCode: 0x84, returnCode, sessionPresent: false });
       return false;
     },
   };

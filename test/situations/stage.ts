@@ -58,9 +58,11 @@ export class Stage {
     return (server.address() as AddressInfo).port;
   }
 
-  /** Starts an agent: the real uplink with a real outbox. Its deadlines are long. */
+  /** Starts an agent: the real uplink with a real outbox. Its deadlines are long. It may be stopped before the end. */
   agent(port: number, over: UplinkBenchOptions = {}): UplinkBench {
-    const agent = startUplink(this.files, port, { ...PATIENT, ...over });
+    const started = startUplink(this.files, port, { ...PATIENT, ...over });
+    let stopped: Promise<void> | undefined;
+    const agent = { ...started, stop: () => (stopped ??= started.stop()) };
     this.#agents.push(agent);
     this.atEnd(() => agent.stop());
     return agent;

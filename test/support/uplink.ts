@@ -31,13 +31,17 @@ export interface UplinkBench {
 export interface UplinkBenchOptions extends Partial<UplinkOptions> {
   /** The size of the outbox. */
   readonly maxBytes?: number;
+  readonly outboxId?: string;
+  /** The state directory, which stays after the stop. Without it, the bench has a temporary one. */
+  readonly stateDir?: string;
 }
 
-export function startUplink(files: BenchFiles, port: number, { maxBytes = 64 * 1024 ** 2, ...over }: UplinkBenchOptions = {}): UplinkBench {
-  const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-uplink-'));
+export function startUplink(files: BenchFiles, port: number, options: UplinkBenchOptions = {}): UplinkBench {
+  const { maxBytes = 64 * 1024 ** 2, outboxId: id = 'box', stateDir, ...over } = options;
+  const folder = stateDir ?? mkdtempSync(join(tmpdir(), 'elderly-bot-uplink-'));
   const lifetime = Lifetime.begin(folder);
   const clock = systemClock(0);
-  const { db, outbox } = openOutbox({ stateDir: folder, maxBytes, clock, lifetime, id: 'box', groupMs: 20 });
+  const { db, outbox } = openOutbox({ stateDir: folder, maxBytes, clock, lifetime, id, groupMs: 20 });
   const present = new Set<ProblemCode>();
   const raised: ProblemCode[] = [];
   const texts = new Map<ProblemCode, string>();
@@ -106,7 +110,7 @@ export function startUplink(files: BenchFiles, port: number, { maxBytes = 64 * 1
       await running;
       outbox.close();
       db.close();
-      rmSync(folder, { recursive: true });
+      if (stateDir === undefined) rmSync(folder, { recursive: true });
     },
   };
 }

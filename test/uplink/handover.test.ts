@@ -26,34 +26,6 @@ describe('a connection that dies silently', () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  it('is replaced once an alert has no acknowledgement, long before other messages are overdue', async () => {
-    const broker = await ScriptedBroker.start(files);
-    const bench = startUplink(files, broker.port, {
-      alertTimeoutMs: 200,
-      ackTimeoutMs: LONG_MS,
-      keepaliveMs: LONG_MS,
-      intervalMs: LONG_MS,
-    });
-    try {
-      await until(() => bench.uplink.status().acknowledged.length > 0, 'the first message is acknowledged');
-      broker.behave({
-        onPublish: (_packet, wire) => {
-          wire.mute();
-          broker.behave({});
-          return false;
-        },
-      });
-      bench.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
-      await until(() => broker.taken.size === 1, 'the alert is acknowledged');
-      await until(() => bench.uplink.status().state === 'connected', 'the robot is connected');
-      assert.equal(broker.connects, 2);
-      assert.deepEqual(bench.problems.standing(), []);
-    } finally {
-      await bench.stop();
-      await broker.stop();
-    }
-  });
-
   it('is reported as a broker that does not answer if no other connection helps', async () => {
     const broker = await ScriptedBroker.start(files, { onPublish: (packet) => !packet.payload.toString().includes('"alert"') });
     const bench = startUplink(files, broker.port, { alertTimeoutMs: 50, ackTimeoutMs: 400 });

@@ -1,0 +1,88 @@
+// The cloud behind the broker: receipts, and rows that no connection takes for long.
+import assert from 'node:assert/strict';
+import type { Receipt } from '../../src/wire/index.ts';
+import type { Wire } from '../support/packetServer.ts';
+import { freePort } from '../support/ports.ts';
+import { until } from '../support/until.ts';
+import { acknowledged, clears, connects, raiseAlert, raises } from './acts.ts';
+import type { Situation } from './situation.ts';
+
+const MIB = 1024 ** 2;
+
+/** A receipt of the cloud for the bench’s first outbox. */
+function receipt(over: Partial<Receipt> = {}): string {
+  const covered = { accepted: 1, through: 1, after: 0, to: null, also: [] };
+  return JSON.stringify({ thing: 'elderly-bot', outbox: 'box', at: Date.now(), mark: [1, 0], ...covered, ...over });
+}
+
+/** Plays a client that publishes this on the robot's topic of receipts, and then a receipt of the cloud. */
+function badReceipt(payload: string, says: RegExp): Situation['play'] {
+  return async (stage) => {
+    let wire: Wire | undefined;
+    const broker = await stage.broker({
+      onSubscribe: (subscriber) => {
+        wire = subscriber;
+        return true;
+      },
+    });
+    const agent = stage.agent(broker.port);
+    const send = (text: string) =>
+      wire?.send({ cmd: 'publish', topic: 'elderly_bot/receipts', payload: text, qos: 0, dup: false, retain: false });
+    await connects(agent);
+    raiseAlert(agent);
+    await acknowledged(agent);
+    send(payload);
+    await raises(agent, stage.problem, says);
+    assert.equal(agent.outbox.unconfirmed, 1);
+    send(receipt());
+    await until(() => agent.outbox.unconfirmed === 0, 'the row is confirmed');
+    await clears(agent, stage.problem);
+  };
+}
+
+export const cloud: readonly Situation[] = [
+  {
+    situation: 'A receipt confirms rows that the robot never sent.',
+    reaction: 'The agent ignores it and keeps its rows. The problem ends with the next correct receipt.',
+    problem: 'receipt_invalid',
+    play: badReceipt(receipt({ accepted: 99, through: 99 }), /beyond_accepted/),
+  },
+  {
+    situation: 'A receipt is for another robot.',
+    reaction: 'The agent ignores it and keeps its rows. The problem ends with the next correct receipt.',
+    problem: 'receipt_invalid',
+    play: badReceipt(receipt({ thing: 'another-robot' }), /for another-robot/),
+  },
+  {
+    situation: 'A client publishes a text on the topic of receipts that is not a receipt.',
+    reaction: 'The agent ignores it and keeps its rows. The problem ends with the next correct receipt.',
+    problem: 'receipt_invalid',
+    play: badReceipt('{"thing":"elderly-bot"', /does not have the shape of a receipt/),
+  },
+  {
+    situation: 'The broker is away for so long that the outbox is full.',
+    reaction: 'The agent evicts the oldest telemetry and keeps all alerts. It delivers the rest, and an event that names the evicted rows.',
+    problem: 'broker_refused_connection',
+    play: async (stage) => {
+      const port = await freePort();
+      const agent = stage.agent(port, { maxBytes: MIB });
+      const { outbox } = agent;
+      raiseAlert(agent, 'fall');
+      const isFull = () => {
+        for (let i = 0; i < 500; i++) outbox.append({ class: 'telemetry', channel: 'temperature', value: i });
+        return outbox.counts.evictedBy.space > 0;
+      };
+      await until(isFull, 'the outbox is full', { everyMs: 30 });
+      raiseAlert(agent, 'fire');
+      await raises(agent, stage.problem);
+      const broker = await stage.broker({}, { port });
+      await acknowledged(agent);
+      for (const channel of ['fall', 'fire'])
+        assert.ok(broker.texts.some((text) => text.includes('"kind":"alert"') && text.includes(`"${channel}"`)));
+      assert.ok(broker.texts.some((text) => text.includes('"evicted"') && text.includes('"space"')));
+      const { space, ...others } = outbox.counts.evictedBy;
+      assert.deepEqual(others, { age: 0, poison: 0, released: 0 });
+      assert.equal(broker.taken.size, outbox.accepted - space);
+    },
+  },
+];
