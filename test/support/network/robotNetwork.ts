@@ -1,9 +1,10 @@
-// A robot with one or two uplinks in network namespaces of its own, and a Mosquitto with mutual TLS behind them, which has an IPv4 and an
-// IPv6 address. Nothing of it is visible outside, and nothing remains after the end of this process.
+// A robot with one or two uplinks in network namespaces of its own, and a Mosquitto with mutual TLS behind them, which has a
+// name, an IPv4 and an IPv6 address. Nothing of it is visible outside, and nothing remains after the end of this process.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Program, ROOT } from '../../../scripts/lab/program.ts';
 import { type BenchFiles, benchCertificates } from '../../../src/identity/index.ts';
 import { THING } from '../bench.ts';
@@ -16,6 +17,8 @@ export const BROKER_NAME = 'broker.lab';
 /** Addresses for documentation, which no machine has (RFC 5737, RFC 3849). */
 export const BROKER_V4 = '198.51.100.10';
 export const BROKER_V6 = '2001:db8:1::10';
+const NAME_SERVER = '198.51.100.53';
+const SERVE_NAMES = fileURLToPath(new URL('nameserver.py', import.meta.url));
 /** The agent tries 8883 first, and then 443. */
 const PORTS = [8883, 443];
 
@@ -38,6 +41,7 @@ export class RobotNetwork {
   #files: BenchFiles | undefined;
   #robot: Space | undefined;
   #broker: Mosquitto | undefined;
+  #nameServer: Program | undefined;
 
   private constructor() {}
 
@@ -55,6 +59,11 @@ export class RobotNetwork {
 
   get broker(): Mosquitto {
     return built(this.#broker);
+  }
+
+  /** Whether the name server answers. The robot asks it over the uplink that the kernel prefers. */
+  set resolves(does: boolean) {
+    built(this.#nameServer).signal(does ? 'SIGCONT' : 'SIGSTOP');
   }
 
   /** Runs a program of the robot. */
@@ -84,11 +93,16 @@ export class RobotNetwork {
   async #build(interfaces: readonly string[]): Promise<void> {
     const files = await benchCertificates(join(this.folder, 'certs'), THING, [BROKER_NAME]);
     this.#files = files;
-    const hosts = ['127.0.0.1 localhost', '::1 localhost', `${BROKER_V4} ${BROKER_NAME}`, `${BROKER_V6} ${BROKER_NAME}`];
-    const robot = this.#keep(await Space.start('robot', { '/etc/hosts': `${hosts.join('\n')}\n`, '/etc/resolv.conf': '' }));
+    const resolving = { '/etc/hosts': '127.0.0.1 localhost\n::1 localhost\n', '/etc/resolv.conf': `nameserver ${NAME_SERVER}\n` };
+    const robot = this.#keep(await Space.start('robot', resolving));
     this.#robot = robot;
     const internet = this.#keep(await Space.start('internet'));
-    internet.ip(`addr add ${BROKER_V4}/32 dev lo`, `addr add ${BROKER_V6}/128 dev lo nodad`);
+    internet.ip(`addr add ${BROKER_V4}/32 dev lo`, `addr add ${NAME_SERVER}/32 dev lo`, `addr add ${BROKER_V6}/128 dev lo nodad`);
+    const { launch } = internet;
+    const [command, ...words] = launch('python3', SERVE_NAMES, NAME_SERVER, BROKER_NAME, BROKER_V4, BROKER_V6);
+    const nameServer = this.#keep(new Program('name server', command, words));
+    await nameServer.event('ready');
+    this.#nameServer = nameServer;
     for (const [index, name] of interfaces.entries()) {
       this.uplinks.push(this.#keep(await LabUplink.start(name, index + 1, robot, internet)));
     }
@@ -101,7 +115,6 @@ export class RobotNetwork {
       'set_tcp_nodelay true',
     ];
     const listeners = PORTS.flatMap((port) => [BROKER_V4, BROKER_V6].map((address) => [`listener ${port} ${address}`, ...tls]));
-    const { launch } = internet;
     this.#broker = this.#keep(await Mosquitto.start({ socket: this.socket, lines: listeners.flat(), launch }));
   }
 
