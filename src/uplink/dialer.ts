@@ -82,7 +82,9 @@ export class Dialer {
   /** @throws ConnectError that names each path that was tried; ABORTED if the signal is aborted */
   async open(search: Search, credentials: Credentials, timeoutMs: number, signal: AbortSignal): Promise<Transport> {
     const { host, port, interfaces } = this.#access;
-    const all = pathsOf(interfaces, await this.#resolver.addresses(timeoutMs), routesOf(port, this.#lastGoodPort));
+    // The name servers are often behind the path that seems dead.
+    const addresses = await this.#resolver.addresses(timeoutMs, search.kind === 'away');
+    const all = pathsOf(interfaces, addresses, routesOf(port, this.#lastGoodPort));
     const lanes = this.#lanes(search, all);
     const overall = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     const discard = ({ socket }: Transport) => socket.destroy();

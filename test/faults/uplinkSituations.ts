@@ -22,6 +22,8 @@ export interface Situation {
   readonly isAlone: boolean;
   /** Faults of the first uplink that are there before the agent connects. */
   readonly from?: Faults;
+  /** Faults of the second uplink, all the time. */
+  readonly second?: Faults;
   /** Whether the first uplink goes down and up every 20 s, beside what `play` does. One agent then lives through all runs. */
   readonly toggles?: boolean;
   /** Harms the network around one fall. @returns when the alert could be delivered at the earliest: at the fall, or at the link's return. */
@@ -118,6 +120,13 @@ export const SITUATIONS: readonly Situation[] = [
   },
   { name: 'toggling', what: 'the first interface goes down or up every 20 s', isAlone: false, toggles: true, play: sometime },
   { name: 'black_holed', what: 'all packets of the first uplink vanish upstream', isAlone: false, play: harmed(BLACK_HOLE) },
+  {
+    name: 'black_holed_slow',
+    what: 'the same, and the second uplink has a round trip of 600 ms',
+    isAlone: false,
+    second: SLOW,
+    play: harmed(BLACK_HOLE),
+  },
   {
     name: 'down',
     what: 'the first interface goes down',

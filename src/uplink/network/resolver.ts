@@ -25,10 +25,14 @@ export class Resolver {
     return this.#known;
   }
 
-  /** @throws ConnectError if the name cannot be resolved within `timeoutMs` and no address is known */
-  async addresses(timeoutMs: number): Promise<readonly string[]> {
+  /**
+   * @param isUrgent takes known addresses at once, and asks the name servers for the next time.
+   * @throws ConnectError if the name cannot be resolved within `timeoutMs` and no address is known
+   */
+  async addresses(timeoutMs: number, isUrgent: boolean): Promise<readonly string[]> {
     if (isIP(this.#host)) return [this.#host];
-    const waitMs = this.#known.length > 0 ? Math.min(WAIT_MS, timeoutMs) : timeoutMs;
+    const knownAfterMs = isUrgent ? 0 : Math.min(WAIT_MS, timeoutMs);
+    const waitMs = this.#known.length > 0 ? knownAfterMs : timeoutMs;
     try {
       this.#asked ??= this.#ask();
       return await within(this.#asked, waitMs, `the name servers do not answer for ${this.#host}`);

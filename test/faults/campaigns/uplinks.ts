@@ -53,11 +53,12 @@ interface Measurement extends Pick<Context, 'runs' | 'random' | 'say'> {
 
 /** The milliseconds of each run; infinity for an alert that never arrived. */
 async function measure({ network, witness, situation, runs, random, say }: Measurement): Promise<number[]> {
-  const { name, isAlone, from = {}, toggles, play } = situation;
+  const { name, isAlone, from = {}, second: slow = {}, toggles, play } = situation;
   const [first, second] = network.uplinks;
   if (!first || !second) throw new Error('the network has two uplinks');
   if (isAlone) second.down();
   else second.up();
+  await second.harm(slow);
   const tookMs: number[] = [];
   let robot: FallingRobot | undefined;
   let toggler: Toggler | undefined;
