@@ -1,14 +1,19 @@
 // Reads values whose type this program does not control: thrown errors and JSON.
+import { attemptsText, tlsWords } from './failureText.ts';
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Returns the message of any thrown value. Node throws an AggregateError without a message if a host has several addresses and none of them
- * can be reached; the message is then that of its first error.
+ * Returns the message of any thrown value, which is never empty. A failed TLS handshake is described in plain words. Node throws an
+ * AggregateError without a message if none of a host's addresses can be reached; the message then has each reason with its addresses.
  */
 export function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '' && error.errors.length > 0) return messageOf(error.errors[0]);
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const attempts = [error, error.cause].find((each) => each instanceof AggregateError && each.message === '');
+  if (attempts instanceof AggregateError && attempts.errors.length > 0) return attemptsText(attempts.errors, messageOf);
+  const words = tlsWords(error) || error.message;
+  if (words !== '') return words;
+  return error.cause === undefined ? (codeOf(error) ?? error.name) : messageOf(error.cause);
 }
 
 /** Returns an error's code, for example Node's `ENOENT` or SQLite's `SQLITE_FULL`; undefined if it has no code. */

@@ -16,8 +16,15 @@ export interface ProblemEntry {
 export const PROBLEMS = {
   broker_name_unknown: {
     severity: 'error',
-    title: 'The broker’s host name cannot be resolved',
-    remedy: 'check mqtt.endpoint, the network, and the name server in /etc/resolv.conf',
+    title: 'The broker’s host name does not exist',
+    remedy: 'correct the host name in mqtt.endpoint, or the entry of the name server that the robot asks (getent hosts HOST)',
+    hides: ['uploads_failing'],
+  },
+  name_servers_silent: {
+    severity: 'error',
+    title: 'No name server resolves the broker’s host name',
+    remedy:
+      'check the network, and the name servers that the text lists (resolvectl status); without one let DHCP or NetworkManager set it',
     hides: ['uploads_failing'],
   },
   broker_refused_connection: {
@@ -37,6 +44,36 @@ export const PROBLEMS = {
     remedy: 'look at the broker’s log and load; if it hangs, restart it',
     hides: ['mqtt_ended'],
   },
+  broker_handshake_stalled: {
+    severity: 'error',
+    title: 'The broker’s port is open, but the TLS handshake does not end',
+    remedy:
+      'look at the broker’s load and log; if small packets pass and large ones do not (ping -M do -s 1400 HOST), lower the MTU: ip link set INTERFACE mtu 1280',
+    hides: ['uploads_failing'],
+  },
+  broker_answers_http: {
+    severity: 'error',
+    title: 'A web server answers instead of the broker',
+    remedy:
+      'log in if this network has a login page (hotel or guest Wi-Fi); let a proxy or firewall pass the port to the broker; else check host and port of mqtt.endpoint',
+    hides: ['uploads_failing'],
+  },
+  broker_without_tls: {
+    severity: 'error',
+    title: 'The broker’s port speaks MQTT without TLS',
+    remedy: 'set mqtt.endpoint to the port with TLS, usually 8883, or set cafile, certfile and keyfile for this listener in mosquitto.conf',
+  },
+  broker_other_service: {
+    severity: 'error',
+    title: 'Another service than MQTT answers at the broker’s port',
+    remedy: 'check host and port of mqtt.endpoint',
+  },
+  broker_tls_mismatch: {
+    severity: 'error',
+    title: 'The broker and this robot cannot agree on TLS',
+    remedy:
+      'let the broker use TLS 1.2 or 1.3 with its usual ciphers: update it, or remove its limits for TLS (Mosquitto: tls_version and ciphers)',
+  },
   broker_packet_limit: {
     severity: 'error',
     title: 'The broker’s limit for packets is too small for this robot’s messages',
@@ -47,10 +84,31 @@ export const PROBLEMS = {
     title: 'The broker closed the connection without a reason',
     remedy: 'look at the broker’s log; IoT Core closes the connection if the certificate is inactive or its policy forbids the connect',
   },
+  broker_unavailable: {
+    severity: 'error',
+    title: 'The broker answers, but accepts no connection now',
+    remedy: 'look at the broker’s load and log; the text has its reason',
+  },
+  broker_quota: {
+    severity: 'error',
+    title: 'The broker refuses the connection because of a quota',
+    remedy: 'raise the broker’s quota (IoT Core: Service Quotas, connect requests per second), or find out which client uses it up',
+  },
+  broker_refuses: {
+    severity: 'error',
+    title: 'The broker refuses the connection for the reason in the text',
+    remedy: 'look up the reason code in the broker’s documentation and log',
+  },
   broker_untrusted: {
     severity: 'error',
     title: 'The broker’s certificate is not signed by the configured root CA',
     remedy: 'set mqtt.root_ca to the CA of this broker (for AWS: Amazon Root CA 1), or mqtt.endpoint to the right broker',
+  },
+  broker_intercepted: {
+    severity: 'error',
+    title: 'Another server answers in place of AWS IoT Core, or opens the encryption on the way',
+    remedy:
+      'exclude the endpoint from the TLS inspection of the firewall or proxy that the text names as the issuer; else check which address the name has (getent hosts HOST)',
   },
   broker_name_mismatch: {
     severity: 'error',

@@ -3,26 +3,38 @@ import { messageOf } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import { PROBLEMS, type ProblemCode } from '../status/index.ts';
-import { ConnectError, NO_ANSWER, PACKET_LIMIT } from './connectError.ts';
+import {
+  ConnectError,
+  HANDSHAKE_STALLED,
+  HTTP_ANSWER,
+  INTERCEPTED,
+  NO_ANSWER,
+  NO_TLS,
+  OTHER_SERVICE,
+  PACKET_LIMIT,
+  TLS_MISMATCH,
+} from './connectError.ts';
+import { UNTRUSTED } from './network/shown.ts';
 
 /**
  * Error codes, grouped by problem code: those of Node.js and OpenSSL, the broker's TLS alerts about the robot's certificate (RFC 8446,
  * 6.2), and CONNACK codes (OASIS MQTT 5, 3.2.2.2; MQTT 3.1.1, 3.2.2.3). Code 7 is not in the 3.1.1 standard, but IoT Core uses it.
  */
 const CODES: readonly (readonly [ProblemCode, readonly (string | number)[]])[] = [
-  ['broker_name_unknown', ['ENOTFOUND', 'EAI_AGAIN']],
+  ['broker_name_unknown', ['ENOTFOUND']],
+  ['name_servers_silent', ['EAI_AGAIN']],
   ['broker_refused_connection', ['ECONNREFUSED']],
   ['broker_hung_up', ['ECONNRESET', 'EPIPE']],
   ['broker_silent', [NO_ANSWER]],
   ['broker_packet_limit', [PACKET_LIMIT]],
   ['broker_unreachable', ['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']],
-  [
-    'broker_untrusted',
-    [
-      ...['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_GET_ISSUER_CERT'],
-      ...['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'CERT_SIGNATURE_FAILURE'],
-    ],
-  ],
+  ['broker_handshake_stalled', [HANDSHAKE_STALLED]],
+  ['broker_answers_http', [HTTP_ANSWER]],
+  ['broker_without_tls', [NO_TLS]],
+  ['broker_other_service', [OTHER_SERVICE, 'NO_APPLICATION_PROTOCOL']],
+  ['broker_tls_mismatch', [TLS_MISMATCH, 'PROTOCOL_VERSION', 'INSUFFICIENT_SECURITY']],
+  ['broker_intercepted', [INTERCEPTED]],
+  ['broker_untrusted', UNTRUSTED],
   ['broker_name_mismatch', ['ERR_TLS_CERT_ALTNAME_INVALID']],
   ['broker_certificate_expired', ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']],
   [
@@ -35,10 +47,12 @@ const CODES: readonly (readonly [ProblemCode, readonly (string | number)[]])[] =
   ['certificate_expired', ['CERTIFICATE_EXPIRED']],
   ['client_id_refused', [2, 133]],
   ['not_authorized', [4, 5, 7, 134, 135, 138]],
+  ['broker_unavailable', [3, 136, 137, 139, 152, 160]],
+  ['broker_quota', [150, 151, 159]],
 ];
 
 /** All problem codes that {@link connectCause} can return. */
-export const CAUSES: readonly ProblemCode[] = [...CODES.map(([cause]) => cause), 'clock_wrong'];
+export const CAUSES: readonly ProblemCode[] = [...CODES.map(([cause]) => cause), 'clock_wrong', 'broker_refuses'];
 
 /** Matches Node's code for a TLS alert. Its prefix depends on the alert and on the OpenSSL version; `SSL/TLS` is new in OpenSSL 3.2. */
 const ALERT = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_(\w+)$/;
@@ -60,7 +74,13 @@ export function connectCause(code: string | number | undefined, clock: WallClock
   if (cause === 'broker_certificate_expired' && outsideOwn) return 'clock_wrong';
   const ownExpired = clock.trusted() && clock.wall() > own.notAfterMs;
   if (ownExpired && (cause === 'certificate_refused' || cause === 'broker_hung_up')) return 'certificate_expired';
-  return cause ?? 'broker_unreachable';
+  return cause ?? unnamedCause(code);
+}
+
+/** Returns the problem code for an error code that has none of its own: any other CONNACK or failure of the handshake. */
+function unnamedCause(code: string | number | undefined): ProblemCode {
+  if (typeof code === 'number') return 'broker_refuses';
+  return code?.startsWith('ERR_SSL_') ? 'broker_tls_mismatch' : 'broker_unreachable';
 }
 
 /** Returns the problem code for a failed connection, with the error's message and the remedy. */

@@ -6,10 +6,24 @@ export const NO_ANSWER = 'NO_ANSWER';
 /** The reason of an error if the broker's limit for packets is too small for any message. */
 export const PACKET_LIMIT = 'PACKET_LIMIT';
 
+/** Reasons of an error if the wrong kind of server answers: MQTT without TLS, a web server or a login page, or anything else. */
+export const NO_TLS = 'NO_TLS';
+export const HTTP_ANSWER = 'HTTP_ANSWER';
+export const OTHER_SERVICE = 'OTHER_SERVICE';
+
+/** The reason of an error if the port is open, but the TLS handshake does not end. */
+export const HANDSHAKE_STALLED = 'HANDSHAKE_STALLED';
+
+/** The reason of an error if the server refuses the TLS version or the ciphers of this robot. */
+export const TLS_MISMATCH = 'TLS_MISMATCH';
+
+/** The reason of an error if the certificate of an IoT Core endpoint is not from AWS. */
+export const INTERCEPTED = 'INTERCEPTED';
+
 export class ConnectError extends Error {
   /**
-   * A system or TLS error code, an MQTT reason code, or `NOT_ALLOWED`, `NO_ANSWER`, `PACKET_LIMIT` or `ABORTED`. Undefined if there is no
-   * code.
+   * A system or TLS error code, an MQTT reason code, one of the constants of this file, `NOT_ALLOWED` or `ABORTED`. Undefined if there is
+   * no code.
    */
   readonly reason: string | number | undefined;
 

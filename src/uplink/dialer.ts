@@ -7,6 +7,7 @@ import { awayFrom, betterThan, type Interface, type Path, pathsOf, routesOf } fr
 import { noPathError, PathError } from './network/pathError.ts';
 import { firstOf } from './network/race.ts';
 import { Resolver } from './network/resolver.ts';
+import { explained } from './network/service.ts';
 import { openTransport, type Transport } from './network/transport.ts';
 import { Session, type SessionOptions } from './session.ts';
 
@@ -104,7 +105,9 @@ export class Dialer {
       return { ...(await firstOf(lanes.map(race), delayMs, overall, discard)), failures: [...failures] };
     } catch (error) {
       if (isStopped(signal)) throw new ConnectError('stopped', 'ABORTED');
-      throw noPathError(host, flat(error));
+      const failures = await explained(flat(error), signal);
+      if (isStopped(signal)) throw new ConnectError('stopped', 'ABORTED');
+      throw noPathError(host, failures, this.#resolver.fault);
     }
   }
 

@@ -3,6 +3,7 @@
 import { type IClientOptions, type IConnackPacket, MqttClient } from 'mqtt';
 import { codeOf } from '../base/index.ts';
 import { type BrokerLimits, LEAST_PACKET_BYTES, limitsOf } from './brokerLimits.ts';
+import { connectFault } from './connack.ts';
 import { ConnectError, isStopped, NO_ANSWER, PACKET_LIMIT, within } from './connectError.ts';
 import type { Path } from './network/path.ts';
 import { noPathError, PathError } from './network/pathError.ts';
@@ -70,7 +71,7 @@ export class Session {
     this.ended = new Promise((resolve) => {
       let reason: Error | undefined;
       client.on('error', (error) => {
-        reason ??= error;
+        reason ??= new ConnectError(sentenceOf(error), reasonOf(error) ?? error.name);
       });
       client.on('disconnect', (packet) => {
         reason ??= new ConnectError(`the broker closed the connection: ${reasonWords(packet.reasonCode ?? 0)}`, packet.reasonCode);
@@ -93,6 +94,10 @@ export class Session {
     const failed = (message: string, reason: string | number | undefined) =>
       noPathError(host, [...failures, new PathError(path, message, reason)]);
     if (socket.destroyed) throw failed('the broker closed the connection before the CONNECT', 'ECONNRESET');
+    let first: Buffer = Buffer.alloc(0);
+    socket.once('data', (bytes: Buffer) => {
+      first = bytes;
+    });
     const client = new MqttClient(() => socket, clientOptions(options));
     client.on('message', (topic, payload, packet) => {
       const expires = packet.properties?.messageExpiryInterval !== undefined;
@@ -109,7 +114,10 @@ export class Session {
       const late = () =>
         fail(`the TLS handshake succeeded, but CONNECT has no answer within ${options.answerTimeoutMs / 1_000} s`, NO_ANSWER);
       const deadline = setTimeout(late, options.answerTimeoutMs);
-      const onError = (error: Error) => fail(sentenceOf(error), reasonOf(error));
+      const onError = (error: Error) => {
+        const { text, reason } = connectFault(error, first);
+        fail(text, reason);
+      };
       const onClose = () => fail('the broker closed the connection during the handshake', 'ECONNRESET');
       const onAbort = () => (isStopped(signal) ? fail('stopped', 'ABORTED') : late());
       const onConnect = ({ properties }: IConnackPacket) => {

@@ -46,13 +46,21 @@ export const connecting: readonly Situation[] = [
       [0x86, 'does not accept the robot’s user name (CONNACK 0x86)', 'not_authorized'],
       [0x8a, 'has banned the robot (CONNACK 0x8A)', 'not_authorized'],
       [0x85, 'does not accept the robot’s client id (CONNACK 0x85)', 'client_id_refused'],
+      [0x88, 'is up, but not ready (CONNACK 0x88, server unavailable)', 'broker_unavailable'],
+      [0x89, 'is too busy (CONNACK 0x89, server busy)', 'broker_unavailable'],
+      [0x97, 'refuses the connection because of a quota (CONNACK 0x97)', 'broker_quota'],
+      [0x9f, 'refuses the connection because too many clients connect (CONNACK 0x9F)', 'broker_quota'],
+      [0x9c, 'sends its clients to another server (CONNACK 0x9C)', 'broker_refuses'],
     ] as const
   ).map(
     ([code, what, problem]): Situation => ({
       situation: `The broker ${what}.`,
       reaction: AGAIN,
       problem,
-      play: badBroker(refusingConnect(code), /./),
+      play: badBroker(
+        refusingConnect(code),
+        new RegExp(`: the broker refuses the connection: [a-z ]+ \\(0x${code.toString(16).toUpperCase()}\\)$`),
+      ),
     }),
   ),
   {
@@ -96,6 +104,20 @@ export const connecting: readonly Situation[] = [
       play: badBroker(oldBroker(code), /./),
     }),
   ),
+  {
+    situation: 'A broker that supports only MQTT 3.1.1 is up, but not ready (CONNACK 3).',
+    reaction: AGAIN,
+    problem: 'broker_unavailable',
+    play: badBroker(
+      {
+        onConnect: (wire) => {
+          wire.send({ cmd: 'connack', reasonCode: 0x84, returnCode: 3, sessionPresent: false });
+          return false;
+        },
+      },
+      /: the broker refuses the connection: server unavailable \(code 3\)$/,
+    ),
+  },
   {
     situation: 'The broker accepts packets of at most 1,000 bytes.',
     reaction: 'The agent does not use the connection, because not even a presence would fit. It keeps all rows, and needs 2 KiB.',

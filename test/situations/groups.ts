@@ -7,9 +7,11 @@ import { messages } from './messages.ts';
 import { reaching } from './reaching.ts';
 import { replaced } from './replaced.ts';
 import type { SituationGroup } from './situation.ts';
+import { strangers } from './strangers.ts';
 
 export const GROUPS: readonly SituationGroup[] = [
   { title: 'The way to the broker', situations: reaching },
+  { title: 'Another server in place of the broker', situations: strangers },
   { title: 'Certificates', situations: certificates },
   { title: 'Replaced files of the certificate', situations: replaced },
   { title: 'Connect and subscribe', situations: connecting },

@@ -71,16 +71,6 @@ export const reaching: readonly Situation[] = [
     },
   },
   {
-    situation: 'The broker’s port accepts the connection, but does not answer the TLS handshake.',
-    reaction: 'The attempt ends after `mqtt.connect_timeout`. The agent tries again with backoff, and every 10 s while an alert waits.',
-    problem: 'broker_unreachable',
-    play: async (stage) => {
-      const agent = stage.agent(await stage.server(() => {}), SHORT);
-      raiseAlert(agent);
-      await raises(agent, stage.problem, /the port is open, but the TLS handshake has no answer within 1 s/);
-    },
-  },
-  {
     situation: 'The connection is reset during the TLS handshake.',
     reaction: AGAIN,
     problem: 'broker_hung_up',

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { nameError, nameServersIn, silenceText } from '../../src/uplink/network/nameServers.ts';
 import { awayFrom, betterThan, nameOf, type Path, pathsOf, routesOf } from '../../src/uplink/network/path.ts';
-import { mostTelling, PathError } from '../../src/uplink/network/pathError.ts';
+import { mostTelling, noPathError, PathError } from '../../src/uplink/network/pathError.ts';
 import { firstOf } from '../../src/uplink/network/race.ts';
 
 const V4 = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
@@ -15,7 +16,7 @@ describe('the paths to the broker', () => {
   it('use port 8883, then port 443 with ALPN, unless a port is configured', () => {
     assert.deepEqual(routesOf(undefined), [
       { port: 8883, alpn: undefined },
-      { port: 443, alpn: 'x-amzn-mqtt-ca' },
+      { port: 443, alpn: 'x-amzn-mqtt-ca', isGuess: true },
     ]);
     assert.deepEqual(routesOf(18_883), [{ port: 18_883, alpn: undefined }]);
     assert.deepEqual(
@@ -64,8 +65,8 @@ describe('the paths to the broker', () => {
 });
 
 describe('the most telling failure', () => {
-  const failure = (address: string, port: number, reason: string) =>
-    new PathError({ interface: undefined, address, port, alpn: undefined }, reason, reason);
+  const failure = (address: string, port: number, reason: string, guess: { isGuess?: true } = {}) =>
+    new PathError({ interface: undefined, address, port, alpn: undefined, ...guess }, reason, reason);
 
   it('is an answer rather than silence, and silence rather than a missing network', () => {
     const missing = failure('2001:db8::1', 8883, 'ENETUNREACH');
@@ -77,9 +78,57 @@ describe('the most telling failure', () => {
 
   it('on port 443 counts only for IoT Core, because other hosts often have a web server there', () => {
     const refused = failure('192.0.2.1', 8883, 'ECONNREFUSED');
-    const untrusted = failure('192.0.2.1', 443, 'SELF_SIGNED_CERT_IN_CHAIN');
+    const untrusted = failure('192.0.2.1', 443, 'SELF_SIGNED_CERT_IN_CHAIN', { isGuess: true });
     assert.equal(mostTelling([refused, untrusted], 'broker.example'), refused);
+    assert.equal(mostTelling([untrusted, refused], 'broker.example'), refused);
     assert.equal(mostTelling([refused, untrusted], 'abc-ats.iot.eu-central-1.amazonaws.com'), untrusted);
+  });
+});
+
+describe('the text about all paths', () => {
+  const failure = (address: string, port: number, message: string) =>
+    new PathError({ interface: undefined, address, port, alpn: undefined }, message, 'ECONNREFUSED');
+
+  it('names the host once, and each reason once with its addresses and ports', () => {
+    const all = [
+      failure('::1', 8883, 'connection refused'),
+      failure('127.0.0.1', 8883, 'connection refused'),
+      failure('127.0.0.1', 443, 'a web server answers'),
+    ];
+    const text = 'localhost at [::1]:8883 and 127.0.0.1:8883: connection refused; at 127.0.0.1:443: a web server answers';
+    assert.equal(noPathError('localhost', all).message, text);
+  });
+
+  it('does not repeat a host that is an address', () => {
+    const text = 'at 192.0.2.1:8883: connection refused';
+    assert.equal(noPathError('192.0.2.1', [failure('192.0.2.1', 8883, 'connection refused')]).message, text);
+  });
+
+  it('says that the addresses are not from the name servers', () => {
+    const { message } = noPathError('broker.example', [failure('192.0.2.1', 8883, 'no answer')], 'no name server answers');
+    assert.match(message, /^no name server answers, so the agent tried the last known addresses; broker\.example at 192/);
+  });
+});
+
+describe('the name servers', () => {
+  it('are those of resolv.conf', () => {
+    assert.deepEqual(nameServersIn('# by hand\nsearch lan\nnameserver 192.0.2.53\n  nameserver 2001:db8::53 # v6\n#nameserver 1.1.1.1\n'), [
+      '192.0.2.53',
+      '2001:db8::53',
+    ]);
+  });
+
+  it('are named if they are silent, and their absence is', () => {
+    assert.match(
+      silenceText('a.example', ['192.0.2.53', '192.0.2.54']),
+      /^the name servers 192\.0\.2\.53 and 192\.0\.2\.54 did not resolve/,
+    );
+    assert.match(silenceText('a.example', []), /^\/etc\/resolv\.conf names no name server/);
+  });
+
+  it('are not blamed for a name that does not exist', () => {
+    const error = nameError('a.example', Object.assign(new Error('getaddrinfo ENOTFOUND a.example'), { code: 'ENOTFOUND' }));
+    assert.deepEqual([error.message, error.reason], ['the name servers know no address of a.example', 'ENOTFOUND']);
   });
 });
 

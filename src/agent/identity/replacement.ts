@@ -15,6 +15,14 @@ const UNTESTED: ReadonlySet<ProblemCode> = new Set([
   'broker_refused_connection',
   'broker_unreachable',
   'broker_silent',
+  'name_servers_silent',
+  'broker_handshake_stalled',
+  'broker_answers_http',
+  'broker_without_tls',
+  'broker_other_service',
+  'broker_tls_mismatch',
+  'broker_unavailable',
+  'broker_quota',
 ]);
 
 /** The link with the credentials in use. `failing`: it may work with other credentials. `unreachable`: the network is probably at fault. */

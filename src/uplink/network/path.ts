@@ -6,6 +6,8 @@ export interface Route {
   readonly port: number;
   /** ALPN protocol for the TLS handshake, which IoT Core needs on port 443 because it serves several protocols there. */
   readonly alpn: string | undefined;
+  /** Whether nothing shows yet that the broker uses this port, so that another server may answer there. */
+  readonly isGuess?: true;
 }
 
 /** A network interface that leads to the broker. */
@@ -34,7 +36,7 @@ const ADDRESSES_PER_FAMILY = 2;
  */
 export function routesOf(port: number | undefined, lastGoodPort: number | null = null): readonly Route[] {
   if (port !== undefined) return [{ port, alpn: port === HTTPS.port ? HTTPS.alpn : undefined }];
-  return lastGoodPort === HTTPS.port ? [HTTPS, MQTTS] : [MQTTS, HTTPS];
+  return lastGoodPort === HTTPS.port ? [HTTPS, MQTTS] : [MQTTS, { ...HTTPS, isGuess: true }];
 }
 
 /**

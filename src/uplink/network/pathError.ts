@@ -1,6 +1,8 @@
 // Describes why paths to the broker did not work, and chooses the failure that shows the cause best. Pure.
+import { isIP } from 'node:net';
+import { listed } from '../../base/index.ts';
 import { isIotCoreHost } from '../../identity/index.ts';
-import { ConnectError } from '../connectError.ts';
+import { ConnectError, HANDSHAKE_STALLED } from '../connectError.ts';
 import { nameOf, type Path } from './path.ts';
 
 /** Why one path did not work. */
@@ -13,26 +15,32 @@ export class PathError extends ConnectError {
   }
 }
 
-/** Codes of paths on which nothing answered, the most telling first. Any other failure is an answer of a server. */
-const NO_SERVER: readonly unknown[] = ['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'ENODEV'];
+/** Codes of paths on which no server answered, the most telling first. Any other failure is an answer of a server. */
+const NO_SERVER: readonly unknown[] = [
+  ...[HANDSHAKE_STALLED, 'ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN'],
+  ...['EACCES', 'EPERM', 'EADDRNOTAVAIL', 'ENODEV'],
+];
 
-/** Returns an error that names each path with its failure. Its reason is that of the most telling failure. */
-export function noPathError(host: string, failures: readonly PathError[]): ConnectError {
+/**
+ * Returns an error that names each path with its failure. Its reason is that of the most telling failure.
+ * @param nameFault why the addresses are not from the name servers, if so.
+ */
+export function noPathError(host: string, failures: readonly PathError[], nameFault?: string): ConnectError {
   const texts = [...new Set(failures.map(({ message }) => message))];
   const pathsOf = (text: string) => failures.filter(({ message }) => message === text).map(({ path }) => nameOf(path));
-  return new ConnectError(
-    texts.map((text, i) => `${i === 0 ? `${host} ` : ''}at ${pathsOf(text).join(' and ')}: ${text}`).join('; '),
-    mostTelling(failures, host)?.reason,
-  );
+  const name = isIP(host) ? '' : `${host} `;
+  const text = texts.map((each, i) => `${i === 0 ? name : ''}at ${listed(pathsOf(each))}: ${each}`).join('; ');
+  const note = nameFault === undefined ? '' : `${nameFault}, so the agent tried the last known addresses; `;
+  return new ConnectError(`${note}${text}`, mostTelling(failures, host)?.reason);
 }
 
 /**
- * Returns the failure that shows the cause best. An answer on the second port counts only if MQTT was spoken there or for IoT Core: on port
- * 443 of other hosts there is often a web server.
+ * Returns the failure that shows the cause best. An answer on a port that is only a guess counts only if MQTT was spoken there or for IoT
+ * Core: on port 443 of other hosts there is often a web server.
  */
 export function mostTelling(failures: readonly PathError[], host: string): PathError | undefined {
   const rank = ({ reason, path }: PathError) => {
-    const isOther = path.port !== failures[0]?.path.port && !isIotCoreHost(host) && typeof reason !== 'number';
+    const isOther = path.isGuess && !isIotCoreHost(host) && typeof reason !== 'number';
     return NO_SERVER.indexOf(reason) + (isOther ? NO_SERVER.length : 0);
   };
   return failures.toSorted((a, b) => rank(a) - rank(b))[0];

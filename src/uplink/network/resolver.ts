@@ -2,8 +2,8 @@
 // are reached, while another path to the broker works. TLS protects from an address that now belongs to somebody else.
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { codeOf, messageOf } from '../../base/index.ts';
-import { ConnectError, within } from '../connectError.ts';
+import { within } from '../connectError.ts';
+import { nameError } from './nameServers.ts';
 
 /** How long to wait for the name servers if earlier addresses are known. The system's resolver gives up after 5 s or more. */
 const WAIT_MS = 2_000;
@@ -11,6 +11,7 @@ const WAIT_MS = 2_000;
 export class Resolver {
   readonly #host: string;
   #known: readonly string[];
+  #fault: string | undefined;
   /** The system's resolver takes a thread of four for each question, so there is never more than one. */
   #asked: Promise<readonly string[]> | undefined;
 
@@ -25,6 +26,11 @@ export class Resolver {
     return this.#known;
   }
 
+  /** Why the last addresses are not from the name servers; undefined if they are. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
   /**
    * @param isUrgent takes known addresses at once, and asks the name servers for the next time.
    * @throws ConnectError if the name cannot be resolved within `timeoutMs` and no address is known
@@ -37,10 +43,10 @@ export class Resolver {
       this.#asked ??= this.#ask();
       return await within(this.#asked, waitMs, `the name servers do not answer for ${this.#host}`);
     } catch (error) {
+      const fault = nameError(this.#host, error);
+      if (!isUrgent) this.#fault = fault.message;
       if (this.#known.length > 0) return this.#known;
-      throw error instanceof ConnectError
-        ? new ConnectError(error.message, 'EAI_AGAIN')
-        : new ConnectError(`${this.#host}: ${messageOf(error)}`, codeOf(error));
+      throw fault;
     }
   }
 
@@ -48,6 +54,7 @@ export class Resolver {
     try {
       const answers = await lookup(this.#host, { all: true, order: 'verbatim' });
       this.#known = answers.map(({ address }) => address);
+      this.#fault = undefined;
       return this.#known;
     } finally {
       this.#asked = undefined;
