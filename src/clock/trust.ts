@@ -74,13 +74,15 @@ export function cloudTimeOf(cloudMs: number, sentMonoMs: number, nowMonoMs: numb
 
 /**
  * The latest time that this robot has seen, for {@link TimeFacts.knownMs} of the next run. A time that is confirmed replaces the one before,
- * also if it is earlier: the clock had been ahead. A time that is only not contradicted must not do that.
+ * also if it is earlier: the clock had been ahead. A time that is only not contradicted must not do that. A time after the cloud's is forgotten.
  * @param isConnected whether the broker's certificate was valid at this time, which excludes times that are wrong by years.
  */
 export function knownAfter(trust: Trust, facts: TimeFacts, isConnected: boolean): number {
   const { wallMs, monoMs, knownMs, cloud } = facts;
-  if (!trust.trusted) return knownMs;
-  if (trust.by === 'time_service') return wallMs;
-  if (trust.by === 'cloud' && cloud) return Math.min(wallMs, cloud.earliestMs + monoMs - cloud.monoMs);
-  return isConnected ? Math.max(knownMs, wallMs) : knownMs;
+  if (trust.trusted && trust.by === 'time_service') return wallMs;
+  if (cloud) {
+    const elapsedMs = monoMs - cloud.monoMs;
+    return trust.trusted ? Math.min(wallMs, cloud.earliestMs + elapsedMs) : Math.min(knownMs, cloud.latestMs + elapsedMs);
+  }
+  return trust.trusted && isConnected ? Math.max(knownMs, wallMs) : knownMs;
 }

@@ -105,4 +105,8 @@ describe('the known time', () => {
     assert.equal(known({ knownMs: NOW, wallMs: AHEAD, service: 'unsynchronised' }, true), NOW);
     assert.equal(known({ knownMs: NOW, wallMs: AHEAD, cloud: cloud(NOW) }, true), NOW);
   });
+
+  it('is never later than the cloud’s time, also while the clock is wrong', () => {
+    assert.equal(known({ knownMs: AHEAD, wallMs: AHEAD, cloud: cloud(NOW) }, true), NOW + 2_000);
+  });
 });

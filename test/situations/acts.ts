@@ -4,10 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ROW_CLASSES, type RowClass } from '../../src/outbox/index.ts';
 import type { ProblemCode } from '../../src/status/index.ts';
 import type { UplinkOptions } from '../../src/uplink/index.ts';
+import type { Receipt } from '../../src/wire/index.ts';
+import type { Wire } from '../support/packetServer.ts';
 import type { Script } from '../support/scriptedBroker.ts';
 import { until } from '../support/until.ts';
 import type { UplinkBench } from '../support/uplink.ts';
 import type { Situation } from './situation.ts';
+import type { Stage } from './stage.ts';
 
 /** Raises an alert. */
 export function raiseAlert({ outbox }: UplinkBench, channel = 'fall'): void {
@@ -43,6 +46,26 @@ export async function clears({ present }: UplinkBench, code: ProblemCode): Promi
 /** Waits until the broker has acknowledged this agent's presence. */
 export async function connects({ uplink }: UplinkBench): Promise<void> {
   await until(() => uplink.status().acknowledged.includes('elderly_bot/presence'), 'the agent is connected');
+}
+
+/** A receipt of the cloud for the alert that the bench's first outbox begins with. */
+export function receipt(over: Partial<Receipt> = {}): string {
+  const covered = { accepted: 1, through: 1, after: 0, to: null, also: [] };
+  return JSON.stringify({ thing: 'elderly-bot', outbox: 'box', at: Date.now(), mark: [1, 0], ...covered, ...over });
+}
+
+/** Starts a broker with a client that publishes on the robot's topic of receipts. */
+export async function cloudBehind(stage: Stage): Promise<{ readonly port: number; readonly send: (payload: string) => void }> {
+  let wire: Wire | undefined;
+  const { port } = await stage.broker({
+    onSubscribe: (subscriber) => {
+      wire = subscriber;
+      return true;
+    },
+  });
+  const send = (payload: string) =>
+    wire?.send({ cmd: 'publish', topic: 'elderly_bot/receipts', payload, qos: 0, dup: false, retain: false });
+  return { port, send };
 }
 
 /**

@@ -1,33 +1,17 @@
 // The cloud behind the broker: receipts, and rows that no connection takes for long.
 import assert from 'node:assert/strict';
-import type { Receipt } from '../../src/wire/index.ts';
-import type { Wire } from '../support/packetServer.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
-import { acknowledged, clears, connects, raiseAlert, raises } from './acts.ts';
+import { acknowledged, clears, cloudBehind, connects, raiseAlert, raises, receipt } from './acts.ts';
 import type { Situation } from './situation.ts';
 
 const MIB = 1024 ** 2;
 
-/** A receipt of the cloud for the bench’s first outbox. */
-function receipt(over: Partial<Receipt> = {}): string {
-  const covered = { accepted: 1, through: 1, after: 0, to: null, also: [] };
-  return JSON.stringify({ thing: 'elderly-bot', outbox: 'box', at: Date.now(), mark: [1, 0], ...covered, ...over });
-}
-
 /** Plays a client that publishes this on the robot's topic of receipts, and then a receipt of the cloud. */
 function badReceipt(payload: string, says: RegExp): Situation['play'] {
   return async (stage) => {
-    let wire: Wire | undefined;
-    const broker = await stage.broker({
-      onSubscribe: (subscriber) => {
-        wire = subscriber;
-        return true;
-      },
-    });
-    const agent = stage.agent(broker.port);
-    const send = (text: string) =>
-      wire?.send({ cmd: 'publish', topic: 'elderly_bot/receipts', payload: text, qos: 0, dup: false, retain: false });
+    const { port, send } = await cloudBehind(stage);
+    const agent = stage.agent(port);
     await connects(agent);
     raiseAlert(agent);
     await acknowledged(agent);

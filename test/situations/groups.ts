@@ -1,5 +1,6 @@
 // All situations, in the order of their page.
 import { certificates } from './certificates.ts';
+import { clock } from './clock.ts';
 import { cloud } from './cloud.ts';
 import { connecting } from './connecting.ts';
 import { endings } from './endings.ts';
@@ -18,4 +19,5 @@ export const GROUPS: readonly SituationGroup[] = [
   { title: 'Messages and acknowledgements', situations: messages },
   { title: 'The end of a connection', situations: endings },
   { title: 'The cloud behind the broker', situations: cloud },
+  { title: 'The clock of the robot', situations: clock },
 ];

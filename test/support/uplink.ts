@@ -37,10 +37,9 @@ export interface UplinkBenchOptions extends Partial<UplinkOptions> {
 }
 
 export function startUplink(files: BenchFiles, port: number, options: UplinkBenchOptions = {}): UplinkBench {
-  const { maxBytes = 64 * 1024 ** 2, outboxId: id = 'box', stateDir, ...over } = options;
+  const { maxBytes = 64 * 1024 ** 2, outboxId: id = 'box', stateDir, clock = systemClock(0), ...over } = options;
   const folder = stateDir ?? mkdtempSync(join(tmpdir(), 'elderly-bot-uplink-'));
   const lifetime = Lifetime.begin(folder);
-  const clock = systemClock(0);
   const { db, outbox } = openOutbox({ stateDir: folder, maxBytes, clock, lifetime, id, groupMs: 20 });
   const present = new Set<ProblemCode>();
   const raised: ProblemCode[] = [];

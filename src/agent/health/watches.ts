@@ -10,7 +10,8 @@ import { appendLastWords } from '../lifecycle/run.ts';
 
 const CLOCK_EVERY_MS = 5_000;
 
-interface ClockParts extends Pick<Parts, 'lifetime' | 'problems'> {
+interface ClockParts extends Pick<Parts, 'problems'> {
+  readonly lifetime: Pick<Parts['lifetime'], 'setKnownTime'>;
   readonly clock: SystemClock;
   readonly uplink: Pick<Parts['uplink'], 'status'>;
 }
