@@ -1,6 +1,7 @@
 // A robot in a network of namespaces: a whole agent with a simulated ROS, to which falls are published one after the other.
 import { join } from 'node:path';
 import { type Program, ROOT } from '../../scripts/lab/program.ts';
+import type { ProblemCode } from '../../src/status/index.ts';
 import type { RobotNetwork } from '../support/network/robotNetwork.ts';
 import type { Witness } from '../support/network/witness.ts';
 
@@ -38,6 +39,18 @@ export class FallingRobot {
 
   /** Resolves with the time at which the last fall arrived. */
   readonly arrival = (): Promise<number> => this.#witness.alert('fall', this.#expected, PATIENCE_MS);
+
+  /** The problems of its link that the agent has logged. */
+  get problems(): readonly ProblemCode[] {
+    const raised = this.#agent.lines.flatMap(({ event, code }) => (event === 'problem_raised' ? [code as ProblemCode] : []));
+    return raised.filter((code) => /^(broker|mqtt)_/.test(code));
+  }
+
+  /** Lets the agent stop by itself, which saves what it knows of the broker. */
+  async stop(): Promise<void> {
+    this.#agent.endOrders();
+    await this.#agent.exited;
+  }
 
   kill(): Promise<void> {
     return this.#agent.kill();

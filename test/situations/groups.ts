@@ -5,6 +5,7 @@ import { cloud } from './cloud.ts';
 import { connecting } from './connecting.ts';
 import { endings } from './endings.ts';
 import { messages } from './messages.ts';
+import { networks } from './networks.ts';
 import { reaching } from './reaching.ts';
 import { replaced } from './replaced.ts';
 import type { SituationGroup } from './situation.ts';
@@ -18,6 +19,7 @@ export const GROUPS: readonly SituationGroup[] = [
   { title: 'Connect and subscribe', situations: connecting },
   { title: 'Messages and acknowledgements', situations: messages },
   { title: 'The end of a connection', situations: endings },
+  { title: 'Networks between robot and broker', situations: networks },
   { title: 'The cloud behind the broker', situations: cloud },
   { title: 'The clock of the robot', situations: clock },
 ];
