@@ -165,12 +165,13 @@ function channels({ channels: all }: Status, paint: Paint): string[] {
 
 function reflex({ reflex: found }: Status, paint: Paint): string[] {
   if (found === null) return [];
-  const { state, reason, topics, after_ms: after, waiting, announced, announcements, last_ms: last } = found;
+  const { state, reason, topics, unheard, after_ms: after, waiting, announced, announcements, last_ms: last } = found;
   const before = last === null ? '' : `, last announcement ${ago(last)} ago`;
   const waits = waiting.length === 0 ? '' : `; ${waiting.join(', ')} not confirmed yet`;
+  const deaf = unheard.length === 0 ? '' : paint('yellow', `; no node subscribes to ${unheard.join(', ')}`);
   const texts = {
-    armed: `armed: publishes on ${topics.join(', ')} if the cloud does not confirm an alert within ${ago(after)}${before}${waits}`,
-    fired: paint('red', `FIRED for ${announced.join(', ')}: ${announcements} since startup${before}`) + waits,
+    armed: `armed: publishes on ${topics.join(', ')} if the cloud does not confirm an alert within ${ago(after)}${before}${waits}${deaf}`,
+    fired: paint('red', `FIRED for ${announced.join(', ')}: ${announcements} since startup${before}`) + waits + deaf,
     off: paint('red', `OFF: ${reason}`),
   };
   return [`reflex   ${texts[state]}`];

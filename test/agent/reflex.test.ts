@@ -202,6 +202,22 @@ describe('the reflex of an agent', () => {
     assert.deepEqual([reflex.status()?.state, reflex.status()?.waiting], ['armed', []]);
   });
 
+  it('says that the family knows only when the subscriptions are discovered after a restart', async () => {
+    write(row('raised'));
+    pass(30_000);
+    await hears('help');
+    const { id } = bench.outbox;
+    reflex.stop();
+    const late = configured(SPEECH.replace('/speak', '/late'));
+    restart(1_000, late);
+    confirm(id, 1);
+    pass(5_000);
+    assert.deepEqual([heard, reflex.status()?.state], [['help'], 'armed']);
+    listen('/late');
+    pass(2_000);
+    await hears('help', 'known');
+  });
+
   it('waits for a subscription, reports that it is missing, and publishes when it appears', async () => {
     reflex.stop();
     const quiet = configured(SPEECH.replace('/speak', '/quiet'));

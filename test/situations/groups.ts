@@ -7,6 +7,7 @@ import { endings } from './endings.ts';
 import { messages } from './messages.ts';
 import { networks } from './networks.ts';
 import { reaching } from './reaching.ts';
+import { reflexes } from './reflexes.ts';
 import { replaced } from './replaced.ts';
 import type { SituationGroup } from './situation.ts';
 import { strangers } from './strangers.ts';
@@ -22,4 +23,5 @@ export const GROUPS: readonly SituationGroup[] = [
   { title: 'Networks between robot and broker', situations: networks },
   { title: 'The cloud behind the broker', situations: cloud },
   { title: 'The clock of the robot', situations: clock },
+  { title: 'Alerts without a confirmation', situations: reflexes },
 ];

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { type Clock, systemClock } from '../../src/clock/index.ts';
 import { type BenchFiles, readCredentials } from '../../src/identity/index.ts';
-import { type Outbox, openOutbox } from '../../src/outbox/index.ts';
+import { type Db, type Outbox, openOutbox } from '../../src/outbox/index.ts';
 import { Lifetime } from '../../src/state/index.ts';
 import { type ProblemCode, Problems } from '../../src/status/index.ts';
 import { Uplink, UplinkMemory, type UplinkOptions } from '../../src/uplink/index.ts';
@@ -16,6 +16,8 @@ export const PATIENT = { connectTimeoutMs: 20_000, ackTimeoutMs: 20_000 };
 
 export interface UplinkBench {
   readonly outbox: Outbox;
+  readonly db: Db;
+  readonly lifetime: Lifetime;
   readonly clock: Clock;
   readonly uplink: Uplink;
   readonly problems: Problems;
@@ -98,6 +100,8 @@ export function startUplink(files: BenchFiles, port: number, options: UplinkBenc
   const running = uplink.run(stopping.signal);
   return {
     outbox,
+    db,
+    lifetime,
     clock,
     uplink,
     problems,

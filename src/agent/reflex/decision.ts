@@ -128,7 +128,8 @@ export class ReflexDecision {
 
   /** Channels of the watched alerts that wait for their confirmation and are not announced. */
   waiting(isWatched: Facts['isWatched']): readonly string[] {
-    return [...this.#alerts.values()].flatMap(({ channel, isAnnounced }) => (!isAnnounced && isWatched(channel) ? [channel] : []));
+    const names = [...this.#alerts.values()].flatMap(({ channel, isAnnounced }) => (!isAnnounced && isWatched(channel) ? [channel] : []));
+    return [...new Set(names)];
   }
 
   get repeats(): number {
