@@ -14,6 +14,9 @@ type AnswersOptions = Pick<UplinkOptions, 'host' | 'thing' | 'log' | 'clock' | '
 /** The words of the refusal of the last request, by topic; undefined if the broker accepted it. */
 type Refusals = Map<string, string | undefined>;
 
+/** The broker closes the connection, or acknowledges later messages only. */
+type Denial = 'closes' | 'discards';
+
 const PROBLEM = { publish: 'publish_refused', subscribe: 'subscribe_refused' } as const;
 
 export class Answers {
@@ -22,7 +25,7 @@ export class Answers {
   readonly #options: AnswersOptions;
   readonly #refusals: Readonly<Record<Right, Refusals>> = { publish: new Map(), subscribe: new Map() };
   /** Denied requests without a problem. Before the broker has answered another request, it may be the broker that fails. */
-  readonly #unnamed = new Set<TopicRight>();
+  readonly #unnamed = new Map<TopicRight, Denial>();
 
   constructor(options: AnswersOptions) {
     this.#options = options;
@@ -56,22 +59,32 @@ export class Answers {
     this.nameDenied();
   }
 
-  /** Records that the connection ended unasked. @returns whether the broker closed it because it denies a request. */
-  lost({ unanswered, hasAnswer, reason }: Loss): boolean {
-    if (!mayBeDenial(reason)) return false;
+  /** Records that the connection ended unasked. @returns whether that is because the broker denies a request. */
+  lost({ unanswered, overtaken, hasAnswer, reason }: Loss): boolean {
+    const isClosed = mayBeDenial(reason);
     // The broker closed the connection although it had no request to deny.
-    if (unanswered.length === 0 && !hasAnswer) this.forget();
-    const denied = this.denials.lost(unanswered, this.#options.clock.mono());
+    if (isClosed && unanswered.length === 0 && !hasAnswer) this.forget();
+    const nowMs = this.#options.clock.mono();
+    const denied = isClosed ? this.denials.lost(unanswered, nowMs) : this.denials.discarded(overtaken, unanswered, nowMs);
     if (denied === undefined) return false;
-    this.#unnamed.add(denied);
+    this.#unnamed.set(denied, isClosed ? 'closes' : 'discards');
     return true;
   }
 
   /** Raises a problem for each denied request. Must be called once there is evidence that the broker works otherwise. */
   nameDenied(): void {
-    for (const denied of this.#unnamed) {
+    for (const [denied, how] of this.#unnamed) {
       const right = denied.startsWith('publish') ? 'publish' : 'subscribe';
       const topic = topicOf(denied);
+      if (how === 'discards') {
+        this.#refused(
+          right,
+          topic,
+          'it does not acknowledge them',
+          `the broker acknowledges no message on ${topic}, but later ones on other topics; its log may say more`,
+        );
+        continue;
+      }
       const action = right === 'publish' ? 'publishes on' : 'subscribes to';
       const text = `the broker closes the connection each time the robot ${action} ${topic}, as IoT Core does if the right is missing`;
       this.#refused(right, topic, 'it closes the connection', `${text}${this.#remedyOf(right, topic)}`);

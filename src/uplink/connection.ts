@@ -39,6 +39,8 @@ export interface Loss {
   readonly reason: Error | undefined;
   /** The requests without an answer. */
   readonly unanswered: readonly TopicRight[];
+  /** Those of them after which the broker has acknowledged a later message. */
+  readonly overtaken: readonly TopicRight[];
   /** Whether the broker had answered any other. */
   readonly hasAnswer: boolean;
   /** Whether the robot closed the connection. */
@@ -127,12 +129,12 @@ export class Connection {
     clearTimeout(this.#renewal);
     repeat.stop();
     this.#subscriptions.stop();
-    const { unanswered, hasAnswer } = this.#gate;
+    const { unanswered, overtaken, hasAnswer } = this.#gate;
     this.#gate.stop();
     this.#largestUnanswered = this.pump.largestInFlight;
     this.pump.stop();
     const isStop = this.#isAnswered && this.#isAnnounced && isUnanswered(reason);
-    return { reason: isStop ? stoppedAnswering(reason) : reason, unanswered, hasAnswer, isClosed: this.#isClosed };
+    return { reason: isStop ? stoppedAnswering(reason) : reason, unanswered, overtaken, hasAnswer, isClosed: this.#isClosed };
   }
 
   /** Publishes presence if the battery has become low or is no longer low. */

@@ -1,4 +1,4 @@
-// Finds the request for which the broker closes the connection, so that one missing right does not cost all others. MQTT 3.1.1 has no
+// Finds the request that the broker does not answer or for which it closes the connection, so that it does not cost all others. MQTT 3.1.1 has no
 // other way to refuse a publish, and AWS IoT Core closes the connection in MQTT 5 too (github.com/aws/aws-iot-device-sdk-js/issues/125).
 // Pure: time and randomness are parameters.
 import { type BackoffLimits, backoffMs } from '../base/index.ts';
@@ -15,6 +15,8 @@ interface Doubt {
   denials: number;
   untilMs: number;
   alertUntilMs: number;
+  /** Whether the broker acknowledged later messages, but not this one. */
+  isDiscarded: boolean;
 }
 
 /** After one loss, each of its requests is sent alone. The second loss then shows the cause. */
@@ -68,6 +70,19 @@ export class Denials {
     return cause;
   }
 
+  /**
+   * Records that the robot cut the connection because requests had no answer. That alone may be a dead network.
+   * @param overtaken the requests after which the broker has acknowledged later messages.
+   * @returns the request that the broker discards, if there is only one candidate.
+   */
+  discarded(overtaken: readonly TopicRight[], unanswered: readonly TopicRight[], nowMs: number): TopicRight | undefined {
+    for (const right of overtaken) this.#doubtOf(right).isDiscarded = true;
+    return this.lost(
+      unanswered.filter((right) => this.#doubts.get(right)?.isDiscarded),
+      nowMs,
+    );
+  }
+
   /** Drops all doubts: the broker closes connections without a request too, or the certificate is another. */
   forget(): void {
     this.#doubts.clear();
@@ -81,7 +96,7 @@ export class Denials {
   }
 
   #doubtOf(right: TopicRight): Doubt {
-    const doubt = this.#doubts.get(right) ?? { losses: 0, denials: 0, untilMs: 0, alertUntilMs: 0 };
+    const doubt = this.#doubts.get(right) ?? { losses: 0, denials: 0, untilMs: 0, alertUntilMs: 0, isDiscarded: false };
     this.#doubts.set(right, doubt);
     return doubt;
   }

@@ -9,6 +9,13 @@ import { isRefusedSubscription, type Link } from './session.ts';
 /** Whether a request may be sent now, after the answers to others, or only after a wait. */
 export type Turn = 'now' | 'later' | 'held';
 
+/** A request without an answer. */
+interface Open {
+  readonly right: TopicRight;
+  /** Whether the broker has acknowledged a message that was sent later. */
+  isOvertaken: boolean;
+}
+
 interface Waiting {
   readonly right: TopicRight;
   readonly send: () => void;
@@ -26,7 +33,8 @@ export class Gate {
   /** The connection. Its requests are counted until their answers. */
   readonly link: Link;
   readonly #options: GateOptions;
-  readonly #unanswered = new Map<TopicRight, number>();
+  /** In the order in which they were sent. */
+  #open: Open[] = [];
   #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -39,7 +47,12 @@ export class Gate {
 
   /** The requests without an answer. */
   get unanswered(): TopicRight[] {
-    return [...this.#unanswered.keys()];
+    return [...new Set(this.#open.map(({ right }) => right))];
+  }
+
+  /** Those of them after which the broker has acknowledged a later message. */
+  get overtaken(): TopicRight[] {
+    return [...new Set(this.#open.filter(({ isOvertaken }) => isOvertaken).map(({ right }) => right))];
   }
 
   /** Whether the broker has answered a request. */
@@ -60,7 +73,7 @@ export class Gate {
   turn(right: TopicRight, isAlert = false): Turn {
     const verdict = this.#verdict(right, isAlert);
     if (verdict === 'held') return 'held';
-    if (verdict === 'alone') return this.#unanswered.size === 0 ? 'now' : 'later';
+    if (verdict === 'alone') return this.#open.length === 0 ? 'now' : 'later';
     return this.isTrying && !isAlert ? 'later' : 'now';
   }
 
@@ -130,16 +143,18 @@ export class Gate {
   }
 
   #sent(right: TopicRight): void {
-    this.#unanswered.set(right, (this.#unanswered.get(right) ?? 0) + 1);
+    this.#open.push({ right, isOvertaken: false });
   }
 
   #answered(right: TopicRight): void {
     this.#hasAnswer = true;
     const isTried = this.#verdict(right, false) !== 'free';
     this.#options.denials.answered(right);
-    const left = (this.#unanswered.get(right) ?? 1) - 1;
-    if (left === 0) this.#unanswered.delete(right);
-    else this.#unanswered.set(right, left);
+    const index = this.#open.findIndex((each) => each.right === right);
+    // MQTT orders the acknowledgements of messages, but not those of subscriptions.
+    if (right.startsWith('publish'))
+      for (const earlier of this.#open.slice(0, index)) earlier.isOvertaken ||= earlier.right.startsWith('publish');
+    this.#open = this.#open.toSpliced(index, 1);
     // The pump's turn comes first, because it may have an alert.
     if (isTried || this.#waiting.length > 0) setImmediate(() => this.#nextTurn());
   }

@@ -251,7 +251,7 @@ export class Uplink {
   #ended(loss: Loss, isAborted: boolean): Ending {
     const lastedMs = this.#sinceMs;
     const isOurs = isAborted || this.#isFinishing || this.#credentials.pending || this.#handover.isReplacing || loss.isClosed;
-    const isDenial = !isOurs && this.#answers.lost(loss);
+    const isDenial = (!isOurs || this.#handover.isReplacing) && this.#answers.lost(loss);
     const takeover = isOurs || isDenial ? undefined : this.#problems.ended(lastedMs, loss.reason, this.#dialer.endpoint);
     if (this.#handover.isUnderWay) return 'at_once';
     if (isDenial || loss.isClosed) return 'again';

@@ -86,8 +86,8 @@ export function badBroker(script: Script, says: RegExp, over: Partial<UplinkOpti
   };
 }
 
-/** Deadlines that a busy machine does not exceed before the broker is silent. The problem ends after the longer one. */
-const IMPATIENT = { connectTimeoutMs: 1_000, ackTimeoutMs: 500 };
+/** Deadlines that a busy machine does not exceed before the broker is silent. */
+const IMPATIENT = { connectTimeoutMs: 1_000, ackTimeoutMs: 1_000 };
 
 /**
  * Plays a broker that does not answer: the problem stands without a gap through the next attempts, and ends once the broker answers. The

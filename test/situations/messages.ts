@@ -41,6 +41,27 @@ function refusedTopic(reasonCode: number, says: RegExp): Situation['play'] {
   };
 }
 
+/** Plays a broker that never acknowledges messages on this topic, and later does. Rows on all other topics arrive meanwhile. */
+const unacknowledgedTopic =
+  (topic: string): Situation['play'] =>
+  async (stage) => {
+    const broker = await stage.broker({ onPublish: (packet) => packet.topic !== topic });
+    const agent = stage.agent(broker.port, { ackTimeoutMs: 500, alertTimeoutMs: 400 });
+    const { outbox, uplink } = agent;
+    outbox.append({ class: 'event', body: { kind: 'last_words', cause: 'x', queued: 0, oldest_at: null } });
+    raiseAlert(agent);
+    const results = setInterval(() => outbox.append({ class: 'result', body: { kind: 'result', id: 'c', status: 'done' } }), 50);
+    stage.atEnd(() => clearInterval(results));
+    await raises(agent, stage.problem, new RegExp(`acknowledges no message on ${topic}, but later ones on other topics`));
+    const others = ['events', 'presence', 'results', 'telemetry'].map((name) => `elderly_bot/${name}`).filter((other) => other !== topic);
+    await until(() => others.every((other) => uplink.status().acknowledged.includes(other)), 'all other topics go on');
+    assert.deepEqual(uplink.status().refused, [topic]);
+    clearInterval(results);
+    broker.behave({});
+    await deliversAll(agent);
+    await clears(agent, stage.problem);
+  };
+
 /** Plays a Mosquitto with a limit for packets and a busy robot. */
 const limited =
   (line: string): Situation['play'] =>
@@ -179,6 +200,21 @@ export const messages: readonly Situation[] = [
     problem: 'broker_silent',
     play: silentBroker({ onPublish: () => false }),
   },
+  ...(
+    [
+      ['events', 'The rows stay on the robot'],
+      ['telemetry', 'Readings and alerts stay on the robot'],
+      ['presence', 'The cloud does not know that the robot is online'],
+    ] as const
+  ).map(
+    ([name, cost]): Situation => ({
+      situation: `The broker acknowledges no message on one topic (\`${name}\`).`,
+      reaction: `${cost}, and other topics go on. After two connections the agent tries this topic alone, with backoff.`,
+      problem: 'publish_refused',
+      also: ['mqtt_ended', 'broker_silent'],
+      play: unacknowledgedTopic(`elderly_bot/${name}`),
+    }),
+  ),
   {
     situation: 'The broker discards some messages without a PUBACK, as IoT Core does above its quota.',
     reaction: 'The agent cuts the connection after `mqtt.ack_timeout` and sends these messages again.',

@@ -22,7 +22,7 @@ export interface UplinkBench {
   readonly uplink: Uplink;
   readonly problems: Problems;
   /** Codes of problems that are raised now, also of those that would be shown only after a delay. */
-  readonly present: ReadonlySet<ProblemCode>;
+  readonly present: Pick<ReadonlySet<ProblemCode>, 'has'>;
   /** Codes of problems in the order in which they were raised. */
   readonly raised: ProblemCode[];
   /** The latest text of each problem that was raised, by code. */
@@ -43,21 +43,23 @@ export function startUplink(files: BenchFiles, port: number, options: UplinkBenc
   const folder = stateDir ?? mkdtempSync(join(tmpdir(), 'elderly-bot-uplink-'));
   const lifetime = Lifetime.begin(folder);
   const { db, outbox } = openOutbox({ stateDir: folder, maxBytes, clock, lifetime, id, groupMs: 20 });
-  const present = new Set<ProblemCode>();
+  /** By code and subject. */
+  const standing = new Map<string, ProblemCode>();
   const raised: ProblemCode[] = [];
   const texts = new Map<ProblemCode, string>();
   // Also records problems that would be shown only after a delay.
   class Raised extends Problems {
     override raise(...problem: Parameters<Problems['raise']>): void {
-      const [code, text] = problem;
+      const [code, text, subject] = problem;
       raised.push(code);
-      present.add(code);
+      standing.set(`${code}/${subject}`, code);
       texts.set(code, text);
       super.raise(...problem);
     }
 
     override clear(...problem: Parameters<Problems['clear']>): void {
-      present.delete(problem[0]);
+      const [code, subject] = problem;
+      standing.delete(`${code}/${subject}`);
       super.clear(...problem);
     }
   }
@@ -105,7 +107,7 @@ export function startUplink(files: BenchFiles, port: number, options: UplinkBenc
     clock,
     uplink,
     problems,
-    present,
+    present: { has: (code) => [...standing.values()].includes(code) },
     raised,
     texts,
     async stop() {

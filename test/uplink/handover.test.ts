@@ -27,7 +27,7 @@ describe('a connection that dies silently', () => {
   after(() => rmSync(folder, { recursive: true }));
 
   it('is reported as a broker that does not answer if no other connection helps', async () => {
-    const broker = await ScriptedBroker.start(files, { onPublish: (packet) => !packet.payload.toString().includes('"alert"') });
+    const broker = await ScriptedBroker.start(files, { onPublish: () => false });
     const bench = startUplink(files, broker.port, { alertTimeoutMs: 50, ackTimeoutMs: 400 });
     try {
       bench.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
