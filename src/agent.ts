@@ -147,6 +147,7 @@ export class Agent {
     const ending = lastEnding(stateDir, lifetime, run);
     const clock = systemClock(lifetime.lastWallMs);
     void clock.ask();
+    shutdown.add('time service', () => clock.stop());
     shutdown.add('lifetime', () => lifetime.end(clock.mono(), this.#stopped));
     const crashed = openLogFile({ config, clock, log, logFile });
     shutdown.add('log file', () => logFile.close());

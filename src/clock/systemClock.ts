@@ -17,13 +17,14 @@ export const DISTRUST_MEANS = 'no alert waits for the right time, but the agent 
 interface SystemClockOptions {
   readonly wall?: () => number;
   readonly mono?: () => number;
-  readonly ask?: () => Promise<TimeService>;
+  readonly ask?: (signal: AbortSignal) => Promise<TimeService>;
 }
 
 export class SystemClock implements Clock {
   readonly wall: () => number;
   readonly mono: () => number;
-  readonly #ask: () => Promise<TimeService>;
+  readonly #ask: (signal: AbortSignal) => Promise<TimeService>;
+  readonly #stopping = new AbortController();
   #evidence: Pick<TimeFacts, 'knownMs' | 'service' | 'synchronisedOffsetMs' | 'cloud'>;
   #isAsking = false;
   #askedMs = Number.NEGATIVE_INFINITY;
@@ -64,11 +65,16 @@ export class SystemClock implements Clock {
   async ask(): Promise<void> {
     if (this.#isAsking) return;
     this.#isAsking = true;
-    const service = await this.#ask();
+    const service = await this.#ask(this.#stopping.signal);
     this.#isAsking = false;
     this.#askedMs = this.mono();
     const synchronisedOffsetMs = service === 'synchronised' ? this.wall() - this.mono() : undefined;
     this.#evidence = { ...this.#evidence, service, synchronisedOffsetMs };
+  }
+
+  /** Ends a question to the time service, which would keep the process alive. */
+  stop(): void {
+    this.#stopping.abort();
   }
 
   /**

@@ -14,8 +14,9 @@ const ANSWER_WITHIN_MS = 5_000;
 
 const run = promisify(execFile);
 
-export async function askTimeService(): Promise<TimeService> {
-  const options = { timeout: ANSWER_WITHIN_MS, killSignal: 'SIGKILL', encoding: 'utf8' } as const;
+/** @param signal ends the question, whose answer is then unknown. */
+export async function askTimeService(signal: AbortSignal): Promise<TimeService> {
+  const options = { signal, timeout: ANSWER_WITHIN_MS, killSignal: 'SIGKILL', encoding: 'utf8' } as const;
   try {
     const { stdout } = await run('timedatectl', ['show', '--property=NTP', '--property=NTPSynchronized'], options);
     return timeServiceOf(stdout);

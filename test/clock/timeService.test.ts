@@ -1,11 +1,12 @@
 // A program named timedatectl stands for systemd: it answers, fails or hangs.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { askTimeService, timeServiceOf } from '../../src/clock/index.ts';
+import { askTimeService, systemClock, timeServiceOf } from '../../src/clock/index.ts';
 import { fakeTimeService } from '../support/timeService.ts';
+import { until } from '../support/until.ts';
 
 describe('the time service', () => {
   const { PATH } = process.env;
@@ -21,7 +22,7 @@ describe('the time service', () => {
   /** @param script the lines of a shell script. */
   const ask = (script: string) => {
     process.env.PATH = fakeTimeService(folder, script).PATH;
-    return askTimeService();
+    return askTimeService(new AbortController().signal);
   };
 
   it('says whether the clock is synchronised', async () => {
@@ -39,12 +40,26 @@ describe('the time service', () => {
   it('is unknown without systemd', async () => {
     assert.equal(await ask('echo "System has not been booted with systemd as init system (PID 1). Can’t operate." >&2; exit 1'), 'unknown');
     process.env.PATH = folder.concat('/nowhere');
-    assert.equal(await askTimeService(), 'unknown');
+    assert.equal(await askTimeService(new AbortController().signal), 'unknown');
     assert.equal(timeServiceOf(''), 'unknown');
     assert.equal(timeServiceOf('Failed to query server\n'), 'unknown');
   });
 
   it('is unknown if systemd does not answer', { timeout: 60_000 }, async () => {
     assert.equal(await ask('echo NTPSynchronized=yes; exec sleep 600'), 'unknown');
+  });
+
+  it('keeps no process alive once the clock is stopped', { timeout: 60_000 }, async () => {
+    const pidFile = join(folder, 'pid');
+    process.env.PATH = fakeTimeService(folder, `echo $$ > ${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 600`).PATH;
+    const clock = systemClock(0);
+    const answer = clock.ask();
+    await until(() => existsSync(pidFile), 'systemd is asked');
+    const stoppedMs = performance.now();
+    clock.stop();
+    await answer;
+    assert.ok(performance.now() - stoppedMs < 4_000, 'it ends before its deadline of 5 s');
+    const pid = Number(readFileSync(pidFile, 'utf8'));
+    await until(() => !existsSync(`/proc/${pid}`), 'the question has ended');
   });
 });
