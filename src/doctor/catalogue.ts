@@ -28,6 +28,7 @@ export const CHECKS = {
   network: { title: 'Network', because: [] },
   dns: { title: 'Host name of the broker', because: ['network', 'configuration'] },
   tcp: { title: 'TCP connection to the broker', because: ['dns', 'network', 'configuration'] },
+  uplink: { title: 'Network interface', because: ['network', 'dns', 'tcp', 'broker_certificate', 'configuration'] },
   broker_certificate: { title: 'Certificate of the broker', because: ['tcp', 'certificate', 'configuration'] },
   certificate_accepted: {
     title: 'This robot’s certificate at the broker',

@@ -14,6 +14,7 @@ import { node, service, versions } from './checks/machine.ts';
 import { mqtt, publishRights, receipts, subscribeRights } from './checks/mqtt.ts';
 import { channelChecks, messageTypes, ros } from './checks/ros.ts';
 import { diskLatency, diskSpace, diskWear, outboxBacklog, outboxFile, stateDir } from './checks/storage.ts';
+import { uplinkChecks } from './checks/uplinks.ts';
 import { type DoctorContext, openContext, type RobotCheck } from './context.ts';
 
 const ROBOT_CHECKS: readonly RobotCheck[] = [
@@ -68,7 +69,7 @@ export async function checksFor(file: string | undefined, remap: Remap): Promise
   const checks: RobotCheck[] = [
     { code: 'configuration', deadlineMs: 1_000, run: configuration },
     ...ROBOT_CHECKS.map((check) => (isInvalid && NEED_VALID_CONFIG.has(check) ? { ...check, run } : check)),
-    ...(isInvalid ? [] : [...channelChecks(context.config), ...cameraChecks(context.config)]),
+    ...(isInvalid ? [] : [...channelChecks(context.config), ...cameraChecks(context.config), ...uplinkChecks(context.config)]),
     ...(status ? problemChecks(status, context) : []),
   ];
   return [node, ...checks.map((check): Check => ({ ...check, run: async (signal) => check.run(context, signal) }))];

@@ -1,23 +1,21 @@
 // Describes the robot that the doctor examines: its configuration, certificates and running agent. Facts that several checks need are held
 // as promises, so that they are looked up only once.
+import { readFileSync } from 'node:fs';
 import { configFlag } from '../base/index.ts';
-import { type Config, endpointOf, type Remap, type SalvagedConfig, salvageConfig } from '../config/index.ts';
+import { brokerOf, type Config, type Remap, type SalvagedConfig, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { AMAZON_ROOT_CA, type CredentialPaths, type Credentials, identityPaths, readCredentials } from '../identity/index.ts';
 import { lockHolder } from '../state/index.ts';
 import { askStatus, type Status } from '../status/index.ts';
+import { type Survey, survey, UplinkMemory } from '../uplink/index.ts';
 import type { CheckCode } from './catalogue.ts';
 import type { Check, Finding } from './check.ts';
-import { type Reached, reachBroker } from './checks/reach.ts';
-import { probeTls, type TlsProbe } from './checks/tls.ts';
 
 export interface DoctorContext {
   readonly file: string | undefined;
   readonly loaded: SalvagedConfig;
   readonly config: Config;
   readonly host: string;
-  /** The configured port. If undefined, 8883 and then 443 are tried. */
-  readonly port: number | undefined;
   /** Paths of the root CA, the certificate and its key, as configured or in the current slot. An error if the robot has no identity yet. */
   readonly paths: CredentialPaths | AgentError;
   readonly credentials: Credentials | AgentError;
@@ -25,8 +23,7 @@ export interface DoctorContext {
   readonly agent: Promise<Status | undefined>;
   /** Id of the process that holds the state directory's lock, usually a running agent. */
   readonly holder: number | undefined;
-  readonly reached: Promise<Reached>;
-  readonly tls: Promise<TlsProbe | undefined>;
+  readonly reached: Promise<Survey>;
   /** The `--config` option to append to suggested commands, so that they use the same configuration. */
   readonly flag: string;
 }
@@ -35,23 +32,20 @@ export interface DoctorContext {
 export function openContext(file: string | undefined, remap: Remap): DoctorContext {
   const loaded = salvageConfig(file, process.env, { remap });
   const { config } = loaded;
-  const { host, port } = endpointOf(config.mqtt.endpoint);
+  const broker = brokerOf(config.mqtt);
   const paths = orAgentError(() => identityPaths(config.mqtt, config.state_dir));
   const credentials = paths instanceof AgentError ? paths : orAgentError(() => readCredentials(paths));
-  const reached = reachBroker(host, port);
-  const tls = reached.then(({ route }) => (route ? probeTls(host, route, credentials, rootCaOf(paths, config)) : undefined));
+  const own = credentials instanceof AgentError ? caOf(rootCaOf(paths, config)) : credentials;
   return {
     file,
     loaded,
     config,
-    host,
-    port,
+    host: broker.host,
     paths,
     credentials,
     agent: askStatus(config.state_dir).catch(() => undefined),
     holder: lockHolder(config.state_dir),
-    reached,
-    tls,
+    reached: survey({ ...broker, own, known: new UplinkMemory(config.state_dir).load() }),
     flag: configFlag(file),
   };
 }
@@ -78,6 +72,15 @@ export function oncePerRobot<T extends object>(work: (context: DoctorContext) =>
 /** Returns the path of the root CA, which exists even if the robot has no certificate yet. */
 export function rootCaOf(paths: DoctorContext['paths'], { mqtt }: Config): string {
   return paths instanceof AgentError ? (mqtt.root_ca ?? AMAZON_ROOT_CA) : paths.rootCa;
+}
+
+/** Returns no root CA if it cannot be read: a check of its own reports that. */
+function caOf(file: string): { readonly ca?: string } {
+  try {
+    return { ca: readFileSync(file, 'utf8') };
+  } catch {
+    return {};
+  }
 }
 
 function orAgentError<T>(work: () => T): T | AgentError {

@@ -25,8 +25,17 @@ export interface BrokerAccess {
 
 /** The knowledge of an earlier run. */
 export interface KnownBroker {
+  /** The broker that was known; null if it is not recorded. */
+  readonly host: string | null;
   readonly port: number | null;
   readonly addresses: readonly string[];
+}
+
+export const NOTHING_KNOWN: KnownBroker = { host: null, port: null, addresses: [] };
+
+/** Returns the knowledge of an earlier run as far as it is about this broker: the configuration may have changed since. */
+export function knownOf(host: string, known: KnownBroker): KnownBroker {
+  return known.host === null || known.host === host ? { ...known, host } : { ...NOTHING_KNOWN, host };
 }
 
 /** Which paths to try: all, all with a dead one last, or only those over an interface that is preferred to the present one. */
@@ -49,13 +58,14 @@ export class Dialer {
 
   constructor(access: Pick<BrokerAccess, 'host' | 'port' | 'interfaces'>, known: KnownBroker) {
     this.#access = access;
-    this.#resolver = new Resolver(access.host, known.addresses);
-    this.#lastGoodPort = known.port;
+    const { port, addresses } = knownOf(access.host, known);
+    this.#resolver = new Resolver(access.host, addresses);
+    this.#lastGoodPort = port;
   }
 
   /** The knowledge to keep for the next run. */
   get known(): KnownBroker {
-    return { port: this.#lastGoodPort, addresses: this.#resolver.known };
+    return { host: this.#access.host, port: this.#lastGoodPort, addresses: this.#resolver.known };
   }
 
   /** The host and the port that is tried first. */
@@ -107,7 +117,7 @@ export class Dialer {
       if (isStopped(signal)) throw new ConnectError('stopped', 'ABORTED');
       const failures = await explained(flat(error), signal);
       if (isStopped(signal)) throw new ConnectError('stopped', 'ABORTED');
-      throw noPathError(host, failures, this.#resolver.fault);
+      throw noPathError(host, failures, this.#resolver.fault?.message);
     }
   }
 
@@ -123,14 +133,16 @@ function flat(error: unknown): PathError[] {
   return error instanceof PathError ? [error] : [];
 }
 
-export interface DialOptions extends BrokerAccess, Pick<SessionOptions, 'clientId' | 'onMessage'> {}
+export interface DialOptions extends BrokerAccess, Pick<SessionOptions, 'clientId' | 'onMessage'> {
+  readonly known?: KnownBroker;
+}
 
 const KEEPALIVE_MS = 30_000;
 
 /** Connects once. @throws ConnectError */
 export async function dial(options: DialOptions, signal: AbortSignal): Promise<Session> {
   const { credentials, timeoutMs } = options;
-  const dialer = new Dialer(options, { port: null, addresses: [] });
+  const dialer = new Dialer(options, options.known ?? NOTHING_KNOWN);
   const connect = () =>
     Session.connect(
       {

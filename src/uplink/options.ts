@@ -55,6 +55,8 @@ export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
 }
 
 const schema = z.object({
+  /** The broker that the other values belong to; null in a file of an earlier version. */
+  host: z.string().nullable().default(null),
   /** Port of the last successful connection; null if there was no connection yet. */
   port: z.int().min(1).max(65_535).nullable(),
   /** The broker's addresses, in case the name servers fail. */
@@ -74,7 +76,7 @@ export class UplinkMemory {
     try {
       return schema.parse(JSON.parse(readFileSync(this.#file, 'utf8')));
     } catch {
-      return { port: null, addresses: [], spending: { month: '', messages: 0 } };
+      return { host: null, port: null, addresses: [], spending: { month: '', messages: 0 } };
     }
   }
 

@@ -2,11 +2,11 @@
 // running, because the probe uses the agent's client id and would end its connection. It publishes empty messages, which the cloud ignores.
 import { DOWNWARD, topicsOf, UPWARD } from '../wire/index.ts';
 import { isUnanswered, within } from './connectError.ts';
-import { type BrokerAccess, dial } from './dialer.ts';
+import { type BrokerAccess, type DialOptions, dial } from './dialer.ts';
 import { publishAcknowledged, type Session } from './session.ts';
 
 /** `timeoutMs` limits each connection attempt and each wait for a PUBACK. */
-export interface ProbeOptions extends BrokerAccess {
+export interface ProbeOptions extends BrokerAccess, Pick<DialOptions, 'known'> {
   readonly thing: string;
   readonly topicPrefix: string;
 }

@@ -42,7 +42,7 @@ describe('the doctor with one fault between robot and cloud', { skip, timeout: 3
     assertCause(
       await robot.examine({ AWS_ROOT_CA: ca }),
       'broker_certificate',
-      /not signed by the configured root CA.*it showed localhost/,
+      /not signed by the configured root CA.*shows the certificate localhost .*, which the root CA somebody else has not signed/,
     );
   });
 
@@ -70,20 +70,20 @@ describe('the doctor with one fault between robot and cloud', { skip, timeout: 3
     const robot = await fixtures.addRobot();
     const files = await stranger.issue(join(robot.folder, 'stranger'), 'robot', { name: robot.name });
     const found = await robot.examine({ AWS_CERT_FILE: files.cert, AWS_PRIVATE_KEY: files.key });
-    assertCause(found, 'certificate_accepted', /unknown ca \(SSL alert number 48\)/);
+    assertCause(found, 'certificate_accepted', /: the server does not know the CA of the client’s certificate$/);
   });
 
   it('reports a closed port', async () => {
     const port = await freePort();
-    assertCause(await (await fixtures.addRobot()).examine({ AWS_IOT_ENDPOINT: `localhost:${port}` }), 'tcp', /ECONNREFUSED/);
+    assertCause(
+      await (await fixtures.addRobot()).examine({ AWS_IOT_ENDPOINT: `localhost:${port}` }),
+      'tcp',
+      /\[::1\]:\d+ fails: .*127\.0\.0\.1:\d+ fails: connection refused|^127\.0\.0\.1:\d+ fails: connection refused$/,
+    );
   });
 
   it('reports a host name that does not exist', async () => {
-    assertCause(
-      await (await fixtures.addRobot()).examine({ AWS_IOT_ENDPOINT: 'broker.invalid' }),
-      'dns',
-      /broker\.invalid: (ENOTFOUND|EAI_AGAIN)/,
-    );
+    assertCause(await (await fixtures.addRobot()).examine({ AWS_IOT_ENDPOINT: 'broker.invalid' }), 'dns', /broker\.invalid/);
   });
 
   it('reports a port without TLS', async () => {
@@ -92,7 +92,39 @@ describe('the doctor with one fault between robot and cloud', { skip, timeout: 3
     const { port } = server.address() as { port: number };
     const found = await (await fixtures.addRobot()).examine({ AWS_IOT_ENDPOINT: `localhost:${port}` });
     server.close();
-    assertCause(found, 'broker_certificate', /no TLS/);
+    assertCause(found, 'broker_certificate', /: another service answers instead of the broker: “220 mail”$/);
+  });
+
+  it('reports a broker that speaks MQTT without TLS', async () => {
+    const plain = await Mosquitto.start();
+    const found = await (await fixtures.addRobot()).examine({ AWS_IOT_ENDPOINT: `localhost:${plain.port}` });
+    await plain.stop();
+    assertCause(found, 'broker_certificate', /127\.0\.0\.1:\d+: the broker speaks MQTT without TLS there$/);
+  });
+
+  it('reports name servers that fail, and tries the addresses that the agent knew last', async () => {
+    const robot = await fixtures.addRobot();
+    const issued = { name: 'broker.invalid', server: true, hosts: ['broker.invalid'] };
+    const broker = await fixtures.files.authority.issue(robot.folder, 'broker', issued);
+    robot.createStateDir();
+    const known = { host: 'broker.invalid', port: null, addresses: ['127.0.0.1'], spending: { month: '', messages: 0 } };
+    writeFileSync(join(robot.stateDir, 'uplink.json'), JSON.stringify(known));
+    const mosquitto = await Mosquitto.start({ certificates: { ...fixtures.files, broker } });
+    const found = await robot.examine({ AWS_IOT_ENDPOINT: `broker.invalid:${mosquitto.port}` });
+    await mosquitto.stop();
+    assertCause(found, 'dns', /broker\.invalid.*; the agent uses the last known addresses 127\.0\.0\.1$/);
+    const observed = (code: string) => found.checks.find((check) => check.code === code)?.observed ?? '';
+    assert.match(observed('tcp'), /^127\.0\.0\.1:\d+ is open after \d+ ms$/);
+    assert.match(observed('mqtt'), /^connected as robot-/);
+  });
+
+  it('reports each interface of mqtt.uplinks: whether it exists, and whether the broker is reached over it', async () => {
+    const robot = await fixtures.addRobot({ config: 'mqtt: { uplinks: [wwan9, lo] }\n' });
+    const found = await robot.examine();
+    assertCause(found, 'uplink.wwan9', /^this machine has no interface wwan9, but /);
+    assert.equal(found.causes[0]?.status, 'warning');
+    const lo = found.checks.find(({ code }) => code === 'uplink.lo');
+    assert.deepEqual([lo?.status, /; reaches .*:\d+ by lo in \d+ ms$/.test(lo?.observed ?? '')], ['ok', true], lo?.observed);
   });
 
   it('reports the missing right to publish events', async () => {

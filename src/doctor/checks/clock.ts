@@ -38,8 +38,8 @@ export const clock = robotCheck('clock', 10_000, async (context): Promise<Findin
 });
 
 /** The robot's and the broker's certificates rarely expire at the same time: if both look expired, the clock is probably ahead. */
-async function areBothExpired({ credentials, tls }: DoctorContext, now: number): Promise<boolean> {
-  const leaf = (await tls)?.chain[0];
+async function areBothExpired({ credentials, reached }: DoctorContext, now: number): Promise<boolean> {
+  const leaf = (await reached).shown?.handshake?.chain[0];
   return !(credentials instanceof Error) && leaf !== undefined && now > credentials.notAfterMs && now > leaf.notAfterMs;
 }
 

@@ -5,7 +5,7 @@ import { brokerOf } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { isIotCoreHost } from '../../identity/index.ts';
 import { PROBLEMS, type Status } from '../../status/index.ts';
-import { aclLines, ConnectError, type Probed, policyStatement, probe, type Right } from '../../uplink/index.ts';
+import { aclLines, CAUSES, ConnectError, type Probed, policyStatement, probe, type Right, UplinkMemory } from '../../uplink/index.ts';
 import { topicsOf } from '../../wire/index.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
 import { type DoctorContext, oncePerRobot, robotCheck } from '../context.ts';
@@ -23,8 +23,16 @@ const ask = oncePerRobot(async ({ agent, holder, credentials, config, reached })
   if (status) return { agent: status };
   if (holder !== undefined) return { skip: `process ${holder} holds ${config.state_dir} and does not answer; it may be connected` };
   if (credentials instanceof AgentError) return { skip: 'needs certificate and key' };
-  if (!(await reached).route) return { skip: 'needs a connection' };
-  const options = { ...brokerOf(config.mqtt), credentials, thing: config.thing, topicPrefix: config.topic_prefix, timeoutMs: ANSWER_MS };
+  if ((await reached).shown?.handshake === undefined) return { skip: 'needs a connection' };
+  const known = new UplinkMemory(config.state_dir).load();
+  const options = {
+    ...brokerOf(config.mqtt),
+    known,
+    credentials,
+    thing: config.thing,
+    topicPrefix: config.topic_prefix,
+    timeoutMs: ANSWER_MS,
+  };
   try {
     return { probed: await probe(options, AbortSignal.timeout(6 * ANSWER_MS)) };
   } catch (cause) {
@@ -47,7 +55,7 @@ export const mqtt = robotCheck('mqtt', 60_000, async (context) => {
   const { link, problems } = answer.agent;
   const duration = `${Math.round(link.since_ms / 1_000)} s`;
   if (link.state === 'connected') return ok(`the running agent has been connected to ${link.endpoint} for ${duration}`);
-  const reason = problems.map(({ text }) => text).find((text) => text.startsWith(link.endpoint));
+  const reason = problems.find(({ code }) => CAUSES.includes(code))?.text;
   const failures = `${link.failures_in_a_row} failures in a row${reason ? `: ${reason}` : ''}`;
   const observed = `the running agent has been ${link.state} for ${duration}, ${failures}`;
   return error(observed, 'remove the other problems first; the agent reconnects by itself', `elderly-bot status${context.flag}`);

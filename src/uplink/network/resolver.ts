@@ -2,7 +2,7 @@
 // are reached, while another path to the broker works. TLS protects from an address that now belongs to somebody else.
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { within } from '../connectError.ts';
+import { type ConnectError, within } from '../connectError.ts';
 import { nameError } from './nameServers.ts';
 
 /** How long to wait for the name servers if earlier addresses are known. The system's resolver gives up after 5 s or more. */
@@ -11,7 +11,7 @@ const WAIT_MS = 2_000;
 export class Resolver {
   readonly #host: string;
   #known: readonly string[];
-  #fault: string | undefined;
+  #fault: ConnectError | undefined;
   /** The system's resolver takes a thread of four for each question, so there is never more than one. */
   #asked: Promise<readonly string[]> | undefined;
 
@@ -27,7 +27,7 @@ export class Resolver {
   }
 
   /** Why the last addresses are not from the name servers; undefined if they are. */
-  get fault(): string | undefined {
+  get fault(): ConnectError | undefined {
     return this.#fault;
   }
 
@@ -44,7 +44,7 @@ export class Resolver {
       return await within(this.#asked, waitMs, `the name servers do not answer for ${this.#host}`);
     } catch (error) {
       const fault = nameError(this.#host, error);
-      if (!isUrgent) this.#fault = fault.message;
+      if (!isUrgent) this.#fault = fault;
       if (this.#known.length > 0) return this.#known;
       throw fault;
     }

@@ -71,7 +71,7 @@ export function certificateFault(
   const isForeign = shown !== undefined && isIotCoreHost(host) && !AWS_ISSUERS.test(`${shown.issuedBy} ${shown.issuer}`);
   const roots = certificatesIn(ca).map((root) => commonName(root) ?? root.subject.replaceAll('\n', ', '));
   return {
-    text: `${what}, which the root CA ${roots.join(' or ')} has not signed`,
+    text: `${what}, which ${roots.length > 0 ? `the root CA ${roots.join(' or ')}` : 'the root CA'} has not signed`,
     reason: isForeign ? INTERCEPTED : code,
   };
 }

@@ -47,10 +47,14 @@ export async function openTransport(path: Path, host: string, credentials: Crede
     tcp.destroy();
     const reason = error instanceof ConnectError ? error.reason : codeOf(error);
     const fault = typeof reason === 'string' ? certificateFault(reason, shown, host, credentials.ca) : undefined;
-    // The server has not seen the robot's certificate yet.
-    const isMismatch = /_ALERT_HANDSHAKE_FAILURE$/.test(String(reason)) && tcp.bytesRead <= ALERT_BYTES;
-    throw new PathError(path, fault?.text ?? messageOf(error), fault?.reason ?? (isMismatch ? TLS_MISMATCH : reason));
+    throw new PathError(path, fault?.text ?? messageOf(error), fault?.reason ?? handshakeReason(reason, tcp.bytesRead));
   }
+}
+
+/** @param received bytes of the server's answer. */
+export function handshakeReason(reason: string | number | undefined, received: number): string | number | undefined {
+  // The server has not seen the robot's certificate yet, so it cannot be the reason.
+  return /_ALERT_HANDSHAKE_FAILURE$/.test(String(reason)) && received <= ALERT_BYTES ? TLS_MISMATCH : reason;
 }
 
 /** Opens a TCP connection over the path. @throws PathError */
