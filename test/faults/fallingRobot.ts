@@ -1,22 +1,26 @@
 // A robot in a network of namespaces: a whole agent with a simulated ROS, to which falls are published one after the other.
 import { join } from 'node:path';
 import { type Program, ROOT } from '../../scripts/lab/program.ts';
+import { loadConfig } from '../../src/config/index.ts';
 import type { ProblemCode } from '../../src/status/index.ts';
+import { awaitStatus } from '../support/agentStatus.ts';
 import type { RobotNetwork } from '../support/network/robotNetwork.ts';
 import type { Witness } from '../support/network/witness.ts';
 
 const CONNECTED_WITHIN_MS = 120_000;
 /** After this time an alert counts as lost. */
-const PATIENCE_MS = 600_000;
+const PATIENCE_MS = 300_000;
 
 export class FallingRobot {
   readonly #witness: Witness;
   readonly #agent: Program;
+  readonly #stateDir: string;
   #published = 0;
   #expected = 0;
 
   private constructor(network: RobotNetwork, witness: Witness, config: string) {
     this.#witness = witness;
+    this.#stateDir = loadConfig(config, process.env).config.state_dir;
     const life = join(ROOT, 'test/faults/uplinksLife.ts');
     this.#agent = network.program('agent', process.execPath, '--import', 'tsx', life, config);
   }
@@ -45,6 +49,11 @@ export class FallingRobot {
     const raised = this.#agent.lines.flatMap(({ event, code }) => (event === 'problem_raised' ? [code as ProblemCode] : []));
     return raised.filter((code) => /^(broker|mqtt)_/.test(code));
   }
+
+  /** Resolves when the agent is connected over the interface with this name. */
+  readonly uses = async (name: string): Promise<void> => {
+    await awaitStatus(this.#stateDir, ({ link }) => link.state === 'connected' && link.path?.interface === name, PATIENCE_MS);
+  };
 
   /** Lets the agent stop by itself, which saves what it knows of the broker. */
   async stop(): Promise<void> {

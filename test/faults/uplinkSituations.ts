@@ -24,6 +24,10 @@ export interface Situation {
   readonly from?: Faults;
   /** Faults of the second uplink, all the time. */
   readonly second?: Faults;
+  /** Longer than the usual goal. */
+  readonly goalMs?: number;
+  /** Whether to wait after the alert until the first uplink works again and the agent uses it. */
+  readonly returns?: boolean;
   /** Whether the first uplink goes down and up every 20 s, beside what `play` does. One agent then lives through all runs. */
   readonly toggles?: boolean;
   /** Harms the network around one fall. @returns when the alert could be delivered at the earliest: at the fall, or at the link's return. */
@@ -36,6 +40,8 @@ const SOON_MS = 3_000;
 const RESTART_MS = 1_000;
 /** A fault that ends: between these times. */
 const AWAY_MS = [15_000, 45_000] as const;
+/** While an alert waits, the agent makes an extra attempt every 10 s, so the alert may wait that long after the broker's return. */
+const NEXT_ATTEMPT_MS = 11_000;
 /** A round trip of 600 ms. */
 const SLOW: Faults = { delay_ms: 300 };
 
@@ -82,7 +88,13 @@ const brokerAway = (range: readonly [number, number]) =>
 export const SITUATIONS: readonly Situation[] = [
   { name: 'undisturbed', what: 'no fault', isAlone: true, play: ({ fall }) => fall() },
   { name: 'broker_restart', what: 'kill -9 of the broker, back after a second', isAlone: true, play: brokerAway([RESTART_MS, RESTART_MS]) },
-  { name: 'broker_away', what: 'the broker is away for 15 to 45 s; from its return', isAlone: true, play: brokerAway(AWAY_MS) },
+  {
+    name: 'broker_away',
+    what: 'the broker is away for 15 to 45 s; from its return',
+    isAlone: true,
+    goalMs: NEXT_ATTEMPT_MS,
+    play: brokerAway(AWAY_MS),
+  },
   { name: 'nat_lost', what: 'the router forgets all connections', isAlone: true, play: harmed({ forget: true }) },
   { name: 'ipv6_black_holed', what: 'packets of IPv6 vanish, those of IPv4 do not', isAlone: true, play: harmed({ drop: [6] }) },
   {
@@ -119,7 +131,7 @@ export const SITUATIONS: readonly Situation[] = [
     play: sometime,
   },
   { name: 'toggling', what: 'the first interface goes down or up every 20 s', isAlone: false, toggles: true, play: sometime },
-  { name: 'black_holed', what: 'all packets of the first uplink vanish upstream', isAlone: false, play: harmed(BLACK_HOLE) },
+  { name: 'black_holed', what: 'all packets of the first uplink vanish upstream', isAlone: false, returns: true, play: harmed(BLACK_HOLE) },
   {
     name: 'black_holed_slow',
     what: 'the same, and the second uplink has a round trip of 600 ms',

@@ -1,18 +1,15 @@
 // The networks between robot and broker, played in network namespaces with a whole agent: paths that die silently, interfaces that go down,
 // slow and lossy links.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ProblemCode, Status } from '../../src/status/index.ts';
+import type { ProblemCode } from '../../src/status/index.ts';
 import { FallingRobot } from '../faults/fallingRobot.ts';
-import { awaitStatus } from '../support/agentStatus.ts';
 import { BLACK_HOLE, type LabUplink } from '../support/network/labUplink.ts';
 import { networkMissing, RobotNetwork } from '../support/network/robotNetwork.ts';
 import { Witness } from '../support/network/witness.ts';
 import type { Situation } from './situation.ts';
 import type { Stage } from './stage.ts';
 
-/** The campaign `uplinks` judges the times. */
-const PATIENCE_MS = 300_000;
 /** A round trip of 600 ms. */
 const SLOW = { delay_ms: 300 };
 
@@ -45,13 +42,10 @@ function inNetwork({ interfaces = ['wlan0'], before, during }: Row): Situation['
     const [first] = network.uplinks;
     if (!first) throw new Error('the network has no uplink');
     await before?.({ network, first });
-    const stateDir = join(network.folder, 'state');
-    mkdirSync(stateDir);
     const config = join(network.folder, 'robot.yaml');
     const uplinks = interfaces.length > 1 ? `, uplinks: [${interfaces.join(', ')}]` : '';
     writeFileSync(config, `state_dir: state\nmqtt: { alert_timeout: 1s${uplinks} }\nchannels: { fall: { report: { on: message } } }\n`);
     let robot = await FallingRobot.start(network, witness, config);
-    const status = (fits: (status: Status) => boolean) => awaitStatus(stateDir, fits, PATIENCE_MS);
     await during({
       network,
       first,
@@ -65,7 +59,7 @@ function inNetwork({ interfaces = ['wlan0'], before, during }: Row): Situation['
         await between();
         robot = await FallingRobot.start(network, witness, config);
       },
-      uses: async (name) => void (await status(({ link }) => link.state === 'connected' && link.path?.interface === name)),
+      uses: (name) => robot.uses(name),
     });
     stage.raised(...robot.problems);
     await robot.kill();
