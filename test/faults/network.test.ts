@@ -1,8 +1,10 @@
 // Tests the network in namespaces itself: what its faults do to a TCP connection, and that nothing of it remains.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { Program, ROOT } from '../../scripts/lab/program.ts';
+import { networkFolder } from '../support/network/folder.ts';
 import { BLACK_HOLE, type LabUplink } from '../support/network/labUplink.ts';
 import { BROKER_V4, BROKER_V6, networkMissing, RobotNetwork } from '../support/network/robotNetwork.ts';
 import { until } from '../support/until.ts';
@@ -98,6 +100,10 @@ it('leaves nothing behind when the test is killed', { skip, timeout: 120_000 }, 
   assert.ok(pids.length >= 6, String(pids));
   await builder.kill();
   await until(() => !pids.some(isAlive), 'all processes have ended', { patienceMs: 60_000 });
+  const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith(`elderly-bot-network-${builder.pid}-`));
+  assert.notDeepEqual(folders(), []);
+  rmSync(networkFolder(), { recursive: true });
+  assert.deepEqual(folders(), []);
 });
 
 const childrenOf = (pid: number): string[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');

@@ -1,8 +1,7 @@
 // A robot with one or two uplinks in network namespaces of its own, and a Mosquitto with mutual TLS behind them, which has a
 // name, an IPv4 and an IPv6 address. Nothing of it is visible outside, and nothing remains after the end of this process.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Program, ROOT } from '../../../scripts/lab/program.ts';
@@ -10,6 +9,7 @@ import { type BenchFiles, benchCertificates } from '../../../src/identity/index.
 import { THING } from '../bench.ts';
 import type { Launch } from '../launch.ts';
 import { findMosquitto, Mosquitto } from '../mosquitto.ts';
+import { networkFolder } from './folder.ts';
 import { LabUplink } from './labUplink.ts';
 import { Space } from './space.ts';
 
@@ -33,7 +33,7 @@ export function networkMissing(): string | false {
 }
 
 export class RobotNetwork {
-  readonly folder = mkdtempSync(join(tmpdir(), 'elderly-bot-network-'));
+  readonly folder = networkFolder();
   /** The broker's Unix socket, which no fault of the network affects. */
   readonly socket = join(this.folder, 'broker.sock');
   readonly uplinks: LabUplink[] = [];

@@ -2,11 +2,11 @@
 // standard input, so nothing remains after the end of this process, however it ends. No namespace has a name, so runs cannot collide.
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ROOT } from '../../../scripts/lab/program.ts';
 import type { Launch } from '../launch.ts';
+import { networkFolder } from './folder.ts';
 
 const HOLDER = ['--net', '--mount', 'cat'];
 
@@ -25,7 +25,7 @@ export class Space {
   static async start(name: string, files: Readonly<Record<string, string>> = {}): Promise<Space> {
     // A session of its own: Ctrl-C at the terminal reaches only this process.
     const holder = spawn('unshare', HOLDER, { cwd: ROOT, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
-    const space = new Space(name, holder, mkdtempSync(join(tmpdir(), 'elderly-bot-space-')));
+    const space = new Space(name, holder, networkFolder());
     try {
       await space.#build(files);
     } catch (error) {
