@@ -68,9 +68,9 @@ export class Handover {
     return { interface: through?.name ?? null, address, port, metered: through?.isMetered ?? false };
   }
 
-  /** Whether an attempt may replace the present session. */
+  /** Whether an attempt may replace the present session. One that only looks for a preferred interface does not if the session ends. */
   get isUnderWay(): boolean {
-    return this.#attempt !== undefined;
+    return this.#attempt !== undefined && (this.#attempt.isCommitted || !this.#attempt.isReturn);
   }
 
   /** Whether the present session is over, or is about to be, because a new one replaces it. */
@@ -107,17 +107,23 @@ export class Handover {
 
   /** Ends an attempt. */
   cancel(): void {
-    this.#attempt?.stop.abort();
+    const attempt = this.#attempt;
     this.#attempt = undefined;
+    attempt?.stop.abort();
+    // It may have just succeeded.
+    void attempt?.opened.then((opened) => opened?.session.drop());
   }
 
   /** Resolves with the connection that replaces the last one, once it is open; with undefined if no other connection replaces it. */
   async take(): Promise<Opened | undefined> {
+    // A preferred interface that does not answer must not delay an alert while another one works.
+    if (!this.isUnderWay) this.cancel();
     const attempt = this.#attempt;
     if (!attempt) return undefined;
     attempt.isAwaited = true;
     const opened = await attempt.opened;
-    if (this.#attempt === attempt) this.#attempt = undefined;
+    if (this.#attempt !== attempt) return undefined;
+    this.#attempt = undefined;
     if (opened && attempt.isReturn) this.#returnedMs = this.#parts.clock.mono();
     if (opened && !attempt.isReturn) this.#leaves++;
     return opened;

@@ -116,6 +116,30 @@ describe('a handover', () => {
     assert.equal((await handover.take())?.id, 'new');
   });
 
+  it('back is given up if the session ends before the preferred interface is secured', async () => {
+    const { handover, searches, link } = bench();
+    const look = handover.watch(link('old', 'wwan0'), ENDLESS);
+    handover.linksChanged({ added: ['wlan0 198.51.100.9'], gone: [] });
+    await turn();
+    look.stop();
+    assert.equal(handover.isUnderWay, false);
+    assert.equal(await handover.take(), undefined);
+    assert.equal(searches[0]?.isAborted(), true);
+  });
+
+  it('that is cancelled after it succeeded leaves no second session', async () => {
+    const { handover, searches, events, link } = bench();
+    const look = handover.watch(link('old'), ENDLESS);
+    handover.linksChanged({ added: [], gone: ['wlan0 198.51.100.7'] });
+    await turn();
+    await searches[0]?.secure();
+    await turn();
+    handover.cancel();
+    look.stop();
+    assert.equal(await handover.take(), undefined);
+    assert.deepEqual(events, ['old dropped', 'new dropped']);
+  });
+
   it('does not begin on the preferred interface when another link comes up', async () => {
     const { handover, searches, link } = bench();
     const look = handover.watch(link('old'), ENDLESS);
