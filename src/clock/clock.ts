@@ -10,9 +10,6 @@ export interface Clock {
   trusted(): boolean;
 }
 
-/** The day of the first commit. A clock that shows an earlier time must be wrong. */
-export const BUILD_FLOOR_MS = Date.UTC(2026, 10, 23);
-
 /** How far two clocks may differ. The cloud accepts tokens that are this far off, and time services correct smaller errors gradually. */
 export const CLOCKS_DIFFER_MS = 120_000;
 

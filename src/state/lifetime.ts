@@ -55,7 +55,7 @@ const FIRST: z.infer<typeof schema> = {
   run: null,
 };
 
-/** Returns the latest wall time that this robot has seen, or 0 if there is no such time. Unlike {@link Lifetime.begin}, does not count a start. */
+/** Returns the latest wall time that this robot has seen; 0 before the first. Unlike {@link Lifetime.begin}, does not count a start. */
 export function lastKnownWallMs(stateDir: string): number {
   return readLast(join(stateDir, LIFETIME_FILE)).wall_ms;
 }

@@ -64,7 +64,7 @@ const schema = z.object({
   spending: z.object({ month: z.string(), messages: z.int().min(0) }),
 });
 
-/** Stores the last good port, the broker's addresses and the month's message count in the state directory. If the file is unreadable, all are reset. */
+/** Keeps the last good port, the broker's addresses and the month's message count in the state directory. An unreadable file resets all. */
 export class UplinkMemory {
   readonly #file: string;
 

@@ -17,8 +17,9 @@ interface ClockParts extends Pick<Parts, 'problems'> {
 }
 
 /**
- * Collects the evidence about the clock, raises a problem while it is not trusted, and keeps the time for the next run. Raises another problem if the clock was set while the agent ran, because later readings then carry the new time. While the robot is offline,
- * nothing else in the agent can notice this.
+ * Collects the evidence about the clock, raises a problem while it is not trusted, and keeps the time for the next run. Raises another problem
+ * if the clock was set while the agent ran, because later readings then carry the new time. While the robot is offline, nothing else in the
+ * agent can notice this.
  * @param onStep compares the clock with the cloud's time. If that is known, this problem is cleared and `clock_differs` may be raised
  * instead.
  */
