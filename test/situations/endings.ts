@@ -45,6 +45,8 @@ export const endings: readonly Situation[] = [
     situation: 'The broker or the network closes the connection several times without a reason.',
     reaction: AGAIN,
     problem: 'mqtt_ended',
+    // A topic that was in flight each time looks denied until its next acknowledgement, for less than the 5 s after which it would be shown.
+    also: ['publish_refused'],
     play: underLoad(cutting(undefined, (published) => published % 4 === 0 && published <= 12)),
   },
   {

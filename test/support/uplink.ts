@@ -50,7 +50,7 @@ export function startUplink(files: BenchFiles, port: number, options: UplinkBenc
   // Also records problems that would be shown only after a delay.
   class Raised extends Problems {
     override raise(...problem: Parameters<Problems['raise']>): void {
-      const [code, text, subject] = problem;
+      const [code, text, subject = ''] = problem;
       raised.push(code);
       standing.set(`${code}/${subject}`, code);
       texts.set(code, text);
@@ -58,7 +58,7 @@ export function startUplink(files: BenchFiles, port: number, options: UplinkBenc
     }
 
     override clear(...problem: Parameters<Problems['clear']>): void {
-      const [code, subject] = problem;
+      const [code, subject = ''] = problem;
       standing.delete(`${code}/${subject}`);
       super.clear(...problem);
     }
