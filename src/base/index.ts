@@ -14,6 +14,7 @@ export {
 export { listed, systemWords, tlsWords } from './failureText.ts';
 export { isWritable, makeFolder, nearestCause, renameDurably, replaceFile, syncPath } from './files.ts';
 export { codeOf, messageOf, parseJson } from './foreign.ts';
+export { readSmallFile, readSmallFileLater, type SmallFile } from './smallFile.ts';
 export { isPlainPath, renderUnit, Services } from './systemd.ts';
 export { requestOverSocket } from './unixSocket.ts';
 export { type BackoffLimits, backoffMs, every, STABLE_AFTER_MS, type Ticker, wait } from './waiting.ts';

@@ -2,10 +2,10 @@
 // such as a key that other users can read, or one that belongs to another certificate. Accepts expired certificates, because the clock may
 // be wrong.
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { codeOf, messageOf } from '../base/index.ts';
+import { codeOf, messageOf, readSmallFile, readSmallFileLater, type SmallFile } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { blocksOf, certificatesIn, describePem, privateKeyIn, validity } from './pem.ts';
 import { type SlotName, Slots } from './slots.ts';
@@ -88,12 +88,28 @@ export function readCredentials(paths: CredentialPaths): Credentials {
 /** @throws AgentError CERTIFICATE_MISSING */
 export function readTexts(paths: CredentialPaths): CredentialTexts {
   const names = namesOf(paths);
-  return {
-    ca: reading(names.ca, () => readFileSync(paths.rootCa, 'utf8')),
-    cert: reading(names.cert, () => readFileSync(paths.certFile, 'utf8')),
-    key: reading(names.key, () => readFileSync(paths.privateKey, 'utf8')),
-    keyMode: reading(names.key, () => statSync(paths.privateKey).mode & 0o777),
+  const read = (name: string, file: string) => {
+    try {
+      return readSmallFile(file);
+    } catch (cause) {
+      throw unreadable(name, cause);
+    }
   };
+  return textsOf(read(names.ca, paths.rootCa), read(names.cert, paths.certFile), read(names.key, paths.privateKey));
+}
+
+/** Reads them beside the agent's other work. Never settles if the file system hangs. @throws AgentError CERTIFICATE_MISSING */
+export async function readTextsLater(paths: CredentialPaths): Promise<CredentialTexts> {
+  const names = namesOf(paths);
+  const read = (name: string, file: string) =>
+    readSmallFileLater(file).catch((cause: unknown) => {
+      throw unreadable(name, cause);
+    });
+  return textsOf(await read(names.ca, paths.rootCa), await read(names.cert, paths.certFile), await read(names.key, paths.privateKey));
+}
+
+function textsOf(ca: SmallFile, cert: SmallFile, key: SmallFile): CredentialTexts {
+  return { ca: ca.text, cert: cert.text, key: key.text, keyMode: key.mode };
 }
 
 /** @throws AgentError CERTIFICATE_INVALID, KEY_PERMISSIONS or KEY_MISMATCH. */
@@ -127,17 +143,13 @@ function namesOf({ rootCa, certFile, privateKey, origin }: CredentialPaths) {
   return { ca: nameOf('root_ca', rootCa), cert: nameOf('cert_file', certFile), key: nameOf('private_key', privateKey) };
 }
 
-function reading<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    const code = codeOf(cause);
-    const reason = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'no permission to read it' : messageOf(cause);
-    throw new AgentError('CERTIFICATE_MISSING', `${name}: ${reason}`, {
-      remedy: 'put the file there, or correct the path in the configuration or the environment',
-      cause,
-    });
-  }
+function unreadable(name: string, cause: unknown): AgentError {
+  const code = codeOf(cause);
+  const reason = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'no permission to read it' : messageOf(cause);
+  return new AgentError('CERTIFICATE_MISSING', `${name}: ${reason}`, {
+    remedy: 'put the file there, or correct the path in the configuration or the environment',
+    cause,
+  });
 }
 
 /** Like ssh, refuses a private key that the group or other users can access, because it may not be secret any more. */

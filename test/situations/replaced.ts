@@ -1,6 +1,7 @@
 // Files of the robot's identity that are replaced while the agent runs. The broker is a real one with mutual TLS; the agent looks at its
 // files more often than on a robot.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -156,6 +157,32 @@ async function damaged(stage: Stage): Promise<void> {
   assert.deepEqual(robot.taken, []);
 }
 
+async function noFile(stage: Stage): Promise<void> {
+  const robot = await Watched.start(stage);
+  const { ca, robot: own } = robot.files;
+  const put: readonly [RegExp, (file: string) => unknown][] = [
+    [/it is a folder, not a file/, (file) => mkdirSync(file)],
+    [/it is not a regular file/, (file) => execFileSync('mkfifo', [file])],
+    [/it is not a regular file/, (file) => symlinkSync('/dev/zero', file)],
+    [/it has 4294967296 bytes, more than the 1 MiB/, (file) => execFileSync('truncate', ['--size=4G', file])],
+  ];
+  for (const file of [ca, own.cert, own.key]) {
+    const whole = readFileSync(file);
+    for (const [text, make] of put) {
+      rmSync(file);
+      make(file);
+      const isNamed = () => robot.agent.present.has(stage.problem) && text.test(robot.agent.texts.get(stage.problem) ?? '');
+      await until(isNamed, `${text} is raised`);
+      raiseAlert(robot.agent);
+      await deliversAll(robot.agent);
+      rmSync(file, { recursive: true });
+      writeFileSync(file, whole, { mode: 0o600 });
+      await clears(robot.agent, stage.problem);
+    }
+  }
+  await robot.staysConnected();
+}
+
 async function loose(stage: Stage): Promise<void> {
   const robot = await Watched.start(stage);
   const next = await robot.issue();
@@ -249,6 +276,13 @@ export const replaced: readonly Situation[] = [
     problem: 'certificate_unusable',
     skip,
     play: damaged,
+  },
+  {
+    situation: 'A file of the identity is replaced by a folder, a pipe, a device or a file of 4 GiB.',
+    reaction: KEEPS,
+    problem: 'certificate_unusable',
+    skip,
+    play: noFile,
   },
   {
     situation: 'A new key has mode 0644, so that others can read it.',

@@ -13,6 +13,8 @@ interface ReplacedFilesParts extends Omit<IdentityParts, 'outbox'> {
   /** Puts credentials into use that have passed their test. */
   readonly take: (next: Credentials) => Promise<void>;
   readonly settleMs: number;
+  /** Whether files may be tested now. */
+  readonly mayTest: () => boolean;
 }
 
 export class ReplacedFiles {
@@ -20,6 +22,7 @@ export class ReplacedFiles {
   readonly #files: CredentialFiles;
   readonly #replacement: Replacement;
   #testing: Credentials | undefined;
+  #isReading = false;
 
   constructor(parts: ReplacedFilesParts) {
     this.#parts = parts;
@@ -30,30 +33,31 @@ export class ReplacedFiles {
 
   /** @returns the credentials on disk, or undefined if they are already in use. @throws AgentError if they are unusable. */
   changed(): Credentials | undefined {
-    const { credentials, problems } = this.#parts;
     try {
-      const found = this.#files.read();
-      return isSame(found, credentials) ? undefined : found;
+      return this.#unlessUsed(this.#files.read());
     } catch (error) {
-      problems.raise('certificate_unusable', error instanceof AgentError ? error.line : messageOf(error));
+      this.#reportUnusable(error);
       throw error;
     }
   }
 
-  /** Must be called every few seconds. */
-  check(): void {
-    if (this.#testing) return;
+  /** Must be called every few seconds. A file system that hangs stops only these checks. */
+  async check(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    const found = await this.#files.readLater().catch((error: unknown) => (error instanceof Error ? error : new Error(messageOf(error))));
+    this.#isReading = false;
+    if (this.#testing || !this.#parts.mayTest()) return;
     const { clock, problems } = this.#parts;
-    let found: Credentials | undefined;
-    try {
-      found = this.changed();
-    } catch {
+    if (found instanceof Error) {
+      this.#reportUnusable(found);
       this.#replacement.see(undefined, clock.mono());
       return;
     }
-    const isDue = this.#replacement.isDue(found, this.#situation(), clock.mono());
+    const next = this.#unlessUsed(found);
+    const isDue = this.#replacement.isDue(next, this.#situation(), clock.mono());
     if (!this.#replacement.hasFailed) problems.clear('certificate_unusable');
-    if (found && isDue) this.tryOut(found);
+    if (next && isDue) this.tryOut(next);
   }
 
   /** Tests these credentials at once. If the test fails, the previous ones stay in use. */
@@ -97,6 +101,14 @@ export class ReplacedFiles {
     }
     const outcome = 'the agent uses the previous ones and tries these again later, or at once after elderly-bot reload';
     problems.raise('certificate_unusable', `${this.#describe(next).names} on disk: ${step}: ${text}; ${remedy}; ${outcome}`);
+  }
+
+  #unlessUsed(found: Credentials): Credentials | undefined {
+    return isSame(found, this.#parts.credentials) ? undefined : found;
+  }
+
+  #reportUnusable(error: unknown): void {
+    this.#parts.problems.raise('certificate_unusable', error instanceof AgentError ? error.line : messageOf(error));
   }
 
   #situation(): LinkSituation {

@@ -56,6 +56,7 @@ export function watchIdentity(parts: IdentityParts, pace = { checkMs: CHECK_EVER
   /** Announcements that have been appended. If `flush` fails, the outbox still holds them in memory, so they must not be appended again. */
   const announced = new Set<string>();
   let isRotating = false;
+  let isStopped = false;
   let retryAtMs = 0;
 
   const use = (next: Credentials) => {
@@ -75,7 +76,8 @@ export function watchIdentity(parts: IdentityParts, pace = { checkMs: CHECK_EVER
     use(next);
   };
 
-  const files = new ReplacedFiles({ config, credentials, uplink, clock, problems, log, slots, take, settleMs: pace.settleMs });
+  const mayTest = () => !isRotating && !isStopped;
+  const files = new ReplacedFiles({ config, credentials, uplink, clock, problems, log, slots, take, settleMs: pace.settleMs, mayTest });
 
   const rotate = async (): Promise<Provisioned> => {
     refuseOwnPaths(config);
@@ -116,7 +118,7 @@ export function watchIdentity(parts: IdentityParts, pace = { checkMs: CHECK_EVER
   const check = () => {
     reportExpiry(problems, credentials, clock);
     announce();
-    if (!isRotating) files.check();
+    if (!isRotating) void files.check();
     const isDue = isRotationDue(credentials.notAfterMs, clock.wall(), clock.trusted(), config.provisioning.rotate_before);
     const isPossible = !isRotating && hasSlots && uplink.status().state === 'connected';
     if (!isDue || !isPossible || clock.mono() < retryAtMs) return;
@@ -132,7 +134,10 @@ export function watchIdentity(parts: IdentityParts, pace = { checkMs: CHECK_EVER
     rotate,
     changedOnDisk: () => files.changed(),
     tryOut: (next) => files.tryOut(next),
-    stop: () => ticker.stop(),
+    stop: () => {
+      isStopped = true;
+      ticker.stop();
+    },
   };
 }
 
