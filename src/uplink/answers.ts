@@ -5,7 +5,7 @@ import type { Loss } from './connection.ts';
 import { Denials } from './denials.ts';
 import type { UplinkOptions } from './options.ts';
 import { mayBeDenial, type RefusalKind, refusalOf } from './reasons.ts';
-import { grantOf, type Right, type TopicRight, topicOf } from './rights.ts';
+import { grantOf, partsOf, type Right, type TopicRight } from './rights.ts';
 
 type AnswersOptions = Pick<UplinkOptions, 'host' | 'thing' | 'log' | 'clock' | 'backoff'> & {
   readonly problems: Pick<Problems, 'raise' | 'clear'>;
@@ -24,7 +24,7 @@ export class Answers {
   readonly denials: Denials;
   readonly #options: AnswersOptions;
   readonly #refusals: Readonly<Record<Right, Refusals>> = { publish: new Map(), subscribe: new Map() };
-  /** Denied requests without a problem. Before the broker has answered another request, it may be the broker that fails. */
+  /** Denied requests without a problem: the broker may have closed the connections for another reason. */
   readonly #unnamed = new Map<TopicRight, Denial>();
 
   constructor(options: AnswersOptions) {
@@ -49,59 +49,57 @@ export class Answers {
       const { kind, words } = refusalOf(error);
       this.#refused('publish', topic, words, refusalText(kind, words, topic, { host, thing }));
     }
-    this.nameDenied();
   }
 
   /** Records the broker's answer to a subscription: it is granted if `error` is undefined. */
   recordSubscription(topic: string, error: Error | undefined): void {
     if (!error) this.#accepted('subscribe', topic);
     else this.#refused('subscribe', topic, error.message, `${error.message}${this.#remedyOf('subscribe', topic)}`);
-    this.nameDenied();
   }
 
-  /** Records that the connection ended unasked. @returns whether that is because the broker denies a request. */
-  lost({ unanswered, overtaken, hasAnswer, reason }: Loss): boolean {
-    const isClosed = mayBeDenial(reason);
+  /**
+   * Records the end of a connection.
+   * @param isReplaced whether the robot's own next connection ended it.
+   * @returns whether the broker denies a request.
+   */
+  lost({ unanswered, overtaken, hasAnswer, reason }: Loss, isReplaced: boolean): boolean {
+    const isClosed = !isReplaced && mayBeDenial(reason);
     // The broker closed the connection although it had no request to deny.
     if (isClosed && unanswered.length === 0 && !hasAnswer) this.forget();
     const nowMs = this.#options.clock.mono();
     const denied = isClosed ? this.denials.lost(unanswered, nowMs) : this.denials.discarded(overtaken, unanswered, nowMs);
     if (denied === undefined) return false;
-    this.#unnamed.set(denied, isClosed ? 'closes' : 'discards');
+    const how = isClosed ? 'closes' : 'discards';
+    // A broker that answers other requests works.
+    if (hasAnswer) this.#name(denied, how);
+    else this.#unnamed.set(denied, how);
     return true;
   }
 
-  /** Raises a problem for each denied request. Must be called once there is evidence that the broker works otherwise. */
+  /** Raises a problem for each denied request. Must be called once a connection stands without them. */
   nameDenied(): void {
-    for (const [denied, how] of this.#unnamed) {
-      const right = denied.startsWith('publish') ? 'publish' : 'subscribe';
-      const topic = topicOf(denied);
-      if (how === 'discards') {
-        this.#refused(
-          right,
-          topic,
-          'it does not acknowledge them',
-          `the broker acknowledges no message on ${topic}, but later ones on other topics; its log may say more`,
-        );
-        continue;
-      }
-      const action = right === 'publish' ? 'publishes on' : 'subscribes to';
-      const text = `the broker closes the connection each time the robot ${action} ${topic}, as IoT Core does if the right is missing`;
-      this.#refused(right, topic, 'it closes the connection', `${text}${this.#remedyOf(right, topic)}`);
-    }
-    this.#unnamed.clear();
+    for (const [denied, how] of this.#unnamed) this.#name(denied, how);
   }
 
   /** Forgets which requests the broker denies: it closes connections without a request too, or the certificate is another. */
   forget(): void {
     const isShown = (right: TopicRight) => !this.#unnamed.has(right);
     for (const denied of this.denials.denied.filter(isShown)) {
-      const right = denied.startsWith('publish') ? 'publish' : 'subscribe';
-      this.#refusals[right].delete(topicOf(denied));
-      this.#options.problems.clear(PROBLEM[right], topicOf(denied));
+      const [right, topic] = partsOf(denied);
+      this.#refusals[right].delete(topic);
+      this.#options.problems.clear(PROBLEM[right], topic);
     }
     this.#unnamed.clear();
     this.denials.forget();
+  }
+
+  #name(denied: TopicRight, how: Denial): void {
+    const [right, topic] = partsOf(denied);
+    const action = right === 'publish' ? 'publishes on' : 'subscribes to';
+    const closes = `the broker closes the connection each time the robot ${action} ${topic}, as IoT Core does if the right is missing`;
+    const discards = `the broker acknowledges no message on ${topic}, but later ones on other topics; its log may say more`;
+    if (how === 'closes') this.#refused(right, topic, 'it closes the connection', `${closes}${this.#remedyOf(right, topic)}`);
+    else this.#refused(right, topic, 'it does not acknowledge them', discards);
   }
 
   #accepted(right: Right, topic: string): void {

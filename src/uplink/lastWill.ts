@@ -66,9 +66,10 @@ export class LastWill {
 
   #denied(): void {
     const { problems, clock, backoff, topic, host, thing } = this.#options;
-    // The broker may have accepted this CONNECT for another reason, so the will is tried again without a wait at first.
-    this.#untilMs = clock.mono() + (this.#denials === 0 ? 0 : Math.min(LONGEST_WAIT_MS, backoff.maxMs * 2 ** (this.#denials - 1)));
     this.#denials++;
+    // The broker may have accepted this CONNECT for another reason, so the will is tried once more.
+    if (this.#denials === 1) return;
+    this.#untilMs = clock.mono() + Math.min(LONGEST_WAIT_MS, backoff.maxMs * 2 ** (this.#denials - 2));
     const cost = 'the cloud is not told when the robot loses its connection';
     const text = `the broker refuses to connect with a last will on ${topic}, so ${cost}; ${grantOf('publish', topic, host, thing)}`;
     problems.raise('publish_refused', text, SUBJECT);

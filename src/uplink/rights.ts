@@ -6,8 +6,9 @@ export type Right = 'publish' | 'subscribe';
 /** A right on a topic. */
 export type TopicRight = `${Right} ${string}`;
 
-export function topicOf(right: TopicRight): string {
-  return right.slice(right.indexOf(' ') + 1);
+export function partsOf(right: TopicRight): [Right, string] {
+  const topic = right.slice(right.indexOf(' ') + 1);
+  return [right.startsWith('publish') ? 'publish' : 'subscribe', topic];
 }
 
 /**

@@ -250,8 +250,9 @@ export class Uplink {
 
   #ended(loss: Loss, isAborted: boolean): Ending {
     const lastedMs = this.#sinceMs;
-    const isOurs = isAborted || this.#isFinishing || this.#credentials.pending || this.#handover.isReplacing || loss.isClosed;
-    const isDenial = (!isOurs || this.#handover.isReplacing) && this.#answers.lost(loss);
+    const { isReplacing } = this.#handover;
+    const isOurs = isAborted || this.#isFinishing || this.#credentials.pending || isReplacing || loss.isClosed;
+    const isDenial = (!isOurs || isReplacing) && this.#answers.lost(loss, isReplacing);
     const takeover = isOurs || isDenial ? undefined : this.#problems.ended(lastedMs, loss.reason, this.#dialer.endpoint);
     if (this.#handover.isUnderWay) return 'at_once';
     if (isDenial || loss.isClosed) return 'again';

@@ -9,6 +9,7 @@ import { networks } from './networks.ts';
 import { reaching } from './reaching.ts';
 import { reflexes } from './reflexes.ts';
 import { replaced } from './replaced.ts';
+import { rights } from './rights.ts';
 import type { SituationGroup } from './situation.ts';
 import { strangers } from './strangers.ts';
 
@@ -18,6 +19,7 @@ export const GROUPS: readonly SituationGroup[] = [
   { title: 'Certificates', situations: certificates },
   { title: 'Replaced files of the certificate', situations: replaced },
   { title: 'Connect and subscribe', situations: connecting },
+  { title: 'Rights that the robot lacks', situations: rights },
   { title: 'Messages and acknowledgements', situations: messages },
   { title: 'The end of a connection', situations: endings },
   { title: 'Networks between robot and broker', situations: networks },

@@ -16,7 +16,7 @@ export interface Script {
   /** Called before the PUBACK. Returns false if none is sent. A row counts as taken only after its PUBACK. */
   onPublish?(packet: IPublishPacket, wire: Wire, published: number): boolean;
   /** Called before the SUBACK. Returns false if none is sent, or the SUBACK's codes. */
-  onSubscribe?(wire: Wire, topics: readonly string[]): boolean | number[];
+  onSubscribe?(wire: Wire, topics: readonly string[], messageId: number): boolean | number[];
   onPing?(wire: Wire): boolean;
   onDisconnect?(wire: Wire): void;
 }
@@ -76,7 +76,7 @@ export class ScriptedBroker {
         }
       } else if (packet.cmd === 'subscribe') {
         const topics = packet.subscriptions.map(({ topic }) => topic);
-        const answer = this.#script.onSubscribe?.(wire, topics) ?? true;
+        const answer = this.#script.onSubscribe?.(wire, topics, packet.messageId ?? 0) ?? true;
         const granted = typeof answer === 'boolean' ? topics.map(() => 1) : answer;
         if (answer !== false) wire.send({ cmd: 'suback', messageId: packet.messageId ?? 0, granted });
       } else if (packet.cmd === 'pingreq') {

@@ -42,7 +42,7 @@ describe('the search for a denied request', () => {
     assert.equal(denials.lost([A, C], 0), undefined, 'both are in doubt');
   });
 
-  it('lets no alert wait for a try of another topic, but for its own wait after a denial', () => {
+  it('lets an alert wait only if its own topic was denied', () => {
     const denials = new Denials(LIMITS, () => 0);
     denials.lost([A, B], 0);
     assert.deepEqual([denials.verdict(A, true, 0), denials.verdict(A, false, 0)], ['free', 'alone']);
