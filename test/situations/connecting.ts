@@ -9,6 +9,8 @@ import type { Situation } from './situation.ts';
 const AGAIN = 'The agent tries again with backoff. The problem ends with the next connection.';
 const SILENT = 'The agent cuts the connection after the deadline and tries again with backoff. No row is lost.';
 
+const SHORT = { connectTimeoutMs: 1_000, ackTimeoutMs: 2_000 };
+
 /** Plays a robot with many commands and channels at a broker that accepts only small packets. */
 const smallPackets =
   (maximumPacketSize: number, says: RegExp): Situation['play'] =>
@@ -32,13 +34,13 @@ export const connecting: readonly Situation[] = [
     situation: 'The broker completes the TLS handshake, but does not answer the CONNECT.',
     reaction: SILENT,
     problem: 'broker_silent',
-    play: silentBroker({ onConnect: () => false }),
+    play: silentBroker({ onConnect: () => false }, SHORT),
   },
   {
     situation: 'The broker does not answer the subscription.',
     reaction: SILENT,
     problem: 'broker_silent',
-    play: silentBroker({ onSubscribe: () => false }),
+    play: silentBroker({ onSubscribe: () => false }, SHORT),
   },
   ...(
     [

@@ -1,6 +1,7 @@
 // Messages that the broker refuses, and acknowledgements that do not come as they should.
 import assert from 'node:assert/strict';
 import { mosquittoUnavailable } from '../support/mosquitto.ts';
+import type { Wire } from '../support/packetServer.ts';
 import { textOf } from '../support/scriptedBroker.ts';
 import { until } from '../support/until.ts';
 import { busyRobot, clears, connects, deliversAll, raiseAlert, raises, silentBroker, underLoad } from './acts.ts';
@@ -11,6 +12,9 @@ const STAY = 'The rows stay on the robot, and other topics go on. The agent trie
 
 /** A deadline for acknowledgements that the situation exceeds. */
 const SHORT = { ackTimeoutMs: 150 };
+
+/** Connections with late acknowledgements. */
+const late = new WeakSet<Wire>();
 
 /** More than the refusals after which the content of a row is poison. */
 const REFUSALS = 5;
@@ -46,7 +50,9 @@ const unacknowledgedTopic =
   (topic: string): Situation['play'] =>
   async (stage) => {
     const broker = await stage.broker({ onPublish: (packet) => packet.topic !== topic });
-    const agent = stage.agent(broker.port, { ackTimeoutMs: 500, alertTimeoutMs: 400 });
+    // Meanwhile the other topics have their turn, also on a busy machine.
+    const backoff = { minMs: 500, maxMs: 2_000 };
+    const agent = stage.agent(broker.port, { backoff, ackTimeoutMs: 500, alertTimeoutMs: 400 });
     const { outbox, uplink } = agent;
     outbox.append({ class: 'event', body: { kind: 'last_words', cause: 'x', queued: 0, oldest_at: null } });
     raiseAlert(agent);
@@ -198,7 +204,9 @@ export const messages: readonly Situation[] = [
     situation: 'The broker acknowledges no message.',
     reaction: 'The agent cuts the connection after `mqtt.ack_timeout` and tries again with backoff. No row is lost.',
     problem: 'broker_silent',
-    play: silentBroker({ onPublish: () => false }),
+    // If it begins to answer in the middle of a connection.
+    also: ['mqtt_ended'],
+    play: silentBroker({ onPublish: () => false }, { connectTimeoutMs: 2_000, ackTimeoutMs: 1_000 }),
   },
   ...(
     [
@@ -225,13 +233,17 @@ export const messages: readonly Situation[] = [
   {
     situation: 'The broker acknowledges messages after the deadline.',
     reaction: 'The agent has already cut the connection, ignores the late acknowledgement, and sends the messages again.',
-    problem: 'mqtt_ended',
-    also: ['broker_silent'],
+    problem: 'broker_silent',
+    also: ['mqtt_ended'],
     play: underLoad(
       {
-        onPublish: ({ messageId }, wire, published) => {
-          if (published > 5) return true;
-          setTimeout(() => wire.send({ cmd: 'puback', messageId: messageId ?? 0, reasonCode: 0 }), 300);
+        onConnect: (wire, connects) => {
+          if (connects <= 2) late.add(wire);
+          return true;
+        },
+        onPublish: ({ messageId }, wire) => {
+          if (!late.has(wire)) return true;
+          setTimeout(() => wire.send({ cmd: 'puback', messageId: messageId ?? 0, reasonCode: 0 }), 2 * SHORT.ackTimeoutMs);
           return false;
         },
       },

@@ -10,7 +10,10 @@ import { Stage } from './stage.ts';
 
 const RUNS = Number(process.env.SITUATION_RUNS ?? 1);
 
-describe('in a situation of the network or the broker, the agent reacts as documented:', { timeout: RUNS * 600_000 }, () => {
+describe('in a situation of the network or the broker, the agent reacts as documented:', {
+  timeout: RUNS * 600_000,
+  concurrency: 2,
+}, () => {
   let folder: string;
   let files: BenchFiles;
 
