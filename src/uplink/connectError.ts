@@ -68,3 +68,18 @@ export function stoppedAnswering({ message }: ConnectError): ConnectError {
 export function isStopped({ aborted, reason }: AbortSignal): boolean {
   return aborted && !(reason instanceof DOMException && reason.name === 'TimeoutError');
 }
+
+/** Waits for work that cannot be stopped itself. @throws ConnectError ABORTED as soon as the signal is aborted; the error of `work` */
+export async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let look = () => {};
+  const stopped = new Promise<never>((_resolve, reject) => {
+    look = () => isStopped(signal) && reject(new ConnectError('stopped', 'ABORTED'));
+    signal.addEventListener('abort', look);
+    look();
+  });
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    signal.removeEventListener('abort', look);
+  }
+}

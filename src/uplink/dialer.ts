@@ -2,7 +2,7 @@
 // single connection in the same way.
 import type { Credentials } from '../identity/index.ts';
 import { refusesVersion } from './causes.ts';
-import { ConnectError, isStopped } from './connectError.ts';
+import { ConnectError, isStopped, unlessStopped } from './connectError.ts';
 import { awayFrom, betterThan, type Interface, type Path, pathsOf, routesOf } from './network/path.ts';
 import { noPathError, PathError } from './network/pathError.ts';
 import { firstOf } from './network/race.ts';
@@ -94,7 +94,7 @@ export class Dialer {
   async open(search: Search, credentials: Credentials, timeoutMs: number, signal: AbortSignal): Promise<Transport> {
     const { host, port, interfaces } = this.#access;
     // The name servers are often behind the path that seems dead.
-    const addresses = await this.#resolver.addresses(timeoutMs, search.kind === 'away');
+    const addresses = await unlessStopped(this.#resolver.addresses(timeoutMs, search.kind === 'away'), signal);
     const all = pathsOf(interfaces, addresses, routesOf(port, this.#lastGoodPort));
     const lanes = this.#lanes(search, all);
     const overall = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);

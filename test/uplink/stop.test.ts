@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
+import { unlessStopped } from '../../src/uplink/connectError.ts';
 import { type Connect, type Link, Session } from '../../src/uplink/session.ts';
 import { ScriptedBroker } from '../support/scriptedBroker.ts';
 import { startUplink, type UplinkBench } from '../support/uplink.ts';
@@ -21,6 +22,13 @@ describe('a stop', { timeout: 60_000 }, () => {
     files = await benchCertificates(folder, 'elderly-bot');
   });
   after(() => rmSync(folder, { recursive: true }));
+
+  it('ends the wait for name servers that do not answer', async () => {
+    const stop = new AbortController();
+    const search = unlessStopped(new Promise(() => {}), stop.signal);
+    stop.abort();
+    await assert.rejects(search, { reason: 'ABORTED' });
+  });
 
   for (const moment of MOMENTS) {
     it(`ends the link at once just after ${moment}`, async () => {
